@@ -1,0 +1,127 @@
+//! What can be asked of an account. The moment and the actor come beside it, in the context.
+
+use crate::account::event::{Admission, Origin, Role};
+use crate::email_address::EmailHash;
+use crate::ids::{CompanyId, EventId, SessionId};
+use crate::language::Language;
+use crate::password::PasswordHash;
+use crate::person::Person;
+
+/// A wish that the rules may refuse.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Make the account.
+    Create(Creation),
+    /// Mail the activation link again.
+    RequestActivation,
+    /// Follow the activation link.
+    Activate(Activation),
+    /// Admit a temporary administrator.
+    Convert(Admission),
+    /// Log in, the password having been verified.
+    LogIn(Attempt),
+    /// End a lockout early.
+    Release {
+        /// Why.
+        reason: String,
+    },
+    /// Mail a reset link.
+    RequestPasswordReset,
+    /// Follow the reset link.
+    ResetPassword(Reset),
+    /// Choose a new password, knowing the old one.
+    ChangePassword(NewPassword),
+    /// End one session.
+    EndSession {
+        /// Which.
+        session: SessionId,
+        /// Why.
+        reason: super::SessionEnd,
+    },
+    /// End every session.
+    EndSessions,
+    /// Delete the account.
+    Delete {
+        /// Why.
+        reason: String,
+    },
+    /// Forget the person; deletes the account first, if that has not been done.
+    Erase {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A new account.
+#[derive(Clone, Debug)]
+pub struct Creation {
+    /// Of which company.
+    pub company: CompanyId,
+    /// As what.
+    pub role: Role,
+    /// In which language it is written to.
+    pub language: Language,
+    /// What finds it by address.
+    pub email_hash: EmailHash,
+    /// How it comes about.
+    pub origin: Origin,
+    /// Whose it is.
+    pub person: Person,
+}
+
+/// An activation link, followed.
+#[derive(Clone, Debug)]
+pub struct Activation {
+    /// The event that the link names.
+    pub link: EventId,
+    /// The hash of the password chosen.
+    pub hash: PasswordHash,
+}
+
+/// A reset link, followed.
+#[derive(Clone, Debug)]
+pub struct Reset {
+    /// The event that the link names.
+    pub link: EventId,
+    /// The hash of the password chosen.
+    pub hash: PasswordHash,
+}
+
+/// What verifying a password against a credential said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Right.
+    Match {
+        /// The same password under newer parameters, where its hash had older ones.
+        rehashed: Option<PasswordHash>,
+    },
+    /// Wrong.
+    Mismatch,
+}
+
+/// A password verified: it holds for that credential alone.
+#[derive(Clone, Debug)]
+pub struct Proof {
+    /// Against which credential.
+    pub credential: EventId,
+    /// With what outcome.
+    pub verdict: Verdict,
+}
+
+/// A login whose password has been verified.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// What was proved.
+    pub proof: Proof,
+    /// The id that its session gets.
+    pub session: SessionId,
+}
+
+/// A change of password by its owner.
+#[derive(Clone, Debug)]
+pub struct NewPassword {
+    /// What was proved of the old password.
+    pub proof: Proof,
+    /// The hash of the new one.
+    pub hash: PasswordHash,
+}

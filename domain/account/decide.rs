@@ -1,0 +1,233 @@
+//! The rules of an account: DOMAIN's sections on accounts, activation, passwords and lockout.
+
+use chrono::TimeDelta;
+
+use crate::Moment;
+use crate::account::command::{Attempt, Command, Creation, NewPassword, Proof, Verdict};
+use crate::account::event::{Admission, Event, Role, SessionEnd};
+use crate::account::state::{Account, Active, Link, Profile};
+use crate::erasable::Erasable;
+use crate::ids::EventId;
+use crate::policies::Policies;
+
+/// Why a command changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The account was created before.
+    #[error("the account exists already")]
+    AlreadyExists,
+    /// There is no such account, or it was deleted.
+    #[error("there is no such account")]
+    NoSuchAccount,
+    /// Its owner has not chosen a password yet.
+    #[error("the account is not active yet")]
+    NotActive,
+    /// It is in use already.
+    #[error("the account is active already")]
+    AlreadyActive,
+    /// The link was followed before, or a newer one has been sent.
+    #[error("this link was used before, or a newer one was sent")]
+    LinkVoid,
+    /// The link's time is over.
+    #[error("this link has expired")]
+    LinkExpired,
+    /// Too many wrong guesses.
+    #[error("locked until {until}")]
+    Locked {
+        /// The end of the lockout.
+        until: Moment,
+    },
+    /// The password changed while it was being verified: verify again.
+    #[error("the credential changed meanwhile")]
+    StaleProof,
+    /// Only a temporary administrator is converted.
+    #[error("the account is no temporary administrator")]
+    NotTemporary,
+    /// Nothing to release.
+    #[error("the account is not locked")]
+    NotLocked,
+    /// That session is over.
+    #[error("there is no such session")]
+    NoSuchSession,
+}
+
+/// Decides a command: the events that follow from it, or why none do. The same state, policies,
+/// moment and command always give the same answer (law 7).
+///
+/// # Errors
+/// The rule that refuses, as a [`Refusal`]. A wrong password is none: it is an event (law 3).
+pub fn decide(account: &Account, policies: &Policies, at: Moment, command: Command) -> Result<Vec<Event>, Refusal> {
+    match command {
+        Command::Create(creation) => create(account, policies, at, creation),
+        Command::RequestActivation => request_activation(account, policies, at),
+        Command::Activate(activation) => {
+            let link = invited(account)?;
+            follow(link, activation.link, at)?;
+            Ok(vec![Event::AccountActivated { link: activation.link, hash: Erasable::Known(activation.hash) }])
+        }
+        Command::Convert(to) => convert(live(account)?, to),
+        Command::LogIn(attempt) => log_in(active(account)?, policies, at, attempt),
+        Command::Release { reason } => release(active(account)?, at, reason),
+        Command::RequestPasswordReset => {
+            active(account)?;
+            Ok(vec![Event::PasswordResetRequested { expires_at: later(at, policies.reset_link) }])
+        }
+        Command::ResetPassword(reset) => {
+            let link = active(account)?.reset.ok_or(Refusal::LinkVoid)?;
+            follow(link, reset.link, at)?;
+            let reset = Event::PasswordReset { link: reset.link, hash: Erasable::Known(reset.hash) };
+            Ok(vec![reset, Event::SessionsEnded])
+        }
+        Command::ChangePassword(change) => change_password(active(account)?, policies, at, change),
+        Command::EndSession { session, reason } => {
+            active(account)?.session(session, at).ok_or(Refusal::NoSuchSession)?;
+            Ok(vec![Event::SessionEnded { session, reason }])
+        }
+        Command::EndSessions => {
+            let any = active(account)?.sessions_at(at).next().is_some();
+            Ok(any.then_some(Event::SessionsEnded).into_iter().collect())
+        }
+        Command::Delete { reason } => delete(account, at, reason),
+        Command::Erase { reason } => erase(account, at, reason),
+    }
+}
+
+fn create(account: &Account, policies: &Policies, at: Moment, creation: Creation) -> Result<Vec<Event>, Refusal> {
+    if *account != Account::Absent {
+        return Err(Refusal::AlreadyExists);
+    }
+    Ok(vec![Event::AccountCreated {
+        company: creation.company,
+        role: creation.role,
+        language: creation.language,
+        email_hash: creation.email_hash,
+        origin: creation.origin,
+        activation_expires_at: later(at, policies.activation_link),
+        person: Erasable::Known(creation.person),
+    }])
+}
+
+fn request_activation(account: &Account, policies: &Policies, at: Moment) -> Result<Vec<Event>, Refusal> {
+    invited(account)?;
+    Ok(vec![Event::ActivationRequested { expires_at: later(at, policies.activation_link) }])
+}
+
+fn convert(profile: &Profile, to: Admission) -> Result<Vec<Event>, Refusal> {
+    match profile.role {
+        Role::TemporaryAdministrator => Ok(vec![Event::AccountConverted { to }]),
+        Role::Administrator | Role::User => Err(Refusal::NotTemporary),
+    }
+}
+
+/// Seven wrong guesses in a row lock. While locked nothing is judged, not even the right password;
+/// a complete login sets the count to zero, a right password that lets nobody in does not.
+fn log_in(account: &Active, policies: &Policies, at: Moment, attempt: Attempt) -> Result<Vec<Event>, Refusal> {
+    match judge(account, at, attempt.proof)? {
+        Verdict::Mismatch => Ok(wrong_guess(account, policies, at)),
+        Verdict::Match { .. } if account.profile.role == Role::TemporaryAdministrator => {
+            Ok(vec![Event::LoginAwaitedConversion])
+        }
+        Verdict::Match { rehashed } => {
+            let expires = later(at, policies.session);
+            let mut events = displaced(account, policies, at);
+            events.push(Event::LoginSucceeded { session: attempt.session, session_expires_at: expires });
+            events.extend(rehashed.map(|hash| Event::PasswordRehashed { hash: Erasable::Known(hash) }));
+            Ok(events)
+        }
+    }
+}
+
+/// Verifies a password as a login does, so it counts as a login does.
+fn change_password(
+    account: &Active,
+    policies: &Policies,
+    at: Moment,
+    change: NewPassword,
+) -> Result<Vec<Event>, Refusal> {
+    match judge(account, at, change.proof)? {
+        Verdict::Mismatch => Ok(wrong_guess(account, policies, at)),
+        Verdict::Match { .. } => {
+            Ok(vec![Event::PasswordChanged { hash: Erasable::Known(change.hash) }, Event::SessionsEnded])
+        }
+    }
+}
+
+/// The one guard in front of every verdict on a password (law 4).
+fn judge(account: &Active, at: Moment, proof: Proof) -> Result<Verdict, Refusal> {
+    if let Some(until) = account.lockout.locked_until(at) {
+        return Err(Refusal::Locked { until });
+    }
+    if proof.credential != account.credential.id {
+        return Err(Refusal::StaleProof);
+    }
+    Ok(proof.verdict)
+}
+
+fn wrong_guess(account: &Active, policies: &Policies, at: Moment) -> Vec<Event> {
+    let judged = account.lockout.judge_failure(&policies.lockout, at);
+    let failures = judged.failures;
+    let locked = judged.locks_until.map(|until| Event::AccountLocked { failures, until });
+    std::iter::once(Event::LoginFailed { failures }).chain(locked).collect()
+}
+
+/// The oldest sessions, as many as must end for one more to fit.
+fn displaced(account: &Active, policies: &Policies, at: Moment) -> Vec<Event> {
+    let live = account.sessions_at(at).count();
+    let surplus = (live + 1).saturating_sub(policies.sessions_per_account.max(1));
+    let oldest = account.sessions_at(at).take(surplus);
+    oldest.map(|s| Event::SessionEnded { session: s.id, reason: SessionEnd::Displaced }).collect()
+}
+
+fn release(account: &Active, at: Moment, reason: String) -> Result<Vec<Event>, Refusal> {
+    account.lockout.locked_until(at).ok_or(Refusal::NotLocked)?;
+    Ok(vec![Event::LockoutReleased { reason: Erasable::Known(reason) }])
+}
+
+fn delete(account: &Account, at: Moment, reason: String) -> Result<Vec<Event>, Refusal> {
+    live(account)?;
+    let sessions = account.active().is_some_and(|active| active.sessions_at(at).next().is_some());
+    let ended = sessions.then_some(Event::SessionsEnded);
+    Ok(ended.into_iter().chain([Event::AccountDeleted { reason: Erasable::Known(reason) }]).collect())
+}
+
+fn erase(account: &Account, at: Moment, reason: String) -> Result<Vec<Event>, Refusal> {
+    let profile = account.profile().ok_or(Refusal::NoSuchAccount)?;
+    if profile.erased {
+        return Ok(Vec::new());
+    }
+    let mut events = if account.is_live() { delete(account, at, reason)? } else { Vec::new() };
+    events.push(Event::AccountErased);
+    Ok(events)
+}
+
+fn live(account: &Account) -> Result<&Profile, Refusal> {
+    account.profile().filter(|_| account.is_live()).ok_or(Refusal::NoSuchAccount)
+}
+
+fn active(account: &Account) -> Result<&Active, Refusal> {
+    live(account)?;
+    account.active().ok_or(Refusal::NotActive)
+}
+
+fn invited(account: &Account) -> Result<Link, Refusal> {
+    live(account)?;
+    match account {
+        Account::Invited(invited) => Ok(invited.activation),
+        _ => Err(Refusal::AlreadyActive),
+    }
+}
+
+/// A link works once, until it expires, and only the newest does.
+fn follow(newest: Link, followed: EventId, at: Moment) -> Result<(), Refusal> {
+    if newest.event != followed {
+        return Err(Refusal::LinkVoid);
+    }
+    if at >= newest.expires_at {
+        return Err(Refusal::LinkExpired);
+    }
+    Ok(())
+}
+
+fn later(at: Moment, duration: TimeDelta) -> Moment {
+    at.checked_add_signed(duration).unwrap_or(Moment::MAX_UTC)
+}

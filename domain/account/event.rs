@@ -1,0 +1,176 @@
+//! What can happen to an account.
+//!
+//! How each of these is written down is frozen in [`crate::schema::account`]: a variant may be
+//! renamed here, its stored name never.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Moment;
+use crate::email_address::EmailHash;
+use crate::erasable::Erasable;
+use crate::ids::{AccountId, CompanyId, EventId, OrderId, SessionId};
+use crate::language::Language;
+use crate::password::PasswordHash;
+use crate::person::Person;
+
+/// What an account may do, before its groups are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Full access to its company.
+    Administrator,
+    /// Created by an order, not yet admitted by an administrator or by support.
+    TemporaryAdministrator,
+    /// What its groups grant.
+    User,
+}
+
+/// As what a temporary administrator is admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Admission {
+    /// Full access.
+    Administrator,
+    /// What groups grant.
+    User,
+}
+
+impl From<Admission> for Role {
+    fn from(admission: Admission) -> Self {
+        match admission {
+            Admission::Administrator => Self::Administrator,
+            Admission::User => Self::User,
+        }
+    }
+}
+
+/// How an account came into being.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Origin {
+    /// An order named its e-mail address.
+    Order {
+        /// Which order.
+        order_id: OrderId,
+    },
+    /// Somebody of the company, or the supplier's staff, created it.
+    Colleague {
+        /// The colleague; none where a service token did it.
+        account_id: Option<AccountId>,
+    },
+}
+
+/// Why a session ended before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionEnd {
+    /// Its owner logged out.
+    LoggedOut,
+    /// Its owner ended it from elsewhere, or the supplier's staff did.
+    Revoked,
+    /// A further login exceeded the number of sessions an account may have.
+    Displaced,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The account exists; its activation mail follows, whose link is this event's id.
+    AccountCreated {
+        /// Of which company.
+        company: CompanyId,
+        /// As what.
+        role: Role,
+        /// In which language mails and pages come.
+        language: Language,
+        /// What finds it by address.
+        email_hash: EmailHash,
+        /// How it came about.
+        origin: Origin,
+        /// When the first activation link ends.
+        activation_expires_at: Moment,
+        /// Whose it is.
+        person: Erasable<Person>,
+    },
+    /// A new activation mail was asked for; older links are void.
+    ActivationRequested {
+        /// When the link ends.
+        expires_at: Moment,
+    },
+    /// The person followed the link and chose a password.
+    AccountActivated {
+        /// The event whose link it was.
+        link: EventId,
+        /// What verifies the password.
+        hash: Erasable<PasswordHash>,
+    },
+    /// A temporary administrator was admitted.
+    AccountConverted {
+        /// As what.
+        to: Admission,
+    },
+    /// A complete login: the count is zero again.
+    LoginSucceeded {
+        /// The session it opened.
+        session: SessionId,
+        /// When that ends by itself.
+        session_expires_at: Moment,
+    },
+    /// A wrong guess was judged.
+    LoginFailed {
+        /// Wrong guesses in a row, this one counted.
+        failures: u32,
+    },
+    /// The password was right, but a temporary administrator is not let in.
+    LoginAwaitedConversion,
+    /// Nothing is verified until then.
+    AccountLocked {
+        /// Wrong guesses in a row that led here.
+        failures: u32,
+        /// The end.
+        until: Moment,
+    },
+    /// Support ended a lockout early.
+    LockoutReleased {
+        /// Why, in support's words.
+        reason: Erasable<String>,
+    },
+    /// A reset mail was asked for; older links are void. The link is this event's id.
+    PasswordResetRequested {
+        /// When the link ends.
+        expires_at: Moment,
+    },
+    /// A new password was chosen through a reset link.
+    PasswordReset {
+        /// The event whose link it was.
+        link: EventId,
+        /// What verifies the new password.
+        hash: Erasable<PasswordHash>,
+    },
+    /// The owner chose a new password, knowing the old one.
+    PasswordChanged {
+        /// What verifies the new password.
+        hash: Erasable<PasswordHash>,
+    },
+    /// The same password, hashed under newer parameters at a login.
+    PasswordRehashed {
+        /// What verifies it now.
+        hash: Erasable<PasswordHash>,
+    },
+    /// One session ended before its time.
+    SessionEnded {
+        /// Which.
+        session: SessionId,
+        /// Why.
+        reason: SessionEnd,
+    },
+    /// Every session ended at once.
+    SessionsEnded,
+    /// The account is gone; its address is free for another.
+    AccountDeleted {
+        /// Why, in the words of who did it.
+        reason: Erasable<String>,
+    },
+    /// The person is forgotten: the key of everything sealed for this account is deleted.
+    AccountErased,
+}

@@ -1,0 +1,105 @@
+//! What each event changes. Total: an event that says nothing to a stage leaves it as it is
+//! (law 8), since a history once written must always be readable.
+
+use crate::account::event::Event;
+use crate::account::state::{Account, Active, Credential, Invited, Link, Profile, Session};
+use crate::erasable::Erasable;
+use crate::fact::Fact;
+use crate::lockout::Lockout;
+use crate::password::PasswordHash;
+
+/// The account after one more fact.
+#[must_use]
+pub fn evolve(account: Account, fact: &Fact<Event>) -> Account {
+    match (account, &fact.event) {
+        (Account::Absent, Event::AccountCreated { .. }) => created(fact),
+        (Account::Invited(invited), Event::ActivationRequested { expires_at }) => {
+            let activation = Link { event: fact.id, expires_at: *expires_at };
+            Account::Invited(Invited { activation, ..invited })
+        }
+        (Account::Invited(invited), Event::AccountActivated { hash, .. }) => Account::Active(Box::new(Active {
+            profile: invited.profile,
+            credential: Credential { id: fact.id, hash: hash.clone() },
+            lockout: Lockout::default(),
+            reset: None,
+            sessions: Vec::new(),
+        })),
+        (Account::Active(mut active), event) => {
+            if let Event::AccountDeleted { .. } = event {
+                return Account::Deleted(active.profile);
+            }
+            in_use(&mut active, fact);
+            Account::Active(active)
+        }
+        (Account::Invited(invited), Event::AccountDeleted { .. }) => Account::Deleted(invited.profile),
+        (mut account, event) => {
+            if let Some(profile) = account.profile_mut() {
+                of_profile(profile, event);
+            }
+            account
+        }
+    }
+}
+
+fn created(fact: &Fact<Event>) -> Account {
+    let Event::AccountCreated { company, role, language, email_hash, origin, activation_expires_at, person } =
+        &fact.event
+    else {
+        return Account::Absent;
+    };
+    Account::Invited(Invited {
+        profile: Profile {
+            company: *company,
+            role: *role,
+            language: *language,
+            email_hash: email_hash.clone(),
+            origin: origin.clone(),
+            person: person.clone(),
+            erased: false,
+        },
+        activation: Link { event: fact.id, expires_at: *activation_expires_at },
+    })
+}
+
+fn in_use(active: &mut Active, fact: &Fact<Event>) {
+    match &fact.event {
+        Event::LoginSucceeded { session, session_expires_at } => {
+            let at = fact.context.at;
+            active.lockout = Lockout::default();
+            active.sessions.retain(|session| at < session.expires_at);
+            active.sessions.push(Session { id: *session, started_at: at, expires_at: *session_expires_at });
+        }
+        Event::LoginFailed { failures } => active.lockout = active.lockout.failed(*failures),
+        Event::AccountLocked { until, .. } => active.lockout = active.lockout.locked(*until),
+        Event::LockoutReleased { .. } => active.lockout = Lockout::default(),
+        Event::PasswordResetRequested { expires_at } => {
+            active.reset = Some(Link { event: fact.id, expires_at: *expires_at });
+        }
+        Event::PasswordReset { hash, .. } => {
+            active.lockout = Lockout::default();
+            set_password(active, fact, hash);
+        }
+        Event::PasswordChanged { hash } => set_password(active, fact, hash),
+        Event::PasswordRehashed { hash } => active.credential = Credential { id: fact.id, hash: hash.clone() },
+        Event::SessionEnded { session, .. } => active.sessions.retain(|held| held.id != *session),
+        Event::SessionsEnded => active.sessions.clear(),
+        other => of_profile(&mut active.profile, other),
+    }
+}
+
+/// A new password voids the reset link that may be on its way.
+fn set_password(active: &mut Active, fact: &Fact<Event>, hash: &Erasable<PasswordHash>) {
+    active.credential = Credential { id: fact.id, hash: hash.clone() };
+    active.reset = None;
+}
+
+fn of_profile(profile: &mut Profile, event: &Event) {
+    match event {
+        Event::AccountConverted { to } => profile.role = (*to).into(),
+        Event::AccountErased => {
+            profile.erased = true;
+            profile.person = Erasable::Erased;
+        }
+        _ => {}
+    }
+}

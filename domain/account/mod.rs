@@ -1,0 +1,15 @@
+//! The account: one person's login.
+
+mod command;
+mod decide;
+mod event;
+mod evolve;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use command::{Activation, Attempt, Command, Creation, NewPassword, Proof, Reset, Verdict};
+pub use decide::{Refusal, decide};
+pub use event::{Admission, Event, Origin, Role, SessionEnd};
+pub use evolve::evolve;
+pub use state::{Account, Active, Credential, Invited, Link, Profile, Session};

@@ -1,0 +1,147 @@
+//! What of an account's history matters to the next decision.
+
+use crate::Moment;
+use crate::account::event::{Origin, Role};
+use crate::email_address::EmailHash;
+use crate::erasable::Erasable;
+use crate::ids::{CompanyId, EventId, SessionId};
+use crate::language::Language;
+use crate::lockout::Lockout;
+use crate::password::PasswordHash;
+use crate::person::Person;
+
+/// An account in one of its stages. Only an active one has anything to guess.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Account {
+    /// Never created.
+    #[default]
+    Absent,
+    /// Created; nobody has chosen a password yet.
+    Invited(Invited),
+    /// In use.
+    Active(Box<Active>),
+    /// Gone for ever.
+    Deleted(Profile),
+}
+
+/// Who and what an account is, whatever its stage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// Of which company.
+    pub company: CompanyId,
+    /// As what.
+    pub role: Role,
+    /// In which language it is written to.
+    pub language: Language,
+    /// What finds it by address.
+    pub email_hash: EmailHash,
+    /// How it came about.
+    pub origin: Origin,
+    /// Whose it is.
+    pub person: Erasable<Person>,
+    /// Whether the person was erased.
+    pub erased: bool,
+}
+
+/// A link that was mailed and can still be followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The event that it comes from.
+    pub event: EventId,
+    /// The first moment at which it no longer works.
+    pub expires_at: Moment,
+}
+
+/// Created, not yet active.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invited {
+    /// Who and what.
+    pub profile: Profile,
+    /// The newest activation link; older ones are void.
+    pub activation: Link,
+}
+
+/// What verifies the password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// The event that set it: a proof names it, so that a proof of an older password is void.
+    pub id: EventId,
+    /// The hash.
+    pub hash: Erasable<PasswordHash>,
+}
+
+/// A login that has not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Which.
+    pub id: SessionId,
+    /// Since when.
+    pub started_at: Moment,
+    /// The first moment at which it no longer works.
+    pub expires_at: Moment,
+}
+
+/// In use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Active {
+    /// Who and what.
+    pub profile: Profile,
+    /// What verifies the password.
+    pub credential: Credential,
+    /// Wrong guesses and the lock they led to.
+    pub lockout: Lockout,
+    /// The newest reset link, not yet followed.
+    pub reset: Option<Link>,
+    /// Logins that have not been ended, oldest first.
+    pub sessions: Vec<Session>,
+}
+
+impl Account {
+    /// Who and what it is, unless it was never created.
+    #[must_use]
+    pub fn profile(&self) -> Option<&Profile> {
+        match self {
+            Self::Absent => None,
+            Self::Invited(invited) => Some(&invited.profile),
+            Self::Active(active) => Some(&active.profile),
+            Self::Deleted(profile) => Some(profile),
+        }
+    }
+
+    pub(super) fn profile_mut(&mut self) -> Option<&mut Profile> {
+        match self {
+            Self::Absent => None,
+            Self::Invited(invited) => Some(&mut invited.profile),
+            Self::Active(active) => Some(&mut active.profile),
+            Self::Deleted(profile) => Some(profile),
+        }
+    }
+
+    /// The account while it is in use.
+    #[must_use]
+    pub fn active(&self) -> Option<&Active> {
+        match self {
+            Self::Active(active) => Some(active),
+            _ => None,
+        }
+    }
+
+    /// Whether it holds its e-mail address: it was created and not deleted.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        matches!(self, Self::Invited(_) | Self::Active(_))
+    }
+}
+
+impl Active {
+    /// The session, if it works at `at`.
+    #[must_use]
+    pub fn session(&self, id: SessionId, at: Moment) -> Option<&Session> {
+        self.sessions_at(at).find(|session| session.id == id)
+    }
+
+    /// Sessions that work at `at`, oldest first.
+    pub fn sessions_at(&self, at: Moment) -> impl Iterator<Item = &Session> {
+        self.sessions.iter().filter(move |session| at < session.expires_at)
+    }
+}

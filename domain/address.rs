@@ -1,0 +1,138 @@
+//! A postal address.
+
+use serde::{Deserialize, Serialize};
+
+/// An address whose parts are present and short enough to print.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Address {
+    /// Street, without the number.
+    pub street: String,
+    /// House number, letters included.
+    pub number: String,
+    /// Box, floor or suite.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r#box: Option<String>,
+    /// Postal code: four digits in Belgium, `1234 AB` in the Netherlands.
+    pub postal_code: String,
+    /// Town.
+    pub town: String,
+    /// ISO 3166-1 alpha-2.
+    pub country: String,
+}
+
+/// A part of an address that does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{part}: {rule}")]
+pub struct InvalidPart {
+    /// The field's name.
+    pub part: &'static str,
+    /// Which rule it breaks.
+    pub rule: AddressRule,
+}
+
+/// What is asked of an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AddressRule {
+    /// Empty, too long, or with control characters.
+    #[error("1 to 100 printable characters")]
+    Text,
+    /// Not a postal code of that country.
+    #[error("no postal code of that country")]
+    PostalCode,
+    /// Not two capital letters.
+    #[error("an ISO 3166 code of two capital letters")]
+    Country,
+}
+
+impl Address {
+    /// Trims every part and checks it.
+    ///
+    /// # Errors
+    /// Every part that does not hold, at once.
+    pub fn check(self) -> Result<Self, Vec<InvalidPart>> {
+        let trim = |text: String| text.trim().to_owned();
+        let address = Self {
+            street: trim(self.street),
+            number: trim(self.number),
+            r#box: self.r#box.map(trim).filter(|text| !text.is_empty()),
+            postal_code: trim(self.postal_code),
+            town: trim(self.town),
+            country: trim(self.country),
+        };
+        let texts = [
+            ("street", Some(&address.street)),
+            ("number", Some(&address.number)),
+            ("box", address.r#box.as_ref()),
+            ("town", Some(&address.town)),
+        ];
+        let broken = |part, rule| InvalidPart { part, rule };
+        let mut faults: Vec<_> = texts
+            .into_iter()
+            .filter(|(_, text)| text.is_some_and(|text| !is_text(text, 100)))
+            .map(|(part, _)| broken(part, AddressRule::Text))
+            .collect();
+        if !is_postal_code(&address.country, &address.postal_code) {
+            faults.push(broken("postal_code", AddressRule::PostalCode));
+        }
+        if address.country.len() != 2 || !address.country.bytes().all(|b| b.is_ascii_uppercase()) {
+            faults.push(broken("country", AddressRule::Country));
+        }
+        if faults.is_empty() { Ok(address) } else { Err(faults) }
+    }
+}
+
+/// Whether a text has 1 to `most` characters and none of them a control character.
+#[must_use]
+pub fn is_text(text: &str, most: usize) -> bool {
+    !text.trim().is_empty() && text.chars().count() <= most && !text.chars().any(char::is_control)
+}
+
+fn is_postal_code(country: &str, code: &str) -> bool {
+    let compact: Vec<char> = code.chars().filter(|c| *c != ' ').collect();
+    let digits = |part: &[char]| part.iter().all(char::is_ascii_digit);
+    match (country, compact.split_at_checked(4)) {
+        ("BE", Some((number, []))) => digits(number),
+        ("NL", Some((number, letters))) => {
+            digits(number) && letters.len() == 2 && letters.iter().all(char::is_ascii_alphabetic)
+        }
+        ("BE" | "NL", None) => false,
+        ("BE", Some(_)) => false,
+        _ => is_text(code, 16),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rue_neuve() -> Address {
+        Address {
+            street: " Rue Neuve ".into(),
+            number: "12".into(),
+            r#box: Some(" ".into()),
+            postal_code: "1000".into(),
+            town: "Bruxelles".into(),
+            country: "BE".into(),
+        }
+    }
+
+    #[test]
+    fn parts_are_trimmed_and_an_empty_box_is_none() {
+        let address = rue_neuve().check().map(|a| (a.street, a.r#box));
+        assert_eq!(address, Ok(("Rue Neuve".to_owned(), None)));
+    }
+
+    #[test]
+    fn every_broken_part_is_named_at_once() {
+        let broken = Address { street: String::new(), postal_code: "10000".into(), town: "a\u{7}b".into(), ..rue_neuve() };
+        let parts = broken.check().map_err(|faults| faults.into_iter().map(|f| f.part).collect::<Vec<_>>());
+        assert_eq!(parts, Err(vec!["street", "town", "postal_code"]));
+    }
+
+    #[test]
+    fn a_dutch_postal_code_has_four_digits_and_two_letters() {
+        assert!(is_postal_code("NL", "1012 AB"));
+        assert!(!is_postal_code("NL", "1012"));
+        assert!(!is_postal_code("BE", "1012 AB"));
+    }
+}

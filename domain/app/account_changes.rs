@@ -1,0 +1,109 @@
+//! What administrators, support and the owner do with an account that exists.
+
+use crate::account::{Account, Admission, Command, Event, Refusal};
+use crate::fact::Context;
+use crate::ids::AccountId;
+use crate::password::Password;
+use crate::ports::Position;
+
+use super::log_in::{Judged, Wish};
+use super::streams::account_stream;
+use super::{App, Failure, Unavailable};
+
+impl App {
+    /// The account as the log has it now.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when it can't be read.
+    pub async fn account(&self, account: AccountId) -> Result<Account, Unavailable> {
+        Ok(self.accounts.load(&account_stream(account)).await?.state)
+    }
+
+    /// Admits a temporary administrator.
+    ///
+    /// # Errors
+    /// [`Refusal::NotTemporary`] for any other account.
+    pub async fn convert(&self, context: &Context, account: AccountId, to: Admission) -> Result<Position, Failure> {
+        self.change_account(context, account, || Command::Convert(to)).await
+    }
+
+    /// Has the activation mail sent again; older links are void.
+    ///
+    /// # Errors
+    /// [`Refusal::AlreadyActive`] where there is nothing to activate.
+    pub async fn request_activation(&self, context: &Context, account: AccountId) -> Result<Position, Failure> {
+        self.change_account(context, account, || Command::RequestActivation).await
+    }
+
+    /// Ends a lockout early.
+    ///
+    /// # Errors
+    /// [`Refusal::NotLocked`] where there is none.
+    pub async fn release(&self, context: &Context, account: AccountId, reason: &str) -> Result<Position, Failure> {
+        self.change_account(context, account, || Command::Release { reason: reason.to_owned() }).await
+    }
+
+    /// Changes a password by its owner. The current one is verified as a login verifies it: a wrong
+    /// one counts, and a locked account verifies nothing.
+    ///
+    /// # Errors
+    /// [`Failure::WrongPassword`], [`Refusal::Locked`], or [`Failure::WeakPassword`] with every rule
+    /// that the new one breaks.
+    pub async fn change_password(
+        &self,
+        context: &Context,
+        account: AccountId,
+        current: Password,
+        new: Password,
+    ) -> Result<Position, Failure> {
+        self.policies.password.check(&new).map_err(Failure::WeakPassword)?;
+        match self.judge(context, account, current, Wish::ChangePassword { new }).await? {
+            Judged::Locked(until) => Err(Refusal::Locked { until }.into()),
+            Judged::Nobody => Err(Refusal::NotActive.into()),
+            Judged::Verdict(committed) => {
+                let changed = committed.facts.iter().any(|fact| matches!(fact.event, Event::PasswordChanged { .. }));
+                if changed { Ok(committed.position) } else { Err(Failure::WrongPassword) }
+            }
+        }
+    }
+
+    /// Deletes an account and frees its address.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuchAccount`] where there is none.
+    pub async fn delete_account(&self, context: &Context, account: AccountId, reason: &str) -> Result<Position, Failure> {
+        let deleted =
+            self.change_account(context, account, || Command::Delete { reason: reason.to_owned() }).await?;
+        Ok(deleted.max(self.free_address(context, account).await?))
+    }
+
+    /// Forgets a person: deletes the account if need be, then the key of everything sealed for it.
+    /// Asked again, it finishes what a crash left undone.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuchAccount`] where there never was one.
+    pub async fn erase_account(&self, context: &Context, account: AccountId, reason: &str) -> Result<Position, Failure> {
+        let erased = self.change_account(context, account, || Command::Erase { reason: reason.to_owned() }).await?;
+        let freed = self.free_address(context, account).await?;
+        self.ports.keys.forget(account).await.map_err(Unavailable::from)?;
+        self.accounts.forget(&account_stream(account));
+        Ok(erased.max(freed))
+    }
+
+    pub(super) async fn change_account(
+        &self,
+        context: &Context,
+        account: AccountId,
+        command: impl Fn() -> Command,
+    ) -> Result<Position, Failure> {
+        let committed = self.decide_account(&account_stream(account), context, command).await?;
+        Ok(committed.position)
+    }
+
+    async fn free_address(&self, context: &Context, account: AccountId) -> Result<Position, Unavailable> {
+        match self.account(account).await?.profile() {
+            Some(profile) => self.release_claim(context, &profile.email_hash, account).await,
+            None => Ok(Position::default()),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Creating an account for a colleague.
+
+use crate::account::{Command, Creation, Origin, Refusal, Role};
+use crate::fact::Context;
+use crate::ids::{AccountId, CompanyId};
+use crate::language::Language;
+use crate::person::Person;
+use crate::ports::Position;
+
+use super::streams::account_stream;
+use super::{App, Failure};
+
+/// An account that somebody of the company wants for a colleague.
+#[derive(Clone, Debug)]
+pub struct NewColleague {
+    /// Of which company.
+    pub company: CompanyId,
+    /// Administrator or user.
+    pub role: crate::account::Admission,
+    /// In which language they are written to.
+    pub language: Language,
+    /// Who they are.
+    pub person: Person,
+    /// The colleague who asks; none where a service does.
+    pub creator: Option<AccountId>,
+}
+
+impl App {
+    /// Creates an account; its activation mail follows.
+    ///
+    /// # Errors
+    /// [`Failure::EmailTaken`] where the address is an account's already.
+    pub async fn create_account(
+        &self,
+        context: &Context,
+        new: NewColleague,
+    ) -> Result<(AccountId, Position), Failure> {
+        let email_hash = self.ports.tokens.email_hash(&new.person.email);
+        let candidate = AccountId(self.ports.identities.fresh());
+        let account = self.claim(context, &email_hash, candidate).await?;
+        let creation = Creation {
+            company: new.company,
+            role: Role::from(new.role),
+            language: new.language,
+            email_hash,
+            origin: Origin::Colleague { account_id: new.creator },
+            person: new.person,
+        };
+        let created = self.decide_account(&account_stream(account), context, || Command::Create(creation.clone())).await;
+        match created {
+            Ok(committed) => Ok((account, committed.position)),
+            Err(Failure::Refused(Refusal::AlreadyExists)) => Err(Failure::EmailTaken),
+            Err(other) => Err(other),
+        }
+    }
+}

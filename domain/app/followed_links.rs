@@ -1,0 +1,98 @@
+//! Following a mailed link: choosing a first password, or another one.
+
+use crate::Moment;
+use crate::account::{Activation, Command, Refusal, Reset};
+use crate::fact::Context;
+use crate::password::{Password, PasswordHash};
+use crate::ports::{LinkClaims, Position, Purpose};
+
+use super::streams::account_stream;
+use super::{App, Failure};
+
+/// Why a link leads nowhere. The remedy is the same for all: ask for a new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LinkRefused {
+    /// Not a token of this server for this purpose: forged, truncated or altered.
+    #[error("this link is not valid")]
+    Invalid,
+    /// Its time is over.
+    #[error("this link has expired")]
+    Expired,
+    /// It was used, or a newer one was sent.
+    #[error("this link was used before, or a newer one was sent")]
+    Used,
+}
+
+impl App {
+    /// Activates an account with the link that was mailed to its owner, and sets its password.
+    ///
+    /// # Errors
+    /// [`Failure::Link`] for a link that does not hold, [`Failure::WeakPassword`] with every rule that
+    /// the password breaks; the link can then be used again.
+    pub async fn activate(&self, context: &Context, token: &str, password: Password) -> Result<Position, Failure> {
+        self.follow(context, Purpose::Activation, token, password, |link, hash| {
+            Command::Activate(Activation { link, hash })
+        })
+        .await
+    }
+
+    /// Sets a new password with the link that was mailed to the account's owner; ends all sessions
+    /// and the lockout.
+    ///
+    /// # Errors
+    /// As [`App::activate`].
+    pub async fn reset_password(&self, context: &Context, token: &str, password: Password) -> Result<Position, Failure> {
+        self.follow(context, Purpose::PasswordReset, token, password, |link, hash| {
+            Command::ResetPassword(Reset { link, hash })
+        })
+        .await
+    }
+
+    /// Whether a link would hold at `at`, for the page that it leads to.
+    ///
+    /// # Errors
+    /// [`Failure::Link`] where it does not.
+    pub async fn check_link(&self, at: Moment, purpose: Purpose, token: &str) -> Result<(), Failure> {
+        let claims = self.claims_of(at, purpose, token)?;
+        let account = self.accounts.load(&account_stream(claims.account)).await?.state;
+        let newest = match (&account, purpose) {
+            (crate::account::Account::Invited(invited), Purpose::Activation) => Some(invited.activation),
+            (crate::account::Account::Active(active), Purpose::PasswordReset) => active.reset,
+            _ => None,
+        };
+        let holds = newest.is_some_and(|link| link.event == claims.event);
+        if holds { Ok(()) } else { Err(LinkRefused::Used.into()) }
+    }
+
+    /// The link is checked before the password is hashed: a stranger's token costs no hash.
+    async fn follow(
+        &self,
+        context: &Context,
+        purpose: Purpose,
+        token: &str,
+        password: Password,
+        command: impl Fn(crate::ids::EventId, PasswordHash) -> Command,
+    ) -> Result<Position, Failure> {
+        let claims = self.claims_of(context.at, purpose, token)?;
+        let stream = account_stream(claims.account);
+        let _turn = self.ports.turnstile.enter(stream.to_string()).await;
+        self.check_link(context.at, purpose, token).await?;
+        self.policies.password.check(&password).map_err(Failure::WeakPassword)?;
+        let hash = self.ports.hasher.hash(password).await.map_err(super::Unavailable::from)?;
+        let committed = self.decide_account(&stream, context, || command(claims.event, hash.clone())).await;
+        committed.map(|committed| committed.position).map_err(as_link)
+    }
+
+    fn claims_of(&self, at: Moment, purpose: Purpose, token: &str) -> Result<LinkClaims, LinkRefused> {
+        let claims = self.ports.tokens.read_link(purpose, token).ok_or(LinkRefused::Invalid)?;
+        if at >= claims.expires_at { Err(LinkRefused::Expired) } else { Ok(claims) }
+    }
+}
+
+fn as_link(failure: Failure) -> Failure {
+    match failure {
+        Failure::Refused(Refusal::LinkExpired) => LinkRefused::Expired.into(),
+        Failure::Refused(_) => LinkRefused::Used.into(),
+        other => other,
+    }
+}

@@ -1,0 +1,244 @@
+//! Logging in, and whatever else verifies a password.
+
+use crate::account::{self, Account, Attempt, Command, Event, NewPassword, Proof, Refusal, Verdict};
+use crate::email_address::{EmailAddress, EmailHash};
+use crate::erasable::Erasable;
+use crate::fact::Context;
+use crate::ids::{AccountId, EventId, SessionId};
+use crate::password::{Password, PasswordHash};
+use crate::ports::{Position, SessionClaims, StreamId};
+use crate::{Moment, email_claim};
+
+use super::streams::{Committed, account_stream};
+use super::{App, Unavailable};
+
+/// What a person types to get in.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// Who they say they are.
+    pub email: EmailAddress,
+    /// How they prove it.
+    pub password: Password,
+}
+
+/// What a login came to. A wrong password is an answer, not an error (law 3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Login {
+    /// In.
+    Succeeded {
+        /// Who.
+        account: AccountId,
+        /// The session's token.
+        session_token: String,
+        /// When the session ends by itself.
+        expires_at: Moment,
+        /// Where its event stands.
+        position: Position,
+    },
+    /// Wrong password, unknown address, not active or deleted: nobody can tell which (law 11).
+    Refused,
+    /// Right password of a temporary administrator who has not been admitted.
+    AwaitingConversion,
+    /// Nothing was verified, and nothing will be until then.
+    Locked {
+        /// The end of the lockout.
+        until: Moment,
+    },
+}
+
+/// For what a password is verified.
+pub(super) enum Wish {
+    /// To get in.
+    LogIn {
+        /// The id that the session gets.
+        session: SessionId,
+    },
+    /// To choose another; a wrong current password counts as a wrong login.
+    ChangePassword {
+        /// The other.
+        new: Password,
+    },
+}
+
+/// What verifying a password under the account's lock led to.
+pub(super) enum Judged {
+    /// It was judged, and the verdict is durable.
+    Verdict(Box<Committed<Account>>),
+    /// The account is not one that anybody can guess at.
+    Nobody,
+    /// Locked: nothing was verified.
+    Locked(Moment),
+}
+
+impl App {
+    /// Judges a login.
+    ///
+    /// Guesses at one account are judged one after the other, so a flood costs at most the hashes
+    /// that the lockout allows; across nodes the append's revision check does the same (law 4).
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the system could not judge; then nothing was counted.
+    pub async fn log_in(&self, context: &Context, credentials: Credentials) -> Result<Login, Unavailable> {
+        let hash = self.ports.tokens.email_hash(&credentials.email);
+        let Some(account) = self.holder(&hash).await? else {
+            return self.stranger(context.at, hash, credentials.password).await;
+        };
+        let session = SessionId(self.ports.identities.fresh());
+        let password = credentials.password.clone();
+        match self.judge(context, account, password, Wish::LogIn { session }).await? {
+            Judged::Verdict(committed) => Ok(self.login(account, &committed)),
+            Judged::Locked(until) => Ok(Login::Locked { until }),
+            Judged::Nobody => self.stranger(context.at, hash, credentials.password).await,
+        }
+    }
+
+    /// Verifies a password in the account's turn and appends the verdict. A guess that loses the
+    /// race is decided again from the same proof; it is hashed again only if the credential changed.
+    pub(super) async fn judge(
+        &self,
+        context: &Context,
+        account: AccountId,
+        password: Password,
+        wish: Wish,
+    ) -> Result<Judged, Unavailable> {
+        let stream = account_stream(account);
+        let _turn = self.ports.turnstile.enter(stream.to_string()).await;
+        loop {
+            let folded = self.accounts.load(&stream).await?;
+            let (credential, hash) = match judgeable(&folded.state, context.at) {
+                Ok(judgeable) => judgeable,
+                Err(judged) => return Ok(judged),
+            };
+            let verdict = self.ports.hasher.verify(password.clone(), hash).await?.into();
+            let command = self.command(&wish, Proof { credential, verdict }).await?;
+            match self.decide_account(&stream, context, || command.clone()).await {
+                Ok(committed) => return Ok(Judged::Verdict(Box::new(committed))),
+                Err(super::Failure::Refused(Refusal::Locked { until })) => return Ok(Judged::Locked(until)),
+                Err(super::Failure::Refused(Refusal::StaleProof)) => continue,
+                Err(super::Failure::Unavailable(unavailable)) => return Err(unavailable),
+                Err(_) => return Ok(Judged::Nobody),
+            }
+        }
+    }
+
+    /// What follows from the proof. A new password is hashed only once the current one has proved
+    /// right, so that a flood of wrong ones costs no more here than at the login.
+    async fn command(&self, wish: &Wish, proof: Proof) -> Result<Command, Unavailable> {
+        match (wish, &proof.verdict) {
+            (Wish::ChangePassword { new }, Verdict::Match { .. }) => {
+                let hash = self.ports.hasher.hash(new.clone()).await?;
+                Ok(Command::ChangePassword(NewPassword { proof, hash }))
+            }
+            (Wish::LogIn { session }, _) => Ok(Command::LogIn(Attempt { proof, session: *session })),
+            (Wish::ChangePassword { .. }, Verdict::Mismatch) => {
+                let session = SessionId(self.ports.identities.fresh());
+                Ok(Command::LogIn(Attempt { proof, session }))
+            }
+        }
+    }
+
+    /// Decides an account's command and appends what follows.
+    pub(super) async fn decide_account(
+        &self,
+        stream: &StreamId,
+        context: &Context,
+        command: impl Fn() -> Command,
+    ) -> Result<Committed<Account>, super::Failure> {
+        self.accounts
+            .transact(stream, context, |account| {
+                Ok(account::decide(account, &self.policies, context.at, command())?)
+            })
+            .await
+    }
+
+    /// An address that nobody can get in with is treated as one that somebody can, to the eye and to
+    /// the clock: the same lockout, one hash, one wait for the disk.
+    async fn stranger(&self, at: Moment, hash: EmailHash, password: Password) -> Result<Login, Unavailable> {
+        let _turn = self.ports.turnstile.enter(format!("stranger-{hash}")).await;
+        let lockout = self.ports.strangers.get(&hash);
+        if let Some(until) = lockout.locked_until(at) {
+            return Ok(Login::Locked { until });
+        }
+        self.ports.hasher.verify_decoy(password).await?;
+        self.ports.store.decoy().await?;
+        let failure = lockout.judge_failure(&self.policies.lockout, at);
+        let counted = lockout.failed(failure.failures);
+        self.ports.strangers.put(hash, failure.locks_until.map_or(counted, |until| counted.locked(until)));
+        Ok(Login::Refused)
+    }
+
+    fn login(&self, account: AccountId, committed: &Committed<Account>) -> Login {
+        let verdict = committed.facts.iter().find_map(|fact| match fact.event {
+            Event::LoginSucceeded { session, session_expires_at: expires_at } => {
+                let claims = SessionClaims { account, session, expires_at };
+                let session_token = self.ports.tokens.session(&claims);
+                Some(Login::Succeeded { account, session_token, expires_at, position: committed.position })
+            }
+            Event::LoginAwaitedConversion => Some(Login::AwaitingConversion),
+            _ => None,
+        });
+        verdict.unwrap_or(Login::Refused)
+    }
+
+    /// The account that holds an address, whatever its stage.
+    pub(super) async fn holder(&self, hash: &EmailHash) -> Result<Option<AccountId>, Unavailable> {
+        Ok(self.claims.load(&claim_stream(hash)).await?.state.holder)
+    }
+
+    /// Claims an address for `candidate`, or for whoever holds it already: gives the holder. An
+    /// address whose account was deleted is taken over.
+    pub(super) async fn claim(
+        &self,
+        context: &Context,
+        hash: &EmailHash,
+        candidate: AccountId,
+    ) -> Result<AccountId, Unavailable> {
+        let stream = claim_stream(hash);
+        loop {
+            let claim = email_claim::Command::Claim { account: candidate };
+            let committed = self
+                .claims
+                .transact(&stream, context, |held| Ok::<_, Unavailable>(email_claim::decide(held, claim)))
+                .await?;
+            let Some(holder) = committed.state.holder else { continue };
+            let account = self.accounts.load(&account_stream(holder)).await?.state;
+            if !matches!(account, Account::Deleted(_)) {
+                return Ok(holder);
+            }
+            self.release_claim(context, hash, holder).await?;
+        }
+    }
+
+    /// Lets go of a deleted account's address.
+    pub(super) async fn release_claim(
+        &self,
+        context: &Context,
+        hash: &EmailHash,
+        account: AccountId,
+    ) -> Result<Position, Unavailable> {
+        let release = email_claim::Command::Release { account };
+        let committed = self
+            .claims
+            .transact(&claim_stream(hash), context, |held| {
+                Ok::<_, Unavailable>(email_claim::decide(held, release))
+            })
+            .await?;
+        Ok(committed.position)
+    }
+}
+
+/// The credential to verify against; or why nothing is verified.
+fn judgeable(account: &Account, at: Moment) -> Result<(EventId, PasswordHash), Judged> {
+    let active = account.active().ok_or(Judged::Nobody)?;
+    if let Some(until) = active.lockout.locked_until(at) {
+        return Err(Judged::Locked(until));
+    }
+    match &active.credential.hash {
+        Erasable::Known(hash) => Ok((active.credential.id, hash.clone())),
+        Erasable::Erased => Err(Judged::Nobody),
+    }
+}
+
+pub(super) fn claim_stream(hash: &EmailHash) -> StreamId {
+    StreamId::new("email", &hash.0)
+}

@@ -1,0 +1,132 @@
+//! The use cases: load, decide, append, retry. Async, but tied to no runtime.
+
+mod account_changes;
+mod create_account;
+mod followed_links;
+mod log_in;
+mod place_order;
+mod reset_request;
+mod sessions;
+mod streams;
+
+use std::sync::Arc;
+
+pub use create_account::NewColleague;
+pub use followed_links::LinkRefused;
+pub use log_in::{Credentials, Login};
+pub use place_order::{NewOrder, PlacedOrder};
+pub use sessions::Authenticated;
+pub use streams::{Aggregate, Committed, Streams};
+
+use crate::account::{self, Account};
+use crate::company::Company;
+use crate::email_claim::EmailClaim;
+use crate::order::Order;
+use crate::password_policy::PasswordRule;
+use crate::policies::Policies;
+use crate::ports::{
+    AppendError, Busy, CodecError, EventCodec, EventStore, Folds, Identities, KeyVault, PasswordHasher, ReadError,
+    Strangers, Tokens, Turnstile,
+};
+
+/// Everything that the use cases need of the outside.
+#[allow(missing_docs)] // each port says what it is
+pub struct Ports {
+    pub store: Arc<dyn EventStore>,
+    pub codec: Arc<dyn EventCodec>,
+    pub keys: Arc<dyn KeyVault>,
+    pub hasher: Arc<dyn PasswordHasher>,
+    pub tokens: Arc<dyn Tokens>,
+    pub identities: Arc<dyn Identities>,
+    pub turnstile: Arc<dyn Turnstile>,
+    pub strangers: Arc<dyn Strangers>,
+    pub accounts: Arc<dyn Folds<Account>>,
+    pub claims: Arc<dyn Folds<EmailClaim>>,
+    pub companies: Arc<dyn Folds<Company>>,
+    pub orders: Arc<dyn Folds<Order>>,
+}
+
+/// The use cases over their ports.
+pub struct App {
+    policies: Policies,
+    ports: Ports,
+    accounts: Streams<Account>,
+    claims: Streams<EmailClaim>,
+    companies: Streams<Company>,
+    orders: Streams<Order>,
+}
+
+/// The system could not do what was asked: nothing to do with the rules.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unavailable {
+    /// The store did not write. Nothing was acknowledged.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The store can't be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// An event or a key can't be read.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+    /// Too many passwords at once.
+    #[error(transparent)]
+    Busy(#[from] Busy),
+}
+
+/// Why a use case did not do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// A rule of the account refused.
+    #[error(transparent)]
+    Refused(#[from] account::Refusal),
+    /// The e-mail address belongs to an account already.
+    #[error("this e-mail address belongs to an account already")]
+    EmailTaken,
+    /// The new password breaks these rules.
+    #[error("the password breaks {} rule(s)", .0.len())]
+    WeakPassword(Vec<PasswordRule>),
+    /// The current password was wrong; it counts as a wrong login.
+    #[error("the current password is wrong")]
+    WrongPassword,
+    /// A mailed link was forged, used, replaced or is too old.
+    #[error(transparent)]
+    Link(#[from] LinkRefused),
+    /// The order's number was used for another order.
+    #[error(transparent)]
+    Order(#[from] crate::order::Refusal),
+    /// The system could not.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl App {
+    /// The use cases with these rules over these ports.
+    #[must_use]
+    pub fn new(policies: Policies, ports: Ports) -> Self {
+        let log = streams::Log {
+            store: ports.store.clone(),
+            codec: ports.codec.clone(),
+            identities: ports.identities.clone(),
+        };
+        Self {
+            accounts: Streams::new(log.clone(), ports.accounts.clone()),
+            claims: Streams::new(log.clone(), ports.claims.clone()),
+            companies: Streams::new(log.clone(), ports.companies.clone()),
+            orders: Streams::new(log, ports.orders.clone()),
+            policies,
+            ports,
+        }
+    }
+
+    /// The rules in force.
+    #[must_use]
+    pub fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    /// What signs links and hashes addresses.
+    #[must_use]
+    pub fn tokens(&self) -> &dyn Tokens {
+        self.ports.tokens.as_ref()
+    }
+}

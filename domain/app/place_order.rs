@@ -1,0 +1,180 @@
+//! Taking an order: the company, its contact's account, and what became of both.
+//!
+//! Each step is an append of its own to a stream whose name follows from the order, and each is
+//! idempotent; an order delivered again, or resumed after a crash between any two steps, goes on
+//! where it stopped.
+
+use crate::account::{Command, Creation, Origin, Refusal, Role};
+use crate::company;
+use crate::erasable::Erasable;
+use crate::fact::Context;
+use crate::ids::{AccountId, CompanyId, OrderId};
+use crate::order::{self, Contact, Content, Onboarded, Order, Outcome, Received};
+use crate::ports::{Position, StreamId};
+
+use super::streams::account_stream;
+use super::{App, Failure, Unavailable};
+
+/// An order as it is delivered.
+#[derive(Clone, Debug)]
+pub struct NewOrder {
+    /// What it says, but for its contact.
+    pub content: Content,
+    /// Who placed it.
+    pub contact: Contact,
+}
+
+/// An order that was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlacedOrder {
+    /// What became of it.
+    pub onboarded: Onboarded,
+    /// Whether it was delivered for the first time.
+    pub new: bool,
+    /// Where its last event stands.
+    pub position: Position,
+}
+
+impl App {
+    /// Takes an order. The same order delivered twice changes nothing the second time.
+    ///
+    /// # Errors
+    /// [`order::Refusal::Differs`] where the number was used for another order.
+    pub async fn place_order(&self, context: &Context, order: NewOrder) -> Result<PlacedOrder, Failure> {
+        let stream = order_stream(&order.content.id);
+        let known = match self.orders.load(&stream).await?.state {
+            Order::Absent => None,
+            Order::Received(received) => Some(received.account),
+        };
+        let account = match known {
+            Some(account) => account,
+            None => {
+                let candidate = AccountId::of_order(&order.content.id);
+                self.claim(context, &order.content.email_hash, candidate).await?
+            }
+        };
+        let received = self
+            .orders
+            .transact(&stream, context, |held| {
+                Ok::<_, Failure>(order::decide(
+                    held,
+                    order::Command::Receive {
+                        content: Box::new(order.content.clone()),
+                        account,
+                        person: order.contact.person.clone(),
+                    },
+                )?)
+            })
+            .await?;
+        let onboarded = self.onboard(context, &order.content.id).await?;
+        Ok(PlacedOrder { new: !received.facts.is_empty(), ..onboarded })
+    }
+
+    /// Finishes an order that was taken: registers the company, creates the account, notes the
+    /// outcome. Does nothing for one that is finished.
+    ///
+    /// # Errors
+    /// [`order::Refusal::NoSuchOrder`] where it was never taken.
+    pub async fn onboard(&self, context: &Context, id: &OrderId) -> Result<PlacedOrder, Failure> {
+        let stream = order_stream(id);
+        let folded = self.orders.load(&stream).await?;
+        let Order::Received(received) = folded.state else {
+            return Err(order::Refusal::NoSuchOrder.into());
+        };
+        if let Some(onboarded) = received.onboarded {
+            return Ok(PlacedOrder { onboarded, new: false, position: folded.position });
+        }
+        let company = CompanyId::registered_as(&received.content.company.number);
+        let registered_by = self.register(context, company, &received).await?;
+        let outcome = self.admit_contact(context, company, registered_by.as_ref(), &received).await?;
+        let onboarded = Onboarded { company, account: received.account, outcome };
+        let done = self
+            .orders
+            .transact(&stream, context, |held| {
+                Ok::<_, Failure>(order::decide(held, order::Command::Onboard(onboarded))?)
+            })
+            .await?;
+        Ok(PlacedOrder { onboarded, new: false, position: done.position })
+    }
+
+    /// Registers the company unless it is a customer; gives the order that did.
+    async fn register(
+        &self,
+        context: &Context,
+        company: CompanyId,
+        received: &Received,
+    ) -> Result<Option<OrderId>, Unavailable> {
+        let stream = StreamId::new("company", &company.to_string());
+        let committed = self
+            .companies
+            .transact(&stream, context, |held| {
+                Ok::<_, Unavailable>(company::decide(
+                    held,
+                    company::Command::Register {
+                        order: received.content.id.clone(),
+                        registration: received.content.company.clone(),
+                    },
+                ))
+            })
+            .await?;
+        Ok(committed.state.registered_by)
+    }
+
+    /// Creates the contact's account, if the address has none.
+    async fn admit_contact(
+        &self,
+        context: &Context,
+        company: CompanyId,
+        registered_by: Option<&OrderId>,
+        received: &Received,
+    ) -> Result<Outcome, Failure> {
+        let id = &received.content.id;
+        let first = registered_by == Some(id);
+        let (role, outcome) = match first {
+            true => (Role::Administrator, Outcome::FirstOrder),
+            false => (Role::TemporaryAdministrator, Outcome::TemporaryAdministrator),
+        };
+        let stream = account_stream(received.account);
+        let Erasable::Known(person) = &received.person else {
+            return Ok(self.known_contact(company, id, outcome, &stream).await?);
+        };
+        let creation = Creation {
+            company,
+            role,
+            language: received.content.language,
+            email_hash: received.content.email_hash.clone(),
+            origin: Origin::Order { order_id: id.clone() },
+            person: person.clone(),
+        };
+        match self.decide_account(&stream, context, || Command::Create(creation.clone())).await {
+            Ok(_) => Ok(outcome),
+            Err(Failure::Refused(Refusal::AlreadyExists)) => {
+                Ok(self.known_contact(company, id, outcome, &stream).await?)
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    /// What an order means whose contact has an account: perhaps one that this very order made before
+    /// a crash.
+    async fn known_contact(
+        &self,
+        company: CompanyId,
+        order: &OrderId,
+        made: Outcome,
+        stream: &StreamId,
+    ) -> Result<Outcome, Unavailable> {
+        let account = self.accounts.load(stream).await?.state;
+        let own = Origin::Order { order_id: order.clone() };
+        Ok(match account.profile() {
+            Some(profile) if profile.company != company => Outcome::AwaitingSupport,
+            Some(profile) if profile.origin == own => made,
+            Some(_) => Outcome::KnownContact,
+            None => Outcome::AwaitingSupport,
+        })
+    }
+}
+
+fn order_stream(id: &OrderId) -> StreamId {
+    StreamId::new("order", id.as_str())
+}

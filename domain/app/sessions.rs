@@ -1,0 +1,63 @@
+//! Sessions: who a token speaks for, and ending them.
+
+use crate::Moment;
+use crate::account::{Command, Profile, Refusal, SessionEnd};
+use crate::fact::Context;
+use crate::ids::{AccountId, SessionId};
+use crate::ports::Position;
+
+use super::streams::account_stream;
+use super::{App, Failure, Unavailable};
+
+/// A person with a session that works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authenticated {
+    /// Who.
+    pub account: AccountId,
+    /// By which session.
+    pub session: SessionId,
+    /// Of what company, in what role.
+    pub profile: Profile,
+}
+
+impl App {
+    /// Who a session token speaks for at `at`; none where it is forged, over or ended.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the account can't be read.
+    pub async fn authenticate(&self, at: Moment, token: &str) -> Result<Option<Authenticated>, Unavailable> {
+        let Some(claims) = self.ports.tokens.read_session(token).filter(|claims| at < claims.expires_at) else {
+            return Ok(None);
+        };
+        let account = self.accounts.load(&account_stream(claims.account)).await?.state;
+        let Some(active) = account.active().filter(|active| active.session(claims.session, at).is_some()) else {
+            return Ok(None);
+        };
+        Ok(Some(Authenticated { account: claims.account, session: claims.session, profile: active.profile.clone() }))
+    }
+
+    /// Ends one session. One that has ended already stays ended.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuchSession`] where the account has no such session.
+    pub async fn end_session(
+        &self,
+        context: &Context,
+        account: AccountId,
+        session: SessionId,
+        reason: SessionEnd,
+    ) -> Result<Position, Failure> {
+        self.change_account(context, account, || Command::EndSession { session, reason }).await
+    }
+
+    /// Ends every session of an account.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuchAccount`] and its like.
+    pub async fn end_sessions(&self, context: &Context, account: AccountId) -> Result<Position, Failure> {
+        match self.change_account(context, account, || Command::EndSessions).await {
+            Err(Failure::Refused(Refusal::NotActive)) => Ok(Position::default()),
+            other => other,
+        }
+    }
+}

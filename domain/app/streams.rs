@@ -1,0 +1,193 @@
+//! Load, decide, append, retry: the loop that every use case turns.
+
+use std::sync::Arc;
+
+use crate::account::{self, Account};
+use crate::company::{self, Company};
+use crate::email_claim::{self, EmailClaim};
+use crate::fact::{Context, Fact};
+use crate::ids::EventId;
+use crate::order::{self, Order};
+use crate::ports::{
+    AppendError, Appended, CodecError, EventCodec, EventStore, Folded, Folds, Identities, NewEvent, Position,
+    RecordedEvent, StreamId,
+};
+use crate::schema::DomainEvent;
+
+use super::Unavailable;
+
+/// How often an append whose fate is unknown is tried, the first time counted.
+const TRIES: usize = 3;
+
+/// Something that is folded from the events of one stream.
+pub trait Aggregate: Clone + Default + Send + Sync + 'static {
+    /// Its events.
+    type Event: Clone + Send + Sync;
+    /// The state after one more fact. Total (law 8).
+    #[must_use]
+    fn evolve(self, fact: &Fact<Self::Event>) -> Self;
+    /// Its event among all events.
+    fn wrap(event: Self::Event) -> DomainEvent;
+    /// Its event out of all events; none where it is another aggregate's.
+    fn unwrap(event: DomainEvent) -> Option<Self::Event>;
+}
+
+macro_rules! aggregate {
+    ($state:ty, $module:ident, $variant:ident) => {
+        impl Aggregate for $state {
+            type Event = $module::Event;
+            fn evolve(self, fact: &Fact<Self::Event>) -> Self {
+                $module::evolve(self, fact)
+            }
+            fn wrap(event: Self::Event) -> DomainEvent {
+                DomainEvent::$variant(event)
+            }
+            fn unwrap(event: DomainEvent) -> Option<Self::Event> {
+                match event {
+                    DomainEvent::$variant(event) => Some(event),
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+aggregate!(Account, account, Account);
+aggregate!(EmailClaim, email_claim, EmailClaim);
+aggregate!(Company, company, Company);
+aggregate!(Order, order, Order);
+
+/// The log and what it takes to write to it.
+#[derive(Clone)]
+pub(super) struct Log {
+    pub(super) store: Arc<dyn EventStore>,
+    pub(super) codec: Arc<dyn EventCodec>,
+    pub(super) identities: Arc<dyn Identities>,
+}
+
+/// The streams of one kind of aggregate.
+pub struct Streams<A> {
+    log: Log,
+    folds: Arc<dyn Folds<A>>,
+}
+
+/// What a decision led to, durable.
+#[derive(Clone, Debug)]
+pub struct Committed<A: Aggregate> {
+    /// The state after it.
+    pub state: A,
+    /// What was decided; empty where nothing had to change.
+    pub facts: Vec<Fact<A::Event>>,
+    /// Where its last event stands, or the last before it where nothing changed.
+    pub position: Position,
+}
+
+impl<A: Aggregate> Streams<A> {
+    pub(super) fn new(log: Log, folds: Arc<dyn Folds<A>>) -> Self {
+        Self { log, folds }
+    }
+
+    /// Folds a stream as it is now, reading only what the cache lacks.
+    pub(super) async fn load(&self, stream: &StreamId) -> Result<Folded<A>, Unavailable> {
+        let mut folded = self.folds.get(stream).unwrap_or_default();
+        let news = self.log.store.read_stream(stream, folded.revision).await?;
+        if news.is_empty() {
+            return Ok(folded);
+        }
+        for recorded in &news {
+            let fact = self.decode(recorded).await?;
+            folded = folded.after(&fact, recorded);
+        }
+        self.folds.put(stream, &folded);
+        Ok(folded)
+    }
+
+    /// Decides on the stream as it is, and appends what follows at the revision decided on. If
+    /// somebody was faster, decides again against what won (law 2).
+    pub(super) async fn transact<E: From<Unavailable>>(
+        &self,
+        stream: &StreamId,
+        context: &Context,
+        mut decide: impl FnMut(&A) -> Result<Vec<A::Event>, E>,
+    ) -> Result<Committed<A>, E> {
+        loop {
+            let folded = self.load(stream).await?;
+            let events = decide(&folded.state)?;
+            match self.append(stream, folded, context, events).await? {
+                Some(committed) => return Ok(committed),
+                None => continue,
+            }
+        }
+    }
+
+    /// Appends at the revision of the fold; none says that somebody was faster.
+    async fn append(
+        &self,
+        stream: &StreamId,
+        folded: Folded<A>,
+        context: &Context,
+        events: Vec<A::Event>,
+    ) -> Result<Option<Committed<A>>, Unavailable> {
+        if events.is_empty() {
+            return Ok(Some(Committed { state: folded.state, facts: Vec::new(), position: folded.position }));
+        }
+        let facts: Vec<_> = events.into_iter().map(|event| self.stamp(context, event)).collect();
+        let wrapped = facts.iter().cloned().map(|fact| fact.map(A::wrap)).collect();
+        let encoded = self.log.codec.encode(stream, wrapped).await.map_err(Unavailable::from)?;
+        let appended = match self.append_surely(stream, &folded, encoded).await {
+            Err(AppendError::Conflict { .. }) => return Ok(None),
+            other => other?,
+        };
+        let state = facts.iter().fold(folded.state, A::evolve);
+        let folded = Folded { state, revision: appended.revision, position: appended.position };
+        self.folds.put(stream, &folded);
+        Ok(Some(Committed { state: folded.state, facts, position: appended.position }))
+    }
+
+    /// An append whose fate is unknown is made again with the same ids and revision (law 2).
+    async fn append_surely(
+        &self,
+        stream: &StreamId,
+        folded: &Folded<A>,
+        events: Vec<NewEvent>,
+    ) -> Result<Appended, AppendError> {
+        let mut last = Err(AppendError::Unknown("not tried".to_owned()));
+        for _ in 0..TRIES {
+            last = self.log.store.append(stream, folded.revision, events.clone()).await;
+            if !matches!(last, Err(AppendError::Unknown(_))) {
+                break;
+            }
+        }
+        last
+    }
+
+    pub(super) fn forget(&self, stream: &StreamId) {
+        self.folds.remove(stream);
+    }
+
+    fn stamp(&self, context: &Context, event: A::Event) -> Fact<A::Event> {
+        Fact { id: EventId(self.log.identities.fresh()), context: context.clone(), event }
+    }
+
+    async fn decode(&self, recorded: &RecordedEvent) -> Result<Fact<A::Event>, Unavailable> {
+        let fact = self.log.codec.decode(recorded).await?;
+        let Fact { id, context, event } = fact;
+        let event = A::unwrap(event).ok_or_else(|| CodecError::Unreadable {
+            id,
+            place: format!("{}@{}", recorded.stream, recorded.revision.0),
+            why: format!("{} does not belong into this stream", recorded.event.name),
+        })?;
+        Ok(Fact { id, context, event })
+    }
+}
+
+impl<A: Aggregate> Folded<A> {
+    fn after(self, fact: &Fact<A::Event>, recorded: &RecordedEvent) -> Self {
+        Self { state: self.state.evolve(fact), revision: recorded.revision, position: recorded.position }
+    }
+}
+
+/// The stream of an account.
+#[must_use]
+pub(super) fn account_stream(account: crate::ids::AccountId) -> StreamId {
+    StreamId::new("account", &account.to_string())
+}

@@ -1,0 +1,145 @@
+//! The e-mail address: an account's identity.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// An address in the one spelling that counts: no outer white space, lower case, ASCII.
+///
+/// One spelling is what keeps `Marie@Example.be` and `marie@example.be ` from having seven guesses
+/// each. Addresses outside ASCII are refused: a Unicode look-alike would be a second spelling, and
+/// an international domain has an ASCII form (`xn--…`, RFC 5890).
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EmailAddress(String);
+
+/// Why a text is no e-mail address here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidEmail {
+    /// Longer than RFC 5321, 4.5.3.1 lets a mail server take.
+    #[error("an e-mail address has at most 254 characters, 64 of them before the @")]
+    TooLong,
+    /// A letter outside ASCII.
+    #[error("write the address in ASCII; an international domain in its xn-- form")]
+    NotAscii,
+    /// Not `local@domain.tld` of the letters that RFC 5321 takes unquoted.
+    #[error("this is no e-mail address of the form name@example.be")]
+    Malformed,
+}
+
+impl EmailAddress {
+    /// Takes an address as a person types it and gives it in its one spelling.
+    ///
+    /// # Errors
+    /// [`InvalidEmail`] says which rule it breaks.
+    pub fn parse(text: &str) -> Result<Self, InvalidEmail> {
+        let text = text.trim();
+        if !text.is_ascii() {
+            return Err(InvalidEmail::NotAscii);
+        }
+        let (local, domain) = text.rsplit_once('@').ok_or(InvalidEmail::Malformed)?;
+        if text.len() > 254 || local.len() > 64 {
+            return Err(InvalidEmail::TooLong);
+        }
+        if !dot_separated(local, is_atext) || !is_domain(domain) {
+            return Err(InvalidEmail::Malformed);
+        }
+        Ok(Self(text.to_ascii_lowercase()))
+    }
+
+    /// An address that was checked when it was written down: today's rules never make yesterday's
+    /// events unreadable (law 8).
+    pub(crate) fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The address in its one spelling.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn dot_separated(text: &str, allowed: fn(char) -> bool) -> bool {
+    text.split('.').all(|part| !part.is_empty() && part.chars().all(allowed))
+}
+
+/// `atext` of RFC 5322, 3.2.3.
+fn is_atext(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c)
+}
+
+/// At least two labels of RFC 1034, 3.5; the last not a number, so no bare IP address.
+fn is_domain(domain: &str) -> bool {
+    let label_fits = |label: &str| {
+        label.len() <= 63 && !label.starts_with('-') && !label.ends_with('-')
+    };
+    let last_is_name = domain.rsplit('.').next().is_some_and(|tld| tld.chars().any(|c| c.is_ascii_alphabetic()));
+    domain.contains('.')
+        && dot_separated(domain, |c| c.is_ascii_alphanumeric() || c == '-')
+        && domain.split('.').all(label_fits)
+        && last_is_name
+}
+
+impl fmt::Display for EmailAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Prints nothing of the address: logs and errors are no place for personal data.
+impl fmt::Debug for EmailAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EmailAddress(…)")
+    }
+}
+
+/// The keyed hash of an address (HMAC-SHA-256, hexadecimal): finds an account without naming it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EmailHash(pub String);
+
+impl fmt::Display for EmailHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn spellings_of_one_address_are_one_address() {
+        let plain = EmailAddress::parse("marie.dupont@boulangerie.be").unwrap();
+        for spelling in ["  marie.dupont@boulangerie.be\n", "Marie.Dupont@BOULANGERIE.be", "\tMARIE.DUPONT@boulangerie.BE "] {
+            assert_eq!(EmailAddress::parse(spelling), Ok(plain.clone()), "{spelling:?}");
+        }
+    }
+
+    #[test]
+    fn look_alikes_outside_ascii_are_refused_rather_than_counted_apart() {
+        for spelling in ["ｍarie@boulangerie.be", "\u{212a}evin@example.be", "mari\u{e9}@example.be", "marie@ex\u{430}mple.be"] {
+            assert_eq!(EmailAddress::parse(spelling), Err(InvalidEmail::NotAscii), "{spelling:?}");
+        }
+    }
+
+    #[test]
+    fn what_no_mail_server_would_take_is_refused() {
+        for text in ["", "@", "marie", "marie@", "@example.be", "marie@example", "a b@example.be", ".a@example.be",
+            "a..b@example.be", "a@-example.be", "a@example..be", "a@127.0.0.1", "a@b@example.be", "a@example.be\r\nBcc: x@example.be", "<a@example.be>"] {
+            assert!(EmailAddress::parse(text).is_err(), "{text:?}");
+        }
+        assert_eq!(EmailAddress::parse(&format!("{}@example.be", "a".repeat(65))), Err(InvalidEmail::TooLong));
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_never_panics_and_is_idempotent(text in "\\PC{0,80}") {
+            if let Ok(address) = EmailAddress::parse(&text) {
+                prop_assert_eq!(EmailAddress::parse(address.as_str()), Ok(address));
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Identities. Those that follow from an order are UUIDv5 of it (RFC 9562), so that delivering
+//! the order again meets the same streams instead of making new ones.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::enterprise_number::EnterpriseNumber;
+
+/// The namespace of every derived identity. Part of the storage format: never change it.
+const LOQUET: Uuid = Uuid::from_u128(0x6c6f_7175_6574_5f8a_9d21_0f5a_1d3b_77c4);
+
+macro_rules! uuid_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.parse().map(Self)
+            }
+        }
+    };
+}
+
+uuid_id!(
+    /// One account, for ever: it is never given to another person.
+    AccountId
+);
+uuid_id!(
+    /// One company, whatever its names and numbers become.
+    CompanyId
+);
+uuid_id!(
+    /// One event. The same id appended again at the same revision is the same event (law 2).
+    EventId
+);
+uuid_id!(
+    /// One login of one account.
+    SessionId
+);
+uuid_id!(
+    /// What belongs to one request: every event that it caused carries it.
+    CorrelationId
+);
+
+impl AccountId {
+    /// The account that this order's contact gets, if the order makes one.
+    #[must_use]
+    pub fn of_order(order: &OrderId) -> Self {
+        Self(Uuid::new_v5(&LOQUET, format!("order/{order}/account").as_bytes()))
+    }
+}
+
+impl CompanyId {
+    /// The company first registered under this number; two first orders at once meet in one stream.
+    #[must_use]
+    pub fn registered_as(number: &EnterpriseNumber) -> Self {
+        let name = format!("company/{}/{}", number.country(), number.digits());
+        Self(Uuid::new_v5(&LOQUET, name.as_bytes()))
+    }
+}
+
+impl EventId {
+    /// The identity of an effect (an e-mail, say) that `purpose` derives from this event.
+    #[must_use]
+    pub fn effect(self, purpose: &str) -> Uuid {
+        Uuid::new_v5(&self.0, purpose.as_bytes())
+    }
+}
+
+/// The supplier's own number of an order, such as `SO-2026-000123`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OrderId(String);
+
+/// Why a text is no order number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an order id has 1 to 64 characters out of letters, digits, '.', '_' and '-'")]
+pub struct InvalidOrderId;
+
+impl OrderId {
+    /// Takes 1 to 64 ASCII letters, digits, `.`, `_` or `-`.
+    ///
+    /// # Errors
+    /// [`InvalidOrderId`] for anything else.
+    pub fn parse(text: &str) -> Result<Self, InvalidOrderId> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        let fits = (1..=64).contains(&text.len()) && text.chars().all(allowed);
+        fits.then(|| Self(text.to_owned())).ok_or(InvalidOrderId)
+    }
+
+    /// The number as it was given.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for OrderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,29 @@
+//! What is decided: who has an account, who gets in, who is locked out.
+//!
+//! This crate is pure. It has no clock, no randomness, no I/O and no async runtime: time and
+//! identity are handed in, and the outside is reached through the traits in [`ports`]. The
+//! aggregates and policies import neither [`ports`] nor [`app`]; `tests/rooms.rs` checks it.
+#![forbid(unsafe_code)]
+
+pub mod account;
+pub mod address;
+pub mod app;
+pub mod company;
+pub mod email_address;
+pub mod email_claim;
+pub mod enterprise_number;
+pub mod erasable;
+pub mod fact;
+pub mod ids;
+pub mod language;
+pub mod lockout;
+pub mod order;
+pub mod password;
+pub mod password_policy;
+pub mod person;
+pub mod policies;
+pub mod ports;
+pub mod schema;
+
+/// A moment in UTC, microseconds at the finest. It is always handed in (law 7).
+pub type Moment = chrono::DateTime<chrono::Utc>;

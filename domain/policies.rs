@@ -1,0 +1,36 @@
+//! Every rule that is a setting, as one value.
+
+use chrono::TimeDelta;
+
+use crate::lockout::LockoutPolicy;
+use crate::password_policy::PasswordPolicy;
+
+/// The settings that deciding needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policies {
+    /// When guessing stops.
+    pub lockout: LockoutPolicy,
+    /// What a new password must be.
+    pub password: PasswordPolicy,
+    /// How long an activation link works.
+    pub activation_link: TimeDelta,
+    /// How long a reset link works.
+    pub reset_link: TimeDelta,
+    /// How long a session lasts, whatever is done with it (OWASP ASVS 5.0, 7.3.2).
+    pub session: TimeDelta,
+    /// How many sessions one account has at most; a further login ends the oldest.
+    pub sessions_per_account: usize,
+}
+
+impl Default for Policies {
+    fn default() -> Self {
+        Self {
+            lockout: LockoutPolicy::default(),
+            password: PasswordPolicy::default(),
+            activation_link: TimeDelta::days(90),
+            reset_link: TimeDelta::hours(1),
+            session: TimeDelta::hours(12),
+            sessions_per_account: 100,
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! What the domain asks of the outside. Adapters implement these; nothing here names a technology.
+//!
+//! The traits are object-safe and their futures boxed: which adapter runs is a setting, known only
+//! when the program starts. Next to a commit to disk the allocation does not show.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use futures_core::Stream;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::email_address::{EmailAddress, EmailHash};
+use crate::fact::Fact;
+use crate::ids::{AccountId, EventId, SessionId};
+use crate::lockout::Lockout;
+use crate::password::{Password, PasswordHash};
+use crate::schema::DomainEvent;
+use crate::{Moment, account};
+
+/// A future tied to no runtime.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+/// A stream tied to no runtime.
+pub type BoxStream<'a, T> = Pin<Box<dyn Stream<Item = T> + Send + 'a>>;
+
+/// How many events a stream has. What an append states as expected (law 2); zero is "no stream".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Revision(pub u64);
+
+/// A place in the whole log; zero is before its first event. Greater is later.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Position(pub u64);
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The name of a stream: `account-<uuid>`, `email-<hmac>`, `company-<uuid>`, `order-<id>`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StreamId(String);
+
+impl StreamId {
+    /// One aggregate's stream.
+    #[must_use]
+    pub fn new(category: &str, id: &str) -> Self {
+        Self(format!("{category}-{id}"))
+    }
+
+    /// A name as a store gave it back.
+    #[must_use]
+    pub fn stored(name: String) -> Self {
+        Self(name)
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What stands behind the category.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.0.split_once('-').map_or("", |(_, id)| id)
+    }
+
+    /// Whose account it is, if it is an account's.
+    #[must_use]
+    pub fn account(&self) -> Option<AccountId> {
+        self.0.strip_prefix("account-")?.parse().ok()
+    }
+}
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The sealed part of an event, and under whose key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// The account whose key opens it.
+    pub subject: AccountId,
+    /// Nonce and ciphertext.
+    pub bytes: Vec<u8>,
+}
+
+/// An encoded event, ready to append.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewEvent {
+    /// Its identity.
+    pub id: EventId,
+    /// Its stored name.
+    pub name: String,
+    /// The version of its shape.
+    pub version: u16,
+    /// The open part, JSON.
+    pub data: Vec<u8>,
+    /// When, by whom, because of what: JSON.
+    pub metadata: Vec<u8>,
+    /// The sealed part, where there is one.
+    pub sealed: Option<Sealed>,
+}
+
+/// An event as the log has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedEvent {
+    /// Where in the whole log.
+    pub position: Position,
+    /// Of which stream.
+    pub stream: StreamId,
+    /// Where in its stream, from one.
+    pub revision: Revision,
+    /// What was appended.
+    pub event: NewEvent,
+}
+
+/// An append that is durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// The position of its last event.
+    pub position: Position,
+    /// The stream's revision after it.
+    pub revision: Revision,
+}
+
+/// Why an append did not happen, or may not have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// The stream has moved on: fold what is new and decide again.
+    #[error("the stream is at revision {actual:?}, not at the one decided on")]
+    Conflict {
+        /// Where it is.
+        actual: Revision,
+    },
+    /// Nothing was written and nothing will be; says why and what mends it.
+    #[error("the event store can't write: {0}")]
+    Unavailable(String),
+    /// It may have been written: the same events at the same revision again will tell (law 2).
+    #[error("the event store did not say whether it wrote: {0}")]
+    Unknown(String),
+}
+
+/// The log could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the event store can't be read: {0}")]
+pub struct ReadError(pub String);
+
+/// What a subscription gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subscribed {
+    /// The next event.
+    Event(Box<RecordedEvent>),
+    /// Everything that was there is delivered; what follows is live. Given each time it is so anew.
+    CaughtUp(Position),
+}
+
+/// The log. Every adapter passes the conformance suite in `tests/`.
+pub trait EventStore: Send + Sync {
+    /// Appends events to a stream that must be at `expected`, all of them or none. Answers once they
+    /// are durable. Appending the same event ids at the same revision again changes nothing and
+    /// gives the same answer.
+    fn append<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        expected: Revision,
+        events: Vec<NewEvent>,
+    ) -> BoxFuture<'a, Result<Appended, AppendError>>;
+
+    /// A stream's events after revision `after`, in order.
+    fn read_stream<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        after: Revision,
+    ) -> BoxFuture<'a, Result<Vec<RecordedEvent>, ReadError>>;
+
+    /// At most `limit` events of the whole log after `after`, in order, without gaps.
+    fn read_all(&self, after: Position, limit: usize) -> BoxFuture<'_, Result<Vec<RecordedEvent>, ReadError>>;
+
+    /// Everything after `after`, then what comes, each event once and in order.
+    fn subscribe(&self, after: Position) -> BoxStream<'static, Result<Subscribed, ReadError>>;
+
+    /// The position of the last durable event.
+    fn head(&self) -> BoxFuture<'_, Result<Position, ReadError>>;
+
+    /// Takes as long as an append does and appends nothing. What is said to a stranger about an
+    /// unknown address waits for it, so that the clock does not tell addresses apart (law 11).
+    fn decoy(&self) -> BoxFuture<'_, Result<(), AppendError>>;
+}
+
+/// The sealed part could not be sealed or opened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CodecError {
+    /// Something in the log can't be read; the reader stops.
+    #[error("event {id} at {place} can't be read: {why}")]
+    Unreadable {
+        /// Which event.
+        id: EventId,
+        /// Stream and revision.
+        place: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The person was erased: nothing is sealed for them any more.
+    #[error("account {0} was erased")]
+    Erased(AccountId),
+    /// The key store does not answer.
+    #[error("the key store can't be used: {0}")]
+    Keys(String),
+}
+
+/// Turns events into what a store keeps, and back: JSON outside, sealed inside.
+pub trait EventCodec: Send + Sync {
+    /// Encodes facts of one stream; what is private is sealed under their account's key.
+    fn encode<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        facts: Vec<Fact<DomainEvent>>,
+    ) -> BoxFuture<'a, Result<Vec<NewEvent>, CodecError>>;
+
+    /// Decodes what a store gave back. What was sealed under a deleted key comes back as erased.
+    fn decode<'a>(&'a self, recorded: &'a RecordedEvent) -> BoxFuture<'a, Result<Fact<DomainEvent>, CodecError>>;
+}
+
+/// The keys of the sealed parts, one an account.
+pub trait KeyVault: Send + Sync {
+    /// Deletes the account's key for ever; nothing can be sealed for it again.
+    fn forget(&self, account: AccountId) -> BoxFuture<'_, Result<(), CodecError>>;
+}
+
+/// What verifying said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verification {
+    /// Right; with the same password under the newest parameters, where the hash had others.
+    Match {
+        /// The newer hash.
+        rehashed: Option<PasswordHash>,
+    },
+    /// Wrong, or the hash can't be read.
+    Mismatch,
+}
+
+/// No password can be hashed now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too many passwords are being verified; try again shortly")]
+pub struct Busy;
+
+/// A slow, memory-hard hash, a bounded number at a time.
+pub trait PasswordHasher: Send + Sync {
+    /// Hashes a new password under the newest parameters, with a salt of its own.
+    fn hash(&self, password: Password) -> BoxFuture<'_, Result<PasswordHash, Busy>>;
+
+    /// Verifies a password against a hash.
+    fn verify(&self, password: Password, hash: PasswordHash) -> BoxFuture<'_, Result<Verification, Busy>>;
+
+    /// Takes as long as [`PasswordHasher::verify`] and always says no.
+    fn verify_decoy(&self, password: Password) -> BoxFuture<'_, Result<(), Busy>>;
+}
+
+/// For what a link was mailed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To choose a first password.
+    Activation,
+    /// To choose another one.
+    PasswordReset,
+}
+
+/// What a link's token says. It is derived from an event and stored nowhere (law 6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkClaims {
+    /// For what.
+    pub purpose: Purpose,
+    /// For whose account.
+    pub account: AccountId,
+    /// From which event.
+    pub event: EventId,
+    /// Until when.
+    pub expires_at: Moment,
+}
+
+/// What a session's token says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionClaims {
+    /// Whose.
+    pub account: AccountId,
+    /// Which.
+    pub session: SessionId,
+    /// Until when.
+    pub expires_at: Moment,
+}
+
+/// Makes and reads tokens with the server's key, and hashes addresses with it.
+pub trait Tokens: Send + Sync {
+    /// The keyed hash that stands for an address in stream names and read models.
+    fn email_hash(&self, email: &EmailAddress) -> EmailHash;
+    /// The token of a mailed link.
+    fn link(&self, claims: &LinkClaims) -> String;
+    /// What a link's token says, if this server made it for that purpose.
+    fn read_link(&self, purpose: Purpose, token: &str) -> Option<LinkClaims>;
+    /// The token of a session.
+    fn session(&self, claims: &SessionClaims) -> String;
+    /// What a session's token says, if this server made it.
+    fn read_session(&self, token: &str) -> Option<SessionClaims>;
+}
+
+/// Fresh random identities.
+pub trait Identities: Send + Sync {
+    /// 122 bits from a cryptographically secure source.
+    fn fresh(&self) -> Uuid;
+}
+
+/// Lets one caller at a time through for each key, in the order of their coming.
+pub trait Turnstile: Send + Sync {
+    /// Waits for its turn; the turn ends when what is returned is dropped.
+    fn enter(&self, key: String) -> BoxFuture<'_, Box<dyn Send>>;
+}
+
+/// The wrong guesses at addresses that are no active account, in bounded memory.
+pub trait Strangers: Send + Sync {
+    /// What was guessed at this address.
+    fn get(&self, email: &EmailHash) -> Lockout;
+    /// Remembers what was guessed, forgetting the address least recently guessed at if full.
+    fn put(&self, email: EmailHash, lockout: Lockout);
+}
+
+/// A folded aggregate and the revision up to which it is folded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Folded<S> {
+    /// The state.
+    pub state: S,
+    /// Up to here.
+    pub revision: Revision,
+    /// Where in the whole log its last event stands.
+    pub position: Position,
+}
+
+/// A bounded cache of folds. A stale one is harmless: the append's revision check finds it out.
+pub trait Folds<S>: Send + Sync {
+    /// The newest fold known here.
+    fn get(&self, stream: &StreamId) -> Option<Folded<S>>;
+    /// Keeps a fold.
+    fn put(&self, stream: &StreamId, folded: &Folded<S>);
+    /// Forgets a fold: it holds what was erased.
+    fn remove(&self, stream: &StreamId);
+}
+
+impl From<Verification> for account::Verdict {
+    fn from(verification: Verification) -> Self {
+        match verification {
+            Verification::Match { rehashed } => Self::Match { rehashed },
+            Verification::Mismatch => Self::Mismatch,
+        }
+    }
+}

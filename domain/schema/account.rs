@@ -1,0 +1,246 @@
+//! The account's events as they are stored.
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::{DomainEvent, Private, Stored, hash, person, reason};
+use crate::Moment;
+use crate::account::{Admission, Event, Origin, Role, SessionEnd};
+use crate::email_address::EmailHash;
+use crate::erasable::Erasable;
+use crate::ids::{CompanyId, EventId, SessionId};
+use crate::language::Language;
+
+pub(super) const NAMES: &[&str] = &[
+    "account-created",
+    "activation-requested",
+    "account-activated",
+    "account-converted",
+    "login-succeeded",
+    "login-failed",
+    "login-awaited-conversion",
+    "account-locked",
+    "lockout-released",
+    "password-reset-requested",
+    "password-reset",
+    "password-changed",
+    "password-rehashed",
+    "session-ended",
+    "sessions-ended",
+    "account-deleted",
+    "account-erased",
+];
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+#[allow(missing_docs)]
+pub enum Data {
+    AccountCreated(AccountCreatedV2),
+    Link(Expiring),
+    Followed(Followed),
+    Converted(Converted),
+    LoginSucceeded(LoginSucceeded),
+    LoginFailed(LoginFailed),
+    Locked(Locked),
+    SessionEnded(SessionEnded),
+    Nothing(Nothing),
+}
+
+/// Version 1 had no language: French, where nothing else is known.
+#[derive(Debug, Deserialize)]
+struct AccountCreatedV1 {
+    company_id: CompanyId,
+    role: Role,
+    email_hash: EmailHash,
+    origin: Origin,
+    activation_expires_at: Moment,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct AccountCreatedV2 {
+    company_id: CompanyId,
+    role: Role,
+    language: Language,
+    email_hash: EmailHash,
+    origin: Origin,
+    activation_expires_at: Moment,
+}
+
+impl From<AccountCreatedV1> for AccountCreatedV2 {
+    fn from(old: AccountCreatedV1) -> Self {
+        Self {
+            company_id: old.company_id,
+            role: old.role,
+            language: Language::default(),
+            email_hash: old.email_hash,
+            origin: old.origin,
+            activation_expires_at: old.activation_expires_at,
+        }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Expiring {
+    expires_at: Moment,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Followed {
+    link: EventId,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Converted {
+    to: Admission,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct LoginSucceeded {
+    session_id: SessionId,
+    session_expires_at: Moment,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct LoginFailed {
+    failures: u32,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Locked {
+    failures: u32,
+    until: Moment,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct SessionEnded {
+    session_id: SessionId,
+    reason: SessionEnd,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Nothing {}
+
+const NOTHING: Data = Data::Nothing(Nothing {});
+
+pub(super) fn write(event: &Event) -> Stored {
+    let open = Private::default;
+    let (name, version, data, private) = match event.clone() {
+        Event::AccountCreated { company, role, language, email_hash, origin, activation_expires_at, person } => {
+            let data =
+                AccountCreatedV2 { company_id: company, role, language, email_hash, origin, activation_expires_at };
+            ("account-created", 2, Data::AccountCreated(data), Private::of_person(&person))
+        }
+        Event::ActivationRequested { expires_at } => {
+            ("activation-requested", 1, Data::Link(Expiring { expires_at }), open())
+        }
+        Event::AccountActivated { link, hash } => {
+            ("account-activated", 1, Data::Followed(Followed { link }), Private::of_hash(&hash))
+        }
+        Event::AccountConverted { to } => ("account-converted", 1, Data::Converted(Converted { to }), open()),
+        Event::LoginSucceeded { session, session_expires_at } => {
+            let data = LoginSucceeded { session_id: session, session_expires_at };
+            ("login-succeeded", 1, Data::LoginSucceeded(data), open())
+        }
+        Event::LoginFailed { failures } => {
+            ("login-failed", 1, Data::LoginFailed(LoginFailed { failures }), open())
+        }
+        Event::LoginAwaitedConversion => ("login-awaited-conversion", 1, NOTHING, open()),
+        Event::AccountLocked { failures, until } => {
+            ("account-locked", 1, Data::Locked(Locked { failures, until }), open())
+        }
+        Event::LockoutReleased { reason } => ("lockout-released", 1, NOTHING, Private::of_reason(&reason)),
+        Event::PasswordResetRequested { expires_at } => {
+            ("password-reset-requested", 1, Data::Link(Expiring { expires_at }), open())
+        }
+        Event::PasswordReset { link, hash } => {
+            ("password-reset", 1, Data::Followed(Followed { link }), Private::of_hash(&hash))
+        }
+        Event::PasswordChanged { hash } => ("password-changed", 1, NOTHING, Private::of_hash(&hash)),
+        Event::PasswordRehashed { hash } => ("password-rehashed", 1, NOTHING, Private::of_hash(&hash)),
+        Event::SessionEnded { session, reason } => {
+            ("session-ended", 1, Data::SessionEnded(SessionEnded { session_id: session, reason }), open())
+        }
+        Event::SessionsEnded => ("sessions-ended", 1, NOTHING, open()),
+        Event::AccountDeleted { reason } => ("account-deleted", 1, NOTHING, Private::of_reason(&reason)),
+        Event::AccountErased => ("account-erased", 1, NOTHING, open()),
+    };
+    Stored { name, version, data: super::Data::Account(data), private, subject: None }
+}
+
+pub(super) fn read<'de, D: Deserializer<'de>>(
+    name: &str,
+    version: u16,
+    data: D,
+    private: Erasable<Private>,
+) -> Result<Option<DomainEvent>, D::Error> {
+    let event = match (name, version) {
+        ("account-created", 1) => created(AccountCreatedV1::deserialize(data)?.into(), &private),
+        ("account-created", 2) => created(AccountCreatedV2::deserialize(data)?, &private),
+        ("activation-requested", 1) => {
+            Event::ActivationRequested { expires_at: Expiring::deserialize(data)?.expires_at }
+        }
+        ("account-activated", 1) => {
+            Event::AccountActivated { link: Followed::deserialize(data)?.link, hash: hash(&private) }
+        }
+        ("account-converted", 1) => Event::AccountConverted { to: Converted::deserialize(data)?.to },
+        ("login-succeeded", 1) => {
+            let stored = LoginSucceeded::deserialize(data)?;
+            Event::LoginSucceeded { session: stored.session_id, session_expires_at: stored.session_expires_at }
+        }
+        ("login-failed", 1) => Event::LoginFailed { failures: LoginFailed::deserialize(data)?.failures },
+        ("account-locked", 1) => {
+            let stored = Locked::deserialize(data)?;
+            Event::AccountLocked { failures: stored.failures, until: stored.until }
+        }
+        ("password-reset-requested", 1) => {
+            Event::PasswordResetRequested { expires_at: Expiring::deserialize(data)?.expires_at }
+        }
+        ("password-reset", 1) => {
+            Event::PasswordReset { link: Followed::deserialize(data)?.link, hash: hash(&private) }
+        }
+        ("session-ended", 1) => {
+            let stored = SessionEnded::deserialize(data)?;
+            Event::SessionEnded { session: stored.session_id, reason: stored.reason }
+        }
+        (name, 1) => {
+            Nothing::deserialize(data)?;
+            return Ok(bare(name, &private).map(DomainEvent::Account));
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(DomainEvent::Account(event)))
+}
+
+/// The events whose open part is empty.
+fn bare(name: &str, private: &Erasable<Private>) -> Option<Event> {
+    match name {
+        "login-awaited-conversion" => Some(Event::LoginAwaitedConversion),
+        "lockout-released" => Some(Event::LockoutReleased { reason: reason(private) }),
+        "password-changed" => Some(Event::PasswordChanged { hash: hash(private) }),
+        "password-rehashed" => Some(Event::PasswordRehashed { hash: hash(private) }),
+        "sessions-ended" => Some(Event::SessionsEnded),
+        "account-deleted" => Some(Event::AccountDeleted { reason: reason(private) }),
+        "account-erased" => Some(Event::AccountErased),
+        _ => None,
+    }
+}
+
+fn created(data: AccountCreatedV2, private: &Erasable<Private>) -> Event {
+    Event::AccountCreated {
+        company: data.company_id,
+        role: data.role,
+        language: data.language,
+        email_hash: data.email_hash,
+        origin: data.origin,
+        activation_expires_at: data.activation_expires_at,
+        person: person(private),
+    }
+}

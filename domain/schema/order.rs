@@ -1,0 +1,103 @@
+//! The order's events as they are stored.
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::company::StoredRegistration;
+use super::{DomainEvent, Private, Stored, person};
+use crate::Moment;
+use crate::email_address::EmailHash;
+use crate::erasable::Erasable;
+use crate::ids::{AccountId, CompanyId, OrderId};
+use crate::language::Language;
+use crate::order::{Channel, Content, Event, Line, Outcome};
+
+pub(super) const NAMES: &[&str] = &["order-received", "order-onboarded"];
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+#[allow(missing_docs)]
+pub enum Data {
+    Received(Box<OrderReceived>),
+    Onboarded(OrderOnboarded),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct OrderReceived {
+    order_id: OrderId,
+    channel: Channel,
+    placed_at: Moment,
+    company: StoredRegistration,
+    contact_account_id: AccountId,
+    contact_email_hash: EmailHash,
+    contact_language: Language,
+    lines: Vec<Line>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct OrderOnboarded {
+    company_id: CompanyId,
+    account_id: AccountId,
+    outcome: Outcome,
+}
+
+pub(super) fn write(event: &Event) -> Stored {
+    let stored = |name, data, private, subject| Stored {
+        name,
+        version: 1,
+        data: super::Data::Order(data),
+        private,
+        subject,
+    };
+    match event.clone() {
+        Event::OrderReceived { content, account, person } => {
+            let data = OrderReceived {
+                order_id: content.id,
+                channel: content.channel,
+                placed_at: content.placed_at,
+                company: content.company.into(),
+                contact_account_id: account,
+                contact_email_hash: content.email_hash,
+                contact_language: content.language,
+                lines: content.lines,
+            };
+            let data = Data::Received(Box::new(data));
+            stored("order-received", data, Private::of_person(&person), Some(account))
+        }
+        Event::OrderOnboarded { company, account, outcome } => {
+            let data = Data::Onboarded(OrderOnboarded { company_id: company, account_id: account, outcome });
+            stored("order-onboarded", data, Private::default(), Some(account))
+        }
+    }
+}
+
+pub(super) fn read<'de, D: Deserializer<'de>>(
+    name: &str,
+    version: u16,
+    data: D,
+    private: Erasable<Private>,
+) -> Result<Option<DomainEvent>, D::Error> {
+    let event = match (name, version) {
+        ("order-received", 1) => {
+            let stored = OrderReceived::deserialize(data)?;
+            let content = Content {
+                id: stored.order_id,
+                channel: stored.channel,
+                placed_at: stored.placed_at,
+                company: stored.company.into(),
+                language: stored.contact_language,
+                email_hash: stored.contact_email_hash,
+                lines: stored.lines,
+            };
+            let account = stored.contact_account_id;
+            Event::OrderReceived { content: Box::new(content), account, person: person(&private) }
+        }
+        ("order-onboarded", 1) => {
+            let stored = OrderOnboarded::deserialize(data)?;
+            Event::OrderOnboarded { company: stored.company_id, account: stored.account_id, outcome: stored.outcome }
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(DomainEvent::Order(event)))
+}
