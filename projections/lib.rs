@@ -1,1 +1,15 @@
+//! What is known: read models and reactions, derived from the log.
+//!
+//! A view turns events into rows and can be rebuilt at any time; nothing it can name sends anything
+//! (law 5). A reaction acts on the outside and has a checkpoint of its own, which no rebuild moves.
 #![forbid(unsafe_code)]
+
+pub mod mail;
+pub mod people;
+pub mod ports;
+pub mod reactions;
+pub mod runner;
+pub mod table;
+pub mod view;
+pub mod views;
+pub mod words;

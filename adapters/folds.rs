@@ -1,0 +1,35 @@
+//! Folded aggregates, cached.
+
+use loquet_domain::ports::{Folded, Folds, StreamId};
+use quick_cache::sync::Cache;
+
+/// A bounded cache of folds (S3-FIFO).
+pub struct CachedFolds<S: Clone> {
+    cache: Cache<StreamId, Folded<S>>,
+}
+
+impl<S: Clone + Send + Sync> CachedFolds<S> {
+    /// Keeps at most `capacity` folds.
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        Self { cache: Cache::new(capacity) }
+    }
+}
+
+impl<S: Clone + Send + Sync> Folds<S> for CachedFolds<S> {
+    fn get(&self, stream: &StreamId) -> Option<Folded<S>> {
+        self.cache.get(stream)
+    }
+
+    /// An older fold never replaces a newer one.
+    fn put(&self, stream: &StreamId, folded: &Folded<S>) {
+        let newer = self.cache.peek(stream).is_some_and(|held| held.revision > folded.revision);
+        if !newer {
+            self.cache.insert(stream.clone(), folded.clone());
+        }
+    }
+
+    fn remove(&self, stream: &StreamId) {
+        self.cache.remove(stream);
+    }
+}

@@ -1,0 +1,151 @@
+//! Tokens that are derived, not stored: HMAC-SHA-256 (RFC 2104) over what they say.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use loquet_domain::Moment;
+use loquet_domain::email_address::{EmailAddress, EmailHash};
+use loquet_domain::ids::{AccountId, EventId, SessionId};
+use loquet_domain::ports::{LinkClaims, Purpose, SessionClaims, Tokens};
+use sha2::Sha256;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::server_key::ServerKey;
+
+const FORMAT: u8 = 1;
+const PAYLOAD: usize = 1 + 16 + 16 + 8;
+const TAG: usize = 32;
+
+/// Makes and checks tokens with keys derived from the server's.
+pub struct HmacTokens {
+    email: Zeroizing<[u8; 32]>,
+    activation: Zeroizing<[u8; 32]>,
+    reset: Zeroizing<[u8; 32]>,
+    session: Zeroizing<[u8; 32]>,
+}
+
+impl HmacTokens {
+    /// Tokens of this server.
+    #[must_use]
+    pub fn new(key: &ServerKey) -> Self {
+        Self {
+            email: key.derive("loquet/email/1"),
+            activation: key.derive("loquet/link/activation/1"),
+            reset: key.derive("loquet/link/password-reset/1"),
+            session: key.derive("loquet/session/1"),
+        }
+    }
+
+    fn link_key(&self, purpose: Purpose) -> &[u8; 32] {
+        match purpose {
+            Purpose::Activation => &self.activation,
+            Purpose::PasswordReset => &self.reset,
+        }
+    }
+}
+
+impl Tokens for HmacTokens {
+    fn email_hash(&self, email: &EmailAddress) -> EmailHash {
+        let tag = mac(&self.email, email.as_str().as_bytes()).finalize().into_bytes();
+        EmailHash(tag.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    fn link(&self, claims: &LinkClaims) -> String {
+        let key = self.link_key(claims.purpose);
+        seal(key, claims.account.0, claims.event.0, claims.expires_at)
+    }
+
+    fn read_link(&self, purpose: Purpose, token: &str) -> Option<LinkClaims> {
+        let (account, event, expires_at) = open(self.link_key(purpose), token)?;
+        Some(LinkClaims { purpose, account: AccountId(account), event: EventId(event), expires_at })
+    }
+
+    fn session(&self, claims: &SessionClaims) -> String {
+        seal(&self.session, claims.account.0, claims.session.0, claims.expires_at)
+    }
+
+    fn read_session(&self, token: &str) -> Option<SessionClaims> {
+        let (account, session, expires_at) = open(&self.session, token)?;
+        Some(SessionClaims { account: AccountId(account), session: SessionId(session), expires_at })
+    }
+}
+
+/// A fresh HMAC-SHA-256 under a 32-byte key.
+pub(crate) fn mac(key: &[u8; 32], message: &[u8]) -> Hmac<Sha256> {
+    // HMAC pads a key with zeros to the hash's block of 64 bytes; done here, nothing can fail.
+    let mut block = Zeroizing::new([0; 64]);
+    block.iter_mut().zip(key).for_each(|(padded, byte)| *padded = *byte);
+    let mut mac = <Hmac<Sha256> as KeyInit>::new((&*block).into());
+    mac.update(message);
+    mac
+}
+
+fn seal(key: &[u8; 32], first: Uuid, second: Uuid, expires_at: Moment) -> String {
+    let mut token = Vec::with_capacity(PAYLOAD + TAG);
+    token.push(FORMAT);
+    token.extend_from_slice(first.as_bytes());
+    token.extend_from_slice(second.as_bytes());
+    token.extend_from_slice(&expires_at.timestamp_micros().to_be_bytes());
+    let tag = mac(key, &token).finalize().into_bytes();
+    token.extend_from_slice(&tag);
+    URL_SAFE_NO_PAD.encode(token)
+}
+
+/// What the token says, if its tag fits; compared in constant time.
+fn open(key: &[u8; 32], token: &str) -> Option<(Uuid, Uuid, Moment)> {
+    let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+    let (payload, tag) = bytes.split_at_checked(PAYLOAD)?;
+    mac(key, payload).verify_slice(tag).ok()?;
+    let (format, rest) = payload.split_first()?;
+    let (first, rest) = rest.split_first_chunk::<16>()?;
+    let (second, rest) = rest.split_first_chunk::<16>()?;
+    let expires = i64::from_be_bytes(*rest.first_chunk::<8>()?);
+    let expires_at = Moment::from_timestamp_micros(expires)?;
+    (*format == FORMAT).then(|| (Uuid::from_bytes(*first), Uuid::from_bytes(*second), expires_at))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn claims() -> LinkClaims {
+        LinkClaims {
+            purpose: Purpose::Activation,
+            account: AccountId(Uuid::from_u128(1)),
+            event: EventId(Uuid::from_u128(2)),
+            expires_at: Moment::from_timestamp(1_800_000_000, 0).unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_token_says_what_it_was_made_of() {
+        let tokens = HmacTokens::new(&ServerKey::random());
+        assert_eq!(tokens.read_link(Purpose::Activation, &tokens.link(&claims())), Some(claims()));
+    }
+
+    #[test]
+    fn a_token_for_one_purpose_serves_no_other_and_no_other_server_takes_it() {
+        let (ours, theirs) = (HmacTokens::new(&ServerKey::random()), HmacTokens::new(&ServerKey::random()));
+        let token = ours.link(&claims());
+        assert_eq!(ours.read_link(Purpose::PasswordReset, &token), None);
+        assert_eq!(ours.read_session(&token), None);
+        assert_eq!(theirs.read_link(Purpose::Activation, &token), None);
+    }
+
+    #[test]
+    fn an_altered_truncated_or_extended_token_is_refused() {
+        let tokens = HmacTokens::new(&ServerKey::random());
+        let token = tokens.link(&claims());
+        for at in 0..token.len() {
+            let mut altered = token.clone().into_bytes();
+            altered[at] = if altered[at] == b'A' { b'B' } else { b'A' };
+            let altered = String::from_utf8(altered).unwrap();
+            assert_eq!(tokens.read_link(Purpose::Activation, &altered), None, "altered at {at}");
+            assert_eq!(tokens.read_link(Purpose::Activation, &token[..at]), None, "cut at {at}");
+        }
+        assert_eq!(tokens.read_link(Purpose::Activation, &format!("{token}AAAA")), None);
+        assert_eq!(tokens.read_link(Purpose::Activation, "é"), None);
+    }
+}

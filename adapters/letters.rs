@@ -1,0 +1,64 @@
+//! Messages as MIME (RFC 2045), whichever way they leave.
+
+use lettre::message::header::{ContentTransferEncoding, ContentType, Header, HeaderName, HeaderValue};
+use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
+use loquet_projections::mail::Message;
+
+/// Builds a MIME message with the effect's id as its Message-ID (law 5).
+pub(crate) fn compose(
+    message: &Message,
+    from: &Mailbox,
+    encoding: ContentTransferEncoding,
+) -> Result<lettre::Message, String> {
+    let address = message.to.parse().map_err(|e| format!("the recipient's address: {e}"))?;
+    let to = Mailbox::new(Some(message.to_name.clone()), address);
+    let part = |kind: ContentType, text: &str| {
+        let body = Body::new_with_encoding(text.to_owned(), encoding);
+        let body = body.unwrap_or_else(|text| Body::new(text));
+        SinglePart::builder().header(kind).body(body)
+    };
+    let alternatives = MultiPart::alternative()
+        .singlepart(part(ContentType::TEXT_PLAIN, &message.text))
+        .singlepart(part(ContentType::TEXT_HTML, &message.html));
+    lettre::Message::builder()
+        .from(from.clone())
+        .to(to)
+        .subject(message.subject.clone())
+        .message_id(Some(format!("<{}@{}>", message.effect, from.email.domain())))
+        .header(ContentLanguage(message.language.to_owned()))
+        .header(AutoSubmitted)
+        .multipart(alternatives)
+        .map_err(|e| e.to_string())
+}
+
+/// RFC 3282.
+#[derive(Clone)]
+struct ContentLanguage(String);
+
+impl Header for ContentLanguage {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("Content-Language")
+    }
+    fn parse(text: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self(text.to_owned()))
+    }
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), self.0.clone())
+    }
+}
+
+/// RFC 3834: no out-of-office answers, please.
+#[derive(Clone)]
+struct AutoSubmitted;
+
+impl Header for AutoSubmitted {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("Auto-Submitted")
+    }
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "auto-generated".to_owned())
+    }
+}

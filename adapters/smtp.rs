@@ -1,0 +1,108 @@
+//! Mail over SMTP.
+
+use std::time::Duration;
+
+use lettre::message::Mailbox;
+use lettre::message::header::ContentTransferEncoding;
+use lettre::transport::smtp::PoolConfig;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
+use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
+use loquet_domain::ports::BoxFuture;
+use loquet_projections::mail::Message;
+use loquet_projections::ports::{Mailer, SendError};
+
+use crate::letters::compose;
+
+/// How the connection is kept private.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Security {
+    /// TLS from the first byte (port 465, RFC 8314).
+    Tls,
+    /// STARTTLS, and nothing without it (port 587).
+    StartTls,
+    /// In the clear: for a relay on this machine only.
+    None,
+}
+
+/// Where and how mail is handed over.
+#[derive(Clone, Debug)]
+pub struct SmtpSettings {
+    /// The server's name, as its certificate has it.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How the connection is kept private.
+    pub security: Security,
+    /// User name and password, where the server asks for them.
+    pub credentials: Option<(String, String)>,
+    /// The sender: `Name <address>`.
+    pub from: String,
+    /// A certificate authority to trust besides the usual ones, PEM.
+    pub extra_ca: Option<Vec<u8>>,
+    /// How long one command may take.
+    pub timeout: Duration,
+}
+
+/// Settings that do not hold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the mail server's settings do not hold: {0}")]
+pub struct InvalidSmtp(String);
+
+/// A pool of connections to a mail server.
+pub struct Smtp {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    from: Mailbox,
+}
+
+impl Smtp {
+    /// Checks the settings; connects when the first mail is sent.
+    ///
+    /// # Errors
+    /// [`InvalidSmtp`] names the setting.
+    pub fn new(settings: &SmtpSettings) -> Result<Self, InvalidSmtp> {
+        let from = settings.from.parse().map_err(|e| InvalidSmtp(format!("sender '{}': {e}", settings.from)))?;
+        let tls = tls(settings)?;
+        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&settings.host)
+            .port(settings.port)
+            .tls(tls)
+            .timeout(Some(settings.timeout))
+            .pool_config(PoolConfig::new().max_size(4).idle_timeout(Duration::from_secs(30)));
+        if let Some((user, password)) = &settings.credentials {
+            builder = builder.credentials(Credentials::new(user.clone(), password.clone()));
+        }
+        Ok(Self { transport: builder.build(), from })
+    }
+
+    async fn hand_over(&self, message: Message) -> Result<(), SendError> {
+        let mime = compose(&message, &self.from, ContentTransferEncoding::QuotedPrintable)
+            .map_err(SendError::Permanent)?;
+        match self.transport.send(mime).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_permanent() => Err(SendError::Permanent(error.to_string())),
+            Err(error) => Err(SendError::Transient(error.to_string())),
+        }
+    }
+}
+
+fn tls(settings: &SmtpSettings) -> Result<Tls, InvalidSmtp> {
+    let parameters = || {
+        let mut builder = TlsParameters::builder(settings.host.clone());
+        if let Some(pem) = &settings.extra_ca {
+            let ca = Certificate::from_pem(pem).map_err(|e| InvalidSmtp(format!("certificate authority: {e}")))?;
+            builder = builder.add_root_certificate(ca);
+        }
+        builder.build().map_err(|e| InvalidSmtp(e.to_string()))
+    };
+    Ok(match settings.security {
+        Security::Tls => Tls::Wrapper(parameters()?),
+        Security::StartTls => Tls::Required(parameters()?),
+        Security::None => Tls::None,
+    })
+}
+
+impl Mailer for Smtp {
+    fn send(&self, message: Message) -> BoxFuture<'_, Result<(), SendError>> {
+        Box::pin(self.hand_over(message))
+    }
+}

@@ -1,0 +1,149 @@
+//! What every SQLite file here has in common.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+/// A database file that can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// It is something else.
+    #[error("{path} is not {what}: move it away, or choose another folder with --data-dir")]
+    Foreign {
+        /// Which file.
+        path: PathBuf,
+        /// What it should have been.
+        what: &'static str,
+    },
+    /// A newer version of this software wrote it.
+    #[error("{path} was written by a newer version of Loquet (format {found}, this one knows {known}): upgrade")]
+    Newer {
+        /// Which file.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// The newest format known.
+        known: i64,
+    },
+    /// It is shorter than it says it is.
+    #[error("{0} is truncated: restore it from a backup")]
+    Truncated(PathBuf),
+    /// Another process has it.
+    #[error("{0} is in use by another Loquet process: stop that one, or use another folder with --data-dir")]
+    InUse(PathBuf),
+    /// SQLite or the file system refused.
+    #[error("can't use {path}: {why}")]
+    Unusable {
+        /// Which file.
+        path: PathBuf,
+        /// What they said.
+        why: String,
+    },
+}
+
+/// How a file is recognised: `application_id` and `user_version` of its header.
+pub(crate) struct Kind {
+    pub(crate) what: &'static str,
+    pub(crate) application_id: i32,
+    pub(crate) version: i64,
+    pub(crate) schema: &'static str,
+    /// `FULL` where what is acknowledged must be on disk; `NORMAL` where it can be derived again.
+    pub(crate) synchronous: &'static str,
+}
+
+impl Kind {
+    /// Opens the file, making it if it is not there; refuses one that is something else.
+    pub(crate) fn open(&self, path: &Path) -> Result<Connection, FileError> {
+        refuse_truncated(path)?;
+        let connection = Connection::open(path).map_err(|e| self.unusable(path, &e))?;
+        self.prepare(&connection, path)?;
+        Ok(connection)
+    }
+
+    /// Opens a further connection that only reads.
+    pub(crate) fn open_reader(&self, path: &Path) -> Result<Connection, FileError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(|e| self.unusable(path, &e))?;
+        let pragmas = "PRAGMA busy_timeout = 10000; PRAGMA query_only = ON; PRAGMA mmap_size = 1073741824;";
+        connection.execute_batch(pragmas).map_err(|e| self.unusable(path, &e))?;
+        self.recognise(&connection, path)?;
+        Ok(connection)
+    }
+
+    fn prepare(&self, connection: &Connection, path: &Path) -> Result<(), FileError> {
+        let unusable = |e: rusqlite::Error| self.unusable(path, &e);
+        connection.execute_batch("PRAGMA busy_timeout = 10000;").map_err(unusable)?;
+        let tables = "SELECT count(*) FROM sqlite_master";
+        let empty: i64 = connection.query_row(tables, [], |row| row.get(0)).map_err(unusable)?;
+        if empty == 0 {
+            let pragmas = format!(
+                "PRAGMA application_id = {}; PRAGMA user_version = {}; PRAGMA page_size = 4096;",
+                self.application_id, self.version
+            );
+            connection.execute_batch(&pragmas).map_err(unusable)?;
+        }
+        self.recognise(connection, path)?;
+        let pragmas = format!(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = {}; PRAGMA secure_delete = ON;",
+            self.synchronous
+        );
+        connection.execute_batch(&pragmas).map_err(unusable)?;
+        connection.execute_batch(self.schema).map_err(unusable)
+    }
+
+    fn recognise(&self, connection: &Connection, path: &Path) -> Result<(), FileError> {
+        let pragma = |name| {
+            connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0))
+                .map_err(|e| self.unusable(path, &e))
+        };
+        if pragma("application_id")? != i64::from(self.application_id) {
+            return Err(FileError::Foreign { path: path.to_owned(), what: self.what });
+        }
+        let found = pragma("user_version")?;
+        if found > self.version {
+            return Err(FileError::Newer { path: path.to_owned(), found, known: self.version });
+        }
+        Ok(())
+    }
+
+    fn unusable(&self, path: &Path, error: &rusqlite::Error) -> FileError {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => FileError::Foreign { path: path.to_owned(), what: self.what },
+            Some(ErrorCode::DatabaseCorrupt) => FileError::Truncated(path.to_owned()),
+            _ => FileError::Unusable { path: path.to_owned(), why: explain(error) },
+        }
+    }
+}
+
+/// What SQLite said, with the remedy where there is one.
+pub(crate) fn explain(error: &rusqlite::Error) -> String {
+    let remedy = match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => "the disk is full: make room",
+        Some(ErrorCode::ReadOnly) => "the file or its folder is read-only: make it writable",
+        Some(ErrorCode::CannotOpen) => "the file can't be opened: does its folder exist, and may it be written to?",
+        Some(ErrorCode::SystemIoFailure) => "the disk failed: look at the kernel's log",
+        Some(ErrorCode::PermissionDenied) => "permission denied: whose file is it?",
+        _ => return error.to_string(),
+    };
+    format!("{remedy} ({error})")
+}
+
+/// SQLite notices a missing tail only when it needs it; a log must notice at once.
+fn refuse_truncated(path: &Path) -> Result<(), FileError> {
+    let Ok(mut file) = std::fs::File::open(path) else { return Ok(()) };
+    let length = file.metadata().map_or(0, |metadata| metadata.len());
+    let mut header = [0_u8; 100];
+    if length == 0 || std::io::Read::read_exact(&mut file, &mut header).is_err() {
+        return if length == 0 { Ok(()) } else { Err(FileError::Truncated(path.to_owned())) };
+    }
+    let page_size = match u16::from_be_bytes([header[16], header[17]]) {
+        1 => 65_536,
+        size => u64::from(size),
+    };
+    let pages = u32::from_be_bytes([header[28], header[29], header[30], header[31]]);
+    let is_sqlite = header.starts_with(b"SQLite format 3\0");
+    if is_sqlite && length < page_size * u64::from(pages) {
+        return Err(FileError::Truncated(path.to_owned()));
+    }
+    Ok(())
+}

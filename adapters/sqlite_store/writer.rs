@@ -1,0 +1,257 @@
+//! The one thread that writes: many callers' appends in one transaction, each with its own
+//! revision check and its own reply.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use loquet_domain::ports::{AppendError, Appended, NewEvent, Position, Revision, StreamId};
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::heads::{Head, Heads, Key};
+use super::reader::walk_back;
+use crate::sqlite::explain;
+
+/// How many requests one transaction takes at most.
+const BATCH: usize = 1024;
+
+type Reply<T> = oneshot::Sender<Result<T, AppendError>>;
+
+pub(super) enum Request {
+    Append { stream: StreamId, expected: Revision, events: Vec<NewEvent>, reply: Reply<Appended> },
+    Decoy(Reply<()>),
+}
+
+/// What a caller is told once the transaction is durable.
+enum Answer {
+    Append(Reply<Appended>, Result<Appended, AppendError>),
+    Decoy(Reply<()>),
+}
+
+/// The heads as this transaction moves them.
+struct Batch {
+    moved: HashMap<Key, Head>,
+    last: Position,
+    answers: Vec<Answer>,
+}
+
+pub(super) struct Writer {
+    connection: Connection,
+    log: PathBuf,
+    heads: std::sync::Arc<Heads>,
+    published: watch::Sender<Position>,
+    /// A commit failed, and the write-ahead log has not been emptied since.
+    doubtful: bool,
+}
+
+impl Writer {
+    pub(super) fn new(
+        connection: Connection,
+        log: PathBuf,
+        heads: std::sync::Arc<Heads>,
+        published: watch::Sender<Position>,
+    ) -> Self {
+        Self { connection, log, heads, published, doubtful: false }
+    }
+
+    /// Serves until every sender is gone: takes what waits, commits it, replies, and so on. While one
+    /// commit waits for the disk, the next batch gathers.
+    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Request>) {
+        while let Some(first) = queue.blocking_recv() {
+            let mut batch = vec![first];
+            while batch.len() < BATCH {
+                let Ok(next) = queue.try_recv() else { break };
+                batch.push(next);
+            }
+            self.commit(batch);
+        }
+        self.heads.note(&self.log, &self.connection);
+    }
+
+    fn commit(&mut self, requests: Vec<Request>) {
+        if let Err(error) = self.settle() {
+            return refuse(requests.into_iter().map(Request::unanswered).collect(), &error);
+        }
+        let mut batch = Batch { moved: HashMap::new(), last: self.heads.last(), answers: Vec::new() };
+        match self.write(&mut batch, requests) {
+            Ok(()) => self.acknowledge(batch),
+            Err(error) => {
+                tracing::error!(error = %explain(&error), "the log could not be written");
+                self.doubtful = true;
+                match self.settle() {
+                    Ok(()) => refuse(batch.answers, &error),
+                    Err(_) => doubt(batch.answers, &error),
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, batch: &mut Batch, requests: Vec<Request>) -> rusqlite::Result<()> {
+        let mut failed = self.connection.execute_batch("BEGIN IMMEDIATE").err();
+        for request in requests {
+            match (failed.is_some(), request) {
+                (true, request) => batch.answers.push(request.unanswered()),
+                (false, Request::Decoy(reply)) => {
+                    failed = beat(&self.connection).err();
+                    batch.answers.push(Answer::Decoy(reply));
+                }
+                (false, Request::Append { stream, expected, events, reply }) => {
+                    let outcome = batch.append(&self.connection, &self.heads, &stream, expected, &events);
+                    let answer = match outcome {
+                        Ok(outcome) => outcome,
+                        Err(error) => {
+                            failed = Some(error);
+                            Err(AppendError::Unknown(String::new()))
+                        }
+                    };
+                    batch.answers.push(Answer::Append(reply, answer));
+                }
+            }
+        }
+        match failed {
+            Some(error) => Err(error),
+            None => self.connection.execute_batch("COMMIT"),
+        }
+    }
+
+    fn acknowledge(&self, batch: Batch) {
+        self.heads.advance(batch.moved, batch.last);
+        if batch.last > *self.published.borrow() {
+            self.published.send_replace(batch.last);
+        }
+        for answer in batch.answers {
+            match answer {
+                Answer::Append(reply, outcome) => drop(reply.send(outcome)),
+                Answer::Decoy(reply) => drop(reply.send(Ok(()))),
+            }
+        }
+    }
+
+    /// After a failed write: rolls back and empties the write-ahead log into the file, so that no
+    /// frame of the failed transaction can come back after a crash. Until that works nothing is
+    /// written.
+    fn settle(&mut self) -> rusqlite::Result<()> {
+        if !self.doubtful {
+            return Ok(());
+        }
+        if !self.connection.is_autocommit() {
+            self.connection.execute_batch("ROLLBACK")?;
+        }
+        let busy: i64 = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        if busy != 0 {
+            return Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None));
+        }
+        // A checkpoint may have nothing to write and so find no fault; writing does.
+        beat(&self.connection)?;
+        self.doubtful = false;
+        tracing::info!("the log can be written again");
+        Ok(())
+    }
+}
+
+impl Request {
+    fn unanswered(self) -> Answer {
+        match self {
+            Self::Append { reply, .. } => Answer::Append(reply, Err(AppendError::Unknown(String::new()))),
+            Self::Decoy(reply) => Answer::Decoy(reply),
+        }
+    }
+}
+
+impl Batch {
+    fn append(
+        &mut self,
+        connection: &Connection,
+        heads: &Heads,
+        stream: &StreamId,
+        expected: Revision,
+        events: &[NewEvent],
+    ) -> rusqlite::Result<Result<Appended, AppendError>> {
+        let key = Key::of(stream.as_str());
+        let none = Head { position: Position::default(), revision: Revision::default() };
+        let mut head = self.moved.get(&key).copied().or_else(|| heads.by_key(key)).unwrap_or(none);
+        if head.revision != expected {
+            let repeated = repeated(connection, stream, head, expected, events)?;
+            return Ok(repeated.ok_or(AppendError::Conflict { actual: head.revision }));
+        }
+        for event in events {
+            let position = Position(self.last.0 + 1);
+            let revision = Revision(head.revision.0 + 1);
+            insert(connection, position, stream, revision, head.position, event)?;
+            head = Head { position, revision };
+            self.last = position;
+        }
+        self.moved.insert(key, head);
+        Ok(Ok(Appended { position: head.position, revision: head.revision }))
+    }
+}
+
+fn insert(
+    connection: &Connection,
+    position: Position,
+    stream: &StreamId,
+    revision: Revision,
+    previous: Position,
+    event: &NewEvent,
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
+    let text = |bytes| std::str::from_utf8(bytes).map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)));
+    statement.execute((
+        position.0,
+        stream.as_str(),
+        revision.0,
+        previous.0,
+        event.id.0.as_bytes(),
+        &event.name,
+        event.version,
+        text(&event.data)?,
+        text(&event.metadata)?,
+        event.sealed.as_ref().map(|sealed| *sealed.subject.0.as_bytes()),
+        event.sealed.as_ref().map(|sealed| &sealed.bytes),
+    ))?;
+    Ok(())
+}
+
+/// Where these very events stand, if they were appended at this revision before.
+fn repeated(
+    connection: &Connection,
+    stream: &StreamId,
+    head: Head,
+    expected: Revision,
+    events: &[NewEvent],
+) -> rusqlite::Result<Option<Appended>> {
+    let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
+    if events.is_empty() || head.revision.0 < expected.0.saturating_add(count) {
+        return Ok(None);
+    }
+    let recorded = walk_back(connection, stream, head, expected)?;
+    let same = recorded.iter().zip(events).all(|(held, new)| held.event.id == new.id);
+    let last = events.len().checked_sub(1).and_then(|last| recorded.get(last)).filter(|_| same);
+    Ok(last.map(|last| Appended { position: last.position, revision: last.revision }))
+}
+
+/// Writes as an append does, in the same transaction, without appending.
+fn beat(connection: &Connection) -> rusqlite::Result<()> {
+    connection.prepare_cached("UPDATE pulse SET beats = beats + 1")?.execute([]).map(drop)
+}
+
+/// Nothing of this batch was written, and nothing of it will be.
+fn refuse(answers: Vec<Answer>, error: &rusqlite::Error) {
+    tell(answers, &AppendError::Unavailable(explain(error)));
+}
+
+/// The disk would not even say whether the batch was written.
+fn doubt(answers: Vec<Answer>, error: &rusqlite::Error) {
+    let settled = error.sqlite_error_code() == Some(ErrorCode::DiskFull);
+    let why = explain(error);
+    tell(answers, &if settled { AppendError::Unavailable(why) } else { AppendError::Unknown(why) });
+}
+
+fn tell(answers: Vec<Answer>, error: &AppendError) {
+    for answer in answers {
+        match answer {
+            Answer::Append(reply, _) => drop(reply.send(Err(error.clone()))),
+            Answer::Decoy(reply) => drop(reply.send(Err(error.clone()))),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Writes a mail out of the event that it follows from.
+
+use askama::Template;
+use chrono_tz::Tz;
+use loquet_domain::Moment;
+use loquet_domain::account::Profile;
+use loquet_domain::language::Language;
+use loquet_domain::person::Person;
+use uuid::Uuid;
+
+use super::{MailKind, Message};
+use crate::words::{Places, UnreadableWords, Words};
+
+/// What every mail says of its sender.
+#[derive(Clone, Debug)]
+pub struct Letterhead {
+    /// The name of the customer account, `MyCCV` by default.
+    pub brand: String,
+    /// Where links lead: scheme and host, no trailing slash. Links are built from this alone.
+    pub public_url: String,
+    /// In which time zone moments are told.
+    pub time_zone: Tz,
+}
+
+/// Writes letters.
+pub struct Letters {
+    head: Letterhead,
+    words: Words,
+}
+
+#[derive(Template)]
+#[template(path = "letter.txt")]
+struct Text<'a> {
+    letter: &'a Letter,
+}
+
+#[derive(Template)]
+#[template(path = "letter.html")]
+struct Html<'a> {
+    letter: &'a Letter,
+}
+
+/// A letter's parts, in one language.
+struct Letter {
+    language: &'static str,
+    brand: String,
+    subject: String,
+    greeting: String,
+    paragraphs: Vec<String>,
+    button: Option<(String, String)>,
+    closing: Vec<String>,
+}
+
+impl Letters {
+    /// Reads the words of the mails.
+    ///
+    /// # Errors
+    /// [`UnreadableWords`] where a file of words has a fault.
+    pub fn new(head: Letterhead) -> Result<Self, UnreadableWords> {
+        let words = Words::read(
+            include_str!("../words/mail.fr.ftl"),
+            include_str!("../words/mail.nl.ftl"),
+            include_str!("../words/mail.en.ftl"),
+        )?;
+        Ok(Self { head, words })
+    }
+
+    #[cfg(test)]
+    pub(super) fn words(&self) -> &Words {
+        &self.words
+    }
+
+    /// The address of a page that a link leads to.
+    #[must_use]
+    pub fn link(&self, page: &str, token: &str) -> String {
+        format!("{}/{page}?token={token}", self.head.public_url)
+    }
+
+    /// Writes a mail. `moment` is what it tells about: when the link or the lockout ends. `about` is
+    /// whom it is about, where that is not its reader. None if a template can't be filled.
+    #[must_use]
+    pub fn write(
+        &self,
+        effect: Uuid,
+        kind: MailKind,
+        to: (&Person, &Profile),
+        link: Option<String>,
+        moment: Moment,
+        about: Option<&Person>,
+    ) -> Option<Message> {
+        let (person, profile) = to;
+        let language = profile.language;
+        let about = about.unwrap_or(person);
+        let full_name = |person: &Person| format!("{} {}", person.given_name.as_str(), person.family_name.as_str());
+        let (name, about_name) = (full_name(person), full_name(about));
+        let moment = self.tell(language, moment);
+        let places: Places<'_> = &[
+            ("brand", &self.head.brand),
+            ("name", &name),
+            ("moment", &moment),
+            ("url", &self.head.public_url),
+            ("email", person.email.as_str()),
+            ("about_name", &about_name),
+            ("about_email", about.email.as_str()),
+        ];
+        let kind_name = kind.name();
+        let say = |part: &str| self.words.say(language, part, places);
+        let paragraphs = (1..=3)
+            .map(|n| format!("{kind_name}-paragraph-{n}"))
+            .filter(|name| self.words.has(Language::default(), name))
+            .map(|name| say(&name))
+            .collect();
+        let letter = Letter {
+            language: language.code(),
+            brand: self.head.brand.clone(),
+            subject: say(&format!("{kind_name}-subject")),
+            greeting: say("greeting"),
+            paragraphs,
+            button: link.map(|link| (say(&format!("{kind_name}-button")), link)),
+            closing: vec![say("closing"), say("footer")],
+        };
+        Some(Message {
+            effect,
+            to: person.email.as_str().to_owned(),
+            to_name: name,
+            language: letter.language,
+            subject: letter.subject.clone(),
+            text: Text { letter: &letter }.render().ok()?,
+            html: Html { letter: &letter }.render().ok()?,
+        })
+    }
+
+    /// A moment as people tell it, in the reader's language and the letterhead's time zone.
+    fn tell(&self, language: Language, moment: Moment) -> String {
+        let local = moment.with_timezone(&self.head.time_zone);
+        let day = local.format("%d/%m/%Y").to_string();
+        let day = if language == Language::Nl { day.replace('/', "-") } else { day };
+        let time = local.format("%H:%M").to_string();
+        let zone = local.format("%Z").to_string();
+        self.words.say(language, "moment", &[("day", &day), ("time", &time), ("zone", &zone)])
+    }
+}

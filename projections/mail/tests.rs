@@ -1,0 +1,78 @@
+use loquet_domain::account::{Origin, Profile, Role};
+use loquet_domain::email_address::{EmailAddress, EmailHash};
+use loquet_domain::erasable::Erasable;
+use loquet_domain::ids::CompanyId;
+use loquet_domain::language::Language;
+use loquet_domain::person::{Person, PersonName};
+
+use super::*;
+
+fn letters() -> Letters {
+    let head = Letterhead {
+        brand: "MyCCV".to_owned(),
+        public_url: "https://portal.example".to_owned(),
+        time_zone: chrono_tz::Europe::Brussels,
+    };
+    Letters::new(head).unwrap()
+}
+
+fn marie(name: &str) -> Option<Person> {
+    Some(Person {
+        email: EmailAddress::parse("marie@boulangerie.be").ok()?,
+        given_name: PersonName::parse(name).ok()?,
+        family_name: PersonName::parse("Dupont").ok()?,
+    })
+}
+
+fn write(kind: MailKind, language: Language, name: &str) -> Option<Message> {
+    let person = marie(name)?;
+    let profile = Profile {
+        company: CompanyId(Uuid::nil()),
+        role: Role::Administrator,
+        language,
+        email_hash: EmailHash(String::new()),
+        origin: Origin::Colleague { account_id: None },
+        person: Erasable::Known(person.clone()),
+        erased: false,
+    };
+    let until = "2026-11-23T13:05:00Z".parse().ok()?;
+    let link = letters().link("activate", "TOKEN");
+    letters().write(Uuid::nil(), kind, (&person, &profile), Some(link), until, None)
+}
+
+#[test]
+fn every_mail_has_all_its_words_in_every_language() {
+    let letters = letters();
+    for language in Language::ALL {
+        for kind in MailKind::ALL {
+            for part in ["subject", "paragraph-1", "paragraph-2"] {
+                let name = format!("{}-{part}", kind.name());
+                assert!(letters.words().has(language, &name), "{language:?} lacks {name}");
+            }
+            let missing = |text: &str| text.contains("{ $") || text.contains(kind.name());
+            let message = write(kind, language, "Marie").unwrap_or_else(|| panic!("{kind:?} in {language:?}"));
+            assert!(!missing(&message.subject), "{}", message.subject);
+            assert!(!missing(&message.text), "{}", message.text);
+        }
+    }
+}
+
+#[test]
+fn the_french_activation_mail_has_the_subject_that_the_customer_chose() {
+    let message = write(MailKind::Activation, Language::Fr, "Marie");
+    assert_eq!(message.map(|m| m.subject), Some("Confirmez votre compte MyCCV".to_owned()));
+}
+
+#[test]
+fn the_release_is_told_in_local_time() {
+    let text = write(MailKind::LockedOut, Language::Fr, "Marie").map(|m| m.text).unwrap_or_default();
+    assert!(text.contains("le 23/11/2026 à 14:05 (CET)"), "{text}");
+}
+
+#[test]
+fn a_name_cannot_smuggle_markup_into_the_html() {
+    let message = write(MailKind::Activation, Language::En, "<b>Marie</b>&");
+    let html = message.map(|m| m.html).unwrap_or_default();
+    assert!(!html.contains("<b>"), "{html}");
+    assert!(html.contains("https://portal.example/activate?token=TOKEN"), "{html}");
+}

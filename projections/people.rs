@@ -1,0 +1,68 @@
+//! Who an account belongs to, read from the log when it is asked for.
+//!
+//! Views hold no personal data, only the position of the event that does: when the account's key is
+//! deleted, every read model has forgotten the person at once (law 6).
+
+use loquet_domain::account;
+use loquet_domain::erasable::Erasable;
+use loquet_domain::fact::{Client, Fact};
+use loquet_domain::person::Person;
+use loquet_domain::ports::{CodecError, EventCodec, EventStore, Position, ReadError};
+use loquet_domain::schema::DomainEvent;
+
+/// The log could not be asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] ReadError),
+    /// The event.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+}
+
+/// The event at a position.
+///
+/// # Errors
+/// [`Unreadable`] where the log can't be read there.
+pub async fn event_at(
+    store: &dyn EventStore,
+    codec: &dyn EventCodec,
+    position: Position,
+) -> Result<Option<Fact<DomainEvent>>, Unreadable> {
+    let before = Position(position.0.saturating_sub(1));
+    let events = store.read_all(before, 1).await?;
+    match events.first().filter(|event| event.position == position) {
+        Some(recorded) => Ok(Some(codec.decode(recorded).await?)),
+        None => Ok(None),
+    }
+}
+
+/// The person that the account created at a position belongs to.
+///
+/// # Errors
+/// As [`event_at`].
+pub async fn person_at(
+    store: &dyn EventStore,
+    codec: &dyn EventCodec,
+    position: Position,
+) -> Result<Erasable<Person>, Unreadable> {
+    let event = event_at(store, codec, position).await?.map(|fact| fact.event);
+    Ok(match event {
+        Some(DomainEvent::Account(account::Event::AccountCreated { person, .. })) => person,
+        Some(DomainEvent::Order(loquet_domain::order::Event::OrderReceived { person, .. })) => person,
+        _ => Erasable::Erased,
+    })
+}
+
+/// From where the command came that led to the event at a position.
+///
+/// # Errors
+/// As [`event_at`].
+pub async fn client_at(
+    store: &dyn EventStore,
+    codec: &dyn EventCodec,
+    position: Position,
+) -> Result<Option<Client>, Unreadable> {
+    Ok(event_at(store, codec, position).await?.and_then(|fact| fact.context.client))
+}

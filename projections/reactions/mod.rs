@@ -1,0 +1,86 @@
+//! Reactions: what follows from events in the outside. Each has a checkpoint that no rebuild moves.
+
+mod erasure;
+mod mails;
+mod onboarding;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use loquet_domain::ports::{BoxFuture, EventCodec, EventStore, Subscribed};
+
+pub use erasure::Erasure;
+pub use mails::Mails;
+pub use onboarding::Onboarding;
+
+use crate::ports::{Clock, QueuedMail, ReactionJournal};
+use crate::view::Noted;
+
+/// How long a reaction that failed waits before it acts on the same event again.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// Acts on events, each at least once and in order; acting twice must do no more than acting once.
+pub trait Reaction: Send + Sync {
+    /// Its name, under which its checkpoint is kept.
+    fn name(&self) -> &'static str;
+
+    /// Acts on an event, and says which mails follow from it.
+    fn react<'a>(&'a self, event: &'a Noted) -> BoxFuture<'a, Result<Vec<QueuedMail>, String>>;
+}
+
+/// Runs one reaction over the log.
+pub struct ReactionRunner {
+    /// The log.
+    pub store: Arc<dyn EventStore>,
+    /// Reads its events.
+    pub codec: Arc<dyn EventCodec>,
+    /// Where the checkpoint is kept.
+    pub journal: Arc<dyn ReactionJournal>,
+    /// What acts.
+    pub reaction: Arc<dyn Reaction>,
+    /// The time.
+    pub clock: Clock,
+    /// Rung when mails were queued.
+    pub queued: Arc<tokio::sync::Notify>,
+}
+
+impl ReactionRunner {
+    /// Runs for as long as the log does. What fails is reported and tried again; nothing is skipped.
+    pub async fn run(self) {
+        while let Err(why) = self.follow().await {
+            tracing::error!(reaction = self.reaction.name(), %why, "a reaction failed; trying again");
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+
+    async fn follow(&self) -> Result<(), String> {
+        let name = self.reaction.name();
+        let mut noted = self.journal.checkpoint(name).await.map_err(|e| e.to_string())?;
+        let mut seen = noted;
+        let mut log = self.store.subscribe(noted);
+        while let Some(next) = log.next().await {
+            match next.map_err(|e| e.to_string())? {
+                // Positions that asked for nothing are noted once a run of them has ended.
+                Subscribed::CaughtUp(_) if seen > noted => {
+                    noted = seen;
+                    self.journal.advance(name, seen, Vec::new(), (self.clock)()).await.map_err(|e| e.to_string())?;
+                }
+                Subscribed::CaughtUp(_) => {}
+                Subscribed::Event(recorded) => {
+                    let fact = self.codec.decode(&recorded).await.map_err(|e| e.to_string())?;
+                    let (position, revision) = (recorded.position, recorded.revision);
+                    let event = Noted { position, stream: recorded.stream, revision, fact };
+                    let mails = self.reaction.react(&event).await.map_err(|e| format!("event {position}: {e}"))?;
+                    seen = position;
+                    if !mails.is_empty() {
+                        noted = position;
+                        self.journal.advance(name, position, mails, (self.clock)()).await.map_err(|e| e.to_string())?;
+                        self.queued.notify_one();
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}

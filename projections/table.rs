@@ -1,0 +1,113 @@
+//! A view's rows, typed.
+
+use std::marker::PhantomData;
+
+use loquet_domain::ports::Position;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::ports::{IndexEntry, ReadStore, Rows, Selection, StoreFailed};
+use crate::view::{CannotApply, ViewId};
+
+/// A row of a view.
+pub trait Row: Serialize + DeserializeOwned {
+    /// Of which view.
+    const VIEW: ViewId;
+
+    /// Under what it is found besides its key.
+    fn indexes(&self) -> Vec<IndexEntry>;
+}
+
+/// The rows of one view, while an event is applied.
+pub struct Table<'a, R> {
+    rows: &'a mut dyn Rows,
+    row: PhantomData<R>,
+}
+
+impl<'a, R: Row> Table<'a, R> {
+    /// The typed rows.
+    pub fn new(rows: &'a mut dyn Rows) -> Self {
+        Self { rows, row: PhantomData }
+    }
+
+    /// The row under a key.
+    ///
+    /// # Errors
+    /// [`CannotApply`] where it can't be read.
+    pub fn get(&mut self, key: &str) -> Result<Option<R>, CannotApply> {
+        self.rows.get(key)?.map(|bytes| read(key, &bytes)).transpose()
+    }
+
+    /// Writes a row.
+    ///
+    /// # Errors
+    /// As [`Table::get`].
+    pub fn put(&mut self, key: &str, row: &R) -> Result<(), CannotApply> {
+        let old = self.get(key)?.map(|old| old.indexes()).unwrap_or_default();
+        let new = row.indexes();
+        let only = |these: &[IndexEntry], others: &[IndexEntry]| -> Vec<IndexEntry> {
+            these.iter().filter(|entry| !others.contains(entry)).cloned().collect()
+        };
+        let bytes = serde_json::to_vec(row).map_err(|e| unreadable(key, &e))?;
+        Ok(self.rows.put(key, &bytes, &only(&old, &new), &only(&new, &old))?)
+    }
+
+    /// Changes a row that must be there.
+    ///
+    /// # Errors
+    /// [`CannotApply::Contradiction`] where it is not.
+    pub fn change(&mut self, key: &str, change: impl FnOnce(&mut R)) -> Result<(), CannotApply> {
+        let missing = || CannotApply::Contradiction(format!("there is no row {key} to change"));
+        let mut row = self.get(key)?.ok_or_else(missing)?;
+        change(&mut row);
+        self.put(key, &row)
+    }
+
+    /// Removes a row, if it is there.
+    ///
+    /// # Errors
+    /// As [`Table::get`].
+    pub fn delete(&mut self, key: &str) -> Result<(), CannotApply> {
+        match self.get(key)? {
+            Some(row) => Ok(self.rows.delete(key, &row.indexes())?),
+            None => Ok(()),
+        }
+    }
+}
+
+fn read<R: Row>(key: &str, bytes: &[u8]) -> Result<R, CannotApply> {
+    serde_json::from_slice(bytes).map_err(|e| unreadable(key, &e))
+}
+
+fn unreadable(key: &str, error: &serde_json::Error) -> CannotApply {
+    CannotApply::Row { key: key.to_owned(), why: error.to_string() }
+}
+
+/// One row of a view, for a query.
+///
+/// # Errors
+/// [`StoreFailed`] where the store does not answer or the row can't be read.
+pub async fn find<R: Row>(store: &dyn ReadStore, key: String) -> Result<Option<R>, StoreFailed> {
+    let bytes = store.get(R::VIEW, key.clone()).await?;
+    bytes.map(|bytes| read(&key, &bytes)).transpose().map_err(|e: CannotApply| StoreFailed(e.to_string()))
+}
+
+/// Rows of a view with their keys, for a query.
+///
+/// # Errors
+/// As [`find`].
+pub async fn select<R: Row>(store: &dyn ReadStore, wanted: Selection) -> Result<Vec<(String, R)>, StoreFailed> {
+    let rows = store.select(R::VIEW, wanted).await?;
+    rows.into_iter()
+        .map(|(key, bytes)| {
+            let row = read(&key, &bytes).map_err(|e| StoreFailed(e.to_string()))?;
+            Ok((key, row))
+        })
+        .collect()
+}
+
+/// A key that sorts as its position does.
+#[must_use]
+pub fn position_key(position: Position) -> String {
+    format!("{:020}", position.0)
+}

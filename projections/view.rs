@@ -1,0 +1,60 @@
+//! A view: a pure function from events to rows.
+
+use loquet_domain::fact::Fact;
+use loquet_domain::ports::{Position, Revision, StreamId};
+use loquet_domain::schema::DomainEvent;
+
+use crate::ports::{Rows, StoreFailed};
+
+/// Which view, in which version. A new version is built from the start, in tables of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ViewId {
+    /// Its name: lower case, underscores.
+    pub name: &'static str,
+    /// Goes up whenever its rows come to mean something else.
+    pub version: u32,
+}
+
+/// An event as views and reactions see it.
+#[derive(Clone, Debug)]
+pub struct Noted {
+    /// Where in the log.
+    pub position: Position,
+    /// Of which stream.
+    pub stream: StreamId,
+    /// Where in its stream.
+    pub revision: Revision,
+    /// What happened.
+    pub fact: Fact<DomainEvent>,
+}
+
+/// Why a view stopped. It is shown and tried again; the event is never passed over (law 9).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CannotApply {
+    /// The event contradicts the rows.
+    #[error("{0}")]
+    Contradiction(String),
+    /// A row can't be read.
+    #[error("row {key} can't be read: {why}")]
+    Row {
+        /// Which row.
+        key: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreFailed),
+}
+
+/// A read model. It can name rows, and nothing that sends (law 5).
+pub trait View: Send + Sync {
+    /// Which.
+    fn id(&self) -> ViewId;
+
+    /// Takes one event in.
+    ///
+    /// # Errors
+    /// [`CannotApply`] stops this view, and no other, at this event.
+    fn apply(&self, rows: &mut dyn Rows, event: &Noted) -> Result<(), CannotApply>;
+}

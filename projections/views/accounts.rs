@@ -1,0 +1,124 @@
+//! Accounts by id, e-mail, company and status.
+
+use loquet_domain::Moment;
+use loquet_domain::account::{Event, Role};
+use loquet_domain::email_address::EmailHash;
+use loquet_domain::ids::{AccountId, CompanyId};
+use loquet_domain::language::Language;
+use loquet_domain::ports::Position;
+use loquet_domain::schema::DomainEvent;
+use serde::{Deserialize, Serialize};
+
+use crate::ports::{IndexEntry, Rows};
+use crate::table::{Row, Table};
+use crate::view::{CannotApply, Noted, View, ViewId};
+
+/// In which stage an account is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Created; nobody has chosen a password yet.
+    AwaitingActivation,
+    /// In use.
+    Active,
+    /// Gone.
+    Deleted,
+    /// Gone, and the person forgotten.
+    Erased,
+}
+
+impl Status {
+    /// The word for it in the API.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::AwaitingActivation => "awaiting_activation",
+            Self::Active => "active",
+            Self::Deleted => "deleted",
+            Self::Erased => "erased",
+        }
+    }
+}
+
+/// An account. Who it belongs to is at `person_at` in the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)] // the names say it
+pub struct AccountRow {
+    pub account_id: AccountId,
+    pub company_id: CompanyId,
+    pub role: Role,
+    pub language: Language,
+    pub status: Status,
+    pub email_hash: EmailHash,
+    pub person_at: Position,
+    pub created_at: Moment,
+    pub activated_at: Option<Moment>,
+    pub last_login_at: Option<Moment>,
+    pub deleted_at: Option<Moment>,
+}
+
+impl Row for AccountRow {
+    const VIEW: ViewId = ViewId { name: "accounts", version: 1 };
+
+    fn indexes(&self) -> Vec<IndexEntry> {
+        let company = self.company_id.to_string();
+        let status = self.status.word();
+        let mut entries = vec![
+            ("company_status", format!("{company}/{status}")),
+            ("company", company),
+            ("status", status.to_owned()),
+        ];
+        if matches!(self.status, Status::AwaitingActivation | Status::Active) {
+            entries.push(("email", self.email_hash.0.clone()));
+        }
+        entries
+    }
+}
+
+/// The view.
+pub struct Accounts;
+
+impl View for Accounts {
+    fn id(&self) -> ViewId {
+        AccountRow::VIEW
+    }
+
+    fn apply(&self, rows: &mut dyn Rows, noted: &Noted) -> Result<(), CannotApply> {
+        let (DomainEvent::Account(event), Some(account)) = (&noted.fact.event, noted.stream.account()) else {
+            return Ok(());
+        };
+        let mut table = Table::<AccountRow>::new(rows);
+        let key = account.to_string();
+        let at = noted.fact.context.at;
+        match event {
+            Event::AccountCreated { company, role, language, email_hash, .. } => table.put(
+                &key,
+                &AccountRow {
+                    account_id: account,
+                    company_id: *company,
+                    role: *role,
+                    language: *language,
+                    status: Status::AwaitingActivation,
+                    email_hash: email_hash.clone(),
+                    person_at: noted.position,
+                    created_at: at,
+                    activated_at: None,
+                    last_login_at: None,
+                    deleted_at: None,
+                },
+            ),
+            Event::AccountActivated { .. } => table.change(&key, |row| {
+                row.status = Status::Active;
+                row.activated_at = Some(at);
+            }),
+            Event::AccountConverted { to } => table.change(&key, |row| row.role = (*to).into()),
+            Event::LoginSucceeded { .. } => table.change(&key, |row| row.last_login_at = Some(at)),
+            Event::AccountDeleted { .. } => table.change(&key, |row| {
+                row.status = Status::Deleted;
+                row.deleted_at = Some(at);
+            }),
+            Event::AccountErased => table.change(&key, |row| row.status = Status::Erased),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The login history of each account: its newest attempts.
+
+use loquet_domain::Moment;
+use loquet_domain::account::Event;
+use loquet_domain::ids::AccountId;
+use loquet_domain::ports::Position;
+use loquet_domain::schema::DomainEvent;
+use serde::{Deserialize, Serialize};
+
+use crate::ports::{IndexEntry, Rows};
+use crate::table::{Row, Table};
+use crate::view::{CannotApply, Noted, View, ViewId};
+
+/// How many attempts are kept here; the log has them all.
+const KEPT: usize = 50;
+
+/// What an attempt came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// In.
+    Succeeded,
+    /// Wrong password.
+    Failed,
+    /// Right password, not admitted yet.
+    AwaitedConversion,
+}
+
+/// An attempt. From where it came is at `client_at` in the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)] // the names say it
+pub struct Attempt {
+    pub at: Moment,
+    pub outcome: Outcome,
+    pub client_at: Position,
+}
+
+/// The newest attempts at one account, newest last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct LoginsRow {
+    pub account_id: AccountId,
+    pub attempts: Vec<Attempt>,
+}
+
+impl Row for LoginsRow {
+    const VIEW: ViewId = ViewId { name: "logins", version: 1 };
+
+    fn indexes(&self) -> Vec<IndexEntry> {
+        Vec::new()
+    }
+}
+
+/// The view.
+pub struct Logins;
+
+impl View for Logins {
+    fn id(&self) -> ViewId {
+        LoginsRow::VIEW
+    }
+
+    fn apply(&self, rows: &mut dyn Rows, noted: &Noted) -> Result<(), CannotApply> {
+        let (DomainEvent::Account(event), Some(account)) = (&noted.fact.event, noted.stream.account()) else {
+            return Ok(());
+        };
+        let outcome = match event {
+            Event::LoginSucceeded { .. } => Outcome::Succeeded,
+            Event::LoginFailed { .. } => Outcome::Failed,
+            Event::LoginAwaitedConversion => Outcome::AwaitedConversion,
+            _ => return Ok(()),
+        };
+        let mut table = Table::<LoginsRow>::new(rows);
+        let key = account.to_string();
+        let none = LoginsRow { account_id: account, attempts: Vec::new() };
+        let mut row = table.get(&key)?.unwrap_or(none);
+        let surplus = (row.attempts.len() + 1).saturating_sub(KEPT);
+        row.attempts.drain(..surplus);
+        row.attempts.push(Attempt { at: noted.fact.context.at, outcome, client_at: noted.position });
+        table.put(&key, &row)
+    }
+}

@@ -1,0 +1,25 @@
+//! The read models, one file each.
+
+pub mod accounts;
+pub mod companies;
+pub mod lockouts;
+pub mod logins;
+pub mod orders;
+pub mod sessions;
+
+use std::sync::Arc;
+
+use crate::view::View;
+
+/// Every view there is.
+#[must_use]
+pub fn all() -> Vec<Arc<dyn View>> {
+    vec![
+        Arc::new(accounts::Accounts),
+        Arc::new(companies::Companies),
+        Arc::new(lockouts::Lockouts),
+        Arc::new(logins::Logins),
+        Arc::new(orders::Orders),
+        Arc::new(sessions::Sessions),
+    ]
+}

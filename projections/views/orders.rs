@@ -1,0 +1,70 @@
+//! Orders, and those that wait for support.
+
+use loquet_domain::Moment;
+use loquet_domain::ids::{AccountId, CompanyId, OrderId};
+use loquet_domain::order::{Channel, Event, Outcome};
+use loquet_domain::ports::Position;
+use loquet_domain::schema::DomainEvent;
+use serde::{Deserialize, Serialize};
+
+use crate::ports::{IndexEntry, Rows};
+use crate::table::{Row, Table};
+use crate::view::{CannotApply, Noted, View, ViewId};
+
+/// An order. Who placed it is at `person_at` in the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)] // the names say it
+pub struct OrderRow {
+    pub order_id: OrderId,
+    pub channel: Channel,
+    pub placed_at: Moment,
+    pub received_at: Moment,
+    pub company_id: CompanyId,
+    pub account_id: AccountId,
+    pub outcome: Option<Outcome>,
+    pub person_at: Position,
+}
+
+impl Row for OrderRow {
+    const VIEW: ViewId = ViewId { name: "orders", version: 1 };
+
+    fn indexes(&self) -> Vec<IndexEntry> {
+        let status = match self.outcome {
+            None => "received",
+            Some(Outcome::AwaitingSupport) => "awaiting_support",
+            Some(_) => "onboarded",
+        };
+        vec![("status", status.to_owned()), ("company", self.company_id.to_string())]
+    }
+}
+
+/// The view.
+pub struct Orders;
+
+impl View for Orders {
+    fn id(&self) -> ViewId {
+        OrderRow::VIEW
+    }
+
+    fn apply(&self, rows: &mut dyn Rows, noted: &Noted) -> Result<(), CannotApply> {
+        let DomainEvent::Order(event) = &noted.fact.event else { return Ok(()) };
+        let mut table = Table::<OrderRow>::new(rows);
+        let key = noted.stream.id();
+        match event {
+            Event::OrderReceived { content, account, .. } => {
+                let row = OrderRow {
+                    order_id: content.id.clone(),
+                    channel: content.channel,
+                    placed_at: content.placed_at,
+                    received_at: noted.fact.context.at,
+                    company_id: CompanyId::registered_as(&content.company.number),
+                    account_id: *account,
+                    outcome: None,
+                    person_at: noted.position,
+                };
+                table.put(key, &row)
+            }
+            Event::OrderOnboarded { outcome, .. } => table.change(key, |row| row.outcome = Some(*outcome)),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Sessions that have not been ended, by account. Those that are over by time are left out by the
+//! query: expiry is compared, not scheduled (law 7).
+
+use loquet_domain::Moment;
+use loquet_domain::account::Event;
+use loquet_domain::ids::{AccountId, SessionId};
+use loquet_domain::ports::Position;
+use loquet_domain::schema::DomainEvent;
+use serde::{Deserialize, Serialize};
+
+use crate::ports::{IndexEntry, Rows};
+use crate::table::{Row, Table};
+use crate::view::{CannotApply, Noted, View, ViewId};
+
+/// A session. From where it was opened is at `client_at` in the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)] // the names say it
+pub struct SessionRow {
+    pub session_id: SessionId,
+    pub started_at: Moment,
+    pub expires_at: Moment,
+    pub client_at: Position,
+}
+
+/// The sessions of one account, oldest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct SessionsRow {
+    pub account_id: AccountId,
+    pub sessions: Vec<SessionRow>,
+}
+
+impl Row for SessionsRow {
+    const VIEW: ViewId = ViewId { name: "sessions", version: 1 };
+
+    fn indexes(&self) -> Vec<IndexEntry> {
+        Vec::new()
+    }
+}
+
+/// The view.
+pub struct Sessions;
+
+impl View for Sessions {
+    fn id(&self) -> ViewId {
+        SessionsRow::VIEW
+    }
+
+    fn apply(&self, rows: &mut dyn Rows, noted: &Noted) -> Result<(), CannotApply> {
+        let (DomainEvent::Account(event), Some(account)) = (&noted.fact.event, noted.stream.account()) else {
+            return Ok(());
+        };
+        let mut table = Table::<SessionsRow>::new(rows);
+        let key = account.to_string();
+        let at = noted.fact.context.at;
+        match event {
+            Event::LoginSucceeded { session, session_expires_at } => {
+                let none = SessionsRow { account_id: account, sessions: Vec::new() };
+                let mut row = table.get(&key)?.unwrap_or(none);
+                row.sessions.retain(|held| at < held.expires_at);
+                row.sessions.push(SessionRow {
+                    session_id: *session,
+                    started_at: at,
+                    expires_at: *session_expires_at,
+                    client_at: noted.position,
+                });
+                table.put(&key, &row)
+            }
+            Event::SessionEnded { session, .. } => {
+                table.change(&key, |row| row.sessions.retain(|held| held.session_id != *session))
+            }
+            Event::SessionsEnded | Event::AccountDeleted { .. } => table.delete(&key),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,31 @@
+# The e-mails, in English.
+greeting = Hello { $name },
+moment = on { $day } at { $time } ({ $zone })
+closing = The { $brand } team
+footer = This e-mail was sent to { $email } by { $url }.
+
+activation-subject = Confirm your { $brand } account
+activation-paragraph-1 = A { $brand } customer account has been created for you. Confirm it by choosing a password.
+activation-paragraph-2 = This link works once. It ends { $moment }.
+activation-paragraph-3 = If you did not expect this e-mail, you can ignore it: without a password nobody can log in.
+activation-button = Choose my password
+
+password-reset-subject = Choose a new { $brand } password
+password-reset-paragraph-1 = Somebody, most likely you, said that the password of this account was forgotten.
+password-reset-paragraph-2 = This link works once. It ends { $moment }.
+password-reset-paragraph-3 = If it was not you, ignore this e-mail: your password stays the same.
+password-reset-button = Choose a new password
+
+password-changed-subject = Your { $brand } password was changed
+password-changed-paragraph-1 = The password of your account was changed { $moment }. All open sessions have been ended.
+password-changed-paragraph-2 = If it was not you, choose a new password at once by "forgotten password" and contact support.
+
+locked-out-subject = Your { $brand } account is locked for a while
+locked-out-paragraph-1 = Too many wrong passwords in a row were entered for your account. It is locked and will be released { $moment }; your password will work again then.
+locked-out-paragraph-2 = You would rather not wait, or forgot your password? Choose a new one by "forgotten password": that unlocks the account too.
+locked-out-paragraph-3 = If it was not you, somebody else tried to log in. They did not find your password.
+
+awaiting-conversion-subject = { $about_name } awaits your consent on { $brand }
+awaiting-conversion-paragraph-1 = An order in your company's name gave { $about_name } ({ $about_email }) as its contact. An account as temporary administrator has been created.
+awaiting-conversion-paragraph-2 = They can log in only once you have admitted them as administrator or as user at { $url }.
+awaiting-conversion-paragraph-3 = You do not know them? Do not admit them, and contact support.

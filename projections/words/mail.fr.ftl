@@ -1,0 +1,31 @@
+# Les e-mails, en français.
+greeting = Bonjour { $name },
+moment = le { $day } à { $time } ({ $zone })
+closing = L'équipe { $brand }
+footer = Cet e-mail a été envoyé à { $email } par { $url }.
+
+activation-subject = Confirmez votre compte { $brand }
+activation-paragraph-1 = Un compte client { $brand } a été créé pour vous. Confirmez-le en choisissant un mot de passe.
+activation-paragraph-2 = Ce lien fonctionne une seule fois, jusqu'au moment suivant : { $moment }.
+activation-paragraph-3 = Si vous n'attendiez pas cet e-mail, vous pouvez l'ignorer : sans mot de passe, personne ne peut se connecter.
+activation-button = Choisir mon mot de passe
+
+password-reset-subject = Choisissez un nouveau mot de passe { $brand }
+password-reset-paragraph-1 = Quelqu'un, sans doute vous, a indiqué avoir oublié le mot de passe de ce compte.
+password-reset-paragraph-2 = Ce lien fonctionne une seule fois, jusqu'au moment suivant : { $moment }.
+password-reset-paragraph-3 = Si ce n'était pas vous, ignorez cet e-mail : votre mot de passe reste le même.
+password-reset-button = Choisir un nouveau mot de passe
+
+password-changed-subject = Votre mot de passe { $brand } a été modifié
+password-changed-paragraph-1 = Le mot de passe de votre compte a été modifié { $moment }. Toutes les sessions ouvertes ont été fermées.
+password-changed-paragraph-2 = Si ce n'était pas vous, choisissez tout de suite un nouveau mot de passe par « mot de passe oublié » et contactez le support.
+
+locked-out-subject = Votre compte { $brand } est bloqué temporairement
+locked-out-paragraph-1 = Trop de mots de passe erronés ont été saisis de suite pour votre compte. Il est bloqué et se débloquera { $moment } ; votre mot de passe fonctionnera alors à nouveau.
+locked-out-paragraph-2 = Vous ne voulez pas attendre, ou vous avez oublié votre mot de passe ? Choisissez-en un nouveau par « mot de passe oublié » : cela débloque aussi le compte.
+locked-out-paragraph-3 = Si ce n'était pas vous, quelqu'un d'autre a essayé de se connecter. Votre mot de passe n'a pas été trouvé.
+
+awaiting-conversion-subject = { $about_name } attend votre accord sur { $brand }
+awaiting-conversion-paragraph-1 = Une commande au nom de votre entreprise a indiqué { $about_name } ({ $about_email }) comme personne de contact. Un compte d'administrateur temporaire a été créé.
+awaiting-conversion-paragraph-2 = Cette personne ne pourra se connecter que lorsque vous l'aurez acceptée comme administrateur ou comme utilisateur sur { $url }.
+awaiting-conversion-paragraph-3 = Vous ne connaissez pas cette personne ? N'acceptez pas et contactez le support.
