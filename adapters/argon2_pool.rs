@@ -76,7 +76,10 @@ impl Argon2Pool {
         Ok(Self { jobs, decoy })
     }
 
-    async fn run<T: Send + 'static>(&self, job: impl FnOnce(&mut Hashing) -> T + Send + 'static) -> Result<T, Busy> {
+    async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Hashing) -> T + Send + 'static,
+    ) -> Result<T, Busy> {
         let (reply, answer) = oneshot::channel();
         let work: Work = Box::new(move |hashing| drop(reply.send(job(hashing))));
         match self.jobs.try_send(Job(work)) {
@@ -119,15 +122,16 @@ impl Hashing {
     fn hash(&mut self, password: &Password) -> PasswordHash {
         let salt: [u8; 16] = rand::random();
         let params = self.params.clone();
-        let phc = self.output(Algorithm::Argon2id, Version::V0x13, &params, password, &salt).and_then(|output| {
-            Some(Phc {
-                algorithm: Algorithm::Argon2id.ident(),
-                version: Some(Version::V0x13.into()),
-                params: ParamsString::try_from(&params).ok()?,
-                salt: Some(Salt::new(&salt).ok()?),
-                hash: Some(Output::new(&output).ok()?),
-            })
-        });
+        let phc =
+            self.output(Algorithm::Argon2id, Version::V0x13, &params, password, &salt).and_then(|output| {
+                Some(Phc {
+                    algorithm: Algorithm::Argon2id.ident(),
+                    version: Some(Version::V0x13.into()),
+                    params: ParamsString::try_from(&params).ok()?,
+                    salt: Some(Salt::new(&salt).ok()?),
+                    hash: Some(Output::new(&output).ok()?),
+                })
+            });
         // Parameters were checked at start, so there is always one; an empty hash verifies nothing.
         PasswordHash::new(phc.map(|phc| phc.to_string()).unwrap_or_default())
     }
@@ -138,7 +142,9 @@ impl Hashing {
             Some((true, _)) => Verification::Match { rehashed: Some(self.hash(password)) },
             Some((false, _)) => Verification::Mismatch,
             None => {
-                tracing::error!("a stored password hash can't be read: its account can't log in until a reset");
+                tracing::error!(
+                    "a stored password hash can't be read: its account can't log in until a reset"
+                );
                 Verification::Mismatch
             }
         }
@@ -210,11 +216,16 @@ mod tests {
         let old = Argon2Pool::start(CHEAP, 1, 16).unwrap();
         let new = Argon2Pool::start(Cost { memory_kib: 128, ..CHEAP }, 1, 16).unwrap();
         let hash = old.hash(password("Boulange7!")).await.unwrap();
-        let Ok(Verification::Match { rehashed: Some(newer) }) = new.verify(password("Boulange7!"), hash).await else {
+        let Ok(Verification::Match { rehashed: Some(newer) }) =
+            new.verify(password("Boulange7!"), hash).await
+        else {
             panic!("no newer hash");
         };
         assert!(newer.expose().contains("m=128,"));
-        assert_eq!(new.verify(password("Boulange7!"), newer).await, Ok(Verification::Match { rehashed: None }));
+        assert_eq!(
+            new.verify(password("Boulange7!"), newer).await,
+            Ok(Verification::Match { rehashed: None })
+        );
     }
 
     #[tokio::test]
@@ -222,7 +233,11 @@ mod tests {
         let pool = Argon2Pool::start(CHEAP, 1, 16).unwrap();
         let good = pool.hash(password("x")).await.unwrap().expose().to_owned();
         let mut malformed: Vec<String> = (0..good.len()).map(|at| good[..at].to_owned()).collect();
-        malformed.extend(["$argon2id$v=19$m=4294967295,t=1,p=1$c2FsdHNhbHQ$aGFzaA".to_owned(), "$argon2id$v=19$m=64,t=0,p=1$c2FsdHNhbHQ$aGFzaGhhc2g".to_owned(), "\u{0}".to_owned()]);
+        malformed.extend([
+            "$argon2id$v=19$m=4294967295,t=1,p=1$c2FsdHNhbHQ$aGFzaA".to_owned(),
+            "$argon2id$v=19$m=64,t=0,p=1$c2FsdHNhbHQ$aGFzaGhhc2g".to_owned(),
+            "\u{0}".to_owned(),
+        ]);
         for hash in malformed {
             let verified = pool.verify(password("y"), PasswordHash::new(hash.clone())).await;
             assert_eq!(verified, Ok(Verification::Mismatch), "{hash}");
@@ -234,7 +249,8 @@ mod tests {
     #[tokio::test]
     async fn more_than_the_queue_holds_is_refused_as_busy() {
         let pool = Argon2Pool::start(Cost { memory_kib: 19_456, passes: 20, lanes: 1 }, 1, 1).unwrap();
-        let outcomes = futures_util::future::join_all((0..20).map(|_| pool.verify_decoy(password("x")))).await;
+        let outcomes =
+            futures_util::future::join_all((0..20).map(|_| pool.verify_decoy(password("x")))).await;
         assert!(outcomes.contains(&Err(Busy)));
         assert!(outcomes.contains(&Ok(())));
     }

@@ -1,11 +1,11 @@
 //! Events as JSON, their private part sealed.
 
+use loquet_domain::Moment;
 use loquet_domain::erasable::Erasable;
 use loquet_domain::fact::{Actor, Context, Fact};
 use loquet_domain::ids::{AccountId, CorrelationId, EventId};
 use loquet_domain::ports::{BoxFuture, CodecError, EventCodec, NewEvent, RecordedEvent, Sealed, StreamId};
 use loquet_domain::schema::{self, DomainEvent, Private, Stored};
-use loquet_domain::Moment;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -78,7 +78,8 @@ impl JsonCodec {
         let place = || format!("{}@{}", recorded.stream, recorded.revision.0);
         let unreadable = |why: String| CodecError::Unreadable { id: event.id, place: place(), why };
         let private = self.open(recorded).await?;
-        let metadata: Metadata = serde_json::from_slice(&event.metadata).map_err(|e| unreadable(e.to_string()))?;
+        let metadata: Metadata =
+            serde_json::from_slice(&event.metadata).map_err(|e| unreadable(e.to_string()))?;
         let client = private.known().and_then(Private::client);
         let mut json = serde_json::Deserializer::from_slice(&event.data);
         let domain_event = schema::read(&event.name, event.version, &mut json, private)
@@ -118,8 +119,11 @@ fn associated(id: EventId, name: &str) -> Vec<u8> {
 }
 
 fn to_json<T: Serialize>(id: EventId, stream: &StreamId, value: &T) -> Result<Vec<u8>, CodecError> {
-    serde_json::to_vec(value)
-        .map_err(|e| CodecError::Unreadable { id, place: stream.to_string(), why: e.to_string() })
+    serde_json::to_vec(value).map_err(|e| CodecError::Unreadable {
+        id,
+        place: stream.to_string(),
+        why: e.to_string(),
+    })
 }
 
 impl EventCodec for JsonCodec {
@@ -137,7 +141,10 @@ impl EventCodec for JsonCodec {
         })
     }
 
-    fn decode<'a>(&'a self, recorded: &'a RecordedEvent) -> BoxFuture<'a, Result<Fact<DomainEvent>, CodecError>> {
+    fn decode<'a>(
+        &'a self,
+        recorded: &'a RecordedEvent,
+    ) -> BoxFuture<'a, Result<Fact<DomainEvent>, CodecError>> {
         Box::pin(self.read(recorded))
     }
 }

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
-use hmac::Mac;
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use hmac::Mac;
 use loquet_domain::ids::AccountId;
 use loquet_domain::ports::{BoxFuture, CodecError, KeyVault};
 use quick_cache::sync::Cache;
@@ -79,7 +79,8 @@ impl KeyStore {
     }
 
     fn with(connection: Connection, path: &Path, server: &ServerKey) -> Result<Self, KeyStoreError> {
-        let fingerprint = mac(&server.derive("loquet/fingerprint/1"), b"keys").finalize().into_bytes().to_vec();
+        let fingerprint =
+            mac(&server.derive("loquet/fingerprint/1"), b"keys").finalize().into_bytes().to_vec();
         let unusable = |e: rusqlite::Error| FileError::Unusable { path: path.to_owned(), why: explain(&e) };
         if !connection.is_readonly("main").map_err(unusable)? {
             let note = "INSERT OR IGNORE INTO server VALUES (1, ?)";
@@ -139,8 +140,13 @@ impl KeyStore {
         Ok(Held::Key(key))
     }
 
-    fn row(&self, connection: &Connection, account: AccountId) -> Result<Option<Option<Vec<u8>>>, CodecError> {
-        let mut select = connection.prepare_cached("SELECT wrapped FROM keys WHERE account = ?").map_err(failed)?;
+    fn row(
+        &self,
+        connection: &Connection,
+        account: AccountId,
+    ) -> Result<Option<Option<Vec<u8>>>, CodecError> {
+        let mut select =
+            connection.prepare_cached("SELECT wrapped FROM keys WHERE account = ?").map_err(failed)?;
         select.query_row([account.0.as_bytes()], |row| row.get(0)).optional().map_err(failed)
     }
 

@@ -14,7 +14,7 @@ pub(crate) fn compose(
     let to = Mailbox::new(Some(message.to_name.clone()), address);
     let part = |kind: ContentType, text: &str| {
         let body = Body::new_with_encoding(text.to_owned(), encoding);
-        let body = body.unwrap_or_else(|text| Body::new(text));
+        let body = body.unwrap_or_else(Body::new);
         SinglePart::builder().header(kind).body(body)
     };
     let alternatives = MultiPart::alternative()

@@ -7,7 +7,7 @@ pub mod argon2_pool;
 pub mod event_codec;
 pub mod folds;
 pub mod hmac_tokens;
-// pub mod http;
+pub mod http;
 pub mod identities;
 pub mod key_store;
 mod letters;

@@ -43,7 +43,8 @@ impl MailFolder {
 
     fn write(&self, message: &Message) -> Result<(), SendError> {
         // Eight bits: so that a person, or grep, can read the file as it is.
-        let mime = compose(message, &self.from, ContentTransferEncoding::EightBit).map_err(SendError::Permanent)?;
+        let mime =
+            compose(message, &self.from, ContentTransferEncoding::EightBit).map_err(SendError::Permanent)?;
         let moment = (self.clock)().format("%Y%m%dT%H%M%S%6f");
         let name = format!("{moment}-{}.eml", message.effect);
         let unfinished = self.folder.join(format!(".{name}"));

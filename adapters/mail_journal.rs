@@ -74,7 +74,8 @@ fn advance(
     now: Moment,
 ) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
-    let queue = "INSERT OR IGNORE INTO mails (effect, kind, recipient, position, state, tries, due_at, queued_at)
+    let queue =
+        "INSERT OR IGNORE INTO mails (effect, kind, recipient, position, state, tries, due_at, queued_at)
         VALUES (?, ?, ?, ?, 'pending', 0, ?5, ?5)";
     for mail in mails {
         transaction.prepare_cached(queue)?.execute((
@@ -121,7 +122,12 @@ fn queued(row: &Row<'_>) -> rusqlite::Result<(QueuedMail, u32)> {
     Ok((mail, row.get(4)?))
 }
 
-fn conclude(connection: &Connection, effect: Uuid, outcome: &MailOutcome, now: Moment) -> rusqlite::Result<()> {
+fn conclude(
+    connection: &Connection,
+    effect: Uuid,
+    outcome: &MailOutcome,
+    now: Moment,
+) -> rusqlite::Result<()> {
     let now = now.timestamp_micros();
     let (state, due, ended, why) = match outcome {
         MailOutcome::Sent => ("sent", now, Some(now), None),
@@ -152,7 +158,11 @@ impl ReactionJournal for SqliteJournal {
         Box::pin(self.run(move |connection| advance(connection, reaction, up_to, &mails, now)))
     }
 
-    fn claim_due(&self, now: Moment, limit: usize) -> BoxFuture<'_, Result<Vec<(QueuedMail, u32)>, StoreFailed>> {
+    fn claim_due(
+        &self,
+        now: Moment,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<(QueuedMail, u32)>, StoreFailed>> {
         Box::pin(self.run(move |connection| claim(connection, now, limit)))
     }
 
@@ -161,7 +171,12 @@ impl ReactionJournal for SqliteJournal {
         Box::pin(self.run(move |connection| connection.execute(reclaim, []).map(drop)))
     }
 
-    fn conclude(&self, effect: Uuid, outcome: MailOutcome, now: Moment) -> BoxFuture<'_, Result<(), StoreFailed>> {
+    fn conclude(
+        &self,
+        effect: Uuid,
+        outcome: MailOutcome,
+        now: Moment,
+    ) -> BoxFuture<'_, Result<(), StoreFailed>> {
         Box::pin(self.run(move |connection| conclude(connection, effect, &outcome, now)))
     }
 

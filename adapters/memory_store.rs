@@ -4,8 +4,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use loquet_domain::ports::{
-    AppendError, Appended, BoxFuture, BoxStream, EventStore, NewEvent, Position, ReadError, RecordedEvent, Revision,
-    StreamId, Subscribed,
+    AppendError, Appended, BoxFuture, BoxStream, EventStore, NewEvent, Position, ReadError, RecordedEvent,
+    Revision, StreamId, Subscribed,
 };
 use tokio::sync::watch;
 
@@ -52,11 +52,18 @@ impl MemoryStore {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn append_now(&self, stream: &StreamId, expected: Revision, events: Vec<NewEvent>) -> Result<Appended, AppendError> {
+    fn append_now(
+        &self,
+        stream: &StreamId,
+        expected: Revision,
+        events: Vec<NewEvent>,
+    ) -> Result<Appended, AppendError> {
         let mut log = self.log();
         let fault = log.faults.pop_front();
         match fault {
-            Some(Fault::Unavailable) => return Err(AppendError::Unavailable("injected".to_owned())),
+            Some(Fault::Unavailable) => {
+                return Err(AppendError::Unavailable("injected".to_owned()));
+            }
             Some(Fault::LostRequest) => return Err(AppendError::Unknown("injected".to_owned())),
             Some(Fault::LostReply) | None => {}
         }
@@ -66,12 +73,21 @@ impl MemoryStore {
             *head = appended.position.max(*head);
             moved
         });
-        if fault == Some(Fault::LostReply) { Err(AppendError::Unknown("injected".to_owned())) } else { Ok(appended) }
+        if fault == Some(Fault::LostReply) {
+            Err(AppendError::Unknown("injected".to_owned()))
+        } else {
+            Ok(appended)
+        }
     }
 }
 
 impl Log {
-    fn append(&mut self, stream: &StreamId, expected: Revision, events: Vec<NewEvent>) -> Result<Appended, AppendError> {
+    fn append(
+        &mut self,
+        stream: &StreamId,
+        expected: Revision,
+        events: Vec<NewEvent>,
+    ) -> Result<Appended, AppendError> {
         let held = self.streams.get(stream).map_or(0, Vec::len);
         let actual = Revision(u64::try_from(held).unwrap_or(u64::MAX));
         if actual != expected {
@@ -122,7 +138,11 @@ impl EventStore for MemoryStore {
         })
     }
 
-    fn read_all(&self, after: Position, limit: usize) -> BoxFuture<'_, Result<Vec<RecordedEvent>, ReadError>> {
+    fn read_all(
+        &self,
+        after: Position,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<RecordedEvent>, ReadError>> {
         Box::pin(async move {
             let skipped = usize::try_from(after.0).unwrap_or(usize::MAX);
             Ok(self.log().events.iter().skip(skipped).take(limit).cloned().collect())

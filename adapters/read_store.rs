@@ -107,7 +107,10 @@ impl TableRows<'_> {
     fn index(&self, sql: &str, key: &str, entries: &[IndexEntry]) -> Result<(), StoreFailed> {
         for (name, value) in entries {
             let sql = sql.replace("{index}", &format!("{}_index", self.table));
-            self.connection.prepare_cached(&sql).and_then(|mut s| s.execute((name, value, key))).map_err(failed)?;
+            self.connection
+                .prepare_cached(&sql)
+                .and_then(|mut s| s.execute((name, value, key)))
+                .map_err(failed)?;
         }
         Ok(())
     }
@@ -118,10 +121,17 @@ impl Rows for TableRows<'_> {
         get(self.connection, &self.table, key).map_err(failed)
     }
 
-    fn put(&mut self, key: &str, row: &[u8], gone: &[IndexEntry], new: &[IndexEntry]) -> Result<(), StoreFailed> {
+    fn put(
+        &mut self,
+        key: &str,
+        row: &[u8],
+        gone: &[IndexEntry],
+        new: &[IndexEntry],
+    ) -> Result<(), StoreFailed> {
         let row = std::str::from_utf8(row).map_err(|e| StoreFailed(e.to_string()))?;
         let table = &self.table;
-        let put = format!("INSERT INTO {table} VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET row = excluded.row");
+        let put =
+            format!("INSERT INTO {table} VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET row = excluded.row");
         self.connection.prepare_cached(&put).and_then(|mut s| s.execute((key, row))).map_err(failed)?;
         self.index("DELETE FROM {index} WHERE name = ? AND value = ? AND key = ?", key, gone)?;
         self.index("INSERT OR IGNORE INTO {index} VALUES (?, ?, ?)", key, new)
@@ -156,7 +166,8 @@ fn select(connection: &Connection, table: &str, wanted: &Selection) -> rusqlite:
     }
     let condition = if conditions.is_empty() { "TRUE".to_owned() } else { conditions.join(" AND ") };
     let limit = i64::try_from(wanted.limit).unwrap_or(i64::MAX);
-    let sql = format!("SELECT r.key, r.row FROM {from} WHERE {condition} ORDER BY {key} {direction} LIMIT {limit}");
+    let sql =
+        format!("SELECT r.key, r.row FROM {from} WHERE {condition} ORDER BY {key} {direction} LIMIT {limit}");
     let mut statement = connection.prepare(&sql)?;
     let rows = statement.query_map(params_from_iter(places), |row| {
         Ok((row.get(0)?, row.get_ref(1)?.as_bytes()?.to_owned()))
@@ -168,7 +179,8 @@ impl ReadStore for SqliteReadStore {
     fn checkpoint(&self, view: ViewId) -> BoxFuture<'_, Result<Position, StoreFailed>> {
         let query = "SELECT position FROM checkpoints WHERE view = ? AND version = ?";
         Box::pin(self.read(move |connection| {
-            let position = connection.query_row(query, (view.name, view.version), |row| row.get(0)).optional()?;
+            let position =
+                connection.query_row(query, (view.name, view.version), |row| row.get(0)).optional()?;
             Ok(Position(position.unwrap_or(0)))
         }))
     }

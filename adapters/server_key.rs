@@ -57,9 +57,15 @@ impl ServerKey {
     pub fn load(path: &Path) -> Result<Self, ServerKeyError> {
         let text = match fs::read_to_string(path) {
             Ok(text) => Zeroizing::new(text),
-            Err(e) if e.kind() == ErrorKind::NotFound => return Err(ServerKeyError::Missing(path.to_owned())),
-            Err(e) if e.kind() == ErrorKind::InvalidData => return Err(ServerKeyError::Malformed(path.to_owned())),
-            Err(source) => return Err(ServerKeyError::Io { path: path.to_owned(), source }),
+            Err(e) if e.kind() == ErrorKind::NotFound => {
+                return Err(ServerKeyError::Missing(path.to_owned()));
+            }
+            Err(e) if e.kind() == ErrorKind::InvalidData => {
+                return Err(ServerKeyError::Malformed(path.to_owned()));
+            }
+            Err(source) => {
+                return Err(ServerKeyError::Io { path: path.to_owned(), source });
+            }
         };
         let bytes = STANDARD.decode(text.trim()).map(Zeroizing::new).ok();
         let key = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok());
@@ -91,7 +97,8 @@ impl ServerKey {
     pub(crate) fn derive(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
         let mut key = Zeroizing::new([0; 32]);
         // HKDF-SHA-256 fails only above 255 * 32 bytes of output.
-        let derived = Hkdf::<Sha256>::new(None, self.0.as_slice()).expand(purpose.as_bytes(), key.as_mut_slice());
+        let derived =
+            Hkdf::<Sha256>::new(None, self.0.as_slice()).expand(purpose.as_bytes(), key.as_mut_slice());
         debug_assert!(derived.is_ok());
         key
     }

@@ -75,7 +75,9 @@ impl Scope {
 
 /// A name that is no scope's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown scope '{0}': there are orders:write, orders:read, accounts:read, accounts:write, lockouts:release, events:read")]
+#[error(
+    "unknown scope '{0}': there are orders:write, orders:read, accounts:read, accounts:write, lockouts:release, events:read"
+)]
 pub struct UnknownScope(String);
 
 impl FromStr for Scope {
@@ -141,11 +143,14 @@ impl ServiceTokens {
     /// What SQLite said.
     pub fn find(&self, token: &str, at: Moment) -> Result<Option<Service>, String> {
         let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let query = "SELECT name, scopes FROM tokens WHERE hash = ? AND (expires_at IS NULL OR expires_at > ?)";
+        let query =
+            "SELECT name, scopes FROM tokens WHERE hash = ? AND (expires_at IS NULL OR expires_at > ?)";
         let found: Option<(String, String)> = connection
             .prepare_cached(query)
             .and_then(|mut query| {
-                query.query_row((hash(token), at.timestamp_micros()), |row| Ok((row.get(0)?, row.get(1)?))).optional()
+                query
+                    .query_row((hash(token), at.timestamp_micros()), |row| Ok((row.get(0)?, row.get(1)?)))
+                    .optional()
             })
             .map_err(|e| explain(&e))?;
         // A scope that this version does not know grants nothing.

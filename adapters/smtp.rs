@@ -61,7 +61,8 @@ impl Smtp {
     /// # Errors
     /// [`InvalidSmtp`] names the setting.
     pub fn new(settings: &SmtpSettings) -> Result<Self, InvalidSmtp> {
-        let from = settings.from.parse().map_err(|e| InvalidSmtp(format!("sender '{}': {e}", settings.from)))?;
+        let from =
+            settings.from.parse().map_err(|e| InvalidSmtp(format!("sender '{}': {e}", settings.from)))?;
         let tls = tls(settings)?;
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&settings.host)
             .port(settings.port)
@@ -89,7 +90,8 @@ fn tls(settings: &SmtpSettings) -> Result<Tls, InvalidSmtp> {
     let parameters = || {
         let mut builder = TlsParameters::builder(settings.host.clone());
         if let Some(pem) = &settings.extra_ca {
-            let ca = Certificate::from_pem(pem).map_err(|e| InvalidSmtp(format!("certificate authority: {e}")))?;
+            let ca =
+                Certificate::from_pem(pem).map_err(|e| InvalidSmtp(format!("certificate authority: {e}")))?;
             builder = builder.add_root_certificate(ca);
         }
         builder.build().map_err(|e| InvalidSmtp(e.to_string()))

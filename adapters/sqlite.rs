@@ -16,7 +16,9 @@ pub enum FileError {
         what: &'static str,
     },
     /// A newer version of this software wrote it.
-    #[error("{path} was written by a newer version of Loquet (format {found}, this one knows {known}): upgrade")]
+    #[error(
+        "{path} was written by a newer version of Loquet (format {found}, this one knows {known}): upgrade"
+    )]
     Newer {
         /// Which file.
         path: PathBuf,
@@ -93,7 +95,8 @@ impl Kind {
 
     fn recognise(&self, connection: &Connection, path: &Path) -> Result<(), FileError> {
         let pragma = |name| {
-            connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0))
+            connection
+                .query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0))
                 .map_err(|e| self.unusable(path, &e))
         };
         if pragma("application_id")? != i64::from(self.application_id) {
@@ -120,7 +123,9 @@ pub(crate) fn explain(error: &rusqlite::Error) -> String {
     let remedy = match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => "the disk is full: make room",
         Some(ErrorCode::ReadOnly) => "the file or its folder is read-only: make it writable",
-        Some(ErrorCode::CannotOpen) => "the file can't be opened: does its folder exist, and may it be written to?",
+        Some(ErrorCode::CannotOpen) => {
+            "the file can't be opened: does its folder exist, and may it be written to?"
+        }
         Some(ErrorCode::SystemIoFailure) => "the disk failed: look at the kernel's log",
         Some(ErrorCode::PermissionDenied) => "permission denied: whose file is it?",
         _ => return error.to_string(),
@@ -130,7 +135,9 @@ pub(crate) fn explain(error: &rusqlite::Error) -> String {
 
 /// SQLite notices a missing tail only when it needs it; a log must notice at once.
 fn refuse_truncated(path: &Path) -> Result<(), FileError> {
-    let Ok(mut file) = std::fs::File::open(path) else { return Ok(()) };
+    let Ok(mut file) = std::fs::File::open(path) else {
+        return Ok(());
+    };
     let length = file.metadata().map_or(0, |metadata| metadata.len());
     let mut header = [0_u8; 100];
     if length == 0 || std::io::Read::read_exact(&mut file, &mut header).is_err() {

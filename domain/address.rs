@@ -124,7 +124,12 @@ mod tests {
 
     #[test]
     fn every_broken_part_is_named_at_once() {
-        let broken = Address { street: String::new(), postal_code: "10000".into(), town: "a\u{7}b".into(), ..rue_neuve() };
+        let broken = Address {
+            street: String::new(),
+            postal_code: "10000".into(),
+            town: "a\u{7}b".into(),
+            ..rue_neuve()
+        };
         let parts = broken.check().map_err(|faults| faults.into_iter().map(|f| f.part).collect::<Vec<_>>());
         assert_eq!(parts, Err(vec!["street", "town", "postal_code"]));
     }

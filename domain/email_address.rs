@@ -70,10 +70,9 @@ fn is_atext(c: char) -> bool {
 
 /// At least two labels of RFC 1034, 3.5; the last not a number, so no bare IP address.
 fn is_domain(domain: &str) -> bool {
-    let label_fits = |label: &str| {
-        label.len() <= 63 && !label.starts_with('-') && !label.ends_with('-')
-    };
-    let last_is_name = domain.rsplit('.').next().is_some_and(|tld| tld.chars().any(|c| c.is_ascii_alphabetic()));
+    let label_fits = |label: &str| label.len() <= 63 && !label.starts_with('-') && !label.ends_with('-');
+    let last_is_name =
+        domain.rsplit('.').next().is_some_and(|tld| tld.chars().any(|c| c.is_ascii_alphabetic()));
     domain.contains('.')
         && dot_separated(domain, |c| c.is_ascii_alphanumeric() || c == '-')
         && domain.split('.').all(label_fits)
@@ -113,25 +112,52 @@ mod tests {
     #[test]
     fn spellings_of_one_address_are_one_address() {
         let plain = EmailAddress::parse("marie.dupont@boulangerie.be").unwrap();
-        for spelling in ["  marie.dupont@boulangerie.be\n", "Marie.Dupont@BOULANGERIE.be", "\tMARIE.DUPONT@boulangerie.BE "] {
+        for spelling in [
+            "  marie.dupont@boulangerie.be\n",
+            "Marie.Dupont@BOULANGERIE.be",
+            "\tMARIE.DUPONT@boulangerie.BE ",
+        ] {
             assert_eq!(EmailAddress::parse(spelling), Ok(plain.clone()), "{spelling:?}");
         }
     }
 
     #[test]
     fn look_alikes_outside_ascii_are_refused_rather_than_counted_apart() {
-        for spelling in ["ｍarie@boulangerie.be", "\u{212a}evin@example.be", "mari\u{e9}@example.be", "marie@ex\u{430}mple.be"] {
+        for spelling in [
+            "ｍarie@boulangerie.be",
+            "\u{212a}evin@example.be",
+            "mari\u{e9}@example.be",
+            "marie@ex\u{430}mple.be",
+        ] {
             assert_eq!(EmailAddress::parse(spelling), Err(InvalidEmail::NotAscii), "{spelling:?}");
         }
     }
 
     #[test]
     fn what_no_mail_server_would_take_is_refused() {
-        for text in ["", "@", "marie", "marie@", "@example.be", "marie@example", "a b@example.be", ".a@example.be",
-            "a..b@example.be", "a@-example.be", "a@example..be", "a@127.0.0.1", "a@b@example.be", "a@example.be\r\nBcc: x@example.be", "<a@example.be>"] {
+        for text in [
+            "",
+            "@",
+            "marie",
+            "marie@",
+            "@example.be",
+            "marie@example",
+            "a b@example.be",
+            ".a@example.be",
+            "a..b@example.be",
+            "a@-example.be",
+            "a@example..be",
+            "a@127.0.0.1",
+            "a@b@example.be",
+            "a@example.be\r\nBcc: x@example.be",
+            "<a@example.be>",
+        ] {
             assert!(EmailAddress::parse(text).is_err(), "{text:?}");
         }
-        assert_eq!(EmailAddress::parse(&format!("{}@example.be", "a".repeat(65))), Err(InvalidEmail::TooLong));
+        assert_eq!(
+            EmailAddress::parse(&format!("{}@example.be", "a".repeat(65))),
+            Err(InvalidEmail::TooLong)
+        );
     }
 
     proptest! {

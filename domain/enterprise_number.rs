@@ -119,8 +119,14 @@ mod tests {
     #[test]
     fn a_dutch_number_has_eight_digits() {
         assert!(EnterpriseNumber::parse(Country::Netherlands, "12345678").is_ok());
-        assert_eq!(EnterpriseNumber::parse(Country::Netherlands, "1234567"), Err(InvalidEnterpriseNumber::NotDutch));
-        assert_eq!(EnterpriseNumber::parse(Country::Netherlands, "1234567é"), Err(InvalidEnterpriseNumber::NotDutch));
+        assert_eq!(
+            EnterpriseNumber::parse(Country::Netherlands, "1234567"),
+            Err(InvalidEnterpriseNumber::NotDutch)
+        );
+        assert_eq!(
+            EnterpriseNumber::parse(Country::Netherlands, "1234567é"),
+            Err(InvalidEnterpriseNumber::NotDutch)
+        );
     }
 
     proptest! {

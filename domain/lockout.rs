@@ -119,7 +119,9 @@ mod tests {
     fn a_policy_that_protects_nobody_is_refused() {
         assert!(LockoutPolicy::new(0, TimeDelta::minutes(15)).is_err());
         assert!(LockoutPolicy::new(101, TimeDelta::minutes(15)).is_err());
-        for duration in [TimeDelta::zero(), TimeDelta::minutes(-15), TimeDelta::days(31), TimeDelta::MAX, TimeDelta::MIN] {
+        for duration in
+            [TimeDelta::zero(), TimeDelta::minutes(-15), TimeDelta::days(31), TimeDelta::MAX, TimeDelta::MIN]
+        {
             assert!(LockoutPolicy::new(7, duration).is_err(), "{duration:?}");
         }
     }

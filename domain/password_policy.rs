@@ -66,7 +66,11 @@ impl PasswordPolicy {
         if !(128..=4096).contains(&max) || max < min {
             return Err(UnsafePasswordPolicy::MaximumOutOfRange);
         }
-        Ok(Self { min_characters: min, max_characters: max, composition: composition == Composition::Required })
+        Ok(Self {
+            min_characters: min,
+            max_characters: max,
+            composition: composition == Composition::Required,
+        })
     }
 
     /// Judges a new password.

@@ -181,7 +181,8 @@ pub trait EventStore: Send + Sync {
     ) -> BoxFuture<'a, Result<Vec<RecordedEvent>, ReadError>>;
 
     /// At most `limit` events of the whole log after `after`, in order, without gaps.
-    fn read_all(&self, after: Position, limit: usize) -> BoxFuture<'_, Result<Vec<RecordedEvent>, ReadError>>;
+    fn read_all(&self, after: Position, limit: usize)
+    -> BoxFuture<'_, Result<Vec<RecordedEvent>, ReadError>>;
 
     /// Everything after `after`, then what comes, each event once and in order.
     fn subscribe(&self, after: Position) -> BoxStream<'static, Result<Subscribed, ReadError>>;
@@ -225,7 +226,10 @@ pub trait EventCodec: Send + Sync {
     ) -> BoxFuture<'a, Result<Vec<NewEvent>, CodecError>>;
 
     /// Decodes what a store gave back. What was sealed under a deleted key comes back as erased.
-    fn decode<'a>(&'a self, recorded: &'a RecordedEvent) -> BoxFuture<'a, Result<Fact<DomainEvent>, CodecError>>;
+    fn decode<'a>(
+        &'a self,
+        recorded: &'a RecordedEvent,
+    ) -> BoxFuture<'a, Result<Fact<DomainEvent>, CodecError>>;
 }
 
 /// The keys of the sealed parts, one an account.

@@ -30,7 +30,13 @@ pub trait Rows {
     ///
     /// # Errors
     /// As above.
-    fn put(&mut self, key: &str, row: &[u8], gone: &[IndexEntry], new: &[IndexEntry]) -> Result<(), StoreFailed>;
+    fn put(
+        &mut self,
+        key: &str,
+        row: &[u8],
+        gone: &[IndexEntry],
+        new: &[IndexEntry],
+    ) -> Result<(), StoreFailed>;
 
     /// Removes a row and its index entries.
     ///
@@ -128,13 +134,22 @@ pub trait ReactionJournal: Send + Sync {
 
     /// Claims what is due, durably, before it is sent: at most `limit` mails and how often each was
     /// tried.
-    fn claim_due(&self, now: Moment, limit: usize) -> BoxFuture<'_, Result<Vec<(QueuedMail, u32)>, StoreFailed>>;
+    fn claim_due(
+        &self,
+        now: Moment,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<(QueuedMail, u32)>, StoreFailed>>;
 
     /// Makes due again what was claimed by a process that died before it could say what became of it.
     fn reclaim(&self) -> BoxFuture<'_, Result<(), StoreFailed>>;
 
     /// Notes what became of a mail.
-    fn conclude(&self, effect: Uuid, outcome: MailOutcome, now: Moment) -> BoxFuture<'_, Result<(), StoreFailed>>;
+    fn conclude(
+        &self,
+        effect: Uuid,
+        outcome: MailOutcome,
+        now: Moment,
+    ) -> BoxFuture<'_, Result<(), StoreFailed>>;
 
     /// When the next mail is due.
     fn next_due(&self) -> BoxFuture<'_, Result<Option<Moment>, StoreFailed>>;

@@ -62,7 +62,12 @@ impl Status {
     ///
     /// # Errors
     /// [`NotThere`] when it stays behind for `patience`, or has stopped.
-    pub async fn reach(&self, view: ViewId, at_least: Position, patience: Duration) -> Result<Position, NotThere> {
+    pub async fn reach(
+        &self,
+        view: ViewId,
+        at_least: Position,
+        patience: Duration,
+    ) -> Result<Position, NotThere> {
         let mut progress = self.sender(view).subscribe();
         let there = progress.wait_for(|progress| progress.position >= at_least || progress.failure.is_some());
         let now = match tokio::time::timeout(patience, there).await {
@@ -159,7 +164,9 @@ impl Runner {
     /// one up to the one that fails.
     async fn advance(&self, view: &Arc<dyn View>, at: Position, batch: &[Arc<Noted>]) {
         let news: Vec<_> = batch.iter().filter(|event| event.position > at).cloned().collect();
-        let Some(last) = news.last().map(|event| event.position) else { return };
+        let Some(last) = news.last().map(|event| event.position) else {
+            return;
+        };
         if self.update(view, last, news.clone()).await.is_ok() {
             self.status.set(view.id(), Progress { position: last, failure: None });
             return;
@@ -178,9 +185,15 @@ impl Runner {
         self.status.set(view.id(), Progress { position: reached, failure: None });
     }
 
-    async fn update(&self, view: &Arc<dyn View>, up_to: Position, events: Vec<Arc<Noted>>) -> Result<(), CannotApply> {
+    async fn update(
+        &self,
+        view: &Arc<dyn View>,
+        up_to: Position,
+        events: Vec<Arc<Noted>>,
+    ) -> Result<(), CannotApply> {
         let applying = view.clone();
-        let work: Work = Box::new(move |rows| events.iter().try_for_each(|event| applying.apply(rows, event)));
+        let work: Work =
+            Box::new(move |rows| events.iter().try_for_each(|event| applying.apply(rows, event)));
         self.rows.update(view.id(), up_to, work).await
     }
 
@@ -190,7 +203,9 @@ impl Runner {
         let furthest = all.values().filter(|p| p.failure.is_none()).map(|p| p.position).max();
         for view in &self.views {
             let stopped = all.get(&view.id()).filter(|progress| progress.failure.is_some());
-            let Some(mut at) = stopped.map(|progress| progress.position) else { continue };
+            let Some(mut at) = stopped.map(|progress| progress.position) else {
+                continue;
+            };
             let goal = match furthest {
                 Some(goal) => goal,
                 None => self.store.head().await.map_err(|e| e.to_string())?,

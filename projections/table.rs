@@ -96,7 +96,10 @@ pub async fn find<R: Row>(store: &dyn ReadStore, key: String) -> Result<Option<R
 ///
 /// # Errors
 /// As [`find`].
-pub async fn select<R: Row>(store: &dyn ReadStore, wanted: Selection) -> Result<Vec<(String, R)>, StoreFailed> {
+pub async fn select<R: Row>(
+    store: &dyn ReadStore,
+    wanted: Selection,
+) -> Result<Vec<(String, R)>, StoreFailed> {
     let rows = store.select(R::VIEW, wanted).await?;
     rows.into_iter()
         .map(|(key, bytes)| {

@@ -71,7 +71,8 @@ impl Words {
 
 fn bundle(language: Language, text: &str) -> Result<FluentBundle<FluentResource>, UnreadableWords> {
     let fault = |why: String| UnreadableWords { language: language.code(), why };
-    let resource = FluentResource::try_new(text.to_owned()).map_err(|(_, faults)| fault(format!("{faults:?}")))?;
+    let resource =
+        FluentResource::try_new(text.to_owned()).map_err(|(_, faults)| fault(format!("{faults:?}")))?;
     let id: LanguageIdentifier = language.code().parse().map_err(|e| fault(format!("{e:?}")))?;
     let mut bundle = FluentBundle::new_concurrent(vec![id]);
     // The isolation marks that Fluent puts around places would end up in subjects and addresses.

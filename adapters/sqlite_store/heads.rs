@@ -63,8 +63,9 @@ impl Heads {
         let (mut heads, noted) = noted(log, connection).unwrap_or_default();
         let mut last = noted;
         let mut scan = || -> rusqlite::Result<()> {
-            let mut statement =
-                connection.prepare("SELECT position, stream, revision FROM events WHERE position > ? ORDER BY position")?;
+            let mut statement = connection.prepare(
+                "SELECT position, stream, revision FROM events WHERE position > ? ORDER BY position",
+            )?;
             let mut rows = statement.query([noted.0])?;
             while let Some(row) = rows.next()? {
                 let position = Position(row.get(0)?);
@@ -122,8 +123,15 @@ fn event_at(connection: &Connection, position: Position) -> rusqlite::Result<Opt
     connection.query_row(query, [position.0], |row| row.get(0)).optional()
 }
 
-fn write_note(log: &Path, connection: &Connection, heads: &HashMap<Key, Head>, last: Position) -> std::io::Result<()> {
-    let Some(event) = event_at(connection, last).map_err(std::io::Error::other)? else { return Ok(()) };
+fn write_note(
+    log: &Path,
+    connection: &Connection,
+    heads: &HashMap<Key, Head>,
+    last: Position,
+) -> std::io::Result<()> {
+    let Some(event) = event_at(connection, last).map_err(std::io::Error::other)? else {
+        return Ok(());
+    };
     let path = note_path(log);
     let unfinished = path.with_extension("heads.new");
     let mut digest = Sha256::new();

@@ -16,13 +16,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use loquet_domain::ports::{
-    AppendError, Appended, BoxFuture, BoxStream, EventStore, NewEvent, Position, ReadError, RecordedEvent, Revision,
-    StreamId, Subscribed,
+    AppendError, Appended, BoxFuture, BoxStream, EventStore, NewEvent, Position, ReadError, RecordedEvent,
+    Revision, StreamId, Subscribed,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub use crate::sqlite::FileError;
 use crate::live;
+pub use crate::sqlite::FileError;
 use crate::sqlite::Kind;
 use heads::Heads;
 use reader::Readers;
@@ -110,14 +110,8 @@ impl SqliteStore {
         let heads = Arc::new(Heads::read(&connection, path)?);
         let readers = Readers::open(path)?;
         let (_, head) = watch::channel(heads.last());
-        let inner = Inner {
-            requests: Mutex::new(None),
-            heads,
-            readers,
-            head,
-            writer: Mutex::new(None),
-            _lock: None,
-        };
+        let inner =
+            Inner { requests: Mutex::new(None), heads, readers, head, writer: Mutex::new(None), _lock: None };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -131,7 +125,10 @@ impl SqliteStore {
         }
     }
 
-    async fn request<T>(&self, make: impl FnOnce(oneshot::Sender<Result<T, AppendError>>) -> Request) -> Result<T, AppendError> {
+    async fn request<T>(
+        &self,
+        make: impl FnOnce(oneshot::Sender<Result<T, AppendError>>) -> Request,
+    ) -> Result<T, AppendError> {
         let requests = self.inner.requests.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let closed = || AppendError::Unavailable("the log is closed, or open to read only".to_owned());
         let requests = requests.ok_or_else(closed)?;
@@ -178,7 +175,11 @@ impl EventStore for SqliteStore {
         }
     }
 
-    fn read_all(&self, after: Position, limit: usize) -> BoxFuture<'_, Result<Vec<RecordedEvent>, ReadError>> {
+    fn read_all(
+        &self,
+        after: Position,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<RecordedEvent>, ReadError>> {
         self.inner.readers.all(after, limit)
     }
 

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use loquet_domain::ids::{AccountId, EventId};
-use loquet_domain::ports::{BoxFuture, NewEvent, Position, ReadError, RecordedEvent, Revision, Sealed, StreamId};
+use loquet_domain::ports::{
+    BoxFuture, NewEvent, Position, ReadError, RecordedEvent, Revision, Sealed, StreamId,
+};
 use rusqlite::{CachedStatement, Connection, Row};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -14,7 +16,8 @@ use super::heads::Head;
 use crate::sqlite::{FileError, explain};
 
 const CONNECTIONS: usize = 4;
-const COLUMNS: &str = "position, stream, revision, previous, event_id, name, version, data, metadata, subject, sealed";
+const COLUMNS: &str =
+    "position, stream, revision, previous, event_id, name, version, data, metadata, subject, sealed";
 
 /// A few connections that only read; whoever finds none free waits.
 pub(super) struct Readers {
@@ -82,7 +85,8 @@ pub(super) fn walk_back(
     after: Revision,
 ) -> rusqlite::Result<Vec<RecordedEvent>> {
     let mut statement = statement(connection)?;
-    let mut events = Vec::with_capacity(usize::try_from(head.revision.0.saturating_sub(after.0)).unwrap_or(0).min(4096));
+    let mut events =
+        Vec::with_capacity(usize::try_from(head.revision.0.saturating_sub(after.0)).unwrap_or(0).min(4096));
     let mut at = head.position;
     while at != Position::default() {
         let (event, previous) = statement.query_row([at.0], recorded)?;
@@ -112,7 +116,9 @@ fn recorded(row: &Row<'_>) -> rusqlite::Result<(RecordedEvent, Position)> {
         version: row.get(6)?,
         data: row.get_ref(7)?.as_bytes()?.to_owned(),
         metadata: row.get_ref(8)?.as_bytes()?.to_owned(),
-        sealed: subject.zip(sealed).map(|(subject, bytes)| Sealed { subject: AccountId(uuid(subject)), bytes }),
+        sealed: subject
+            .zip(sealed)
+            .map(|(subject, bytes)| Sealed { subject: AccountId(uuid(subject)), bytes }),
     };
     let recorded = RecordedEvent {
         position: Position(row.get(0)?),

@@ -139,7 +139,10 @@ impl Writer {
         }
         let busy: i64 = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
         if busy != 0 {
-            return Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None));
+            return Err(rusqlite::Error::SqliteFailure(
+                rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
+                None,
+            ));
         }
         // A checkpoint may have nothing to write and so find no fault; writing does.
         beat(&self.connection)?;
@@ -194,8 +197,10 @@ fn insert(
     previous: Position,
     event: &NewEvent,
 ) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare_cached("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
-    let text = |bytes| std::str::from_utf8(bytes).map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)));
+    let mut statement =
+        connection.prepare_cached("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
+    let text =
+        |bytes| std::str::from_utf8(bytes).map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)));
     statement.execute((
         position.0,
         stream.as_str(),

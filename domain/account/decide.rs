@@ -56,14 +56,22 @@ pub enum Refusal {
 ///
 /// # Errors
 /// The rule that refuses, as a [`Refusal`]. A wrong password is none: it is an event (law 3).
-pub fn decide(account: &Account, policies: &Policies, at: Moment, command: Command) -> Result<Vec<Event>, Refusal> {
+pub fn decide(
+    account: &Account,
+    policies: &Policies,
+    at: Moment,
+    command: Command,
+) -> Result<Vec<Event>, Refusal> {
     match command {
         Command::Create(creation) => create(account, policies, at, creation),
         Command::RequestActivation => request_activation(account, policies, at),
         Command::Activate(activation) => {
             let link = invited(account)?;
             follow(link, activation.link, at)?;
-            Ok(vec![Event::AccountActivated { link: activation.link, hash: Erasable::Known(activation.hash) }])
+            Ok(vec![Event::AccountActivated {
+                link: activation.link,
+                hash: Erasable::Known(activation.hash),
+            }])
         }
         Command::Convert(to) => convert(live(account)?, to),
         Command::LogIn(attempt) => log_in(active(account)?, policies, at, attempt),
@@ -92,7 +100,12 @@ pub fn decide(account: &Account, policies: &Policies, at: Moment, command: Comma
     }
 }
 
-fn create(account: &Account, policies: &Policies, at: Moment, creation: Creation) -> Result<Vec<Event>, Refusal> {
+fn create(
+    account: &Account,
+    policies: &Policies,
+    at: Moment,
+    creation: Creation,
+) -> Result<Vec<Event>, Refusal> {
     if *account != Account::Absent {
         return Err(Refusal::AlreadyExists);
     }
@@ -121,7 +134,12 @@ fn convert(profile: &Profile, to: Admission) -> Result<Vec<Event>, Refusal> {
 
 /// Seven wrong guesses in a row lock. While locked nothing is judged, not even the right password;
 /// a complete login sets the count to zero, a right password that lets nobody in does not.
-fn log_in(account: &Active, policies: &Policies, at: Moment, attempt: Attempt) -> Result<Vec<Event>, Refusal> {
+fn log_in(
+    account: &Active,
+    policies: &Policies,
+    at: Moment,
+    attempt: Attempt,
+) -> Result<Vec<Event>, Refusal> {
     match judge(account, at, attempt.proof)? {
         Verdict::Mismatch => Ok(wrong_guess(account, policies, at)),
         Verdict::Match { .. } if account.profile.role == Role::TemporaryAdministrator => {

@@ -17,13 +17,15 @@ pub fn evolve(account: Account, fact: &Fact<Event>) -> Account {
             let activation = Link { event: fact.id, expires_at: *expires_at };
             Account::Invited(Invited { activation, ..invited })
         }
-        (Account::Invited(invited), Event::AccountActivated { hash, .. }) => Account::Active(Box::new(Active {
-            profile: invited.profile,
-            credential: Credential { id: fact.id, hash: hash.clone() },
-            lockout: Lockout::default(),
-            reset: None,
-            sessions: Vec::new(),
-        })),
+        (Account::Invited(invited), Event::AccountActivated { hash, .. }) => {
+            Account::Active(Box::new(Active {
+                profile: invited.profile,
+                credential: Credential { id: fact.id, hash: hash.clone() },
+                lockout: Lockout::default(),
+                reset: None,
+                sessions: Vec::new(),
+            }))
+        }
         (Account::Active(mut active), event) => {
             if let Event::AccountDeleted { .. } = event {
                 return Account::Deleted(active.profile);
@@ -80,7 +82,9 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
             set_password(active, fact, hash);
         }
         Event::PasswordChanged { hash } => set_password(active, fact, hash),
-        Event::PasswordRehashed { hash } => active.credential = Credential { id: fact.id, hash: hash.clone() },
+        Event::PasswordRehashed { hash } => {
+            active.credential = Credential { id: fact.id, hash: hash.clone() }
+        }
         Event::SessionEnded { session, .. } => active.sessions.retain(|held| held.id != *session),
         Event::SessionsEnded => active.sessions.clear(),
         other => of_profile(&mut active.profile, other),

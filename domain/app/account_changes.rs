@@ -23,7 +23,12 @@ impl App {
     ///
     /// # Errors
     /// [`Refusal::NotTemporary`] for any other account.
-    pub async fn convert(&self, context: &Context, account: AccountId, to: Admission) -> Result<Position, Failure> {
+    pub async fn convert(
+        &self,
+        context: &Context,
+        account: AccountId,
+        to: Admission,
+    ) -> Result<Position, Failure> {
         self.change_account(context, account, || Command::Convert(to)).await
     }
 
@@ -31,7 +36,11 @@ impl App {
     ///
     /// # Errors
     /// [`Refusal::AlreadyActive`] where there is nothing to activate.
-    pub async fn request_activation(&self, context: &Context, account: AccountId) -> Result<Position, Failure> {
+    pub async fn request_activation(
+        &self,
+        context: &Context,
+        account: AccountId,
+    ) -> Result<Position, Failure> {
         self.change_account(context, account, || Command::RequestActivation).await
     }
 
@@ -39,7 +48,12 @@ impl App {
     ///
     /// # Errors
     /// [`Refusal::NotLocked`] where there is none.
-    pub async fn release(&self, context: &Context, account: AccountId, reason: &str) -> Result<Position, Failure> {
+    pub async fn release(
+        &self,
+        context: &Context,
+        account: AccountId,
+        reason: &str,
+    ) -> Result<Position, Failure> {
         self.change_account(context, account, || Command::Release { reason: reason.to_owned() }).await
     }
 
@@ -61,7 +75,8 @@ impl App {
             Judged::Locked(until) => Err(Refusal::Locked { until }.into()),
             Judged::Nobody => Err(Refusal::NotActive.into()),
             Judged::Verdict(committed) => {
-                let changed = committed.facts.iter().any(|fact| matches!(fact.event, Event::PasswordChanged { .. }));
+                let changed =
+                    committed.facts.iter().any(|fact| matches!(fact.event, Event::PasswordChanged { .. }));
                 if changed { Ok(committed.position) } else { Err(Failure::WrongPassword) }
             }
         }
@@ -71,7 +86,12 @@ impl App {
     ///
     /// # Errors
     /// [`Refusal::NoSuchAccount`] where there is none.
-    pub async fn delete_account(&self, context: &Context, account: AccountId, reason: &str) -> Result<Position, Failure> {
+    pub async fn delete_account(
+        &self,
+        context: &Context,
+        account: AccountId,
+        reason: &str,
+    ) -> Result<Position, Failure> {
         let deleted =
             self.change_account(context, account, || Command::Delete { reason: reason.to_owned() }).await?;
         Ok(deleted.max(self.free_address(context, account).await?))
@@ -82,8 +102,14 @@ impl App {
     ///
     /// # Errors
     /// [`Refusal::NoSuchAccount`] where there never was one.
-    pub async fn erase_account(&self, context: &Context, account: AccountId, reason: &str) -> Result<Position, Failure> {
-        let erased = self.change_account(context, account, || Command::Erase { reason: reason.to_owned() }).await?;
+    pub async fn erase_account(
+        &self,
+        context: &Context,
+        account: AccountId,
+        reason: &str,
+    ) -> Result<Position, Failure> {
+        let erased =
+            self.change_account(context, account, || Command::Erase { reason: reason.to_owned() }).await?;
         let freed = self.free_address(context, account).await?;
         self.ports.keys.forget(account).await.map_err(Unavailable::from)?;
         self.accounts.forget(&account_stream(account));

@@ -46,7 +46,9 @@ impl App {
             origin: Origin::Colleague { account_id: new.creator },
             person: new.person,
         };
-        let created = self.decide_account(&account_stream(account), context, || Command::Create(creation.clone())).await;
+        let created = self
+            .decide_account(&account_stream(account), context, || Command::Create(creation.clone()))
+            .await;
         match created {
             Ok(committed) => Ok((account, committed.position)),
             Err(Failure::Refused(Refusal::AlreadyExists)) => Err(Failure::EmailTaken),

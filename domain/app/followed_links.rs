@@ -29,7 +29,12 @@ impl App {
     /// # Errors
     /// [`Failure::Link`] for a link that does not hold, [`Failure::WeakPassword`] with every rule that
     /// the password breaks; the link can then be used again.
-    pub async fn activate(&self, context: &Context, token: &str, password: Password) -> Result<Position, Failure> {
+    pub async fn activate(
+        &self,
+        context: &Context,
+        token: &str,
+        password: Password,
+    ) -> Result<Position, Failure> {
         self.follow(context, Purpose::Activation, token, password, |link, hash| {
             Command::Activate(Activation { link, hash })
         })
@@ -41,7 +46,12 @@ impl App {
     ///
     /// # Errors
     /// As [`App::activate`].
-    pub async fn reset_password(&self, context: &Context, token: &str, password: Password) -> Result<Position, Failure> {
+    pub async fn reset_password(
+        &self,
+        context: &Context,
+        token: &str,
+        password: Password,
+    ) -> Result<Position, Failure> {
         self.follow(context, Purpose::PasswordReset, token, password, |link, hash| {
             Command::ResetPassword(Reset { link, hash })
         })

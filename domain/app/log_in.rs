@@ -113,7 +113,9 @@ impl App {
             let command = self.command(&wish, Proof { credential, verdict }).await?;
             match self.decide_account(&stream, context, || command.clone()).await {
                 Ok(committed) => return Ok(Judged::Verdict(Box::new(committed))),
-                Err(super::Failure::Refused(Refusal::Locked { until })) => return Ok(Judged::Locked(until)),
+                Err(super::Failure::Refused(Refusal::Locked { until })) => {
+                    return Ok(Judged::Locked(until));
+                }
                 Err(super::Failure::Refused(Refusal::StaleProof)) => continue,
                 Err(super::Failure::Unavailable(unavailable)) => return Err(unavailable),
                 Err(_) => return Ok(Judged::Nobody),
@@ -180,6 +182,14 @@ impl App {
         verdict.unwrap_or(Login::Refused)
     }
 
+    /// The account that an e-mail address belongs to, whatever its stage; none where it is free.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the log can't be read.
+    pub async fn account_of(&self, email: &EmailAddress) -> Result<Option<AccountId>, Unavailable> {
+        self.holder(&self.ports.tokens.email_hash(email)).await
+    }
+
     /// The account that holds an address, whatever its stage.
     pub(super) async fn holder(&self, hash: &EmailHash) -> Result<Option<AccountId>, Unavailable> {
         Ok(self.claims.load(&claim_stream(hash)).await?.state.holder)
@@ -200,7 +210,9 @@ impl App {
                 .claims
                 .transact(&stream, context, |held| Ok::<_, Unavailable>(email_claim::decide(held, claim)))
                 .await?;
-            let Some(holder) = committed.state.holder else { continue };
+            let Some(holder) = committed.state.holder else {
+                continue;
+            };
             let account = self.accounts.load(&account_stream(holder)).await?.state;
             if !matches!(account, Account::Deleted(_)) {
                 return Ok(holder);

@@ -25,8 +25,8 @@ use crate::order::Order;
 use crate::password_policy::PasswordRule;
 use crate::policies::Policies;
 use crate::ports::{
-    AppendError, Busy, CodecError, EventCodec, EventStore, Folds, Identities, KeyVault, PasswordHasher, ReadError,
-    Strangers, Tokens, Turnstile,
+    AppendError, Busy, CodecError, EventCodec, EventStore, Folds, Identities, KeyVault, PasswordHasher,
+    ReadError, Strangers, Tokens, Turnstile,
 };
 
 /// Everything that the use cases need of the outside.

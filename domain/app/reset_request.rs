@@ -13,7 +13,11 @@ impl App {
     ///
     /// # Errors
     /// [`Unavailable`] when the store does not write, whoever's address it is.
-    pub async fn request_password_reset(&self, context: &Context, email: &EmailAddress) -> Result<(), Unavailable> {
+    pub async fn request_password_reset(
+        &self,
+        context: &Context,
+        email: &EmailAddress,
+    ) -> Result<(), Unavailable> {
         let hash = self.ports.tokens.email_hash(email);
         let holder = self.holder(&hash).await?;
         let asked = match holder {

@@ -26,14 +26,20 @@ impl App {
     /// # Errors
     /// [`Unavailable`] when the account can't be read.
     pub async fn authenticate(&self, at: Moment, token: &str) -> Result<Option<Authenticated>, Unavailable> {
-        let Some(claims) = self.ports.tokens.read_session(token).filter(|claims| at < claims.expires_at) else {
+        let Some(claims) = self.ports.tokens.read_session(token).filter(|claims| at < claims.expires_at)
+        else {
             return Ok(None);
         };
         let account = self.accounts.load(&account_stream(claims.account)).await?.state;
-        let Some(active) = account.active().filter(|active| active.session(claims.session, at).is_some()) else {
+        let Some(active) = account.active().filter(|active| active.session(claims.session, at).is_some())
+        else {
             return Ok(None);
         };
-        Ok(Some(Authenticated { account: claims.account, session: claims.session, profile: active.profile.clone() }))
+        Ok(Some(Authenticated {
+            account: claims.account,
+            session: claims.session,
+            profile: active.profile.clone(),
+        }))
     }
 
     /// Ends one session. One that has ended already stays ended.

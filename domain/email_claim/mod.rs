@@ -48,8 +48,12 @@ pub enum Command {
 #[must_use]
 pub fn decide(claim: &EmailClaim, command: Command) -> Vec<Event> {
     match command {
-        Command::Claim { account } if claim.holder.is_none() => vec![Event::EmailClaimed { account }],
-        Command::Release { account } if claim.holder == Some(account) => vec![Event::EmailReleased { account }],
+        Command::Claim { account } if claim.holder.is_none() => {
+            vec![Event::EmailClaimed { account }]
+        }
+        Command::Release { account } if claim.holder == Some(account) => {
+            vec![Event::EmailReleased { account }]
+        }
         Command::Claim { .. } | Command::Release { .. } => Vec::new(),
     }
 }
@@ -74,7 +78,10 @@ mod tests {
     #[test]
     fn an_address_belongs_to_whoever_claims_it_first() {
         let free = EmailClaim::default();
-        assert_eq!(decide(&free, Command::Claim { account: MARIE }), [Event::EmailClaimed { account: MARIE }]);
+        assert_eq!(
+            decide(&free, Command::Claim { account: MARIE }),
+            [Event::EmailClaimed { account: MARIE }]
+        );
         let held = EmailClaim { holder: Some(MARIE) };
         assert_eq!(decide(&held, Command::Claim { account: JAN }), []);
         assert_eq!(decide(&held, Command::Claim { account: MARIE }), []);
@@ -84,6 +91,9 @@ mod tests {
     fn only_its_holder_lets_an_address_go() {
         let held = EmailClaim { holder: Some(MARIE) };
         assert_eq!(decide(&held, Command::Release { account: JAN }), []);
-        assert_eq!(decide(&held, Command::Release { account: MARIE }), [Event::EmailReleased { account: MARIE }]);
+        assert_eq!(
+            decide(&held, Command::Release { account: MARIE }),
+            [Event::EmailReleased { account: MARIE }]
+        );
     }
 }

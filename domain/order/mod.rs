@@ -139,12 +139,14 @@ pub fn decide(order: &Order, command: Command) -> Result<Vec<Event>, Refusal> {
 #[must_use]
 pub fn evolve(order: Order, fact: &Fact<Event>) -> Order {
     match (order, &fact.event) {
-        (Order::Absent, Event::OrderReceived { content, account, person }) => Order::Received(Box::new(Received {
-            content: (**content).clone(),
-            account: *account,
-            person: person.clone(),
-            onboarded: None,
-        })),
+        (Order::Absent, Event::OrderReceived { content, account, person }) => {
+            Order::Received(Box::new(Received {
+                content: (**content).clone(),
+                account: *account,
+                person: person.clone(),
+                onboarded: None,
+            }))
+        }
         (Order::Received(mut received), Event::OrderOnboarded { company, account, outcome }) => {
             received.onboarded = Some(Onboarded { company: *company, account: *account, outcome: *outcome });
             Order::Received(received)

@@ -133,9 +133,23 @@ const NOTHING: Data = Data::Nothing(Nothing {});
 pub(super) fn write(event: &Event) -> Stored {
     let open = Private::default;
     let (name, version, data, private) = match event.clone() {
-        Event::AccountCreated { company, role, language, email_hash, origin, activation_expires_at, person } => {
-            let data =
-                AccountCreatedV2 { company_id: company, role, language, email_hash, origin, activation_expires_at };
+        Event::AccountCreated {
+            company,
+            role,
+            language,
+            email_hash,
+            origin,
+            activation_expires_at,
+            person,
+        } => {
+            let data = AccountCreatedV2 {
+                company_id: company,
+                role,
+                language,
+                email_hash,
+                origin,
+                activation_expires_at,
+            };
             ("account-created", 2, Data::AccountCreated(data), Private::of_person(&person))
         }
         Event::ActivationRequested { expires_at } => {
@@ -193,7 +207,10 @@ pub(super) fn read<'de, D: Deserializer<'de>>(
         ("account-converted", 1) => Event::AccountConverted { to: Converted::deserialize(data)?.to },
         ("login-succeeded", 1) => {
             let stored = LoginSucceeded::deserialize(data)?;
-            Event::LoginSucceeded { session: stored.session_id, session_expires_at: stored.session_expires_at }
+            Event::LoginSucceeded {
+                session: stored.session_id,
+                session_expires_at: stored.session_expires_at,
+            }
         }
         ("login-failed", 1) => Event::LoginFailed { failures: LoginFailed::deserialize(data)?.failures },
         ("account-locked", 1) => {

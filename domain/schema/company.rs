@@ -63,7 +63,10 @@ pub(super) fn write(event: &Event) -> Stored {
     }
 }
 
-pub(super) fn read<'de, D: Deserializer<'de>>(version: u16, data: D) -> Result<Option<DomainEvent>, D::Error> {
+pub(super) fn read<'de, D: Deserializer<'de>>(
+    version: u16,
+    data: D,
+) -> Result<Option<DomainEvent>, D::Error> {
     if version != 1 {
         return Ok(None);
     }

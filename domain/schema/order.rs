@@ -95,7 +95,11 @@ pub(super) fn read<'de, D: Deserializer<'de>>(
         }
         ("order-onboarded", 1) => {
             let stored = OrderOnboarded::deserialize(data)?;
-            Event::OrderOnboarded { company: stored.company_id, account: stored.account_id, outcome: stored.outcome }
+            Event::OrderOnboarded {
+                company: stored.company_id,
+                account: stored.account_id,
+                outcome: stored.outcome,
+            }
         }
         _ => return Ok(None),
     };

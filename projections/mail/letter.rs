@@ -91,7 +91,8 @@ impl Letters {
         let (person, profile) = to;
         let language = profile.language;
         let about = about.unwrap_or(person);
-        let full_name = |person: &Person| format!("{} {}", person.given_name.as_str(), person.family_name.as_str());
+        let full_name =
+            |person: &Person| format!("{} {}", person.given_name.as_str(), person.family_name.as_str());
         let (name, about_name) = (full_name(person), full_name(about));
         let moment = self.tell(language, moment);
         let places: Places<'_> = &[

@@ -27,8 +27,13 @@ pub enum MailKind {
 
 impl MailKind {
     /// Every kind.
-    pub const ALL: [Self; 5] =
-        [Self::Activation, Self::PasswordReset, Self::PasswordChanged, Self::LockedOut, Self::AwaitingConversion];
+    pub const ALL: [Self; 5] = [
+        Self::Activation,
+        Self::PasswordReset,
+        Self::PasswordChanged,
+        Self::LockedOut,
+        Self::AwaitingConversion,
+    ];
 
     /// Its name in the journal and in the words. Stored: never change one.
     #[must_use]

@@ -95,8 +95,12 @@ impl Sender {
             Err(why) => self.retry(tries, why),
         };
         match &outcome {
-            MailOutcome::Sent => tracing::info!(mail = %mail.effect, kind = mail.kind.name(), "mail sent"),
-            MailOutcome::Void => tracing::info!(mail = %mail.effect, kind = mail.kind.name(), "mail is void"),
+            MailOutcome::Sent => {
+                tracing::info!(mail = %mail.effect, kind = mail.kind.name(), "mail sent")
+            }
+            MailOutcome::Void => {
+                tracing::info!(mail = %mail.effect, kind = mail.kind.name(), "mail is void")
+            }
             MailOutcome::Retry { at, why } => {
                 tracing::warn!(mail = %mail.effect, kind = mail.kind.name(), again_at = %at, %why, "mail not sent");
             }
@@ -128,14 +132,24 @@ impl Sender {
 
     async fn write(&self, mail: &QueuedMail) -> Result<Written, String> {
         let fact = event_at(self.store.as_ref(), self.codec.as_ref(), mail.position).await;
-        let Some(fact) = fact.map_err(|e| e.to_string())? else { return Ok(Written::Void) };
+        let Some(fact) = fact.map_err(|e| e.to_string())? else {
+            return Ok(Written::Void);
+        };
         let recipient = self.app.account(mail.recipient).await.map_err(|e| e.to_string())?;
-        let Some((person, profile)) = reader(&recipient) else { return Ok(Written::Void) };
-        let Fact { id, context, event: DomainEvent::Account(event) } = &fact else { return Ok(Written::Void) };
+        let Some((person, profile)) = reader(&recipient) else {
+            return Ok(Written::Void);
+        };
+        let Fact { id, context, event: DomainEvent::Account(event) } = &fact else {
+            return Ok(Written::Void);
+        };
         let stale = (self.clock)() - context.at > STALE;
         let letter = match (mail.kind, event) {
-            (MailKind::Activation, _) => self.with_link(mail, Purpose::Activation, *id, newest_link(&recipient)),
-            (MailKind::PasswordReset, _) => self.with_link(mail, Purpose::PasswordReset, *id, newest_link(&recipient)),
+            (MailKind::Activation, _) => {
+                self.with_link(mail, Purpose::Activation, *id, newest_link(&recipient))
+            }
+            (MailKind::PasswordReset, _) => {
+                self.with_link(mail, Purpose::PasswordReset, *id, newest_link(&recipient))
+            }
             (_, _) if stale => None,
             (MailKind::LockedOut, Event::AccountLocked { until, .. }) => Some((None, *until, None)),
             (MailKind::PasswordChanged, _) => Some((None, context.at, None)),
@@ -144,9 +158,13 @@ impl Sender {
             }
             _ => None,
         };
-        let Some((link, moment, about)) = letter else { return Ok(Written::Void) };
+        let Some((link, moment, about)) = letter else {
+            return Ok(Written::Void);
+        };
         let message = self.letters.write(mail.effect, mail.kind, (person, profile), link, moment, about);
-        message.map(|message| Written::Mail(Box::new(message))).ok_or_else(|| "a template can't be filled".to_owned())
+        message
+            .map(|message| Written::Mail(Box::new(message)))
+            .ok_or_else(|| "a template can't be filled".to_owned())
     }
 
     /// A link is mailed only while it is the newest of its account and still works.
@@ -157,8 +175,8 @@ impl Sender {
         event: EventId,
         newest: Option<(Purpose, EventId, Moment)>,
     ) -> Option<(Option<String>, Moment, Option<&'static Person>)> {
-        let (_, _, expires_at) =
-            newest.filter(|(of, newest, ends)| (*of, *newest) == (purpose, event) && (self.clock)() < *ends)?;
+        let (_, _, expires_at) = newest
+            .filter(|(of, newest, ends)| (*of, *newest) == (purpose, event) && (self.clock)() < *ends)?;
         let claims = LinkClaims { purpose, account: mail.recipient, event, expires_at };
         let page = match purpose {
             Purpose::Activation => "activate",
@@ -180,7 +198,9 @@ fn newest_link(account: &Account) -> Option<(Purpose, EventId, Moment)> {
         Account::Invited(invited) => {
             Some((Purpose::Activation, invited.activation.event, invited.activation.expires_at))
         }
-        Account::Active(active) => active.reset.map(|link| (Purpose::PasswordReset, link.event, link.expires_at)),
+        Account::Active(active) => {
+            active.reset.map(|link| (Purpose::PasswordReset, link.event, link.expires_at))
+        }
         Account::Absent | Account::Deleted(_) => None,
     }
 }

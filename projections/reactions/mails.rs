@@ -36,7 +36,8 @@ impl Reaction for Mails {
 
     fn react<'a>(&'a self, noted: &'a Noted) -> BoxFuture<'a, Result<Vec<QueuedMail>, String>> {
         Box::pin(async move {
-            let (DomainEvent::Account(event), Some(account)) = (&noted.fact.event, noted.stream.account()) else {
+            let (DomainEvent::Account(event), Some(account)) = (&noted.fact.event, noted.stream.account())
+            else {
                 return Ok(Vec::new());
             };
             let to_owner = |kind| queued(noted, kind, account);

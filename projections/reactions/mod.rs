@@ -64,18 +64,25 @@ impl ReactionRunner {
                 // Positions that asked for nothing are noted once a run of them has ended.
                 Subscribed::CaughtUp(_) if seen > noted => {
                     noted = seen;
-                    self.journal.advance(name, seen, Vec::new(), (self.clock)()).await.map_err(|e| e.to_string())?;
+                    self.journal
+                        .advance(name, seen, Vec::new(), (self.clock)())
+                        .await
+                        .map_err(|e| e.to_string())?;
                 }
                 Subscribed::CaughtUp(_) => {}
                 Subscribed::Event(recorded) => {
                     let fact = self.codec.decode(&recorded).await.map_err(|e| e.to_string())?;
                     let (position, revision) = (recorded.position, recorded.revision);
                     let event = Noted { position, stream: recorded.stream, revision, fact };
-                    let mails = self.reaction.react(&event).await.map_err(|e| format!("event {position}: {e}"))?;
+                    let mails =
+                        self.reaction.react(&event).await.map_err(|e| format!("event {position}: {e}"))?;
                     seen = position;
                     if !mails.is_empty() {
                         noted = position;
-                        self.journal.advance(name, position, mails, (self.clock)()).await.map_err(|e| e.to_string())?;
+                        self.journal
+                            .advance(name, position, mails, (self.clock)())
+                            .await
+                            .map_err(|e| e.to_string())?;
                         self.queued.notify_one();
                     }
                 }

@@ -52,7 +52,8 @@ impl View for Companies {
             return Ok(());
         };
         let id = noted.stream.id();
-        let company_id = id.parse().map_err(|_| CannotApply::Contradiction(format!("{id} is no company id")))?;
+        let company_id =
+            id.parse().map_err(|_| CannotApply::Contradiction(format!("{id} is no company id")))?;
         let row = CompanyRow {
             company_id,
             country: registration.number.country(),

@@ -47,7 +47,9 @@ impl View for Orders {
     }
 
     fn apply(&self, rows: &mut dyn Rows, noted: &Noted) -> Result<(), CannotApply> {
-        let DomainEvent::Order(event) = &noted.fact.event else { return Ok(()) };
+        let DomainEvent::Order(event) = &noted.fact.event else {
+            return Ok(());
+        };
         let mut table = Table::<OrderRow>::new(rows);
         let key = noted.stream.id();
         match event {

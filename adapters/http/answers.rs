@@ -1,0 +1,65 @@
+//! What commands and queries have in common in their answers.
+
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use loquet_domain::ports::Position;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::problem::Problem;
+
+/// In which header a command without a body says where its events stand (law 10).
+pub(crate) const POSITION: HeaderName = HeaderName::from_static("loquet-position");
+
+/// 204, with the position of what was done.
+pub(crate) struct Done(pub(crate) Position);
+
+impl IntoResponse for Done {
+    fn into_response(self) -> Response {
+        let position = HeaderValue::from(self.0.0);
+        (StatusCode::NO_CONTENT, [(POSITION, position)]).into_response()
+    }
+}
+
+/// From where on a query's answer holds.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct AtLeast {
+    /// Wait until the answer is at this position of the log.
+    pub(crate) at_least: Option<u64>,
+}
+
+impl AtLeast {
+    pub(crate) fn position(&self) -> Position {
+        Position(self.at_least.unwrap_or(0))
+    }
+}
+
+/// One page of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Page<T> {
+    /// The items.
+    pub(crate) items: Vec<T>,
+    /// What to send as `cursor` for the next page; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next_cursor: Option<String>,
+    /// The position of the log that the answer is at.
+    pub(crate) position: u64,
+}
+
+/// How many items a page has.
+pub(crate) fn page_size(limit: Option<u32>) -> Result<usize, Problem> {
+    let limit = limit.unwrap_or(50);
+    let fits = (1..=200).contains(&limit).then(|| usize::try_from(limit).ok()).flatten();
+    fits.ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "malformed-request"))
+}
+
+impl<T> Page<T> {
+    /// A page out of one row more than it may have: the one more tells that there is another page.
+    pub(crate) fn of(mut rows: Vec<(String, T)>, size: usize, position: Position) -> Self {
+        let more = rows.len() > size;
+        rows.truncate(size);
+        let next_cursor = rows.last().filter(|_| more).map(|(key, _)| key.clone());
+        Self { items: rows.into_iter().map(|(_, item)| item).collect(), next_cursor, position: position.0 }
+    }
+}

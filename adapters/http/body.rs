@@ -1,0 +1,134 @@
+//! JSON bodies: read strictly, refused with every broken rule at once.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::{StatusCode, header};
+use loquet_domain::email_address::{EmailAddress, InvalidEmail};
+use loquet_domain::language::Language;
+use loquet_domain::person::{Person, PersonName};
+use serde::de::DeserializeOwned;
+
+use super::problem::{Fault, Problem};
+
+/// A body of the shape `T`.
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
+        if !kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")) {
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json"));
+        }
+        let bytes = Bytes::from_request(request, state)
+            .await
+            .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large"))?;
+        read(&bytes).map(Self)
+    }
+}
+
+/// Reads JSON; what does not fit is named by its place, never by its content, which may be secret.
+pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let malformed = |why: String| Problem::new(StatusCode::BAD_REQUEST, "malformed").with("why", why);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        malformed(format!("{path}: {}", without_values(error.inner())))
+    })?;
+    json.end().map_err(|error| malformed(without_values(&error)))?;
+    Ok(value)
+}
+
+/// What serde says, but for the values that it quotes.
+fn without_values(error: &serde_json::Error) -> String {
+    let (line, column) = (error.line(), error.column());
+    let said = error.to_string();
+    let known = ["missing field", "unknown field", "duplicate field", "unknown variant"];
+    match known.iter().find(|known| said.starts_with(**known)) {
+        Some(_) => said
+            .split(", expected")
+            .next()
+            .unwrap_or_default()
+            .split(" at line")
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
+        None if error.is_data() => format!("not of the right type (line {line}, column {column})"),
+        None => format!("not JSON from line {line}, column {column} on"),
+    }
+}
+
+/// Collects broken rules while a body is turned into values.
+#[derive(Default)]
+pub(crate) struct Faults(Vec<Fault>);
+
+impl Faults {
+    pub(crate) fn add(&mut self, pointer: impl Into<String>, rule: &'static str) {
+        self.0.push(Fault { pointer: pointer.into(), rule, places: Vec::new() });
+    }
+
+    pub(crate) fn add_with(
+        &mut self,
+        pointer: &str,
+        rule: &'static str,
+        place: &'static str,
+        text: impl ToString,
+    ) {
+        self.0.push(Fault { pointer: pointer.to_owned(), rule, places: vec![(place, text.to_string())] });
+    }
+
+    /// A value, or the rule that it breaks.
+    pub(crate) fn check<T, E>(
+        &mut self,
+        pointer: &str,
+        value: Result<T, E>,
+        rule: impl FnOnce(&E) -> &'static str,
+    ) -> Option<T> {
+        value.map_err(|error| self.add(pointer, rule(&error))).ok()
+    }
+
+    pub(crate) fn email(&mut self, pointer: &str, text: &str) -> Option<EmailAddress> {
+        self.check(pointer, EmailAddress::parse(text), |error| match error {
+            InvalidEmail::TooLong => "email-too-long",
+            InvalidEmail::NotAscii => "email-not-ascii",
+            InvalidEmail::Malformed => "email-malformed",
+        })
+    }
+
+    pub(crate) fn language(&mut self, pointer: &str, code: &str) -> Option<Language> {
+        self.check(pointer, Language::parse(code).ok_or(()), |()| "language-unknown")
+    }
+
+    pub(crate) fn person(&mut self, under: &str, email: &str, given: &str, family: &str) -> Option<Person> {
+        let email = self.email(&format!("{under}/email"), email);
+        let mut name = |field: &str, text| {
+            self.check(&format!("{under}/{field}"), PersonName::parse(text), |_| "name-invalid")
+        };
+        let (given_name, family_name) = (name("given_name", given), name("family_name", family));
+        Some(Person { email: email?, given_name: given_name?, family_name: family_name? })
+    }
+
+    /// The token of a link, of a length that may be one.
+    pub(crate) fn token(&mut self, token: &str) {
+        if !(1..=1000).contains(&token.len()) {
+            self.add("/token", "token-invalid");
+        }
+    }
+
+    /// A reason in a person's words.
+    pub(crate) fn reason(&mut self, reason: &str) {
+        if !loquet_domain::address::is_text(reason, 500) {
+            self.add("/reason", "reason-invalid");
+        }
+    }
+
+    /// The value that was built, unless a rule was broken on the way.
+    pub(crate) fn finish<T>(self, value: Option<T>) -> Result<T, Problem> {
+        match value {
+            Some(value) if self.0.is_empty() => Ok(value),
+            _ => Err(Problem::invalid(self.0)),
+        }
+    }
+}

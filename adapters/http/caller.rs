@@ -1,0 +1,151 @@
+//! Who asks, and what they may.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use loquet_domain::account::{Profile, Role};
+use loquet_domain::app::Authenticated;
+use loquet_domain::fact::{Actor, Client, Context};
+use loquet_domain::ids::{AccountId, CorrelationId};
+use loquet_domain::ports::Identities;
+
+use super::Api;
+use super::problem::Problem;
+use crate::identities::RandomIdentities;
+use crate::service_tokens::{PREFIX, Scope, Service};
+
+/// Whoever showed a token that holds.
+#[derive(Clone, Debug)]
+pub(crate) enum Caller {
+    Service(Service),
+    Person(Box<Authenticated>),
+}
+
+/// From where a request came, and the moment at which it did.
+#[derive(Clone, Debug)]
+pub(crate) struct Arrival {
+    pub(crate) at: loquet_domain::Moment,
+    correlation: CorrelationId,
+    client: Client,
+}
+
+impl Arrival {
+    /// The context of a command that somebody without a token makes.
+    pub(crate) fn stranger(&self) -> Context {
+        self.by(Actor::Stranger)
+    }
+
+    fn by(&self, actor: Actor) -> Context {
+        Context {
+            at: self.at,
+            actor,
+            correlation: self.correlation,
+            causation: None,
+            client: Some(self.client.clone()),
+        }
+    }
+}
+
+impl FromRequestParts<Arc<Api>> for Arrival {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Self::Rejection> {
+        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_string());
+        let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+        let agent = agent.map(|agent| agent.chars().take(256).collect());
+        let correlation = CorrelationId(RandomIdentities.fresh());
+        Ok(Self { at: (api.clock)(), correlation, client: Client { address, agent } })
+    }
+}
+
+impl FromRequestParts<Arc<Api>> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
+        let token = bearer(&parts.headers).ok_or_else(Problem::unauthenticated)?;
+        let now = (api.clock)();
+        if token.starts_with(PREFIX) {
+            let service =
+                api.service_tokens.find(token, now).map_err(loquet_projections::ports::StoreFailed)?;
+            return service.map(Self::Service).ok_or_else(Problem::unauthenticated);
+        }
+        let person = api.app.authenticate(now, token).await?;
+        person.map(|person| Self::Person(Box::new(person))).ok_or_else(Problem::unauthenticated)
+    }
+}
+
+/// The token of an `Authorization: Bearer` header (RFC 6750).
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+impl Caller {
+    /// The context of a command that they make.
+    pub(crate) fn context(&self, arrival: &Arrival) -> Context {
+        arrival.by(match self {
+            Self::Service(service) => Actor::Service { name: service.name.clone() },
+            Self::Person(person) => Actor::Account { account_id: person.account },
+        })
+    }
+
+    /// A program with this scope, and nobody else.
+    pub(crate) fn service(&self, scope: Scope) -> Result<&Service, Problem> {
+        match self {
+            Self::Service(service) if service.scopes.contains(&scope) => Ok(service),
+            _ => Err(Problem::forbidden()),
+        }
+    }
+
+    /// A person, and no program.
+    pub(crate) fn person(&self) -> Result<&Authenticated, Problem> {
+        match self {
+            Self::Person(person) => Ok(person),
+            Self::Service(_) => Err(Problem::forbidden()),
+        }
+    }
+
+    /// An administrator of this account's company, or a program with this scope. Whoever may not even
+    /// see the account is told that there is none.
+    pub(crate) fn administers(&self, scope: Scope, account: &Profile) -> Result<(), Problem> {
+        match self {
+            Self::Service(_) => self.service(scope).map(drop),
+            Self::Person(person) if person.profile.company != account.company => Err(Problem::not_found()),
+            Self::Person(person) if person.profile.role == Role::Administrator => Ok(()),
+            Self::Person(_) => Err(Problem::forbidden()),
+        }
+    }
+
+    /// The account's owner, an administrator of its company, or a program with this scope.
+    pub(crate) fn sees(&self, scope: Scope, id: AccountId, account: &Profile) -> Result<(), Problem> {
+        match self {
+            Self::Person(person) if person.account == id => Ok(()),
+            Self::Person(person) if person.profile.role != Role::Administrator => Err(Problem::not_found()),
+            _ => self.administers(scope, account),
+        }
+    }
+
+    /// The account's owner, or a program with this scope.
+    pub(crate) fn owns(&self, scope: Scope, id: AccountId) -> Result<(), Problem> {
+        match self {
+            Self::Person(person) if person.account == id => Ok(()),
+            Self::Person(_) => Err(Problem::not_found()),
+            Self::Service(_) => self.service(scope).map(drop),
+        }
+    }
+}
+
+/// Runs a command to its end, whether or not the caller waits for it: a caller who hangs up must not
+/// leave a guess half judged, nor get it judged for free.
+pub(crate) async fn to_its_end<T: Send + 'static>(
+    command: impl Future<Output = T> + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::spawn(command)
+        .await
+        .map_err(|_| Problem::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "internal"))
+}

@@ -1,0 +1,146 @@
+//! An account's history, event by event.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use chrono::{DateTime, Utc};
+use loquet_domain::erasable::Erasable;
+use loquet_domain::fact::Actor;
+use loquet_domain::ids::AccountId;
+use loquet_domain::ports::{EventCodec, RecordedEvent, Revision, StreamId};
+use loquet_domain::schema::{self, DomainEvent};
+use loquet_projections::people::Unreadable;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::Shared;
+use super::answers::{Page, page_size};
+use super::caller::Caller;
+use super::problem::{Problem, ProblemBody};
+use crate::service_tokens::Scope;
+
+/// An event as people and programs may read it: no password hash, and nothing of an erased person.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Event)]
+pub struct EventBody {
+    /// Where in the whole log.
+    position: u64,
+    /// The stream it belongs to.
+    #[schema(example = "account-0198c0de-0000-4000-8000-000000000000")]
+    stream: String,
+    /// Where in its stream, from one.
+    revision: u64,
+    event_id: Uuid,
+    /// What happened.
+    #[schema(example = "login-failed")]
+    r#type: String,
+    /// The version of its shape.
+    version: u16,
+    at: DateTime<Utc>,
+    /// Who acted.
+    #[schema(value_type = Object)]
+    actor: Actor,
+    correlation_id: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    causation_id: Option<Uuid>,
+    /// What anybody who reads the log may see.
+    #[schema(value_type = Object)]
+    data: Value,
+    /// What was sealed for the account and can still be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    personal: Option<Value>,
+}
+
+impl EventBody {
+    /// Reads an event for showing it.
+    ///
+    /// # Errors
+    /// [`Unreadable`] where it can't be read.
+    pub async fn read(codec: &dyn EventCodec, recorded: &RecordedEvent) -> Result<Self, Unreadable> {
+        let fact = codec.decode(recorded).await?;
+        let personal = personal(&fact.event, fact.context.client.as_ref());
+        Ok(Self {
+            position: recorded.position.0,
+            stream: recorded.stream.to_string(),
+            revision: recorded.revision.0,
+            event_id: fact.id.0,
+            r#type: recorded.event.name.clone(),
+            version: recorded.event.version,
+            at: fact.context.at,
+            actor: fact.context.actor,
+            correlation_id: fact.context.correlation.0,
+            causation_id: fact.context.causation.map(|id| id.0),
+            data: serde_json::from_slice(&recorded.event.data).unwrap_or(Value::Null),
+            personal,
+        })
+    }
+}
+
+impl EventBody {
+    /// The event on one line, for a terminal.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let at = self.at.format("%Y-%m-%dT%H:%M:%SZ");
+        let actor = match &self.actor {
+            Actor::Stranger => "stranger".to_owned(),
+            Actor::Account { account_id } => format!("account {account_id}"),
+            Actor::Service { name } => format!("service {name}"),
+            Actor::System { reaction } => format!("reaction {reaction}"),
+            Actor::Operator => "operator".to_owned(),
+        };
+        let personal = self.personal.as_ref().map(|fields| format!(" {fields}")).unwrap_or_default();
+        let (position, stream, revision, name) = (self.position, &self.stream, self.revision, &self.r#type);
+        format!("{position:>8}  {at}  {name:<26} {stream}@{revision}  by {actor}  {}{personal}", self.data)
+    }
+}
+
+/// The sealed part, but for password hashes: those leave the log for no one.
+fn personal(event: &DomainEvent, client: Option<&loquet_domain::fact::Client>) -> Option<Value> {
+    let private = schema::write(event).private.with_client(client);
+    let mut fields = serde_json::to_value(Erasable::Known(&private).known()).ok()?;
+    let object = fields.as_object_mut()?;
+    object.remove("password_hash");
+    (!object.is_empty()).then(|| json!(object))
+}
+
+/// Which part of a history.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct EventFilter {
+    /// From `next_cursor` of the page before: only events after this revision.
+    cursor: Option<u64>,
+    /// 1 to 200; 50 unless said.
+    limit: Option<u32>,
+}
+
+/// Everything that happened to an account, oldest first.
+#[utoipa::path(
+    get, path = "/v1/accounts/{account_id}/events", tag = "accounts",
+    security(("session" = []), ("service" = [])),
+    params(("account_id" = Uuid, Path), EventFilter),
+    responses(
+        (status = 200, description = "A page of events", body = Page<EventBody>),
+        (status = 404, description = "There is no account to see", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn of_account(
+    State(api): Shared,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+    Query(filter): Query<EventFilter>,
+) -> Result<Json<Page<EventBody>>, Problem> {
+    let id = AccountId(id);
+    caller.sees(Scope::EventsRead, id, &api.profile(id).await?)?;
+    let size = page_size(filter.limit)?;
+    let stream = StreamId::new("account", &id.to_string());
+    let position = api.store.head().await?;
+    let events = api.store.read_stream(&stream, Revision(filter.cursor.unwrap_or(0))).await?;
+    let mut rows = Vec::new();
+    for recorded in events.iter().take(size + 1) {
+        let body = EventBody::read(api.codec.as_ref(), recorded).await?;
+        rows.push((recorded.revision.0.to_string(), body));
+    }
+    Ok(Json(Page::of(rows, size, position)))
+}

@@ -1,0 +1,102 @@
+//! What the mailed links do: activation and password reset.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use loquet_domain::password::Password;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::Shared;
+use super::answers::Done;
+use super::body::{Body, Faults};
+use super::caller::{Arrival, to_its_end};
+use super::problem::{Problem, ProblemBody};
+
+/// The token of a mailed link, and the password that was chosen.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChosenPassword {
+    /// What stands behind `?token=` in the link.
+    token: String,
+    #[schema(example = "Boulange7!", format = Password)]
+    password: String,
+}
+
+impl ChosenPassword {
+    fn check(self) -> Result<(String, Password), Problem> {
+        let mut faults = Faults::default();
+        faults.token(&self.token);
+        faults.finish(Some((self.token, Password::new(self.password))))
+    }
+}
+
+/// Activate an account with the token of its activation mail.
+#[utoipa::path(
+    post, path = "/v1/activations", tag = "links", request_body = ChosenPassword,
+    responses(
+        (status = 204, description = "Active", headers(("Loquet-Position" = u64, description = "Where it stands in the log"))),
+        (status = 400, description = "The token is not valid", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 410, description = "The token has expired, was used, or a newer one was sent", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The password breaks rules; all of them are listed", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn activate(
+    State(api): Shared,
+    arrival: Arrival,
+    Body(body): Body<ChosenPassword>,
+) -> Result<Done, Problem> {
+    let (token, password) = body.check()?;
+    let (at, context) = (arrival.at, arrival.stranger());
+    let done = to_its_end(async move { api.app.activate(&context, &token, password).await }).await?;
+    done.map(Done).map_err(|failure| Problem::of(failure, at))
+}
+
+/// Whose password is forgotten.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ForgottenPassword {
+    #[schema(example = "marie@boulangerie.example")]
+    email: String,
+}
+
+/// Ask for a reset mail. The answer is the same for every address.
+#[utoipa::path(
+    post, path = "/v1/password-resets", tag = "links", request_body = ForgottenPassword,
+    responses(
+        (status = 202, description = "If this is an active account's address, a mail is on its way"),
+        (status = 422, description = "This is no e-mail address", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn request_reset(
+    State(api): Shared,
+    arrival: Arrival,
+    Body(body): Body<ForgottenPassword>,
+) -> Result<StatusCode, Problem> {
+    let mut faults = Faults::default();
+    let email = faults.email("/email", &body.email);
+    let email = faults.finish(email)?;
+    let context = arrival.stranger();
+    to_its_end(async move { api.app.request_password_reset(&context, &email).await }).await??;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Set a new password with the token of a reset mail. Ends all sessions and the lockout.
+#[utoipa::path(
+    post, path = "/v1/password-resets/confirm", tag = "links", request_body = ChosenPassword,
+    responses(
+        (status = 204, description = "Set", headers(("Loquet-Position" = u64, description = "Where it stands in the log"))),
+        (status = 400, description = "The token is not valid", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 410, description = "The token has expired, was used, or a newer one was sent", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The password breaks rules; all of them are listed", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn confirm_reset(
+    State(api): Shared,
+    arrival: Arrival,
+    Body(body): Body<ChosenPassword>,
+) -> Result<Done, Problem> {
+    let (token, password) = body.check()?;
+    let (at, context) = (arrival.at, arrival.stranger());
+    let done = to_its_end(async move { api.app.reset_password(&context, &token, password).await }).await?;
+    done.map(Done).map_err(|failure| Problem::of(failure, at))
+}

@@ -1,0 +1,165 @@
+//! The HTTP API under `/v1`, its documentation, the pages that mailed links lead to, and health.
+
+mod accounts;
+mod answers;
+mod body;
+mod caller;
+mod dev_mail;
+mod events;
+mod health;
+mod links;
+mod localize;
+mod logins;
+mod orders;
+mod pages;
+mod problem;
+mod sessions;
+#[cfg(test)]
+mod tests;
+
+pub use events::EventBody;
+pub use orders::OrderBody;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware;
+use loquet_domain::app::App;
+use loquet_domain::ports::{EventCodec, EventStore};
+use loquet_projections::ports::{Clock, ReadStore};
+use loquet_projections::runner::Status;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::TimeoutLayer;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::service_tokens::ServiceTokens;
+
+/// The largest body that is read. An order of a thousand lines fits.
+const MOST_BYTES: usize = 1024 * 1024;
+/// How long one request may take: a query's patience and a full queue of hashes fit.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the handlers need.
+pub struct Api {
+    /// The use cases.
+    pub app: Arc<App>,
+    /// The log, for history.
+    pub store: Arc<dyn EventStore>,
+    /// Reads its events.
+    pub codec: Arc<dyn EventCodec>,
+    /// The read models.
+    pub rows: Arc<dyn ReadStore>,
+    /// How far they are.
+    pub status: Status,
+    /// The tokens of programs.
+    pub service_tokens: ServiceTokens,
+    /// The time.
+    pub clock: Clock,
+    /// The name of the customer account.
+    pub brand: String,
+    /// The folder of development mails, shown at `/dev/mail`; none in production.
+    pub dev_mail: Option<PathBuf>,
+}
+
+type Shared = axum::extract::State<Arc<Api>>;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Loquet",
+        description = "Accounts, logins and lockouts of a customer portal. \
+            Errors are RFC 9457 problems. Commands answer with the `position` of their events in the log, \
+            in the body or in the header `Loquet-Position`; queries take `at_least` to wait for one."
+    ),
+    modifiers(&Bearer),
+    tags(
+        (name = "orders", description = "Orders bring companies and accounts into being."),
+        (name = "links", description = "What the mailed links do."),
+        (name = "logins", description = "Getting in, and out."),
+        (name = "accounts", description = "Accounts and what is done with them."),
+        (name = "health", description = "For whoever runs it.")
+    )
+)]
+struct Description;
+
+struct Bearer;
+
+impl utoipa::Modify for Bearer {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let scheme = |what| {
+            SecurityScheme::Http(
+                HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(what)).build(),
+            )
+        };
+        let components = api.components.get_or_insert_with(Default::default);
+        components.add_security_scheme("session", scheme("A person's session token, from POST /v1/logins."));
+        components.add_security_scheme("service", scheme("A program's token, from `loquet token create`."));
+    }
+}
+
+fn described() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(orders::place, orders::list))
+        .routes(routes!(orders::show))
+        .routes(routes!(links::activate))
+        .routes(routes!(links::request_reset))
+        .routes(routes!(links::confirm_reset))
+        .routes(routes!(logins::log_in))
+        .routes(routes!(sessions::log_out))
+        .routes(routes!(accounts::list, accounts::create))
+        .routes(routes!(accounts::show, accounts::delete))
+        .routes(routes!(accounts::lockout))
+        .routes(routes!(accounts::convert))
+        .routes(routes!(accounts::activation_mail))
+        .routes(routes!(accounts::release))
+        .routes(routes!(accounts::password))
+        .routes(routes!(accounts::erase))
+        .routes(routes!(accounts::logins))
+        .routes(routes!(events::of_account))
+        .routes(routes!(sessions::list, sessions::end_all))
+        .routes(routes!(sessions::end))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+}
+
+/// The description of the API (OpenAPI 3.1), as it is served at `/openapi.json`.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    described().into_openapi()
+}
+
+/// All routes.
+pub fn router(api: Arc<Api>) -> Router {
+    let (described, description) = described().split_for_parts();
+    let viewer = SwaggerUi::new("/docs").url("/openapi.json", description);
+    let mut router = described.merge(pages::routes()).fallback(problem::no_such_route);
+    if api.dev_mail.is_some() {
+        router = router.merge(dev_mail::routes());
+    }
+    router
+        .method_not_allowed_fallback(problem::no_such_method)
+        .with_state(api)
+        .layer(middleware::from_fn(pages::strict_content))
+        .merge(viewer)
+        .layer(DefaultBodyLimit::max(MOST_BYTES))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, PATIENCE))
+        .layer(CatchPanicLayer::custom(problem::panicked))
+        .layer(middleware::from_fn(localize::localize))
+        .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(fixed(header::REFERRER_POLICY, "no-referrer"))
+        .layer(fixed(header::X_FRAME_OPTIONS, "DENY"))
+        .layer(fixed(header::CACHE_CONTROL, "no-store"))
+}
+
+fn fixed(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+}

@@ -1,0 +1,416 @@
+//! Orders.
+
+use std::collections::HashSet;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use chrono::{DateTime, TimeDelta, Utc};
+use loquet_domain::Moment;
+use loquet_domain::address::{Address, AddressRule};
+use loquet_domain::app::NewOrder;
+use loquet_domain::company::{CompanyName, Registration};
+use loquet_domain::enterprise_number::{Country, EnterpriseNumber, InvalidEnterpriseNumber};
+use loquet_domain::ids::OrderId;
+use loquet_domain::order::{Channel, Contact, Content, Line, MAX_LINES, Outcome};
+use loquet_domain::ports::Tokens;
+use loquet_projections::people::person_at;
+use loquet_projections::ports::Selection;
+use loquet_projections::table::{Row, find, select};
+use loquet_projections::views::orders::OrderRow;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::answers::{AtLeast, Page, page_size};
+use super::body::{Body, Faults};
+use super::caller::{Arrival, Caller, to_its_end};
+use super::problem::{Problem, ProblemBody};
+use super::{Api, Shared};
+use crate::service_tokens::Scope;
+
+/// A postal address.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Address)]
+pub(crate) struct AddressBody {
+    #[schema(example = "Rue Neuve")]
+    street: String,
+    #[schema(example = "12")]
+    number: String,
+    r#box: Option<String>,
+    #[schema(example = "1000")]
+    postal_code: String,
+    #[schema(example = "Bruxelles")]
+    town: String,
+    #[schema(example = "BE")]
+    country: String,
+}
+
+/// Who ordered.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = OrderingCompany)]
+pub(crate) struct CompanyBody {
+    #[schema(example = "BE")]
+    country: String,
+    #[schema(example = "0123456749")]
+    enterprise_number: String,
+    #[schema(example = "Boulangerie Dupont SRL")]
+    legal_name: String,
+    trading_name: Option<String>,
+    registered_office: AddressBody,
+}
+
+/// Who placed the order.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = OrderContact)]
+pub(crate) struct ContactBody {
+    #[schema(example = "marie@boulangerie.example")]
+    email: String,
+    #[schema(example = "Marie")]
+    given_name: String,
+    #[schema(example = "Dupont")]
+    family_name: String,
+    /// fr, nl or en.
+    #[schema(example = "fr")]
+    language: String,
+}
+
+/// Terminals of one model for one address.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = OrderLine)]
+pub(crate) struct LineBody {
+    #[schema(example = "PAX A920 Mobile")]
+    model: String,
+    #[schema(minimum = 1, maximum = 10000)]
+    quantity: u32,
+    /// As many as the quantity, or none.
+    #[serde(default)]
+    serials: Option<Vec<String>>,
+    delivery_address: AddressBody,
+}
+
+/// An order.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Order)]
+pub struct OrderBody {
+    #[schema(example = "SO-2026-000123")]
+    order_id: String,
+    channel: ChannelBody,
+    placed_at: DateTime<Utc>,
+    company: CompanyBody,
+    contact: ContactBody,
+    lines: Vec<LineBody>,
+}
+
+/// Where an order was placed.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = Channel)]
+pub(crate) enum ChannelBody {
+    /// On the supplier's site.
+    Online,
+    /// By telephone, by mail or at the counter.
+    Offline,
+}
+
+/// What became of an order.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PlacedBody {
+    order_id: String,
+    company_id: Uuid,
+    account_id: Uuid,
+    #[schema(value_type = OutcomeBody)]
+    outcome: Outcome,
+    /// Where it stands in the log.
+    position: u64,
+}
+
+/// What an order led to.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = Outcome)]
+#[allow(dead_code)] // describes the domain's own enum in the documentation
+pub(crate) enum OutcomeBody {
+    /// The company is new; the contact became its administrator.
+    FirstOrder,
+    /// The contact became a temporary administrator, to be admitted by an administrator.
+    TemporaryAdministrator,
+    /// The contact has an account of this company already.
+    KnownContact,
+    /// The contact has an account of another company: support decides.
+    AwaitingSupport,
+}
+
+/// Deliver an order. The same order delivered twice changes nothing the second time.
+#[utoipa::path(
+    post, path = "/v1/orders", tag = "orders", request_body = OrderBody, security(("service" = [])),
+    responses(
+        (status = 201, description = "Taken", body = PlacedBody),
+        (status = 200, description = "Delivered before", body = PlacedBody),
+        (status = 409, description = "Another order has this number", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The order breaks rules; all of them are listed", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn place(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Body(body): Body<OrderBody>,
+) -> Result<(StatusCode, Json<PlacedBody>), Problem> {
+    caller.service(Scope::OrdersWrite)?;
+    let order = body.check(api.app.tokens(), arrival.at)?;
+    let order_id = order.content.id.to_string();
+    let (at, context) = (arrival.at, caller.context(&arrival));
+    let placed = to_its_end(async move { api.app.place_order(&context, order).await }).await?;
+    let placed = placed.map_err(|failure| Problem::of(failure, at))?;
+    let status = if placed.new { StatusCode::CREATED } else { StatusCode::OK };
+    let body = PlacedBody {
+        order_id,
+        company_id: placed.onboarded.company.0,
+        account_id: placed.onboarded.account.0,
+        outcome: placed.onboarded.outcome,
+        position: placed.position.0,
+    };
+    Ok((status, Json(body)))
+}
+
+impl OrderBody {
+    /// Reads an order as it is delivered, by HTTP or in a file.
+    ///
+    /// # Errors
+    /// Every fault, each as `pointer: rule`.
+    pub fn read(json: &[u8], tokens: &dyn Tokens, now: Moment) -> Result<NewOrder, Vec<String>> {
+        let checked = super::body::read::<Self>(json).and_then(|body| body.check(tokens, now));
+        checked.map_err(|problem| {
+            let whys = problem.places.into_iter().map(|(_, why)| why);
+            whys.chain(problem.faults.into_iter().map(|fault| {
+                let said = super::localize::say(
+                    loquet_domain::language::Language::En,
+                    fault.rule,
+                    &[("most", "1000")],
+                );
+                format!("{}: {said}", fault.pointer)
+            }))
+            .collect()
+        })
+    }
+
+    fn check(self, tokens: &dyn Tokens, now: Moment) -> Result<NewOrder, Problem> {
+        let mut faults = Faults::default();
+        let id = faults.check("/order_id", OrderId::parse(&self.order_id), |_| "order-id-invalid");
+        let earliest = Moment::from_timestamp(946_684_800, 0).unwrap_or(Moment::MIN_UTC);
+        if self.placed_at < earliest || self.placed_at > now + TimeDelta::days(1) {
+            faults.add("/placed_at", "date-absurd");
+        }
+        let company = self.company.check(&mut faults);
+        let contact = self.contact.check(&mut faults);
+        let lines = check_lines(self.lines, &mut faults);
+        let order = id.zip(company).zip(contact).map(|((id, company), contact)| NewOrder {
+            content: Content {
+                id,
+                channel: match self.channel {
+                    ChannelBody::Online => Channel::Online,
+                    ChannelBody::Offline => Channel::Offline,
+                },
+                placed_at: self.placed_at,
+                company,
+                language: contact.language,
+                email_hash: tokens.email_hash(&contact.person.email),
+                lines,
+            },
+            contact,
+        });
+        faults.finish(order)
+    }
+}
+
+impl CompanyBody {
+    fn check(self, faults: &mut Faults) -> Option<Registration> {
+        let country =
+            faults.check("/company/country", Country::parse(&self.country).ok_or(()), |()| "country-unknown");
+        let number = country.and_then(|country| {
+            let parsed = EnterpriseNumber::parse(country, &self.enterprise_number);
+            faults.check("/company/enterprise_number", parsed, |error| match error {
+                InvalidEnterpriseNumber::NotBelgian => "enterprise-number-belgian",
+                InvalidEnterpriseNumber::CheckDigits => "enterprise-number-check",
+                InvalidEnterpriseNumber::NotDutch => "enterprise-number-dutch",
+            })
+        });
+        let mut name = |pointer: &str, text: &str| {
+            faults.check(pointer, CompanyName::parse(text), |_| "company-name-invalid")
+        };
+        let legal_name = name("/company/legal_name", &self.legal_name);
+        let trading_name = self.trading_name.as_deref().map(|text| name("/company/trading_name", text));
+        let registered_office = check_address("/company/registered_office", self.registered_office, faults);
+        Some(Registration {
+            number: number?,
+            legal_name: legal_name?,
+            trading_name: trading_name.flatten(),
+            registered_office: registered_office?,
+        })
+    }
+}
+
+impl ContactBody {
+    fn check(self, faults: &mut Faults) -> Option<Contact> {
+        let person = faults.person("/contact", &self.email, &self.given_name, &self.family_name);
+        let language = faults.language("/contact/language", &self.language);
+        Some(Contact { person: person?, language: language? })
+    }
+}
+
+fn check_lines(lines: Vec<LineBody>, faults: &mut Faults) -> Vec<Line> {
+    if lines.is_empty() || lines.len() > MAX_LINES {
+        faults.add_with("/lines", "lines-count", "most", MAX_LINES);
+        return Vec::new();
+    }
+    let mut seen = HashSet::new();
+    let lines = lines.into_iter().enumerate();
+    lines.filter_map(|(n, line)| line.check(&format!("/lines/{n}"), &mut seen, faults)).collect()
+}
+
+impl LineBody {
+    fn check(self, under: &str, seen: &mut HashSet<String>, faults: &mut Faults) -> Option<Line> {
+        let model = self.model.trim().to_owned();
+        if !loquet_domain::address::is_text(&model, 100) {
+            faults.add(format!("{under}/model"), "model-invalid");
+        }
+        if !(1..=10_000).contains(&self.quantity) {
+            faults.add(format!("{under}/quantity"), "quantity-range");
+        }
+        let serials: Vec<String> =
+            self.serials.unwrap_or_default().into_iter().map(|serial| serial.trim().to_owned()).collect();
+        if !serials.is_empty() && u32::try_from(serials.len()).ok() != Some(self.quantity) {
+            faults.add(format!("{under}/serials"), "serials-count");
+        }
+        for (n, serial) in serials.iter().enumerate() {
+            let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
+            let fits = (1..=64).contains(&serial.len()) && serial.chars().all(allowed);
+            if !fits || !seen.insert(serial.clone()) {
+                faults.add(format!("{under}/serials/{n}"), "serial-invalid");
+            }
+        }
+        let delivery_address =
+            check_address(&format!("{under}/delivery_address"), self.delivery_address, faults)?;
+        Some(Line { model, quantity: self.quantity, serials, delivery_address })
+    }
+}
+
+fn check_address(under: &str, body: AddressBody, faults: &mut Faults) -> Option<Address> {
+    let address = Address {
+        street: body.street,
+        number: body.number,
+        r#box: body.r#box,
+        postal_code: body.postal_code,
+        town: body.town,
+        country: body.country,
+    };
+    let rule = |rule| match rule {
+        AddressRule::Text => "address-text",
+        AddressRule::PostalCode => "address-postal-code",
+        AddressRule::Country => "address-country",
+    };
+    match address.check() {
+        Ok(address) => Some(address),
+        Err(parts) => {
+            parts
+                .into_iter()
+                .for_each(|fault| faults.add(format!("{under}/{}", fault.part), rule(fault.rule)));
+            None
+        }
+    }
+}
+
+/// An order, as it is listed.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OrderSummary {
+    order_id: String,
+    company_id: Uuid,
+    account_id: Uuid,
+    /// None while it is being onboarded.
+    #[schema(value_type = Option<OutcomeBody>)]
+    outcome: Option<Outcome>,
+    placed_at: DateTime<Utc>,
+    received_at: DateTime<Utc>,
+    /// The contact's address; none once the person was erased.
+    contact_email: Option<String>,
+    /// The position of the log that the answer is at.
+    position: u64,
+}
+
+/// Which orders.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct OrderFilter {
+    /// `awaiting_support`, `onboarded` or `received`.
+    status: Option<String>,
+    /// From `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// 1 to 200; 50 unless said.
+    limit: Option<u32>,
+    /// Wait until the answer is at this position of the log.
+    at_least: Option<u64>,
+}
+
+/// List orders, those awaiting support among them.
+#[utoipa::path(
+    get, path = "/v1/orders", tag = "orders", params(OrderFilter), security(("service" = [])),
+    responses((status = 200, description = "A page of orders", body = Page<OrderSummary>))
+)]
+pub(crate) async fn list(
+    State(api): Shared,
+    caller: Caller,
+    Query(filter): Query<OrderFilter>,
+) -> Result<Json<Page<OrderSummary>>, Problem> {
+    caller.service(Scope::OrdersRead)?;
+    let size = page_size(filter.limit)?;
+    let position = api.reach(OrderRow::VIEW, &AtLeast { at_least: filter.at_least }).await?;
+    let by = filter.status.map(|status| ("status", status));
+    let wanted = Selection { by, after: filter.cursor, limit: size + 1, newest_first: false };
+    let rows = select::<OrderRow>(api.rows.as_ref(), wanted).await?;
+    let mut orders = Vec::with_capacity(rows.len());
+    for (key, row) in rows {
+        orders.push((key, summary(&api, row, position.0).await?));
+    }
+    Ok(Json(Page::of(orders, size, position)))
+}
+
+/// One order.
+#[utoipa::path(
+    get, path = "/v1/orders/{order_id}", tag = "orders", security(("service" = [])),
+    params(("order_id" = String, Path, description = "Its number"), AtLeast),
+    responses(
+        (status = 200, description = "The order", body = OrderSummary),
+        (status = 404, description = "There is none", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn show(
+    State(api): Shared,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(at_least): Query<AtLeast>,
+) -> Result<Json<OrderSummary>, Problem> {
+    caller.service(Scope::OrdersRead)?;
+    let position = api.reach(OrderRow::VIEW, &at_least).await?;
+    let row = find::<OrderRow>(api.rows.as_ref(), id).await?.ok_or_else(Problem::not_found)?;
+    Ok(Json(summary(&api, row, position.0).await?))
+}
+
+async fn summary(api: &Api, row: OrderRow, position: u64) -> Result<OrderSummary, Problem> {
+    let person = person_at(api.store.as_ref(), api.codec.as_ref(), row.person_at).await?;
+    Ok(OrderSummary {
+        order_id: row.order_id.to_string(),
+        company_id: row.company_id.0,
+        account_id: row.account_id.0,
+        outcome: row.outcome,
+        placed_at: row.placed_at,
+        received_at: row.received_at,
+        contact_email: person.known().map(|person| person.email.to_string()),
+        position,
+    })
+}

@@ -1,0 +1,212 @@
+//! The pages that mailed links lead to: plain HTML forms, no script needed.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Form;
+use axum::Router;
+use axum::extract::{Query, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use loquet_domain::app::Failure;
+use loquet_domain::language::Language;
+use loquet_domain::password::Password;
+use loquet_domain::ports::Purpose;
+use serde::Deserialize;
+
+use super::caller::{Arrival, to_its_end};
+use super::localize::{language, say};
+use super::problem::Problem;
+use super::{Api, Shared};
+
+pub(crate) fn routes() -> Router<Arc<Api>> {
+    Router::new()
+        .route("/", get(home))
+        .route("/style.css", get(style))
+        .route("/activate", get(show_activation).post(activate))
+        .route("/reset", get(show_reset).post(reset))
+}
+
+/// No script, no frame, no form to elsewhere; nothing but our own style sheet.
+pub(crate) async fn strict_content(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let policy = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
+        base-uri 'none'; frame-ancestors 'none'";
+    let name = HeaderName::from_static("content-security-policy");
+    response.headers_mut().entry(name).or_insert(HeaderValue::from_static(policy));
+    response
+}
+
+async fn style() -> impl IntoResponse {
+    let headers =
+        [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "max-age=3600")];
+    (headers, include_str!("pages/style.css"))
+}
+
+#[derive(Template)]
+#[template(path = "home.html")]
+struct Home<'a> {
+    brand: &'a str,
+    dev: bool,
+}
+
+async fn home(State(api): Shared) -> Response {
+    page(StatusCode::OK, Home { brand: &api.brand, dev: api.dev_mail.is_some() }.render())
+}
+
+#[derive(Template)]
+#[template(path = "password.html")]
+struct PasswordPage<'a> {
+    language: &'static str,
+    brand: &'a str,
+    heading: String,
+    intro: String,
+    label: String,
+    hint: String,
+    save: String,
+    token: &'a str,
+    faults: Vec<String>,
+}
+
+#[derive(Template)]
+#[template(path = "message.html")]
+struct MessagePage<'a> {
+    language: &'static str,
+    brand: &'a str,
+    heading: String,
+    text: String,
+}
+
+#[derive(Deserialize)]
+struct Link {
+    #[serde(default)]
+    token: String,
+}
+
+#[derive(Deserialize)]
+struct Chosen {
+    #[serde(default)]
+    token: String,
+    #[serde(default)]
+    password: String,
+}
+
+async fn show_activation(
+    State(api): Shared,
+    arrival: Arrival,
+    headers: HeaderMap,
+    Query(link): Query<Link>,
+) -> Response {
+    show(&api, Purpose::Activation, &arrival, language(&headers), &link.token).await
+}
+
+async fn show_reset(
+    State(api): Shared,
+    arrival: Arrival,
+    headers: HeaderMap,
+    Query(link): Query<Link>,
+) -> Response {
+    show(&api, Purpose::PasswordReset, &arrival, language(&headers), &link.token).await
+}
+
+async fn activate(
+    State(api): Shared,
+    arrival: Arrival,
+    headers: HeaderMap,
+    Form(chosen): Form<Chosen>,
+) -> Response {
+    choose(api, Purpose::Activation, arrival, language(&headers), chosen).await
+}
+
+async fn reset(
+    State(api): Shared,
+    arrival: Arrival,
+    headers: HeaderMap,
+    Form(chosen): Form<Chosen>,
+) -> Response {
+    choose(api, Purpose::PasswordReset, arrival, language(&headers), chosen).await
+}
+
+async fn show(api: &Api, purpose: Purpose, arrival: &Arrival, language: Language, token: &str) -> Response {
+    match api.app.check_link(arrival.at, purpose, token).await {
+        Ok(()) => form(api, purpose, language, token, Vec::new()),
+        Err(failure) => refused(api, language, Problem::of(failure, arrival.at)),
+    }
+}
+
+async fn choose(
+    api: Arc<Api>,
+    purpose: Purpose,
+    arrival: Arrival,
+    language: Language,
+    chosen: Chosen,
+) -> Response {
+    let context = arrival.stranger();
+    let (acting, token) = (api.clone(), chosen.token.clone());
+    let password = Password::new(chosen.password);
+    let done = to_its_end(async move {
+        match purpose {
+            Purpose::Activation => acting.app.activate(&context, &token, password).await,
+            Purpose::PasswordReset => acting.app.reset_password(&context, &token, password).await,
+        }
+    });
+    match done.await {
+        Ok(Ok(_)) => message(
+            &api,
+            StatusCode::OK,
+            language,
+            say(language, "done-heading", &[]),
+            say(language, "done-text", &[]),
+        ),
+        Ok(Err(Failure::WeakPassword(rules))) => {
+            let problem = Problem::weak_password("/password", &rules);
+            let faults = problem.faults.iter().map(|fault| {
+                let places: Vec<_> =
+                    fault.places.iter().map(|(place, text)| (*place, text.as_str())).collect();
+                say(language, fault.rule, &places)
+            });
+            form(&api, purpose, language, &chosen.token, faults.collect())
+        }
+        Ok(Err(failure)) => refused(&api, language, Problem::of(failure, arrival.at)),
+        Err(problem) => refused(&api, language, problem),
+    }
+}
+
+fn form(api: &Api, purpose: Purpose, language: Language, token: &str, faults: Vec<String>) -> Response {
+    let kind = match purpose {
+        Purpose::Activation => "activate",
+        Purpose::PasswordReset => "reset",
+    };
+    let places = [("brand", api.brand.as_str())];
+    let status = if faults.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let template = PasswordPage {
+        language: language.code(),
+        brand: &api.brand,
+        heading: say(language, &format!("{kind}-heading"), &places),
+        intro: say(language, &format!("{kind}-intro"), &places),
+        label: say(language, "password-label", &[]),
+        hint: say(language, "password-hint", &[]),
+        save: say(language, "save", &[]),
+        token,
+        faults,
+    };
+    page(status, template.render())
+}
+
+fn refused(api: &Api, language: Language, problem: Problem) -> Response {
+    let detail = say(language, &format!("{}-detail", problem.slug), &[]);
+    message(api, problem.status, language, say(language, "not-done-heading", &[]), detail)
+}
+
+fn message(api: &Api, status: StatusCode, language: Language, heading: String, text: String) -> Response {
+    page(status, MessagePage { language: language.code(), brand: &api.brand, heading, text }.render())
+}
+
+pub(crate) fn page(status: StatusCode, rendered: Result<String, askama::Error>) -> Response {
+    match rendered {
+        Ok(html) => (status, Html(html)).into_response(),
+        Err(_) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal").into_response(),
+    }
+}

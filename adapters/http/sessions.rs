@@ -1,0 +1,131 @@
+//! Sessions: listing and ending them.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use chrono::{DateTime, Utc};
+use loquet_domain::account::SessionEnd;
+use loquet_domain::ids::{AccountId, SessionId};
+use loquet_projections::people::client_at;
+use loquet_projections::table::{Row, find};
+use loquet_projections::views::sessions::SessionsRow;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::Shared;
+use super::answers::{AtLeast, Done, Page};
+use super::caller::{Arrival, Caller, to_its_end};
+use super::problem::{Problem, ProblemBody};
+use crate::service_tokens::Scope;
+
+/// A session that works.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ListedSession)]
+pub(crate) struct SessionBody {
+    session_id: Uuid,
+    started_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+    /// Whether it is the one that asks.
+    current: bool,
+    /// From where it was opened.
+    client_address: Option<String>,
+    client_agent: Option<String>,
+}
+
+/// The sessions of an account that work, newest first.
+#[utoipa::path(
+    get, path = "/v1/accounts/{account_id}/sessions", tag = "logins",
+    security(("session" = []), ("service" = [])),
+    params(("account_id" = Uuid, Path), AtLeast),
+    responses(
+        (status = 200, description = "The sessions", body = Page<SessionBody>),
+        (status = 404, description = "There is no account to see", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn list(
+    State(api): Shared,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+    Query(at_least): Query<AtLeast>,
+) -> Result<Json<Page<SessionBody>>, Problem> {
+    let id = AccountId(id);
+    caller.owns(Scope::AccountsRead, id)?;
+    api.profile(id).await?;
+    let position = api.reach(SessionsRow::VIEW, &at_least).await?;
+    let current = caller.person().ok().map(|person| person.session);
+    let now = (api.clock)();
+    let row = find::<SessionsRow>(api.rows.as_ref(), id.to_string()).await?;
+    let held = row.into_iter().flat_map(|row| row.sessions).filter(|session| now < session.expires_at);
+    let mut items = Vec::new();
+    for session in held.collect::<Vec<_>>().into_iter().rev() {
+        let client =
+            client_at(api.store.as_ref(), api.codec.as_ref(), session.client_at).await?.unwrap_or_default();
+        items.push(SessionBody {
+            session_id: session.session_id.0,
+            started_at: session.started_at,
+            expires_at: session.expires_at,
+            current: current == Some(session.session_id),
+            client_address: client.address,
+            client_agent: client.agent,
+        });
+    }
+    Ok(Json(Page { items, next_cursor: None, position: position.0 }))
+}
+
+/// End every session of an account.
+#[utoipa::path(
+    delete, path = "/v1/accounts/{account_id}/sessions", tag = "logins",
+    security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path)),
+    responses((status = 204, description = "Ended"), (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json"))
+)]
+pub(crate) async fn end_all(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Path(id): Path<Uuid>,
+) -> Result<Done, Problem> {
+    let id = AccountId(id);
+    caller.owns(Scope::AccountsWrite, id)?;
+    let (at, context) = (arrival.at, caller.context(&arrival));
+    let ended = to_its_end(async move { api.app.end_sessions(&context, id).await }).await?;
+    ended.map(Done).map_err(|failure| Problem::of(failure, at))
+}
+
+/// End one session of an account.
+#[utoipa::path(
+    delete, path = "/v1/accounts/{account_id}/sessions/{session_id}", tag = "logins",
+    security(("session" = []), ("service" = [])),
+    params(("account_id" = Uuid, Path), ("session_id" = Uuid, Path)),
+    responses((status = 204, description = "Ended"), (status = 404, description = "There is no such session", body = ProblemBody, content_type = "application/problem+json"))
+)]
+pub(crate) async fn end(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Path((id, session)): Path<(Uuid, Uuid)>,
+) -> Result<Done, Problem> {
+    let (id, session) = (AccountId(id), SessionId(session));
+    caller.owns(Scope::AccountsWrite, id)?;
+    let (at, context) = (arrival.at, caller.context(&arrival));
+    let ended =
+        to_its_end(async move { api.app.end_session(&context, id, session, SessionEnd::Revoked).await })
+            .await?;
+    ended.map(Done).map_err(|failure| Problem::of(failure, at))
+}
+
+/// Log out: end the session that asks.
+#[utoipa::path(
+    delete, path = "/v1/sessions/current", tag = "logins", security(("session" = [])),
+    responses((status = 204, description = "Logged out"), (status = 401, description = "No session", body = ProblemBody, content_type = "application/problem+json"))
+)]
+pub(crate) async fn log_out(State(api): Shared, caller: Caller, arrival: Arrival) -> Result<Done, Problem> {
+    let person = caller.person()?;
+    let (account, session) = (person.account, person.session);
+    let (at, context) = (arrival.at, caller.context(&arrival));
+    let ended =
+        to_its_end(
+            async move { api.app.end_session(&context, account, session, SessionEnd::LoggedOut).await },
+        )
+        .await?;
+    ended.map(Done).map_err(|failure| Problem::of(failure, at))
+}

@@ -1,0 +1,53 @@
+//! `loquet events tail`.
+
+use std::io::{ErrorKind, Write};
+use std::time::Duration;
+
+use loquet_adapters::http::EventBody;
+use loquet_domain::ports::{EventStore, Position, RecordedEvent};
+
+use crate::cli::{Place, Tail};
+use crate::system::System;
+
+const PAGE: usize = 500;
+const POLL: Duration = Duration::from_millis(300);
+
+pub(crate) async fn run(place: &Place, tail: Tail) -> anyhow::Result<()> {
+    let system = System::open_to_read(place)?;
+    let head = system.store.head().await?;
+    let mut at = tail.after.map_or(Position(head.0.saturating_sub(20)), Position);
+    loop {
+        let events = system.store.read_all(at, PAGE).await?;
+        for recorded in &events {
+            at = recorded.position;
+            let body = EventBody::read(system.codec.as_ref(), recorded).await?;
+            if !print(&body, tail.json)? {
+                return Ok(());
+            }
+        }
+        if events.is_empty() {
+            if !tail.follow {
+                return Ok(());
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+}
+
+/// Prints an event; no, where nobody reads any more.
+pub(super) fn print(body: &EventBody, json: bool) -> anyhow::Result<bool> {
+    let line = if json { serde_json::to_string(body)? } else { body.line() };
+    match writeln!(std::io::stdout(), "{line}") {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        written => Ok(written.map(|()| true)?),
+    }
+}
+
+/// Reads a stream's events for printing.
+pub(super) async fn bodies(system: &System, events: &[RecordedEvent]) -> anyhow::Result<Vec<EventBody>> {
+    let mut bodies = Vec::with_capacity(events.len());
+    for recorded in events {
+        bodies.push(EventBody::read(system.codec.as_ref(), recorded).await?);
+    }
+    Ok(bodies)
+}

@@ -1,0 +1,233 @@
+//! `loquet order import`.
+
+use std::io::{BufRead, BufReader, IsTerminal, Read};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
+use loquet_adapters::argon2_pool::Cost;
+use loquet_adapters::http::OrderBody;
+use loquet_domain::app::Failure;
+use loquet_domain::fact::{Actor, Context as CommandContext};
+use loquet_domain::ids::CorrelationId;
+use loquet_domain::policies::Policies;
+use loquet_domain::ports::Identities;
+use serde::Serialize;
+
+use crate::cli::{Import, Place};
+use crate::clock;
+use crate::settings::read_secret;
+use crate::system::{Access, System};
+
+/// The longest line that is read.
+const MOST_BYTES: u64 = 1024 * 1024;
+
+/// Where orders go.
+enum Target {
+    Folder(Box<System>),
+    Server { client: reqwest::Client, url: String, token: String },
+}
+
+/// What became of one line.
+enum Delivered {
+    New,
+    Again,
+    Refused(Vec<String>),
+}
+
+#[derive(Default, Serialize)]
+struct Report {
+    lines: u64,
+    new: u64,
+    delivered_before: u64,
+    refused: Vec<Refused>,
+}
+
+#[derive(Serialize)]
+struct Refused {
+    line: u64,
+    why: Vec<String>,
+}
+
+/// Succeeds if every line was taken; fails, after all of them were tried, if one was refused.
+pub(crate) async fn run(place: &Place, import: Import) -> anyhow::Result<ExitCode> {
+    let target = Target::open(place, &import)?;
+    let (mut lines, bar) = open(&import)?;
+    let mut report = Report::default();
+    loop {
+        let mut line = Vec::new();
+        let read = lines.by_ref().take(MOST_BYTES + 1).read_until(b'\n', &mut line)?;
+        if read == 0 {
+            break;
+        }
+        report.lines += 1;
+        bar.inc(u64::try_from(read).unwrap_or(0));
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        let delivered = if u64::try_from(read)? > MOST_BYTES {
+            skip_line(&mut lines)?;
+            Delivered::Refused(vec!["longer than 1 MiB".to_owned()])
+        } else {
+            target.deliver(&line).await.with_context(|| {
+                format!(
+                    "stopped at line {}; what is before it was taken, start again when it is mended",
+                    report.lines
+                )
+            })?
+        };
+        report.note(delivered);
+        bar.set_message(format!("{} new, {} refused", report.new, report.refused.len()));
+    }
+    bar.finish_and_clear();
+    target.close().await?;
+    report.print(import.json)?;
+    Ok(if report.refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+fn open(import: &Import) -> anyhow::Result<(Box<dyn BufRead>, ProgressBar)> {
+    let (reader, length): (Box<dyn Read>, u64) = if import.file.as_os_str() == "-" {
+        (Box::new(std::io::stdin()), 0)
+    } else {
+        let file = std::fs::File::open(&import.file)
+            .with_context(|| format!("can't read {}", import.file.display()))?;
+        let length = file.metadata()?.len();
+        (Box::new(file), length)
+    };
+    let bar = if std::io::stderr().is_terminal() { ProgressBar::new(length) } else { ProgressBar::hidden() };
+    let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {eta} {msg}")?;
+    Ok((Box::new(BufReader::new(reader)), bar.with_style(style)))
+}
+
+fn skip_line(lines: &mut Box<dyn BufRead>) -> anyhow::Result<()> {
+    loop {
+        let buffer = lines.fill_buf()?;
+        let end = buffer.iter().position(|byte| *byte == b'\n');
+        let used = end.map_or(buffer.len(), |end| end + 1);
+        let done = end.is_some() || buffer.is_empty();
+        lines.consume(used);
+        if done {
+            return Ok(());
+        }
+    }
+}
+
+impl Target {
+    fn open(place: &Place, import: &Import) -> anyhow::Result<Self> {
+        match (&import.url, &import.token_file) {
+            (Some(url), Some(token)) => {
+                let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build()?;
+                let url = format!("{}/v1/orders", url.trim_end_matches('/'));
+                Ok(Self::Server { client, url, token: read_secret(token)? })
+            }
+            _ => {
+                let system = System::open(
+                    place,
+                    Access::Write,
+                    Policies::default(),
+                    Cost::default(),
+                    "import".to_owned(),
+                );
+                let system = system.context(
+                    "can't import into the data folder (into a running server: --url and --token-file)",
+                )?;
+                Ok(Self::Folder(Box::new(system)))
+            }
+        }
+    }
+
+    async fn deliver(&self, line: &[u8]) -> anyhow::Result<Delivered> {
+        match self {
+            Self::Folder(system) => into_folder(system, line).await,
+            Self::Server { client, url, token } => into_server(client, url, token, line).await,
+        }
+    }
+
+    async fn close(self) -> anyhow::Result<()> {
+        match self {
+            Self::Folder(system) => system.close().await,
+            Self::Server { .. } => Ok(()),
+        }
+    }
+}
+
+async fn into_folder(system: &System, line: &[u8]) -> anyhow::Result<Delivered> {
+    let now = clock::now();
+    let order = match OrderBody::read(line, system.app.tokens(), now) {
+        Ok(order) => order,
+        Err(faults) => return Ok(Delivered::Refused(faults)),
+    };
+    let context = CommandContext {
+        at: now,
+        actor: Actor::Operator,
+        correlation: CorrelationId(loquet_adapters::identities::RandomIdentities.fresh()),
+        causation: None,
+        client: None,
+    };
+    match system.app.place_order(&context, order).await {
+        Ok(placed) if placed.new => Ok(Delivered::New),
+        Ok(_) => Ok(Delivered::Again),
+        Err(Failure::Unavailable(error)) => Err(error.into()),
+        Err(refused) => Ok(Delivered::Refused(vec![refused.to_string()])),
+    }
+}
+
+async fn into_server(
+    client: &reqwest::Client,
+    url: &str,
+    token: &str,
+    line: &[u8],
+) -> anyhow::Result<Delivered> {
+    let request = client.post(url).bearer_auth(token).header("content-type", "application/json");
+    let answer = request.header("accept-language", "en").body(line.to_vec()).send().await?;
+    let status = answer.status().as_u16();
+    let problem: serde_json::Value = answer.json().await.unwrap_or_default();
+    let text = |from: &serde_json::Value, name: &str| {
+        from.get(name).and_then(|value| value.as_str()).unwrap_or_default().to_owned()
+    };
+    match status {
+        201 => Ok(Delivered::New),
+        200 => Ok(Delivered::Again),
+        400 | 409 | 413 | 422 => {
+            let broken = problem.get("errors").and_then(|errors| errors.as_array());
+            let mut why: Vec<String> = broken
+                .into_iter()
+                .flatten()
+                .map(|error| format!("{}: {}", text(error, "pointer"), text(error, "message")))
+                .collect();
+            if why.is_empty() {
+                why.push(text(&problem, "detail"));
+            }
+            Ok(Delivered::Refused(why))
+        }
+        _ => anyhow::bail!("the server answered {status}: {}", text(&problem, "detail")),
+    }
+}
+
+impl Report {
+    fn note(&mut self, delivered: Delivered) {
+        match delivered {
+            Delivered::New => self.new += 1,
+            Delivered::Again => self.delivered_before += 1,
+            Delivered::Refused(why) => self.refused.push(Refused { line: self.lines, why }),
+        }
+    }
+
+    fn print(&self, json: bool) -> anyhow::Result<()> {
+        if json {
+            println!("{}", serde_json::to_string(self)?);
+            return Ok(());
+        }
+        println!(
+            "{} new, {} delivered before, {} refused",
+            self.new,
+            self.delivered_before,
+            self.refused.len()
+        );
+        for refused in &self.refused {
+            println!("line {}: {}", refused.line, refused.why.join("; "));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,175 @@
+//! `loquet serve`.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use loquet_adapters::http::{Api, router};
+use loquet_adapters::mail_folder::MailFolder;
+use loquet_adapters::mail_journal::SqliteJournal;
+use loquet_adapters::read_store::SqliteReadStore;
+use loquet_adapters::server_key::ServerKey;
+use loquet_adapters::service_tokens::{Scope, ServiceTokens};
+use loquet_adapters::smtp::Smtp;
+use loquet_projections::mail::{Letterhead, Letters, Sender};
+use loquet_projections::ports::{Clock, Mailer, ReactionJournal, ReadStore};
+use loquet_projections::reactions::{Erasure, Mails, Onboarding, Reaction, ReactionRunner};
+use loquet_projections::runner::{Runner, Status};
+use loquet_projections::views;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use crate::cli::{Place, Serve};
+use crate::clock;
+use crate::settings::read_secret;
+use crate::system::{Access, System};
+
+pub(crate) async fn run(place: &Place, serve: Box<Serve>) -> anyhow::Result<()> {
+    let public_url = serve.link_base()?;
+    let policies = serve.rules.policies()?;
+    let clock = clock::system();
+    place.make_folder()?;
+    if serve.dev && !place.server_key().exists() {
+        ServerKey::create(&place.server_key())?;
+    }
+    let (mailer, dev_mail) = mailer(place, &serve, &clock)?;
+    // Bound before the log is opened: whoever finds the port in use has not touched the data.
+    let listener = TcpListener::bind(serve.listen).await.with_context(|| {
+        format!("can't listen on {}: choose another address with LOQUET_HTTP_LISTEN", serve.listen)
+    })?;
+    let system = System::open(place, Access::Write, policies, serve.rules.cost(), serve.node.clone())?;
+    let service_tokens = ServiceTokens::open(&place.file("tokens.db"))?;
+    if serve.dev {
+        dev_token(place, &service_tokens)?;
+    }
+    let head =
+        Letterhead { brand: serve.brand.clone(), public_url: public_url.clone(), time_zone: serve.time_zone };
+    let (api, mut background) =
+        project(place, &system, &clock, mailer, Letters::new(head)?, |rows, status| Api {
+            app: system.app.clone(),
+            store: Arc::new(system.store.clone()),
+            codec: system.codec.clone(),
+            rows,
+            status,
+            service_tokens,
+            clock: clock.clone(),
+            brand: serve.brand.clone(),
+            dev_mail,
+        })?;
+    let service = router(Arc::new(api)).into_make_service_with_connect_info::<SocketAddr>();
+    greet(place, &serve, listener.local_addr()?);
+    axum::serve(listener, service).with_graceful_shutdown(asked_to_stop()?).await?;
+    background.shutdown().await;
+    system.close().await
+}
+
+/// Starts the views, the reactions and the mail sender.
+fn project(
+    place: &Place,
+    system: &System,
+    clock: &Clock,
+    mailer: Arc<dyn Mailer>,
+    letters: Letters,
+    api: impl FnOnce(Arc<dyn ReadStore>, Status) -> Api,
+) -> anyhow::Result<(Api, JoinSet<()>)> {
+    let views = views::all();
+    let ids: Vec<_> = views.iter().map(|view| view.id()).collect();
+    let rows: Arc<dyn ReadStore> = Arc::new(SqliteReadStore::open(&place.file("views.db"), &ids)?);
+    let journal: Arc<dyn ReactionJournal> = Arc::new(SqliteJournal::open(&place.file("reactions.db"))?);
+    let status = Status::default();
+    let queued = Arc::new(Notify::new());
+    let mut background = JoinSet::new();
+    let runner = Runner {
+        store: Arc::new(system.store.clone()),
+        codec: system.codec.clone(),
+        rows: rows.clone(),
+        views,
+        status: status.clone(),
+    };
+    background.spawn(runner.run());
+    let reactions: [Arc<dyn Reaction>; 3] = [
+        Arc::new(Mails { rows: rows.clone(), status: status.clone() }),
+        Arc::new(Onboarding { app: system.app.clone(), clock: clock.clone() }),
+        Arc::new(Erasure { keys: Arc::new(system.keys.clone()) }),
+    ];
+    for reaction in reactions {
+        let runner = ReactionRunner {
+            store: Arc::new(system.store.clone()),
+            codec: system.codec.clone(),
+            journal: journal.clone(),
+            reaction,
+            clock: clock.clone(),
+            queued: queued.clone(),
+        };
+        background.spawn(runner.run());
+    }
+    let sender = Sender {
+        store: Arc::new(system.store.clone()),
+        codec: system.codec.clone(),
+        app: system.app.clone(),
+        journal,
+        mailer,
+        letters,
+        clock: clock.clone(),
+        queued,
+    };
+    background.spawn(sender.run());
+    Ok((api(rows, status), background))
+}
+
+fn mailer(place: &Place, serve: &Serve, clock: &Clock) -> anyhow::Result<(Arc<dyn Mailer>, Option<PathBuf>)> {
+    if let Some(settings) = serve.smtp.settings()? {
+        return Ok((Arc::new(Smtp::new(&settings)?), None));
+    }
+    if !serve.dev {
+        bail!("mails need a server: set LOQUET_SMTP_HOST (or run with --dev, which puts them into a folder)");
+    }
+    let folder = place.file("mail");
+    let mails =
+        MailFolder::open(&folder, &serve.smtp.smtp_from, clock.clone()).map_err(anyhow::Error::msg)?;
+    Ok((Arc::new(mails), Some(folder)))
+}
+
+/// Makes a token with every scope, unless the one in the folder still holds.
+fn dev_token(place: &Place, tokens: &ServiceTokens) -> anyhow::Result<()> {
+    let path = place.file("dev-token");
+    let now = clock::now();
+    let held = path.exists().then(|| read_secret(&path)).transpose()?;
+    if held.is_some_and(|held| tokens.find(&held, now).is_ok_and(|service| service.is_some())) {
+        return Ok(());
+    }
+    let scopes = BTreeSet::from(Scope::ALL);
+    let token = tokens.create("dev", &scopes, now, None).map_err(anyhow::Error::msg)?;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(&path).and_then(|mut file| writeln!(file, "{token}"));
+    written.with_context(|| format!("can't write {}", path.display()))
+}
+
+fn greet(place: &Place, serve: &Serve, address: SocketAddr) {
+    println!("Loquet is listening on http://{address}");
+    if serve.dev {
+        println!("  the API, to read and to try   http://{address}/docs");
+        println!("  the mails it sends            http://{address}/dev/mail");
+        println!("  a token with every scope      {}", place.file("dev-token").display());
+        println!("Development mode: anybody who reaches this address can read every mail.");
+    }
+}
+
+async fn stop_signal(mut terminate: tokio::signal::unix::Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    tracing::info!("stopping: finishing what was accepted");
+}
+
+fn asked_to_stop() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
+    Ok(stop_signal(signal(SignalKind::terminate())?))
+}

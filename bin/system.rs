@@ -1,0 +1,98 @@
+//! Puts the parts together.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use anyhow::Context;
+use loquet_adapters::argon2_pool::{Argon2Pool, Cost};
+use loquet_adapters::event_codec::JsonCodec;
+use loquet_adapters::folds::CachedFolds;
+use loquet_adapters::hmac_tokens::HmacTokens;
+use loquet_adapters::identities::RandomIdentities;
+use loquet_adapters::key_store::KeyStore;
+use loquet_adapters::server_key::ServerKey;
+use loquet_adapters::sqlite_store::SqliteStore;
+use loquet_adapters::strangers::RecentStrangers;
+use loquet_adapters::turnstile::KeyedTurnstile;
+use loquet_domain::app::{App, Ports};
+use loquet_domain::policies::Policies;
+
+use crate::cli::Place;
+
+/// Folds of that many accounts, and as many claims, are kept.
+const FOLDS: usize = 100_000;
+/// Unknown addresses whose wrong guesses are remembered.
+const STRANGERS: NonZeroUsize = match NonZeroUsize::new(200_000) {
+    Some(number) => number,
+    None => NonZeroUsize::MIN,
+};
+/// Hashes that may wait for a core before logins are told to come back.
+const WAITING_HASHES: usize = 1024;
+
+/// The log, its keys and the use cases over them.
+pub(crate) struct System {
+    pub(crate) app: Arc<App>,
+    pub(crate) store: SqliteStore,
+    pub(crate) codec: Arc<JsonCodec>,
+    pub(crate) keys: KeyStore,
+}
+
+/// Whether the log is written to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// By this process alone.
+    Write,
+    /// Beside whoever writes it.
+    Read,
+}
+
+impl System {
+    /// Opens what is in the data folder.
+    pub(crate) fn open(
+        place: &Place,
+        access: Access,
+        policies: Policies,
+        cost: Cost,
+        node: String,
+    ) -> anyhow::Result<Self> {
+        let key = ServerKey::load(&place.server_key())?;
+        let (log, keys) = (place.file("log.db"), place.file("keys.db"));
+        let (store, keys) = match access {
+            Access::Write => (SqliteStore::open(&log)?, KeyStore::open(&keys, &key)?),
+            Access::Read => {
+                anyhow::ensure!(log.exists(), "there is no log in {}", place.data_dir.display());
+                (SqliteStore::open_to_read(&log)?, KeyStore::open_to_read(&keys, &key)?)
+            }
+        };
+        let codec = Arc::new(JsonCodec::new(keys.clone(), node));
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let hasher =
+            Argon2Pool::start(cost, threads, WAITING_HASHES).context("can't start password hashing")?;
+        let ports = Ports {
+            store: Arc::new(store.clone()),
+            codec: codec.clone(),
+            keys: Arc::new(keys.clone()),
+            hasher: Arc::new(hasher),
+            tokens: Arc::new(HmacTokens::new(&key)),
+            identities: Arc::new(RandomIdentities),
+            turnstile: Arc::new(KeyedTurnstile::default()),
+            strangers: Arc::new(RecentStrangers::new(STRANGERS)),
+            accounts: Arc::new(CachedFolds::new(FOLDS)),
+            claims: Arc::new(CachedFolds::new(FOLDS)),
+            companies: Arc::new(CachedFolds::new(FOLDS / 10)),
+            orders: Arc::new(CachedFolds::new(FOLDS / 100)),
+        };
+        Ok(Self { app: Arc::new(App::new(policies, ports)), store, codec, keys })
+    }
+
+    /// Opens what is in the data folder to look at it.
+    pub(crate) fn open_to_read(place: &Place) -> anyhow::Result<Self> {
+        Self::open(place, Access::Read, Policies::default(), Cost::default(), String::new())
+    }
+
+    /// Finishes what was accepted and closes the log.
+    pub(crate) async fn close(self) -> anyhow::Result<()> {
+        let store = self.store;
+        Ok(tokio::task::spawn_blocking(move || store.close()).await?)
+    }
+}
