@@ -13,9 +13,7 @@ pub(crate) fn compose(
     let address = message.to.parse().map_err(|e| format!("the recipient's address: {e}"))?;
     let to = Mailbox::new(Some(message.to_name.clone()), address);
     let part = |kind: ContentType, text: &str| {
-        let body = Body::new_with_encoding(text.to_owned(), encoding);
-        let body = body.unwrap_or_else(Body::new);
-        SinglePart::builder().header(kind).body(body)
+        SinglePart::builder().header(kind).body(encode(text, encoding))
     };
     let alternatives = MultiPart::alternative()
         .singlepart(part(ContentType::TEXT_PLAIN, &message.text))
@@ -29,6 +27,18 @@ pub(crate) fn compose(
         .header(AutoSubmitted)
         .multipart(alternatives)
         .map_err(|e| e.to_string())
+}
+
+/// Eight bits are written as they are: our lines are far shorter than the 998 bytes that RFC 5322,
+/// 2.1.1 allows, and lettre would rather have 76.
+fn encode(text: &str, encoding: ContentTransferEncoding) -> Body {
+    match encoding {
+        ContentTransferEncoding::EightBit => {
+            let lines = text.replace("\r\n", "\n").replace('\n', "\r\n");
+            Body::dangerous_pre_encoded(lines.into_bytes(), encoding)
+        }
+        _ => Body::new_with_encoding(text.to_owned(), encoding).unwrap_or_else(Body::new),
+    }
 }
 
 /// RFC 3282.

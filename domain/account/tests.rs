@@ -1,1 +1,483 @@
+//! The rules of an account, as sentences: given these events, when this command, then these events.
 
+use chrono::TimeDelta;
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+use crate::Moment;
+use crate::email_address::{EmailAddress, EmailHash};
+use crate::erasable::Erasable;
+use crate::fact::{Actor, Context, Fact};
+use crate::ids::{AccountId, CompanyId, CorrelationId, EventId, SessionId};
+use crate::language::Language;
+use crate::password::PasswordHash;
+use crate::person::{Person, PersonName};
+use crate::policies::Policies;
+
+fn at(minute: i64) -> Moment {
+    Moment::from_timestamp(1_800_000_000, 0).unwrap() + TimeDelta::minutes(minute)
+}
+
+fn marie() -> Person {
+    Person {
+        email: EmailAddress::parse("marie@boulangerie.example").unwrap(),
+        given_name: PersonName::parse("Marie").unwrap(),
+        family_name: PersonName::parse("Dupont").unwrap(),
+    }
+}
+
+fn creation(role: Role) -> Creation {
+    Creation {
+        company: CompanyId(Uuid::from_u128(7)),
+        role,
+        language: Language::Fr,
+        email_hash: EmailHash("hash".to_owned()),
+        origin: Origin::Colleague { account_id: None },
+        person: marie(),
+    }
+}
+
+fn hash(name: &str) -> PasswordHash {
+    PasswordHash::new(name.to_owned())
+}
+
+/// An account and how it came to be: each command is decided, and what follows takes effect.
+#[derive(Clone, Debug, Default)]
+struct Story {
+    account: Account,
+    history: Vec<Fact<Event>>,
+    sessions: u128,
+}
+
+impl Story {
+    fn tell(&mut self, minute: i64, command: Command) -> Result<Vec<Event>, Refusal> {
+        self.tell_at(at(minute), command)
+    }
+
+    fn tell_at(&mut self, at: Moment, command: Command) -> Result<Vec<Event>, Refusal> {
+        let events = decide(&self.account, &Policies::default(), at, command)?;
+        for event in &events {
+            let fact = Fact {
+                id: EventId(Uuid::from_u128(u128::try_from(self.history.len()).unwrap() + 1)),
+                context: Context {
+                    at,
+                    actor: Actor::Stranger,
+                    correlation: CorrelationId(Uuid::nil()),
+                    causation: None,
+                    client: None,
+                },
+                event: event.clone(),
+            };
+            self.account = evolve(self.account.clone(), &fact);
+            self.history.push(fact);
+        }
+        Ok(events)
+    }
+
+    fn link(&self) -> EventId {
+        self.history.last().unwrap().id
+    }
+
+    fn invited(role: Role) -> Self {
+        let mut story = Self::default();
+        story.tell(0, Command::Create(creation(role))).unwrap();
+        story
+    }
+
+    fn active(role: Role) -> Self {
+        let mut story = Self::invited(role);
+        let activation = Activation { link: story.link(), hash: hash("first") };
+        story.tell(0, Command::Activate(activation)).unwrap();
+        story
+    }
+
+    fn guess(&mut self, minute: i64, verdict: Verdict) -> Result<Vec<Event>, Refusal> {
+        self.guess_at(at(minute), verdict)
+    }
+
+    fn guess_at(&mut self, at: Moment, verdict: Verdict) -> Result<Vec<Event>, Refusal> {
+        self.sessions += 1;
+        let session = SessionId(Uuid::from_u128(self.sessions));
+        let credential = self.account.active().map_or(EventId(Uuid::nil()), |active| active.credential.id);
+        self.tell_at(at, Command::LogIn(Attempt { proof: Proof { credential, verdict }, session }))
+    }
+
+    fn wrong(&mut self, minute: i64) -> Result<Vec<Event>, Refusal> {
+        self.guess(minute, Verdict::Mismatch)
+    }
+
+    fn right(&mut self, minute: i64) -> Result<Vec<Event>, Refusal> {
+        self.guess(minute, Verdict::Match { rehashed: None })
+    }
+}
+
+fn names(events: &[Event]) -> Vec<&'static str> {
+    let wrap = |event: &Event| crate::schema::write(&crate::schema::DomainEvent::Account(event.clone())).name;
+    events.iter().map(wrap).collect()
+}
+
+#[test]
+fn an_account_is_created_once() {
+    let mut story = Story::invited(Role::User);
+    assert_eq!(story.tell(1, Command::Create(creation(Role::User))), Err(Refusal::AlreadyExists));
+}
+
+#[test]
+fn the_activation_link_works_once_for_90_days_and_only_the_newest_does() {
+    let mut story = Story::invited(Role::User);
+    let first = story.link();
+    let day = 24 * 60;
+    let follow = |link| Command::Activate(Activation { link, hash: hash("x") });
+    assert_eq!(story.clone().tell(90 * day, follow(first)), Err(Refusal::LinkExpired));
+    assert_eq!(names(&story.clone().tell(90 * day - 1, follow(first)).unwrap()), ["account-activated"]);
+    story.tell(5, Command::RequestActivation).unwrap();
+    assert_eq!(story.tell(6, follow(first)), Err(Refusal::LinkVoid));
+    let second = story.link();
+    story.tell(7, follow(second)).unwrap();
+    assert_eq!(story.tell(8, follow(second)), Err(Refusal::AlreadyActive));
+    assert_eq!(story.tell(8, Command::RequestActivation), Err(Refusal::AlreadyActive));
+}
+
+#[test]
+fn seven_wrong_logins_in_a_row_lock_for_15_minutes() {
+    let mut story = Story::active(Role::User);
+    for n in 1..7 {
+        assert_eq!(names(&story.wrong(n).unwrap()), ["login-failed"]);
+    }
+    assert_eq!(
+        story.wrong(7).unwrap(),
+        [Event::LoginFailed { failures: 7 }, Event::AccountLocked { failures: 7, until: at(22) }]
+    );
+    assert_eq!(story.right(21), Err(Refusal::Locked { until: at(22) }), "not even the right password");
+    assert_eq!(names(&story.right(22).unwrap()), ["login-succeeded"]);
+}
+
+#[test]
+fn trying_during_a_lockout_does_not_lengthen_it_and_the_count_starts_from_zero_after_it() {
+    let mut story = Story::active(Role::User);
+    (0..7).for_each(|_| drop(story.wrong(0)));
+    (0..15).for_each(|minute| assert_eq!(story.wrong(minute), Err(Refusal::Locked { until: at(15) })));
+    assert_eq!(story.wrong(15).unwrap(), [Event::LoginFailed { failures: 1 }]);
+}
+
+#[test]
+fn six_wrong_one_right_six_wrong_do_not_lock_and_twenty_right_do_not_either() {
+    let mut story = Story::active(Role::User);
+    for _ in 0..2 {
+        (0..6).for_each(|_| assert_eq!(names(&story.wrong(0).unwrap()), ["login-failed"]));
+        assert_eq!(names(&story.right(0).unwrap()), ["login-succeeded"]);
+    }
+    (0..20).for_each(|_| assert_eq!(names(&story.right(0).unwrap()), ["login-succeeded"]));
+}
+
+#[test]
+fn a_temporary_administrator_with_the_right_password_waits_and_keeps_their_count() {
+    let mut story = Story::active(Role::TemporaryAdministrator);
+    (0..6).for_each(|_| drop(story.wrong(0)));
+    assert_eq!(story.right(1).unwrap(), [Event::LoginAwaitedConversion]);
+    assert_eq!(names(&story.wrong(2).unwrap()), ["login-failed", "account-locked"]);
+    story.tell(3, Command::Convert(Admission::Administrator)).unwrap();
+    assert_eq!(names(&story.right(17).unwrap()), ["login-succeeded"]);
+    assert_eq!(story.tell(18, Command::Convert(Admission::User)), Err(Refusal::NotTemporary));
+}
+
+#[test]
+fn a_proof_of_an_older_password_is_void() {
+    let mut story = Story::active(Role::User);
+    let older = story.account.active().unwrap().credential.id;
+    story.tell(1, Command::RequestPasswordReset).unwrap();
+    let reset = Reset { link: story.link(), hash: hash("second") };
+    story.tell(2, Command::ResetPassword(reset)).unwrap();
+    let proof = Proof { credential: older, verdict: Verdict::Match { rehashed: None } };
+    let attempt = Attempt { proof, session: SessionId(Uuid::nil()) };
+    assert_eq!(story.tell(3, Command::LogIn(attempt)), Err(Refusal::StaleProof));
+}
+
+#[test]
+fn a_reset_ends_the_sessions_the_count_and_the_lockout() {
+    let mut story = Story::active(Role::User);
+    story.right(0).unwrap();
+    (0..7).for_each(|_| drop(story.wrong(1)));
+    story.tell(2, Command::RequestPasswordReset).unwrap();
+    let reset = Reset { link: story.link(), hash: hash("second") };
+    let events = story.tell(3, Command::ResetPassword(reset)).unwrap();
+    assert_eq!(names(&events), ["password-reset", "sessions-ended"]);
+    let active = story.account.active().unwrap();
+    assert_eq!((active.lockout.failures_at(at(3)), active.lockout.locked_until(at(3))), (0, None));
+    assert!(active.sessions.is_empty());
+}
+
+#[test]
+fn a_reset_link_works_once_for_an_hour_and_a_newer_link_or_a_change_voids_it() {
+    let mut story = Story::active(Role::User);
+    story.tell(0, Command::RequestPasswordReset).unwrap();
+    let first = story.link();
+    let follow = |link| Command::ResetPassword(Reset { link, hash: hash("x") });
+    assert_eq!(story.clone().tell(60, follow(first)), Err(Refusal::LinkExpired));
+    assert!(story.clone().tell(59, follow(first)).is_ok());
+    let mut changed = story.clone();
+    let credential = changed.account.active().unwrap().credential.id;
+    let proof = Proof { credential, verdict: Verdict::Match { rehashed: None } };
+    changed.tell(1, Command::ChangePassword(NewPassword { proof, hash: hash("y") })).unwrap();
+    assert_eq!(changed.tell(2, follow(first)), Err(Refusal::LinkVoid));
+    story.tell(1, Command::RequestPasswordReset).unwrap();
+    assert_eq!(story.tell(2, follow(first)), Err(Refusal::LinkVoid));
+    let second = story.link();
+    story.tell(3, follow(second)).unwrap();
+    assert_eq!(story.tell(4, follow(second)), Err(Refusal::LinkVoid));
+}
+
+#[test]
+fn only_an_active_account_is_sent_a_reset_link() {
+    assert_eq!(Story::invited(Role::User).tell(1, Command::RequestPasswordReset), Err(Refusal::NotActive));
+    assert_eq!(Story::default().tell(1, Command::RequestPasswordReset), Err(Refusal::NoSuchAccount));
+}
+
+#[test]
+fn a_wrong_current_password_counts_as_a_wrong_login() {
+    let mut story = Story::active(Role::User);
+    let credential = story.account.active().unwrap().credential.id;
+    let proof = Proof { credential, verdict: Verdict::Mismatch };
+    let change = Command::ChangePassword(NewPassword { proof, hash: hash("x") });
+    (0..6).for_each(|_| assert_eq!(names(&story.tell(0, change.clone()).unwrap()), ["login-failed"]));
+    assert_eq!(names(&story.tell(0, change.clone()).unwrap()), ["login-failed", "account-locked"]);
+    assert_eq!(story.tell(1, change), Err(Refusal::Locked { until: at(15) }));
+}
+
+#[test]
+fn support_ends_a_lockout_early_and_the_count_with_it() {
+    let mut story = Story::active(Role::User);
+    let release = || Command::Release { reason: "called".to_owned() };
+    assert_eq!(story.tell(0, release()), Err(Refusal::NotLocked));
+    (0..7).for_each(|_| drop(story.wrong(0)));
+    story.tell(1, release()).unwrap();
+    assert_eq!(story.wrong(2).unwrap(), [Event::LoginFailed { failures: 1 }]);
+}
+
+#[test]
+fn a_session_ends_by_itself_by_logging_out_and_when_there_are_too_many() {
+    let mut story = Story::active(Role::User);
+    story.right(0).unwrap();
+    let session = SessionId(Uuid::from_u128(1));
+    let holds =
+        |story: &Story, minute| story.account.active().unwrap().session(session, at(minute)).is_some();
+    assert!(holds(&story, 12 * 60 - 1));
+    assert!(!holds(&story, 12 * 60));
+    (0..99).for_each(|_| drop(story.right(1)));
+    assert!(holds(&story, 1));
+    assert_eq!(names(&story.right(1).unwrap()), ["session-ended", "login-succeeded"]);
+    assert!(!holds(&story, 1));
+    let end = Command::EndSession { session, reason: SessionEnd::LoggedOut };
+    assert_eq!(story.tell(2, end), Err(Refusal::NoSuchSession));
+}
+
+#[test]
+fn a_deleted_account_does_nothing_more_and_can_be_erased_once() {
+    let mut story = Story::active(Role::User);
+    story.right(0).unwrap();
+    let delete = || Command::Delete { reason: "left".to_owned() };
+    assert_eq!(names(&story.tell(1, delete()).unwrap()), ["sessions-ended", "account-deleted"]);
+    assert_eq!(story.tell(2, delete()), Err(Refusal::NoSuchAccount));
+    assert_eq!(story.right(2), Err(Refusal::NoSuchAccount));
+    assert_eq!(story.tell(2, Command::RequestPasswordReset), Err(Refusal::NoSuchAccount));
+    let erase = || Command::Erase { reason: "asked".to_owned() };
+    assert_eq!(story.tell(3, erase()).unwrap(), [Event::AccountErased]);
+    assert_eq!(story.tell(4, erase()).unwrap(), []);
+    assert_eq!(story.account.profile().unwrap().person, Erasable::Erased);
+}
+
+#[test]
+fn a_login_under_newer_parameters_rehashes() {
+    let mut story = Story::active(Role::User);
+    let events = story.guess(0, Verdict::Match { rehashed: Some(hash("newer")) }).unwrap();
+    assert_eq!(names(&events), ["login-succeeded", "password-rehashed"]);
+    assert_eq!(story.account.active().unwrap().credential.hash, Erasable::Known(hash("newer")));
+}
+
+/// What the lockout's rule says, without state machines: walk the whole history each time.
+#[derive(Clone, Debug)]
+enum Step {
+    Wrong,
+    Right,
+    Release,
+    Reset,
+    Wait(i64),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        12 => Just(Step::Wrong),
+        2 => Just(Step::Right),
+        1 => Just(Step::Release),
+        1 => Just(Step::Reset),
+        4 => (0_i64..20 * 60).prop_map(Step::Wait),
+    ];
+    proptest::collection::vec(step, 0..120)
+}
+
+/// A naive model: the moments of the wrong guesses in a row that were judged.
+#[derive(Default)]
+struct Naive {
+    judged: Vec<Moment>,
+}
+
+impl Naive {
+    fn locked_until(&self, now: Moment) -> Option<Moment> {
+        let seventh = self.judged.get(6)?;
+        let end = *seventh + TimeDelta::minutes(15);
+        (now < end).then_some(end)
+    }
+
+    fn forget_if_over(&mut self, now: Moment) {
+        if self.judged.len() >= 7 && self.locked_until(now).is_none() {
+            self.judged.clear();
+        }
+    }
+}
+
+fn commands() -> impl Strategy<Value = Vec<(i64, Command)>> {
+    let session = (0_u128..4).prop_map(|n| SessionId(Uuid::from_u128(n)));
+    let link = (0_u128..8).prop_map(|n| EventId(Uuid::from_u128(n)));
+    let verdict = prop_oneof![
+        Just(Verdict::Mismatch),
+        Just(Verdict::Match { rehashed: None }),
+        Just(Verdict::Match { rehashed: Some(hash("newer")) })
+    ];
+    let proof = (link.clone(), verdict).prop_map(|(credential, verdict)| Proof { credential, verdict });
+    let reason = || "because".to_owned();
+    let command = prop_oneof![
+        Just(Command::Create(creation(Role::TemporaryAdministrator))),
+        Just(Command::Create(creation(Role::User))),
+        Just(Command::RequestActivation),
+        link.clone().prop_map(|link| Command::Activate(Activation { link, hash: hash("a") })),
+        Just(Command::Convert(Admission::User)),
+        (proof.clone(), session.clone())
+            .prop_map(|(proof, session)| Command::LogIn(Attempt { proof, session })),
+        Just(Command::Release { reason: reason() }),
+        Just(Command::RequestPasswordReset),
+        link.prop_map(|link| Command::ResetPassword(Reset { link, hash: hash("r") })),
+        proof.prop_map(|proof| Command::ChangePassword(NewPassword { proof, hash: hash("c") })),
+        session.prop_map(|session| Command::EndSession { session, reason: SessionEnd::Revoked }),
+        Just(Command::EndSessions),
+        Just(Command::Delete { reason: reason() }),
+        Just(Command::Erase { reason: reason() }),
+    ];
+    proptest::collection::vec((-100_000_i64..100_000, command), 0..60)
+}
+
+proptest! {
+    #[test]
+    fn the_lockout_agrees_with_a_naive_model_over_any_history(steps in steps()) {
+        let mut story = Story::active(Role::User);
+        let mut naive = Naive::default();
+        let mut now = at(0);
+        for step in steps {
+            match step {
+                Step::Wait(seconds) => now += TimeDelta::seconds(seconds),
+                Step::Wrong | Step::Right => {
+                    naive.forget_if_over(now);
+                    let wrong = matches!(step, Step::Wrong);
+                    let verdict = if wrong { Verdict::Mismatch } else { Verdict::Match { rehashed: None } };
+                    let answer = story.guess_at(now, verdict);
+                    if let Some(until) = naive.locked_until(now) {
+                        prop_assert_eq!(answer, Err(Refusal::Locked { until }));
+                    } else if wrong {
+                        naive.judged.push(now);
+                        let failures = u32::try_from(naive.judged.len()).unwrap();
+                        prop_assert_eq!(&answer.unwrap()[0], &Event::LoginFailed { failures });
+                        prop_assert!(failures <= 7);
+                    } else {
+                        naive.judged.clear();
+                        prop_assert_eq!(names(&answer.unwrap()), ["login-succeeded"]);
+                    }
+                }
+                Step::Release => {
+                    let released = story.tell_at(now, Command::Release { reason: "called".to_owned() });
+                    prop_assert_eq!(released.is_ok(), naive.locked_until(now).is_some());
+                    if released.is_ok() {
+                        naive.judged.clear();
+                    }
+                }
+                Step::Reset => {
+                    story.tell_at(now, Command::RequestPasswordReset).unwrap();
+                    let reset = Reset { link: story.link(), hash: hash("r") };
+                    story.tell_at(now, Command::ResetPassword(reset)).unwrap();
+                    naive.judged.clear();
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_password_is_set_without_a_link_or_a_proof_that_was_asked_for(commands in commands()) {
+        let mut story = Story::default();
+        for (minute, command) in commands {
+            let before = story.clone();
+            let Ok(events) = story.tell(minute, command) else { continue };
+            for event in events {
+                match event {
+                    Event::PasswordReset { link, .. } => {
+                        let asked = before.history.iter().find(|fact| fact.id == link).map(|fact| &fact.event);
+                        let mailed = matches!(asked, Some(Event::PasswordResetRequested { .. }));
+                        prop_assert!(mailed);
+                    }
+                    Event::AccountActivated { link, .. } => {
+                        let asked = before.history.iter().find(|fact| fact.id == link).map(|fact| &fact.event);
+                        let mailed = matches!(
+                            asked,
+                            Some(Event::AccountCreated { .. } | Event::ActivationRequested { .. })
+                        );
+                        prop_assert!(mailed);
+                    }
+                    Event::LoginSucceeded { .. } => {
+                        prop_assert_ne!(before.account.profile().unwrap().role, Role::TemporaryAdministrator);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn deciding_twice_gives_the_same_events_and_a_replay_the_same_account(commands in commands()) {
+        let mut story = Story::default();
+        for (minute, command) in commands {
+            let once = decide(&story.account, &Policies::default(), at(minute), command.clone());
+            let twice = decide(&story.account, &Policies::default(), at(minute), command.clone());
+            prop_assert_eq!(once, twice);
+            let _ = story.tell(minute, command);
+        }
+        let replayed = story.history.iter().fold(Account::default(), evolve);
+        prop_assert_eq!(replayed, story.account);
+    }
+
+    #[test]
+    fn evolving_never_fails_whatever_the_order_of_events(commands in commands(), order in any::<u64>()) {
+        let mut story = Story::default();
+        for (minute, command) in commands {
+            let _ = story.tell(minute, command);
+        }
+        let mut history = story.history;
+        let length = history.len().max(1);
+        history.rotate_left(usize::try_from(order).unwrap_or(0) % length);
+        history.reverse();
+        let _ = history.iter().fold(Account::default(), evolve);
+    }
+
+    #[test]
+    fn no_moment_overflows(seconds in any::<i64>()) {
+        let moment = Moment::from_timestamp(seconds, 0).unwrap_or(Moment::MAX_UTC);
+        let mut story = Story::active(Role::User);
+        for _ in 0..8 {
+            let _ = story.guess_at(moment, Verdict::Mismatch);
+        }
+        prop_assert!(story.account.active().unwrap().lockout.failures_at(Moment::MIN_UTC) <= 7);
+    }
+}
+
+#[test]
+fn ids_that_follow_from_an_order_are_always_the_same() {
+    let order = crate::ids::OrderId::parse("SO-2026-000123").unwrap();
+    assert_eq!(AccountId::of_order(&order).to_string(), "a19a1d58-3c41-5b07-8959-254c2e36ebf4");
+}

@@ -1,1 +1,239 @@
+//! The storage format, frozen. `golden/` holds one file for every version of every event that was
+//! ever written. A file may be added, never changed: what it holds is in somebody's log.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::*;
+use crate::Moment;
+use crate::account::{Admission, Event as A, Origin, Role, SessionEnd};
+use crate::address::Address;
+use crate::company::{CompanyName, Event as C, Registration};
+use crate::email_address::EmailHash;
+use crate::email_claim::Event as E;
+use crate::enterprise_number::{Country, EnterpriseNumber};
+use crate::ids::{CompanyId, EventId, OrderId, SessionId};
+use crate::language::Language;
+use crate::order::{Channel, Content, Event as O, Line, Outcome};
+
+fn id(n: u128) -> Uuid {
+    Uuid::from_u128(n)
+}
+
+fn moment() -> Moment {
+    "2026-11-23T09:30:00.123456Z".parse().unwrap()
+}
+
+fn marie() -> Erasable<Person> {
+    Erasable::Known(Person {
+        email: EmailAddress::stored("marie@boulangerie.example".to_owned()),
+        given_name: PersonName::stored("Marie".to_owned()),
+        family_name: PersonName::stored("Dupont".to_owned()),
+    })
+}
+
+fn address() -> Address {
+    Address {
+        street: "Rue Neuve".to_owned(),
+        number: "12".to_owned(),
+        r#box: Some("3".to_owned()),
+        postal_code: "1000".to_owned(),
+        town: "Bruxelles".to_owned(),
+        country: "BE".to_owned(),
+    }
+}
+
+fn registration() -> Registration {
+    Registration {
+        number: EnterpriseNumber::stored(Country::Belgium, "0123456749".to_owned()),
+        legal_name: CompanyName::parse("Boulangerie Dupont SRL").unwrap(),
+        trading_name: Some(CompanyName::parse("Le Fournil").unwrap()),
+        registered_office: address(),
+    }
+}
+
+/// One example of every event, in the shape that is written today.
+fn examples() -> Vec<DomainEvent> {
+    let order = OrderId::parse("SO-2026-000123").unwrap();
+    let hash =
+        || Erasable::Known(PasswordHash::new("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".to_owned()));
+    let reason = || Erasable::Known("called from the number on file".to_owned());
+    let (link, session) = (EventId(id(3)), SessionId(id(4)));
+    let accounts = [
+        A::AccountCreated {
+            company: CompanyId(id(1)),
+            role: Role::TemporaryAdministrator,
+            language: Language::Nl,
+            email_hash: EmailHash("ab12".to_owned()),
+            origin: Origin::Order { order_id: order.clone() },
+            activation_expires_at: moment(),
+            person: marie(),
+        },
+        A::ActivationRequested { expires_at: moment() },
+        A::AccountActivated { link, hash: hash() },
+        A::AccountConverted { to: Admission::Administrator },
+        A::LoginSucceeded { session, session_expires_at: moment() },
+        A::LoginFailed { failures: 6 },
+        A::LoginAwaitedConversion,
+        A::AccountLocked { failures: 7, until: moment() },
+        A::LockoutReleased { reason: reason() },
+        A::PasswordResetRequested { expires_at: moment() },
+        A::PasswordReset { link, hash: hash() },
+        A::PasswordChanged { hash: hash() },
+        A::PasswordRehashed { hash: hash() },
+        A::SessionEnded { session, reason: SessionEnd::LoggedOut },
+        A::SessionsEnded,
+        A::AccountDeleted { reason: reason() },
+        A::AccountErased,
+    ];
+    let account = AccountId(id(2));
+    let content = Content {
+        id: order.clone(),
+        channel: Channel::Online,
+        placed_at: moment(),
+        company: registration(),
+        language: Language::Fr,
+        email_hash: EmailHash("ab12".to_owned()),
+        lines: vec![Line {
+            model: "PAX A920 Mobile".to_owned(),
+            quantity: 1,
+            serials: vec!["1234567890".to_owned()],
+            delivery_address: address(),
+        }],
+    };
+    let others = [
+        DomainEvent::EmailClaim(E::EmailClaimed { account }),
+        DomainEvent::EmailClaim(E::EmailReleased { account }),
+        DomainEvent::Company(C::CompanyRegistered { order, registration: registration() }),
+        DomainEvent::Order(O::OrderReceived { content: Box::new(content), account, person: marie() }),
+        DomainEvent::Order(O::OrderOnboarded {
+            company: CompanyId(id(1)),
+            account,
+            outcome: Outcome::AwaitingSupport,
+        }),
+    ];
+    accounts.map(DomainEvent::Account).into_iter().chain(others).collect()
+}
+
+fn golden() -> BTreeMap<(String, u16), Value> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("schema/golden");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files
+        .map(|path| {
+            let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            let (name, version) = stem.rsplit_once(".v").unwrap();
+            let value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+            ((name.to_owned(), version.parse().unwrap()), value)
+        })
+        .collect()
+}
+
+fn written(event: &DomainEvent) -> ((String, u16), Value) {
+    let stored = write(event);
+    let value = json!({ "data": stored.data, "private": stored.private });
+    ((stored.name.to_owned(), stored.version), value)
+}
+
+fn read_back(name: &str, version: u16, value: &Value, erased: bool) -> DomainEvent {
+    let private: Private = serde_json::from_value(value["private"].clone()).unwrap();
+    let private = if erased { Erasable::Erased } else { Erasable::Known(private) };
+    read(name, version, &value["data"], private).unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// Writes the files of events that have none yet. Never overwrites one.
+fn bless(golden: &BTreeMap<(String, u16), Value>) {
+    for event in examples() {
+        let (key, value) = written(&event);
+        if !golden.contains_key(&key) {
+            let name = format!("schema/golden/{}.v{}.json", key.0, key.1);
+            let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name);
+            std::fs::write(path, serde_json::to_string_pretty(&value).unwrap() + "\n").unwrap();
+        }
+    }
+}
+
+#[test]
+fn every_event_is_written_as_it_was_frozen() {
+    if std::env::var_os("LOQUET_FREEZE_NEW_EVENTS").is_some() {
+        bless(&golden());
+    }
+    let golden = golden();
+    for event in examples() {
+        let (key, value) = written(&event);
+        let frozen = golden.get(&key).unwrap_or_else(|| panic!("{key:?} was never frozen"));
+        assert_eq!(frozen, &value, "{key:?} is written differently: give it a new version instead");
+    }
+}
+
+#[test]
+fn every_version_ever_written_can_be_read() {
+    let newest: BTreeMap<String, DomainEvent> =
+        examples().into_iter().map(|event| (write(&event).name.to_owned(), event)).collect();
+    for ((name, version), value) in golden() {
+        let event = read_back(&name, version, &value, false);
+        let erased = read_back(&name, version, &value, true);
+        assert_eq!(write(&event).name, name);
+        assert_eq!(write(&erased).name, name, "an erased event is the same event");
+        assert!(write(&erased).private.is_empty(), "{name} still knows what was erased");
+        if write(&event).version == version {
+            assert_eq!(Some(&event), newest.get(&name), "{name} v{version} reads back as something else");
+        }
+    }
+}
+
+#[test]
+fn every_stored_name_has_an_example_and_every_example_a_stored_name() {
+    let mut listed = names();
+    let mut shown: Vec<_> = examples().iter().map(|event| write(event).name).collect();
+    listed.sort_unstable();
+    shown.sort_unstable();
+    assert_eq!(listed, shown);
+}
+
+#[test]
+fn an_account_created_before_languages_were_recorded_is_french() {
+    let golden = golden();
+    let old = &golden[&("account-created".to_owned(), 1)];
+    assert!(old["data"].get("language").is_none());
+    let DomainEvent::Account(A::AccountCreated { language, person, .. }) =
+        read_back("account-created", 1, old, false)
+    else {
+        panic!("upcast to something else");
+    };
+    assert_eq!(language, Language::Fr);
+    assert_eq!(person, marie());
+}
+
+#[test]
+fn an_unknown_event_stops_the_reader_and_says_which() {
+    for (name, version) in [("account-teleported", 1), ("login-failed", 2), ("account-created", 3), ("", 0)] {
+        let unknown = read(name, version, &json!({}), Erasable::Erased).unwrap_err();
+        assert!(
+            unknown.to_string().contains(&format!("unknown event {name} version {version}")),
+            "{unknown}"
+        );
+    }
+    let malformed = read("login-failed", 1, &json!({ "failures": -1 }), Erasable::Erased).unwrap_err();
+    assert!(malformed.to_string().contains("malformed event login-failed version 1"), "{malformed}");
+}
+
+#[test]
+fn nothing_secret_or_personal_is_in_the_open_part() {
+    for event in examples() {
+        let open = serde_json::to_string(&write(&event).data).unwrap();
+        for secret in ["marie", "Marie\"", "\"Dupont\"", "argon2", "called"] {
+            assert!(!open.contains(secret), "{open}");
+        }
+    }
+}
+
+#[test]
+fn nothing_private_prints() {
+    let debug = format!("{:?}{:?}", examples(), examples().iter().map(write).collect::<Vec<_>>());
+    for secret in ["marie@", "argon2id"] {
+        assert!(!debug.contains(secret));
+    }
+}
