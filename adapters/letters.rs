@@ -12,9 +12,8 @@ pub(crate) fn compose(
 ) -> Result<lettre::Message, String> {
     let address = message.to.parse().map_err(|e| format!("the recipient's address: {e}"))?;
     let to = Mailbox::new(Some(message.to_name.clone()), address);
-    let part = |kind: ContentType, text: &str| {
-        SinglePart::builder().header(kind).body(encode(text, encoding))
-    };
+    let part =
+        |kind: ContentType, text: &str| SinglePart::builder().header(kind).body(encode(text, encoding));
     let alternatives = MultiPart::alternative()
         .singlepart(part(ContentType::TEXT_PLAIN, &message.text))
         .singlepart(part(ContentType::TEXT_HTML, &message.html));

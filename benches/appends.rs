@@ -1,1 +1,242 @@
-fn main() {}
+//! Durable, revision-checked appends a second, against a bare segment file with the same batching and
+//! fdatasync.
+//!
+//! Both sides have one writer thread behind a bounded channel, take what waits up to the same number,
+//! sync once and then reply. The segment file checks no revision, finds no stream and knows no
+//! transaction: it is what the disk and the passing of messages allow.
+//!
+//! `-- --prefill N` begins with a log of N events instead of an empty one (and takes the time that
+//! this takes); `TMPDIR` chooses the disk.
+#![forbid(unsafe_code)]
+
+use std::fs::File;
+use std::future::Future;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use loquet_adapters::sqlite_store::SqliteStore;
+use loquet_benches::{Comparison, Outcome, print_conditions, print_head, print_row, rate_since};
+use loquet_domain::ids::{AccountId, EventId};
+use loquet_domain::ports::{EventStore, NewEvent, Revision, Sealed, StreamId};
+use tokio::runtime::Runtime;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+const ROUNDS: u32 = 5;
+const WINDOW: Duration = Duration::from_millis(1500);
+/// How many call at once, and what is to be reached then.
+const CALLERS: [(u64, Option<f64>); 3] = [(1, None), (64, Some(0.5)), (512, Some(0.5))];
+/// How many events a stream has before its caller begins another.
+const STREAM: u64 = 20;
+/// As the store's.
+const QUEUE: usize = 4096;
+/// As the store's.
+const BATCH: usize = 1024;
+
+fn main() -> Outcome<()> {
+    let prefill = prefill(std::env::args())?;
+    let folder = tempfile::tempdir()?;
+    let runtime = Runtime::new()?;
+    let streams = Arc::new(AtomicU64::new(0));
+    let store = SqliteStore::open(&folder.path().join("log.db"))?;
+    runtime.block_on(fill(&store, &streams, prefill))?;
+    let segment = Segment::create(&folder.path().join("segment"))?;
+    for callers in [1, 64] {
+        appends_a_second(&runtime, &store, &streams, callers, WINDOW / 5)?;
+        appends_a_second(&runtime, &segment, &streams, callers, WINDOW / 5)?;
+    }
+
+    println!(
+        "durable appends a second of one event of {} bytes, into a log of {prefill} events and growing",
+        size(&StreamId::new("account", &Uuid::nil().to_string()), &event(Uuid::nil())),
+    );
+    print_conditions(ROUNDS, WINDOW);
+    print_head("callers", "SqliteStore/s", "bare segment file/s");
+    for (callers, goal) in CALLERS {
+        let compared = Comparison::in_turns(
+            ROUNDS,
+            || appends_a_second(&runtime, &store, &streams, callers, WINDOW),
+            || appends_a_second(&runtime, &segment, &streams, callers, WINDOW),
+        )?;
+        print_row(&callers.to_string(), &compared, goal);
+    }
+    store.close();
+    Ok(())
+}
+
+/// The number behind `--prefill`; other arguments are cargo's.
+fn prefill(args: impl Iterator<Item = String>) -> Outcome<u64> {
+    let mut args = args.skip_while(|arg| arg != "--prefill").skip(1);
+    args.next().map_or(Ok(0), |number| {
+        number.parse().map_err(|e| format!("--prefill takes a number of events: {e}").into())
+    })
+}
+
+/// What is compared.
+trait Log: Clone + Send + Sync + 'static {
+    /// Answers once the event is durable.
+    fn append(
+        &self,
+        stream: &StreamId,
+        expected: Revision,
+        events: Vec<NewEvent>,
+    ) -> impl Future<Output = Outcome<()>> + Send;
+}
+
+impl Log for SqliteStore {
+    async fn append(&self, stream: &StreamId, expected: Revision, events: Vec<NewEvent>) -> Outcome<()> {
+        EventStore::append(self, stream, expected, events).await?;
+        Ok(())
+    }
+}
+
+/// Callers append one event after the other until the window is over; all who began are counted.
+fn appends_a_second(
+    runtime: &Runtime,
+    log: &impl Log,
+    streams: &Arc<AtomicU64>,
+    callers: u64,
+    window: Duration,
+) -> Outcome<f64> {
+    let start = Instant::now();
+    runtime.block_on(async {
+        let mut calling = JoinSet::new();
+        for _ in 0..callers {
+            let (log, streams) = (log.clone(), streams.clone());
+            calling.spawn(async move { append_until(&log, &streams, start + window).await });
+        }
+        let appends = calling.join_all().await.into_iter().sum::<Outcome<u32>>()?;
+        Ok(rate_since(start, appends))
+    })
+}
+
+async fn append_until(log: &impl Log, streams: &AtomicU64, end: Instant) -> Outcome<u32> {
+    let mut appends = 0;
+    loop {
+        let (number, stream) = fresh_stream(streams);
+        for revision in 0..STREAM {
+            if Instant::now() >= end {
+                return Ok(appends);
+            }
+            let id = Uuid::from_u64_pair(number, revision);
+            log.append(&stream, Revision(revision), vec![event(id)]).await?;
+            appends += 1;
+        }
+    }
+}
+
+/// Writes streams of the usual length until the log has `count` events.
+async fn fill(store: &SqliteStore, streams: &AtomicU64, count: u64) -> Outcome<()> {
+    let mut filling = JoinSet::new();
+    for _ in 0..count / STREAM {
+        if filling.len() >= QUEUE {
+            filling.join_next().await.ok_or("nothing is being written")???;
+        }
+        let (store, (number, stream)) = (store.clone(), fresh_stream(streams));
+        filling.spawn(async move {
+            let events = (0..STREAM).map(|n| event(Uuid::from_u64_pair(number, n))).collect();
+            Log::append(&store, &stream, Revision(0), events).await
+        });
+    }
+    filling.join_all().await.into_iter().collect()
+}
+
+fn fresh_stream(streams: &AtomicU64) -> (u64, StreamId) {
+    let number = streams.fetch_add(1, Ordering::Relaxed);
+    (number, StreamId::new("account", &Uuid::from_u64_pair(number, 0).to_string()))
+}
+
+/// A login that succeeded, as the log has it: its address and agent sealed.
+fn event(id: Uuid) -> NewEvent {
+    NewEvent {
+        id: EventId(id),
+        name: "login-succeeded".to_owned(),
+        version: 1,
+        data: br#"{"session_id":"6c6f7175-6574-4f8a-9d21-0f5a1d3b77c4","session_expires_at":"2026-11-23T21:30:00.000000Z"}"#
+            .to_vec(),
+        metadata: br#"{"at":"2026-11-23T09:30:00.000000Z","actor":{"kind":"stranger"},"correlation_id":"6c6f7175-6574-4f8a-9d21-0f5a1d3b77c4","node":"n1"}"#
+            .to_vec(),
+        sealed: Some(Sealed { subject: AccountId(id), bytes: vec![0x5a; 110] }),
+    }
+}
+
+/// What an event comes to: its stream, ids, name and parts.
+fn size(stream: &StreamId, event: &NewEvent) -> usize {
+    let mut record = Vec::new();
+    encode(&mut record, stream, event);
+    record.len()
+}
+
+/// Length, then everything that the store keeps too.
+fn encode(buffer: &mut Vec<u8>, stream: &StreamId, event: &NewEvent) {
+    let NewEvent { id, name, version, data, metadata, sealed } = event;
+    let (subject, sealed) = sealed
+        .as_ref()
+        .map_or((&[][..], &[][..]), |sealed| (sealed.subject.0.as_bytes().as_slice(), &sealed.bytes));
+    let version = version.to_be_bytes();
+    let parts = [
+        stream.as_str().as_bytes(),
+        id.0.as_bytes(),
+        name.as_bytes(),
+        &version,
+        data,
+        metadata,
+        subject,
+        sealed,
+    ];
+    let length: usize = parts.iter().map(|part| part.len()).sum();
+    buffer.extend_from_slice(&length.to_be_bytes());
+    for part in parts {
+        buffer.extend_from_slice(part);
+    }
+}
+
+/// The limit: records one behind the other in one file.
+#[derive(Clone)]
+struct Segment {
+    requests: mpsc::Sender<Record>,
+}
+
+struct Record {
+    stream: StreamId,
+    events: Vec<NewEvent>,
+    reply: oneshot::Sender<std::io::Result<()>>,
+}
+
+impl Segment {
+    fn create(path: &Path) -> Outcome<Self> {
+        let file = File::create(path)?;
+        let (requests, queue) = mpsc::channel(QUEUE);
+        thread::Builder::new().name("segment-writer".to_owned()).spawn(move || write_all(file, queue))?;
+        Ok(Self { requests })
+    }
+}
+
+impl Log for Segment {
+    async fn append(&self, stream: &StreamId, _: Revision, events: Vec<NewEvent>) -> Outcome<()> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(Record { stream: stream.clone(), events, reply }).await?;
+        Ok(answer.await??)
+    }
+}
+
+/// Takes what waits, writes it at once, syncs, replies, and so on.
+fn write_all(mut file: File, mut queue: mpsc::Receiver<Record>) {
+    let (mut batch, mut buffer) = (Vec::with_capacity(BATCH), Vec::new());
+    while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
+        buffer.clear();
+        for record in &batch {
+            record.events.iter().for_each(|event| encode(&mut buffer, &record.stream, event));
+        }
+        let written = file.write_all(&buffer).and_then(|()| file.sync_data());
+        for record in batch.drain(..) {
+            let answer = written.as_ref().copied().map_err(|e| e.kind().into());
+            drop(record.reply.send(answer));
+        }
+    }
+}

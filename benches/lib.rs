@@ -1,1 +1,139 @@
+//! What the benchmarks share: measuring two sides in turns, and printing how they compare.
+//!
+//! A time says something about the machine that it was taken on; a ratio of two rates taken in turns
+//! says something about the software. Nothing here asserts: a figure is printed beside its goal.
 #![forbid(unsafe_code)]
+
+use std::error::Error;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// Whatever stops a benchmark.
+pub type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// Several measurements of the same thing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spread {
+    /// The middle one; of an even number, the mean of the middle two.
+    pub median: f64,
+    /// The least.
+    pub min: f64,
+    /// The greatest.
+    pub max: f64,
+}
+
+impl Spread {
+    /// Of these measurements; none where there are none.
+    #[must_use]
+    pub fn of(mut measured: Vec<f64>) -> Option<Self> {
+        measured.sort_by(f64::total_cmp);
+        let upper = *measured.get(measured.len() / 2)?;
+        let lower = *measured.get((measured.len() - 1) / 2)?;
+        Some(Self { median: f64::midpoint(lower, upper), min: *measured.first()?, max: *measured.last()? })
+    }
+}
+
+/// With the precision given (`{:.2}`); without, whole numbers.
+impl fmt::Display for Spread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = f.precision().unwrap_or(0);
+        write!(f, "{:.digits$} ({:.digits$} to {:.digits$})", self.median, self.min, self.max)
+    }
+}
+
+/// Ours against the bare limit, by the same measure.
+#[derive(Clone, Copy, Debug)]
+pub struct Comparison {
+    /// Our rates, a second.
+    pub ours: Spread,
+    /// The limit's rates, a second.
+    pub limit: Spread,
+    /// Ours over the limit's, round by round.
+    pub ratio: Spread,
+}
+
+impl Comparison {
+    /// Measures ours and the limit in turns. Each closure gives a rate, a second.
+    ///
+    /// # Errors
+    /// The first failure of either side.
+    pub fn in_turns(
+        rounds: u32,
+        mut ours: impl FnMut() -> Outcome<f64>,
+        mut limit: impl FnMut() -> Outcome<f64>,
+    ) -> Outcome<Self> {
+        let (mut our_rates, mut limits, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            let (our_rate, limit) = (ours()?, limit()?);
+            our_rates.push(our_rate);
+            limits.push(limit);
+            ratios.push(our_rate / limit);
+        }
+        let spread = |rates| Spread::of(rates).ok_or("nothing was measured");
+        Ok(Self { ours: spread(our_rates)?, limit: spread(limits)?, ratio: spread(ratios)? })
+    }
+}
+
+/// A rate, a second, since `start`.
+#[must_use]
+pub fn rate_since(start: Instant, count: u32) -> f64 {
+    f64::from(count) / start.elapsed().as_secs_f64()
+}
+
+/// Says on what it was measured, and how.
+pub fn print_conditions(rounds: u32, window: Duration) {
+    println!(
+        "{} cores, {} {}; {rounds} rounds of {:.1} s a side, in turns; median (least to greatest)",
+        cores(),
+        std::env::consts::OS,
+        std::env::consts::ARCH,
+        window.as_secs_f64(),
+    );
+}
+
+/// The head of a table of comparisons.
+pub fn print_head(what: &str, ours: &str, limit: &str) {
+    print_cells(what, ours, limit, "ratio", "goal");
+}
+
+/// A row of a table of comparisons; without a goal where none is set.
+pub fn print_row(what: &str, comparison: &Comparison, goal: Option<f64>) {
+    let verdict = goal.map_or_else(String::new, |goal| {
+        let reached = if comparison.ratio.median >= goal { "reached" } else { "missed" };
+        format!("{goal:.2} {reached}")
+    });
+    let Comparison { ours, limit, ratio } = comparison;
+    print_cells(what, &format!("{ours}"), &format!("{limit}"), &format!("{ratio:.3}"), &verdict);
+}
+
+fn print_cells(what: &str, ours: &str, limit: &str, ratio: &str, goal: &str) {
+    println!("{what:<14} {ours:>28} {limit:>28} {ratio:>24}   {goal}");
+}
+
+/// How many threads run at once here.
+#[must_use]
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle_and_of_an_even_number_the_mean_of_the_middle_two() {
+        assert_eq!(Spread::of(vec![3.0, 1.0, 2.0]), Some(Spread { median: 2.0, min: 1.0, max: 3.0 }));
+        assert_eq!(Spread::of(vec![4.0, 1.0]), Some(Spread { median: 2.5, min: 1.0, max: 4.0 }));
+        assert_eq!(Spread::of(Vec::new()), None);
+    }
+
+    #[test]
+    fn each_round_is_compared_with_its_own_limit() {
+        let mut rates = [1.0, 2.0, 4.0].into_iter();
+        let mut limits = [2.0, 2.0, 2.0].into_iter();
+        let next = |rate: Option<f64>| rate.ok_or_else(|| "no more".into());
+        let compared = Comparison::in_turns(3, || next(rates.next()), || next(limits.next())).unwrap();
+        assert_eq!(compared.ratio, Spread { median: 1.0, min: 0.5, max: 2.0 });
+        assert!(Comparison::in_turns(1, || next(None), || Ok(1.0)).is_err());
+    }
+}

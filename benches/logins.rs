@@ -1,1 +1,219 @@
-fn main() {}
+//! Complete logins a second on all cores, against bare Argon2id with the same parameters on all cores.
+//!
+//! A login is whole: the claim on the address, the account's turn and fold, the hash, the decision,
+//! the sealed event, its durable append, the session's token. Whatever is missing from 1.0 is what
+//! all of that costs beside the hash.
+#![forbid(unsafe_code)]
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use chrono::{SubsecRound, Utc};
+use loquet_adapters::argon2_pool::{Argon2Pool, Cost};
+use loquet_adapters::event_codec::JsonCodec;
+use loquet_adapters::folds::CachedFolds;
+use loquet_adapters::hmac_tokens::HmacTokens;
+use loquet_adapters::identities::RandomIdentities;
+use loquet_adapters::key_store::KeyStore;
+use loquet_adapters::server_key::ServerKey;
+use loquet_adapters::sqlite_store::SqliteStore;
+use loquet_adapters::strangers::RecentStrangers;
+use loquet_adapters::turnstile::KeyedTurnstile;
+use loquet_benches::{Comparison, Outcome, cores, print_conditions, print_head, print_row, rate_since};
+use loquet_domain::account::{Account, Admission};
+use loquet_domain::app::{App, Credentials, Login, NewColleague, Ports};
+use loquet_domain::email_address::EmailAddress;
+use loquet_domain::fact::{Actor, Client, Context};
+use loquet_domain::ids::{CompanyId, CorrelationId};
+use loquet_domain::language::Language;
+use loquet_domain::password::Password;
+use loquet_domain::person::{Person, PersonName};
+use loquet_domain::policies::Policies;
+use loquet_domain::ports::{Identities, LinkClaims, Purpose};
+use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
+
+const ROUNDS: u32 = 5;
+const WINDOW: Duration = Duration::from_secs(4);
+const GOAL: f64 = 0.95;
+const ACCOUNTS: usize = 200;
+const CALLERS: usize = 64;
+const PASSWORD: &str = "Boulange7!";
+const FOLDS: usize = 10_000;
+
+fn main() -> Outcome<()> {
+    let folder = tempfile::tempdir()?;
+    let runtime = Runtime::new()?;
+    let (app, store) = open(folder.path())?;
+    let addresses = Arc::new(runtime.block_on(open_accounts(&app))?);
+    let mut bare = Bare::new(Cost::default())?;
+    bare.hashes_a_second(Duration::from_millis(200))?;
+
+    println!("complete logins a second, {CALLERS} callers over {ACCOUNTS} accounts");
+    print_conditions(ROUNDS, WINDOW);
+    let compared = Comparison::in_turns(
+        ROUNDS,
+        || logins_a_second(&runtime, &app, &addresses),
+        || bare.hashes_a_second(WINDOW),
+    )?;
+    print_head("", "logins/s", "bare Argon2id/s");
+    print_row("all cores", &compared, Some(GOAL));
+    store.close();
+    Ok(())
+}
+
+/// The use cases over the same adapters as the program's.
+fn open(folder: &Path) -> Outcome<(Arc<App>, SqliteStore)> {
+    let key = ServerKey::random();
+    let store = SqliteStore::open(&folder.join("log.db"))?;
+    let keys = KeyStore::open(&folder.join("keys.db"), &key)?;
+    let ports = Ports {
+        store: Arc::new(store.clone()),
+        codec: Arc::new(JsonCodec::new(keys.clone(), "bench".to_owned())),
+        keys: Arc::new(keys),
+        hasher: Arc::new(Argon2Pool::start(Cost::default(), cores(), 1024)?),
+        tokens: Arc::new(HmacTokens::new(&key)),
+        identities: Arc::new(RandomIdentities),
+        turnstile: Arc::new(KeyedTurnstile::default()),
+        strangers: Arc::new(RecentStrangers::new(NonZeroUsize::MIN.saturating_add(FOLDS))),
+        accounts: Arc::new(CachedFolds::new(FOLDS)),
+        claims: Arc::new(CachedFolds::new(FOLDS)),
+        companies: Arc::new(CachedFolds::new(FOLDS)),
+        orders: Arc::new(CachedFolds::new(FOLDS)),
+    };
+    Ok((Arc::new(App::new(Policies::default(), ports)), store))
+}
+
+/// Accounts that can log in, by address.
+async fn open_accounts(app: &Arc<App>) -> Outcome<Vec<EmailAddress>> {
+    let company = CompanyId(RandomIdentities.fresh());
+    let mut opening = JoinSet::new();
+    for n in 0..ACCOUNTS {
+        let app = app.clone();
+        opening.spawn(async move { open_account(&app, company, n).await });
+    }
+    opening.join_all().await.into_iter().collect()
+}
+
+async fn open_account(app: &App, company: CompanyId, n: usize) -> Outcome<EmailAddress> {
+    let email = EmailAddress::parse(&format!("marie.dupont.{n}@boulangerie.example"))?;
+    let person = Person {
+        email: email.clone(),
+        given_name: PersonName::parse("Marie")?,
+        family_name: PersonName::parse("Dupont")?,
+    };
+    let new = NewColleague {
+        company,
+        role: Admission::Administrator,
+        language: Language::Fr,
+        person,
+        creator: None,
+    };
+    let (account, _) = app.create_account(&context(), new).await?;
+    let Account::Invited(invited) = app.account(account).await? else {
+        return Err("a new account is not invited".into());
+    };
+    let link = invited.activation;
+    let claims =
+        LinkClaims { purpose: Purpose::Activation, account, event: link.event, expires_at: link.expires_at };
+    app.activate(&context(), &app.tokens().link(&claims), Password::new(PASSWORD.to_owned())).await?;
+    Ok(email)
+}
+
+/// As a login by HTTP has it.
+fn context() -> Context {
+    Context {
+        at: Utc::now().trunc_subsecs(6),
+        actor: Actor::Stranger,
+        correlation: CorrelationId(RandomIdentities.fresh()),
+        causation: None,
+        client: Some(Client {
+            address: Some("203.0.113.7".to_owned()),
+            agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0".to_owned()),
+        }),
+    }
+}
+
+/// Callers log in one account after the other until the window is over; all who began are counted.
+fn logins_a_second(runtime: &Runtime, app: &Arc<App>, addresses: &Arc<Vec<EmailAddress>>) -> Outcome<f64> {
+    let next = Arc::new(AtomicUsize::new(0));
+    let start = Instant::now();
+    runtime.block_on(async {
+        let mut callers = JoinSet::new();
+        for _ in 0..CALLERS {
+            let (app, addresses, next) = (app.clone(), addresses.clone(), next.clone());
+            callers.spawn(async move {
+                let mut logins = 0;
+                while start.elapsed() < WINDOW {
+                    let turn = next.fetch_add(1, Ordering::Relaxed) % addresses.len();
+                    let email = addresses.get(turn).ok_or("no such account")?.clone();
+                    log_in(&app, email).await?;
+                    logins += 1;
+                }
+                Ok(logins)
+            });
+        }
+        let logins = callers.join_all().await.into_iter().sum::<Outcome<u32>>()?;
+        Ok(rate_since(start, logins))
+    })
+}
+
+async fn log_in(app: &App, email: EmailAddress) -> Outcome<()> {
+    let credentials = Credentials { email, password: Password::new(PASSWORD.to_owned()) };
+    match app.log_in(&context(), credentials).await? {
+        Login::Succeeded { .. } => Ok(()),
+        other => Err(format!("the right password led to {other:?}").into()),
+    }
+}
+
+/// Argon2id and nothing else: a thread a core, each with memory of its own that it reuses.
+struct Bare {
+    argon2: Argon2<'static>,
+    memories: Vec<Vec<Block>>,
+}
+
+impl Bare {
+    fn new(cost: Cost) -> Outcome<Self> {
+        let params =
+            Params::new(cost.memory_kib, cost.passes, cost.lanes, None).map_err(|e| e.to_string())?;
+        let memories = (0..cores()).map(|_| vec![Block::default(); params.block_count()]).collect();
+        Ok(Self { argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params), memories })
+    }
+
+    fn hashes_a_second(&mut self, window: Duration) -> Outcome<f64> {
+        let start = Instant::now();
+        let argon2 = &self.argon2;
+        let hashes = thread::scope(|scope| {
+            let hashing: Vec<_> = self
+                .memories
+                .iter_mut()
+                .map(|memory| scope.spawn(move || hash_until(argon2, memory, start + window)))
+                .collect();
+            let hashed = hashing.into_iter().map(|thread| thread.join().map_err(|_| "a thread panicked")?);
+            hashed.sum::<Outcome<u32>>()
+        })?;
+        Ok(rate_since(start, hashes))
+    }
+}
+
+fn hash_until(argon2: &Argon2<'_>, memory: &mut [Block], end: Instant) -> Outcome<u32> {
+    let mut hashes = 0;
+    let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
+    while Instant::now() < end {
+        argon2
+            .hash_password_into_with_memory(
+                PASSWORD.as_bytes(),
+                b"sixteen bytes...",
+                &mut output,
+                &mut *memory,
+            )
+            .map_err(|e| e.to_string())?;
+        hashes += 1;
+    }
+    Ok(hashes)
+}

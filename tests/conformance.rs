@@ -1,0 +1,206 @@
+//! What every event store keeps. A new adapter adds a module with its own way to be made.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
+
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::future::join_all;
+use loquet_adapters::memory_store::MemoryStore;
+use loquet_adapters::sqlite_store::SqliteStore;
+use loquet_domain::ids::{AccountId, EventId};
+use loquet_domain::ports::{
+    AppendError, EventStore, NewEvent, Position, Revision, Sealed, StreamId, Subscribed,
+};
+use uuid::Uuid;
+
+type Store = Arc<dyn EventStore>;
+
+fn stream(name: &str) -> StreamId {
+    StreamId::new("test", name)
+}
+
+fn event(n: u128) -> NewEvent {
+    NewEvent {
+        id: EventId(Uuid::from_u128(n)),
+        name: "login-failed".to_owned(),
+        version: 1,
+        data: format!("{{\"n\":{n},\"é\":\"ü\"}}").into_bytes(),
+        metadata: b"{}".to_vec(),
+        sealed: n
+            .is_multiple_of(2)
+            .then(|| Sealed { subject: AccountId(Uuid::from_u128(9)), bytes: vec![0, 255, 7] }),
+    }
+}
+
+fn events(ids: std::ops::Range<u128>) -> Vec<NewEvent> {
+    ids.map(event).collect()
+}
+
+async fn an_append_is_read_back_as_it_was(store: Store) {
+    let appended = store.append(&stream("a"), Revision(0), events(1..4)).await.unwrap();
+    assert_eq!((appended.position, appended.revision), (Position(3), Revision(3)));
+    let read = store.read_stream(&stream("a"), Revision(0)).await.unwrap();
+    assert_eq!(read.iter().map(|e| e.event.clone()).collect::<Vec<_>>(), events(1..4));
+    assert_eq!(read.iter().map(|e| e.revision.0).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(read.iter().map(|e| e.position.0).collect::<Vec<_>>(), [1, 2, 3]);
+    assert!(read.iter().all(|e| e.stream == stream("a")));
+    assert_eq!(store.read_all(Position(0), 100).await.unwrap(), read);
+    assert_eq!(store.head().await.unwrap(), Position(3));
+}
+
+async fn an_append_at_another_revision_than_the_streams_is_a_conflict_and_writes_nothing(store: Store) {
+    store.append(&stream("a"), Revision(0), events(1..3)).await.unwrap();
+    for expected in [0, 1, 3, u64::MAX] {
+        let conflict = store.append(&stream("a"), Revision(expected), vec![event(100)]).await;
+        assert_eq!(conflict, Err(AppendError::Conflict { actual: Revision(2) }), "at {expected}");
+    }
+    let missing = store.append(&stream("b"), Revision(1), vec![event(101)]).await;
+    assert_eq!(missing, Err(AppendError::Conflict { actual: Revision(0) }));
+    assert_eq!(store.head().await.unwrap(), Position(2));
+}
+
+async fn the_same_append_again_changes_nothing_and_answers_the_same(store: Store) {
+    store.append(&stream("a"), Revision(0), vec![event(1)]).await.unwrap();
+    let first = store.append(&stream("a"), Revision(1), events(2..4)).await.unwrap();
+    store.append(&stream("b"), Revision(0), vec![event(50)]).await.unwrap();
+    store.append(&stream("a"), Revision(3), vec![event(4)]).await.unwrap();
+    assert_eq!(store.append(&stream("a"), Revision(1), events(2..4)).await, Ok(first));
+    assert_eq!(store.head().await.unwrap(), Position(5));
+    let other = store.append(&stream("a"), Revision(1), vec![event(2), event(77)]).await;
+    assert_eq!(
+        other,
+        Err(AppendError::Conflict { actual: Revision(4) }),
+        "one other event is another append"
+    );
+    let longer = store.append(&stream("a"), Revision(1), events(2..6)).await;
+    assert_eq!(longer, Err(AppendError::Conflict { actual: Revision(4) }));
+}
+
+async fn reading_starts_after_where_it_is_told_to(store: Store) {
+    store.append(&stream("a"), Revision(0), events(1..11)).await.unwrap();
+    let revisions = |after| {
+        let store = store.clone();
+        async move {
+            let read = store.read_stream(&stream("a"), Revision(after)).await.unwrap();
+            read.iter().map(|e| e.revision.0).collect::<Vec<_>>()
+        }
+    };
+    assert_eq!(revisions(8).await, [9, 10]);
+    assert!(revisions(10).await.is_empty());
+    assert!(revisions(u64::MAX).await.is_empty());
+    assert!(store.read_stream(&stream("nobody"), Revision(0)).await.unwrap().is_empty());
+    let page = store.read_all(Position(4), 3).await.unwrap();
+    assert_eq!(page.iter().map(|e| e.position.0).collect::<Vec<_>>(), [5, 6, 7]);
+    assert!(store.read_all(Position(10), 3).await.unwrap().is_empty());
+}
+
+/// Sixteen callers race for the same revisions of four streams: each revision is won once, the
+/// whole log has no gaps, and each stream is in the order of the log.
+async fn concurrent_writers_leave_order_without_gaps(store: Store) {
+    let writers = (0..16_u128).map(|writer| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let mut won = 0_u64;
+            for n in 0..50 {
+                let name = stream(&(n % 4).to_string());
+                let held = store.read_stream(&name, Revision(0)).await.unwrap().len();
+                let id = 1 + writer * 1000 + n;
+                let expected = Revision(u64::try_from(held).unwrap());
+                match store.append(&name, expected, vec![event(id)]).await {
+                    Ok(appended) => {
+                        assert_eq!(appended.revision.0, expected.0 + 1);
+                        won += 1;
+                    }
+                    Err(AppendError::Conflict { actual }) => assert!(actual > expected),
+                    Err(other) => panic!("{other}"),
+                }
+            }
+            won
+        })
+    });
+    let won: u64 = join_all(writers).await.into_iter().map(Result::unwrap).sum();
+    let log = store.read_all(Position(0), 10_000).await.unwrap();
+    assert_eq!(log.iter().map(|e| e.position.0).collect::<Vec<_>>(), (1..=won).collect::<Vec<_>>());
+    for name in (0..4).map(|n| stream(&n.to_string())) {
+        let of_log: Vec<_> = log.iter().filter(|e| e.stream == name).cloned().collect();
+        assert_eq!(store.read_stream(&name, Revision(0)).await.unwrap(), of_log);
+        let revisions = of_log.iter().map(|e| e.revision.0);
+        assert!(revisions.eq(1..=u64::try_from(of_log.len()).unwrap()));
+    }
+}
+
+async fn a_subscription_catches_up_says_so_and_goes_live_without_loss_or_repetition(store: Store) {
+    store.append(&stream("a"), Revision(0), events(1..1501)).await.unwrap();
+    let mut subscription = store.subscribe(Position(500));
+    let writer = {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for n in 1500..1900_u64 {
+                store.append(&stream("a"), Revision(n), vec![event(u128::from(n) + 1)]).await.unwrap();
+            }
+        })
+    };
+    let (mut seen, mut caught_up) = (500, 0);
+    while seen < 1900 || caught_up == 0 {
+        match subscription.next().await.unwrap().unwrap() {
+            Subscribed::Event(event) => {
+                assert_eq!(event.position.0, seen + 1);
+                seen += 1;
+            }
+            Subscribed::CaughtUp(position) => {
+                assert_eq!(position.0, seen);
+                caught_up += 1;
+            }
+        }
+    }
+    writer.await.unwrap();
+    store.append(&stream("b"), Revision(0), vec![event(5000)]).await.unwrap();
+    let next = loop {
+        match subscription.next().await.unwrap().unwrap() {
+            Subscribed::Event(event) => break event,
+            Subscribed::CaughtUp(_) => {}
+        }
+    };
+    assert_eq!((next.position, next.event.id), (Position(1901), EventId(Uuid::from_u128(5000))));
+}
+
+async fn a_decoy_is_durable_work_and_leaves_no_trace(store: Store) {
+    store.append(&stream("a"), Revision(0), vec![event(1)]).await.unwrap();
+    join_all((0..50).map(|_| store.decoy())).await.into_iter().for_each(|decoy| decoy.unwrap());
+    assert_eq!(store.head().await.unwrap(), Position(1));
+    assert_eq!(store.read_all(Position(0), 10).await.unwrap().len(), 1);
+}
+
+macro_rules! conformance {
+    ($make:expr, $($rule:ident),* $(,)?) => {
+        $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $rule() {
+                let folder = tempfile::tempdir().unwrap();
+                let make: fn(&std::path::Path) -> Store = $make;
+                super::$rule(make(folder.path())).await;
+            }
+        )*
+    };
+}
+
+macro_rules! adapter {
+    ($name:ident, $make:expr) => {
+        mod $name {
+            use super::*;
+            conformance!(
+                $make,
+                an_append_is_read_back_as_it_was,
+                an_append_at_another_revision_than_the_streams_is_a_conflict_and_writes_nothing,
+                the_same_append_again_changes_nothing_and_answers_the_same,
+                reading_starts_after_where_it_is_told_to,
+                concurrent_writers_leave_order_without_gaps,
+                a_subscription_catches_up_says_so_and_goes_live_without_loss_or_repetition,
+                a_decoy_is_durable_work_and_leaves_no_trace,
+            );
+        }
+    };
+}
+
+adapter!(memory, |_| Arc::new(MemoryStore::default()));
+adapter!(sqlite, |folder| Arc::new(SqliteStore::open(&folder.join("log.db")).unwrap()));

@@ -1,0 +1,180 @@
+//! The engine in process: real use cases, real sealing, real (cheap) hashing, over any store.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+
+use loquet_adapters::argon2_pool::{Argon2Pool, Cost};
+use loquet_adapters::event_codec::JsonCodec;
+use loquet_adapters::folds::CachedFolds;
+use loquet_adapters::hmac_tokens::HmacTokens;
+use loquet_adapters::identities::RandomIdentities;
+use loquet_adapters::key_store::KeyStore;
+use loquet_adapters::server_key::ServerKey;
+use loquet_adapters::strangers::RecentStrangers;
+use loquet_adapters::turnstile::KeyedTurnstile;
+use loquet_domain::Moment;
+use loquet_domain::account::Account;
+use loquet_domain::address::Address;
+use loquet_domain::app::{App, Credentials, Login, NewOrder, Ports};
+use loquet_domain::company::{CompanyName, Registration};
+use loquet_domain::email_address::EmailAddress;
+use loquet_domain::enterprise_number::{Country, EnterpriseNumber};
+use loquet_domain::fact::{Actor, Context};
+use loquet_domain::ids::{AccountId, CorrelationId, OrderId};
+use loquet_domain::language::Language;
+use loquet_domain::order::{Channel, Contact, Content, Line};
+use loquet_domain::password::{Password, PasswordHash};
+use loquet_domain::person::{Person, PersonName};
+use loquet_domain::policies::Policies;
+use loquet_domain::ports::{
+    BoxFuture, Busy, EventStore, Identities, LinkClaims, PasswordHasher, Purpose, Tokens, Verification,
+};
+
+pub const PASSWORD: &str = "Boulange7!";
+
+/// Counts how many passwords were really verified.
+pub struct CountedHasher {
+    pool: Argon2Pool,
+    pub verified: std::sync::atomic::AtomicUsize,
+}
+
+impl PasswordHasher for CountedHasher {
+    fn hash(&self, password: Password) -> BoxFuture<'_, Result<PasswordHash, Busy>> {
+        self.pool.hash(password)
+    }
+    fn verify(&self, password: Password, hash: PasswordHash) -> BoxFuture<'_, Result<Verification, Busy>> {
+        self.verified.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        self.pool.verify(password, hash)
+    }
+    fn verify_decoy(&self, password: Password) -> BoxFuture<'_, Result<(), Busy>> {
+        self.verified.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        self.pool.verify_decoy(password)
+    }
+}
+
+/// One node: an engine with caches of its own over a store that it may share.
+pub struct Node {
+    pub app: Arc<App>,
+    pub codec: Arc<JsonCodec>,
+    pub keys: KeyStore,
+    pub tokens: Arc<HmacTokens>,
+    pub hasher: Arc<CountedHasher>,
+}
+
+impl Node {
+    pub fn new(store: Arc<dyn EventStore>, folder: &Path) -> Self {
+        let path = folder.join("server.key");
+        let key = ServerKey::load(&path).or_else(|_| ServerKey::create(&path)).unwrap();
+        let keys = KeyStore::open(&folder.join("keys.db"), &key).unwrap();
+        let codec = Arc::new(JsonCodec::new(keys.clone(), "test".to_owned()));
+        let cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
+        let pool = Argon2Pool::start(cost, 2, 10_000).unwrap();
+        let hasher = Arc::new(CountedHasher { pool, verified: 0.into() });
+        let tokens = Arc::new(HmacTokens::new(&key));
+        let ports = Ports {
+            store,
+            codec: codec.clone(),
+            keys: Arc::new(keys.clone()),
+            hasher: hasher.clone(),
+            tokens: tokens.clone(),
+            identities: Arc::new(RandomIdentities),
+            turnstile: Arc::new(KeyedTurnstile::default()),
+            strangers: Arc::new(RecentStrangers::new(NonZeroUsize::new(1000).unwrap())),
+            accounts: Arc::new(CachedFolds::new(1000)),
+            claims: Arc::new(CachedFolds::new(1000)),
+            companies: Arc::new(CachedFolds::new(1000)),
+            orders: Arc::new(CachedFolds::new(1000)),
+        };
+        Self { app: Arc::new(App::new(Policies::default(), ports)), codec, keys, tokens, hasher }
+    }
+
+    /// How many passwords were verified here so far.
+    pub fn verified(&self) -> usize {
+        self.hasher.verified.load(std::sync::atomic::Ordering::SeqCst)
+    }
+
+    pub fn order(&self, number: u32, company: u32, email: &str) -> NewOrder {
+        let address = Address {
+            street: "Rue Neuve".to_owned(),
+            number: "12".to_owned(),
+            r#box: None,
+            postal_code: "1000".to_owned(),
+            town: "Bruxelles".to_owned(),
+            country: "BE".to_owned(),
+        };
+        let digits = format!("{company:08}{:02}", 97 - company % 97);
+        let person = Person {
+            email: email_address(email),
+            given_name: PersonName::parse("Marie").unwrap(),
+            family_name: PersonName::parse("Dupont").unwrap(),
+        };
+        NewOrder {
+            content: Content {
+                id: OrderId::parse(&format!("SO-{number}")).unwrap(),
+                channel: Channel::Online,
+                placed_at: minute(0),
+                company: Registration {
+                    number: EnterpriseNumber::parse(Country::Belgium, &digits).unwrap(),
+                    legal_name: CompanyName::parse("Boulangerie").unwrap(),
+                    trading_name: None,
+                    registered_office: address.clone(),
+                },
+                language: Language::Fr,
+                email_hash: self.tokens.email_hash(&person.email),
+                lines: vec![Line {
+                    model: "PAX A920 Mobile".to_owned(),
+                    quantity: 1,
+                    serials: Vec::new(),
+                    delivery_address: address,
+                }],
+            },
+            contact: Contact { person, language: Language::Fr },
+        }
+    }
+
+    /// An active account, by an order and its link.
+    pub async fn active(&self, number: u32, email: &str) -> AccountId {
+        let order = self.order(number, number, email);
+        let account = self.app.place_order(&context(0), order).await.unwrap().onboarded.account;
+        let token = self.activation_token(account).await;
+        self.app.activate(&context(0), &token, password(PASSWORD)).await.unwrap();
+        account
+    }
+
+    pub async fn activation_token(&self, account: AccountId) -> String {
+        let Account::Invited(invited) = self.app.account(account).await.unwrap() else {
+            panic!("not invited")
+        };
+        let (event, expires_at) = (invited.activation.event, invited.activation.expires_at);
+        self.tokens.link(&LinkClaims { purpose: Purpose::Activation, account, event, expires_at })
+    }
+
+    pub async fn log_in(&self, at: i64, email: &str, text: &str) -> Login {
+        let credentials = Credentials { email: email_address(email), password: password(text) };
+        self.app.log_in(&context(at), credentials).await.unwrap()
+    }
+}
+
+pub fn email_address(text: &str) -> EmailAddress {
+    EmailAddress::parse(text).unwrap()
+}
+
+pub fn password(text: &str) -> Password {
+    Password::new(text.to_owned())
+}
+
+/// So many minutes into the test.
+pub fn minute(minute: i64) -> Moment {
+    Moment::from_timestamp(1_800_000_000 + minute * 60, 0).unwrap()
+}
+
+pub fn context(at: i64) -> Context {
+    Context {
+        at: minute(at),
+        actor: Actor::Stranger,
+        correlation: CorrelationId(RandomIdentities.fresh()),
+        causation: None,
+        client: None,
+    }
+}

@@ -1,0 +1,105 @@
+//! The rooms of the house: which crate may depend on which, and what the domain may not name.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// The packages in a package's own tree, build and test dependencies left out.
+fn tree(package: &str, depth: &str) -> BTreeSet<String> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["tree", "--edges", "normal", "--prefix", "none", "--format", "{p}", "--depth", depth]);
+    let output = cargo.args(["--package", package]).current_dir(root()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().skip(1).filter_map(|line| line.split(' ').next()).map(ToOwned::to_owned).collect()
+}
+
+fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                found.push((path, text));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn dependencies_point_one_way_and_the_domain_has_five() {
+    let names = |of: &[&str]| of.iter().map(|&name| name.to_owned()).collect::<BTreeSet<_>>();
+    assert_eq!(tree("loquet-domain", "1"), names(&["chrono", "futures-core", "serde", "thiserror", "uuid"]));
+    let ours = |package| {
+        tree(package, "1").into_iter().filter(|name| name.starts_with("loquet")).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(ours("loquet-projections"), names(&["loquet-domain"]));
+    assert_eq!(ours("loquet-adapters"), names(&["loquet-domain", "loquet-projections"]));
+}
+
+#[test]
+fn the_domain_reads_no_clock_and_rolls_no_dice() {
+    let whole = tree("loquet-domain", "9");
+    for outside in ["iana-time-zone", "getrandom", "rand", "tokio", "serde_json"] {
+        assert!(!whole.contains(outside), "{outside} is in the domain's tree");
+    }
+    for (path, text) in sources("domain") {
+        for word in
+            ["Utc::now", "SystemTime", "Instant::now", "std::fs", "std::net", "std::env::var(", "println!"]
+        {
+            let in_tests = path.ends_with("tests.rs");
+            assert!(in_tests || !text.contains(word), "{} names {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn aggregates_and_policies_import_neither_ports_nor_use_cases() {
+    for (path, text) in sources("domain") {
+        let relative = path.strip_prefix(root().join("domain")).unwrap();
+        let outer = relative.starts_with("app")
+            || relative == Path::new("ports.rs")
+            || relative == Path::new("lib.rs");
+        for word in ["crate::ports", "crate::app"] {
+            assert!(outer || !text.contains(word), "{} imports {word}", path.display());
+        }
+    }
+}
+
+/// Law 5, by type: what rebuilds can't name anything that sends.
+#[test]
+fn views_name_nothing_that_sends() {
+    let mut files = sources("projections/views");
+    files.extend(["view.rs", "table.rs", "runner.rs"].map(|name| {
+        let path = root().join("projections").join(name);
+        let text = std::fs::read_to_string(&path).unwrap();
+        (path, text)
+    }));
+    for (path, text) in files {
+        for word in ["Mailer", "ReactionJournal", "crate::mail", "crate::reactions", "::app"] {
+            assert!(!text.contains(word), "{} names {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn only_the_program_reads_the_clock_and_the_environment() {
+    for folder in ["domain", "projections", "adapters"] {
+        for (path, text) in sources(folder) {
+            for word in ["Utc::now", "SystemTime::now", "env::var"] {
+                let allowed = path.ends_with("tests.rs");
+                assert!(allowed || !text.contains(word), "{} names {word}", path.display());
+            }
+        }
+    }
+}

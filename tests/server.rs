@@ -1,0 +1,273 @@
+//! The real program, on a free port, with a folder of its own, gone when the test is.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use reqwest::{Client, Method, StatusCode};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// The program, built now if it is not up to date.
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut build = Command::new(cargo);
+        build.args(["build", "--quiet", "--package", "loquet", "--manifest-path"]).arg(manifest);
+        assert!(build.status().unwrap().success(), "the program can't be built");
+        // target/debug/deps/<this test> -> target/debug/loquet
+        std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().join("loquet")
+    })
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+pub struct Server {
+    pub folder: PathBuf,
+    pub url: String,
+    pub port: u16,
+    arguments: Vec<String>,
+    child: Option<Child>,
+    pub client: Client,
+    _temporary: Option<TempDir>,
+}
+
+/// An answer, whole.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: reqwest::header::HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|e| panic!("{e}: {}", self.text))
+    }
+
+    pub fn position(&self) -> u64 {
+        match self.headers.get("loquet-position") {
+            Some(position) => position.to_str().unwrap().parse().unwrap(),
+            None => self.json()["position"].as_u64().unwrap(),
+        }
+    }
+
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        self
+    }
+}
+
+impl Server {
+    /// A development server on an empty folder.
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    pub async fn start_with(arguments: &[&str]) -> Self {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = temporary.path().join("var");
+        let mut server = Self::over(folder, arguments).await;
+        server._temporary = Some(temporary);
+        server
+    }
+
+    /// A server over a folder that somebody else keeps.
+    pub async fn over(folder: PathBuf, arguments: &[&str]) -> Self {
+        let port = free_port();
+        let mut server = Self {
+            url: format!("http://127.0.0.1:{port}"),
+            port,
+            folder,
+            arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
+            child: None,
+            client: Client::builder().timeout(Duration::from_secs(60)).build().unwrap(),
+            _temporary: None,
+        };
+        server.restart().await;
+        server
+    }
+
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(binary());
+        command.arg("--data-dir").arg(&self.folder);
+        command.env_remove("LOQUET_LOG");
+        command
+    }
+
+    /// Starts the program again over the same folder and port.
+    pub async fn restart(&mut self) {
+        let mut command = self.command();
+        command.args(["serve", "--dev", "--listen"]).arg(format!("127.0.0.1:{}", self.port));
+        // Cheaper hashes than production's, so that tests wait for logic and not for Argon2.
+        command.args(["--argon2-memory-kib", "7168", "--argon2-passes", "1"]).args(&self.arguments);
+        std::fs::create_dir_all(&self.folder).unwrap();
+        let errors = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.folder.with_extension("log"))
+            .unwrap();
+        let child = command.stdout(Stdio::null()).stderr(errors).spawn().unwrap();
+        self.child = Some(child);
+        let start = Instant::now();
+        while self.client.get(format!("{}/healthz", self.url)).send().await.is_err() {
+            assert!(self.child.as_mut().unwrap().try_wait().unwrap().is_none(), "{}", self.errors());
+            assert!(
+                start.elapsed() < Duration::from_secs(60),
+                "the server does not start: {}",
+                self.errors()
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// What the program wrote to standard error, over all its runs.
+    pub fn errors(&self) -> String {
+        std::fs::read_to_string(self.folder.with_extension("log")).unwrap_or_default()
+    }
+
+    /// kill -9.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// SIGTERM, and waits for a clean end.
+    pub fn stop(&mut self) {
+        let Some(mut child) = self.child.take() else { return };
+        let pid = child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(child.wait().unwrap().success(), "{}", self.errors());
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
+    pub fn token(&self) -> String {
+        std::fs::read_to_string(self.folder.join("dev-token")).unwrap().trim().to_owned()
+    }
+
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: Option<&Value>,
+    ) -> Answer {
+        self.try_send(method, path, token, body).await.unwrap()
+    }
+
+    pub async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: Option<&Value>,
+    ) -> Result<Answer, reqwest::Error> {
+        let mut request =
+            self.client.request(method, format!("{}{path}", self.url)).header("accept-language", "en");
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().await?;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        Ok(Answer { status, headers, text: answer.text().await? })
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(Method::POST, path, None, Some(&body)).await
+    }
+
+    /// As a service with every scope.
+    pub async fn service_post(&self, path: &str, body: Value) -> Answer {
+        self.send(Method::POST, path, Some(&self.token()), Some(&body)).await
+    }
+
+    pub async fn service_get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, Some(&self.token()), None).await
+    }
+
+    pub async fn login(&self, email: &str, password: &str) -> Answer {
+        self.post("/v1/logins", json!({ "email": email, "password": password })).await
+    }
+
+    /// The mails to an address so far, newest first.
+    pub async fn mails(&self, to: &str) -> Vec<Value> {
+        let all = self.send(Method::GET, "/dev/mail.json", None, None).await.json();
+        let to_them = |mail: &&Value| mail["to"].as_str().unwrap().contains(to);
+        all.as_array().unwrap().iter().filter(to_them).cloned().collect()
+    }
+
+    /// Waits for the newest mail to an address whose subject contains this, if `count` of them came.
+    pub async fn mail(&self, to: &str, subject: &str, count: usize) -> String {
+        let start = Instant::now();
+        loop {
+            let mails = self.mails(to).await;
+            let fitting: Vec<_> =
+                mails.iter().filter(|mail| mail["subject"].as_str().unwrap().contains(subject)).collect();
+            if fitting.len() >= count {
+                return fitting[0]["text"].as_str().unwrap().to_owned();
+            }
+            assert!(
+                start.elapsed() < Duration::from_secs(30),
+                "no '{subject}' to {to} among {mails:?}\n{}",
+                self.errors()
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// An account of its own, active: through an order, its mail and its link.
+    pub async fn active(&self, n: u32, email: &str, password: &str) -> String {
+        let placed = self.service_post("/v1/orders", order(n, n, email)).await.expect(201).json();
+        let token = token_in(&self.mail(email, "Confirmez", 1).await);
+        self.post("/v1/activations", json!({ "token": token, "password": password })).await.expect(204);
+        placed["account_id"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// The token of the link in a mail.
+pub fn token_in(text: &str) -> String {
+    let (_, rest) = text.split_once("token=").unwrap_or_else(|| panic!("no link in {text}"));
+    rest.split_whitespace().next().unwrap().to_owned()
+}
+
+/// An order: its number, its company's, and its contact's address.
+pub fn order(number: u32, company: u32, email: &str) -> Value {
+    let address = json!({ "street": "Rue Neuve", "number": "12", "postal_code": "1000", "town": "Bruxelles", "country": "BE" });
+    json!({
+        "order_id": format!("SO-{number}"),
+        "channel": "online",
+        "placed_at": "2026-11-20T09:30:00Z",
+        "company": {
+            "country": "BE",
+            "enterprise_number": format!("{company:08}{:02}", 97 - company % 97),
+            "legal_name": format!("Boulangerie {company} SRL"),
+            "registered_office": address,
+        },
+        "contact": { "email": email, "given_name": "Marie", "family_name": "Dupont", "language": "fr" },
+        "lines": [{ "model": "PAX A920 Mobile", "quantity": 2, "delivery_address": address }],
+    })
+}

@@ -1,0 +1,320 @@
+//! Races and faults, in process: several nodes on one log, replies that are lost, crashes between
+//! any two steps.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
+
+use std::path::Path;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use loquet_adapters::memory_store::{Fault, MemoryStore};
+use loquet_adapters::sqlite_store::SqliteStore;
+use loquet_domain::account::{Account, Role};
+use loquet_domain::app::{Failure, Login};
+use loquet_domain::order::Outcome;
+use loquet_domain::ports::{EventStore, Position, Purpose, RecordedEvent, Tokens};
+use loquet_tests::kit::{Node, PASSWORD, context, email_address, password};
+
+async fn log(store: &dyn EventStore) -> Vec<RecordedEvent> {
+    store.read_all(Position(0), 1_000_000).await.unwrap()
+}
+
+async fn count(store: &dyn EventStore, name: &str) -> usize {
+    log(store).await.iter().filter(|recorded| recorded.event.name == name).count()
+}
+
+fn node(store: &MemoryStore, folder: &Path) -> Arc<Node> {
+    Arc::new(Node::new(Arc::new(store.clone()), folder))
+}
+
+/// Law 4, on one node and on three, the folds of each as stale as they may be.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn at_most_seven_of_500_guesses_at_once_are_judged_on_however_many_nodes() {
+    for nodes in [1, 3] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = MemoryStore::default();
+        let nodes: Vec<_> = (0..nodes).map(|_| node(&store, folder.path())).collect();
+        nodes[0].active(1, "marie@example.be").await;
+        let guesses = (0..500).map(|n| {
+            let node = nodes[n % nodes.len()].clone();
+            tokio::spawn(async move { node.log_in(1, "marie@example.be", &format!("Wrong{n}!")).await })
+        });
+        let answers: Vec<Login> = join_all(guesses).await.into_iter().map(Result::unwrap).collect();
+        let refused = answers.iter().filter(|answer| **answer == Login::Refused).count();
+        let locked = answers.iter().filter(|answer| matches!(answer, Login::Locked { .. })).count();
+        assert_eq!((refused, locked), (7, 493));
+        assert_eq!(count(&store, "login-failed").await, 7);
+        assert_eq!(count(&store, "account-locked").await, 1);
+        let hashed: usize = nodes.iter().map(|node| node.verified()).sum();
+        assert!(hashed <= 7 * nodes.len(), "{hashed} hashes on {} nodes", nodes.len());
+        let right = nodes[0].log_in(1, "marie@example.be", PASSWORD).await;
+        assert!(matches!(right, Login::Locked { .. }), "the right password as the eighth");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn fifty_right_logins_at_once_all_succeed_across_nodes() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = MemoryStore::default();
+    let nodes: Vec<_> = (0..2).map(|_| node(&store, folder.path())).collect();
+    let account = nodes[0].active(1, "marie@example.be").await;
+    let logins = (0..50).map(|n| {
+        let node = nodes[n % 2].clone();
+        tokio::spawn(async move { node.log_in(1, "marie@example.be", PASSWORD).await })
+    });
+    let answers = join_all(logins).await;
+    assert!(answers.into_iter().all(|answer| matches!(answer.unwrap(), Login::Succeeded { .. })));
+    let held = nodes[0].app.account(account).await.unwrap();
+    assert_eq!(held.active().unwrap().sessions.len(), 50);
+}
+
+/// Law 11: what is unknown, not active or deleted is locked exactly as what is known is.
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_unactivated_and_deleted_addresses_are_locked_as_known_ones_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = MemoryStore::default();
+    let node = node(&store, folder.path());
+    node.active(1, "known@example.be").await;
+    node.app.place_order(&context(0), node.order(2, 2, "unactivated@example.be")).await.unwrap();
+    let deleted = node.active(3, "deleted@example.be").await;
+    node.app.delete_account(&context(0), deleted, "left").await.unwrap();
+    for email in ["known@example.be", "unactivated@example.be", "deleted@example.be", "unknown@example.be"] {
+        let before = (log(&store).await.len(), node.verified());
+        let mut answers = Vec::new();
+        for _ in 0..9 {
+            answers.push(node.log_in(1, email, "Wrong1!!").await);
+        }
+        let until = loquet_tests::kit::minute(16);
+        assert_eq!(answers[..7], vec![Login::Refused; 7], "{email}");
+        assert_eq!(answers[7..], vec![Login::Locked { until }; 2], "{email}");
+        assert_eq!(node.verified() - before.1, 7, "{email} costs as many hashes");
+        assert_eq!(node.log_in(16, email, "Wrong1!!").await, Login::Refused, "{email} after 15 minutes");
+        if email != "known@example.be" {
+            assert_eq!(log(&store).await.len(), before.0, "strangers can't fill the log");
+        }
+    }
+}
+
+/// Law 2: an append whose fate is unknown is made again with the same ids, and counts once.
+#[tokio::test]
+async fn a_reply_that_is_lost_is_asked_for_again_and_nothing_happens_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = MemoryStore::default();
+    let node = node(&store, folder.path());
+    node.active(1, "marie@example.be").await;
+    for fault in [Fault::LostReply, Fault::LostRequest] {
+        let before = count(&store, "login-failed").await;
+        store.inject([fault, fault]);
+        assert_eq!(node.log_in(1, "marie@example.be", "Wrong1!!").await, Login::Refused);
+        assert_eq!(count(&store, "login-failed").await, before + 1, "{fault:?}");
+    }
+}
+
+/// Law 1: what could not be written is not answered as if it had been, and counts nothing.
+#[tokio::test]
+async fn a_login_that_cannot_be_written_is_no_login() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = MemoryStore::default();
+    let node = node(&store, folder.path());
+    node.active(1, "marie@example.be").await;
+    let events = log(&store).await.len();
+    for (email, text) in
+        [("marie@example.be", PASSWORD), ("marie@example.be", "Wrong1!!"), ("unknown@example.be", "Wrong1!!")]
+    {
+        store.inject([Fault::Unavailable]);
+        let credentials =
+            loquet_domain::app::Credentials { email: email_address(email), password: password(text) };
+        assert!(node.app.log_in(&context(1), credentials).await.is_err());
+    }
+    assert_eq!(log(&store).await.len(), events);
+}
+
+/// A crash after any append of an order, then the order again: the same end, and nothing twice.
+#[tokio::test]
+async fn an_order_interrupted_between_any_two_steps_is_finished_when_it_comes_again() {
+    for broken in 0..5 {
+        for finish_by_reaction in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let store = MemoryStore::default();
+            let node = node(&store, folder.path());
+            let order = node.order(1, 1, "marie@example.be");
+            // The appends: claim, order, company, account, outcome. The one that breaks is the next.
+            let faults = std::iter::repeat_n(Fault::LostReply, broken).chain([Fault::Unavailable]);
+            let replies: Vec<_> = faults.collect();
+            store.inject(replies.iter().flat_map(|fault| match fault {
+                Fault::LostReply => vec![Fault::LostReply, Fault::LostReply],
+                other => vec![*other],
+            }));
+            // A lost reply is asked for twice more, the third time heard; then comes what breaks.
+            let interrupted = node.app.place_order(&context(0), order.clone()).await;
+            if interrupted.is_ok() {
+                continue;
+            }
+            let taken = count(&store, "order-received").await == 1;
+            if finish_by_reaction && taken {
+                node.app.onboard(&context(1), &order.content.id).await.unwrap();
+            }
+            let placed = node.app.place_order(&context(2), order.clone()).await.unwrap();
+            assert_eq!(placed.onboarded.outcome, Outcome::FirstOrder);
+            let again = node.app.place_order(&context(3), order).await.unwrap();
+            assert!(!again.new);
+            let names: Vec<_> = log(&store).await.into_iter().map(|recorded| recorded.event.name).collect();
+            let mut sorted = names.clone();
+            sorted.sort();
+            assert_eq!(
+                sorted,
+                [
+                    "account-created",
+                    "company-registered",
+                    "email-claimed",
+                    "order-onboarded",
+                    "order-received"
+                ],
+                "broken at {broken}: {names:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn orders_make_administrators_temporary_administrators_or_work_for_support() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = MemoryStore::default();
+    let node = node(&store, folder.path());
+    let at = context(0);
+    let place = |order| node.app.place_order(&at, order);
+    let role = |account| {
+        let node = node.clone();
+        async move { node.app.account(account).await.unwrap().profile().map(|profile| profile.role) }
+    };
+    let first = place(node.order(1, 1, "marie@example.be")).await.unwrap();
+    assert_eq!(first.onboarded.outcome, Outcome::FirstOrder);
+    assert_eq!(role(first.onboarded.account).await, Some(Role::Administrator));
+    let second = place(node.order(2, 1, "jan@example.be")).await.unwrap();
+    assert_eq!(second.onboarded.outcome, Outcome::TemporaryAdministrator);
+    assert_eq!(role(second.onboarded.account).await, Some(Role::TemporaryAdministrator));
+    let known = place(node.order(3, 1, "Marie@Example.be ")).await.unwrap();
+    assert_eq!(known.onboarded.outcome, Outcome::KnownContact);
+    assert_eq!(known.onboarded.account, first.onboarded.account);
+    let foreign = place(node.order(4, 2, "marie@example.be")).await.unwrap();
+    assert_eq!(foreign.onboarded.outcome, Outcome::AwaitingSupport);
+    assert_eq!(count(&store, "account-created").await, 2);
+    let changed = node.order(1, 1, "somebody.else@example.be");
+    let refused = node.app.place_order(&context(0), changed).await;
+    assert_eq!(refused, Err(Failure::Order(loquet_domain::order::Refusal::Differs)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn first_orders_of_one_company_and_of_one_person_at_once_make_one_of_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = MemoryStore::default();
+    let nodes: Vec<_> = (0..4).map(|_| node(&store, folder.path())).collect();
+    let orders = (0..40_u32).map(|n| {
+        let node = nodes[usize::try_from(n).unwrap() % 4].clone();
+        let order = node.order(n, 1, &format!("contact{}@example.be", n % 4));
+        tokio::spawn(async move { node.app.place_order(&context(0), order).await.unwrap().onboarded.outcome })
+    });
+    let outcomes: Vec<_> = join_all(orders).await.into_iter().map(Result::unwrap).collect();
+    let of = |outcome| outcomes.iter().filter(|held| **held == outcome).count();
+    assert_eq!(count(&store, "company-registered").await, 1);
+    assert_eq!(count(&store, "account-created").await, 4);
+    assert_eq!(count(&store, "email-claimed").await, 4);
+    assert!(of(Outcome::FirstOrder) <= 1);
+    assert_eq!(of(Outcome::FirstOrder) + of(Outcome::TemporaryAdministrator) + of(Outcome::KnownContact), 40);
+}
+
+/// An address whose claim was written just before a crash holds nobody up.
+#[tokio::test]
+async fn a_claim_whose_account_never_came_is_taken_over_and_a_deleted_accounts_address_is_free() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = MemoryStore::default();
+    let node = node(&store, folder.path());
+    store.inject([Fault::LostReply, Fault::LostReply, Fault::Unavailable]);
+    assert!(node.app.place_order(&context(0), node.order(1, 1, "marie@example.be")).await.is_err());
+    assert_eq!(count(&store, "email-claimed").await, 1);
+    let other = node.app.place_order(&context(1), node.order(2, 2, "marie@example.be")).await.unwrap();
+    assert_eq!(other.onboarded.outcome, Outcome::FirstOrder);
+    let first = node.app.place_order(&context(2), node.order(1, 1, "marie@example.be")).await.unwrap();
+    assert_eq!(first.onboarded.outcome, Outcome::AwaitingSupport, "one person, one login");
+    node.app.delete_account(&context(3), other.onboarded.account, "left").await.unwrap();
+    let again = node.app.place_order(&context(4), node.order(3, 3, "marie@example.be")).await.unwrap();
+    assert_eq!(again.onboarded.outcome, Outcome::FirstOrder);
+    assert_ne!(again.onboarded.account, other.onboarded.account, "an id is never given to another person");
+}
+
+/// Law 6: after erasure the log is whole and replayable, and the person is gone from it.
+#[tokio::test]
+async fn an_erased_person_is_gone_from_a_log_that_still_replays() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.db");
+    let store = SqliteStore::open(&path).unwrap();
+    let node = Arc::new(Node::new(Arc::new(store.clone()), folder.path()));
+    let account = node.active(1, "marie@example.be").await;
+    let other = node.active(2, "jan@example.be").await;
+    node.log_in(1, "marie@example.be", PASSWORD).await;
+    let events = log(&store).await.len();
+    node.app.erase_account(&context(2), account, "asked for it").await.unwrap();
+    node.app.erase_account(&context(3), account, "again").await.unwrap();
+    assert_eq!(node.log_in(4, "marie@example.be", PASSWORD).await, Login::Refused);
+
+    let restarted = Arc::new(Node::new(Arc::new(store.clone()), folder.path()));
+    let Account::Deleted(profile) = restarted.app.account(account).await.unwrap() else {
+        panic!("not deleted")
+    };
+    assert!(profile.erased && profile.person.known().is_none());
+    assert!(restarted.app.account(other).await.unwrap().profile().unwrap().person.known().is_some());
+    let whole = log(&store).await;
+    assert!(whole.len() > events);
+    for recorded in &whole {
+        use loquet_domain::ports::EventCodec;
+        let fact = restarted.codec.decode(recorded).await.unwrap();
+        let of_marie = recorded.event.sealed.as_ref().is_some_and(|sealed| sealed.subject == account);
+        if of_marie {
+            let private = loquet_domain::schema::write(&fact.event).private;
+            assert!(private.is_empty() && fact.context.client.is_none());
+        }
+    }
+    store.close();
+    drop((node, restarted));
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        assert!(!bytes.windows(16).any(|window| window == b"marie@example.be"));
+    }
+}
+
+#[tokio::test]
+async fn a_sealed_part_that_was_altered_or_moved_stops_the_reader() {
+    use loquet_domain::ports::EventCodec;
+    let folder = tempfile::tempdir().unwrap();
+    let store = MemoryStore::default();
+    let node = node(&store, folder.path());
+    node.active(1, "marie@example.be").await;
+    let sealed: Vec<_> =
+        log(&store).await.into_iter().filter(|recorded| recorded.event.sealed.is_some()).collect();
+    let mut altered = sealed[0].clone();
+    if let Some(part) = altered.event.sealed.as_mut() {
+        part.bytes[30] ^= 1;
+    }
+    let mut moved = sealed[0].clone();
+    moved.event.sealed = sealed[1].event.sealed.clone();
+    for recorded in [altered, moved] {
+        let error = node.codec.decode(&recorded).await.unwrap_err().to_string();
+        assert!(error.contains("altered") && error.contains(recorded.stream.as_str()), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_link_that_was_forged_costs_no_hash_and_a_weak_password_leaves_it_usable() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = MemoryStore::default();
+    let node = node(&store, folder.path());
+    let account = node.app.place_order(&context(0), node.order(1, 1, "marie@example.be")).await.unwrap();
+    let token = node.activation_token(account.onboarded.account).await;
+    assert!(node.tokens.read_link(Purpose::PasswordReset, &token).is_none());
+    let forged = node.app.activate(&context(1), "AAAA", password(PASSWORD)).await;
+    assert_eq!(forged, Err(Failure::Link(loquet_domain::app::LinkRefused::Invalid)));
+    let weak = node.app.activate(&context(1), &token, password("weak")).await;
+    assert!(matches!(weak, Err(Failure::WeakPassword(rules)) if rules.len() == 4));
+    node.app.activate(&context(1), &token, password(PASSWORD)).await.unwrap();
+    let used = node.app.activate(&context(1), &token, password(PASSWORD)).await;
+    assert_eq!(used, Err(Failure::Link(loquet_domain::app::LinkRefused::Used)));
+}
