@@ -11,9 +11,11 @@ use tokio::sync::watch;
 
 use crate::live;
 
-/// Something that goes wrong with the next append.
+/// Whether and how the next append goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
+    /// It goes well: lets an append through to the fault behind it.
+    Nothing,
     /// Nothing is written, and the caller is told so.
     Unavailable,
     /// Nothing is written, and the caller is not told whether.
@@ -65,7 +67,7 @@ impl MemoryStore {
                 return Err(AppendError::Unavailable("injected".to_owned()));
             }
             Some(Fault::LostRequest) => return Err(AppendError::Unknown("injected".to_owned())),
-            Some(Fault::LostReply) | None => {}
+            Some(Fault::LostReply | Fault::Nothing) | None => {}
         }
         let appended = log.append(stream, expected, events)?;
         self.head.send_if_modified(|head| {

@@ -133,8 +133,14 @@ pub(crate) fn explain(error: &rusqlite::Error) -> String {
     format!("{remedy} ({error})")
 }
 
-/// SQLite notices a missing tail only when it needs it; a log must notice at once.
+/// SQLite notices a missing tail only when it needs it; a log must notice at once. A file with a
+/// write-ahead log beside it may be shorter than it says: its tail is in there.
 fn refuse_truncated(path: &Path) -> Result<(), FileError> {
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    if std::fs::metadata(wal).is_ok_and(|wal| wal.len() > 0) {
+        return Ok(());
+    }
     let Ok(mut file) = std::fs::File::open(path) else {
         return Ok(());
     };

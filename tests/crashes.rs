@@ -1,1 +1,235 @@
+//! The program killed, restarted and started wrongly.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
 
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use futures_util::future::join_all;
+use loquet_tests::server::{Server, free_port, order, token_in};
+use loquet_tests::skip;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+const PASSWORD: &str = "Boulange7!";
+
+/// The whole log, read as an auditor would.
+fn log(server: &Server) -> Vec<Value> {
+    let output = server.command().args(["events", "tail", "--after", "0", "--json"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Law 1 and law 5: killed in the middle of load again and again, no acknowledged event is lost, no
+/// order is done twice, and every effect is mailed; twice only where the kill fell on its sending.
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_in_the_middle_of_load_nothing_acknowledged_is_lost_and_nobody_is_mailed_twice() {
+    let mut server = Server::start().await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    let (mut orders, mut logins) = (Vec::new(), Vec::new());
+    const ROUNDS: u32 = 8;
+    for round in 0..ROUNDS {
+        {
+            let placing = (0..40_u32).map(|n| {
+                let number = 100 + round * 100 + n;
+                let body = order(number, 100 + number % 7, &format!("p{number}@example.be"));
+                let (server, token) = (&server, server.token());
+                async move {
+                    let placed = server.try_send(Method::POST, "/v1/orders", Some(&token), Some(&body)).await;
+                    placed.ok().filter(|answer| answer.status == 201).map(|_| number)
+                }
+            });
+            let logging_in = (0..10).map(|_| {
+                let body = json!({ "email": "marie@example.be", "password": PASSWORD });
+                let server = &server;
+                async move {
+                    let answer = server.try_send(Method::POST, "/v1/logins", None, Some(&body)).await.ok()?;
+                    (answer.status == 201).then(|| answer.json())
+                }
+            });
+            let pid = server.pid().to_string();
+            let kill = async {
+                tokio::time::sleep(std::time::Duration::from_millis(15 + u64::from(round) * 25)).await;
+                assert!(Command::new("kill").args(["-KILL", &pid]).status().unwrap().success());
+            };
+            let (placed, logged_in, ()) = tokio::join!(join_all(placing), join_all(logging_in), kill);
+            orders.extend(placed.into_iter().flatten());
+            logins.extend(logged_in.into_iter().flatten());
+        }
+        server.kill();
+        server.restart().await;
+    }
+    let log = log(&server);
+    let positions: Vec<u64> = log.iter().map(|event| event["position"].as_u64().unwrap()).collect();
+    assert_eq!(positions, (1..=u64::try_from(log.len()).unwrap()).collect::<Vec<_>>(), "no gaps");
+    let by_type = |name: &str| log.iter().filter(|event| event["type"] == name).collect::<Vec<_>>();
+    for number in &orders {
+        let stream = format!("order-SO-{number}");
+        let done = by_type("order-onboarded").into_iter().filter(|event| event["stream"] == *stream).count();
+        assert_eq!(done, 1, "{stream} was acknowledged");
+    }
+    for login in &logins {
+        let kept = log.iter().find(|event| event["position"] == login["position"]).unwrap();
+        assert_eq!(kept["type"], "login-succeeded");
+        let path = format!("/v1/accounts/{}", login["account_id"].as_str().unwrap());
+        let token = login["session_token"].as_str().unwrap();
+        server.send(Method::GET, &path, Some(token), None).await.expect(200);
+    }
+    // What was taken and not finished is finished by itself.
+    let started = std::time::Instant::now();
+    loop {
+        let log = self::log(&server);
+        let count = |name: &str| log.iter().filter(|event| event["type"] == name).count();
+        if count("order-received") == count("order-onboarded") {
+            break;
+        }
+        assert!(started.elapsed().as_secs() < 20, "orders are left half-done");
+        tokio::task::yield_now().await;
+    }
+    let mut sent: BTreeMap<String, u32> = BTreeMap::new();
+    for event in self::log(&server).iter().filter(|event| event["type"] == "account-created") {
+        let email = event["personal"]["email"].as_str().unwrap();
+        server.mail(email, "Confirmez", 1).await;
+        sent.insert(email.to_owned(), u32::try_from(server.mails(email).await.len()).unwrap());
+    }
+    let twice = sent.values().filter(|count| **count > 1).count();
+    assert!(sent.values().all(|count| *count <= 1 + ROUNDS));
+    // At most the four that one kill can find between the mail's yes and its being written down.
+    assert!(twice <= usize::try_from(4 * ROUNDS).unwrap(), "{sent:?}");
+    let ready = server.send(Method::GET, "/readyz", None, None).await.expect(200).json();
+    assert_eq!(ready["ready"], true);
+    assert!(!orders.is_empty() && !logins.is_empty(), "the load never got through");
+}
+
+#[tokio::test]
+async fn every_state_of_an_account_survives_a_kill() {
+    let mut server = Server::start().await;
+    let restart = async |server: &mut Server| {
+        server.kill();
+        server.restart().await;
+    };
+    let email = "marie@example.be";
+    server.service_post("/v1/orders", order(1, 1, email)).await.expect(201);
+    restart(&mut server).await;
+    let link = token_in(&server.mail(email, "Confirmez", 1).await);
+    restart(&mut server).await;
+    server.post("/v1/activations", json!({ "token": link, "password": PASSWORD })).await.expect(204);
+    restart(&mut server).await;
+    server.post("/v1/activations", json!({ "token": link, "password": PASSWORD })).await.expect(410);
+    for _ in 0..6 {
+        server.login(email, "Wrong1!!").await.expect(401);
+        restart(&mut server).await;
+    }
+    server.login(email, "Wrong1!!").await.expect(401);
+    let before = server.login(email, PASSWORD).await.expect(423).json();
+    restart(&mut server).await;
+    let after = server.login(email, PASSWORD).await.expect(423).json();
+    assert_eq!(before["locked_until"], after["locked_until"], "the count and the lock survive");
+    server.post("/v1/password-resets", json!({ "email": email })).await.expect(202);
+    restart(&mut server).await;
+    let link = token_in(&server.mail(email, "nouveau", 1).await);
+    server
+        .post("/v1/password-resets/confirm", json!({ "token": link, "password": PASSWORD }))
+        .await
+        .expect(204);
+    restart(&mut server).await;
+    let session = server.login(email, PASSWORD).await.expect(201).json();
+    restart(&mut server).await;
+    let path = format!("/v1/accounts/{}", session["account_id"].as_str().unwrap());
+    let token = session["session_token"].as_str().unwrap();
+    server.send(Method::GET, &path, Some(token), None).await.expect(200);
+    assert_eq!(server.mails(email).await.len(), 4, "activation, lockout, reset, notice: each once");
+}
+
+#[tokio::test]
+async fn what_is_wrong_at_the_start_is_named_with_its_remedy() {
+    let mut server = Server::start().await;
+    let fails = |server: &Server, arguments: &[&str]| {
+        let output = server.command().args(["serve"]).args(arguments).output().unwrap();
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let port = free_port();
+    let elsewhere = format!("127.0.0.1:{port}");
+    let taken = format!("127.0.0.1:{}", server.port);
+    let said = fails(&server, &["--dev", "--listen", &taken]);
+    assert!(said.contains(&taken) && said.contains("LOQUET_HTTP_LISTEN"), "{said}");
+    let said = fails(&server, &["--dev", "--listen", &elsewhere]);
+    assert!(said.contains("in use by another Loquet process"), "{said}");
+    server.stop();
+    for (arguments, named) in [
+        (&["--listen", &elsewhere][..], "LOQUET_PUBLIC_URL"),
+        (&["--public-url", "http://portal.example"], "https://"),
+        (&["--public-url", "https://portal.example"], "LOQUET_SMTP_HOST"),
+        (&["--dev", "--lockout-attempts", "0"], "1 to 100"),
+        (&["--dev", "--lockout-seconds", "0"], "1 second to 30 days"),
+        (&["--dev", "--lockout-seconds", "99999999999"], "--lockout-seconds"),
+        (&["--dev", "--argon2-memory-kib", "8"], "--argon2-memory-kib"),
+    ] {
+        let said = fails(&server, arguments);
+        assert!(said.contains(named), "{arguments:?}: {said}");
+    }
+    let key = server.folder.join("server.key");
+    let right = std::fs::read(&key).unwrap();
+    std::fs::write(&key, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n").unwrap();
+    let said = fails(&server, &["--dev", "--listen", &elsewhere]);
+    assert!(said.contains("server key is not the one"), "{said}");
+    std::fs::write(&key, "short\n").unwrap();
+    assert!(fails(&server, &["--dev", "--listen", &elsewhere]).contains("is no server key"));
+    std::fs::remove_file(&key).unwrap();
+    let production =
+        ["--public-url", "https://portal.example", "--smtp-host", "localhost", "--listen", &elsewhere];
+    let said = fails(&server, &production);
+    assert!(said.contains("no server key") && said.contains("loquet key create"), "{said}");
+    std::fs::write(&key, right).unwrap();
+    std::fs::write(server.folder.join("log.db"), "Dear diary").unwrap();
+    assert!(fails(&server, &["--dev", "--listen", &elsewhere]).contains("log.db"));
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_written_is_named() {
+    let name = "a_folder_that_cannot_be_written_is_named";
+    let folder = tempfile::tempdir().unwrap();
+    if skip::is_root() {
+        // Root writes everywhere but on a file system mounted to be read.
+        let mount =
+            Command::new("mount").args(["-t", "tmpfs", "-o", "ro", "tmpfs"]).arg(folder.path()).status();
+        if !mount.is_ok_and(|status| status.success()) {
+            return skip::skipped(name, "a read-only file system can't be mounted here");
+        }
+    } else {
+        let mut permissions = std::fs::metadata(folder.path()).unwrap().permissions();
+        std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o500);
+        std::fs::set_permissions(folder.path(), permissions).unwrap();
+    }
+    let mut command = Command::new(loquet_tests::server::binary());
+    command.arg("--data-dir").arg(folder.path().join("var"));
+    let output =
+        command.args(["serve", "--dev", "--listen", &format!("127.0.0.1:{}", free_port())]).output().unwrap();
+    let _ = Command::new("umount").arg(folder.path()).output();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && said.contains("can't make the data folder"), "{said}");
+    assert!(said.contains("--data-dir"), "{said}");
+}
+
+#[tokio::test]
+async fn a_clean_stop_finishes_what_was_accepted() {
+    let mut server = Server::start().await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    {
+        let logins = (0..8).map(|_| server.login("marie@example.be", PASSWORD));
+        let pid = server.pid().to_string();
+        let stop = async {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        };
+        let body = json!({ "email": "marie@example.be", "password": PASSWORD });
+        let tried = (0..8).map(|_| server.try_send(Method::POST, "/v1/logins", None, Some(&body)));
+        drop(logins);
+        let (answers, ()) = tokio::join!(join_all(tried), stop);
+        let accepted = answers.into_iter().flatten();
+        accepted.for_each(|answer| assert_eq!(answer.status, 201, "{}", answer.text));
+    }
+    server.stop();
+    assert!(server.folder.join("log.db.heads").exists(), "the heads are noted for a quick start");
+}

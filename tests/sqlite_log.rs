@@ -99,7 +99,7 @@ fn foreign_newer_and_truncated_files_are_refused_and_named() {
     assert!(said(&path("text")).contains("is not a Loquet event log"), "{}", said(&path("text")));
     let foreign = rusqlite::Connection::open(path("foreign")).unwrap();
     foreign.execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (1)").unwrap();
-    assert!(said(&path("foreign")).contains("is not a Loquet event log"));
+    assert!(said(&path("foreign")).contains("is not a Loquet event log"), "{}", said(&path("foreign")));
     assert_eq!(foreign.query_row("SELECT count(*) FROM sqlite_master", [], |r| r.get::<_, i64>(0)), Ok(1));
     drop(SqliteStore::open(&path("newer")).map(|store| store.close()));
     rusqlite::Connection::open(path("newer")).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
@@ -137,12 +137,12 @@ impl Drop for SmallDisk {
 #[tokio::test]
 async fn a_full_disk_is_said_loses_nothing_acknowledged_and_is_left_behind_when_space_returns() {
     let name = "a_full_disk_is_said";
-    let Some(disk) = SmallDisk::mount("3m") else {
+    let Some(disk) = SmallDisk::mount("8m") else {
         return skip::skipped(name, "a tmpfs can't be mounted here");
     };
     let path = disk.0.path().join("log.db");
     let ballast = disk.0.path().join("ballast");
-    std::fs::write(&ballast, vec![0; 1024 * 1024]).unwrap();
+    std::fs::write(&ballast, vec![0; 5 * 1024 * 1024]).unwrap();
     let store = SqliteStore::open(&path).unwrap();
     let mut acknowledged = 0;
     let error = loop {

@@ -1,13 +1,14 @@
 //! JSON bodies: read strictly, refused with every broken rule at once.
 
-use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
+use futures_util::StreamExt;
 use loquet_domain::email_address::{EmailAddress, InvalidEmail};
 use loquet_domain::language::Language;
 use loquet_domain::person::{Person, PersonName};
 use serde::de::DeserializeOwned;
 
+use super::MOST_BYTES;
 use super::problem::{Fault, Problem};
 
 /// A body of the shape `T`.
@@ -16,16 +17,35 @@ pub(crate) struct Body<T>(pub(crate) T);
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
         if !kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")) {
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json"));
         }
-        let bytes = Bytes::from_request(request, state)
-            .await
-            .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large"))?;
+        let bytes = whole(request.into_body()).await?;
         read(&bytes).map(Self)
+    }
+}
+
+/// The whole body. One that is too large is read on for a while without being kept: a client that
+/// is still sending when the connection closes never sees the answer.
+async fn whole(body: axum::body::Body) -> Result<Vec<u8>, Problem> {
+    let mut chunks = body.into_data_stream();
+    let (mut bytes, mut length) = (Vec::new(), 0_usize);
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "malformed-request"))?;
+        length = length.saturating_add(chunk.len());
+        if length <= MOST_BYTES {
+            bytes.extend_from_slice(&chunk);
+        } else if length > MOST_BYTES * 8 {
+            break;
+        }
+    }
+    if length <= MOST_BYTES {
+        Ok(bytes)
+    } else {
+        Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large"))
     }
 }
 

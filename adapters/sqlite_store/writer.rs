@@ -66,6 +66,10 @@ impl Writer {
             self.commit(batch);
         }
         self.heads.note(&self.log, &self.connection);
+        // Left behind, the write-ahead log would be read again at the next start; no more than that.
+        if let Err(error) = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+            tracing::warn!(error = %explain(&error), "the write-ahead log was not emptied");
+        }
     }
 
     fn commit(&mut self, requests: Vec<Request>) {
