@@ -1,1 +1,263 @@
+//! Mail through a real mail server: Exim, with STARTTLS, authentication and refusals.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
 
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use loquet_tests::server::{Server, free_port, order, token_in};
+use loquet_tests::skip;
+use mailparse::MailHeaderMap;
+use serde_json::json;
+
+const EXIM: &str = "/usr/sbin/exim4";
+
+struct Exim {
+    folder: tempfile::TempDir,
+    port: u16,
+    child: Option<Child>,
+}
+
+impl Exim {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let exim = Self { folder, port: free_port(), child: None };
+        let mut certificate = Command::new("openssl");
+        certificate.args([
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+        ]);
+        certificate.args([
+            "-addext",
+            "subjectAltName=DNS:localhost",
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+        ]);
+        certificate.arg("-keyout").arg(exim.path("key.pem")).arg("-out").arg(exim.path("cert.pem"));
+        assert!(certificate.output().unwrap().status.success());
+        std::fs::write(exim.path("exim.conf"), exim.configuration()).unwrap();
+        let user =
+            Command::new("chown").arg("-R").arg("Debian-exim:Debian-exim").arg(exim.folder.path()).status();
+        assert!(user.unwrap().success());
+        // Exim refuses a configuration that anybody but root could have written.
+        assert!(
+            Command::new("chown").arg("root:root").arg(exim.path("exim.conf")).status().unwrap().success()
+        );
+        exim
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Takes mail for anybody from whoever authenticates; `refused@` never, `busy@` not yet.
+    fn configuration(&self) -> String {
+        let folder = self.folder.path().display();
+        let port = self.port;
+        format!(
+            "primary_hostname = localhost
+spool_directory = {folder}/spool
+log_file_path = {folder}/%slog
+pid_file_path = {folder}/exim.pid
+exim_user = Debian-exim
+exim_group = Debian-exim
+never_users =
+keep_environment =
+local_interfaces = 127.0.0.1
+daemon_smtp_ports = {port}
+smtp_accept_max = 50
+tls_advertise_hosts = *
+tls_certificate = {folder}/cert.pem
+tls_privatekey = {folder}/key.pem
+acl_smtp_rcpt = rcpt
+acl_smtp_data = accept
+begin acl
+rcpt:
+  deny  !authenticated = *
+        message = authenticate first
+  deny  local_parts = refused
+        message = no such mailbox
+  defer local_parts = busy
+        condition = ${{if exists{{{folder}/recovered}}{{no}}{{yes}}}}
+        message = come back later
+  accept
+begin routers
+everybody:
+  driver = accept
+  transport = maildir
+begin transports
+maildir:
+  driver = appendfile
+  directory = {folder}/Maildir
+  maildir_format
+  envelope_to_add
+  user = Debian-exim
+begin authenticators
+plain:
+  driver = plaintext
+  public_name = PLAIN
+  server_condition = ${{if and{{{{eq{{$auth2}}{{loquet}}}}{{eq{{$auth3}}{{s3cret}}}}}}}}
+  server_advertise_condition = ${{if def:tls_in_cipher}}
+"
+        )
+    }
+
+    fn start(&mut self) {
+        let mut exim = Command::new(EXIM);
+        exim.arg("-C").arg(self.path("exim.conf")).args(["-bdf"]).stdout(Stdio::null()).stderr(Stdio::null());
+        self.child = Some(exim.spawn().unwrap());
+        let start = Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            assert!(start.elapsed() < Duration::from_secs(20), "{}", self.log());
+            std::thread::yield_now();
+        }
+    }
+
+    fn stop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    fn log(&self) -> String {
+        let read = |name| std::fs::read_to_string(self.path(name)).unwrap_or_default();
+        read("mainlog") + &read("paniclog")
+    }
+
+    /// What arrived, raw.
+    fn arrived(&self, to: &str) -> Vec<Vec<u8>> {
+        let files = std::fs::read_dir(self.path("Maildir/new")).into_iter().flatten().flatten();
+        let mails = files.filter_map(|file| std::fs::read(file.path()).ok());
+        mails.filter(|mail| String::from_utf8_lossy(mail).contains(&format!("Envelope-to: {to}"))).collect()
+    }
+
+    async fn wait_for(&self, to: &str, count: usize, server: &Server) -> Vec<Vec<u8>> {
+        let start = Instant::now();
+        loop {
+            let mails = self.arrived(to);
+            if mails.len() >= count {
+                return mails;
+            }
+            let patience = start.elapsed() < Duration::from_secs(40);
+            assert!(patience, "no mail to {to}\n{}\n{}", self.log(), server.errors());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    fn arguments(&self, secret: &Path) -> Vec<String> {
+        std::fs::write(secret, "s3cret\n").unwrap();
+        let port = self.port.to_string();
+        let (ca, secret) = (self.path("cert.pem").display().to_string(), secret.display().to_string());
+        let arguments = [
+            "--smtp-host",
+            "localhost",
+            "--smtp-port",
+            &port,
+            "--smtp-user",
+            "loquet",
+            "--smtp-password-file",
+            &secret,
+            "--smtp-ca-file",
+            &ca,
+            "--smtp-from",
+            "MyCCV <no-reply@portal.example>",
+            "--smtp-timeout",
+            "5",
+        ];
+        arguments.map(ToOwned::to_owned).to_vec()
+    }
+}
+
+impl Drop for Exim {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn exim(test: &str) -> Option<Exim> {
+    if !skip::unless_installed(test, EXIM) || !skip::unless_installed(test, "openssl") {
+        return None;
+    }
+    if !skip::is_root() {
+        skip::skipped(test, "Exim changes its user, which takes root");
+        return None;
+    }
+    Some(Exim::new())
+}
+
+async fn server(exim: &Exim) -> Server {
+    let secret = exim.path("secret");
+    let arguments = exim.arguments(&secret);
+    Server::start_with(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).await
+}
+
+#[tokio::test]
+async fn the_activation_mail_arrives_through_starttls_and_authentication_and_its_link_activates() {
+    let Some(mut exim) = exim("the_activation_mail_arrives_through_starttls") else { return };
+    exim.start();
+    let server = server(&exim).await;
+    server.service_post("/v1/orders", order(1, 1, "marie@example.be")).await.expect(201);
+    let raw = exim.wait_for("marie@example.be", 1, &server).await.remove(0);
+    let mail = mailparse::parse_mail(&raw).unwrap();
+    let header = |name: &str| mail.headers.get_first_value(name).unwrap();
+    assert_eq!(header("Subject"), "Confirmez votre compte MyCCV");
+    assert_eq!(header("From"), "MyCCV <no-reply@portal.example>");
+    assert!(header("Message-ID").ends_with("@portal.example>"));
+    assert_eq!(
+        (header("Content-Language"), header("Auto-Submitted")),
+        ("fr".to_owned(), "auto-generated".to_owned())
+    );
+    assert!(
+        header("Received").contains("TLS") && header("Received").contains("esmtpsa"),
+        "{}",
+        header("Received")
+    );
+    let kinds: Vec<_> = mail.subparts.iter().map(|part| part.ctype.mimetype.as_str()).collect();
+    assert_eq!(kinds, ["text/plain", "text/html"]);
+    let token = token_in(&mail.subparts[0].get_body().unwrap());
+    assert!(mail.subparts[1].get_body().unwrap().contains(&token));
+    server.post("/v1/activations", json!({ "token": token, "password": "Boulange7!" })).await.expect(204);
+    assert!(!server.errors().contains("s3cret"));
+}
+
+#[tokio::test]
+async fn refusals_for_now_are_tried_again_those_for_good_are_not_and_nobody_else_waits() {
+    let Some(mut exim) = exim("refusals_for_now_are_tried_again") else { return };
+    exim.start();
+    let server = server(&exim).await;
+    for (n, who) in (1..).zip(["refused", "busy", "marie"]) {
+        server.service_post("/v1/orders", order(n, n, &format!("{who}@example.be"))).await.expect(201);
+    }
+    exim.wait_for("marie@example.be", 1, &server).await;
+    assert!(exim.arrived("busy@example.be").is_empty());
+    std::fs::write(exim.path("recovered"), "").unwrap();
+    exim.wait_for("busy@example.be", 1, &server).await;
+    let said = server.errors();
+    assert!(said.contains("mail given up") && said.contains("no such mailbox"), "{said}");
+    assert!(said.contains("mail not sent") && said.contains("come back later"), "{said}");
+    assert!(exim.arrived("refused@example.be").is_empty());
+}
+
+#[tokio::test]
+async fn a_mail_server_that_is_away_loses_nothing() {
+    let Some(mut exim) = exim("a_mail_server_that_is_away_loses_nothing") else { return };
+    let mut server = server(&exim).await;
+    server.service_post("/v1/orders", order(1, 1, "marie@example.be")).await.expect(201);
+    let start = Instant::now();
+    while !server.errors().contains("mail not sent") {
+        assert!(start.elapsed() < Duration::from_secs(30), "{}", server.errors());
+        tokio::task::yield_now().await;
+    }
+    server.kill();
+    server.restart().await;
+    exim.start();
+    assert_eq!(exim.wait_for("marie@example.be", 1, &server).await.len(), 1);
+}

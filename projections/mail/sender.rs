@@ -121,12 +121,13 @@ impl Sender {
         }
     }
 
-    /// Again after 10 seconds, then twice as long each time, up to an hour.
+    /// Again after 5 seconds, then twice as long each time, up to an hour.
     fn retry(&self, tries: u32, why: String) -> MailOutcome {
         if tries >= TRIES {
             return MailOutcome::Dead { why };
         }
-        let pause = TimeDelta::seconds(10_i64.saturating_mul(1 << tries.min(10)).min(3600));
+        let doubled = 1_i64 << tries.saturating_sub(1).min(10);
+        let pause = TimeDelta::seconds(doubled.saturating_mul(5).min(3600));
         MailOutcome::Retry { at: (self.clock)() + pause, why }
     }
 
