@@ -64,7 +64,11 @@ impl JsonCodec {
         subject: AccountId,
         private: &Private,
     ) -> Result<Sealed, CodecError> {
-        let Held::Key(key) = self.keys.held_or_made(subject).await? else {
+        let held = match schema::begins_a_subject(name) {
+            true => self.keys.held_or_made(subject).await?,
+            false => self.keys.held(subject).await?,
+        };
+        let Held::Key(key) = held else {
             return Err(CodecError::Erased(subject));
         };
         let message = Zeroizing::new(to_json(id, stream, private)?);

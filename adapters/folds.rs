@@ -32,4 +32,8 @@ impl<S: Clone + Send + Sync> Folds<S> for CachedFolds<S> {
     fn remove(&self, stream: &StreamId) {
         self.cache.remove(stream);
     }
+
+    fn clear(&self) {
+        self.cache.clear();
+    }
 }

@@ -79,9 +79,11 @@ impl KeyStore {
     }
 
     fn with(connection: Connection, path: &Path, server: &ServerKey) -> Result<Self, KeyStoreError> {
+        let unusable = |e: rusqlite::Error| FileError::Unusable { path: path.to_owned(), why: explain(&e) };
+        // An erasure waits for whoever reads the file, and everybody waits for the erasure: not long.
+        connection.busy_timeout(std::time::Duration::from_secs(2)).map_err(unusable)?;
         let fingerprint =
             mac(&server.derive("loquet/fingerprint/1"), b"keys").finalize().into_bytes().to_vec();
-        let unusable = |e: rusqlite::Error| FileError::Unusable { path: path.to_owned(), why: explain(&e) };
         if !connection.is_readonly("main").map_err(unusable)? {
             let note = "INSERT OR IGNORE INTO server VALUES (1, ?)";
             connection.execute(note, [&fingerprint]).map_err(unusable)?;
@@ -98,6 +100,15 @@ impl KeyStore {
             wrapping: Arc::new(server.derive("loquet/wrap/1")),
             cache: Arc::new(Cache::new(CACHED)),
         })
+    }
+
+    /// Whether there is not a single key, erased ones counted.
+    ///
+    /// # Errors
+    /// What SQLite said.
+    pub fn is_empty(&self) -> Result<bool, CodecError> {
+        let query = "SELECT NOT EXISTS (SELECT 1 FROM keys)";
+        self.lock().query_row(query, [], |row| row.get(0)).map_err(failed)
     }
 
     /// The account's key, as long as there is one.
@@ -117,18 +128,20 @@ impl KeyStore {
     }
 
     fn load(&self, account: AccountId) -> Result<Held, CodecError> {
-        let row = self.row(&self.lock(), account)?;
-        match row {
+        // The cache is filled under the lock: an erasure meanwhile must not be undone by it.
+        let connection = self.lock();
+        match self.row(&connection, account)? {
             Some(Some(wrapped)) => self.unwrap(account, &wrapped),
-            // No row: sealed by a key that this store never had, or lost. Gone either way.
-            Some(None) | None => Ok(Held::Erased),
+            Some(None) => Ok(Held::Erased),
+            None => {
+                Err(CodecError::Keys(format!("the key of account {account} is missing: restore keys.db")))
+            }
         }
     }
 
     fn load_or_make(&self, account: AccountId) -> Result<Held, CodecError> {
         let connection = self.lock();
         if let Some(row) = self.row(&connection, account)? {
-            drop(connection);
             return row.map_or(Ok(Held::Erased), |wrapped| self.unwrap(account, &wrapped));
         }
         let key: AccountKey = Arc::new(Zeroizing::new(rand::random()));
@@ -164,9 +177,12 @@ impl KeyStore {
         let forget = "INSERT INTO keys VALUES (?, NULL) ON CONFLICT (account) DO UPDATE SET wrapped = NULL";
         connection.execute(forget, [account.0.as_bytes()]).map_err(failed)?;
         // `secure_delete` zeroes the row in its page; this takes the old page out of the write-ahead log.
-        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(failed)?;
         self.cache.remove(&account);
-        Ok(())
+        let busy: i64 =
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(failed)?;
+        let kept =
+            "the erased key is still in the write-ahead log of keys.db: another program reads that file";
+        if busy == 0 { Ok(()) } else { Err(CodecError::Keys(kept.to_owned())) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {

@@ -45,7 +45,10 @@ impl<S: EventStore> Subscription<S> {
             }
             let head = *self.head.borrow_and_update();
             if head > self.at {
-                self.page = self.store.read_all(self.at, PAGE).await?.into();
+                // What is committed but not yet published is left for the next round: whoever is
+                // given an event must find it in its stream too.
+                let page = self.store.read_all(self.at, PAGE).await?;
+                self.page = page.into_iter().filter(|event| event.position <= head).collect();
             } else if !self.announced {
                 self.announced = true;
                 return Ok(Some(Subscribed::CaughtUp(self.at)));

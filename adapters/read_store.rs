@@ -88,6 +88,16 @@ impl SqliteReadStore {
         transaction.execute(checkpoint, (view.name, view.version, up_to.0)).map_err(failed)?;
         Ok(transaction.commit().map_err(failed)?)
     }
+
+    fn reset_now(&self, view: ViewId) -> rusqlite::Result<()> {
+        let mut connection = self.writer();
+        let transaction = connection.transaction()?;
+        let table = table(view);
+        transaction.execute_batch(&format!("DELETE FROM {table}; DELETE FROM {table}_index;"))?;
+        let forget = "DELETE FROM checkpoints WHERE view = ? AND version = ?";
+        transaction.execute(forget, (view.name, view.version))?;
+        transaction.commit()
+    }
 }
 
 fn table(view: ViewId) -> String {
@@ -190,6 +200,14 @@ impl ReadStore for SqliteReadStore {
         Box::pin(async move {
             let done = tokio::task::spawn_blocking(move || store.update_now(view, up_to, work)).await;
             done.map_err(|e| StoreFailed(e.to_string()))?
+        })
+    }
+
+    fn reset(&self, view: ViewId) -> BoxFuture<'_, Result<(), StoreFailed>> {
+        let store = self.clone();
+        Box::pin(async move {
+            let done = tokio::task::spawn_blocking(move || store.reset_now(view)).await;
+            done.map_err(|e| StoreFailed(e.to_string()))?.map_err(failed)
         })
     }
 

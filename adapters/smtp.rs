@@ -80,9 +80,24 @@ impl Smtp {
             .map_err(SendError::Permanent)?;
         match self.transport.send(mime).await {
             Ok(_) => Ok(()),
-            Err(error) if error.is_permanent() => Err(SendError::Permanent(error.to_string())),
-            Err(error) => Err(SendError::Transient(error.to_string())),
+            Err(error) if error.is_permanent() => Err(SendError::Permanent(without_text(&error))),
+            Err(error) => Err(SendError::Transient(without_text(&error))),
         }
+    }
+}
+
+/// The server's code, or what kind of trouble it was; never the server's words: they name the
+/// recipient, and what is said here outlives an erasure.
+fn without_text(error: &lettre::transport::smtp::Error) -> String {
+    match error.status() {
+        Some(code) => format!("the mail server said {code}"),
+        None if error.is_timeout() => "the mail server took too long".to_owned(),
+        None if error.is_tls() => {
+            "the connection to the mail server could not be made private (TLS)".to_owned()
+        }
+        None if error.is_response() => "the mail server's answer was no SMTP".to_owned(),
+        None if error.is_client() => "the mail server does not offer what the settings ask for".to_owned(),
+        None => "the mail server could not be reached".to_owned(),
     }
 }
 

@@ -28,8 +28,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-const ROUNDS: u32 = 5;
-const WINDOW: Duration = Duration::from_millis(1500);
+const ROUNDS: u32 = 9;
+const WINDOW: Duration = Duration::from_millis(800);
 /// How many call at once, and what is to be reached then.
 const CALLERS: [(u64, Option<f64>); 3] = [(1, None), (64, Some(0.5)), (512, Some(0.5))];
 /// How many events a stream has before its caller begins another.
@@ -217,9 +217,9 @@ impl Segment {
         let mut file = File::create(path)?;
         file.write_all(&vec![0; SEGMENT])?;
         file.sync_all()?;
-        file.rewind()?;
         let (requests, queue) = mpsc::channel(QUEUE);
-        thread::Builder::new().name("segment-writer".to_owned()).spawn(move || write_all(file, queue))?;
+        let writer = SegmentWriter { file, written: SEGMENT };
+        thread::Builder::new().name("segment-writer".to_owned()).spawn(move || writer.run(queue))?;
         Ok(Self { requests })
     }
 }
@@ -232,24 +232,35 @@ impl Log for Segment {
     }
 }
 
-/// Takes what waits, writes it at once, syncs, replies, and so on.
-fn write_all(mut file: File, mut queue: mpsc::Receiver<Record>) {
-    let (mut batch, mut buffer, mut written) = (Vec::with_capacity(BATCH), Vec::new(), 0);
-    while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
-        buffer.clear();
-        for record in &batch {
-            record.events.iter().for_each(|event| encode(&mut buffer, &record.stream, event));
+struct SegmentWriter {
+    file: File,
+    written: usize,
+}
+
+impl SegmentWriter {
+    /// Takes what waits, writes it at once, syncs, replies, and so on.
+    fn run(mut self, mut queue: mpsc::Receiver<Record>) {
+        let (mut batch, mut buffer) = (Vec::with_capacity(BATCH), Vec::new());
+        while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
+            buffer.clear();
+            for record in &batch {
+                record.events.iter().for_each(|event| encode(&mut buffer, &record.stream, event));
+            }
+            let outcome = self.write(&buffer);
+            for record in batch.drain(..) {
+                let answer = outcome.as_ref().copied().map_err(|e| e.kind().into());
+                drop(record.reply.send(answer));
+            }
         }
-        let begun_again =
-            if written + buffer.len() > SEGMENT { file.rewind().map(|()| 0) } else { Ok(written) };
-        let outcome = begun_again.and_then(|start| {
-            written = start + buffer.len();
-            file.write_all(&buffer)?;
-            file.sync_data()
-        });
-        for record in batch.drain(..) {
-            let answer = outcome.as_ref().copied().map_err(|e| e.kind().into());
-            drop(record.reply.send(answer));
+    }
+
+    fn write(&mut self, records: &[u8]) -> std::io::Result<()> {
+        if self.written + records.len() > SEGMENT {
+            self.file.rewind()?;
+            self.written = 0;
         }
+        self.file.write_all(records)?;
+        self.written += records.len();
+        self.file.sync_data()
     }
 }

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use loquet_adapters::argon2_pool::{Argon2Pool, Cost};
 use loquet_adapters::event_codec::JsonCodec;
 use loquet_adapters::folds::CachedFolds;
@@ -64,6 +64,7 @@ impl System {
                 (SqliteStore::open_to_read(&log)?, KeyStore::open_to_read(&keys, &key)?)
             }
         };
+        belong_together(&store, &keys, place)?;
         let codec = Arc::new(JsonCodec::new(keys.clone(), node));
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let hasher =
@@ -94,5 +95,18 @@ impl System {
     pub(crate) async fn close(self) -> anyhow::Result<()> {
         let store = self.store;
         Ok(tokio::task::spawn_blocking(move || store.close()).await?)
+    }
+}
+
+/// A log without its keys, or keys without their log, are what is left of a mishap: going on would make
+/// it worse.
+fn belong_together(store: &SqliteStore, keys: &KeyStore, place: &Place) -> anyhow::Result<()> {
+    let folder = place.data_dir.display();
+    match (store.is_empty(), keys.is_empty()?) {
+        (true, false) => {
+            bail!("the log in {folder} is empty, but keys.db is not: restore log.db, or move both away")
+        }
+        (false, true) => bail!("keys.db in {folder} holds no key, but the log is not empty: restore keys.db"),
+        _ => Ok(()),
     }
 }

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::email_address::EmailHash;
 use crate::enterprise_number::EnterpriseNumber;
 
 /// The namespace of every derived identity. Part of the storage format: never change it.
@@ -56,10 +57,11 @@ uuid_id!(
 );
 
 impl AccountId {
-    /// The account that this order's contact gets, if the order makes one.
+    /// The account that this order's contact gets, if the order makes one. The address is part of it:
+    /// two deliveries of one order number that name different contacts must never meet in one account.
     #[must_use]
-    pub fn of_order(order: &OrderId) -> Self {
-        Self(Uuid::new_v5(&LOQUET, format!("order/{order}/account").as_bytes()))
+    pub fn of_order(order: &OrderId, email: &EmailHash) -> Self {
+        Self(Uuid::new_v5(&LOQUET, format!("order/{order}/account/{email}").as_bytes()))
     }
 }
 

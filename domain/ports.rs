@@ -353,6 +353,8 @@ pub trait Folds<S>: Send + Sync {
     fn put(&self, stream: &StreamId, folded: &Folded<S>);
     /// Forgets a fold: it holds what was erased.
     fn remove(&self, stream: &StreamId);
+    /// Forgets every fold: one of them holds what was erased.
+    fn clear(&self);
 }
 
 impl From<Verification> for account::Verdict {

@@ -75,6 +75,9 @@ pub trait ReadStore: Send + Sync {
     /// Does the work and moves the checkpoint, both or neither (law 9).
     fn update(&self, view: ViewId, up_to: Position, work: Work) -> BoxFuture<'_, Result<(), CannotApply>>;
 
+    /// Forgets a view's rows and checkpoint: it is built from the start.
+    fn reset(&self, view: ViewId) -> BoxFuture<'_, Result<(), StoreFailed>>;
+
     /// One row.
     fn get(&self, view: ViewId, key: String) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreFailed>>;
 

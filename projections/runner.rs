@@ -113,8 +113,16 @@ impl Runner {
     /// Follows the log from the checkpoint furthest behind.
     async fn follow(&self) -> Result<(), String> {
         let mut start = None;
+        let head = self.store.head().await.map_err(|e| e.to_string())?;
         for view in &self.views {
-            let position = self.rows.checkpoint(view.id()).await.map_err(|e| e.to_string())?;
+            let mut position = self.rows.checkpoint(view.id()).await.map_err(|e| e.to_string())?;
+            if position > head {
+                // The log was put back to an earlier state: what the view knows of what came after
+                // is not so, and the next event would be passed over (law 9).
+                tracing::warn!(view = view.id().name, %position, %head, "a view is ahead of the log; built anew");
+                self.rows.reset(view.id()).await.map_err(|e| e.to_string())?;
+                position = Position::default();
+            }
             self.status.set(view.id(), Progress { position, failure: None });
             start = Some(start.map_or(position, |held: Position| held.min(position)));
         }

@@ -1,1 +1,129 @@
+//! The documents: their commands are run as written, and what they name exists.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use loquet_tests::server::Server;
+use loquet_tests::skip;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn document(name: &str) -> String {
+    std::fs::read_to_string(root().join(name)).unwrap()
+}
+
+/// The shell commands of a document, in order.
+fn commands(text: &str) -> String {
+    let blocks = text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    blocks.collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn the_walk_through_works_as_written() {
+    if !skip::unless_installed("the_walk_through_works_as_written", "curl") {
+        return;
+    }
+    let server = Server::start().await;
+    let script = format!("set -euo pipefail\n{}", commands(&document("README.md")));
+    let mut shell = tokio::process::Command::new("bash");
+    shell
+        .arg("-c")
+        .arg(script)
+        .current_dir(root())
+        .env("LOQUET", &server.url)
+        .env("LOQUET_DATA_DIR", &server.folder);
+    let output = shell.output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    let mut rest = said.as_str();
+    for expected in [
+        "\"outcome\":\"first_order\"",
+        "At least one upper-case letter.",
+        "\"session_token\"",
+        "wrong-credentials",
+        "HTTP/1.1 423 Locked",
+        "retry-after: ",
+        "\"locked_until\"",
+        "\"session_token\"",
+        "administrator",
+        "account-created",
+        "account-activated",
+        "login-failed",
+        "account-locked",
+        "password-reset ",
+        "login-succeeded",
+    ] {
+        let at = rest.find(expected).unwrap_or_else(|| panic!("'{expected}' does not come next in:\n{said}"));
+        rest = &rest[at + expected.len()..];
+    }
+    assert_eq!(said.matches("wrong-credentials").count(), 7, "{said}");
+}
+
+#[test]
+fn the_first_screen_of_the_readme_says_how_to_run_and_test_it() {
+    let readme = document("README.md");
+    let screen: Vec<_> = readme.lines().take(12).collect();
+    assert!(screen.iter().any(|line| line.contains("make run")));
+    assert!(screen.iter().any(|line| line.contains("make test")));
+    assert!(document(".ci/run").contains("make test"));
+}
+
+#[test]
+fn every_link_between_documents_leads_somewhere() {
+    let documents = [
+        "README.md",
+        "ARCHITECTURE.md",
+        "docs/operator.md",
+        "docs/auditor.md",
+        "docs/events.md",
+        "docs/security.md",
+        "docs/performance.md",
+    ];
+    for name in documents {
+        let folder = root().join(name).parent().unwrap().to_owned();
+        for link in document(name).split("](").skip(1).map(|rest| rest.split(')').next().unwrap().to_owned())
+        {
+            let file = link.split('#').next().unwrap();
+            assert!(link.starts_with("http") || folder.join(file).exists(), "{name} links to {link}");
+        }
+    }
+}
+
+#[test]
+fn the_event_catalogue_lists_every_event_and_no_other() {
+    let catalogue = document("docs/events.md");
+    let listed: Vec<_> = catalogue
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .map(ToOwned::to_owned)
+        .collect();
+    assert_eq!(listed, loquet_domain::schema::names());
+}
+
+/// Every test that a document names, anywhere in the sources.
+#[test]
+fn every_test_that_a_document_names_exists() {
+    let sources = Command::new("grep")
+        .args(["-rhoE", "fn [a-z0-9_]+", "--include=*.rs"])
+        .args(["domain", "projections", "adapters", "bin", "tests"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let sources = String::from_utf8(sources.stdout).unwrap();
+    let exists = |name: &str| sources.lines().any(|line| line == format!("fn {name}"));
+    for name in ["docs/security.md", "ARCHITECTURE.md"] {
+        let document = document(name);
+        let named = document.split('`').skip(1).step_by(2).filter(|code| {
+            code.matches('_').count() >= 4
+                && code.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        });
+        let named: Vec<_> = named.collect();
+        assert!(named.len() > 10, "{name} names its tests");
+        for test in named {
+            assert!(exists(test), "{name} names the test {test}, which there is not");
+        }
+    }
+}

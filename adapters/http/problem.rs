@@ -143,6 +143,10 @@ impl Problem {
             }
             Failure::Link(LinkRefused::Invalid) => Self::new(StatusCode::BAD_REQUEST, "link-invalid"),
             Failure::Refused(Refusal::StaleProof) => Self::unavailable("busy", "a proof went stale"),
+            Failure::NoSuchCompany => {
+                let (pointer, rule) = ("/company_id".to_owned(), "company-unknown");
+                Self::invalid(vec![Fault { pointer, rule, places: Vec::new() }])
+            }
             Failure::WeakPassword(rules) => Self::weak_password("/password", &rules),
             Failure::WrongPassword => Self::new(StatusCode::FORBIDDEN, "wrong-password"),
             Failure::Order(loquet_domain::order::Refusal::Differs) => conflict("order-differs"),

@@ -115,6 +115,12 @@ impl SqliteStore {
         Ok(Self { inner: Arc::new(inner) })
     }
 
+    /// Whether it holds no event.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.inner.heads.last() == Position::default()
+    }
+
     /// Finishes what was accepted, notes the heads for a quick start, and closes the file. Later
     /// appends are refused. Blocks.
     pub fn close(&self) {

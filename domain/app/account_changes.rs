@@ -113,6 +113,7 @@ impl App {
         let freed = self.free_address(context, account).await?;
         self.ports.keys.forget(account).await.map_err(Unavailable::from)?;
         self.accounts.forget(&account_stream(account));
+        self.orders.forget_all();
         Ok(erased.max(freed))
     }
 

@@ -5,7 +5,7 @@ use crate::fact::Context;
 use crate::ids::{AccountId, CompanyId};
 use crate::language::Language;
 use crate::person::Person;
-use crate::ports::Position;
+use crate::ports::{Position, StreamId};
 
 use super::streams::account_stream;
 use super::{App, Failure};
@@ -29,12 +29,17 @@ impl App {
     /// Creates an account; its activation mail follows.
     ///
     /// # Errors
-    /// [`Failure::EmailTaken`] where the address is an account's already.
+    /// [`Failure::EmailTaken`] where the address is an account's already, [`Failure::NoSuchCompany`] where
+    /// nobody ordered for that company yet.
     pub async fn create_account(
         &self,
         context: &Context,
         new: NewColleague,
     ) -> Result<(AccountId, Position), Failure> {
+        let company = StreamId::new("company", &new.company.to_string());
+        if self.companies.load(&company).await?.state.registered_by.is_none() {
+            return Err(Failure::NoSuchCompany);
+        }
         let email_hash = self.ports.tokens.email_hash(&new.person.email);
         let candidate = AccountId(self.ports.identities.fresh());
         let account = self.claim(context, &email_hash, candidate).await?;

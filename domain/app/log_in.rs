@@ -191,8 +191,14 @@ impl App {
     }
 
     /// The account that holds an address, whatever its stage.
+    ///
+    /// A claim counts only where its account says the same address: whatever went wrong with a claim,
+    /// nobody gets into an account by an address that is not its own.
     pub(super) async fn holder(&self, hash: &EmailHash) -> Result<Option<AccountId>, Unavailable> {
-        Ok(self.claims.load(&claim_stream(hash)).await?.state.holder)
+        let Some(holder) = self.claims.load(&claim_stream(hash)).await?.state.holder else { return Ok(None) };
+        let account = self.accounts.load(&account_stream(holder)).await?.state;
+        let own = account.profile().is_some_and(|profile| profile.email_hash == *hash);
+        Ok(own.then_some(holder))
     }
 
     /// Claims an address for `candidate`, or for whoever holds it already: gives the holder. An
@@ -214,7 +220,8 @@ impl App {
                 continue;
             };
             let account = self.accounts.load(&account_stream(holder)).await?.state;
-            if !matches!(account, Account::Deleted(_)) {
+            let foreign = account.profile().is_some_and(|profile| profile.email_hash != *hash);
+            if !foreign && !matches!(account, Account::Deleted(_)) {
                 return Ok(holder);
             }
             self.release_claim(context, hash, holder).await?;

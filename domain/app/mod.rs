@@ -82,6 +82,9 @@ pub enum Failure {
     /// The e-mail address belongs to an account already.
     #[error("this e-mail address belongs to an account already")]
     EmailTaken,
+    /// There is no such company.
+    #[error("there is no such company")]
+    NoSuchCompany,
     /// The new password breaks these rules.
     #[error("the password breaks {} rule(s)", .0.len())]
     WeakPassword(Vec<PasswordRule>),

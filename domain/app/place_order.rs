@@ -49,7 +49,7 @@ impl App {
         let account = match known {
             Some(account) => account,
             None => {
-                let candidate = AccountId::of_order(&order.content.id);
+                let candidate = AccountId::of_order(&order.content.id, &order.content.email_hash);
                 self.claim(context, &order.content.email_hash, candidate).await?
             }
         };

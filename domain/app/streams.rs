@@ -164,6 +164,10 @@ impl<A: Aggregate> Streams<A> {
         self.folds.remove(stream);
     }
 
+    pub(super) fn forget_all(&self) {
+        self.folds.clear();
+    }
+
     fn stamp(&self, context: &Context, event: A::Event) -> Fact<A::Event> {
         Fact { id: EventId(self.log.identities.fresh()), context: context.clone(), event }
     }

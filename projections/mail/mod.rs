@@ -8,6 +8,7 @@ mod tests;
 pub use letter::{Letterhead, Letters};
 pub use sender::Sender;
 
+use loquet_domain::ids::{AccountId, EventId};
 use uuid::Uuid;
 
 /// Which mail.
@@ -52,6 +53,12 @@ impl MailKind {
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
+}
+
+/// The identity of the mail of this kind that follows from an event for a recipient.
+#[must_use]
+pub fn effect_of(event: EventId, kind: MailKind, recipient: AccountId) -> Uuid {
+    event.effect(&format!("mail/{}/{recipient}", kind.name()))
 }
 
 /// A mail, written and ready to be sent.

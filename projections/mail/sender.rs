@@ -16,7 +16,7 @@ use loquet_domain::ports::{EventCodec, EventStore, LinkClaims, Purpose};
 use loquet_domain::schema::DomainEvent;
 use tokio::sync::Notify;
 
-use super::{Letters, MailKind, Message};
+use super::{Letters, MailKind, Message, effect_of};
 use crate::people::event_at;
 use crate::ports::{Clock, MailOutcome, Mailer, QueuedMail, ReactionJournal, SendError};
 
@@ -136,11 +136,15 @@ impl Sender {
         let Some(fact) = fact.map_err(|e| e.to_string())? else {
             return Ok(Written::Void);
         };
-        let recipient = self.app.account(mail.recipient).await.map_err(|e| e.to_string())?;
-        let Some((person, profile)) = reader(&recipient) else {
+        let Fact { id, context, event: DomainEvent::Account(event) } = &fact else {
             return Ok(Written::Void);
         };
-        let Fact { id, context, event: DomainEvent::Account(event) } = &fact else {
+        let recipient = self.app.account(mail.recipient).await.map_err(|e| e.to_string())?;
+        if recipient == Account::Absent {
+            return Err("the recipient's account is not there yet".to_owned());
+        }
+        let own = mail.effect == effect_of(*id, mail.kind, mail.recipient);
+        let Some((person, profile)) = reader(&recipient).filter(|_| own) else {
             return Ok(Written::Void);
         };
         let stale = (self.clock)() - context.at > STALE;

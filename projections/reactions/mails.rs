@@ -9,7 +9,7 @@ use loquet_domain::ports::BoxFuture;
 use loquet_domain::schema::DomainEvent;
 
 use super::Reaction;
-use crate::mail::MailKind;
+use crate::mail::{MailKind, effect_of};
 use crate::ports::{QueuedMail, ReadStore, Selection};
 use crate::runner::Status;
 use crate::table::{Row, select};
@@ -63,7 +63,7 @@ impl Reaction for Mails {
 }
 
 fn queued(noted: &Noted, kind: MailKind, recipient: AccountId) -> QueuedMail {
-    let effect = noted.fact.id.effect(&format!("mail/{}/{recipient}", kind.name()));
+    let effect = effect_of(noted.fact.id, kind, recipient);
     QueuedMail { effect, kind, recipient, position: noted.position }
 }
 

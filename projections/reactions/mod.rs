@@ -5,7 +5,7 @@ mod mails;
 mod onboarding;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use loquet_domain::ports::{BoxFuture, EventCodec, EventStore, Subscribed};
@@ -19,6 +19,8 @@ use crate::view::Noted;
 
 /// How long a reaction that failed waits before it acts on the same event again.
 const RETRY: Duration = Duration::from_secs(2);
+/// How often the position of events that asked for nothing is noted.
+const NOTE_EVERY: Duration = Duration::from_secs(5);
 
 /// Acts on events, each at least once and in order; acting twice must do no more than acting once.
 pub trait Reaction: Send + Sync {
@@ -57,13 +59,22 @@ impl ReactionRunner {
     async fn follow(&self) -> Result<(), String> {
         let name = self.reaction.name();
         let mut noted = self.journal.checkpoint(name).await.map_err(|e| e.to_string())?;
+        let head = self.store.head().await.map_err(|e| e.to_string())?;
+        if noted > head {
+            // The log was put back to an earlier state. What it holds was acted on; what comes was not.
+            tracing::warn!(reaction = name, position = %noted, %head, "a reaction is ahead of the log; put back to it");
+            noted = head;
+            self.journal.advance(name, head, Vec::new(), (self.clock)()).await.map_err(|e| e.to_string())?;
+        }
         let mut seen = noted;
+        let mut last_noted = Instant::now();
         let mut log = self.store.subscribe(noted);
         while let Some(next) = log.next().await {
             match next.map_err(|e| e.to_string())? {
-                // Positions that asked for nothing are noted once a run of them has ended.
-                Subscribed::CaughtUp(_) if seen > noted => {
-                    noted = seen;
+                // Positions that asked for nothing are noted now and then: acting on them again is
+                // harmless, and a sync for each event would tell strangers which events there were.
+                Subscribed::CaughtUp(_) if seen > noted && last_noted.elapsed() > NOTE_EVERY => {
+                    (noted, last_noted) = (seen, Instant::now());
                     self.journal
                         .advance(name, seen, Vec::new(), (self.clock)())
                         .await

@@ -83,6 +83,7 @@ password-lower-case = At least one lower-case letter.
 password-digit = At least one digit.
 password-special = At least one of ! @ # $ % ^ & * ( ) _ + = - [ ] {"}"} {"{"} < > ?
 company-required = A service must say of which company.
+company-unknown = There is no such company.
 # Pages
 activate-heading = Confirm your { $brand } account
 activate-intro = Choose a password to confirm your account.

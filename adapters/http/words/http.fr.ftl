@@ -83,6 +83,7 @@ password-lower-case = Au moins une minuscule.
 password-digit = Au moins un chiffre.
 password-special = Au moins un de ces caractères : ! @ # $ % ^ & * ( ) _ + = - [ ] {"}"} {"{"} < > ?
 company-required = Un service doit dire de quelle entreprise.
+company-unknown = Cette entreprise n'existe pas.
 # Pages
 activate-heading = Confirmez votre compte { $brand }
 activate-intro = Choisissez un mot de passe pour confirmer votre compte.

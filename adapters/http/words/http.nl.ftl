@@ -83,6 +83,7 @@ password-lower-case = Minstens één kleine letter.
 password-digit = Minstens één cijfer.
 password-special = Minstens één van deze tekens: ! @ # $ % ^ & * ( ) _ + = - [ ] {"}"} {"{"} < > ?
 company-required = Een dienst moet zeggen van welk bedrijf.
+company-unknown = Dit bedrijf bestaat niet.
 # Pagina's
 activate-heading = Bevestig uw { $brand }-account
 activate-intro = Kies een wachtwoord om uw account te bevestigen.
