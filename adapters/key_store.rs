@@ -24,6 +24,7 @@ const KEYS: Kind = Kind {
     what: "a Loquet key store",
     application_id: 0x4c71_7402,
     version: 1,
+    remedy: "restore it from a backup",
     synchronous: "FULL",
     schema: "
         CREATE TABLE IF NOT EXISTS keys (account BLOB PRIMARY KEY, wrapped BLOB) STRICT, WITHOUT ROWID;

@@ -17,6 +17,7 @@ const TOKENS: Kind = Kind {
     what: "a Loquet token store",
     application_id: 0x4c71_7405,
     version: 1,
+    remedy: "restore it from a backup, or delete it and make new tokens",
     synchronous: "FULL",
     schema: "
         CREATE TABLE IF NOT EXISTS tokens (

@@ -27,9 +27,16 @@ pub enum FileError {
         /// The newest format known.
         known: i64,
     },
-    /// It is shorter than it says it is.
-    #[error("{0} is truncated: restore it from a backup")]
-    Truncated(PathBuf),
+    /// It is shorter than it says it is, or its pages contradict one another.
+    #[error("{path} is damaged ({how}): {remedy}")]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// In which way.
+        how: &'static str,
+        /// What mends it.
+        remedy: &'static str,
+    },
     /// Another process has it.
     #[error("{0} is in use by another Loquet process: stop that one, or use another folder with --data-dir")]
     InUse(PathBuf),
@@ -49,6 +56,8 @@ pub(crate) struct Kind {
     pub(crate) application_id: i32,
     pub(crate) version: i64,
     pub(crate) schema: &'static str,
+    /// What mends a damaged file.
+    pub(crate) remedy: &'static str,
     /// `FULL` where what is acknowledged must be on disk; `NORMAL` where it can be derived again.
     pub(crate) synchronous: &'static str,
 }
@@ -56,7 +65,11 @@ pub(crate) struct Kind {
 impl Kind {
     /// Opens the file, making it if it is not there; refuses one that is something else.
     pub(crate) fn open(&self, path: &Path) -> Result<Connection, FileError> {
-        refuse_truncated(path)?;
+        if !path.exists() {
+            create_private(path)
+                .map_err(|e| FileError::Unusable { path: path.to_owned(), why: explain_io(&e) })?;
+        }
+        self.refuse_truncated(path)?;
         let connection = Connection::open(path).map_err(|e| self.unusable(path, &e))?;
         self.prepare(&connection, path)?;
         Ok(connection)
@@ -109,10 +122,35 @@ impl Kind {
         Ok(())
     }
 
+    /// SQLite notices a missing tail only when it needs it; a log must notice at once. A file with a
+    /// write-ahead log beside it may be shorter than it says: its tail is in there.
+    fn refuse_truncated(&self, path: &Path) -> Result<(), FileError> {
+        let mut wal = path.as_os_str().to_owned();
+        wal.push("-wal");
+        let foreign = || FileError::Foreign { path: path.to_owned(), what: self.what };
+        if path.is_dir() {
+            return Err(foreign());
+        }
+        let Ok(bytes) = read_header(path) else { return Ok(()) };
+        let (Some(header), length) = bytes else { return Ok(()) };
+        if !header.starts_with(b"SQLite format 3\0") {
+            return Err(foreign());
+        }
+        let pending = std::fs::metadata(wal).is_ok_and(|wal| wal.len() > 0);
+        if !pending && length < claimed_length(&header) {
+            return Err(self.damaged(path, "its end is missing"));
+        }
+        Ok(())
+    }
+
+    fn damaged(&self, path: &Path, how: &'static str) -> FileError {
+        FileError::Damaged { path: path.to_owned(), how, remedy: self.remedy }
+    }
+
     fn unusable(&self, path: &Path, error: &rusqlite::Error) -> FileError {
         match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => FileError::Foreign { path: path.to_owned(), what: self.what },
-            Some(ErrorCode::DatabaseCorrupt) => FileError::Truncated(path.to_owned()),
+            Some(ErrorCode::DatabaseCorrupt) => self.damaged(path, "its pages contradict one another"),
             _ => FileError::Unusable { path: path.to_owned(), why: explain(error) },
         }
     }
@@ -133,30 +171,52 @@ pub(crate) fn explain(error: &rusqlite::Error) -> String {
     format!("{remedy} ({error})")
 }
 
-/// SQLite notices a missing tail only when it needs it; a log must notice at once. A file with a
-/// write-ahead log beside it may be shorter than it says: its tail is in there.
-fn refuse_truncated(path: &Path) -> Result<(), FileError> {
-    let mut wal = path.as_os_str().to_owned();
-    wal.push("-wal");
-    if std::fs::metadata(wal).is_ok_and(|wal| wal.len() > 0) {
-        return Ok(());
-    }
-    let Ok(mut file) = std::fs::File::open(path) else {
-        return Ok(());
+/// Makes an empty file that its owner alone can read; SQLite gives its companions the same rights.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+/// What the file system said, with the remedy where there is one.
+pub(crate) fn explain_io(error: &std::io::Error) -> String {
+    let remedy = match error.kind() {
+        std::io::ErrorKind::PermissionDenied => {
+            "permission denied: make its folder writable, or choose another with --data-dir"
+        }
+        std::io::ErrorKind::ReadOnlyFilesystem => {
+            "the file system is read-only: choose another folder with --data-dir"
+        }
+        std::io::ErrorKind::StorageFull => "the disk is full: make room",
+        std::io::ErrorKind::NotFound => "its folder is not there: make it, or choose another with --data-dir",
+        _ => return error.to_string(),
     };
-    let length = file.metadata().map_or(0, |metadata| metadata.len());
-    let mut header = [0_u8; 100];
-    if length == 0 || std::io::Read::read_exact(&mut file, &mut header).is_err() {
-        return if length == 0 { Ok(()) } else { Err(FileError::Truncated(path.to_owned())) };
-    }
-    let page_size = match u16::from_be_bytes([header[16], header[17]]) {
+    remedy.to_owned()
+}
+
+/// The first bytes of a file, none if it is empty, and its length.
+fn read_header(path: &Path) -> std::io::Result<(Option<Vec<u8>>, u64)> {
+    let file = std::fs::File::open(path)?;
+    let length = file.metadata()?.len();
+    let mut header = Vec::new();
+    std::io::Read::read_to_end(&mut std::io::Read::take(file, 100), &mut header)?;
+    Ok(((!header.is_empty()).then_some(header), length))
+}
+
+/// How long a database says that it is: page size and page count of its header.
+fn claimed_length(header: &[u8]) -> u64 {
+    let number = |from: usize, to: usize| {
+        header
+            .get(from..to)
+            .unwrap_or_default()
+            .iter()
+            .fold(0_u64, |number, byte| number << 8 | u64::from(*byte))
+    };
+    let page_size = match number(16, 18) {
         1 => 65_536,
-        size => u64::from(size),
+        size => size,
     };
-    let pages = u32::from_be_bytes([header[28], header[29], header[30], header[31]]);
-    let is_sqlite = header.starts_with(b"SQLite format 3\0");
-    if is_sqlite && length < page_size * u64::from(pages) {
-        return Err(FileError::Truncated(path.to_owned()));
-    }
-    Ok(())
+    page_size.saturating_mul(number(28, 32)).max(100)
 }

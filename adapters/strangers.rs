@@ -1,6 +1,7 @@
 //! Wrong guesses at addresses that are no active account.
 
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use loquet_domain::email_address::EmailHash;
@@ -10,8 +11,9 @@ use lru::LruCache;
 
 /// Counts in memory, bounded: the address least recently guessed at is forgotten when it is full.
 ///
-/// They are this node's and do not outlive it, unlike an account's, which are in the log: writing
-/// them down would let anybody fill the log with names that they made up.
+/// They are this node's, unlike an account's, which are in the log: writing them down there would let
+/// anybody fill the log with names that they made up. A clean stop keeps them in a file; a kill does
+/// not.
 pub struct RecentStrangers {
     counts: Mutex<LruCache<EmailHash, Lockout>>,
 }
@@ -21,6 +23,29 @@ impl RecentStrangers {
     #[must_use]
     pub fn new(capacity: NonZeroUsize) -> Self {
         Self { counts: Mutex::new(LruCache::new(capacity)) }
+    }
+}
+
+impl RecentStrangers {
+    /// Takes up what [`RecentStrangers::save`] kept. What can't be read is forgotten: it protects
+    /// nobody's password.
+    pub fn load(&self, path: &Path) {
+        let kept = std::fs::read(path).ok().and_then(|json| serde_json::from_slice(&json).ok());
+        let kept: Vec<(EmailHash, Lockout)> = kept.unwrap_or_default();
+        kept.into_iter().for_each(|(email, lockout)| self.put(email, lockout));
+    }
+
+    /// Keeps the counts for the next start, hashes of addresses only.
+    ///
+    /// # Errors
+    /// What the file system said.
+    pub fn save(&self, path: &Path) -> std::io::Result<()> {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        // Oldest first, so that loading leaves the newest the last to be forgotten.
+        let kept: Vec<_> = counts.iter().rev().collect();
+        let unfinished = path.with_extension("new");
+        std::fs::write(&unfinished, serde_json::to_vec(&kept)?)?;
+        std::fs::rename(unfinished, path)
     }
 }
 
@@ -38,6 +63,20 @@ impl Strangers for RecentStrangers {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clean_stop_keeps_the_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("strangers");
+        let (before, after) =
+            (RecentStrangers::new(NonZeroUsize::MIN), RecentStrangers::new(NonZeroUsize::MIN));
+        before.put(EmailHash("ab".to_owned()), Lockout::default().failed(6));
+        before.save(&path).unwrap();
+        after.load(&path);
+        assert_eq!(after.get(&EmailHash("ab".to_owned())), Lockout::default().failed(6));
+        std::fs::write(&path, "nonsense").unwrap();
+        after.load(&path);
+    }
 
     #[test]
     fn memory_is_bounded_and_the_least_recent_is_forgotten_first() {

@@ -28,6 +28,12 @@ impl Place {
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        #[cfg(unix)]
+        if std::fs::metadata(folder)
+            .is_ok_and(|held| std::os::unix::fs::PermissionsExt::mode(&held.permissions()) & 0o077 != 0)
+        {
+            tracing::warn!(folder = %folder.display(), "others on this machine may look into the data folder: chmod 700");
+        }
         builder.create(folder).with_context(|| {
             format!("can't make the data folder {}: choose another with --data-dir", folder.display())
         })

@@ -1,6 +1,7 @@
 //! Puts the parts together.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -35,6 +36,8 @@ pub(crate) struct System {
     pub(crate) store: SqliteStore,
     pub(crate) codec: Arc<JsonCodec>,
     pub(crate) keys: KeyStore,
+    strangers: Arc<RecentStrangers>,
+    strangers_file: PathBuf,
 }
 
 /// Whether the log is written to.
@@ -69,6 +72,9 @@ impl System {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let hasher =
             Argon2Pool::start(cost, threads, WAITING_HASHES).context("can't start password hashing")?;
+        let (strangers, strangers_file) =
+            (Arc::new(RecentStrangers::new(STRANGERS)), place.file("strangers.json"));
+        strangers.load(&strangers_file);
         let ports = Ports {
             store: Arc::new(store.clone()),
             codec: codec.clone(),
@@ -77,13 +83,13 @@ impl System {
             tokens: Arc::new(HmacTokens::new(&key)),
             identities: Arc::new(RandomIdentities),
             turnstile: Arc::new(KeyedTurnstile::default()),
-            strangers: Arc::new(RecentStrangers::new(STRANGERS)),
+            strangers: strangers.clone(),
             accounts: Arc::new(CachedFolds::new(FOLDS)),
             claims: Arc::new(CachedFolds::new(FOLDS)),
             companies: Arc::new(CachedFolds::new(FOLDS / 10)),
             orders: Arc::new(CachedFolds::new(FOLDS / 100)),
         };
-        Ok(Self { app: Arc::new(App::new(policies, ports)), store, codec, keys })
+        Ok(Self { app: Arc::new(App::new(policies, ports)), store, codec, keys, strangers, strangers_file })
     }
 
     /// Opens what is in the data folder to look at it.
@@ -93,6 +99,9 @@ impl System {
 
     /// Finishes what was accepted and closes the log.
     pub(crate) async fn close(self) -> anyhow::Result<()> {
+        if let Err(error) = self.strangers.save(&self.strangers_file) {
+            tracing::warn!(%error, "the wrong guesses at unknown addresses were not kept");
+        }
         let store = self.store;
         Ok(tokio::task::spawn_blocking(move || store.close()).await?)
     }

@@ -3,6 +3,7 @@
 //! Accounts and unknown addresses are judged by the same value (law 11).
 
 use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
 
 use crate::Moment;
 
@@ -59,7 +60,7 @@ impl LockoutPolicy {
 }
 
 /// The wrong guesses since the last success, release or expiry.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lockout {
     failures: u32,
     until: Option<Moment>,

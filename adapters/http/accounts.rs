@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::answers::{AtLeast, Done, Page, page_size};
+use super::answers::{AtLeast, Done, Page, one_of, page_size};
 use super::body::{Body, Faults};
 use super::caller::{Arrival, Caller, to_its_end};
 use super::problem::{Problem, ProblemBody};
@@ -155,6 +155,7 @@ pub(crate) async fn list(
         return Err(Problem::not_found());
     }
     let size = page_size(filter.limit)?;
+    one_of(filter.status.as_deref(), &["awaiting_activation", "active", "deleted", "erased"])?;
     let at_least = AtLeast { at_least: filter.at_least };
     let position = api.reach(AccountRow::VIEW, &at_least).await?;
     let company = only.or(filter.company);

@@ -54,6 +54,12 @@ pub(crate) fn page_size(limit: Option<u32>) -> Result<usize, Problem> {
     fits.ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "malformed-request"))
 }
 
+/// A filter's value must be one that there is.
+pub(crate) fn one_of(value: Option<&str>, known: &[&str]) -> Result<(), Problem> {
+    let fits = value.is_none_or(|value| known.contains(&value));
+    if fits { Ok(()) } else { Err(Problem::new(StatusCode::BAD_REQUEST, "malformed-request")) }
+}
+
 impl<T> Page<T> {
     /// A page out of one row more than it may have: the one more tells that there is another page.
     pub(crate) fn of(mut rows: Vec<(String, T)>, size: usize, position: Position) -> Self {

@@ -1,7 +1,10 @@
 //! JSON bodies: read strictly, refused with every broken rule at once.
 
+use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use loquet_domain::email_address::{EmailAddress, InvalidEmail};
 use loquet_domain::language::Language;
@@ -17,14 +20,26 @@ pub(crate) struct Body<T>(pub(crate) T);
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
         if !kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")) {
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json"));
         }
-        let bytes = whole(request.into_body()).await?;
+        let bytes = Bytes::from_request(request, state)
+            .await
+            .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large"))?;
         read(&bytes).map(Self)
+    }
+}
+
+/// Reads every body before anything is done with its request: the moment of a command is taken when
+/// all of it is there, not when its first byte came.
+pub(crate) async fn buffer(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    match whole(body).await {
+        Ok(bytes) => next.run(Request::from_parts(parts, bytes.into())).await,
+        Err(problem) => problem.into_response(),
     }
 }
 
@@ -53,6 +68,10 @@ async fn whole(body: axum::body::Body) -> Result<Vec<u8>, Problem> {
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let malformed = |why: String| Problem::new(StatusCode::BAD_REQUEST, "malformed").with("why", why);
+    // serde would take a list of the fields' values too, in the order in which they are declared.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(malformed("a list, where an object is asked for".to_owned()));
+    }
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
         malformed(format!("{path}: {}", without_values(error.inner())))

@@ -4,11 +4,18 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
+use loquet_domain::ports::EventStore;
 use serde::Serialize;
+use tokio::sync::Mutex;
+use tokio::time::{Duration, Instant};
 use utoipa::ToSchema;
 
 use super::Shared;
+use super::caller::bearer;
+
+/// How often readiness writes to the log at most.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
 
 /// The process lives.
 #[utoipa::path(get, path = "/healthz", tag = "health", responses((status = 200, description = "Alive", body = String)))]
@@ -28,27 +35,51 @@ pub(crate) struct ViewHealth {
     failure: Option<String>,
 }
 
-/// Whether it can serve, and what keeps it from it.
+/// Whether it can serve; with a service token, what keeps it from it. A stranger is not told where the
+/// log ends: it would show them whether their last guess was at a known address (law 11).
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Readiness {
     ready: bool,
-    /// What the log said when it was written to just now.
+    #[serde(flatten)]
+    details: Option<Details>,
+}
+
+/// What readiness rests on.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Details {
+    /// What the log said when it was written to a moment ago.
     log: String,
     /// The position of its last event.
     position: u64,
     views: BTreeMap<String, ViewHealth>,
 }
 
+/// What the log said when it was last written to: asking often does not write often.
+#[derive(Default)]
+pub struct Probe(Mutex<Option<(Instant, Result<(), String>)>>);
+
+impl Probe {
+    async fn write(&self, store: &dyn EventStore) -> Result<(), String> {
+        let mut last = self.0.lock().await;
+        if let Some((_, said)) = last.as_ref().filter(|(at, _)| at.elapsed() < PROBE_EVERY) {
+            return said.clone();
+        }
+        let said = store.decoy().await.map_err(|error| error.to_string());
+        *last = Some((Instant::now(), said.clone()));
+        said
+    }
+}
+
 /// Whether requests can be served: the log can be written, and no view has stopped.
 #[utoipa::path(
-    get, path = "/readyz", tag = "health",
+    get, path = "/readyz", tag = "health", security((), ("service" = [])),
     responses(
         (status = 200, description = "Ready", body = Readiness),
         (status = 503, description = "Not ready", body = Readiness)
     )
 )]
-pub(crate) async fn readyz(State(api): Shared) -> (StatusCode, Json<Readiness>) {
-    let written = api.store.decoy().await;
+pub(crate) async fn readyz(State(api): Shared, headers: HeaderMap) -> (StatusCode, Json<Readiness>) {
+    let written = api.probe.write(api.store.as_ref()).await;
     let head = api.store.head().await.unwrap_or_default();
     let views: BTreeMap<_, _> = api
         .status
@@ -61,7 +92,10 @@ pub(crate) async fn readyz(State(api): Shared) -> (StatusCode, Json<Readiness>) 
         })
         .collect();
     let ready = written.is_ok() && views.values().all(|view| view.failure.is_none());
-    let log = written.map_or_else(|error| error.to_string(), |()| "ok".to_owned());
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Readiness { ready, log, position: head.0, views }))
+    let log = written.map_or_else(|error| error, |()| "ok".to_owned());
+    let known =
+        bearer(&headers).and_then(|token| api.service_tokens.find(token, (api.clock)()).ok().flatten());
+    let details = known.map(|_| Details { log, position: head.0, views });
+    (status, Json(Readiness { ready, details }))
 }

@@ -6,11 +6,11 @@ use loquet_domain::password::Password;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::Shared;
 use super::answers::Done;
 use super::body::{Body, Faults};
 use super::caller::{Arrival, to_its_end};
 use super::problem::{Problem, ProblemBody};
+use super::{Shared, even_time};
 
 /// The token of a mailed link, and the password that was chosen.
 #[derive(Deserialize, ToSchema)]
@@ -76,7 +76,10 @@ pub(crate) async fn request_reset(
     let email = faults.email("/email", &body.email);
     let email = faults.finish(email)?;
     let context = arrival.stranger();
-    to_its_end(async move { api.app.request_password_reset(&context, &email).await }).await??;
+    let begun = tokio::time::Instant::now();
+    let asked = to_its_end(async move { api.app.request_password_reset(&context, &email).await }).await?;
+    even_time::wait(even_time::RESET, begun).await;
+    asked?;
     Ok(StatusCode::ACCEPTED)
 }
 

@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::Shared;
 use super::body::{Body, Faults};
 use super::caller::{Arrival, to_its_end};
 use super::problem::{Problem, ProblemBody};
+use super::{Shared, even_time};
 
 /// Who somebody says they are, and how they prove it.
 #[derive(Deserialize, ToSchema)]
@@ -63,7 +63,11 @@ pub(crate) async fn log_in(
     let email = faults.finish(email)?;
     let credentials = Credentials { email, password: Password::new(body.password) };
     let (at, context) = (arrival.at, arrival.stranger());
+    let begun = tokio::time::Instant::now();
     let login = to_its_end(async move { api.app.log_in(&context, credentials).await }).await??;
+    if login == Login::Refused {
+        even_time::wait(even_time::LOGIN, begun).await;
+    }
     match login {
         Login::Succeeded { account, session_token, expires_at, position } => {
             let session =

@@ -5,6 +5,7 @@ mod answers;
 mod body;
 mod caller;
 mod dev_mail;
+mod even_time;
 mod events;
 mod health;
 mod links;
@@ -13,12 +14,15 @@ mod logins;
 mod orders;
 mod pages;
 mod problem;
+mod server;
 mod sessions;
 #[cfg(test)]
 mod tests;
 
 pub use events::EventBody;
+pub use health::Probe;
 pub use orders::OrderBody;
+pub use server::serve;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -66,6 +70,8 @@ pub struct Api {
     pub clock: Clock,
     /// The name of the customer account.
     pub brand: String,
+    /// What the log said when it was last written to for readiness.
+    pub probe: Probe,
     /// The folder of development mails, shown at `/dev/mail`; none in production.
     pub dev_mail: Option<PathBuf>,
 }
@@ -148,12 +154,13 @@ pub fn router(api: Arc<Api>) -> Router {
     router
         .method_not_allowed_fallback(problem::no_such_method)
         .with_state(api)
-        .layer(middleware::from_fn(pages::strict_content))
         .merge(viewer)
+        .layer(middleware::from_fn(body::buffer))
         .layer(DefaultBodyLimit::max(MOST_BYTES))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, PATIENCE))
         .layer(CatchPanicLayer::custom(problem::panicked))
         .layer(middleware::from_fn(localize::localize))
+        .layer(middleware::from_fn(pages::strict_content))
         .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(fixed(header::REFERRER_POLICY, "no-referrer"))
         .layer(fixed(header::X_FRAME_OPTIONS, "DENY"))

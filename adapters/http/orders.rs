@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::answers::{AtLeast, Page, page_size};
+use super::answers::{AtLeast, Page, one_of, page_size};
 use super::body::{Body, Faults};
 use super::caller::{Arrival, Caller, to_its_end};
 use super::problem::{Problem, ProblemBody};
@@ -369,6 +369,7 @@ pub(crate) async fn list(
 ) -> Result<Json<Page<OrderSummary>>, Problem> {
     caller.service(Scope::OrdersRead)?;
     let size = page_size(filter.limit)?;
+    one_of(filter.status.as_deref(), &["awaiting_support", "onboarded", "received"])?;
     let position = api.reach(OrderRow::VIEW, &AtLeast { at_least: filter.at_least }).await?;
     let by = filter.status.map(|status| ("status", status));
     let wanted = Selection { by, after: filter.cursor, limit: size + 1, newest_first: false };

@@ -31,9 +31,19 @@ pub(crate) fn routes() -> Router<Arc<Api>> {
 
 /// No script, no frame, no form to elsewhere; nothing but our own style sheet.
 pub(crate) async fn strict_content(request: Request, next: Next) -> Response {
+    let viewer = request.uri().path().starts_with("/docs");
     let mut response = next.run(request).await;
-    let policy = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
-        base-uri 'none'; frame-ancestors 'none'";
+    // The viewer of the API is somebody else's: its own scripts, and styles that it makes itself.
+    let policy = match viewer {
+        true => {
+            "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+             base-uri 'none'; frame-ancestors 'none'"
+        }
+        false => {
+            "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
+             base-uri 'none'; frame-ancestors 'none'"
+        }
+    };
     let name = HeaderName::from_static("content-security-policy");
     response.headers_mut().entry(name).or_insert(HeaderValue::from_static(policy));
     response

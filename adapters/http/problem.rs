@@ -206,8 +206,14 @@ impl From<Unreadable> for Problem {
 }
 
 impl From<NotThere> for Problem {
+    /// Not an error of ours to log where the caller named a position that is still to come.
     fn from(error: NotThere) -> Self {
-        Self::unavailable("view-behind", error)
+        match error {
+            NotThere::Stopped(_) => Self::unavailable("view-behind", error),
+            NotThere::Behind(_) => {
+                Self { retry_after: Some(2), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "view-behind") }
+            }
+        }
     }
 }
 

@@ -23,7 +23,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::live;
 pub use crate::sqlite::FileError;
-use crate::sqlite::Kind;
+use crate::sqlite::{Kind, explain_io};
 use heads::Heads;
 use reader::Readers;
 use writer::{Request, Writer};
@@ -32,6 +32,7 @@ pub(crate) const LOG: Kind = Kind {
     what: "a Loquet event log",
     application_id: 0x4c71_7401,
     version: 1,
+    remedy: "restore it from a backup",
     synchronous: "FULL",
     schema: "
         CREATE TABLE IF NOT EXISTS events (
@@ -149,7 +150,7 @@ fn lock(path: &Path) -> Result<File, FileError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let name = PathBuf::from(name);
-    let unusable = |e: std::io::Error| FileError::Unusable { path: name.clone(), why: e.to_string() };
+    let unusable = |e: std::io::Error| FileError::Unusable { path: name.clone(), why: explain_io(&e) };
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&name).map_err(unusable)?;
     match file.try_lock() {
         Ok(()) => Ok(file),

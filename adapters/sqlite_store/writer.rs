@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use loquet_domain::ports::{AppendError, Appended, NewEvent, Position, Revision, StreamId};
 use rusqlite::{Connection, ErrorCode};
@@ -14,6 +15,8 @@ use crate::sqlite::explain;
 
 /// How many requests one transaction takes at most.
 const BATCH: usize = 1024;
+/// How long a batch waits at most to grow as large as the one before.
+const GATHER: Duration = Duration::from_micros(150);
 
 type Reply<T> = oneshot::Sender<Result<T, AppendError>>;
 
@@ -57,12 +60,10 @@ impl Writer {
     /// Serves until every sender is gone: takes what waits, commits it, replies, and so on. While one
     /// commit waits for the disk, the next batch gathers.
     pub(super) fn run(mut self, mut queue: mpsc::Receiver<Request>) {
+        let mut previous = 1;
         while let Some(first) = queue.blocking_recv() {
-            let mut batch = vec![first];
-            while batch.len() < BATCH {
-                let Ok(next) = queue.try_recv() else { break };
-                batch.push(next);
-            }
+            let batch = gather(first, &mut queue, previous);
+            previous = batch.len();
             self.commit(batch);
         }
         self.heads.note(&self.log, &self.connection);
@@ -154,6 +155,22 @@ impl Writer {
         tracing::info!("the log can be written again");
         Ok(())
     }
+}
+
+/// Takes what waits. The callers of the previous batch have just been answered and are about to come
+/// again: for a moment it waits for as many, since a sync for half of them costs as much as one for
+/// all. One caller alone never waits.
+fn gather(first: Request, queue: &mut mpsc::Receiver<Request>, previous: usize) -> Vec<Request> {
+    let begun = Instant::now();
+    let mut batch = vec![first];
+    while batch.len() < BATCH {
+        match queue.try_recv() {
+            Ok(next) => batch.push(next),
+            Err(_) if batch.len() < previous && begun.elapsed() < GATHER => std::thread::yield_now(),
+            Err(_) => break,
+        }
+    }
+    batch
 }
 
 impl Request {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use loquet_adapters::http::{Api, router};
+use loquet_adapters::http::{self, Api, Probe, router};
 use loquet_adapters::mail_folder::MailFolder;
 use loquet_adapters::mail_journal::SqliteJournal;
 use loquet_adapters::read_store::SqliteReadStore;
@@ -34,7 +34,7 @@ pub(crate) async fn run(place: &Place, serve: Box<Serve>) -> anyhow::Result<()> 
     let policies = serve.rules.policies()?;
     let clock = clock::system();
     place.make_folder()?;
-    if serve.dev && !place.server_key().exists() {
+    if serve.dev && !place.server_key().exists() && !place.file("keys.db").exists() {
         ServerKey::create(&place.server_key())?;
     }
     let (mailer, dev_mail) = mailer(place, &serve, &clock)?;
@@ -59,11 +59,11 @@ pub(crate) async fn run(place: &Place, serve: Box<Serve>) -> anyhow::Result<()> 
             service_tokens,
             clock: clock.clone(),
             brand: serve.brand.clone(),
+            probe: Probe::default(),
             dev_mail,
         })?;
-    let service = router(Arc::new(api)).into_make_service_with_connect_info::<SocketAddr>();
     greet(place, &serve, listener.local_addr()?);
-    axum::serve(listener, service).with_graceful_shutdown(asked_to_stop()?).await?;
+    http::serve(listener, router(Arc::new(api)), asked_to_stop()?).await;
     background.shutdown().await;
     system.close().await
 }
@@ -167,7 +167,14 @@ async fn stop_signal(mut terminate: tokio::signal::unix::Signal) {
         _ = terminate.recv() => {}
         _ = tokio::signal::ctrl_c() => {}
     }
-    tracing::info!("stopping: finishing what was accepted");
+    tracing::info!("stopping: finishing what was accepted; a second signal stops at once");
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        std::process::exit(1);
+    });
 }
 
 fn asked_to_stop() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {

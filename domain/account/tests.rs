@@ -481,6 +481,6 @@ fn ids_that_follow_from_an_order_are_always_the_same() {
     let order = crate::ids::OrderId::parse("SO-2026-000123").unwrap();
     assert_eq!(
         AccountId::of_order(&order, &EmailHash("ab12".to_owned())).to_string(),
-        "a19a1d58-3c41-5b07-8959-254c2e36ebf4"
+        "71f313ea-a3d3-5b52-be73-9b8d261363a0"
     );
 }
