@@ -238,6 +238,11 @@ async fn colleagues_and_temporary_administrators_come_in_by_an_administrator() {
     assert_eq!(listed["items"].as_array().unwrap().len(), 3);
     call(Method::GET, "/v1/accounts".to_owned(), user.clone(), None).await.expect(403);
 
+    let mut nowhere = colleague("x@example.be");
+    nowhere["company_id"] = json!("00000000-0000-4000-8000-000000000000");
+    let unknown = server.service_post("/v1/accounts", nowhere).await.expect(422).json();
+    assert_eq!(unknown["errors"][0]["rule"], "company-unknown");
+
     // Only programs release, deliver orders and erase.
     for (path, body) in [
         (format!("/v1/accounts/{jan}/release"), json!({ "reason": "please" })),
@@ -396,8 +401,7 @@ async fn an_erased_person_is_gone_from_every_answer_and_every_file() {
 async fn bad_input_is_named_and_changes_nothing() {
     let server = Server::start().await;
     let token = server.token();
-    let position =
-        async || server.send(Method::GET, "/readyz", None, None).await.json()["position"].as_u64().unwrap();
+    let position = async || server.service_get("/readyz").await.json()["position"].as_u64().unwrap();
     let before = position().await;
     let raw = async |path: &str, kind: &str, body: String| {
         let request = server.client.post(format!("{}{path}", server.url)).bearer_auth(&token);
@@ -497,6 +501,24 @@ async fn bad_input_is_named_and_changes_nothing() {
         "urn:loquet:problem:order-differs"
     );
     assert_eq!(position().await, after);
+}
+
+/// What anybody may ask says nothing of what happened since they last asked (law 11); and every answer,
+/// errors too, tells the browser to run nothing.
+#[tokio::test]
+async fn readiness_tells_a_stranger_no_position_and_every_answer_has_its_policy() {
+    let server = Server::start().await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    let before = seen(&server.send(Method::GET, "/readyz", None, None).await);
+    server.login("marie@example.be", "Wrong1!!").await.expect(401);
+    assert_eq!(seen(&server.send(Method::GET, "/readyz", None, None).await), before);
+    assert_eq!(before.2, "{\"ready\":true}");
+    assert!(server.service_get("/readyz").await.json()["position"].as_u64().unwrap() > 5);
+    for path in ["/nowhere", "/v1/accounts", "/docs/", "/", "/openapi.json"] {
+        let answer = server.send(Method::GET, path, None, None).await;
+        let policy = answer.headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("script"), "{path}: {policy}");
+    }
 }
 
 #[tokio::test]

@@ -35,7 +35,9 @@ async fn the_walk_through_works_as_written() {
         .current_dir(root())
         .env("LOQUET", &server.url)
         .env("LOQUET_DATA_DIR", &server.folder);
-    let output = shell.output().await.unwrap();
+    shell.kill_on_drop(true);
+    let output = tokio::time::timeout(std::time::Duration::from_secs(120), shell.output()).await;
+    let output = output.expect("the walk-through waits for something that never comes").unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
     let mut rest = said.as_str();

@@ -143,10 +143,21 @@ impl Server {
 
     /// SIGTERM, and waits for a clean end.
     pub fn stop(&mut self) {
-        let Some(mut child) = self.child.take() else { return };
-        let pid = child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        assert!(child.wait().unwrap().success(), "{}", self.errors());
+        if self.child.is_some() {
+            self.terminate();
+            self.wait();
+        }
+    }
+
+    /// SIGTERM.
+    pub fn terminate(&self) {
+        assert!(Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().unwrap().success());
+    }
+
+    /// Waits for a clean end.
+    pub fn wait(&mut self) {
+        let ended = self.child.take().unwrap().wait().unwrap();
+        assert!(ended.success(), "{}", self.errors());
     }
 
     pub fn pid(&self) -> u32 {

@@ -310,3 +310,76 @@ async fn a_link_that_was_forged_costs_no_hash_and_a_weak_password_leaves_it_usab
     let used = node.app.activate(&context(1), &token, password(PASSWORD)).await;
     assert_eq!(used, Err(Failure::Link(loquet_domain::app::LinkRefused::Used)));
 }
+
+/// One order number, delivered at once with different contacts: one of them wins, and no other address
+/// gets anybody into the winner's account.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_order_number_used_for_two_contacts_never_binds_two_addresses_to_one_account() {
+    for round in 0..10_u32 {
+        let folder = tempfile::tempdir().unwrap();
+        let store = MemoryStore::default();
+        let node = node(&store, folder.path());
+        let contacts: Vec<_> = (0..8).map(|n| format!("contact{n}@example.be")).collect();
+        let deliveries = contacts.iter().map(|email| {
+            let (node, order) = (node.clone(), node.order(round, round, email));
+            tokio::spawn(async move { node.app.place_order(&context(0), order).await })
+        });
+        let placed: Vec<_> = join_all(deliveries).await.into_iter().map(Result::unwrap).collect();
+        assert_eq!(placed.iter().filter(|placed| placed.is_ok()).count(), 1);
+        let winner = placed.iter().position(Result::is_ok).unwrap();
+        let account = placed[winner].as_ref().unwrap().onboarded.account;
+        let token = node.activation_token(account).await;
+        node.app.activate(&context(1), &token, password(PASSWORD)).await.unwrap();
+        for (n, email) in contacts.iter().enumerate() {
+            let login = node.log_in(2, email, PASSWORD).await;
+            assert_eq!(matches!(login, Login::Succeeded { .. }), n == winner, "{email}");
+            let holder = node.app.account_of(&email_address(email)).await.unwrap();
+            assert_eq!(holder.is_some(), n == winner);
+        }
+        // A loser's own order makes an account of its own.
+        let loser = &contacts[(winner + 1) % 8];
+        let own =
+            node.app.place_order(&context(3), node.order(100 + round, 100 + round, loser)).await.unwrap();
+        assert_eq!(own.onboarded.outcome, Outcome::FirstOrder);
+        assert_ne!(own.onboarded.account, account);
+    }
+}
+
+/// A key that is lost is no key that was deleted: it must not be replaced by a new one in silence.
+#[tokio::test]
+async fn a_lost_key_is_an_error_and_never_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = MemoryStore::default();
+    let account = node(&store, folder.path()).active(1, "marie@example.be").await;
+    let keys = rusqlite::Connection::open(folder.path().join("keys.db")).unwrap();
+    keys.execute("DELETE FROM keys", []).unwrap();
+    let restarted = node(&store, folder.path());
+    let events = log(&store).await.len();
+    let read = restarted.app.account(account).await.unwrap_err().to_string();
+    assert!(read.contains("is missing: restore keys.db"), "{read}");
+    assert!(restarted.app.delete_account(&context(1), account, "left").await.is_err());
+    assert_eq!(log(&store).await.len(), events);
+    let made: i64 = keys.query_row("SELECT count(*) FROM keys", [], |row| row.get(0)).unwrap();
+    assert_eq!(made, 0);
+}
+
+/// An erasure is not answered while the key is still in a file.
+#[tokio::test]
+async fn an_erasure_that_another_reader_holds_up_is_no_success_and_can_be_asked_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = MemoryStore::default();
+    let node = node(&store, folder.path());
+    let account = node.active(1, "marie@example.be").await;
+    let path = folder.path().join("keys.db");
+    let reader = rusqlite::Connection::open(&path).unwrap();
+    let wrapped: Vec<u8> = reader.query_row("SELECT wrapped FROM keys", [], |row| row.get(0)).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM keys;").unwrap();
+    let held_up = node.app.erase_account(&context(1), account, "asked").await;
+    assert!(held_up.is_err_and(|error| error.to_string().contains("another program reads that file")));
+    reader.execute_batch("COMMIT").unwrap();
+    node.app.erase_account(&context(2), account, "asked").await.unwrap();
+    for name in ["keys.db", "keys.db-wal"] {
+        let bytes = std::fs::read(folder.path().join(name)).unwrap_or_default();
+        assert!(!bytes.windows(wrapped.len()).any(|window| window == wrapped), "the key is still in {name}");
+    }
+}
