@@ -18,6 +18,7 @@ use loquet_adapters::argon2_pool::{Argon2Pool, Cost};
 use loquet_adapters::event_codec::JsonCodec;
 use loquet_adapters::folds::CachedFolds;
 use loquet_adapters::hmac_tokens::HmacTokens;
+use loquet_adapters::http::OrderBody;
 use loquet_adapters::identities::RandomIdentities;
 use loquet_adapters::key_store::KeyStore;
 use loquet_adapters::server_key::ServerKey;
@@ -25,14 +26,12 @@ use loquet_adapters::sqlite_store::SqliteStore;
 use loquet_adapters::strangers::RecentStrangers;
 use loquet_adapters::turnstile::KeyedTurnstile;
 use loquet_benches::{Comparison, Outcome, cores, print_conditions, print_head, print_row, rate_since};
-use loquet_domain::account::{Account, Admission};
-use loquet_domain::app::{App, Credentials, Login, NewColleague, Ports};
+use loquet_domain::account::Account;
+use loquet_domain::app::{App, Credentials, Login, Ports};
 use loquet_domain::email_address::EmailAddress;
 use loquet_domain::fact::{Actor, Client, Context};
-use loquet_domain::ids::{CompanyId, CorrelationId};
-use loquet_domain::language::Language;
+use loquet_domain::ids::CorrelationId;
 use loquet_domain::password::Password;
-use loquet_domain::person::{Person, PersonName};
 use loquet_domain::policies::Policies;
 use loquet_domain::ports::{Identities, LinkClaims, Purpose};
 use tokio::runtime::Runtime;
@@ -89,40 +88,43 @@ fn open(folder: &Path) -> Outcome<(Arc<App>, SqliteStore)> {
     Ok((Arc::new(App::new(Policies::default(), ports)), store))
 }
 
-/// Accounts that can log in, by address.
+/// Accounts that can log in, by address: each through an order and its link, as they come into being.
 async fn open_accounts(app: &Arc<App>) -> Outcome<Vec<EmailAddress>> {
-    let company = CompanyId(RandomIdentities.fresh());
     let mut opening = JoinSet::new();
     for n in 0..ACCOUNTS {
         let app = app.clone();
-        opening.spawn(async move { open_account(&app, company, n).await });
+        opening.spawn(async move { open_account(&app, n).await });
     }
     opening.join_all().await.into_iter().collect()
 }
 
-async fn open_account(app: &App, company: CompanyId, n: usize) -> Outcome<EmailAddress> {
-    let email = EmailAddress::parse(&format!("marie.dupont.{n}@boulangerie.example"))?;
-    let person = Person {
-        email: email.clone(),
-        given_name: PersonName::parse("Marie")?,
-        family_name: PersonName::parse("Dupont")?,
-    };
-    let new = NewColleague {
-        company,
-        role: Admission::Administrator,
-        language: Language::Fr,
-        person,
-        creator: None,
-    };
-    let (account, _) = app.create_account(&context(), new).await?;
+async fn open_account(app: &App, n: usize) -> Outcome<EmailAddress> {
+    let email = format!("marie.dupont.{n}@boulangerie.example");
+    let context = context();
+    let order = OrderBody::read(order(n, &email).as_bytes(), app.tokens(), context.at);
+    let placed = app.place_order(&context, order.map_err(|faults| faults.join("; "))?).await?;
+    let account = placed.onboarded.account;
     let Account::Invited(invited) = app.account(account).await? else {
         return Err("a new account is not invited".into());
     };
     let link = invited.activation;
     let claims =
         LinkClaims { purpose: Purpose::Activation, account, event: link.event, expires_at: link.expires_at };
-    app.activate(&context(), &app.tokens().link(&claims), Password::new(PASSWORD.to_owned())).await?;
-    Ok(email)
+    app.activate(&context, &app.tokens().link(&claims), Password::new(PASSWORD.to_owned())).await?;
+    Ok(EmailAddress::parse(&email)?)
+}
+
+/// A first order, each of a company of its own.
+fn order(n: usize, email: &str) -> String {
+    let address =
+        r#"{"street":"Rue Neuve","number":"12","postal_code":"1000","town":"Bruxelles","country":"BE"}"#;
+    let number = format!("{n:08}{:02}", 97 - n % 97);
+    format!(
+        r#"{{"order_id":"SO-{n}","channel":"online","placed_at":"2026-11-20T09:30:00Z",
+            "company":{{"country":"BE","enterprise_number":"{number}","legal_name":"Boulangerie {n}","registered_office":{address}}},
+            "contact":{{"email":"{email}","given_name":"Marie","family_name":"Dupont","language":"fr"}},
+            "lines":[{{"model":"PAX A920 Mobile","quantity":1,"delivery_address":{address}}}]}}"#
+    )
 }
 
 /// As a login by HTTP has it.

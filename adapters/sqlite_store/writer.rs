@@ -15,6 +15,8 @@ use crate::sqlite::explain;
 
 /// How many requests one transaction takes at most.
 const BATCH: usize = 1024;
+/// From how many requests on a batch is worth waiting for.
+const MANY: usize = 16;
 /// How long a batch waits at most to grow as large as the one before.
 const GATHER: Duration = Duration::from_micros(150);
 
@@ -159,14 +161,14 @@ impl Writer {
 
 /// Takes what waits. The callers of the previous batch have just been answered and are about to come
 /// again: for a moment it waits for as many, since a sync for half of them costs as much as one for
-/// all. One caller alone never waits.
+/// all. A few callers never wait: they would only keep a core from the hashes they come from.
 fn gather(first: Request, queue: &mut mpsc::Receiver<Request>, previous: usize) -> Vec<Request> {
-    let begun = Instant::now();
+    let (begun, waits) = (Instant::now(), previous >= MANY);
     let mut batch = vec![first];
     while batch.len() < BATCH {
         match queue.try_recv() {
             Ok(next) => batch.push(next),
-            Err(_) if batch.len() < previous && begun.elapsed() < GATHER => std::thread::yield_now(),
+            Err(_) if waits && batch.len() < previous && begun.elapsed() < GATHER => std::thread::yield_now(),
             Err(_) => break,
         }
     }
