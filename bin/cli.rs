@@ -58,7 +58,7 @@ pub(crate) struct Serve {
     /// The address to listen on.
     #[arg(long, env = "LOQUET_HTTP_LISTEN", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
-    /// Where links in mails lead, such as https://portal.example. Required without --dev.
+    /// Where links in mails lead, such as `https://portal.example`. Required without --dev.
     #[arg(long, env = "LOQUET_PUBLIC_URL")]
     pub(crate) public_url: Option<String>,
     /// The name of the customer account.
@@ -143,7 +143,7 @@ pub(crate) enum OrderCommand {
 pub(crate) struct Import {
     /// The file; `-` is standard input.
     pub(crate) file: PathBuf,
-    /// Deliver to a running server, such as http://127.0.0.1:8080, instead of into the data folder.
+    /// Deliver to a running server, such as `http://127.0.0.1:8080`, instead of into the data folder.
     #[arg(long, requires = "token_file")]
     pub(crate) url: Option<String>,
     /// A file with a service token of scope orders:write.

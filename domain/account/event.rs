@@ -1,6 +1,6 @@
 //! What can happen to an account.
 //!
-//! How each of these is written down is frozen in [`crate::schema::account`]: a variant may be
+//! How each of these is written down is frozen in [`crate::schema`]: a variant may be
 //! renamed here, its stored name never.
 
 use serde::{Deserialize, Serialize};

@@ -6,13 +6,13 @@ footer = Cet e-mail a été envoyé à { $email } par { $url }.
 
 activation-subject = Confirmez votre compte { $brand }
 activation-paragraph-1 = Un compte client { $brand } a été créé pour vous. Confirmez-le en choisissant un mot de passe.
-activation-paragraph-2 = Ce lien fonctionne une seule fois, jusqu'au moment suivant : { $moment }.
+activation-paragraph-2 = Ce lien fonctionne une seule fois et expire { $moment }.
 activation-paragraph-3 = Si vous n'attendiez pas cet e-mail, vous pouvez l'ignorer : sans mot de passe, personne ne peut se connecter.
 activation-button = Choisir mon mot de passe
 
 password-reset-subject = Choisissez un nouveau mot de passe { $brand }
 password-reset-paragraph-1 = Quelqu'un, sans doute vous, a indiqué avoir oublié le mot de passe de ce compte.
-password-reset-paragraph-2 = Ce lien fonctionne une seule fois, jusqu'au moment suivant : { $moment }.
+password-reset-paragraph-2 = Ce lien fonctionne une seule fois et expire { $moment }.
 password-reset-paragraph-3 = Si ce n'était pas vous, ignorez cet e-mail : votre mot de passe reste le même.
 password-reset-button = Choisir un nouveau mot de passe
 
