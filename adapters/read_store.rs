@@ -161,7 +161,6 @@ fn get(connection: &Connection, table: &str, key: &str) -> rusqlite::Result<Opti
 }
 
 fn select(connection: &Connection, table: &str, wanted: &Selection) -> rusqlite::Result<Vec<KeyedRow>> {
-    let (direction, beyond) = if wanted.newest_first { ("DESC", "<") } else { ("ASC", ">") };
     let mut places: Vec<String> = Vec::new();
     let mut conditions: Vec<String> = Vec::new();
     let mut from = format!("{table} AS r");
@@ -172,13 +171,12 @@ fn select(connection: &Connection, table: &str, wanted: &Selection) -> rusqlite:
     }
     let key = if wanted.by.is_some() { "i.key" } else { "r.key" };
     if let Some(after) = &wanted.after {
-        conditions.push(format!("{key} {beyond} ?"));
+        conditions.push(format!("{key} > ?"));
         places.push(after.clone());
     }
     let condition = if conditions.is_empty() { "TRUE".to_owned() } else { conditions.join(" AND ") };
     let limit = i64::try_from(wanted.limit).unwrap_or(i64::MAX);
-    let sql =
-        format!("SELECT r.key, r.row FROM {from} WHERE {condition} ORDER BY {key} {direction} LIMIT {limit}");
+    let sql = format!("SELECT r.key, r.row FROM {from} WHERE {condition} ORDER BY {key} LIMIT {limit}");
     let mut statement = connection.prepare(&sql)?;
     let rows = statement.query_map(params_from_iter(places), |row| {
         Ok((row.get(0)?, row.get_ref(1)?.as_bytes()?.to_owned()))

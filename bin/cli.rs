@@ -84,6 +84,13 @@ pub(crate) struct Rules {
     /// How long a lockout lasts, in seconds: 1 to 2592000.
     #[arg(long, env = "LOQUET_LOCKOUT_SECONDS", default_value_t = 900)]
     pub(crate) lockout_seconds: u32,
+    /// How many characters a new password has at least: 8 or more.
+    #[arg(long, env = "LOQUET_PASSWORD_MIN", default_value_t = 8)]
+    pub(crate) password_min: u16,
+    /// Whether a new password must have an upper-case and a lower-case letter, a digit and a special
+    /// character.
+    #[arg(long, env = "LOQUET_PASSWORD_COMPOSITION", default_value = "required")]
+    pub(crate) password_composition: PasswordComposition,
     /// Memory of one password hash in KiB (OWASP: 19456).
     #[arg(long, env = "LOQUET_ARGON2_MEMORY_KIB", default_value_t = 19_456,
         value_parser = clap::value_parser!(u32).range(7168..=1_048_576))]
@@ -92,6 +99,14 @@ pub(crate) struct Rules {
     #[arg(long, env = "LOQUET_ARGON2_PASSES", default_value_t = 2,
         value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) argon2_passes: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PasswordComposition {
+    /// It must.
+    Required,
+    /// Length alone counts, as NIST SP 800-63B asks.
+    Free,
 }
 
 #[derive(Args)]

@@ -8,9 +8,13 @@ use chrono::TimeDelta;
 use loquet_adapters::argon2_pool::Cost;
 use loquet_adapters::smtp::{Security, SmtpSettings};
 use loquet_domain::lockout::LockoutPolicy;
+use loquet_domain::password_policy::{Composition, PasswordPolicy};
 use loquet_domain::policies::Policies;
 
-use crate::cli::{Place, Rules, Serve, SmtpArgs, SmtpSecurity};
+use crate::cli::{PasswordComposition, Place, Rules, Serve, SmtpArgs, SmtpSecurity};
+
+/// The longest password that is taken.
+const MOST_CHARACTERS: usize = 1024;
 
 impl Place {
     pub(crate) fn file(&self, name: &str) -> PathBuf {
@@ -43,7 +47,13 @@ impl Place {
 impl Rules {
     pub(crate) fn policies(&self) -> anyhow::Result<Policies> {
         let duration = TimeDelta::seconds(self.lockout_seconds.into());
-        Ok(Policies { lockout: LockoutPolicy::new(self.lockout_attempts, duration)?, ..Policies::default() })
+        let lockout = LockoutPolicy::new(self.lockout_attempts, duration)?;
+        let composition = match self.password_composition {
+            PasswordComposition::Required => Composition::Required,
+            PasswordComposition::Free => Composition::Free,
+        };
+        let password = PasswordPolicy::new(self.password_min.into(), MOST_CHARACTERS, composition)?;
+        Ok(Policies { lockout, password, ..Policies::default() })
     }
 
     pub(crate) fn cost(&self) -> Cost {

@@ -35,7 +35,6 @@ pub(crate) struct System {
     pub(crate) app: Arc<App>,
     pub(crate) store: SqliteStore,
     pub(crate) codec: Arc<JsonCodec>,
-    pub(crate) keys: KeyStore,
     strangers: Arc<RecentStrangers>,
     strangers_file: PathBuf,
 }
@@ -78,7 +77,7 @@ impl System {
         let ports = Ports {
             store: Arc::new(store.clone()),
             codec: codec.clone(),
-            keys: Arc::new(keys.clone()),
+            keys: Arc::new(keys),
             hasher: Arc::new(hasher),
             tokens: Arc::new(HmacTokens::new(&key)),
             identities: Arc::new(RandomIdentities),
@@ -89,7 +88,7 @@ impl System {
             companies: Arc::new(CachedFolds::new(FOLDS / 10)),
             orders: Arc::new(CachedFolds::new(FOLDS / 100)),
         };
-        Ok(Self { app: Arc::new(App::new(policies, ports)), store, codec, keys, strangers, strangers_file })
+        Ok(Self { app: Arc::new(App::new(policies, ports)), store, codec, strangers, strangers_file })
     }
 
     /// Opens what is in the data folder to look at it.

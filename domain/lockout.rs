@@ -45,18 +45,6 @@ impl LockoutPolicy {
         }
         Ok(Self { attempts, duration })
     }
-
-    /// How many wrong guesses in a row lock.
-    #[must_use]
-    pub fn attempts(&self) -> u32 {
-        self.attempts
-    }
-
-    /// For how long.
-    #[must_use]
-    pub fn duration(&self) -> TimeDelta {
-        self.duration
-    }
 }
 
 /// The wrong guesses since the last success, release or expiry.

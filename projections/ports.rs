@@ -60,8 +60,6 @@ pub struct Selection {
     pub after: Option<String>,
     /// At most so many.
     pub limit: usize,
-    /// Whether the greatest key comes first.
-    pub newest_first: bool,
 }
 
 /// A row with its key.

@@ -47,7 +47,7 @@ impl Status {
         self.views.write().unwrap_or_else(PoisonError::into_inner).entry(view).or_default().clone()
     }
 
-    fn set(&self, view: ViewId, progress: Progress) {
+    pub(crate) fn set(&self, view: ViewId, progress: Progress) {
         self.sender(view).send_replace(progress);
     }
 
@@ -136,14 +136,14 @@ impl Runner {
                     Some(Err(e)) => return Err(e.to_string()),
                     Some(Ok(Subscribed::CaughtUp(_))) => true,
                     Some(Ok(Subscribed::Event(recorded))) => {
-                        let fact = self.codec.decode(&recorded).await.map_err(|e| e.to_string())?;
-                        let recorded = *recorded;
-                        batch.push(Arc::new(Noted {
-                            position: recorded.position,
-                            stream: recorded.stream,
-                            revision: recorded.revision,
-                            fact,
-                        }));
+                        match Noted::read(self.codec.as_ref(), *recorded).await {
+                            Ok(noted) => batch.push(Arc::new(noted)),
+                            Err(error) => {
+                                // The views stop at this event, not at the batch before it.
+                                self.apply_to_all(&batch).await;
+                                return Err(error.to_string());
+                            }
+                        }
                         batch.len() >= BATCH
                     }
                 },
@@ -207,7 +207,8 @@ impl Runner {
 
     /// Brings views that stopped up to the others, if what stopped them is mended.
     async fn retry_stopped(&self) -> Result<(), String> {
-        let all = self.status.all();
+        let mut all = self.status.all();
+        all.retain(|id, _| self.views.iter().any(|view| view.id() == *id));
         let furthest = all.values().filter(|p| p.failure.is_none()).map(|p| p.position).max();
         for view in &self.views {
             let stopped = all.get(&view.id()).filter(|progress| progress.failure.is_some());
@@ -235,20 +236,19 @@ impl Runner {
         let page = self.store.read_all(after, BATCH).await.map_err(|e| e.to_string())?;
         let mut noted = Vec::with_capacity(page.len());
         for recorded in page.into_iter().filter(|event| event.position <= up_to) {
-            let fact = self.codec.decode(&recorded).await.map_err(|e| e.to_string())?;
-            noted.push(Arc::new(Noted {
-                position: recorded.position,
-                stream: recorded.stream,
-                revision: recorded.revision,
-                fact,
-            }));
+            match Noted::read(self.codec.as_ref(), recorded).await {
+                Ok(event) => noted.push(Arc::new(event)),
+                Err(error) if noted.is_empty() => return Err(error.to_string()),
+                Err(_) => break,
+            }
         }
         Ok(noted)
     }
 
     fn stop_all(&self, why: &str) {
-        for (view, progress) in self.status.all() {
-            self.status.set(view, Progress { failure: Some(why.to_owned()), ..progress });
+        for view in &self.views {
+            let progress = self.status.sender(view.id()).borrow().clone();
+            self.status.set(view.id(), Progress { failure: Some(why.to_owned()), ..progress });
         }
     }
 }

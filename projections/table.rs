@@ -2,7 +2,6 @@
 
 use std::marker::PhantomData;
 
-use loquet_domain::ports::Position;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -107,10 +106,4 @@ pub async fn select<R: Row>(
             Ok((key, row))
         })
         .collect()
-}
-
-/// A key that sorts as its position does.
-#[must_use]
-pub fn position_key(position: Position) -> String {
-    format!("{:020}", position.0)
 }

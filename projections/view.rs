@@ -1,7 +1,7 @@
 //! A view: a pure function from events to rows.
 
 use loquet_domain::fact::Fact;
-use loquet_domain::ports::{Position, Revision, StreamId};
+use loquet_domain::ports::{CodecError, EventCodec, Position, RecordedEvent, Revision, StreamId};
 use loquet_domain::schema::DomainEvent;
 
 use crate::ports::{Rows, StoreFailed};
@@ -26,6 +26,18 @@ pub struct Noted {
     pub revision: Revision,
     /// What happened.
     pub fact: Fact<DomainEvent>,
+}
+
+impl Noted {
+    /// Reads an event as the log gave it.
+    ///
+    /// # Errors
+    /// [`CodecError`] where it can't be read.
+    pub async fn read(codec: &dyn EventCodec, recorded: RecordedEvent) -> Result<Self, CodecError> {
+        let fact = codec.decode(&recorded).await?;
+        let RecordedEvent { position, stream, revision, .. } = recorded;
+        Ok(Self { position, stream, revision, fact })
+    }
 }
 
 /// Why a view stopped. It is shown and tried again; the event is never passed over (law 9).

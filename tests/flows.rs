@@ -604,6 +604,27 @@ async fn the_command_line_imports_shows_and_tails() {
     assert!(report["refused"][1]["why"][0].as_str().unwrap().starts_with("/contact/email"), "{report}");
     server.mail("p3@example.be", "Confirmez", 1).await;
 
+    // A line of exactly the limit is read whole, one that is too long is left out whole, and neither
+    // takes its neighbour along.
+    let long = folder.path().join("long.jsonl");
+    let padded = |number: u32, length: usize| {
+        let text = order(number, number, &format!("p{number}@example.be")).to_string();
+        text.clone() + &" ".repeat(length - text.len())
+    };
+    let lines = [
+        padded(30, 1024 * 1024),
+        padded(31, 1024 * 1024 + 5).replace("SO-31\"", "SO-31\" "),
+        "x".repeat(3_000_000),
+        padded(32, 2000),
+    ];
+    std::fs::write(&long, lines.join("\n")).unwrap();
+    let mut online = server.command();
+    online.args(["order", "import", "--json", "--url", &server.url, "--token-file"]).arg(&token).arg(&long);
+    let (_, report, said) = run(&mut online);
+    let report: Value = serde_json::from_str(&report).unwrap_or_else(|e| panic!("{e}: {said}"));
+    assert_eq!((&report["lines"], &report["refused"][0]["line"]), (&json!(4), &json!(2)), "{report}");
+    assert_eq!((&report["new"], &report["refused"][1]["line"]), (&json!(2), &json!(3)), "{report}");
+
     server.stop();
     let (code, report, said) = run(server.command().args(["order", "import"]).arg(&file));
     assert_eq!(code, Some(2), "{said}");

@@ -37,10 +37,12 @@ pub const PASSWORD: &str = "Boulange7!";
 pub struct CountedHasher {
     pool: Argon2Pool,
     pub verified: std::sync::atomic::AtomicUsize,
+    pub hashed: std::sync::atomic::AtomicUsize,
 }
 
 impl PasswordHasher for CountedHasher {
     fn hash(&self, password: Password) -> BoxFuture<'_, Result<PasswordHash, Busy>> {
+        self.hashed.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         self.pool.hash(password)
     }
     fn verify(&self, password: Password, hash: PasswordHash) -> BoxFuture<'_, Result<Verification, Busy>> {
@@ -70,7 +72,7 @@ impl Node {
         let codec = Arc::new(JsonCodec::new(keys.clone(), "test".to_owned()));
         let cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
         let pool = Argon2Pool::start(cost, 2, 10_000).unwrap();
-        let hasher = Arc::new(CountedHasher { pool, verified: 0.into() });
+        let hasher = Arc::new(CountedHasher { pool, verified: 0.into(), hashed: 0.into() });
         let tokens = Arc::new(HmacTokens::new(&key));
         let ports = Ports {
             store,
@@ -92,6 +94,11 @@ impl Node {
     /// How many passwords were verified here so far.
     pub fn verified(&self) -> usize {
         self.hasher.verified.load(std::sync::atomic::Ordering::SeqCst)
+    }
+
+    /// How many new passwords were hashed here so far.
+    pub fn hashed(&self) -> usize {
+        self.hasher.hashed.load(std::sync::atomic::Ordering::SeqCst)
     }
 
     pub fn order(&self, number: u32, company: u32, email: &str) -> NewOrder {

@@ -71,6 +71,7 @@ fn the_first_screen_of_the_readme_says_how_to_run_and_test_it() {
     assert!(screen.iter().any(|line| line.contains("make run")));
     assert!(screen.iter().any(|line| line.contains("make test")));
     assert!(document(".ci/run").contains("make test"));
+    assert!(!readme.contains("PERFORMANCE"), "a placeholder was left");
 }
 
 #[test]

@@ -294,6 +294,23 @@ async fn a_sealed_part_that_was_altered_or_moved_stops_the_reader() {
     }
 }
 
+/// The id that an order gives was used by another and its account deleted, before the order came again.
+#[tokio::test]
+async fn an_order_whose_account_id_was_used_and_deleted_meanwhile_gets_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = MemoryStore::default();
+    let node = node(&store, folder.path());
+    store.inject([Fault::Nothing, Fault::Unavailable]);
+    assert!(node.app.place_order(&context(0), node.order(1, 1, "marie@example.be")).await.is_err());
+    let other = node.app.place_order(&context(1), node.order(2, 2, "marie@example.be")).await.unwrap();
+    node.app.delete_account(&context(2), other.onboarded.account, "left").await.unwrap();
+    let at = context(3);
+    let again = node.app.place_order(&at, node.order(1, 1, "marie@example.be"));
+    let again = tokio::time::timeout(std::time::Duration::from_secs(10), again).await.unwrap().unwrap();
+    assert_eq!(again.onboarded.outcome, Outcome::FirstOrder);
+    assert_ne!(again.onboarded.account, other.onboarded.account);
+}
+
 #[tokio::test]
 async fn a_link_that_was_forged_costs_no_hash_and_a_weak_password_leaves_it_usable() {
     let folder = tempfile::tempdir().unwrap();
@@ -302,13 +319,18 @@ async fn a_link_that_was_forged_costs_no_hash_and_a_weak_password_leaves_it_usab
     let account = node.app.place_order(&context(0), node.order(1, 1, "marie@example.be")).await.unwrap();
     let token = node.activation_token(account.onboarded.account).await;
     assert!(node.tokens.read_link(Purpose::PasswordReset, &token).is_none());
+    let hashed = node.hashed();
     let forged = node.app.activate(&context(1), "AAAA", password(PASSWORD)).await;
     assert_eq!(forged, Err(Failure::Link(loquet_domain::app::LinkRefused::Invalid)));
+    assert_eq!(node.hashed(), hashed, "a forged link costs no hash");
     let weak = node.app.activate(&context(1), &token, password("weak")).await;
     assert!(matches!(weak, Err(Failure::WeakPassword(rules)) if rules.len() == 4));
+    assert_eq!(node.hashed(), hashed, "nor does a weak password");
     node.app.activate(&context(1), &token, password(PASSWORD)).await.unwrap();
+    assert_eq!(node.hashed(), hashed + 1);
     let used = node.app.activate(&context(1), &token, password(PASSWORD)).await;
     assert_eq!(used, Err(Failure::Link(loquet_domain::app::LinkRefused::Used)));
+    assert_eq!(node.hashed(), hashed + 1, "nor does a used one");
 }
 
 /// One order number, delivered at once with different contacts: one of them wins, and no other address

@@ -1,7 +1,5 @@
 //! Accounts and what is done with them.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -170,7 +168,7 @@ pub(crate) async fn list(
         (None, None, Some(status)) => Some(("status", status.clone())),
         (None, None, None) => None,
     };
-    let wanted = Selection { by, after: filter.cursor, limit: size + 1, newest_first: false };
+    let wanted = Selection { by, after: filter.cursor, limit: size + 1 };
     let rows = select::<AccountRow>(api.rows.as_ref(), wanted).await?;
     let fits = |row: &AccountRow| {
         company.is_none_or(|company| row.company_id.0 == company)
@@ -315,15 +313,14 @@ pub(crate) async fn lockout(
     let position = api.reach(LockoutRow::VIEW, &at_least).await?;
     let row = find::<LockoutRow>(api.rows.as_ref(), id.to_string()).await?;
     let now = (api.clock)();
-    let locked_until = row.as_ref().and_then(|row| row.locked_until);
-    let locked = locked_until.is_some_and(|until| now < until);
-    let over = locked_until.is_some() && !locked;
+    let lockout = row.as_ref().map(|row| row.lockout).unwrap_or_default();
+    let locked_until = lockout.locked_until(now);
     Ok(Json(LockoutBody {
         account_id: id.0,
-        locked,
-        locked_since: row.as_ref().and_then(|row| row.locked_since).filter(|_| locked),
-        locked_until: locked_until.filter(|_| locked),
-        failures: row.as_ref().map_or(0, |row| row.failures).min(if over { 0 } else { u32::MAX }),
+        locked: locked_until.is_some(),
+        locked_since: row.as_ref().and_then(|row| row.locked_since).filter(|_| locked_until.is_some()),
+        locked_until,
+        failures: lockout.failures_at(now),
         last_failure_at: row.map(|row| row.last_failure_at),
         position: position.0,
     }))
@@ -558,7 +555,6 @@ pub(crate) async fn erase(
     caller.service(Scope::AccountsWrite)?;
     let (id, reason) = (AccountId(id), body.check()?);
     let (at, context) = (arrival.at, caller.context(&arrival));
-    let api: Arc<Api> = api;
     done(at, to_its_end(async move { api.app.erase_account(&context, id, &reason).await }).await?)
 }
 

@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use chrono::{DateTime, Utc};
-use loquet_domain::erasable::Erasable;
 use loquet_domain::fact::Actor;
 use loquet_domain::ids::AccountId;
 use loquet_domain::ports::{EventCodec, RecordedEvent, Revision, StreamId};
@@ -99,7 +98,7 @@ impl EventBody {
 /// The sealed part, but for password hashes: those leave the log for no one.
 fn personal(event: &DomainEvent, client: Option<&loquet_domain::fact::Client>) -> Option<Value> {
     let private = schema::write(event).private.with_client(client);
-    let mut fields = serde_json::to_value(Erasable::Known(&private).known()).ok()?;
+    let mut fields = serde_json::to_value(&private).ok()?;
     let object = fields.as_object_mut()?;
     object.remove("password_hash");
     (!object.is_empty()).then(|| json!(object))

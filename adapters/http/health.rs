@@ -51,6 +51,7 @@ pub(crate) struct Details {
     log: String,
     /// The position of its last event.
     position: u64,
+    /// Views by name and version, and reactions.
     views: BTreeMap<String, ViewHealth>,
 }
 
@@ -88,7 +89,11 @@ pub(crate) async fn readyz(State(api): Shared, headers: HeaderMap) -> (StatusCod
         .map(|(view, progress)| {
             let lag = head.0.saturating_sub(progress.position.0);
             let health = ViewHealth { position: progress.position.0, lag, failure: progress.failure };
-            (format!("{}-v{}", view.name, view.version), health)
+            let name = match view.version {
+                0 => format!("reaction {}", view.name),
+                version => format!("{}-v{version}", view.name),
+            };
+            (name, health)
         })
         .collect();
     let ready = written.is_ok() && views.values().all(|view| view.failure.is_none());

@@ -69,7 +69,7 @@ fn of_the_framework(response: &Response) -> Option<Problem> {
     let slug = match response.status() {
         StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => "malformed-request",
         StatusCode::PAYLOAD_TOO_LARGE => "too-large",
-        StatusCode::SERVICE_UNAVAILABLE => "busy",
+        StatusCode::SERVICE_UNAVAILABLE => "fate-unknown",
         _ => return None,
     };
     plain.then(|| Problem { retry_after: None, ..Problem::new(response.status(), slug) })
@@ -92,6 +92,6 @@ fn write(language: Language, problem: Problem) -> ProblemBody {
     }
 }
 
-fn as_places<'a>(places: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {
+pub(crate) fn as_places<'a>(places: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {
     places.iter().map(|(place, text)| (*place, text.as_str())).collect()
 }

@@ -12,6 +12,7 @@ use loquet_domain::app::NewOrder;
 use loquet_domain::company::{CompanyName, Registration};
 use loquet_domain::enterprise_number::{Country, EnterpriseNumber, InvalidEnterpriseNumber};
 use loquet_domain::ids::OrderId;
+use loquet_domain::language::Language;
 use loquet_domain::order::{Channel, Contact, Content, Line, MAX_LINES, Outcome};
 use loquet_domain::ports::Tokens;
 use loquet_projections::people::person_at;
@@ -25,6 +26,7 @@ use uuid::Uuid;
 use super::answers::{AtLeast, Page, one_of, page_size};
 use super::body::{Body, Faults};
 use super::caller::{Arrival, Caller, to_its_end};
+use super::localize::{as_places, say};
 use super::problem::{Problem, ProblemBody};
 use super::{Api, Shared};
 use crate::service_tokens::Scope;
@@ -189,11 +191,7 @@ impl OrderBody {
         checked.map_err(|problem| {
             let whys = problem.places.into_iter().map(|(_, why)| why);
             whys.chain(problem.faults.into_iter().map(|fault| {
-                let said = super::localize::say(
-                    loquet_domain::language::Language::En,
-                    fault.rule,
-                    &[("most", "1000")],
-                );
+                let said = say(Language::En, fault.rule, &as_places(&fault.places));
                 format!("{}: {said}", fault.pointer)
             }))
             .collect()
@@ -372,7 +370,7 @@ pub(crate) async fn list(
     one_of(filter.status.as_deref(), &["awaiting_support", "onboarded", "received"])?;
     let position = api.reach(OrderRow::VIEW, &AtLeast { at_least: filter.at_least }).await?;
     let by = filter.status.map(|status| ("status", status));
-    let wanted = Selection { by, after: filter.cursor, limit: size + 1, newest_first: false };
+    let wanted = Selection { by, after: filter.cursor, limit: size + 1 };
     let rows = select::<OrderRow>(api.rows.as_ref(), wanted).await?;
     let mut orders = Vec::with_capacity(rows.len());
     for (key, row) in rows {

@@ -17,7 +17,7 @@ use loquet_domain::ports::Purpose;
 use serde::Deserialize;
 
 use super::caller::{Arrival, to_its_end};
-use super::localize::{language, say};
+use super::localize::{as_places, language, say};
 use super::problem::Problem;
 use super::{Api, Shared};
 
@@ -74,7 +74,7 @@ struct PasswordPage<'a> {
     heading: String,
     intro: String,
     label: String,
-    hint: String,
+    rules: Vec<String>,
     save: String,
     token: &'a str,
     faults: Vec<String>,
@@ -172,12 +172,7 @@ async fn choose(
         ),
         Ok(Err(Failure::WeakPassword(rules))) => {
             let problem = Problem::weak_password("/password", &rules);
-            let faults = problem.faults.iter().map(|fault| {
-                let places: Vec<_> =
-                    fault.places.iter().map(|(place, text)| (*place, text.as_str())).collect();
-                say(language, fault.rule, &places)
-            });
-            form(&api, purpose, language, &chosen.token, faults.collect())
+            form(&api, purpose, language, &chosen.token, sentences(language, &problem))
         }
         Ok(Err(failure)) => refused(&api, language, Problem::of(failure, arrival.at)),
         Err(problem) => refused(&api, language, problem),
@@ -197,12 +192,22 @@ fn form(api: &Api, purpose: Purpose, language: Language, token: &str, faults: Ve
         heading: say(language, &format!("{kind}-heading"), &places),
         intro: say(language, &format!("{kind}-intro"), &places),
         label: say(language, "password-label", &[]),
-        hint: say(language, "password-hint", &[]),
+        rules: rules(api, language),
         save: say(language, "save", &[]),
         token,
         faults,
     };
     page(status, template.render())
+}
+
+/// What a password must be: every rule that an empty one breaks.
+fn rules(api: &Api, language: Language) -> Vec<String> {
+    let broken = api.app.policies().password.check(&Password::new(String::new())).err().unwrap_or_default();
+    sentences(language, &Problem::weak_password("/password", &broken))
+}
+
+fn sentences(language: Language, problem: &Problem) -> Vec<String> {
+    problem.faults.iter().map(|fault| say(language, fault.rule, &as_places(&fault.places))).collect()
 }
 
 fn refused(api: &Api, language: Language, problem: Problem) -> Response {

@@ -178,6 +178,7 @@ impl From<Unavailable> for Problem {
         match unavailable {
             Unavailable::Busy(_) => Self { retry_after: Some(1), ..Self::unavailable("busy", unavailable) },
             Unavailable::Append(AppendError::Conflict { .. }) => Self::unavailable("busy", unavailable),
+            Unavailable::Append(AppendError::Unknown(_)) => Self::unavailable("fate-unknown", unavailable),
             Unavailable::Append(_) | Unavailable::Read(_) => {
                 Self::unavailable("store-unavailable", unavailable)
             }

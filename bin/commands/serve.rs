@@ -5,6 +5,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use loquet_adapters::http::{self, Api, Probe, router};
@@ -21,13 +22,16 @@ use loquet_projections::runner::{Runner, Status};
 use loquet_projections::views;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use tokio::sync::{Notify, watch};
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::cli::{Place, Serve};
 use crate::clock;
 use crate::settings::read_secret;
 use crate::system::{Access, System};
+
+/// How long mails that are being handed over may take to end.
+const HAND_OVER: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(place: &Place, serve: Box<Serve>) -> anyhow::Result<()> {
     let public_url = serve.link_base()?;
@@ -38,7 +42,7 @@ pub(crate) async fn run(place: &Place, serve: Box<Serve>) -> anyhow::Result<()> 
         ServerKey::create(&place.server_key())?;
     }
     let (mailer, dev_mail) = mailer(place, &serve, &clock)?;
-    // Bound before the log is opened: whoever finds the port in use has not touched the data.
+    // Bound before the log is opened: whoever finds the port in use has not touched the log.
     let listener = TcpListener::bind(serve.listen).await.with_context(|| {
         format!("can't listen on {}: choose another address with LOQUET_HTTP_LISTEN", serve.listen)
     })?;
@@ -63,9 +67,14 @@ pub(crate) async fn run(place: &Place, serve: Box<Serve>) -> anyhow::Result<()> 
             dev_mail,
         })?;
     greet(place, &serve, listener.local_addr()?);
-    http::serve(listener, router(Arc::new(api)), asked_to_stop()?).await;
-    background.shutdown().await;
-    system.close().await
+    let ended = tokio::select! {
+        () = http::serve(listener, router(Arc::new(api)), asked_to_stop()?) => Ok(()),
+        // They run for as long as the server does; one that ends has failed in a way nobody foresaw.
+        _ = background.tasks.join_next() => Err(anyhow::anyhow!("a view, a reaction or the mail sender ended by itself")),
+    };
+    background.stop().await;
+    system.close().await?;
+    ended
 }
 
 /// Starts the views, the reactions and the mail sender.
@@ -76,14 +85,14 @@ fn project(
     mailer: Arc<dyn Mailer>,
     letters: Letters,
     api: impl FnOnce(Arc<dyn ReadStore>, Status) -> Api,
-) -> anyhow::Result<(Api, JoinSet<()>)> {
+) -> anyhow::Result<(Api, Background)> {
     let views = views::all();
     let ids: Vec<_> = views.iter().map(|view| view.id()).collect();
     let rows: Arc<dyn ReadStore> = Arc::new(SqliteReadStore::open(&place.file("views.db"), &ids)?);
     let journal: Arc<dyn ReactionJournal> = Arc::new(SqliteJournal::open(&place.file("reactions.db"))?);
     let status = Status::default();
     let queued = Arc::new(Notify::new());
-    let mut background = JoinSet::new();
+    let mut tasks = JoinSet::new();
     let runner = Runner {
         store: Arc::new(system.store.clone()),
         codec: system.codec.clone(),
@@ -91,22 +100,23 @@ fn project(
         views,
         status: status.clone(),
     };
-    background.spawn(runner.run());
+    tasks.spawn(runner.run());
     let reactions: [Arc<dyn Reaction>; 3] = [
         Arc::new(Mails { rows: rows.clone(), status: status.clone() }),
         Arc::new(Onboarding { app: system.app.clone(), clock: clock.clone() }),
-        Arc::new(Erasure { keys: Arc::new(system.keys.clone()) }),
+        Arc::new(Erasure { app: system.app.clone() }),
     ];
     for reaction in reactions {
         let runner = ReactionRunner {
             store: Arc::new(system.store.clone()),
             codec: system.codec.clone(),
             journal: journal.clone(),
+            status: status.clone(),
             reaction,
             clock: clock.clone(),
             queued: queued.clone(),
         };
-        background.spawn(runner.run());
+        tasks.spawn(runner.run());
     }
     let sender = Sender {
         store: Arc::new(system.store.clone()),
@@ -118,8 +128,28 @@ fn project(
         clock: clock.clone(),
         queued,
     };
-    background.spawn(sender.run());
-    Ok((api(rows, status), background))
+    let (stop_mail, stopped) = watch::channel(false);
+    let sender = tokio::spawn(sender.run(stopped));
+    Ok((api(rows, status), Background { tasks, sender, stop_mail }))
+}
+
+/// What runs beside the server.
+struct Background {
+    tasks: JoinSet<()>,
+    sender: JoinHandle<()>,
+    stop_mail: watch::Sender<bool>,
+}
+
+impl Background {
+    /// Lets the mails that are being handed over end, so that none is sent again at the next start.
+    async fn stop(mut self) {
+        self.stop_mail.send_replace(true);
+        if tokio::time::timeout(HAND_OVER, &mut self.sender).await.is_err() {
+            tracing::warn!("the mail server did not answer in time: what it was given may be sent again");
+            self.sender.abort();
+        }
+        self.tasks.shutdown().await;
+    }
 }
 
 fn mailer(place: &Place, serve: &Serve, clock: &Clock) -> anyhow::Result<(Arc<dyn Mailer>, Option<PathBuf>)> {

@@ -20,6 +20,11 @@ pub enum Command {
     Convert(Admission),
     /// Log in, the password having been verified.
     LogIn(Attempt),
+    /// Count a wrong password that was given for something else than logging in.
+    RejectGuess {
+        /// The credential that it was verified against.
+        credential: EventId,
+    },
     /// End a lockout early.
     Release {
         /// Why.

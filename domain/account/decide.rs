@@ -75,6 +75,11 @@ pub fn decide(
         }
         Command::Convert(to) => convert(live(account)?, to),
         Command::LogIn(attempt) => log_in(active(account)?, policies, at, attempt),
+        Command::RejectGuess { credential } => {
+            let account = active(account)?;
+            judge(account, at, Proof { credential, verdict: Verdict::Mismatch })?;
+            Ok(wrong_guess(account, policies, at))
+        }
         Command::Release { reason } => release(active(account)?, at, reason),
         Command::RequestPasswordReset => {
             active(account)?;

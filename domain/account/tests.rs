@@ -414,6 +414,11 @@ proptest! {
         let mut story = Story::default();
         for (minute, command) in commands {
             let before = story.clone();
+            let proof = match &command {
+                Command::LogIn(attempt) => Some(attempt.proof.clone()),
+                Command::ChangePassword(change) => Some(change.proof.clone()),
+                _ => None,
+            };
             let Ok(events) = story.tell(minute, command) else { continue };
             for event in events {
                 match event {
@@ -429,6 +434,13 @@ proptest! {
                             Some(Event::AccountCreated { .. } | Event::ActivationRequested { .. })
                         );
                         prop_assert!(mailed);
+                    }
+                    Event::PasswordChanged { .. } | Event::PasswordRehashed { .. } => {
+                        let proof = proof.clone().unwrap();
+                        let active = before.account.active().unwrap();
+                        prop_assert_eq!(proof.credential, active.credential.id);
+                        prop_assert_ne!(proof.verdict, Verdict::Mismatch);
+                        prop_assert_eq!(active.lockout.locked_until(at(minute)), None);
                     }
                     Event::LoginSucceeded { .. } => {
                         prop_assert_ne!(before.account.profile().unwrap().role, Role::TemporaryAdministrator);

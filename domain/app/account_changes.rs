@@ -111,10 +111,19 @@ impl App {
         let erased =
             self.change_account(context, account, || Command::Erase { reason: reason.to_owned() }).await?;
         let freed = self.free_address(context, account).await?;
-        self.ports.keys.forget(account).await.map_err(Unavailable::from)?;
+        self.forget(account).await?;
+        Ok(erased.max(freed))
+    }
+
+    /// Forgets what was sealed for an account: its key, and every fold in memory that may hold some of it.
+    ///
+    /// # Errors
+    /// [`Unavailable`] while the key can't be deleted for good.
+    pub async fn forget(&self, account: AccountId) -> Result<(), Unavailable> {
+        let forgotten = self.ports.keys.forget(account).await;
         self.accounts.forget(&account_stream(account));
         self.orders.forget_all();
-        Ok(erased.max(freed))
+        Ok(forgotten?)
     }
 
     pub(super) async fn change_account(

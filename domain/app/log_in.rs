@@ -133,8 +133,7 @@ impl App {
             }
             (Wish::LogIn { session }, _) => Ok(Command::LogIn(Attempt { proof, session: *session })),
             (Wish::ChangePassword { .. }, Verdict::Mismatch) => {
-                let session = SessionId(self.ports.identities.fresh());
-                Ok(Command::LogIn(Attempt { proof, session }))
+                Ok(Command::RejectGuess { credential: proof.credential })
             }
         }
     }
@@ -210,6 +209,7 @@ impl App {
         candidate: AccountId,
     ) -> Result<AccountId, Unavailable> {
         let stream = claim_stream(hash);
+        let mut candidate = candidate;
         loop {
             let claim = email_claim::Command::Claim { account: candidate };
             let committed = self
@@ -225,6 +225,10 @@ impl App {
                 return Ok(holder);
             }
             self.release_claim(context, hash, holder).await?;
+            if holder == candidate {
+                // The id that the order would give was used and its account deleted meanwhile.
+                candidate = AccountId(self.ports.identities.fresh());
+            }
         }
     }
 

@@ -150,14 +150,18 @@ impl<A: Aggregate> Streams<A> {
         folded: &Folded<A>,
         events: Vec<NewEvent>,
     ) -> Result<Appended, AppendError> {
-        let mut last = Err(AppendError::Unknown("not tried".to_owned()));
+        let mut unknown = None;
         for _ in 0..TRIES {
-            last = self.log.store.append(stream, folded.revision, events.clone()).await;
-            if !matches!(last, Err(AppendError::Unknown(_))) {
-                break;
+            match self.log.store.append(stream, folded.revision, events.clone()).await {
+                Err(AppendError::Unknown(why)) => unknown = Some(AppendError::Unknown(why)),
+                // That the store does not write now says nothing of the time before.
+                Err(AppendError::Unavailable(why)) => {
+                    return Err(unknown.unwrap_or(AppendError::Unavailable(why)));
+                }
+                known => return known,
             }
         }
-        last
+        Err(unknown.unwrap_or(AppendError::Unknown("not tried".to_owned())))
     }
 
     pub(super) fn forget(&self, stream: &StreamId) {

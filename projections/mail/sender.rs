@@ -14,7 +14,7 @@ use loquet_domain::ids::EventId;
 use loquet_domain::person::Person;
 use loquet_domain::ports::{EventCodec, EventStore, LinkClaims, Purpose};
 use loquet_domain::schema::DomainEvent;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::{Letters, MailKind, Message, effect_of};
 use crate::people::event_at;
@@ -24,8 +24,8 @@ use crate::ports::{Clock, MailOutcome, Mailer, QueuedMail, ReactionJournal, Send
 const AT_ONCE: usize = 4;
 /// How many mails are claimed at once.
 const CLAIMED: usize = 32;
-/// After how many tries a mail is given up.
-const TRIES: u32 = 20;
+/// How long noting what became of a mail waits before it is tried again.
+const RETRY: Duration = Duration::from_secs(2);
 /// A notice older than this says nothing new: a journal that was lost must not mail the past again.
 const STALE: TimeDelta = TimeDelta::days(7);
 
@@ -56,16 +56,18 @@ enum Written {
 }
 
 impl Sender {
-    /// Runs until the task is dropped. What fails is reported and tried again.
-    pub async fn run(self) {
+    /// Runs until told to stop; what is being handed over is then finished, and nothing more begun. What
+    /// fails is reported and tried again. A mail server that is away is tried for ever: what a mail says
+    /// may come to be void meanwhile, and then it is not sent.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut reclaimed = false;
-        loop {
+        while !*stop.borrow_and_update() {
             let round = async {
                 if !reclaimed {
                     self.journal.reclaim().await?;
                     reclaimed = true;
                 }
-                self.send_due().await
+                self.send_due(&mut stop).await
             };
             if let Err(error) = round.await {
                 tracing::error!(%error, "the mail queue can't be used; trying again");
@@ -75,13 +77,17 @@ impl Sender {
     }
 
     /// Sends what is due, then waits until something may be.
-    async fn send_due(&self) -> Result<(), crate::ports::StoreFailed> {
+    async fn send_due(&self, stop: &mut watch::Receiver<bool>) -> Result<(), crate::ports::StoreFailed> {
         let due = self.journal.claim_due((self.clock)(), CLAIMED).await?;
         if due.is_empty() {
             let next = self.journal.next_due().await?;
             let pause = next.map_or(TimeDelta::seconds(60), |next| next - (self.clock)());
             let pause = pause.clamp(TimeDelta::milliseconds(10), TimeDelta::seconds(60));
-            let _ = tokio::time::timeout(pause.to_std().unwrap_or_default(), self.queued.notified()).await;
+            tokio::select! {
+                () = tokio::time::sleep(pause.to_std().unwrap_or_default()) => {}
+                () = self.queued.notified() => {}
+                _ = stop.changed() => {}
+            }
             return Ok(());
         }
         stream::iter(due).for_each_concurrent(AT_ONCE, |(mail, tries)| self.deliver(mail, tries)).await;
@@ -108,8 +114,11 @@ impl Sender {
                 tracing::error!(mail = %mail.effect, kind = mail.kind.name(), %why, "mail given up");
             }
         }
-        if let Err(error) = self.journal.conclude(mail.effect, outcome, (self.clock)()).await {
-            tracing::error!(%error, mail = %mail.effect, "what became of a mail was not noted");
+        // Until it is noted nothing else may be concluded from it: neither that it is to be sent again
+        // nor that it was sent.
+        while let Err(error) = self.journal.conclude(mail.effect, outcome.clone(), (self.clock)()).await {
+            tracing::error!(%error, mail = %mail.effect, "what became of a mail can't be noted; trying again");
+            tokio::time::sleep(RETRY).await;
         }
     }
 
@@ -123,9 +132,6 @@ impl Sender {
 
     /// Again after 5 seconds, then twice as long each time, up to an hour.
     fn retry(&self, tries: u32, why: String) -> MailOutcome {
-        if tries >= TRIES {
-            return MailOutcome::Dead { why };
-        }
         let doubled = 1_i64 << tries.saturating_sub(1).min(10);
         let pause = TimeDelta::seconds(doubled.saturating_mul(5).min(3600));
         MailOutcome::Retry { at: (self.clock)() + pause, why }

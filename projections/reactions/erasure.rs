@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use loquet_domain::account::Event;
-use loquet_domain::ports::{BoxFuture, KeyVault};
+use loquet_domain::app::App;
+use loquet_domain::ports::BoxFuture;
 use loquet_domain::schema::DomainEvent;
 
 use super::Reaction;
@@ -12,8 +13,8 @@ use crate::view::Noted;
 
 /// Deletes the key of every account that was erased; deleting it again changes nothing.
 pub struct Erasure {
-    /// The keys.
-    pub keys: Arc<dyn KeyVault>,
+    /// The use cases.
+    pub app: Arc<App>,
 }
 
 impl Reaction for Erasure {
@@ -25,7 +26,7 @@ impl Reaction for Erasure {
         Box::pin(async move {
             let erased = matches!(noted.fact.event, DomainEvent::Account(Event::AccountErased));
             if let Some(account) = noted.stream.account().filter(|_| erased) {
-                self.keys.forget(account).await.map_err(|e| e.to_string())?;
+                self.app.forget(account).await.map_err(|e| e.to_string())?;
             }
             Ok(Vec::new())
         })

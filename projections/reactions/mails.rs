@@ -14,10 +14,12 @@ use crate::ports::{QueuedMail, ReadStore, Selection};
 use crate::runner::Status;
 use crate::table::{Row, select};
 use crate::view::Noted;
-use crate::views::accounts::AccountRow;
+use crate::views::accounts::{AccountRow, Status as AccountStatus};
 
 /// How long the accounts view may take to reach an event whose company's administrators are mailed.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How many accounts of a company are looked through for its administrators.
+const MOST_COLLEAGUES: usize = 10_000;
 /// How many administrators of one company are told that somebody waits.
 const MOST_TOLD: usize = 100;
 
@@ -68,17 +70,18 @@ fn queued(noted: &Noted, kind: MailKind, recipient: AccountId) -> QueuedMail {
 }
 
 impl Mails {
-    /// The company's active administrators as of the event at the latest.
+    /// The company's administrators as of the event at the latest, those who have yet to activate among
+    /// them: they are the ones who can admit somebody.
     async fn administrators(&self, noted: &Noted, company: CompanyId) -> Result<Vec<AccountId>, String> {
         self.status.reach(AccountRow::VIEW, noted.position, PATIENCE).await.map_err(|e| e.to_string())?;
-        let wanted = Selection {
-            by: Some(("company_status", format!("{company}/active"))),
-            after: None,
-            limit: usize::MAX >> 1,
-            newest_first: false,
-        };
+        let wanted =
+            Selection { by: Some(("company", company.to_string())), after: None, limit: MOST_COLLEAGUES };
         let rows = select::<AccountRow>(self.rows.as_ref(), wanted).await.map_err(|e| e.to_string())?;
-        let administrators = rows.into_iter().filter(|(_, row)| row.role == Role::Administrator);
+        let mailed = |row: &AccountRow| {
+            matches!(row.status, AccountStatus::Active | AccountStatus::AwaitingActivation)
+        };
+        let administrators =
+            rows.into_iter().filter(|(_, row)| row.role == Role::Administrator && mailed(row));
         Ok(administrators.map(|(_, row)| row.account_id).take(MOST_TOLD).collect())
     }
 }

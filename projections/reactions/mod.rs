@@ -15,7 +15,8 @@ pub use mails::Mails;
 pub use onboarding::Onboarding;
 
 use crate::ports::{Clock, QueuedMail, ReactionJournal};
-use crate::view::Noted;
+use crate::runner::{Progress, Status};
+use crate::view::{Noted, ViewId};
 
 /// How long a reaction that failed waits before it acts on the same event again.
 const RETRY: Duration = Duration::from_secs(2);
@@ -39,6 +40,8 @@ pub struct ReactionRunner {
     pub codec: Arc<dyn EventCodec>,
     /// Where the checkpoint is kept.
     pub journal: Arc<dyn ReactionJournal>,
+    /// Where readiness sees how far it is.
+    pub status: Status,
     /// What acts.
     pub reaction: Arc<dyn Reaction>,
     /// The time.
@@ -52,8 +55,16 @@ impl ReactionRunner {
     pub async fn run(self) {
         while let Err(why) = self.follow().await {
             tracing::error!(reaction = self.reaction.name(), %why, "a reaction failed; trying again");
+            let position =
+                self.status.all().get(&self.id()).map(|progress| progress.position).unwrap_or_default();
+            self.status.set(self.id(), Progress { position, failure: Some(why) });
             tokio::time::sleep(RETRY).await;
         }
+    }
+
+    /// Under what readiness shows it: among the views, as version zero.
+    fn id(&self) -> ViewId {
+        ViewId { name: self.reaction.name(), version: 0 }
     }
 
     async fn follow(&self) -> Result<(), String> {
@@ -67,6 +78,8 @@ impl ReactionRunner {
             self.journal.advance(name, head, Vec::new(), (self.clock)()).await.map_err(|e| e.to_string())?;
         }
         let mut seen = noted;
+        let id = self.id();
+        self.status.set(id, Progress { position: noted, failure: None });
         let mut last_noted = Instant::now();
         let mut log = self.store.subscribe(noted);
         while let Some(next) = log.next().await {
@@ -82,12 +95,13 @@ impl ReactionRunner {
                 }
                 Subscribed::CaughtUp(_) => {}
                 Subscribed::Event(recorded) => {
-                    let fact = self.codec.decode(&recorded).await.map_err(|e| e.to_string())?;
-                    let (position, revision) = (recorded.position, recorded.revision);
-                    let event = Noted { position, stream: recorded.stream, revision, fact };
+                    let event =
+                        Noted::read(self.codec.as_ref(), *recorded).await.map_err(|e| e.to_string())?;
+                    let position = event.position;
                     let mails =
                         self.reaction.react(&event).await.map_err(|e| format!("event {position}: {e}"))?;
                     seen = position;
+                    self.status.set(id, Progress { position, failure: None });
                     if !mails.is_empty() {
                         noted = position;
                         self.journal

@@ -3,6 +3,7 @@
 use loquet_domain::Moment;
 use loquet_domain::account::Event;
 use loquet_domain::ids::AccountId;
+use loquet_domain::lockout::Lockout;
 use loquet_domain::schema::DomainEvent;
 use serde::{Deserialize, Serialize};
 
@@ -15,10 +16,9 @@ use crate::view::{CannotApply, Noted, View, ViewId};
 #[allow(missing_docs)] // the names say it
 pub struct LockoutRow {
     pub account_id: AccountId,
-    pub failures: u32,
+    pub lockout: Lockout,
     pub last_failure_at: Moment,
     pub locked_since: Option<Moment>,
-    pub locked_until: Option<Moment>,
 }
 
 impl Row for LockoutRow {
@@ -48,16 +48,15 @@ impl View for Lockouts {
             Event::LoginFailed { failures } => {
                 let row = LockoutRow {
                     account_id: account,
-                    failures: *failures,
+                    lockout: Lockout::default().failed(*failures),
                     last_failure_at: at,
                     locked_since: None,
-                    locked_until: None,
                 };
                 table.put(&key, &row)
             }
             Event::AccountLocked { until, .. } => table.change(&key, |row| {
                 row.locked_since = Some(at);
-                row.locked_until = Some(*until);
+                row.lockout = row.lockout.locked(*until);
             }),
             Event::LoginSucceeded { .. }
             | Event::LockoutReleased { .. }

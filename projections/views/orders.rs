@@ -34,7 +34,7 @@ impl Row for OrderRow {
             Some(Outcome::AwaitingSupport) => "awaiting_support",
             Some(_) => "onboarded",
         };
-        vec![("status", status.to_owned()), ("company", self.company_id.to_string())]
+        vec![("status", status.to_owned())]
     }
 }
 

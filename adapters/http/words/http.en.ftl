@@ -47,6 +47,8 @@ order-differs-title = Another order has this number
 order-differs-detail = An order of this number was delivered before, with other contents. Nothing was changed.
 busy-title = Too busy
 busy-detail = Too much is being asked at once. Nothing was counted or changed; try again in a moment.
+fate-unknown-title = It may have happened
+fate-unknown-detail = No answer came in time. What you asked for may have been done or not; it goes on if it had begun. Look, or ask again.
 store-unavailable-title = Out of order
 store-unavailable-detail = The event log or a store beside it can't be used. Nothing was counted or changed; try again in a moment.
 view-behind-title = Not known yet
@@ -90,8 +92,6 @@ activate-intro = Choose a password to confirm your account.
 reset-heading = Choose a new password
 reset-intro = Choose a new password for your { $brand } account.
 password-label = New password
-password-hint = At least 8 characters, with an upper-case letter, a lower-case letter, a digit and one of ! @ # $ % ^ & * ( ) _ + = - [ ] {"}"} {"{"} < > ?
-show-password = Show the password
 save = Save the password
 done-heading = Your password is set
 done-text = You can now log in with your e-mail address and this password.

@@ -47,6 +47,8 @@ order-differs-title = Une autre commande porte ce numéro
 order-differs-detail = Une commande de ce numéro a déjà été reçue, avec un autre contenu. Rien n'a été modifié.
 busy-title = Trop de demandes
 busy-detail = Trop de choses sont demandées à la fois. Rien n'a été compté ni modifié ; réessayez dans un instant.
+fate-unknown-title = C'est peut-être fait
+fate-unknown-detail = Aucune réponse n'est venue à temps. Votre demande a peut-être été exécutée ; si elle avait commencé, elle continue. Vérifiez, ou redemandez.
 store-unavailable-title = Hors service
 store-unavailable-detail = Le journal des événements ou un fichier voisin est inutilisable. Rien n'a été compté ni modifié ; réessayez dans un instant.
 view-behind-title = Pas encore connu
@@ -90,8 +92,6 @@ activate-intro = Choisissez un mot de passe pour confirmer votre compte.
 reset-heading = Choisissez un nouveau mot de passe
 reset-intro = Choisissez un nouveau mot de passe pour votre compte { $brand }.
 password-label = Nouveau mot de passe
-password-hint = Au moins 8 caractères, dont une majuscule, une minuscule, un chiffre et un de ces caractères : ! @ # $ % ^ & * ( ) _ + = - [ ] {"}"} {"{"} < > ?
-show-password = Afficher le mot de passe
 save = Enregistrer le mot de passe
 done-heading = Votre mot de passe est enregistré
 done-text = Vous pouvez maintenant vous connecter avec votre adresse e-mail et ce mot de passe.

@@ -47,6 +47,8 @@ order-differs-title = Een andere bestelling heeft dit nummer
 order-differs-detail = Een bestelling met dit nummer is eerder ontvangen, met een andere inhoud. Er is niets gewijzigd.
 busy-title = Te druk
 busy-detail = Er wordt te veel tegelijk gevraagd. Er is niets geteld of gewijzigd; probeer het zo meteen opnieuw.
+fate-unknown-title = Misschien is het gebeurd
+fate-unknown-detail = Er kwam niet op tijd een antwoord. Wat u vroeg is misschien gedaan; was het begonnen, dan gaat het door. Kijk het na, of vraag het opnieuw.
 store-unavailable-title = Buiten werking
 store-unavailable-detail = Het gebeurtenissenlogboek of een bestand ernaast is onbruikbaar. Er is niets geteld of gewijzigd; probeer het zo meteen opnieuw.
 view-behind-title = Nog niet bekend
@@ -90,8 +92,6 @@ activate-intro = Kies een wachtwoord om uw account te bevestigen.
 reset-heading = Kies een nieuw wachtwoord
 reset-intro = Kies een nieuw wachtwoord voor uw { $brand }-account.
 password-label = Nieuw wachtwoord
-password-hint = Minstens 8 tekens, met een hoofdletter, een kleine letter, een cijfer en één van deze tekens: ! @ # $ % ^ & * ( ) _ + = - [ ] {"}"} {"{"} < > ?
-show-password = Het wachtwoord tonen
 save = Het wachtwoord opslaan
 done-heading = Uw wachtwoord is ingesteld
 done-text = U kunt nu inloggen met uw e-mailadres en dit wachtwoord.
