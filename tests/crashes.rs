@@ -90,7 +90,9 @@ async fn killed_in_the_middle_of_load_nothing_acknowledged_is_lost_and_nobody_is
     for event in self::log(&server).iter().filter(|event| event["type"] == "account-created") {
         let email = event["personal"]["email"].as_str().unwrap();
         server.mail(email, "Confirmez", 1).await;
-        sent.insert(email.to_owned(), u32::try_from(server.mails(email).await.len()).unwrap());
+        let mails = server.mails(email).await;
+        let links = mails.iter().filter(|mail| mail["subject"].as_str().unwrap().contains("Confirmez"));
+        sent.insert(email.to_owned(), u32::try_from(links.count()).unwrap());
     }
     let twice = sent.values().filter(|count| **count > 1).count();
     assert!(sent.values().all(|count| *count <= 1 + ROUNDS));

@@ -635,7 +635,7 @@ async fn the_command_line_imports_shows_and_tails() {
     assert!(code == Some(1) && said.contains("no account has the address"), "{said}");
     let (_, history, _) = run(server.command().args(["account", "history", "p3@example.be", "--json"]));
     assert_eq!(serde_json::from_str::<Value>(history.trim()).unwrap()["type"], "account-created");
-    let (_, tail, _) = run(server.command().args(["events", "tail", "--after", "23"]));
+    let (_, tail, _) = run(server.command().args(["events", "tail", "--after", "33"]));
     assert_eq!(tail.lines().count(), 2, "{tail}");
     assert!(tail.contains("order-onboarded"), "{tail}");
 }

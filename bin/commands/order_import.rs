@@ -74,7 +74,7 @@ pub(crate) async fn run(place: &Place, import: Import) -> anyhow::Result<ExitCod
                 }
                 Delivered::Refused(vec!["longer than 1 MiB".to_owned()])
             } else {
-                target.deliver(&line).await.with_context(|| {
+                target.deliver(line.trim_ascii()).await.with_context(|| {
                     format!(
                         "stopped at line {}; what is before it was taken, start again when it is mended",
                         report.lines
