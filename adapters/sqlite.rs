@@ -98,10 +98,15 @@ impl Kind {
             connection.execute_batch(&pragmas).map_err(unusable)?;
         }
         self.recognise(connection, path)?;
-        let pragmas = format!(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = {}; PRAGMA secure_delete = ON;",
-            self.synchronous
-        );
+        // SQLite says in its answer, not as an error, when it stays with another journal.
+        let journal: String =
+            connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(unusable)?;
+        if journal != "wal" {
+            let why =
+                format!("it can't have a write-ahead log (SQLite stays with '{journal}'): is the disk well?");
+            return Err(FileError::Unusable { path: path.to_owned(), why });
+        }
+        let pragmas = format!("PRAGMA synchronous = {}; PRAGMA secure_delete = ON;", self.synchronous);
         connection.execute_batch(&pragmas).map_err(unusable)?;
         connection.execute_batch(self.schema).map_err(unusable)
     }
