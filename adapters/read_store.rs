@@ -7,9 +7,8 @@ use loquet_domain::ports::{BoxFuture, Position};
 use loquet_projections::ports::{IndexEntry, KeyedRow, ReadStore, Rows, Selection, StoreFailed, Work};
 use loquet_projections::view::{CannotApply, ViewId};
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
-use tokio::sync::Semaphore;
 
-use crate::sqlite::{FileError, Kind, explain};
+use crate::sqlite::{FileError, Kind, ReaderPool, explain};
 
 const VIEWS: Kind = Kind {
     what: "a Loquet read store",
@@ -23,14 +22,12 @@ const VIEWS: Kind = Kind {
             PRIMARY KEY (view, version)
         ) STRICT, WITHOUT ROWID;",
 };
-const READERS: usize = 4;
 
 /// Read models in one file: a table of rows and a table of index entries for each view and version.
 #[derive(Clone)]
 pub struct SqliteReadStore {
     writer: Arc<Mutex<Connection>>,
-    readers: Arc<Mutex<Vec<Connection>>>,
-    places: Arc<Semaphore>,
+    readers: ReaderPool,
 }
 
 impl SqliteReadStore {
@@ -51,12 +48,8 @@ impl SqliteReadStore {
             );
             writer.execute_batch(&schema).map_err(unusable)?;
         }
-        let readers = (0..READERS).map(|_| VIEWS.open_reader(path)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self {
-            writer: Arc::new(Mutex::new(writer)),
-            readers: Arc::new(Mutex::new(readers)),
-            places: Arc::new(Semaphore::new(READERS)),
-        })
+        let readers = ReaderPool::open(&VIEWS, path)?;
+        Ok(Self { writer: Arc::new(Mutex::new(writer)), readers })
     }
 
     fn writer(&self) -> MutexGuard<'_, Connection> {
@@ -67,17 +60,7 @@ impl SqliteReadStore {
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreFailed> {
-        let place = self.places.clone().acquire_owned().await.map_err(|e| StoreFailed(e.to_string()))?;
-        let readers = self.readers.clone();
-        let done = tokio::task::spawn_blocking(move || {
-            let connection = readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let connection = connection.ok_or_else(|| StoreFailed("no connection is free".to_owned()))?;
-            let result = read(&connection).map_err(failed);
-            readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
-            drop(place);
-            result
-        });
-        done.await.map_err(|e| StoreFailed(e.to_string()))?
+        self.readers.read(read).await.map_err(StoreFailed)
     }
 
     fn update_now(&self, view: ViewId, up_to: Position, work: Work) -> Result<(), CannotApply> {

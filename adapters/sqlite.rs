@@ -1,8 +1,10 @@
 //! What every SQLite file here has in common.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// A database file that can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -158,6 +160,56 @@ impl Kind {
             Some(ErrorCode::DatabaseCorrupt) => self.damaged(path, "its pages contradict one another"),
             _ => FileError::Unusable { path: path.to_owned(), why: explain(error) },
         }
+    }
+}
+
+/// A few connections that only read; whoever finds none free waits.
+#[derive(Clone)]
+pub(crate) struct ReaderPool {
+    free: Arc<Mutex<Vec<Connection>>>,
+    places: Arc<Semaphore>,
+}
+
+/// A connection out of the pool; it goes back however its reading ends.
+struct Borrowed {
+    connection: Option<Connection>,
+    free: Arc<Mutex<Vec<Connection>>>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        let connection = self.connection.take();
+        self.free.lock().unwrap_or_else(PoisonError::into_inner).extend(connection);
+    }
+}
+
+impl ReaderPool {
+    const CONNECTIONS: usize = 4;
+
+    pub(crate) fn open(kind: &Kind, path: &Path) -> Result<Self, FileError> {
+        let connections =
+            (0..Self::CONNECTIONS).map(|_| kind.open_reader(path)).collect::<Result<Vec<_>, _>>()?;
+        let places = Arc::new(Semaphore::new(connections.len()));
+        Ok(Self { free: Arc::new(Mutex::new(connections)), places })
+    }
+
+    /// Reads on a thread that may block.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, String> {
+        let place = self.places.clone().acquire_owned().await.map_err(|e| e.to_string())?;
+        let free = self.free.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            let connection = free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let borrowed = Borrowed { connection, free, _place: place };
+            match &borrowed.connection {
+                Some(connection) => read(connection).map_err(|e| explain(&e)),
+                None => Err("no connection is free".to_owned()),
+            }
+        });
+        reading.await.map_err(|e| e.to_string())?
     }
 }
 

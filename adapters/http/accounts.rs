@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use loquet_domain::Moment;
 use loquet_domain::account::{Admission, Profile, Role};
 use loquet_domain::app::{Failure, NewColleague};
 use loquet_domain::email_address::EmailAddress;
@@ -25,7 +24,7 @@ use uuid::Uuid;
 
 use super::answers::{AtLeast, Done, Page, one_of, page_size};
 use super::body::{Body, Faults};
-use super::caller::{Arrival, Caller, to_its_end};
+use super::caller::{Arrival, Caller, carry_out, to_its_end};
 use super::problem::{Problem, ProblemBody};
 use super::{Api, Shared};
 use crate::service_tokens::Scope;
@@ -396,7 +395,7 @@ pub(crate) async fn convert(
     let id = AccountId(id);
     caller.administers(Scope::AccountsWrite, &api.profile(id).await?)?;
     let (at, context) = (arrival.at, caller.context(&arrival));
-    done(at, to_its_end(async move { api.app.convert(&context, id, body.to.into()).await }).await?)
+    carry_out(at, async move { api.app.convert(&context, id, body.to.into()).await }).await
 }
 
 /// Send the activation mail again. Older links no longer work.
@@ -418,7 +417,7 @@ pub(crate) async fn activation_mail(
     let id = AccountId(id);
     caller.administers(Scope::AccountsWrite, &api.profile(id).await?)?;
     let (at, context) = (arrival.at, caller.context(&arrival));
-    done(at, to_its_end(async move { api.app.request_activation(&context, id).await }).await?)
+    carry_out(at, async move { api.app.request_activation(&context, id).await }).await
 }
 
 /// Why something is done to an account.
@@ -457,7 +456,7 @@ pub(crate) async fn release(
     caller.service(Scope::LockoutsRelease)?;
     let (id, reason) = (AccountId(id), body.check()?);
     let (at, context) = (arrival.at, caller.context(&arrival));
-    done(at, to_its_end(async move { api.app.release(&context, id, &reason).await }).await?)
+    carry_out(at, async move { api.app.release(&context, id, &reason).await }).await
 }
 
 /// The current password, and another.
@@ -498,7 +497,7 @@ pub(crate) async fn password(
         to_its_end(async move { api.app.change_password(&context, id, current, new).await }).await?;
     match changed {
         Err(Failure::WeakPassword(rules)) => Err(Problem::weak_password("/new_password", &rules)),
-        other => done(at, other),
+        other => other.map(Done).map_err(|failure| Problem::of(failure, at)),
     }
 }
 
@@ -524,7 +523,7 @@ pub(crate) async fn delete(
     caller.administers(Scope::AccountsWrite, &api.profile(id).await?)?;
     let reason = ReasonBody { reason: why.reason.unwrap_or_else(|| "not given".to_owned()) }.check()?;
     let (at, context) = (arrival.at, caller.context(&arrival));
-    done(at, to_its_end(async move { api.app.delete_account(&context, id, &reason).await }).await?)
+    carry_out(at, async move { api.app.delete_account(&context, id, &reason).await }).await
 }
 
 /// Why an account is deleted.
@@ -555,9 +554,5 @@ pub(crate) async fn erase(
     caller.service(Scope::AccountsWrite)?;
     let (id, reason) = (AccountId(id), body.check()?);
     let (at, context) = (arrival.at, caller.context(&arrival));
-    done(at, to_its_end(async move { api.app.erase_account(&context, id, &reason).await }).await?)
-}
-
-fn done(at: Moment, outcome: Result<Position, Failure>) -> Result<Done, Problem> {
-    outcome.map(Done).map_err(|failure| Problem::of(failure, at))
+    carry_out(at, async move { api.app.erase_account(&context, id, &reason).await }).await
 }

@@ -8,12 +8,13 @@ use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use loquet_domain::account::{Profile, Role};
-use loquet_domain::app::Authenticated;
+use loquet_domain::app::{Authenticated, Failure};
 use loquet_domain::fact::{Actor, Client, Context};
 use loquet_domain::ids::{AccountId, CorrelationId};
-use loquet_domain::ports::Identities;
+use loquet_domain::ports::{Identities, Position};
 
 use super::Api;
+use super::answers::Done;
 use super::problem::Problem;
 use crate::identities::RandomIdentities;
 use crate::service_tokens::{PREFIX, Scope, Service};
@@ -148,4 +149,12 @@ pub(crate) async fn to_its_end<T: Send + 'static>(
     tokio::spawn(command)
         .await
         .map_err(|_| Problem::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "internal"))
+}
+
+/// Carries a command out to its end and answers where its events stand.
+pub(crate) async fn carry_out(
+    at: loquet_domain::Moment,
+    command: impl Future<Output = Result<Position, Failure>> + Send + 'static,
+) -> Result<Done, Problem> {
+    to_its_end(command).await?.map(Done).map_err(|failure| Problem::of(failure, at))
 }

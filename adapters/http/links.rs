@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::answers::Done;
 use super::body::{Body, Faults};
-use super::caller::{Arrival, to_its_end};
+use super::caller::{Arrival, carry_out, to_its_end};
 use super::problem::{Problem, ProblemBody};
 use super::{Shared, even_time};
 
@@ -47,8 +47,7 @@ pub(crate) async fn activate(
 ) -> Result<Done, Problem> {
     let (token, password) = body.check()?;
     let (at, context) = (arrival.at, arrival.stranger());
-    let done = to_its_end(async move { api.app.activate(&context, &token, password).await }).await?;
-    done.map(Done).map_err(|failure| Problem::of(failure, at))
+    carry_out(at, async move { api.app.activate(&context, &token, password).await }).await
 }
 
 /// Whose password is forgotten.
@@ -100,6 +99,5 @@ pub(crate) async fn confirm_reset(
 ) -> Result<Done, Problem> {
     let (token, password) = body.check()?;
     let (at, context) = (arrival.at, arrival.stranger());
-    let done = to_its_end(async move { api.app.reset_password(&context, &token, password).await }).await?;
-    done.map(Done).map_err(|failure| Problem::of(failure, at))
+    carry_out(at, async move { api.app.reset_password(&context, &token, password).await }).await
 }

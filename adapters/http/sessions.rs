@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::Shared;
 use super::answers::{AtLeast, Done, Page};
-use super::caller::{Arrival, Caller, to_its_end};
+use super::caller::{Arrival, Caller, carry_out};
 use super::problem::{Problem, ProblemBody};
 use crate::service_tokens::Scope;
 
@@ -87,8 +87,7 @@ pub(crate) async fn end_all(
     let id = AccountId(id);
     caller.owns(Scope::AccountsWrite, id)?;
     let (at, context) = (arrival.at, caller.context(&arrival));
-    let ended = to_its_end(async move { api.app.end_sessions(&context, id).await }).await?;
-    ended.map(Done).map_err(|failure| Problem::of(failure, at))
+    carry_out(at, async move { api.app.end_sessions(&context, id).await }).await
 }
 
 /// End one session of an account.
@@ -107,10 +106,7 @@ pub(crate) async fn end(
     let (id, session) = (AccountId(id), SessionId(session));
     caller.owns(Scope::AccountsWrite, id)?;
     let (at, context) = (arrival.at, caller.context(&arrival));
-    let ended =
-        to_its_end(async move { api.app.end_session(&context, id, session, SessionEnd::Revoked).await })
-            .await?;
-    ended.map(Done).map_err(|failure| Problem::of(failure, at))
+    carry_out(at, async move { api.app.end_session(&context, id, session, SessionEnd::Revoked).await }).await
 }
 
 /// Log out: end the session that asks.
@@ -122,10 +118,6 @@ pub(crate) async fn log_out(State(api): Shared, caller: Caller, arrival: Arrival
     let person = caller.person()?;
     let (account, session) = (person.account, person.session);
     let (at, context) = (arrival.at, caller.context(&arrival));
-    let ended =
-        to_its_end(
-            async move { api.app.end_session(&context, account, session, SessionEnd::LoggedOut).await },
-        )
-        .await?;
-    ended.map(Done).map_err(|failure| Problem::of(failure, at))
+    carry_out(at, async move { api.app.end_session(&context, account, session, SessionEnd::LoggedOut).await })
+        .await
 }

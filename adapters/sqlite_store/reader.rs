@@ -1,34 +1,27 @@
 //! Reading, beside the writer and without waiting for it.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use loquet_domain::ids::{AccountId, EventId};
 use loquet_domain::ports::{
     BoxFuture, NewEvent, Position, ReadError, RecordedEvent, Revision, Sealed, StreamId,
 };
 use rusqlite::{CachedStatement, Connection, Row};
-use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::LOG;
 use super::heads::Head;
-use crate::sqlite::{FileError, explain};
+use crate::sqlite::{FileError, ReaderPool};
 
-const CONNECTIONS: usize = 4;
 const COLUMNS: &str =
     "position, stream, revision, previous, event_id, name, version, data, metadata, subject, sealed";
 
-/// A few connections that only read; whoever finds none free waits.
-pub(super) struct Readers {
-    free: Arc<Mutex<Vec<Connection>>>,
-    places: Arc<Semaphore>,
-}
+/// Reads of the log.
+pub(super) struct Readers(ReaderPool);
 
 impl Readers {
     pub(super) fn open(path: &Path) -> Result<Self, FileError> {
-        let connections = (0..CONNECTIONS).map(|_| LOG.open_reader(path)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { free: Arc::new(Mutex::new(connections)), places: Arc::new(Semaphore::new(CONNECTIONS)) })
+        Ok(Self(ReaderPool::open(&LOG, path)?))
     }
 
     /// A stream's events after `after`, walked back from its head.
@@ -60,20 +53,8 @@ impl Readers {
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> BoxFuture<'static, Result<T, ReadError>> {
-        let (free, places) = (self.free.clone(), self.places.clone());
-        Box::pin(async move {
-            let failed = |why: String| ReadError(why);
-            let place = places.acquire_owned().await.map_err(|e| failed(e.to_string()))?;
-            let task = tokio::task::spawn_blocking(move || {
-                let connection = free.lock().unwrap_or_else(PoisonError::into_inner).pop();
-                let connection = connection.ok_or_else(|| failed("no connection is free".to_owned()))?;
-                let result = read(&connection).map_err(|e| failed(explain(&e)));
-                free.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
-                drop(place);
-                result
-            });
-            task.await.map_err(|e| failed(e.to_string()))?
-        })
+        let pool = self.0.clone();
+        Box::pin(async move { pool.read(read).await.map_err(ReadError) })
     }
 }
 
