@@ -85,6 +85,13 @@ async fn from_a_first_order_to_a_login_a_lockout_and_a_reset() {
     story.extend(["login-failed", "login-succeeded"]);
     assert_eq!(names, story);
     assert!(!events.to_string().contains("argon2"), "password hashes leave the log for no one");
+    let actors: Vec<_> =
+        events["items"].as_array().unwrap().iter().map(|e| e["actor"]["kind"].clone()).collect();
+    assert_eq!(
+        actors[..2],
+        [json!("service"), json!("stranger")],
+        "who delivered the order, who followed the link"
+    );
 }
 
 #[tokio::test]

@@ -42,6 +42,7 @@ impl App {
     /// [`order::Refusal::Differs`] where the number was used for another order.
     pub async fn place_order(&self, context: &Context, order: NewOrder) -> Result<PlacedOrder, Failure> {
         let stream = order_stream(&order.content.id);
+        let _turn = self.ports.turnstile.enter(stream.to_string()).await;
         let known = match self.orders.load(&stream).await?.state {
             Order::Absent => None,
             Order::Received(received) => Some(received.account),
@@ -66,7 +67,7 @@ impl App {
                 )?)
             })
             .await?;
-        let onboarded = self.onboard(context, &order.content.id).await?;
+        let onboarded = self.finish(context, &order.content.id).await?;
         Ok(PlacedOrder { new: !received.facts.is_empty(), ..onboarded })
     }
 
@@ -76,6 +77,12 @@ impl App {
     /// # Errors
     /// [`order::Refusal::NoSuchOrder`] where it was never taken.
     pub async fn onboard(&self, context: &Context, id: &OrderId) -> Result<PlacedOrder, Failure> {
+        // Whoever is delivering it on this node goes first, and most often leaves nothing to do.
+        let _turn = self.ports.turnstile.enter(order_stream(id).to_string()).await;
+        self.finish(context, id).await
+    }
+
+    async fn finish(&self, context: &Context, id: &OrderId) -> Result<PlacedOrder, Failure> {
         let stream = order_stream(id);
         let folded = self.orders.load(&stream).await?;
         let Order::Received(received) = folded.state else {
