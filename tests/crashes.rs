@@ -225,9 +225,15 @@ async fn a_clean_stop_finishes_what_was_accepted() {
     let mut positions = Vec::new();
     {
         let body = json!({ "email": "marie@example.be", "password": PASSWORD });
-        let tried = (0..30).map(|_| server.try_send(Method::POST, "/v1/logins", None, Some(&body)));
+        let first = tokio::sync::Notify::new();
+        let tried = (0..30).map(|_| async {
+            let answer = server.try_send(Method::POST, "/v1/logins", None, Some(&body)).await;
+            first.notify_one();
+            answer
+        });
         let stop = async {
-            tokio::time::sleep(std::time::Duration::from_millis(40)).await;
+            // With one answered, the others are on their way.
+            first.notified().await;
             server.terminate();
         };
         let (answers, ()) = tokio::join!(join_all(tried), stop);

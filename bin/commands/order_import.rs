@@ -66,21 +66,18 @@ pub(crate) async fn run(place: &Place, import: Import) -> anyhow::Result<ExitCod
         if line.trim_ascii().is_empty() {
             continue;
         }
-        let whole = line.ends_with(b"\n");
-        let delivered =
-            if u64::try_from(line.trim_ascii_end().len())? > MOST_BYTES || read_too_far(read, whole) {
-                if !whole {
-                    skip_line(&mut lines)?;
-                }
-                Delivered::Refused(vec!["longer than 1 MiB".to_owned()])
-            } else {
-                target.deliver(line.trim_ascii()).await.with_context(|| {
-                    format!(
-                        "stopped at line {}; what is before it was taken, start again when it is mended",
-                        report.lines
-                    )
-                })?
-            };
+        let cut_short = !line.ends_with(b"\n") && u64::try_from(read)? > MOST_BYTES;
+        let delivered = if cut_short {
+            skip_line(&mut lines)?;
+            Delivered::Refused(vec!["longer than 1 MiB".to_owned()])
+        } else {
+            target.deliver(line.trim_ascii()).await.with_context(|| {
+                format!(
+                    "stopped at line {}; what is before it was taken, start again when it is mended",
+                    report.lines
+                )
+            })?
+        };
         report.note(delivered);
         bar.set_message(format!("{} new, {} refused", report.new, report.refused.len()));
     }
@@ -102,11 +99,6 @@ fn open(import: &Import) -> anyhow::Result<(Box<dyn BufRead>, ProgressBar)> {
     let bar = if std::io::stderr().is_terminal() { ProgressBar::new(length) } else { ProgressBar::hidden() };
     let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {eta} {msg}")?;
     Ok((Box::new(BufReader::new(reader)), bar.with_style(style)))
-}
-
-/// Whether the limit was reached before the line's end was.
-fn read_too_far(read: usize, whole: bool) -> bool {
-    !whole && u64::try_from(read).is_ok_and(|read| read > MOST_BYTES)
 }
 
 fn skip_line(lines: &mut Box<dyn BufRead>) -> anyhow::Result<()> {
