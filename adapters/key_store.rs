@@ -24,6 +24,8 @@ const KEYS: Kind = Kind {
     what: "a Loquet key store",
     application_id: 0x4c71_7402,
     version: 1,
+    upgrades: &[],
+    holds_keys: true,
     remedy: "restore it from a backup",
     synchronous: "FULL",
     schema: "

@@ -20,6 +20,8 @@ const JOURNAL: Kind = Kind {
     what: "a Loquet reaction journal",
     application_id: 0x4c71_7404,
     version: 1,
+    upgrades: &[],
+    holds_keys: false,
     remedy: "restore it from a backup; without one, delete it, and links that are still newest are mailed again",
     synchronous: "FULL",
     schema: "

@@ -14,6 +14,8 @@ const VIEWS: Kind = Kind {
     what: "a Loquet read store",
     application_id: 0x4c71_7403,
     version: 1,
+    upgrades: &[],
+    holds_keys: false,
     remedy: "delete it and what is beside it (-wal, -shm): it is built again from the log",
     synchronous: "NORMAL",
     schema: "

@@ -17,6 +17,8 @@ const TOKENS: Kind = Kind {
     what: "a Loquet token store",
     application_id: 0x4c71_7405,
     version: 1,
+    upgrades: &[],
+    holds_keys: false,
     remedy: "restore it from a backup, or delete it and make new tokens",
     synchronous: "FULL",
     schema: "

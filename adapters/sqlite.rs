@@ -39,6 +39,9 @@ pub enum FileError {
         /// What mends it.
         remedy: &'static str,
     },
+    /// An older version of this software wrote it, and it is only to be read.
+    #[error("{0} has an older format: start the server once, which upgrades it after taking a copy")]
+    Older(PathBuf),
     /// Another process has it.
     #[error("{0} is in use by another Loquet process: stop that one, or use another folder with --data-dir")]
     InUse(PathBuf),
@@ -57,9 +60,14 @@ pub(crate) struct Kind {
     pub(crate) what: &'static str,
     pub(crate) application_id: i32,
     pub(crate) version: i64,
+    /// The tables of the newest version, each `IF NOT EXISTS`.
     pub(crate) schema: &'static str,
+    /// What leads from version 1 to 2, from 2 to 3, and so on.
+    pub(crate) upgrades: &'static [&'static str],
     /// What mends a damaged file.
     pub(crate) remedy: &'static str,
+    /// Whether erasing somebody is deleting something in it.
+    pub(crate) holds_keys: bool,
     /// `FULL` where what is acknowledged must be on disk; `NORMAL` where it can be derived again.
     pub(crate) synchronous: &'static str,
 }
@@ -83,7 +91,9 @@ impl Kind {
         let connection = Connection::open_with_flags(path, flags).map_err(|e| self.unusable(path, &e))?;
         let pragmas = "PRAGMA busy_timeout = 10000; PRAGMA query_only = ON; PRAGMA mmap_size = 1073741824;";
         connection.execute_batch(pragmas).map_err(|e| self.unusable(path, &e))?;
-        self.recognise(&connection, path)?;
+        if self.recognise(&connection, path)? < self.version {
+            return Err(FileError::Older(path.to_owned()));
+        }
         Ok(connection)
     }
 
@@ -99,7 +109,7 @@ impl Kind {
             );
             connection.execute_batch(&pragmas).map_err(unusable)?;
         }
-        self.recognise(connection, path)?;
+        let found = self.recognise(connection, path)?;
         // SQLite says in its answer, not as an error, when it stays with another journal.
         let journal: String =
             connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(unusable)?;
@@ -110,10 +120,35 @@ impl Kind {
         }
         let pragmas = format!("PRAGMA synchronous = {}; PRAGMA secure_delete = ON;", self.synchronous);
         connection.execute_batch(&pragmas).map_err(unusable)?;
+        self.upgrade(connection, path, found)?;
         connection.execute_batch(self.schema).map_err(unusable)
     }
 
-    fn recognise(&self, connection: &Connection, path: &Path) -> Result<(), FileError> {
+    /// Brings an older file to this version, all of it or nothing, after a copy was taken beside it. The
+    /// copy of a key store goes once the upgrade is done: it would bring the erased back.
+    fn upgrade(&self, connection: &Connection, path: &Path, found: i64) -> Result<(), FileError> {
+        if found >= self.version {
+            return Ok(());
+        }
+        let unusable = |e: rusqlite::Error| self.unusable(path, &e);
+        let copy = suffixed(path, &format!(".v{found}"));
+        copy_to(connection, &copy).map_err(|why| FileError::Unusable { path: copy.clone(), why })?;
+        let steps = self.upgrades.get(usize::try_from(found - 1).unwrap_or(usize::MAX)..).unwrap_or_default();
+        let script =
+            format!("BEGIN IMMEDIATE; {} PRAGMA user_version = {}; COMMIT;", steps.join(" "), self.version);
+        if let Err(error) = connection.execute_batch(&script) {
+            drop(connection.execute_batch("ROLLBACK"));
+            return Err(unusable(error));
+        }
+        tracing::info!(file = %path.display(), from = found, to = self.version, copy = %copy.display(), "upgraded");
+        if self.holds_keys {
+            drop(std::fs::remove_file(&copy));
+        }
+        Ok(())
+    }
+
+    /// Says which version wrote the file, if it is one of ours and not newer than this one.
+    fn recognise(&self, connection: &Connection, path: &Path) -> Result<i64, FileError> {
         let pragma = |name| {
             connection
                 .query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0))
@@ -126,14 +161,13 @@ impl Kind {
         if found > self.version {
             return Err(FileError::Newer { path: path.to_owned(), found, known: self.version });
         }
-        Ok(())
+        Ok(found)
     }
 
     /// SQLite notices a missing tail only when it needs it; a log must notice at once. A file with a
     /// write-ahead log beside it may be shorter than it says: its tail is in there.
     fn refuse_truncated(&self, path: &Path) -> Result<(), FileError> {
-        let mut wal = path.as_os_str().to_owned();
-        wal.push("-wal");
+        let wal = suffixed(path, "-wal");
         let foreign = || FileError::Foreign { path: path.to_owned(), what: self.what };
         if path.is_dir() {
             return Err(foreign());
@@ -213,6 +247,30 @@ impl ReaderPool {
     }
 }
 
+/// A file beside another: its name and a suffix.
+pub(crate) fn suffixed(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Copies a database as it is at one moment, whoever writes to it meanwhile, into a new file that only
+/// its owner can read, and has it on disk before it says so.
+pub(crate) fn copy_to(connection: &Connection, copy: &Path) -> Result<(), String> {
+    let unfinished = suffixed(copy, ".new");
+    drop(std::fs::remove_file(&unfinished));
+    create_private(&unfinished).map_err(|e| explain_io(&e))?;
+    let mut target = Connection::open(&unfinished).map_err(|e| explain(&e))?;
+    // One step holds one view of the source; several would begin anew with each write to it.
+    let copied = rusqlite::backup::Backup::new(connection, &mut target).and_then(|backup| backup.step(-1));
+    copied.map_err(|e| explain(&e))?;
+    drop(target);
+    let synced = std::fs::File::open(&unfinished).and_then(|file| file.sync_all());
+    synced.and_then(|()| std::fs::rename(&unfinished, copy)).map_err(|e| explain_io(&e))?;
+    let folder = copy.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(|e| explain_io(&e))
+}
+
 /// What SQLite said, with the remedy where there is one.
 pub(crate) fn explain(error: &rusqlite::Error) -> String {
     let remedy = match error.sqlite_error_code() {
@@ -276,4 +334,60 @@ fn claimed_length(header: &[u8]) -> u64 {
         size => size,
     };
     page_size.saturating_mul(number(28, 32)).max(100)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const FIRST: Kind = Kind {
+        what: "a test's file",
+        application_id: 0x4c71_74ff,
+        version: 1,
+        schema: "CREATE TABLE IF NOT EXISTS people (name TEXT) STRICT;",
+        upgrades: &[],
+        remedy: "none",
+        holds_keys: false,
+        synchronous: "FULL",
+    };
+    const THIRD: Kind = Kind {
+        version: 3,
+        schema: "CREATE TABLE IF NOT EXISTS people (name TEXT, town TEXT, age INTEGER) STRICT;",
+        upgrades: &["ALTER TABLE people ADD town TEXT;", "ALTER TABLE people ADD age INTEGER;"],
+        ..FIRST
+    };
+
+    fn columns(path: &Path) -> Vec<String> {
+        let connection = Connection::open(path).unwrap();
+        let mut select = connection.prepare("SELECT name FROM pragma_table_info('people')").unwrap();
+        let names = select.query_map([], |row| row.get(0)).unwrap();
+        names.map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn an_older_file_is_upgraded_after_a_copy_was_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("people.db");
+        FIRST.open(&path).unwrap().execute("INSERT INTO people VALUES ('Marie')", []).unwrap();
+        assert!(matches!(THIRD.open_reader(&path), Err(FileError::Older(_))));
+        let upgraded = THIRD.open(&path).unwrap();
+        let marie: String = upgraded.query_row("SELECT name FROM people", [], |row| row.get(0)).unwrap();
+        assert_eq!(marie, "Marie");
+        assert_eq!(columns(&path), ["name", "town", "age"]);
+        assert_eq!(columns(&folder.path().join("people.db.v1")), ["name"]);
+        assert!(matches!(FIRST.open(&path), Err(FileError::Newer { found: 3, known: 1, .. })));
+    }
+
+    #[test]
+    fn an_upgrade_that_fails_leaves_the_file_as_it_was_and_no_copy_of_keys_outlives_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("people.db");
+        drop(FIRST.open(&path).unwrap());
+        let broken = Kind { upgrades: &["ALTER TABLE people ADD town TEXT;", "nonsense;"], ..THIRD };
+        assert!(broken.open(&path).is_err());
+        assert_eq!(columns(&path), ["name"]);
+        drop(Kind { holds_keys: true, ..THIRD }.open(&path).unwrap());
+        assert!(!folder.path().join("people.db.v1").exists());
+    }
 }

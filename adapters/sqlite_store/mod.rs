@@ -32,6 +32,8 @@ pub(crate) const LOG: Kind = Kind {
     what: "a Loquet event log",
     application_id: 0x4c71_7401,
     version: 1,
+    upgrades: &[],
+    holds_keys: false,
     remedy: "restore it from a backup",
     synchronous: "FULL",
     schema: "
