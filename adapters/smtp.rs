@@ -42,12 +42,20 @@ pub struct SmtpSettings {
     pub extra_ca: Option<Vec<u8>>,
     /// How long one command may take.
     pub timeout: Duration,
+    /// How many connections are open at most.
+    pub connections: u32,
 }
 
 /// Settings that do not hold.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the mail server's settings do not hold: {0}")]
 pub struct InvalidSmtp(String);
+
+/// Whether a text is a sender: an address, or `Name <address>`.
+#[must_use]
+pub fn is_sender(text: &str) -> bool {
+    text.parse::<Mailbox>().is_ok()
+}
 
 /// A pool of connections to a mail server.
 pub struct Smtp {
@@ -68,7 +76,9 @@ impl Smtp {
             .port(settings.port)
             .tls(tls)
             .timeout(Some(settings.timeout))
-            .pool_config(PoolConfig::new().max_size(4).idle_timeout(Duration::from_secs(30)));
+            .pool_config(
+                PoolConfig::new().max_size(settings.connections).idle_timeout(Duration::from_secs(30)),
+            );
         if let Some((user, password)) = &settings.credentials {
             builder = builder.credentials(Credentials::new(user.clone(), password.clone()));
         }
@@ -80,9 +90,20 @@ impl Smtp {
             .map_err(SendError::Permanent)?;
         match self.transport.send(mime).await {
             Ok(_) => Ok(()),
-            Err(error) if error.is_permanent() => Err(SendError::Permanent(without_text(&error))),
-            Err(error) => Err(SendError::Transient(without_text(&error))),
+            Err(error) => Err(judge(&error)),
         }
+    }
+}
+
+/// Whether the trouble is this mail's or the server's. What the server says of our name and password
+/// (530, 534, 535, 538: RFC 4954) or of itself (421: RFC 5321, 3.8) is no verdict on a mail: with a
+/// password that has run out, every mail would be given up.
+fn judge(error: &lettre::transport::smtp::Error) -> SendError {
+    let why = without_text(error);
+    match error.status().map(u16::from) {
+        None | Some(421 | 530 | 534 | 535 | 538) => SendError::Away(why),
+        Some(500..) => SendError::Permanent(why),
+        Some(_) => SendError::Transient(why),
     }
 }
 
@@ -116,6 +137,20 @@ fn tls(settings: &SmtpSettings) -> Result<Tls, InvalidSmtp> {
         Security::StartTls => Tls::Required(parameters()?),
         Security::None => Tls::None,
     })
+}
+
+impl Smtp {
+    /// Connects, secures the connection, authenticates and says goodbye, without a mail.
+    ///
+    /// # Errors
+    /// In which way the mail server can't be used.
+    pub async fn greet(&self) -> Result<(), String> {
+        match self.transport.test_connection().await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err("the mail server did not answer as one".to_owned()),
+            Err(error) => Err(without_text(&error)),
+        }
+    }
 }
 
 impl Mailer for Smtp {

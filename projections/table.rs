@@ -2,10 +2,11 @@
 
 use std::marker::PhantomData;
 
+use loquet_domain::Moment;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::ports::{IndexEntry, ReadStore, Rows, Selection, StoreFailed};
+use crate::ports::{Cursor, IndexEntry, ReadStore, Rows, Selection, StoreFailed};
 use crate::view::{CannotApply, ViewId};
 
 /// A row of a view.
@@ -15,6 +16,12 @@ pub trait Row: Serialize + DeserializeOwned {
 
     /// Under what it is found besides its key.
     fn indexes(&self) -> Vec<IndexEntry>;
+}
+
+/// A moment since 1970 as a text that sorts as moments do, for indexes.
+#[must_use]
+pub fn sortable(moment: Moment) -> String {
+    format!("{:019}", moment.timestamp_micros().max(0))
 }
 
 /// The rows of one view, while an event is applied.
@@ -91,19 +98,19 @@ pub async fn find<R: Row>(store: &dyn ReadStore, key: String) -> Result<Option<R
     bytes.map(|bytes| read(&key, &bytes)).transpose().map_err(|e: CannotApply| StoreFailed(e.to_string()))
 }
 
-/// Rows of a view with their keys, for a query.
+/// Rows of a view, each with its place among them, for a query.
 ///
 /// # Errors
 /// As [`find`].
 pub async fn select<R: Row>(
     store: &dyn ReadStore,
     wanted: Selection,
-) -> Result<Vec<(String, R)>, StoreFailed> {
+) -> Result<Vec<(Cursor, R)>, StoreFailed> {
     let rows = store.select(R::VIEW, wanted).await?;
     rows.into_iter()
-        .map(|(key, bytes)| {
-            let row = read(&key, &bytes).map_err(|e| StoreFailed(e.to_string()))?;
-            Ok((key, row))
+        .map(|found| {
+            let row = read(&found.cursor.key, &found.row).map_err(|e| StoreFailed(e.to_string()))?;
+            Ok((found.cursor, row))
         })
         .collect()
 }

@@ -15,6 +15,16 @@ pub struct ViewId {
     pub version: u32,
 }
 
+/// One building of a view, its rows in tables of their own: a view can be built anew beside the building
+/// that serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Build {
+    /// Of which view.
+    pub view: ViewId,
+    /// Which: greater is later.
+    pub generation: u32,
+}
+
 /// An event as views and reactions see it.
 #[derive(Clone, Debug)]
 pub struct Noted {

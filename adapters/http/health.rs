@@ -33,6 +33,9 @@ pub(crate) struct ViewHealth {
     /// What stopped it.
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<String>,
+    /// Up to where what will take its place has seen the log, while that is built.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    building: Option<u64>,
 }
 
 /// Whether it can serve; with a service token, what keeps it from it. A stranger is not told where the
@@ -86,14 +89,14 @@ pub(crate) async fn readyz(State(api): Shared, headers: HeaderMap) -> (StatusCod
         .status
         .all()
         .into_iter()
-        .map(|(view, progress)| {
+        .map(|(name, progress)| {
             let lag = head.0.saturating_sub(progress.position.0);
-            let health = ViewHealth { position: progress.position.0, lag, failure: progress.failure };
-            let name = match view.version {
-                0 => format!("reaction {}", view.name),
-                version => format!("{}-v{version}", view.name),
+            let name = match progress.version {
+                0 => format!("reaction {name}"),
+                version => format!("{name}-v{version}"),
             };
-            (name, health)
+            let building = progress.building.map(|position| position.0);
+            (name, ViewHealth { position: progress.position.0, lag, failure: progress.failure, building })
         })
         .collect();
     let ready = written.is_ok() && views.values().all(|view| view.failure.is_none());

@@ -23,6 +23,7 @@ pub fn evolve(account: Account, fact: &Fact<Event>) -> Account {
                 credential: Credential { id: fact.id, hash: hash.clone() },
                 lockout: Lockout::default(),
                 reset: None,
+                resets_asked: Vec::new(),
                 sessions: Vec::new(),
             }))
         }
@@ -75,6 +76,8 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
         Event::AccountLocked { until, .. } => active.lockout = active.lockout.locked(*until),
         Event::LockoutReleased { .. } => active.lockout = Lockout::default(),
         Event::PasswordResetRequested { expires_at } => {
+            let at = fact.context.at;
+            active.resets_asked = active.resets_asked_at(at).copied().chain([at]).collect();
             active.reset = Some(Link { event: fact.id, expires_at: *expires_at });
         }
         Event::PasswordReset { hash, .. } => {
@@ -91,10 +94,11 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
     }
 }
 
-/// A new password voids the reset link that may be on its way.
+/// A new password voids the reset link that may be on its way, and whoever set it may ask for more.
 fn set_password(active: &mut Active, fact: &Fact<Event>, hash: &Erasable<PasswordHash>) {
     active.credential = Credential { id: fact.id, hash: hash.clone() };
     active.reset = None;
+    active.resets_asked.clear();
 }
 
 fn of_profile(profile: &mut Profile, event: &Event) {

@@ -10,7 +10,7 @@ use loquet_domain::schema::DomainEvent;
 use serde::{Deserialize, Serialize};
 
 use crate::ports::{IndexEntry, Rows};
-use crate::table::{Row, Table};
+use crate::table::{Row, Table, sortable};
 use crate::view::{CannotApply, Noted, View, ViewId};
 
 /// In which stage an account is.
@@ -58,18 +58,19 @@ pub struct AccountRow {
 }
 
 impl Row for AccountRow {
-    const VIEW: ViewId = ViewId { name: "accounts", version: 1 };
+    const VIEW: ViewId = ViewId { name: "accounts", version: 2 };
 
+    /// Each ends with the moment of creation, so that whatever is asked for comes in its order.
     fn indexes(&self) -> Vec<IndexEntry> {
-        let company = self.company_id.to_string();
-        let status = self.status.word();
+        let (company, status, created) = (self.company_id, self.status.word(), sortable(self.created_at));
         let mut entries = vec![
-            ("company_status", format!("{company}/{status}")),
-            ("company", company),
-            ("status", status.to_owned()),
+            ("created", created.clone()),
+            ("company", format!("{company}/{created}")),
+            ("status", format!("{status}/{created}")),
+            ("company_status", format!("{company}/{status}/{created}")),
         ];
         if matches!(self.status, Status::AwaitingActivation | Status::Active) {
-            entries.push(("email", self.email_hash.0.clone()));
+            entries.push(("email", format!("{}/{created}", self.email_hash)));
         }
         entries
     }
