@@ -63,14 +63,28 @@ pub struct Smtp {
     from: Mailbox,
 }
 
+impl SmtpSettings {
+    /// Checks the settings without connecting, and without a runtime.
+    ///
+    /// # Errors
+    /// [`InvalidSmtp`] names the setting.
+    pub fn check(&self) -> Result<(), InvalidSmtp> {
+        self.sender()?;
+        tls(self).map(drop)
+    }
+
+    fn sender(&self) -> Result<Mailbox, InvalidSmtp> {
+        self.from.parse().map_err(|e| InvalidSmtp(format!("sender '{}': {e}", self.from)))
+    }
+}
+
 impl Smtp {
     /// Checks the settings; connects when the first mail is sent.
     ///
     /// # Errors
     /// [`InvalidSmtp`] names the setting.
     pub fn new(settings: &SmtpSettings) -> Result<Self, InvalidSmtp> {
-        let from =
-            settings.from.parse().map_err(|e| InvalidSmtp(format!("sender '{}': {e}", settings.from)))?;
+        let from = settings.sender()?;
         let tls = tls(settings)?;
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&settings.host)
             .port(settings.port)

@@ -8,7 +8,7 @@ use crate::config;
 
 /// Accounts, logins and lockouts of a customer portal, every decision kept as an event.
 #[derive(Parser)]
-#[command(name = "loquet", version, about)]
+#[command(name = "loquet", version)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use ipnet::IpNet;
 use loquet_adapters::argon2_pool::Cost;
 use loquet_adapters::http::{Limits, Rate};
-use loquet_adapters::smtp::{Security, Smtp, SmtpSettings};
+use loquet_adapters::smtp::{Security, SmtpSettings};
 use loquet_domain::lockout::LockoutPolicy;
 use loquet_domain::password_policy::{Composition, PasswordPolicy};
 use loquet_domain::policies::Policies;
@@ -223,7 +223,7 @@ fn smtp(config: &mut Config, dev: bool) -> Option<SmtpSettings> {
         timeout: config.duration("smtp.timeout").unwrap_or(Duration::from_secs(30)),
         connections: config.parsed("mail.connections").unwrap_or(4),
     };
-    if let Err(why) = Smtp::new(&settings) {
+    if let Err(why) = settings.check() {
         config.fault(if settings.extra_ca.is_some() { "smtp.ca_file" } else { "smtp.host" }, why);
     }
     Some(settings)

@@ -19,7 +19,7 @@ use loquet_projections::ports::{
     BuildState, Clock, Mailer, ReactionJournal, ReadStore, Rows, Selection, SendError,
 };
 use loquet_projections::reactions::{Mails, ReactionRunner};
-use loquet_projections::runner::{NotThere, Runner, Status, verify};
+use loquet_projections::runner::{Follower, NotThere, Runner, Status, verify};
 use loquet_projections::table::{Row, find, select};
 use loquet_projections::view::{CannotApply, Noted, View, ViewId};
 use loquet_projections::views;
@@ -246,13 +246,15 @@ async fn a_view_that_cannot_apply_an_event_stops_alone_is_shown_and_goes_on_when
         matches!(&stopped, Err(NotThere::Stopped(why)) if why.contains("event 3: I don't like")),
         "{stopped:?}"
     );
-    assert_eq!(status.all()[FRAGILE.name].position, Position(2));
+    assert_eq!(status.all()[&Follower::View(FRAGILE.name)].position, Position(2));
     let state = state_of(rows.as_ref(), FRAGILE).await;
     assert_eq!(state.position, Position(2));
     assert!(state.failure.is_some_and(|why| why.contains("event 3")), "whoever looks from outside sees it");
     broken.store(false, Ordering::SeqCst);
     let mended = async {
-        while status.all()[FRAGILE.name].failure.is_some() || status.all()[FRAGILE.name].position < head {
+        while status.all()[&Follower::View(FRAGILE.name)].failure.is_some()
+            || status.all()[&Follower::View(FRAGILE.name)].position < head
+        {
             tokio::task::yield_now().await;
         }
     };

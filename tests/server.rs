@@ -33,6 +33,7 @@ pub struct Server {
     pub url: String,
     pub port: u16,
     arguments: Vec<String>,
+    variables: Vec<(String, String)>,
     child: Option<Child>,
     pub client: Client,
     _temporary: Option<TempDir>,
@@ -79,20 +80,35 @@ impl Server {
         server
     }
 
+    /// A development server on an empty folder, in an environment of its own.
+    pub async fn with_variables(variables: &[(&str, &str)]) -> Self {
+        let temporary = tempfile::tempdir().unwrap();
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let mut server = Self::made(temporary.path().join("var"), &[], variables.collect());
+        server._temporary = Some(temporary);
+        server.restart().await;
+        server
+    }
+
     /// A server over a folder that somebody else keeps.
     pub async fn over(folder: PathBuf, arguments: &[&str]) -> Self {
+        let mut server = Self::made(folder, arguments, Vec::new());
+        server.restart().await;
+        server
+    }
+
+    fn made(folder: PathBuf, arguments: &[&str], variables: Vec<(String, String)>) -> Self {
         let port = free_port();
-        let mut server = Self {
+        Self {
             url: format!("http://127.0.0.1:{port}"),
             port,
             folder,
             arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
+            variables,
             child: None,
             client: Client::builder().timeout(Duration::from_secs(60)).build().unwrap(),
             _temporary: None,
-        };
-        server.restart().await;
-        server
+        }
     }
 
     pub fn command(&self) -> Command {
@@ -126,6 +142,7 @@ impl Server {
             .append(true)
             .open(self.folder.with_extension("log"))
             .unwrap();
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         let child = command.stdout(Stdio::null()).stderr(errors).spawn().unwrap();
         self.child = Some(child);
         let start = Instant::now();

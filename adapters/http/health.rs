@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use loquet_domain::ports::EventStore;
+use loquet_projections::runner::Follower;
 use serde::Serialize;
 use tokio::sync::Mutex;
 use tokio::time::{Duration, Instant};
@@ -89,11 +90,11 @@ pub(crate) async fn readyz(State(api): Shared, headers: HeaderMap) -> (StatusCod
         .status
         .all()
         .into_iter()
-        .map(|(name, progress)| {
+        .map(|(who, progress)| {
             let lag = head.0.saturating_sub(progress.position.0);
-            let name = match progress.version {
-                0 => format!("reaction {name}"),
-                version => format!("{name}-v{version}"),
+            let name = match who {
+                Follower::View(name) => format!("{name}-v{}", progress.version),
+                Follower::Reaction(_) => who.to_string(),
             };
             let building = progress.building.map(|position| position.0);
             (name, ViewHealth { position: progress.position.0, lag, failure: progress.failure, building })

@@ -86,20 +86,20 @@ fn counted(address: IpAddr) -> IpAddr {
 /// The limit on all requests of one address.
 pub(crate) async fn requests(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     api.limiter.sweep();
-    if let Some(ClientAddress(address)) = request.extensions().get().copied() {
-        if let Err(until) = api.limiter.requests.check_key(&counted(address)) {
-            return refuse(&api, "requests", &until);
-        }
+    if let Some(ClientAddress(address)) = request.extensions().get().copied()
+        && let Err(until) = api.limiter.requests.check_key(&counted(address))
+    {
+        return refuse(&api, "requests", &until);
     }
     next.run(request).await
 }
 
 /// The limits on what strangers can ask.
 pub(crate) async fn strangers(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
-    if let Some(ClientAddress(address)) = request.extensions().get().copied() {
-        if let Err(until) = api.limiter.strangers.check_key(&counted(address)) {
-            return refuse(&api, "strangers", &until);
-        }
+    if let Some(ClientAddress(address)) = request.extensions().get().copied()
+        && let Err(until) = api.limiter.strangers.check_key(&counted(address))
+    {
+        return refuse(&api, "strangers", &until);
     }
     if let Err(until) = api.limiter.all_strangers.check() {
         return refuse(&api, "all_strangers", &until);

@@ -47,8 +47,8 @@ async fn ask(api: &Api) -> Result<(), StoreFailed> {
     let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let head = api.store.head().await.map_err(|e| StoreFailed(e.to_string()))?;
     asked.position.set(number(head.0));
-    for (name, progress) in api.status.all() {
-        let of = OfView { view: name.to_owned() };
+    for (who, progress) in api.status.all() {
+        let of = OfView { view: who.to_string() };
         asked.view_position.get_or_create(&of).set(number(progress.position.0));
         asked.view_lag.get_or_create(&of).set(number(head.0.saturating_sub(progress.position.0)));
         asked.view_stopped.get_or_create(&of).set(i64::from(progress.failure.is_some()));

@@ -14,7 +14,7 @@ pub(crate) fn check(mut config: Config, dev: bool) -> ExitCode {
     for notice in &config.notices {
         println!("note: {notice}");
     }
-    for fault in &config.faults {
+    for fault in config.faults_in_order() {
         println!("{fault}");
     }
     if holds {
@@ -30,7 +30,7 @@ pub(crate) fn refuse_faults(config: &Config) -> anyhow::Result<()> {
     if config.faults.is_empty() {
         return Ok(());
     }
-    let faults: Vec<_> = config.faults.iter().map(ToString::to_string).collect();
+    let faults: Vec<_> = config.faults_in_order().into_iter().map(ToString::to_string).collect();
     anyhow::bail!("the configuration has {}:\n{}", count(faults.len(), "fault"), faults.join("\n"))
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn show(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
         object.insert(setting.key.to_owned(), json!({ "value": shown, "from": from }));
     }
     line(&if json { serde_json::to_string_pretty(&object)? } else { rows.to_string() })?;
-    for fault in &config.faults {
+    for fault in config.faults_in_order() {
         eprintln!("{fault}");
     }
     Ok(if config.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

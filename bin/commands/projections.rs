@@ -56,7 +56,8 @@ async fn list(place: &Place, as_json: bool) -> anyhow::Result<()> {
     let head = System::open_to_read(place)?.store.head().await?;
     let mut shown = table(&["NAME", "VERSION", "STATE", "POSITION", "LAG", "STOPPED BY"]);
     let mut add = |name: &str, version: &str, state: &str, position: Position, failure: Option<String>| {
-        let lag = head.0.saturating_sub(position.0);
+        // A reaction notes its position now and then only: how far it really is, the server knows.
+        let lag = (!version.is_empty()).then(|| head.0.saturating_sub(position.0));
         if as_json {
             let row = json!({
                 "name": name, "version": version, "state": state, "position": position, "lag": lag,
@@ -65,7 +66,8 @@ async fn list(place: &Place, as_json: bool) -> anyhow::Result<()> {
             return line(&row.to_string()).map(drop);
         }
         let failure = failure.unwrap_or_default();
-        shown.add_row([name, version, state, &position.to_string(), &lag.to_string(), &failure]);
+        let lag = lag.map_or_else(|| "-".to_owned(), |lag| lag.to_string());
+        shown.add_row([name, version, state, &position.to_string(), &lag, &failure]);
         Ok(())
     };
     for BuildState { build, position, serving, failure } in rows(place)?.builds().await? {

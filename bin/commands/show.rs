@@ -10,6 +10,9 @@ use loquet_domain::Moment;
 pub(super) fn table(head: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(TableStyle::new()).set_header(head.to_vec());
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
     table
 }
 

@@ -19,7 +19,10 @@ pub(crate) fn run(place: &Place, command: TokenCommand) -> anyhow::Result<()> {
         TokenCommand::List(how) => list(&tokens, how.json),
         TokenCommand::Rotate(which) => rotate(&tokens, &which),
         TokenCommand::Revoke { id } => match tokens.revoke(&id, clock::now()).map_err(anyhow::Error::msg)? {
-            true => Ok(println!("{id} is revoked: it opens nothing any more")),
+            true => {
+                println!("{id} is revoked: it opens nothing any more");
+                Ok(())
+            }
             false => bail!("no token that holds has the id {id}: `loquet token list` shows them"),
         },
     }

@@ -36,10 +36,6 @@ pub(super) fn read(path: &Path) -> (Vec<Value>, Vec<Fault>) {
         reader.fault(at, String::new(), error.message().to_owned());
     }
     reader.table("", table.get_ref());
-    reader.faults.sort_by_key(|fault| match fault.at {
-        Source::File(_, line) => line,
-        _ => 0,
-    });
     (reader.values, reader.faults)
 }
 

@@ -70,7 +70,7 @@ pub(crate) struct Held {
 #[derive(Debug, Default)]
 pub(crate) struct Config {
     values: BTreeMap<&'static str, Held>,
-    /// What is wrong, in the order of the file, then of the table.
+    /// What is wrong, as it was found.
     pub(crate) faults: Vec<Fault>,
     /// What is odd, and keeps nothing from running: variables that are no settings. A cluster's scheduler
     /// sets some of its own for a service called `loquet`.
@@ -165,6 +165,16 @@ impl Config {
         }
         let at = self.values.get(key).map_or(Source::Default, |held| held.from.clone());
         self.faults.push(Fault { at, key: key.to_owned(), why: why.to_string() });
+    }
+
+    /// Every fault, those of the file first and in its order.
+    pub(crate) fn faults_in_order(&self) -> Vec<&Fault> {
+        let mut faults: Vec<_> = self.faults.iter().collect();
+        faults.sort_by_key(|fault| match fault.at {
+            Source::File(_, line) => line,
+            _ => usize::MAX,
+        });
+        faults
     }
 
     /// Whether a setting's own value is at fault.

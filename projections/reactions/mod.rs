@@ -15,7 +15,7 @@ pub use mails::Mails;
 pub use onboarding::Onboarding;
 
 use crate::ports::{Clock, QueuedMail, ReactionJournal};
-use crate::runner::Status;
+use crate::runner::{Follower, Status};
 use crate::view::Noted;
 
 /// How long a reaction that failed waits before it acts on the same event again.
@@ -55,7 +55,8 @@ impl ReactionRunner {
     pub async fn run(self) {
         while let Err(why) = self.follow().await {
             tracing::error!(reaction = self.reaction.name(), %why, "a reaction failed; trying again");
-            self.status.change(self.reaction.name(), |progress| progress.failure = Some(why));
+            self.status
+                .change(Follower::Reaction(self.reaction.name()), |progress| progress.failure = Some(why));
             tokio::time::sleep(RETRY).await;
         }
     }
@@ -71,7 +72,7 @@ impl ReactionRunner {
             self.journal.advance(name, head, Vec::new(), (self.clock)()).await.map_err(|e| e.to_string())?;
         }
         let mut seen = noted;
-        self.status.set(name, 0, noted, None);
+        self.status.set(Follower::Reaction(name), 0, noted, None);
         let mut last_noted = Instant::now();
         let mut log = self.store.subscribe(noted);
         while let Some(next) = log.next().await {
@@ -93,7 +94,7 @@ impl ReactionRunner {
                     let mails =
                         self.reaction.react(&event).await.map_err(|e| format!("event {position}: {e}"))?;
                     seen = position;
-                    self.status.set(name, 0, position, None);
+                    self.status.set(Follower::Reaction(name), 0, position, None);
                     if !mails.is_empty() {
                         noted = position;
                         self.journal

@@ -15,7 +15,7 @@ use loquet_domain::ports::{EventCodec, EventStore, Position, Subscribed};
 use tokio::sync::mpsc;
 
 pub use builder::{BuildFailed, Builder};
-pub use status::{NotThere, Progress, Status};
+pub use status::{Follower, NotThere, Progress, Status};
 pub use verify::{Verdict, verify};
 
 use crate::ports::{BuildState, ReadStore};
@@ -153,7 +153,7 @@ impl Runner {
         // What serves though nobody here can keep it up to date: it tells how old it is.
         for state in states.iter().filter(|state| state.serving) {
             let BuildState { build, position, .. } = state;
-            self.status.set(build.view.name, build.view.version, *position, None);
+            self.status.set(Follower::View(build.view.name), build.view.version, *position, None);
         }
         let (store, codec, rows) = (self.store.clone(), self.codec.clone(), self.rows.clone());
         Ok(Plan { course: Course { store, codec, rows, entries }, beside })
@@ -172,21 +172,23 @@ impl Runner {
     fn build_beside(&self, begun: Vec<Entry>, built: mpsc::Sender<Vec<Entry>>) {
         let (store, codec, rows) = (self.store.clone(), self.codec.clone(), self.rows.clone());
         let (status, log) = (self.status.clone(), store.clone());
-        let names: Vec<_> = begun.iter().map(|entry| entry.build.view.name).collect();
+        let names: Vec<_> = begun.iter().map(|entry| Follower::View(entry.build.view.name)).collect();
         for entry in &begun {
-            self.status.change(entry.build.view.name, |progress| progress.building = Some(entry.position));
+            self.status.change(Follower::View(entry.build.view.name), |progress| {
+                progress.building = Some(entry.position)
+            });
         }
         let mut builder = Builder::resume(Course { store, codec, rows, entries: begun });
         tokio::spawn(async move {
             let reached = |position| {
-                names.iter().for_each(|name| status.change(name, |p| p.building = Some(position)));
+                names.iter().for_each(|name| status.change(*name, |p| p.building = Some(position)));
             };
             // The log goes on while it is read: what is left the second time is next to nothing.
             for _ in 0..2 {
                 let Ok(goal) = log.head().await else { return };
                 if let Err(why) = builder.build(goal, reached).await {
                     tracing::error!(views = ?names, %why, "a view could not be built anew; the old one serves");
-                    names.iter().for_each(|name| status.change(name, |p| p.building = None));
+                    names.iter().for_each(|name| status.change(*name, |p| p.building = None));
                     return;
                 }
             }
@@ -201,7 +203,8 @@ impl Runner {
         let mut begun = Vec::new();
         for view in self.views.iter().filter(|view| asked.iter().any(|name| name == view.id().name)) {
             let ViewId { name, version } = view.id();
-            let under_way = now.get(name).is_some_and(|progress| progress.building.is_some());
+            let under_way =
+                now.get(&Follower::View(name)).is_some_and(|progress| progress.building.is_some());
             if self.newest(name) == Some(version) && !under_way {
                 begun.push(self.begin(view).await?);
             }
@@ -217,7 +220,7 @@ impl Runner {
         let goal = course.entries.iter().map(|entry| entry.position).max().unwrap_or_default();
         for mut entry in arrived {
             let name = entry.build.view.name;
-            self.status.change(name, |progress| progress.building = None);
+            self.status.change(Follower::View(name), |progress| progress.building = None);
             // As far as the others at least: what comes next is what they have not seen.
             while entry.position < goal && entry.failure.is_none() {
                 let page = course.read(entry.position, goal).await?;
@@ -270,7 +273,7 @@ impl Runner {
     fn publish(&self, course: &Course) {
         for entry in &course.entries {
             let view = entry.build.view;
-            self.status.set(view.name, view.version, entry.position, entry.failure.clone());
+            self.status.set(Follower::View(view.name), view.version, entry.position, entry.failure.clone());
         }
     }
 

@@ -1,6 +1,7 @@
 //! How far views and reactions are: for queries that wait, for readiness and for metrics.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -22,10 +23,28 @@ pub struct Progress {
     pub building: Option<Position>,
 }
 
-/// The progress of every view and reaction, by name.
+/// Whose progress it is. A view and a reaction may have the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Follower {
+    /// A view's, by its name.
+    View(&'static str),
+    /// A reaction's, by its name.
+    Reaction(&'static str),
+}
+
+impl fmt::Display for Follower {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::View(name) => f.write_str(name),
+            Self::Reaction(name) => write!(f, "reaction {name}"),
+        }
+    }
+}
+
+/// The progress of every view and reaction.
 #[derive(Clone, Default)]
 pub struct Status {
-    views: Arc<RwLock<BTreeMap<&'static str, watch::Sender<Progress>>>>,
+    views: Arc<RwLock<BTreeMap<Follower, watch::Sender<Progress>>>>,
 }
 
 /// A query waited in vain.
@@ -40,20 +59,20 @@ pub enum NotThere {
 }
 
 impl Status {
-    fn sender(&self, name: &'static str) -> watch::Sender<Progress> {
-        if let Some(sender) = self.views.read().unwrap_or_else(PoisonError::into_inner).get(name) {
+    fn sender(&self, who: Follower) -> watch::Sender<Progress> {
+        if let Some(sender) = self.views.read().unwrap_or_else(PoisonError::into_inner).get(&who) {
             return sender.clone();
         }
-        self.views.write().unwrap_or_else(PoisonError::into_inner).entry(name).or_default().clone()
+        self.views.write().unwrap_or_else(PoisonError::into_inner).entry(who).or_default().clone()
     }
 
-    pub(crate) fn change(&self, name: &'static str, change: impl FnOnce(&mut Progress)) {
-        self.sender(name).send_modify(change);
+    pub(crate) fn change(&self, who: Follower, change: impl FnOnce(&mut Progress)) {
+        self.sender(who).send_modify(change);
     }
 
     /// How far the building is that queries read.
-    pub(crate) fn set(&self, name: &'static str, version: u32, position: Position, failure: Option<String>) {
-        self.change(name, |progress| {
+    pub(crate) fn set(&self, who: Follower, version: u32, position: Position, failure: Option<String>) {
+        self.change(who, |progress| {
             (progress.version, progress.position) = (version, position);
             progress.failure = failure;
         });
@@ -61,9 +80,9 @@ impl Status {
 
     /// The progress of every view and reaction.
     #[must_use]
-    pub fn all(&self) -> BTreeMap<&'static str, Progress> {
+    pub fn all(&self) -> BTreeMap<Follower, Progress> {
         let views = self.views.read().unwrap_or_else(PoisonError::into_inner);
-        views.iter().map(|(name, progress)| (*name, progress.borrow().clone())).collect()
+        views.iter().map(|(who, progress)| (*who, progress.borrow().clone())).collect()
     }
 
     /// Waits until a view is at `at_least`; gives where it is (law 10).
@@ -76,11 +95,11 @@ impl Status {
         at_least: Position,
         patience: Duration,
     ) -> Result<Position, NotThere> {
-        let mut progress = self.sender(view.name).subscribe();
+        let mut progress = self.sender(Follower::View(view.name)).subscribe();
         let there = progress.wait_for(|progress| progress.position >= at_least || progress.failure.is_some());
         let now = match tokio::time::timeout(patience, there).await {
             Ok(Ok(progress)) => progress.clone(),
-            Ok(Err(_)) | Err(_) => self.sender(view.name).borrow().clone(),
+            Ok(Err(_)) | Err(_) => self.sender(Follower::View(view.name)).borrow().clone(),
         };
         match now.failure {
             _ if now.position >= at_least => Ok(now.position),
