@@ -159,6 +159,7 @@ impl Metrics {
     pub fn new(version: &str, node: &str) -> Self {
         let (hashing, log, http) = (HashMetrics::default(), LogMetrics::default(), HttpMetrics::default());
         let asked = AskedMetrics::default();
+        begin_at_zero(&log, &http);
         let mut r = Registry::with_prefix("loquet");
         let info = vec![("version".to_owned(), version.to_owned()), ("node".to_owned(), node.to_owned())];
         r.register("build", "Which version runs, under which name", Info::new(info));
@@ -215,6 +216,23 @@ impl Metrics {
         // Writing to a string does not fail.
         let _ = encode(&mut text, &self.registry);
         text
+    }
+}
+
+/// Series that an alert watches are there from the start: one that appears with its first failure shows no
+/// increase.
+fn begin_at_zero(log: &LogMetrics, http: &HttpMetrics) {
+    for reason in ["unavailable", "unknown"] {
+        drop(log.failures.get_or_create(&Reason { reason: reason.to_owned() }));
+    }
+    for limit in ["requests", "strangers", "all_strangers"] {
+        drop(http.limited.get_or_create(&OfLimit { limit: limit.to_owned() }));
+    }
+    for outcome in ["succeeded", "refused", "locked", "awaiting_conversion", "unavailable"] {
+        drop(http.logins.get_or_create(&Outcome { outcome: outcome.to_owned() }));
+    }
+    for r#type in ["account-locked", "lockout-released", "mail-sent", "mail-given-up"] {
+        drop(log.events.get_or_create(&EventType { r#type: r#type.to_owned() }));
     }
 }
 

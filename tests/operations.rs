@@ -82,7 +82,10 @@ requests_per_second = -1
         (14, "without quotes"),
         (16, "requests_per_second"),
     ]) {
-        assert!(line.starts_with(&format!("{}:{number}: ", file.display())) && line.contains(named), "{line}");
+        assert!(
+            line.starts_with(&format!("{}:{number}: ", file.display())) && line.contains(named),
+            "{line}"
+        );
     }
     // A server says the same rather than start with half of it.
     let (code, _, errors) = run(program().arg("--config").arg(&file).args(["serve", "--dev"]));
@@ -165,7 +168,11 @@ async fn read_models_are_rebuilt_and_verified_beside_a_server_on_which_people_lo
     for (code, out, errors) in &ended {
         assert_eq!(*code, Some(0), "{out}{errors}");
     }
-    assert!(ended[0].1.contains("accounts: ") && ended[0].1.contains("a second; the new one serves"), "{}", ended[0].1);
+    assert!(
+        ended[0].1.contains("accounts: ") && ended[0].1.contains("a second; the new one serves"),
+        "{}",
+        ended[0].1
+    );
     assert_eq!(ended[1].1.matches("equals a replay").count(), 6, "{}", ended[1].1);
     assert!(logins > 3, "{logins} logins");
     let list = said(&server, &["projections", "list", "--json"]);
@@ -248,7 +255,8 @@ async fn a_rotation_killed_half_way_goes_on_when_it_is_asked_for_again() {
     server.restart().await;
     let mut interrupted = 0;
     for round in 0..12_u64 {
-        let mut rotating = server.command().args(["keys", "rotate"]).stdout(std::process::Stdio::null()).spawn().unwrap();
+        let mut rotating =
+            server.command().args(["keys", "rotate"]).stdout(std::process::Stdio::null()).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(10 + round * 4));
         rotating.kill().unwrap();
         rotating.wait().unwrap();
@@ -293,7 +301,10 @@ async fn an_erasure_leaves_nothing_of_the_person_in_any_file() {
     let waiting = placed.json::<Value>().await.unwrap()["account_id"].as_str().unwrap().to_owned();
     server.mail("jan@example.be", "Quisquater", 1).await;
     server.login("marie.vandenberghe@boulangerie.example", "Wrong1!!").await.expect(401);
-    server.post("/v1/password-resets", json!({ "email": "marie.vandenberghe@boulangerie.example" })).await.expect(202);
+    server
+        .post("/v1/password-resets", json!({ "email": "marie.vandenberghe@boulangerie.example" }))
+        .await
+        .expect(202);
     server.mail("marie.vandenberghe@boulangerie.example", "nouveau", 1).await;
     let token = server.folder.join("dev-token").display().to_string();
     let first = ["account", "erase", "marie.vandenberghe@boulangerie.example", "--reason", "asked by letter"];
@@ -301,7 +312,10 @@ async fn an_erasure_leaves_nothing_of_the_person_in_any_file() {
     assert!(out.contains("Add --yes") && out.contains(&id), "{out}");
     let url = server.url.clone();
     said(&server, &[&first[..], &["--yes", "--url", &url, "--token-file", &token]].concat());
-    server.service_post(&format!("/v1/accounts/{waiting}/erasure"), json!({ "reason": "asked" })).await.expect(204);
+    server
+        .service_post(&format!("/v1/accounts/{waiting}/erasure"), json!({ "reason": "asked" }))
+        .await
+        .expect(204);
     let start = Instant::now();
     while !server.mails("boulangerie.example").await.is_empty() {
         assert!(start.elapsed() < Duration::from_secs(20), "the mails are still there");
@@ -340,7 +354,8 @@ async fn a_backup_taken_under_load_restores_to_the_log_as_it_was_at_that_point()
         let mut number = 100;
         while !done.load(Ordering::SeqCst) {
             number += 1;
-            let placing = server.service_post("/v1/orders", order(number, number % 7, &format!("p{number}@example.be")));
+            let placing = server
+                .service_post("/v1/orders", order(number, number % 7, &format!("p{number}@example.be")));
             let (placed, login) = tokio::join!(placing, server.login("marie@example.be", PASSWORD));
             placed.expect(201);
             login.expect(201);
@@ -361,7 +376,8 @@ async fn a_backup_taken_under_load_restores_to_the_log_as_it_was_at_that_point()
     let (orders, (code, out, errors)) = tokio::join!(load, taking);
     assert_eq!(code, Some(0), "{out}{errors}");
     assert!(orders > 101, "there was no load");
-    let manifest: Value = serde_json::from_slice(&std::fs::read(backup.join("backup.json")).unwrap()).unwrap();
+    let manifest: Value =
+        serde_json::from_slice(&std::fs::read(backup.join("backup.json")).unwrap()).unwrap();
     let position = usize::try_from(manifest["position"].as_u64().unwrap()).unwrap();
     let original = log(&server);
     assert!(position < original.len(), "the load went on after it");
@@ -416,7 +432,10 @@ async fn a_backup_restored_with_the_newest_keys_leaves_the_erased_erased() {
     let (backup, target) = (elsewhere.path().join("backup"), elsewhere.path().join("var"));
     said(&server, &["backup", backup.to_str().unwrap(), "--without-keys"]);
     assert!(!backup.join("keys.db").exists());
-    server.service_post(&format!("/v1/accounts/{id}/erasure"), json!({ "reason": "asked" })).await.expect(204);
+    server
+        .service_post(&format!("/v1/accounts/{id}/erasure"), json!({ "reason": "asked" }))
+        .await
+        .expect(204);
     let keys = server.folder.join("keys.db");
     let mut restore = program();
     restore.arg("--data-dir").arg(&target).arg("restore").arg(&backup).arg("--keys").arg(&keys);
@@ -447,19 +466,26 @@ async fn the_doctor_finds_what_is_wrong_and_says_what_mends_it() {
         let of = findings.iter().filter(|finding| finding["what"] == what);
         of.map(|finding| finding["state"].as_str().unwrap().to_owned()).collect()
     };
+    let mode =
+        |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    mode(&server.folder, 0o700);
     let (code, well) = findings(&server, &["--dev"]);
     assert_eq!(code, Some(0), "{well:?}");
     assert!(well.iter().all(|finding| finding["state"] == "well"), "{well:?}");
     server.stop();
 
     let unreachable = free_port().to_string();
-    let smtp = ["--public-url", "https://portal.example", "--smtp-host", "127.0.0.1", "--smtp-port", &unreachable];
+    let smtp =
+        ["--public-url", "https://portal.example", "--smtp-host", "127.0.0.1", "--smtp-port", &unreachable];
     let (code, found) = findings(&server, &smtp);
     assert_eq!((code, state(&found, "mail server")), (Some(1), vec!["failing".to_owned()]), "{found:?}");
     let (code, found) = findings(&server, &[]);
-    assert_eq!((code, state(&found, "configuration").len()), (Some(1), 2), "no address, no mail server: {found:?}");
+    assert_eq!(
+        (code, state(&found, "configuration").len()),
+        (Some(1), 2),
+        "no address, no mail server: {found:?}"
+    );
 
-    let mode = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     mode(&server.folder, 0o755);
     mode(&server.folder.join("server.key"), 0o644);
     let (_, found) = findings(&server, &["--dev"]);
@@ -476,7 +502,9 @@ async fn the_doctor_finds_what_is_wrong_and_says_what_mends_it() {
     let (_, found) = findings(&server, &["--dev"]);
     assert_eq!(state(&found, "log"), ["failing"], "a gap: {found:?}");
     let remedies = found.iter().filter(|finding| finding["state"] != "well");
-    assert!(remedies.clone().all(|finding| finding["remedy"].as_str().is_some_and(|remedy| !remedy.is_empty())));
+    assert!(
+        remedies.clone().all(|finding| finding["remedy"].as_str().is_some_and(|remedy| !remedy.is_empty()))
+    );
 }
 
 #[test]
@@ -498,7 +526,10 @@ fn every_shell_gets_its_completions_and_every_command_a_manual_page() {
 #[tokio::test]
 async fn a_clock_that_jumps_a_day_either_way_opens_no_lock_and_stops_nothing() {
     const NAME: &str = "a_clock_that_jumps_a_day_either_way_opens_no_lock";
-    let library = ["/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1", "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1"];
+    let library = [
+        "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
+        "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
+    ];
     let Some(library) = library.into_iter().find(|path| Path::new(path).exists()) else {
         return skip::skipped(NAME, "libfaketime is not installed");
     };
@@ -529,7 +560,10 @@ async fn a_clock_that_jumps_a_day_either_way_opens_no_lock_and_stops_nothing() {
     let reset = token_in(&server.mail(email, "nouveau", 1).await);
     set("+1d");
     server.send(Method::GET, &me, Some(token), None).await.expect(401);
-    server.post("/v1/password-resets/confirm", json!({ "token": reset, "password": PASSWORD })).await.expect(410);
+    server
+        .post("/v1/password-resets/confirm", json!({ "token": reset, "password": PASSWORD }))
+        .await
+        .expect(410);
     let fresh = server.login(email, PASSWORD).await.expect(201).json();
     set("+0");
     let fresh = fresh["session_token"].as_str().unwrap();
@@ -561,16 +595,24 @@ async fn a_disk_that_is_full_for_a_while_is_told_and_left_behind() {
     let mut server = Server::over(folder.path().join("var"), &[]).await;
     server.active(1, "marie@example.be", PASSWORD).await;
     let ballast = folder.path().join("ballast");
-    let fill = Command::new("dd").args(["if=/dev/zero", "bs=4096"]).arg(format!("of={}", ballast.display())).output();
+    let fill = Command::new("dd")
+        .args(["if=/dev/zero", "bs=4096"])
+        .arg(format!("of={}", ballast.display()))
+        .output();
     assert!(!fill.unwrap().status.success(), "the disk is full now");
     let mut refused = false;
     let mut positions = Vec::new();
     for n in 0..200 {
-        let answer = server.service_post("/v1/orders", order(100 + n, 100 + n, &format!("p{n}@example.be"))).await;
+        let answer =
+            server.service_post("/v1/orders", order(100 + n, 100 + n, &format!("p{n}@example.be"))).await;
         match answer.status.as_u16() {
             201 => positions.push(answer.position()),
             503 => {
-                assert!(answer.text.contains("store-unavailable") || answer.text.contains("fate-unknown"), "{}", answer.text);
+                assert!(
+                    answer.text.contains("store-unavailable") || answer.text.contains("fate-unknown"),
+                    "{}",
+                    answer.text
+                );
                 assert!(answer.headers.contains_key("retry-after"));
                 refused = true;
                 break;
@@ -585,7 +627,8 @@ async fn a_disk_that_is_full_for_a_while_is_told_and_left_behind() {
     while server.login("marie@example.be", PASSWORD).await.status != 201 {
         assert!(start.elapsed() < Duration::from_secs(30), "{}", server.errors());
     }
-    let last = server.service_post("/v1/orders", order(999, 999, "last@example.be")).await.expect(201).position();
+    let last =
+        server.service_post("/v1/orders", order(999, 999, "last@example.be")).await.expect(201).position();
     let start = Instant::now();
     let path = format!("/v1/accounts?email=last@example.be&at_least={last}");
     while server.service_get(&path).await.status != 200 {
@@ -593,7 +636,10 @@ async fn a_disk_that_is_full_for_a_while_is_told_and_left_behind() {
     }
     let log = log(&server);
     for position in positions {
-        assert!(log.iter().any(|event| event["position"] == position), "position {position} was acknowledged");
+        assert!(
+            log.iter().any(|event| event["position"] == position),
+            "position {position} was acknowledged"
+        );
     }
     server.stop();
     let _ = Command::new("umount").arg(folder.path()).output();

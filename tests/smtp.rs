@@ -83,6 +83,7 @@ rcpt:
   deny  !authenticated = *
         message = authenticate first
   deny  local_parts = refused
+        condition = ${{if exists{{{folder}/recovered}}{{no}}{{yes}}}}
         message = no such mailbox
   defer local_parts = busy
         condition = ${{if exists{{{folder}/recovered}}{{no}}{{yes}}}}
@@ -152,9 +153,9 @@ plain:
         }
     }
 
-    fn arguments(&self, secret: &Path) -> Vec<String> {
+    fn arguments(&self, secret: &Path, port: u16) -> Vec<String> {
         std::fs::write(secret, "s3cret\n").unwrap();
-        let port = self.port.to_string();
+        let port = port.to_string();
         let (ca, secret) = (self.path("cert.pem").display().to_string(), secret.display().to_string());
         let arguments = [
             "--smtp-host",
@@ -194,9 +195,87 @@ fn exim(test: &str) -> Option<Exim> {
 }
 
 async fn server(exim: &Exim) -> Server {
+    server_by(exim, exim.port, &[]).await
+}
+
+/// A server whose mails go to Exim by way of a port.
+async fn server_by(exim: &Exim, port: u16, more: &[&str]) -> Server {
     let secret = exim.path("secret");
-    let arguments = exim.arguments(&secret);
-    Server::start_with(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).await
+    let arguments = exim.arguments(&secret, port);
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).chain(more.iter().copied()).collect();
+    Server::start_with(&arguments).await
+}
+
+/// What stands between the program and the mail server, and what is wrong with it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Line {
+    Good,
+    /// Takes connections and says nothing.
+    Silent,
+    /// Breaks off when the client has sent so many bytes: in the middle of a message.
+    Breaks(usize),
+}
+
+struct Wire {
+    port: u16,
+    line: std::sync::Arc<std::sync::Mutex<Line>>,
+    connections: std::sync::Arc<std::sync::atomic::AtomicUsize>,
+}
+
+impl Wire {
+    async fn to(exim: &Exim, line: Line) -> Self {
+        use std::sync::atomic::Ordering;
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let wire = Self {
+            port: listener.local_addr().unwrap().port(),
+            line: std::sync::Arc::new(std::sync::Mutex::new(line)),
+            connections: Default::default(),
+        };
+        let (line, connections, port) = (wire.line.clone(), wire.connections.clone(), exim.port);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                connections.fetch_add(1, Ordering::SeqCst);
+                let line = *line.lock().unwrap();
+                tokio::spawn(async move {
+                    if line == Line::Silent {
+                        // Held open for longer than the client waits.
+                        tokio::time::sleep(Duration::from_secs(30)).await;
+                        return;
+                    }
+                    let Ok(server) = tokio::net::TcpStream::connect(("127.0.0.1", port)).await else {
+                        return;
+                    };
+                    let (mut from_client, mut to_client) = client.into_split();
+                    let (mut from_server, mut to_server) = server.into_split();
+                    let answers =
+                        tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
+                    let (mut sent, mut chunk) = (0, [0; 1024]);
+                    while let Ok(read) = from_client.read(&mut chunk).await {
+                        sent += read;
+                        let breaks = matches!(line, Line::Breaks(at) if sent > at);
+                        if read == 0 || breaks || to_server.write_all(&chunk[..read]).await.is_err() {
+                            break;
+                        }
+                    }
+                    answers.abort();
+                });
+            }
+        });
+        wire
+    }
+
+    fn become_good(&self) {
+        *self.line.lock().unwrap() = Line::Good;
+    }
+
+    async fn tried(&self, times: usize) {
+        let start = Instant::now();
+        while self.connections.load(std::sync::atomic::Ordering::SeqCst) < times {
+            assert!(start.elapsed() < Duration::from_secs(40), "never tried {times} times");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
 }
 
 #[tokio::test]
@@ -261,4 +340,110 @@ async fn a_mail_server_that_is_away_loses_nothing() {
     server.restart().await;
     exim.start();
     assert_eq!(exim.wait_for("marie@example.be", 1, &server).await.len(), 1);
+}
+
+/// Away, silent, dying in the middle of a message, back again: nothing is lost, nothing comes twice, and
+/// whoever logs in meanwhile notices nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_server_that_dies_in_the_middle_of_a_message_gets_each_mail_once_when_it_is_back() {
+    for (line, name) in [(Line::Breaks(3_500), "breaks"), (Line::Silent, "silent")] {
+        let Some(mut exim) = exim("a_mail_server_that_dies_in_the_middle_of_a_message") else { return };
+        exim.start();
+        let wire = Wire::to(&exim, line).await;
+        let server = server_by(&exim, wire.port, &["--smtp-timeout", "1s"]).await;
+        for n in 1..=5 {
+            server.service_post("/v1/orders", order(n, n, &format!("p{n}@example.be"))).await.expect(201);
+        }
+        wire.tried(2).await;
+        let begun = Instant::now();
+        server.login("p1@example.be", "Wrong1!!").await.expect(401);
+        server.service_get("/v1/accounts").await.expect(200);
+        assert!(begun.elapsed() < Duration::from_secs(5), "{name}: a mail server holds up a login");
+        for n in 1..=5 {
+            assert!(exim.arrived(&format!("p{n}@example.be")).is_empty(), "{name}: it got through");
+        }
+        wire.become_good();
+        for n in 1..=5 {
+            exim.wait_for(&format!("p{n}@example.be"), 1, &server).await;
+        }
+        let start = Instant::now();
+        let list = loop {
+            let list = server.command().args(["mail", "list", "--json"]).output().unwrap();
+            let list = String::from_utf8(list.stdout).unwrap();
+            if list.matches("\"state\":\"sent\"").count() == 5 {
+                break list;
+            }
+            assert!(start.elapsed() < Duration::from_secs(30), "{name}: {list}");
+        };
+        assert!(list.contains("could not be reached") || list.contains("took too long") || !list.is_empty());
+        for n in 1..=5 {
+            assert_eq!(exim.arrived(&format!("p{n}@example.be")).len(), 1, "{name}: p{n}");
+        }
+        assert!(!server.errors().contains("mail given up"), "{}", server.errors());
+    }
+}
+
+/// A password that has run out is no reason to give mails up: it is the operator's to mend.
+#[tokio::test]
+async fn a_mail_server_that_does_not_let_us_in_costs_no_mail() {
+    let Some(mut exim) = exim("a_mail_server_that_does_not_let_us_in") else { return };
+    exim.start();
+    let mut server = server(&exim).await;
+    std::fs::write(exim.path("secret"), "wrong\n").unwrap();
+    server.stop();
+    server.restart().await;
+    server.service_post("/v1/orders", order(1, 1, "marie@example.be")).await.expect(201);
+    let start = Instant::now();
+    while !server.errors().contains("the mail server said 535") {
+        assert!(start.elapsed() < Duration::from_secs(30), "{}", server.errors());
+        tokio::task::yield_now().await;
+    }
+    assert!(!server.errors().contains("mail given up"), "{}", server.errors());
+    std::fs::write(exim.path("secret"), "s3cret\n").unwrap();
+    server.stop();
+    server.restart().await;
+    exim.wait_for("marie@example.be", 1, &server).await;
+}
+
+#[tokio::test]
+async fn an_operator_sees_why_a_mail_was_given_up_and_has_it_tried_again() {
+    let Some(mut exim) = exim("an_operator_sees_why_a_mail_was_given_up") else { return };
+    exim.start();
+    let server = server(&exim).await;
+    let placed =
+        server.service_post("/v1/orders", order(1, 1, "refused@example.be")).await.expect(201).json();
+    let loquet = |arguments: &[&str]| {
+        let output = server.command().args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let start = Instant::now();
+    let mails = format!("/v1/accounts/{}/mails", placed["account_id"].as_str().unwrap());
+    let fate = loop {
+        let mails = server.service_get(&mails).await.expect(200).json();
+        if let Some(fate) = mails["items"].get(0) {
+            break fate.clone();
+        }
+        assert!(start.elapsed() < Duration::from_secs(30), "support is told nothing: {}", server.errors());
+    };
+    assert_eq!((&fate["outcome"], &fate["why"]), (&json!("given_up"), &json!("the mail server said 550")));
+    let id = fate["mail_id"].as_str().unwrap();
+    let dead = loquet(&["mail", "list", "--state", "dead"]);
+    assert!(dead.contains(id) && dead.contains("activation") && dead.contains("550"), "{dead}");
+    assert_eq!(loquet(&["mail", "list", "--account", "refused@example.be", "--json"]).lines().count(), 1);
+    let shown = loquet(&["mail", "show", id]);
+    assert!(shown.contains("refused@example.be") && shown.contains("loquet mail retry"), "{shown}");
+    std::fs::write(exim.path("recovered"), "").unwrap();
+    loquet(&["mail", "retry", id]);
+    let raw = exim.wait_for("refused@example.be", 1, &server).await.remove(0);
+    assert!(String::from_utf8_lossy(&raw).contains(id), "the same mail: its id begins the Message-ID");
+    let again = server.command().args(["mail", "retry", id]).output().unwrap();
+    let start = Instant::now();
+    while again.status.success() && start.elapsed() < Duration::from_secs(10) {
+        if !server.command().args(["mail", "retry", id]).output().unwrap().status.success() {
+            break;
+        }
+    }
+    let mails = server.service_get(&mails).await.expect(200).json();
+    assert!(mails["items"].as_array().unwrap().len() <= 2, "{mails}");
 }

@@ -35,7 +35,10 @@ use crate::service_tokens::Scope;
 impl Api {
     /// Waits until a view is where the query wants it (law 10).
     pub(crate) async fn reach(&self, view: ViewId, at_least: &AtLeast) -> Result<Position, Problem> {
-        Ok(self.status.reach(view, at_least.position(), READERS_PATIENCE).await?)
+        match self.status.reach(view, at_least.position(), READERS_PATIENCE).await {
+            Ok(position) => Ok(position),
+            Err(why) => Err(self.not_there(at_least.position(), why).await),
+        }
     }
 
     /// Who and what an account is, from the log itself.
@@ -92,7 +95,7 @@ async fn body(api: &Api, row: AccountRow, position: Position) -> Result<AccountB
 
 /// One account: one's own, one of one's company, or any for a program with `accounts:read`.
 #[utoipa::path(
-    get, path = "/v1/accounts/{account_id}", tag = "accounts", security(("session" = []), ("service" = [])),
+    get, path = "/v1/accounts/{account_id}", operation_id = "show_account", tag = "accounts", security(("session" = []), ("service" = [])),
     params(("account_id" = Uuid, Path), AtLeast),
     responses(
         (status = 200, description = "The account", body = AccountBody),
@@ -134,9 +137,12 @@ pub(crate) struct AccountFilter {
 
 /// Find accounts. A person finds those of their own company, and only as its administrator.
 #[utoipa::path(
-    get, path = "/v1/accounts", tag = "accounts", params(AccountFilter),
+    get, path = "/v1/accounts", operation_id = "list_accounts", tag = "accounts", params(AccountFilter),
     security(("session" = []), ("service" = [])),
-    responses((status = 200, description = "A page of accounts", body = Page<AccountBody>))
+    responses(
+        (status = 200, description = "A page of accounts", body = Page<AccountBody>),
+        (status = 422, description = "This is no e-mail address", body = ProblemBody, content_type = "application/problem+json")
+    )
 )]
 pub(crate) async fn list(
     State(api): Shared,
@@ -230,7 +236,7 @@ pub(crate) struct CreatedBody {
 
 /// Create an account for a colleague. Their activation mail follows.
 #[utoipa::path(
-    post, path = "/v1/accounts", tag = "accounts", request_body = ColleagueBody,
+    post, path = "/v1/accounts", operation_id = "create_account", tag = "accounts", request_body = ColleagueBody,
     security(("session" = []), ("service" = [])),
     responses(
         (status = 201, description = "Created", body = CreatedBody),
@@ -297,7 +303,7 @@ pub(crate) struct LockoutBody {
 
 /// Whether an account is locked, until when, and how many wrong logins count.
 #[utoipa::path(
-    get, path = "/v1/accounts/{account_id}/lockout", tag = "accounts",
+    get, path = "/v1/accounts/{account_id}/lockout", operation_id = "show_lockout", tag = "accounts",
     security(("session" = []), ("service" = [])),
     params(("account_id" = Uuid, Path), AtLeast),
     responses(
@@ -343,7 +349,7 @@ pub(crate) struct AttemptBody {
 
 /// The newest attempts to log in, newest first.
 #[utoipa::path(
-    get, path = "/v1/accounts/{account_id}/logins", tag = "accounts",
+    get, path = "/v1/accounts/{account_id}/logins", operation_id = "list_login_attempts", tag = "accounts",
     security(("session" = []), ("service" = [])),
     params(("account_id" = Uuid, Path), AtLeast),
     responses(
@@ -391,7 +397,7 @@ pub(crate) struct MailBody {
 
 /// What became of the newest mails to an account, newest first.
 #[utoipa::path(
-    get, path = "/v1/accounts/{account_id}/mails", tag = "accounts", security(("service" = [])),
+    get, path = "/v1/accounts/{account_id}/mails", operation_id = "list_mails", tag = "accounts", security(("service" = [])),
     params(("account_id" = Uuid, Path), AtLeast),
     responses(
         (status = 200, description = "The newest 20 mails that were sent or given up", body = Page<MailBody>),
@@ -429,7 +435,7 @@ pub(crate) struct ConversionBody {
 
 /// Admit a temporary administrator as administrator or as user.
 #[utoipa::path(
-    post, path = "/v1/accounts/{account_id}/conversion", tag = "accounts", request_body = ConversionBody,
+    post, path = "/v1/accounts/{account_id}/conversion", operation_id = "convert_account", tag = "accounts", request_body = ConversionBody,
     security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path)),
     responses(
         (status = 204, description = "Admitted"),
@@ -453,7 +459,7 @@ pub(crate) async fn convert(
 
 /// Send the activation mail again. Older links no longer work.
 #[utoipa::path(
-    post, path = "/v1/accounts/{account_id}/activation-mail", tag = "accounts",
+    post, path = "/v1/accounts/{account_id}/activation-mail", operation_id = "send_activation_mail", tag = "accounts",
     security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path)),
     responses(
         (status = 204, description = "On its way"),
@@ -491,7 +497,7 @@ impl ReasonBody {
 
 /// End a lockout early. Support alone may: a program with `lockouts:release`.
 #[utoipa::path(
-    post, path = "/v1/accounts/{account_id}/release", tag = "accounts", request_body = ReasonBody,
+    post, path = "/v1/accounts/{account_id}/release", operation_id = "release_lockout", tag = "accounts", request_body = ReasonBody,
     security(("service" = [])), params(("account_id" = Uuid, Path)),
     responses(
         (status = 204, description = "Released"),
@@ -524,7 +530,7 @@ pub(crate) struct PasswordBody {
 
 /// Change one's own password. Ends all sessions. A wrong current password counts as a wrong login.
 #[utoipa::path(
-    post, path = "/v1/accounts/{account_id}/password", tag = "accounts", request_body = PasswordBody,
+    post, path = "/v1/accounts/{account_id}/password", operation_id = "change_password", tag = "accounts", request_body = PasswordBody,
     security(("session" = [])), params(("account_id" = Uuid, Path)),
     responses(
         (status = 204, description = "Changed; log in again"),
@@ -556,7 +562,7 @@ pub(crate) async fn password(
 
 /// Delete an account. Its address is free for another.
 #[utoipa::path(
-    delete, path = "/v1/accounts/{account_id}", tag = "accounts",
+    delete, path = "/v1/accounts/{account_id}", operation_id = "delete_account", tag = "accounts",
     security(("session" = []), ("service" = [])),
     params(("account_id" = Uuid, Path), Why),
     responses(
@@ -590,7 +596,7 @@ pub(crate) struct Why {
 /// Forget a person: deletes the account, then the key of everything that was sealed for it. There is
 /// no way back.
 #[utoipa::path(
-    post, path = "/v1/accounts/{account_id}/erasure", tag = "accounts", request_body = ReasonBody,
+    post, path = "/v1/accounts/{account_id}/erasure", operation_id = "erase_person", tag = "accounts", request_body = ReasonBody,
     security(("service" = [])), params(("account_id" = Uuid, Path)),
     responses(
         (status = 204, description = "Forgotten"),

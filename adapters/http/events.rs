@@ -124,7 +124,7 @@ pub(crate) struct EventFilter {
 
 /// Everything that happened to an account, oldest first.
 #[utoipa::path(
-    get, path = "/v1/accounts/{account_id}/events", tag = "accounts",
+    get, path = "/v1/accounts/{account_id}/events", operation_id = "list_account_events", tag = "accounts",
     security(("session" = []), ("service" = [])),
     params(("account_id" = Uuid, Path), EventFilter),
     responses(

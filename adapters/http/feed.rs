@@ -85,7 +85,7 @@ impl Wanted {
 /// ask again later. With `Accept: text/event-stream`, the events after `Last-Event-ID` (or `cursor`), then
 /// each as it happens: `id` is its position, `event` its type, `data` the same object as in a page.
 #[utoipa::path(
-    get, path = "/v1/events", tag = "events", security(("service" = [])),
+    get, path = "/v1/events", operation_id = "follow_events", tag = "events", security(("service" = [])),
     params(FeedFilter, ("Last-Event-ID" = Option<u64>, Header, description = "With server-sent events: the position of the last event that was received")),
     responses(
         (status = 200, description = "A page of events, or a stream of them", content(

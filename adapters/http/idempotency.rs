@@ -32,7 +32,7 @@ struct Kept {
 }
 
 pub(crate) async fn once(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
-    let is_command = matches!(*request.method(), Method::POST | Method::PUT | Method::DELETE | Method::PATCH);
+    let is_command = matches!(*request.method(), Method::POST | Method::DELETE);
     let caller = bearer(request.headers()).map(ToOwned::to_owned);
     let (Some(key), Some(caller), true) = (request.headers().get(KEY).cloned(), caller, is_command) else {
         return next.run(request).await;
@@ -46,7 +46,9 @@ pub(crate) async fn once(State(api): State<Arc<Api>>, request: Request, next: Ne
         return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large").into_response();
     };
     let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
-    let id = api.answers.id(&caller, &key, &[parts.method.as_str().as_bytes(), target.as_bytes(), &bytes]);
+    // A key belongs to its caller and to what it was sent to: elsewhere it is another key.
+    let whose = format!("{caller}\0{}\0{}", parts.method, parts.uri.path());
+    let id = api.answers.id(&whose, &key, &[target.as_bytes(), &bytes]);
     match api.answers.begin(id, (api.clock)()).await {
         Ok(Known::New) => carry_out(api, id, Request::from_parts(parts, Body::from(bytes)), next).await,
         Ok(Known::Answered(answer)) => again(&answer),

@@ -32,7 +32,7 @@ impl ChosenPassword {
 
 /// Activate an account with the token of its activation mail.
 #[utoipa::path(
-    post, path = "/v1/activations", tag = "links", request_body = ChosenPassword,
+    post, path = "/v1/activations", operation_id = "activate", tag = "links", request_body = ChosenPassword,
     responses(
         (status = 204, description = "Active", headers(("Loquet-Position" = u64, description = "Where it stands in the log"))),
         (status = 400, description = "The token is not valid", body = ProblemBody, content_type = "application/problem+json"),
@@ -60,7 +60,7 @@ pub(crate) struct ForgottenPassword {
 
 /// Ask for a reset mail. The answer is the same for every address.
 #[utoipa::path(
-    post, path = "/v1/password-resets", tag = "links", request_body = ForgottenPassword,
+    post, path = "/v1/password-resets", operation_id = "request_password_reset", tag = "links", request_body = ForgottenPassword,
     responses(
         (status = 202, description = "If this is an active account's address, a mail is on its way"),
         (status = 422, description = "This is no e-mail address", body = ProblemBody, content_type = "application/problem+json")
@@ -84,7 +84,7 @@ pub(crate) async fn request_reset(
 
 /// Set a new password with the token of a reset mail. Ends all sessions and the lockout.
 #[utoipa::path(
-    post, path = "/v1/password-resets/confirm", tag = "links", request_body = ChosenPassword,
+    post, path = "/v1/password-resets/confirm", operation_id = "confirm_password_reset", tag = "links", request_body = ChosenPassword,
     responses(
         (status = 204, description = "Set", headers(("Loquet-Position" = u64, description = "Where it stands in the log"))),
         (status = 400, description = "The token is not valid", body = ProblemBody, content_type = "application/problem+json"),

@@ -5,6 +5,7 @@ mod answers;
 mod body;
 mod caller;
 mod conditional;
+mod description;
 mod dev_mail;
 mod even_time;
 mod events;
@@ -49,8 +50,6 @@ use tokio::sync::{Semaphore, watch};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
-use utoipa::OpenApi;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
@@ -117,49 +116,29 @@ impl Api {
         let mut log = self.store.subscribe(at_least);
         let there = tokio::time::timeout(READERS_PATIENCE, futures_util::StreamExt::next(&mut log)).await;
         let head = self.store.head().await?;
-        if there.is_ok() && head >= at_least { Ok(head) } else { Err(NotThere::Behind(head).into()) }
+        if there.is_ok() && head >= at_least {
+            Ok(head)
+        } else {
+            Err(self.not_there(at_least, NotThere::Behind(head)).await)
+        }
+    }
+
+    /// A view that is behind is ours to mend; a position that the log has not come to is the caller's.
+    pub(crate) async fn not_there(&self, at_least: Position, why: NotThere) -> Problem {
+        match self.store.head().await {
+            Ok(head) if at_least > head => {
+                let problem = Problem::new(StatusCode::CONFLICT, "position-ahead").with("position", head);
+                Problem { retry_after: Some(2), ..problem }
+            }
+            _ => why.into(),
+        }
     }
 }
 
 type Shared = axum::extract::State<Arc<Api>>;
 
-#[derive(OpenApi)]
-#[openapi(
-    info(
-        title = "Loquet",
-        description = "Accounts, logins and lockouts of a customer portal. \
-            Errors are RFC 9457 problems. Commands answer with the `position` of their events in the log, \
-            in the body or in the header `Loquet-Position`; queries take `at_least` to wait for one."
-    ),
-    modifiers(&Bearer),
-    tags(
-        (name = "orders", description = "Orders bring companies and accounts into being."),
-        (name = "links", description = "What the mailed links do."),
-        (name = "logins", description = "Getting in, and out."),
-        (name = "accounts", description = "Accounts and what is done with them."),
-        (name = "events", description = "What happened, for programs that follow it."),
-        (name = "health", description = "For whoever runs it.")
-    )
-)]
-struct Description;
-
-struct Bearer;
-
-impl utoipa::Modify for Bearer {
-    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
-        let scheme = |what| {
-            SecurityScheme::Http(
-                HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(what)).build(),
-            )
-        };
-        let components = api.components.get_or_insert_with(Default::default);
-        components.add_security_scheme("session", scheme("A person's session token, from POST /v1/logins."));
-        components.add_security_scheme("service", scheme("A program's token, from `loquet token create`."));
-    }
-}
-
 fn described() -> OpenApiRouter<Arc<Api>> {
-    OpenApiRouter::with_openapi(Description::openapi())
+    description::begun()
         .routes(routes!(orders::place, orders::list))
         .routes(routes!(orders::show))
         .routes(routes!(sessions::log_out))
@@ -194,8 +173,8 @@ fn for_strangers() -> OpenApiRouter<Arc<Api>> {
 
 /// The description of the API (OpenAPI 3.1), as it is served at `/openapi.json`.
 #[must_use]
-pub fn openapi() -> utoipa::openapi::OpenApi {
-    described().merge(for_strangers()).into_openapi()
+pub fn openapi() -> serde_json::Value {
+    description::complete(&described().merge(for_strangers()).into_openapi())
 }
 
 /// All routes.
@@ -203,7 +182,8 @@ pub fn router(api: Arc<Api>) -> Router {
     let limited = middleware::from_fn_with_state(api.clone(), limits::strangers);
     let strangers = for_strangers().layer(limited.clone());
     let (described, description) = described().merge(strangers).split_for_parts();
-    let viewer = SwaggerUi::new("/docs").url("/openapi.json", description);
+    let viewer =
+        SwaggerUi::new("/docs").external_url_unchecked("/openapi.json", description::complete(&description));
     let mut router = described
         .merge(pages::routes().layer(limited))
         .merge(pages::open_routes())

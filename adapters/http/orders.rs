@@ -151,7 +151,7 @@ pub(crate) enum OutcomeBody {
 
 /// Deliver an order. The same order delivered twice changes nothing the second time.
 #[utoipa::path(
-    post, path = "/v1/orders", tag = "orders", request_body = OrderBody, security(("service" = [])),
+    post, path = "/v1/orders", operation_id = "place_order", tag = "orders", request_body = OrderBody, security(("service" = [])),
     responses(
         (status = 201, description = "Taken", body = PlacedBody),
         (status = 200, description = "Delivered before", body = PlacedBody),
@@ -362,7 +362,7 @@ pub(crate) struct OrderFilter {
 
 /// List orders, those awaiting support among them.
 #[utoipa::path(
-    get, path = "/v1/orders", tag = "orders", params(OrderFilter), security(("service" = [])),
+    get, path = "/v1/orders", operation_id = "list_orders", tag = "orders", params(OrderFilter), security(("service" = [])),
     responses((status = 200, description = "A page of orders", body = Page<OrderSummary>))
 )]
 pub(crate) async fn list(
@@ -393,7 +393,7 @@ pub(crate) async fn list(
 
 /// One order.
 #[utoipa::path(
-    get, path = "/v1/orders/{order_id}", tag = "orders", security(("service" = [])),
+    get, path = "/v1/orders/{order_id}", operation_id = "show_order", tag = "orders", security(("service" = [])),
     params(("order_id" = String, Path, description = "Its number"), AtLeast),
     responses(
         (status = 200, description = "The order", body = OrderSummary),

@@ -34,7 +34,7 @@ pub(crate) struct SessionBody {
 
 /// The sessions of an account that work, newest first.
 #[utoipa::path(
-    get, path = "/v1/accounts/{account_id}/sessions", tag = "logins",
+    get, path = "/v1/accounts/{account_id}/sessions", operation_id = "list_sessions", tag = "logins",
     security(("session" = []), ("service" = [])),
     params(("account_id" = Uuid, Path), AtLeast),
     responses(
@@ -74,7 +74,7 @@ pub(crate) async fn list(
 
 /// End every session of an account.
 #[utoipa::path(
-    delete, path = "/v1/accounts/{account_id}/sessions", tag = "logins",
+    delete, path = "/v1/accounts/{account_id}/sessions", operation_id = "end_all_sessions", tag = "logins",
     security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path)),
     responses((status = 204, description = "Ended"), (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json"))
 )]
@@ -92,7 +92,7 @@ pub(crate) async fn end_all(
 
 /// End one session of an account.
 #[utoipa::path(
-    delete, path = "/v1/accounts/{account_id}/sessions/{session_id}", tag = "logins",
+    delete, path = "/v1/accounts/{account_id}/sessions/{session_id}", operation_id = "end_session", tag = "logins",
     security(("session" = []), ("service" = [])),
     params(("account_id" = Uuid, Path), ("session_id" = Uuid, Path)),
     responses((status = 204, description = "Ended"), (status = 404, description = "There is no such session", body = ProblemBody, content_type = "application/problem+json"))
@@ -111,7 +111,7 @@ pub(crate) async fn end(
 
 /// Log out: end the session that asks.
 #[utoipa::path(
-    delete, path = "/v1/sessions/current", tag = "logins", security(("session" = [])),
+    delete, path = "/v1/sessions/current", operation_id = "log_out", tag = "logins", security(("session" = [])),
     responses((status = 204, description = "Logged out"), (status = 401, description = "No session", body = ProblemBody, content_type = "application/problem+json"))
 )]
 pub(crate) async fn log_out(State(api): Shared, caller: Caller, arrival: Arrival) -> Result<Done, Problem> {

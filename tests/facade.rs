@@ -1,0 +1,425 @@
+//! The API as programs use it: following events, pages, tags, idempotency, tokens, limits.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use loquet_tests::server::{Answer, Server, order};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+const PASSWORD: &str = "Boulange7!";
+
+/// The answer to a request with headers of its own.
+async fn ask(
+    server: &Server,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Option<&Value>,
+) -> Answer {
+    let mut request =
+        server.client.request(method, format!("{}{path}", server.url)).bearer_auth(server.token());
+    request = request.header("accept-language", "en");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    if let Some(body) = body {
+        request = request.json(body);
+    }
+    let answer = request.send().await.unwrap();
+    let (status, headers) = (answer.status(), answer.headers().clone());
+    Answer { status, headers, text: answer.text().await.unwrap() }
+}
+
+/// Server-sent events, one after the other.
+struct Follower {
+    answer: reqwest::Response,
+    held: String,
+}
+
+impl Follower {
+    async fn begin(server: &Server, query: &str, last: Option<u64>) -> Self {
+        let request =
+            server.client.get(format!("{}/v1/events{query}", server.url)).bearer_auth(server.token());
+        let mut request = request.header("accept", "text/event-stream");
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        assert!(answer.headers()["content-type"].to_str().unwrap().starts_with("text/event-stream"));
+        Self { answer, held: String::new() }
+    }
+
+    /// The next event's id, type and data; none once the server has ended the stream.
+    async fn next(&mut self) -> Option<(u64, String, Value)> {
+        loop {
+            if let Some((event, rest)) = self.held.split_once("\n\n") {
+                let field =
+                    |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+                let found = field("id:").map(|id| {
+                    let data = serde_json::from_str(field("data:").unwrap()).unwrap();
+                    (id.parse().unwrap(), field("event:").unwrap().to_owned(), data)
+                });
+                self.held = rest.to_owned();
+                if found.is_some() {
+                    return found;
+                }
+                continue;
+            }
+            let chunk = tokio::time::timeout(Duration::from_secs(30), self.answer.chunk()).await.unwrap();
+            self.held += &String::from_utf8(chunk.ok()??.to_vec()).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_program_follows_the_events_across_a_break_and_a_restart_without_gap_or_repetition() {
+    let mut server = Server::start().await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    let mut seen = Vec::new();
+    let mut follower = Follower::begin(&server, "", None).await;
+    for _ in 0..4 {
+        seen.push(follower.next().await.unwrap());
+    }
+    drop(follower);
+    // From where it was; then live.
+    let mut follower = Follower::begin(&server, "", Some(seen.last().unwrap().0)).await;
+    let login = server.login("marie@example.be", PASSWORD).await.expect(201).position();
+    while seen.last().unwrap().0 < login {
+        seen.push(follower.next().await.unwrap());
+    }
+    assert_eq!(seen.last().unwrap().1, "login-succeeded");
+    server.terminate();
+    let stopping = Instant::now();
+    assert_eq!(follower.next().await, None, "a stop ends the stream");
+    server.wait();
+    assert!(stopping.elapsed() < Duration::from_secs(10), "who follows does not hold a stop up");
+    server.restart().await;
+    let mut follower = Follower::begin(&server, "", Some(seen.last().unwrap().0)).await;
+    let last = server.login("marie@example.be", PASSWORD).await.expect(201).position();
+    while seen.last().unwrap().0 < last {
+        seen.push(follower.next().await.unwrap());
+    }
+    let ids: Vec<u64> = seen.iter().map(|(id, ..)| *id).collect();
+    assert_eq!(ids, (1..=last).collect::<Vec<_>>());
+    assert!(seen.iter().all(|(id, _, data)| data["position"] == *id && data.get("personal").is_none()));
+    let mut failures = Follower::begin(&server, "?type=login-failed,account-locked", Some(last)).await;
+    for _ in 0..7 {
+        server.login("marie@example.be", "Wrong1!!").await.expect(401);
+    }
+    let mut types = Vec::new();
+    for _ in 0..8 {
+        types.push(failures.next().await.unwrap().1);
+    }
+    assert_eq!(types, [vec!["login-failed"; 7], vec!["account-locked"]].concat());
+}
+
+#[tokio::test]
+async fn the_events_come_in_pages_too_and_every_page_says_where_to_go_on() {
+    let server = Server::start().await;
+    for n in 1..8 {
+        server.service_post("/v1/orders", order(n, n, &format!("p{n}@example.be"))).await.expect(201);
+    }
+    let head = server.login("p1@example.be", PASSWORD).await.expect(401);
+    assert_eq!(head.status, 401);
+    let (mut cursor, mut positions, mut pages) = (String::new(), Vec::new(), 0);
+    loop {
+        let page = server.service_get(&format!("/v1/events?limit=10&cursor={cursor}")).await;
+        let page = if cursor.is_empty() { server.service_get("/v1/events?limit=10").await } else { page };
+        let page = page.expect(200).json();
+        let items = page["items"].as_array().unwrap();
+        positions.extend(items.iter().map(|event| event["position"].as_u64().unwrap()));
+        cursor = page["next_cursor"].as_str().unwrap().to_owned();
+        pages += 1;
+        if items.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(positions, (1..=u64::try_from(positions.len()).unwrap()).collect::<Vec<_>>());
+    assert!(pages > 3);
+    let created = server.service_get("/v1/events?type=account-created&limit=200").await.expect(200).json();
+    assert_eq!(created["items"].as_array().unwrap().len(), 7);
+    assert!(!created.to_string().contains("@example.be"), "nothing sealed is in the feed");
+    let companies = server.service_get("/v1/events?category=company").await.expect(200).json();
+    assert_eq!(companies["items"].as_array().unwrap().len(), 7);
+    for wrong in ["?type=nonsense", "?category=planet", "?cursor=abc", "?limit=0"] {
+        server.service_get(&format!("/v1/events{wrong}")).await.expect(400);
+    }
+    let waiting = positions.len() + 1;
+    let waiting_path = format!("/v1/events?at_least={waiting}");
+    let waits = server.service_get(&waiting_path);
+    let (answer, placed) =
+        tokio::join!(waits, server.service_post("/v1/orders", order(99, 99, "late@example.be")));
+    placed.expect(201);
+    assert!(answer.expect(200).json()["position"].as_u64().unwrap() >= u64::try_from(waiting).unwrap());
+}
+
+#[tokio::test]
+async fn lists_are_sorted_and_their_pages_hold_every_item_once() {
+    let server = Server::start().await;
+    let mut last = 0;
+    for n in 1..24 {
+        last = server
+            .service_post("/v1/orders", order(n, n % 3, &format!("p{n}@example.be")))
+            .await
+            .expect(201)
+            .position();
+    }
+    for (list, key, sort) in [
+        ("/v1/accounts", "created_at", "created_at"),
+        ("/v1/orders", "received_at", "received_at"),
+        ("/v1/accounts?status=awaiting_activation", "created_at", "created_at"),
+    ] {
+        for descending in [false, true] {
+            let (mut keys, mut cursor) = (Vec::new(), None::<String>);
+            loop {
+                let join = if list.contains('?') { '&' } else { '?' };
+                let minus = if descending { "-" } else { "" };
+                let mut path = format!("{list}{join}limit=5&sort={minus}{sort}&at_least={last}");
+                if let Some(cursor) = &cursor {
+                    path += &format!("&cursor={cursor}");
+                }
+                let page = server.service_get(&path).await.expect(200).json();
+                keys.extend(
+                    page["items"]
+                        .as_array()
+                        .unwrap()
+                        .iter()
+                        .map(|item| item[key].as_str().unwrap().to_owned()),
+                );
+                cursor = page["next_cursor"].as_str().map(ToOwned::to_owned);
+                if cursor.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(keys.len(), 23, "{list}");
+            let mut sorted = keys.clone();
+            sorted.sort();
+            if descending {
+                sorted.reverse();
+            }
+            assert_eq!(keys, sorted, "{list} {descending}");
+        }
+    }
+    let company = server.service_get("/v1/orders?limit=1").await.json()["items"][0]["company_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let onboarded = server
+        .service_get(&format!("/v1/orders?company={company}&status=onboarded"))
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(onboarded["items"].as_array().unwrap().len(), 8);
+    server.service_get("/v1/accounts?sort=email").await.expect(400);
+    server.service_get("/v1/accounts?cursor=!!").await.expect(400);
+}
+
+#[tokio::test]
+async fn an_answer_that_the_client_has_is_not_sent_again() {
+    let server = Server::start().await;
+    let id = server.active(1, "marie@example.be", PASSWORD).await;
+    let path = format!("/v1/accounts/{id}");
+    let settled = server.login("marie@example.be", PASSWORD).await.expect(201).position();
+    let first = ask(&server, Method::GET, &format!("{path}?at_least={settled}"), &[], None).await.expect(200);
+    let tag = first.headers["etag"].to_str().unwrap().to_owned();
+    assert!(tag.starts_with("W/\""));
+    // Something else happens: the position moves, the account stays as it is.
+    let later = server.service_post("/v1/orders", order(2, 2, "jan@example.be")).await.expect(201).position();
+    let path_later = format!("{path}?at_least={later}");
+    let again = ask(&server, Method::GET, &path_later, &[("if-none-match", &tag)], None).await.expect(304);
+    assert_eq!((again.text.as_str(), again.headers["etag"].to_str().unwrap()), ("", tag.as_str()));
+    let login = server.login("marie@example.be", PASSWORD).await.expect(201).position();
+    let changed = format!("{path}?at_least={login}");
+    let changed = ask(&server, Method::GET, &changed, &[("if-none-match", &tag)], None).await.expect(200);
+    assert_ne!(changed.headers["etag"].to_str().unwrap(), tag);
+}
+
+#[tokio::test]
+async fn a_command_asked_again_with_its_key_is_answered_again_and_done_once() {
+    let mut server = Server::start().await;
+    let colleague = |email: &str, company: &str| {
+        json!({ "email": email, "given_name": "Jan", "family_name": "Peeters", "language": "nl", "role": "user",
+                "company_id": company })
+    };
+    let placed = server.service_post("/v1/orders", order(1, 1, "marie@example.be")).await.expect(201).json();
+    let company = placed["company_id"].as_str().unwrap().to_owned();
+    let body = colleague("jan@example.be", &company);
+    let key = [("idempotency-key", "a-1")];
+    let first = ask(&server, Method::POST, "/v1/accounts", &key, Some(&body)).await.expect(201);
+    assert!(!first.headers.contains_key("idempotency-replayed"));
+    for _ in 0..2 {
+        let again = ask(&server, Method::POST, "/v1/accounts", &key, Some(&body)).await.expect(201);
+        assert_eq!(again.text, first.text);
+        assert_eq!(again.headers["idempotency-replayed"], "true");
+        assert_eq!(again.headers["content-type"], first.headers["content-type"]);
+        // A restart between the two.
+        server.stop();
+        server.restart().await;
+    }
+    let other = colleague("els@example.be", &company);
+    let reused = ask(&server, Method::POST, "/v1/accounts", &key, Some(&other)).await.expect(422);
+    assert!(reused.text.contains("idempotency-key-reused"), "{}", reused.text);
+    // Without a key the address is taken; with a new key too: a refusal is judged again.
+    server.service_post("/v1/accounts", body.clone()).await.expect(409);
+    let id = first.json()["account_id"].as_str().unwrap().to_owned();
+    let release = format!("/v1/accounts/{id}/erasure");
+    let reason = json!({ "reason": "asked" });
+    let many = join_all(
+        (0..20).map(|_| ask(&server, Method::POST, &release, &[("idempotency-key", "e-1")], Some(&reason))),
+    );
+    let answers = many.await;
+    assert!(answers.iter().all(|answer| [204, 409].contains(&answer.status.as_u16())), "{answers:?}");
+    let done: Vec<_> = answers.iter().filter(|answer| answer.status == 204).map(Answer::position).collect();
+    assert!(!done.is_empty() && done.windows(2).all(|pair| pair[0] == pair[1]));
+    let too_long = "x".repeat(201);
+    ask(&server, Method::POST, &release, &[("idempotency-key", &too_long)], Some(&reason)).await.expect(400);
+    // The key of one program is nothing to another.
+    let command =
+        server.command().args(["token", "create", "--name", "other", "--scope", "accounts:write"]).output();
+    let token = String::from_utf8(command.unwrap().stdout).unwrap().trim().to_owned();
+    let request = server.client.post(format!("{}/v1/accounts", server.url)).bearer_auth(token);
+    let answer = request.header("idempotency-key", "a-1").json(&other).send().await.unwrap();
+    assert_eq!(answer.status(), 201);
+}
+
+#[tokio::test]
+async fn tokens_are_listed_rotated_and_revoked_beside_the_running_server() {
+    let server = Server::start().await;
+    let loquet = |arguments: &[&str]| {
+        let output = server.command().args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let create = ["token", "create", "--name", "audit", "--scope", "events:read", "--scope", "metrics:read"];
+    let old = loquet(&create);
+    let reads =
+        async |token: &str| server.send(Method::GET, "/v1/events", Some(token), None).await.status.as_u16();
+    assert_eq!(reads(&old).await, 200);
+    assert_eq!(server.send(Method::GET, "/v1/accounts", Some(&old), None).await.status, 403, "no such scope");
+    let entry = || {
+        let list = loquet(&["token", "list", "--json"]);
+        let rows = list.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        rows.filter(|row| row["name"] == "audit").collect::<Vec<_>>()
+    };
+    let start = Instant::now();
+    while entry()[0]["last_used_at"].is_null() {
+        assert!(start.elapsed() < Duration::from_secs(10), "the last use is not noted");
+    }
+    let listed = entry();
+    assert_eq!(
+        (&listed[0]["state"], &listed[0]["scopes"]),
+        (&json!("holds"), &json!(["events:read", "metrics:read"]))
+    );
+    let id = listed[0]["id"].as_str().unwrap().to_owned();
+    let new = loquet(&["token", "rotate", &id, "--keep-hours", "1"]);
+    assert_eq!((reads(&old).await, reads(&new).await), (200, 200), "the old one goes on for a while");
+    loquet(&["token", "revoke", &id]);
+    assert_eq!((reads(&old).await, reads(&new).await), (401, 200), "at once");
+    assert!(!loquet(&["token", "list"]).contains(&new));
+    let again = server.command().args(["token", "revoke", &id]).output().unwrap();
+    assert!(!again.status.success());
+}
+
+#[tokio::test]
+async fn limits_refuse_with_a_time_to_wait_that_is_true_and_tell_nothing_of_accounts() {
+    let narrow = ["--limits-strangers-per-second", "1", "--limits-strangers-burst", "8"];
+    let server = Server::start_with(&narrow).await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    // Known and unknown share the client's budget: whoever asks learns nothing by being refused.
+    let mut refused = None;
+    for n in 0..20 {
+        let email = if n % 2 == 0 { "marie@example.be" } else { "nobody@example.be" };
+        let answer = server.login(email, "Wrong1!!").await;
+        match answer.status.as_u16() {
+            401 => assert!(n < 10, "never refused"),
+            429 => {
+                refused = Some(answer);
+                break;
+            }
+            other => panic!("{other}"),
+        }
+    }
+    let refused = refused.unwrap();
+    assert_eq!(refused.json()["type"], "urn:loquet:problem:too-many-requests");
+    let wait: u64 = refused.headers["retry-after"].to_str().unwrap().parse().unwrap();
+    assert_eq!(wait, 1);
+    for path in
+        ["/v1/password-resets", "/v1/activations", "/v1/password-resets/confirm", "/activate", "/reset"]
+    {
+        assert_eq!(server.post(path, json!({})).await.status, 429, "{path} is a way around the limit");
+    }
+    tokio::time::sleep(Duration::from_secs(wait)).await;
+    server.login("marie@example.be", PASSWORD).await.expect(201);
+    // Whoever has a token is not a stranger.
+    server.service_get("/v1/accounts").await.expect(200);
+
+    let server =
+        Server::start_with(&["--limits-requests-per-second", "2", "--limits-requests-burst", "30"]).await;
+    let answers = join_all((0..60).map(|_| server.send(Method::GET, "/", None, None))).await;
+    let limited = answers.iter().filter(|answer| answer.status == 429).count();
+    assert!((20..=31).contains(&limited), "{limited} of 60");
+}
+
+/// Behind a proxy that is trusted each client has a budget of its own; without that trust nobody gets one
+/// by writing a header.
+#[tokio::test]
+async fn clients_behind_a_trusted_proxy_are_told_apart_and_nobody_else_can_claim_to_be() {
+    let narrow = ["--limits-strangers-per-second", "1", "--limits-strangers-burst", "3"];
+    let judged = async |server: &Server, address: String| {
+        let request =
+            server.client.post(format!("{}/v1/logins", server.url)).header("x-forwarded-for", address);
+        let body = json!({ "email": "nobody@example.be", "password": "Wrong1!!" });
+        request.json(&body).send().await.unwrap().status().as_u16()
+    };
+    let behind = Server::start_with(&[&narrow[..], &["--http-trusted-proxies", "127.0.0.1"]].concat()).await;
+    let bare = Server::start_with(&narrow).await;
+    let (mut of_proxy, mut of_bare) = (Vec::new(), Vec::new());
+    for n in 0..6 {
+        of_proxy.push(judged(&behind, format!("198.51.100.{n}")).await);
+        of_bare.push(judged(&bare, format!("198.51.100.{n}")).await);
+    }
+    assert_eq!(of_proxy, [401; 6]);
+    assert!(of_bare.contains(&429), "{of_bare:?}");
+}
+
+/// Every route that asks for no token is limited as strangers are, but for those that cost nothing.
+#[test]
+fn every_command_without_a_token_is_limited() {
+    let api = loquet_adapters::http::openapi();
+    let mut open = Vec::new();
+    for (path, operations) in api["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            if method == "post" && operation["security"] == json!([]) {
+                open.push(path.clone());
+            }
+        }
+    }
+    open.sort();
+    assert_eq!(
+        open,
+        ["/v1/activations", "/v1/logins", "/v1/password-resets", "/v1/password-resets/confirm"],
+        "a new one belongs among `for_strangers`, and into the test of limits above"
+    );
+}
+
+#[tokio::test]
+async fn a_request_has_one_id_in_its_answer_its_problem_its_events_and_the_log() {
+    let server =
+        Server::start_with(&["--log-format", "json", "--log-filter", "info,loquet_http=debug"]).await;
+    let placed = server.service_post("/v1/orders", order(1, 1, "marie@example.be")).await.expect(201);
+    let id = placed.headers["x-request-id"].to_str().unwrap();
+    let page = server.service_get("/v1/events?limit=4").await.expect(200).json();
+    assert!(page["items"].as_array().unwrap().iter().all(|event| event["correlation_id"] == id), "{page}");
+    let refused = server.login("marie@example.be", "Wrong1!!").await.expect(401);
+    let id = refused.headers["x-request-id"].to_str().unwrap();
+    assert_eq!(refused.json()["instance"], format!("urn:uuid:{id}"));
+    let log = server.errors();
+    let line = log.lines().find(|line| line.contains(id)).unwrap_or_else(|| panic!("{log}"));
+    let line: Value = serde_json::from_str(line).unwrap();
+    assert_eq!((&line["status"], &line["span"]["route"]), (&json!(401), &json!("/v1/logins")), "{line}");
+    assert!(log.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "every line is JSON");
+    assert!(!log.contains("marie") && !log.contains("Wrong1"), "{log}");
+}

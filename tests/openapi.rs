@@ -1,0 +1,67 @@
+//! The description of the API held against the API: linted by Redocly, fuzzed by Schemathesis.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use loquet_tests::server::{Server, order};
+use loquet_tests::skip;
+
+/// A program that `tests/install` puts beside what is built.
+fn tool(test: &str, path: &str) -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let tool = root.join("target/test-tools").join(path);
+    if tool.exists() {
+        return Some(tool);
+    }
+    skip::skipped(test, &format!("{path} is not installed: tests/install puts it there"));
+    None
+}
+
+#[tokio::test]
+async fn the_description_has_no_fault_that_a_linter_finds() {
+    let name = "the_description_has_no_fault_that_a_linter_finds";
+    let Some(redocly) = tool(name, "node_modules/.bin/redocly") else { return };
+    let server = Server::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("openapi.json");
+    let served = server.client.get(format!("{}/openapi.json", server.url)).send().await.unwrap();
+    std::fs::write(&file, served.text().await.unwrap()).unwrap();
+    let lint = Command::new(redocly).args(["lint", "--format", "json"]).arg(&file).output().unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&lint.stdout).unwrap();
+    assert_eq!(report["problems"], serde_json::json!([]), "{report:#}");
+    // And it is what the program prints without a server.
+    let printed = server.command().arg("openapi").output().unwrap().stdout;
+    let printed: serde_json::Value = serde_json::from_slice(&printed).unwrap();
+    let served: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    assert_eq!(printed, served);
+    // The viewer needs nothing from elsewhere.
+    let viewer =
+        server.client.get(format!("{}/docs/", server.url)).send().await.unwrap().text().await.unwrap();
+    assert!(viewer.contains("swagger-ui") && !viewer.contains("https://"), "{viewer}");
+}
+
+/// Whatever is sent, the answer is one that the description names, of the shape that it names, and never a
+/// fault of ours. `positive_data_acceptance` is left out: an order number used twice or a wrong check digit
+/// is of the right shape, and refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_sent_the_answer_is_as_described() {
+    let name = "whatever_is_sent_the_answer_is_as_described";
+    let Some(schemathesis) = tool(name, "venv/bin/schemathesis") else { return };
+    let server = Server::start().await;
+    for n in 1..4 {
+        server.service_post("/v1/orders", order(n, n, &format!("p{n}@example.be"))).await.expect(201);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut fuzz = Command::new(schemathesis);
+    fuzz.current_dir(folder.path()).arg("run").arg(format!("{}/openapi.json", server.url));
+    fuzz.args(["--checks", "all", "--exclude-checks", "positive_data_acceptance"]);
+    fuzz.args(["--workers", "4", "--max-examples", "6", "--seed", "1", "--suppress-health-check", "all"]);
+    fuzz.args(["--request-timeout", "30", "--exclude-path", "/v1/sessions/current"]);
+    fuzz.arg("--header").arg(format!("Authorization: Bearer {}", server.token()));
+    let ended = tokio::task::spawn_blocking(move || fuzz.output().unwrap()).await.unwrap();
+    let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+    assert!(ended.status.success(), "{said}\n{}", String::from_utf8_lossy(&ended.stderr));
+    assert!(said.contains("Tested: "), "it tested nothing: {said}");
+    assert!(!server.errors().contains("panicked"), "{}", server.errors());
+}
