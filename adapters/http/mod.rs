@@ -41,9 +41,10 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware;
+use futures_util::StreamExt;
 use ipnet::IpNet;
 use loquet_domain::app::App;
-use loquet_domain::ports::{EventCodec, EventStore, Position};
+use loquet_domain::ports::{EventCodec, EventStore, Position, Subscribed};
 use loquet_projections::ports::{Clock, ReadStore};
 use loquet_projections::runner::{NotThere, Status};
 use tokio::sync::{Semaphore, watch};
@@ -113,13 +114,18 @@ impl Api {
         if head >= at_least {
             return Ok(head);
         }
-        let mut log = self.store.subscribe(at_least);
-        let there = tokio::time::timeout(READERS_PATIENCE, futures_util::StreamExt::next(&mut log)).await;
-        let head = self.store.head().await?;
-        if there.is_ok() && head >= at_least {
-            Ok(head)
-        } else {
-            Err(self.not_there(at_least, NotThere::Behind(head)).await)
+        let mut log = self.store.subscribe(Position(at_least.0.saturating_sub(1)));
+        let there = async {
+            while let Some(Ok(next)) = log.next().await {
+                if let Subscribed::Event(event) = next {
+                    return Some(event.position);
+                }
+            }
+            None
+        };
+        match tokio::time::timeout(READERS_PATIENCE, there).await {
+            Ok(Some(position)) => Ok(position),
+            _ => Err(self.not_there(at_least, NotThere::Behind(head)).await),
         }
     }
 

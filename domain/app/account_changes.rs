@@ -126,8 +126,9 @@ impl App {
         Ok(forgotten?)
     }
 
-    /// Notes what became of a mail to an account's owner, once: the event's id follows from the mail's,
-    /// so that asking again after a crash changes nothing.
+    /// Notes what became of a mail to an account's owner, once: the event's id follows from the mail's and
+    /// the moment at which it ended, so that asking again after a crash changes nothing, and trying again by
+    /// hand may end otherwise.
     ///
     /// # Errors
     /// [`Refusal::NoSuchAccount`] where there never was one.
@@ -138,7 +139,7 @@ impl App {
         fate: MailFate,
     ) -> Result<(), Failure> {
         let stream = account_stream(account);
-        let id = EventId(fate.about.effect(&format!("fate/{}", fate.mail)));
+        let id = EventId(fate.about.effect(&format!("fate/{}/{}", fate.mail, context.at.timestamp_micros())));
         let history = self.ports.store.read_stream(&stream, Revision::default()).await;
         if history.map_err(Unavailable::from)?.iter().any(|recorded| recorded.event.id == id) {
             return Ok(());
