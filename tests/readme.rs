@@ -57,11 +57,64 @@ async fn the_walk_through_works_as_written() {
         "account-locked",
         "password-reset ",
         "login-succeeded",
+        "\"type\":\"account-locked\"",
+        "accounts: equals a replay",
     ] {
         let at = rest.find(expected).unwrap_or_else(|| panic!("'{expected}' does not come next in:\n{said}"));
         rest = &rest[at + expected.len()..];
     }
     assert_eq!(said.matches("wrong-credentials").count(), 7, "{said}");
+}
+
+/// The commands of the operator's and the auditor's documents, as they stand, beside a running server.
+#[tokio::test]
+async fn the_commands_of_the_other_documents_work_as_written() {
+    let name = "the_commands_of_the_other_documents_work_as_written";
+    if !skip::unless_installed(name, "sqlite3") {
+        return;
+    }
+    let server = Server::start().await;
+    server.active(1, "marie@example.be", "Boulange7!").await;
+    let folder = tempfile::tempdir().unwrap();
+    let program = loquet_tests::server::binary().parent().unwrap().display().to_string();
+    let path = format!("{program}:{}", std::env::var("PATH").unwrap());
+    for (document, expected) in [
+        (
+            "docs/auditor.md",
+            vec!["account-created", "account-activated", "\"personal\"", "accounts: equals a replay"],
+        ),
+        (
+            "docs/operator.md",
+            vec![
+                "the configuration holds",
+                "lockout.attempts",
+                "lqt_",
+                "web shop",
+                "is revoked",
+                "a second; the new one serves",
+                "activation",
+                "0 mails are tried again",
+                "the server key is now number 2",
+                "last-backup is whole",
+            ],
+        ),
+    ] {
+        let script = format!("set -euo pipefail\n{}", commands(&self::document(document)));
+        let mut shell = tokio::process::Command::new("bash");
+        shell.arg("-c").arg(script).current_dir(folder.path());
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LOQUET_"))
+        {
+            shell.env_remove(name);
+        }
+        shell.env("LOQUET_DATA_DIR", &server.folder).env("PATH", &path).kill_on_drop(true);
+        let output = tokio::time::timeout(std::time::Duration::from_secs(120), shell.output()).await;
+        let output = output.expect("a command waits for something that never comes").unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{document}: {said}\n{}", String::from_utf8_lossy(&output.stderr));
+        for expected in expected {
+            assert!(said.contains(expected), "{document}: no '{expected}' in\n{said}");
+        }
+    }
 }
 
 #[test]
