@@ -5,7 +5,7 @@
 //! names ids and positions, never a person, a password or a token.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
 use hmac::Mac;
@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::hmac_tokens::mac;
 use crate::server_key::ServerKey;
-use crate::sqlite::{FileError, Kind, explain};
+use crate::sqlite::{FileError, Kind, explain, work_on};
 
 const ANSWERS: Kind = Kind {
     what: "a Loquet store of answers",
@@ -151,10 +151,6 @@ impl IdempotencyStore {
         &self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreFailed> {
-        let connection = self.connection.clone();
-        let done = tokio::task::spawn_blocking(move || {
-            work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner))
-        });
-        done.await.map_err(|e| StoreFailed(e.to_string()))?.map_err(|e| StoreFailed(explain(&e)))
+        work_on(&self.connection, work).await.map_err(StoreFailed)
     }
 }

@@ -257,6 +257,18 @@ impl ReaderPool {
     }
 }
 
+/// Works on a connection that others share, on a thread that may block.
+pub(crate) async fn work_on<T: Send + 'static>(
+    connection: &Arc<Mutex<Connection>>,
+    work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+) -> Result<T, String> {
+    let connection = connection.clone();
+    let done = tokio::task::spawn_blocking(move || {
+        work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner))
+    });
+    done.await.map_err(|e| e.to_string())?.map_err(|e| explain(&e))
+}
+
 /// A file beside another: its name and a suffix.
 pub(crate) fn suffixed(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();

@@ -69,7 +69,7 @@ impl Follower {
                 continue;
             }
             let chunk = tokio::time::timeout(Duration::from_secs(30), self.answer.chunk()).await.unwrap();
-            self.held += &String::from_utf8(chunk.ok()??.to_vec()).unwrap();
+            self.held += std::str::from_utf8(&chunk.ok()??).unwrap();
         }
     }
 }

@@ -6,7 +6,7 @@
 mod ledger;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use loquet_domain::Moment;
 use loquet_domain::ids::AccountId;
@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 pub use ledger::{LedgerEntry, MailCounts, MailState};
 
-use crate::sqlite::{FileError, Kind, explain};
+use crate::sqlite::{FileError, Kind, work_on};
 
 pub(crate) const JOURNAL: Kind = Kind {
     what: "a Loquet reaction journal",
@@ -76,11 +76,7 @@ impl SqliteJournal {
         &self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreFailed> {
-        let connection = self.connection.clone();
-        let done = tokio::task::spawn_blocking(move || {
-            work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner))
-        });
-        done.await.map_err(|e| StoreFailed(e.to_string()))?.map_err(|e| StoreFailed(explain(&e)))
+        work_on(&self.connection, work).await.map_err(StoreFailed)
     }
 }
 
