@@ -34,7 +34,7 @@ const VIEWS: Kind = Kind {
             version    INTEGER NOT NULL,
             generation INTEGER NOT NULL,  -- its rows are in view_<view>_<version>_<generation>
             position   INTEGER NOT NULL,  -- up to where it has seen the log
-            serving    INTEGER NOT NULL,  -- whether queries read it: one of each name
+            serving    INTEGER NOT NULL,  -- 1: queries read it, one of each name; 0: it is being built; 2: it goes
             failure    TEXT,              -- what stopped it
             PRIMARY KEY (view, version, generation)
         ) STRICT, WITHOUT ROWID;
@@ -58,6 +58,8 @@ impl SqliteReadStore {
     /// [`FileError`] names the file and what is wrong.
     pub fn open(path: &Path) -> Result<Self, FileError> {
         let writer = VIEWS.open(path)?;
+        let unusable = |e: rusqlite::Error| FileError::Unusable { path: path.to_owned(), why: explain(&e) };
+        drop_what_goes(&writer).map_err(unusable)?;
         Ok(Self { writer: Arc::new(Mutex::new(writer)), readers: ReaderPool::open(&VIEWS, path)? })
     }
 
@@ -142,7 +144,8 @@ fn begin(transaction: &Transaction<'_>, view: ViewId) -> rusqlite::Result<Build>
     let build = Build { view, generation };
     let table = table(build);
     transaction.execute_batch(&format!(
-        "CREATE TABLE {table} (key TEXT PRIMARY KEY, row TEXT NOT NULL) STRICT, WITHOUT ROWID;
+        "DROP TABLE IF EXISTS {table}; DROP TABLE IF EXISTS {table}_index;
+         CREATE TABLE {table} (key TEXT PRIMARY KEY, row TEXT NOT NULL) STRICT, WITHOUT ROWID;
          CREATE TABLE {table}_index (
              name TEXT NOT NULL, value TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (name, value, key)
          ) STRICT, WITHOUT ROWID;"
@@ -154,7 +157,8 @@ fn begin(transaction: &Transaction<'_>, view: ViewId) -> rusqlite::Result<Build>
 }
 
 fn builds(connection: &Connection) -> rusqlite::Result<Vec<BuildState>> {
-    let query = "SELECT view, version, generation, position, serving, failure FROM builds ORDER BY 1, 2, 3";
+    let query = "SELECT view, version, generation, position, serving, failure FROM builds
+        WHERE serving < 2 ORDER BY 1, 2, 3";
     let mut select = connection.prepare_cached(query)?;
     let rows = select.query_map([], |row| {
         let name: String = row.get(0)?;
@@ -164,6 +168,21 @@ fn builds(connection: &Connection) -> rusqlite::Result<Vec<BuildState>> {
         Ok(BuildState { build, position, serving, failure })
     })?;
     rows.collect()
+}
+
+/// Deletes what a process that ended was deleting.
+fn drop_what_goes(connection: &Connection) -> rusqlite::Result<()> {
+    let mut select = connection.prepare("SELECT view, version, generation FROM builds WHERE serving = 2")?;
+    let gone = select.query_map([], |row| {
+        let (name, version, generation): (String, u32, u32) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(format!("view_{name}_{version}_{generation}"))
+    })?;
+    for table in gone.collect::<rusqlite::Result<Vec<_>>>()? {
+        let table = table.strip_suffix("_0").unwrap_or(&table);
+        connection
+            .execute_batch(&format!("DROP TABLE IF EXISTS {table}; DROP TABLE IF EXISTS {table}_index;"))?;
+    }
+    connection.execute("DELETE FROM builds WHERE serving = 2", []).map(drop)
 }
 
 /// The name of a view as the code has it. One that the code no longer has lives as long as the program:
@@ -322,29 +341,30 @@ impl ReadStore for SqliteReadStore {
     }
 
     fn serve(&self, build: Build) -> BoxFuture<'_, Result<(), StoreFailed>> {
-        let swap = "UPDATE builds SET serving = (version = ?2 AND generation = ?3) WHERE view = ?1";
+        let swap =
+            "UPDATE builds SET serving = (version = ?2 AND generation = ?3) WHERE view = ?1 AND serving < 2";
         Box::pin(self.write(move |transaction| transaction.execute(swap, key(build)).map(drop)))
     }
 
     fn discard(&self, build: Build) -> BoxFuture<'_, Result<(), StoreFailed>> {
         Box::pin(async move {
-            let forget =
-                "DELETE FROM builds WHERE view = ? AND version = ? AND generation = ? AND serving = 0";
-            let gone = self.write(move |transaction| transaction.execute(forget, key(build))).await?;
-            if gone == 0 {
+            let mark = "UPDATE builds SET serving = 2
+                WHERE view = ? AND version = ? AND generation = ? AND serving = 0";
+            if self.write(move |transaction| transaction.execute(mark, key(build))).await? == 0 {
                 return Ok(());
             }
             // Pages are zeroed as they are freed, which takes its time: others may write in between.
-            for (table, key) in
-                [(table(build), "key"), (format!("{}_index", table(build)), "name, value, key")]
-            {
-                let emptied = table.clone();
-                let some = move |transaction: &Transaction<'_>| discard_some(transaction, &emptied, key);
+            let (rows, index) = (table(build), format!("{}_index", table(build)));
+            for (table, key) in [(rows.clone(), "key"), (index.clone(), "name, value, key")] {
+                let some = move |transaction: &Transaction<'_>| discard_some(transaction, &table, key);
                 while self.write(some.clone()).await? > 0 {}
-                self.write(move |transaction| transaction.execute_batch(&format!("DROP TABLE {table}")))
-                    .await?;
             }
-            Ok(())
+            let forget = "DELETE FROM builds WHERE view = ? AND version = ? AND generation = ?";
+            self.write(move |transaction| {
+                transaction.execute_batch(&format!("DROP TABLE {rows}; DROP TABLE {index};"))?;
+                transaction.execute(forget, key(build)).map(drop)
+            })
+            .await
         })
     }
 

@@ -213,8 +213,17 @@ async fn lists_are_sorted_and_their_pages_hold_every_item_once() {
         .expect(200)
         .json();
     assert_eq!(onboarded["items"].as_array().unwrap().len(), 8);
-    server.service_get("/v1/accounts?sort=email").await.expect(400);
-    server.service_get("/v1/accounts?cursor=!!").await.expect(400);
+    let wrong = "/v1/accounts?sort=email&cursor=!!&limit=900&status=sleeping";
+    let refused = server.service_get(wrong).await.expect(400).json();
+    let named: Vec<_> = refused["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| error["pointer"].as_str().unwrap())
+        .collect();
+    assert_eq!(named, ["?limit", "?status", "?sort", "?cursor"], "every broken rule at once");
+    let refused = server.service_get("/v1/accounts?limit=many").await.expect(400).json();
+    assert_eq!(refused["errors"][0]["pointer"], "?limit", "{refused}");
 }
 
 #[tokio::test]

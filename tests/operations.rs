@@ -644,3 +644,71 @@ async fn a_disk_that_is_full_for_a_while_is_told_and_left_behind() {
     server.stop();
     let _ = Command::new("umount").arg(folder.path()).output();
 }
+
+/// Turns the files of a stopped server into those of the version before: what that one wrote.
+fn as_the_version_before(folder: &Path) {
+    let open = |name: &str| rusqlite::Connection::open(folder.join(name)).unwrap();
+    let script = |name: &str, script: &str| {
+        let connection = open(name);
+        connection.execute_batch(script).unwrap_or_else(|e| panic!("{name}: {e}"));
+        connection.execute_batch("PRAGMA user_version = 1; PRAGMA wal_checkpoint(TRUNCATE);").unwrap();
+    };
+    script("keys.db", "DROP TABLE secrets; ALTER TABLE keys DROP COLUMN generation;");
+    script(
+        "tokens.db",
+        "ALTER TABLE tokens DROP COLUMN last_used_at; ALTER TABLE tokens DROP COLUMN revoked_at;",
+    );
+    script(
+        "reactions.db",
+        "DROP INDEX mails_unnoted; ALTER TABLE mails DROP COLUMN since; ALTER TABLE mails DROP COLUMN noted;",
+    );
+    script(
+        "views.db",
+        "CREATE TABLE checkpoints (view TEXT NOT NULL, version INTEGER NOT NULL, position INTEGER NOT NULL,
+             PRIMARY KEY (view, version)) STRICT, WITHOUT ROWID;
+         INSERT INTO checkpoints SELECT view, 1, position FROM builds WHERE view IN ('accounts', 'lockouts');
+         CREATE TABLE view_accounts_1 AS SELECT * FROM view_accounts_2_1;
+         CREATE TABLE view_accounts_1_index AS SELECT * FROM view_accounts_2_1_index;
+         CREATE TABLE view_lockouts_1 AS SELECT * FROM view_lockouts_1_1;
+         CREATE TABLE view_lockouts_1_index AS SELECT * FROM view_lockouts_1_1_index;
+         DROP TABLE builds; DROP TABLE requests;",
+    );
+}
+
+#[tokio::test]
+async fn the_files_of_the_version_before_are_upgraded_after_a_copy_and_everything_goes_on() {
+    let mut server = Server::start().await;
+    let id = server.active(1, "marie@example.be", PASSWORD).await;
+    server.service_post("/v1/orders", order(2, 2, "jan@example.be")).await.expect(201);
+    let mailed = token_in(&server.mail("jan@example.be", "Confirmez", 1).await);
+    let session = server.login("marie@example.be", PASSWORD).await.expect(201).json();
+    let mails = server.mails("").await.len();
+    server.stop();
+    as_the_version_before(&server.folder);
+    // What is only to be read is not upgraded: it says what to do.
+    let (code, _, errors) = loquet(&server, &["account", "show", "marie@example.be"]);
+    assert!(code == Some(1) && errors.contains("start the server once"), "{errors}");
+    server.restart().await;
+    let token = session["session_token"].as_str().unwrap();
+    let me = format!("/v1/accounts/{id}");
+    server.send(Method::GET, &me, Some(token), None).await.expect(200);
+    server.post("/v1/activations", json!({ "token": mailed, "password": PASSWORD })).await.expect(204);
+    let head = server.login("jan@example.be", PASSWORD).await.expect(201).position();
+    let start = Instant::now();
+    let built = format!("/v1/accounts?sort=-created_at&at_least={head}");
+    loop {
+        let list = server.service_get(&built).await;
+        if list.status == 200 && list.json()["items"].as_array().unwrap().len() == 2 {
+            break;
+        }
+        assert!(start.elapsed() < Duration::from_secs(30), "{} {}", list.text, server.errors());
+    }
+    assert_eq!(server.mails("").await.len(), mails, "nothing is mailed again");
+    said(&server, &["projections", "verify"]);
+    said(&server, &["keys", "rotate"]);
+    server.login("marie@example.be", PASSWORD).await.expect(201);
+    for copied in ["tokens.db.v1", "reactions.db.v1", "views.db.v1"] {
+        assert!(server.folder.join(copied).exists(), "no {copied}");
+    }
+    assert!(!server.folder.join("keys.db.v1").exists(), "a copy of keys would bring the erased back");
+}

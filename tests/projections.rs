@@ -669,6 +669,24 @@ async fn a_new_version_of_a_view_is_built_beside_the_old_one_and_then_takes_its_
     assert_eq!(rows.builds().await.unwrap().len(), 1);
 }
 
+/// A stop in the middle of deleting what served before leaves nothing that is in anybody's way.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_building_that_was_being_deleted_when_the_program_ended_is_gone_at_the_next_start() {
+    let world = World::new();
+    let rows = world.rows("views.db");
+    let first = rows.begin(FRAGILE).await.unwrap();
+    let second = rows.begin(FRAGILE).await.unwrap();
+    drop(rows);
+    let file = rusqlite::Connection::open(world.folder.path().join("views.db")).unwrap();
+    file.execute("UPDATE builds SET serving = 2 WHERE generation = ?", [second.generation]).unwrap();
+    let rows = world.rows("views.db");
+    assert_eq!(rows.builds().await.unwrap().len(), 1);
+    let tables = "SELECT count(*) FROM sqlite_master WHERE name LIKE 'view_fragile%' AND type = 'table'";
+    assert_eq!(file.query_row(tables, [], |row| row.get::<_, i64>(0)).unwrap(), 2);
+    assert_eq!(rows.begin(FRAGILE).await.unwrap(), second, "its number is free again");
+    assert_eq!(state_of(rows.as_ref(), FRAGILE).await.build, first);
+}
+
 /// Law 5 and 9: asked for while people log in, a rebuild sends nothing, loses nothing, and what serves
 /// afterwards equals what a replay gives.
 #[tokio::test(flavor = "multi_thread")]

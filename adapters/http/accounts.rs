@@ -1,7 +1,7 @@
 //! Accounts and what is done with them.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use loquet_domain::account::{Admission, Profile, Role};
@@ -24,11 +24,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::answers::{AtLeast, Done, Page, one_of, page_size, read_cursor, sort_order};
+use super::answers::{AtLeast, Done, Page};
 use super::body::{Body, Faults};
 use super::caller::{Arrival, Caller, carry_out, to_its_end};
 use super::conditional::Tagged;
 use super::problem::{Problem, ProblemBody};
+use super::query::Params;
 use super::{Api, READERS_PATIENCE, Shared};
 use crate::service_tokens::Scope;
 
@@ -106,7 +107,7 @@ pub(crate) async fn show(
     State(api): Shared,
     caller: Caller,
     Path(id): Path<Uuid>,
-    Query(at_least): Query<AtLeast>,
+    Params(at_least): Params<AtLeast>,
 ) -> Result<Tagged<AccountBody>, Problem> {
     let id = AccountId(id);
     caller.sees(Scope::AccountsRead, id, &api.profile(id).await?)?;
@@ -147,7 +148,7 @@ pub(crate) struct AccountFilter {
 pub(crate) async fn list(
     State(api): Shared,
     caller: Caller,
-    Query(filter): Query<AccountFilter>,
+    Params(filter): Params<AccountFilter>,
 ) -> Result<Tagged<Page<AccountBody>>, Problem> {
     let only = match &caller {
         Caller::Service(_) => caller.service(Scope::AccountsRead).map(|_| None)?,
@@ -159,15 +160,23 @@ pub(crate) async fn list(
     if only.is_some_and(|own| filter.company.is_some_and(|asked| asked != own)) {
         return Err(Problem::not_found());
     }
-    let size = page_size(filter.limit)?;
-    one_of(filter.status.as_deref(), &["awaiting_activation", "active", "deleted", "erased"])?;
+    let mut faults = Faults::default();
+    let size = faults.limit(filter.limit);
+    faults.one_of(
+        "status",
+        filter.status.as_deref(),
+        &["awaiting_activation", "active", "deleted", "erased"],
+    );
+    let order = faults.order(filter.sort.as_deref(), "created_at");
+    let after = faults.cursor(filter.cursor.as_deref());
+    faults.finish_query()?;
     let at_least = AtLeast { at_least: filter.at_least };
     let position = api.reach(AccountRow::VIEW, &at_least).await?;
     let company = only.or(filter.company);
     let by = match (&filter.email, company, &filter.status) {
         (Some(email), ..) => {
             let mut faults = Faults::default();
-            let email: Option<EmailAddress> = faults.email("email", email);
+            let email: Option<EmailAddress> = faults.email("?email", email);
             ("email", format!("{}/", api.app.tokens().email_hash(&faults.finish(email)?)))
         }
         (None, Some(company), Some(status)) => ("company_status", format!("{company}/{status}/")),
@@ -175,8 +184,6 @@ pub(crate) async fn list(
         (None, None, Some(status)) => ("status", format!("{status}/")),
         (None, None, None) => ("created", String::new()),
     };
-    let order = sort_order(filter.sort.as_deref(), "created_at")?;
-    let after = filter.cursor.as_deref().map(read_cursor).transpose()?;
     let wanted = Selection { by: Some(by), order, after, limit: size + 1 };
     let rows = select::<AccountRow>(api.rows.as_ref(), wanted).await?;
     let fits = |row: &AccountRow| {
@@ -315,7 +322,7 @@ pub(crate) async fn lockout(
     State(api): Shared,
     caller: Caller,
     Path(id): Path<Uuid>,
-    Query(at_least): Query<AtLeast>,
+    Params(at_least): Params<AtLeast>,
 ) -> Result<Tagged<LockoutBody>, Problem> {
     let id = AccountId(id);
     caller.sees(Scope::AccountsRead, id, &api.profile(id).await?)?;
@@ -361,7 +368,7 @@ pub(crate) async fn logins(
     State(api): Shared,
     caller: Caller,
     Path(id): Path<Uuid>,
-    Query(at_least): Query<AtLeast>,
+    Params(at_least): Params<AtLeast>,
 ) -> Result<Tagged<Page<AttemptBody>>, Problem> {
     let id = AccountId(id);
     caller.sees(Scope::AccountsRead, id, &api.profile(id).await?)?;
@@ -408,7 +415,7 @@ pub(crate) async fn mails(
     State(api): Shared,
     caller: Caller,
     Path(id): Path<Uuid>,
-    Query(at_least): Query<AtLeast>,
+    Params(at_least): Params<AtLeast>,
 ) -> Result<Tagged<Page<MailBody>>, Problem> {
     caller.service(Scope::AccountsRead)?;
     let id = AccountId(id);
@@ -576,7 +583,7 @@ pub(crate) async fn delete(
     caller: Caller,
     arrival: Arrival,
     Path(id): Path<Uuid>,
-    Query(why): Query<Why>,
+    Params(why): Params<Why>,
 ) -> Result<Done, Problem> {
     let id = AccountId(id);
     caller.administers(Scope::AccountsWrite, &api.profile(id).await?)?;

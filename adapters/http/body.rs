@@ -163,6 +163,10 @@ impl Faults {
         }
     }
 
+    pub(super) fn into_faults(self) -> Vec<Fault> {
+        self.0
+    }
+
     /// The value that was built, unless a rule was broken on the way.
     pub(crate) fn finish<T>(self, value: Option<T>) -> Result<T, Problem> {
         match value {

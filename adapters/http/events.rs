@@ -1,6 +1,6 @@
 //! An account's history, event by event.
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
 use loquet_domain::fact::Actor;
 use loquet_domain::ids::AccountId;
@@ -14,10 +14,12 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::Shared;
-use super::answers::{Page, bad_request, page_size, read_cursor};
+use super::answers::Page;
+use super::body::Faults;
 use super::caller::Caller;
 use super::conditional::Tagged;
 use super::problem::{Problem, ProblemBody};
+use super::query::Params;
 use crate::service_tokens::Scope;
 
 /// An event as people and programs may read it: no password hash, and nothing of an erased person.
@@ -136,15 +138,16 @@ pub(crate) async fn of_account(
     State(api): Shared,
     caller: Caller,
     Path(id): Path<Uuid>,
-    Query(filter): Query<EventFilter>,
+    Params(filter): Params<EventFilter>,
 ) -> Result<Tagged<Page<EventBody>>, Problem> {
     let id = AccountId(id);
     caller.sees(Scope::EventsRead, id, &api.profile(id).await?)?;
-    let size = page_size(filter.limit)?;
+    let mut faults = Faults::default();
+    let size = faults.limit(filter.limit);
+    let after = faults.number_cursor(filter.cursor.as_deref());
+    faults.finish_query()?;
     let stream = StreamId::new("account", &id.to_string());
     let position = api.log_at(Position(filter.at_least.unwrap_or(0))).await?;
-    let after = filter.cursor.as_deref().map(read_cursor).transpose()?;
-    let after = after.map_or(Ok(0), |cursor| cursor.key.parse()).map_err(|_| bad_request())?;
     let events = api.store.read_stream(&stream, Revision(after)).await?;
     let mut rows = Vec::new();
     for recorded in events.iter().take(size + 1) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -18,10 +18,12 @@ use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use utoipa::IntoParams;
 
-use super::answers::{Page, cursor_position, page_size};
+use super::answers::Page;
+use super::body::Faults;
 use super::caller::Caller;
 use super::events::EventBody;
 use super::problem::{Problem, ProblemBody};
+use super::query::Params;
 use super::{Api, Shared};
 use crate::service_tokens::Scope;
 
@@ -57,19 +59,14 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn of(filter: &FeedFilter) -> Result<Self, Problem> {
-        let malformed = || Problem::new(StatusCode::BAD_REQUEST, "malformed-request");
+    fn of(filter: &FeedFilter, faults: &mut Faults) -> Self {
         let types: Option<Vec<String>> =
             filter.r#type.as_ref().map(|types| types.split(',').map(|name| name.trim().to_owned()).collect());
         let known = schema::names();
-        if types.iter().flatten().any(|name| !known.contains(&name.as_str())) {
-            return Err(malformed());
-        }
-        let categories = ["account", "email", "company", "order"];
-        if filter.category.as_deref().is_some_and(|category| !categories.contains(&category)) {
-            return Err(malformed());
-        }
-        Ok(Self { types, category: filter.category.clone() })
+        let unknown = types.iter().flatten().find(|name| !known.contains(&name.as_str()));
+        faults.one_of("type", unknown.map(String::as_str), &known);
+        faults.one_of("category", filter.category.as_deref(), &["account", "email", "company", "order"]);
+        Self { types, category: filter.category.clone() }
     }
 
     fn fits(&self, event: &RecordedEvent) -> bool {
@@ -98,18 +95,20 @@ pub(crate) async fn feed(
     State(api): Shared,
     caller: Caller,
     headers: HeaderMap,
-    Query(filter): Query<FeedFilter>,
+    Params(filter): Params<FeedFilter>,
 ) -> Result<Response, Problem> {
     caller.service(Scope::EventsRead)?;
-    let wanted = Wanted::of(&filter)?;
-    let after = cursor_position(filter.cursor.as_deref())?;
+    let mut faults = Faults::default();
+    let wanted = Wanted::of(&filter, &mut faults);
+    let size = faults.limit(filter.limit);
+    let last = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok());
+    let resumed = faults.position("Last-Event-ID", last);
+    let after = faults.position("?cursor", filter.cursor.as_deref()).max(resumed);
+    faults.finish_query()?;
     let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if accepts.contains("text/event-stream") {
-        let last = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok());
-        let after = last.map_or(Ok(after), |last| cursor_position(Some(last)))?;
         return live(api, wanted, after).await;
     }
-    let size = page_size(filter.limit)?;
     let head = api.log_at(Position(filter.at_least.unwrap_or(0))).await?;
     let (found, seen) = look_through(&api, &wanted, after, head, size).await?;
     let mut items = Vec::with_capacity(found.len());

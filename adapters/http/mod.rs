@@ -20,6 +20,7 @@ mod measures;
 mod orders;
 mod pages;
 mod problem;
+mod query;
 mod request;
 mod server;
 mod sessions;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use chrono::{DateTime, TimeDelta, Utc};
 use loquet_domain::Moment;
@@ -23,12 +23,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::answers::{AtLeast, Page, one_of, page_size, read_cursor, sort_order};
+use super::answers::{AtLeast, Page};
 use super::body::{Body, Faults};
 use super::caller::{Arrival, Caller, to_its_end};
 use super::conditional::Tagged;
 use super::localize::{as_places, say};
 use super::problem::{Problem, ProblemBody};
+use super::query::Params;
 use super::{Api, Shared};
 use crate::service_tokens::Scope;
 
@@ -368,11 +369,15 @@ pub(crate) struct OrderFilter {
 pub(crate) async fn list(
     State(api): Shared,
     caller: Caller,
-    Query(filter): Query<OrderFilter>,
+    Params(filter): Params<OrderFilter>,
 ) -> Result<Tagged<Page<OrderSummary>>, Problem> {
     caller.service(Scope::OrdersRead)?;
-    let size = page_size(filter.limit)?;
-    one_of(filter.status.as_deref(), &["awaiting_support", "onboarded", "received"])?;
+    let mut faults = Faults::default();
+    let size = faults.limit(filter.limit);
+    faults.one_of("status", filter.status.as_deref(), &["awaiting_support", "onboarded", "received"]);
+    let order = faults.order(filter.sort.as_deref(), "received_at");
+    let after = faults.cursor(filter.cursor.as_deref());
+    faults.finish_query()?;
     let position = api.reach(OrderRow::VIEW, &AtLeast { at_least: filter.at_least }).await?;
     let by = match (filter.company, filter.status) {
         (Some(company), Some(status)) => ("company_status", format!("{company}/{status}/")),
@@ -380,8 +385,6 @@ pub(crate) async fn list(
         (None, Some(status)) => ("status", format!("{status}/")),
         (None, None) => ("received", String::new()),
     };
-    let order = sort_order(filter.sort.as_deref(), "received_at")?;
-    let after = filter.cursor.as_deref().map(read_cursor).transpose()?;
     let wanted = Selection { by: Some(by), order, after, limit: size + 1 };
     let rows = select::<OrderRow>(api.rows.as_ref(), wanted).await?;
     let mut orders = Vec::with_capacity(rows.len());
@@ -404,7 +407,7 @@ pub(crate) async fn show(
     State(api): Shared,
     caller: Caller,
     Path(id): Path<String>,
-    Query(at_least): Query<AtLeast>,
+    Params(at_least): Params<AtLeast>,
 ) -> Result<Tagged<OrderSummary>, Problem> {
     caller.service(Scope::OrdersRead)?;
     let position = api.reach(OrderRow::VIEW, &at_least).await?;

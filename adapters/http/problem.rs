@@ -70,7 +70,7 @@ pub(crate) struct ProblemBody {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = BrokenRule)]
 pub(crate) struct FaultBody {
-    /// Where, as a JSON pointer (RFC 6901).
+    /// Where: a JSON pointer into the body (RFC 6901), or `?name` for a parameter of the query.
     #[schema(example = "/contact/email")]
     pub(crate) pointer: String,
     /// Which rule; stable.

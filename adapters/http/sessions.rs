@@ -1,6 +1,6 @@
 //! Sessions: listing and ending them.
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
 use loquet_domain::account::SessionEnd;
 use loquet_domain::ids::{AccountId, SessionId};
@@ -16,6 +16,7 @@ use super::answers::{AtLeast, Done, Page};
 use super::caller::{Arrival, Caller, carry_out};
 use super::conditional::Tagged;
 use super::problem::{Problem, ProblemBody};
+use super::query::Params;
 use crate::service_tokens::Scope;
 
 /// A session that works.
@@ -46,7 +47,7 @@ pub(crate) async fn list(
     State(api): Shared,
     caller: Caller,
     Path(id): Path<Uuid>,
-    Query(at_least): Query<AtLeast>,
+    Params(at_least): Params<AtLeast>,
 ) -> Result<Tagged<Page<SessionBody>>, Problem> {
     let id = AccountId(id);
     caller.owns(Scope::AccountsRead, id)?;

@@ -4,7 +4,7 @@ invalid-detail = Nothing was changed. Mend what `errors` lists and send it again
 malformed-title = The body can't be read
 malformed-detail = The body is no JSON of the shape asked for: { $why }. Nothing was changed.
 malformed-request-title = The request can't be read
-malformed-request-detail = Part of the address or of its query is not of the form asked for. Nothing was changed.
+malformed-request-detail = Part of the address or of its query is not of the form asked for; `errors` lists what is known. Nothing was changed.
 not-json-title = The body is not JSON
 not-json-detail = Send the body with Content-Type: application/json.
 too-large-title = The body is too large
@@ -98,6 +98,10 @@ password-digit = At least one digit.
 password-special = At least one of ! @ # $ % ^ & * ( ) _ + = - [ ] {"}"} {"{"} < > ?
 company-required = A service must say of which company.
 company-unknown = There is no such company.
+limit-range = From 1 to { $most }.
+value-unknown = One of { $known }.
+cursor-invalid = Not a cursor that was given here.
+parameter-malformed = Not of the form asked for.
 # Pages
 activate-heading = Confirm your { $brand } account
 activate-intro = Choose a password to confirm your account.

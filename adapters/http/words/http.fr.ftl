@@ -4,7 +4,7 @@ invalid-detail = Rien n'a été modifié. Corrigez ce que liste `errors` et renv
 malformed-title = Le contenu est illisible
 malformed-detail = Le contenu n'est pas du JSON de la forme attendue : { $why }. Rien n'a été modifié.
 malformed-request-title = La demande est illisible
-malformed-request-detail = Une partie de l'adresse ou de ses paramètres n'a pas la forme attendue. Rien n'a été modifié.
+malformed-request-detail = Une partie de l'adresse ou de ses paramètres n'a pas la forme attendue ; `errors` dit ce qui est connu. Rien n'a été modifié.
 not-json-title = Le contenu n'est pas du JSON
 not-json-detail = Envoyez le contenu avec Content-Type: application/json.
 too-large-title = Le contenu est trop grand
@@ -98,6 +98,10 @@ password-digit = Au moins un chiffre.
 password-special = Au moins un de ces caractères : ! @ # $ % ^ & * ( ) _ + = - [ ] {"}"} {"{"} < > ?
 company-required = Un service doit dire de quelle entreprise.
 company-unknown = Cette entreprise n'existe pas.
+limit-range = De 1 à { $most }.
+value-unknown = Une valeur parmi { $known }.
+cursor-invalid = Ce n'est pas un curseur donné ici.
+parameter-malformed = Pas de la forme attendue.
 # Pages
 activate-heading = Confirmez votre compte { $brand }
 activate-intro = Choisissez un mot de passe pour confirmer votre compte.

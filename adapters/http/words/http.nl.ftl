@@ -4,7 +4,7 @@ invalid-detail = Er is niets gewijzigd. Verbeter wat `errors` opsomt en stuur he
 malformed-title = De inhoud is onleesbaar
 malformed-detail = De inhoud is geen JSON van de gevraagde vorm: { $why }. Er is niets gewijzigd.
 malformed-request-title = Het verzoek is onleesbaar
-malformed-request-detail = Een deel van het adres of van de parameters heeft niet de gevraagde vorm. Er is niets gewijzigd.
+malformed-request-detail = Een deel van het adres of van zijn parameters heeft niet de gevraagde vorm; `errors` noemt wat bekend is. Er is niets gewijzigd.
 not-json-title = De inhoud is geen JSON
 not-json-detail = Stuur de inhoud met Content-Type: application/json.
 too-large-title = De inhoud is te groot
@@ -98,6 +98,10 @@ password-digit = Minstens één cijfer.
 password-special = Minstens één van deze tekens: ! @ # $ % ^ & * ( ) _ + = - [ ] {"}"} {"{"} < > ?
 company-required = Een dienst moet zeggen van welk bedrijf.
 company-unknown = Dit bedrijf bestaat niet.
+limit-range = Van 1 tot { $most }.
+value-unknown = Een van { $known }.
+cursor-invalid = Geen cursor die hier gegeven is.
+parameter-malformed = Niet in de gevraagde vorm.
 # Pagina's
 activate-heading = Bevestig uw { $brand }-account
 activate-intro = Kies een wachtwoord om uw account te bevestigen.
