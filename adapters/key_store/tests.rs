@@ -192,6 +192,17 @@ async fn a_server_that_runs_meanwhile_reads_and_makes_keys_and_signs_with_the_ne
     assert!(!running.refresh().unwrap());
 }
 
+/// A process that has not looked since before the rotation must not wrap a key with what is no more.
+#[tokio::test]
+async fn a_key_made_by_who_has_not_heard_of_a_rotation_is_wrapped_by_the_new_server_key() {
+    let house = House::new();
+    let stale = house.open();
+    house.rotate(false);
+    let made = make(&stale, 0..3).await;
+    drop(stale);
+    assert_eq!(make(&house.open(), 0..3).await, made);
+}
+
 #[test]
 fn a_rotation_with_another_servers_key_is_refused_and_changes_nothing() {
     let house = House::new();
