@@ -40,6 +40,10 @@ impl SqliteReadStore {
     pub fn open(path: &Path, views: &[ViewId]) -> Result<Self, FileError> {
         let writer = VIEWS.open(path)?;
         let unusable = |e: rusqlite::Error| FileError::Unusable { path: path.to_owned(), why: explain(&e) };
+        // A view that is built anew changes rows all over its tables in one transaction.
+        writer
+            .execute_batch("PRAGMA cache_size = -32768; PRAGMA mmap_size = 1073741824;")
+            .map_err(unusable)?;
         for view in views {
             let table = table(*view);
             let schema = format!(

@@ -1,12 +1,13 @@
 //! Tokens of programs: random, scoped, kept as hashes only.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::TimeDelta;
 use loquet_domain::Moment;
 use rusqlite::{Connection, OptionalExtension};
 use sha2::{Digest, Sha256};
@@ -31,6 +32,9 @@ const TOKENS: Kind = Kind {
         ) STRICT, WITHOUT ROWID;",
 };
 
+/// For how long a token that was found is not looked up again. What other processes do to it is noticed
+/// after that.
+const RECENT: TimeDelta = TimeDelta::seconds(1);
 /// With what a service token begins, so that a leaked one can be searched for.
 pub const PREFIX: &str = "lqt_";
 
@@ -103,6 +107,21 @@ pub struct Service {
 #[derive(Clone)]
 pub struct ServiceTokens {
     connection: Arc<Mutex<Connection>>,
+    recent: Arc<RwLock<HashMap<[u8; 32], Recent>>>,
+}
+
+/// A token as it was read a moment ago.
+struct Recent {
+    service: Service,
+    expires_at: Option<i64>,
+    read_at: Moment,
+}
+
+impl Recent {
+    fn holds(&self, at: Moment) -> bool {
+        let fresh = self.read_at <= at && at - self.read_at < RECENT;
+        fresh && self.expires_at.is_none_or(|expires_at| expires_at > at.timestamp_micros())
+    }
 }
 
 impl ServiceTokens {
@@ -111,7 +130,7 @@ impl ServiceTokens {
     /// # Errors
     /// [`FileError`] names the file and what is wrong.
     pub fn open(path: &Path) -> Result<Self, FileError> {
-        Ok(Self { connection: Arc::new(Mutex::new(TOKENS.open(path)?)) })
+        Ok(Self { connection: Arc::new(Mutex::new(TOKENS.open(path)?)), recent: Arc::default() })
     }
 
     /// Makes a token; it is shown this once.
@@ -145,22 +164,42 @@ impl ServiceTokens {
     /// # Errors
     /// What SQLite said.
     pub fn find(&self, token: &str, at: Moment) -> Result<Option<Service>, String> {
+        let hash = hash(token);
+        let recent = self.recent.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(recent) = recent.get(&hash).filter(|recent| recent.holds(at)) {
+            return Ok(Some(recent.service.clone()));
+        }
+        drop(recent);
+        let found = self.read(&hash, at)?;
+        let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
+        match &found {
+            Some((service, expires_at)) => {
+                let (service, expires_at) = (service.clone(), *expires_at);
+                recent.insert(hash, Recent { service, expires_at, read_at: at })
+            }
+            None => recent.remove(&hash),
+        };
+        Ok(found.map(|(service, _)| service))
+    }
+
+    /// The token's service, and when it ends.
+    fn read(&self, hash: &[u8; 32], at: Moment) -> Result<Option<(Service, Option<i64>)>, String> {
         let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let query =
-            "SELECT name, scopes FROM tokens WHERE hash = ? AND (expires_at IS NULL OR expires_at > ?)";
-        let found: Option<(String, String)> = connection
+        let query = "SELECT name, scopes, expires_at FROM tokens
+            WHERE hash = ? AND (expires_at IS NULL OR expires_at > ?)";
+        let found: Option<(String, String, Option<i64>)> = connection
             .prepare_cached(query)
             .and_then(|mut query| {
-                query
-                    .query_row((hash(token), at.timestamp_micros()), |row| Ok((row.get(0)?, row.get(1)?)))
-                    .optional()
+                let row = query.query_row((hash, at.timestamp_micros()), |row| row.try_into());
+                row.optional()
             })
             .map_err(|e| explain(&e))?;
         // A scope that this version does not know grants nothing.
-        Ok(found.map(|(name, scopes)| Service {
+        let service = |name, scopes: String| Service {
             name,
             scopes: scopes.split(' ').filter_map(|scope| scope.parse().ok()).collect(),
-        }))
+        };
+        Ok(found.map(|(name, scopes, expires_at)| (service(name, scopes), expires_at)))
     }
 }
 

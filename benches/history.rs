@@ -1,10 +1,12 @@
 //! A data folder with a history in it: accounts that came by orders, activated and logged in over
 //! many days, every event encoded and sealed as the program does it.
 //!
-//! Day by day, all accounts one after the other: the events of one stream lie as far apart in the log
-//! as they can, which is the worst case for whatever reads a stream or keeps a row an account.
+//! A tenth of the accounts are in use at a time: they come, live through their days side by side, and
+//! the next tenth comes. The events of one stream so lie thousands of events apart in the log, no two
+//! of them on one page.
 
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -47,6 +49,8 @@ pub const PASSWORD: &str = "Boulange7!";
 /// Events before the days begin: an order received and onboarded, an address claimed, a company
 /// registered, an account created and activated.
 const BIRTH: u32 = 6;
+/// In how many parts the accounts come.
+const TENTHS: u32 = 10;
 /// How many accounts are written at once.
 const WRITERS: u32 = 2048;
 /// What one event a day came to: a login, a wrong password, a reset asked for and done.
@@ -177,9 +181,12 @@ fn write(folder: &Path, extent: Extent) -> Outcome<()> {
             tokens: HmacTokens::new(&key),
             hash: Erasable::Known(quick_hash().await?),
         });
-        write_all(&pen, extent.accounts, None).await?;
-        for day in 0..extent.days {
-            write_all(&pen, extent.accounts, Some(day)).await?;
+        for tenth in 0..TENTHS {
+            let accounts = share(extent.accounts, tenth)..share(extent.accounts, tenth + 1);
+            write_all(&pen, accounts.clone(), None).await?;
+            for day in 0..extent.days {
+                write_all(&pen, accounts.clone(), Some(day)).await?;
+            }
         }
         // Their mails were sent, so to speak.
         let head = store.head().await?;
@@ -198,16 +205,21 @@ async fn quick_hash() -> Outcome<PasswordHash> {
     Ok(Argon2Pool::start(cost, 1, 1)?.hash(Password::new(PASSWORD.to_owned())).await?)
 }
 
-/// Writes one day of every account, or their births.
-async fn write_all(pen: &Arc<Pen>, accounts: u32, day: Option<usize>) -> Outcome<()> {
-    let next = Arc::new(AtomicU32::new(0));
+/// Where a tenth of the accounts begins.
+fn share(accounts: u32, tenth: u32) -> u32 {
+    u32::try_from(u64::from(accounts) * u64::from(tenth) / u64::from(TENTHS)).unwrap_or(accounts)
+}
+
+/// Writes one day of these accounts, or their births.
+async fn write_all(pen: &Arc<Pen>, accounts: Range<u32>, day: Option<usize>) -> Outcome<()> {
+    let next = Arc::new(AtomicU32::new(accounts.start));
     let mut writing = JoinSet::new();
     for _ in 0..WRITERS {
         let (pen, next) = (pen.clone(), next.clone());
         writing.spawn(async move {
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                if number >= accounts {
+                if number >= accounts.end {
                     return Outcome::Ok(());
                 }
                 let life = Life::of(number, &pen.tokens)?;

@@ -8,6 +8,7 @@ pub mod mail;
 pub mod people;
 pub mod ports;
 pub mod reactions;
+mod reading;
 pub mod runner;
 pub mod table;
 pub mod view;

@@ -4,15 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use loquet_domain::ports::{EventCodec, EventStore, Position, Subscribed};
+use loquet_domain::ports::{EventCodec, EventStore, Position};
 use tokio::sync::watch;
 
 use crate::ports::{ReadStore, Work};
+use crate::reading::{End, Reading};
+use crate::table::Batch;
 use crate::view::{CannotApply, Noted, View, ViewId};
 
-/// How many events one transaction takes at most.
-const BATCH: usize = 500;
+/// How many events one transaction takes at most. A view that is built anew meets most of its rows
+/// several times in so many, and writes each once.
+const BATCH: usize = 100_000;
+/// How many events a view that stopped is given at once when it is tried again.
+const PAGE: usize = 500;
 /// How long a view that stopped waits before it is tried again.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -126,35 +130,31 @@ impl Runner {
             self.status.set(view.id(), Progress { position, failure: None });
             start = Some(start.map_or(position, |held: Position| held.min(position)));
         }
-        let mut log = self.store.subscribe(start.unwrap_or_default());
+        let mut log = Reading::begin(&self.store, &self.codec, start.unwrap_or_default());
         let mut batch: Vec<Arc<Noted>> = Vec::new();
         let mut retry = tokio::time::interval(RETRY);
         loop {
-            let flush = tokio::select! {
-                next = log.next() => match next {
+            let end = tokio::select! {
+                page = log.next() => match page {
                     None => return Ok(()),
-                    Some(Err(e)) => return Err(e.to_string()),
-                    Some(Ok(Subscribed::CaughtUp(_))) => true,
-                    Some(Ok(Subscribed::Event(recorded))) => {
-                        match Noted::read(self.codec.as_ref(), *recorded).await {
-                            Ok(noted) => batch.push(Arc::new(noted)),
-                            Err(error) => {
-                                // The views stop at this event, not at the batch before it.
-                                self.apply_to_all(&batch).await;
-                                return Err(error.to_string());
-                            }
-                        }
-                        batch.len() >= BATCH
+                    Some(page) => {
+                        batch.extend(page.events);
+                        page.end
                     }
                 },
                 _ = retry.tick() => {
                     self.retry_stopped().await?;
-                    false
+                    continue;
                 }
             };
-            if flush && !batch.is_empty() {
-                self.apply_to_all(&batch).await;
-                batch.clear();
+            if batch.len() < BATCH && matches!(end, End::More) {
+                continue;
+            }
+            // The views stop at an event that can't be read, not at the batch before it.
+            self.apply_to_all(&batch).await;
+            batch.clear();
+            if let End::Failed(why) = end {
+                return Err(why);
             }
         }
     }
@@ -168,29 +168,31 @@ impl Runner {
         }
     }
 
-    /// Applies what a view has not seen. If the batch fails as a whole, its events are applied one by
-    /// one up to the one that fails.
+    /// Applies what a view has not seen. A batch that fails as a whole is halved until the event that
+    /// fails stands alone, and what came before it is applied.
     async fn advance(&self, view: &Arc<dyn View>, at: Position, batch: &[Arc<Noted>]) {
-        let news: Vec<_> = batch.iter().filter(|event| event.position > at).cloned().collect();
-        let Some(last) = news.last().map(|event| event.position) else {
-            return;
-        };
-        if self.update(view, last, news.clone()).await.is_ok() {
-            self.status.set(view.id(), Progress { position: last, failure: None });
-            return;
-        }
-        let mut reached = at;
-        for event in news {
-            let position = event.position;
-            if let Err(error) = self.update(view, position, vec![event]).await {
-                let failure = format!("event {position}: {error}");
-                tracing::error!(view = view.id().name, %failure, "a view has stopped");
-                self.status.set(view.id(), Progress { position: reached, failure: Some(failure) });
-                return;
+        let (mut reached, mut failure) = (at, None);
+        let mut parts =
+            vec![batch.get(batch.partition_point(|event| event.position <= at)..).unwrap_or_default()];
+        while let Some(part) = parts.pop() {
+            let Some(last) = part.last().map(|event| event.position) else { continue };
+            match self.update(view, last, part.to_vec()).await {
+                Ok(()) => reached = last,
+                Err(error) if part.len() == 1 => {
+                    let why = format!("event {last}: {error}");
+                    tracing::error!(view = view.id().name, failure = %why, "a view has stopped");
+                    failure = Some(why);
+                    break;
+                }
+                Err(_) => {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    parts.extend([second, first]);
+                }
             }
-            reached = position;
         }
-        self.status.set(view.id(), Progress { position: reached, failure: None });
+        if reached > at || failure.is_some() {
+            self.status.set(view.id(), Progress { position: reached, failure });
+        }
     }
 
     async fn update(
@@ -200,8 +202,11 @@ impl Runner {
         events: Vec<Arc<Noted>>,
     ) -> Result<(), CannotApply> {
         let applying = view.clone();
-        let work: Work =
-            Box::new(move |rows| events.iter().try_for_each(|event| applying.apply(rows, event)));
+        let work: Work = Box::new(move |rows| {
+            let mut batch = Batch::over(rows);
+            events.iter().try_for_each(|event| applying.apply(&mut batch, event))?;
+            batch.write()
+        });
         self.rows.update(view.id(), up_to, work).await
     }
 
@@ -233,10 +238,10 @@ impl Runner {
     }
 
     async fn read(&self, after: Position, up_to: Position) -> Result<Vec<Arc<Noted>>, String> {
-        let page = self.store.read_all(after, BATCH).await.map_err(|e| e.to_string())?;
+        let page = self.store.read_all(after, PAGE).await.map_err(|e| e.to_string())?;
         let mut noted = Vec::with_capacity(page.len());
         for recorded in page.into_iter().filter(|event| event.position <= up_to) {
-            match Noted::read(self.codec.as_ref(), recorded).await {
+            match Noted::read_open(self.codec.as_ref(), recorded) {
                 Ok(event) => noted.push(Arc::new(event)),
                 Err(error) if noted.is_empty() => return Err(error.to_string()),
                 Err(_) => break,

@@ -15,10 +15,12 @@ use loquet_domain::ids::CompanyId;
 use loquet_domain::language::Language;
 use loquet_domain::ports::{BoxFuture, EventStore, Position};
 use loquet_projections::mail::{Letterhead, Letters, Message, Sender};
-use loquet_projections::ports::{Clock, Mailer, ReactionJournal, ReadStore, Rows, Selection, SendError};
+use loquet_projections::ports::{
+    Clock, IndexEntry, Mailer, ReactionJournal, ReadStore, Selection, SendError,
+};
 use loquet_projections::reactions::{Mails, ReactionRunner};
 use loquet_projections::runner::{NotThere, Runner, Status};
-use loquet_projections::table::{Row, find, select};
+use loquet_projections::table::{Batch, Row, Table, find, select};
 use loquet_projections::view::{CannotApply, Noted, View, ViewId};
 use loquet_projections::views;
 use loquet_projections::views::accounts::AccountRow;
@@ -26,6 +28,7 @@ use loquet_projections::views::lockouts::LockoutRow;
 use loquet_projections::views::sessions::SessionsRow;
 use loquet_tests::kit::{Node, PASSWORD, context, minute};
 use proptest::prelude::*;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -209,15 +212,26 @@ struct Fragile {
 
 const FRAGILE: ViewId = ViewId { name: "fragile", version: 1 };
 
+#[derive(Clone, Serialize, Deserialize)]
+struct Seen {}
+
+impl Row for Seen {
+    const VIEW: ViewId = FRAGILE;
+    fn indexes(&self) -> Vec<IndexEntry> {
+        Vec::new()
+    }
+}
+
 impl View for Fragile {
     fn id(&self) -> ViewId {
         FRAGILE
     }
-    fn apply(&self, rows: &mut dyn Rows, noted: &Noted) -> Result<(), CannotApply> {
+    fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
         if noted.position == Position(3) && self.broken.load(Ordering::SeqCst) {
             return Err(CannotApply::Contradiction("I don't like the third".to_owned()));
         }
-        Ok(rows.put(&noted.position.0.to_string(), b"{}", &[], &[])?)
+        let mut table = Table::<Seen>::new(rows);
+        table.put(&noted.position.0.to_string(), Seen {})
     }
 }
 

@@ -1,5 +1,6 @@
 //! Accounts by id, e-mail, company and status.
 
+use chrono::serde::{ts_microseconds, ts_microseconds_option};
 use loquet_domain::Moment;
 use loquet_domain::account::{Event, Role};
 use loquet_domain::email_address::EmailHash;
@@ -9,8 +10,8 @@ use loquet_domain::ports::Position;
 use loquet_domain::schema::DomainEvent;
 use serde::{Deserialize, Serialize};
 
-use crate::ports::{IndexEntry, Rows};
-use crate::table::{Row, Table};
+use crate::ports::IndexEntry;
+use crate::table::{Batch, Row, Table};
 use crate::view::{CannotApply, Noted, View, ViewId};
 
 /// In which stage an account is.
@@ -51,14 +52,18 @@ pub struct AccountRow {
     pub status: Status,
     pub email_hash: EmailHash,
     pub person_at: Position,
+    #[serde(with = "ts_microseconds")]
     pub created_at: Moment,
+    #[serde(with = "ts_microseconds_option")]
     pub activated_at: Option<Moment>,
+    #[serde(with = "ts_microseconds_option")]
     pub last_login_at: Option<Moment>,
+    #[serde(with = "ts_microseconds_option")]
     pub deleted_at: Option<Moment>,
 }
 
 impl Row for AccountRow {
-    const VIEW: ViewId = ViewId { name: "accounts", version: 1 };
+    const VIEW: ViewId = ViewId { name: "accounts", version: 2 };
 
     fn indexes(&self) -> Vec<IndexEntry> {
         let company = self.company_id.to_string();
@@ -83,7 +88,7 @@ impl View for Accounts {
         AccountRow::VIEW
     }
 
-    fn apply(&self, rows: &mut dyn Rows, noted: &Noted) -> Result<(), CannotApply> {
+    fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
         let (DomainEvent::Account(event), Some(account)) = (&noted.fact.event, noted.stream.account()) else {
             return Ok(());
         };
@@ -93,7 +98,7 @@ impl View for Accounts {
         match event {
             Event::AccountCreated { company, role, language, email_hash, .. } => table.put(
                 &key,
-                &AccountRow {
+                AccountRow {
                     account_id: account,
                     company_id: *company,
                     role: *role,

@@ -7,8 +7,8 @@ use loquet_domain::lockout::Lockout;
 use loquet_domain::schema::DomainEvent;
 use serde::{Deserialize, Serialize};
 
-use crate::ports::{IndexEntry, Rows};
-use crate::table::{Row, Table};
+use crate::ports::IndexEntry;
+use crate::table::{Batch, Row, Table};
 use crate::view::{CannotApply, Noted, View, ViewId};
 
 /// The wrong guesses at an account. There is no row for one at which nobody guessed wrong.
@@ -37,7 +37,7 @@ impl View for Lockouts {
         LockoutRow::VIEW
     }
 
-    fn apply(&self, rows: &mut dyn Rows, noted: &Noted) -> Result<(), CannotApply> {
+    fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
         let (DomainEvent::Account(event), Some(account)) = (&noted.fact.event, noted.stream.account()) else {
             return Ok(());
         };
@@ -52,7 +52,7 @@ impl View for Lockouts {
                     last_failure_at: at,
                     locked_since: None,
                 };
-                table.put(&key, &row)
+                table.put(&key, row)
             }
             Event::AccountLocked { until, .. } => table.change(&key, |row| {
                 row.locked_since = Some(at);
