@@ -4,13 +4,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Instant;
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash as Phc, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use loquet_domain::password::{Password, PasswordHash};
 use loquet_domain::ports::{BoxFuture, Busy, PasswordHasher, Verification};
+use prometheus_client::metrics::gauge::Gauge;
 use subtle::ConstantTimeEq;
 use tokio::sync::oneshot;
+use tracing::Instrument;
+
+use crate::metrics::HashMetrics;
 
 /// A hash that is asked for more memory than this was not written by us: 1 GiB.
 const MOST_MEMORY_KIB: u32 = 1024 * 1024;
@@ -19,6 +24,7 @@ const MOST_MEMORY_KIB: u32 = 1024 * 1024;
 pub struct Argon2Pool {
     jobs: SyncSender<Job>,
     decoy: PasswordHash,
+    metrics: HashMetrics,
 }
 
 type Work = Box<dyn FnOnce(&mut Hashing) + Send>;
@@ -73,7 +79,13 @@ impl Argon2Pool {
             thread::Builder::new().name(format!("argon2-{n}")).spawn(move || work(&queue, params))?;
         }
         let decoy = Hashing { params, memory: Vec::new() }.hash(&Password::new(String::new()));
-        Ok(Self { jobs, decoy })
+        Ok(Self { jobs, decoy, metrics: HashMetrics::default() })
+    }
+
+    /// Measures into `metrics`.
+    #[must_use]
+    pub fn measured(self, metrics: HashMetrics) -> Self {
+        Self { metrics, ..self }
     }
 
     async fn run<T: Send + 'static>(
@@ -82,10 +94,35 @@ impl Argon2Pool {
     ) -> Result<T, Busy> {
         let (reply, answer) = oneshot::channel();
         let work: Work = Box::new(move |hashing| drop(reply.send(job(hashing))));
+        let begun = Instant::now();
         match self.jobs.try_send(Job(work)) {
-            Ok(()) => answer.await.map_err(|_| Busy),
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Err(Busy),
+            Ok(()) => {
+                let _waiting = Waiting::begin(&self.metrics.waiting);
+                let answer = answer.instrument(tracing::info_span!("hash")).await.map_err(|_| Busy);
+                self.metrics.seconds.observe(begun.elapsed().as_secs_f64());
+                answer
+            }
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                self.metrics.refused.inc();
+                Err(Busy)
+            }
         }
+    }
+}
+
+/// One that waits, for as long as somebody waits for it.
+struct Waiting<'a>(&'a Gauge);
+
+impl<'a> Waiting<'a> {
+    fn begin(gauge: &'a Gauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 

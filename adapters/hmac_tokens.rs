@@ -1,5 +1,7 @@
 //! Tokens that are derived, not stored: HMAC-SHA-256 (RFC 2104) over what they say.
 
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -17,27 +19,49 @@ const FORMAT: u8 = 1;
 const PAYLOAD: usize = 1 + 16 + 16 + 8;
 const TAG: usize = 32;
 
-/// Makes and checks tokens with keys derived from the server's.
-pub struct HmacTokens {
-    email: Zeroizing<[u8; 32]>,
-    activation: Zeroizing<[u8; 32]>,
-    reset: Zeroizing<[u8; 32]>,
-    session: Zeroizing<[u8; 32]>,
+type Key = Zeroizing<[u8; 32]>;
+
+/// The keys that sign one generation's tokens.
+#[derive(Clone)]
+pub(crate) struct Signing {
+    activation: Key,
+    reset: Key,
+    session: Key,
 }
 
-impl HmacTokens {
-    /// Tokens of this server.
-    #[must_use]
-    pub fn new(key: &ServerKey) -> Self {
+/// The keys that sign, that still open, and that hash addresses.
+#[derive(Clone)]
+pub(crate) struct TokenKeys {
+    pub(crate) email: Key,
+    pub(crate) current: Signing,
+    /// What earlier server keys signed still holds, until that moment.
+    pub(crate) older: Vec<(Signing, Moment)>,
+}
+
+impl Signing {
+    pub(crate) fn of(key: &ServerKey) -> Self {
         Self {
-            email: key.derive("loquet/email/1"),
             activation: key.derive("loquet/link/activation/1"),
             reset: key.derive("loquet/link/password-reset/1"),
             session: key.derive("loquet/session/1"),
         }
     }
 
-    fn link_key(&self, purpose: Purpose) -> &[u8; 32] {
+    /// The keys one behind the other, to be kept.
+    pub(crate) fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        let keys = [self.activation.as_slice(), self.reset.as_slice(), self.session.as_slice()];
+        Zeroizing::new(keys.concat())
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (activation, rest) = bytes.split_first_chunk::<32>()?;
+        let (reset, rest) = rest.split_first_chunk::<32>()?;
+        let session = rest.first_chunk::<32>().filter(|_| rest.len() == 32)?;
+        let key = |bytes: &[u8; 32]| Zeroizing::new(*bytes);
+        Some(Self { activation: key(activation), reset: key(reset), session: key(session) })
+    }
+
+    fn link(&self, purpose: Purpose) -> &Key {
         match purpose {
             Purpose::Activation => &self.activation,
             Purpose::PasswordReset => &self.reset,
@@ -45,28 +69,71 @@ impl HmacTokens {
     }
 }
 
+impl TokenKeys {
+    pub(crate) fn of(key: &ServerKey) -> Self {
+        Self { email: Self::email_of(key), current: Signing::of(key), older: Vec::new() }
+    }
+
+    pub(crate) fn email_of(key: &ServerKey) -> Key {
+        key.derive("loquet/email/1")
+    }
+
+    /// What a token says, under the first key that it fits. One of an earlier generation must end before
+    /// that generation does.
+    fn open(&self, which: impl Fn(&Signing) -> &Key, token: &str) -> Option<(Uuid, Uuid, Moment)> {
+        open(which(&self.current), token).or_else(|| {
+            let older = self.older.iter();
+            older
+                .filter_map(|(signing, ends)| open(which(signing), token).filter(|said| said.2 <= *ends))
+                .next()
+        })
+    }
+}
+
+/// Makes and checks tokens with keys derived from the server's.
+pub struct HmacTokens {
+    keys: Arc<RwLock<TokenKeys>>,
+}
+
+impl HmacTokens {
+    /// Tokens of a server whose key is never rotated.
+    #[must_use]
+    pub fn new(key: &ServerKey) -> Self {
+        Self::sharing(Arc::new(RwLock::new(TokenKeys::of(key))))
+    }
+
+    /// Tokens under keys that somebody else changes.
+    pub(crate) fn sharing(keys: Arc<RwLock<TokenKeys>>) -> Self {
+        Self { keys }
+    }
+
+    fn keys(&self) -> RwLockReadGuard<'_, TokenKeys> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Tokens for HmacTokens {
     fn email_hash(&self, email: &EmailAddress) -> EmailHash {
-        let tag = mac(&self.email, email.as_str().as_bytes()).finalize().into_bytes();
+        let tag = mac(&self.keys().email, email.as_str().as_bytes()).finalize().into_bytes();
         EmailHash(tag.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     fn link(&self, claims: &LinkClaims) -> String {
-        let key = self.link_key(claims.purpose);
-        seal(key, claims.account.0, claims.event.0, claims.expires_at)
+        let keys = self.keys();
+        seal(keys.current.link(claims.purpose), claims.account.0, claims.event.0, claims.expires_at)
     }
 
     fn read_link(&self, purpose: Purpose, token: &str) -> Option<LinkClaims> {
-        let (account, event, expires_at) = open(self.link_key(purpose), token)?;
+        let (account, event, expires_at) = self.keys().open(|signing| signing.link(purpose), token)?;
         Some(LinkClaims { purpose, account: AccountId(account), event: EventId(event), expires_at })
     }
 
     fn session(&self, claims: &SessionClaims) -> String {
-        seal(&self.session, claims.account.0, claims.session.0, claims.expires_at)
+        seal(&self.keys().current.session, claims.account.0, claims.session.0, claims.expires_at)
     }
 
     fn read_session(&self, token: &str) -> Option<SessionClaims> {
-        let (account, session, expires_at) = open(&self.session, token)?;
+        let (account, session, expires_at) = self.keys().open(|signing| &signing.session, token)?;
         Some(SessionClaims { account: AccountId(account), session: SessionId(session), expires_at })
     }
 }

@@ -4,10 +4,12 @@
 #![forbid(unsafe_code)]
 
 pub mod argon2_pool;
+pub mod backup;
 pub mod event_codec;
 pub mod folds;
 pub mod hmac_tokens;
 pub mod http;
+pub mod idempotency_store;
 pub mod identities;
 pub mod key_store;
 mod letters;
@@ -15,6 +17,7 @@ mod live;
 pub mod mail_folder;
 pub mod mail_journal;
 pub mod memory_store;
+pub mod metrics;
 pub mod read_store;
 pub mod server_key;
 pub mod service_tokens;

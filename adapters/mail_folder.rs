@@ -6,8 +6,9 @@ use lettre::message::Mailbox;
 use lettre::message::header::ContentTransferEncoding;
 use loquet_domain::ports::BoxFuture;
 use loquet_projections::mail::Message;
-use loquet_projections::ports::{Clock, Mailer, SendError};
+use loquet_projections::ports::{Clock, Mailer, SendError, StoreFailed};
 use mailparse::MailHeaderMap;
+use uuid::Uuid;
 
 use crate::letters::compose;
 
@@ -54,9 +55,28 @@ impl MailFolder {
     }
 }
 
+impl MailFolder {
+    /// Deletes the files of these mails, whose names end with their identity.
+    fn remove(&self, mails: &[Uuid]) -> std::io::Result<()> {
+        for entry in std::fs::read_dir(&self.folder)? {
+            let name = entry?.file_name().into_string().unwrap_or_default();
+            if mails.iter().any(|mail| name.ends_with(&format!("-{mail}.eml"))) {
+                std::fs::remove_file(self.folder.join(name))?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Mailer for MailFolder {
     fn send(&self, message: Message) -> BoxFuture<'_, Result<(), SendError>> {
         Box::pin(async move { self.write(&message) })
+    }
+
+    fn forget(&self, mails: Vec<Uuid>) -> BoxFuture<'_, Result<(), StoreFailed>> {
+        Box::pin(async move {
+            self.remove(&mails).map_err(|e| StoreFailed(format!("a mail can't be deleted: {e}")))
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! The server's key: 32 bytes from which every other key of the server is derived (HKDF-SHA-256,
-//! RFC 5869).
+//! RFC 5869). Its file holds one line; while a rotation is under way, the new key's and below it the old
+//! one's.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -27,8 +28,8 @@ pub enum ServerKeyError {
     /// There is no such file, and none may be made.
     #[error("there is no server key at {0}: make one with `loquet key create`, or restore yours")]
     Missing(PathBuf),
-    /// The file is not 32 bytes in base64.
-    #[error("{0} is no server key: it must be one line, 32 bytes in base64")]
+    /// A line of the file is not 32 bytes in base64.
+    #[error("{0} is no server key: each line must be 32 bytes in base64")]
     Malformed(PathBuf),
     /// There is one already.
     #[error("{0} exists: a new server key would make everything sealed under it unreadable")]
@@ -50,7 +51,63 @@ impl ServerKey {
         Self(Zeroizing::new(rand::random()))
     }
 
-    /// Reads the key.
+    /// Reads the newest key.
+    ///
+    /// # Errors
+    /// As [`KeyFile::load`].
+    pub fn load(path: &Path) -> Result<Self, ServerKeyError> {
+        Ok(KeyFile::load(path)?.newest)
+    }
+
+    /// Makes a new key and writes it, readable by its owner alone.
+    ///
+    /// # Errors
+    /// [`ServerKeyError::Exists`] rather than overwrite one.
+    pub fn create(path: &Path) -> Result<Self, ServerKeyError> {
+        let key = Self::random();
+        let mut file = private_file(path).map_err(|e| match e.kind() {
+            ErrorKind::AlreadyExists => ServerKeyError::Exists(path.to_owned()),
+            _ => ServerKeyError::Io { path: path.to_owned(), source: e },
+        })?;
+        let written = file.write_all(key.line().as_bytes()).and_then(|()| file.sync_all());
+        written.map_err(|source| ServerKeyError::Io { path: path.to_owned(), source })?;
+        Ok(key)
+    }
+
+    fn parse(line: &str) -> Option<Self> {
+        let bytes = STANDARD.decode(line.trim()).map(Zeroizing::new).ok()?;
+        <[u8; 32]>::try_from(bytes.as_slice()).ok().map(|key| Self(Zeroizing::new(key)))
+    }
+
+    fn line(&self) -> Zeroizing<String> {
+        Zeroizing::new(format!("{}\n", STANDARD.encode(self.0.as_slice())))
+    }
+
+    /// The key for one use. `purpose` is part of the storage format: never change one.
+    #[must_use]
+    pub(crate) fn derive(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
+        let mut key = Zeroizing::new([0; 32]);
+        // HKDF-SHA-256 fails only above 255 * 32 bytes of output.
+        let derived =
+            Hkdf::<Sha256>::new(None, self.0.as_slice()).expand(purpose.as_bytes(), key.as_mut_slice());
+        debug_assert!(derived.is_ok());
+        key
+    }
+}
+
+/// What the key's file holds.
+#[derive(Clone, Debug)]
+pub struct KeyFile {
+    /// None for a key that is in no file.
+    pub(crate) path: Option<PathBuf>,
+    /// The key in use, or about to be.
+    pub(crate) newest: ServerKey,
+    /// Keys that something may still be wrapped with.
+    pub(crate) older: Vec<ServerKey>,
+}
+
+impl KeyFile {
+    /// Reads the file.
     ///
     /// # Errors
     /// [`ServerKeyError`] names the file and what is wrong with it.
@@ -67,39 +124,77 @@ impl ServerKey {
                 return Err(ServerKeyError::Io { path: path.to_owned(), source });
             }
         };
-        let bytes = STANDARD.decode(text.trim()).map(Zeroizing::new).ok();
-        let key = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok());
-        key.map(|key| Self(Zeroizing::new(key))).ok_or_else(|| ServerKeyError::Malformed(path.to_owned()))
+        let lines = text.lines().filter(|line| !line.trim().is_empty());
+        let keys: Option<Vec<ServerKey>> = lines.map(ServerKey::parse).collect();
+        let mut keys = keys.unwrap_or_default().into_iter();
+        let newest = keys.next().ok_or_else(|| ServerKeyError::Malformed(path.to_owned()))?;
+        Ok(Self { path: Some(path.to_owned()), newest, older: keys.collect() })
     }
 
-    /// Makes a new key and writes it, readable by its owner alone.
+    /// Puts another key above those that the file holds.
     ///
     /// # Errors
-    /// [`ServerKeyError::Exists`] rather than overwrite one.
-    pub fn create(path: &Path) -> Result<Self, ServerKeyError> {
-        let key = Self::random();
-        let io = |source| ServerKeyError::Io { path: path.to_owned(), source };
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path).map_err(|e| match e.kind() {
-            ErrorKind::AlreadyExists => ServerKeyError::Exists(path.to_owned()),
-            _ => io(e),
-        })?;
-        let text = Zeroizing::new(format!("{}\n", STANDARD.encode(key.0.as_slice())));
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
-        Ok(key)
+    /// What the file system said; the file is then as it was.
+    pub(crate) fn put_above(&self, newest: ServerKey) -> Result<Self, ServerKeyError> {
+        let older = self.keys().cloned().collect();
+        Self { path: self.path.clone(), newest, older }.written()
     }
 
-    /// The key for one use. `purpose` is part of the storage format: never change one.
-    #[must_use]
-    pub(crate) fn derive(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
-        let mut key = Zeroizing::new([0; 32]);
-        // HKDF-SHA-256 fails only above 255 * 32 bytes of output.
-        let derived =
-            Hkdf::<Sha256>::new(None, self.0.as_slice()).expand(purpose.as_bytes(), key.as_mut_slice());
-        debug_assert!(derived.is_ok());
-        key
+    /// Drops all keys but the newest.
+    ///
+    /// # Errors
+    /// As [`KeyFile::put_above`].
+    pub(crate) fn without_older(&self) -> Result<Self, ServerKeyError> {
+        Self { older: Vec::new(), ..self.clone() }.written()
     }
+
+    /// Replaces the file at once: whoever reads it finds what it was or what it is.
+    fn written(self) -> Result<Self, ServerKeyError> {
+        let Some(path) = &self.path else { return Ok(self) };
+        let unfinished = path.with_extension("new");
+        let write = || {
+            drop(fs::remove_file(&unfinished));
+            let mut file = private_file(&unfinished)?;
+            for key in self.keys() {
+                file.write_all(key.line().as_bytes())?;
+            }
+            file.sync_all()?;
+            fs::rename(&unfinished, path)?;
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+        };
+        write().map_err(|source| ServerKeyError::Io { path: path.clone(), source })?;
+        Ok(self)
+    }
+
+    /// The file again, as it is now.
+    pub(crate) fn reload(&self) -> Result<Self, ServerKeyError> {
+        self.path.as_deref().map_or_else(|| Ok(self.clone()), Self::load)
+    }
+
+    /// Whether a rotation is under way, or was interrupted.
+    #[must_use]
+    pub fn is_being_rotated(&self) -> bool {
+        !self.older.is_empty()
+    }
+
+    /// Every key, the newest first.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &ServerKey> {
+        std::iter::once(&self.newest).chain(&self.older)
+    }
+}
+
+impl From<&ServerKey> for KeyFile {
+    fn from(key: &ServerKey) -> Self {
+        Self { path: None, newest: key.clone(), older: Vec::new() }
+    }
+}
+
+/// A new file that its owner alone can read.
+fn private_file(path: &Path) -> std::io::Result<fs::File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }

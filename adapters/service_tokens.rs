@@ -3,22 +3,23 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
 use loquet_domain::Moment;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, Row};
 use sha2::{Digest, Sha256};
 
 use crate::sqlite::{FileError, Kind, explain};
 
-const TOKENS: Kind = Kind {
+pub(crate) const TOKENS: Kind = Kind {
     what: "a Loquet token store",
     application_id: 0x4c71_7405,
-    version: 1,
-    upgrades: &[],
+    version: 2,
+    upgrades: &["ALTER TABLE tokens ADD COLUMN last_used_at INTEGER;
+         ALTER TABLE tokens ADD COLUMN revoked_at INTEGER;"],
     holds_keys: false,
     remedy: "restore it from a backup, or delete it and make new tokens",
     synchronous: "FULL",
@@ -28,13 +29,12 @@ const TOKENS: Kind = Kind {
             name       TEXT    NOT NULL,
             scopes     TEXT    NOT NULL,     -- separated by spaces
             created_at INTEGER NOT NULL,     -- microseconds since 1970
-            expires_at INTEGER
+            expires_at INTEGER,
+            last_used_at INTEGER,            -- to the minute
+            revoked_at INTEGER
         ) STRICT, WITHOUT ROWID;",
 };
 
-/// For how long a token that was found is not looked up again. What other processes do to it is noticed
-/// after that.
-const RECENT: TimeDelta = TimeDelta::seconds(1);
 /// With what a service token begins, so that a leaked one can be searched for.
 pub const PREFIX: &str = "lqt_";
 
@@ -51,19 +51,22 @@ pub enum Scope {
     AccountsWrite,
     /// End lockouts.
     LockoutsRelease,
-    /// Read the history of accounts.
+    /// Read the history of accounts, and follow the log.
     EventsRead,
+    /// Read the metrics.
+    MetricsRead,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::OrdersWrite,
         Self::OrdersRead,
         Self::AccountsRead,
         Self::AccountsWrite,
         Self::LockoutsRelease,
         Self::EventsRead,
+        Self::MetricsRead,
     ];
 
     /// Its name.
@@ -76,6 +79,7 @@ impl Scope {
             Self::AccountsWrite => "accounts:write",
             Self::LockoutsRelease => "lockouts:release",
             Self::EventsRead => "events:read",
+            Self::MetricsRead => "metrics:read",
         }
     }
 }
@@ -83,7 +87,7 @@ impl Scope {
 /// A name that is no scope's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "unknown scope '{0}': there are orders:write, orders:read, accounts:read, accounts:write, lockouts:release, events:read"
+    "unknown scope '{0}': there are orders:write, orders:read, accounts:read, accounts:write, lockouts:release, events:read, metrics:read"
 )]
 pub struct UnknownScope(String);
 
@@ -103,26 +107,44 @@ pub struct Service {
     pub scopes: BTreeSet<Scope>,
 }
 
-/// The tokens of programs. Other processes may add to them while this one runs.
-#[derive(Clone)]
-pub struct ServiceTokens {
-    connection: Arc<Mutex<Connection>>,
-    recent: Arc<RwLock<HashMap<[u8; 32], Recent>>>,
+/// A token as an operator sees it: all but the token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // the names say it
+pub struct TokenEntry {
+    /// The beginning of its hash: tells tokens apart and gives nothing away.
+    pub id: String,
+    pub service: Service,
+    pub created_at: Moment,
+    pub expires_at: Option<Moment>,
+    /// To the minute.
+    pub last_used_at: Option<Moment>,
+    pub revoked_at: Option<Moment>,
 }
 
-/// A token as it was read a moment ago.
-struct Recent {
-    service: Service,
-    expires_at: Option<i64>,
-    read_at: Moment,
-}
-
-impl Recent {
-    fn holds(&self, at: Moment) -> bool {
-        let fresh = self.read_at <= at && at - self.read_at < RECENT;
-        fresh && self.expires_at.is_none_or(|expires_at| expires_at > at.timestamp_micros())
+impl TokenEntry {
+    /// Whether it holds at `at`.
+    #[must_use]
+    pub fn holds(&self, at: Moment) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|ends| at < ends)
     }
 }
+
+/// The tokens of programs. Other processes may change them while this one runs.
+#[derive(Clone)]
+pub struct ServiceTokens {
+    inner: Arc<Mutex<Inner>>,
+}
+
+struct Inner {
+    connection: Connection,
+    /// All of them, as they were at that version of the file: there are few, and asking is part of
+    /// every request.
+    known: HashMap<[u8; 32], TokenEntry>,
+    version: Option<i64>,
+}
+
+/// How exactly the last use is noted: writing it down at each use would cost more than the use.
+const NOTED: TimeDelta = TimeDelta::minutes(1);
 
 impl ServiceTokens {
     /// Opens the file, making it if there is none.
@@ -130,7 +152,12 @@ impl ServiceTokens {
     /// # Errors
     /// [`FileError`] names the file and what is wrong.
     pub fn open(path: &Path) -> Result<Self, FileError> {
-        Ok(Self { connection: Arc::new(Mutex::new(TOKENS.open(path)?)), recent: Arc::default() })
+        let inner = Inner { connection: TOKENS.open(path)?, known: HashMap::new(), version: None };
+        Ok(Self { inner: Arc::new(Mutex::new(inner)) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes a token; it is shown this once.
@@ -144,66 +171,211 @@ impl ServiceTokens {
         now: Moment,
         expires_at: Option<Moment>,
     ) -> Result<String, String> {
-        let secret: [u8; 32] = rand::random();
-        let token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(secret));
-        let names: Vec<_> = scopes.iter().map(|scope| scope.name()).collect();
-        let row = (
-            hash(&token),
-            name,
-            names.join(" "),
-            now.timestamp_micros(),
-            expires_at.map(|moment| moment.timestamp_micros()),
-        );
-        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        connection.execute("INSERT INTO tokens VALUES (?, ?, ?, ?, ?)", row).map_err(|e| explain(&e))?;
+        let mut inner = self.lock();
+        let token = inner.insert(name, scopes, now, expires_at).map_err(|e| explain(&e))?;
+        inner.version = None;
         Ok(token)
     }
 
-    /// Whose token it is, if it is one and holds at `at`.
+    /// Every token, the oldest first; those that have ended among them.
+    ///
+    /// # Errors
+    /// What SQLite said.
+    pub fn list(&self) -> Result<Vec<TokenEntry>, String> {
+        let mut inner = self.lock();
+        inner.refresh().map_err(|e| explain(&e))?;
+        let mut entries: Vec<_> = inner.known.values().cloned().collect();
+        entries.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+        Ok(entries)
+    }
+
+    /// Makes a token with the name and the scopes of another, which ends at `old_ends` at the latest.
+    /// None where there is no such token, or it has ended.
+    ///
+    /// # Errors
+    /// What SQLite said.
+    pub fn rotate(&self, id: &str, now: Moment, old_ends: Moment) -> Result<Option<String>, String> {
+        let mut inner = self.lock();
+        let mut rotate = || {
+            inner.refresh()?;
+            let found = inner.known.iter().find(|(_, entry)| entry.id == id && entry.holds(now));
+            let Some((hash, entry)) = found.map(|(hash, entry)| (*hash, entry.clone())) else {
+                return Ok(None);
+            };
+            let ends = entry.expires_at.map_or(old_ends, |ends| ends.min(old_ends));
+            let token = inner.insert(&entry.service.name, &entry.service.scopes, now, entry.expires_at)?;
+            let end = "UPDATE tokens SET expires_at = ? WHERE hash = ?";
+            inner.connection.execute(end, (ends.timestamp_micros(), hash))?;
+            inner.version = None;
+            Ok(Some(token))
+        };
+        rotate().map_err(|e: rusqlite::Error| explain(&e))
+    }
+
+    /// Ends a token at once. No, where there is no such token, or it has ended.
+    ///
+    /// # Errors
+    /// What SQLite said.
+    pub fn revoke(&self, id: &str, now: Moment) -> Result<bool, String> {
+        let mut inner = self.lock();
+        let mut revoke = || {
+            inner.refresh()?;
+            let found = inner.known.iter().find(|(_, entry)| entry.id == id && entry.holds(now));
+            let Some(hash) = found.map(|(hash, _)| *hash) else { return Ok(false) };
+            let end = "UPDATE tokens SET revoked_at = ? WHERE hash = ?";
+            inner.connection.execute(end, (now.timestamp_micros(), hash))?;
+            inner.version = None;
+            Ok(true)
+        };
+        revoke().map_err(|e: rusqlite::Error| explain(&e))
+    }
+
+    /// Whose token it is, if it is one and holds at `at`. Another process's change is seen at once.
     ///
     /// # Errors
     /// What SQLite said.
     pub fn find(&self, token: &str, at: Moment) -> Result<Option<Service>, String> {
         let hash = hash(token);
-        let recent = self.recent.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(recent) = recent.get(&hash).filter(|recent| recent.holds(at)) {
-            return Ok(Some(recent.service.clone()));
+        let mut inner = self.lock();
+        inner.refresh().map_err(|e| explain(&e))?;
+        let Some(entry) = inner.known.get_mut(&hash).filter(|entry| entry.holds(at)) else { return Ok(None) };
+        let service = entry.service.clone();
+        if entry.last_used_at.is_none_or(|last| at - last >= NOTED) {
+            entry.last_used_at = Some(at);
+            self.note_use(hash, at);
         }
-        drop(recent);
-        let found = self.read(&hash, at)?;
-        let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
-        match &found {
-            Some((service, expires_at)) => {
-                let (service, expires_at) = (service.clone(), *expires_at);
-                recent.insert(hash, Recent { service, expires_at, read_at: at })
-            }
-            None => recent.remove(&hash),
-        };
-        Ok(found.map(|(service, _)| service))
+        Ok(Some(service))
     }
 
-    /// The token's service, and when it ends.
-    fn read(&self, hash: &[u8; 32], at: Moment) -> Result<Option<(Service, Option<i64>)>, String> {
-        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let query = "SELECT name, scopes, expires_at FROM tokens
-            WHERE hash = ? AND (expires_at IS NULL OR expires_at > ?)";
-        let found: Option<(String, String, Option<i64>)> = connection
-            .prepare_cached(query)
-            .and_then(|mut query| {
-                let row = query.query_row((hash, at.timestamp_micros()), |row| row.try_into());
-                row.optional()
-            })
-            .map_err(|e| explain(&e))?;
-        // A scope that this version does not know grants nothing.
-        let service = |name, scopes: String| Service {
-            name,
-            scopes: scopes.split(' ').filter_map(|scope| scope.parse().ok()).collect(),
-        };
-        Ok(found.map(|(name, scopes, expires_at)| (service(name, scopes), expires_at)))
+    /// Notes a use beside whoever waits for the answer. One that is lost is noted a minute later.
+    fn note_use(&self, hash: [u8; 32], at: Moment) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let tokens = self.clone();
+        drop(runtime.spawn_blocking(move || {
+            let note = "UPDATE tokens SET last_used_at = ? WHERE hash = ?";
+            if let Err(error) = tokens.lock().connection.execute(note, (at.timestamp_micros(), hash)) {
+                tracing::warn!(error = %explain(&error), "the use of a token was not noted");
+            }
+        }));
     }
+}
+
+impl Inner {
+    fn insert(
+        &self,
+        name: &str,
+        scopes: &BTreeSet<Scope>,
+        now: Moment,
+        expires_at: Option<Moment>,
+    ) -> rusqlite::Result<String> {
+        let secret: [u8; 32] = rand::random();
+        let token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(secret));
+        let names: Vec<_> = scopes.iter().map(|scope| scope.name()).collect();
+        let expires_at = expires_at.map(|moment| moment.timestamp_micros());
+        let row = (hash(&token), name, names.join(" "), now.timestamp_micros(), expires_at);
+        self.connection.execute("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, NULL, NULL)", row)?;
+        Ok(token)
+    }
+
+    /// Reads the tokens again if another process has written to the file.
+    fn refresh(&mut self) -> rusqlite::Result<()> {
+        let version = self
+            .connection
+            .prepare_cached("PRAGMA data_version")?
+            .query_row([], |row| row.get::<_, i64>(0))?;
+        if self.version == Some(version) {
+            return Ok(());
+        }
+        let mut select = self.connection.prepare_cached(
+            "SELECT hash, name, scopes, created_at, expires_at, last_used_at, revoked_at FROM tokens",
+        )?;
+        self.known = select.query_map([], entry)?.collect::<rusqlite::Result<_>>()?;
+        self.version = Some(version);
+        Ok(())
+    }
+}
+
+fn entry(row: &Row<'_>) -> rusqlite::Result<([u8; 32], TokenEntry)> {
+    let hash: [u8; 32] = row.get(0)?;
+    let moment = |column| {
+        let micros: Option<i64> = row.get(column)?;
+        Ok::<_, rusqlite::Error>(micros.and_then(Moment::from_timestamp_micros))
+    };
+    // A scope that this version does not know grants nothing.
+    let scopes = row.get_ref(2)?.as_str()?.split(' ').filter_map(|scope| scope.parse().ok()).collect();
+    let entry = TokenEntry {
+        id: hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect(),
+        service: Service { name: row.get(1)?, scopes },
+        created_at: moment(3)?.unwrap_or(Moment::MIN_UTC),
+        expires_at: moment(4)?,
+        last_used_at: moment(5)?,
+        revoked_at: moment(6)?,
+    };
+    Ok((hash, entry))
 }
 
 /// A token has 256 random bits, so its plain hash gives nothing away.
 fn hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minute: i64) -> Moment {
+        Moment::from_timestamp(1_800_000_000 + minute * 60, 0).unwrap()
+    }
+
+    fn open(folder: &tempfile::TempDir) -> ServiceTokens {
+        ServiceTokens::open(&folder.path().join("tokens.db")).unwrap()
+    }
+
+    #[test]
+    fn a_token_that_another_process_revokes_or_makes_is_known_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (server, operator) = (open(&folder), open(&folder));
+        let scopes = BTreeSet::from([Scope::OrdersWrite]);
+        let token = operator.create("shop", &scopes, at(0), None).unwrap();
+        let service = Service { name: "shop".to_owned(), scopes };
+        assert_eq!(server.find(&token, at(0)), Ok(Some(service)));
+        let id = operator.list().unwrap()[0].id.clone();
+        assert_eq!(operator.revoke(&id, at(1)), Ok(true));
+        assert_eq!(server.find(&token, at(1)), Ok(None));
+        assert_eq!(operator.revoke(&id, at(1)), Ok(false));
+    }
+
+    #[test]
+    fn a_rotated_token_holds_for_as_long_as_was_said_and_never_longer_than_it_would_have() {
+        let folder = tempfile::tempdir().unwrap();
+        let tokens = open(&folder);
+        let scopes = BTreeSet::from([Scope::EventsRead]);
+        let old = tokens.create("audit", &scopes, at(0), Some(at(100))).unwrap();
+        let id = tokens.list().unwrap()[0].id.clone();
+        let new = tokens.rotate(&id, at(1), at(10)).unwrap().unwrap();
+        for (token, minute, holds) in
+            [(&old, 9, true), (&old, 10, false), (&new, 10, true), (&new, 99, true), (&new, 100, false)]
+        {
+            assert_eq!(tokens.find(token, at(minute)).unwrap().is_some(), holds, "minute {minute}");
+        }
+        assert_eq!(tokens.rotate(&id, at(20), at(30)), Ok(None), "it has ended");
+        assert_eq!(tokens.rotate("nonsense", at(2), at(30)), Ok(None));
+    }
+
+    #[tokio::test]
+    async fn the_last_use_is_noted_to_the_minute_and_no_token_is_in_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let tokens = open(&folder);
+        let token = tokens.create("audit", &BTreeSet::from([Scope::EventsRead]), at(0), None).unwrap();
+        assert_eq!(tokens.list().unwrap()[0].last_used_at, None);
+        tokens.find(&token, at(5)).unwrap();
+        let other = open(&folder);
+        while other.list().unwrap()[0].last_used_at != Some(at(5)) {
+            tokio::task::yield_now().await;
+        }
+        for file in ["tokens.db", "tokens.db-wal"] {
+            let bytes = std::fs::read(folder.path().join(file)).unwrap_or_default();
+            assert!(!bytes.windows(token.len()).any(|window| window == token.as_bytes()), "{file}");
+        }
+    }
 }

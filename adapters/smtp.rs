@@ -42,6 +42,8 @@ pub struct SmtpSettings {
     pub extra_ca: Option<Vec<u8>>,
     /// How long one command may take.
     pub timeout: Duration,
+    /// How many connections are open at most.
+    pub connections: u32,
 }
 
 /// Settings that do not hold.
@@ -49,10 +51,31 @@ pub struct SmtpSettings {
 #[error("the mail server's settings do not hold: {0}")]
 pub struct InvalidSmtp(String);
 
+/// Whether a text is a sender: an address, or `Name <address>`.
+#[must_use]
+pub fn is_sender(text: &str) -> bool {
+    text.parse::<Mailbox>().is_ok()
+}
+
 /// A pool of connections to a mail server.
 pub struct Smtp {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
+}
+
+impl SmtpSettings {
+    /// Checks the settings without connecting, and without a runtime.
+    ///
+    /// # Errors
+    /// [`InvalidSmtp`] names the setting.
+    pub fn check(&self) -> Result<(), InvalidSmtp> {
+        self.sender()?;
+        tls(self).map(drop)
+    }
+
+    fn sender(&self) -> Result<Mailbox, InvalidSmtp> {
+        self.from.parse().map_err(|e| InvalidSmtp(format!("sender '{}': {e}", self.from)))
+    }
 }
 
 impl Smtp {
@@ -61,14 +84,15 @@ impl Smtp {
     /// # Errors
     /// [`InvalidSmtp`] names the setting.
     pub fn new(settings: &SmtpSettings) -> Result<Self, InvalidSmtp> {
-        let from =
-            settings.from.parse().map_err(|e| InvalidSmtp(format!("sender '{}': {e}", settings.from)))?;
+        let from = settings.sender()?;
         let tls = tls(settings)?;
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&settings.host)
             .port(settings.port)
             .tls(tls)
             .timeout(Some(settings.timeout))
-            .pool_config(PoolConfig::new().max_size(4).idle_timeout(Duration::from_secs(30)));
+            .pool_config(
+                PoolConfig::new().max_size(settings.connections).idle_timeout(Duration::from_secs(30)),
+            );
         if let Some((user, password)) = &settings.credentials {
             builder = builder.credentials(Credentials::new(user.clone(), password.clone()));
         }
@@ -80,9 +104,20 @@ impl Smtp {
             .map_err(SendError::Permanent)?;
         match self.transport.send(mime).await {
             Ok(_) => Ok(()),
-            Err(error) if error.is_permanent() => Err(SendError::Permanent(without_text(&error))),
-            Err(error) => Err(SendError::Transient(without_text(&error))),
+            Err(error) => Err(judge(&error)),
         }
+    }
+}
+
+/// Whether the trouble is this mail's or the server's. What the server says of our name and password
+/// (530, 534, 535, 538: RFC 4954) or of itself (421: RFC 5321, 3.8) is no verdict on a mail: with a
+/// password that has run out, every mail would be given up.
+fn judge(error: &lettre::transport::smtp::Error) -> SendError {
+    let why = without_text(error);
+    match error.status().map(u16::from) {
+        None | Some(421 | 530 | 534 | 535 | 538) => SendError::Away(why),
+        Some(500..) => SendError::Permanent(why),
+        Some(_) => SendError::Transient(why),
     }
 }
 
@@ -116,6 +151,20 @@ fn tls(settings: &SmtpSettings) -> Result<Tls, InvalidSmtp> {
         Security::StartTls => Tls::Required(parameters()?),
         Security::None => Tls::None,
     })
+}
+
+impl Smtp {
+    /// Connects, secures the connection, authenticates and says goodbye, without a mail.
+    ///
+    /// # Errors
+    /// In which way the mail server can't be used.
+    pub async fn greet(&self) -> Result<(), String> {
+        match self.transport.test_connection().await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err("the mail server did not answer as one".to_owned()),
+            Err(error) => Err(without_text(&error)),
+        }
+    }
 }
 
 impl Mailer for Smtp {

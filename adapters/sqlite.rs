@@ -97,6 +97,16 @@ impl Kind {
         Ok(connection)
     }
 
+    /// Opens a file that nobody writes, such as a backup, to look at it as it is: nothing is made beside it.
+    pub(crate) fn open_to_look(&self, path: &Path) -> Result<Connection, FileError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+        let name = path.display().to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+        let connection = Connection::open_with_flags(format!("file:{name}?immutable=1"), flags);
+        let connection = connection.map_err(|e| self.unusable(path, &e))?;
+        self.recognise(&connection, path)?;
+        Ok(connection)
+    }
+
     fn prepare(&self, connection: &Connection, path: &Path) -> Result<(), FileError> {
         let unusable = |e: rusqlite::Error| self.unusable(path, &e);
         connection.execute_batch("PRAGMA busy_timeout = 10000;").map_err(unusable)?;

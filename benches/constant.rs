@@ -13,6 +13,8 @@ use tokio::net::TcpListener;
 
 use crate::Outcome;
 
+/// As many as the program takes unless told otherwise.
+const CONNECTIONS: usize = 4096;
 const ARGUMENT: &str = "--serve-constant";
 /// As long as a lockout in JSON.
 const BODY: &str = r#"{"account_id":"6c6f7175-6574-4f8a-9d21-0f5a1d3b77c4","locked":true,"locked_since":"2026-11-23T09:30:00Z","locked_until":"2026-11-23T09:45:00Z","failures":7,"last_failure_at":"2026-11-23T09:30:00Z","position":1234567}"#;
@@ -66,7 +68,7 @@ pub fn serves_constant() -> Outcome<bool> {
         let constant =
             any(|_: Bytes| async { (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], BODY) });
         let router = Router::new().route("/constant", constant);
-        loquet_adapters::http::serve(listener, router, std::future::pending()).await;
+        loquet_adapters::http::serve(listener, router, CONNECTIONS, std::future::pending()).await;
         Ok(true)
     })
 }

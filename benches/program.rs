@@ -155,6 +155,9 @@ fn behind(readiness: &Value) -> Outcome<u64> {
     if let Some(failure) = views.values().find_map(|view| view.get("failure")) {
         return Err(format!("a read model has stopped: {failure}").into());
     }
+    if views.values().any(|view| view.get("building").is_some()) {
+        return Ok(u64::MAX);
+    }
     let views = views.iter().filter(|(name, _)| !name.starts_with("reaction "));
     let lags = views.filter_map(|(_, view)| view.get("lag").and_then(Value::as_u64));
     Ok(lags.max().unwrap_or(u64::MAX))

@@ -1,35 +1,52 @@
-//! The command line.
+//! The command line. Its settings are flags made from the table of settings, [`crate::config`].
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Arg, Args, CommandFactory, Parser, Subcommand};
+
+use crate::config;
 
 /// Accounts, logins and lockouts of a customer portal, every decision kept as an event.
 #[derive(Parser)]
-#[command(name = "loquet", version, about)]
+#[command(name = "loquet", version)]
 pub(crate) struct Cli {
-    #[command(flatten)]
-    pub(crate) place: Place,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
+/// The whole command line: the commands below, with every setting as a flag where it is used.
+pub(crate) fn command() -> clap::Command {
+    let file = Arg::new("config")
+        .long("config")
+        .env("LOQUET_CONFIG")
+        .value_name("FILE")
+        .value_parser(clap::value_parser!(PathBuf))
+        .global(true)
+        .help("The configuration file; ./loquet.toml or /etc/loquet/loquet.toml, where there is one, unless said");
+    config::flags_everywhere(Cli::command().arg(file))
+        .mut_subcommand("serve", config::flags)
+        .mut_subcommand("doctor", config::flags)
+        .mut_subcommand("config", |config| {
+            config.mut_subcommand("check", config::flags).mut_subcommand("show", config::flags)
+        })
+}
+
 /// Where the data is.
-#[derive(Args)]
+#[derive(Clone, Debug)]
 pub(crate) struct Place {
     /// The folder of the log, the keys and the read models.
-    #[arg(long, env = "LOQUET_DATA_DIR", default_value = "var", global = true)]
     pub(crate) data_dir: PathBuf,
     /// The file of the server key; `server.key` in the data folder unless said.
-    #[arg(long, env = "LOQUET_SERVER_KEY_FILE", global = true)]
     pub(crate) server_key_file: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Run the server.
-    Serve(Box<Serve>),
+    Serve(Serve),
+    /// The configuration: one file, overridden by variables, overridden by flags.
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Orders.
     #[command(subcommand)]
     Order(OrderCommand),
@@ -39,14 +56,37 @@ pub(crate) enum Command {
     /// The log.
     #[command(subcommand)]
     Events(EventsCommand),
+    /// The read models.
+    #[command(subcommand)]
+    Projections(ProjectionsCommand),
+    /// The e-mails: sent, waiting and given up.
+    #[command(subcommand)]
+    Mail(MailCommand),
     /// Tokens of programs.
     #[command(subcommand)]
     Token(TokenCommand),
     /// The server key.
-    #[command(subcommand)]
-    Key(KeyCommand),
+    #[command(subcommand, visible_alias = "key")]
+    Keys(KeysCommand),
+    /// Copy the data, consistently, beside a running server or without one.
+    Backup(Backup),
+    /// Put a backup into an empty data folder, once it has proved whole.
+    Restore(Restore),
+    /// Look for what is, or may soon be, wrong: disk, permissions, clock, keys, mail server, store.
+    Doctor(Doctor),
     /// Print the description of the HTTP API (OpenAPI 3.1).
     Openapi,
+    /// Print completions for a shell.
+    Completions {
+        /// Which.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write one for each command into a folder.
+    Man {
+        /// The folder.
+        #[arg(long)]
+        to: Option<PathBuf>,
+    },
 }
 
 #[derive(Args)]
@@ -55,96 +95,30 @@ pub(crate) struct Serve {
     /// into a folder, shown at /dev/mail. Never in production.
     #[arg(long)]
     pub(crate) dev: bool,
-    /// The address to listen on.
-    #[arg(long, env = "LOQUET_HTTP_LISTEN", default_value = "127.0.0.1:8080")]
-    pub(crate) listen: SocketAddr,
-    /// Where links in mails lead, such as `https://portal.example`. Required without --dev.
-    #[arg(long, env = "LOQUET_PUBLIC_URL")]
-    pub(crate) public_url: Option<String>,
-    /// The name of the customer account.
-    #[arg(long, env = "LOQUET_BRAND", default_value = "MyCCV")]
-    pub(crate) brand: String,
-    /// This machine's name in the log.
-    #[arg(long, env = "LOQUET_NODE", default_value = "node-1")]
-    pub(crate) node: String,
-    /// The time zone in which mails tell the time.
-    #[arg(long, env = "LOQUET_TIME_ZONE", default_value = "Europe/Brussels")]
-    pub(crate) time_zone: chrono_tz::Tz,
-    #[command(flatten)]
-    pub(crate) rules: Rules,
-    #[command(flatten)]
-    pub(crate) smtp: SmtpArgs,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Tell every fault at once, each with its file and line.
+    Check(CheckConfig),
+    /// Print what holds, and where it came from; secrets are hidden.
+    Show(ShowConfig),
+    /// Print an annotated file with every setting at its default.
+    Sample,
 }
 
 #[derive(Args)]
-pub(crate) struct Rules {
-    /// Wrong logins in a row that lock an account: 1 to 100.
-    #[arg(long, env = "LOQUET_LOCKOUT_ATTEMPTS", default_value_t = 7)]
-    pub(crate) lockout_attempts: u32,
-    /// How long a lockout lasts, in seconds: 1 to 2592000.
-    #[arg(long, env = "LOQUET_LOCKOUT_SECONDS", default_value_t = 900)]
-    pub(crate) lockout_seconds: u32,
-    /// How many characters a new password has at least: 8 or more.
-    #[arg(long, env = "LOQUET_PASSWORD_MIN", default_value_t = 8)]
-    pub(crate) password_min: u16,
-    /// Whether a new password must have an upper-case and a lower-case letter, a digit and a special
-    /// character.
-    #[arg(long, env = "LOQUET_PASSWORD_COMPOSITION", default_value = "required")]
-    pub(crate) password_composition: PasswordComposition,
-    /// Memory of one password hash in KiB (OWASP: 19456).
-    #[arg(long, env = "LOQUET_ARGON2_MEMORY_KIB", default_value_t = 19_456,
-        value_parser = clap::value_parser!(u32).range(7168..=1_048_576))]
-    pub(crate) argon2_memory_kib: u32,
-    /// Passes of one password hash (OWASP: 2 with 19 MiB).
-    #[arg(long, env = "LOQUET_ARGON2_PASSES", default_value_t = 2,
-        value_parser = clap::value_parser!(u32).range(1..=100))]
-    pub(crate) argon2_passes: u32,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum PasswordComposition {
-    /// It must.
-    Required,
-    /// Length alone counts, as NIST SP 800-63B asks.
-    Free,
+pub(crate) struct CheckConfig {
+    /// For `serve --dev`, which needs less.
+    #[arg(long)]
+    pub(crate) dev: bool,
 }
 
 #[derive(Args)]
-pub(crate) struct SmtpArgs {
-    /// The mail server. Required without --dev; with --dev, mails go to a folder unless it is given.
-    #[arg(long, env = "LOQUET_SMTP_HOST")]
-    pub(crate) smtp_host: Option<String>,
-    /// Its port; 587 with starttls, 465 with tls, 25 with none.
-    #[arg(long, env = "LOQUET_SMTP_PORT")]
-    pub(crate) smtp_port: Option<u16>,
-    /// How the connection is kept private; `none` only for a relay on this machine.
-    #[arg(long, env = "LOQUET_SMTP_SECURITY", default_value = "starttls")]
-    pub(crate) smtp_security: SmtpSecurity,
-    /// The user name, where the server asks for one.
-    #[arg(long, env = "LOQUET_SMTP_USER", requires = "smtp_password_file")]
-    pub(crate) smtp_user: Option<String>,
-    /// A file with the password.
-    #[arg(long, env = "LOQUET_SMTP_PASSWORD_FILE")]
-    pub(crate) smtp_password_file: Option<PathBuf>,
-    /// The sender: `Name <address>`.
-    #[arg(long, env = "LOQUET_SMTP_FROM", default_value = "MyCCV <no-reply@localhost.localdomain>")]
-    pub(crate) smtp_from: String,
-    /// A certificate authority to trust besides the usual ones, PEM.
-    #[arg(long, env = "LOQUET_SMTP_CA_FILE")]
-    pub(crate) smtp_ca_file: Option<PathBuf>,
-    /// How long one SMTP command may take, in seconds.
-    #[arg(long, env = "LOQUET_SMTP_TIMEOUT", default_value_t = 30)]
-    pub(crate) smtp_timeout: u32,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum SmtpSecurity {
-    /// TLS from the first byte.
-    Tls,
-    /// STARTTLS, and nothing without it.
-    Starttls,
-    /// In the clear.
-    None,
+pub(crate) struct ShowConfig {
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Subcommand)]
@@ -158,12 +132,8 @@ pub(crate) enum OrderCommand {
 pub(crate) struct Import {
     /// The file; `-` is standard input.
     pub(crate) file: PathBuf,
-    /// Deliver to a running server, such as `http://127.0.0.1:8080`, instead of into the data folder.
-    #[arg(long, requires = "token_file")]
-    pub(crate) url: Option<String>,
-    /// A file with a service token of scope orders:write.
-    #[arg(long)]
-    pub(crate) token_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) remote: Remote,
     /// Print the report as JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -175,6 +145,33 @@ pub(crate) enum AccountCommand {
     Show(Which),
     /// Everything that happened to it.
     History(Which),
+    /// Forget the person: delete the account, then the key of everything sealed for it. No way back.
+    Erase(Erase),
+}
+
+#[derive(Args)]
+pub(crate) struct Erase {
+    /// Its e-mail address or its id.
+    pub(crate) account: String,
+    /// Why; it stands in the log.
+    #[arg(long)]
+    pub(crate) reason: String,
+    /// Do it; without this, only say whom it would forget.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+}
+
+/// A running server that does the work, instead of this process.
+#[derive(Args)]
+pub(crate) struct Remote {
+    /// The running server, such as `http://127.0.0.1:8080`; without it the data folder is opened.
+    #[arg(long, requires = "token_file")]
+    pub(crate) url: Option<String>,
+    /// A file with a service token that has the scope.
+    #[arg(long)]
+    pub(crate) token_file: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -206,9 +203,105 @@ pub(crate) struct Tail {
 }
 
 #[derive(Subcommand)]
+pub(crate) enum ProjectionsCommand {
+    /// How far each read model and reaction is, and what stopped it.
+    List(Json),
+    /// Build a read model anew from the log, beside the one that serves, then let it take over. A running
+    /// server does it, else this process.
+    Rebuild(Rebuild),
+    /// Prove that read models are what the log says: build each again in a scratch file and compare.
+    Verify(Verify),
+}
+
+#[derive(Args)]
+pub(crate) struct Json {
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Rebuild {
+    /// Which, by the name that `projections list` gives it; `all` for every one.
+    pub(crate) name: String,
+}
+
+#[derive(Args)]
+pub(crate) struct Verify {
+    /// Which; every one unless said.
+    pub(crate) names: Vec<String>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum MailCommand {
+    /// Mails, newest first: when, to which account, what became of them and why.
+    List(ListMails),
+    /// One mail.
+    Show(WhichMail),
+    /// Try mails again that were given up.
+    Retry(RetryMails),
+}
+
+#[derive(Args)]
+pub(crate) struct ListMails {
+    /// Only those in this state.
+    #[arg(long, value_parser = ["pending", "sending", "sent", "void", "dead"])]
+    pub(crate) state: Option<String>,
+    /// Only those to this account, by its e-mail address or id.
+    #[arg(long)]
+    pub(crate) account: Option<String>,
+    /// At most so many.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) limit: u32,
+    /// Print JSON, one mail a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct WhichMail {
+    /// Its id, as `mail list` prints it and its Message-ID begins.
+    pub(crate) mail: uuid::Uuid,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct RetryMails {
+    /// Their ids.
+    #[arg(required_unless_present = "all_dead")]
+    pub(crate) mails: Vec<uuid::Uuid>,
+    /// Every mail that was given up.
+    #[arg(long, conflicts_with = "mails")]
+    pub(crate) all_dead: bool,
+}
+
+#[derive(Subcommand)]
 pub(crate) enum TokenCommand {
-    /// Make a token; it is printed this once. Works beside a running server.
+    /// Make a token; it is printed this once. Works beside a running server, as do the others.
     Create(CreateToken),
+    /// Every token: name, scopes, when it was made, last used, and when it ends. Never the token itself.
+    List(Json),
+    /// Make a new token with the name and the scopes of another, which goes on for a while.
+    Rotate(RotateToken),
+    /// End a token at once.
+    Revoke {
+        /// Its id, as `token list` prints it.
+        id: String,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct RotateToken {
+    /// The id of the old one, as `token list` prints it.
+    pub(crate) id: String,
+    /// For how many hours the old one still holds.
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(0..=720))]
+    pub(crate) keep_hours: u16,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]
@@ -217,7 +310,7 @@ pub(crate) struct CreateToken {
     #[arg(long)]
     pub(crate) name: String,
     /// What it may do: orders:write, orders:read, accounts:read, accounts:write, lockouts:release,
-    /// events:read. Repeatable.
+    /// events:read, metrics:read. Repeatable.
     #[arg(long = "scope", required = true)]
     pub(crate) scopes: Vec<loquet_adapters::service_tokens::Scope>,
     /// For how many days it holds; for ever unless said.
@@ -229,7 +322,50 @@ pub(crate) struct CreateToken {
 }
 
 #[derive(Subcommand)]
-pub(crate) enum KeyCommand {
+pub(crate) enum KeysCommand {
     /// Make the server key, unless there is one.
     Create,
+    /// Make a new server key and wrap every account's key anew with it, beside a running server or
+    /// without one. Run again, it goes on where it was interrupted.
+    Rotate(RotateKeys),
+}
+
+#[derive(Args)]
+pub(crate) struct RotateKeys {
+    /// The old key is known to somebody else: links and sessions made with it end at once. Without this
+    /// they hold for as long as they say.
+    #[arg(long)]
+    pub(crate) compromised: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Backup {
+    /// A folder that is not there yet, or is empty.
+    pub(crate) to: PathBuf,
+    /// Leave out the keys, which are better kept apart: a backup of them brings the erased back.
+    #[arg(long)]
+    pub(crate) without_keys: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Restore {
+    /// A folder that `loquet backup` made.
+    pub(crate) from: PathBuf,
+    /// Take the keys from this file rather than from the backup: the newest there are, so that who was
+    /// erased since stays so.
+    #[arg(long)]
+    pub(crate) keys: Option<PathBuf>,
+    /// Only prove that the backup is whole.
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Doctor {
+    /// For `serve --dev`, which needs less.
+    #[arg(long)]
+    pub(crate) dev: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }

@@ -4,22 +4,39 @@
 mod cli;
 mod clock;
 mod commands;
+mod config;
 mod settings;
 mod system;
+mod telemetry;
 
-use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::FromArgMatches;
 
-use cli::{AccountCommand, Cli, Command, EventsCommand, KeyCommand, OrderCommand, TokenCommand};
+use cli::{Cli, Command, ConfigCommand, EventsCommand, KeysCommand, OrderCommand, Place};
+use config::Config;
+use settings::Logging;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let filter = tracing_subscriber::EnvFilter::try_from_env("LOQUET_LOG").unwrap_or_else(|_| "info".into());
-    let colours = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
-    match run(cli) {
+    let matches = cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let file = matches.get_one::<PathBuf>("config");
+    let config = Config::read(file.map(PathBuf::as_path), &matches, variables);
+    let logging = Logging::of(&config);
+    // Before the runtime is there: what sends the traces has threads of its own.
+    let telemetry = match telemetry::init(&logging, matches!(cli.command, Command::Serve(_))) {
+        Ok(telemetry) => telemetry,
+        Err(error) => {
+            eprintln!("loquet: {error:#}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let ended = run(cli, config);
+    telemetry.end();
+    match ended {
         Ok(code) => code,
         Err(error) => {
             eprintln!("loquet: {error:#}");
@@ -28,24 +45,57 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+fn run(cli: Cli, mut config: Config) -> anyhow::Result<ExitCode> {
+    // What needs no data, and tells of a faulty configuration rather than stumble over it.
+    match &cli.command {
+        Command::Config(ConfigCommand::Check(check)) => {
+            return Ok(commands::config::check(config, check.dev));
+        }
+        Command::Config(ConfigCommand::Show(show)) => return commands::config::show(&config, show.json),
+        Command::Config(ConfigCommand::Sample) => return done(commands::config::sample()),
+        Command::Openapi => return done(commands::openapi::run()),
+        Command::Completions { shell } => return done(commands::man::completions(*shell)),
+        Command::Man { to } => return done(commands::man::pages(to.as_deref())),
+        _ => {}
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let place = cli.place;
+    if let Command::Doctor(doctor) = cli.command {
+        return runtime.block_on(commands::doctor::run(config, doctor));
+    }
+    for notice in &config.notices {
+        tracing::warn!("{notice}");
+    }
+    let place = Place::of(&config);
     runtime.block_on(async move {
-        let done = match cli.command {
-            Command::Serve(serve) => commands::serve::run(&place, serve).await,
+        if !matches!(cli.command, Command::Serve(_)) {
+            commands::config::refuse_faults(&config)?;
+        }
+        match cli.command {
+            Command::Serve(serve) => done(commands::serve::run(&place, config, serve.dev).await),
             Command::Order(OrderCommand::Import(import)) => {
-                return commands::order_import::run(&place, import).await;
+                commands::order_import::run(&place, &mut config, import).await
             }
-            Command::Account(AccountCommand::Show(which)) => commands::account::show(&place, which).await,
-            Command::Account(AccountCommand::History(which)) => {
-                commands::account::history(&place, which).await
+            Command::Account(command) => done(commands::account::run(&place, &mut config, command).await),
+            Command::Events(EventsCommand::Tail(tail)) => {
+                done(commands::events_tail::run(&place, tail).await)
             }
-            Command::Events(EventsCommand::Tail(tail)) => commands::events_tail::run(&place, tail).await,
-            Command::Token(TokenCommand::Create(create)) => commands::token_create::run(&place, create),
-            Command::Key(KeyCommand::Create) => commands::key_create::run(&place),
-            Command::Openapi => commands::openapi::run(),
-        };
-        done.map(|()| ExitCode::SUCCESS)
+            Command::Projections(command) => commands::projections::run(&place, command).await,
+            Command::Mail(command) => done(commands::mail::run(&place, command).await),
+            Command::Token(command) => done(commands::token::run(&place, command)),
+            Command::Keys(KeysCommand::Create) => done(commands::keys::create(&place)),
+            Command::Keys(KeysCommand::Rotate(rotate)) => done(commands::keys::rotate(&place, &rotate)),
+            Command::Backup(backup) => done(commands::backup::take(&place, &backup)),
+            Command::Restore(restore) => done(commands::backup::restore(&place, &restore)),
+            // Run above.
+            Command::Config(_)
+            | Command::Doctor(_)
+            | Command::Openapi
+            | Command::Completions { .. }
+            | Command::Man { .. } => Ok(ExitCode::SUCCESS),
+        }
     })
+}
+
+fn done(ended: anyhow::Result<()>) -> anyhow::Result<ExitCode> {
+    ended.map(|()| ExitCode::SUCCESS)
 }

@@ -1,22 +1,65 @@
-//! What the server is run with, checked before anything is opened.
+//! What the program is run with: the configuration's values, typed, and what takes more than one of
+//! them to judge.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use chrono::TimeDelta;
+use ipnet::IpNet;
 use loquet_adapters::argon2_pool::Cost;
+use loquet_adapters::http::{Limits, Rate};
 use loquet_adapters::smtp::{Security, SmtpSettings};
 use loquet_domain::lockout::LockoutPolicy;
 use loquet_domain::password_policy::{Composition, PasswordPolicy};
 use loquet_domain::policies::Policies;
+use loquet_projections::mail::Sending;
 
-use crate::cli::{PasswordComposition, Place, Rules, Serve, SmtpArgs, SmtpSecurity};
+use crate::cli::Place;
+use crate::config::{Config, networks};
 
 /// The longest password that is taken.
 const MOST_CHARACTERS: usize = 1024;
 
+/// Everything that the server is run with.
+pub(crate) struct Settings {
+    pub(crate) dev: bool,
+    /// Where links lead: scheme and host, without a trailing slash.
+    pub(crate) public_url: String,
+    pub(crate) brand: String,
+    pub(crate) node: String,
+    pub(crate) time_zone: chrono_tz::Tz,
+    pub(crate) listen: SocketAddr,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) connections: usize,
+    pub(crate) limits: Limits,
+    pub(crate) policies: Policies,
+    pub(crate) cost: Cost,
+    pub(crate) from: String,
+    /// None with `--dev`, where no mail server is named.
+    pub(crate) smtp: Option<SmtpSettings>,
+    pub(crate) sending: Sending,
+    pub(crate) metrics_listen: Option<SocketAddr>,
+}
+
+/// How the program writes down what it does.
+pub(crate) struct Logging {
+    pub(crate) json: bool,
+    pub(crate) filter: String,
+    /// Where traces go, and which share of requests is traced.
+    pub(crate) traces: Option<(String, f64)>,
+}
+
 impl Place {
+    /// Where the configuration says that the data is.
+    pub(crate) fn of(config: &Config) -> Self {
+        Self {
+            data_dir: config.text("data_dir").unwrap_or("var").into(),
+            server_key_file: config.text("server_key_file").map(PathBuf::from),
+        }
+    }
+
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.data_dir.join(name)
     }
@@ -30,81 +73,195 @@ impl Place {
         let folder = &self.data_dir;
         let mut builder = std::fs::DirBuilder::new();
         builder.recursive(true);
-        #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        #[cfg(unix)]
-        if std::fs::metadata(folder)
-            .is_ok_and(|held| std::os::unix::fs::PermissionsExt::mode(&held.permissions()) & 0o077 != 0)
-        {
+        if self.is_open_to_others() {
             tracing::warn!(folder = %folder.display(), "others on this machine may look into the data folder: chmod 700");
         }
         builder.create(folder).with_context(|| {
             format!("can't make the data folder {}: choose another with --data-dir", folder.display())
         })
     }
-}
 
-impl Rules {
-    pub(crate) fn policies(&self) -> anyhow::Result<Policies> {
-        let duration = TimeDelta::seconds(self.lockout_seconds.into());
-        let lockout = LockoutPolicy::new(self.lockout_attempts, duration)?;
-        let composition = match self.password_composition {
-            PasswordComposition::Required => Composition::Required,
-            PasswordComposition::Free => Composition::Free,
-        };
-        let password = PasswordPolicy::new(self.password_min.into(), MOST_CHARACTERS, composition)?;
-        Ok(Policies { lockout, password, ..Policies::default() })
-    }
-
-    pub(crate) fn cost(&self) -> Cost {
-        Cost { memory_kib: self.argon2_memory_kib, passes: self.argon2_passes, lanes: 1 }
+    /// Whether others on this machine may look into the data folder.
+    pub(crate) fn is_open_to_others(&self) -> bool {
+        let mode =
+            |metadata: std::fs::Metadata| std::os::unix::fs::PermissionsExt::mode(&metadata.permissions());
+        std::fs::metadata(&self.data_dir).is_ok_and(|held| mode(held) & 0o077 != 0)
     }
 }
 
-impl Serve {
-    /// Where links lead: scheme and host, without a trailing slash.
-    pub(crate) fn link_base(&self) -> anyhow::Result<String> {
-        let url = match &self.public_url {
-            Some(url) => url.trim_end_matches('/').to_owned(),
-            None if self.dev => format!("http://{}", self.listen),
-            None => {
-                bail!("links in mails need an address: set LOQUET_PUBLIC_URL, such as https://portal.example")
-            }
-        };
-        let in_the_clear = self.dev && url.starts_with("http://");
-        if !in_the_clear && !url.starts_with("https://") {
-            bail!("the public URL '{url}' must begin with https://");
+impl Logging {
+    pub(crate) fn of(config: &Config) -> Self {
+        let share = config.parsed("tracing.share").unwrap_or(0.1);
+        Self {
+            json: config.text("log.format") == Some("json"),
+            filter: config.text("log.filter").unwrap_or("info").to_owned(),
+            traces: config.text("tracing.otlp_endpoint").map(|endpoint| (endpoint.to_owned(), share)),
         }
-        if url.contains(['?', '#', ' ', '"', '<']) {
-            bail!("the public URL '{url}' must be scheme, host and path alone");
-        }
-        Ok(url)
     }
 }
 
-impl SmtpArgs {
-    /// The mail server; none where there is none to be.
-    pub(crate) fn settings(&self) -> anyhow::Result<Option<SmtpSettings>> {
-        let Some(host) = self.smtp_host.clone() else { return Ok(None) };
-        let (security, usual) = match self.smtp_security {
-            SmtpSecurity::Tls => (Security::Tls, 465),
-            SmtpSecurity::Starttls => (Security::StartTls, 587),
-            SmtpSecurity::None => (Security::None, 25),
-        };
-        let password = self.smtp_password_file.as_deref().map(read_secret).transpose()?;
-        let extra_ca = self.smtp_ca_file.as_deref().map(|path| {
-            std::fs::read(path)
-                .with_context(|| format!("can't read the certificate authority {}", path.display()))
-        });
-        Ok(Some(SmtpSettings {
-            host,
-            port: self.smtp_port.unwrap_or(usual),
-            security,
-            credentials: self.smtp_user.clone().zip(password),
-            from: self.smtp_from.clone(),
-            extra_ca: extra_ca.transpose()?,
-            timeout: Duration::from_secs(self.smtp_timeout.clamp(1, 600).into()),
-        }))
+impl Settings {
+    /// Types the configuration. None where something is wrong with it: then its faults say what, all of
+    /// them at once.
+    pub(crate) fn of(config: &mut Config, dev: bool) -> Option<Self> {
+        let public_url = public_url(config, dev);
+        let smtp = smtp(config, dev);
+        let policies = policies(config);
+        if !config.faults.is_empty() {
+            return None;
+        }
+        Some(Self {
+            dev,
+            public_url: public_url?,
+            brand: config.text("brand")?.to_owned(),
+            node: config.text("node")?.to_owned(),
+            time_zone: config.parsed("time_zone")?,
+            listen: config.parsed("http.listen")?,
+            trusted_proxies: networks(config.text("http.trusted_proxies")?).ok()?,
+            connections: config.parsed("http.connections")?,
+            limits: limits(config)?,
+            policies: policies?,
+            cost: Cost {
+                memory_kib: config.parsed("argon2.memory_kib")?,
+                passes: config.parsed("argon2.passes")?,
+                lanes: 1,
+            },
+            from: config.text("smtp.from")?.to_owned(),
+            smtp,
+            sending: Sending {
+                at_once: config.parsed("mail.connections")?,
+                per_second: config.parsed("mail.per_second")?,
+                give_up_after: time_delta(config, "mail.give_up_after")?,
+            },
+            metrics_listen: config.parsed("metrics.listen"),
+        })
+    }
+}
+
+fn limits(config: &Config) -> Option<Limits> {
+    let rate = |per_second, burst| {
+        Some(Rate { per_second: config.parsed(per_second)?, burst: config.parsed(burst)? })
+    };
+    Some(Limits {
+        requests: rate("limits.requests_per_second", "limits.requests_burst")?,
+        strangers: rate("limits.strangers_per_second", "limits.strangers_burst")?,
+        all_strangers: rate("limits.all_strangers_per_second", "limits.all_strangers_per_second")?,
+        event_streams: config.parsed("limits.event_streams")?,
+    })
+}
+
+/// The rules in force. None where something is wrong with one of them.
+///
+/// The bounds of the table are at least as narrow as the policies' own.
+pub(crate) fn policies(config: &mut Config) -> Option<Policies> {
+    let lockout =
+        LockoutPolicy::new(config.parsed("lockout.attempts")?, time_delta(config, "lockout.duration")?);
+    let composition = match config.text("password.composition")? {
+        "free" => Composition::Free,
+        _ => Composition::Required,
+    };
+    let least = config.parsed("password.min_length")?;
+    let password = PasswordPolicy::new(least, MOST_CHARACTERS, composition);
+    if let Err(why) = &lockout {
+        config.fault("lockout.duration", why);
+    }
+    if let Err(why) = &password {
+        config.fault("password.min_length", why);
+    }
+    Some(Policies {
+        lockout: lockout.ok()?,
+        password: password.ok()?,
+        activation_link: time_delta(config, "links.activation")?,
+        reset_link: time_delta(config, "links.reset")?,
+        resets_per_hour: config.parsed("links.resets_per_hour")?,
+        session: time_delta(config, "sessions.lifetime")?,
+        sessions_per_account: config.parsed("sessions.per_account")?,
+    })
+}
+
+fn time_delta(config: &Config, key: &'static str) -> Option<TimeDelta> {
+    TimeDelta::from_std(config.duration(key)?).ok()
+}
+
+fn public_url(config: &mut Config, dev: bool) -> Option<String> {
+    let listen: Option<SocketAddr> = config.parsed("http.listen");
+    let Some(url) = config.text("public_url").map(|url| url.trim_end_matches('/').to_owned()) else {
+        if !dev {
+            let why = "links in mails need an address: set LOQUET_PUBLIC_URL, such as https://portal.example";
+            config.fault("public_url", why);
+        }
+        return listen.filter(|_| dev).map(|listen| format!("http://{listen}"));
+    };
+    if !dev && !url.starts_with("https://") {
+        config.fault("public_url", format!("'{url}': it must begin with https://"));
+    }
+    Some(url)
+}
+
+/// The mail server, its files read; none where there is none to be.
+fn smtp(config: &mut Config, dev: bool) -> Option<SmtpSettings> {
+    let Some(host) = config.text("smtp.host").map(ToOwned::to_owned) else {
+        if !dev {
+            let why = "mails need a server: set LOQUET_SMTP_HOST (or run with --dev, which puts them into a folder)";
+            config.fault("smtp.host", why);
+        }
+        return None;
+    };
+    let (security, usual) = match config.text("smtp.security") {
+        Some("tls") => (Security::Tls, 465),
+        Some("none") => (Security::None, 25),
+        _ => (Security::StartTls, 587),
+    };
+    let settings = SmtpSettings {
+        host,
+        port: config.parsed("smtp.port").unwrap_or(usual),
+        security,
+        credentials: credentials(config),
+        from: config.text("smtp.from")?.to_owned(),
+        extra_ca: file(config, "smtp.ca_file"),
+        timeout: config.duration("smtp.timeout").unwrap_or(Duration::from_secs(30)),
+        connections: config.parsed("mail.connections").unwrap_or(4),
+    };
+    if let Err(why) = settings.check() {
+        config.fault(if settings.extra_ca.is_some() { "smtp.ca_file" } else { "smtp.host" }, why);
+    }
+    Some(settings)
+}
+
+fn credentials(config: &mut Config) -> Option<(String, String)> {
+    let user = config.text("smtp.user").map(ToOwned::to_owned);
+    let own = config.text("smtp.password").map(ToOwned::to_owned);
+    let of_file = file(config, "smtp.password_file")
+        .map(|bytes| String::from_utf8_lossy(&bytes).trim_end_matches(['\r', '\n']).to_owned());
+    match (&own, &of_file) {
+        (Some(_), Some(_)) => config.fault("smtp.password", "smtp.password_file is set too: choose one"),
+        (None, Some(empty)) if empty.is_empty() => config.fault("smtp.password_file", "the file is empty"),
+        _ => {}
+    }
+    match (user, own.or(of_file)) {
+        (Some(user), Some(password)) => Some((user, password)),
+        (Some(_), None) if !config.is_faulty("smtp.password_file") => {
+            config.fault("smtp.user", "it needs smtp.password_file (or smtp.password)");
+            None
+        }
+        (None, Some(_)) => {
+            config.fault("smtp.user", "there is a password, but no user name");
+            None
+        }
+        _ => None,
+    }
+}
+
+/// The bytes of a file that a setting names.
+fn file(config: &mut Config, key: &'static str) -> Option<Vec<u8>> {
+    let path = PathBuf::from(config.text(key)?);
+    match std::fs::read(&path) {
+        Ok(bytes) => Some(bytes),
+        Err(error) => {
+            config.fault(key, format!("{} can't be read: {error}", path.display()));
+            None
+        }
     }
 }
 

@@ -8,10 +8,10 @@ use anyhow::{Context, bail};
 use loquet_adapters::argon2_pool::{Argon2Pool, Cost};
 use loquet_adapters::event_codec::JsonCodec;
 use loquet_adapters::folds::CachedFolds;
-use loquet_adapters::hmac_tokens::HmacTokens;
 use loquet_adapters::identities::RandomIdentities;
 use loquet_adapters::key_store::KeyStore;
-use loquet_adapters::server_key::ServerKey;
+use loquet_adapters::metrics::{MeasuredStore, Metrics};
+use loquet_adapters::server_key::KeyFile;
 use loquet_adapters::sqlite_store::SqliteStore;
 use loquet_adapters::strangers::RecentStrangers;
 use loquet_adapters::turnstile::KeyedTurnstile;
@@ -35,6 +35,7 @@ pub(crate) struct System {
     pub(crate) app: Arc<App>,
     pub(crate) store: SqliteStore,
     pub(crate) codec: Arc<JsonCodec>,
+    pub(crate) keys: KeyStore,
     strangers: Arc<RecentStrangers>,
     strangers_file: PathBuf,
 }
@@ -48,22 +49,39 @@ pub(crate) enum Access {
     Read,
 }
 
+/// What the parts are made with.
+pub(crate) struct Parts {
+    pub(crate) policies: Policies,
+    pub(crate) cost: Cost,
+    pub(crate) node: String,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self {
+            policies: Policies::default(),
+            cost: Cost::default(),
+            node: "operator".to_owned(),
+            metrics: Arc::new(Metrics::new(VERSION, "operator")),
+        }
+    }
+}
+
+/// The version of the program.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 impl System {
     /// Opens what is in the data folder.
-    pub(crate) fn open(
-        place: &Place,
-        access: Access,
-        policies: Policies,
-        cost: Cost,
-        node: String,
-    ) -> anyhow::Result<Self> {
-        let key = ServerKey::load(&place.server_key())?;
+    pub(crate) fn open(place: &Place, access: Access, parts: Parts) -> anyhow::Result<Self> {
+        let key = KeyFile::load(&place.server_key())?;
+        let Parts { policies, cost, node, metrics } = parts;
         let (log, keys) = (place.file("log.db"), place.file("keys.db"));
         let (store, keys) = match access {
-            Access::Write => (SqliteStore::open(&log)?, KeyStore::open(&keys, &key)?),
+            Access::Write => (SqliteStore::open_measured(&log, &metrics.log)?, KeyStore::open(&keys, key)?),
             Access::Read => {
                 anyhow::ensure!(log.exists(), "there is no log in {}", place.data_dir.display());
-                (SqliteStore::open_to_read(&log)?, KeyStore::open_to_read(&keys, &key)?)
+                (SqliteStore::open_to_read(&log)?, KeyStore::open_to_read(&keys, key)?)
             }
         };
         belong_together(&store, &keys, place)?;
@@ -71,15 +89,16 @@ impl System {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let hasher =
             Argon2Pool::start(cost, threads, WAITING_HASHES).context("can't start password hashing")?;
+        let hasher = hasher.measured(metrics.hashing.clone());
         let (strangers, strangers_file) =
             (Arc::new(RecentStrangers::new(STRANGERS)), place.file("strangers.json"));
         strangers.load(&strangers_file);
         let ports = Ports {
-            store: Arc::new(store.clone()),
+            store: Arc::new(MeasuredStore::new(store.clone(), metrics.log.clone())),
             codec: codec.clone(),
-            keys: Arc::new(keys),
+            keys: Arc::new(keys.clone()),
             hasher: Arc::new(hasher),
-            tokens: Arc::new(HmacTokens::new(&key)),
+            tokens: Arc::new(keys.tokens()),
             identities: Arc::new(RandomIdentities),
             turnstile: Arc::new(KeyedTurnstile::default()),
             strangers: strangers.clone(),
@@ -88,12 +107,12 @@ impl System {
             companies: Arc::new(CachedFolds::new(FOLDS / 10)),
             orders: Arc::new(CachedFolds::new(FOLDS / 100)),
         };
-        Ok(Self { app: Arc::new(App::new(policies, ports)), store, codec, strangers, strangers_file })
+        Ok(Self { app: Arc::new(App::new(policies, ports)), store, codec, keys, strangers, strangers_file })
     }
 
     /// Opens what is in the data folder to look at it.
     pub(crate) fn open_to_read(place: &Place) -> anyhow::Result<Self> {
-        Self::open(place, Access::Read, Policies::default(), Cost::default(), String::new())
+        Self::open(place, Access::Read, Parts::default())
     }
 
     /// Finishes what was accepted and closes the log.

@@ -17,6 +17,7 @@ pub mod fact;
 pub mod ids;
 pub mod language;
 pub mod lockout;
+pub mod mail_kind;
 pub mod order;
 pub mod password;
 pub mod password_policy;

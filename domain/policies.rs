@@ -16,6 +16,8 @@ pub struct Policies {
     pub activation_link: TimeDelta,
     /// How long a reset link works.
     pub reset_link: TimeDelta,
+    /// How many reset mails one account is sent in an hour at most.
+    pub resets_per_hour: usize,
     /// How long a session lasts, whatever is done with it (OWASP ASVS 5.0, 7.3.2).
     pub session: TimeDelta,
     /// How many sessions one account has at most; a further login ends the oldest.
@@ -29,6 +31,7 @@ impl Default for Policies {
             password: PasswordPolicy::default(),
             activation_link: TimeDelta::days(90),
             reset_link: TimeDelta::hours(1),
+            resets_per_hour: 5,
             session: TimeDelta::hours(12),
             sessions_per_account: 100,
         }

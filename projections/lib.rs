@@ -4,6 +4,7 @@
 //! (law 5). A reaction acts on the outside and has a checkpoint of its own, which no rebuild moves.
 #![forbid(unsafe_code)]
 
+pub mod batch;
 pub mod mail;
 pub mod people;
 pub mod ports;

@@ -8,7 +8,7 @@ use loquet_domain::ports::{BoxFuture, Position};
 use uuid::Uuid;
 
 use crate::mail::{MailKind, Message};
-use crate::view::{CannotApply, ViewId};
+use crate::view::{Build, CannotApply, ViewId};
 
 /// Tells the time. Only the program's wiring makes one from the real clock.
 pub type Clock = Arc<dyn Fn() -> Moment + Send + Sync>;
@@ -51,36 +51,106 @@ pub type IndexEntry = (&'static str, String);
 /// Work on a view's rows.
 pub type Work = Box<dyn FnOnce(&mut dyn Rows) -> Result<(), CannotApply> + Send>;
 
+/// In which order rows come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// The least first.
+    #[default]
+    Ascending,
+    /// The greatest first.
+    Descending,
+}
+
+/// A place among the rows that a query finds: behind it the next page begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cursor {
+    /// The row's value in the index that was asked; empty where none was.
+    pub value: String,
+    /// The row's key.
+    pub key: String,
+}
+
 /// Which rows a query wants.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Selection {
-    /// The index and the value in it; all rows where there is none.
+    /// An index, and with what a row's value in it begins; the rows come in the order of these values.
+    /// Without one, all rows in the order of their keys.
     pub by: Option<IndexEntry>,
-    /// Only keys after this one.
-    pub after: Option<String>,
+    /// In which order.
+    pub order: Order,
+    /// Only rows behind this one.
+    pub after: Option<Cursor>,
     /// At most so many.
     pub limit: usize,
 }
 
-/// A row with its key.
-pub type KeyedRow = (String, Vec<u8>);
+/// A row that a query found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundRow {
+    /// Where it stands among the others, its key included.
+    pub cursor: Cursor,
+    /// The row.
+    pub row: Vec<u8>,
+}
+
+/// How far a building of a view is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildState {
+    /// Which.
+    pub build: Build,
+    /// Up to where it has seen the log.
+    pub position: Position,
+    /// Whether queries read it.
+    pub serving: bool,
+    /// What stopped it.
+    pub failure: Option<String>,
+}
 
 /// Where read models live.
 pub trait ReadStore: Send + Sync {
-    /// Up to where a view has seen the log; zero for one that is new.
-    fn checkpoint(&self, view: ViewId) -> BoxFuture<'_, Result<Position, StoreFailed>>;
+    /// Every building there is.
+    fn builds(&self) -> BoxFuture<'_, Result<Vec<BuildState>, StoreFailed>>;
+
+    /// Begins a building of a view. Queries read it at once if they have no other of that name.
+    fn begin(&self, view: ViewId) -> BoxFuture<'_, Result<Build, StoreFailed>>;
+
+    /// From now on queries read this building, and no other of its name.
+    fn serve(&self, build: Build) -> BoxFuture<'_, Result<(), StoreFailed>>;
+
+    /// Deletes a building that no query reads. Takes its time, and lets others write in between.
+    fn discard(&self, build: Build) -> BoxFuture<'_, Result<(), StoreFailed>>;
+
+    /// Does work that reads rows; whatever it writes is undone.
+    fn look(&self, build: Build, work: Work) -> BoxFuture<'_, Result<(), CannotApply>>;
 
     /// Does the work and moves the checkpoint, both or neither (law 9).
-    fn update(&self, view: ViewId, up_to: Position, work: Work) -> BoxFuture<'_, Result<(), CannotApply>>;
+    fn update(&self, build: Build, up_to: Position, work: Work) -> BoxFuture<'_, Result<(), CannotApply>>;
 
-    /// Forgets a view's rows and checkpoint: it is built from the start.
-    fn reset(&self, view: ViewId) -> BoxFuture<'_, Result<(), StoreFailed>>;
+    /// Forgets a building's rows and checkpoint: it is built from the start.
+    fn reset(&self, build: Build) -> BoxFuture<'_, Result<(), StoreFailed>>;
 
-    /// One row.
+    /// Notes what stopped a building, or that nothing does, for whoever looks from outside.
+    fn note_failure(&self, build: Build, failure: Option<String>) -> BoxFuture<'_, Result<(), StoreFailed>>;
+
+    /// Asks whoever runs the views to build one anew.
+    fn request_rebuild(&self, view: String) -> BoxFuture<'_, Result<(), StoreFailed>>;
+
+    /// Which views were asked to be built anew since this was last called.
+    fn take_requests(&self) -> BoxFuture<'_, Result<Vec<String>, StoreFailed>>;
+
+    /// One row of the building that serves.
     fn get(&self, view: ViewId, key: String) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreFailed>>;
 
-    /// Rows with their keys, in the order of their keys.
-    fn select(&self, view: ViewId, wanted: Selection) -> BoxFuture<'_, Result<Vec<KeyedRow>, StoreFailed>>;
+    /// Rows of the building that serves.
+    fn select(&self, view: ViewId, wanted: Selection) -> BoxFuture<'_, Result<Vec<FoundRow>, StoreFailed>>;
+
+    /// The keys whose rows or index entries two buildings do not have in common, at most `limit`.
+    fn differences(
+        &self,
+        one: Build,
+        other: Build,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<String>, StoreFailed>>;
 }
 
 /// A mail that is due: everything in it is read from the log when it is sent, so that nothing of the
@@ -95,6 +165,28 @@ pub struct QueuedMail {
     pub recipient: AccountId,
     /// Where its event stands in the log.
     pub position: Position,
+}
+
+/// A mail that was claimed to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimedMail {
+    /// Which.
+    pub mail: QueuedMail,
+    /// How often it was tried, this time counted.
+    pub tries: u32,
+    /// Since when it is tried.
+    pub since: Moment,
+}
+
+/// A mail whose fate is known here and not yet in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndedMail {
+    /// Which.
+    pub mail: QueuedMail,
+    /// When it ended.
+    pub at: Moment,
+    /// Why it was given up; none where it was sent.
+    pub given_up: Option<String>,
 }
 
 /// What became of a mail.
@@ -133,13 +225,8 @@ pub trait ReactionJournal: Send + Sync {
         now: Moment,
     ) -> BoxFuture<'_, Result<(), StoreFailed>>;
 
-    /// Claims what is due, durably, before it is sent: at most `limit` mails and how often each was
-    /// tried.
-    fn claim_due(
-        &self,
-        now: Moment,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<(QueuedMail, u32)>, StoreFailed>>;
+    /// Claims what is due, durably, before it is sent: at most `limit` mails.
+    fn claim_due(&self, now: Moment, limit: usize) -> BoxFuture<'_, Result<Vec<ClaimedMail>, StoreFailed>>;
 
     /// Makes due again what was claimed by a process that died before it could say what became of it.
     fn reclaim(&self) -> BoxFuture<'_, Result<(), StoreFailed>>;
@@ -154,15 +241,27 @@ pub trait ReactionJournal: Send + Sync {
 
     /// When the next mail is due.
     fn next_due(&self) -> BoxFuture<'_, Result<Option<Moment>, StoreFailed>>;
+
+    /// Mails that have ended and of which the log does not know yet, at most `limit`.
+    fn unnoted(&self, limit: usize) -> BoxFuture<'_, Result<Vec<EndedMail>, StoreFailed>>;
+
+    /// The log knows what became of a mail.
+    fn noted(&self, effect: Uuid) -> BoxFuture<'_, Result<(), StoreFailed>>;
+
+    /// The mails that follow from the events at these positions.
+    fn mails_from(&self, positions: Vec<Position>) -> BoxFuture<'_, Result<Vec<Uuid>, StoreFailed>>;
 }
 
 /// Why a mail was not sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
-    /// The server is away, busy or slow, or said 4xx: worth another try.
+    /// The server can't be reached or used at all: every mail would fare the same.
+    #[error("{0}")]
+    Away(String),
+    /// The server said 4xx to this mail: worth another try.
     #[error("{0}")]
     Transient(String),
-    /// The server said 5xx, or the address can't be used: no use trying again.
+    /// The server said 5xx to this mail, or the address can't be used: no use trying again.
     #[error("{0}")]
     Permanent(String),
 }
@@ -171,4 +270,9 @@ pub enum SendError {
 pub trait Mailer: Send + Sync {
     /// Hands a message to the mail server; yes once it said so.
     fn send(&self, message: Message) -> BoxFuture<'_, Result<(), SendError>>;
+
+    /// Forgets what is kept here of mails, where anything is: a person was erased.
+    fn forget(&self, _mails: Vec<Uuid>) -> BoxFuture<'_, Result<(), StoreFailed>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }

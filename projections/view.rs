@@ -4,8 +4,8 @@ use loquet_domain::fact::Fact;
 use loquet_domain::ports::{CodecError, EventCodec, Position, RecordedEvent, Revision, StreamId};
 use loquet_domain::schema::DomainEvent;
 
+use crate::batch::Batch;
 use crate::ports::StoreFailed;
-use crate::table::Batch;
 
 /// Which view, in which version. A new version is built from the start, in tables of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -14,6 +14,16 @@ pub struct ViewId {
     pub name: &'static str,
     /// Goes up whenever its rows come to mean something else.
     pub version: u32,
+}
+
+/// One building of a view, its rows in tables of their own: a view can be built anew beside the building
+/// that serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Build {
+    /// Of which view.
+    pub view: ViewId,
+    /// Which: greater is later.
+    pub generation: u32,
 }
 
 /// An event as views and reactions see it.

@@ -167,9 +167,9 @@ async fn what_is_wrong_at_the_start_is_named_with_its_remedy() {
         (&["--listen", &elsewhere][..], "LOQUET_PUBLIC_URL"),
         (&["--public-url", "http://portal.example"], "https://"),
         (&["--public-url", "https://portal.example"], "LOQUET_SMTP_HOST"),
-        (&["--dev", "--lockout-attempts", "0"], "1 to 100"),
-        (&["--dev", "--lockout-seconds", "0"], "1 second to 30 days"),
-        (&["--dev", "--lockout-seconds", "99999999999"], "--lockout-seconds"),
+        (&["--dev", "--lockout-attempts", "0"], "from 1 to 100"),
+        (&["--dev", "--lockout-duration", "0s"], "from 1s to 30d"),
+        (&["--dev", "--lockout-duration", "99999999999d"], "--lockout-duration"),
         (&["--dev", "--argon2-memory-kib", "8"], "--argon2-memory-kib"),
     ] {
         let said = fails(&server, arguments);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use loquet_adapters::mail_journal::SqliteJournal;
+use loquet_adapters::mail_journal::{MailState, SqliteJournal};
 use loquet_adapters::memory_store::MemoryStore;
 use loquet_adapters::read_store::SqliteReadStore;
 use loquet_domain::account::{Account, Admission};
@@ -14,13 +14,14 @@ use loquet_domain::app::NewColleague;
 use loquet_domain::ids::CompanyId;
 use loquet_domain::language::Language;
 use loquet_domain::ports::{BoxFuture, EventStore, Position};
-use loquet_projections::mail::{Letterhead, Letters, Message, Sender};
+use loquet_projections::batch::Batch;
+use loquet_projections::mail::{Letterhead, Letters, Message, Sender, Sending};
 use loquet_projections::ports::{
-    Clock, IndexEntry, Mailer, ReactionJournal, ReadStore, Selection, SendError,
+    BuildState, Clock, IndexEntry, Mailer, ReactionJournal, ReadStore, Selection, SendError,
 };
 use loquet_projections::reactions::{Mails, ReactionRunner};
-use loquet_projections::runner::{NotThere, Runner, Status};
-use loquet_projections::table::{Batch, Row, Table, find, select};
+use loquet_projections::runner::{Follower, NotThere, Runner, Status, verify};
+use loquet_projections::table::{Row, Table, find, select};
 use loquet_projections::view::{CannotApply, Noted, View, ViewId};
 use loquet_projections::views;
 use loquet_projections::views::accounts::AccountRow;
@@ -47,9 +48,8 @@ impl World {
         Self { folder, store, node }
     }
 
-    fn rows(&self, file: &str, views: &[Arc<dyn View>]) -> Arc<dyn ReadStore> {
-        let ids: Vec<_> = views.iter().map(|view| view.id()).collect();
-        Arc::new(SqliteReadStore::open(&self.folder.path().join(file), &ids).unwrap())
+    fn rows(&self, file: &str) -> Arc<dyn ReadStore> {
+        Arc::new(SqliteReadStore::open(&self.folder.path().join(file)).unwrap())
     }
 
     /// Runs views in the background; they stop with the runtime.
@@ -75,15 +75,22 @@ impl World {
 }
 
 fn all_of(limit: usize) -> Selection {
-    Selection { by: None, after: None, limit }
+    Selection { limit, ..Selection::default() }
+}
+
+/// The building of a view that serves.
+async fn state_of(rows: &dyn ReadStore, view: ViewId) -> BuildState {
+    let states = rows.builds().await.unwrap();
+    states.into_iter().find(|state| state.serving && state.build.view.name == view.name).unwrap()
 }
 
 /// Every row of every view, as text.
 async fn dump(rows: &dyn ReadStore) -> Vec<(String, String)> {
     let mut dumped = Vec::new();
     for view in views::all() {
-        for (key, row) in rows.select(view.id(), all_of(10_000)).await.unwrap() {
-            dumped.push((format!("{}/{key}", view.id().name), String::from_utf8(row).unwrap()));
+        for found in rows.select(view.id(), all_of(10_000)).await.unwrap() {
+            let key = format!("{}/{}", view.id().name, found.cursor.key);
+            dumped.push((key, String::from_utf8(found.row).unwrap()));
         }
     }
     dumped
@@ -170,7 +177,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         runtime.block_on(async {
             let world = World::new();
-            let live = world.rows("live.db", &views::all());
+            let live = world.rows("live.db");
             let (_, first) = world.project(&live, views::all());
             let (before, after) = acts.split_at(restart_at.min(acts.len()));
             perform(&world, before, 0).await;
@@ -178,7 +185,7 @@ proptest! {
             let _ = first.await;
             let (status, second) = world.project(&live, views::all());
             perform(&world, after, 1000).await;
-            let replayed = world.rows("replayed.db", &views::all());
+            let replayed = world.rows("replayed.db");
             let (replay, third) = world.project(&replayed, views::all());
             for view in views::all() {
                 let head = world.head().await;
@@ -212,10 +219,12 @@ struct Fragile {
 
 const FRAGILE: ViewId = ViewId { name: "fragile", version: 1 };
 
+/// A row that says something.
 #[derive(Clone, Serialize, Deserialize)]
-struct Seen {}
+#[serde(transparent)]
+struct Said(String);
 
-impl Row for Seen {
+impl Row for Said {
     const VIEW: ViewId = FRAGILE;
     fn indexes(&self) -> Vec<IndexEntry> {
         Vec::new()
@@ -230,8 +239,7 @@ impl View for Fragile {
         if noted.position == Position(3) && self.broken.load(Ordering::SeqCst) {
             return Err(CannotApply::Contradiction("I don't like the third".to_owned()));
         }
-        let mut table = Table::<Seen>::new(rows);
-        table.put(&noted.position.0.to_string(), Seen {})
+        Table::new(rows).put(&noted.position.0.to_string(), Said("seen".to_owned()))
     }
 }
 
@@ -242,7 +250,7 @@ async fn a_view_that_cannot_apply_an_event_stops_alone_is_shown_and_goes_on_when
     let broken = Arc::new(AtomicBool::new(true));
     let mut all = views::all();
     all.push(Arc::new(Fragile { broken: broken.clone() }));
-    let rows = world.rows("views.db", &all);
+    let rows = world.rows("views.db");
     let (status, _runner) = world.project(&rows, all);
     world.node.active(1, "marie@example.be").await;
     let head = world.head().await;
@@ -252,15 +260,20 @@ async fn a_view_that_cannot_apply_an_event_stops_alone_is_shown_and_goes_on_when
         matches!(&stopped, Err(NotThere::Stopped(why)) if why.contains("event 3: I don't like")),
         "{stopped:?}"
     );
-    assert_eq!(status.all()[&FRAGILE].position, Position(2));
-    assert_eq!(rows.checkpoint(FRAGILE).await.unwrap(), Position(2));
+    assert_eq!(status.all()[&Follower::View(FRAGILE.name)].position, Position(2));
+    let state = state_of(rows.as_ref(), FRAGILE).await;
+    assert_eq!(state.position, Position(2));
+    assert!(state.failure.is_some_and(|why| why.contains("event 3")), "whoever looks from outside sees it");
     broken.store(false, Ordering::SeqCst);
     let mended = async {
-        while status.all()[&FRAGILE].failure.is_some() || status.all()[&FRAGILE].position < head {
+        while status.all()[&Follower::View(FRAGILE.name)].failure.is_some()
+            || status.all()[&Follower::View(FRAGILE.name)].position < head
+        {
             tokio::task::yield_now().await;
         }
     };
     tokio::time::timeout(PATIENCE, mended).await.unwrap();
+    assert_eq!(state_of(rows.as_ref(), FRAGILE).await.failure, None);
     let held = rows.select(FRAGILE, all_of(100)).await.unwrap().len();
     assert_eq!(u64::try_from(held).unwrap(), head.0);
 }
@@ -282,7 +295,7 @@ async fn an_event_that_cannot_be_read_stops_every_view_at_it() {
         sealed: None,
     };
     world.store.append(&StreamId::new("account", "x"), Revision(0), vec![newer]).await.unwrap();
-    let rows = world.rows("views.db", &views::all());
+    let rows = world.rows("views.db");
     let (status, _runner) = world.project(&rows, views::all());
     for view in views::all() {
         let stopped = status.reach(view.id(), world.head().await, PATIENCE).await;
@@ -290,7 +303,7 @@ async fn an_event_that_cannot_be_read_stops_every_view_at_it() {
             matches!(&stopped, Err(NotThere::Stopped(why)) if why.contains("account-teleported")),
             "{stopped:?}"
         );
-        assert_eq!(rows.checkpoint(view.id()).await.unwrap(), good, "{:?}", view.id());
+        assert_eq!(state_of(rows.as_ref(), view.id()).await.position, good, "{:?}", view.id());
     }
 }
 
@@ -298,10 +311,10 @@ async fn an_event_that_cannot_be_read_stops_every_view_at_it() {
 #[tokio::test]
 async fn rows_and_checkpoint_are_one_transaction() {
     let world = World::new();
-    let fragile: Arc<dyn View> = Arc::new(Fragile { broken: Arc::new(AtomicBool::new(false)) });
-    let rows = world.rows("views.db", &[fragile]);
+    let rows = world.rows("views.db");
+    let build = rows.begin(FRAGILE).await.unwrap();
     let failed = rows.update(
-        FRAGILE,
+        build,
         Position(7),
         Box::new(|rows| {
             rows.put("half", b"{}", &[], &[("index", "value".to_owned())])?;
@@ -309,11 +322,11 @@ async fn rows_and_checkpoint_are_one_transaction() {
         }),
     );
     assert!(failed.await.is_err());
-    assert_eq!(rows.checkpoint(FRAGILE).await.unwrap(), Position(0));
+    assert_eq!(state_of(rows.as_ref(), FRAGILE).await.position, Position(0));
     assert_eq!(rows.select(FRAGILE, all_of(10)).await.unwrap(), []);
     let put: loquet_projections::ports::Work = Box::new(|rows| Ok(rows.put("whole", b"{}", &[], &[])?));
-    rows.update(FRAGILE, Position(7), put).await.unwrap();
-    assert_eq!(rows.checkpoint(FRAGILE).await.unwrap(), Position(7));
+    rows.update(build, Position(7), put).await.unwrap();
+    assert_eq!(state_of(rows.as_ref(), FRAGILE).await.position, Position(7));
 }
 
 /// A mail server that keeps what it took, and may refuse first.
@@ -349,6 +362,17 @@ fn post(
     status: &Status,
     letterbox: Arc<Letterbox>,
 ) -> Post {
+    post_by(Sending::default(), world, journal, rows, status, letterbox)
+}
+
+fn post_by(
+    sending: Sending,
+    world: &World,
+    journal: &Path,
+    rows: &Arc<dyn ReadStore>,
+    status: &Status,
+    letterbox: Arc<Letterbox>,
+) -> Post {
     let journal: Arc<dyn ReactionJournal> = Arc::new(SqliteJournal::open(journal).unwrap());
     // Time runs a thousand times faster here, so that a retry is soon due.
     let start = std::time::Instant::now();
@@ -378,6 +402,7 @@ fn post(
         journal,
         mailer: letterbox.clone(),
         letters: Letters::new(head).unwrap(),
+        sending,
         clock,
         queued: queued.clone(),
     };
@@ -416,7 +441,7 @@ async fn rebuilding_every_view_sends_nothing_and_a_restart_sends_nothing_twice()
     let journal = world.folder.path().join("reactions.db");
     let letterbox = Arc::new(Letterbox::default());
     for (round, file) in ["one.db", "two.db", "three.db"].into_iter().enumerate() {
-        let rows = world.rows(file, &views::all());
+        let rows = world.rows(file);
         let (status, runner) = world.project(&rows, views::all());
         let post = post(&world, &journal, &rows, &status, letterbox.clone());
         let number = u32::try_from(round).unwrap();
@@ -437,7 +462,7 @@ async fn rebuilding_every_view_sends_nothing_and_a_restart_sends_nothing_twice()
 #[tokio::test(flavor = "multi_thread")]
 async fn the_companys_administrators_are_told_that_somebody_waits_and_locked_owners_when_it_ends() {
     let world = World::new();
-    let rows = world.rows("views.db", &views::all());
+    let rows = world.rows("views.db");
     let (status, _runner) = world.project(&rows, views::all());
     world.node.active(1, "marie@example.be").await;
     let invited = NewColleague {
@@ -474,7 +499,7 @@ async fn the_companys_administrators_are_told_that_somebody_waits_and_locked_own
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_that_is_refused_for_now_is_tried_again_and_one_that_is_refused_for_good_is_not() {
     let world = World::new();
-    let rows = world.rows("views.db", &views::all());
+    let rows = world.rows("views.db");
     let (status, _runner) = world.project(&rows, views::all());
     let letterbox = Arc::new(Letterbox::default());
     letterbox
@@ -500,4 +525,233 @@ async fn a_mail_that_is_refused_for_now_is_tried_again_and_one_that_is_refused_f
     };
     assert_eq!(tokio::time::timeout(PATIENCE, dead).await.unwrap(), "no such mailbox");
     assert_eq!(letterbox.taken.lock().unwrap().len(), 1);
+}
+
+/// What became of mails, as the log tells it, oldest first.
+async fn fates(world: &World) -> Vec<(String, Option<String>)> {
+    use loquet_domain::account::Event;
+    use loquet_domain::ports::EventCodec;
+    use loquet_domain::schema::DomainEvent;
+    let mut fates = Vec::new();
+    for recorded in world.store.read_all(Position(0), 10_000).await.unwrap() {
+        match world.node.codec.decode(&recorded).await.unwrap().event {
+            DomainEvent::Account(Event::MailSent { kind, .. }) => fates.push((kind.name().to_owned(), None)),
+            DomainEvent::Account(Event::MailGivenUp { kind, why, .. }) => {
+                fates.push((kind.name().to_owned(), Some(why)));
+            }
+            _ => {}
+        }
+    }
+    fates
+}
+
+async fn until<F: Future<Output = bool>>(mut holds: impl FnMut() -> F) {
+    let there = async {
+        while !holds().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, there).await.unwrap();
+}
+
+/// Support sees in the log what was sent and what was not, each once, whatever crashed in between.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_became_of_a_mail_is_an_event_once() {
+    let world = World::new();
+    let rows = world.rows("views.db");
+    let (status, _runner) = world.project(&rows, views::all());
+    let letterbox = Arc::new(Letterbox::default());
+    let path = world.folder.path().join("reactions.db");
+    letterbox.refusals.lock().unwrap().push(SendError::Permanent("the mail server said 550".into()));
+    let first = post(&world, &path, &rows, &status, letterbox.clone());
+    world.node.app.place_order(&context(0), world.node.order(1, 1, "one@example.be")).await.unwrap();
+    let given_up = ("activation".to_owned(), Some("the mail server said 550".to_owned()));
+    until(async || fates(&world).await == [given_up.clone()]).await;
+    world.node.app.place_order(&context(0), world.node.order(2, 2, "two@example.be")).await.unwrap();
+    let expected = [given_up, ("activation".to_owned(), None)];
+    until(async || fates(&world).await == expected).await;
+    first.stop();
+    // A crash between the event and our writing down that the log has it.
+    let journal = rusqlite::Connection::open(&path).unwrap();
+    journal.execute("UPDATE mails SET noted = 0", []).unwrap();
+    let second = post(&world, &path, &rows, &status, letterbox.clone());
+    let noted = "SELECT count(*) FROM mails WHERE noted = 0";
+    until(async || journal.query_row(noted, [], |row| row.get::<_, i64>(0)).unwrap() == 0).await;
+    assert_eq!(fates(&world).await, expected);
+    second.stop();
+}
+
+/// A mail server that is away costs nothing but time; one that comes back is used at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_mail_server_is_away_one_mail_at_a_time_looks_whether_it_is_back() {
+    let world = World::new();
+    let rows = world.rows("views.db");
+    let (status, _runner) = world.project(&rows, views::all());
+    let letterbox = Arc::new(Letterbox::default());
+    let away = || SendError::Away("the mail server could not be reached".into());
+    letterbox.refusals.lock().unwrap().extend((0..3).map(|_| away()));
+    let path = world.folder.path().join("reactions.db");
+    for n in 0..12 {
+        let order = world.node.order(n, n, &format!("p{n}@example.be"));
+        world.node.app.place_order(&context(0), order).await.unwrap();
+    }
+    let post = post(&world, &path, &rows, &status, letterbox.clone());
+    assert_eq!(post.subjects(12).await.len(), 12);
+    let journal = SqliteJournal::open(&path).unwrap();
+    let tried: u32 = journal.list(None, None, 100).await.unwrap().iter().map(|entry| entry.tries).sum();
+    assert!(tried <= 12 + 3, "{tried} tries for 12 mails and a server that was away 3 times");
+    post.stop();
+}
+
+/// Nothing is tried for ever, and what was given up can be tried again by hand.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_for_too_long_is_a_dead_letter_and_can_be_tried_again_by_hand() {
+    let world = World::new();
+    let rows = world.rows("views.db");
+    let (status, _runner) = world.project(&rows, views::all());
+    let letterbox = Arc::new(Letterbox::default());
+    letterbox.refusals.lock().unwrap().extend((0..200).map(|_| SendError::Transient("busy".into())));
+    let path = world.folder.path().join("reactions.db");
+    world.node.app.place_order(&context(0), world.node.order(1, 1, "one@example.be")).await.unwrap();
+    let an_hour = Sending { give_up_after: chrono::TimeDelta::hours(1), ..Sending::default() };
+    let post = post_by(an_hour, &world, &path, &rows, &status, letterbox.clone());
+    let journal = SqliteJournal::open(&path).unwrap();
+    // After 5 seconds, then twice as long each time, in the fast time of this test.
+    until(async || {
+        post.queued.notify_one();
+        journal.counts().await.unwrap().dead == 1
+    })
+    .await;
+    let dead = journal.list(Some(MailState::Dead), None, 10).await.unwrap().remove(0);
+    assert!(dead.why.is_some_and(|why| why.starts_with("busy (") && why.ends_with(" tries)")));
+    assert!((8..=10).contains(&dead.tries), "{} tries", dead.tries);
+    letterbox.refusals.lock().unwrap().clear();
+    let now = dead.ended_at.unwrap();
+    assert!(journal.retry(dead.mail.effect, now).await.unwrap());
+    assert_eq!(post.subjects(1).await.len(), 1);
+    until(async || journal.counts().await.unwrap().dead == 0).await;
+    assert!(!journal.retry(dead.mail.effect, now).await.unwrap(), "what was sent is not sent again");
+    post.stop();
+}
+
+/// Counts logins, as two versions of one view would.
+struct Counting(u32);
+
+impl View for Counting {
+    fn id(&self) -> ViewId {
+        ViewId { name: "counting", version: self.0 }
+    }
+    fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
+        Table::new(rows).put(&format!("{:020}", noted.position.0), Said(format!("version {}", self.0)))
+    }
+}
+
+/// While the new version is built the old one serves, and stays up to date where its code is still there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_version_of_a_view_is_built_beside_the_old_one_and_then_takes_its_place() {
+    let world = World::new();
+    let (old, new): (Arc<dyn View>, Arc<dyn View>) = (Arc::new(Counting(1)), Arc::new(Counting(2)));
+    let rows = world.rows("views.db");
+    let newest = async || {
+        let head = world.head().await;
+        let found = rows.get(new.id(), format!("{:020}", head.0)).await.unwrap();
+        String::from_utf8(found.unwrap()).unwrap()
+    };
+    world.node.active(1, "marie@example.be").await;
+    let (status, first) = world.project(&rows, vec![old.clone()]);
+    status.reach(old.id(), world.head().await, PATIENCE).await.unwrap();
+    first.abort();
+    let _ = first.await;
+    assert_eq!(newest().await, "\"version 1\"", "a query by the new code reads what serves");
+    let (status, second) = world.project(&rows, vec![old.clone(), new.clone()]);
+    until(async || {
+        // Whatever serves at any moment, it has what happened last.
+        world.node.log_in(1, "marie@example.be", PASSWORD).await;
+        status.reach(new.id(), world.head().await, PATIENCE).await.unwrap();
+        newest().await == "\"version 2\""
+    })
+    .await;
+    until(async || rows.builds().await.unwrap().len() == 1).await;
+    second.abort();
+    let _ = second.await;
+    // A start without the old version's code goes on with the new one.
+    let (status, _third) = world.project(&rows, vec![new.clone()]);
+    world.node.log_in(2, "marie@example.be", PASSWORD).await;
+    status.reach(new.id(), world.head().await, PATIENCE).await.unwrap();
+    assert_eq!(newest().await, "\"version 2\"");
+    assert_eq!(rows.builds().await.unwrap().len(), 1);
+}
+
+/// Law 5 and 9: asked for while people log in, a rebuild sends nothing, loses nothing, and what serves
+/// afterwards equals what a replay gives.
+#[tokio::test(flavor = "multi_thread")]
+async fn views_are_rebuilt_while_people_log_in_and_nothing_is_sent_or_missed() {
+    let world = World::new();
+    let rows = world.rows("views.db");
+    let (status, _runner) = world.project(&rows, views::all());
+    for n in 0..20 {
+        world.node.active(n, &format!("p{n}@example.be")).await;
+    }
+    let post = post(&world, &world.folder.path().join("reactions.db"), &rows, &status, Arc::default());
+    status.reach(AccountRow::VIEW, world.head().await, PATIENCE).await.unwrap();
+    let before = rows.builds().await.unwrap();
+    for view in views::all() {
+        rows.request_rebuild(view.id().name.to_owned()).await.unwrap();
+    }
+    let logins = std::sync::atomic::AtomicI64::new(0);
+    until(async || {
+        let login = logins.fetch_add(1, Ordering::SeqCst);
+        world.node.log_in(login, &format!("p{}@example.be", login % 20), PASSWORD).await;
+        let path = status.reach(AccountRow::VIEW, world.head().await, PATIENCE).await;
+        assert!(path.is_ok(), "queries are answered all the while");
+        let now = rows.builds().await.unwrap();
+        now.len() == before.len() && now.iter().all(|state| before.iter().all(|old| old.build != state.build))
+    })
+    .await;
+    let replayed = world.rows("replayed.db");
+    let (replay, _other) = world.project(&replayed, views::all());
+    for view in views::all() {
+        let head = world.head().await;
+        status.reach(view.id(), head, PATIENCE).await.unwrap();
+        replay.reach(view.id(), head, PATIENCE).await.unwrap();
+    }
+    assert_eq!(dump(rows.as_ref()).await, dump(replayed.as_ref()).await);
+    assert_eq!(
+        post.letterbox.taken.lock().unwrap().len(),
+        0,
+        "every link was followed before; nothing else is due"
+    );
+    post.stop();
+}
+
+/// A command that proves law 9, and finds what breaks it.
+#[tokio::test(flavor = "multi_thread")]
+async fn verifying_finds_a_row_that_is_not_what_the_log_says() {
+    let world = World::new();
+    let live = world.rows("live.db");
+    let (status, runner) = world.project(&live, views::all());
+    world.node.active(1, "marie@example.be").await;
+    let account =
+        world.node.app.account_of(&loquet_tests::kit::email_address("marie@example.be")).await.unwrap();
+    for view in views::all() {
+        status.reach(view.id(), world.head().await, PATIENCE).await.unwrap();
+    }
+    runner.abort();
+    let _ = runner.await;
+    let judge = async |name: &str| {
+        let copy = world.folder.path().join(name);
+        SqliteReadStore::copy(&world.folder.path().join("live.db"), &copy).unwrap();
+        let copy: Arc<dyn ReadStore> = Arc::new(SqliteReadStore::open(&copy).unwrap());
+        let store = Arc::new(world.store.clone());
+        let view: Arc<dyn View> = Arc::new(views::accounts::Accounts);
+        verify(store, world.node.codec.clone(), copy, view, |_, _| {}).await.unwrap().unwrap()
+    };
+    let well = judge("well.db").await;
+    assert_eq!(
+        (well.view, well.position, well.differing.as_slice()),
+        ("accounts", world.head().await, &[][..])
+    );
+    let file = rusqlite::Connection::open(world.folder.path().join("live.db")).unwrap();
+    file.execute("UPDATE view_accounts_3_1 SET row = replace(row, 'active', 'erased')", []).unwrap();
+    assert_eq!(judge("altered.db").await.differing, [account.unwrap().to_string()]);
 }

@@ -33,6 +33,7 @@ pub struct Server {
     pub url: String,
     pub port: u16,
     arguments: Vec<String>,
+    variables: Vec<(String, String)>,
     child: Option<Child>,
     pub client: Client,
     _temporary: Option<TempDir>,
@@ -79,26 +80,45 @@ impl Server {
         server
     }
 
+    /// A development server on an empty folder, in an environment of its own.
+    pub async fn with_variables(variables: &[(&str, &str)]) -> Self {
+        let temporary = tempfile::tempdir().unwrap();
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let mut server = Self::made(temporary.path().join("var"), &[], variables.collect());
+        server._temporary = Some(temporary);
+        server.restart().await;
+        server
+    }
+
     /// A server over a folder that somebody else keeps.
     pub async fn over(folder: PathBuf, arguments: &[&str]) -> Self {
+        let mut server = Self::made(folder, arguments, Vec::new());
+        server.restart().await;
+        server
+    }
+
+    fn made(folder: PathBuf, arguments: &[&str], variables: Vec<(String, String)>) -> Self {
         let port = free_port();
-        let mut server = Self {
+        Self {
             url: format!("http://127.0.0.1:{port}"),
             port,
             folder,
             arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
+            variables,
             child: None,
             client: Client::builder().timeout(Duration::from_secs(60)).build().unwrap(),
             _temporary: None,
-        };
-        server.restart().await;
-        server
+        }
     }
 
     pub fn command(&self) -> Command {
         let mut command = Command::new(binary());
         command.arg("--data-dir").arg(&self.folder);
-        command.env_remove("LOQUET_LOG");
+        // Only what the test says: a setting of whoever runs the tests must not reach the program.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LOQUET_"))
+        {
+            command.env_remove(name);
+        }
         command
     }
 
@@ -107,13 +127,22 @@ impl Server {
         let mut command = self.command();
         command.args(["serve", "--dev", "--listen"]).arg(format!("127.0.0.1:{}", self.port));
         // Cheaper hashes than production's, so that tests wait for logic and not for Argon2.
-        command.args(["--argon2-memory-kib", "7168", "--argon2-passes", "1"]).args(&self.arguments);
+        command.args(["--argon2-memory-kib", "7168", "--argon2-passes", "1"]);
+        // One address asks for everything here; tests of the limits set them narrower again.
+        for limit in ["requests-per-second", "requests-burst", "all-strangers-per-second"] {
+            command.args([format!("--limits-{limit}"), "1000000".to_owned()]);
+        }
+        for limit in ["strangers-per-second", "strangers-burst"] {
+            command.args([format!("--limits-{limit}"), "100000".to_owned()]);
+        }
+        command.args(&self.arguments);
         std::fs::create_dir_all(&self.folder).unwrap();
         let errors = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
             .open(self.folder.with_extension("log"))
             .unwrap();
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         let child = command.stdout(Stdio::null()).stderr(errors).spawn().unwrap();
         self.child = Some(child);
         let start = Instant::now();

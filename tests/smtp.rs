@@ -170,7 +170,7 @@ plain:
             "--smtp-from",
             "MyCCV <no-reply@portal.example>",
             "--smtp-timeout",
-            "5",
+            "5s",
         ];
         arguments.map(ToOwned::to_owned).to_vec()
     }

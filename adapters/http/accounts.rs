@@ -9,6 +9,7 @@ use loquet_domain::app::{Failure, NewColleague};
 use loquet_domain::email_address::EmailAddress;
 use loquet_domain::ids::{AccountId, CompanyId};
 use loquet_domain::language::Language;
+use loquet_domain::mail_kind::MailKind;
 use loquet_domain::password::Password;
 use loquet_domain::ports::Position;
 use loquet_projections::people::{client_at, person_at};
@@ -18,24 +19,23 @@ use loquet_projections::view::ViewId;
 use loquet_projections::views::accounts::AccountRow;
 use loquet_projections::views::lockouts::LockoutRow;
 use loquet_projections::views::logins::{LoginsRow, Outcome};
+use loquet_projections::views::mails::{EndedMail, MailsRow};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::answers::{AtLeast, Done, Page, one_of, page_size};
+use super::answers::{AtLeast, Done, Page, one_of, page_size, read_cursor, sort_order};
 use super::body::{Body, Faults};
 use super::caller::{Arrival, Caller, carry_out, to_its_end};
+use super::conditional::Tagged;
 use super::problem::{Problem, ProblemBody};
-use super::{Api, Shared};
+use super::{Api, READERS_PATIENCE, Shared};
 use crate::service_tokens::Scope;
-
-/// How long a query waits for the position that it was told to be at.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 
 impl Api {
     /// Waits until a view is where the query wants it (law 10).
     pub(crate) async fn reach(&self, view: ViewId, at_least: &AtLeast) -> Result<Position, Problem> {
-        Ok(self.status.reach(view, at_least.position(), PATIENCE).await?)
+        Ok(self.status.reach(view, at_least.position(), READERS_PATIENCE).await?)
     }
 
     /// Waits until the log is where the query wants it; gives where it is. An account that is folded
@@ -114,12 +114,12 @@ pub(crate) async fn show(
     caller: Caller,
     Path(id): Path<Uuid>,
     Query(at_least): Query<AtLeast>,
-) -> Result<Json<AccountBody>, Problem> {
+) -> Result<Tagged<AccountBody>, Problem> {
     let id = AccountId(id);
     caller.sees(Scope::AccountsRead, id, &api.profile(id).await?)?;
     let position = api.reach(AccountRow::VIEW, &at_least).await?;
     let row = find::<AccountRow>(api.rows.as_ref(), id.to_string()).await?.ok_or_else(Problem::not_found)?;
-    Ok(Json(body(&api, row, position).await?))
+    Ok(Tagged(body(&api, row, position).await?))
 }
 
 /// Which accounts.
@@ -132,7 +132,9 @@ pub(crate) struct AccountFilter {
     company: Option<Uuid>,
     /// `awaiting_activation`, `active`, `deleted` or `erased`.
     status: Option<String>,
-    /// From `next_cursor` of the page before.
+    /// `created_at`, the oldest first, or `-created_at`, the newest first.
+    sort: Option<String>,
+    /// From `next_cursor` of the page before; with the same filter and order.
     cursor: Option<String>,
     /// 1 to 200; 50 unless said.
     limit: Option<u32>,
@@ -150,7 +152,7 @@ pub(crate) async fn list(
     State(api): Shared,
     caller: Caller,
     Query(filter): Query<AccountFilter>,
-) -> Result<Json<Page<AccountBody>>, Problem> {
+) -> Result<Tagged<Page<AccountBody>>, Problem> {
     let only = match &caller {
         Caller::Service(_) => caller.service(Scope::AccountsRead).map(|_| None)?,
         Caller::Person(person) if person.profile.role == Role::Administrator => {
@@ -170,14 +172,16 @@ pub(crate) async fn list(
         (Some(email), ..) => {
             let mut faults = Faults::default();
             let email: Option<EmailAddress> = faults.email("email", email);
-            Some(("email", api.app.tokens().email_hash(&faults.finish(email)?).0))
+            ("email", format!("{}/", api.app.tokens().email_hash(&faults.finish(email)?)))
         }
-        (None, Some(company), Some(status)) => Some(("company_status", format!("{company}/{status}"))),
-        (None, Some(company), None) => Some(("company", company.to_string())),
-        (None, None, Some(status)) => Some(("status", status.clone())),
-        (None, None, None) => None,
+        (None, Some(company), Some(status)) => ("company_status", format!("{company}/{status}/")),
+        (None, Some(company), None) => ("company", format!("{company}/")),
+        (None, None, Some(status)) => ("status", format!("{status}/")),
+        (None, None, None) => ("created", String::new()),
     };
-    let wanted = Selection { by, after: filter.cursor, limit: size + 1 };
+    let order = sort_order(filter.sort.as_deref(), "created_at")?;
+    let after = filter.cursor.as_deref().map(read_cursor).transpose()?;
+    let wanted = Selection { by: Some(by), order, after, limit: size + 1 };
     let rows = select::<AccountRow>(api.rows.as_ref(), wanted).await?;
     let fits = |row: &AccountRow| {
         company.is_none_or(|company| row.company_id.0 == company)
@@ -187,7 +191,7 @@ pub(crate) async fn list(
     for (key, row) in rows.into_iter().filter(|(_, row)| fits(row)) {
         accounts.push((key, body(&api, row, position).await?));
     }
-    Ok(Json(Page::of(accounts, size, position)))
+    Ok(Tagged(Page::of(accounts, size, position)))
 }
 
 /// A colleague who is to have an account.
@@ -316,7 +320,7 @@ pub(crate) async fn lockout(
     caller: Caller,
     Path(id): Path<Uuid>,
     Query(at_least): Query<AtLeast>,
-) -> Result<Json<LockoutBody>, Problem> {
+) -> Result<Tagged<LockoutBody>, Problem> {
     let id = AccountId(id);
     let position = api.reach_log(&at_least).await?;
     let account = api.app.account(id).await?;
@@ -325,7 +329,7 @@ pub(crate) async fn lockout(
     let active = account.active();
     let lockout = active.map(|active| active.lockout).unwrap_or_default();
     let locked_until = lockout.locked_until(now);
-    Ok(Json(LockoutBody {
+    Ok(Tagged(LockoutBody {
         account_id: id.0,
         locked: locked_until.is_some(),
         locked_since: active.and_then(|active| active.locked_since).filter(|_| locked_until.is_some()),
@@ -363,7 +367,7 @@ pub(crate) async fn logins(
     caller: Caller,
     Path(id): Path<Uuid>,
     Query(at_least): Query<AtLeast>,
-) -> Result<Json<Page<AttemptBody>>, Problem> {
+) -> Result<Tagged<Page<AttemptBody>>, Problem> {
     let id = AccountId(id);
     caller.sees(Scope::AccountsRead, id, &api.profile(id).await?)?;
     let position = api.reach(LoginsRow::VIEW, &at_least).await?;
@@ -375,7 +379,56 @@ pub(crate) async fn logins(
         let (client_address, client_agent) = (client.address, client.agent);
         items.push(AttemptBody { at: attempt.at, outcome: attempt.outcome, client_address, client_agent });
     }
-    Ok(Json(Page { items, next_cursor: None, position: position.0 }))
+    Ok(Tagged(Page { items, next_cursor: None, position: position.0 }))
+}
+
+/// A mail that has ended.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MailBody {
+    /// With its Message-ID begins.
+    mail_id: Uuid,
+    /// Which mail.
+    #[schema(value_type = String, example = "activation")]
+    kind: MailKind,
+    /// `sent`: the mail server took it; or `given_up`.
+    #[schema(example = "sent")]
+    outcome: &'static str,
+    /// When it was sent or given up.
+    at: DateTime<Utc>,
+    /// Why it was given up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+}
+
+/// What became of the newest mails to an account, newest first.
+#[utoipa::path(
+    get, path = "/v1/accounts/{account_id}/mails", tag = "accounts", security(("service" = [])),
+    params(("account_id" = Uuid, Path), AtLeast),
+    responses(
+        (status = 200, description = "The newest 20 mails that were sent or given up", body = Page<MailBody>),
+        (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn mails(
+    State(api): Shared,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+    Query(at_least): Query<AtLeast>,
+) -> Result<Tagged<Page<MailBody>>, Problem> {
+    caller.service(Scope::AccountsRead)?;
+    let id = AccountId(id);
+    api.profile(id).await?;
+    let position = api.reach(MailsRow::VIEW, &at_least).await?;
+    let row = find::<MailsRow>(api.rows.as_ref(), id.to_string()).await?;
+    let body = |mail: EndedMail| MailBody {
+        mail_id: mail.mail_id,
+        kind: mail.kind,
+        outcome: if mail.given_up.is_none() { "sent" } else { "given_up" },
+        at: mail.at,
+        why: mail.given_up,
+    };
+    let items = row.into_iter().flat_map(|row| row.mails).rev().map(body).collect();
+    Ok(Tagged(Page { items, next_cursor: None, position: position.0 }))
 }
 
 /// As what a temporary administrator is admitted.

@@ -1,10 +1,9 @@
 //! Who asks, and what they may.
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use loquet_domain::account::{Profile, Role};
@@ -12,10 +11,12 @@ use loquet_domain::app::{Authenticated, Failure};
 use loquet_domain::fact::{Actor, Client, Context};
 use loquet_domain::ids::{AccountId, CorrelationId};
 use loquet_domain::ports::{Identities, Position};
+use tracing::Instrument;
 
 use super::Api;
 use super::answers::Done;
 use super::problem::Problem;
+use super::request::{ClientAddress, RequestId};
 use crate::identities::RandomIdentities;
 use crate::service_tokens::{PREFIX, Scope, Service};
 
@@ -55,10 +56,11 @@ impl FromRequestParts<Arc<Api>> for Arrival {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Self::Rejection> {
-        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_string());
+        let address = parts.extensions.get::<ClientAddress>().map(|client| client.0.to_string());
         let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
         let agent = agent.map(|agent| agent.chars().take(256).collect());
-        let correlation = CorrelationId(RandomIdentities.fresh());
+        let id = parts.extensions.get::<RequestId>().map_or_else(|| RandomIdentities.fresh(), |id| id.0);
+        let correlation = CorrelationId(id);
         Ok(Self { at: (api.clock)(), correlation, client: Client { address, agent } })
     }
 }
@@ -146,7 +148,7 @@ impl Caller {
 pub(crate) async fn to_its_end<T: Send + 'static>(
     command: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, Problem> {
-    tokio::spawn(command)
+    tokio::spawn(command.in_current_span())
         .await
         .map_err(|_| Problem::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "internal"))
 }

@@ -1,21 +1,22 @@
 //! An account's history, event by event.
 
-use axum::Json;
 use axum::extract::{Path, Query, State};
 use chrono::{DateTime, Utc};
 use loquet_domain::fact::Actor;
 use loquet_domain::ids::AccountId;
-use loquet_domain::ports::{EventCodec, RecordedEvent, Revision, StreamId};
+use loquet_domain::ports::{EventCodec, Position, RecordedEvent, Revision, StreamId};
 use loquet_domain::schema::{self, DomainEvent};
 use loquet_projections::people::Unreadable;
+use loquet_projections::ports::Cursor;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::Shared;
-use super::answers::{Page, page_size};
+use super::answers::{Page, bad_request, page_size, read_cursor};
 use super::caller::Caller;
+use super::conditional::Tagged;
 use super::problem::{Problem, ProblemBody};
 use crate::service_tokens::Scope;
 
@@ -53,6 +54,11 @@ pub struct EventBody {
 }
 
 impl EventBody {
+    /// Reads an event for programs: without what was sealed.
+    pub(crate) async fn open(codec: &dyn EventCodec, recorded: &RecordedEvent) -> Result<Self, Unreadable> {
+        Ok(Self { personal: None, ..Self::read(codec, recorded).await? })
+    }
+
     /// Reads an event for showing it.
     ///
     /// # Errors
@@ -108,10 +114,12 @@ fn personal(event: &DomainEvent, client: Option<&loquet_domain::fact::Client>) -
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct EventFilter {
-    /// From `next_cursor` of the page before: only events after this revision.
-    cursor: Option<u64>,
+    /// From `next_cursor` of the page before.
+    cursor: Option<String>,
     /// 1 to 200; 50 unless said.
     limit: Option<u32>,
+    /// Wait until the answer is at this position of the log.
+    at_least: Option<u64>,
 }
 
 /// Everything that happened to an account, oldest first.
@@ -129,17 +137,20 @@ pub(crate) async fn of_account(
     caller: Caller,
     Path(id): Path<Uuid>,
     Query(filter): Query<EventFilter>,
-) -> Result<Json<Page<EventBody>>, Problem> {
+) -> Result<Tagged<Page<EventBody>>, Problem> {
     let id = AccountId(id);
     caller.sees(Scope::EventsRead, id, &api.profile(id).await?)?;
     let size = page_size(filter.limit)?;
     let stream = StreamId::new("account", &id.to_string());
-    let position = api.store.head().await?;
-    let events = api.store.read_stream(&stream, Revision(filter.cursor.unwrap_or(0))).await?;
+    let position = api.log_at(Position(filter.at_least.unwrap_or(0))).await?;
+    let after = filter.cursor.as_deref().map(read_cursor).transpose()?;
+    let after = after.map_or(Ok(0), |cursor| cursor.key.parse()).map_err(|_| bad_request())?;
+    let events = api.store.read_stream(&stream, Revision(after)).await?;
     let mut rows = Vec::new();
     for recorded in events.iter().take(size + 1) {
         let body = EventBody::read(api.codec.as_ref(), recorded).await?;
-        rows.push((recorded.revision.0.to_string(), body));
+        let key = recorded.revision.0.to_string();
+        rows.push((Cursor { value: String::new(), key }, body));
     }
-    Ok(Json(Page::of(rows, size, position)))
+    Ok(Tagged(Page::of(rows, size, position)))
 }

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use loquet_domain::ports::EventStore;
+use loquet_projections::runner::Follower;
 use serde::Serialize;
 use tokio::sync::Mutex;
 use tokio::time::{Duration, Instant};
@@ -33,6 +34,9 @@ pub(crate) struct ViewHealth {
     /// What stopped it.
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<String>,
+    /// Up to where what will take its place has seen the log, while that is built.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    building: Option<u64>,
 }
 
 /// Whether it can serve; with a service token, what keeps it from it. A stranger is not told where the
@@ -86,14 +90,14 @@ pub(crate) async fn readyz(State(api): Shared, headers: HeaderMap) -> (StatusCod
         .status
         .all()
         .into_iter()
-        .map(|(view, progress)| {
+        .map(|(who, progress)| {
             let lag = head.0.saturating_sub(progress.position.0);
-            let health = ViewHealth { position: progress.position.0, lag, failure: progress.failure };
-            let name = match view.version {
-                0 => format!("reaction {}", view.name),
-                version => format!("{}-v{version}", view.name),
+            let name = match who {
+                Follower::View(name) => format!("{name}-v{}", progress.version),
+                Follower::Reaction(_) => who.to_string(),
             };
-            (name, health)
+            let building = progress.building.map(|position| position.0);
+            (name, ViewHealth { position: progress.position.0, lag, failure: progress.failure, building })
         })
         .collect();
     let ready = written.is_ok() && views.values().all(|view| view.failure.is_none());

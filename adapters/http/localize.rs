@@ -11,6 +11,7 @@ use loquet_domain::language::Language;
 use loquet_projections::words::{Places, UnreadableWords, Words};
 
 use super::problem::{FaultBody, Problem, ProblemBody};
+use super::request::RequestId;
 
 /// The words of problems and pages.
 pub(crate) fn words() -> Option<&'static Words> {
@@ -38,6 +39,7 @@ pub(crate) fn language(headers: &HeaderMap) -> Language {
 
 pub(crate) async fn localize(request: Request, next: Next) -> Response {
     let language = language(request.headers());
+    let id = request.extensions().get::<RequestId>().copied();
     let mut response = next.run(request).await;
     let problem = match response.extensions_mut().remove::<Problem>() {
         Some(problem) => problem,
@@ -47,7 +49,7 @@ pub(crate) async fn localize(request: Request, next: Next) -> Response {
         },
     };
     let status = problem.status;
-    let mut written = (status, Json(write(language, problem))).into_response();
+    let mut written = (status, Json(write(language, problem, id))).into_response();
     let headers = written.headers_mut();
     for kept in [header::RETRY_AFTER, header::WWW_AUTHENTICATE, header::ALLOW] {
         if let Some(value) = response.headers().get(&kept) {
@@ -69,13 +71,14 @@ fn of_the_framework(response: &Response) -> Option<Problem> {
     let slug = match response.status() {
         StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => "malformed-request",
         StatusCode::PAYLOAD_TOO_LARGE => "too-large",
+        StatusCode::NOT_ACCEPTABLE => "malformed-request",
         StatusCode::SERVICE_UNAVAILABLE => "fate-unknown",
         _ => return None,
     };
     plain.then(|| Problem { retry_after: None, ..Problem::new(response.status(), slug) })
 }
 
-fn write(language: Language, problem: Problem) -> ProblemBody {
+fn write(language: Language, problem: Problem, id: Option<RequestId>) -> ProblemBody {
     let places = as_places(&problem.places);
     let faults = problem.faults.iter().map(|fault| FaultBody {
         pointer: fault.pointer.clone(),
@@ -87,6 +90,7 @@ fn write(language: Language, problem: Problem) -> ProblemBody {
         title: say(language, &format!("{}-title", problem.slug), &places),
         status: problem.status.as_u16(),
         detail: say(language, &format!("{}-detail", problem.slug), &places),
+        instance: id.map(|id| id.0.urn().to_string()),
         errors: faults.collect(),
         locked_until: problem.locked_until,
     }

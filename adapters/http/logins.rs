@@ -15,6 +15,7 @@ use super::body::{Body, Faults};
 use super::caller::{Arrival, to_its_end};
 use super::problem::{Problem, ProblemBody};
 use super::{Shared, even_time};
+use crate::metrics::Outcome;
 
 /// Who somebody says they are, and how they prove it.
 #[derive(Deserialize, ToSchema)]
@@ -64,7 +65,18 @@ pub(crate) async fn log_in(
     let credentials = Credentials { email, password: Password::new(body.password) };
     let (at, context) = (arrival.at, arrival.stranger());
     let begun = tokio::time::Instant::now();
-    let login = to_its_end(async move { api.app.log_in(&context, credentials).await }).await??;
+    let logins = api.metrics.http.logins.clone();
+    let count = |outcome: &str| {
+        logins.get_or_create(&Outcome { outcome: outcome.to_owned() }).inc();
+    };
+    let judged = to_its_end(async move { api.app.log_in(&context, credentials).await }).await?;
+    let login = judged.inspect_err(|_| count("unavailable"))?;
+    count(match login {
+        Login::Succeeded { .. } => "succeeded",
+        Login::Refused => "refused",
+        Login::AwaitingConversion => "awaiting_conversion",
+        Login::Locked { .. } => "locked",
+    });
     if login == Login::Refused {
         even_time::wait(even_time::LOGIN, begun).await;
     }

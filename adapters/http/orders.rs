@@ -23,9 +23,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::answers::{AtLeast, Page, one_of, page_size};
+use super::answers::{AtLeast, Page, one_of, page_size, read_cursor, sort_order};
 use super::body::{Body, Faults};
 use super::caller::{Arrival, Caller, to_its_end};
+use super::conditional::Tagged;
 use super::localize::{as_places, say};
 use super::problem::{Problem, ProblemBody};
 use super::{Api, Shared};
@@ -347,7 +348,11 @@ pub(crate) struct OrderSummary {
 pub(crate) struct OrderFilter {
     /// `awaiting_support`, `onboarded` or `received`.
     status: Option<String>,
-    /// From `next_cursor` of the page before.
+    /// The orders of this company.
+    company: Option<Uuid>,
+    /// `received_at`, the oldest first, or `-received_at`, the newest first.
+    sort: Option<String>,
+    /// From `next_cursor` of the page before; with the same filter and order.
     cursor: Option<String>,
     /// 1 to 200; 50 unless said.
     limit: Option<u32>,
@@ -364,19 +369,26 @@ pub(crate) async fn list(
     State(api): Shared,
     caller: Caller,
     Query(filter): Query<OrderFilter>,
-) -> Result<Json<Page<OrderSummary>>, Problem> {
+) -> Result<Tagged<Page<OrderSummary>>, Problem> {
     caller.service(Scope::OrdersRead)?;
     let size = page_size(filter.limit)?;
     one_of(filter.status.as_deref(), &["awaiting_support", "onboarded", "received"])?;
     let position = api.reach(OrderRow::VIEW, &AtLeast { at_least: filter.at_least }).await?;
-    let by = filter.status.map(|status| ("status", status));
-    let wanted = Selection { by, after: filter.cursor, limit: size + 1 };
+    let by = match (filter.company, filter.status) {
+        (Some(company), Some(status)) => ("company_status", format!("{company}/{status}/")),
+        (Some(company), None) => ("company", format!("{company}/")),
+        (None, Some(status)) => ("status", format!("{status}/")),
+        (None, None) => ("received", String::new()),
+    };
+    let order = sort_order(filter.sort.as_deref(), "received_at")?;
+    let after = filter.cursor.as_deref().map(read_cursor).transpose()?;
+    let wanted = Selection { by: Some(by), order, after, limit: size + 1 };
     let rows = select::<OrderRow>(api.rows.as_ref(), wanted).await?;
     let mut orders = Vec::with_capacity(rows.len());
     for (key, row) in rows {
         orders.push((key, summary(&api, row, position.0).await?));
     }
-    Ok(Json(Page::of(orders, size, position)))
+    Ok(Tagged(Page::of(orders, size, position)))
 }
 
 /// One order.
@@ -393,11 +405,11 @@ pub(crate) async fn show(
     caller: Caller,
     Path(id): Path<String>,
     Query(at_least): Query<AtLeast>,
-) -> Result<Json<OrderSummary>, Problem> {
+) -> Result<Tagged<OrderSummary>, Problem> {
     caller.service(Scope::OrdersRead)?;
     let position = api.reach(OrderRow::VIEW, &at_least).await?;
     let row = find::<OrderRow>(api.rows.as_ref(), id).await?.ok_or_else(Problem::not_found)?;
-    Ok(Json(summary(&api, row, position.0).await?))
+    Ok(Tagged(summary(&api, row, position.0).await?))
 }
 
 async fn summary(api: &Api, row: OrderRow, position: u64) -> Result<OrderSummary, Problem> {

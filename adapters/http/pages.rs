@@ -21,10 +21,13 @@ use super::localize::{as_places, language, say};
 use super::problem::Problem;
 use super::{Api, Shared};
 
+pub(crate) fn open_routes() -> Router<Arc<Api>> {
+    Router::new().route("/", get(home)).route("/style.css", get(style))
+}
+
+/// The pages that links lead to: as strangers' calls are, limited.
 pub(crate) fn routes() -> Router<Arc<Api>> {
     Router::new()
-        .route("/", get(home))
-        .route("/style.css", get(style))
         .route("/activate", get(show_activation).post(activate))
         .route("/reset", get(show_reset).post(reset))
 }

@@ -54,6 +54,10 @@ pub(crate) struct ProblemBody {
     pub(crate) status: u16,
     /// What to do about it, in the reader's language.
     pub(crate) detail: String,
+    /// Which request it was: the same as in `X-Request-Id`, in the log and in events.
+    #[schema(example = "urn:uuid:0198c0de-0000-4000-8000-000000000000")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) instance: Option<String>,
     /// Every rule of the body that is broken.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) errors: Vec<FaultBody>,

@@ -18,15 +18,14 @@ use tower::ServiceExt;
 
 /// How long a client may take to send a request's head, idle time between requests included.
 const HEAD: Duration = Duration::from_secs(20);
-/// How many connections are served at once; further ones wait to be accepted.
-const CONNECTIONS: usize = 4096;
 /// How long requests that were accepted may take to end once the server is to stop.
 const DRAIN: Duration = Duration::from_secs(15);
 
-/// Serves until `stop`, then lets accepted requests end.
-pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
+/// Serves at most `most` connections at once until `stop`, then lets accepted requests end. Further
+/// connections wait to be accepted.
+pub async fn serve(listener: TcpListener, router: Router, most: usize, stop: impl Future<Output = ()>) {
     let connections = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let places = Arc::new(Semaphore::new(most));
     let mut builder = Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD);
     let accepting = async {

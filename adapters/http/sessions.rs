@@ -1,6 +1,5 @@
 //! Sessions: listing and ending them.
 
-use axum::Json;
 use axum::extract::{Path, Query, State};
 use chrono::{DateTime, Utc};
 use loquet_domain::account::SessionEnd;
@@ -15,6 +14,7 @@ use uuid::Uuid;
 use super::Shared;
 use super::answers::{AtLeast, Done, Page};
 use super::caller::{Arrival, Caller, carry_out};
+use super::conditional::Tagged;
 use super::problem::{Problem, ProblemBody};
 use crate::service_tokens::Scope;
 
@@ -47,7 +47,7 @@ pub(crate) async fn list(
     caller: Caller,
     Path(id): Path<Uuid>,
     Query(at_least): Query<AtLeast>,
-) -> Result<Json<Page<SessionBody>>, Problem> {
+) -> Result<Tagged<Page<SessionBody>>, Problem> {
     let id = AccountId(id);
     caller.owns(Scope::AccountsRead, id)?;
     api.profile(id).await?;
@@ -69,7 +69,7 @@ pub(crate) async fn list(
             client_agent: client.agent,
         });
     }
-    Ok(Json(Page { items, next_cursor: None, position: position.0 }))
+    Ok(Tagged(Page { items, next_cursor: None, position: position.0 }))
 }
 
 /// End every session of an account.

@@ -22,6 +22,7 @@ use loquet_domain::ports::{
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::live;
+use crate::metrics::LogMetrics;
 pub use crate::sqlite::FileError;
 use crate::sqlite::{Kind, explain_io};
 use heads::Heads;
@@ -82,13 +83,22 @@ impl SqliteStore {
     /// # Errors
     /// [`FileError`] names the file, what is wrong, and what mends it.
     pub fn open(path: &Path) -> Result<Self, FileError> {
+        Self::open_measured(path, &LogMetrics::default())
+    }
+
+    /// As [`SqliteStore::open`]; how many requests a transaction takes is measured.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`].
+    pub fn open_measured(path: &Path, metrics: &LogMetrics) -> Result<Self, FileError> {
         let lock = lock(path)?;
         let connection = LOG.open(path)?;
         let heads = Arc::new(Heads::open(&connection, path)?);
         let readers = Readers::open(path)?;
         let (published, head) = watch::channel(heads.last());
         let (requests, queue) = mpsc::channel(QUEUE);
-        let writer = Writer::new(connection, path.to_owned(), heads.clone(), published);
+        let writer =
+            Writer::new(connection, path.to_owned(), heads.clone(), published, metrics.batch.clone());
         let thread = std::thread::Builder::new()
             .name("log-writer".to_owned())
             .spawn(move || writer.run(queue))
@@ -145,6 +155,12 @@ impl SqliteStore {
         requests.send(make(reply)).await.map_err(|_| closed())?;
         answer.await.map_err(|_| AppendError::Unknown("the writer stopped".to_owned()))?
     }
+}
+
+/// Whether another process has the log open to write it.
+#[must_use]
+pub fn is_in_use(path: &Path) -> bool {
+    matches!(lock(path), Err(FileError::InUse(_)))
 }
 
 /// A lock of its own beside the log, since SQLite's would keep an auditor's tool out.

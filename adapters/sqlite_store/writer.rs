@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use loquet_domain::ports::{AppendError, Appended, NewEvent, Position, Revision, StreamId};
+use prometheus_client::metrics::histogram::Histogram;
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -47,6 +48,8 @@ pub(super) struct Writer {
     published: watch::Sender<Position>,
     /// A commit failed, and the write-ahead log has not been emptied since.
     doubtful: bool,
+    /// How many requests a transaction takes.
+    batch: Histogram,
 }
 
 impl Writer {
@@ -55,8 +58,9 @@ impl Writer {
         log: PathBuf,
         heads: std::sync::Arc<Heads>,
         published: watch::Sender<Position>,
+        batch: Histogram,
     ) -> Self {
-        Self { connection, log, heads, published, doubtful: false }
+        Self { connection, log, heads, published, doubtful: false, batch }
     }
 
     /// Serves until every sender is gone: takes what waits, commits it, replies, and so on. While one
@@ -76,6 +80,7 @@ impl Writer {
     }
 
     fn commit(&mut self, requests: Vec<Request>) {
+        self.batch.observe(f64::from(u32::try_from(requests.len()).unwrap_or(u32::MAX)));
         if let Err(error) = self.settle() {
             return refuse(requests.into_iter().map(Request::unanswered).collect(), &error);
         }

@@ -1,18 +1,32 @@
-//! `loquet account show` and `history`.
+//! `loquet account show`, `history` and `erase`.
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
+use loquet_adapters::identities::RandomIdentities;
 use loquet_domain::account::{Account, Role};
 use loquet_domain::email_address::EmailAddress;
-use loquet_domain::ids::AccountId;
-use loquet_domain::ports::{EventStore, Revision, StreamId};
+use loquet_domain::fact::{Actor, Context as CommandContext};
+use loquet_domain::ids::{AccountId, CorrelationId};
+use loquet_domain::ports::{EventStore, Identities, Revision, StreamId};
 use serde_json::json;
 
 use super::events_tail::{bodies, print};
-use crate::cli::{Place, Which};
+use super::remote::Running;
+use crate::cli::{AccountCommand, Erase, Place, Which};
 use crate::clock;
-use crate::system::System;
+use crate::config::Config;
+use crate::settings;
+use crate::system::{Access, Parts, System};
 
-async fn find(system: &System, which: &str) -> anyhow::Result<AccountId> {
+pub(crate) async fn run(place: &Place, config: &mut Config, command: AccountCommand) -> anyhow::Result<()> {
+    match command {
+        AccountCommand::Show(which) => show(place, which).await,
+        AccountCommand::History(which) => history(place, which).await,
+        AccountCommand::Erase(which) => erase(place, config, which).await,
+    }
+}
+
+/// The account of an id or of an e-mail address.
+pub(super) async fn find(system: &System, which: &str) -> anyhow::Result<AccountId> {
     if let Ok(id) = which.parse() {
         return Ok(id);
     }
@@ -22,7 +36,7 @@ async fn find(system: &System, which: &str) -> anyhow::Result<AccountId> {
     found.with_context(|| format!("no account has the address {email} (a deleted one is found by its id)"))
 }
 
-pub(crate) async fn show(place: &Place, which: Which) -> anyhow::Result<()> {
+async fn show(place: &Place, which: Which) -> anyhow::Result<()> {
     let system = System::open_to_read(place)?;
     let id = find(&system, &which.account).await?;
     let account = system.app.account(id).await?;
@@ -62,7 +76,7 @@ pub(crate) async fn show(place: &Place, which: Which) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub(crate) async fn history(place: &Place, which: Which) -> anyhow::Result<()> {
+async fn history(place: &Place, which: Which) -> anyhow::Result<()> {
     let system = System::open_to_read(place)?;
     let id = find(&system, &which.account).await?;
     let stream = StreamId::new("account", &id.to_string());
@@ -76,4 +90,43 @@ pub(crate) async fn history(place: &Place, which: Which) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Says whom it would forget; forgets them once told that this is meant.
+async fn erase(place: &Place, config: &mut Config, which: Erase) -> anyhow::Result<()> {
+    ensure!(
+        loquet_domain::address::is_text(&which.reason, 500),
+        "a reason has 1 to 500 printable characters"
+    );
+    let id = find(&System::open_to_read(place)?, &which.account).await?;
+    if !which.yes {
+        println!("This would delete account {id} and forget the person for good. Add --yes to do it.");
+        return Ok(());
+    }
+    if let Some(server) = Running::open(&which.remote)? {
+        let body = serde_json::to_vec(&json!({ "reason": which.reason }))?;
+        let answer = server.post(&format!("/v1/accounts/{id}/erasure"), body).await?;
+        ensure!(answer.status == 204, answer.refusal());
+    } else {
+        let policies = settings::policies(config).context("the configuration does not hold")?;
+        let parts = Parts { policies, ..Parts::default() };
+        let system = System::open(place, Access::Write, parts)
+            .context("can't erase in the data folder (in a running server: --url and --token-file)")?;
+        let erased = system.app.erase_account(&operator(), id, &which.reason).await;
+        system.close().await?;
+        erased?;
+    }
+    println!("Account {id} is erased. Backups of keys.db still hold its key until they are destroyed.");
+    Ok(())
+}
+
+/// The context of a command that is given at the command line.
+pub(super) fn operator() -> CommandContext {
+    CommandContext {
+        at: clock::now(),
+        actor: Actor::Operator,
+        correlation: CorrelationId(RandomIdentities.fresh()),
+        causation: None,
+        client: None,
+    }
 }

@@ -1,9 +1,17 @@
 //! One file a command.
 
 pub(crate) mod account;
+pub(crate) mod backup;
+pub(crate) mod config;
+pub(crate) mod doctor;
 pub(crate) mod events_tail;
-pub(crate) mod key_create;
+pub(crate) mod keys;
+pub(crate) mod mail;
+pub(crate) mod man;
 pub(crate) mod openapi;
 pub(crate) mod order_import;
+pub(crate) mod projections;
+mod remote;
 pub(crate) mod serve;
-pub(crate) mod token_create;
+mod show;
+pub(crate) mod token;

@@ -2,23 +2,20 @@
 
 use std::io::{BufRead, BufReader, IsTerminal, Read};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
-use loquet_adapters::argon2_pool::Cost;
 use loquet_adapters::http::OrderBody;
 use loquet_domain::app::Failure;
-use loquet_domain::fact::{Actor, Context as CommandContext};
-use loquet_domain::ids::CorrelationId;
-use loquet_domain::policies::Policies;
-use loquet_domain::ports::Identities;
 use serde::Serialize;
+use serde_json::Value;
 
+use super::account::operator;
+use super::remote::Running;
 use crate::cli::{Import, Place};
-use crate::clock;
-use crate::settings::read_secret;
-use crate::system::{Access, System};
+use crate::config::Config;
+use crate::settings;
+use crate::system::{Access, Parts, System};
 
 /// The longest line that is read.
 const MOST_BYTES: u64 = 1024 * 1024;
@@ -26,7 +23,7 @@ const MOST_BYTES: u64 = 1024 * 1024;
 /// Where orders go.
 enum Target {
     Folder(Box<System>),
-    Server { client: reqwest::Client, url: String, token: String },
+    Server(Running),
 }
 
 /// What became of one line.
@@ -51,8 +48,8 @@ struct Refused {
 }
 
 /// Succeeds if every line was taken; fails, after all of them were tried, if one was refused.
-pub(crate) async fn run(place: &Place, import: Import) -> anyhow::Result<ExitCode> {
-    let target = Target::open(place, &import)?;
+pub(crate) async fn run(place: &Place, config: &mut Config, import: Import) -> anyhow::Result<ExitCode> {
+    let target = Target::open(place, config, &import)?;
     let (mut lines, bar) = open(&import)?;
     let mut report = Report::default();
     loop {
@@ -115,56 +112,37 @@ fn skip_line(lines: &mut Box<dyn BufRead>) -> anyhow::Result<()> {
 }
 
 impl Target {
-    fn open(place: &Place, import: &Import) -> anyhow::Result<Self> {
-        match (&import.url, &import.token_file) {
-            (Some(url), Some(token)) => {
-                let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build()?;
-                let url = format!("{}/v1/orders", url.trim_end_matches('/'));
-                Ok(Self::Server { client, url, token: read_secret(token)? })
-            }
-            _ => {
-                let system = System::open(
-                    place,
-                    Access::Write,
-                    Policies::default(),
-                    Cost::default(),
-                    "import".to_owned(),
-                );
-                let system = system.context(
-                    "can't import into the data folder (into a running server: --url and --token-file)",
-                )?;
-                Ok(Self::Folder(Box::new(system)))
-            }
+    fn open(place: &Place, config: &mut Config, import: &Import) -> anyhow::Result<Self> {
+        if let Some(server) = Running::open(&import.remote)? {
+            return Ok(Self::Server(server));
         }
+        let policies = settings::policies(config).context("the configuration does not hold")?;
+        let parts = Parts { policies, node: "import".to_owned(), ..Parts::default() };
+        let system = System::open(place, Access::Write, parts)
+            .context("can't import into the data folder (into a running server: --url and --token-file)")?;
+        Ok(Self::Folder(Box::new(system)))
     }
 
     async fn deliver(&self, line: &[u8]) -> anyhow::Result<Delivered> {
         match self {
             Self::Folder(system) => into_folder(system, line).await,
-            Self::Server { client, url, token } => into_server(client, url, token, line).await,
+            Self::Server(server) => into_server(server, line).await,
         }
     }
 
     async fn close(self) -> anyhow::Result<()> {
         match self {
             Self::Folder(system) => system.close().await,
-            Self::Server { .. } => Ok(()),
+            Self::Server(_) => Ok(()),
         }
     }
 }
 
 async fn into_folder(system: &System, line: &[u8]) -> anyhow::Result<Delivered> {
-    let now = clock::now();
-    let order = match OrderBody::read(line, system.app.tokens(), now) {
+    let context = operator();
+    let order = match OrderBody::read(line, system.app.tokens(), context.at) {
         Ok(order) => order,
         Err(faults) => return Ok(Delivered::Refused(faults)),
-    };
-    let context = CommandContext {
-        at: now,
-        actor: Actor::Operator,
-        correlation: CorrelationId(loquet_adapters::identities::RandomIdentities.fresh()),
-        causation: None,
-        client: None,
     };
     match system.app.place_order(&context, order).await {
         Ok(placed) if placed.new => Ok(Delivered::New),
@@ -174,35 +152,24 @@ async fn into_folder(system: &System, line: &[u8]) -> anyhow::Result<Delivered> 
     }
 }
 
-async fn into_server(
-    client: &reqwest::Client,
-    url: &str,
-    token: &str,
-    line: &[u8],
-) -> anyhow::Result<Delivered> {
-    let request = client.post(url).bearer_auth(token).header("content-type", "application/json");
-    let answer = request.header("accept-language", "en").body(line.to_vec()).send().await?;
-    let status = answer.status().as_u16();
-    let problem: serde_json::Value = answer.json().await.unwrap_or_default();
-    let text = |from: &serde_json::Value, name: &str| {
-        from.get(name).and_then(|value| value.as_str()).unwrap_or_default().to_owned()
-    };
-    match status {
+async fn into_server(server: &Running, line: &[u8]) -> anyhow::Result<Delivered> {
+    let answer = server.post("/v1/orders", line.to_vec()).await?;
+    match answer.status {
         201 => Ok(Delivered::New),
         200 => Ok(Delivered::Again),
         400 | 409 | 413 | 422 => {
-            let broken = problem.get("errors").and_then(|errors| errors.as_array());
-            let mut why: Vec<String> = broken
-                .into_iter()
-                .flatten()
-                .map(|error| format!("{}: {}", text(error, "pointer"), text(error, "message")))
-                .collect();
+            let broken = answer.body.get("errors").and_then(|errors| errors.as_array());
+            let said = |error: &Value, name: &str| {
+                error.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+            };
+            let sentence = |error| format!("{}: {}", said(error, "pointer"), said(error, "message"));
+            let mut why: Vec<String> = broken.into_iter().flatten().map(sentence).collect();
             if why.is_empty() {
-                why.push(text(&problem, "detail"));
+                why.push(answer.text("detail").to_owned());
             }
             Ok(Delivered::Refused(why))
         }
-        _ => anyhow::bail!("the server answered {status}: {}", text(&problem, "detail")),
+        _ => Err(answer.refusal()),
     }
 }
 

@@ -7,10 +7,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
-use loquet_adapters::http::{self, Api, Probe, router};
+use anyhow::Context;
+use loquet_adapters::http::{self, Api, Limiter, Probe, metrics_router, router};
+use loquet_adapters::idempotency_store::IdempotencyStore;
+use loquet_adapters::key_store::KeyStore;
 use loquet_adapters::mail_folder::MailFolder;
 use loquet_adapters::mail_journal::SqliteJournal;
+use loquet_adapters::metrics::Metrics;
 use loquet_adapters::read_store::SqliteReadStore;
 use loquet_adapters::server_key::ServerKey;
 use loquet_adapters::service_tokens::{Scope, ServiceTokens};
@@ -22,89 +25,152 @@ use loquet_projections::runner::{Runner, Status};
 use loquet_projections::views;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::cli::{Place, Serve};
+use super::config::refuse_faults;
+use crate::cli::Place;
 use crate::clock;
-use crate::settings::read_secret;
-use crate::system::{Access, System};
+use crate::config::Config;
+use crate::settings::{Settings, read_secret};
+use crate::system::{Access, Parts, System, VERSION};
 
 /// How long mails that are being handed over may take to end.
 const HAND_OVER: Duration = Duration::from_secs(10);
+/// How often it is looked whether the server key was rotated.
+const LOOK_AT_KEYS: Duration = Duration::from_secs(2);
 
-pub(crate) async fn run(place: &Place, serve: Box<Serve>) -> anyhow::Result<()> {
-    let public_url = serve.link_base()?;
-    let policies = serve.rules.policies()?;
+pub(crate) async fn run(place: &Place, mut config: Config, dev: bool) -> anyhow::Result<()> {
+    let settings = Settings::of(&mut config, dev);
+    refuse_faults(&config)?;
+    let settings = settings.context("the configuration does not hold")?;
     let clock = clock::system();
     place.make_folder()?;
-    if serve.dev && !place.server_key().exists() && !place.file("keys.db").exists() {
+    if dev && !place.server_key().exists() && !place.file("keys.db").exists() {
         ServerKey::create(&place.server_key())?;
     }
-    let (mailer, dev_mail) = mailer(place, &serve, &clock)?;
+    let (mailer, dev_mail) = mailer(place, &settings, &clock)?;
     // Bound before the log is opened: whoever finds the port in use has not touched the log.
-    let listener = TcpListener::bind(serve.listen).await.with_context(|| {
-        format!("can't listen on {}: choose another address with LOQUET_HTTP_LISTEN", serve.listen)
-    })?;
-    let system = System::open(place, Access::Write, policies, serve.rules.cost(), serve.node.clone())?;
+    let listener = bind(settings.listen, "LOQUET_HTTP_LISTEN").await?;
+    let monitoring = match settings.metrics_listen {
+        Some(address) => Some(bind(address, "LOQUET_METRICS_LISTEN").await?),
+        None => None,
+    };
+    let metrics = Arc::new(Metrics::new(VERSION, &settings.node));
+    let parts = Parts {
+        policies: settings.policies.clone(),
+        cost: settings.cost,
+        node: settings.node.clone(),
+        metrics: metrics.clone(),
+    };
+    let system = System::open(place, Access::Write, parts)?;
     let service_tokens = ServiceTokens::open(&place.file("tokens.db"))?;
-    if serve.dev {
+    if dev {
         dev_token(place, &service_tokens)?;
     }
-    let head =
-        Letterhead { brand: serve.brand.clone(), public_url: public_url.clone(), time_zone: serve.time_zone };
-    let (api, mut background) =
-        project(place, &system, &clock, mailer, Letters::new(head)?, |rows, status| Api {
-            app: system.app.clone(),
-            store: Arc::new(system.store.clone()),
-            codec: system.codec.clone(),
-            rows,
-            status,
-            service_tokens,
-            clock: clock.clone(),
-            brand: serve.brand.clone(),
-            probe: Probe::default(),
-            dev_mail,
-        })?;
-    greet(place, &serve, listener.local_addr()?);
-    let ended = tokio::select! {
-        () = http::serve(listener, router(Arc::new(api)), asked_to_stop()?) => Ok(()),
-        // They run for as long as the server does; one that ends has failed in a way nobody foresaw.
-        _ = background.tasks.join_next() => Err(anyhow::anyhow!("a view, a reaction or the mail sender ended by itself")),
-    };
+    let journal = SqliteJournal::open(&place.file("reactions.db"))?;
+    let rows: Arc<dyn ReadStore> = Arc::new(SqliteReadStore::open(&place.file("views.db"))?);
+    let status = Status::default();
+    let known = Known { rows: rows.clone(), journal: journal.clone(), status: status.clone() };
+    let mut background = project(&settings, &system, &clock, mailer, known)?;
+    let answers = IdempotencyStore::open(&place.file("answers.db"), &ServerKey::load(&place.server_key())?)?;
+    let api = Arc::new(Api {
+        app: system.app.clone(),
+        store: Arc::new(system.store.clone()),
+        codec: system.codec.clone(),
+        rows,
+        status,
+        service_tokens,
+        clock,
+        brand: settings.brand.clone(),
+        probe: Probe::default(),
+        dev_mail,
+        answers,
+        metrics,
+        mails: journal,
+        trusted_proxies: settings.trusted_proxies.clone(),
+        limiter: Limiter::new(&settings.limits),
+        followers: Arc::new(Semaphore::new(settings.limits.event_streams)),
+        stopping: watch::Sender::new(false),
+    });
+    greet(place, &settings, listener.local_addr()?);
+    let stop = stop_signal(signal(SignalKind::terminate())?);
+    let ended = listen(&api, listener, monitoring, settings.connections, stop, &mut background).await;
     background.stop().await;
     system.close().await?;
     ended
 }
 
-/// Starts the views, the reactions and the mail sender.
+async fn bind(address: SocketAddr, variable: &str) -> anyhow::Result<TcpListener> {
+    let bound = TcpListener::bind(address).await;
+    bound.with_context(|| format!("can't listen on {address}: choose another address with {variable}"))
+}
+
+/// Serves until told to stop, or until something beside it ends that should not.
+async fn listen(
+    api: &Arc<Api>,
+    listener: TcpListener,
+    monitoring: Option<TcpListener>,
+    connections: usize,
+    stop: impl Future<Output = ()>,
+    background: &mut Background,
+) -> anyhow::Result<()> {
+    let stopping = async {
+        stop.await;
+        api.stopping.send_replace(true);
+    };
+    let mut stopped = api.stopping.subscribe();
+    let monitored = async {
+        if let Some(listener) = monitoring {
+            let stop = async { drop(stopped.wait_for(|stopping| *stopping).await) };
+            http::serve(listener, metrics_router(api.clone()), 64, stop).await;
+        }
+    };
+    let serving = http::serve(listener, router(api.clone()), connections, stopping);
+    tokio::select! {
+        _ = async { tokio::join!(serving, monitored) } => Ok(()),
+        // They run for as long as the server does; one that ends has failed in a way nobody foresaw.
+        _ = background.tasks.join_next() => Err(anyhow::anyhow!("a view, a reaction or another task ended by itself")),
+    }
+}
+
+/// What is known beside the log.
+struct Known {
+    rows: Arc<dyn ReadStore>,
+    journal: SqliteJournal,
+    status: Status,
+}
+
+/// Starts the views, the reactions, the mail sender, and the look at the server key.
 fn project(
-    place: &Place,
+    settings: &Settings,
     system: &System,
     clock: &Clock,
     mailer: Arc<dyn Mailer>,
-    letters: Letters,
-    api: impl FnOnce(Arc<dyn ReadStore>, Status) -> Api,
-) -> anyhow::Result<(Api, Background)> {
-    let views = views::all();
-    let ids: Vec<_> = views.iter().map(|view| view.id()).collect();
-    let rows: Arc<dyn ReadStore> = Arc::new(SqliteReadStore::open(&place.file("views.db"), &ids)?);
-    let journal: Arc<dyn ReactionJournal> = Arc::new(SqliteJournal::open(&place.file("reactions.db"))?);
-    let status = Status::default();
+    known: Known,
+) -> anyhow::Result<Background> {
+    let Known { rows, journal, status } = known;
+    let journal: Arc<dyn ReactionJournal> = Arc::new(journal);
     let queued = Arc::new(Notify::new());
     let mut tasks = JoinSet::new();
     let runner = Runner {
         store: Arc::new(system.store.clone()),
         codec: system.codec.clone(),
         rows: rows.clone(),
-        views,
+        views: views::all(),
         status: status.clone(),
     };
     tasks.spawn(runner.run());
+    let erasure = Erasure {
+        app: system.app.clone(),
+        store: Arc::new(system.store.clone()),
+        journal: journal.clone(),
+        mailer: mailer.clone(),
+    };
     let reactions: [Arc<dyn Reaction>; 3] = [
-        Arc::new(Mails { rows: rows.clone(), status: status.clone() }),
+        Arc::new(Mails { rows, status: status.clone() }),
         Arc::new(Onboarding { app: system.app.clone(), clock: clock.clone() }),
-        Arc::new(Erasure { app: system.app.clone() }),
+        Arc::new(erasure),
     ];
     for reaction in reactions {
         let runner = ReactionRunner {
@@ -118,19 +184,43 @@ fn project(
         };
         tasks.spawn(runner.run());
     }
+    tasks.spawn(look_at_keys(system.keys.clone()));
+    let head = Letterhead {
+        brand: settings.brand.clone(),
+        public_url: settings.public_url.clone(),
+        time_zone: settings.time_zone,
+    };
     let sender = Sender {
         store: Arc::new(system.store.clone()),
         codec: system.codec.clone(),
         app: system.app.clone(),
         journal,
         mailer,
-        letters,
+        letters: Letters::new(head)?,
+        sending: settings.sending,
         clock: clock.clone(),
         queued,
     };
     let (stop_mail, stopped) = watch::channel(false);
     let sender = tokio::spawn(sender.run(stopped));
-    Ok((api(rows, status), Background { tasks, sender, stop_mail }))
+    Ok(Background { tasks, sender, stop_mail })
+}
+
+/// Takes note of a rotation of the server key that `loquet keys rotate` has begun beside this process.
+async fn look_at_keys(keys: KeyStore) {
+    let mut now_and_then = tokio::time::interval(LOOK_AT_KEYS);
+    loop {
+        now_and_then.tick().await;
+        let looking = keys.clone();
+        match tokio::task::spawn_blocking(move || looking.refresh()).await {
+            Ok(Ok(true)) => tracing::info!("the server key was rotated: the new one is in use"),
+            Ok(Ok(false)) => {}
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the server key was rotated, and the new one can't be used")
+            }
+            Err(error) => tracing::error!(%error, "the server key could not be looked at"),
+        }
+    }
 }
 
 /// What runs beside the server.
@@ -152,16 +242,16 @@ impl Background {
     }
 }
 
-fn mailer(place: &Place, serve: &Serve, clock: &Clock) -> anyhow::Result<(Arc<dyn Mailer>, Option<PathBuf>)> {
-    if let Some(settings) = serve.smtp.settings()? {
-        return Ok((Arc::new(Smtp::new(&settings)?), None));
-    }
-    if !serve.dev {
-        bail!("mails need a server: set LOQUET_SMTP_HOST (or run with --dev, which puts them into a folder)");
+fn mailer(
+    place: &Place,
+    settings: &Settings,
+    clock: &Clock,
+) -> anyhow::Result<(Arc<dyn Mailer>, Option<PathBuf>)> {
+    if let Some(smtp) = &settings.smtp {
+        return Ok((Arc::new(Smtp::new(smtp)?), None));
     }
     let folder = place.file("mail");
-    let mails =
-        MailFolder::open(&folder, &serve.smtp.smtp_from, clock.clone()).map_err(anyhow::Error::msg)?;
+    let mails = MailFolder::open(&folder, &settings.from, clock.clone()).map_err(anyhow::Error::msg)?;
     Ok((Arc::new(mails), Some(folder)))
 }
 
@@ -182,9 +272,9 @@ fn dev_token(place: &Place, tokens: &ServiceTokens) -> anyhow::Result<()> {
     written.with_context(|| format!("can't write {}", path.display()))
 }
 
-fn greet(place: &Place, serve: &Serve, address: SocketAddr) {
+fn greet(place: &Place, settings: &Settings, address: SocketAddr) {
     println!("Loquet is listening on http://{address}");
-    if serve.dev {
+    if settings.dev {
         println!("  the API, to read and to try   http://{address}/docs");
         println!("  the mails it sends            http://{address}/dev/mail");
         println!("  a token with every scope      {}", place.file("dev-token").display());
@@ -205,8 +295,4 @@ async fn stop_signal(mut terminate: tokio::signal::unix::Signal) {
         }
         std::process::exit(1);
     });
-}
-
-fn asked_to_stop() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
-    Ok(stop_signal(signal(SignalKind::terminate())?))
 }

@@ -4,8 +4,10 @@ use crate::account::event::{Admission, Origin, Role};
 use crate::email_address::EmailHash;
 use crate::ids::{CompanyId, EventId, SessionId};
 use crate::language::Language;
+use crate::mail_kind::MailKind;
 use crate::password::PasswordHash;
 use crate::person::Person;
+use uuid::Uuid;
 
 /// A wish that the rules may refuse.
 #[derive(Clone, Debug)]
@@ -45,6 +47,8 @@ pub enum Command {
     },
     /// End every session.
     EndSessions,
+    /// Note what became of a mail to the account's owner.
+    NoteMail(MailFate),
     /// Delete the account.
     Delete {
         /// Why.
@@ -129,4 +133,17 @@ pub struct NewPassword {
     pub proof: Proof,
     /// The hash of the new one.
     pub hash: PasswordHash,
+}
+
+/// A mail that will not be tried again, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailFate {
+    /// Its identity: its Message-ID begins with it.
+    pub mail: Uuid,
+    /// Which mail.
+    pub kind: MailKind,
+    /// The event that it follows from.
+    pub about: EventId,
+    /// Why the mail server was given up, in words that name nobody; none where it took the mail.
+    pub given_up: Option<String>,
 }

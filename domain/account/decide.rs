@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use crate::Moment;
-use crate::account::command::{Attempt, Command, Creation, NewPassword, Proof, Verdict};
+use crate::account::command::{Attempt, Command, Creation, MailFate, NewPassword, Proof, Verdict};
 use crate::account::event::{Admission, Event, Role, SessionEnd};
 use crate::account::state::{Account, Active, Link, Profile};
 use crate::erasable::Erasable;
@@ -81,10 +81,7 @@ pub fn decide(
             Ok(wrong_guess(account, policies, at))
         }
         Command::Release { reason } => release(active(account)?, at, reason),
-        Command::RequestPasswordReset => {
-            active(account)?;
-            Ok(vec![Event::PasswordResetRequested { expires_at: later(at, policies.reset_link) }])
-        }
+        Command::RequestPasswordReset => Ok(request_reset(active(account)?, policies, at)),
         Command::ResetPassword(reset) => {
             let link = active(account)?.reset.ok_or(Refusal::LinkVoid)?;
             follow(link, reset.link, at)?;
@@ -100,6 +97,7 @@ pub fn decide(
             let any = active(account)?.sessions_at(at).next().is_some();
             Ok(any.then_some(Event::SessionsEnded).into_iter().collect())
         }
+        Command::NoteMail(fate) => note_mail(account, fate),
         Command::Delete { reason } => delete(account, at, reason),
         Command::Erase { reason } => erase(account, at, reason),
     }
@@ -199,6 +197,24 @@ fn displaced(account: &Active, policies: &Policies, at: Moment) -> Vec<Event> {
     let surplus = (live + 1).saturating_sub(policies.sessions_per_account.max(1));
     let oldest = account.sessions_at(at).take(surplus);
     oldest.map(|s| Event::SessionEnded { session: s.id, reason: SessionEnd::Displaced }).collect()
+}
+
+/// Nobody's mailbox is flooded: beyond so many in an hour nothing is sent, and the newest link goes on
+/// working.
+fn request_reset(account: &Active, policies: &Policies, at: Moment) -> Vec<Event> {
+    let enough = account.resets_asked_at(at).count() >= policies.resets_per_hour;
+    let asked = Event::PasswordResetRequested { expires_at: later(at, policies.reset_link) };
+    (!enough).then_some(asked).into_iter().collect()
+}
+
+/// What became of a mail is noted whatever became of the account since.
+fn note_mail(account: &Account, fate: MailFate) -> Result<Vec<Event>, Refusal> {
+    account.profile().ok_or(Refusal::NoSuchAccount)?;
+    let MailFate { mail, kind, about, given_up } = fate;
+    Ok(vec![match given_up {
+        Some(why) => Event::MailGivenUp { mail, kind, about, why },
+        None => Event::MailSent { mail, kind, about },
+    }])
 }
 
 fn release(account: &Active, at: Moment, reason: String) -> Result<Vec<Event>, Refusal> {

@@ -4,12 +4,14 @@
 //! renamed here, its stored name never.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::Moment;
 use crate::email_address::EmailHash;
 use crate::erasable::Erasable;
 use crate::ids::{AccountId, CompanyId, EventId, OrderId, SessionId};
 use crate::language::Language;
+use crate::mail_kind::MailKind;
 use crate::password::PasswordHash;
 use crate::person::Person;
 
@@ -166,6 +168,26 @@ pub enum Event {
     },
     /// Every session ended at once.
     SessionsEnded,
+    /// The mail server took a mail to the owner.
+    MailSent {
+        /// Its identity: its Message-ID begins with it.
+        mail: Uuid,
+        /// Which mail.
+        kind: MailKind,
+        /// The event that it follows from.
+        about: EventId,
+    },
+    /// A mail to the owner was refused for good, or tried for too long.
+    MailGivenUp {
+        /// Its identity.
+        mail: Uuid,
+        /// Which mail.
+        kind: MailKind,
+        /// The event that it follows from.
+        about: EventId,
+        /// What the mail server said last, in words that name nobody.
+        why: String,
+    },
     /// The account is gone; its address is free for another.
     AccountDeleted {
         /// Why, in the words of who did it.

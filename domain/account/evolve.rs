@@ -25,6 +25,7 @@ pub fn evolve(account: Account, fact: &Fact<Event>) -> Account {
                 last_failure_at: None,
                 locked_since: None,
                 reset: None,
+                resets_asked: Vec::new(),
                 sessions: Vec::new(),
             }))
         }
@@ -84,6 +85,8 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
         }
         Event::LockoutReleased { .. } => active.forgive(),
         Event::PasswordResetRequested { expires_at } => {
+            let at = fact.context.at;
+            active.resets_asked = active.resets_asked_at(at).copied().chain([at]).collect();
             active.reset = Some(Link { event: fact.id, expires_at: *expires_at });
         }
         Event::PasswordReset { hash, .. } => {
@@ -100,10 +103,11 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
     }
 }
 
-/// A new password voids the reset link that may be on its way.
+/// A new password voids the reset link that may be on its way, and whoever set it may ask for more.
 fn set_password(active: &mut Active, fact: &Fact<Event>, hash: &Erasable<PasswordHash>) {
     active.credential = Credential { id: fact.id, hash: hash.clone() };
     active.reset = None;
+    active.resets_asked.clear();
 }
 
 fn of_profile(profile: &mut Profile, event: &Event) {

@@ -8,7 +8,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use command::{Activation, Attempt, Command, Creation, NewPassword, Proof, Reset, Verdict};
+pub use command::{Activation, Attempt, Command, Creation, MailFate, NewPassword, Proof, Reset, Verdict};
 pub use decide::{Refusal, decide};
 pub use event::{Admission, Event, Origin, Role, SessionEnd};
 pub use evolve::evolve;

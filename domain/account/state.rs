@@ -1,5 +1,7 @@
 //! What of an account's history matters to the next decision.
 
+use chrono::TimeDelta;
+
 use crate::Moment;
 use crate::account::event::{Origin, Role};
 use crate::email_address::EmailHash;
@@ -96,6 +98,8 @@ pub struct Active {
     pub locked_since: Option<Moment>,
     /// The newest reset link, not yet followed.
     pub reset: Option<Link>,
+    /// When reset mails were asked for in the last hour, oldest first.
+    pub resets_asked: Vec<Moment>,
     /// Logins that have not been ended, oldest first.
     pub sessions: Vec<Session>,
 }
@@ -138,6 +142,11 @@ impl Account {
 }
 
 impl Active {
+    /// When reset mails were asked for in the hour before `at`.
+    pub fn resets_asked_at(&self, at: Moment) -> impl Iterator<Item = &Moment> {
+        self.resets_asked.iter().filter(move |asked| at - **asked < TimeDelta::hours(1))
+    }
+
     /// The session, if it works at `at`.
     #[must_use]
     pub fn session(&self, id: SessionId, at: Moment) -> Option<&Session> {

@@ -229,6 +229,22 @@ fn a_reset_link_works_once_for_an_hour_and_a_newer_link_or_a_change_voids_it() {
 }
 
 #[test]
+fn five_reset_mails_an_hour_are_enough_and_the_newest_link_goes_on_working() {
+    let mut story = Story::active(Role::User);
+    for minute in 0..5 {
+        assert_eq!(story.tell(minute, Command::RequestPasswordReset).unwrap().len(), 1);
+    }
+    let newest = story.link();
+    assert_eq!(story.tell(59, Command::RequestPasswordReset), Ok(Vec::new()));
+    let follow = Command::ResetPassword(Reset { link: newest, hash: hash("x") });
+    let mut owner = story.clone();
+    owner.tell(59, follow).unwrap();
+    assert_eq!(owner.tell(59, Command::RequestPasswordReset).unwrap().len(), 1, "the owner may ask again");
+    assert_eq!(story.tell(60, Command::RequestPasswordReset).unwrap().len(), 1, "the first was an hour ago");
+    assert_eq!(story.tell(60, Command::RequestPasswordReset), Ok(Vec::new()));
+}
+
+#[test]
 fn only_an_active_account_is_sent_a_reset_link() {
     assert_eq!(Story::invited(Role::User).tell(1, Command::RequestPasswordReset), Err(Refusal::NotActive));
     assert_eq!(Story::default().tell(1, Command::RequestPasswordReset), Err(Refusal::NoSuchAccount));

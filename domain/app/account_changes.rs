@@ -1,10 +1,10 @@
 //! What administrators, support and the owner do with an account that exists.
 
-use crate::account::{Account, Admission, Command, Event, Refusal};
+use crate::account::{self, Account, Admission, Command, Event, MailFate, Refusal};
 use crate::fact::Context;
-use crate::ids::AccountId;
+use crate::ids::{AccountId, EventId};
 use crate::password::Password;
-use crate::ports::Position;
+use crate::ports::{Position, Revision};
 
 use super::log_in::{Judged, Wish};
 use super::streams::account_stream;
@@ -124,6 +124,30 @@ impl App {
         self.accounts.forget(&account_stream(account));
         self.orders.forget_all();
         Ok(forgotten?)
+    }
+
+    /// Notes what became of a mail to an account's owner, once: the event's id follows from the mail's,
+    /// so that asking again after a crash changes nothing.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuchAccount`] where there never was one.
+    pub async fn note_mail(
+        &self,
+        context: &Context,
+        account: AccountId,
+        fate: MailFate,
+    ) -> Result<(), Failure> {
+        let stream = account_stream(account);
+        let id = EventId(fate.about.effect(&format!("fate/{}", fate.mail)));
+        let history = self.ports.store.read_stream(&stream, Revision::default()).await;
+        if history.map_err(Unavailable::from)?.iter().any(|recorded| recorded.event.id == id) {
+            return Ok(());
+        }
+        let decide = |held: &Account| {
+            let note = Command::NoteMail(fate.clone());
+            Ok::<_, Failure>(account::decide(held, &self.policies, context.at, note)?)
+        };
+        self.accounts.transact_as(&stream, context, || id, decide).await.map(drop)
     }
 
     pub(super) async fn change_account(

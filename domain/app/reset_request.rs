@@ -23,14 +23,15 @@ impl App {
         let asked = match holder {
             Some(account) => {
                 let stream = account_stream(account);
-                self.decide_account(&stream, context, || Command::RequestPasswordReset).await.map(drop)
+                let asked = self.decide_account(&stream, context, || Command::RequestPasswordReset).await;
+                asked.map(|committed| !committed.facts.is_empty())
             }
             None => Err(Failure::Refused(crate::account::Refusal::NoSuchAccount)),
         };
         match asked {
-            Ok(()) => Ok(()),
+            Ok(true) => Ok(()),
             Err(Failure::Unavailable(unavailable)) => Err(unavailable),
-            Err(_) => Ok(self.ports.store.decoy().await?),
+            Ok(false) | Err(_) => Ok(self.ports.store.decoy().await?),
         }
     }
 }

@@ -107,12 +107,24 @@ impl<A: Aggregate> Streams<A> {
         &self,
         stream: &StreamId,
         context: &Context,
+        decide: impl FnMut(&A) -> Result<Vec<A::Event>, E>,
+    ) -> Result<Committed<A>, E> {
+        self.transact_as(stream, context, || EventId(self.log.identities.fresh()), decide).await
+    }
+
+    /// As [`Streams::transact`], with the ids that the events get.
+    pub(super) async fn transact_as<E: From<Unavailable>>(
+        &self,
+        stream: &StreamId,
+        context: &Context,
+        mut id: impl FnMut() -> EventId,
         mut decide: impl FnMut(&A) -> Result<Vec<A::Event>, E>,
     ) -> Result<Committed<A>, E> {
         loop {
             let folded = self.load(stream).await?;
             let events = decide(&folded.state)?;
-            match self.append(stream, folded, context, events).await? {
+            let facts = events.into_iter().map(|event| Fact { id: id(), context: context.clone(), event });
+            match self.append(stream, folded, facts.collect()).await? {
                 Some(committed) => return Ok(committed),
                 None => continue,
             }
@@ -124,13 +136,11 @@ impl<A: Aggregate> Streams<A> {
         &self,
         stream: &StreamId,
         folded: Folded<A>,
-        context: &Context,
-        events: Vec<A::Event>,
+        facts: Vec<Fact<A::Event>>,
     ) -> Result<Option<Committed<A>>, Unavailable> {
-        if events.is_empty() {
-            return Ok(Some(Committed { state: folded.state, facts: Vec::new(), position: folded.position }));
+        if facts.is_empty() {
+            return Ok(Some(Committed { state: folded.state, facts, position: folded.position }));
         }
-        let facts: Vec<_> = events.into_iter().map(|event| self.stamp(context, event)).collect();
         let wrapped = facts.iter().cloned().map(|fact| fact.map(A::wrap)).collect();
         let encoded = self.log.codec.encode(stream, wrapped).await.map_err(Unavailable::from)?;
         let appended = match self.append_surely(stream, &folded, encoded).await {
@@ -170,10 +180,6 @@ impl<A: Aggregate> Streams<A> {
 
     pub(super) fn forget_all(&self) {
         self.folds.clear();
-    }
-
-    fn stamp(&self, context: &Context, event: A::Event) -> Fact<A::Event> {
-        Fact { id: EventId(self.log.identities.fresh()), context: context.clone(), event }
     }
 
     async fn decode(&self, recorded: &RecordedEvent) -> Result<Fact<A::Event>, Unavailable> {

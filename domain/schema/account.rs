@@ -1,6 +1,7 @@
 //! The account's events as they are stored.
 
 use serde::{Deserialize, Deserializer, Serialize};
+use uuid::Uuid;
 
 use super::{DomainEvent, Private, Stored, hash, person, reason};
 use crate::Moment;
@@ -9,6 +10,7 @@ use crate::email_address::EmailHash;
 use crate::erasable::Erasable;
 use crate::ids::{CompanyId, EventId, SessionId};
 use crate::language::Language;
+use crate::mail_kind::MailKind;
 
 pub(super) const NAMES: &[&str] = &[
     "account-created",
@@ -26,6 +28,8 @@ pub(super) const NAMES: &[&str] = &[
     "password-rehashed",
     "session-ended",
     "sessions-ended",
+    "mail-sent",
+    "mail-given-up",
     "account-deleted",
     "account-erased",
 ];
@@ -42,6 +46,8 @@ pub enum Data {
     LoginFailed(LoginFailed),
     Locked(Locked),
     SessionEnded(SessionEnded),
+    MailSent(MailSent),
+    MailGivenUp(MailGivenUp),
     Nothing(Nothing),
 }
 
@@ -126,6 +132,23 @@ pub struct SessionEnded {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[allow(missing_docs)]
+pub struct MailSent {
+    mail_id: Uuid,
+    kind: MailKind,
+    about: EventId,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct MailGivenUp {
+    mail_id: Uuid,
+    kind: MailKind,
+    about: EventId,
+    why: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
 pub struct Nothing {}
 
 const NOTHING: Data = Data::Nothing(Nothing {});
@@ -183,6 +206,13 @@ pub(super) fn write(event: &Event) -> Stored {
             ("session-ended", 1, Data::SessionEnded(SessionEnded { session_id: session, reason }), open())
         }
         Event::SessionsEnded => ("sessions-ended", 1, NOTHING, open()),
+        Event::MailSent { mail, kind, about } => {
+            ("mail-sent", 1, Data::MailSent(MailSent { mail_id: mail, kind, about }), open())
+        }
+        Event::MailGivenUp { mail, kind, about, why } => {
+            let data = MailGivenUp { mail_id: mail, kind, about, why };
+            ("mail-given-up", 1, Data::MailGivenUp(data), open())
+        }
         Event::AccountDeleted { reason } => ("account-deleted", 1, NOTHING, Private::of_reason(&reason)),
         Event::AccountErased => ("account-erased", 1, NOTHING, open()),
     };
@@ -226,6 +256,14 @@ pub(super) fn read<'de, D: Deserializer<'de>>(
         ("session-ended", 1) => {
             let stored = SessionEnded::deserialize(data)?;
             Event::SessionEnded { session: stored.session_id, reason: stored.reason }
+        }
+        ("mail-sent", 1) => {
+            let MailSent { mail_id, kind, about } = MailSent::deserialize(data)?;
+            Event::MailSent { mail: mail_id, kind, about }
+        }
+        ("mail-given-up", 1) => {
+            let MailGivenUp { mail_id, kind, about, why } = MailGivenUp::deserialize(data)?;
+            Event::MailGivenUp { mail: mail_id, kind, about, why }
         }
         (name, 1) => {
             Nothing::deserialize(data)?;

@@ -17,6 +17,7 @@ use crate::email_claim::Event as E;
 use crate::enterprise_number::{Country, EnterpriseNumber};
 use crate::ids::{CompanyId, EventId, OrderId, SessionId};
 use crate::language::Language;
+use crate::mail_kind::MailKind;
 use crate::order::{Channel, Content, Event as O, Line, Outcome};
 
 fn id(n: u128) -> Uuid {
@@ -86,6 +87,13 @@ fn examples() -> Vec<DomainEvent> {
         A::PasswordRehashed { hash: hash() },
         A::SessionEnded { session, reason: SessionEnd::LoggedOut },
         A::SessionsEnded,
+        A::MailSent { mail: id(5), kind: MailKind::Activation, about: link },
+        A::MailGivenUp {
+            mail: id(5),
+            kind: MailKind::AwaitingConversion,
+            about: link,
+            why: "the mail server said 550".to_owned(),
+        },
         A::AccountDeleted { reason: reason() },
         A::AccountErased,
     ];

@@ -6,54 +6,11 @@ mod sender;
 mod tests;
 
 pub use letter::{Letterhead, Letters};
-pub use sender::Sender;
+pub use loquet_domain::mail_kind::MailKind;
+pub use sender::{Sender, Sending};
 
 use loquet_domain::ids::{AccountId, EventId};
 use uuid::Uuid;
-
-/// Which mail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MailKind {
-    /// Choose a first password.
-    Activation,
-    /// Choose another password.
-    PasswordReset,
-    /// The password was changed.
-    PasswordChanged,
-    /// Too many wrong passwords.
-    LockedOut,
-    /// A temporary administrator waits for you.
-    AwaitingConversion,
-}
-
-impl MailKind {
-    /// Every kind.
-    pub const ALL: [Self; 5] = [
-        Self::Activation,
-        Self::PasswordReset,
-        Self::PasswordChanged,
-        Self::LockedOut,
-        Self::AwaitingConversion,
-    ];
-
-    /// Its name in the journal and in the words. Stored: never change one.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Activation => "activation",
-            Self::PasswordReset => "password-reset",
-            Self::PasswordChanged => "password-changed",
-            Self::LockedOut => "locked-out",
-            Self::AwaitingConversion => "awaiting-conversion",
-        }
-    }
-
-    /// Reads a name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-}
 
 /// The identity of the mail of this kind that follows from an event for a recipient.
 #[must_use]

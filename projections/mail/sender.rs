@@ -5,29 +5,53 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures_util::StreamExt;
-use futures_util::stream;
+use futures_util::stream::FuturesUnordered;
 use loquet_domain::Moment;
-use loquet_domain::account::{Account, Event, Profile};
-use loquet_domain::app::App;
-use loquet_domain::fact::Fact;
-use loquet_domain::ids::EventId;
+use loquet_domain::account::{Account, Event, MailFate, Profile};
+use loquet_domain::app::{App, Failure};
+use loquet_domain::fact::{Actor, Context, Fact};
+use loquet_domain::ids::{CorrelationId, EventId};
 use loquet_domain::person::Person;
 use loquet_domain::ports::{EventCodec, EventStore, LinkClaims, Purpose};
 use loquet_domain::schema::DomainEvent;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 use super::{Letters, MailKind, Message, effect_of};
 use crate::people::event_at;
-use crate::ports::{Clock, MailOutcome, Mailer, QueuedMail, ReactionJournal, SendError};
+use crate::ports::{
+    ClaimedMail, Clock, EndedMail, MailOutcome, Mailer, QueuedMail, ReactionJournal, SendError, StoreFailed,
+};
 
-/// How many mails are handed over at once.
-const AT_ONCE: usize = 4;
-/// How many mails are claimed at once.
-const CLAIMED: usize = 32;
-/// How long noting what became of a mail waits before it is tried again.
+/// How many fates are noted in the log at a time.
+const FATES: usize = 32;
+/// How long the journal is left alone after it failed.
 const RETRY: Duration = Duration::from_secs(2);
+/// How long a look into the queue may wait: another process may have put a mail back into it.
+const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(5);
+/// The longest pause before a mail is tried again.
+const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(1);
+/// The longest pause before a mail server that is away is tried again.
+const LONGEST_ABSENCE: TimeDelta = TimeDelta::seconds(30);
 /// A notice older than this says nothing new: a journal that was lost must not mail the past again.
 const STALE: TimeDelta = TimeDelta::days(7);
+
+/// How mails are handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sending {
+    /// How many at once.
+    pub at_once: usize,
+    /// How many in a second.
+    pub per_second: u32,
+    /// How long one is tried before it becomes a dead letter.
+    pub give_up_after: TimeDelta,
+}
+
+impl Default for Sending {
+    fn default() -> Self {
+        Self { at_once: 4, per_second: 20, give_up_after: TimeDelta::days(3) }
+    }
+}
 
 /// Sends queued mails.
 pub struct Sender {
@@ -35,7 +59,7 @@ pub struct Sender {
     pub store: Arc<dyn EventStore>,
     /// Reads its events.
     pub codec: Arc<dyn EventCodec>,
-    /// Recipients as they are now, and the tokens of links.
+    /// Recipients as they are now, the tokens of links, and where the fates of mails are noted.
     pub app: Arc<App>,
     /// What is due.
     pub journal: Arc<dyn ReactionJournal>,
@@ -43,6 +67,8 @@ pub struct Sender {
     pub mailer: Arc<dyn Mailer>,
     /// Writes them.
     pub letters: Letters,
+    /// How they are handed over.
+    pub sending: Sending,
     /// The time.
     pub clock: Clock,
     /// Rung when mails were queued.
@@ -55,86 +81,192 @@ enum Written {
     Void,
 }
 
+/// How handing a mail over ended, for the mails after it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Server {
+    Answered,
+    Away,
+    NotAsked,
+}
+
+/// When the next mail may be handed over.
+struct Pace {
+    step: Duration,
+    next: Instant,
+    /// How often in a row the mail server was away.
+    absences: u32,
+}
+
+impl Pace {
+    fn new(per_second: u32) -> Self {
+        Self { step: Duration::from_secs(1) / per_second.max(1), next: Instant::now(), absences: 0 }
+    }
+
+    /// How many mails may be handed over now. While the server is away, one, to see whether it is back.
+    fn allowed(&self, at_once: usize) -> usize {
+        let due = Instant::now() >= self.next;
+        if self.absences > 0 { usize::from(due) } else { at_once * usize::from(due) }
+    }
+
+    fn took(&mut self, mails: usize) {
+        let mails = u32::try_from(mails).unwrap_or(u32::MAX);
+        self.next = self.next.max(Instant::now()) + self.step.saturating_mul(mails);
+    }
+
+    fn learn(&mut self, server: Server) {
+        match server {
+            Server::Answered => self.absences = 0,
+            Server::Away => {
+                self.absences = self.absences.saturating_add(1);
+                let pause = doubling(TimeDelta::seconds(1), self.absences, LONGEST_ABSENCE);
+                self.next = self.next.max(Instant::now() + pause.to_std().unwrap_or_default());
+            }
+            Server::NotAsked => {}
+        }
+    }
+}
+
+/// `first`, twice as long each further time, `longest` at the most.
+fn doubling(first: TimeDelta, times: u32, longest: TimeDelta) -> TimeDelta {
+    let doubled = 1_i32 << times.saturating_sub(1).min(16);
+    first.checked_mul(doubled).map_or(longest, |pause| pause.min(longest))
+}
+
 impl Sender {
-    /// Runs until told to stop; what is being handed over is then finished, and nothing more begun. What
-    /// fails is reported and tried again. A mail server that is away is tried for ever: what a mail says
-    /// may come to be void meanwhile, and then it is not sent.
+    /// Runs until told to stop; what is being handed over is then finished, and nothing more begun.
+    ///
+    /// A mail that is refused for now is tried again at growing pauses, and given up after a while; one
+    /// that is refused for good is given up at once. No mail waits for another's pause. A mail server
+    /// that is away is probed with one mail at a time, and holds up nothing but mails.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
-        let mut reclaimed = false;
-        while !*stop.borrow_and_update() {
-            let round = async {
-                if !reclaimed {
-                    self.journal.reclaim().await?;
-                    reclaimed = true;
-                }
-                self.send_due(&mut stop).await
-            };
-            if let Err(error) = round.await {
-                tracing::error!(%error, "the mail queue can't be used; trying again");
-                tokio::time::sleep(Duration::from_secs(2)).await;
-            }
-        }
-    }
-
-    /// Sends what is due, then waits until something may be.
-    async fn send_due(&self, stop: &mut watch::Receiver<bool>) -> Result<(), crate::ports::StoreFailed> {
-        let due = self.journal.claim_due((self.clock)(), CLAIMED).await?;
-        if due.is_empty() {
-            let next = self.journal.next_due().await?;
-            let pause = next.map_or(TimeDelta::seconds(60), |next| next - (self.clock)());
-            let pause = pause.clamp(TimeDelta::milliseconds(10), TimeDelta::seconds(60));
+        while let Err(error) = self.journal.reclaim().await {
+            tracing::error!(%error, "the mail queue can't be used; trying again");
             tokio::select! {
-                () = tokio::time::sleep(pause.to_std().unwrap_or_default()) => {}
-                () = self.queued.notified() => {}
-                _ = stop.changed() => {}
+                () = tokio::time::sleep(RETRY) => {}
+                _ = stop.changed() => return,
             }
-            return Ok(());
         }
-        stream::iter(due).for_each_concurrent(AT_ONCE, |(mail, tries)| self.deliver(mail, tries)).await;
-        Ok(())
+        let mut flying = FuturesUnordered::new();
+        let mut pace = Pace::new(self.sending.per_second);
+        loop {
+            let stopping = *stop.borrow_and_update();
+            if stopping && flying.is_empty() {
+                return;
+            }
+            let mut pause = RETRY;
+            if !stopping {
+                let free = self.sending.at_once.saturating_sub(flying.len());
+                match self.take(&mut pace, free).await {
+                    Ok((taken, wait)) => {
+                        flying.extend(taken.into_iter().map(|mail| self.deliver(mail)));
+                        pause = wait;
+                    }
+                    Err(error) => tracing::error!(%error, "the mail queue can't be used; trying again"),
+                }
+            }
+            tokio::select! {
+                Some(server) = flying.next(), if !flying.is_empty() => pace.learn(server),
+                () = tokio::time::sleep(pause), if !stopping => {}
+                () = self.queued.notified(), if !stopping => {}
+                _ = stop.changed(), if !stopping => {}
+            }
+        }
     }
 
-    async fn deliver(&self, mail: QueuedMail, tries: u32) {
-        let outcome = match self.write(&mail).await {
-            Ok(Written::Mail(message)) => self.hand_over(*message, tries).await,
-            Ok(Written::Void) => MailOutcome::Void,
-            Err(why) => self.retry(tries, why),
+    /// Claims what may be handed over now, and says when to look again.
+    async fn take(&self, pace: &mut Pace, free: usize) -> Result<(Vec<ClaimedMail>, Duration), StoreFailed> {
+        self.note_fates().await?;
+        let now = (self.clock)();
+        let allowed = pace.allowed(free);
+        let taken = match allowed {
+            0 => Vec::new(),
+            allowed => self.journal.claim_due(now, allowed).await?,
         };
+        if !taken.is_empty() {
+            pace.took(taken.len());
+        }
+        let next = self.journal.next_due().await?.map_or(LOOK_AGAIN, |next| next - now);
+        let next = next.clamp(TimeDelta::milliseconds(10), LOOK_AGAIN).to_std().unwrap_or(RETRY);
+        Ok((taken, next.max(pace.next.saturating_duration_since(Instant::now()))))
+    }
+
+    /// Hands a mail over and notes what became of it.
+    async fn deliver(&self, claimed: ClaimedMail) -> Server {
+        let mail = &claimed.mail;
+        let (outcome, server) = match self.write(mail).await {
+            Ok(Written::Mail(message)) => self.hand_over(*message, &claimed).await,
+            Ok(Written::Void) => (MailOutcome::Void, Server::NotAsked),
+            Err(why) => (self.retry(&claimed, why), Server::NotAsked),
+        };
+        let (id, kind) = (mail.effect, mail.kind.name());
         match &outcome {
-            MailOutcome::Sent => {
-                tracing::info!(mail = %mail.effect, kind = mail.kind.name(), "mail sent")
-            }
-            MailOutcome::Void => {
-                tracing::info!(mail = %mail.effect, kind = mail.kind.name(), "mail is void")
-            }
+            MailOutcome::Sent => tracing::info!(mail = %id, kind, "mail sent"),
+            MailOutcome::Void => tracing::info!(mail = %id, kind, "mail is void"),
             MailOutcome::Retry { at, why } => {
-                tracing::warn!(mail = %mail.effect, kind = mail.kind.name(), again_at = %at, %why, "mail not sent");
+                tracing::warn!(mail = %id, kind, again_at = %at, %why, "mail not sent");
             }
-            MailOutcome::Dead { why } => {
-                tracing::error!(mail = %mail.effect, kind = mail.kind.name(), %why, "mail given up");
-            }
+            MailOutcome::Dead { why } => tracing::error!(mail = %id, kind, %why, "mail given up"),
         }
         // Until it is noted nothing else may be concluded from it: neither that it is to be sent again
         // nor that it was sent.
-        while let Err(error) = self.journal.conclude(mail.effect, outcome.clone(), (self.clock)()).await {
-            tracing::error!(%error, mail = %mail.effect, "what became of a mail can't be noted; trying again");
+        while let Err(error) = self.journal.conclude(id, outcome.clone(), (self.clock)()).await {
+            tracing::error!(%error, mail = %id, "what became of a mail can't be noted; trying again");
             tokio::time::sleep(RETRY).await;
         }
+        server
     }
 
-    async fn hand_over(&self, message: Message, tries: u32) -> MailOutcome {
+    async fn hand_over(&self, message: Message, claimed: &ClaimedMail) -> (MailOutcome, Server) {
         match self.mailer.send(message).await {
-            Ok(()) => MailOutcome::Sent,
-            Err(SendError::Permanent(why)) => MailOutcome::Dead { why },
-            Err(SendError::Transient(why)) => self.retry(tries, why),
+            Ok(()) => (MailOutcome::Sent, Server::Answered),
+            Err(SendError::Permanent(why)) => (MailOutcome::Dead { why }, Server::Answered),
+            Err(SendError::Transient(why)) => (self.retry(claimed, why), Server::Answered),
+            Err(SendError::Away(why)) => {
+                let pause = doubling(TimeDelta::seconds(1), claimed.tries, LONGEST_ABSENCE);
+                (self.again(claimed, pause, why), Server::Away)
+            }
         }
     }
 
     /// Again after 5 seconds, then twice as long each time, up to an hour.
-    fn retry(&self, tries: u32, why: String) -> MailOutcome {
-        let doubled = 1_i64 << tries.saturating_sub(1).min(10);
-        let pause = TimeDelta::seconds(doubled.saturating_mul(5).min(3600));
-        MailOutcome::Retry { at: (self.clock)() + pause, why }
+    fn retry(&self, claimed: &ClaimedMail, why: String) -> MailOutcome {
+        self.again(claimed, doubling(TimeDelta::seconds(5), claimed.tries, LONGEST_PAUSE), why)
+    }
+
+    /// Again after a pause, unless that would be too late.
+    fn again(&self, claimed: &ClaimedMail, pause: TimeDelta, why: String) -> MailOutcome {
+        let at = (self.clock)() + pause;
+        if at - claimed.since > self.sending.give_up_after {
+            return MailOutcome::Dead { why: format!("{why} ({} tries)", claimed.tries) };
+        }
+        MailOutcome::Retry { at, why }
+    }
+
+    /// Writes into the log what became of mails, so that support sees it beside the rest of an account's
+    /// history. The journal is asked rather than told: what a crash left out is made up for.
+    async fn note_fates(&self) -> Result<(), StoreFailed> {
+        for ended in self.journal.unnoted(FATES).await? {
+            let EndedMail { mail, at, given_up } = ended;
+            let about = event_at(self.store.as_ref(), self.codec.as_ref(), mail.position).await;
+            let Some(about) = about.map_err(|e| StoreFailed(e.to_string()))? else {
+                self.journal.noted(mail.effect).await?;
+                continue;
+            };
+            let context = Context {
+                at,
+                actor: Actor::System { reaction: "mail".to_owned() },
+                correlation: CorrelationId(about.context.correlation.0),
+                causation: Some(about.id),
+                client: None,
+            };
+            let fate = MailFate { mail: mail.effect, kind: mail.kind, about: about.id, given_up };
+            match self.app.note_mail(&context, mail.recipient, fate).await {
+                Err(Failure::Unavailable(why)) => return Err(StoreFailed(why.to_string())),
+                // An account that is not there has nobody to tell of its mails.
+                Ok(()) | Err(_) => self.journal.noted(mail.effect).await?,
+            }
+        }
+        Ok(())
     }
 
     async fn write(&self, mail: &QueuedMail) -> Result<Written, String> {

@@ -74,8 +74,8 @@ impl Mails {
     /// them: they are the ones who can admit somebody.
     async fn administrators(&self, noted: &Noted, company: CompanyId) -> Result<Vec<AccountId>, String> {
         self.status.reach(AccountRow::VIEW, noted.position, PATIENCE).await.map_err(|e| e.to_string())?;
-        let wanted =
-            Selection { by: Some(("company", company.to_string())), after: None, limit: MOST_COLLEAGUES };
+        let by = Some(("company", format!("{company}/")));
+        let wanted = Selection { by, limit: MOST_COLLEAGUES, ..Selection::default() };
         let rows = select::<AccountRow>(self.rows.as_ref(), wanted).await.map_err(|e| e.to_string())?;
         let mailed = |row: &AccountRow| {
             matches!(row.status, AccountStatus::Active | AccountStatus::AwaitingActivation)

@@ -15,8 +15,8 @@ pub use mails::Mails;
 pub use onboarding::Onboarding;
 
 use crate::ports::{Clock, QueuedMail, ReactionJournal};
-use crate::runner::{Progress, Status};
-use crate::view::{Noted, ViewId};
+use crate::runner::{Follower, Status};
+use crate::view::Noted;
 
 /// How long a reaction that failed waits before it acts on the same event again.
 const RETRY: Duration = Duration::from_secs(2);
@@ -55,16 +55,10 @@ impl ReactionRunner {
     pub async fn run(self) {
         while let Err(why) = self.follow().await {
             tracing::error!(reaction = self.reaction.name(), %why, "a reaction failed; trying again");
-            let position =
-                self.status.all().get(&self.id()).map(|progress| progress.position).unwrap_or_default();
-            self.status.set(self.id(), Progress { position, failure: Some(why) });
+            self.status
+                .change(Follower::Reaction(self.reaction.name()), |progress| progress.failure = Some(why));
             tokio::time::sleep(RETRY).await;
         }
-    }
-
-    /// Under what readiness shows it: among the views, as version zero.
-    fn id(&self) -> ViewId {
-        ViewId { name: self.reaction.name(), version: 0 }
     }
 
     async fn follow(&self) -> Result<(), String> {
@@ -78,8 +72,7 @@ impl ReactionRunner {
             self.journal.advance(name, head, Vec::new(), (self.clock)()).await.map_err(|e| e.to_string())?;
         }
         let mut seen = noted;
-        let id = self.id();
-        self.status.set(id, Progress { position: noted, failure: None });
+        self.status.set(Follower::Reaction(name), 0, noted, None);
         let mut last_noted = Instant::now();
         let mut log = self.store.subscribe(noted);
         while let Some(next) = log.next().await {
@@ -101,7 +94,7 @@ impl ReactionRunner {
                     let mails =
                         self.reaction.react(&event).await.map_err(|e| format!("event {position}: {e}"))?;
                     seen = position;
-                    self.status.set(id, Progress { position, failure: None });
+                    self.status.set(Follower::Reaction(name), 0, position, None);
                     if !mails.is_empty() {
                         noted = position;
                         self.journal

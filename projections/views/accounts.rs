@@ -10,8 +10,9 @@ use loquet_domain::ports::Position;
 use loquet_domain::schema::DomainEvent;
 use serde::{Deserialize, Serialize};
 
+use crate::batch::Batch;
 use crate::ports::IndexEntry;
-use crate::table::{Batch, Row, Table};
+use crate::table::{Row, Table, sortable};
 use crate::view::{CannotApply, Noted, View, ViewId};
 
 /// In which stage an account is.
@@ -63,18 +64,19 @@ pub struct AccountRow {
 }
 
 impl Row for AccountRow {
-    const VIEW: ViewId = ViewId { name: "accounts", version: 2 };
+    const VIEW: ViewId = ViewId { name: "accounts", version: 3 };
 
+    /// Each ends with the moment of creation, so that whatever is asked for comes in its order.
     fn indexes(&self) -> Vec<IndexEntry> {
-        let company = self.company_id.to_string();
-        let status = self.status.word();
+        let (company, status, created) = (self.company_id, self.status.word(), sortable(self.created_at));
         let mut entries = vec![
-            ("company_status", format!("{company}/{status}")),
-            ("company", company),
-            ("status", status.to_owned()),
+            ("created", created.clone()),
+            ("company", format!("{company}/{created}")),
+            ("status", format!("{status}/{created}")),
+            ("company_status", format!("{company}/{status}/{created}")),
         ];
         if matches!(self.status, Status::AwaitingActivation | Status::Active) {
-            entries.push(("email", self.email_hash.0.clone()));
+            entries.push(("email", format!("{}/{created}", self.email_hash)));
         }
         entries
     }
@@ -93,11 +95,11 @@ impl View for Accounts {
             return Ok(());
         };
         let mut table = Table::<AccountRow>::new(rows);
-        let key = account.to_string();
+        let key = noted.stream.id();
         let at = noted.fact.context.at;
         match event {
             Event::AccountCreated { company, role, language, email_hash, .. } => table.put(
-                &key,
+                key,
                 AccountRow {
                     account_id: account,
                     company_id: *company,
@@ -112,17 +114,17 @@ impl View for Accounts {
                     deleted_at: None,
                 },
             ),
-            Event::AccountActivated { .. } => table.change(&key, |row| {
+            Event::AccountActivated { .. } => table.change(key, |row| {
                 row.status = Status::Active;
                 row.activated_at = Some(at);
             }),
-            Event::AccountConverted { to } => table.change(&key, |row| row.role = (*to).into()),
-            Event::LoginSucceeded { .. } => table.change(&key, |row| row.last_login_at = Some(at)),
-            Event::AccountDeleted { .. } => table.change(&key, |row| {
+            Event::AccountConverted { to } => table.change(key, |row| row.role = (*to).into()),
+            Event::LoginSucceeded { .. } => table.change(key, |row| row.last_login_at = Some(at)),
+            Event::AccountDeleted { .. } => table.change(key, |row| {
                 row.status = Status::Deleted;
                 row.deleted_at = Some(at);
             }),
-            Event::AccountErased => table.change(&key, |row| row.status = Status::Erased),
+            Event::AccountErased => table.change(key, |row| row.status = Status::Erased),
             _ => Ok(()),
         }
     }

@@ -7,8 +7,9 @@ use loquet_domain::lockout::Lockout;
 use loquet_domain::schema::DomainEvent;
 use serde::{Deserialize, Serialize};
 
+use crate::batch::Batch;
 use crate::ports::IndexEntry;
-use crate::table::{Batch, Row, Table};
+use crate::table::{Row, Table};
 use crate::view::{CannotApply, Noted, View, ViewId};
 
 /// The wrong guesses at an account. There is no row for one at which nobody guessed wrong.
@@ -42,7 +43,7 @@ impl View for Lockouts {
             return Ok(());
         };
         let mut table = Table::<LockoutRow>::new(rows);
-        let key = account.to_string();
+        let key = noted.stream.id();
         let at = noted.fact.context.at;
         match event {
             Event::LoginFailed { failures } => {
@@ -52,16 +53,16 @@ impl View for Lockouts {
                     last_failure_at: at,
                     locked_since: None,
                 };
-                table.put(&key, row)
+                table.put(key, row)
             }
-            Event::AccountLocked { until, .. } => table.change(&key, |row| {
+            Event::AccountLocked { until, .. } => table.change(key, |row| {
                 row.locked_since = Some(at);
                 row.lockout = row.lockout.locked(*until);
             }),
             Event::LoginSucceeded { .. }
             | Event::LockoutReleased { .. }
             | Event::PasswordReset { .. }
-            | Event::AccountDeleted { .. } => table.delete(&key),
+            | Event::AccountDeleted { .. } => table.delete(key),
             _ => Ok(()),
         }
     }

@@ -8,8 +8,9 @@ use loquet_domain::ports::Position;
 use loquet_domain::schema::DomainEvent;
 use serde::{Deserialize, Serialize};
 
+use crate::batch::Batch;
 use crate::ports::IndexEntry;
-use crate::table::{Batch, Row, Table};
+use crate::table::{Row, Table};
 use crate::view::{CannotApply, Noted, View, ViewId};
 
 /// How many attempts are kept here; the log has them all.
@@ -88,10 +89,10 @@ impl View for Logins {
             _ => return Ok(()),
         };
         let mut table = Table::<LoginsRow>::new(rows);
-        let key = account.to_string();
+        let key = noted.stream.id();
         let attempt = Attempt { at: noted.fact.context.at, outcome, client_at: noted.position };
         let first = || LoginsRow { account_id: account, attempts: Vec::new() };
-        table.change_or(&key, first, |row| {
+        table.change_or(key, first, |row| {
             let surplus = (row.attempts.len() + 1).saturating_sub(KEPT);
             row.attempts.drain(..surplus);
             row.attempts.push(attempt);

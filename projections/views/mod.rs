@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod lockouts;
 pub mod logins;
+pub mod mails;
 pub mod orders;
 pub mod sessions;
 
@@ -17,6 +18,7 @@ pub fn all() -> Vec<Arc<dyn View>> {
         Arc::new(accounts::Accounts),
         Arc::new(lockouts::Lockouts),
         Arc::new(logins::Logins),
+        Arc::new(mails::Mails),
         Arc::new(orders::Orders),
         Arc::new(sessions::Sessions),
     ]

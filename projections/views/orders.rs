@@ -7,8 +7,9 @@ use loquet_domain::ports::Position;
 use loquet_domain::schema::DomainEvent;
 use serde::{Deserialize, Serialize};
 
+use crate::batch::Batch;
 use crate::ports::IndexEntry;
-use crate::table::{Batch, Row, Table};
+use crate::table::{Row, Table, sortable};
 use crate::view::{CannotApply, Noted, View, ViewId};
 
 /// An order. Who placed it is at `person_at` in the log.
@@ -26,7 +27,7 @@ pub struct OrderRow {
 }
 
 impl Row for OrderRow {
-    const VIEW: ViewId = ViewId { name: "orders", version: 1 };
+    const VIEW: ViewId = ViewId { name: "orders", version: 2 };
 
     fn indexes(&self) -> Vec<IndexEntry> {
         let status = match self.outcome {
@@ -34,7 +35,13 @@ impl Row for OrderRow {
             Some(Outcome::AwaitingSupport) => "awaiting_support",
             Some(_) => "onboarded",
         };
-        vec![("status", status.to_owned())]
+        let received = sortable(self.received_at);
+        vec![
+            ("status", format!("{status}/{received}")),
+            ("company", format!("{}/{received}", self.company_id)),
+            ("company_status", format!("{}/{status}/{received}", self.company_id)),
+            ("received", received),
+        ]
     }
 }
 

@@ -9,8 +9,9 @@ use loquet_domain::ports::Position;
 use loquet_domain::schema::DomainEvent;
 use serde::{Deserialize, Serialize};
 
+use crate::batch::Batch;
 use crate::ports::IndexEntry;
-use crate::table::{Batch, Row, Table};
+use crate::table::{Row, Table};
 use crate::view::{CannotApply, Noted, View, ViewId};
 
 /// A session. From where it was opened is at `client_at` in the log.
@@ -54,7 +55,7 @@ impl View for Sessions {
             return Ok(());
         };
         let mut table = Table::<SessionsRow>::new(rows);
-        let key = account.to_string();
+        let key = noted.stream.id();
         let at = noted.fact.context.at;
         match event {
             Event::LoginSucceeded { session, session_expires_at } => {
@@ -65,15 +66,15 @@ impl View for Sessions {
                     client_at: noted.position,
                 };
                 let first = || SessionsRow { account_id: account, sessions: Vec::new() };
-                table.change_or(&key, first, |row| {
+                table.change_or(key, first, |row| {
                     row.sessions.retain(|held| at < held.expires_at);
                     row.sessions.push(opened);
                 })
             }
             Event::SessionEnded { session, .. } => {
-                table.change(&key, |row| row.sessions.retain(|held| held.session_id != *session))
+                table.change(key, |row| row.sessions.retain(|held| held.session_id != *session))
             }
-            Event::SessionsEnded | Event::AccountDeleted { .. } => table.delete(&key),
+            Event::SessionsEnded | Event::AccountDeleted { .. } => table.delete(key),
             _ => Ok(()),
         }
     }

@@ -53,6 +53,16 @@ store-unavailable-title = Out of order
 store-unavailable-detail = The event log or a store beside it can't be used. Nothing was counted or changed; try again in a moment.
 view-behind-title = Not known yet
 view-behind-detail = The answer is not yet at the position asked for. Try again in a moment.
+too-many-requests-title = Too many requests
+too-many-requests-detail = More was asked from this address than is allowed. Nothing was counted or changed; try again in { $seconds } s.
+too-many-followers-title = Too many followers
+too-many-followers-detail = As many programs follow the events as are allowed. Try again later, or read them page by page.
+idempotency-key-invalid-title = The idempotency key can't be used
+idempotency-key-invalid-detail = An Idempotency-Key has 1 to 200 printable ASCII characters. Nothing was changed.
+idempotency-under-way-title = It is being done
+idempotency-under-way-detail = A command with this Idempotency-Key is being carried out. Ask again in a moment for its answer.
+idempotency-key-reused-title = The idempotency key was used for something else
+idempotency-key-reused-detail = Another command was sent with this Idempotency-Key in the last 24 hours. Nothing was changed; send this one with a key of its own.
 internal-title = A fault of ours
 internal-detail = Something went wrong here. It was noted; try again.
 # Rules of bodies

@@ -53,6 +53,16 @@ store-unavailable-title = Hors service
 store-unavailable-detail = Le journal des événements ou un fichier voisin est inutilisable. Rien n'a été compté ni modifié ; réessayez dans un instant.
 view-behind-title = Pas encore connu
 view-behind-detail = La réponse n'est pas encore à la position demandée. Réessayez dans un instant.
+too-many-requests-title = Trop de demandes
+too-many-requests-detail = Cette adresse a envoyé plus de demandes qu'il n'est permis. Rien n'a été compté ni modifié ; réessayez dans { $seconds } s.
+too-many-followers-title = Trop d'abonnés
+too-many-followers-detail = Autant de programmes qu'il est permis suivent déjà les événements. Réessayez plus tard, ou lisez-les page par page.
+idempotency-key-invalid-title = La clé d'idempotence est inutilisable
+idempotency-key-invalid-detail = Une Idempotency-Key compte de 1 à 200 caractères ASCII imprimables. Rien n'a été modifié.
+idempotency-under-way-title = C'est en cours
+idempotency-under-way-detail = Une commande avec cette Idempotency-Key est en cours d'exécution. Redemandez dans un instant pour en avoir la réponse.
+idempotency-key-reused-title = La clé d'idempotence a servi à autre chose
+idempotency-key-reused-detail = Une autre commande a été envoyée avec cette Idempotency-Key dans les dernières 24 heures. Rien n'a été modifié ; envoyez celle-ci avec une clé à elle.
 internal-title = Une erreur de notre part
 internal-detail = Quelque chose s'est mal passé ici. C'est noté ; réessayez.
 # Règles des contenus

@@ -53,6 +53,16 @@ store-unavailable-title = Buiten werking
 store-unavailable-detail = Het gebeurtenissenlogboek of een bestand ernaast is onbruikbaar. Er is niets geteld of gewijzigd; probeer het zo meteen opnieuw.
 view-behind-title = Nog niet bekend
 view-behind-detail = Het antwoord is nog niet op de gevraagde positie. Probeer het zo meteen opnieuw.
+too-many-requests-title = Te veel verzoeken
+too-many-requests-detail = Van dit adres kwamen meer verzoeken dan is toegestaan. Er is niets geteld of gewijzigd; probeer het over { $seconds } s opnieuw.
+too-many-followers-title = Te veel volgers
+too-many-followers-detail = Er volgen al zoveel programma's de gebeurtenissen als is toegestaan. Probeer het later opnieuw, of lees ze pagina per pagina.
+idempotency-key-invalid-title = De idempotentiesleutel is niet bruikbaar
+idempotency-key-invalid-detail = Een Idempotency-Key heeft 1 tot 200 afdrukbare ASCII-tekens. Er is niets gewijzigd.
+idempotency-under-way-title = Het is bezig
+idempotency-under-way-detail = Een opdracht met deze Idempotency-Key wordt uitgevoerd. Vraag het zo dadelijk opnieuw voor het antwoord.
+idempotency-key-reused-title = De idempotentiesleutel is al voor iets anders gebruikt
+idempotency-key-reused-detail = Met deze Idempotency-Key is in de laatste 24 uur een andere opdracht verstuurd. Er is niets gewijzigd; verstuur deze met een eigen sleutel.
 internal-title = Een fout van ons
 internal-detail = Er ging hier iets mis. Het is genoteerd; probeer het opnieuw.
 # Regels voor de inhoud

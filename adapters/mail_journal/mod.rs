@@ -3,6 +3,8 @@
 //! It is no read model: rebuilding those never touches it (law 5). It names no person: a mail is
 //! written from the log when it is sent.
 
+mod ledger;
+
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,17 +12,23 @@ use loquet_domain::Moment;
 use loquet_domain::ids::AccountId;
 use loquet_domain::ports::{BoxFuture, Position};
 use loquet_projections::mail::MailKind;
-use loquet_projections::ports::{MailOutcome, QueuedMail, ReactionJournal, StoreFailed};
+use loquet_projections::ports::{
+    ClaimedMail, EndedMail, MailOutcome, QueuedMail, ReactionJournal, StoreFailed,
+};
 use rusqlite::{Connection, OptionalExtension, Row};
 use uuid::Uuid;
 
+pub use ledger::{LedgerEntry, MailCounts, MailState};
+
 use crate::sqlite::{FileError, Kind, explain};
 
-const JOURNAL: Kind = Kind {
+pub(crate) const JOURNAL: Kind = Kind {
     what: "a Loquet reaction journal",
     application_id: 0x4c71_7404,
-    version: 1,
-    upgrades: &[],
+    version: 2,
+    upgrades: &["ALTER TABLE mails ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
+         ALTER TABLE mails ADD COLUMN noted INTEGER NOT NULL DEFAULT 1;
+         UPDATE mails SET since = queued_at;"],
     holds_keys: false,
     remedy: "restore it from a backup; without one, delete it, and links that are still newest are mailed again",
     synchronous: "FULL",
@@ -37,9 +45,16 @@ const JOURNAL: Kind = Kind {
             due_at    INTEGER NOT NULL,  -- microseconds since 1970
             queued_at INTEGER NOT NULL,
             ended_at  INTEGER,
-            why       TEXT
+            why       TEXT,
+            since     INTEGER NOT NULL,  -- from when on it is tried: queued, or put back by hand
+            noted     INTEGER NOT NULL   -- whether the log knows how it ended
         ) STRICT, WITHOUT ROWID;
-        CREATE INDEX IF NOT EXISTS mails_due ON mails (due_at) WHERE state = 'pending';",
+        CREATE INDEX IF NOT EXISTS mails_due ON mails (due_at) WHERE state = 'pending';
+        CREATE INDEX IF NOT EXISTS mails_open ON mails (state) WHERE state IN ('pending', 'sending', 'dead');
+        CREATE INDEX IF NOT EXISTS mails_unnoted ON mails (ended_at) WHERE noted = 0;
+        CREATE INDEX IF NOT EXISTS mails_recipient ON mails (recipient);
+        CREATE INDEX IF NOT EXISTS mails_position ON mails (position);
+        CREATE INDEX IF NOT EXISTS mails_queued ON mails (queued_at);",
 };
 
 /// The journal.
@@ -77,9 +92,9 @@ fn advance(
     now: Moment,
 ) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
-    let queue =
-        "INSERT OR IGNORE INTO mails (effect, kind, recipient, position, state, tries, due_at, queued_at)
-        VALUES (?, ?, ?, ?, 'pending', 0, ?5, ?5)";
+    let queue = "INSERT OR IGNORE INTO mails
+        (effect, kind, recipient, position, state, tries, due_at, queued_at, since, noted)
+        VALUES (?, ?, ?, ?, 'pending', 0, ?5, ?5, ?5, 1)";
     for mail in mails {
         transaction.prepare_cached(queue)?.execute((
             mail.effect.as_bytes(),
@@ -95,34 +110,68 @@ fn advance(
     transaction.commit()
 }
 
-fn claim(connection: &mut Connection, now: Moment, limit: usize) -> rusqlite::Result<Vec<(QueuedMail, u32)>> {
-    let transaction = connection.transaction()?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let due: Vec<(QueuedMail, u32)> = transaction
-        .prepare_cached(
-            "SELECT effect, kind, recipient, position, tries FROM mails
-             WHERE state = 'pending' AND due_at <= ? ORDER BY due_at, position LIMIT ?",
-        )?
-        .query_map((now.timestamp_micros(), limit), queued)?
-        .collect::<rusqlite::Result<_>>()?;
-    for (mail, _) in &due {
-        let claim = "UPDATE mails SET state = 'sending', tries = tries + 1 WHERE effect = ?";
-        transaction.prepare_cached(claim)?.execute([mail.effect.as_bytes()])?;
-    }
-    transaction.commit()?;
-    Ok(due.into_iter().map(|(mail, tries)| (mail, tries + 1)).collect())
-}
+/// The columns that [`queued`] reads.
+const MAIL: &str = "effect, kind, recipient, position";
 
-fn queued(row: &Row<'_>) -> rusqlite::Result<(QueuedMail, u32)> {
+fn queued(row: &Row<'_>) -> rusqlite::Result<QueuedMail> {
     let kind: String = row.get(1)?;
     let unknown = || rusqlite::Error::InvalidColumnType(1, kind.clone(), rusqlite::types::Type::Text);
-    let mail = QueuedMail {
+    Ok(QueuedMail {
         effect: Uuid::from_bytes(row.get(0)?),
         kind: MailKind::parse(&kind).ok_or_else(unknown)?,
         recipient: AccountId(Uuid::from_bytes(row.get(2)?)),
         position: Position(row.get(3)?),
-    };
-    Ok((mail, row.get(4)?))
+    })
+}
+
+/// A moment as it is kept; out of range only in a file that was tampered with.
+fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Moment> {
+    let micros: i64 = row.get(column)?;
+    Moment::from_timestamp_micros(micros).ok_or(rusqlite::Error::IntegralValueOutOfRange(column, micros))
+}
+
+fn claim(connection: &mut Connection, now: Moment, limit: usize) -> rusqlite::Result<Vec<ClaimedMail>> {
+    let transaction = connection.transaction()?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let due: Vec<ClaimedMail> = transaction
+        .prepare_cached(&format!(
+            "SELECT {MAIL}, tries + 1, since FROM mails
+             WHERE state = 'pending' AND due_at <= ? ORDER BY due_at, position LIMIT ?",
+        ))?
+        .query_map((now.timestamp_micros(), limit), |row| {
+            Ok(ClaimedMail { mail: queued(row)?, tries: row.get(4)?, since: moment(row, 5)? })
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    for claimed in &due {
+        let claim = "UPDATE mails SET state = 'sending', tries = tries + 1 WHERE effect = ?";
+        transaction.prepare_cached(claim)?.execute([claimed.mail.effect.as_bytes()])?;
+    }
+    transaction.commit()?;
+    Ok(due)
+}
+
+fn unnoted(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<EndedMail>> {
+    let query = format!(
+        "SELECT {MAIL}, ended_at, CASE state WHEN 'dead' THEN coalesce(why, '') END FROM mails
+         WHERE noted = 0 AND ended_at IS NOT NULL ORDER BY ended_at LIMIT ?"
+    );
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut select = connection.prepare_cached(&query)?;
+    let ended = select.query_map([limit], |row| {
+        Ok(EndedMail { mail: queued(row)?, at: moment(row, 4)?, given_up: row.get(5)? })
+    })?;
+    ended.collect()
+}
+
+/// The mails that follow from the events at these positions.
+fn mails_from(connection: &Connection, positions: &[Position]) -> rusqlite::Result<Vec<Uuid>> {
+    let mut select = connection.prepare_cached("SELECT effect FROM mails WHERE position = ?")?;
+    let mut found = Vec::new();
+    for position in positions {
+        let effects = select.query_map([position.0], |row| Ok(Uuid::from_bytes(row.get(0)?)))?;
+        found.extend(effects.collect::<rusqlite::Result<Vec<_>>>()?);
+    }
+    Ok(found)
 }
 
 fn conclude(
@@ -132,14 +181,14 @@ fn conclude(
     now: Moment,
 ) -> rusqlite::Result<()> {
     let now = now.timestamp_micros();
-    let (state, due, ended, why) = match outcome {
-        MailOutcome::Sent => ("sent", now, Some(now), None),
-        MailOutcome::Void => ("void", now, Some(now), None),
-        MailOutcome::Retry { at, why } => ("pending", at.timestamp_micros(), None, Some(why)),
-        MailOutcome::Dead { why } => ("dead", now, Some(now), Some(why)),
+    let (state, due, ended, why, noted) = match outcome {
+        MailOutcome::Sent => ("sent", now, Some(now), None, false),
+        MailOutcome::Void => ("void", now, Some(now), None, true),
+        MailOutcome::Retry { at, why } => ("pending", at.timestamp_micros(), None, Some(why), true),
+        MailOutcome::Dead { why } => ("dead", now, Some(now), Some(why), false),
     };
-    let update = "UPDATE mails SET state = ?, due_at = ?, ended_at = ?, why = ? WHERE effect = ?";
-    connection.execute(update, (state, due, ended, why, effect.as_bytes())).map(drop)
+    let update = "UPDATE mails SET state = ?, due_at = ?, ended_at = ?, why = ?, noted = ? WHERE effect = ?";
+    connection.execute(update, (state, due, ended, why, noted, effect.as_bytes())).map(drop)
 }
 
 impl ReactionJournal for SqliteJournal {
@@ -161,11 +210,7 @@ impl ReactionJournal for SqliteJournal {
         Box::pin(self.run(move |connection| advance(connection, reaction, up_to, &mails, now)))
     }
 
-    fn claim_due(
-        &self,
-        now: Moment,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<(QueuedMail, u32)>, StoreFailed>> {
+    fn claim_due(&self, now: Moment, limit: usize) -> BoxFuture<'_, Result<Vec<ClaimedMail>, StoreFailed>> {
         Box::pin(self.run(move |connection| claim(connection, now, limit)))
     }
 
@@ -189,5 +234,18 @@ impl ReactionJournal for SqliteJournal {
             let due: Option<i64> = connection.query_row(query, [], |row| row.get(0))?;
             Ok(due.and_then(Moment::from_timestamp_micros))
         }))
+    }
+
+    fn unnoted(&self, limit: usize) -> BoxFuture<'_, Result<Vec<EndedMail>, StoreFailed>> {
+        Box::pin(self.run(move |connection| unnoted(connection, limit)))
+    }
+
+    fn noted(&self, effect: Uuid) -> BoxFuture<'_, Result<(), StoreFailed>> {
+        let note = "UPDATE mails SET noted = 1 WHERE effect = ?";
+        Box::pin(self.run(move |connection| connection.execute(note, [effect.as_bytes()]).map(drop)))
+    }
+
+    fn mails_from(&self, positions: Vec<Position>) -> BoxFuture<'_, Result<Vec<Uuid>, StoreFailed>> {
+        Box::pin(self.run(move |connection| mails_from(connection, &positions)))
     }
 }

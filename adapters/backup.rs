@@ -1,0 +1,246 @@
+//! Backups: copies of the data's files, each as it is at one moment, taken beside a running server.
+//!
+//! The log comes first; what is copied after it knows at least as much: the journal of mails, so that a
+//! restored server does not send again what was sent, and the keys, so that everything in the log can be
+//! read. Read models are left out: they are built from the log. The server key is never part of a backup.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use loquet_domain::Moment;
+use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::key_store::KEYS;
+use crate::mail_journal::JOURNAL;
+use crate::service_tokens::TOKENS;
+use crate::sqlite::{FileError, Kind, copy_to, explain, explain_io};
+use crate::sqlite_store::LOG;
+
+/// The files of a backup, in the order in which they are taken.
+const FILES: [(&str, &Kind); 4] =
+    [("log.db", &LOG), ("reactions.db", &JOURNAL), ("keys.db", &KEYS), ("tokens.db", &TOKENS)];
+/// What describes a backup, beside its files. Written last: without it there is no backup.
+const MANIFEST: &str = "backup.json";
+const FORMAT: u32 = 1;
+
+/// A backup could not be taken, or does not hold.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// A file of the data.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A folder or file that can't be used.
+    #[error("can't use {path}: {why}")]
+    Unusable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// There is something where the backup, or the restored data, is to go.
+    #[error("{0} is not empty: choose a folder that is, or that is not there yet")]
+    Occupied(PathBuf),
+    /// What is there is not what was written.
+    #[error("{path} is not as it was backed up: {why}")]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// In which way.
+        why: String,
+    },
+}
+
+/// What a backup holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    format: u32,
+    /// The version of the software that took it.
+    pub version: String,
+    /// When.
+    pub taken_at: Moment,
+    /// The position of the last event.
+    pub position: u64,
+    files: BTreeMap<String, FileEntry>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct FileEntry {
+    bytes: u64,
+    sha256: String,
+}
+
+impl Manifest {
+    /// Whether the accounts' keys are in it.
+    #[must_use]
+    pub fn has_keys(&self) -> bool {
+        self.files.contains_key("keys.db")
+    }
+
+    /// How many bytes its files have.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.files.values().map(|file| file.bytes).sum()
+    }
+}
+
+/// Copies the data in `folder` into `to`, which is not there or empty. Each file that is begun is told.
+///
+/// # Errors
+/// [`BackupError`]; what was written so far is no backup, since it lacks its manifest.
+pub fn take(
+    folder: &Path,
+    to: &Path,
+    with_keys: bool,
+    version: &str,
+    now: Moment,
+    mut begin: impl FnMut(&str),
+) -> Result<Manifest, BackupError> {
+    make_empty(to)?;
+    let mut files = BTreeMap::new();
+    for (name, kind) in FILES {
+        let path = folder.join(name);
+        let wanted = name != "keys.db" || with_keys;
+        if !wanted || (!path.exists() && name != "log.db") {
+            continue;
+        }
+        begin(name);
+        let copy = to.join(name);
+        let reader = kind.open_reader(&path)?;
+        copy_to(&reader, &copy).map_err(|why| BackupError::Unusable { path: copy.clone(), why })?;
+        files.insert(name.to_owned(), describe(&copy)?);
+    }
+    let log = to.join("log.db");
+    let position = last_position(&LOG.open_to_look(&log)?, &log)?;
+    let manifest = Manifest { format: FORMAT, version: version.to_owned(), taken_at: now, position, files };
+    let path = to.join(MANIFEST);
+    let json = serde_json::to_vec_pretty(&manifest).unwrap_or_default();
+    let written = std::fs::write(&path, json).and_then(|()| File::open(&path)?.sync_all());
+    written.and_then(|()| File::open(to)?.sync_all()).map_err(|e| unusable(&path, &e))?;
+    Ok(manifest)
+}
+
+/// Proves that a backup is whole: every file as it was written, sound to SQLite, and the log without gaps.
+///
+/// # Errors
+/// [`BackupError`] names the file and what is wrong with it.
+pub fn check(from: &Path) -> Result<Manifest, BackupError> {
+    let path = from.join(MANIFEST);
+    let damaged = |why: String| BackupError::Damaged { path: path.clone(), why };
+    let json = std::fs::read(&path).map_err(|e| unusable(&path, &e))?;
+    let manifest: Manifest = serde_json::from_slice(&json).map_err(|e| damaged(e.to_string()))?;
+    if manifest.format != FORMAT {
+        return Err(damaged(format!("its format is {}, this version knows {FORMAT}", manifest.format)));
+    }
+    for (name, kind) in FILES {
+        let Some(entry) = manifest.files.get(name) else { continue };
+        let path = from.join(name);
+        if describe(&path)? != *entry {
+            let why = "its size or its SHA-256 is another".to_owned();
+            return Err(BackupError::Damaged { path, why });
+        }
+        is_sound(&kind.open_to_look(&path)?, &path)?;
+    }
+    let log = from.join("log.db");
+    let whole = manifest.files.contains_key("log.db");
+    if !whole || last_position(&LOG.open_to_look(&log)?, &log)? != manifest.position {
+        return Err(BackupError::Damaged { path: log, why: "it does not end where it should".to_owned() });
+    }
+    Ok(manifest)
+}
+
+/// Proves that a log, perhaps one that is being written to, is sound to SQLite and without gaps.
+///
+/// # Errors
+/// [`BackupError`] says what is wrong with it.
+pub fn check_log(path: &Path) -> Result<(), BackupError> {
+    let log = LOG.open_reader(path)?;
+    is_sound(&log, path)?;
+    last_position(&log, path).map(drop)
+}
+
+/// Puts a backup, proved whole, into a data folder that holds none of its files. The keys are taken from
+/// `keys` where that is given. The log comes last: what was interrupted is no data.
+///
+/// # Errors
+/// [`BackupError`]; nothing that was there is overwritten.
+pub fn restore(from: &Path, folder: &Path, keys: Option<&Path>) -> Result<Manifest, BackupError> {
+    let manifest = check(from)?;
+    if let Some(keys) = keys {
+        // Perhaps a server's own, which it writes to meanwhile.
+        is_sound(&KEYS.open_reader(keys)?, keys)?;
+    }
+    if FILES.iter().any(|(name, _)| folder.join(name).exists()) {
+        return Err(BackupError::Occupied(folder.to_owned()));
+    }
+    for (name, kind) in FILES.iter().rev() {
+        let reader = match (*name, keys) {
+            ("keys.db", Some(keys)) => kind.open_reader(keys)?,
+            (name, _) if manifest.files.contains_key(name) => kind.open_to_look(&from.join(name))?,
+            _ => continue,
+        };
+        let target = folder.join(name);
+        copy_to(&reader, &target).map_err(|why| BackupError::Unusable { path: target, why })?;
+    }
+    Ok(manifest)
+}
+
+/// A folder that holds nothing, made if it is not there, for its owner alone.
+fn make_empty(folder: &Path) -> Result<(), BackupError> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(|e| unusable(folder, &e))?;
+    let mut entries = std::fs::read_dir(folder).map_err(|e| unusable(folder, &e))?;
+    match entries.next() {
+        None => Ok(()),
+        Some(_) => Err(BackupError::Occupied(folder.to_owned())),
+    }
+}
+
+fn describe(path: &Path) -> Result<FileEntry, BackupError> {
+    let read = || {
+        let mut file = File::open(path)?;
+        let (mut digest, mut bytes, mut buffer) = (Sha256::new(), 0_u64, vec![0; 1024 * 1024]);
+        loop {
+            let read = file.read(&mut buffer)?;
+            if read == 0 {
+                break;
+            }
+            digest.update(buffer.get(..read).unwrap_or_default());
+            bytes += u64::try_from(read).unwrap_or(0);
+        }
+        let sha256 = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(FileEntry { bytes, sha256 })
+    };
+    read().map_err(|e| unusable(path, &e))
+}
+
+/// Whether SQLite finds nothing wrong with a file.
+fn is_sound(found: &Connection, path: &Path) -> Result<(), BackupError> {
+    let damaged = |why: String| BackupError::Damaged { path: path.to_owned(), why };
+    let said: String =
+        found.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(|e| damaged(explain(&e)))?;
+    if said == "ok" { Ok(()) } else { Err(damaged(said)) }
+}
+
+/// The last position of a log that has no gaps.
+fn last_position(log: &Connection, path: &Path) -> Result<u64, BackupError> {
+    let damaged = |why: String| BackupError::Damaged { path: path.to_owned(), why };
+    let query = "SELECT count(*), coalesce(max(position), 0) FROM events";
+    let (count, last): (u64, u64) =
+        log.query_row(query, [], |row| Ok((row.get(0)?, row.get(1)?))).map_err(|e| damaged(explain(&e)))?;
+    if count == last {
+        Ok(last)
+    } else {
+        Err(damaged(format!("{} events are missing", last.abs_diff(count))))
+    }
+}
+
+fn unusable(path: &Path, error: &std::io::Error) -> BackupError {
+    BackupError::Unusable { path: path.to_owned(), why: explain_io(error) }
+}

@@ -1,0 +1,214 @@
+//! The events of the whole log, for programs: page by page, or as they happen (server-sent events, WHATWG
+//! HTML 9.2). Nothing sealed is in them.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::{Stream, StreamExt, stream};
+use loquet_domain::ports::{BoxStream, EventCodec, Position, ReadError, RecordedEvent, Subscribed};
+use loquet_domain::schema;
+use prometheus_client::metrics::gauge::Gauge;
+use serde::Deserialize;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use utoipa::IntoParams;
+
+use super::answers::{Page, cursor_position, page_size};
+use super::caller::Caller;
+use super::events::EventBody;
+use super::problem::{Problem, ProblemBody};
+use super::{Api, Shared};
+use crate::service_tokens::Scope;
+
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// How many events are looked through for one page: a filter that fits none answers all the same.
+const LOOKED_THROUGH: usize = 5_000;
+/// How many events are read at once.
+const READ: usize = 500;
+/// How often a stream without events says that it lives, so that proxies keep it open.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// Which events.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct FeedFilter {
+    /// Only events after this position; `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Only events of these types, separated by commas, such as `account-locked,lockout-released`.
+    r#type: Option<String>,
+    /// Only events of streams of this category: `account`, `email`, `company` or `order`.
+    category: Option<String>,
+    /// 1 to 200; 50 unless said.
+    limit: Option<u32>,
+    /// Wait until the log is at this position.
+    at_least: Option<u64>,
+}
+
+/// What of the log somebody wants.
+#[derive(Clone, Default)]
+struct Wanted {
+    types: Option<Vec<String>>,
+    category: Option<String>,
+}
+
+impl Wanted {
+    fn of(filter: &FeedFilter) -> Result<Self, Problem> {
+        let malformed = || Problem::new(StatusCode::BAD_REQUEST, "malformed-request");
+        let types: Option<Vec<String>> =
+            filter.r#type.as_ref().map(|types| types.split(',').map(|name| name.trim().to_owned()).collect());
+        let known = schema::names();
+        if types.iter().flatten().any(|name| !known.contains(&name.as_str())) {
+            return Err(malformed());
+        }
+        let categories = ["account", "email", "company", "order"];
+        if filter.category.as_deref().is_some_and(|category| !categories.contains(&category)) {
+            return Err(malformed());
+        }
+        Ok(Self { types, category: filter.category.clone() })
+    }
+
+    fn fits(&self, event: &RecordedEvent) -> bool {
+        let category = event.stream.as_str().split('-').next().unwrap_or_default();
+        self.types.as_ref().is_none_or(|types| types.contains(&event.event.name))
+            && self.category.as_ref().is_none_or(|wanted| wanted == category)
+    }
+}
+
+/// Follow the log.
+///
+/// As JSON, a page of events after `cursor`; `next_cursor` is always there, and on the last page is where to
+/// ask again later. With `Accept: text/event-stream`, the events after `Last-Event-ID` (or `cursor`), then
+/// each as it happens: `id` is its position, `event` its type, `data` the same object as in a page.
+#[utoipa::path(
+    get, path = "/v1/events", tag = "events", security(("service" = [])),
+    params(FeedFilter, ("Last-Event-ID" = Option<u64>, Header, description = "With server-sent events: the position of the last event that was received")),
+    responses(
+        (status = 200, description = "A page of events, or a stream of them", content(
+            (Page<EventBody> = "application/json"), (String = "text/event-stream"))),
+        (status = 403, description = "No events:read", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "Too many programs follow the events", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn feed(
+    State(api): Shared,
+    caller: Caller,
+    headers: HeaderMap,
+    Query(filter): Query<FeedFilter>,
+) -> Result<Response, Problem> {
+    caller.service(Scope::EventsRead)?;
+    let wanted = Wanted::of(&filter)?;
+    let after = cursor_position(filter.cursor.as_deref())?;
+    let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if accepts.contains("text/event-stream") {
+        let last = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok());
+        let after = last.map_or(Ok(after), |last| cursor_position(Some(last)))?;
+        return live(api, wanted, after).await;
+    }
+    let size = page_size(filter.limit)?;
+    let head = api.log_at(Position(filter.at_least.unwrap_or(0))).await?;
+    let (found, seen) = look_through(&api, &wanted, after, head, size).await?;
+    let mut items = Vec::with_capacity(found.len());
+    for event in &found {
+        items.push(EventBody::open(api.codec.as_ref(), event).await?);
+    }
+    Ok(Json(Page { items, next_cursor: Some(seen.to_string()), position: head.0 }).into_response())
+}
+
+/// Up to `size` events that fit, and how far was looked.
+async fn look_through(
+    api: &Api,
+    wanted: &Wanted,
+    after: Position,
+    head: Position,
+    size: usize,
+) -> Result<(Vec<RecordedEvent>, Position), Problem> {
+    let (mut found, mut seen, mut looked) = (Vec::new(), after, 0);
+    while seen < head && looked < LOOKED_THROUGH {
+        let page = api.store.read_all(seen, READ).await?;
+        looked += READ;
+        for event in page.into_iter().filter(|event| event.position <= head) {
+            seen = event.position;
+            if wanted.fits(&event) {
+                found.push(event);
+            }
+            if found.len() == size {
+                return Ok((found, seen));
+            }
+        }
+    }
+    Ok((found, seen))
+}
+
+/// One program that follows the events; its place is free again when it is gone.
+struct Following {
+    log: BoxStream<'static, Result<Subscribed, ReadError>>,
+    codec: Arc<dyn EventCodec>,
+    wanted: Wanted,
+    stopping: watch::Receiver<bool>,
+    gauge: Gauge,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.gauge.dec();
+    }
+}
+
+async fn live(api: Arc<Api>, wanted: Wanted, after: Position) -> Result<Response, Problem> {
+    let place = api.followers.clone().try_acquire_owned().map_err(|_| {
+        let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-followers");
+        Problem { retry_after: Some(10), ..problem }
+    })?;
+    let gauge = api.metrics.http.event_streams.clone();
+    gauge.inc();
+    let following = Following {
+        log: api.store.subscribe(after),
+        codec: api.codec.clone(),
+        wanted,
+        stopping: api.stopping.subscribe(),
+        gauge,
+        _place: place,
+    };
+    let keep_alive = KeepAlive::new().interval(HEARTBEAT);
+    Ok(Sse::new(events(following)).keep_alive(keep_alive).into_response())
+}
+
+/// The events, until the server stops or something can't be read: then the stream ends, and the program
+/// comes again with the last id that it saw. Nothing is passed over.
+fn events(following: Following) -> impl Stream<Item = Result<Event, Infallible>> {
+    stream::unfold(following, |mut following| async {
+        loop {
+            if *following.stopping.borrow_and_update() {
+                return None;
+            }
+            let next = tokio::select! {
+                next = following.log.next() => next?,
+                _ = following.stopping.changed() => return None,
+            };
+            let event = match next {
+                Ok(Subscribed::Event(event)) if following.wanted.fits(&event) => event,
+                Ok(_) => continue,
+                Err(error) => {
+                    tracing::error!(%error, "the events can't be followed further");
+                    return None;
+                }
+            };
+            let body = match EventBody::open(following.codec.as_ref(), &event).await {
+                Ok(body) => body,
+                Err(error) => {
+                    tracing::error!(%error, position = %event.position, "an event can't be read");
+                    return None;
+                }
+            };
+            let json = serde_json::to_string(&body).ok()?;
+            let told = Event::default().id(event.position.to_string()).event(&event.event.name).data(json);
+            return Some((Ok(told), following));
+        }
+    })
+}

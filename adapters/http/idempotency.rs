@@ -1,0 +1,112 @@
+//! Idempotency keys on commands: asked again with the same `Idempotency-Key`, a command is answered as it
+//! was the first time, and nothing is done (IETF draft-ietf-httpapi-idempotency-key-header).
+//!
+//! For whoever shows a token. A stranger's command has nobody to belong to, and its answer may be a session
+//! token or a verdict on a password, which must not be kept: links work once by themselves, and a login
+//! that is repeated is another login.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+
+use super::answers::POSITION;
+use super::caller::{bearer, to_its_end};
+use super::problem::Problem;
+use super::{Api, MOST_BYTES};
+use crate::idempotency_store::{CommandId, Known};
+
+const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// An answer as it is kept.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+pub(crate) async fn once(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+    let is_command = matches!(*request.method(), Method::POST | Method::PUT | Method::DELETE | Method::PATCH);
+    let caller = bearer(request.headers()).map(ToOwned::to_owned);
+    let (Some(key), Some(caller), true) = (request.headers().get(KEY).cloned(), caller, is_command) else {
+        return next.run(request).await;
+    };
+    let key = match key.to_str() {
+        Ok(key) if (1..=200).contains(&key.len()) => key.to_owned(),
+        _ => return Problem::new(StatusCode::BAD_REQUEST, "idempotency-key-invalid").into_response(),
+    };
+    let (parts, body) = request.into_parts();
+    let Ok(bytes) = to_bytes(body, MOST_BYTES).await else {
+        return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large").into_response();
+    };
+    let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
+    let id = api.answers.id(&caller, &key, &[parts.method.as_str().as_bytes(), target.as_bytes(), &bytes]);
+    match api.answers.begin(id, (api.clock)()).await {
+        Ok(Known::New) => carry_out(api, id, Request::from_parts(parts, Body::from(bytes)), next).await,
+        Ok(Known::Answered(answer)) => again(&answer),
+        Ok(Known::UnderWay) => {
+            let problem = Problem::new(StatusCode::CONFLICT, "idempotency-under-way");
+            Problem { retry_after: Some(1), ..problem }.into_response()
+        }
+        Ok(Known::Differs) => {
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused").into_response()
+        }
+        Err(error) => Problem::from(error).into_response(),
+    }
+}
+
+/// Carries a command out whether or not its caller waits for the answer, and keeps the answer.
+async fn carry_out(api: Arc<Api>, id: CommandId, request: Request, next: Next) -> Response {
+    let carried_out = to_its_end(async move {
+        let response = next.run(request).await;
+        let (response, kept) = take_down(response).await;
+        if let Err(error) = api.answers.end(id, kept).await {
+            tracing::warn!(%error, "the answer to a command was not kept: asked again, it is done again");
+        }
+        response
+    });
+    carried_out.await.unwrap_or_else(Problem::into_response)
+}
+
+/// What is kept of an answer: of one that says that something was done. A refusal changed nothing, and asked
+/// again the command is judged again.
+async fn take_down(response: Response) -> (Response, Option<Vec<u8>>) {
+    let status = response.status();
+    if !status.is_success() {
+        return (response, None);
+    }
+    let (parts, body) = response.into_parts();
+    let bytes = to_bytes(body, MOST_BYTES).await.unwrap_or_else(|_| Bytes::new());
+    let header = |name: &HeaderName| {
+        let value = parts.headers.get(name)?.to_str().ok()?;
+        Some((name.as_str().to_owned(), value.to_owned()))
+    };
+    let kept = Kept {
+        status: status.as_u16(),
+        headers: [header::CONTENT_TYPE, POSITION].iter().filter_map(header).collect(),
+        body: String::from_utf8_lossy(&bytes).into_owned(),
+    };
+    (Response::from_parts(parts, Body::from(bytes)), serde_json::to_vec(&kept).ok())
+}
+
+fn again(answer: &[u8]) -> Response {
+    let Ok(kept) = serde_json::from_slice::<Kept>(answer) else {
+        return Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal").into_response();
+    };
+    let status = StatusCode::from_u16(kept.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = (status, kept.body).into_response();
+    response.headers_mut().remove(header::CONTENT_TYPE);
+    for (name, value) in kept.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    response
+}

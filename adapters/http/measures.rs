@@ -1,0 +1,72 @@
+//! Metrics, for Prometheus to fetch.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use loquet_projections::ports::StoreFailed;
+
+use super::caller::Caller;
+use super::problem::{Problem, ProblemBody};
+use super::{Api, Shared};
+use crate::metrics::{OfState, OfView};
+use crate::service_tokens::Scope;
+
+/// Metrics in OpenMetrics 1.0, for a program with `metrics:read`. `metrics.listen` serves the same without a
+/// token, on an address of its own.
+#[utoipa::path(
+    get, path = "/metrics", tag = "health", security(("service" = [])),
+    responses(
+        (status = 200, description = "The metrics", body = String, content_type = "application/openmetrics-text"),
+        (status = 401, description = "No token", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn metrics(State(api): Shared, caller: Caller) -> Result<Response, Problem> {
+    caller.service(Scope::MetricsRead)?;
+    told(&api).await
+}
+
+/// The metrics alone, for an address that only the monitoring reaches.
+pub fn metrics_router(api: Arc<Api>) -> Router {
+    let open = get(|State(api): State<Arc<Api>>| async move { told(&api).await });
+    Router::new().route("/metrics", open).with_state(api)
+}
+
+async fn told(api: &Api) -> Result<Response, Problem> {
+    ask(api).await?;
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, kind)], api.metrics.text()).into_response())
+}
+
+/// Sets what is only known by asking.
+async fn ask(api: &Api) -> Result<(), StoreFailed> {
+    let asked = &api.metrics.asked;
+    let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let head = api.store.head().await.map_err(|e| StoreFailed(e.to_string()))?;
+    asked.position.set(number(head.0));
+    for (who, progress) in api.status.all() {
+        let of = OfView { view: who.to_string() };
+        asked.view_position.get_or_create(&of).set(number(progress.position.0));
+        asked.view_lag.get_or_create(&of).set(number(head.0.saturating_sub(progress.position.0)));
+        asked.view_stopped.get_or_create(&of).set(i64::from(progress.failure.is_some()));
+    }
+    let mails = api.mails.counts().await?;
+    for (state, count) in [("pending", mails.pending), ("sending", mails.sending), ("dead", mails.dead)] {
+        asked.mails.get_or_create(&OfState { state: state.to_owned() }).set(number(count));
+    }
+    let age = mails.oldest_pending.map_or(0, |since| ((api.clock)() - since).num_seconds().max(0));
+    asked.oldest_mail.set(age);
+    asked.memory.set(resident_memory().unwrap_or(0));
+    Ok(())
+}
+
+/// The process's resident memory in bytes, where the system tells (Linux).
+fn resident_memory() -> Option<i64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: i64 = line.split_whitespace().next()?.parse().ok()?;
+    kibibytes.checked_mul(1024)
+}

@@ -1,0 +1,340 @@
+//! The accounts' keys, in a file of their own: a backup of the log does not bring the erased back.
+//!
+//! Each account has a random key of 32 bytes, wrapped by the server's (XChaCha20-Poly1305, the
+//! account id as associated data). Erasing a person overwrites the row; what was sealed under the
+//! key is noise from then on (cryptographic erasure, NIST SP 800-88).
+
+mod ring;
+mod rotation;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use loquet_domain::ids::AccountId;
+use loquet_domain::ports::{BoxFuture, CodecError, KeyVault};
+use quick_cache::sync::Cache;
+use rusqlite::{Connection, OptionalExtension};
+use zeroize::Zeroizing;
+
+pub use rotation::{Rotation, RotationReport};
+
+use crate::hmac_tokens::HmacTokens;
+use crate::server_key::{KeyFile, ServerKeyError};
+use crate::sqlite::{FileError, Kind, explain};
+use ring::{Generation, Ring, fingerprint, generations};
+
+pub(crate) const KEYS: Kind = Kind {
+    what: "a Loquet key store",
+    application_id: 0x4c71_7402,
+    version: 2,
+    upgrades: &["ALTER TABLE keys ADD COLUMN generation INTEGER NOT NULL DEFAULT 1;"],
+    holds_keys: true,
+    remedy: "restore it from a backup",
+    synchronous: "FULL",
+    schema: "
+        CREATE TABLE IF NOT EXISTS keys (
+            account    BLOB PRIMARY KEY,
+            wrapped    BLOB,              -- none once it was erased
+            generation INTEGER NOT NULL   -- of the server key that wraps it
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS server (id INTEGER PRIMARY KEY, fingerprint BLOB NOT NULL) STRICT;
+        CREATE TABLE IF NOT EXISTS secrets (
+            name       TEXT PRIMARY KEY,  -- what of earlier server keys is still needed
+            wrapped    BLOB NOT NULL,
+            generation INTEGER NOT NULL,
+            ends_at    INTEGER            -- microseconds since 1970; none for what is needed for ever
+        ) STRICT, WITHOUT ROWID;",
+};
+const NONCE: usize = 24;
+const CACHED: usize = 100_000;
+
+/// The key store can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyStoreError {
+    /// The file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The keys were wrapped by another server key.
+    #[error("the server key is not the one that {0} was made with: restore the right one")]
+    WrongServerKey(String),
+    /// The server key's own file.
+    #[error(transparent)]
+    ServerKey(#[from] ServerKeyError),
+    /// Something in it is not what was written.
+    #[error("what is kept as '{0}' among the keys was altered: restore keys.db from a backup")]
+    Altered(String),
+    /// SQLite.
+    #[error("the key store can't be used: {0}")]
+    Sqlite(String),
+}
+
+impl KeyStoreError {
+    fn sqlite(error: rusqlite::Error) -> Self {
+        Self::Sqlite(explain(&error))
+    }
+}
+
+/// A key that seals and opens, erased from memory when the last holder lets go.
+type AccountKey = Arc<Zeroizing<[u8; 32]>>;
+
+/// What is known of an account's key.
+#[derive(Clone)]
+pub(crate) enum Held {
+    Key(AccountKey),
+    Erased,
+}
+
+/// The keys of all accounts.
+#[derive(Clone)]
+pub struct KeyStore {
+    connection: Arc<Mutex<Connection>>,
+    ring: Arc<RwLock<Ring>>,
+    cache: Arc<Cache<AccountId, AccountKey>>,
+    path: Arc<str>,
+}
+
+impl KeyStore {
+    /// Opens the keys at `path`, making the file if there is none.
+    ///
+    /// # Errors
+    /// [`KeyStoreError::WrongServerKey`] where another server key wrapped them.
+    pub fn open(path: &Path, server: impl Into<KeyFile>) -> Result<Self, KeyStoreError> {
+        let (connection, server) = (KEYS.open(path)?, server.into());
+        if generations(&connection).map_err(KeyStoreError::sqlite)?.is_empty() {
+            let note = "INSERT OR IGNORE INTO server VALUES (1, ?)";
+            connection.execute(note, [fingerprint(&server.newest)]).map_err(KeyStoreError::sqlite)?;
+        }
+        Self::with(connection, path, server)
+    }
+
+    /// Opens the keys to read them, beside a process that writes them.
+    ///
+    /// # Errors
+    /// As [`KeyStore::open`].
+    pub fn open_to_read(path: &Path, server: impl Into<KeyFile>) -> Result<Self, KeyStoreError> {
+        Self::with(KEYS.open_reader(path)?, path, server.into())
+    }
+
+    fn with(connection: Connection, path: &Path, server: KeyFile) -> Result<Self, KeyStoreError> {
+        // An erasure waits for whoever reads the file, and everybody waits for the erasure: not long.
+        connection.busy_timeout(std::time::Duration::from_secs(2)).map_err(KeyStoreError::sqlite)?;
+        let path: Arc<str> = path.display().to_string().into();
+        let ring = Ring::load(&connection, server, &path)?;
+        Ok(Self {
+            connection: Arc::new(Mutex::new(connection)),
+            ring: Arc::new(RwLock::new(ring)),
+            cache: Arc::new(Cache::new(CACHED)),
+            path,
+        })
+    }
+
+    /// What signs links and sessions and hashes addresses, with the keys as they are at any time.
+    #[must_use]
+    pub fn tokens(&self) -> HmacTokens {
+        HmacTokens::sharing(self.ring().tokens())
+    }
+
+    /// Takes note of a rotation that another process has begun or ended; says whether there was one. Blocks.
+    ///
+    /// # Errors
+    /// [`KeyStoreError`] where the new server key is not in its file.
+    pub fn refresh(&self) -> Result<bool, KeyStoreError> {
+        let connection = self.lock();
+        self.refresh_with(&connection)
+    }
+
+    fn refresh_with(&self, connection: &Connection) -> Result<bool, KeyStoreError> {
+        let newest: Generation = connection
+            .prepare_cached("SELECT max(id) FROM server")
+            .and_then(|mut select| select.query_row([], |row| row.get(0)))
+            .map_err(KeyStoreError::sqlite)?;
+        let (held, file) = {
+            let ring = self.ring();
+            (ring.newest, ring.file.clone())
+        };
+        if newest == held {
+            return Ok(false);
+        }
+        let fresh = Ring::load(connection, file.reload()?, &self.path)?;
+        self.ring.write().unwrap_or_else(PoisonError::into_inner).become_like(fresh);
+        Ok(true)
+    }
+
+    fn ring(&self) -> RwLockReadGuard<'_, Ring> {
+        self.ring.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The key that wraps a generation's, after looking for one that is new.
+    fn wrapping(
+        &self,
+        connection: &Connection,
+        generation: Generation,
+    ) -> Result<Option<Zeroizing<[u8; 32]>>, CodecError> {
+        let known = || self.ring().wrapping(generation).cloned();
+        match known() {
+            Some(key) => Ok(Some(key)),
+            None => {
+                self.refresh_with(connection).map_err(|e| CodecError::Keys(e.to_string()))?;
+                Ok(known())
+            }
+        }
+    }
+
+    /// Whether there is not a single key, erased ones counted.
+    ///
+    /// # Errors
+    /// What SQLite said.
+    pub fn is_empty(&self) -> Result<bool, CodecError> {
+        let query = "SELECT NOT EXISTS (SELECT 1 FROM keys)";
+        self.lock().query_row(query, [], |row| row.get(0)).map_err(failed)
+    }
+
+    /// The account's key, as long as there is one.
+    pub(crate) async fn held(&self, account: AccountId) -> Result<Held, CodecError> {
+        match self.cache.get(&account) {
+            Some(key) => Ok(Held::Key(key)),
+            None => self.blocking(move |keys| keys.load(account)).await,
+        }
+    }
+
+    /// The account's key, made and durable if there was none.
+    pub(crate) async fn held_or_made(&self, account: AccountId) -> Result<Held, CodecError> {
+        match self.cache.get(&account) {
+            Some(key) => Ok(Held::Key(key)),
+            None => self.blocking(move |keys| keys.load_or_make(account)).await,
+        }
+    }
+
+    fn load(&self, account: AccountId) -> Result<Held, CodecError> {
+        // The cache is filled under the lock: an erasure meanwhile must not be undone by it.
+        let connection = self.lock();
+        self.row(&connection, account)?.unwrap_or_else(|| {
+            Err(CodecError::Keys(format!("the key of account {account} is missing: restore keys.db")))
+        })
+    }
+
+    fn load_or_make(&self, account: AccountId) -> Result<Held, CodecError> {
+        let connection = self.lock();
+        if let Some(held) = self.row(&connection, account)? {
+            return held;
+        }
+        let key: AccountKey = Arc::new(Zeroizing::new(rand::random()));
+        while !self.insert(&connection, account, &key)? {
+            // The server key was rotated since we last looked: what it wraps now must be wrapped anew.
+            self.refresh_with(&connection).map_err(|e| CodecError::Keys(e.to_string()))?;
+        }
+        self.cache.insert(account, key.clone());
+        Ok(Held::Key(key))
+    }
+
+    /// Keeps a new key, unless its generation is no longer the newest: a rotation that has been through the
+    /// keys would not come back for it.
+    fn insert(
+        &self,
+        connection: &Connection,
+        account: AccountId,
+        key: &AccountKey,
+    ) -> Result<bool, CodecError> {
+        let generation = self.ring().newest;
+        let wrapped = self
+            .wrapping(connection, generation)?
+            .and_then(|wrapping| seal(&wrapping, key.as_slice(), account.0.as_bytes()))
+            .ok_or_else(|| CodecError::Keys("a key could not be wrapped".to_owned()))?;
+        let insert = "INSERT INTO keys SELECT ?1, ?2, ?3 WHERE ?3 = (SELECT max(id) FROM server)";
+        let inserted = connection
+            .prepare_cached(insert)
+            .and_then(|mut insert| insert.execute((account.0.as_bytes(), wrapped, generation)));
+        Ok(inserted.map_err(failed)? == 1)
+    }
+
+    /// What is kept for an account; none where nothing ever was.
+    fn row(
+        &self,
+        connection: &Connection,
+        account: AccountId,
+    ) -> Result<Option<Result<Held, CodecError>>, CodecError> {
+        let query = "SELECT wrapped, generation FROM keys WHERE account = ?";
+        let row: Option<(Option<Vec<u8>>, Generation)> = connection
+            .prepare_cached(query)
+            .and_then(|mut select| {
+                select.query_row([account.0.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+            })
+            .map_err(failed)?;
+        Ok(row.map(|(wrapped, generation)| match wrapped {
+            Some(wrapped) => self.unwrap(connection, account, &wrapped, generation),
+            None => Ok(Held::Erased),
+        }))
+    }
+
+    fn unwrap(
+        &self,
+        connection: &Connection,
+        account: AccountId,
+        wrapped: &[u8],
+        generation: Generation,
+    ) -> Result<Held, CodecError> {
+        let wrapping = self.wrapping(connection, generation)?;
+        let key = wrapping.and_then(|wrapping| open(&wrapping, wrapped, account.0.as_bytes()));
+        let key = key.map(Zeroizing::new).and_then(|key| <[u8; 32]>::try_from(key.as_slice()).ok());
+        let key = key.ok_or_else(|| CodecError::Keys(format!("the key of account {account} was altered")))?;
+        let key = Arc::new(Zeroizing::new(key));
+        self.cache.insert(account, key.clone());
+        Ok(Held::Key(key))
+    }
+
+    fn erase(&self, account: AccountId) -> Result<(), CodecError> {
+        let connection = self.lock();
+        let forget =
+            "INSERT INTO keys VALUES (?, NULL, ?) ON CONFLICT (account) DO UPDATE SET wrapped = NULL";
+        connection.execute(forget, (account.0.as_bytes(), self.ring().newest)).map_err(failed)?;
+        // `secure_delete` zeroes the row in its page; this takes the old page out of the write-ahead log.
+        self.cache.remove(&account);
+        let busy: i64 =
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(failed)?;
+        let kept =
+            "the erased key is still in the write-ahead log of keys.db: another program reads that file";
+        if busy == 0 { Ok(()) } else { Err(CodecError::Keys(kept.to_owned())) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, CodecError> + Send + 'static,
+    ) -> Result<T, CodecError> {
+        let keys = self.clone();
+        let done = tokio::task::spawn_blocking(move || work(&keys)).await;
+        done.map_err(|e| CodecError::Keys(e.to_string()))?
+    }
+}
+
+impl KeyVault for KeyStore {
+    fn forget(&self, account: AccountId) -> BoxFuture<'_, Result<(), CodecError>> {
+        Box::pin(self.blocking(move |keys| keys.erase(account)))
+    }
+}
+
+fn failed(error: rusqlite::Error) -> CodecError {
+    CodecError::Keys(explain(&error))
+}
+
+/// Nonce and ciphertext of `message`, bound to `context`.
+pub(crate) fn seal(key: &[u8; 32], message: &[u8], context: &[u8]) -> Option<Vec<u8>> {
+    let nonce: [u8; NONCE] = rand::random();
+    let payload = Payload { msg: message, aad: context };
+    let sealed = XChaCha20Poly1305::new(key.into()).encrypt(&XNonce::from(nonce), payload).ok()?;
+    Some([nonce.as_slice(), &sealed].concat())
+}
+
+/// What was sealed, if neither it nor its context was altered.
+pub(crate) fn open(key: &[u8; 32], sealed: &[u8], context: &[u8]) -> Option<Vec<u8>> {
+    let (nonce, sealed) = sealed.split_first_chunk::<NONCE>()?;
+    let payload = Payload { msg: sealed, aad: context };
+    XChaCha20Poly1305::new(key.into()).decrypt(&XNonce::from(*nonce), payload).ok()
+}

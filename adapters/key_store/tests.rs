@@ -1,0 +1,207 @@
+use chrono::TimeDelta;
+use loquet_domain::email_address::EmailAddress;
+use loquet_domain::ids::{EventId, SessionId};
+use loquet_domain::ports::{LinkClaims, Purpose, SessionClaims, Tokens};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use super::*;
+use crate::server_key::ServerKey;
+use loquet_domain::Moment;
+
+const ACCOUNTS: u128 = 1200;
+
+struct House {
+    folder: TempDir,
+}
+
+impl House {
+    fn new() -> Self {
+        let house = Self { folder: tempfile::tempdir().unwrap() };
+        ServerKey::create(&house.server_key()).unwrap();
+        house
+    }
+
+    fn server_key(&self) -> std::path::PathBuf {
+        self.folder.path().join("server.key")
+    }
+
+    fn file(&self) -> KeyFile {
+        KeyFile::load(&self.server_key()).unwrap()
+    }
+
+    fn lines(&self) -> usize {
+        std::fs::read_to_string(self.server_key()).unwrap().lines().count()
+    }
+
+    fn keys(&self) -> std::path::PathBuf {
+        self.folder.path().join("keys.db")
+    }
+
+    fn open(&self) -> KeyStore {
+        KeyStore::open(&self.keys(), self.file()).unwrap()
+    }
+
+    fn begin(&self, compromised: bool) -> (Rotation, RotationReport) {
+        Rotation::begin(&self.keys(), self.file(), now(), compromised).unwrap()
+    }
+
+    fn rotate(&self, compromised: bool) -> RotationReport {
+        let (mut rotation, report) = self.begin(compromised);
+        while rotation.step().unwrap() > 0 {}
+        rotation.finish().unwrap();
+        report
+    }
+}
+
+fn now() -> Moment {
+    Moment::from_timestamp(1_800_000_000, 0).unwrap()
+}
+
+fn account(n: u128) -> AccountId {
+    AccountId(Uuid::from_u128(n))
+}
+
+fn email() -> EmailAddress {
+    EmailAddress::parse("marie@boulangerie.example").unwrap()
+}
+
+fn link() -> LinkClaims {
+    let (account, event) = (account(1), EventId(Uuid::from_u128(2)));
+    LinkClaims { purpose: Purpose::Activation, account, event, expires_at: now() + TimeDelta::days(90) }
+}
+
+fn session() -> SessionClaims {
+    let (account, session) = (account(1), SessionId(Uuid::from_u128(3)));
+    SessionClaims { account, session, expires_at: now() + TimeDelta::hours(12) }
+}
+
+async fn make(keys: &KeyStore, accounts: std::ops::Range<u128>) -> Vec<[u8; 32]> {
+    let mut made = Vec::new();
+    for n in accounts {
+        let Ok(Held::Key(key)) = keys.held_or_made(account(n)).await else { panic!("no key") };
+        made.push(**key);
+    }
+    made
+}
+
+#[tokio::test]
+async fn a_rotation_keeps_keys_links_sessions_and_hashes_of_addresses() {
+    let house = House::new();
+    let before = house.open();
+    let made = make(&before, 0..ACCOUNTS).await;
+    before.forget(account(7)).await.unwrap();
+    let (mailed, opened) = (before.tokens().link(&link()), before.tokens().session(&session()));
+    let hash = before.tokens().email_hash(&email());
+    drop(before);
+    let old = house.file().newest;
+    for generation in 2..5 {
+        assert_eq!(house.rotate(false), RotationReport { generation, resumed: false });
+        let after = house.open();
+        assert_eq!(house.lines(), 1, "the old key is gone from its file");
+        for (n, key) in (0_u128..).zip(&made) {
+            match after.held(account(n)).await.unwrap() {
+                Held::Key(held) => assert!(**held == *key && n != 7),
+                Held::Erased => assert_eq!(n, 7, "the erased stays so"),
+            }
+        }
+        let tokens = after.tokens();
+        assert_eq!(tokens.email_hash(&email()), hash, "stream names hold");
+        assert_eq!(tokens.read_link(Purpose::Activation, &mailed), Some(link()));
+        assert_eq!(tokens.read_session(&opened), Some(session()));
+        assert_eq!(tokens.read_link(Purpose::PasswordReset, &mailed), None);
+        assert_ne!(tokens.link(&link()), mailed, "what is signed now is signed with the new key");
+    }
+    assert!(matches!(KeyStore::open(&house.keys(), &old), Err(KeyStoreError::WrongServerKey(_))));
+}
+
+#[tokio::test]
+async fn after_a_compromise_what_the_old_key_signed_holds_no_more() {
+    let house = House::new();
+    let before = house.open();
+    let mailed = before.tokens().link(&link());
+    let hash = before.tokens().email_hash(&email());
+    drop(before);
+    house.rotate(true);
+    let tokens = house.open().tokens();
+    assert_eq!(tokens.read_link(Purpose::Activation, &mailed), None);
+    assert_eq!(tokens.email_hash(&email()), hash);
+}
+
+/// Law: whatever instruction it is killed at, everything can still be read, and asking again ends it.
+#[tokio::test]
+async fn a_rotation_killed_half_way_goes_on_where_it_stopped() {
+    for steps in 0..5 {
+        let house = House::new();
+        let made = make(&house.open(), 0..ACCOUNTS).await;
+        let (mut killed, _) = house.begin(false);
+        for _ in 0..steps {
+            killed.step().unwrap();
+        }
+        drop(killed);
+        assert_eq!(house.lines(), 2);
+        let between = house.open();
+        assert_eq!(make(&between, 0..ACCOUNTS).await, made, "readable after {steps} steps");
+        let (again, report) = house.begin(false);
+        assert_eq!(report, RotationReport { generation: 2, resumed: true });
+        let batches = u64::try_from(steps).unwrap() * 500;
+        assert_eq!(again.left().unwrap(), 1200_u64.saturating_sub(batches));
+        again.finish().unwrap();
+        assert_eq!(house.lines(), 1);
+        assert_eq!(make(&house.open(), 0..ACCOUNTS).await, made);
+    }
+}
+
+#[tokio::test]
+async fn a_rotation_killed_between_its_files_goes_on() {
+    let house = House::new();
+    let made = make(&house.open(), 0..3).await;
+    // Killed after the new key was written, before the store heard of it.
+    house.file().put_above(ServerKey::random()).unwrap();
+    assert_eq!(make(&house.open(), 0..3).await, made, "the store goes on with the key it knows");
+    assert!(house.rotate(false).resumed);
+    // Killed after the store forgot the old key, before its file did.
+    let spent = house.file().newest;
+    house.rotate(false);
+    let file = KeyFile { older: vec![spent], ..house.file() };
+    file.put_above(house.file().newest).unwrap();
+    assert!(house.rotate(false).resumed);
+    assert_eq!(house.lines(), 1);
+    assert_eq!(make(&house.open(), 0..3).await, made);
+}
+
+#[tokio::test]
+async fn a_server_that_runs_meanwhile_reads_and_makes_keys_and_signs_with_the_new_one() {
+    let house = House::new();
+    let running = house.open();
+    let tokens = running.tokens();
+    let made = make(&running, 0..ACCOUNTS).await;
+    let mailed = tokens.link(&link());
+    let (mut rotation, _) = house.begin(false);
+    rotation.step().unwrap();
+    running.cache.clear();
+    assert_eq!(make(&running, 0..ACCOUNTS).await, made);
+    let late = make(&running, 5000..5003).await;
+    rotation.finish().unwrap();
+    running.cache.clear();
+    assert_eq!(make(&running, 5000..5003).await, late, "made during the rotation, wrapped by the new key");
+    assert_eq!(tokens.read_link(Purpose::Activation, &mailed), Some(link()));
+    assert_ne!(tokens.link(&link()), mailed);
+    house.rotate(false);
+    assert!(running.refresh().unwrap(), "a look now and then is enough");
+    assert!(!running.refresh().unwrap());
+}
+
+#[test]
+fn a_rotation_with_another_servers_key_is_refused_and_changes_nothing() {
+    let house = House::new();
+    drop(house.open());
+    let right = std::fs::read(house.server_key()).unwrap();
+    std::fs::remove_file(house.server_key()).unwrap();
+    ServerKey::create(&house.server_key()).unwrap();
+    let refused = Rotation::begin(&house.keys(), house.file(), now(), false);
+    assert!(matches!(refused.err(), Some(KeyStoreError::WrongServerKey(_))));
+    assert_eq!(house.lines(), 1);
+    std::fs::write(house.server_key(), right).unwrap();
+    drop(house.open());
+}

@@ -1,0 +1,47 @@
+//! `loquet backup` and `loquet restore`.
+
+use anyhow::Context;
+use loquet_adapters::backup;
+
+use super::show::moment;
+use crate::cli::{Backup, Place, Restore};
+use crate::clock;
+use crate::system::VERSION;
+
+pub(crate) fn take(place: &Place, wanted: &Backup) -> anyhow::Result<()> {
+    let begin = |name: &str| eprintln!("copying {name}");
+    let taken =
+        backup::take(&place.data_dir, &wanted.to, !wanted.without_keys, VERSION, clock::now(), begin)?;
+    println!("{} bytes up to position {} are in {}", taken.bytes(), taken.position, wanted.to.display());
+    let key = place.server_key();
+    match taken.has_keys() {
+        true => println!("The keys are in it, wrapped by {}: keep that apart from it.", key.display()),
+        false => println!("The keys are not in it: keep copies of keys.db and {} elsewhere.", key.display()),
+    }
+    Ok(())
+}
+
+pub(crate) fn restore(place: &Place, wanted: &Restore) -> anyhow::Result<()> {
+    if wanted.check {
+        let whole = backup::check(&wanted.from)?;
+        println!("{} is whole: {}", wanted.from.display(), describe(&whole));
+        return Ok(());
+    }
+    place.make_folder()?;
+    let restored = backup::restore(&wanted.from, &place.data_dir, wanted.keys.as_deref())
+        .context("nothing was restored")?;
+    println!("restored into {}: {}", place.data_dir.display(), describe(&restored));
+    if !restored.has_keys() && wanted.keys.is_none() {
+        println!("The keys were not in the backup: put keys.db beside the log before you start the server.");
+    }
+    println!(
+        "Put the server key at {}; the read models are built at the next start.",
+        place.server_key().display()
+    );
+    Ok(())
+}
+
+fn describe(manifest: &backup::Manifest) -> String {
+    let (at, version) = (moment(manifest.taken_at), &manifest.version);
+    format!("taken {at} by version {version}, up to position {}", manifest.position)
+}

@@ -1,0 +1,63 @@
+//! `loquet config check`, `show` and `sample`.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::show::{line, table};
+use crate::config::{Config, SETTINGS, sample as sample_file};
+use crate::settings::Settings;
+
+/// Tells every fault; fails if there is one.
+pub(crate) fn check(mut config: Config, dev: bool) -> ExitCode {
+    let holds = Settings::of(&mut config, dev).is_some();
+    for notice in &config.notices {
+        println!("note: {notice}");
+    }
+    for fault in config.faults_in_order() {
+        println!("{fault}");
+    }
+    if holds {
+        println!("the configuration holds");
+        return ExitCode::SUCCESS;
+    }
+    println!("{} to mend", count(config.faults.len(), "fault"));
+    ExitCode::FAILURE
+}
+
+/// An error that tells every fault, if there is one.
+pub(crate) fn refuse_faults(config: &Config) -> anyhow::Result<()> {
+    if config.faults.is_empty() {
+        return Ok(());
+    }
+    let faults: Vec<_> = config.faults_in_order().into_iter().map(ToString::to_string).collect();
+    anyhow::bail!("the configuration has {}:\n{}", count(faults.len(), "fault"), faults.join("\n"))
+}
+
+fn count(number: usize, of: &str) -> String {
+    if number == 1 { format!("one {of}") } else { format!("{number} {of}s") }
+}
+
+/// Every setting, what it is, and where that came from.
+pub(crate) fn show(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
+    let mut rows = table(&["SETTING", "VALUE", "FROM"]);
+    let mut object = serde_json::Map::new();
+    for setting in SETTINGS {
+        let held = config.get(setting.key);
+        let shown = held.map(|held| if setting.is_secret() { "(hidden)" } else { held.text.as_str() });
+        let from = held.map_or_else(|| "not set".to_owned(), |held| held.from.to_string());
+        rows.add_row([setting.key, shown.unwrap_or("-"), &from]);
+        object.insert(setting.key.to_owned(), json!({ "value": shown, "from": from }));
+    }
+    line(&if json { serde_json::to_string_pretty(&object)? } else { rows.to_string() })?;
+    for fault in config.faults_in_order() {
+        eprintln!("{fault}");
+    }
+    Ok(if config.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// An annotated file with every setting at its default.
+pub(crate) fn sample() -> anyhow::Result<()> {
+    print!("{}", sample_file());
+    Ok(())
+}

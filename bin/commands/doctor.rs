@@ -1,0 +1,301 @@
+//! `loquet doctor`: what is wrong, or soon may be, each with its remedy.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::ExitCode;
+
+use chrono::{Datelike, TimeDelta};
+use loquet_adapters::backup;
+use loquet_adapters::key_store::KeyStore;
+use loquet_adapters::mail_journal::SqliteJournal;
+use loquet_adapters::read_store::SqliteReadStore;
+use loquet_adapters::server_key::KeyFile;
+use loquet_adapters::smtp::Smtp;
+use loquet_adapters::sqlite_store::{self, SqliteStore};
+use loquet_domain::ports::{EventStore, Position};
+use loquet_projections::ports::ReadStore;
+use serde::Serialize;
+
+use super::show::line;
+use crate::cli::{Doctor, Place};
+use crate::clock;
+use crate::config::Config;
+use crate::settings::Settings;
+use crate::system::System;
+
+/// Below this, the disk is nearly full.
+const LITTLE: u64 = 1024 * 1024 * 1024;
+/// A read model that far behind is not merely busy.
+const BEHIND: u64 = 10_000;
+
+/// How well something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    Well,
+    Warning,
+    Failing,
+}
+
+/// What was found.
+#[derive(Serialize)]
+struct Finding {
+    what: &'static str,
+    state: State,
+    found: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<String>,
+}
+
+#[derive(Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn well(&mut self, what: &'static str, found: impl ToString) {
+        self.0.push(Finding { what, state: State::Well, found: found.to_string(), remedy: None });
+    }
+
+    fn warn(&mut self, what: &'static str, found: impl ToString, remedy: &str) {
+        let remedy = Some(remedy.to_owned());
+        self.0.push(Finding { what, state: State::Warning, found: found.to_string(), remedy });
+    }
+
+    fn fail(&mut self, what: &'static str, found: impl ToString, remedy: &str) {
+        let remedy = Some(remedy.to_owned());
+        self.0.push(Finding { what, state: State::Failing, found: found.to_string(), remedy });
+    }
+}
+
+/// Looks at everything; fails if something is failing.
+pub(crate) async fn run(mut config: Config, doctor: Doctor) -> anyhow::Result<ExitCode> {
+    let place = Place::of(&config);
+    let mut findings = Findings::default();
+    let settings = Settings::of(&mut config, doctor.dev);
+    configuration(&config, &mut findings);
+    folder(&place, &mut findings);
+    disk(&place.data_dir, &mut findings);
+    files(settings.as_ref(), &mut findings);
+    keys(&place, &mut findings);
+    log(&place, &mut findings).await;
+    read_models(&place, &mut findings).await;
+    mails(&place, settings.as_ref(), &mut findings).await;
+    let failing = findings.0.iter().any(|finding| finding.state == State::Failing);
+    for finding in &findings.0 {
+        if doctor.json {
+            line(&serde_json::to_string(finding)?)?;
+            continue;
+        }
+        let mark = match finding.state {
+            State::Well => "well   ",
+            State::Warning => "WARNING",
+            State::Failing => "FAILING",
+        };
+        line(&format!("{mark}  {}: {}", finding.what, finding.found))?;
+        if let Some(remedy) = &finding.remedy {
+            line(&format!("         {remedy}"))?;
+        }
+    }
+    Ok(if failing { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn configuration(config: &Config, findings: &mut Findings) {
+    for notice in &config.notices {
+        findings.warn("configuration", notice, "Rename it, or take it away: nothing reads it.");
+    }
+    for fault in &config.faults {
+        findings.fail("configuration", fault, "Mend it: the server does not start with it.");
+    }
+    if config.faults.is_empty() {
+        findings.well("configuration", "every setting holds");
+    }
+}
+
+fn folder(place: &Place, findings: &mut Findings) {
+    let folder = &place.data_dir;
+    let shown = folder.display();
+    if !folder.is_dir() {
+        let remedy = "Start the server once, restore a backup, or say where the data is with --data-dir.";
+        return findings.fail("data folder", format!("there is none at {shown}"), remedy);
+    }
+    let probe = folder.join(".doctor");
+    match std::fs::write(&probe, "").and_then(|()| std::fs::remove_file(&probe)) {
+        Ok(()) if place.is_open_to_others() => {
+            findings.warn(
+                "data folder",
+                format!("others on this machine may look into {shown}"),
+                &format!("chmod 700 {shown}"),
+            );
+        }
+        Ok(()) => findings.well("data folder", format!("{shown} can be written to, by its owner alone")),
+        Err(error) => {
+            let remedy = "Run as the user that the data belongs to, or mend the folder's rights.";
+            findings.fail("data folder", format!("{shown} can't be written to: {error}"), remedy);
+        }
+    }
+}
+
+fn disk(folder: &Path, findings: &mut Findings) {
+    let Ok(disk) = rustix::fs::statvfs(folder) else { return };
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let found = format!("{} MiB free", free / 1024 / 1024);
+    if free < LITTLE {
+        let remedy = "Make room, or move the data to a larger disk: on a full one nothing is written, and logins answer 503.";
+        return findings.warn("disk", found, remedy);
+    }
+    findings.well("disk", found);
+}
+
+/// Every connection, and every file of SQLite's, takes a file descriptor.
+fn files(settings: Option<&Settings>, findings: &mut Findings) {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let needed = settings.map_or(0, |settings| u64::try_from(settings.connections).unwrap_or(0)) + 128;
+    match limit {
+        Some(limit) if limit < needed => findings.warn(
+            "open files",
+            format!("at most {limit}, while http.connections may need {needed}"),
+            "Raise the limit (ulimit -n, LimitNOFILE=), or lower http.connections.",
+        ),
+        Some(limit) => findings.well("open files", format!("at most {limit}")),
+        None => findings.well("open files", "no limit"),
+    }
+}
+
+fn keys(place: &Place, findings: &mut Findings) {
+    let path = place.server_key();
+    let file = match KeyFile::load(&path) {
+        Ok(file) => file,
+        Err(error) => {
+            let remedy = "Restore it from the copy that you keep apart from the data.";
+            return findings.fail("server key", error, remedy);
+        }
+    };
+    let mode = std::fs::metadata(&path).map(|held| held.permissions().mode() & 0o077);
+    if mode.is_ok_and(|others| others != 0) {
+        let found = format!("others on this machine may read {}", path.display());
+        findings.warn("server key", found, &format!("chmod 600 {}; then rotate it.", path.display()));
+    }
+    if file.is_being_rotated() {
+        findings.warn(
+            "server key",
+            "a rotation was interrupted",
+            "Run `loquet keys rotate` again: it goes on.",
+        );
+    }
+    let store = place.file("keys.db");
+    if !store.exists() {
+        return findings.well("server key", "it can be read; there are no accounts' keys yet");
+    }
+    match KeyStore::open_to_read(&store, file) {
+        Ok(_) => findings.well("server key", "it opens keys.db"),
+        Err(error) => findings.fail("server key", error, "Restore the key that belongs to this data."),
+    }
+}
+
+async fn log(place: &Place, findings: &mut Findings) {
+    let path = place.file("log.db");
+    if !path.exists() {
+        return findings.well("log", "there is none yet");
+    }
+    match sqlite_store::is_in_use(&path) {
+        true => findings.well("server", "one is running on this data"),
+        false => findings.well("server", "none is running on this data"),
+    }
+    if let Err(error) = backup::check_log(&path) {
+        return findings.fail("log", error, "Restore log.db and keys.db from a backup.");
+    }
+    let store = match SqliteStore::open_to_read(&path) {
+        Ok(store) => store,
+        Err(error) => return findings.fail("log", error, "Restore log.db and keys.db from a backup."),
+    };
+    let head = store.head().await.unwrap_or_default();
+    findings.well("log", format!("{head} events, without gaps, sound to SQLite"));
+    clock_against(place, head, findings).await;
+}
+
+/// A clock that is behind the log's last event was put back, or was ahead before.
+async fn clock_against(place: &Place, head: Position, findings: &mut Findings) {
+    let now = clock::now();
+    let wrong = "Set the clock, and keep it right with NTP: expiry and lockouts are compared with it.";
+    if now.year() < 2025 {
+        return findings.fail("clock", format!("it says {now}"), wrong);
+    }
+    let Ok(system) = System::open_to_read(place) else { return };
+    let last = loquet_projections::people::event_at(&system.store, system.codec.as_ref(), head).await;
+    match last.ok().flatten().map(|fact| fact.context.at) {
+        Some(last) if last > now + TimeDelta::seconds(5) => {
+            findings.fail("clock", format!("it says {now}, but the log's last event is of {last}"), wrong);
+        }
+        _ => findings.well("clock", format!("it says {now}, not before the log's last event")),
+    }
+}
+
+async fn read_models(place: &Place, findings: &mut Findings) {
+    let path = place.file("views.db");
+    if !path.exists() {
+        return findings.well("read models", "none were built yet");
+    }
+    let remedy = "Delete views.db and what is beside it (-wal, -shm): it is built again from the log.";
+    let rows = match SqliteReadStore::open(&path) {
+        Ok(rows) => rows,
+        Err(error) => return findings.fail("read models", error, remedy),
+    };
+    let builds = match rows.builds().await {
+        Ok(builds) => builds,
+        Err(error) => return findings.fail("read models", error, remedy),
+    };
+    let head = match SqliteStore::open_to_read(&place.file("log.db")) {
+        Ok(store) => store.head().await.unwrap_or_default(),
+        Err(_) => return,
+    };
+    let mut well = true;
+    for state in builds {
+        let (name, lag) = (state.build.view.name, head.0.saturating_sub(state.position.0));
+        if let Some(failure) = &state.failure {
+            well = false;
+            let remedy = "The others go on. An event of a newer version wants a newer program; else tell us.";
+            findings.fail("read models", format!("{name} has stopped: {failure}"), remedy);
+        } else if state.serving && lag > BEHIND {
+            well = false;
+            let remedy = "It catches up while a server runs; `loquet projections list` says how fast.";
+            findings.warn("read models", format!("{name} has {lag} events to see"), remedy);
+        }
+    }
+    if well {
+        findings.well("read models", "none has stopped, none is far behind");
+    }
+}
+
+async fn mails(place: &Place, settings: Option<&Settings>, findings: &mut Findings) {
+    let path = place.file("reactions.db");
+    if path.exists() {
+        match SqliteJournal::open(&path) {
+            Ok(journal) => {
+                let counts = journal.counts().await.unwrap_or_default();
+                let found = format!("{} wait, {} were given up", counts.pending, counts.dead);
+                match counts.dead {
+                    0 => findings.well("mails", found),
+                    _ => findings.warn(
+                        "mails",
+                        found,
+                        "`loquet mail list --state dead` says why; `loquet mail retry` tries again.",
+                    ),
+                }
+            }
+            Err(error) => findings.fail("mails", error, "Restore reactions.db from a backup."),
+        }
+    }
+    let Some(smtp) = settings.and_then(|settings| settings.smtp.as_ref()) else { return };
+    let (host, port) = (&smtp.host, smtp.port);
+    let greeted = match Smtp::new(smtp) {
+        Ok(server) => server.greet().await,
+        Err(error) => Err(error.to_string()),
+    };
+    match greeted {
+        Ok(()) => findings.well("mail server", format!("{host}:{port} lets us in")),
+        Err(why) => findings.fail(
+            "mail server",
+            format!("{host}:{port}: {why}"),
+            "Mend smtp.*, or the way there: mails wait, and nothing else does.",
+        ),
+    }
+}

@@ -1,0 +1,47 @@
+//! `loquet keys create` and `rotate`.
+
+use anyhow::Context;
+use loquet_adapters::key_store::Rotation;
+use loquet_adapters::server_key::{KeyFile, ServerKey};
+
+use super::show::progress;
+use crate::cli::{Place, RotateKeys};
+use crate::clock;
+
+pub(crate) fn create(place: &Place) -> anyhow::Result<()> {
+    place.make_folder()?;
+    let path = place.server_key();
+    ServerKey::create(&path)?;
+    println!(
+        "Made {}. Keep a copy apart from the data: without it nothing sealed can be read.",
+        path.display()
+    );
+    Ok(())
+}
+
+/// Beside a running server or without one: the server takes note by itself.
+pub(crate) fn rotate(place: &Place, rotate: &RotateKeys) -> anyhow::Result<()> {
+    let path = place.server_key();
+    let file = KeyFile::load(&path)?;
+    let keys = place.file("keys.db");
+    anyhow::ensure!(keys.exists(), "there are no keys in {}", place.data_dir.display());
+    let again = "nothing is lost: run `loquet keys rotate` again to go on";
+    let begun = Rotation::begin(&keys, file, clock::now(), rotate.compromised);
+    let (mut rotation, report) = begun.context(again)?;
+    if report.resumed {
+        println!("going on with a rotation that was interrupted");
+    }
+    let left = rotation.left()?;
+    let bar = progress(left, "keys wrapped anew")?;
+    loop {
+        match rotation.step().context(again)? {
+            0 => break,
+            wrapped => bar.inc(u64::try_from(wrapped)?),
+        }
+    }
+    bar.finish_and_clear();
+    rotation.finish().context(again)?;
+    println!("{left} keys were wrapped anew; the server key is now number {}", report.generation);
+    println!("Keep a copy of {} apart from the data, and destroy those of the old key.", path.display());
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! `loquet mail list`, `show` and `retry`.
+
+use anyhow::{Context, bail};
+use loquet_adapters::mail_journal::{LedgerEntry, MailState, SqliteJournal};
+use loquet_projections::people::event_at;
+use serde_json::{Value, json};
+
+use super::account;
+use super::show::{line, moment, moment_or_dash, table};
+use crate::cli::{ListMails, MailCommand, Place, RetryMails, WhichMail};
+use crate::clock;
+use crate::system::System;
+
+pub(crate) async fn run(place: &Place, command: MailCommand) -> anyhow::Result<()> {
+    let path = place.file("reactions.db");
+    anyhow::ensure!(path.exists(), "no server has run in {} yet", place.data_dir.display());
+    let journal = SqliteJournal::open(&path)?;
+    match command {
+        MailCommand::List(which) => list(place, &journal, &which).await,
+        MailCommand::Show(which) => show(place, &journal, &which).await,
+        MailCommand::Retry(which) => retry(&journal, &which).await,
+    }
+}
+
+async fn list(place: &Place, journal: &SqliteJournal, which: &ListMails) -> anyhow::Result<()> {
+    let state = which.state.as_deref().and_then(MailState::parse);
+    let recipient = match &which.account {
+        Some(account) => Some(account::find(&System::open_to_read(place)?, account).await?),
+        None => None,
+    };
+    let entries = journal.list(state, recipient, which.limit).await?;
+    let mut rows =
+        table(&["MAIL", "KIND", "STATE", "TRIES", "QUEUED", "NEXT TRY OR END", "TO ACCOUNT", "WHY"]);
+    for entry in entries {
+        if which.json {
+            if !line(&as_json(&entry).to_string())? {
+                break;
+            }
+            continue;
+        }
+        rows.add_row([
+            entry.mail.effect.to_string(),
+            entry.mail.kind.name().to_owned(),
+            entry.state.name().to_owned(),
+            entry.tries.to_string(),
+            moment(entry.queued_at),
+            entry.ended_at.map_or_else(|| moment(entry.due_at), moment),
+            entry.mail.recipient.to_string(),
+            entry.why.clone().unwrap_or_default(),
+        ]);
+    }
+    if !which.json {
+        line(&rows.to_string())?;
+    }
+    Ok(())
+}
+
+fn as_json(entry: &LedgerEntry) -> Value {
+    json!({
+        "mail_id": entry.mail.effect,
+        "kind": entry.mail.kind.name(),
+        "state": entry.state,
+        "tries": entry.tries,
+        "account_id": entry.mail.recipient,
+        "about_position": entry.mail.position,
+        "queued_at": entry.queued_at,
+        "due_at": entry.ended_at.is_none().then_some(entry.due_at),
+        "ended_at": entry.ended_at,
+        "why": entry.why,
+    })
+}
+
+/// One mail, with the address that it goes to and the event that it follows from.
+async fn show(place: &Place, journal: &SqliteJournal, which: &WhichMail) -> anyhow::Result<()> {
+    let entry = journal.entry(which.mail).await?;
+    let entry = entry.with_context(|| format!("there is no mail {}", which.mail))?;
+    let system = System::open_to_read(place)?;
+    let recipient = system.app.account(entry.mail.recipient).await?;
+    let person = recipient.profile().and_then(|profile| profile.person.known());
+    let about = event_at(&system.store, system.codec.as_ref(), entry.mail.position).await?;
+    let mut shown = as_json(&entry);
+    if let Some(fields) = shown.as_object_mut() {
+        fields.insert("to".to_owned(), json!(person.map(|person| person.email.to_string())));
+        let about = about.map(|fact| {
+            json!({ "event_id": fact.id, "at": fact.context.at, "request_id": fact.context.correlation })
+        });
+        fields.insert("about".to_owned(), json!(about));
+    }
+    if which.json {
+        line(&shown.to_string())?;
+        return Ok(());
+    }
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+    for (name, value) in shown.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
+        println!("{name:<16} {}", text(value));
+    }
+    if entry.state == MailState::Dead {
+        println!("\nTo try it again: loquet mail retry {}", entry.mail.effect);
+    }
+    if entry.state == MailState::Pending && entry.tries > 0 {
+        println!("\nIt is tried again at {}", moment_or_dash(Some(entry.due_at)));
+    }
+    Ok(())
+}
+
+async fn retry(journal: &SqliteJournal, which: &RetryMails) -> anyhow::Result<()> {
+    if which.all_dead {
+        println!("{} mails are tried again", journal.retry_all_dead(clock::now()).await?);
+        return Ok(());
+    }
+    let mut unknown = Vec::new();
+    for mail in &which.mails {
+        match journal.retry(*mail, clock::now()).await? {
+            true => println!("{mail} is tried again"),
+            false => unknown.push(mail.to_string()),
+        }
+    }
+    if !unknown.is_empty() {
+        bail!("there is nothing to try again: {} (sent, void, or no mail at all)", unknown.join(", "));
+    }
+    Ok(())
+}

@@ -1,0 +1,23 @@
+//! `loquet completions` and `loquet man`.
+
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::cli;
+
+/// Prints completions for a shell.
+pub(crate) fn completions(shell: clap_complete::Shell) -> anyhow::Result<()> {
+    clap_complete::generate(shell, &mut cli::command(), "loquet", &mut std::io::stdout());
+    Ok(())
+}
+
+/// Prints the manual page, or writes one for each command into a folder.
+pub(crate) fn pages(to: Option<&Path>) -> anyhow::Result<()> {
+    let Some(folder) = to else {
+        return Ok(clap_mangen::Man::new(cli::command()).render(&mut std::io::stdout())?);
+    };
+    std::fs::create_dir_all(folder).with_context(|| format!("can't make {}", folder.display()))?;
+    let written = clap_mangen::generate_to(cli::command(), folder);
+    written.with_context(|| format!("can't write the manual pages into {}", folder.display()))
+}

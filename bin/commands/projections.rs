@@ -1,0 +1,211 @@
+//! `loquet projections list`, `rebuild` and `verify`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use indicatif::ProgressBar;
+use loquet_adapters::mail_journal::SqliteJournal;
+use loquet_adapters::read_store::SqliteReadStore;
+use loquet_adapters::sqlite_store::FileError;
+use loquet_domain::ports::{EventStore, Position};
+use loquet_projections::ports::{BuildState, ReadStore};
+use loquet_projections::runner::{Builder, Verdict, verify as compare};
+use loquet_projections::view::View;
+use loquet_projections::views;
+use serde_json::json;
+
+use super::show::{line, progress, table};
+use crate::cli::{Place, ProjectionsCommand};
+use crate::system::{Access, Parts, System};
+
+/// How often a running server's progress is looked at.
+const POLL: Duration = Duration::from_millis(200);
+/// How long a running server may take to begin what it was asked for.
+const BEGINS: Duration = Duration::from_secs(20);
+
+pub(crate) async fn run(place: &Place, command: ProjectionsCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        ProjectionsCommand::List(how) => list(place, how.json).await.map(|()| ExitCode::SUCCESS),
+        ProjectionsCommand::Rebuild(which) => {
+            rebuild(place, chosen(&[which.name])?).await.map(|()| ExitCode::SUCCESS)
+        }
+        ProjectionsCommand::Verify(which) => verify(place, chosen(&which.names)?).await,
+    }
+}
+
+/// The views of these names; all of them where none, or `all`, is named.
+fn chosen(names: &[String]) -> anyhow::Result<Vec<Arc<dyn View>>> {
+    let all = views::all();
+    let known: Vec<_> = all.iter().map(|view| view.id().name).collect();
+    if let Some(unknown) = names.iter().find(|name| *name != "all" && !known.contains(&name.as_str())) {
+        bail!("there is no read model '{unknown}': there are {}", known.join(", "));
+    }
+    let every = names.is_empty() || names.iter().any(|name| name == "all");
+    Ok(all.into_iter().filter(|view| every || names.iter().any(|name| name == view.id().name)).collect())
+}
+
+fn rows(place: &Place) -> anyhow::Result<SqliteReadStore> {
+    let path = place.file("views.db");
+    ensure!(path.exists(), "no server has run in {} yet", place.data_dir.display());
+    Ok(SqliteReadStore::open(&path)?)
+}
+
+async fn list(place: &Place, as_json: bool) -> anyhow::Result<()> {
+    let head = System::open_to_read(place)?.store.head().await?;
+    let mut shown = table(&["NAME", "VERSION", "STATE", "POSITION", "LAG", "STOPPED BY"]);
+    let mut add = |name: &str, version: &str, state: &str, position: Position, failure: Option<String>| {
+        // A reaction notes its position now and then only: how far it really is, the server knows.
+        let lag = (!version.is_empty()).then(|| head.0.saturating_sub(position.0));
+        if as_json {
+            let row = json!({
+                "name": name, "version": version, "state": state, "position": position, "lag": lag,
+                "failure": failure,
+            });
+            return line(&row.to_string()).map(drop);
+        }
+        let failure = failure.unwrap_or_default();
+        let lag = lag.map_or_else(|| "-".to_owned(), |lag| lag.to_string());
+        shown.add_row([name, version, state, &position.to_string(), &lag, &failure]);
+        Ok(())
+    };
+    for BuildState { build, position, serving, failure } in rows(place)?.builds().await? {
+        let state = match (&failure, serving) {
+            (Some(_), true) => "stopped",
+            (None, true) => "serves",
+            (_, false) => "is being built",
+        };
+        add(build.view.name, &build.view.version.to_string(), state, position, failure)?;
+    }
+    let journal = SqliteJournal::open(&place.file("reactions.db"))?;
+    for (name, position) in journal.checkpoints().await? {
+        add(&format!("reaction {name}"), "", "noted", position, None)?;
+    }
+    if !as_json {
+        line(&shown.to_string())?;
+    }
+    Ok(())
+}
+
+/// By a running server where there is one: it alone writes the read models while it runs.
+async fn rebuild(place: &Place, wanted: Vec<Arc<dyn View>>) -> anyhow::Result<()> {
+    match System::open(place, Access::Write, Parts::default()) {
+        Ok(system) => here(place, system, wanted).await,
+        Err(error) if matches!(error.downcast_ref(), Some(FileError::InUse(_))) => {
+            by_the_server(place, wanted).await
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn here(place: &Place, system: System, wanted: Vec<Arc<dyn View>>) -> anyhow::Result<()> {
+    let rows: Arc<dyn ReadStore> = Arc::new(SqliteReadStore::open(&place.file("views.db"))?);
+    let goal = system.store.head().await?;
+    let names = names(&wanted);
+    let (bar, begun) = (progress(goal.0, &names)?, Instant::now());
+    let store = Arc::new(system.store.clone());
+    let mut builder = Builder::begin(store, system.codec.clone(), rows, wanted).await?;
+    builder.build(goal, |position| bar.set_position(position.0)).await?;
+    builder.take_over().await?;
+    report(&bar, &names, goal, begun);
+    system.close().await
+}
+
+async fn by_the_server(place: &Place, wanted: Vec<Arc<dyn View>>) -> anyhow::Result<()> {
+    let rows = rows(place)?;
+    let goal = System::open_to_read(place)?.store.head().await?;
+    let before = rows.builds().await?;
+    for view in &wanted {
+        rows.request_rebuild(view.id().name.to_owned()).await?;
+    }
+    let names = names(&wanted);
+    let (bar, begun) = (progress(goal.0, &names)?, Instant::now());
+    loop {
+        let now = rows.builds().await?;
+        let fresh: Vec<_> =
+            now.iter().filter(|state| !before.iter().any(|b| b.build == state.build)).collect();
+        if let Some(failure) = fresh.iter().find_map(|state| state.failure.as_ref()) {
+            bail!("the server could not build it: {failure}; the old one goes on serving");
+        }
+        let serves = |view: &Arc<dyn View>| {
+            fresh.iter().any(|state| state.serving && state.build.view.name == view.id().name)
+        };
+        if wanted.iter().all(serves) {
+            report(&bar, &names, goal, begun);
+            return Ok(());
+        }
+        ensure!(
+            !fresh.is_empty() || begun.elapsed() < BEGINS,
+            "the server has not begun: does it build one of them already, or is it stuck? Its log says"
+        );
+        let furthest_behind = fresh.iter().map(|state| state.position.0).min().unwrap_or(0);
+        bar.set_position(furthest_behind);
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+fn names(views: &[Arc<dyn View>]) -> String {
+    views.iter().map(|view| view.id().name).collect::<Vec<_>>().join(", ")
+}
+
+fn report(bar: &ProgressBar, names: &str, goal: Position, begun: Instant) {
+    bar.finish_and_clear();
+    let seconds = begun.elapsed().as_secs_f64();
+    let events = u32::try_from(goal.0).map_or(f64::MAX, f64::from);
+    let rate = events / seconds.max(0.001);
+    println!("{names}: {goal} events in {seconds:.1} s, {rate:.0} a second; the new one serves");
+}
+
+/// In a copy, so that a running server is not kept from its work. Fails where something differs.
+async fn verify(place: &Place, wanted: Vec<Arc<dyn View>>) -> anyhow::Result<ExitCode> {
+    let scratch = place.file(&format!("verify-{}.db", std::process::id()));
+    let verdicts = verify_in(place, &scratch, wanted).await;
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = scratch.clone().into_os_string();
+        name.push(suffix);
+        drop(std::fs::remove_file(name));
+    }
+    let verdicts = verdicts?;
+    let differs = verdicts.iter().any(|verdict| !verdict.differing.is_empty());
+    for Verdict { view, position, differing } in verdicts {
+        match differing.as_slice() {
+            [] => println!("{view}: equals a replay of the log up to position {position}"),
+            keys => println!(
+                "{view}: DIFFERS from a replay up to position {position}, at {} (the first {}); mend it with `loquet projections rebuild {view}`",
+                keys.join(", "),
+                keys.len()
+            ),
+        }
+    }
+    Ok(if differs { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+async fn verify_in(
+    place: &Place,
+    scratch: &std::path::Path,
+    wanted: Vec<Arc<dyn View>>,
+) -> anyhow::Result<Vec<Verdict>> {
+    let system = System::open_to_read(place)?;
+    let views = place.file("views.db");
+    ensure!(views.exists(), "no server has run in {} yet", place.data_dir.display());
+    SqliteReadStore::copy(&views, scratch).map_err(anyhow::Error::msg).context("can't copy views.db")?;
+    let copy: Arc<dyn ReadStore> = Arc::new(SqliteReadStore::open(scratch)?);
+    let mut verdicts = Vec::new();
+    for view in wanted {
+        let name = view.id().name;
+        let bar = progress(0, name)?;
+        let reached = |position: Position, goal: Position| {
+            bar.set_length(goal.0);
+            bar.set_position(position.0);
+        };
+        let store = Arc::new(system.store.clone());
+        let verdict = compare(store, system.codec.clone(), copy.clone(), view, reached).await?;
+        bar.finish_and_clear();
+        match verdict {
+            Some(verdict) => verdicts.push(verdict),
+            None => println!("{name}: another version of it serves; nothing to compare with"),
+        }
+    }
+    Ok(verdicts)
+}

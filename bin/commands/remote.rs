@@ -1,0 +1,67 @@
+//! A running server that does the work.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use reqwest::header::RETRY_AFTER;
+use serde_json::Value;
+
+use crate::cli::Remote;
+use crate::settings::read_secret;
+
+/// How often a request is made again that a limit refused.
+const PATIENCE: u32 = 20;
+
+/// A running server, and the token for it.
+pub(super) struct Running {
+    client: reqwest::Client,
+    url: String,
+    token: String,
+}
+
+/// An answer, whole.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: Value,
+}
+
+impl Running {
+    /// None where the work is to be done here.
+    pub(super) fn open(remote: &Remote) -> anyhow::Result<Option<Self>> {
+        let (Some(url), Some(token)) = (&remote.url, &remote.token_file) else { return Ok(None) };
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build()?;
+        let url = url.trim_end_matches('/').to_owned();
+        Ok(Some(Self { client, url, token: read_secret(token)? }))
+    }
+
+    /// Sends JSON as it is; waits where the server says that it is too much at once.
+    pub(super) async fn post(&self, path: &str, json: Vec<u8>) -> anyhow::Result<Answer> {
+        for _ in 0..PATIENCE {
+            let request = self.client.post(format!("{}{path}", self.url)).bearer_auth(&self.token);
+            let request = request.header("content-type", "application/json").header("accept-language", "en");
+            let answer = request.body(json.clone()).send().await;
+            let answer = answer.with_context(|| format!("no answer from {}", self.url))?;
+            let status = answer.status().as_u16();
+            let wait = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+            match (status, wait) {
+                (429, Some(seconds)) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+                _ => return Ok(Answer { status, body: answer.json().await.unwrap_or_default() }),
+            }
+        }
+        anyhow::bail!(
+            "the server has refused too many requests in a row: are its limits too narrow for this?"
+        )
+    }
+}
+
+impl Answer {
+    /// One text of the body, empty where there is none.
+    pub(super) fn text(&self, name: &str) -> &str {
+        self.body.get(name).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// An error that says what the server said.
+    pub(super) fn refusal(&self) -> anyhow::Error {
+        anyhow::anyhow!("the server answered {}: {}", self.status, self.text("detail"))
+    }
+}

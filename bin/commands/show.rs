@@ -1,0 +1,42 @@
+//! How commands show what they found: tables for people, progress while it takes time.
+
+use std::io::{ErrorKind, IsTerminal, Write};
+
+use comfy_table::{Table, TableStyle};
+use indicatif::{ProgressBar, ProgressStyle};
+use loquet_domain::Moment;
+
+/// A table without lines, as other programs can cut it.
+pub(super) fn table(head: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(TableStyle::new()).set_header(head.to_vec());
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table
+}
+
+/// A bar on a terminal, nothing elsewhere.
+pub(super) fn progress(length: u64, what: &str) -> anyhow::Result<ProgressBar> {
+    let bar = if std::io::stderr().is_terminal() { ProgressBar::new(length) } else { ProgressBar::hidden() };
+    let style = ProgressStyle::with_template("{msg:24} {bar:30} {human_pos}/{human_len} {per_sec} {eta}")?;
+    Ok(bar.with_style(style).with_message(what.to_owned()))
+}
+
+/// A moment to the second.
+pub(super) fn moment(moment: Moment) -> String {
+    moment.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// The same, or a dash.
+pub(super) fn moment_or_dash(at: Option<Moment>) -> String {
+    at.map_or_else(|| "-".to_owned(), moment)
+}
+
+/// Prints a line; no, where nobody reads any more.
+pub(super) fn line(text: &str) -> anyhow::Result<bool> {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        written => Ok(written.map(|()| true)?),
+    }
+}

@@ -1,0 +1,150 @@
+//! What a setting may be.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+/// What a setting may be, and between which bounds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
+    /// One line, not empty.
+    Text,
+    /// A whole number, bounds included.
+    Number(u64, u64),
+    /// A number and a unit: `30s`, `15m`, `12h`, `90d`; bounds included.
+    Duration(&'static str, &'static str),
+    /// One of these.
+    Choice(&'static [&'static str]),
+    /// Address and port.
+    Listen,
+    /// Addresses or networks, separated by commas: `10.0.0.0/8, ::1`. May be empty.
+    Networks,
+    /// `https://…`, or `http://…`.
+    Url,
+    /// A time zone's name in the IANA database.
+    Zone,
+    /// A file or a folder.
+    Path,
+    /// `Name <address>`.
+    Mailbox,
+    /// What of the logs is written, as `tracing` filters it.
+    Filter,
+    /// A share between 0 and 1.
+    Share,
+    /// A text that is shown to nobody.
+    Secret,
+}
+
+/// Reads `15m` and its like.
+///
+/// # Errors
+/// Says what it should look like.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "a duration is a whole number and s, m, h or d, such as 15m".to_owned();
+    let digits = text.trim_end_matches(['s', 'm', 'h', 'd']);
+    let seconds: u64 = match text.strip_prefix(digits) {
+        Some("s") => 1,
+        Some("m") => 60,
+        Some("h") => 3600,
+        Some("d") => 86_400,
+        _ => return Err(wrong()),
+    };
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(wrong());
+    }
+    let number: u64 = digits.parse().map_err(|_| "too long".to_owned())?;
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| "too long".to_owned())
+}
+
+impl Kind {
+    /// Says what is wrong with a value.
+    pub(crate) fn check(&self, text: &str) -> Result<(), String> {
+        if text.contains(['\n', '\r', '\0']) {
+            return Err("it must be one line".to_owned());
+        }
+        match *self {
+            Self::Text | Self::Path | Self::Secret if text.trim().is_empty() => {
+                Err("it must not be empty".to_owned())
+            }
+            Self::Text | Self::Path | Self::Secret => Ok(()),
+            Self::Number(least, most) => match text.parse::<u64>() {
+                Ok(number) if (least..=most).contains(&number) => Ok(()),
+                _ => Err(format!("it must be a whole number from {least} to {most}")),
+            },
+            Self::Duration(least, most) => {
+                let given = duration(text)?;
+                if given < duration(least)? || given > duration(most)? {
+                    return Err(format!("it must be from {least} to {most}"));
+                }
+                Ok(())
+            }
+            Self::Choice(known) if known.contains(&text) => Ok(()),
+            Self::Choice(known) => Err(format!("it must be one of {}", known.join(", "))),
+            Self::Listen => text
+                .parse::<SocketAddr>()
+                .map(drop)
+                .map_err(|_| "it must be an address and a port, such as 127.0.0.1:8080".to_owned()),
+            Self::Networks => networks(text).map(drop),
+            Self::Url => url(text),
+            Self::Zone => text
+                .parse::<chrono_tz::Tz>()
+                .map(drop)
+                .map_err(|_| "no such time zone; Europe/Brussels is one".to_owned()),
+            Self::Mailbox if loquet_adapters::smtp::is_sender(text) => Ok(()),
+            Self::Mailbox => Err("it must be an address, or 'Name <address>'".to_owned()),
+            Self::Filter => tracing_subscriber::EnvFilter::try_new(text).map(drop).map_err(|e| e.to_string()),
+            Self::Share => match text.parse::<f64>() {
+                Ok(share) if (0.0..=1.0).contains(&share) => Ok(()),
+                _ => Err("it must be a number from 0 to 1".to_owned()),
+            },
+        }
+    }
+
+    /// What it may be, in a few words, for the sample and the help.
+    pub(crate) fn range(&self) -> String {
+        match *self {
+            Self::Text => "text".to_owned(),
+            Self::Number(least, most) => format!("{least} to {most}"),
+            Self::Duration(least, most) => format!("{least} to {most}"),
+            Self::Choice(known) => known.join(", "),
+            Self::Listen => "address:port".to_owned(),
+            Self::Networks => "addresses or networks, separated by commas".to_owned(),
+            Self::Url => "an address".to_owned(),
+            Self::Zone => "a name of the IANA database".to_owned(),
+            Self::Path => "a path".to_owned(),
+            Self::Mailbox => "'Name <address>'".to_owned(),
+            Self::Filter => "error, warn, info, debug, or target=level, ...".to_owned(),
+            Self::Share => "0 to 1".to_owned(),
+            Self::Secret => "a secret".to_owned(),
+        }
+    }
+
+    /// Whether it stands in TOML without quotes.
+    pub(crate) fn is_bare(&self) -> bool {
+        matches!(self, Self::Number(..) | Self::Share)
+    }
+}
+
+/// Reads networks; an address alone is a network of one.
+///
+/// # Errors
+/// Names the one that is none.
+pub(crate) fn networks(text: &str) -> Result<Vec<IpNet>, String> {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts
+        .map(|part| {
+            let alone = part.parse::<std::net::IpAddr>().map(IpNet::from);
+            part.parse::<IpNet>().or(alone).map_err(|_| format!("'{part}' is no address and no network"))
+        })
+        .collect()
+}
+
+fn url(text: &str) -> Result<(), String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let host = rest.and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    if host.is_empty() || text.contains(['?', '#', ' ', '"', '<', '@']) {
+        return Err("it must be scheme, host and path alone, such as https://portal.example".to_owned());
+    }
+    Ok(())
+}

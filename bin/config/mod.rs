@@ -1,0 +1,296 @@
+//! The configuration: one TOML file, overridden by `LOQUET_*` variables, overridden by flags.
+//!
+//! Every setting is a row of [`table`]; the file, the variables, the flags, `config show` and the sample
+//! all follow from it. Whatever is wrong is collected and said at once.
+
+mod file;
+mod kind;
+mod sample;
+mod table;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::ArgMatches;
+
+pub(crate) use kind::{Kind, duration, networks};
+pub(crate) use sample::sample;
+pub(crate) use table::{SETTINGS, Setting, flags, flags_everywhere};
+
+/// Where a value came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    Default,
+    File(PathBuf, usize),
+    Variable(String),
+    Flag(String),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File(path, line) => write!(f, "{}:{line}", path.display()),
+            Self::Variable(name) => f.write_str(name),
+            Self::Flag(flag) => f.write_str(flag),
+        }
+    }
+}
+
+/// Something wrong with the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) at: Source,
+    /// Which setting, where it is one.
+    pub(crate) key: String,
+    pub(crate) why: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.at, self.key.as_str()) {
+            (at, "") => write!(f, "{at}: {}", self.why),
+            (Source::Default, key) => write!(f, "{key}: {}", self.why),
+            (at, key) => write!(f, "{at}: {key}: {}", self.why),
+        }
+    }
+}
+
+/// A value and where it came from.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    pub(crate) text: String,
+    pub(crate) from: Source,
+}
+
+/// Every setting's value.
+#[derive(Debug, Default)]
+pub(crate) struct Config {
+    values: BTreeMap<&'static str, Held>,
+    /// What is wrong, as it was found.
+    pub(crate) faults: Vec<Fault>,
+    /// What is odd, and keeps nothing from running: variables that are no settings. A cluster's scheduler
+    /// sets some of its own for a service called `loquet`.
+    pub(crate) notices: Vec<Fault>,
+}
+
+/// Where the file is looked for if nobody says.
+const USUAL: [&str; 2] = ["loquet.toml", "/etc/loquet/loquet.toml"];
+/// Variables that are no settings.
+const OTHER_VARIABLES: [&str; 1] = ["LOQUET_CONFIG"];
+
+impl Config {
+    /// Reads the configuration that a command line and an environment say.
+    pub(crate) fn read(
+        said: Option<&Path>,
+        flags: &ArgMatches,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Self {
+        let mut config = Self::default();
+        for setting in SETTINGS {
+            if let Some(text) = setting.default {
+                config.hold(setting, text.to_owned(), Source::Default);
+            }
+        }
+        let usual = || USUAL.iter().map(Path::new).find(|path| path.exists());
+        if let Some(path) = said.or_else(usual) {
+            config.read_file(path);
+        }
+        config.read_variables(variables);
+        config.read_flags(flags);
+        config.check();
+        config
+    }
+
+    fn hold(&mut self, setting: &Setting, text: String, from: Source) {
+        self.values.insert(setting.key, Held { text, from });
+    }
+
+    fn read_file(&mut self, path: &Path) {
+        let (values, faults) = file::read(path);
+        self.faults.extend(faults);
+        for (setting, text, line) in values {
+            self.hold(setting, text, Source::File(path.to_owned(), line));
+        }
+    }
+
+    fn read_variables(&mut self, variables: impl IntoIterator<Item = (String, String)>) {
+        let mut ours: Vec<_> =
+            variables.into_iter().filter(|(name, _)| name.starts_with("LOQUET_")).collect();
+        ours.sort();
+        for (name, text) in ours {
+            match SETTINGS.iter().find(|setting| setting.variable() == name) {
+                Some(setting) => self.hold(setting, text, Source::Variable(name)),
+                None if OTHER_VARIABLES.contains(&name.as_str()) => {}
+                None => {
+                    let why = unknown("setting", &name, SETTINGS.iter().map(Setting::variable));
+                    self.notices.push(Fault { at: Source::Variable(name), key: String::new(), why });
+                }
+            }
+        }
+    }
+
+    /// The flags of the command, wherever on the line they stood.
+    fn read_flags(&mut self, flags: &ArgMatches) {
+        for setting in SETTINGS {
+            let said = flags.try_get_one::<String>(setting.key).ok().flatten();
+            if let Some(text) = said {
+                self.hold(setting, text.clone(), Source::Flag(setting.flag()));
+            }
+        }
+        if let Some((_, deeper)) = flags.subcommand() {
+            self.read_flags(deeper);
+        }
+    }
+
+    /// Holds every value against the bounds of its setting.
+    fn check(&mut self) {
+        for setting in SETTINGS {
+            let Some(held) = self.values.get(setting.key) else { continue };
+            if let Err(why) = setting.kind.check(&held.text) {
+                let (at, key) = (held.from.clone(), setting.key.to_owned());
+                let shown = if setting.is_secret() { String::new() } else { format!("'{}': ", held.text) };
+                self.faults.push(Fault { at, key, why: format!("{shown}{why}") });
+            }
+        }
+    }
+
+    /// Notes a fault of a setting that takes more than its own value to see, unless it has one already.
+    pub(crate) fn fault(&mut self, key: &'static str, why: impl fmt::Display) {
+        if self.is_faulty(key) {
+            return;
+        }
+        let at = self.values.get(key).map_or(Source::Default, |held| held.from.clone());
+        self.faults.push(Fault { at, key: key.to_owned(), why: why.to_string() });
+    }
+
+    /// Every fault, those of the file first and in its order.
+    pub(crate) fn faults_in_order(&self) -> Vec<&Fault> {
+        let mut faults: Vec<_> = self.faults.iter().collect();
+        faults.sort_by_key(|fault| match fault.at {
+            Source::File(_, line) => line,
+            _ => usize::MAX,
+        });
+        faults
+    }
+
+    /// Whether a setting's own value is at fault.
+    pub(crate) fn is_faulty(&self, key: &str) -> bool {
+        self.faults.iter().any(|fault| fault.key == key)
+    }
+
+    /// A setting's value; none where nobody gave it one.
+    pub(crate) fn get(&self, key: &'static str) -> Option<&Held> {
+        debug_assert!(SETTINGS.iter().any(|setting| setting.key == key), "{key} is no setting");
+        self.values.get(key)
+    }
+
+    /// A setting's text, unless it is at fault or nobody gave it one.
+    pub(crate) fn text(&self, key: &'static str) -> Option<&str> {
+        self.get(key).map(|held| held.text.as_str()).filter(|_| !self.is_faulty(key))
+    }
+
+    /// A setting's text as a value of its kind; none as for [`Config::text`].
+    pub(crate) fn parsed<T: FromStr>(&self, key: &'static str) -> Option<T> {
+        self.text(key)?.parse().ok()
+    }
+
+    /// A setting's duration.
+    pub(crate) fn duration(&self, key: &'static str) -> Option<Duration> {
+        duration(self.text(key)?).ok()
+    }
+}
+
+/// "unknown ...", with what was probably meant.
+fn unknown(what: &str, name: &str, known: impl Iterator<Item = String>) -> String {
+    let near = known
+        .map(|known| (strsim::damerau_levenshtein(name, &known), known))
+        .filter(|(distance, _)| *distance <= 3)
+        .min();
+    match near {
+        Some((_, near)) => format!("unknown {what} '{name}': did you mean '{near}'?"),
+        None => format!("unknown {what} '{name}'"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(file: &str, variables: &[(&str, &str)], flags: &[&str]) -> Config {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("loquet.toml");
+        std::fs::write(&path, file).unwrap();
+        let matches = super::table::flags(clap::Command::new("loquet"))
+            .try_get_matches_from(std::iter::once(&"loquet").chain(flags))
+            .unwrap();
+        let variables = variables.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        Config::read(Some(&path), &matches, variables)
+    }
+
+    #[test]
+    fn a_flag_wins_over_a_variable_a_variable_over_the_file_and_the_file_over_the_default() {
+        let file = "[lockout]\nattempts = 3\n";
+        let held = |variables: &[_], flags: &[_]| {
+            let config = config(file, variables, flags);
+            assert_eq!(config.faults, []);
+            let held = config.get("lockout.attempts").unwrap();
+            (held.text.clone(), held.from.to_string().rsplit('/').next().unwrap().to_owned())
+        };
+        let variable = [("LOQUET_LOCKOUT_ATTEMPTS", "4")];
+        assert_eq!(held(&[], &[]), ("3".to_owned(), "loquet.toml:2".to_owned()));
+        assert_eq!(held(&variable, &[]), ("4".to_owned(), "LOQUET_LOCKOUT_ATTEMPTS".to_owned()));
+        let flag = ["--lockout-attempts", "5"];
+        assert_eq!(held(&variable, &flag), ("5".to_owned(), "--lockout-attempts".to_owned()));
+        let default = config(file, &[], &[]);
+        assert_eq!(default.get("lockout.duration").unwrap().from, Source::Default);
+    }
+
+    #[test]
+    fn a_setting_that_would_switch_a_protection_off_is_refused() {
+        for line in [
+            "lockout.attempts = 0",
+            "lockout.attempts = -1",
+            "lockout.attempts = 4294967296",
+            "lockout.attempts = 99999999999999999999999",
+            "lockout.duration = \"0s\"",
+            "lockout.duration = \"-15m\"",
+            "lockout.duration = \"9999999999999999d\"",
+            "lockout.duration = 900",
+            "password.min_length = 1",
+            "links.reset = \"100d\"",
+            "sessions.lifetime = \"0h\"",
+            "limits.strangers_per_second = 0",
+            "argon2.memory_kib = 8",
+            "smtp.security = \"off\"",
+        ] {
+            assert_eq!(config(line, &[], &[]).faults.len(), 1, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_misspelled_is_named_with_what_was_meant() {
+        let config = config(
+            "[lockout]\natempts = 7\n[lokout]\n",
+            &[("LOQUET_BRANDT", "x"), ("LOQUET_CONFIG", "x"), ("PATH", "x")],
+            &[],
+        );
+        let whys: Vec<_> = config.faults.iter().map(|fault| fault.why.as_str()).collect();
+        assert!(whys.iter().any(|why| why.contains("'lockout.attempts'?")), "{whys:?}");
+        assert!(whys.iter().any(|why| why.contains("'lockout'?")), "{whys:?}");
+        assert_eq!(whys.len(), 2, "{whys:?}");
+        let notices: Vec<_> = config.notices.iter().map(|notice| notice.why.as_str()).collect();
+        assert!(notices.len() == 1 && notices[0].contains("'LOQUET_BRAND'?"), "{notices:?}");
+    }
+
+    #[test]
+    fn every_default_holds_and_every_name_is_used_once() {
+        let config = config("", &[], &[]);
+        assert_eq!(config.faults, []);
+        let names: std::collections::BTreeSet<_> = SETTINGS.iter().map(Setting::variable).collect();
+        assert_eq!(names.len(), SETTINGS.len());
+    }
+}

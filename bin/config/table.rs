@@ -1,0 +1,242 @@
+//! Every setting there is.
+
+use clap::{Arg, Command};
+
+use super::Kind;
+
+/// One setting.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// Its name in the file, the section before the dot.
+    pub(crate) key: &'static str,
+    pub(crate) kind: Kind,
+    /// None where there is no usual value.
+    pub(crate) default: Option<&'static str>,
+    /// What stands in the sample where there is no default.
+    pub(crate) example: &'static str,
+    pub(crate) help: &'static str,
+}
+
+impl Setting {
+    /// `lockout.attempts` is `LOQUET_LOCKOUT_ATTEMPTS`.
+    pub(crate) fn variable(&self) -> String {
+        format!("LOQUET_{}", self.key.replace('.', "_").to_uppercase())
+    }
+
+    /// `lockout.attempts` is `--lockout-attempts`.
+    pub(crate) fn flag(&self) -> String {
+        format!("--{}", self.key.replace(['.', '_'], "-"))
+    }
+
+    pub(crate) fn is_secret(&self) -> bool {
+        matches!(self.kind, Kind::Secret)
+    }
+}
+
+/// Settings that every command has as a flag: where the data is.
+const EVERYWHERE: [&str; 2] = ["data_dir", "server_key_file"];
+
+/// Adds the flags of a command that is run with all settings. Secrets have none: other users of the
+/// machine see a command line.
+pub(crate) fn flags(command: Command) -> Command {
+    let own = |setting: &&Setting| !setting.is_secret() && !EVERYWHERE.contains(&setting.key);
+    SETTINGS.iter().filter(own).fold(command, |command, setting| command.arg(argument(setting)))
+}
+
+/// Adds the flags that every command has.
+pub(crate) fn flags_everywhere(command: Command) -> Command {
+    let everywhere = SETTINGS.iter().filter(|setting| EVERYWHERE.contains(&setting.key));
+    everywhere.fold(command, |command, setting| command.arg(argument(setting).global(true)))
+}
+
+fn argument(setting: &'static Setting) -> Arg {
+    let heading = match setting.key.split_once('.') {
+        Some((section, _)) => format!("Settings: {section}"),
+        None => "Settings".to_owned(),
+    };
+    let default = setting.default.map(|text| format!(" [default: {text}]")).unwrap_or_default();
+    let help = format!("{} ({}) [{}]{default}", setting.help, setting.kind.range(), setting.variable());
+    let flag = setting.flag();
+    let argument = Arg::new(setting.key)
+        .long(flag.trim_start_matches('-').to_owned())
+        .value_name("VALUE")
+        .allow_hyphen_values(true)
+        // The last one wins: a script may add to what another says.
+        .overrides_with(setting.key)
+        .help(help)
+        .help_heading(heading);
+    match setting.key {
+        "http.listen" => argument.visible_alias("listen"),
+        _ => argument,
+    }
+}
+
+const fn setting(key: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Setting {
+    Setting { key, kind, default: Some(default), example: "", help }
+}
+
+const fn unset(key: &'static str, kind: Kind, example: &'static str, help: &'static str) -> Setting {
+    Setting { key, kind, default: None, example, help }
+}
+
+/// The table. The bounds are such that no setting switches a protection off.
+pub(crate) const SETTINGS: &[Setting] = &[
+    setting("data_dir", Kind::Path, "var", "The folder of the log, the keys and the read models"),
+    unset(
+        "server_key_file",
+        Kind::Path,
+        "/etc/loquet/server.key",
+        "The file of the server key; server.key in the data folder unless said",
+    ),
+    unset(
+        "public_url",
+        Kind::Url,
+        "https://portal.example",
+        "Where links in mails lead. Required, but with --dev",
+    ),
+    setting("brand", Kind::Text, "MyCCV", "The name of the customer account"),
+    setting("node", Kind::Text, "node-1", "This machine's name in the log"),
+    setting("time_zone", Kind::Zone, "Europe/Brussels", "The time zone in which mails tell the time"),
+    setting("http.listen", Kind::Listen, "127.0.0.1:8080", "The address to listen on"),
+    setting(
+        "http.trusted_proxies",
+        Kind::Networks,
+        "",
+        "Proxies whose X-Forwarded-For is believed; nobody's otherwise",
+    ),
+    setting(
+        "http.connections",
+        Kind::Number(16, 65_536),
+        "4096",
+        "How many connections are served at once; further ones wait",
+    ),
+    setting(
+        "limits.requests_per_second",
+        Kind::Number(1, 1_000_000),
+        "200",
+        "Requests that one client address may make in a second",
+    ),
+    setting(
+        "limits.requests_burst",
+        Kind::Number(1, 1_000_000),
+        "400",
+        "How many of them may come at once after a pause",
+    ),
+    setting(
+        "limits.strangers_per_second",
+        Kind::Number(1, 100_000),
+        "5",
+        "Logins, reset requests and links that one client address may try in a second",
+    ),
+    setting(
+        "limits.strangers_burst",
+        Kind::Number(1, 100_000),
+        "60",
+        "How many of them may come at once after a pause",
+    ),
+    setting(
+        "limits.all_strangers_per_second",
+        Kind::Number(1, 1_000_000),
+        "500",
+        "Logins, reset requests and links in a second, from everywhere together",
+    ),
+    setting(
+        "limits.event_streams",
+        Kind::Number(1, 4096),
+        "64",
+        "How many programs may follow the events at once",
+    ),
+    setting("lockout.attempts", Kind::Number(1, 100), "7", "Wrong logins in a row that lock an account"),
+    setting("lockout.duration", Kind::Duration("1s", "30d"), "15m", "How long a lockout lasts"),
+    setting(
+        "password.min_length",
+        Kind::Number(8, 128),
+        "8",
+        "How many characters a new password has at least",
+    ),
+    setting(
+        "password.composition",
+        Kind::Choice(&["required", "free"]),
+        "required",
+        "Whether it needs upper and lower case, a digit and a special character; free asks for length alone (NIST SP 800-63B)",
+    ),
+    setting(
+        "argon2.memory_kib",
+        Kind::Number(7168, 1_048_576),
+        "19456",
+        "Memory of one password hash in KiB (OWASP: 19456)",
+    ),
+    setting(
+        "argon2.passes",
+        Kind::Number(1, 100),
+        "2",
+        "Passes of one password hash (OWASP: 2 with 19456 KiB)",
+    ),
+    setting("links.activation", Kind::Duration("1h", "365d"), "90d", "How long an activation link works"),
+    setting("links.reset", Kind::Duration("5m", "1d"), "1h", "How long a reset link works"),
+    setting(
+        "links.resets_per_hour",
+        Kind::Number(1, 100),
+        "5",
+        "How many reset mails one account is sent in an hour; further requests are answered as ever and send none",
+    ),
+    setting("sessions.lifetime", Kind::Duration("5m", "30d"), "12h", "How long a session lasts at most"),
+    setting(
+        "sessions.per_account",
+        Kind::Number(1, 1000),
+        "100",
+        "How many sessions an account has at most; a further login ends the oldest",
+    ),
+    unset("smtp.host", Kind::Text, "mail.example", "The mail server. Required, but with --dev"),
+    unset(
+        "smtp.port",
+        Kind::Number(1, 65_535),
+        "587",
+        "Its port; 587 with starttls, 465 with tls, 25 with none, unless said",
+    ),
+    setting(
+        "smtp.security",
+        Kind::Choice(&["starttls", "tls", "none"]),
+        "starttls",
+        "How the connection is kept private; none only for a relay on this machine",
+    ),
+    unset("smtp.user", Kind::Text, "loquet", "The user name, where the server asks for one"),
+    unset("smtp.password", Kind::Secret, "", "Its password; a file is better"),
+    unset("smtp.password_file", Kind::Path, "/run/secrets/smtp", "A file with the password"),
+    setting("smtp.from", Kind::Mailbox, "MyCCV <no-reply@localhost.localdomain>", "The sender"),
+    unset(
+        "smtp.ca_file",
+        Kind::Path,
+        "/etc/loquet/ca.pem",
+        "A certificate authority to trust besides the usual ones, PEM",
+    ),
+    setting("smtp.timeout", Kind::Duration("1s", "10m"), "30s", "How long one SMTP command may take"),
+    setting("mail.connections", Kind::Number(1, 64), "4", "How many mails are handed over at once"),
+    setting(
+        "mail.per_second",
+        Kind::Number(1, 10_000),
+        "20",
+        "How many mails the server is given in a second",
+    ),
+    setting(
+        "mail.give_up_after",
+        Kind::Duration("1h", "30d"),
+        "3d",
+        "How long a mail is tried before it becomes a dead letter",
+    ),
+    setting("log.format", Kind::Choice(&["text", "json"]), "text", "How the program's own log is written"),
+    setting("log.filter", Kind::Filter, "info", "What of it is written"),
+    unset(
+        "metrics.listen",
+        Kind::Listen,
+        "127.0.0.1:9464",
+        "An address that serves /metrics to anybody who reaches it; without one, /metrics asks for a token",
+    ),
+    unset(
+        "tracing.otlp_endpoint",
+        Kind::Url,
+        "http://127.0.0.1:4318/v1/traces",
+        "Where OpenTelemetry traces are sent, over OTLP/HTTP; nowhere unless said",
+    ),
+    setting("tracing.share", Kind::Share, "0.1", "The share of requests that are traced"),
+];

@@ -1,0 +1,112 @@
+//! Builds views anew beside those that serve, with a reading of the log of their own: what serves goes on
+//! without waiting for it.
+
+use std::sync::Arc;
+
+use loquet_domain::ports::{EventCodec, EventStore, Position};
+
+use super::course::{Course, Entry};
+use crate::ports::ReadStore;
+use crate::reading::{End, Page, Reading};
+use crate::view::{Build, View};
+
+/// Views being built from the log.
+pub struct Builder {
+    course: Course,
+}
+
+/// Why a building was not finished.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BuildFailed(pub String);
+
+impl Builder {
+    /// Begins a building of each view.
+    ///
+    /// # Errors
+    /// [`BuildFailed`] when the read store does not answer.
+    pub async fn begin(
+        store: Arc<dyn EventStore>,
+        codec: Arc<dyn EventCodec>,
+        rows: Arc<dyn ReadStore>,
+        views: Vec<Arc<dyn View>>,
+    ) -> Result<Self, BuildFailed> {
+        let mut entries = Vec::with_capacity(views.len());
+        for view in views {
+            let build = rows.begin(view.id()).await.map_err(|e| BuildFailed(e.to_string()))?;
+            entries.push(Entry::new(view, build, Position::default(), None));
+        }
+        Ok(Self { course: Course { store, codec, rows, entries } })
+    }
+
+    /// Goes on with buildings that were begun.
+    pub(super) fn resume(course: Course) -> Self {
+        Self { course }
+    }
+
+    /// The buildings.
+    pub fn builds(&self) -> impl Iterator<Item = Build> {
+        self.course.entries.iter().map(|entry| entry.build)
+    }
+
+    pub(super) fn into_entries(self) -> Vec<Entry> {
+        self.course.entries
+    }
+
+    /// Builds up to `goal`, saying after each page where it is.
+    ///
+    /// # Errors
+    /// [`BuildFailed`] says which event can't be read or applied; the building is kept for looking at.
+    pub async fn build(
+        &mut self,
+        goal: Position,
+        mut reached: impl FnMut(Position) + Send,
+    ) -> Result<(), BuildFailed> {
+        let mut at = self.course.start();
+        let mut log = Reading::begin(&self.course.store, &self.course.codec, at);
+        while at < goal {
+            let ended = BuildFailed(format!("the log ends at {at}, before {goal}"));
+            let Some(Page { events, end }) = log.next().await else { return Err(ended) };
+            let fitting = events.get(..events.partition_point(|event| event.position <= goal));
+            let events = fitting.unwrap_or_default();
+            self.course.gather(events).await;
+            self.fail_with_the_first()?;
+            at = events.last().map_or(at, |event| event.position);
+            reached(at);
+            match end {
+                End::Failed(why) if at < goal => {
+                    self.course.write().await;
+                    return Err(BuildFailed(why));
+                }
+                End::CaughtUp if at < goal => return Err(ended),
+                End::CaughtUp | End::Failed(_) | End::More => {}
+            }
+        }
+        self.course.write().await;
+        self.fail_with_the_first()
+    }
+
+    fn fail_with_the_first(&self) -> Result<(), BuildFailed> {
+        let failure = self.course.entries.iter().find_map(|entry| entry.failure.clone());
+        failure.map_or(Ok(()), |failure| Err(BuildFailed(failure)))
+    }
+
+    /// Lets the buildings take over from those that serve, and deletes those.
+    ///
+    /// # Errors
+    /// [`BuildFailed`] when the read store does not answer.
+    pub async fn take_over(self) -> Result<(), BuildFailed> {
+        let rows = self.course.rows.clone();
+        let failed = |error: crate::ports::StoreFailed| BuildFailed(error.to_string());
+        for build in self.builds() {
+            rows.serve(build).await.map_err(failed)?;
+        }
+        let all = rows.builds().await.map_err(failed)?;
+        for build in self.builds() {
+            for old in all.iter().filter(|old| old.build.view.name == build.view.name && old.build != build) {
+                rows.discard(old.build).await.map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+}

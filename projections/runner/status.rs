@@ -1,0 +1,110 @@
+//! How far views and reactions are: for queries that wait, for readiness and for metrics.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use loquet_domain::ports::Position;
+use tokio::sync::watch;
+
+use crate::view::ViewId;
+
+/// How far a view is, and what stopped it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// The version of the building that queries read; zero for a reaction, which has none.
+    pub version: u32,
+    /// Up to where it has seen the log.
+    pub position: Position,
+    /// What it can't apply, if it has stopped.
+    pub failure: Option<String>,
+    /// Up to where the building has seen the log that is to take its place, while there is one.
+    pub building: Option<Position>,
+}
+
+/// Whose progress it is. A view and a reaction may have the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Follower {
+    /// A view's, by its name.
+    View(&'static str),
+    /// A reaction's, by its name.
+    Reaction(&'static str),
+}
+
+impl fmt::Display for Follower {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::View(name) => f.write_str(name),
+            Self::Reaction(name) => write!(f, "reaction {name}"),
+        }
+    }
+}
+
+/// The progress of every view and reaction.
+#[derive(Clone, Default)]
+pub struct Status {
+    views: Arc<RwLock<BTreeMap<Follower, watch::Sender<Progress>>>>,
+}
+
+/// A query waited in vain.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotThere {
+    /// The view is behind, and stayed so.
+    #[error("this is known up to position {0} so far")]
+    Behind(Position),
+    /// The view has stopped.
+    #[error("the view has stopped: {0}")]
+    Stopped(String),
+}
+
+impl Status {
+    fn sender(&self, who: Follower) -> watch::Sender<Progress> {
+        if let Some(sender) = self.views.read().unwrap_or_else(PoisonError::into_inner).get(&who) {
+            return sender.clone();
+        }
+        self.views.write().unwrap_or_else(PoisonError::into_inner).entry(who).or_default().clone()
+    }
+
+    pub(crate) fn change(&self, who: Follower, change: impl FnOnce(&mut Progress)) {
+        self.sender(who).send_modify(change);
+    }
+
+    /// How far the building is that queries read.
+    pub(crate) fn set(&self, who: Follower, version: u32, position: Position, failure: Option<String>) {
+        self.change(who, |progress| {
+            (progress.version, progress.position) = (version, position);
+            progress.failure = failure;
+        });
+    }
+
+    /// The progress of every view and reaction.
+    #[must_use]
+    pub fn all(&self) -> BTreeMap<Follower, Progress> {
+        let views = self.views.read().unwrap_or_else(PoisonError::into_inner);
+        views.iter().map(|(who, progress)| (*who, progress.borrow().clone())).collect()
+    }
+
+    /// Waits until a view is at `at_least`; gives where it is (law 10).
+    ///
+    /// # Errors
+    /// [`NotThere`] when it stays behind for `patience`, or has stopped.
+    pub async fn reach(
+        &self,
+        view: ViewId,
+        at_least: Position,
+        patience: Duration,
+    ) -> Result<Position, NotThere> {
+        let mut progress = self.sender(Follower::View(view.name)).subscribe();
+        let there = progress.wait_for(|progress| progress.position >= at_least || progress.failure.is_some());
+        let now = match tokio::time::timeout(patience, there).await {
+            Ok(Ok(progress)) => progress.clone(),
+            Ok(Err(_)) | Err(_) => self.sender(Follower::View(view.name)).borrow().clone(),
+        };
+        match now.failure {
+            _ if now.position >= at_least => Ok(now.position),
+            Some(failure) => Err(NotThere::Stopped(failure)),
+            None => Err(NotThere::Behind(now.position)),
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What became of each account's newest mails.
+
+use loquet_domain::Moment;
+use loquet_domain::account::Event;
+use loquet_domain::ids::{AccountId, EventId};
+use loquet_domain::mail_kind::MailKind;
+use loquet_domain::schema::DomainEvent;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::batch::Batch;
+use crate::ports::IndexEntry;
+use crate::table::{Row, Table};
+use crate::view::{CannotApply, Noted, View, ViewId};
+
+/// How many mails are kept here; the log has them all.
+const KEPT: usize = 20;
+
+/// A mail that has ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)] // the names say it
+pub struct EndedMail {
+    pub mail_id: Uuid,
+    pub kind: MailKind,
+    pub about: EventId,
+    pub at: Moment,
+    /// Why it was given up; none where the mail server took it.
+    pub given_up: Option<String>,
+}
+
+/// The newest mails to one account, newest last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct MailsRow {
+    pub account_id: AccountId,
+    pub mails: Vec<EndedMail>,
+}
+
+impl Row for MailsRow {
+    const VIEW: ViewId = ViewId { name: "mails", version: 1 };
+
+    fn indexes(&self) -> Vec<IndexEntry> {
+        Vec::new()
+    }
+}
+
+/// The view.
+pub struct Mails;
+
+impl View for Mails {
+    fn id(&self) -> ViewId {
+        MailsRow::VIEW
+    }
+
+    fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
+        let (DomainEvent::Account(event), Some(account)) = (&noted.fact.event, noted.stream.account()) else {
+            return Ok(());
+        };
+        let (mail, kind, about, given_up) = match event {
+            Event::MailSent { mail, kind, about } => (mail, kind, about, None),
+            Event::MailGivenUp { mail, kind, about, why } => (mail, kind, about, Some(why.clone())),
+            _ => return Ok(()),
+        };
+        let mut table = Table::<MailsRow>::new(rows);
+        let key = noted.stream.id();
+        let at = noted.fact.context.at;
+        let ended = EndedMail { mail_id: *mail, kind: *kind, about: *about, at, given_up };
+        let first = || MailsRow { account_id: account, mails: Vec::new() };
+        table.change_or(key, first, |row| {
+            let surplus = (row.mails.len() + 1).saturating_sub(KEPT);
+            row.mails.drain(..surplus);
+            row.mails.push(ended);
+        })
+    }
+}

@@ -1,0 +1,645 @@
+//! What operators do, done for real with the program: configuration, read models, keys, backups, doctor.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use loquet_tests::server::{Server, free_port, order, token_in};
+use loquet_tests::skip;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+const PASSWORD: &str = "Boulange7!";
+
+/// Code, standard output and standard error of a command that has ended.
+fn run(command: &mut Command) -> (Option<i32>, String, String) {
+    let output = command.output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+fn loquet(server: &Server, arguments: &[&str]) -> (Option<i32>, String, String) {
+    run(server.command().args(arguments))
+}
+
+/// Standard output of a command that succeeds.
+#[track_caller]
+fn said(server: &Server, arguments: &[&str]) -> String {
+    let (code, out, errors) = loquet(server, arguments);
+    assert_eq!(code, Some(0), "{arguments:?}: {out}{errors}");
+    out
+}
+
+fn program() -> Command {
+    let mut command = Command::new(loquet_tests::server::binary());
+    command.env_clear();
+    command
+}
+
+/// The whole log, read as an auditor would.
+fn log(server: &Server) -> Vec<Value> {
+    let text = said(server, &["events", "tail", "--after", "0", "--json"]);
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn config_check_on_a_file_with_ten_faults_names_ten_with_their_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("loquet.toml");
+    let text = "brand = \"\"
+public_url = \"http://portal.example\"
+[lockout]
+attempts = 0
+duration = \"15 minutes\"
+[lokout]
+x = 1
+[password]
+min_lenght = 8
+[smtp]
+host = \"mail.example\"
+user = \"x\"
+security = \"off\"
+port = \"587\"
+[limits]
+requests_per_second = -1
+";
+    std::fs::write(&file, text).unwrap();
+    let (code, out, _) = run(program().arg("--config").arg(&file).args(["config", "check"]));
+    assert_eq!(code, Some(1), "{out}");
+    let lines: Vec<_> = out.lines().collect();
+    assert_eq!(lines.len(), 11, "{out}");
+    for (line, (number, named)) in lines.iter().zip([
+        (1, "brand"),
+        (2, "https://"),
+        (4, "from 1 to 100"),
+        (5, "such as 15m"),
+        (6, "did you mean 'lockout'?"),
+        (9, "did you mean 'password.min_length'?"),
+        (12, "smtp.password_file"),
+        (13, "starttls, tls, none"),
+        (14, "without quotes"),
+        (16, "requests_per_second"),
+    ]) {
+        assert!(
+            line.starts_with(&format!("{}:{number}: ", file.display())) && line.contains(named),
+            "{line}"
+        );
+    }
+    // A server says the same rather than start with half of it.
+    let (code, _, errors) = run(program().arg("--config").arg(&file).args(["serve", "--dev"]));
+    assert!(code == Some(1) && errors.contains("did you mean 'lockout'?"), "{errors}");
+}
+
+#[test]
+fn the_annotated_sample_is_what_the_program_prints_and_every_line_of_it_holds() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let kept = std::fs::read_to_string(root.join("docs/loquet.toml")).unwrap();
+    let (_, printed, _) = run(program().args(["config", "sample"]));
+    assert_eq!(kept, printed, "docs/loquet.toml is out of date: `loquet config sample > docs/loquet.toml`");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("loquet.toml");
+    // With every setting taken up that needs no file of its own.
+    let needs_a_file = |line: &str| line.contains("_file = ") || line.starts_with("#password = ");
+    let lines = kept.lines().filter(|line| !needs_a_file(line) && !line.starts_with("#user"));
+    let set = |line: &str| match line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')) {
+        Some(setting) => setting.to_owned(),
+        None => line.to_owned(),
+    };
+    std::fs::write(&file, lines.map(set).collect::<Vec<_>>().join("\n")).unwrap();
+    let (code, out, _) = run(program().arg("--config").arg(&file).args(["config", "check"]));
+    assert_eq!(code, Some(0), "{out}");
+}
+
+#[test]
+fn config_show_says_where_each_value_came_from_and_hides_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("loquet.toml");
+    std::fs::write(&file, "[smtp]\nuser = \"u\"\npassword = \"hunter2\"\n[lockout]\nattempts = 3\n").unwrap();
+    let mut show = program();
+    show.arg("--config").arg(&file).env("LOQUET_BRAND", "Chez nous");
+    let (code, out, _) = run(show.args(["config", "show", "--json", "--links-reset", "30m"]));
+    assert_eq!(code, Some(0));
+    let shown: Value = serde_json::from_str(&out).unwrap();
+    let told = |key: &str| (shown[key]["value"].clone(), shown[key]["from"].as_str().unwrap().to_owned());
+    assert_eq!(told("brand"), (json!("Chez nous"), "LOQUET_BRAND".to_owned()));
+    assert_eq!(told("links.reset"), (json!("30m"), "--links-reset".to_owned()));
+    assert_eq!(told("lockout.attempts"), (json!("3"), format!("{}:5", file.display())));
+    assert_eq!(told("smtp.password").0, json!("(hidden)"));
+    assert_eq!(told("argon2.passes"), (json!("2"), "default".to_owned()));
+    assert!(!out.contains("hunter2"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn read_models_are_rebuilt_and_verified_beside_a_server_on_which_people_log_in() {
+    let server = Server::start().await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    let mails = server.mails("marie@example.be").await.len();
+    let done = AtomicBool::new(false);
+    let logging_in = async {
+        let mut logins = 0;
+        while !done.load(Ordering::SeqCst) {
+            let position = server.login("marie@example.be", PASSWORD).await.expect(201).position();
+            let me = format!("/v1/accounts?email=marie@example.be&at_least={position}");
+            server.service_get(&me).await.expect(200);
+            logins += 1;
+        }
+        logins
+    };
+    let operating = async {
+        let command = |arguments: &'static [&'static str]| {
+            let mut command = server.command();
+            tokio::task::spawn_blocking(move || run(command.args(arguments)))
+        };
+        let mut ended = Vec::new();
+        for arguments in [
+            &["projections", "rebuild", "accounts"][..],
+            &["projections", "verify"],
+            &["projections", "rebuild", "all"],
+            &["projections", "verify", "accounts", "sessions"],
+        ] {
+            ended.push(command(arguments).await.unwrap());
+        }
+        done.store(true, Ordering::SeqCst);
+        ended
+    };
+    let (logins, ended) = tokio::join!(logging_in, operating);
+    for (code, out, errors) in &ended {
+        assert_eq!(*code, Some(0), "{out}{errors}");
+    }
+    assert!(
+        ended[0].1.contains("accounts: ") && ended[0].1.contains("a second; the new one serves"),
+        "{}",
+        ended[0].1
+    );
+    assert_eq!(ended[1].1.matches("equals a replay").count(), 6, "{}", ended[1].1);
+    assert!(logins > 3, "{logins} logins");
+    let list = said(&server, &["projections", "list", "--json"]);
+    let rows: Vec<Value> = list.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(rows.iter().filter(|row| row["state"] == "serves").count() == 6, "{list}");
+    assert_eq!(server.mails("marie@example.be").await.len(), mails, "a rebuild sends nothing");
+    let (code, _, errors) = loquet(&server, &["projections", "rebuild", "acounts"]);
+    assert!(code == Some(1) && errors.contains("there are accounts"), "{errors}");
+}
+
+#[tokio::test]
+async fn a_read_model_that_was_tampered_with_is_found_and_mended_without_a_server_too() {
+    let mut server = Server::start().await;
+    let id = server.active(1, "marie@example.be", PASSWORD).await;
+    let head = server.login("marie@example.be", PASSWORD).await.expect(201).position();
+    server.service_get(&format!("/v1/accounts/{id}/sessions?at_least={head}")).await.expect(200);
+    server.service_get(&format!("/v1/accounts/{id}?at_least={head}")).await.expect(200);
+    server.stop();
+    let views = rusqlite::Connection::open(server.folder.join("views.db")).unwrap();
+    let tampered = views.execute("UPDATE view_accounts_2_1 SET row = replace(row, 'fr', 'nl')", []).unwrap();
+    drop(views);
+    assert_eq!(tampered, 1);
+    let (code, out, _) = loquet(&server, &["projections", "verify", "accounts"]);
+    assert!(code == Some(1) && out.contains("DIFFERS") && out.contains(&id), "{out}");
+    said(&server, &["projections", "rebuild", "accounts"]);
+    said(&server, &["projections", "verify"]);
+    server.restart().await;
+    let shown = server.service_get(&format!("/v1/accounts/{id}")).await.expect(200).json();
+    assert_eq!(shown["language"], "fr");
+}
+
+#[tokio::test]
+async fn the_server_key_is_rotated_beside_a_running_server_and_links_sessions_and_logins_hold() {
+    let mut server = Server::start().await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    server.service_post("/v1/orders", order(2, 2, "jan@example.be")).await.expect(201);
+    let mailed = token_in(&server.mail("jan@example.be", "Confirmez", 1).await);
+    let session = server.login("marie@example.be", PASSWORD).await.expect(201).json();
+    let me = format!("/v1/accounts/{}", session["account_id"].as_str().unwrap());
+    let token = session["session_token"].as_str().unwrap().to_owned();
+    let old = std::fs::read_to_string(server.folder.join("server.key")).unwrap();
+    let out = said(&server, &["keys", "rotate"]);
+    assert!(out.contains("2 keys were wrapped anew; the server key is now number 2"), "{out}");
+    let new = std::fs::read_to_string(server.folder.join("server.key")).unwrap();
+    assert!(new != old && new.lines().count() == 1);
+    // Everything that the old key made holds, before the server has taken note and after.
+    server.send(Method::GET, &me, Some(&token), None).await.expect(200);
+    server.login("marie@example.be", PASSWORD).await.expect(201);
+    let start = Instant::now();
+    while !server.errors().contains("the server key was rotated: the new one is in use") {
+        assert!(start.elapsed() < Duration::from_secs(20), "{}", server.errors());
+        tokio::task::yield_now().await;
+    }
+    server.post("/v1/activations", json!({ "token": mailed, "password": PASSWORD })).await.expect(204);
+    server.login("jan@example.be", PASSWORD).await.expect(201);
+    server.active(3, "els@example.be", PASSWORD).await;
+    server.stop();
+    server.restart().await;
+    server.send(Method::GET, &me, Some(&token), None).await.expect(200);
+    for email in ["marie@example.be", "jan@example.be", "els@example.be"] {
+        server.login(email, PASSWORD).await.expect(201);
+    }
+    // After a compromise what the old key signed ends; who has an account still gets in.
+    said(&server, &["keys", "rotate", "--compromised"]);
+    server.stop();
+    server.restart().await;
+    server.send(Method::GET, &me, Some(&token), None).await.expect(401);
+    server.login("marie@example.be", PASSWORD).await.expect(201);
+}
+
+#[tokio::test]
+async fn a_rotation_killed_half_way_goes_on_when_it_is_asked_for_again() {
+    let mut server = Server::start().await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    server.stop();
+    let orders = server.folder.join("orders.jsonl");
+    let lines: Vec<_> = (10..400).map(|n| order(n, n, &format!("p{n}@example.be")).to_string()).collect();
+    std::fs::write(&orders, lines.join("\n")).unwrap();
+    said(&server, &["order", "import", orders.to_str().unwrap()]);
+    server.restart().await;
+    let mut interrupted = 0;
+    for round in 0..12_u64 {
+        let mut rotating =
+            server.command().args(["keys", "rotate"]).stdout(std::process::Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(10 + round * 4));
+        rotating.kill().unwrap();
+        rotating.wait().unwrap();
+        let lines = std::fs::read_to_string(server.folder.join("server.key")).unwrap().lines().count();
+        interrupted += i32::from(lines == 2);
+        server.login("marie@example.be", PASSWORD).await.expect(201);
+    }
+    let out = said(&server, &["keys", "rotate"]);
+    assert!(out.contains("the server key is now number"), "{out}");
+    assert_eq!(std::fs::read_to_string(server.folder.join("server.key")).unwrap().lines().count(), 1);
+    assert!(interrupted > 0, "no kill fell into a rotation");
+    server.stop();
+    server.restart().await;
+    server.login("marie@example.be", PASSWORD).await.expect(201);
+    let shown = said(&server, &["account", "show", "p399@example.be"]);
+    assert!(shown.contains("Dupont"), "{shown}");
+}
+
+/// Every file below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found
+}
+
+/// Law 6: what an erasure leaves, in the raw bytes of every file: log and its write-ahead log, read models,
+/// free pages, kept answers, mails, the program's own log.
+#[tokio::test]
+async fn an_erasure_leaves_nothing_of_the_person_in_any_file() {
+    let mut server = Server::start_with(&["--log-filter", "debug"]).await;
+    let id = server.active(1, "marie.vandenberghe@boulangerie.example", PASSWORD).await;
+    server.active(2, "jan@example.be", PASSWORD).await;
+    // A mail to somebody else that names her: she waits for admission to Jan's company.
+    let mut second = order(3, 2, "marie.peeters@boulangerie.example");
+    second["contact"]["family_name"] = json!("Quisquater");
+    let keyed = server.client.post(format!("{}/v1/orders", server.url)).bearer_auth(server.token());
+    let placed = keyed.header("idempotency-key", "order-3").json(&second).send().await.unwrap();
+    assert_eq!(placed.status(), 201);
+    let waiting = placed.json::<Value>().await.unwrap()["account_id"].as_str().unwrap().to_owned();
+    server.mail("jan@example.be", "Quisquater", 1).await;
+    server.login("marie.vandenberghe@boulangerie.example", "Wrong1!!").await.expect(401);
+    server
+        .post("/v1/password-resets", json!({ "email": "marie.vandenberghe@boulangerie.example" }))
+        .await
+        .expect(202);
+    server.mail("marie.vandenberghe@boulangerie.example", "nouveau", 1).await;
+    let token = server.folder.join("dev-token").display().to_string();
+    let first = ["account", "erase", "marie.vandenberghe@boulangerie.example", "--reason", "asked by letter"];
+    let out = said(&server, &first);
+    assert!(out.contains("Add --yes") && out.contains(&id), "{out}");
+    let url = server.url.clone();
+    said(&server, &[&first[..], &["--yes", "--url", &url, "--token-file", &token]].concat());
+    server
+        .service_post(&format!("/v1/accounts/{waiting}/erasure"), json!({ "reason": "asked" }))
+        .await
+        .expect(204);
+    let start = Instant::now();
+    while !server.mails("boulangerie.example").await.is_empty() {
+        assert!(start.elapsed() < Duration::from_secs(20), "the mails are still there");
+    }
+    let check = |when: &str| {
+        for path in files(&server.folder).into_iter().chain([server.folder.with_extension("log")]) {
+            let bytes = std::fs::read(&path).unwrap();
+            let text = String::from_utf8_lossy(&bytes).to_lowercase();
+            for name in ["vandenberghe", "marie.peeters", "quisquater"] {
+                assert!(!text.contains(name), "{} names {name} {when}", path.display());
+            }
+        }
+    };
+    check("while the server runs");
+    server.stop();
+    let folder = server.folder.clone();
+    for path in files(&folder).into_iter().chain([folder.with_extension("log")]) {
+        let bytes = std::fs::read(&path).unwrap();
+        let text = String::from_utf8_lossy(&bytes).to_lowercase();
+        assert!(!text.contains("vandenberghe") && !text.contains("quisquater"), "{}", path.display());
+    }
+    server.restart().await;
+    assert_eq!(server.send(Method::GET, "/readyz", None, None).await.expect(200).json()["ready"], true);
+    said(&server, &["projections", "verify"]);
+}
+
+/// A backup taken while people order and log in is the log as it was at one moment, and a server runs on it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_taken_under_load_restores_to_the_log_as_it_was_at_that_point() {
+    let mut server = Server::start().await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (backup, restored) = (elsewhere.path().join("backup"), elsewhere.path().join("var"));
+    let done = AtomicBool::new(false);
+    let load = async {
+        let mut number = 100;
+        while !done.load(Ordering::SeqCst) {
+            number += 1;
+            let placing = server
+                .service_post("/v1/orders", order(number, number % 7, &format!("p{number}@example.be")));
+            let (placed, login) = tokio::join!(placing, server.login("marie@example.be", PASSWORD));
+            placed.expect(201);
+            login.expect(201);
+        }
+        number
+    };
+    let taking = async {
+        let mut command = server.command();
+        command.arg("backup").arg(&backup);
+        let taken = tokio::task::spawn_blocking(move || {
+            std::thread::sleep(Duration::from_millis(300));
+            run(&mut command)
+        });
+        let taken = taken.await.unwrap();
+        done.store(true, Ordering::SeqCst);
+        taken
+    };
+    let (orders, (code, out, errors)) = tokio::join!(load, taking);
+    assert_eq!(code, Some(0), "{out}{errors}");
+    assert!(orders > 101, "there was no load");
+    let manifest: Value =
+        serde_json::from_slice(&std::fs::read(backup.join("backup.json")).unwrap()).unwrap();
+    let position = usize::try_from(manifest["position"].as_u64().unwrap()).unwrap();
+    let original = log(&server);
+    assert!(position < original.len(), "the load went on after it");
+    said(&server, &["restore", backup.to_str().unwrap(), "--check"]);
+
+    let mut copy = program();
+    copy.arg("--data-dir").arg(&restored).arg("restore").arg(&backup);
+    let (code, out, errors) = run(&mut copy);
+    assert_eq!(code, Some(0), "{out}{errors}");
+    std::fs::copy(server.folder.join("server.key"), restored.join("server.key")).unwrap();
+    std::fs::copy(server.folder.join("dev-token"), restored.join("dev-token")).unwrap();
+    let mails = server.mails("").await.len();
+    server.stop();
+    let restored = Server::over(restored, &[]).await;
+    let again = log(&restored);
+    assert_eq!(again[..position], original[..position], "event for event");
+    restored.login("marie@example.be", PASSWORD).await.expect(201);
+    said(&restored, &["projections", "verify"]);
+    // What was mailed before the backup is not mailed again: at most what was queued at that moment is.
+    assert!(restored.mails("").await.len() < mails);
+    let (code, _, errors) = loquet(&restored, &["restore", backup.to_str().unwrap()]);
+    assert!(code == Some(1) && errors.contains("is not empty"), "{errors}");
+}
+
+#[tokio::test]
+async fn a_backup_that_was_altered_is_refused_and_nothing_is_restored() {
+    let server = Server::start().await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let backup = elsewhere.path().join("backup");
+    said(&server, &["backup", backup.to_str().unwrap()]);
+    let log = backup.join("log.db");
+    let mut bytes = std::fs::read(&log).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&log, bytes).unwrap();
+    let target = elsewhere.path().join("var");
+    let (code, _, errors) = run(program().arg("--data-dir").arg(&target).arg("restore").arg(&backup));
+    assert!(code == Some(1) && errors.contains("log.db is not as it was backed up"), "{errors}");
+    assert!(files(&target).is_empty());
+    let (code, _, errors) = loquet(&server, &["backup", backup.to_str().unwrap()]);
+    assert!(code == Some(1) && errors.contains("is not empty"), "{errors}");
+}
+
+/// Keys that are backed up apart do not bring the erased back.
+#[tokio::test]
+async fn a_backup_restored_with_the_newest_keys_leaves_the_erased_erased() {
+    let mut server = Server::start().await;
+    let id = server.active(1, "marie@example.be", PASSWORD).await;
+    server.active(2, "jan@example.be", PASSWORD).await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (backup, target) = (elsewhere.path().join("backup"), elsewhere.path().join("var"));
+    said(&server, &["backup", backup.to_str().unwrap(), "--without-keys"]);
+    assert!(!backup.join("keys.db").exists());
+    server
+        .service_post(&format!("/v1/accounts/{id}/erasure"), json!({ "reason": "asked" }))
+        .await
+        .expect(204);
+    let keys = server.folder.join("keys.db");
+    let mut restore = program();
+    restore.arg("--data-dir").arg(&target).arg("restore").arg(&backup).arg("--keys").arg(&keys);
+    let (code, _, errors) = run(&mut restore);
+    assert_eq!(code, Some(0), "{errors}");
+    std::fs::copy(server.folder.join("server.key"), target.join("server.key")).unwrap();
+    server.stop();
+    let restored = Server::over(target, &[]).await;
+    restored.login("jan@example.be", PASSWORD).await.expect(201);
+    restored.login("marie@example.be", PASSWORD).await.expect(401);
+    let log = log(&restored);
+    let of_hers = log.iter().filter(|event| event["stream"] == format!("account-{id}"));
+    assert!(of_hers.clone().count() > 1 && of_hers.clone().all(|event| event.get("personal").is_none()));
+}
+
+#[tokio::test]
+async fn the_doctor_finds_what_is_wrong_and_says_what_mends_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut server = Server::start().await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    let findings = |server: &Server, more: &[&str]| {
+        let (code, out, errors) = loquet(server, &[&["doctor", "--json"][..], more].concat());
+        let findings: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert!(!findings.is_empty(), "{errors}");
+        (code, findings)
+    };
+    let state = |findings: &[Value], what: &str| -> Vec<String> {
+        let of = findings.iter().filter(|finding| finding["what"] == what);
+        of.map(|finding| finding["state"].as_str().unwrap().to_owned()).collect()
+    };
+    let (code, well) = findings(&server, &["--dev"]);
+    assert_eq!(code, Some(0), "{well:?}");
+    assert!(well.iter().all(|finding| finding["state"] == "well"), "{well:?}");
+    server.stop();
+
+    let unreachable = free_port().to_string();
+    let smtp =
+        ["--public-url", "https://portal.example", "--smtp-host", "127.0.0.1", "--smtp-port", &unreachable];
+    let (code, found) = findings(&server, &smtp);
+    assert_eq!((code, state(&found, "mail server")), (Some(1), vec!["failing".to_owned()]), "{found:?}");
+    let (code, found) = findings(&server, &[]);
+    assert_eq!(
+        (code, state(&found, "configuration").len()),
+        (Some(1), 2),
+        "no address, no mail server: {found:?}"
+    );
+
+    let mode =
+        |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    mode(&server.folder, 0o755);
+    mode(&server.folder.join("server.key"), 0o644);
+    let (_, found) = findings(&server, &["--dev"]);
+    assert_eq!(state(&found, "data folder"), ["warning"]);
+    assert!(state(&found, "server key").contains(&"warning".to_owned()), "{found:?}");
+
+    let key = server.folder.join("server.key");
+    std::fs::write(&key, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n").unwrap();
+    let (code, found) = findings(&server, &["--dev"]);
+    assert!(code == Some(1) && state(&found, "server key").contains(&"failing".to_owned()), "{found:?}");
+    let log = rusqlite::Connection::open(server.folder.join("log.db")).unwrap();
+    log.execute("DELETE FROM events WHERE position = 3", []).unwrap();
+    drop(log);
+    let (_, found) = findings(&server, &["--dev"]);
+    assert_eq!(state(&found, "log"), ["failing"], "a gap: {found:?}");
+    let remedies = found.iter().filter(|finding| finding["state"] != "well");
+    assert!(
+        remedies.clone().all(|finding| finding["remedy"].as_str().is_some_and(|remedy| !remedy.is_empty()))
+    );
+}
+
+#[test]
+fn every_shell_gets_its_completions_and_every_command_a_manual_page() {
+    for shell in ["bash", "zsh", "fish"] {
+        let (code, out, _) = run(program().args(["completions", shell]));
+        assert!(code == Some(0) && out.contains("projections"), "{shell}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (code, _, errors) = run(program().args(["man", "--to"]).arg(folder.path()));
+    assert_eq!(code, Some(0), "{errors}");
+    let serve = std::fs::read_to_string(folder.path().join("loquet-serve.1")).unwrap();
+    assert!(serve.contains("lockout") && serve.contains("LOQUET_LOCKOUT_ATTEMPTS"));
+    assert!(folder.path().join("loquet-keys-rotate.1").exists());
+}
+
+/// The clock jumps a day ahead and a day back while the server runs: a lockout ends when it should, a jump
+/// back opens none, links and sessions obey the clock, and nothing stops.
+#[tokio::test]
+async fn a_clock_that_jumps_a_day_either_way_opens_no_lock_and_stops_nothing() {
+    const NAME: &str = "a_clock_that_jumps_a_day_either_way_opens_no_lock";
+    let library = [
+        "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
+        "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
+    ];
+    let Some(library) = library.into_iter().find(|path| Path::new(path).exists()) else {
+        return skip::skipped(NAME, "libfaketime is not installed");
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let clock = folder.path().join("clock");
+    let set = |offset: &str| std::fs::write(&clock, offset).unwrap();
+    set("+0");
+    let variables = [
+        ("LD_PRELOAD", library),
+        ("FAKETIME_TIMESTAMP_FILE", clock.to_str().unwrap()),
+        ("FAKETIME_NO_CACHE", "1"),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+    ];
+    let mut server = Server::with_variables(&variables).await;
+    let email = "marie@example.be";
+    server.active(1, email, PASSWORD).await;
+    let session = server.login(email, PASSWORD).await.expect(201).json();
+    let me = format!("/v1/accounts/{}", session["account_id"].as_str().unwrap());
+    let token = session["session_token"].as_str().unwrap();
+    for _ in 0..7 {
+        server.login(email, "Wrong1!!").await.expect(401);
+    }
+    server.login(email, PASSWORD).await.expect(423);
+    set("-1d");
+    server.login(email, PASSWORD).await.expect(423);
+    server.send(Method::GET, &me, Some(token), None).await.expect(200);
+    server.post("/v1/password-resets", json!({ "email": email })).await.expect(202);
+    let reset = token_in(&server.mail(email, "nouveau", 1).await);
+    set("+1d");
+    server.send(Method::GET, &me, Some(token), None).await.expect(401);
+    server
+        .post("/v1/password-resets/confirm", json!({ "token": reset, "password": PASSWORD }))
+        .await
+        .expect(410);
+    let fresh = server.login(email, PASSWORD).await.expect(201).json();
+    set("+0");
+    let fresh = fresh["session_token"].as_str().unwrap();
+    server.send(Method::GET, &me, Some(fresh), None).await.expect(200);
+    for n in 0..7 {
+        server.login(email, "Wrong1!!").await.expect(401);
+        assert!(n < 7);
+    }
+    server.login(email, PASSWORD).await.expect(423);
+    server.send(Method::GET, "/readyz", None, None).await.expect(200);
+    server.service_post("/v1/orders", order(2, 2, "jan@example.be")).await.expect(201);
+    server.mail("jan@example.be", "Confirmez", 1).await;
+    server.stop();
+    server.restart().await;
+    server.login(email, PASSWORD).await.expect(423);
+    said(&server, &["projections", "verify"]);
+}
+
+/// A full disk: nothing acknowledged is lost, requests are told, and with room again it goes on by itself.
+#[tokio::test]
+async fn a_disk_that_is_full_for_a_while_is_told_and_left_behind() {
+    const NAME: &str = "a_disk_that_is_full_for_a_while";
+    let folder = tempfile::tempdir().unwrap();
+    let mut mount = Command::new("mount");
+    mount.args(["-t", "tmpfs", "-o", "size=24m", "tmpfs"]).arg(folder.path());
+    if !skip::is_root() || !mount.status().is_ok_and(|status| status.success()) {
+        return skip::skipped(NAME, "a tmpfs can't be mounted here");
+    }
+    let mut server = Server::over(folder.path().join("var"), &[]).await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    let ballast = folder.path().join("ballast");
+    let fill = Command::new("dd")
+        .args(["if=/dev/zero", "bs=4096"])
+        .arg(format!("of={}", ballast.display()))
+        .output();
+    assert!(!fill.unwrap().status.success(), "the disk is full now");
+    let mut refused = false;
+    let mut positions = Vec::new();
+    for n in 0..200 {
+        let answer =
+            server.service_post("/v1/orders", order(100 + n, 100 + n, &format!("p{n}@example.be"))).await;
+        match answer.status.as_u16() {
+            201 => positions.push(answer.position()),
+            503 => {
+                assert!(
+                    answer.text.contains("store-unavailable") || answer.text.contains("fate-unknown"),
+                    "{}",
+                    answer.text
+                );
+                assert!(answer.headers.contains_key("retry-after"));
+                refused = true;
+                break;
+            }
+            other => panic!("{other}: {}", answer.text),
+        }
+    }
+    assert!(refused, "the disk was never full");
+    server.send(Method::GET, "/readyz", None, None).await.expect(503);
+    std::fs::remove_file(&ballast).unwrap();
+    let start = Instant::now();
+    while server.login("marie@example.be", PASSWORD).await.status != 201 {
+        assert!(start.elapsed() < Duration::from_secs(30), "{}", server.errors());
+    }
+    let last =
+        server.service_post("/v1/orders", order(999, 999, "last@example.be")).await.expect(201).position();
+    let start = Instant::now();
+    let path = format!("/v1/accounts?email=last@example.be&at_least={last}");
+    while server.service_get(&path).await.status != 200 {
+        assert!(start.elapsed() < Duration::from_secs(30), "{}", server.errors());
+    }
+    let log = log(&server);
+    for position in positions {
+        assert!(
+            log.iter().any(|event| event["position"] == position),
+            "position {position} was acknowledged"
+        );
+    }
+    server.stop();
+    let _ = Command::new("umount").arg(folder.path()).output();
+}
