@@ -53,7 +53,7 @@ fn rebuild(executable: &Path, folder: &Path) -> Outcome<f64> {
     let head: Value = serde_json::from_str(&program.call("GET", "/readyz", "")?.expect(200)?.body)?;
     let head = head.get("position").and_then(Value::as_u64).ok_or("no position")?;
     program.stop()?;
-    Ok(rate(head, took)?)
+    rate(head, took)
 }
 
 fn rate(count: u64, took: Duration) -> Outcome<f64> {
