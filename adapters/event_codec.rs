@@ -78,24 +78,7 @@ impl JsonCodec {
     }
 
     async fn read(&self, recorded: &RecordedEvent) -> Result<Fact<DomainEvent>, CodecError> {
-        let event = &recorded.event;
-        let place = || format!("{}@{}", recorded.stream, recorded.revision.0);
-        let unreadable = |why: String| CodecError::Unreadable { id: event.id, place: place(), why };
-        let private = self.open(recorded).await?;
-        let metadata: Metadata =
-            serde_json::from_slice(&event.metadata).map_err(|e| unreadable(e.to_string()))?;
-        let client = private.known().and_then(Private::client);
-        let mut json = serde_json::Deserializer::from_slice(&event.data);
-        let domain_event = schema::read(&event.name, event.version, &mut json, private)
-            .map_err(|e| unreadable(e.to_string()))?;
-        let context = Context {
-            at: metadata.at,
-            actor: metadata.actor,
-            correlation: metadata.correlation_id,
-            causation: metadata.causation_id,
-            client,
-        };
-        Ok(Fact { id: event.id, context, event: domain_event })
+        parse(recorded, self.open(recorded).await?)
     }
 
     async fn open(&self, recorded: &RecordedEvent) -> Result<Erasable<Private>, CodecError> {
@@ -115,6 +98,27 @@ impl JsonCodec {
             why: "its sealed part was altered, or is another event's".to_owned(),
         })
     }
+}
+
+/// Reads the open parts; the private one was opened, or is not to be.
+fn parse(recorded: &RecordedEvent, private: Erasable<Private>) -> Result<Fact<DomainEvent>, CodecError> {
+    let event = &recorded.event;
+    let place = || format!("{}@{}", recorded.stream, recorded.revision.0);
+    let unreadable = |why: String| CodecError::Unreadable { id: event.id, place: place(), why };
+    let metadata: Metadata =
+        serde_json::from_slice(&event.metadata).map_err(|e| unreadable(e.to_string()))?;
+    let client = private.known().and_then(Private::client);
+    let mut json = serde_json::Deserializer::from_slice(&event.data);
+    let domain_event = schema::read(&event.name, event.version, &mut json, private)
+        .map_err(|e| unreadable(e.to_string()))?;
+    let context = Context {
+        at: metadata.at,
+        actor: metadata.actor,
+        correlation: metadata.correlation_id,
+        causation: metadata.causation_id,
+        client,
+    };
+    Ok(Fact { id: event.id, context, event: domain_event })
 }
 
 /// What the sealed part is bound to: it opens as part of this very event only.
@@ -150,5 +154,9 @@ impl EventCodec for JsonCodec {
         recorded: &'a RecordedEvent,
     ) -> BoxFuture<'a, Result<Fact<DomainEvent>, CodecError>> {
         Box::pin(self.read(recorded))
+    }
+
+    fn decode_open(&self, recorded: &RecordedEvent) -> Result<Fact<DomainEvent>, CodecError> {
+        parse(recorded, Erasable::Erased)
     }
 }

@@ -41,6 +41,8 @@ const VIEWS: Kind = Kind {
         CREATE TABLE IF NOT EXISTS requests (view TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;",
 };
 
+/// How many prepared statements are kept: a handful for each view.
+const STATEMENTS: usize = 100;
 /// How many rows of a building that is deleted go in one transaction.
 const DISCARDED: usize = 2000;
 
@@ -60,6 +62,9 @@ impl SqliteReadStore {
         let writer = VIEWS.open(path)?;
         let unusable = |e: rusqlite::Error| FileError::Unusable { path: path.to_owned(), why: explain(&e) };
         drop_what_goes(&writer).map_err(unusable)?;
+        // A view that is built anew changes rows all over its tables in one transaction.
+        writer.execute_batch("PRAGMA cache_size = -32768;").map_err(unusable)?;
+        writer.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(Self { writer: Arc::new(Mutex::new(writer)), readers: ReaderPool::open(&VIEWS, path)? })
     }
 
@@ -99,10 +104,17 @@ impl SqliteReadStore {
         written.await.map_err(|e| StoreFailed(e.to_string()))?.map_err(failed)
     }
 
+    fn look_now(&self, build: Build, work: Work) -> Result<(), CannotApply> {
+        let mut connection = self.writer();
+        // Dropped, it is rolled back.
+        let transaction = connection.transaction().map_err(failed)?;
+        work(&mut TableRows::of(&transaction, build))
+    }
+
     fn update_now(&self, build: Build, up_to: Position, work: Work) -> Result<(), CannotApply> {
         let mut connection = self.writer();
         let transaction = connection.transaction().map_err(failed)?;
-        work(&mut TableRows { connection: &transaction, table: table(build) })?;
+        work(&mut TableRows::of(&transaction, build))?;
         let checkpoint = "UPDATE builds SET position = ? WHERE view = ? AND version = ? AND generation = ?";
         let (view, version, generation) = key(build);
         let moved = transaction.execute(checkpoint, (up_to.0, view, version, generation)).map_err(failed)?;
@@ -223,27 +235,43 @@ fn differences(
     select.query_map([], |row| row.get(0))?.collect()
 }
 
+/// The rows of one building, in a transaction.
 struct TableRows<'a> {
     connection: &'a Connection,
-    table: String,
+    get: String,
+    put: String,
+    delete: String,
+    enter: String,
+    leave: String,
 }
 
-impl TableRows<'_> {
-    fn index(&self, sql: &str, key: &str, entries: &[IndexEntry]) -> Result<(), StoreFailed> {
-        for (name, value) in entries {
-            let sql = sql.replace("{index}", &format!("{}_index", self.table));
-            self.connection
-                .prepare_cached(&sql)
-                .and_then(|mut s| s.execute((name, value, key)))
-                .map_err(failed)?;
+impl<'a> TableRows<'a> {
+    fn of(connection: &'a Connection, build: Build) -> Self {
+        let table = table(build);
+        Self {
+            connection,
+            get: get_from(&table),
+            put: format!(
+                "INSERT INTO {table} VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET row = excluded.row"
+            ),
+            delete: format!("DELETE FROM {table} WHERE key = ?"),
+            enter: format!("INSERT OR IGNORE INTO {table}_index VALUES (?, ?, ?)"),
+            leave: format!("DELETE FROM {table}_index WHERE name = ? AND value = ? AND key = ?"),
         }
-        Ok(())
+    }
+
+    fn execute(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), StoreFailed> {
+        self.connection.prepare_cached(sql).and_then(|mut s| s.execute(values)).map(drop).map_err(failed)
+    }
+
+    fn index(&self, sql: &str, key: &str, entries: &[IndexEntry]) -> Result<(), StoreFailed> {
+        entries.iter().try_for_each(|(name, value)| self.execute(sql, (name, value, key)))
     }
 }
 
 impl Rows for TableRows<'_> {
     fn get(&mut self, key: &str) -> Result<Option<Vec<u8>>, StoreFailed> {
-        get(self.connection, &self.table, key).map_err(failed)
+        get(self.connection, &self.get, key).map_err(failed)
     }
 
     fn put(
@@ -254,23 +282,23 @@ impl Rows for TableRows<'_> {
         new: &[IndexEntry],
     ) -> Result<(), StoreFailed> {
         let row = std::str::from_utf8(row).map_err(|e| StoreFailed(e.to_string()))?;
-        let table = &self.table;
-        let put =
-            format!("INSERT INTO {table} VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET row = excluded.row");
-        self.connection.prepare_cached(&put).and_then(|mut s| s.execute((key, row))).map_err(failed)?;
-        self.index("DELETE FROM {index} WHERE name = ? AND value = ? AND key = ?", key, gone)?;
-        self.index("INSERT OR IGNORE INTO {index} VALUES (?, ?, ?)", key, new)
+        self.execute(&self.put, (key, row))?;
+        self.index(&self.leave, key, gone)?;
+        self.index(&self.enter, key, new)
     }
 
     fn delete(&mut self, key: &str, gone: &[IndexEntry]) -> Result<(), StoreFailed> {
-        let delete = format!("DELETE FROM {} WHERE key = ?", self.table);
-        self.connection.prepare_cached(&delete).and_then(|mut s| s.execute([key])).map_err(failed)?;
-        self.index("DELETE FROM {index} WHERE name = ? AND value = ? AND key = ?", key, gone)
+        self.execute(&self.delete, [key])?;
+        self.index(&self.leave, key, gone)
     }
 }
 
-fn get(connection: &Connection, table: &str, key: &str) -> rusqlite::Result<Option<Vec<u8>>> {
-    let mut select = connection.prepare_cached(&format!("SELECT row FROM {table} WHERE key = ?"))?;
+fn get_from(table: &str) -> String {
+    format!("SELECT row FROM {table} WHERE key = ?")
+}
+
+fn get(connection: &Connection, query: &str, key: &str) -> rusqlite::Result<Option<Vec<u8>>> {
+    let mut select = connection.prepare_cached(query)?;
     select.query_row([key], |row| Ok(row.get_ref(0)?.as_bytes()?.to_owned())).optional()
 }
 
@@ -368,6 +396,14 @@ impl ReadStore for SqliteReadStore {
         })
     }
 
+    fn look(&self, build: Build, work: Work) -> BoxFuture<'_, Result<(), CannotApply>> {
+        let store = self.clone();
+        Box::pin(async move {
+            let done = tokio::task::spawn_blocking(move || store.look_now(build, work)).await;
+            done.map_err(|e| StoreFailed(e.to_string()))?
+        })
+    }
+
     fn update(&self, build: Build, up_to: Position, work: Work) -> BoxFuture<'_, Result<(), CannotApply>> {
         let store = self.clone();
         Box::pin(async move {
@@ -416,7 +452,7 @@ impl ReadStore for SqliteReadStore {
 
     fn get(&self, view: ViewId, key: String) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreFailed>> {
         Box::pin(self.read(move |connection| {
-            read_serving(connection, view, |connection, table| get(connection, table, &key))
+            read_serving(connection, view, |connection, table| get(connection, &get_from(table), &key))
         }))
     }
 

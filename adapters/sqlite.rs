@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// A database file that can't be used.
@@ -238,22 +239,27 @@ impl ReaderPool {
         Ok(Self { free: Arc::new(Mutex::new(connections)), places })
     }
 
-    /// Reads on a thread that may block.
+    /// Reads where it may block. Most of what is read is in memory and read in less time than another
+    /// thread takes to wake up: where the runtime has threads to spare, it is read right here, and the
+    /// runtime's other work moves to another thread if this one has to wait for the disk.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, String> {
         let place = self.places.clone().acquire_owned().await.map_err(|e| e.to_string())?;
         let free = self.free.clone();
-        let reading = tokio::task::spawn_blocking(move || {
+        let read = move || {
             let connection = free.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let borrowed = Borrowed { connection, free, _place: place };
             match &borrowed.connection {
                 Some(connection) => read(connection).map_err(|e| explain(&e)),
                 None => Err("no connection is free".to_owned()),
             }
-        });
-        reading.await.map_err(|e| e.to_string())?
+        };
+        if Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
+            return tokio::task::block_in_place(read);
+        }
+        tokio::task::spawn_blocking(read).await.map_err(|e| e.to_string())?
     }
 }
 

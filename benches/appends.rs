@@ -20,7 +20,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use loquet_adapters::sqlite_store::SqliteStore;
-use loquet_benches::{Comparison, Outcome, print_conditions, print_head, print_row, rate_since};
+use loquet_benches::{Comparison, Outcome, argument, print_conditions, print_head, print_row, rate_since};
 use loquet_domain::ids::{AccountId, EventId};
 use loquet_domain::ports::{EventStore, NewEvent, Revision, Sealed, StreamId};
 use tokio::runtime::Runtime;
@@ -42,7 +42,7 @@ const QUEUE: usize = 4096;
 const BATCH: usize = 1024;
 
 fn main() -> Outcome<()> {
-    let prefill = prefill(std::env::args())?;
+    let prefill = argument("--prefill")?.unwrap_or(0);
     let folder = tempfile::tempdir()?;
     let runtime = Runtime::new()?;
     let streams = Arc::new(AtomicU64::new(0));
@@ -70,14 +70,6 @@ fn main() -> Outcome<()> {
     }
     store.close();
     Ok(())
-}
-
-/// The number behind `--prefill`; other arguments are cargo's.
-fn prefill(args: impl Iterator<Item = String>) -> Outcome<u64> {
-    let mut args = args.skip_while(|arg| arg != "--prefill").skip(1);
-    args.next().map_or(Ok(0), |number| {
-        number.parse().map_err(|e| format!("--prefill takes a number of events: {e}").into())
-    })
 }
 
 /// What is compared.

@@ -4,8 +4,16 @@
 //! says something about the software. Nothing here asserts: a figure is printed beside its goal.
 #![forbid(unsafe_code)]
 
+pub mod client;
+pub mod constant;
+pub mod history;
+pub mod http_rates;
+pub mod program;
+pub mod story;
+
 use std::error::Error;
 use std::fmt;
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 /// Whatever stops a benchmark.
@@ -62,15 +70,23 @@ impl Comparison {
         mut ours: impl FnMut() -> Outcome<f64>,
         mut limit: impl FnMut() -> Outcome<f64>,
     ) -> Outcome<Self> {
-        let (mut our_rates, mut limits, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..rounds {
-            let (our_rate, limit) = (ours()?, limit()?);
-            our_rates.push(our_rate);
-            limits.push(limit);
-            ratios.push(our_rate / limit);
-        }
-        let spread = |rates| Spread::of(rates).ok_or("nothing was measured");
-        Ok(Self { ours: spread(our_rates)?, limit: spread(limits)?, ratio: spread(ratios)? })
+        let measured = (0..rounds).map(|_| Ok((ours()?, limit()?))).collect::<Outcome<Vec<_>>>()?;
+        Self::of(&measured)
+    }
+
+    /// Compares what was measured: a round's rate of ours and of the limit.
+    ///
+    /// # Errors
+    /// Where nothing was measured.
+    pub fn of(rounds: &[(f64, f64)]) -> Outcome<Self> {
+        let spread = |figure: fn(&(f64, f64)) -> f64| {
+            Spread::of(rounds.iter().map(figure).collect()).ok_or("nothing was measured")
+        };
+        Ok(Self {
+            ours: spread(|round| round.0)?,
+            limit: spread(|round| round.1)?,
+            ratio: spread(|round| round.0 / round.1)?,
+        })
     }
 }
 
@@ -108,6 +124,22 @@ pub fn print_row(what: &str, comparison: &Comparison, goal: Option<f64>) {
 
 fn print_cells(what: &str, ours: &str, limit: &str, ratio: &str, goal: &str) {
     println!("{what:<14} {ours:>28} {limit:>28} {ratio:>24}   {goal}");
+}
+
+/// What stands behind `--name` on the command line; other arguments are cargo's.
+///
+/// # Errors
+/// Where nothing stands there, or not what is asked for.
+pub fn argument<T: FromStr>(name: &str) -> Outcome<Option<T>>
+where
+    T::Err: fmt::Display,
+{
+    let mut behind = std::env::args().skip_while(|given| given.as_str() != name);
+    if behind.next().is_none() {
+        return Ok(None);
+    }
+    let given = behind.next().ok_or_else(|| format!("{name} takes a value"))?;
+    given.parse().map(Some).map_err(|error| format!("{name} {given}: {error}").into())
 }
 
 /// How many threads run at once here.

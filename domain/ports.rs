@@ -230,6 +230,10 @@ pub trait EventCodec: Send + Sync {
         &'a self,
         recorded: &'a RecordedEvent,
     ) -> BoxFuture<'a, Result<Fact<DomainEvent>, CodecError>>;
+
+    /// Decodes the open part alone, without asking for a key: what is sealed comes back as erased.
+    /// Views read so; they may hold nothing of a person (law 6).
+    fn decode_open(&self, recorded: &RecordedEvent) -> Result<Fact<DomainEvent>, CodecError>;
 }
 
 /// The keys of the sealed parts, one an account.

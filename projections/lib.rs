@@ -4,10 +4,12 @@
 //! (law 5). A reaction acts on the outside and has a checkpoint of its own, which no rebuild moves.
 #![forbid(unsafe_code)]
 
+pub mod batch;
 pub mod mail;
 pub mod people;
 pub mod ports;
 pub mod reactions;
+mod reading;
 pub mod runner;
 pub mod table;
 pub mod view;

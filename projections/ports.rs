@@ -120,6 +120,9 @@ pub trait ReadStore: Send + Sync {
     /// Deletes a building that no query reads. Takes its time, and lets others write in between.
     fn discard(&self, build: Build) -> BoxFuture<'_, Result<(), StoreFailed>>;
 
+    /// Does work that reads rows; whatever it writes is undone.
+    fn look(&self, build: Build, work: Work) -> BoxFuture<'_, Result<(), CannotApply>>;
+
     /// Does the work and moves the checkpoint, both or neither (law 9).
     fn update(&self, build: Build, up_to: Position, work: Work) -> BoxFuture<'_, Result<(), CannotApply>>;
 

@@ -6,11 +6,12 @@ use loquet_domain::Moment;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::ports::{Cursor, IndexEntry, ReadStore, Rows, Selection, StoreFailed};
+use crate::batch::Batch;
+use crate::ports::{Cursor, IndexEntry, ReadStore, Selection, StoreFailed};
 use crate::view::{CannotApply, ViewId};
 
 /// A row of a view.
-pub trait Row: Serialize + DeserializeOwned {
+pub trait Row: Serialize + DeserializeOwned + Clone + Send + 'static {
     /// Of which view.
     const VIEW: ViewId;
 
@@ -25,37 +26,32 @@ pub fn sortable(moment: Moment) -> String {
 }
 
 /// The rows of one view, while an event is applied.
-pub struct Table<'a, R> {
-    rows: &'a mut dyn Rows,
+pub struct Table<'a, 'b, R> {
+    batch: &'a mut Batch<'b>,
     row: PhantomData<R>,
 }
 
-impl<'a, R: Row> Table<'a, R> {
+impl<'a, 'b, R: Row> Table<'a, 'b, R> {
     /// The typed rows.
-    pub fn new(rows: &'a mut dyn Rows) -> Self {
-        Self { rows, row: PhantomData }
+    pub fn new(batch: &'a mut Batch<'b>) -> Self {
+        Self { batch, row: PhantomData }
     }
 
     /// The row under a key.
     ///
     /// # Errors
     /// [`CannotApply`] where it can't be read.
-    pub fn get(&mut self, key: &str) -> Result<Option<R>, CannotApply> {
-        self.rows.get(key)?.map(|bytes| read(key, &bytes)).transpose()
+    pub fn get(&mut self, key: &str) -> Result<Option<&R>, CannotApply> {
+        Ok(self.batch.held::<R>(key)?.row())
     }
 
     /// Writes a row.
     ///
     /// # Errors
     /// As [`Table::get`].
-    pub fn put(&mut self, key: &str, row: &R) -> Result<(), CannotApply> {
-        let old = self.get(key)?.map(|old| old.indexes()).unwrap_or_default();
-        let new = row.indexes();
-        let only = |these: &[IndexEntry], others: &[IndexEntry]| -> Vec<IndexEntry> {
-            these.iter().filter(|entry| !others.contains(entry)).cloned().collect()
-        };
-        let bytes = serde_json::to_vec(row).map_err(|e| unreadable(key, &e))?;
-        Ok(self.rows.put(key, &bytes, &only(&old, &new), &only(&new, &old))?)
+    pub fn put(&mut self, key: &str, row: R) -> Result<(), CannotApply> {
+        self.batch.held::<R>(key)?.set(Some(row));
+        Ok(())
     }
 
     /// Changes a row that must be there.
@@ -64,9 +60,25 @@ impl<'a, R: Row> Table<'a, R> {
     /// [`CannotApply::Contradiction`] where it is not.
     pub fn change(&mut self, key: &str, change: impl FnOnce(&mut R)) -> Result<(), CannotApply> {
         let missing = || CannotApply::Contradiction(format!("there is no row {key} to change"));
-        let mut row = self.get(key)?.ok_or_else(missing)?;
-        change(&mut row);
-        self.put(key, &row)
+        self.batch.held::<R>(key)?.change(change).ok_or_else(missing)
+    }
+
+    /// Changes a row, beginning with this one where there is none.
+    ///
+    /// # Errors
+    /// As [`Table::get`].
+    pub fn change_or(
+        &mut self,
+        key: &str,
+        first: impl FnOnce() -> R,
+        change: impl FnOnce(&mut R),
+    ) -> Result<(), CannotApply> {
+        let held = self.batch.held::<R>(key)?;
+        if held.row::<R>().is_none() {
+            held.set(Some(first()));
+        }
+        held.change(change);
+        Ok(())
     }
 
     /// Removes a row, if it is there.
@@ -74,18 +86,19 @@ impl<'a, R: Row> Table<'a, R> {
     /// # Errors
     /// As [`Table::get`].
     pub fn delete(&mut self, key: &str) -> Result<(), CannotApply> {
-        match self.get(key)? {
-            Some(row) => Ok(self.rows.delete(key, &row.indexes())?),
-            None => Ok(()),
+        let held = self.batch.held::<R>(key)?;
+        if held.row::<R>().is_some() {
+            held.set::<R>(None);
         }
+        Ok(())
     }
 }
 
-fn read<R: Row>(key: &str, bytes: &[u8]) -> Result<R, CannotApply> {
+pub(crate) fn read<R: Row>(key: &str, bytes: &[u8]) -> Result<R, CannotApply> {
     serde_json::from_slice(bytes).map_err(|e| unreadable(key, &e))
 }
 
-fn unreadable(key: &str, error: &serde_json::Error) -> CannotApply {
+pub(crate) fn unreadable(key: &str, error: &serde_json::Error) -> CannotApply {
     CannotApply::Row { key: key.to_owned(), why: error.to_string() }
 }
 

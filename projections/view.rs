@@ -4,7 +4,8 @@ use loquet_domain::fact::Fact;
 use loquet_domain::ports::{CodecError, EventCodec, Position, RecordedEvent, Revision, StreamId};
 use loquet_domain::schema::DomainEvent;
 
-use crate::ports::{Rows, StoreFailed};
+use crate::batch::Batch;
+use crate::ports::StoreFailed;
 
 /// Which view, in which version. A new version is built from the start, in tables of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -45,8 +46,21 @@ impl Noted {
     /// [`CodecError`] where it can't be read.
     pub async fn read(codec: &dyn EventCodec, recorded: RecordedEvent) -> Result<Self, CodecError> {
         let fact = codec.decode(&recorded).await?;
+        Ok(Self::new(recorded, fact))
+    }
+
+    /// Reads the open part of an event: all that a view may see, and no key is asked for.
+    ///
+    /// # Errors
+    /// As [`Noted::read`].
+    pub fn read_open(codec: &dyn EventCodec, recorded: RecordedEvent) -> Result<Self, CodecError> {
+        let fact = codec.decode_open(&recorded)?;
+        Ok(Self::new(recorded, fact))
+    }
+
+    fn new(recorded: RecordedEvent, fact: Fact<DomainEvent>) -> Self {
         let RecordedEvent { position, stream, revision, .. } = recorded;
-        Ok(Self { position, stream, revision, fact })
+        Self { position, stream, revision, fact }
     }
 }
 
@@ -74,9 +88,9 @@ pub trait View: Send + Sync {
     /// Which.
     fn id(&self) -> ViewId;
 
-    /// Takes one event in.
+    /// Takes one event in: its open part, what is sealed reads as erased.
     ///
     /// # Errors
     /// [`CannotApply`] stops this view, and no other, at this event.
-    fn apply(&self, rows: &mut dyn Rows, event: &Noted) -> Result<(), CannotApply>;
+    fn apply(&self, rows: &mut Batch<'_>, event: &Noted) -> Result<(), CannotApply>;
 }

@@ -14,13 +14,14 @@ use loquet_domain::app::NewColleague;
 use loquet_domain::ids::CompanyId;
 use loquet_domain::language::Language;
 use loquet_domain::ports::{BoxFuture, EventStore, Position};
+use loquet_projections::batch::Batch;
 use loquet_projections::mail::{Letterhead, Letters, Message, Sender, Sending};
 use loquet_projections::ports::{
-    BuildState, Clock, Mailer, ReactionJournal, ReadStore, Rows, Selection, SendError,
+    BuildState, Clock, IndexEntry, Mailer, ReactionJournal, ReadStore, Selection, SendError,
 };
 use loquet_projections::reactions::{Mails, ReactionRunner};
 use loquet_projections::runner::{Follower, NotThere, Runner, Status, verify};
-use loquet_projections::table::{Row, find, select};
+use loquet_projections::table::{Row, Table, find, select};
 use loquet_projections::view::{CannotApply, Noted, View, ViewId};
 use loquet_projections::views;
 use loquet_projections::views::accounts::AccountRow;
@@ -28,6 +29,7 @@ use loquet_projections::views::lockouts::LockoutRow;
 use loquet_projections::views::sessions::SessionsRow;
 use loquet_tests::kit::{Node, PASSWORD, context, minute};
 use proptest::prelude::*;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -213,19 +215,32 @@ proptest! {
 /// A view that can't apply one event until it is mended.
 struct Fragile {
     broken: Arc<AtomicBool>,
+    at: Position,
 }
 
 const FRAGILE: ViewId = ViewId { name: "fragile", version: 1 };
+
+/// A row that says something.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Said(String);
+
+impl Row for Said {
+    const VIEW: ViewId = FRAGILE;
+    fn indexes(&self) -> Vec<IndexEntry> {
+        Vec::new()
+    }
+}
 
 impl View for Fragile {
     fn id(&self) -> ViewId {
         FRAGILE
     }
-    fn apply(&self, rows: &mut dyn Rows, noted: &Noted) -> Result<(), CannotApply> {
-        if noted.position == Position(3) && self.broken.load(Ordering::SeqCst) {
+    fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
+        if noted.position == self.at && self.broken.load(Ordering::SeqCst) {
             return Err(CannotApply::Contradiction("I don't like the third".to_owned()));
         }
-        Ok(rows.put(&noted.position.0.to_string(), b"{}", &[], &[])?)
+        Table::new(rows).put(&noted.position.0.to_string(), Said("seen".to_owned()))
     }
 }
 
@@ -235,7 +250,7 @@ async fn a_view_that_cannot_apply_an_event_stops_alone_is_shown_and_goes_on_when
     let world = World::new();
     let broken = Arc::new(AtomicBool::new(true));
     let mut all = views::all();
-    all.push(Arc::new(Fragile { broken: broken.clone() }));
+    all.push(Arc::new(Fragile { broken: broken.clone(), at: Position(3) }));
     let rows = world.rows("views.db");
     let (status, _runner) = world.project(&rows, all);
     world.node.active(1, "marie@example.be").await;
@@ -261,6 +276,42 @@ async fn a_view_that_cannot_apply_an_event_stops_alone_is_shown_and_goes_on_when
     tokio::time::timeout(PATIENCE, mended).await.unwrap();
     assert_eq!(state_of(rows.as_ref(), FRAGILE).await.failure, None);
     let held = rows.select(FRAGILE, all_of(100)).await.unwrap().len();
+    assert_eq!(u64::try_from(held).unwrap(), head.0);
+}
+
+/// Law 9 for whoever has much to catch up with: what is held in memory on the way is written together with
+/// its checkpoint, equals what was applied event by event, and an event in the middle that can't be applied
+/// stops its view right there.
+#[tokio::test(flavor = "multi_thread")]
+async fn views_that_go_ahead_in_memory_end_up_where_views_that_write_each_event_do() {
+    let world = World::new();
+    let live = world.rows("live.db");
+    let (status, _runner) = world.project(&live, views::all());
+    for n in 0..8 {
+        world.node.active(n, &format!("p{n}@example.be")).await;
+    }
+    for n in 0..1500_i64 {
+        let password = if n % 5 == 0 { "Wrong1!!" } else { PASSWORD };
+        world.node.log_in(n, &format!("p{}@example.be", n % 8), password).await;
+    }
+    let (head, middle) = (world.head().await, Position(900));
+    let broken = Arc::new(AtomicBool::new(true));
+    let mut all = views::all();
+    all.push(Arc::new(Fragile { broken: broken.clone(), at: middle }));
+    let replayed = world.rows("replayed.db");
+    let (replay, _other) = world.project(&replayed, all);
+    for view in views::all() {
+        status.reach(view.id(), head, PATIENCE).await.unwrap();
+        assert_eq!(replay.reach(view.id(), head, PATIENCE).await.unwrap(), head);
+    }
+    assert_eq!(dump(live.as_ref()).await, dump(replayed.as_ref()).await);
+    let stopped = replay.reach(FRAGILE, head, PATIENCE).await;
+    assert!(matches!(&stopped, Err(NotThere::Stopped(why)) if why.contains("event 900")), "{stopped:?}");
+    assert_eq!(state_of(replayed.as_ref(), FRAGILE).await.position, Position(899));
+    assert_eq!(replayed.select(FRAGILE, all_of(5000)).await.unwrap().len(), 899);
+    broken.store(false, Ordering::SeqCst);
+    until(async || state_of(replayed.as_ref(), FRAGILE).await.position == head).await;
+    let held = replayed.select(FRAGILE, all_of(5000)).await.unwrap().len();
     assert_eq!(u64::try_from(held).unwrap(), head.0);
 }
 
@@ -627,9 +678,8 @@ impl View for Counting {
     fn id(&self) -> ViewId {
         ViewId { name: "counting", version: self.0 }
     }
-    fn apply(&self, rows: &mut dyn Rows, noted: &Noted) -> Result<(), CannotApply> {
-        let text = format!("\"version {}\"", self.0);
-        Ok(rows.put(&format!("{:020}", noted.position.0), text.as_bytes(), &[], &[])?)
+    fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
+        Table::new(rows).put(&format!("{:020}", noted.position.0), Said(format!("version {}", self.0)))
     }
 }
 
@@ -757,6 +807,6 @@ async fn verifying_finds_a_row_that_is_not_what_the_log_says() {
         ("accounts", world.head().await, &[][..])
     );
     let file = rusqlite::Connection::open(world.folder.path().join("live.db")).unwrap();
-    file.execute("UPDATE view_accounts_2_1 SET row = replace(row, 'active', 'erased')", []).unwrap();
+    file.execute("UPDATE view_accounts_3_1 SET row = replace(row, 'active', 'erased')", []).unwrap();
     assert_eq!(judge("altered.db").await.differing, [account.unwrap().to_string()]);
 }

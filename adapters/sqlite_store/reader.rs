@@ -31,7 +31,11 @@ impl Readers {
         head: Head,
         after: Revision,
     ) -> BoxFuture<'static, Result<Vec<RecordedEvent>, ReadError>> {
-        self.run(move |connection| walk_back(connection, &stream, head, after))
+        self.run(move |connection| {
+            // In one transaction: each statement would lock and unlock the write-ahead log for itself.
+            let transaction = connection.unchecked_transaction()?;
+            walk_back(&transaction, &stream, head, after)
+        })
     }
 
     /// The whole log after `after`, at most `limit` events.

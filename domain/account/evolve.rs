@@ -22,6 +22,8 @@ pub fn evolve(account: Account, fact: &Fact<Event>) -> Account {
                 profile: invited.profile,
                 credential: Credential { id: fact.id, hash: hash.clone() },
                 lockout: Lockout::default(),
+                last_failure_at: None,
+                locked_since: None,
                 reset: None,
                 resets_asked: Vec::new(),
                 sessions: Vec::new(),
@@ -65,23 +67,30 @@ fn created(fact: &Fact<Event>) -> Account {
 }
 
 fn in_use(active: &mut Active, fact: &Fact<Event>) {
+    let at = fact.context.at;
     match &fact.event {
         Event::LoginSucceeded { session, session_expires_at } => {
-            let at = fact.context.at;
-            active.lockout = Lockout::default();
+            active.forgive();
             active.sessions.retain(|session| at < session.expires_at);
             active.sessions.push(Session { id: *session, started_at: at, expires_at: *session_expires_at });
         }
-        Event::LoginFailed { failures } => active.lockout = active.lockout.failed(*failures),
-        Event::AccountLocked { until, .. } => active.lockout = active.lockout.locked(*until),
-        Event::LockoutReleased { .. } => active.lockout = Lockout::default(),
+        Event::LoginFailed { failures } => {
+            active.lockout = active.lockout.failed(*failures);
+            active.last_failure_at = Some(at);
+            active.locked_since = None;
+        }
+        Event::AccountLocked { until, .. } => {
+            active.lockout = active.lockout.locked(*until);
+            active.locked_since = Some(at);
+        }
+        Event::LockoutReleased { .. } => active.forgive(),
         Event::PasswordResetRequested { expires_at } => {
             let at = fact.context.at;
             active.resets_asked = active.resets_asked_at(at).copied().chain([at]).collect();
             active.reset = Some(Link { event: fact.id, expires_at: *expires_at });
         }
         Event::PasswordReset { hash, .. } => {
-            active.lockout = Lockout::default();
+            active.forgive();
             set_password(active, fact, hash);
         }
         Event::PasswordChanged { hash } => set_password(active, fact, hash),

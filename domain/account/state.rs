@@ -92,6 +92,10 @@ pub struct Active {
     pub credential: Credential,
     /// Wrong guesses and the lock they led to.
     pub lockout: Lockout,
+    /// When the newest of those guesses was judged.
+    pub last_failure_at: Option<Moment>,
+    /// When they led to a lock.
+    pub locked_since: Option<Moment>,
     /// The newest reset link, not yet followed.
     pub reset: Option<Link>,
     /// When reset mails were asked for in the last hour, oldest first.
@@ -147,6 +151,13 @@ impl Active {
     #[must_use]
     pub fn session(&self, id: SessionId, at: Moment) -> Option<&Session> {
         self.sessions_at(at).find(|session| session.id == id)
+    }
+
+    /// The wrong guesses no longer count, nor does what they led to.
+    pub(super) fn forgive(&mut self) {
+        self.lockout = Lockout::default();
+        self.last_failure_at = None;
+        self.locked_since = None;
     }
 
     /// Sessions that work at `at`, oldest first.

@@ -7,6 +7,7 @@ use loquet_domain::ports::{EventCodec, EventStore, Position};
 
 use super::course::{Course, Entry};
 use crate::ports::ReadStore;
+use crate::reading::{End, Page, Reading};
 use crate::view::{Build, View};
 
 /// Views being built from the log.
@@ -33,9 +34,9 @@ impl Builder {
         let mut entries = Vec::with_capacity(views.len());
         for view in views {
             let build = rows.begin(view.id()).await.map_err(|e| BuildFailed(e.to_string()))?;
-            entries.push(Entry { view, build, position: Position::default(), failure: None });
+            entries.push(Entry::new(view, build, Position::default(), None));
         }
-        Ok(Self { course: Course { store, codec, rows, entries } })
+        Ok(Self { course: Course::new(store, codec, rows, entries) })
     }
 
     /// Goes on with buildings that were begun.
@@ -62,19 +63,32 @@ impl Builder {
         mut reached: impl FnMut(Position) + Send,
     ) -> Result<(), BuildFailed> {
         let mut at = self.course.start();
+        let mut log = Reading::begin(&self.course.store, &self.course.codec, at);
         while at < goal {
-            let page = self.course.read(at, goal).await.map_err(BuildFailed)?;
-            let Some(last) = page.last().map(|event| event.position) else {
-                return Err(BuildFailed(format!("the log ends at {at}, before {goal}")));
-            };
-            self.course.apply(&page).await;
-            if let Some(failure) = self.course.entries.iter().find_map(|entry| entry.failure.clone()) {
-                return Err(BuildFailed(failure));
-            }
-            at = last;
+            let ended = BuildFailed(format!("the log ends at {at}, before {goal}"));
+            let Some(Page { events, end }) = log.next().await else { return Err(ended) };
+            let fitting = events.get(..events.partition_point(|event| event.position <= goal));
+            let events = fitting.unwrap_or_default();
+            self.course.gather(events).await;
+            self.fail_with_the_first()?;
+            at = events.last().map_or(at, |event| event.position);
             reached(at);
+            match end {
+                End::Failed(why) if at < goal => {
+                    self.course.write().await;
+                    return Err(BuildFailed(why));
+                }
+                End::CaughtUp if at < goal => return Err(ended),
+                End::CaughtUp | End::Failed(_) | End::More => {}
+            }
         }
-        Ok(())
+        self.course.write().await;
+        self.fail_with_the_first()
+    }
+
+    fn fail_with_the_first(&self) -> Result<(), BuildFailed> {
+        let failure = self.course.entries.iter().find_map(|entry| entry.failure.clone());
+        failure.map_or(Ok(()), |failure| Err(BuildFailed(failure)))
     }
 
     /// Lets the buildings take over from those that serve, and deletes those.

@@ -1,19 +1,39 @@
 //! Some buildings on their way through the log, each with its own checkpoint.
 
-use std::sync::Arc;
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use loquet_domain::ports::{EventCodec, EventStore, Position};
 
-use super::BATCH;
+use crate::batch::{Batch, HeldRows};
 use crate::ports::{ReadStore, StoreFailed, Work};
 use crate::view::{Build, CannotApply, Noted, View};
+
+/// How many events are read at once for an entry that is behind the others.
+const PAGE: usize = 500;
+/// How many changed rows are held at most before they are written: some hundred megabytes at the worst.
+const HELD: usize = 200_000;
+/// How long they are held at most, as long as more is to come: by a course that is far behind, and by one
+/// that has caught up and that queries wait for.
+const HELD_FOR: Duration = Duration::from_secs(10);
+const HELD_FOR_LIVE: Duration = Duration::from_millis(200);
 
 /// A building of a view, and how far it is.
 pub(super) struct Entry {
     pub(super) view: Arc<dyn View>,
     pub(super) build: Build,
+    /// The checkpoint.
     pub(super) position: Position,
     pub(super) failure: Option<String>,
+    ahead: Option<Ahead>,
+}
+
+/// What was applied in memory and is not written yet.
+struct Ahead {
+    rows: Arc<Mutex<HeldRows>>,
+    position: Position,
+    since: Instant,
 }
 
 /// What lies before a course.
@@ -22,27 +42,100 @@ pub(super) struct Course {
     pub(super) codec: Arc<dyn EventCodec>,
     pub(super) rows: Arc<dyn ReadStore>,
     pub(super) entries: Vec<Entry>,
+    held_for: Duration,
 }
 
 impl Course {
+    pub(super) fn new(
+        store: Arc<dyn EventStore>,
+        codec: Arc<dyn EventCodec>,
+        rows: Arc<dyn ReadStore>,
+        entries: Vec<Entry>,
+    ) -> Self {
+        Self { store, codec, rows, entries, held_for: HELD_FOR }
+    }
+
+    /// From now on queries wait for what comes: it is written soon, however much more is to come.
+    pub(super) fn is_live(&mut self) {
+        self.held_for = HELD_FOR_LIVE;
+    }
+
     /// The position of the entry furthest behind.
     pub(super) fn start(&self) -> Position {
         self.entries.iter().map(|entry| entry.position).min().unwrap_or_default()
     }
 
-    /// Applies what each entry has not seen; one that has stopped stays where it is.
+    /// Applies what each entry has not seen, and writes it; one that has stopped stays where it is.
     pub(super) async fn apply(&mut self, batch: &[Arc<Noted>]) {
+        if self.entries.iter().any(|entry| entry.ahead.is_some()) {
+            self.gather(batch).await;
+            return self.write().await;
+        }
         for entry in self.entries.iter_mut().filter(|entry| entry.failure.is_none()) {
             entry.advance(self.rows.as_ref(), batch).await;
         }
     }
 
+    /// Applies in memory what each entry has not seen, since more is to come: a row that changes a hundred
+    /// times on the way is written once. Writes it when it is much, or was held for long.
+    pub(super) async fn gather(&mut self, batch: &[Arc<Noted>]) {
+        let rows = self.rows.clone();
+        for n in 0..self.entries.len() {
+            let Some(entry) = self.entries.get_mut(n).filter(|entry| entry.failure.is_none()) else {
+                continue;
+            };
+            if let (Err(_), Some(last)) = (entry.go_ahead(rows.as_ref(), batch).await, batch.last()) {
+                self.bring_up(n, last.position).await;
+            }
+        }
+        let held: usize = self.entries.iter().map(Entry::held).sum();
+        let held_for = self.held_for;
+        let old = |ahead: &Ahead| ahead.since.elapsed() > held_for;
+        if held > HELD || self.entries.iter().any(|entry| entry.ahead.as_ref().is_some_and(old)) {
+            self.write().await;
+        }
+    }
+
+    /// Writes what is held.
+    pub(super) async fn write(&mut self) {
+        let rows = self.rows.clone();
+        for n in 0..self.entries.len() {
+            let Some(entry) = self.entries.get_mut(n) else { continue };
+            if let Err(goal) = entry.write(rows.as_ref()).await {
+                self.bring_up(n, goal).await;
+            }
+        }
+    }
+
+    /// Brings an entry that could not be applied in memory up to `goal` from its checkpoint, a page at a
+    /// time, as far as it goes.
+    async fn bring_up(&mut self, n: usize, goal: Position) {
+        if let Err(why) = self.walk(n, goal).await {
+            let rows = self.rows.clone();
+            if let Some(entry) = self.entries.get_mut(n) {
+                entry.stopped(rows.as_ref(), why).await;
+            }
+        }
+    }
+
+    async fn walk(&mut self, n: usize, goal: Position) -> Result<(), String> {
+        while let Some(at) = self.entries.get(n).map(|entry| entry.position).filter(|at| *at < goal) {
+            let page = self.read(at, goal).await?;
+            let Some(entry) = self.entries.get_mut(n) else { break };
+            entry.advance(self.rows.as_ref(), &page).await;
+            if entry.failure.is_some() || entry.position == at {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// A page of the log as far as `up_to`; what comes before an event that can't be read, if there is any.
     pub(super) async fn read(&self, after: Position, up_to: Position) -> Result<Vec<Arc<Noted>>, String> {
-        let page = self.store.read_all(after, BATCH).await.map_err(|e| e.to_string())?;
+        let page = self.store.read_all(after, PAGE).await.map_err(|e| e.to_string())?;
         let mut noted = Vec::with_capacity(page.len());
         for recorded in page.into_iter().filter(|event| event.position <= up_to) {
-            match Noted::read(self.codec.as_ref(), recorded).await {
+            match Noted::read_open(self.codec.as_ref(), recorded) {
                 Ok(event) => noted.push(Arc::new(event)),
                 Err(error) if noted.is_empty() => return Err(error.to_string()),
                 Err(_) => break,
@@ -54,17 +147,8 @@ impl Course {
     /// Brings entries that stopped up to `goal`, if what stopped them is mended.
     pub(super) async fn retry_stopped(&mut self, goal: Position) -> Result<(), String> {
         for n in 0..self.entries.len() {
-            let Some(mut at) = self.entries.get(n).filter(|e| e.failure.is_some()).map(|e| e.position) else {
-                continue;
-            };
-            while at < goal {
-                let page = self.read(at, goal).await?;
-                let Some(entry) = self.entries.get_mut(n) else { break };
-                entry.advance(self.rows.as_ref(), &page).await;
-                if entry.failure.is_some() || entry.position == at {
-                    break;
-                }
-                at = entry.position;
+            if self.entries.get(n).is_some_and(|entry| entry.failure.is_some()) {
+                self.walk(n, goal).await?;
             }
         }
         Ok(())
@@ -72,24 +156,69 @@ impl Course {
 }
 
 impl Entry {
-    /// Applies what it has not seen. If the batch fails as a whole, its events are applied one by one up to
-    /// the one that fails.
-    pub(super) async fn advance(&mut self, rows: &dyn ReadStore, batch: &[Arc<Noted>]) {
-        let news: Vec<_> = batch.iter().filter(|event| event.position > self.position).cloned().collect();
-        let Some(last) = news.last().map(|event| event.position) else {
-            return;
+    pub(super) fn new(
+        view: Arc<dyn View>,
+        build: Build,
+        position: Position,
+        failure: Option<String>,
+    ) -> Self {
+        Self { view, build, position, failure, ahead: None }
+    }
+
+    /// How many rows it holds.
+    fn held(&self) -> usize {
+        let rows = self.ahead.as_ref().map(|ahead| &ahead.rows);
+        rows.map_or(0, |rows| rows.lock().unwrap_or_else(PoisonError::into_inner).len())
+    }
+
+    /// Applies in memory what it has not seen. After a failure nothing is held: part of an event may have
+    /// been applied.
+    async fn go_ahead(&mut self, rows: &dyn ReadStore, batch: &[Arc<Noted>]) -> Result<(), CannotApply> {
+        let start = Ahead { rows: Arc::default(), position: self.position, since: Instant::now() };
+        let ahead = self.ahead.take().unwrap_or(start);
+        let news = after(ahead.position, batch).to_vec();
+        let Some(position) = news.last().map(|event| event.position) else {
+            self.ahead = Some(ahead).filter(|ahead| ahead.position > self.position);
+            return Ok(());
         };
-        if self.update(rows, last, news.clone()).await.is_ok() {
-            return self.reached(rows, last).await;
-        }
-        for event in news {
-            let position = event.position;
-            if let Err(error) = self.update(rows, position, vec![event]).await {
-                return self.stopped(rows, format!("event {position}: {error}")).await;
+        let (applying, held) = (self.view.clone(), ahead.rows.clone());
+        let work: Work = Box::new(move |stored| {
+            let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+            apply_all(applying.as_ref(), &mut Batch::over(stored, &mut held), &news)
+        });
+        rows.look(self.build, work).await?;
+        self.ahead = Some(Ahead { position, ..ahead });
+        Ok(())
+    }
+
+    /// Writes what it holds; if that fails, says how far it was.
+    async fn write(&mut self, rows: &dyn ReadStore) -> Result<(), Position> {
+        let Some(ahead) = self.ahead.take() else { return Ok(()) };
+        let held = mem::take(&mut *ahead.rows.lock().unwrap_or_else(PoisonError::into_inner));
+        let work: Work = Box::new(move |stored| held.write(stored));
+        rows.update(self.build, ahead.position, work).await.map_err(|_| ahead.position)?;
+        self.reached(rows, ahead.position).await;
+        Ok(())
+    }
+
+    /// Applies what it has not seen, and writes it. A batch that fails as a whole is halved until the event
+    /// that fails stands alone; what comes before that is applied.
+    pub(super) async fn advance(&mut self, rows: &dyn ReadStore, batch: &[Arc<Noted>]) {
+        let mut parts = vec![after(self.position, batch)];
+        while let Some(part) = parts.pop() {
+            let Some(last) = part.last().map(|event| event.position) else { continue };
+            match self.update(rows, last, part.to_vec()).await {
+                Ok(()) => self.position = last,
+                Err(error) if part.len() == 1 => {
+                    return self.stopped(rows, format!("event {last}: {error}")).await;
+                }
+                Err(_) => {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    parts.extend([second, first]);
+                }
             }
-            self.position = position;
         }
-        self.reached(rows, last).await;
+        self.reached(rows, self.position).await;
     }
 
     async fn update(
@@ -99,8 +228,11 @@ impl Entry {
         events: Vec<Arc<Noted>>,
     ) -> Result<(), CannotApply> {
         let applying = self.view.clone();
-        let work: Work =
-            Box::new(move |rows| events.iter().try_for_each(|event| applying.apply(rows, event)));
+        let work: Work = Box::new(move |stored| {
+            let mut held = HeldRows::default();
+            apply_all(applying.as_ref(), &mut Batch::over(stored, &mut held), &events)?;
+            held.write(stored)
+        });
         rows.update(self.build, up_to, work).await
     }
 
@@ -119,6 +251,15 @@ impl Entry {
         }
         self.failure = Some(failure);
     }
+}
+
+/// What comes after a position.
+fn after(position: Position, batch: &[Arc<Noted>]) -> &[Arc<Noted>] {
+    batch.get(batch.partition_point(|event| event.position <= position)..).unwrap_or_default()
+}
+
+fn apply_all(view: &dyn View, batch: &mut Batch<'_>, events: &[Arc<Noted>]) -> Result<(), CannotApply> {
+    events.iter().try_for_each(|event| view.apply(batch, event))
 }
 
 /// A note for onlookers that could not be made is no reason to stop.

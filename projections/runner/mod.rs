@@ -10,8 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use loquet_domain::ports::{EventCodec, EventStore, Position, Subscribed};
+use loquet_domain::ports::{EventCodec, EventStore, Position};
 use tokio::sync::mpsc;
 
 pub use builder::{BuildFailed, Builder};
@@ -19,11 +18,10 @@ pub use status::{Follower, NotThere, Progress, Status};
 pub use verify::{Verdict, verify};
 
 use crate::ports::{BuildState, ReadStore};
-use crate::view::{Noted, View, ViewId};
+use crate::reading::{End, Page, Reading};
+use crate::view::{View, ViewId};
 use course::{Course, Entry};
 
-/// How many events one transaction takes at most.
-const BATCH: usize = 500;
 /// How long a view that stopped waits before it is tried again.
 const RETRY: Duration = Duration::from_secs(5);
 /// How often it is looked whether a view is to be built anew.
@@ -70,47 +68,32 @@ impl Runner {
             self.build_beside(beside, built.clone());
         }
         self.publish(&course);
-        let mut log = self.store.subscribe(course.start());
-        let mut batch: Vec<Arc<Noted>> = Vec::new();
+        let mut log = Reading::begin(&self.store, &self.codec, course.start());
         let mut retry = tokio::time::interval(RETRY);
         let mut requests = tokio::time::interval(REQUESTS);
         loop {
-            let flush = tokio::select! {
-                next = log.next() => match next {
-                    None => return Ok(()),
-                    Some(Err(e)) => return Err(self.stop_all(&mut course, e.to_string()).await),
-                    Some(Ok(Subscribed::CaughtUp(_))) => true,
-                    Some(Ok(Subscribed::Event(recorded))) => {
-                        match Noted::read(self.codec.as_ref(), *recorded).await {
-                            Ok(noted) => batch.push(Arc::new(noted)),
-                            Err(error) => {
-                                // The views stop at this event, not at the batch before it.
-                                course.apply(&batch).await;
-                                return Err(self.stop_all(&mut course, error.to_string()).await);
-                            }
+            tokio::select! {
+                page = log.next() => {
+                    let Some(Page { events, end }) = page else { return Ok(()) };
+                    match end {
+                        End::More => course.gather(&events).await,
+                        End::CaughtUp | End::Failed(_) => {
+                            course.apply(&events).await;
+                            course.is_live();
                         }
-                        batch.len() >= BATCH
                     }
-                },
-                _ = retry.tick() => {
-                    self.retry(&mut course).await?;
-                    false
+                    self.publish(&course);
+                    if let End::Failed(why) = end {
+                        // The views stop at the event that can't be read, not at the page before it.
+                        return Err(self.stop_all(&mut course, why).await);
+                    }
                 }
-                _ = requests.tick() => {
-                    self.rebuild_what_was_asked_for(&built).await?;
-                    false
-                }
+                _ = retry.tick() => self.retry(&mut course).await?,
+                _ = requests.tick() => self.rebuild_what_was_asked_for(&built).await?,
                 Some(arrived) = arrivals.recv() => {
-                    course.apply(&batch).await;
-                    batch.clear();
+                    course.write().await;
                     self.admit(&mut course, arrived).await?;
-                    false
                 }
-            };
-            if flush && !batch.is_empty() {
-                course.apply(&batch).await;
-                batch.clear();
-                self.publish(&course);
             }
         }
     }
@@ -156,12 +139,12 @@ impl Runner {
             self.status.set(Follower::View(build.view.name), build.view.version, *position, None);
         }
         let (store, codec, rows) = (self.store.clone(), self.codec.clone(), self.rows.clone());
-        Ok(Plan { course: Course { store, codec, rows, entries }, beside })
+        Ok(Plan { course: Course::new(store, codec, rows, entries), beside })
     }
 
     async fn begin(&self, view: &Arc<dyn View>) -> Result<Entry, String> {
         let build = self.rows.begin(view.id()).await.map_err(|e| e.to_string())?;
-        Ok(Entry { view: view.clone(), build, position: Position::default(), failure: None })
+        Ok(Entry::new(view.clone(), build, Position::default(), None))
     }
 
     fn newest(&self, name: &str) -> Option<u32> {
@@ -178,7 +161,7 @@ impl Runner {
                 progress.building = Some(entry.position)
             });
         }
-        let mut builder = Builder::resume(Course { store, codec, rows, entries: begun });
+        let mut builder = Builder::resume(Course::new(store, codec, rows, begun));
         tokio::spawn(async move {
             let reached = |position| {
                 names.iter().for_each(|name| status.change(*name, |p| p.building = Some(position)));
@@ -259,6 +242,10 @@ impl Runner {
 
     /// Tries views that stopped again.
     async fn retry(&self, course: &mut Course) -> Result<(), String> {
+        if course.entries.iter().all(|entry| entry.failure.is_none()) {
+            return Ok(());
+        }
+        course.write().await;
         let entries = course.entries.iter();
         let furthest = entries.filter(|entry| entry.failure.is_none()).map(|entry| entry.position).max();
         let goal = match furthest {
@@ -289,5 +276,5 @@ impl Runner {
 
 fn entry(view: &Arc<dyn View>, state: &BuildState) -> Entry {
     let BuildState { build, position, failure, .. } = state.clone();
-    Entry { view: view.clone(), build, position, failure }
+    Entry::new(view.clone(), build, position, failure)
 }

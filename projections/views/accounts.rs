@@ -1,5 +1,6 @@
 //! Accounts by id, e-mail, company and status.
 
+use chrono::serde::{ts_microseconds, ts_microseconds_option};
 use loquet_domain::Moment;
 use loquet_domain::account::{Event, Role};
 use loquet_domain::email_address::EmailHash;
@@ -9,7 +10,8 @@ use loquet_domain::ports::Position;
 use loquet_domain::schema::DomainEvent;
 use serde::{Deserialize, Serialize};
 
-use crate::ports::{IndexEntry, Rows};
+use crate::batch::Batch;
+use crate::ports::IndexEntry;
 use crate::table::{Row, Table, sortable};
 use crate::view::{CannotApply, Noted, View, ViewId};
 
@@ -51,14 +53,18 @@ pub struct AccountRow {
     pub status: Status,
     pub email_hash: EmailHash,
     pub person_at: Position,
+    #[serde(with = "ts_microseconds")]
     pub created_at: Moment,
+    #[serde(with = "ts_microseconds_option")]
     pub activated_at: Option<Moment>,
+    #[serde(with = "ts_microseconds_option")]
     pub last_login_at: Option<Moment>,
+    #[serde(with = "ts_microseconds_option")]
     pub deleted_at: Option<Moment>,
 }
 
 impl Row for AccountRow {
-    const VIEW: ViewId = ViewId { name: "accounts", version: 2 };
+    const VIEW: ViewId = ViewId { name: "accounts", version: 3 };
 
     /// Each ends with the moment of creation, so that whatever is asked for comes in its order.
     fn indexes(&self) -> Vec<IndexEntry> {
@@ -84,17 +90,17 @@ impl View for Accounts {
         AccountRow::VIEW
     }
 
-    fn apply(&self, rows: &mut dyn Rows, noted: &Noted) -> Result<(), CannotApply> {
+    fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
         let (DomainEvent::Account(event), Some(account)) = (&noted.fact.event, noted.stream.account()) else {
             return Ok(());
         };
         let mut table = Table::<AccountRow>::new(rows);
-        let key = account.to_string();
+        let key = noted.stream.id();
         let at = noted.fact.context.at;
         match event {
             Event::AccountCreated { company, role, language, email_hash, .. } => table.put(
-                &key,
-                &AccountRow {
+                key,
+                AccountRow {
                     account_id: account,
                     company_id: *company,
                     role: *role,
@@ -108,17 +114,17 @@ impl View for Accounts {
                     deleted_at: None,
                 },
             ),
-            Event::AccountActivated { .. } => table.change(&key, |row| {
+            Event::AccountActivated { .. } => table.change(key, |row| {
                 row.status = Status::Active;
                 row.activated_at = Some(at);
             }),
-            Event::AccountConverted { to } => table.change(&key, |row| row.role = (*to).into()),
-            Event::LoginSucceeded { .. } => table.change(&key, |row| row.last_login_at = Some(at)),
-            Event::AccountDeleted { .. } => table.change(&key, |row| {
+            Event::AccountConverted { to } => table.change(key, |row| row.role = (*to).into()),
+            Event::LoginSucceeded { .. } => table.change(key, |row| row.last_login_at = Some(at)),
+            Event::AccountDeleted { .. } => table.change(key, |row| {
                 row.status = Status::Deleted;
                 row.deleted_at = Some(at);
             }),
-            Event::AccountErased => table.change(&key, |row| row.status = Status::Erased),
+            Event::AccountErased => table.change(key, |row| row.status = Status::Erased),
             _ => Ok(()),
         }
     }

@@ -7,7 +7,8 @@ use loquet_domain::lockout::Lockout;
 use loquet_domain::schema::DomainEvent;
 use serde::{Deserialize, Serialize};
 
-use crate::ports::{IndexEntry, Rows};
+use crate::batch::Batch;
+use crate::ports::IndexEntry;
 use crate::table::{Row, Table};
 use crate::view::{CannotApply, Noted, View, ViewId};
 
@@ -37,12 +38,12 @@ impl View for Lockouts {
         LockoutRow::VIEW
     }
 
-    fn apply(&self, rows: &mut dyn Rows, noted: &Noted) -> Result<(), CannotApply> {
+    fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
         let (DomainEvent::Account(event), Some(account)) = (&noted.fact.event, noted.stream.account()) else {
             return Ok(());
         };
         let mut table = Table::<LockoutRow>::new(rows);
-        let key = account.to_string();
+        let key = noted.stream.id();
         let at = noted.fact.context.at;
         match event {
             Event::LoginFailed { failures } => {
@@ -52,16 +53,16 @@ impl View for Lockouts {
                     last_failure_at: at,
                     locked_since: None,
                 };
-                table.put(&key, &row)
+                table.put(key, row)
             }
-            Event::AccountLocked { until, .. } => table.change(&key, |row| {
+            Event::AccountLocked { until, .. } => table.change(key, |row| {
                 row.locked_since = Some(at);
                 row.lockout = row.lockout.locked(*until);
             }),
             Event::LoginSucceeded { .. }
             | Event::LockoutReleased { .. }
             | Event::PasswordReset { .. }
-            | Event::AccountDeleted { .. } => table.delete(&key),
+            | Event::AccountDeleted { .. } => table.delete(key),
             _ => Ok(()),
         }
     }

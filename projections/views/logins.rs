@@ -1,5 +1,6 @@
 //! The login history of each account: its newest attempts.
 
+use chrono::serde::ts_microseconds;
 use loquet_domain::Moment;
 use loquet_domain::account::Event;
 use loquet_domain::ids::AccountId;
@@ -7,7 +8,8 @@ use loquet_domain::ports::Position;
 use loquet_domain::schema::DomainEvent;
 use serde::{Deserialize, Serialize};
 
-use crate::ports::{IndexEntry, Rows};
+use crate::batch::Batch;
+use crate::ports::IndexEntry;
 use crate::table::{Row, Table};
 use crate::view::{CannotApply, Noted, View, ViewId};
 
@@ -26,13 +28,30 @@ pub enum Outcome {
     AwaitedConversion,
 }
 
-/// An attempt. From where it came is at `client_at` in the log.
+/// An attempt. From where it came is at `client_at` in the log. It is stored as a list of microseconds,
+/// outcome and position: a row of many attempts must fit on a page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Stored", into = "Stored")]
 #[allow(missing_docs)] // the names say it
 pub struct Attempt {
     pub at: Moment,
     pub outcome: Outcome,
     pub client_at: Position,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored(#[serde(with = "ts_microseconds")] Moment, Outcome, Position);
+
+impl From<Stored> for Attempt {
+    fn from(Stored(at, outcome, client_at): Stored) -> Self {
+        Self { at, outcome, client_at }
+    }
+}
+
+impl From<Attempt> for Stored {
+    fn from(attempt: Attempt) -> Self {
+        Self(attempt.at, attempt.outcome, attempt.client_at)
+    }
 }
 
 /// The newest attempts at one account, newest last.
@@ -44,7 +63,7 @@ pub struct LoginsRow {
 }
 
 impl Row for LoginsRow {
-    const VIEW: ViewId = ViewId { name: "logins", version: 1 };
+    const VIEW: ViewId = ViewId { name: "logins", version: 2 };
 
     fn indexes(&self) -> Vec<IndexEntry> {
         Vec::new()
@@ -59,7 +78,7 @@ impl View for Logins {
         LoginsRow::VIEW
     }
 
-    fn apply(&self, rows: &mut dyn Rows, noted: &Noted) -> Result<(), CannotApply> {
+    fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
         let (DomainEvent::Account(event), Some(account)) = (&noted.fact.event, noted.stream.account()) else {
             return Ok(());
         };
@@ -70,12 +89,13 @@ impl View for Logins {
             _ => return Ok(()),
         };
         let mut table = Table::<LoginsRow>::new(rows);
-        let key = account.to_string();
-        let none = LoginsRow { account_id: account, attempts: Vec::new() };
-        let mut row = table.get(&key)?.unwrap_or(none);
-        let surplus = (row.attempts.len() + 1).saturating_sub(KEPT);
-        row.attempts.drain(..surplus);
-        row.attempts.push(Attempt { at: noted.fact.context.at, outcome, client_at: noted.position });
-        table.put(&key, &row)
+        let key = noted.stream.id();
+        let attempt = Attempt { at: noted.fact.context.at, outcome, client_at: noted.position };
+        let first = || LoginsRow { account_id: account, attempts: Vec::new() };
+        table.change_or(key, first, |row| {
+            let surplus = (row.attempts.len() + 1).saturating_sub(KEPT);
+            row.attempts.drain(..surplus);
+            row.attempts.push(attempt);
+        })
     }
 }

@@ -8,7 +8,8 @@ use loquet_domain::schema::DomainEvent;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::ports::{IndexEntry, Rows};
+use crate::batch::Batch;
+use crate::ports::IndexEntry;
 use crate::table::{Row, Table};
 use crate::view::{CannotApply, Noted, View, ViewId};
 
@@ -51,7 +52,7 @@ impl View for Mails {
         MailsRow::VIEW
     }
 
-    fn apply(&self, rows: &mut dyn Rows, noted: &Noted) -> Result<(), CannotApply> {
+    fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
         let (DomainEvent::Account(event), Some(account)) = (&noted.fact.event, noted.stream.account()) else {
             return Ok(());
         };
@@ -61,13 +62,14 @@ impl View for Mails {
             _ => return Ok(()),
         };
         let mut table = Table::<MailsRow>::new(rows);
-        let key = account.to_string();
-        let none = MailsRow { account_id: account, mails: Vec::new() };
-        let mut row = table.get(&key)?.unwrap_or(none);
-        let surplus = (row.mails.len() + 1).saturating_sub(KEPT);
-        row.mails.drain(..surplus);
+        let key = noted.stream.id();
         let at = noted.fact.context.at;
-        row.mails.push(EndedMail { mail_id: *mail, kind: *kind, about: *about, at, given_up });
-        table.put(&key, &row)
+        let ended = EndedMail { mail_id: *mail, kind: *kind, about: *about, at, given_up };
+        let first = || MailsRow { account_id: account, mails: Vec::new() };
+        table.change_or(key, first, |row| {
+            let surplus = (row.mails.len() + 1).saturating_sub(KEPT);
+            row.mails.drain(..surplus);
+            row.mails.push(ended);
+        })
     }
 }

@@ -7,7 +7,8 @@ use loquet_domain::ports::Position;
 use loquet_domain::schema::DomainEvent;
 use serde::{Deserialize, Serialize};
 
-use crate::ports::{IndexEntry, Rows};
+use crate::batch::Batch;
+use crate::ports::IndexEntry;
 use crate::table::{Row, Table, sortable};
 use crate::view::{CannotApply, Noted, View, ViewId};
 
@@ -52,7 +53,7 @@ impl View for Orders {
         OrderRow::VIEW
     }
 
-    fn apply(&self, rows: &mut dyn Rows, noted: &Noted) -> Result<(), CannotApply> {
+    fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
         let DomainEvent::Order(event) = &noted.fact.event else {
             return Ok(());
         };
@@ -70,7 +71,7 @@ impl View for Orders {
                     outcome: None,
                     person_at: noted.position,
                 };
-                table.put(key, &row)
+                table.put(key, row)
             }
             Event::OrderOnboarded { outcome, .. } => table.change(key, |row| row.outcome = Some(*outcome)),
         }

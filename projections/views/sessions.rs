@@ -1,6 +1,7 @@
 //! Sessions that have not been ended, by account. Those that are over by time are left out by the
 //! query: expiry is compared, not scheduled (law 7).
 
+use chrono::serde::ts_microseconds;
 use loquet_domain::Moment;
 use loquet_domain::account::Event;
 use loquet_domain::ids::{AccountId, SessionId};
@@ -8,7 +9,8 @@ use loquet_domain::ports::Position;
 use loquet_domain::schema::DomainEvent;
 use serde::{Deserialize, Serialize};
 
-use crate::ports::{IndexEntry, Rows};
+use crate::batch::Batch;
+use crate::ports::IndexEntry;
 use crate::table::{Row, Table};
 use crate::view::{CannotApply, Noted, View, ViewId};
 
@@ -17,7 +19,9 @@ use crate::view::{CannotApply, Noted, View, ViewId};
 #[allow(missing_docs)] // the names say it
 pub struct SessionRow {
     pub session_id: SessionId,
+    #[serde(with = "ts_microseconds")]
     pub started_at: Moment,
+    #[serde(with = "ts_microseconds")]
     pub expires_at: Moment,
     pub client_at: Position,
 }
@@ -31,7 +35,7 @@ pub struct SessionsRow {
 }
 
 impl Row for SessionsRow {
-    const VIEW: ViewId = ViewId { name: "sessions", version: 1 };
+    const VIEW: ViewId = ViewId { name: "sessions", version: 2 };
 
     fn indexes(&self) -> Vec<IndexEntry> {
         Vec::new()
@@ -46,30 +50,31 @@ impl View for Sessions {
         SessionsRow::VIEW
     }
 
-    fn apply(&self, rows: &mut dyn Rows, noted: &Noted) -> Result<(), CannotApply> {
+    fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
         let (DomainEvent::Account(event), Some(account)) = (&noted.fact.event, noted.stream.account()) else {
             return Ok(());
         };
         let mut table = Table::<SessionsRow>::new(rows);
-        let key = account.to_string();
+        let key = noted.stream.id();
         let at = noted.fact.context.at;
         match event {
             Event::LoginSucceeded { session, session_expires_at } => {
-                let none = SessionsRow { account_id: account, sessions: Vec::new() };
-                let mut row = table.get(&key)?.unwrap_or(none);
-                row.sessions.retain(|held| at < held.expires_at);
-                row.sessions.push(SessionRow {
+                let opened = SessionRow {
                     session_id: *session,
                     started_at: at,
                     expires_at: *session_expires_at,
                     client_at: noted.position,
-                });
-                table.put(&key, &row)
+                };
+                let first = || SessionsRow { account_id: account, sessions: Vec::new() };
+                table.change_or(key, first, |row| {
+                    row.sessions.retain(|held| at < held.expires_at);
+                    row.sessions.push(opened);
+                })
             }
             Event::SessionEnded { session, .. } => {
-                table.change(&key, |row| row.sessions.retain(|held| held.session_id != *session))
+                table.change(key, |row| row.sessions.retain(|held| held.session_id != *session))
             }
-            Event::SessionsEnded | Event::AccountDeleted { .. } => table.delete(&key),
+            Event::SessionsEnded | Event::AccountDeleted { .. } => table.delete(key),
             _ => Ok(()),
         }
     }

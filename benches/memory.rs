@@ -1,0 +1,82 @@
+//! Resident memory of the program over a million accounts, a tenth of them recently active.
+//!
+//! Every account came by an order of its own, so that there are four streams an account: more than a
+//! supplier has whose customers order twice or have colleagues. A tenth of them then get a wrong
+//! password each, over HTTP, through everything that a login goes through; some log in, each with a
+//! hash of the usual cost. The program runs as an operator would run it, read models and all.
+//!
+//! `-- --accounts N` for another number; `--folder PATH` keeps what was written for the next run, which
+//! saves minutes; `--program PATH` measures a program that was built elsewhere.
+#![forbid(unsafe_code)]
+
+use loquet_benches::client::{Connection, request};
+use loquet_benches::history::{Extent, History, PASSWORD};
+use loquet_benches::program::{Program, executable, megabytes};
+use loquet_benches::{Outcome, argument};
+
+const ACCOUNTS: u32 = 1_000_000;
+/// One in so many is recently active.
+const ACTIVE: u32 = 10;
+/// One in so many of those logs in rather than fail to.
+const RIGHT: u32 = 200;
+/// In MB.
+const GOAL: f64 = 300.0;
+const CALLERS: u32 = 256;
+
+fn main() -> Outcome<()> {
+    let executable = executable()?;
+    let extent = Extent { accounts: argument("--accounts")?.unwrap_or(ACCOUNTS), days: 0 };
+    let history = History::prepare(extent)?;
+    history.bring_up_to_date(&executable)?;
+    let program = Program::start(&executable, &history.folder)?;
+    program.current()?;
+    println!("resident memory over {} accounts, in MB", extent.accounts);
+    println!("{:<34} {:>9} {:>9} {:>9} {:>9}", "", "resident", "of its own", "of files", "most ever");
+    print_memory("after the start", &program)?;
+    let active = extent.accounts / ACTIVE;
+    let resident = be_active(&program, active).and_then(|()| {
+        program.current()?;
+        print_memory(&format!("{active} of them recently active"), &program)
+    })?;
+    let verdict = if resident < GOAL { "reached" } else { "missed" };
+    println!("goal under {GOAL:.0} {verdict}");
+    program.stop()
+}
+
+/// Prints what is resident, and gives it.
+fn print_memory(when: &str, program: &Program) -> Outcome<f64> {
+    let of = |figure| megabytes(program.process(), figure);
+    let resident = of("VmRSS")?;
+    println!(
+        "{when:<34} {resident:>9.0} {:>9.0} {:>9.0} {:>9.0}",
+        of("RssAnon")?,
+        of("RssFile")?,
+        of("VmHWM")?
+    );
+    Ok(resident)
+}
+
+/// A login at each of so many accounts; most have the wrong password. Refused logins leave on a grid of
+/// time, so many are under way at once.
+fn be_active(program: &Program, accounts: u32) -> Outcome<()> {
+    let mut connections =
+        (0..CALLERS).map(|_| Connection::open(program.address)).collect::<Outcome<Vec<_>>>()?;
+    let mut numbers = (0..accounts).map(|number| number * ACTIVE);
+    loop {
+        let turn: Vec<_> = connections.iter_mut().zip(numbers.by_ref()).collect();
+        if turn.is_empty() {
+            return Ok(());
+        }
+        let mut under_way = Vec::with_capacity(turn.len());
+        for (connection, number) in turn {
+            let (password, status) =
+                if number % (ACTIVE * RIGHT) == 0 { (PASSWORD, 201) } else { ("Guess1234!", 401) };
+            let body = format!(r#"{{"email":"{}","password":"{password}"}}"#, History::email(number));
+            connection.send(&request("POST", "/v1/logins", None, &body))?;
+            under_way.push((connection, status));
+        }
+        for (connection, status) in under_way {
+            connection.receive()?.expect(status)?;
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Lockout queries a second, over HTTP, against the same server answering a constant.
+//!
+//! A program with a service token asks for the lockout of one account after the other out of many,
+//! each of which was in use lately.
+//!
+//! `-- --accounts N` (10,000 unless said); `--folder PATH` keeps what was written for the next run;
+//! `--program PATH` measures a program that was built elsewhere.
+#![forbid(unsafe_code)]
+
+use loquet_benches::client::{Connection, request};
+use loquet_benches::constant::serves_constant;
+use loquet_benches::history::{Extent, History};
+use loquet_benches::http_rates::compare;
+use loquet_benches::program::{Program, executable};
+use loquet_benches::{Outcome, argument};
+
+const GOAL: f64 = 0.7;
+
+fn main() -> Outcome<()> {
+    if serves_constant()? {
+        return Ok(());
+    }
+    let accounts = argument("--accounts")?.unwrap_or(10_000);
+    let executable = executable()?;
+    let history = History::prepare(Extent { accounts, days: 18 })?;
+    let program = Program::start(&executable, &history.folder)?;
+    program.current()?;
+    let questions = (0..accounts)
+        .map(|number| {
+            let path = format!("/v1/accounts/{}/lockout", history.account(number)?);
+            Ok(request("GET", &path, Some(&program.token), ""))
+        })
+        .collect::<Outcome<Vec<_>>>()?;
+    let mut connection = Connection::open(program.address)?;
+    for question in &questions {
+        // Once over all of them: in use lately.
+        connection.call(question)?.expect(200)?;
+    }
+
+    println!("lockout queries a second over {accounts} accounts");
+    compare("", &program, &questions, 200, GOAL)
+}
