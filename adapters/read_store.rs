@@ -9,7 +9,7 @@ use loquet_projections::ports::{
 };
 use loquet_projections::view::{Build, CannotApply, ViewId};
 use loquet_projections::views;
-use rusqlite::{Connection, OptionalExtension, Transaction, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params_from_iter};
 
 use crate::sqlite::{FileError, Kind, ReaderPool, copy_to, explain};
 
@@ -111,18 +111,37 @@ impl SqliteReadStore {
         work(&mut TableRows::of(&transaction, build))
     }
 
-    fn update_now(&self, build: Build, up_to: Position, work: Work) -> Result<(), CannotApply> {
+    fn update_now(
+        &self,
+        build: Build,
+        from: Position,
+        up_to: Position,
+        work: Work,
+    ) -> Result<(), CannotApply> {
         let mut connection = self.writer();
-        let transaction = connection.transaction().map_err(failed)?;
+        let transaction =
+            connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        match checkpoint(&transaction, build).map_err(failed)? {
+            Some(at) if at == from => {}
+            Some(moved) => return Err(CannotApply::Moved(moved)),
+            None => {
+                return Err(StoreFailed(format!("{} is no building of a view any more", table(build))).into());
+            }
+        }
         work(&mut TableRows::of(&transaction, build))?;
         let checkpoint = "UPDATE builds SET position = ? WHERE view = ? AND version = ? AND generation = ?";
         let (view, version, generation) = key(build);
-        let moved = transaction.execute(checkpoint, (up_to.0, view, version, generation)).map_err(failed)?;
-        if moved != 1 {
-            return Err(StoreFailed(format!("{} is no building of a view any more", table(build))).into());
-        }
+        transaction.execute(checkpoint, (up_to.0, view, version, generation)).map_err(failed)?;
         Ok(transaction.commit().map_err(failed)?)
     }
+}
+
+/// Up to where a building has seen the log; none where there is no such building.
+fn checkpoint(connection: &Connection, build: Build) -> rusqlite::Result<Option<Position>> {
+    let query = "SELECT position FROM builds
+        WHERE view = ? AND version = ? AND generation = ? AND serving < 2";
+    let mut select = connection.prepare_cached(query)?;
+    select.query_row(key(build), |row| row.get(0).map(Position)).optional()
 }
 
 fn key(build: Build) -> (&'static str, u32, u32) {
@@ -404,10 +423,16 @@ impl ReadStore for SqliteReadStore {
         })
     }
 
-    fn update(&self, build: Build, up_to: Position, work: Work) -> BoxFuture<'_, Result<(), CannotApply>> {
+    fn update(
+        &self,
+        build: Build,
+        from: Position,
+        up_to: Position,
+        work: Work,
+    ) -> BoxFuture<'_, Result<(), CannotApply>> {
         let store = self.clone();
         Box::pin(async move {
-            let done = tokio::task::spawn_blocking(move || store.update_now(build, up_to, work)).await;
+            let done = tokio::task::spawn_blocking(move || store.update_now(build, from, up_to, work)).await;
             done.map_err(|e| StoreFailed(e.to_string()))?
         })
     }

@@ -123,8 +123,14 @@ pub trait ReadStore: Send + Sync {
     /// Does work that reads rows; whatever it writes is undone.
     fn look(&self, build: Build, work: Work) -> BoxFuture<'_, Result<(), CannotApply>>;
 
-    /// Does the work and moves the checkpoint, both or neither (law 9).
-    fn update(&self, build: Build, up_to: Position, work: Work) -> BoxFuture<'_, Result<(), CannotApply>>;
+    /// Does the work and moves the checkpoint from `from`, both or neither (law 9).
+    fn update(
+        &self,
+        build: Build,
+        from: Position,
+        up_to: Position,
+        work: Work,
+    ) -> BoxFuture<'_, Result<(), CannotApply>>;
 
     /// Forgets a building's rows and checkpoint: it is built from the start.
     fn reset(&self, build: Build) -> BoxFuture<'_, Result<(), StoreFailed>>;

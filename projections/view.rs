@@ -78,6 +78,10 @@ pub enum CannotApply {
         /// What is wrong with it.
         why: String,
     },
+    /// Somebody else has moved the building's checkpoint: what was applied was applied to rows that are no
+    /// more. Nothing was written; it goes on from there.
+    #[error("the checkpoint was moved to {0} by somebody else")]
+    Moved(Position),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreFailed),

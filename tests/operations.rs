@@ -192,7 +192,7 @@ async fn a_read_model_that_was_tampered_with_is_found_and_mended_without_a_serve
     server.service_get(&format!("/v1/accounts/{id}?at_least={head}")).await.expect(200);
     server.stop();
     let views = rusqlite::Connection::open(server.folder.join("views.db")).unwrap();
-    let tampered = views.execute("UPDATE view_accounts_2_1 SET row = replace(row, 'fr', 'nl')", []).unwrap();
+    let tampered = views.execute("UPDATE view_accounts_3_1 SET row = replace(row, 'fr', 'nl')", []).unwrap();
     drop(views);
     assert_eq!(tampered, 1);
     let (code, out, _) = loquet(&server, &["projections", "verify", "accounts"]);
@@ -667,8 +667,8 @@ fn as_the_version_before(folder: &Path) {
         "CREATE TABLE checkpoints (view TEXT NOT NULL, version INTEGER NOT NULL, position INTEGER NOT NULL,
              PRIMARY KEY (view, version)) STRICT, WITHOUT ROWID;
          INSERT INTO checkpoints SELECT view, 1, position FROM builds WHERE view IN ('accounts', 'lockouts');
-         CREATE TABLE view_accounts_1 AS SELECT * FROM view_accounts_2_1;
-         CREATE TABLE view_accounts_1_index AS SELECT * FROM view_accounts_2_1_index;
+         CREATE TABLE view_accounts_1 AS SELECT * FROM view_accounts_3_1;
+         CREATE TABLE view_accounts_1_index AS SELECT * FROM view_accounts_3_1_index;
          CREATE TABLE view_lockouts_1 AS SELECT * FROM view_lockouts_1_1;
          CREATE TABLE view_lockouts_1_index AS SELECT * FROM view_lockouts_1_1_index;
          DROP TABLE builds; DROP TABLE requests;",

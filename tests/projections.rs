@@ -352,6 +352,7 @@ async fn rows_and_checkpoint_are_one_transaction() {
     let build = rows.begin(FRAGILE).await.unwrap();
     let failed = rows.update(
         build,
+        Position(0),
         Position(7),
         Box::new(|rows| {
             rows.put("half", b"{}", &[], &[("index", "value".to_owned())])?;
@@ -362,8 +363,13 @@ async fn rows_and_checkpoint_are_one_transaction() {
     assert_eq!(state_of(rows.as_ref(), FRAGILE).await.position, Position(0));
     assert_eq!(rows.select(FRAGILE, all_of(10)).await.unwrap(), []);
     let put: loquet_projections::ports::Work = Box::new(|rows| Ok(rows.put("whole", b"{}", &[], &[])?));
-    rows.update(build, Position(7), put).await.unwrap();
+    rows.update(build, Position(0), Position(7), put).await.unwrap();
     assert_eq!(state_of(rows.as_ref(), FRAGILE).await.position, Position(7));
+    // Whoever believes it to be elsewhere has applied to rows that are no more: nothing is written.
+    let put: loquet_projections::ports::Work = Box::new(|rows| Ok(rows.put("late", b"{}", &[], &[])?));
+    let moved = rows.update(build, Position(3), Position(9), put).await;
+    assert_eq!(moved, Err(CannotApply::Moved(Position(7))));
+    assert_eq!(rows.select(FRAGILE, all_of(10)).await.unwrap().len(), 1);
 }
 
 /// A mail server that keeps what it took, and may refuse first.

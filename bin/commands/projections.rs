@@ -186,10 +186,11 @@ async fn verify_in(
     scratch: &std::path::Path,
     wanted: Vec<Arc<dyn View>>,
 ) -> anyhow::Result<Vec<Verdict>> {
-    let system = System::open_to_read(place)?;
     let views = place.file("views.db");
     ensure!(views.exists(), "no server has run in {} yet", place.data_dir.display());
     SqliteReadStore::copy(&views, scratch).map_err(anyhow::Error::msg).context("can't copy views.db")?;
+    // The log after the copy, so that it has everything that the copy knows.
+    let system = System::open_to_read(place)?;
     let copy: Arc<dyn ReadStore> = Arc::new(SqliteReadStore::open(scratch)?);
     let mut verdicts = Vec::new();
     for view in wanted {

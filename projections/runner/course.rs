@@ -196,7 +196,7 @@ impl Entry {
         let Some(ahead) = self.ahead.take() else { return Ok(()) };
         let held = mem::take(&mut *ahead.rows.lock().unwrap_or_else(PoisonError::into_inner));
         let work: Work = Box::new(move |stored| held.write(stored));
-        rows.update(self.build, ahead.position, work).await.map_err(|_| ahead.position)?;
+        rows.update(self.build, self.position, ahead.position, work).await.map_err(|_| ahead.position)?;
         self.reached(rows, ahead.position).await;
         Ok(())
     }
@@ -209,6 +209,10 @@ impl Entry {
             let Some(last) = part.last().map(|event| event.position) else { continue };
             match self.update(rows, last, part.to_vec()).await {
                 Ok(()) => self.position = last,
+                Err(CannotApply::Moved(to)) => {
+                    self.position = to;
+                    parts = vec![after(to, batch)];
+                }
                 Err(error) if part.len() == 1 => {
                     return self.stopped(rows, format!("event {last}: {error}")).await;
                 }
@@ -233,7 +237,7 @@ impl Entry {
             apply_all(applying.as_ref(), &mut Batch::over(stored, &mut held), &events)?;
             held.write(stored)
         });
-        rows.update(self.build, up_to, work).await
+        rows.update(self.build, self.position, up_to, work).await
     }
 
     async fn reached(&mut self, rows: &dyn ReadStore, position: Position) {
