@@ -285,6 +285,14 @@ async fn a_command_asked_again_with_its_key_is_answered_again_and_done_once() {
     assert!(!done.is_empty() && done.windows(2).all(|pair| pair[0] == pair[1]));
     let too_long = "x".repeat(201);
     ask(&server, Method::POST, &release, &[("idempotency-key", &too_long)], Some(&reason)).await.expect(400);
+    // A token that has ended is told nothing of what it was answered.
+    let list = server.command().args(["token", "list", "--json"]).output().unwrap();
+    let dev: Value = serde_json::from_slice(&list.stdout).unwrap();
+    let token = server.token();
+    let revoke = server.command().args(["token", "revoke", dev["id"].as_str().unwrap()]).output().unwrap();
+    assert!(revoke.status.success());
+    ask(&server, Method::POST, "/v1/accounts", &key, Some(&body)).await.expect(401);
+    assert_eq!(server.token(), token);
     // The key of one program is nothing to another.
     let command =
         server.command().args(["token", "create", "--name", "other", "--scope", "accounts:write"]).output();

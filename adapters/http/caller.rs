@@ -89,6 +89,14 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 impl Caller {
+    /// Who it is, whichever of their tokens they show: a program that rotates its own is the same program.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Service(service) => format!("service/{}", service.name),
+            Self::Person(person) => format!("account/{}", person.account),
+        }
+    }
+
     /// The context of a command that they make.
     pub(crate) fn context(&self, arrival: &Arrival) -> Context {
         arrival.by(match self {

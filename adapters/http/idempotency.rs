@@ -8,14 +8,14 @@
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
 use super::answers::POSITION;
-use super::caller::{bearer, to_its_end};
+use super::caller::{Caller, bearer, to_its_end};
 use super::problem::Problem;
 use super::{Api, MOST_BYTES};
 use crate::idempotency_store::{CommandId, Known};
@@ -33,15 +33,20 @@ struct Kept {
 
 pub(crate) async fn once(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     let is_command = matches!(*request.method(), Method::POST | Method::DELETE);
-    let caller = bearer(request.headers()).map(ToOwned::to_owned);
-    let (Some(key), Some(caller), true) = (request.headers().get(KEY).cloned(), caller, is_command) else {
+    let with_token = bearer(request.headers()).is_some();
+    let (Some(key), true, true) = (request.headers().get(KEY).cloned(), with_token, is_command) else {
         return next.run(request).await;
     };
     let key = match key.to_str() {
         Ok(key) if (1..=200).contains(&key.len()) => key.to_owned(),
         _ => return Problem::new(StatusCode::BAD_REQUEST, "idempotency-key-invalid").into_response(),
     };
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    // A token that has ended is told nothing, not even what it was told before.
+    let caller = match Caller::from_request_parts(&mut parts, &api).await {
+        Ok(caller) => caller.name(),
+        Err(problem) => return problem.into_response(),
+    };
     let Ok(bytes) = to_bytes(body, MOST_BYTES).await else {
         return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large").into_response();
     };
