@@ -62,8 +62,11 @@ impl SqliteReadStore {
         let writer = VIEWS.open(path)?;
         let unusable = |e: rusqlite::Error| FileError::Unusable { path: path.to_owned(), why: explain(&e) };
         drop_what_goes(&writer).map_err(unusable)?;
-        // A view that is built anew changes rows all over its tables in one transaction.
-        writer.execute_batch("PRAGMA cache_size = -32768;").map_err(unusable)?;
+        // A view that is built anew changes rows all over its tables in one transaction, and its write-ahead log
+        // need not stay as large as that made it.
+        writer
+            .execute_batch("PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 67108864;")
+            .map_err(unusable)?;
         writer.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(Self { writer: Arc::new(Mutex::new(writer)), readers: ReaderPool::open(&VIEWS, path)? })
     }

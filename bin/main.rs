@@ -18,6 +18,11 @@ use cli::{Cli, Command, ConfigCommand, EventsCommand, KeysCommand, OrderCommand,
 use config::Config;
 use settings::Logging;
 
+/// What many threads hold and let go for days stays together in less memory than with the system's
+/// allocator, and it is found faster.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let matches = cli::command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());

@@ -49,6 +49,7 @@ use loquet_domain::ports::{EventCodec, EventStore, Position, Subscribed};
 use loquet_projections::ports::{Clock, ReadStore};
 use loquet_projections::runner::{NotThere, Status};
 use tokio::sync::{Semaphore, watch};
+use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -198,25 +199,31 @@ pub fn router(api: Arc<Api>) -> Router {
     if api.dev_mail.is_some() {
         router = router.merge(dev_mail::routes());
     }
+    // Each stack is one layer to axum, the outermost first: a route that is wrapped a dozen times is cloned a
+    // dozen times deep at every request.
+    let measured = ServiceBuilder::new()
+        .layer(middleware::from_fn_with_state(api.clone(), request::measure))
+        .layer(middleware::from_fn_with_state(api.clone(), idempotency::once));
+    let all = ServiceBuilder::new()
+        .layer(fixed(header::CACHE_CONTROL, "no-store"))
+        .layer(fixed(header::X_FRAME_OPTIONS, "DENY"))
+        .layer(fixed(header::REFERRER_POLICY, "no-referrer"))
+        .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(middleware::from_fn(pages::strict_content))
+        .layer(middleware::from_fn_with_state(api.clone(), request::identify))
+        .layer(middleware::from_fn(localize::localize))
+        .layer(CatchPanicLayer::custom(problem::panicked))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, PATIENCE))
+        .layer(DefaultBodyLimit::max(MOST_BYTES))
+        .layer(middleware::from_fn_with_state(api.clone(), limits::requests))
+        .layer(middleware::from_fn(conditional::not_modified))
+        .layer(middleware::from_fn(body::buffer));
     router
         .method_not_allowed_fallback(problem::no_such_method)
-        .layer(middleware::from_fn_with_state(api.clone(), idempotency::once))
-        .layer(middleware::from_fn_with_state(api.clone(), request::measure))
-        .with_state(api.clone())
+        .layer(measured)
+        .with_state(api)
         .merge(viewer)
-        .layer(middleware::from_fn(body::buffer))
-        .layer(middleware::from_fn(conditional::not_modified))
-        .layer(middleware::from_fn_with_state(api.clone(), limits::requests))
-        .layer(DefaultBodyLimit::max(MOST_BYTES))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, PATIENCE))
-        .layer(CatchPanicLayer::custom(problem::panicked))
-        .layer(middleware::from_fn(localize::localize))
-        .layer(middleware::from_fn_with_state(api, request::identify))
-        .layer(middleware::from_fn(pages::strict_content))
-        .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(fixed(header::REFERRER_POLICY, "no-referrer"))
-        .layer(fixed(header::X_FRAME_OPTIONS, "DENY"))
-        .layer(fixed(header::CACHE_CONTROL, "no-store"))
+        .layer(all)
 }
 
 fn fixed(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
