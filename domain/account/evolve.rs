@@ -15,7 +15,7 @@ pub fn evolve(account: Account, fact: &Fact<Event>) -> Account {
         (Account::Absent, Event::AccountCreated { .. }) => created(fact),
         (Account::Invited(invited), Event::ActivationRequested { expires_at }) => {
             let activation = Link { event: fact.id, expires_at: *expires_at };
-            Account::Invited(Invited { activation, ..invited })
+            Account::Invited(Box::new(Invited { activation, ..*invited }))
         }
         (Account::Invited(invited), Event::AccountActivated { hash, .. }) => {
             Account::Active(Box::new(Active {
@@ -31,12 +31,14 @@ pub fn evolve(account: Account, fact: &Fact<Event>) -> Account {
         }
         (Account::Active(mut active), event) => {
             if let Event::AccountDeleted { .. } = event {
-                return Account::Deleted(active.profile);
+                return Account::Deleted(Box::new(active.profile));
             }
             in_use(&mut active, fact);
             Account::Active(active)
         }
-        (Account::Invited(invited), Event::AccountDeleted { .. }) => Account::Deleted(invited.profile),
+        (Account::Invited(invited), Event::AccountDeleted { .. }) => {
+            Account::Deleted(Box::new(invited.profile))
+        }
         (mut account, event) => {
             if let Some(profile) = account.profile_mut() {
                 of_profile(profile, event);
@@ -52,7 +54,7 @@ fn created(fact: &Fact<Event>) -> Account {
     else {
         return Account::Absent;
     };
-    Account::Invited(Invited {
+    Account::Invited(Box::new(Invited {
         profile: Profile {
             company: *company,
             role: *role,
@@ -63,7 +65,7 @@ fn created(fact: &Fact<Event>) -> Account {
             erased: false,
         },
         activation: Link { event: fact.id, expires_at: *activation_expires_at },
-    })
+    }))
 }
 
 fn in_use(active: &mut Active, fact: &Fact<Event>) {

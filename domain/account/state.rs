@@ -12,18 +12,19 @@ use crate::lockout::Lockout;
 use crate::password::PasswordHash;
 use crate::person::Person;
 
-/// An account in one of its stages. Only an active one has anything to guess.
+/// An account in one of its stages. Only an active one has anything to guess. Boxed, since a hundred thousand
+/// are kept in places as large as the largest stage.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Account {
     /// Never created.
     #[default]
     Absent,
     /// Created; nobody has chosen a password yet.
-    Invited(Invited),
+    Invited(Box<Invited>),
     /// In use.
     Active(Box<Active>),
     /// Gone for ever.
-    Deleted(Profile),
+    Deleted(Box<Profile>),
 }
 
 /// Who and what an account is, whatever its stage.
