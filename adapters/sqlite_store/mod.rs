@@ -25,7 +25,7 @@ use crate::live;
 use crate::metrics::LogMetrics;
 pub use crate::sqlite::FileError;
 use crate::sqlite::{Kind, explain_io};
-use heads::Heads;
+use heads::{Heads, Key};
 use reader::Readers;
 use writer::{Request, Writer};
 
@@ -184,8 +184,9 @@ impl EventStore for SqliteStore {
         expected: Revision,
         events: Vec<NewEvent>,
     ) -> BoxFuture<'a, Result<Appended, AppendError>> {
-        let stream = stream.clone();
-        Box::pin(self.request(move |reply| Request::Append { stream, expected, events, reply }))
+        // Hashed here, by many threads, and not by the one that writes.
+        let (stream, key) = (stream.clone(), Key::of(stream.as_str()));
+        Box::pin(self.request(move |reply| Request::Append { stream, key, expected, events, reply }))
     }
 
     fn read_stream<'a>(

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use loquet_domain::ports::{AppendError, Appended, NewEvent, Position, Revision, StreamId};
 use prometheus_client::metrics::histogram::Histogram;
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, Statement};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::heads::{Head, Heads, Key};
@@ -24,7 +24,7 @@ const GATHER: Duration = Duration::from_micros(150);
 type Reply<T> = oneshot::Sender<Result<T, AppendError>>;
 
 pub(super) enum Request {
-    Append { stream: StreamId, expected: Revision, events: Vec<NewEvent>, reply: Reply<Appended> },
+    Append { stream: StreamId, key: Key, expected: Revision, events: Vec<NewEvent>, reply: Reply<Appended> },
     Decoy(Reply<()>),
 }
 
@@ -107,8 +107,9 @@ impl Writer {
                     failed = beat(&self.connection).err();
                     batch.answers.push(Answer::Decoy(reply));
                 }
-                (false, Request::Append { stream, expected, events, reply }) => {
-                    let outcome = batch.append(&self.connection, &self.heads, &stream, expected, &events);
+                (false, Request::Append { stream, key, expected, events, reply }) => {
+                    let outcome =
+                        batch.append(&self.connection, &self.heads, (&stream, key), expected, &events);
                     let answer = match outcome {
                         Ok(outcome) => outcome,
                         Err(error) => {
@@ -194,21 +195,22 @@ impl Batch {
         &mut self,
         connection: &Connection,
         heads: &Heads,
-        stream: &StreamId,
+        (stream, key): (&StreamId, Key),
         expected: Revision,
         events: &[NewEvent],
     ) -> rusqlite::Result<Result<Appended, AppendError>> {
-        let key = Key::of(stream.as_str());
         let none = Head { position: Position::default(), revision: Revision::default() };
         let mut head = self.moved.get(&key).copied().or_else(|| heads.by_key(key)).unwrap_or(none);
         if head.revision != expected {
             let repeated = repeated(connection, stream, head, expected, events)?;
             return Ok(repeated.ok_or(AppendError::Conflict { actual: head.revision }));
         }
+        let mut statement =
+            connection.prepare_cached("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
         for event in events {
             let position = Position(self.last.0 + 1);
             let revision = Revision(head.revision.0 + 1);
-            insert(connection, position, stream, revision, head.position, event)?;
+            insert(&mut statement, position, stream, revision, head.position, event)?;
             head = Head { position, revision };
             self.last = position;
         }
@@ -218,15 +220,13 @@ impl Batch {
 }
 
 fn insert(
-    connection: &Connection,
+    statement: &mut Statement<'_>,
     position: Position,
     stream: &StreamId,
     revision: Revision,
     previous: Position,
     event: &NewEvent,
 ) -> rusqlite::Result<()> {
-    let mut statement =
-        connection.prepare_cached("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
     let text =
         |bytes| std::str::from_utf8(bytes).map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)));
     statement.execute((
