@@ -44,6 +44,9 @@ pub enum BackupError {
     /// There is something where the backup, or the restored data, is to go.
     #[error("{0} is not empty: choose a folder that is, or that is not there yet")]
     Occupied(PathBuf),
+    /// The copy's keys would need a server key that the rotation is about to take away.
+    #[error("the server key is being rotated: let `loquet keys rotate` end, and take the backup again")]
+    Rotating,
     /// What is there is not what was written.
     #[error("{path} is not as it was backed up: {why}")]
     Damaged {
@@ -111,6 +114,9 @@ pub fn take(
         let copy = to.join(name);
         let reader = kind.open_reader(&path)?;
         copy_to(&reader, &copy).map_err(|why| BackupError::Unusable { path: copy.clone(), why })?;
+        if name == "keys.db" && is_being_rotated(&kind.open_to_look(&copy)?, &copy)? {
+            return Err(BackupError::Rotating);
+        }
         files.insert(name.to_owned(), describe(&copy)?);
     }
     let log = to.join("log.db");
@@ -239,6 +245,14 @@ fn last_position(log: &Connection, path: &Path) -> Result<u64, BackupError> {
     } else {
         Err(damaged(format!("{} events are missing", last.abs_diff(count))))
     }
+}
+
+/// Whether some of the keys are still wrapped by the server key before.
+fn is_being_rotated(keys: &Connection, path: &Path) -> Result<bool, BackupError> {
+    let count: i64 = keys
+        .query_row("SELECT count(*) FROM server", [], |row| row.get(0))
+        .map_err(|e| BackupError::Damaged { path: path.to_owned(), why: explain(&e) })?;
+    Ok(count > 1)
 }
 
 fn unusable(path: &Path, error: &std::io::Error) -> BackupError {

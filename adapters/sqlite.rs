@@ -275,6 +275,20 @@ pub(crate) async fn work_on<T: Send + 'static>(
     done.await.map_err(|e| e.to_string())?.map_err(|e| explain(&e))
 }
 
+/// A lock beside a file, held until what is returned is dropped, and whatever becomes of the process. SQLite's
+/// own would keep an auditor's tool out.
+pub(crate) fn lock_beside(path: &Path, suffix: &str) -> Result<std::fs::File, FileError> {
+    let name = suffixed(path, suffix);
+    let unusable = |e: std::io::Error| FileError::Unusable { path: name.clone(), why: explain_io(&e) };
+    let mut options = std::fs::OpenOptions::new();
+    let file = options.create(true).truncate(false).write(true).open(&name).map_err(unusable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(FileError::InUse(path.to_owned())),
+        Err(std::fs::TryLockError::Error(e)) => Err(unusable(e)),
+    }
+}
+
 /// A file beside another: its name and a suffix.
 pub(crate) fn suffixed(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();

@@ -451,6 +451,30 @@ async fn a_backup_restored_with_the_newest_keys_leaves_the_erased_erased() {
     assert!(of_hers.clone().count() > 1 && of_hers.clone().all(|event| event.get("personal").is_none()));
 }
 
+/// Nor do keys that were put back from before: the next start deletes the erased one's again.
+#[tokio::test]
+async fn an_older_key_store_put_back_does_not_bring_the_erased_back() {
+    let mut server = Server::start().await;
+    let id = server.active(1, "marie@example.be", PASSWORD).await;
+    server.active(2, "jan@example.be", PASSWORD).await;
+    server.stop();
+    let old = std::fs::read(server.folder.join("keys.db")).unwrap();
+    server.restart().await;
+    let erased = format!("/v1/accounts/{id}/erasure");
+    let position = server.service_post(&erased, json!({ "reason": "asked" })).await.expect(204).position();
+    server.service_get(&format!("/v1/accounts/{id}?at_least={position}")).await.expect(200);
+    server.stop();
+    std::fs::write(server.folder.join("keys.db"), old).unwrap();
+    server.restart().await;
+    let start = Instant::now();
+    let history = format!("/v1/accounts/{id}/events");
+    while server.service_get(&history).await.expect(200).text.contains("Dupont") {
+        assert!(start.elapsed() < Duration::from_secs(20), "{}", server.errors());
+    }
+    assert!(server.errors().contains("it is deleted again"), "{}", server.errors());
+    server.login("jan@example.be", PASSWORD).await.expect(201);
+}
+
 #[tokio::test]
 async fn the_doctor_finds_what_is_wrong_and_says_what_mends_it() {
     use std::os::unix::fs::PermissionsExt;

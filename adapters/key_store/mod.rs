@@ -67,6 +67,9 @@ pub enum KeyStoreError {
     /// Something in it is not what was written.
     #[error("what is kept as '{0}' among the keys was altered: restore keys.db from a backup")]
     Altered(String),
+    /// Two rotations at once would lose a key.
+    #[error("a rotation of the server key is under way: let it end")]
+    UnderWay,
     /// SQLite.
     #[error("the key store can't be used: {0}")]
     Sqlite(String),
@@ -191,6 +194,26 @@ impl KeyStore {
     pub fn is_empty(&self) -> Result<bool, CodecError> {
         let query = "SELECT NOT EXISTS (SELECT 1 FROM keys)";
         self.lock().query_row(query, [], |row| row.get(0)).map_err(failed)
+    }
+
+    /// Those of these accounts that have a key. After an older file of keys was put back, erased ones may.
+    ///
+    /// # Errors
+    /// What SQLite said.
+    pub async fn still_held(&self, accounts: Vec<AccountId>) -> Result<Vec<AccountId>, CodecError> {
+        self.blocking(move |keys| {
+            let connection = keys.lock();
+            let mut held = Vec::new();
+            for account in accounts {
+                let query = "SELECT 1 FROM keys WHERE account = ? AND wrapped IS NOT NULL";
+                let mut select = connection.prepare_cached(query).map_err(failed)?;
+                if select.exists([account.0.as_bytes()]).map_err(failed)? {
+                    held.push(account);
+                }
+            }
+            Ok(held)
+        })
+        .await
     }
 
     /// The account's key, as long as there is one.

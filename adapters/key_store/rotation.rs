@@ -5,6 +5,7 @@
 //! new generation, and keeps what outlives the old key; accounts' keys are wrapped anew, some hundreds in a
 //! transaction; when none is left the old generation is struck out, and last the old key from the file.
 
+use std::fs::File;
 use std::path::Path;
 
 use chrono::TimeDelta;
@@ -16,6 +17,7 @@ use super::ring::{EMAIL, Generation, Ring, fingerprint, generations, wrap, wrapp
 use super::{KEYS, KeyStoreError, open, seal};
 use crate::hmac_tokens::{Signing, TokenKeys};
 use crate::server_key::{KeyFile, ServerKey};
+use crate::sqlite::{FileError, lock_beside};
 
 /// How many keys one transaction wraps anew.
 const BATCH: usize = 500;
@@ -30,6 +32,8 @@ pub struct Rotation {
     newest: Generation,
     /// The account up to which keys were looked at.
     at: Vec<u8>,
+    /// Two at once would each write a key of its own into the file, and one of the two would be lost.
+    _alone: File,
 }
 
 /// What a rotation has done when it is done.
@@ -53,6 +57,12 @@ impl Rotation {
         now: Moment,
         compromised: bool,
     ) -> Result<(Self, RotationReport), KeyStoreError> {
+        let alone = lock_beside(path, ".rotation").map_err(|error| match error {
+            FileError::InUse(_) => KeyStoreError::UnderWay,
+            other => other.into(),
+        })?;
+        // Read again: what was read before the lock was had may be what another rotation has replaced.
+        let file = file.reload()?;
         let mut connection = KEYS.open(path)?;
         let prints = generations(&connection).map_err(KeyStoreError::sqlite)?;
         let is_known = |key: &ServerKey| {
@@ -80,7 +90,7 @@ impl Rotation {
         });
         let old = old.collect();
         let report = RotationReport { generation: newest, resumed: interrupted };
-        Ok((Self { connection, file, old, newest, at: Vec::new() }, report))
+        Ok((Self { connection, file, old, newest, at: Vec::new(), _alone: alone }, report))
     }
 
     /// How many keys are still to be wrapped anew.

@@ -192,6 +192,23 @@ async fn a_server_that_runs_meanwhile_reads_and_makes_keys_and_signs_with_the_ne
     assert!(!running.refresh().unwrap());
 }
 
+/// Two at once would each put a key into the file; the one that is overwritten would be lost, and with it
+/// everything that it had wrapped.
+#[tokio::test]
+async fn a_second_rotation_at_once_is_refused() {
+    let house = House::new();
+    let made = make(&house.open(), 0..3).await;
+    let (first, _) = house.begin(false);
+    let second = Rotation::begin(&house.keys(), house.file(), now(), false);
+    assert!(matches!(second.err(), Some(KeyStoreError::UnderWay)));
+    // Begun with what the file held before the first: it is read again.
+    let before = house.file();
+    first.finish().unwrap();
+    let (third, _) = Rotation::begin(&house.keys(), before, now(), false).unwrap();
+    third.finish().unwrap();
+    assert_eq!(make(&house.open(), 0..3).await, made);
+}
+
 /// A process that has not looked since before the rotation must not wrap a key with what is no more.
 #[tokio::test]
 async fn a_key_made_by_who_has_not_heard_of_a_rotation_is_wrapped_by_the_new_server_key() {

@@ -10,8 +10,8 @@ mod heads;
 mod reader;
 mod writer;
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -24,7 +24,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::live;
 use crate::metrics::LogMetrics;
 pub use crate::sqlite::FileError;
-use crate::sqlite::{Kind, explain_io};
+use crate::sqlite::{Kind, lock_beside};
 use heads::{Heads, Key};
 use reader::Readers;
 use writer::{Request, Writer};
@@ -59,6 +59,8 @@ pub(crate) const LOG: Kind = Kind {
             FROM events ORDER BY position;",
 };
 
+/// What the name of the lock beside the log ends with.
+const LOCK: &str = ".lock";
 /// How many appends may wait for the writer before further callers wait for a place.
 const QUEUE: usize = 4096;
 
@@ -91,7 +93,7 @@ impl SqliteStore {
     /// # Errors
     /// As [`SqliteStore::open`].
     pub fn open_measured(path: &Path, metrics: &LogMetrics) -> Result<Self, FileError> {
-        let lock = lock(path)?;
+        let lock = lock_beside(path, LOCK)?;
         let connection = LOG.open(path)?;
         let heads = Arc::new(Heads::open(&connection, path)?);
         let readers = Readers::open(path)?;
@@ -160,21 +162,7 @@ impl SqliteStore {
 /// Whether another process has the log open to write it.
 #[must_use]
 pub fn is_in_use(path: &Path) -> bool {
-    matches!(lock(path), Err(FileError::InUse(_)))
-}
-
-/// A lock of its own beside the log, since SQLite's would keep an auditor's tool out.
-fn lock(path: &Path) -> Result<File, FileError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let name = PathBuf::from(name);
-    let unusable = |e: std::io::Error| FileError::Unusable { path: name.clone(), why: explain_io(&e) };
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&name).map_err(unusable)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(FileError::InUse(path.to_owned())),
-        Err(TryLockError::Error(e)) => Err(unusable(e)),
-    }
+    matches!(lock_beside(path, LOCK), Err(FileError::InUse(_)))
 }
 
 impl EventStore for SqliteStore {
