@@ -189,7 +189,9 @@ pub fn openapi() -> serde_json::Value {
 pub fn router(api: Arc<Api>) -> Router {
     let limited = middleware::from_fn_with_state(api.clone(), limits::strangers);
     let strangers = for_strangers().layer(limited.clone());
-    let (described, description) = described().merge(strangers).split_for_parts();
+    // Only there: an answer to a stranger's command may hold a session's token, and must not be kept.
+    let once = middleware::from_fn_with_state(api.clone(), idempotency::once);
+    let (described, description) = described().layer(once).merge(strangers).split_for_parts();
     let viewer =
         SwaggerUi::new("/docs").external_url_unchecked("/openapi.json", description::complete(&description));
     let mut router = described
@@ -201,9 +203,7 @@ pub fn router(api: Arc<Api>) -> Router {
     }
     // Each stack is one layer to axum, the outermost first: a route that is wrapped a dozen times is cloned a
     // dozen times deep at every request.
-    let measured = ServiceBuilder::new()
-        .layer(middleware::from_fn_with_state(api.clone(), request::measure))
-        .layer(middleware::from_fn_with_state(api.clone(), idempotency::once));
+    let measured = middleware::from_fn_with_state(api.clone(), request::measure);
     let all = ServiceBuilder::new()
         .layer(fixed(header::CACHE_CONTROL, "no-store"))
         .layer(fixed(header::X_FRAME_OPTIONS, "DENY"))
