@@ -303,6 +303,22 @@ async fn a_command_asked_again_with_its_key_is_answered_again_and_done_once() {
 }
 
 #[tokio::test]
+async fn a_login_is_judged_anew_whatever_key_comes_with_it() {
+    let server = Server::start().await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    let body = json!({ "email": "marie@example.be", "password": PASSWORD });
+    let key = [("idempotency-key", "l-1")];
+    let first = ask(&server, Method::POST, "/v1/logins", &key, Some(&body)).await.expect(201);
+    let again = ask(&server, Method::POST, "/v1/logins", &key, Some(&body)).await.expect(201);
+    assert!(!again.headers.contains_key("idempotency-replayed"));
+    assert_ne!(first.json()["session_token"], again.json()["session_token"]);
+    for _ in 0..7 {
+        server.login("marie@example.be", "Wrong1!!").await.expect(401);
+    }
+    ask(&server, Method::POST, "/v1/logins", &key, Some(&body)).await.expect(423);
+}
+
+#[tokio::test]
 async fn tokens_are_listed_rotated_and_revoked_beside_the_running_server() {
     let server = Server::start().await;
     let loquet = |arguments: &[&str]| {

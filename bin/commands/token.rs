@@ -20,7 +20,9 @@ pub(crate) fn run(place: &Place, command: TokenCommand) -> anyhow::Result<()> {
         TokenCommand::Rotate(which) => rotate(&tokens, &which),
         TokenCommand::Revoke { id } => match tokens.revoke(&id, clock::now()).map_err(anyhow::Error::msg)? {
             true => {
-                println!("{id} is revoked: it opens nothing any more");
+                println!(
+                    "{id} is revoked: it opens nothing new; who follows the events with it does until disconnected"
+                );
                 Ok(())
             }
             false => bail!("no token that holds has the id {id}: `loquet token list` shows them"),
