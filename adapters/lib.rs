@@ -14,6 +14,7 @@ pub mod identities;
 pub mod key_store;
 mod letters;
 mod live;
+pub mod logo;
 pub mod mail_folder;
 pub mod mail_journal;
 pub mod memory_store;

@@ -55,11 +55,21 @@ pub enum Scope {
     EventsRead,
     /// Read the metrics.
     MetricsRead,
+    /// See companies, sites, terminals, groups, receipts and take-overs.
+    CompaniesRead,
+    /// Change them, as their administrators can.
+    CompaniesWrite,
+    /// Ask who may do what.
+    PermissionsRead,
+    /// Open, confirm, complete and cancel take-overs.
+    TakeOversWrite,
+    /// Fetch receipt layouts: for terminals that synchronise.
+    LayoutsRead,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 12] = [
         Self::OrdersWrite,
         Self::OrdersRead,
         Self::AccountsRead,
@@ -67,6 +77,11 @@ impl Scope {
         Self::LockoutsRelease,
         Self::EventsRead,
         Self::MetricsRead,
+        Self::CompaniesRead,
+        Self::CompaniesWrite,
+        Self::PermissionsRead,
+        Self::TakeOversWrite,
+        Self::LayoutsRead,
     ];
 
     /// Its name.
@@ -80,6 +95,11 @@ impl Scope {
             Self::LockoutsRelease => "lockouts:release",
             Self::EventsRead => "events:read",
             Self::MetricsRead => "metrics:read",
+            Self::CompaniesRead => "companies:read",
+            Self::CompaniesWrite => "companies:write",
+            Self::PermissionsRead => "permissions:read",
+            Self::TakeOversWrite => "takeovers:write",
+            Self::LayoutsRead => "layouts:read",
         }
     }
 }
@@ -87,7 +107,7 @@ impl Scope {
 /// A name that is no scope's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "unknown scope '{0}': there are orders:write, orders:read, accounts:read, accounts:write, lockouts:release, events:read, metrics:read"
+    "unknown scope '{0}': there are orders:write, orders:read, accounts:read, accounts:write, lockouts:release, events:read, metrics:read, companies:read, companies:write, permissions:read, takeovers:write, layouts:read"
 )]
 pub struct UnknownScope(String);
 

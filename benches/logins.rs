@@ -84,6 +84,11 @@ fn open(folder: &Path) -> Outcome<(Arc<App>, SqliteStore)> {
         claims: Arc::new(CachedFolds::new(FOLDS)),
         companies: Arc::new(CachedFolds::new(FOLDS)),
         orders: Arc::new(CachedFolds::new(FOLDS)),
+        fleets: Arc::new(CachedFolds::new(FOLDS)),
+        serials: Arc::new(CachedFolds::new(FOLDS)),
+        access: Arc::new(CachedFolds::new(FOLDS)),
+        receipts: Arc::new(CachedFolds::new(FOLDS)),
+        takeovers: Arc::new(CachedFolds::new(FOLDS)),
     };
     Ok((Arc::new(App::new(Policies::default(), ports)), store))
 }

@@ -106,6 +106,11 @@ impl System {
             claims: Arc::new(CachedFolds::new(FOLDS)),
             companies: Arc::new(CachedFolds::new(FOLDS / 10)),
             orders: Arc::new(CachedFolds::new(FOLDS / 100)),
+            fleets: Arc::new(CachedFolds::new(FOLDS / 10)),
+            serials: Arc::new(CachedFolds::new(FOLDS / 100)),
+            access: Arc::new(CachedFolds::new(FOLDS / 10)),
+            receipts: Arc::new(CachedFolds::new(FOLDS / 100)),
+            takeovers: Arc::new(CachedFolds::new(FOLDS / 100)),
         };
         Ok(Self { app: Arc::new(App::new(policies, ports)), store, codec, keys, strangers, strangers_file })
     }

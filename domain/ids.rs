@@ -7,11 +7,13 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::address_key::AddressKey;
 use crate::email_address::EmailHash;
 use crate::enterprise_number::EnterpriseNumber;
+use crate::serial_number::SerialNumber;
 
 /// The namespace of every derived identity. Part of the storage format: never change it.
-const LOQUET: Uuid = Uuid::from_u128(0x6c6f_7175_6574_5f8a_9d21_0f5a_1d3b_77c4);
+pub(crate) const LOQUET: Uuid = Uuid::from_u128(0x6c6f_7175_6574_5f8a_9d21_0f5a_1d3b_77c4);
 
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -23,6 +25,12 @@ macro_rules! uuid_id {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 self.0.fmt(f)
+            }
+        }
+
+        impl From<$name> for Uuid {
+            fn from(id: $name) -> Self {
+                id.0
             }
         }
 
@@ -42,6 +50,22 @@ uuid_id!(
 uuid_id!(
     /// One company, whatever its names and numbers become.
     CompanyId
+);
+uuid_id!(
+    /// One site of a company, whatever its name and address become, and whoever's it becomes.
+    SiteId
+);
+uuid_id!(
+    /// One terminal, wherever it stands.
+    TerminalId
+);
+uuid_id!(
+    /// One group of a company's users.
+    GroupId
+);
+uuid_id!(
+    /// One take-over.
+    TakeOverId
 );
 uuid_id!(
     /// One event. The same id appended again at the same revision is the same event (law 2).
@@ -71,6 +95,38 @@ impl CompanyId {
     pub fn registered_as(number: &EnterpriseNumber) -> Self {
         let name = format!("company/{}/{}", number.country(), number.digits());
         Self(Uuid::new_v5(&LOQUET, name.as_bytes()))
+    }
+}
+
+impl SiteId {
+    /// The site that this order opens at an address, if the company has none there yet.
+    #[must_use]
+    pub fn of_order(order: &OrderId, address: AddressKey) -> Self {
+        Self(Uuid::new_v5(&LOQUET, format!("order/{order}/site/{}", Uuid::from(address)).as_bytes()))
+    }
+}
+
+impl TerminalId {
+    /// The terminal with this serial number, whoever ordered it.
+    #[must_use]
+    pub fn of_serial(serial: &SerialNumber) -> Self {
+        Self(Uuid::new_v5(&LOQUET, format!("terminal/{serial}").as_bytes()))
+    }
+
+    /// A terminal whose serial number was not known when it was ordered: the `unit`th of an order's `line`,
+    /// both counted from zero.
+    #[must_use]
+    pub fn of_order(order: &OrderId, line: usize, unit: u32) -> Self {
+        Self(Uuid::new_v5(&LOQUET, format!("order/{order}/line/{line}/terminal/{unit}").as_bytes()))
+    }
+}
+
+impl GroupId {
+    /// The group in which the people of a take-over keep what they may do at the sites that moved with them.
+    #[must_use]
+    pub fn of_take_over(takeover: TakeOverId, former: Option<GroupId>) -> Self {
+        let former = former.map_or_else(|| "administrators".to_owned(), |group| group.to_string());
+        Self(Uuid::new_v5(&LOQUET, format!("takeover/{takeover}/group/{former}").as_bytes()))
     }
 }
 

@@ -5,8 +5,10 @@
 //! aggregates and policies import neither [`ports`] nor [`app`]; `tests/rooms.rs` checks it.
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod account;
 pub mod address;
+pub mod address_key;
 pub mod app;
 pub mod company;
 pub mod email_address;
@@ -14,6 +16,7 @@ pub mod email_claim;
 pub mod enterprise_number;
 pub mod erasable;
 pub mod fact;
+pub mod fleet;
 pub mod ids;
 pub mod language;
 pub mod lockout;
@@ -21,10 +24,17 @@ pub mod mail_kind;
 pub mod order;
 pub mod password;
 pub mod password_policy;
+pub mod permission;
 pub mod person;
 pub mod policies;
 pub mod ports;
+pub mod receipt;
 pub mod schema;
+pub mod serial_claim;
+pub mod serial_number;
+pub mod shared_map;
+pub mod takeover;
+pub mod terminal_model;
 
 /// A moment in UTC, microseconds at the finest. It is always handed in (law 7).
 pub type Moment = chrono::DateTime<chrono::Utc>;

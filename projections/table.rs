@@ -25,6 +25,12 @@ pub fn sortable(moment: Moment) -> String {
     format!("{:019}", moment.timestamp_micros().max(0))
 }
 
+/// A name as people look for it and sort it: small letters, for indexes.
+#[must_use]
+pub fn sortable_name(name: &str) -> String {
+    name.to_lowercase().replace('\0', " ")
+}
+
 /// The rows of one view, while an event is applied.
 pub struct Table<'a, 'b, R> {
     batch: &'a mut Batch<'b>,

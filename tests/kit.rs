@@ -14,9 +14,9 @@ use loquet_adapters::server_key::ServerKey;
 use loquet_adapters::strangers::RecentStrangers;
 use loquet_adapters::turnstile::KeyedTurnstile;
 use loquet_domain::Moment;
-use loquet_domain::account::Account;
+use loquet_domain::account::{Account, Admission};
 use loquet_domain::address::Address;
-use loquet_domain::app::{App, Credentials, Login, NewOrder, Ports};
+use loquet_domain::app::{App, Credentials, Login, NewColleague, NewOrder, Ports};
 use loquet_domain::company::{CompanyName, Registration};
 use loquet_domain::email_address::EmailAddress;
 use loquet_domain::enterprise_number::{Country, EnterpriseNumber};
@@ -87,6 +87,11 @@ impl Node {
             claims: Arc::new(CachedFolds::new(1000)),
             companies: Arc::new(CachedFolds::new(1000)),
             orders: Arc::new(CachedFolds::new(1000)),
+            fleets: Arc::new(CachedFolds::new(1000)),
+            serials: Arc::new(CachedFolds::new(1000)),
+            access: Arc::new(CachedFolds::new(1000)),
+            receipts: Arc::new(CachedFolds::new(1000)),
+            takeovers: Arc::new(CachedFolds::new(1000)),
         };
         Self { app: Arc::new(App::new(Policies::default(), ports)), codec, keys, tokens, hasher }
     }
@@ -147,6 +152,19 @@ impl Node {
         let token = self.activation_token(account).await;
         self.app.activate(&context(0), &token, password(PASSWORD)).await.unwrap();
         account
+    }
+
+    /// Another administrator for an account's company: the last one can't be deleted.
+    pub async fn successor(&self, account: AccountId) {
+        let company = self.app.account(account).await.unwrap().profile().unwrap().company;
+        let person = Person {
+            email: email_address(&format!("successor-{account}@example.be")),
+            given_name: PersonName::parse("Paul").unwrap(),
+            family_name: PersonName::parse("Dupont").unwrap(),
+        };
+        let role = Admission::Administrator;
+        let new = NewColleague { company, role, language: Language::Fr, person, creator: None };
+        self.app.create_account(&context(0), new).await.unwrap();
     }
 
     pub async fn activation_token(&self, account: AccountId) -> String {

@@ -154,6 +154,7 @@ async fn perform(world: &World, acts: &[Act], mut number: u32) {
                 }
             }
             (Act::Delete(_), Some(account)) => {
+                node.successor(account).await;
                 node.app.delete_account(&context(at), account, "left").await.unwrap();
             }
             (Act::Erase(_), Some(account)) => {

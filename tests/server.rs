@@ -277,6 +277,16 @@ impl Server {
         self.post("/v1/activations", json!({ "token": token, "password": password })).await.expect(204);
         placed["account_id"].as_str().unwrap().to_owned()
     }
+
+    /// Another administrator for an account's company: the last one can't be deleted.
+    pub async fn successor(&self, account: &str) {
+        let shown = self.service_get(&format!("/v1/accounts/{account}")).await.expect(200).json();
+        let body = json!({
+            "email": format!("successor-{account}@example.be"), "given_name": "Paul", "family_name": "Dupont",
+            "language": "fr", "role": "administrator", "company_id": shown["company_id"],
+        });
+        self.service_post("/v1/accounts", body).await.expect(201);
+    }
 }
 
 impl Drop for Server {

@@ -76,6 +76,7 @@ async fn unknown_unactivated_and_deleted_addresses_are_locked_as_known_ones_are(
     node.active(1, "known@example.be").await;
     node.app.place_order(&context(0), node.order(2, 2, "unactivated@example.be")).await.unwrap();
     let deleted = node.active(3, "deleted@example.be").await;
+    node.successor(deleted).await;
     node.app.delete_account(&context(0), deleted, "left").await.unwrap();
     for email in ["known@example.be", "unactivated@example.be", "deleted@example.be", "unknown@example.be"] {
         let before = (log(&store).await.len(), node.verified());
@@ -131,13 +132,13 @@ async fn a_login_that_cannot_be_written_is_no_login() {
 /// A crash after any append of an order, then the order again: the same end, and nothing twice.
 #[tokio::test]
 async fn an_order_interrupted_between_any_two_steps_is_finished_when_it_comes_again() {
-    for broken in 0..5 {
+    for broken in 0..9 {
         for finish_by_reaction in [false, true] {
             let folder = tempfile::tempdir().unwrap();
             let store = MemoryStore::default();
             let node = node(&store, folder.path());
             let order = node.order(1, 1, "marie@example.be");
-            // The appends are claim, order, company, account and outcome.
+            // The appends are claim, order, company, account, administrator, outcome, site, terminal and the end.
             store.inject(std::iter::repeat_n(Fault::Nothing, broken).chain([Fault::Unavailable]));
             let interrupted = node.app.place_order(&context(0), order.clone()).await;
             assert!(interrupted.is_err(), "there is no step {broken}");
@@ -156,10 +157,14 @@ async fn an_order_interrupted_between_any_two_steps_is_finished_when_it_comes_ag
                 sorted,
                 [
                     "account-created",
+                    "administrator-admitted",
                     "company-registered",
                     "email-claimed",
+                    "order-equipped",
                     "order-onboarded",
-                    "order-received"
+                    "order-received",
+                    "site-opened",
+                    "terminal-added"
                 ],
                 "broken at {broken}: {names:?}"
             );
@@ -227,6 +232,7 @@ async fn a_claim_whose_account_never_came_is_taken_over_and_a_deleted_accounts_a
     assert_eq!(other.onboarded.outcome, Outcome::FirstOrder);
     let first = node.app.place_order(&context(2), node.order(1, 1, "marie@example.be")).await.unwrap();
     assert_eq!(first.onboarded.outcome, Outcome::AwaitingSupport, "one person, one login");
+    node.successor(other.onboarded.account).await;
     node.app.delete_account(&context(3), other.onboarded.account, "left").await.unwrap();
     let again = node.app.place_order(&context(4), node.order(3, 3, "marie@example.be")).await.unwrap();
     assert_eq!(again.onboarded.outcome, Outcome::FirstOrder);
@@ -303,6 +309,7 @@ async fn an_order_whose_account_id_was_used_and_deleted_meanwhile_gets_another()
     store.inject([Fault::Nothing, Fault::Unavailable]);
     assert!(node.app.place_order(&context(0), node.order(1, 1, "marie@example.be")).await.is_err());
     let other = node.app.place_order(&context(1), node.order(2, 2, "marie@example.be")).await.unwrap();
+    node.successor(other.onboarded.account).await;
     node.app.delete_account(&context(2), other.onboarded.account, "left").await.unwrap();
     let at = context(3);
     let again = node.app.place_order(&at, node.order(1, 1, "marie@example.be"));

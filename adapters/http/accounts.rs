@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
+use loquet_domain::access::Grantor;
 use loquet_domain::account::{Admission, Profile, Role};
 use loquet_domain::app::{Failure, NewColleague};
 use loquet_domain::email_address::EmailAddress;
@@ -11,6 +12,7 @@ use loquet_domain::ids::{AccountId, CompanyId};
 use loquet_domain::language::Language;
 use loquet_domain::mail_kind::MailKind;
 use loquet_domain::password::Password;
+use loquet_domain::permission::Permission;
 use loquet_domain::ports::Position;
 use loquet_projections::people::{client_at, person_at};
 use loquet_projections::ports::Selection;
@@ -30,6 +32,7 @@ use super::caller::{Arrival, Caller, carry_out, to_its_end};
 use super::conditional::Tagged;
 use super::problem::{Problem, ProblemBody};
 use super::query::Params;
+use super::standing::Needed;
 use super::{Api, READERS_PATIENCE, Shared};
 use crate::service_tokens::Scope;
 
@@ -146,7 +149,7 @@ pub(crate) struct AccountFilter {
     at_least: Option<u64>,
 }
 
-/// Find accounts. A person finds those of their own company, and only as its administrator.
+/// Find accounts. A person finds those of their own company, as its administrator or as a user with *manage users*.
 #[utoipa::path(
     get, path = "/v1/accounts", operation_id = "list_accounts", tag = "accounts", params(AccountFilter),
     security(("session" = []), ("service" = [])),
@@ -162,10 +165,11 @@ pub(crate) async fn list(
 ) -> Result<Tagged<Page<AccountBody>>, Problem> {
     let only = match &caller {
         Caller::Service(_) => caller.service(Scope::AccountsRead).map(|_| None)?,
-        Caller::Person(person) if person.profile.role == Role::Administrator => {
+        Caller::Person(person) => {
+            let managing = (Permission::ManageUsers, Needed::Anywhere);
+            api.permit(&caller, Scope::AccountsRead, person.profile.company, managing).await?;
             Some(person.profile.company.0)
         }
-        Caller::Person(_) => return Err(Problem::forbidden()),
     };
     if only.is_some_and(|own| filter.company.is_some_and(|asked| asked != own)) {
         return Err(Problem::not_found());
@@ -275,13 +279,19 @@ pub(crate) async fn create(
             let company = body.company_id.map(CompanyId);
             (faults.check("/company_id", company.ok_or(()), |()| "company-required"), None)
         }
-        Caller::Person(person) if person.profile.role != Role::Administrator => {
-            return Err(Problem::forbidden());
-        }
         Caller::Person(person) if body.company_id.is_some_and(|asked| asked != person.profile.company.0) => {
             return Err(Problem::not_found());
         }
-        Caller::Person(person) => (Some(person.profile.company), Some(person.account)),
+        Caller::Person(person) => {
+            let company = person.profile.company;
+            let managing = (Permission::ManageUsers, Needed::Anywhere);
+            let grantor = api.permit(&caller, Scope::AccountsWrite, company, managing).await?;
+            // Whoever manages users creates users, never administrators.
+            if grantor != Grantor::Anything && matches!(body.role, AdmissionBody::Administrator) {
+                return Err(Problem::forbidden());
+            }
+            (Some(company), Some(person.account))
+        }
     };
     let person = faults.person("", &body.email, &body.given_name, &body.family_name);
     let language = faults.language("/language", &body.language);
@@ -473,6 +483,37 @@ pub(crate) async fn convert(
     caller.administers(Scope::AccountsWrite, &api.profile(id).await?)?;
     let (at, context) = (arrival.at, caller.context(&arrival));
     carry_out(at, async move { api.app.convert(&context, id, body.to.into()).await }).await
+}
+
+/// What an account is to be.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RoleBody {
+    role: AdmissionBody,
+}
+
+/// Make a user of an administrator, or the other way round. The last administrator of a company stays one.
+#[utoipa::path(
+    post, path = "/v1/accounts/{account_id}/role", operation_id = "change_role", tag = "accounts", request_body = RoleBody,
+    security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path)),
+    responses(
+        (status = 204, description = "That is what they are"),
+        (status = 403, description = "Not an administrator", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "The last administrator, or a temporary one", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn change_role(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Path(id): Path<Uuid>,
+    Body(body): Body<RoleBody>,
+) -> Result<Done, Problem> {
+    let id = AccountId(id);
+    caller.administers(Scope::AccountsWrite, &api.profile(id).await?)?;
+    let (at, context) = (arrival.at, caller.context(&arrival));
+    carry_out(at, async move { api.app.change_role(&context, id, body.role.into()).await }).await
 }
 
 /// Send the activation mail again. Older links no longer work.

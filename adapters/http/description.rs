@@ -29,6 +29,13 @@ use super::Api;
         (name = "links", description = "What the mailed links do."),
         (name = "logins", description = "Getting in, and out."),
         (name = "accounts", description = "Accounts and what is done with them."),
+        (name = "companies", description = "Companies, their names and addresses."),
+        (name = "sites", description = "Sites: opened by orders, named by their company."),
+        (name = "terminals", description = "Terminals, and where they stand and stood."),
+        (name = "groups", description = "Groups, what they permit, and to whom."),
+        (name = "permissions", description = "Who may do what where."),
+        (name = "receipts", description = "What a site's receipts look like."),
+        (name = "takeovers", description = "A company's sites and people go to another."),
         (name = "events", description = "What happened, for programs that follow it."),
         (name = "health", description = "For whoever runs it.")
     )

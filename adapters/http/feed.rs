@@ -35,6 +35,10 @@ const READ: usize = 500;
 /// How often a stream without events says that it lives, so that proxies keep it open.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
+/// The categories of streams.
+const CATEGORIES: [&str; 9] =
+    ["account", "email", "company", "order", "terminals", "serial", "access", "receipt", "takeover"];
+
 /// Which events.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -43,7 +47,8 @@ pub(crate) struct FeedFilter {
     cursor: Option<String>,
     /// Only events of these types, separated by commas, such as `account-locked,lockout-released`.
     r#type: Option<String>,
-    /// Only events of streams of this category: `account`, `email`, `company` or `order`.
+    /// Only events of streams of this category: `account`, `email`, `company`, `order`, `terminals`, `serial`,
+    /// `access`, `receipt` or `takeover`.
     category: Option<String>,
     /// 1 to 200; 50 unless said.
     limit: Option<u32>,
@@ -65,7 +70,7 @@ impl Wanted {
         let known = schema::names();
         let unknown = types.iter().flatten().find(|name| !known.contains(&name.as_str()));
         faults.one_of("type", unknown.map(String::as_str), &known);
-        faults.one_of("category", filter.category.as_deref(), &["account", "email", "company", "order"]);
+        faults.one_of("category", filter.category.as_deref(), &CATEGORIES);
         Self { types, category: filter.category.clone() }
     }
 

@@ -1,15 +1,19 @@
 //! The HTTP API under `/v1`, its documentation, the pages that mailed links lead to, and health.
 
 mod accounts;
+mod addresses;
 mod answers;
 mod body;
+mod bulk;
 mod caller;
+mod companies;
 mod conditional;
 mod description;
 mod dev_mail;
 mod even_time;
 mod events;
 mod feed;
+mod groups;
 mod health;
 mod idempotency;
 mod limits;
@@ -19,11 +23,17 @@ mod logins;
 mod measures;
 mod orders;
 mod pages;
+mod permissions;
 mod problem;
 mod query;
+mod receipts;
 mod request;
 mod server;
 mod sessions;
+mod sites;
+mod standing;
+mod takeovers;
+mod terminals;
 #[cfg(test)]
 mod tests;
 
@@ -164,9 +174,43 @@ fn described() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(feed::feed))
         .routes(routes!(sessions::list, sessions::end_all))
         .routes(routes!(sessions::end))
+        .routes(routes!(accounts::change_role))
+        .merge(of_companies())
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(measures::metrics))
+}
+
+/// Companies, their sites, terminals, groups, receipts and take-overs.
+fn of_companies() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .routes(routes!(companies::list))
+        .routes(routes!(companies::show, companies::change))
+        .routes(routes!(sites::list, sites::open))
+        .routes(routes!(sites::show, sites::change))
+        .routes(routes!(terminals::of_site))
+        .routes(routes!(terminals::list))
+        .routes(routes!(terminals::show))
+        .routes(routes!(terminals::of_terminal))
+        .routes(routes!(terminals::assign))
+        .routes(routes!(terminals::note_serial))
+        .routes(routes!(bulk::assign))
+        .routes(routes!(groups::list, groups::create))
+        .routes(routes!(groups::show, groups::change, groups::delete))
+        .routes(routes!(groups::members))
+        .routes(routes!(groups::set_member, groups::remove_member))
+        .routes(routes!(permissions::ask))
+        .routes(routes!(permissions::of_account))
+        .routes(routes!(permissions::at_site))
+        .routes(routes!(receipts::show, receipts::save))
+        .routes(routes!(receipts::preview_text))
+        .routes(routes!(receipts::preview_picture))
+        .routes(routes!(receipts::of_terminal))
+        .routes(routes!(takeovers::list, takeovers::open))
+        .routes(routes!(takeovers::show))
+        .routes(routes!(takeovers::confirm))
+        .routes(routes!(takeovers::complete))
+        .routes(routes!(takeovers::cancel))
 }
 
 /// What anybody can ask who has shown no token: each answer costs more than its question, or is about a

@@ -7,7 +7,6 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use chrono::{DateTime, TimeDelta, Utc};
 use loquet_domain::Moment;
-use loquet_domain::address::{Address, AddressRule};
 use loquet_domain::app::NewOrder;
 use loquet_domain::company::{CompanyName, Registration};
 use loquet_domain::enterprise_number::{Country, EnterpriseNumber, InvalidEnterpriseNumber};
@@ -15,6 +14,8 @@ use loquet_domain::ids::OrderId;
 use loquet_domain::language::Language;
 use loquet_domain::order::{Channel, Contact, Content, Line, MAX_LINES, Outcome};
 use loquet_domain::ports::Tokens;
+use loquet_domain::serial_number::SerialNumber;
+use loquet_domain::terminal_model::TerminalModel;
 use loquet_projections::people::person_at;
 use loquet_projections::ports::Selection;
 use loquet_projections::table::{Row, find, select};
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use super::addresses::AddressBody;
 use super::answers::{AtLeast, Page};
 use super::body::{Body, Faults};
 use super::caller::{Arrival, Caller, to_its_end};
@@ -33,23 +35,8 @@ use super::query::Params;
 use super::{Api, Shared};
 use crate::service_tokens::Scope;
 
-/// A postal address.
-#[derive(Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = Address)]
-pub(crate) struct AddressBody {
-    #[schema(example = "Rue Neuve")]
-    street: String,
-    #[schema(example = "12")]
-    number: String,
-    r#box: Option<String>,
-    #[schema(example = "1000")]
-    postal_code: String,
-    #[schema(example = "Bruxelles")]
-    town: String,
-    #[schema(example = "BE")]
-    country: String,
-}
+/// How many terminals one order has at most: they are added before it is answered.
+const MOST_TERMINALS: u64 = 10_000;
 
 /// Who ordered.
 #[derive(Clone, Deserialize, ToSchema)]
@@ -246,7 +233,7 @@ impl CompanyBody {
         };
         let legal_name = name("/company/legal_name", &self.legal_name);
         let trading_name = self.trading_name.as_deref().map(|text| name("/company/trading_name", text));
-        let registered_office = check_address("/company/registered_office", self.registered_office, faults);
+        let registered_office = self.registered_office.check("/company/registered_office", faults);
         Some(Registration {
             number: number?,
             legal_name: legal_name?,
@@ -269,17 +256,20 @@ fn check_lines(lines: Vec<LineBody>, faults: &mut Faults) -> Vec<Line> {
         faults.add_with("/lines", "lines-count", "most", MAX_LINES);
         return Vec::new();
     }
+    let terminals: u64 = lines.iter().map(|line| u64::from(line.quantity)).sum();
+    if terminals > MOST_TERMINALS {
+        faults.add_with("/lines", "terminals-count", "most", MOST_TERMINALS);
+        return Vec::new();
+    }
     let mut seen = HashSet::new();
     let lines = lines.into_iter().enumerate();
     lines.filter_map(|(n, line)| line.check(&format!("/lines/{n}"), &mut seen, faults)).collect()
 }
 
 impl LineBody {
-    fn check(self, under: &str, seen: &mut HashSet<String>, faults: &mut Faults) -> Option<Line> {
-        let model = self.model.trim().to_owned();
-        if !loquet_domain::address::is_text(&model, 100) {
-            faults.add(format!("{under}/model"), "model-invalid");
-        }
+    fn check(self, under: &str, seen: &mut HashSet<SerialNumber>, faults: &mut Faults) -> Option<Line> {
+        let model =
+            faults.check(&format!("{under}/model"), TerminalModel::parse(&self.model), |_| "model-unknown");
         if !(1..=10_000).contains(&self.quantity) {
             faults.add(format!("{under}/quantity"), "quantity-range");
         }
@@ -289,40 +279,13 @@ impl LineBody {
             faults.add(format!("{under}/serials"), "serials-count");
         }
         for (n, serial) in serials.iter().enumerate() {
-            let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
-            let fits = (1..=64).contains(&serial.len()) && serial.chars().all(allowed);
-            if !fits || !seen.insert(serial.clone()) {
+            let number = SerialNumber::parse(serial).ok();
+            if !number.is_some_and(|number| seen.insert(number)) {
                 faults.add(format!("{under}/serials/{n}"), "serial-invalid");
             }
         }
-        let delivery_address =
-            check_address(&format!("{under}/delivery_address"), self.delivery_address, faults)?;
-        Some(Line { model, quantity: self.quantity, serials, delivery_address })
-    }
-}
-
-fn check_address(under: &str, body: AddressBody, faults: &mut Faults) -> Option<Address> {
-    let address = Address {
-        street: body.street,
-        number: body.number,
-        r#box: body.r#box,
-        postal_code: body.postal_code,
-        town: body.town,
-        country: body.country,
-    };
-    let rule = |rule| match rule {
-        AddressRule::Text => "address-text",
-        AddressRule::PostalCode => "address-postal-code",
-        AddressRule::Country => "address-country",
-    };
-    match address.check() {
-        Ok(address) => Some(address),
-        Err(parts) => {
-            parts
-                .into_iter()
-                .for_each(|fault| faults.add(format!("{under}/{}", fault.part), rule(fault.rule)));
-            None
-        }
+        let delivery_address = self.delivery_address.check(&format!("{under}/delivery_address"), faults)?;
+        Some(Line { model: model?.as_str().to_owned(), quantity: self.quantity, serials, delivery_address })
     }
 }
 
@@ -339,6 +302,9 @@ pub(crate) struct OrderSummary {
     received_at: DateTime<Utc>,
     /// The contact's address; none once the person was erased.
     contact_email: Option<String>,
+    /// Serial numbers in it that are other companies' terminals; they were not added.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    refused_serials: Vec<String>,
     /// The position of the log that the answer is at.
     position: u64,
 }
@@ -425,6 +391,7 @@ async fn summary(api: &Api, row: OrderRow, position: u64) -> Result<OrderSummary
         placed_at: row.placed_at,
         received_at: row.received_at,
         contact_email: person.known().map(|person| person.email.to_string()),
+        refused_serials: row.refused_serials.iter().map(ToString::to_string).collect(),
         position,
     })
 }

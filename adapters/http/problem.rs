@@ -5,9 +5,10 @@ use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use loquet_domain::Moment;
 use loquet_domain::account::Refusal;
-use loquet_domain::app::{Failure, LinkRefused, Unavailable};
+use loquet_domain::app::{Failure, LinkRefused, ReceiptRefused, Unavailable};
 use loquet_domain::password_policy::PasswordRule;
 use loquet_domain::ports::{AppendError, ReadError};
+use loquet_domain::{access, company, fleet, takeover};
 use loquet_projections::people::Unreadable;
 use loquet_projections::ports::StoreFailed;
 use loquet_projections::runner::NotThere;
@@ -155,7 +156,75 @@ impl Problem {
             Failure::WrongPassword => Self::new(StatusCode::FORBIDDEN, "wrong-password"),
             Failure::Order(loquet_domain::order::Refusal::Differs) => conflict("order-differs"),
             Failure::Order(loquet_domain::order::Refusal::NoSuchOrder) => Self::not_found(),
+            Failure::Refused(Refusal::AwaitingConversion) => conflict("awaits-conversion"),
+            Failure::NotAUser => conflict("not-a-user"),
+            Failure::SerialTaken | Failure::Fleet(fleet::Refusal::OtherSerial) => conflict("serial-taken"),
+            Failure::Receipt(ReceiptRefused::ContactSupport) => Self::contact_support(),
+            Failure::Receipt(ReceiptRefused::NoTerminal) => conflict("no-terminal"),
+            Failure::Company(refusal) => Self::of_company(refusal),
+            Failure::Fleet(refusal) => Self::of_fleet(refusal),
+            Failure::Access(refusal) => Self::of_access(refusal),
+            Failure::TakeOver(refusal) => Self::of_take_over(refusal),
             Failure::Unavailable(unavailable) => unavailable.into(),
+        }
+    }
+
+    /// What is no self-service.
+    pub(crate) fn contact_support() -> Self {
+        Self::new(StatusCode::CONFLICT, "contact-support")
+    }
+
+    fn at(pointer: &str, rule: &'static str) -> Self {
+        Self::invalid(vec![Fault { pointer: pointer.to_owned(), rule, places: Vec::new() }])
+    }
+
+    fn of_company(refusal: company::Refusal) -> Self {
+        match refusal {
+            company::Refusal::NoSuchCompany => Self::not_found(),
+            company::Refusal::NoSuchSite(site) => {
+                let problem = Self::at("/site_id", "site-unknown");
+                problem.with("site", site)
+            }
+            company::Refusal::AddressInUse(site) => {
+                Self::new(StatusCode::CONFLICT, "address-in-use").with("site", site)
+            }
+        }
+    }
+
+    fn of_fleet(refusal: fleet::Refusal) -> Self {
+        match refusal {
+            fleet::Refusal::NoSuchTerminal(_) => Self::not_found(),
+            fleet::Refusal::SiteGone(_) => Self::at("/site_id", "site-unknown"),
+            fleet::Refusal::Twice(_) => Self::at("/terminal", "terminal-twice"),
+            fleet::Refusal::OtherSerial => Self::new(StatusCode::CONFLICT, "serial-taken"),
+        }
+    }
+
+    fn of_access(refusal: access::Refusal) -> Self {
+        let conflict = |slug| Self::new(StatusCode::CONFLICT, slug);
+        match refusal {
+            access::Refusal::NoSuchGroup | access::Refusal::NotMember => Self::not_found(),
+            access::Refusal::NameTaken => conflict("group-name-taken"),
+            access::Refusal::HasMembers(members) => conflict("group-has-members").with("members", members),
+            access::Refusal::SameGroup => Self::at("?move_to", "group-same"),
+            access::Refusal::Beyond(permission) => {
+                Self::new(StatusCode::FORBIDDEN, "beyond-own-permissions").with("permission", permission)
+            }
+            access::Refusal::LastAdministrator => conflict("last-administrator"),
+            access::Refusal::TooManyGroups => conflict("too-many-groups").with("most", access::MOST_GROUPS),
+        }
+    }
+
+    fn of_take_over(refusal: takeover::Refusal) -> Self {
+        let conflict = |slug| Self::new(StatusCode::CONFLICT, slug);
+        match refusal {
+            takeover::Refusal::NoSuchTakeOver => Self::not_found(),
+            takeover::Refusal::SameCompany => Self::at("/to_company_id", "takeover-same-company"),
+            takeover::Refusal::Nothing => Self::at("/site_ids", "takeover-nothing"),
+            takeover::Refusal::NotConfirmed(_) => conflict("takeover-waits"),
+            takeover::Refusal::Completed => conflict("takeover-completed"),
+            takeover::Refusal::Cancelled => conflict("takeover-cancelled"),
+            takeover::Refusal::AlreadyOpened => conflict("takeover-completed"),
         }
     }
 

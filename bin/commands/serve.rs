@@ -22,7 +22,7 @@ use loquet_domain::app::App;
 use loquet_domain::ports::Position;
 use loquet_projections::mail::{Letterhead, Letters, Sender};
 use loquet_projections::ports::{Clock, Mailer, ReactionJournal, ReadStore, Selection};
-use loquet_projections::reactions::{Erasure, Mails, Onboarding, Reaction, ReactionRunner};
+use loquet_projections::reactions::{Erasure, Mails, Onboarding, Reaction, ReactionRunner, Settling};
 use loquet_projections::runner::{Runner, Status};
 use loquet_projections::table::{Row, select};
 use loquet_projections::views;
@@ -171,9 +171,10 @@ fn project(
         journal: journal.clone(),
         mailer: mailer.clone(),
     };
-    let reactions: [Arc<dyn Reaction>; 3] = [
+    let reactions: [Arc<dyn Reaction>; 4] = [
         Arc::new(Mails { rows: rows.clone(), status: status.clone() }),
         Arc::new(Onboarding { app: system.app.clone(), clock: clock.clone() }),
+        Arc::new(Settling { app: system.app.clone(), clock: clock.clone() }),
         Arc::new(erasure),
     ];
     for reaction in reactions {

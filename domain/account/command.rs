@@ -2,7 +2,7 @@
 
 use crate::account::event::{Admission, Origin, Role};
 use crate::email_address::EmailHash;
-use crate::ids::{CompanyId, EventId, SessionId};
+use crate::ids::{CompanyId, EventId, SessionId, TakeOverId};
 use crate::language::Language;
 use crate::mail_kind::MailKind;
 use crate::password::PasswordHash;
@@ -20,6 +20,15 @@ pub enum Command {
     Activate(Activation),
     /// Admit a temporary administrator.
     Convert(Admission),
+    /// Make a user of an administrator, or the other way round.
+    ChangeRole(Admission),
+    /// Have it follow its company's sites to another company.
+    Move {
+        /// By which take-over.
+        takeover: TakeOverId,
+        /// To which company.
+        company: CompanyId,
+    },
     /// Log in, the password having been verified.
     LogIn(Attempt),
     /// Count a wrong password that was given for something else than logging in.

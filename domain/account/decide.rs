@@ -7,7 +7,7 @@ use crate::account::command::{Attempt, Command, Creation, MailFate, NewPassword,
 use crate::account::event::{Admission, Event, Role, SessionEnd};
 use crate::account::state::{Account, Active, Link, Profile};
 use crate::erasable::Erasable;
-use crate::ids::EventId;
+use crate::ids::{CompanyId, EventId, TakeOverId};
 use crate::policies::Policies;
 
 /// Why a command changes nothing.
@@ -43,6 +43,9 @@ pub enum Refusal {
     /// Only a temporary administrator is converted.
     #[error("the account is no temporary administrator")]
     NotTemporary,
+    /// It is converted first.
+    #[error("the account is a temporary administrator")]
+    AwaitingConversion,
     /// Nothing to release.
     #[error("the account is not locked")]
     NotLocked,
@@ -74,6 +77,8 @@ pub fn decide(
             }])
         }
         Command::Convert(to) => convert(live(account)?, to),
+        Command::ChangeRole(to) => change_role(live(account)?, to),
+        Command::Move { takeover, company } => Ok(follow_company(live(account)?, takeover, company)),
         Command::LogIn(attempt) => log_in(active(account)?, policies, at, attempt),
         Command::RejectGuess { credential } => {
             let account = active(account)?;
@@ -133,6 +138,25 @@ fn convert(profile: &Profile, to: Admission) -> Result<Vec<Event>, Refusal> {
         Role::TemporaryAdministrator => Ok(vec![Event::AccountConverted { to }]),
         Role::Administrator | Role::User => Err(Refusal::NotTemporary),
     }
+}
+
+fn change_role(profile: &Profile, to: Admission) -> Result<Vec<Event>, Refusal> {
+    match profile.role {
+        Role::TemporaryAdministrator => Err(Refusal::AwaitingConversion),
+        role if role == to.into() => Ok(Vec::new()),
+        Role::Administrator | Role::User => Ok(vec![Event::RoleChanged { to }]),
+    }
+}
+
+/// Nobody becomes administrator of a company by being taken over: what they could do at the sites that moved
+/// with them, they keep through a group.
+fn follow_company(profile: &Profile, takeover: TakeOverId, company: CompanyId) -> Vec<Event> {
+    let role = match profile.role {
+        Role::Administrator | Role::User => Role::User,
+        Role::TemporaryAdministrator => Role::TemporaryAdministrator,
+    };
+    let moves = profile.company != company;
+    moves.then_some(Event::AccountMoved { takeover, company, role }).into_iter().collect()
 }
 
 /// Seven wrong guesses in a row lock. While locked nothing is judged, not even the right password;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::Moment;
 use crate::email_address::EmailHash;
 use crate::erasable::Erasable;
-use crate::ids::{AccountId, CompanyId, EventId, OrderId, SessionId};
+use crate::ids::{AccountId, CompanyId, EventId, OrderId, SessionId, TakeOverId};
 use crate::language::Language;
 use crate::mail_kind::MailKind;
 use crate::password::PasswordHash;
@@ -110,6 +110,20 @@ pub enum Event {
     AccountConverted {
         /// As what.
         to: Admission,
+    },
+    /// An administrator became a user, or a user an administrator.
+    RoleChanged {
+        /// What it is now.
+        to: Admission,
+    },
+    /// A take-over brought the account to another company; its logins, links and sessions stay.
+    AccountMoved {
+        /// Which take-over.
+        takeover: TakeOverId,
+        /// To which company.
+        company: CompanyId,
+        /// What it is there: nobody becomes administrator of a company by being taken over.
+        role: Role,
     },
     /// A complete login: the count is zero again.
     LoginSucceeded {

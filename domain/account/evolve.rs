@@ -114,7 +114,11 @@ fn set_password(active: &mut Active, fact: &Fact<Event>, hash: &Erasable<Passwor
 
 fn of_profile(profile: &mut Profile, event: &Event) {
     match event {
-        Event::AccountConverted { to } => profile.role = (*to).into(),
+        Event::AccountConverted { to } | Event::RoleChanged { to } => profile.role = (*to).into(),
+        Event::AccountMoved { company, role, .. } => {
+            profile.company = *company;
+            profile.role = *role;
+        }
         Event::AccountErased => {
             profile.erased = true;
             profile.person = Erasable::Erased;

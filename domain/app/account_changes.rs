@@ -1,6 +1,6 @@
 //! What administrators, support and the owner do with an account that exists.
 
-use crate::account::{self, Account, Admission, Command, Event, MailFate, Refusal};
+use crate::account::{self, Account, Admission, Command, Event, MailFate, Refusal, Role};
 use crate::fact::Context;
 use crate::ids::{AccountId, EventId};
 use crate::password::Password;
@@ -29,7 +29,14 @@ impl App {
         account: AccountId,
         to: Admission,
     ) -> Result<Position, Failure> {
-        self.change_account(context, account, || Command::Convert(to)).await
+        let converted = self.change_account(context, account, || Command::Convert(to)).await?;
+        let held = self.account(account).await?;
+        match held.profile().filter(|profile| profile.role == Role::Administrator) {
+            Some(profile) => {
+                Ok(converted.max(self.note_administrator(context, profile.company, account).await?))
+            }
+            None => Ok(converted),
+        }
     }
 
     /// Has the activation mail sent again; older links are void.
@@ -85,20 +92,30 @@ impl App {
     /// Deletes an account and frees its address.
     ///
     /// # Errors
-    /// [`Refusal::NoSuchAccount`] where there is none.
+    /// [`Refusal::NoSuchAccount`] where there is none, [`access::Refusal::LastAdministrator`] where its company
+    /// would have none left.
     pub async fn delete_account(
         &self,
         context: &Context,
         account: AccountId,
         reason: &str,
     ) -> Result<Position, Failure> {
-        let deleted =
-            self.change_account(context, account, || Command::Delete { reason: reason.to_owned() }).await?;
-        Ok(deleted.max(self.free_address(context, account).await?))
+        let delete = || Command::Delete { reason: reason.to_owned() };
+        let held = self.account(account).await?;
+        // Refused before anything is written.
+        account::decide(&held, &self.policies, context.at, delete())?;
+        let profile = held.profile().ok_or(Refusal::NoSuchAccount)?;
+        if profile.role == Role::Administrator {
+            self.step_down(context, profile.company, account).await?;
+        }
+        let deleted = self.change_account(context, account, delete).await?;
+        let forgotten = self.forget_access(context, profile.company, account).await?;
+        Ok(deleted.max(forgotten).max(self.free_address(context, account).await?))
     }
 
     /// Forgets a person: deletes the account if need be, then the key of everything sealed for it.
-    /// Asked again, it finishes what a crash left undone.
+    /// Asked again, it finishes what a crash left undone. It is a duty towards the person, so it is done for a
+    /// company's last administrator too.
     ///
     /// # Errors
     /// [`Refusal::NoSuchAccount`] where there never was one.
@@ -111,8 +128,12 @@ impl App {
         let erased =
             self.change_account(context, account, || Command::Erase { reason: reason.to_owned() }).await?;
         let freed = self.free_address(context, account).await?;
+        let left = match self.account(account).await?.profile() {
+            Some(profile) => self.forget_access(context, profile.company, account).await?,
+            None => Position::default(),
+        };
         self.forget(account).await?;
-        Ok(erased.max(freed))
+        Ok(erased.max(freed).max(left))
     }
 
     /// Forgets what was sealed for an account: its key, and every fold in memory that may hold some of it.

@@ -1,11 +1,11 @@
 //! Creating an account for a colleague.
 
-use crate::account::{Command, Creation, Origin, Refusal, Role};
+use crate::account::{Admission, Command, Creation, Origin, Refusal, Role};
 use crate::fact::Context;
 use crate::ids::{AccountId, CompanyId};
 use crate::language::Language;
 use crate::person::Person;
-use crate::ports::{Position, StreamId};
+use crate::ports::Position;
 
 use super::streams::account_stream;
 use super::{App, Failure};
@@ -16,7 +16,7 @@ pub struct NewColleague {
     /// Of which company.
     pub company: CompanyId,
     /// Administrator or user.
-    pub role: crate::account::Admission,
+    pub role: Admission,
     /// In which language they are written to.
     pub language: Language,
     /// Who they are.
@@ -36,8 +36,7 @@ impl App {
         context: &Context,
         new: NewColleague,
     ) -> Result<(AccountId, Position), Failure> {
-        let company = StreamId::new("company", &new.company.to_string());
-        if self.companies.load(&company).await?.state.registered_by.is_none() {
+        if self.company(new.company).await?.state.registered.is_none() {
             return Err(Failure::NoSuchCompany);
         }
         let email_hash = self.ports.tokens.email_hash(&new.person.email);
@@ -55,6 +54,10 @@ impl App {
             .decide_account(&account_stream(account), context, || Command::Create(creation.clone()))
             .await;
         match created {
+            Ok(committed) if new.role == Admission::Administrator => {
+                let noted = self.note_administrator(context, new.company, account).await?;
+                Ok((account, committed.position.max(noted)))
+            }
             Ok(committed) => Ok((account, committed.position)),
             Err(Failure::Refused(Refusal::AlreadyExists)) => Err(Failure::EmailTaken),
             Err(other) => Err(other),

@@ -1,26 +1,39 @@
 //! The use cases: load, decide, append, retry. Async, but tied to no runtime.
 
+mod access_changes;
 mod account_changes;
+mod company_changes;
 mod create_account;
+mod equip_order;
 mod followed_links;
 mod log_in;
+mod permissions;
 mod place_order;
+mod receipt_layouts;
 mod reset_request;
 mod sessions;
+mod side_by_side;
 mod streams;
+mod take_over;
+mod terminals;
 
 use std::sync::Arc;
 
 pub use create_account::NewColleague;
 pub use followed_links::LinkRefused;
 pub use log_in::{Credentials, Login};
+pub use permissions::Standing;
 pub use place_order::{NewOrder, PlacedOrder};
+pub use receipt_layouts::ReceiptRefused;
 pub use sessions::Authenticated;
 pub use streams::{Aggregate, Committed, Streams};
+pub use take_over::NewTakeOver;
 
+use crate::access::{self, Access};
 use crate::account::{self, Account};
-use crate::company::Company;
+use crate::company::{self, Company};
 use crate::email_claim::EmailClaim;
+use crate::fleet::{self, Fleet};
 use crate::order::Order;
 use crate::password_policy::PasswordRule;
 use crate::policies::Policies;
@@ -28,6 +41,9 @@ use crate::ports::{
     AppendError, Busy, CodecError, EventCodec, EventStore, Folds, Identities, KeyVault, PasswordHasher,
     ReadError, Strangers, Tokens, Turnstile,
 };
+use crate::receipt::Receipt;
+use crate::serial_claim::SerialClaim;
+use crate::takeover::{self, TakeOver};
 
 /// Everything that the use cases need of the outside.
 #[allow(missing_docs)] // each port says what it is
@@ -44,6 +60,11 @@ pub struct Ports {
     pub claims: Arc<dyn Folds<EmailClaim>>,
     pub companies: Arc<dyn Folds<Company>>,
     pub orders: Arc<dyn Folds<Order>>,
+    pub fleets: Arc<dyn Folds<Fleet>>,
+    pub serials: Arc<dyn Folds<SerialClaim>>,
+    pub access: Arc<dyn Folds<Access>>,
+    pub receipts: Arc<dyn Folds<Receipt>>,
+    pub takeovers: Arc<dyn Folds<TakeOver>>,
 }
 
 /// The use cases over their ports.
@@ -54,6 +75,11 @@ pub struct App {
     claims: Streams<EmailClaim>,
     companies: Streams<Company>,
     orders: Streams<Order>,
+    fleets: Streams<Fleet>,
+    serials: Streams<SerialClaim>,
+    access: Streams<Access>,
+    receipts: Streams<Receipt>,
+    takeovers: Streams<TakeOver>,
 }
 
 /// The system could not do what was asked: nothing to do with the rules.
@@ -97,6 +123,28 @@ pub enum Failure {
     /// The order's number was used for another order.
     #[error(transparent)]
     Order(#[from] crate::order::Refusal),
+    /// A rule of companies and sites refused.
+    #[error(transparent)]
+    Company(#[from] company::Refusal),
+    /// A rule of terminals refused.
+    #[error(transparent)]
+    Fleet(#[from] fleet::Refusal),
+    /// The serial number is another terminal's.
+    #[error("the serial number is another terminal's")]
+    SerialTaken,
+    /// A rule of access refused.
+    #[error(transparent)]
+    Access(#[from] access::Refusal),
+    /// A member must be a user of the company: administrators need no group, and whoever waits to be admitted
+    /// has no access yet.
+    #[error("the account is no user of this company")]
+    NotAUser,
+    /// No receipt layout can be set there.
+    #[error(transparent)]
+    Receipt(#[from] ReceiptRefused),
+    /// A rule of take-overs refused.
+    #[error(transparent)]
+    TakeOver(#[from] takeover::Refusal),
     /// The system could not.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -115,7 +163,12 @@ impl App {
             accounts: Streams::new(log.clone(), ports.accounts.clone()),
             claims: Streams::new(log.clone(), ports.claims.clone()),
             companies: Streams::new(log.clone(), ports.companies.clone()),
-            orders: Streams::new(log, ports.orders.clone()),
+            orders: Streams::new(log.clone(), ports.orders.clone()),
+            fleets: Streams::new(log.clone(), ports.fleets.clone()),
+            serials: Streams::new(log.clone(), ports.serials.clone()),
+            access: Streams::new(log.clone(), ports.access.clone()),
+            receipts: Streams::new(log.clone(), ports.receipts.clone()),
+            takeovers: Streams::new(log, ports.takeovers.clone()),
             policies,
             ports,
         }

@@ -1,4 +1,4 @@
-//! Taking an order: the company, its contact's account, and what became of both.
+//! Taking an order: the company, its contact's account, what became of both, and what its lines lead to.
 //!
 //! Each step is an append of its own to a stream whose name follows from the order, and each is
 //! idempotent; an order delivered again, or resumed after a crash between any two steps, goes on
@@ -72,7 +72,7 @@ impl App {
     }
 
     /// Finishes an order that was taken: registers the company, creates the account, notes the
-    /// outcome. Does nothing for one that is finished.
+    /// outcome, opens sites and adds terminals. Does nothing for one that is finished.
     ///
     /// # Errors
     /// [`order::Refusal::NoSuchOrder`] where it was never taken.
@@ -88,20 +88,38 @@ impl App {
         let Order::Received(received) = folded.state else {
             return Err(order::Refusal::NoSuchOrder.into());
         };
-        if let Some(onboarded) = received.onboarded {
-            return Ok(PlacedOrder { onboarded, new: false, position: folded.position });
-        }
+        let (onboarded, position) = match received.onboarded {
+            Some(onboarded) => (onboarded, folded.position),
+            None => self.admit(context, &stream, &received).await?,
+        };
+        let position = match received.equipped {
+            true => position,
+            false => self.equip(context, onboarded.company, &received.content).await?,
+        };
+        Ok(PlacedOrder { onboarded, new: false, position })
+    }
+
+    /// Registers the company and creates the contact's account, whatever of it is still to be done.
+    async fn admit(
+        &self,
+        context: &Context,
+        stream: &StreamId,
+        received: &Received,
+    ) -> Result<(Onboarded, Position), Failure> {
         let company = CompanyId::registered_as(&received.content.company.number);
-        let registered_by = self.register(context, company, &received).await?;
-        let outcome = self.admit_contact(context, company, registered_by.as_ref(), &received).await?;
+        let registered_by = self.register(context, company, received).await?;
+        let outcome = self.admit_contact(context, company, registered_by.as_ref(), received).await?;
+        if outcome == Outcome::FirstOrder {
+            self.note_administrator(context, company, received.account).await?;
+        }
         let onboarded = Onboarded { company, account: received.account, outcome };
         let done = self
             .orders
-            .transact(&stream, context, |held| {
+            .transact(stream, context, |held| {
                 Ok::<_, Failure>(order::decide(held, order::Command::Onboard(onboarded))?)
             })
             .await?;
-        Ok(PlacedOrder { onboarded, new: false, position: done.position })
+        Ok((onboarded, done.position))
     }
 
     /// Registers the company unless it is a customer; gives the order that did.
@@ -110,21 +128,13 @@ impl App {
         context: &Context,
         company: CompanyId,
         received: &Received,
-    ) -> Result<Option<OrderId>, Unavailable> {
-        let stream = StreamId::new("company", &company.to_string());
-        let committed = self
-            .companies
-            .transact(&stream, context, |held| {
-                Ok::<_, Unavailable>(company::decide(
-                    held,
-                    company::Command::Register {
-                        order: received.content.id.clone(),
-                        registration: received.content.company.clone(),
-                    },
-                ))
-            })
-            .await?;
-        Ok(committed.state.registered_by)
+    ) -> Result<Option<OrderId>, Failure> {
+        let register = company::Command::Register {
+            order: received.content.id.clone(),
+            registration: received.content.company.clone(),
+        };
+        let committed = self.change_company(context, company, register).await?;
+        Ok(committed.state.registered_by().cloned())
     }
 
     /// Creates the contact's account, if the address has none.
@@ -182,6 +192,7 @@ impl App {
     }
 }
 
-fn order_stream(id: &OrderId) -> StreamId {
+/// The stream of an order.
+pub(super) fn order_stream(id: &OrderId) -> StreamId {
     StreamId::new("order", id.as_str())
 }

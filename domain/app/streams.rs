@@ -2,17 +2,22 @@
 
 use std::sync::Arc;
 
+use crate::access::{self, Access};
 use crate::account::{self, Account};
 use crate::company::{self, Company};
 use crate::email_claim::{self, EmailClaim};
 use crate::fact::{Context, Fact};
+use crate::fleet::{self, Fleet};
 use crate::ids::EventId;
 use crate::order::{self, Order};
 use crate::ports::{
     AppendError, Appended, CodecError, EventCodec, EventStore, Folded, Folds, Identities, NewEvent, Position,
     RecordedEvent, StreamId,
 };
+use crate::receipt::{self, Receipt};
 use crate::schema::DomainEvent;
+use crate::serial_claim::{self, SerialClaim};
+use crate::takeover::{self, TakeOver};
 
 use super::Unavailable;
 
@@ -55,6 +60,11 @@ aggregate!(Account, account, Account);
 aggregate!(EmailClaim, email_claim, EmailClaim);
 aggregate!(Company, company, Company);
 aggregate!(Order, order, Order);
+aggregate!(Fleet, fleet, Fleet);
+aggregate!(SerialClaim, serial_claim, SerialClaim);
+aggregate!(Access, access, Access);
+aggregate!(Receipt, receipt, Receipt);
+aggregate!(TakeOver, takeover, TakeOver);
 
 /// The log and what it takes to write to it.
 #[derive(Clone)]

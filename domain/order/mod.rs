@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::erasable::Erasable;
 use crate::fact::Fact;
-use crate::ids::{AccountId, CompanyId};
+use crate::ids::{AccountId, CompanyId, SiteId};
 use crate::person::Person;
+use crate::serial_number::SerialNumber;
 
 /// What an order led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +48,21 @@ pub enum Event {
         /// What became of it.
         outcome: Outcome,
     },
+    /// The sites that it opens are open, and its terminals stand there.
+    OrderEquipped(Equipped),
+}
+
+/// What an order's lines led to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Equipped {
+    /// The company whose they are.
+    pub company: CompanyId,
+    /// The sites that it opened.
+    pub opened: Vec<SiteId>,
+    /// How many terminals it added.
+    pub added: usize,
+    /// Serial numbers that belong to terminals of other companies: support looks into it.
+    pub refused: Vec<SerialNumber>,
 }
 
 /// How far an order has come.
@@ -70,6 +86,8 @@ pub struct Received {
     pub person: Erasable<Person>,
     /// What became of it, once that is done.
     pub onboarded: Option<Onboarded>,
+    /// Whether its sites are open and its terminals there.
+    pub equipped: bool,
 }
 
 /// The end of an order's onboarding.
@@ -97,6 +115,8 @@ pub enum Command {
     },
     /// Note what became of it.
     Onboard(Onboarded),
+    /// Note what its lines led to.
+    Equip(Equipped),
 }
 
 /// Why a command changes nothing.
@@ -123,7 +143,7 @@ pub fn decide(order: &Order, command: Command) -> Result<Vec<Event>, Refusal> {
             let same_person = received.person.known().is_none_or(|known| *known == person);
             if received.content == *content && same_person { Ok(Vec::new()) } else { Err(Refusal::Differs) }
         }
-        (Order::Absent, Command::Onboard(_)) => Err(Refusal::NoSuchOrder),
+        (Order::Absent, Command::Onboard(_) | Command::Equip(_)) => Err(Refusal::NoSuchOrder),
         (Order::Received(received), Command::Onboard(done)) => match received.onboarded {
             Some(_) => Ok(Vec::new()),
             None => Ok(vec![Event::OrderOnboarded {
@@ -132,6 +152,9 @@ pub fn decide(order: &Order, command: Command) -> Result<Vec<Event>, Refusal> {
                 outcome: done.outcome,
             }]),
         },
+        (Order::Received(received), Command::Equip(done)) => {
+            Ok((!received.equipped).then_some(Event::OrderEquipped(done)).into_iter().collect())
+        }
     }
 }
 
@@ -145,10 +168,15 @@ pub fn evolve(order: Order, fact: &Fact<Event>) -> Order {
                 account: *account,
                 person: person.clone(),
                 onboarded: None,
+                equipped: false,
             }))
         }
         (Order::Received(mut received), Event::OrderOnboarded { company, account, outcome }) => {
             received.onboarded = Some(Onboarded { company: *company, account: *account, outcome: *outcome });
+            Order::Received(received)
+        }
+        (Order::Received(mut received), Event::OrderEquipped(_)) => {
+            received.equipped = true;
             Order::Received(received)
         }
         (order, _) => order,

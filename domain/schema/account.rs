@@ -8,7 +8,7 @@ use crate::Moment;
 use crate::account::{Admission, Event, Origin, Role, SessionEnd};
 use crate::email_address::EmailHash;
 use crate::erasable::Erasable;
-use crate::ids::{CompanyId, EventId, SessionId};
+use crate::ids::{CompanyId, EventId, SessionId, TakeOverId};
 use crate::language::Language;
 use crate::mail_kind::MailKind;
 
@@ -17,6 +17,8 @@ pub(super) const NAMES: &[&str] = &[
     "activation-requested",
     "account-activated",
     "account-converted",
+    "role-changed",
+    "account-moved",
     "login-succeeded",
     "login-failed",
     "login-awaited-conversion",
@@ -42,6 +44,7 @@ pub enum Data {
     Link(Expiring),
     Followed(Followed),
     Converted(Converted),
+    Moved(Moved),
     LoginSucceeded(LoginSucceeded),
     LoginFailed(LoginFailed),
     Locked(Locked),
@@ -101,6 +104,14 @@ pub struct Followed {
 #[allow(missing_docs)]
 pub struct Converted {
     to: Admission,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Moved {
+    takeover_id: TakeOverId,
+    company_id: CompanyId,
+    role: Role,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -182,6 +193,11 @@ pub(super) fn write(event: &Event) -> Stored {
             ("account-activated", 1, Data::Followed(Followed { link }), Private::of_hash(&hash))
         }
         Event::AccountConverted { to } => ("account-converted", 1, Data::Converted(Converted { to }), open()),
+        Event::RoleChanged { to } => ("role-changed", 1, Data::Converted(Converted { to }), open()),
+        Event::AccountMoved { takeover, company, role } => {
+            let data = Moved { takeover_id: takeover, company_id: company, role };
+            ("account-moved", 1, Data::Moved(data), open())
+        }
         Event::LoginSucceeded { session, session_expires_at } => {
             let data = LoginSucceeded { session_id: session, session_expires_at };
             ("login-succeeded", 1, Data::LoginSucceeded(data), open())
@@ -235,6 +251,11 @@ pub(super) fn read<'de, D: Deserializer<'de>>(
             Event::AccountActivated { link: Followed::deserialize(data)?.link, hash: hash(&private) }
         }
         ("account-converted", 1) => Event::AccountConverted { to: Converted::deserialize(data)?.to },
+        ("role-changed", 1) => Event::RoleChanged { to: Converted::deserialize(data)?.to },
+        ("account-moved", 1) => {
+            let Moved { takeover_id, company_id, role } = Moved::deserialize(data)?;
+            Event::AccountMoved { takeover: takeover_id, company: company_id, role }
+        }
         ("login-succeeded", 1) => {
             let stored = LoginSucceeded::deserialize(data)?;
             Event::LoginSucceeded {

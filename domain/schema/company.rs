@@ -1,21 +1,44 @@
 //! The company's events as they are stored.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
-use super::{Data, DomainEvent, Private, Stored};
 use crate::address::Address;
-use crate::company::{CompanyName, Event, Registration};
+use crate::company::{AddressKind, CompanyName, Event, MovedSite, Registration, SiteName};
 use crate::enterprise_number::{Country, EnterpriseNumber};
-use crate::ids::OrderId;
+use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId};
 
-pub(super) const NAMES: &[&str] = &["company-registered"];
-
-#[derive(Debug, Serialize, Deserialize)]
-#[allow(missing_docs)]
-pub struct CompanyRegistered {
-    order_id: OrderId,
-    company: StoredRegistration,
-}
+stored_events!(Company:
+    "company-registered" => CompanyRegistered {
+        order as "order_id": OrderId,
+        registration as "company": StoredRegistration,
+    },
+    "company-renamed" => CompanyRenamed {
+        legal_name as "legal_name": CompanyName,
+        trading_name as "trading_name": Option<CompanyName>,
+    },
+    "company-address-changed" => CompanyAddressChanged {
+        kind as "kind": AddressKind,
+        address as "address": Option<Address>,
+    },
+    "site-opened" => SiteOpened {
+        site as "site_id": SiteId,
+        name as "name": SiteName,
+        address as "address": Address,
+        order as "order_id": OrderId,
+    },
+    "site-named" => SiteNamed { site as "site_id": SiteId, name as "name": SiteName },
+    "site-address-changed" => SiteAddressChanged { site as "site_id": SiteId, address as "address": Address },
+    "sites-released" => SitesReleased {
+        takeover as "takeover_id": TakeOverId,
+        to as "to_company_id": CompanyId,
+        sites as "site_ids": Vec<SiteId>,
+    },
+    "sites-received" => SitesReceived {
+        takeover as "takeover_id": TakeOverId,
+        from as "from_company_id": CompanyId,
+        sites as "sites": Vec<MovedSite>,
+    },
+);
 
 #[derive(Debug, Serialize, Deserialize)]
 #[allow(missing_docs)]
@@ -49,28 +72,4 @@ impl From<StoredRegistration> for Registration {
             registered_office: stored.registered_office,
         }
     }
-}
-
-pub(super) fn write(event: &Event) -> Stored {
-    let Event::CompanyRegistered { order, registration } = event.clone();
-    let data = CompanyRegistered { order_id: order, company: registration.into() };
-    Stored {
-        name: "company-registered",
-        version: 1,
-        data: Data::Company(Box::new(data)),
-        private: Private::default(),
-        subject: None,
-    }
-}
-
-pub(super) fn read<'de, D: Deserializer<'de>>(
-    version: u16,
-    data: D,
-) -> Result<Option<DomainEvent>, D::Error> {
-    if version != 1 {
-        return Ok(None);
-    }
-    let stored = CompanyRegistered::deserialize(data)?;
-    let event = Event::CompanyRegistered { order: stored.order_id, registration: stored.company.into() };
-    Ok(Some(DomainEvent::Company(event)))
 }

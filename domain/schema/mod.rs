@@ -9,10 +9,18 @@
 //! is sealed under a key of the account it concerns (law 6). This module knows neither JSON nor
 //! cryptography: it gives serde values and takes deserializers.
 
+#[macro_use]
+mod stored;
+
+mod access;
 mod account;
 mod company;
 mod email_claim;
+mod fleet;
 mod order;
+mod receipt;
+mod serial_claim;
+mod takeover;
 #[cfg(test)]
 mod tests;
 
@@ -36,6 +44,16 @@ pub enum DomainEvent {
     Company(crate::company::Event),
     /// Of an order.
     Order(crate::order::Event),
+    /// Of a company's terminals.
+    Fleet(crate::fleet::Event),
+    /// Of the claim on a serial number.
+    SerialClaim(crate::serial_claim::Event),
+    /// Of who may do what in a company.
+    Access(crate::access::Event),
+    /// Of a site's receipt layout.
+    Receipt(crate::receipt::Event),
+    /// Of a take-over.
+    TakeOver(crate::takeover::Event),
 }
 
 /// An event ready to be encoded.
@@ -60,8 +78,13 @@ pub struct Stored {
 pub enum Data {
     Account(account::Data),
     EmailClaim(email_claim::Claim),
-    Company(Box<company::CompanyRegistered>),
+    Company(company::Data),
     Order(order::Data),
+    Fleet(fleet::Data),
+    SerialClaim(serial_claim::Data),
+    Access(access::Data),
+    Receipt(receipt::Data),
+    TakeOver(takeover::Data),
 }
 
 /// The sealed part: personal data, password hashes, support's words. Absent fields are not written.
@@ -121,6 +144,11 @@ pub fn write(event: &DomainEvent) -> Stored {
         DomainEvent::EmailClaim(event) => email_claim::write(event),
         DomainEvent::Company(event) => company::write(event),
         DomainEvent::Order(event) => order::write(event),
+        DomainEvent::Fleet(event) => fleet::write(event),
+        DomainEvent::SerialClaim(event) => serial_claim::write(event),
+        DomainEvent::Access(event) => access::write(event),
+        DomainEvent::Receipt(event) => receipt::write(event),
+        DomainEvent::TakeOver(event) => takeover::write(event),
     }
 }
 
@@ -137,8 +165,13 @@ pub fn read<'de, D: Deserializer<'de>>(
     let read = match name {
         name if account::NAMES.contains(&name) => account::read(name, version, data, private),
         name if email_claim::NAMES.contains(&name) => email_claim::read(name, version, data),
-        name if company::NAMES.contains(&name) => company::read(version, data),
+        name if company::NAMES.contains(&name) => company::read(name, version, data),
         name if order::NAMES.contains(&name) => order::read(name, version, data, private),
+        name if fleet::NAMES.contains(&name) => fleet::read(name, version, data),
+        name if serial_claim::NAMES.contains(&name) => serial_claim::read(name, version, data),
+        name if access::NAMES.contains(&name) => access::read(name, version, data),
+        name if receipt::NAMES.contains(&name) => receipt::read(name, version, data),
+        name if takeover::NAMES.contains(&name) => takeover::read(name, version, data),
         _ => Ok(None),
     };
     match read {
@@ -158,7 +191,18 @@ pub fn begins_a_subject(name: &str) -> bool {
 /// Every stored name, for the event catalogue and its test.
 #[must_use]
 pub fn names() -> Vec<&'static str> {
-    [account::NAMES, email_claim::NAMES, company::NAMES, order::NAMES].concat()
+    [
+        account::NAMES,
+        email_claim::NAMES,
+        company::NAMES,
+        order::NAMES,
+        fleet::NAMES,
+        serial_claim::NAMES,
+        access::NAMES,
+        receipt::NAMES,
+        takeover::NAMES,
+    ]
+    .concat()
 }
 
 impl Private {

@@ -7,11 +7,12 @@ use super::{DomainEvent, Private, Stored, person};
 use crate::Moment;
 use crate::email_address::EmailHash;
 use crate::erasable::Erasable;
-use crate::ids::{AccountId, CompanyId, OrderId};
+use crate::ids::{AccountId, CompanyId, OrderId, SiteId};
 use crate::language::Language;
-use crate::order::{Channel, Content, Event, Line, Outcome};
+use crate::order::{Channel, Content, Equipped, Event, Line, Outcome};
+use crate::serial_number::SerialNumber;
 
-pub(super) const NAMES: &[&str] = &["order-received", "order-onboarded"];
+pub(super) const NAMES: &[&str] = &["order-received", "order-onboarded", "order-equipped"];
 
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
@@ -19,6 +20,7 @@ pub(super) const NAMES: &[&str] = &["order-received", "order-onboarded"];
 pub enum Data {
     Received(Box<OrderReceived>),
     Onboarded(OrderOnboarded),
+    Equipped(OrderEquipped),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -40,6 +42,16 @@ pub struct OrderOnboarded {
     company_id: CompanyId,
     account_id: AccountId,
     outcome: Outcome,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct OrderEquipped {
+    company_id: CompanyId,
+    opened_site_ids: Vec<SiteId>,
+    added_terminals: usize,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    refused_serials: Vec<SerialNumber>,
 }
 
 pub(super) fn write(event: &Event) -> Stored {
@@ -68,6 +80,15 @@ pub(super) fn write(event: &Event) -> Stored {
         Event::OrderOnboarded { company, account, outcome } => {
             let data = Data::Onboarded(OrderOnboarded { company_id: company, account_id: account, outcome });
             stored("order-onboarded", data, Private::default(), Some(account))
+        }
+        Event::OrderEquipped(Equipped { company, opened, added, refused }) => {
+            let data = Data::Equipped(OrderEquipped {
+                company_id: company,
+                opened_site_ids: opened,
+                added_terminals: added,
+                refused_serials: refused,
+            });
+            stored("order-equipped", data, Private::default(), None)
         }
     }
 }
@@ -100,6 +121,15 @@ pub(super) fn read<'de, D: Deserializer<'de>>(
                 account: stored.account_id,
                 outcome: stored.outcome,
             }
+        }
+        ("order-equipped", 1) => {
+            let stored = OrderEquipped::deserialize(data)?;
+            Event::OrderEquipped(Equipped {
+                company: stored.company_id,
+                opened: stored.opened_site_ids,
+                added: stored.added_terminals,
+                refused: stored.refused_serials,
+            })
         }
         _ => return Ok(None),
     };

@@ -1,7 +1,7 @@
 //! The storage format, frozen. `golden/` holds one file for every version of every event that was
 //! ever written. A file may be added, never changed: what it holds is in somebody's log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
@@ -9,16 +9,24 @@ use uuid::Uuid;
 
 use super::*;
 use crate::Moment;
+use crate::access::{Event as G, GroupName, GroupText, NewGroup, Where};
 use crate::account::{Admission, Event as A, Origin, Role, SessionEnd};
 use crate::address::Address;
-use crate::company::{CompanyName, Event as C, Registration};
+use crate::company::{AddressKind, CompanyName, Event as C, MovedSite, Registration, SiteName};
 use crate::email_address::EmailHash;
 use crate::email_claim::Event as E;
 use crate::enterprise_number::{Country, EnterpriseNumber};
-use crate::ids::{CompanyId, EventId, OrderId, SessionId};
+use crate::fleet::{Event as F, MovedTerminal};
+use crate::ids::{CompanyId, EventId, GroupId, OrderId, SessionId, SiteId, TakeOverId, TerminalId};
 use crate::language::Language;
 use crate::mail_kind::MailKind;
-use crate::order::{Channel, Content, Event as O, Line, Outcome};
+use crate::order::{Channel, Content, Equipped, Event as O, Line, Outcome};
+use crate::permission::Permission;
+use crate::receipt::{Event as R, Layout, Logo, ReceiptText};
+use crate::serial_claim::Event as S;
+use crate::serial_number::SerialNumber;
+use crate::takeover::{Cancellation, Event as T, Side};
+use crate::terminal_model::TerminalModel;
 
 fn id(n: u128) -> Uuid {
     Uuid::from_u128(n)
@@ -76,6 +84,8 @@ fn examples() -> Vec<DomainEvent> {
         A::ActivationRequested { expires_at: moment() },
         A::AccountActivated { link, hash: hash() },
         A::AccountConverted { to: Admission::Administrator },
+        A::RoleChanged { to: Admission::User },
+        A::AccountMoved { takeover: TakeOverId(id(13)), company: CompanyId(id(1)), role: Role::User },
         A::LoginSucceeded { session, session_expires_at: moment() },
         A::LoginFailed { failures: 6 },
         A::LoginAwaitedConversion,
@@ -122,8 +132,114 @@ fn examples() -> Vec<DomainEvent> {
             account,
             outcome: Outcome::AwaitingSupport,
         }),
+        DomainEvent::Order(O::OrderEquipped(Equipped {
+            company: CompanyId(id(1)),
+            opened: vec![SiteId(id(10))],
+            added: 3,
+            refused: vec![serial()],
+        })),
     ];
-    accounts.map(DomainEvent::Account).into_iter().chain(others).collect()
+    accounts.map(DomainEvent::Account).into_iter().chain(others).chain(of_companies()).collect()
+}
+
+fn serial() -> SerialNumber {
+    SerialNumber::parse("1234567890").unwrap()
+}
+
+/// Those of companies, terminals, groups, receipts and take-overs.
+fn of_companies() -> Vec<DomainEvent> {
+    let order = || OrderId::parse("SO-2026-000123").unwrap();
+    let (site, terminal, group, takeover) =
+        (SiteId(id(10)), TerminalId(id(11)), GroupId(id(12)), TakeOverId(id(13)));
+    let (account, company) = (AccountId(id(2)), CompanyId(id(1)));
+    let name = SiteName::parse("Rue Neuve, Bruxelles").unwrap();
+    let model = TerminalModel::parse("PAX A920 Mobile").unwrap();
+    let group_name = GroupName::parse("Comptables").unwrap();
+    let description = GroupText::parse("Voient les factures").unwrap();
+    let permissions: BTreeSet<Permission> = Permission::ALL.into();
+    let moved = MovedTerminal { terminal, model: model.clone(), serial: Some(serial()), site };
+    let companies = [
+        C::CompanyRenamed {
+            legal_name: CompanyName::parse("Dupont et Fils SRL").unwrap(),
+            trading_name: None,
+        },
+        C::CompanyAddressChanged { kind: AddressKind::Correspondence, address: Some(address()) },
+        C::SiteOpened { site, name: name.clone(), address: address(), order: order() },
+        C::SiteNamed { site, name: name.clone() },
+        C::SiteAddressChanged { site, address: address() },
+        C::SitesReleased { takeover, to: company, sites: vec![site] },
+        C::SitesReceived {
+            takeover,
+            from: company,
+            sites: vec![MovedSite { site, name, address: address() }],
+        },
+    ];
+    let fleets = [
+        F::TerminalAdded { terminal, model, serial: Some(serial()), site, order: order() },
+        F::TerminalAssigned { terminal, from: site, to: SiteId(id(14)) },
+        F::TerminalSerialNoted { terminal, serial: serial() },
+        F::TerminalsReleased { takeover, to: company, sites: vec![site], terminals: vec![terminal] },
+        F::TerminalsReceived { takeover, from: company, sites: vec![site], terminals: vec![moved] },
+    ];
+    let joined = NewGroup {
+        group,
+        name: group_name.clone(),
+        permissions: permissions.clone(),
+        members: [(account, Where::Sites([site].into()))].into(),
+    };
+    let access = [
+        G::AdministratorAdmitted { account },
+        G::AdministratorRemoved { account },
+        G::GroupCreated {
+            group,
+            name: group_name.clone(),
+            description: description.clone(),
+            permissions: permissions.clone(),
+        },
+        G::GroupChanged { group, name: group_name, description, permissions },
+        G::GroupDeleted { group },
+        G::MemberAdded { group, account, sites: Where::Everywhere },
+        G::MemberRemoved { group, account },
+        G::AccountsJoined { takeover, from: company, groups: vec![joined] },
+    ];
+    let takeovers = [
+        T::TakeOverOpened {
+            from: company,
+            to: CompanyId(id(15)),
+            sites: vec![site],
+            accounts: vec![account],
+            reference: "T-2026-7".to_owned(),
+            due_at: moment(),
+        },
+        T::TakeOverConfirmed { side: Side::Transferor },
+        T::TakeOverBegun { accounts: vec![account] },
+        T::TakeOverCompleted {
+            from: company,
+            to: CompanyId(id(15)),
+            sites: vec![site],
+            terminals: vec![terminal],
+            accounts: vec![account],
+        },
+        T::TakeOverCancelled { reason: Cancellation::Withdrawn },
+    ];
+    let text = |text: &str| ReceiptText::parse(text).unwrap();
+    let layout = Layout {
+        header: text("Le Fournil"),
+        middle: text(""),
+        footer: text("Merci\nà bientôt"),
+        trading_name: Some(CompanyName::parse("Le Fournil").unwrap()),
+        logo: Some(Logo { png: "iVBORw0KGgo=".to_owned(), width: 64, height: 32 }),
+    };
+    let receipt = R::ReceiptLayoutSaved { company, layout: Box::new(layout) };
+    let claim = S::SerialClaimed { terminal, order: Some(order()) };
+    companies
+        .map(DomainEvent::Company)
+        .into_iter()
+        .chain(fleets.map(DomainEvent::Fleet))
+        .chain(access.map(DomainEvent::Access))
+        .chain(takeovers.map(DomainEvent::TakeOver))
+        .chain([DomainEvent::Receipt(receipt), DomainEvent::SerialClaim(claim)])
+        .collect()
 }
 
 fn golden() -> BTreeMap<(String, u16), Value> {

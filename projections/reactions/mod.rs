@@ -12,7 +12,7 @@ use loquet_domain::ports::{BoxFuture, EventCodec, EventStore, Subscribed};
 
 pub use erasure::Erasure;
 pub use mails::Mails;
-pub use onboarding::Onboarding;
+pub use onboarding::{Onboarding, Settling};
 
 use crate::ports::{Clock, QueuedMail, ReactionJournal};
 use crate::runner::{Follower, Status};

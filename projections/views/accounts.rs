@@ -118,7 +118,13 @@ impl View for Accounts {
                 row.status = Status::Active;
                 row.activated_at = Some(at);
             }),
-            Event::AccountConverted { to } => table.change(key, |row| row.role = (*to).into()),
+            Event::AccountConverted { to } | Event::RoleChanged { to } => {
+                table.change(key, |row| row.role = (*to).into())
+            }
+            Event::AccountMoved { company, role, .. } => table.change(key, |row| {
+                row.company_id = *company;
+                row.role = *role;
+            }),
             Event::LoginSucceeded { .. } => table.change(key, |row| row.last_login_at = Some(at)),
             Event::AccountDeleted { .. } => table.change(key, |row| {
                 row.status = Status::Deleted;

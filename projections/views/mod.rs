@@ -1,11 +1,16 @@
 //! The read models, one file each.
 
 pub mod accounts;
+pub mod assignments;
+pub mod companies;
 pub mod lockouts;
 pub mod logins;
 pub mod mails;
 pub mod orders;
 pub mod sessions;
+pub mod sites;
+pub mod takeovers;
+pub mod terminals;
 
 use std::sync::Arc;
 
@@ -16,10 +21,15 @@ use crate::view::View;
 pub fn all() -> Vec<Arc<dyn View>> {
     vec![
         Arc::new(accounts::Accounts),
+        Arc::new(assignments::Assignments),
+        Arc::new(companies::Companies),
         Arc::new(lockouts::Lockouts),
         Arc::new(logins::Logins),
         Arc::new(mails::Mails),
         Arc::new(orders::Orders),
         Arc::new(sessions::Sessions),
+        Arc::new(sites::Sites),
+        Arc::new(takeovers::TakeOvers),
+        Arc::new(terminals::Terminals),
     ]
 }

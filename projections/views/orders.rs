@@ -5,6 +5,7 @@ use loquet_domain::ids::{AccountId, CompanyId, OrderId};
 use loquet_domain::order::{Channel, Event, Outcome};
 use loquet_domain::ports::Position;
 use loquet_domain::schema::DomainEvent;
+use loquet_domain::serial_number::SerialNumber;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::Batch;
@@ -24,6 +25,9 @@ pub struct OrderRow {
     pub account_id: AccountId,
     pub outcome: Option<Outcome>,
     pub person_at: Position,
+    /// Serial numbers in it that are other companies' terminals': support looks into it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused_serials: Vec<SerialNumber>,
 }
 
 impl Row for OrderRow {
@@ -32,6 +36,7 @@ impl Row for OrderRow {
     fn indexes(&self) -> Vec<IndexEntry> {
         let status = match self.outcome {
             None => "received",
+            Some(_) if !self.refused_serials.is_empty() => "awaiting_support",
             Some(Outcome::AwaitingSupport) => "awaiting_support",
             Some(_) => "onboarded",
         };
@@ -70,10 +75,15 @@ impl View for Orders {
                     account_id: *account,
                     outcome: None,
                     person_at: noted.position,
+                    refused_serials: Vec::new(),
                 };
                 table.put(key, row)
             }
             Event::OrderOnboarded { outcome, .. } => table.change(key, |row| row.outcome = Some(*outcome)),
+            Event::OrderEquipped(equipped) if equipped.refused.is_empty() => Ok(()),
+            Event::OrderEquipped(equipped) => {
+                table.change(key, |row| row.refused_serials = equipped.refused.clone())
+            }
         }
     }
 }

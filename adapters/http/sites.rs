@@ -1,0 +1,221 @@
+//! Sites.
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use loquet_domain::company::SiteName;
+use loquet_domain::ids::SiteId;
+use loquet_domain::permission::Permission;
+use loquet_domain::ports::Position;
+use loquet_projections::ports::{Cursor, Selection};
+use loquet_projections::table::{Row, find, select};
+use loquet_projections::views::companies::CompanyRow;
+use loquet_projections::views::sites::SiteRow;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::addresses::AddressBody;
+use super::answers::{AtLeast, Done, Page};
+use super::body::{Body, Faults};
+use super::caller::{Arrival, Caller, to_its_end};
+use super::conditional::Tagged;
+use super::problem::{Problem, ProblemBody};
+use super::query::Params;
+use super::standing::Needed;
+use super::{Api, Shared};
+use crate::service_tokens::Scope;
+
+/// A site: a place where a company uses terminals.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Site)]
+pub(crate) struct SiteBody {
+    site_id: Uuid,
+    company_id: Uuid,
+    /// What the company is called over the door.
+    #[schema(example = "Le Fournil")]
+    company_name: Option<String>,
+    #[schema(example = "Rue Neuve, Bruxelles")]
+    name: String,
+    address: AddressBody,
+    opened_at: DateTime<Utc>,
+    /// The order that opened it.
+    order_id: String,
+    /// The position of the log that the answer is at.
+    position: u64,
+}
+
+async fn body(api: &Api, row: SiteRow, position: Position) -> Result<SiteBody, Problem> {
+    let company = api.company_row(row.company_id).await?;
+    Ok(SiteBody {
+        site_id: row.site_id.0,
+        company_id: row.company_id.0,
+        company_name: company.map(called),
+        name: row.name.as_str().to_owned(),
+        address: row.address.into(),
+        opened_at: row.opened_at,
+        order_id: row.order_id.to_string(),
+        position: position.0,
+    })
+}
+
+fn called(company: CompanyRow) -> String {
+    company.trading_name.unwrap_or(company.legal_name).as_str().to_owned()
+}
+
+impl Api {
+    /// The site of an id. One that the view does not know yet is waited for: whoever was just told of a site may
+    /// ask for it.
+    pub(crate) async fn site(&self, id: SiteId) -> Result<SiteRow, Problem> {
+        if let Some(row) = find::<SiteRow>(self.rows.as_ref(), id.to_string()).await? {
+            return Ok(row);
+        }
+        let head = self.store.head().await?;
+        self.reach(SiteRow::VIEW, &AtLeast { at_least: Some(head.0) }).await?;
+        let row = find::<SiteRow>(self.rows.as_ref(), id.to_string()).await?;
+        row.ok_or_else(Problem::not_found)
+    }
+}
+
+/// Which sites.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct SiteFilter {
+    /// The sites of this company. A person sees those of their own.
+    company: Option<Uuid>,
+    /// `opened_at` or `-opened_at`; or, for one company, `name` or `-name`.
+    sort: Option<String>,
+    /// From `next_cursor` of the page before; with the same filter and order.
+    cursor: Option<String>,
+    /// 1 to 200; 50 unless said.
+    limit: Option<u32>,
+    /// Wait until the answer is at this position of the log.
+    at_least: Option<u64>,
+}
+
+/// List sites. A user sees those at which they may do something.
+#[utoipa::path(
+    get, path = "/v1/sites", operation_id = "list_sites", tag = "sites", params(SiteFilter), security(("session" = []), ("service" = [])),
+    responses((status = 200, description = "A page of sites", body = Page<SiteBody>))
+)]
+pub(crate) async fn list(
+    State(api): Shared,
+    caller: Caller,
+    Params(filter): Params<SiteFilter>,
+) -> Result<Tagged<Page<SiteBody>>, Problem> {
+    let company = api.company_asked(&caller, filter.company)?;
+    let mut faults = Faults::default();
+    let size = faults.limit(filter.limit);
+    let by_name = company.is_some() && filter.sort.as_deref().is_some_and(|sort| sort.ends_with("name"));
+    let order = faults.order(filter.sort.as_deref(), if by_name { "name" } else { "opened_at" });
+    let after = faults.cursor(filter.cursor.as_deref());
+    faults.finish_query()?;
+    let position = api.reach(SiteRow::VIEW, &AtLeast { at_least: filter.at_least }).await?;
+    let by = match company {
+        Some(company) if by_name => ("company_name", format!("{company}/")),
+        Some(company) => ("company", format!("{company}/")),
+        None => ("created", String::new()),
+    };
+    let wanted = Selection { by: Some(by), order, after, limit: size + 1 };
+    let rows = select::<SiteRow>(api.rows.as_ref(), wanted).await?;
+    let (rows, next) = turn(rows, size);
+    let mut items = Vec::with_capacity(rows.len());
+    for row in rows {
+        if company.is_none() || api.sight(&caller, row.company_id).await?.includes(row.site_id) {
+            items.push(body(&api, row, position).await?);
+        }
+    }
+    Ok(Tagged(Page::turned(items, next, position)))
+}
+
+/// The rows of a page, and behind which the next one begins: what is not in sight is taken out afterwards, so
+/// that a page may be short and is still followed by the next.
+pub(crate) fn turn<R>(mut rows: Vec<(Cursor, R)>, size: usize) -> (Vec<R>, Option<Cursor>) {
+    let more = rows.len() > size;
+    rows.truncate(size);
+    let next = rows.last().filter(|_| more).map(|(cursor, _)| cursor.clone());
+    (rows.into_iter().map(|(_, row)| row).collect(), next)
+}
+
+/// One site.
+#[utoipa::path(
+    get, path = "/v1/sites/{site_id}", operation_id = "show_site", tag = "sites", security(("session" = []), ("service" = [])),
+    params(("site_id" = Uuid, Path), AtLeast),
+    responses(
+        (status = 200, description = "The site", body = SiteBody),
+        (status = 404, description = "There is none to see", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn show(
+    State(api): Shared,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+    Params(at_least): Params<AtLeast>,
+) -> Result<Tagged<SiteBody>, Problem> {
+    let position = api.reach(SiteRow::VIEW, &at_least).await?;
+    let row = api.site(SiteId(id)).await?;
+    if !api.sight(&caller, row.company_id).await?.includes(row.site_id) {
+        return Err(Problem::not_found());
+    }
+    Ok(Tagged(body(&api, row, position).await?))
+}
+
+/// Nobody opens a site by hand: it opens by itself when a terminal is ordered to an address where the company has
+/// none yet. This always says so.
+#[utoipa::path(
+    post, path = "/v1/sites", operation_id = "open_site", tag = "sites", security(("session" = []), ("service" = [])),
+    responses((status = 409, description = "Order a terminal to the address: the site opens by itself", body = ProblemBody, content_type = "application/problem+json"))
+)]
+pub(crate) async fn open(_: Caller) -> Problem {
+    Problem::new(StatusCode::CONFLICT, "sites-open-themselves")
+}
+
+/// What of a site is to be otherwise; what is left out stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SiteChange)]
+pub(crate) struct ChangeBody {
+    #[schema(example = "Boutique du centre")]
+    name: Option<String>,
+    address: Option<AddressBody>,
+}
+
+/// Name a site, or change its address: for administrators, or a user with *manage company* there.
+#[utoipa::path(
+    patch, path = "/v1/sites/{site_id}", operation_id = "change_site", tag = "sites", request_body = ChangeBody,
+    security(("session" = []), ("service" = [])), params(("site_id" = Uuid, Path)),
+    responses(
+        (status = 204, description = "Changed"),
+        (status = 404, description = "There is none to see", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "Another site is at that address", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The body breaks rules; all of them are listed", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn change(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Path(id): Path<Uuid>,
+    Body(body): Body<ChangeBody>,
+) -> Result<Done, Problem> {
+    let row = api.site(SiteId(id)).await?;
+    let (site, company) = (row.site_id, row.company_id);
+    let needed = (Permission::ManageCompany, Needed::At(site));
+    api.permit(&caller, Scope::CompaniesWrite, company, needed).await?;
+    let mut faults = Faults::default();
+    let name = body.name.map(|name| faults.check("/name", SiteName::parse(&name), |_| "site-name-invalid"));
+    let address = body.address.map(|address| address.check("/address", &mut faults));
+    faults.finish(Some(()))?;
+    let (at, context) = (arrival.at, caller.context(&arrival));
+    let changed = to_its_end(async move {
+        let mut position = Position::default();
+        if let Some(Some(address)) = address {
+            position = api.app.move_site(&context, company, site, address).await?;
+        }
+        if let Some(Some(name)) = name {
+            position = api.app.name_site(&context, company, site, name).await?;
+        }
+        Ok(position)
+    });
+    changed.await?.map(Done).map_err(|failure| Problem::of(failure, at))
+}

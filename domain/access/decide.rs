@@ -1,0 +1,206 @@
+//! The rules of access: DOMAIN's section on access, and who creates whom.
+
+use std::collections::BTreeSet;
+
+use super::{Access, Command, Event, Grantor, Group, GroupChange, GroupName, Where};
+use crate::ids::{AccountId, GroupId};
+use crate::permission::Permission;
+
+/// How many groups a company has at most.
+pub const MOST_GROUPS: usize = 500;
+
+/// Why a command changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The company has no such group.
+    #[error("there is no such group")]
+    NoSuchGroup,
+    /// Another group is called so.
+    #[error("another group has this name")]
+    NameTaken,
+    /// It has members; they must go somewhere.
+    #[error("{0} member(s) are in the group")]
+    HasMembers(usize),
+    /// Its members can't go to the group that is deleted.
+    #[error("members can't go to the group that is deleted")]
+    SameGroup,
+    /// The account is not in the group.
+    #[error("the account is not in the group")]
+    NotMember,
+    /// Whoever asks lacks this permission there, so can't grant it.
+    #[error("you lack {0} there yourself")]
+    Beyond(Permission),
+    /// The company would be left without an administrator.
+    #[error("it is the company's last administrator")]
+    LastAdministrator,
+    /// There are as many groups as there may be.
+    #[error("a company has at most {MOST_GROUPS} groups")]
+    TooManyGroups,
+}
+
+/// Decides a command by whoever asks.
+///
+/// # Errors
+/// The rule that refuses, as a [`Refusal`].
+pub fn decide(access: &Access, grantor: Grantor, command: Command) -> Result<Vec<Event>, Refusal> {
+    match command {
+        Command::AdmitAdministrator { account } => {
+            let new = !access.administrators.contains(&account);
+            Ok(new.then_some(Event::AdministratorAdmitted { account }).into_iter().collect())
+        }
+        Command::RemoveAdministrator { account } => remove_administrator(access, account),
+        Command::StrikeAdministrator { account } => Ok(strike(access, account).into_iter().collect()),
+        Command::CreateGroup { group, name, description, permissions } => {
+            create_group(access, grantor, group, &name, &permissions)?;
+            let created = Event::GroupCreated { group, name, description, permissions };
+            Ok((!access.groups.contains_key(&group)).then_some(created).into_iter().collect())
+        }
+        Command::ChangeGroup { group, change } => change_group(access, grantor, group, change),
+        Command::DeleteGroup { group, move_to } => delete_group(access, grantor, group, move_to),
+        Command::SetMember { group, account, sites } => {
+            let held = found(access, group)?;
+            let before = held.members.get(&account);
+            if let Some(before) = before {
+                access.may_manage(grantor, before)?;
+            }
+            access.may_grant(grantor, &held.permissions, &sites)?;
+            let same = before == Some(&sites);
+            Ok((!same).then_some(Event::MemberAdded { group, account, sites }).into_iter().collect())
+        }
+        Command::RemoveMember { group, account } => {
+            let sites = found(access, group)?.members.get(&account).ok_or(Refusal::NotMember)?;
+            access.may_manage(grantor, sites)?;
+            Ok(vec![Event::MemberRemoved { group, account }])
+        }
+        Command::Forget { account } => Ok(forget(access, account)),
+        Command::Join { takeover, .. } if access.joined.contains(&takeover) => Ok(Vec::new()),
+        Command::Join { takeover, from, groups } => {
+            Ok(vec![Event::AccountsJoined { takeover, from, groups }])
+        }
+    }
+}
+
+/// The last administrator of a company can neither be deleted nor demoted.
+fn remove_administrator(access: &Access, account: AccountId) -> Result<Vec<Event>, Refusal> {
+    if access.administrators.iter().all(|other| *other == account) {
+        return Err(Refusal::LastAdministrator);
+    }
+    Ok(strike(access, account).into_iter().collect())
+}
+
+fn strike(access: &Access, account: AccountId) -> Option<Event> {
+    access.administrators.contains(&account).then_some(Event::AdministratorRemoved { account })
+}
+
+fn create_group(
+    access: &Access,
+    grantor: Grantor,
+    group: GroupId,
+    name: &GroupName,
+    permissions: &BTreeSet<Permission>,
+) -> Result<(), Refusal> {
+    free_name(access, group, name)?;
+    if access.groups.len() >= MOST_GROUPS && !access.groups.contains_key(&group) {
+        return Err(Refusal::TooManyGroups);
+    }
+    access.has_anywhere(grantor, permissions)
+}
+
+/// A change reaches whoever is in the group: what it adds is granted to each of them.
+fn change_group(
+    access: &Access,
+    grantor: Grantor,
+    group: GroupId,
+    change: GroupChange,
+) -> Result<Vec<Event>, Refusal> {
+    let held = found(access, group)?;
+    let name = change.name.unwrap_or_else(|| held.name.clone());
+    let description = change.description.unwrap_or_else(|| held.description.clone());
+    let permissions = change.permissions.unwrap_or_else(|| held.permissions.clone());
+    free_name(access, group, &name)?;
+    access.has_anywhere(grantor, &permissions)?;
+    for sites in held.members.values() {
+        access.may_manage(grantor, sites)?;
+        access.may_grant(grantor, &permissions, sites)?;
+    }
+    let same = name == held.name && description == held.description && permissions == held.permissions;
+    let changed = Event::GroupChanged { group, name, description, permissions };
+    Ok((!same).then_some(changed).into_iter().collect())
+}
+
+/// A group is deleted once nobody is in it, or with a group to move its members to.
+fn delete_group(
+    access: &Access,
+    grantor: Grantor,
+    group: GroupId,
+    move_to: Option<GroupId>,
+) -> Result<Vec<Event>, Refusal> {
+    let held = found(access, group)?;
+    access.has_anywhere(grantor, &BTreeSet::new())?;
+    let mut events = Vec::new();
+    match move_to {
+        None if !held.members.is_empty() => return Err(Refusal::HasMembers(held.members.len())),
+        None => {}
+        Some(target) if target == group => return Err(Refusal::SameGroup),
+        Some(target) => {
+            let new = found(access, target)?;
+            for (account, sites) in &held.members {
+                access.may_manage(grantor, sites)?;
+                access.may_grant(grantor, &new.permissions, sites)?;
+                let sites = match new.members.get(account) {
+                    Some(there) => there.clone().or(sites),
+                    None => sites.clone(),
+                };
+                events.push(Event::MemberRemoved { group, account: *account });
+                events.push(Event::MemberAdded { group: target, account: *account, sites });
+            }
+        }
+    }
+    events.push(Event::GroupDeleted { group });
+    Ok(events)
+}
+
+fn forget(access: &Access, account: AccountId) -> Vec<Event> {
+    let left = access.memberships(account).map(|(group, ..)| Event::MemberRemoved { group, account });
+    left.chain(strike(access, account)).collect()
+}
+
+fn found(access: &Access, group: GroupId) -> Result<&Group, Refusal> {
+    access.groups.get(&group).map(AsRef::as_ref).ok_or(Refusal::NoSuchGroup)
+}
+
+fn free_name(access: &Access, group: GroupId, name: &GroupName) -> Result<(), Refusal> {
+    let taken = access.groups.iter().any(|(id, other)| *id != group && other.name.is_like(name));
+    if taken { Err(Refusal::NameTaken) } else { Ok(()) }
+}
+
+impl Access {
+    /// Whoever takes something away must manage users wherever it was held.
+    fn may_manage(&self, grantor: Grantor, sites: &Where) -> Result<(), Refusal> {
+        self.may_grant(grantor, &BTreeSet::new(), sites)
+    }
+
+    /// Whoever grants must manage users there, and hold everything there that they grant.
+    fn may_grant(
+        &self,
+        grantor: Grantor,
+        permissions: &BTreeSet<Permission>,
+        sites: &Where,
+    ) -> Result<(), Refusal> {
+        let Grantor::User(user) = grantor else { return Ok(()) };
+        let needed = [Permission::ManageUsers].into_iter().chain(permissions.iter().copied());
+        for permission in needed {
+            let held = self.granted(user, permission);
+            // Managing nobody's access anywhere is no power to manage.
+            if held == Where::nowhere() || !held.covers(sites) {
+                return Err(Refusal::Beyond(permission));
+            }
+        }
+        Ok(())
+    }
+
+    /// A group without members grants nothing yet; still nobody writes down what they lack everywhere.
+    fn has_anywhere(&self, grantor: Grantor, permissions: &BTreeSet<Permission>) -> Result<(), Refusal> {
+        self.may_grant(grantor, permissions, &Where::nowhere())
+    }
+}

@@ -1,0 +1,85 @@
+//! What each event changes. Total (law 8).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Access, Event, Group, GroupText, Where};
+use crate::fact::Fact;
+use crate::ids::{AccountId, GroupId};
+
+/// Who may do what after one more fact.
+#[must_use]
+pub fn evolve(mut access: Access, fact: &Fact<Event>) -> Access {
+    match &fact.event {
+        Event::AdministratorAdmitted { account } => {
+            access.administrators.insert(*account);
+        }
+        Event::AdministratorRemoved { account } => {
+            access.administrators.remove(account);
+        }
+        Event::GroupCreated { group, name, description, permissions } => {
+            let (name, description) = (name.clone(), description.clone());
+            let new = Group { name, description, permissions: permissions.clone(), members: BTreeMap::new() };
+            access.groups.insert(*group, Arc::new(new));
+        }
+        Event::GroupChanged { group, name, description, permissions } => {
+            if let Some(held) = access.groups.get_mut(group).map(Arc::make_mut) {
+                held.name = name.clone();
+                held.description = description.clone();
+                held.permissions = permissions.clone();
+            }
+        }
+        Event::GroupDeleted { group } => {
+            let members = access.groups.remove(group).into_iter().flat_map(|gone| members(&gone));
+            for account in members {
+                access.leave(*group, account);
+            }
+        }
+        Event::MemberAdded { group, account, sites } => access.enter(*group, *account, sites),
+        Event::MemberRemoved { group, account } => {
+            if let Some(held) = access.groups.get_mut(group).map(Arc::make_mut) {
+                held.members.remove(account);
+            }
+            access.leave(*group, *account);
+        }
+        Event::AccountsJoined { takeover, groups, .. } => {
+            access.joined.insert(*takeover);
+            for new in groups {
+                let group = Group {
+                    name: new.name.clone(),
+                    description: GroupText::default(),
+                    permissions: new.permissions.clone(),
+                    members: BTreeMap::new(),
+                };
+                access.groups.insert(new.group, Arc::new(group));
+                for (account, sites) in &new.members {
+                    access.enter(new.group, *account, sites);
+                }
+            }
+        }
+    }
+    access
+}
+
+fn members(group: &Group) -> Vec<AccountId> {
+    group.members.keys().copied().collect()
+}
+
+impl Access {
+    fn leave(&mut self, group: GroupId, account: AccountId) {
+        self.of.change(account, |groups| {
+            groups.remove(&group);
+        });
+        if self.of.get(account).is_some_and(|groups| groups.is_empty()) {
+            self.of.remove(account);
+        }
+    }
+
+    fn enter(&mut self, group: GroupId, account: AccountId, sites: &Where) {
+        let Some(held) = self.groups.get_mut(&group).map(Arc::make_mut) else { return };
+        held.members.insert(account, sites.clone());
+        let mut groups = self.of.get(account).cloned().unwrap_or_default();
+        groups.insert(group);
+        self.of.insert(account, groups);
+    }
+}

@@ -1,0 +1,18 @@
+//! Who may do what in a company: its administrators, its groups and their members.
+//!
+//! One stream a company, so that "the last administrator stays" and "nobody grants what they lack" are
+//! decided on everything that they depend on.
+
+mod command;
+mod decide;
+mod event;
+mod evolve;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use command::{Command, Grantor, GroupChange};
+pub use decide::{MOST_GROUPS, Refusal, decide};
+pub use event::{Event, NewGroup};
+pub use evolve::evolve;
+pub use state::{Access, Group, GroupName, GroupText, InvalidGroupText, Where};

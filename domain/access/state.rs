@@ -1,0 +1,170 @@
+//! What of a company's access history matters to the next decision.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::address::is_text;
+use crate::ids::{AccountId, GroupId, SiteId, TakeOverId};
+use crate::permission::Permission;
+use crate::shared_map::SharedMap;
+
+/// A group's name: 1 to 100 printable characters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct GroupName(String);
+
+/// What a group is for: up to 500 printable characters.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct GroupText(String);
+
+/// Why a text is no group's name or description.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a group's name has 1 to 100 printable characters, its description at most 500")]
+pub struct InvalidGroupText;
+
+impl GroupName {
+    /// Takes a name, outer white space dropped.
+    ///
+    /// # Errors
+    /// [`InvalidGroupText`] where it is empty, over 100 characters, or has control characters.
+    pub fn parse(text: &str) -> Result<Self, InvalidGroupText> {
+        let text = text.trim();
+        if is_text(text, 100) { Ok(Self(text.to_owned())) } else { Err(InvalidGroupText) }
+    }
+
+    /// What a group is called that came with a take-over: its name and whose it was.
+    #[must_use]
+    pub fn of_take_over(name: &str, company: &str) -> Self {
+        Self(format!("{name} ({company})").chars().take(100).collect())
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether people would take the two for one.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.0.to_lowercase() == other.0.to_lowercase()
+    }
+}
+
+impl GroupText {
+    /// Takes a description, outer white space dropped; it may be empty.
+    ///
+    /// # Errors
+    /// [`InvalidGroupText`] where it is over 500 characters or has control characters.
+    pub fn parse(text: &str) -> Result<Self, InvalidGroupText> {
+        let text = text.trim();
+        if text.is_empty() || is_text(text, 500) { Ok(Self(text.to_owned())) } else { Err(InvalidGroupText) }
+    }
+
+    /// The description.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// On which sites a member holds what the group permits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Where {
+    /// On every site, those that are still to be opened among them.
+    Everywhere,
+    /// On these.
+    Sites(BTreeSet<SiteId>),
+}
+
+impl Where {
+    /// Whether it holds at a site.
+    #[must_use]
+    pub fn includes(&self, site: SiteId) -> bool {
+        match self {
+            Self::Everywhere => true,
+            Self::Sites(sites) => sites.contains(&site),
+        }
+    }
+
+    /// Whether it holds wherever the other does.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Everywhere, _) => true,
+            (Self::Sites(_), Self::Everywhere) => false,
+            (Self::Sites(these), Self::Sites(those)) => those.is_subset(these),
+        }
+    }
+
+    /// Where either holds.
+    #[must_use]
+    pub fn or(self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Sites(these), Self::Sites(those)) => Self::Sites(&these | those),
+            _ => Self::Everywhere,
+        }
+    }
+
+    /// Nowhere.
+    #[must_use]
+    pub fn nowhere() -> Self {
+        Self::Sites(BTreeSet::new())
+    }
+}
+
+/// A named set of permissions, and who holds them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Its name; no other group of the company has it.
+    pub name: GroupName,
+    /// What it is for.
+    pub description: GroupText,
+    /// What it permits.
+    pub permissions: BTreeSet<Permission>,
+    /// Who is in it, and where they hold what it permits.
+    pub members: BTreeMap<AccountId, Where>,
+}
+
+/// Who may do what in a company.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Access {
+    /// Those with full access. An account is in here no sooner than it is an administrator, and out of here no
+    /// later than it ceases to be one.
+    pub administrators: BTreeSet<AccountId>,
+    /// The groups.
+    pub groups: BTreeMap<GroupId, Arc<Group>>,
+    /// In which groups an account is.
+    pub(super) of: SharedMap<AccountId, BTreeSet<GroupId>>,
+    /// The take-overs whose people have come.
+    pub(super) joined: BTreeSet<TakeOverId>,
+}
+
+impl Access {
+    /// The groups that an account is in, and where it holds what each permits.
+    pub fn memberships(&self, account: AccountId) -> impl Iterator<Item = (GroupId, &Group, &Where)> {
+        let groups = self.of.get(account).into_iter().flatten();
+        groups.filter_map(move |id| {
+            let group = self.groups.get(id)?;
+            Some((*id, group.as_ref(), group.members.get(&account)?))
+        })
+    }
+
+    /// Where an account's groups let it do something.
+    #[must_use]
+    pub fn granted(&self, account: AccountId, permission: Permission) -> Where {
+        let granting =
+            self.memberships(account).filter(|(_, group, _)| group.permissions.contains(&permission));
+        granting.fold(Where::nowhere(), |held, (_, _, more)| held.or(more))
+    }
+
+    /// Whether an account's groups let it do something at a site.
+    #[must_use]
+    pub fn grants(&self, account: AccountId, permission: Permission, site: SiteId) -> bool {
+        self.memberships(account)
+            .any(|(_, group, held)| group.permissions.contains(&permission) && held.includes(site))
+    }
+}

@@ -1,0 +1,273 @@
+//! The rules of access, as sentences, and the one that no list of cases can show: nobody grants what they lack.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+use uuid::Uuid;
+
+use super::*;
+use crate::Moment;
+use crate::fact::{Actor, Context, Fact};
+use crate::ids::{AccountId, CompanyId, CorrelationId, EventId, GroupId, SiteId, TakeOverId};
+use crate::permission::Permission::{self, *};
+
+const JAN: AccountId = AccountId(Uuid::from_u128(1));
+const PIET: AccountId = AccountId(Uuid::from_u128(2));
+
+fn site(n: u128) -> SiteId {
+    SiteId(Uuid::from_u128(n))
+}
+
+fn group(n: u128) -> GroupId {
+    GroupId(Uuid::from_u128(n))
+}
+
+fn name(text: &str) -> GroupName {
+    GroupName::parse(text).unwrap()
+}
+
+fn at(sites: &[u128]) -> Where {
+    Where::Sites(sites.iter().copied().map(site).collect())
+}
+
+fn tell(access: &mut Access, grantor: Grantor, command: Command) -> Result<Vec<Event>, Refusal> {
+    let events = decide(access, grantor, command)?;
+    for event in &events {
+        let context = Context {
+            at: Moment::UNIX_EPOCH,
+            actor: Actor::Operator,
+            correlation: CorrelationId(Uuid::nil()),
+            causation: None,
+            client: None,
+        };
+        *access = evolve(access.clone(), &Fact { id: EventId(Uuid::nil()), context, event: event.clone() });
+    }
+    Ok(events)
+}
+
+fn create(n: u128, permissions: &[Permission]) -> Command {
+    let permissions = permissions.iter().copied().collect();
+    Command::CreateGroup {
+        group: group(n),
+        name: name(&format!("group {n}")),
+        description: GroupText::default(),
+        permissions,
+    }
+}
+
+fn set(n: u128, account: AccountId, sites: Where) -> Command {
+    Command::SetMember { group: group(n), account, sites }
+}
+
+/// Jan manages users and terminals at sites 1 and 2, and sees transactions at site 1.
+fn of_jan() -> Access {
+    let mut access = Access::default();
+    let all = Grantor::Anything;
+    for command in [
+        create(1, &[ManageUsers, ManageTerminals]),
+        create(2, &[ViewTransactions]),
+        set(1, JAN, at(&[1, 2])),
+        set(2, JAN, at(&[1])),
+    ] {
+        tell(&mut access, all, command).unwrap();
+    }
+    access
+}
+
+#[test]
+fn a_member_holds_what_the_group_permits_where_they_are_in_it() {
+    let access = of_jan();
+    assert!(access.grants(JAN, ManageTerminals, site(2)));
+    assert!(!access.grants(JAN, ManageTerminals, site(3)));
+    assert!(!access.grants(JAN, ViewTransactions, site(2)));
+    assert!(!access.grants(PIET, ManageTerminals, site(1)));
+    assert_eq!(access.granted(JAN, ManageTerminals), at(&[1, 2]));
+}
+
+#[test]
+fn a_user_who_manages_users_grants_what_they_hold_there_and_nothing_else() {
+    let (access, jan) = (of_jan(), Grantor::User(JAN));
+    let granted = |command| decide(&access, jan, command).map(|events| events.len());
+    assert_eq!(granted(set(1, PIET, at(&[2]))), Ok(1));
+    assert_eq!(granted(set(2, PIET, at(&[1]))), Ok(1));
+    assert_eq!(granted(set(2, PIET, at(&[2]))), Err(Refusal::Beyond(ViewTransactions)));
+    assert_eq!(granted(set(1, PIET, at(&[3]))), Err(Refusal::Beyond(ManageUsers)));
+    assert_eq!(granted(set(1, PIET, Where::Everywhere)), Err(Refusal::Beyond(ManageUsers)));
+    assert_eq!(granted(create(3, &[ViewInvoices])), Err(Refusal::Beyond(ViewInvoices)));
+    assert_eq!(granted(create(3, &[ViewTransactions])), Ok(1));
+}
+
+#[test]
+fn a_group_changed_by_a_user_grants_no_member_what_the_user_lacks_there() {
+    let mut access = of_jan();
+    tell(&mut access, Grantor::Anything, set(1, PIET, at(&[2]))).unwrap();
+    let wider = GroupChange {
+        permissions: Some([ManageUsers, ManageTerminals, ViewTransactions].into()),
+        ..GroupChange::default()
+    };
+    let change = Command::ChangeGroup { group: group(1), change: wider };
+    assert_eq!(decide(&access, Grantor::User(JAN), change.clone()), Err(Refusal::Beyond(ViewTransactions)));
+    assert_eq!(decide(&access, Grantor::Anything, change).map(|events| events.len()), Ok(1));
+}
+
+#[test]
+fn who_manages_no_users_grants_nothing() {
+    let access = of_jan();
+    let nobody = Grantor::User(PIET);
+    for command in
+        [create(3, &[]), set(1, PIET, at(&[])), Command::DeleteGroup { group: group(2), move_to: None }]
+    {
+        assert_eq!(decide(&access, nobody, command), Err(Refusal::Beyond(ManageUsers)));
+    }
+}
+
+#[test]
+fn a_group_with_members_is_deleted_with_a_group_to_move_them_to() {
+    let mut access = of_jan();
+    let delete = |move_to| Command::DeleteGroup { group: group(2), move_to };
+    assert_eq!(decide(&access, Grantor::Anything, delete(None)), Err(Refusal::HasMembers(1)));
+    assert_eq!(decide(&access, Grantor::Anything, delete(Some(group(2)))), Err(Refusal::SameGroup));
+    assert_eq!(decide(&access, Grantor::Anything, delete(Some(group(9)))), Err(Refusal::NoSuchGroup));
+    tell(&mut access, Grantor::Anything, set(2, PIET, at(&[3]))).unwrap();
+    tell(&mut access, Grantor::Anything, delete(Some(group(1)))).unwrap();
+    assert!(access.grants(PIET, ManageTerminals, site(3)));
+    assert_eq!(access.granted(JAN, ManageTerminals), at(&[1, 2]), "what they held there they keep");
+    assert_eq!(access.groups.len(), 1);
+}
+
+#[test]
+fn no_two_groups_have_one_name() {
+    let access = of_jan();
+    let same = Command::CreateGroup {
+        group: group(3),
+        name: name(" GROUP 1 "),
+        description: GroupText::default(),
+        permissions: BTreeSet::new(),
+    };
+    assert_eq!(decide(&access, Grantor::Anything, same), Err(Refusal::NameTaken));
+}
+
+#[test]
+fn the_last_administrator_stays() {
+    let mut access = Access::default();
+    let remove = |account| Command::RemoveAdministrator { account };
+    assert_eq!(decide(&access, Grantor::Anything, remove(JAN)), Err(Refusal::LastAdministrator));
+    tell(&mut access, Grantor::Anything, Command::AdmitAdministrator { account: JAN }).unwrap();
+    assert_eq!(decide(&access, Grantor::Anything, remove(JAN)), Err(Refusal::LastAdministrator));
+    tell(&mut access, Grantor::Anything, Command::AdmitAdministrator { account: PIET }).unwrap();
+    tell(&mut access, Grantor::Anything, remove(JAN)).unwrap();
+    assert_eq!(decide(&access, Grantor::Anything, remove(PIET)), Err(Refusal::LastAdministrator));
+}
+
+#[test]
+fn an_account_that_is_gone_is_in_no_group() {
+    let mut access = of_jan();
+    tell(&mut access, Grantor::Anything, Command::Forget { account: JAN }).unwrap();
+    assert_eq!(access.memberships(JAN).count(), 0);
+    assert!(access.groups.values().all(|group| group.members.is_empty()));
+    assert_eq!(tell(&mut access, Grantor::Anything, Command::Forget { account: JAN }), Ok(Vec::new()));
+}
+
+#[test]
+fn people_who_come_with_a_take_over_keep_what_they_could_do_there() {
+    let mut access = Access::default();
+    let joined = NewGroup {
+        group: group(5),
+        name: name("Vendeurs (Dupont)"),
+        permissions: [ViewTransactions].into(),
+        members: [(PIET, at(&[7]))].into(),
+    };
+    let join = Command::Join {
+        takeover: TakeOverId(Uuid::from_u128(1)),
+        from: CompanyId(Uuid::from_u128(2)),
+        groups: vec![joined],
+    };
+    tell(&mut access, Grantor::Anything, join.clone()).unwrap();
+    assert!(access.grants(PIET, ViewTransactions, site(7)));
+    assert_eq!(tell(&mut access, Grantor::Anything, join), Ok(Vec::new()));
+}
+
+const ACCOUNTS: [AccountId; 3] = [JAN, PIET, AccountId(Uuid::from_u128(3))];
+const SITES: u128 = 3;
+
+fn any_where() -> impl Strategy<Value = Where> {
+    let sites: Vec<u128> = (1..=SITES).collect();
+    prop_oneof![1 => Just(Where::Everywhere), 4 => subsequence(sites, 0..=3).prop_map(|sites| at(&sites))]
+}
+
+fn permissions() -> impl Strategy<Value = BTreeSet<Permission>> {
+    subsequence(Permission::ALL.to_vec(), 0..=3).prop_map(|some| some.into_iter().collect())
+}
+
+fn any_command() -> impl Strategy<Value = Command> {
+    let group_id = || (1_u128..5).prop_map(group);
+    let account = || select(&ACCOUNTS[..]);
+    prop_oneof![
+        (1_u128..5, permissions()).prop_map(|(n, permissions)| Command::CreateGroup {
+            group: group(n),
+            name: name(&format!("group {n}")),
+            description: GroupText::default(),
+            permissions,
+        }),
+        (group_id(), permissions()).prop_map(|(group, permissions)| Command::ChangeGroup {
+            group,
+            change: GroupChange { permissions: Some(permissions), ..GroupChange::default() },
+        }),
+        (group_id(), account(), any_where()).prop_map(|(group, account, sites)| Command::SetMember {
+            group,
+            account,
+            sites
+        }),
+        (group_id(), account()).prop_map(|(group, account)| Command::RemoveMember { group, account }),
+        (group_id(), prop::option::of(group_id()))
+            .prop_map(|(group, move_to)| Command::DeleteGroup { group, move_to }),
+    ]
+}
+
+/// What an account may do, at the sites there are and at those still to come.
+fn held(access: &Access, account: AccountId) -> BTreeSet<(Permission, u128)> {
+    let places = (1..=SITES + 1).flat_map(|n| Permission::ALL.map(|permission| (permission, n)));
+    places.filter(|(permission, n)| access.grants(account, *permission, site(*n))).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #[test]
+    fn no_sequence_of_commands_by_a_user_yields_a_permission_that_nobody_granted(
+        granted in prop::collection::vec(any_command(), 0..25),
+        wanted in prop::collection::vec(any_command(), 0..25),
+    ) {
+        let mut access = Access::default();
+        tell(&mut access, Grantor::Anything, create(1, &[ManageUsers, ViewTransactions])).unwrap();
+        for command in granted {
+            drop(tell(&mut access, Grantor::Anything, command));
+        }
+        let before = access.clone();
+        let jans = held(&before, JAN);
+        for command in wanted {
+            drop(tell(&mut access, Grantor::User(JAN), command));
+            for account in ACCOUNTS {
+                let had = held(&before, account);
+                for right in held(&access, account) {
+                    prop_assert!(had.contains(&right) || jans.contains(&right), "{account} got {right:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_groups_of_an_account_are_those_that_it_is_a_member_of(
+        commands in prop::collection::vec(any_command(), 0..40)
+    ) {
+        let mut access = Access::default();
+        for command in commands {
+            drop(tell(&mut access, Grantor::Anything, command));
+            for account in ACCOUNTS {
+                let told: BTreeSet<GroupId> = access.memberships(account).map(|(id, ..)| id).collect();
+                let groups = access.groups.iter().filter(|(_, group)| group.members.contains_key(&account));
+                prop_assert_eq!(told, groups.map(|(id, _)| *id).collect());
+            }
+        }
+    }
+}

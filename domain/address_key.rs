@@ -1,0 +1,332 @@
+//! When two addresses are the same: those that differ only in case, accents, punctuation, spacing or the
+//! usual abbreviations (DOMAIN's section on sites).
+//!
+//! What a key is made of is not stored; it is computed again from addresses in the log. To fold more things
+//! together is therefore a change of this file alone: it joins no sites that are open already, but no
+//! further one is opened.
+
+use std::fmt;
+
+use uuid::Uuid;
+
+use crate::address::Address;
+use crate::ids::LOQUET;
+
+/// Equal for equal addresses.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AddressKey(Uuid);
+
+impl From<AddressKey> for Uuid {
+    fn from(key: AddressKey) -> Self {
+        key.0
+    }
+}
+
+impl fmt::Debug for AddressKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AddressKey({})", self.0)
+    }
+}
+
+impl Address {
+    /// Under what this address is the same as another.
+    #[must_use]
+    pub fn key(&self) -> AddressKey {
+        AddressKey(Uuid::new_v5(&LOQUET, self.folded().as_bytes()))
+    }
+
+    /// The address with everything folded away that does not tell it from another.
+    fn folded(&self) -> String {
+        let country = self.country.to_uppercase();
+        let house = House::read(&country, &self.number, self.r#box.as_deref());
+        let (street, town) = (street(&self.street), words(&self.town).into_iter().map(saint));
+        let town: String = town.collect();
+        let code = folded(&self.postal_code).replace(' ', "");
+        format!("{country}|{code}|{town}|{street}|{}|{}", house.number, house.r#box)
+    }
+}
+
+/// A street's words under their full names, joined.
+fn street(text: &str) -> String {
+    let words = words(text);
+    let last = words.len().saturating_sub(1);
+    let full = words.into_iter().enumerate().map(|(n, word)| match (n, word.as_str()) {
+        // English puts the street last, French the saint first.
+        (n, "st") if n > 0 && n == last => "street".to_owned(),
+        (0, "r") => "rue".to_owned(),
+        (_, _) => saint(long_ending(long_word(word))),
+    });
+    joined_van(&full.collect::<Vec<_>>())
+}
+
+/// Abbreviations of whole words, in the three languages and what they stand for.
+const WORDS: [(&str, &str); 56] = [
+    ("av", "avenue"),
+    ("ave", "avenue"),
+    ("aven", "avenue"),
+    ("bd", "boulevard"),
+    ("bld", "boulevard"),
+    ("blvd", "boulevard"),
+    ("bvd", "boulevard"),
+    ("boul", "boulevard"),
+    ("chee", "chaussee"),
+    ("chauss", "chaussee"),
+    ("chem", "chemin"),
+    ("che", "chemin"),
+    ("pl", "place"),
+    ("rte", "route"),
+    ("imp", "impasse"),
+    ("all", "allee"),
+    ("sq", "square"),
+    ("fg", "faubourg"),
+    ("fbg", "faubourg"),
+    ("res", "residence"),
+    ("resid", "residence"),
+    ("ch", "chaussee"),
+    ("str", "straat"),
+    ("ln", "laan"),
+    ("stwg", "steenweg"),
+    ("steenwg", "steenweg"),
+    ("stw", "steenweg"),
+    ("pln", "plein"),
+    ("wg", "weg"),
+    ("kl", "kleine"),
+    ("gr", "grote"),
+    ("burg", "burgemeester"),
+    ("burgem", "burgemeester"),
+    ("bgm", "burgemeester"),
+    ("bourgm", "bourgmestre"),
+    ("bgmstr", "bourgmestre"),
+    ("docteur", "dr"),
+    ("dokter", "dr"),
+    ("doctor", "dr"),
+    ("prof", "professeur"),
+    ("professor", "professeur"),
+    ("gen", "general"),
+    ("gal", "general"),
+    ("generaal", "general"),
+    ("col", "colonel"),
+    ("kol", "kolonel"),
+    ("lt", "lieutenant"),
+    ("luitenant", "lieutenant"),
+    ("cap", "capitaine"),
+    ("mgr", "monseigneur"),
+    ("kard", "kardinaal"),
+    ("card", "cardinal"),
+    ("rd", "road"),
+    ("hwy", "highway"),
+    ("ct", "court"),
+    ("min", "minister"),
+];
+
+/// Abbreviations at the end of a word, as Dutch has them, longest first.
+const ENDINGS: [(&str, &str); 6] = [
+    ("steenwg", "steenweg"),
+    ("stwg", "steenweg"),
+    ("stw", "steenweg"),
+    ("pln", "plein"),
+    ("str", "straat"),
+    ("ln", "laan"),
+];
+
+fn long_word(word: String) -> String {
+    match WORDS.iter().find(|(short, _)| *short == word) {
+        Some((_, long)) => (*long).to_owned(),
+        None => word,
+    }
+}
+
+fn long_ending(word: String) -> String {
+    let longer = ENDINGS.iter().find_map(|(short, long)| {
+        let stem = word.strip_suffix(short)?;
+        (stem.chars().count() >= 2).then(|| format!("{stem}{long}"))
+    });
+    longer.unwrap_or(word)
+}
+
+/// `St` is a saint in French and in Dutch.
+fn saint(word: String) -> String {
+    match word.as_str() {
+        "st" | "sint" => "saint".to_owned(),
+        "ste" => "sainte".to_owned(),
+        _ => word,
+    }
+}
+
+/// `v.d.` and `v/d` stand for `van de`, `van der` and `van den`.
+fn joined_van(words: &[String]) -> String {
+    let mut joined = String::new();
+    let mut words = words.iter().map(String::as_str).peekable();
+    while let Some(word) = words.next() {
+        let article = |next: &&str| matches!(*next, "de" | "der" | "den" | "d");
+        match word {
+            "vd" | "vander" | "vanden" | "vande" => joined.push_str("vd"),
+            "van" | "v" if words.peek().is_some_and(article) => {
+                words.next();
+                joined.push_str("vd");
+            }
+            word => joined.push_str(word),
+        }
+    }
+    joined
+}
+
+/// A house number and a box, told apart however they were written.
+struct House {
+    number: String,
+    r#box: String,
+}
+
+/// What says that a box follows.
+const BOXES: [&str; 14] = [
+    "bte",
+    "boite",
+    "bus",
+    "box",
+    "bt",
+    "b",
+    "app",
+    "appt",
+    "appartement",
+    "apt",
+    "apartment",
+    "unit",
+    "flat",
+    "suite",
+];
+/// What says that a number follows.
+const NUMBERS: [&str; 5] = ["nr", "no", "num", "numero", "nummer"];
+
+impl House {
+    fn read(country: &str, number: &str, r#box: Option<&str>) -> Self {
+        // What separates digits from digits tells numbers apart; what separates a letter does not.
+        let number = number.replace(['°', 'º'], "o ");
+        let (mut house, mut rest) = (String::new(), String::new());
+        let mut in_box = false;
+        for (before, part) in parts(&number) {
+            let names_number = NUMBERS.contains(&part.as_str()) || part == "n" && house.is_empty();
+            if house.is_empty() && names_number {
+                continue;
+            }
+            // A marker is one behind a number only: `B 12` is a house in a row of blocks.
+            if !house.is_empty() && BOXES.contains(&part.as_str()) && !alone(&number, &part) {
+                in_box = true;
+                continue;
+            }
+            let digits = part.starts_with(|c: char| c.is_ascii_digit());
+            in_box |= before == Some('/') && !house.is_empty();
+            // A Dutch house number has an addition where a Belgian one has a range.
+            in_box |= country == "NL" && before.is_some() && digits && !house.is_empty();
+            let target = if in_box { &mut rest } else { &mut house };
+            if digits && target.ends_with(|c: char| c.is_ascii_digit()) {
+                target.push('-');
+            }
+            target.push_str(without_zeros(&part));
+        }
+        let given = r#box.map(box_of).unwrap_or_default();
+        let r#box = match (rest.is_empty(), given.is_empty()) {
+            (false, false) if rest != given => format!("{rest}+{given}"),
+            (true, _) => given,
+            (false, _) => rest,
+        };
+        Self { number: house, r#box }
+    }
+}
+
+/// Whether a letter that could stand for a box is the number's own: nothing follows it.
+fn alone(number: &str, part: &str) -> bool {
+    part == "b" && parts(number).last().is_some_and(|(_, last)| last == part)
+}
+
+/// A box without the word for it.
+fn box_of(text: &str) -> String {
+    let mut said = String::new();
+    for (_, part) in parts(text) {
+        if said.is_empty() && (BOXES.contains(&part.as_str()) || NUMBERS.contains(&part.as_str())) {
+            // `b` alone is a box's name too.
+            if !alone(text, &part) {
+                continue;
+            }
+        }
+        let digits = part.starts_with(|c: char| c.is_ascii_digit());
+        if digits && said.ends_with(|c: char| c.is_ascii_digit()) {
+            said.push('-');
+        }
+        said.push_str(without_zeros(&part));
+    }
+    said
+}
+
+fn without_zeros(part: &str) -> &str {
+    let shorter = part.trim_start_matches('0');
+    if shorter.is_empty() && !part.is_empty() { "0" } else { shorter }
+}
+
+/// Runs of digits and runs of letters, each with the punctuation or space before it.
+fn parts(text: &str) -> Vec<(Option<char>, String)> {
+    let mut parts: Vec<(Option<char>, String)> = Vec::new();
+    let mut between = None;
+    for c in plain(text) {
+        if !c.is_alphanumeric() {
+            between = Some(if c == '/' || between == Some('/') { '/' } else { c });
+            continue;
+        }
+        let same = |last: &String| last.ends_with(|l: char| l.is_ascii_digit()) == c.is_ascii_digit();
+        match parts.last_mut() {
+            Some((_, last)) if between.is_none() && same(last) => last.push(c),
+            _ => parts.push((between, c.to_string())),
+        }
+        between = None;
+    }
+    parts
+}
+
+/// Words without accents, capitals and punctuation.
+fn words(text: &str) -> Vec<String> {
+    folded(text).split_whitespace().map(str::to_owned).collect()
+}
+
+fn folded(text: &str) -> String {
+    plain(text).into_iter().map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect()
+}
+
+/// Small letters without accents, whether a letter and its accent were one character or two.
+fn plain(text: &str) -> Vec<char> {
+    let mut plain = Vec::with_capacity(text.len());
+    for c in text.chars().flat_map(char::to_lowercase) {
+        match c {
+            '\u{300}'..='\u{36f}' => {}
+            'æ' => plain.extend(['a', 'e']),
+            'œ' => plain.extend(['o', 'e']),
+            'ĳ' => plain.extend(['i', 'j']),
+            'ß' => plain.extend(['s', 's']),
+            c => plain.push(bare(c)),
+        }
+    }
+    plain
+}
+
+/// A letter of the Latin alphabet without its accent.
+fn bare(c: char) -> char {
+    match c {
+        'à' | 'á' | 'â' | 'ã' | 'ä' | 'å' | 'ā' | 'ă' | 'ą' => 'a',
+        'ç' | 'ć' | 'č' => 'c',
+        'ď' | 'đ' => 'd',
+        'è' | 'é' | 'ê' | 'ë' | 'ē' | 'ė' | 'ę' | 'ě' => 'e',
+        'ğ' => 'g',
+        'ì' | 'í' | 'î' | 'ï' | 'ī' | 'į' | 'ı' => 'i',
+        'ł' => 'l',
+        'ñ' | 'ń' | 'ň' => 'n',
+        'ò' | 'ó' | 'ô' | 'õ' | 'ö' | 'ø' | 'ō' | 'ő' => 'o',
+        'ř' => 'r',
+        'ś' | 'š' | 'ş' | 'ș' => 's',
+        'ť' | 'ţ' | 'ț' => 't',
+        'ù' | 'ú' | 'û' | 'ü' | 'ū' | 'ů' | 'ű' => 'u',
+        'ý' | 'ÿ' => 'y',
+        'ź' | 'ż' | 'ž' => 'z',
+        c => c,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,237 @@
+//! Equal addresses stay equal, different ones stay different, over addresses as people write them.
+
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+use super::*;
+
+/// Street, number, box, postal code, town, country.
+type Written = (&'static str, &'static str, &'static str, &'static str, &'static str, &'static str);
+
+/// Each line is one place, written in several ways.
+const PLACES: &[&[Written]] = &[
+    &[
+        ("Rue Neuve", "12", "3", "1000", "Bruxelles", "BE"),
+        ("rue neuve", "12", "bte 3", "1000", "BRUXELLES", "BE"),
+        ("R. Neuve", "12 bte 3", "", "1000", "Bruxelles", "BE"),
+        ("Rue  Neuve,", "12/3", "", "1000", "Bruxelles", "BE"),
+        ("Rue Neuve", "n° 12", "Boîte 3", "1000", "Bruxelles", "BE"),
+        ("RUE NEUVE", "012", "b3", "1000", "bruxelles", "BE"),
+    ],
+    &[
+        ("Rue Neuve", "12", "", "1000", "Bruxelles", "BE"),
+        ("Rue Neuve", "nr. 12", " ", "1000", "Bruxelles", "BE"),
+    ],
+    &[("Rue Neuve", "123", "", "1000", "Bruxelles", "BE")],
+    &[
+        ("Rue Neuve", "1", "23", "1000", "Bruxelles", "BE"),
+        ("Rue Neuve", "1 bus 23", "", "1000", "Bruxelles", "BE"),
+    ],
+    &[
+        ("Rue Neuve", "12A", "", "1000", "Bruxelles", "BE"),
+        ("Rue Neuve", "12 a", "", "1000", "Bruxelles", "BE"),
+        ("Rue Neuve", "12-A", "", "1000", "Bruxelles", "BE"),
+    ],
+    &[
+        ("Rue Neuve", "12B", "", "1000", "Bruxelles", "BE"),
+        ("Rue Neuve", "12 b", "", "1000", "Bruxelles", "BE"),
+    ],
+    &[
+        ("Rue Neuve", "12 bis", "", "1000", "Bruxelles", "BE"),
+        ("Rue Neuve", "12bis", "", "1000", "Bruxelles", "BE"),
+    ],
+    &[
+        ("Rue Neuve", "12-14", "", "1000", "Bruxelles", "BE"),
+        ("Rue Neuve", "12 - 14", "", "1000", "Bruxelles", "BE"),
+    ],
+    &[("Rue Neuve", "1214", "", "1000", "Bruxelles", "BE")],
+    &[("Rue Neuve", "12", "", "4000", "Liège", "BE"), ("Rue Neuve", "12", "", "4000", "LIEGE", "BE")],
+    &[
+        ("Avenue Louise", "480", "", "1050", "Ixelles", "BE"),
+        ("Av. Louise", "480", "", "1050", "Ixelles", "BE"),
+        ("AV LOUISE", "480", "", "1050", "IXELLES", "BE"),
+        ("Ave. Louise", "480", "", "1050", "Ixelles", "BE"),
+    ],
+    &[
+        ("Boulevard de l'Impératrice", "7", "", "1000", "Bruxelles", "BE"),
+        ("Bd de l’Imperatrice", "7", "", "1000", "Bruxelles", "BE"),
+        ("Bld. de l Impe\u{301}ratrice", "7", "", "1000", "Bruxelles", "BE"),
+        ("BLVD DE L'IMPÉRATRICE", "7", "", "1000", "Bruxelles", "BE"),
+    ],
+    &[
+        ("Rue Saint-Jean", "5", "", "7000", "Mons", "BE"),
+        ("Rue St-Jean", "5", "", "7000", "Mons", "BE"),
+        ("rue St. Jean", "5", "", "7000", "Mons", "BE"),
+    ],
+    &[
+        ("Rue Sainte-Jeanne", "5", "", "7000", "Mons", "BE"),
+        ("Rue Ste Jeanne", "5", "", "7000", "Mons", "BE"),
+    ],
+    &[("Rue Saint-Jeanne", "5", "", "7000", "Mons", "BE")],
+    &[
+        ("Chaussée de Charleroi", "110", "", "1060", "Saint-Gilles", "BE"),
+        ("Chée de Charleroi", "110", "", "1060", "St-Gilles", "BE"),
+        ("CHEE DE CHARLEROI", "110", "", "1060", "SAINT GILLES", "BE"),
+        ("Ch. de Charleroi", "110", "", "1060", "St Gilles", "BE"),
+    ],
+    &[
+        ("Chemin de Charleroi", "110", "", "1060", "Saint-Gilles", "BE"),
+        ("Chem. de Charleroi", "110", "", "1060", "Saint-Gilles", "BE"),
+    ],
+    &[
+        ("Kerkstraat", "8", "", "9000", "Gent", "BE"),
+        ("Kerkstr.", "8", "", "9000", "Gent", "BE"),
+        ("KERKSTR", "8", "", "9000", "GENT", "BE"),
+        ("Kerk straat", "8", "", "9000", "Gent", "BE"),
+        ("Kerk str.", "nr 8", "", "9000", "Gent", "BE"),
+    ],
+    &[("Kerklaan", "8", "", "9000", "Gent", "BE"), ("Kerkln.", "8", "", "9000", "Gent", "BE")],
+    &[("Kerkplein", "8", "", "9000", "Gent", "BE"), ("Kerkpln", "8", "", "9000", "Gent", "BE")],
+    &[
+        ("Kerkstraat", "8", "2", "9000", "Gent", "BE"),
+        ("Kerkstr.", "8 bus 2", "", "9000", "Gent", "BE"),
+        ("Kerkstraat", "8", "bus 02", "9000", "Gent", "BE"),
+    ],
+    &[
+        ("Gentsesteenweg", "100", "", "9300", "Aalst", "BE"),
+        ("Gentse Steenweg", "100", "", "9300", "Aalst", "BE"),
+        ("Gentsestwg.", "100", "", "9300", "Aalst", "BE"),
+        ("Gentse Stwg", "100", "", "9300", "Aalst", "BE"),
+    ],
+    &[
+        ("Sint-Jansstraat", "1", "", "9100", "Sint-Niklaas", "BE"),
+        ("St.-Jansstr.", "1", "", "9100", "St-Niklaas", "BE"),
+        ("St Jansstraat", "1", "", "9100", "SINT NIKLAAS", "BE"),
+    ],
+    &[
+        ("Burgemeester Maxlaan", "2", "", "2000", "Antwerpen", "BE"),
+        ("Burg. Maxlaan", "2", "", "2000", "Antwerpen", "BE"),
+        ("Burg. Maxln", "2", "", "2000", "ANTWERPEN", "BE"),
+    ],
+    &[
+        ("Van der Meerschenstraat", "3", "", "2600", "Berchem", "BE"),
+        ("v.d. Meerschenstr.", "3", "", "2600", "Berchem", "BE"),
+        ("v/d Meerschenstraat", "3", "", "2600", "Berchem", "BE"),
+    ],
+    &[
+        ("Prinsengracht", "263", "2", "1016 GV", "Amsterdam", "NL"),
+        ("prinsengracht", "263-2", "", "1016GV", "AMSTERDAM", "NL"),
+        ("Prinsengracht", "263 2", "", "1016 gv", "Amsterdam", "NL"),
+    ],
+    &[("Prinsengracht", "263", "", "1016 GV", "Amsterdam", "NL")],
+    &[("Prinsengracht", "2632", "", "1016 GV", "Amsterdam", "NL")],
+    &[
+        ("Prinsengracht", "263A", "", "1016 GV", "Amsterdam", "NL"),
+        ("Prinsengracht", "263-a", "", "1016GV", "Amsterdam", "NL"),
+    ],
+    &[
+        ("Dr. Schaepmanstraat", "5", "", "3051 AA", "Rotterdam", "NL"),
+        ("Dokter Schaepmanstr.", "5", "", "3051AA", "Rotterdam", "NL"),
+    ],
+    &[("Main Street", "4", "", "1930", "Zaventem", "BE"), ("Main St.", "4", "", "1930", "Zaventem", "BE")],
+    &[("Place Flagey", "18", "", "1050", "Ixelles", "BE"), ("Pl. Flagey", "18", "", "1050", "Ixelles", "BE")],
+    &[("Square Flagey", "18", "", "1050", "Ixelles", "BE"), ("Sq Flagey", "18", "", "1050", "Ixelles", "BE")],
+    &[
+        ("Rue des Deux Églises", "20", "", "1000", "Bruxelles", "BE"),
+        ("r. des deux eglises", "20", "", "1000", "Bruxelles", "BE"),
+    ],
+    &[
+        ("Rue de l'Église", "20", "", "1000", "Bruxelles", "BE"),
+        ("Rue de l Eglise", "20", "", "1000", "Bruxelles", "BE"),
+    ],
+    &[
+        ("Route de Lennik", "900", "", "1070", "Anderlecht", "BE"),
+        ("Rte de Lennik", "900", "", "1070", "Anderlecht", "BE"),
+    ],
+    &[("Rue du Cœur", "4", "", "5000", "Namur", "BE"), ("Rue du Coeur", "4", "", "5000", "Namur", "BE")],
+];
+
+fn address(written: Written) -> Address {
+    let (street, number, r#box, postal_code, town, country) = written;
+    Address {
+        street: street.to_owned(),
+        number: number.to_owned(),
+        r#box: Some(r#box.to_owned()).filter(|text| !text.is_empty()),
+        postal_code: postal_code.to_owned(),
+        town: town.to_owned(),
+        country: country.to_owned(),
+    }
+}
+
+#[test]
+fn one_place_has_one_key_however_it_is_written_and_no_other_place_has_it() {
+    let mut seen: Vec<(AddressKey, usize, Written)> = Vec::new();
+    for (place, ways) in PLACES.iter().enumerate() {
+        for way in *ways {
+            let key = address(*way).key();
+            for (other_key, other_place, other) in &seen {
+                let same = key == *other_key;
+                assert_eq!(
+                    same,
+                    place == *other_place,
+                    "{way:?}\n{other:?}\n{} {}",
+                    address(*way).folded(),
+                    address(*other).folded()
+                );
+            }
+            seen.push((key, place, *way));
+        }
+    }
+}
+
+/// What does not tell one address from another, done to a text.
+fn noise(text: &str, spaces: bool, capitals: bool, accents: bool) -> String {
+    let text = if capitals { text.to_uppercase() } else { text.to_lowercase() };
+    let text = if accents { text.replace(['e', 'E'], "é").replace(['a', 'A'], "à") } else { text };
+    if spaces { format!("  {} ", text.replace([' ', '-'], " . ")) } else { text }
+}
+
+proptest! {
+    #[test]
+    fn case_accents_punctuation_and_spacing_tell_no_addresses_apart(
+        place in select(PLACES), way in any::<Index>(), spaces: bool, capitals: bool, accents: bool
+    ) {
+        let plain = address(*way.get(place));
+        let noisy = Address {
+            street: noise(&plain.street, spaces, capitals, accents),
+            town: noise(&plain.town, spaces, capitals, accents),
+            number: if capitals { plain.number.to_uppercase() } else { plain.number.to_lowercase() },
+            postal_code: if spaces { format!(" {} ", plain.postal_code) } else { plain.postal_code.clone() },
+            ..plain.clone()
+        };
+        prop_assert_eq!(plain.folded(), noisy.folded());
+    }
+
+    #[test]
+    fn another_number_box_code_or_country_is_another_address(
+        place in select(PLACES), number in 1_u32..999, other in 1_u32..999
+    ) {
+        let [first, ..] = place else { return Ok(()) };
+        let at = |number: u32, r#box: Option<u32>| Address {
+            number: number.to_string(),
+            r#box: r#box.map(|n| n.to_string()),
+            ..address(*first)
+        };
+        prop_assert_eq!(at(number, None).key() == at(other, None).key(), number == other);
+        prop_assert_eq!(at(1, Some(number)).key() == at(1, Some(other)).key(), number == other);
+        prop_assert_ne!(at(number, None).key(), at(number, Some(other)).key());
+        let elsewhere = Address { postal_code: "9999".to_owned(), ..at(number, None) };
+        prop_assert_ne!(at(number, None).key(), elsewhere.key());
+        let abroad = Address { country: "FR".to_owned(), ..at(number, None) };
+        prop_assert_ne!(at(number, None).key(), abroad.key());
+    }
+
+    #[test]
+    fn two_streets_of_one_town_differ_when_their_letters_do(
+        one in "[A-Z][a-z]{3,9}(straat|laan|plein)", other in "[A-Z][a-z]{3,9}(straat|laan|plein)"
+    ) {
+        let at = |street: &str| Address { street: street.to_owned(), ..address(("", "8", "", "9000", "Gent", "BE")) };
+        prop_assert_eq!(at(&one).key() == at(&other).key(), one.to_lowercase() == other.to_lowercase());
+    }
+
+    #[test]
+    fn folding_never_panics_and_says_the_same_twice(street in "\\PC{0,30}", number in "\\PC{0,8}", r#box in "\\PC{0,8}") {
+        let address = Address { street, number, r#box: Some(r#box), ..address(("", "", "", "1000", "Gent", "BE")) };
+        prop_assert_eq!(address.key(), address.clone().key());
+    }
+}

@@ -1,0 +1,129 @@
+//! What an order's lines lead to: sites where the company has none yet, and the terminals that go there.
+//!
+//! Each step is an append of its own and idempotent: sites are known by their address, terminals by their
+//! serial number or by the order and the line. Two orders to one new address meet in the company's stream.
+
+use std::collections::BTreeSet;
+
+use crate::company;
+use crate::company::Company;
+use crate::fact::Context;
+use crate::fleet::{self, Unit};
+use crate::ids::{CompanyId, OrderId, SiteId, TerminalId};
+use crate::order::{self, Content, Equipped, Line};
+use crate::ports::{BoxFuture, Position, StreamId};
+use crate::serial_claim;
+use crate::serial_number::SerialNumber;
+use crate::terminal_model::TerminalModel;
+
+use super::side_by_side::side_by_side;
+use super::{App, Failure, Unavailable};
+
+/// How many terminals one append adds at most.
+const AT_ONCE: usize = 1_000;
+
+impl App {
+    /// Opens the sites that an order opens and adds its terminals; whoever asks has seen that this has not been
+    /// noted as done.
+    pub(super) async fn equip(
+        &self,
+        context: &Context,
+        company: CompanyId,
+        content: &Content,
+    ) -> Result<Position, Failure> {
+        let addresses = content.lines.iter().map(|line| line.delivery_address.clone()).collect();
+        let open = company::Command::OpenSites { order: content.id.clone(), addresses };
+        let sites = self.change_company(context, company, open).await?.state;
+        let (units, refused) = self.units(context, company, &sites, content).await?;
+        let fleet = fleet_stream(company);
+        for units in units.chunks(AT_ONCE) {
+            let add = || fleet::Command::Add { order: content.id.clone(), units: units.to_vec() };
+            self.fleets
+                .transact(&fleet, context, |held| Ok::<_, Failure>(fleet::decide(held, add())?))
+                .await?;
+        }
+        let opened: BTreeSet<SiteId> = content
+            .lines
+            .iter()
+            .map(|line| SiteId::of_order(&content.id, line.delivery_address.key()))
+            .filter(|site| sites.sites.contains(*site))
+            .collect();
+        let done = Equipped { company, opened: opened.into_iter().collect(), added: units.len(), refused };
+        let noted = self
+            .orders
+            .transact(&super::place_order::order_stream(&content.id), context, |held| {
+                Ok::<_, Failure>(order::decide(held, order::Command::Equip(done.clone()))?)
+            })
+            .await?;
+        Ok(noted.position)
+    }
+
+    /// The terminals of an order, and the serial numbers that are others'.
+    async fn units(
+        &self,
+        context: &Context,
+        company: CompanyId,
+        sites: &Company,
+        content: &Content,
+    ) -> Result<(Vec<Unit>, Vec<SerialNumber>), Failure> {
+        let (mut units, mut numbered) = (Vec::new(), Vec::new());
+        for (n, line) in content.lines.iter().enumerate() {
+            let Some(site) = sites.site_for(&content.id, &line.delivery_address) else { continue };
+            let model = TerminalModel::ordered(&line.model);
+            if line.serials.is_empty() {
+                units.extend((0..line.quantity).map(|unit| {
+                    let terminal = TerminalId::of_order(&content.id, n, unit);
+                    Unit { terminal, model: model.clone(), serial: None, site }
+                }));
+            }
+            numbered.extend(serials(line).map(|serial| Unit {
+                terminal: TerminalId::of_serial(&serial),
+                model: model.clone(),
+                serial: Some(serial),
+                site,
+            }));
+        }
+        let mut claims: Vec<BoxFuture<'_, _>> = Vec::with_capacity(numbered.len());
+        for serial in numbered.iter().filter_map(|unit| unit.serial.as_ref()) {
+            let terminal = TerminalId::of_serial(serial);
+            claims.push(Box::pin(self.claim_serial(context, serial, terminal, Some(&content.id))));
+        }
+        let claimed = side_by_side(claims).await?;
+        let own = self.fleets.load(&fleet_stream(company)).await?.state;
+        let mut refused = Vec::new();
+        for (unit, (holder, order)) in numbered.into_iter().zip(claimed) {
+            if order.as_ref() == Some(&content.id) {
+                units.push(unit);
+            } else if let Some(serial) = unit.serial.filter(|_| !own.terminals.contains(holder)) {
+                refused.push(serial);
+            }
+        }
+        Ok((units, refused))
+    }
+
+    /// Claims a serial number for a terminal; gives whose it is, and by which order it came to be.
+    pub(super) async fn claim_serial(
+        &self,
+        context: &Context,
+        serial: &SerialNumber,
+        terminal: TerminalId,
+        order: Option<&OrderId>,
+    ) -> Result<(TerminalId, Option<OrderId>), Unavailable> {
+        let stream = StreamId::new("serial", serial.as_str());
+        let claim = || serial_claim::Command::Claim { terminal, order: order.cloned() };
+        let claimed = self
+            .serials
+            .transact(&stream, context, |held| Ok::<_, Unavailable>(serial_claim::decide(held, claim())))
+            .await?;
+        Ok(claimed.state.held.unwrap_or((terminal, order.cloned())))
+    }
+}
+
+fn serials(line: &Line) -> impl Iterator<Item = SerialNumber> {
+    line.serials.iter().filter_map(|serial| SerialNumber::parse(serial).ok())
+}
+
+/// The stream of a company's terminals.
+pub(super) fn fleet_stream(company: CompanyId) -> StreamId {
+    StreamId::new("terminals", &company.to_string())
+}

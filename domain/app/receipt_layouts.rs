@@ -1,0 +1,73 @@
+//! Saving what a site's receipts look like.
+
+use crate::company;
+use crate::fact::Context;
+use crate::ids::{CompanyId, SiteId};
+use crate::ports::{Folded, Position, StreamId};
+use crate::receipt::{self, Layout, Receipt};
+use crate::terminal_model::Maker;
+
+use super::{App, Failure, Unavailable};
+
+/// Why no receipt layout can be set at a site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReceiptRefused {
+    /// Only terminals stand there that support serves.
+    #[error("the receipts of these terminals are changed by support")]
+    ContactSupport,
+    /// Nothing stands there that would print them.
+    #[error("no terminal stands at this site")]
+    NoTerminal,
+}
+
+impl App {
+    /// A site's receipt layout as the log has it now.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when it can't be read.
+    pub async fn receipt(&self, site: SiteId) -> Result<Folded<Receipt>, Unavailable> {
+        self.receipts.load(&receipt_stream(site)).await
+    }
+
+    /// Saves a site's receipt layout; its terminals fetch it when they next synchronise.
+    ///
+    /// # Errors
+    /// [`ReceiptRefused`] where no PAX terminal stands at the site, [`company::Refusal::NoSuchSite`] where the
+    /// company has none such.
+    pub async fn save_receipt(
+        &self,
+        context: &Context,
+        company: CompanyId,
+        site: SiteId,
+        layout: Layout,
+    ) -> Result<(u64, Position), Failure> {
+        if !self.company(company).await?.state.sites.contains(site) {
+            return Err(company::Refusal::NoSuchSite(site).into());
+        }
+        self.prints_receipts(company, site).await?;
+        let save = || receipt::Command::Save { company, layout: Box::new(layout.clone()) };
+        let saved = self
+            .receipts
+            .transact(&receipt_stream(site), context, |held| Ok::<_, Failure>(receipt::decide(held, save())))
+            .await?;
+        Ok((saved.state.version, saved.position))
+    }
+
+    /// Whether a terminal stands at a site whose receipts its owner may change.
+    ///
+    /// # Errors
+    /// [`ReceiptRefused`] where none does.
+    pub async fn prints_receipts(&self, company: CompanyId, site: SiteId) -> Result<(), Failure> {
+        let fleet = self.fleet(company).await?.state;
+        let makers: Vec<Maker> = fleet.at(site).map(|(_, terminal)| terminal.model.maker()).collect();
+        match makers.as_slice() {
+            [] => Err(ReceiptRefused::NoTerminal.into()),
+            makers if makers.contains(&Maker::Pax) => Ok(()),
+            _ => Err(ReceiptRefused::ContactSupport.into()),
+        }
+    }
+}
+
+fn receipt_stream(site: SiteId) -> StreamId {
+    StreamId::new("receipt", &site.to_string())
+}

@@ -1,0 +1,76 @@
+//! What is done with a company's terminals.
+
+use crate::company;
+use crate::fact::Context;
+use crate::fleet::{self, Assignment, Command, Fleet};
+use crate::ids::{CompanyId, TerminalId};
+use crate::ports::{Folded, Position};
+use crate::serial_number::SerialNumber;
+
+use super::equip_order::fleet_stream;
+use super::{App, Failure, Unavailable};
+
+impl App {
+    /// A company's terminals as the log has them now.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when they can't be read.
+    pub async fn fleet(&self, company: CompanyId) -> Result<Folded<Fleet>, Unavailable> {
+        self.fleets.load(&fleet_stream(company)).await
+    }
+
+    /// Assigns terminals to sites of their company, all of them or none.
+    ///
+    /// # Errors
+    /// [`company::Refusal::NoSuchSite`], [`fleet::Refusal::NoSuchTerminal`] or [`fleet::Refusal::Twice`] for
+    /// the first assignment that does not hold.
+    pub async fn assign(
+        &self,
+        context: &Context,
+        company: CompanyId,
+        assignments: Vec<Assignment>,
+    ) -> Result<Position, Failure> {
+        let sites = self.company(company).await?.state.sites;
+        if let Some(foreign) = assignments.iter().find(|wanted| !sites.contains(wanted.to)) {
+            return Err(company::Refusal::NoSuchSite(foreign.to).into());
+        }
+        self.change_fleet(context, company, Command::Assign(assignments)).await
+    }
+
+    /// Notes the serial number of a terminal that was ordered without.
+    ///
+    /// # Errors
+    /// [`Failure::SerialTaken`] where another terminal has it, [`fleet::Refusal::OtherSerial`] where this one
+    /// has another.
+    pub async fn note_serial(
+        &self,
+        context: &Context,
+        company: CompanyId,
+        terminal: TerminalId,
+        serial: SerialNumber,
+    ) -> Result<Position, Failure> {
+        let fleet = self.fleet(company).await?.state;
+        // Refused before the number is claimed: a claim is for ever.
+        fleet::decide(&fleet, Command::NoteSerial { terminal, serial: serial.clone() })?;
+        let (holder, _) = self.claim_serial(context, &serial, terminal, None).await?;
+        if holder != terminal {
+            return Err(Failure::SerialTaken);
+        }
+        self.change_fleet(context, company, Command::NoteSerial { terminal, serial }).await
+    }
+
+    pub(super) async fn change_fleet(
+        &self,
+        context: &Context,
+        company: CompanyId,
+        command: Command,
+    ) -> Result<Position, Failure> {
+        let committed = self
+            .fleets
+            .transact(&fleet_stream(company), context, |held| {
+                Ok::<_, Failure>(fleet::decide(held, command.clone())?)
+            })
+            .await?;
+        Ok(committed.position)
+    }
+}

@@ -1,0 +1,122 @@
+//! The rules of a company and its sites: DOMAIN's section on companies, sites and terminals.
+
+use std::collections::BTreeSet;
+
+use super::command::{Command, Description, SiteAtOffice};
+use super::{AddressKind, Company, Event, MovedSite, Registered, SiteName};
+use crate::address::Address;
+use crate::ids::{OrderId, SiteId};
+
+/// Why a command changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Nobody ordered for it yet.
+    #[error("there is no such company")]
+    NoSuchCompany,
+    /// It has no such site.
+    #[error("the company has no site {0}")]
+    NoSuchSite(SiteId),
+    /// Another of its sites is there already.
+    #[error("site {0} is at that address already")]
+    AddressInUse(SiteId),
+}
+
+/// Decides a command. A company is registered once; a further order changes nothing about it but the sites
+/// that it opens.
+///
+/// # Errors
+/// The rule that refuses, as a [`Refusal`].
+pub fn decide(company: &Company, command: Command) -> Result<Vec<Event>, Refusal> {
+    if let Command::Register { order, registration } = command {
+        let new = company.registered.is_none();
+        return Ok(new.then_some(Event::CompanyRegistered { order, registration }).into_iter().collect());
+    }
+    let registered = company.registered.as_deref().ok_or(Refusal::NoSuchCompany)?;
+    match command {
+        Command::Register { .. } => Ok(Vec::new()),
+        Command::OpenSites { order, addresses } => Ok(open_sites(company, &order, addresses)),
+        Command::Describe(description) => describe(company, registered, description),
+        Command::NameSite { site, name } => {
+            let held = company.sites.get(site).ok_or(Refusal::NoSuchSite(site))?;
+            Ok((held.name != name).then_some(Event::SiteNamed { site, name }).into_iter().collect())
+        }
+        Command::MoveSite { site, address } => move_site(company, site, address),
+        Command::ReleaseSites { takeover, .. } | Command::ReceiveSites { takeover, .. }
+            if company.moved.contains(&takeover) =>
+        {
+            Ok(Vec::new())
+        }
+        Command::ReleaseSites { takeover, to, sites } => {
+            let foreign = sites.iter().find(|site| !company.sites.contains(**site));
+            match foreign {
+                Some(site) => Err(Refusal::NoSuchSite(*site)),
+                None => Ok(vec![Event::SitesReleased { takeover, to, sites }]),
+            }
+        }
+        Command::ReceiveSites { takeover, from, sites } => {
+            Ok(vec![Event::SitesReceived { takeover, from, sites }])
+        }
+    }
+}
+
+/// A site is opened by itself where the company has none yet; two ways to write one address open one.
+fn open_sites(company: &Company, order: &OrderId, addresses: Vec<Address>) -> Vec<Event> {
+    let mut opened = BTreeSet::new();
+    let new = addresses
+        .into_iter()
+        .filter(|address| company.site_for(order, address).is_none() && opened.insert(address.key()));
+    let open = |address: Address| Event::SiteOpened {
+        site: SiteId::of_order(order, address.key()),
+        name: SiteName::of(&address),
+        address,
+        order: order.clone(),
+    };
+    new.map(open).collect()
+}
+
+fn describe(company: &Company, held: &Registered, wanted: Description) -> Result<Vec<Event>, Refusal> {
+    let legal_name = wanted.legal_name.unwrap_or_else(|| held.legal_name.clone());
+    let trading_name = wanted.trading_name.unwrap_or_else(|| held.trading_name.clone());
+    let renamed = legal_name != held.legal_name || trading_name != held.trading_name;
+    let mut events: Vec<Event> =
+        renamed.then_some(Event::CompanyRenamed { legal_name, trading_name }).into_iter().collect();
+    for (kind, address) in wanted.addresses {
+        let old = held.addresses.get(&kind);
+        // The registered office can be moved and not taken away.
+        if old == address.as_ref() || kind == AddressKind::RegisteredOffice && address.is_none() {
+            continue;
+        }
+        if let (AddressKind::RegisteredOffice, SiteAtOffice::Moves, Some(old), Some(new)) =
+            (kind, wanted.site_at_office, old, &address)
+            && let Some(site) = company.site_at(old)
+        {
+            events.extend(move_site(company, site, new.clone())?);
+        }
+        events.push(Event::CompanyAddressChanged { kind, address });
+    }
+    Ok(events)
+}
+
+/// Two sites at one address could not be told apart by the next order.
+fn move_site(company: &Company, site: SiteId, address: Address) -> Result<Vec<Event>, Refusal> {
+    let held = company.sites.get(site).ok_or(Refusal::NoSuchSite(site))?;
+    match company.site_at(&address) {
+        Some(other) if other != site => Err(Refusal::AddressInUse(other)),
+        _ if held.address == address => Ok(Vec::new()),
+        _ => Ok(vec![Event::SiteAddressChanged { site, address }]),
+    }
+}
+
+impl Company {
+    /// These sites as they would go to another company.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuchSite`] for the first that is not the company's.
+    pub fn moved_sites(&self, sites: &[SiteId]) -> Result<Vec<MovedSite>, Refusal> {
+        let moved = |site: &SiteId| {
+            let held = self.sites.get(*site).ok_or(Refusal::NoSuchSite(*site))?;
+            Ok(MovedSite { site: *site, name: held.name.clone(), address: held.address.clone() })
+        };
+        sites.iter().map(moved).collect()
+    }
+}

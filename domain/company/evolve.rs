@@ -1,0 +1,59 @@
+//! What each event changes. Total (law 8).
+
+use std::collections::BTreeMap;
+
+use super::{AddressKind, Company, Event, Registered, Site};
+use crate::fact::Fact;
+
+/// The company after one more fact.
+#[must_use]
+pub fn evolve(mut company: Company, fact: &Fact<Event>) -> Company {
+    match &fact.event {
+        Event::CompanyRegistered { order, registration } => {
+            let office = (AddressKind::RegisteredOffice, registration.registered_office.clone());
+            company.registered = Some(Box::new(Registered {
+                by: order.clone(),
+                number: registration.number.clone(),
+                legal_name: registration.legal_name.clone(),
+                trading_name: registration.trading_name.clone(),
+                addresses: BTreeMap::from([office]),
+            }));
+        }
+        Event::CompanyRenamed { legal_name, trading_name } => {
+            if let Some(registered) = &mut company.registered {
+                registered.legal_name = legal_name.clone();
+                registered.trading_name = trading_name.clone();
+            }
+        }
+        Event::CompanyAddressChanged { kind, address } => {
+            if let Some(registered) = &mut company.registered {
+                match address {
+                    Some(address) => registered.addresses.insert(*kind, address.clone()),
+                    None => registered.addresses.remove(kind),
+                };
+            }
+        }
+        Event::SiteOpened { site, name, address, .. } => {
+            company.place(*site, Site { name: name.clone(), address: address.clone() });
+        }
+        Event::SiteNamed { site, name } => company.sites.change(*site, |held| held.name = name.clone()),
+        Event::SiteAddressChanged { site, address } => {
+            if let Some(held) = company.unplace(*site) {
+                company.place(*site, Site { address: address.clone(), ..held });
+            }
+        }
+        Event::SitesReleased { takeover, sites, .. } => {
+            company.moved.insert(*takeover);
+            for site in sites {
+                company.unplace(*site);
+            }
+        }
+        Event::SitesReceived { takeover, sites, .. } => {
+            company.moved.insert(*takeover);
+            for moved in sites {
+                company.place(moved.site, Site { name: moved.name.clone(), address: moved.address.clone() });
+            }
+        }
+    }
+    company
+}

@@ -1,0 +1,162 @@
+//! The rules of companies and sites, as sentences.
+
+use uuid::Uuid;
+
+use super::*;
+use crate::Moment;
+use crate::enterprise_number::{Country, EnterpriseNumber};
+use crate::fact::{Actor, Context, Fact};
+use crate::ids::{CompanyId, CorrelationId, EventId, OrderId, SiteId, TakeOverId};
+
+fn address(street: &str, number: &str) -> Address {
+    Address {
+        street: street.to_owned(),
+        number: number.to_owned(),
+        r#box: None,
+        postal_code: "1000".to_owned(),
+        town: "Bruxelles".to_owned(),
+        country: "BE".to_owned(),
+    }
+}
+
+fn order(n: u32) -> OrderId {
+    OrderId::parse(&format!("SO-{n}")).unwrap()
+}
+
+fn name(text: &str) -> CompanyName {
+    CompanyName::parse(text).unwrap()
+}
+
+fn told(company: Company, event: &Event) -> Company {
+    let context = Context {
+        at: Moment::UNIX_EPOCH,
+        actor: Actor::Operator,
+        correlation: CorrelationId(Uuid::nil()),
+        causation: None,
+        client: None,
+    };
+    evolve(company, &Fact { id: EventId(Uuid::nil()), context, event: event.clone() })
+}
+
+/// Decides, and lets what follows take effect.
+fn tell(company: &mut Company, command: Command) -> Result<Vec<Event>, Refusal> {
+    let events = decide(company, command)?;
+    *company = events.iter().fold(company.clone(), told);
+    Ok(events)
+}
+
+fn customer() -> Company {
+    let registration = Registration {
+        number: EnterpriseNumber::parse(Country::Belgium, "0123456749").unwrap(),
+        legal_name: name("Boulangerie Dupont SRL"),
+        trading_name: None,
+        registered_office: address("Rue Neuve", "12"),
+    };
+    let mut company = Company::default();
+    tell(&mut company, Command::Register { order: order(1), registration }).unwrap();
+    company
+}
+
+fn open(company: &mut Company, by: u32, addresses: &[Address]) -> Vec<SiteId> {
+    let events =
+        tell(company, Command::OpenSites { order: order(by), addresses: addresses.to_vec() }).unwrap();
+    let opened = events.into_iter().filter_map(|event| match event {
+        Event::SiteOpened { site, .. } => Some(site),
+        _ => None,
+    });
+    opened.collect()
+}
+
+#[test]
+fn nothing_is_done_with_a_company_that_is_no_customer() {
+    let refused = decide(&Company::default(), Command::OpenSites { order: order(1), addresses: Vec::new() });
+    assert_eq!(refused, Err(Refusal::NoSuchCompany));
+}
+
+#[test]
+fn a_site_is_opened_where_the_company_has_none_yet_and_called_by_street_and_town() {
+    let mut company = customer();
+    let opened = open(&mut company, 1, &[address("Rue Neuve", "12"), address("rue neuve", "012")]);
+    assert_eq!(opened.len(), 1, "two ways to write one address open one site");
+    assert_eq!(company.sites.get(opened[0]).unwrap().name.as_str(), "Rue Neuve, Bruxelles");
+    assert_eq!(open(&mut company, 2, &[address("R. Neuve", "12")]), []);
+    assert_eq!(open(&mut company, 2, &[address("Rue Neuve", "14")]).len(), 1);
+}
+
+#[test]
+fn an_order_delivered_again_opens_no_other_site_though_its_first_has_moved_since() {
+    let mut company = customer();
+    let [site] = open(&mut company, 1, &[address("Rue Neuve", "12")])[..] else { panic!("one site") };
+    tell(&mut company, Command::MoveSite { site, address: address("Avenue Louise", "1") }).unwrap();
+    assert_eq!(open(&mut company, 1, &[address("Rue Neuve", "12")]), []);
+    assert_eq!(company.site_for(&order(1), &address("Rue Neuve", "12")), Some(site));
+    assert_eq!(open(&mut company, 2, &[address("Rue Neuve", "12")]).len(), 1, "another order opens one");
+}
+
+#[test]
+fn a_site_moves_to_where_no_other_is() {
+    let mut company = customer();
+    let sites = open(&mut company, 1, &[address("Rue Neuve", "12"), address("Rue Neuve", "14")]);
+    let there = Command::MoveSite { site: sites[1], address: address("R. Neuve", "12") };
+    assert_eq!(tell(&mut company, there), Err(Refusal::AddressInUse(sites[0])));
+    let corrected = Command::MoveSite { site: sites[0], address: address("RUE NEUVE", "12") };
+    assert_eq!(tell(&mut company, corrected).unwrap().len(), 1, "its own address may be written otherwise");
+    let unknown = Command::NameSite { site: SiteId(Uuid::nil()), name: SiteName::parse("x").unwrap() };
+    assert_eq!(tell(&mut company, unknown), Err(Refusal::NoSuchSite(SiteId(Uuid::nil()))));
+}
+
+#[test]
+fn the_site_at_the_office_moves_with_it_unless_it_is_to_stay() {
+    let new_office = |site_at_office| {
+        let addresses = vec![(AddressKind::RegisteredOffice, Some(address("Avenue Louise", "1")))];
+        Command::Describe(Description { addresses, site_at_office, ..Description::default() })
+    };
+    let mut company = customer();
+    let [site] = open(&mut company, 1, &[address("Rue Neuve", "12")])[..] else { panic!("one site") };
+    let mut other = company.clone();
+    assert_eq!(tell(&mut company, new_office(SiteAtOffice::Moves)).unwrap().len(), 2);
+    assert_eq!(company.sites.get(site).unwrap().address, address("Avenue Louise", "1"));
+    assert_eq!(tell(&mut other, new_office(SiteAtOffice::Stays)).unwrap().len(), 1);
+    assert_eq!(other.sites.get(site).unwrap().address, address("Rue Neuve", "12"));
+    assert_eq!(tell(&mut other, new_office(SiteAtOffice::Moves)), Ok(Vec::new()), "nothing is otherwise");
+}
+
+#[test]
+fn what_is_not_said_stays_and_an_office_is_never_taken_away() {
+    let mut company = customer();
+    let trading_name = Some(Some(name("Le Fournil")));
+    let wanted = Description {
+        trading_name,
+        addresses: vec![(AddressKind::RegisteredOffice, None), (AddressKind::Invoicing, None)],
+        ..Description::default()
+    };
+    let events = tell(&mut company, Command::Describe(wanted)).unwrap();
+    let renamed = Event::CompanyRenamed {
+        legal_name: name("Boulangerie Dupont SRL"),
+        trading_name: Some(name("Le Fournil")),
+    };
+    assert_eq!(events, [renamed]);
+}
+
+#[test]
+fn sites_that_went_to_another_company_are_this_ones_no_more() {
+    let (mut giving, mut taking) = (customer(), customer());
+    let sites = open(&mut giving, 1, &[address("Rue Neuve", "12"), address("Rue Neuve", "14")]);
+    let there = open(&mut taking, 2, &[address("R. Neuve", "14")]);
+    let takeover = TakeOverId(Uuid::from_u128(9));
+    let (from, to) = (CompanyId(Uuid::from_u128(1)), CompanyId(Uuid::from_u128(2)));
+    let moved = giving.moved_sites(&sites).unwrap();
+    let receive = Command::ReceiveSites { takeover, from, sites: moved };
+    let release = Command::ReleaseSites { takeover, to, sites: sites.clone() };
+    tell(&mut taking, receive.clone()).unwrap();
+    tell(&mut giving, release.clone()).unwrap();
+    assert_eq!((giving.sites.len(), taking.sites.len()), (0, 3));
+    assert_eq!(
+        taking.site_at(&address("Rue Neuve", "14")),
+        Some(there[0]),
+        "who was there first stays found"
+    );
+    assert_eq!(tell(&mut taking, receive), Ok(Vec::new()), "asked again, nothing moves");
+    assert_eq!(tell(&mut giving, release), Ok(Vec::new()));
+    assert_eq!(giving.moved_sites(&sites), Err(Refusal::NoSuchSite(sites[0])));
+}

@@ -1,0 +1,163 @@
+//! The rules of terminals: each stands at exactly one site of its company at a time.
+
+use std::collections::BTreeSet;
+
+use super::{Event, Fleet, MovedTerminal, Terminal};
+use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId, TerminalId};
+use crate::serial_number::SerialNumber;
+use crate::terminal_model::TerminalModel;
+
+/// A terminal that was ordered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unit {
+    /// Which.
+    pub terminal: TerminalId,
+    /// Its model.
+    pub model: TerminalModel,
+    /// Its number, where it is known.
+    pub serial: Option<SerialNumber>,
+    /// To which site.
+    pub site: SiteId,
+}
+
+/// Where a terminal is to stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Assignment {
+    /// Which.
+    pub terminal: TerminalId,
+    /// At which site of the company; whoever asks knows that it is one.
+    pub to: SiteId,
+}
+
+/// A wish that the rules may refuse.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Add what was ordered and is not there yet.
+    Add {
+        /// By which order.
+        order: OrderId,
+        /// What.
+        units: Vec<Unit>,
+    },
+    /// Assign terminals to sites, all of them or none.
+    Assign(Vec<Assignment>),
+    /// Note the number of a terminal that was ordered without.
+    NoteSerial {
+        /// Which.
+        terminal: TerminalId,
+        /// Its number, claimed for it.
+        serial: SerialNumber,
+    },
+    /// Let the terminals at these sites go to another company.
+    Release {
+        /// By which take-over.
+        takeover: TakeOverId,
+        /// To whom.
+        to: CompanyId,
+        /// At which sites.
+        sites: Vec<SiteId>,
+    },
+    /// Take terminals from another company.
+    Receive {
+        /// By which take-over.
+        takeover: TakeOverId,
+        /// From whom.
+        from: CompanyId,
+        /// The sites that come.
+        sites: Vec<SiteId>,
+        /// The terminals there.
+        terminals: Vec<MovedTerminal>,
+    },
+}
+
+/// Why a command changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The company has no such terminal.
+    #[error("the company has no terminal {0}")]
+    NoSuchTerminal(TerminalId),
+    /// The site went to another company meanwhile.
+    #[error("site {0} went to another company")]
+    SiteGone(SiteId),
+    /// The same terminal twice in one list.
+    #[error("terminal {0} is named twice")]
+    Twice(TerminalId),
+    /// It has a number, and it is another.
+    #[error("the terminal has another serial number")]
+    OtherSerial,
+}
+
+/// Decides a command.
+///
+/// # Errors
+/// The rule that refuses, as a [`Refusal`].
+pub fn decide(fleet: &Fleet, command: Command) -> Result<Vec<Event>, Refusal> {
+    match command {
+        Command::Add { order, units } => Ok(add(fleet, &order, units)),
+        Command::Assign(assignments) => assign(fleet, &assignments),
+        Command::NoteSerial { terminal, serial } => match &held(fleet, terminal)?.serial {
+            None => Ok(vec![Event::TerminalSerialNoted { terminal, serial }]),
+            Some(known) if *known == serial => Ok(Vec::new()),
+            Some(_) => Err(Refusal::OtherSerial),
+        },
+        Command::Release { takeover, .. } | Command::Receive { takeover, .. }
+            if fleet.moved.contains_key(&takeover) =>
+        {
+            Ok(Vec::new())
+        }
+        Command::Release { takeover, to, sites } => {
+            let leaving: BTreeSet<SiteId> = sites.iter().copied().collect();
+            let mut terminals: Vec<TerminalId> = fleet
+                .terminals
+                .iter()
+                .filter(|(_, terminal)| leaving.contains(&terminal.site))
+                .map(|(id, _)| id)
+                .collect();
+            terminals.sort_unstable();
+            Ok(vec![Event::TerminalsReleased { takeover, to, sites, terminals }])
+        }
+        Command::Receive { takeover, from, sites, terminals } => {
+            Ok(vec![Event::TerminalsReceived { takeover, from, sites, terminals }])
+        }
+    }
+}
+
+/// Delivering an order again adds nothing: its terminals are known by the order and the line.
+fn add(fleet: &Fleet, order: &OrderId, units: Vec<Unit>) -> Vec<Event> {
+    let mut seen = BTreeSet::new();
+    let gone: BTreeSet<TerminalId> = fleet.moved.values().flatten().map(|moved| moved.terminal).collect();
+    let new = units.into_iter().filter(|unit| {
+        let id = unit.terminal;
+        !fleet.terminals.contains(id) && seen.insert(id) && !gone.contains(&id)
+    });
+    let added = |unit: Unit| Event::TerminalAdded {
+        terminal: unit.terminal,
+        model: unit.model,
+        serial: unit.serial,
+        site: unit.site,
+        order: order.clone(),
+    };
+    new.map(added).collect()
+}
+
+fn assign(fleet: &Fleet, assignments: &[Assignment]) -> Result<Vec<Event>, Refusal> {
+    let mut seen = BTreeSet::new();
+    let mut events = Vec::new();
+    for Assignment { terminal, to } in assignments {
+        let from = held(fleet, *terminal)?.site;
+        if !seen.insert(*terminal) {
+            return Err(Refusal::Twice(*terminal));
+        }
+        if fleet.gone.contains(to) {
+            return Err(Refusal::SiteGone(*to));
+        }
+        if from != *to {
+            events.push(Event::TerminalAssigned { terminal: *terminal, from, to: *to });
+        }
+    }
+    Ok(events)
+}
+
+fn held(fleet: &Fleet, terminal: TerminalId) -> Result<&Terminal, Refusal> {
+    fleet.terminals.get(terminal).ok_or(Refusal::NoSuchTerminal(terminal))
+}

@@ -1,0 +1,104 @@
+//! The rules of terminals, as sentences.
+
+use uuid::Uuid;
+
+use super::*;
+use crate::Moment;
+use crate::fact::{Actor, Context, Fact};
+use crate::ids::{CompanyId, CorrelationId, EventId, OrderId, SiteId, TakeOverId, TerminalId};
+use crate::serial_number::SerialNumber;
+use crate::terminal_model::TerminalModel;
+
+const HERE: SiteId = SiteId(Uuid::from_u128(1));
+const THERE: SiteId = SiteId(Uuid::from_u128(2));
+
+fn order(n: u32) -> OrderId {
+    OrderId::parse(&format!("SO-{n}")).unwrap()
+}
+
+fn unit(n: u32) -> Unit {
+    let model = TerminalModel::parse("PAX A920 Mobile").unwrap();
+    Unit { terminal: TerminalId::of_order(&order(1), 0, n), model, serial: None, site: HERE }
+}
+
+fn tell(fleet: &mut Fleet, command: Command) -> Result<Vec<Event>, Refusal> {
+    let events = decide(fleet, command)?;
+    for event in &events {
+        let context = Context {
+            at: Moment::UNIX_EPOCH,
+            actor: Actor::Operator,
+            correlation: CorrelationId(Uuid::nil()),
+            causation: None,
+            client: None,
+        };
+        *fleet = evolve(fleet.clone(), &Fact { id: EventId(Uuid::nil()), context, event: event.clone() });
+    }
+    Ok(events)
+}
+
+fn three() -> Fleet {
+    let mut fleet = Fleet::default();
+    let units = vec![unit(0), unit(1), unit(2)];
+    tell(&mut fleet, Command::Add { order: order(1), units }).unwrap();
+    fleet
+}
+
+fn to(n: u32, to: SiteId) -> Assignment {
+    Assignment { terminal: unit(n).terminal, to }
+}
+
+#[test]
+fn what_was_ordered_is_added_once_however_often_it_is_delivered() {
+    let mut fleet = three();
+    let again = Command::Add { order: order(1), units: vec![unit(2), unit(3), unit(3)] };
+    assert_eq!(tell(&mut fleet, again).unwrap().len(), 1);
+    assert_eq!(fleet.terminals.len(), 4);
+}
+
+#[test]
+fn a_terminal_stands_at_one_site_at_a_time() {
+    let mut fleet = three();
+    let events = tell(&mut fleet, Command::Assign(vec![to(0, THERE), to(1, HERE)])).unwrap();
+    let moved = Event::TerminalAssigned { terminal: unit(0).terminal, from: HERE, to: THERE };
+    assert_eq!(events, [moved], "one that is there already does not move");
+    assert_eq!((fleet.at(HERE).count(), fleet.at(THERE).count()), (2, 1));
+}
+
+#[test]
+fn a_list_of_assignments_is_done_whole_or_not_at_all() {
+    let fleet = three();
+    let unknown = decide(&fleet, Command::Assign(vec![to(0, THERE), to(7, THERE)]));
+    assert_eq!(unknown, Err(Refusal::NoSuchTerminal(unit(7).terminal)));
+    let twice = decide(&fleet, Command::Assign(vec![to(0, THERE), to(0, HERE)]));
+    assert_eq!(twice, Err(Refusal::Twice(unit(0).terminal)));
+}
+
+#[test]
+fn a_serial_number_is_noted_once() {
+    let mut fleet = three();
+    let serial = |text: &str| SerialNumber::parse(text).unwrap();
+    let note = |text| Command::NoteSerial { terminal: unit(0).terminal, serial: serial(text) };
+    assert_eq!(tell(&mut fleet, note("a-1")).unwrap().len(), 1);
+    assert_eq!(tell(&mut fleet, note("A-1")), Ok(Vec::new()));
+    assert_eq!(tell(&mut fleet, note("A-2")), Err(Refusal::OtherSerial));
+}
+
+#[test]
+fn terminals_go_with_their_site_and_nothing_is_assigned_there_any_more() {
+    let (mut giving, mut taking) = (three(), Fleet::default());
+    tell(&mut giving, Command::Assign(vec![to(0, THERE)])).unwrap();
+    let takeover = TakeOverId(Uuid::from_u128(9));
+    let (from, to_company) = (CompanyId(Uuid::from_u128(1)), CompanyId(Uuid::from_u128(2)));
+    let release = Command::Release { takeover, to: to_company, sites: vec![HERE] };
+    tell(&mut giving, release.clone()).unwrap();
+    assert_eq!(giving.terminals.len(), 1);
+    assert_eq!(decide(&giving, Command::Assign(vec![to(0, HERE)])), Err(Refusal::SiteGone(HERE)));
+    let terminals = giving.moved_by(takeover).unwrap().to_vec();
+    let receive = Command::Receive { takeover, from, sites: vec![HERE], terminals };
+    tell(&mut taking, receive.clone()).unwrap();
+    assert_eq!(taking.at(HERE).count(), 2);
+    assert_eq!(tell(&mut giving, release), Ok(Vec::new()), "asked again, nothing moves");
+    assert_eq!(tell(&mut taking, receive), Ok(Vec::new()));
+    let late = Command::Add { order: order(1), units: vec![unit(1)] };
+    assert_eq!(tell(&mut giving, late), Ok(Vec::new()), "an order delivered again brings none of them back");
+}

@@ -1,0 +1,11 @@
+//! The events of the claim on a serial number as they are stored.
+
+use crate::ids::{OrderId, TerminalId};
+use crate::serial_claim::Event;
+
+stored_events!(SerialClaim:
+    "serial-claimed" => SerialClaimed {
+        terminal as "terminal_id": TerminalId,
+        order as "order_id": Option<OrderId>,
+    },
+);

@@ -1,0 +1,145 @@
+//! A map whose copies share what they have in common.
+//!
+//! A fold is copied for every decision, and a company may have ten thousand terminals: a copy of this map
+//! costs a handful of reference counts, and a change copies one part in sixty-four.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+/// Into how many parts a map falls once it is large.
+const PARTS: usize = 64;
+/// Up to how many entries it is in one part: most companies are small.
+const SMALL: usize = 256;
+
+/// A map from identities. It is gone through in an order that depends on its keys alone.
+#[derive(Clone, Debug)]
+pub struct SharedMap<K, V> {
+    parts: Vec<Arc<BTreeMap<K, V>>>,
+    len: usize,
+}
+
+impl<K, V> Default for SharedMap<K, V> {
+    fn default() -> Self {
+        Self { parts: Vec::new(), len: 0 }
+    }
+}
+
+impl<K: Copy + Ord + Into<Uuid>, V: Clone> SharedMap<K, V> {
+    /// How many entries there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// What is under a key.
+    #[must_use]
+    pub fn get(&self, key: K) -> Option<&V> {
+        self.parts.get(self.part_of(key))?.get(&key)
+    }
+
+    /// Whether there is anything under a key.
+    #[must_use]
+    pub fn contains(&self, key: K) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// Puts a value under a key, in place of what was there.
+    pub fn insert(&mut self, key: K, value: V) {
+        if self.parts.is_empty() {
+            self.parts.push(Arc::default());
+        }
+        if self.len == SMALL && self.parts.len() == 1 {
+            self.spread();
+        }
+        let part = self.part_of(key);
+        if let Some(part) = self.parts.get_mut(part) {
+            let new = Arc::make_mut(part).insert(key, value).is_none();
+            self.len += usize::from(new);
+        }
+    }
+
+    /// Takes away what is under a key.
+    pub fn remove(&mut self, key: K) -> Option<V> {
+        let part = self.part_of(key);
+        let removed = self.parts.get_mut(part).filter(|part| part.contains_key(&key))?;
+        self.len -= 1;
+        Arc::make_mut(removed).remove(&key)
+    }
+
+    /// Changes what is under a key, if there is anything.
+    pub fn change(&mut self, key: K, change: impl FnOnce(&mut V)) {
+        let part = self.part_of(key);
+        let found = self.parts.get_mut(part).filter(|part| part.contains_key(&key));
+        if let Some(value) = found.and_then(|part| Arc::make_mut(part).get_mut(&key)) {
+            change(value);
+        }
+    }
+
+    /// Every entry.
+    pub fn iter(&self) -> impl Iterator<Item = (K, &V)> {
+        self.parts.iter().flat_map(|part| part.iter().map(|(key, value)| (*key, value)))
+    }
+
+    fn part_of(&self, key: K) -> usize {
+        let [.., last] = *key.into().as_bytes();
+        usize::from(last) % self.parts.len().max(1)
+    }
+
+    fn spread(&mut self) {
+        let entries: Vec<(K, V)> = self.iter().map(|(key, value)| (key, value.clone())).collect();
+        self.parts = vec![Arc::default(); PARTS];
+        for (key, value) in entries {
+            let part = self.part_of(key);
+            if let Some(part) = self.parts.get_mut(part) {
+                Arc::make_mut(part).insert(key, value);
+            }
+        }
+    }
+}
+
+impl<K: Copy + Ord + Into<Uuid>, V: Clone + PartialEq> PartialEq for SharedMap<K, V> {
+    fn eq(&self, other: &Self) -> bool {
+        self.len == other.len && self.iter().all(|(key, value)| other.get(key) == Some(value))
+    }
+}
+
+impl<K: Copy + Ord + Into<Uuid>, V: Clone + Eq> Eq for SharedMap<K, V> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn it_is_a_map_and_a_copy_stays_as_it_was(
+            done in prop::collection::vec((0_u128..600, prop::option::of(0_u8..9)), 0..900)
+        ) {
+            let (mut shared, mut plain) = (SharedMap::default(), BTreeMap::new());
+            for (n, (key, value)) in done.iter().enumerate() {
+                let (key, before, copy) = (Uuid::from_u128(*key), plain.clone(), shared.clone());
+                match value {
+                    Some(value) => {
+                        shared.insert(key, *value);
+                        plain.insert(key, *value);
+                    }
+                    None => prop_assert_eq!(shared.remove(key), plain.remove(&key)),
+                }
+                prop_assert_eq!(shared.len(), plain.len());
+                prop_assert_eq!(shared.get(key), plain.get(&key));
+                if n % 97 == 0 {
+                    prop_assert_eq!(copy.iter().map(|(k, v)| (k, *v)).collect::<BTreeMap<_, _>>(), before);
+                }
+            }
+            prop_assert_eq!(shared.iter().map(|(k, v)| (k, *v)).collect::<BTreeMap<_, _>>(), plain);
+        }
+    }
+}

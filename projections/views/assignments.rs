@@ -1,0 +1,96 @@
+//! Where each terminal stood, from when to when, by terminal and by site.
+
+use chrono::serde::ts_microseconds;
+use loquet_domain::Moment;
+use loquet_domain::fact::Actor;
+use loquet_domain::fleet::Event;
+use loquet_domain::ids::{CompanyId, OrderId, SiteId, TakeOverId, TerminalId};
+use loquet_domain::ports::Position;
+use loquet_domain::schema::DomainEvent;
+use loquet_domain::takeover;
+use serde::{Deserialize, Serialize};
+
+use crate::batch::Batch;
+use crate::ports::IndexEntry;
+use crate::table::{Row, Table};
+use crate::view::{CannotApply, Noted, View, ViewId};
+
+/// What brought a terminal to where it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[allow(missing_docs)] // the names say it
+pub enum Cause {
+    Ordered { order_id: OrderId, site_id: SiteId },
+    Assigned { from_site_id: SiteId, to_site_id: SiteId },
+    TakenOver { takeover_id: TakeOverId, from_company_id: CompanyId, to_company_id: CompanyId },
+}
+
+/// One step in a terminal's history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)] // the names say it
+pub struct AssignmentRow {
+    pub terminal_id: TerminalId,
+    #[serde(with = "ts_microseconds")]
+    pub at: Moment,
+    pub position: Position,
+    pub actor: Actor,
+    pub cause: Cause,
+}
+
+impl AssignmentRow {
+    fn key(&self) -> String {
+        format!("{}/{:020}", self.terminal_id, self.position.0)
+    }
+}
+
+impl Row for AssignmentRow {
+    const VIEW: ViewId = ViewId { name: "assignments", version: 1 };
+
+    fn indexes(&self) -> Vec<IndexEntry> {
+        let sites = match &self.cause {
+            Cause::Ordered { site_id, .. } => [Some(site_id), None],
+            Cause::Assigned { from_site_id, to_site_id } => [Some(from_site_id), Some(to_site_id)],
+            Cause::TakenOver { .. } => [None, None],
+        };
+        let sites = sites.into_iter().flatten();
+        let at_site = sites.map(|site| ("site", format!("{site}/{:020}", self.position.0)));
+        at_site.chain([("terminal", self.key())]).collect()
+    }
+}
+
+/// The view.
+pub struct Assignments;
+
+impl View for Assignments {
+    fn id(&self) -> ViewId {
+        AssignmentRow::VIEW
+    }
+
+    fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
+        let mut table = Table::<AssignmentRow>::new(rows);
+        let mut note = |terminal: &TerminalId, cause: Cause| {
+            let row = AssignmentRow {
+                terminal_id: *terminal,
+                at: noted.fact.context.at,
+                position: noted.position,
+                actor: noted.fact.context.actor.clone(),
+                cause,
+            };
+            table.put(&row.key(), row)
+        };
+        match &noted.fact.event {
+            DomainEvent::Fleet(Event::TerminalAdded { terminal, site, order, .. }) => {
+                note(terminal, Cause::Ordered { order_id: order.clone(), site_id: *site })
+            }
+            DomainEvent::Fleet(Event::TerminalAssigned { terminal, from, to }) => {
+                note(terminal, Cause::Assigned { from_site_id: *from, to_site_id: *to })
+            }
+            DomainEvent::TakeOver(takeover::Event::TakeOverCompleted { from, to, terminals, .. }) => {
+                let Ok(takeover_id) = noted.stream.id().parse() else { return Ok(()) };
+                let cause = Cause::TakenOver { takeover_id, from_company_id: *from, to_company_id: *to };
+                terminals.iter().try_for_each(|terminal| note(terminal, cause.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+}

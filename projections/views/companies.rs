@@ -1,0 +1,90 @@
+//! Companies by id, number and name.
+
+use std::collections::BTreeMap;
+
+use chrono::serde::ts_microseconds;
+use loquet_domain::Moment;
+use loquet_domain::address::Address;
+use loquet_domain::company::{AddressKind, CompanyName, Event};
+use loquet_domain::enterprise_number::Country;
+use loquet_domain::ids::{CompanyId, OrderId};
+use loquet_domain::schema::DomainEvent;
+use serde::{Deserialize, Serialize};
+
+use crate::batch::Batch;
+use crate::ports::IndexEntry;
+use crate::table::{Row, Table, sortable, sortable_name};
+use crate::view::{CannotApply, Noted, View, ViewId};
+
+/// A company.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)] // the names say it
+pub struct CompanyRow {
+    pub company_id: CompanyId,
+    pub country: Country,
+    pub enterprise_number: String,
+    pub legal_name: CompanyName,
+    pub trading_name: Option<CompanyName>,
+    pub addresses: BTreeMap<AddressKind, Address>,
+    #[serde(with = "ts_microseconds")]
+    pub registered_at: Moment,
+    pub order_id: OrderId,
+}
+
+impl Row for CompanyRow {
+    const VIEW: ViewId = ViewId { name: "companies", version: 1 };
+
+    fn indexes(&self) -> Vec<IndexEntry> {
+        let trading = self.trading_name.as_ref().filter(|name| **name != self.legal_name);
+        let names = [Some(&self.legal_name), trading].into_iter().flatten();
+        let mut entries: Vec<IndexEntry> = names.map(|name| ("name", sortable_name(name.as_str()))).collect();
+        entries.push(("number", format!("{}/{}", self.country, self.enterprise_number)));
+        entries.push(("created", sortable(self.registered_at)));
+        entries
+    }
+}
+
+/// The view.
+pub struct Companies;
+
+impl View for Companies {
+    fn id(&self) -> ViewId {
+        CompanyRow::VIEW
+    }
+
+    fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
+        let (DomainEvent::Company(event), Ok(company_id)) = (&noted.fact.event, noted.stream.id().parse())
+        else {
+            return Ok(());
+        };
+        let mut table = Table::<CompanyRow>::new(rows);
+        let key = noted.stream.id();
+        match event {
+            Event::CompanyRegistered { order, registration } => {
+                let office = (AddressKind::RegisteredOffice, registration.registered_office.clone());
+                table.put(
+                    key,
+                    CompanyRow {
+                        company_id,
+                        country: registration.number.country(),
+                        enterprise_number: registration.number.digits().to_owned(),
+                        legal_name: registration.legal_name.clone(),
+                        trading_name: registration.trading_name.clone(),
+                        addresses: BTreeMap::from([office]),
+                        registered_at: noted.fact.context.at,
+                        order_id: order.clone(),
+                    },
+                )
+            }
+            Event::CompanyRenamed { legal_name, trading_name } => table.change(key, |row| {
+                row.legal_name = legal_name.clone();
+                row.trading_name = trading_name.clone();
+            }),
+            Event::CompanyAddressChanged { kind, address } => table.change(key, |row| match address {
+                Some(address) => drop(row.addresses.insert(*kind, address.clone())),
+                None => drop(row.addresses.remove(kind)),
+            }),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Sites by id, company and name.
+
+use chrono::serde::ts_microseconds;
+use loquet_domain::Moment;
+use loquet_domain::address::Address;
+use loquet_domain::company::{Event, SiteName};
+use loquet_domain::ids::{CompanyId, OrderId, SiteId};
+use loquet_domain::schema::DomainEvent;
+use loquet_domain::takeover;
+use serde::{Deserialize, Serialize};
+
+use crate::batch::Batch;
+use crate::ports::IndexEntry;
+use crate::table::{Row, Table, sortable, sortable_name};
+use crate::view::{CannotApply, Noted, View, ViewId};
+
+/// A site.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)] // the names say it
+pub struct SiteRow {
+    pub site_id: SiteId,
+    pub company_id: CompanyId,
+    pub name: SiteName,
+    pub address: Address,
+    #[serde(with = "ts_microseconds")]
+    pub opened_at: Moment,
+    pub order_id: OrderId,
+}
+
+impl Row for SiteRow {
+    const VIEW: ViewId = ViewId { name: "sites", version: 1 };
+
+    fn indexes(&self) -> Vec<IndexEntry> {
+        let (company, opened) = (self.company_id, sortable(self.opened_at));
+        vec![
+            ("company", format!("{company}/{opened}")),
+            ("company_name", format!("{company}/{}", sortable_name(self.name.as_str()))),
+            ("created", opened),
+        ]
+    }
+}
+
+/// The view.
+pub struct Sites;
+
+impl View for Sites {
+    fn id(&self) -> ViewId {
+        SiteRow::VIEW
+    }
+
+    fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
+        let mut table = Table::<SiteRow>::new(rows);
+        match (&noted.fact.event, noted.stream.id().parse()) {
+            (DomainEvent::Company(Event::SiteOpened { site, name, address, order }), Ok(company_id)) => table
+                .put(
+                    &site.to_string(),
+                    SiteRow {
+                        site_id: *site,
+                        company_id,
+                        name: name.clone(),
+                        address: address.clone(),
+                        opened_at: noted.fact.context.at,
+                        order_id: order.clone(),
+                    },
+                ),
+            (DomainEvent::Company(Event::SiteNamed { site, name }), _) => {
+                table.change(&site.to_string(), |row| row.name = name.clone())
+            }
+            (DomainEvent::Company(Event::SiteAddressChanged { site, address }), _) => {
+                table.change(&site.to_string(), |row| row.address = address.clone())
+            }
+            // Everything that a take-over moves is shown there from this one event on.
+            (DomainEvent::TakeOver(takeover::Event::TakeOverCompleted { to, sites, .. }), _) => {
+                sites.iter().try_for_each(|site| table.change(&site.to_string(), |row| row.company_id = *to))
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Take-overs by id, company and status.
+
+use std::collections::BTreeSet;
+
+use loquet_domain::Moment;
+use loquet_domain::ids::{AccountId, CompanyId, SiteId, TakeOverId, TerminalId};
+use loquet_domain::schema::DomainEvent;
+use loquet_domain::takeover::{Cancellation, Event, Side};
+use serde::{Deserialize, Serialize};
+
+use crate::batch::Batch;
+use crate::ports::IndexEntry;
+use crate::table::{Row, Table, sortable};
+use crate::view::{CannotApply, Noted, View, ViewId};
+
+/// How far a take-over is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TakeOverStatus {
+    /// A company has yet to agree, or support to complete it.
+    Open,
+    /// Things are moving.
+    Completing,
+    /// Everything has moved.
+    Completed,
+    /// Nothing moves.
+    Cancelled,
+}
+
+impl TakeOverStatus {
+    /// The word for it in the API.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Completing => "completing",
+            Self::Completed => "completed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// A take-over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)] // the names say it
+pub struct TakeOverRow {
+    pub takeover_id: TakeOverId,
+    pub from_company_id: CompanyId,
+    pub to_company_id: CompanyId,
+    pub site_ids: Vec<SiteId>,
+    pub account_ids: Vec<AccountId>,
+    pub terminal_ids: Vec<TerminalId>,
+    pub reference: String,
+    pub status: TakeOverStatus,
+    pub confirmed: BTreeSet<Side>,
+    pub opened_at: Moment,
+    pub due_at: Moment,
+    pub ended_at: Option<Moment>,
+    pub cancellation: Option<Cancellation>,
+}
+
+impl Row for TakeOverRow {
+    const VIEW: ViewId = ViewId { name: "takeovers", version: 1 };
+
+    fn indexes(&self) -> Vec<IndexEntry> {
+        let (status, opened) = (self.status.word(), sortable(self.opened_at));
+        let of = |company: CompanyId| {
+            [
+                ("company", format!("{company}/{opened}")),
+                ("company_status", format!("{company}/{status}/{opened}")),
+            ]
+        };
+        let own = [("status", format!("{status}/{opened}")), ("created", opened.clone())];
+        own.into_iter().chain(of(self.from_company_id)).chain(of(self.to_company_id)).collect()
+    }
+}
+
+/// The view.
+pub struct TakeOvers;
+
+impl View for TakeOvers {
+    fn id(&self) -> ViewId {
+        TakeOverRow::VIEW
+    }
+
+    fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
+        let (DomainEvent::TakeOver(event), Ok(takeover_id)) = (&noted.fact.event, noted.stream.id().parse())
+        else {
+            return Ok(());
+        };
+        let mut table = Table::<TakeOverRow>::new(rows);
+        let key = noted.stream.id();
+        let at = noted.fact.context.at;
+        match event {
+            Event::TakeOverOpened { from, to, sites, accounts, reference, due_at } => table.put(
+                key,
+                TakeOverRow {
+                    takeover_id,
+                    from_company_id: *from,
+                    to_company_id: *to,
+                    site_ids: sites.clone(),
+                    account_ids: accounts.clone(),
+                    terminal_ids: Vec::new(),
+                    reference: reference.clone(),
+                    status: TakeOverStatus::Open,
+                    confirmed: BTreeSet::new(),
+                    opened_at: at,
+                    due_at: *due_at,
+                    ended_at: None,
+                    cancellation: None,
+                },
+            ),
+            Event::TakeOverConfirmed { side } => table.change(key, |row| {
+                row.confirmed.insert(*side);
+            }),
+            Event::TakeOverBegun { accounts } => table.change(key, |row| {
+                row.status = TakeOverStatus::Completing;
+                row.account_ids = accounts.clone();
+            }),
+            Event::TakeOverCompleted { terminals, .. } => table.change(key, |row| {
+                row.status = TakeOverStatus::Completed;
+                row.terminal_ids = terminals.clone();
+                row.ended_at = Some(at);
+            }),
+            Event::TakeOverCancelled { reason } => table.change(key, |row| {
+                row.status = TakeOverStatus::Cancelled;
+                row.cancellation = Some(*reason);
+                row.ended_at = Some(at);
+            }),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Terminals by id, serial number, site and company.
+
+use chrono::serde::ts_microseconds;
+use loquet_domain::Moment;
+use loquet_domain::fleet::Event;
+use loquet_domain::ids::{CompanyId, OrderId, SiteId, TerminalId};
+use loquet_domain::schema::DomainEvent;
+use loquet_domain::serial_number::SerialNumber;
+use loquet_domain::takeover;
+use loquet_domain::terminal_model::TerminalModel;
+use serde::{Deserialize, Serialize};
+
+use crate::batch::Batch;
+use crate::ports::IndexEntry;
+use crate::table::{Row, Table, sortable};
+use crate::view::{CannotApply, Noted, View, ViewId};
+
+/// A terminal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)] // the names say it
+pub struct TerminalRow {
+    pub terminal_id: TerminalId,
+    pub company_id: CompanyId,
+    pub site_id: SiteId,
+    pub model: TerminalModel,
+    pub serial: Option<SerialNumber>,
+    #[serde(with = "ts_microseconds")]
+    pub added_at: Moment,
+    pub order_id: OrderId,
+}
+
+impl Row for TerminalRow {
+    const VIEW: ViewId = ViewId { name: "terminals", version: 1 };
+
+    fn indexes(&self) -> Vec<IndexEntry> {
+        let added = sortable(self.added_at);
+        let serial = self.serial.as_ref().map(|serial| ("serial", format!("{serial}/")));
+        let mut entries = vec![
+            ("company", format!("{}/{added}", self.company_id)),
+            ("site", format!("{}/{added}", self.site_id)),
+            ("created", added),
+        ];
+        entries.extend(serial);
+        entries
+    }
+}
+
+/// The view.
+pub struct Terminals;
+
+impl View for Terminals {
+    fn id(&self) -> ViewId {
+        TerminalRow::VIEW
+    }
+
+    fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
+        let mut table = Table::<TerminalRow>::new(rows);
+        match (&noted.fact.event, noted.stream.id().parse()) {
+            (
+                DomainEvent::Fleet(Event::TerminalAdded { terminal, model, serial, site, order }),
+                Ok(company),
+            ) => table.put(
+                &terminal.to_string(),
+                TerminalRow {
+                    terminal_id: *terminal,
+                    company_id: company,
+                    site_id: *site,
+                    model: model.clone(),
+                    serial: serial.clone(),
+                    added_at: noted.fact.context.at,
+                    order_id: order.clone(),
+                },
+            ),
+            (DomainEvent::Fleet(Event::TerminalAssigned { terminal, to, .. }), _) => {
+                table.change(&terminal.to_string(), |row| row.site_id = *to)
+            }
+            (DomainEvent::Fleet(Event::TerminalSerialNoted { terminal, serial }), _) => {
+                table.change(&terminal.to_string(), |row| row.serial = Some(serial.clone()))
+            }
+            // Everything that a take-over moves is shown there from this one event on.
+            (DomainEvent::TakeOver(takeover::Event::TakeOverCompleted { to, terminals, .. }), _) => {
+                let move_to = |row: &mut TerminalRow| row.company_id = *to;
+                terminals.iter().try_for_each(|terminal| table.change(&terminal.to_string(), move_to))
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,577 @@
+//! Companies, sites, terminals, groups, receipts and take-overs: through real HTTP, against the real program.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
+
+use futures_util::future::join_all;
+use loquet_tests::server::{Answer, Server, order, token_in};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+const PASSWORD: &str = "Boulange7!";
+
+fn place(street: &str, number: &str) -> Value {
+    json!({ "street": street, "number": number, "postal_code": "1000", "town": "Bruxelles", "country": "BE" })
+}
+
+fn line(model: &str, quantity: u32, serials: &[&str], at: &Value) -> Value {
+    match serials {
+        [] => json!({ "model": model, "quantity": quantity, "delivery_address": at }),
+        _ => json!({ "model": model, "quantity": quantity, "serials": serials, "delivery_address": at }),
+    }
+}
+
+fn order_of(number: u32, company: u32, email: &str, lines: &[Value]) -> Value {
+    let mut wanted = order(number, company, email);
+    wanted["lines"] = json!(lines);
+    wanted
+}
+
+/// A company with an administrator who is logged in.
+struct Merchant<'a> {
+    server: &'a Server,
+    company: String,
+    account: String,
+    session: String,
+}
+
+impl<'a> Merchant<'a> {
+    /// Registered by an order with these lines.
+    async fn new(server: &'a Server, n: u32, lines: &[Value]) -> Self {
+        let email = format!("admin{n}@example.be");
+        let placed =
+            server.service_post("/v1/orders", order_of(n, n, &email, lines)).await.expect(201).json();
+        let text = |name: &str| placed[name].as_str().unwrap().to_owned();
+        let session = activated(server, &email).await;
+        Self { server, company: text("company_id"), account: text("account_id"), session }
+    }
+
+    async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        self.server.send(method, path, Some(&self.session), body.as_ref()).await
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        self.call(Method::GET, path, None).await.expect(200).json()
+    }
+
+    /// The items of a list, read when everything so far is in it.
+    async fn items(&self, path: &str) -> Vec<Value> {
+        items(self.server, path, &self.session).await
+    }
+
+    /// A user of the company, logged in, and their account.
+    async fn user(&self, email: &str) -> (String, String) {
+        let body = json!({ "email": email, "given_name": "Jan", "family_name": "Peeters", "language": "fr", "role": "user" });
+        let made = self.call(Method::POST, "/v1/accounts", Some(body)).await.expect(201).json();
+        (made["account_id"].as_str().unwrap().to_owned(), activated(self.server, email).await)
+    }
+
+    fn of_company(&self, path: &str) -> String {
+        format!("/v1/companies/{}/{path}", self.company)
+    }
+
+    async fn group(&self, name: &str, permissions: &[&str]) -> String {
+        let body = json!({ "name": name, "permissions": permissions });
+        let made = self.call(Method::POST, &self.of_company("groups"), Some(body)).await.expect(201).json();
+        made["group_id"].as_str().unwrap().to_owned()
+    }
+
+    async fn member(&self, group: &str, account: &str, sites: Value) -> Answer {
+        let path = self.of_company(&format!("groups/{group}/members/{account}"));
+        self.call(Method::PUT, &path, Some(json!({ "sites": sites }))).await
+    }
+}
+
+async fn activated(server: &Server, email: &str) -> String {
+    let token = token_in(&server.mail(email, "Confirmez", 1).await);
+    server.post("/v1/activations", json!({ "token": token, "password": PASSWORD })).await.expect(204);
+    let session = server.login(email, PASSWORD).await.expect(201).json();
+    session["session_token"].as_str().unwrap().to_owned()
+}
+
+async fn head(server: &Server) -> u64 {
+    let page = server.service_get("/v1/permissions?account=00000000-0000-0000-0000-000000000000&permission=view_invoices&site=00000000-0000-0000-0000-000000000000");
+    page.await.expect(200).json()["position"].as_u64().unwrap()
+}
+
+async fn items(server: &Server, path: &str, token: &str) -> Vec<Value> {
+    let at = head(server).await;
+    let sign = if path.contains('?') { '&' } else { '?' };
+    let page =
+        server.send(Method::GET, &format!("{path}{sign}at_least={at}&limit=200"), Some(token), None).await;
+    page.expect(200).json()["items"].as_array().unwrap().clone()
+}
+
+fn slug(answer: &Answer) -> String {
+    answer.json()["type"].as_str().unwrap().rsplit(':').next().unwrap().to_owned()
+}
+
+fn texts(items: &[Value], name: &str) -> Vec<String> {
+    items.iter().map(|item| item[name].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn an_order_opens_sites_where_the_company_has_none_and_its_terminals_stand_there() {
+    let server = Server::start().await;
+    let (neuve, louise) = (place("Rue Neuve", "12"), place("Avenue Louise", "480"));
+    let lines = [
+        line("A920 Mobile", 2, &["1850000001", "1850000002"], &neuve),
+        line("PAX A80 Duo Base", 1, &[], &louise),
+        line("Verifone V400m", 1, &[], &place("av. louise", "480")),
+    ];
+    let merchant = Merchant::new(&server, 1, &lines).await;
+    let sites = merchant.items("/v1/sites?sort=name").await;
+    assert_eq!(texts(&sites, "name"), ["Avenue Louise, Bruxelles", "Rue Neuve, Bruxelles"]);
+    let (louise_id, neuve_id) =
+        (sites[0]["site_id"].as_str().unwrap(), sites[1]["site_id"].as_str().unwrap());
+    assert_eq!(merchant.items(&format!("/v1/terminals?site={louise_id}")).await.len(), 2);
+    let terminals = merchant.items("/v1/terminals").await;
+    assert_eq!(terminals.len(), 4);
+    let by_serial = merchant.get("/v1/terminals/1850000001").await;
+    assert_eq!((&by_serial["model"], &by_serial["site_id"]), (&json!("PAX A920 Mobile"), &json!(neuve_id)));
+
+    // Delivered again, or ordered to an address written otherwise: no further site, no terminal twice.
+    let again = order_of(1, 1, "admin1@example.be", &lines);
+    server.service_post("/v1/orders", again).await.expect(200);
+    let more = [line("PAX A77 Compact", 1, &[], &place("RUE  NEUVE", "012"))];
+    server.service_post("/v1/orders", order_of(2, 1, "admin1@example.be", &more)).await.expect(201);
+    assert_eq!(merchant.items("/v1/sites").await.len(), 2);
+    assert_eq!(merchant.items("/v1/terminals").await.len(), 5);
+
+    let refused = merchant.call(Method::POST, "/v1/sites", Some(json!({}))).await.expect(409);
+    assert_eq!(slug(&refused), "sites-open-themselves");
+    assert!(refused.text.contains("Order a terminal"), "it says what does open one");
+}
+
+#[tokio::test]
+async fn sites_are_named_and_moved_and_terminals_assigned_with_their_history() {
+    let server = Server::start().await;
+    let lines = [
+        line("A920 Mobile", 1, &["T-1"], &place("Rue Neuve", "12")),
+        line("A920 Mobile", 1, &["T-2"], &place("Rue Haute", "7")),
+    ];
+    let merchant = Merchant::new(&server, 1, &lines).await;
+    let sites = merchant.items("/v1/sites?sort=name").await;
+    let (haute, neuve) = (sites[0]["site_id"].as_str().unwrap(), sites[1]["site_id"].as_str().unwrap());
+    let site = |id: &str| format!("/v1/sites/{id}");
+    let named = json!({ "name": "Boutique" });
+    let position = merchant.call(Method::PATCH, &site(haute), Some(named)).await.expect(204).position();
+    let shown = merchant.get(&format!("{}?at_least={position}", site(haute))).await;
+    assert_eq!(shown["name"], "Boutique");
+    let there = json!({ "address": place("R. Neuve", "12") });
+    let in_use = merchant.call(Method::PATCH, &site(haute), Some(there)).await;
+    assert_eq!(slug(&in_use.expect(409)), "address-in-use");
+
+    let assign = json!({ "site_id": haute });
+    merchant.call(Method::POST, "/v1/terminals/T-1/assignment", Some(assign)).await.expect(204);
+    assert_eq!(merchant.items(&format!("/v1/terminals?site={haute}")).await.len(), 2);
+    let history = merchant.items("/v1/terminals/t-1/assignments").await;
+    assert_eq!(texts(&history, "kind"), ["assigned", "ordered"]);
+    assert_eq!((&history[0]["from_site_id"], &history[0]["to_site_id"]), (&json!(neuve), &json!(haute)));
+    assert_eq!(history[0]["actor"]["account_id"], json!(merchant.account));
+    assert_eq!(merchant.items(&format!("{}/assignments", site(neuve))).await.len(), 2, "came and went");
+
+    // The office moves, and the site there with it; the trading name shows on the sites.
+    let change = json!({ "trading_name": "Le Fournil", "registered_office": place("Place Flagey", "18") });
+    let path = format!("/v1/companies/{}", merchant.company);
+    let position = merchant.call(Method::PATCH, &path, Some(change)).await.expect(204).position();
+    let moved = merchant.get(&format!("{}?at_least={position}", site(neuve))).await;
+    assert_eq!(moved["address"]["street"], "Place Flagey");
+    merchant.get(&format!("{path}?at_least={position}")).await;
+    assert_eq!(merchant.get(&site(neuve)).await["company_name"], "Le Fournil");
+    let number = json!({ "enterprise_number": "0123456749" });
+    let refused = merchant.call(Method::PATCH, &path, Some(number)).await;
+    assert_eq!(slug(&refused.expect(409)), "contact-support");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_orders_to_one_new_address_at_once_open_one_site() {
+    let server = Server::start().await;
+    let merchant = Merchant::new(&server, 1, &[line("A920 Mobile", 1, &[], &place("Rue Neuve", "12"))]).await;
+    let ways = ["Avenue Louise", "av. louise", "AV LOUISE", "Avenue  Louise."];
+    let orders = (0..20_u32).map(|n| {
+        let lines = [line("A920 Mobile", 2, &[], &place(ways[usize::try_from(n % 4).unwrap()], "480"))];
+        let order = order_of(100 + n, 1, "admin1@example.be", &lines);
+        let server = &server;
+        async move { server.service_post("/v1/orders", order).await.expect(201) }
+    });
+    join_all(orders).await;
+    let sites = merchant.items("/v1/sites").await;
+    assert_eq!(sites.len(), 2, "{sites:?}");
+    assert_eq!(merchant.items("/v1/terminals").await.len(), 41);
+}
+
+#[tokio::test]
+async fn a_serial_number_is_one_terminals_and_one_of_another_company_goes_to_support() {
+    let server = Server::start().await;
+    let at = place("Rue Neuve", "12");
+    Merchant::new(&server, 1, &[line("A920 Mobile", 1, &["S-1"], &at)]).await;
+    let lines = [line("A920 Mobile", 2, &["s-1", "S-2"], &at), line("A77 Compact", 1, &[], &at)];
+    let other = Merchant::new(&server, 2, &lines).await;
+    let terminals = other.items("/v1/terminals").await;
+    let mut serials = texts(&terminals, "serial");
+    serials.sort();
+    assert_eq!(serials, ["", "S-2"], "the other company's terminal stays theirs");
+    let waiting = items(&server, "/v1/orders?status=awaiting_support", &server.token()).await;
+    assert_eq!(waiting[0]["refused_serials"], json!(["S-1"]));
+    let unnumbered = terminals.iter().find(|terminal| terminal["serial"].is_null()).unwrap();
+    let path = format!("/v1/terminals/{}/serial", unnumbered["terminal_id"].as_str().unwrap());
+    let taken = server.service_post(&path, json!({ "serial": "S-1" })).await;
+    assert_eq!(slug(&taken.expect(409)), "serial-taken");
+    server.service_post(&path, json!({ "serial": "S-3" })).await.expect(204);
+    server.service_post(&path, json!({ "serial": "s-3" })).await.expect(204);
+    server.service_post(&path, json!({ "serial": "S-4" })).await.expect(409);
+    other.call(Method::POST, &path, Some(json!({ "serial": "S-3" }))).await.expect(403);
+    let foreign = other.call(Method::GET, "/v1/terminals/S-1", None).await;
+    assert_eq!(foreign.status.as_u16(), 404, "whose it is, is nobody else's business");
+}
+
+#[tokio::test]
+async fn groups_grant_what_they_permit_where_their_members_hold_it() {
+    let server = Server::start().await;
+    let lines = [
+        line("A920 Mobile", 1, &["T-1"], &place("Rue Neuve", "12")),
+        line("A920 Mobile", 1, &["T-2"], &place("Rue Haute", "7")),
+    ];
+    let admin = Merchant::new(&server, 1, &lines).await;
+    let sites = admin.items("/v1/sites?sort=name").await;
+    let (haute, neuve) = (sites[0]["site_id"].as_str().unwrap(), sites[1]["site_id"].as_str().unwrap());
+    let (jan, jans) = admin.user("jan@example.be").await;
+    assert_eq!(
+        items(&server, "/v1/sites", &jans).await.len(),
+        0,
+        "a user sees what they may do something at"
+    );
+    let managers = admin.group("Gérants", &["manage_users", "manage_terminals"]).await;
+    admin.member(&managers, &jan, json!({ "sites": [neuve] })).await.expect(204);
+    assert_eq!(texts(&items(&server, "/v1/sites", &jans).await, "site_id"), [neuve]);
+
+    let asked = |account: &str, permission: &str, site: &str| {
+        let path = format!("/v1/permissions?account={account}&permission={permission}&site={site}");
+        let server = &server;
+        async move { server.service_get(&path).await.expect(200).json()["allowed"] == true }
+    };
+    assert!(asked(&jan, "manage_terminals", neuve).await);
+    assert!(!asked(&jan, "manage_terminals", haute).await);
+    assert!(!asked(&jan, "view_invoices", neuve).await);
+    assert!(asked(&admin.account, "manage_company", haute).await, "an administrator may do everything");
+    assert!(!asked(&admin.account, "manage_company", &jan).await, "at sites there are");
+    let holders = format!("/v1/sites/{neuve}/permission-holders?permission=manage_terminals");
+    let mut holders = texts(
+        server.service_get(&holders).await.expect(200).json()["items"].as_array().unwrap(),
+        "account_id",
+    );
+    holders.sort();
+    let mut both = [jan.clone(), admin.account.clone()];
+    both.sort();
+    assert_eq!(holders, both);
+    let own = server.send(Method::GET, &format!("/v1/accounts/{jan}/permissions"), Some(&jans), None).await;
+    assert_eq!(own.expect(200).json()["items"].as_array().unwrap().len(), 2);
+
+    let assign = |terminal: &str, to: &str| {
+        let (path, body) = (format!("/v1/terminals/{terminal}/assignment"), json!({ "site_id": to }));
+        let (server, jans) = (&server, jans.clone());
+        async move { server.send(Method::POST, &path, Some(&jans), Some(&body)).await.status.as_u16() }
+    };
+    assert_eq!(assign("T-1", haute).await, 403, "both sites must be theirs");
+    admin.member(&managers, &jan, json!("everywhere")).await.expect(204);
+    assert_eq!(assign("T-1", haute).await, 204, "a change holds from the next request");
+
+    // A user with manage users creates users, and grants nothing that they lack.
+    let create = |email: &str, role: &str| {
+        let body = json!({ "email": email, "given_name": "An", "family_name": "Claes", "language": "nl", "role": role });
+        let (server, jans) = (&server, jans.clone());
+        async move { server.send(Method::POST, "/v1/accounts", Some(&jans), Some(&body)).await }
+    };
+    create("chef@example.be", "administrator").await.expect(403);
+    let an =
+        create("an@example.be", "user").await.expect(201).json()["account_id"].as_str().unwrap().to_owned();
+    let rich = admin.group("Comptables", &["view_invoices"]).await;
+    let member = |group: &str, account: &str| {
+        let path = admin.of_company(&format!("groups/{group}/members/{account}"));
+        let (server, jans, body) = (&server, jans.clone(), json!({ "sites": "everywhere" }));
+        async move { server.send(Method::PUT, &path, Some(&jans), Some(&body)).await }
+    };
+    let beyond = member(&rich, &an).await.expect(403);
+    assert_eq!(slug(&beyond), "beyond-own-permissions");
+    member(&managers, &an).await.expect(204);
+    assert_eq!(
+        slug(&admin.member(&managers, &admin.account, json!("everywhere")).await.expect(409)),
+        "not-a-user"
+    );
+    let foreign = json!({ "sites": ["00000000-0000-0000-0000-000000000001"] });
+    admin.member(&managers, &an, foreign).await.expect(422);
+
+    let path = admin.of_company(&format!("groups/{managers}"));
+    let kept = admin.call(Method::DELETE, &path, None).await;
+    assert_eq!(slug(&kept.expect(409)), "group-has-members");
+    admin.call(Method::DELETE, &format!("{path}?move_to={rich}"), None).await.expect(204);
+    assert!(!asked(&jan, "manage_terminals", neuve).await);
+    assert!(asked(&jan, "view_invoices", neuve).await);
+}
+
+#[tokio::test]
+async fn the_last_administrator_is_neither_deleted_nor_demoted() {
+    let server = Server::start().await;
+    let admin = Merchant::new(&server, 1, &[line("A920 Mobile", 1, &[], &place("Rue Neuve", "12"))]).await;
+    let role = |account: &str| format!("/v1/accounts/{account}/role");
+    let account = format!("/v1/accounts/{}", admin.account);
+    let user = json!({ "role": "user" });
+    let demoted = admin.call(Method::POST, &role(&admin.account), Some(user.clone())).await;
+    assert_eq!(slug(&demoted.expect(409)), "last-administrator");
+    let deleted = server.send(Method::DELETE, &account, Some(&server.token()), None).await;
+    assert_eq!(slug(&deleted.expect(409)), "last-administrator");
+    let (jan, jans) = admin.user("jan@example.be").await;
+    admin.call(Method::POST, &role(&jan), Some(json!({ "role": "administrator" }))).await.expect(204);
+    // Each of the two takes the other's place away at once: one of them stays.
+    let mine = role(&jan);
+    let theirs = role(&admin.account);
+    let (one, other) = tokio::join!(
+        admin.call(Method::POST, &mine, Some(user.clone())),
+        server.send(Method::POST, &theirs, Some(&jans), Some(&user)),
+    );
+    let done = [&one, &other].into_iter().filter(|answer| answer.status.as_u16() == 204).count();
+    assert_eq!(done, 1, "{one:?} {other:?}");
+    let rows = items(&server, &format!("/v1/accounts?company={}", admin.company), &server.token()).await;
+    assert_eq!(texts(&rows, "role").iter().filter(|role| *role == "administrator").count(), 1);
+}
+
+/// A small black PNG, in base64.
+const LOGO: &str =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==";
+
+#[tokio::test]
+async fn a_receipt_is_laid_out_where_a_pax_terminal_stands_and_reaches_it_when_it_synchronises() {
+    let server = Server::start().await;
+    let lines = [
+        line("A920 Mobile", 1, &["T-1"], &place("Rue Neuve", "12")),
+        line("Verifone V400m", 1, &["V-1"], &place("Rue Haute", "7")),
+    ];
+    let admin = Merchant::new(&server, 1, &lines).await;
+    let sites = admin.items("/v1/sites?sort=name").await;
+    let (haute, neuve) = (sites[0]["site_id"].as_str().unwrap(), sites[1]["site_id"].as_str().unwrap());
+    let path = |site: &str| format!("/v1/sites/{site}/receipt-layout");
+    let fetch = |tag: Option<String>| {
+        let client = reqwest::Client::new();
+        let mut request =
+            client.get(format!("{}/v1/terminals/T-1/receipt-layout", server.url)).bearer_auth(server.token());
+        if let Some(tag) = tag {
+            request = request.header("if-none-match", tag);
+        }
+        async move {
+            let answer = request.send().await.unwrap();
+            let tag = answer.headers().get("etag").map(|tag| tag.to_str().unwrap().to_owned());
+            (answer.status().as_u16(), tag, answer.text().await.unwrap())
+        }
+    };
+    let (status, tag, before) = fetch(None).await;
+    assert_eq!((status, serde_json::from_str::<Value>(&before).unwrap()["version"].as_u64()), (200, Some(0)));
+    let layout =
+        json!({ "header": "Le Fournil <b>\nRue Neuve 12", "footer": "Merci & à bientôt", "logo": LOGO });
+    let saved = admin.call(Method::PUT, &path(neuve), Some(layout.clone())).await.expect(200).json();
+    assert_eq!(saved["version"], 1);
+    let again = admin.call(Method::PUT, &path(neuve), Some(layout.clone())).await.expect(200).json();
+    assert_eq!(again["version"], 1, "saving what is there changes nothing");
+    let (status, tag, after) = fetch(tag).await;
+    let after: Value = serde_json::from_str(&after).unwrap();
+    assert_eq!((status, &after["version"], &after["header"][1]), (200, &json!(1), &json!("Rue Neuve 12")));
+    assert_ne!(after["logo"]["png"], LOGO, "drawn anew");
+    assert_eq!(fetch(tag).await.0, 304, "nothing new, nothing sent");
+
+    let preview = |kind: &str| format!("{}/preview.{kind}", path(neuve));
+    let text = admin.call(Method::GET, &preview("txt"), None).await.expect(200);
+    assert!(text.text.lines().all(|line| line.chars().count() <= 42), "{}", text.text);
+    assert!(text.text.contains("Le Fournil <b>") && text.text.contains("SPECIMEN"));
+    let svg = admin.call(Method::GET, &preview("svg"), None).await.expect(200);
+    assert_eq!(svg.headers["content-type"], "image/svg+xml");
+    assert!(svg.text.contains("&lt;b&gt;") || svg.text.contains("&#60;b&#62;"), "{}", svg.text);
+
+    let verifone = admin.call(Method::PUT, &path(haute), Some(layout)).await;
+    assert_eq!(slug(&verifone.expect(409)), "contact-support");
+    let bad = json!({ "header": "x".repeat(43), "footer": "a\u{7}", "logo": "AAAA" });
+    let refused = admin.call(Method::PUT, &path(neuve), Some(bad)).await.expect(422).json();
+    assert_eq!(texts(refused["errors"].as_array().unwrap(), "pointer"), ["/header", "/footer", "/logo"]);
+    let removed = json!({ "footer": "Merci", "logo": "" });
+    assert_eq!(admin.call(Method::PUT, &path(neuve), Some(removed)).await.expect(200).json()["version"], 2);
+    assert!(admin.get(&path(neuve)).await["logo"].is_null());
+}
+
+#[tokio::test]
+async fn a_file_of_assignments_is_tried_first_and_done_whole_or_not_at_all() {
+    let server = Server::start().await;
+    let serials: Vec<String> = (0..50).map(|n| format!("T-{n}")).collect();
+    let serials: Vec<&str> = serials.iter().map(String::as_str).collect();
+    let lines = [
+        line("A920 Mobile", 50, &serials, &place("Rue Neuve", "12")),
+        line("A920 Mobile", 1, &[], &place("Rue Haute", "7")),
+    ];
+    let admin = Merchant::new(&server, 1, &lines).await;
+    let haute = admin.items("/v1/sites?sort=name").await[0]["site_id"].as_str().unwrap().to_owned();
+    let send = async |file: &str, query: &str| {
+        let client = reqwest::Client::new();
+        let url = format!("{}/v1/terminal-assignments{query}", server.url);
+        let request = client.post(url).bearer_auth(&admin.session).header("content-type", "text/csv");
+        let answer = request.header("accept-language", "en").body(file.to_owned()).send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+    };
+    let rows: String = serials.iter().map(|serial| format!("{serial},\"Rue Haute, Bruxelles\"\n")).collect();
+    let file = format!("\u{feff}terminal,site\n{rows}");
+    let before = head(&server).await;
+    let (status, tried) = send(&file, "?dry_run=true").await;
+    assert_eq!((status, &tried["lines"], tried["moves"].as_array().unwrap().len()), (200, &json!(50), 50));
+    assert_eq!(head(&server).await, before, "a dry run does nothing");
+    let faulty = format!("{file}T-1,{haute}\nT-99,{haute}\nT-2,Nowhere\nT-3\n");
+    let (status, refused) = send(&faulty, "").await;
+    let faults = refused["errors"].as_array().unwrap();
+    let told: Vec<(String, String)> =
+        texts(faults, "pointer").into_iter().zip(texts(faults, "rule")).collect();
+    let fault = |pointer: &str, rule: &str| (pointer.to_owned(), rule.to_owned());
+    assert_eq!(status, 422);
+    assert_eq!(
+        told,
+        [
+            fault("/52/terminal", "terminal-twice"),
+            fault("/53/terminal", "terminal-unknown"),
+            fault("/54/site", "site-unknown"),
+            fault("/55/site", "site-unknown"),
+        ]
+    );
+    for broken in ["", "terminal;site\nT-1;x\n", "terminal,site\n", "serial,place\nT-1,x\n"] {
+        assert_eq!(send(broken, "").await.0, 422, "{broken:?}");
+    }
+    assert_eq!(head(&server).await, before, "with any fault nothing is done");
+    let (status, done) = send(&file, "").await;
+    assert_eq!((status, done["moves"].as_array().unwrap().len()), (200, 50));
+    assert_eq!(head(&server).await, before + 50);
+    assert_eq!(admin.items(&format!("/v1/terminals?site={haute}")).await.len(), 51);
+    assert_eq!(send(&file, "").await.1["unchanged"], 50);
+}
+
+#[tokio::test]
+async fn a_take_over_moves_sites_terminals_and_people_with_their_history() {
+    let server = Server::start().await;
+    let giver =
+        Merchant::new(&server, 1, &[line("A920 Mobile", 2, &["T-1", "T-2"], &place("Rue Neuve", "12"))])
+            .await;
+    let taker =
+        Merchant::new(&server, 2, &[line("A920 Mobile", 1, &["T-3"], &place("Rue Neuve", "12"))]).await;
+    let (jan, jans) = giver.user("jan@example.be").await;
+    let site = giver.items("/v1/sites").await[0]["site_id"].as_str().unwrap().to_owned();
+    let sellers = giver.group("Vendeurs", &["view_transactions"]).await;
+    giver.member(&sellers, &jan, json!("everywhere")).await.expect(204);
+
+    let body =
+        json!({ "from_company_id": giver.company, "to_company_id": taker.company, "reference": "T-2026-1" });
+    giver.call(Method::POST, "/v1/takeovers", Some(body.clone())).await.expect(403);
+    let same = json!({ "from_company_id": giver.company, "to_company_id": giver.company, "reference": "T" });
+    server.service_post("/v1/takeovers", same).await.expect(422);
+    let opened = server.service_post("/v1/takeovers", body.clone()).await.expect(201).json();
+    let path = format!("/v1/takeovers/{}", opened["takeover_id"].as_str().unwrap());
+    assert_eq!(slug(&server.service_post("/v1/takeovers", body).await.expect(409)), "takeover-overlaps");
+    let back = json!({ "from_company_id": taker.company, "to_company_id": giver.company, "reference": "T" });
+    assert_eq!(slug(&server.service_post("/v1/takeovers", back).await.expect(409)), "takeover-circular");
+
+    let shown = giver.get(&path).await;
+    assert_eq!(shown["waits_for"], json!(["transferor_confirmation", "acquirer_confirmation"]));
+    let completion = format!("{path}/completion");
+    let complete = || server.service_post(&completion, json!({}));
+    assert_eq!(slug(&complete().await.expect(409)), "takeover-waits");
+    for merchant in [&giver, &taker] {
+        merchant.call(Method::POST, &format!("{path}/confirmation"), None).await.expect(204);
+    }
+    server.send(Method::POST, &format!("{path}/confirmation"), Some(&jans), None).await.expect(403);
+    let position = complete().await.expect(204).position();
+    assert_eq!(complete().await.expect(204).position(), position, "asked again, nothing moves");
+
+    let shown = taker.get(&format!("{path}?at_least={position}")).await;
+    assert_eq!((&shown["status"], shown["terminal_ids"].as_array().unwrap().len()), (&json!("completed"), 2));
+    assert_eq!(taker.items("/v1/sites").await.len(), 2);
+    assert_eq!(taker.items("/v1/terminals").await.len(), 3);
+    assert_eq!(
+        texts(&giver.items("/v1/sites").await, "site_id"),
+        [site.as_str()],
+        "and nothing else of the acquirer's"
+    );
+    let history = taker.items("/v1/terminals/T-1/assignments").await;
+    assert_eq!(texts(&history, "kind"), ["taken_over", "ordered"]);
+
+    // Logins, sessions and what people could do there stay; nobody becomes administrator of the acquirer.
+    let session = server.login("jan@example.be", PASSWORD).await.expect(201).json();
+    let jans_new = session["session_token"].as_str().unwrap();
+    for token in [jans.as_str(), jans_new] {
+        assert_eq!(texts(&items(&server, "/v1/sites", token).await, "site_id"), [site.as_str()]);
+    }
+    let asked = |account: &str, permission: &str| {
+        let path = format!("/v1/permissions?account={account}&permission={permission}&site={site}");
+        let server = &server;
+        async move { server.service_get(&path).await.expect(200).json()["allowed"] == true }
+    };
+    assert!(asked(&jan, "view_transactions").await);
+    assert!(!asked(&jan, "view_invoices").await);
+    assert!(asked(&giver.account, "manage_terminals").await, "what they could do at the site that moved");
+    let rows = items(&server, &format!("/v1/accounts?company={}", taker.company), &server.token()).await;
+    assert_eq!(rows.len(), 3);
+    let former = rows.iter().find(|row| row["account_id"] == json!(giver.account)).unwrap();
+    assert_eq!(former["role"], "user");
+    let cancel = server.service_post(&format!("{path}/cancellation"), json!({ "reason": "mistake" })).await;
+    assert_eq!(slug(&cancel.expect(409)), "takeover-completed");
+}
+
+#[tokio::test]
+async fn bad_input_about_companies_is_named_and_changes_nothing() {
+    let server = Server::start().await;
+    let at = place("Rue Neuve", "12");
+    let admin = Merchant::new(&server, 1, &[line("A920 Mobile", 1, &["T-1"], &at)]).await;
+    let other = Merchant::new(&server, 2, &[line("A920 Mobile", 1, &["T-2"], &at)]).await;
+    let own = admin.items("/v1/sites").await[0]["site_id"].as_str().unwrap().to_owned();
+    let foreign = other.items("/v1/sites").await[0]["site_id"].as_str().unwrap().to_owned();
+    // The mails of before are sent beside, and their fate is an event.
+    let before = settled(&server).await;
+    let order = |lines: &[Value]| order_of(9, 9, "new@example.be", lines);
+    let unknown = order(&[line("Ingenico Move", 1, &[], &at)]);
+    let refused = server.service_post("/v1/orders", unknown).await.expect(422).json();
+    assert_eq!(refused["errors"][0]["rule"], "model-unknown");
+    let many: Vec<Value> = (0..3).map(|_| line("A920 Mobile", 5_000, &[], &at)).collect();
+    server.service_post("/v1/orders", order(&many)).await.expect(422);
+    let cases: Vec<(Method, String, Value, u16)> = vec![
+        (Method::POST, "/v1/terminals/T-2/assignment".to_owned(), json!({ "site_id": own }), 404),
+        (Method::POST, "/v1/terminals/T-1/assignment".to_owned(), json!({ "site_id": foreign }), 422),
+        (Method::POST, "/v1/terminals/T-1/assignment".to_owned(), json!({ "site_id": "x" }), 400),
+        (Method::PATCH, format!("/v1/sites/{foreign}"), json!({ "name": "Mine" }), 404),
+        (Method::PATCH, format!("/v1/sites/{own}"), json!({ "name": "" }), 422),
+        (Method::PATCH, format!("/v1/sites/{own}"), json!({ "address": { "street": "" } }), 400),
+        (Method::PUT, format!("/v1/sites/{foreign}/receipt-layout"), json!({}), 404),
+        (Method::PATCH, format!("/v1/companies/{}", other.company), json!({ "legal_name": "Mine" }), 404),
+        (Method::PATCH, format!("/v1/companies/{}", admin.company), json!({ "legal_name": "\u{7}" }), 422),
+        (
+            Method::POST,
+            format!("/v1/companies/{}/groups", other.company),
+            json!({ "name": "x", "permissions": [] }),
+            404,
+        ),
+        (Method::POST, admin.of_company("groups"), json!({ "name": " ", "permissions": [] }), 422),
+        (Method::POST, admin.of_company("groups"), json!({ "name": "x", "permissions": ["fly"] }), 400),
+        (Method::GET, format!("/v1/terminals?company={}", other.company), Value::Null, 404),
+        (Method::GET, "/v1/sites?sort=colour".to_owned(), Value::Null, 400),
+        (Method::GET, "/v1/permissions?account=x".to_owned(), Value::Null, 400),
+    ];
+    for (method, path, body, status) in cases {
+        let answer = admin.call(method.clone(), &path, Some(body).filter(|body| !body.is_null())).await;
+        assert_eq!(answer.status.as_u16(), status, "{method} {path}: {}", answer.text);
+    }
+    assert_eq!(head(&server).await, before);
+}
+
+/// The head, once no mail is on its way any more.
+async fn settled(server: &Server) -> u64 {
+    let mut at = head(server).await;
+    loop {
+        let mails = server.send(Method::GET, "/dev/mail.json", None, None).await.json();
+        let sent = items(server, "/v1/events?type=mail-sent", &server.token()).await;
+        let noted =
+            sent.iter().filter(|event| event["type"] == "mail-sent" || event["name"] == "mail-sent").count();
+        let now = head(server).await;
+        if now == at && sent.len() >= mails.as_array().unwrap().len() {
+            return at;
+        }
+        at = now;
+    }
+}
