@@ -566,8 +566,6 @@ async fn settled(server: &Server) -> u64 {
     loop {
         let mails = server.send(Method::GET, "/dev/mail.json", None, None).await.json();
         let sent = items(server, "/v1/events?type=mail-sent", &server.token()).await;
-        let noted =
-            sent.iter().filter(|event| event["type"] == "mail-sent" || event["name"] == "mail-sent").count();
         let now = head(server).await;
         if now == at && sent.len() >= mails.as_array().unwrap().len() {
             return at;
