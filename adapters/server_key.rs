@@ -26,7 +26,7 @@ impl std::fmt::Debug for ServerKey {
 #[derive(Debug, thiserror::Error)]
 pub enum ServerKeyError {
     /// There is no such file, and none may be made.
-    #[error("there is no server key at {0}: make one with `loquet key create`, or restore yours")]
+    #[error("there is no server key at {0}: make one with `loquet keys create`, or restore yours")]
     Missing(PathBuf),
     /// A line of the file is not 32 bytes in base64.
     #[error("{0} is no server key: each line must be 32 bytes in base64")]

@@ -186,7 +186,7 @@ async fn what_is_wrong_at_the_start_is_named_with_its_remedy() {
     let production =
         ["--public-url", "https://portal.example", "--smtp-host", "localhost", "--listen", &elsewhere];
     let said = fails(&server, &production);
-    assert!(said.contains("no server key") && said.contains("loquet key create"), "{said}");
+    assert!(said.contains("no server key") && said.contains("loquet keys create"), "{said}");
     std::fs::write(&key, right).unwrap();
     std::fs::write(server.folder.join("log.db"), "Dear diary").unwrap();
     assert!(fails(&server, &["--dev", "--listen", &elsewhere]).contains("log.db"));

@@ -20,12 +20,12 @@ use quick_cache::sync::Cache;
 use rusqlite::{Connection, OptionalExtension};
 use zeroize::Zeroizing;
 
-pub use rotation::{Rotation, RotationReport};
+pub use rotation::{Cause, Rotation, RotationReport};
 
 use crate::hmac_tokens::HmacTokens;
 use crate::server_key::{KeyFile, ServerKeyError};
 use crate::sqlite::{FileError, Kind, explain};
-use ring::{Generation, Ring, fingerprint, generations};
+use ring::{Generation, Ring, changes_by_others, fingerprint, generations};
 
 pub(crate) const KEYS: Kind = Kind {
     what: "a Loquet key store",
@@ -91,6 +91,15 @@ pub(crate) enum Held {
     Erased,
 }
 
+/// What was found when it was looked what others have done to the keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noticed {
+    /// The server key is the one that was known.
+    Nothing,
+    /// There is a new server key, which is in use now.
+    Rotation,
+}
+
 /// The keys of all accounts.
 #[derive(Clone)]
 pub struct KeyStore {
@@ -141,30 +150,33 @@ impl KeyStore {
         HmacTokens::sharing(self.ring().tokens())
     }
 
-    /// Takes note of a rotation that another process has begun or ended; says whether there was one. Blocks.
+    /// Takes note of what another process has done to the keys, such as a rotation; says whether the server
+    /// key is another since. Blocks.
     ///
     /// # Errors
-    /// [`KeyStoreError`] where the new server key is not in its file.
-    pub fn refresh(&self) -> Result<bool, KeyStoreError> {
+    /// [`KeyStoreError`] where the new server key is not in its file; the next call looks again.
+    pub fn refresh(&self) -> Result<Noticed, KeyStoreError> {
         let connection = self.lock();
         self.refresh_with(&connection)
     }
 
-    fn refresh_with(&self, connection: &Connection) -> Result<bool, KeyStoreError> {
-        let newest: Generation = connection
-            .prepare_cached("SELECT max(id) FROM server")
-            .and_then(|mut select| select.query_row([], |row| row.get(0)))
-            .map_err(KeyStoreError::sqlite)?;
+    fn refresh_with(&self, connection: &Connection) -> Result<Noticed, KeyStoreError> {
+        // Read before what it stands for: what is written in between is then taken for new the next time.
+        let changes = changes_by_others(connection).map_err(KeyStoreError::sqlite)?;
         let (held, file) = {
             let ring = self.ring();
-            (ring.newest, ring.file.clone())
+            ((ring.newest, ring.changes), ring.file.clone())
         };
-        if newest == held {
-            return Ok(false);
+        if changes == held.1 {
+            return Ok(Noticed::Nothing);
         }
-        let fresh = Ring::load(connection, file.reload()?, &self.path)?;
+        let load = || Ring::load(connection, file.reload()?, &self.path);
+        // The two files can't be read at one moment: a rotation that begins in between is read whole the
+        // second time.
+        let fresh = load().or_else(|_| load())?;
+        let noticed = if fresh.newest == held.0 { Noticed::Nothing } else { Noticed::Rotation };
         self.ring.write().unwrap_or_else(PoisonError::into_inner).become_like(fresh);
-        Ok(true)
+        Ok(noticed)
     }
 
     fn ring(&self) -> RwLockReadGuard<'_, Ring> {
@@ -235,15 +247,15 @@ impl KeyStore {
     fn load(&self, account: AccountId) -> Result<Held, CodecError> {
         // The cache is filled under the lock: an erasure meanwhile must not be undone by it.
         let connection = self.lock();
-        self.row(&connection, account)?.unwrap_or_else(|| {
-            Err(CodecError::Keys(format!("the key of account {account} is missing: restore keys.db")))
-        })
+        let missing =
+            || CodecError::Keys(format!("the key of account {account} is missing: restore keys.db"));
+        self.row(&connection, account)?.ok_or_else(missing)
     }
 
     fn load_or_make(&self, account: AccountId) -> Result<Held, CodecError> {
         let connection = self.lock();
         if let Some(held) = self.row(&connection, account)? {
-            return held;
+            return Ok(held);
         }
         let key: AccountKey = Arc::new(Zeroizing::new(rand::random()));
         while !self.insert(&connection, account, &key)? {
@@ -275,11 +287,7 @@ impl KeyStore {
     }
 
     /// What is kept for an account; none where nothing ever was.
-    fn row(
-        &self,
-        connection: &Connection,
-        account: AccountId,
-    ) -> Result<Option<Result<Held, CodecError>>, CodecError> {
+    fn row(&self, connection: &Connection, account: AccountId) -> Result<Option<Held>, CodecError> {
         let query = "SELECT wrapped, generation FROM keys WHERE account = ?";
         let row: Option<(Option<Vec<u8>>, Generation)> = connection
             .prepare_cached(query)
@@ -287,10 +295,11 @@ impl KeyStore {
                 select.query_row([account.0.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?))).optional()
             })
             .map_err(failed)?;
-        Ok(row.map(|(wrapped, generation)| match wrapped {
+        let held = row.map(|(wrapped, generation)| match wrapped {
             Some(wrapped) => self.unwrap(connection, account, &wrapped, generation),
             None => Ok(Held::Erased),
-        }))
+        });
+        held.transpose()
     }
 
     fn unwrap(

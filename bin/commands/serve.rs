@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::Context;
 use loquet_adapters::http::{self, Api, Limiter, Probe, metrics_router, router};
 use loquet_adapters::idempotency_store::IdempotencyStore;
-use loquet_adapters::key_store::KeyStore;
+use loquet_adapters::key_store::{KeyStore, Noticed};
 use loquet_adapters::mail_folder::MailFolder;
 use loquet_adapters::mail_journal::SqliteJournal;
 use loquet_adapters::metrics::Metrics;
@@ -242,8 +242,8 @@ async fn look_at_keys(keys: KeyStore) {
         now_and_then.tick().await;
         let looking = keys.clone();
         match tokio::task::spawn_blocking(move || looking.refresh()).await {
-            Ok(Ok(true)) => tracing::info!("the server key was rotated: the new one is in use"),
-            Ok(Ok(false)) => {}
+            Ok(Ok(Noticed::Rotation)) => tracing::info!("the server key was rotated: the new one is in use"),
+            Ok(Ok(Noticed::Nothing)) => {}
             Ok(Err(error)) => {
                 tracing::error!(%error, "the server key was rotated, and the new one can't be used")
             }
