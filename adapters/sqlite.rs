@@ -7,6 +7,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::ownership::{create_private, give};
+
 /// A database file that can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
@@ -77,7 +79,9 @@ impl Kind {
     /// Opens the file, making it if it is not there; refuses one that is something else.
     pub(crate) fn open(&self, path: &Path) -> Result<Connection, FileError> {
         if !path.exists() {
+            // SQLite gives the files beside it the same owner and rights.
             create_private(path)
+                .map(drop)
                 .map_err(|e| FileError::Unusable { path: path.to_owned(), why: explain_io(&e) })?;
         }
         self.refuse_truncated(path)?;
@@ -280,12 +284,26 @@ pub(crate) async fn work_on<T: Send + 'static>(
 pub(crate) fn lock_beside(path: &Path, suffix: &str) -> Result<std::fs::File, FileError> {
     let name = suffixed(path, suffix);
     let unusable = |e: std::io::Error| FileError::Unusable { path: name.clone(), why: explain_io(&e) };
-    let mut options = std::fs::OpenOptions::new();
-    let file = options.create(true).truncate(false).write(true).open(&name).map_err(unusable)?;
+    let file = lock_file(&name, path).map_err(unusable)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(FileError::InUse(path.to_owned())),
         Err(std::fs::TryLockError::Error(e)) => Err(unusable(e)),
+    }
+}
+
+/// The file of a lock, which whoever may write to the file that it is for can open: a lock needs no more than
+/// to read it.
+fn lock_file(name: &Path, of: &Path) -> std::io::Result<std::fs::File> {
+    match create_private(name) {
+        Ok(file) => {
+            if let Ok(like) = std::fs::metadata(of) {
+                give(&file, &like)?;
+            }
+            Ok(file)
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => std::fs::File::open(name),
+        Err(e) => Err(e),
     }
 }
 
@@ -301,7 +319,7 @@ pub(crate) fn suffixed(path: &Path, suffix: &str) -> PathBuf {
 pub(crate) fn copy_to(connection: &Connection, copy: &Path) -> Result<(), String> {
     let unfinished = suffixed(copy, ".new");
     drop(std::fs::remove_file(&unfinished));
-    create_private(&unfinished).map_err(|e| explain_io(&e))?;
+    create_private(&unfinished).map(drop).map_err(|e| explain_io(&e))?;
     let mut target = Connection::open(&unfinished).map_err(|e| explain(&e))?;
     // One step holds one view of the source; several would begin anew with each write to it.
     let copied = rusqlite::backup::Backup::new(connection, &mut target).and_then(|backup| backup.step(-1));
@@ -326,15 +344,6 @@ pub(crate) fn explain(error: &rusqlite::Error) -> String {
         _ => return error.to_string(),
     };
     format!("{remedy} ({error})")
-}
-
-/// Makes an empty file that its owner alone can read; SQLite gives its companions the same rights.
-fn create_private(path: &Path) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
 }
 
 /// What the file system said, with the remedy where there is one.

@@ -275,6 +275,32 @@ async fn a_rotation_killed_half_way_goes_on_when_it_is_asked_for_again() {
     assert!(shown.contains("Dupont"), "{shown}");
 }
 
+/// As when `keys rotate` was run with another file than the server's, or has left it one that it can't read.
+#[tokio::test]
+async fn a_server_that_cannot_use_the_new_server_key_says_that_it_is_not_ready() {
+    let server = Server::start().await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    let (own, other) = (server.folder.join("server.key"), server.folder.with_extension("other"));
+    std::fs::copy(&own, &other).unwrap();
+    said(&server, &["--server-key-file", other.to_str().unwrap(), "keys", "rotate"]);
+    let readiness = async |status: u16| {
+        let start = Instant::now();
+        loop {
+            let answer = server.service_get("/readyz").await;
+            if answer.status == status {
+                return answer.json();
+            }
+            assert!(start.elapsed() < Duration::from_secs(30), "{}", answer.text);
+            tokio::task::yield_now().await;
+        }
+    };
+    let keys = readiness(503).await["keys"].as_str().unwrap().to_owned();
+    assert!(keys.contains("the server key is not the one"), "{keys}");
+    std::fs::copy(&other, &own).unwrap();
+    assert_eq!(readiness(200).await["keys"], "ok");
+    server.login("marie@example.be", PASSWORD).await.expect(201);
+}
+
 /// Every file below a folder.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();

@@ -106,6 +106,8 @@ pub struct KeyStore {
     connection: Arc<Mutex<Connection>>,
     ring: Arc<RwLock<Ring>>,
     cache: Arc<Cache<AccountId, AccountKey>>,
+    /// Why the last look at what others did to the keys failed.
+    failure: Arc<Mutex<Option<String>>>,
     path: Arc<str>,
 }
 
@@ -140,6 +142,7 @@ impl KeyStore {
             connection: Arc::new(Mutex::new(connection)),
             ring: Arc::new(RwLock::new(ring)),
             cache: Arc::new(Cache::new(CACHED)),
+            failure: Arc::default(),
             path,
         })
     }
@@ -160,7 +163,21 @@ impl KeyStore {
         self.refresh_with(&connection)
     }
 
+    /// Why the last [`KeyStore::refresh`] failed; none where it did not. As long as it fails, no account can
+    /// be made, and what the new server key has signed or wrapped can't be read.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn refresh_with(&self, connection: &Connection) -> Result<Noticed, KeyStoreError> {
+        let noticed = self.notice(connection);
+        let failure = noticed.as_ref().err().map(ToString::to_string);
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+        noticed
+    }
+
+    fn notice(&self, connection: &Connection) -> Result<Noticed, KeyStoreError> {
         // Read before what it stands for: what is written in between is then taken for new the next time.
         let changes = changes_by_others(connection).map_err(KeyStoreError::sqlite)?;
         let (held, file) = {

@@ -254,6 +254,34 @@ async fn a_key_made_by_who_has_not_heard_of_a_rotation_is_wrapped_by_the_new_ser
     assert_eq!(make(&house.open(), 0..3).await, made);
 }
 
+/// As when root rotates beside a server that runs as another user, its key mounted from elsewhere.
+#[test]
+fn a_rotation_leaves_the_key_file_where_it_is_and_to_whom_it_belongs() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+    let house = House::new();
+    drop(house.open());
+    let elsewhere = tempfile::tempdir().unwrap();
+    let real = elsewhere.path().join("key");
+    std::fs::rename(house.server_key(), &real).unwrap();
+    symlink(&real, house.server_key()).unwrap();
+    std::fs::set_permissions(&real, std::fs::Permissions::from_mode(0o440)).unwrap();
+    for path in [&real, &house.keys()] {
+        // Who is not root can give nothing away, and has the files to themselves.
+        let _ = chown(path, Some(65_533), Some(65_534));
+    }
+    let of = |path: &Path| {
+        let held = std::fs::metadata(path).unwrap();
+        (held.uid(), held.gid(), held.mode())
+    };
+    let before = of(&real);
+    house.rotate(Cause::Routine);
+    assert!(std::fs::symlink_metadata(house.server_key()).unwrap().is_symlink());
+    assert_eq!(of(&real), before);
+    let (lock, keys) = (of(&house.folder.path().join("keys.db.rotation")), of(&house.keys()));
+    assert_eq!(lock, keys);
+    assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 1, "nothing is left beside it");
+}
+
 #[test]
 fn a_rotation_with_another_servers_key_is_refused_and_changes_nothing() {
     let house = House::new();

@@ -84,6 +84,7 @@ pub(crate) async fn run(place: &Place, mut config: Config, dev: bool) -> anyhow:
         codec: system.codec.clone(),
         rows,
         status,
+        keys: system.keys.clone(),
         service_tokens,
         clock,
         brand: settings.brand.clone(),
