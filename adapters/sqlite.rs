@@ -7,7 +7,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::ownership::{create_private, give};
+use crate::ownership::{create_private, give, remove_if_there};
 
 /// A database file that can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +48,14 @@ pub enum FileError {
     /// Another process has it.
     #[error("{0} is in use by another Loquet process: stop that one, or use another folder with --data-dir")]
     InUse(PathBuf),
+    /// A copy of keys is left over from before, and would bring the erased back.
+    #[error("{copy} is a left-over copy of keys and can't be deleted ({why}): delete it")]
+    CopyOfKeys {
+        /// Which file.
+        copy: PathBuf,
+        /// What the file system said.
+        why: String,
+    },
     /// SQLite or the file system refused.
     #[error("can't use {path}: {why}")]
     Unusable {
@@ -85,6 +93,9 @@ impl Kind {
                 .map_err(|e| FileError::Unusable { path: path.to_owned(), why: explain_io(&e) })?;
         }
         self.refuse_truncated(path)?;
+        if self.holds_keys {
+            self.delete_copies(path)?;
+        }
         let connection = Connection::open(path).map_err(|e| self.unusable(path, &e))?;
         self.prepare(&connection, path)?;
         Ok(connection)
@@ -139,15 +150,17 @@ impl Kind {
         connection.execute_batch(self.schema).map_err(unusable)
     }
 
-    /// Brings an older file to this version, all of it or nothing, after a copy was taken beside it. The
-    /// copy of a key store goes once the upgrade is done: it would bring the erased back.
+    /// Brings an older file to this version, all of it or nothing, after a copy was taken beside it: none of
+    /// keys, since it would bring the erased back.
     fn upgrade(&self, connection: &Connection, path: &Path, found: i64) -> Result<(), FileError> {
         if found >= self.version {
             return Ok(());
         }
         let unusable = |e: rusqlite::Error| self.unusable(path, &e);
-        let copy = suffixed(path, &format!(".v{found}"));
-        copy_to(connection, &copy).map_err(|why| FileError::Unusable { path: copy.clone(), why })?;
+        if !self.holds_keys {
+            let copy = copy_of(path, found);
+            copy_to(connection, &copy).map_err(|why| FileError::Unusable { path: copy.clone(), why })?;
+        }
         let steps = self.upgrades.get(usize::try_from(found - 1).unwrap_or(usize::MAX)..).unwrap_or_default();
         let script =
             format!("BEGIN IMMEDIATE; {} PRAGMA user_version = {}; COMMIT;", steps.join(" "), self.version);
@@ -155,9 +168,18 @@ impl Kind {
             drop(connection.execute_batch("ROLLBACK"));
             return Err(unusable(error));
         }
-        tracing::info!(file = %path.display(), from = found, to = self.version, copy = %copy.display(), "upgraded");
-        if self.holds_keys {
-            drop(std::fs::remove_file(&copy));
+        tracing::info!(file = %path.display(), from = found, to = self.version, "upgraded");
+        Ok(())
+    }
+
+    /// Deletes the copies of keys that a kill left beside them, in the middle of an upgrade by a version that
+    /// took them, or of a restore: they would bring the erased back. Nothing goes on while one can't be.
+    fn delete_copies(&self, path: &Path) -> Result<(), FileError> {
+        let copies = (1..self.version).map(|version| copy_of(path, version));
+        for copy in copies.chain([path.to_owned()]) {
+            for copy in [suffixed(&copy, ".new"), copy].into_iter().filter(|copy| copy != path) {
+                remove_if_there(&copy).map_err(|e| FileError::CopyOfKeys { copy, why: explain_io(&e) })?;
+            }
         }
         Ok(())
     }
@@ -314,6 +336,11 @@ pub(crate) fn suffixed(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// The copy that is taken of a file before it is upgraded from a version.
+fn copy_of(path: &Path, version: i64) -> PathBuf {
+    suffixed(path, &format!(".v{version}"))
+}
+
 /// Copies a database as it is at one moment, whoever writes to it meanwhile, into a new file that only
 /// its owner can read, and has it on disk before it says so.
 pub(crate) fn copy_to(connection: &Connection, copy: &Path) -> Result<(), String> {
@@ -431,14 +458,34 @@ mod tests {
     }
 
     #[test]
-    fn an_upgrade_that_fails_leaves_the_file_as_it_was_and_no_copy_of_keys_outlives_one() {
+    fn an_upgrade_that_fails_leaves_the_file_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("people.db");
         drop(FIRST.open(&path).unwrap());
         let broken = Kind { upgrades: &["ALTER TABLE people ADD town TEXT;", "nonsense;"], ..THIRD };
         assert!(broken.open(&path).is_err());
         assert_eq!(columns(&path), ["name"]);
-        drop(Kind { holds_keys: true, ..THIRD }.open(&path).unwrap());
-        assert!(!folder.path().join("people.db.v1").exists());
+    }
+
+    /// A copy of keys would bring the erased back.
+    #[test]
+    fn no_copy_of_keys_is_taken_and_one_that_a_kill_left_is_deleted_before_anything_else() {
+        let keys = Kind { holds_keys: true, ..THIRD };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("people.db");
+        drop(FIRST.open(&path).unwrap());
+        let left = ["people.db.v1", "people.db.v1.new", "people.db.v2", "people.db.new"];
+        for name in left {
+            std::fs::write(folder.path().join(name), "keys").unwrap();
+        }
+        // What can't be deleted: not even root deletes a folder as if it were a file.
+        std::fs::create_dir(folder.path().join("people.db.v2.new")).unwrap();
+        assert!(matches!(keys.open(&path), Err(FileError::CopyOfKeys { .. })));
+        assert_eq!(columns(&path), ["name"], "nothing goes on beside it");
+        std::fs::remove_dir(folder.path().join("people.db.v2.new")).unwrap();
+        drop(keys.open(&path).unwrap());
+        assert_eq!(columns(&path), ["name", "town", "age"]);
+        let names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(names.collect::<Vec<_>>(), ["people.db"]);
     }
 }
