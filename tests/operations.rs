@@ -283,22 +283,42 @@ async fn a_server_that_cannot_use_the_new_server_key_says_that_it_is_not_ready()
     let (own, other) = (server.folder.join("server.key"), server.folder.with_extension("other"));
     std::fs::copy(&own, &other).unwrap();
     said(&server, &["--server-key-file", other.to_str().unwrap(), "keys", "rotate"]);
-    let readiness = async |status: u16| {
-        let start = Instant::now();
-        loop {
-            let answer = server.service_get("/readyz").await;
-            if answer.status == status {
-                return answer.json();
-            }
-            assert!(start.elapsed() < Duration::from_secs(30), "{}", answer.text);
-            tokio::task::yield_now().await;
-        }
-    };
-    let keys = readiness(503).await["keys"].as_str().unwrap().to_owned();
+    let keys = ready(&server, 503).await["keys"].as_str().unwrap().to_owned();
     assert!(keys.contains("the server key is not the one"), "{keys}");
     std::fs::copy(&other, &own).unwrap();
-    assert_eq!(readiness(200).await["keys"], "ok");
+    assert_eq!(ready(&server, 200).await["keys"], "ok");
     server.login("marie@example.be", PASSWORD).await.expect(201);
+}
+
+/// Delivers orders of people `p<n>@example.be` while no server runs.
+fn import(server: &Server, numbers: std::ops::Range<u32>) {
+    let file = server.folder.with_extension("jsonl");
+    let lines: Vec<_> = numbers.map(|n| order(n, n, &format!("p{n}@example.be")).to_string()).collect();
+    std::fs::write(&file, lines.join("\n")).unwrap();
+    said(server, &["order", "import", file.to_str().unwrap()]);
+}
+
+/// What readiness says once it has this status, and knows of the erasures: they are looked through at each start.
+async fn ready(server: &Server, status: u16) -> Value {
+    let start = Instant::now();
+    loop {
+        let answer = server.service_get("/readyz").await;
+        let said = answer.json();
+        if answer.status == status && said["views"].get("reaction erasure").is_some() {
+            return said;
+        }
+        assert!(start.elapsed() < Duration::from_secs(30), "{said}");
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Waits until the program's own log says this.
+async fn log_says(server: &Server, text: &str) {
+    let start = Instant::now();
+    while !server.errors().contains(text) {
+        assert!(start.elapsed() < Duration::from_secs(30), "{}", server.errors());
+        tokio::task::yield_now().await;
+    }
 }
 
 /// Every file below a folder.
@@ -477,28 +497,63 @@ async fn a_backup_restored_with_the_newest_keys_leaves_the_erased_erased() {
     assert!(of_hers.clone().count() > 1 && of_hers.clone().all(|event| event.get("personal").is_none()));
 }
 
-/// Nor do keys that were put back from before: the next start deletes the erased one's again.
+/// Nor do keys that were put back from before: the next start deletes the erased one's again, whatever became
+/// of the read models, and however far back in the log the erasure is.
 #[tokio::test]
 async fn an_older_key_store_put_back_does_not_bring_the_erased_back() {
     let mut server = Server::start().await;
     let id = server.active(1, "marie@example.be", PASSWORD).await;
-    server.active(2, "jan@example.be", PASSWORD).await;
     server.stop();
     let old = std::fs::read(server.folder.join("keys.db")).unwrap();
+    import(&server, 10..260);
     server.restart().await;
     let erased = format!("/v1/accounts/{id}/erasure");
-    let position = server.service_post(&erased, json!({ "reason": "asked" })).await.expect(204).position();
-    server.service_get(&format!("/v1/accounts/{id}?at_least={position}")).await.expect(200);
+    let erasure = server.service_post(&erased, json!({ "reason": "asked" })).await.expect(204).position();
+    assert!(erasure > 1000, "{erasure} events");
     server.stop();
+    import(&server, 300..301);
+    let current = std::fs::read(server.folder.join("keys.db")).unwrap();
     std::fs::write(server.folder.join("keys.db"), old).unwrap();
+    std::fs::remove_file(server.folder.join("views.db")).unwrap();
+    let named = |server: &Server| said(server, &["account", "history", &id, "--json"]).contains("Dupont");
+    assert!(named(&server), "the keys that are back are hers");
     server.restart().await;
-    let start = Instant::now();
-    let history = format!("/v1/accounts/{id}/events");
-    while server.service_get(&history).await.expect(200).text.contains("Dupont") {
-        assert!(start.elapsed() < Duration::from_secs(20), "{}", server.errors());
-    }
-    assert!(server.errors().contains("it is deleted again"), "{}", server.errors());
-    server.login("jan@example.be", PASSWORD).await.expect(201);
+    log_says(&server, "it is deleted again").await;
+    assert!(!named(&server));
+    let history = server.service_get(&format!("/v1/accounts/{id}/events")).await.expect(200).text;
+    assert!(history.contains("account-erased") && !history.contains("Dupont"), "{history}");
+    server.stop();
+    assert!(!named(&server));
+    std::fs::write(server.folder.join("keys.db"), current).unwrap();
+    server.restart().await;
+    ready(&server, 200).await;
+    let again = server.errors().matches("it is deleted again").count();
+    assert_eq!(again, 1, "whoever is not there is not deleted again");
+}
+
+/// A reader of the keys keeps the deleted one in the write-ahead log: the server says so, tries again, and is
+/// done only once it is out of there.
+#[tokio::test]
+async fn an_erasure_done_again_at_a_start_is_tried_until_the_key_is_gone_for_good() {
+    let mut server = Server::start().await;
+    let id = server.active(1, "marie@example.be", PASSWORD).await;
+    server.stop();
+    let keys = server.folder.join("keys.db");
+    let old = std::fs::read(&keys).unwrap();
+    server.restart().await;
+    let erased = format!("/v1/accounts/{id}/erasure");
+    server.service_post(&erased, json!({ "reason": "asked" })).await.expect(204);
+    server.stop();
+    std::fs::write(&keys, old).unwrap();
+    let reader = rusqlite::Connection::open(&keys).unwrap();
+    let count = "BEGIN; SELECT count(*) FROM keys;";
+    reader.execute_batch(count).unwrap();
+    server.restart().await;
+    let failure = ready(&server, 503).await["views"]["reaction erasure"]["failure"].to_string();
+    assert!(failure.contains("still in the write-ahead log"), "{failure}");
+    drop(reader);
+    ready(&server, 200).await;
+    assert_eq!(std::fs::metadata(keys.with_extension("db-wal")).unwrap().len(), 0);
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod rotation;
 mod tests;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
@@ -108,6 +109,8 @@ pub struct KeyStore {
     cache: Arc<Cache<AccountId, AccountKey>>,
     /// Why the last look at what others did to the keys failed.
     failure: Arc<Mutex<Option<String>>>,
+    /// Whether an erased key may still be in the write-ahead log.
+    kept_in_log: Arc<AtomicBool>,
     path: Arc<str>,
 }
 
@@ -143,6 +146,7 @@ impl KeyStore {
             ring: Arc::new(RwLock::new(ring)),
             cache: Arc::new(Cache::new(CACHED)),
             failure: Arc::default(),
+            kept_in_log: Arc::default(),
             path,
         })
     }
@@ -223,26 +227,6 @@ impl KeyStore {
     pub fn is_empty(&self) -> Result<bool, CodecError> {
         let query = "SELECT NOT EXISTS (SELECT 1 FROM keys)";
         self.lock().query_row(query, [], |row| row.get(0)).map_err(failed)
-    }
-
-    /// Those of these accounts that have a key. After an older file of keys was put back, erased ones may.
-    ///
-    /// # Errors
-    /// What SQLite said.
-    pub async fn still_held(&self, accounts: Vec<AccountId>) -> Result<Vec<AccountId>, CodecError> {
-        self.blocking(move |keys| {
-            let connection = keys.lock();
-            let mut held = Vec::new();
-            for account in accounts {
-                let query = "SELECT 1 FROM keys WHERE account = ? AND wrapped IS NOT NULL";
-                let mut select = connection.prepare_cached(query).map_err(failed)?;
-                if select.exists([account.0.as_bytes()]).map_err(failed)? {
-                    held.push(account);
-                }
-            }
-            Ok(held)
-        })
-        .await
     }
 
     /// The account's key, as long as there is one.
@@ -340,13 +324,38 @@ impl KeyStore {
         let forget =
             "INSERT INTO keys VALUES (?, NULL, ?) ON CONFLICT (account) DO UPDATE SET wrapped = NULL";
         connection.execute(forget, (account.0.as_bytes(), self.ring().newest)).map_err(failed)?;
-        // `secure_delete` zeroes the row in its page; this takes the old page out of the write-ahead log.
         self.cache.remove(&account);
+        self.kept_in_log.store(true, Ordering::SeqCst);
+        self.empty_log(&connection)
+    }
+
+    /// `secure_delete` zeroes an erased row in its page; this takes the old page out of the write-ahead log.
+    fn empty_log(&self, connection: &Connection) -> Result<(), CodecError> {
         let busy: i64 =
             connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(failed)?;
         let kept =
             "the erased key is still in the write-ahead log of keys.db: another program reads that file";
-        if busy == 0 { Ok(()) } else { Err(CodecError::Keys(kept.to_owned())) }
+        if busy != 0 {
+            return Err(CodecError::Keys(kept.to_owned()));
+        }
+        self.kept_in_log.store(false, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn those_held(&self, accounts: Vec<AccountId>) -> Result<Vec<AccountId>, CodecError> {
+        let connection = self.lock();
+        if self.kept_in_log.load(Ordering::SeqCst) {
+            self.empty_log(&connection)?;
+        }
+        let mut held = Vec::new();
+        for account in accounts {
+            let query = "SELECT 1 FROM keys WHERE account = ? AND wrapped IS NOT NULL";
+            let mut select = connection.prepare_cached(query).map_err(failed)?;
+            if select.exists([account.0.as_bytes()]).map_err(failed)? {
+                held.push(account);
+            }
+        }
+        Ok(held)
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {
@@ -366,6 +375,10 @@ impl KeyStore {
 impl KeyVault for KeyStore {
     fn forget(&self, account: AccountId) -> BoxFuture<'_, Result<(), CodecError>> {
         Box::pin(self.blocking(move |keys| keys.erase(account)))
+    }
+
+    fn still_held(&self, accounts: Vec<AccountId>) -> BoxFuture<'_, Result<Vec<AccountId>, CodecError>> {
+        Box::pin(self.blocking(move |keys| keys.those_held(accounts)))
     }
 }
 

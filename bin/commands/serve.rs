@@ -18,15 +18,11 @@ use loquet_adapters::read_store::SqliteReadStore;
 use loquet_adapters::server_key::ServerKey;
 use loquet_adapters::service_tokens::{Scope, ServiceTokens};
 use loquet_adapters::smtp::Smtp;
-use loquet_domain::app::App;
-use loquet_domain::ports::Position;
 use loquet_projections::mail::{Letterhead, Letters, Sender};
-use loquet_projections::ports::{Clock, Mailer, ReactionJournal, ReadStore, Selection};
+use loquet_projections::ports::{Clock, Mailer, ReactionJournal, ReadStore};
 use loquet_projections::reactions::{Erasure, Mails, Onboarding, Reaction, ReactionRunner};
 use loquet_projections::runner::{Runner, Status};
-use loquet_projections::table::{Row, select};
 use loquet_projections::views;
-use loquet_projections::views::accounts::AccountRow;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, Semaphore, watch};
@@ -168,6 +164,7 @@ fn project(
     tasks.spawn(runner.run());
     let erasure = Erasure {
         app: system.app.clone(),
+        keys: Arc::new(system.keys.clone()),
         store: Arc::new(system.store.clone()),
         journal: journal.clone(),
         mailer: mailer.clone(),
@@ -190,7 +187,6 @@ fn project(
         tasks.spawn(runner.run());
     }
     tasks.spawn(look_at_keys(system.keys.clone()));
-    tokio::spawn(keep_erased(system.app.clone(), system.keys.clone(), rows.clone(), status.clone()));
     let head = Letterhead {
         brand: settings.brand.clone(),
         public_url: settings.public_url.clone(),
@@ -210,30 +206,6 @@ fn project(
     let (stop_mail, stopped) = watch::channel(false);
     let sender = tokio::spawn(sender.run(stopped));
     Ok(Background { tasks, sender, stop_mail })
-}
-
-/// Deletes the keys of erased accounts again, where an older `keys.db` was put back and brought them along:
-/// whoever was erased stays so.
-async fn keep_erased(app: Arc<App>, keys: KeyStore, rows: Arc<dyn ReadStore>, status: Status) {
-    let again = async {
-        // An old view is as good as a new one here: whom it knows as erased is.
-        drop(status.reach(AccountRow::VIEW, Position(1), Duration::from_secs(60)).await);
-        let mut wanted =
-            Selection { by: Some(("status", "erased/".to_owned())), limit: 1000, ..Selection::default() };
-        loop {
-            let page = select::<AccountRow>(rows.as_ref(), wanted.clone()).await?;
-            let Some((last, _)) = page.last().cloned() else { return anyhow::Ok(()) };
-            let erased = page.into_iter().map(|(_, row)| row.account_id).collect();
-            for account in keys.still_held(erased).await? {
-                app.forget(account).await?;
-                tracing::warn!(%account, "an erased account's key was back, from an older keys.db; it is deleted again");
-            }
-            wanted.after = Some(last);
-        }
-    };
-    if let Err(error) = again.await {
-        tracing::error!(%error, "whether every erased account's key is gone could not be looked at");
-    }
 }
 
 /// Takes note of a rotation of the server key that `loquet keys rotate` has begun beside this process.
