@@ -123,6 +123,14 @@ impl Kind {
         Ok(connection)
     }
 
+    /// Opens a file as a server will, with whatever lies beside it, and changes nothing in it.
+    pub(crate) fn open_as_it_is(&self, path: &Path) -> Result<Connection, FileError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(|e| self.unusable(path, &e))?;
+        self.recognise(&connection, path)?;
+        Ok(connection)
+    }
+
     fn prepare(&self, connection: &Connection, path: &Path) -> Result<(), FileError> {
         let unusable = |e: rusqlite::Error| self.unusable(path, &e);
         connection.execute_batch("PRAGMA busy_timeout = 10000;").map_err(unusable)?;

@@ -6,6 +6,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use loquet_adapters::key_store::{Cause, Rotation};
+use loquet_adapters::server_key::KeyFile;
 use loquet_tests::server::{Server, free_port, order, token_in};
 use loquet_tests::skip;
 use reqwest::Method;
@@ -445,7 +447,7 @@ async fn a_backup_taken_under_load_restores_to_the_log_as_it_was_at_that_point()
     // What was mailed before the backup is not mailed again: at most what was queued at that moment is.
     assert!(restored.mails("").await.len() < mails);
     let (code, _, errors) = loquet(&restored, &["restore", backup.to_str().unwrap()]);
-    assert!(code == Some(1) && errors.contains("is not empty"), "{errors}");
+    assert!(code == Some(1) && errors.contains("still holds") && errors.contains("log.db"), "{errors}");
 }
 
 #[tokio::test]
@@ -466,6 +468,60 @@ async fn a_backup_that_was_altered_is_refused_and_nothing_is_restored() {
     assert!(files(&target).is_empty());
     let (code, _, errors) = loquet(&server, &["backup", backup.to_str().unwrap()]);
     assert!(code == Some(1) && errors.contains("is not empty"), "{errors}");
+}
+
+/// What a server that died left behind would be taken for the restored log's own: a write-ahead log above all.
+#[tokio::test]
+async fn a_backup_is_restored_into_no_folder_that_holds_what_a_server_left() {
+    let mut server = Server::start().await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (backup, target) = (elsewhere.path().join("backup"), elsewhere.path().join("var"));
+    said(&server, &["backup", backup.to_str().unwrap()]);
+    server.service_post("/v1/orders", order(2, 2, "jan@example.be")).await.expect(201);
+    server.kill();
+    let stale = std::fs::read(server.folder.join("log.db-wal")).unwrap();
+    assert!(!stale.is_empty());
+    std::fs::create_dir(&target).unwrap();
+    let restore = || run(program().arg("--data-dir").arg(&target).arg("restore").arg(&backup));
+    let left =
+        ["log.db-wal", "log.db-shm", "log.db.heads", "keys.db-wal", "keys.db.v1", "answers.db", "views.db"];
+    for name in left.into_iter().chain(["tokens.db.new", "reactions.db", "strangers.json", "mail"]) {
+        std::fs::write(target.join(name), &stale).unwrap();
+        let (code, _, errors) = restore();
+        assert!(code == Some(1) && errors.contains(&format!("still holds {name}:")), "{name}: {errors}");
+        assert_eq!(files(&target), [target.join(name)], "nothing was put beside it");
+        std::fs::remove_file(target.join(name)).unwrap();
+    }
+    std::fs::copy(server.folder.join("server.key"), target.join("server.key")).unwrap();
+    for theirs in ["loquet.toml", "logbook", "lost+found"] {
+        std::fs::write(target.join(theirs), "").unwrap();
+    }
+    let (code, _, errors) = restore();
+    assert_eq!(code, Some(0), "{errors}");
+    let restored = Server::over(target, &[]).await;
+    restored.login("marie@example.be", PASSWORD).await.expect(201);
+    restored.login("jan@example.be", PASSWORD).await.expect(401);
+}
+
+/// A copy of keys that is no backup would lie about for ever.
+#[tokio::test]
+async fn a_backup_that_is_refused_during_a_rotation_leaves_no_copies() {
+    let mut server = Server::start().await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    server.stop();
+    let key = KeyFile::load(&server.folder.join("server.key")).unwrap();
+    let now = chrono::DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+    let keys = server.folder.join("keys.db");
+    drop(Rotation::begin(&keys, key, now, Cause::Routine).unwrap());
+    let elsewhere = tempfile::tempdir().unwrap();
+    let backup = elsewhere.path().join("backup");
+    let (code, _, errors) = loquet(&server, &["backup", backup.to_str().unwrap()]);
+    assert!(code == Some(1) && errors.contains("loquet keys rotate"), "{errors}");
+    assert!(files(&backup).is_empty(), "{:?}", files(&backup));
+    said(&server, &["keys", "rotate"]);
+    said(&server, &["backup", backup.to_str().unwrap()]);
+    said(&server, &["restore", backup.to_str().unwrap(), "--check"]);
 }
 
 /// Keys that are backed up apart do not bring the erased back.

@@ -1,7 +1,7 @@
 //! `loquet backup` and `loquet restore`.
 
 use anyhow::Context;
-use loquet_adapters::backup;
+use loquet_adapters::backup::{self, Keys};
 
 use super::show::moment;
 use crate::cli::{Backup, Place, Restore};
@@ -10,8 +10,8 @@ use crate::system::VERSION;
 
 pub(crate) fn take(place: &Place, wanted: &Backup) -> anyhow::Result<()> {
     let begin = |name: &str| eprintln!("copying {name}");
-    let taken =
-        backup::take(&place.data_dir, &wanted.to, !wanted.without_keys, VERSION, clock::now(), begin)?;
+    let keys = if wanted.without_keys { Keys::Apart } else { Keys::Included };
+    let taken = backup::take(&place.data_dir, &wanted.to, keys, VERSION, clock::now(), begin)?;
     println!("{} bytes up to position {} are in {}", taken.bytes(), taken.position, wanted.to.display());
     let key = place.server_key();
     match taken.has_keys() {
