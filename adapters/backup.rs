@@ -14,9 +14,10 @@ use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::key_store::KEYS;
+use crate::key_store::{Fingerprint, KEYS, wrapped_by};
 use crate::mail_journal::JOURNAL;
 use crate::ownership::remove_if_there;
+use crate::server_key::{KeyFile, ServerKeyError};
 use crate::service_tokens::TOKENS;
 use crate::sqlite::{FileError, Kind, copy_to, explain, explain_io, suffixed};
 use crate::sqlite_store::LOG;
@@ -78,6 +79,22 @@ pub enum BackupError {
     /// The copy's keys would need a server key that the rotation is about to take away.
     #[error("the server key is being rotated: let `loquet keys rotate` end, and take the backup again")]
     Rotating,
+    /// A server could not read what would be restored.
+    #[error(
+        "these keys need the server key {needed}, and {path} holds {held}: give the newest keys.db with --keys, or put \
+         back the server key of that time"
+    )]
+    OtherServerKey {
+        /// The file of the server key.
+        path: PathBuf,
+        /// What it holds.
+        held: Fingerprint,
+        /// What the keys are wrapped with.
+        needed: Fingerprint,
+    },
+    /// The server key that is there can't be used.
+    #[error(transparent)]
+    ServerKey(#[from] ServerKeyError),
     /// What is there is not what was written.
     #[error("{path} is not as it was backed up: {why}")]
     Damaged {
@@ -98,6 +115,9 @@ pub struct Manifest {
     pub taken_at: Moment,
     /// The position of the last event.
     pub position: u64,
+    /// Which server key wrapped the accounts' keys then; a rotation makes another. Unknown of old backups.
+    #[serde(default)]
+    pub server_key: Option<Fingerprint>,
     files: BTreeMap<String, FileEntry>,
 }
 
@@ -121,6 +141,15 @@ impl Manifest {
     }
 }
 
+/// What was restored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// What the backup says of itself.
+    pub manifest: Manifest,
+    /// The server key without which nothing of it can be read, as far as that is known.
+    pub server_key: Option<Fingerprint>,
+}
+
 /// Copies the data in `folder` into `to`, which is not there or empty. Each file that is begun is told.
 ///
 /// # Errors
@@ -134,7 +163,20 @@ pub fn take(
     begin: impl FnMut(&str),
 ) -> Result<Manifest, BackupError> {
     make_empty(to)?;
-    let taken = copy(folder, to, keys, begin).and_then(|files| describe_all(files, to, version, now));
+    let taken = copy(folder, to, keys, begin).and_then(|files| {
+        let server_key = wrapped_in(&files, to, folder)?;
+        describe_all(
+            Manifest {
+                server_key,
+                files,
+                format: FORMAT,
+                version: version.to_owned(),
+                taken_at: now,
+                position: 0,
+            },
+            to,
+        )
+    });
     if taken.is_err() {
         delete(to)?;
     }
@@ -166,15 +208,11 @@ fn copy(
     Ok(files)
 }
 
-fn describe_all(
-    files: BTreeMap<String, FileEntry>,
-    to: &Path,
-    version: &str,
-    now: Moment,
-) -> Result<Manifest, BackupError> {
+/// Writes down what was copied.
+fn describe_all(copied: Manifest, to: &Path) -> Result<Manifest, BackupError> {
     let log = to.join("log.db");
     let position = last_position(&LOG.open_to_look(&log)?, &log)?;
-    let manifest = Manifest { format: FORMAT, version: version.to_owned(), taken_at: now, position, files };
+    let manifest = Manifest { position, ..copied };
     let path = to.join(MANIFEST);
     let json = serde_json::to_vec_pretty(&manifest).unwrap_or_default();
     let written = std::fs::write(&path, json).and_then(|()| File::open(&path)?.sync_all());
@@ -222,22 +260,71 @@ pub fn check_log(path: &Path) -> Result<(), BackupError> {
 }
 
 /// Puts a backup, proved whole, into a data folder that holds nothing of a server's but its key. The keys are taken from
-/// `keys` where that is given. The log comes last: what was interrupted is no data.
+/// `keys` where that is given, and must fit the server key at `server_key` where there is one. The log comes last: what was interrupted is no data.
 ///
 /// # Errors
 /// [`BackupError`]; nothing that was there is overwritten, and what was put there is deleted again.
-pub fn restore(from: &Path, folder: &Path, keys: Option<&Path>) -> Result<Manifest, BackupError> {
+pub fn restore(
+    from: &Path,
+    folder: &Path,
+    keys: Option<&Path>,
+    server_key: &Path,
+) -> Result<Restored, BackupError> {
     let manifest = check(from)?;
-    if let Some(keys) = keys {
+    let keys_of = match keys {
         // Perhaps a server's own, which it writes to meanwhile.
-        is_sound(&KEYS.open_reader(keys)?, keys)?;
-    }
+        Some(path) => Some((KEYS.open_reader(path)?, path.to_owned())),
+        None if manifest.has_keys() => {
+            Some((KEYS.open_to_look(&from.join("keys.db"))?, from.join("keys.db")))
+        }
+        None => None,
+    };
+    let needed = match &keys_of {
+        Some((found, path)) => {
+            is_sound(found, path)?;
+            wrapped(found, path)?
+        }
+        None => manifest.server_key.clone(),
+    };
+    refuse_other_key(needed.as_ref().filter(|_| keys_of.is_some()), server_key)?;
     refuse_left_overs(folder)?;
     let put = put(&manifest, from, folder, keys);
     if put.is_err() {
         delete(folder)?;
     }
-    put.map(|()| manifest)
+    put.map(|()| Restored { manifest, server_key: needed })
+}
+
+/// Which server key wraps the keys that were copied; where none were, those in the data folder.
+fn wrapped_in(
+    files: &BTreeMap<String, FileEntry>,
+    to: &Path,
+    folder: &Path,
+) -> Result<Option<Fingerprint>, BackupError> {
+    let (copy, own) = (to.join("keys.db"), folder.join("keys.db"));
+    if files.contains_key("keys.db") {
+        return wrapped(&KEYS.open_to_look(&copy)?, &copy);
+    }
+    if !own.exists() {
+        return Ok(None);
+    }
+    wrapped(&KEYS.open_reader(&own)?, &own)
+}
+
+fn wrapped(keys: &Connection, path: &Path) -> Result<Option<Fingerprint>, BackupError> {
+    wrapped_by(keys).map_err(|e| BackupError::Damaged { path: path.to_owned(), why: explain(&e) })
+}
+
+/// A key that is not there yet can still be put there; one that is there and does not fit says that something
+/// else was meant.
+fn refuse_other_key(needed: Option<&Fingerprint>, server_key: &Path) -> Result<(), BackupError> {
+    let Some(needed) = needed.filter(|_| server_key.exists()) else { return Ok(()) };
+    let file = KeyFile::load(server_key)?;
+    if file.keys().any(|key| Fingerprint::from(key) == *needed) {
+        return Ok(());
+    }
+    let held = Fingerprint::from(&file.newest);
+    Err(BackupError::OtherServerKey { path: server_key.to_owned(), held, needed: needed.clone() })
 }
 
 fn put(manifest: &Manifest, from: &Path, folder: &Path, keys: Option<&Path>) -> Result<(), BackupError> {

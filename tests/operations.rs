@@ -6,8 +6,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use loquet_adapters::key_store::{Cause, Rotation};
-use loquet_adapters::server_key::KeyFile;
+use loquet_adapters::key_store::{Cause, Fingerprint, Rotation};
+use loquet_adapters::server_key::{KeyFile, ServerKey};
 use loquet_tests::server::{Server, free_port, order, token_in};
 use loquet_tests::skip;
 use reqwest::Method;
@@ -502,6 +502,38 @@ async fn a_backup_is_restored_into_no_folder_that_holds_what_a_server_left() {
     let restored = Server::over(target, &[]).await;
     restored.login("marie@example.be", PASSWORD).await.expect(201);
     restored.login("jan@example.be", PASSWORD).await.expect(401);
+}
+
+/// The backup says which server key it needs, and never the key; what could not be read is not restored.
+#[tokio::test]
+async fn a_backup_from_before_a_rotation_needs_the_newest_keys_and_says_so() {
+    let mut server = Server::start().await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (backup, target) = (elsewhere.path().join("backup"), elsewhere.path().join("var"));
+    said(&server, &["backup", backup.to_str().unwrap()]);
+    let key = server.folder.join("server.key");
+    let print = Fingerprint::from(&ServerKey::load(&key).unwrap()).to_string();
+    let manifest = std::fs::read_to_string(backup.join("backup.json")).unwrap();
+    assert!(manifest.contains(&format!("\"server_key\": \"{print}\"")), "{manifest}");
+    assert!(!manifest.contains(std::fs::read_to_string(&key).unwrap().trim()));
+    let restore = |target: &Path, more: &[&str]| {
+        run(program().arg("--data-dir").arg(target).arg("restore").arg(&backup).args(more))
+    };
+    let (code, out, errors) = restore(&elsewhere.path().join("keyless"), &[]);
+    assert!(code == Some(0) && out.contains(&format!("Put the server key {print} at")), "{out}{errors}");
+    said(&server, &["keys", "rotate"]);
+    server.stop();
+    std::fs::create_dir(&target).unwrap();
+    std::fs::copy(&key, target.join("server.key")).unwrap();
+    let (code, _, errors) = restore(&target, &[]);
+    assert!(code == Some(1) && errors.contains(&print) && errors.contains("--keys"), "{errors}");
+    assert_eq!(files(&target), [target.join("server.key")]);
+    let newest = server.folder.join("keys.db");
+    let (code, _, errors) = restore(&target, &["--keys", newest.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{errors}");
+    let restored = Server::over(target, &[]).await;
+    restored.login("marie@example.be", PASSWORD).await.expect(201);
 }
 
 /// A copy of keys that is no backup would lie about for ever.

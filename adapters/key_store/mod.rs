@@ -21,6 +21,8 @@ use quick_cache::sync::Cache;
 use rusqlite::{Connection, OptionalExtension};
 use zeroize::Zeroizing;
 
+pub use ring::Fingerprint;
+pub(crate) use ring::wrapped_by;
 pub use rotation::{Cause, Rotation, RotationReport};
 
 use crate::hmac_tokens::HmacTokens;

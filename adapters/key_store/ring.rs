@@ -6,11 +6,13 @@
 //! that hashes addresses is part of stream names: it outlives every rotation.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use hmac::Mac;
 use loquet_domain::Moment;
 use rusqlite::{Connection, OptionalExtension};
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::{KeyStoreError, open, seal};
@@ -33,7 +35,35 @@ pub(super) struct Ring {
     tokens: Arc<RwLock<TokenKeys>>,
 }
 
-/// What tells a server key without giving it away.
+/// What tells a server key without giving it away, as people compare it: sixteen hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fingerprint(String);
+
+impl Fingerprint {
+    fn shown(print: &[u8]) -> Self {
+        Self(print.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+impl From<&ServerKey> for Fingerprint {
+    fn from(key: &ServerKey) -> Self {
+        Self::shown(&fingerprint(key))
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The server key that a file of keys needs; none where it never met one.
+pub(crate) fn wrapped_by(keys: &Connection) -> rusqlite::Result<Option<Fingerprint>> {
+    Ok(generations(keys)?.last_key_value().map(|(_, print)| Fingerprint::shown(print)))
+}
+
+/// What the store knows a server key by.
 pub(super) fn fingerprint(key: &ServerKey) -> Vec<u8> {
     mac(&key.derive("loquet/fingerprint/1"), b"keys").finalize().into_bytes().to_vec()
 }
