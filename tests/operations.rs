@@ -95,6 +95,60 @@ requests_per_second = -1
 }
 
 #[test]
+fn settings_that_switch_a_protection_off_together_are_named_with_their_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("loquet.toml");
+    let text = "public_url = \"https://portal.example\"
+[http]
+trusted_proxies = \"0.0.0.0/0\"
+[lockout]
+attempts = 100
+duration = \"1s\"
+[argon2]
+memory_kib = 7168
+passes = 1
+[smtp]
+host = \"mail.example\"
+security = \"none\"
+user = \"loquet\"
+password = \"hunter2\"
+";
+    let checked = |text: &str, more: &[&str]| {
+        std::fs::write(&file, text).unwrap();
+        run(program().arg("--config").arg(&file).args(["config", "check"]).args(more)).1
+    };
+    let out = checked(text, &[]);
+    let lines: Vec<_> = out.lines().collect();
+    assert_eq!(lines.len(), 5, "{out}");
+    for (line, (number, named)) in lines.iter().zip([
+        (3, "0.0.0.0/0' is too wide"),
+        (6, "lockout.duration must be at least 3000s"),
+        (9, "with 7168 KiB it takes at least 5 passes"),
+        (12, "in the clear"),
+    ]) {
+        assert!(
+            line.starts_with(&format!("{}:{number}: ", file.display())) && line.contains(named),
+            "{line}"
+        );
+    }
+    // At the one of two settings that somebody set.
+    let attempts =
+        "public_url = \"https://portal.example\"\nsmtp.host = \"mail.example\"\nlockout.attempts = 60\n";
+    let out = checked(attempts, &[]);
+    assert!(out.starts_with(&format!("{}:3: lockout.attempts: ", file.display())), "{out}");
+    // What is as strong, stays on this machine, or is development's.
+    for (text, more) in [
+        (text.replace("passes = 1", "passes = 5"), &[][..]),
+        (text.replace("7168", "47104"), &[]),
+        (text.to_owned(), &["--dev"]),
+    ] {
+        let text =
+            text.replace("0.0.0.0/0", "10.0.0.0/8").replace("1s", "50m").replace("mail.example", "localhost");
+        assert_eq!(checked(&text, more), "the configuration holds\n", "{text}");
+    }
+}
+
+#[test]
 fn the_annotated_sample_is_what_the_program_prints_and_every_line_of_it_holds() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let kept = std::fs::read_to_string(root.join("docs/loquet.toml")).unwrap();

@@ -6,11 +6,11 @@ use serde_json::json;
 
 use super::show::{line, table};
 use crate::config::{Config, SETTINGS, sample as sample_file};
-use crate::settings::Settings;
+use crate::settings::{Mode, Settings};
 
 /// Tells every fault; fails if there is one.
-pub(crate) fn check(mut config: Config, dev: bool) -> ExitCode {
-    let holds = Settings::of(&mut config, dev).is_some();
+pub(crate) fn check(mut config: Config, mode: Mode) -> ExitCode {
+    let holds = Settings::of(&mut config, mode).is_some();
     for notice in &config.notices {
         println!("note: {notice}");
     }

@@ -32,7 +32,7 @@ use super::config::refuse_faults;
 use crate::cli::Place;
 use crate::clock;
 use crate::config::Config;
-use crate::settings::{Settings, read_secret};
+use crate::settings::{Mode, Settings, read_secret};
 use crate::system::{Access, Parts, System, VERSION};
 
 /// How long mails that are being handed over may take to end.
@@ -40,13 +40,13 @@ const HAND_OVER: Duration = Duration::from_secs(10);
 /// How often it is looked whether the server key was rotated.
 const LOOK_AT_KEYS: Duration = Duration::from_secs(2);
 
-pub(crate) async fn run(place: &Place, mut config: Config, dev: bool) -> anyhow::Result<()> {
-    let settings = Settings::of(&mut config, dev);
+pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow::Result<()> {
+    let settings = Settings::of(&mut config, mode);
     refuse_faults(&config)?;
     let settings = settings.context("the configuration does not hold")?;
     let clock = clock::system();
     place.make_folder()?;
-    if dev && !place.server_key().exists() && !place.file("keys.db").exists() {
+    if mode == Mode::Development && !place.server_key().exists() && !place.file("keys.db").exists() {
         ServerKey::create(&place.server_key())?;
     }
     let (mailer, dev_mail) = mailer(place, &settings, &clock)?;
@@ -65,7 +65,7 @@ pub(crate) async fn run(place: &Place, mut config: Config, dev: bool) -> anyhow:
     };
     let system = System::open(place, Access::Write, parts)?;
     let service_tokens = ServiceTokens::open(&place.file("tokens.db"))?;
-    if dev {
+    if mode == Mode::Development {
         dev_token(place, &service_tokens)?;
     }
     let journal = SqliteJournal::open(&place.file("reactions.db"))?;
@@ -276,7 +276,7 @@ fn dev_token(place: &Place, tokens: &ServiceTokens) -> anyhow::Result<()> {
 
 fn greet(place: &Place, settings: &Settings, address: SocketAddr) {
     println!("Loquet is listening on http://{address}");
-    if settings.dev {
+    if settings.mode == Mode::Development {
         println!("  the API, to read and to try   http://{address}/docs");
         println!("  the mails it sends            http://{address}/dev/mail");
         println!("  a token with every scope      {}", place.file("dev-token").display());
