@@ -355,7 +355,7 @@ fn refuse_left_overs(folder: &Path) -> Result<(), BackupError> {
         let of = |kept: &&str| {
             name.strip_prefix(kept).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.']))
         };
-        KEPT.iter().any(|kept| of(&kept))
+        KEPT.iter().any(of)
     };
     let mut names: Vec<String> =
         names.into_iter().filter_map(|name| name.into_string().ok()).filter(is_kept).collect();

@@ -220,6 +220,22 @@ pub(crate) struct Json {
     pub(crate) json: bool,
 }
 
+/// For whom something is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+impl Output {
+    /// As `--json` says.
+    pub(crate) fn of(json: bool) -> Self {
+        if json { Self::Json } else { Self::Text }
+    }
+}
+
 #[derive(Args)]
 pub(crate) struct Rebuild {
     /// Which, by the name that `projections list` gives it; `all` for every one.

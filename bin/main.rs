@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::FromArgMatches;
 
-use cli::{Cli, Command, ConfigCommand, EventsCommand, KeysCommand, OrderCommand, Place};
+use cli::{Cli, Command, ConfigCommand, EventsCommand, KeysCommand, OrderCommand, Output, Place};
 use config::Config;
 use settings::{Logging, Mode};
 use telemetry::Traces;
@@ -55,7 +55,9 @@ fn run(cli: Cli, mut config: Config) -> anyhow::Result<ExitCode> {
         Command::Config(ConfigCommand::Check(check)) => {
             return Ok(commands::config::check(config, Mode::of(check.dev)));
         }
-        Command::Config(ConfigCommand::Show(show)) => return commands::config::show(&config, show.json),
+        Command::Config(ConfigCommand::Show(show)) => {
+            return commands::config::show(&config, Output::of(show.json));
+        }
         Command::Config(ConfigCommand::Sample) => return done(commands::config::sample()),
         Command::Openapi => return done(commands::openapi::run()),
         Command::Completions { shell } => return done(commands::man::completions(*shell)),
