@@ -259,8 +259,9 @@ pub fn check_log(path: &Path) -> Result<(), BackupError> {
     last_position(&log, path).map(drop)
 }
 
-/// Puts a backup, proved whole, into a data folder that holds nothing of a server's but its key. The keys are taken from
-/// `keys` where that is given, and must fit the server key at `server_key` where there is one. The log comes last: what was interrupted is no data.
+/// Puts a backup, proved whole, into a data folder that holds nothing of a server's but its key. The keys are
+/// taken from `keys` where that is given, and must fit the server key at `server_key` where there is one. The
+/// log comes last: what was interrupted is no data.
 ///
 /// # Errors
 /// [`BackupError`]; nothing that was there is overwritten, and what was put there is deleted again.
@@ -282,11 +283,13 @@ pub fn restore(
     let needed = match &keys_of {
         Some((found, path)) => {
             is_sound(found, path)?;
-            wrapped(found, path)?
+            let needed = wrapped(found, path)?;
+            refuse_other_key(needed.as_ref(), server_key)?;
+            needed
         }
+        // Those that are put beside it by hand may be newer, and need another.
         None => manifest.server_key.clone(),
     };
-    refuse_other_key(needed.as_ref().filter(|_| keys_of.is_some()), server_key)?;
     refuse_left_overs(folder)?;
     let put = put(&manifest, from, folder, keys);
     if put.is_err() {
