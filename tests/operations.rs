@@ -311,9 +311,9 @@ async fn a_rotation_killed_half_way_goes_on_when_it_is_asked_for_again() {
     import(&server, 10..30);
     let keys = rusqlite::Connection::open(server.folder.join("keys.db")).unwrap();
     let count = |query: &str| keys.query_row(query, [], |row| row.get::<_, u32>(0)).unwrap();
-    // Ten thousand who were erased: keys to go through, one batch after another.
+    // Forty thousand who were erased: keys to go through, one batch after another.
     keys.execute_batch(
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40000)
          INSERT INTO keys SELECT randomblob(16), NULL, 1 FROM n;",
     )
     .unwrap();
