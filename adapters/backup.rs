@@ -14,10 +14,12 @@ use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::key_store::KEYS;
+use crate::key_store::{Fingerprint, KEYS, wrapped_by};
 use crate::mail_journal::JOURNAL;
+use crate::ownership::remove_if_there;
+use crate::server_key::{KeyFile, ServerKeyError};
 use crate::service_tokens::TOKENS;
-use crate::sqlite::{FileError, Kind, copy_to, explain, explain_io};
+use crate::sqlite::{FileError, Kind, copy_to, explain, explain_io, suffixed};
 use crate::sqlite_store::LOG;
 
 /// The files of a backup, in the order in which they are taken.
@@ -26,6 +28,27 @@ const FILES: [(&str, &Kind); 4] =
 /// What describes a backup, beside its files. Written last: without it there is no backup.
 const MANIFEST: &str = "backup.json";
 const FORMAT: u32 = 1;
+/// What a server keeps in its folder, but its key. Each `.db` may have others of its name beside it.
+const KEPT: [&str; 9] = [
+    "log.db",
+    "reactions.db",
+    "keys.db",
+    "tokens.db",
+    "views.db",
+    "answers.db",
+    "strangers.json",
+    "dev-token",
+    "mail",
+];
+
+/// Whether the accounts' keys become part of a backup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keys {
+    /// They are in it.
+    Included,
+    /// They are kept apart: a backup of them brings the erased back.
+    Apart,
+}
 
 /// A backup could not be taken, or does not hold.
 #[derive(Debug, thiserror::Error)]
@@ -41,12 +64,37 @@ pub enum BackupError {
         /// Why.
         why: String,
     },
-    /// There is something where the backup, or the restored data, is to go.
+    /// There is something where the backup is to go.
     #[error("{0} is not empty: choose a folder that is, or that is not there yet")]
     Occupied(PathBuf),
+    /// There is something of a server's where the restored data is to go: what was left behind would be mixed
+    /// with what was restored.
+    #[error("{folder} still holds {}: move that away, or choose another folder with --data-dir", names.join(", "))]
+    InTheWay {
+        /// The folder.
+        folder: PathBuf,
+        /// What is in it.
+        names: Vec<String>,
+    },
     /// The copy's keys would need a server key that the rotation is about to take away.
     #[error("the server key is being rotated: let `loquet keys rotate` end, and take the backup again")]
     Rotating,
+    /// A server could not read what would be restored.
+    #[error(
+        "these keys need the server key {needed}, and {path} holds {held}: give the newest keys.db with --keys, or put \
+         back the server key of that time"
+    )]
+    OtherServerKey {
+        /// The file of the server key.
+        path: PathBuf,
+        /// What it holds.
+        held: Fingerprint,
+        /// What the keys are wrapped with.
+        needed: Fingerprint,
+    },
+    /// The server key that is there can't be used.
+    #[error(transparent)]
+    ServerKey(#[from] ServerKeyError),
     /// What is there is not what was written.
     #[error("{path} is not as it was backed up: {why}")]
     Damaged {
@@ -67,6 +115,9 @@ pub struct Manifest {
     pub taken_at: Moment,
     /// The position of the last event.
     pub position: u64,
+    /// Which server key wrapped the accounts' keys then; a rotation makes another. Unknown of old backups.
+    #[serde(default)]
+    pub server_key: Option<Fingerprint>,
     files: BTreeMap<String, FileEntry>,
 }
 
@@ -90,23 +141,58 @@ impl Manifest {
     }
 }
 
+/// What was restored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// What the backup says of itself.
+    pub manifest: Manifest,
+    /// The server key without which nothing of it can be read, as far as that is known.
+    pub server_key: Option<Fingerprint>,
+}
+
 /// Copies the data in `folder` into `to`, which is not there or empty. Each file that is begun is told.
 ///
 /// # Errors
-/// [`BackupError`]; what was written so far is no backup, since it lacks its manifest.
+/// [`BackupError`]; what was written so far is deleted again, for some of it may be keys.
 pub fn take(
     folder: &Path,
     to: &Path,
-    with_keys: bool,
+    keys: Keys,
     version: &str,
     now: Moment,
-    mut begin: impl FnMut(&str),
+    begin: impl FnMut(&str),
 ) -> Result<Manifest, BackupError> {
     make_empty(to)?;
+    let taken = copy(folder, to, keys, begin).and_then(|files| {
+        let server_key = wrapped_in(&files, to, folder)?;
+        describe_all(
+            Manifest {
+                server_key,
+                files,
+                format: FORMAT,
+                version: version.to_owned(),
+                taken_at: now,
+                position: 0,
+            },
+            to,
+        )
+    });
+    if taken.is_err() {
+        delete(to)?;
+    }
+    taken
+}
+
+fn copy(
+    folder: &Path,
+    to: &Path,
+    keys: Keys,
+    mut begin: impl FnMut(&str),
+) -> Result<BTreeMap<String, FileEntry>, BackupError> {
     let mut files = BTreeMap::new();
     for (name, kind) in FILES {
         let path = folder.join(name);
-        let wanted = name != "keys.db" || with_keys;
+        let wanted = name != "keys.db" || keys == Keys::Included;
         if !wanted || (!path.exists() && name != "log.db") {
             continue;
         }
@@ -119,9 +205,14 @@ pub fn take(
         }
         files.insert(name.to_owned(), describe(&copy)?);
     }
+    Ok(files)
+}
+
+/// Writes down what was copied.
+fn describe_all(copied: Manifest, to: &Path) -> Result<Manifest, BackupError> {
     let log = to.join("log.db");
     let position = last_position(&LOG.open_to_look(&log)?, &log)?;
-    let manifest = Manifest { format: FORMAT, version: version.to_owned(), taken_at: now, position, files };
+    let manifest = Manifest { position, ..copied };
     let path = to.join(MANIFEST);
     let json = serde_json::to_vec_pretty(&manifest).unwrap_or_default();
     let written = std::fs::write(&path, json).and_then(|()| File::open(&path)?.sync_all());
@@ -168,20 +259,78 @@ pub fn check_log(path: &Path) -> Result<(), BackupError> {
     last_position(&log, path).map(drop)
 }
 
-/// Puts a backup, proved whole, into a data folder that holds none of its files. The keys are taken from
-/// `keys` where that is given. The log comes last: what was interrupted is no data.
+/// Puts a backup, proved whole, into a data folder that holds nothing of a server's but its key. The keys are
+/// taken from `keys` where that is given, and must fit the server key at `server_key` where there is one. The
+/// log comes last: what was interrupted is no data.
 ///
 /// # Errors
-/// [`BackupError`]; nothing that was there is overwritten.
-pub fn restore(from: &Path, folder: &Path, keys: Option<&Path>) -> Result<Manifest, BackupError> {
+/// [`BackupError`]; nothing that was there is overwritten, and what was put there is deleted again.
+pub fn restore(
+    from: &Path,
+    folder: &Path,
+    keys: Option<&Path>,
+    server_key: &Path,
+) -> Result<Restored, BackupError> {
     let manifest = check(from)?;
-    if let Some(keys) = keys {
+    let keys_of = match keys {
         // Perhaps a server's own, which it writes to meanwhile.
-        is_sound(&KEYS.open_reader(keys)?, keys)?;
+        Some(path) => Some((KEYS.open_reader(path)?, path.to_owned())),
+        None if manifest.has_keys() => {
+            Some((KEYS.open_to_look(&from.join("keys.db"))?, from.join("keys.db")))
+        }
+        None => None,
+    };
+    let needed = match &keys_of {
+        Some((found, path)) => {
+            is_sound(found, path)?;
+            let needed = wrapped(found, path)?;
+            refuse_other_key(needed.as_ref(), server_key)?;
+            needed
+        }
+        // Those that are put beside it by hand may be newer, and need another.
+        None => manifest.server_key.clone(),
+    };
+    refuse_left_overs(folder)?;
+    let put = put(&manifest, from, folder, keys);
+    if put.is_err() {
+        delete(folder)?;
     }
-    if FILES.iter().any(|(name, _)| folder.join(name).exists()) {
-        return Err(BackupError::Occupied(folder.to_owned()));
+    put.map(|()| Restored { manifest, server_key: needed })
+}
+
+/// Which server key wraps the keys that were copied; where none were, those in the data folder.
+fn wrapped_in(
+    files: &BTreeMap<String, FileEntry>,
+    to: &Path,
+    folder: &Path,
+) -> Result<Option<Fingerprint>, BackupError> {
+    let (copy, own) = (to.join("keys.db"), folder.join("keys.db"));
+    if files.contains_key("keys.db") {
+        return wrapped(&KEYS.open_to_look(&copy)?, &copy);
     }
+    if !own.exists() {
+        return Ok(None);
+    }
+    wrapped(&KEYS.open_reader(&own)?, &own)
+}
+
+fn wrapped(keys: &Connection, path: &Path) -> Result<Option<Fingerprint>, BackupError> {
+    wrapped_by(keys).map_err(|e| BackupError::Damaged { path: path.to_owned(), why: explain(&e) })
+}
+
+/// A key that is not there yet can still be put there; one that is there and does not fit says that something
+/// else was meant.
+fn refuse_other_key(needed: Option<&Fingerprint>, server_key: &Path) -> Result<(), BackupError> {
+    let Some(needed) = needed.filter(|_| server_key.exists()) else { return Ok(()) };
+    let file = KeyFile::load(server_key)?;
+    if file.keys().any(|key| Fingerprint::from(key) == *needed) {
+        return Ok(());
+    }
+    let held = Fingerprint::from(&file.newest);
+    Err(BackupError::OtherServerKey { path: server_key.to_owned(), held, needed: needed.clone() })
+}
+
+fn put(manifest: &Manifest, from: &Path, folder: &Path, keys: Option<&Path>) -> Result<(), BackupError> {
     for (name, kind) in FILES.iter().rev() {
         let reader = match (*name, keys) {
             ("keys.db", Some(keys)) => kind.open_reader(keys)?,
@@ -191,7 +340,41 @@ pub fn restore(from: &Path, folder: &Path, keys: Option<&Path>) -> Result<Manife
         let target = folder.join(name);
         copy_to(&reader, &target).map_err(|why| BackupError::Unusable { path: target, why })?;
     }
-    Ok(manifest)
+    let log = folder.join("log.db");
+    if last_position(&LOG.open_as_it_is(&log)?, &log)? != manifest.position {
+        let why = "restored, it does not end where the backup does".to_owned();
+        return Err(BackupError::Damaged { path: log, why });
+    }
+    Ok(())
+}
+
+/// A left-over write-ahead log would be taken for the restored file's own, kept answers would be given that the
+/// log knows nothing of.
+fn refuse_left_overs(folder: &Path) -> Result<(), BackupError> {
+    let entries = std::fs::read_dir(folder).map_err(|e| unusable(folder, &e))?;
+    let names: Result<Vec<_>, _> = entries.map(|entry| entry.map(|entry| entry.file_name())).collect();
+    let names = names.map_err(|e| unusable(folder, &e))?;
+    let is_kept = |name: &String| {
+        let of = |kept: &&str| {
+            name.strip_prefix(kept).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.']))
+        };
+        KEPT.iter().any(of)
+    };
+    let mut names: Vec<String> =
+        names.into_iter().filter_map(|name| name.into_string().ok()).filter(is_kept).collect();
+    names.sort();
+    if names.is_empty() { Ok(()) } else { Err(BackupError::InTheWay { folder: folder.to_owned(), names }) }
+}
+
+/// Deletes what was copied into a folder that held none of it.
+fn delete(folder: &Path) -> Result<(), BackupError> {
+    let copies = FILES.iter().map(|(name, _)| folder.join(name)).chain([folder.join(MANIFEST)]);
+    for copy in copies {
+        for left in [suffixed(&copy, ".new"), suffixed(&copy, "-wal"), suffixed(&copy, "-shm"), copy] {
+            remove_if_there(&left).map_err(|e| unusable(&left, &e))?;
+        }
+    }
+    Ok(())
 }
 
 /// A folder that holds nothing, made if it is not there, for its owner alone.

@@ -2,7 +2,7 @@
 //! RFC 5869). Its file holds one line; while a rotation is under way, the new key's and below it the old
 //! one's.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,9 @@ use base64::engine::general_purpose::STANDARD;
 use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::Zeroizing;
+
+use crate::ownership::{create_private, give, remove_if_there};
+use crate::sqlite::suffixed;
 
 /// The root secret. Losing it loses every sealed field and every link and session.
 #[derive(Clone)]
@@ -26,7 +29,7 @@ impl std::fmt::Debug for ServerKey {
 #[derive(Debug, thiserror::Error)]
 pub enum ServerKeyError {
     /// There is no such file, and none may be made.
-    #[error("there is no server key at {0}: make one with `loquet key create`, or restore yours")]
+    #[error("there is no server key at {0}: make one with `loquet keys create`, or restore yours")]
     Missing(PathBuf),
     /// A line of the file is not 32 bytes in base64.
     #[error("{0} is no server key: each line must be 32 bytes in base64")]
@@ -65,7 +68,7 @@ impl ServerKey {
     /// [`ServerKeyError::Exists`] rather than overwrite one.
     pub fn create(path: &Path) -> Result<Self, ServerKeyError> {
         let key = Self::random();
-        let mut file = private_file(path).map_err(|e| match e.kind() {
+        let mut file = create_private(path).map_err(|e| match e.kind() {
             ErrorKind::AlreadyExists => ServerKeyError::Exists(path.to_owned()),
             _ => ServerKeyError::Io { path: path.to_owned(), source: e },
         })?;
@@ -148,22 +151,32 @@ impl KeyFile {
         Self { older: Vec::new(), ..self.clone() }.written()
     }
 
-    /// Replaces the file at once: whoever reads it finds what it was or what it is.
+    /// Replaces the file at once: whoever reads it finds what it was or what it is. It stays where a link
+    /// leads to, and whose it was: the server that reads it may run as another user than this process.
     fn written(self) -> Result<Self, ServerKeyError> {
-        let Some(path) = &self.path else { return Ok(self) };
-        let unfinished = path.with_extension("new");
+        let Some(link) = &self.path else { return Ok(self) };
+        let io = |source| ServerKeyError::Io { path: link.clone(), source };
+        let path = fs::canonicalize(link).map_err(io)?;
+        let unfinished = suffixed(&path, ".new");
         let write = || {
-            drop(fs::remove_file(&unfinished));
-            let mut file = private_file(&unfinished)?;
+            let before = fs::metadata(&path)?;
+            remove_if_there(&unfinished)?;
+            let mut file = create_private(&unfinished)?;
+            give(&file, &before)?;
+            file.set_permissions(before.permissions())?;
             for key in self.keys() {
                 file.write_all(key.line().as_bytes())?;
             }
             file.sync_all()?;
-            fs::rename(&unfinished, path)?;
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-            fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+            fs::rename(&unfinished, &path)?;
+            fs::File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()
         };
-        write().map_err(|source| ServerKeyError::Io { path: path.clone(), source })?;
+        let written = write();
+        if written.is_err() {
+            // It would hold the key for whoever looks.
+            drop(fs::remove_file(&unfinished));
+        }
+        written.map_err(io)?;
         Ok(self)
     }
 
@@ -188,13 +201,4 @@ impl From<&ServerKey> for KeyFile {
     fn from(key: &ServerKey) -> Self {
         Self { path: None, newest: key.clone(), older: Vec::new() }
     }
-}
-
-/// A new file that its owner alone can read.
-fn private_file(path: &Path) -> std::io::Result<fs::File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }

@@ -7,6 +7,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::ownership::{create_private, give, remove_if_there};
+
 /// A database file that can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
@@ -46,6 +48,14 @@ pub enum FileError {
     /// Another process has it.
     #[error("{0} is in use by another Loquet process: stop that one, or use another folder with --data-dir")]
     InUse(PathBuf),
+    /// A copy of keys is left over from before, and would bring the erased back.
+    #[error("{copy} is a left-over copy of keys and can't be deleted ({why}): delete it")]
+    CopyOfKeys {
+        /// Which file.
+        copy: PathBuf,
+        /// What the file system said.
+        why: String,
+    },
     /// SQLite or the file system refused.
     #[error("can't use {path}: {why}")]
     Unusable {
@@ -77,10 +87,15 @@ impl Kind {
     /// Opens the file, making it if it is not there; refuses one that is something else.
     pub(crate) fn open(&self, path: &Path) -> Result<Connection, FileError> {
         if !path.exists() {
+            // SQLite gives the files beside it the same owner and rights.
             create_private(path)
+                .map(drop)
                 .map_err(|e| FileError::Unusable { path: path.to_owned(), why: explain_io(&e) })?;
         }
         self.refuse_truncated(path)?;
+        if self.holds_keys {
+            self.delete_copies(path)?;
+        }
         let connection = Connection::open(path).map_err(|e| self.unusable(path, &e))?;
         self.prepare(&connection, path)?;
         Ok(connection)
@@ -104,6 +119,14 @@ impl Kind {
         let name = path.display().to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
         let connection = Connection::open_with_flags(format!("file:{name}?immutable=1"), flags);
         let connection = connection.map_err(|e| self.unusable(path, &e))?;
+        self.recognise(&connection, path)?;
+        Ok(connection)
+    }
+
+    /// Opens a file as a server will, with whatever lies beside it, and changes nothing in it.
+    pub(crate) fn open_as_it_is(&self, path: &Path) -> Result<Connection, FileError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(|e| self.unusable(path, &e))?;
         self.recognise(&connection, path)?;
         Ok(connection)
     }
@@ -135,15 +158,17 @@ impl Kind {
         connection.execute_batch(self.schema).map_err(unusable)
     }
 
-    /// Brings an older file to this version, all of it or nothing, after a copy was taken beside it. The
-    /// copy of a key store goes once the upgrade is done: it would bring the erased back.
+    /// Brings an older file to this version, all of it or nothing, after a copy was taken beside it: none of
+    /// keys, since it would bring the erased back.
     fn upgrade(&self, connection: &Connection, path: &Path, found: i64) -> Result<(), FileError> {
         if found >= self.version {
             return Ok(());
         }
         let unusable = |e: rusqlite::Error| self.unusable(path, &e);
-        let copy = suffixed(path, &format!(".v{found}"));
-        copy_to(connection, &copy).map_err(|why| FileError::Unusable { path: copy.clone(), why })?;
+        if !self.holds_keys {
+            let copy = copy_of(path, found);
+            copy_to(connection, &copy).map_err(|why| FileError::Unusable { path: copy.clone(), why })?;
+        }
         let steps = self.upgrades.get(usize::try_from(found - 1).unwrap_or(usize::MAX)..).unwrap_or_default();
         let script =
             format!("BEGIN IMMEDIATE; {} PRAGMA user_version = {}; COMMIT;", steps.join(" "), self.version);
@@ -151,9 +176,18 @@ impl Kind {
             drop(connection.execute_batch("ROLLBACK"));
             return Err(unusable(error));
         }
-        tracing::info!(file = %path.display(), from = found, to = self.version, copy = %copy.display(), "upgraded");
-        if self.holds_keys {
-            drop(std::fs::remove_file(&copy));
+        tracing::info!(file = %path.display(), from = found, to = self.version, "upgraded");
+        Ok(())
+    }
+
+    /// Deletes the copies of keys that a kill left beside them, in the middle of an upgrade by a version that
+    /// took them, or of a restore: they would bring the erased back. Nothing goes on while one can't be.
+    fn delete_copies(&self, path: &Path) -> Result<(), FileError> {
+        let copies = (1..self.version).map(|version| copy_of(path, version));
+        for copy in copies.chain([path.to_owned()]) {
+            for copy in [suffixed(&copy, ".new"), copy].into_iter().filter(|copy| copy != path) {
+                remove_if_there(&copy).map_err(|e| FileError::CopyOfKeys { copy, why: explain_io(&e) })?;
+            }
         }
         Ok(())
     }
@@ -280,12 +314,26 @@ pub(crate) async fn work_on<T: Send + 'static>(
 pub(crate) fn lock_beside(path: &Path, suffix: &str) -> Result<std::fs::File, FileError> {
     let name = suffixed(path, suffix);
     let unusable = |e: std::io::Error| FileError::Unusable { path: name.clone(), why: explain_io(&e) };
-    let mut options = std::fs::OpenOptions::new();
-    let file = options.create(true).truncate(false).write(true).open(&name).map_err(unusable)?;
+    let file = lock_file(&name, path).map_err(unusable)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(FileError::InUse(path.to_owned())),
         Err(std::fs::TryLockError::Error(e)) => Err(unusable(e)),
+    }
+}
+
+/// The file of a lock, which whoever may write to the file that it is for can open: a lock needs no more than
+/// to read it.
+fn lock_file(name: &Path, of: &Path) -> std::io::Result<std::fs::File> {
+    match create_private(name) {
+        Ok(file) => {
+            if let Ok(like) = std::fs::metadata(of) {
+                give(&file, &like)?;
+            }
+            Ok(file)
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => std::fs::File::open(name),
+        Err(e) => Err(e),
     }
 }
 
@@ -296,12 +344,17 @@ pub(crate) fn suffixed(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// The copy that is taken of a file before it is upgraded from a version.
+fn copy_of(path: &Path, version: i64) -> PathBuf {
+    suffixed(path, &format!(".v{version}"))
+}
+
 /// Copies a database as it is at one moment, whoever writes to it meanwhile, into a new file that only
 /// its owner can read, and has it on disk before it says so.
 pub(crate) fn copy_to(connection: &Connection, copy: &Path) -> Result<(), String> {
     let unfinished = suffixed(copy, ".new");
     drop(std::fs::remove_file(&unfinished));
-    create_private(&unfinished).map_err(|e| explain_io(&e))?;
+    create_private(&unfinished).map(drop).map_err(|e| explain_io(&e))?;
     let mut target = Connection::open(&unfinished).map_err(|e| explain(&e))?;
     // One step holds one view of the source; several would begin anew with each write to it.
     let copied = rusqlite::backup::Backup::new(connection, &mut target).and_then(|backup| backup.step(-1));
@@ -326,15 +379,6 @@ pub(crate) fn explain(error: &rusqlite::Error) -> String {
         _ => return error.to_string(),
     };
     format!("{remedy} ({error})")
-}
-
-/// Makes an empty file that its owner alone can read; SQLite gives its companions the same rights.
-fn create_private(path: &Path) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
 }
 
 /// What the file system said, with the remedy where there is one.
@@ -422,14 +466,34 @@ mod tests {
     }
 
     #[test]
-    fn an_upgrade_that_fails_leaves_the_file_as_it_was_and_no_copy_of_keys_outlives_one() {
+    fn an_upgrade_that_fails_leaves_the_file_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("people.db");
         drop(FIRST.open(&path).unwrap());
         let broken = Kind { upgrades: &["ALTER TABLE people ADD town TEXT;", "nonsense;"], ..THIRD };
         assert!(broken.open(&path).is_err());
         assert_eq!(columns(&path), ["name"]);
-        drop(Kind { holds_keys: true, ..THIRD }.open(&path).unwrap());
-        assert!(!folder.path().join("people.db.v1").exists());
+    }
+
+    /// A copy of keys would bring the erased back.
+    #[test]
+    fn no_copy_of_keys_is_taken_and_one_that_a_kill_left_is_deleted_before_anything_else() {
+        let keys = Kind { holds_keys: true, ..THIRD };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("people.db");
+        drop(FIRST.open(&path).unwrap());
+        let left = ["people.db.v1", "people.db.v1.new", "people.db.v2", "people.db.new"];
+        for name in left {
+            std::fs::write(folder.path().join(name), "keys").unwrap();
+        }
+        // What can't be deleted: not even root deletes a folder as if it were a file.
+        std::fs::create_dir(folder.path().join("people.db.v2.new")).unwrap();
+        assert!(matches!(keys.open(&path), Err(FileError::CopyOfKeys { .. })));
+        assert_eq!(columns(&path), ["name"], "nothing goes on beside it");
+        std::fs::remove_dir(folder.path().join("people.db.v2.new")).unwrap();
+        drop(keys.open(&path).unwrap());
+        assert_eq!(columns(&path), ["name", "town", "age"]);
+        let names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(names.collect::<Vec<_>>(), ["people.db"]);
     }
 }

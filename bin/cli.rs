@@ -70,7 +70,7 @@ pub(crate) enum Command {
     Keys(KeysCommand),
     /// Copy the data, consistently, beside a running server or without one.
     Backup(Backup),
-    /// Put a backup into an empty data folder, once it has proved whole.
+    /// Put a backup, once it has proved whole, into a data folder that holds nothing but the server key.
     Restore(Restore),
     /// Look for what is, or may soon be, wrong: disk, permissions, clock, keys, mail server, store.
     Doctor(Doctor),
@@ -220,6 +220,22 @@ pub(crate) struct Json {
     pub(crate) json: bool,
 }
 
+/// For whom something is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+impl Output {
+    /// As `--json` says.
+    pub(crate) fn of(json: bool) -> Self {
+        if json { Self::Json } else { Self::Text }
+    }
+}
+
 #[derive(Args)]
 pub(crate) struct Rebuild {
     /// Which, by the name that `projections list` gives it; `all` for every one.
@@ -333,7 +349,8 @@ pub(crate) enum KeysCommand {
 #[derive(Args)]
 pub(crate) struct RotateKeys {
     /// The old key is known to somebody else: links and sessions made with it end at once. Without this
-    /// they hold for as long as they say.
+    /// they hold for as long as they say. A rotation that was interrupted is finished first, then a whole new one
+    /// made.
     #[arg(long)]
     pub(crate) compromised: bool,
 }

@@ -5,6 +5,7 @@ mod cli;
 mod clock;
 mod commands;
 mod config;
+mod protections;
 mod settings;
 mod system;
 mod telemetry;
@@ -14,9 +15,10 @@ use std::process::ExitCode;
 
 use clap::FromArgMatches;
 
-use cli::{Cli, Command, ConfigCommand, EventsCommand, KeysCommand, OrderCommand, Place};
+use cli::{Cli, Command, ConfigCommand, EventsCommand, KeysCommand, OrderCommand, Output, Place};
 use config::Config;
-use settings::Logging;
+use settings::{Logging, Mode};
+use telemetry::Traces;
 
 /// Threads that may wait for a disk or a lock. More would wait for the same disk, each with memory of its own.
 const BLOCKING: usize = 16;
@@ -24,13 +26,12 @@ const BLOCKING: usize = 16;
 fn main() -> ExitCode {
     let matches = cli::command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    let variables = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let file = matches.get_one::<PathBuf>("config");
-    let config = Config::read(file.map(PathBuf::as_path), &matches, variables);
+    let config = Config::read(file.map(PathBuf::as_path), &matches, std::env::vars_os());
     let logging = Logging::of(&config);
+    let traces = if matches!(cli.command, Command::Serve(_)) { Traces::Sent } else { Traces::Dropped };
     // Before the runtime is there: what sends the traces has threads of its own.
-    let telemetry = match telemetry::init(&logging, matches!(cli.command, Command::Serve(_))) {
+    let telemetry = match telemetry::init(&logging, traces) {
         Ok(telemetry) => telemetry,
         Err(error) => {
             eprintln!("loquet: {error:#}");
@@ -52,9 +53,11 @@ fn run(cli: Cli, mut config: Config) -> anyhow::Result<ExitCode> {
     // What needs no data, and tells of a faulty configuration rather than stumble over it.
     match &cli.command {
         Command::Config(ConfigCommand::Check(check)) => {
-            return Ok(commands::config::check(config, check.dev));
+            return Ok(commands::config::check(config, Mode::of(check.dev)));
         }
-        Command::Config(ConfigCommand::Show(show)) => return commands::config::show(&config, show.json),
+        Command::Config(ConfigCommand::Show(show)) => {
+            return commands::config::show(&config, Output::of(show.json));
+        }
         Command::Config(ConfigCommand::Sample) => return done(commands::config::sample()),
         Command::Openapi => return done(commands::openapi::run()),
         Command::Completions { shell } => return done(commands::man::completions(*shell)),
@@ -75,7 +78,7 @@ fn run(cli: Cli, mut config: Config) -> anyhow::Result<ExitCode> {
             commands::config::refuse_faults(&config)?;
         }
         match cli.command {
-            Command::Serve(serve) => done(commands::serve::run(&place, config, serve.dev).await),
+            Command::Serve(serve) => done(commands::serve::run(&place, config, Mode::of(serve.dev)).await),
             Command::Order(OrderCommand::Import(import)) => {
                 commands::order_import::run(&place, &mut config, import).await
             }

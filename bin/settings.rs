@@ -18,13 +18,30 @@ use loquet_projections::mail::Sending;
 
 use crate::cli::Place;
 use crate::config::{Config, networks};
+use crate::protections;
 
 /// The longest password that is taken.
 const MOST_CHARACTERS: usize = 1024;
 
+/// What it is run for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// For people: links need an address, mails a server.
+    Production,
+    /// For whoever develops beside it: needs nothing, and shows every mail.
+    Development,
+}
+
+impl Mode {
+    /// As `--dev` says.
+    pub(crate) fn of(dev: bool) -> Self {
+        if dev { Self::Development } else { Self::Production }
+    }
+}
+
 /// Everything that the server is run with.
 pub(crate) struct Settings {
-    pub(crate) dev: bool,
+    pub(crate) mode: Mode,
     /// Where links lead: scheme and host, without a trailing slash.
     pub(crate) public_url: String,
     pub(crate) brand: String,
@@ -104,15 +121,16 @@ impl Logging {
 impl Settings {
     /// Types the configuration. None where something is wrong with it: then its faults say what, all of
     /// them at once.
-    pub(crate) fn of(config: &mut Config, dev: bool) -> Option<Self> {
-        let public_url = public_url(config, dev);
-        let smtp = smtp(config, dev);
+    pub(crate) fn of(config: &mut Config, mode: Mode) -> Option<Self> {
+        let public_url = public_url(config, mode);
+        let smtp = smtp(config, mode);
         let policies = policies(config);
+        protections::check(config, mode);
         if !config.faults.is_empty() {
             return None;
         }
         Some(Self {
-            dev,
+            mode,
             public_url: public_url?,
             brand: config.text("brand")?.to_owned(),
             node: config.text("node")?.to_owned(),
@@ -184,25 +202,25 @@ fn time_delta(config: &Config, key: &'static str) -> Option<TimeDelta> {
     TimeDelta::from_std(config.duration(key)?).ok()
 }
 
-fn public_url(config: &mut Config, dev: bool) -> Option<String> {
+fn public_url(config: &mut Config, mode: Mode) -> Option<String> {
     let listen: Option<SocketAddr> = config.parsed("http.listen");
     let Some(url) = config.text("public_url").map(|url| url.trim_end_matches('/').to_owned()) else {
-        if !dev {
+        if mode == Mode::Production {
             let why = "links in mails need an address: set LOQUET_PUBLIC_URL, such as https://portal.example";
             config.fault("public_url", why);
         }
-        return listen.filter(|_| dev).map(|listen| format!("http://{listen}"));
+        return listen.filter(|_| mode == Mode::Development).map(|listen| format!("http://{listen}"));
     };
-    if !dev && !url.starts_with("https://") {
+    if mode == Mode::Production && !url.starts_with("https://") {
         config.fault("public_url", format!("'{url}': it must begin with https://"));
     }
     Some(url)
 }
 
 /// The mail server, its files read; none where there is none to be.
-fn smtp(config: &mut Config, dev: bool) -> Option<SmtpSettings> {
+fn smtp(config: &mut Config, mode: Mode) -> Option<SmtpSettings> {
     let Some(host) = config.text("smtp.host").map(ToOwned::to_owned) else {
-        if !dev {
+        if mode == Mode::Production {
             let why = "mails need a server: set LOQUET_SMTP_HOST (or run with --dev, which puts them into a folder)";
             config.fault("smtp.host", why);
         }
@@ -223,6 +241,7 @@ fn smtp(config: &mut Config, dev: bool) -> Option<SmtpSettings> {
         timeout: config.duration("smtp.timeout").unwrap_or(Duration::from_secs(30)),
         connections: config.parsed("mail.connections").unwrap_or(4),
     };
+    protections::password_in_the_clear(config, &settings);
     if let Err(why) = settings.check() {
         config.fault(if settings.extra_ca.is_some() { "smtp.ca_file" } else { "smtp.host" }, why);
     }

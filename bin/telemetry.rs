@@ -20,8 +20,15 @@ pub(crate) struct Telemetry {
     traces: Option<SdkTracerProvider>,
 }
 
+/// What becomes of the traces that the settings ask for: one command is no server, and its spans are nobody's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Traces {
+    Sent,
+    Dropped,
+}
+
 /// Begins to write the log to standard error; sends traces where a server is told where to.
-pub(crate) fn init(logging: &Logging, serves: bool) -> anyhow::Result<Telemetry> {
+pub(crate) fn init(logging: &Logging, sends: Traces) -> anyhow::Result<Telemetry> {
     // What the configuration says wrongly is told by whoever reads it; until then, the usual.
     let filter = EnvFilter::try_new(&logging.filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
@@ -29,7 +36,7 @@ pub(crate) fn init(logging: &Logging, serves: bool) -> anyhow::Result<Telemetry>
         true => lines.json().flatten_event(true).with_filter(filter).boxed(),
         false => lines.with_ansi(std::io::stderr().is_terminal()).with_filter(filter).boxed(),
     };
-    let traces = match logging.traces.as_ref().filter(|_| serves) {
+    let traces = match logging.traces.as_ref().filter(|_| sends == Traces::Sent) {
         Some((endpoint, share)) => Some(provider(endpoint, *share)?),
         None => None,
     };

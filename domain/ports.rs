@@ -240,6 +240,10 @@ pub trait EventCodec: Send + Sync {
 pub trait KeyVault: Send + Sync {
     /// Deletes the account's key for ever; nothing can be sealed for it again.
     fn forget(&self, account: AccountId) -> BoxFuture<'_, Result<(), CodecError>>;
+
+    /// Those of these accounts that have a key, or had one whose deletion is not yet for good. After an older
+    /// store of keys was put back, erased ones may.
+    fn still_held(&self, accounts: Vec<AccountId>) -> BoxFuture<'_, Result<Vec<AccountId>, CodecError>>;
 }
 
 /// What verifying said.

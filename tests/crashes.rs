@@ -29,14 +29,17 @@ async fn killed_in_the_middle_of_load_nothing_acknowledged_is_lost_and_nobody_is
     let (mut orders, mut logins) = (Vec::new(), Vec::new());
     const ROUNDS: u32 = 8;
     for round in 0..ROUNDS {
+        let acknowledged = tokio::sync::watch::Sender::new(0_u32);
         {
             let placing = (0..40_u32).map(|n| {
                 let number = 100 + round * 100 + n;
                 let body = order(number, 100 + number % 7, &format!("p{number}@example.be"));
-                let (server, token) = (&server, server.token());
+                let (server, token, acknowledged) = (&server, server.token(), &acknowledged);
                 async move {
                     let placed = server.try_send(Method::POST, "/v1/orders", Some(&token), Some(&body)).await;
-                    placed.ok().filter(|answer| answer.status == 201).map(|_| number)
+                    placed.ok().filter(|answer| answer.status == 201)?;
+                    acknowledged.send_modify(|orders| *orders += 1);
+                    Some(number)
                 }
             });
             let logging_in = (0..10).map(|_| {
@@ -49,7 +52,8 @@ async fn killed_in_the_middle_of_load_nothing_acknowledged_is_lost_and_nobody_is
             });
             let pid = server.pid().to_string();
             let kill = async {
-                tokio::time::sleep(std::time::Duration::from_millis(15 + u64::from(round) * 25)).await;
+                // Earlier or later in the load, and always while some of it is under way.
+                acknowledged.subscribe().wait_for(|orders| *orders > round * 4).await.unwrap();
                 assert!(Command::new("kill").args(["-KILL", &pid]).status().unwrap().success());
             };
             let (placed, logged_in, ()) = tokio::join!(join_all(placing), join_all(logging_in), kill);
@@ -186,7 +190,7 @@ async fn what_is_wrong_at_the_start_is_named_with_its_remedy() {
     let production =
         ["--public-url", "https://portal.example", "--smtp-host", "localhost", "--listen", &elsewhere];
     let said = fails(&server, &production);
-    assert!(said.contains("no server key") && said.contains("loquet key create"), "{said}");
+    assert!(said.contains("no server key") && said.contains("loquet keys create"), "{said}");
     std::fs::write(&key, right).unwrap();
     std::fs::write(server.folder.join("log.db"), "Dear diary").unwrap();
     assert!(fails(&server, &["--dev", "--listen", &elsewhere]).contains("log.db"));

@@ -53,6 +53,8 @@ pub(crate) struct Readiness {
 pub(crate) struct Details {
     /// What the log said when it was written to a moment ago.
     log: String,
+    /// What became of looking whether the server key was rotated.
+    keys: String,
     /// The position of its last event.
     position: u64,
     /// Views by name and version, and reactions.
@@ -75,7 +77,8 @@ impl Probe {
     }
 }
 
-/// Whether requests can be served: the log can be written, and no view has stopped.
+/// Whether requests can be served: the log can be written, the server key is the one that the keys are
+/// wrapped with, and no view has stopped.
 #[utoipa::path(
     get, path = "/readyz", tag = "health", security((), ("service" = [])),
     responses(
@@ -100,11 +103,13 @@ pub(crate) async fn readyz(State(api): Shared, headers: HeaderMap) -> (StatusCod
             (name, ViewHealth { position: progress.position.0, lag, failure: progress.failure, building })
         })
         .collect();
-    let ready = written.is_ok() && views.values().all(|view| view.failure.is_none());
+    let keys = api.keys.failure();
+    let ready = written.is_ok() && keys.is_none() && views.values().all(|view| view.failure.is_none());
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let log = written.map_or_else(|error| error, |()| "ok".to_owned());
+    let keys = keys.unwrap_or_else(|| "ok".to_owned());
     let known =
         bearer(&headers).and_then(|token| api.service_tokens.find(token, (api.clock)()).ok().flatten());
-    let details = known.map(|_| Details { log, position: head.0, views });
+    let details = known.map(|_| Details { log, keys, position: head.0, views });
     (status, Json(Readiness { ready, details }))
 }

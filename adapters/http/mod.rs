@@ -70,6 +70,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use problem::Problem;
 
 use crate::idempotency_store::IdempotencyStore;
+use crate::key_store::KeyStore;
 use crate::mail_journal::SqliteJournal;
 use crate::metrics::Metrics;
 use crate::service_tokens::ServiceTokens;
@@ -93,6 +94,8 @@ pub struct Api {
     pub rows: Arc<dyn ReadStore>,
     /// How far they are.
     pub status: Status,
+    /// The keys, for readiness.
+    pub keys: KeyStore,
     /// The tokens of programs.
     pub service_tokens: ServiceTokens,
     /// The time.

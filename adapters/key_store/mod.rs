@@ -10,6 +10,7 @@ mod rotation;
 mod tests;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
@@ -20,12 +21,14 @@ use quick_cache::sync::Cache;
 use rusqlite::{Connection, OptionalExtension};
 use zeroize::Zeroizing;
 
-pub use rotation::{Rotation, RotationReport};
+pub use ring::Fingerprint;
+pub(crate) use ring::wrapped_by;
+pub use rotation::{Cause, Rotation, RotationReport};
 
 use crate::hmac_tokens::HmacTokens;
 use crate::server_key::{KeyFile, ServerKeyError};
 use crate::sqlite::{FileError, Kind, explain};
-use ring::{Generation, Ring, fingerprint, generations};
+use ring::{Generation, Ring, changes_by_others, fingerprint, generations};
 
 pub(crate) const KEYS: Kind = Kind {
     what: "a Loquet key store",
@@ -91,12 +94,25 @@ pub(crate) enum Held {
     Erased,
 }
 
+/// What was found when it was looked what others have done to the keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noticed {
+    /// The server key is the one that was known.
+    Nothing,
+    /// There is a new server key, which is in use now.
+    Rotation,
+}
+
 /// The keys of all accounts.
 #[derive(Clone)]
 pub struct KeyStore {
     connection: Arc<Mutex<Connection>>,
     ring: Arc<RwLock<Ring>>,
     cache: Arc<Cache<AccountId, AccountKey>>,
+    /// Why the last look at what others did to the keys failed.
+    failure: Arc<Mutex<Option<String>>>,
+    /// Whether an erased key may still be in the write-ahead log.
+    kept_in_log: Arc<AtomicBool>,
     path: Arc<str>,
 }
 
@@ -131,6 +147,8 @@ impl KeyStore {
             connection: Arc::new(Mutex::new(connection)),
             ring: Arc::new(RwLock::new(ring)),
             cache: Arc::new(Cache::new(CACHED)),
+            failure: Arc::default(),
+            kept_in_log: Arc::default(),
             path,
         })
     }
@@ -141,30 +159,47 @@ impl KeyStore {
         HmacTokens::sharing(self.ring().tokens())
     }
 
-    /// Takes note of a rotation that another process has begun or ended; says whether there was one. Blocks.
+    /// Takes note of what another process has done to the keys, such as a rotation; says whether the server
+    /// key is another since. Blocks.
     ///
     /// # Errors
-    /// [`KeyStoreError`] where the new server key is not in its file.
-    pub fn refresh(&self) -> Result<bool, KeyStoreError> {
+    /// [`KeyStoreError`] where the new server key is not in its file; the next call looks again.
+    pub fn refresh(&self) -> Result<Noticed, KeyStoreError> {
         let connection = self.lock();
         self.refresh_with(&connection)
     }
 
-    fn refresh_with(&self, connection: &Connection) -> Result<bool, KeyStoreError> {
-        let newest: Generation = connection
-            .prepare_cached("SELECT max(id) FROM server")
-            .and_then(|mut select| select.query_row([], |row| row.get(0)))
-            .map_err(KeyStoreError::sqlite)?;
+    /// Why the last [`KeyStore::refresh`] failed; none where it did not. As long as it fails, no account can
+    /// be made, and what the new server key has signed or wrapped can't be read.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn refresh_with(&self, connection: &Connection) -> Result<Noticed, KeyStoreError> {
+        let noticed = self.notice(connection);
+        let failure = noticed.as_ref().err().map(ToString::to_string);
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+        noticed
+    }
+
+    fn notice(&self, connection: &Connection) -> Result<Noticed, KeyStoreError> {
+        // Read before what it stands for: what is written in between is then taken for new the next time.
+        let changes = changes_by_others(connection).map_err(KeyStoreError::sqlite)?;
         let (held, file) = {
             let ring = self.ring();
-            (ring.newest, ring.file.clone())
+            ((ring.newest, ring.changes), ring.file.clone())
         };
-        if newest == held {
-            return Ok(false);
+        if changes == held.1 {
+            return Ok(Noticed::Nothing);
         }
-        let fresh = Ring::load(connection, file.reload()?, &self.path)?;
+        let load = || Ring::load(connection, file.reload()?, &self.path);
+        // The two files can't be read at one moment: a rotation that begins in between is read whole the
+        // second time.
+        let fresh = load().or_else(|_| load())?;
+        let noticed = if fresh.newest == held.0 { Noticed::Nothing } else { Noticed::Rotation };
         self.ring.write().unwrap_or_else(PoisonError::into_inner).become_like(fresh);
-        Ok(true)
+        Ok(noticed)
     }
 
     fn ring(&self) -> RwLockReadGuard<'_, Ring> {
@@ -196,26 +231,6 @@ impl KeyStore {
         self.lock().query_row(query, [], |row| row.get(0)).map_err(failed)
     }
 
-    /// Those of these accounts that have a key. After an older file of keys was put back, erased ones may.
-    ///
-    /// # Errors
-    /// What SQLite said.
-    pub async fn still_held(&self, accounts: Vec<AccountId>) -> Result<Vec<AccountId>, CodecError> {
-        self.blocking(move |keys| {
-            let connection = keys.lock();
-            let mut held = Vec::new();
-            for account in accounts {
-                let query = "SELECT 1 FROM keys WHERE account = ? AND wrapped IS NOT NULL";
-                let mut select = connection.prepare_cached(query).map_err(failed)?;
-                if select.exists([account.0.as_bytes()]).map_err(failed)? {
-                    held.push(account);
-                }
-            }
-            Ok(held)
-        })
-        .await
-    }
-
     /// The account's key, as long as there is one.
     pub(crate) async fn held(&self, account: AccountId) -> Result<Held, CodecError> {
         match self.cache.get(&account) {
@@ -235,15 +250,15 @@ impl KeyStore {
     fn load(&self, account: AccountId) -> Result<Held, CodecError> {
         // The cache is filled under the lock: an erasure meanwhile must not be undone by it.
         let connection = self.lock();
-        self.row(&connection, account)?.unwrap_or_else(|| {
-            Err(CodecError::Keys(format!("the key of account {account} is missing: restore keys.db")))
-        })
+        let missing =
+            || CodecError::Keys(format!("the key of account {account} is missing: restore keys.db"));
+        self.row(&connection, account)?.ok_or_else(missing)
     }
 
     fn load_or_make(&self, account: AccountId) -> Result<Held, CodecError> {
         let connection = self.lock();
         if let Some(held) = self.row(&connection, account)? {
-            return held;
+            return Ok(held);
         }
         let key: AccountKey = Arc::new(Zeroizing::new(rand::random()));
         while !self.insert(&connection, account, &key)? {
@@ -275,11 +290,7 @@ impl KeyStore {
     }
 
     /// What is kept for an account; none where nothing ever was.
-    fn row(
-        &self,
-        connection: &Connection,
-        account: AccountId,
-    ) -> Result<Option<Result<Held, CodecError>>, CodecError> {
+    fn row(&self, connection: &Connection, account: AccountId) -> Result<Option<Held>, CodecError> {
         let query = "SELECT wrapped, generation FROM keys WHERE account = ?";
         let row: Option<(Option<Vec<u8>>, Generation)> = connection
             .prepare_cached(query)
@@ -287,10 +298,11 @@ impl KeyStore {
                 select.query_row([account.0.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?))).optional()
             })
             .map_err(failed)?;
-        Ok(row.map(|(wrapped, generation)| match wrapped {
+        let held = row.map(|(wrapped, generation)| match wrapped {
             Some(wrapped) => self.unwrap(connection, account, &wrapped, generation),
             None => Ok(Held::Erased),
-        }))
+        });
+        held.transpose()
     }
 
     fn unwrap(
@@ -314,13 +326,38 @@ impl KeyStore {
         let forget =
             "INSERT INTO keys VALUES (?, NULL, ?) ON CONFLICT (account) DO UPDATE SET wrapped = NULL";
         connection.execute(forget, (account.0.as_bytes(), self.ring().newest)).map_err(failed)?;
-        // `secure_delete` zeroes the row in its page; this takes the old page out of the write-ahead log.
         self.cache.remove(&account);
+        self.kept_in_log.store(true, Ordering::SeqCst);
+        self.empty_log(&connection)
+    }
+
+    /// `secure_delete` zeroes an erased row in its page; this takes the old page out of the write-ahead log.
+    fn empty_log(&self, connection: &Connection) -> Result<(), CodecError> {
         let busy: i64 =
             connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(failed)?;
         let kept =
             "the erased key is still in the write-ahead log of keys.db: another program reads that file";
-        if busy == 0 { Ok(()) } else { Err(CodecError::Keys(kept.to_owned())) }
+        if busy != 0 {
+            return Err(CodecError::Keys(kept.to_owned()));
+        }
+        self.kept_in_log.store(false, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn those_held(&self, accounts: Vec<AccountId>) -> Result<Vec<AccountId>, CodecError> {
+        let connection = self.lock();
+        if self.kept_in_log.load(Ordering::SeqCst) {
+            self.empty_log(&connection)?;
+        }
+        let mut held = Vec::new();
+        for account in accounts {
+            let query = "SELECT 1 FROM keys WHERE account = ? AND wrapped IS NOT NULL";
+            let mut select = connection.prepare_cached(query).map_err(failed)?;
+            if select.exists([account.0.as_bytes()]).map_err(failed)? {
+                held.push(account);
+            }
+        }
+        Ok(held)
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {
@@ -340,6 +377,10 @@ impl KeyStore {
 impl KeyVault for KeyStore {
     fn forget(&self, account: AccountId) -> BoxFuture<'_, Result<(), CodecError>> {
         Box::pin(self.blocking(move |keys| keys.erase(account)))
+    }
+
+    fn still_held(&self, accounts: Vec<AccountId>) -> BoxFuture<'_, Result<Vec<AccountId>, CodecError>> {
+        Box::pin(self.blocking(move |keys| keys.those_held(accounts)))
     }
 }
 

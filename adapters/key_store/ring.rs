@@ -6,11 +6,13 @@
 //! that hashes addresses is part of stream names: it outlives every rotation.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use hmac::Mac;
 use loquet_domain::Moment;
 use rusqlite::{Connection, OptionalExtension};
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::{KeyStoreError, open, seal};
@@ -25,13 +27,43 @@ pub(super) const EMAIL: &str = "email";
 /// The keys as they are now.
 pub(super) struct Ring {
     pub(super) newest: Generation,
+    /// How often others had written to the file of keys when this was read.
+    pub(super) changes: i64,
     pub(super) file: KeyFile,
     wrapping: BTreeMap<Generation, Zeroizing<[u8; 32]>>,
     /// What links, sessions and addresses are signed and hashed with; shared with whoever does.
     tokens: Arc<RwLock<TokenKeys>>,
 }
 
-/// What tells a server key without giving it away.
+/// What tells a server key without giving it away, as people compare it: sixteen hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fingerprint(String);
+
+impl Fingerprint {
+    fn shown(print: &[u8]) -> Self {
+        Self(print.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+impl From<&ServerKey> for Fingerprint {
+    fn from(key: &ServerKey) -> Self {
+        Self::shown(&fingerprint(key))
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The server key that a file of keys needs; none where it never met one.
+pub(crate) fn wrapped_by(keys: &Connection) -> rusqlite::Result<Option<Fingerprint>> {
+    Ok(generations(keys)?.last_key_value().map(|(_, print)| Fingerprint::shown(print)))
+}
+
+/// What the store knows a server key by.
 pub(super) fn fingerprint(key: &ServerKey) -> Vec<u8> {
     mac(&key.derive("loquet/fingerprint/1"), b"keys").finalize().into_bytes().to_vec()
 }
@@ -47,10 +79,17 @@ pub(super) fn generations(connection: &Connection) -> rusqlite::Result<BTreeMap<
     rows.collect()
 }
 
+/// A number that is another whenever somebody else has written to the file: a rotation that ends, or that
+/// forgets what the old key signed, makes no new generation, and must be noticed all the same.
+pub(super) fn changes_by_others(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
+}
+
 impl Ring {
     /// The ring of a file of keys that is not empty.
     pub(super) fn load(connection: &Connection, file: KeyFile, path: &str) -> Result<Self, KeyStoreError> {
         let wrong = || KeyStoreError::WrongServerKey(path.to_owned());
+        let changes = changes_by_others(connection).map_err(KeyStoreError::sqlite)?;
         let known = generations(connection).map_err(KeyStoreError::sqlite)?;
         let newest = known.last_key_value().map(|(generation, _)| *generation).ok_or_else(wrong)?;
         let mut by_generation = BTreeMap::new();
@@ -62,7 +101,8 @@ impl Ring {
         let current = *by_generation.get(&newest).ok_or_else(wrong)?;
         let wrapping = by_generation.iter().map(|(generation, key)| (*generation, wrapping(key))).collect();
         let tokens = TokenKeys::of(current);
-        let ring = Self { newest, wrapping, tokens: Arc::new(RwLock::new(tokens)), file: file.clone() };
+        let tokens = Arc::new(RwLock::new(tokens));
+        let ring = Self { newest, changes, wrapping, tokens, file: file.clone() };
         let tokens = TokenKeys {
             email: ring.email(connection)?.unwrap_or_else(|| TokenKeys::email_of(current)),
             current: Signing::of(current),

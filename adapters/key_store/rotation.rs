@@ -6,7 +6,7 @@
 //! transaction; when none is left the old generation is struck out, and last the old key from the file.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::TimeDelta;
 use loquet_domain::Moment;
@@ -24,19 +24,31 @@ const BATCH: usize = 500;
 /// For how long links and sessions of the old key are taken: the longest that any may last.
 const GRACE: TimeDelta = TimeDelta::days(366);
 
+/// Why the server key is rotated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Because it is time: links and sessions of the old key hold until they end by themselves.
+    Routine,
+    /// The old key is known to somebody else: links and sessions that it signed end at once.
+    Compromise,
+}
+
 /// A rotation under way.
 pub struct Rotation {
     connection: Connection,
+    path: PathBuf,
     file: KeyFile,
+    cause: Cause,
+    report: RotationReport,
     old: Vec<(Generation, Zeroizing<[u8; 32]>)>,
     newest: Generation,
     /// The account up to which keys were looked at.
     at: Vec<u8>,
     /// Two at once would each write a key of its own into the file, and one of the two would be lost.
-    _alone: File,
+    alone: File,
 }
 
-/// What a rotation has done when it is done.
+/// What a rotation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RotationReport {
     /// The number of the new server key, from one.
@@ -46,21 +58,25 @@ pub struct RotationReport {
 }
 
 impl Rotation {
-    /// Begins a rotation, or goes on with one that was interrupted. Where the old key is `compromised`,
-    /// links and sessions that it signed end at once.
+    /// Begins a rotation, or goes on with one that was interrupted.
     ///
     /// # Errors
     /// [`KeyStoreError`]; nothing is lost, and asking again goes on.
-    pub fn begin(
-        path: &Path,
-        file: KeyFile,
-        now: Moment,
-        compromised: bool,
-    ) -> Result<(Self, RotationReport), KeyStoreError> {
+    pub fn begin(path: &Path, file: KeyFile, now: Moment, cause: Cause) -> Result<Self, KeyStoreError> {
         let alone = lock_beside(path, ".rotation").map_err(|error| match error {
             FileError::InUse(_) => KeyStoreError::UnderWay,
             other => other.into(),
         })?;
+        Self::begin_alone(alone, path, &file, now, cause)
+    }
+
+    fn begin_alone(
+        alone: File,
+        path: &Path,
+        file: &KeyFile,
+        now: Moment,
+        cause: Cause,
+    ) -> Result<Self, KeyStoreError> {
         // Read again: what was read before the lock was had may be what another rotation has replaced.
         let file = file.reload()?;
         let mut connection = KEYS.open(path)?;
@@ -73,11 +89,11 @@ impl Rotation {
         let unheard = file.older.iter().find(|older| is_known(older)).filter(|_| !is_known(&file.newest));
         let current = unheard.map_or_else(|| file.clone(), KeyFile::from);
         let ring = Ring::load(&connection, current, &path.display().to_string())?;
-        let interrupted = prints.len() > 1 || !file.older.is_empty();
-        let file = if interrupted { file } else { file.put_above(ServerKey::random())? };
+        let resumed = prints.len() > 1 || !file.older.is_empty();
+        let file = if resumed { file } else { file.put_above(ServerKey::random())? };
         if !is_known(&file.newest) {
-            announce(&mut connection, &file, &ring, now, compromised)?;
-        } else if compromised {
+            announce(&mut connection, &file, &ring, now, cause)?;
+        } else if cause == Cause::Compromise {
             let forget = "DELETE FROM secrets WHERE ends_at IS NOT NULL";
             connection.execute(forget, []).map_err(KeyStoreError::sqlite)?;
         }
@@ -89,8 +105,15 @@ impl Rotation {
             Some((*generation, wrapping(key)))
         });
         let old = old.collect();
-        let report = RotationReport { generation: newest, resumed: interrupted };
-        Ok((Self { connection, file, old, newest, at: Vec::new(), _alone: alone }, report))
+        let report = RotationReport { generation: newest, resumed };
+        let path = path.to_owned();
+        Ok(Self { connection, path, file, cause, report, old, newest, at: Vec::new(), alone })
+    }
+
+    /// What it does.
+    #[must_use]
+    pub fn report(&self) -> RotationReport {
+        self.report
     }
 
     /// How many keys are still to be wrapped anew.
@@ -135,11 +158,12 @@ impl Rotation {
     }
 
     /// Strikes the old key out: first from the store, where no key may be left that it wraps, then from its
-    /// file.
+    /// file. Gives the rotation that has to follow, which is to be finished too: one that was interrupted
+    /// ends with the key that it had made then, and who has seen the file since knows that one as well.
     ///
     /// # Errors
     /// [`KeyStoreError`]; asking for a rotation again ends it.
-    pub fn finish(mut self) -> Result<(), KeyStoreError> {
+    pub fn finish(mut self, now: Moment) -> Result<Option<Self>, KeyStoreError> {
         while self.left()? > 0 {
             self.at.clear();
             self.step()?;
@@ -149,8 +173,13 @@ impl Rotation {
         self.connection.execute(strike, [self.newest]).map_err(KeyStoreError::sqlite)?;
         let empty = "PRAGMA wal_checkpoint(TRUNCATE)";
         self.connection.query_row(empty, [], |_| Ok(())).map_err(KeyStoreError::sqlite)?;
-        self.file.without_older()?;
-        Ok(())
+        let file = self.file.without_older()?;
+        match self.cause {
+            Cause::Compromise if self.report.resumed => {
+                Self::begin_alone(self.alone, &self.path, &file, now, self.cause).map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 }
 
@@ -172,14 +201,14 @@ fn announce(
     file: &KeyFile,
     ring: &Ring,
     now: Moment,
-    compromised: bool,
+    cause: Cause,
 ) -> Result<(), KeyStoreError> {
     let old = &ring.file.newest;
     let generation = ring.newest.saturating_add(1);
     let keys = ring.tokens().read().map_or_else(|_| TokenKeys::of(old), |keys| keys.clone());
     let mut kept: Vec<(String, Zeroizing<Vec<u8>>, Option<i64>)> =
         vec![(EMAIL.to_owned(), Zeroizing::new(keys.email.to_vec()), None)];
-    if !compromised {
+    if cause == Cause::Routine {
         let signing = std::iter::once((Signing::of(old), now + GRACE)).chain(keys.older);
         kept.extend(signing.filter(|(_, ends)| now < *ends).enumerate().map(|(n, (signing, ends))| {
             let name =

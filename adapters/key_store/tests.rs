@@ -42,15 +42,21 @@ impl House {
         KeyStore::open(&self.keys(), self.file()).unwrap()
     }
 
-    fn begin(&self, compromised: bool) -> (Rotation, RotationReport) {
-        Rotation::begin(&self.keys(), self.file(), now(), compromised).unwrap()
+    fn begin(&self, cause: Cause) -> Rotation {
+        Rotation::begin(&self.keys(), self.file(), now(), cause).unwrap()
     }
 
-    fn rotate(&self, compromised: bool) -> RotationReport {
-        let (mut rotation, report) = self.begin(compromised);
-        while rotation.step().unwrap() > 0 {}
-        rotation.finish().unwrap();
-        report
+    /// A rotation to its end; what it did last.
+    fn rotate(&self, cause: Cause) -> RotationReport {
+        let mut rotation = self.begin(cause);
+        loop {
+            while rotation.step().unwrap() > 0 {}
+            let report = rotation.report();
+            match rotation.finish(now()).unwrap() {
+                Some(next) => rotation = next,
+                None => return report,
+            }
+        }
     }
 }
 
@@ -96,7 +102,7 @@ async fn a_rotation_keeps_keys_links_sessions_and_hashes_of_addresses() {
     drop(before);
     let old = house.file().newest;
     for generation in 2..5 {
-        assert_eq!(house.rotate(false), RotationReport { generation, resumed: false });
+        assert_eq!(house.rotate(Cause::Routine), RotationReport { generation, resumed: false });
         let after = house.open();
         assert_eq!(house.lines(), 1, "the old key is gone from its file");
         for (n, key) in (0_u128..).zip(&made) {
@@ -122,10 +128,38 @@ async fn after_a_compromise_what_the_old_key_signed_holds_no_more() {
     let mailed = before.tokens().link(&link());
     let hash = before.tokens().email_hash(&email());
     drop(before);
-    house.rotate(true);
+    house.rotate(Cause::Compromise);
     let tokens = house.open().tokens();
     assert_eq!(tokens.read_link(Purpose::Activation, &mailed), None);
     assert_eq!(tokens.email_hash(&email()), hash);
+}
+
+/// What a rotation that was interrupted had made lay in the file beside the old key: after a compromise
+/// neither is believed, by a server that runs meanwhile either.
+#[tokio::test]
+async fn after_a_compromise_a_rotation_that_was_interrupted_is_finished_and_a_whole_new_one_made() {
+    let house = House::new();
+    let running = house.open();
+    let tokens = running.tokens();
+    let made = make(&running, 0..3).await;
+    let mailed = tokens.link(&link());
+    drop(house.begin(Cause::Routine));
+    assert_eq!(running.refresh().unwrap(), Noticed::Rotation);
+    let half_way = tokens.session(&session());
+    assert_eq!(tokens.read_link(Purpose::Activation, &mailed), Some(link()));
+    let mut finishing = house.begin(Cause::Compromise);
+    running.refresh().unwrap();
+    assert_eq!(tokens.read_link(Purpose::Activation, &mailed), None, "at once, before a key is wrapped anew");
+    finishing.step().unwrap();
+    let second = finishing.finish(now()).unwrap().expect("another rotation");
+    assert_eq!(second.report(), RotationReport { generation: 3, resumed: false });
+    assert!(second.finish(now()).unwrap().is_none());
+    assert_eq!(house.lines(), 1);
+    assert_eq!(running.refresh().unwrap(), Noticed::Rotation);
+    assert_eq!(tokens.read_link(Purpose::Activation, &mailed), None);
+    assert_eq!(tokens.read_session(&half_way), None);
+    running.cache.clear();
+    assert_eq!(make(&running, 0..3).await, made);
 }
 
 /// Law: whatever instruction it is killed at, everything can still be read, and asking again ends it.
@@ -134,7 +168,7 @@ async fn a_rotation_killed_half_way_goes_on_where_it_stopped() {
     for steps in 0..5 {
         let house = House::new();
         let made = make(&house.open(), 0..ACCOUNTS).await;
-        let (mut killed, _) = house.begin(false);
+        let mut killed = house.begin(Cause::Routine);
         for _ in 0..steps {
             killed.step().unwrap();
         }
@@ -142,11 +176,11 @@ async fn a_rotation_killed_half_way_goes_on_where_it_stopped() {
         assert_eq!(house.lines(), 2);
         let between = house.open();
         assert_eq!(make(&between, 0..ACCOUNTS).await, made, "readable after {steps} steps");
-        let (again, report) = house.begin(false);
-        assert_eq!(report, RotationReport { generation: 2, resumed: true });
+        let again = house.begin(Cause::Routine);
+        assert_eq!(again.report(), RotationReport { generation: 2, resumed: true });
         let batches = u64::try_from(steps).unwrap() * 500;
         assert_eq!(again.left().unwrap(), 1200_u64.saturating_sub(batches));
-        again.finish().unwrap();
+        assert!(again.finish(now()).unwrap().is_none());
         assert_eq!(house.lines(), 1);
         assert_eq!(make(&house.open(), 0..ACCOUNTS).await, made);
     }
@@ -159,13 +193,13 @@ async fn a_rotation_killed_between_its_files_goes_on() {
     // Killed after the new key was written, before the store heard of it.
     house.file().put_above(ServerKey::random()).unwrap();
     assert_eq!(make(&house.open(), 0..3).await, made, "the store goes on with the key it knows");
-    assert!(house.rotate(false).resumed);
+    assert!(house.rotate(Cause::Routine).resumed);
     // Killed after the store forgot the old key, before its file did.
     let spent = house.file().newest;
-    house.rotate(false);
+    house.rotate(Cause::Routine);
     let file = KeyFile { older: vec![spent], ..house.file() };
     file.put_above(house.file().newest).unwrap();
-    assert!(house.rotate(false).resumed);
+    assert!(house.rotate(Cause::Routine).resumed);
     assert_eq!(house.lines(), 1);
     assert_eq!(make(&house.open(), 0..3).await, made);
 }
@@ -177,19 +211,19 @@ async fn a_server_that_runs_meanwhile_reads_and_makes_keys_and_signs_with_the_ne
     let tokens = running.tokens();
     let made = make(&running, 0..ACCOUNTS).await;
     let mailed = tokens.link(&link());
-    let (mut rotation, _) = house.begin(false);
+    let mut rotation = house.begin(Cause::Routine);
     rotation.step().unwrap();
     running.cache.clear();
     assert_eq!(make(&running, 0..ACCOUNTS).await, made);
     let late = make(&running, 5000..5003).await;
-    rotation.finish().unwrap();
+    rotation.finish(now()).unwrap();
     running.cache.clear();
     assert_eq!(make(&running, 5000..5003).await, late, "made during the rotation, wrapped by the new key");
     assert_eq!(tokens.read_link(Purpose::Activation, &mailed), Some(link()));
     assert_ne!(tokens.link(&link()), mailed);
-    house.rotate(false);
-    assert!(running.refresh().unwrap(), "a look now and then is enough");
-    assert!(!running.refresh().unwrap());
+    house.rotate(Cause::Routine);
+    assert_eq!(running.refresh().unwrap(), Noticed::Rotation, "a look now and then is enough");
+    assert_eq!(running.refresh().unwrap(), Noticed::Nothing);
 }
 
 /// Two at once would each put a key into the file; the one that is overwritten would be lost, and with it
@@ -198,14 +232,14 @@ async fn a_server_that_runs_meanwhile_reads_and_makes_keys_and_signs_with_the_ne
 async fn a_second_rotation_at_once_is_refused() {
     let house = House::new();
     let made = make(&house.open(), 0..3).await;
-    let (first, _) = house.begin(false);
-    let second = Rotation::begin(&house.keys(), house.file(), now(), false);
+    let first = house.begin(Cause::Routine);
+    let second = Rotation::begin(&house.keys(), house.file(), now(), Cause::Routine);
     assert!(matches!(second.err(), Some(KeyStoreError::UnderWay)));
     // Begun with what the file held before the first: it is read again.
     let before = house.file();
-    first.finish().unwrap();
-    let (third, _) = Rotation::begin(&house.keys(), before, now(), false).unwrap();
-    third.finish().unwrap();
+    first.finish(now()).unwrap();
+    let third = Rotation::begin(&house.keys(), before, now(), Cause::Routine).unwrap();
+    third.finish(now()).unwrap();
     assert_eq!(make(&house.open(), 0..3).await, made);
 }
 
@@ -214,10 +248,38 @@ async fn a_second_rotation_at_once_is_refused() {
 async fn a_key_made_by_who_has_not_heard_of_a_rotation_is_wrapped_by_the_new_server_key() {
     let house = House::new();
     let stale = house.open();
-    house.rotate(false);
+    house.rotate(Cause::Routine);
     let made = make(&stale, 0..3).await;
     drop(stale);
     assert_eq!(make(&house.open(), 0..3).await, made);
+}
+
+/// As when root rotates beside a server that runs as another user, its key mounted from elsewhere.
+#[test]
+fn a_rotation_leaves_the_key_file_where_it_is_and_to_whom_it_belongs() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+    let house = House::new();
+    drop(house.open());
+    let elsewhere = tempfile::tempdir().unwrap();
+    let real = elsewhere.path().join("key");
+    std::fs::rename(house.server_key(), &real).unwrap();
+    symlink(&real, house.server_key()).unwrap();
+    std::fs::set_permissions(&real, std::fs::Permissions::from_mode(0o440)).unwrap();
+    for path in [&real, &house.keys()] {
+        // Who is not root can give nothing away, and has the files to themselves.
+        let _ = chown(path, Some(65_533), Some(65_534));
+    }
+    let of = |path: &Path| {
+        let held = std::fs::metadata(path).unwrap();
+        (held.uid(), held.gid(), held.mode())
+    };
+    let before = of(&real);
+    house.rotate(Cause::Routine);
+    assert!(std::fs::symlink_metadata(house.server_key()).unwrap().is_symlink());
+    assert_eq!(of(&real), before);
+    let (lock, keys) = (of(&house.folder.path().join("keys.db.rotation")), of(&house.keys()));
+    assert_eq!(lock, keys);
+    assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 1, "nothing is left beside it");
 }
 
 #[test]
@@ -227,7 +289,7 @@ fn a_rotation_with_another_servers_key_is_refused_and_changes_nothing() {
     let right = std::fs::read(house.server_key()).unwrap();
     std::fs::remove_file(house.server_key()).unwrap();
     ServerKey::create(&house.server_key()).unwrap();
-    let refused = Rotation::begin(&house.keys(), house.file(), now(), false);
+    let refused = Rotation::begin(&house.keys(), house.file(), now(), Cause::Routine);
     assert!(matches!(refused.err(), Some(KeyStoreError::WrongServerKey(_))));
     assert_eq!(house.lines(), 1);
     std::fs::write(house.server_key(), right).unwrap();

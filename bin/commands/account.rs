@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::events_tail::{bodies, print};
 use super::remote::Running;
-use crate::cli::{AccountCommand, Erase, Place, Which};
+use crate::cli::{AccountCommand, Erase, Output, Place, Which};
 use crate::clock;
 use crate::config::Config;
 use crate::settings;
@@ -85,7 +85,7 @@ async fn history(place: &Place, which: Which) -> anyhow::Result<()> {
         bail!("there is no account {id}");
     }
     for body in bodies(&system, &events).await? {
-        if !print(&body, which.json)? {
+        if !print(&body, Output::of(which.json))? {
             break;
         }
     }

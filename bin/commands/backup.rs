@@ -1,7 +1,7 @@
 //! `loquet backup` and `loquet restore`.
 
 use anyhow::Context;
-use loquet_adapters::backup;
+use loquet_adapters::backup::{self, Keys, Restored};
 
 use super::show::moment;
 use crate::cli::{Backup, Place, Restore};
@@ -10,13 +10,16 @@ use crate::system::VERSION;
 
 pub(crate) fn take(place: &Place, wanted: &Backup) -> anyhow::Result<()> {
     let begin = |name: &str| eprintln!("copying {name}");
-    let taken =
-        backup::take(&place.data_dir, &wanted.to, !wanted.without_keys, VERSION, clock::now(), begin)?;
+    let keys = if wanted.without_keys { Keys::Apart } else { Keys::Included };
+    let taken = backup::take(&place.data_dir, &wanted.to, keys, VERSION, clock::now(), begin)?;
     println!("{} bytes up to position {} are in {}", taken.bytes(), taken.position, wanted.to.display());
     let key = place.server_key();
+    let print = taken.server_key.as_ref().map(|print| format!(" ({print})")).unwrap_or_default();
     match taken.has_keys() {
-        true => println!("The keys are in it, wrapped by {}: keep that apart from it.", key.display()),
-        false => println!("The keys are not in it: keep copies of keys.db and {} elsewhere.", key.display()),
+        true => println!("The keys are in it, wrapped by {}{print}: keep that apart from it.", key.display()),
+        false => {
+            println!("The keys are not in it: keep copies of keys.db and {}{print} elsewhere.", key.display())
+        }
     }
     Ok(())
 }
@@ -28,16 +31,18 @@ pub(crate) fn restore(place: &Place, wanted: &Restore) -> anyhow::Result<()> {
         return Ok(());
     }
     place.make_folder()?;
-    let restored = backup::restore(&wanted.from, &place.data_dir, wanted.keys.as_deref())
-        .context("nothing was restored")?;
-    println!("restored into {}: {}", place.data_dir.display(), describe(&restored));
-    if !restored.has_keys() && wanted.keys.is_none() {
+    let key = place.server_key();
+    let restored = backup::restore(&wanted.from, &place.data_dir, wanted.keys.as_deref(), &key);
+    let Restored { manifest, server_key } = restored.context("nothing was restored")?;
+    println!("restored into {}: {}", place.data_dir.display(), describe(&manifest));
+    if !manifest.has_keys() && wanted.keys.is_none() {
         println!("The keys were not in the backup: put keys.db beside the log before you start the server.");
     }
-    println!(
-        "Put the server key at {}; the read models are built at the next start.",
-        place.server_key().display()
-    );
+    if !key.exists() {
+        let which = server_key.map(|print| format!(" {print}")).unwrap_or_default();
+        println!("Put the server key{which} at {}: without it nothing can be read.", key.display());
+    }
+    println!("The read models are built at the next start.");
     Ok(())
 }
 

@@ -5,12 +5,13 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::show::{line, table};
+use crate::cli::Output;
 use crate::config::{Config, SETTINGS, sample as sample_file};
-use crate::settings::Settings;
+use crate::settings::{Mode, Settings};
 
 /// Tells every fault; fails if there is one.
-pub(crate) fn check(mut config: Config, dev: bool) -> ExitCode {
-    let holds = Settings::of(&mut config, dev).is_some();
+pub(crate) fn check(mut config: Config, mode: Mode) -> ExitCode {
+    let holds = Settings::of(&mut config, mode).is_some();
     for notice in &config.notices {
         println!("note: {notice}");
     }
@@ -39,7 +40,7 @@ fn count(number: usize, of: &str) -> String {
 }
 
 /// Every setting, what it is, and where that came from.
-pub(crate) fn show(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
+pub(crate) fn show(config: &Config, output: Output) -> anyhow::Result<ExitCode> {
     let mut rows = table(&["SETTING", "VALUE", "FROM"]);
     let mut object = serde_json::Map::new();
     for setting in SETTINGS {
@@ -49,7 +50,10 @@ pub(crate) fn show(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
         rows.add_row([setting.key, shown.unwrap_or("-"), &from]);
         object.insert(setting.key.to_owned(), json!({ "value": shown, "from": from }));
     }
-    line(&if json { serde_json::to_string_pretty(&object)? } else { rows.to_string() })?;
+    line(&match output {
+        Output::Json => serde_json::to_string_pretty(&object)?,
+        Output::Text => rows.to_string(),
+    })?;
     for fault in config.faults_in_order() {
         eprintln!("{fault}");
     }

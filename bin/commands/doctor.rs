@@ -20,7 +20,7 @@ use super::show::line;
 use crate::cli::{Doctor, Place};
 use crate::clock;
 use crate::config::Config;
-use crate::settings::Settings;
+use crate::settings::{Mode, Settings};
 use crate::system::System;
 
 /// Below this, the disk is nearly full.
@@ -70,7 +70,7 @@ impl Findings {
 pub(crate) async fn run(mut config: Config, doctor: Doctor) -> anyhow::Result<ExitCode> {
     let place = Place::of(&config);
     let mut findings = Findings::default();
-    let settings = Settings::of(&mut config, doctor.dev);
+    let settings = Settings::of(&mut config, Mode::of(doctor.dev));
     configuration(&config, &mut findings);
     folder(&place, &mut findings);
     disk(&place.data_dir, &mut findings);

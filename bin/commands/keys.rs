@@ -1,7 +1,7 @@
 //! `loquet keys create` and `rotate`.
 
 use anyhow::Context;
-use loquet_adapters::key_store::Rotation;
+use loquet_adapters::key_store::{Cause, Rotation};
 use loquet_adapters::server_key::{KeyFile, ServerKey};
 
 use super::show::progress;
@@ -25,23 +25,37 @@ pub(crate) fn rotate(place: &Place, rotate: &RotateKeys) -> anyhow::Result<()> {
     let file = KeyFile::load(&path)?;
     let keys = place.file("keys.db");
     anyhow::ensure!(keys.exists(), "there are no keys in {}", place.data_dir.display());
-    let again = "nothing is lost: run `loquet keys rotate` again to go on";
-    let begun = Rotation::begin(&keys, file, clock::now(), rotate.compromised);
-    let (mut rotation, report) = begun.context(again)?;
+    let (cause, again) = match rotate.compromised {
+        true => (Cause::Compromise, "nothing is lost: run `loquet keys rotate --compromised` again to go on"),
+        false => (Cause::Routine, "nothing is lost: run `loquet keys rotate` again to go on"),
+    };
+    let mut next = Some(Rotation::begin(&keys, file, clock::now(), cause).context(again)?);
+    while let Some(rotation) = next {
+        next = to_its_end(rotation).context(again)?;
+    }
+    println!("Keep a copy of {} apart from the data, and destroy those of the old key.", path.display());
+    Ok(())
+}
+
+/// Gives the rotation that has to follow.
+fn to_its_end(mut rotation: Rotation) -> anyhow::Result<Option<Rotation>> {
+    let report = rotation.report();
     if report.resumed {
         println!("going on with a rotation that was interrupted");
     }
     let left = rotation.left()?;
     let bar = progress(left, "keys wrapped anew")?;
     loop {
-        match rotation.step().context(again)? {
+        match rotation.step()? {
             0 => break,
             wrapped => bar.inc(u64::try_from(wrapped)?),
         }
     }
     bar.finish_and_clear();
-    rotation.finish().context(again)?;
+    let next = rotation.finish(clock::now())?;
     println!("{left} keys were wrapped anew; the server key is now number {}", report.generation);
-    println!("Keep a copy of {} apart from the data, and destroy those of the old key.", path.display());
-    Ok(())
+    if next.is_some() {
+        println!("the key that the interrupted rotation had made may be known too: making another");
+    }
+    Ok(next)
 }

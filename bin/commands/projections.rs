@@ -17,7 +17,7 @@ use loquet_projections::views;
 use serde_json::json;
 
 use super::show::{line, progress, table};
-use crate::cli::{Place, ProjectionsCommand};
+use crate::cli::{Output, Place, ProjectionsCommand};
 use crate::system::{Access, Parts, System};
 
 /// How often a running server's progress is looked at.
@@ -27,7 +27,7 @@ const BEGINS: Duration = Duration::from_secs(20);
 
 pub(crate) async fn run(place: &Place, command: ProjectionsCommand) -> anyhow::Result<ExitCode> {
     match command {
-        ProjectionsCommand::List(how) => list(place, how.json).await.map(|()| ExitCode::SUCCESS),
+        ProjectionsCommand::List(how) => list(place, Output::of(how.json)).await.map(|()| ExitCode::SUCCESS),
         ProjectionsCommand::Rebuild(which) => {
             rebuild(place, chosen(&[which.name])?).await.map(|()| ExitCode::SUCCESS)
         }
@@ -52,13 +52,13 @@ fn rows(place: &Place) -> anyhow::Result<SqliteReadStore> {
     Ok(SqliteReadStore::open(&path)?)
 }
 
-async fn list(place: &Place, as_json: bool) -> anyhow::Result<()> {
+async fn list(place: &Place, output: Output) -> anyhow::Result<()> {
     let head = System::open_to_read(place)?.store.head().await?;
     let mut shown = table(&["NAME", "VERSION", "STATE", "POSITION", "LAG", "STOPPED BY"]);
     let mut add = |name: &str, version: &str, state: &str, position: Position, failure: Option<String>| {
         // A reaction notes its position now and then only: how far it really is, the server knows.
         let lag = (!version.is_empty()).then(|| head.0.saturating_sub(position.0));
-        if as_json {
+        if output == Output::Json {
             let row = json!({
                 "name": name, "version": version, "state": state, "position": position, "lag": lag,
                 "failure": failure,
@@ -82,7 +82,7 @@ async fn list(place: &Place, as_json: bool) -> anyhow::Result<()> {
     for (name, position) in journal.checkpoints().await? {
         add(&format!("reaction {name}"), "", "noted", position, None)?;
     }
-    if !as_json {
+    if output == Output::Text {
         line(&shown.to_string())?;
     }
     Ok(())

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::Context;
 use loquet_adapters::http::{self, Api, Limiter, Probe, metrics_router, router};
 use loquet_adapters::idempotency_store::IdempotencyStore;
-use loquet_adapters::key_store::KeyStore;
+use loquet_adapters::key_store::{KeyStore, Noticed};
 use loquet_adapters::mail_folder::MailFolder;
 use loquet_adapters::mail_journal::SqliteJournal;
 use loquet_adapters::metrics::Metrics;
@@ -18,15 +18,11 @@ use loquet_adapters::read_store::SqliteReadStore;
 use loquet_adapters::server_key::ServerKey;
 use loquet_adapters::service_tokens::{Scope, ServiceTokens};
 use loquet_adapters::smtp::Smtp;
-use loquet_domain::app::App;
-use loquet_domain::ports::Position;
 use loquet_projections::mail::{Letterhead, Letters, Sender};
-use loquet_projections::ports::{Clock, Mailer, ReactionJournal, ReadStore, Selection};
+use loquet_projections::ports::{Clock, Mailer, ReactionJournal, ReadStore};
 use loquet_projections::reactions::{Erasure, Mails, Onboarding, Reaction, ReactionRunner, Settling};
 use loquet_projections::runner::{Runner, Status};
-use loquet_projections::table::{Row, select};
 use loquet_projections::views;
-use loquet_projections::views::accounts::AccountRow;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, Semaphore, watch};
@@ -36,7 +32,7 @@ use super::config::refuse_faults;
 use crate::cli::Place;
 use crate::clock;
 use crate::config::Config;
-use crate::settings::{Settings, read_secret};
+use crate::settings::{Mode, Settings, read_secret};
 use crate::system::{Access, Parts, System, VERSION};
 
 /// How long mails that are being handed over may take to end.
@@ -44,13 +40,13 @@ const HAND_OVER: Duration = Duration::from_secs(10);
 /// How often it is looked whether the server key was rotated.
 const LOOK_AT_KEYS: Duration = Duration::from_secs(2);
 
-pub(crate) async fn run(place: &Place, mut config: Config, dev: bool) -> anyhow::Result<()> {
-    let settings = Settings::of(&mut config, dev);
+pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow::Result<()> {
+    let settings = Settings::of(&mut config, mode);
     refuse_faults(&config)?;
     let settings = settings.context("the configuration does not hold")?;
     let clock = clock::system();
     place.make_folder()?;
-    if dev && !place.server_key().exists() && !place.file("keys.db").exists() {
+    if mode == Mode::Development && !place.server_key().exists() && !place.file("keys.db").exists() {
         ServerKey::create(&place.server_key())?;
     }
     let (mailer, dev_mail) = mailer(place, &settings, &clock)?;
@@ -69,7 +65,7 @@ pub(crate) async fn run(place: &Place, mut config: Config, dev: bool) -> anyhow:
     };
     let system = System::open(place, Access::Write, parts)?;
     let service_tokens = ServiceTokens::open(&place.file("tokens.db"))?;
-    if dev {
+    if mode == Mode::Development {
         dev_token(place, &service_tokens)?;
     }
     let journal = SqliteJournal::open(&place.file("reactions.db"))?;
@@ -84,6 +80,7 @@ pub(crate) async fn run(place: &Place, mut config: Config, dev: bool) -> anyhow:
         codec: system.codec.clone(),
         rows,
         status,
+        keys: system.keys.clone(),
         service_tokens,
         clock,
         brand: settings.brand.clone(),
@@ -167,6 +164,7 @@ fn project(
     tasks.spawn(runner.run());
     let erasure = Erasure {
         app: system.app.clone(),
+        keys: Arc::new(system.keys.clone()),
         store: Arc::new(system.store.clone()),
         journal: journal.clone(),
         mailer: mailer.clone(),
@@ -190,7 +188,6 @@ fn project(
         tasks.spawn(runner.run());
     }
     tasks.spawn(look_at_keys(system.keys.clone()));
-    tokio::spawn(keep_erased(system.app.clone(), system.keys.clone(), rows.clone(), status.clone()));
     let head = Letterhead {
         brand: settings.brand.clone(),
         public_url: settings.public_url.clone(),
@@ -212,30 +209,6 @@ fn project(
     Ok(Background { tasks, sender, stop_mail })
 }
 
-/// Deletes the keys of erased accounts again, where an older `keys.db` was put back and brought them along:
-/// whoever was erased stays so.
-async fn keep_erased(app: Arc<App>, keys: KeyStore, rows: Arc<dyn ReadStore>, status: Status) {
-    let again = async {
-        // An old view is as good as a new one here: whom it knows as erased is.
-        drop(status.reach(AccountRow::VIEW, Position(1), Duration::from_secs(60)).await);
-        let mut wanted =
-            Selection { by: Some(("status", "erased/".to_owned())), limit: 1000, ..Selection::default() };
-        loop {
-            let page = select::<AccountRow>(rows.as_ref(), wanted.clone()).await?;
-            let Some((last, _)) = page.last().cloned() else { return anyhow::Ok(()) };
-            let erased = page.into_iter().map(|(_, row)| row.account_id).collect();
-            for account in keys.still_held(erased).await? {
-                app.forget(account).await?;
-                tracing::warn!(%account, "an erased account's key was back, from an older keys.db; it is deleted again");
-            }
-            wanted.after = Some(last);
-        }
-    };
-    if let Err(error) = again.await {
-        tracing::error!(%error, "whether every erased account's key is gone could not be looked at");
-    }
-}
-
 /// Takes note of a rotation of the server key that `loquet keys rotate` has begun beside this process.
 async fn look_at_keys(keys: KeyStore) {
     let mut now_and_then = tokio::time::interval(LOOK_AT_KEYS);
@@ -243,8 +216,8 @@ async fn look_at_keys(keys: KeyStore) {
         now_and_then.tick().await;
         let looking = keys.clone();
         match tokio::task::spawn_blocking(move || looking.refresh()).await {
-            Ok(Ok(true)) => tracing::info!("the server key was rotated: the new one is in use"),
-            Ok(Ok(false)) => {}
+            Ok(Ok(Noticed::Rotation)) => tracing::info!("the server key was rotated: the new one is in use"),
+            Ok(Ok(Noticed::Nothing)) => {}
             Ok(Err(error)) => {
                 tracing::error!(%error, "the server key was rotated, and the new one can't be used")
             }
@@ -304,7 +277,7 @@ fn dev_token(place: &Place, tokens: &ServiceTokens) -> anyhow::Result<()> {
 
 fn greet(place: &Place, settings: &Settings, address: SocketAddr) {
     println!("Loquet is listening on http://{address}");
-    if settings.dev {
+    if settings.mode == Mode::Development {
         println!("  the API, to read and to try   http://{address}/docs");
         println!("  the mails it sends            http://{address}/dev/mail");
         println!("  a token with every scope      {}", place.file("dev-token").display());

@@ -8,7 +8,7 @@ use loquet_adapters::service_tokens::{ServiceTokens, TokenEntry};
 use serde_json::json;
 
 use super::show::{line, moment, moment_or_dash, table};
-use crate::cli::{CreateToken, Place, RotateToken, TokenCommand};
+use crate::cli::{CreateToken, Output, Place, RotateToken, TokenCommand};
 use crate::clock;
 
 pub(crate) fn run(place: &Place, command: TokenCommand) -> anyhow::Result<()> {
@@ -16,7 +16,7 @@ pub(crate) fn run(place: &Place, command: TokenCommand) -> anyhow::Result<()> {
     let tokens = ServiceTokens::open(&place.file("tokens.db"))?;
     match command {
         TokenCommand::Create(wanted) => create(&tokens, wanted),
-        TokenCommand::List(how) => list(&tokens, how.json),
+        TokenCommand::List(how) => list(&tokens, Output::of(how.json)),
         TokenCommand::Rotate(which) => rotate(&tokens, &which),
         TokenCommand::Revoke { id } => match tokens.revoke(&id, clock::now()).map_err(anyhow::Error::msg)? {
             true => {
@@ -48,13 +48,13 @@ fn create(tokens: &ServiceTokens, wanted: CreateToken) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn list(tokens: &ServiceTokens, as_json: bool) -> anyhow::Result<()> {
+fn list(tokens: &ServiceTokens, output: Output) -> anyhow::Result<()> {
     let now = clock::now();
     let mut rows = table(&["ID", "NAME", "STATE", "CREATED", "LAST USED", "ENDS", "SCOPES"]);
     for entry in tokens.list().map_err(anyhow::Error::msg)? {
         let scopes: Vec<_> = entry.service.scopes.iter().map(|scope| scope.name()).collect();
         let state = state(&entry, now);
-        if as_json {
+        if output == Output::Json {
             let shown = json!({
                 "id": entry.id, "name": entry.service.name, "state": state, "scopes": scopes,
                 "created_at": entry.created_at, "last_used_at": entry.last_used_at,
@@ -73,7 +73,7 @@ fn list(tokens: &ServiceTokens, as_json: bool) -> anyhow::Result<()> {
             scopes.join(" "),
         ]);
     }
-    if !as_json {
+    if output == Output::Text {
         line(&rows.to_string())?;
     }
     Ok(())

@@ -18,7 +18,7 @@ pub(crate) enum Kind {
     Choice(&'static [&'static str]),
     /// Address and port.
     Listen,
-    /// Addresses or networks, separated by commas: `10.0.0.0/8, ::1`. May be empty.
+    /// Addresses or networks, separated by commas: `10.0.0.0/8, ::1`. May be empty; none is everybody's.
     Networks,
     /// `https://…`, or `http://…`.
     Url,
@@ -109,7 +109,10 @@ impl Kind {
             Self::Duration(least, most) => format!("{least} to {most}"),
             Self::Choice(known) => known.join(", "),
             Self::Listen => "address:port".to_owned(),
-            Self::Networks => "addresses or networks, separated by commas".to_owned(),
+            Self::Networks => {
+                "addresses or networks, separated by commas; none wider than 10.0.0.0/8 or fc00::/7"
+                    .to_owned()
+            }
             Self::Url => "an address".to_owned(),
             Self::Zone => "a name of the IANA database".to_owned(),
             Self::Path => "a path".to_owned(),
@@ -135,15 +138,26 @@ pub(crate) fn networks(text: &str) -> Result<Vec<IpNet>, String> {
     parts
         .map(|part| {
             let alone = part.parse::<std::net::IpAddr>().map(IpNet::from);
-            part.parse::<IpNet>().or(alone).map_err(|_| format!("'{part}' is no address and no network"))
+            let network = part.parse::<IpNet>().or(alone);
+            network.map_err(|_| format!("'{part}' is no address and no network")).and_then(no_wider)
         })
         .collect()
+}
+
+/// The widest networks that are one owner's are private: 10.0.0.0/8 and fc00::/7 (RFC 1918, RFC 4193).
+fn no_wider(network: IpNet) -> Result<IpNet, String> {
+    let least = if matches!(network, IpNet::V4(_)) { 8 } else { 7 };
+    match network.prefix_len() >= least {
+        true => Ok(network),
+        false => Err(format!("'{network}' is too wide: anybody in it could say from where they come")),
+    }
 }
 
 fn url(text: &str) -> Result<(), String> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let host = rest.and_then(|rest| rest.split('/').next()).unwrap_or_default();
-    if host.is_empty() || text.contains(['?', '#', ' ', '"', '<', '@']) {
+    let is_url = reqwest::Url::parse(text).is_ok_and(|url| url.has_host());
+    if !is_url || host.is_empty() || text.contains(['?', '#', ' ', '"', '<', '@', '\\']) {
         return Err("it must be scheme, host and path alone, such as https://portal.example".to_owned());
     }
     Ok(())

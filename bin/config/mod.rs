@@ -9,6 +9,7 @@ mod sample;
 mod table;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -87,7 +88,7 @@ impl Config {
     pub(crate) fn read(
         said: Option<&Path>,
         flags: &ArgMatches,
-        variables: impl IntoIterator<Item = (String, String)>,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Self {
         let mut config = Self::default();
         for setting in SETTINGS {
@@ -117,20 +118,32 @@ impl Config {
         }
     }
 
-    fn read_variables(&mut self, variables: impl IntoIterator<Item = (String, String)>) {
-        let mut ours: Vec<_> =
-            variables.into_iter().filter(|(name, _)| name.starts_with("LOQUET_")).collect();
+    fn read_variables(&mut self, variables: impl IntoIterator<Item = (OsString, OsString)>) {
+        let named = variables.into_iter().map(|(name, text)| (name.to_string_lossy().into_owned(), text));
+        let mut ours: Vec<_> = named
+            .filter(|(name, _)| name.starts_with("LOQUET_") && !OTHER_VARIABLES.contains(&name.as_str()))
+            .collect();
         ours.sort();
         for (name, text) in ours {
-            match SETTINGS.iter().find(|setting| setting.variable() == name) {
-                Some(setting) => self.hold(setting, text, Source::Variable(name)),
-                None if OTHER_VARIABLES.contains(&name.as_str()) => {}
-                None => {
-                    let why = unknown("setting", &name, SETTINGS.iter().map(Setting::variable));
-                    self.notices.push(Fault { at: Source::Variable(name), key: String::new(), why });
+            let setting = SETTINGS.iter().find(|setting| setting.variable() == name);
+            match (setting, text.into_string()) {
+                (Some(setting), Ok(text)) => self.hold(setting, text, Source::Variable(name)),
+                (Some(setting), Err(_)) => {
+                    let why = "it is not UTF-8".to_owned();
+                    self.faults.push(Fault { at: Source::Variable(name), key: setting.key.to_owned(), why });
                 }
+                (None, _) => self.unknown_variable(name),
             }
         }
+    }
+
+    /// One that is nearly a setting's name is that setting misspelled: what it was to say would be lost.
+    fn unknown_variable(&mut self, name: String) {
+        let known = || SETTINGS.iter().map(Setting::variable);
+        let why = unknown("setting", &name, known());
+        let is_misspelled = known().any(|known| strsim::damerau_levenshtein(&name, &known) <= 2);
+        let told = if is_misspelled { &mut self.faults } else { &mut self.notices };
+        told.push(Fault { at: Source::Variable(name), key: String::new(), why });
     }
 
     /// The flags of the command, wherever on the line they stood.
@@ -165,6 +178,14 @@ impl Config {
         }
         let at = self.values.get(key).map_or(Source::Default, |held| held.from.clone());
         self.faults.push(Fault { at, key: key.to_owned(), why: why.to_string() });
+    }
+
+    /// Notes a fault of two settings together, at the first of them that somebody set.
+    pub(crate) fn fault_of_either(&mut self, keys: [&'static str; 2], why: impl fmt::Display) {
+        let is_set = |key: &&str| self.values.get(key).is_some_and(|held| held.from != Source::Default);
+        let [first, _] = keys;
+        let key = keys.into_iter().find(is_set).unwrap_or(first);
+        self.fault(key, why);
     }
 
     /// Every fault, those of the file first and in its order.
@@ -227,7 +248,7 @@ mod tests {
         let matches = super::table::flags(clap::Command::new("loquet"))
             .try_get_matches_from(std::iter::once(&"loquet").chain(flags))
             .unwrap();
-        let variables = variables.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        let variables = variables.iter().map(|(name, text)| (name.into(), text.into()));
         Config::read(Some(&path), &matches, variables)
     }
 
@@ -266,6 +287,10 @@ mod tests {
             "limits.strangers_per_second = 0",
             "argon2.memory_kib = 8",
             "smtp.security = \"off\"",
+            "http.trusted_proxies = \"0.0.0.0/0\"",
+            "http.trusted_proxies = \"10.0.0.0/8, ::/0\"",
+            "public_url = \"https://[::1\"",
+            "public_url = \"https://portal.example:99999\"",
         ] {
             assert_eq!(config(line, &[], &[]).faults.len(), 1, "{line}");
         }
@@ -275,15 +300,34 @@ mod tests {
     fn what_is_misspelled_is_named_with_what_was_meant() {
         let config = config(
             "[lockout]\natempts = 7\n[lokout]\n",
-            &[("LOQUET_BRANDT", "x"), ("LOQUET_CONFIG", "x"), ("PATH", "x")],
+            &[
+                ("LOQUET_LOCKOUT_ATTEMPT", "x"),
+                ("LOQUET_CONFIG", "x"),
+                ("PATH", "x"),
+                // What a cluster's scheduler sets for a service called `loquet`.
+                ("LOQUET_PORT", "tcp://10.0.0.1:8080"),
+                ("LOQUET_PORT_8080_TCP_ADDR", "10.0.0.1"),
+                ("LOQUET_SERVICE_HOST", "10.0.0.1"),
+                ("LOQUET_SERVICE_PORT_HTTP", "8080"),
+            ],
             &[],
         );
         let whys: Vec<_> = config.faults.iter().map(|fault| fault.why.as_str()).collect();
         assert!(whys.iter().any(|why| why.contains("'lockout.attempts'?")), "{whys:?}");
         assert!(whys.iter().any(|why| why.contains("'lockout'?")), "{whys:?}");
-        assert_eq!(whys.len(), 2, "{whys:?}");
-        let notices: Vec<_> = config.notices.iter().map(|notice| notice.why.as_str()).collect();
-        assert!(notices.len() == 1 && notices[0].contains("'LOQUET_BRAND'?"), "{notices:?}");
+        assert!(whys.iter().any(|why| why.contains("'LOQUET_LOCKOUT_ATTEMPTS'?")), "{whys:?}");
+        assert_eq!(whys.len(), 3, "{whys:?}");
+        assert_eq!(config.notices.len(), 4, "{:?}", config.notices);
+    }
+
+    #[test]
+    fn a_variable_that_cannot_be_read_is_a_fault_and_its_setting_not_the_default_in_silence() {
+        use std::os::unix::ffi::OsStringExt;
+        let variables = [("LOQUET_LOCKOUT_ATTEMPTS".into(), OsString::from_vec(vec![b'3', 0xff]))];
+        let matches = super::table::flags(clap::Command::new("loquet")).get_matches_from(["loquet"]);
+        let config = Config::read(None, &matches, variables);
+        let [fault] = config.faults.as_slice() else { panic!("{:?}", config.faults) };
+        assert_eq!(fault.to_string(), "LOQUET_LOCKOUT_ATTEMPTS: lockout.attempts: it is not UTF-8");
     }
 
     #[test]

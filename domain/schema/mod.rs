@@ -188,6 +188,12 @@ pub fn begins_a_subject(name: &str) -> bool {
     matches!(name, "account-created" | "order-received")
 }
 
+/// Whether an event says that its account's key is no more.
+#[must_use]
+pub fn ends_a_subject(name: &str) -> bool {
+    name == "account-erased"
+}
+
 /// Every stored name, for the event catalogue and its test.
 #[must_use]
 pub fn names() -> Vec<&'static str> {

@@ -1,21 +1,28 @@
-//! Finishes erasures that a crash left between the event and the key, and those of what lies outside.
+//! Finishes erasures that a crash left between the event and the key, and those of what lies outside; and
+//! erases again whom an older store of keys, put back, has brought along.
 
 use std::sync::Arc;
 
 use loquet_domain::account::Event;
 use loquet_domain::app::App;
-use loquet_domain::ports::{BoxFuture, EventStore, Revision};
-use loquet_domain::schema::DomainEvent;
+use loquet_domain::ids::AccountId;
+use loquet_domain::ports::{BoxFuture, EventStore, KeyVault, Position, Revision};
+use loquet_domain::schema::{DomainEvent, ends_a_subject};
 
 use super::Reaction;
 use crate::ports::{Mailer, QueuedMail, ReactionJournal};
 use crate::view::Noted;
+
+/// How many events are read at once.
+const PAGE: usize = 1000;
 
 /// Deletes the key of every account that was erased, and what the mailer keeps of mails to them or
 /// about them; deleting again changes nothing.
 pub struct Erasure {
     /// The use cases.
     pub app: Arc<App>,
+    /// The keys, to see whose is there that should not be.
+    pub keys: Arc<dyn KeyVault>,
     /// The log, for the events from which mails followed.
     pub store: Arc<dyn EventStore>,
     /// Which mails those were.
@@ -27,6 +34,21 @@ pub struct Erasure {
 impl Reaction for Erasure {
     fn name(&self) -> &'static str {
         "erasure"
+    }
+
+    /// Reads the whole log, and no read model: whoever puts keys back may have put read models back too. The
+    /// checkpoint says what was done to the keys that were there then, and nothing of those that are there.
+    fn start(&self, head: Position) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async move {
+            let mut at = Position::default();
+            while at < head {
+                let page = self.store.read_all(at, PAGE).await.map_err(|e| e.to_string())?;
+                at = page.last().ok_or_else(|| format!("the log ends at {at}, before {head}"))?.position;
+                let erased = page.iter().filter(|recorded| ends_a_subject(&recorded.event.name));
+                self.forget_again(erased.filter_map(|recorded| recorded.stream.account()).collect()).await?;
+            }
+            Ok(())
+        })
     }
 
     fn react<'a>(&'a self, noted: &'a Noted) -> BoxFuture<'a, Result<Vec<QueuedMail>, String>> {
@@ -42,6 +64,17 @@ impl Reaction for Erasure {
 }
 
 impl Erasure {
+    async fn forget_again(&self, erased: Vec<AccountId>) -> Result<(), String> {
+        if erased.is_empty() {
+            return Ok(());
+        }
+        for account in self.keys.still_held(erased).await.map_err(|e| e.to_string())? {
+            self.app.forget(account).await.map_err(|e| e.to_string())?;
+            tracing::warn!(%account, "an erased account's key was back, from an older keys.db; it is deleted again");
+        }
+        Ok(())
+    }
+
     /// Every mail follows from an event of the account that it is to or about.
     async fn forget_mails(&self, noted: &Noted) -> Result<(), String> {
         let history = self.store.read_stream(&noted.stream, Revision::default()).await;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
-use loquet_domain::ports::{BoxFuture, EventCodec, EventStore, Subscribed};
+use loquet_domain::ports::{BoxFuture, EventCodec, EventStore, Position, Subscribed};
 
 pub use erasure::Erasure;
 pub use mails::Mails;
@@ -27,6 +27,11 @@ const NOTE_EVERY: Duration = Duration::from_secs(5);
 pub trait Reaction: Send + Sync {
     /// Its name, under which its checkpoint is kept.
     fn name(&self) -> &'static str;
+
+    /// Does what is to be done at every start, before it follows what comes: `head` is where the log ends then.
+    fn start(&self, _head: Position) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 
     /// Acts on an event, and says which mails follow from it.
     fn react<'a>(&'a self, event: &'a Noted) -> BoxFuture<'a, Result<Vec<QueuedMail>, String>>;
@@ -53,12 +58,24 @@ pub struct ReactionRunner {
 impl ReactionRunner {
     /// Runs for as long as the log does. What fails is reported and tried again; nothing is skipped.
     pub async fn run(self) {
-        while let Err(why) = self.follow().await {
-            tracing::error!(reaction = self.reaction.name(), %why, "a reaction failed; trying again");
-            self.status
-                .change(Follower::Reaction(self.reaction.name()), |progress| progress.failure = Some(why));
-            tokio::time::sleep(RETRY).await;
+        while let Err(why) = self.start().await {
+            self.wait_after(why).await;
         }
+        while let Err(why) = self.follow().await {
+            self.wait_after(why).await;
+        }
+    }
+
+    async fn wait_after(&self, why: String) {
+        let name = self.reaction.name();
+        tracing::error!(reaction = name, %why, "a reaction failed; trying again");
+        self.status.change(Follower::Reaction(name), |progress| progress.failure = Some(why));
+        tokio::time::sleep(RETRY).await;
+    }
+
+    async fn start(&self) -> Result<(), String> {
+        let head = self.store.head().await.map_err(|e| e.to_string())?;
+        self.reaction.start(head).await
     }
 
     async fn follow(&self) -> Result<(), String> {

@@ -1,0 +1,67 @@
+//! Settings that would switch a protection off together, each of them within its own bounds.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use loquet_adapters::smtp::{Security, SmtpSettings};
+
+use crate::config::Config;
+use crate::settings::Mode;
+
+/// How long a lockout lasts at least, for each wrong login that it takes: 120 guesses in an hour at most, so
+/// that the passwords most used are not through in a night.
+const REST_AFTER_A_GUESS: Duration = Duration::from_secs(30);
+/// Memory in KiB and passes that OWASP holds for equally strong (Password Storage Cheat Sheet, Argon2id).
+const STRONG_ENOUGH: [(u32, u32); 5] = [(47_104, 1), (19_456, 2), (12_288, 3), (9216, 4), (7168, 5)];
+
+/// Notes every fault of this kind.
+pub(crate) fn check(config: &mut Config, mode: Mode) {
+    lockout(config);
+    if mode == Mode::Production {
+        hashing(config);
+    }
+}
+
+fn lockout(config: &mut Config) {
+    let (Some(attempts), Some(duration)) =
+        (config.parsed::<u32>("lockout.attempts"), config.duration("lockout.duration"))
+    else {
+        return;
+    };
+    let least = REST_AFTER_A_GUESS.saturating_mul(attempts);
+    if duration < least {
+        let why = format!(
+            "{attempts} attempts and then {}s of lockout hold nobody up: with so many, lockout.duration must be at least {}s",
+            duration.as_secs(),
+            least.as_secs()
+        );
+        config.fault_of_either(["lockout.duration", "lockout.attempts"], why);
+    }
+}
+
+fn hashing(config: &mut Config) {
+    let (Some(memory), Some(passes)) =
+        (config.parsed::<u32>("argon2.memory_kib"), config.parsed::<u32>("argon2.passes"))
+    else {
+        return;
+    };
+    let least = STRONG_ENOUGH.iter().find(|(least, _)| memory >= *least).map(|(_, passes)| *passes);
+    if let Some(least) = least.filter(|least| passes < *least) {
+        let why = format!("with {memory} KiB it takes at least {least} passes (OWASP), not {passes}");
+        config.fault_of_either(["argon2.passes", "argon2.memory_kib"], why);
+    }
+}
+
+/// A password that anybody on the way could read.
+pub(crate) fn password_in_the_clear(config: &mut Config, smtp: &SmtpSettings) {
+    if smtp.credentials.is_some() && matches!(smtp.security, Security::None) && !is_this_machine(&smtp.host) {
+        let why = format!("the password would go to {} in the clear: it must be starttls or tls", smtp.host);
+        config.fault("smtp.security", why);
+    }
+}
+
+fn is_this_machine(host: &str) -> bool {
+    let name = host.trim_end_matches('.').to_ascii_lowercase();
+    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    name == "localhost" || name.ends_with(".localhost") || address.is_ok_and(|address| address.is_loopback())
+}
