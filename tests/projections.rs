@@ -725,6 +725,48 @@ async fn a_new_version_of_a_view_is_built_beside_the_old_one_and_then_takes_its_
     assert_eq!(rows.builds().await.unwrap().len(), 1);
 }
 
+/// Appends copies of an event, some hundred a second, for as long as it is polled.
+async fn go_on_happening(store: MemoryStore) -> ! {
+    use loquet_domain::ids::EventId;
+    use loquet_domain::ports::{Revision, StreamId};
+    let last = store.read_all(Position(0), 10_000).await.unwrap().pop().unwrap();
+    let stream = StreamId::new("account", &uuid::Uuid::from_u128(7).to_string());
+    for revision in 0.. {
+        let mut again = last.event.clone();
+        again.id = EventId(uuid::Uuid::from_u128(u128::from(revision) + 1000));
+        store.append(&stream, Revision(revision), vec![again]).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    unreachable!("there are revisions enough")
+}
+
+/// Law 9: while only the old version's rows serve, nobody here follows the log, and it goes on all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_whose_predecessor_is_no_longer_in_the_code_misses_nothing_of_what_happens_meanwhile() {
+    let world = World::new();
+    let rows = world.rows("views.db");
+    world.node.active(1, "marie@example.be").await;
+    let happening = tokio::spawn(go_on_happening(world.store.clone()));
+    // Several times, since the log must go on just while the new version takes its place.
+    for version in 1..=12 {
+        let view: Arc<dyn View> = Arc::new(Counting(version));
+        let (status, runner) = world.project(&rows, vec![view.clone()]);
+        until(async || {
+            let states = rows.builds().await.unwrap();
+            states.iter().any(|state| state.serving && state.build.view == view.id())
+        })
+        .await;
+        let head = world.head().await;
+        assert!(status.reach(view.id(), head, PATIENCE).await.unwrap() >= head);
+        runner.abort();
+        let _ = runner.await;
+        let position = state_of(rows.as_ref(), view.id()).await.position;
+        let held = rows.select(view.id(), all_of(1_000_000)).await.unwrap().len();
+        assert_eq!(u64::try_from(held).unwrap(), position.0, "one row an event, in version {version}");
+    }
+    happening.abort();
+}
+
 /// A stop in the middle of deleting what served before leaves nothing that is in anybody's way.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_building_that_was_being_deleted_when_the_program_ended_is_gone_at_the_next_start() {

@@ -7,7 +7,7 @@ use loquet_domain::ports::{EventCodec, EventStore, Position};
 
 use super::course::{Course, Entry};
 use crate::ports::ReadStore;
-use crate::reading::{End, Page, Reading};
+use crate::reading::{End, Reading};
 use crate::view::{Build, View};
 
 /// Views being built from the log.
@@ -62,18 +62,16 @@ impl Builder {
         goal: Position,
         mut reached: impl FnMut(Position) + Send,
     ) -> Result<(), BuildFailed> {
-        let mut at = self.course.start();
+        let mut at = self.course.delivered();
         let mut log = Reading::begin(&self.course.store, &self.course.codec, at);
         while at < goal {
             let ended = BuildFailed(format!("the log ends at {at}, before {goal}"));
-            let Some(Page { events, end }) = log.next().await else { return Err(ended) };
-            let fitting = events.get(..events.partition_point(|event| event.position <= goal));
-            let events = fitting.unwrap_or_default();
-            self.course.gather(events).await;
+            let Some(page) = log.next().await else { return Err(ended) };
+            self.course.gather(page.stretch().up_to(goal)).await;
             self.fail_with_the_first()?;
-            at = events.last().map_or(at, |event| event.position);
+            at = self.course.delivered();
             reached(at);
-            match end {
+            match page.end {
                 End::Failed(why) if at < goal => {
                     self.course.write().await;
                     return Err(BuildFailed(why));

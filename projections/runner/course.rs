@@ -8,6 +8,7 @@ use loquet_domain::ports::{EventCodec, EventStore, Position};
 
 use crate::batch::{Batch, HeldRows};
 use crate::ports::{ReadStore, StoreFailed, Work};
+use crate::reading::Stretch;
 use crate::view::{Build, CannotApply, Noted, View};
 
 /// How many events are read at once for an entry that is behind the others.
@@ -42,6 +43,9 @@ pub(super) struct Course {
     pub(super) codec: Arc<dyn EventCodec>,
     pub(super) rows: Arc<dyn ReadStore>,
     pub(super) entries: Vec<Entry>,
+    /// Up to where the log was shown to the entries, whichever of them are there: whoever joins must have
+    /// seen as much.
+    delivered: Position,
     held_for: Duration,
 }
 
@@ -52,7 +56,8 @@ impl Course {
         rows: Arc<dyn ReadStore>,
         entries: Vec<Entry>,
     ) -> Self {
-        Self { store, codec, rows, entries, held_for: HELD_FOR }
+        let delivered = entries.iter().map(|entry| entry.position).min().unwrap_or_default();
+        Self { store, codec, rows, entries, delivered, held_for: HELD_FOR }
     }
 
     /// From now on queries wait for what comes: it is written soon, however much more is to come.
@@ -60,13 +65,14 @@ impl Course {
         self.held_for = HELD_FOR_LIVE;
     }
 
-    /// The position of the entry furthest behind.
-    pub(super) fn start(&self) -> Position {
-        self.entries.iter().map(|entry| entry.position).min().unwrap_or_default()
+    /// Up to where the log was shown to the entries; before anything was, the position of the one furthest
+    /// behind.
+    pub(super) fn delivered(&self) -> Position {
+        self.delivered
     }
 
     /// Applies what each entry has not seen, and writes it; one that has stopped stays where it is.
-    pub(super) async fn apply(&mut self, batch: &[Arc<Noted>]) {
+    pub(super) async fn apply(&mut self, batch: Stretch<'_>) {
         if self.entries.iter().any(|entry| entry.ahead.is_some()) {
             self.gather(batch).await;
             return self.write().await;
@@ -74,20 +80,22 @@ impl Course {
         for entry in self.entries.iter_mut().filter(|entry| entry.failure.is_none()) {
             entry.advance(self.rows.as_ref(), batch).await;
         }
+        self.delivered = batch.end();
     }
 
     /// Applies in memory what each entry has not seen, since more is to come: a row that changes a hundred
     /// times on the way is written once. Writes it when it is much, or was held for long.
-    pub(super) async fn gather(&mut self, batch: &[Arc<Noted>]) {
+    pub(super) async fn gather(&mut self, batch: Stretch<'_>) {
         let rows = self.rows.clone();
         for n in 0..self.entries.len() {
             let Some(entry) = self.entries.get_mut(n).filter(|entry| entry.failure.is_none()) else {
                 continue;
             };
-            if let (Err(_), Some(last)) = (entry.go_ahead(rows.as_ref(), batch).await, batch.last()) {
-                self.bring_up(n, last.position).await;
+            if entry.go_ahead(rows.as_ref(), batch).await.is_err() {
+                self.bring_up(n, batch.end()).await;
             }
         }
+        self.delivered = batch.end();
         let held: usize = self.entries.iter().map(Entry::held).sum();
         let held_for = self.held_for;
         let old = |ahead: &Ahead| ahead.since.elapsed() > held_for;
@@ -122,7 +130,7 @@ impl Course {
         while let Some(at) = self.entries.get(n).map(|entry| entry.position).filter(|at| *at < goal) {
             let page = self.read(at, goal).await?;
             let Some(entry) = self.entries.get_mut(n) else { break };
-            entry.advance(self.rows.as_ref(), &page).await;
+            entry.advance(self.rows.as_ref(), Stretch { after: at, events: &page }).await;
             if entry.failure.is_some() || entry.position == at {
                 break;
             }
@@ -173,15 +181,15 @@ impl Entry {
 
     /// Applies in memory what it has not seen. After a failure nothing is held: part of an event may have
     /// been applied.
-    async fn go_ahead(&mut self, rows: &dyn ReadStore, batch: &[Arc<Noted>]) -> Result<(), CannotApply> {
+    async fn go_ahead(&mut self, rows: &dyn ReadStore, batch: Stretch<'_>) -> Result<(), CannotApply> {
         let start = Ahead { rows: Arc::default(), position: self.position, since: Instant::now() };
         let ahead = self.ahead.take().unwrap_or(start);
-        let news = after(ahead.position, batch).to_vec();
+        let news = batch.news(ahead.position).map_err(|why| CannotApply::Contradiction(why.to_string()))?;
         let Some(position) = news.last().map(|event| event.position) else {
             self.ahead = Some(ahead).filter(|ahead| ahead.position > self.position);
             return Ok(());
         };
-        let (applying, held) = (self.view.clone(), ahead.rows.clone());
+        let (applying, held, news) = (self.view.clone(), ahead.rows.clone(), news.to_vec());
         let work: Work = Box::new(move |stored| {
             let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
             apply_all(applying.as_ref(), &mut Batch::over(stored, &mut held), &news)
@@ -203,15 +211,21 @@ impl Entry {
 
     /// Applies what it has not seen, and writes it. A batch that fails as a whole is halved until the event
     /// that fails stands alone; what comes before that is applied.
-    pub(super) async fn advance(&mut self, rows: &dyn ReadStore, batch: &[Arc<Noted>]) {
-        let mut parts = vec![after(self.position, batch)];
+    pub(super) async fn advance(&mut self, rows: &dyn ReadStore, batch: Stretch<'_>) {
+        let mut parts = match batch.news(self.position) {
+            Ok(news) => vec![news],
+            Err(why) => return self.stopped(rows, why.to_string()).await,
+        };
         while let Some(part) = parts.pop() {
             let Some(last) = part.last().map(|event| event.position) else { continue };
             match self.update(rows, last, part.to_vec()).await {
                 Ok(()) => self.position = last,
                 Err(CannotApply::Moved(to)) => {
                     self.position = to;
-                    parts = vec![after(to, batch)];
+                    match batch.news(to) {
+                        Ok(news) => parts = vec![news],
+                        Err(why) => return self.stopped(rows, why.to_string()).await,
+                    }
                 }
                 Err(error) if part.len() == 1 => {
                     return self.stopped(rows, format!("event {last}: {error}")).await;
@@ -255,11 +269,6 @@ impl Entry {
         }
         self.failure = Some(failure);
     }
-}
-
-/// What comes after a position.
-fn after(position: Position, batch: &[Arc<Noted>]) -> &[Arc<Noted>] {
-    batch.get(batch.partition_point(|event| event.position <= position)..).unwrap_or_default()
 }
 
 fn apply_all(view: &dyn View, batch: &mut Batch<'_>, events: &[Arc<Noted>]) -> Result<(), CannotApply> {

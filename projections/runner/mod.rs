@@ -18,7 +18,7 @@ pub use status::{Follower, NotThere, Progress, Status};
 pub use verify::{Verdict, verify};
 
 use crate::ports::{BuildState, ReadStore};
-use crate::reading::{End, Page, Reading};
+use crate::reading::{End, Reading, Stretch};
 use crate::view::{View, ViewId};
 use course::{Course, Entry};
 
@@ -68,22 +68,22 @@ impl Runner {
             self.build_beside(beside, built.clone());
         }
         self.publish(&course);
-        let mut log = Reading::begin(&self.store, &self.codec, course.start());
+        let mut log = Reading::begin(&self.store, &self.codec, course.delivered());
         let mut retry = tokio::time::interval(RETRY);
         let mut requests = tokio::time::interval(REQUESTS);
         loop {
             tokio::select! {
                 page = log.next() => {
-                    let Some(Page { events, end }) = page else { return Ok(()) };
-                    match end {
-                        End::More => course.gather(&events).await,
+                    let Some(page) = page else { return Ok(()) };
+                    match page.end {
+                        End::More => course.gather(page.stretch()).await,
                         End::CaughtUp | End::Failed(_) => {
-                            course.apply(&events).await;
+                            course.apply(page.stretch()).await;
                             course.is_live();
                         }
                     }
                     self.publish(&course);
-                    if let End::Failed(why) = end {
+                    if let End::Failed(why) = page.end {
                         // The views stop at the event that can't be read, not at the page before it.
                         return Err(self.stop_all(&mut course, why).await);
                     }
@@ -200,14 +200,16 @@ impl Runner {
 
     /// Lets buildings take the place of those that served.
     async fn admit(&self, course: &mut Course, arrived: Vec<Entry>) -> Result<(), String> {
-        let goal = course.entries.iter().map(|entry| entry.position).max().unwrap_or_default();
         for mut entry in arrived {
             let name = entry.build.view.name;
             self.status.change(Follower::View(name), |progress| progress.building = None);
-            // As far as the others at least: what comes next is what they have not seen.
+            // As far as the log was shown to this course, whoever was there to see it: what it is shown
+            // next is what follows that.
+            let goal = course.delivered();
             while entry.position < goal && entry.failure.is_none() {
-                let page = course.read(entry.position, goal).await?;
-                entry.advance(self.rows.as_ref(), &page).await;
+                let after = entry.position;
+                let page = course.read(after, goal).await?;
+                entry.advance(self.rows.as_ref(), Stretch { after, events: &page }).await;
             }
             if entry.failure.is_none() {
                 self.rows.serve(entry.build).await.map_err(|e| e.to_string())?;
