@@ -186,7 +186,7 @@ pub struct ClaimedMail {
 
 /// A mail whose fate is known here and not yet in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EndedMail {
+pub struct UnnotedFate {
     /// Which.
     pub mail: QueuedMail,
     /// When it ended.
@@ -231,10 +231,11 @@ pub trait ReactionJournal: Send + Sync {
         now: Moment,
     ) -> BoxFuture<'_, Result<(), StoreFailed>>;
 
-    /// Claims what is due, durably, before it is sent: at most `limit` mails.
+    /// Claims what is due, durably, before it is sent: at most `limit` mails, the urgent ones first.
     fn claim_due(&self, now: Moment, limit: usize) -> BoxFuture<'_, Result<Vec<ClaimedMail>, StoreFailed>>;
 
-    /// Makes due again what was claimed by a process that died before it could say what became of it.
+    /// Makes due again what was claimed by somebody who can no longer say what became of it: a process that
+    /// died, or one that was not told what it claimed.
     fn reclaim(&self) -> BoxFuture<'_, Result<(), StoreFailed>>;
 
     /// Notes what became of a mail.
@@ -248,8 +249,12 @@ pub trait ReactionJournal: Send + Sync {
     /// When the next mail is due.
     fn next_due(&self) -> BoxFuture<'_, Result<Option<Moment>, StoreFailed>>;
 
-    /// Mails that have ended and of which the log does not know yet, at most `limit`.
-    fn unnoted(&self, limit: usize) -> BoxFuture<'_, Result<Vec<EndedMail>, StoreFailed>>;
+    /// Mails that have ended, of which the log does not know yet, and that are to be noted now: at most
+    /// `limit`.
+    fn unnoted(&self, now: Moment, limit: usize) -> BoxFuture<'_, Result<Vec<UnnotedFate>, StoreFailed>>;
+
+    /// The log did not take in what became of a mail: it is tried again at `again`, and why is shown.
+    fn not_noted(&self, effect: Uuid, why: String, again: Moment) -> BoxFuture<'_, Result<(), StoreFailed>>;
 
     /// The log knows what became of a mail.
     fn noted(&self, effect: Uuid) -> BoxFuture<'_, Result<(), StoreFailed>>;

@@ -684,7 +684,9 @@ fn as_the_version_before(folder: &Path) {
     );
     script(
         "reactions.db",
-        "DROP INDEX mails_unnoted; ALTER TABLE mails DROP COLUMN since; ALTER TABLE mails DROP COLUMN noted;",
+        "DROP INDEX mails_to_note; DROP INDEX mails_urgent; ALTER TABLE mails DROP COLUMN since;
+         ALTER TABLE mails DROP COLUMN noted; ALTER TABLE mails DROP COLUMN urgency;
+         ALTER TABLE mails DROP COLUMN note_at; ALTER TABLE mails DROP COLUMN unnoted_why;",
     );
     script(
         "views.db",

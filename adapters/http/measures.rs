@@ -54,6 +54,9 @@ async fn ask(api: &Api) -> Result<(), StoreFailed> {
         asked.view_stopped.get_or_create(&of).set(i64::from(progress.failure.is_some()));
     }
     let mails = api.mails.counts().await?;
+    for (state, count) in [("pending", mails.tried_in_vain), ("unnoted", mails.unnoted)] {
+        asked.mails_failing.get_or_create(&OfState { state: state.to_owned() }).set(number(count));
+    }
     for (state, count) in [("pending", mails.pending), ("sending", mails.sending), ("dead", mails.dead)] {
         asked.mails.get_or_create(&OfState { state: state.to_owned() }).set(number(count));
     }

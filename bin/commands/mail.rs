@@ -46,13 +46,18 @@ async fn list(place: &Place, journal: &SqliteJournal, which: &ListMails) -> anyh
             moment(entry.queued_at),
             entry.ended_at.map_or_else(|| moment(entry.due_at), moment),
             entry.mail.recipient.to_string(),
-            entry.why.clone().unwrap_or_default(),
+            why(&entry),
         ]);
     }
     if !which.json {
         line(&rows.to_string())?;
     }
     Ok(())
+}
+
+fn why(entry: &LedgerEntry) -> String {
+    let unnoted = entry.unnoted.as_ref().map(|why| format!("not in the log yet: {why}"));
+    entry.why.iter().cloned().chain(unnoted).collect::<Vec<_>>().join("; ")
 }
 
 fn as_json(entry: &LedgerEntry) -> Value {
@@ -67,6 +72,7 @@ fn as_json(entry: &LedgerEntry) -> Value {
         "due_at": entry.ended_at.is_none().then_some(entry.due_at),
         "ended_at": entry.ended_at,
         "why": entry.why,
+        "not_in_the_log": entry.unnoted,
     })
 }
 
