@@ -111,11 +111,18 @@ pub trait ReadStore: Send + Sync {
     /// Every building there is.
     fn builds(&self) -> BoxFuture<'_, Result<Vec<BuildState>, StoreFailed>>;
 
-    /// Begins a building of a view. Queries read it at once if they have no other of that name.
+    /// Begins a building of a view, under a number that none of that name ever had. Queries read it at once if
+    /// they have no other of that name.
     fn begin(&self, view: ViewId) -> BoxFuture<'_, Result<Build, StoreFailed>>;
 
     /// From now on queries read this building, and no other of its name.
     fn serve(&self, build: Build) -> BoxFuture<'_, Result<(), StoreFailed>>;
+
+    /// No query reads a view of this name any more: its buildings are as good as half deleted.
+    fn retire(&self, view: &'static str) -> BoxFuture<'_, Result<(), StoreFailed>>;
+
+    /// The buildings whose deletion was begun and not ended.
+    fn half_deleted(&self) -> BoxFuture<'_, Result<Vec<Build>, StoreFailed>>;
 
     /// Deletes a building that no query reads. Takes its time, and lets others write in between.
     fn discard(&self, build: Build) -> BoxFuture<'_, Result<(), StoreFailed>>;

@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use loquet_adapters::mail_journal::{MailState, SqliteJournal};
 use loquet_adapters::memory_store::MemoryStore;
 use loquet_adapters::read_store::SqliteReadStore;
+use loquet_adapters::sqlite_store::FileError;
 use loquet_domain::Moment;
 use loquet_domain::account::{Account, Admission};
 use loquet_domain::app::NewColleague;
@@ -1042,18 +1044,26 @@ async fn a_new_version_of_a_view_is_built_beside_the_old_one_and_then_takes_its_
     assert_eq!(rows.builds().await.unwrap().len(), 1);
 }
 
-/// Appends copies of an event, some hundred a second, for as long as it is polled.
-async fn go_on_happening(store: MemoryStore) -> ! {
+/// Appends copies of the last event, in a stream of their own.
+async fn happen(store: &MemoryStore, times: u64) {
     use loquet_domain::ids::EventId;
-    let last = store.read_all(Position(0), 10_000).await.unwrap().pop().unwrap();
+    let head = store.head().await.unwrap();
+    let last = store.read_all(Position(head.0 - 1), 1).await.unwrap().remove(0);
     let stream = StreamId::new("account", &uuid::Uuid::from_u128(7).to_string());
-    for revision in 0.. {
+    let held = u64::try_from(store.read_stream(&stream, Revision(0)).await.unwrap().len()).unwrap();
+    for revision in held..held + times {
         let mut again = last.event.clone();
         again.id = EventId(uuid::Uuid::from_u128(u128::from(revision) + 1000));
         store.append(&stream, Revision(revision), vec![again]).await.unwrap();
+    }
+}
+
+/// Some hundred events a second, for as long as it is polled.
+async fn go_on_happening(store: MemoryStore) {
+    loop {
+        happen(&store, 1).await;
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    unreachable!("there are revisions enough")
 }
 
 /// Law 9: while only the old version's rows serve, nobody here follows the log, and it goes on all the same.
@@ -1076,9 +1086,13 @@ async fn a_version_whose_predecessor_is_no_longer_in_the_code_misses_nothing_of_
         assert!(status.reach(view.id(), head, PATIENCE).await.unwrap() >= head);
         runner.abort();
         let _ = runner.await;
-        let position = state_of(rows.as_ref(), view.id()).await.position;
-        let held = rows.select(view.id(), all_of(1_000_000)).await.unwrap().len();
-        assert_eq!(u64::try_from(held).unwrap(), position.0, "one row an event, in version {version}");
+        // One row an event. What was being written when it ended may take a moment to be.
+        until(async || {
+            let position = state_of(rows.as_ref(), view.id()).await.position;
+            let held = rows.select(view.id(), all_of(1_000_000)).await.unwrap().len();
+            u64::try_from(held).unwrap() == position.0
+        })
+        .await;
     }
     happening.abort();
 }
@@ -1090,15 +1104,182 @@ async fn a_building_that_was_being_deleted_when_the_program_ended_is_gone_at_the
     let rows = world.rows("views.db");
     let first = rows.begin(FRAGILE).await.unwrap();
     let second = rows.begin(FRAGILE).await.unwrap();
-    drop(rows);
     let file = rusqlite::Connection::open(world.folder.path().join("views.db")).unwrap();
     file.execute("UPDATE builds SET serving = 2 WHERE generation = ?", [second.generation]).unwrap();
-    let rows = world.rows("views.db");
-    assert_eq!(rows.builds().await.unwrap().len(), 1);
+    let broken = Arc::new(AtomicBool::new(false));
+    let (_, _runner) = world.project(&rows, vec![Arc::new(Fragile { broken, at: Position(3) })]);
     let tables = "SELECT count(*) FROM sqlite_master WHERE name LIKE 'view_fragile%' AND type = 'table'";
-    assert_eq!(file.query_row(tables, [], |row| row.get::<_, i64>(0)).unwrap(), 2);
-    assert_eq!(rows.begin(FRAGILE).await.unwrap(), second, "its number is free again");
+    until(async || file.query_row(tables, [], |row| row.get::<_, i64>(0)).unwrap() == 2).await;
     assert_eq!(state_of(rows.as_ref(), FRAGILE).await.build, first);
+    let third = rows.begin(FRAGILE).await.unwrap();
+    assert!(third.generation > second.generation, "its number is that of something that was deleted");
+}
+
+/// What looks from outside while a server runs writes nothing, and leaves an older format to the server.
+#[tokio::test]
+async fn whoever_only_looks_writes_nothing() {
+    let world = World::new();
+    let (views, reactions) = (world.folder.path().join("views.db"), world.folder.path().join("reactions.db"));
+    let rows = world.rows("views.db");
+    let build = rows.begin(FRAGILE).await.unwrap();
+    drop(SqliteJournal::open(&reactions).unwrap());
+    let looking = SqliteReadStore::open_to_read(&views).unwrap();
+    assert_eq!(looking.builds().await.unwrap().len(), 1);
+    assert!(looking.request_rebuild("fragile".to_owned()).await.is_err());
+    assert!(looking.discard(build).await.is_err());
+    let journal = SqliteJournal::open_to_read(&reactions).unwrap();
+    assert_eq!(journal.list(None, None, 10).await.unwrap(), []);
+    assert!(journal.retry_all_dead(minute(1)).await.is_err());
+    for path in [&views, &reactions] {
+        let file = rusqlite::Connection::open(path).unwrap();
+        file.execute_batch("PRAGMA user_version = 1").unwrap();
+    }
+    assert!(matches!(SqliteReadStore::open_to_read(&views), Err(FileError::Older(_))));
+    assert!(matches!(SqliteJournal::open_to_read(&reactions), Err(FileError::Older(_))));
+}
+
+/// Another version of a view, which can't apply one event until it is mended.
+struct Successor {
+    broken: Arc<AtomicBool>,
+    name: &'static str,
+}
+
+impl View for Successor {
+    fn id(&self) -> ViewId {
+        ViewId { name: self.name, version: 2 }
+    }
+    fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
+        if noted.position == Position(3) && self.broken.load(Ordering::SeqCst) {
+            return Err(CannotApply::Contradiction("I don't like the third".to_owned()));
+        }
+        Table::new(rows).put(&format!("{:020}", noted.position.0), Said("version 2".to_owned()))
+    }
+}
+
+/// A building that fails keeps none of the others from being finished, is shown, and is finished once what
+/// stopped it is mended, without anybody asking.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_building_that_fails_is_shown_is_tried_again_and_keeps_no_other_from_its_place() {
+    let world = World::new();
+    world.node.active(1, "marie@example.be").await;
+    let head = world.head().await;
+    let rows = world.rows("views.db");
+    let broken = Arc::new(AtomicBool::new(true));
+    let fine: Arc<dyn View> = Arc::new(Counting(2));
+    let fails: Arc<dyn View> = Arc::new(Successor { broken: broken.clone(), name: FRAGILE.name });
+    rows.begin(ViewId { name: "counting", version: 1 }).await.unwrap();
+    rows.begin(FRAGILE).await.unwrap();
+    let (status, _runner) = world.project(&rows, vec![fails.clone(), fine.clone()]);
+    until(async || state_of(rows.as_ref(), fine.id()).await.build.view == fine.id()).await;
+    let building = || status.all().get(&Follower::View(FRAGILE.name)).and_then(|view| view.building.clone());
+    until(async || building().is_some_and(|building| building.failure.is_some())).await;
+    let shown = building().unwrap();
+    assert_eq!(shown.position, Position(2));
+    let noted =
+        rows.builds().await.unwrap().into_iter().find(|state| state.build.view == fails.id()).unwrap();
+    assert!(!noted.serving && noted.failure == shown.failure, "{noted:?}");
+    assert!(shown.failure.unwrap().contains("event 3: I don't like"));
+    assert_eq!(state_of(rows.as_ref(), FRAGILE).await.build.view, FRAGILE, "the old one serves");
+    broken.store(false, Ordering::SeqCst);
+    until(async || state_of(rows.as_ref(), FRAGILE).await.build.view == fails.id()).await;
+    assert_eq!(status.reach(fails.id(), head, PATIENCE).await, Ok(head));
+    assert_eq!(building(), None);
+    let held = rows.select(fails.id(), all_of(1000)).await.unwrap().len();
+    assert_eq!(u64::try_from(held).unwrap(), head.0);
+    until(async || rows.builds().await.unwrap().len() == 2).await;
+}
+
+/// A log that gives out nothing between two positions until it is let.
+struct Gated {
+    store: MemoryStore,
+    shut: tokio::sync::watch::Receiver<bool>,
+    from: Position,
+    up_to: Position,
+}
+
+impl Gated {
+    fn waits(&self, after: Position) -> impl Future<Output = ()> + Send + 'static {
+        let (mut shut, here) = (self.shut.clone(), (self.from..self.up_to).contains(&after));
+        async move {
+            if here {
+                shut.wait_for(|shut| !shut).await.unwrap();
+            }
+        }
+    }
+}
+
+impl EventStore for Gated {
+    fn append<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        expected: Revision,
+        events: Vec<NewEvent>,
+    ) -> BoxFuture<'a, Result<Appended, AppendError>> {
+        self.store.append(stream, expected, events)
+    }
+    fn read_stream<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        after: Revision,
+    ) -> BoxFuture<'a, Result<Vec<RecordedEvent>, ReadError>> {
+        self.store.read_stream(stream, after)
+    }
+    fn read_all(
+        &self,
+        after: Position,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<RecordedEvent>, ReadError>> {
+        Box::pin(async move {
+            self.waits(after).await;
+            self.store.read_all(after, limit).await
+        })
+    }
+    fn subscribe(&self, after: Position) -> BoxStream<'static, Result<Subscribed, ReadError>> {
+        let (waits, log) = (self.waits(after), self.store.subscribe(after));
+        Box::pin(futures_util::stream::once(waits).flat_map(|()| futures_util::stream::empty()).chain(log))
+    }
+    fn head(&self) -> BoxFuture<'_, Result<Position, ReadError>> {
+        self.store.head()
+    }
+    fn decoy(&self) -> BoxFuture<'_, Result<(), AppendError>> {
+        self.store.decoy()
+    }
+}
+
+/// Law 9 without the others waiting: a view that was stopped for long catches up by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_that_is_mended_catches_up_while_the_others_go_on() {
+    let world = World::new();
+    world.node.active(1, "marie@example.be").await;
+    let (letting, shut) = tokio::sync::watch::channel(true);
+    let (from, up_to) = (Position(2000), Position(5000));
+    let broken = Arc::new(AtomicBool::new(true));
+    let rows = world.rows("views.db");
+    let status = Status::default();
+    let runner = Runner {
+        store: Arc::new(Gated { store: world.store.clone(), shut, from, up_to }),
+        codec: world.node.codec.clone(),
+        rows: rows.clone(),
+        views: vec![Arc::new(Counting(1)), Arc::new(Fragile { broken: broken.clone(), at: Position(3) })],
+        status: status.clone(),
+    };
+    let _running = tokio::spawn(runner.run());
+    let counting = Counting(1).id();
+    status.reach(counting, world.head().await, PATIENCE).await.unwrap();
+    happen(&world.store, 6000).await;
+    status.reach(counting, world.head().await, PATIENCE).await.unwrap();
+    let fragile = || status.all()[&Follower::View(FRAGILE.name)].clone();
+    assert_eq!(fragile().position, Position(2));
+    broken.store(false, Ordering::SeqCst);
+    until(async || fragile().failure.is_none() && fragile().position >= from).await;
+    world.node.log_in(1, "marie@example.be", PASSWORD).await;
+    let head = world.head().await;
+    assert_eq!(status.reach(counting, head, PATIENCE).await, Ok(head), "it does not wait for the other");
+    assert!(fragile().position < up_to);
+    letting.send_replace(false);
+    assert_eq!(status.reach(FRAGILE, head, PATIENCE).await, Ok(head));
+    let held = rows.select(FRAGILE, all_of(100_000)).await.unwrap().len();
+    assert_eq!(u64::try_from(held).unwrap(), head.0);
 }
 
 /// Law 5 and 9: asked for while people log in, a rebuild sends nothing, loses nothing, and what serves

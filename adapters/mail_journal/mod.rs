@@ -84,6 +84,14 @@ impl SqliteJournal {
         Ok(Self { connection: Arc::new(Mutex::new(JOURNAL.open(path)?)) })
     }
 
+    /// Opens the file beside whoever writes it, to read alone: everything that would write fails.
+    ///
+    /// # Errors
+    /// [`FileError`] names the file and what is wrong; an older format is not upgraded.
+    pub fn open_to_read(path: &Path) -> Result<Self, FileError> {
+        Ok(Self { connection: Arc::new(Mutex::new(JOURNAL.open_reader(path)?)) })
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,

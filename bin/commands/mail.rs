@@ -14,11 +14,12 @@ use crate::system::System;
 pub(crate) async fn run(place: &Place, command: MailCommand) -> anyhow::Result<()> {
     let path = place.file("reactions.db");
     anyhow::ensure!(path.exists(), "no server has run in {} yet", place.data_dir.display());
-    let journal = SqliteJournal::open(&path)?;
+    // Reading first: an older format is the server's to upgrade, which may be running.
+    let journal = SqliteJournal::open_to_read(&path)?;
     match command {
         MailCommand::List(which) => list(place, &journal, &which).await,
         MailCommand::Show(which) => show(place, &journal, &which).await,
-        MailCommand::Retry(which) => retry(&journal, &which).await,
+        MailCommand::Retry(which) => retry(&SqliteJournal::open(&path)?, &which).await,
     }
 }
 

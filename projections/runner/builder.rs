@@ -36,7 +36,7 @@ impl Builder {
             let build = rows.begin(view.id()).await.map_err(|e| BuildFailed(e.to_string()))?;
             entries.push(Entry::new(view, build, Position::default(), None));
         }
-        Ok(Self { course: Course::new(store, codec, rows, entries) })
+        Ok(Self { course: Course::new(store, codec, rows, entries, Position::default()) })
     }
 
     /// Goes on with buildings that were begun.
@@ -49,8 +49,27 @@ impl Builder {
         self.course.entries.iter().map(|entry| entry.build)
     }
 
+    pub(super) fn entries(&self) -> &[Entry] {
+        &self.course.entries
+    }
+
     pub(super) fn into_entries(self) -> Vec<Entry> {
         self.course.entries
+    }
+
+    /// What stopped one of them.
+    pub(super) fn failure(&self) -> Option<&String> {
+        self.course.entries.iter().find_map(|entry| entry.failure.as_ref())
+    }
+
+    pub(super) async fn stopped(&mut self, why: String) {
+        self.course.stop(&why).await;
+    }
+
+    /// Looks whether what stopped it is mended.
+    pub(super) async fn try_again(&mut self, goal: Position) -> Result<(), BuildFailed> {
+        self.course.try_again(goal).await;
+        self.fail_with_the_first()
     }
 
     /// Builds up to `goal`, saying after each page where it is.
@@ -62,6 +81,14 @@ impl Builder {
         goal: Position,
         mut reached: impl FnMut(Position) + Send,
     ) -> Result<(), BuildFailed> {
+        self.build_showing(goal, |_, position| reached(position)).await
+    }
+
+    pub(super) async fn build_showing(
+        &mut self,
+        goal: Position,
+        mut reached: impl FnMut(&[Entry], Position) + Send,
+    ) -> Result<(), BuildFailed> {
         let mut at = self.course.delivered();
         let mut log = Reading::begin(&self.course.store, &self.course.codec, at);
         while at < goal {
@@ -70,7 +97,7 @@ impl Builder {
             self.course.gather(page.stretch().up_to(goal)).await;
             self.fail_with_the_first()?;
             at = self.course.delivered();
-            reached(at);
+            reached(&self.course.entries, at);
             match page.end {
                 End::Failed(why) if at < goal => {
                     self.course.write().await;
@@ -85,8 +112,7 @@ impl Builder {
     }
 
     fn fail_with_the_first(&self) -> Result<(), BuildFailed> {
-        let failure = self.course.entries.iter().find_map(|entry| entry.failure.clone());
-        failure.map_or(Ok(()), |failure| Err(BuildFailed(failure)))
+        self.failure().map_or(Ok(()), |failure| Err(BuildFailed(failure.clone())))
     }
 
     /// Lets the buildings take over from those that serve, and deletes those.

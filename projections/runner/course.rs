@@ -13,6 +13,8 @@ use crate::view::{Build, CannotApply, Noted, View};
 
 /// How many events are read at once for an entry that is behind the others.
 const PAGE: usize = 500;
+/// How many such pages a view that had stopped goes through while the others wait for it.
+const TRIED: usize = 4;
 /// How many changed rows are held at most before they are written: some hundred megabytes at the worst.
 const HELD: usize = 200_000;
 /// How long they are held at most, as long as more is to come: by a course that is far behind, and by one
@@ -55,8 +57,8 @@ impl Course {
         codec: Arc<dyn EventCodec>,
         rows: Arc<dyn ReadStore>,
         entries: Vec<Entry>,
+        delivered: Position,
     ) -> Self {
-        let delivered = entries.iter().map(|entry| entry.position).min().unwrap_or_default();
         Self { store, codec, rows, entries, delivered, held_for: HELD_FOR }
     }
 
@@ -65,8 +67,7 @@ impl Course {
         self.held_for = HELD_FOR_LIVE;
     }
 
-    /// Up to where the log was shown to the entries; before anything was, the position of the one furthest
-    /// behind.
+    /// Up to where the log was shown to the entries.
     pub(super) fn delivered(&self) -> Position {
         self.delivered
     }
@@ -118,7 +119,11 @@ impl Course {
     /// Brings an entry that could not be applied in memory up to `goal` from its checkpoint, a page at a
     /// time, as far as it goes.
     async fn bring_up(&mut self, n: usize, goal: Position) {
-        if let Err(why) = self.walk(n, goal).await {
+        self.go_some_way(n, goal, usize::MAX).await;
+    }
+
+    async fn go_some_way(&mut self, n: usize, goal: Position, pages: usize) {
+        if let Err(why) = self.walk(n, goal, pages).await {
             let rows = self.rows.clone();
             if let Some(entry) = self.entries.get_mut(n) {
                 entry.stopped(rows.as_ref(), why).await;
@@ -126,8 +131,10 @@ impl Course {
         }
     }
 
-    async fn walk(&mut self, n: usize, goal: Position) -> Result<(), String> {
-        while let Some(at) = self.entries.get(n).map(|entry| entry.position).filter(|at| *at < goal) {
+    async fn walk(&mut self, n: usize, goal: Position, pages: usize) -> Result<(), String> {
+        for _ in 0..pages {
+            let position = self.entries.get(n).map(|entry| entry.position);
+            let Some(at) = position.filter(|at| *at < goal) else { break };
             let page = self.read(at, goal).await?;
             let Some(entry) = self.entries.get_mut(n) else { break };
             entry.advance(self.rows.as_ref(), Stretch { after: at, events: &page }).await;
@@ -152,14 +159,54 @@ impl Course {
         Ok(noted)
     }
 
-    /// Brings entries that stopped up to `goal`, if what stopped them is mended.
-    pub(super) async fn retry_stopped(&mut self, goal: Position) -> Result<(), String> {
-        for n in 0..self.entries.len() {
-            if self.entries.get(n).is_some_and(|entry| entry.failure.is_some()) {
-                self.walk(n, goal).await?;
+    /// Tries entries that stopped again, each for a few pages: whoever has caught up waits meanwhile. Gives
+    /// back those that go on and are further behind than that.
+    pub(super) async fn retry_stopped(&mut self) -> Vec<Entry> {
+        let goal = self.delivered;
+        let mut behind = Vec::new();
+        for n in (0..self.entries.len()).rev() {
+            if self.entries.get(n).is_none_or(|entry| entry.failure.is_none()) {
+                continue;
+            }
+            self.go_some_way(n, goal, TRIED).await;
+            if self.entries.get(n).is_some_and(|entry| entry.failure.is_none() && entry.position < goal) {
+                behind.push(self.entries.remove(n));
             }
         }
-        Ok(())
+        behind
+    }
+
+    /// Shows an entry that is to join what the others were shown.
+    pub(super) async fn bring_along(&self, entry: &mut Entry) {
+        let goal = self.delivered;
+        while entry.position < goal && entry.failure.is_none() {
+            let after = entry.position;
+            match self.read(after, goal).await {
+                Ok(page) => entry.advance(self.rows.as_ref(), Stretch { after, events: &page }).await,
+                Err(why) => entry.stopped(self.rows.as_ref(), why).await,
+            }
+            if entry.position == after && entry.failure.is_none() {
+                let why = format!("the log has nothing between {after} and {goal}");
+                entry.stopped(self.rows.as_ref(), why).await;
+            }
+        }
+    }
+
+    /// Tries entries that stopped again, and goes on from where they are.
+    pub(super) async fn try_again(&mut self, goal: Position) {
+        for n in 0..self.entries.len() {
+            if self.entries.get(n).is_some_and(|entry| entry.failure.is_some()) {
+                self.go_some_way(n, goal, 1).await;
+            }
+        }
+        self.delivered = self.entries.iter().map(|entry| entry.position).min().unwrap_or(goal);
+    }
+
+    /// Stops every entry that has not stopped yet, all for one reason.
+    pub(super) async fn stop(&mut self, why: &str) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.failure.is_none()) {
+            entry.stopped(self.rows.as_ref(), why.to_owned()).await;
+        }
     }
 }
 
