@@ -135,7 +135,9 @@ fn config_show_says_where_each_value_came_from_and_hides_secrets() {
 async fn read_models_are_rebuilt_and_verified_beside_a_server_on_which_people_log_in() {
     let server = Server::start().await;
     server.active(1, "marie@example.be", PASSWORD).await;
-    let mails = server.mails("marie@example.be").await.len();
+    server.service_post("/v1/orders", order(2, 2, "jan@example.be")).await.expect(201);
+    server.mail("jan@example.be", "Confirmez", 1).await;
+    let mails = server.mails("").await.len();
     let done = AtomicBool::new(false);
     let logging_in = async {
         let mut logins = 0;
@@ -173,12 +175,15 @@ async fn read_models_are_rebuilt_and_verified_beside_a_server_on_which_people_lo
         "{}",
         ended[0].1
     );
-    assert_eq!(ended[1].1.matches("equals a replay").count(), 6, "{}", ended[1].1);
+    assert_eq!(ended[1].1.matches("equals a replay").count(), 5, "{}", ended[1].1);
     assert!(logins > 3, "{logins} logins");
     let list = said(&server, &["projections", "list", "--json"]);
     let rows: Vec<Value> = list.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert!(rows.iter().filter(|row| row["state"] == "serves").count() == 6, "{list}");
-    assert_eq!(server.mails("marie@example.be").await.len(), mails, "a rebuild sends nothing");
+    assert!(rows.iter().filter(|row| row["state"] == "serves").count() == 5, "{list}");
+    // Whatever the rebuild had queued, to Jan whose link is open say, would have gone before this one.
+    server.service_post("/v1/orders", order(3, 3, "ann@example.be")).await.expect(201);
+    server.mail("ann@example.be", "Confirmez", 1).await;
+    assert_eq!(server.mails("").await.len(), mails + 1, "a rebuild sends nothing");
     let (code, _, errors) = loquet(&server, &["projections", "rebuild", "acounts"]);
     assert!(code == Some(1) && errors.contains("there are accounts"), "{errors}");
 }
@@ -692,12 +697,15 @@ fn as_the_version_before(folder: &Path) {
         "views.db",
         "CREATE TABLE checkpoints (view TEXT NOT NULL, version INTEGER NOT NULL, position INTEGER NOT NULL,
              PRIMARY KEY (view, version)) STRICT, WITHOUT ROWID;
-         INSERT INTO checkpoints SELECT view, 1, position FROM builds WHERE view IN ('accounts', 'lockouts');
+         INSERT INTO checkpoints SELECT view, 1, position FROM builds WHERE view = 'accounts';
+         INSERT INTO checkpoints VALUES ('lockouts', 1, 3);
          CREATE TABLE view_accounts_1 AS SELECT * FROM view_accounts_3_1;
          CREATE TABLE view_accounts_1_index AS SELECT * FROM view_accounts_3_1_index;
-         CREATE TABLE view_lockouts_1 AS SELECT * FROM view_lockouts_1_1;
-         CREATE TABLE view_lockouts_1_index AS SELECT * FROM view_lockouts_1_1_index;
-         DROP TABLE builds; DROP TABLE requests;",
+         CREATE TABLE view_lockouts_1 (key TEXT PRIMARY KEY, row TEXT NOT NULL) STRICT, WITHOUT ROWID;
+         CREATE TABLE view_lockouts_1_index (
+             name TEXT NOT NULL, value TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (name, value, key)
+         ) STRICT, WITHOUT ROWID;
+         DROP TABLE builds; DROP TABLE requests; DROP TABLE generations;",
     );
 }
 
@@ -731,6 +739,8 @@ async fn the_files_of_the_version_before_are_upgraded_after_a_copy_and_everythin
     }
     assert_eq!(server.mails("").await.len(), mails, "nothing is mailed again");
     said(&server, &["projections", "verify"]);
+    let list = said(&server, &["projections", "list"]);
+    assert!(!list.contains("lockouts"), "a view that the code no longer has is gone: {list}");
     said(&server, &["keys", "rotate"]);
     server.login("marie@example.be", PASSWORD).await.expect(201);
     for copied in ["tokens.db.v1", "reactions.db.v1", "views.db.v1"] {

@@ -32,7 +32,6 @@ use loquet_projections::table::{Row, Table, find, select};
 use loquet_projections::view::{CannotApply, Noted, View, ViewId};
 use loquet_projections::views;
 use loquet_projections::views::accounts::AccountRow;
-use loquet_projections::views::lockouts::LockoutRow;
 use loquet_projections::views::sessions::SessionsRow;
 use loquet_tests::kit::{Node, PASSWORD, context, minute};
 use proptest::prelude::*;
@@ -206,13 +205,9 @@ proptest! {
                 assert_eq!(account.profile().unwrap().role, row.role);
                 assert_eq!(account.active().is_some(), row.status == views::accounts::Status::Active);
                 let key = row.account_id.to_string();
-                let sessions = find::<SessionsRow>(live.as_ref(), key.clone()).await.unwrap();
+                let sessions = find::<SessionsRow>(live.as_ref(), key).await.unwrap();
                 let held = account.active().map_or(0, |active| active.sessions_at(minute(30)).count());
                 assert_eq!(sessions.map_or(0, |row| row.sessions.len()), held);
-                let lockout = find::<LockoutRow>(live.as_ref(), key).await.unwrap();
-                let until = account.active().and_then(|active| active.lockout.locked_until(minute(1)));
-                let seen = lockout.and_then(|row| row.lockout.locked_until(minute(1)));
-                assert_eq!(seen.is_some() && account.active().is_some(), until.is_some());
             }
             second.abort();
             third.abort();
@@ -1294,6 +1289,13 @@ async fn views_are_rebuilt_while_people_log_in_and_nothing_is_sent_or_missed() {
     }
     let post = post(&world, &world.folder.path().join("reactions.db"), &rows, &status, Arc::default());
     status.reach(AccountRow::VIEW, world.head().await, PATIENCE).await.unwrap();
+    // One whose link is open: to mail it again would not be void.
+    let open = async |n: u32| {
+        let order = world.node.order(n, n, &format!("p{n}@example.be"));
+        world.node.app.place_order(&context(0), order).await.unwrap();
+    };
+    open(50).await;
+    assert_eq!(post.subjects(1).await.len(), 1);
     let before = rows.builds().await.unwrap();
     for view in views::all() {
         rows.request_rebuild(view.id().name.to_owned()).await.unwrap();
@@ -1316,10 +1318,11 @@ async fn views_are_rebuilt_while_people_log_in_and_nothing_is_sent_or_missed() {
         replay.reach(view.id(), head, PATIENCE).await.unwrap();
     }
     assert_eq!(dump(rows.as_ref()).await, dump(replayed.as_ref()).await);
+    // Whatever the rebuild had queued would have gone before this one.
+    open(51).await;
     assert_eq!(
-        post.letterbox.taken.lock().unwrap().len(),
-        0,
-        "every link was followed before; nothing else is due"
+        post.subjects(2).await,
+        ["p50", "p51"].map(|who| format!("{who}@example.be: Confirmez votre compte MyCCV"))
     );
     post.stop();
 }

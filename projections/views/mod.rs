@@ -1,7 +1,6 @@
 //! The read models, one file each.
 
 pub mod accounts;
-pub mod lockouts;
 pub mod logins;
 pub mod mails;
 pub mod orders;
@@ -16,7 +15,6 @@ use crate::view::View;
 pub fn all() -> Vec<Arc<dyn View>> {
     vec![
         Arc::new(accounts::Accounts),
-        Arc::new(lockouts::Lockouts),
         Arc::new(logins::Logins),
         Arc::new(mails::Mails),
         Arc::new(orders::Orders),
