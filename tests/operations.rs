@@ -709,6 +709,43 @@ fn as_the_version_before(folder: &Path) {
     );
 }
 
+/// The key is one account's, and so is the trouble.
+#[tokio::test]
+async fn one_accounts_missing_key_is_shown_and_keeps_back_nobody_elses_mails() {
+    let mut server = Server::start().await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    server.service_post("/v1/orders", order(2, 2, "jan@example.be")).await.expect(201);
+    server.mail("jan@example.be", "Confirmez", 1).await;
+    server.stop();
+    // The log was not told what became of Jan's mail, and everything is to be acted on again.
+    let journal = rusqlite::Connection::open(server.folder.join("reactions.db")).unwrap();
+    let newest = "SELECT recipient FROM mails ORDER BY position DESC LIMIT 1";
+    let jan: Vec<u8> = journal.query_row(newest, [], |row| row.get(0)).unwrap();
+    let again = "UPDATE mails SET noted = 0, ended_at = ended_at + 1, note_at = 0 WHERE recipient = ?";
+    assert_eq!(journal.execute(again, [&jan]).unwrap(), 1);
+    journal.execute("DELETE FROM checkpoints", []).unwrap();
+    let keys = rusqlite::Connection::open(server.folder.join("keys.db")).unwrap();
+    assert_eq!(keys.execute("DELETE FROM keys WHERE account = ?", [&jan]).unwrap(), 1);
+    drop((journal, keys));
+    server.restart().await;
+    server.service_post("/v1/orders", order(3, 3, "ann@example.be")).await.expect(201);
+    server.mail("ann@example.be", "Confirmez", 1).await;
+    let start = Instant::now();
+    let shown = |text: &str| text.contains("is missing: restore keys.db");
+    loop {
+        let list = said(&server, &["mail", "list"]);
+        let metrics = server.service_get("/metrics").await.text;
+        let ready = server.service_get("/readyz").await.json();
+        let stuck = ready["views"]["reaction onboarding"]["failure"].as_str().is_some_and(shown);
+        let counted = metrics.contains("loquet_mails_failing{state=\"unnoted\"} 1");
+        if list.contains("not in the log yet") && shown(&list) && counted && stuck {
+            break;
+        }
+        assert!(start.elapsed() < Duration::from_secs(30), "{list}{ready}{}", server.errors());
+    }
+    server.login("marie@example.be", PASSWORD).await.expect(201);
+}
+
 #[tokio::test]
 async fn the_files_of_the_version_before_are_upgraded_after_a_copy_and_everything_goes_on() {
     let mut server = Server::start().await;

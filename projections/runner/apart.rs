@@ -129,6 +129,8 @@ async fn go(outside: Outside, mut builder: Builder, role: Role) -> Vec<Entry> {
         if builder.failure().is_none() || role == Role::Serving {
             return builder.into_entries();
         }
+        let views: Vec<_> = builder.builds().map(|build| build.view.name).collect();
+        tracing::warn!(?views, "a view could not be built; the old one serves, and it is tried again");
         tokio::time::sleep(pause).await;
         pause = LONGEST.min(pause * 2);
     }
