@@ -105,7 +105,9 @@ pub struct AskedMetrics {
     pub view_position: Family<OfView, Gauge>,
     pub view_lag: Family<OfView, Gauge>,
     pub view_stopped: Family<OfView, Gauge>,
+    pub view_building_stopped: Family<OfView, Gauge>,
     pub mails: Family<OfState, Gauge>,
+    pub mails_failing: Family<OfState, Gauge>,
     pub oldest_mail: Gauge,
     pub memory: Gauge,
 }
@@ -189,7 +191,17 @@ impl Metrics {
         );
         r.register("view_lag", "How many events a view or reaction has not seen", asked.view_lag.clone());
         r.register("view_stopped", "1 where a view or reaction has stopped", asked.view_stopped.clone());
+        r.register(
+            "view_building_stopped",
+            "1 where what is to take a view's place can't be built",
+            asked.view_building_stopped.clone(),
+        );
         r.register("mails", "Mails that wait, are handed over, or were given up", asked.mails.clone());
+        r.register(
+            "mails_failing",
+            "Mails that were tried in vain and wait, and those whose end the log does not take in",
+            asked.mails_failing.clone(),
+        );
         let timed = [
             ("append", "Time of an append until it is durable", log.append_seconds.clone()),
             ("hash", "Time of hashing a password, waiting included", hashing.seconds.clone()),

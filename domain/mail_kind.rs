@@ -46,3 +46,28 @@ impl MailKind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// Law 8: the names that the log, the journal and every effect's id hold.
+    #[test]
+    fn the_stored_name_of_every_mail_is_frozen() {
+        let frozen = [
+            (MailKind::Activation, "activation"),
+            (MailKind::PasswordReset, "password-reset"),
+            (MailKind::PasswordChanged, "password-changed"),
+            (MailKind::LockedOut, "locked-out"),
+            (MailKind::AwaitingConversion, "awaiting-conversion"),
+        ];
+        assert_eq!(MailKind::ALL, frozen.map(|(kind, _)| kind));
+        for (kind, name) in frozen {
+            assert_eq!(kind.name(), name);
+            assert_eq!(MailKind::parse(name), Some(kind));
+            assert_eq!(serde_json::to_value(kind).unwrap(), name);
+            assert_eq!(serde_json::from_value::<MailKind>(name.into()).unwrap(), kind);
+        }
+    }
+}

@@ -10,6 +10,8 @@ use loquet_domain::person::Person;
 use loquet_domain::ports::{CodecError, EventCodec, EventStore, Position, ReadError};
 use loquet_domain::schema::DomainEvent;
 
+use crate::view::Noted;
+
 /// The log could not be asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
@@ -36,6 +38,20 @@ pub async fn event_at(
         Some(recorded) => Ok(Some(codec.decode(recorded).await?)),
         None => Ok(None),
     }
+}
+
+/// The open part of the event at a position, and where it stands: no key is asked for.
+///
+/// # Errors
+/// As [`event_at`].
+pub async fn noted_at(
+    store: &dyn EventStore,
+    codec: &dyn EventCodec,
+    position: Position,
+) -> Result<Option<Noted>, Unreadable> {
+    let before = Position(position.0.saturating_sub(1));
+    let found = store.read_all(before, 1).await?.into_iter().find(|event| event.position == position);
+    Ok(found.map(|recorded| Noted::read_open(codec, recorded)).transpose()?)
 }
 
 /// The person that the account created at a position belongs to.

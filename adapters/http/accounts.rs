@@ -19,7 +19,6 @@ use loquet_projections::ports::Selection;
 use loquet_projections::table::{Row, find, select};
 use loquet_projections::view::ViewId;
 use loquet_projections::views::accounts::AccountRow;
-use loquet_projections::views::lockouts::LockoutRow;
 use loquet_projections::views::logins::{LoginsRow, Outcome};
 use loquet_projections::views::mails::{EndedMail, MailsRow};
 use serde::{Deserialize, Serialize};
@@ -48,11 +47,7 @@ impl Api {
     /// Waits until the log is where the query wants it; gives where it is. An account that is folded
     /// after that has seen as much: it is asked from memory, not from a view.
     async fn reach_log(&self, at_least: &AtLeast) -> Result<Position, Problem> {
-        let head = self.store.head().await?;
-        if head >= at_least.position() {
-            return Ok(head);
-        }
-        self.reach(LockoutRow::VIEW, at_least).await
+        self.log_at(at_least.position()).await
     }
 
     /// Who and what an account is, from the log itself.

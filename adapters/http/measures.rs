@@ -51,9 +51,14 @@ async fn ask(api: &Api) -> Result<(), StoreFailed> {
         let of = OfView { view: who.to_string() };
         asked.view_position.get_or_create(&of).set(number(progress.position.0));
         asked.view_lag.get_or_create(&of).set(number(head.0.saturating_sub(progress.position.0)));
+        let failing = progress.building.is_some_and(|building| building.failure.is_some());
+        asked.view_building_stopped.get_or_create(&of).set(i64::from(failing));
         asked.view_stopped.get_or_create(&of).set(i64::from(progress.failure.is_some()));
     }
     let mails = api.mails.counts().await?;
+    for (state, count) in [("pending", mails.tried_in_vain), ("unnoted", mails.unnoted)] {
+        asked.mails_failing.get_or_create(&OfState { state: state.to_owned() }).set(number(count));
+    }
     for (state, count) in [("pending", mails.pending), ("sending", mails.sending), ("dead", mails.dead)] {
         asked.mails.get_or_create(&OfState { state: state.to_owned() }).set(number(count));
     }

@@ -235,7 +235,7 @@ async fn read_models(place: &Place, findings: &mut Findings) {
         return findings.well("read models", "none were built yet");
     }
     let remedy = "Delete views.db and what is beside it (-wal, -shm): it is built again from the log.";
-    let rows = match SqliteReadStore::open(&path) {
+    let rows = match SqliteReadStore::open_to_read(&path) {
         Ok(rows) => rows,
         Err(error) => return findings.fail("read models", error, remedy),
     };
@@ -250,7 +250,11 @@ async fn read_models(place: &Place, findings: &mut Findings) {
     let mut well = true;
     for state in builds {
         let (name, lag) = (state.build.view.name, head.0.saturating_sub(state.position.0));
-        if let Some(failure) = &state.failure {
+        if let Some(failure) = state.failure.as_ref().filter(|_| !state.serving) {
+            well = false;
+            let remedy = "The old one serves meanwhile, and it is tried again. `loquet projections rebuild` begins anew.";
+            findings.warn("read models", format!("{name} can't be built anew: {failure}"), remedy);
+        } else if let Some(failure) = &state.failure {
             well = false;
             let remedy = "The others go on. An event of a newer version wants a newer program; else tell us.";
             findings.fail("read models", format!("{name} has stopped: {failure}"), remedy);
@@ -268,7 +272,7 @@ async fn read_models(place: &Place, findings: &mut Findings) {
 async fn mails(place: &Place, settings: Option<&Settings>, findings: &mut Findings) {
     let path = place.file("reactions.db");
     if path.exists() {
-        match SqliteJournal::open(&path) {
+        match SqliteJournal::open_to_read(&path) {
             Ok(journal) => {
                 let counts = journal.counts().await.unwrap_or_default();
                 let found = format!("{} wait, {} were given up", counts.pending, counts.dead);

@@ -143,9 +143,10 @@ impl Account {
 }
 
 impl Active {
-    /// When reset mails were asked for in the hour before `at`.
+    /// When reset mails were asked for in the hour before `at`. What a clock that was ahead has noted for
+    /// later is not before it: it would keep the owner from asking until that clock was right.
     pub fn resets_asked_at(&self, at: Moment) -> impl Iterator<Item = &Moment> {
-        self.resets_asked.iter().filter(move |asked| at - **asked < TimeDelta::hours(1))
+        self.resets_asked.iter().filter(move |asked| **asked <= at && at - **asked < TimeDelta::hours(1))
     }
 
     /// The session, if it works at `at`.

@@ -245,6 +245,19 @@ fn five_reset_mails_an_hour_are_enough_and_the_newest_link_goes_on_working() {
 }
 
 #[test]
+fn resets_asked_for_under_a_clock_that_was_ahead_keep_nobody_from_asking_once_it_is_right() {
+    let mut story = Story::active(Role::User);
+    let years_ahead = 5_000_000;
+    for minute in 0..5 {
+        assert_eq!(story.tell(years_ahead + minute, Command::RequestPasswordReset).unwrap().len(), 1);
+    }
+    for minute in 0..5 {
+        assert_eq!(story.tell(minute, Command::RequestPasswordReset).unwrap().len(), 1);
+    }
+    assert_eq!(story.tell(5, Command::RequestPasswordReset), Ok(Vec::new()), "the limit holds all the same");
+}
+
+#[test]
 fn only_an_active_account_is_sent_a_reset_link() {
     assert_eq!(Story::invited(Role::User).tell(1, Command::RequestPasswordReset), Err(Refusal::NotActive));
     assert_eq!(Story::default().tell(1, Command::RequestPasswordReset), Err(Refusal::NoSuchAccount));

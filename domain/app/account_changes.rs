@@ -149,7 +149,8 @@ impl App {
 
     /// Notes what became of a mail to an account's owner, once: the event's id follows from the mail's and
     /// the moment at which it ended, so that asking again after a crash changes nothing, and trying again by
-    /// hand may end otherwise.
+    /// hand may end otherwise. `since` is a revision of the account's stream up to which it can't be noted
+    /// yet: only what came after is read.
     ///
     /// # Errors
     /// [`Refusal::NoSuchAccount`] where there never was one.
@@ -158,10 +159,11 @@ impl App {
         context: &Context,
         account: AccountId,
         fate: MailFate,
+        since: Revision,
     ) -> Result<(), Failure> {
         let stream = account_stream(account);
         let id = EventId(fate.about.effect(&format!("fate/{}/{}", fate.mail, context.at.timestamp_micros())));
-        let history = self.ports.store.read_stream(&stream, Revision::default()).await;
+        let history = self.ports.store.read_stream(&stream, since).await;
         if history.map_err(Unavailable::from)?.iter().any(|recorded| recorded.event.id == id) {
             return Ok(());
         }
