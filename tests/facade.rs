@@ -1,4 +1,4 @@
-//! The API as programs use it: following events, pages, tags, idempotency, tokens, limits.
+//! The API as programs use it: following events, pages, tags, tokens, limits.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
 
 use std::time::{Duration, Instant};
@@ -244,78 +244,6 @@ async fn an_answer_that_the_client_has_is_not_sent_again() {
     let changed = format!("{path}?at_least={login}");
     let changed = ask(&server, Method::GET, &changed, &[("if-none-match", &tag)], None).await.expect(200);
     assert_ne!(changed.headers["etag"].to_str().unwrap(), tag);
-}
-
-#[tokio::test]
-async fn a_command_asked_again_with_its_key_is_answered_again_and_done_once() {
-    let mut server = Server::start().await;
-    let colleague = |email: &str, company: &str| {
-        json!({ "email": email, "given_name": "Jan", "family_name": "Peeters", "language": "nl", "role": "user",
-                "company_id": company })
-    };
-    let placed = server.service_post("/v1/orders", order(1, 1, "marie@example.be")).await.expect(201).json();
-    let company = placed["company_id"].as_str().unwrap().to_owned();
-    let body = colleague("jan@example.be", &company);
-    let key = [("idempotency-key", "a-1")];
-    let first = ask(&server, Method::POST, "/v1/accounts", &key, Some(&body)).await.expect(201);
-    assert!(!first.headers.contains_key("idempotency-replayed"));
-    for _ in 0..2 {
-        let again = ask(&server, Method::POST, "/v1/accounts", &key, Some(&body)).await.expect(201);
-        assert_eq!(again.text, first.text);
-        assert_eq!(again.headers["idempotency-replayed"], "true");
-        assert_eq!(again.headers["content-type"], first.headers["content-type"]);
-        // A restart between the two.
-        server.stop();
-        server.restart().await;
-    }
-    let other = colleague("els@example.be", &company);
-    let reused = ask(&server, Method::POST, "/v1/accounts", &key, Some(&other)).await.expect(422);
-    assert!(reused.text.contains("idempotency-key-reused"), "{}", reused.text);
-    // Without a key the address is taken; with a new key too: a refusal is judged again.
-    server.service_post("/v1/accounts", body.clone()).await.expect(409);
-    let id = first.json()["account_id"].as_str().unwrap().to_owned();
-    let release = format!("/v1/accounts/{id}/erasure");
-    let reason = json!({ "reason": "asked" });
-    let many = join_all(
-        (0..20).map(|_| ask(&server, Method::POST, &release, &[("idempotency-key", "e-1")], Some(&reason))),
-    );
-    let answers = many.await;
-    assert!(answers.iter().all(|answer| [204, 409].contains(&answer.status.as_u16())), "{answers:?}");
-    let done: Vec<_> = answers.iter().filter(|answer| answer.status == 204).map(Answer::position).collect();
-    assert!(!done.is_empty() && done.windows(2).all(|pair| pair[0] == pair[1]));
-    let too_long = "x".repeat(201);
-    ask(&server, Method::POST, &release, &[("idempotency-key", &too_long)], Some(&reason)).await.expect(400);
-    // A token that has ended is told nothing of what it was answered.
-    let list = server.command().args(["token", "list", "--json"]).output().unwrap();
-    let dev: Value = serde_json::from_slice(&list.stdout).unwrap();
-    let token = server.token();
-    let revoke = server.command().args(["token", "revoke", dev["id"].as_str().unwrap()]).output().unwrap();
-    assert!(revoke.status.success());
-    ask(&server, Method::POST, "/v1/accounts", &key, Some(&body)).await.expect(401);
-    assert_eq!(server.token(), token);
-    // The key of one program is nothing to another.
-    let command =
-        server.command().args(["token", "create", "--name", "other", "--scope", "accounts:write"]).output();
-    let token = String::from_utf8(command.unwrap().stdout).unwrap().trim().to_owned();
-    let request = server.client.post(format!("{}/v1/accounts", server.url)).bearer_auth(token);
-    let answer = request.header("idempotency-key", "a-1").json(&other).send().await.unwrap();
-    assert_eq!(answer.status(), 201);
-}
-
-#[tokio::test]
-async fn a_login_is_judged_anew_whatever_key_comes_with_it() {
-    let server = Server::start().await;
-    server.active(1, "marie@example.be", PASSWORD).await;
-    let body = json!({ "email": "marie@example.be", "password": PASSWORD });
-    let key = [("idempotency-key", "l-1")];
-    let first = ask(&server, Method::POST, "/v1/logins", &key, Some(&body)).await.expect(201);
-    let again = ask(&server, Method::POST, "/v1/logins", &key, Some(&body)).await.expect(201);
-    assert!(!again.headers.contains_key("idempotency-replayed"));
-    assert_ne!(first.json()["session_token"], again.json()["session_token"]);
-    for _ in 0..7 {
-        server.login("marie@example.be", "Wrong1!!").await.expect(401);
-    }
-    ask(&server, Method::POST, "/v1/logins", &key, Some(&body)).await.expect(423);
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ use crate::service_tokens::{PREFIX, Scope, Service};
 /// Whoever showed a token that holds.
 #[derive(Clone, Debug)]
 pub(crate) enum Caller {
-    Service(Service),
+    Service(Arc<Service>),
     Person(Box<Authenticated>),
 }
 
@@ -89,10 +89,11 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 impl Caller {
-    /// Who it is, whichever of their tokens they show: a program that rotates its own is the same program.
-    pub(crate) fn name(&self) -> String {
+    /// Who it is, whichever of their tokens they show: a program that rotates its own is the same program,
+    /// and another of the same name is not.
+    pub(crate) fn identity(&self) -> String {
         match self {
-            Self::Service(service) => format!("service/{}", service.name),
+            Self::Service(service) => format!("service/{}", service.family),
             Self::Person(person) => format!("account/{}", person.account),
         }
     }

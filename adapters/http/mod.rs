@@ -156,7 +156,6 @@ fn described() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(accounts::convert))
         .routes(routes!(accounts::activation_mail))
         .routes(routes!(accounts::release))
-        .routes(routes!(accounts::password))
         .routes(routes!(accounts::erase))
         .routes(routes!(accounts::logins))
         .routes(routes!(accounts::mails))
@@ -167,6 +166,12 @@ fn described() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(measures::metrics))
+}
+
+/// What takes no idempotency key: not even a keyed hash of a password is kept, and a wrong one is judged anew
+/// each time.
+fn with_passwords() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new().routes(routes!(accounts::password))
 }
 
 /// What anybody can ask who has shown no token: each answer costs more than its question, or is about a
@@ -182,7 +187,7 @@ fn for_strangers() -> OpenApiRouter<Arc<Api>> {
 /// The description of the API (OpenAPI 3.1), as it is served at `/openapi.json`.
 #[must_use]
 pub fn openapi() -> serde_json::Value {
-    description::complete(&described().merge(for_strangers()).into_openapi())
+    description::complete(&described().merge(with_passwords()).merge(for_strangers()).into_openapi())
 }
 
 /// All routes.
@@ -191,7 +196,8 @@ pub fn router(api: Arc<Api>) -> Router {
     let strangers = for_strangers().layer(limited.clone());
     // Only there: an answer to a stranger's command may hold a session's token, and must not be kept.
     let once = middleware::from_fn_with_state(api.clone(), idempotency::once);
-    let (described, description) = described().layer(once).merge(strangers).split_for_parts();
+    let described = described().layer(once).merge(with_passwords()).merge(strangers);
+    let (described, description) = described.split_for_parts();
     let viewer =
         SwaggerUi::new("/docs").external_url_unchecked("/openapi.json", description::complete(&description));
     let mut router = described

@@ -77,7 +77,7 @@ pub(crate) async fn run(place: &Place, mut config: Config, dev: bool) -> anyhow:
     let status = Status::default();
     let known = Known { rows: rows.clone(), journal: journal.clone(), status: status.clone() };
     let mut background = project(&settings, &system, &clock, mailer, known)?;
-    let answers = IdempotencyStore::open(&place.file("answers.db"), &ServerKey::load(&place.server_key())?)?;
+    let answers = IdempotencyStore::open(&place.file("answers.db"), system.keys.commands_key()?)?;
     let api = Arc::new(Api {
         app: system.app.clone(),
         store: Arc::new(system.store.clone()),

@@ -65,7 +65,7 @@ fn list(tokens: &ServiceTokens, as_json: bool) -> anyhow::Result<()> {
         }
         rows.add_row([
             entry.id,
-            entry.service.name,
+            entry.service.name.clone(),
             state.to_owned(),
             moment(entry.created_at),
             moment_or_dash(entry.last_used_at),
