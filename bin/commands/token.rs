@@ -21,7 +21,7 @@ pub(crate) fn run(place: &Place, command: TokenCommand) -> anyhow::Result<()> {
         TokenCommand::Revoke { id } => match tokens.revoke(&id, clock::now()).map_err(anyhow::Error::msg)? {
             true => {
                 println!(
-                    "{id} is revoked: it opens nothing new; who follows the events with it does until disconnected"
+                    "{id} is revoked: it opens nothing more, and who follows the events with it is cut off"
                 );
                 Ok(())
             }
