@@ -24,6 +24,7 @@ mod query;
 mod request;
 mod server;
 mod sessions;
+mod taking;
 #[cfg(test)]
 mod tests;
 
@@ -32,7 +33,7 @@ pub use health::Probe;
 pub use limits::{Limiter, Limits, Rate};
 pub use measures::metrics_router;
 pub use orders::OrderBody;
-pub use server::serve;
+pub use server::{Connections, serve};
 
 use std::path::PathBuf;
 use std::sync::Arc;
