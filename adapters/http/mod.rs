@@ -151,15 +151,15 @@ fn described() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(orders::place, orders::list))
         .routes(routes!(orders::show))
         .routes(routes!(sessions::log_out))
-        .routes(routes!(accounts::list, accounts::create))
-        .routes(routes!(accounts::show, accounts::delete))
-        .routes(routes!(accounts::lockout))
-        .routes(routes!(accounts::convert))
-        .routes(routes!(accounts::activation_mail))
-        .routes(routes!(accounts::release))
-        .routes(routes!(accounts::erase))
-        .routes(routes!(accounts::logins))
-        .routes(routes!(accounts::mails))
+        .routes(routes!(accounts::finding::list, accounts::admission::create))
+        .routes(routes!(accounts::finding::show, accounts::ending::delete))
+        .routes(routes!(accounts::history::lockout))
+        .routes(routes!(accounts::admission::convert))
+        .routes(routes!(accounts::admission::activation_mail))
+        .routes(routes!(accounts::ending::release))
+        .routes(routes!(accounts::ending::erase))
+        .routes(routes!(accounts::history::logins))
+        .routes(routes!(accounts::history::mails))
         .routes(routes!(events::of_account))
         .routes(routes!(feed::feed))
         .routes(routes!(sessions::list, sessions::end_all))
@@ -172,7 +172,7 @@ fn described() -> OpenApiRouter<Arc<Api>> {
 /// What takes no idempotency key: not even a keyed hash of a password is kept, and a wrong one is judged anew
 /// each time.
 fn with_passwords() -> OpenApiRouter<Arc<Api>> {
-    OpenApiRouter::new().routes(routes!(accounts::password))
+    OpenApiRouter::new().routes(routes!(accounts::password::change))
 }
 
 /// What anybody can ask who has shown no token: each answer costs more than its question, or is about a
