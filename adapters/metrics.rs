@@ -49,6 +49,10 @@ label!(
     OfState { state }
 );
 label!(
+    /// Which part of what is set when somebody asks.
+    OfPart { part }
+);
+label!(
     /// Which limit.
     OfLimit { limit }
 );
@@ -110,6 +114,7 @@ pub struct AskedMetrics {
     pub mails_failing: Family<OfState, Gauge>,
     pub oldest_mail: Gauge,
     pub memory: Gauge,
+    pub failed: Family<OfPart, Gauge>,
 }
 
 impl Default for HashMetrics {
@@ -201,6 +206,11 @@ impl Metrics {
             "mails_failing",
             "Mails that were tried in vain and wait, and those whose end the log does not take in",
             asked.mails_failing.clone(),
+        );
+        r.register(
+            "scrape_failed",
+            "1 where a part of the metrics could not be asked for, and is as it was",
+            asked.failed.clone(),
         );
         let timed = [
             ("append", "Time of an append until it is durable", log.append_seconds.clone()),
@@ -316,5 +326,36 @@ impl<S: EventStore> EventStore for MeasuredStore<S> {
 
     fn decoy(&self) -> BoxFuture<'_, Result<(), AppendError>> {
         self.inner.decoy()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use loquet_domain::ids::EventId;
+
+    use super::*;
+    use crate::memory_store::MemoryStore;
+
+    #[tokio::test]
+    async fn an_append_that_another_beat_is_counted_as_a_conflict_and_as_nothing_else() {
+        let metrics = Metrics::new("test", "test");
+        let store = MeasuredStore::new(MemoryStore::default(), metrics.log.clone());
+        let event = || NewEvent {
+            id: EventId(uuid::Uuid::nil()),
+            name: "login-failed".to_owned(),
+            version: 1,
+            data: b"{}".to_vec(),
+            metadata: b"{}".to_vec(),
+            sealed: None,
+        };
+        let stream = StreamId::new("account", "a");
+        store.append(&stream, Revision(0), vec![event()]).await.unwrap();
+        assert_eq!(metrics.log.conflicts.get(), 0);
+        let other = NewEvent { id: EventId(uuid::Uuid::max()), ..event() };
+        store.append(&stream, Revision(0), vec![other]).await.unwrap_err();
+        assert_eq!(metrics.log.conflicts.get(), 1);
+        let text = metrics.text();
+        assert!(text.contains("loquet_append_conflicts_total 1"), "{text}");
+        assert!(text.contains("loquet_append_failures_total{reason=\"unavailable\"} 0"), "{text}");
     }
 }

@@ -100,7 +100,8 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
     let with_token = operation.get("security").is_some();
     // Whoever asks for no token says so.
     operation.entry("security").or_insert_with(|| json!([]));
-    if with_token && matches!(method, "post" | "delete") {
+    let takes_key = with_token && matches!(method, "post" | "delete") && !path.ends_with("/password");
+    if takes_key {
         add_parameter(
             operation,
             json!({
@@ -120,7 +121,7 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
         if with_body {
             common.extend(WITH_BODY);
         }
-        if with_token && matches!(method, "post" | "delete") {
+        if takes_key {
             common.push(("409", "A command with this Idempotency-Key is being carried out"));
             common.push(("422", "The Idempotency-Key was used for another command"));
         }

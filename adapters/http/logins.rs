@@ -62,6 +62,7 @@ pub(crate) async fn log_in(
     let mut faults = Faults::default();
     let email = faults.email("/email", &body.email);
     let email = faults.finish(email)?;
+    api.admit(&arrival)?;
     let credentials = Credentials { email, password: Password::new(body.password) };
     let (at, context) = (arrival.at, arrival.stranger());
     let begun = tokio::time::Instant::now();

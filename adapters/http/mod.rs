@@ -33,6 +33,7 @@ mod sessions;
 mod sites;
 mod standing;
 mod takeovers;
+mod taking;
 mod terminals;
 #[cfg(test)]
 mod tests;
@@ -42,7 +43,7 @@ pub use health::Probe;
 pub use limits::{Limiter, Limits, Rate};
 pub use measures::metrics_router;
 pub use orders::OrderBody;
-pub use server::serve;
+pub use server::{Connections, serve};
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -163,21 +164,20 @@ fn described() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(orders::place, orders::list))
         .routes(routes!(orders::show))
         .routes(routes!(sessions::log_out))
-        .routes(routes!(accounts::list, accounts::create))
-        .routes(routes!(accounts::show, accounts::delete))
-        .routes(routes!(accounts::lockout))
-        .routes(routes!(accounts::convert))
-        .routes(routes!(accounts::activation_mail))
-        .routes(routes!(accounts::release))
-        .routes(routes!(accounts::password))
-        .routes(routes!(accounts::erase))
-        .routes(routes!(accounts::logins))
-        .routes(routes!(accounts::mails))
+        .routes(routes!(accounts::finding::list, accounts::admission::create))
+        .routes(routes!(accounts::finding::show, accounts::ending::delete))
+        .routes(routes!(accounts::history::lockout))
+        .routes(routes!(accounts::admission::convert))
+        .routes(routes!(accounts::admission::activation_mail))
+        .routes(routes!(accounts::ending::release))
+        .routes(routes!(accounts::ending::erase))
+        .routes(routes!(accounts::history::logins))
+        .routes(routes!(accounts::history::mails))
         .routes(routes!(events::of_account))
         .routes(routes!(feed::feed))
         .routes(routes!(sessions::list, sessions::end_all))
         .routes(routes!(sessions::end))
-        .routes(routes!(accounts::change_role))
+        .routes(routes!(accounts::admission::change_role))
         .merge(of_companies())
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
@@ -216,6 +216,12 @@ fn of_companies() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(takeovers::cancel))
 }
 
+/// What takes no idempotency key: not even a keyed hash of a password is kept, and a wrong one is judged anew
+/// each time.
+fn with_passwords() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new().routes(routes!(accounts::password::change))
+}
+
 /// What anybody can ask who has shown no token: each answer costs more than its question, or is about a
 /// secret.
 fn for_strangers() -> OpenApiRouter<Arc<Api>> {
@@ -229,7 +235,7 @@ fn for_strangers() -> OpenApiRouter<Arc<Api>> {
 /// The description of the API (OpenAPI 3.1), as it is served at `/openapi.json`.
 #[must_use]
 pub fn openapi() -> serde_json::Value {
-    description::complete(&described().merge(for_strangers()).into_openapi())
+    description::complete(&described().merge(with_passwords()).merge(for_strangers()).into_openapi())
 }
 
 /// All routes.
@@ -238,7 +244,8 @@ pub fn router(api: Arc<Api>) -> Router {
     let strangers = for_strangers().layer(limited.clone());
     // Only there: an answer to a stranger's command may hold a session's token, and must not be kept.
     let once = middleware::from_fn_with_state(api.clone(), idempotency::once);
-    let (described, description) = described().layer(once).merge(strangers).split_for_parts();
+    let described = described().layer(once).merge(with_passwords()).merge(strangers);
+    let (described, description) = described.split_for_parts();
     let viewer =
         SwaggerUi::new("/docs").external_url_unchecked("/openapi.json", description::complete(&description));
     let mut router = described

@@ -156,6 +156,9 @@ async fn choose(
     language: Language,
     chosen: Chosen,
 ) -> Response {
+    if let Err(problem) = api.admit_with_link(&arrival, purpose, &chosen.token) {
+        return problem.into_response();
+    }
     let context = arrival.stranger();
     let (acting, token) = (api.clone(), chosen.token.clone());
     let password = Password::new(chosen.password);

@@ -295,3 +295,28 @@ fn a_rotation_with_another_servers_key_is_refused_and_changes_nothing() {
     std::fs::write(house.server_key(), right).unwrap();
     drop(house.open());
 }
+
+#[test]
+fn commands_are_known_by_the_same_key_after_every_rotation_and_to_every_process() {
+    let house = House::new();
+    let server = house.open();
+    let key = server.commands_key().unwrap();
+    assert_eq!(house.open().commands_key().unwrap(), key);
+    for compromised in [Cause::Routine, Cause::Compromise] {
+        house.rotate(compromised);
+        assert_eq!(house.open().commands_key().unwrap(), key, "after a restart");
+        assert_eq!(server.commands_key().unwrap(), key, "beside it");
+    }
+    let kept = std::fs::read(house.keys()).unwrap();
+    assert!(!kept.windows(key.len()).any(|window| window == key.as_slice()), "it is wrapped");
+}
+
+#[test]
+fn the_key_for_commands_that_is_first_made_during_a_rotation_outlives_it() {
+    let house = House::new();
+    let server = house.open();
+    let rotation = house.begin(Cause::Routine);
+    let key = server.commands_key().unwrap();
+    rotation.finish(now()).unwrap();
+    assert_eq!(house.open().commands_key().unwrap(), key);
+}

@@ -148,7 +148,7 @@ fn disk(folder: &Path, findings: &mut Findings) {
 /// Every connection, and every file of SQLite's, takes a file descriptor.
 fn files(settings: Option<&Settings>, findings: &mut Findings) {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    let needed = settings.map_or(0, |settings| u64::try_from(settings.connections).unwrap_or(0)) + 128;
+    let needed = settings.map_or(0, |settings| u64::try_from(settings.connections.most).unwrap_or(0)) + 128;
     match limit {
         Some(limit) if limit < needed => findings.warn(
             "open files",

@@ -111,6 +111,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "How many connections are served at once; further ones wait",
     ),
     setting(
+        "http.connections_per_address",
+        Kind::Number(8, 65_536),
+        "256",
+        "How many of them one client address may have, trusted proxies excepted; further ones are closed",
+    ),
+    setting(
         "limits.requests_per_second",
         Kind::Number(1, 1_000_000),
         "200",

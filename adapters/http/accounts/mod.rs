@@ -1,0 +1,32 @@
+//! Accounts: what is known of them, and what is done with them.
+
+pub(crate) mod admission;
+pub(crate) mod ending;
+pub(crate) mod finding;
+pub(crate) mod history;
+pub(crate) mod password;
+
+use loquet_domain::account::Profile;
+use loquet_domain::ids::AccountId;
+use loquet_domain::ports::Position;
+use loquet_projections::view::ViewId;
+
+use super::answers::AtLeast;
+use super::problem::Problem;
+use super::{Api, READERS_PATIENCE};
+
+impl Api {
+    /// Waits until a view is where the query wants it (law 10).
+    pub(crate) async fn reach(&self, view: ViewId, at_least: &AtLeast) -> Result<Position, Problem> {
+        match self.status.reach(view, at_least.position(), READERS_PATIENCE).await {
+            Ok(position) => Ok(position),
+            Err(why) => Err(self.not_there(at_least.position(), why).await),
+        }
+    }
+
+    /// Who and what an account is, from the log itself.
+    pub(crate) async fn profile(&self, account: AccountId) -> Result<Profile, Problem> {
+        let account = self.app.account(account).await?;
+        account.profile().cloned().ok_or_else(Problem::not_found)
+    }
+}
