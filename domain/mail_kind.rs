@@ -16,16 +16,28 @@ pub enum MailKind {
     LockedOut,
     /// A temporary administrator waits for you.
     AwaitingConversion,
+    /// An order opened sites of your company.
+    SitesOpened,
+    /// A take-over of or by your company was opened: do you agree?
+    TakeOverOpened,
+    /// A take-over is completed.
+    TakeOverCompleted,
+    /// A take-over does not happen.
+    TakeOverCancelled,
 }
 
 impl MailKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 9] = [
         Self::Activation,
         Self::PasswordReset,
         Self::PasswordChanged,
         Self::LockedOut,
         Self::AwaitingConversion,
+        Self::SitesOpened,
+        Self::TakeOverOpened,
+        Self::TakeOverCompleted,
+        Self::TakeOverCancelled,
     ];
 
     /// Its name in the log, in the journal and in the words.
@@ -37,6 +49,10 @@ impl MailKind {
             Self::PasswordChanged => "password-changed",
             Self::LockedOut => "locked-out",
             Self::AwaitingConversion => "awaiting-conversion",
+            Self::SitesOpened => "sites-opened",
+            Self::TakeOverOpened => "take-over-opened",
+            Self::TakeOverCompleted => "take-over-completed",
+            Self::TakeOverCancelled => "take-over-cancelled",
         }
     }
 
@@ -61,6 +77,10 @@ mod tests {
             (MailKind::PasswordChanged, "password-changed"),
             (MailKind::LockedOut, "locked-out"),
             (MailKind::AwaitingConversion, "awaiting-conversion"),
+            (MailKind::SitesOpened, "sites-opened"),
+            (MailKind::TakeOverOpened, "take-over-opened"),
+            (MailKind::TakeOverCompleted, "take-over-completed"),
+            (MailKind::TakeOverCancelled, "take-over-cancelled"),
         ];
         assert_eq!(MailKind::ALL, frozen.map(|(kind, _)| kind));
         for (kind, name) in frozen {

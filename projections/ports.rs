@@ -266,8 +266,12 @@ pub trait ReactionJournal: Send + Sync {
     /// The log knows what became of a mail.
     fn noted(&self, effect: Uuid) -> BoxFuture<'_, Result<(), StoreFailed>>;
 
-    /// The mails that follow from the events at these positions.
-    fn mails_from(&self, positions: Vec<Position>) -> BoxFuture<'_, Result<Vec<Uuid>, StoreFailed>>;
+    /// The mails to an account, and those that follow from the events at these positions.
+    fn mails_about(
+        &self,
+        account: AccountId,
+        positions: Vec<Position>,
+    ) -> BoxFuture<'_, Result<Vec<Uuid>, StoreFailed>>;
 }
 
 /// Why a mail was not sent.

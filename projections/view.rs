@@ -46,8 +46,12 @@ impl Noted {
     /// [`CodecError`] where it can't be read.
     pub fn read_open(codec: &dyn EventCodec, recorded: RecordedEvent) -> Result<Self, CodecError> {
         let fact = codec.decode_open(&recorded)?;
+        Ok(Self::new(recorded, fact))
+    }
+
+    pub(crate) fn new(recorded: RecordedEvent, fact: Fact<DomainEvent>) -> Self {
         let RecordedEvent { position, stream, revision, .. } = recorded;
-        Ok(Self { position, stream, revision, fact })
+        Self { position, stream, revision, fact }
     }
 }
 

@@ -14,7 +14,7 @@ use loquet_adapters::sqlite_store::FileError;
 use loquet_domain::Moment;
 use loquet_domain::account::{Account, Admission};
 use loquet_domain::app::NewColleague;
-use loquet_domain::ids::CompanyId;
+use loquet_domain::ids::{AccountId, CompanyId};
 use loquet_domain::language::Language;
 use loquet_domain::ports::{
     AppendError, Appended, BoxFuture, BoxStream, EventCodec, EventStore, NewEvent, Position, ReadError,
@@ -754,8 +754,12 @@ impl ReactionJournal for Forgetful {
     fn noted(&self, effect: Uuid) -> BoxFuture<'_, Result<(), StoreFailed>> {
         self.journal.noted(effect)
     }
-    fn mails_from(&self, positions: Vec<Position>) -> BoxFuture<'_, Result<Vec<Uuid>, StoreFailed>> {
-        self.journal.mails_from(positions)
+    fn mails_about(
+        &self,
+        account: AccountId,
+        positions: Vec<Position>,
+    ) -> BoxFuture<'_, Result<Vec<Uuid>, StoreFailed>> {
+        self.journal.mails_about(account, positions)
     }
 }
 

@@ -93,7 +93,8 @@ pub(crate) struct SiteFilter {
     at_least: Option<u64>,
 }
 
-/// List sites. A user sees those at which they may do something.
+/// List sites. A user sees those at which they may do something. Nobody opens one by hand: a site opens by itself when a
+/// terminal is ordered to an address where the company has none yet.
 #[utoipa::path(
     get, path = "/v1/sites", operation_id = "list_sites", tag = "sites", params(SiteFilter), security(("session" = []), ("service" = [])),
     responses((status = 200, description = "A page of sites", body = Page<SiteBody>))
@@ -161,11 +162,7 @@ pub(crate) async fn show(
 }
 
 /// Nobody opens a site by hand: it opens by itself when a terminal is ordered to an address where the company has
-/// none yet. This always says so.
-#[utoipa::path(
-    post, path = "/v1/sites", operation_id = "open_site", tag = "sites", security(("session" = []), ("service" = [])),
-    responses((status = 409, description = "Order a terminal to the address: the site opens by itself", body = ProblemBody, content_type = "application/problem+json"))
-)]
+/// none yet. This always says so; it stands in no description, since there is nothing to call.
 pub(crate) async fn open(_: Caller) -> Problem {
     Problem::new(StatusCode::CONFLICT, "sites-open-themselves")
 }

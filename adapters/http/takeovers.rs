@@ -317,23 +317,12 @@ impl Api {
     }
 }
 
-/// Which company agrees.
-#[derive(Clone, Copy, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = TakeOverSide)]
-pub(crate) enum SideBody {
-    /// The one that gives.
-    Transferor,
-    /// The one that takes.
-    Acquirer,
-}
-
 /// Which company agrees: for a program, which notes what it was told. A person's own is known.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ForSide {
     /// `transferor` or `acquirer`.
-    side: Option<SideBody>,
+    side: Option<String>,
 }
 
 /// Agree to a take-over: as an administrator of either company, or for one of them as a program with `takeovers:write`.
@@ -360,11 +349,13 @@ pub(crate) async fn confirm(
         Caller::Service(_) => {
             caller.service(Scope::TakeOversWrite)?;
             let mut faults = Faults::default();
-            let side = faults.check("?side", wanted.side.ok_or(()), |()| "side-required");
-            faults.finish(side.map(|side| match side {
-                SideBody::Transferor => Side::Transferor,
-                SideBody::Acquirer => Side::Acquirer,
-            }))?
+            let side = match wanted.side.as_deref() {
+                Some("transferor") => Ok(Side::Transferor),
+                Some("acquirer") => Ok(Side::Acquirer),
+                _ => Err(()),
+            };
+            let side = faults.check("?side", side, |()| "side-required");
+            faults.finish(side)?
         }
     };
     let (at, context) = (arrival.at, caller.context(&arrival));

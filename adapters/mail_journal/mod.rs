@@ -201,9 +201,15 @@ fn unnoted(connection: &Connection, now: Moment, limit: usize) -> rusqlite::Resu
 }
 
 /// The mails that follow from the events at these positions.
-fn mails_from(connection: &Connection, positions: &[Position]) -> rusqlite::Result<Vec<Uuid>> {
+fn mails_about(
+    connection: &Connection,
+    account: AccountId,
+    positions: &[Position],
+) -> rusqlite::Result<Vec<Uuid>> {
+    let mut to_them = connection.prepare_cached("SELECT effect FROM mails WHERE recipient = ?")?;
+    let effects = to_them.query_map([account.0.as_bytes()], |row| Ok(Uuid::from_bytes(row.get(0)?)))?;
+    let mut found = effects.collect::<rusqlite::Result<Vec<_>>>()?;
     let mut select = connection.prepare_cached("SELECT effect FROM mails WHERE position = ?")?;
-    let mut found = Vec::new();
     for position in positions {
         let effects = select.query_map([position.0], |row| Ok(Uuid::from_bytes(row.get(0)?)))?;
         found.extend(effects.collect::<rusqlite::Result<Vec<_>>>()?);
@@ -290,7 +296,11 @@ impl ReactionJournal for SqliteJournal {
         Box::pin(self.run(move |connection| connection.execute(note, [effect.as_bytes()]).map(drop)))
     }
 
-    fn mails_from(&self, positions: Vec<Position>) -> BoxFuture<'_, Result<Vec<Uuid>, StoreFailed>> {
-        Box::pin(self.run(move |connection| mails_from(connection, &positions)))
+    fn mails_about(
+        &self,
+        account: AccountId,
+        positions: Vec<Position>,
+    ) -> BoxFuture<'_, Result<Vec<Uuid>, StoreFailed>> {
+        Box::pin(self.run(move |connection| mails_about(connection, account, &positions)))
     }
 }

@@ -1,11 +1,12 @@
 //! The mails: what they say, and the sender that sends them.
 
 mod letter;
+mod of_companies;
 mod sender;
 #[cfg(test)]
 mod tests;
 
-pub use letter::{Letterhead, Letters};
+pub use letter::{Letterhead, Letters, Tidings};
 pub use loquet_domain::mail_kind::MailKind;
 pub use sender::{Sender, Sending};
 
@@ -30,7 +31,12 @@ impl Urgency {
     pub fn of(kind: MailKind) -> Self {
         match kind {
             MailKind::PasswordReset | MailKind::PasswordChanged | MailKind::LockedOut => Self::AtOnce,
-            MailKind::Activation | MailKind::AwaitingConversion => Self::InTurn,
+            MailKind::Activation
+            | MailKind::AwaitingConversion
+            | MailKind::SitesOpened
+            | MailKind::TakeOverOpened
+            | MailKind::TakeOverCompleted
+            | MailKind::TakeOverCancelled => Self::InTurn,
         }
     }
 }

@@ -17,11 +17,12 @@ use loquet_domain::schema::DomainEvent;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-use super::{Letters, MailKind, Message, effect_of};
+use super::{Letters, MailKind, Message, Tidings, effect_of, of_companies};
 use crate::people::{event_at, noted_at};
 use crate::ports::{
     ClaimedMail, Clock, MailOutcome, Mailer, QueuedMail, ReactionJournal, SendError, StoreFailed, UnnotedFate,
 };
+use crate::view::Noted;
 
 /// How many fates are noted in the log at a time.
 const FATES: usize = 32;
@@ -309,44 +310,55 @@ impl Sender {
     }
 
     async fn write(&self, mail: &QueuedMail) -> Result<Written, String> {
-        let fact = event_at(self.store.as_ref(), self.codec.as_ref(), mail.position).await;
-        let Some(fact) = fact.map_err(|e| e.to_string())? else {
-            return Ok(Written::Void);
-        };
-        let Fact { id, context, event: DomainEvent::Account(event) } = &fact else {
+        let found = event_at(self.store.as_ref(), self.codec.as_ref(), mail.position).await;
+        let Some(noted) = found.map_err(|e| e.to_string())? else {
             return Ok(Written::Void);
         };
         let recipient = self.app.account(mail.recipient).await.map_err(|e| e.to_string())?;
         if recipient == Account::Absent {
             return Err("the recipient's account is not there yet".to_owned());
         }
-        let own = mail.effect == effect_of(*id, mail.kind, mail.recipient);
+        let own = mail.effect == effect_of(noted.fact.id, mail.kind, mail.recipient);
         let Some((person, profile)) = reader(&recipient).filter(|_| own) else {
             return Ok(Written::Void);
         };
-        let stale = (self.clock)() - context.at > STALE;
-        let letter = match (mail.kind, event) {
-            (MailKind::Activation, _) => {
-                self.with_link(mail, Purpose::Activation, *id, newest_link(&recipient))
-            }
-            (MailKind::PasswordReset, _) => {
-                self.with_link(mail, Purpose::PasswordReset, *id, newest_link(&recipient))
-            }
-            (_, _) if stale => None,
-            (MailKind::LockedOut, Event::AccountLocked { until, .. }) => Some((None, *until, None)),
-            (MailKind::PasswordChanged, _) => Some((None, context.at, None)),
-            (MailKind::AwaitingConversion, Event::AccountCreated { person, .. }) => {
-                person.known().map(|about| (None, context.at, Some(about)))
-            }
-            _ => None,
-        };
-        let Some((link, moment, about)) = letter else {
+        let Some(tidings) = self.tidings(mail, &noted, &recipient).await? else {
             return Ok(Written::Void);
         };
-        let message = self.letters.write(mail.effect, mail.kind, (person, profile), link, moment, about);
+        let message = self.letters.write(mail.effect, mail.kind, (person, profile), tidings);
         message
             .map(|message| Written::Mail(Box::new(message)))
             .ok_or_else(|| "a template can't be filled".to_owned())
+    }
+
+    /// What a mail tells; none where it says nothing true or new any more.
+    async fn tidings(
+        &self,
+        mail: &QueuedMail,
+        noted: &Noted,
+        recipient: &Account,
+    ) -> Result<Option<Tidings>, String> {
+        let (fact, at) = (&noted.fact, noted.fact.context.at);
+        let stale = (self.clock)() - at > STALE;
+        Ok(match (mail.kind, &fact.event) {
+            (MailKind::Activation, DomainEvent::Account(_)) => {
+                self.with_link(mail, Purpose::Activation, fact.id, newest_link(recipient))
+            }
+            (MailKind::PasswordReset, DomainEvent::Account(_)) => {
+                self.with_link(mail, Purpose::PasswordReset, fact.id, newest_link(recipient))
+            }
+            (_, _) if stale => None,
+            (MailKind::LockedOut, DomainEvent::Account(Event::AccountLocked { until, .. })) => {
+                Some(Tidings::of(*until))
+            }
+            (MailKind::PasswordChanged, DomainEvent::Account(_)) => Some(Tidings::of(at)),
+            (MailKind::AwaitingConversion, DomainEvent::Account(Event::AccountCreated { person, .. })) => {
+                person.known().map(|about| Tidings { about: Some(about.clone()), ..Tidings::of(at) })
+            }
+            (_, event) => {
+                of_companies::tidings(&self.app, event, &noted.stream, at).await.map_err(|e| e.to_string())?
+            }
+        })
     }
 
     /// A link is mailed only while it is the newest of its account and still works.
@@ -356,7 +368,7 @@ impl Sender {
         purpose: Purpose,
         event: EventId,
         newest: Option<(Purpose, EventId, Moment)>,
-    ) -> Option<(Option<String>, Moment, Option<&'static Person>)> {
+    ) -> Option<Tidings> {
         let (_, _, expires_at) = newest
             .filter(|(of, newest, ends)| (*of, *newest) == (purpose, event) && (self.clock)() < *ends)?;
         let claims = LinkClaims { purpose, account: mail.recipient, event, expires_at };
@@ -365,7 +377,7 @@ impl Sender {
             Purpose::PasswordReset => "reset",
         };
         let link = self.letters.link(page, &self.app.tokens().link(&claims));
-        Some((Some(link), expires_at, None))
+        Some(Tidings { link: Some(link), ..Tidings::of(expires_at) })
     }
 }
 
