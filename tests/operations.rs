@@ -247,6 +247,41 @@ async fn read_models_are_rebuilt_and_verified_beside_a_server_on_which_people_lo
 }
 
 #[tokio::test]
+async fn a_rebuild_does_not_wait_for_a_server_that_has_ended() {
+    let mut server = Server::start().await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    // It stands still, so that what it was asked for stays as it is.
+    assert!(Command::new("kill").args(["-STOP", &server.pid().to_string()]).status().unwrap().success());
+    let mut command = server.command();
+    let rebuilding =
+        tokio::task::spawn_blocking(move || run(command.args(["projections", "rebuild", "accounts"])));
+    let views = rusqlite::Connection::open(server.folder.join("views.db")).unwrap();
+    let start = Instant::now();
+    while views.query_row("SELECT count(*) FROM requests", [], |row| row.get::<_, i64>(0)).unwrap() == 0 {
+        assert!(start.elapsed() < Duration::from_secs(30), "nothing was asked for");
+        tokio::task::yield_now().await;
+    }
+    views
+        .execute(
+            "INSERT INTO builds SELECT view, version, 99, 0, 0, NULL FROM builds WHERE view = 'accounts'",
+            [],
+        )
+        .unwrap();
+    server.kill();
+    let (code, _, errors) = rebuilding.await.unwrap();
+    assert!(code == Some(1) && errors.contains("the server has ended"), "{errors}");
+    // And at its next start it builds what it was asked for; the row was only this test's.
+    views.execute("DELETE FROM builds WHERE generation = 99", []).unwrap();
+    server.restart().await;
+    let start = Instant::now();
+    let fresh = "SELECT count(*) FROM builds WHERE view = 'accounts' AND serving = 1 AND generation > 1";
+    while views.query_row(fresh, [], |row| row.get::<_, i64>(0)).unwrap() == 0 {
+        assert!(start.elapsed() < Duration::from_secs(30), "{}", server.errors());
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
 async fn a_read_model_that_was_tampered_with_is_found_and_mended_without_a_server_too() {
     let mut server = Server::start().await;
     let id = server.active(1, "marie@example.be", PASSWORD).await;
