@@ -221,7 +221,7 @@ async fn clock_against(place: &Place, head: Position, findings: &mut Findings) {
     }
     let Ok(system) = System::open_to_read(place) else { return };
     let last = loquet_projections::people::event_at(&system.store, system.codec.as_ref(), head).await;
-    match last.ok().flatten().map(|fact| fact.context.at) {
+    match last.ok().flatten().map(|noted| noted.fact.context.at) {
         Some(last) if last > now + TimeDelta::seconds(5) => {
             findings.fail("clock", format!("it says {now}, but the log's last event is of {last}"), wrong);
         }

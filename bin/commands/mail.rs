@@ -88,8 +88,8 @@ async fn show(place: &Place, journal: &SqliteJournal, which: &WhichMail) -> anyh
     let mut shown = as_json(&entry);
     if let Some(fields) = shown.as_object_mut() {
         fields.insert("to".to_owned(), json!(person.map(|person| person.email.to_string())));
-        let about = about.map(|fact| {
-            json!({ "event_id": fact.id, "at": fact.context.at, "request_id": fact.context.correlation })
+        let about = about.map(|noted| {
+            json!({ "event_id": noted.fact.id, "at": noted.fact.context.at, "request_id": noted.fact.context.correlation })
         });
         fields.insert("about".to_owned(), json!(about));
     }
