@@ -80,6 +80,8 @@ use crate::service_tokens::ServiceTokens;
 const MOST_BYTES: usize = 1024 * 1024;
 /// How long one request may take: a query's patience and a full queue of hashes fit.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How many events may come at most while a query waits.
+const MOST_EVENTS_AHEAD: u64 = 1_000_000;
 /// How long a query waits for the position that it was told to be at.
 const READERS_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -130,6 +132,7 @@ impl Api {
         if head >= at_least {
             return Ok(head);
         }
+        self.within_reach(at_least, head).await?;
         let mut log = self.store.subscribe(Position(at_least.0.saturating_sub(1)));
         let there = async {
             while let Some(Ok(next)) = log.next().await {
@@ -143,6 +146,14 @@ impl Api {
             Ok(Some(position)) => Ok(position),
             _ => Err(self.not_there(at_least, NotThere::Behind(head)).await),
         }
+    }
+
+    /// Nobody waits for a position to which no log comes in that time: it is another log's, or made up.
+    pub(crate) async fn within_reach(&self, at_least: Position, head: Position) -> Result<(), Problem> {
+        if at_least.0.saturating_sub(head.0) < MOST_EVENTS_AHEAD {
+            return Ok(());
+        }
+        Err(self.not_there(at_least, NotThere::Behind(head)).await)
     }
 
     /// A view that is behind is ours to mend; a position that the log has not come to is the caller's.

@@ -18,6 +18,7 @@ use super::{Api, READERS_PATIENCE};
 impl Api {
     /// Waits until a view is where the query wants it (law 10).
     pub(crate) async fn reach(&self, view: ViewId, at_least: &AtLeast) -> Result<Position, Problem> {
+        self.within_reach(at_least.position(), self.store.head().await?).await?;
         match self.status.reach(view, at_least.position(), READERS_PATIENCE).await {
             Ok(position) => Ok(position),
             Err(why) => Err(self.not_there(at_least.position(), why).await),
