@@ -228,4 +228,21 @@ mod tests {
         store.end(command, b"again".to_vec()).await.unwrap();
         assert!(matches!(begin(&store, "a", 25).await, Known::Answered(answer) if answer == b"again"));
     }
+
+    #[tokio::test]
+    async fn a_file_of_an_older_version_is_begun_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let older = Connection::open(folder.path().join("answers.db")).unwrap();
+        let version_1 = "CREATE TABLE answers (command BLOB PRIMARY KEY, contents BLOB NOT NULL,
+            begun_at INTEGER NOT NULL, answer BLOB) STRICT, WITHOUT ROWID;
+            CREATE INDEX answers_begun ON answers (begun_at); PRAGMA user_version = 1;";
+        let id = ANSWERS.application_id;
+        older.execute_batch(&format!("PRAGMA application_id = {id}; {version_1}")).unwrap();
+        older.execute("INSERT INTO answers VALUES (x'00', x'00', 0, NULL)", []).unwrap();
+        drop(older);
+        let store = open(&folder);
+        let Known::New(command) = begin(&store, "a", 0).await else { panic!("it is new") };
+        store.end(command, b"done".to_vec()).await.unwrap();
+        assert!(matches!(begin(&store, "a", 0).await, Known::Answered(_)));
+    }
 }

@@ -56,10 +56,14 @@ label!(
     /// Which limit.
     OfLimit { limit }
 );
-label!(
-    /// Which request.
-    Request { method, route, status }
-);
+/// Which request.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+#[allow(missing_docs)] // the names say it
+pub struct Request {
+    pub method: &'static str,
+    pub route: String,
+    pub status: u16,
+}
 label!(
     /// By which route.
     OfRoute { route }

@@ -158,14 +158,10 @@ fn network(address: IpAddr, bits: u32) -> IpAddr {
 }
 
 /// The limit on all requests of one address.
-pub(crate) async fn requests(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+pub(crate) fn admit_request(api: &Api, request: &Request) -> Result<(), Problem> {
     api.limiter.sweep();
-    if let Some(ClientAddress(address)) = request.extensions().get().copied()
-        && let Err(until) = api.limiter.requests.check(address)
-    {
-        return refused(&api, "requests", &until).into_response();
-    }
-    next.run(request).await
+    let Some(ClientAddress(address)) = request.extensions().get().copied() else { return Ok(()) };
+    api.limiter.requests.check(address).map_err(|until| refused(api, "requests", &until))
 }
 
 /// The limit on what one stranger can ask.

@@ -3,6 +3,7 @@
 mod accounts;
 mod addresses;
 mod answers;
+mod around;
 mod body;
 mod bulk;
 mod caller;
@@ -50,8 +51,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::middleware;
 use futures_util::StreamExt;
 use ipnet::IpNet;
@@ -60,10 +60,6 @@ use loquet_domain::ports::{EventCodec, EventStore, Position, Subscribed};
 use loquet_projections::ports::{Clock, ReadStore};
 use loquet_projections::runner::{NotThere, Status};
 use tokio::sync::{Semaphore, watch};
-use tower::ServiceBuilder;
-use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::set_header::SetResponseHeaderLayer;
-use tower_http::timeout::TimeoutLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
@@ -267,31 +263,6 @@ pub fn router(api: Arc<Api>) -> Router {
     if api.dev_mail.is_some() {
         router = router.merge(dev_mail::routes());
     }
-    // Each stack is one layer to axum, the outermost first: a route that is wrapped a dozen times is cloned a
-    // dozen times deep at every request.
-    let measured = middleware::from_fn_with_state(api.clone(), request::measure);
-    let all = ServiceBuilder::new()
-        .layer(fixed(header::CACHE_CONTROL, "no-store"))
-        .layer(fixed(header::X_FRAME_OPTIONS, "DENY"))
-        .layer(fixed(header::REFERRER_POLICY, "no-referrer"))
-        .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(middleware::from_fn(pages::strict_content))
-        .layer(middleware::from_fn_with_state(api.clone(), request::identify))
-        .layer(middleware::from_fn(localize::localize))
-        .layer(CatchPanicLayer::custom(problem::panicked))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, PATIENCE))
-        .layer(DefaultBodyLimit::max(MOST_BYTES))
-        .layer(middleware::from_fn_with_state(api.clone(), limits::requests))
-        .layer(middleware::from_fn(conditional::not_modified))
-        .layer(middleware::from_fn(body::buffer));
-    router
-        .method_not_allowed_fallback(problem::no_such_method)
-        .layer(measured)
-        .with_state(api)
-        .merge(viewer)
-        .layer(all)
-}
-
-fn fixed(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
-    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+    let around = middleware::from_fn_with_state(api.clone(), around::every_request);
+    router.method_not_allowed_fallback(problem::no_such_method).with_state(api).merge(viewer).layer(around)
 }

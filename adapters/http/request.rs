@@ -2,17 +2,16 @@
 //! for its log lines, and a place in the metrics.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::extract::{ConnectInfo, MatchedPath, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 use ipnet::IpNet;
 use loquet_domain::ports::Identities;
 use opentelemetry::propagation::Extractor;
-use tracing::Instrument;
+use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use uuid::Uuid;
 
@@ -30,6 +29,16 @@ const TRACE: HeaderName = HeaderName::from_static("traceparent");
 /// A request's id.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RequestId(pub(crate) Uuid);
+
+impl RequestId {
+    /// As the answer names it.
+    pub(crate) fn header(self) -> HeaderValue {
+        let mut text = Uuid::encode_buffer();
+        // Hexadecimal digits and hyphens are a header's value.
+        HeaderValue::from_str(self.0.hyphenated().encode_lower(&mut text))
+            .unwrap_or(HeaderValue::from_static("unknown"))
+    }
+}
 
 /// The address that a request came from: the connection's, or what a proxy that is trusted says.
 #[derive(Clone, Copy, Debug)]
@@ -65,9 +74,9 @@ fn address(hop: &[u8]) -> Option<IpAddr> {
     address.map(|address: IpAddr| address.to_canonical())
 }
 
-/// Identifies a request. Its line in the log names the route, never the address that was asked for, which
-/// may hold an e-mail address or a token.
-pub(crate) async fn identify(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
+/// Gives a request its id and its address, and a span. Its line in the log names the route, never the address
+/// that was asked for, which may hold an e-mail address or a token.
+pub(crate) fn identify(api: &Api, request: &mut Request) -> (RequestId, Span) {
     let id = RandomIdentities.fresh();
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
     if let Some(peer) = peer {
@@ -77,18 +86,14 @@ pub(crate) async fn identify(State(api): State<Arc<Api>>, mut request: Request, 
     request.extensions_mut().insert(RequestId(id));
     let method = known_method(request.method().as_str());
     let span = tracing::info_span!("request", request_id = %id, method, route = tracing::field::Empty);
-    if request.headers().contains_key(TRACE) && may_name_a_trace(&api, peer, request.headers()) {
+    if request.headers().contains_key(TRACE) && may_name_a_trace(api, peer, request.headers()) {
         // A trace that began elsewhere goes on here (W3C Trace Context). Refused where nothing is traced.
         let caller = opentelemetry::global::get_text_map_propagator(|known| {
             known.extract(&Headers(request.headers()))
         });
         drop(span.set_parent(caller));
     }
-    let mut response = next.run(request).instrument(span).await;
-    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
-        response.headers_mut().insert(REQUEST_ID, value);
-    }
-    response
+    (RequestId(id), span)
 }
 
 /// Whether a request's word on its trace is taken: a stranger's would have every request traced, whatever
@@ -102,18 +107,20 @@ fn may_name_a_trace(api: &Api, peer: Option<IpAddr>, headers: &HeaderMap) -> boo
 }
 
 /// Measures a request, now that it is known which route serves it.
-pub(crate) async fn measure(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+pub(crate) async fn measure(api: &Api, request: Request, next: Next) -> Response {
     let begun = Instant::now();
-    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let path = request.extensions().get::<MatchedPath>().cloned();
+    let route = path.as_ref().map_or("none", MatchedPath::as_str);
     let method = known_method(request.method().as_str());
-    tracing::Span::current().record("route", &route);
+    Span::current().record("route", route);
     let response = next.run(request).await;
     let took = begun.elapsed();
     let status = response.status().as_u16();
     tracing::debug!(target: "loquet_http", status, microseconds = %took.as_micros(), "served");
     let http = &api.metrics.http;
-    http.seconds.get_or_create(&OfRoute { route: route.clone() }).observe(took.as_secs_f64());
-    http.requests.get_or_create(&Labels { method, route, status: status.to_string() }).inc();
+    let of = OfRoute { route: route.to_owned() };
+    http.seconds.get_or_create(&of).observe(took.as_secs_f64());
+    http.requests.get_or_create(&Labels { method, route: of.route, status }).inc();
     response
 }
 
@@ -131,9 +138,9 @@ impl Extractor for Headers<'_> {
 }
 
 /// A method as a label: a stranger must not be able to make new ones.
-fn known_method(method: &str) -> String {
+fn known_method(method: &str) -> &'static str {
     let known = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"];
-    known.into_iter().find(|known| *known == method).unwrap_or("other").to_owned()
+    known.into_iter().find(|known| *known == method).unwrap_or("other")
 }
 
 #[cfg(test)]
