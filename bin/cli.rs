@@ -326,7 +326,8 @@ pub(crate) struct CreateToken {
     #[arg(long)]
     pub(crate) name: String,
     /// What it may do: orders:write, orders:read, accounts:read, accounts:write, lockouts:release,
-    /// events:read, metrics:read. Repeatable.
+    /// events:read, metrics:read, companies:read, companies:write, permissions:read, takeovers:write,
+    /// layouts:read. Repeatable.
     #[arg(long = "scope", required = true)]
     pub(crate) scopes: Vec<loquet_adapters::service_tokens::Scope>,
     /// For how many days it holds; for ever unless said.

@@ -100,7 +100,8 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
     let with_token = operation.get("security").is_some();
     // Whoever asks for no token says so.
     operation.entry("security").or_insert_with(|| json!([]));
-    let takes_key = with_token && matches!(method, "post" | "delete") && !path.ends_with("/password");
+    let takes_key =
+        with_token && matches!(method, "post" | "put" | "patch" | "delete") && !path.ends_with("/password");
     if takes_key {
         add_parameter(
             operation,

@@ -32,7 +32,7 @@ struct Kept {
 }
 
 pub(crate) async fn once(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
-    let is_command = matches!(*request.method(), Method::POST | Method::DELETE);
+    let is_command = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH | Method::DELETE);
     let with_token = bearer(request.headers()).is_some();
     let (Some(key), true, true) = (request.headers().get(KEY).cloned(), with_token, is_command) else {
         return next.run(request).await;
