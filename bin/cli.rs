@@ -327,7 +327,7 @@ pub(crate) struct CreateToken {
     pub(crate) name: String,
     /// What it may do: orders:write, orders:read, accounts:read, accounts:write, lockouts:release,
     /// events:read, metrics:read, companies:read, companies:write, permissions:read, takeovers:write,
-    /// layouts:read. Repeatable.
+    /// layouts:read, second-step:reset. Repeatable.
     #[arg(long = "scope", required = true)]
     pub(crate) scopes: Vec<loquet_adapters::service_tokens::Scope>,
     /// For how many days it holds; for ever unless said.

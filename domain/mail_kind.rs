@@ -24,11 +24,17 @@ pub enum MailKind {
     TakeOverCompleted,
     /// A take-over does not happen.
     TakeOverCancelled,
+    /// The second step is on.
+    SecondStepOn,
+    /// The owner turned it off.
+    SecondStepOff,
+    /// Support took it away.
+    SecondStepReset,
 }
 
 impl MailKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Activation,
         Self::PasswordReset,
         Self::PasswordChanged,
@@ -38,6 +44,9 @@ impl MailKind {
         Self::TakeOverOpened,
         Self::TakeOverCompleted,
         Self::TakeOverCancelled,
+        Self::SecondStepOn,
+        Self::SecondStepOff,
+        Self::SecondStepReset,
     ];
 
     /// Its name in the log, in the journal and in the words.
@@ -53,6 +62,9 @@ impl MailKind {
             Self::TakeOverOpened => "take-over-opened",
             Self::TakeOverCompleted => "take-over-completed",
             Self::TakeOverCancelled => "take-over-cancelled",
+            Self::SecondStepOn => "second-step-on",
+            Self::SecondStepOff => "second-step-off",
+            Self::SecondStepReset => "second-step-reset",
         }
     }
 
@@ -81,6 +93,9 @@ mod tests {
             (MailKind::TakeOverOpened, "take-over-opened"),
             (MailKind::TakeOverCompleted, "take-over-completed"),
             (MailKind::TakeOverCancelled, "take-over-cancelled"),
+            (MailKind::SecondStepOn, "second-step-on"),
+            (MailKind::SecondStepOff, "second-step-off"),
+            (MailKind::SecondStepReset, "second-step-reset"),
         ];
         assert_eq!(MailKind::ALL, frozen.map(|(kind, _)| kind));
         for (kind, name) in frozen {

@@ -185,6 +185,8 @@ fn described() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(sessions::list, sessions::end_all))
         .routes(routes!(sessions::end))
         .routes(routes!(accounts::admission::change_role))
+        .routes(routes!(accounts::second_step::show))
+        .routes(routes!(accounts::second_step::reset))
         .merge(of_companies())
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
@@ -227,7 +229,12 @@ fn of_companies() -> OpenApiRouter<Arc<Api>> {
 /// What takes no idempotency key: not even a keyed hash of a password is kept, and a wrong one is judged anew
 /// each time.
 fn with_passwords() -> OpenApiRouter<Arc<Api>> {
-    OpenApiRouter::new().routes(routes!(accounts::password::change))
+    OpenApiRouter::new()
+        .routes(routes!(accounts::password::change))
+        .routes(routes!(accounts::second_step::propose))
+        .routes(routes!(accounts::second_step::confirm))
+        .routes(routes!(accounts::second_step::replace_recovery_codes))
+        .routes(routes!(accounts::second_step::disable))
 }
 
 /// What anybody can ask who has shown no token: each answer costs more than its question, or is about a
@@ -238,6 +245,7 @@ fn for_strangers() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(links::request_reset))
         .routes(routes!(links::confirm_reset))
         .routes(routes!(logins::log_in))
+        .routes(routes!(logins::second_step))
 }
 
 /// The description of the API (OpenAPI 3.1), as it is served at `/openapi.json`.

@@ -153,6 +153,11 @@ impl Problem {
                 Self::invalid(vec![Fault { pointer, rule, places: Vec::new() }])
             }
             Failure::WeakPassword(rules) => Self::weak_password("/password", &rules),
+            Failure::WrongCode => Self::new(StatusCode::FORBIDDEN, "wrong-code"),
+            Failure::Refused(Refusal::ChallengeVoid) => Self::challenge_void(),
+            Failure::Refused(Refusal::SecondStepOn) => conflict("second-step-on"),
+            Failure::Refused(Refusal::NoSecondStep) => conflict("no-second-step"),
+            Failure::Refused(Refusal::NoProposal) => conflict("no-proposal"),
             Failure::WrongPassword => Self::new(StatusCode::FORBIDDEN, "wrong-password"),
             Failure::Order(loquet_domain::order::Refusal::Differs) => conflict("order-differs"),
             Failure::Order(loquet_domain::order::Refusal::NoSuchOrder) => Self::not_found(),
@@ -167,6 +172,11 @@ impl Problem {
             Failure::TakeOver(refusal) => Self::of_take_over(refusal),
             Failure::Unavailable(unavailable) => unavailable.into(),
         }
+    }
+
+    /// A challenge that is over, void or forged: all alike.
+    pub(crate) fn challenge_void() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "challenge-void")
     }
 
     /// What is no self-service.

@@ -44,14 +44,14 @@ fn hash(name: &str) -> PasswordHash {
 
 /// An account and how it came to be: each command is decided, and what follows takes effect.
 #[derive(Clone, Debug, Default)]
-struct Story {
-    account: Account,
+pub(super) struct Story {
+    pub(super) account: Account,
     history: Vec<Fact<Event>>,
     sessions: u128,
 }
 
 impl Story {
-    fn tell(&mut self, minute: i64, command: Command) -> Result<Vec<Event>, Refusal> {
+    pub(super) fn tell(&mut self, minute: i64, command: Command) -> Result<Vec<Event>, Refusal> {
         self.tell_at(at(minute), command)
     }
 
@@ -75,7 +75,7 @@ impl Story {
         Ok(events)
     }
 
-    fn link(&self) -> EventId {
+    pub(super) fn link(&self) -> EventId {
         self.history.last().unwrap().id
     }
 
@@ -85,7 +85,7 @@ impl Story {
         story
     }
 
-    fn active(role: Role) -> Self {
+    pub(super) fn active(role: Role) -> Self {
         let mut story = Self::invited(role);
         let activation = Activation { link: story.link(), hash: hash("first") };
         story.tell(0, Command::Activate(activation)).unwrap();
@@ -100,10 +100,13 @@ impl Story {
         self.sessions += 1;
         let session = SessionId(Uuid::from_u128(self.sessions));
         let credential = self.account.active().map_or(EventId(Uuid::nil()), |active| active.credential.id);
-        self.tell_at(at, Command::LogIn(Attempt { proof: Proof { credential, verdict }, session }))
+        self.tell_at(
+            at,
+            Command::LogIn(Attempt { proof: Proof { credential, verdict }, session, second: None }),
+        )
     }
 
-    fn wrong(&mut self, minute: i64) -> Result<Vec<Event>, Refusal> {
+    pub(super) fn wrong(&mut self, minute: i64) -> Result<Vec<Event>, Refusal> {
         self.guess(minute, Verdict::Mismatch)
     }
 
@@ -112,7 +115,7 @@ impl Story {
     }
 }
 
-fn names(events: &[Event]) -> Vec<&'static str> {
+pub(super) fn names(events: &[Event]) -> Vec<&'static str> {
     let wrap = |event: &Event| crate::schema::write(&crate::schema::DomainEvent::Account(event.clone())).name;
     events.iter().map(wrap).collect()
 }
@@ -190,7 +193,7 @@ fn a_proof_of_an_older_password_is_void() {
     let reset = Reset { link: story.link(), hash: hash("second") };
     story.tell(2, Command::ResetPassword(reset)).unwrap();
     let proof = Proof { credential: older, verdict: Verdict::Match { rehashed: None } };
-    let attempt = Attempt { proof, session: SessionId(Uuid::nil()) };
+    let attempt = Attempt { proof, session: SessionId(Uuid::nil()), second: None };
     assert_eq!(story.tell(3, Command::LogIn(attempt)), Err(Refusal::StaleProof));
 }
 
@@ -381,8 +384,11 @@ fn commands() -> impl Strategy<Value = Vec<(i64, Command)>> {
         Just(Command::RequestActivation),
         link.clone().prop_map(|link| Command::Activate(Activation { link, hash: hash("a") })),
         Just(Command::Convert(Admission::User)),
-        (proof.clone(), session.clone())
-            .prop_map(|(proof, session)| Command::LogIn(Attempt { proof, session })),
+        (proof.clone(), session.clone()).prop_map(|(proof, session)| Command::LogIn(Attempt {
+            proof,
+            session,
+            second: None
+        })),
         Just(Command::Release { reason: reason() }),
         Just(Command::RequestPasswordReset),
         link.prop_map(|link| Command::ResetPassword(Reset { link, hash: hash("r") })),

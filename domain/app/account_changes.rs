@@ -81,6 +81,7 @@ impl App {
         match self.judge(context, account, current, Wish::ChangePassword { new }).await? {
             Judged::Locked(until) => Err(Refusal::Locked { until }.into()),
             Judged::Nobody => Err(Refusal::NotActive.into()),
+            Judged::Refused(refusal) => Err(refusal.into()),
             Judged::Verdict(committed) => {
                 let changed =
                     committed.facts.iter().any(|fact| matches!(fact.event, Event::PasswordChanged { .. }));

@@ -351,7 +351,13 @@ impl Sender {
             (MailKind::LockedOut, DomainEvent::Account(Event::AccountLocked { until, .. })) => {
                 Some(Tidings::of(*until))
             }
-            (MailKind::PasswordChanged, DomainEvent::Account(_)) => Some(Tidings::of(at)),
+            (
+                MailKind::PasswordChanged
+                | MailKind::SecondStepOn
+                | MailKind::SecondStepOff
+                | MailKind::SecondStepReset,
+                DomainEvent::Account(_),
+            ) => Some(Tidings::of(at)),
             (MailKind::AwaitingConversion, DomainEvent::Account(Event::AccountCreated { person, .. })) => {
                 person.known().map(|about| Tidings { about: Some(about.clone()), ..Tidings::of(at) })
             }

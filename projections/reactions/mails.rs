@@ -78,6 +78,9 @@ impl Mails {
                 vec![to_owner(MailKind::PasswordChanged)]
             }
             Event::AccountLocked { .. } => vec![to_owner(MailKind::LockedOut)],
+            Event::SecondStepEnabled { .. } => vec![to_owner(MailKind::SecondStepOn)],
+            Event::SecondStepDisabled => vec![to_owner(MailKind::SecondStepOff)],
+            Event::SecondStepReset { .. } => vec![to_owner(MailKind::SecondStepReset)],
             _ => Vec::new(),
         })
     }

@@ -5,6 +5,7 @@ pub(crate) mod ending;
 pub(crate) mod finding;
 pub(crate) mod history;
 pub(crate) mod password;
+pub(crate) mod second_step;
 
 use loquet_domain::account::Profile;
 use loquet_domain::ids::AccountId;
