@@ -199,7 +199,6 @@ fn of_companies() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(companies::list))
         .routes(routes!(companies::show, companies::change))
         .routes(routes!(sites::list))
-        .route("/v1/sites", axum::routing::post(sites::open))
         .routes(routes!(sites::show, sites::change))
         .routes(routes!(terminals::of_site))
         .routes(routes!(terminals::list))

@@ -1,6 +1,6 @@
 //! Errors as RFC 9457 problems.
 
-use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use loquet_domain::Moment;
@@ -320,8 +320,13 @@ pub(crate) async fn no_such_route(uri: Uri) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "no-such-route").with("path", uri.path())
 }
 
-pub(crate) async fn no_such_method() -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "no-such-method")
+pub(crate) async fn no_such_method(method: Method, uri: Uri) -> Problem {
+    // Nobody opens a site by hand; whoever tries is told what does open one.
+    let slug = match (method, uri.path()) {
+        (Method::POST, "/v1/sites") => "sites-open-themselves",
+        _ => "no-such-method",
+    };
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, slug)
 }
 
 /// A bug. It is logged without what it was about, which may be personal.

@@ -1,8 +1,6 @@
 //! Sites.
 
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
 use loquet_domain::company::SiteName;
 use loquet_domain::ids::SiteId;
@@ -160,13 +158,6 @@ pub(crate) async fn show(
         return Err(Problem::not_found());
     }
     Ok(Tagged(body(&api, row, position).await?))
-}
-
-/// Nobody opens a site by hand: it opens by itself when a terminal is ordered to an address where the company has
-/// none yet. This always says so; it stands in no description, since there is nothing to call.
-pub(crate) async fn open(_: Caller) -> impl IntoResponse {
-    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "sites-open-themselves");
-    ([(header::ALLOW, "GET, HEAD")], problem)
 }
 
 /// What of a site is to be otherwise; what is left out stays.

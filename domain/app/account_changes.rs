@@ -93,7 +93,7 @@ impl App {
     /// Deletes an account and frees its address.
     ///
     /// # Errors
-    /// [`Refusal::NoSuchAccount`] where there is none, [`access::Refusal::LastAdministrator`] where its company
+    /// [`Refusal::NoSuchAccount`] where there is none, [`crate::access::Refusal::LastAdministrator`] where its company
     /// would have none left.
     pub async fn delete_account(
         &self,
