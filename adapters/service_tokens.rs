@@ -72,11 +72,13 @@ pub enum Scope {
     LayoutsRead,
     /// Take a lost second step away.
     SecondStepReset,
+    /// See why a person cannot log in.
+    SupportRead,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::OrdersWrite,
         Self::OrdersRead,
         Self::AccountsRead,
@@ -90,6 +92,7 @@ impl Scope {
         Self::TakeOversWrite,
         Self::LayoutsRead,
         Self::SecondStepReset,
+        Self::SupportRead,
     ];
 
     /// Its name.
@@ -109,6 +112,7 @@ impl Scope {
             Self::TakeOversWrite => "takeovers:write",
             Self::LayoutsRead => "layouts:read",
             Self::SecondStepReset => "second-step:reset",
+            Self::SupportRead => "support:read",
         }
     }
 }
@@ -116,7 +120,7 @@ impl Scope {
 /// A name that is no scope's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "unknown scope '{0}': there are orders:write, orders:read, accounts:read, accounts:write, lockouts:release, events:read, metrics:read, companies:read, companies:write, permissions:read, takeovers:write, layouts:read, second-step:reset"
+    "unknown scope '{0}': there are orders:write, orders:read, accounts:read, accounts:write, lockouts:release, events:read, metrics:read, companies:read, companies:write, permissions:read, takeovers:write, layouts:read, second-step:reset, support:read"
 )]
 pub struct UnknownScope(String);
 

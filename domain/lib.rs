@@ -11,6 +11,7 @@ pub mod address;
 pub mod address_key;
 pub mod app;
 pub mod company;
+pub mod diagnosis;
 pub mod email_address;
 pub mod email_claim;
 pub mod enterprise_number;

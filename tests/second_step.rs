@@ -118,11 +118,7 @@ async fn the_codes_of_another_implementation_log_in_and_the_picture_says_the_sam
     }
     let made = code(secret, step());
     answer(&server, &asked, "code", &made).await.expect(201);
-    assert_eq!(
-        slug(&answer(&server, &asked, "code", &made).await),
-        "challenge-void",
-        "a challenge is answered once"
-    );
+    assert_eq!(slug(&answer(&server, &asked, "code", &made).await.expect(401)), "wrong-code");
     let other = challenge(&server).await;
     assert_eq!(
         slug(&answer(&server, &other, "code", &made).await.expect(401)),
@@ -232,4 +228,80 @@ async fn a_page_to_print_holds_the_recovery_codes() {
     assert_eq!(page.status(), 200);
     let html = page.text().await.unwrap();
     assert!(html.contains("Herstelcodes voor MyCCV") && html.matches("<li><code>").count() == 10, "{html}");
+}
+
+/// The one reason, or those there are, and what mends the first.
+async fn diagnosed(server: &Server, email: &str) -> (String, Vec<String>, String) {
+    let told = server.service_get(&format!("/v1/support/diagnosis?email={email}")).await.expect(200).json();
+    let reasons = told["reasons"].as_array().unwrap();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let first = reasons.first().map(|reason| text(&reason["remedy"]["action"])).unwrap_or_default();
+    let reasons = reasons.iter().map(|reason| text(&reason["reason"])).collect();
+    (text(&told["login_would_be"]), reasons, first)
+}
+
+fn told(answer: &str, reasons: &[&str], remedy: &str) -> (String, Vec<String>, String) {
+    (answer.to_owned(), reasons.iter().map(|reason| (*reason).to_owned()).collect(), remedy.to_owned())
+}
+
+#[tokio::test]
+async fn the_diagnosis_names_the_reason_the_events_behind_it_and_what_mends_it() {
+    let name = "the_diagnosis_names_the_reason_the_events_behind_it_and_what_mends_it";
+    if !skip::unless_installed(name, "oathtool") {
+        return;
+    }
+    let server = Server::start().await;
+    assert_eq!(diagnosed(&server, EMAIL).await, told("refused", &["no_such_account"], "check_address"));
+    let order = |number, company, email: &str| loquet_tests::server::order(number, company, email);
+    server.service_post("/v1/orders", order(1, 1, EMAIL)).await.expect(201);
+    server.mail(EMAIL, "Confirmez", 1).await;
+    assert_eq!(diagnosed(&server, EMAIL).await, told("refused", &["not_activated"], "resend_activation"));
+    let token = loquet_tests::server::token_in(&server.mail(EMAIL, "Confirmez", 1).await);
+    server.post("/v1/activations", json!({ "token": token, "password": PASSWORD })).await.expect(204);
+    assert_eq!(diagnosed(&server, EMAIL).await, told("succeeded", &[], ""));
+
+    let session = server.login(EMAIL, PASSWORD).await.expect(201).json();
+    let account = session["account_id"].as_str().unwrap().to_owned();
+    let session = session["session_token"].as_str().unwrap().to_owned();
+    let owner = Owner { server: &server, account: account.clone(), session };
+    owner.enrol().await;
+    assert_eq!(diagnosed(&server, EMAIL).await, told("second_step", &["second_step"], "reset_second_step"));
+    server.login(EMAIL, "Wrong1!!").await.expect(401);
+    let two = told("second_step", &["second_step", "wrong_guesses"], "reset_second_step");
+    assert_eq!(diagnosed(&server, EMAIL).await, two);
+    for _ in 0..6 {
+        server.login(EMAIL, "Wrong1!!").await.expect(401);
+    }
+    assert_eq!(diagnosed(&server, EMAIL).await, told("locked", &["locked", "second_step"], "release"));
+    let path = format!("/v1/support/diagnosis?email={EMAIL}");
+    let shown = server.service_get(&path).await.expect(200).json();
+    let evidence = shown["reasons"][0]["evidence"].as_array().unwrap();
+    assert_eq!((evidence.len(), &evidence[0]["type"]), (8, &json!("account-locked")));
+    assert_eq!(evidence[1]["client_address"], "127.0.0.1");
+    assert!(shown["mails"].as_array().unwrap().iter().any(|mail| mail["type"] == "mail-sent"));
+
+    // The action is ready to run: with a reason in it, it does what it says.
+    let request = &shown["reasons"][0]["remedy"]["request"];
+    server
+        .service_post(request["path"].as_str().unwrap(), json!({ "reason": "called back" }))
+        .await
+        .expect(204);
+    assert_eq!(diagnosed(&server, EMAIL).await, told("second_step", &["second_step"], "reset_second_step"));
+
+    server.service_post("/v1/orders", order(2, 1, "jan@example.be")).await.expect(201);
+    let token = loquet_tests::server::token_in(&server.mail("jan@example.be", "Confirmez", 1).await);
+    server.post("/v1/activations", json!({ "token": token, "password": PASSWORD })).await.expect(204);
+    let waiting = diagnosed(&server, "jan@example.be").await;
+    assert_eq!(waiting, told("awaiting_conversion", &["awaiting_conversion"], "convert"));
+    let shown = server.service_get("/v1/support/diagnosis?email=jan@example.be").await.expect(200).json();
+    assert_eq!(shown["administrators"], json!([account]), "whom to ask");
+
+    server.successor(&account).await;
+    let path = format!("/v1/accounts/{account}?reason=left");
+    server.send(Method::DELETE, &path, Some(&server.token()), None).await.expect(204);
+    assert_eq!(diagnosed(&server, EMAIL).await, told("refused", &["deleted"], "create_account"));
+    owner.post("", json!({})).await.expect(401);
+    let printed = server.command().args(["diagnose", EMAIL]).output().unwrap();
+    assert!(String::from_utf8_lossy(&printed.stdout).contains("\"deleted\""), "{printed:?}");
+    server.service_get("/v1/support/diagnosis?email=nobody").await.expect(422);
 }

@@ -30,6 +30,7 @@ use super::Api;
         (name = "logins", description = "Getting in, and out."),
         (name = "accounts", description = "Accounts and what is done with them."),
         (name = "second step", description = "Two-step verification."),
+        (name = "support", description = "Why somebody cannot log in, and what mends it."),
         (name = "companies", description = "Companies, their names and addresses."),
         (name = "sites", description = "Sites: opened by orders, named by their company."),
         (name = "terminals", description = "Terminals, and where they stand and stood."),

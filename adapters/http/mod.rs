@@ -33,6 +33,7 @@ mod server;
 mod sessions;
 mod sites;
 mod standing;
+mod support;
 mod takeovers;
 mod taking;
 mod terminals;
@@ -45,6 +46,7 @@ pub use limits::{Limiter, Limits, Rate};
 pub use measures::metrics_router;
 pub use orders::OrderBody;
 pub use server::{Connections, serve};
+pub use support::DiagnosisBody;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -185,6 +187,7 @@ fn described() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(sessions::list, sessions::end_all))
         .routes(routes!(sessions::end))
         .routes(routes!(accounts::admission::change_role))
+        .routes(routes!(support::diagnosis))
         .routes(routes!(accounts::second_step::show))
         .routes(routes!(accounts::second_step::reset))
         .merge(of_companies())

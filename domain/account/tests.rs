@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::Moment;
+use crate::diagnosis::{Answer, Hindrance, answer, hindrances};
 use crate::email_address::{EmailAddress, EmailHash};
 use crate::erasable::Erasable;
 use crate::fact::{Actor, Context, Fact};
@@ -389,6 +390,13 @@ fn commands() -> impl Strategy<Value = Vec<(i64, Command)>> {
             session,
             second: None
         })),
+        (0_u128..8, proof.clone()).prop_map(|(_, proof)| Command::ProposeSecondStep {
+            proof,
+            secret: crate::one_time_code::TotpSecret::new(vec![7; 20]),
+        }),
+        (link.clone(), proptest::option::of(0_u64..9)).prop_map(|(secret, step)| {
+            Command::ConfirmSecondStep { proof: SecondProof::Code { secret, step }, recovery: Vec::new() }
+        }),
         Just(Command::Release { reason: reason() }),
         Just(Command::RequestPasswordReset),
         link.prop_map(|link| Command::ResetPassword(Reset { link, hash: hash("r") })),
@@ -399,6 +407,35 @@ fn commands() -> impl Strategy<Value = Vec<(i64, Command)>> {
         Just(Command::Erase { reason: reason() }),
     ];
     proptest::collection::vec((-100_000_i64..100_000, command), 0..60)
+}
+
+/// What a diagnosis must say where a login with the right password ends with this event or refusal: the answer,
+/// and what may stand first among what keeps the owner out.
+fn diagnosed(logged_in: Result<&'static str, Refusal>) -> (Answer, &'static [Option<&'static str>]) {
+    match logged_in {
+        Ok("login-succeeded" | "password-rehashed") => (Answer::Succeeded, &[None, Some("wrong guesses")]),
+        Ok("second-step-asked") => (Answer::SecondStep, &[Some("second step")]),
+        Ok("login-awaited-conversion") => (Answer::AwaitingConversion, &[Some("awaiting conversion")]),
+        Ok(other) => panic!("a right password led to {other}"),
+        Err(Refusal::Locked { until }) => (Answer::Locked { until }, &[Some("locked")]),
+        Err(_) => {
+            let nobody = &[Some("no such account"), Some("deleted"), Some("erased"), Some("not activated")];
+            (Answer::Refused, nobody)
+        }
+    }
+}
+
+fn kind(hindrance: Hindrance) -> &'static str {
+    match hindrance {
+        Hindrance::NoSuchAccount => "no such account",
+        Hindrance::Deleted => "deleted",
+        Hindrance::Erased => "erased",
+        Hindrance::NotActivated { .. } => "not activated",
+        Hindrance::Locked { .. } => "locked",
+        Hindrance::AwaitingConversion => "awaiting conversion",
+        Hindrance::SecondStep { .. } => "second step",
+        Hindrance::WrongGuesses { .. } => "wrong guesses",
+    }
 }
 
 proptest! {
@@ -441,6 +478,22 @@ proptest! {
                     naive.judged.clear();
                 }
             }
+        }
+    }
+
+    /// The diagnosis of every state that commands lead to agrees with what a login at that moment answers.
+    #[test]
+    fn the_diagnosis_agrees_with_a_login_at_that_moment(commands in commands(), later in 0_i64..100_000) {
+        let mut story = Story::default();
+        for (minute, command) in commands {
+            drop(story.tell(minute, command));
+            let now = at(minute + later);
+            let logged_in = story.clone().guess_at(now, Verdict::Match { rehashed: None });
+            let logged_in = logged_in.map(|events| names(&events).last().copied().unwrap());
+            let (expected, first) = diagnosed(logged_in);
+            prop_assert_eq!(answer(&story.account, now), expected);
+            let found = hindrances(&story.account, now).first().copied().map(kind);
+            prop_assert!(first.contains(&found), "{found:?} for {expected:?}");
         }
     }
 

@@ -9,7 +9,8 @@ use crate::fact::Context;
 use crate::ids::{AccountId, EventId, SessionId};
 use crate::one_time_code::{OneTimeCode, RecoveryHash, TotpSecret};
 use crate::password::{Password, PasswordHash};
-use crate::ports::{ChallengeClaims, Position, SessionClaims, StreamId};
+use crate::ports::{ChallengeClaims, Position, Revision, SessionClaims, StreamId};
+use crate::schema::DomainEvent;
 use crate::{Moment, email_claim};
 
 use super::streams::{Committed, account_stream};
@@ -264,6 +265,23 @@ impl App {
     /// [`Unavailable`] when the log can't be read.
     pub async fn account_of(&self, email: &EmailAddress) -> Result<Option<AccountId>, Unavailable> {
         self.holder(&self.ports.tokens.email_hash(email)).await
+    }
+
+    /// The account that last let an address go: it was deleted. None where nobody ever had it.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the log can't be read.
+    pub async fn former_account_of(&self, email: &EmailAddress) -> Result<Option<AccountId>, Unavailable> {
+        let stream = claim_stream(&self.ports.tokens.email_hash(email));
+        let history = self.ports.store.read_stream(&stream, Revision::default()).await?;
+        let mut former = None;
+        for recorded in &history {
+            let fact = self.ports.codec.decode_open(recorded)?;
+            if let DomainEvent::EmailClaim(email_claim::Event::EmailReleased { account }) = fact.event {
+                former = Some(account);
+            }
+        }
+        Ok(former)
     }
 
     /// The account that holds an address, whatever its stage.
