@@ -4,6 +4,7 @@ use super::tests::{Story, names};
 use super::*;
 use crate::ids::{EventId, SessionId};
 use crate::one_time_code::{RecoveryHash, TotpSecret};
+use proptest::prelude::*;
 use uuid::Uuid;
 
 fn hashes() -> Vec<RecoveryHash> {
@@ -202,4 +203,200 @@ fn turning_it_off_takes_the_password_and_a_code() {
         story.tell(3, Command::ResetSecondStep { reason: "lost".to_owned() }),
         Err(Refusal::NoSecondStep)
     );
+}
+
+/// Something that somebody tries.
+#[derive(Clone, Debug)]
+enum Try {
+    Wait(i64),
+    Password { right: bool, second: Option<Typed> },
+    Answer { challenge: usize, typed: Typed },
+    Reset,
+    Release,
+}
+
+/// A code of a step, of none, or a recovery code; 0 is one that was never shown.
+#[derive(Clone, Debug)]
+enum Typed {
+    Code(Option<u64>),
+    Recovery(u32),
+}
+
+fn typed() -> impl Strategy<Value = Typed> {
+    prop_oneof![
+        proptest::option::of(101_u64..106).prop_map(Typed::Code),
+        (0_u32..11).prop_map(Typed::Recovery)
+    ]
+}
+
+fn tries() -> impl Strategy<Value = Vec<Try>> {
+    let one = prop_oneof![
+        (1_i64..20).prop_map(Try::Wait),
+        (any::<bool>(), proptest::option::of(typed()))
+            .prop_map(|(right, second)| Try::Password { right, second }),
+        (0_usize..6, typed()).prop_map(|(challenge, typed)| Try::Answer { challenge, typed }),
+        Just(Try::Reset),
+        Just(Try::Release),
+    ];
+    proptest::collection::vec(one, 0..80)
+}
+
+/// The whole login surface of an account with a second step, told naively.
+struct Naive {
+    judged_wrong: u32,
+    locked_until: Option<i64>,
+    newest_step: u64,
+    recovery: Vec<u32>,
+    challenges: Vec<(EventId, i64)>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    In,
+    Asked,
+    Wrong,
+    Locked,
+    Void,
+}
+
+impl Naive {
+    fn locked(&mut self, now: i64) -> bool {
+        if self.locked_until.is_some_and(|until| now >= until) {
+            (self.locked_until, self.judged_wrong) = (None, 0);
+        }
+        self.locked_until.is_some()
+    }
+
+    fn wrong(&mut self, now: i64) -> Outcome {
+        self.judged_wrong += 1;
+        if self.judged_wrong == 7 {
+            self.locked_until = Some(now + 15);
+            self.challenges.clear();
+        }
+        Outcome::Wrong
+    }
+
+    fn second(&mut self, now: i64, typed: &Typed) -> Outcome {
+        let right = match typed {
+            Typed::Code(step) => step.is_some_and(|step| step > self.newest_step),
+            Typed::Recovery(number) => self.recovery.contains(number),
+        };
+        if !right {
+            return self.wrong(now);
+        }
+        match typed {
+            Typed::Code(step) => self.newest_step = step.unwrap(),
+            Typed::Recovery(number) => self.recovery.retain(|left| left != number),
+        }
+        self.judged_wrong = 0;
+        Outcome::In
+    }
+
+    fn expects(&mut self, now: i64, tried: &Try) -> Option<Outcome> {
+        let locked = self.locked(now);
+        match tried {
+            Try::Wait(_) => None,
+            Try::Reset | Try::Release => {
+                (self.judged_wrong, self.locked_until) = (0, None);
+                if matches!(tried, Try::Reset) {
+                    self.challenges.clear();
+                }
+                None
+            }
+            _ if locked => Some(Outcome::Locked),
+            Try::Password { right: false, .. } => Some(self.wrong(now)),
+            Try::Password { second: None, .. } => Some(Outcome::Asked),
+            Try::Password { second: Some(typed), .. } => Some(self.second(now, typed)),
+            Try::Answer { challenge, typed } => {
+                let open = self.challenges.get(*challenge).is_some_and(|(_, ends)| now < *ends);
+                Some(if open { self.second(now, typed) } else { Outcome::Void })
+            }
+        }
+    }
+}
+
+impl Story {
+    fn proof_of(&self, typed: &Typed) -> SecondProof {
+        match typed {
+            Typed::Code(step) => self.code(*step),
+            Typed::Recovery(number) => recovery(*number),
+        }
+    }
+
+    fn attempt(&mut self, now: i64, tried: &Try, naive: &Naive) -> Result<Vec<Event>, Refusal> {
+        match tried {
+            Try::Wait(_) => Ok(Vec::new()),
+            Try::Password { right, second } => {
+                let second = second.as_ref().map(|typed| self.proof_of(typed));
+                let verdict = if *right { Verdict::Match { rehashed: None } } else { Verdict::Mismatch };
+                let proof = Proof { verdict, ..self.right_password() };
+                let session = SessionId(Uuid::from_u128(77));
+                self.tell(now, Command::LogIn(Attempt { proof, session, second }))
+            }
+            Try::Answer { challenge, typed } => {
+                let nowhere = EventId(Uuid::from_u128(u128::MAX));
+                let challenge = naive.challenges.get(*challenge).map_or(nowhere, |(id, _)| *id);
+                let proof = self.proof_of(typed);
+                self.answer(now, challenge, proof)
+            }
+            Try::Reset => {
+                self.tell(now, Command::RequestPasswordReset)?;
+                let link = self.account.active().unwrap().reset.unwrap().event;
+                let hash = crate::password::PasswordHash::new("r".to_owned());
+                self.tell(now, Command::ResetPassword(Reset { link, hash }))
+            }
+            Try::Release => {
+                let release = Command::Release { reason: "called".to_owned() };
+                match self.tell(now, release) {
+                    Err(Refusal::NotLocked) => Err(Refusal::NotLocked),
+                    other => other,
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    /// At most seven wrong passwords and codes are judged between two complete logins, lockout ends and releases;
+    /// nothing but a right password and an unused code opens a session.
+    #[test]
+    fn the_whole_login_surface_agrees_with_a_naive_model(tries in tries()) {
+        let mut story = Story::with_second_step();
+        let mut naive = Naive {
+            judged_wrong: 0,
+            locked_until: None,
+            newest_step: 100,
+            recovery: (1..=10).collect(),
+            challenges: Vec::new(),
+        };
+        let mut now = 10;
+        for tried in tries {
+            if let Try::Wait(minutes) = tried {
+                now += minutes;
+                continue;
+            }
+            // Support's release of an account that is not locked is refused, and changes nothing.
+            if matches!(tried, Try::Release) && !naive.locked(now) {
+                let refused = story.attempt(now, &tried, &naive);
+                prop_assert_eq!(refused, Err(Refusal::NotLocked));
+                continue;
+            }
+            let happened = story.attempt(now, &tried, &naive);
+            let happened = happened.map(|events| names(&events));
+            let outcome = match &happened {
+                Ok(events) if events.last() == Some(&"login-succeeded") => Outcome::In,
+                Ok(events) if events == &["second-step-asked"] => Outcome::Asked,
+                Ok(_) => Outcome::Wrong,
+                Err(Refusal::ChallengeVoid) => Outcome::Void,
+                Err(_) => Outcome::Locked,
+            };
+            if let Some(expected) = naive.expects(now, &tried) {
+                prop_assert_eq!(outcome, expected, "{:?} led to {:?}", tried, happened);
+            }
+            if matches!(happened.as_deref(), Ok(["second-step-asked"])) {
+                naive.challenges.push((story.link(), now + 5));
+            }
+        }
+    }
 }
