@@ -389,6 +389,7 @@ async fn a_receipt_is_laid_out_where_a_pax_terminal_stands_and_reaches_it_when_i
     assert!(text.text.contains("Le Fournil <b>") && text.text.contains("SPECIMEN"));
     let svg = admin.call(Method::GET, &preview("svg"), None).await.expect(200);
     assert_eq!(svg.headers["content-type"], "image/svg+xml");
+    assert!(svg.text.contains("TOTAL\u{a0}\u{a0}"), "columns stay columns");
     assert!(svg.text.contains("&lt;b&gt;") || svg.text.contains("&#60;b&#62;"), "{}", svg.text);
 
     let verifone = admin.call(Method::PUT, &path(haute), Some(layout)).await;
