@@ -453,7 +453,13 @@ fn every_command_without_a_token_is_limited() {
     open.sort();
     assert_eq!(
         open,
-        ["/v1/activations", "/v1/logins", "/v1/password-resets", "/v1/password-resets/confirm"],
+        [
+            "/v1/activations",
+            "/v1/logins",
+            "/v1/logins/second-step",
+            "/v1/password-resets",
+            "/v1/password-resets/confirm"
+        ],
         "a new one belongs among `for_strangers`, and into the test of limits above"
     );
 }
