@@ -7,7 +7,7 @@ use loquet_domain::ids::SiteId;
 use loquet_domain::permission::Permission;
 use loquet_domain::ports::Position;
 use loquet_projections::ports::{Cursor, Selection};
-use loquet_projections::table::{Row, find, select};
+use loquet_projections::table::{Row, select};
 use loquet_projections::views::companies::CompanyRow;
 use loquet_projections::views::sites::SiteRow;
 use serde::{Deserialize, Serialize};
@@ -63,16 +63,9 @@ fn called(company: CompanyRow) -> String {
 }
 
 impl Api {
-    /// The site of an id. One that the view does not know yet is waited for: whoever was just told of a site may
-    /// ask for it.
+    /// The site of an id.
     pub(crate) async fn site(&self, id: SiteId) -> Result<SiteRow, Problem> {
-        if let Some(row) = find::<SiteRow>(self.rows.as_ref(), id.to_string()).await? {
-            return Ok(row);
-        }
-        let head = self.store.head().await?;
-        self.reach(SiteRow::VIEW, &AtLeast { at_least: Some(head.0) }).await?;
-        let row = find::<SiteRow>(self.rows.as_ref(), id.to_string()).await?;
-        row.ok_or_else(Problem::not_found)
+        self.known(id.to_string()).await
     }
 }
 
