@@ -254,16 +254,31 @@ async fn read_models_are_rebuilt_and_verified_beside_a_server_on_which_people_lo
     assert!(code == Some(1) && errors.contains("there are accounts"), "{errors}");
 }
 
+/// Stops the server's process, so that what it is asked for stays as it is; not in the middle of a write, since one that
+/// stands still there holds the file against everybody.
+async fn stand_still_between_two_writes(server: &Server, views: &rusqlite::Connection) {
+    let signal = |name: &str| {
+        assert!(Command::new("kill").args([name, &server.pid().to_string()]).status().unwrap().success());
+    };
+    views.busy_timeout(Duration::ZERO).unwrap();
+    signal("-STOP");
+    while views.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_err() {
+        signal("-CONT");
+        tokio::task::yield_now().await;
+        signal("-STOP");
+    }
+    views.busy_timeout(Duration::from_secs(5)).unwrap();
+}
+
 #[tokio::test]
 async fn a_rebuild_does_not_wait_for_a_server_that_has_ended() {
     let mut server = Server::start().await;
     server.active(1, "marie@example.be", PASSWORD).await;
-    // It stands still, so that what it was asked for stays as it is.
-    assert!(Command::new("kill").args(["-STOP", &server.pid().to_string()]).status().unwrap().success());
+    let views = rusqlite::Connection::open(server.folder.join("views.db")).unwrap();
+    stand_still_between_two_writes(&server, &views).await;
     let mut command = server.command();
     let rebuilding =
         tokio::task::spawn_blocking(move || run(command.args(["projections", "rebuild", "accounts"])));
-    let views = rusqlite::Connection::open(server.folder.join("views.db")).unwrap();
     let start = Instant::now();
     while views.query_row("SELECT count(*) FROM requests", [], |row| row.get::<_, i64>(0)).unwrap() == 0 {
         assert!(start.elapsed() < Duration::from_secs(30), "nothing was asked for");
