@@ -20,6 +20,7 @@ pub mod mail_journal;
 pub mod memory_store;
 pub mod metrics;
 mod ownership;
+pub mod password_blocklist;
 pub mod read_store;
 pub mod server_key;
 pub mod service_tokens;
