@@ -23,6 +23,8 @@ pub mod lockout;
 pub mod mail_kind;
 pub mod order;
 pub mod password;
+pub mod password_context;
+pub mod password_history;
 pub mod password_policy;
 pub mod permission;
 pub mod person;

@@ -63,6 +63,7 @@ async fn show(place: &Place, which: Which) -> anyhow::Result<()> {
         "family_name": person.map(|p| p.family_name.as_str().to_owned()),
         "failures": active.map(|a| a.lockout.failures_at(now)),
         "locked_until": active.and_then(|a| a.lockout.locked_until(now)),
+        "failures_across_lockouts": active.map(|a| a.lockout.failures_across()),
         "sessions": active.map(|a| a.sessions_at(now).count()),
     });
     if which.json {

@@ -8,6 +8,7 @@ use crate::account::event::{Admission, Event, Role, SessionEnd};
 use crate::account::state::{Account, Active, Link, Profile};
 use crate::erasable::Erasable;
 use crate::ids::{CompanyId, EventId, TakeOverId};
+use crate::lockout::LockEnd;
 use crate::policies::Policies;
 
 /// Why a command changes nothing.
@@ -32,10 +33,10 @@ pub enum Refusal {
     #[error("this link has expired")]
     LinkExpired,
     /// Too many wrong guesses.
-    #[error("locked until {until}")]
+    #[error("locked {until}")]
     Locked {
         /// The end of the lockout.
-        until: Moment,
+        until: LockEnd,
     },
     /// The password changed while it was being verified: verify again.
     #[error("the credential changed meanwhile")]

@@ -11,6 +11,7 @@ use crate::email_address::EmailHash;
 use crate::erasable::Erasable;
 use crate::ids::{AccountId, CompanyId, EventId, OrderId, SessionId, TakeOverId};
 use crate::language::Language;
+use crate::lockout::LockEnd;
 use crate::mail_kind::MailKind;
 use crate::password::PasswordHash;
 use crate::person::Person;
@@ -144,7 +145,7 @@ pub enum Event {
         /// Wrong guesses in a row that led here.
         failures: u32,
         /// The end.
-        until: Moment,
+        until: LockEnd,
     },
     /// Support ended a lockout early.
     LockoutReleased {

@@ -4,6 +4,8 @@ mod command;
 mod decide;
 mod event;
 mod evolve;
+#[cfg(test)]
+mod profile_tests;
 mod state;
 #[cfg(test)]
 mod tests;

@@ -11,11 +11,12 @@ use crate::erasable::Erasable;
 use crate::fact::{Actor, Context, Fact};
 use crate::ids::{AccountId, CompanyId, CorrelationId, EventId, SessionId};
 use crate::language::Language;
+use crate::lockout::{LockEnd, Lockout, LockoutPolicy};
 use crate::password::PasswordHash;
 use crate::person::{Person, PersonName};
 use crate::policies::Policies;
 
-fn at(minute: i64) -> Moment {
+pub(super) fn at(minute: i64) -> Moment {
     Moment::from_timestamp(1_800_000_000, 0).unwrap() + TimeDelta::minutes(minute)
 }
 
@@ -38,25 +39,26 @@ fn creation(role: Role) -> Creation {
     }
 }
 
-fn hash(name: &str) -> PasswordHash {
+pub(super) fn hash(name: &str) -> PasswordHash {
     PasswordHash::new(name.to_owned())
 }
 
 /// An account and how it came to be: each command is decided, and what follows takes effect.
 #[derive(Clone, Debug, Default)]
-struct Story {
-    account: Account,
-    history: Vec<Fact<Event>>,
+pub(super) struct Story {
+    pub(super) account: Account,
+    pub(super) history: Vec<Fact<Event>>,
     sessions: u128,
+    pub(super) policies: Policies,
 }
 
 impl Story {
-    fn tell(&mut self, minute: i64, command: Command) -> Result<Vec<Event>, Refusal> {
+    pub(super) fn tell(&mut self, minute: i64, command: Command) -> Result<Vec<Event>, Refusal> {
         self.tell_at(at(minute), command)
     }
 
     fn tell_at(&mut self, at: Moment, command: Command) -> Result<Vec<Event>, Refusal> {
-        let events = decide(&self.account, &Policies::default(), at, command)?;
+        let events = decide(&self.account, &self.policies, at, command)?;
         for event in &events {
             let fact = Fact {
                 id: EventId(Uuid::from_u128(u128::try_from(self.history.len()).unwrap() + 1)),
@@ -75,7 +77,7 @@ impl Story {
         Ok(events)
     }
 
-    fn link(&self) -> EventId {
+    pub(super) fn link(&self) -> EventId {
         self.history.last().unwrap().id
     }
 
@@ -85,14 +87,14 @@ impl Story {
         story
     }
 
-    fn active(role: Role) -> Self {
+    pub(super) fn active(role: Role) -> Self {
         let mut story = Self::invited(role);
         let activation = Activation { link: story.link(), hash: hash("first") };
         story.tell(0, Command::Activate(activation)).unwrap();
         story
     }
 
-    fn guess(&mut self, minute: i64, verdict: Verdict) -> Result<Vec<Event>, Refusal> {
+    pub(super) fn guess(&mut self, minute: i64, verdict: Verdict) -> Result<Vec<Event>, Refusal> {
         self.guess_at(at(minute), verdict)
     }
 
@@ -103,16 +105,16 @@ impl Story {
         self.tell_at(at, Command::LogIn(Attempt { proof: Proof { credential, verdict }, session }))
     }
 
-    fn wrong(&mut self, minute: i64) -> Result<Vec<Event>, Refusal> {
+    pub(super) fn wrong(&mut self, minute: i64) -> Result<Vec<Event>, Refusal> {
         self.guess(minute, Verdict::Mismatch)
     }
 
-    fn right(&mut self, minute: i64) -> Result<Vec<Event>, Refusal> {
+    pub(super) fn right(&mut self, minute: i64) -> Result<Vec<Event>, Refusal> {
         self.guess(minute, Verdict::Match { rehashed: None })
     }
 }
 
-fn names(events: &[Event]) -> Vec<&'static str> {
+pub(super) fn names(events: &[Event]) -> Vec<&'static str> {
     let wrap = |event: &Event| crate::schema::write(&crate::schema::DomainEvent::Account(event.clone())).name;
     events.iter().map(wrap).collect()
 }
@@ -147,9 +149,9 @@ fn seven_wrong_logins_in_a_row_lock_for_15_minutes() {
     }
     assert_eq!(
         story.wrong(7).unwrap(),
-        [Event::LoginFailed { failures: 7 }, Event::AccountLocked { failures: 7, until: at(22) }]
+        [Event::LoginFailed { failures: 7 }, Event::AccountLocked { failures: 7, until: at(22).into() }]
     );
-    assert_eq!(story.right(21), Err(Refusal::Locked { until: at(22) }), "not even the right password");
+    assert_eq!(story.right(21), Err(Refusal::Locked { until: at(22).into() }), "not even the right password");
     assert_eq!(names(&story.right(22).unwrap()), ["login-succeeded"]);
 }
 
@@ -157,7 +159,7 @@ fn seven_wrong_logins_in_a_row_lock_for_15_minutes() {
 fn trying_during_a_lockout_does_not_lengthen_it_and_the_count_starts_from_zero_after_it() {
     let mut story = Story::active(Role::User);
     (0..7).for_each(|_| drop(story.wrong(0)));
-    (0..15).for_each(|minute| assert_eq!(story.wrong(minute), Err(Refusal::Locked { until: at(15) })));
+    (0..15).for_each(|minute| assert_eq!(story.wrong(minute), Err(Refusal::Locked { until: at(15).into() })));
     assert_eq!(story.wrong(15).unwrap(), [Event::LoginFailed { failures: 1 }]);
 }
 
@@ -271,7 +273,7 @@ fn a_wrong_current_password_counts_as_a_wrong_login() {
     let change = Command::ChangePassword(NewPassword { proof, hash: hash("x") });
     (0..6).for_each(|_| assert_eq!(names(&story.tell(0, change.clone()).unwrap()), ["login-failed"]));
     assert_eq!(names(&story.tell(0, change.clone()).unwrap()), ["login-failed", "account-locked"]);
-    assert_eq!(story.tell(1, change), Err(Refusal::Locked { until: at(15) }));
+    assert_eq!(story.tell(1, change), Err(Refusal::Locked { until: at(15).into() }));
 }
 
 #[test]
@@ -334,6 +336,13 @@ enum Step {
     Wait(i64),
 }
 
+/// The rules of each profile; the caps are low enough to be reached by a history of some length.
+fn policies() -> impl Strategy<Value = LockoutPolicy> {
+    let nist = (1_u32..30).prop_map(|cap| LockoutPolicy::default().with_cap(cap).unwrap());
+    let pci = LockoutPolicy::new(10, TimeDelta::minutes(30)).unwrap();
+    prop_oneof![Just(LockoutPolicy::default()), nist, Just(pci)]
+}
+
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         12 => Just(Step::Wrong),
@@ -345,23 +354,62 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 0..120)
 }
 
-/// A naive model: the moments of the wrong guesses in a row that were judged.
-#[derive(Default)]
+/// A naive model: the moments of all wrong guesses that were judged since the last forgiveness, and at
+/// which of them the present row began.
 struct Naive {
+    attempts: usize,
+    duration: TimeDelta,
+    cap: usize,
     judged: Vec<Moment>,
+    row: usize,
 }
 
 impl Naive {
-    fn locked_until(&self, now: Moment) -> Option<Moment> {
-        let seventh = self.judged.get(6)?;
-        let end = *seventh + TimeDelta::minutes(15);
-        (now < end).then_some(end)
+    fn of(policy: LockoutPolicy) -> Self {
+        // Told by what the policy does to a row of guesses, so that the model shares no line with it.
+        let mut lockout = Lockout::default();
+        let mut attempts = 0;
+        let (attempts, end) = loop {
+            attempts += 1;
+            let judged = lockout.judge_failure(&policy, at(0));
+            if let Some(end) = judged.locks_until {
+                break (attempts, end);
+            }
+            lockout = lockout.failed(judged.failures);
+        };
+        let duration = end.moment().map_or(TimeDelta::minutes(15), |end| end - at(0));
+        let mut across = 0;
+        let mut lockout = Lockout::default();
+        let cap = loop {
+            across += 1;
+            let judged = lockout.judge_failure(&policy, at(0));
+            match judged.locks_until {
+                Some(LockEnd::AtReset) => break across,
+                _ if across > 1000 => break usize::MAX,
+                _ => lockout = lockout.failed(0),
+            }
+        };
+        Self { attempts, duration, cap, judged: Vec::new(), row: 0 }
+    }
+
+    fn locked_until(&self, now: Moment) -> Option<LockEnd> {
+        if self.judged.len() >= self.cap {
+            return Some(LockEnd::AtReset);
+        }
+        let last = self.judged.get(self.row + self.attempts - 1)?;
+        let end = *last + self.duration;
+        (now < end).then_some(LockEnd::At(end))
     }
 
     fn forget_if_over(&mut self, now: Moment) {
-        if self.judged.len() >= 7 && self.locked_until(now).is_none() {
-            self.judged.clear();
+        if self.judged.len() - self.row >= self.attempts && self.locked_until(now).is_none() {
+            self.row = self.judged.len();
         }
+    }
+
+    fn forgive(&mut self) {
+        self.judged.clear();
+        self.row = 0;
     }
 }
 
@@ -397,9 +445,13 @@ fn commands() -> impl Strategy<Value = Vec<(i64, Command)>> {
 
 proptest! {
     #[test]
-    fn the_lockout_agrees_with_a_naive_model_over_any_history(steps in steps()) {
+    fn the_lockout_of_every_profile_agrees_with_a_naive_model_over_any_history(
+        policy in policies(),
+        steps in steps(),
+    ) {
         let mut story = Story::active(Role::User);
-        let mut naive = Naive::default();
+        story.policies.lockout = policy;
+        let mut naive = Naive::of(policy);
         let mut now = at(0);
         for step in steps {
             match step {
@@ -413,11 +465,14 @@ proptest! {
                         prop_assert_eq!(answer, Err(Refusal::Locked { until }));
                     } else if wrong {
                         naive.judged.push(now);
-                        let failures = u32::try_from(naive.judged.len()).unwrap();
-                        prop_assert_eq!(&answer.unwrap()[0], &Event::LoginFailed { failures });
-                        prop_assert!(failures <= 7);
+                        prop_assert!(naive.judged.len() <= naive.cap);
+                        let failures = u32::try_from(naive.judged.len() - naive.row).unwrap();
+                        let events = answer.unwrap();
+                        prop_assert_eq!(&events[0], &Event::LoginFailed { failures });
+                        let locks = events.get(1).map(|event| matches!(event, Event::AccountLocked { .. }));
+                        prop_assert_eq!(locks, naive.locked_until(now).map(|_| true));
                     } else {
-                        naive.judged.clear();
+                        naive.forgive();
                         prop_assert_eq!(names(&answer.unwrap()), ["login-succeeded"]);
                     }
                 }
@@ -425,14 +480,14 @@ proptest! {
                     let released = story.tell_at(now, Command::Release { reason: "called".to_owned() });
                     prop_assert_eq!(released.is_ok(), naive.locked_until(now).is_some());
                     if released.is_ok() {
-                        naive.judged.clear();
+                        naive.forgive();
                     }
                 }
                 Step::Reset => {
                     story.tell_at(now, Command::RequestPasswordReset).unwrap();
                     let reset = Reset { link: story.link(), hash: hash("r") };
                     story.tell_at(now, Command::ResetPassword(reset)).unwrap();
-                    naive.judged.clear();
+                    naive.forgive();
                 }
             }
         }

@@ -5,7 +5,9 @@ use crate::email_address::{EmailAddress, EmailHash};
 use crate::erasable::Erasable;
 use crate::fact::Context;
 use crate::ids::{AccountId, EventId, SessionId};
+use crate::lockout::LockEnd;
 use crate::password::{Password, PasswordHash};
+use crate::password_policy::PasswordRule;
 use crate::ports::{Position, SessionClaims, StreamId};
 use crate::{Moment, email_claim};
 
@@ -42,7 +44,7 @@ pub enum Login {
     /// Nothing was verified, and nothing will be until then.
     Locked {
         /// The end of the lockout.
-        until: Moment,
+        until: LockEnd,
     },
 }
 
@@ -67,7 +69,9 @@ pub(super) enum Judged {
     /// The account is not one that anybody can guess at.
     Nobody,
     /// Locked: nothing was verified.
-    Locked(Moment),
+    Locked(LockEnd),
+    /// Right, but the password wished for is one of the last ones: nothing was changed or counted.
+    Reused(PasswordRule),
 }
 
 impl App {
@@ -88,7 +92,7 @@ impl App {
         match self.judge(context, account, password, Wish::LogIn { session }).await? {
             Judged::Verdict(committed) => Ok(self.login(account, &committed)),
             Judged::Locked(until) => Ok(Login::Locked { until }),
-            Judged::Nobody => self.stranger(context.at, hash, credentials.password).await,
+            Judged::Nobody | Judged::Reused(_) => self.stranger(context.at, hash, credentials.password).await,
         }
     }
 
@@ -110,6 +114,9 @@ impl App {
                 Err(judged) => return Ok(judged),
             };
             let verdict = self.ports.hasher.verify(password.clone(), hash).await?.into();
+            if let Some(rule) = self.wishes_reuse(&wish, &verdict, &folded.state).await? {
+                return Ok(Judged::Reused(rule));
+            }
             let command = self.command(&wish, Proof { credential, verdict }).await?;
             match self.decide_account(&stream, context, || command.clone()).await {
                 Ok(committed) => return Ok(Judged::Verdict(Box::new(committed))),
@@ -120,6 +127,19 @@ impl App {
                 Err(super::Failure::Unavailable(unavailable)) => return Err(unavailable),
                 Err(_) => return Ok(Judged::Nobody),
             }
+        }
+    }
+
+    /// The rule that the new password breaks that somebody wishes for who knows the present one.
+    async fn wishes_reuse(
+        &self,
+        wish: &Wish,
+        verdict: &Verdict,
+        account: &Account,
+    ) -> Result<Option<PasswordRule>, Unavailable> {
+        match (wish, verdict) {
+            (Wish::ChangePassword { new }, Verdict::Match { .. }) => self.reuse(account.active(), new).await,
+            _ => Ok(None),
         }
     }
 

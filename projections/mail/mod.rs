@@ -30,7 +30,10 @@ impl Urgency {
     #[must_use]
     pub fn of(kind: MailKind) -> Self {
         match kind {
-            MailKind::PasswordReset | MailKind::PasswordChanged | MailKind::LockedOut => Self::AtOnce,
+            MailKind::PasswordReset
+            | MailKind::PasswordChanged
+            | MailKind::LockedOut
+            | MailKind::LockedUntilReset => Self::AtOnce,
             MailKind::Activation
             | MailKind::AwaitingConversion
             | MailKind::SitesOpened
