@@ -70,11 +70,15 @@ pub enum Scope {
     TakeOversWrite,
     /// Fetch receipt layouts: for terminals that synchronise.
     LayoutsRead,
+    /// Take a lost second step away.
+    SecondStepReset,
+    /// See why a person cannot log in.
+    SupportRead,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::OrdersWrite,
         Self::OrdersRead,
         Self::AccountsRead,
@@ -87,6 +91,8 @@ impl Scope {
         Self::PermissionsRead,
         Self::TakeOversWrite,
         Self::LayoutsRead,
+        Self::SecondStepReset,
+        Self::SupportRead,
     ];
 
     /// Its name.
@@ -105,6 +111,8 @@ impl Scope {
             Self::PermissionsRead => "permissions:read",
             Self::TakeOversWrite => "takeovers:write",
             Self::LayoutsRead => "layouts:read",
+            Self::SecondStepReset => "second-step:reset",
+            Self::SupportRead => "support:read",
         }
     }
 }
@@ -112,7 +120,7 @@ impl Scope {
 /// A name that is no scope's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "unknown scope '{0}': there are orders:write, orders:read, accounts:read, accounts:write, lockouts:release, events:read, metrics:read, companies:read, companies:write, permissions:read, takeovers:write, layouts:read"
+    "unknown scope '{0}': there are orders:write, orders:read, accounts:read, accounts:write, lockouts:release, events:read, metrics:read, companies:read, companies:write, permissions:read, takeovers:write, layouts:read, second-step:reset, support:read"
 )]
 pub struct UnknownScope(String);
 

@@ -11,6 +11,7 @@ use loquet_adapters::folds::CachedFolds;
 use loquet_adapters::hmac_tokens::HmacTokens;
 use loquet_adapters::identities::RandomIdentities;
 use loquet_adapters::key_store::KeyStore;
+use loquet_adapters::one_time_codes::TotpCodes;
 use loquet_adapters::password_blocklist::PasswordBlocklist;
 use loquet_adapters::server_key::ServerKey;
 use loquet_adapters::sqlite_store::SqliteStore;
@@ -42,6 +43,7 @@ pub fn open(folder: &Path) -> Outcome<(Arc<App>, SqliteStore)> {
         keys: Arc::new(keys),
         hasher: Arc::new(Argon2Pool::start(Cost::default(), cores(), 1024)?),
         tokens: Arc::new(HmacTokens::new(&key)),
+        codes: Arc::new(TotpCodes),
         identities: Arc::new(RandomIdentities),
         turnstile: Arc::new(KeyedTurnstile::default()),
         blocklist: Arc::new(PasswordBlocklist::default()),

@@ -199,6 +199,8 @@ pub(crate) fn policies(config: &mut Config) -> Option<Policies> {
         activation_link: time_delta(config, "links.activation")?,
         reset_link: time_delta(config, "links.reset")?,
         resets_per_hour: config.parsed("links.resets_per_hour")?,
+        challenge: time_delta(config, "second_step.challenge")?,
+        enrolment: time_delta(config, "second_step.enrolment")?,
         session: time_delta(config, "sessions.lifetime")?,
         sessions_per_account: config.parsed("sessions.per_account")?,
     })

@@ -11,6 +11,7 @@ use loquet_adapters::folds::CachedFolds;
 use loquet_adapters::identities::RandomIdentities;
 use loquet_adapters::key_store::KeyStore;
 use loquet_adapters::metrics::{MeasuredStore, Metrics};
+use loquet_adapters::one_time_codes::TotpCodes;
 use loquet_adapters::password_blocklist::PasswordBlocklist;
 use loquet_adapters::server_key::KeyFile;
 use loquet_adapters::sqlite_store::SqliteStore;
@@ -102,6 +103,7 @@ impl System {
             keys: Arc::new(keys.clone()),
             hasher: Arc::new(hasher),
             tokens: Arc::new(keys.tokens()),
+            codes: Arc::new(TotpCodes),
             identities: Arc::new(RandomIdentities),
             turnstile: Arc::new(KeyedTurnstile::default()),
             strangers: strangers.clone(),

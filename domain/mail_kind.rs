@@ -26,11 +26,17 @@ pub enum MailKind {
     TakeOverCompleted,
     /// A take-over does not happen.
     TakeOverCancelled,
+    /// The second step is on.
+    SecondStepOn,
+    /// The owner turned it off.
+    SecondStepOff,
+    /// Support took it away.
+    SecondStepReset,
 }
 
 impl MailKind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Activation,
         Self::PasswordReset,
         Self::PasswordChanged,
@@ -41,6 +47,9 @@ impl MailKind {
         Self::TakeOverOpened,
         Self::TakeOverCompleted,
         Self::TakeOverCancelled,
+        Self::SecondStepOn,
+        Self::SecondStepOff,
+        Self::SecondStepReset,
     ];
 
     /// Its name in the log, in the journal and in the words.
@@ -57,6 +66,9 @@ impl MailKind {
             Self::TakeOverOpened => "take-over-opened",
             Self::TakeOverCompleted => "take-over-completed",
             Self::TakeOverCancelled => "take-over-cancelled",
+            Self::SecondStepOn => "second-step-on",
+            Self::SecondStepOff => "second-step-off",
+            Self::SecondStepReset => "second-step-reset",
         }
     }
 
@@ -86,6 +98,9 @@ mod tests {
             (MailKind::TakeOverOpened, "take-over-opened"),
             (MailKind::TakeOverCompleted, "take-over-completed"),
             (MailKind::TakeOverCancelled, "take-over-cancelled"),
+            (MailKind::SecondStepOn, "second-step-on"),
+            (MailKind::SecondStepOff, "second-step-off"),
+            (MailKind::SecondStepReset, "second-step-reset"),
         ];
         assert_eq!(MailKind::ALL, frozen.map(|(kind, _)| kind));
         for (kind, name) in frozen {

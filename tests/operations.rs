@@ -165,7 +165,10 @@ fn the_annotated_sample_is_what_the_program_prints_and_every_line_of_it_holds() 
         Some(setting) => setting.to_owned(),
         None => line.to_owned(),
     };
-    std::fs::write(&file, lines.map(set).collect::<Vec<_>>().join("\n")).unwrap();
+    // Words that are compared with nothing are a fault: they need what compares to be on.
+    let settings =
+        lines.map(set).collect::<Vec<_>>().join("\n").replace("context = \"off\"", "context = \"on\"");
+    std::fs::write(&file, settings).unwrap();
     let (code, out, _) = run(program().arg("--config").arg(&file).args(["config", "check"]));
     assert_eq!(code, Some(0), "{out}");
 }
@@ -233,11 +236,19 @@ async fn read_models_are_rebuilt_and_verified_beside_a_server_on_which_people_lo
         "{}",
         ended[0].1
     );
-    assert_eq!(ended[1].1.matches("equals a replay").count(), 5, "{}", ended[1].1);
+    assert_eq!(
+        ended[1].1.matches("equals a replay").count(),
+        loquet_projections::views::all().len(),
+        "{}",
+        ended[1].1
+    );
     assert!(logins > 3, "{logins} logins");
     let list = said(&server, &["projections", "list", "--json"]);
     let rows: Vec<Value> = list.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert!(rows.iter().filter(|row| row["state"] == "serves").count() == 5, "{list}");
+    assert!(
+        rows.iter().filter(|row| row["state"] == "serves").count() == loquet_projections::views::all().len(),
+        "{list}"
+    );
     // Whatever the rebuild had queued, to Jan whose link is open say, would have gone before this one.
     server.service_post("/v1/orders", order(3, 3, "ann@example.be")).await.expect(201);
     server.mail("ann@example.be", "Confirmez", 1).await;
@@ -246,16 +257,31 @@ async fn read_models_are_rebuilt_and_verified_beside_a_server_on_which_people_lo
     assert!(code == Some(1) && errors.contains("there are accounts"), "{errors}");
 }
 
+/// Stops the server's process, so that what it is asked for stays as it is; not in the middle of a write, since one that
+/// stands still there holds the file against everybody.
+async fn stand_still_between_two_writes(server: &Server, views: &rusqlite::Connection) {
+    let signal = |name: &str| {
+        assert!(Command::new("kill").args([name, &server.pid().to_string()]).status().unwrap().success());
+    };
+    views.busy_timeout(Duration::ZERO).unwrap();
+    signal("-STOP");
+    while views.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_err() {
+        signal("-CONT");
+        tokio::task::yield_now().await;
+        signal("-STOP");
+    }
+    views.busy_timeout(Duration::from_secs(5)).unwrap();
+}
+
 #[tokio::test]
 async fn a_rebuild_does_not_wait_for_a_server_that_has_ended() {
     let mut server = Server::start().await;
     server.active(1, "marie@example.be", PASSWORD).await;
-    // It stands still, so that what it was asked for stays as it is.
-    assert!(Command::new("kill").args(["-STOP", &server.pid().to_string()]).status().unwrap().success());
+    let views = rusqlite::Connection::open(server.folder.join("views.db")).unwrap();
+    stand_still_between_two_writes(&server, &views).await;
     let mut command = server.command();
     let rebuilding =
         tokio::task::spawn_blocking(move || run(command.args(["projections", "rebuild", "accounts"])));
-    let views = rusqlite::Connection::open(server.folder.join("views.db")).unwrap();
     let start = Instant::now();
     while views.query_row("SELECT count(*) FROM requests", [], |row| row.get::<_, i64>(0)).unwrap() == 0 {
         assert!(start.elapsed() < Duration::from_secs(30), "nothing was asked for");
@@ -1033,7 +1059,8 @@ fn as_the_version_before(folder: &Path) {
     script("keys.db", "DROP TABLE secrets; ALTER TABLE keys DROP COLUMN generation;");
     script(
         "tokens.db",
-        "ALTER TABLE tokens DROP COLUMN last_used_at; ALTER TABLE tokens DROP COLUMN revoked_at;",
+        "ALTER TABLE tokens DROP COLUMN last_used_at; ALTER TABLE tokens DROP COLUMN revoked_at;
+         ALTER TABLE tokens DROP COLUMN family;",
     );
     script(
         "reactions.db",
@@ -1084,7 +1111,7 @@ async fn one_accounts_missing_key_is_shown_and_keeps_back_nobody_elses_mails() {
         let list = said(&server, &["mail", "list"]);
         let metrics = server.service_get("/metrics").await.text;
         let ready = server.service_get("/readyz").await.json();
-        let stuck = ready["views"]["reaction onboarding"]["failure"].as_str().is_some_and(shown);
+        let stuck = ready["views"]["reaction onboarding-2"]["failure"].as_str().is_some_and(shown);
         let counted = metrics.contains("loquet_mails_failing{state=\"unnoted\"} 1");
         if list.contains("not in the log yet") && shown(&list) && counted && stuck {
             break;

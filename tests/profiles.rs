@@ -298,6 +298,13 @@ async fn nist_over_http_long_passwords_without_composition_no_common_ones_and_a_
     let shown = server.service_get(&format!("/v1/accounts/{id}/lockout")).await.expect(200).json();
     assert_eq!((&shown["locked"], &shown["locked_until_reset"]), (&json!(true), &json!(true)));
     assert_eq!((&shown["locked_until"], &shown["failures_across_lockouts"]), (&Value::Null, &json!(100)));
+    let diagnosis = format!("/v1/support/diagnosis?email={email}");
+    let told = server.service_get(&diagnosis).await.expect(200).json();
+    assert_eq!(
+        (&told["login_would_be"], &told["reasons"][0]["reason"]),
+        (&json!("locked"), &json!("locked_until_reset"))
+    );
+    assert_eq!(told["reasons"][0]["remedy"]["action"], "send_reset", "its owner opens it");
     let mail = server.mail(email, "bloqué jusqu'à", 1).await;
     assert!(mail.contains("mot de passe oublié"), "{mail}");
 

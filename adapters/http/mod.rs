@@ -33,6 +33,7 @@ mod server;
 mod sessions;
 mod sites;
 mod standing;
+mod support;
 mod takeovers;
 mod taking;
 mod terminals;
@@ -45,6 +46,7 @@ pub use limits::{Limiter, Limits, Rate};
 pub use measures::metrics_router;
 pub use orders::OrderBody;
 pub use server::{Connections, serve};
+pub use support::DiagnosisBody;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -185,6 +187,9 @@ fn described() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(sessions::list, sessions::end_all))
         .routes(routes!(sessions::end))
         .routes(routes!(accounts::admission::change_role))
+        .routes(routes!(support::diagnosis))
+        .routes(routes!(accounts::second_step::show))
+        .routes(routes!(accounts::second_step::reset))
         .merge(of_companies())
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
@@ -197,7 +202,6 @@ fn of_companies() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(companies::list))
         .routes(routes!(companies::show, companies::change))
         .routes(routes!(sites::list))
-        .route("/v1/sites", axum::routing::post(sites::open))
         .routes(routes!(sites::show, sites::change))
         .routes(routes!(terminals::of_site))
         .routes(routes!(terminals::list))
@@ -227,7 +231,12 @@ fn of_companies() -> OpenApiRouter<Arc<Api>> {
 /// What takes no idempotency key: not even a keyed hash of a password is kept, and a wrong one is judged anew
 /// each time.
 fn with_passwords() -> OpenApiRouter<Arc<Api>> {
-    OpenApiRouter::new().routes(routes!(accounts::password::change))
+    OpenApiRouter::new()
+        .routes(routes!(accounts::password::change))
+        .routes(routes!(accounts::second_step::propose))
+        .routes(routes!(accounts::second_step::confirm))
+        .routes(routes!(accounts::second_step::replace_recovery_codes))
+        .routes(routes!(accounts::second_step::disable))
 }
 
 /// What anybody can ask who has shown no token: each answer costs more than its question, or is about a
@@ -238,6 +247,7 @@ fn for_strangers() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(links::request_reset))
         .routes(routes!(links::confirm_reset))
         .routes(routes!(logins::log_in))
+        .routes(routes!(logins::second_step))
 }
 
 /// The description of the API (OpenAPI 3.1), as it is served at `/openapi.json`.

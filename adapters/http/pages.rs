@@ -218,6 +218,23 @@ fn message(api: &Api, status: StatusCode, language: Language, heading: String, t
     page(status, MessagePage { language: language.code(), brand: &api.brand, heading, text }.render())
 }
 
+#[derive(Template)]
+#[template(path = "recovery.html")]
+struct RecoveryPage<'a> {
+    language: &'static str,
+    brand: &'a str,
+    heading: String,
+    text: String,
+    codes: &'a [String],
+}
+
+/// The recovery codes on a page to print; none where it can't be filled.
+pub(crate) fn recovery_codes_page(brand: &str, language: Language, codes: &[String]) -> Option<String> {
+    let heading = say(language, "recovery-heading", &[("brand", brand)]);
+    let text = say(language, "recovery-text", &[]);
+    RecoveryPage { language: language.code(), brand, heading, text, codes }.render().ok()
+}
+
 pub(crate) fn page(status: StatusCode, rendered: Result<String, askama::Error>) -> Response {
     match rendered {
         Ok(html) => (status, Html(html)).into_response(),

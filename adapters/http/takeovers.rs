@@ -12,7 +12,7 @@ use loquet_domain::ids::{AccountId, CompanyId, SiteId, TakeOverId};
 use loquet_domain::ports::Position;
 use loquet_domain::takeover::{Cancellation, Side};
 use loquet_projections::ports::Selection;
-use loquet_projections::table::{Row, find, select};
+use loquet_projections::table::{Row, select};
 use loquet_projections::views::accounts::{AccountRow, Status};
 use loquet_projections::views::takeovers::{TakeOverRow, TakeOverStatus};
 use serde::{Deserialize, Serialize};
@@ -172,13 +172,7 @@ fn administers(caller: &Caller) -> Result<(), Problem> {
 
 impl Api {
     async fn take_over(&self, id: Uuid) -> Result<TakeOverRow, Problem> {
-        if let Some(row) = find::<TakeOverRow>(self.rows.as_ref(), id.to_string()).await? {
-            return Ok(row);
-        }
-        let head = self.store.head().await?;
-        self.reach(TakeOverRow::VIEW, &AtLeast { at_least: Some(head.0) }).await?;
-        let row = find::<TakeOverRow>(self.rows.as_ref(), id.to_string()).await?;
-        row.ok_or_else(Problem::not_found)
+        self.known(id.to_string()).await
     }
 }
 

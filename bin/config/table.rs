@@ -248,6 +248,18 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "5",
         "How many reset mails one account is sent in an hour; further requests are answered as ever and send none",
     ),
+    setting(
+        "second_step.challenge",
+        Kind::Duration("1m", "15m"),
+        "5m",
+        "How long a right password may be followed by its second step",
+    ),
+    setting(
+        "second_step.enrolment",
+        Kind::Duration("2m", "1h"),
+        "15m",
+        "How long a secret that was shown may be confirmed by a code",
+    ),
     setting("sessions.lifetime", Kind::Duration("5m", "30d"), "12h", "How long a session lasts at most"),
     setting(
         "sessions.per_account",

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 
 use crate::Moment;
 use crate::account::event::{Origin, Role};
+use crate::account::second_step::{Proposal, SecondStep};
 use crate::email_address::EmailHash;
 use crate::erasable::Erasable;
 use crate::ids::{CompanyId, EventId, SessionId};
@@ -106,6 +107,12 @@ pub struct Active {
     pub resets_asked: Vec<Moment>,
     /// Logins that have not been ended, oldest first.
     pub sessions: Vec<Session>,
+    /// The second step, where it is on.
+    pub second_step: Option<Box<SecondStep>>,
+    /// A second step that was shown and not confirmed.
+    pub proposal: Option<Box<Proposal>>,
+    /// Right passwords whose second step has yet to come, oldest first.
+    pub challenges: Vec<Link>,
 }
 
 impl Account {

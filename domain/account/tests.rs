@@ -6,12 +6,13 @@ use uuid::Uuid;
 
 use super::*;
 use crate::Moment;
+use crate::diagnosis::{Answer, Hindrance, answer, hindrances};
 use crate::email_address::{EmailAddress, EmailHash};
 use crate::erasable::Erasable;
 use crate::fact::{Actor, Context, Fact};
 use crate::ids::{AccountId, CompanyId, CorrelationId, EventId, SessionId};
 use crate::language::Language;
-use crate::lockout::{LockEnd, Lockout, LockoutPolicy};
+use crate::lockout::{LockEnd, LockoutPolicy};
 use crate::password::PasswordHash;
 use crate::person::{Person, PersonName};
 use crate::policies::Policies;
@@ -102,7 +103,10 @@ impl Story {
         self.sessions += 1;
         let session = SessionId(Uuid::from_u128(self.sessions));
         let credential = self.account.active().map_or(EventId(Uuid::nil()), |active| active.credential.id);
-        self.tell_at(at, Command::LogIn(Attempt { proof: Proof { credential, verdict }, session }))
+        self.tell_at(
+            at,
+            Command::LogIn(Attempt { proof: Proof { credential, verdict }, session, second: None }),
+        )
     }
 
     pub(super) fn wrong(&mut self, minute: i64) -> Result<Vec<Event>, Refusal> {
@@ -192,7 +196,7 @@ fn a_proof_of_an_older_password_is_void() {
     let reset = Reset { link: story.link(), hash: hash("second") };
     story.tell(2, Command::ResetPassword(reset)).unwrap();
     let proof = Proof { credential: older, verdict: Verdict::Match { rehashed: None } };
-    let attempt = Attempt { proof, session: SessionId(Uuid::nil()) };
+    let attempt = Attempt { proof, session: SessionId(Uuid::nil()), second: None };
     assert_eq!(story.tell(3, Command::LogIn(attempt)), Err(Refusal::StaleProof));
 }
 
@@ -336,11 +340,32 @@ enum Step {
     Wait(i64),
 }
 
-/// The rules of each profile; the caps are low enough to be reached by a history of some length.
-fn policies() -> impl Strategy<Value = LockoutPolicy> {
-    let nist = (1_u32..30).prop_map(|cap| LockoutPolicy::default().with_cap(cap).unwrap());
-    let pci = LockoutPolicy::new(10, TimeDelta::minutes(30)).unwrap();
-    prop_oneof![Just(LockoutPolicy::default()), nist, Just(pci)]
+/// The numbers of a profile, and the policy that they make.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Numbers {
+    pub(super) attempts: u32,
+    pub(super) minutes: i64,
+    pub(super) cap: Option<u32>,
+}
+
+impl Numbers {
+    pub(super) fn policy(self) -> LockoutPolicy {
+        let policy = LockoutPolicy::new(self.attempts, TimeDelta::minutes(self.minutes)).unwrap();
+        self.cap.map_or(policy, |cap| policy.with_cap(cap).unwrap())
+    }
+}
+
+/// Those of each profile, and small ones; the caps are low enough to be reached by a history of some length.
+pub(super) fn numbers() -> impl Strategy<Value = Numbers> {
+    let default = Numbers { attempts: 7, minutes: 15, cap: None };
+    let nist = (1_u32..30).prop_map(move |cap| Numbers { cap: Some(cap), ..default });
+    let pci = Numbers { attempts: 10, minutes: 30, cap: None };
+    let small = (1_u32..4, proptest::option::of(1_u32..6)).prop_map(move |(attempts, cap)| Numbers {
+        attempts,
+        cap,
+        ..default
+    });
+    prop_oneof![Just(default), nist, Just(pci), small]
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -365,31 +390,14 @@ struct Naive {
 }
 
 impl Naive {
-    fn of(policy: LockoutPolicy) -> Self {
-        // Told by what the policy does to a row of guesses, so that the model shares no line with it.
-        let mut lockout = Lockout::default();
-        let mut attempts = 0;
-        let (attempts, end) = loop {
-            attempts += 1;
-            let judged = lockout.judge_failure(&policy, at(0));
-            if let Some(end) = judged.locks_until {
-                break (attempts, end);
-            }
-            lockout = lockout.failed(judged.failures);
-        };
-        let duration = end.moment().map_or(TimeDelta::minutes(15), |end| end - at(0));
-        let mut across = 0;
-        let mut lockout = Lockout::default();
-        let cap = loop {
-            across += 1;
-            let judged = lockout.judge_failure(&policy, at(0));
-            match judged.locks_until {
-                Some(LockEnd::AtReset) => break across,
-                _ if across > 1000 => break usize::MAX,
-                _ => lockout = lockout.failed(0),
-            }
-        };
-        Self { attempts, duration, cap, judged: Vec::new(), row: 0 }
+    fn of(numbers: Numbers) -> Self {
+        Self {
+            attempts: usize::try_from(numbers.attempts).unwrap(),
+            duration: TimeDelta::minutes(numbers.minutes),
+            cap: numbers.cap.map_or(usize::MAX, |cap| usize::try_from(cap).unwrap()),
+            judged: Vec::new(),
+            row: 0,
+        }
     }
 
     fn locked_until(&self, now: Moment) -> Option<LockEnd> {
@@ -429,8 +437,18 @@ fn commands() -> impl Strategy<Value = Vec<(i64, Command)>> {
         Just(Command::RequestActivation),
         link.clone().prop_map(|link| Command::Activate(Activation { link, hash: hash("a") })),
         Just(Command::Convert(Admission::User)),
-        (proof.clone(), session.clone())
-            .prop_map(|(proof, session)| Command::LogIn(Attempt { proof, session })),
+        (proof.clone(), session.clone()).prop_map(|(proof, session)| Command::LogIn(Attempt {
+            proof,
+            session,
+            second: None
+        })),
+        (0_u128..8, proof.clone()).prop_map(|(_, proof)| Command::ProposeSecondStep {
+            proof,
+            secret: crate::one_time_code::TotpSecret::new(vec![7; 20]),
+        }),
+        (link.clone(), proptest::option::of(0_u64..9)).prop_map(|(secret, step)| {
+            Command::ConfirmSecondStep { proof: SecondProof::Code { secret, step }, recovery: Vec::new() }
+        }),
         Just(Command::Release { reason: reason() }),
         Just(Command::RequestPasswordReset),
         link.prop_map(|link| Command::ResetPassword(Reset { link, hash: hash("r") })),
@@ -443,15 +461,48 @@ fn commands() -> impl Strategy<Value = Vec<(i64, Command)>> {
     proptest::collection::vec((-100_000_i64..100_000, command), 0..60)
 }
 
+/// What a diagnosis must say where a login with the right password ends with this event or refusal: the answer,
+/// and what may stand first among what keeps the owner out.
+fn diagnosed(logged_in: Result<&'static str, Refusal>) -> (Answer, &'static [Option<&'static str>]) {
+    match logged_in {
+        Ok("login-succeeded" | "password-rehashed") => (Answer::Succeeded, &[None, Some("wrong guesses")]),
+        Ok("second-step-asked") => (Answer::SecondStep, &[Some("second step")]),
+        Ok("login-awaited-conversion") => (Answer::AwaitingConversion, &[Some("awaiting conversion")]),
+        Ok(other) => panic!("a right password led to {other}"),
+        Err(Refusal::Locked { until: LockEnd::AtReset }) => {
+            (Answer::Locked { until: LockEnd::AtReset }, &[Some("locked until reset")])
+        }
+        Err(Refusal::Locked { until }) => (Answer::Locked { until }, &[Some("locked")]),
+        Err(_) => {
+            let nobody = &[Some("no such account"), Some("deleted"), Some("erased"), Some("not activated")];
+            (Answer::Refused, nobody)
+        }
+    }
+}
+
+fn kind(hindrance: Hindrance) -> &'static str {
+    match hindrance {
+        Hindrance::NoSuchAccount => "no such account",
+        Hindrance::Deleted => "deleted",
+        Hindrance::Erased => "erased",
+        Hindrance::NotActivated { .. } => "not activated",
+        Hindrance::Locked { until: LockEnd::At(_), .. } => "locked",
+        Hindrance::Locked { until: LockEnd::AtReset, .. } => "locked until reset",
+        Hindrance::AwaitingConversion => "awaiting conversion",
+        Hindrance::SecondStep { .. } => "second step",
+        Hindrance::WrongGuesses { .. } => "wrong guesses",
+    }
+}
+
 proptest! {
     #[test]
     fn the_lockout_of_every_profile_agrees_with_a_naive_model_over_any_history(
-        policy in policies(),
+        numbers in numbers(),
         steps in steps(),
     ) {
         let mut story = Story::active(Role::User);
-        story.policies.lockout = policy;
-        let mut naive = Naive::of(policy);
+        story.policies.lockout = numbers.policy();
+        let mut naive = Naive::of(numbers);
         let mut now = at(0);
         for step in steps {
             match step {
@@ -490,6 +541,27 @@ proptest! {
                     naive.forgive();
                 }
             }
+        }
+    }
+
+    /// The diagnosis of every state that commands lead to agrees with what a login at that moment answers.
+    #[test]
+    fn the_diagnosis_agrees_with_a_login_at_that_moment_in_every_profile(
+        numbers in numbers(),
+        commands in commands(),
+        later in 0_i64..100_000,
+    ) {
+        let mut story = Story::default();
+        story.policies.lockout = numbers.policy();
+        for (minute, command) in commands {
+            drop(story.tell(minute, command));
+            let now = at(minute + later);
+            let logged_in = story.clone().guess_at(now, Verdict::Match { rehashed: None });
+            let logged_in = logged_in.map(|events| names(&events).last().copied().unwrap());
+            let (expected, first) = diagnosed(logged_in);
+            prop_assert_eq!(answer(&story.account, now), expected);
+            let found = hindrances(&story.account, now).first().copied().map(kind);
+            prop_assert!(first.contains(&found), "{found:?} for {expected:?}");
         }
     }
 

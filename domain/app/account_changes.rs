@@ -86,6 +86,7 @@ impl App {
             Judged::Locked(until) => Err(Refusal::Locked { until }.into()),
             Judged::Nobody => Err(Refusal::NotActive.into()),
             Judged::Reused(rule) => Err(Failure::WeakPassword(vec![rule])),
+            Judged::Refused(refusal) => Err(refusal.into()),
             Judged::Verdict(committed) => {
                 let changed =
                     committed.facts.iter().any(|fact| matches!(fact.event, Event::PasswordChanged { .. }));
@@ -97,7 +98,7 @@ impl App {
     /// Deletes an account and frees its address.
     ///
     /// # Errors
-    /// [`Refusal::NoSuchAccount`] where there is none, [`access::Refusal::LastAdministrator`] where its company
+    /// [`Refusal::NoSuchAccount`] where there is none, [`crate::access::Refusal::LastAdministrator`] where its company
     /// would have none left.
     pub async fn delete_account(
         &self,

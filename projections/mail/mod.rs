@@ -33,7 +33,10 @@ impl Urgency {
             MailKind::PasswordReset
             | MailKind::PasswordChanged
             | MailKind::LockedOut
-            | MailKind::LockedUntilReset => Self::AtOnce,
+            | MailKind::LockedUntilReset
+            | MailKind::SecondStepOn
+            | MailKind::SecondStepOff
+            | MailKind::SecondStepReset => Self::AtOnce,
             MailKind::Activation
             | MailKind::AwaitingConversion
             | MailKind::SitesOpened

@@ -352,7 +352,13 @@ impl Sender {
                 until.moment().map(Tidings::of)
             }
             (MailKind::LockedUntilReset, DomainEvent::Account(_)) => Some(Tidings::of(at)),
-            (MailKind::PasswordChanged, DomainEvent::Account(_)) => Some(Tidings::of(at)),
+            (
+                MailKind::PasswordChanged
+                | MailKind::SecondStepOn
+                | MailKind::SecondStepOff
+                | MailKind::SecondStepReset,
+                DomainEvent::Account(_),
+            ) => Some(Tidings::of(at)),
             (MailKind::AwaitingConversion, DomainEvent::Account(Event::AccountCreated { person, .. })) => {
                 person.known().map(|about| Tidings { about: Some(about.clone()), ..Tidings::of(at) })
             }

@@ -82,6 +82,9 @@ impl Mails {
             Event::AccountLocked { until: LockEnd::AtReset, .. } => {
                 vec![to_owner(MailKind::LockedUntilReset)]
             }
+            Event::SecondStepEnabled { .. } => vec![to_owner(MailKind::SecondStepOn)],
+            Event::SecondStepDisabled => vec![to_owner(MailKind::SecondStepOff)],
+            Event::SecondStepReset { .. } => vec![to_owner(MailKind::SecondStepReset)],
             _ => Vec::new(),
         })
     }

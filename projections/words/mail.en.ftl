@@ -51,3 +51,16 @@ take-over-completed-paragraph-2 = Logging in stays the same. Whoever was adminis
 take-over-cancelled-subject = Take-over { $reference }: cancelled
 take-over-cancelled-paragraph-1 = The take-over of sites of { $giver } by { $taker } was cancelled { $moment }.
 take-over-cancelled-paragraph-2 = Nothing has changed.
+
+second-step-on-subject = Two-step verification turned on at { $brand }
+second-step-on-paragraph-1 = Two-step verification was turned on for your account { $moment }. From now on you log in with your password and a code of your app.
+second-step-on-paragraph-2 = If it was not you, contact support at once.
+
+second-step-off-subject = Two-step verification turned off at { $brand }
+second-step-off-paragraph-1 = Two-step verification was turned off for your account { $moment }. From now on your password is enough to log in.
+second-step-off-paragraph-2 = If it was not you, choose a new password by "forgotten password" and contact support.
+
+second-step-reset-subject = Two-step verification taken away by the support of { $brand }
+second-step-reset-paragraph-1 = At your request support took the two-step verification of your account away { $moment }. Your password has not changed.
+second-step-reset-paragraph-2 = You can turn it on again with your new phone at { $url }.
+second-step-reset-paragraph-3 = If you asked for nothing, choose a new password by "forgotten password" and contact support.

@@ -51,3 +51,16 @@ take-over-completed-paragraph-2 = Les connexions restent les mêmes. Qui était 
 take-over-cancelled-subject = Reprise { $reference } : annulée
 take-over-cancelled-paragraph-1 = La reprise de sites de { $giver } par { $taker } a été annulée { $moment }.
 take-over-cancelled-paragraph-2 = Rien n'a changé.
+
+second-step-on-subject = Vérification en deux étapes activée sur { $brand }
+second-step-on-paragraph-1 = La vérification en deux étapes a été activée pour votre compte { $moment }. Vous vous connectez désormais avec votre mot de passe et un code de votre application.
+second-step-on-paragraph-2 = Si ce n'était pas vous, contactez tout de suite le support.
+
+second-step-off-subject = Vérification en deux étapes désactivée sur { $brand }
+second-step-off-paragraph-1 = La vérification en deux étapes a été désactivée pour votre compte { $moment }. Votre mot de passe suffit désormais pour se connecter.
+second-step-off-paragraph-2 = Si ce n'était pas vous, choisissez un nouveau mot de passe par « mot de passe oublié » et contactez le support.
+
+second-step-reset-subject = Vérification en deux étapes supprimée par le support de { $brand }
+second-step-reset-paragraph-1 = À votre demande, le support a supprimé la vérification en deux étapes de votre compte { $moment }. Votre mot de passe n'a pas changé.
+second-step-reset-paragraph-2 = Vous pouvez la réactiver avec votre nouveau téléphone sur { $url }.
+second-step-reset-paragraph-3 = Si vous n'avez rien demandé, choisissez un nouveau mot de passe par « mot de passe oublié » et contactez le support.

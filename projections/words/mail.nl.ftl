@@ -51,3 +51,16 @@ take-over-completed-paragraph-2 = Inloggen blijft hetzelfde. Wie beheerder was v
 take-over-cancelled-subject = Overname { $reference }: geannuleerd
 take-over-cancelled-paragraph-1 = De overname van locaties van { $giver } door { $taker } is geannuleerd { $moment }.
 take-over-cancelled-paragraph-2 = Er is niets veranderd.
+
+second-step-on-subject = Tweestapsverificatie aangezet op { $brand }
+second-step-on-paragraph-1 = Tweestapsverificatie is voor uw account aangezet { $moment }. U logt voortaan in met uw wachtwoord en een code van uw app.
+second-step-on-paragraph-2 = Was u dit niet? Neem meteen contact op met de helpdesk.
+
+second-step-off-subject = Tweestapsverificatie uitgezet op { $brand }
+second-step-off-paragraph-1 = Tweestapsverificatie is voor uw account uitgezet { $moment }. Uw wachtwoord volstaat voortaan om in te loggen.
+second-step-off-paragraph-2 = Was u dit niet? Kies een nieuw wachtwoord via 'wachtwoord vergeten' en neem contact op met de helpdesk.
+
+second-step-reset-subject = Tweestapsverificatie weggenomen door de helpdesk van { $brand }
+second-step-reset-paragraph-1 = Op uw vraag heeft de helpdesk de tweestapsverificatie van uw account weggenomen { $moment }. Uw wachtwoord is niet veranderd.
+second-step-reset-paragraph-2 = U kunt ze met uw nieuwe telefoon weer aanzetten op { $url }.
+second-step-reset-paragraph-3 = Hebt u niets gevraagd? Kies een nieuw wachtwoord via 'wachtwoord vergeten' en neem contact op met de helpdesk.

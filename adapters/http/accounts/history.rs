@@ -84,7 +84,7 @@ pub(crate) async fn lockout(
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AttemptBody {
     at: DateTime<Utc>,
-    /// `succeeded`, `failed` or `awaited_conversion`.
+    /// `succeeded`, `failed`, `code_failed`, `second_step_asked` or `awaited_conversion`.
     #[schema(value_type = String, example = "failed")]
     outcome: Outcome,
     /// From where, unless erased.
