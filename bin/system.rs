@@ -12,6 +12,7 @@ use loquet_adapters::identities::RandomIdentities;
 use loquet_adapters::key_store::KeyStore;
 use loquet_adapters::metrics::{MeasuredStore, Metrics};
 use loquet_adapters::one_time_codes::TotpCodes;
+use loquet_adapters::password_blocklist::PasswordBlocklist;
 use loquet_adapters::server_key::KeyFile;
 use loquet_adapters::sqlite_store::SqliteStore;
 use loquet_adapters::strangers::RecentStrangers;
@@ -53,6 +54,7 @@ pub(crate) enum Access {
 /// What the parts are made with.
 pub(crate) struct Parts {
     pub(crate) policies: Policies,
+    pub(crate) blocklist: PasswordBlocklist,
     pub(crate) cost: Cost,
     pub(crate) node: String,
     pub(crate) metrics: Arc<Metrics>,
@@ -62,6 +64,7 @@ impl Default for Parts {
     fn default() -> Self {
         Self {
             policies: Policies::default(),
+            blocklist: PasswordBlocklist::default(),
             cost: Cost::default(),
             node: "operator".to_owned(),
             metrics: Arc::new(Metrics::new(VERSION, "operator")),
@@ -76,7 +79,7 @@ impl System {
     /// Opens what is in the data folder.
     pub(crate) fn open(place: &Place, access: Access, parts: Parts) -> anyhow::Result<Self> {
         let key = KeyFile::load(&place.server_key())?;
-        let Parts { policies, cost, node, metrics } = parts;
+        let Parts { policies, blocklist, cost, node, metrics } = parts;
         let (log, keys) = (place.file("log.db"), place.file("keys.db"));
         let (store, keys) = match access {
             Access::Write => (SqliteStore::open_measured(&log, &metrics.log)?, KeyStore::open(&keys, key)?),
@@ -104,6 +107,7 @@ impl System {
             identities: Arc::new(RandomIdentities),
             turnstile: Arc::new(KeyedTurnstile::default()),
             strangers: strangers.clone(),
+            blocklist: Arc::new(blocklist),
             accounts: Arc::new(CachedFolds::new(FOLDS)),
             claims: Arc::new(CachedFolds::new(FOLDS)),
             companies: Arc::new(CachedFolds::new(FOLDS / 10)),

@@ -84,7 +84,7 @@ async fn unknown_unactivated_and_deleted_addresses_are_locked_as_known_ones_are(
         for _ in 0..9 {
             answers.push(node.log_in(1, email, "Wrong1!!").await);
         }
-        let until = loquet_tests::kit::minute(16);
+        let until = loquet_tests::kit::minute(16).into();
         assert_eq!(answers[..7], vec![Login::Refused; 7], "{email}");
         assert_eq!(answers[7..], vec![Login::Locked { until }; 2], "{email}");
         assert_eq!(node.verified() - before.1, 7, "{email} costs as many hashes");

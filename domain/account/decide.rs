@@ -11,6 +11,7 @@ use crate::account::second_step::SecondProof;
 use crate::account::state::{Account, Active, Link, Profile};
 use crate::erasable::Erasable;
 use crate::ids::{CompanyId, EventId, SessionId, TakeOverId};
+use crate::lockout::LockEnd;
 use crate::one_time_code::{RecoveryHash, TotpSecret};
 use crate::policies::Policies;
 
@@ -36,10 +37,10 @@ pub enum Refusal {
     #[error("this link has expired")]
     LinkExpired,
     /// Too many wrong guesses.
-    #[error("locked until {until}")]
+    #[error("locked {until}")]
     Locked {
         /// The end of the lockout.
-        until: Moment,
+        until: LockEnd,
     },
     /// The password changed while it was being verified: verify again.
     #[error("the credential changed meanwhile")]

@@ -4,6 +4,8 @@ mod command;
 mod decide;
 mod event;
 mod evolve;
+#[cfg(test)]
+mod profile_tests;
 mod second_step;
 #[cfg(test)]
 mod second_step_tests;

@@ -65,7 +65,8 @@ impl App {
     ///
     /// # Errors
     /// [`Failure::WrongPassword`], [`Refusal::Locked`], or [`Failure::WeakPassword`] with every rule
-    /// that the new one breaks.
+    /// that the new one breaks; that it was used before is told once the current one proved right and
+    /// every other rule holds.
     pub async fn change_password(
         &self,
         context: &Context,
@@ -73,10 +74,14 @@ impl App {
         current: Password,
         new: Password,
     ) -> Result<Position, Failure> {
-        self.policies.password.check(&new).map_err(Failure::WeakPassword)?;
+        let broken = self.rules_broken(&self.account(account).await?, &new).await?;
+        if !broken.is_empty() {
+            return Err(Failure::WeakPassword(broken));
+        }
         match self.judge(context, account, current, Wish::ChangePassword { new }).await? {
             Judged::Locked(until) => Err(Refusal::Locked { until }.into()),
             Judged::Nobody => Err(Refusal::NotActive.into()),
+            Judged::Reused(rule) => Err(Failure::WeakPassword(vec![rule])),
             Judged::Refused(refusal) => Err(refusal.into()),
             Judged::Verdict(committed) => {
                 let changed =

@@ -86,7 +86,12 @@ impl App {
         let stream = account_stream(claims.account);
         let _turn = self.ports.turnstile.enter(stream.to_string()).await;
         self.check_link(context.at, purpose, token).await?;
-        self.policies.password.check(&password).map_err(Failure::WeakPassword)?;
+        let held = self.account(claims.account).await?;
+        let mut broken = self.rules_broken(&held, &password).await?;
+        broken.extend(self.reuse(held.active(), &password).await?);
+        if !broken.is_empty() {
+            return Err(Failure::WeakPassword(broken));
+        }
         let hash = self.ports.hasher.hash(password).await.map_err(super::Unavailable::from)?;
         let committed = self.decide_account(&stream, context, || command(claims.event, hash.clone())).await;
         committed.map(|committed| (claims.account, committed.position)).map_err(as_link)

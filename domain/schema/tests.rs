@@ -19,6 +19,7 @@ use crate::enterprise_number::{Country, EnterpriseNumber};
 use crate::fleet::{Event as F, MovedTerminal};
 use crate::ids::{CompanyId, EventId, GroupId, OrderId, SessionId, SiteId, TakeOverId, TerminalId};
 use crate::language::Language;
+use crate::lockout::LockEnd;
 use crate::mail_kind::MailKind;
 use crate::one_time_code::{RecoveryHash, TotpSecret};
 use crate::order::{Channel, Content, Equipped, Event as O, Line, Outcome};
@@ -103,7 +104,7 @@ fn examples() -> Vec<DomainEvent> {
         A::RecoveryCodesReplaced { recovery: recovery() },
         A::SecondStepDisabled,
         A::SecondStepReset { reason: reason() },
-        A::AccountLocked { failures: 7, until: moment() },
+        A::AccountLocked { failures: 7, until: LockEnd::AtReset },
         A::LockoutReleased { reason: reason() },
         A::PasswordResetRequested { expires_at: moment() },
         A::PasswordReset { link, hash: hash() },
@@ -349,6 +350,14 @@ fn an_account_created_before_languages_were_recorded_is_french() {
     };
     assert_eq!(language, Language::Fr);
     assert_eq!(person, marie());
+}
+
+#[test]
+fn a_lockout_of_before_there_was_a_cap_ends_by_itself() {
+    let golden = golden();
+    let old = &golden[&("account-locked".to_owned(), 1)];
+    let read = read_back("account-locked", 1, old, false);
+    assert_eq!(read, DomainEvent::Account(A::AccountLocked { failures: 7, until: moment().into() }));
 }
 
 #[test]
