@@ -193,8 +193,11 @@ pub(crate) fn policies(config: &mut Config) -> Option<Policies> {
         0 => lockout.ok()?,
         cap => lockout.ok()?.with_cap(cap).map_err(|why| config.fault("lockout.cap", why)).ok()?,
     };
+    let trusted = config.text("devices.trusted") == Some("on");
+    let lifetime = time_delta(config, "devices.lifetime")?;
     Some(Policies {
         lockout,
+        trusted_devices: trusted.then_some(lifetime),
         password: password_policy(config)?,
         activation_link: time_delta(config, "links.activation")?,
         reset_link: time_delta(config, "links.reset")?,

@@ -76,6 +76,10 @@ uuid_id!(
     SessionId
 );
 uuid_id!(
+    /// One device that an account trusts.
+    DeviceId
+);
+uuid_id!(
     /// What belongs to one request: every event that it caused carries it.
     CorrelationId
 );

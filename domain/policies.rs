@@ -26,6 +26,8 @@ pub struct Policies {
     pub enrolment: TimeDelta,
     /// How many sessions one account has at most; a further login ends the oldest.
     pub sessions_per_account: usize,
+    /// How long a device is trusted after a login from it; none where no device is.
+    pub trusted_devices: Option<TimeDelta>,
 }
 
 impl Default for Policies {
@@ -40,6 +42,7 @@ impl Default for Policies {
             challenge: TimeDelta::minutes(5),
             enrolment: TimeDelta::minutes(15),
             sessions_per_account: 100,
+            trusted_devices: Some(TimeDelta::days(180)),
         }
     }
 }

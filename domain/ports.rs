@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::email_address::{EmailAddress, EmailHash};
 use crate::fact::Fact;
-use crate::ids::{AccountId, EventId, SessionId};
+use crate::ids::{AccountId, DeviceId, EventId, SessionId};
 use crate::lockout::Lockout;
 use crate::one_time_code::{RecoveryHash, TotpSecret};
 use crate::password::{Password, PasswordHash};
@@ -333,6 +333,17 @@ pub struct SessionClaims {
     pub expires_at: Moment,
 }
 
+/// What a device's token says: that it is trusted, until the account says otherwise. It authorises nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceClaims {
+    /// By whose account.
+    pub account: AccountId,
+    /// Which.
+    pub device: DeviceId,
+    /// Until when.
+    pub expires_at: Moment,
+}
+
 /// Makes and reads tokens with the server's key, and hashes addresses with it.
 pub trait Tokens: Send + Sync {
     /// The keyed hash that stands for an address in stream names and read models.
@@ -349,6 +360,10 @@ pub trait Tokens: Send + Sync {
     fn session(&self, claims: &SessionClaims) -> String;
     /// What a session's token says, if this server made it.
     fn read_session(&self, token: &str) -> Option<SessionClaims>;
+    /// The token of a trusted device.
+    fn device(&self, claims: &DeviceClaims) -> String;
+    /// What a device's token says, if this server made it.
+    fn read_device(&self, token: &str) -> Option<DeviceClaims>;
 }
 
 /// Fresh random identities.

@@ -181,6 +181,18 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Wrong logins across lockouts after which only a new password or support opens the account, 0 for no such end; 100 with nist",
     ),
     setting(
+        "devices.trusted",
+        Kind::Choice(&["on", "off"]),
+        "on",
+        "Whether a device on which a login was completed has wrong logins counted apart, so that strangers who hammer an address do not lock its owner out of it",
+    ),
+    setting(
+        "devices.lifetime",
+        Kind::Duration("1d", "365d"),
+        "180d",
+        "How long a device is trusted after a login from it",
+    ),
+    setting(
         "password.profile",
         Kind::Choice(&PROFILES),
         "default",

@@ -64,3 +64,13 @@ second-step-reset-subject = Two-step verification taken away by the support of {
 second-step-reset-paragraph-1 = At your request support took the two-step verification of your account away { $moment }. Your password has not changed.
 second-step-reset-paragraph-2 = You can turn it on again with your new phone at { $url }.
 second-step-reset-paragraph-3 = If you asked for nothing, choose a new password by "forgotten password" and contact support.
+
+new-device-subject = New login to your { $brand } account
+new-device-paragraph-1 = Somebody logged in to your account { $moment } from a device that we had not seen before: { $client }.
+new-device-paragraph-2 = If it was you, there is nothing to do. You see your devices, and can remove them, at { $url }.
+new-device-paragraph-3 = If it was not you, choose a new password by "forgotten password" at once and contact support.
+
+device-locked-subject = One of your devices can't log in to { $brand } for a while
+device-locked-paragraph-1 = Too many wrong passwords or codes in a row were entered on one of your devices ({ $moment }). For some minutes it is treated as an unknown one; your other devices are not concerned.
+device-locked-paragraph-2 = You forgot your password? Choose a new one by "forgotten password".
+device-locked-paragraph-3 = If it was not you, somebody else used your device. Remove it from your devices at { $url } and contact support.

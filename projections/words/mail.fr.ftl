@@ -64,3 +64,13 @@ second-step-reset-subject = Vérification en deux étapes supprimée par le supp
 second-step-reset-paragraph-1 = À votre demande, le support a supprimé la vérification en deux étapes de votre compte { $moment }. Votre mot de passe n'a pas changé.
 second-step-reset-paragraph-2 = Vous pouvez la réactiver avec votre nouveau téléphone sur { $url }.
 second-step-reset-paragraph-3 = Si vous n'avez rien demandé, choisissez un nouveau mot de passe par « mot de passe oublié » et contactez le support.
+
+new-device-subject = Nouvelle connexion à votre compte { $brand }
+new-device-paragraph-1 = Quelqu'un s'est connecté à votre compte { $moment } depuis un appareil que nous n'avions pas encore vu : { $client }.
+new-device-paragraph-2 = Si c'était vous, vous n'avez rien à faire. Vous voyez vos appareils, et pouvez les retirer, sur { $url }.
+new-device-paragraph-3 = Si ce n'était pas vous, choisissez tout de suite un nouveau mot de passe par « mot de passe oublié » et contactez le support.
+
+device-locked-subject = Un de vos appareils ne peut momentanément plus se connecter à { $brand }
+device-locked-paragraph-1 = Trop de mots de passe ou de codes erronés ont été saisis de suite sur un de vos appareils ({ $moment }). Pendant quelques minutes, il est traité comme un appareil inconnu ; vos autres appareils ne sont pas concernés.
+device-locked-paragraph-2 = Vous avez oublié votre mot de passe ? Choisissez-en un nouveau par « mot de passe oublié ».
+device-locked-paragraph-3 = Si ce n'était pas vous, quelqu'un d'autre a utilisé votre appareil. Retirez-le de vos appareils sur { $url } et contactez le support.

@@ -64,3 +64,13 @@ second-step-reset-subject = Tweestapsverificatie weggenomen door de helpdesk van
 second-step-reset-paragraph-1 = Op uw vraag heeft de helpdesk de tweestapsverificatie van uw account weggenomen { $moment }. Uw wachtwoord is niet veranderd.
 second-step-reset-paragraph-2 = U kunt ze met uw nieuwe telefoon weer aanzetten op { $url }.
 second-step-reset-paragraph-3 = Hebt u niets gevraagd? Kies een nieuw wachtwoord via 'wachtwoord vergeten' en neem contact op met de helpdesk.
+
+new-device-subject = Nieuwe aanmelding op uw { $brand }-account
+new-device-paragraph-1 = Iemand heeft zich { $moment } op uw account aangemeld met een toestel dat wij nog niet kenden: { $client }.
+new-device-paragraph-2 = Was u dit? Dan hoeft u niets te doen. U ziet uw toestellen, en kunt ze verwijderen, op { $url }.
+new-device-paragraph-3 = Was u dit niet? Kies meteen een nieuw wachtwoord via 'wachtwoord vergeten' en neem contact op met de helpdesk.
+
+device-locked-subject = Een van uw toestellen kan tijdelijk niet inloggen op { $brand }
+device-locked-paragraph-1 = Er zijn te veel verkeerde wachtwoorden of codes na elkaar ingevoerd op een van uw toestellen ({ $moment }). Enkele minuten lang geldt het als een onbekend toestel; uw andere toestellen hebben er geen last van.
+device-locked-paragraph-2 = Bent u uw wachtwoord vergeten? Kies een nieuw via 'wachtwoord vergeten'.
+device-locked-paragraph-3 = Was u dit niet, dan heeft iemand anders uw toestel gebruikt. Verwijder het bij uw toestellen op { $url } en neem contact op met de helpdesk.
