@@ -181,6 +181,12 @@ impl Lockout {
         if self.has_expired(at) { 0 } else { self.failures }
     }
 
+    /// The same with a lockout that has ended by itself taken away, and what counted towards it.
+    #[must_use]
+    pub fn settled(self, at: Moment) -> Self {
+        if self.has_expired(at) { Self { failures: 0, until: None, ..self } } else { self }
+    }
+
     /// Wrong guesses since the last success, reset or release, across lockouts.
     #[must_use]
     pub fn failures_across(&self) -> u32 {

@@ -119,12 +119,13 @@ impl Active {
         }
     }
 
-    /// Until when no password from a device is judged, if that is so at `at`.
+    /// Until when no password from a device is judged, nor a code where one comes along, if that is so at `at`.
     #[must_use]
-    pub fn locked_for(&self, from: Option<DeviceId>, at: Moment) -> Option<LockEnd> {
-        match self.counted(from, at) {
-            Counted::Account => self.lockout.locked_until(at),
-            Counted::Device(_) => None,
+    pub fn locked_for(&self, from: Option<DeviceId>, at: Moment, with_code: bool) -> Option<LockEnd> {
+        match (self.counted(from, at), with_code) {
+            (counted, true) => self.codes_locked_for(counted, at),
+            (Counted::Account, false) => self.lockout.locked_until(at),
+            (Counted::Device(_), false) => None,
         }
     }
 

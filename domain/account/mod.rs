@@ -2,8 +2,10 @@
 
 mod command;
 mod decide;
+mod device;
 mod event;
 mod evolve;
+mod judging;
 #[cfg(test)]
 mod profile_tests;
 mod second_step;
@@ -14,10 +16,12 @@ mod state;
 mod tests;
 
 pub use command::{
-    Activation, Answer, Attempt, Authority, Command, Creation, MailFate, NewPassword, Proof, Reset, Verdict,
+    Activation, Answer, Attempt, Authority, Command, Creation, MailFate, NewPassword, Opening, Proof, Reset,
+    Verdict,
 };
 pub use decide::{Refusal, decide, decide_for};
+pub use device::{Device, DeviceEnd, DeviceOrigin, MOST_DEVICES, NewDevice};
 pub use event::{Admission, Event, Origin, Role, SessionEnd};
 pub use evolve::evolve;
 pub use second_step::{Proposal, SecondProof, SecondStep};
-pub use state::{Account, Active, Credential, Invited, Link, Profile, Session};
+pub use state::{Account, Active, Challenge, Credential, Invited, Link, Profile, Session};

@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 
 use crate::Moment;
+use crate::account::device::Counted;
 use crate::account::event::Event;
-use crate::account::state::{Active, Link};
+use crate::account::state::{Active, Challenge};
 use crate::erasable::Erasable;
 use crate::ids::EventId;
 use crate::lockout::{LockEnd, Lockout};
@@ -40,7 +41,7 @@ pub struct SecondStep {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proposal {
     /// The event that proposed it, and until when it can be confirmed.
-    pub link: Link,
+    pub link: super::state::Link,
     /// What makes the codes.
     pub secret: Erasable<TotpSecret>,
 }
@@ -89,6 +90,15 @@ impl Active {
         self.lockout.locked_until(at).max(self.wrong_codes_at(at).locked_until(at))
     }
 
+    /// The same for a guess from a device. One from which a login was completed is held back by its own count alone.
+    pub(super) fn codes_locked_for(&self, counted: Counted<'_>, at: Moment) -> Option<LockEnd> {
+        match counted {
+            Counted::Account => self.codes_locked_until(at),
+            Counted::Device(_) if counted.codes_count_apart() => self.wrong_codes_at(at).locked_until(at),
+            Counted::Device(_) => None,
+        }
+    }
+
     /// The wrong codes that count at `at`: none once a lockout of the account has ended by itself.
     pub(super) fn wrong_codes_at(&self, at: Moment) -> Lockout {
         let counted = self.second_step.as_ref().filter(|_| !self.lockout.has_expired(at));
@@ -102,14 +112,14 @@ impl Active {
     }
 
     /// The challenge, if it can still be answered at `at`.
-    pub(super) fn challenge(&self, id: EventId, at: Moment) -> Option<&Link> {
-        self.challenges.iter().find(|link| link.event == id && at < link.expires_at)
+    pub(super) fn challenge(&self, id: EventId, at: Moment) -> Option<&Challenge> {
+        self.challenges.iter().find(|held| held.link.event == id && at < held.link.expires_at)
     }
 
-    pub(super) fn challenged(&mut self, link: Link, at: Moment) {
-        self.challenges.retain(|held| at < held.expires_at);
+    pub(super) fn challenged(&mut self, challenge: Challenge, at: Moment) {
+        self.challenges.retain(|held| at < held.link.expires_at);
         let surplus = (self.challenges.len() + 1).saturating_sub(MOST_CHALLENGES);
         self.challenges.drain(..surplus);
-        self.challenges.push(link);
+        self.challenges.push(challenge);
     }
 }

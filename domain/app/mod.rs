@@ -4,6 +4,7 @@ mod access_changes;
 mod account_changes;
 mod company_changes;
 mod create_account;
+mod devices;
 mod equip_order;
 mod followed_links;
 mod log_in;
@@ -23,12 +24,12 @@ use std::sync::Arc;
 
 pub use create_account::NewColleague;
 pub use followed_links::LinkRefused;
-pub use log_in::{Credentials, Login};
+pub use log_in::{Credentials, GivenDevice, Login};
 pub use permissions::Standing;
 pub use place_order::{NewOrder, PlacedOrder};
 pub use receipt_layouts::ReceiptRefused;
 pub use second_step::Enrolment;
-pub use sessions::Authenticated;
+pub use sessions::{Authenticated, Owner};
 pub use streams::{Aggregate, Committed, Streams};
 pub use take_over::NewTakeOver;
 

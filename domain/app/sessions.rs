@@ -20,6 +20,23 @@ pub struct Authenticated {
     pub profile: Profile,
 }
 
+/// Who does something with their own account, and in which session: its device's wrong guesses count apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Whose account it is.
+    pub account: AccountId,
+    /// The session; none where it is not known.
+    pub session: Option<SessionId>,
+}
+
+impl Authenticated {
+    /// The person, as the owner of their account.
+    #[must_use]
+    pub fn owner(&self) -> Owner {
+        Owner { account: self.account, session: Some(self.session) }
+    }
+}
+
 impl App {
     /// Who a session token speaks for at `at`; none where it is forged, over or ended.
     ///

@@ -10,14 +10,14 @@ use uuid::Uuid;
 use super::*;
 use crate::Moment;
 use crate::access::{Event as G, GroupName, GroupText, NewGroup, Where};
-use crate::account::{Admission, Event as A, Origin, Role, SessionEnd};
+use crate::account::{Admission, DeviceEnd, DeviceOrigin, Event as A, Origin, Role, SessionEnd};
 use crate::address::Address;
 use crate::company::{AddressKind, CompanyName, Event as C, MovedSite, Registration, SiteName};
 use crate::email_address::EmailHash;
 use crate::email_claim::Event as E;
 use crate::enterprise_number::{Country, EnterpriseNumber};
 use crate::fleet::{Event as F, MovedTerminal};
-use crate::ids::{CompanyId, EventId, GroupId, OrderId, SessionId, SiteId, TakeOverId, TerminalId};
+use crate::ids::{CompanyId, DeviceId, EventId, GroupId, OrderId, SessionId, SiteId, TakeOverId, TerminalId};
 use crate::language::Language;
 use crate::lockout::LockEnd;
 use crate::mail_kind::MailKind;
@@ -73,7 +73,7 @@ fn examples() -> Vec<DomainEvent> {
         || Erasable::Known(PasswordHash::new("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".to_owned()));
     let reason = || Erasable::Known("called from the number on file".to_owned());
     let recovery = || Erasable::Known(vec![RecoveryHash::new("recovery-hash".to_owned())]);
-    let (link, session) = (EventId(id(3)), SessionId(id(4)));
+    let (link, session, device) = (EventId(id(3)), SessionId(id(4)), Some(DeviceId(id(17))));
     let accounts = [
         A::AccountCreated {
             company: CompanyId(id(1)),
@@ -89,11 +89,18 @@ fn examples() -> Vec<DomainEvent> {
         A::AccountConverted { to: Admission::Administrator },
         A::RoleChanged { to: Admission::User },
         A::AccountMoved { takeover: TakeOverId(id(13)), company: CompanyId(id(1)), role: Role::User },
-        A::LoginSucceeded { session, session_expires_at: moment() },
-        A::LoginFailed { failures: 6 },
+        A::LoginSucceeded { session, session_expires_at: moment(), device },
+        A::LoginFailed { failures: 6, device },
         A::LoginAwaitedConversion,
-        A::SecondStepAsked { expires_at: moment() },
-        A::SecondStepFailed { failures: 2, codes: 7, codes_locked_until: Some(moment()) },
+        A::SecondStepAsked { expires_at: moment(), device },
+        A::SecondStepFailed { failures: 2, codes: 7, codes_locked_until: Some(moment()), device },
+        A::DeviceTrusted {
+            device: DeviceId(id(17)),
+            expires_at: moment(),
+            by: DeviceOrigin::FirstLogin,
+            session: Some(session),
+        },
+        A::DeviceForgotten { device: DeviceId(id(17)), reason: DeviceEnd::Displaced },
         A::CodeAccepted { step: 59_000_000 },
         A::RecoveryCodeUsed { number: 3 },
         A::SecondStepProposed {
@@ -104,7 +111,7 @@ fn examples() -> Vec<DomainEvent> {
         A::RecoveryCodesReplaced { recovery: recovery() },
         A::SecondStepDisabled,
         A::SecondStepReset { reason: reason() },
-        A::AccountLocked { failures: 7, until: LockEnd::AtReset },
+        A::AccountLocked { failures: 7, until: LockEnd::AtReset, device },
         A::LockoutReleased { reason: reason() },
         A::PasswordResetRequested { expires_at: moment() },
         A::PasswordReset { link, hash: hash() },
@@ -357,7 +364,10 @@ fn a_lockout_of_before_there_was_a_cap_ends_by_itself() {
     let golden = golden();
     let old = &golden[&("account-locked".to_owned(), 1)];
     let read = read_back("account-locked", 1, old, false);
-    assert_eq!(read, DomainEvent::Account(A::AccountLocked { failures: 7, until: moment().into() }));
+    assert_eq!(
+        read,
+        DomainEvent::Account(A::AccountLocked { failures: 7, until: moment().into(), device: None })
+    );
 }
 
 #[test]
@@ -365,7 +375,7 @@ fn of_a_wrong_code_of_before_they_were_counted_apart_no_fewer_are_counted() {
     let golden = golden();
     let old = &golden[&("second-step-failed".to_owned(), 1)];
     let read = read_back("second-step-failed", 1, old, false);
-    let counted = A::SecondStepFailed { failures: 2, codes: 2, codes_locked_until: None };
+    let counted = A::SecondStepFailed { failures: 2, codes: 2, codes_locked_until: None, device: None };
     assert_eq!(read, DomainEvent::Account(counted));
 }
 
