@@ -49,6 +49,11 @@ pub enum Hindrance {
     },
     /// An administrator must admit them first.
     AwaitingConversion,
+    /// Too many wrong codes: a new password has opened the account since, and no code is judged yet.
+    SecondStepLocked {
+        /// Until when.
+        until: LockEnd,
+    },
     /// A code is asked for; the phone may be lost.
     SecondStep {
         /// Recovery codes that are left.
@@ -93,6 +98,7 @@ impl Hindrance {
             Self::Locked { until: LockEnd::At(_), .. } => Remedy::Release,
             // Its owner opens it with a new password, and nobody need be told whether they are who they say.
             Self::Locked { until: LockEnd::AtReset, .. } => Remedy::SendReset,
+            Self::SecondStepLocked { .. } => Remedy::Release,
             Self::AwaitingConversion => Remedy::Convert,
             Self::SecondStep { .. } => Remedy::ResetSecondStep,
             Self::WrongGuesses { .. } => Remedy::SendReset,
@@ -132,10 +138,12 @@ fn in_use(active: &Active, at: Moment) -> Vec<Hindrance> {
     let locked = until.map(|until| Hindrance::Locked { since: active.locked_since, until });
     let temporary = active.profile.role == Role::TemporaryAdministrator;
     let second = active.second_step.as_ref().filter(|_| !temporary);
+    let held = active.codes_locked_until(at).filter(|_| until.is_none());
+    let held = held.map(|until| Hindrance::SecondStepLocked { until });
     let second = second.map(|second| Hindrance::SecondStep { recovery_codes_left: second.recovery.len() });
     let failures = active.lockout.failures_at(at);
     let guesses = (until.is_none() && failures > 0)
         .then_some(Hindrance::WrongGuesses { failures, last: active.last_failure_at });
     let waiting = temporary.then_some(Hindrance::AwaitingConversion);
-    [locked, waiting, second, guesses].into_iter().flatten().collect()
+    [locked, waiting, held, second, guesses].into_iter().flatten().collect()
 }

@@ -132,6 +132,7 @@ fn behind(hindrance: Hindrance, history: &[Evidence]) -> Vec<Evidence> {
         Hindrance::Locked { .. } | Hindrance::WrongGuesses { .. } => {
             &["account-locked", "login-failed", "second-step-failed"]
         }
+        Hindrance::SecondStepLocked { .. } => &["account-locked", "second-step-failed", "password-reset"],
         Hindrance::AwaitingConversion => &["account-created", "login-awaited-conversion"],
         Hindrance::SecondStep { .. } => &["second-step-enabled", "second-step-asked", "second-step-failed"],
     };

@@ -164,6 +164,52 @@ async fn a_code_used_is_refused_in_parallel_and_after_a_restart() {
     answer(&server, &asked, "recovery_code", &typed).await.expect(201);
 }
 
+/// Chooses a password by the link of the reset mail that comes as the so many-th.
+async fn reset_password(server: &Server, so_many: usize, password: &str) {
+    server.post("/v1/password-resets", json!({ "email": EMAIL })).await.expect(202);
+    let token = loquet_tests::server::token_in(&server.mail(EMAIL, "nouveau mot de passe", so_many).await);
+    let body = json!({ "token": token, "password": password });
+    server.post("/v1/password-resets/confirm", body).await.expect(204);
+}
+
+#[tokio::test]
+async fn whoever_holds_the_mailbox_has_seven_codes_to_guess_however_often_they_reset() {
+    let name = "whoever_holds_the_mailbox_has_seven_codes_to_guess_however_often_they_reset";
+    if !skip::unless_installed(name, "oathtool") {
+        return;
+    }
+    let server = Server::start().await;
+    let owner = Owner::new(&server).await;
+    let (secret, _) = owner.enrol().await;
+    let wrong = || code(&secret, step() + 1000);
+    let mut judged = 0;
+    for round in 1..=4 {
+        reset_password(&server, round, PASSWORD).await;
+        let asked = challenge(&server).await;
+        // Four after each reset, so that no count of seven is full before the next.
+        for _ in 0..2 {
+            judged += usize::from(answer(&server, &asked, "code", &wrong()).await.status == 401);
+            let both = json!({ "email": EMAIL, "password": PASSWORD, "code": wrong() });
+            judged += usize::from(server.post("/v1/logins", both).await.status == 401);
+        }
+    }
+    assert_eq!(judged, 7);
+
+    // The password is judged, the code is not, not even the right one; both say until when.
+    let asked = challenge(&server).await;
+    let locked = answer(&server, &asked, "code", &code(&secret, step())).await.expect(423).json();
+    let shown =
+        server.service_get(&format!("/v1/accounts/{}/lockout", owner.account)).await.expect(200).json();
+    assert_eq!(
+        (&shown["locked"], &shown["second_step_locked_until"]),
+        (&json!(false), &locked["locked_until"])
+    );
+    let held = told("second_step", &["second_step_locked", "second_step"], "release");
+    assert_eq!(diagnosed(&server, EMAIL).await, held);
+    server.service_post(&release(&server).await, json!({ "reason": "called back" })).await.expect(204);
+    answer(&server, &asked, "code", &code(&secret, step())).await.expect(201);
+}
+
 async fn release(server: &Server) -> String {
     let found = server.service_get(&format!("/v1/accounts?email={EMAIL}")).await.expect(200).json();
     format!("/v1/accounts/{}/release", found["items"][0]["account_id"].as_str().unwrap())

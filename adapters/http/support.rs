@@ -50,7 +50,7 @@ pub(super) struct EvidenceBody {
 #[schema(as = LoginHindrance)]
 pub(super) struct ReasonBody {
     /// `no_such_account`, `deleted`, `erased`, `not_activated`, `locked`, `locked_until_reset`, `awaiting_conversion`,
-    /// `second_step` or `wrong_guesses`.
+    /// `second_step_locked`, `second_step` or `wrong_guesses`.
     #[schema(example = "locked")]
     reason: &'static str,
     /// What else is known of it: until when, how many, whether a link still works.
@@ -123,6 +123,7 @@ fn reason(account: Option<AccountId>, email: &str, reason: Reason) -> ReasonBody
             ("locked_until_reset", json!({ "since": since }))
         }
         Hindrance::AwaitingConversion => ("awaiting_conversion", json!({})),
+        Hindrance::SecondStepLocked { until } => ("second_step_locked", json!({ "until": until.moment() })),
         Hindrance::SecondStep { recovery_codes_left } => {
             ("second_step", json!({ "recovery_codes_left": recovery_codes_left }))
         }

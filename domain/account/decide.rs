@@ -9,7 +9,7 @@ use crate::account::second_step::SecondProof;
 use crate::account::state::{Account, Active, Link, Profile};
 use crate::erasable::Erasable;
 use crate::ids::{CompanyId, EventId, SessionId, TakeOverId};
-use crate::lockout::LockEnd;
+use crate::lockout::{Failure, LockEnd};
 use crate::one_time_code::{RecoveryHash, TotpSecret};
 use crate::policies::Policies;
 
@@ -200,6 +200,9 @@ fn log_in(
     at: Moment,
     attempt: Attempt,
 ) -> Result<Vec<Event>, Refusal> {
+    if attempt.second.is_some() {
+        codes_unlocked(account, at)?;
+    }
     match judge(account, at, attempt.proof)? {
         Verdict::Mismatch => Ok(wrong_guess(account, policies, at)),
         Verdict::Match { .. } if account.profile.role == Role::TemporaryAdministrator => {
@@ -244,7 +247,7 @@ fn answer_challenge(
     at: Moment,
     answer: Answer,
 ) -> Result<Vec<Event>, Refusal> {
-    unlocked(account, at)?;
+    codes_unlocked(account, at)?;
     account.challenge(answer.challenge, at).ok_or(Refusal::ChallengeVoid)?;
     let second = account.second_step.as_ref().ok_or(Refusal::ChallengeVoid)?;
     Ok(match second.accept(&answer.proof)? {
@@ -306,6 +309,7 @@ fn with_both(
     done: Event,
 ) -> Result<Vec<Event>, Refusal> {
     let held = account.second_step.as_ref().ok_or(Refusal::NoSecondStep)?;
+    codes_unlocked(account, at)?;
     match judge(account, at, proof)? {
         Verdict::Mismatch => Ok(wrong_guess(account, policies, at)),
         Verdict::Match { .. } => Ok(match held.accept(second)? {
@@ -343,19 +347,30 @@ fn unlocked(account: &Active, at: Moment) -> Result<(), Refusal> {
     account.lockout.locked_until(at).map_or(Ok(()), |until| Err(Refusal::Locked { until }))
 }
 
+/// The guard in front of every verdict on a code, beside the one on the password.
+fn codes_unlocked(account: &Active, at: Moment) -> Result<(), Refusal> {
+    account.codes_locked_until(at).map_or(Ok(()), |until| Err(Refusal::Locked { until }))
+}
+
 fn wrong_guess(account: &Active, policies: &Policies, at: Moment) -> Vec<Event> {
-    counted(account, policies, at, |failures| Event::LoginFailed { failures })
+    let Failure { failures, locks_until } = account.lockout.judge_failure(&policies.lockout, at);
+    let locked = locks_until.map(|until| Event::AccountLocked { failures, until });
+    std::iter::once(Event::LoginFailed { failures }).chain(locked).collect()
 }
 
+/// A wrong code is one more wrong guess. Those of the second step that is on are counted apart as well, and as
+/// many lock whatever password was reset meanwhile (law 4).
 fn wrong_code(account: &Active, policies: &Policies, at: Moment) -> Vec<Event> {
-    counted(account, policies, at, |failures| Event::SecondStepFailed { failures })
-}
-
-fn counted(account: &Active, policies: &Policies, at: Moment, failed: impl Fn(u32) -> Event) -> Vec<Event> {
-    let judged = account.lockout.judge_failure(&policies.lockout, at);
-    let failures = judged.failures;
-    let locked = judged.locks_until.map(|until| Event::AccountLocked { failures, until });
-    std::iter::once(failed(failures)).chain(locked).collect()
+    let Failure { failures, locks_until } = account.lockout.judge_failure(&policies.lockout, at);
+    let apart = account.second_step.as_ref().map(|_| account.wrong_codes_at(at));
+    let apart = apart.map(|counted| counted.judge_row(&policies.lockout, at));
+    let codes = apart.map_or(0, |codes| codes.failures);
+    let codes_lock_until = apart.and_then(|codes| codes.locks_until);
+    let codes_locked_until = codes_lock_until.and_then(LockEnd::moment);
+    let locked = locks_until.max(codes_lock_until);
+    let locked = locked.map(|until| Event::AccountLocked { failures: failures.max(codes), until });
+    let failed = Event::SecondStepFailed { failures, codes, codes_locked_until };
+    std::iter::once(failed).chain(locked).collect()
 }
 
 /// The oldest sessions, as many as must end for one more to fit.
@@ -385,7 +400,7 @@ fn note_mail(account: &Account, fate: MailFate) -> Result<Vec<Event>, Refusal> {
 }
 
 fn release(account: &Active, at: Moment, reason: String) -> Result<Vec<Event>, Refusal> {
-    account.lockout.locked_until(at).ok_or(Refusal::NotLocked)?;
+    account.codes_locked_until(at).ok_or(Refusal::NotLocked)?;
     Ok(vec![Event::LockoutReleased { reason: Erasable::Known(reason) }])
 }
 

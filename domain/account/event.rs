@@ -146,10 +146,14 @@ pub enum Event {
         /// The first moment at which it can't be answered any more.
         expires_at: Moment,
     },
-    /// A wrong code was judged: it counts as a wrong password does.
+    /// A wrong code was judged: it counts as a wrong password does, and apart.
     SecondStepFailed {
         /// Wrong guesses in a row, this one counted.
         failures: u32,
+        /// Wrong codes of the second step that is on, this one counted, whatever password was reset meanwhile.
+        codes: u32,
+        /// Until when no code is judged, whatever password is reset, where so many lead there.
+        codes_locked_until: Option<Moment>,
     },
     /// A code was accepted; codes of this step and before are void.
     CodeAccepted {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::Moment;
 use crate::account::event::Event;
 use crate::account::second_step::{Proposal, SecondStep};
 use crate::account::state::{Account, Active, Credential, Invited, Link, Profile, Session};
@@ -82,26 +83,35 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
     match &fact.event {
         Event::LoginSucceeded { session, session_expires_at } => {
             active.forgive();
+            active.count_codes(Lockout::default());
             active.sessions.retain(|session| at < session.expires_at);
             active.sessions.push(Session { id: *session, started_at: at, expires_at: *session_expires_at });
         }
-        Event::LoginFailed { failures } | Event::SecondStepFailed { failures } => {
-            active.lockout = active.lockout.failed(*failures);
-            active.last_failure_at = Some(at);
-            active.locked_since = None;
+        Event::LoginFailed { failures } => {
+            active.count_codes(active.wrong_codes_at(at));
+            failed(active, *failures, at);
+        }
+        Event::SecondStepFailed { failures, codes, codes_locked_until } => {
+            let counted = active.wrong_codes_at(at).failed(*codes);
+            active.count_codes(codes_locked_until.map_or(counted, |until| counted.locked(until.into())));
+            failed(active, *failures, at);
         }
         Event::AccountLocked { until, .. } => {
             active.lockout = active.lockout.locked(*until);
             active.locked_since = Some(at);
             active.challenges.clear();
         }
-        Event::LockoutReleased { .. } => active.forgive(),
+        Event::LockoutReleased { .. } => {
+            active.forgive();
+            active.count_codes(Lockout::default());
+        }
         Event::PasswordResetRequested { expires_at } => {
             let at = fact.context.at;
             active.resets_asked = active.resets_asked_at(at).copied().chain([at]).collect();
             active.reset = Some(Link { event: fact.id, expires_at: *expires_at });
         }
         Event::PasswordReset { hash, .. } => {
+            active.count_codes(active.wrong_codes_at(at));
             active.forgive();
             set_password(active, fact, hash);
         }
@@ -130,7 +140,14 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
             let shown = active.proposal.take().filter(|shown| shown.link.event == *proposal);
             active.second_step = shown.map(|shown| {
                 let recovery = numbered(recovery);
-                Box::new(SecondStep { id: *proposal, secret: shown.secret, used: *step, recovery, since: at })
+                Box::new(SecondStep {
+                    id: *proposal,
+                    secret: shown.secret,
+                    used: *step,
+                    recovery,
+                    since: at,
+                    wrong_codes: Lockout::default(),
+                })
             });
         }
         Event::RecoveryCodesReplaced { recovery } => {
@@ -146,6 +163,12 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
         Event::SessionsEnded => active.sessions.clear(),
         other => of_profile(&mut active.profile, other),
     }
+}
+
+fn failed(active: &mut Active, failures: u32, at: Moment) {
+    active.lockout = active.lockout.failed(failures);
+    active.last_failure_at = Some(at);
+    active.locked_since = None;
 }
 
 /// Codes that were erased are as good as used: nobody knows them.

@@ -10,6 +10,7 @@ use crate::account::event::Event;
 use crate::account::state::{Active, Link};
 use crate::erasable::Erasable;
 use crate::ids::EventId;
+use crate::lockout::{LockEnd, Lockout};
 use crate::one_time_code::{RecoveryHash, TotpSecret};
 
 use super::decide::Refusal;
@@ -30,6 +31,9 @@ pub struct SecondStep {
     pub recovery: BTreeMap<u32, Erasable<RecoveryHash>>,
     /// Since when it is on.
     pub since: Moment,
+    /// Wrong codes. They are among the account's wrong guesses too, but no new password forgives them: whoever
+    /// holds the mailbox would have seven more to guess with each.
+    pub wrong_codes: Lockout,
 }
 
 /// A secret that was shown and not confirmed by a code yet.
@@ -78,6 +82,25 @@ impl SecondStep {
 }
 
 impl Active {
+    /// Until when no code is judged, if that is so at `at`: as long as the account is locked, and after so many
+    /// wrong codes even where a new password has opened it since.
+    #[must_use]
+    pub fn codes_locked_until(&self, at: Moment) -> Option<LockEnd> {
+        self.lockout.locked_until(at).max(self.wrong_codes_at(at).locked_until(at))
+    }
+
+    /// The wrong codes that count at `at`: none once a lockout of the account has ended by itself.
+    pub(super) fn wrong_codes_at(&self, at: Moment) -> Lockout {
+        let counted = self.second_step.as_ref().filter(|_| !self.lockout.has_expired(at));
+        counted.map(|second| second.wrong_codes).unwrap_or_default()
+    }
+
+    pub(super) fn count_codes(&mut self, counted: Lockout) {
+        if let Some(second) = &mut self.second_step {
+            second.wrong_codes = counted;
+        }
+    }
+
     /// The challenge, if it can still be answered at `at`.
     pub(super) fn challenge(&self, id: EventId, at: Moment) -> Option<&Link> {
         self.challenges.iter().find(|link| link.event == id && at < link.expires_at)

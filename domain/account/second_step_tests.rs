@@ -1,7 +1,8 @@
 //! The rules of the second step, as sentences.
 
-use super::tests::{Numbers, Story, names, numbers};
+use super::tests::{Numbers, Story, at, names, numbers};
 use super::*;
+use crate::diagnosis::{self, Hindrance, answer, hindrances};
 use crate::ids::{EventId, SessionId};
 use crate::one_time_code::{RecoveryHash, TotpSecret};
 use proptest::prelude::*;
@@ -118,6 +119,115 @@ fn wrong_passwords_and_wrong_codes_count_towards_the_same_seven() {
     assert!(matches!(story.answer(4, challenge, right.clone()), Err(Refusal::Locked { .. })));
     story.tell(5, Command::Release { reason: "called".to_owned() }).unwrap();
     assert_eq!(story.answer(6, challenge, right), Err(Refusal::ChallengeVoid), "void after a lockout");
+}
+
+impl Story {
+    fn reset_password(&mut self, minute: i64) {
+        self.tell(minute, Command::RequestPasswordReset).unwrap();
+        let reset = Reset { link: self.link(), hash: crate::password::PasswordHash::new("r".to_owned()) };
+        self.tell(minute, Command::ResetPassword(reset)).unwrap();
+    }
+}
+
+/// Law 4, against whoever holds the mailbox.
+#[test]
+fn seven_codes_at_most_are_judged_however_many_resets_come_between() {
+    let mut story = Story::with_second_step();
+    let mut judged = 0;
+    for minute in 2..17 {
+        story.reset_password(minute);
+        let challenge = story.challenge(minute);
+        for _ in 0..8 {
+            let (one, other) = (story.code(None), story.code(None));
+            for tried in [story.answer(minute, challenge, one), story.log_in(minute, Some(other))] {
+                judged += tried.map_or(0, |_| 1);
+            }
+        }
+    }
+    assert_eq!(judged, 7);
+    let right = story.code(101);
+    let locked = Err(Refusal::Locked { until: at(17).into() });
+    assert_eq!(story.log_in(16, Some(right.clone())), locked, "not even the right one");
+    story.reset_password(16);
+    assert_eq!(story.log_in(16, Some(right.clone())), locked);
+    assert_eq!(names(&story.log_in(17, Some(right)).unwrap()), ["code-accepted", "login-succeeded"]);
+}
+
+#[test]
+fn a_reset_leaves_the_codes_counted_that_were_wrong_before_it() {
+    let mut story = Story::with_second_step();
+    let wrong = |story: &mut Story, minute| {
+        let code = story.code(None);
+        story.log_in(minute, Some(code)).map(|events| names(&events))
+    };
+    (0..4).for_each(|_| assert_eq!(wrong(&mut story, 2), Ok(vec!["second-step-failed"])));
+    story.wrong(2).unwrap();
+    story.reset_password(3);
+    (0..2).for_each(|_| assert_eq!(wrong(&mut story, 3), Ok(vec!["second-step-failed"])));
+    let seventh = wrong(&mut story, 3);
+    assert_eq!(
+        seventh,
+        Ok(vec!["second-step-failed", "account-locked"]),
+        "the seventh code, the third since"
+    );
+    story.reset_password(4);
+    story.challenge(4);
+    assert!(
+        matches!(wrong(&mut story, 4), Err(Refusal::Locked { .. })),
+        "the password opens, the code does not"
+    );
+}
+
+#[test]
+fn wrong_codes_count_from_zero_after_a_login_a_release_a_lockouts_end_and_another_second_step() {
+    let six = |mut story: Story| {
+        for _ in 0..6 {
+            let wrong = story.code(None);
+            assert_eq!(names(&story.log_in(2, Some(wrong)).unwrap()), ["second-step-failed"]);
+        }
+        story
+    };
+    let again = |mut story: Story, minute: i64, why: &str| {
+        story.reset_password(minute);
+        for n in 1..8 {
+            let wrong = story.code(None);
+            let locks = names(&story.log_in(minute, Some(wrong)).unwrap()).contains(&"account-locked");
+            assert_eq!(locks, n == 7, "code {n} after {why}");
+        }
+    };
+    let guessed = six(Story::with_second_step());
+
+    let mut login = guessed.clone();
+    let right = login.code(101);
+    login.log_in(3, Some(right)).unwrap();
+    again(login, 4, "a login");
+
+    let mut locked = guessed.clone();
+    locked.wrong(3).unwrap();
+    again(locked.clone(), 18, "a lockout's end");
+    locked.tell(4, Command::Release { reason: "called".to_owned() }).unwrap();
+    again(locked, 5, "a release");
+
+    let mut other = guessed;
+    other.tell(3, Command::ResetSecondStep { reason: "lost".to_owned() }).unwrap();
+    let proposal = other.propose(4);
+    let proof = SecondProof::Code { secret: proposal, step: Some(200) };
+    other.tell(4, Command::ConfirmSecondStep { proof, recovery: hashes() }).unwrap();
+    again(other, 5, "another second step");
+}
+
+#[test]
+fn support_releases_the_second_step_alone_where_a_reset_opened_the_rest() {
+    let mut story = Story::with_second_step();
+    for _ in 0..7 {
+        let wrong = story.code(None);
+        story.log_in(2, Some(wrong)).unwrap();
+    }
+    story.reset_password(3);
+    assert_eq!(story.account.active().unwrap().lockout.locked_until(at(3)), None);
+    story.tell(4, Command::Release { reason: "called".to_owned() }).unwrap();
+    let right = story.code(101);
+    assert_eq!(names(&story.log_in(4, Some(right)).unwrap()), ["code-accepted", "login-succeeded"]);
 }
 
 #[test]
@@ -248,6 +358,9 @@ struct Naive {
     judged_wrong: u32,
     across: u32,
     locked_until: Option<i64>,
+    /// Those that no reset forgives.
+    wrong_codes: u32,
+    codes_held_until: Option<i64>,
     newest_step: u64,
     recovery: Vec<u32>,
     challenges: Vec<(EventId, i64)>,
@@ -266,6 +379,10 @@ impl Naive {
     fn locked(&mut self, now: i64) -> bool {
         if self.locked_until.is_some_and(|until| now >= until) {
             (self.locked_until, self.judged_wrong) = (None, 0);
+            (self.codes_held_until, self.wrong_codes) = (None, 0);
+        }
+        if self.codes_held_until.is_some_and(|until| now >= until) {
+            (self.codes_held_until, self.wrong_codes) = (None, 0);
         }
         self.locked_until.is_some()
     }
@@ -287,13 +404,21 @@ impl Naive {
             Typed::Recovery(number) => self.recovery.contains(number),
         };
         if !right {
-            return self.wrong(now);
+            self.wrong(now);
+            self.wrong_codes += 1;
+            if self.wrong_codes == self.numbers.attempts {
+                let end = now + self.numbers.minutes;
+                self.codes_held_until = Some(end);
+                self.locked_until = self.locked_until.max(Some(end));
+                self.challenges.clear();
+            }
+            return Outcome::Wrong;
         }
         match typed {
             Typed::Code(step) => self.newest_step = step.unwrap(),
             Typed::Recovery(number) => self.recovery.retain(|left| left != number),
         }
-        (self.judged_wrong, self.across) = (0, 0);
+        (self.judged_wrong, self.across, self.wrong_codes) = (0, 0, 0);
         Outcome::In
     }
 
@@ -305,10 +430,15 @@ impl Naive {
                 (self.judged_wrong, self.across, self.locked_until) = (0, 0, None);
                 if matches!(tried, Try::Reset) {
                     self.challenges.clear();
+                } else {
+                    (self.wrong_codes, self.codes_held_until) = (0, None);
                 }
                 None
             }
             _ if locked => Some(Outcome::Locked),
+            Try::Password { second: Some(_), .. } | Try::Answer { .. } if self.codes_held_until.is_some() => {
+                Some(Outcome::Locked)
+            }
             Try::Password { right: false, .. } => Some(self.wrong(now)),
             Try::Password { second: None, .. } => Some(Outcome::Asked),
             Try::Password { second: Some(typed), .. } => Some(self.second(now, typed)),
@@ -373,6 +503,8 @@ proptest! {
             numbers,
             judged_wrong: 0,
             across: 0,
+            wrong_codes: 0,
+            codes_held_until: None,
             locked_until: None,
             newest_step: 100,
             recovery: (1..=10).collect(),
@@ -385,7 +517,7 @@ proptest! {
                 continue;
             }
             // Support's release of an account that is not locked is refused, and changes nothing.
-            if matches!(tried, Try::Release) && !naive.locked(now) {
+            if matches!(tried, Try::Release) && !naive.locked(now) && naive.codes_held_until.is_none() {
                 let refused = story.attempt(now, &tried, &naive);
                 prop_assert_eq!(refused, Err(Refusal::NotLocked));
                 continue;
@@ -405,6 +537,15 @@ proptest! {
             if matches!(happened.as_deref(), Ok(["second-step-asked"])) {
                 naive.challenges.push((story.link(), now + 5));
             }
+            // And the diagnosis says the same of a login now.
+            let locked = naive.locked(now);
+            let told = answer(&story.account, at(now));
+            prop_assert_eq!(matches!(told, diagnosis::Answer::Locked { .. }), locked);
+            prop_assert!(locked || told == diagnosis::Answer::SecondStep);
+            let first = hindrances(&story.account, at(now)).first().copied();
+            let held = naive.codes_held_until.filter(|_| !locked);
+            let held = held.map(|until| Hindrance::SecondStepLocked { until: at(until).into() });
+            prop_assert_eq!(held, first.filter(|it| matches!(it, Hindrance::SecondStepLocked { .. })));
         }
     }
 }

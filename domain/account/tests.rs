@@ -466,7 +466,7 @@ fn commands() -> impl Strategy<Value = Vec<(i64, Command)>> {
 fn diagnosed(logged_in: Result<&'static str, Refusal>) -> (Answer, &'static [Option<&'static str>]) {
     match logged_in {
         Ok("login-succeeded" | "password-rehashed") => (Answer::Succeeded, &[None, Some("wrong guesses")]),
-        Ok("second-step-asked") => (Answer::SecondStep, &[Some("second step")]),
+        Ok("second-step-asked") => (Answer::SecondStep, &[Some("second step"), Some("second step locked")]),
         Ok("login-awaited-conversion") => (Answer::AwaitingConversion, &[Some("awaiting conversion")]),
         Ok(other) => panic!("a right password led to {other}"),
         Err(Refusal::Locked { until: LockEnd::AtReset }) => {
@@ -489,6 +489,7 @@ fn kind(hindrance: Hindrance) -> &'static str {
         Hindrance::Locked { until: LockEnd::At(_), .. } => "locked",
         Hindrance::Locked { until: LockEnd::AtReset, .. } => "locked until reset",
         Hindrance::AwaitingConversion => "awaiting conversion",
+        Hindrance::SecondStepLocked { .. } => "second step locked",
         Hindrance::SecondStep { .. } => "second step",
         Hindrance::WrongGuesses { .. } => "wrong guesses",
     }

@@ -56,6 +56,7 @@ pub enum Data {
     Moved(Moved),
     LoginSucceeded(LoginSucceeded),
     LoginFailed(LoginFailed),
+    CodeFailed(CodeFailed),
     Code(Code),
     RecoveryCode(RecoveryCode),
     Enabled(Enabled),
@@ -137,6 +138,15 @@ pub struct LoginSucceeded {
 #[allow(missing_docs)]
 pub struct LoginFailed {
     failures: u32,
+}
+
+/// Version 1 was a [`LoginFailed`].
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct CodeFailed {
+    failures: u32,
+    codes: u32,
+    codes_locked_until: Option<Moment>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -254,8 +264,9 @@ pub(super) fn write(event: &Event) -> Stored {
         Event::SecondStepAsked { expires_at } => {
             ("second-step-asked", 1, Data::Link(Expiring { expires_at }), open())
         }
-        Event::SecondStepFailed { failures } => {
-            ("second-step-failed", 1, Data::LoginFailed(LoginFailed { failures }), open())
+        Event::SecondStepFailed { failures, codes, codes_locked_until } => {
+            let data = Data::CodeFailed(CodeFailed { failures, codes, codes_locked_until });
+            ("second-step-failed", 2, data, open())
         }
         Event::CodeAccepted { step } => ("code-accepted", 1, Data::Code(Code { step }), open()),
         Event::RecoveryCodeUsed { number } => {
@@ -335,7 +346,13 @@ pub(super) fn read<'de, D: Deserializer<'de>>(
             Event::SecondStepAsked { expires_at: Expiring::deserialize(data)?.expires_at }
         }
         ("second-step-failed", 1) => {
-            Event::SecondStepFailed { failures: LoginFailed::deserialize(data)?.failures }
+            // It counted codes among all guesses alone: there were no more of them than of all.
+            let failures = LoginFailed::deserialize(data)?.failures;
+            Event::SecondStepFailed { failures, codes: failures, codes_locked_until: None }
+        }
+        ("second-step-failed", 2) => {
+            let CodeFailed { failures, codes, codes_locked_until } = CodeFailed::deserialize(data)?;
+            Event::SecondStepFailed { failures, codes, codes_locked_until }
         }
         ("code-accepted", 1) => Event::CodeAccepted { step: Code::deserialize(data)?.step },
         ("recovery-code-used", 1) => {

@@ -93,7 +93,7 @@ fn examples() -> Vec<DomainEvent> {
         A::LoginFailed { failures: 6 },
         A::LoginAwaitedConversion,
         A::SecondStepAsked { expires_at: moment() },
-        A::SecondStepFailed { failures: 2 },
+        A::SecondStepFailed { failures: 2, codes: 7, codes_locked_until: Some(moment()) },
         A::CodeAccepted { step: 59_000_000 },
         A::RecoveryCodeUsed { number: 3 },
         A::SecondStepProposed {
@@ -352,6 +352,15 @@ fn a_lockout_of_before_there_was_a_cap_ends_by_itself() {
     let old = &golden[&("account-locked".to_owned(), 1)];
     let read = read_back("account-locked", 1, old, false);
     assert_eq!(read, DomainEvent::Account(A::AccountLocked { failures: 7, until: moment().into() }));
+}
+
+#[test]
+fn of_a_wrong_code_of_before_they_were_counted_apart_no_fewer_are_counted() {
+    let golden = golden();
+    let old = &golden[&("second-step-failed".to_owned(), 1)];
+    let read = read_back("second-step-failed", 1, old, false);
+    let counted = A::SecondStepFailed { failures: 2, codes: 2, codes_locked_until: None };
+    assert_eq!(read, DomainEvent::Account(counted));
 }
 
 #[test]

@@ -21,14 +21,14 @@ password-changed-paragraph-1 = The password of your account was changed { $momen
 password-changed-paragraph-2 = If it was not you, choose a new password at once by "forgotten password" and contact support.
 
 locked-out-subject = Your { $brand } account is locked for a while
-locked-out-paragraph-1 = Too many wrong passwords in a row were entered for your account. It is locked and will be released { $moment }; your password will work again then.
-locked-out-paragraph-2 = You would rather not wait, or forgot your password? Choose a new one by "forgotten password": that unlocks the account too.
-locked-out-paragraph-3 = If it was not you, somebody else tried to log in. They did not find your password.
+locked-out-paragraph-1 = Too many wrong passwords or codes in a row were entered for your account. It is locked and will be released { $moment }; your password will work again then.
+locked-out-paragraph-2 = You would rather not wait, or forgot your password? Choose a new one by "forgotten password": that unlocks the account too. After too many wrong codes of the two-step verification, no code is accepted before then all the same.
+locked-out-paragraph-3 = If it was not you, somebody else tried to log in and did not get in. If you use two-step verification they may know your password: choose a new one.
 
 locked-until-reset-subject = Your { $brand } account is locked until you choose a new password
 locked-until-reset-paragraph-1 = So many wrong passwords were entered for your account that it no longer opens by itself, not even for the right password.
 locked-until-reset-paragraph-2 = Choose a new password by "forgotten password" at { $url }: that unlocks the account. Support can help you too.
-locked-until-reset-paragraph-3 = If it was not you, somebody else tried to log in. They did not find your password.
+locked-until-reset-paragraph-3 = If it was not you, somebody else tried to log in and did not get in.
 
 awaiting-conversion-subject = { $about_name } awaits your consent on { $brand }
 awaiting-conversion-paragraph-1 = An order in your company's name gave { $about_name } ({ $about_email }) as its contact. An account as temporary administrator has been created.
