@@ -187,7 +187,8 @@ impl Node {
     }
 
     pub async fn log_in(&self, at: i64, email: &str, text: &str) -> Login {
-        let credentials = Credentials { email: email_address(email), password: password(text), second: None };
+        let (email, password) = (email_address(email), password(text));
+        let credentials = Credentials { email, password, second: None, devices: Vec::new() };
         self.app.log_in(&context(at), credentials).await.unwrap()
     }
 }

@@ -126,6 +126,7 @@ async fn a_login_that_cannot_be_written_is_no_login() {
             email: email_address(email),
             password: password(text),
             second: None,
+            devices: Vec::new(),
         };
         assert!(node.app.log_in(&context(1), credentials).await.is_err());
     }

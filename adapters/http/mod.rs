@@ -11,6 +11,7 @@ mod companies;
 mod conditional;
 mod description;
 mod dev_mail;
+mod devices;
 mod even_time;
 mod events;
 mod feed;
@@ -186,6 +187,8 @@ fn described() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(feed::feed))
         .routes(routes!(sessions::list, sessions::end_all))
         .routes(routes!(sessions::end))
+        .routes(routes!(devices::list, devices::forget_all))
+        .routes(routes!(devices::forget))
         .routes(routes!(accounts::admission::change_role))
         .routes(routes!(support::diagnosis))
         .routes(routes!(accounts::second_step::show))

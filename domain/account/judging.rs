@@ -26,6 +26,7 @@ impl<'a> Guess<'a> {
         at: Moment,
         from: Option<DeviceId>,
     ) -> Self {
+        let from = from.filter(|_| policies.trusted_devices.is_some());
         Self { account, policies, at, counted: account.counted(from, at) }
     }
 
@@ -36,7 +37,7 @@ impl<'a> Guess<'a> {
 
     /// The verdict on a password, if one may be given.
     pub(super) fn verdict(&self, proof: Proof) -> Result<Verdict, Refusal> {
-        refuse(self.account.locked_for(proof.from, self.at, false))?;
+        refuse(self.account.locked_for(self.device(), self.at, false))?;
         if proof.credential != self.account.credential.id {
             return Err(Refusal::StaleProof);
         }

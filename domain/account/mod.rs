@@ -3,6 +3,8 @@
 mod command;
 mod decide;
 mod device;
+#[cfg(test)]
+mod device_tests;
 mod event;
 mod evolve;
 mod judging;

@@ -1,6 +1,6 @@
 //! The rules of the second step, as sentences.
 
-use super::tests::{Numbers, Story, at, names, numbers};
+use super::tests::{Numbers, Story, at, names, numbers, opening};
 use super::*;
 use crate::diagnosis::{self, Hindrance, answer, hindrances};
 use crate::ids::{EventId, SessionId};
@@ -19,7 +19,7 @@ fn recovery(n: u32) -> SecondProof {
 impl Story {
     fn right_password(&self) -> Proof {
         let credential = self.account.active().unwrap().credential.id;
-        Proof { credential, verdict: Verdict::Match { rehashed: None } }
+        Proof { credential, verdict: Verdict::Match { rehashed: None }, from: None }
     }
 
     fn secret(&self) -> EventId {
@@ -27,16 +27,16 @@ impl Story {
     }
 
     /// A code of the secret that is on: of this step, or of none.
-    fn code(&self, step: impl Into<Option<u64>>) -> SecondProof {
+    pub(super) fn code(&self, step: impl Into<Option<u64>>) -> SecondProof {
         SecondProof::Code { secret: self.secret(), step: step.into() }
     }
 
     /// In use, with the second step on since step 100.
-    fn with_second_step() -> Self {
+    pub(super) fn with_second_step() -> Self {
         let mut story = Self::active(Role::User);
         let proposal = story.propose(0);
         let proof = SecondProof::Code { secret: proposal, step: Some(100) };
-        story.tell(1, Command::ConfirmSecondStep { proof, recovery: hashes() }).unwrap();
+        story.tell(1, Command::ConfirmSecondStep { proof, from: None, recovery: hashes() }).unwrap();
         story
     }
 
@@ -50,15 +50,20 @@ impl Story {
     fn log_in(&mut self, minute: i64, second: Option<SecondProof>) -> Result<Vec<Event>, Refusal> {
         let session = SessionId(Uuid::from_u128(77));
         let proof = self.right_password();
-        self.tell(minute, Command::LogIn(Attempt { proof, session, second }))
+        self.tell(minute, Command::LogIn(Attempt { proof, opening: opening(session), second }))
     }
 
-    fn answer(&mut self, minute: i64, challenge: EventId, proof: SecondProof) -> Result<Vec<Event>, Refusal> {
+    pub(super) fn answer(
+        &mut self,
+        minute: i64,
+        challenge: EventId,
+        proof: SecondProof,
+    ) -> Result<Vec<Event>, Refusal> {
         let session = SessionId(Uuid::from_u128(78));
-        self.tell(minute, Command::AnswerChallenge(Answer { challenge, proof, session }))
+        self.tell(minute, Command::AnswerChallenge(Answer { challenge, proof, opening: opening(session) }))
     }
 
-    fn challenge(&mut self, minute: i64) -> EventId {
+    pub(super) fn challenge(&mut self, minute: i64) -> EventId {
         assert_eq!(names(&self.log_in(minute, None).unwrap()), ["second-step-asked"]);
         self.link()
     }
@@ -70,6 +75,7 @@ fn a_second_step_is_on_once_a_code_shows_that_the_secret_arrived() {
     let proposal = story.propose(0);
     let confirm = |step| Command::ConfirmSecondStep {
         proof: SecondProof::Code { secret: proposal, step },
+        from: None,
         recovery: hashes(),
     };
     assert_eq!(names(&story.tell(1, confirm(None)).unwrap()), ["second-step-failed"]);
@@ -89,7 +95,7 @@ fn a_newer_secret_voids_an_older_one() {
     story.propose(1);
     let proof = SecondProof::Code { secret: older, step: Some(1) };
     assert_eq!(
-        story.tell(2, Command::ConfirmSecondStep { proof, recovery: hashes() }),
+        story.tell(2, Command::ConfirmSecondStep { proof, from: None, recovery: hashes() }),
         Err(Refusal::StaleProof)
     );
 }
@@ -212,7 +218,7 @@ fn wrong_codes_count_from_zero_after_a_login_a_release_a_lockouts_end_and_anothe
     other.tell(3, Command::ResetSecondStep { reason: "lost".to_owned() }).unwrap();
     let proposal = other.propose(4);
     let proof = SecondProof::Code { secret: proposal, step: Some(200) };
-    other.tell(4, Command::ConfirmSecondStep { proof, recovery: hashes() }).unwrap();
+    other.tell(4, Command::ConfirmSecondStep { proof, from: None, recovery: hashes() }).unwrap();
     again(other, 5, "another second step");
 }
 
@@ -466,7 +472,7 @@ impl Story {
                 let verdict = if *right { Verdict::Match { rehashed: None } } else { Verdict::Mismatch };
                 let proof = Proof { verdict, ..self.right_password() };
                 let session = SessionId(Uuid::from_u128(77));
-                self.tell(now, Command::LogIn(Attempt { proof, session, second }))
+                self.tell(now, Command::LogIn(Attempt { proof, opening: opening(session), second }))
             }
             Try::Answer { challenge, typed } => {
                 let nowhere = EventId(Uuid::from_u128(u128::MAX));

@@ -9,8 +9,8 @@ use crate::Moment;
 use crate::diagnosis::{Answer, Hindrance, answer, hindrances};
 use crate::email_address::{EmailAddress, EmailHash};
 use crate::erasable::Erasable;
-use crate::fact::{Actor, Context, Fact};
-use crate::ids::{AccountId, CompanyId, CorrelationId, EventId, SessionId};
+use crate::fact::{Actor, Client, Context, Fact};
+use crate::ids::{AccountId, CompanyId, CorrelationId, DeviceId, EventId, SessionId};
 use crate::language::Language;
 use crate::lockout::{LockEnd, LockoutPolicy};
 use crate::password::PasswordHash;
@@ -58,7 +58,26 @@ impl Story {
         self.tell_at(at(minute), command)
     }
 
+    /// As told by somebody of whom something is known.
+    pub(super) fn tell_from(
+        &mut self,
+        minute: i64,
+        client: Option<Client>,
+        command: Command,
+    ) -> Result<Vec<Event>, Refusal> {
+        self.tell_all(at(minute), client, command)
+    }
+
     fn tell_at(&mut self, at: Moment, command: Command) -> Result<Vec<Event>, Refusal> {
+        self.tell_all(at, None, command)
+    }
+
+    fn tell_all(
+        &mut self,
+        at: Moment,
+        client: Option<Client>,
+        command: Command,
+    ) -> Result<Vec<Event>, Refusal> {
         let events = decide(&self.account, &self.policies, at, command)?;
         for event in &events {
             let fact = Fact {
@@ -68,7 +87,7 @@ impl Story {
                     actor: Actor::Stranger,
                     correlation: CorrelationId(Uuid::nil()),
                     causation: None,
-                    client: None,
+                    client: client.clone(),
                 },
                 event: event.clone(),
             };
@@ -103,10 +122,8 @@ impl Story {
         self.sessions += 1;
         let session = SessionId(Uuid::from_u128(self.sessions));
         let credential = self.account.active().map_or(EventId(Uuid::nil()), |active| active.credential.id);
-        self.tell_at(
-            at,
-            Command::LogIn(Attempt { proof: Proof { credential, verdict }, session, second: None }),
-        )
+        let proof = Proof { credential, verdict, from: None };
+        self.tell_at(at, Command::LogIn(Attempt { proof, opening: opening(session), second: None }))
     }
 
     pub(super) fn wrong(&mut self, minute: i64) -> Result<Vec<Event>, Refusal> {
@@ -116,6 +133,10 @@ impl Story {
     pub(super) fn right(&mut self, minute: i64) -> Result<Vec<Event>, Refusal> {
         self.guess(minute, Verdict::Match { rehashed: None })
     }
+}
+
+pub(super) fn opening(session: SessionId) -> Opening {
+    Opening { session, device: None }
 }
 
 pub(super) fn names(events: &[Event]) -> Vec<&'static str> {
@@ -153,7 +174,10 @@ fn seven_wrong_logins_in_a_row_lock_for_15_minutes() {
     }
     assert_eq!(
         story.wrong(7).unwrap(),
-        [Event::LoginFailed { failures: 7 }, Event::AccountLocked { failures: 7, until: at(22).into() }]
+        [
+            Event::LoginFailed { failures: 7, device: None },
+            Event::AccountLocked { failures: 7, until: at(22).into(), device: None }
+        ]
     );
     assert_eq!(story.right(21), Err(Refusal::Locked { until: at(22).into() }), "not even the right password");
     assert_eq!(names(&story.right(22).unwrap()), ["login-succeeded"]);
@@ -164,7 +188,7 @@ fn trying_during_a_lockout_does_not_lengthen_it_and_the_count_starts_from_zero_a
     let mut story = Story::active(Role::User);
     (0..7).for_each(|_| drop(story.wrong(0)));
     (0..15).for_each(|minute| assert_eq!(story.wrong(minute), Err(Refusal::Locked { until: at(15).into() })));
-    assert_eq!(story.wrong(15).unwrap(), [Event::LoginFailed { failures: 1 }]);
+    assert_eq!(story.wrong(15).unwrap(), [Event::LoginFailed { failures: 1, device: None }]);
 }
 
 #[test]
@@ -195,8 +219,8 @@ fn a_proof_of_an_older_password_is_void() {
     story.tell(1, Command::RequestPasswordReset).unwrap();
     let reset = Reset { link: story.link(), hash: hash("second") };
     story.tell(2, Command::ResetPassword(reset)).unwrap();
-    let proof = Proof { credential: older, verdict: Verdict::Match { rehashed: None } };
-    let attempt = Attempt { proof, session: SessionId(Uuid::nil()), second: None };
+    let proof = Proof { credential: older, verdict: Verdict::Match { rehashed: None }, from: None };
+    let attempt = Attempt { proof, opening: opening(SessionId(Uuid::nil())), second: None };
     assert_eq!(story.tell(3, Command::LogIn(attempt)), Err(Refusal::StaleProof));
 }
 
@@ -224,7 +248,7 @@ fn a_reset_link_works_once_for_an_hour_and_a_newer_link_or_a_change_voids_it() {
     assert!(story.clone().tell(59, follow(first)).is_ok());
     let mut changed = story.clone();
     let credential = changed.account.active().unwrap().credential.id;
-    let proof = Proof { credential, verdict: Verdict::Match { rehashed: None } };
+    let proof = Proof { credential, verdict: Verdict::Match { rehashed: None }, from: None };
     changed.tell(1, Command::ChangePassword(NewPassword { proof, hash: hash("y") })).unwrap();
     assert_eq!(changed.tell(2, follow(first)), Err(Refusal::LinkVoid));
     story.tell(1, Command::RequestPasswordReset).unwrap();
@@ -273,7 +297,7 @@ fn only_an_active_account_is_sent_a_reset_link() {
 fn a_wrong_current_password_counts_as_a_wrong_login() {
     let mut story = Story::active(Role::User);
     let credential = story.account.active().unwrap().credential.id;
-    let proof = Proof { credential, verdict: Verdict::Mismatch };
+    let proof = Proof { credential, verdict: Verdict::Mismatch, from: None };
     let change = Command::ChangePassword(NewPassword { proof, hash: hash("x") });
     (0..6).for_each(|_| assert_eq!(names(&story.tell(0, change.clone()).unwrap()), ["login-failed"]));
     assert_eq!(names(&story.tell(0, change.clone()).unwrap()), ["login-failed", "account-locked"]);
@@ -287,7 +311,7 @@ fn support_ends_a_lockout_early_and_the_count_with_it() {
     assert_eq!(story.tell(0, release()), Err(Refusal::NotLocked));
     (0..7).for_each(|_| drop(story.wrong(0)));
     story.tell(1, release()).unwrap();
-    assert_eq!(story.wrong(2).unwrap(), [Event::LoginFailed { failures: 1 }]);
+    assert_eq!(story.wrong(2).unwrap(), [Event::LoginFailed { failures: 1, device: None }]);
 }
 
 #[test]
@@ -429,7 +453,12 @@ fn commands() -> impl Strategy<Value = Vec<(i64, Command)>> {
         Just(Verdict::Match { rehashed: None }),
         Just(Verdict::Match { rehashed: Some(hash("newer")) })
     ];
-    let proof = (link.clone(), verdict).prop_map(|(credential, verdict)| Proof { credential, verdict });
+    let device = || proptest::option::of((0_u128..3).prop_map(|n| DeviceId(Uuid::from_u128(n))));
+    let proof = (link.clone(), verdict, device()).prop_map(|(credential, verdict, from)| Proof {
+        credential,
+        verdict,
+        from,
+    });
     let reason = || "because".to_owned();
     let command = prop_oneof![
         Just(Command::Create(creation(Role::TemporaryAdministrator))),
@@ -437,17 +466,25 @@ fn commands() -> impl Strategy<Value = Vec<(i64, Command)>> {
         Just(Command::RequestActivation),
         link.clone().prop_map(|link| Command::Activate(Activation { link, hash: hash("a") })),
         Just(Command::Convert(Admission::User)),
-        (proof.clone(), session.clone()).prop_map(|(proof, session)| Command::LogIn(Attempt {
-            proof,
-            session,
-            second: None
-        })),
+        (proof.clone(), session.clone(), device()).prop_map(|(proof, session, device)| {
+            let device = device.map(|id| NewDevice { id, client: Client::default() });
+            Command::LogIn(Attempt { proof, opening: Opening { session, device }, second: None })
+        }),
+        (link.clone(), device()).prop_map(|(link, device)| Command::TrustForReset {
+            link,
+            device: device.unwrap_or(DeviceId(Uuid::nil())),
+        }),
+        device().prop_map(|device| Command::ForgetDevices { device }),
         (0_u128..8, proof.clone()).prop_map(|(_, proof)| Command::ProposeSecondStep {
             proof,
             secret: crate::one_time_code::TotpSecret::new(vec![7; 20]),
         }),
         (link.clone(), proptest::option::of(0_u64..9)).prop_map(|(secret, step)| {
-            Command::ConfirmSecondStep { proof: SecondProof::Code { secret, step }, recovery: Vec::new() }
+            Command::ConfirmSecondStep {
+                proof: SecondProof::Code { secret, step },
+                from: None,
+                recovery: Vec::new(),
+            }
         }),
         Just(Command::Release { reason: reason() }),
         Just(Command::RequestPasswordReset),
@@ -520,7 +557,7 @@ proptest! {
                         prop_assert!(naive.judged.len() <= naive.cap);
                         let failures = u32::try_from(naive.judged.len() - naive.row).unwrap();
                         let events = answer.unwrap();
-                        prop_assert_eq!(&events[0], &Event::LoginFailed { failures });
+                        prop_assert_eq!(&events[0], &Event::LoginFailed { failures, device: None });
                         let locks = events.get(1).map(|event| matches!(event, Event::AccountLocked { .. }));
                         prop_assert_eq!(locks, naive.locked_until(now).map(|_| true));
                     } else {

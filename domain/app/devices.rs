@@ -4,9 +4,11 @@ use crate::Moment;
 use crate::account::{Account, Command, Device, Event, NewDevice, Opening, Refusal};
 use crate::fact::Context;
 use crate::ids::{AccountId, DeviceId, SessionId};
-use crate::ports::{DeviceClaims, Folded, Position, Purpose};
+use crate::ports::{DeviceClaims, Position, Purpose};
 
+use super::followed_links::as_link;
 use super::log_in::GivenDevice;
+use super::sessions::Owner;
 use super::streams::{Committed, account_stream};
 use super::{App, Failure, Unavailable};
 
@@ -17,6 +19,7 @@ impl App {
     /// The device that a request comes from, as its tokens have it; whether the account still trusts it is decided
     /// with the guess.
     pub(super) fn device_of(&self, at: Moment, account: AccountId, tokens: &[String]) -> Option<DeviceId> {
+        self.policies.trusted_devices?;
         let claims =
             tokens.iter().take(MOST_LOOKED_AT).filter_map(|token| self.ports.tokens.read_device(token));
         let mut own = claims.filter(|claims| claims.account == account && at < claims.expires_at);
@@ -26,6 +29,14 @@ impl App {
     /// The device on which a session was opened.
     pub(super) fn device_in(account: &Account, session: Option<SessionId>, at: Moment) -> Option<DeviceId> {
         account.active()?.session(session?, at)?.device
+    }
+
+    /// The trusted device on which somebody's session was opened.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the account can't be read.
+    pub async fn device_of_session(&self, owner: Owner, at: Moment) -> Result<Option<DeviceId>, Unavailable> {
+        Ok(Self::device_in(&self.account(owner.account).await?, owner.session, at))
     }
 
     /// What a login opens if it is complete. Where nothing is known of the client there is nothing to trust.
@@ -71,7 +82,12 @@ impl App {
         }
         let device = DeviceId(claims.event.effect("device"));
         let trust = || Command::TrustForReset { link: claims.event, device };
-        let committed = self.decide_account(&account_stream(account), context, trust).await?;
+        let committed = match self.decide_account(&account_stream(account), context, trust).await {
+            // What can't be noted now keeps nobody from choosing a password.
+            Err(Failure::Unavailable(_)) => return Ok(None),
+            Err(other) => return Err(as_link(other)),
+            Ok(committed) => committed,
+        };
         let given = self.given(account, &committed);
         // Opened before, on this device or on another: one link, one device.
         let again = || {
@@ -82,16 +98,14 @@ impl App {
         Ok(given.or_else(again))
     }
 
-    /// The devices that an account trusts at `at`.
+    /// The devices that an account trusts at `at`, in the order of their coming.
     ///
     /// # Errors
     /// [`Refusal::NoSuchAccount`] where there is none in use, [`Unavailable`] when it can't be read.
-    pub async fn devices(&self, account: AccountId, at: Moment) -> Result<(Vec<Device>, Position), Failure> {
-        let folded: Folded<Account> =
-            self.accounts.load(&account_stream(account)).await.map_err(Unavailable::from)?;
-        let active = folded.state.active().ok_or(Refusal::NoSuchAccount)?;
-        let devices = active.devices.iter().filter(|device| at < device.expires_at).cloned().collect();
-        Ok((devices, folded.position))
+    pub async fn devices(&self, account: AccountId, at: Moment) -> Result<Vec<Device>, Failure> {
+        let held = self.account(account).await?;
+        let active = held.active().ok_or(Refusal::NoSuchAccount)?;
+        Ok(active.devices.iter().filter(|device| at < device.expires_at).cloned().collect())
     }
 
     /// Trusts a device no more; every device where none is named.

@@ -176,7 +176,7 @@ impl App {
         current: Password,
         wish: Wish,
     ) -> Result<Box<Committed<account::Account>>, Failure> {
-        let from = Self::device_in(&self.account(owner.account).await?, owner.session, context.at);
+        let from = self.device_of_session(owner, context.at).await?;
         match self.judge(context, owner.account, from, current, wish).await? {
             Judged::Verdict(committed) => Ok(committed),
             Judged::Locked(until) => Err(Refusal::Locked { until }.into()),

@@ -43,13 +43,14 @@ pub(crate) async fn change(
     Body(body): Body<PasswordBody>,
 ) -> Result<Done, Problem> {
     let id = AccountId(id);
-    if caller.person()?.account != id {
+    let owner = caller.person()?.owner();
+    if owner.account != id {
         return Err(Problem::not_found());
     }
     let (current, new) = (Password::new(body.current_password), Password::new(body.new_password));
     let (at, context) = (arrival.at, caller.context(&arrival));
     let changed =
-        to_its_end(async move { api.app.change_password(&context, id, current, new).await }).await?;
+        to_its_end(async move { api.app.change_password(&context, owner, current, new).await }).await?;
     match changed {
         Err(Failure::WeakPassword(rules)) => Err(Problem::weak_password("/new_password", &rules)),
         other => other.map(Done).map_err(|failure| Problem::of(failure, at)),

@@ -7,6 +7,7 @@ use axum::response::{Html, IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
+use loquet_domain::app::Owner;
 use loquet_domain::ids::AccountId;
 use loquet_domain::one_time_code::OneTimeCode;
 use loquet_domain::password::Password;
@@ -28,9 +29,9 @@ use crate::one_time_codes;
 use crate::service_tokens::Scope;
 
 /// The owner, and nobody else.
-fn own(caller: &Caller, id: Uuid) -> Result<AccountId, Problem> {
-    match caller.person()?.account {
-        account if account.0 == id => Ok(account),
+fn own(caller: &Caller, id: Uuid) -> Result<Owner, Problem> {
+    match caller.person()?.owner() {
+        owner if owner.account.0 == id => Ok(owner),
         _ => Err(Problem::not_found()),
     }
 }
@@ -122,13 +123,12 @@ pub(crate) async fn propose(
     Path(id): Path<Uuid>,
     Body(body): Body<OwnPassword>,
 ) -> Result<(StatusCode, Json<EnrolmentBody>), Problem> {
-    let account = own(&caller, id)?;
+    let owner = own(&caller, id)?;
     let current = Password::new(body.current_password);
     let (at, context, acting) = (arrival.at, caller.context(&arrival), api.clone());
-    let proposed =
-        to_its_end(async move { acting.app.propose_second_step(&context, account, current).await });
+    let proposed = to_its_end(async move { acting.app.propose_second_step(&context, owner, current).await });
     let enrolment = proposed.await?.map_err(|failure| Problem::of(failure, at))?;
-    let email = email(&api, account).await?;
+    let email = email(&api, owner.account).await?;
     let internal = || Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal");
     let shown = one_time_codes::show(&enrolment.secret, &api.brand, &email).ok_or_else(internal)?;
     let body = EnrolmentBody {
@@ -197,10 +197,10 @@ pub(crate) async fn confirm(
     Path(id): Path<Uuid>,
     Body(body): Body<ConfirmationBody>,
 ) -> Result<Response, Problem> {
-    let account = own(&caller, id)?;
+    let owner = own(&caller, id)?;
     let (at, context, acting) = (arrival.at, caller.context(&arrival), api.clone());
     let confirmed =
-        to_its_end(async move { acting.app.confirm_second_step(&context, account, &body.code).await });
+        to_its_end(async move { acting.app.confirm_second_step(&context, owner, &body.code).await });
     let (codes, position) = confirmed.await?.map_err(|failure| Problem::of(failure, at))?;
     Ok(recovery(&api, &headers, codes, position.0))
 }
@@ -245,11 +245,11 @@ pub(crate) async fn replace_recovery_codes(
     Path(id): Path<Uuid>,
     Body(body): Body<BothBody>,
 ) -> Result<Response, Problem> {
-    let account = own(&caller, id)?;
+    let owner = own(&caller, id)?;
     let (current, code) = body.check()?;
     let (at, context, acting) = (arrival.at, caller.context(&arrival), api.clone());
     let replaced =
-        to_its_end(async move { acting.app.replace_recovery_codes(&context, account, current, code).await });
+        to_its_end(async move { acting.app.replace_recovery_codes(&context, owner, current, code).await });
     let (codes, position) = replaced.await?.map_err(|failure| Problem::of(failure, at))?;
     Ok(recovery(&api, &headers, codes, position.0))
 }
@@ -272,10 +272,10 @@ pub(crate) async fn disable(
     Path(id): Path<Uuid>,
     Body(body): Body<BothBody>,
 ) -> Result<Done, Problem> {
-    let account = own(&caller, id)?;
+    let owner = own(&caller, id)?;
     let (current, code) = body.check()?;
     let (at, context) = (arrival.at, caller.context(&arrival));
-    carry_out(at, async move { api.app.disable_second_step(&context, account, current, code).await }).await
+    carry_out(at, async move { api.app.disable_second_step(&context, owner, current, code).await }).await
 }
 
 /// Why a second step is taken away, and how it was made sure who asks.
