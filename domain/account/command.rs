@@ -1,6 +1,6 @@
 //! What can be asked of an account. The moment and the actor come beside it, in the context.
 
-use crate::account::device::NewDevice;
+use crate::account::device::{GuessFrom, NewDevice};
 use crate::account::event::{Admission, Origin, Role};
 use crate::account::second_step::SecondProof;
 use crate::email_address::EmailHash;
@@ -47,8 +47,8 @@ pub enum Command {
     ConfirmSecondStep {
         /// What the code proves, of the proposed secret.
         proof: SecondProof,
-        /// The device that it comes from.
-        from: Option<DeviceId>,
+        /// From where it comes.
+        from: GuessFrom,
         /// The hashes of the recovery codes that are shown.
         recovery: Vec<RecoveryHash>,
     },
@@ -184,8 +184,8 @@ pub struct Proof {
     pub credential: EventId,
     /// With what outcome.
     pub verdict: Verdict,
-    /// The device that it came from, if it says that it is trusted.
-    pub from: Option<DeviceId>,
+    /// From where it came.
+    pub from: GuessFrom,
 }
 
 /// What a complete login opens.

@@ -6,7 +6,7 @@ use crate::Moment;
 use crate::account::command::{
     Answer, Attempt, Authority, Command, Creation, MailFate, NewPassword, Opening, Proof, Verdict,
 };
-use crate::account::device::{DeviceEnd, DeviceOrigin};
+use crate::account::device::{DeviceEnd, DeviceOrigin, GuessFrom};
 use crate::account::event::{Admission, Event, Role, SessionEnd};
 use crate::account::judging::Guess;
 use crate::account::second_step::SecondProof;
@@ -285,7 +285,8 @@ fn answer_challenge(
 ) -> Result<Vec<Event>, Refusal> {
     // Of one that is void nothing is said but whether the account is locked.
     let challenge = account.challenge(answer.challenge, at);
-    let guess = Guess::new(account, policies, at, challenge.and_then(|challenge| challenge.from));
+    let from = challenge.and_then(|challenge| challenge.from);
+    let guess = Guess::new(account, policies, at, from.map_or(GuessFrom::Elsewhere, GuessFrom::Device));
     guess.codes_unlocked()?;
     challenge.ok_or(Refusal::ChallengeVoid)?;
     let second = account.second_step.as_ref().ok_or(Refusal::ChallengeVoid)?;

@@ -70,6 +70,30 @@ pub struct NewDevice {
     pub client: Client,
 }
 
+/// From where a guess comes, as it says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GuessFrom {
+    /// From nowhere that is trusted.
+    #[default]
+    Elsewhere,
+    /// From a device that showed its token. Locked, it counts as none.
+    Device(DeviceId),
+    /// Out of a session that was opened on this device. Locked, nothing is verified there: whoever took the session has
+    /// no second count to guess on.
+    Session(DeviceId),
+}
+
+impl GuessFrom {
+    /// The device that it names.
+    #[must_use]
+    pub fn device(self) -> Option<DeviceId> {
+        match self {
+            Self::Elsewhere => None,
+            Self::Device(device) | Self::Session(device) => Some(device),
+        }
+    }
+}
+
 /// On what a wrong guess counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Counted<'a> {
@@ -105,10 +129,12 @@ impl Active {
     }
 
     /// On what a wrong guess from a device counts at `at`.
-    pub(super) fn counted(&self, from: Option<DeviceId>, at: Moment) -> Counted<'_> {
-        let device = from.and_then(|id| self.device(id, at));
-        let open = device.filter(|device| device.lockout.locked_until(at).is_none());
-        open.map_or(Counted::Account, Counted::Device)
+    pub(super) fn counted(&self, from: GuessFrom, at: Moment) -> Counted<'_> {
+        let device = from.device().and_then(|id| self.device(id, at));
+        let counts = device.filter(|device| {
+            matches!(from, GuessFrom::Session(_)) || device.lockout.locked_until(at).is_none()
+        });
+        counts.map_or(Counted::Account, Counted::Device)
     }
 
     /// Wrong guesses that count with those from a device.
@@ -121,12 +147,10 @@ impl Active {
 
     /// Until when no password from a device is judged, nor a code where one comes along, if that is so at `at`.
     #[must_use]
-    pub fn locked_for(&self, from: Option<DeviceId>, at: Moment, with_code: bool) -> Option<LockEnd> {
-        match (self.counted(from, at), with_code) {
-            (counted, true) => self.codes_locked_for(counted, at),
-            (Counted::Account, false) => self.lockout.locked_until(at),
-            (Counted::Device(_), false) => None,
-        }
+    pub fn locked_for(&self, from: GuessFrom, at: Moment, with_code: bool) -> Option<LockEnd> {
+        let counted = self.counted(from, at);
+        let codes = with_code.then(|| self.codes_locked_for(counted, at)).flatten();
+        self.lockout_of(counted).locked_until(at).max(codes)
     }
 
     /// Makes the device of a complete login trusted: nothing for one that is, unless more than half of its time is over.

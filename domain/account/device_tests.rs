@@ -22,7 +22,7 @@ fn client(agent: &str) -> Client {
 impl Story {
     fn proof(&self, verdict: Verdict, from: Option<DeviceId>) -> Proof {
         let credential = self.account.active().map_or(EventId(Uuid::nil()), |active| active.credential.id);
-        Proof { credential, verdict, from }
+        Proof { credential, verdict, from: from.map_or(GuessFrom::Elsewhere, GuessFrom::Device) }
     }
 
     fn wrong_from(&mut self, minute: i64, from: Option<DeviceId>) -> Result<Vec<Event>, Refusal> {
@@ -120,6 +120,22 @@ fn wrong_guesses_from_a_trusted_device_count_on_it_and_lock_it_alone() {
     // Its lock ends as any does.
     let failed = Event::LoginFailed { failures: 1, device: Some(PHONE) };
     assert_eq!(story.wrong_from(18, Some(PHONE)).unwrap(), [failed]);
+}
+
+#[test]
+fn whoever_takes_a_session_on_a_trusted_device_guesses_the_password_on_its_count_alone() {
+    let mut story = Story::of_two_devices();
+    let change = |story: &Story, verdict| {
+        let proof = Proof { from: GuessFrom::Session(PHONE), ..story.proof(verdict, None) };
+        Command::ChangePassword(NewPassword { proof, hash: super::tests::hash("x") })
+    };
+    for _ in 0..7 {
+        let wrong = change(&story, Verdict::Mismatch);
+        story.tell(3, wrong).unwrap();
+    }
+    let right = change(&story, Verdict::Match { rehashed: None });
+    assert!(matches!(story.tell(4, right), Err(Refusal::Locked { .. })));
+    assert!(story.right_from(4, None).is_ok(), "and nobody is locked out elsewhere");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::lockout::{Failure, LockEnd};
 use crate::policies::Policies;
 
 use super::decide::Refusal;
-use super::device::Counted;
+use super::device::{Counted, GuessFrom};
 
 /// A guess at an account, and what it counts on.
 pub(super) struct Guess<'a> {
@@ -20,13 +20,8 @@ pub(super) struct Guess<'a> {
 }
 
 impl<'a> Guess<'a> {
-    pub(super) fn new(
-        account: &'a Active,
-        policies: &'a Policies,
-        at: Moment,
-        from: Option<DeviceId>,
-    ) -> Self {
-        let from = from.filter(|_| policies.trusted_devices.is_some());
+    pub(super) fn new(account: &'a Active, policies: &'a Policies, at: Moment, from: GuessFrom) -> Self {
+        let from = policies.trusted_devices.map_or(GuessFrom::Elsewhere, |_| from);
         Self { account, policies, at, counted: account.counted(from, at) }
     }
 
@@ -37,7 +32,7 @@ impl<'a> Guess<'a> {
 
     /// The verdict on a password, if one may be given.
     pub(super) fn verdict(&self, proof: Proof) -> Result<Verdict, Refusal> {
-        refuse(self.account.locked_for(self.device(), self.at, false))?;
+        refuse(self.account.lockout_of(self.counted).locked_until(self.at))?;
         if proof.credential != self.account.credential.id {
             return Err(Refusal::StaleProof);
         }

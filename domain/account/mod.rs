@@ -22,7 +22,7 @@ pub use command::{
     Verdict,
 };
 pub use decide::{Refusal, decide, decide_for};
-pub use device::{Device, DeviceEnd, DeviceOrigin, MOST_DEVICES, NewDevice};
+pub use device::{Device, DeviceEnd, DeviceOrigin, GuessFrom, MOST_DEVICES, NewDevice};
 pub use event::{Admission, Event, Origin, Role, SessionEnd};
 pub use evolve::evolve;
 pub use second_step::{Proposal, SecondProof, SecondStep};

@@ -100,7 +100,7 @@ fn change(story: &mut Story, to: &str) {
     let proof = Proof {
         credential: story.account.active().unwrap().credential.id,
         verdict: Verdict::Match { rehashed: None },
-        from: None,
+        from: GuessFrom::Elsewhere,
     };
     story.tell(1, Command::ChangePassword(NewPassword { proof, hash: hash(to) })).unwrap();
 }

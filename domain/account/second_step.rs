@@ -94,8 +94,10 @@ impl Active {
     pub(super) fn codes_locked_for(&self, counted: Counted<'_>, at: Moment) -> Option<LockEnd> {
         match counted {
             Counted::Account => self.codes_locked_until(at),
-            Counted::Device(_) if counted.codes_count_apart() => self.wrong_codes_at(at).locked_until(at),
-            Counted::Device(_) => None,
+            Counted::Device(device) if counted.codes_count_apart() => {
+                device.lockout.locked_until(at).max(self.wrong_codes_at(at).locked_until(at))
+            }
+            Counted::Device(device) => device.lockout.locked_until(at),
         }
     }
 

@@ -19,7 +19,7 @@ fn recovery(n: u32) -> SecondProof {
 impl Story {
     fn right_password(&self) -> Proof {
         let credential = self.account.active().unwrap().credential.id;
-        Proof { credential, verdict: Verdict::Match { rehashed: None }, from: None }
+        Proof { credential, verdict: Verdict::Match { rehashed: None }, from: GuessFrom::Elsewhere }
     }
 
     fn secret(&self) -> EventId {
@@ -36,7 +36,9 @@ impl Story {
         let mut story = Self::active(Role::User);
         let proposal = story.propose(0);
         let proof = SecondProof::Code { secret: proposal, step: Some(100) };
-        story.tell(1, Command::ConfirmSecondStep { proof, from: None, recovery: hashes() }).unwrap();
+        story
+            .tell(1, Command::ConfirmSecondStep { proof, from: GuessFrom::Elsewhere, recovery: hashes() })
+            .unwrap();
         story
     }
 
@@ -75,7 +77,7 @@ fn a_second_step_is_on_once_a_code_shows_that_the_secret_arrived() {
     let proposal = story.propose(0);
     let confirm = |step| Command::ConfirmSecondStep {
         proof: SecondProof::Code { secret: proposal, step },
-        from: None,
+        from: GuessFrom::Elsewhere,
         recovery: hashes(),
     };
     assert_eq!(names(&story.tell(1, confirm(None)).unwrap()), ["second-step-failed"]);
@@ -95,7 +97,7 @@ fn a_newer_secret_voids_an_older_one() {
     story.propose(1);
     let proof = SecondProof::Code { secret: older, step: Some(1) };
     assert_eq!(
-        story.tell(2, Command::ConfirmSecondStep { proof, from: None, recovery: hashes() }),
+        story.tell(2, Command::ConfirmSecondStep { proof, from: GuessFrom::Elsewhere, recovery: hashes() }),
         Err(Refusal::StaleProof)
     );
 }
@@ -218,7 +220,9 @@ fn wrong_codes_count_from_zero_after_a_login_a_release_a_lockouts_end_and_anothe
     other.tell(3, Command::ResetSecondStep { reason: "lost".to_owned() }).unwrap();
     let proposal = other.propose(4);
     let proof = SecondProof::Code { secret: proposal, step: Some(200) };
-    other.tell(4, Command::ConfirmSecondStep { proof, from: None, recovery: hashes() }).unwrap();
+    other
+        .tell(4, Command::ConfirmSecondStep { proof, from: GuessFrom::Elsewhere, recovery: hashes() })
+        .unwrap();
     again(other, 5, "another second step");
 }
 

@@ -122,7 +122,7 @@ impl Story {
         self.sessions += 1;
         let session = SessionId(Uuid::from_u128(self.sessions));
         let credential = self.account.active().map_or(EventId(Uuid::nil()), |active| active.credential.id);
-        let proof = Proof { credential, verdict, from: None };
+        let proof = Proof { credential, verdict, from: GuessFrom::Elsewhere };
         self.tell_at(at, Command::LogIn(Attempt { proof, opening: opening(session), second: None }))
     }
 
@@ -219,7 +219,8 @@ fn a_proof_of_an_older_password_is_void() {
     story.tell(1, Command::RequestPasswordReset).unwrap();
     let reset = Reset { link: story.link(), hash: hash("second") };
     story.tell(2, Command::ResetPassword(reset)).unwrap();
-    let proof = Proof { credential: older, verdict: Verdict::Match { rehashed: None }, from: None };
+    let proof =
+        Proof { credential: older, verdict: Verdict::Match { rehashed: None }, from: GuessFrom::Elsewhere };
     let attempt = Attempt { proof, opening: opening(SessionId(Uuid::nil())), second: None };
     assert_eq!(story.tell(3, Command::LogIn(attempt)), Err(Refusal::StaleProof));
 }
@@ -248,7 +249,7 @@ fn a_reset_link_works_once_for_an_hour_and_a_newer_link_or_a_change_voids_it() {
     assert!(story.clone().tell(59, follow(first)).is_ok());
     let mut changed = story.clone();
     let credential = changed.account.active().unwrap().credential.id;
-    let proof = Proof { credential, verdict: Verdict::Match { rehashed: None }, from: None };
+    let proof = Proof { credential, verdict: Verdict::Match { rehashed: None }, from: GuessFrom::Elsewhere };
     changed.tell(1, Command::ChangePassword(NewPassword { proof, hash: hash("y") })).unwrap();
     assert_eq!(changed.tell(2, follow(first)), Err(Refusal::LinkVoid));
     story.tell(1, Command::RequestPasswordReset).unwrap();
@@ -297,7 +298,7 @@ fn only_an_active_account_is_sent_a_reset_link() {
 fn a_wrong_current_password_counts_as_a_wrong_login() {
     let mut story = Story::active(Role::User);
     let credential = story.account.active().unwrap().credential.id;
-    let proof = Proof { credential, verdict: Verdict::Mismatch, from: None };
+    let proof = Proof { credential, verdict: Verdict::Mismatch, from: GuessFrom::Elsewhere };
     let change = Command::ChangePassword(NewPassword { proof, hash: hash("x") });
     (0..6).for_each(|_| assert_eq!(names(&story.tell(0, change.clone()).unwrap()), ["login-failed"]));
     assert_eq!(names(&story.tell(0, change.clone()).unwrap()), ["login-failed", "account-locked"]);
@@ -454,10 +455,9 @@ fn commands() -> impl Strategy<Value = Vec<(i64, Command)>> {
         Just(Verdict::Match { rehashed: Some(hash("newer")) })
     ];
     let device = || proptest::option::of((0_u128..3).prop_map(|n| DeviceId(Uuid::from_u128(n))));
-    let proof = (link.clone(), verdict, device()).prop_map(|(credential, verdict, from)| Proof {
-        credential,
-        verdict,
-        from,
+    let proof = (link.clone(), verdict, device()).prop_map(|(credential, verdict, from)| {
+        let from = from.map_or(GuessFrom::Elsewhere, GuessFrom::Device);
+        Proof { credential, verdict, from }
     });
     let reason = || "because".to_owned();
     let command = prop_oneof![
@@ -482,7 +482,7 @@ fn commands() -> impl Strategy<Value = Vec<(i64, Command)>> {
         (link.clone(), proptest::option::of(0_u64..9)).prop_map(|(secret, step)| {
             Command::ConfirmSecondStep {
                 proof: SecondProof::Code { secret, step },
-                from: None,
+                from: GuessFrom::Elsewhere,
                 recovery: Vec::new(),
             }
         }),

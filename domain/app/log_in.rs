@@ -1,13 +1,13 @@
 //! Logging in, and whatever else verifies a password.
 
 use crate::account::{
-    self, Account, Active, Attempt, Command, Event, NewPassword, Opening, Proof, Refusal, SecondProof,
-    Verdict,
+    self, Account, Active, Attempt, Command, Event, GuessFrom, NewPassword, Opening, Proof, Refusal,
+    SecondProof, Verdict,
 };
 use crate::email_address::{EmailAddress, EmailHash};
 use crate::erasable::Erasable;
 use crate::fact::Context;
-use crate::ids::{AccountId, DeviceId, EventId};
+use crate::ids::{AccountId, EventId};
 use crate::lockout::LockEnd;
 use crate::one_time_code::{OneTimeCode, RecoveryHash, TotpSecret};
 use crate::password::{Password, PasswordHash};
@@ -141,7 +141,8 @@ impl App {
         let Some(account) = self.holder(&hash).await? else {
             return self.stranger(context.at, hash, credentials.password).await;
         };
-        let from = self.device_of(context.at, account, &credentials.devices);
+        let device = self.device_of(context.at, account, &credentials.devices);
+        let from = device.map_or(GuessFrom::Elsewhere, GuessFrom::Device);
         let password = credentials.password.clone();
         let wish = Wish::LogIn { opening: self.opening(context), second: credentials.second };
         match self.judge(context, account, from, password, wish).await? {
@@ -159,7 +160,7 @@ impl App {
         &self,
         context: &Context,
         account: AccountId,
-        from: Option<DeviceId>,
+        from: GuessFrom,
         password: Password,
         wish: Wish,
     ) -> Result<Judged, Unavailable> {
@@ -398,7 +399,7 @@ impl App {
 fn judgeable(
     account: &Account,
     at: Moment,
-    from: Option<DeviceId>,
+    from: GuessFrom,
     wish: &Wish,
 ) -> Result<(EventId, PasswordHash), Judged> {
     let active = account.active().ok_or(Judged::Nobody)?;
