@@ -300,6 +300,11 @@ async fn the_diagnosis_names_the_reason_the_events_behind_it_and_what_mends_it()
     }
     let server = Server::start().await;
     assert_eq!(diagnosed(&server, EMAIL).await, told("refused", &["no_such_account"], "check_address"));
+    for _ in 0..7 {
+        server.login("stranger@example.be", "Wrong1!!").await.expect(401);
+    }
+    let guessed = told("locked", &["no_such_account", "locked_on_this_node"], "check_address");
+    assert_eq!(diagnosed(&server, "stranger@example.be").await, guessed);
     let order = |number, company, email: &str| loquet_tests::server::order(number, company, email);
     server.service_post("/v1/orders", order(1, 1, EMAIL)).await.expect(201);
     server.mail(EMAIL, "Confirmez", 1).await;

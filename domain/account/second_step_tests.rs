@@ -4,6 +4,7 @@ use super::tests::{Numbers, Story, at, names, numbers};
 use super::*;
 use crate::diagnosis::{self, Hindrance, answer, hindrances};
 use crate::ids::{EventId, SessionId};
+use crate::lockout::Lockout;
 use crate::one_time_code::{RecoveryHash, TotpSecret};
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -539,10 +540,10 @@ proptest! {
             }
             // And the diagnosis says the same of a login now.
             let locked = naive.locked(now);
-            let told = answer(&story.account, at(now));
+            let told = answer(&story.account, &Lockout::default(), at(now));
             prop_assert_eq!(matches!(told, diagnosis::Answer::Locked { .. }), locked);
             prop_assert!(locked || told == diagnosis::Answer::SecondStep);
-            let first = hindrances(&story.account, at(now)).first().copied();
+            let first = hindrances(&story.account, &Lockout::default(), at(now)).first().copied();
             let held = naive.codes_held_until.filter(|_| !locked);
             let held = held.map(|until| Hindrance::SecondStepLocked { until: at(until).into() });
             prop_assert_eq!(held, first.filter(|it| matches!(it, Hindrance::SecondStepLocked { .. })));
