@@ -118,7 +118,12 @@ async fn the_codes_of_another_implementation_log_in_and_the_picture_says_the_sam
     }
     let made = code(secret, step());
     answer(&server, &asked, "code", &made).await.expect(201);
-    assert_eq!(slug(&answer(&server, &asked, "code", &made).await.expect(401)), "wrong-code");
+    let next = code(secret, step() + 1);
+    assert_eq!(
+        slug(&answer(&server, &asked, "code", &next).await.expect(401)),
+        "challenge-void",
+        "it let in"
+    );
     let other = challenge(&server).await;
     assert_eq!(
         slug(&answer(&server, &other, "code", &made).await.expect(401)),
@@ -248,7 +253,9 @@ async fn the_second_step_is_turned_off_by_its_owner_and_taken_away_by_support() 
         .expect(422);
     let asked = challenge(&server).await;
     server.service_post(&format!("{path}/reset"), reset).await.expect(204);
-    server.mail(EMAIL, "supprimée par le support", 1).await;
+    let mail = server.mail(EMAIL, "supprimée par le support", 1).await;
+    assert!(mail.contains("vous avez été déconnecté"), "{mail}");
+    owner.post("", json!({ "current_password": PASSWORD })).await.expect(401);
     let late = code(&secret, step() + 1);
     assert_eq!(slug(&answer(&server, &asked, "code", &late).await.expect(401)), "challenge-void");
     server.login(EMAIL, PASSWORD).await.expect(201);

@@ -84,6 +84,8 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
         Event::LoginSucceeded { session, session_expires_at } => {
             active.forgive();
             active.count_codes(Lockout::default());
+            // The one that it answered and any other: whoever else has the password begins anew.
+            active.challenges.clear();
             active.sessions.retain(|session| at < session.expires_at);
             active.sessions.push(Session { id: *session, started_at: at, expires_at: *session_expires_at });
         }
@@ -160,7 +162,10 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
             active.challenges.clear();
         }
         Event::SessionEnded { session, .. } => active.sessions.retain(|held| held.id != *session),
-        Event::SessionsEnded => active.sessions.clear(),
+        Event::SessionsEnded => {
+            active.sessions.clear();
+            active.challenges.clear();
+        }
         other => of_profile(&mut active.profile, other),
     }
 }
