@@ -120,7 +120,8 @@ pub fn decide(
         }
         Command::ResetSecondStep { reason } => {
             active(account)?.second_step.as_ref().ok_or(Refusal::NoSecondStep)?;
-            Ok(vec![Event::SecondStepReset { reason: Erasable::Known(reason) }])
+            // Whoever has the phone may have a session too.
+            Ok(vec![Event::SecondStepReset { reason: Erasable::Known(reason) }, Event::SessionsEnded])
         }
         Command::RejectGuess(proof) => {
             let guess = Guess::new(active(account)?, policies, at, proof.from);
@@ -275,8 +276,8 @@ fn admit(
     displaced(account, policies, at).into_iter().chain(used).chain([succeeded]).chain(trusted).collect()
 }
 
-/// A challenge authorises nothing but this: it holds for a few minutes, for one account, and not after a
-/// lockout, a new password or another second step.
+/// A challenge authorises nothing but this: it holds for a few minutes, for one account, and not after a complete
+/// login, a lockout, a new password, another second step or the end of all sessions.
 fn answer_challenge(
     account: &Active,
     policies: &Policies,

@@ -86,6 +86,8 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
     match &fact.event {
         Event::LoginSucceeded { session, session_expires_at, device } => {
             logged_in(active, *device, at);
+            // The one that it answered and any other: whoever else has the password begins anew.
+            active.challenges.clear();
             active.sessions.retain(|session| at < session.expires_at);
             let (expires_at, device) = (*session_expires_at, *device);
             active.sessions.push(Session { id: *session, started_at: at, expires_at, device });
@@ -178,7 +180,10 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
             active.challenges.clear();
         }
         Event::SessionEnded { session, .. } => active.sessions.retain(|held| held.id != *session),
-        Event::SessionsEnded => active.sessions.clear(),
+        Event::SessionsEnded => {
+            active.sessions.clear();
+            active.challenges.clear();
+        }
         other => of_profile(&mut active.profile, other),
     }
 }

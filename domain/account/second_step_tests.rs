@@ -4,6 +4,7 @@ use super::tests::{Numbers, Story, at, names, numbers, opening};
 use super::*;
 use crate::diagnosis::{self, Hindrance, answer, hindrances};
 use crate::ids::{EventId, SessionId};
+use crate::lockout::Lockout;
 use crate::one_time_code::{RecoveryHash, TotpSecret};
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -307,6 +308,32 @@ fn a_challenge_holds_five_minutes_and_is_void_after_a_reset_a_change_or_another_
 }
 
 #[test]
+fn a_challenge_is_void_after_a_login_and_once_all_sessions_are_ended() {
+    let mut story = Story::with_second_step();
+    let (used, other) = (story.challenge(10), story.challenge(10));
+    let code = story.code(101);
+    assert_eq!(names(&story.answer(10, used, code).unwrap()), ["code-accepted", "login-succeeded"]);
+    for left in [used, other] {
+        let next = story.code(102);
+        assert_eq!(story.answer(11, left, next), Err(Refusal::ChallengeVoid));
+    }
+    let asked = story.challenge(12);
+    assert_eq!(names(&story.tell(12, Command::EndSessions).unwrap()), ["sessions-ended"]);
+    let next = story.code(102);
+    assert_eq!(story.answer(12, asked, next), Err(Refusal::ChallengeVoid));
+}
+
+#[test]
+fn support_takes_the_second_step_away_and_every_session_with_it() {
+    let mut story = Story::with_second_step();
+    let code = story.code(101);
+    story.log_in(2, Some(code)).unwrap();
+    let reset = Command::ResetSecondStep { reason: "stolen".to_owned() };
+    assert_eq!(names(&story.tell(3, reset).unwrap()), ["second-step-reset", "sessions-ended"]);
+    assert_eq!(story.account.active().unwrap().sessions_at(at(3)).count(), 0);
+}
+
+#[test]
 fn turning_it_off_takes_the_password_and_a_code() {
     let mut story = Story::with_second_step();
     let disable = |story: &Story, proof: Proof, second: SecondProof| {
@@ -386,6 +413,15 @@ enum Outcome {
 }
 
 impl Naive {
+    /// The so many-th newest challenge, void ones too, and when it ends.
+    fn challenge(&self, so_many: usize) -> Option<(EventId, i64)> {
+        self.challenges.iter().rev().nth(so_many).copied()
+    }
+
+    fn void(&mut self) {
+        self.challenges.iter_mut().for_each(|(_, ends)| *ends = i64::MIN);
+    }
+
     fn locked(&mut self, now: i64) -> bool {
         if self.locked_until.is_some_and(|until| now >= until) {
             (self.locked_until, self.judged_wrong) = (None, 0);
@@ -403,7 +439,7 @@ impl Naive {
         let for_good = self.numbers.cap.is_some_and(|cap| self.across >= cap);
         if for_good || self.judged_wrong == self.numbers.attempts {
             self.locked_until = Some(if for_good { i64::MAX } else { now + self.numbers.minutes });
-            self.challenges.clear();
+            self.void();
         }
         Outcome::Wrong
     }
@@ -420,7 +456,7 @@ impl Naive {
                 let end = now + self.numbers.minutes;
                 self.codes_held_until = Some(end);
                 self.locked_until = self.locked_until.max(Some(end));
-                self.challenges.clear();
+                self.void();
             }
             return Outcome::Wrong;
         }
@@ -429,6 +465,7 @@ impl Naive {
             Typed::Recovery(number) => self.recovery.retain(|left| left != number),
         }
         (self.judged_wrong, self.across, self.wrong_codes) = (0, 0, 0);
+        self.void();
         Outcome::In
     }
 
@@ -439,7 +476,7 @@ impl Naive {
             Try::Reset | Try::Release => {
                 (self.judged_wrong, self.across, self.locked_until) = (0, 0, None);
                 if matches!(tried, Try::Reset) {
-                    self.challenges.clear();
+                    self.void();
                 } else {
                     (self.wrong_codes, self.codes_held_until) = (0, None);
                 }
@@ -453,7 +490,7 @@ impl Naive {
             Try::Password { second: None, .. } => Some(Outcome::Asked),
             Try::Password { second: Some(typed), .. } => Some(self.second(now, typed)),
             Try::Answer { challenge, typed } => {
-                let open = self.challenges.get(*challenge).is_some_and(|(_, ends)| now < *ends);
+                let open = self.challenge(*challenge).is_some_and(|(_, ends)| now < ends);
                 Some(if open { self.second(now, typed) } else { Outcome::Void })
             }
         }
@@ -480,7 +517,7 @@ impl Story {
             }
             Try::Answer { challenge, typed } => {
                 let nowhere = EventId(Uuid::from_u128(u128::MAX));
-                let challenge = naive.challenges.get(*challenge).map_or(nowhere, |(id, _)| *id);
+                let challenge = naive.challenge(*challenge).map_or(nowhere, |(id, _)| id);
                 let proof = self.proof_of(typed);
                 self.answer(now, challenge, proof)
             }
@@ -549,10 +586,10 @@ proptest! {
             }
             // And the diagnosis says the same of a login now.
             let locked = naive.locked(now);
-            let told = answer(&story.account, at(now));
+            let told = answer(&story.account, &Lockout::default(), at(now));
             prop_assert_eq!(matches!(told, diagnosis::Answer::Locked { .. }), locked);
             prop_assert!(locked || told == diagnosis::Answer::SecondStep);
-            let first = hindrances(&story.account, at(now)).first().copied();
+            let first = hindrances(&story.account, &Lockout::default(), at(now)).first().copied();
             let held = naive.codes_held_until.filter(|_| !locked);
             let held = held.map(|until| Hindrance::SecondStepLocked { until: at(until).into() });
             prop_assert_eq!(held, first.filter(|it| matches!(it, Hindrance::SecondStepLocked { .. })));

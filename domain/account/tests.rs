@@ -12,7 +12,7 @@ use crate::erasable::Erasable;
 use crate::fact::{Actor, Client, Context, Fact};
 use crate::ids::{AccountId, CompanyId, CorrelationId, DeviceId, EventId, SessionId};
 use crate::language::Language;
-use crate::lockout::{LockEnd, LockoutPolicy};
+use crate::lockout::{LockEnd, Lockout, LockoutPolicy};
 use crate::password::PasswordHash;
 use crate::person::{Person, PersonName};
 use crate::policies::Policies;
@@ -526,6 +526,7 @@ fn kind(hindrance: Hindrance) -> &'static str {
         Hindrance::Locked { until: LockEnd::At(_), .. } => "locked",
         Hindrance::Locked { until: LockEnd::AtReset, .. } => "locked until reset",
         Hindrance::AwaitingConversion => "awaiting conversion",
+        Hindrance::StrangersLocked { .. } => "guesses of strangers",
         Hindrance::SecondStepLocked { .. } => "second step locked",
         Hindrance::SecondStep { .. } => "second step",
         Hindrance::WrongGuesses { .. } => "wrong guesses",
@@ -597,9 +598,21 @@ proptest! {
             let logged_in = story.clone().guess_at(now, Verdict::Match { rehashed: None });
             let logged_in = logged_in.map(|events| names(&events).last().copied().unwrap());
             let (expected, first) = diagnosed(logged_in);
-            prop_assert_eq!(answer(&story.account, now), expected);
-            let found = hindrances(&story.account, now).first().copied().map(kind);
-            prop_assert!(first.contains(&found), "{found:?} for {expected:?}");
+            let nobody = Lockout::default();
+            prop_assert_eq!(answer(&story.account, &nobody, now), expected);
+            let found = hindrances(&story.account, &nobody, now);
+            let told = found.first().copied().map(kind);
+            prop_assert!(first.contains(&told), "{told:?} for {expected:?}");
+            // Guesses at an address without an account in use lock it, and no other.
+            let until = LockEnd::At(now + TimeDelta::minutes(1));
+            let strangers = Lockout::default().failed(7).locked(until);
+            let (locked, more) = match story.account.active() {
+                Some(_) => (expected, None),
+                None => (Answer::Locked { until }, Some(Hindrance::StrangersLocked { until })),
+            };
+            prop_assert_eq!(answer(&story.account, &strangers, now), locked);
+            let expected: Vec<_> = found.into_iter().chain(more).collect();
+            prop_assert_eq!(hindrances(&story.account, &strangers, now), expected);
         }
     }
 

@@ -8,7 +8,7 @@ use crate::email_address::{EmailAddress, EmailHash};
 use crate::erasable::Erasable;
 use crate::fact::Context;
 use crate::ids::{AccountId, EventId};
-use crate::lockout::LockEnd;
+use crate::lockout::{LockEnd, Lockout};
 use crate::one_time_code::{OneTimeCode, RecoveryHash, TotpSecret};
 use crate::password::{Password, PasswordHash};
 use crate::password_policy::PasswordRule;
@@ -288,6 +288,12 @@ impl App {
         let counted = lockout.failed(failure.failures);
         self.ports.strangers.put(hash, failure.locks_until.map_or(counted, |until| counted.locked(until)));
         Ok(Login::Refused)
+    }
+
+    /// What this node knows of guesses at an address, which counts while no account in use has it.
+    #[must_use]
+    pub fn guesses_of_strangers(&self, email: &EmailAddress) -> Lockout {
+        self.ports.strangers.get(&self.ports.tokens.email_hash(email))
     }
 
     pub(super) fn login(&self, account: AccountId, committed: &Committed<Account>) -> Login {

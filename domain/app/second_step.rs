@@ -156,7 +156,7 @@ impl App {
         did(&committed, |event| matches!(event, Event::SecondStepDisabled))
     }
 
-    /// Takes a lost second step away, by support, who has made sure who asks.
+    /// Takes a lost second step away, by support, who has made sure who asks; ends every session.
     ///
     /// # Errors
     /// [`Refusal::NoSecondStep`] where none is on.

@@ -61,7 +61,7 @@ second-step-off-paragraph-1 = Two-step verification was turned off for your acco
 second-step-off-paragraph-2 = If it was not you, choose a new password by "forgotten password" and contact support.
 
 second-step-reset-subject = Two-step verification taken away by the support of { $brand }
-second-step-reset-paragraph-1 = At your request support took the two-step verification of your account away { $moment }. Your password has not changed.
+second-step-reset-paragraph-1 = At your request support took the two-step verification of your account away { $moment }. Your password has not changed. Wherever you were logged in, you have been logged out.
 second-step-reset-paragraph-2 = You can turn it on again with your new phone at { $url }.
 second-step-reset-paragraph-3 = If you asked for nothing, choose a new password by "forgotten password" and contact support.
 

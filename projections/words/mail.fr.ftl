@@ -61,7 +61,7 @@ second-step-off-paragraph-1 = La vérification en deux étapes a été désactiv
 second-step-off-paragraph-2 = Si ce n'était pas vous, choisissez un nouveau mot de passe par « mot de passe oublié » et contactez le support.
 
 second-step-reset-subject = Vérification en deux étapes supprimée par le support de { $brand }
-second-step-reset-paragraph-1 = À votre demande, le support a supprimé la vérification en deux étapes de votre compte { $moment }. Votre mot de passe n'a pas changé.
+second-step-reset-paragraph-1 = À votre demande, le support a supprimé la vérification en deux étapes de votre compte { $moment }. Votre mot de passe n'a pas changé. Partout où vous étiez connecté, vous avez été déconnecté.
 second-step-reset-paragraph-2 = Vous pouvez la réactiver avec votre nouveau téléphone sur { $url }.
 second-step-reset-paragraph-3 = Si vous n'avez rien demandé, choisissez un nouveau mot de passe par « mot de passe oublié » et contactez le support.
 

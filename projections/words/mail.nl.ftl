@@ -61,7 +61,7 @@ second-step-off-paragraph-1 = Tweestapsverificatie is voor uw account uitgezet {
 second-step-off-paragraph-2 = Was u dit niet? Kies een nieuw wachtwoord via 'wachtwoord vergeten' en neem contact op met de helpdesk.
 
 second-step-reset-subject = Tweestapsverificatie weggenomen door de helpdesk van { $brand }
-second-step-reset-paragraph-1 = Op uw vraag heeft de helpdesk de tweestapsverificatie van uw account weggenomen { $moment }. Uw wachtwoord is niet veranderd.
+second-step-reset-paragraph-1 = Op uw vraag heeft de helpdesk de tweestapsverificatie van uw account weggenomen { $moment }. Uw wachtwoord is niet veranderd. Overal waar u was ingelogd, bent u uitgelogd.
 second-step-reset-paragraph-2 = U kunt ze met uw nieuwe telefoon weer aanzetten op { $url }.
 second-step-reset-paragraph-3 = Hebt u niets gevraagd? Kies een nieuw wachtwoord via 'wachtwoord vergeten' en neem contact op met de helpdesk.
 

@@ -291,7 +291,7 @@ pub(crate) struct ResetBody {
 }
 
 /// Take a lost second step away. Support alone may, having made sure who asks: a program with `second-step:reset`. The owner
-/// is told by mail; the password stays.
+/// is told by mail; every session ends, the password stays.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/second-step/reset", operation_id = "reset_second_step", tag = "second step", request_body = ResetBody,
     security(("service" = [])), params(("account_id" = Uuid, Path)),
