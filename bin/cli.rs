@@ -72,6 +72,8 @@ pub(crate) enum Command {
     Backup(Backup),
     /// Put a backup, once it has proved whole, into a data folder that holds nothing but the server key.
     Restore(Restore),
+    /// Fill an empty data folder with a sample world: merchants, people, sites, terminals and two years of history.
+    Demo(Demo),
     /// Look for what is, or may soon be, wrong: disk, permissions, clock, keys, mail server, store.
     Doctor(Doctor),
     /// Print the description of the HTTP API (OpenAPI 3.1).
@@ -375,6 +377,23 @@ pub(crate) struct Restore {
     /// Only prove that the backup is whole.
     #[arg(long)]
     pub(crate) check: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Demo {
+    /// How many accounts; companies, sites and terminals as many as go with them.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(100..=5_000_000))]
+    pub(crate) accounts: u32,
+    /// Another number, another world.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// The moment at which the history ends, such as 2026-11-24T09:30:00Z; the start of today (UTC) unless said.
+    /// Whoever is locked out then is so for a quarter of an hour more.
+    #[arg(long)]
+    pub(crate) until: Option<loquet_domain::Moment>,
+    /// Print what there is as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]

@@ -5,6 +5,7 @@ mod cli;
 mod clock;
 mod commands;
 mod config;
+mod demo;
 mod protections;
 mod settings;
 mod system;
@@ -83,6 +84,7 @@ fn run(cli: Cli, mut config: Config) -> anyhow::Result<ExitCode> {
                 commands::order_import::run(&place, &mut config, import).await
             }
             Command::Account(command) => done(commands::account::run(&place, &mut config, command).await),
+            Command::Demo(demo) => done(commands::demo::run(&place, &mut config, demo).await),
             Command::Events(EventsCommand::Tail(tail)) => {
                 done(commands::events_tail::run(&place, tail).await)
             }

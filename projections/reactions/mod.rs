@@ -23,6 +23,9 @@ const RETRY: Duration = Duration::from_secs(2);
 /// How often the position of events that asked for nothing is noted.
 const NOTE_EVERY: Duration = Duration::from_secs(5);
 
+/// The names of all of them, under which the journal keeps how far they are.
+pub const NAMES: [&str; 4] = [Mails::NAME, Onboarding::NAME, Settling::NAME, Erasure::NAME];
+
 /// Acts on events, each at least once and in order; acting twice must do no more than acting once.
 pub trait Reaction: Send + Sync {
     /// Its name, under which its checkpoint is kept.
