@@ -76,8 +76,8 @@ impl System {
     /// Opens what is in the data folder.
     pub(crate) fn open(place: &Place, access: Access, parts: Parts) -> anyhow::Result<Self> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let hasher = Argon2Pool::start(parts.cost, threads, WAITING_HASHES)
-            .context("can't start password hashing")?;
+        let hasher =
+            Argon2Pool::start(parts.cost, threads, WAITING_HASHES).context("can't start password hashing")?;
         let hasher = Arc::new(hasher.measured(parts.metrics.hashing.clone()));
         Self::open_with(place, access, parts, (hasher, Arc::new(RandomIdentities)))
     }

@@ -63,25 +63,9 @@ pub(crate) struct TakeOverBody {
     position: u64,
 }
 
-fn waits_for(row: &TakeOverRow) -> Vec<&'static str> {
-    if row.status == TakeOverStatus::Completing {
-        return vec!["support_completion"];
-    }
-    if row.status != TakeOverStatus::Open {
-        return Vec::new();
-    }
-    let word = |side| match side {
-        Side::Transferor => "transferor_confirmation",
-        Side::Acquirer => "acquirer_confirmation",
-    };
-    let sides = [Side::Transferor, Side::Acquirer].into_iter().filter(|side| !row.confirmed.contains(side));
-    let waiting: Vec<&'static str> = sides.map(word).collect();
-    if waiting.is_empty() { vec!["support_completion"] } else { waiting }
-}
-
 fn body(row: TakeOverRow, now: DateTime<Utc>, position: Position) -> TakeOverBody {
     TakeOverBody {
-        waits_for: waits_for(&row),
+        waits_for: row.waits_for(),
         overdue: row.ended_at.is_none() && now > row.due_at,
         takeover_id: row.takeover_id.0,
         from_company_id: row.from_company_id.0,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use chrono::SubsecRound;
 use loquet_adapters::argon2_pool::{Argon2Pool, Cost};
 use loquet_adapters::mail_journal::SqliteJournal;
 use loquet_adapters::server_key::ServerKey;
@@ -25,7 +26,7 @@ const BEHIND_ALL: Position = Position(1 << 62);
 
 pub(crate) async fn run(place: &Place, config: &mut Config, demo: Demo) -> anyhow::Result<()> {
     let policies = settings::policies(config).context("the configuration does not hold")?;
-    let until = demo.until.unwrap_or_else(|| midnight(clock::now()));
+    let until = demo.until.map_or_else(|| midnight(clock::now()), |until| until.trunc_subsecs(6));
     place.make_folder()?;
     if !place.server_key().exists() && !place.file("keys.db").exists() {
         ServerKey::create(&place.server_key())?;
@@ -109,7 +110,8 @@ fn print(place: &Place, told: &Told, wanted: Wanted, head: Position) -> anyhow::
         let count = told.counts.get(state).copied().unwrap_or_default().to_string();
         for (nth, example) in examples.iter().enumerate() {
             let (state, count) = if nth == 0 { (name(*state), count.as_str()) } else { ("", "") };
-            rows.add_row([state, count, &example.email, &example.account.to_string()]);
+            let email = example.email.as_deref().unwrap_or("(forgotten)");
+            rows.add_row([state, count, email, &example.account.to_string()]);
         }
     }
     line(&rows.to_string())?;

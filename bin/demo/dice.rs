@@ -61,7 +61,8 @@ mod tests {
         let uuid = |seed, thing: &[u64]| Dice::of(seed, thing).uuid();
         // Written down: another row would be another world under the same seed.
         assert_eq!(Dice::of(1, &[2, 3]).roll(), Dice::of(1, &[2, 3]).roll());
-        let things = [uuid(1, &[2, 3]), uuid(1, &[3, 2]), uuid(2, &[2, 3]), uuid(1, &[2]), uuid(1, &[2, 3, 0])];
+        let things =
+            [uuid(1, &[2, 3]), uuid(1, &[3, 2]), uuid(2, &[2, 3]), uuid(1, &[2]), uuid(1, &[2, 3, 0])];
         assert_eq!(things.iter().collect::<BTreeSet<_>>().len(), things.len());
     }
 

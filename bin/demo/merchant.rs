@@ -350,7 +350,10 @@ mod tests {
             let country = registration.number.country().to_string();
             assert_eq!(registration.registered_office.country, country);
             for site in 0..merchant.size.sites.min(5) {
-                assert_eq!(merchant.address(site).unwrap().postal_code.len(), if country == "BE" { 4 } else { 7 });
+                assert_eq!(
+                    merchant.address(site).unwrap().postal_code.len(),
+                    if country == "BE" { 4 } else { 7 }
+                );
             }
             countries.insert((country, merchant.region.language.code()));
         }

@@ -73,7 +73,8 @@ pub(crate) enum State {
 /// Somebody to try it with.
 #[derive(Clone, Debug)]
 pub(crate) struct Example {
-    pub(crate) email: String,
+    /// None where the person is forgotten.
+    pub(crate) email: Option<String>,
     pub(crate) account: AccountId,
 }
 
@@ -177,7 +178,8 @@ fn told(stage: &Stage, seats: &[Seat], finale: &[Due]) -> anyhow::Result<Told> {
     let last: HashMap<(u32, u32), State> = finale.iter().filter_map(ends_in).collect();
     for number in 0..world.count() {
         let merchant = world.merchant(number)?;
-        let moved = world.takeovers.iter().any(|plan| plan.from == number && plan.ending == Ending::Completed);
+        let moved =
+            world.takeovers.iter().any(|plan| plan.from == number && plan.ending == Ending::Completed);
         told.sites += merchant.count_sites()?;
         for person in 0..merchant.size.people {
             let seat = usize::try_from(merchant.size.first + person).ok().and_then(|at| seats.get(at));
@@ -190,7 +192,8 @@ fn told(stage: &Stage, seats: &[Seat], finale: &[Due]) -> anyhow::Result<Told> {
             let examples = told.states.entry(state).or_default();
             if examples.len() < EXAMPLES {
                 let account = stage.account(&merchant, person)?;
-                examples.push(Example { email: merchant.person(person)?.email.to_string(), account });
+                let email = merchant.person(person)?.email.to_string();
+                examples.push(Example { email: (state != State::Erased).then_some(email), account });
             }
         }
     }

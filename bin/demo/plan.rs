@@ -30,7 +30,10 @@ impl Due {
 /// What happens. People are the merchant's, by their number; the owner is zero.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Act {
-    Order { order: u32, contact: Named },
+    Order {
+        order: u32,
+        contact: Named,
+    },
     Activate(u32),
     /// The activation mail is sent again.
     Remind(u32),
@@ -48,7 +51,10 @@ pub(super) enum Act {
     Delete(u32),
     Erase(u32),
     /// A login, after so many wrong passwords.
-    LogIn { person: u32, wrong: u32 },
+    LogIn {
+        person: u32,
+        wrong: u32,
+    },
     /// Wrong passwords until the account locks, by somebody else perhaps.
     LockOut(u32),
     Release(u32),
@@ -174,7 +180,7 @@ impl Planner<'_> {
         }
         // One person, one login: whoever has an account of another company awaits support.
         let number = self.merchant.number;
-        if number > 8 && self.dice.chance(2) {
+        if number == 9 || (number > 9 && self.dice.chance(2)) {
             let (at, other) = (self.sometime(self.born, 300), Named::OwnerOf(number / 2));
             self.next_order(at, other);
         }
@@ -291,7 +297,8 @@ impl Planner<'_> {
             return;
         };
         let days = |days: i64| plan.opened + TimeDelta::days(days) + TimeDelta::minutes(11);
-        let mut steps = vec![(plan.opened, Act::OpenTakeOver(nth)), (days(3), Act::Agree(nth, Consent::Giver))];
+        let mut steps =
+            vec![(plan.opened, Act::OpenTakeOver(nth)), (days(3), Act::Agree(nth, Consent::Giver))];
         match plan.ending {
             Ending::Completed => {
                 steps.extend([(days(6), Act::Agree(nth, Consent::Taker)), (days(27), Act::Complete(nth))]);
@@ -351,4 +358,3 @@ fn at_work(day: Moment, dice: &mut Dice) -> Moment {
     let micros = TimeDelta::microseconds(i64::try_from(dice.below(1_000_000)).unwrap_or(0));
     day.with_time(time).single().unwrap_or(day) + micros
 }
-

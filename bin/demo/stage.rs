@@ -291,13 +291,16 @@ impl Scene<'_> {
         let site = self.site().await?;
         let held = self.app.company(self.merchant.company()?).await?.state;
         let town = held.sites.get(site).map(|site| site.address.town.clone()).unwrap_or_default();
-        let name = format!("{} {} {town}", self.merchant.called(), self.dice.pick(self.merchant.region.sites));
+        let name =
+            format!("{} {} {town}", self.merchant.called(), self.dice.pick(self.merchant.region.sites));
         let (company, name) = (self.merchant.company()?, SiteName::parse(&name)?);
         Ok(self.app.name_site(&self.owner()?, company, site, name).await.map(drop)?)
     }
 
     async fn assign(&mut self) -> anyhow::Result<()> {
-        let (Some(terminal), to) = (self.terminal(Fits::Any).await?, self.site().await?) else { return Ok(()) };
+        let (Some(terminal), to) = (self.terminal(Fits::Any).await?, self.site().await?) else {
+            return Ok(());
+        };
         let (company, assignments) = (self.merchant.company()?, vec![Assignment { terminal, to }]);
         Ok(self.app.assign(&self.owner()?, company, assignments).await.map(drop)?)
     }

@@ -2,7 +2,7 @@
 //! of them are taken over.
 
 use anyhow::Context;
-use chrono::TimeDelta;
+use chrono::{NaiveTime, TimeDelta};
 use loquet_domain::Moment;
 
 use super::dice::Dice;
@@ -131,6 +131,11 @@ fn sized(people: u64, sites: u64) -> Size {
     Size { first: 0, people: small(people), sites: small(sites) }
 }
 
+fn morning(day: Moment) -> Moment {
+    let nine = NaiveTime::from_hms_opt(9, 4, 0).unwrap_or(day.time());
+    day.with_time(nine).single().unwrap_or(day)
+}
+
 /// Three at least: one completed, one cancelled, one open.
 fn takeovers(merchants: u32, until: Moment) -> Vec<TakeOverPlan> {
     let endings = [(Ending::Completed, 52), (Ending::Cancelled, 33), (Ending::Open, 12)];
@@ -140,7 +145,7 @@ fn takeovers(merchants: u32, until: Moment) -> Vec<TakeOverPlan> {
         from,
         to,
         ending,
-        opened: until - TimeDelta::days(days) + TimeDelta::minutes(37 * nth),
+        opened: morning(until - TimeDelta::days(days)) + TimeDelta::minutes(37 * nth),
     });
     all.filter(|plan| plan.to < merchants).collect()
 }
