@@ -33,7 +33,7 @@ const LOGINS: TimeDelta = TimeDelta::days(31);
 /// How many acts go on at once at most: as many as fill the store's commits well.
 const MOST_AT_ONCE: u32 = 4096;
 /// One act at a time for every so many accounts: a small world is told strictly one after the other.
-const ACCOUNTS_AN_ACT: u32 = 200;
+const ACCOUNTS_AN_ACT: u32 = 100;
 
 /// What is wanted.
 #[derive(Clone, Copy, Debug)]
