@@ -126,12 +126,17 @@ async fn a_server_over_a_sample_world_finds_everybody_as_they_were_left_and_mail
     assert!(waits.text.contains("awaiting-conversion"), "{}", waits.text);
     let erased = someone("erased")["account_id"].as_str().unwrap().to_owned();
     let head = told["events"].as_u64().unwrap();
-    let shown = server.service_get(&format!("/v1/accounts/{erased}?at_least={head}")).await.expect(200).json();
+    let shown =
+        server.service_get(&format!("/v1/accounts/{erased}?at_least={head}")).await.expect(200).json();
     assert_eq!((&shown["status"], &shown["email"]), (&json!("erased"), &Value::Null));
 
     // Their company's sites, and what they may do there.
     let session = administrator["session_token"].as_str().unwrap();
-    let sites = server.send(Method::GET, &format!("/v1/sites?at_least={head}"), Some(session), None).await.expect(200).json();
+    let sites = server
+        .send(Method::GET, &format!("/v1/sites?at_least={head}"), Some(session), None)
+        .await
+        .expect(200)
+        .json();
     let site = sites["items"][0]["site_id"].as_str().unwrap();
     let account = administrator["account_id"].as_str().unwrap();
     let may = |account: String, site: String| {
@@ -149,6 +154,7 @@ async fn a_server_over_a_sample_world_finds_everybody_as_they_were_left_and_mail
     server.mail("marie@example.be", "Confirmez", 1).await;
     assert_eq!(server.mails("").await.len(), 1);
     assert_eq!(lines(&server.folder, &["mail", "list"]).len(), 1);
+    assert!(!server.errors().contains("ahead of the log"), "{}", server.errors());
 
     let verified = said(&server.folder, &["projections", "verify"], 0);
     assert!(verified.contains("sites: equals a replay") && !verified.contains("DIFFERS"), "{verified}");
