@@ -59,8 +59,11 @@ fn log(folder: &Path) -> Connection {
     Connection::open_with_flags(folder.join("log.db"), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap()
 }
 
+/// Stream, revision, id, name, version, data and metadata.
+type Open = (String, u64, Vec<u8>, String, u16, String, String);
+
 /// Every event as anybody may read it: all but what is sealed, and where it stands in the whole log.
-fn open_part(folder: &Path) -> Vec<(String, u64, Vec<u8>, String, u16, String, String)> {
+fn open_part(folder: &Path) -> Vec<Open> {
     let log = log(folder);
     let query = "SELECT stream, revision, event_id, name, version, data, metadata FROM events ORDER BY 1, 2";
     let mut statement = log.prepare(query).unwrap();
@@ -248,7 +251,7 @@ async fn companies_sites_terminals_and_take_overs_are_looked_at_beside_the_serve
     let data = server.folder.as_path();
 
     let companies = lines(data, &["company", "list", "--limit", "1000"]);
-    assert_eq!(companies.len() as u64, told["companies"].as_u64().unwrap());
+    assert_eq!(told["companies"], companies.len());
     let company = &companies[3];
     let (id, number) =
         (company["company_id"].as_str().unwrap(), company["enterprise_number"].as_str().unwrap());
