@@ -101,10 +101,10 @@ fn as_json(told: &Told, wanted: Wanted, head: Position) -> Value {
 
 fn print(place: &Place, told: &Told, wanted: Wanted, head: Position) -> anyhow::Result<()> {
     let Told { companies, sites, terminals, takeovers, accounts, .. } = told;
-    println!(
-        "{companies} companies, {sites} sites, {terminals} terminals, {accounts} accounts, {takeovers} take-overs: {head} events up to {}",
-        moment(wanted.until)
-    );
+    let until = moment(wanted.until);
+    line(&format!(
+        "{companies} companies, {sites} sites, {terminals} terminals, {accounts} accounts, {takeovers} take-overs: {head} events up to {until}"
+    ))?;
     let mut rows = table(&["STATE", "ACCOUNTS", "SUCH AS", "ACCOUNT"]);
     for (state, examples) in &told.states {
         let count = told.counts.get(state).copied().unwrap_or_default().to_string();
@@ -115,7 +115,6 @@ fn print(place: &Place, told: &Told, wanted: Wanted, head: Position) -> anyhow::
         }
     }
     line(&rows.to_string())?;
-    println!("Everybody's password is {PASSWORD}");
-    println!("Start the server:  loquet --data-dir {} serve --dev", place.data_dir.display());
-    Ok(())
+    line(&format!("Everybody's password is {PASSWORD}"))?;
+    line(&format!("Start the server:  loquet --data-dir {} serve --dev", place.data_dir.display())).map(drop)
 }
