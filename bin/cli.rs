@@ -553,7 +553,7 @@ pub(crate) struct Demo {
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
     /// The moment at which the history ends, such as 2026-11-24T09:30:00Z; the start of today (UTC) unless said.
-    /// Whoever is locked out then is so for a quarter of an hour more.
+    /// Whoever is locked out then is so for ten minutes more, or a little less.
     #[arg(long)]
     pub(crate) until: Option<loquet_domain::Moment>,
     /// Print what there is as JSON.

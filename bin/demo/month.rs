@@ -89,8 +89,8 @@ pub(super) fn last(world: &World, seats: &[Seat]) -> anyhow::Result<Vec<Due>> {
             let mut dice = Dice::of(world.seed, &[LAST, u64::try_from(whole)?]);
             nth += 1;
             let (act, seconds) = match nth % OF {
-                4 => (Act::LockOut(person), dice.between(90, 840)),
-                6 => (Act::Forget(person), dice.between(300, 3_300)),
+                4 => (Act::LockOut(person), dice.between(60, 420)),
+                6 => (Act::Forget(person), dice.between(300, 1_800)),
                 _ => continue,
             };
             let at = world.until - TimeDelta::seconds(i64::try_from(seconds)?);
