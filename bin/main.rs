@@ -91,7 +91,7 @@ fn run(cli: Cli, mut config: Config) -> anyhow::Result<ExitCode> {
             Command::Terminal(command) => commands::terminal::run(&place, command).await,
             Command::Permission(PermissionCommand::Ask(ask)) => commands::permission::ask(&place, ask).await,
             Command::Takeover(command) => done(commands::takeover::run(&place, command).await),
-            Command::Demo(demo) => done(commands::demo::run(&place, &mut config, demo).await),
+            Command::Demo(demo) => done(commands::demo::run(&place, demo).await),
             Command::Events(EventsCommand::Tail(tail)) => {
                 done(commands::events_tail::run(&place, tail).await)
             }

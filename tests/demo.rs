@@ -401,6 +401,25 @@ async fn terminals_are_assigned_from_a_file_by_the_server_all_or_none() {
     assert_eq!(stands(), *other);
 }
 
+#[tokio::test]
+async fn what_is_known_is_said_to_be_behind_where_no_server_has_caught_up() {
+    let mut server = Server::start().await;
+    let placed = server.service_post("/v1/orders", order(1, 1, "marie@example.be")).await.expect(201).json();
+    let head = placed["position"].as_u64().unwrap();
+    server.service_get(&format!("/v1/companies?at_least={head}")).await.expect(200);
+    server.stop();
+    let listed = |folder: &Path| run(program(folder).args(["company", "list"]));
+    let orders = server.folder.join("orders.jsonl");
+    std::fs::write(&orders, order(2, 2, "paul@example.be").to_string()).unwrap();
+    said(&server.folder, &["order", "import", &orders.display().to_string()], 0);
+    let (code, out, errors) = listed(&server.folder);
+    assert_eq!(code, Some(0));
+    assert!(out.contains("Boulangerie 1 SRL") && !out.contains("Boulangerie 2 SRL"), "{out}");
+    assert!(errors.contains("events behind the log"), "{errors}");
+    let (code, _, errors) = listed(&server.folder.join("elsewhere"));
+    assert!(code == Some(1) && errors.contains("no server has run in"), "{errors}");
+}
+
 #[test]
 fn the_completions_and_the_manual_know_the_commands_that_look_at_the_customers() {
     let folder = tempfile::tempdir().unwrap();

@@ -6,7 +6,7 @@ use loquet_domain::account::Admission;
 
 use super::dice::Dice;
 use super::merchant::{Merchant, Named};
-use super::world::World;
+use super::world::{Ending, World};
 
 const STORY: u64 = 6;
 
@@ -291,7 +291,6 @@ impl Planner<'_> {
 
     /// The steps of the take-over by which the merchant goes, where it does.
     fn take_over(&mut self) {
-        use super::world::Ending;
         let plans = self.world.takeovers.iter().enumerate();
         let Some((nth, plan)) = plans.clone().find(|(_, plan)| plan.from == self.merchant.number) else {
             return;

@@ -114,15 +114,9 @@ impl Scene<'_> {
         match self.due.act.clone() {
             Act::Order { order, contact } => self.order(order, contact).await,
             Act::Activate(person) => self.activate(person).await,
-            Act::Remind(person) => {
-                let account = self.account(person)?;
-                Ok(self.app.request_activation(&self.support(), account).await.map(drop)?)
-            }
+            Act::Remind(person) => self.remind(person).await,
             Act::Invite(person, role) => self.invite(person, role).await,
-            Act::Admit(person, to) => {
-                let account = self.account(person)?;
-                Ok(self.app.convert(&self.owner()?, account, to).await.map(drop)?)
-            }
+            Act::Admit(person, to) => self.admit(person, to).await,
             Act::MakeGroups => self.make_groups().await,
             Act::Join(person) => self.join(person).await,
             Act::NameSite => self.name_site().await,
@@ -130,45 +124,67 @@ impl Scene<'_> {
             Act::NoteSerial(nth) => self.note_serial(nth).await,
             Act::SaveReceipt => self.save_receipt().await,
             Act::Describe => self.describe().await,
-            Act::Delete(person) => {
-                let (context, account) = (self.owner()?, self.account(person)?);
-                let left = self.merchant.region.left;
-                Ok(self.app.delete_account(&context, account, left).await.map(drop)?)
-            }
-            Act::Erase(person) => {
-                let (account, asked) = (self.account(person)?, self.merchant.region.forgotten);
-                Ok(self.app.erase_account(&self.support(), account, asked).await.map(drop)?)
-            }
+            Act::Delete(person) => self.delete(person).await,
+            Act::Erase(person) => self.erase(person).await,
             Act::LogIn { person, wrong } => self.log_in(person, wrong).await,
             Act::LockOut(person) => self.lock_out(person).await,
-            Act::Release(person) => {
-                let (account, reason) = (self.account(person)?, self.merchant.region.released);
-                Ok(self.app.release(&self.support(), account, reason).await.map(drop)?)
-            }
-            Act::Forget(person) => {
-                let (context, email) = (self.visitor(person, 0), self.merchant.person(person)?.email);
-                Ok(self.app.request_password_reset(&context, &email).await?)
-            }
+            Act::Release(person) => self.release(person).await,
+            Act::Forget(person) => self.forget(person).await,
             Act::Reset(person) => self.reset(person).await,
             Act::OpenTakeOver(nth) => self.open_take_over(nth).await,
-            Act::Agree(nth, side) => {
-                let side = match side {
-                    Consent::Giver => Side::Transferor,
-                    Consent::Taker => Side::Acquirer,
-                };
-                let id = self.stage.takeover(nth)?;
-                Ok(self.app.confirm_take_over(&self.support(), id, side).await.map(drop)?)
-            }
-            Act::Complete(nth) => {
-                let id = self.stage.takeover(nth)?;
-                Ok(self.app.complete_take_over(&self.support(), id).await.map(drop)?)
-            }
-            Act::Cancel(nth) => {
-                let id = self.stage.takeover(nth)?;
-                let withdrawn = Cancellation::Withdrawn;
-                Ok(self.app.cancel_take_over(&self.support(), id, withdrawn).await.map(drop)?)
-            }
+            Act::Agree(nth, side) => self.agree(nth, side).await,
+            Act::Complete(nth) => self.complete(nth).await,
+            Act::Cancel(nth) => self.cancel(nth).await,
         }
+    }
+
+    async fn remind(&self, person: u32) -> anyhow::Result<()> {
+        let account = self.account(person)?;
+        Ok(self.app.request_activation(&self.support(), account).await.map(drop)?)
+    }
+
+    async fn admit(&self, person: u32, to: Admission) -> anyhow::Result<()> {
+        let account = self.account(person)?;
+        Ok(self.app.convert(&self.owner()?, account, to).await.map(drop)?)
+    }
+
+    async fn delete(&self, person: u32) -> anyhow::Result<()> {
+        let (account, left) = (self.account(person)?, self.merchant.region.left);
+        Ok(self.app.delete_account(&self.owner()?, account, left).await.map(drop)?)
+    }
+
+    async fn erase(&self, person: u32) -> anyhow::Result<()> {
+        let (account, asked) = (self.account(person)?, self.merchant.region.forgotten);
+        Ok(self.app.erase_account(&self.support(), account, asked).await.map(drop)?)
+    }
+
+    async fn release(&self, person: u32) -> anyhow::Result<()> {
+        let (account, reason) = (self.account(person)?, self.merchant.region.released);
+        Ok(self.app.release(&self.support(), account, reason).await.map(drop)?)
+    }
+
+    async fn forget(&self, person: u32) -> anyhow::Result<()> {
+        let (context, email) = (self.visitor(person, 0), self.merchant.person(person)?.email);
+        Ok(self.app.request_password_reset(&context, &email).await?)
+    }
+
+    async fn agree(&self, nth: usize, side: Consent) -> anyhow::Result<()> {
+        let side = match side {
+            Consent::Giver => Side::Transferor,
+            Consent::Taker => Side::Acquirer,
+        };
+        let id = self.stage.takeover(nth)?;
+        Ok(self.app.confirm_take_over(&self.support(), id, side).await.map(drop)?)
+    }
+
+    async fn complete(&self, nth: usize) -> anyhow::Result<()> {
+        let id = self.stage.takeover(nth)?;
+        Ok(self.app.complete_take_over(&self.support(), id).await.map(drop)?)
+    }
+
+    async fn cancel(&self, nth: usize) -> anyhow::Result<()> {
+        let (id, withdrawn) = (self.stage.takeover(nth)?, Cancellation::Withdrawn);
+        Ok(self.app.cancel_take_over(&self.support(), id, withdrawn).await.map(drop)?)
     }
 
     async fn order(&mut self, order: u32, contact: Named) -> anyhow::Result<()> {
