@@ -234,6 +234,13 @@ fn a_folder_with_a_history_is_refused_and_stays_as_it_is() {
     let (code, _, errors) = run(program(folder.path()).args(["demo", "--seed", "2"]));
     assert!(code == Some(1) && errors.contains("is not empty"), "{errors}");
     assert!(before == open_part(folder.path()));
+    let elsewhere = folder.path().join("elsewhere");
+    for arguments in [["--until", "-200000-01-01T00:00:00Z"], ["--until", "1066-10-14T09:00:00Z"]] {
+        let (code, _, errors) = run(program(&elsewhere).arg("demo").arg(arguments.join("=")));
+        assert!(code == Some(1) && errors.contains("from 2000 to 2199"), "{errors}");
+    }
+    said(&elsewhere, &["demo", "--accounts", "99"], 2);
+    assert!(!elsewhere.exists());
 }
 
 #[tokio::test]

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use anyhow::bail;
-use chrono::SubsecRound;
+use anyhow::{bail, ensure};
+use chrono::{Datelike, SubsecRound};
 use loquet_adapters::argon2_pool::{Argon2Pool, Cost};
 use loquet_adapters::mail_journal::SqliteJournal;
 use loquet_adapters::server_key::ServerKey;
@@ -24,6 +24,7 @@ const BEHIND_ALL: Position = Position(1 << 62);
 
 pub(crate) async fn run(place: &Place, demo: Demo) -> anyhow::Result<()> {
     let until = demo.until.map_or_else(|| midnight(clock::now()), |until| until.trunc_subsecs(6));
+    ensure!((2000..2200).contains(&until.year()), "--until must be from 2000 to 2199");
     place.make_folder()?;
     if !place.server_key().exists() && !place.file("keys.db").exists() {
         ServerKey::create(&place.server_key())?;
