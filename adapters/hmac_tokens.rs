@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use loquet_domain::Moment;
 use loquet_domain::email_address::{EmailAddress, EmailHash};
 use loquet_domain::ids::{AccountId, EventId, SessionId};
-use loquet_domain::ports::{LinkClaims, Purpose, SessionClaims, Tokens};
+use loquet_domain::ports::{ChallengeClaims, LinkClaims, Purpose, SessionClaims, Tokens};
 use sha2::Sha256;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -27,6 +27,7 @@ pub(crate) struct Signing {
     activation: Key,
     reset: Key,
     session: Key,
+    challenge: Key,
 }
 
 /// The keys that sign, that still open, and that hash addresses.
@@ -44,21 +45,29 @@ impl Signing {
             activation: key.derive("loquet/link/activation/1"),
             reset: key.derive("loquet/link/password-reset/1"),
             session: key.derive("loquet/session/1"),
+            challenge: key.derive("loquet/challenge/1"),
         }
     }
 
     /// The keys one behind the other, to be kept.
     pub(crate) fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
-        let keys = [self.activation.as_slice(), self.reset.as_slice(), self.session.as_slice()];
+        let [activation, reset] = [self.activation.as_slice(), self.reset.as_slice()];
+        let keys = [activation, reset, self.session.as_slice(), self.challenge.as_slice()];
         Zeroizing::new(keys.concat())
     }
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (activation, rest) = bytes.split_first_chunk::<32>()?;
         let (reset, rest) = rest.split_first_chunk::<32>()?;
-        let session = rest.first_chunk::<32>().filter(|_| rest.len() == 32)?;
+        let (session, rest) = rest.split_first_chunk::<32>()?;
+        // What was kept before there were challenges signed none: no challenge fits a key that nobody knows.
+        let challenge = match rest {
+            [] => rand::random(),
+            rest => *rest.first_chunk::<32>().filter(|_| rest.len() == 32)?,
+        };
         let key = |bytes: &[u8; 32]| Zeroizing::new(*bytes);
-        Some(Self { activation: key(activation), reset: key(reset), session: key(session) })
+        let (activation, reset, session) = (key(activation), key(reset), key(session));
+        Some(Self { activation, reset, session, challenge: Zeroizing::new(challenge) })
     }
 
     fn link(&self, purpose: Purpose) -> &Key {
@@ -126,6 +135,15 @@ impl Tokens for HmacTokens {
     fn read_link(&self, purpose: Purpose, token: &str) -> Option<LinkClaims> {
         let (account, event, expires_at) = self.keys().open(|signing| signing.link(purpose), token)?;
         Some(LinkClaims { purpose, account: AccountId(account), event: EventId(event), expires_at })
+    }
+
+    fn challenge(&self, claims: &ChallengeClaims) -> String {
+        seal(&self.keys().current.challenge, claims.account.0, claims.event.0, claims.expires_at)
+    }
+
+    fn read_challenge(&self, token: &str) -> Option<ChallengeClaims> {
+        let (account, event, expires_at) = self.keys().open(|signing| &signing.challenge, token)?;
+        Some(ChallengeClaims { account: AccountId(account), event: EventId(event), expires_at })
     }
 
     fn session(&self, claims: &SessionClaims) -> String {

@@ -4,8 +4,9 @@
 //! Kept for a day. A command is known by a keyed hash of who asked, its key and its contents; an answer
 //! names ids and positions, never a person, a password or a token.
 
+use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::TimeDelta;
 use hmac::Mac;
@@ -15,14 +16,14 @@ use rusqlite::{Connection, OptionalExtension};
 use zeroize::Zeroizing;
 
 use crate::hmac_tokens::mac;
-use crate::server_key::ServerKey;
-use crate::sqlite::{FileError, Kind, explain, work_on};
+use crate::sqlite::{FileError, Kind, work_on};
 
 const ANSWERS: Kind = Kind {
     what: "a Loquet store of answers",
     application_id: 0x4c71_7406,
-    version: 1,
-    upgrades: &[],
+    version: 2,
+    // Answers of version 1 are known by hashes under a key that is no longer used.
+    upgrades: &["DROP TABLE answers;"],
     holds_keys: false,
     remedy: "delete it and what is beside it (-wal, -shm): commands that are repeated are then done again",
     synchronous: "FULL",
@@ -31,7 +32,7 @@ const ANSWERS: Kind = Kind {
             command  BLOB PRIMARY KEY,    -- keyed hash of the caller and the key
             contents BLOB NOT NULL,       -- keyed hash of method, address and body
             begun_at INTEGER NOT NULL,    -- microseconds since 1970
-            answer   BLOB                 -- none while it is being carried out
+            answer   BLOB NOT NULL
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX IF NOT EXISTS answers_begun ON answers (begun_at);",
 };
@@ -47,10 +48,10 @@ pub struct CommandId {
 }
 
 /// What is known of a command before it is carried out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Known {
     /// Nothing: whoever asks carries it out, and says what was answered.
-    New,
+    New(UnderWay),
     /// It was carried out, with this answer.
     Answered(Vec<u8>),
     /// It is being carried out.
@@ -59,25 +60,41 @@ pub enum Known {
     Differs,
 }
 
+/// Commands that are being carried out, and what is in them.
+type Claims = Arc<Mutex<HashMap<[u8; 32], [u8; 32]>>>;
+
+/// A command that is being carried out. However that ends, dropping this lets it be asked for again: kept in
+/// memory alone, it can't outlive whoever carries it out, as a row in a file would.
+#[derive(Debug)]
+pub struct UnderWay {
+    id: CommandId,
+    begun_at: Moment,
+    claims: Claims,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id.command);
+    }
+}
+
 /// The answers.
 #[derive(Clone)]
 pub struct IdempotencyStore {
     connection: Arc<Mutex<Connection>>,
+    claims: Claims,
     key: Arc<Zeroizing<[u8; 32]>>,
 }
 
 impl IdempotencyStore {
-    /// Opens the file, making it if there is none. What was being carried out when the process before this
-    /// one ended has no answer that anybody could give again: it may be done anew.
+    /// Opens the file, making it if there is none. `key` hashes commands; with another one every answer is
+    /// forgotten.
     ///
     /// # Errors
     /// [`FileError`] names the file and what is wrong.
-    pub fn open(path: &Path, server: &ServerKey) -> Result<Self, FileError> {
-        let connection = ANSWERS.open(path)?;
-        let unfinished = connection.execute("DELETE FROM answers WHERE answer IS NULL", []);
-        unfinished.map_err(|e| FileError::Unusable { path: path.to_owned(), why: explain(&e) })?;
-        let key = Arc::new(server.derive("loquet/idempotency/1"));
-        Ok(Self { connection: Arc::new(Mutex::new(connection)), key })
+    pub fn open(path: &Path, key: Zeroizing<[u8; 32]>) -> Result<Self, FileError> {
+        let connection = Arc::new(Mutex::new(ANSWERS.open(path)?));
+        Ok(Self { connection, claims: Claims::default(), key: Arc::new(key) })
     }
 
     /// What a command is known by: who asks, with which key, for what.
@@ -95,54 +112,57 @@ impl IdempotencyStore {
         }
     }
 
-    /// Begins a command, durably, unless it is known.
+    /// Begins a command, unless it is known.
     ///
     /// # Errors
     /// [`StoreFailed`] when SQLite does not answer.
     pub async fn begin(&self, id: CommandId, now: Moment) -> Result<Known, StoreFailed> {
-        self.run(move |connection| {
-            let transaction = connection.transaction()?;
-            let stale = "DELETE FROM answers WHERE begun_at < ?";
-            transaction.prepare_cached(stale)?.execute([(now - KEPT).timestamp_micros()])?;
-            let query = "SELECT contents, answer FROM answers WHERE command = ?";
-            let held: Option<([u8; 32], Option<Vec<u8>>)> = transaction
-                .prepare_cached(query)?
-                .query_row([id.command], |row| Ok((row.get(0)?, row.get(1)?)))
-                .optional()?;
-            let known = match held {
-                Some((contents, _)) if contents != id.contents => Known::Differs,
-                Some((_, Some(answer))) => Known::Answered(answer),
-                Some((_, None)) => Known::UnderWay,
-                None => {
-                    let begin = "INSERT INTO answers VALUES (?, ?, ?, NULL)";
-                    transaction.prepare_cached(begin)?.execute((
-                        id.command,
-                        id.contents,
-                        now.timestamp_micros(),
-                    ))?;
-                    Known::New
-                }
-            };
-            transaction.commit()?;
-            Ok(known)
+        // Claimed before it is looked up: what ends in between is found answered.
+        let claim = match self.claim(id, now) {
+            Ok(claim) => claim,
+            Err(known) => return Ok(known),
+        };
+        let held: Option<([u8; 32], Vec<u8>)> = self
+            .run(move |connection| {
+                let query = "SELECT contents, answer FROM answers WHERE command = ? AND begun_at >= ?";
+                let oldest = (now - KEPT).timestamp_micros();
+                let mut select = connection.prepare_cached(query)?;
+                select.query_row((id.command, oldest), |row| Ok((row.get(0)?, row.get(1)?))).optional()
+            })
+            .await?;
+        Ok(match held {
+            Some((contents, _)) if contents != id.contents => Known::Differs,
+            Some((_, answer)) => Known::Answered(answer),
+            None => Known::New(claim),
         })
-        .await
     }
 
-    /// Keeps the answer to a command that was begun; without one, forgets that it was.
+    fn claim(&self, id: CommandId, begun_at: Moment) -> Result<UnderWay, Known> {
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        match claims.get(&id.command) {
+            Some(contents) if *contents != id.contents => Err(Known::Differs),
+            Some(_) => Err(Known::UnderWay),
+            None => {
+                claims.insert(id.command, id.contents);
+                Ok(UnderWay { id, begun_at, claims: self.claims.clone() })
+            }
+        }
+    }
+
+    /// Keeps the answer to a command that was begun, durably; forgets those that were kept for long enough.
     ///
     /// # Errors
-    /// [`StoreFailed`] when SQLite does not answer.
-    pub async fn end(&self, id: CommandId, answer: Option<Vec<u8>>) -> Result<(), StoreFailed> {
-        self.run(move |connection| match answer {
-            Some(answer) => {
-                let keep = "UPDATE answers SET answer = ? WHERE command = ?";
-                connection.prepare_cached(keep)?.execute((answer, id.command)).map(drop)
-            }
-            None => {
-                let forget = "DELETE FROM answers WHERE command = ? AND answer IS NULL";
-                connection.prepare_cached(forget)?.execute([id.command]).map(drop)
-            }
+    /// [`StoreFailed`] when SQLite does not answer: then the command can be asked for anew.
+    pub async fn end(&self, command: UnderWay, answer: Vec<u8>) -> Result<(), StoreFailed> {
+        self.run(move |connection| {
+            let UnderWay { id, begun_at, .. } = &command;
+            let transaction = connection.transaction()?;
+            let stale = "DELETE FROM answers WHERE begun_at < ?";
+            transaction.prepare_cached(stale)?.execute([(*begun_at - KEPT).timestamp_micros()])?;
+            let keep = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)";
+            let row = (id.command, id.contents, begun_at.timestamp_micros(), answer);
+            transaction.prepare_cached(keep)?.execute(row)?;
+            transaction.commit()
         })
         .await
     }
@@ -152,5 +172,77 @@ impl IdempotencyStore {
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreFailed> {
         work_on(&self.connection, work).await.map_err(StoreFailed)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    fn at(hour: i64) -> Moment {
+        Moment::from_timestamp(1_800_000_000 + hour * 3600, 0).unwrap()
+    }
+
+    fn open(folder: &tempfile::TempDir) -> IdempotencyStore {
+        IdempotencyStore::open(&folder.path().join("answers.db"), Zeroizing::new([7; 32])).unwrap()
+    }
+
+    async fn begin(store: &IdempotencyStore, contents: &str, hour: i64) -> Known {
+        store.begin(store.id("shop", "k-1", &[contents.as_bytes()]), at(hour)).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_command_whose_carrying_out_broke_off_can_be_asked_for_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder);
+        let Known::New(first) = begin(&store, "a", 0).await else { panic!("it is new") };
+        assert!(matches!(begin(&store, "a", 0).await, Known::UnderWay));
+        assert!(matches!(begin(&store, "b", 0).await, Known::Differs));
+        let carried_out = tokio::spawn(async move {
+            let _first = first;
+            panic!("a handler that panics");
+        });
+        assert!(carried_out.await.is_err());
+        let Known::New(second) = begin(&store, "a", 0).await else { panic!("it was not done") };
+        // What could not be kept does not stay under way either.
+        let break_it = "ALTER TABLE answers RENAME TO elsewhere";
+        store.connection.lock().unwrap().execute(break_it, []).unwrap();
+        assert!(store.end(second, b"done".to_vec()).await.is_err());
+        let mend_it = "ALTER TABLE elsewhere RENAME TO answers";
+        store.connection.lock().unwrap().execute(mend_it, []).unwrap();
+        assert!(matches!(begin(&store, "a", 0).await, Known::New(_)));
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_given_again_for_a_day_by_whichever_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder);
+        let Known::New(command) = begin(&store, "a", 0).await else { panic!("it is new") };
+        store.end(command, b"done".to_vec()).await.unwrap();
+        drop(store);
+        let store = open(&folder);
+        assert!(matches!(begin(&store, "a", 24).await, Known::Answered(answer) if answer == b"done"));
+        assert!(matches!(begin(&store, "b", 24).await, Known::Differs));
+        let Known::New(command) = begin(&store, "a", 25).await else { panic!("a day is over") };
+        store.end(command, b"again".to_vec()).await.unwrap();
+        assert!(matches!(begin(&store, "a", 25).await, Known::Answered(answer) if answer == b"again"));
+    }
+
+    #[tokio::test]
+    async fn a_file_of_an_older_version_is_begun_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let older = Connection::open(folder.path().join("answers.db")).unwrap();
+        let version_1 = "CREATE TABLE answers (command BLOB PRIMARY KEY, contents BLOB NOT NULL,
+            begun_at INTEGER NOT NULL, answer BLOB) STRICT, WITHOUT ROWID;
+            CREATE INDEX answers_begun ON answers (begun_at); PRAGMA user_version = 1;";
+        let id = ANSWERS.application_id;
+        older.execute_batch(&format!("PRAGMA application_id = {id}; {version_1}")).unwrap();
+        older.execute("INSERT INTO answers VALUES (x'00', x'00', 0, NULL)", []).unwrap();
+        drop(older);
+        let store = open(&folder);
+        let Known::New(command) = begin(&store, "a", 0).await else { panic!("it is new") };
+        store.end(command, b"done".to_vec()).await.unwrap();
+        assert!(matches!(begin(&store, "a", 0).await, Known::Answered(_)));
     }
 }

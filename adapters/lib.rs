@@ -19,6 +19,7 @@ pub mod mail_folder;
 pub mod mail_journal;
 pub mod memory_store;
 pub mod metrics;
+pub mod one_time_codes;
 mod ownership;
 pub mod read_store;
 pub mod server_key;

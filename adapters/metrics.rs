@@ -49,13 +49,21 @@ label!(
     OfState { state }
 );
 label!(
+    /// Which part of what is set when somebody asks.
+    OfPart { part }
+);
+label!(
     /// Which limit.
     OfLimit { limit }
 );
-label!(
-    /// Which request.
-    Request { method, route, status }
-);
+/// Which request.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+#[allow(missing_docs)] // the names say it
+pub struct Request {
+    pub method: &'static str,
+    pub route: String,
+    pub status: u16,
+}
 label!(
     /// By which route.
     OfRoute { route }
@@ -105,9 +113,12 @@ pub struct AskedMetrics {
     pub view_position: Family<OfView, Gauge>,
     pub view_lag: Family<OfView, Gauge>,
     pub view_stopped: Family<OfView, Gauge>,
+    pub view_building_stopped: Family<OfView, Gauge>,
     pub mails: Family<OfState, Gauge>,
+    pub mails_failing: Family<OfState, Gauge>,
     pub oldest_mail: Gauge,
     pub memory: Gauge,
+    pub failed: Family<OfPart, Gauge>,
 }
 
 impl Default for HashMetrics {
@@ -189,7 +200,22 @@ impl Metrics {
         );
         r.register("view_lag", "How many events a view or reaction has not seen", asked.view_lag.clone());
         r.register("view_stopped", "1 where a view or reaction has stopped", asked.view_stopped.clone());
+        r.register(
+            "view_building_stopped",
+            "1 where what is to take a view's place can't be built",
+            asked.view_building_stopped.clone(),
+        );
         r.register("mails", "Mails that wait, are handed over, or were given up", asked.mails.clone());
+        r.register(
+            "mails_failing",
+            "Mails that were tried in vain and wait, and those whose end the log does not take in",
+            asked.mails_failing.clone(),
+        );
+        r.register(
+            "scrape_failed",
+            "1 where a part of the metrics could not be asked for, and is as it was",
+            asked.failed.clone(),
+        );
         let timed = [
             ("append", "Time of an append until it is durable", log.append_seconds.clone()),
             ("hash", "Time of hashing a password, waiting included", hashing.seconds.clone()),
@@ -304,5 +330,36 @@ impl<S: EventStore> EventStore for MeasuredStore<S> {
 
     fn decoy(&self) -> BoxFuture<'_, Result<(), AppendError>> {
         self.inner.decoy()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use loquet_domain::ids::EventId;
+
+    use super::*;
+    use crate::memory_store::MemoryStore;
+
+    #[tokio::test]
+    async fn an_append_that_another_beat_is_counted_as_a_conflict_and_as_nothing_else() {
+        let metrics = Metrics::new("test", "test");
+        let store = MeasuredStore::new(MemoryStore::default(), metrics.log.clone());
+        let event = || NewEvent {
+            id: EventId(uuid::Uuid::nil()),
+            name: "login-failed".to_owned(),
+            version: 1,
+            data: b"{}".to_vec(),
+            metadata: b"{}".to_vec(),
+            sealed: None,
+        };
+        let stream = StreamId::new("account", "a");
+        store.append(&stream, Revision(0), vec![event()]).await.unwrap();
+        assert_eq!(metrics.log.conflicts.get(), 0);
+        let other = NewEvent { id: EventId(uuid::Uuid::max()), ..event() };
+        store.append(&stream, Revision(0), vec![other]).await.unwrap_err();
+        assert_eq!(metrics.log.conflicts.get(), 1);
+        let text = metrics.text();
+        assert!(text.contains("loquet_append_conflicts_total 1"), "{text}");
+        assert!(text.contains("loquet_append_failures_total{reason=\"unavailable\"} 0"), "{text}");
     }
 }

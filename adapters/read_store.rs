@@ -38,6 +38,8 @@ const VIEWS: Kind = Kind {
             failure    TEXT,              -- what stopped it
             PRIMARY KEY (view, version, generation)
         ) STRICT, WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS generations (view TEXT PRIMARY KEY, last INTEGER NOT NULL)
+            STRICT, WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS requests (view TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;",
 };
 
@@ -61,7 +63,6 @@ impl SqliteReadStore {
     pub fn open(path: &Path) -> Result<Self, FileError> {
         let writer = VIEWS.open(path)?;
         let unusable = |e: rusqlite::Error| FileError::Unusable { path: path.to_owned(), why: explain(&e) };
-        drop_what_goes(&writer).map_err(unusable)?;
         // A view that is built anew changes rows all over its tables in one transaction, and its write-ahead log
         // need not stay as large as that made it.
         writer
@@ -69,6 +70,15 @@ impl SqliteReadStore {
             .map_err(unusable)?;
         writer.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(Self { writer: Arc::new(Mutex::new(writer)), readers: ReaderPool::open(&VIEWS, path)? })
+    }
+
+    /// Opens the file beside whoever writes it, to read alone: everything that would write fails.
+    ///
+    /// # Errors
+    /// [`FileError`] names the file and what is wrong; an older format is not upgraded.
+    pub fn open_to_read(path: &Path) -> Result<Self, FileError> {
+        let reader = Arc::new(Mutex::new(VIEWS.open_reader(path)?));
+        Ok(Self { writer: reader, readers: ReaderPool::open(&VIEWS, path)? })
     }
 
     /// Copies the file as it is at this moment, whoever writes to it, into a new one.
@@ -173,8 +183,11 @@ fn failed(error: rusqlite::Error) -> StoreFailed {
 }
 
 fn begin(transaction: &Transaction<'_>, view: ViewId) -> rusqlite::Result<Build> {
-    let newest = "SELECT coalesce(max(generation), 0) + 1 FROM builds WHERE view = ?";
-    let generation = transaction.query_row(newest, [view.name], |row| row.get(0))?;
+    // A number that was used is in the memory of whoever works on that building, or deletes it.
+    let next = "INSERT INTO generations
+        SELECT ?1, coalesce(max(generation), 0) + 1 FROM builds WHERE view = ?1
+        ON CONFLICT (view) DO UPDATE SET last = max(last + 1, excluded.last) RETURNING last";
+    let generation = transaction.query_row(next, [view.name], |row| row.get(0))?;
     let build = Build { view, generation };
     let table = table(build);
     transaction.execute_batch(&format!(
@@ -204,19 +217,15 @@ fn builds(connection: &Connection) -> rusqlite::Result<Vec<BuildState>> {
     rows.collect()
 }
 
-/// Deletes what a process that ended was deleting.
-fn drop_what_goes(connection: &Connection) -> rusqlite::Result<()> {
-    let mut select = connection.prepare("SELECT view, version, generation FROM builds WHERE serving = 2")?;
-    let gone = select.query_map([], |row| {
-        let (name, version, generation): (String, u32, u32) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        Ok(format!("view_{name}_{version}_{generation}"))
+fn half_deleted(connection: &Connection) -> rusqlite::Result<Vec<Build>> {
+    let query = "SELECT view, version, generation FROM builds WHERE serving = 2";
+    let mut select = connection.prepare(query)?;
+    let builds = select.query_map([], |row| {
+        let name: String = row.get(0)?;
+        let view = ViewId { name: interned(&name), version: row.get(1)? };
+        Ok(Build { view, generation: row.get(2)? })
     })?;
-    for table in gone.collect::<rusqlite::Result<Vec<_>>>()? {
-        let table = table.strip_suffix("_0").unwrap_or(&table);
-        connection
-            .execute_batch(&format!("DROP TABLE IF EXISTS {table}; DROP TABLE IF EXISTS {table}_index;"))?;
-    }
-    connection.execute("DELETE FROM builds WHERE serving = 2", []).map(drop)
+    builds.collect()
 }
 
 /// The name of a view as the code has it. One that the code no longer has lives as long as the program:
@@ -396,10 +405,19 @@ impl ReadStore for SqliteReadStore {
         Box::pin(self.write(move |transaction| transaction.execute(swap, key(build)).map(drop)))
     }
 
+    fn retire(&self, view: &'static str) -> BoxFuture<'_, Result<(), StoreFailed>> {
+        let retire = "UPDATE builds SET serving = 2 WHERE view = ?";
+        Box::pin(self.write(move |transaction| transaction.execute(retire, [view]).map(drop)))
+    }
+
+    fn half_deleted(&self) -> BoxFuture<'_, Result<Vec<Build>, StoreFailed>> {
+        Box::pin(self.read(half_deleted))
+    }
+
     fn discard(&self, build: Build) -> BoxFuture<'_, Result<(), StoreFailed>> {
         Box::pin(async move {
             let mark = "UPDATE builds SET serving = 2
-                WHERE view = ? AND version = ? AND generation = ? AND serving = 0";
+                WHERE view = ? AND version = ? AND generation = ? AND serving <> 1";
             if self.write(move |transaction| transaction.execute(mark, key(build))).await? == 0 {
                 return Ok(());
             }

@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
 use loquet_domain::Moment;
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Row, TransactionBehavior};
 use sha2::{Digest, Sha256};
 
 use crate::sqlite::{FileError, Kind, explain};
@@ -17,9 +17,13 @@ use crate::sqlite::{FileError, Kind, explain};
 pub(crate) const TOKENS: Kind = Kind {
     what: "a Loquet token store",
     application_id: 0x4c71_7405,
-    version: 2,
-    upgrades: &["ALTER TABLE tokens ADD COLUMN last_used_at INTEGER;
-         ALTER TABLE tokens ADD COLUMN revoked_at INTEGER;"],
+    version: 3,
+    upgrades: &[
+        "ALTER TABLE tokens ADD COLUMN last_used_at INTEGER;
+         ALTER TABLE tokens ADD COLUMN revoked_at INTEGER;",
+        "ALTER TABLE tokens ADD COLUMN family BLOB NOT NULL DEFAULT x'';
+         UPDATE tokens SET family = hash;",
+    ],
     holds_keys: false,
     remedy: "restore it from a backup, or delete it and make new tokens",
     synchronous: "FULL",
@@ -31,7 +35,8 @@ pub(crate) const TOKENS: Kind = Kind {
             created_at INTEGER NOT NULL,     -- microseconds since 1970
             expires_at INTEGER,
             last_used_at INTEGER,            -- to the minute
-            revoked_at INTEGER
+            revoked_at INTEGER,
+            family     BLOB    NOT NULL      -- hash of the first token that this one was rotated from
         ) STRICT, WITHOUT ROWID;",
 };
 
@@ -65,11 +70,15 @@ pub enum Scope {
     TakeOversWrite,
     /// Fetch receipt layouts: for terminals that synchronise.
     LayoutsRead,
+    /// Take a lost second step away.
+    SecondStepReset,
+    /// See why a person cannot log in.
+    SupportRead,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::OrdersWrite,
         Self::OrdersRead,
         Self::AccountsRead,
@@ -82,6 +91,8 @@ impl Scope {
         Self::PermissionsRead,
         Self::TakeOversWrite,
         Self::LayoutsRead,
+        Self::SecondStepReset,
+        Self::SupportRead,
     ];
 
     /// Its name.
@@ -100,6 +111,8 @@ impl Scope {
             Self::PermissionsRead => "permissions:read",
             Self::TakeOversWrite => "takeovers:write",
             Self::LayoutsRead => "layouts:read",
+            Self::SecondStepReset => "second-step:reset",
+            Self::SupportRead => "support:read",
         }
     }
 }
@@ -107,7 +120,7 @@ impl Scope {
 /// A name that is no scope's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "unknown scope '{0}': there are orders:write, orders:read, accounts:read, accounts:write, lockouts:release, events:read, metrics:read, companies:read, companies:write, permissions:read, takeovers:write, layouts:read"
+    "unknown scope '{0}': there are orders:write, orders:read, accounts:read, accounts:write, lockouts:release, events:read, metrics:read, companies:read, companies:write, permissions:read, takeovers:write, layouts:read, second-step:reset, support:read"
 )]
 pub struct UnknownScope(String);
 
@@ -125,6 +138,18 @@ pub struct Service {
     pub name: String,
     /// What it may do.
     pub scopes: BTreeSet<Scope>,
+    /// Whose token it is: a name may be given twice.
+    pub family: TokenFamily,
+}
+
+/// A token and those that it was rotated to, and no other of the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenFamily([u8; 32]);
+
+impl std::fmt::Display for TokenFamily {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
 }
 
 /// A token as an operator sees it: all but the token.
@@ -133,7 +158,7 @@ pub struct Service {
 pub struct TokenEntry {
     /// The beginning of its hash: tells tokens apart and gives nothing away.
     pub id: String,
-    pub service: Service,
+    pub service: Arc<Service>,
     pub created_at: Moment,
     pub expires_at: Option<Moment>,
     /// To the minute.
@@ -153,6 +178,14 @@ impl TokenEntry {
 #[derive(Clone)]
 pub struct ServiceTokens {
     inner: Arc<Mutex<Inner>>,
+    uses: Arc<Uses>,
+}
+
+/// Uses that are to be noted. They have a connection of their own: whoever asks whose token it is never waits
+/// for a write.
+struct Uses {
+    connection: Mutex<Connection>,
+    pending: Mutex<HashMap<[u8; 32], Moment>>,
 }
 
 struct Inner {
@@ -173,7 +206,12 @@ impl ServiceTokens {
     /// [`FileError`] names the file and what is wrong.
     pub fn open(path: &Path) -> Result<Self, FileError> {
         let inner = Inner { connection: TOKENS.open(path)?, known: HashMap::new(), version: None };
-        Ok(Self { inner: Arc::new(Mutex::new(inner)) })
+        let connection = TOKENS.open(path)?;
+        // A use that a crash forgets is noted again: not worth a wait for the disk.
+        let relaxed = connection.execute_batch("PRAGMA synchronous = NORMAL");
+        relaxed.map_err(|e| FileError::Unusable { path: path.to_owned(), why: explain(&e) })?;
+        let uses = Uses { connection: Mutex::new(connection), pending: Mutex::default() };
+        Ok(Self { inner: Arc::new(Mutex::new(inner)), uses: Arc::new(uses) })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -192,7 +230,7 @@ impl ServiceTokens {
         expires_at: Option<Moment>,
     ) -> Result<String, String> {
         let mut inner = self.lock();
-        let token = inner.insert(name, scopes, now, expires_at).map_err(|e| explain(&e))?;
+        let token = inner.insert(name, scopes, now, expires_at, None).map_err(|e| explain(&e))?;
         inner.version = None;
         Ok(token)
     }
@@ -223,7 +261,8 @@ impl ServiceTokens {
                 return Ok(None);
             };
             let ends = entry.expires_at.map_or(old_ends, |ends| ends.min(old_ends));
-            let token = inner.insert(&entry.service.name, &entry.service.scopes, now, entry.expires_at)?;
+            let Service { name, scopes, family } = &*entry.service;
+            let token = inner.insert(name, scopes, now, entry.expires_at, Some(*family))?;
             let end = "UPDATE tokens SET expires_at = ? WHERE hash = ?";
             inner.connection.execute(end, (ends.timestamp_micros(), hash))?;
             inner.version = None;
@@ -254,7 +293,7 @@ impl ServiceTokens {
     ///
     /// # Errors
     /// What SQLite said.
-    pub fn find(&self, token: &str, at: Moment) -> Result<Option<Service>, String> {
+    pub fn find(&self, token: &str, at: Moment) -> Result<Option<Arc<Service>>, String> {
         let hash = hash(token);
         let mut inner = self.lock();
         inner.refresh().map_err(|e| explain(&e))?;
@@ -267,16 +306,34 @@ impl ServiceTokens {
         Ok(Some(service))
     }
 
-    /// Notes a use beside whoever waits for the answer. One that is lost is noted a minute later.
+    /// Notes a use beside whoever waits for the answer, together with others. One that is lost is noted a
+    /// minute later.
     fn note_use(&self, hash: [u8; 32], at: Moment) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let tokens = self.clone();
-        drop(runtime.spawn_blocking(move || {
+        let mut pending = self.uses.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_first = pending.is_empty();
+        pending.insert(hash, at);
+        if is_first {
+            let uses = self.uses.clone();
+            drop(runtime.spawn_blocking(move || {
+                if let Err(error) = uses.write() {
+                    tracing::warn!(error = %explain(&error), "the use of some tokens was not noted");
+                }
+            }));
+        }
+    }
+}
+
+impl Uses {
+    fn write(&self) -> rusqlite::Result<()> {
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let pending = std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner));
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for (hash, at) in pending {
             let note = "UPDATE tokens SET last_used_at = ? WHERE hash = ?";
-            if let Err(error) = tokens.lock().connection.execute(note, (at.timestamp_micros(), hash)) {
-                tracing::warn!(error = %explain(&error), "the use of a token was not noted");
-            }
-        }));
+            transaction.prepare_cached(note)?.execute((at.timestamp_micros(), hash))?;
+        }
+        transaction.commit()
     }
 }
 
@@ -287,13 +344,16 @@ impl Inner {
         scopes: &BTreeSet<Scope>,
         now: Moment,
         expires_at: Option<Moment>,
+        family: Option<TokenFamily>,
     ) -> rusqlite::Result<String> {
         let secret: [u8; 32] = rand::random();
         let token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(secret));
         let names: Vec<_> = scopes.iter().map(|scope| scope.name()).collect();
         let expires_at = expires_at.map(|moment| moment.timestamp_micros());
-        let row = (hash(&token), name, names.join(" "), now.timestamp_micros(), expires_at);
-        self.connection.execute("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, NULL, NULL)", row)?;
+        let hash = hash(&token);
+        let family = family.map_or(hash, |family| family.0);
+        let row = (hash, name, names.join(" "), now.timestamp_micros(), expires_at, family);
+        self.connection.execute("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, NULL, NULL, ?)", row)?;
         Ok(token)
     }
 
@@ -307,7 +367,7 @@ impl Inner {
             return Ok(());
         }
         let mut select = self.connection.prepare_cached(
-            "SELECT hash, name, scopes, created_at, expires_at, last_used_at, revoked_at FROM tokens",
+            "SELECT hash, name, scopes, created_at, expires_at, last_used_at, revoked_at, family FROM tokens",
         )?;
         self.known = select.query_map([], entry)?.collect::<rusqlite::Result<_>>()?;
         self.version = Some(version);
@@ -325,7 +385,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<([u8; 32], TokenEntry)> {
     let scopes = row.get_ref(2)?.as_str()?.split(' ').filter_map(|scope| scope.parse().ok()).collect();
     let entry = TokenEntry {
         id: hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect(),
-        service: Service { name: row.get(1)?, scopes },
+        service: Arc::new(Service { name: row.get(1)?, scopes, family: TokenFamily(row.get(7)?) }),
         created_at: moment(3)?.unwrap_or(Moment::MIN_UTC),
         expires_at: moment(4)?,
         last_used_at: moment(5)?,
@@ -357,8 +417,8 @@ mod tests {
         let (server, operator) = (open(&folder), open(&folder));
         let scopes = BTreeSet::from([Scope::OrdersWrite]);
         let token = operator.create("shop", &scopes, at(0), None).unwrap();
-        let service = Service { name: "shop".to_owned(), scopes };
-        assert_eq!(server.find(&token, at(0)), Ok(Some(service)));
+        let service = server.find(&token, at(0)).unwrap().unwrap();
+        assert_eq!((service.name.as_str(), &service.scopes), ("shop", &scopes));
         let id = operator.list().unwrap()[0].id.clone();
         assert_eq!(operator.revoke(&id, at(1)), Ok(true));
         assert_eq!(server.find(&token, at(1)), Ok(None));
@@ -380,6 +440,68 @@ mod tests {
         }
         assert_eq!(tokens.rotate(&id, at(20), at(30)), Ok(None), "it has ended");
         assert_eq!(tokens.rotate("nonsense", at(2), at(30)), Ok(None));
+    }
+
+    #[test]
+    fn a_token_and_what_it_was_rotated_to_are_one_program_and_another_of_its_name_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let tokens = open(&folder);
+        let scopes = BTreeSet::from([Scope::EventsRead]);
+        let old = tokens.create("audit", &scopes, at(0), None).unwrap();
+        let id = tokens.list().unwrap()[0].id.clone();
+        let new = tokens.rotate(&id, at(1), at(10)).unwrap().unwrap();
+        let namesake = tokens.create("audit", &scopes, at(0), None).unwrap();
+        let family = |token: &str| tokens.find(token, at(1)).unwrap().unwrap().family;
+        assert_eq!(family(&old), family(&new));
+        assert_ne!(family(&old), family(&namesake));
+    }
+
+    #[test]
+    fn tokens_that_an_older_version_made_hold_on_each_a_program_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens.db");
+        let older = Connection::open(&path).unwrap();
+        let version_2 =
+            "CREATE TABLE tokens (hash BLOB PRIMARY KEY, name TEXT NOT NULL, scopes TEXT NOT NULL,
+            created_at INTEGER NOT NULL, expires_at INTEGER, last_used_at INTEGER, revoked_at INTEGER
+            ) STRICT, WITHOUT ROWID; PRAGMA user_version = 2;";
+        older
+            .execute_batch(&format!("PRAGMA application_id = {}; {version_2}", TOKENS.application_id))
+            .unwrap();
+        for token in ["lqt_a", "lqt_b"] {
+            let row = (hash(token), "shop", "orders:write");
+            older.execute("INSERT INTO tokens VALUES (?, ?, ?, 0, NULL, NULL, NULL)", row).unwrap();
+        }
+        drop(older);
+        let tokens = open(&folder);
+        let family = |token: &str| tokens.find(token, at(0)).unwrap().unwrap().family;
+        assert_ne!(family("lqt_a"), family("lqt_b"));
+    }
+
+    /// The noting of a use waits for another process's write; nobody waits for the noting.
+    #[tokio::test]
+    async fn whose_token_it_is_is_told_while_the_file_is_being_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let tokens = open(&folder);
+        let token = tokens.create("audit", &BTreeSet::from([Scope::EventsRead]), at(0), None).unwrap();
+        let forever = std::time::Duration::from_secs(3600);
+        tokens.lock().connection.busy_timeout(forever).unwrap();
+        tokens.uses.connection.lock().unwrap().busy_timeout(forever).unwrap();
+        let other = Connection::open(folder.path().join("tokens.db")).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        tokens.find(&token, at(0)).unwrap();
+        // Taken up, and waiting for the file.
+        while !tokens.uses.pending.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let (told, asked) = std::sync::mpsc::channel();
+        let asking = tokens.clone();
+        std::thread::spawn(move || told.send(asking.find(&token, at(0)).unwrap().is_some()));
+        assert_eq!(asked.recv_timeout(std::time::Duration::from_secs(30)), Ok(true));
+        other.execute_batch("COMMIT").unwrap();
+        while tokens.list().unwrap()[0].last_used_at != Some(at(0)) {
+            tokio::task::yield_now().await;
+        }
     }
 
     #[tokio::test]

@@ -57,10 +57,16 @@ pub fn is_sender(text: &str) -> bool {
     text.parse::<Mailbox>().is_ok()
 }
 
+/// How many commands handing a mail over takes, from the connection to the server's last yes.
+const COMMANDS: u32 = 10;
+const TOO_LONG: &str = "the mail server took too long";
+
 /// A pool of connections to a mail server.
 pub struct Smtp {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
+    /// How long all commands may take: the transport waits for ever for a server that says nothing.
+    patience: Duration,
 }
 
 impl SmtpSettings {
@@ -96,15 +102,16 @@ impl Smtp {
         if let Some((user, password)) = &settings.credentials {
             builder = builder.credentials(Credentials::new(user.clone(), password.clone()));
         }
-        Ok(Self { transport: builder.build(), from })
+        Ok(Self { transport: builder.build(), from, patience: settings.timeout * COMMANDS })
     }
 
     async fn hand_over(&self, message: Message) -> Result<(), SendError> {
         let mime = compose(&message, &self.from, ContentTransferEncoding::QuotedPrintable)
             .map_err(SendError::Permanent)?;
-        match self.transport.send(mime).await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(judge(&error)),
+        match tokio::time::timeout(self.patience, self.transport.send(mime)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(judge(&error)),
+            Err(_) => Err(SendError::Away(TOO_LONG.to_owned())),
         }
     }
 }
@@ -126,7 +133,7 @@ fn judge(error: &lettre::transport::smtp::Error) -> SendError {
 fn without_text(error: &lettre::transport::smtp::Error) -> String {
     match error.status() {
         Some(code) => format!("the mail server said {code}"),
-        None if error.is_timeout() => "the mail server took too long".to_owned(),
+        None if error.is_timeout() => TOO_LONG.to_owned(),
         None if error.is_tls() => {
             "the connection to the mail server could not be made private (TLS)".to_owned()
         }
@@ -159,10 +166,11 @@ impl Smtp {
     /// # Errors
     /// In which way the mail server can't be used.
     pub async fn greet(&self) -> Result<(), String> {
-        match self.transport.test_connection().await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err("the mail server did not answer as one".to_owned()),
-            Err(error) => Err(without_text(&error)),
+        match tokio::time::timeout(self.patience, self.transport.test_connection()).await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => Err("the mail server did not answer as one".to_owned()),
+            Ok(Err(error)) => Err(without_text(&error)),
+            Err(_) => Err(TOO_LONG.to_owned()),
         }
     }
 }

@@ -9,6 +9,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::{StatusCode, header};
 use axum::routing::any;
+use loquet_adapters::http::{Connections, serve};
 use tokio::net::TcpListener;
 
 use crate::Outcome;
@@ -68,7 +69,8 @@ pub fn serves_constant() -> Outcome<bool> {
         let constant =
             any(|_: Bytes| async { (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], BODY) });
         let router = Router::new().route("/constant", constant);
-        loquet_adapters::http::serve(listener, router, CONNECTIONS, std::future::pending()).await;
+        let connections = Connections::uncounted(CONNECTIONS);
+        serve(listener, router, connections, std::future::pending()).await;
         Ok(true)
     })
 }

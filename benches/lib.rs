@@ -6,6 +6,7 @@
 
 pub mod client;
 pub mod constant;
+pub mod engine;
 pub mod history;
 pub mod http_rates;
 pub mod program;

@@ -5,35 +5,21 @@
 //! all of that costs beside the hash.
 #![forbid(unsafe_code)]
 
-use std::num::NonZeroUsize;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
-use chrono::{SubsecRound, Utc};
-use loquet_adapters::argon2_pool::{Argon2Pool, Cost};
-use loquet_adapters::event_codec::JsonCodec;
-use loquet_adapters::folds::CachedFolds;
-use loquet_adapters::hmac_tokens::HmacTokens;
+use loquet_adapters::argon2_pool::Cost;
 use loquet_adapters::http::OrderBody;
-use loquet_adapters::identities::RandomIdentities;
-use loquet_adapters::key_store::KeyStore;
-use loquet_adapters::server_key::ServerKey;
-use loquet_adapters::sqlite_store::SqliteStore;
-use loquet_adapters::strangers::RecentStrangers;
-use loquet_adapters::turnstile::KeyedTurnstile;
+use loquet_benches::engine::{context, open};
 use loquet_benches::{Comparison, Outcome, cores, print_conditions, print_head, print_row, rate_since};
 use loquet_domain::account::Account;
-use loquet_domain::app::{App, Credentials, Login, Ports};
+use loquet_domain::app::{App, Credentials, Login};
 use loquet_domain::email_address::EmailAddress;
-use loquet_domain::fact::{Actor, Client, Context};
-use loquet_domain::ids::CorrelationId;
 use loquet_domain::password::Password;
-use loquet_domain::policies::Policies;
-use loquet_domain::ports::{Identities, LinkClaims, Purpose};
+use loquet_domain::ports::{LinkClaims, Purpose};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
@@ -43,7 +29,6 @@ const GOAL: f64 = 0.95;
 const ACCOUNTS: usize = 200;
 const CALLERS: usize = 64;
 const PASSWORD: &str = "Boulange7!";
-const FOLDS: usize = 10_000;
 
 fn main() -> Outcome<()> {
     let folder = tempfile::tempdir()?;
@@ -64,33 +49,6 @@ fn main() -> Outcome<()> {
     print_row("all cores", &compared, Some(GOAL));
     store.close();
     Ok(())
-}
-
-/// The use cases over the same adapters as the program's.
-fn open(folder: &Path) -> Outcome<(Arc<App>, SqliteStore)> {
-    let key = ServerKey::random();
-    let store = SqliteStore::open(&folder.join("log.db"))?;
-    let keys = KeyStore::open(&folder.join("keys.db"), &key)?;
-    let ports = Ports {
-        store: Arc::new(store.clone()),
-        codec: Arc::new(JsonCodec::new(keys.clone(), "bench".to_owned())),
-        keys: Arc::new(keys),
-        hasher: Arc::new(Argon2Pool::start(Cost::default(), cores(), 1024)?),
-        tokens: Arc::new(HmacTokens::new(&key)),
-        identities: Arc::new(RandomIdentities),
-        turnstile: Arc::new(KeyedTurnstile::default()),
-        strangers: Arc::new(RecentStrangers::new(NonZeroUsize::MIN.saturating_add(FOLDS))),
-        accounts: Arc::new(CachedFolds::new(FOLDS)),
-        claims: Arc::new(CachedFolds::new(FOLDS)),
-        companies: Arc::new(CachedFolds::new(FOLDS)),
-        orders: Arc::new(CachedFolds::new(FOLDS)),
-        fleets: Arc::new(CachedFolds::new(FOLDS)),
-        serials: Arc::new(CachedFolds::new(FOLDS)),
-        access: Arc::new(CachedFolds::new(FOLDS)),
-        receipts: Arc::new(CachedFolds::new(FOLDS)),
-        takeovers: Arc::new(CachedFolds::new(FOLDS)),
-    };
-    Ok((Arc::new(App::new(Policies::default(), ports)), store))
 }
 
 /// Accounts that can log in, by address: each through an order and its link, as they come into being.
@@ -133,19 +91,6 @@ fn order(n: usize, email: &str) -> String {
 }
 
 /// As a login by HTTP has it.
-fn context() -> Context {
-    Context {
-        at: Utc::now().trunc_subsecs(6),
-        actor: Actor::Stranger,
-        correlation: CorrelationId(RandomIdentities.fresh()),
-        causation: None,
-        client: Some(Client {
-            address: Some("203.0.113.7".to_owned()),
-            agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0".to_owned()),
-        }),
-    }
-}
-
 /// Callers log in one account after the other until the window is over; all who began are counted.
 fn logins_a_second(runtime: &Runtime, app: &Arc<App>, addresses: &Arc<Vec<EmailAddress>>) -> Outcome<f64> {
     let next = Arc::new(AtomicUsize::new(0));
@@ -171,7 +116,7 @@ fn logins_a_second(runtime: &Runtime, app: &Arc<App>, addresses: &Arc<Vec<EmailA
 }
 
 async fn log_in(app: &App, email: EmailAddress) -> Outcome<()> {
-    let credentials = Credentials { email, password: Password::new(PASSWORD.to_owned()) };
+    let credentials = Credentials { email, password: Password::new(PASSWORD.to_owned()), second: None };
     match app.log_in(&context(), credentials).await? {
         Login::Succeeded { .. } => Ok(()),
         other => Err(format!("the right password led to {other:?}").into()),

@@ -78,6 +78,8 @@ pub(crate) enum Command {
     /// The e-mails: sent, waiting and given up.
     #[command(subcommand)]
     Mail(MailCommand),
+    /// Tell why a person cannot log in now, and the one action that mends it.
+    Diagnose(Diagnose),
     /// Tokens of programs.
     #[command(subcommand)]
     Token(TokenCommand),
@@ -113,6 +115,12 @@ pub(crate) struct Serve {
     /// into a folder, shown at /dev/mail. Never in production.
     #[arg(long)]
     pub(crate) dev: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Diagnose {
+    /// The e-mail address that they log in with.
+    pub(crate) email: String,
 }
 
 #[derive(Subcommand)]
@@ -493,7 +501,8 @@ pub(crate) struct CreateToken {
     #[arg(long)]
     pub(crate) name: String,
     /// What it may do: orders:write, orders:read, accounts:read, accounts:write, lockouts:release,
-    /// events:read, metrics:read. Repeatable.
+    /// events:read, metrics:read, companies:read, companies:write, permissions:read, takeovers:write,
+    /// layouts:read, second-step:reset, support:read. Repeatable.
     #[arg(long = "scope", required = true)]
     pub(crate) scopes: Vec<loquet_adapters::service_tokens::Scope>,
     /// For how many days it holds; for ever unless said.

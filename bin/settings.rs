@@ -9,7 +9,7 @@ use anyhow::Context;
 use chrono::TimeDelta;
 use ipnet::IpNet;
 use loquet_adapters::argon2_pool::Cost;
-use loquet_adapters::http::{Limits, Rate};
+use loquet_adapters::http::{Connections, Limits, Rate};
 use loquet_adapters::smtp::{Security, SmtpSettings};
 use loquet_domain::lockout::LockoutPolicy;
 use loquet_domain::password_policy::{Composition, PasswordPolicy};
@@ -49,7 +49,7 @@ pub(crate) struct Settings {
     pub(crate) time_zone: chrono_tz::Tz,
     pub(crate) listen: SocketAddr,
     pub(crate) trusted_proxies: Vec<IpNet>,
-    pub(crate) connections: usize,
+    pub(crate) connections: Connections,
     pub(crate) limits: Limits,
     pub(crate) policies: Policies,
     pub(crate) cost: Cost,
@@ -129,6 +129,7 @@ impl Settings {
         if !config.faults.is_empty() {
             return None;
         }
+        let trusted_proxies = networks(config.text("http.trusted_proxies")?).ok()?;
         Some(Self {
             mode,
             public_url: public_url?,
@@ -136,8 +137,13 @@ impl Settings {
             node: config.text("node")?.to_owned(),
             time_zone: config.parsed("time_zone")?,
             listen: config.parsed("http.listen")?,
-            trusted_proxies: networks(config.text("http.trusted_proxies")?).ok()?,
-            connections: config.parsed("http.connections")?,
+            trusted_proxies: trusted_proxies.clone(),
+            connections: Connections {
+                most: config.parsed("http.connections")?,
+                most_per_address: config.parsed("http.connections_per_address")?,
+                trusted_proxies,
+                patience: Connections::PATIENCE,
+            },
             limits: limits(config)?,
             policies: policies?,
             cost: Cost {
@@ -193,6 +199,8 @@ pub(crate) fn policies(config: &mut Config) -> Option<Policies> {
         activation_link: time_delta(config, "links.activation")?,
         reset_link: time_delta(config, "links.reset")?,
         resets_per_hour: config.parsed("links.resets_per_hour")?,
+        challenge: time_delta(config, "second_step.challenge")?,
+        enrolment: time_delta(config, "second_step.enrolment")?,
         session: time_delta(config, "sessions.lifetime")?,
         sessions_per_account: config.parsed("sessions.per_account")?,
     })

@@ -11,6 +11,7 @@ use loquet_adapters::folds::CachedFolds;
 use loquet_adapters::identities::RandomIdentities;
 use loquet_adapters::key_store::KeyStore;
 use loquet_adapters::metrics::{MeasuredStore, Metrics};
+use loquet_adapters::one_time_codes::TotpCodes;
 use loquet_adapters::server_key::KeyFile;
 use loquet_adapters::sqlite_store::SqliteStore;
 use loquet_adapters::strangers::RecentStrangers;
@@ -110,6 +111,7 @@ impl System {
             keys: Arc::new(keys.clone()),
             hasher,
             tokens: Arc::new(keys.tokens()),
+            codes: Arc::new(TotpCodes),
             identities,
             turnstile: Arc::new(KeyedTurnstile::default()),
             strangers: strangers.clone(),

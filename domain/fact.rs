@@ -71,3 +71,18 @@ impl<E> Fact<E> {
         Fact { id: self.id, context: self.context, event: f(self.event) }
     }
 }
+
+#[cfg(test)]
+impl<E> Fact<E> {
+    /// A fact for tests of rules that look at nothing beside the event.
+    pub(crate) fn told(event: E) -> Self {
+        let context = Context {
+            at: Moment::UNIX_EPOCH,
+            actor: Actor::Operator,
+            correlation: CorrelationId(uuid::Uuid::nil()),
+            causation: None,
+            client: None,
+        };
+        Self { id: EventId(uuid::Uuid::nil()), context, event }
+    }
+}

@@ -16,16 +16,37 @@ pub enum MailKind {
     LockedOut,
     /// A temporary administrator waits for you.
     AwaitingConversion,
+    /// An order opened sites of your company.
+    SitesOpened,
+    /// A take-over of or by your company was opened: do you agree?
+    TakeOverOpened,
+    /// A take-over is completed.
+    TakeOverCompleted,
+    /// A take-over does not happen.
+    TakeOverCancelled,
+    /// The second step is on.
+    SecondStepOn,
+    /// The owner turned it off.
+    SecondStepOff,
+    /// Support took it away.
+    SecondStepReset,
 }
 
 impl MailKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 12] = [
         Self::Activation,
         Self::PasswordReset,
         Self::PasswordChanged,
         Self::LockedOut,
         Self::AwaitingConversion,
+        Self::SitesOpened,
+        Self::TakeOverOpened,
+        Self::TakeOverCompleted,
+        Self::TakeOverCancelled,
+        Self::SecondStepOn,
+        Self::SecondStepOff,
+        Self::SecondStepReset,
     ];
 
     /// Its name in the log, in the journal and in the words.
@@ -37,6 +58,13 @@ impl MailKind {
             Self::PasswordChanged => "password-changed",
             Self::LockedOut => "locked-out",
             Self::AwaitingConversion => "awaiting-conversion",
+            Self::SitesOpened => "sites-opened",
+            Self::TakeOverOpened => "take-over-opened",
+            Self::TakeOverCompleted => "take-over-completed",
+            Self::TakeOverCancelled => "take-over-cancelled",
+            Self::SecondStepOn => "second-step-on",
+            Self::SecondStepOff => "second-step-off",
+            Self::SecondStepReset => "second-step-reset",
         }
     }
 
@@ -44,5 +72,37 @@ impl MailKind {
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// Law 8: the names that the log, the journal and every effect's id hold.
+    #[test]
+    fn the_stored_name_of_every_mail_is_frozen() {
+        let frozen = [
+            (MailKind::Activation, "activation"),
+            (MailKind::PasswordReset, "password-reset"),
+            (MailKind::PasswordChanged, "password-changed"),
+            (MailKind::LockedOut, "locked-out"),
+            (MailKind::AwaitingConversion, "awaiting-conversion"),
+            (MailKind::SitesOpened, "sites-opened"),
+            (MailKind::TakeOverOpened, "take-over-opened"),
+            (MailKind::TakeOverCompleted, "take-over-completed"),
+            (MailKind::TakeOverCancelled, "take-over-cancelled"),
+            (MailKind::SecondStepOn, "second-step-on"),
+            (MailKind::SecondStepOff, "second-step-off"),
+            (MailKind::SecondStepReset, "second-step-reset"),
+        ];
+        assert_eq!(MailKind::ALL, frozen.map(|(kind, _)| kind));
+        for (kind, name) in frozen {
+            assert_eq!(kind.name(), name);
+            assert_eq!(MailKind::parse(name), Some(kind));
+            assert_eq!(serde_json::to_value(kind).unwrap(), name);
+            assert_eq!(serde_json::from_value::<MailKind>(name.into()).unwrap(), kind);
+        }
     }
 }

@@ -20,6 +20,10 @@ pub struct Policies {
     pub resets_per_hour: usize,
     /// How long a session lasts, whatever is done with it (OWASP ASVS 5.0, 7.3.2).
     pub session: TimeDelta,
+    /// How long a right password may be followed by its second step.
+    pub challenge: TimeDelta,
+    /// How long a shown secret may be confirmed by a code.
+    pub enrolment: TimeDelta,
     /// How many sessions one account has at most; a further login ends the oldest.
     pub sessions_per_account: usize,
 }
@@ -33,6 +37,8 @@ impl Default for Policies {
             reset_link: TimeDelta::hours(1),
             resets_per_hour: 5,
             session: TimeDelta::hours(12),
+            challenge: TimeDelta::minutes(5),
+            enrolment: TimeDelta::minutes(15),
             sessions_per_account: 100,
         }
     }

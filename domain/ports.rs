@@ -15,6 +15,7 @@ use crate::email_address::{EmailAddress, EmailHash};
 use crate::fact::Fact;
 use crate::ids::{AccountId, EventId, SessionId};
 use crate::lockout::Lockout;
+use crate::one_time_code::{RecoveryHash, TotpSecret};
 use crate::password::{Password, PasswordHash};
 use crate::schema::DomainEvent;
 use crate::{Moment, account};
@@ -275,6 +276,18 @@ pub trait PasswordHasher: Send + Sync {
     fn verify_decoy(&self, password: Password) -> BoxFuture<'_, Result<(), Busy>>;
 }
 
+/// Makes and checks codes of the second step.
+pub trait OneTimeCodes: Send + Sync {
+    /// A fresh secret.
+    fn secret(&self) -> TotpSecret;
+    /// Of which step of 30 seconds a code is, if it is of the step of `at` or of one beside it (RFC 6238).
+    fn step_of(&self, secret: &TotpSecret, code: &str, at: Moment) -> Option<u64>;
+    /// Ten fresh recovery codes, as they are shown; each has at least 64 random bits.
+    fn recovery_codes(&self) -> Vec<String>;
+    /// What a recovery code of an account hashes to, however it is typed.
+    fn recovery_hash(&self, account: AccountId, code: &str) -> RecoveryHash;
+}
+
 /// For what a link was mailed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
@@ -290,6 +303,18 @@ pub struct LinkClaims {
     /// For what.
     pub purpose: Purpose,
     /// For whose account.
+    pub account: AccountId,
+    /// From which event.
+    pub event: EventId,
+    /// Until when.
+    pub expires_at: Moment,
+}
+
+/// What a challenge says: a right password whose second step is yet to come. It is derived from an event and
+/// stored nowhere (law 6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChallengeClaims {
+    /// Of whose login.
     pub account: AccountId,
     /// From which event.
     pub event: EventId,
@@ -316,6 +341,10 @@ pub trait Tokens: Send + Sync {
     fn link(&self, claims: &LinkClaims) -> String;
     /// What a link's token says, if this server made it for that purpose.
     fn read_link(&self, purpose: Purpose, token: &str) -> Option<LinkClaims>;
+    /// The token of a challenge.
+    fn challenge(&self, claims: &ChallengeClaims) -> String;
+    /// What a challenge's token says, if this server made it.
+    fn read_challenge(&self, token: &str) -> Option<ChallengeClaims>;
     /// The token of a session.
     fn session(&self, claims: &SessionClaims) -> String;
     /// What a session's token says, if this server made it.

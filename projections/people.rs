@@ -5,10 +5,12 @@
 
 use loquet_domain::account;
 use loquet_domain::erasable::Erasable;
-use loquet_domain::fact::{Client, Fact};
+use loquet_domain::fact::Client;
 use loquet_domain::person::Person;
-use loquet_domain::ports::{CodecError, EventCodec, EventStore, Position, ReadError};
+use loquet_domain::ports::{CodecError, EventCodec, EventStore, Position, ReadError, RecordedEvent};
 use loquet_domain::schema::DomainEvent;
+
+use crate::view::Noted;
 
 /// The log could not be asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,7 +23,7 @@ pub enum Unreadable {
     Codec(#[from] CodecError),
 }
 
-/// The event at a position.
+/// The event at a position, and where it stands.
 ///
 /// # Errors
 /// [`Unreadable`] where the log can't be read there.
@@ -29,13 +31,32 @@ pub async fn event_at(
     store: &dyn EventStore,
     codec: &dyn EventCodec,
     position: Position,
-) -> Result<Option<Fact<DomainEvent>>, Unreadable> {
-    let before = Position(position.0.saturating_sub(1));
-    let events = store.read_all(before, 1).await?;
-    match events.first().filter(|event| event.position == position) {
-        Some(recorded) => Ok(Some(codec.decode(recorded).await?)),
+) -> Result<Option<Noted>, Unreadable> {
+    match recorded_at(store, position).await? {
+        Some(recorded) => {
+            let fact = codec.decode(&recorded).await?;
+            Ok(Some(Noted::new(recorded, fact)))
+        }
         None => Ok(None),
     }
+}
+
+async fn recorded_at(store: &dyn EventStore, position: Position) -> Result<Option<RecordedEvent>, ReadError> {
+    let before = Position(position.0.saturating_sub(1));
+    Ok(store.read_all(before, 1).await?.into_iter().find(|event| event.position == position))
+}
+
+/// The open part of the event at a position, and where it stands: no key is asked for.
+///
+/// # Errors
+/// As [`event_at`].
+pub async fn noted_at(
+    store: &dyn EventStore,
+    codec: &dyn EventCodec,
+    position: Position,
+) -> Result<Option<Noted>, Unreadable> {
+    let found = recorded_at(store, position).await?;
+    Ok(found.map(|recorded| Noted::read_open(codec, recorded)).transpose()?)
 }
 
 /// The person that the account created at a position belongs to.
@@ -47,7 +68,7 @@ pub async fn person_at(
     codec: &dyn EventCodec,
     position: Position,
 ) -> Result<Erasable<Person>, Unreadable> {
-    let event = event_at(store, codec, position).await?.map(|fact| fact.event);
+    let event = event_at(store, codec, position).await?.map(|noted| noted.fact.event);
     Ok(match event {
         Some(DomainEvent::Account(account::Event::AccountCreated { person, .. })) => person,
         Some(DomainEvent::Order(loquet_domain::order::Event::OrderReceived { person, .. })) => person,
@@ -64,5 +85,5 @@ pub async fn client_at(
     codec: &dyn EventCodec,
     position: Position,
 ) -> Result<Option<Client>, Unreadable> {
-    Ok(event_at(store, codec, position).await?.and_then(|fact| fact.context.client))
+    Ok(event_at(store, codec, position).await?.and_then(|noted| noted.fact.context.client))
 }

@@ -111,11 +111,18 @@ pub trait ReadStore: Send + Sync {
     /// Every building there is.
     fn builds(&self) -> BoxFuture<'_, Result<Vec<BuildState>, StoreFailed>>;
 
-    /// Begins a building of a view. Queries read it at once if they have no other of that name.
+    /// Begins a building of a view, under a number that none of that name ever had. Queries read it at once if
+    /// they have no other of that name.
     fn begin(&self, view: ViewId) -> BoxFuture<'_, Result<Build, StoreFailed>>;
 
     /// From now on queries read this building, and no other of its name.
     fn serve(&self, build: Build) -> BoxFuture<'_, Result<(), StoreFailed>>;
+
+    /// No query reads a view of this name any more: its buildings are as good as half deleted.
+    fn retire(&self, view: &'static str) -> BoxFuture<'_, Result<(), StoreFailed>>;
+
+    /// The buildings whose deletion was begun and not ended.
+    fn half_deleted(&self) -> BoxFuture<'_, Result<Vec<Build>, StoreFailed>>;
 
     /// Deletes a building that no query reads. Takes its time, and lets others write in between.
     fn discard(&self, build: Build) -> BoxFuture<'_, Result<(), StoreFailed>>;
@@ -186,7 +193,7 @@ pub struct ClaimedMail {
 
 /// A mail whose fate is known here and not yet in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EndedMail {
+pub struct UnnotedFate {
     /// Which.
     pub mail: QueuedMail,
     /// When it ended.
@@ -231,10 +238,11 @@ pub trait ReactionJournal: Send + Sync {
         now: Moment,
     ) -> BoxFuture<'_, Result<(), StoreFailed>>;
 
-    /// Claims what is due, durably, before it is sent: at most `limit` mails.
+    /// Claims what is due, durably, before it is sent: at most `limit` mails, the urgent ones first.
     fn claim_due(&self, now: Moment, limit: usize) -> BoxFuture<'_, Result<Vec<ClaimedMail>, StoreFailed>>;
 
-    /// Makes due again what was claimed by a process that died before it could say what became of it.
+    /// Makes due again what was claimed by somebody who can no longer say what became of it: a process that
+    /// died, or one that was not told what it claimed.
     fn reclaim(&self) -> BoxFuture<'_, Result<(), StoreFailed>>;
 
     /// Notes what became of a mail.
@@ -248,14 +256,22 @@ pub trait ReactionJournal: Send + Sync {
     /// When the next mail is due.
     fn next_due(&self) -> BoxFuture<'_, Result<Option<Moment>, StoreFailed>>;
 
-    /// Mails that have ended and of which the log does not know yet, at most `limit`.
-    fn unnoted(&self, limit: usize) -> BoxFuture<'_, Result<Vec<EndedMail>, StoreFailed>>;
+    /// Mails that have ended, of which the log does not know yet, and that are to be noted now: at most
+    /// `limit`.
+    fn unnoted(&self, now: Moment, limit: usize) -> BoxFuture<'_, Result<Vec<UnnotedFate>, StoreFailed>>;
+
+    /// The log did not take in what became of a mail: it is tried again at `again`, and why is shown.
+    fn not_noted(&self, effect: Uuid, why: String, again: Moment) -> BoxFuture<'_, Result<(), StoreFailed>>;
 
     /// The log knows what became of a mail.
     fn noted(&self, effect: Uuid) -> BoxFuture<'_, Result<(), StoreFailed>>;
 
-    /// The mails that follow from the events at these positions.
-    fn mails_from(&self, positions: Vec<Position>) -> BoxFuture<'_, Result<Vec<Uuid>, StoreFailed>>;
+    /// The mails to an account, and those that follow from the events at these positions.
+    fn mails_about(
+        &self,
+        account: AccountId,
+        positions: Vec<Position>,
+    ) -> BoxFuture<'_, Result<Vec<Uuid>, StoreFailed>>;
 }
 
 /// Why a mail was not sent.

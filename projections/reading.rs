@@ -17,8 +17,56 @@ const PAGES: usize = 32;
 
 /// Events, in order, decoded as far as views may see them; and what comes behind them.
 pub(crate) struct Page {
+    /// The position behind which they begin.
+    pub(crate) after: Position,
     pub(crate) events: Vec<Arc<Noted>>,
     pub(crate) end: End,
+}
+
+impl Page {
+    pub(crate) fn stretch(&self) -> Stretch<'_> {
+        Stretch { after: self.after, events: &self.events }
+    }
+}
+
+/// Every event behind one position up to another. Not every store counts its positions without leaving
+/// some out, so that where a stretch begins can't be told from its first event.
+#[derive(Clone, Copy)]
+pub(crate) struct Stretch<'a> {
+    pub(crate) after: Position,
+    pub(crate) events: &'a [Arc<Noted>],
+}
+
+impl<'a> Stretch<'a> {
+    /// As far as a position.
+    pub(crate) fn up_to(self, last: Position) -> Self {
+        let fitting = self.events.partition_point(|event| event.position <= last);
+        Self { events: self.events.get(..fitting).unwrap_or_default(), ..self }
+    }
+
+    /// What is new to whoever has seen the log up to `seen`.
+    ///
+    /// # Errors
+    /// [`PassedOver`] where what comes next for them comes before this stretch.
+    pub(crate) fn news(self, seen: Position) -> Result<&'a [Arc<Noted>], PassedOver> {
+        if seen < self.after {
+            return Err(PassedOver { seen, after: self.after });
+        }
+        let known = self.events.partition_point(|event| event.position <= seen);
+        Ok(self.events.get(known..).unwrap_or_default())
+    }
+
+    pub(crate) fn end(self) -> Position {
+        self.events.last().map_or(self.after, |event| event.position)
+    }
+}
+
+/// Some events were not shown to a view: taking in what follows would pass them over (law 9).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("what follows position {seen} was not shown to it: it was given what follows {after}")]
+pub(crate) struct PassedOver {
+    seen: Position,
+    after: Position,
 }
 
 /// What comes behind a page.
@@ -55,7 +103,8 @@ impl Reading {
 
 async fn read(store: &dyn EventStore, codec: &dyn EventCodec, after: Position, ahead: &mpsc::Sender<Page>) {
     let mut log = store.subscribe(after);
-    let mut events = Vec::new();
+    let mut after = after;
+    let mut events: Vec<Arc<Noted>> = Vec::new();
     while let Some(next) = log.next().await {
         let end = match next {
             Ok(Subscribed::Event(recorded)) => match Noted::read_open(codec, *recorded) {
@@ -72,8 +121,10 @@ async fn read(store: &dyn EventStore, codec: &dyn EventCodec, after: Position, a
             continue;
         }
         let failed = matches!(end, End::Failed(_));
+        let page = Page { after, events: std::mem::take(&mut events), end };
+        after = page.stretch().end();
         // Nobody takes it any more once the views have gone.
-        if ahead.send(Page { events: std::mem::take(&mut events), end }).await.is_err() || failed {
+        if ahead.send(page).await.is_err() || failed {
             return;
         }
     }

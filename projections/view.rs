@@ -40,25 +40,16 @@ pub struct Noted {
 }
 
 impl Noted {
-    /// Reads an event as the log gave it.
-    ///
-    /// # Errors
-    /// [`CodecError`] where it can't be read.
-    pub async fn read(codec: &dyn EventCodec, recorded: RecordedEvent) -> Result<Self, CodecError> {
-        let fact = codec.decode(&recorded).await?;
-        Ok(Self::new(recorded, fact))
-    }
-
     /// Reads the open part of an event: all that a view may see, and no key is asked for.
     ///
     /// # Errors
-    /// As [`Noted::read`].
+    /// [`CodecError`] where it can't be read.
     pub fn read_open(codec: &dyn EventCodec, recorded: RecordedEvent) -> Result<Self, CodecError> {
         let fact = codec.decode_open(&recorded)?;
         Ok(Self::new(recorded, fact))
     }
 
-    fn new(recorded: RecordedEvent, fact: Fact<DomainEvent>) -> Self {
+    pub(crate) fn new(recorded: RecordedEvent, fact: Fact<DomainEvent>) -> Self {
         let RecordedEvent { position, stream, revision, .. } = recorded;
         Self { position, stream, revision, fact }
     }

@@ -136,7 +136,14 @@ async fn an_order_opens_sites_where_the_company_has_none_and_its_terminals_stand
     assert_eq!(merchant.items("/v1/sites").await.len(), 2);
     assert_eq!(merchant.items("/v1/terminals").await.len(), 5);
 
-    let refused = merchant.call(Method::POST, "/v1/sites", Some(json!({}))).await.expect(409);
+    // Of a site that a later order opens its administrators are told; the first order has a mail of its own.
+    let new = [line("PAX A77 Compact", 1, &[], &place("Rue Haute", "7"))];
+    server.service_post("/v1/orders", order_of(3, 1, "admin1@example.be", &new)).await.expect(201);
+    let told = server.mail("admin1@example.be", "nouveaux sites", 1).await;
+    assert!(told.contains("SO-3") && told.contains("Rue Haute, Bruxelles"), "{told}");
+    assert_eq!(server.mails("admin1@example.be").await.len(), 2, "the activation and this");
+
+    let refused = merchant.call(Method::POST, "/v1/sites", Some(json!({}))).await.expect(405);
     assert_eq!(slug(&refused), "sites-open-themselves");
     assert!(refused.text.contains("Order a terminal"), "it says what does open one");
 }
@@ -382,6 +389,7 @@ async fn a_receipt_is_laid_out_where_a_pax_terminal_stands_and_reaches_it_when_i
     assert!(text.text.contains("Le Fournil <b>") && text.text.contains("SPECIMEN"));
     let svg = admin.call(Method::GET, &preview("svg"), None).await.expect(200);
     assert_eq!(svg.headers["content-type"], "image/svg+xml");
+    assert!(svg.text.contains("TOTAL\u{a0}\u{a0}"), "columns stay columns");
     assert!(svg.text.contains("&lt;b&gt;") || svg.text.contains("&#60;b&#62;"), "{}", svg.text);
 
     let verifone = admin.call(Method::PUT, &path(haute), Some(layout)).await;
@@ -471,6 +479,10 @@ async fn a_take_over_moves_sites_terminals_and_people_with_their_history() {
 
     let shown = giver.get(&path).await;
     assert_eq!(shown["waits_for"], json!(["transferor_confirmation", "acquirer_confirmation"]));
+    for admin in ["admin1@example.be", "admin2@example.be"] {
+        let asked = server.mail(admin, "votre accord", 1).await;
+        assert!(asked.contains("T-2026-1") && asked.contains("Boulangerie 2 SRL"), "{asked}");
+    }
     let completion = format!("{path}/completion");
     let complete = || server.service_post(&completion, json!({}));
     assert_eq!(slug(&complete().await.expect(409)), "takeover-waits");
@@ -511,6 +523,9 @@ async fn a_take_over_moves_sites_terminals_and_people_with_their_history() {
     assert_eq!(rows.len(), 3);
     let former = rows.iter().find(|row| row["account_id"] == json!(giver.account)).unwrap();
     assert_eq!(former["role"], "user");
+    for reader in ["admin1@example.be", "admin2@example.be", "jan@example.be"] {
+        server.mail(reader, "c'est fait", 1).await;
+    }
     let cancel = server.service_post(&format!("{path}/cancellation"), json!({ "reason": "mistake" })).await;
     assert_eq!(slug(&cancel.expect(409)), "takeover-completed");
 }

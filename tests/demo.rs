@@ -201,6 +201,15 @@ fn a_sample_world_has_everything_that_can_happen_to_a_merchant() {
         "company-renamed",
         "company-address-changed",
         "lockout-released",
+        "second-step-proposed",
+        "second-step-enabled",
+        "second-step-asked",
+        "second-step-failed",
+        "second-step-disabled",
+        "second-step-reset",
+        "code-accepted",
+        "recovery-code-used",
+        "recovery-codes-replaced",
     ];
     let names_of_all = loquet_domain::schema::names().into_iter();
     let missing: Vec<_> =

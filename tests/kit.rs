@@ -10,6 +10,7 @@ use loquet_adapters::folds::CachedFolds;
 use loquet_adapters::hmac_tokens::HmacTokens;
 use loquet_adapters::identities::RandomIdentities;
 use loquet_adapters::key_store::KeyStore;
+use loquet_adapters::one_time_codes::TotpCodes;
 use loquet_adapters::server_key::ServerKey;
 use loquet_adapters::strangers::RecentStrangers;
 use loquet_adapters::turnstile::KeyedTurnstile;
@@ -80,6 +81,7 @@ impl Node {
             keys: Arc::new(keys.clone()),
             hasher: hasher.clone(),
             tokens: tokens.clone(),
+            codes: Arc::new(TotpCodes),
             identities: Arc::new(RandomIdentities),
             turnstile: Arc::new(KeyedTurnstile::default()),
             strangers: Arc::new(RecentStrangers::new(NonZeroUsize::new(1000).unwrap())),
@@ -176,7 +178,7 @@ impl Node {
     }
 
     pub async fn log_in(&self, at: i64, email: &str, text: &str) -> Login {
-        let credentials = Credentials { email: email_address(email), password: password(text) };
+        let credentials = Credentials { email: email_address(email), password: password(text), second: None };
         self.app.log_in(&context(at), credentials).await.unwrap()
     }
 }

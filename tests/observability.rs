@@ -42,7 +42,6 @@ async fn the_metrics_answer_what_an_operator_asks() {
         ("loquet_events_total{type=\"account-locked\"}", 1.0),
         ("loquet_events_total{type=\"login-failed\"}", 7.0),
         ("loquet_hash_waiting", 0.0),
-        ("loquet_append_conflicts_total", 0.0),
         ("loquet_http_requests_total{method=\"POST\",route=\"/v1/logins\",status=\"423\"}", 1.0),
         ("loquet_view_stopped{view=\"accounts\"}", 0.0),
         ("loquet_mails{state=\"dead\"}", 0.0),
@@ -140,6 +139,21 @@ fn collector() -> (u16, mpsc::Receiver<(String, Vec<u8>)>) {
     (port, receiver)
 }
 
+#[tokio::test]
+async fn metrics_that_cannot_be_told_do_not_hide_the_others() {
+    let server = Server::start().await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    assert_eq!(value(&metrics(&server).await, "loquet_scrape_failed{part=\"mails\"}"), 0.0);
+    let journal = rusqlite::Connection::open(server.folder.join("reactions.db")).unwrap();
+    journal.execute("ALTER TABLE mails RENAME TO elsewhere", []).unwrap();
+    let told = metrics(&server).await;
+    assert_eq!(value(&told, "loquet_scrape_failed{part=\"mails\"}"), 1.0);
+    assert_eq!(value(&told, "loquet_scrape_failed{part=\"log\"}"), 0.0);
+    assert!(value(&told, "loquet_log_position") > 3.0);
+    journal.execute("ALTER TABLE elsewhere RENAME TO mails", []).unwrap();
+    assert_eq!(value(&metrics(&server).await, "loquet_scrape_failed{part=\"mails\"}"), 0.0);
+}
+
 /// Traces go out over OTLP/HTTP, join those of whoever called, and name nobody.
 #[tokio::test(flavor = "multi_thread")]
 async fn traces_are_sent_where_the_setting_says_and_join_the_callers() {
@@ -148,10 +162,14 @@ async fn traces_are_sent_where_the_setting_says_and_join_the_callers() {
     let mut server =
         Server::start_with(&["--tracing-otlp-endpoint", &endpoint, "--tracing-share", "1"]).await;
     server.active(1, "marie@example.be", PASSWORD).await;
-    let trace = "0af7651916cd43dd8448eb211c80319c";
-    let request = server.client.post(format!("{}/v1/orders", server.url)).bearer_auth(server.token());
-    let request = request.header("traceparent", format!("00-{trace}-b7ad6b7169203331-01"));
-    assert_eq!(request.json(&order(2, 2, "jan@example.be")).send().await.unwrap().status(), 201);
+    let (trace, made_up) = ("0af7651916cd43dd8448eb211c80319c", "1bf7651916cd43dd8448eb211c80319d");
+    let order_as = async |token: &str, trace: &str| {
+        let request = server.client.post(format!("{}/v1/orders", server.url)).bearer_auth(token);
+        let request = request.header("traceparent", format!("00-{trace}-b7ad6b7169203331-01"));
+        request.json(&order(2, 2, "jan@example.be")).send().await.unwrap().status()
+    };
+    assert_eq!(order_as("lqt_made-up", made_up).await, 401);
+    assert_eq!(order_as(&server.token(), trace).await, 201);
     server.login("marie@example.be", PASSWORD).await.expect(201);
     server.stop();
     let mut all = Vec::new();
@@ -166,7 +184,10 @@ async fn traces_are_sent_where_the_setting_says_and_join_the_callers() {
     for span in ["request", "append", "hash", "/v1/logins", "loquet"] {
         assert!(contains(span.as_bytes()), "no {span} in what was sent");
     }
-    let id: Vec<u8> = (0..16).map(|n| u8::from_str_radix(&trace[n * 2..n * 2 + 2], 16).unwrap()).collect();
-    assert!(contains(&id), "the caller's trace goes on here");
+    let id = |trace: &str| -> Vec<u8> {
+        (0..16).map(|n| u8::from_str_radix(&trace[n * 2..n * 2 + 2], 16).unwrap()).collect()
+    };
+    assert!(contains(&id(trace)), "the caller's trace goes on here");
+    assert!(!contains(&id(made_up)), "a stranger's does not");
     assert!(!contains(b"example.be") && !contains(PASSWORD.as_bytes()));
 }

@@ -135,6 +135,7 @@ impl Server {
         for limit in ["strangers-per-second", "strangers-burst"] {
             command.args([format!("--limits-{limit}"), "100000".to_owned()]);
         }
+        command.args(["--http-connections-per-address", "65536"]);
         command.args(&self.arguments);
         std::fs::create_dir_all(&self.folder).unwrap();
         let errors = std::fs::OpenOptions::new()

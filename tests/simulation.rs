@@ -122,8 +122,11 @@ async fn a_login_that_cannot_be_written_is_no_login() {
         [("marie@example.be", PASSWORD), ("marie@example.be", "Wrong1!!"), ("unknown@example.be", "Wrong1!!")]
     {
         store.inject([Fault::Unavailable]);
-        let credentials =
-            loquet_domain::app::Credentials { email: email_address(email), password: password(text) };
+        let credentials = loquet_domain::app::Credentials {
+            email: email_address(email),
+            password: password(text),
+            second: None,
+        };
         assert!(node.app.log_in(&context(1), credentials).await.is_err());
     }
     assert_eq!(log(&store).await.len(), events);

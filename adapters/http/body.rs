@@ -3,9 +3,8 @@
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
+use hyper::body::Body as _;
 use loquet_domain::email_address::{EmailAddress, InvalidEmail};
 use loquet_domain::language::Language;
 use loquet_domain::person::{Person, PersonName};
@@ -35,12 +34,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 
 /// Reads every body before anything is done with its request: the moment of a command is taken when
 /// all of it is there, not when its first byte came.
-pub(crate) async fn buffer(request: Request, next: Next) -> Response {
+pub(crate) async fn buffered(request: Request) -> Result<Request, Problem> {
     let (parts, body) = request.into_parts();
-    match whole(body).await {
-        Ok(bytes) => next.run(Request::from_parts(parts, bytes.into())).await,
-        Err(problem) => problem.into_response(),
+    if body.is_end_stream() {
+        return Ok(Request::from_parts(parts, body));
     }
+    Ok(Request::from_parts(parts, whole(body).await?.into()))
 }
 
 /// The whole body. One that is too large is read on for a while without being kept: a client that

@@ -1,6 +1,7 @@
 //! Who asks, and what they may.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
@@ -23,7 +24,7 @@ use crate::service_tokens::{PREFIX, Scope, Service};
 /// Whoever showed a token that holds.
 #[derive(Clone, Debug)]
 pub(crate) enum Caller {
-    Service(Service),
+    Service(Arc<Service>),
     Person(Box<Authenticated>),
 }
 
@@ -31,6 +32,8 @@ pub(crate) enum Caller {
 #[derive(Clone, Debug)]
 pub(crate) struct Arrival {
     pub(crate) at: loquet_domain::Moment,
+    /// From where, for the limits.
+    pub(crate) address: Option<IpAddr>,
     correlation: CorrelationId,
     client: Client,
 }
@@ -56,12 +59,13 @@ impl FromRequestParts<Arc<Api>> for Arrival {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Self::Rejection> {
-        let address = parts.extensions.get::<ClientAddress>().map(|client| client.0.to_string());
+        let address = parts.extensions.get::<ClientAddress>().map(|client| client.0);
         let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
         let agent = agent.map(|agent| agent.chars().take(256).collect());
         let id = parts.extensions.get::<RequestId>().map_or_else(|| RandomIdentities.fresh(), |id| id.0);
         let correlation = CorrelationId(id);
-        Ok(Self { at: (api.clock)(), correlation, client: Client { address, agent } })
+        let client = Client { address: address.map(|address| address.to_string()), agent };
+        Ok(Self { at: (api.clock)(), address, correlation, client })
     }
 }
 
@@ -89,10 +93,11 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 impl Caller {
-    /// Who it is, whichever of their tokens they show: a program that rotates its own is the same program.
-    pub(crate) fn name(&self) -> String {
+    /// Who it is, whichever of their tokens they show: a program that rotates its own is the same program,
+    /// and another of the same name is not.
+    pub(crate) fn identity(&self) -> String {
         match self {
-            Self::Service(service) => format!("service/{}", service.name),
+            Self::Service(service) => format!("service/{}", service.family),
             Self::Person(person) => format!("account/{}", person.account),
         }
     }

@@ -3,7 +3,6 @@
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -41,14 +40,16 @@ fn tag(body: &[u8]) -> String {
     format!("W/\"{}\"", URL_SAFE_NO_PAD.encode(digest.first_chunk::<16>().copied().unwrap_or_default()))
 }
 
+/// The tags of what the client has.
+pub(crate) fn known_to_client(request: &Request) -> Option<HeaderValue> {
+    let asks = matches!(*request.method(), Method::GET | Method::HEAD);
+    asks.then(|| request.headers().get(header::IF_NONE_MATCH).cloned()).flatten()
+}
+
 /// Answers 304 where the client has what it would be sent.
-pub(crate) async fn not_modified(request: Request, next: Next) -> Response {
-    let asked = matches!(*request.method(), Method::GET | Method::HEAD)
-        .then(|| request.headers().get(header::IF_NONE_MATCH).cloned())
-        .flatten();
-    let response = next.run(request).await;
-    match asked {
-        Some(asked) if response.status() == StatusCode::OK && matches(&asked, response.headers()) => {
+pub(crate) fn not_modified(known: Option<HeaderValue>, response: Response) -> Response {
+    match known {
+        Some(known) if response.status() == StatusCode::OK && matches(&known, response.headers()) => {
             let (mut parts, _) = response.into_parts();
             parts.status = StatusCode::NOT_MODIFIED;
             parts.headers.remove(header::CONTENT_TYPE);

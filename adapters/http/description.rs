@@ -29,6 +29,8 @@ use super::Api;
         (name = "links", description = "What the mailed links do."),
         (name = "logins", description = "Getting in, and out."),
         (name = "accounts", description = "Accounts and what is done with them."),
+        (name = "second step", description = "Two-step verification."),
+        (name = "support", description = "Why somebody cannot log in, and what mends it."),
         (name = "companies", description = "Companies, their names and addresses."),
         (name = "sites", description = "Sites: opened by orders, named by their company."),
         (name = "terminals", description = "Terminals, and where they stand and stood."),
@@ -93,6 +95,15 @@ pub(super) fn complete(api: &utoipa::openapi::OpenApi) -> Value {
     api
 }
 
+/// What holds a password or shows a secret: no answer of these is kept.
+const WITHOUT_KEY: [&str; 5] = [
+    "/v1/accounts/{account_id}/password",
+    "/v1/accounts/{account_id}/second-step",
+    "/v1/accounts/{account_id}/second-step/confirmation",
+    "/v1/accounts/{account_id}/second-step/recovery-codes",
+    "/v1/accounts/{account_id}/second-step/removal",
+];
+
 fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Value>) {
     let with_body = operation.contains_key("requestBody");
     let parameters = operation.get("parameters").and_then(Value::as_array).into_iter().flatten();
@@ -100,7 +111,9 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
     let with_token = operation.get("security").is_some();
     // Whoever asks for no token says so.
     operation.entry("security").or_insert_with(|| json!([]));
-    if with_token && matches!(method, "post" | "delete") {
+    let takes_key =
+        with_token && matches!(method, "post" | "put" | "patch" | "delete") && !WITHOUT_KEY.contains(&path);
+    if takes_key {
         add_parameter(
             operation,
             json!({
@@ -120,7 +133,7 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
         if with_body {
             common.extend(WITH_BODY);
         }
-        if with_token && matches!(method, "post" | "delete") {
+        if takes_key {
             common.push(("409", "A command with this Idempotency-Key is being carried out"));
             common.push(("422", "The Idempotency-Key was used for another command"));
         }

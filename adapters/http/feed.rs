@@ -11,16 +11,18 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, StreamExt, stream};
-use loquet_domain::ports::{BoxStream, EventCodec, Position, ReadError, RecordedEvent, Subscribed};
+use loquet_domain::ports::{BoxStream, Position, ReadError, RecordedEvent, Subscribed};
 use loquet_domain::schema;
 use prometheus_client::metrics::gauge::Gauge;
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::{Instant, Interval, interval_at};
 use utoipa::IntoParams;
+use zeroize::Zeroizing;
 
 use super::answers::Page;
 use super::body::Faults;
-use super::caller::Caller;
+use super::caller::{Caller, bearer};
 use super::events::EventBody;
 use super::problem::{Problem, ProblemBody};
 use super::query::Params;
@@ -34,6 +36,8 @@ const LOOKED_THROUGH: usize = 5_000;
 const READ: usize = 500;
 /// How often a stream without events says that it lives, so that proxies keep it open.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How often it is looked whether the token of a stream without events still holds.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// The categories of streams.
 const CATEGORIES: [&str; 9] =
@@ -85,7 +89,8 @@ impl Wanted {
 ///
 /// As JSON, a page of events after `cursor`; `next_cursor` is always there, and on the last page is where to
 /// ask again later. With `Accept: text/event-stream`, the events after `Last-Event-ID` (or `cursor`), then
-/// each as it happens: `id` is its position, `event` its type, `data` the same object as in a page.
+/// each as it happens: `id` is its position, `event` its type, `data` the same object as in a page. The stream
+/// ends when the token does.
 #[utoipa::path(
     get, path = "/v1/events", operation_id = "follow_events", tag = "events", security(("service" = [])),
     params(FeedFilter, ("Last-Event-ID" = Option<u64>, Header, description = "With server-sent events: the position of the last event that was received")),
@@ -112,14 +117,13 @@ pub(crate) async fn feed(
     faults.finish_query()?;
     let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if accepts.contains("text/event-stream") {
-        return live(api, wanted, after).await;
+        let token = bearer(&headers).ok_or_else(Problem::unauthenticated)?;
+        return live(api, token, wanted, after).await;
     }
     let head = api.log_at(Position(filter.at_least.unwrap_or(0))).await?;
     let (found, seen) = look_through(&api, &wanted, after, head, size).await?;
-    let mut items = Vec::with_capacity(found.len());
-    for event in &found {
-        items.push(EventBody::open(api.codec.as_ref(), event).await?);
-    }
+    let read = found.iter().map(|event| EventBody::open(api.codec.as_ref(), event));
+    let items = read.collect::<Result<Vec<_>, _>>()?;
     Ok(Json(Page { items, next_cursor: Some(seen.to_string()), position: head.0 }).into_response())
 }
 
@@ -150,8 +154,10 @@ async fn look_through(
 
 /// One program that follows the events; its place is free again when it is gone.
 struct Following {
+    api: Arc<Api>,
     log: BoxStream<'static, Result<Subscribed, ReadError>>,
-    codec: Arc<dyn EventCodec>,
+    token: Zeroizing<String>,
+    look_again: Interval,
     wanted: Wanted,
     stopping: watch::Receiver<bool>,
     gauge: Gauge,
@@ -164,7 +170,48 @@ impl Drop for Following {
     }
 }
 
-async fn live(api: Arc<Api>, wanted: Wanted, after: Position) -> Result<Response, Problem> {
+impl Following {
+    /// Whether its token holds and has the scope, as it is now: a stream must not outlive what opened it.
+    fn may_read(&self) -> bool {
+        match self.api.service_tokens.find(&self.token, (self.api.clock)()) {
+            Ok(service) => service.is_some_and(|service| service.scopes.contains(&Scope::EventsRead)),
+            Err(error) => {
+                tracing::error!(%error, "whether a token still holds can't be told: its stream ends");
+                false
+            }
+        }
+    }
+
+    /// The next event that is wanted. None where the stream is to end: the server stops, the token holds no
+    /// more, or the log can't be read.
+    async fn next(&mut self) -> Option<RecordedEvent> {
+        loop {
+            if *self.stopping.borrow_and_update() {
+                return None;
+            }
+            let next = tokio::select! {
+                next = self.log.next() => next?,
+                _ = self.stopping.changed() => return None,
+                _ = self.look_again.tick() => match self.may_read() {
+                    true => continue,
+                    false => return None,
+                },
+            };
+            match next {
+                Ok(Subscribed::Event(event)) if self.wanted.fits(&event) => {
+                    return self.may_read().then_some(*event);
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::error!(%error, "the events can't be followed further");
+                    return None;
+                }
+            }
+        }
+    }
+}
+
+async fn live(api: Arc<Api>, token: &str, wanted: Wanted, after: Position) -> Result<Response, Problem> {
     let place = api.followers.clone().try_acquire_owned().map_err(|_| {
         let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-followers");
         Problem { retry_after: Some(10), ..problem }
@@ -173,46 +220,32 @@ async fn live(api: Arc<Api>, wanted: Wanted, after: Position) -> Result<Response
     gauge.inc();
     let following = Following {
         log: api.store.subscribe(after),
-        codec: api.codec.clone(),
+        token: Zeroizing::new(token.to_owned()),
+        look_again: interval_at(Instant::now() + LOOK_AGAIN, LOOK_AGAIN),
         wanted,
         stopping: api.stopping.subscribe(),
         gauge,
         _place: place,
+        api,
     };
     let keep_alive = KeepAlive::new().interval(HEARTBEAT);
     Ok(Sse::new(events(following)).keep_alive(keep_alive).into_response())
 }
 
-/// The events, until the server stops or something can't be read: then the stream ends, and the program
-/// comes again with the last id that it saw. Nothing is passed over.
+/// The events, until the stream is to end; then the program comes again with the last id that it saw. Nothing
+/// is passed over.
 fn events(following: Following) -> impl Stream<Item = Result<Event, Infallible>> {
     stream::unfold(following, |mut following| async {
-        loop {
-            if *following.stopping.borrow_and_update() {
+        let event = following.next().await?;
+        let body = match EventBody::open(following.api.codec.as_ref(), &event) {
+            Ok(body) => body,
+            Err(error) => {
+                tracing::error!(%error, position = %event.position, "an event can't be read");
                 return None;
             }
-            let next = tokio::select! {
-                next = following.log.next() => next?,
-                _ = following.stopping.changed() => return None,
-            };
-            let event = match next {
-                Ok(Subscribed::Event(event)) if following.wanted.fits(&event) => event,
-                Ok(_) => continue,
-                Err(error) => {
-                    tracing::error!(%error, "the events can't be followed further");
-                    return None;
-                }
-            };
-            let body = match EventBody::open(following.codec.as_ref(), &event).await {
-                Ok(body) => body,
-                Err(error) => {
-                    tracing::error!(%error, position = %event.position, "an event can't be read");
-                    return None;
-                }
-            };
-            let json = serde_json::to_string(&body).ok()?;
-            let told = Event::default().id(event.position.to_string()).event(&event.event.name).data(json);
-            return Some((Ok(told), following));
-        }
+        };
+        let json = serde_json::to_string(&body).ok()?;
+        let told = Event::default().id(event.position.to_string()).event(&event.event.name).data(json);
+        Some((Ok(told), following))
     })
 }

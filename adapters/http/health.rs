@@ -37,6 +37,9 @@ pub(crate) struct ViewHealth {
     /// Up to where what will take its place has seen the log, while that is built.
     #[serde(skip_serializing_if = "Option::is_none")]
     building: Option<u64>,
+    /// What stopped that; it is tried again, and does not keep the server from serving.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    building_failure: Option<String>,
 }
 
 /// Whether it can serve; with a service token, what keeps it from it. A stranger is not told where the
@@ -99,8 +102,11 @@ pub(crate) async fn readyz(State(api): Shared, headers: HeaderMap) -> (StatusCod
                 Follower::View(name) => format!("{name}-v{}", progress.version),
                 Follower::Reaction(_) => who.to_string(),
             };
-            let building = progress.building.map(|position| position.0);
-            (name, ViewHealth { position: progress.position.0, lag, failure: progress.failure, building })
+            let (building, building_failure) =
+                progress.building.map(|building| (building.position.0, building.failure)).unzip();
+            let (position, failure) = (progress.position.0, progress.failure);
+            let building_failure = building_failure.flatten();
+            (name, ViewHealth { position, lag, failure, building, building_failure })
         })
         .collect();
     let keys = api.keys.failure();

@@ -18,7 +18,7 @@ use super::answers::POSITION;
 use super::caller::{Caller, bearer, to_its_end};
 use super::problem::Problem;
 use super::{Api, MOST_BYTES};
-use crate::idempotency_store::{CommandId, Known};
+use crate::idempotency_store::{CommandId, Known, UnderWay};
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -32,7 +32,7 @@ struct Kept {
 }
 
 pub(crate) async fn once(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
-    let is_command = matches!(*request.method(), Method::POST | Method::DELETE);
+    let is_command = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH | Method::DELETE);
     let with_token = bearer(request.headers()).is_some();
     let (Some(key), true, true) = (request.headers().get(KEY).cloned(), with_token, is_command) else {
         return next.run(request).await;
@@ -44,7 +44,7 @@ pub(crate) async fn once(State(api): State<Arc<Api>>, request: Request, next: Ne
     let (mut parts, body) = request.into_parts();
     // A token that has ended is told nothing, not even what it was told before.
     let caller = match Caller::from_request_parts(&mut parts, &api).await {
-        Ok(caller) => caller.name(),
+        Ok(caller) => caller.identity(),
         Err(problem) => return problem.into_response(),
     };
     let Ok(bytes) = to_bytes(body, MOST_BYTES).await else {
@@ -54,8 +54,14 @@ pub(crate) async fn once(State(api): State<Arc<Api>>, request: Request, next: Ne
     // A key belongs to its caller and to what it was sent to: elsewhere it is another key.
     let whose = format!("{caller}\0{}\0{}", parts.method, parts.uri.path());
     let id = api.answers.id(&whose, &key, &[target.as_bytes(), &bytes]);
+    let request = Request::from_parts(parts, Body::from(bytes));
+    // From its claim on the key to the keeping of its answer, whether or not its caller waits.
+    to_its_end(once_at_most(api, id, request, next)).await.unwrap_or_else(Problem::into_response)
+}
+
+async fn once_at_most(api: Arc<Api>, id: CommandId, request: Request, next: Next) -> Response {
     match api.answers.begin(id, (api.clock)()).await {
-        Ok(Known::New) => carry_out(api, id, Request::from_parts(parts, Body::from(bytes)), next).await,
+        Ok(Known::New(claim)) => carry_out(&api, claim, request, next).await,
         Ok(Known::Answered(answer)) => again(&answer),
         Ok(Known::UnderWay) => {
             let problem = Problem::new(StatusCode::CONFLICT, "idempotency-under-way");
@@ -68,17 +74,15 @@ pub(crate) async fn once(State(api): State<Arc<Api>>, request: Request, next: Ne
     }
 }
 
-/// Carries a command out whether or not its caller waits for the answer, and keeps the answer.
-async fn carry_out(api: Arc<Api>, id: CommandId, request: Request, next: Next) -> Response {
-    let carried_out = to_its_end(async move {
-        let response = next.run(request).await;
-        let (response, kept) = take_down(response).await;
-        if let Err(error) = api.answers.end(id, kept).await {
-            tracing::warn!(%error, "the answer to a command was not kept: asked again, it is done again");
-        }
-        response
-    });
-    carried_out.await.unwrap_or_else(Problem::into_response)
+/// Carries a command out, and keeps the answer.
+async fn carry_out(api: &Api, claim: UnderWay, request: Request, next: Next) -> Response {
+    let (response, kept) = take_down(next.run(request).await).await;
+    if let Some(kept) = kept
+        && let Err(error) = api.answers.end(claim, kept).await
+    {
+        tracing::warn!(%error, "the answer to a command was not kept: asked again, it is done again");
+    }
+    response
 }
 
 /// What is kept of an answer: of one that says that something was done. A refusal changed nothing, and asked

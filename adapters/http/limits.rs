@@ -13,8 +13,10 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, NotUntil, Quota, RateLimiter};
+use loquet_domain::ports::Purpose;
 
 use super::Api;
+use super::caller::Arrival;
 use super::problem::Problem;
 use super::request::ClientAddress;
 use crate::metrics::OfLimit;
@@ -42,78 +44,166 @@ pub struct Limits {
 
 /// After so many requests the addresses that have come to rest are forgotten.
 const SWEEP: u32 = 10_000;
+/// How many times as much a network of 48 bits may as one of 64 within it: whoever is given the former can
+/// use 65 536 of the latter.
+const WIDER: u32 = 8;
+/// Which share of what all strangers may is kept for addresses that were not seen lately: one in so many.
+const SHARE: u32 = 5;
+/// How often an address may come and still count as not seen lately: so often after a pause, then once a
+/// minute.
+const RARELY: NonZeroU32 = NonZeroU32::MIN.saturating_add(2);
+
+type Keyed = DefaultKeyedRateLimiter<IpAddr>;
+type Until = NotUntil<<DefaultClock as Clock>::Instant>;
 
 /// Counts requests.
 pub struct Limiter {
-    requests: DefaultKeyedRateLimiter<IpAddr>,
-    strangers: DefaultKeyedRateLimiter<IpAddr>,
-    all_strangers: DefaultDirectRateLimiter,
+    requests: ByClient,
+    strangers: ByClient,
+    /// All strangers', less the share for newcomers.
+    everybody: DefaultDirectRateLimiter,
+    newcomers: DefaultDirectRateLimiter,
+    lately: Keyed,
     seen: AtomicU32,
+}
+
+/// Counts by address, and addresses of version 6 by the network around theirs too.
+struct ByClient {
+    near: Keyed,
+    wide: Keyed,
+}
+
+impl ByClient {
+    fn new(rate: Rate) -> Self {
+        let wider = |rate: NonZeroU32| rate.saturating_mul(NonZeroU32::MIN.saturating_add(WIDER - 1));
+        let wide = Rate { per_second: wider(rate.per_second), burst: wider(rate.burst) };
+        Self { near: RateLimiter::keyed(quota(rate)), wide: RateLimiter::keyed(quota(wide)) }
+    }
+
+    fn check(&self, address: IpAddr) -> Result<(), Until> {
+        self.near.check_key(&counted(address))?;
+        match address {
+            IpAddr::V4(_) => Ok(()),
+            IpAddr::V6(_) => self.wide.check_key(&network(address, 48)),
+        }
+    }
+
+    fn forget_rested(&self) {
+        self.near.retain_recent();
+        self.wide.retain_recent();
+    }
+}
+
+fn quota(rate: Rate) -> Quota {
+    Quota::per_second(rate.per_second).allow_burst(rate.burst)
 }
 
 impl Limiter {
     /// Counts from zero.
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
-        let quota = |rate: Rate| Quota::per_second(rate.per_second).allow_burst(rate.burst);
+        let part = |of: NonZeroU32| NonZeroU32::new(of.get() / SHARE).unwrap_or(NonZeroU32::MIN);
+        let rest = |of: NonZeroU32| NonZeroU32::new(of.get() - of.get() / SHARE).unwrap_or(NonZeroU32::MIN);
+        let all = limits.all_strangers;
+        let split = |share: &dyn Fn(NonZeroU32) -> NonZeroU32| {
+            RateLimiter::direct(quota(Rate { per_second: share(all.per_second), burst: share(all.burst) }))
+        };
         Self {
-            requests: RateLimiter::keyed(quota(limits.requests)),
-            strangers: RateLimiter::keyed(quota(limits.strangers)),
-            all_strangers: RateLimiter::direct(quota(limits.all_strangers)),
+            requests: ByClient::new(limits.requests),
+            strangers: ByClient::new(limits.strangers),
+            everybody: split(&rest),
+            newcomers: split(&part),
+            lately: RateLimiter::keyed(Quota::per_minute(NonZeroU32::MIN).allow_burst(RARELY)),
             seen: AtomicU32::new(0),
+        }
+    }
+
+    /// Takes one from what all strangers may. Whoever keeps asking uses up what is everybody's; somebody who
+    /// was not here lately still has the share of newcomers, which a flood from the same addresses does not
+    /// reach.
+    fn of_all_strangers(&self, address: Option<IpAddr>) -> Result<(), Until> {
+        let is_new = address.is_some_and(|address| {
+            let counted = if address.is_ipv6() { network(address, 48) } else { address };
+            self.lately.check_key(&counted).is_ok()
+        });
+        match self.everybody.check() {
+            Err(_) if is_new => self.newcomers.check(),
+            taken => taken,
         }
     }
 
     fn sweep(&self) {
         if self.seen.fetch_add(1, Ordering::Relaxed) % SWEEP == SWEEP - 1 {
-            self.requests.retain_recent();
-            self.strangers.retain_recent();
+            self.requests.forget_rested();
+            self.strangers.forget_rested();
+            self.lately.retain_recent();
         }
     }
 }
 
 /// Whom a limit counts: an address, or the network of 64 bits that one customer of a provider is given.
-fn counted(address: IpAddr) -> IpAddr {
+pub(super) fn counted(address: IpAddr) -> IpAddr {
+    network(address, 64)
+}
+
+/// The network of so many bits that an address of version 6 is in; one of version 4 as it is.
+fn network(address: IpAddr, bits: u32) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(six) => {
-            let network = u128::from(six) & !u128::from(u64::MAX);
-            IpAddr::V6(Ipv6Addr::from(network))
+            let mask = u128::MAX.checked_shl(128_u32.saturating_sub(bits)).unwrap_or_default();
+            IpAddr::V6(Ipv6Addr::from(u128::from(six) & mask))
         }
     }
 }
 
 /// The limit on all requests of one address.
-pub(crate) async fn requests(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+pub(crate) fn admit_request(api: &Api, request: &Request) -> Result<(), Problem> {
     api.limiter.sweep();
+    let Some(ClientAddress(address)) = request.extensions().get().copied() else { return Ok(()) };
+    api.limiter.requests.check(address).map_err(|until| refused(api, "requests", &until))
+}
+
+/// The limit on what one stranger can ask.
+pub(crate) async fn strangers(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     if let Some(ClientAddress(address)) = request.extensions().get().copied()
-        && let Err(until) = api.limiter.requests.check_key(&counted(address))
+        && let Err(until) = api.limiter.strangers.check(address)
     {
-        return refuse(&api, "requests", &until);
+        return refused(&api, "strangers", &until).into_response();
     }
     next.run(request).await
 }
 
-/// The limits on what strangers can ask.
-pub(crate) async fn strangers(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
-    if let Some(ClientAddress(address)) = request.extensions().get().copied()
-        && let Err(until) = api.limiter.strangers.check_key(&counted(address))
-    {
-        return refuse(&api, "strangers", &until);
+impl Api {
+    /// The limit on what all strangers together can ask. For a handler to ask once what it was sent is in
+    /// order and a hash or a mail may follow: what is refused for less costs others nothing. Asked before
+    /// anything is looked up.
+    pub(crate) fn admit(&self, arrival: &Arrival) -> Result<(), Problem> {
+        let taken = self.limiter.of_all_strangers(arrival.address);
+        taken.map_err(|until| refused(self, "all_strangers", &until))
     }
-    if let Err(until) = api.limiter.all_strangers.check() {
-        return refuse(&api, "all_strangers", &until);
+
+    /// The same, for whoever follows a link: one that this server did not make is refused without a hash.
+    pub(crate) fn admit_with_link(
+        &self,
+        arrival: &Arrival,
+        purpose: Purpose,
+        token: &str,
+    ) -> Result<(), Problem> {
+        match self.app.tokens().read_link(purpose, token) {
+            Some(_) => self.admit(arrival),
+            None => Ok(()),
+        }
     }
-    next.run(request).await
 }
 
 /// Says when the next request will be let through, in whole seconds, rounded up.
-fn refuse(api: &Api, limit: &'static str, until: &NotUntil<<DefaultClock as Clock>::Instant>) -> Response {
+fn refused(api: &Api, limit: &'static str, until: &Until) -> Problem {
     api.metrics.http.limited.get_or_create(&OfLimit { limit: limit.to_owned() }).inc();
     let wait = until.wait_time_from(DefaultClock::default().now());
     let seconds = i64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(i64::MAX).max(1);
     let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests").with("seconds", seconds);
-    Problem { retry_after: Some(seconds), ..problem }.into_response()
+    Problem { retry_after: Some(seconds), ..problem }
 }
 
 #[cfg(test)]
@@ -125,5 +215,40 @@ mod tests {
         let counted = |text: &str| counted(text.parse().unwrap()).to_string();
         assert_eq!(counted("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
         assert_eq!(counted("192.0.2.1"), "192.0.2.1");
+    }
+
+    fn limiter(strangers: u32, all: u32) -> Limiter {
+        let rate = |n| Rate { per_second: NonZeroU32::MIN, burst: NonZeroU32::new(n).unwrap() };
+        let (strangers, all_strangers) = (rate(strangers), rate(all));
+        Limiter::new(&Limits { requests: rate(1000), strangers, all_strangers, event_streams: 1 })
+    }
+
+    fn through(tries: usize, ask: impl Fn(usize) -> bool) -> usize {
+        (0..tries).filter(|n| ask(*n)).count()
+    }
+
+    #[test]
+    fn one_customer_of_a_provider_gets_no_further_with_all_of_its_networks() {
+        let limiter = limiter(10, 1);
+        let from = |text: String| limiter.strangers.check(text.parse().unwrap()).is_ok();
+        assert!((10..30).contains(&through(100, |n| from(format!("2001:db8:1:1::{n:x}")))));
+        // Of 1000 networks within one of 48 bits: eight times as much, not a thousand times.
+        assert!((60..120).contains(&through(1000, |n| from(format!("2001:db8:1:{n:x}::1")))));
+        assert!(from("2001:db8:2:1::1".to_owned()), "a neighbour is not concerned");
+        assert!((90..=100).contains(&through(100, |n| from(format!("198.51.100.{n}")))));
+    }
+
+    #[test]
+    fn a_flood_from_many_addresses_leaves_a_share_for_who_was_not_here_lately() {
+        let limiter = limiter(1000, 1000);
+        let from = |text: String| limiter.of_all_strangers(Some(text.parse().unwrap())).is_ok();
+        // 50 addresses, 20 000 tries: they get what is everybody's, and nothing of the share.
+        let flood = through(20_000, |n| from(format!("198.51.100.{}", n % 50)));
+        assert!((800..850).contains(&flood), "{flood}");
+        let flood = through(1000, |n| from(format!("2001:db8:1:{n:x}::1")));
+        assert!(flood <= 50, "one network, however many addresses: {flood}");
+        for n in 0..20 {
+            assert!(from(format!("203.0.113.{n}")));
+        }
     }
 }

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use loquet_domain::password::Password;
+use loquet_domain::ports::Purpose;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -46,6 +47,7 @@ pub(crate) async fn activate(
     Body(body): Body<ChosenPassword>,
 ) -> Result<Done, Problem> {
     let (token, password) = body.check()?;
+    api.admit_with_link(&arrival, Purpose::Activation, &token)?;
     let (at, context) = (arrival.at, arrival.stranger());
     carry_out(at, async move { api.app.activate(&context, &token, password).await }).await
 }
@@ -74,6 +76,7 @@ pub(crate) async fn request_reset(
     let mut faults = Faults::default();
     let email = faults.email("/email", &body.email);
     let email = faults.finish(email)?;
+    api.admit(&arrival)?;
     let context = arrival.stranger();
     let begun = tokio::time::Instant::now();
     let asked = to_its_end(async move { api.app.request_password_reset(&context, &email).await }).await?;
@@ -98,6 +101,7 @@ pub(crate) async fn confirm_reset(
     Body(body): Body<ChosenPassword>,
 ) -> Result<Done, Problem> {
     let (token, password) = body.check()?;
+    api.admit_with_link(&arrival, Purpose::PasswordReset, &token)?;
     let (at, context) = (arrival.at, arrival.stranger());
     carry_out(at, async move { api.app.reset_password(&context, &token, password).await }).await
 }

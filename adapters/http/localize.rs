@@ -3,9 +3,7 @@
 use std::sync::OnceLock;
 
 use axum::Json;
-use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use loquet_domain::language::Language;
 use loquet_projections::words::{Places, UnreadableWords, Words};
@@ -37,10 +35,8 @@ pub(crate) fn language(headers: &HeaderMap) -> Language {
     Language::accepted(accepted.unwrap_or_default())
 }
 
-pub(crate) async fn localize(request: Request, next: Next) -> Response {
-    let language = language(request.headers());
-    let id = request.extensions().get::<RequestId>().copied();
-    let mut response = next.run(request).await;
+/// An answer in a language; one that is no problem as it is.
+pub(crate) fn localize(language: Language, id: RequestId, mut response: Response) -> Response {
     let problem = match response.extensions_mut().remove::<Problem>() {
         Some(problem) => problem,
         None => match of_the_framework(&response) {
@@ -78,7 +74,7 @@ fn of_the_framework(response: &Response) -> Option<Problem> {
     plain.then(|| Problem { retry_after: None, ..Problem::new(response.status(), slug) })
 }
 
-fn write(language: Language, problem: Problem, id: Option<RequestId>) -> ProblemBody {
+fn write(language: Language, problem: Problem, id: RequestId) -> ProblemBody {
     let places = as_places(&problem.places);
     let faults = problem.faults.iter().map(|fault| FaultBody {
         pointer: fault.pointer.clone(),
@@ -90,7 +86,7 @@ fn write(language: Language, problem: Problem, id: Option<RequestId>) -> Problem
         title: say(language, &format!("{}-title", problem.slug), &places),
         status: problem.status.as_u16(),
         detail: say(language, &format!("{}-detail", problem.slug), &places),
-        instance: id.map(|id| id.0.urn().to_string()),
+        instance: Some(id.0.urn().to_string()),
         errors: faults.collect(),
         locked_until: problem.locked_until,
     }

@@ -3,6 +3,7 @@
 mod accounts;
 mod addresses;
 mod answers;
+mod around;
 mod body;
 mod bulk;
 mod caller;
@@ -32,7 +33,9 @@ mod server;
 mod sessions;
 mod sites;
 mod standing;
+mod support;
 mod takeovers;
+mod taking;
 mod terminals;
 #[cfg(test)]
 mod tests;
@@ -42,15 +45,15 @@ pub use health::Probe;
 pub use limits::{Limiter, Limits, Rate};
 pub use measures::metrics_router;
 pub use orders::OrderBody;
-pub use server::serve;
+pub use server::{Connections, serve};
+pub use support::DiagnosisBody;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::middleware;
 use futures_util::StreamExt;
 use ipnet::IpNet;
@@ -59,10 +62,6 @@ use loquet_domain::ports::{EventCodec, EventStore, Position, Subscribed};
 use loquet_projections::ports::{Clock, ReadStore};
 use loquet_projections::runner::{NotThere, Status};
 use tokio::sync::{Semaphore, watch};
-use tower::ServiceBuilder;
-use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::set_header::SetResponseHeaderLayer;
-use tower_http::timeout::TimeoutLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
@@ -79,6 +78,8 @@ use crate::service_tokens::ServiceTokens;
 const MOST_BYTES: usize = 1024 * 1024;
 /// How long one request may take: a query's patience and a full queue of hashes fit.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How many events may come at most while a query waits.
+const MOST_EVENTS_AHEAD: u64 = 1_000_000;
 /// How long a query waits for the position that it was told to be at.
 const READERS_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -129,6 +130,7 @@ impl Api {
         if head >= at_least {
             return Ok(head);
         }
+        self.within_reach(at_least, head).await?;
         let mut log = self.store.subscribe(Position(at_least.0.saturating_sub(1)));
         let there = async {
             while let Some(Ok(next)) = log.next().await {
@@ -142,6 +144,14 @@ impl Api {
             Ok(Some(position)) => Ok(position),
             _ => Err(self.not_there(at_least, NotThere::Behind(head)).await),
         }
+    }
+
+    /// Nobody waits for a position to which no log comes in that time: it is another log's, or made up.
+    pub(crate) async fn within_reach(&self, at_least: Position, head: Position) -> Result<(), Problem> {
+        if at_least.0.saturating_sub(head.0) < MOST_EVENTS_AHEAD {
+            return Ok(());
+        }
+        Err(self.not_there(at_least, NotThere::Behind(head)).await)
     }
 
     /// A view that is behind is ours to mend; a position that the log has not come to is the caller's.
@@ -163,21 +173,23 @@ fn described() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(orders::place, orders::list))
         .routes(routes!(orders::show))
         .routes(routes!(sessions::log_out))
-        .routes(routes!(accounts::list, accounts::create))
-        .routes(routes!(accounts::show, accounts::delete))
-        .routes(routes!(accounts::lockout))
-        .routes(routes!(accounts::convert))
-        .routes(routes!(accounts::activation_mail))
-        .routes(routes!(accounts::release))
-        .routes(routes!(accounts::password))
-        .routes(routes!(accounts::erase))
-        .routes(routes!(accounts::logins))
-        .routes(routes!(accounts::mails))
+        .routes(routes!(accounts::finding::list, accounts::admission::create))
+        .routes(routes!(accounts::finding::show, accounts::ending::delete))
+        .routes(routes!(accounts::history::lockout))
+        .routes(routes!(accounts::admission::convert))
+        .routes(routes!(accounts::admission::activation_mail))
+        .routes(routes!(accounts::ending::release))
+        .routes(routes!(accounts::ending::erase))
+        .routes(routes!(accounts::history::logins))
+        .routes(routes!(accounts::history::mails))
         .routes(routes!(events::of_account))
         .routes(routes!(feed::feed))
         .routes(routes!(sessions::list, sessions::end_all))
         .routes(routes!(sessions::end))
-        .routes(routes!(accounts::change_role))
+        .routes(routes!(accounts::admission::change_role))
+        .routes(routes!(support::diagnosis))
+        .routes(routes!(accounts::second_step::show))
+        .routes(routes!(accounts::second_step::reset))
         .merge(of_companies())
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
@@ -189,7 +201,7 @@ fn of_companies() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(companies::list))
         .routes(routes!(companies::show, companies::change))
-        .routes(routes!(sites::list, sites::open))
+        .routes(routes!(sites::list))
         .routes(routes!(sites::show, sites::change))
         .routes(routes!(terminals::of_site))
         .routes(routes!(terminals::list))
@@ -216,6 +228,17 @@ fn of_companies() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(takeovers::cancel))
 }
 
+/// What takes no idempotency key: not even a keyed hash of a password is kept, and a wrong one is judged anew
+/// each time.
+fn with_passwords() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .routes(routes!(accounts::password::change))
+        .routes(routes!(accounts::second_step::propose))
+        .routes(routes!(accounts::second_step::confirm))
+        .routes(routes!(accounts::second_step::replace_recovery_codes))
+        .routes(routes!(accounts::second_step::disable))
+}
+
 /// What anybody can ask who has shown no token: each answer costs more than its question, or is about a
 /// secret.
 fn for_strangers() -> OpenApiRouter<Arc<Api>> {
@@ -224,12 +247,13 @@ fn for_strangers() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(links::request_reset))
         .routes(routes!(links::confirm_reset))
         .routes(routes!(logins::log_in))
+        .routes(routes!(logins::second_step))
 }
 
 /// The description of the API (OpenAPI 3.1), as it is served at `/openapi.json`.
 #[must_use]
 pub fn openapi() -> serde_json::Value {
-    description::complete(&described().merge(for_strangers()).into_openapi())
+    description::complete(&described().merge(with_passwords()).merge(for_strangers()).into_openapi())
 }
 
 /// All routes.
@@ -238,7 +262,8 @@ pub fn router(api: Arc<Api>) -> Router {
     let strangers = for_strangers().layer(limited.clone());
     // Only there: an answer to a stranger's command may hold a session's token, and must not be kept.
     let once = middleware::from_fn_with_state(api.clone(), idempotency::once);
-    let (described, description) = described().layer(once).merge(strangers).split_for_parts();
+    let described = described().layer(once).merge(with_passwords()).merge(strangers);
+    let (described, description) = described.split_for_parts();
     let viewer =
         SwaggerUi::new("/docs").external_url_unchecked("/openapi.json", description::complete(&description));
     let mut router = described
@@ -248,31 +273,6 @@ pub fn router(api: Arc<Api>) -> Router {
     if api.dev_mail.is_some() {
         router = router.merge(dev_mail::routes());
     }
-    // Each stack is one layer to axum, the outermost first: a route that is wrapped a dozen times is cloned a
-    // dozen times deep at every request.
-    let measured = middleware::from_fn_with_state(api.clone(), request::measure);
-    let all = ServiceBuilder::new()
-        .layer(fixed(header::CACHE_CONTROL, "no-store"))
-        .layer(fixed(header::X_FRAME_OPTIONS, "DENY"))
-        .layer(fixed(header::REFERRER_POLICY, "no-referrer"))
-        .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(middleware::from_fn(pages::strict_content))
-        .layer(middleware::from_fn_with_state(api.clone(), request::identify))
-        .layer(middleware::from_fn(localize::localize))
-        .layer(CatchPanicLayer::custom(problem::panicked))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, PATIENCE))
-        .layer(DefaultBodyLimit::max(MOST_BYTES))
-        .layer(middleware::from_fn_with_state(api.clone(), limits::requests))
-        .layer(middleware::from_fn(conditional::not_modified))
-        .layer(middleware::from_fn(body::buffer));
-    router
-        .method_not_allowed_fallback(problem::no_such_method)
-        .layer(measured)
-        .with_state(api)
-        .merge(viewer)
-        .layer(all)
-}
-
-fn fixed(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
-    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+    let around = middleware::from_fn_with_state(api.clone(), around::every_request);
+    router.method_not_allowed_fallback(problem::no_such_method).with_state(api).merge(viewer).layer(around)
 }

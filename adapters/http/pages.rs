@@ -5,9 +5,8 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Form;
 use axum::Router;
-use axum::extract::{Query, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::Next;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use loquet_domain::app::Failure;
@@ -33,11 +32,9 @@ pub(crate) fn routes() -> Router<Arc<Api>> {
 }
 
 /// No script, no frame, no form to elsewhere; nothing but our own style sheet.
-pub(crate) async fn strict_content(request: Request, next: Next) -> Response {
-    let viewer = request.uri().path().starts_with("/docs");
-    let mut response = next.run(request).await;
+pub(crate) fn content_policy(path: &str) -> &'static str {
     // The viewer of the API is somebody else's: its own scripts, and styles that it makes itself.
-    let policy = match viewer {
+    match path.starts_with("/docs") {
         true => {
             "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
              base-uri 'none'; frame-ancestors 'none'"
@@ -46,10 +43,7 @@ pub(crate) async fn strict_content(request: Request, next: Next) -> Response {
             "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
              base-uri 'none'; frame-ancestors 'none'"
         }
-    };
-    let name = HeaderName::from_static("content-security-policy");
-    response.headers_mut().entry(name).or_insert(HeaderValue::from_static(policy));
-    response
+    }
 }
 
 async fn style() -> impl IntoResponse {
@@ -156,6 +150,9 @@ async fn choose(
     language: Language,
     chosen: Chosen,
 ) -> Response {
+    if let Err(problem) = api.admit_with_link(&arrival, purpose, &chosen.token) {
+        return problem.into_response();
+    }
     let context = arrival.stranger();
     let (acting, token) = (api.clone(), chosen.token.clone());
     let password = Password::new(chosen.password);
@@ -220,6 +217,23 @@ fn refused(api: &Api, language: Language, problem: Problem) -> Response {
 
 fn message(api: &Api, status: StatusCode, language: Language, heading: String, text: String) -> Response {
     page(status, MessagePage { language: language.code(), brand: &api.brand, heading, text }.render())
+}
+
+#[derive(Template)]
+#[template(path = "recovery.html")]
+struct RecoveryPage<'a> {
+    language: &'static str,
+    brand: &'a str,
+    heading: String,
+    text: String,
+    codes: &'a [String],
+}
+
+/// The recovery codes on a page to print; none where it can't be filled.
+pub(crate) fn recovery_codes_page(brand: &str, language: Language, codes: &[String]) -> Option<String> {
+    let heading = say(language, "recovery-heading", &[("brand", brand)]);
+    let text = say(language, "recovery-text", &[]);
+    RecoveryPage { language: language.code(), brand, heading, text, codes }.render().ok()
 }
 
 pub(crate) fn page(status: StatusCode, rendered: Result<String, askama::Error>) -> Response {

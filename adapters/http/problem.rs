@@ -1,6 +1,6 @@
 //! Errors as RFC 9457 problems.
 
-use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use loquet_domain::Moment;
@@ -153,6 +153,11 @@ impl Problem {
                 Self::invalid(vec![Fault { pointer, rule, places: Vec::new() }])
             }
             Failure::WeakPassword(rules) => Self::weak_password("/password", &rules),
+            Failure::WrongCode => Self::new(StatusCode::FORBIDDEN, "wrong-code"),
+            Failure::Refused(Refusal::ChallengeVoid) => Self::challenge_void(),
+            Failure::Refused(Refusal::SecondStepOn) => conflict("second-step-on"),
+            Failure::Refused(Refusal::NoSecondStep) => conflict("no-second-step"),
+            Failure::Refused(Refusal::NoProposal) => conflict("no-proposal"),
             Failure::WrongPassword => Self::new(StatusCode::FORBIDDEN, "wrong-password"),
             Failure::Order(loquet_domain::order::Refusal::Differs) => conflict("order-differs"),
             Failure::Order(loquet_domain::order::Refusal::NoSuchOrder) => Self::not_found(),
@@ -167,6 +172,11 @@ impl Problem {
             Failure::TakeOver(refusal) => Self::of_take_over(refusal),
             Failure::Unavailable(unavailable) => unavailable.into(),
         }
+    }
+
+    /// A challenge that is over, void or forged: all alike.
+    pub(crate) fn challenge_void() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "challenge-void")
     }
 
     /// What is no self-service.
@@ -310,8 +320,13 @@ pub(crate) async fn no_such_route(uri: Uri) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "no-such-route").with("path", uri.path())
 }
 
-pub(crate) async fn no_such_method() -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "no-such-method")
+pub(crate) async fn no_such_method(method: Method, uri: Uri) -> Problem {
+    // Nobody opens a site by hand; whoever tries is told what does open one.
+    let slug = match (method, uri.path()) {
+        (Method::POST, "/v1/sites") => "sites-open-themselves",
+        _ => "no-such-method",
+    };
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, slug)
 }
 
 /// A bug. It is logged without what it was about, which may be personal.

@@ -318,7 +318,8 @@ impl<'a> Picture<'a> {
         let mut y = top;
         let mut placed = Vec::new();
         for line in lines(layout, language) {
-            placed.push((y, line));
+            // Spaces that a browser does not draw together.
+            placed.push((y, line.replace(' ', "\u{a0}")));
             y += Self::LINE;
         }
         Self {

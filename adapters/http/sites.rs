@@ -1,14 +1,13 @@
 //! Sites.
 
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use loquet_domain::company::SiteName;
 use loquet_domain::ids::SiteId;
 use loquet_domain::permission::Permission;
 use loquet_domain::ports::Position;
 use loquet_projections::ports::{Cursor, Selection};
-use loquet_projections::table::{Row, find, select};
+use loquet_projections::table::{Row, select};
 use loquet_projections::views::companies::CompanyRow;
 use loquet_projections::views::sites::SiteRow;
 use serde::{Deserialize, Serialize};
@@ -64,16 +63,9 @@ fn called(company: CompanyRow) -> String {
 }
 
 impl Api {
-    /// The site of an id. One that the view does not know yet is waited for: whoever was just told of a site may
-    /// ask for it.
+    /// The site of an id.
     pub(crate) async fn site(&self, id: SiteId) -> Result<SiteRow, Problem> {
-        if let Some(row) = find::<SiteRow>(self.rows.as_ref(), id.to_string()).await? {
-            return Ok(row);
-        }
-        let head = self.store.head().await?;
-        self.reach(SiteRow::VIEW, &AtLeast { at_least: Some(head.0) }).await?;
-        let row = find::<SiteRow>(self.rows.as_ref(), id.to_string()).await?;
-        row.ok_or_else(Problem::not_found)
+        self.known(id.to_string()).await
     }
 }
 
@@ -93,7 +85,8 @@ pub(crate) struct SiteFilter {
     at_least: Option<u64>,
 }
 
-/// List sites. A user sees those at which they may do something.
+/// List sites. A user sees those at which they may do something. Nobody opens one by hand: a site opens by itself when a
+/// terminal is ordered to an address where the company has none yet.
 #[utoipa::path(
     get, path = "/v1/sites", operation_id = "list_sites", tag = "sites", params(SiteFilter), security(("session" = []), ("service" = [])),
     responses((status = 200, description = "A page of sites", body = Page<SiteBody>))
@@ -158,16 +151,6 @@ pub(crate) async fn show(
         return Err(Problem::not_found());
     }
     Ok(Tagged(body(&api, row, position).await?))
-}
-
-/// Nobody opens a site by hand: it opens by itself when a terminal is ordered to an address where the company has
-/// none yet. This always says so.
-#[utoipa::path(
-    post, path = "/v1/sites", operation_id = "open_site", tag = "sites", security(("session" = []), ("service" = [])),
-    responses((status = 409, description = "Order a terminal to the address: the site opens by itself", body = ProblemBody, content_type = "application/problem+json"))
-)]
-pub(crate) async fn open(_: Caller) -> Problem {
-    Problem::new(StatusCode::CONFLICT, "sites-open-themselves")
 }
 
 /// What of a site is to be otherwise; what is left out stays.

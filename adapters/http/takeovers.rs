@@ -12,7 +12,7 @@ use loquet_domain::ids::{AccountId, CompanyId, SiteId, TakeOverId};
 use loquet_domain::ports::Position;
 use loquet_domain::takeover::{Cancellation, Side};
 use loquet_projections::ports::Selection;
-use loquet_projections::table::{Row, find, select};
+use loquet_projections::table::{Row, select};
 use loquet_projections::views::accounts::{AccountRow, Status};
 use loquet_projections::views::takeovers::{TakeOverRow, TakeOverStatus};
 use serde::{Deserialize, Serialize};
@@ -156,13 +156,7 @@ fn administers(caller: &Caller) -> Result<(), Problem> {
 
 impl Api {
     async fn take_over(&self, id: Uuid) -> Result<TakeOverRow, Problem> {
-        if let Some(row) = find::<TakeOverRow>(self.rows.as_ref(), id.to_string()).await? {
-            return Ok(row);
-        }
-        let head = self.store.head().await?;
-        self.reach(TakeOverRow::VIEW, &AtLeast { at_least: Some(head.0) }).await?;
-        let row = find::<TakeOverRow>(self.rows.as_ref(), id.to_string()).await?;
-        row.ok_or_else(Problem::not_found)
+        self.known(id.to_string()).await
     }
 }
 
@@ -301,23 +295,12 @@ impl Api {
     }
 }
 
-/// Which company agrees.
-#[derive(Clone, Copy, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = TakeOverSide)]
-pub(crate) enum SideBody {
-    /// The one that gives.
-    Transferor,
-    /// The one that takes.
-    Acquirer,
-}
-
 /// Which company agrees: for a program, which notes what it was told. A person's own is known.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ForSide {
     /// `transferor` or `acquirer`.
-    side: Option<SideBody>,
+    side: Option<String>,
 }
 
 /// Agree to a take-over: as an administrator of either company, or for one of them as a program with `takeovers:write`.
@@ -344,11 +327,13 @@ pub(crate) async fn confirm(
         Caller::Service(_) => {
             caller.service(Scope::TakeOversWrite)?;
             let mut faults = Faults::default();
-            let side = faults.check("?side", wanted.side.ok_or(()), |()| "side-required");
-            faults.finish(side.map(|side| match side {
-                SideBody::Transferor => Side::Transferor,
-                SideBody::Acquirer => Side::Acquirer,
-            }))?
+            let side = match wanted.side.as_deref() {
+                Some("transferor") => Ok(Side::Transferor),
+                Some("acquirer") => Ok(Side::Acquirer),
+                _ => Err(()),
+            };
+            let side = faults.check("?side", side, |()| "side-required");
+            faults.finish(side)?
         }
     };
     let (at, context) = (arrival.at, caller.context(&arrival));

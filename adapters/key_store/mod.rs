@@ -28,7 +28,7 @@ pub use rotation::{Cause, Rotation, RotationReport};
 use crate::hmac_tokens::HmacTokens;
 use crate::server_key::{KeyFile, ServerKeyError};
 use crate::sqlite::{FileError, Kind, explain};
-use ring::{Generation, Ring, changes_by_others, fingerprint, generations};
+use ring::{COMMANDS, Generation, Ring, changes_by_others, fingerprint, generations};
 
 pub(crate) const KEYS: Kind = Kind {
     what: "a Loquet key store",
@@ -46,7 +46,7 @@ pub(crate) const KEYS: Kind = Kind {
         ) STRICT, WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS server (id INTEGER PRIMARY KEY, fingerprint BLOB NOT NULL) STRICT;
         CREATE TABLE IF NOT EXISTS secrets (
-            name       TEXT PRIMARY KEY,  -- what of earlier server keys is still needed
+            name       TEXT PRIMARY KEY,  -- what does not follow from the server key, or from an earlier one
             wrapped    BLOB NOT NULL,
             generation INTEGER NOT NULL,
             ends_at    INTEGER            -- microseconds since 1970; none for what is needed for ever
@@ -157,6 +157,31 @@ impl KeyStore {
     #[must_use]
     pub fn tokens(&self) -> HmacTokens {
         HmacTokens::sharing(self.ring().tokens())
+    }
+
+    /// What hashes the commands that are known to have been answered: made at random, and the same whatever
+    /// becomes of the server key. Blocks.
+    ///
+    /// # Errors
+    /// [`KeyStoreError`].
+    pub fn commands_key(&self) -> Result<Zeroizing<[u8; 32]>, KeyStoreError> {
+        let connection = self.lock();
+        loop {
+            self.refresh_with(&connection)?;
+            let ring = self.ring();
+            if let Some(key) = ring.kept_key(&connection, COMMANDS)? {
+                return Ok(key);
+            }
+            let key: Zeroizing<[u8; 32]> = Zeroizing::new(rand::random());
+            let wrapped = ring
+                .wrapping(ring.newest)
+                .and_then(|wrapping| seal(wrapping, key.as_slice(), COMMANDS.as_bytes()))
+                .ok_or_else(|| KeyStoreError::Altered(COMMANDS.to_owned()))?;
+            // A rotation meanwhile has been through the secrets, and would not come back for this one.
+            let insert = "INSERT OR IGNORE INTO secrets
+                SELECT ?1, ?2, ?3, NULL WHERE ?3 = (SELECT max(id) FROM server)";
+            connection.execute(insert, (COMMANDS, wrapped, ring.newest)).map_err(KeyStoreError::sqlite)?;
+        }
     }
 
     /// Takes note of what another process has done to the keys, such as a rotation; says whether the server

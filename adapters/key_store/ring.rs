@@ -23,6 +23,8 @@ use crate::server_key::{KeyFile, ServerKey};
 pub(super) type Generation = u32;
 /// Under which name the key that hashes addresses is kept once the server key it came from is gone.
 pub(super) const EMAIL: &str = "email";
+/// Under which name the key that hashes commands is kept. It comes from no server key.
+pub(super) const COMMANDS: &str = "commands";
 
 /// The keys as they are now.
 pub(super) struct Ring {
@@ -149,8 +151,17 @@ impl Ring {
 
     /// The key that hashes addresses, if it outlived the server key that it came from.
     fn email(&self, connection: &Connection) -> Result<Option<Zeroizing<[u8; 32]>>, KeyStoreError> {
-        let kept = self.secret(connection, EMAIL)?;
-        let altered = |_| KeyStoreError::Altered(EMAIL.to_owned());
+        self.kept_key(connection, EMAIL)
+    }
+
+    /// A key that is kept under a name.
+    pub(super) fn kept_key(
+        &self,
+        connection: &Connection,
+        name: &str,
+    ) -> Result<Option<Zeroizing<[u8; 32]>>, KeyStoreError> {
+        let kept = self.secret(connection, name)?;
+        let altered = |_| KeyStoreError::Altered(name.to_owned());
         kept.map(|key| key.as_slice().try_into().map(Zeroizing::new).map_err(altered)).transpose()
     }
 

@@ -13,7 +13,7 @@ use loquet_domain::Moment;
 use rusqlite::{Connection, TransactionBehavior};
 use zeroize::Zeroizing;
 
-use super::ring::{EMAIL, Generation, Ring, fingerprint, generations, wrap, wrapping};
+use super::ring::{COMMANDS, EMAIL, Generation, Ring, fingerprint, generations, wrap, wrapping};
 use super::{KEYS, KeyStoreError, open, seal};
 use crate::hmac_tokens::{Signing, TokenKeys};
 use crate::server_key::{KeyFile, ServerKey};
@@ -208,6 +208,9 @@ fn announce(
     let keys = ring.tokens().read().map_or_else(|_| TokenKeys::of(old), |keys| keys.clone());
     let mut kept: Vec<(String, Zeroizing<Vec<u8>>, Option<i64>)> =
         vec![(EMAIL.to_owned(), Zeroizing::new(keys.email.to_vec()), None)];
+    if let Some(key) = ring.kept_key(connection, COMMANDS)? {
+        kept.push((COMMANDS.to_owned(), Zeroizing::new(key.to_vec()), None));
+    }
     if cause == Cause::Routine {
         let signing = std::iter::once((Signing::of(old), now + GRACE)).chain(keys.older);
         kept.extend(signing.filter(|(_, ends)| now < *ends).enumerate().map(|(n, (signing, ends))| {

@@ -315,3 +315,28 @@ async fn keys_that_are_made_together_are_kept_and_none_is_made_anew() {
         assert_eq!(of(again.held(account(n)).await.unwrap()), of(keys.held(account(n)).await.unwrap()));
     }
 }
+
+#[test]
+fn commands_are_known_by_the_same_key_after_every_rotation_and_to_every_process() {
+    let house = House::new();
+    let server = house.open();
+    let key = server.commands_key().unwrap();
+    assert_eq!(house.open().commands_key().unwrap(), key);
+    for compromised in [Cause::Routine, Cause::Compromise] {
+        house.rotate(compromised);
+        assert_eq!(house.open().commands_key().unwrap(), key, "after a restart");
+        assert_eq!(server.commands_key().unwrap(), key, "beside it");
+    }
+    let kept = std::fs::read(house.keys()).unwrap();
+    assert!(!kept.windows(key.len()).any(|window| window == key.as_slice()), "it is wrapped");
+}
+
+#[test]
+fn the_key_for_commands_that_is_first_made_during_a_rotation_outlives_it() {
+    let house = House::new();
+    let server = house.open();
+    let rotation = house.begin(Cause::Routine);
+    let key = server.commands_key().unwrap();
+    rotation.finish(now()).unwrap();
+    assert_eq!(house.open().commands_key().unwrap(), key);
+}

@@ -61,6 +61,8 @@ pub struct LedgerEntry {
     pub ended_at: Option<Moment>,
     /// What the mail server said last, in words that name nobody.
     pub why: Option<String>,
+    /// Why the log did not take in what became of it.
+    pub unnoted: Option<String>,
 }
 
 /// How many mails are in the states that an operator watches.
@@ -70,11 +72,15 @@ pub struct MailCounts {
     pub pending: u64,
     pub sending: u64,
     pub dead: u64,
+    /// Of the pending ones, those that were tried in vain.
+    pub tried_in_vain: u64,
+    /// How many have ended, and the log did not take that in.
+    pub unnoted: u64,
     /// The moment since which the oldest of the pending ones waits.
     pub oldest_pending: Option<Moment>,
 }
 
-const ENTRY: &str = "state, tries, queued_at, due_at, ended_at, why";
+const ENTRY: &str = "state, tries, queued_at, due_at, ended_at, why, unnoted_why";
 
 impl SqliteJournal {
     /// Mails, newest first: those in a state, those to an account, or all; at most `limit`.
@@ -174,6 +180,10 @@ fn counts(connection: &Connection) -> rusqlite::Result<MailCounts> {
             _ => counts.dead = count,
         }
     }
+    let vain = "SELECT count(*) FROM mails WHERE state = 'pending' AND tries > 0";
+    counts.tried_in_vain = connection.prepare_cached(vain)?.query_row([], |row| row.get(0))?;
+    let unnoted = "SELECT count(*) FROM mails WHERE noted = 0 AND unnoted_why IS NOT NULL";
+    counts.unnoted = connection.prepare_cached(unnoted)?.query_row([], |row| row.get(0))?;
     let oldest = "SELECT min(since) FROM mails WHERE state = 'pending'";
     let oldest: Option<i64> = connection.prepare_cached(oldest)?.query_row([], |row| row.get(0))?;
     counts.oldest_pending = oldest.and_then(Moment::from_timestamp_micros);
@@ -192,5 +202,6 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<LedgerEntry> {
         due_at: moment(row, 7)?,
         ended_at: ended.and_then(Moment::from_timestamp_micros),
         why: row.get(9)?,
+        unnoted: row.get(10)?,
     })
 }

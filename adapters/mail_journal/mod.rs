@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex};
 use loquet_domain::Moment;
 use loquet_domain::ids::AccountId;
 use loquet_domain::ports::{BoxFuture, Position};
-use loquet_projections::mail::MailKind;
+use loquet_projections::mail::{MailKind, Urgency};
 use loquet_projections::ports::{
-    ClaimedMail, EndedMail, MailOutcome, QueuedMail, ReactionJournal, StoreFailed,
+    ClaimedMail, MailOutcome, QueuedMail, ReactionJournal, StoreFailed, UnnotedFate,
 };
 use rusqlite::{Connection, OptionalExtension, Row};
 use uuid::Uuid;
@@ -25,10 +25,18 @@ use crate::sqlite::{FileError, Kind, work_on};
 pub(crate) const JOURNAL: Kind = Kind {
     what: "a Loquet reaction journal",
     application_id: 0x4c71_7404,
-    version: 2,
-    upgrades: &["ALTER TABLE mails ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
+    version: 3,
+    upgrades: &[
+        "ALTER TABLE mails ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
          ALTER TABLE mails ADD COLUMN noted INTEGER NOT NULL DEFAULT 1;
-         UPDATE mails SET since = queued_at;"],
+         UPDATE mails SET since = queued_at;",
+        "ALTER TABLE mails ADD COLUMN urgency INTEGER NOT NULL DEFAULT 1;
+         ALTER TABLE mails ADD COLUMN note_at INTEGER NOT NULL DEFAULT 0;
+         ALTER TABLE mails ADD COLUMN unnoted_why TEXT;
+         UPDATE mails SET note_at = coalesce(ended_at, 0),
+             urgency = kind NOT IN ('password-reset', 'password-changed', 'locked-out');
+         DROP INDEX IF EXISTS mails_unnoted;",
+    ],
     holds_keys: false,
     remedy: "restore it from a backup; without one, delete it, and links that are still newest are mailed again",
     synchronous: "FULL",
@@ -47,11 +55,15 @@ pub(crate) const JOURNAL: Kind = Kind {
             ended_at  INTEGER,
             why       TEXT,
             since     INTEGER NOT NULL,  -- from when on it is tried: queued, or put back by hand
-            noted     INTEGER NOT NULL   -- whether the log knows how it ended
+            noted     INTEGER NOT NULL,  -- whether the log knows how it ended
+            urgency   INTEGER NOT NULL,  -- 0: before all others; 1: in its turn
+            note_at   INTEGER NOT NULL,  -- when the log is told how it ended
+            unnoted_why TEXT             -- why the log did not take that in
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX IF NOT EXISTS mails_due ON mails (due_at) WHERE state = 'pending';
+        CREATE INDEX IF NOT EXISTS mails_urgent ON mails (urgency, due_at, position) WHERE state = 'pending';
         CREATE INDEX IF NOT EXISTS mails_open ON mails (state) WHERE state IN ('pending', 'sending', 'dead');
-        CREATE INDEX IF NOT EXISTS mails_unnoted ON mails (ended_at) WHERE noted = 0;
+        CREATE INDEX IF NOT EXISTS mails_to_note ON mails (note_at) WHERE noted = 0;
         CREATE INDEX IF NOT EXISTS mails_recipient ON mails (recipient);
         CREATE INDEX IF NOT EXISTS mails_position ON mails (position);
         CREATE INDEX IF NOT EXISTS mails_queued ON mails (queued_at);",
@@ -72,6 +84,14 @@ impl SqliteJournal {
         Ok(Self { connection: Arc::new(Mutex::new(JOURNAL.open(path)?)) })
     }
 
+    /// Opens the file beside whoever writes it, to read alone: everything that would write fails.
+    ///
+    /// # Errors
+    /// [`FileError`] names the file and what is wrong; an older format is not upgraded.
+    pub fn open_to_read(path: &Path) -> Result<Self, FileError> {
+        Ok(Self { connection: Arc::new(Mutex::new(JOURNAL.open_reader(path)?)) })
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -89,8 +109,8 @@ fn advance(
 ) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     let queue = "INSERT OR IGNORE INTO mails
-        (effect, kind, recipient, position, state, tries, due_at, queued_at, since, noted)
-        VALUES (?, ?, ?, ?, 'pending', 0, ?5, ?5, ?5, 1)";
+        (effect, kind, recipient, position, state, tries, due_at, queued_at, since, noted, urgency, note_at)
+        VALUES (?, ?, ?, ?, 'pending', 0, ?5, ?5, ?5, 1, ?6, 0)";
     for mail in mails {
         transaction.prepare_cached(queue)?.execute((
             mail.effect.as_bytes(),
@@ -98,6 +118,7 @@ fn advance(
             mail.recipient.0.as_bytes(),
             mail.position.0,
             now.timestamp_micros(),
+            stored(Urgency::of(mail.kind)),
         ))?;
     }
     let checkpoint = "INSERT INTO checkpoints VALUES (?, ?)
@@ -120,6 +141,13 @@ fn queued(row: &Row<'_>) -> rusqlite::Result<QueuedMail> {
     })
 }
 
+fn stored(urgency: Urgency) -> i64 {
+    match urgency {
+        Urgency::AtOnce => 0,
+        Urgency::InTurn => 1,
+    }
+}
+
 /// A moment as it is kept; out of range only in a file that was tampered with.
 fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Moment> {
     let micros: i64 = row.get(column)?;
@@ -128,41 +156,60 @@ fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Moment> {
 
 fn claim(connection: &mut Connection, now: Moment, limit: usize) -> rusqlite::Result<Vec<ClaimedMail>> {
     let transaction = connection.transaction()?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let due: Vec<ClaimedMail> = transaction
-        .prepare_cached(&format!(
-            "SELECT {MAIL}, tries + 1, since FROM mails
-             WHERE state = 'pending' AND due_at <= ? ORDER BY due_at, position LIMIT ?",
-        ))?
-        .query_map((now.timestamp_micros(), limit), |row| {
-            Ok(ClaimedMail { mail: queued(row)?, tries: row.get(4)?, since: moment(row, 5)? })
-        })?
-        .collect::<rusqlite::Result<_>>()?;
-    for claimed in &due {
+    let mut claimed = Vec::new();
+    for urgency in Urgency::ALL {
+        let left = limit.saturating_sub(claimed.len());
+        claimed.extend(due(&transaction, urgency, now, left)?);
+    }
+    for ClaimedMail { mail, .. } in &claimed {
         let claim = "UPDATE mails SET state = 'sending', tries = tries + 1 WHERE effect = ?";
-        transaction.prepare_cached(claim)?.execute([claimed.mail.effect.as_bytes()])?;
+        transaction.prepare_cached(claim)?.execute([mail.effect.as_bytes()])?;
     }
     transaction.commit()?;
-    Ok(due)
+    Ok(claimed)
 }
 
-fn unnoted(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<EndedMail>> {
+fn due(
+    connection: &Connection,
+    urgency: Urgency,
+    now: Moment,
+    limit: usize,
+) -> rusqlite::Result<Vec<ClaimedMail>> {
     let query = format!(
-        "SELECT {MAIL}, ended_at, CASE state WHEN 'dead' THEN coalesce(why, '') END FROM mails
-         WHERE noted = 0 AND ended_at IS NOT NULL ORDER BY ended_at LIMIT ?"
+        "SELECT {MAIL}, tries + 1, since FROM mails
+         WHERE state = 'pending' AND urgency = ? AND due_at <= ? ORDER BY due_at, position LIMIT ?"
     );
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut select = connection.prepare_cached(&query)?;
-    let ended = select.query_map([limit], |row| {
-        Ok(EndedMail { mail: queued(row)?, at: moment(row, 4)?, given_up: row.get(5)? })
+    let due = select.query_map((stored(urgency), now.timestamp_micros(), limit), |row| {
+        Ok(ClaimedMail { mail: queued(row)?, tries: row.get(4)?, since: moment(row, 5)? })
+    })?;
+    due.collect()
+}
+
+fn unnoted(connection: &Connection, now: Moment, limit: usize) -> rusqlite::Result<Vec<UnnotedFate>> {
+    let query = format!(
+        "SELECT {MAIL}, ended_at, CASE state WHEN 'dead' THEN coalesce(why, '') END FROM mails
+         WHERE noted = 0 AND ended_at IS NOT NULL AND note_at <= ? ORDER BY note_at LIMIT ?"
+    );
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut select = connection.prepare_cached(&query)?;
+    let ended = select.query_map((now.timestamp_micros(), limit), |row| {
+        Ok(UnnotedFate { mail: queued(row)?, at: moment(row, 4)?, given_up: row.get(5)? })
     })?;
     ended.collect()
 }
 
 /// The mails that follow from the events at these positions.
-fn mails_from(connection: &Connection, positions: &[Position]) -> rusqlite::Result<Vec<Uuid>> {
+fn mails_about(
+    connection: &Connection,
+    account: AccountId,
+    positions: &[Position],
+) -> rusqlite::Result<Vec<Uuid>> {
+    let mut to_them = connection.prepare_cached("SELECT effect FROM mails WHERE recipient = ?")?;
+    let effects = to_them.query_map([account.0.as_bytes()], |row| Ok(Uuid::from_bytes(row.get(0)?)))?;
+    let mut found = effects.collect::<rusqlite::Result<Vec<_>>>()?;
     let mut select = connection.prepare_cached("SELECT effect FROM mails WHERE position = ?")?;
-    let mut found = Vec::new();
     for position in positions {
         let effects = select.query_map([position.0], |row| Ok(Uuid::from_bytes(row.get(0)?)))?;
         found.extend(effects.collect::<rusqlite::Result<Vec<_>>>()?);
@@ -183,7 +230,8 @@ fn conclude(
         MailOutcome::Retry { at, why } => ("pending", at.timestamp_micros(), None, Some(why), true),
         MailOutcome::Dead { why } => ("dead", now, Some(now), Some(why), false),
     };
-    let update = "UPDATE mails SET state = ?, due_at = ?, ended_at = ?, why = ?, noted = ? WHERE effect = ?";
+    let update = "UPDATE mails SET state = ?, due_at = ?, ended_at = ?, why = ?, noted = ?,
+        note_at = coalesce(?3, 0), unnoted_why = NULL WHERE effect = ?";
     connection.execute(update, (state, due, ended, why, noted, effect.as_bytes())).map(drop)
 }
 
@@ -232,16 +280,27 @@ impl ReactionJournal for SqliteJournal {
         }))
     }
 
-    fn unnoted(&self, limit: usize) -> BoxFuture<'_, Result<Vec<EndedMail>, StoreFailed>> {
-        Box::pin(self.run(move |connection| unnoted(connection, limit)))
+    fn unnoted(&self, now: Moment, limit: usize) -> BoxFuture<'_, Result<Vec<UnnotedFate>, StoreFailed>> {
+        Box::pin(self.run(move |connection| unnoted(connection, now, limit)))
+    }
+
+    fn not_noted(&self, effect: Uuid, why: String, again: Moment) -> BoxFuture<'_, Result<(), StoreFailed>> {
+        let note = "UPDATE mails SET note_at = ?, unnoted_why = ? WHERE effect = ?";
+        Box::pin(self.run(move |connection| {
+            connection.execute(note, (again.timestamp_micros(), why, effect.as_bytes())).map(drop)
+        }))
     }
 
     fn noted(&self, effect: Uuid) -> BoxFuture<'_, Result<(), StoreFailed>> {
-        let note = "UPDATE mails SET noted = 1 WHERE effect = ?";
+        let note = "UPDATE mails SET noted = 1, unnoted_why = NULL WHERE effect = ?";
         Box::pin(self.run(move |connection| connection.execute(note, [effect.as_bytes()]).map(drop)))
     }
 
-    fn mails_from(&self, positions: Vec<Position>) -> BoxFuture<'_, Result<Vec<Uuid>, StoreFailed>> {
-        Box::pin(self.run(move |connection| mails_from(connection, &positions)))
+    fn mails_about(
+        &self,
+        account: AccountId,
+        positions: Vec<Position>,
+    ) -> BoxFuture<'_, Result<Vec<Uuid>, StoreFailed>> {
+        Box::pin(self.run(move |connection| mails_about(connection, account, &positions)))
     }
 }

@@ -148,7 +148,7 @@ fn disk(folder: &Path, findings: &mut Findings) {
 /// Every connection, and every file of SQLite's, takes a file descriptor.
 fn files(settings: Option<&Settings>, findings: &mut Findings) {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    let needed = settings.map_or(0, |settings| u64::try_from(settings.connections).unwrap_or(0)) + 128;
+    let needed = settings.map_or(0, |settings| u64::try_from(settings.connections.most).unwrap_or(0)) + 128;
     match limit {
         Some(limit) if limit < needed => findings.warn(
             "open files",
@@ -221,7 +221,7 @@ async fn clock_against(place: &Place, head: Position, findings: &mut Findings) {
     }
     let Ok(system) = System::open_to_read(place) else { return };
     let last = loquet_projections::people::event_at(&system.store, system.codec.as_ref(), head).await;
-    match last.ok().flatten().map(|fact| fact.context.at) {
+    match last.ok().flatten().map(|noted| noted.fact.context.at) {
         Some(last) if last > now + TimeDelta::seconds(5) => {
             findings.fail("clock", format!("it says {now}, but the log's last event is of {last}"), wrong);
         }
@@ -235,7 +235,7 @@ async fn read_models(place: &Place, findings: &mut Findings) {
         return findings.well("read models", "none were built yet");
     }
     let remedy = "Delete views.db and what is beside it (-wal, -shm): it is built again from the log.";
-    let rows = match SqliteReadStore::open(&path) {
+    let rows = match SqliteReadStore::open_to_read(&path) {
         Ok(rows) => rows,
         Err(error) => return findings.fail("read models", error, remedy),
     };
@@ -250,7 +250,11 @@ async fn read_models(place: &Place, findings: &mut Findings) {
     let mut well = true;
     for state in builds {
         let (name, lag) = (state.build.view.name, head.0.saturating_sub(state.position.0));
-        if let Some(failure) = &state.failure {
+        if let Some(failure) = state.failure.as_ref().filter(|_| !state.serving) {
+            well = false;
+            let remedy = "The old one serves meanwhile, and it is tried again. `loquet projections rebuild` begins anew.";
+            findings.warn("read models", format!("{name} can't be built anew: {failure}"), remedy);
+        } else if let Some(failure) = &state.failure {
             well = false;
             let remedy = "The others go on. An event of a newer version wants a newer program; else tell us.";
             findings.fail("read models", format!("{name} has stopped: {failure}"), remedy);
@@ -268,7 +272,7 @@ async fn read_models(place: &Place, findings: &mut Findings) {
 async fn mails(place: &Place, settings: Option<&Settings>, findings: &mut Findings) {
     let path = place.file("reactions.db");
     if path.exists() {
-        match SqliteJournal::open(&path) {
+        match SqliteJournal::open_to_read(&path) {
             Ok(journal) => {
                 let counts = journal.counts().await.unwrap_or_default();
                 let found = format!("{} wait, {} were given up", counts.pending, counts.dead);

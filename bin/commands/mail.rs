@@ -14,11 +14,12 @@ use crate::system::System;
 pub(crate) async fn run(place: &Place, command: MailCommand) -> anyhow::Result<()> {
     let path = place.file("reactions.db");
     anyhow::ensure!(path.exists(), "no server has run in {} yet", place.data_dir.display());
-    let journal = SqliteJournal::open(&path)?;
+    // Reading first: an older format is the server's to upgrade, which may be running.
+    let journal = SqliteJournal::open_to_read(&path)?;
     match command {
         MailCommand::List(which) => list(place, &journal, &which).await,
         MailCommand::Show(which) => show(place, &journal, &which).await,
-        MailCommand::Retry(which) => retry(&journal, &which).await,
+        MailCommand::Retry(which) => retry(&SqliteJournal::open(&path)?, &which).await,
     }
 }
 
@@ -46,13 +47,18 @@ async fn list(place: &Place, journal: &SqliteJournal, which: &ListMails) -> anyh
             moment(entry.queued_at),
             entry.ended_at.map_or_else(|| moment(entry.due_at), moment),
             entry.mail.recipient.to_string(),
-            entry.why.clone().unwrap_or_default(),
+            why(&entry),
         ]);
     }
     if !which.json {
         line(&rows.to_string())?;
     }
     Ok(())
+}
+
+fn why(entry: &LedgerEntry) -> String {
+    let unnoted = entry.unnoted.as_ref().map(|why| format!("not in the log yet: {why}"));
+    entry.why.iter().cloned().chain(unnoted).collect::<Vec<_>>().join("; ")
 }
 
 fn as_json(entry: &LedgerEntry) -> Value {
@@ -67,6 +73,7 @@ fn as_json(entry: &LedgerEntry) -> Value {
         "due_at": entry.ended_at.is_none().then_some(entry.due_at),
         "ended_at": entry.ended_at,
         "why": entry.why,
+        "not_in_the_log": entry.unnoted,
     })
 }
 
@@ -81,8 +88,8 @@ async fn show(place: &Place, journal: &SqliteJournal, which: &WhichMail) -> anyh
     let mut shown = as_json(&entry);
     if let Some(fields) = shown.as_object_mut() {
         fields.insert("to".to_owned(), json!(person.map(|person| person.email.to_string())));
-        let about = about.map(|fact| {
-            json!({ "event_id": fact.id, "at": fact.context.at, "request_id": fact.context.correlation })
+        let about = about.map(|noted| {
+            json!({ "event_id": noted.fact.id, "at": noted.fact.context.at, "request_id": noted.fact.context.correlation })
         });
         fields.insert("about".to_owned(), json!(about));
     }

@@ -5,6 +5,7 @@ pub(crate) mod backup;
 pub(crate) mod company;
 pub(crate) mod config;
 pub(crate) mod demo;
+pub(crate) mod diagnose;
 pub(crate) mod doctor;
 pub(crate) mod events_tail;
 pub(crate) mod keys;

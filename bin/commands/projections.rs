@@ -1,5 +1,6 @@
 //! `loquet projections list`, `rebuild` and `verify`.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use anyhow::{Context, bail, ensure};
 use indicatif::ProgressBar;
 use loquet_adapters::mail_journal::SqliteJournal;
 use loquet_adapters::read_store::SqliteReadStore;
-use loquet_adapters::sqlite_store::FileError;
+use loquet_adapters::sqlite_store::{self, FileError};
 use loquet_domain::ports::{EventStore, Position};
 use loquet_projections::ports::{BuildState, ReadStore};
 use loquet_projections::runner::{Builder, Verdict, verify as compare};
@@ -49,7 +50,7 @@ fn chosen(names: &[String]) -> anyhow::Result<Vec<Arc<dyn View>>> {
 fn rows(place: &Place) -> anyhow::Result<SqliteReadStore> {
     let path = place.file("views.db");
     ensure!(path.exists(), "no server has run in {} yet", place.data_dir.display());
-    Ok(SqliteReadStore::open(&path)?)
+    Ok(SqliteReadStore::open_to_read(&path)?)
 }
 
 async fn list(place: &Place, output: Output) -> anyhow::Result<()> {
@@ -74,11 +75,12 @@ async fn list(place: &Place, output: Output) -> anyhow::Result<()> {
         let state = match (&failure, serving) {
             (Some(_), true) => "stopped",
             (None, true) => "serves",
-            (_, false) => "is being built",
+            (None, false) => "is being built",
+            (Some(_), false) => "can't be built",
         };
         add(build.view.name, &build.view.version.to_string(), state, position, failure)?;
     }
-    let journal = SqliteJournal::open(&place.file("reactions.db"))?;
+    let journal = SqliteJournal::open_to_read(&place.file("reactions.db"))?;
     for (name, position) in journal.checkpoints().await? {
         add(&format!("reaction {name}"), "", "noted", position, None)?;
     }
@@ -116,31 +118,58 @@ async fn by_the_server(place: &Place, wanted: Vec<Arc<dyn View>>) -> anyhow::Res
     let rows = rows(place)?;
     let goal = System::open_to_read(place)?.store.head().await?;
     let before = rows.builds().await?;
+    let requests = SqliteReadStore::open(&place.file("views.db"))?;
     for view in &wanted {
-        rows.request_rebuild(view.id().name.to_owned()).await?;
+        requests.request_rebuild(view.id().name.to_owned()).await?;
     }
-    let names = names(&wanted);
-    let (bar, begun) = (progress(goal.0, &names)?, Instant::now());
+    drop(requests);
+    let all = names(&wanted);
+    let (bar, started) = (progress(goal.0, &all)?, Instant::now());
+    let mut begun = BTreeSet::new();
     loop {
         let now = rows.builds().await?;
         let fresh: Vec<_> =
             now.iter().filter(|state| !before.iter().any(|b| b.build == state.build)).collect();
-        if let Some(failure) = fresh.iter().find_map(|state| state.failure.as_ref()) {
-            bail!("the server could not build it: {failure}; the old one goes on serving");
+        let mut furthest_behind = goal;
+        let mut serving = 0;
+        for name in wanted.iter().map(|view| view.id().name) {
+            match fresh
+                .iter()
+                .filter(|state| state.build.view.name == name)
+                .max_by_key(|s| s.build.generation)
+            {
+                Some(BuildState { failure: Some(failure), .. }) => {
+                    bail!(
+                        "the server can't build {name} for now: {failure}; it tries again, and the old one serves"
+                    )
+                }
+                Some(state) => {
+                    begun.insert(name);
+                    serving += usize::from(state.serving);
+                    furthest_behind = furthest_behind.min(state.position);
+                }
+                None => {
+                    ensure!(
+                        !begun.contains(name),
+                        "the server has begun {name} and given it up: its log says why"
+                    );
+                    ensure!(
+                        started.elapsed() < BEGINS,
+                        "the server has not begun {name}: does it build it already, or is it stuck? Its log says"
+                    );
+                    furthest_behind = Position::default();
+                }
+            }
         }
-        let serves = |view: &Arc<dyn View>| {
-            fresh.iter().any(|state| state.serving && state.build.view.name == view.id().name)
-        };
-        if wanted.iter().all(serves) {
-            report(&bar, &names, goal, begun);
+        if serving == wanted.len() {
+            report(&bar, &all, goal, started);
             return Ok(());
         }
         ensure!(
-            !fresh.is_empty() || begun.elapsed() < BEGINS,
-            "the server has not begun: does it build one of them already, or is it stuck? Its log says"
+            sqlite_store::is_in_use(&place.file("log.db")),
+            "the server has ended; at its next start it goes on with what it has begun"
         );
-        let furthest_behind = fresh.iter().map(|state| state.position.0).min().unwrap_or(0);
-        bar.set_position(furthest_behind);
+        bar.set_position(furthest_behind.0);
         tokio::time::sleep(POLL).await;
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use loquet_adapters::http::{self, Api, Limiter, Probe, metrics_router, router};
+use loquet_adapters::http::{self, Api, Connections, Limiter, Probe, metrics_router, router};
 use loquet_adapters::idempotency_store::IdempotencyStore;
 use loquet_adapters::key_store::{KeyStore, Noticed};
 use loquet_adapters::mail_folder::MailFolder;
@@ -73,7 +73,7 @@ pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow
     let status = Status::default();
     let known = Known { rows: rows.clone(), journal: journal.clone(), status: status.clone() };
     let mut background = project(&settings, &system, &clock, mailer, known)?;
-    let answers = IdempotencyStore::open(&place.file("answers.db"), &ServerKey::load(&place.server_key())?)?;
+    let answers = IdempotencyStore::open(&place.file("answers.db"), system.keys.commands_key()?)?;
     let api = Arc::new(Api {
         app: system.app.clone(),
         store: Arc::new(system.store.clone()),
@@ -96,7 +96,7 @@ pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow
     });
     greet(place, &settings, listener.local_addr()?);
     let stop = stop_signal(signal(SignalKind::terminate())?);
-    let ended = listen(&api, listener, monitoring, settings.connections, stop, &mut background).await;
+    let ended = listen(&api, listener, monitoring, settings.connections.clone(), stop, &mut background).await;
     background.stop().await;
     system.close().await?;
     ended
@@ -112,7 +112,7 @@ async fn listen(
     api: &Arc<Api>,
     listener: TcpListener,
     monitoring: Option<TcpListener>,
-    connections: usize,
+    connections: Connections,
     stop: impl Future<Output = ()>,
     background: &mut Background,
 ) -> anyhow::Result<()> {
@@ -124,7 +124,7 @@ async fn listen(
     let monitored = async {
         if let Some(listener) = monitoring {
             let stop = async { drop(stopped.wait_for(|stopping| *stopping).await) };
-            http::serve(listener, metrics_router(api.clone()), 64, stop).await;
+            http::serve(listener, metrics_router(api.clone()), Connections::uncounted(64), stop).await;
         }
     };
     let serving = http::serve(listener, router(api.clone()), connections, stopping);

@@ -21,7 +21,7 @@ pub(crate) fn run(place: &Place, command: TokenCommand) -> anyhow::Result<()> {
         TokenCommand::Revoke { id } => match tokens.revoke(&id, clock::now()).map_err(anyhow::Error::msg)? {
             true => {
                 println!(
-                    "{id} is revoked: it opens nothing new; who follows the events with it does until disconnected"
+                    "{id} is revoked: it opens nothing more, and who follows the events with it is cut off"
                 );
                 Ok(())
             }
@@ -65,7 +65,7 @@ fn list(tokens: &ServiceTokens, output: Output) -> anyhow::Result<()> {
         }
         rows.add_row([
             entry.id,
-            entry.service.name,
+            entry.service.name.clone(),
             state.to_owned(),
             moment(entry.created_at),
             moment_or_dash(entry.last_used_at),

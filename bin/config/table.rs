@@ -111,6 +111,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "How many connections are served at once; further ones wait",
     ),
     setting(
+        "http.connections_per_address",
+        Kind::Number(8, 65_536),
+        "256",
+        "How many of them one client address may have, trusted proxies excepted; further ones are closed",
+    ),
+    setting(
         "limits.requests_per_second",
         Kind::Number(1, 1_000_000),
         "200",
@@ -184,6 +190,18 @@ pub(crate) const SETTINGS: &[Setting] = &[
         Kind::Number(1, 100),
         "5",
         "How many reset mails one account is sent in an hour; further requests are answered as ever and send none",
+    ),
+    setting(
+        "second_step.challenge",
+        Kind::Duration("1m", "15m"),
+        "5m",
+        "How long a right password may be followed by its second step",
+    ),
+    setting(
+        "second_step.enrolment",
+        Kind::Duration("2m", "1h"),
+        "15m",
+        "How long a secret that was shown may be confirmed by a code",
     ),
     setting("sessions.lifetime", Kind::Duration("5m", "30d"), "12h", "How long a session lasts at most"),
     setting(

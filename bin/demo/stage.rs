@@ -368,7 +368,7 @@ impl Scene<'_> {
         }
         let context = self.visitor(person, i64::from(wrong) * 9 + 4);
         let email = self.merchant.person(person)?.email;
-        match self.app.log_in(&context, Credentials { email, password: password() }).await? {
+        match self.app.log_in(&context, Credentials { email, password: password(), second: None }).await? {
             Login::Succeeded { .. } | Login::AwaitingConversion => Ok(()),
             other => Err(anyhow!("the login came to {other:?}")),
         }
@@ -392,7 +392,7 @@ impl Scene<'_> {
     async fn guess(&mut self, person: u32, seconds: i64) -> anyhow::Result<Login> {
         let (context, email) = (self.visitor(person, seconds), self.merchant.person(person)?.email);
         let password = Password::new(self.dice.pick(&WRONG).to_owned());
-        Ok(self.app.log_in(&context, Credentials { email, password }).await?)
+        Ok(self.app.log_in(&context, Credentials { email, password, second: None }).await?)
     }
 
     async fn open_take_over(&mut self, nth: usize) -> anyhow::Result<()> {

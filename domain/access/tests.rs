@@ -7,9 +7,8 @@ use proptest::sample::{select, subsequence};
 use uuid::Uuid;
 
 use super::*;
-use crate::Moment;
-use crate::fact::{Actor, Context, Fact};
-use crate::ids::{AccountId, CompanyId, CorrelationId, EventId, GroupId, SiteId, TakeOverId};
+use crate::fact::Fact;
+use crate::ids::{AccountId, CompanyId, GroupId, SiteId, TakeOverId};
 use crate::permission::Permission::{self, *};
 
 const JAN: AccountId = AccountId(Uuid::from_u128(1));
@@ -34,14 +33,7 @@ fn at(sites: &[u128]) -> Where {
 fn tell(access: &mut Access, grantor: Grantor, command: Command) -> Result<Vec<Event>, Refusal> {
     let events = decide(access, grantor, command)?;
     for event in &events {
-        let context = Context {
-            at: Moment::UNIX_EPOCH,
-            actor: Actor::Operator,
-            correlation: CorrelationId(Uuid::nil()),
-            causation: None,
-            client: None,
-        };
-        *access = evolve(access.clone(), &Fact { id: EventId(Uuid::nil()), context, event: event.clone() });
+        *access = evolve(access.clone(), &Fact::told(event.clone()));
     }
     Ok(events)
 }

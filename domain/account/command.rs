@@ -1,10 +1,12 @@
 //! What can be asked of an account. The moment and the actor come beside it, in the context.
 
 use crate::account::event::{Admission, Origin, Role};
+use crate::account::second_step::SecondProof;
 use crate::email_address::EmailHash;
 use crate::ids::{CompanyId, EventId, SessionId, TakeOverId};
 use crate::language::Language;
 use crate::mail_kind::MailKind;
+use crate::one_time_code::{RecoveryHash, TotpSecret};
 use crate::password::PasswordHash;
 use crate::person::Person;
 use uuid::Uuid;
@@ -31,6 +33,43 @@ pub enum Command {
     },
     /// Log in, the password having been verified.
     LogIn(Attempt),
+    /// Answer the challenge that a right password led to.
+    AnswerChallenge(Answer),
+    /// Show a secret for a second step, the password having been verified.
+    ProposeSecondStep {
+        /// What was proved of the password.
+        proof: Proof,
+        /// The secret that is shown.
+        secret: TotpSecret,
+    },
+    /// Turn the second step on: a code shows that the secret arrived.
+    ConfirmSecondStep {
+        /// What the code proves, of the proposed secret.
+        proof: SecondProof,
+        /// The hashes of the recovery codes that are shown.
+        recovery: Vec<RecoveryHash>,
+    },
+    /// Show other recovery codes in place of those that are left.
+    ReplaceRecoveryCodes {
+        /// What was proved of the password.
+        proof: Proof,
+        /// What was proved of the second step.
+        second: SecondProof,
+        /// The hashes of the codes that are shown.
+        recovery: Vec<RecoveryHash>,
+    },
+    /// Turn the second step off.
+    DisableSecondStep {
+        /// What was proved of the password.
+        proof: Proof,
+        /// What was proved of the second step.
+        second: SecondProof,
+    },
+    /// Take a lost second step away, by support.
+    ResetSecondStep {
+        /// Why, and how it was made sure who asks.
+        reason: String,
+    },
     /// Count a wrong password that was given for something else than logging in.
     RejectGuess {
         /// The credential that it was verified against.
@@ -131,6 +170,19 @@ pub struct Proof {
 pub struct Attempt {
     /// What was proved.
     pub proof: Proof,
+    /// The id that its session gets.
+    pub session: SessionId,
+    /// What was given for the second step, where anything was.
+    pub second: Option<SecondProof>,
+}
+
+/// An answer to a challenge.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The event that the challenge names.
+    pub challenge: EventId,
+    /// What was proved.
+    pub proof: SecondProof,
     /// The id that its session gets.
     pub session: SessionId,
 }

@@ -3,11 +3,13 @@
 use chrono::TimeDelta;
 
 use crate::Moment;
-use crate::account::command::{Attempt, Command, Creation, MailFate, NewPassword, Proof, Verdict};
+use crate::account::command::{Answer, Attempt, Command, Creation, MailFate, NewPassword, Proof, Verdict};
 use crate::account::event::{Admission, Event, Role, SessionEnd};
+use crate::account::second_step::SecondProof;
 use crate::account::state::{Account, Active, Link, Profile};
 use crate::erasable::Erasable;
-use crate::ids::{CompanyId, EventId, TakeOverId};
+use crate::ids::{CompanyId, EventId, SessionId, TakeOverId};
+use crate::one_time_code::{RecoveryHash, TotpSecret};
 use crate::policies::Policies;
 
 /// Why a command changes nothing.
@@ -52,6 +54,18 @@ pub enum Refusal {
     /// That session is over.
     #[error("there is no such session")]
     NoSuchSession,
+    /// The challenge was not given, is over, or is void.
+    #[error("the challenge is over or void: log in again")]
+    ChallengeVoid,
+    /// The second step is on already.
+    #[error("the second step is on already")]
+    SecondStepOn,
+    /// The second step is not on.
+    #[error("the second step is not on")]
+    NoSecondStep,
+    /// No secret was shown, or too long ago.
+    #[error("no secret was shown, or too long ago")]
+    NoProposal,
 }
 
 /// Decides a command: the events that follow from it, or why none do. The same state, policies,
@@ -80,6 +94,24 @@ pub fn decide(
         Command::ChangeRole(to) => change_role(live(account)?, to),
         Command::Move { takeover, company } => Ok(follow_company(live(account)?, takeover, company)),
         Command::LogIn(attempt) => log_in(active(account)?, policies, at, attempt),
+        Command::AnswerChallenge(answer) => answer_challenge(active(account)?, policies, at, answer),
+        Command::ProposeSecondStep { proof, secret } => {
+            propose_second_step(active(account)?, policies, at, proof, secret)
+        }
+        Command::ConfirmSecondStep { proof, recovery } => {
+            confirm_second_step(active(account)?, policies, at, &proof, recovery)
+        }
+        Command::ReplaceRecoveryCodes { proof, second, recovery } => {
+            let replaced = Event::RecoveryCodesReplaced { recovery: Erasable::Known(recovery) };
+            with_both(active(account)?, policies, at, proof, &second, replaced)
+        }
+        Command::DisableSecondStep { proof, second } => {
+            with_both(active(account)?, policies, at, proof, &second, Event::SecondStepDisabled)
+        }
+        Command::ResetSecondStep { reason } => {
+            active(account)?.second_step.as_ref().ok_or(Refusal::NoSecondStep)?;
+            Ok(vec![Event::SecondStepReset { reason: Erasable::Known(reason) }])
+        }
         Command::RejectGuess { credential } => {
             let account = active(account)?;
             judge(account, at, Proof { credential, verdict: Verdict::Mismatch })?;
@@ -173,12 +205,112 @@ fn log_in(
             Ok(vec![Event::LoginAwaitedConversion])
         }
         Verdict::Match { rehashed } => {
-            let expires = later(at, policies.session);
-            let mut events = displaced(account, policies, at);
-            events.push(Event::LoginSucceeded { session: attempt.session, session_expires_at: expires });
+            let mut events = match (&account.second_step, attempt.second) {
+                (None, _) => admit(account, policies, at, attempt.session, None),
+                // A right password alone lets nobody in and sets no count to zero.
+                (Some(_), None) => {
+                    vec![Event::SecondStepAsked { expires_at: later(at, policies.challenge) }]
+                }
+                (Some(second), Some(proof)) => match second.accept(&proof)? {
+                    None => return Ok(wrong_code(account, policies, at)),
+                    used => admit(account, policies, at, attempt.session, used),
+                },
+            };
             events.extend(rehashed.map(|hash| Event::PasswordRehashed { hash: Erasable::Known(hash) }));
             Ok(events)
         }
+    }
+}
+
+/// A complete login: what of the second step it used, and the session that it opens.
+fn admit(
+    account: &Active,
+    policies: &Policies,
+    at: Moment,
+    session: SessionId,
+    used: Option<Event>,
+) -> Vec<Event> {
+    let session_expires_at = later(at, policies.session);
+    let succeeded = Event::LoginSucceeded { session, session_expires_at };
+    displaced(account, policies, at).into_iter().chain(used).chain([succeeded]).collect()
+}
+
+/// A challenge authorises nothing but this: it holds for a few minutes, for one account, and not after a
+/// lockout, a new password or another second step.
+fn answer_challenge(
+    account: &Active,
+    policies: &Policies,
+    at: Moment,
+    answer: Answer,
+) -> Result<Vec<Event>, Refusal> {
+    unlocked(account, at)?;
+    account.challenge(answer.challenge, at).ok_or(Refusal::ChallengeVoid)?;
+    let second = account.second_step.as_ref().ok_or(Refusal::ChallengeVoid)?;
+    Ok(match second.accept(&answer.proof)? {
+        None => wrong_code(account, policies, at),
+        used => admit(account, policies, at, answer.session, used),
+    })
+}
+
+/// The password is asked for, so that a session left open gives nobody a second step of theirs.
+fn propose_second_step(
+    account: &Active,
+    policies: &Policies,
+    at: Moment,
+    proof: Proof,
+    secret: TotpSecret,
+) -> Result<Vec<Event>, Refusal> {
+    if account.second_step.is_some() {
+        return Err(Refusal::SecondStepOn);
+    }
+    match judge(account, at, proof)? {
+        Verdict::Mismatch => Ok(wrong_guess(account, policies, at)),
+        Verdict::Match { .. } => Ok(vec![Event::SecondStepProposed {
+            expires_at: later(at, policies.enrolment),
+            secret: Erasable::Known(secret),
+        }]),
+    }
+}
+
+/// A wrong code counts here too: nobody tries them all on a secret that they did not see.
+fn confirm_second_step(
+    account: &Active,
+    policies: &Policies,
+    at: Moment,
+    proof: &SecondProof,
+    recovery: Vec<RecoveryHash>,
+) -> Result<Vec<Event>, Refusal> {
+    unlocked(account, at)?;
+    let proposal = account.proposal.as_ref().filter(|shown| at < shown.link.expires_at);
+    let proposal = proposal.ok_or(Refusal::NoProposal)?.link.event;
+    match proof {
+        SecondProof::Code { secret, .. } if *secret != proposal => Err(Refusal::StaleProof),
+        SecondProof::Code { step: Some(step), .. } => {
+            let recovery = Erasable::Known(recovery);
+            Ok(vec![Event::SecondStepEnabled { proposal, step: *step, recovery }])
+        }
+        SecondProof::Code { step: None, .. } | SecondProof::Recovery { .. } => {
+            Ok(wrong_code(account, policies, at))
+        }
+    }
+}
+
+/// What takes the password and a code: each wrong one counts as at a login.
+fn with_both(
+    account: &Active,
+    policies: &Policies,
+    at: Moment,
+    proof: Proof,
+    second: &SecondProof,
+    done: Event,
+) -> Result<Vec<Event>, Refusal> {
+    let held = account.second_step.as_ref().ok_or(Refusal::NoSecondStep)?;
+    match judge(account, at, proof)? {
+        Verdict::Mismatch => Ok(wrong_guess(account, policies, at)),
+        Verdict::Match { .. } => Ok(match held.accept(second)? {
+            None => wrong_code(account, policies, at),
+            Some(used) => vec![used, done],
+        }),
     }
 }
 
@@ -199,20 +331,30 @@ fn change_password(
 
 /// The one guard in front of every verdict on a password (law 4).
 fn judge(account: &Active, at: Moment, proof: Proof) -> Result<Verdict, Refusal> {
-    if let Some(until) = account.lockout.locked_until(at) {
-        return Err(Refusal::Locked { until });
-    }
+    unlocked(account, at)?;
     if proof.credential != account.credential.id {
         return Err(Refusal::StaleProof);
     }
     Ok(proof.verdict)
 }
 
+fn unlocked(account: &Active, at: Moment) -> Result<(), Refusal> {
+    account.lockout.locked_until(at).map_or(Ok(()), |until| Err(Refusal::Locked { until }))
+}
+
 fn wrong_guess(account: &Active, policies: &Policies, at: Moment) -> Vec<Event> {
+    counted(account, policies, at, |failures| Event::LoginFailed { failures })
+}
+
+fn wrong_code(account: &Active, policies: &Policies, at: Moment) -> Vec<Event> {
+    counted(account, policies, at, |failures| Event::SecondStepFailed { failures })
+}
+
+fn counted(account: &Active, policies: &Policies, at: Moment, failed: impl Fn(u32) -> Event) -> Vec<Event> {
     let judged = account.lockout.judge_failure(&policies.lockout, at);
     let failures = judged.failures;
     let locked = judged.locks_until.map(|until| Event::AccountLocked { failures, until });
-    std::iter::once(Event::LoginFailed { failures }).chain(locked).collect()
+    std::iter::once(failed(failures)).chain(locked).collect()
 }
 
 /// The oldest sessions, as many as must end for one more to fit.

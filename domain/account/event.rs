@@ -12,6 +12,7 @@ use crate::erasable::Erasable;
 use crate::ids::{AccountId, CompanyId, EventId, OrderId, SessionId, TakeOverId};
 use crate::language::Language;
 use crate::mail_kind::MailKind;
+use crate::one_time_code::{RecoveryHash, TotpSecret};
 use crate::password::PasswordHash;
 use crate::person::Person;
 
@@ -139,6 +140,54 @@ pub enum Event {
     },
     /// The password was right, but a temporary administrator is not let in.
     LoginAwaitedConversion,
+    /// The password was right, and a second step is asked for. The challenge is this event's id. The count stays.
+    SecondStepAsked {
+        /// The first moment at which it can't be answered any more.
+        expires_at: Moment,
+    },
+    /// A wrong code was judged: it counts as a wrong password does.
+    SecondStepFailed {
+        /// Wrong guesses in a row, this one counted.
+        failures: u32,
+    },
+    /// A code was accepted; codes of this step and before are void.
+    CodeAccepted {
+        /// Of which step of 30 seconds since 1970.
+        step: u64,
+    },
+    /// A recovery code was accepted, once and for all.
+    RecoveryCodeUsed {
+        /// Which of the ten.
+        number: u32,
+    },
+    /// A secret was shown; a code turns the second step on.
+    SecondStepProposed {
+        /// The first moment at which it can't be confirmed any more.
+        expires_at: Moment,
+        /// What makes the codes.
+        secret: Erasable<TotpSecret>,
+    },
+    /// The second step is on.
+    SecondStepEnabled {
+        /// The event that proposed the secret.
+        proposal: EventId,
+        /// The step of the code that confirmed it.
+        step: u64,
+        /// What the recovery codes hash to.
+        recovery: Erasable<Vec<RecoveryHash>>,
+    },
+    /// Other recovery codes were shown; those before are void.
+    RecoveryCodesReplaced {
+        /// What they hash to.
+        recovery: Erasable<Vec<RecoveryHash>>,
+    },
+    /// The owner turned the second step off.
+    SecondStepDisabled,
+    /// Support took a lost second step away.
+    SecondStepReset {
+        /// Why, and how it was made sure who asked.
+        reason: Erasable<String>,
+    },
     /// Nothing is verified until then.
     AccountLocked {
         /// Wrong guesses in a row that led here.

@@ -1,11 +1,15 @@
 //! What each event changes. Total: an event that says nothing to a stage leaves it as it is
 //! (law 8), since a history once written must always be readable.
 
+use std::collections::BTreeMap;
+
 use crate::account::event::Event;
+use crate::account::second_step::{Proposal, SecondStep};
 use crate::account::state::{Account, Active, Credential, Invited, Link, Profile, Session};
 use crate::erasable::Erasable;
 use crate::fact::Fact;
 use crate::lockout::Lockout;
+use crate::one_time_code::RecoveryHash;
 use crate::password::PasswordHash;
 
 /// The account after one more fact.
@@ -27,6 +31,9 @@ pub fn evolve(account: Account, fact: &Fact<Event>) -> Account {
                 reset: None,
                 resets_asked: Vec::new(),
                 sessions: Vec::new(),
+                second_step: None,
+                proposal: None,
+                challenges: Vec::new(),
             }))
         }
         (Account::Active(mut active), event) => {
@@ -76,7 +83,7 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
             active.sessions.retain(|session| at < session.expires_at);
             active.sessions.push(Session { id: *session, started_at: at, expires_at: *session_expires_at });
         }
-        Event::LoginFailed { failures } => {
+        Event::LoginFailed { failures } | Event::SecondStepFailed { failures } => {
             active.lockout = active.lockout.failed(*failures);
             active.last_failure_at = Some(at);
             active.locked_since = None;
@@ -84,6 +91,7 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
         Event::AccountLocked { until, .. } => {
             active.lockout = active.lockout.locked(*until);
             active.locked_since = Some(at);
+            active.challenges.clear();
         }
         Event::LockoutReleased { .. } => active.forgive(),
         Event::PasswordResetRequested { expires_at } => {
@@ -99,10 +107,49 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
         Event::PasswordRehashed { hash } => {
             active.credential = Credential { id: fact.id, hash: hash.clone() }
         }
+        Event::SecondStepAsked { expires_at } => {
+            active.challenged(Link { event: fact.id, expires_at: *expires_at }, at);
+        }
+        Event::CodeAccepted { step } => {
+            if let Some(second) = &mut active.second_step {
+                second.used = second.used.max(*step);
+            }
+        }
+        Event::RecoveryCodeUsed { number } => {
+            if let Some(second) = &mut active.second_step {
+                second.recovery.remove(number);
+            }
+        }
+        Event::SecondStepProposed { expires_at, secret } => {
+            let link = Link { event: fact.id, expires_at: *expires_at };
+            active.proposal = Some(Box::new(Proposal { link, secret: secret.clone() }));
+        }
+        Event::SecondStepEnabled { proposal, step, recovery } => {
+            let shown = active.proposal.take().filter(|shown| shown.link.event == *proposal);
+            active.second_step = shown.map(|shown| {
+                let recovery = numbered(recovery);
+                Box::new(SecondStep { id: *proposal, secret: shown.secret, used: *step, recovery, since: at })
+            });
+        }
+        Event::RecoveryCodesReplaced { recovery } => {
+            if let Some(second) = &mut active.second_step {
+                second.recovery = numbered(recovery);
+            }
+        }
+        Event::SecondStepDisabled | Event::SecondStepReset { .. } => {
+            active.second_step = None;
+            active.challenges.clear();
+        }
         Event::SessionEnded { session, .. } => active.sessions.retain(|held| held.id != *session),
         Event::SessionsEnded => active.sessions.clear(),
         other => of_profile(&mut active.profile, other),
     }
+}
+
+/// Codes that were erased are as good as used: nobody knows them.
+fn numbered(recovery: &Erasable<Vec<RecoveryHash>>) -> BTreeMap<u32, Erasable<RecoveryHash>> {
+    let known = recovery.known().into_iter().flatten();
+    (1..).zip(known).map(|(number, hash)| (number, Erasable::Known(hash.clone()))).collect()
 }
 
 /// A new password voids the reset link that may be on its way, and whoever set it may ask for more.
@@ -110,6 +157,7 @@ fn set_password(active: &mut Active, fact: &Fact<Event>, hash: &Erasable<Passwor
     active.credential = Credential { id: fact.id, hash: hash.clone() };
     active.reset = None;
     active.resets_asked.clear();
+    active.challenges.clear();
 }
 
 fn of_profile(profile: &mut Profile, event: &Event) {

@@ -4,12 +4,18 @@ mod command;
 mod decide;
 mod event;
 mod evolve;
+mod second_step;
+#[cfg(test)]
+mod second_step_tests;
 mod state;
 #[cfg(test)]
 mod tests;
 
-pub use command::{Activation, Attempt, Command, Creation, MailFate, NewPassword, Proof, Reset, Verdict};
+pub use command::{
+    Activation, Answer, Attempt, Command, Creation, MailFate, NewPassword, Proof, Reset, Verdict,
+};
 pub use decide::{Refusal, decide};
 pub use event::{Admission, Event, Origin, Role, SessionEnd};
 pub use evolve::evolve;
+pub use second_step::{Proposal, SecondProof, SecondStep};
 pub use state::{Account, Active, Credential, Invited, Link, Profile, Session};

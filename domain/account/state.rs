@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 
 use crate::Moment;
 use crate::account::event::{Origin, Role};
+use crate::account::second_step::{Proposal, SecondStep};
 use crate::email_address::EmailHash;
 use crate::erasable::Erasable;
 use crate::ids::{CompanyId, EventId, SessionId};
@@ -103,6 +104,12 @@ pub struct Active {
     pub resets_asked: Vec<Moment>,
     /// Logins that have not been ended, oldest first.
     pub sessions: Vec<Session>,
+    /// The second step, where it is on.
+    pub second_step: Option<Box<SecondStep>>,
+    /// A second step that was shown and not confirmed.
+    pub proposal: Option<Box<Proposal>>,
+    /// Right passwords whose second step has yet to come, oldest first.
+    pub challenges: Vec<Link>,
 }
 
 impl Account {
@@ -143,9 +150,10 @@ impl Account {
 }
 
 impl Active {
-    /// When reset mails were asked for in the hour before `at`.
+    /// When reset mails were asked for in the hour before `at`. What a clock that was ahead has noted for
+    /// later is not before it: it would keep the owner from asking until that clock was right.
     pub fn resets_asked_at(&self, at: Moment) -> impl Iterator<Item = &Moment> {
-        self.resets_asked.iter().filter(move |asked| at - **asked < TimeDelta::hours(1))
+        self.resets_asked.iter().filter(move |asked| **asked <= at && at - **asked < TimeDelta::hours(1))
     }
 
     /// The session, if it works at `at`.

@@ -81,6 +81,7 @@ impl App {
         match self.judge(context, account, current, Wish::ChangePassword { new }).await? {
             Judged::Locked(until) => Err(Refusal::Locked { until }.into()),
             Judged::Nobody => Err(Refusal::NotActive.into()),
+            Judged::Refused(refusal) => Err(refusal.into()),
             Judged::Verdict(committed) => {
                 let changed =
                     committed.facts.iter().any(|fact| matches!(fact.event, Event::PasswordChanged { .. }));
@@ -92,7 +93,7 @@ impl App {
     /// Deletes an account and frees its address.
     ///
     /// # Errors
-    /// [`Refusal::NoSuchAccount`] where there is none, [`access::Refusal::LastAdministrator`] where its company
+    /// [`Refusal::NoSuchAccount`] where there is none, [`crate::access::Refusal::LastAdministrator`] where its company
     /// would have none left.
     pub async fn delete_account(
         &self,
@@ -149,7 +150,8 @@ impl App {
 
     /// Notes what became of a mail to an account's owner, once: the event's id follows from the mail's and
     /// the moment at which it ended, so that asking again after a crash changes nothing, and trying again by
-    /// hand may end otherwise.
+    /// hand may end otherwise. `since` is a revision of the account's stream up to which it can't be noted
+    /// yet: only what came after is read.
     ///
     /// # Errors
     /// [`Refusal::NoSuchAccount`] where there never was one.
@@ -158,10 +160,11 @@ impl App {
         context: &Context,
         account: AccountId,
         fate: MailFate,
+        since: Revision,
     ) -> Result<(), Failure> {
         let stream = account_stream(account);
         let id = EventId(fate.about.effect(&format!("fate/{}/{}", fate.mail, context.at.timestamp_micros())));
-        let history = self.ports.store.read_stream(&stream, Revision::default()).await;
+        let history = self.ports.store.read_stream(&stream, since).await;
         if history.map_err(Unavailable::from)?.iter().any(|recorded| recorded.event.id == id) {
             return Ok(());
         }

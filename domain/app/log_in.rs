@@ -1,12 +1,16 @@
 //! Logging in, and whatever else verifies a password.
 
-use crate::account::{self, Account, Attempt, Command, Event, NewPassword, Proof, Refusal, Verdict};
+use crate::account::{
+    self, Account, Active, Attempt, Command, Event, NewPassword, Proof, Refusal, SecondProof, Verdict,
+};
 use crate::email_address::{EmailAddress, EmailHash};
 use crate::erasable::Erasable;
 use crate::fact::Context;
 use crate::ids::{AccountId, EventId, SessionId};
+use crate::one_time_code::{OneTimeCode, RecoveryHash, TotpSecret};
 use crate::password::{Password, PasswordHash};
-use crate::ports::{Position, SessionClaims, StreamId};
+use crate::ports::{ChallengeClaims, Position, Revision, SessionClaims, StreamId};
+use crate::schema::DomainEvent;
 use crate::{Moment, email_claim};
 
 use super::streams::{Committed, account_stream};
@@ -19,6 +23,8 @@ pub struct Credentials {
     pub email: EmailAddress,
     /// How they prove it.
     pub password: Password,
+    /// The second step at once, for machines.
+    pub second: Option<OneTimeCode>,
 }
 
 /// What a login came to. A wrong password is an answer, not an error (law 3).
@@ -35,6 +41,17 @@ pub enum Login {
         /// Where its event stands.
         position: Position,
     },
+    /// The password was right, and the second step is yet to come.
+    SecondStep {
+        /// What answers for the password when it does.
+        challenge: String,
+        /// The first moment at which it no longer works.
+        expires_at: Moment,
+    },
+    /// The code was wrong; it counts.
+    WrongCode,
+    /// The challenge is over or void, or never was one: log in again.
+    ChallengeVoid,
     /// Wrong password, unknown address, not active or deleted: nobody can tell which (law 11).
     Refused,
     /// Right password of a temporary administrator who has not been admitted.
@@ -52,12 +69,20 @@ pub(super) enum Wish {
     LogIn {
         /// The id that the session gets.
         session: SessionId,
+        /// The second step, where it came at once.
+        second: Option<OneTimeCode>,
     },
     /// To choose another; a wrong current password counts as a wrong login.
     ChangePassword {
         /// The other.
         new: Password,
     },
+    /// To be shown a secret for a second step.
+    Propose(TotpSecret),
+    /// To be shown other recovery codes, whose hashes these are.
+    ReplaceRecovery(OneTimeCode, Vec<RecoveryHash>),
+    /// To turn the second step off.
+    Disable(OneTimeCode),
 }
 
 /// What verifying a password under the account's lock led to.
@@ -68,6 +93,8 @@ pub(super) enum Judged {
     Nobody,
     /// Locked: nothing was verified.
     Locked(Moment),
+    /// Another rule refused.
+    Refused(Refusal),
 }
 
 impl App {
@@ -85,10 +112,13 @@ impl App {
         };
         let session = SessionId(self.ports.identities.fresh());
         let password = credentials.password.clone();
-        match self.judge(context, account, password, Wish::LogIn { session }).await? {
+        let wish = Wish::LogIn { session, second: credentials.second };
+        match self.judge(context, account, password, wish).await? {
             Judged::Verdict(committed) => Ok(self.login(account, &committed)),
             Judged::Locked(until) => Ok(Login::Locked { until }),
-            Judged::Nobody => self.stranger(context.at, hash, credentials.password).await,
+            Judged::Nobody | Judged::Refused(_) => {
+                self.stranger(context.at, hash, credentials.password).await
+            }
         }
     }
 
@@ -110,7 +140,11 @@ impl App {
                 Err(judged) => return Ok(judged),
             };
             let verdict = self.ports.hasher.verify(password.clone(), hash).await?.into();
-            let command = self.command(&wish, Proof { credential, verdict }).await?;
+            let proof = Proof { credential, verdict };
+            let command = match folded.state.active() {
+                Some(active) => self.command(&wish, proof, account, (active, context.at)).await?,
+                None => return Ok(Judged::Nobody),
+            };
             match self.decide_account(&stream, context, || command.clone()).await {
                 Ok(committed) => return Ok(Judged::Verdict(Box::new(committed))),
                 Err(super::Failure::Refused(Refusal::Locked { until })) => {
@@ -118,6 +152,7 @@ impl App {
                 }
                 Err(super::Failure::Refused(Refusal::StaleProof)) => continue,
                 Err(super::Failure::Unavailable(unavailable)) => return Err(unavailable),
+                Err(super::Failure::Refused(refusal)) => return Ok(Judged::Refused(refusal)),
                 Err(_) => return Ok(Judged::Nobody),
             }
         }
@@ -125,17 +160,55 @@ impl App {
 
     /// What follows from the proof. A new password is hashed only once the current one has proved
     /// right, so that a flood of wrong ones costs no more here than at the login.
-    async fn command(&self, wish: &Wish, proof: Proof) -> Result<Command, Unavailable> {
-        match (wish, &proof.verdict) {
+    async fn command(
+        &self,
+        wish: &Wish,
+        proof: Proof,
+        account: AccountId,
+        (active, at): (&Active, Moment),
+    ) -> Result<Command, Unavailable> {
+        let look = |code: &OneTimeCode| self.look_at(account, active, code, at);
+        Ok(match (wish, &proof.verdict) {
+            (Wish::LogIn { session, second }, _) => {
+                let second = second.as_ref().and_then(look);
+                Command::LogIn(Attempt { proof, session: *session, second })
+            }
+            (_, Verdict::Mismatch) => Command::RejectGuess { credential: proof.credential },
             (Wish::ChangePassword { new }, Verdict::Match { .. }) => {
                 let hash = self.ports.hasher.hash(new.clone()).await?;
-                Ok(Command::ChangePassword(NewPassword { proof, hash }))
+                Command::ChangePassword(NewPassword { proof, hash })
             }
-            (Wish::LogIn { session }, _) => Ok(Command::LogIn(Attempt { proof, session: *session })),
-            (Wish::ChangePassword { .. }, Verdict::Mismatch) => {
-                Ok(Command::RejectGuess { credential: proof.credential })
+            (Wish::Propose(secret), _) => Command::ProposeSecondStep { proof, secret: secret.clone() },
+            (Wish::ReplaceRecovery(code, recovery), _) => {
+                let second = look(code).unwrap_or_else(|| nothing(active));
+                Command::ReplaceRecoveryCodes { proof, second, recovery: recovery.clone() }
             }
-        }
+            (Wish::Disable(code), _) => {
+                let second = look(code).unwrap_or_else(|| nothing(active));
+                Command::DisableSecondStep { proof, second }
+            }
+        })
+    }
+
+    /// What a code proves of the second step that is on; none where none is.
+    pub(super) fn look_at(
+        &self,
+        account: AccountId,
+        active: &Active,
+        code: &OneTimeCode,
+        at: Moment,
+    ) -> Option<SecondProof> {
+        let second = active.second_step.as_ref()?;
+        Some(match code {
+            OneTimeCode::Totp(code) => {
+                let secret = second.secret.known();
+                let step = secret.and_then(|secret| self.ports.codes.step_of(secret, code, at));
+                SecondProof::Code { secret: second.id, step }
+            }
+            OneTimeCode::Recovery(code) => {
+                SecondProof::Recovery { hash: self.ports.codes.recovery_hash(account, code) }
+            }
+        })
     }
 
     /// Decides an account's command and appends what follows.
@@ -168,7 +241,7 @@ impl App {
         Ok(Login::Refused)
     }
 
-    fn login(&self, account: AccountId, committed: &Committed<Account>) -> Login {
+    pub(super) fn login(&self, account: AccountId, committed: &Committed<Account>) -> Login {
         let verdict = committed.facts.iter().find_map(|fact| match fact.event {
             Event::LoginSucceeded { session, session_expires_at: expires_at } => {
                 let claims = SessionClaims { account, session, expires_at };
@@ -176,6 +249,11 @@ impl App {
                 Some(Login::Succeeded { account, session_token, expires_at, position: committed.position })
             }
             Event::LoginAwaitedConversion => Some(Login::AwaitingConversion),
+            Event::SecondStepFailed { .. } => Some(Login::WrongCode),
+            Event::SecondStepAsked { expires_at } => {
+                let claims = ChallengeClaims { account, event: fact.id, expires_at };
+                Some(Login::SecondStep { challenge: self.ports.tokens.challenge(&claims), expires_at })
+            }
             _ => None,
         });
         verdict.unwrap_or(Login::Refused)
@@ -187,6 +265,23 @@ impl App {
     /// [`Unavailable`] when the log can't be read.
     pub async fn account_of(&self, email: &EmailAddress) -> Result<Option<AccountId>, Unavailable> {
         self.holder(&self.ports.tokens.email_hash(email)).await
+    }
+
+    /// The account that last let an address go: it was deleted. None where nobody ever had it.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the log can't be read.
+    pub async fn former_account_of(&self, email: &EmailAddress) -> Result<Option<AccountId>, Unavailable> {
+        let stream = claim_stream(&self.ports.tokens.email_hash(email));
+        let history = self.ports.store.read_stream(&stream, Revision::default()).await?;
+        let mut former = None;
+        for recorded in &history {
+            let fact = self.ports.codec.decode_open(recorded)?;
+            if let DomainEvent::EmailClaim(email_claim::Event::EmailReleased { account }) = fact.event {
+                former = Some(account);
+            }
+        }
+        Ok(former)
     }
 
     /// The account that holds an address, whatever its stage.
@@ -260,6 +355,11 @@ fn judgeable(account: &Account, at: Moment) -> Result<(EventId, PasswordHash), J
         Erasable::Known(hash) => Ok((active.credential.id, hash.clone())),
         Erasable::Erased => Err(Judged::Nobody),
     }
+}
+
+/// A proof that proves nothing, of a second step that is not on: the rules say so.
+fn nothing(active: &Active) -> SecondProof {
+    SecondProof::Code { secret: active.credential.id, step: None }
 }
 
 pub(super) fn claim_stream(hash: &EmailHash) -> StreamId {

@@ -11,6 +11,7 @@ mod permissions;
 mod place_order;
 mod receipt_layouts;
 mod reset_request;
+mod second_step;
 mod sessions;
 mod side_by_side;
 mod streams;
@@ -25,6 +26,7 @@ pub use log_in::{Credentials, Login};
 pub use permissions::Standing;
 pub use place_order::{NewOrder, PlacedOrder};
 pub use receipt_layouts::ReceiptRefused;
+pub use second_step::Enrolment;
 pub use sessions::Authenticated;
 pub use streams::{Aggregate, Committed, Streams};
 pub use take_over::NewTakeOver;
@@ -38,8 +40,8 @@ use crate::order::Order;
 use crate::password_policy::PasswordRule;
 use crate::policies::Policies;
 use crate::ports::{
-    AppendError, Busy, CodecError, EventCodec, EventStore, Folds, Identities, KeyVault, PasswordHasher,
-    ReadError, Strangers, Tokens, Turnstile,
+    AppendError, Busy, CodecError, EventCodec, EventStore, Folds, Identities, KeyVault, OneTimeCodes,
+    PasswordHasher, ReadError, Strangers, Tokens, Turnstile,
 };
 use crate::receipt::Receipt;
 use crate::serial_claim::SerialClaim;
@@ -53,6 +55,7 @@ pub struct Ports {
     pub keys: Arc<dyn KeyVault>,
     pub hasher: Arc<dyn PasswordHasher>,
     pub tokens: Arc<dyn Tokens>,
+    pub codes: Arc<dyn OneTimeCodes>,
     pub identities: Arc<dyn Identities>,
     pub turnstile: Arc<dyn Turnstile>,
     pub strangers: Arc<dyn Strangers>,
@@ -117,6 +120,9 @@ pub enum Failure {
     /// The current password was wrong; it counts as a wrong login.
     #[error("the current password is wrong")]
     WrongPassword,
+    /// The code was wrong; it counts as a wrong login.
+    #[error("the code is wrong")]
+    WrongCode,
     /// A mailed link was forged, used, replaced or is too old.
     #[error(transparent)]
     Link(#[from] LinkRefused),

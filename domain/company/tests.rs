@@ -3,10 +3,9 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::Moment;
 use crate::enterprise_number::{Country, EnterpriseNumber};
-use crate::fact::{Actor, Context, Fact};
-use crate::ids::{CompanyId, CorrelationId, EventId, OrderId, SiteId, TakeOverId};
+use crate::fact::Fact;
+use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId};
 
 fn address(street: &str, number: &str) -> Address {
     Address {
@@ -28,14 +27,7 @@ fn name(text: &str) -> CompanyName {
 }
 
 fn told(company: Company, event: &Event) -> Company {
-    let context = Context {
-        at: Moment::UNIX_EPOCH,
-        actor: Actor::Operator,
-        correlation: CorrelationId(Uuid::nil()),
-        causation: None,
-        client: None,
-    };
-    evolve(company, &Fact { id: EventId(Uuid::nil()), context, event: event.clone() })
+    evolve(company, &Fact::told(event.clone()))
 }
 
 /// Decides, and lets what follows take effect.

@@ -3,9 +3,8 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::Moment;
-use crate::fact::{Actor, Context, Fact};
-use crate::ids::{CompanyId, CorrelationId, EventId, OrderId, SiteId, TakeOverId, TerminalId};
+use crate::fact::Fact;
+use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId, TerminalId};
 use crate::serial_number::SerialNumber;
 use crate::terminal_model::TerminalModel;
 
@@ -24,14 +23,7 @@ fn unit(n: u32) -> Unit {
 fn tell(fleet: &mut Fleet, command: Command) -> Result<Vec<Event>, Refusal> {
     let events = decide(fleet, command)?;
     for event in &events {
-        let context = Context {
-            at: Moment::UNIX_EPOCH,
-            actor: Actor::Operator,
-            correlation: CorrelationId(Uuid::nil()),
-            causation: None,
-            client: None,
-        };
-        *fleet = evolve(fleet.clone(), &Fact { id: EventId(Uuid::nil()), context, event: event.clone() });
+        *fleet = evolve(fleet.clone(), &Fact::told(event.clone()));
     }
     Ok(events)
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
-use super::{DomainEvent, Private, Stored, hash, person, reason};
+use super::{DomainEvent, Private, Stored, hash, person, reason, recovery, secret};
 use crate::Moment;
 use crate::account::{Admission, Event, Origin, Role, SessionEnd};
 use crate::email_address::EmailHash;
@@ -22,6 +22,15 @@ pub(super) const NAMES: &[&str] = &[
     "login-succeeded",
     "login-failed",
     "login-awaited-conversion",
+    "second-step-asked",
+    "second-step-failed",
+    "code-accepted",
+    "recovery-code-used",
+    "second-step-proposed",
+    "second-step-enabled",
+    "recovery-codes-replaced",
+    "second-step-disabled",
+    "second-step-reset",
     "account-locked",
     "lockout-released",
     "password-reset-requested",
@@ -47,6 +56,9 @@ pub enum Data {
     Moved(Moved),
     LoginSucceeded(LoginSucceeded),
     LoginFailed(LoginFailed),
+    Code(Code),
+    RecoveryCode(RecoveryCode),
+    Enabled(Enabled),
     Locked(Locked),
     SessionEnded(SessionEnded),
     MailSent(MailSent),
@@ -129,6 +141,25 @@ pub struct LoginFailed {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[allow(missing_docs)]
+pub struct Code {
+    step: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct RecoveryCode {
+    number: u32,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Enabled {
+    proposal: EventId,
+    step: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
 pub struct Locked {
     failures: u32,
     until: Moment,
@@ -206,6 +237,28 @@ pub(super) fn write(event: &Event) -> Stored {
             ("login-failed", 1, Data::LoginFailed(LoginFailed { failures }), open())
         }
         Event::LoginAwaitedConversion => ("login-awaited-conversion", 1, NOTHING, open()),
+        Event::SecondStepAsked { expires_at } => {
+            ("second-step-asked", 1, Data::Link(Expiring { expires_at }), open())
+        }
+        Event::SecondStepFailed { failures } => {
+            ("second-step-failed", 1, Data::LoginFailed(LoginFailed { failures }), open())
+        }
+        Event::CodeAccepted { step } => ("code-accepted", 1, Data::Code(Code { step }), open()),
+        Event::RecoveryCodeUsed { number } => {
+            ("recovery-code-used", 1, Data::RecoveryCode(RecoveryCode { number }), open())
+        }
+        Event::SecondStepProposed { expires_at, secret } => {
+            ("second-step-proposed", 1, Data::Link(Expiring { expires_at }), Private::of_secret(&secret))
+        }
+        Event::SecondStepEnabled { proposal, step, recovery } => {
+            let data = Data::Enabled(Enabled { proposal, step });
+            ("second-step-enabled", 1, data, Private::of_recovery(&recovery))
+        }
+        Event::RecoveryCodesReplaced { recovery } => {
+            ("recovery-codes-replaced", 1, NOTHING, Private::of_recovery(&recovery))
+        }
+        Event::SecondStepDisabled => ("second-step-disabled", 1, NOTHING, open()),
+        Event::SecondStepReset { reason } => ("second-step-reset", 1, NOTHING, Private::of_reason(&reason)),
         Event::AccountLocked { failures, until } => {
             ("account-locked", 1, Data::Locked(Locked { failures, until }), open())
         }
@@ -264,6 +317,24 @@ pub(super) fn read<'de, D: Deserializer<'de>>(
             }
         }
         ("login-failed", 1) => Event::LoginFailed { failures: LoginFailed::deserialize(data)?.failures },
+        ("second-step-asked", 1) => {
+            Event::SecondStepAsked { expires_at: Expiring::deserialize(data)?.expires_at }
+        }
+        ("second-step-failed", 1) => {
+            Event::SecondStepFailed { failures: LoginFailed::deserialize(data)?.failures }
+        }
+        ("code-accepted", 1) => Event::CodeAccepted { step: Code::deserialize(data)?.step },
+        ("recovery-code-used", 1) => {
+            Event::RecoveryCodeUsed { number: RecoveryCode::deserialize(data)?.number }
+        }
+        ("second-step-proposed", 1) => Event::SecondStepProposed {
+            expires_at: Expiring::deserialize(data)?.expires_at,
+            secret: secret(&private),
+        },
+        ("second-step-enabled", 1) => {
+            let Enabled { proposal, step } = Enabled::deserialize(data)?;
+            Event::SecondStepEnabled { proposal, step, recovery: recovery(&private) }
+        }
         ("account-locked", 1) => {
             let stored = Locked::deserialize(data)?;
             Event::AccountLocked { failures: stored.failures, until: stored.until }
@@ -299,6 +370,9 @@ pub(super) fn read<'de, D: Deserializer<'de>>(
 fn bare(name: &str, private: &Erasable<Private>) -> Option<Event> {
     match name {
         "login-awaited-conversion" => Some(Event::LoginAwaitedConversion),
+        "recovery-codes-replaced" => Some(Event::RecoveryCodesReplaced { recovery: recovery(private) }),
+        "second-step-disabled" => Some(Event::SecondStepDisabled),
+        "second-step-reset" => Some(Event::SecondStepReset { reason: reason(private) }),
         "lockout-released" => Some(Event::LockoutReleased { reason: reason(private) }),
         "password-changed" => Some(Event::PasswordChanged { hash: hash(private) }),
         "password-rehashed" => Some(Event::PasswordRehashed { hash: hash(private) }),

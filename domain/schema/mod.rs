@@ -30,6 +30,7 @@ use crate::email_address::EmailAddress;
 use crate::erasable::Erasable;
 use crate::fact::Client;
 use crate::ids::AccountId;
+use crate::one_time_code::{RecoveryHash, TotpSecret};
 use crate::password::PasswordHash;
 use crate::person::{Person, PersonName};
 
@@ -99,6 +100,10 @@ pub struct Private {
     pub family_name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_hash: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub totp_secret: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_hashes: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -245,6 +250,17 @@ impl Private {
         Self { password_hash: hash.known().map(|hash| hash.expose().to_owned()), ..Self::default() }
     }
 
+    /// Hexadecimal, as the log has no bytes.
+    fn of_secret(secret: &Erasable<TotpSecret>) -> Self {
+        let hex = |secret: &TotpSecret| secret.expose().iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { totp_secret: secret.known().map(hex), ..Self::default() }
+    }
+
+    fn of_recovery(recovery: &Erasable<Vec<RecoveryHash>>) -> Self {
+        let texts = |hashes: &Vec<RecoveryHash>| hashes.iter().map(|hash| hash.expose().to_owned()).collect();
+        Self { recovery_hashes: recovery.known().map(texts), ..Self::default() }
+    }
+
     fn of_reason(reason: &Erasable<String>) -> Self {
         Self { reason: reason.known().cloned(), ..Self::default() }
     }
@@ -266,6 +282,23 @@ fn person(private: &Erasable<Private>) -> Erasable<Person> {
 
 fn hash(private: &Erasable<Private>) -> Erasable<PasswordHash> {
     private.known().and_then(|private| private.password_hash.clone()).map(PasswordHash::new).into()
+}
+
+fn secret(private: &Erasable<Private>) -> Erasable<TotpSecret> {
+    let hex = private.known().and_then(|private| private.totp_secret.clone());
+    hex.as_deref().and_then(bytes).map(TotpSecret::new).into()
+}
+
+fn bytes(hex: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> =
+        hex.chars().map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
+    let (pairs, []) = digits.as_deref()?.as_chunks::<2>() else { return None };
+    Some(pairs.iter().map(|[high, low]| high << 4 | low).collect())
+}
+
+fn recovery(private: &Erasable<Private>) -> Erasable<Vec<RecoveryHash>> {
+    let hashes = private.known().and_then(|private| private.recovery_hashes.clone());
+    hashes.map(|hashes| hashes.into_iter().map(RecoveryHash::new).collect::<Vec<_>>()).into()
 }
 
 fn reason(private: &Erasable<Private>) -> Erasable<String> {

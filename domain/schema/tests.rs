@@ -20,6 +20,7 @@ use crate::fleet::{Event as F, MovedTerminal};
 use crate::ids::{CompanyId, EventId, GroupId, OrderId, SessionId, SiteId, TakeOverId, TerminalId};
 use crate::language::Language;
 use crate::mail_kind::MailKind;
+use crate::one_time_code::{RecoveryHash, TotpSecret};
 use crate::order::{Channel, Content, Equipped, Event as O, Line, Outcome};
 use crate::permission::Permission;
 use crate::receipt::{Event as R, Layout, Logo, ReceiptText};
@@ -70,6 +71,7 @@ fn examples() -> Vec<DomainEvent> {
     let hash =
         || Erasable::Known(PasswordHash::new("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".to_owned()));
     let reason = || Erasable::Known("called from the number on file".to_owned());
+    let recovery = || Erasable::Known(vec![RecoveryHash::new("recovery-hash".to_owned())]);
     let (link, session) = (EventId(id(3)), SessionId(id(4)));
     let accounts = [
         A::AccountCreated {
@@ -89,6 +91,18 @@ fn examples() -> Vec<DomainEvent> {
         A::LoginSucceeded { session, session_expires_at: moment() },
         A::LoginFailed { failures: 6 },
         A::LoginAwaitedConversion,
+        A::SecondStepAsked { expires_at: moment() },
+        A::SecondStepFailed { failures: 2 },
+        A::CodeAccepted { step: 59_000_000 },
+        A::RecoveryCodeUsed { number: 3 },
+        A::SecondStepProposed {
+            expires_at: moment(),
+            secret: Erasable::Known(TotpSecret::new((0..20).collect())),
+        },
+        A::SecondStepEnabled { proposal: link, step: 59_000_000, recovery: recovery() },
+        A::RecoveryCodesReplaced { recovery: recovery() },
+        A::SecondStepDisabled,
+        A::SecondStepReset { reason: reason() },
         A::AccountLocked { failures: 7, until: moment() },
         A::LockoutReleased { reason: reason() },
         A::PasswordResetRequested { expires_at: moment() },
@@ -348,7 +362,7 @@ fn an_unknown_event_stops_the_reader_and_says_which() {
 fn nothing_secret_or_personal_is_in_the_open_part() {
     for event in examples() {
         let open = serde_json::to_string(&write(&event).data).unwrap();
-        for secret in ["marie", "Marie\"", "\"Dupont\"", "argon2", "called"] {
+        for secret in ["marie", "Marie\"", "\"Dupont\"", "argon2", "called", "recovery-hash", "000102"] {
             assert!(!open.contains(secret), "{open}");
         }
     }

@@ -4,8 +4,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::Moment;
-use crate::fact::{Actor, Context, Fact};
-use crate::ids::{AccountId, CompanyId, CorrelationId, EventId, SiteId};
+use crate::fact::Fact;
+use crate::ids::{AccountId, CompanyId, SiteId};
 
 const FROM: CompanyId = CompanyId(Uuid::from_u128(1));
 const TO: CompanyId = CompanyId(Uuid::from_u128(2));
@@ -15,15 +15,7 @@ const MARIE: AccountId = AccountId(Uuid::from_u128(4));
 fn tell(takeover: &mut TakeOver, command: Command) -> Result<Vec<Event>, Refusal> {
     let events = decide(takeover, Moment::UNIX_EPOCH, command)?;
     for event in &events {
-        let context = Context {
-            at: Moment::UNIX_EPOCH,
-            actor: Actor::Operator,
-            correlation: CorrelationId(Uuid::nil()),
-            causation: None,
-            client: None,
-        };
-        *takeover =
-            evolve(takeover.take(), &Fact { id: EventId(Uuid::nil()), context, event: event.clone() });
+        *takeover = evolve(takeover.take(), &Fact::told(event.clone()));
     }
     Ok(events)
 }

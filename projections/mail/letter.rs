@@ -40,6 +40,27 @@ struct Html<'a> {
     letter: &'a Letter,
 }
 
+/// What a mail tells.
+#[derive(Clone, Debug)]
+pub struct Tidings {
+    /// Where its button leads.
+    pub link: Option<String>,
+    /// The moment that it tells: when the link or the lockout ends, when something was done or is due.
+    pub moment: Moment,
+    /// Whom it is about, where that is not its reader.
+    pub about: Option<Person>,
+    /// What stands in further places of its sentences.
+    pub places: Vec<(&'static str, String)>,
+}
+
+impl Tidings {
+    /// Of a moment, and nothing else.
+    #[must_use]
+    pub fn of(moment: Moment) -> Self {
+        Self { link: None, moment, about: None, places: Vec::new() }
+    }
+}
+
 /// A letter's parts, in one language.
 struct Letter {
     language: &'static str,
@@ -76,26 +97,24 @@ impl Letters {
         format!("{}/{page}?token={token}", self.head.public_url)
     }
 
-    /// Writes a mail. `moment` is what it tells about: when the link or the lockout ends. `about` is
-    /// whom it is about, where that is not its reader. None if a template can't be filled.
+    /// Writes a mail. None if a template can't be filled.
     #[must_use]
     pub fn write(
         &self,
         effect: Uuid,
         kind: MailKind,
         to: (&Person, &Profile),
-        link: Option<String>,
-        moment: Moment,
-        about: Option<&Person>,
+        tidings: Tidings,
     ) -> Option<Message> {
         let (person, profile) = to;
         let language = profile.language;
-        let about = about.unwrap_or(person);
+        let Tidings { link, moment, about, places: told } = tidings;
+        let about = about.as_ref().unwrap_or(person);
         let full_name =
             |person: &Person| format!("{} {}", person.given_name.as_str(), person.family_name.as_str());
         let (name, about_name) = (full_name(person), full_name(about));
         let moment = self.tell(language, moment);
-        let places: Places<'_> = &[
+        let mut places: Vec<(&str, &str)> = vec![
             ("brand", &self.head.brand),
             ("name", &name),
             ("moment", &moment),
@@ -104,6 +123,8 @@ impl Letters {
             ("about_name", &about_name),
             ("about_email", about.email.as_str()),
         ];
+        places.extend(told.iter().map(|(place, text)| (*place, text.as_str())));
+        let places: Places<'_> = &places;
         let kind_name = kind.name();
         let say = |part: &str| self.words.say(language, part, places);
         let paragraphs = (1..=3)

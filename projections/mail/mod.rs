@@ -1,16 +1,50 @@
 //! The mails: what they say, and the sender that sends them.
 
 mod letter;
+mod of_companies;
 mod sender;
 #[cfg(test)]
 mod tests;
 
-pub use letter::{Letterhead, Letters};
+pub use letter::{Letterhead, Letters, Tidings};
 pub use loquet_domain::mail_kind::MailKind;
 pub use sender::{Sender, Sending};
 
 use loquet_domain::ids::{AccountId, EventId};
 use uuid::Uuid;
+
+/// Which mails go first when many wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Urgency {
+    /// Somebody waits for it at the door, or is to see at once what was done with their account.
+    AtOnce,
+    /// It may wait its turn, behind as many as an import of orders brings.
+    InTurn,
+}
+
+impl Urgency {
+    /// Every one, the most urgent first.
+    pub const ALL: [Self; 2] = [Self::AtOnce, Self::InTurn];
+
+    /// How urgent a mail of a kind is.
+    #[must_use]
+    pub fn of(kind: MailKind) -> Self {
+        match kind {
+            MailKind::PasswordReset
+            | MailKind::PasswordChanged
+            | MailKind::LockedOut
+            | MailKind::SecondStepOn
+            | MailKind::SecondStepOff
+            | MailKind::SecondStepReset => Self::AtOnce,
+            MailKind::Activation
+            | MailKind::AwaitingConversion
+            | MailKind::SitesOpened
+            | MailKind::TakeOverOpened
+            | MailKind::TakeOverCompleted
+            | MailKind::TakeOverCancelled => Self::InTurn,
+        }
+    }
+}
 
 /// The identity of the mail of this kind that follows from an event for a recipient.
 #[must_use]

@@ -12,16 +12,17 @@ use loquet_domain::app::{App, Failure};
 use loquet_domain::fact::{Actor, Context, Fact};
 use loquet_domain::ids::{CorrelationId, EventId};
 use loquet_domain::person::Person;
-use loquet_domain::ports::{EventCodec, EventStore, LinkClaims, Purpose};
+use loquet_domain::ports::{EventCodec, EventStore, LinkClaims, Purpose, Revision};
 use loquet_domain::schema::DomainEvent;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-use super::{Letters, MailKind, Message, effect_of};
-use crate::people::event_at;
+use super::{Letters, MailKind, Message, Tidings, effect_of, of_companies};
+use crate::people::{event_at, noted_at};
 use crate::ports::{
-    ClaimedMail, Clock, EndedMail, MailOutcome, Mailer, QueuedMail, ReactionJournal, SendError, StoreFailed,
+    ClaimedMail, Clock, MailOutcome, Mailer, QueuedMail, ReactionJournal, SendError, StoreFailed, UnnotedFate,
 };
+use crate::view::Noted;
 
 /// How many fates are noted in the log at a time.
 const FATES: usize = 32;
@@ -33,6 +34,8 @@ const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(5);
 const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(1);
 /// The longest pause before a mail server that is away is tried again.
 const LONGEST_ABSENCE: TimeDelta = TimeDelta::seconds(30);
+/// The longest pause before a fate that the log did not take in is noted again.
+const LONGEST_UNNOTED: TimeDelta = TimeDelta::minutes(5);
 /// A notice older than this says nothing new: a journal that was lost must not mail the past again.
 const STALE: TimeDelta = TimeDelta::days(7);
 
@@ -89,6 +92,14 @@ enum Server {
     NotAsked,
 }
 
+/// Whether it is known which mails are claimed: not before the first look into a queue that another process
+/// may have left, and not after a claim that failed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Claims {
+    Known,
+    Unsure,
+}
+
 /// When the next mail may be handed over.
 struct Pace {
     step: Duration,
@@ -139,24 +150,19 @@ impl Sender {
     /// that is refused for good is given up at once. No mail waits for another's pause. A mail server
     /// that is away is probed with one mail at a time, and holds up nothing but mails.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
-        while let Err(error) = self.journal.reclaim().await {
-            tracing::error!(%error, "the mail queue can't be used; trying again");
-            tokio::select! {
-                () = tokio::time::sleep(RETRY) => {}
-                _ = stop.changed() => return,
-            }
-        }
         let mut flying = FuturesUnordered::new();
         let mut pace = Pace::new(self.sending.per_second);
+        let mut claims = Claims::Unsure;
         loop {
             let stopping = *stop.borrow_and_update();
             if stopping && flying.is_empty() {
                 return;
             }
             let mut pause = RETRY;
-            if !stopping {
+            // While it is not known which mails are claimed, none is until those in our hands have ended.
+            if !stopping && (claims == Claims::Known || flying.is_empty()) {
                 let free = self.sending.at_once.saturating_sub(flying.len());
-                match self.take(&mut pace, free).await {
+                match self.take(&mut claims, &mut pace, free).await {
                     Ok((taken, wait)) => {
                         flying.extend(taken.into_iter().map(|mail| self.deliver(mail)));
                         pause = wait;
@@ -174,19 +180,38 @@ impl Sender {
     }
 
     /// Claims what may be handed over now, and says when to look again.
-    async fn take(&self, pace: &mut Pace, free: usize) -> Result<(Vec<ClaimedMail>, Duration), StoreFailed> {
+    async fn take(
+        &self,
+        claims: &mut Claims,
+        pace: &mut Pace,
+        free: usize,
+    ) -> Result<(Vec<ClaimedMail>, Duration), StoreFailed> {
+        if *claims == Claims::Unsure {
+            self.journal.reclaim().await?;
+            *claims = Claims::Known;
+        }
         self.note_fates().await?;
         let now = (self.clock)();
         let allowed = pace.allowed(free);
         let taken = match allowed {
             0 => Vec::new(),
-            allowed => self.journal.claim_due(now, allowed).await?,
+            allowed => {
+                self.journal.claim_due(now, allowed).await.inspect_err(|_| *claims = Claims::Unsure)?
+            }
         };
         if !taken.is_empty() {
             pace.took(taken.len());
         }
-        let next = self.journal.next_due().await?.map_or(LOOK_AGAIN, |next| next - now);
-        let next = next.clamp(TimeDelta::milliseconds(10), LOOK_AGAIN).to_std().unwrap_or(RETRY);
+        // What was claimed is handed over whether or not it is known when the next is due.
+        let next = self.journal.next_due().await.unwrap_or_else(|error| {
+            tracing::error!(%error, "the mail queue does not say what is due next; looking again soon");
+            None
+        });
+        let next = next
+            .map_or(LOOK_AGAIN, |next| next - now)
+            .clamp(TimeDelta::milliseconds(10), LOOK_AGAIN)
+            .to_std()
+            .unwrap_or(RETRY);
         Ok((taken, next.max(pace.next.saturating_duration_since(Instant::now()))))
     }
 
@@ -243,71 +268,103 @@ impl Sender {
     }
 
     /// Writes into the log what became of mails, so that support sees it beside the rest of an account's
-    /// history. The journal is asked rather than told: what a crash left out is made up for.
+    /// history. The journal is asked rather than told: what a crash left out is made up for. One that the
+    /// log does not take in, say because its account's key is missing, is tried again later and holds up
+    /// no other.
     async fn note_fates(&self) -> Result<(), StoreFailed> {
-        for ended in self.journal.unnoted(FATES).await? {
-            let EndedMail { mail, at, given_up } = ended;
-            let about = event_at(self.store.as_ref(), self.codec.as_ref(), mail.position).await;
-            let Some(about) = about.map_err(|e| StoreFailed(e.to_string()))? else {
-                self.journal.noted(mail.effect).await?;
+        for ended in self.journal.unnoted((self.clock)(), FATES).await? {
+            let (effect, at) = (ended.mail.effect, ended.at);
+            if let Err(why) = self.note_fate(ended).await {
+                tracing::error!(mail = %effect, %why, "the log does not take in what became of a mail");
+                let now = (self.clock)();
+                let pause = (now - at).clamp(TimeDelta::seconds(5), LONGEST_UNNOTED);
+                self.journal.not_noted(effect, why, now + pause).await?;
                 continue;
-            };
-            let context = Context {
-                at,
-                actor: Actor::System { reaction: "mail".to_owned() },
-                correlation: CorrelationId(about.context.correlation.0),
-                causation: Some(about.id),
-                client: None,
-            };
-            let fate = MailFate { mail: mail.effect, kind: mail.kind, about: about.id, given_up };
-            match self.app.note_mail(&context, mail.recipient, fate).await {
-                Err(Failure::Unavailable(why)) => return Err(StoreFailed(why.to_string())),
-                // An account that is not there has nobody to tell of its mails.
-                Ok(()) | Err(_) => self.journal.noted(mail.effect).await?,
             }
+            self.journal.noted(effect).await?;
         }
         Ok(())
     }
 
-    async fn write(&self, mail: &QueuedMail) -> Result<Written, String> {
-        let fact = event_at(self.store.as_ref(), self.codec.as_ref(), mail.position).await;
-        let Some(fact) = fact.map_err(|e| e.to_string())? else {
-            return Ok(Written::Void);
+    async fn note_fate(&self, ended: UnnotedFate) -> Result<(), String> {
+        let UnnotedFate { mail, at, given_up } = ended;
+        let about = noted_at(self.store.as_ref(), self.codec.as_ref(), mail.position).await;
+        let Some(about) = about.map_err(|e| e.to_string())? else { return Ok(()) };
+        let Fact { id, context, .. } = about.fact;
+        let context = Context {
+            at,
+            actor: Actor::System { reaction: "mail".to_owned() },
+            correlation: CorrelationId(context.correlation.0),
+            causation: Some(id),
+            client: None,
         };
-        let Fact { id, context, event: DomainEvent::Account(event) } = &fact else {
+        let fate = MailFate { mail: mail.effect, kind: mail.kind, about: id, given_up };
+        // In the stream of the event it is behind the event; in another, nobody knows from where on.
+        let since =
+            if about.stream.account() == Some(mail.recipient) { about.revision } else { Revision::default() };
+        match self.app.note_mail(&context, mail.recipient, fate, since).await {
+            Err(Failure::Unavailable(why)) => Err(why.to_string()),
+            // An account that is not there has nobody to tell of its mails.
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    async fn write(&self, mail: &QueuedMail) -> Result<Written, String> {
+        let found = event_at(self.store.as_ref(), self.codec.as_ref(), mail.position).await;
+        let Some(noted) = found.map_err(|e| e.to_string())? else {
             return Ok(Written::Void);
         };
         let recipient = self.app.account(mail.recipient).await.map_err(|e| e.to_string())?;
         if recipient == Account::Absent {
             return Err("the recipient's account is not there yet".to_owned());
         }
-        let own = mail.effect == effect_of(*id, mail.kind, mail.recipient);
+        let own = mail.effect == effect_of(noted.fact.id, mail.kind, mail.recipient);
         let Some((person, profile)) = reader(&recipient).filter(|_| own) else {
             return Ok(Written::Void);
         };
-        let stale = (self.clock)() - context.at > STALE;
-        let letter = match (mail.kind, event) {
-            (MailKind::Activation, _) => {
-                self.with_link(mail, Purpose::Activation, *id, newest_link(&recipient))
-            }
-            (MailKind::PasswordReset, _) => {
-                self.with_link(mail, Purpose::PasswordReset, *id, newest_link(&recipient))
-            }
-            (_, _) if stale => None,
-            (MailKind::LockedOut, Event::AccountLocked { until, .. }) => Some((None, *until, None)),
-            (MailKind::PasswordChanged, _) => Some((None, context.at, None)),
-            (MailKind::AwaitingConversion, Event::AccountCreated { person, .. }) => {
-                person.known().map(|about| (None, context.at, Some(about)))
-            }
-            _ => None,
-        };
-        let Some((link, moment, about)) = letter else {
+        let Some(tidings) = self.tidings(mail, &noted, &recipient).await? else {
             return Ok(Written::Void);
         };
-        let message = self.letters.write(mail.effect, mail.kind, (person, profile), link, moment, about);
+        let message = self.letters.write(mail.effect, mail.kind, (person, profile), tidings);
         message
             .map(|message| Written::Mail(Box::new(message)))
             .ok_or_else(|| "a template can't be filled".to_owned())
+    }
+
+    /// What a mail tells; none where it says nothing true or new any more.
+    async fn tidings(
+        &self,
+        mail: &QueuedMail,
+        noted: &Noted,
+        recipient: &Account,
+    ) -> Result<Option<Tidings>, String> {
+        let (fact, at) = (&noted.fact, noted.fact.context.at);
+        let stale = (self.clock)() - at > STALE;
+        Ok(match (mail.kind, &fact.event) {
+            (MailKind::Activation, DomainEvent::Account(_)) => {
+                self.with_link(mail, Purpose::Activation, fact.id, newest_link(recipient))
+            }
+            (MailKind::PasswordReset, DomainEvent::Account(_)) => {
+                self.with_link(mail, Purpose::PasswordReset, fact.id, newest_link(recipient))
+            }
+            (_, _) if stale => None,
+            (MailKind::LockedOut, DomainEvent::Account(Event::AccountLocked { until, .. })) => {
+                Some(Tidings::of(*until))
+            }
+            (
+                MailKind::PasswordChanged
+                | MailKind::SecondStepOn
+                | MailKind::SecondStepOff
+                | MailKind::SecondStepReset,
+                DomainEvent::Account(_),
+            ) => Some(Tidings::of(at)),
+            (MailKind::AwaitingConversion, DomainEvent::Account(Event::AccountCreated { person, .. })) => {
+                person.known().map(|about| Tidings { about: Some(about.clone()), ..Tidings::of(at) })
+            }
+            (_, event) => {
+                of_companies::tidings(&self.app, event, &noted.stream, at).await.map_err(|e| e.to_string())?
+            }
+        })
     }
 
     /// A link is mailed only while it is the newest of its account and still works.
@@ -317,7 +374,7 @@ impl Sender {
         purpose: Purpose,
         event: EventId,
         newest: Option<(Purpose, EventId, Moment)>,
-    ) -> Option<(Option<String>, Moment, Option<&'static Person>)> {
+    ) -> Option<Tidings> {
         let (_, _, expires_at) = newest
             .filter(|(of, newest, ends)| (*of, *newest) == (purpose, event) && (self.clock)() < *ends)?;
         let claims = LinkClaims { purpose, account: mail.recipient, event, expires_at };
@@ -326,7 +383,7 @@ impl Sender {
             Purpose::PasswordReset => "reset",
         };
         let link = self.letters.link(page, &self.app.tokens().link(&claims));
-        Some((Some(link), expires_at, None))
+        Some(Tidings { link: Some(link), ..Tidings::of(expires_at) })
     }
 }
 

@@ -38,7 +38,9 @@ fn write(kind: MailKind, language: Language, name: &str) -> Option<Message> {
     let until = "2026-11-23T13:05:00Z".parse().ok()?;
     let linked = matches!(kind, MailKind::Activation | MailKind::PasswordReset);
     let link = linked.then(|| letters().link("activate", "TOKEN"));
-    letters().write(Uuid::nil(), kind, (&person, &profile), link, until, None)
+    let told = ["sites", "order", "company", "giver", "taker", "reference"];
+    let places = told.map(|place| (place, place.to_uppercase())).to_vec();
+    letters().write(Uuid::nil(), kind, (&person, &profile), Tidings { link, places, ..Tidings::of(until) })
 }
 
 #[test]

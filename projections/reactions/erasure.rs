@@ -61,7 +61,7 @@ impl Reaction for Erasure {
             let erased = matches!(noted.fact.event, DomainEvent::Account(Event::AccountErased));
             if let Some(account) = noted.stream.account().filter(|_| erased) {
                 self.app.forget(account).await.map_err(|e| e.to_string())?;
-                self.forget_mails(noted).await?;
+                self.forget_mails(account, noted).await?;
             }
             Ok(Vec::new())
         })
@@ -80,11 +80,11 @@ impl Erasure {
         Ok(())
     }
 
-    /// Every mail follows from an event of the account that it is to or about.
-    async fn forget_mails(&self, noted: &Noted) -> Result<(), String> {
+    /// A mail is to the account, or follows from an event of the account that it is about.
+    async fn forget_mails(&self, account: AccountId, noted: &Noted) -> Result<(), String> {
         let history = self.store.read_stream(&noted.stream, Revision::default()).await;
         let positions = history.map_err(|e| e.to_string())?.iter().map(|event| event.position).collect();
-        let mails = self.journal.mails_from(positions).await.map_err(|e| e.to_string())?;
+        let mails = self.journal.mails_about(account, positions).await.map_err(|e| e.to_string())?;
         self.mailer.forget(mails).await.map_err(|e| e.to_string())
     }
 }

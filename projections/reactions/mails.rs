@@ -1,20 +1,25 @@
 //! Which mails follow from which events.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use loquet_domain::account::{Event, Role};
 use loquet_domain::ids::{AccountId, CompanyId};
+use loquet_domain::order::{self, Equipped};
 use loquet_domain::ports::BoxFuture;
 use loquet_domain::schema::DomainEvent;
+use loquet_domain::takeover;
 
 use super::Reaction;
 use crate::mail::{MailKind, effect_of};
 use crate::ports::{QueuedMail, ReadStore, Selection};
 use crate::runner::Status;
-use crate::table::{Row, select};
+use crate::table::{Row, find, select};
 use crate::view::Noted;
 use crate::views::accounts::{AccountRow, Status as AccountStatus};
+use crate::views::companies::CompanyRow;
+use crate::views::takeovers::TakeOverRow;
 
 /// How long the accounts view may take to reach an event whose company's administrators are mailed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -43,29 +48,88 @@ impl Reaction for Mails {
 
     fn react<'a>(&'a self, noted: &'a Noted) -> BoxFuture<'a, Result<Vec<QueuedMail>, String>> {
         Box::pin(async move {
-            let (DomainEvent::Account(event), Some(account)) = (&noted.fact.event, noted.stream.account())
-            else {
-                return Ok(Vec::new());
-            };
-            let to_owner = |kind| queued(noted, kind, account);
-            Ok(match event {
-                Event::AccountCreated { role: Role::TemporaryAdministrator, company, .. } => {
-                    let mut mails = vec![to_owner(MailKind::Activation)];
-                    let told = self.administrators(noted, *company).await?;
-                    mails.extend(told.into_iter().map(|to| queued(noted, MailKind::AwaitingConversion, to)));
-                    mails
+            match (&noted.fact.event, noted.stream.account()) {
+                (DomainEvent::Account(event), Some(account)) => self.of_account(noted, event, account).await,
+                (DomainEvent::Order(order::Event::OrderEquipped(equipped)), _) => {
+                    self.of_order(noted, equipped).await
                 }
-                Event::AccountCreated { .. } | Event::ActivationRequested { .. } => {
-                    vec![to_owner(MailKind::Activation)]
-                }
-                Event::PasswordResetRequested { .. } => vec![to_owner(MailKind::PasswordReset)],
-                Event::PasswordReset { .. } | Event::PasswordChanged { .. } => {
-                    vec![to_owner(MailKind::PasswordChanged)]
-                }
-                Event::AccountLocked { .. } => vec![to_owner(MailKind::LockedOut)],
-                _ => Vec::new(),
-            })
+                (DomainEvent::TakeOver(event), _) => self.of_take_over(noted, event).await,
+                _ => Ok(Vec::new()),
+            }
         })
+    }
+}
+
+impl Mails {
+    async fn of_account(
+        &self,
+        noted: &Noted,
+        event: &Event,
+        account: AccountId,
+    ) -> Result<Vec<QueuedMail>, String> {
+        let to_owner = |kind| queued(noted, kind, account);
+        Ok(match event {
+            Event::AccountCreated { role: Role::TemporaryAdministrator, company, .. } => {
+                let mut mails = vec![to_owner(MailKind::Activation)];
+                let told = self.administrators(noted, *company).await?;
+                mails.extend(told.into_iter().map(|to| queued(noted, MailKind::AwaitingConversion, to)));
+                mails
+            }
+            Event::AccountCreated { .. } | Event::ActivationRequested { .. } => {
+                vec![to_owner(MailKind::Activation)]
+            }
+            Event::PasswordResetRequested { .. } => vec![to_owner(MailKind::PasswordReset)],
+            Event::PasswordReset { .. } | Event::PasswordChanged { .. } => {
+                vec![to_owner(MailKind::PasswordChanged)]
+            }
+            Event::AccountLocked { .. } => vec![to_owner(MailKind::LockedOut)],
+            Event::SecondStepEnabled { .. } => vec![to_owner(MailKind::SecondStepOn)],
+            Event::SecondStepDisabled => vec![to_owner(MailKind::SecondStepOff)],
+            Event::SecondStepReset { .. } => vec![to_owner(MailKind::SecondStepReset)],
+            _ => Vec::new(),
+        })
+    }
+
+    /// One mail an order, however many sites it opened. Whose first order it is has a mail of their own to read.
+    async fn of_order(&self, noted: &Noted, equipped: &Equipped) -> Result<Vec<QueuedMail>, String> {
+        if equipped.opened.is_empty() {
+            return Ok(Vec::new());
+        }
+        let company = self.row::<CompanyRow>(noted, equipped.company.to_string()).await?;
+        if company.is_none_or(|company| company.order_id.as_str() == noted.stream.id()) {
+            return Ok(Vec::new());
+        }
+        let told = self.administrators(noted, equipped.company).await?;
+        Ok(told.into_iter().map(|to| queued(noted, MailKind::SitesOpened, to)).collect())
+    }
+
+    /// Both companies' administrators are told, and of its end whoever moved with it.
+    async fn of_take_over(&self, noted: &Noted, event: &takeover::Event) -> Result<Vec<QueuedMail>, String> {
+        let kind = match event {
+            takeover::Event::TakeOverOpened { .. } => MailKind::TakeOverOpened,
+            takeover::Event::TakeOverCompleted { .. } => MailKind::TakeOverCompleted,
+            takeover::Event::TakeOverCancelled { .. } => MailKind::TakeOverCancelled,
+            takeover::Event::TakeOverConfirmed { .. } | takeover::Event::TakeOverBegun { .. } => {
+                return Ok(Vec::new());
+            }
+        };
+        let Some(row) = self.row::<TakeOverRow>(noted, noted.stream.id().to_owned()).await? else {
+            return Err("the take-over is not known".to_owned());
+        };
+        let mut told = BTreeSet::new();
+        for company in [row.from_company_id, row.to_company_id] {
+            told.extend(self.administrators(noted, company).await?);
+        }
+        if kind == MailKind::TakeOverCompleted {
+            told.extend(row.account_ids);
+        }
+        Ok(told.into_iter().map(|to| queued(noted, kind, to)).collect())
+    }
+
+    /// A row as of the event at the earliest.
+    async fn row<R: Row>(&self, noted: &Noted, key: String) -> Result<Option<R>, String> {
+        self.status.reach(R::VIEW, noted.position, PATIENCE).await.map_err(|e| e.to_string())?;
+        find::<R>(self.rows.as_ref(), key).await.map_err(|e| e.to_string())
     }
 }
 

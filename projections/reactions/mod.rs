@@ -4,6 +4,7 @@ mod erasure;
 mod mails;
 mod onboarding;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,13 +21,16 @@ use crate::view::Noted;
 
 /// How long a reaction that failed waits before it acts on the same event again.
 const RETRY: Duration = Duration::from_secs(2);
+/// How many events may fail, each tried again, before it must be what they have in common that is wrong.
+const MOST_FAILING: usize = 100;
 /// How often the position of events that asked for nothing is noted.
 const NOTE_EVERY: Duration = Duration::from_secs(5);
 
 /// The names of all of them, under which the journal keeps how far they are.
 pub const NAMES: [&str; 4] = [Mails::NAME, Onboarding::NAME, Settling::NAME, Erasure::NAME];
 
-/// Acts on events, each at least once and in order; acting twice must do no more than acting once.
+/// Acts on events, each at least once; acting twice must do no more than acting once. In order, but for those
+/// that failed at first.
 pub trait Reaction: Send + Sync {
     /// Its name, under which its checkpoint is kept.
     fn name(&self) -> &'static str;
@@ -58,8 +62,28 @@ pub struct ReactionRunner {
     pub queued: Arc<tokio::sync::Notify>,
 }
 
+/// How far a reaction has come.
+#[derive(Default)]
+struct Way {
+    /// Up to where it has read the log.
+    seen: Position,
+    /// The checkpoint.
+    noted: Position,
+    /// What it could not act on yet, and why.
+    failing: BTreeMap<Position, (Noted, String)>,
+}
+
+impl Way {
+    /// Up to where everything was acted on: the checkpoint goes no further, so that a stop forgets nothing.
+    fn acted_on(&self) -> Position {
+        let before = |first: &Position| Position(first.0.saturating_sub(1));
+        self.failing.keys().next().map_or(self.seen, before)
+    }
+}
+
 impl ReactionRunner {
-    /// Runs for as long as the log does. What fails is reported and tried again; nothing is skipped.
+    /// Runs for as long as the log does. What fails is reported and tried again, and nothing is skipped; an
+    /// event that can't be acted on holds up no other.
     pub async fn run(self) {
         while let Err(why) = self.start().await {
             self.wait_after(why).await;
@@ -82,6 +106,44 @@ impl ReactionRunner {
     }
 
     async fn follow(&self) -> Result<(), String> {
+        let noted = self.checkpoint().await?;
+        let mut way = Way { seen: noted, noted, failing: BTreeMap::new() };
+        let mut last_noted = Instant::now();
+        let mut log = self.store.subscribe(noted);
+        let mut retry = tokio::time::interval(RETRY);
+        retry.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                next = log.next() => match next {
+                    None => return Ok(()),
+                    Some(next) => match next.map_err(|e| e.to_string())? {
+                        Subscribed::Event(recorded) => {
+                            // The open part says all that a reaction asks: no key is needed to read on.
+                            let event = Noted::read_open(self.codec.as_ref(), *recorded);
+                            self.act(&mut way, event.map_err(|e| e.to_string())?).await?;
+                        }
+                        Subscribed::CaughtUp(_) => {
+                            // Positions that asked for nothing are noted now and then: acting on them again
+                            // is harmless, and a sync for each event would tell strangers which there were.
+                            if way.acted_on() > way.noted && last_noted.elapsed() > NOTE_EVERY {
+                                last_noted = Instant::now();
+                                self.note(&mut way, Vec::new()).await?;
+                            }
+                            self.show(&way);
+                        }
+                    },
+                },
+                _ = retry.tick(), if !way.failing.is_empty() => {
+                    let again: Vec<Noted> = way.failing.values().map(|(event, _)| event.clone()).collect();
+                    for event in again {
+                        self.act(&mut way, event).await?;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn checkpoint(&self) -> Result<Position, String> {
         let name = self.reaction.name();
         let mut noted = self.journal.checkpoint(name).await.map_err(|e| e.to_string())?;
         let head = self.store.head().await.map_err(|e| e.to_string())?;
@@ -91,41 +153,46 @@ impl ReactionRunner {
             noted = head;
             self.journal.advance(name, head, Vec::new(), (self.clock)()).await.map_err(|e| e.to_string())?;
         }
-        let mut seen = noted;
-        self.status.set(Follower::Reaction(name), 0, noted, None);
-        let mut last_noted = Instant::now();
-        let mut log = self.store.subscribe(noted);
-        while let Some(next) = log.next().await {
-            match next.map_err(|e| e.to_string())? {
-                // Positions that asked for nothing are noted now and then: acting on them again is
-                // harmless, and a sync for each event would tell strangers which events there were.
-                Subscribed::CaughtUp(_) if seen > noted && last_noted.elapsed() > NOTE_EVERY => {
-                    (noted, last_noted) = (seen, Instant::now());
-                    self.journal
-                        .advance(name, seen, Vec::new(), (self.clock)())
-                        .await
-                        .map_err(|e| e.to_string())?;
+        // What made it fail before is shown until it is seen not to any more.
+        self.status.change(Follower::Reaction(name), |progress| progress.position = noted);
+        Ok(noted)
+    }
+
+    async fn act(&self, way: &mut Way, event: Noted) -> Result<(), String> {
+        let position = event.position;
+        way.seen = way.seen.max(position);
+        match self.reaction.react(&event).await {
+            Ok(mails) => {
+                way.failing.remove(&position);
+                if !mails.is_empty() {
+                    self.note(way, mails).await?;
+                    self.queued.notify_one();
                 }
-                Subscribed::CaughtUp(_) => {}
-                Subscribed::Event(recorded) => {
-                    let event =
-                        Noted::read(self.codec.as_ref(), *recorded).await.map_err(|e| e.to_string())?;
-                    let position = event.position;
-                    let mails =
-                        self.reaction.react(&event).await.map_err(|e| format!("event {position}: {e}"))?;
-                    seen = position;
-                    self.status.set(Follower::Reaction(name), 0, position, None);
-                    if !mails.is_empty() {
-                        noted = position;
-                        self.journal
-                            .advance(name, position, mails, (self.clock)())
-                            .await
-                            .map_err(|e| e.to_string())?;
-                        self.queued.notify_one();
-                    }
+            }
+            Err(why) => {
+                let why = format!("event {position}: {why}");
+                let known = way.failing.insert(position, (event, why.clone()));
+                if way.failing.len() > MOST_FAILING {
+                    return Err(why);
+                }
+                if known.is_none_or(|(_, before)| before != why) {
+                    tracing::error!(reaction = self.reaction.name(), %why, "a reaction failed; trying again");
                 }
             }
         }
+        self.show(way);
         Ok(())
+    }
+
+    async fn note(&self, way: &mut Way, mails: Vec<QueuedMail>) -> Result<(), String> {
+        let (name, up_to) = (self.reaction.name(), way.acted_on());
+        self.journal.advance(name, up_to, mails, (self.clock)()).await.map_err(|e| e.to_string())?;
+        way.noted = up_to;
+        Ok(())
+    }
+
+    fn show(&self, way: &Way) {
+        let failure = way.failing.values().next().map(|(_, why)| why.clone());
+        self.status.set(Follower::Reaction(self.reaction.name()), 0, way.acted_on(), failure);
     }
 }

@@ -7,7 +7,7 @@ use loquet_domain::ports::{EventCodec, EventStore, Position};
 
 use super::course::{Course, Entry};
 use crate::ports::ReadStore;
-use crate::reading::{End, Page, Reading};
+use crate::reading::{End, Reading};
 use crate::view::{Build, View};
 
 /// Views being built from the log.
@@ -36,7 +36,7 @@ impl Builder {
             let build = rows.begin(view.id()).await.map_err(|e| BuildFailed(e.to_string()))?;
             entries.push(Entry::new(view, build, Position::default(), None));
         }
-        Ok(Self { course: Course::new(store, codec, rows, entries) })
+        Ok(Self { course: Course::new(store, codec, rows, entries, Position::default()) })
     }
 
     /// Goes on with buildings that were begun.
@@ -49,8 +49,27 @@ impl Builder {
         self.course.entries.iter().map(|entry| entry.build)
     }
 
+    pub(super) fn entries(&self) -> &[Entry] {
+        &self.course.entries
+    }
+
     pub(super) fn into_entries(self) -> Vec<Entry> {
         self.course.entries
+    }
+
+    /// What stopped one of them.
+    pub(super) fn failure(&self) -> Option<&String> {
+        self.course.entries.iter().find_map(|entry| entry.failure.as_ref())
+    }
+
+    pub(super) async fn stopped(&mut self, why: String) {
+        self.course.stop(&why).await;
+    }
+
+    /// Looks whether what stopped it is mended.
+    pub(super) async fn try_again(&mut self, goal: Position) -> Result<(), BuildFailed> {
+        self.course.try_again(goal).await;
+        self.fail_with_the_first()
     }
 
     /// Builds up to `goal`, saying after each page where it is.
@@ -62,18 +81,24 @@ impl Builder {
         goal: Position,
         mut reached: impl FnMut(Position) + Send,
     ) -> Result<(), BuildFailed> {
-        let mut at = self.course.start();
+        self.build_showing(goal, |_, position| reached(position)).await
+    }
+
+    pub(super) async fn build_showing(
+        &mut self,
+        goal: Position,
+        mut reached: impl FnMut(&[Entry], Position) + Send,
+    ) -> Result<(), BuildFailed> {
+        let mut at = self.course.delivered();
         let mut log = Reading::begin(&self.course.store, &self.course.codec, at);
         while at < goal {
             let ended = BuildFailed(format!("the log ends at {at}, before {goal}"));
-            let Some(Page { events, end }) = log.next().await else { return Err(ended) };
-            let fitting = events.get(..events.partition_point(|event| event.position <= goal));
-            let events = fitting.unwrap_or_default();
-            self.course.gather(events).await;
+            let Some(page) = log.next().await else { return Err(ended) };
+            self.course.gather(page.stretch().up_to(goal)).await;
             self.fail_with_the_first()?;
-            at = events.last().map_or(at, |event| event.position);
-            reached(at);
-            match end {
+            at = self.course.delivered();
+            reached(&self.course.entries, at);
+            match page.end {
                 End::Failed(why) if at < goal => {
                     self.course.write().await;
                     return Err(BuildFailed(why));
@@ -87,8 +112,7 @@ impl Builder {
     }
 
     fn fail_with_the_first(&self) -> Result<(), BuildFailed> {
-        let failure = self.course.entries.iter().find_map(|entry| entry.failure.clone());
-        failure.map_or(Ok(()), |failure| Err(BuildFailed(failure)))
+        self.failure().map_or(Ok(()), |failure| Err(BuildFailed(failure.clone())))
     }
 
     /// Lets the buildings take over from those that serve, and deletes those.

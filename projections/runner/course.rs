@@ -8,10 +8,13 @@ use loquet_domain::ports::{EventCodec, EventStore, Position};
 
 use crate::batch::{Batch, HeldRows};
 use crate::ports::{ReadStore, StoreFailed, Work};
+use crate::reading::Stretch;
 use crate::view::{Build, CannotApply, Noted, View};
 
 /// How many events are read at once for an entry that is behind the others.
 const PAGE: usize = 500;
+/// How many such pages a view that had stopped goes through while the others wait for it.
+const TRIED: usize = 4;
 /// How many changed rows are held at most before they are written: some hundred megabytes at the worst.
 const HELD: usize = 200_000;
 /// How long they are held at most, as long as more is to come: by a course that is far behind, and by one
@@ -42,6 +45,9 @@ pub(super) struct Course {
     pub(super) codec: Arc<dyn EventCodec>,
     pub(super) rows: Arc<dyn ReadStore>,
     pub(super) entries: Vec<Entry>,
+    /// Up to where the log was shown to the entries, whichever of them are there: whoever joins must have
+    /// seen as much.
+    delivered: Position,
     held_for: Duration,
 }
 
@@ -51,8 +57,9 @@ impl Course {
         codec: Arc<dyn EventCodec>,
         rows: Arc<dyn ReadStore>,
         entries: Vec<Entry>,
+        delivered: Position,
     ) -> Self {
-        Self { store, codec, rows, entries, held_for: HELD_FOR }
+        Self { store, codec, rows, entries, delivered, held_for: HELD_FOR }
     }
 
     /// From now on queries wait for what comes: it is written soon, however much more is to come.
@@ -60,13 +67,13 @@ impl Course {
         self.held_for = HELD_FOR_LIVE;
     }
 
-    /// The position of the entry furthest behind.
-    pub(super) fn start(&self) -> Position {
-        self.entries.iter().map(|entry| entry.position).min().unwrap_or_default()
+    /// Up to where the log was shown to the entries.
+    pub(super) fn delivered(&self) -> Position {
+        self.delivered
     }
 
     /// Applies what each entry has not seen, and writes it; one that has stopped stays where it is.
-    pub(super) async fn apply(&mut self, batch: &[Arc<Noted>]) {
+    pub(super) async fn apply(&mut self, batch: Stretch<'_>) {
         if self.entries.iter().any(|entry| entry.ahead.is_some()) {
             self.gather(batch).await;
             return self.write().await;
@@ -74,20 +81,22 @@ impl Course {
         for entry in self.entries.iter_mut().filter(|entry| entry.failure.is_none()) {
             entry.advance(self.rows.as_ref(), batch).await;
         }
+        self.delivered = batch.end();
     }
 
     /// Applies in memory what each entry has not seen, since more is to come: a row that changes a hundred
     /// times on the way is written once. Writes it when it is much, or was held for long.
-    pub(super) async fn gather(&mut self, batch: &[Arc<Noted>]) {
+    pub(super) async fn gather(&mut self, batch: Stretch<'_>) {
         let rows = self.rows.clone();
         for n in 0..self.entries.len() {
             let Some(entry) = self.entries.get_mut(n).filter(|entry| entry.failure.is_none()) else {
                 continue;
             };
-            if let (Err(_), Some(last)) = (entry.go_ahead(rows.as_ref(), batch).await, batch.last()) {
-                self.bring_up(n, last.position).await;
+            if entry.go_ahead(rows.as_ref(), batch).await.is_err() {
+                self.bring_up(n, batch.end()).await;
             }
         }
+        self.delivered = batch.end();
         let held: usize = self.entries.iter().map(Entry::held).sum();
         let held_for = self.held_for;
         let old = |ahead: &Ahead| ahead.since.elapsed() > held_for;
@@ -110,7 +119,11 @@ impl Course {
     /// Brings an entry that could not be applied in memory up to `goal` from its checkpoint, a page at a
     /// time, as far as it goes.
     async fn bring_up(&mut self, n: usize, goal: Position) {
-        if let Err(why) = self.walk(n, goal).await {
+        self.go_some_way(n, goal, usize::MAX).await;
+    }
+
+    async fn go_some_way(&mut self, n: usize, goal: Position, pages: usize) {
+        if let Err(why) = self.walk(n, goal, pages).await {
             let rows = self.rows.clone();
             if let Some(entry) = self.entries.get_mut(n) {
                 entry.stopped(rows.as_ref(), why).await;
@@ -118,11 +131,13 @@ impl Course {
         }
     }
 
-    async fn walk(&mut self, n: usize, goal: Position) -> Result<(), String> {
-        while let Some(at) = self.entries.get(n).map(|entry| entry.position).filter(|at| *at < goal) {
+    async fn walk(&mut self, n: usize, goal: Position, pages: usize) -> Result<(), String> {
+        for _ in 0..pages {
+            let position = self.entries.get(n).map(|entry| entry.position);
+            let Some(at) = position.filter(|at| *at < goal) else { break };
             let page = self.read(at, goal).await?;
             let Some(entry) = self.entries.get_mut(n) else { break };
-            entry.advance(self.rows.as_ref(), &page).await;
+            entry.advance(self.rows.as_ref(), Stretch { after: at, events: &page }).await;
             if entry.failure.is_some() || entry.position == at {
                 break;
             }
@@ -144,14 +159,54 @@ impl Course {
         Ok(noted)
     }
 
-    /// Brings entries that stopped up to `goal`, if what stopped them is mended.
-    pub(super) async fn retry_stopped(&mut self, goal: Position) -> Result<(), String> {
-        for n in 0..self.entries.len() {
-            if self.entries.get(n).is_some_and(|entry| entry.failure.is_some()) {
-                self.walk(n, goal).await?;
+    /// Tries entries that stopped again, each for a few pages: whoever has caught up waits meanwhile. Gives
+    /// back those that go on and are further behind than that.
+    pub(super) async fn retry_stopped(&mut self) -> Vec<Entry> {
+        let goal = self.delivered;
+        let mut behind = Vec::new();
+        for n in (0..self.entries.len()).rev() {
+            if self.entries.get(n).is_none_or(|entry| entry.failure.is_none()) {
+                continue;
+            }
+            self.go_some_way(n, goal, TRIED).await;
+            if self.entries.get(n).is_some_and(|entry| entry.failure.is_none() && entry.position < goal) {
+                behind.push(self.entries.remove(n));
             }
         }
-        Ok(())
+        behind
+    }
+
+    /// Shows an entry that is to join what the others were shown.
+    pub(super) async fn bring_along(&self, entry: &mut Entry) {
+        let goal = self.delivered;
+        while entry.position < goal && entry.failure.is_none() {
+            let after = entry.position;
+            match self.read(after, goal).await {
+                Ok(page) => entry.advance(self.rows.as_ref(), Stretch { after, events: &page }).await,
+                Err(why) => entry.stopped(self.rows.as_ref(), why).await,
+            }
+            if entry.position == after && entry.failure.is_none() {
+                let why = format!("the log has nothing between {after} and {goal}");
+                entry.stopped(self.rows.as_ref(), why).await;
+            }
+        }
+    }
+
+    /// Tries entries that stopped again, and goes on from where they are.
+    pub(super) async fn try_again(&mut self, goal: Position) {
+        for n in 0..self.entries.len() {
+            if self.entries.get(n).is_some_and(|entry| entry.failure.is_some()) {
+                self.go_some_way(n, goal, 1).await;
+            }
+        }
+        self.delivered = self.entries.iter().map(|entry| entry.position).min().unwrap_or(goal);
+    }
+
+    /// Stops every entry that has not stopped yet, all for one reason.
+    pub(super) async fn stop(&mut self, why: &str) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.failure.is_none()) {
+            entry.stopped(self.rows.as_ref(), why.to_owned()).await;
+        }
     }
 }
 
@@ -173,15 +228,15 @@ impl Entry {
 
     /// Applies in memory what it has not seen. After a failure nothing is held: part of an event may have
     /// been applied.
-    async fn go_ahead(&mut self, rows: &dyn ReadStore, batch: &[Arc<Noted>]) -> Result<(), CannotApply> {
+    async fn go_ahead(&mut self, rows: &dyn ReadStore, batch: Stretch<'_>) -> Result<(), CannotApply> {
         let start = Ahead { rows: Arc::default(), position: self.position, since: Instant::now() };
         let ahead = self.ahead.take().unwrap_or(start);
-        let news = after(ahead.position, batch).to_vec();
+        let news = batch.news(ahead.position).map_err(|why| CannotApply::Contradiction(why.to_string()))?;
         let Some(position) = news.last().map(|event| event.position) else {
             self.ahead = Some(ahead).filter(|ahead| ahead.position > self.position);
             return Ok(());
         };
-        let (applying, held) = (self.view.clone(), ahead.rows.clone());
+        let (applying, held, news) = (self.view.clone(), ahead.rows.clone(), news.to_vec());
         let work: Work = Box::new(move |stored| {
             let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
             apply_all(applying.as_ref(), &mut Batch::over(stored, &mut held), &news)
@@ -203,15 +258,21 @@ impl Entry {
 
     /// Applies what it has not seen, and writes it. A batch that fails as a whole is halved until the event
     /// that fails stands alone; what comes before that is applied.
-    pub(super) async fn advance(&mut self, rows: &dyn ReadStore, batch: &[Arc<Noted>]) {
-        let mut parts = vec![after(self.position, batch)];
+    pub(super) async fn advance(&mut self, rows: &dyn ReadStore, batch: Stretch<'_>) {
+        let mut parts = match batch.news(self.position) {
+            Ok(news) => vec![news],
+            Err(why) => return self.stopped(rows, why.to_string()).await,
+        };
         while let Some(part) = parts.pop() {
             let Some(last) = part.last().map(|event| event.position) else { continue };
             match self.update(rows, last, part.to_vec()).await {
                 Ok(()) => self.position = last,
                 Err(CannotApply::Moved(to)) => {
                     self.position = to;
-                    parts = vec![after(to, batch)];
+                    match batch.news(to) {
+                        Ok(news) => parts = vec![news],
+                        Err(why) => return self.stopped(rows, why.to_string()).await,
+                    }
                 }
                 Err(error) if part.len() == 1 => {
                     return self.stopped(rows, format!("event {last}: {error}")).await;
@@ -255,11 +316,6 @@ impl Entry {
         }
         self.failure = Some(failure);
     }
-}
-
-/// What comes after a position.
-fn after(position: Position, batch: &[Arc<Noted>]) -> &[Arc<Noted>] {
-    batch.get(batch.partition_point(|event| event.position <= position)..).unwrap_or_default()
 }
 
 fn apply_all(view: &dyn View, batch: &mut Batch<'_>, events: &[Arc<Noted>]) -> Result<(), CannotApply> {

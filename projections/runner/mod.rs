@@ -1,25 +1,25 @@
 //! Runs views: one reading of the log for all of them, each with its own checkpoint; those that are built
 //! anew have a reading of their own.
 
+mod apart;
 mod builder;
 mod course;
 mod status;
 mod verify;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use loquet_domain::ports::{EventCodec, EventStore, Position};
-use tokio::sync::mpsc;
 
 pub use builder::{BuildFailed, Builder};
-pub use status::{Follower, NotThere, Progress, Status};
+pub use status::{Building, Follower, NotThere, Progress, Status};
 pub use verify::{Verdict, verify};
 
 use crate::ports::{BuildState, ReadStore};
-use crate::reading::{End, Page, Reading};
-use crate::view::{View, ViewId};
+use crate::reading::{End, Reading};
+use crate::view::{Build, View, ViewId};
+use apart::{Apart, Ended, Outside, Role};
 use course::{Course, Entry};
 
 /// How long a view that stopped waits before it is tried again.
@@ -41,11 +41,8 @@ pub struct Runner {
     pub status: Status,
 }
 
-/// What runs: the buildings that serve, and those that are to take their place.
-struct Plan {
-    course: Course,
-    beside: Vec<Entry>,
-}
+/// A view that serves and is further behind the others than this goes by itself until it has caught up.
+const FAR_BEHIND: u64 = 10_000;
 
 impl Runner {
     /// Runs for as long as the log does. What can't be read is reported and tried again.
@@ -62,56 +59,56 @@ impl Runner {
 
     /// Follows the log from the checkpoint furthest behind.
     async fn follow(&self) -> Result<(), String> {
-        let Plan { mut course, beside } = self.plan().await?;
-        let (built, mut arrivals) = mpsc::channel(8);
-        if !beside.is_empty() {
-            self.build_beside(beside, built.clone());
-        }
+        let mut apart = Apart::new(self.outside());
+        let mut course = self.plan(&mut apart).await?;
         self.publish(&course);
-        let mut log = Reading::begin(&self.store, &self.codec, course.start());
+        let mut log = Reading::begin(&self.store, &self.codec, course.delivered());
         let mut retry = tokio::time::interval(RETRY);
         let mut requests = tokio::time::interval(REQUESTS);
         loop {
             tokio::select! {
                 page = log.next() => {
-                    let Some(Page { events, end }) = page else { return Ok(()) };
-                    match end {
-                        End::More => course.gather(&events).await,
+                    let Some(page) = page else { return Ok(()) };
+                    match page.end {
+                        End::More => course.gather(page.stretch()).await,
                         End::CaughtUp | End::Failed(_) => {
-                            course.apply(&events).await;
+                            course.apply(page.stretch()).await;
                             course.is_live();
                         }
                     }
                     self.publish(&course);
-                    if let End::Failed(why) = end {
+                    if let End::Failed(why) = page.end {
                         // The views stop at the event that can't be read, not at the page before it.
-                        return Err(self.stop_all(&mut course, why).await);
+                        course.stop(&why).await;
+                        self.publish(&course);
+                        return Err(why);
                     }
                 }
-                _ = retry.tick() => self.retry(&mut course).await?,
-                _ = requests.tick() => self.rebuild_what_was_asked_for(&built).await?,
-                Some(arrived) = arrivals.recv() => {
-                    course.write().await;
-                    self.admit(&mut course, arrived).await?;
+                _ = retry.tick() => self.retry(&mut course, &mut apart).await,
+                _ = requests.tick() => self.rebuild_what_was_asked_for(&mut apart).await?,
+                ended = apart.next() => {
+                    if let Ended::Arrived(_, arrived, role) = ended? {
+                        course.write().await;
+                        for entry in arrived {
+                            self.admit(&mut course, &mut apart, entry, role).await?;
+                        }
+                    }
                 }
             }
         }
     }
 
-    /// Which buildings go on serving, and which are built beside them.
-    async fn plan(&self) -> Result<Plan, String> {
+    fn outside(&self) -> Outside {
+        let (store, codec, rows) = (self.store.clone(), self.codec.clone(), self.rows.clone());
+        Outside { store, codec, rows, status: self.status.clone() }
+    }
+
+    /// Finds the buildings that go on serving together, and sends off those that go by themselves.
+    async fn plan(&self, apart: &mut Apart) -> Result<Course, String> {
         let head = self.store.head().await.map_err(|e| e.to_string())?;
-        let mut states = self.rows.builds().await.map_err(|e| e.to_string())?;
-        for state in states.iter_mut().filter(|state| state.position > head) {
-            // The log was put back to an earlier state: what the view knows of what came after is not so,
-            // and the next event would be passed over (law 9).
-            let (view, position) = (state.build.view.name, state.position);
-            tracing::warn!(view, %position, %head, "a view is ahead of the log; built anew");
-            self.rows.reset(state.build).await.map_err(|e| e.to_string())?;
-            state.position = Position::default();
-        }
+        self.put_away(apart).await?;
+        let states = self.states(head).await?;
         let mut entries = Vec::new();
-        let mut beside = Vec::new();
         for view in &self.views {
             let ViewId { name, version } = view.id();
             let of_it = states.iter().filter(|state| state.build.view == view.id());
@@ -121,10 +118,10 @@ impl Runner {
                 continue;
             }
             let anything_serves = states.iter().any(|state| state.serving && state.build.view.name == name);
-            match (unfinished.first(), serving.is_empty()) {
+            match (unfinished.last(), serving.is_empty()) {
                 // A building that a stop interrupted goes on.
-                (Some(state), _) => beside.push(entry(view, state)),
-                (None, true) if anything_serves => beside.push(self.begin(view).await?),
+                (Some(state), _) => apart.send(entry(view, state), Role::Successor),
+                (None, true) if anything_serves => apart.send(self.begin(view).await?, Role::Successor),
                 (None, true) => {
                     let begun = self.begin(view).await?;
                     self.rows.serve(begun.build).await.map_err(|e| e.to_string())?;
@@ -133,13 +130,58 @@ impl Runner {
                 (None, false) => {}
             }
         }
+        // What nobody goes on with: an older version's, or one that a later one has overtaken.
+        for state in states.iter().filter(|state| !state.serving) {
+            if !apart.has(state.build) {
+                apart.sweep(state.build);
+            }
+        }
         // What serves though nobody here can keep it up to date: it tells how old it is.
         for state in states.iter().filter(|state| state.serving) {
             let BuildState { build, position, .. } = state;
             self.status.set(Follower::View(build.view.name), build.view.version, *position, None);
         }
-        let (store, codec, rows) = (self.store.clone(), self.codec.clone(), self.rows.clone());
-        Ok(Plan { course: Course::new(store, codec, rows, entries), beside })
+        Ok(self.together(entries, head, apart))
+    }
+
+    /// Those that go together: not those far behind the others, for which the others would wait.
+    fn together(&self, entries: Vec<Entry>, head: Position, apart: &mut Apart) -> Course {
+        let going = |entry: &&Entry| entry.failure.is_none();
+        let furthest = entries.iter().filter(going).map(|entry| entry.position).max().unwrap_or(head);
+        let (behind, together): (Vec<Entry>, Vec<Entry>) = entries.into_iter().partition(|entry| {
+            entry.failure.is_none() && furthest.0.saturating_sub(entry.position.0) > FAR_BEHIND
+        });
+        behind.into_iter().for_each(|entry| apart.send(entry, Role::Serving));
+        let start = together.iter().filter(going).map(|entry| entry.position).min().unwrap_or(head);
+        Course::new(self.store.clone(), self.codec.clone(), self.rows.clone(), together, start)
+    }
+
+    /// Every building, those ahead of the log put back to its start.
+    async fn states(&self, head: Position) -> Result<Vec<BuildState>, String> {
+        let mut states = self.rows.builds().await.map_err(|e| e.to_string())?;
+        for state in states.iter_mut().filter(|state| state.position > head) {
+            // The log was put back to an earlier state: what the view knows of what came after is not so,
+            // and the next event would be passed over (law 9).
+            let (view, position) = (state.build.view.name, state.position);
+            tracing::warn!(view, %position, %head, "a view is ahead of the log; built anew");
+            self.rows.reset(state.build).await.map_err(|e| e.to_string())?;
+            state.position = Position::default();
+        }
+        Ok(states)
+    }
+
+    /// Deletes what nobody will read: what a stop left half deleted, and views that the code no longer has.
+    async fn put_away(&self, apart: &mut Apart) -> Result<(), String> {
+        for state in self.rows.builds().await.map_err(|e| e.to_string())? {
+            if self.newest(state.build.view.name).is_none() {
+                tracing::info!(view = state.build.view.name, "there is no such view any more; deleted");
+                self.rows.retire(state.build.view.name).await.map_err(|e| e.to_string())?;
+            }
+        }
+        for build in self.rows.half_deleted().await.map_err(|e| e.to_string())? {
+            apart.sweep(build);
+        }
+        Ok(())
     }
 
     async fn begin(&self, view: &Arc<dyn View>) -> Result<Entry, String> {
@@ -151,110 +193,69 @@ impl Runner {
         self.views.iter().map(|view| view.id()).filter(|id| id.name == name).map(|id| id.version).max()
     }
 
-    /// Builds in a task of its own, and sends the buildings to the course when they have seen the log.
-    fn build_beside(&self, begun: Vec<Entry>, built: mpsc::Sender<Vec<Entry>>) {
-        let (store, codec, rows) = (self.store.clone(), self.codec.clone(), self.rows.clone());
-        let (status, log) = (self.status.clone(), store.clone());
-        let names: Vec<_> = begun.iter().map(|entry| Follower::View(entry.build.view.name)).collect();
-        for entry in &begun {
-            self.status.change(Follower::View(entry.build.view.name), |progress| {
-                progress.building = Some(entry.position)
-            });
-        }
-        let mut builder = Builder::resume(Course::new(store, codec, rows, begun));
-        tokio::spawn(async move {
-            let reached = |position| {
-                names.iter().for_each(|name| status.change(*name, |p| p.building = Some(position)));
-            };
-            // The log goes on while it is read: what is left the second time is next to nothing.
-            for _ in 0..2 {
-                let Ok(goal) = log.head().await else { return };
-                if let Err(why) = builder.build(goal, reached).await {
-                    tracing::error!(views = ?names, %why, "a view could not be built anew; the old one serves");
-                    names.iter().for_each(|name| status.change(*name, |p| p.building = None));
-                    return;
-                }
-            }
-            drop(built.send(builder.into_entries()).await);
-        });
-    }
-
-    /// One that is being built anew already is not begun twice.
-    async fn rebuild_what_was_asked_for(&self, built: &mpsc::Sender<Vec<Entry>>) -> Result<(), String> {
+    /// One that is being built anew already is not begun twice, unless it has failed.
+    async fn rebuild_what_was_asked_for(&self, apart: &mut Apart) -> Result<(), String> {
         let asked = self.rows.take_requests().await.map_err(|e| e.to_string())?;
-        let now = if asked.is_empty() { BTreeMap::new() } else { self.status.all() };
-        let mut begun = Vec::new();
         for view in self.views.iter().filter(|view| asked.iter().any(|name| name == view.id().name)) {
             let ViewId { name, version } = view.id();
-            let under_way =
-                now.get(&Follower::View(name)).is_some_and(|progress| progress.building.is_some());
-            if self.newest(name) == Some(version) && !under_way {
-                begun.push(self.begin(view).await?);
+            if self.newest(name) != Some(version) {
+                continue;
             }
-        }
-        if !begun.is_empty() {
-            self.build_beside(begun, built.clone());
+            if let Some(under_way) = apart.successor(name) {
+                let progress = self.status.of(Follower::View(name));
+                if progress.building.is_none_or(|building| building.failure.is_none()) {
+                    continue;
+                }
+                apart.sweep(under_way);
+            }
+            apart.send(self.begin(view).await?, Role::Successor);
         }
         Ok(())
     }
 
-    /// Lets buildings take the place of those that served.
-    async fn admit(&self, course: &mut Course, arrived: Vec<Entry>) -> Result<(), String> {
-        let goal = course.entries.iter().map(|entry| entry.position).max().unwrap_or_default();
-        for mut entry in arrived {
-            let name = entry.build.view.name;
-            self.status.change(Follower::View(name), |progress| progress.building = None);
-            // As far as the others at least: what comes next is what they have not seen.
-            while entry.position < goal && entry.failure.is_none() {
-                let page = course.read(entry.position, goal).await?;
-                entry.advance(self.rows.as_ref(), &page).await;
-            }
-            if entry.failure.is_none() {
-                self.rows.serve(entry.build).await.map_err(|e| e.to_string())?;
-                tracing::info!(
-                    view = name,
-                    version = entry.build.view.version,
-                    "a view was built anew and serves"
-                );
-                course.entries.retain(|held| held.build.view.name != name);
+    /// Lets a building go on with the others, in the place of the one that served where it is a successor.
+    async fn admit(
+        &self,
+        course: &mut Course,
+        apart: &mut Apart,
+        mut entry: Entry,
+        role: Role,
+    ) -> Result<(), String> {
+        let Build { view: ViewId { name, version }, generation } = entry.build;
+        // As far as the log was shown to this course, whoever was there to see it: what it is shown next is
+        // what follows that.
+        course.bring_along(&mut entry).await;
+        if role == Role::Serving {
+            // Its successor may have been faster.
+            let replaced = course.entries.iter().any(|held| held.build.view.name == name);
+            if !replaced {
                 course.entries.push(entry);
             }
-            self.discard_others(name).await?;
+        } else if entry.failure.is_some() {
+            apart.send(entry, role);
+        } else {
+            self.rows.serve(entry.build).await.map_err(|e| e.to_string())?;
+            tracing::info!(view = name, version, generation, "a view was built anew and serves");
+            course.entries.retain(|held| held.build.view.name != name);
+            course.entries.push(entry);
+            self.status.change(Follower::View(name), |progress| progress.building = None);
+            let builds = self.rows.builds().await.map_err(|e| e.to_string())?;
+            let gone = builds.into_iter().filter(|state| state.build.view.name == name && !state.serving);
+            gone.for_each(|state| apart.sweep(state.build));
         }
         self.publish(course);
-        Ok(())
-    }
-
-    /// Deletes the buildings of a view that do not serve, without waiting for it.
-    async fn discard_others(&self, name: &'static str) -> Result<(), String> {
-        let builds = self.rows.builds().await.map_err(|e| e.to_string())?;
-        let gone = builds.into_iter().filter(|state| state.build.view.name == name && !state.serving);
-        for state in gone {
-            let rows = self.rows.clone();
-            tokio::spawn(async move {
-                if let Err(error) = rows.discard(state.build).await {
-                    tracing::warn!(view = name, %error, "what served before was not deleted");
-                }
-            });
-        }
         Ok(())
     }
 
     /// Tries views that stopped again.
-    async fn retry(&self, course: &mut Course) -> Result<(), String> {
+    async fn retry(&self, course: &mut Course, apart: &mut Apart) {
         if course.entries.iter().all(|entry| entry.failure.is_none()) {
-            return Ok(());
+            return;
         }
         course.write().await;
-        let entries = course.entries.iter();
-        let furthest = entries.filter(|entry| entry.failure.is_none()).map(|entry| entry.position).max();
-        let goal = match furthest {
-            Some(goal) => goal,
-            None => self.store.head().await.map_err(|e| e.to_string())?,
-        };
-        course.retry_stopped(goal).await?;
+        let behind = course.retry_stopped().await;
         self.publish(course);
-        Ok(())
+        behind.into_iter().for_each(|entry| apart.send(entry, Role::Serving));
     }
 
     fn publish(&self, course: &Course) {
@@ -262,15 +263,6 @@ impl Runner {
             let view = entry.build.view;
             self.status.set(Follower::View(view.name), view.version, entry.position, entry.failure.clone());
         }
-    }
-
-    /// Every view stops for the same reason, which is given back.
-    async fn stop_all(&self, course: &mut Course, why: String) -> String {
-        for entry in &mut course.entries {
-            entry.stopped(self.rows.as_ref(), why.clone()).await;
-        }
-        self.publish(course);
-        why
     }
 }
 

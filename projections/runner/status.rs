@@ -19,8 +19,17 @@ pub struct Progress {
     pub position: Position,
     /// What it can't apply, if it has stopped.
     pub failure: Option<String>,
-    /// Up to where the building has seen the log that is to take its place, while there is one.
-    pub building: Option<Position>,
+    /// The building that is to take its place, while there is one.
+    pub building: Option<Building>,
+}
+
+/// How far a building is that does not serve yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Building {
+    /// Up to where it has seen the log.
+    pub position: Position,
+    /// What it can't apply; it is tried again.
+    pub failure: Option<String>,
 }
 
 /// Whose progress it is. A view and a reaction may have the same name.
@@ -76,6 +85,10 @@ impl Status {
             (progress.version, progress.position) = (version, position);
             progress.failure = failure;
         });
+    }
+
+    pub(crate) fn of(&self, who: Follower) -> Progress {
+        self.sender(who).borrow().clone()
     }
 
     /// The progress of every view and reaction.

@@ -26,6 +26,10 @@ pub enum Outcome {
     Failed,
     /// Right password, not admitted yet.
     AwaitedConversion,
+    /// Right password, the second step yet to come.
+    SecondStepAsked,
+    /// Wrong code.
+    CodeFailed,
 }
 
 /// An attempt. From where it came is at `client_at` in the log. It is stored as a list of microseconds,
@@ -86,6 +90,8 @@ impl View for Logins {
             Event::LoginSucceeded { .. } => Outcome::Succeeded,
             Event::LoginFailed { .. } => Outcome::Failed,
             Event::LoginAwaitedConversion => Outcome::AwaitedConversion,
+            Event::SecondStepAsked { .. } => Outcome::SecondStepAsked,
+            Event::SecondStepFailed { .. } => Outcome::CodeFailed,
             _ => return Ok(()),
         };
         let mut table = Table::<LoginsRow>::new(rows);

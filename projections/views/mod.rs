@@ -3,7 +3,6 @@
 pub mod accounts;
 pub mod assignments;
 pub mod companies;
-pub mod lockouts;
 pub mod logins;
 pub mod mails;
 pub mod orders;
@@ -23,7 +22,6 @@ pub fn all() -> Vec<Arc<dyn View>> {
         Arc::new(accounts::Accounts),
         Arc::new(assignments::Assignments),
         Arc::new(companies::Companies),
-        Arc::new(lockouts::Lockouts),
         Arc::new(logins::Logins),
         Arc::new(mails::Mails),
         Arc::new(orders::Orders),

@@ -29,3 +29,33 @@ awaiting-conversion-subject = { $about_name } awaits your consent on { $brand }
 awaiting-conversion-paragraph-1 = An order in your company's name gave { $about_name } ({ $about_email }) as its contact. An account as temporary administrator has been created.
 awaiting-conversion-paragraph-2 = They can log in only once you have admitted them as administrator or as user at { $url }.
 awaiting-conversion-paragraph-3 = You do not know them? Do not admit them, and contact support.
+
+sites-opened-subject = New sites on { $brand }
+sites-opened-paragraph-1 = Order { $order } goes to an address where your company had no site yet. Opened: { $sites }.
+sites-opened-paragraph-2 = You can give it a name and assign terminals to it at { $url }.
+
+take-over-opened-subject = Take-over { $reference }: do you agree?
+take-over-opened-paragraph-1 = A take-over was opened: sites of { $giver } go to { $taker }, with their terminals and their users. It is expected to be over { $moment }.
+take-over-opened-paragraph-2 = An administrator of each of the two companies must agree at { $url }. Until then nothing changes.
+take-over-opened-paragraph-3 = You know nothing of it? Do not agree, and contact support, naming { $reference }.
+
+take-over-completed-subject = Take-over { $reference }: completed
+take-over-completed-paragraph-1 = The sites taken over from { $giver } went to { $taker } { $moment }, with their terminals, users and history.
+take-over-completed-paragraph-2 = Logging in stays the same. Whoever was administrator of { $giver } keeps every right at the sites taken over, and at those alone.
+
+take-over-cancelled-subject = Take-over { $reference }: cancelled
+take-over-cancelled-paragraph-1 = The take-over of sites of { $giver } by { $taker } was cancelled { $moment }.
+take-over-cancelled-paragraph-2 = Nothing has changed.
+
+second-step-on-subject = Two-step verification turned on at { $brand }
+second-step-on-paragraph-1 = Two-step verification was turned on for your account { $moment }. From now on you log in with your password and a code of your app.
+second-step-on-paragraph-2 = If it was not you, contact support at once.
+
+second-step-off-subject = Two-step verification turned off at { $brand }
+second-step-off-paragraph-1 = Two-step verification was turned off for your account { $moment }. From now on your password is enough to log in.
+second-step-off-paragraph-2 = If it was not you, choose a new password by "forgotten password" and contact support.
+
+second-step-reset-subject = Two-step verification taken away by the support of { $brand }
+second-step-reset-paragraph-1 = At your request support took the two-step verification of your account away { $moment }. Your password has not changed.
+second-step-reset-paragraph-2 = You can turn it on again with your new phone at { $url }.
+second-step-reset-paragraph-3 = If you asked for nothing, choose a new password by "forgotten password" and contact support.

@@ -29,3 +29,33 @@ awaiting-conversion-subject = { $about_name } attend votre accord sur { $brand }
 awaiting-conversion-paragraph-1 = Une commande au nom de votre entreprise a indiqué { $about_name } ({ $about_email }) comme personne de contact. Un compte d'administrateur temporaire a été créé.
 awaiting-conversion-paragraph-2 = Cette personne ne pourra se connecter que lorsque vous l'aurez acceptée comme administrateur ou comme utilisateur sur { $url }.
 awaiting-conversion-paragraph-3 = Vous ne connaissez pas cette personne ? N'acceptez pas et contactez le support.
+
+sites-opened-subject = De nouveaux sites sur { $brand }
+sites-opened-paragraph-1 = La commande { $order } va à une adresse où votre entreprise n'avait pas encore de site. Ouvert : { $sites }.
+sites-opened-paragraph-2 = Vous pouvez lui donner un nom et y affecter des terminaux sur { $url }.
+
+take-over-opened-subject = Reprise { $reference } : votre accord est demandé
+take-over-opened-paragraph-1 = Une reprise a été ouverte : des sites de { $giver } passent à { $taker }, avec leurs terminaux et leurs utilisateurs. Elle devrait être conclue { $moment }.
+take-over-opened-paragraph-2 = Un administrateur de chacune des deux entreprises doit donner son accord sur { $url }. Rien ne change d'ici là.
+take-over-opened-paragraph-3 = Vous n'êtes au courant de rien ? Ne donnez pas votre accord et contactez le support en citant { $reference }.
+
+take-over-completed-subject = Reprise { $reference } : c'est fait
+take-over-completed-paragraph-1 = Les sites repris de { $giver } sont passés à { $taker } { $moment }, avec leurs terminaux, leurs utilisateurs et leur historique.
+take-over-completed-paragraph-2 = Les connexions restent les mêmes. Qui était administrateur de { $giver } garde tous les droits sur les sites repris, et eux seuls.
+
+take-over-cancelled-subject = Reprise { $reference } : annulée
+take-over-cancelled-paragraph-1 = La reprise de sites de { $giver } par { $taker } a été annulée { $moment }.
+take-over-cancelled-paragraph-2 = Rien n'a changé.
+
+second-step-on-subject = Vérification en deux étapes activée sur { $brand }
+second-step-on-paragraph-1 = La vérification en deux étapes a été activée pour votre compte { $moment }. Vous vous connectez désormais avec votre mot de passe et un code de votre application.
+second-step-on-paragraph-2 = Si ce n'était pas vous, contactez tout de suite le support.
+
+second-step-off-subject = Vérification en deux étapes désactivée sur { $brand }
+second-step-off-paragraph-1 = La vérification en deux étapes a été désactivée pour votre compte { $moment }. Votre mot de passe suffit désormais pour se connecter.
+second-step-off-paragraph-2 = Si ce n'était pas vous, choisissez un nouveau mot de passe par « mot de passe oublié » et contactez le support.
+
+second-step-reset-subject = Vérification en deux étapes supprimée par le support de { $brand }
+second-step-reset-paragraph-1 = À votre demande, le support a supprimé la vérification en deux étapes de votre compte { $moment }. Votre mot de passe n'a pas changé.
+second-step-reset-paragraph-2 = Vous pouvez la réactiver avec votre nouveau téléphone sur { $url }.
+second-step-reset-paragraph-3 = Si vous n'avez rien demandé, choisissez un nouveau mot de passe par « mot de passe oublié » et contactez le support.

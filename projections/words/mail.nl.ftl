@@ -29,3 +29,33 @@ awaiting-conversion-subject = { $about_name } wacht op uw goedkeuring bij { $bra
 awaiting-conversion-paragraph-1 = In een bestelling op naam van uw bedrijf staat { $about_name } ({ $about_email }) als contactpersoon. Er is een account als tijdelijk beheerder aangemaakt.
 awaiting-conversion-paragraph-2 = Deze persoon kan pas inloggen als u hem of haar op { $url } als beheerder of als gebruiker hebt toegelaten.
 awaiting-conversion-paragraph-3 = Kent u deze persoon niet? Laat hem of haar niet toe en neem contact op met de helpdesk.
+
+sites-opened-subject = Nieuwe locaties op { $brand }
+sites-opened-paragraph-1 = Bestelling { $order } gaat naar een adres waar uw bedrijf nog geen locatie had. Geopend: { $sites }.
+sites-opened-paragraph-2 = U kunt er een naam aan geven en er terminals aan toewijzen op { $url }.
+
+take-over-opened-subject = Overname { $reference }: uw akkoord wordt gevraagd
+take-over-opened-paragraph-1 = Er is een overname geopend: locaties van { $giver } gaan naar { $taker }, met hun terminals en gebruikers. Ze zou klaar moeten zijn { $moment }.
+take-over-opened-paragraph-2 = Een beheerder van elk van beide bedrijven moet akkoord gaan op { $url }. Tot dan verandert er niets.
+take-over-opened-paragraph-3 = Weet u hier niets van? Ga niet akkoord en neem contact op met de helpdesk, met vermelding van { $reference }.
+
+take-over-completed-subject = Overname { $reference }: voltooid
+take-over-completed-paragraph-1 = De overgenomen locaties van { $giver } gingen { $moment } over naar { $taker }, met hun terminals, gebruikers en geschiedenis.
+take-over-completed-paragraph-2 = Inloggen blijft hetzelfde. Wie beheerder was van { $giver }, houdt alle rechten op de overgenomen locaties, en alleen daar.
+
+take-over-cancelled-subject = Overname { $reference }: geannuleerd
+take-over-cancelled-paragraph-1 = De overname van locaties van { $giver } door { $taker } is geannuleerd { $moment }.
+take-over-cancelled-paragraph-2 = Er is niets veranderd.
+
+second-step-on-subject = Tweestapsverificatie aangezet op { $brand }
+second-step-on-paragraph-1 = Tweestapsverificatie is voor uw account aangezet { $moment }. U logt voortaan in met uw wachtwoord en een code van uw app.
+second-step-on-paragraph-2 = Was u dit niet? Neem meteen contact op met de helpdesk.
+
+second-step-off-subject = Tweestapsverificatie uitgezet op { $brand }
+second-step-off-paragraph-1 = Tweestapsverificatie is voor uw account uitgezet { $moment }. Uw wachtwoord volstaat voortaan om in te loggen.
+second-step-off-paragraph-2 = Was u dit niet? Kies een nieuw wachtwoord via 'wachtwoord vergeten' en neem contact op met de helpdesk.
+
+second-step-reset-subject = Tweestapsverificatie weggenomen door de helpdesk van { $brand }
+second-step-reset-paragraph-1 = Op uw vraag heeft de helpdesk de tweestapsverificatie van uw account weggenomen { $moment }. Uw wachtwoord is niet veranderd.
+second-step-reset-paragraph-2 = U kunt ze met uw nieuwe telefoon weer aanzetten op { $url }.
+second-step-reset-paragraph-3 = Hebt u niets gevraagd? Kies een nieuw wachtwoord via 'wachtwoord vergeten' en neem contact op met de helpdesk.

@@ -1,0 +1,204 @@
+//! How accounts come in: created, invited, admitted.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use loquet_domain::access::Grantor;
+use loquet_domain::account::Admission;
+use loquet_domain::app::NewColleague;
+use loquet_domain::ids::{AccountId, CompanyId};
+use loquet_domain::permission::Permission;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::http::Shared;
+use crate::http::answers::Done;
+use crate::http::body::{Body, Faults};
+use crate::http::caller::{Arrival, Caller, carry_out, to_its_end};
+use crate::http::problem::{Problem, ProblemBody};
+use crate::http::standing::Needed;
+use crate::service_tokens::Scope;
+
+/// A colleague who is to have an account.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ColleagueBody {
+    #[schema(example = "jan@boulangerie.example")]
+    email: String,
+    given_name: String,
+    family_name: String,
+    /// fr, nl or en.
+    #[schema(example = "nl")]
+    language: String,
+    role: AdmissionBody,
+    /// For programs: of which company. A person creates accounts of their own.
+    company_id: Option<Uuid>,
+}
+
+/// Administrator or user.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = Admission)]
+pub(crate) enum AdmissionBody {
+    /// Full access to the company.
+    Administrator,
+    /// What groups grant.
+    User,
+}
+
+impl From<AdmissionBody> for Admission {
+    fn from(body: AdmissionBody) -> Self {
+        match body {
+            AdmissionBody::Administrator => Self::Administrator,
+            AdmissionBody::User => Self::User,
+        }
+    }
+}
+
+/// An account that was created.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CreatedBody {
+    account_id: Uuid,
+    /// Where it stands in the log.
+    position: u64,
+}
+
+/// Create an account for a colleague. Their activation mail follows.
+#[utoipa::path(
+    post, path = "/v1/accounts", operation_id = "create_account", tag = "accounts", request_body = ColleagueBody,
+    security(("session" = []), ("service" = [])),
+    responses(
+        (status = 201, description = "Created", body = CreatedBody),
+        (status = 403, description = "Not an administrator", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "The address is an account's already", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The body breaks rules; all of them are listed", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn create(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Body(body): Body<ColleagueBody>,
+) -> Result<(StatusCode, Json<CreatedBody>), Problem> {
+    let mut faults = Faults::default();
+    let (company, creator) = match &caller {
+        Caller::Service(_) => {
+            caller.service(Scope::AccountsWrite)?;
+            let company = body.company_id.map(CompanyId);
+            (faults.check("/company_id", company.ok_or(()), |()| "company-required"), None)
+        }
+        Caller::Person(person) if body.company_id.is_some_and(|asked| asked != person.profile.company.0) => {
+            return Err(Problem::not_found());
+        }
+        Caller::Person(person) => {
+            let company = person.profile.company;
+            let managing = (Permission::ManageUsers, Needed::Anywhere);
+            let grantor = api.permit(&caller, Scope::AccountsWrite, company, managing).await?;
+            // Whoever manages users creates users, never administrators.
+            if grantor != Grantor::Anything && matches!(body.role, AdmissionBody::Administrator) {
+                return Err(Problem::forbidden());
+            }
+            (Some(company), Some(person.account))
+        }
+    };
+    let person = faults.person("", &body.email, &body.given_name, &body.family_name);
+    let language = faults.language("/language", &body.language);
+    let role = body.role.into();
+    let new = person.zip(language).zip(company).map(|((person, language), company)| NewColleague {
+        company,
+        role,
+        language,
+        person,
+        creator,
+    });
+    let new = faults.finish(new)?;
+    let (at, context) = (arrival.at, caller.context(&arrival));
+    let created = to_its_end(async move { api.app.create_account(&context, new).await }).await?;
+    let (account, position) = created.map_err(|failure| Problem::of(failure, at))?;
+    Ok((StatusCode::CREATED, Json(CreatedBody { account_id: account.0, position: position.0 })))
+}
+
+/// As what a temporary administrator is admitted.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConversionBody {
+    to: AdmissionBody,
+}
+
+/// Admit a temporary administrator as administrator or as user.
+#[utoipa::path(
+    post, path = "/v1/accounts/{account_id}/conversion", operation_id = "convert_account", tag = "accounts", request_body = ConversionBody,
+    security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path)),
+    responses(
+        (status = 204, description = "Admitted"),
+        (status = 403, description = "Not an administrator", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "Not a temporary administrator", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn convert(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Path(id): Path<Uuid>,
+    Body(body): Body<ConversionBody>,
+) -> Result<Done, Problem> {
+    let id = AccountId(id);
+    caller.administers(Scope::AccountsWrite, &api.profile(id).await?)?;
+    let (at, context) = (arrival.at, caller.context(&arrival));
+    carry_out(at, async move { api.app.convert(&context, id, body.to.into()).await }).await
+}
+
+/// Send the activation mail again. Older links no longer work.
+#[utoipa::path(
+    post, path = "/v1/accounts/{account_id}/activation-mail", operation_id = "send_activation_mail", tag = "accounts",
+    security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path)),
+    responses(
+        (status = 204, description = "On its way"),
+        (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "Active already", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn activation_mail(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Path(id): Path<Uuid>,
+) -> Result<Done, Problem> {
+    let id = AccountId(id);
+    caller.administers(Scope::AccountsWrite, &api.profile(id).await?)?;
+    let (at, context) = (arrival.at, caller.context(&arrival));
+    carry_out(at, async move { api.app.request_activation(&context, id).await }).await
+}
+
+/// What an account is to be.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RoleBody {
+    role: AdmissionBody,
+}
+
+/// Make a user of an administrator, or the other way round. The last administrator of a company stays one.
+#[utoipa::path(
+    post, path = "/v1/accounts/{account_id}/role", operation_id = "change_role", tag = "accounts", request_body = RoleBody,
+    security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path)),
+    responses(
+        (status = 204, description = "That is what they are"),
+        (status = 403, description = "Not an administrator", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "The last administrator, or a temporary one", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn change_role(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Path(id): Path<Uuid>,
+    Body(body): Body<RoleBody>,
+) -> Result<Done, Problem> {
+    let id = AccountId(id);
+    caller.administers(Scope::AccountsWrite, &api.profile(id).await?)?;
+    let (at, context) = (arrival.at, caller.context(&arrival));
+    carry_out(at, async move { api.app.change_role(&context, id, body.role.into()).await }).await
+}

@@ -1,0 +1,61 @@
+//! What is done around every handler, from the outside in.
+//!
+//! It is one middleware: each further one would box its future, and clone all that is within it, once more at
+//! every request.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use tracing::Instrument;
+
+use super::{Api, PATIENCE, body, conditional, limits, localize, pages, problem, request};
+
+/// What every answer says, unless it says otherwise.
+const FIXED: [(HeaderName, &str); 4] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::CACHE_CONTROL, "no-store"),
+];
+
+pub(super) async fn every_request(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
+    let policy = pages::content_policy(request.uri().path());
+    let language = localize::language(request.headers());
+    let (id, span) = request::identify(&api, &mut request);
+    let answered = answered_in_time(&api, request, next).instrument(span).await;
+    let mut response = localize::localize(language, id, answered);
+    let headers = response.headers_mut();
+    headers.insert(request::REQUEST_ID, id.header());
+    for (name, value) in FIXED {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(policy));
+    response
+}
+
+/// An answer in any case: a panic is one, and so is what takes too long.
+async fn answered_in_time(api: &Api, request: Request, next: Next) -> Response {
+    let in_time = tokio::time::timeout(PATIENCE, admitted(api, request, next));
+    match AssertUnwindSafe(in_time).catch_unwind().await {
+        Ok(Ok(response)) => response,
+        Ok(Err(_)) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        Err(panic) => problem::panicked(panic),
+    }
+}
+
+async fn admitted(api: &Api, request: Request, next: Next) -> Response {
+    if let Err(problem) = limits::admit_request(api, &request) {
+        return problem.into_response();
+    }
+    let known = conditional::known_to_client(&request);
+    let response = match body::buffered(request).await {
+        Ok(request) => request::measure(api, request, next).await,
+        Err(problem) => return problem.into_response(),
+    };
+    conditional::not_modified(known, response)
+}

@@ -1,0 +1,75 @@
+//! The use cases over the program's own adapters, in process.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+
+use chrono::{SubsecRound, Utc};
+use loquet_adapters::argon2_pool::{Argon2Pool, Cost};
+use loquet_adapters::event_codec::JsonCodec;
+use loquet_adapters::folds::CachedFolds;
+use loquet_adapters::hmac_tokens::HmacTokens;
+use loquet_adapters::identities::RandomIdentities;
+use loquet_adapters::key_store::KeyStore;
+use loquet_adapters::one_time_codes::TotpCodes;
+use loquet_adapters::server_key::ServerKey;
+use loquet_adapters::sqlite_store::SqliteStore;
+use loquet_adapters::strangers::RecentStrangers;
+use loquet_adapters::turnstile::KeyedTurnstile;
+use loquet_domain::app::{App, Ports};
+use loquet_domain::fact::{Actor, Client, Context};
+use loquet_domain::ids::CorrelationId;
+use loquet_domain::policies::Policies;
+use loquet_domain::ports::Identities;
+
+use crate::{Outcome, cores};
+
+/// How many folds of each kind are kept.
+const FOLDS: usize = 10_000;
+
+/// The use cases over the same adapters as the program's.
+///
+/// # Errors
+/// Where a store can't be opened.
+pub fn open(folder: &Path) -> Outcome<(Arc<App>, SqliteStore)> {
+    let path = folder.join("server.key");
+    let key = ServerKey::load(&path).or_else(|_| ServerKey::create(&path))?;
+    let store = SqliteStore::open(&folder.join("log.db"))?;
+    let keys = KeyStore::open(&folder.join("keys.db"), &key)?;
+    let ports = Ports {
+        store: Arc::new(store.clone()),
+        codec: Arc::new(JsonCodec::new(keys.clone(), "bench".to_owned())),
+        keys: Arc::new(keys),
+        hasher: Arc::new(Argon2Pool::start(Cost::default(), cores(), 1024)?),
+        tokens: Arc::new(HmacTokens::new(&key)),
+        codes: Arc::new(TotpCodes),
+        identities: Arc::new(RandomIdentities),
+        turnstile: Arc::new(KeyedTurnstile::default()),
+        strangers: Arc::new(RecentStrangers::new(NonZeroUsize::MIN.saturating_add(FOLDS))),
+        accounts: Arc::new(CachedFolds::new(FOLDS)),
+        claims: Arc::new(CachedFolds::new(FOLDS)),
+        companies: Arc::new(CachedFolds::new(FOLDS)),
+        orders: Arc::new(CachedFolds::new(FOLDS)),
+        fleets: Arc::new(CachedFolds::new(FOLDS)),
+        serials: Arc::new(CachedFolds::new(FOLDS)),
+        access: Arc::new(CachedFolds::new(FOLDS)),
+        receipts: Arc::new(CachedFolds::new(FOLDS)),
+        takeovers: Arc::new(CachedFolds::new(FOLDS)),
+    };
+    Ok((Arc::new(App::new(Policies::default(), ports)), store))
+}
+
+/// What a command brings besides its own contents.
+#[must_use]
+pub fn context() -> Context {
+    Context {
+        at: Utc::now().trunc_subsecs(6),
+        actor: Actor::Stranger,
+        correlation: CorrelationId(RandomIdentities.fresh()),
+        causation: None,
+        client: Some(Client {
+            address: Some("203.0.113.7".to_owned()),
+            agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0".to_owned()),
+        }),
+    }
+}

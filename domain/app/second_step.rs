@@ -1,0 +1,190 @@
+//! Turning the second step on and off, answering its challenge, and support's way out.
+
+use crate::Moment;
+use crate::account::{self, Answer, Command, Event, Refusal, SecondProof};
+use crate::erasable::Erasable;
+use crate::fact::Context;
+use crate::ids::{AccountId, SessionId};
+use crate::one_time_code::{OneTimeCode, TotpSecret};
+use crate::password::Password;
+use crate::ports::Position;
+
+use super::log_in::{Judged, Login, Wish};
+use super::streams::{Committed, account_stream};
+use super::{App, Failure, Unavailable};
+
+/// A secret that is shown once, to be confirmed by a code.
+#[derive(Clone, Debug)]
+pub struct Enrolment {
+    /// What an app makes its codes from.
+    pub secret: TotpSecret,
+    /// The first moment at which it can't be confirmed any more.
+    pub expires_at: Moment,
+    /// Where its event stands.
+    pub position: Position,
+}
+
+impl App {
+    /// Answers the challenge that a right password led to.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the system could not judge; then nothing was counted.
+    pub async fn answer_challenge(
+        &self,
+        context: &Context,
+        challenge: &str,
+        code: OneTimeCode,
+    ) -> Result<Login, Unavailable> {
+        let Some(claims) = self.ports.tokens.read_challenge(challenge) else {
+            return Ok(Login::ChallengeVoid);
+        };
+        let stream = account_stream(claims.account);
+        let _turn = self.ports.turnstile.enter(stream.to_string()).await;
+        let session = SessionId(self.ports.identities.fresh());
+        loop {
+            let held = self.accounts.load(&stream).await?.state;
+            let active = held.active();
+            let proof = active.and_then(|active| self.look_at(claims.account, active, &code, context.at));
+            let Some(proof) = proof else { return Ok(Login::ChallengeVoid) };
+            let answer = Answer { challenge: claims.event, proof, session };
+            let answer = || Command::AnswerChallenge(answer.clone());
+            match self.decide_account(&stream, context, answer).await {
+                Ok(committed) => return Ok(self.login(claims.account, &committed)),
+                Err(Failure::Refused(Refusal::Locked { until })) => return Ok(Login::Locked { until }),
+                Err(Failure::Refused(Refusal::StaleProof)) => continue,
+                Err(Failure::Unavailable(unavailable)) => return Err(unavailable),
+                Err(_) => return Ok(Login::ChallengeVoid),
+            }
+        }
+    }
+
+    /// Shows a secret for a second step to its owner, whose password is verified as at a login.
+    ///
+    /// # Errors
+    /// [`Failure::WrongPassword`], [`Refusal::Locked`], [`Refusal::SecondStepOn`].
+    pub async fn propose_second_step(
+        &self,
+        context: &Context,
+        account: AccountId,
+        current: Password,
+    ) -> Result<Enrolment, Failure> {
+        let secret = self.ports.codes.secret();
+        let wish = Wish::Propose(secret.clone());
+        let committed = self.owner(context, account, current, wish).await?;
+        let proposed = committed.facts.iter().find_map(|fact| match fact.event {
+            Event::SecondStepProposed { expires_at, .. } => Some(expires_at),
+            _ => None,
+        });
+        let expires_at = proposed.ok_or(Failure::WrongPassword)?;
+        Ok(Enrolment { secret, expires_at, position: committed.position })
+    }
+
+    /// Turns the second step on with a code of the secret that was shown; gives the ten recovery codes, to be
+    /// shown this once.
+    ///
+    /// # Errors
+    /// [`Failure::WrongCode`], which counts; [`Refusal::NoProposal`], [`Refusal::Locked`].
+    pub async fn confirm_second_step(
+        &self,
+        context: &Context,
+        account: AccountId,
+        code: &str,
+    ) -> Result<(Vec<String>, Position), Failure> {
+        let codes = self.ports.codes.recovery_codes();
+        let recovery: Vec<_> = codes.iter().map(|c| self.ports.codes.recovery_hash(account, c)).collect();
+        let stream = account_stream(account);
+        let _turn = self.ports.turnstile.enter(stream.to_string()).await;
+        loop {
+            let held = self.accounts.load(&stream).await?.state;
+            let proposal = held.active().and_then(|active| active.proposal.as_ref());
+            let proposal = proposal.ok_or(Refusal::NoProposal)?;
+            let step = match &proposal.secret {
+                Erasable::Known(secret) => self.ports.codes.step_of(secret, code, context.at),
+                Erasable::Erased => None,
+            };
+            let proof = SecondProof::Code { secret: proposal.link.event, step };
+            let confirm = || Command::ConfirmSecondStep { proof: proof.clone(), recovery: recovery.clone() };
+            match self.decide_account(&stream, context, confirm).await {
+                Err(Failure::Refused(Refusal::StaleProof)) => continue,
+                Err(other) => return Err(other),
+                Ok(committed) => {
+                    let on = |event: &Event| matches!(event, Event::SecondStepEnabled { .. });
+                    return did(&committed, on).map(|position| (codes, position));
+                }
+            }
+        }
+    }
+
+    /// Shows other recovery codes; those that are left are void.
+    ///
+    /// # Errors
+    /// [`Failure::WrongPassword`], [`Failure::WrongCode`], [`Refusal::NoSecondStep`], [`Refusal::Locked`].
+    pub async fn replace_recovery_codes(
+        &self,
+        context: &Context,
+        account: AccountId,
+        current: Password,
+        code: OneTimeCode,
+    ) -> Result<(Vec<String>, Position), Failure> {
+        let codes = self.ports.codes.recovery_codes();
+        let recovery = codes.iter().map(|c| self.ports.codes.recovery_hash(account, c)).collect();
+        let wish = Wish::ReplaceRecovery(code, recovery);
+        let committed = self.owner(context, account, current, wish).await?;
+        let replaced = |event: &Event| matches!(event, Event::RecoveryCodesReplaced { .. });
+        did(&committed, replaced).map(|position| (codes, position))
+    }
+
+    /// Turns the second step off: it takes the password and a code.
+    ///
+    /// # Errors
+    /// As [`App::replace_recovery_codes`].
+    pub async fn disable_second_step(
+        &self,
+        context: &Context,
+        account: AccountId,
+        current: Password,
+        code: OneTimeCode,
+    ) -> Result<Position, Failure> {
+        let committed = self.owner(context, account, current, Wish::Disable(code)).await?;
+        did(&committed, |event| matches!(event, Event::SecondStepDisabled))
+    }
+
+    /// Takes a lost second step away, by support, who has made sure who asks.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSecondStep`] where none is on.
+    pub async fn reset_second_step(
+        &self,
+        context: &Context,
+        account: AccountId,
+        reason: &str,
+    ) -> Result<Position, Failure> {
+        self.change_account(context, account, || Command::ResetSecondStep { reason: reason.to_owned() }).await
+    }
+
+    /// What takes the owner's password.
+    async fn owner(
+        &self,
+        context: &Context,
+        account: AccountId,
+        current: Password,
+        wish: Wish,
+    ) -> Result<Box<Committed<account::Account>>, Failure> {
+        match self.judge(context, account, current, wish).await? {
+            Judged::Verdict(committed) => Ok(committed),
+            Judged::Locked(until) => Err(Refusal::Locked { until }.into()),
+            Judged::Refused(refusal) => Err(refusal.into()),
+            Judged::Nobody => Err(Refusal::NotActive.into()),
+        }
+    }
+}
+
+/// Where it was done; or what was wrong, which has been counted.
+fn did(committed: &Committed<account::Account>, done: impl Fn(&Event) -> bool) -> Result<Position, Failure> {
+    let mut events = committed.facts.iter().map(|fact| &fact.event);
+    if events.clone().any(done) {
+        return Ok(committed.position);
+    }
+    let code = events.any(|event| matches!(event, Event::SecondStepFailed { .. }));
+    Err(if code { Failure::WrongCode } else { Failure::WrongPassword })
+}

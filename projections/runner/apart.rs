@@ -1,0 +1,160 @@
+//! Buildings that go through the log by themselves, each in a task of its own: those that are to take the
+//! place of one that serves, and those that serve and are far behind. Nobody waits for them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use loquet_domain::ports::{EventCodec, EventStore};
+use tokio::task::{AbortHandle, JoinSet};
+
+use super::builder::{BuildFailed, Builder};
+use super::course::{Course, Entry};
+use super::status::{Building, Follower, Status};
+use crate::ports::ReadStore;
+use crate::view::Build;
+
+/// How long a building that failed waits before it is tried again; twice as long each further time.
+const RETRY: Duration = Duration::from_secs(5);
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// What a building is, while it goes by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It is to take the place of the one that serves.
+    Successor,
+    /// Queries read it; it catches up.
+    Serving,
+}
+
+/// How a task ended.
+pub(super) enum Ended {
+    /// It has seen the log, or it serves and can't go on.
+    Arrived(Build, Vec<Entry>, Role),
+    /// A building was deleted.
+    Swept,
+}
+
+/// What the tasks need of the outside.
+#[derive(Clone)]
+pub(super) struct Outside {
+    pub(super) store: Arc<dyn EventStore>,
+    pub(super) codec: Arc<dyn EventCodec>,
+    pub(super) rows: Arc<dyn ReadStore>,
+    pub(super) status: Status,
+}
+
+/// The tasks. They end with this value; what they leave is taken up by whoever comes next.
+pub(super) struct Apart {
+    outside: Outside,
+    tasks: JoinSet<Ended>,
+    under_way: HashMap<Build, (Role, AbortHandle)>,
+}
+
+impl Apart {
+    pub(super) fn new(outside: Outside) -> Self {
+        Self { outside, tasks: JoinSet::new(), under_way: HashMap::new() }
+    }
+
+    /// How the next task to end did; waits for ever while there is none.
+    pub(super) async fn next(&mut self) -> Result<Ended, String> {
+        loop {
+            match self.tasks.join_next().await {
+                Some(Ok(ended)) => {
+                    if let Ended::Arrived(build, ..) = &ended {
+                        self.under_way.remove(build);
+                    }
+                    return Ok(ended);
+                }
+                Some(Err(error)) if error.is_cancelled() => {}
+                Some(Err(error)) => return Err(format!("a building of a view ended by itself: {error}")),
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Sends a building through the log.
+    pub(super) fn send(&mut self, entry: Entry, role: Role) {
+        let (build, at, outside) = (entry.build, entry.position, self.outside.clone());
+        let Outside { store, codec, rows, status } = outside.clone();
+        let entries = vec![entry];
+        show(&status, &entries, role);
+        let builder = Builder::resume(Course::new(store, codec, rows, entries, at));
+        let task =
+            self.tasks.spawn(async move { Ended::Arrived(build, go(outside, builder, role).await, role) });
+        self.under_way.insert(build, (role, task));
+    }
+
+    /// Deletes a building that nobody reads any more.
+    pub(super) fn sweep(&mut self, build: Build) {
+        self.give_up(build);
+        let rows = self.outside.rows.clone();
+        self.tasks.spawn(async move {
+            if let Err(error) = rows.discard(build).await {
+                tracing::warn!(view = build.view.name, %error, "a building was not deleted; at the next start again");
+            }
+            Ended::Swept
+        });
+    }
+
+    fn give_up(&mut self, build: Build) {
+        if let Some((_, task)) = self.under_way.remove(&build) {
+            task.abort();
+        }
+    }
+
+    /// Whether a building is on its way.
+    pub(super) fn has(&self, build: Build) -> bool {
+        self.under_way.contains_key(&build)
+    }
+
+    /// The building that is to take the place of the one of this name that serves.
+    pub(super) fn successor(&self, name: &str) -> Option<Build> {
+        let of_it = |(build, (role, _)): &(&Build, &(Role, AbortHandle))| {
+            build.view.name == name && *role == Role::Successor
+        };
+        self.under_way.iter().find(of_it).map(|(build, _)| *build)
+    }
+}
+
+/// Goes until it has seen the log. A successor that fails is tried again, at growing pauses; one that
+/// serves is given back with its failure.
+async fn go(outside: Outside, mut builder: Builder, role: Role) -> Vec<Entry> {
+    let mut pause = RETRY;
+    loop {
+        if let Err(BuildFailed(why)) = see_the_log(&outside, &mut builder, role).await {
+            builder.stopped(why).await;
+        }
+        show(&outside.status, builder.entries(), role);
+        if builder.failure().is_none() || role == Role::Serving {
+            return builder.into_entries();
+        }
+        let views: Vec<_> = builder.builds().map(|build| build.view.name).collect();
+        tracing::warn!(?views, "a view could not be built; the old one serves, and it is tried again");
+        tokio::time::sleep(pause).await;
+        pause = LONGEST.min(pause * 2);
+    }
+}
+
+async fn see_the_log(outside: &Outside, builder: &mut Builder, role: Role) -> Result<(), BuildFailed> {
+    let head = || async { outside.store.head().await.map_err(|e| BuildFailed(e.to_string())) };
+    builder.try_again(head().await?).await?;
+    // The log goes on while it is read: what is left the second time is next to nothing.
+    for _ in 0..2 {
+        builder.build_showing(head().await?, |entries, _| show(&outside.status, entries, role)).await?;
+    }
+    Ok(())
+}
+
+fn show(status: &Status, entries: &[Entry], role: Role) {
+    for entry in entries {
+        let (view, position, failure) = (entry.build.view, entry.position, entry.failure.clone());
+        let who = Follower::View(view.name);
+        match role {
+            Role::Serving => status.set(who, view.version, position, failure),
+            Role::Successor => {
+                status.change(who, |progress| progress.building = Some(Building { position, failure }));
+            }
+        }
+    }
+}
