@@ -18,7 +18,7 @@ use loquet_adapters::strangers::RecentStrangers;
 use loquet_adapters::turnstile::KeyedTurnstile;
 use loquet_domain::app::{App, Ports};
 use loquet_domain::policies::Policies;
-use loquet_domain::ports::{Identities, PasswordHasher};
+use loquet_domain::ports::{Identities, OneTimeCodes, PasswordHasher};
 
 use crate::cli::Place;
 
@@ -80,15 +80,15 @@ impl System {
         let hasher =
             Argon2Pool::start(parts.cost, threads, WAITING_HASHES).context("can't start password hashing")?;
         let hasher = Arc::new(hasher.measured(parts.metrics.hashing.clone()));
-        Self::open_with(place, access, parts, (hasher, Arc::new(RandomIdentities)))
+        Self::open_with(place, access, parts, (hasher, Arc::new(TotpCodes), Arc::new(RandomIdentities)))
     }
 
-    /// Opens what is in the data folder, with what hashes passwords and what gives identities.
+    /// Opens what is in the data folder, with what hashes passwords, what makes and checks codes and what gives identities.
     pub(crate) fn open_with(
         place: &Place,
         access: Access,
         parts: Parts,
-        (hasher, identities): (Arc<dyn PasswordHasher>, Arc<dyn Identities>),
+        (hasher, codes, identities): (Arc<dyn PasswordHasher>, Arc<dyn OneTimeCodes>, Arc<dyn Identities>),
     ) -> anyhow::Result<Self> {
         let key = KeyFile::load(&place.server_key())?;
         let Parts { policies, node, metrics, .. } = parts;
@@ -111,7 +111,7 @@ impl System {
             keys: Arc::new(keys.clone()),
             hasher,
             tokens: Arc::new(keys.tokens()),
-            codes: Arc::new(TotpCodes),
+            codes,
             identities,
             turnstile: Arc::new(KeyedTurnstile::default()),
             strangers: strangers.clone(),

@@ -6,9 +6,10 @@ use anyhow::{bail, ensure};
 use chrono::{Datelike, SubsecRound};
 use loquet_adapters::argon2_pool::{Argon2Pool, Cost};
 use loquet_adapters::mail_journal::SqliteJournal;
+use loquet_adapters::one_time_codes;
 use loquet_adapters::server_key::ServerKey;
 use loquet_domain::password::Password;
-use loquet_domain::ports::{EventStore, PasswordHasher, Position};
+use loquet_domain::ports::{EventStore, OneTimeCodes, PasswordHasher, Position};
 use loquet_projections::ports::ReactionJournal;
 use loquet_projections::reactions;
 use serde_json::{Map, Value, json};
@@ -16,7 +17,7 @@ use serde_json::{Map, Value, json};
 use super::show::{line, moment, progress, table};
 use crate::cli::{Demo, Place};
 use crate::clock;
-use crate::demo::{OnePassword, PASSWORD, Seeded, State, Told, Wanted, midnight, tell};
+use crate::demo::{OnePassword, OneSecret, PASSWORD, Seeded, State, Told, Wanted, midnight, tell};
 use crate::system::{Access, Parts, System};
 
 /// Behind every event that there will be.
@@ -33,8 +34,9 @@ pub(crate) async fn run(place: &Place, demo: Demo) -> anyhow::Result<()> {
     let hash = Argon2Pool::start(Cost::default(), 1, 1)?.hash(password.clone()).await?;
     // By the default rules, whatever the configuration says: the same seed tells the same story.
     let parts = Parts { node: "demo".to_owned(), ..Parts::default() };
-    let outside = (Arc::new(OnePassword::new(password, hash)), Arc::new(Seeded));
-    let system = System::open_with(place, Access::Write, parts, (outside.0, outside.1))?;
+    let hasher = Arc::new(OnePassword::new(password, hash));
+    let outside = (hasher, Arc::new(OneSecret), Arc::new(Seeded));
+    let system = System::open_with(place, Access::Write, parts, (outside.0, outside.1, outside.2))?;
     if !system.store.is_empty() {
         system.close().await?;
         let folder = place.data_dir.display();
@@ -73,6 +75,7 @@ fn name(state: State) -> &'static str {
     match state {
         State::Administrator => "administrator",
         State::User => "user",
+        State::SecondStep => "second_step",
         State::Locked => "locked",
         State::ResetOpen => "reset_link_open",
         State::AwaitingActivation => "awaiting_activation",
@@ -80,6 +83,11 @@ fn name(state: State) -> &'static str {
         State::Deleted => "deleted",
         State::Erased => "erased",
     }
+}
+
+/// The secret of every second step as an app takes it.
+fn secret() -> String {
+    one_time_codes::show(&OneSecret.secret(), "Loquet", "demo").map(|shown| shown.secret).unwrap_or_default()
 }
 
 fn as_json(told: &Told, wanted: Wanted, head: Position) -> Value {
@@ -94,7 +102,7 @@ fn as_json(told: &Told, wanted: Wanted, head: Position) -> Value {
     json!({
         "seed": wanted.seed, "until": wanted.until, "companies": told.companies, "sites": told.sites,
         "terminals": told.terminals, "takeovers": told.takeovers, "accounts": told.accounts, "events": head,
-        "password": PASSWORD, "states": states.collect::<Map<_, _>>(),
+        "password": PASSWORD, "second_step": { "secret": secret(), "recovery_codes": OneSecret.recovery_codes() }, "states": states.collect::<Map<_, _>>(),
     })
 }
 
@@ -115,5 +123,7 @@ fn print(place: &Place, told: &Told, wanted: Wanted, head: Position) -> anyhow::
     }
     line(&rows.to_string())?;
     line(&format!("Everybody's password is {PASSWORD}"))?;
+    let recovery = OneSecret.recovery_codes().into_iter().next().unwrap_or_default();
+    line(&format!("Every second step's secret, for an app, is {}; a recovery code is {recovery}", secret()))?;
     line(&format!("Start the server:  loquet --data-dir {} serve --dev", place.data_dir.display())).map(drop)
 }

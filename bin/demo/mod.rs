@@ -21,7 +21,7 @@ use loquet_domain::app::App;
 use loquet_domain::ids::AccountId;
 use tokio::task::JoinSet;
 
-pub(crate) use outside::{OnePassword, Seeded};
+pub(crate) use outside::{OnePassword, OneSecret, Seeded};
 pub(crate) use stage::PASSWORD;
 
 use plan::{Act, Due, Seat, Standing};
@@ -62,6 +62,7 @@ pub(crate) struct Told {
 pub(crate) enum State {
     Administrator,
     User,
+    SecondStep,
     Locked,
     ResetOpen,
     AwaitingActivation,
@@ -214,6 +215,7 @@ fn state(seat: &Seat) -> State {
         (Standing::Erased, _) => State::Erased,
         (Standing::Waiting, Some(_)) => State::AwaitingConversion,
         (_, None) => State::AwaitingActivation,
+        _ if seat.secured => State::SecondStep,
         (Standing::Administrator, _) => State::Administrator,
         (Standing::User, _) => State::User,
     }

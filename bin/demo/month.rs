@@ -88,6 +88,10 @@ pub(super) fn last(world: &World, seats: &[Seat]) -> anyhow::Result<Vec<Due>> {
             }
             let mut dice = Dice::of(world.seed, &[LAST, u64::try_from(whole)?]);
             nth += 1;
+            // Who is left so gets in with the password alone.
+            if seats.get(whole).is_some_and(|seat| seat.secured) {
+                continue;
+            }
             let (act, seconds) = match nth % OF {
                 4 => (Act::LockOut(person), dice.between(60, 420)),
                 6 => (Act::Forget(person), dice.between(300, 1_800)),

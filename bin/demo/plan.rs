@@ -9,6 +9,8 @@ use super::merchant::{Merchant, Named};
 use super::world::{Ending, World};
 
 const STORY: u64 = 6;
+/// What the dice of a second step are rolled for: others than the story's, which stays as it is.
+const SECOND: u64 = 7;
 
 /// Something that happens at a moment.
 #[derive(Clone, Debug)]
@@ -35,6 +37,8 @@ pub(super) enum Act {
         contact: Named,
     },
     Activate(u32),
+    /// The second step is turned on.
+    Secure(u32),
     /// The activation mail is sent again.
     Remind(u32),
     /// The owner creates an account for a colleague.
@@ -90,6 +94,8 @@ pub(super) struct Seat {
     pub(super) active_from: Option<Moment>,
     pub(super) gone_from: Option<Moment>,
     pub(super) standing: Standing,
+    /// Whether the second step is on.
+    pub(super) secured: bool,
 }
 
 /// As what somebody ends.
@@ -149,6 +155,7 @@ pub(super) fn plan(world: &World, merchant: &Merchant) -> (Vec<Due>, Vec<Seat>) 
     let order = merchant.stock_orders();
     let mut planner = Planner { merchant, world, dice, born, end, due, seats, order };
     planner.begin();
+    planner.secure();
     (planner.due, planner.seats)
 }
 
@@ -237,8 +244,8 @@ impl Planner<'_> {
         let to = if self.dice.chance(40) { Admission::Administrator } else { Admission::User };
         let wanted = fate != Fate::Waits && self.dice.chance(65);
         match wanted.then(|| self.push(admitted, Act::Admit(person, to))).flatten() {
-            Some(admitted) => (Seat { active_from, gone_from: None, standing: standing(to) }, admitted),
-            None => (Seat { active_from, gone_from: None, standing: Standing::Waiting }, activated),
+            Some(admitted) => (Seat { active_from, standing: standing(to), ..Seat::default() }, admitted),
+            None => (Seat { active_from, standing: Standing::Waiting, ..Seat::default() }, activated),
         }
     }
 
@@ -251,7 +258,7 @@ impl Planner<'_> {
             let reminded = self.later(came, 7, 40);
             self.push(reminded, Act::Remind(person));
         }
-        Seat { active_from, gone_from: None, standing: standing(role) }
+        Seat { active_from, standing: standing(role), ..Seat::default() }
     }
 
     /// Some leave, some are forgotten.
@@ -308,6 +315,20 @@ impl Planner<'_> {
         self.end = self.world.until;
         for (at, act) in steps {
             self.push(at, act);
+        }
+    }
+
+    /// Some turn the second step on right after they activated, before anybody logs in: a chain's owner always.
+    fn secure(&mut self) {
+        let mut dice = self.merchant.dice(SECOND);
+        for (person, seat) in (0..).zip(&mut self.seats) {
+            let wanted = dice.chance(9) || (self.merchant.is_chain() && person == 0);
+            let at = seat.active_from.map(|from| from + TimeDelta::minutes(3));
+            let lets_in = matches!(seat.standing, Standing::Administrator | Standing::User);
+            let Some(at) = at.filter(|at| wanted && lets_in && *at < self.end) else { continue };
+            let (merchant, roll) = (self.merchant.number, dice.roll());
+            self.due.push(Due { at, merchant, roll, act: Act::Secure(person) });
+            seat.secured = true;
         }
     }
 

@@ -14,6 +14,7 @@ use loquet_domain::company::{AddressKind, CompanyName, Description, SiteName};
 use loquet_domain::fact::{Actor, Client, Context};
 use loquet_domain::fleet::Assignment;
 use loquet_domain::ids::{AccountId, CorrelationId, SiteId, TakeOverId, TerminalId};
+use loquet_domain::one_time_code::OneTimeCode;
 use loquet_domain::order::Channel;
 use loquet_domain::password::Password;
 use loquet_domain::permission::Permission;
@@ -23,7 +24,7 @@ use loquet_domain::takeover::{Cancellation, Side};
 
 use super::dice::Dice;
 use super::merchant::{Merchant, Named};
-use super::outside::{first_identity, with_dice};
+use super::outside::{CODE, RECOVERY, first_identity, with_dice};
 use super::plan::{Act, Consent, Due};
 use super::world::World;
 
@@ -114,6 +115,7 @@ impl Scene<'_> {
         match self.due.act.clone() {
             Act::Order { order, contact } => self.order(order, contact).await,
             Act::Activate(person) => self.activate(person).await,
+            Act::Secure(person) => self.secure(person).await,
             Act::Remind(person) => self.remind(person).await,
             Act::Invite(person, role) => self.invite(person, role).await,
             Act::Admit(person, to) => self.admit(person, to).await,
@@ -216,6 +218,14 @@ impl Scene<'_> {
         };
         let token = self.link(Purpose::Activation, account, invited.activation);
         Ok(self.app.activate(&self.visitor(person, 0), &token, password()).await.map(drop)?)
+    }
+
+    async fn secure(&mut self, person: u32) -> anyhow::Result<()> {
+        let (account, actor) = (self.account(person)?, Actor::Account { account_id: self.account(person)? });
+        let context = |at| self.context(at, actor.clone(), Some(self.client(person)));
+        self.app.propose_second_step(&context(self.due.at), account, password()).await?;
+        let confirmed = self.due.at + TimeDelta::seconds(40);
+        Ok(self.app.confirm_second_step(&context(confirmed), account, CODE).await.map(drop)?)
     }
 
     async fn reset(&mut self, person: u32) -> anyhow::Result<()> {
@@ -370,7 +380,30 @@ impl Scene<'_> {
         let email = self.merchant.person(person)?.email;
         match self.app.log_in(&context, Credentials { email, password: password(), second: None }).await? {
             Login::Succeeded { .. } | Login::AwaitingConversion => Ok(()),
+            Login::SecondStep { challenge, .. } => {
+                self.answer(&challenge, person, i64::from(wrong) * 9 + 15).await
+            }
             other => Err(anyhow!("the login came to {other:?}")),
+        }
+    }
+
+    /// By the app's code, now and then a wrong one first; seldom by a recovery code, as long as there are some.
+    async fn answer(&mut self, challenge: &str, person: u32, seconds: i64) -> anyhow::Result<()> {
+        let held = self.app.account(self.account(person)?).await?;
+        let second = held.active().and_then(|active| active.second_step.as_ref());
+        let left = second.and_then(|second| second.recovery.keys().next().copied());
+        let recovery = left.filter(|_| self.dice.chance(4)).and_then(recovery_code);
+        if self.dice.chance(8) {
+            let wrong = OneTimeCode::Totp("000000".to_owned());
+            self.app.answer_challenge(&self.visitor(person, seconds), challenge, wrong).await?;
+        }
+        let code = match recovery {
+            Some(code) => OneTimeCode::Recovery(code.to_owned()),
+            None => OneTimeCode::Totp(CODE.to_owned()),
+        };
+        match self.app.answer_challenge(&self.visitor(person, seconds + 12), challenge, code).await? {
+            Login::Succeeded { .. } => Ok(()),
+            other => Err(anyhow!("the second step came to {other:?}")),
         }
     }
 
@@ -456,6 +489,11 @@ impl Scene<'_> {
 enum Fits {
     Any,
     WithoutSerial,
+}
+
+/// The recovery code of a number.
+fn recovery_code(number: u32) -> Option<&'static str> {
+    RECOVERY.get(usize::try_from(number).ok()?.checked_sub(1)?).copied()
 }
 
 fn password() -> Password {
