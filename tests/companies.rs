@@ -445,6 +445,11 @@ async fn a_file_of_assignments_is_tried_first_and_done_whole_or_not_at_all() {
     for broken in ["", "terminal;site\nT-1;x\n", "terminal,site\n", "serial,place\nT-1,x\n"] {
         assert_eq!(send(broken, "").await.0, 422, "{broken:?}");
     }
+    // Which of the two columns is meant, nobody can tell.
+    for heading in ["terminal,site,site", "terminal,site,Terminal"] {
+        let (status, refused) = send(&format!("{heading}\nT-1,{haute},T-2\n"), "").await;
+        assert_eq!((status, &refused["errors"][0]["rule"]), (422, &json!("csv-columns")), "{heading}");
+    }
     assert_eq!(head(&server).await, before, "with any fault nothing is done");
     let (status, done) = send(&file, "").await;
     assert_eq!((status, done["moves"].as_array().unwrap().len()), (200, 50));
