@@ -397,9 +397,33 @@ async fn a_receipt_is_laid_out_where_a_pax_terminal_stands_and_reaches_it_when_i
     let bad = json!({ "header": "x".repeat(43), "footer": "a\u{7}", "logo": "AAAA" });
     let refused = admin.call(Method::PUT, &path(neuve), Some(bad)).await.expect(422).json();
     assert_eq!(texts(refused["errors"].as_array().unwrap(), "pointer"), ["/header", "/footer", "/logo"]);
+    for noncharacter in ["\u{fffe}", "\u{ffff}", "\u{fdd0}", "\u{1ffff}"] {
+        let text = format!("a{noncharacter}b");
+        let refused = admin.call(Method::PUT, &path(neuve), Some(json!({ "header": text }))).await;
+        assert_eq!(refused.expect(422).json()["errors"][0]["rule"], "receipt-text-invalid", "{text:?}");
+    }
     let removed = json!({ "footer": "Merci", "logo": "" });
     assert_eq!(admin.call(Method::PUT, &path(neuve), Some(removed)).await.expect(200).json()["version"], 2);
     assert!(admin.get(&path(neuve)).await["logo"].is_null());
+}
+
+#[tokio::test]
+async fn a_name_that_is_wider_than_the_paper_is_printed_on_several_lines() {
+    let server = Server::start().await;
+    let admin =
+        Merchant::new(&server, 1, &[line("A920 Mobile", 1, &["T-1"], &place("Rue Neuve", "12"))]).await;
+    let site = admin.items("/v1/sites").await[0]["site_id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/sites/{site}/receipt-layout");
+    let name = format!("Boulangerie Pâtisserie Dupont et Fils de la Grand-Place {}", "x".repeat(50));
+    let layout = json!({ "trading_name": name, "header": "Rue Neuve 12" });
+    admin.call(Method::PUT, &path, Some(layout)).await.expect(200);
+    let text = admin.call(Method::GET, &format!("{path}/preview.txt"), None).await.expect(200).text;
+    let printed: Vec<&str> = text.lines().map(str::trim).take(5).collect();
+    let whole = "x".repeat(42);
+    let expected =
+        ["Boulangerie Pâtisserie Dupont et Fils de", "la Grand-Place", &whole, "xxxxxxxx", "Rue Neuve 12"];
+    assert_eq!(printed, expected);
+    assert!(text.lines().all(|line| line.chars().count() <= 42), "{text}");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
+use loquet_domain::address::is_printable;
 use loquet_domain::company::CompanyName;
 use loquet_domain::ids::SiteId;
 use loquet_domain::language::Language;
@@ -145,7 +146,7 @@ pub(crate) struct NewLayoutBody {
     #[serde(default)]
     #[schema(example = "Merci et à bientôt")]
     footer: String,
-    /// The name that is printed; the company's where none is said.
+    /// The name that is printed, on several lines where it is wider than the paper; the company's where none is said.
     trading_name: Option<String>,
     /// A PNG or JPEG in base64, at most 512 KiB and 2000 pixels a side. It is drawn anew, grey, at most 384 × 200. Left out,
     /// the logo that is there stays; `""` takes it away.
@@ -282,8 +283,8 @@ fn lines(layout: &LayoutBody, language: Language) -> Vec<String> {
         format!("{left}{}{right}", " ".repeat(gap.max(1)))
     };
     let centred = |text: &String| format!("{text:^MOST_COLUMNS$}").trim_end().to_owned();
-    let name = layout.trading_name.iter().map(centred);
-    let mut lines: Vec<String> = name.chain(layout.header.iter().map(centred)).collect();
+    let name = layout.trading_name.as_deref().map(wrapped).unwrap_or_default();
+    let mut lines: Vec<String> = name.iter().map(centred).chain(layout.header.iter().map(centred)).collect();
     lines.extend([
         rule.clone(),
         centred(&word("receipt-specimen")),
@@ -296,6 +297,24 @@ fn lines(layout: &LayoutBody, language: Language) -> Vec<String> {
         lines.push(rule);
     }
     lines.extend(layout.footer.iter().map(centred));
+    lines
+}
+
+/// A text in lines that fit the paper, broken between words; a word that is wider by itself is broken too.
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= MOST_COLUMNS => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => {
+                let letters: Vec<char> = word.chars().collect();
+                lines.extend(letters.chunks(MOST_COLUMNS).map(|part| part.iter().collect::<String>()));
+            }
+        }
+    }
     lines
 }
 
@@ -318,8 +337,9 @@ impl<'a> Picture<'a> {
         let mut y = top;
         let mut placed = Vec::new();
         for line in lines(layout, language) {
-            // Spaces that a browser does not draw together.
-            placed.push((y, line.replace(' ', "\u{a0}")));
+            // Spaces that a browser does not draw together. What was taken before it was refused is not in XML.
+            let line = line.replace(' ', "\u{a0}").replace(|letter| !is_printable(letter), "\u{fffd}");
+            placed.push((y, line));
             y += Self::LINE;
         }
         Self {
@@ -328,5 +348,27 @@ impl<'a> Picture<'a> {
             lines: placed,
             height: y + 12,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_was_taken_before_it_was_refused_does_not_break_the_picture() {
+        let layout = LayoutBody {
+            site_id: Uuid::nil(),
+            version: 1,
+            header: vec!["Le\u{ffff} Fournil\u{fffe}".to_owned()],
+            middle: Vec::new(),
+            footer: Vec::new(),
+            trading_name: None,
+            logo: None,
+            position: 1,
+        };
+        let svg = Picture::of(&layout, Language::Fr).render().unwrap();
+        assert!(svg.contains("Le\u{fffd}\u{a0}Fournil\u{fffd}"), "{svg}");
+        assert!(!svg.contains(['\u{fffe}', '\u{ffff}']));
     }
 }
