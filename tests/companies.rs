@@ -426,6 +426,66 @@ async fn a_name_that_is_wider_than_the_paper_is_printed_on_several_lines() {
     assert!(text.lines().all(|line| line.chars().count() <= 42), "{text}");
 }
 
+/// What a cursor says: the value by which its row is sorted, and the row's key.
+fn told_by(page: &Value) -> Option<String> {
+    use base64::Engine;
+    let cursor = page["next_cursor"].as_str()?;
+    Some(String::from_utf8(base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(cursor).unwrap()).unwrap())
+}
+
+#[tokio::test]
+async fn what_follows_a_page_tells_nothing_of_what_is_out_of_sight() {
+    let server = Server::start().await;
+    let streets = ["A", "B", "C", "D", "E", "F"];
+    let lines: Vec<Value> =
+        streets.iter().map(|street| line("A920 Mobile", 2, &[], &place(street, "1"))).collect();
+    let admin = Merchant::new(&server, 1, &lines).await;
+    let other = Merchant::new(&server, 2, &[line("A920 Mobile", 3, &[], &place("Z", "1"))]).await;
+    let foreign = other.items("/v1/sites").await[0]["site_id"].as_str().unwrap().to_owned();
+    let nowhere = "00000000-0000-0000-0000-000000000000";
+    for site in [foreign.as_str(), nowhere] {
+        let asked = admin.call(Method::GET, &format!("/v1/terminals?limit=1&site={site}"), None).await;
+        assert_eq!(slug(&asked.expect(404)), "not-found");
+    }
+
+    // A user who may do something at two of six sites, the second and the last but one by name.
+    let sites = admin.items("/v1/sites?sort=name").await;
+    let id = |n: usize| sites[n]["site_id"].as_str().unwrap().to_owned();
+    let granted = [id(1), id(4)];
+    let (jan, session) = admin.user("jan@example.be").await;
+    let group = admin.group("Caisse", &["view_transactions"]).await;
+    admin.member(&group, &jan, json!({ "sites": granted })).await.expect(204);
+    let terminals = admin.items("/v1/terminals").await;
+    let hidden: Vec<String> = (0..6)
+        .filter(|n| ![1, 4].contains(n))
+        .flat_map(|n| [id(n), sites[n]["name"].as_str().unwrap().to_lowercase()])
+        .chain(
+            terminals
+                .iter()
+                .filter(|t| !granted.contains(&t["site_id"].as_str().unwrap().to_owned()))
+                .map(|t| t["terminal_id"].as_str().unwrap().to_owned()),
+        )
+        .collect();
+    for (list, count) in
+        [("/v1/sites?sort=name", 2), ("/v1/sites?sort=-opened_at", 2), ("/v1/terminals?sort=added_at", 4)]
+    {
+        let (mut found, mut cursor) = (0, String::new());
+        loop {
+            let asked = format!("{list}&limit=1{cursor}");
+            let page = server.send(Method::GET, &asked, Some(&session), None).await.expect(200).json();
+            assert_eq!(page["items"].as_array().unwrap().len(), 1, "a page is full but for the last: {page}");
+            found += 1;
+            let Some(told) = told_by(&page) else { break };
+            assert!(!hidden.iter().any(|hidden| told.contains(hidden)), "{list} told {told:?}");
+            cursor = format!("&cursor={}", page["next_cursor"].as_str().unwrap());
+        }
+        assert_eq!(found, count, "{list}");
+    }
+    let unseen =
+        server.send(Method::GET, &format!("/v1/terminals?site={}", id(0)), Some(&session), None).await;
+    assert_eq!(slug(&unseen.expect(404)), "not-found");
+}
+
 #[tokio::test]
 async fn a_file_of_assignments_is_tried_first_and_done_whole_or_not_at_all() {
     let server = Server::start().await;

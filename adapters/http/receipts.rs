@@ -81,14 +81,6 @@ impl Api {
         let name = company.map(|row| row.trading_name.unwrap_or(row.legal_name).as_str().to_owned());
         Ok(body(site.site_id, receipt.version, receipt.layout, name, position.0))
     }
-
-    async fn site_in_sight(&self, caller: &Caller, id: Uuid) -> Result<SiteRow, Problem> {
-        let row = self.site(SiteId(id)).await?;
-        match self.sight(caller, row.company_id).await?.includes(row.site_id) {
-            true => Ok(row),
-            false => Err(Problem::not_found()),
-        }
-    }
 }
 
 /// The receipt layout of a site.

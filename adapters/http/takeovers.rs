@@ -13,7 +13,7 @@ use loquet_domain::ports::Position;
 use loquet_domain::takeover::{Cancellation, Side};
 use loquet_projections::ports::Selection;
 use loquet_projections::table::{Row, select};
-use loquet_projections::views::accounts::{AccountRow, Status};
+use loquet_projections::views::accounts::{AccountRow, live_accounts};
 use loquet_projections::views::takeovers::{TakeOverRow, TakeOverStatus};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -27,9 +27,6 @@ use super::problem::{Problem, ProblemBody};
 use super::query::Params;
 use super::{Api, Shared};
 use crate::service_tokens::Scope;
-
-/// How many accounts of a company may go along.
-const MOST_ACCOUNTS: usize = 10_000;
 
 /// A take-over.
 #[derive(Serialize, ToSchema)]
@@ -287,11 +284,7 @@ impl Api {
     async fn accounts_of(&self, company: CompanyId) -> Result<Vec<AccountId>, Problem> {
         let head = self.store.head().await?;
         self.reach(AccountRow::VIEW, &AtLeast { at_least: Some(head.0) }).await?;
-        let by = Some(("company", format!("{company}/")));
-        let wanted = Selection { by, limit: MOST_ACCOUNTS, ..Selection::default() };
-        let rows = select::<AccountRow>(self.rows.as_ref(), wanted).await?;
-        let live = |row: &AccountRow| matches!(row.status, Status::Active | Status::AwaitingActivation);
-        Ok(rows.into_iter().filter(|(_, row)| live(row)).map(|(_, row)| row.account_id).collect())
+        Ok(live_accounts(self.rows.as_ref(), company).await?)
     }
 }
 
