@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use loquet_domain::address::is_printable;
 use loquet_domain::company::CompanyName;
@@ -25,7 +25,7 @@ use super::problem::{Problem, ProblemBody};
 use super::query::Params;
 use super::standing::Needed;
 use super::{Api, Shared};
-use crate::logo::{self, NoLogo};
+use crate::logo::{self, NoLogo, NotDrawn};
 use crate::service_tokens::Scope;
 
 /// What a site's receipts look like.
@@ -140,12 +140,17 @@ pub(crate) struct NewLayoutBody {
     footer: String,
     /// The name that is printed, on several lines where it is wider than the paper; the company's where none is said.
     trading_name: Option<String>,
-    /// A PNG or JPEG in base64, at most 512 KiB and 2000 pixels a side. It is drawn anew, grey, at most 384 × 200. Left out,
-    /// the logo that is there stays; `""` takes it away.
+    /// A PNG or JPEG in base64, at most 512 KiB, 2000 pixels a side and 1048576 in all. It is drawn anew, grey, at most
+    /// 384 × 200. Left out, the logo that is there stays; `""` takes it away.
     logo: Option<String>,
 }
 
 impl NewLayoutBody {
+    /// Whether a picture is to be drawn.
+    fn draws(&self) -> bool {
+        self.logo.as_ref().is_some_and(|sent| !sent.is_empty())
+    }
+
     /// `kept` is the layout whose logo stays where none is said.
     fn check(self, kept: Layout) -> Result<Layout, Problem> {
         let mut faults = Faults::default();
@@ -194,6 +199,7 @@ pub(crate) struct LayoutSaved {
     responses(
         (status = 200, description = "Saved", body = LayoutSaved),
         (status = 404, description = "There is no site to see", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Too many pictures at once; `Retry-After` says when to try again", body = ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "Only terminals that support serves stand there, or none", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "The body breaks rules; all of them are listed", body = ProblemBody, content_type = "application/problem+json")
     )
@@ -210,15 +216,26 @@ pub(crate) async fn save(
     let needed = (Permission::ManageReceipts, Needed::At(site));
     api.permit(&caller, Scope::CompaniesWrite, company, needed).await?;
     let kept = api.app.receipt(site).await?.state.layout;
-    // Decoding a picture takes a while of a whole core.
-    let checked = tokio::task::spawn_blocking(move || body.check(kept)).await;
-    let layout =
-        checked.map_err(|_| Problem::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "internal"))??;
+    // Drawing a picture takes a while of a whole core.
+    let layout = match body.draws() {
+        true => api.drawing.draw(move || body.check(kept)).await.map_err(not_drawn)??,
+        false => body.check(kept)?,
+    };
     let (at, context) = (arrival.at, caller.context(&arrival));
     let saved =
         to_its_end(async move { api.app.save_receipt(&context, company, site, layout).await }).await?;
     let (version, position) = saved.map_err(|failure| Problem::of(failure, at))?;
     Ok(Json(LayoutSaved { version, position: position.0 }))
+}
+
+fn not_drawn(why: NotDrawn) -> Problem {
+    match why {
+        NotDrawn::Busy { retry_after } => {
+            let retry_after = i64::try_from(retry_after.as_secs()).ok();
+            Problem { retry_after, ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy") }
+        }
+        NotDrawn::Failed => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+    }
 }
 
 /// What a receipt of the site would print, as text.
@@ -260,9 +277,7 @@ pub(crate) async fn preview_picture(
     let site = api.site_in_sight(&caller, id).await?;
     let layout = api.layout(&site, &AtLeast::default()).await?;
     let picture = Picture::of(&layout, language(&headers));
-    let svg = picture
-        .render()
-        .map_err(|_| Problem::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "internal"))?;
+    let svg = picture.render().map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal"))?;
     Ok(([(header::CONTENT_TYPE, "image/svg+xml")], svg).into_response())
 }
 
