@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use image::imageops::FilterType;
 use image::{DynamicImage, GrayImage, ImageFormat, ImageReader, Limits, Luma};
-use loquet_domain::receipt::Logo;
+use loquet_domain::logo::Logo;
 use tokio::sync::Semaphore;
 
 /// The largest picture that is taken, in bytes.

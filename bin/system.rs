@@ -123,6 +123,8 @@ impl System {
             serials: Arc::new(CachedFolds::new(FOLDS / 100)),
             access: Arc::new(CachedFolds::new(FOLDS / 10)),
             receipts: Arc::new(CachedFolds::new(FOLDS / 100)),
+            // Up to a hundred kilobytes each.
+            logos: Arc::new(CachedFolds::new(100)),
             takeovers: Arc::new(CachedFolds::new(FOLDS / 100)),
         };
         Ok(Self { app: Arc::new(App::new(policies, ports)), store, codec, keys, strangers, strangers_file })

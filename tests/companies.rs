@@ -426,6 +426,88 @@ async fn a_name_that_is_wider_than_the_paper_is_printed_on_several_lines() {
     assert!(text.lines().all(|line| line.chars().count() <= 42), "{text}");
 }
 
+/// A picture of so many pixels a side, in base64.
+fn picture(width: u32, height: u32) -> String {
+    let mut png = std::io::Cursor::new(Vec::new());
+    let drawn =
+        image::GrayImage::from_fn(width, height, |x, y| image::Luma([u8::try_from((x ^ y) & 255).unwrap()]));
+    drawn.write_to(&mut png, image::ImageFormat::Png).unwrap();
+    base64::Engine::encode(&base64::engine::general_purpose::STANDARD, png.into_inner())
+}
+
+#[tokio::test]
+async fn many_large_pictures_at_once_are_put_off_and_hold_up_no_order() {
+    let server = Server::start().await;
+    let at = place("Rue Neuve", "12");
+    let admin = Merchant::new(&server, 1, &[line("A920 Mobile", 1, &["T-1"], &at)]).await;
+    let site = admin.items("/v1/sites").await[0]["site_id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/sites/{site}/receipt-layout");
+    let huge = json!({ "logo": picture(1_100, 1_000) });
+    let refused = admin.call(Method::PUT, &path, Some(huge)).await.expect(422).json();
+    assert_eq!(refused["errors"][0]["rule"], "logo-too-many-pixels");
+    let layout = json!({ "logo": picture(1_000, 1_000) });
+    let left = std::sync::atomic::AtomicUsize::new(60);
+    let uploads = (0..60).map(|_| async {
+        let answer = admin.call(Method::PUT, &path, Some(layout.clone())).await;
+        left.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+        answer
+    });
+    let order = async {
+        server
+            .service_post(
+                "/v1/orders",
+                order_of(2, 2, "paul@example.be", &[line("A920 Mobile", 1, &[], &at)]),
+            )
+            .await
+            .expect(201);
+        left.load(std::sync::atomic::Ordering::SeqCst)
+    };
+    let (uploads, left) = tokio::join!(join_all(uploads), order);
+    assert!(left > 30, "the order was taken when {left} of 60 uploads were unanswered");
+    let (saved, put_off): (Vec<_>, Vec<_>) = uploads.iter().partition(|answer| answer.status == 200);
+    assert!(!saved.is_empty() && !put_off.is_empty(), "{} were put off", put_off.len());
+    for answer in put_off {
+        assert_eq!((answer.status.as_u16(), slug(answer).as_str()), (503, "busy"), "{}", answer.text);
+        let seconds: u64 = answer.headers["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!((1..=10).contains(&seconds));
+    }
+    // What is said of the time to wait is true: nobody waits longer than that for a place.
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    admin.call(Method::PUT, &path, Some(layout.clone())).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_logo_is_in_the_log_once_however_often_a_layout_with_it_is_saved() {
+    let server = Server::start().await;
+    let lines = [
+        line("A920 Mobile", 1, &["T-1"], &place("Rue Neuve", "12")),
+        line("A920 Mobile", 1, &["T-2"], &place("Rue Haute", "7")),
+    ];
+    let admin = Merchant::new(&server, 1, &lines).await;
+    let sites = admin.items("/v1/sites").await;
+    let path = |n: usize| format!("/v1/sites/{}/receipt-layout", sites[n]["site_id"].as_str().unwrap());
+    let logo = picture(300, 100);
+    let save = async |n: usize, body: Value| admin.call(Method::PUT, &path(n), Some(body)).await.expect(200);
+    save(0, json!({ "header": "Un", "logo": logo })).await;
+    let kept = admin.get(&path(0)).await["logo"]["png"].as_str().unwrap().to_owned();
+    for n in 0..5 {
+        save(0, json!({ "header": format!("Un {n}") })).await;
+    }
+    save(0, json!({ "header": "Rien", "logo": "" })).await;
+    save(0, json!({ "header": "Encore", "logo": logo })).await;
+    save(1, json!({ "header": "Deux", "logo": logo })).await;
+    for n in 0..2 {
+        assert_eq!(admin.get(&path(n)).await["logo"]["png"], json!(kept));
+    }
+    let log = rusqlite::Connection::open(server.folder.join("log.db")).unwrap();
+    let mut events = log.prepare("SELECT name, CAST(data AS TEXT) FROM events").unwrap();
+    let events =
+        events.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))).unwrap();
+    let with: Vec<String> =
+        events.map(Result::unwrap).filter(|(_, data)| data.contains(&kept)).map(|(name, _)| name).collect();
+    assert_eq!(with, ["logo-kept"]);
+}
+
 /// What a cursor says: the value by which its row is sorted, and the row's key.
 fn told_by(page: &Value) -> Option<String> {
     use base64::Engine;
@@ -484,56 +566,6 @@ async fn what_follows_a_page_tells_nothing_of_what_is_out_of_sight() {
     let unseen =
         server.send(Method::GET, &format!("/v1/terminals?site={}", id(0)), Some(&session), None).await;
     assert_eq!(slug(&unseen.expect(404)), "not-found");
-}
-
-/// A picture of so many pixels a side, in base64.
-fn picture(width: u32, height: u32) -> String {
-    let mut png = std::io::Cursor::new(Vec::new());
-    let drawn =
-        image::GrayImage::from_fn(width, height, |x, y| image::Luma([u8::try_from((x ^ y) & 255).unwrap()]));
-    drawn.write_to(&mut png, image::ImageFormat::Png).unwrap();
-    base64::Engine::encode(&base64::engine::general_purpose::STANDARD, png.into_inner())
-}
-
-#[tokio::test]
-async fn many_large_pictures_at_once_are_put_off_and_hold_up_no_order() {
-    let server = Server::start().await;
-    let at = place("Rue Neuve", "12");
-    let admin = Merchant::new(&server, 1, &[line("A920 Mobile", 1, &["T-1"], &at)]).await;
-    let site = admin.items("/v1/sites").await[0]["site_id"].as_str().unwrap().to_owned();
-    let path = format!("/v1/sites/{site}/receipt-layout");
-    let huge = json!({ "logo": picture(1_100, 1_000) });
-    let refused = admin.call(Method::PUT, &path, Some(huge)).await.expect(422).json();
-    assert_eq!(refused["errors"][0]["rule"], "logo-too-many-pixels");
-    let layout = json!({ "logo": picture(1_000, 1_000) });
-    let left = std::sync::atomic::AtomicUsize::new(60);
-    let uploads = (0..60).map(|_| async {
-        let answer = admin.call(Method::PUT, &path, Some(layout.clone())).await;
-        left.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
-        answer
-    });
-    let order = async {
-        server
-            .service_post(
-                "/v1/orders",
-                order_of(2, 2, "paul@example.be", &[line("A920 Mobile", 1, &[], &at)]),
-            )
-            .await
-            .expect(201);
-        left.load(std::sync::atomic::Ordering::SeqCst)
-    };
-    let (uploads, left) = tokio::join!(join_all(uploads), order);
-    assert!(left > 30, "the order was taken when {left} of 60 uploads were unanswered");
-    let (saved, put_off): (Vec<_>, Vec<_>) = uploads.iter().partition(|answer| answer.status == 200);
-    assert!(!saved.is_empty() && !put_off.is_empty(), "{} were put off", put_off.len());
-    for answer in put_off {
-        assert_eq!((answer.status.as_u16(), slug(answer).as_str()), (503, "busy"), "{}", answer.text);
-        let seconds: u64 = answer.headers["retry-after"].to_str().unwrap().parse().unwrap();
-        assert!((1..=10).contains(&seconds));
-    }
-    // What is said of the time to wait is true: nobody waits longer than that for a place.
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-    admin.call(Method::PUT, &path, Some(layout.clone())).await.expect(200);
 }
 
 #[tokio::test]

@@ -93,6 +93,7 @@ impl Node {
             serials: Arc::new(CachedFolds::new(1000)),
             access: Arc::new(CachedFolds::new(1000)),
             receipts: Arc::new(CachedFolds::new(1000)),
+            logos: Arc::new(CachedFolds::new(1000)),
             takeovers: Arc::new(CachedFolds::new(1000)),
         };
         Self { app: Arc::new(App::new(Policies::default(), ports)), codec, keys, tokens, hasher }

@@ -9,8 +9,9 @@ use loquet_domain::address::is_printable;
 use loquet_domain::company::CompanyName;
 use loquet_domain::ids::SiteId;
 use loquet_domain::language::Language;
+use loquet_domain::logo::Logo;
 use loquet_domain::permission::Permission;
-use loquet_domain::receipt::{Layout, MOST_COLUMNS, ReceiptText};
+use loquet_domain::receipt::{Layout, MOST_COLUMNS, Receipt, ReceiptText};
 use loquet_projections::views::sites::SiteRow;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -59,7 +60,13 @@ pub(crate) struct LogoBody {
     height: u32,
 }
 
-fn body(site: SiteId, version: u64, layout: Layout, name: Option<String>, position: u64) -> LayoutBody {
+fn body(
+    site: SiteId,
+    (receipt, logo): (Receipt, Option<Logo>),
+    name: Option<String>,
+    position: u64,
+) -> LayoutBody {
+    let Receipt { version, layout, .. } = receipt;
     let lines = |text: &ReceiptText| text.lines().to_vec();
     LayoutBody {
         site_id: site.0,
@@ -68,7 +75,7 @@ fn body(site: SiteId, version: u64, layout: Layout, name: Option<String>, positi
         middle: lines(&layout.middle),
         footer: lines(&layout.footer),
         trading_name: layout.trading_name.map(|name| name.as_str().to_owned()).or(name),
-        logo: layout.logo.map(|logo| LogoBody { png: logo.png, width: logo.width, height: logo.height }),
+        logo: logo.map(|logo| LogoBody { png: logo.png, width: logo.width, height: logo.height }),
         position,
     }
 }
@@ -79,7 +86,8 @@ impl Api {
         let receipt = self.app.receipt(site.site_id).await?.state;
         let company = self.company_row(site.company_id).await?;
         let name = company.map(|row| row.trading_name.unwrap_or(row.legal_name).as_str().to_owned());
-        Ok(body(site.site_id, receipt.version, receipt.layout, name, position.0))
+        let logo = self.app.logo(&receipt).await?;
+        Ok(body(site.site_id, (receipt, logo), name, position.0))
     }
 }
 
@@ -151,8 +159,8 @@ impl NewLayoutBody {
         self.logo.as_ref().is_some_and(|sent| !sent.is_empty())
     }
 
-    /// `kept` is the layout whose logo stays where none is said.
-    fn check(self, kept: Layout) -> Result<Layout, Problem> {
+    /// `kept` is the logo that stays where none is said.
+    fn check(self, kept: Option<Logo>) -> Result<(Layout, Option<Logo>), Problem> {
         let mut faults = Faults::default();
         let mut text = |pointer: &str, text: &str| {
             faults.check(pointer, ReceiptText::parse(text), |_| "receipt-text-invalid")
@@ -164,7 +172,7 @@ impl NewLayoutBody {
             .as_deref()
             .map(|name| faults.check("/trading_name", CompanyName::parse(name), |_| "company-name-invalid"));
         let logo = match self.logo.as_deref() {
-            None => kept.logo,
+            None => kept,
             Some("") => None,
             Some(sent) => faults.check("/logo", logo::read(sent), |error| match error {
                 NoLogo::NotBase64 => "logo-not-base64",
@@ -175,7 +183,8 @@ impl NewLayoutBody {
         };
         let layout = match texts {
             (Some(header), Some(middle), Some(footer)) => {
-                Some(Layout { header, middle, footer, trading_name: trading_name.flatten(), logo })
+                let trading_name = trading_name.flatten();
+                Some((Layout { header, middle, footer, trading_name, logo: None }, logo))
             }
             _ => None,
         };
@@ -215,7 +224,7 @@ pub(crate) async fn save(
     let (site, company) = (row.site_id, row.company_id);
     let needed = (Permission::ManageReceipts, Needed::At(site));
     api.permit(&caller, Scope::CompaniesWrite, company, needed).await?;
-    let kept = api.app.receipt(site).await?.state.layout;
+    let kept = api.app.logo(&api.app.receipt(site).await?.state).await?;
     // Drawing a picture takes a while of a whole core.
     let layout = match body.draws() {
         true => api.drawing.draw(move || body.check(kept)).await.map_err(not_drawn)??,

@@ -352,7 +352,7 @@ impl Scene<'_> {
             trading_name: self.dice.chance(50).then(|| CompanyName::parse(&called)).transpose()?,
             logo: None,
         };
-        Ok(self.app.save_receipt(&self.owner()?, company, site, layout).await.map(drop)?)
+        Ok(self.app.save_receipt(&self.owner()?, company, site, (layout, None)).await.map(drop)?)
     }
 
     /// Another name over the door, or an address for invoices.
