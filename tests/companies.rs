@@ -231,6 +231,30 @@ async fn a_serial_number_is_one_terminals_and_one_of_another_company_goes_to_sup
     assert_eq!(foreign.status.as_u16(), 404, "whose it is, is nobody else's business");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_serial_numbers_at_once_for_one_terminal_the_other_stays_free() {
+    let server = Server::start().await;
+    let at = place("Rue Neuve", "12");
+    let admin = Merchant::new(&server, 1, &[line("A920 Mobile", 40, &[], &at)]).await;
+    let terminals = texts(&admin.items("/v1/terminals").await, "terminal_id");
+    let note = async |terminal: &str, serial: &str| {
+        let path = format!("/v1/terminals/{terminal}/serial");
+        server.service_post(&path, json!({ "serial": serial })).await.status.as_u16()
+    };
+    let (contested, spare) = terminals.split_at(20);
+    for (n, (terminal, spare)) in contested.iter().zip(spare).enumerate() {
+        let (one, other) = (format!("ONE-{n}"), format!("OTHER-{n}"));
+        let left = match tokio::join!(note(terminal, &one), note(terminal, &other)) {
+            (204, 409) => other,
+            (409, 204) => one,
+            both => panic!("{both:?}"),
+        };
+        assert_eq!(note(spare, &left).await, 204, "{left} belongs to nothing");
+    }
+    let released = items(&server, "/v1/events?type=serial-released", &server.token()).await;
+    assert!(!released.is_empty(), "none met another");
+}
+
 #[tokio::test]
 async fn groups_grant_what_they_permit_where_their_members_hold_it() {
     let server = Server::start().await;

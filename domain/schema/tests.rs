@@ -247,7 +247,7 @@ fn of_companies() -> Vec<DomainEvent> {
         logo: Some(LogoId::of(&logo)),
     };
     let receipt = R::ReceiptLayoutSaved { company, layout: Box::new(layout), held: None };
-    let claim = S::SerialClaimed { terminal, order: Some(order()) };
+    let claims = [S::SerialClaimed { terminal, order: Some(order()) }, S::SerialReleased { terminal }];
     companies
         .map(DomainEvent::Company)
         .into_iter()
@@ -255,7 +255,7 @@ fn of_companies() -> Vec<DomainEvent> {
         .chain(access.map(DomainEvent::Access))
         .chain(takeovers.map(DomainEvent::TakeOver))
         .chain([DomainEvent::Receipt(receipt), DomainEvent::Logo(L::LogoKept { logo })])
-        .chain([DomainEvent::SerialClaim(claim)])
+        .chain(claims.map(DomainEvent::SerialClaim))
         .collect()
 }
 
