@@ -21,6 +21,7 @@ pub mod memory_store;
 pub mod metrics;
 pub mod one_time_codes;
 mod ownership;
+pub mod password_blocklist;
 pub mod read_store;
 pub mod server_key;
 pub mod service_tokens;

@@ -151,11 +151,13 @@ impl Merchant {
         Ok(())
     }
 
+    /// Each terminal in turn, always to another site than before.
     async fn assign(&self, app: &App) -> Outcome<()> {
-        let n = self.next();
-        let terminal =
-            *self.terminals.get(usize::try_from(n)? % self.terminals.len()).ok_or("no terminal")?;
-        app.assign(&context(), self.company, vec![Assignment { terminal, to: self.site(n / 7)? }]).await?;
+        let (n, count) = (self.next(), u32::try_from(self.terminals.len())?);
+        let place = usize::try_from(n.checked_rem(count).ok_or("no terminal")?)?;
+        let terminal = *self.terminals.get(place).ok_or("no terminal")?;
+        let to = self.site(n / count + n)?;
+        app.assign(&context(), self.company, vec![Assignment { terminal, to }]).await?;
         Ok(())
     }
 

@@ -12,6 +12,7 @@ use loquet_adapters::hmac_tokens::HmacTokens;
 use loquet_adapters::identities::RandomIdentities;
 use loquet_adapters::key_store::KeyStore;
 use loquet_adapters::one_time_codes::TotpCodes;
+use loquet_adapters::password_blocklist::PasswordBlocklist;
 use loquet_adapters::server_key::ServerKey;
 use loquet_adapters::sqlite_store::SqliteStore;
 use loquet_adapters::strangers::RecentStrangers;
@@ -45,6 +46,7 @@ pub fn open(folder: &Path) -> Outcome<(Arc<App>, SqliteStore)> {
         codes: Arc::new(TotpCodes),
         identities: Arc::new(RandomIdentities),
         turnstile: Arc::new(KeyedTurnstile::default()),
+        blocklist: Arc::new(PasswordBlocklist::default()),
         strangers: Arc::new(RecentStrangers::new(NonZeroUsize::MIN.saturating_add(FOLDS))),
         accounts: Arc::new(CachedFolds::new(FOLDS)),
         claims: Arc::new(CachedFolds::new(FOLDS)),

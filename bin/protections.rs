@@ -17,6 +17,7 @@ const STRONG_ENOUGH: [(u32, u32); 5] = [(47_104, 1), (19_456, 2), (12_288, 3), (
 /// Notes every fault of this kind.
 pub(crate) fn check(config: &mut Config, mode: Mode) {
     lockout(config);
+    unused(config);
     if mode == Mode::Production {
         hashing(config);
     }
@@ -36,6 +37,17 @@ fn lockout(config: &mut Config) {
             least.as_secs()
         );
         config.fault_of_either(["lockout.duration", "lockout.attempts"], why);
+    }
+}
+
+/// What somebody set to protect, and another setting keeps from doing so.
+fn unused(config: &mut Config) {
+    for (set, switch) in
+        [("password.blocklist_file", "password.blocklist"), ("password.context_words", "password.context")]
+    {
+        if config.text(set).is_some() && config.text(switch) == Some("off") {
+            config.fault(set, format!("nothing is compared with it while {switch} is off: switch it on"));
+        }
     }
 }
 

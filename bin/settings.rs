@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -10,9 +11,10 @@ use chrono::TimeDelta;
 use ipnet::IpNet;
 use loquet_adapters::argon2_pool::Cost;
 use loquet_adapters::http::{Connections, Limits, Rate};
+use loquet_adapters::password_blocklist::{BlocklistFile, PasswordBlocklist};
 use loquet_adapters::smtp::{Security, SmtpSettings};
 use loquet_domain::lockout::LockoutPolicy;
-use loquet_domain::password_policy::{Composition, PasswordPolicy};
+use loquet_domain::password_policy::{Blocklisted, Composition, Context as ContextRule, PasswordPolicy};
 use loquet_domain::policies::Policies;
 use loquet_projections::mail::Sending;
 
@@ -52,6 +54,7 @@ pub(crate) struct Settings {
     pub(crate) connections: Connections,
     pub(crate) limits: Limits,
     pub(crate) policies: Policies,
+    pub(crate) blocklist: PasswordBlocklist,
     pub(crate) cost: Cost,
     pub(crate) from: String,
     /// None with `--dev`, where no mail server is named.
@@ -125,6 +128,7 @@ impl Settings {
         let public_url = public_url(config, mode);
         let smtp = smtp(config, mode);
         let policies = policies(config);
+        let blocklist = blocklist(config);
         protections::check(config, mode);
         if !config.faults.is_empty() {
             return None;
@@ -146,6 +150,7 @@ impl Settings {
             },
             limits: limits(config)?,
             policies: policies?,
+            blocklist,
             cost: Cost {
                 memory_kib: config.parsed("argon2.memory_kib")?,
                 passes: config.parsed("argon2.passes")?,
@@ -181,21 +186,16 @@ fn limits(config: &Config) -> Option<Limits> {
 pub(crate) fn policies(config: &mut Config) -> Option<Policies> {
     let lockout =
         LockoutPolicy::new(config.parsed("lockout.attempts")?, time_delta(config, "lockout.duration")?);
-    let composition = match config.text("password.composition")? {
-        "free" => Composition::Free,
-        _ => Composition::Required,
-    };
-    let least = config.parsed("password.min_length")?;
-    let password = PasswordPolicy::new(least, MOST_CHARACTERS, composition);
     if let Err(why) = &lockout {
         config.fault("lockout.duration", why);
     }
-    if let Err(why) = &password {
-        config.fault("password.min_length", why);
-    }
+    let lockout = match config.parsed("lockout.cap")? {
+        0 => lockout.ok()?,
+        cap => lockout.ok()?.with_cap(cap).map_err(|why| config.fault("lockout.cap", why)).ok()?,
+    };
     Some(Policies {
-        lockout: lockout.ok()?,
-        password: password.ok()?,
+        lockout,
+        password: password_policy(config)?,
         activation_link: time_delta(config, "links.activation")?,
         reset_link: time_delta(config, "links.reset")?,
         resets_per_hour: config.parsed("links.resets_per_hour")?,
@@ -204,6 +204,46 @@ pub(crate) fn policies(config: &mut Config) -> Option<Policies> {
         session: time_delta(config, "sessions.lifetime")?,
         sessions_per_account: config.parsed("sessions.per_account")?,
     })
+}
+
+fn password_policy(config: &mut Config) -> Option<PasswordPolicy> {
+    let composition = match config.text("password.composition")? {
+        "free" => Composition::Free,
+        "letters-and-digits" => Composition::LettersAndDigits,
+        _ => Composition::Required,
+    };
+    let blocklist = match config.text("password.blocklist")? {
+        "on" => Blocklisted::Refused,
+        _ => Blocklisted::Allowed,
+    };
+    let context = match config.text("password.context")? {
+        "on" => ContextRule::Refused { words: context_words(config)? },
+        _ => ContextRule::Free,
+    };
+    let (least, history) = (config.parsed("password.min_length")?, config.parsed("password.history")?);
+    let policy = PasswordPolicy::new(least, MOST_CHARACTERS, composition)
+        .map_err(|why| config.fault("password.min_length", why))
+        .ok()?;
+    let policy = policy.with_history(history).map_err(|why| config.fault("password.history", why)).ok()?;
+    Some(policy.with_blocklist(blocklist).with_context(context))
+}
+
+/// The brand, and what the operator lists.
+fn context_words(config: &Config) -> Option<Vec<String>> {
+    let listed = config.text("password.context_words").unwrap_or_default().split(',');
+    let listed = listed.map(|word| word.trim().to_owned()).filter(|word| !word.is_empty());
+    Some(std::iter::once(config.text("brand")?.to_owned()).chain(listed).collect())
+}
+
+/// The lists that new passwords are looked up in, the operator's opened; none is where none is looked up.
+fn blocklist(config: &mut Config) -> PasswordBlocklist {
+    let is_on = config.text("password.blocklist") == Some("on");
+    let path = config.text("password.blocklist_file").filter(|_| is_on).map(PathBuf::from);
+    let opened = path.and_then(|path| {
+        let opened = BlocklistFile::open(&path);
+        opened.map_err(|why| config.fault("password.blocklist_file", why)).ok()
+    });
+    PasswordBlocklist::with_file(opened.map(Arc::new))
 }
 
 fn time_delta(config: &Config, key: &'static str) -> Option<TimeDelta> {

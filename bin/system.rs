@@ -12,6 +12,7 @@ use loquet_adapters::identities::RandomIdentities;
 use loquet_adapters::key_store::KeyStore;
 use loquet_adapters::metrics::{MeasuredStore, Metrics};
 use loquet_adapters::one_time_codes::TotpCodes;
+use loquet_adapters::password_blocklist::PasswordBlocklist;
 use loquet_adapters::server_key::KeyFile;
 use loquet_adapters::sqlite_store::SqliteStore;
 use loquet_adapters::strangers::RecentStrangers;
@@ -54,6 +55,7 @@ pub(crate) enum Access {
 /// What the parts are made with.
 pub(crate) struct Parts {
     pub(crate) policies: Policies,
+    pub(crate) blocklist: PasswordBlocklist,
     pub(crate) cost: Cost,
     pub(crate) node: String,
     pub(crate) metrics: Arc<Metrics>,
@@ -63,6 +65,7 @@ impl Default for Parts {
     fn default() -> Self {
         Self {
             policies: Policies::default(),
+            blocklist: PasswordBlocklist::default(),
             cost: Cost::default(),
             node: "operator".to_owned(),
             metrics: Arc::new(Metrics::new(VERSION, "operator")),
@@ -91,7 +94,7 @@ impl System {
         (hasher, codes, identities): (Arc<dyn PasswordHasher>, Arc<dyn OneTimeCodes>, Arc<dyn Identities>),
     ) -> anyhow::Result<Self> {
         let key = KeyFile::load(&place.server_key())?;
-        let Parts { policies, node, metrics, .. } = parts;
+        let Parts { policies, blocklist, node, metrics, .. } = parts;
         let (log, keys) = (place.file("log.db"), place.file("keys.db"));
         let (store, keys) = match access {
             Access::Write => (SqliteStore::open_measured(&log, &metrics.log)?, KeyStore::open(&keys, key)?),
@@ -115,6 +118,7 @@ impl System {
             identities,
             turnstile: Arc::new(KeyedTurnstile::default()),
             strangers: strangers.clone(),
+            blocklist: Arc::new(blocklist),
             accounts: Arc::new(CachedFolds::new(FOLDS)),
             claims: Arc::new(CachedFolds::new(FOLDS)),
             companies: Arc::new(CachedFolds::new(FOLDS / 10)),

@@ -291,7 +291,7 @@ fn folded(text: &str) -> String {
 }
 
 /// Small letters without accents, whether a letter and its accent were one character or two.
-fn plain(text: &str) -> Vec<char> {
+pub(crate) fn plain(text: &str) -> Vec<char> {
     let mut plain = Vec::with_capacity(text.len());
     for c in text.chars().flat_map(char::to_lowercase) {
         match c {

@@ -4,6 +4,7 @@
 
 use crate::Moment;
 use crate::account::{Account, Active, Role};
+use crate::lockout::LockEnd;
 
 /// What a login with the right password would be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +14,7 @@ pub enum Answer {
     /// Nothing would be verified until then.
     Locked {
         /// The end of the lockout.
-        until: Moment,
+        until: LockEnd,
     },
     /// Right, and not admitted yet.
     AwaitingConversion,
@@ -44,7 +45,7 @@ pub enum Hindrance {
         /// Since when.
         since: Option<Moment>,
         /// Until when.
-        until: Moment,
+        until: LockEnd,
     },
     /// An administrator must admit them first.
     AwaitingConversion,
@@ -89,7 +90,9 @@ impl Hindrance {
             Self::NoSuchAccount => Remedy::CheckAddress,
             Self::Deleted | Self::Erased => Remedy::CreateAccount,
             Self::NotActivated { .. } => Remedy::ResendActivation,
-            Self::Locked { .. } => Remedy::Release,
+            Self::Locked { until: LockEnd::At(_), .. } => Remedy::Release,
+            // Its owner opens it with a new password, and nobody need be told whether they are who they say.
+            Self::Locked { until: LockEnd::AtReset, .. } => Remedy::SendReset,
             Self::AwaitingConversion => Remedy::Convert,
             Self::SecondStep { .. } => Remedy::ResetSecondStep,
             Self::WrongGuesses { .. } => Remedy::SendReset,

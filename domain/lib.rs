@@ -26,6 +26,8 @@ pub mod mail_kind;
 pub mod one_time_code;
 pub mod order;
 pub mod password;
+pub mod password_context;
+pub mod password_history;
 pub mod password_policy;
 pub mod permission;
 pub mod person;

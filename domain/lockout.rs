@@ -12,6 +12,7 @@ use crate::Moment;
 pub struct LockoutPolicy {
     attempts: u32,
     duration: TimeDelta,
+    cap: Option<u32>,
 }
 
 /// A setting that would switch the lockout off, or never let anybody back in.
@@ -23,11 +24,14 @@ pub enum UnsafeLockoutPolicy {
     /// Under a second, or over 30 days.
     #[error("a lockout must last from 1 second to 30 days")]
     Duration,
+    /// A cap of zero would lock everybody out, one over a hundred is none (NIST SP 800-63B-4, 3.2.2).
+    #[error("the cap across lockouts must be from 1 to 100 wrong logins")]
+    Cap,
 }
 
 impl Default for LockoutPolicy {
     fn default() -> Self {
-        Self { attempts: 7, duration: TimeDelta::minutes(15) }
+        Self { attempts: 7, duration: TimeDelta::minutes(15), cap: None }
     }
 }
 
@@ -43,7 +47,99 @@ impl LockoutPolicy {
         if duration < TimeDelta::seconds(1) || duration > TimeDelta::days(30) {
             return Err(UnsafeLockoutPolicy::Duration);
         }
-        Ok(Self { attempts, duration })
+        Ok(Self { attempts, duration, cap: None })
+    }
+
+    /// The same, with so many wrong guesses across lockouts, after which only a reset or a release opens.
+    ///
+    /// # Errors
+    /// [`UnsafeLockoutPolicy::Cap`] for zero, or over a hundred.
+    pub fn with_cap(self, cap: u32) -> Result<Self, UnsafeLockoutPolicy> {
+        match (1..=100).contains(&cap) {
+            true => Ok(Self { cap: Some(cap), ..self }),
+            false => Err(UnsafeLockoutPolicy::Cap),
+        }
+    }
+}
+
+/// When a lockout ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Kept", into = "Kept")]
+pub enum LockEnd {
+    /// By itself, then.
+    At(Moment),
+    /// Not by itself: a new password through a mailed link ends it, or support.
+    AtReset,
+}
+
+/// How strangers' lockouts are kept between two runs: a moment, as ever, or a word in its place.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Kept {
+    At(Moment),
+    Word(Word),
+}
+
+#[derive(Serialize, Deserialize)]
+enum Word {
+    #[serde(rename = "reset")]
+    Reset,
+}
+
+impl From<Kept> for LockEnd {
+    fn from(kept: Kept) -> Self {
+        match kept {
+            Kept::At(end) => Self::At(end),
+            Kept::Word(Word::Reset) => Self::AtReset,
+        }
+    }
+}
+
+impl From<LockEnd> for Kept {
+    fn from(end: LockEnd) -> Self {
+        end.moment().map_or(Self::Word(Word::Reset), Self::At)
+    }
+}
+
+impl LockEnd {
+    /// When it ends by itself, where it does.
+    #[must_use]
+    pub fn moment(self) -> Option<Moment> {
+        self.into()
+    }
+
+    fn is_over(self, at: Moment) -> bool {
+        self.moment().is_some_and(|end| at >= end)
+    }
+}
+
+impl From<Moment> for LockEnd {
+    fn from(end: Moment) -> Self {
+        Self::At(end)
+    }
+}
+
+impl From<Option<Moment>> for LockEnd {
+    fn from(end: Option<Moment>) -> Self {
+        end.map_or(Self::AtReset, Self::At)
+    }
+}
+
+impl From<LockEnd> for Option<Moment> {
+    fn from(end: LockEnd) -> Self {
+        match end {
+            LockEnd::At(end) => Some(end),
+            LockEnd::AtReset => None,
+        }
+    }
+}
+
+impl std::fmt::Display for LockEnd {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::At(end) => write!(f, "until {end}"),
+            Self::AtReset => f.write_str("until the password is reset"),
+        }
     }
 }
 
@@ -51,7 +147,10 @@ impl LockoutPolicy {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lockout {
     failures: u32,
-    until: Option<Moment>,
+    until: Option<LockEnd>,
+    /// Those since the last success, reset or release: no expiry sets it to zero.
+    #[serde(default)]
+    across: u32,
 }
 
 /// What one more wrong guess does.
@@ -60,40 +159,52 @@ pub struct Failure {
     /// Wrong guesses in a row, this one counted.
     pub failures: u32,
     /// Until when it locks, where it does.
-    pub locks_until: Option<Moment>,
+    pub locks_until: Option<LockEnd>,
 }
 
 impl Lockout {
     /// Until when nothing is verified, if that is so at `at`.
     #[must_use]
-    pub fn locked_until(&self, at: Moment) -> Option<Moment> {
-        self.until.filter(|until| at < *until)
+    pub fn locked_until(&self, at: Moment) -> Option<LockEnd> {
+        self.until.filter(|until| !until.is_over(at))
     }
 
     /// Wrong guesses in a row that count at `at`: none once a lockout has ended.
     #[must_use]
     pub fn failures_at(&self, at: Moment) -> u32 {
-        let expired = self.until.is_some_and(|until| at >= until);
+        let expired = self.until.is_some_and(|until| until.is_over(at));
         if expired { 0 } else { self.failures }
+    }
+
+    /// Wrong guesses since the last success, reset or release, across lockouts.
+    #[must_use]
+    pub fn failures_across(&self) -> u32 {
+        self.across
     }
 
     /// Judges a wrong guess made while not locked.
     #[must_use]
     pub fn judge_failure(&self, policy: &LockoutPolicy, at: Moment) -> Failure {
         let failures = self.failures_at(at).saturating_add(1);
+        let across = self.across.saturating_add(1);
         let end = at.checked_add_signed(policy.duration).unwrap_or(Moment::MAX_UTC);
-        Failure { failures, locks_until: (failures >= policy.attempts).then_some(end) }
+        let locks_until = if policy.cap.is_some_and(|cap| across >= cap) {
+            Some(LockEnd::AtReset)
+        } else {
+            (failures >= policy.attempts).then_some(LockEnd::At(end))
+        };
+        Failure { failures, locks_until }
     }
 
     /// After a wrong guess that was judged so.
     #[must_use]
     pub fn failed(self, failures: u32) -> Self {
-        Self { failures, until: None }
+        Self { failures, until: None, across: self.across.saturating_add(1) }
     }
 
     /// After a lockout began.
     #[must_use]
-    pub fn locked(self, until: Moment) -> Self {
+    pub fn locked(self, until: LockEnd) -> Self {
         Self { until: Some(until), ..self }
     }
 }
@@ -119,7 +230,30 @@ mod tests {
     fn the_last_moment_of_time_does_not_overflow_into_no_lock() {
         let lockout = Lockout::default().failed(6);
         let judged = lockout.judge_failure(&LockoutPolicy::default(), Moment::MAX_UTC);
-        assert_eq!(judged.locks_until, Some(Moment::MAX_UTC));
+        assert_eq!(judged.locks_until, Some(LockEnd::At(Moment::MAX_UTC)));
+    }
+
+    #[test]
+    fn a_cap_that_locks_everybody_or_nobody_is_refused() {
+        for cap in [0, 101, u32::MAX] {
+            assert_eq!(LockoutPolicy::default().with_cap(cap), Err(UnsafeLockoutPolicy::Cap), "{cap}");
+        }
+        assert!(LockoutPolicy::default().with_cap(100).is_ok());
+    }
+
+    #[test]
+    fn what_was_kept_of_a_stranger_before_there_was_a_cap_is_read() {
+        let kept = r#"{"failures":7,"until":"2026-11-23T09:45:00Z"}"#;
+        let lockout: Lockout = serde_json::from_str(kept).unwrap();
+        assert_eq!(lockout.failures, 7);
+        assert!(lockout.locked_until(Moment::MIN_UTC).is_some_and(|end| end.moment().is_some()));
+    }
+
+    #[test]
+    fn a_lock_without_end_survives_being_kept() {
+        let lockout = Lockout::default().failed(7).locked(LockEnd::AtReset);
+        let kept = serde_json::to_string(&lockout).unwrap();
+        assert_eq!(serde_json::from_str::<Lockout>(&kept).unwrap(), lockout);
     }
 
     proptest! {

@@ -14,6 +14,8 @@ pub enum MailKind {
     PasswordChanged,
     /// Too many wrong passwords.
     LockedOut,
+    /// Too many wrong passwords across lockouts: only a new password opens the account again.
+    LockedUntilReset,
     /// A temporary administrator waits for you.
     AwaitingConversion,
     /// An order opened sites of your company.
@@ -34,11 +36,12 @@ pub enum MailKind {
 
 impl MailKind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Activation,
         Self::PasswordReset,
         Self::PasswordChanged,
         Self::LockedOut,
+        Self::LockedUntilReset,
         Self::AwaitingConversion,
         Self::SitesOpened,
         Self::TakeOverOpened,
@@ -57,6 +60,7 @@ impl MailKind {
             Self::PasswordReset => "password-reset",
             Self::PasswordChanged => "password-changed",
             Self::LockedOut => "locked-out",
+            Self::LockedUntilReset => "locked-until-reset",
             Self::AwaitingConversion => "awaiting-conversion",
             Self::SitesOpened => "sites-opened",
             Self::TakeOverOpened => "take-over-opened",
@@ -88,6 +92,7 @@ mod tests {
             (MailKind::PasswordReset, "password-reset"),
             (MailKind::PasswordChanged, "password-changed"),
             (MailKind::LockedOut, "locked-out"),
+            (MailKind::LockedUntilReset, "locked-until-reset"),
             (MailKind::AwaitingConversion, "awaiting-conversion"),
             (MailKind::SitesOpened, "sites-opened"),
             (MailKind::TakeOverOpened, "take-over-opened"),

@@ -5,12 +5,18 @@ use crate::password::Password;
 /// The characters of which a password needs one, with the default rules.
 pub const SPECIAL: &str = "!@#$%^&*()_+=-[]}{<>?";
 
+/// How many of an account's passwords can be kept from coming back at most: each costs a hash.
+pub const MOST_HISTORY: usize = 10;
+
 /// The rules, as a value. The default is the customer's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PasswordPolicy {
     min_characters: usize,
     max_characters: usize,
-    composition: bool,
+    composition: Composition,
+    history: usize,
+    blocklist: Blocklisted,
+    context: Context,
 }
 
 /// A rule that a password breaks.
@@ -34,6 +40,18 @@ pub enum PasswordRule {
     /// None of [`SPECIAL`].
     #[error("at least one of ! @ # $ % ^ & * ( ) _ + = - [ ] }} {{ < > ?")]
     Special,
+    /// No letter.
+    #[error("at least one letter")]
+    Letter,
+    /// On the blocklist.
+    #[error("none of the passwords used most or known from a breach")]
+    Common,
+    /// Little more than a word of its context.
+    #[error("more than a name, an address or a word of this company")]
+    Context,
+    /// One of the account's last so many.
+    #[error("none of the last {0} passwords")]
+    Reused(usize),
 }
 
 /// A setting that would make the policy worthless.
@@ -45,11 +63,21 @@ pub enum UnsafePasswordPolicy {
     /// A maximum below 128.
     #[error("a password policy allows at least 128 characters and at most 4096")]
     MaximumOutOfRange,
+    /// More than [`MOST_HISTORY`] passwords.
+    #[error("at most {MOST_HISTORY} former passwords are compared, each costs a hash")]
+    HistoryTooLong,
 }
 
 impl Default for PasswordPolicy {
     fn default() -> Self {
-        Self { min_characters: 8, max_characters: 1024, composition: true }
+        Self {
+            min_characters: 8,
+            max_characters: 1024,
+            composition: Composition::Required,
+            history: 0,
+            blocklist: Blocklisted::Allowed,
+            context: Context::Free,
+        }
     }
 }
 
@@ -66,27 +94,71 @@ impl PasswordPolicy {
         if !(128..=4096).contains(&max) || max < min {
             return Err(UnsafePasswordPolicy::MaximumOutOfRange);
         }
-        Ok(Self {
-            min_characters: min,
-            max_characters: max,
-            composition: composition == Composition::Required,
-        })
+        Ok(Self { min_characters: min, max_characters: max, composition, ..Self::default() })
     }
 
-    /// Judges a new password.
+    /// The same, with the last so many passwords of an account refused, the present one counted.
+    ///
+    /// # Errors
+    /// [`UnsafePasswordPolicy::HistoryTooLong`] beyond [`MOST_HISTORY`].
+    pub fn with_history(self, passwords: usize) -> Result<Self, UnsafePasswordPolicy> {
+        match passwords <= MOST_HISTORY {
+            true => Ok(Self { history: passwords, ..self }),
+            false => Err(UnsafePasswordPolicy::HistoryTooLong),
+        }
+    }
+
+    /// The same, with passwords of the blocklist refused or not.
+    #[must_use]
+    pub fn with_blocklist(self, blocklist: Blocklisted) -> Self {
+        Self { blocklist, ..self }
+    }
+
+    /// The same, with words of the context refused or not.
+    #[must_use]
+    pub fn with_context(self, context: Context) -> Self {
+        Self { context, ..self }
+    }
+
+    /// How many of the account's last passwords are refused; the present one is the first.
+    #[must_use]
+    pub fn history(&self) -> usize {
+        self.history
+    }
+
+    /// Whether a password is looked for on the blocklist.
+    #[must_use]
+    pub fn blocklist(&self) -> Blocklisted {
+        self.blocklist
+    }
+
+    /// What of a password's context is refused.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Every rule in force, for whoever is to choose a password.
+    #[must_use]
+    pub fn rules(&self) -> Vec<PasswordRule> {
+        let common = (self.blocklist == Blocklisted::Refused).then_some(PasswordRule::Common);
+        let context = matches!(self.context, Context::Refused { .. }).then_some(PasswordRule::Context);
+        let reused = (self.history > 0).then_some(PasswordRule::Reused(self.history));
+        std::iter::once(PasswordRule::TooShort(self.min_characters))
+            .chain(self.composition.rules().iter().copied())
+            .chain(common)
+            .chain(context)
+            .chain(reused)
+            .collect()
+    }
+
+    /// Judges a new password by itself: what it takes more than the password to judge is not judged here.
     ///
     /// # Errors
     /// Every rule that it breaks, at once.
     pub fn check(&self, password: &Password) -> Result<(), Vec<PasswordRule>> {
         let text = password.expose();
         let length = text.chars().count();
-        let has = |class: fn(char) -> bool| text.chars().any(class);
-        let composed = [
-            (PasswordRule::UpperCase, has(char::is_uppercase)),
-            (PasswordRule::LowerCase, has(char::is_lowercase)),
-            (PasswordRule::Digit, has(|c| c.is_ascii_digit())),
-            (PasswordRule::Special, has(|c| SPECIAL.contains(c))),
-        ];
         let mut broken = Vec::new();
         if length < self.min_characters {
             broken.push(PasswordRule::TooShort(self.min_characters));
@@ -94,10 +166,21 @@ impl PasswordPolicy {
         if length > self.max_characters {
             broken.push(PasswordRule::TooLong(self.max_characters));
         }
-        if self.composition {
-            broken.extend(composed.into_iter().filter(|(_, kept)| !kept).map(|(rule, _)| rule));
-        }
+        broken.extend(self.composition.rules().iter().filter(|rule| !is_composed(**rule, text)));
         if broken.is_empty() { Ok(()) } else { Err(broken) }
+    }
+}
+
+/// Whether a text keeps a rule of composition.
+fn is_composed(rule: PasswordRule, text: &str) -> bool {
+    let has = |class: fn(char) -> bool| text.chars().any(class);
+    match rule {
+        PasswordRule::UpperCase => has(char::is_uppercase),
+        PasswordRule::LowerCase => has(char::is_lowercase),
+        PasswordRule::Digit => has(|c| c.is_ascii_digit()),
+        PasswordRule::Special => has(|c| SPECIAL.contains(c)),
+        PasswordRule::Letter => has(char::is_alphabetic),
+        _ => true,
     }
 }
 
@@ -106,8 +189,43 @@ impl PasswordPolicy {
 pub enum Composition {
     /// The customer's rules.
     Required,
-    /// Length alone, as NIST SP 800-63B asks.
+    /// A letter and a digit (PCI DSS 4.0, 8.3.6).
+    LettersAndDigits,
+    /// Length alone (NIST SP 800-63B-4, 3.1.1.2).
     Free,
+}
+
+impl Composition {
+    fn rules(self) -> &'static [PasswordRule] {
+        use PasswordRule::{Digit, Letter, LowerCase, Special, UpperCase};
+        match self {
+            Self::Required => &[UpperCase, LowerCase, Digit, Special],
+            Self::LettersAndDigits => &[Letter, Digit],
+            Self::Free => &[],
+        }
+    }
+}
+
+/// What becomes of a password that is on the blocklist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blocklisted {
+    /// It may be chosen: nothing is looked up.
+    Allowed,
+    /// It may not (NIST SP 800-63B-4, 3.1.1.2; OWASP ASVS 5.0, 6.2.4 and 6.2.12).
+    Refused,
+}
+
+/// What becomes of a password that is little more than a word of its context.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Context {
+    /// It may be chosen: nothing is compared.
+    Free,
+    /// It may not (NIST SP 800-63B-4, 3.1.1.2; OWASP ASVS 5.0, 6.2.11): the person's and company's own
+    /// words, and these of everybody's.
+    Refused {
+        /// The brand, and what the operator lists.
+        words: Vec<String>,
+    },
 }
 
 #[cfg(test)]
@@ -148,6 +266,40 @@ mod tests {
         assert_eq!(broken(&format!("Aa1!{}", "é".repeat(124))), []);
         assert!(PasswordPolicy::new(8, 127, Composition::Required).is_err());
         assert!(PasswordPolicy::new(7, 128, Composition::Required).is_err());
+    }
+
+    #[test]
+    fn pci_asks_for_a_letter_and_a_digit_of_any_script_and_case() {
+        let policy = PasswordPolicy::new(12, 1024, Composition::LettersAndDigits).unwrap();
+        let broken = |text: &str| policy.check(&Password::new(text.to_owned())).err().unwrap_or_default();
+        assert_eq!(broken("twelveletter"), [PasswordRule::Digit]);
+        assert_eq!(broken("123456789012"), [PasswordRule::Letter]);
+        assert_eq!(broken("elevenchar1"), [PasswordRule::TooShort(12)]);
+        assert_eq!(broken("twelveletter1"), []);
+    }
+
+    #[test]
+    fn the_rules_in_force_are_told_before_anybody_chooses() {
+        use PasswordRule::{
+            Common, Context as OfContext, Digit, Letter, LowerCase, Reused, Special, TooShort, UpperCase,
+        };
+        let default = PasswordPolicy::default();
+        assert_eq!(default.rules(), [TooShort(8), UpperCase, LowerCase, Digit, Special]);
+        let pci = PasswordPolicy::new(12, 1024, Composition::LettersAndDigits).unwrap();
+        assert_eq!(pci.with_history(4).unwrap().rules(), [TooShort(12), Letter, Digit, Reused(4)]);
+        let nist = PasswordPolicy::new(15, 1024, Composition::Free).unwrap();
+        let nist =
+            nist.with_blocklist(Blocklisted::Refused).with_context(Context::Refused { words: Vec::new() });
+        assert_eq!(nist.rules(), [TooShort(15), Common, OfContext]);
+    }
+
+    #[test]
+    fn more_than_ten_former_passwords_are_never_compared() {
+        assert!(PasswordPolicy::default().with_history(MOST_HISTORY).is_ok());
+        assert_eq!(
+            PasswordPolicy::default().with_history(MOST_HISTORY + 1),
+            Err(UnsafePasswordPolicy::HistoryTooLong)
+        );
     }
 
     proptest! {

@@ -357,6 +357,17 @@ pub trait Identities: Send + Sync {
     fn fresh(&self) -> Uuid;
 }
 
+/// The blocklist of passwords can't be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the blocklist of passwords can't be read: {0}")]
+pub struct BlocklistUnreadable(pub String);
+
+/// Passwords that are used most, or are known from a breach: whoever guesses tries them first.
+pub trait Blocklist: Send + Sync {
+    /// Whether a password is among them, as it is typed or in other case.
+    fn contains(&self, password: Password) -> BoxFuture<'_, Result<bool, BlocklistUnreadable>>;
+}
+
 /// Lets one caller at a time through for each key, in the order of their coming.
 pub trait Turnstile: Send + Sync {
     /// Waits for its turn; the turn ends when what is returned is dropped.

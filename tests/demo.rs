@@ -208,7 +208,7 @@ fn a_sample_world_has_everything_that_can_happen_to_a_merchant() {
         statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
     };
     let names = column("SELECT DISTINCT name FROM events");
-    // Mails are not sent, nobody changes a password that they know or moves a site, and the rest comes seldom.
+    // Mails are not sent, nobody changes a password that they know, moves a site or sends a picture, and the rest comes seldom.
     let absent = [
         "mail-sent",
         "mail-given-up",
@@ -222,6 +222,9 @@ fn a_sample_world_has_everything_that_can_happen_to_a_merchant() {
         "company-renamed",
         "company-address-changed",
         "lockout-released",
+        "serial-released",
+        "accounts-stayed",
+        "logo-kept",
         "second-step-failed",
         "second-step-disabled",
         "second-step-reset",

@@ -11,6 +11,7 @@ use loquet_adapters::hmac_tokens::HmacTokens;
 use loquet_adapters::identities::RandomIdentities;
 use loquet_adapters::key_store::KeyStore;
 use loquet_adapters::one_time_codes::TotpCodes;
+use loquet_adapters::password_blocklist::PasswordBlocklist;
 use loquet_adapters::server_key::ServerKey;
 use loquet_adapters::strangers::RecentStrangers;
 use loquet_adapters::turnstile::KeyedTurnstile;
@@ -67,6 +68,11 @@ pub struct Node {
 
 impl Node {
     pub fn new(store: Arc<dyn EventStore>, folder: &Path) -> Self {
+        Self::with(Policies::default(), store, folder)
+    }
+
+    /// A node with rules of its own.
+    pub fn with(policies: Policies, store: Arc<dyn EventStore>, folder: &Path) -> Self {
         let path = folder.join("server.key");
         let key = ServerKey::load(&path).or_else(|_| ServerKey::create(&path)).unwrap();
         let keys = KeyStore::open(&folder.join("keys.db"), &key).unwrap();
@@ -84,6 +90,7 @@ impl Node {
             codes: Arc::new(TotpCodes),
             identities: Arc::new(RandomIdentities),
             turnstile: Arc::new(KeyedTurnstile::default()),
+            blocklist: Arc::new(PasswordBlocklist::default()),
             strangers: Arc::new(RecentStrangers::new(NonZeroUsize::new(1000).unwrap())),
             accounts: Arc::new(CachedFolds::new(1000)),
             claims: Arc::new(CachedFolds::new(1000)),
@@ -96,7 +103,7 @@ impl Node {
             logos: Arc::new(CachedFolds::new(1000)),
             takeovers: Arc::new(CachedFolds::new(1000)),
         };
-        Self { app: Arc::new(App::new(Policies::default(), ports)), codec, keys, tokens, hasher }
+        Self { app: Arc::new(App::new(policies, ports)), codec, keys, tokens, hasher }
     }
 
     /// How many passwords were verified here so far.
@@ -167,7 +174,9 @@ impl Node {
         };
         let role = Admission::Administrator;
         let new = NewColleague { company, role, language: Language::Fr, person, creator: None };
-        self.app.create_account(&context(0), new).await.unwrap();
+        let (successor, _) = self.app.create_account(&context(0), new).await.unwrap();
+        let token = self.activation_token(successor).await;
+        self.app.activate(&context(0), &token, password(PASSWORD)).await.unwrap();
     }
 
     pub async fn activation_token(&self, account: AccountId) -> String {

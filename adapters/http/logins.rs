@@ -85,7 +85,7 @@ pub(crate) fn one_of(
         (status = 403, description = "The password was right, but nobody has admitted this account yet", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "The body breaks a rule", body = ProblemBody, content_type = "application/problem+json"),
         (status = 423, description = "Locked; nothing was verified", body = ProblemBody, content_type = "application/problem+json",
-            headers(("Retry-After" = u64, description = "Seconds until the lockout ends"))),
+            headers(("Retry-After" = u64, description = "Seconds until the lockout ends; absent where only a new password ends it"))),
         (status = 503, description = "Not now; nothing was counted", body = ProblemBody, content_type = "application/problem+json")
     )
 )]

@@ -200,10 +200,9 @@ fn form(api: &Api, purpose: Purpose, language: Language, token: &str, faults: Ve
     page(status, template.render())
 }
 
-/// What a password must be: every rule that an empty one breaks.
+/// What a password must be.
 fn rules(api: &Api, language: Language) -> Vec<String> {
-    let broken = api.app.policies().password.check(&Password::new(String::new())).err().unwrap_or_default();
-    sentences(language, &Problem::weak_password("/password", &broken))
+    sentences(language, &Problem::weak_password("/password", &api.app.policies().password.rules()))
 }
 
 fn sentences(language: Language, problem: &Problem) -> Vec<String> {

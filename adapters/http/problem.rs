@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use loquet_domain::Moment;
 use loquet_domain::account::Refusal;
 use loquet_domain::app::{Failure, LinkRefused, ReceiptRefused, Unavailable};
+use loquet_domain::lockout::LockEnd;
 use loquet_domain::password_policy::PasswordRule;
 use loquet_domain::ports::{AppendError, ReadError};
 use loquet_domain::{access, company, fleet, takeover};
@@ -62,7 +63,7 @@ pub(crate) struct ProblemBody {
     /// Every rule of the body that is broken.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) errors: Vec<FaultBody>,
-    /// When the lockout ends.
+    /// When the lockout ends; absent where only a new password ends it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) locked_until: Option<DateTime<Utc>>,
 }
@@ -114,7 +115,12 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "wrong-credentials")
     }
 
-    pub(crate) fn locked(until: Moment, now: Moment) -> Self {
+    /// A lockout. One that only a reset ends has no moment to name: any would be untrue, and one that
+    /// moved on with each try would tell no more to a program than none does.
+    pub(crate) fn locked(until: LockEnd, now: Moment) -> Self {
+        let Some(until) = until.moment() else {
+            return Self::new(StatusCode::LOCKED, "locked-until-reset");
+        };
         let seconds = (until - now).num_milliseconds().max(0);
         let seconds = seconds.saturating_add(999) / 1000;
         Self {
@@ -198,6 +204,7 @@ impl Problem {
             company::Refusal::AddressInUse(site) => {
                 Self::new(StatusCode::CONFLICT, "address-in-use").with("site", site)
             }
+            company::Refusal::SitePromised(_) => Self::new(StatusCode::CONFLICT, "takeover-overlaps"),
         }
     }
 
@@ -221,6 +228,7 @@ impl Problem {
                 Self::new(StatusCode::FORBIDDEN, "beyond-own-permissions").with("permission", permission)
             }
             access::Refusal::LastAdministrator => conflict("last-administrator"),
+            access::Refusal::Leaving => conflict("account-leaving"),
             access::Refusal::TooManyGroups => conflict("too-many-groups").with("most", access::MOST_GROUPS),
         }
     }
@@ -230,6 +238,7 @@ impl Problem {
         match refusal {
             takeover::Refusal::NoSuchTakeOver => Self::not_found(),
             takeover::Refusal::SameCompany => Self::at("/to_company_id", "takeover-same-company"),
+            takeover::Refusal::Circular => conflict("takeover-circular"),
             takeover::Refusal::Nothing => Self::at("/site_ids", "takeover-nothing"),
             takeover::Refusal::NotConfirmed(_) => conflict("takeover-waits"),
             takeover::Refusal::Completed => conflict("takeover-completed"),
@@ -249,6 +258,10 @@ impl Problem {
                 PasswordRule::LowerCase => ("password-lower-case", Vec::new()),
                 PasswordRule::Digit => ("password-digit", Vec::new()),
                 PasswordRule::Special => ("password-special", Vec::new()),
+                PasswordRule::Letter => ("password-letter", Vec::new()),
+                PasswordRule::Common => ("password-common", Vec::new()),
+                PasswordRule::Context => ("password-context", Vec::new()),
+                PasswordRule::Reused(last) => ("password-reused", vec![("passwords", last.to_string())]),
             };
             Fault { pointer: pointer.to_owned(), rule, places }
         };
@@ -262,7 +275,7 @@ impl From<Unavailable> for Problem {
             Unavailable::Busy(_) => Self { retry_after: Some(1), ..Self::unavailable("busy", unavailable) },
             Unavailable::Append(AppendError::Conflict { .. }) => Self::unavailable("busy", unavailable),
             Unavailable::Append(AppendError::Unknown(_)) => Self::unavailable("fate-unknown", unavailable),
-            Unavailable::Append(_) | Unavailable::Read(_) => {
+            Unavailable::Append(_) | Unavailable::Read(_) | Unavailable::Blocklist(_) => {
                 Self::unavailable("store-unavailable", unavailable)
             }
             Unavailable::Codec(loquet_domain::ports::CodecError::Erased(_)) => Self::not_found(),

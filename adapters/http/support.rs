@@ -4,6 +4,7 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use loquet_domain::diagnosis::{Answer, Hindrance, Remedy};
 use loquet_domain::ids::AccountId;
+use loquet_domain::lockout::LockEnd;
 use loquet_projections::diagnosis::{CannotTell, Diagnosis, Evidence, Reason, diagnose};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -48,8 +49,8 @@ pub(super) struct EvidenceBody {
 #[derive(Serialize, ToSchema)]
 #[schema(as = LoginHindrance)]
 pub(super) struct ReasonBody {
-    /// `no_such_account`, `deleted`, `erased`, `not_activated`, `locked`, `awaiting_conversion`, `second_step` or
-    /// `wrong_guesses`.
+    /// `no_such_account`, `deleted`, `erased`, `not_activated`, `locked`, `locked_until_reset`, `awaiting_conversion`,
+    /// `second_step` or `wrong_guesses`.
     #[schema(example = "locked")]
     reason: &'static str,
     /// What else is known of it: until when, how many, whether a link still works.
@@ -115,7 +116,12 @@ fn reason(account: Option<AccountId>, email: &str, reason: Reason) -> ReasonBody
         Hindrance::NotActivated { link_expires_at, link_expired } => {
             ("not_activated", json!({ "link_expires_at": link_expires_at, "link_expired": link_expired }))
         }
-        Hindrance::Locked { since, until } => ("locked", json!({ "since": since, "until": until })),
+        Hindrance::Locked { since, until: LockEnd::At(until) } => {
+            ("locked", json!({ "since": since, "until": until }))
+        }
+        Hindrance::Locked { since, until: LockEnd::AtReset } => {
+            ("locked_until_reset", json!({ "since": since }))
+        }
         Hindrance::AwaitingConversion => ("awaiting_conversion", json!({})),
         Hindrance::SecondStep { recovery_codes_left } => {
             ("second_step", json!({ "recovery_codes_left": recovery_codes_left }))

@@ -6,6 +6,7 @@ use loquet_domain::account::{Account, Role};
 use loquet_domain::email_address::EmailAddress;
 use loquet_domain::fact::{Actor, Context as CommandContext};
 use loquet_domain::ids::{AccountId, CorrelationId};
+use loquet_domain::lockout::LockEnd;
 use loquet_domain::ports::{EventStore, Identities, Revision, StreamId};
 use serde_json::json;
 
@@ -51,6 +52,7 @@ async fn show(place: &Place, which: Which) -> anyhow::Result<()> {
     };
     let person = profile.person.known();
     let active = account.active();
+    let locked = active.and_then(|active| active.lockout.locked_until(now));
     let shown = json!({
         "account_id": id,
         "status": status,
@@ -62,7 +64,9 @@ async fn show(place: &Place, which: Which) -> anyhow::Result<()> {
         "given_name": person.map(|p| p.given_name.as_str().to_owned()),
         "family_name": person.map(|p| p.family_name.as_str().to_owned()),
         "failures": active.map(|a| a.lockout.failures_at(now)),
-        "locked_until": active.and_then(|a| a.lockout.locked_until(now)),
+        "locked_until": locked.and_then(LockEnd::moment),
+        "locked_until_reset": active.map(|_| locked == Some(LockEnd::AtReset)),
+        "failures_across_lockouts": active.map(|a| a.lockout.failures_across()),
         "sessions": active.map(|a| a.sessions_at(now).count()),
     });
     if which.json {

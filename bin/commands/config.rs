@@ -11,7 +11,12 @@ use crate::settings::{Mode, Settings};
 
 /// Tells every fault; fails if there is one.
 pub(crate) fn check(mut config: Config, mode: Mode) -> ExitCode {
-    let holds = Settings::of(&mut config, mode).is_some();
+    let settings = Settings::of(&mut config, mode);
+    // A server that starts looks at some of it only: a list of billions takes minutes to read.
+    if let Some(Err(why)) = settings.as_ref().map(|settings| settings.blocklist.check()) {
+        config.fault("password.blocklist_file", why);
+    }
+    let holds = settings.is_some() && config.faults.is_empty();
     for notice in &config.notices {
         println!("note: {notice}");
     }

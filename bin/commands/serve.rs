@@ -61,6 +61,7 @@ pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow
     let metrics = Arc::new(Metrics::new(VERSION, &settings.node));
     let parts = Parts {
         policies: settings.policies.clone(),
+        blocklist: settings.blocklist.clone(),
         cost: settings.cost,
         node: settings.node.clone(),
         metrics: metrics.clone(),

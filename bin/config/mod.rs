@@ -5,6 +5,7 @@
 
 mod file;
 mod kind;
+mod profiles;
 mod sample;
 mod table;
 
@@ -28,6 +29,8 @@ pub(crate) enum Source {
     File(PathBuf, usize),
     Variable(String),
     Flag(String),
+    /// What a profile says where nobody says otherwise.
+    Profile(&'static str, String),
 }
 
 impl fmt::Display for Source {
@@ -37,6 +40,7 @@ impl fmt::Display for Source {
             Self::File(path, line) => write!(f, "{}:{line}", path.display()),
             Self::Variable(name) => f.write_str(name),
             Self::Flag(flag) => f.write_str(flag),
+            Self::Profile(of, name) => write!(f, "{of} = {name}"),
         }
     }
 }
@@ -65,6 +69,13 @@ impl fmt::Display for Fault {
 pub(crate) struct Held {
     pub(crate) text: String,
     pub(crate) from: Source,
+}
+
+impl Held {
+    /// Whether somebody set it.
+    pub(crate) fn is_set(&self) -> bool {
+        !matches!(self.from, Source::Default | Source::Profile(..))
+    }
 }
 
 /// Every setting's value.
@@ -102,6 +113,7 @@ impl Config {
         }
         config.read_variables(variables);
         config.read_flags(flags);
+        config.read_profiles();
         config.check();
         config
     }
@@ -159,6 +171,22 @@ impl Config {
         }
     }
 
+    /// What the profiles say of settings that nobody set.
+    fn read_profiles(&mut self) {
+        for profiles::Profile { of, name, says } in profiles::PROFILES {
+            if self.values.get(of).is_none_or(|held| held.text != name) {
+                continue;
+            }
+            for (key, value) in says {
+                let is_set = self.values.get(key).is_some_and(Held::is_set);
+                if !is_set {
+                    let from = Source::Profile(of, name.to_owned());
+                    self.values.insert(key, Held { text: (*value).to_owned(), from });
+                }
+            }
+        }
+    }
+
     /// Holds every value against the bounds of its setting.
     fn check(&mut self) {
         for setting in SETTINGS {
@@ -182,7 +210,7 @@ impl Config {
 
     /// Notes a fault of two settings together, at the first of them that somebody set.
     pub(crate) fn fault_of_either(&mut self, keys: [&'static str; 2], why: impl fmt::Display) {
-        let is_set = |key: &&str| self.values.get(key).is_some_and(|held| held.from != Source::Default);
+        let is_set = |key: &&str| self.values.get(key).is_some_and(Held::is_set);
         let [first, _] = keys;
         let key = keys.into_iter().find(is_set).unwrap_or(first);
         self.fault(key, why);
@@ -328,6 +356,56 @@ mod tests {
         let config = Config::read(None, &matches, variables);
         let [fault] = config.faults.as_slice() else { panic!("{:?}", config.faults) };
         assert_eq!(fault.to_string(), "LOQUET_LOCKOUT_ATTEMPTS: lockout.attempts: it is not UTF-8");
+    }
+
+    #[test]
+    fn a_profile_says_what_nobody_sets_and_whatever_is_set_wins() {
+        let config = config(
+            "[lockout]\nprofile = \"pci\"\nattempts = 6\n[password]\nhistory = 2\n",
+            &[("LOQUET_PASSWORD_PROFILE", "nist")],
+            &["--password-min-length", "20"],
+        );
+        assert_eq!(config.faults, []);
+        let held = |key| config.get(key).map(|held| (held.text.as_str(), held.from.to_string())).unwrap();
+        assert_eq!(held("lockout.attempts").0, "6");
+        assert_eq!(held("lockout.duration"), ("30m", "lockout.profile = pci".to_owned()));
+        assert_eq!(held("lockout.cap"), ("0", "lockout.profile = pci".to_owned()));
+        assert_eq!(held("password.min_length").0, "20");
+        assert_eq!(held("password.history").0, "2");
+        assert_eq!(held("password.blocklist"), ("on", "password.profile = nist".to_owned()));
+        assert_eq!(held("password.composition").0, "free");
+    }
+
+    #[test]
+    fn the_default_profile_is_what_every_setting_is_by_itself() {
+        let config = config("[lockout]\nprofile = \"default\"\n", &[], &[]);
+        for (key, value) in [
+            ("lockout.attempts", "7"),
+            ("lockout.duration", "15m"),
+            ("lockout.cap", "0"),
+            ("password.min_length", "8"),
+            ("password.composition", "required"),
+            ("password.history", "0"),
+            ("password.blocklist", "off"),
+            ("password.context", "off"),
+        ] {
+            let held = config.get(key).unwrap();
+            assert_eq!((held.text.as_str(), &held.from), (value, &Source::Default), "{key}");
+        }
+    }
+
+    #[test]
+    fn every_value_of_every_profile_holds_and_every_profile_names_the_same_settings() {
+        for section in ["lockout", "password"] {
+            let mut named = std::collections::BTreeSet::new();
+            for profile in profiles::PROFILES.iter().filter(|profile| profile.of.starts_with(section)) {
+                named.insert(profile.says.iter().map(|(key, _)| *key).collect::<Vec<_>>());
+                let name = profile.name;
+                let config = config(&format!("[{section}]\nprofile = \"{name}\"\n"), &[], &[]);
+                assert_eq!(config.faults, [], "{section}.profile = {name}");
+            }
+            assert_eq!(named.len(), 1, "{named:?}");
+        }
     }
 
     #[test]

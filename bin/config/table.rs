@@ -79,6 +79,10 @@ const fn unset(key: &'static str, kind: Kind, example: &'static str, help: &'sta
     Setting { key, kind, default: None, example, help }
 }
 
+/// `default` is what this program was made for; the others serve a standard.
+const PROFILES: [&str; 3] = ["default", "nist", "pci"];
+const SWITCH: Kind = Kind::Choice(&["on", "off"]);
+
 /// The table. The bounds are such that no setting switches a protection off.
 pub(crate) const SETTINGS: &[Setting] = &[
     setting("data_dir", Kind::Path, "var", "The folder of the log, the keys and the read models"),
@@ -152,24 +156,77 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "64",
         "How many programs may follow the events at once",
     ),
-    setting("lockout.attempts", Kind::Number(1, 100), "7", "Wrong logins in a row that lock an account"),
+    setting(
+        "lockout.profile",
+        Kind::Choice(&PROFILES),
+        "default",
+        "Which rules the settings of this section have that nobody sets; docs/profiles.md says which standard asks for what",
+    ),
+    setting(
+        "lockout.attempts",
+        Kind::Number(1, 100),
+        "7",
+        "Wrong logins in a row that lock an account; 10 with pci",
+    ),
     setting(
         "lockout.duration",
         Kind::Duration("1s", "30d"),
         "15m",
-        "How long a lockout lasts; at least 30s for each of lockout.attempts",
+        "How long a lockout lasts, at least 30s for each of lockout.attempts; 30m with pci",
+    ),
+    setting(
+        "lockout.cap",
+        Kind::Number(0, 100),
+        "0",
+        "Wrong logins across lockouts after which only a new password or support opens the account, 0 for no such end; 100 with nist",
+    ),
+    setting(
+        "password.profile",
+        Kind::Choice(&PROFILES),
+        "default",
+        "Which rules the settings of this section have that nobody sets; docs/profiles.md says which standard asks for what",
     ),
     setting(
         "password.min_length",
         Kind::Number(8, 128),
         "8",
-        "How many characters a new password has at least",
+        "How many characters a new password has at least; 15 with nist, 12 with pci",
     ),
     setting(
         "password.composition",
-        Kind::Choice(&["required", "free"]),
+        Kind::Choice(&["required", "letters-and-digits", "free"]),
         "required",
-        "Whether it needs upper and lower case, a digit and a special character; free asks for length alone (NIST SP 800-63B)",
+        "required: upper and lower case, a digit and a special character; letters-and-digits: one of each, as with pci; free: length alone, as with nist",
+    ),
+    setting(
+        "password.history",
+        Kind::Number(0, 10),
+        "0",
+        "How many of an account's last passwords can't be chosen again, the present one counted; each costs a hash; 4 with pci",
+    ),
+    setting(
+        "password.blocklist",
+        SWITCH,
+        "off",
+        "Whether a password is refused that is used most or known from a breach: one of the list that comes with the program, or of password.blocklist_file; on with nist",
+    ),
+    unset(
+        "password.blocklist_file",
+        Kind::Path,
+        "/var/lib/loquet/breached.txt",
+        "A further list, of any size: passwords, or their SHA-1 as Have I Been Pwned gives them, one a line, sorted with LC_ALL=C sort -f",
+    ),
+    setting(
+        "password.context",
+        SWITCH,
+        "off",
+        "Whether a password is refused that is little more than the person's name or address, their company's name, the brand or one of password.context_words; on with nist",
+    ),
+    unset(
+        "password.context_words",
+        Kind::Text,
+        "payment terminal, helpdesk",
+        "Further words of that kind, separated by commas",
     ),
     setting(
         "argon2.memory_kib",

@@ -8,7 +8,7 @@ use anyhow::{Context as _, anyhow, bail};
 use chrono::TimeDelta;
 use loquet_domain::Moment;
 use loquet_domain::access::{Grantor, GroupName, GroupText, Where};
-use loquet_domain::account::{Account, Admission};
+use loquet_domain::account::{Account, Admission, Authority};
 use loquet_domain::app::{App, Credentials, Login, NewColleague, NewTakeOver};
 use loquet_domain::company::{AddressKind, CompanyName, Description, SiteName};
 use loquet_domain::fact::{Actor, Client, Context};
@@ -142,17 +142,18 @@ impl Scene<'_> {
 
     async fn remind(&self, person: u32) -> anyhow::Result<()> {
         let account = self.account(person)?;
-        Ok(self.app.request_activation(&self.support(), account).await.map(drop)?)
+        Ok(self.app.request_activation(&self.support(), Authority::Supplier, account).await.map(drop)?)
     }
 
     async fn admit(&self, person: u32, to: Admission) -> anyhow::Result<()> {
-        let account = self.account(person)?;
-        Ok(self.app.convert(&self.owner()?, account, to).await.map(drop)?)
+        let (account, owner) = (self.account(person)?, Authority::Administrator(self.merchant.company()?));
+        Ok(self.app.convert(&self.owner()?, owner, account, to).await.map(drop)?)
     }
 
     async fn delete(&self, person: u32) -> anyhow::Result<()> {
         let (account, left) = (self.account(person)?, self.merchant.region.left);
-        Ok(self.app.delete_account(&self.owner()?, account, left).await.map(drop)?)
+        let owner = Authority::Administrator(self.merchant.company()?);
+        Ok(self.app.delete_account(&self.owner()?, owner, account, left).await.map(drop)?)
     }
 
     async fn erase(&self, person: u32) -> anyhow::Result<()> {

@@ -3,12 +3,15 @@
 use chrono::TimeDelta;
 
 use crate::Moment;
-use crate::account::command::{Answer, Attempt, Command, Creation, MailFate, NewPassword, Proof, Verdict};
+use crate::account::command::{
+    Answer, Attempt, Authority, Command, Creation, MailFate, NewPassword, Proof, Verdict,
+};
 use crate::account::event::{Admission, Event, Role, SessionEnd};
 use crate::account::second_step::SecondProof;
 use crate::account::state::{Account, Active, Link, Profile};
 use crate::erasable::Erasable;
 use crate::ids::{CompanyId, EventId, SessionId, TakeOverId};
+use crate::lockout::LockEnd;
 use crate::one_time_code::{RecoveryHash, TotpSecret};
 use crate::policies::Policies;
 
@@ -34,10 +37,10 @@ pub enum Refusal {
     #[error("this link has expired")]
     LinkExpired,
     /// Too many wrong guesses.
-    #[error("locked until {until}")]
+    #[error("locked {until}")]
     Locked {
         /// The end of the lockout.
-        until: Moment,
+        until: LockEnd,
     },
     /// The password changed while it was being verified: verify again.
     #[error("the credential changed meanwhile")]
@@ -137,6 +140,23 @@ pub fn decide(
         Command::NoteMail(fate) => note_mail(account, fate),
         Command::Delete { reason } => delete(account, at, reason),
         Command::Erase { reason } => erase(account, at, reason),
+    }
+}
+
+/// As [`decide`], for somebody whose account it is not.
+///
+/// # Errors
+/// [`Refusal::NoSuchAccount`] where it is, by now, another company's than theirs.
+pub fn decide_for(
+    authority: Authority,
+    account: &Account,
+    policies: &Policies,
+    at: Moment,
+    command: Command,
+) -> Result<Vec<Event>, Refusal> {
+    match authority {
+        Authority::Administrator(company) if live(account)?.company != company => Err(Refusal::NoSuchAccount),
+        _ => decide(account, policies, at, command),
     }
 }
 

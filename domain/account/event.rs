@@ -11,6 +11,7 @@ use crate::email_address::EmailHash;
 use crate::erasable::Erasable;
 use crate::ids::{AccountId, CompanyId, EventId, OrderId, SessionId, TakeOverId};
 use crate::language::Language;
+use crate::lockout::LockEnd;
 use crate::mail_kind::MailKind;
 use crate::one_time_code::{RecoveryHash, TotpSecret};
 use crate::password::PasswordHash;
@@ -193,7 +194,7 @@ pub enum Event {
         /// Wrong guesses in a row that led here.
         failures: u32,
         /// The end.
-        until: Moment,
+        until: LockEnd,
     },
     /// Support ended a lockout early.
     LockoutReleased {

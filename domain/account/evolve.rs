@@ -11,6 +11,7 @@ use crate::fact::Fact;
 use crate::lockout::Lockout;
 use crate::one_time_code::RecoveryHash;
 use crate::password::PasswordHash;
+use crate::password_history::PasswordHistory;
 
 /// The account after one more fact.
 #[must_use]
@@ -25,6 +26,7 @@ pub fn evolve(account: Account, fact: &Fact<Event>) -> Account {
             Account::Active(Box::new(Active {
                 profile: invited.profile,
                 credential: Credential { id: fact.id, hash: hash.clone() },
+                former: PasswordHistory::default(),
                 lockout: Lockout::default(),
                 last_failure_at: None,
                 locked_since: None,
@@ -154,7 +156,9 @@ fn numbered(recovery: &Erasable<Vec<RecoveryHash>>) -> BTreeMap<u32, Erasable<Re
 
 /// A new password voids the reset link that may be on its way, and whoever set it may ask for more.
 fn set_password(active: &mut Active, fact: &Fact<Event>, hash: &Erasable<PasswordHash>) {
-    active.credential = Credential { id: fact.id, hash: hash.clone() };
+    let new = Credential { id: fact.id, hash: hash.clone() };
+    let replaced = std::mem::replace(&mut active.credential, new);
+    active.former = std::mem::take(&mut active.former).after(replaced.hash);
     active.reset = None;
     active.resets_asked.clear();
     active.challenges.clear();

@@ -11,6 +11,7 @@ use crate::ids::{CompanyId, EventId, SessionId};
 use crate::language::Language;
 use crate::lockout::Lockout;
 use crate::password::PasswordHash;
+use crate::password_history::PasswordHistory;
 use crate::person::Person;
 
 /// An account in one of its stages. Only an active one has anything to guess. Boxed, since a hundred thousand
@@ -92,6 +93,8 @@ pub struct Active {
     pub profile: Profile,
     /// What verifies the password.
     pub credential: Credential,
+    /// What verified the passwords before it.
+    pub former: PasswordHistory,
     /// Wrong guesses and the lock they led to.
     pub lockout: Lockout,
     /// When the newest of those guesses was judged.
@@ -154,6 +157,12 @@ impl Active {
     /// later is not before it: it would keep the owner from asking until that clock was right.
     pub fn resets_asked_at(&self, at: Moment) -> impl Iterator<Item = &Moment> {
         self.resets_asked.iter().filter(move |asked| **asked <= at && at - **asked < TimeDelta::hours(1))
+    }
+
+    /// The hashes of the last `count` passwords, the present one first.
+    pub fn last_passwords(&self, count: usize) -> impl Iterator<Item = &PasswordHash> {
+        let present = self.credential.hash.known().into_iter().take(count);
+        present.chain(self.former.newest(count.saturating_sub(1)))
     }
 
     /// The session, if it works at `at`.

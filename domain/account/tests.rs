@@ -12,11 +12,12 @@ use crate::erasable::Erasable;
 use crate::fact::{Actor, Context, Fact};
 use crate::ids::{AccountId, CompanyId, CorrelationId, EventId, SessionId};
 use crate::language::Language;
+use crate::lockout::{LockEnd, LockoutPolicy};
 use crate::password::PasswordHash;
 use crate::person::{Person, PersonName};
 use crate::policies::Policies;
 
-fn at(minute: i64) -> Moment {
+pub(super) fn at(minute: i64) -> Moment {
     Moment::from_timestamp(1_800_000_000, 0).unwrap() + TimeDelta::minutes(minute)
 }
 
@@ -39,7 +40,7 @@ fn creation(role: Role) -> Creation {
     }
 }
 
-fn hash(name: &str) -> PasswordHash {
+pub(super) fn hash(name: &str) -> PasswordHash {
     PasswordHash::new(name.to_owned())
 }
 
@@ -47,8 +48,9 @@ fn hash(name: &str) -> PasswordHash {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Story {
     pub(super) account: Account,
-    history: Vec<Fact<Event>>,
+    pub(super) history: Vec<Fact<Event>>,
     sessions: u128,
+    pub(super) policies: Policies,
 }
 
 impl Story {
@@ -57,7 +59,7 @@ impl Story {
     }
 
     fn tell_at(&mut self, at: Moment, command: Command) -> Result<Vec<Event>, Refusal> {
-        let events = decide(&self.account, &Policies::default(), at, command)?;
+        let events = decide(&self.account, &self.policies, at, command)?;
         for event in &events {
             let fact = Fact {
                 id: EventId(Uuid::from_u128(u128::try_from(self.history.len()).unwrap() + 1)),
@@ -93,7 +95,7 @@ impl Story {
         story
     }
 
-    fn guess(&mut self, minute: i64, verdict: Verdict) -> Result<Vec<Event>, Refusal> {
+    pub(super) fn guess(&mut self, minute: i64, verdict: Verdict) -> Result<Vec<Event>, Refusal> {
         self.guess_at(at(minute), verdict)
     }
 
@@ -111,7 +113,7 @@ impl Story {
         self.guess(minute, Verdict::Mismatch)
     }
 
-    fn right(&mut self, minute: i64) -> Result<Vec<Event>, Refusal> {
+    pub(super) fn right(&mut self, minute: i64) -> Result<Vec<Event>, Refusal> {
         self.guess(minute, Verdict::Match { rehashed: None })
     }
 }
@@ -151,9 +153,9 @@ fn seven_wrong_logins_in_a_row_lock_for_15_minutes() {
     }
     assert_eq!(
         story.wrong(7).unwrap(),
-        [Event::LoginFailed { failures: 7 }, Event::AccountLocked { failures: 7, until: at(22) }]
+        [Event::LoginFailed { failures: 7 }, Event::AccountLocked { failures: 7, until: at(22).into() }]
     );
-    assert_eq!(story.right(21), Err(Refusal::Locked { until: at(22) }), "not even the right password");
+    assert_eq!(story.right(21), Err(Refusal::Locked { until: at(22).into() }), "not even the right password");
     assert_eq!(names(&story.right(22).unwrap()), ["login-succeeded"]);
 }
 
@@ -161,7 +163,7 @@ fn seven_wrong_logins_in_a_row_lock_for_15_minutes() {
 fn trying_during_a_lockout_does_not_lengthen_it_and_the_count_starts_from_zero_after_it() {
     let mut story = Story::active(Role::User);
     (0..7).for_each(|_| drop(story.wrong(0)));
-    (0..15).for_each(|minute| assert_eq!(story.wrong(minute), Err(Refusal::Locked { until: at(15) })));
+    (0..15).for_each(|minute| assert_eq!(story.wrong(minute), Err(Refusal::Locked { until: at(15).into() })));
     assert_eq!(story.wrong(15).unwrap(), [Event::LoginFailed { failures: 1 }]);
 }
 
@@ -275,7 +277,7 @@ fn a_wrong_current_password_counts_as_a_wrong_login() {
     let change = Command::ChangePassword(NewPassword { proof, hash: hash("x") });
     (0..6).for_each(|_| assert_eq!(names(&story.tell(0, change.clone()).unwrap()), ["login-failed"]));
     assert_eq!(names(&story.tell(0, change.clone()).unwrap()), ["login-failed", "account-locked"]);
-    assert_eq!(story.tell(1, change), Err(Refusal::Locked { until: at(15) }));
+    assert_eq!(story.tell(1, change), Err(Refusal::Locked { until: at(15).into() }));
 }
 
 #[test]
@@ -338,6 +340,34 @@ enum Step {
     Wait(i64),
 }
 
+/// The numbers of a profile, and the policy that they make.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Numbers {
+    pub(super) attempts: u32,
+    pub(super) minutes: i64,
+    pub(super) cap: Option<u32>,
+}
+
+impl Numbers {
+    pub(super) fn policy(self) -> LockoutPolicy {
+        let policy = LockoutPolicy::new(self.attempts, TimeDelta::minutes(self.minutes)).unwrap();
+        self.cap.map_or(policy, |cap| policy.with_cap(cap).unwrap())
+    }
+}
+
+/// Those of each profile, and small ones; the caps are low enough to be reached by a history of some length.
+pub(super) fn numbers() -> impl Strategy<Value = Numbers> {
+    let default = Numbers { attempts: 7, minutes: 15, cap: None };
+    let nist = (1_u32..30).prop_map(move |cap| Numbers { cap: Some(cap), ..default });
+    let pci = Numbers { attempts: 10, minutes: 30, cap: None };
+    let small = (1_u32..4, proptest::option::of(1_u32..6)).prop_map(move |(attempts, cap)| Numbers {
+        attempts,
+        cap,
+        ..default
+    });
+    prop_oneof![Just(default), nist, Just(pci), small]
+}
+
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         12 => Just(Step::Wrong),
@@ -349,23 +379,45 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 0..120)
 }
 
-/// A naive model: the moments of the wrong guesses in a row that were judged.
-#[derive(Default)]
+/// A naive model: the moments of all wrong guesses that were judged since the last forgiveness, and at
+/// which of them the present row began.
 struct Naive {
+    attempts: usize,
+    duration: TimeDelta,
+    cap: usize,
     judged: Vec<Moment>,
+    row: usize,
 }
 
 impl Naive {
-    fn locked_until(&self, now: Moment) -> Option<Moment> {
-        let seventh = self.judged.get(6)?;
-        let end = *seventh + TimeDelta::minutes(15);
-        (now < end).then_some(end)
+    fn of(numbers: Numbers) -> Self {
+        Self {
+            attempts: usize::try_from(numbers.attempts).unwrap(),
+            duration: TimeDelta::minutes(numbers.minutes),
+            cap: numbers.cap.map_or(usize::MAX, |cap| usize::try_from(cap).unwrap()),
+            judged: Vec::new(),
+            row: 0,
+        }
+    }
+
+    fn locked_until(&self, now: Moment) -> Option<LockEnd> {
+        if self.judged.len() >= self.cap {
+            return Some(LockEnd::AtReset);
+        }
+        let last = self.judged.get(self.row + self.attempts - 1)?;
+        let end = *last + self.duration;
+        (now < end).then_some(LockEnd::At(end))
     }
 
     fn forget_if_over(&mut self, now: Moment) {
-        if self.judged.len() >= 7 && self.locked_until(now).is_none() {
-            self.judged.clear();
+        if self.judged.len() - self.row >= self.attempts && self.locked_until(now).is_none() {
+            self.row = self.judged.len();
         }
+    }
+
+    fn forgive(&mut self) {
+        self.judged.clear();
+        self.row = 0;
     }
 }
 
@@ -417,6 +469,9 @@ fn diagnosed(logged_in: Result<&'static str, Refusal>) -> (Answer, &'static [Opt
         Ok("second-step-asked") => (Answer::SecondStep, &[Some("second step")]),
         Ok("login-awaited-conversion") => (Answer::AwaitingConversion, &[Some("awaiting conversion")]),
         Ok(other) => panic!("a right password led to {other}"),
+        Err(Refusal::Locked { until: LockEnd::AtReset }) => {
+            (Answer::Locked { until: LockEnd::AtReset }, &[Some("locked until reset")])
+        }
         Err(Refusal::Locked { until }) => (Answer::Locked { until }, &[Some("locked")]),
         Err(_) => {
             let nobody = &[Some("no such account"), Some("deleted"), Some("erased"), Some("not activated")];
@@ -431,7 +486,8 @@ fn kind(hindrance: Hindrance) -> &'static str {
         Hindrance::Deleted => "deleted",
         Hindrance::Erased => "erased",
         Hindrance::NotActivated { .. } => "not activated",
-        Hindrance::Locked { .. } => "locked",
+        Hindrance::Locked { until: LockEnd::At(_), .. } => "locked",
+        Hindrance::Locked { until: LockEnd::AtReset, .. } => "locked until reset",
         Hindrance::AwaitingConversion => "awaiting conversion",
         Hindrance::SecondStep { .. } => "second step",
         Hindrance::WrongGuesses { .. } => "wrong guesses",
@@ -440,9 +496,13 @@ fn kind(hindrance: Hindrance) -> &'static str {
 
 proptest! {
     #[test]
-    fn the_lockout_agrees_with_a_naive_model_over_any_history(steps in steps()) {
+    fn the_lockout_of_every_profile_agrees_with_a_naive_model_over_any_history(
+        numbers in numbers(),
+        steps in steps(),
+    ) {
         let mut story = Story::active(Role::User);
-        let mut naive = Naive::default();
+        story.policies.lockout = numbers.policy();
+        let mut naive = Naive::of(numbers);
         let mut now = at(0);
         for step in steps {
             match step {
@@ -456,11 +516,14 @@ proptest! {
                         prop_assert_eq!(answer, Err(Refusal::Locked { until }));
                     } else if wrong {
                         naive.judged.push(now);
-                        let failures = u32::try_from(naive.judged.len()).unwrap();
-                        prop_assert_eq!(&answer.unwrap()[0], &Event::LoginFailed { failures });
-                        prop_assert!(failures <= 7);
+                        prop_assert!(naive.judged.len() <= naive.cap);
+                        let failures = u32::try_from(naive.judged.len() - naive.row).unwrap();
+                        let events = answer.unwrap();
+                        prop_assert_eq!(&events[0], &Event::LoginFailed { failures });
+                        let locks = events.get(1).map(|event| matches!(event, Event::AccountLocked { .. }));
+                        prop_assert_eq!(locks, naive.locked_until(now).map(|_| true));
                     } else {
-                        naive.judged.clear();
+                        naive.forgive();
                         prop_assert_eq!(names(&answer.unwrap()), ["login-succeeded"]);
                     }
                 }
@@ -468,14 +531,14 @@ proptest! {
                     let released = story.tell_at(now, Command::Release { reason: "called".to_owned() });
                     prop_assert_eq!(released.is_ok(), naive.locked_until(now).is_some());
                     if released.is_ok() {
-                        naive.judged.clear();
+                        naive.forgive();
                     }
                 }
                 Step::Reset => {
                     story.tell_at(now, Command::RequestPasswordReset).unwrap();
                     let reset = Reset { link: story.link(), hash: hash("r") };
                     story.tell_at(now, Command::ResetPassword(reset)).unwrap();
-                    naive.judged.clear();
+                    naive.forgive();
                 }
             }
         }
@@ -483,8 +546,13 @@ proptest! {
 
     /// The diagnosis of every state that commands lead to agrees with what a login at that moment answers.
     #[test]
-    fn the_diagnosis_agrees_with_a_login_at_that_moment(commands in commands(), later in 0_i64..100_000) {
+    fn the_diagnosis_agrees_with_a_login_at_that_moment_in_every_profile(
+        numbers in numbers(),
+        commands in commands(),
+        later in 0_i64..100_000,
+    ) {
         let mut story = Story::default();
+        story.policies.lockout = numbers.policy();
         for (minute, command) in commands {
             drop(story.tell(minute, command));
             let now = at(minute + later);

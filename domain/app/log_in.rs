@@ -7,8 +7,10 @@ use crate::email_address::{EmailAddress, EmailHash};
 use crate::erasable::Erasable;
 use crate::fact::Context;
 use crate::ids::{AccountId, EventId, SessionId};
+use crate::lockout::LockEnd;
 use crate::one_time_code::{OneTimeCode, RecoveryHash, TotpSecret};
 use crate::password::{Password, PasswordHash};
+use crate::password_policy::PasswordRule;
 use crate::ports::{ChallengeClaims, Position, Revision, SessionClaims, StreamId};
 use crate::schema::DomainEvent;
 use crate::{Moment, email_claim};
@@ -59,7 +61,7 @@ pub enum Login {
     /// Nothing was verified, and nothing will be until then.
     Locked {
         /// The end of the lockout.
-        until: Moment,
+        until: LockEnd,
     },
 }
 
@@ -92,7 +94,9 @@ pub(super) enum Judged {
     /// The account is not one that anybody can guess at.
     Nobody,
     /// Locked: nothing was verified.
-    Locked(Moment),
+    Locked(LockEnd),
+    /// Right, but the password wished for is one of the last ones: nothing was changed or counted.
+    Reused(PasswordRule),
     /// Another rule refused.
     Refused(Refusal),
 }
@@ -116,7 +120,7 @@ impl App {
         match self.judge(context, account, password, wish).await? {
             Judged::Verdict(committed) => Ok(self.login(account, &committed)),
             Judged::Locked(until) => Ok(Login::Locked { until }),
-            Judged::Nobody | Judged::Refused(_) => {
+            Judged::Nobody | Judged::Refused(_) | Judged::Reused(_) => {
                 self.stranger(context.at, hash, credentials.password).await
             }
         }
@@ -140,6 +144,9 @@ impl App {
                 Err(judged) => return Ok(judged),
             };
             let verdict = self.ports.hasher.verify(password.clone(), hash).await?.into();
+            if let Some(rule) = self.wishes_reuse(&wish, &verdict, &folded.state).await? {
+                return Ok(Judged::Reused(rule));
+            }
             let proof = Proof { credential, verdict };
             let command = match folded.state.active() {
                 Some(active) => self.command(&wish, proof, account, (active, context.at)).await?,
@@ -155,6 +162,19 @@ impl App {
                 Err(super::Failure::Refused(refusal)) => return Ok(Judged::Refused(refusal)),
                 Err(_) => return Ok(Judged::Nobody),
             }
+        }
+    }
+
+    /// The rule that the new password breaks that somebody wishes for who knows the present one.
+    async fn wishes_reuse(
+        &self,
+        wish: &Wish,
+        verdict: &Verdict,
+        account: &Account,
+    ) -> Result<Option<PasswordRule>, Unavailable> {
+        match (wish, verdict) {
+            (Wish::ChangePassword { new }, Verdict::Match { .. }) => self.reuse(account.active(), new).await,
+            _ => Ok(None),
         }
     }
 

@@ -7,6 +7,7 @@ mod create_account;
 mod equip_order;
 mod followed_links;
 mod log_in;
+mod new_passwords;
 mod permissions;
 mod place_order;
 mod receipt_layouts;
@@ -41,8 +42,8 @@ use crate::order::Order;
 use crate::password_policy::PasswordRule;
 use crate::policies::Policies;
 use crate::ports::{
-    AppendError, Busy, CodecError, EventCodec, EventStore, Folds, Identities, KeyVault, OneTimeCodes,
-    PasswordHasher, ReadError, Strangers, Tokens, Turnstile,
+    AppendError, Blocklist, BlocklistUnreadable, Busy, CodecError, EventCodec, EventStore, Folds, Identities,
+    KeyVault, OneTimeCodes, PasswordHasher, ReadError, Strangers, Tokens, Turnstile,
 };
 use crate::receipt::Receipt;
 use crate::serial_claim::SerialClaim;
@@ -60,6 +61,7 @@ pub struct Ports {
     pub identities: Arc<dyn Identities>,
     pub turnstile: Arc<dyn Turnstile>,
     pub strangers: Arc<dyn Strangers>,
+    pub blocklist: Arc<dyn Blocklist>,
     pub accounts: Arc<dyn Folds<Account>>,
     pub claims: Arc<dyn Folds<EmailClaim>>,
     pub companies: Arc<dyn Folds<Company>>,
@@ -103,6 +105,9 @@ pub enum Unavailable {
     /// Too many passwords at once.
     #[error(transparent)]
     Busy(#[from] Busy),
+    /// A new password can't be compared with the blocklist.
+    #[error(transparent)]
+    Blocklist(#[from] BlocklistUnreadable),
 }
 
 /// Why a use case did not do what was asked.

@@ -173,6 +173,7 @@ impl App {
         match self.judge(context, account, current, wish).await? {
             Judged::Verdict(committed) => Ok(committed),
             Judged::Locked(until) => Err(Refusal::Locked { until }.into()),
+            Judged::Reused(rule) => Err(Failure::WeakPassword(vec![rule])),
             Judged::Refused(refusal) => Err(refusal.into()),
             Judged::Nobody => Err(Refusal::NotActive.into()),
         }

@@ -59,7 +59,7 @@ pub enum Data {
     Code(Code),
     RecoveryCode(RecoveryCode),
     Enabled(Enabled),
-    Locked(Locked),
+    Locked(LockedV2),
     SessionEnded(SessionEnded),
     MailSent(MailSent),
     MailGivenUp(MailGivenUp),
@@ -158,11 +158,25 @@ pub struct Enabled {
     step: u64,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-#[allow(missing_docs)]
-pub struct Locked {
+/// Version 1 always had an end.
+#[derive(Debug, Deserialize)]
+struct LockedV1 {
     failures: u32,
     until: Moment,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct LockedV2 {
+    failures: u32,
+    /// None where only a reset or support ends it.
+    until: Option<Moment>,
+}
+
+impl From<LockedV1> for LockedV2 {
+    fn from(old: LockedV1) -> Self {
+        Self { failures: old.failures, until: Some(old.until) }
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -260,7 +274,7 @@ pub(super) fn write(event: &Event) -> Stored {
         Event::SecondStepDisabled => ("second-step-disabled", 1, NOTHING, open()),
         Event::SecondStepReset { reason } => ("second-step-reset", 1, NOTHING, Private::of_reason(&reason)),
         Event::AccountLocked { failures, until } => {
-            ("account-locked", 1, Data::Locked(Locked { failures, until }), open())
+            ("account-locked", 2, Data::Locked(LockedV2 { failures, until: until.into() }), open())
         }
         Event::LockoutReleased { reason } => ("lockout-released", 1, NOTHING, Private::of_reason(&reason)),
         Event::PasswordResetRequested { expires_at } => {
@@ -335,10 +349,8 @@ pub(super) fn read<'de, D: Deserializer<'de>>(
             let Enabled { proposal, step } = Enabled::deserialize(data)?;
             Event::SecondStepEnabled { proposal, step, recovery: recovery(&private) }
         }
-        ("account-locked", 1) => {
-            let stored = Locked::deserialize(data)?;
-            Event::AccountLocked { failures: stored.failures, until: stored.until }
-        }
+        ("account-locked", 1) => locked(LockedV1::deserialize(data)?.into()),
+        ("account-locked", 2) => locked(LockedV2::deserialize(data)?),
         ("password-reset-requested", 1) => {
             Event::PasswordResetRequested { expires_at: Expiring::deserialize(data)?.expires_at }
         }
@@ -381,6 +393,10 @@ fn bare(name: &str, private: &Erasable<Private>) -> Option<Event> {
         "account-erased" => Some(Event::AccountErased),
         _ => None,
     }
+}
+
+fn locked(data: LockedV2) -> Event {
+    Event::AccountLocked { failures: data.failures, until: data.until.into() }
 }
 
 fn created(data: AccountCreatedV2, private: &Erasable<Private>) -> Event {

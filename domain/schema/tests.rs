@@ -19,6 +19,7 @@ use crate::enterprise_number::{Country, EnterpriseNumber};
 use crate::fleet::{Event as F, MovedTerminal};
 use crate::ids::{CompanyId, EventId, GroupId, LogoId, OrderId, SessionId, SiteId, TakeOverId, TerminalId};
 use crate::language::Language;
+use crate::lockout::LockEnd;
 use crate::logo::{Event as L, Logo};
 use crate::mail_kind::MailKind;
 use crate::one_time_code::{RecoveryHash, TotpSecret};
@@ -104,7 +105,7 @@ fn examples() -> Vec<DomainEvent> {
         A::RecoveryCodesReplaced { recovery: recovery() },
         A::SecondStepDisabled,
         A::SecondStepReset { reason: reason() },
-        A::AccountLocked { failures: 7, until: moment() },
+        A::AccountLocked { failures: 7, until: LockEnd::AtReset },
         A::LockoutReleased { reason: reason() },
         A::PasswordResetRequested { expires_at: moment() },
         A::PasswordReset { link, hash: hash() },
@@ -182,6 +183,8 @@ fn of_companies() -> Vec<DomainEvent> {
         C::SiteOpened { site, name: name.clone(), address: address(), order: order() },
         C::SiteNamed { site, name: name.clone() },
         C::SiteAddressChanged { site, address: address() },
+        C::SitesPromised { takeover, to: company, sites: vec![site] },
+        C::SitesKept { takeover },
         C::SitesReleased { takeover, to: company, sites: vec![site] },
         C::SitesReceived {
             takeover,
@@ -204,6 +207,7 @@ fn of_companies() -> Vec<DomainEvent> {
     };
     let access = [
         G::AdministratorAdmitted { account },
+        G::AdministratorActivated { account },
         G::AdministratorRemoved { account },
         G::GroupCreated {
             group,
@@ -215,6 +219,9 @@ fn of_companies() -> Vec<DomainEvent> {
         G::GroupDeleted { group },
         G::MemberAdded { group, account, sites: Where::Everywhere },
         G::MemberRemoved { group, account },
+        G::AccountsLeaving { takeover, accounts: vec![account] },
+        G::AccountsStayed { takeover },
+        G::AccountsLeft { takeover, accounts: vec![account] },
         G::AccountsJoined { takeover, from: company, groups: vec![joined] },
     ];
     let takeovers = [
@@ -346,6 +353,14 @@ fn an_account_created_before_languages_were_recorded_is_french() {
     };
     assert_eq!(language, Language::Fr);
     assert_eq!(person, marie());
+}
+
+#[test]
+fn a_lockout_of_before_there_was_a_cap_ends_by_itself() {
+    let golden = golden();
+    let old = &golden[&("account-locked".to_owned(), 1)];
+    let read = read_back("account-locked", 1, old, false);
+    assert_eq!(read, DomainEvent::Account(A::AccountLocked { failures: 7, until: moment().into() }));
 }
 
 #[test]

@@ -33,6 +33,7 @@ impl Urgency {
             MailKind::PasswordReset
             | MailKind::PasswordChanged
             | MailKind::LockedOut
+            | MailKind::LockedUntilReset
             | MailKind::SecondStepOn
             | MailKind::SecondStepOff
             | MailKind::SecondStepReset => Self::AtOnce,

@@ -349,8 +349,9 @@ impl Sender {
             }
             (_, _) if stale => None,
             (MailKind::LockedOut, DomainEvent::Account(Event::AccountLocked { until, .. })) => {
-                Some(Tidings::of(*until))
+                until.moment().map(Tidings::of)
             }
+            (MailKind::LockedUntilReset, DomainEvent::Account(_)) => Some(Tidings::of(at)),
             (
                 MailKind::PasswordChanged
                 | MailKind::SecondStepOn

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use loquet_domain::account::{Event, Role};
 use loquet_domain::ids::{AccountId, CompanyId};
+use loquet_domain::lockout::LockEnd;
 use loquet_domain::order::{self, Equipped};
 use loquet_domain::ports::BoxFuture;
 use loquet_domain::schema::DomainEvent;
@@ -82,7 +83,10 @@ impl Mails {
             Event::PasswordReset { .. } | Event::PasswordChanged { .. } => {
                 vec![to_owner(MailKind::PasswordChanged)]
             }
-            Event::AccountLocked { .. } => vec![to_owner(MailKind::LockedOut)],
+            Event::AccountLocked { until: LockEnd::At(_), .. } => vec![to_owner(MailKind::LockedOut)],
+            Event::AccountLocked { until: LockEnd::AtReset, .. } => {
+                vec![to_owner(MailKind::LockedUntilReset)]
+            }
             Event::SecondStepEnabled { .. } => vec![to_owner(MailKind::SecondStepOn)],
             Event::SecondStepDisabled => vec![to_owner(MailKind::SecondStepOff)],
             Event::SecondStepReset { .. } => vec![to_owner(MailKind::SecondStepReset)],

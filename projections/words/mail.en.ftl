@@ -25,6 +25,11 @@ locked-out-paragraph-1 = Too many wrong passwords in a row were entered for your
 locked-out-paragraph-2 = You would rather not wait, or forgot your password? Choose a new one by "forgotten password": that unlocks the account too.
 locked-out-paragraph-3 = If it was not you, somebody else tried to log in. They did not find your password.
 
+locked-until-reset-subject = Your { $brand } account is locked until you choose a new password
+locked-until-reset-paragraph-1 = So many wrong passwords were entered for your account that it no longer opens by itself, not even for the right password.
+locked-until-reset-paragraph-2 = Choose a new password by "forgotten password" at { $url }: that unlocks the account. Support can help you too.
+locked-until-reset-paragraph-3 = If it was not you, somebody else tried to log in. They did not find your password.
+
 awaiting-conversion-subject = { $about_name } awaits your consent on { $brand }
 awaiting-conversion-paragraph-1 = An order in your company's name gave { $about_name } ({ $about_email }) as its contact. An account as temporary administrator has been created.
 awaiting-conversion-paragraph-2 = They can log in only once you have admitted them as administrator or as user at { $url }.

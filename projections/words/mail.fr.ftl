@@ -25,6 +25,11 @@ locked-out-paragraph-1 = Trop de mots de passe erronés ont été saisis de suit
 locked-out-paragraph-2 = Vous ne voulez pas attendre, ou vous avez oublié votre mot de passe ? Choisissez-en un nouveau par « mot de passe oublié » : cela débloque aussi le compte.
 locked-out-paragraph-3 = Si ce n'était pas vous, quelqu'un d'autre a essayé de se connecter. Votre mot de passe n'a pas été trouvé.
 
+locked-until-reset-subject = Votre compte { $brand } est bloqué jusqu'à ce que vous choisissiez un nouveau mot de passe
+locked-until-reset-paragraph-1 = Tant de mots de passe erronés ont été saisis pour votre compte qu'il ne se débloque plus de lui-même, pas même avec le bon mot de passe.
+locked-until-reset-paragraph-2 = Choisissez un nouveau mot de passe par « mot de passe oublié » sur { $url } : cela débloque le compte. Le support peut aussi vous aider.
+locked-until-reset-paragraph-3 = Si ce n'était pas vous, quelqu'un d'autre a essayé de se connecter. Votre mot de passe n'a pas été trouvé.
+
 awaiting-conversion-subject = { $about_name } attend votre accord sur { $brand }
 awaiting-conversion-paragraph-1 = Une commande au nom de votre entreprise a indiqué { $about_name } ({ $about_email }) comme personne de contact. Un compte d'administrateur temporaire a été créé.
 awaiting-conversion-paragraph-2 = Cette personne ne pourra se connecter que lorsque vous l'aurez acceptée comme administrateur ou comme utilisateur sur { $url }.

@@ -25,6 +25,11 @@ locked-out-paragraph-1 = Er zijn te veel verkeerde wachtwoorden na elkaar ingevo
 locked-out-paragraph-2 = Wilt u niet wachten, of bent u uw wachtwoord vergeten? Kies een nieuw via 'wachtwoord vergeten': dat heft ook de blokkering op.
 locked-out-paragraph-3 = Was u dit niet, dan heeft iemand anders geprobeerd in te loggen. Uw wachtwoord is niet gevonden.
 
+locked-until-reset-subject = Uw { $brand }-account is geblokkeerd tot u een nieuw wachtwoord kiest
+locked-until-reset-paragraph-1 = Er zijn zoveel verkeerde wachtwoorden ingevoerd voor uw account dat het niet meer vanzelf vrijkomt, ook niet met het juiste wachtwoord.
+locked-until-reset-paragraph-2 = Kies een nieuw wachtwoord via 'wachtwoord vergeten' op { $url }: dat heft de blokkering op. De helpdesk kan u ook helpen.
+locked-until-reset-paragraph-3 = Was u dit niet, dan heeft iemand anders geprobeerd in te loggen. Uw wachtwoord is niet gevonden.
+
 awaiting-conversion-subject = { $about_name } wacht op uw goedkeuring bij { $brand }
 awaiting-conversion-paragraph-1 = In een bestelling op naam van uw bedrijf staat { $about_name } ({ $about_email }) als contactpersoon. Er is een account als tijdelijk beheerder aangemaakt.
 awaiting-conversion-paragraph-2 = Deze persoon kan pas inloggen als u hem of haar op { $url } als beheerder of als gebruiker hebt toegelaten.

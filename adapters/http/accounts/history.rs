@@ -3,6 +3,7 @@
 use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
 use loquet_domain::ids::AccountId;
+use loquet_domain::lockout::LockEnd;
 use loquet_domain::mail_kind::MailKind;
 use loquet_projections::people::client_at;
 use loquet_projections::table::{Row, find};
@@ -29,8 +30,12 @@ pub(crate) struct LockoutBody {
     locked: bool,
     /// Since when.
     locked_since: Option<DateTime<Utc>>,
-    /// Until when.
+    /// Until when; none where it is not locked, or where only a new password or support ends it.
     locked_until: Option<DateTime<Utc>>,
+    /// Whether only a new password or support ends it: too many wrong logins across lockouts.
+    locked_until_reset: bool,
+    /// Wrong logins since the last success, reset or release, across lockouts.
+    failures_across_lockouts: u32,
     /// Wrong logins in a row that count now.
     failures: u32,
     last_failure_at: Option<DateTime<Utc>>,
@@ -61,12 +66,14 @@ pub(crate) async fn lockout(
     let now = (api.clock)();
     let active = account.active();
     let lockout = active.map(|active| active.lockout).unwrap_or_default();
-    let locked_until = lockout.locked_until(now);
+    let locked = lockout.locked_until(now);
     Ok(Tagged(LockoutBody {
         account_id: id.0,
-        locked: locked_until.is_some(),
-        locked_since: active.and_then(|active| active.locked_since).filter(|_| locked_until.is_some()),
-        locked_until,
+        locked: locked.is_some(),
+        locked_since: active.and_then(|active| active.locked_since).filter(|_| locked.is_some()),
+        locked_until: locked.and_then(LockEnd::moment),
+        locked_until_reset: locked == Some(LockEnd::AtReset),
+        failures_across_lockouts: lockout.failures_across(),
         failures: lockout.failures_at(now),
         last_failure_at: active.and_then(|active| active.last_failure_at),
         position: position.0,

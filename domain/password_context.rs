@@ -1,0 +1,149 @@
+//! Words that whoever knows the person tries first: their names, their address, their company, the brand.
+
+use crate::address_key::plain;
+use crate::company::Company;
+use crate::password::Password;
+use crate::person::Person;
+
+/// Shorter words stand in too many good passwords by chance.
+const SHORTEST_WORD: usize = 4;
+/// What a year or a few digits add to a word does not make it a password.
+const LITTLE_MORE: usize = 4;
+
+/// The words of one password's context, reduced to their letters and digits.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct ContextWords(Vec<String>);
+
+impl ContextWords {
+    /// The words of the person, their company and whatever else is named.
+    ///
+    /// Of each text the whole counts and every word in it of four letters and digits or more; of the
+    /// address its local part and each label of its domain.
+    #[must_use]
+    pub fn of(person: Option<&Person>, company: &Company, more: &[String]) -> Self {
+        let of_person = person.into_iter().flat_map(|person| {
+            let email = person.email.as_str().split(['@', '.']);
+            let local = person.email.as_str().split('@').next();
+            email.chain(local).chain([person.given_name.as_str(), person.family_name.as_str()])
+        });
+        let registered = company.registered.as_deref();
+        let names = registered.into_iter().flat_map(|held| {
+            std::iter::once(held.legal_name.as_str())
+                .chain(held.trading_name.as_ref().map(|name| name.as_str()))
+        });
+        let texts = of_person.chain(names).chain(more.iter().map(String::as_str));
+        let mut words: Vec<String> = texts.flat_map(words_of).filter(|word| is_long_enough(word)).collect();
+        // The longest first, so that nothing is left of a whole name of which a part is a word too.
+        words.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
+        words.dedup();
+        Self(words)
+    }
+
+    /// Whether a password is little more than words of its context: at least one stands in it, and once all
+    /// are taken out at most four letters and digits are left. Case, accents, spaces and punctuation do not
+    /// count, and `@`, `0`, `1`, `3`, `4`, `5`, `7` and `$` stand for the letters that they look like too.
+    #[must_use]
+    pub fn are_nearly_all_of(&self, password: &Password) -> bool {
+        let typed = password.expose();
+        [reduced(typed), reduced(&spelled_out(typed, 'i')), reduced(&spelled_out(typed, 'l'))]
+            .iter()
+            .any(|text| self.leave_little_of(text))
+    }
+
+    fn leave_little_of(&self, text: &str) -> bool {
+        let left = self.0.iter().fold(text.to_owned(), |left, word| left.replace(word.as_str(), ""));
+        left.len() < text.len() && left.chars().count() <= LITTLE_MORE
+    }
+}
+
+fn words_of(text: &str) -> impl Iterator<Item = String> + '_ {
+    text.split(|c: char| !c.is_alphanumeric()).chain([text]).map(reduced)
+}
+
+fn is_long_enough(word: &str) -> bool {
+    word.chars().count() >= SHORTEST_WORD
+}
+
+/// Letters and digits alone, without case and accents.
+fn reduced(text: &str) -> String {
+    plain(text).into_iter().filter(|c| c.is_alphanumeric()).collect()
+}
+
+/// What stands for a letter, as that letter; a one looks like two.
+fn spelled_out(text: &str, one: char) -> String {
+    let letter = |c| match c {
+        '@' | '4' => 'a',
+        '0' => 'o',
+        '1' | '!' => one,
+        '3' => 'e',
+        '5' | '$' => 's',
+        '7' => 't',
+        other => other,
+    };
+    text.chars().map(letter).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::email_address::EmailAddress;
+    use crate::person::PersonName;
+
+    fn marie() -> ContextWords {
+        let person = Person {
+            email: EmailAddress::parse("m.dupont-leroy@boulangerie.example").unwrap(),
+            given_name: PersonName::parse("Marie-Hélène").unwrap(),
+            family_name: PersonName::parse("Dupont").unwrap(),
+        };
+        ContextWords::of(Some(&person), &Company::default(), &["MyCCV".to_owned(), "pay terminal".to_owned()])
+    }
+
+    fn refuses(text: &str) -> bool {
+        marie().are_nearly_all_of(&Password::new(text.to_owned()))
+    }
+
+    #[test]
+    fn a_word_of_the_context_and_a_year_is_no_password() {
+        for nearly in [
+            "Dupont2026!",
+            "dupont",
+            "!!!MyCCV-1234!!!",
+            "M@r1eHelene!",
+            "MARIE.HÉLÈNE.DUPONT",
+            "myccvmyccvmyccv",
+            "payterminal#99",
+            "Boulangerie.example",
+            "m.dupont-leroy",
+            "Dup0nt_Leroy_75",
+        ] {
+            assert!(refuses(nearly), "{nearly}");
+        }
+    }
+
+    #[test]
+    fn a_password_that_has_much_more_than_the_word_may_be_chosen() {
+        for enough in
+            ["Dupont-kx82q", "my cat hates tuesdays", "MyCCV?tulips", "Boulange7!", "", "!!!!", "2026"]
+        {
+            assert!(!refuses(enough), "{enough}");
+        }
+    }
+
+    #[test]
+    fn words_of_three_letters_are_too_common_to_count() {
+        let words = ContextWords::of(None, &Company::default(), &["ING".to_owned(), "an".to_owned()]);
+        assert!(!words.are_nearly_all_of(&Password::new("ing2026".to_owned())));
+    }
+
+    proptest! {
+        #[test]
+        fn comparing_never_panics_and_an_added_tail_of_five_letters_is_enough(text in "\\PC{0,60}", tail in "[b-df-hj-np-rw-z]{5}") {
+            let _ = refuses(&text);
+            let tailed = format!("Dupont{tail}");
+            prop_assert!(!refuses(&tailed), "{}", tailed);
+        }
+    }
+}
