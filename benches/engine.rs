@@ -56,6 +56,7 @@ pub fn open(folder: &Path) -> Outcome<(Arc<App>, SqliteStore)> {
         serials: Arc::new(CachedFolds::new(FOLDS)),
         access: Arc::new(CachedFolds::new(FOLDS)),
         receipts: Arc::new(CachedFolds::new(FOLDS)),
+        logos: Arc::new(CachedFolds::new(FOLDS)),
         takeovers: Arc::new(CachedFolds::new(FOLDS)),
     };
     Ok((Arc::new(App::new(Policies::default(), ports)), store))

@@ -19,6 +19,7 @@ use loquet_adapters::strangers::RecentStrangers;
 use loquet_adapters::turnstile::KeyedTurnstile;
 use loquet_domain::app::{App, Ports};
 use loquet_domain::policies::Policies;
+use loquet_domain::ports::{Identities, OneTimeCodes, PasswordHasher};
 
 use crate::cli::Place;
 
@@ -78,8 +79,22 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 impl System {
     /// Opens what is in the data folder.
     pub(crate) fn open(place: &Place, access: Access, parts: Parts) -> anyhow::Result<Self> {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let hasher =
+            Argon2Pool::start(parts.cost, threads, WAITING_HASHES).context("can't start password hashing")?;
+        let hasher = Arc::new(hasher.measured(parts.metrics.hashing.clone()));
+        Self::open_with(place, access, parts, (hasher, Arc::new(TotpCodes), Arc::new(RandomIdentities)))
+    }
+
+    /// Opens what is in the data folder, with what hashes passwords, what makes and checks codes and what gives identities.
+    pub(crate) fn open_with(
+        place: &Place,
+        access: Access,
+        parts: Parts,
+        (hasher, codes, identities): (Arc<dyn PasswordHasher>, Arc<dyn OneTimeCodes>, Arc<dyn Identities>),
+    ) -> anyhow::Result<Self> {
         let key = KeyFile::load(&place.server_key())?;
-        let Parts { policies, blocklist, cost, node, metrics } = parts;
+        let Parts { policies, blocklist, node, metrics, .. } = parts;
         let (log, keys) = (place.file("log.db"), place.file("keys.db"));
         let (store, keys) = match access {
             Access::Write => (SqliteStore::open_measured(&log, &metrics.log)?, KeyStore::open(&keys, key)?),
@@ -90,10 +105,6 @@ impl System {
         };
         belong_together(&store, &keys, place)?;
         let codec = Arc::new(JsonCodec::new(keys.clone(), node));
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let hasher =
-            Argon2Pool::start(cost, threads, WAITING_HASHES).context("can't start password hashing")?;
-        let hasher = hasher.measured(metrics.hashing.clone());
         let (strangers, strangers_file) =
             (Arc::new(RecentStrangers::new(STRANGERS)), place.file("strangers.json"));
         strangers.load(&strangers_file);
@@ -101,10 +112,10 @@ impl System {
             store: Arc::new(MeasuredStore::new(store.clone(), metrics.log.clone())),
             codec: codec.clone(),
             keys: Arc::new(keys.clone()),
-            hasher: Arc::new(hasher),
+            hasher,
             tokens: Arc::new(keys.tokens()),
-            codes: Arc::new(TotpCodes),
-            identities: Arc::new(RandomIdentities),
+            codes,
+            identities,
             turnstile: Arc::new(KeyedTurnstile::default()),
             strangers: strangers.clone(),
             blocklist: Arc::new(blocklist),
@@ -116,6 +127,8 @@ impl System {
             serials: Arc::new(CachedFolds::new(FOLDS / 100)),
             access: Arc::new(CachedFolds::new(FOLDS / 10)),
             receipts: Arc::new(CachedFolds::new(FOLDS / 100)),
+            // Up to a hundred kilobytes each.
+            logos: Arc::new(CachedFolds::new(100)),
             takeovers: Arc::new(CachedFolds::new(FOLDS / 100)),
         };
         Ok(Self { app: Arc::new(App::new(policies, ports)), store, codec, keys, strangers, strangers_file })

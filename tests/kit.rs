@@ -100,6 +100,7 @@ impl Node {
             serials: Arc::new(CachedFolds::new(1000)),
             access: Arc::new(CachedFolds::new(1000)),
             receipts: Arc::new(CachedFolds::new(1000)),
+            logos: Arc::new(CachedFolds::new(1000)),
             takeovers: Arc::new(CachedFolds::new(1000)),
         };
         Self { app: Arc::new(App::new(policies, ports)), codec, keys, tokens, hasher }

@@ -71,6 +71,7 @@ use problem::Problem;
 
 use crate::idempotency_store::IdempotencyStore;
 use crate::key_store::KeyStore;
+use crate::logo::Drawing;
 use crate::mail_journal::SqliteJournal;
 use crate::metrics::Metrics;
 use crate::service_tokens::ServiceTokens;
@@ -118,6 +119,8 @@ pub struct Api {
     pub trusted_proxies: Vec<IpNet>,
     /// Counts requests.
     pub limiter: Limiter,
+    /// Places at which pictures are drawn.
+    pub drawing: Drawing,
     /// Places for programs that follow the events.
     pub followers: Arc<Semaphore>,
     /// Told when the server stops, so that what would go on for ever ends.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use anyhow::Context;
 use loquet_adapters::http::{self, Api, Connections, Limiter, Probe, metrics_router, router};
 use loquet_adapters::idempotency_store::IdempotencyStore;
 use loquet_adapters::key_store::{KeyStore, Noticed};
+use loquet_adapters::logo::Drawing;
 use loquet_adapters::mail_folder::MailFolder;
 use loquet_adapters::mail_journal::SqliteJournal;
 use loquet_adapters::metrics::Metrics;
@@ -92,6 +94,7 @@ pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow
         mails: journal,
         trusted_proxies: settings.trusted_proxies.clone(),
         limiter: Limiter::new(&settings.limits),
+        drawing: Drawing::on(std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)),
         followers: Arc::new(Semaphore::new(settings.limits.event_streams)),
         stopping: watch::Sender::new(false),
     });

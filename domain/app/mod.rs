@@ -38,6 +38,7 @@ use crate::account::{self, Account};
 use crate::company::{self, Company};
 use crate::email_claim::EmailClaim;
 use crate::fleet::{self, Fleet};
+use crate::logo::KeptLogo;
 use crate::order::Order;
 use crate::password_policy::PasswordRule;
 use crate::policies::Policies;
@@ -70,6 +71,7 @@ pub struct Ports {
     pub serials: Arc<dyn Folds<SerialClaim>>,
     pub access: Arc<dyn Folds<Access>>,
     pub receipts: Arc<dyn Folds<Receipt>>,
+    pub logos: Arc<dyn Folds<KeptLogo>>,
     pub takeovers: Arc<dyn Folds<TakeOver>>,
 }
 
@@ -85,6 +87,7 @@ pub struct App {
     serials: Streams<SerialClaim>,
     access: Streams<Access>,
     receipts: Streams<Receipt>,
+    logos: Streams<KeptLogo>,
     takeovers: Streams<TakeOver>,
 }
 
@@ -180,6 +183,7 @@ impl App {
             serials: Streams::new(log.clone(), ports.serials.clone()),
             access: Streams::new(log.clone(), ports.access.clone()),
             receipts: Streams::new(log.clone(), ports.receipts.clone()),
+            logos: Streams::new(log.clone(), ports.logos.clone()),
             takeovers: Streams::new(log, ports.takeovers.clone()),
             policies,
             ports,

@@ -17,14 +17,17 @@ use crate::email_address::EmailHash;
 use crate::email_claim::Event as E;
 use crate::enterprise_number::{Country, EnterpriseNumber};
 use crate::fleet::{Event as F, MovedTerminal};
-use crate::ids::{CompanyId, DeviceId, EventId, GroupId, OrderId, SessionId, SiteId, TakeOverId, TerminalId};
+use crate::ids::{
+    CompanyId, DeviceId, EventId, GroupId, LogoId, OrderId, SessionId, SiteId, TakeOverId, TerminalId,
+};
 use crate::language::Language;
 use crate::lockout::LockEnd;
+use crate::logo::{Event as L, Logo};
 use crate::mail_kind::MailKind;
 use crate::one_time_code::{RecoveryHash, TotpSecret};
 use crate::order::{Channel, Content, Equipped, Event as O, Line, Outcome};
 use crate::permission::Permission;
-use crate::receipt::{Event as R, Layout, Logo, ReceiptText};
+use crate::receipt::{Event as R, Layout, ReceiptText};
 use crate::serial_claim::Event as S;
 use crate::serial_number::SerialNumber;
 use crate::takeover::{Cancellation, Event as T, Side};
@@ -250,23 +253,25 @@ fn of_companies() -> Vec<DomainEvent> {
         },
         T::TakeOverCancelled { reason: Cancellation::Withdrawn },
     ];
+    let logo = Logo { png: "iVBORw0KGgo=".to_owned(), width: 64, height: 32 };
     let text = |text: &str| ReceiptText::parse(text).unwrap();
     let layout = Layout {
         header: text("Le Fournil"),
         middle: text(""),
         footer: text("Merci\nà bientôt"),
         trading_name: Some(CompanyName::parse("Le Fournil").unwrap()),
-        logo: Some(Logo { png: "iVBORw0KGgo=".to_owned(), width: 64, height: 32 }),
+        logo: Some(LogoId::of(&logo)),
     };
-    let receipt = R::ReceiptLayoutSaved { company, layout: Box::new(layout) };
-    let claim = S::SerialClaimed { terminal, order: Some(order()) };
+    let receipt = R::ReceiptLayoutSaved { company, layout: Box::new(layout), held: None };
+    let claims = [S::SerialClaimed { terminal, order: Some(order()) }, S::SerialReleased { terminal }];
     companies
         .map(DomainEvent::Company)
         .into_iter()
         .chain(fleets.map(DomainEvent::Fleet))
         .chain(access.map(DomainEvent::Access))
         .chain(takeovers.map(DomainEvent::TakeOver))
-        .chain([DomainEvent::Receipt(receipt), DomainEvent::SerialClaim(claim)])
+        .chain([DomainEvent::Receipt(receipt), DomainEvent::Logo(L::LogoKept { logo })])
+        .chain(claims.map(DomainEvent::SerialClaim))
         .collect()
 }
 
@@ -408,4 +413,16 @@ fn nothing_private_prints() {
     for secret in ["marie@", "argon2id"] {
         assert!(!debug.contains(secret));
     }
+}
+
+#[test]
+fn a_layout_that_holds_its_logo_reads_as_one_that_names_it_and_the_picture_is_not_lost() {
+    let old = &golden()[&("receipt-layout-saved".to_owned(), 1)];
+    let DomainEvent::Receipt(R::ReceiptLayoutSaved { layout, held, .. }) =
+        read_back("receipt-layout-saved", 1, old, false)
+    else {
+        panic!("another event")
+    };
+    let logo = Logo { png: "iVBORw0KGgo=".to_owned(), width: 64, height: 32 };
+    assert_eq!((layout.logo, held), (Some(LogoId::of(&logo)), Some(logo)));
 }

@@ -37,9 +37,14 @@ pub struct Mails {
     pub status: Status,
 }
 
+impl Mails {
+    /// Its name.
+    pub const NAME: &'static str = "mails";
+}
+
 impl Reaction for Mails {
     fn name(&self) -> &'static str {
-        "mails"
+        Self::NAME
     }
 
     fn react<'a>(&'a self, noted: &'a Noted) -> BoxFuture<'a, Result<Vec<QueuedMail>, String>> {
