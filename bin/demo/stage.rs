@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use loquet_domain::Moment;
 use loquet_domain::access::{Grantor, GroupName, GroupText, Where};
 use loquet_domain::account::{Account, Admission, Authority};
-use loquet_domain::app::{App, Credentials, Login, NewColleague, NewTakeOver};
+use loquet_domain::app::{App, Credentials, Login, NewColleague, NewTakeOver, Owner};
 use loquet_domain::company::{AddressKind, CompanyName, Description, SiteName};
 use loquet_domain::fact::{Actor, Client, Context};
 use loquet_domain::fleet::Assignment;
@@ -223,10 +223,11 @@ impl Scene<'_> {
 
     async fn secure(&mut self, person: u32) -> anyhow::Result<()> {
         let (account, actor) = (self.account(person)?, Actor::Account { account_id: self.account(person)? });
+        let owner = Owner { account, session: None };
         let context = |at| self.context(at, actor.clone(), Some(self.client(person)));
-        self.app.propose_second_step(&context(self.due.at), account, password()).await?;
+        self.app.propose_second_step(&context(self.due.at), owner, password()).await?;
         let confirmed = self.due.at + TimeDelta::seconds(40);
-        Ok(self.app.confirm_second_step(&context(confirmed), account, CODE).await.map(drop)?)
+        Ok(self.app.confirm_second_step(&context(confirmed), owner, CODE).await.map(drop)?)
     }
 
     async fn reset(&mut self, person: u32) -> anyhow::Result<()> {
@@ -379,7 +380,11 @@ impl Scene<'_> {
         }
         let context = self.visitor(person, i64::from(wrong) * 9 + 4);
         let email = self.merchant.person(person)?.email;
-        match self.app.log_in(&context, Credentials { email, password: password(), second: None }).await? {
+        match self
+            .app
+            .log_in(&context, Credentials { email, password: password(), second: None, devices: Vec::new() })
+            .await?
+        {
             Login::Succeeded { .. } | Login::AwaitingConversion => Ok(()),
             Login::SecondStep { challenge, .. } => {
                 self.answer(&challenge, person, i64::from(wrong) * 9 + 15).await
@@ -426,7 +431,10 @@ impl Scene<'_> {
     async fn guess(&mut self, person: u32, seconds: i64) -> anyhow::Result<Login> {
         let (context, email) = (self.visitor(person, seconds), self.merchant.person(person)?.email);
         let password = Password::new(self.dice.pick(&WRONG).to_owned());
-        Ok(self.app.log_in(&context, Credentials { email, password, second: None }).await?)
+        Ok(self
+            .app
+            .log_in(&context, Credentials { email, password, second: None, devices: Vec::new() })
+            .await?)
     }
 
     async fn open_take_over(&mut self, nth: usize) -> anyhow::Result<()> {
