@@ -201,9 +201,6 @@ fn log_in(
     at: Moment,
     attempt: Attempt,
 ) -> Result<Vec<Event>, Refusal> {
-    if attempt.second.is_some() {
-        codes_unlocked(account, at)?;
-    }
     match judge(account, at, attempt.proof)? {
         Verdict::Mismatch => Ok(wrong_guess(account, policies, at)),
         Verdict::Match { .. } if account.profile.role == Role::TemporaryAdministrator => {
@@ -216,7 +213,7 @@ fn log_in(
                 (Some(_), None) => {
                     vec![Event::SecondStepAsked { expires_at: later(at, policies.challenge) }]
                 }
-                (Some(second), Some(proof)) => match second.accept(&proof)? {
+                (Some(_), Some(proof)) => match judge_code(account, at, &proof)? {
                     None => return Ok(wrong_code(account, policies, at)),
                     used => admit(account, policies, at, attempt.session, used),
                 },
@@ -248,10 +245,9 @@ fn answer_challenge(
     at: Moment,
     answer: Answer,
 ) -> Result<Vec<Event>, Refusal> {
-    codes_unlocked(account, at)?;
+    unlocked(account, at)?;
     account.challenge(answer.challenge, at).ok_or(Refusal::ChallengeVoid)?;
-    let second = account.second_step.as_ref().ok_or(Refusal::ChallengeVoid)?;
-    Ok(match second.accept(&answer.proof)? {
+    Ok(match judge_code(account, at, &answer.proof)? {
         None => wrong_code(account, policies, at),
         used => admit(account, policies, at, answer.session, used),
     })
@@ -309,11 +305,12 @@ fn with_both(
     second: &SecondProof,
     done: Event,
 ) -> Result<Vec<Event>, Refusal> {
-    let held = account.second_step.as_ref().ok_or(Refusal::NoSecondStep)?;
-    codes_unlocked(account, at)?;
+    if account.second_step.is_none() {
+        return Err(Refusal::NoSecondStep);
+    }
     match judge(account, at, proof)? {
         Verdict::Mismatch => Ok(wrong_guess(account, policies, at)),
-        Verdict::Match { .. } => Ok(match held.accept(second)? {
+        Verdict::Match { .. } => Ok(match judge_code(account, at, second)? {
             None => wrong_code(account, policies, at),
             Some(used) => vec![used, done],
         }),
@@ -348,9 +345,12 @@ fn unlocked(account: &Active, at: Moment) -> Result<(), Refusal> {
     account.lockout.locked_until(at).map_or(Ok(()), |until| Err(Refusal::Locked { until }))
 }
 
-/// The guard in front of every verdict on a code, beside the one on the password.
-fn codes_unlocked(account: &Active, at: Moment) -> Result<(), Refusal> {
-    account.codes_locked_until(at).map_or(Ok(()), |until| Err(Refusal::Locked { until }))
+/// The one guard in front of every verdict on a code of the second step that is on: what it used, or nothing
+/// where it was wrong. It stands behind the password's, so that codes which nobody judges tell a stranger nothing.
+fn judge_code(account: &Active, at: Moment, proof: &SecondProof) -> Result<Option<Event>, Refusal> {
+    let second = account.second_step.as_ref().ok_or(Refusal::NoSecondStep)?;
+    account.codes_locked_until(at).map_or(Ok(()), |until| Err(Refusal::Locked { until }))?;
+    second.accept(proof)
 }
 
 fn wrong_guess(account: &Active, policies: &Policies, at: Moment) -> Vec<Event> {

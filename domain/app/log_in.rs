@@ -87,17 +87,6 @@ pub(super) enum Wish {
     Disable(OneTimeCode),
 }
 
-impl Wish {
-    /// Whether a code would be judged too: where none is, no password that comes with one is verified either.
-    fn brings_a_code(&self) -> bool {
-        match self {
-            Self::LogIn { second, .. } => second.is_some(),
-            Self::ReplaceRecovery(..) | Self::Disable(_) => true,
-            Self::ChangePassword { .. } | Self::Propose(_) => false,
-        }
-    }
-}
-
 /// What verifying a password under the account's lock led to.
 pub(super) enum Judged {
     /// It was judged, and the verdict is durable.
@@ -150,7 +139,7 @@ impl App {
         let _turn = self.ports.turnstile.enter(stream.to_string()).await;
         loop {
             let folded = self.accounts.load(&stream).await?;
-            let (credential, hash) = match judgeable(&folded.state, context.at, &wish) {
+            let (credential, hash) = match judgeable(&folded.state, context.at) {
                 Ok(judgeable) => judgeable,
                 Err(judged) => return Ok(judged),
             };
@@ -383,11 +372,9 @@ impl App {
 }
 
 /// The credential to verify against; or why nothing is verified.
-fn judgeable(account: &Account, at: Moment, wish: &Wish) -> Result<(EventId, PasswordHash), Judged> {
+fn judgeable(account: &Account, at: Moment) -> Result<(EventId, PasswordHash), Judged> {
     let active = account.active().ok_or(Judged::Nobody)?;
-    let until =
-        if wish.brings_a_code() { active.codes_locked_until(at) } else { active.lockout.locked_until(at) };
-    if let Some(until) = until {
+    if let Some(until) = active.lockout.locked_until(at) {
         return Err(Judged::Locked(until));
     }
     match &active.credential.hash {
