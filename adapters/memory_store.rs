@@ -50,6 +50,11 @@ impl MemoryStore {
         self.log().faults.extend(faults);
     }
 
+    /// Has nothing go wrong any more.
+    pub fn heal(&self) {
+        self.log().faults.clear();
+    }
+
     fn log(&self) -> MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }

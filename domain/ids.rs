@@ -99,10 +99,15 @@ impl CompanyId {
 }
 
 impl SiteId {
-    /// The site that this order opens at an address, if the company has none there yet.
+    /// The site that this order opens at an address, if the company has none there yet. `times` counts those
+    /// that it opened there and that went to another company before the order was done.
     #[must_use]
-    pub fn of_order(order: &OrderId, address: AddressKey) -> Self {
-        Self(Uuid::new_v5(&LOQUET, format!("order/{order}/site/{}", Uuid::from(address)).as_bytes()))
+    pub fn of_order(order: &OrderId, address: AddressKey, times: u32) -> Self {
+        let mut name = format!("order/{order}/site/{}", Uuid::from(address));
+        if times > 0 {
+            name.push_str(&format!("/{times}"));
+        }
+        Self(Uuid::new_v5(&LOQUET, name.as_bytes()))
     }
 }
 

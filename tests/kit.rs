@@ -173,7 +173,9 @@ impl Node {
         };
         let role = Admission::Administrator;
         let new = NewColleague { company, role, language: Language::Fr, person, creator: None };
-        self.app.create_account(&context(0), new).await.unwrap();
+        let (successor, _) = self.app.create_account(&context(0), new).await.unwrap();
+        let token = self.activation_token(successor).await;
+        self.app.activate(&context(0), &token, password(PASSWORD)).await.unwrap();
     }
 
     pub async fn activation_token(&self, account: AccountId) -> String {

@@ -6,3 +6,4 @@
 pub mod kit;
 pub mod server;
 pub mod skip;
+pub mod watched_store;

@@ -6,20 +6,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use loquet_adapters::mail_journal::{MailState, SqliteJournal};
 use loquet_adapters::memory_store::MemoryStore;
 use loquet_adapters::read_store::SqliteReadStore;
 use loquet_adapters::sqlite_store::FileError;
 use loquet_domain::Moment;
-use loquet_domain::account::{Account, Admission};
+use loquet_domain::account::{Account, Admission, Authority};
 use loquet_domain::app::NewColleague;
 use loquet_domain::ids::{AccountId, CompanyId};
 use loquet_domain::language::Language;
-use loquet_domain::ports::{
-    AppendError, Appended, BoxFuture, BoxStream, EventCodec, EventStore, NewEvent, Position, ReadError,
-    RecordedEvent, Revision, StreamId, Subscribed,
-};
+use loquet_domain::ports::{BoxFuture, EventCodec, EventStore, NewEvent, Position, Revision, StreamId};
 use loquet_projections::batch::Batch;
 use loquet_projections::mail::{Letterhead, Letters, MailKind, Message, Sender, Sending};
 use loquet_projections::ports::{
@@ -34,6 +30,7 @@ use loquet_projections::views;
 use loquet_projections::views::accounts::AccountRow;
 use loquet_projections::views::sessions::SessionsRow;
 use loquet_tests::kit::{Node, PASSWORD, context, minute};
+use loquet_tests::watched_store::WatchedStore;
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
@@ -162,7 +159,7 @@ async fn perform(world: &World, acts: &[Act], mut number: u32) {
             }
             (Act::Delete(_), Some(account)) => {
                 node.successor(account).await;
-                node.app.delete_account(&context(at), account, "left").await.unwrap();
+                node.app.delete_account(&context(at), Authority::Supplier, account, "left").await.unwrap();
             }
             (Act::Erase(_), Some(account)) => {
                 node.app.erase_account(&context(at), account, "asked").await.unwrap();
@@ -814,55 +811,11 @@ async fn a_reset_asked_for_behind_many_activations_goes_before_them() {
     post.stop();
 }
 
-/// A log that counts the events it gives out of streams.
-struct Counted {
-    store: MemoryStore,
-    read: std::sync::atomic::AtomicUsize,
-}
-
-impl EventStore for Counted {
-    fn append<'a>(
-        &'a self,
-        stream: &'a StreamId,
-        expected: Revision,
-        events: Vec<NewEvent>,
-    ) -> BoxFuture<'a, Result<Appended, AppendError>> {
-        self.store.append(stream, expected, events)
-    }
-    fn read_stream<'a>(
-        &'a self,
-        stream: &'a StreamId,
-        after: Revision,
-    ) -> BoxFuture<'a, Result<Vec<RecordedEvent>, ReadError>> {
-        Box::pin(async move {
-            let read = self.store.read_stream(stream, after).await?;
-            self.read.fetch_add(read.len(), Ordering::SeqCst);
-            Ok(read)
-        })
-    }
-    fn read_all(
-        &self,
-        after: Position,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<RecordedEvent>, ReadError>> {
-        self.store.read_all(after, limit)
-    }
-    fn subscribe(&self, after: Position) -> BoxStream<'static, Result<Subscribed, ReadError>> {
-        self.store.subscribe(after)
-    }
-    fn head(&self) -> BoxFuture<'_, Result<Position, ReadError>> {
-        self.store.head()
-    }
-    fn decoy(&self) -> BoxFuture<'_, Result<(), AppendError>> {
-        self.store.decoy()
-    }
-}
-
 /// A mail to somebody with a long history costs no more than one to somebody new.
 #[tokio::test(flavor = "multi_thread")]
 async fn noting_what_became_of_a_mail_reads_no_history_from_before_it() {
     let mut world = World::new();
-    let counted = Arc::new(Counted { store: world.store.clone(), read: 0.into() });
+    let counted = Arc::new(WatchedStore::new(&world.store));
     world.node = Arc::new(Node::new(counted.clone(), world.folder.path()));
     let rows = world.rows("views.db");
     let (status, _runner) = world.project(&rows, views::all());
@@ -872,10 +825,10 @@ async fn noting_what_became_of_a_mail_reads_no_history_from_before_it() {
     }
     let marie = loquet_tests::kit::email_address("marie@example.be");
     world.node.app.request_password_reset(&context(1), &marie).await.unwrap();
-    let before = counted.read.load(Ordering::SeqCst);
+    let before = counted.read();
     let post = post(&world, &world.folder.path().join("reactions.db"), &rows, &status, Arc::default());
     until(async || fates(&world).await.iter().any(|(kind, _)| kind == "password-reset")).await;
-    let read = counted.read.load(Ordering::SeqCst) - before;
+    let read = counted.read() - before;
     assert!(read < 50, "{read} events were read out of streams for one mail");
     post.stop();
 }
@@ -1189,63 +1142,6 @@ async fn a_building_that_fails_is_shown_is_tried_again_and_keeps_no_other_from_i
     until(async || rows.builds().await.unwrap().len() == 2).await;
 }
 
-/// A log that gives out nothing between two positions until it is let.
-struct Gated {
-    store: MemoryStore,
-    shut: tokio::sync::watch::Receiver<bool>,
-    from: Position,
-    up_to: Position,
-}
-
-impl Gated {
-    fn waits(&self, after: Position) -> impl Future<Output = ()> + Send + 'static {
-        let (mut shut, here) = (self.shut.clone(), (self.from..self.up_to).contains(&after));
-        async move {
-            if here {
-                shut.wait_for(|shut| !shut).await.unwrap();
-            }
-        }
-    }
-}
-
-impl EventStore for Gated {
-    fn append<'a>(
-        &'a self,
-        stream: &'a StreamId,
-        expected: Revision,
-        events: Vec<NewEvent>,
-    ) -> BoxFuture<'a, Result<Appended, AppendError>> {
-        self.store.append(stream, expected, events)
-    }
-    fn read_stream<'a>(
-        &'a self,
-        stream: &'a StreamId,
-        after: Revision,
-    ) -> BoxFuture<'a, Result<Vec<RecordedEvent>, ReadError>> {
-        self.store.read_stream(stream, after)
-    }
-    fn read_all(
-        &self,
-        after: Position,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<RecordedEvent>, ReadError>> {
-        Box::pin(async move {
-            self.waits(after).await;
-            self.store.read_all(after, limit).await
-        })
-    }
-    fn subscribe(&self, after: Position) -> BoxStream<'static, Result<Subscribed, ReadError>> {
-        let (waits, log) = (self.waits(after), self.store.subscribe(after));
-        Box::pin(futures_util::stream::once(waits).flat_map(|()| futures_util::stream::empty()).chain(log))
-    }
-    fn head(&self) -> BoxFuture<'_, Result<Position, ReadError>> {
-        self.store.head()
-    }
-    fn decoy(&self) -> BoxFuture<'_, Result<(), AppendError>> {
-        self.store.decoy()
-    }
-}
-
 /// Law 9 without the others waiting: a view that was stopped for long catches up by itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_view_that_is_mended_catches_up_while_the_others_go_on() {
@@ -1253,11 +1149,20 @@ async fn a_view_that_is_mended_catches_up_while_the_others_go_on() {
     world.node.active(1, "marie@example.be").await;
     let (letting, shut) = tokio::sync::watch::channel(true);
     let (from, up_to) = (Position(2000), Position(5000));
+    // Gives out nothing between the two until it is let.
+    let gated = WatchedStore::new(&world.store).before_read(move |after| {
+        let (mut shut, here) = (shut.clone(), (from..up_to).contains(after));
+        Box::pin(async move {
+            if here {
+                shut.wait_for(|shut| !shut).await.unwrap();
+            }
+        })
+    });
     let broken = Arc::new(AtomicBool::new(true));
     let rows = world.rows("views.db");
     let status = Status::default();
     let runner = Runner {
-        store: Arc::new(Gated { store: world.store.clone(), shut, from, up_to }),
+        store: Arc::new(gated),
         codec: world.node.codec.clone(),
         rows: rows.clone(),
         views: vec![Arc::new(Counting(1)), Arc::new(Fragile { broken: broken.clone(), at: Position(3) })],

@@ -282,11 +282,14 @@ impl Server {
     /// Another administrator for an account's company: the last one can't be deleted.
     pub async fn successor(&self, account: &str) {
         let shown = self.service_get(&format!("/v1/accounts/{account}")).await.expect(200).json();
+        let email = format!("successor-{account}@example.be");
         let body = json!({
-            "email": format!("successor-{account}@example.be"), "given_name": "Paul", "family_name": "Dupont",
+            "email": email, "given_name": "Paul", "family_name": "Dupont",
             "language": "fr", "role": "administrator", "company_id": shown["company_id"],
         });
         self.service_post("/v1/accounts", body).await.expect(201);
+        let token = token_in(&self.mail(&email, "Confirmez", 1).await);
+        self.post("/v1/activations", json!({ "token": token, "password": "Successeur8!" })).await.expect(204);
     }
 }
 

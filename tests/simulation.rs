@@ -8,7 +8,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use loquet_adapters::memory_store::{Fault, MemoryStore};
 use loquet_adapters::sqlite_store::SqliteStore;
-use loquet_domain::account::{Account, Role};
+use loquet_domain::account::{Account, Authority, Role};
 use loquet_domain::app::{Failure, Login};
 use loquet_domain::diagnosis::{Answer, Hindrance};
 use loquet_domain::order::Outcome;
@@ -79,7 +79,7 @@ async fn unknown_unactivated_and_deleted_addresses_are_locked_as_known_ones_are(
     node.app.place_order(&context(0), node.order(2, 2, "unactivated@example.be")).await.unwrap();
     let deleted = node.active(3, "deleted@example.be").await;
     node.successor(deleted).await;
-    node.app.delete_account(&context(0), deleted, "left").await.unwrap();
+    node.app.delete_account(&context(0), Authority::Supplier, deleted, "left").await.unwrap();
     for email in ["known@example.be", "unactivated@example.be", "deleted@example.be", "unknown@example.be"] {
         let before = (log(&store).await.len(), node.verified());
         let mut answers = Vec::new();
@@ -292,7 +292,7 @@ async fn a_claim_whose_account_never_came_is_taken_over_and_a_deleted_accounts_a
     let first = node.app.place_order(&context(2), node.order(1, 1, "marie@example.be")).await.unwrap();
     assert_eq!(first.onboarded.outcome, Outcome::AwaitingSupport, "one person, one login");
     node.successor(other.onboarded.account).await;
-    node.app.delete_account(&context(3), other.onboarded.account, "left").await.unwrap();
+    node.app.delete_account(&context(3), Authority::Supplier, other.onboarded.account, "left").await.unwrap();
     let again = node.app.place_order(&context(4), node.order(3, 3, "marie@example.be")).await.unwrap();
     assert_eq!(again.onboarded.outcome, Outcome::FirstOrder);
     assert_ne!(again.onboarded.account, other.onboarded.account, "an id is never given to another person");
@@ -369,7 +369,7 @@ async fn an_order_whose_account_id_was_used_and_deleted_meanwhile_gets_another()
     assert!(node.app.place_order(&context(0), node.order(1, 1, "marie@example.be")).await.is_err());
     let other = node.app.place_order(&context(1), node.order(2, 2, "marie@example.be")).await.unwrap();
     node.successor(other.onboarded.account).await;
-    node.app.delete_account(&context(2), other.onboarded.account, "left").await.unwrap();
+    node.app.delete_account(&context(2), Authority::Supplier, other.onboarded.account, "left").await.unwrap();
     let at = context(3);
     let again = node.app.place_order(&at, node.order(1, 1, "marie@example.be"));
     let again = tokio::time::timeout(std::time::Duration::from_secs(10), again).await.unwrap().unwrap();
@@ -445,7 +445,7 @@ async fn a_lost_key_is_an_error_and_never_replaced() {
     let events = log(&store).await.len();
     let read = restarted.app.account(account).await.unwrap_err().to_string();
     assert!(read.contains("is missing: restore keys.db"), "{read}");
-    assert!(restarted.app.delete_account(&context(1), account, "left").await.is_err());
+    assert!(restarted.app.delete_account(&context(1), Authority::Supplier, account, "left").await.is_err());
     assert_eq!(log(&store).await.len(), events);
     let made: i64 = keys.query_row("SELECT count(*) FROM keys", [], |row| row.get(0)).unwrap();
     assert_eq!(made, 0);

@@ -3,24 +3,27 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use loquet_adapters::memory_store::{Fault, MemoryStore};
-use loquet_domain::access::{Grantor, GroupName, GroupText, Where};
-use loquet_domain::account::Admission;
-use loquet_domain::app::{NewColleague, NewTakeOver};
+use loquet_domain::access::{self, Grantor, GroupName, GroupText, Where};
+use loquet_domain::account::{self, Admission, Authority, Role};
+use loquet_domain::app::{App, Failure, NewColleague, NewOrder, NewTakeOver};
 use loquet_domain::ids::{AccountId, CompanyId, SiteId, TakeOverId};
 use loquet_domain::language::Language;
 use loquet_domain::permission::Permission;
 use loquet_domain::person::{Person, PersonName};
 use loquet_domain::ports::{EventStore, Position};
-use loquet_domain::takeover::Side;
+use loquet_domain::takeover::{self, Cancellation, Side};
 use loquet_projections::batch::{Batch, HeldRows};
 use loquet_projections::ports::{IndexEntry, Rows, StoreFailed};
+use loquet_projections::reactions::{Reaction, Settling};
 use loquet_projections::view::{Noted, View};
 use loquet_projections::views::accounts::{AccountRow, Accounts};
 use loquet_projections::views::sites::{SiteRow, Sites};
 use loquet_projections::views::terminals::{TerminalRow, Terminals};
 use loquet_tests::kit::{Node, context, email_address};
+use loquet_tests::watched_store::WatchedStore;
 use serde::de::DeserializeOwned;
 
 /// A view's rows in memory.
@@ -62,7 +65,7 @@ struct World {
     jan: AccountId,
     site: SiteId,
     id: TakeOverId,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// Two companies; the first is to go to the second, and both have agreed.
@@ -99,7 +102,7 @@ async fn agreed() -> World {
     for side in [Side::Transferor, Side::Acquirer] {
         node.app.confirm_take_over(&context(2), id, side).await.unwrap();
     }
-    World { store, node, from, to, marie, jan, site, id, _folder: folder }
+    World { store, node, from, to, marie, jan, site, id, folder }
 }
 
 impl World {
@@ -186,4 +189,250 @@ async fn at_every_position_of_a_take_over_each_site_terminal_and_account_is_show
     let of =
         |account| accounts.rows::<AccountRow>().into_iter().find(|row| row.account_id == account).unwrap();
     assert_eq!((of(world.marie).company_id, of(world.jan).company_id), (world.to, world.to));
+}
+
+impl World {
+    /// A company of two sites and two administrators, of which one of each is to go along.
+    async fn divided() -> (Self, AccountId) {
+        let world = agreed().await;
+        let (node, from, to) = (&world.node, world.from, world.to);
+        node.app.cancel_take_over(&context(2), world.id, Cancellation::Mistake).await.unwrap();
+        let mut second = node.order(3, 1, "marie@example.be");
+        second.content.lines[0].delivery_address.number = "14".to_owned();
+        node.app.place_order(&context(2), second).await.unwrap();
+        node.successor(world.marie).await;
+        let administrators = node.app.access(from).await.unwrap().state.administrators;
+        let stays = administrators.into_iter().find(|account| *account != world.marie).unwrap();
+        let (sites, accounts) = (Some(vec![world.site]), vec![world.marie, world.jan]);
+        let wanted = NewTakeOver { from, to, sites, accounts, reference: "T-2".to_owned() };
+        let (id, _) = node.app.open_take_over(&context(2), wanted).await.unwrap();
+        for side in [Side::Transferor, Side::Acquirer] {
+            node.app.confirm_take_over(&context(2), id, side).await.unwrap();
+        }
+        (Self { id, ..world }, stays)
+    }
+
+    /// Completes the take-over up to a step, at which the store fails.
+    async fn complete_until(&self, step: usize) -> bool {
+        self.store.inject(std::iter::repeat_n(Fault::Nothing, step).chain([Fault::Unavailable]));
+        let stopped = self.node.app.complete_take_over(&context(3), self.id).await.is_err();
+        self.store.heal();
+        stopped
+    }
+
+    async fn role(&self, account: AccountId) -> Role {
+        self.node.app.account(account).await.unwrap().profile().unwrap().role
+    }
+}
+
+#[tokio::test]
+async fn two_take_overs_of_one_site_opened_at_once_are_one() {
+    let world = agreed().await;
+    let app = &world.node.app;
+    app.cancel_take_over(&context(3), world.id, Cancellation::Mistake).await.unwrap();
+    let wanted =
+        |from, to| NewTakeOver { from, to, sites: None, accounts: Vec::new(), reference: "T-2".to_owned() };
+    let (there, back) = (wanted(world.from, world.to), wanted(world.to, world.from));
+    let (contexts, again) = ([context(3), context(3)], there.clone());
+    let (first, second) =
+        tokio::join!(app.open_take_over(&contexts[0], there), app.open_take_over(&contexts[1], again));
+    let opened: Vec<_> = [first, second].into_iter().partition::<Vec<_>, _>(Result::is_ok).0;
+    assert_eq!(opened.len(), 1, "a site goes one way at a time");
+    let circular = app.open_take_over(&context(3), back.clone()).await;
+    assert_eq!(circular, Err(Failure::TakeOver(takeover::Refusal::Circular)));
+    let (id, _) = opened[0].as_ref().unwrap();
+    app.cancel_take_over(&context(4), *id, Cancellation::Mistake).await.unwrap();
+    app.open_take_over(&context(5), back).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_promised_to_a_take_over_that_a_crash_kept_from_being_opened_is_free_again() {
+    let world = agreed().await;
+    let app = &world.node.app;
+    app.cancel_take_over(&context(3), world.id, Cancellation::Mistake).await.unwrap();
+    let (from, to) = (world.from, world.to);
+    let wanted = NewTakeOver { from, to, sites: None, accounts: Vec::new(), reference: "T-2".to_owned() };
+    world.store.inject([Fault::Nothing, Fault::Unavailable]);
+    assert!(app.open_take_over(&context(3), wanted.clone()).await.is_err());
+    assert!(app.open_take_over(&context(3), wanted.clone()).await.is_err(), "it is promised");
+    let settling = Settling { app: app.clone(), clock: Arc::new(|| loquet_tests::kit::minute(4)) };
+    for recorded in world.log().await {
+        let noted = Noted::read_open(world.node.codec.as_ref(), recorded).unwrap();
+        settling.react(&noted).await.unwrap();
+    }
+    app.open_take_over(&context(5), wanted).await.unwrap();
+}
+
+#[tokio::test]
+async fn at_no_step_of_a_take_over_does_the_giving_companys_administrator_make_one_of_the_acquirer() {
+    for step in 0.. {
+        let world = agreed().await;
+        let app = &world.node.app;
+        let stopped = world.complete_until(step).await;
+        let of_giver = Authority::Administrator(world.from);
+        // As one who was let through just before, and is decided now.
+        let _ = app.change_role(&context(3), of_giver, world.jan, Admission::Administrator).await;
+        app.complete_take_over(&context(4), world.id).await.unwrap();
+        let late = app.change_role(&context(5), of_giver, world.jan, Admission::Administrator).await;
+        assert_eq!(late, Err(Failure::Refused(account::Refusal::NoSuchAccount)), "step {step}");
+        assert_eq!(world.role(world.jan).await, Role::User, "step {step}");
+        let spite = app.delete_account(&context(5), of_giver, world.marie, "spite").await;
+        assert_eq!(spite, Err(Failure::Refused(account::Refusal::NoSuchAccount)), "step {step}");
+        let acquirer = app.access(world.to).await.unwrap().state;
+        assert!(!acquirer.administrators.contains(&world.jan), "step {step}");
+        assert!(app.access(world.from).await.unwrap().state.administrators.is_empty(), "step {step}");
+        if !stopped {
+            assert!(step > 8, "there is no step {step}");
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn at_no_step_of_a_take_over_can_the_administrator_who_stays_step_down() {
+    for step in 0.. {
+        let (world, stays) = World::divided().await;
+        let app = &world.node.app;
+        let stopped = world.complete_until(step).await;
+        let of_giver = Authority::Administrator(world.from);
+        // Before the first has departed there are two, of which one may go.
+        let early = app.access(world.from).await.unwrap().state.administrators.len() == 2
+            && !app.access(world.from).await.unwrap().state.is_leaving(world.marie);
+        let down = app.change_role(&context(3), of_giver, stays, Admission::User).await;
+        match early {
+            true => assert!(down.is_ok()),
+            false => {
+                assert_eq!(down, Err(Failure::Access(access::Refusal::LastAdministrator)), "step {step}")
+            }
+        }
+        let completed = app.complete_take_over(&context(4), world.id).await;
+        match early {
+            true => assert_eq!(completed, Err(Failure::Access(access::Refusal::LastAdministrator))),
+            false => drop(completed.unwrap()),
+        }
+        let left = app.access(world.from).await.unwrap().state.administrators;
+        assert_eq!(left.len(), 1, "step {step}");
+        for account in left {
+            assert_eq!(world.role(account).await, Role::Administrator, "step {step}");
+        }
+        if !stopped {
+            assert!(step > 8, "there is no step {step}");
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn however_many_change_roles_at_once_a_company_keeps_an_administrator() {
+    let (world, stays) = World::divided().await;
+    let app = &world.node.app;
+    for round in 0..100 {
+        let changes = (0..6).map(|n| {
+            let (app, account) = (app.clone(), if (n + round) % 2 == 0 { stays } else { world.marie });
+            let to = if n % 3 == 0 { Admission::Administrator } else { Admission::User };
+            tokio::spawn(async move {
+                let _ = app.change_role(&context(3), Authority::Supplier, account, to).await;
+            })
+        });
+        for change in changes.collect::<Vec<_>>() {
+            change.await.unwrap();
+        }
+        let mut administrators = Vec::new();
+        for account in [stays, world.marie] {
+            if world.role(account).await == Role::Administrator {
+                administrators.push(account);
+            }
+        }
+        assert!(!administrators.is_empty(), "round {round}: nobody is left");
+        let list = app.access(world.from).await.unwrap().state.administrators;
+        assert_eq!(list, administrators.into_iter().collect(), "round {round}: and the list knows them");
+    }
+}
+
+/// Another order of the company's: two terminals to where it has a site, two to where it has none.
+fn crossing(node: &Node) -> NewOrder {
+    let mut order = node.order(3, 1, "marie@example.be");
+    order.content.lines[0].quantity = 2;
+    let mut elsewhere = order.content.lines[0].clone();
+    elsewhere.delivery_address.number = "14".to_owned();
+    order.content.lines.push(elsewhere);
+    order
+}
+
+/// A take-over of all that the company has by now.
+async fn taken_over(app: &App, from: CompanyId, to: CompanyId) {
+    let wanted = NewTakeOver { from, to, sites: None, accounts: Vec::new(), reference: "T-2".to_owned() };
+    let (id, _) = app.open_take_over(&context(3), wanted).await.unwrap();
+    for side in [Side::Transferor, Side::Acquirer] {
+        app.confirm_take_over(&context(3), id, side).await.unwrap();
+    }
+    app.complete_take_over(&context(3), id).await.unwrap();
+}
+
+impl World {
+    /// Nothing is at a site of another company, and nothing is missing: one terminal that each company had, and the four
+    /// of the order.
+    async fn check_crossed(&self, when: &str) {
+        let app = &self.node.app;
+        let mut terminals = 0;
+        for company in [self.from, self.to] {
+            let sites = app.company(company).await.unwrap().state.sites;
+            let fleet = app.fleet(company).await.unwrap().state;
+            for (_, terminal) in fleet.terminals.iter() {
+                assert!(sites.contains(terminal.site), "{when}: a terminal stands at a site of its company");
+                terminals += 1;
+            }
+        }
+        assert_eq!(terminals, 1 + 1 + 4, "{when}");
+        let (there, here) = (app.company(self.to).await.unwrap(), app.company(self.from).await.unwrap());
+        let both = there.state.sites.iter().filter(|(id, _)| here.state.sites.contains(*id));
+        assert_eq!(both.count(), 0, "{when}: no site is of two companies");
+    }
+}
+
+#[tokio::test]
+async fn an_order_that_stopped_and_goes_on_after_a_take_over_leaves_no_terminal_at_anothers_site() {
+    for step in 0.. {
+        let world = agreed().await;
+        let app = &world.node.app;
+        app.cancel_take_over(&context(2), world.id, Cancellation::Mistake).await.unwrap();
+        let order = crossing(&world.node);
+        world.store.inject(std::iter::repeat_n(Fault::Nothing, step).chain([Fault::Unavailable]));
+        let stopped = app.place_order(&context(2), order.clone()).await.is_err();
+        world.store.heal();
+        taken_over(app, world.from, world.to).await;
+        app.place_order(&context(4), order).await.unwrap();
+        world.check_crossed(&format!("stopped at {step}")).await;
+        if !stopped {
+            assert!(step > 3, "there is no step {step}");
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_order_whose_site_a_take_over_carries_away_in_the_middle_goes_to_another_of_its_company() {
+    for stream in ["order-", "company-", "terminals-"] {
+        let world = agreed().await;
+        let (app, from, to) = (world.node.app.clone(), world.from, world.to);
+        app.cancel_take_over(&context(2), world.id, Cancellation::Mistake).await.unwrap();
+        let crossed = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let (happens, other) = (crossed.clone(), app.clone());
+        // Between what the order's node has read and what it appends, the take-over happens on another.
+        let store = WatchedStore::new(&world.store).before_append(move |to_append| {
+            let here = to_append.to_string().starts_with(stream);
+            let now = here && !happens.swap(true, Ordering::SeqCst);
+            let other = other.clone();
+            Box::pin(async move {
+                if now {
+                    taken_over(&other, from, to).await;
+                }
+            })
+        });
+        let folder = world.folder.path();
+        let node = Node::new(Arc::new(store), folder);
+        node.app.place_order(&context(2), crossing(&world.node)).await.unwrap();
+        assert!(crossed.load(Ordering::SeqCst));
+        world.check_crossed(stream).await;
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use loquet_domain::account::{Profile, Role};
+use loquet_domain::account::{Authority, Profile, Role};
 use loquet_domain::app::{Authenticated, Failure};
 use loquet_domain::fact::{Actor, Client, Context};
 use loquet_domain::ids::{AccountId, CorrelationId};
@@ -127,12 +127,15 @@ impl Caller {
     }
 
     /// An administrator of this account's company, or a program with this scope. Whoever may not even
-    /// see the account is told that there is none.
-    pub(crate) fn administers(&self, scope: Scope, account: &Profile) -> Result<(), Problem> {
+    /// see the account is told that there is none. What is given goes along with the command: the account may be
+    /// another company's by the time it is decided.
+    pub(crate) fn administers(&self, scope: Scope, account: &Profile) -> Result<Authority, Problem> {
         match self {
-            Self::Service(_) => self.service(scope).map(drop),
+            Self::Service(_) => self.service(scope).map(|_| Authority::Supplier),
             Self::Person(person) if person.profile.company != account.company => Err(Problem::not_found()),
-            Self::Person(person) if person.profile.role == Role::Administrator => Ok(()),
+            Self::Person(person) if person.profile.role == Role::Administrator => {
+                Ok(Authority::Administrator(person.profile.company))
+            }
             Self::Person(_) => Err(Problem::forbidden()),
         }
     }
@@ -142,7 +145,7 @@ impl Caller {
         match self {
             Self::Person(person) if person.account == id => Ok(()),
             Self::Person(person) if person.profile.role != Role::Administrator => Err(Problem::not_found()),
-            _ => self.administers(scope, account),
+            _ => self.administers(scope, account).map(drop),
         }
     }
 

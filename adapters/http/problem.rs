@@ -204,6 +204,7 @@ impl Problem {
             company::Refusal::AddressInUse(site) => {
                 Self::new(StatusCode::CONFLICT, "address-in-use").with("site", site)
             }
+            company::Refusal::SitePromised(_) => Self::new(StatusCode::CONFLICT, "takeover-overlaps"),
         }
     }
 
@@ -227,6 +228,7 @@ impl Problem {
                 Self::new(StatusCode::FORBIDDEN, "beyond-own-permissions").with("permission", permission)
             }
             access::Refusal::LastAdministrator => conflict("last-administrator"),
+            access::Refusal::Leaving => conflict("account-leaving"),
             access::Refusal::TooManyGroups => conflict("too-many-groups").with("most", access::MOST_GROUPS),
         }
     }
@@ -236,6 +238,7 @@ impl Problem {
         match refusal {
             takeover::Refusal::NoSuchTakeOver => Self::not_found(),
             takeover::Refusal::SameCompany => Self::at("/to_company_id", "takeover-same-company"),
+            takeover::Refusal::Circular => conflict("takeover-circular"),
             takeover::Refusal::Nothing => Self::at("/site_ids", "takeover-nothing"),
             takeover::Refusal::NotConfirmed(_) => conflict("takeover-waits"),
             takeover::Refusal::Completed => conflict("takeover-completed"),

@@ -260,7 +260,6 @@ pub(crate) async fn open(
     }
     faults.finish(Some(()))?;
     let sites: Option<Vec<SiteId>> = body.site_ids.map(|sites| sites.into_iter().map(SiteId).collect());
-    api.crosses_no_other(from, to, sites.as_deref()).await?;
     let accounts = match body.account_ids {
         Some(accounts) => accounts.into_iter().map(AccountId).collect(),
         None => api.accounts_of(from).await?,
@@ -274,31 +273,6 @@ pub(crate) async fn open(
 }
 
 impl Api {
-    /// No site goes two ways at once, and no two companies take each other over.
-    async fn crosses_no_other(
-        &self,
-        from: CompanyId,
-        to: CompanyId,
-        sites: Option<&[SiteId]>,
-    ) -> Result<(), Problem> {
-        let head = self.store.head().await?;
-        self.reach(TakeOverRow::VIEW, &AtLeast { at_least: Some(head.0) }).await?;
-        for status in [TakeOverStatus::Open, TakeOverStatus::Completing] {
-            let by = Some(("company_status", format!("{from}/{}/", status.word())));
-            let wanted = Selection { by, limit: 1_000, ..Selection::default() };
-            for (_, row) in select::<TakeOverRow>(self.rows.as_ref(), wanted).await? {
-                if row.from_company_id == to {
-                    return Err(Problem::new(StatusCode::CONFLICT, "takeover-circular"));
-                }
-                let same = |site: &SiteId| sites.is_none_or(|wanted| wanted.contains(site));
-                if row.from_company_id == from && row.site_ids.iter().any(same) {
-                    return Err(Problem::new(StatusCode::CONFLICT, "takeover-overlaps"));
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// The accounts of a company that are not deleted.
     async fn accounts_of(&self, company: CompanyId) -> Result<Vec<AccountId>, Problem> {
         let head = self.store.head().await?;

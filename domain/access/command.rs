@@ -33,6 +33,8 @@ pub enum Command {
     AdmitAdministrator {
         /// Which.
         account: AccountId,
+        /// Whether it is in use.
+        active: bool,
     },
     /// An account is about to be no administrator any more.
     RemoveAdministrator {
@@ -89,6 +91,25 @@ pub enum Command {
     Forget {
         /// Which.
         account: AccountId,
+    },
+    /// Have people ready to go to another company.
+    Depart {
+        /// By which take-over.
+        takeover: TakeOverId,
+        /// Who.
+        accounts: Vec<AccountId>,
+        /// Whether the company keeps sites, which somebody must administer.
+        keeps_sites: bool,
+    },
+    /// Let those who were ready to go with a take-over stay.
+    Stay {
+        /// Which does not happen.
+        takeover: TakeOverId,
+    },
+    /// Let go those who were ready to go with a take-over.
+    Leave {
+        /// Which.
+        takeover: TakeOverId,
     },
     /// Take in people from another company.
     Join {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Access, Command, Event, Grantor, Group, GroupChange, GroupName, Where};
-use crate::ids::{AccountId, GroupId};
+use super::{Access, Command, Event, Grantor, Group, GroupChange, GroupName, NewGroup, Where};
+use crate::ids::{AccountId, GroupId, TakeOverId};
 use crate::permission::Permission;
 
-/// How many groups a company has at most.
+/// How many groups a company makes at most; those that come with a take-over come on top.
 pub const MOST_GROUPS: usize = 500;
 
 /// Why a command changes nothing.
@@ -33,6 +33,9 @@ pub enum Refusal {
     /// The company would be left without an administrator.
     #[error("it is the company's last administrator")]
     LastAdministrator,
+    /// It is about to go to another company.
+    #[error("the account is about to go to another company")]
+    Leaving,
     /// There are as many groups as there may be.
     #[error("a company has at most {MOST_GROUPS} groups")]
     TooManyGroups,
@@ -44,10 +47,7 @@ pub enum Refusal {
 /// The rule that refuses, as a [`Refusal`].
 pub fn decide(access: &Access, grantor: Grantor, command: Command) -> Result<Vec<Event>, Refusal> {
     match command {
-        Command::AdmitAdministrator { account } => {
-            let new = !access.administrators.contains(&account);
-            Ok(new.then_some(Event::AdministratorAdmitted { account }).into_iter().collect())
-        }
+        Command::AdmitAdministrator { account, active } => admit(access, account, active),
         Command::RemoveAdministrator { account } => remove_administrator(access, account),
         Command::StrikeAdministrator { account } => Ok(strike(access, account).into_iter().collect()),
         Command::CreateGroup { group, name, description, permissions } => {
@@ -59,6 +59,7 @@ pub fn decide(access: &Access, grantor: Grantor, command: Command) -> Result<Vec
         Command::DeleteGroup { group, move_to } => delete_group(access, grantor, group, move_to),
         Command::SetMember { group, account, sites } => {
             let held = found(access, group)?;
+            stays(access, account)?;
             let before = held.members.get(&account);
             if let Some(before) = before {
                 access.may_manage(grantor, before)?;
@@ -75,17 +76,86 @@ pub fn decide(access: &Access, grantor: Grantor, command: Command) -> Result<Vec
         Command::Forget { account } => Ok(forget(access, account)),
         Command::Join { takeover, .. } if access.joined.contains(&takeover) => Ok(Vec::new()),
         Command::Join { takeover, from, groups } => {
+            let groups = with_free_names(access, groups);
             Ok(vec![Event::AccountsJoined { takeover, from, groups }])
+        }
+        Command::Depart { takeover, accounts, keeps_sites } => {
+            depart(access, takeover, accounts, keeps_sites)
+        }
+        Command::Stay { takeover } => {
+            let leaving = access.leaving.contains_key(&takeover);
+            Ok(leaving.then_some(Event::AccountsStayed { takeover }).into_iter().collect())
+        }
+        Command::Leave { takeover } => {
+            let left = |accounts: &BTreeSet<AccountId>| {
+                let accounts = accounts.iter().copied().collect();
+                Event::AccountsLeft { takeover, accounts }
+            };
+            Ok(access.leaving.get(&takeover).map(left).into_iter().collect())
         }
     }
 }
 
+fn admit(access: &Access, account: AccountId, active: bool) -> Result<Vec<Event>, Refusal> {
+    stays(access, account)?;
+    let new = !access.administrators.contains(&account);
+    let admitted = new.then_some(Event::AdministratorAdmitted { account });
+    let in_use = active && !access.active.contains(&account);
+    let activated = in_use.then_some(Event::AdministratorActivated { account });
+    Ok(admitted.into_iter().chain(activated).collect())
+}
+
 /// The last administrator of a company can neither be deleted nor demoted.
 fn remove_administrator(access: &Access, account: AccountId) -> Result<Vec<Event>, Refusal> {
-    if access.administrators.iter().all(|other| *other == account) {
-        return Err(Refusal::LastAdministrator);
-    }
+    stays(access, account)?;
+    keep_an_administrator(access, |other| other == account)?;
     Ok(strike(access, account).into_iter().collect())
+}
+
+/// Somebody who can administer stays: one who uses the account, where there is any such, since whoever never followed
+/// the activation link may never do so.
+fn keep_an_administrator(access: &Access, goes: impl Fn(AccountId) -> bool) -> Result<(), Refusal> {
+    let here = |account: &AccountId| !access.is_leaving(*account);
+    let enough = |list: &BTreeSet<AccountId>| list.iter().any(|account| here(account) && !goes(*account));
+    let used = access.active.iter().any(here);
+    let kept = if used { enough(&access.active) } else { enough(&access.administrators) };
+    if kept { Ok(()) } else { Err(Refusal::LastAdministrator) }
+}
+
+/// Nothing is changed about an account that is about to go to another company.
+fn stays(access: &Access, account: AccountId) -> Result<(), Refusal> {
+    if access.is_leaving(account) { Err(Refusal::Leaving) } else { Ok(()) }
+}
+
+/// A company that keeps sites keeps somebody to administer them, if it has anybody.
+fn depart(
+    access: &Access,
+    takeover: TakeOverId,
+    accounts: Vec<AccountId>,
+    keeps_sites: bool,
+) -> Result<Vec<Event>, Refusal> {
+    let done = access.leaving.contains_key(&takeover) || access.left.contains(&takeover);
+    if done || accounts.is_empty() {
+        return Ok(Vec::new());
+    }
+    for account in &accounts {
+        stays(access, *account)?;
+    }
+    if keeps_sites && access.administrators.iter().any(|account| !access.is_leaving(*account)) {
+        keep_an_administrator(access, |account| accounts.contains(&account))?;
+    }
+    Ok(vec![Event::AccountsLeaving { takeover, accounts }])
+}
+
+/// The groups that come along, called so that no two groups of the company have one name.
+fn with_free_names(access: &Access, groups: Vec<NewGroup>) -> Vec<NewGroup> {
+    let mut taken: Vec<GroupName> = access.groups.values().map(|group| group.name.clone()).collect();
+    let named = groups.into_iter().map(|group| {
+        let name = group.name.made_free(&taken);
+        taken.push(name.clone());
+        NewGroup { name, ..group }
+    });
+    named.collect()
 }
 
 fn strike(access: &Access, account: AccountId) -> Option<Event> {

@@ -29,6 +29,11 @@ pub enum Event {
         /// Whose.
         account: AccountId,
     },
+    /// An administrator's account is in use: it counts when the last one is asked for.
+    AdministratorActivated {
+        /// Whose.
+        account: AccountId,
+    },
     /// An account no longer has full access.
     AdministratorRemoved {
         /// Whose.
@@ -76,6 +81,25 @@ pub enum Event {
         group: GroupId,
         /// Who.
         account: AccountId,
+    },
+    /// People are about to go to another company; until they have left or stayed nothing about them is changed.
+    AccountsLeaving {
+        /// By which take-over.
+        takeover: TakeOverId,
+        /// Who.
+        accounts: Vec<AccountId>,
+    },
+    /// Those who were about to go with a take-over stay.
+    AccountsStayed {
+        /// Which does not happen.
+        takeover: TakeOverId,
+    },
+    /// People went to another company: they are in no group any more and administer nothing.
+    AccountsLeft {
+        /// By which take-over.
+        takeover: TakeOverId,
+        /// Who.
+        accounts: Vec<AccountId>,
     },
     /// People came from another company, with what they could do at the sites that came with them.
     AccountsJoined {

@@ -15,7 +15,10 @@ pub fn evolve(mut access: Access, fact: &Fact<Event>) -> Access {
             access.administrators.insert(*account);
         }
         Event::AdministratorRemoved { account } => {
-            access.administrators.remove(account);
+            access.unseat(*account);
+        }
+        Event::AdministratorActivated { account } => {
+            access.active.insert(*account);
         }
         Event::GroupCreated { group, name, description, permissions } => {
             let (name, description) = (name.clone(), description.clone());
@@ -42,6 +45,24 @@ pub fn evolve(mut access: Access, fact: &Fact<Event>) -> Access {
             }
             access.leave(*group, *account);
         }
+        Event::AccountsLeaving { takeover, accounts } => {
+            access.leaving.insert(*takeover, accounts.iter().copied().collect());
+        }
+        Event::AccountsStayed { takeover } => {
+            access.leaving.remove(takeover);
+        }
+        Event::AccountsLeft { takeover, accounts } => {
+            access.leaving.remove(takeover);
+            access.left.insert(*takeover);
+            for account in accounts {
+                access.unseat(*account);
+                for group in access.of.remove(*account).unwrap_or_default() {
+                    if let Some(held) = access.groups.get_mut(&group).map(Arc::make_mut) {
+                        held.members.remove(account);
+                    }
+                }
+            }
+        }
         Event::AccountsJoined { takeover, groups, .. } => {
             access.joined.insert(*takeover);
             for new in groups {
@@ -66,6 +87,11 @@ fn members(group: &Group) -> Vec<AccountId> {
 }
 
 impl Access {
+    fn unseat(&mut self, account: AccountId) {
+        self.administrators.remove(&account);
+        self.active.remove(&account);
+    }
+
     fn leave(&mut self, group: GroupId, account: AccountId) {
         self.of.change(account, |groups| {
             groups.remove(&group);

@@ -41,6 +41,18 @@ impl GroupName {
         Self(format!("{name} ({company})").chars().take(100).collect())
     }
 
+    /// The name, or the first of "name 2", "name 3" that is none of the others.
+    pub(super) fn made_free(&self, taken: &[Self]) -> Self {
+        let numbered = |n: usize| {
+            let number = format!(" {n}");
+            let kept = self.0.chars().take(100 - number.len());
+            Self(kept.chain(number.chars()).collect())
+        };
+        let free = |name: &Self| !taken.iter().any(|other| other.is_like(name));
+        let mut names = std::iter::once(self.clone()).chain((2..).map(numbered));
+        names.find(free).unwrap_or_else(|| self.clone())
+    }
+
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -135,15 +147,33 @@ pub struct Access {
     /// Those with full access. An account is in here no sooner than it is an administrator, and out of here no
     /// later than it ceases to be one.
     pub administrators: BTreeSet<AccountId>,
+    /// Those of them whose account is in use.
+    pub active: BTreeSet<AccountId>,
     /// The groups.
     pub groups: BTreeMap<GroupId, Arc<Group>>,
     /// In which groups an account is.
     pub(super) of: SharedMap<AccountId, BTreeSet<GroupId>>,
     /// The take-overs whose people have come.
     pub(super) joined: BTreeSet<TakeOverId>,
+    /// Who is about to go, by which take-over.
+    pub(super) leaving: BTreeMap<TakeOverId, BTreeSet<AccountId>>,
+    /// The take-overs whose people have gone.
+    pub(super) left: BTreeSet<TakeOverId>,
 }
 
 impl Access {
+    /// Whether people are about to go with a take-over.
+    #[must_use]
+    pub fn awaits(&self, takeover: TakeOverId) -> bool {
+        self.leaving.contains_key(&takeover)
+    }
+
+    /// Whether an account is about to go to another company.
+    #[must_use]
+    pub fn is_leaving(&self, account: AccountId) -> bool {
+        self.leaving.values().any(|accounts| accounts.contains(&account))
+    }
+
     /// The groups that an account is in, and where it holds what each permits.
     pub fn memberships(&self, account: AccountId) -> impl Iterator<Item = (GroupId, &Group, &Where)> {
         let groups = self.of.get(account).into_iter().flatten();

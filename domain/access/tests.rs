@@ -145,11 +145,81 @@ fn the_last_administrator_stays() {
     let mut access = Access::default();
     let remove = |account| Command::RemoveAdministrator { account };
     assert_eq!(decide(&access, Grantor::Anything, remove(JAN)), Err(Refusal::LastAdministrator));
-    tell(&mut access, Grantor::Anything, Command::AdmitAdministrator { account: JAN }).unwrap();
+    tell(&mut access, Grantor::Anything, admit(JAN, true)).unwrap();
     assert_eq!(decide(&access, Grantor::Anything, remove(JAN)), Err(Refusal::LastAdministrator));
-    tell(&mut access, Grantor::Anything, Command::AdmitAdministrator { account: PIET }).unwrap();
+    tell(&mut access, Grantor::Anything, admit(PIET, true)).unwrap();
     tell(&mut access, Grantor::Anything, remove(JAN)).unwrap();
     assert_eq!(decide(&access, Grantor::Anything, remove(PIET)), Err(Refusal::LastAdministrator));
+}
+
+fn admit(account: AccountId, active: bool) -> Command {
+    Command::AdmitAdministrator { account, active }
+}
+
+#[test]
+fn whoever_never_activated_is_not_the_administrator_who_stays() {
+    let mut access = Access::default();
+    let remove = |account| Command::RemoveAdministrator { account };
+    tell(&mut access, Grantor::Anything, admit(JAN, true)).unwrap();
+    tell(&mut access, Grantor::Anything, admit(PIET, false)).unwrap();
+    assert_eq!(decide(&access, Grantor::Anything, remove(JAN)), Err(Refusal::LastAdministrator));
+    assert!(decide(&access, Grantor::Anything, remove(PIET)).is_ok(), "a mistyped colleague can go");
+    let activated = tell(&mut access, Grantor::Anything, admit(PIET, true)).unwrap();
+    assert_eq!(activated, [Event::AdministratorActivated { account: PIET }]);
+    tell(&mut access, Grantor::Anything, remove(JAN)).unwrap();
+}
+
+#[test]
+fn of_administrators_who_never_activated_one_stays() {
+    let mut access = Access::default();
+    let remove = |account| Command::RemoveAdministrator { account };
+    tell(&mut access, Grantor::Anything, admit(JAN, false)).unwrap();
+    tell(&mut access, Grantor::Anything, admit(PIET, false)).unwrap();
+    tell(&mut access, Grantor::Anything, remove(JAN)).unwrap();
+    assert_eq!(decide(&access, Grantor::Anything, remove(PIET)), Err(Refusal::LastAdministrator));
+}
+
+#[test]
+fn while_people_go_with_a_take_over_whoever_stays_is_the_last_administrator() {
+    let mut access = Access::default();
+    let takeover = TakeOverId(Uuid::from_u128(1));
+    let depart = |accounts: &[AccountId], keeps_sites| {
+        let accounts = accounts.to_vec();
+        Command::Depart { takeover, accounts, keeps_sites }
+    };
+    let remove = |account| Command::RemoveAdministrator { account };
+    tell(&mut access, Grantor::Anything, admit(JAN, true)).unwrap();
+    tell(&mut access, Grantor::Anything, admit(PIET, true)).unwrap();
+    let both = decide(&access, Grantor::Anything, depart(&[JAN, PIET], true));
+    assert_eq!(both, Err(Refusal::LastAdministrator), "it keeps sites");
+    assert!(decide(&access, Grantor::Anything, depart(&[JAN, PIET], false)).is_ok());
+    tell(&mut access, Grantor::Anything, depart(&[JAN], true)).unwrap();
+    assert_eq!(tell(&mut access, Grantor::Anything, depart(&[JAN], true)), Ok(Vec::new()));
+    assert_eq!(decide(&access, Grantor::Anything, remove(PIET)), Err(Refusal::LastAdministrator));
+    for change in [remove(JAN), admit(JAN, true)] {
+        assert_eq!(decide(&access, Grantor::Anything, change), Err(Refusal::Leaving));
+    }
+    let mut stayed = access.clone();
+    tell(&mut stayed, Grantor::Anything, Command::Stay { takeover }).unwrap();
+    tell(&mut stayed, Grantor::Anything, remove(PIET)).unwrap();
+    let left = tell(&mut access, Grantor::Anything, Command::Leave { takeover }).unwrap();
+    assert_eq!(left, [Event::AccountsLeft { takeover, accounts: vec![JAN] }]);
+    assert_eq!(access.administrators, [PIET].into());
+    assert_eq!(tell(&mut access, Grantor::Anything, Command::Leave { takeover }), Ok(Vec::new()));
+    assert_eq!(tell(&mut access, Grantor::Anything, depart(&[JAN], true)), Ok(Vec::new()), "it is done");
+}
+
+#[test]
+fn whoever_has_left_is_in_no_group_and_nobody_is_put_into_one_on_the_way_out() {
+    let mut access = of_jan();
+    let takeover = TakeOverId(Uuid::from_u128(1));
+    let depart = Command::Depart { takeover, accounts: vec![JAN], keeps_sites: true };
+    tell(&mut access, Grantor::Anything, depart).unwrap();
+    assert!(access.grants(JAN, ManageTerminals, site(2)), "nobody is without an access that they had");
+    assert_eq!(tell(&mut access, Grantor::Anything, set(1, JAN, at(&[3]))), Err(Refusal::Leaving));
+    tell(&mut access, Grantor::Anything, Command::Leave { takeover }).unwrap();
+    assert_eq!(access.memberships(JAN).count(), 0);
+    assert!(access.groups.values().all(|group| group.members.is_empty()));
 }
 
 #[test]
@@ -159,6 +229,27 @@ fn an_account_that_is_gone_is_in_no_group() {
     assert_eq!(access.memberships(JAN).count(), 0);
     assert!(access.groups.values().all(|group| group.members.is_empty()));
     assert_eq!(tell(&mut access, Grantor::Anything, Command::Forget { account: JAN }), Ok(Vec::new()));
+}
+
+#[test]
+fn groups_that_come_with_take_overs_are_called_otherwise_than_those_that_are_there() {
+    let mut access = Access::default();
+    let long = "x".repeat(100);
+    for n in 1..=11 {
+        let groups = [&long[..], "Vendeurs (Dupont)"].into_iter().zip(0..).map(|(called, m)| NewGroup {
+            group: group(10 * n + m),
+            name: name(called),
+            permissions: BTreeSet::new(),
+            members: [(JAN, at(&[1]))].into(),
+        });
+        let (takeover, from) = (TakeOverId(Uuid::from_u128(n)), CompanyId(Uuid::from_u128(2)));
+        let join = Command::Join { takeover, from, groups: groups.collect() };
+        tell(&mut access, Grantor::Anything, join).unwrap();
+    }
+    let names: BTreeSet<_> = access.groups.values().map(|group| group.name.as_str()).collect();
+    assert_eq!(names.len(), 22);
+    assert!(names.contains("Vendeurs (Dupont) 11"));
+    assert!(names.iter().all(|name| name.chars().count() <= 100));
 }
 
 #[test]

@@ -109,6 +109,15 @@ pub enum Command {
     },
 }
 
+/// Who has somebody else's account changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authority {
+    /// The supplier: any account.
+    Supplier,
+    /// An administrator: the accounts of this company, and of no other to which one may be on its way.
+    Administrator(CompanyId),
+}
+
 /// A new account.
 #[derive(Clone, Debug)]
 pub struct Creation {

@@ -3,7 +3,9 @@
 use chrono::TimeDelta;
 
 use crate::Moment;
-use crate::account::command::{Answer, Attempt, Command, Creation, MailFate, NewPassword, Proof, Verdict};
+use crate::account::command::{
+    Answer, Attempt, Authority, Command, Creation, MailFate, NewPassword, Proof, Verdict,
+};
 use crate::account::event::{Admission, Event, Role, SessionEnd};
 use crate::account::second_step::SecondProof;
 use crate::account::state::{Account, Active, Link, Profile};
@@ -139,6 +141,23 @@ pub fn decide(
         Command::NoteMail(fate) => note_mail(account, fate),
         Command::Delete { reason } => delete(account, at, reason),
         Command::Erase { reason } => erase(account, at, reason),
+    }
+}
+
+/// As [`decide`], for somebody whose account it is not.
+///
+/// # Errors
+/// [`Refusal::NoSuchAccount`] where it is, by now, another company's than theirs.
+pub fn decide_for(
+    authority: Authority,
+    account: &Account,
+    policies: &Policies,
+    at: Moment,
+    command: Command,
+) -> Result<Vec<Event>, Refusal> {
+    match authority {
+        Authority::Administrator(company) if live(account)?.company != company => Err(Refusal::NoSuchAccount),
+        _ => decide(account, policies, at, command),
     }
 }
 

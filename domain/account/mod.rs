@@ -14,9 +14,9 @@ mod state;
 mod tests;
 
 pub use command::{
-    Activation, Answer, Attempt, Command, Creation, MailFate, NewPassword, Proof, Reset, Verdict,
+    Activation, Answer, Attempt, Authority, Command, Creation, MailFate, NewPassword, Proof, Reset, Verdict,
 };
-pub use decide::{Refusal, decide};
+pub use decide::{Refusal, decide, decide_for};
 pub use event::{Admission, Event, Origin, Role, SessionEnd};
 pub use evolve::evolve;
 pub use second_step::{Proposal, SecondProof, SecondStep};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::access::{self, Access, Command, Grantor, GroupChange, GroupName, GroupText, Where};
-use crate::account::{self, Admission, Role};
+use crate::account::{self, Account, Admission, Authority, Role};
 use crate::company;
 use crate::fact::Context;
 use crate::ids::{AccountId, CompanyId, GroupId};
@@ -11,6 +11,13 @@ use crate::permission::Permission;
 use crate::ports::{Folded, Position, StreamId};
 
 use super::{App, Failure, Unavailable};
+
+/// An account whose company's turn it is, until this is dropped.
+pub(super) struct Turn {
+    pub(super) held: Account,
+    pub(super) company: CompanyId,
+    _turn: Box<dyn Send>,
+}
 
 impl App {
     /// Who may do what in a company, as the log has it now.
@@ -113,58 +120,98 @@ impl App {
     /// Makes a user of an administrator, or the other way round.
     ///
     /// # Errors
-    /// [`access::Refusal::LastAdministrator`] where the company would have none left.
+    /// [`access::Refusal::LastAdministrator`] where the company would have none left, [`access::Refusal::Leaving`]
+    /// while a take-over carries the account away.
     pub async fn change_role(
         &self,
         context: &Context,
+        authority: Authority,
         account: AccountId,
         to: Admission,
     ) -> Result<Position, Failure> {
         let change = || account::Command::ChangeRole(to);
-        let held = self.account(account).await?;
+        let turn = self.in_turn(account).await?;
         // Refused before anything is written.
-        account::decide(&held, &self.policies, context.at, change())?;
-        let company = held.profile().ok_or(account::Refusal::NoSuchAccount)?.company;
+        account::decide_for(authority, &turn.held, &self.policies, context.at, change())?;
         if to == Admission::User {
-            self.step_down(context, company, account).await?;
+            self.step_down(context, turn.company, account).await?;
         }
-        let changed = self.change_account(context, account, change).await?;
-        let noted = match to {
-            Admission::Administrator => self.note_administrator(context, company, account).await?,
-            Admission::User => Position::default(),
-        };
-        Ok(changed.max(noted))
+        let changed = self.change_for(context, authority, account, change).await?;
+        Ok(changed.max(self.settle(context, turn.company, account).await?))
     }
 
-    /// Notes that an account is an administrator of its company; done after it became one, so that the list
-    /// never holds one more than there are.
+    /// Has the list of administrators and members agree with what an account is now. Whoever makes an administrator
+    /// does this after, so that the list never holds one more than there are; whoever follows the log does it again,
+    /// where a crash fell between the two.
     ///
     /// # Errors
     /// [`Failure::Unavailable`] while that can't be written.
-    pub async fn note_administrator(
+    pub async fn settle_access(&self, context: &Context, account: AccountId) -> Result<Position, Failure> {
+        match self.in_turn(account).await {
+            Ok(turn) => self.settle(context, turn.company, account).await,
+            Err(Failure::Refused(account::Refusal::NoSuchAccount)) => Ok(Position::default()),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Strikes an account out of a company that it has left.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`] while that can't be written.
+    pub async fn settle_left(
         &self,
         context: &Context,
         company: CompanyId,
         account: AccountId,
     ) -> Result<Position, Failure> {
-        let admit = Command::AdmitAdministrator { account };
-        self.change_access(context, company, Grantor::Anything, admit).await
+        let _turn = self.turn_of(company).await;
+        self.settle(context, company, account).await
     }
 
-    /// Has the list of administrators and members agree with what an account is now. For whoever follows the log,
-    /// where a crash fell between an account's event and the list.
-    ///
-    /// # Errors
-    /// [`Failure::Unavailable`] while that can't be written.
-    pub async fn settle_access(&self, context: &Context, account: AccountId) -> Result<(), Failure> {
+    async fn settle(
+        &self,
+        context: &Context,
+        company: CompanyId,
+        account: AccountId,
+    ) -> Result<Position, Failure> {
         let held = self.account(account).await?;
-        let Some(profile) = held.profile() else { return Ok(()) };
-        let settle = match (held.is_live(), profile.role) {
-            (false, _) => Command::Forget { account },
-            (true, Role::Administrator) => Command::AdmitAdministrator { account },
-            (true, _) => Command::StrikeAdministrator { account },
+        let own = held.profile().filter(|profile| held.is_live() && profile.company == company);
+        let settle = match own.map(|profile| profile.role) {
+            None => Command::Forget { account },
+            Some(Role::Administrator) => {
+                Command::AdmitAdministrator { account, active: held.active().is_some() }
+            }
+            Some(_) => Command::StrikeAdministrator { account },
         };
-        self.change_access(context, profile.company, Grantor::Anything, settle).await.map(drop)
+        match self.change_access(context, company, Grantor::Anything, settle).await {
+            // Whoever leaves is struck out when they have left.
+            Err(Failure::Access(access::Refusal::Leaving)) => Ok(Position::default()),
+            other => other,
+        }
+    }
+
+    /// Waits until nobody else changes who administers a company: the account and the list are two streams, and what is
+    /// decided on the one is written to both.
+    pub(super) async fn turn_of(&self, company: CompanyId) -> Box<dyn Send> {
+        self.ports.turnstile.enter(access_stream(company).to_string()).await
+    }
+
+    /// An account, its company, and that company's turn.
+    pub(super) async fn in_turn(&self, account: AccountId) -> Result<Turn, Failure> {
+        let company = async || {
+            let held = self.account(account).await?;
+            let company = held.profile().ok_or(account::Refusal::NoSuchAccount)?.company;
+            Ok::<_, Failure>((held, company))
+        };
+        loop {
+            let (_, before) = company().await?;
+            let turn = self.turn_of(before).await;
+            let (held, company) = company().await?;
+            // It may have gone to another company in the meantime.
+            if company == before {
+                return Ok(Turn { held, company, _turn: turn });
+            }
+        }
     }
 
     /// Strikes an administrator off before they cease to be one, so that the list never holds one more than

@@ -1,6 +1,6 @@
 //! What administrators, support and the owner do with an account that exists.
 
-use crate::account::{self, Account, Admission, Command, Event, MailFate, Refusal, Role};
+use crate::account::{self, Account, Admission, Authority, Command, Event, MailFate, Refusal, Role};
 use crate::fact::Context;
 use crate::ids::{AccountId, EventId};
 use crate::password::Password;
@@ -26,17 +26,12 @@ impl App {
     pub async fn convert(
         &self,
         context: &Context,
+        authority: Authority,
         account: AccountId,
         to: Admission,
     ) -> Result<Position, Failure> {
-        let converted = self.change_account(context, account, || Command::Convert(to)).await?;
-        let held = self.account(account).await?;
-        match held.profile().filter(|profile| profile.role == Role::Administrator) {
-            Some(profile) => {
-                Ok(converted.max(self.note_administrator(context, profile.company, account).await?))
-            }
-            None => Ok(converted),
-        }
+        let converted = self.change_for(context, authority, account, || Command::Convert(to)).await?;
+        Ok(converted.max(self.settle_access(context, account).await?))
     }
 
     /// Has the activation mail sent again; older links are void.
@@ -46,9 +41,10 @@ impl App {
     pub async fn request_activation(
         &self,
         context: &Context,
+        authority: Authority,
         account: AccountId,
     ) -> Result<Position, Failure> {
-        self.change_account(context, account, || Command::RequestActivation).await
+        self.change_for(context, authority, account, || Command::RequestActivation).await
     }
 
     /// Ends a lockout early.
@@ -103,19 +99,19 @@ impl App {
     pub async fn delete_account(
         &self,
         context: &Context,
+        authority: Authority,
         account: AccountId,
         reason: &str,
     ) -> Result<Position, Failure> {
         let delete = || Command::Delete { reason: reason.to_owned() };
-        let held = self.account(account).await?;
+        let turn = self.in_turn(account).await?;
         // Refused before anything is written.
-        account::decide(&held, &self.policies, context.at, delete())?;
-        let profile = held.profile().ok_or(Refusal::NoSuchAccount)?;
-        if profile.role == Role::Administrator {
-            self.step_down(context, profile.company, account).await?;
+        account::decide_for(authority, &turn.held, &self.policies, context.at, delete())?;
+        if turn.held.profile().is_some_and(|profile| profile.role == Role::Administrator) {
+            self.step_down(context, turn.company, account).await?;
         }
-        let deleted = self.change_account(context, account, delete).await?;
-        let forgotten = self.forget_access(context, profile.company, account).await?;
+        let deleted = self.change_for(context, authority, account, delete).await?;
+        let forgotten = self.forget_access(context, turn.company, account).await?;
         Ok(deleted.max(forgotten).max(self.free_address(context, account).await?))
     }
 
@@ -131,13 +127,11 @@ impl App {
         account: AccountId,
         reason: &str,
     ) -> Result<Position, Failure> {
-        let erased =
-            self.change_account(context, account, || Command::Erase { reason: reason.to_owned() }).await?;
+        let turn = self.in_turn(account).await?;
+        let erase = || Command::Erase { reason: reason.to_owned() };
+        let erased = self.change_account(context, account, erase).await?;
         let freed = self.free_address(context, account).await?;
-        let left = match self.account(account).await?.profile() {
-            Some(profile) => self.forget_access(context, profile.company, account).await?,
-            None => Position::default(),
-        };
+        let left = self.forget_access(context, turn.company, account).await?;
         self.forget(account).await?;
         Ok(erased.max(freed).max(left))
     }
@@ -188,6 +182,20 @@ impl App {
     ) -> Result<Position, Failure> {
         let committed = self.decide_account(&account_stream(account), context, command).await?;
         Ok(committed.position)
+    }
+
+    /// As [`App::change_account`], for somebody whose account it is not.
+    pub(super) async fn change_for(
+        &self,
+        context: &Context,
+        authority: Authority,
+        account: AccountId,
+        command: impl Fn() -> Command,
+    ) -> Result<Position, Failure> {
+        let decide = |held: &Account| {
+            Ok::<_, Failure>(account::decide_for(authority, held, &self.policies, context.at, command())?)
+        };
+        Ok(self.accounts.transact(&account_stream(account), context, decide).await?.position)
     }
 
     async fn free_address(&self, context: &Context, account: AccountId) -> Result<Position, Unavailable> {

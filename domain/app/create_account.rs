@@ -55,7 +55,7 @@ impl App {
             .await;
         match created {
             Ok(committed) if new.role == Admission::Administrator => {
-                let noted = self.note_administrator(context, new.company, account).await?;
+                let noted = self.settle_access(context, account).await?;
                 Ok((account, committed.position.max(noted)))
             }
             Ok(committed) => Ok((account, committed.position)),

@@ -22,10 +22,29 @@ use super::{App, Failure, Unavailable};
 /// How many terminals one append adds at most.
 const AT_ONCE: usize = 1_000;
 
+/// How often an order that take-overs cross is gone through at once; after that it waits until it is asked for again.
+const TRIES: usize = 3;
+
 impl App {
     /// Opens the sites that an order opens and adds its terminals; whoever asks has seen that this has not been
-    /// noted as done.
+    /// noted as done. Where a take-over carries a site away in the middle, what is left of the order goes to another
+    /// that opens in its place.
     pub(super) async fn equip(
+        &self,
+        context: &Context,
+        company: CompanyId,
+        content: &Content,
+    ) -> Result<Position, Failure> {
+        let mut tries = 1;
+        loop {
+            match self.equip_once(context, company, content).await {
+                Err(Failure::Fleet(fleet::Refusal::SiteGone(_))) if tries < TRIES => tries += 1,
+                done => return done,
+            }
+        }
+    }
+
+    async fn equip_once(
         &self,
         context: &Context,
         company: CompanyId,
@@ -45,8 +64,7 @@ impl App {
         let opened: BTreeSet<SiteId> = content
             .lines
             .iter()
-            .map(|line| SiteId::of_order(&content.id, line.delivery_address.key()))
-            .filter(|site| sites.sites.contains(*site))
+            .filter_map(|line| sites.opened_by(&content.id, &line.delivery_address))
             .collect();
         let done = Equipped { company, opened: opened.into_iter().collect(), added: units.len(), refused };
         let noted = self

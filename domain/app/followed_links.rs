@@ -3,6 +3,7 @@
 use crate::Moment;
 use crate::account::{Activation, Command, Refusal, Reset};
 use crate::fact::Context;
+use crate::ids::AccountId;
 use crate::password::{Password, PasswordHash};
 use crate::ports::{LinkClaims, Position, Purpose};
 
@@ -35,10 +36,10 @@ impl App {
         token: &str,
         password: Password,
     ) -> Result<Position, Failure> {
-        self.follow(context, Purpose::Activation, token, password, |link, hash| {
-            Command::Activate(Activation { link, hash })
-        })
-        .await
+        let activate = |link, hash| Command::Activate(Activation { link, hash });
+        let (account, activated) =
+            self.follow(context, Purpose::Activation, token, password, activate).await?;
+        Ok(activated.max(self.settle_access(context, account).await?))
     }
 
     /// Sets a new password with the link that was mailed to the account's owner; ends all sessions
@@ -52,10 +53,8 @@ impl App {
         token: &str,
         password: Password,
     ) -> Result<Position, Failure> {
-        self.follow(context, Purpose::PasswordReset, token, password, |link, hash| {
-            Command::ResetPassword(Reset { link, hash })
-        })
-        .await
+        let reset = |link, hash| Command::ResetPassword(Reset { link, hash });
+        Ok(self.follow(context, Purpose::PasswordReset, token, password, reset).await?.1)
     }
 
     /// Whether a link would hold at `at`, for the page that it leads to.
@@ -82,7 +81,7 @@ impl App {
         token: &str,
         password: Password,
         command: impl Fn(crate::ids::EventId, PasswordHash) -> Command,
-    ) -> Result<Position, Failure> {
+    ) -> Result<(AccountId, Position), Failure> {
         let claims = self.claims_of(context.at, purpose, token)?;
         let stream = account_stream(claims.account);
         let _turn = self.ports.turnstile.enter(stream.to_string()).await;
@@ -95,7 +94,7 @@ impl App {
         }
         let hash = self.ports.hasher.hash(password).await.map_err(super::Unavailable::from)?;
         let committed = self.decide_account(&stream, context, || command(claims.event, hash.clone())).await;
-        committed.map(|committed| committed.position).map_err(as_link)
+        committed.map(|committed| (claims.account, committed.position)).map_err(as_link)
     }
 
     fn claims_of(&self, at: Moment, purpose: Purpose, token: &str) -> Result<LinkClaims, LinkRefused> {

@@ -110,7 +110,7 @@ impl App {
         let registered_by = self.register(context, company, received).await?;
         let outcome = self.admit_contact(context, company, registered_by.as_ref(), received).await?;
         if outcome == Outcome::FirstOrder {
-            self.note_administrator(context, company, received.account).await?;
+            self.settle_access(context, received.account).await?;
         }
         let onboarded = Onboarded { company, account: received.account, outcome };
         let done = self

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::access::{self, Access, Group, GroupName, NewGroup, Where};
+use crate::access::{self, Access, Grantor, Group, GroupName, NewGroup, Where};
 use crate::account::{self, Role};
 use crate::company;
 use crate::fact::Context;
@@ -58,16 +58,25 @@ impl App {
         let all = || company.sites.iter().map(|(id, _)| id).collect();
         let sites: BTreeSet<SiteId> = new.sites.map_or_else(all, |sites| sites.into_iter().collect());
         let sites: Vec<SiteId> = sites.into_iter().collect();
-        company.moved_sites(&sites)?;
         for account in &new.accounts {
             self.member_role(new.from, *account).await?;
         }
-        if sites.len() < company.sites.len() {
-            self.keeps_an_administrator(new.from, &new.accounts).await?;
-        }
         let id = TakeOverId(self.ports.identities.fresh());
+        let keeps_sites = sites.len() < company.sites.len();
+        let depart = access::Command::Depart { takeover: id, accounts: new.accounts.clone(), keeps_sites };
+        // They depart when it completes; who could never is refused now.
+        access::decide(&self.access(new.from).await?.state, Grantor::Anything, depart)?;
         let (from, to, accounts, reference) = (new.from, new.to, new.accounts, new.reference);
-        let open = Command::Open { from, to, sites, accounts, reference };
+        let open = Command::Open { from, to, sites: sites.clone(), accounts, reference };
+        takeover::decide(&None, context.at, open.clone())?;
+        let _turn = self.ports.turnstile.enter(take_over_stream(id).to_string()).await;
+        let promise = company::Command::PromiseSites { takeover: id, to, sites };
+        self.change_company(context, from, promise).await?;
+        // Of two that would take each other over at once, each has promised before it looks.
+        if self.company(to).await?.state.is_taken_over_by(from) {
+            self.call_off(context, id, from).await?;
+            return Err(takeover::Refusal::Circular.into());
+        }
         Ok((id, self.change_take_over(context, id, open).await?))
     }
 
@@ -94,28 +103,42 @@ impl App {
         id: TakeOverId,
         reason: Cancellation,
     ) -> Result<Position, Failure> {
-        self.change_take_over(context, id, Command::Cancel { reason }).await
+        let _turn = self.ports.turnstile.enter(take_over_stream(id).to_string()).await;
+        let cancelled = self.change_take_over(context, id, Command::Cancel { reason }).await?;
+        let opened = self.take_over(id).await?.state.ok_or(takeover::Refusal::NoSuchTakeOver)?;
+        Ok(cancelled.max(self.call_off(context, id, opened.from).await?))
     }
 
     /// Completes a take-over: sites, terminals and accounts move, with their history. Asked again, it goes on
-    /// where a crash stopped it.
+    /// where a crash stopped it. Whatever could refuse is asked before the first thing moves.
     ///
     /// # Errors
-    /// [`takeover::Refusal::NotConfirmed`] where a company has yet to agree; [`company::Refusal::NoSuchSite`]
-    /// where a site has gone elsewhere since.
+    /// [`takeover::Refusal::NotConfirmed`] where a company has yet to agree; [`company::Refusal`] where a site has gone
+    /// elsewhere since, [`access::Refusal`] where it keeps sites and nobody to administer them.
     pub async fn complete_take_over(&self, context: &Context, id: TakeOverId) -> Result<Position, Failure> {
-        let stream = take_over_stream(id);
-        let _turn = self.ports.turnstile.enter(stream.to_string()).await;
-        let opened = self.take_over(id).await?.state.ok_or(takeover::Refusal::NoSuchTakeOver)?;
+        let _turn = self.ports.turnstile.enter(take_over_stream(id).to_string()).await;
+        let takeover = self.take_over(id).await?.state;
+        let opened = takeover.as_deref().ok_or(takeover::Refusal::NoSuchTakeOver)?;
+        // Who administers the company is changed by nobody else until all have left it.
+        let _company = self.turn_of(opened.from).await;
+        let accounts = self.still_there(opened).await?;
+        let begin = Command::Begin { accounts: accounts.clone() };
+        takeover::decide(&takeover, context.at, begin.clone())?;
         if opened.stage == Stage::Open {
-            let company = self.company(opened.from).await?.state;
-            company.moved_sites(&opened.sites)?;
-            if opened.sites.len() < company.sites.len() {
-                self.keeps_an_administrator(opened.from, &opened.accounts).await?;
+            let (from, to, sites) = (opened.from, opened.to, opened.sites.clone());
+            let keeps_sites = sites.len() < self.company(from).await?.state.sites.len();
+            let promise = company::Command::PromiseSites { takeover: id, to, sites };
+            self.change_company(context, from, promise).await?;
+            let depart = access::Command::Depart { takeover: id, accounts, keeps_sites };
+            self.change_access(context, from, Grantor::Anything, depart).await?;
+            if let Err(refused) = self.change_take_over(context, id, begin).await {
+                // Cancelled at this very moment, elsewhere.
+                if refused == Failure::TakeOver(takeover::Refusal::Cancelled) {
+                    self.call_off(context, id, from).await?;
+                }
+                return Err(refused);
             }
         }
-        let accounts = self.still_there(&opened).await?;
-        self.change_take_over(context, id, Command::Begin { accounts }).await?;
         let folded = self.take_over(id).await?;
         match folded.state {
             Some(opened) if opened.stage == Stage::Begun => self.carry_over(context, id, &opened).await,
@@ -123,15 +146,45 @@ impl App {
         }
     }
 
-    /// A company that keeps sites keeps somebody to administer them.
-    async fn keeps_an_administrator(&self, company: CompanyId, going: &[AccountId]) -> Result<(), Failure> {
-        let administrators = self.access(company).await?.state.administrators;
-        let left = administrators.iter().any(|account| !going.contains(account));
-        if left || administrators.is_empty() {
-            Ok(())
-        } else {
-            Err(access::Refusal::LastAdministrator.into())
+    /// Goes on with a take-over where a crash stopped it: completes one that began to, and frees what `from` had promised
+    /// to one that does not happen. For whoever follows the log.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`] while that can't be done.
+    pub async fn resume_take_over(
+        &self,
+        context: &Context,
+        id: TakeOverId,
+        from: CompanyId,
+    ) -> Result<(), Failure> {
+        let turn = self.ports.turnstile.enter(take_over_stream(id).to_string()).await;
+        let begun = match self.take_over(id).await?.state.map(|opened| opened.stage) {
+            None | Some(Stage::Cancelled) => {
+                self.call_off(context, id, from).await?;
+                false
+            }
+            Some(Stage::Open) => self.access(from).await?.state.awaits(id),
+            Some(Stage::Begun) => true,
+            Some(Stage::Completed) => false,
+        };
+        drop(turn);
+        if begun {
+            self.complete_take_over(context, id).await?;
         }
+        Ok(())
+    }
+
+    /// Frees what was promised to a take-over that does not happen.
+    async fn call_off(
+        &self,
+        context: &Context,
+        id: TakeOverId,
+        from: CompanyId,
+    ) -> Result<Position, Failure> {
+        let keep = company::Command::KeepSites { takeover: id };
+        let kept = self.change_company(context, from, keep).await?.position;
+        let stay = access::Command::Stay { takeover: id };
+        Ok(kept.max(self.change_access(context, from, Grantor::Anything, stay).await?))
     }
 
     /// The accounts that are still of the company, to be moved.
@@ -162,6 +215,10 @@ impl App {
         opened: &Opened,
     ) -> Result<Position, Failure> {
         let (from, to, sites) = (opened.from, opened.to, opened.sites.clone());
+        // Done already, unless it was begun before accounts were asked to depart.
+        let accounts = opened.accounts.clone();
+        let depart = access::Command::Depart { takeover: id, accounts, keeps_sites: false };
+        self.change_access(context, from, Grantor::Anything, depart).await?;
         let groups = self.kept_groups(id, opened).await?;
         self.carry_sites(context, id, opened).await?;
         let release = fleet::Command::Release { takeover: id, to, sites: sites.clone() };
@@ -172,15 +229,14 @@ impl App {
         let receive = fleet::Command::Receive { takeover: id, from, sites, terminals };
         self.change_fleet(context, to, receive).await?;
         let join = access::Command::Join { takeover: id, from, groups };
-        self.change_access(context, to, access::Grantor::Anything, join).await?;
+        self.change_access(context, to, Grantor::Anything, join).await?;
         let mut moves: Vec<BoxFuture<'_, _>> = Vec::with_capacity(opened.accounts.len());
         for account in &opened.accounts {
             moves.push(Box::pin(self.follow_company(context, id, *account, to)));
         }
         side_by_side(moves).await?;
-        for account in &opened.accounts {
-            self.forget_access(context, from, *account).await?;
-        }
+        let leave = access::Command::Leave { takeover: id };
+        self.change_access(context, from, Grantor::Anything, leave).await?;
         self.change_take_over(context, id, Command::Finish { terminals: ids }).await
     }
 
@@ -201,19 +257,12 @@ impl App {
 
     async fn carry_sites(&self, context: &Context, id: TakeOverId, opened: &Opened) -> Result<(), Failure> {
         let (from, to) = (opened.from, opened.to);
-        let giving = self.company(from).await?.state;
-        let taking = self.company(to).await?.state;
-        if taking.has_moved(id) && giving.has_moved(id) {
-            return Ok(());
-        }
-        // The acquirer knows them before the company lets go: a crash in between loses nothing.
-        if !taking.has_moved(id) {
-            let sites = giving.moved_sites(&opened.sites)?;
-            let receive = company::Command::ReceiveSites { takeover: id, from, sites };
-            self.change_company(context, to, receive).await?;
-        }
         let release = company::Command::ReleaseSites { takeover: id, to, sites: opened.sites.clone() };
-        self.change_company(context, from, release).await?;
+        let giving = self.change_company(context, from, release).await?.state;
+        // As they were when they went: a name given in this very moment goes along.
+        let sites = giving.moved_by(id).unwrap_or_default().to_vec();
+        let receive = company::Command::ReceiveSites { takeover: id, from, sites };
+        self.change_company(context, to, receive).await?;
         Ok(())
     }
 

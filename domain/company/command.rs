@@ -37,6 +37,20 @@ pub enum Command {
         /// Where it is.
         address: Address,
     },
+    /// Promise sites to a take-over, all of them or none.
+    PromiseSites {
+        /// To which.
+        takeover: TakeOverId,
+        /// To whom they are to go.
+        to: CompanyId,
+        /// Which.
+        sites: Vec<SiteId>,
+    },
+    /// Keep what was promised to a take-over that does not happen.
+    KeepSites {
+        /// Which.
+        takeover: TakeOverId,
+    },
     /// Let sites go to another company.
     ReleaseSites {
         /// By which take-over.

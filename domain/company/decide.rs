@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::command::{Command, Description, SiteAtOffice};
-use super::{AddressKind, Company, Event, MovedSite, Registered, SiteName};
+use super::{AddressKind, Company, Event, Registered, SiteName};
 use crate::address::Address;
-use crate::ids::{OrderId, SiteId};
+use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId};
 
 /// Why a command changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,6 +19,9 @@ pub enum Refusal {
     /// Another of its sites is there already.
     #[error("site {0} is at that address already")]
     AddressInUse(SiteId),
+    /// It goes along in another take-over that is open.
+    #[error("site {0} is promised to another take-over")]
+    SitePromised(SiteId),
 }
 
 /// Decides a command. A company is registered once; a further order changes nothing about it but the sites
@@ -41,17 +44,21 @@ pub fn decide(company: &Company, command: Command) -> Result<Vec<Event>, Refusal
             Ok((held.name != name).then_some(Event::SiteNamed { site, name }).into_iter().collect())
         }
         Command::MoveSite { site, address } => move_site(company, site, address),
-        Command::ReleaseSites { takeover, .. } | Command::ReceiveSites { takeover, .. }
-            if company.moved.contains(&takeover) =>
+        Command::PromiseSites { takeover, .. }
+        | Command::ReleaseSites { takeover, .. }
+        | Command::ReceiveSites { takeover, .. }
+            if company.moved.contains_key(&takeover) =>
         {
             Ok(Vec::new())
         }
+        Command::PromiseSites { takeover, to, sites } => promise_sites(company, takeover, to, sites),
+        Command::KeepSites { takeover } => {
+            let promised = company.promised.contains_key(&takeover);
+            Ok(promised.then_some(Event::SitesKept { takeover }).into_iter().collect())
+        }
         Command::ReleaseSites { takeover, to, sites } => {
-            let foreign = sites.iter().find(|site| !company.sites.contains(**site));
-            match foreign {
-                Some(site) => Err(Refusal::NoSuchSite(*site)),
-                None => Ok(vec![Event::SitesReleased { takeover, to, sites }]),
-            }
+            own(company, &sites)?;
+            Ok(vec![Event::SitesReleased { takeover, to, sites }])
         }
         Command::ReceiveSites { takeover, from, sites } => {
             Ok(vec![Event::SitesReceived { takeover, from, sites }])
@@ -66,7 +73,7 @@ fn open_sites(company: &Company, order: &OrderId, addresses: Vec<Address>) -> Ve
         .into_iter()
         .filter(|address| company.site_for(order, address).is_none() && opened.insert(address.key()));
     let open = |address: Address| Event::SiteOpened {
-        site: SiteId::of_order(order, address.key()),
+        site: company.next_site(order, address.key()),
         name: SiteName::of(&address),
         address,
         order: order.clone(),
@@ -107,16 +114,28 @@ fn move_site(company: &Company, site: SiteId, address: Address) -> Result<Vec<Ev
     }
 }
 
-impl Company {
-    /// These sites as they would go to another company.
-    ///
-    /// # Errors
-    /// [`Refusal::NoSuchSite`] for the first that is not the company's.
-    pub fn moved_sites(&self, sites: &[SiteId]) -> Result<Vec<MovedSite>, Refusal> {
-        let moved = |site: &SiteId| {
-            let held = self.sites.get(*site).ok_or(Refusal::NoSuchSite(*site))?;
-            Ok(MovedSite { site: *site, name: held.name.clone(), address: held.address.clone() })
-        };
-        sites.iter().map(moved).collect()
+/// A site goes one way at a time.
+fn promise_sites(
+    company: &Company,
+    takeover: TakeOverId,
+    to: CompanyId,
+    sites: Vec<SiteId>,
+) -> Result<Vec<Event>, Refusal> {
+    if company.promised.contains_key(&takeover) {
+        return Ok(Vec::new());
+    }
+    own(company, &sites)?;
+    let promised: BTreeSet<SiteId> =
+        company.promised.values().flat_map(|promise| promise.sites.iter().copied()).collect();
+    match sites.iter().find(|site| promised.contains(site)) {
+        Some(site) => Err(Refusal::SitePromised(*site)),
+        None => Ok(vec![Event::SitesPromised { takeover, to, sites }]),
+    }
+}
+
+fn own(company: &Company, sites: &[SiteId]) -> Result<(), Refusal> {
+    match sites.iter().find(|site| !company.sites.contains(**site)) {
+        Some(foreign) => Err(Refusal::NoSuchSite(*foreign)),
+        None => Ok(()),
     }
 }

@@ -81,6 +81,20 @@ pub enum Event {
         /// Where it is now.
         address: Address,
     },
+    /// Sites are promised to a take-over: they go nowhere else while it is open.
+    SitesPromised {
+        /// To which take-over.
+        takeover: TakeOverId,
+        /// To whom they are to go.
+        to: CompanyId,
+        /// Which.
+        sites: Vec<SiteId>,
+    },
+    /// The sites that were promised to a take-over stay.
+    SitesKept {
+        /// Which take-over does not happen.
+        takeover: TakeOverId,
+    },
     /// Sites go to another company; until the take-over is completed they are shown here.
     SitesReleased {
         /// By which take-over.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{AddressKind, Company, Event, Registered, Site};
+use super::state::Promise;
+use super::{AddressKind, Company, Event, MovedSite, Registered, Site};
 use crate::fact::Fact;
 
 /// The company after one more fact.
@@ -42,15 +43,26 @@ pub fn evolve(mut company: Company, fact: &Fact<Event>) -> Company {
                 company.place(*site, Site { address: address.clone(), ..held });
             }
         }
+        Event::SitesPromised { takeover, to, sites } => {
+            company.promised.insert(*takeover, Promise { to: *to, sites: sites.clone() });
+        }
+        Event::SitesKept { takeover } => {
+            company.promised.remove(takeover);
+        }
         Event::SitesReleased { takeover, sites, .. } => {
-            company.moved.insert(*takeover);
-            for site in sites {
-                company.unplace(*site);
-            }
+            company.promised.remove(takeover);
+            company.gone.extend(sites);
+            let gone = sites.iter().filter_map(|site| {
+                let Site { name, address } = company.unplace(*site)?;
+                Some(MovedSite { site: *site, name, address })
+            });
+            let gone = gone.collect();
+            company.moved.insert(*takeover, gone);
         }
         Event::SitesReceived { takeover, sites, .. } => {
-            company.moved.insert(*takeover);
+            company.moved.insert(*takeover, Vec::new());
             for moved in sites {
+                company.gone.remove(&moved.site);
                 company.place(moved.site, Site { name: moved.name.clone(), address: moved.address.clone() });
             }
         }

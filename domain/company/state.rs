@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{AddressKind, CompanyName, SiteName};
+use super::{AddressKind, CompanyName, MovedSite, SiteName};
 use crate::address::Address;
 use crate::address_key::AddressKey;
 use crate::enterprise_number::EnterpriseNumber;
-use crate::ids::{OrderId, SiteId, TakeOverId};
+use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId};
 use crate::shared_map::SharedMap;
 
 /// A company that may be registered.
@@ -18,8 +18,19 @@ pub struct Company {
     pub sites: SharedMap<SiteId, Site>,
     /// Which of them is at an address; the first that was there.
     pub(super) at: SharedMap<AddressKey, SiteId>,
-    /// The take-overs whose sites have come or gone.
-    pub(super) moved: BTreeSet<TakeOverId>,
+    /// What is promised to take-overs that are open.
+    pub(super) promised: BTreeMap<TakeOverId, Promise>,
+    /// The take-overs whose sites have come, and those whose sites have gone, with the sites as they were then.
+    pub(super) moved: BTreeMap<TakeOverId, Vec<MovedSite>>,
+    /// Sites that went to another company: their ids are given to no site that is opened here.
+    pub(super) gone: BTreeSet<SiteId>,
+}
+
+/// What is promised to a take-over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Promise {
+    pub(super) to: CompanyId,
+    pub(super) sites: Vec<SiteId>,
 }
 
 /// A customer.
@@ -62,15 +73,37 @@ impl Company {
     /// The site to which what this order brings to an address goes, once it is opened.
     #[must_use]
     pub fn site_for(&self, order: &OrderId, address: &Address) -> Option<SiteId> {
-        // One that this very order opened may have moved since: asked again, the order opens no other.
-        let opened = SiteId::of_order(order, address.key());
-        self.site_at(address).or_else(|| self.sites.contains(opened).then_some(opened))
+        self.site_at(address).or_else(|| self.opened_by(order, address))
     }
 
-    /// Whether its part in a take-over is done.
+    /// The site that this very order opened at an address, wherever it is since: asked again, the order opens no other.
     #[must_use]
-    pub fn has_moved(&self, takeover: TakeOverId) -> bool {
-        self.moved.contains(&takeover)
+    pub fn opened_by(&self, order: &OrderId, address: &Address) -> Option<SiteId> {
+        let opened = self.next_site(order, address.key());
+        self.sites.contains(opened).then_some(opened)
+    }
+
+    /// The id of the site that an order opens at an address. Where it opened one that went to another company
+    /// before the order was done, it opens another.
+    pub(super) fn next_site(&self, order: &OrderId, address: AddressKey) -> SiteId {
+        let (mut times, mut site) = (0, SiteId::of_order(order, address, 0));
+        while self.gone.contains(&site) {
+            times += 1;
+            site = SiteId::of_order(order, address, times);
+        }
+        site
+    }
+
+    /// The sites that went with a take-over, as they were then.
+    #[must_use]
+    pub fn moved_by(&self, takeover: TakeOverId) -> Option<&[MovedSite]> {
+        self.moved.get(&takeover).map(Vec::as_slice)
+    }
+
+    /// Whether anything is promised to a take-over by this company.
+    #[must_use]
+    pub fn is_taken_over_by(&self, company: CompanyId) -> bool {
+        self.promised.values().any(|promise| promise.to == company)
     }
 
     pub(super) fn place(&mut self, id: SiteId, site: Site) {

@@ -137,11 +137,11 @@ fn sites_that_went_to_another_company_are_this_ones_no_more() {
     let there = open(&mut taking, 2, &[address("R. Neuve", "14")]);
     let takeover = TakeOverId(Uuid::from_u128(9));
     let (from, to) = (CompanyId(Uuid::from_u128(1)), CompanyId(Uuid::from_u128(2)));
-    let moved = giving.moved_sites(&sites).unwrap();
-    let receive = Command::ReceiveSites { takeover, from, sites: moved };
     let release = Command::ReleaseSites { takeover, to, sites: sites.clone() };
-    tell(&mut taking, receive.clone()).unwrap();
     tell(&mut giving, release.clone()).unwrap();
+    let moved = giving.moved_by(takeover).unwrap().to_vec();
+    let receive = Command::ReceiveSites { takeover, from, sites: moved };
+    tell(&mut taking, receive.clone()).unwrap();
     assert_eq!((giving.sites.len(), taking.sites.len()), (0, 3));
     assert_eq!(
         taking.site_at(&address("Rue Neuve", "14")),
@@ -150,5 +150,45 @@ fn sites_that_went_to_another_company_are_this_ones_no_more() {
     );
     assert_eq!(tell(&mut taking, receive), Ok(Vec::new()), "asked again, nothing moves");
     assert_eq!(tell(&mut giving, release), Ok(Vec::new()));
-    assert_eq!(giving.moved_sites(&sites), Err(Refusal::NoSuchSite(sites[0])));
+    let promise =
+        Command::PromiseSites { takeover: TakeOverId(Uuid::from_u128(10)), to, sites: sites.clone() };
+    assert_eq!(tell(&mut giving, promise), Err(Refusal::NoSuchSite(sites[0])));
+}
+
+#[test]
+fn a_site_is_promised_to_one_take_over_at_a_time() {
+    let mut company = customer();
+    let sites = open(&mut company, 1, &[address("Rue Neuve", "12"), address("Rue Neuve", "14")]);
+    let to = CompanyId(Uuid::from_u128(2));
+    let takeover = |n| TakeOverId(Uuid::from_u128(n));
+    let promise =
+        |n, sites: &[SiteId]| Command::PromiseSites { takeover: takeover(n), to, sites: sites.to_vec() };
+    tell(&mut company, promise(1, &sites)).unwrap();
+    assert!(company.is_taken_over_by(to));
+    assert_eq!(tell(&mut company, promise(1, &sites)), Ok(Vec::new()), "asked again, it is promised already");
+    assert_eq!(tell(&mut company, promise(2, &sites[1..])), Err(Refusal::SitePromised(sites[1])));
+    tell(&mut company, Command::KeepSites { takeover: takeover(1) }).unwrap();
+    assert!(!company.is_taken_over_by(to));
+    tell(&mut company, promise(2, &sites[1..])).unwrap();
+    let release = Command::ReleaseSites { takeover: takeover(2), to, sites: sites[1..].to_vec() };
+    tell(&mut company, release).unwrap();
+    assert!(!company.is_taken_over_by(to), "what is done is promised no more");
+}
+
+#[test]
+fn an_order_whose_site_went_to_another_company_opens_another_and_never_one_id_twice() {
+    let mut company = customer();
+    let there = address("Rue Neuve", "12");
+    let first = open(&mut company, 1, std::slice::from_ref(&there));
+    let takeover = TakeOverId(Uuid::from_u128(9));
+    let (from, to) = (CompanyId(Uuid::from_u128(1)), CompanyId(Uuid::from_u128(2)));
+    tell(&mut company, Command::ReleaseSites { takeover, to, sites: first.clone() }).unwrap();
+    let second = open(&mut company, 1, std::slice::from_ref(&there));
+    assert_eq!(second.len(), 1);
+    assert_ne!(first, second);
+    assert!(open(&mut company, 1, &[there]).is_empty(), "and no third");
+    let back = company.moved_by(takeover).unwrap().to_vec();
+    let takeover = TakeOverId(Uuid::from_u128(10));
+    tell(&mut company, Command::ReceiveSites { takeover, from, sites: back }).unwrap();
+    assert_eq!(company.sites.len(), 2, "what comes back is here again");
 }

@@ -93,7 +93,7 @@ pub enum Refusal {
 /// The rule that refuses, as a [`Refusal`].
 pub fn decide(fleet: &Fleet, command: Command) -> Result<Vec<Event>, Refusal> {
     match command {
-        Command::Add { order, units } => Ok(add(fleet, &order, units)),
+        Command::Add { order, units } => add(fleet, &order, units),
         Command::Assign(assignments) => assign(fleet, &assignments),
         Command::NoteSerial { terminal, serial } => match &held(fleet, terminal)?.serial {
             None => Ok(vec![Event::TerminalSerialNoted { terminal, serial }]),
@@ -122,20 +122,19 @@ pub fn decide(fleet: &Fleet, command: Command) -> Result<Vec<Event>, Refusal> {
     }
 }
 
-/// Delivering an order again adds nothing: its terminals are known by the order and the line.
-fn add(fleet: &Fleet, order: &OrderId, units: Vec<Unit>) -> Vec<Event> {
+/// Delivering an order again adds nothing: its terminals are known by the order and the line. Nothing is added at a
+/// site that a take-over carried away meanwhile.
+fn add(fleet: &Fleet, order: &OrderId, units: Vec<Unit>) -> Result<Vec<Event>, Refusal> {
     let mut seen = BTreeSet::new();
     let gone: BTreeSet<TerminalId> = fleet.moved.values().flatten().map(|moved| moved.terminal).collect();
     let new = units.into_iter().filter(|unit| {
         let id = unit.terminal;
         !fleet.terminals.contains(id) && seen.insert(id) && !gone.contains(&id)
     });
-    let added = |unit: Unit| Event::TerminalAdded {
-        terminal: unit.terminal,
-        model: unit.model,
-        serial: unit.serial,
-        site: unit.site,
-        order: order.clone(),
+    let added = |unit: Unit| {
+        stands(fleet, unit.site)?;
+        let Unit { terminal, model, serial, site } = unit;
+        Ok(Event::TerminalAdded { terminal, model, serial, site, order: order.clone() })
     };
     new.map(added).collect()
 }
@@ -148,14 +147,16 @@ fn assign(fleet: &Fleet, assignments: &[Assignment]) -> Result<Vec<Event>, Refus
         if !seen.insert(*terminal) {
             return Err(Refusal::Twice(*terminal));
         }
-        if fleet.gone.contains(to) {
-            return Err(Refusal::SiteGone(*to));
-        }
+        stands(fleet, *to)?;
         if from != *to {
             events.push(Event::TerminalAssigned { terminal: *terminal, from, to: *to });
         }
     }
     Ok(events)
+}
+
+fn stands(fleet: &Fleet, site: SiteId) -> Result<(), Refusal> {
+    if fleet.gone.contains(&site) { Err(Refusal::SiteGone(site)) } else { Ok(()) }
 }
 
 fn held(fleet: &Fleet, terminal: TerminalId) -> Result<&Terminal, Refusal> {

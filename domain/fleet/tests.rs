@@ -57,6 +57,19 @@ fn a_terminal_stands_at_one_site_at_a_time() {
 }
 
 #[test]
+fn nothing_is_added_at_a_site_that_went_to_another_company() {
+    let mut fleet = three();
+    let takeover = TakeOverId(Uuid::from_u128(9));
+    let to = CompanyId(Uuid::from_u128(2));
+    tell(&mut fleet, Command::Release { takeover, to, sites: vec![HERE] }).unwrap();
+    let add = |units| Command::Add { order: order(1), units };
+    assert_eq!(tell(&mut fleet, add(vec![unit(2), unit(3)])), Err(Refusal::SiteGone(HERE)));
+    assert_eq!(tell(&mut fleet, add(vec![unit(2)])), Ok(Vec::new()), "what went along is there, not here");
+    let elsewhere = Unit { site: THERE, ..unit(3) };
+    assert_eq!(tell(&mut fleet, add(vec![elsewhere])).unwrap().len(), 1);
+}
+
+#[test]
 fn a_list_of_assignments_is_done_whole_or_not_at_all() {
     let fleet = three();
     let unknown = decide(&fleet, Command::Assign(vec![to(0, THERE), to(7, THERE)]));

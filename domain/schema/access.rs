@@ -8,6 +8,7 @@ use crate::permission::Permission;
 
 stored_events!(Access:
     "administrator-admitted" => AdministratorAdmitted { account as "account_id": AccountId },
+    "administrator-activated" => AdministratorActivated { account as "account_id": AccountId },
     "administrator-removed" => AdministratorRemoved { account as "account_id": AccountId },
     "group-created" => GroupCreated {
         group as "group_id": GroupId,
@@ -28,6 +29,15 @@ stored_events!(Access:
         sites as "sites": Where,
     },
     "member-removed" => MemberRemoved { group as "group_id": GroupId, account as "account_id": AccountId },
+    "accounts-leaving" => AccountsLeaving {
+        takeover as "takeover_id": TakeOverId,
+        accounts as "account_ids": Vec<AccountId>,
+    },
+    "accounts-stayed" => AccountsStayed { takeover as "takeover_id": TakeOverId },
+    "accounts-left" => AccountsLeft {
+        takeover as "takeover_id": TakeOverId,
+        accounts as "account_ids": Vec<AccountId>,
+    },
     "accounts-joined" => AccountsJoined {
         takeover as "takeover_id": TakeOverId,
         from as "from_company_id": CompanyId,

@@ -28,6 +28,12 @@ stored_events!(Company:
     },
     "site-named" => SiteNamed { site as "site_id": SiteId, name as "name": SiteName },
     "site-address-changed" => SiteAddressChanged { site as "site_id": SiteId, address as "address": Address },
+    "sites-promised" => SitesPromised {
+        takeover as "takeover_id": TakeOverId,
+        to as "to_company_id": CompanyId,
+        sites as "site_ids": Vec<SiteId>,
+    },
+    "sites-kept" => SitesKept { takeover as "takeover_id": TakeOverId },
     "sites-released" => SitesReleased {
         takeover as "takeover_id": TakeOverId,
         to as "to_company_id": CompanyId,

@@ -182,6 +182,8 @@ fn of_companies() -> Vec<DomainEvent> {
         C::SiteOpened { site, name: name.clone(), address: address(), order: order() },
         C::SiteNamed { site, name: name.clone() },
         C::SiteAddressChanged { site, address: address() },
+        C::SitesPromised { takeover, to: company, sites: vec![site] },
+        C::SitesKept { takeover },
         C::SitesReleased { takeover, to: company, sites: vec![site] },
         C::SitesReceived {
             takeover,
@@ -204,6 +206,7 @@ fn of_companies() -> Vec<DomainEvent> {
     };
     let access = [
         G::AdministratorAdmitted { account },
+        G::AdministratorActivated { account },
         G::AdministratorRemoved { account },
         G::GroupCreated {
             group,
@@ -215,6 +218,9 @@ fn of_companies() -> Vec<DomainEvent> {
         G::GroupDeleted { group },
         G::MemberAdded { group, account, sites: Where::Everywhere },
         G::MemberRemoved { group, account },
+        G::AccountsLeaving { takeover, accounts: vec![account] },
+        G::AccountsStayed { takeover },
+        G::AccountsLeft { takeover, accounts: vec![account] },
         G::AccountsJoined { takeover, from: company, groups: vec![joined] },
     ];
     let takeovers = [

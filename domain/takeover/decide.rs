@@ -51,6 +51,9 @@ pub enum Refusal {
     /// A company does not take itself over.
     #[error("a company can't take itself over")]
     SameCompany,
+    /// An open take-over goes the other way.
+    #[error("the companies would take each other over")]
+    Circular,
     /// Neither sites nor accounts go along.
     #[error("nothing goes along")]
     Nothing,

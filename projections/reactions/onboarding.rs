@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use loquet_domain::access;
 use loquet_domain::account;
 use loquet_domain::app::{App, Failure};
+use loquet_domain::company;
 use loquet_domain::fact::{Actor, Context};
 use loquet_domain::order;
 use loquet_domain::ports::BoxFuture;
@@ -52,7 +54,8 @@ impl Reaction for Onboarding {
 }
 
 /// Has the list of who administers and who is a member agree with the accounts, and finishes take-overs that
-/// were begun.
+/// were begun, or given up. Its name is that of the second of its kind: in logs from before it was noted which
+/// administrators use their account, that is made up for.
 pub struct Settling {
     /// The use cases.
     pub app: Arc<App>,
@@ -62,27 +65,50 @@ pub struct Settling {
 
 impl Reaction for Settling {
     fn name(&self) -> &'static str {
-        "settling"
+        "settling-2"
     }
 
     fn react<'a>(&'a self, noted: &'a Noted) -> BoxFuture<'a, Result<Vec<QueuedMail>, String>> {
         Box::pin(async move {
             let context = because(noted, self.name(), &self.clock);
-            let settled = match (&noted.fact.event, noted.stream.account()) {
-                (DomainEvent::Account(event), Some(account)) if changes_standing(event) => {
-                    self.app.settle_access(&context, account).await
-                }
-                (DomainEvent::TakeOver(takeover::Event::TakeOverBegun { .. }), _) => {
-                    match noted.stream.id().parse() {
-                        Ok(id) => self.app.complete_take_over(&context, id).await.map(drop),
-                        Err(_) => Ok(()),
-                    }
-                }
-                _ => Ok(()),
-            };
-            settled.map_err(|failure: Failure| failure.to_string())?;
+            self.settle(noted, &context).await.map_err(|failure| failure.to_string())?;
             Ok(Vec::new())
         })
+    }
+}
+
+impl Settling {
+    async fn settle(&self, noted: &Noted, context: &Context) -> Result<(), Failure> {
+        let (takeover, from) = match &noted.fact.event {
+            DomainEvent::Account(event) => {
+                let Some(account) = noted.stream.account() else { return Ok(()) };
+                if let account::Event::AccountMoved { takeover, .. } = event {
+                    let from = self.app.take_over(*takeover).await?.state.map(|opened| opened.from);
+                    if let Some(from) = from {
+                        self.app.settle_left(context, from, account).await?;
+                    }
+                }
+                if changes_standing(event) {
+                    self.app.settle_access(context, account).await?;
+                }
+                return Ok(());
+            }
+            DomainEvent::Company(company::Event::SitesPromised { takeover, .. })
+            | DomainEvent::Access(access::Event::AccountsLeaving { takeover, .. }) => {
+                (*takeover, noted.stream.id().parse().ok())
+            }
+            DomainEvent::TakeOver(
+                takeover::Event::TakeOverBegun { .. } | takeover::Event::TakeOverCancelled { .. },
+            ) => {
+                let Ok(takeover) = noted.stream.id().parse() else { return Ok(()) };
+                (takeover, self.app.take_over(takeover).await?.state.map(|opened| opened.from))
+            }
+            _ => return Ok(()),
+        };
+        match from {
+            Some(from) => self.app.resume_take_over(context, takeover, from).await,
+            None => Ok(()),
+        }
     }
 }
 
@@ -90,6 +116,11 @@ fn changes_standing(event: &account::Event) -> bool {
     use account::Event::*;
     matches!(
         event,
-        AccountCreated { .. } | AccountConverted { .. } | RoleChanged { .. } | AccountDeleted { .. }
+        AccountCreated { .. }
+            | AccountActivated { .. }
+            | AccountConverted { .. }
+            | RoleChanged { .. }
+            | AccountMoved { .. }
+            | AccountDeleted { .. }
     )
 }

@@ -145,9 +145,9 @@ pub(crate) async fn convert(
     Body(body): Body<ConversionBody>,
 ) -> Result<Done, Problem> {
     let id = AccountId(id);
-    caller.administers(Scope::AccountsWrite, &api.profile(id).await?)?;
+    let authority = caller.administers(Scope::AccountsWrite, &api.profile(id).await?)?;
     let (at, context) = (arrival.at, caller.context(&arrival));
-    carry_out(at, async move { api.app.convert(&context, id, body.to.into()).await }).await
+    carry_out(at, async move { api.app.convert(&context, authority, id, body.to.into()).await }).await
 }
 
 /// Send the activation mail again. Older links no longer work.
@@ -167,9 +167,9 @@ pub(crate) async fn activation_mail(
     Path(id): Path<Uuid>,
 ) -> Result<Done, Problem> {
     let id = AccountId(id);
-    caller.administers(Scope::AccountsWrite, &api.profile(id).await?)?;
+    let authority = caller.administers(Scope::AccountsWrite, &api.profile(id).await?)?;
     let (at, context) = (arrival.at, caller.context(&arrival));
-    carry_out(at, async move { api.app.request_activation(&context, id).await }).await
+    carry_out(at, async move { api.app.request_activation(&context, authority, id).await }).await
 }
 
 /// What an account is to be.
@@ -198,7 +198,7 @@ pub(crate) async fn change_role(
     Body(body): Body<RoleBody>,
 ) -> Result<Done, Problem> {
     let id = AccountId(id);
-    caller.administers(Scope::AccountsWrite, &api.profile(id).await?)?;
+    let authority = caller.administers(Scope::AccountsWrite, &api.profile(id).await?)?;
     let (at, context) = (arrival.at, caller.context(&arrival));
-    carry_out(at, async move { api.app.change_role(&context, id, body.role.into()).await }).await
+    carry_out(at, async move { api.app.change_role(&context, authority, id, body.role.into()).await }).await
 }

@@ -72,10 +72,10 @@ pub(crate) async fn delete(
     Params(why): Params<Why>,
 ) -> Result<Done, Problem> {
     let id = AccountId(id);
-    caller.administers(Scope::AccountsWrite, &api.profile(id).await?)?;
+    let authority = caller.administers(Scope::AccountsWrite, &api.profile(id).await?)?;
     let reason = ReasonBody { reason: why.reason.unwrap_or_else(|| "not given".to_owned()) }.check()?;
     let (at, context) = (arrival.at, caller.context(&arrival));
-    carry_out(at, async move { api.app.delete_account(&context, id, &reason).await }).await
+    carry_out(at, async move { api.app.delete_account(&context, authority, id, &reason).await }).await
 }
 
 /// Why an account is deleted.
