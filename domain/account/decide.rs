@@ -232,9 +232,6 @@ fn log_in(
     attempt: Attempt,
 ) -> Result<Vec<Event>, Refusal> {
     let guess = Guess::new(account, policies, at, attempt.proof.from);
-    if attempt.second.is_some() {
-        guess.codes_unlocked()?;
-    }
     match guess.verdict(attempt.proof)? {
         Verdict::Mismatch => Ok(guess.wrong_password()),
         Verdict::Match { .. } if account.profile.role == Role::TemporaryAdministrator => {
@@ -249,7 +246,7 @@ fn log_in(
                     let expires_at = later(at, policies.challenge);
                     vec![Event::SecondStepAsked { expires_at, device: guess.device() }]
                 }
-                (Some(second), Some(proof)) => match second.accept(&proof)? {
+                (Some(_), Some(proof)) => match guess.code(&proof)? {
                     None => return Ok(guess.wrong_code()),
                     used => admit(used),
                 },
@@ -288,10 +285,9 @@ fn answer_challenge(
     let challenge = account.challenge(answer.challenge, at);
     let from = challenge.and_then(|challenge| challenge.from);
     let guess = Guess::new(account, policies, at, from.map_or(GuessFrom::Elsewhere, GuessFrom::Device));
-    guess.codes_unlocked()?;
+    guess.unlocked()?;
     challenge.ok_or(Refusal::ChallengeVoid)?;
-    let second = account.second_step.as_ref().ok_or(Refusal::ChallengeVoid)?;
-    Ok(match second.accept(&answer.proof)? {
+    Ok(match guess.code(&answer.proof)? {
         None => guess.wrong_code(),
         used => admit(account, policies, at, answer.opening, (guess.device(), used)),
     })
@@ -326,7 +322,7 @@ fn confirm_second_step(
     proof: &SecondProof,
     recovery: Vec<RecoveryHash>,
 ) -> Result<Vec<Event>, Refusal> {
-    guess.codes_unlocked()?;
+    guess.unlocked()?;
     let proposal = account.proposal.as_ref().filter(|shown| at < shown.link.expires_at);
     let proposal = proposal.ok_or(Refusal::NoProposal)?.link.event;
     match proof {
@@ -348,12 +344,13 @@ fn with_both(
     second: &SecondProof,
     done: Event,
 ) -> Result<Vec<Event>, Refusal> {
-    let held = account.second_step.as_ref().ok_or(Refusal::NoSecondStep)?;
+    if account.second_step.is_none() {
+        return Err(Refusal::NoSecondStep);
+    }
     let guess = Guess::new(account, policies, at, proof.from);
-    guess.codes_unlocked()?;
     match guess.verdict(proof)? {
         Verdict::Mismatch => Ok(guess.wrong_password()),
-        Verdict::Match { .. } => Ok(match held.accept(second)? {
+        Verdict::Match { .. } => Ok(match guess.code(second)? {
             None => guess.wrong_code(),
             Some(used) => vec![used, done],
         }),

@@ -145,12 +145,10 @@ impl Active {
         }
     }
 
-    /// Until when no password from a device is judged, nor a code where one comes along, if that is so at `at`.
+    /// Until when no password from there is judged, if that is so at `at`.
     #[must_use]
-    pub fn locked_for(&self, from: GuessFrom, at: Moment, with_code: bool) -> Option<LockEnd> {
-        let counted = self.counted(from, at);
-        let codes = with_code.then(|| self.codes_locked_for(counted, at)).flatten();
-        self.lockout_of(counted).locked_until(at).max(codes)
+    pub fn locked_for(&self, from: GuessFrom, at: Moment) -> Option<LockEnd> {
+        self.lockout_of(self.counted(from, at)).locked_until(at)
     }
 
     /// Makes the device of a complete login trusted: nothing for one that is, unless more than half of its time is over.

@@ -3,6 +3,7 @@
 use crate::Moment;
 use crate::account::command::{Proof, Verdict};
 use crate::account::event::Event;
+use crate::account::second_step::SecondProof;
 use crate::account::state::Active;
 use crate::ids::DeviceId;
 use crate::lockout::{Failure, LockEnd};
@@ -32,16 +33,23 @@ impl<'a> Guess<'a> {
 
     /// The verdict on a password, if one may be given.
     pub(super) fn verdict(&self, proof: Proof) -> Result<Verdict, Refusal> {
-        refuse(self.account.lockout_of(self.counted).locked_until(self.at))?;
+        self.unlocked()?;
         if proof.credential != self.account.credential.id {
             return Err(Refusal::StaleProof);
         }
         Ok(proof.verdict)
     }
 
-    /// Whether a verdict on a code may be given.
-    pub(super) fn codes_unlocked(&self) -> Result<(), Refusal> {
-        refuse(self.account.codes_locked_for(self.counted, self.at))
+    pub(super) fn unlocked(&self) -> Result<(), Refusal> {
+        refuse(self.account.lockout_of(self.counted).locked_until(self.at))
+    }
+
+    /// The verdict on a code of the second step that is on: what it used, or nothing where it was wrong. It stands behind
+    /// the password's, so that codes which nobody judges tell a stranger nothing.
+    pub(super) fn code(&self, proof: &SecondProof) -> Result<Option<Event>, Refusal> {
+        let second = self.account.second_step.as_ref().ok_or(Refusal::NoSecondStep)?;
+        refuse(self.account.codes_locked_for(self.counted, self.at))?;
+        second.accept(proof)
     }
 
     pub(super) fn wrong_password(&self) -> Vec<Event> {

@@ -187,6 +187,21 @@ fn a_reset_leaves_the_codes_counted_that_were_wrong_before_it() {
     );
 }
 
+/// Law 11: who does not know the password is told nothing by codes that nobody judges.
+#[test]
+fn a_wrong_password_beside_a_code_is_a_wrong_password_while_no_code_is_judged() {
+    let mut story = Story::with_second_step();
+    for _ in 0..7 {
+        let wrong = story.code(None);
+        story.log_in(2, Some(wrong)).unwrap();
+    }
+    story.reset_password(3);
+    let (proof, second) =
+        (Proof { verdict: Verdict::Mismatch, ..story.right_password() }, Some(story.code(101)));
+    let attempt = Attempt { proof, opening: opening(SessionId(Uuid::nil())), second };
+    assert_eq!(names(&story.tell(3, Command::LogIn(attempt)).unwrap()), ["login-failed"]);
+}
+
 #[test]
 fn wrong_codes_count_from_zero_after_a_login_a_release_a_lockouts_end_and_another_second_step() {
     let six = |mut story: Story| {
@@ -445,6 +460,9 @@ impl Naive {
     }
 
     fn second(&mut self, now: i64, typed: &Typed) -> Outcome {
+        if self.codes_held_until.is_some() {
+            return Outcome::Locked;
+        }
         let right = match typed {
             Typed::Code(step) => step.is_some_and(|step| step > self.newest_step),
             Typed::Recovery(number) => self.recovery.contains(number),
@@ -483,9 +501,6 @@ impl Naive {
                 None
             }
             _ if locked => Some(Outcome::Locked),
-            Try::Password { second: Some(_), .. } | Try::Answer { .. } if self.codes_held_until.is_some() => {
-                Some(Outcome::Locked)
-            }
             Try::Password { right: false, .. } => Some(self.wrong(now)),
             Try::Password { second: None, .. } => Some(Outcome::Asked),
             Try::Password { second: Some(typed), .. } => Some(self.second(now, typed)),

@@ -103,17 +103,6 @@ pub(super) enum Wish {
     Disable(OneTimeCode),
 }
 
-impl Wish {
-    /// Whether a code would be judged too: where none is, no password that comes with one is verified either.
-    fn brings_a_code(&self) -> bool {
-        match self {
-            Self::LogIn { second, .. } => second.is_some(),
-            Self::ReplaceRecovery(..) | Self::Disable(_) => true,
-            Self::ChangePassword { .. } | Self::Propose(_) => false,
-        }
-    }
-}
-
 /// What verifying a password under the account's lock led to.
 pub(super) enum Judged {
     /// It was judged, and the verdict is durable.
@@ -168,7 +157,7 @@ impl App {
         let _turn = self.ports.turnstile.enter(stream.to_string()).await;
         loop {
             let folded = self.accounts.load(&stream).await?;
-            let (credential, hash) = match judgeable(&folded.state, context.at, from, &wish) {
+            let (credential, hash) = match judgeable(&folded.state, context.at, from) {
                 Ok(judgeable) => judgeable,
                 Err(judged) => return Ok(judged),
             };
@@ -402,14 +391,9 @@ impl App {
 }
 
 /// The credential to verify against; or why nothing is verified.
-fn judgeable(
-    account: &Account,
-    at: Moment,
-    from: GuessFrom,
-    wish: &Wish,
-) -> Result<(EventId, PasswordHash), Judged> {
+fn judgeable(account: &Account, at: Moment, from: GuessFrom) -> Result<(EventId, PasswordHash), Judged> {
     let active = account.active().ok_or(Judged::Nobody)?;
-    if let Some(until) = active.locked_for(from, at, wish.brings_a_code()) {
+    if let Some(until) = active.locked_for(from, at) {
         return Err(Judged::Locked(until));
     }
     match &active.credential.hash {
