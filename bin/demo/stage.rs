@@ -223,7 +223,7 @@ impl Scene<'_> {
 
     async fn secure(&mut self, person: u32) -> anyhow::Result<()> {
         let (account, actor) = (self.account(person)?, Actor::Account { account_id: self.account(person)? });
-        let owner = Owner { account, session: None };
+        let owner = Owner { account, device: None };
         let context = |at| self.context(at, actor.clone(), Some(self.client(person)));
         self.app.propose_second_step(&context(self.due.at), owner, password()).await?;
         let confirmed = self.due.at + TimeDelta::seconds(40);

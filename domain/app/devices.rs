@@ -26,17 +26,24 @@ impl App {
         own.next().map(|claims| claims.device)
     }
 
-    /// The device on which a session was opened.
-    pub(super) fn device_in(account: &Account, session: Option<SessionId>, at: Moment) -> Option<DeviceId> {
-        account.active()?.session(session?, at)?.device
+    /// The owner of an account, on the device whose tokens came along.
+    #[must_use]
+    pub fn owner(&self, at: Moment, account: AccountId, devices: &[String]) -> Owner {
+        Owner { account, device: self.device_of(at, account, devices) }
     }
 
-    /// The trusted device on which somebody's session was opened.
+    /// The trusted device on which a session was opened.
     ///
     /// # Errors
     /// [`Unavailable`] when the account can't be read.
-    pub async fn device_of_session(&self, owner: Owner, at: Moment) -> Result<Option<DeviceId>, Unavailable> {
-        Ok(Self::device_in(&self.account(owner.account).await?, owner.session, at))
+    pub async fn device_of_session(
+        &self,
+        account: AccountId,
+        session: SessionId,
+        at: Moment,
+    ) -> Result<Option<DeviceId>, Unavailable> {
+        let held = self.account(account).await?;
+        Ok(held.active().and_then(|active| active.session(session, at)?.device))
     }
 
     /// What a login opens if it is complete. Where nothing is known of the client there is nothing to trust.

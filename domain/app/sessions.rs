@@ -1,9 +1,9 @@
 //! Sessions: who a token speaks for, and ending them.
 
 use crate::Moment;
-use crate::account::{Command, Profile, Refusal, SessionEnd};
+use crate::account::{Command, GuessFrom, Profile, Refusal, SessionEnd};
 use crate::fact::Context;
-use crate::ids::{AccountId, SessionId};
+use crate::ids::{AccountId, DeviceId, SessionId};
 use crate::ports::Position;
 
 use super::streams::account_stream;
@@ -20,20 +20,18 @@ pub struct Authenticated {
     pub profile: Profile,
 }
 
-/// Who does something with their own account, and in which session: its device's wrong guesses count apart.
+/// Who does something with their own account, and on which device: its wrong guesses count apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner {
     /// Whose account it is.
     pub account: AccountId,
-    /// The session; none where it is not known.
-    pub session: Option<SessionId>,
+    /// The device, where it showed its token.
+    pub device: Option<DeviceId>,
 }
 
-impl Authenticated {
-    /// The person, as the owner of their account.
-    #[must_use]
-    pub fn owner(&self) -> Owner {
-        Owner { account: self.account, session: Some(self.session) }
+impl Owner {
+    pub(super) fn guesses_from(self) -> GuessFrom {
+        self.device.map_or(GuessFrom::Elsewhere, GuessFrom::Session)
     }
 }
 
