@@ -383,6 +383,14 @@ pub trait Blocklist: Send + Sync {
     fn contains(&self, password: Password) -> BoxFuture<'_, Result<bool, BlocklistUnreadable>>;
 }
 
+/// When sessions were last used. It is no decision, and the log has no event of it.
+pub trait Activity: Send + Sync {
+    /// When a session was last used, to within some seconds; none where that is not known.
+    fn last_seen(&self, session: SessionId) -> Option<Moment>;
+    /// Notes that a session is used.
+    fn seen(&self, session: SessionId, at: Moment);
+}
+
 /// Lets one caller at a time through for each key, in the order of their coming.
 pub trait Turnstile: Send + Sync {
     /// Waits for its turn; the turn ends when what is returned is dropped.

@@ -288,6 +288,8 @@ async fn sessions_are_listed_and_ended_by_their_owner() {
     assert_eq!(sessions.len(), 4);
     assert_eq!(sessions[0]["current"], true);
     assert_eq!(sessions[0]["client_address"], "127.0.0.1");
+    assert!(sessions[0]["last_seen_at"].as_str() > sessions[0]["started_at"].as_str(), "it asks just now");
+    assert_eq!(sessions[3]["last_seen_at"], sessions[3]["started_at"], "it never asked for anything");
     let works = async |token: &str| {
         server.send(Method::GET, &format!("/v1/accounts/{id}"), Some(token), None).await.status == 200
     };

@@ -76,6 +76,7 @@ pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow
     let status = Status::default();
     let known = Known { rows: rows.clone(), journal: journal.clone(), status: status.clone() };
     let mut background = project(&settings, &system, &clock, mailer, known)?;
+    let keeping = tokio::spawn(system.keep_activity());
     let answers = IdempotencyStore::open(&place.file("answers.db"), system.keys.commands_key()?)?;
     let api = Arc::new(Api {
         app: system.app.clone(),
@@ -102,6 +103,7 @@ pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow
     let stop = stop_signal(signal(SignalKind::terminate())?);
     let ended = listen(&api, listener, monitoring, settings.connections.clone(), stop, &mut background).await;
     background.stop().await;
+    keeping.abort();
     system.close().await?;
     ended
 }

@@ -43,8 +43,8 @@ use crate::order::Order;
 use crate::password_policy::PasswordRule;
 use crate::policies::Policies;
 use crate::ports::{
-    AppendError, Blocklist, BlocklistUnreadable, Busy, CodecError, EventCodec, EventStore, Folds, Identities,
-    KeyVault, OneTimeCodes, PasswordHasher, ReadError, Strangers, Tokens, Turnstile,
+    Activity, AppendError, Blocklist, BlocklistUnreadable, Busy, CodecError, EventCodec, EventStore, Folds,
+    Identities, KeyVault, OneTimeCodes, PasswordHasher, ReadError, Strangers, Tokens, Turnstile,
 };
 use crate::receipt::Receipt;
 use crate::serial_claim::SerialClaim;
@@ -62,6 +62,7 @@ pub struct Ports {
     pub identities: Arc<dyn Identities>,
     pub turnstile: Arc<dyn Turnstile>,
     pub strangers: Arc<dyn Strangers>,
+    pub activity: Arc<dyn Activity>,
     pub blocklist: Arc<dyn Blocklist>,
     pub accounts: Arc<dyn Folds<Account>>,
     pub claims: Arc<dyn Folds<EmailClaim>>,
