@@ -355,6 +355,7 @@ impl Pen {
                 session: SessionId(life.event(1000 + day).0),
                 session_expires_at: moment(life.number, day + 1) + TimeDelta::hours(12),
                 device: None,
+                on: None,
             },
             Day::Failed(failures) => account::Event::LoginFailed { failures: *failures, device: None },
             Day::Requested => {

@@ -87,7 +87,7 @@ async fn from_a_first_order_to_a_login_a_lockout_and_a_reset() {
     let mut story = vec!["account-created", "account-activated", "login-succeeded", "device-trusted"];
     story.extend(["login-failed"; 7]);
     story.extend(["account-locked", "password-reset-requested", "device-trusted"]);
-    story.extend(["password-reset", "sessions-ended", "login-failed", "login-succeeded", "device-trusted"]);
+    story.extend(["password-reset", "sessions-ended", "login-failed", "login-succeeded"]);
     assert_eq!(names, story);
     assert!(!events.to_string().contains("argon2"), "password hashes leave the log for no one");
     let story = events["items"].as_array().unwrap().iter().filter(|event| event["type"] != "mail-sent");

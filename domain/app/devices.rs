@@ -57,13 +57,22 @@ impl App {
 
     /// What a login, or a link, gave to the device that it came from.
     pub(super) fn given(&self, account: AccountId, committed: &Committed<Account>) -> Option<GivenDevice> {
-        committed.facts.iter().find_map(|fact| match fact.event {
-            Event::DeviceTrusted { device, expires_at, .. } => {
-                let token = self.ports.tokens.device(&DeviceClaims { account, device, expires_at });
-                Some(GivenDevice { account, token, expires_at })
+        let of = |event: &Event| match event {
+            Event::DeviceTrusted { device, expires_at, .. } => Some((*device, *expires_at)),
+            // Known, though it showed no token: it has lost it, or keeps none.
+            Event::LoginSucceeded { device: None, on: Some(device), .. } => {
+                let held = committed.state.active()?.devices.iter().find(|held| held.id == *device)?;
+                Some((*device, held.expires_at))
             }
             _ => None,
-        })
+        };
+        let (device, expires_at) = committed.facts.iter().rev().find_map(|fact| of(&fact.event))?;
+        Some(self.shown(account, device, expires_at))
+    }
+
+    fn shown(&self, account: AccountId, device: DeviceId, expires_at: Moment) -> GivenDevice {
+        let token = self.ports.tokens.device(&DeviceClaims { account, device, expires_at });
+        GivenDevice { account, token, expires_at }
     }
 
     /// Notes that a reset link that holds was opened, and trusts the device for the login that follows: whoever hammers
@@ -99,8 +108,7 @@ impl App {
         // Opened before, on this device or on another: one link, one device.
         let again = || {
             let expires_at = committed.state.active()?.device(device, at)?.expires_at;
-            let token = self.ports.tokens.device(&DeviceClaims { account, device, expires_at });
-            Some(GivenDevice { account, token, expires_at })
+            Some(self.shown(account, device, expires_at))
         };
         Ok(given.or_else(again))
     }

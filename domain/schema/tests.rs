@@ -92,7 +92,7 @@ fn examples() -> Vec<DomainEvent> {
         A::AccountConverted { to: Admission::Administrator },
         A::RoleChanged { to: Admission::User },
         A::AccountMoved { takeover: TakeOverId(id(13)), company: CompanyId(id(1)), role: Role::User },
-        A::LoginSucceeded { session, session_expires_at: moment(), device },
+        A::LoginSucceeded { session, session_expires_at: moment(), device, on: device },
         A::LoginFailed { failures: 6, device },
         A::LoginAwaitedConversion,
         A::SecondStepAsked { expires_at: moment(), device },
