@@ -32,11 +32,15 @@ pub enum MailKind {
     SecondStepOff,
     /// Support took it away.
     SecondStepReset,
+    /// Choose another password: support sends the link.
+    PasswordResetBySupport,
+    /// Support ended a lockout.
+    LockoutReleased,
 }
 
 impl MailKind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Activation,
         Self::PasswordReset,
         Self::PasswordChanged,
@@ -50,6 +54,8 @@ impl MailKind {
         Self::SecondStepOn,
         Self::SecondStepOff,
         Self::SecondStepReset,
+        Self::PasswordResetBySupport,
+        Self::LockoutReleased,
     ];
 
     /// Its name in the log, in the journal and in the words.
@@ -69,6 +75,8 @@ impl MailKind {
             Self::SecondStepOn => "second-step-on",
             Self::SecondStepOff => "second-step-off",
             Self::SecondStepReset => "second-step-reset",
+            Self::PasswordResetBySupport => "password-reset-by-support",
+            Self::LockoutReleased => "lockout-released",
         }
     }
 
@@ -101,6 +109,8 @@ mod tests {
             (MailKind::SecondStepOn, "second-step-on"),
             (MailKind::SecondStepOff, "second-step-off"),
             (MailKind::SecondStepReset, "second-step-reset"),
+            (MailKind::PasswordResetBySupport, "password-reset-by-support"),
+            (MailKind::LockoutReleased, "lockout-released"),
         ];
         assert_eq!(MailKind::ALL, frozen.map(|(kind, _)| kind));
         for (kind, name) in frozen {

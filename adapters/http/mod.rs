@@ -178,6 +178,7 @@ fn described() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(accounts::history::lockout))
         .routes(routes!(accounts::admission::convert))
         .routes(routes!(accounts::admission::activation_mail))
+        .routes(routes!(accounts::admission::password_reset_mail))
         .routes(routes!(accounts::ending::release))
         .routes(routes!(accounts::ending::erase))
         .routes(routes!(accounts::history::logins))

@@ -69,6 +69,7 @@ impl Story {
                     correlation: CorrelationId(Uuid::nil()),
                     causation: None,
                     client: None,
+                    reason: None,
                 },
                 event: event.clone(),
             };

@@ -13,6 +13,7 @@ mod place_order;
 mod receipt_layouts;
 mod reset_request;
 mod second_step;
+mod send_reset;
 mod sessions;
 mod side_by_side;
 mod streams;

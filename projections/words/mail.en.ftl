@@ -64,3 +64,13 @@ second-step-reset-subject = Two-step verification taken away by the support of {
 second-step-reset-paragraph-1 = At your request support took the two-step verification of your account away { $moment }. Your password has not changed.
 second-step-reset-paragraph-2 = You can turn it on again with your new phone at { $url }.
 second-step-reset-paragraph-3 = If you asked for nothing, choose a new password by "forgotten password" and contact support.
+
+password-reset-by-support-subject = Support sends you a link for a new { $brand } password
+password-reset-by-support-paragraph-1 = The support of { $brand } sends you this link so that you can choose a new password yourself. Support does not see the link and does not know your password.
+password-reset-by-support-paragraph-2 = This link works once. It ends { $moment }.
+password-reset-by-support-paragraph-3 = If you asked support for nothing, ignore this e-mail and contact support: your password stays the same.
+password-reset-by-support-button = Choose a new password
+
+lockout-released-subject = Support unlocked your { $brand } account
+lockout-released-paragraph-1 = The support of { $brand } ended the lockout of your account { $moment }. Your password has not changed.
+lockout-released-paragraph-2 = If you asked for nothing, choose a new password by "forgotten password" and contact support.

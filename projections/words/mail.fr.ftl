@@ -64,3 +64,13 @@ second-step-reset-subject = Vérification en deux étapes supprimée par le supp
 second-step-reset-paragraph-1 = À votre demande, le support a supprimé la vérification en deux étapes de votre compte { $moment }. Votre mot de passe n'a pas changé.
 second-step-reset-paragraph-2 = Vous pouvez la réactiver avec votre nouveau téléphone sur { $url }.
 second-step-reset-paragraph-3 = Si vous n'avez rien demandé, choisissez un nouveau mot de passe par « mot de passe oublié » et contactez le support.
+
+password-reset-by-support-subject = Le support vous envoie un lien pour un nouveau mot de passe { $brand }
+password-reset-by-support-paragraph-1 = Le support de { $brand } vous envoie ce lien pour que vous choisissiez vous-même un nouveau mot de passe. Le support ne voit pas le lien et ne connaît pas votre mot de passe.
+password-reset-by-support-paragraph-2 = Ce lien fonctionne une seule fois et expire { $moment }.
+password-reset-by-support-paragraph-3 = Si vous n'avez rien demandé au support, ignorez cet e-mail et contactez le support : votre mot de passe reste le même.
+password-reset-by-support-button = Choisir un nouveau mot de passe
+
+lockout-released-subject = Le support a débloqué votre compte { $brand }
+lockout-released-paragraph-1 = Le support de { $brand } a mis fin au blocage de votre compte { $moment }. Votre mot de passe n'a pas changé.
+lockout-released-paragraph-2 = Si vous n'avez rien demandé, choisissez un nouveau mot de passe par « mot de passe oublié » et contactez le support.

@@ -64,3 +64,13 @@ second-step-reset-subject = Tweestapsverificatie weggenomen door de helpdesk van
 second-step-reset-paragraph-1 = Op uw vraag heeft de helpdesk de tweestapsverificatie van uw account weggenomen { $moment }. Uw wachtwoord is niet veranderd.
 second-step-reset-paragraph-2 = U kunt ze met uw nieuwe telefoon weer aanzetten op { $url }.
 second-step-reset-paragraph-3 = Hebt u niets gevraagd? Kies een nieuw wachtwoord via 'wachtwoord vergeten' en neem contact op met de helpdesk.
+
+password-reset-by-support-subject = De helpdesk stuurt u een link voor een nieuw wachtwoord van { $brand }
+password-reset-by-support-paragraph-1 = De helpdesk van { $brand } stuurt u deze link, zodat u zelf een nieuw wachtwoord kunt kiezen. De helpdesk ziet de link niet en kent uw wachtwoord niet.
+password-reset-by-support-paragraph-2 = Deze link werkt één keer. Hij vervalt { $moment }.
+password-reset-by-support-paragraph-3 = Hebt u de helpdesk niets gevraagd? Negeer deze e-mail en neem contact op met de helpdesk: uw wachtwoord blijft hetzelfde.
+password-reset-by-support-button = Een nieuw wachtwoord kiezen
+
+lockout-released-subject = De helpdesk heeft uw { $brand }-account vrijgegeven
+lockout-released-paragraph-1 = De helpdesk van { $brand } heeft de blokkering van uw account { $moment } opgeheven. Uw wachtwoord is niet veranderd.
+lockout-released-paragraph-2 = Hebt u niets gevraagd? Kies een nieuw wachtwoord via 'wachtwoord vergeten' en neem contact op met de helpdesk.
