@@ -172,6 +172,7 @@ fn described() -> OpenApiRouter<Arc<Api>> {
     description::begun()
         .routes(routes!(orders::place, orders::list))
         .routes(routes!(orders::show))
+        .routes(routes!(orders::resolve))
         .routes(routes!(sessions::log_out))
         .routes(routes!(accounts::finding::list, accounts::admission::create))
         .routes(routes!(accounts::finding::show, accounts::ending::delete))
