@@ -161,6 +161,10 @@ impl EventCodec for JsonCodec {
     fn decode_open(&self, recorded: &RecordedEvent) -> Result<Fact<DomainEvent>, CodecError> {
         parse(recorded, Erasable::Erased)
     }
+
+    fn hash_word(&self, word: &str) -> String {
+        self.keys.hash_word(word)
+    }
 }
 
 #[cfg(test)]

@@ -215,7 +215,7 @@ impl Service {
 }
 
 /// A token and those that it was rotated to, and no other of the same name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TokenFamily([u8; 32]);
 
 impl std::fmt::Display for TokenFamily {

@@ -64,6 +64,8 @@ pub(crate) enum Command {
     Mail(MailCommand),
     /// Tell why a person cannot log in now, and the one action that mends it.
     Diagnose(Diagnose),
+    /// Find accounts, companies, sites and terminals by what somebody on the telephone knows.
+    Find(Find),
     /// Tokens of programs and of the supplier's people.
     #[command(subcommand)]
     Token(TokenCommand),
@@ -103,6 +105,19 @@ pub(crate) struct Serve {
 pub(crate) struct Diagnose {
     /// The e-mail address that they log in with.
     pub(crate) email: String,
+}
+
+#[derive(Args)]
+pub(crate) struct Find {
+    /// A whole e-mail address; words of a person's, a company's or a site's name, or of a site's address, or their
+    /// beginnings; an enterprise number; a terminal's serial number.
+    pub(crate) text: String,
+    /// How many of each kind.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=200))]
+    pub(crate) limit: u32,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Subcommand)]

@@ -29,6 +29,7 @@ mod problem;
 mod query;
 mod receipts;
 mod request;
+mod search;
 mod server;
 mod sessions;
 mod sites;
@@ -45,6 +46,7 @@ pub use health::Probe;
 pub use limits::{Limiter, Limits, Rate};
 pub use measures::metrics_router;
 pub use orders::OrderBody;
+pub use search::SearchBody;
 pub use server::{Connections, serve};
 pub use support::DiagnosisBody;
 
@@ -190,6 +192,7 @@ fn described() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(sessions::end))
         .routes(routes!(accounts::admission::change_role))
         .routes(routes!(support::diagnosis))
+        .routes(routes!(search::search))
         .routes(routes!(accounts::second_step::show))
         .routes(routes!(accounts::second_step::reset))
         .merge(of_companies())

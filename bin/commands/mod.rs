@@ -6,6 +6,7 @@ pub(crate) mod config;
 pub(crate) mod diagnose;
 pub(crate) mod doctor;
 pub(crate) mod events_tail;
+pub(crate) mod find;
 pub(crate) mod keys;
 pub(crate) mod mail;
 pub(crate) mod man;
