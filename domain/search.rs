@@ -96,9 +96,12 @@ impl Query {
         let numbers: Vec<_> =
             numbers.into_iter().filter_map(|country| EnterpriseNumber::parse(country, &upper).ok()).collect();
         let serial = SerialNumber::parse(text).ok();
+        // A number is looked for whole, however short its parts are.
+        let letters = text.chars().filter(|c| c.is_alphanumeric()).count();
+        let is_number = !numbers.is_empty() || (serial.is_some() && letters >= LEAST);
         match words.first() {
             _ if words.len() > MOST_WORDS => Err(InvalidQuery::TooLong),
-            Some(longest) if longest.chars().count() >= LEAST || !numbers.is_empty() => {
+            Some(longest) if longest.chars().count() >= LEAST || is_number => {
                 Ok(Self::Words(Words { words, numbers, serial }))
             }
             _ => Err(InvalidQuery::TooShort),
@@ -158,7 +161,7 @@ mod tests {
 
     #[test]
     fn words_of_two_letters_are_too_few_but_help_to_tell_longer_ones_apart() {
-        for text in ["", "  ", "li", "de la", "é!", "a.b.c"] {
+        for text in ["", "  ", "li", "de la", "é!", "a.b.c", "d-h"] {
             assert_eq!(Query::parse(text), Err(InvalidQuery::TooShort), "{text}");
         }
         assert!(sought("de smet").fit(&["Jan", "De Smet"]));
