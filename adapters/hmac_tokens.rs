@@ -7,8 +7,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use loquet_domain::Moment;
 use loquet_domain::email_address::{EmailAddress, EmailHash};
-use loquet_domain::ids::{AccountId, EventId, SessionId};
-use loquet_domain::ports::{ChallengeClaims, LinkClaims, Purpose, SessionClaims, Tokens};
+use loquet_domain::ids::{AccountId, DeviceId, EventId, SessionId};
+use loquet_domain::ports::{ChallengeClaims, DeviceClaims, LinkClaims, Purpose, SessionClaims, Tokens};
 use sha2::Sha256;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -28,6 +28,7 @@ pub(crate) struct Signing {
     reset: Key,
     session: Key,
     challenge: Key,
+    device: Key,
 }
 
 /// The keys that sign, that still open, and that hash addresses.
@@ -46,28 +47,34 @@ impl Signing {
             reset: key.derive("loquet/link/password-reset/1"),
             session: key.derive("loquet/session/1"),
             challenge: key.derive("loquet/challenge/1"),
+            device: key.derive("loquet/device/1"),
         }
     }
 
     /// The keys one behind the other, to be kept.
     pub(crate) fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         let [activation, reset] = [self.activation.as_slice(), self.reset.as_slice()];
-        let keys = [activation, reset, self.session.as_slice(), self.challenge.as_slice()];
-        Zeroizing::new(keys.concat())
+        let [session, challenge] = [self.session.as_slice(), self.challenge.as_slice()];
+        Zeroizing::new([activation, reset, session, challenge, self.device.as_slice()].concat())
     }
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (activation, rest) = bytes.split_first_chunk::<32>()?;
         let (reset, rest) = rest.split_first_chunk::<32>()?;
         let (session, rest) = rest.split_first_chunk::<32>()?;
-        // What was kept before there were challenges signed none: no challenge fits a key that nobody knows.
-        let challenge = match rest {
-            [] => rand::random(),
-            rest => *rest.first_chunk::<32>().filter(|_| rest.len() == 32)?,
-        };
+        // What was kept before there were challenges, or devices, signed none: none fits a key that nobody knows.
+        let (challenge, rest) = Self::kept_or_unknown(rest)?;
+        let (device, rest) = Self::kept_or_unknown(rest)?;
         let key = |bytes: &[u8; 32]| Zeroizing::new(*bytes);
         let (activation, reset, session) = (key(activation), key(reset), key(session));
-        Some(Self { activation, reset, session, challenge: Zeroizing::new(challenge) })
+        rest.is_empty().then_some(Self { activation, reset, session, challenge, device })
+    }
+
+    fn kept_or_unknown(bytes: &[u8]) -> Option<(Key, &[u8])> {
+        match bytes {
+            [] => Some((Zeroizing::new(rand::random()), bytes)),
+            bytes => bytes.split_first_chunk::<32>().map(|(key, rest)| (Zeroizing::new(*key), rest)),
+        }
     }
 
     fn link(&self, purpose: Purpose) -> &Key {
@@ -150,6 +157,15 @@ impl Tokens for HmacTokens {
         seal(&self.keys().current.session, claims.account.0, claims.session.0, claims.expires_at)
     }
 
+    fn device(&self, claims: &DeviceClaims) -> String {
+        seal(&self.keys().current.device, claims.account.0, claims.device.0, claims.expires_at)
+    }
+
+    fn read_device(&self, token: &str) -> Option<DeviceClaims> {
+        let (account, device, expires_at) = self.keys().open(|signing| &signing.device, token)?;
+        Some(DeviceClaims { account: AccountId(account), device: DeviceId(device), expires_at })
+    }
+
     fn read_session(&self, token: &str) -> Option<SessionClaims> {
         let (account, session, expires_at) = self.keys().open(|signing| &signing.session, token)?;
         Some(SessionClaims { account: AccountId(account), session: SessionId(session), expires_at })
@@ -216,6 +232,7 @@ mod tests {
         let token = ours.link(&claims());
         assert_eq!(ours.read_link(Purpose::PasswordReset, &token), None);
         assert_eq!(ours.read_session(&token), None);
+        assert_eq!(ours.read_device(&token), None);
         assert_eq!(theirs.read_link(Purpose::Activation, &token), None);
     }
 

@@ -1,23 +1,31 @@
 //! Logos for receipts: what is sent is decoded within limits and drawn anew, never kept or served as it came.
 
 use std::io::Cursor;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use image::imageops::FilterType;
 use image::{DynamicImage, GrayImage, ImageFormat, ImageReader, Limits, Luma};
-use loquet_domain::receipt::Logo;
+use loquet_domain::logo::Logo;
+use tokio::sync::Semaphore;
 
 /// The largest picture that is taken, in bytes.
 pub const MOST_BYTES: usize = 512 * 1024;
 /// Its largest side, in pixels.
-pub const MOST_PIXELS: u32 = 2_000;
+pub const LARGEST_SIDE: u32 = 2_000;
+/// How many pixels it has at most: far more than a printer of 384 dots has use for.
+pub const MOST_PIXELS: u32 = 1024 * 1024;
 /// The widest picture that is kept: the dots of a 58 mm printer.
 const WIDTH: u32 = 384;
 /// The highest.
 const HEIGHT: u32 = 200;
-/// How much memory decoding may take, in bytes: the largest picture with four bytes a pixel, twice.
-const MOST_MEMORY: u64 = 32 * 1024 * 1024;
+/// How much memory decoding may take, in bytes: the largest picture with eight bytes a pixel, twice.
+const MOST_MEMORY: u64 = 16 * 1024 * 1024;
+/// How long somebody waits for a place.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Why a file is no logo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,8 +40,57 @@ pub enum NoLogo {
     #[error("the picture is no PNG or JPEG that can be read")]
     Unreadable,
     /// Too many pixels.
-    #[error("a picture has at most {MOST_PIXELS} pixels a side")]
+    #[error("a picture has at most {LARGEST_SIDE} pixels a side and {MOST_PIXELS} in all")]
     TooManyPixels,
+}
+
+/// The places at which pictures are drawn. Drawing keeps a core busy, and whatever else the server does needs cores
+/// too: however many pictures come at once, half of the cores are left to others.
+#[derive(Clone, Debug)]
+pub struct Drawing {
+    places: Arc<Semaphore>,
+}
+
+/// No picture was drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotDrawn {
+    /// Every place is taken, and so many pictures wait that none became free in time.
+    #[error("too many pictures at once")]
+    Busy {
+        /// When whoever waits now has been served or sent away.
+        retry_after: Duration,
+    },
+    /// Drawing broke off.
+    #[error("drawing a picture broke off")]
+    Failed,
+}
+
+impl Drawing {
+    /// One place, or two where there are four cores or more.
+    #[must_use]
+    pub fn on(cores: NonZeroUsize) -> Self {
+        Self { places: Arc::new(Semaphore::new((cores.get() / 2).clamp(1, 2))) }
+    }
+
+    /// Does something that draws, at a place of its own and on a thread that may block, in the order in which it was
+    /// asked for. It goes on, and keeps its place, where nobody waits for it any more.
+    ///
+    /// # Errors
+    /// [`NotDrawn`], and nothing was done.
+    pub async fn draw<T: Send + 'static>(
+        &self,
+        drawing: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, NotDrawn> {
+        let place = tokio::time::timeout(PATIENCE, self.places.clone().acquire_owned()).await;
+        let place = place.map_err(|_| NotDrawn::Busy { retry_after: PATIENCE })?;
+        let place = place.map_err(|_| NotDrawn::Failed)?;
+        let drawn = tokio::task::spawn_blocking(move || {
+            let drawn = drawing();
+            drop(place);
+            drawn
+        });
+        drawn.await.map_err(|_| NotDrawn::Failed)
+    }
 }
 
 /// Reads a picture in base64 and draws it anew: grey, on white, no larger than a receipt's width.
@@ -70,7 +127,7 @@ fn decode(bytes: &[u8]) -> Result<DynamicImage, NoLogo> {
         if known { Ok(reader) } else { Err(NoLogo::Unreadable) }
     };
     let (width, height) = open()?.into_dimensions().map_err(|_| NoLogo::Unreadable)?;
-    if width > MOST_PIXELS || height > MOST_PIXELS {
+    if width.max(height) > LARGEST_SIDE || width.saturating_mul(height) > MOST_PIXELS {
         return Err(NoLogo::TooManyPixels);
     }
     open()?.decode().map_err(|_| NoLogo::Unreadable)
@@ -132,11 +189,50 @@ mod tests {
     fn a_picture_that_says_it_is_huge_is_refused_unread() {
         let small = RgbaImage::from_pixel(4, 4, Rgba([255; 4]));
         let mut bomb = encoded(&small.into(), ImageFormat::Png);
-        // The width in the IHDR chunk, and its checksum.
-        bomb.splice(16..20, 60_000_u32.to_be_bytes());
-        let crc = crc32(&bomb[12..29]);
-        bomb.splice(29..33, crc.to_be_bytes());
-        assert_eq!(read(&base64(&bomb)), Err(NoLogo::TooManyPixels));
+        for (width, height) in [(60_000, 4), (4, 60_000), (1_025, 1_024), (2_000, 525), (u32::MAX / 2, 8)] {
+            // The sides in the IHDR chunk, and its checksum.
+            bomb.splice(16..20, u32::to_be_bytes(width));
+            bomb.splice(20..24, u32::to_be_bytes(height));
+            let crc = crc32(&bomb[12..29]);
+            bomb.splice(29..33, crc.to_be_bytes());
+            assert_eq!(read(&base64(&bomb)), Err(NoLogo::TooManyPixels), "{width} by {height}");
+        }
+    }
+
+    #[test]
+    fn the_largest_picture_is_taken_with_sixteen_bits_a_colour_too() {
+        let large = image::ImageBuffer::<Rgba<u16>, _>::from_pixel(1_024, 1_024, Rgba([9; 4]));
+        let logo = read(&base64(&encoded(&large.into(), ImageFormat::Png))).unwrap();
+        assert_eq!((logo.width, logo.height), (200, 200));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_finds_no_place_in_time_is_sent_away_and_told_when_to_come_again() {
+        let drawing = Drawing::on(NonZeroUsize::new(3).unwrap());
+        let (finish, finished) = std::sync::mpsc::channel::<()>();
+        let first = tokio::spawn({
+            let drawing = drawing.clone();
+            async move { drawing.draw(move || finished.recv().is_ok()).await }
+        });
+        while drawing.places.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let begun = tokio::time::Instant::now();
+        let refused = tokio::join!(drawing.draw(|| 1), drawing.draw(|| 2));
+        let busy = Err(NotDrawn::Busy { retry_after: PATIENCE });
+        assert_eq!((refused, begun.elapsed().as_secs()), ((busy, busy), 3));
+        // Nobody waits for it any more, and still it has its place.
+        first.abort();
+        assert_eq!(drawing.draw(|| 3).await, busy);
+        finish.send(()).unwrap();
+        assert_eq!(drawing.draw(|| 4).await, Ok(4));
+    }
+
+    #[tokio::test]
+    async fn a_drawing_that_panics_gives_its_place_back() {
+        let drawing = Drawing::on(NonZeroUsize::MIN);
+        assert_eq!(drawing.draw(|| -> u32 { panic!("broken") }).await, Err(NotDrawn::Failed));
+        assert_eq!(drawing.draw(|| 1).await, Ok(1));
     }
 
     #[test]

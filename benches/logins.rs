@@ -116,7 +116,12 @@ fn logins_a_second(runtime: &Runtime, app: &Arc<App>, addresses: &Arc<Vec<EmailA
 }
 
 async fn log_in(app: &App, email: EmailAddress) -> Outcome<()> {
-    let credentials = Credentials { email, password: Password::new(PASSWORD.to_owned()), second: None };
+    let credentials = Credentials {
+        email,
+        password: Password::new(PASSWORD.to_owned()),
+        second: None,
+        devices: Vec::new(),
+    };
     match app.log_in(&context(), credentials).await? {
         Login::Succeeded { .. } => Ok(()),
         other => Err(format!("the right password led to {other:?}").into()),

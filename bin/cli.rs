@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Arg, Args, CommandFactory, Parser, Subcommand};
+use loquet_domain::permission::Permission;
 
 use crate::config;
 
@@ -53,6 +54,21 @@ pub(crate) enum Command {
     /// Accounts.
     #[command(subcommand)]
     Account(AccountCommand),
+    /// Companies: who the customers are.
+    #[command(subcommand)]
+    Company(CompanyCommand),
+    /// Sites: where terminals stand.
+    #[command(subcommand)]
+    Site(SiteCommand),
+    /// Terminals.
+    #[command(subcommand)]
+    Terminal(TerminalCommand),
+    /// Who may do what where.
+    #[command(subcommand)]
+    Permission(PermissionCommand),
+    /// Take-overs of one company by another.
+    #[command(subcommand)]
+    Takeover(TakeOverCommand),
     /// The log.
     #[command(subcommand)]
     Events(EventsCommand),
@@ -76,6 +92,8 @@ pub(crate) enum Command {
     Backup(Backup),
     /// Put a backup, once it has proved whole, into a data folder that holds nothing but the server key.
     Restore(Restore),
+    /// Fill an empty data folder with a sample world: merchants, people, sites, terminals and two years of history.
+    Demo(Demo),
     /// Look for what is, or may soon be, wrong: disk, permissions, clock, keys, mail server, store.
     Doctor(Doctor),
     /// Print the description of the HTTP API (OpenAPI 3.1).
@@ -201,6 +219,155 @@ pub(crate) struct Remote {
 pub(crate) struct Which {
     /// Its e-mail address or its id.
     pub(crate) account: String,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum CompanyCommand {
+    /// Companies by name, or the newest first.
+    List(ListCompanies),
+    /// One company.
+    Show(WhichCompany),
+}
+
+#[derive(Args)]
+pub(crate) struct ListCompanies {
+    /// Only those whose legal or trading name begins so, whatever the case.
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) how: HowMany,
+}
+
+/// How much of a list is printed, and for whom.
+#[derive(Args)]
+pub(crate) struct HowMany {
+    /// At most so many.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) limit: u32,
+    /// Print JSON, one a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct WhichCompany {
+    /// Its id or its enterprise number.
+    pub(crate) company: String,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum SiteCommand {
+    /// A company's sites, by name.
+    List(ListSites),
+    /// One site, with its terminals.
+    Show(WhichSite),
+}
+
+#[derive(Args)]
+pub(crate) struct ListSites {
+    /// The company's id or its enterprise number.
+    pub(crate) company: String,
+    #[command(flatten)]
+    pub(crate) how: HowMany,
+}
+
+#[derive(Args)]
+pub(crate) struct WhichSite {
+    /// Its id.
+    pub(crate) site: loquet_domain::ids::SiteId,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum TerminalCommand {
+    /// One terminal: what it is, where it stands, and where it stood.
+    Show(WhichTerminal),
+    /// Assign many terminals to sites of their company, by the running server: all of a file or, where a line of it
+    /// has a fault, nothing.
+    Import(ImportTerminals),
+}
+
+#[derive(Args)]
+pub(crate) struct WhichTerminal {
+    /// Its serial number or its id.
+    pub(crate) terminal: String,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct ImportTerminals {
+    /// A CSV file with the columns `terminal` (serial number or id) and `site` (id or name); `-` is standard input.
+    pub(crate) file: PathBuf,
+    /// The company whose terminals they are, by its id.
+    #[arg(long)]
+    pub(crate) company: loquet_domain::ids::CompanyId,
+    /// Say what would be done, and do nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// The running server, such as `http://127.0.0.1:8080`.
+    #[arg(long)]
+    pub(crate) url: String,
+    /// A file with a service token of scope companies:write.
+    #[arg(long)]
+    pub(crate) token_file: PathBuf,
+    /// Print the report as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum PermissionCommand {
+    /// May this account do that at this site? Yes is exit code 0, no is 2.
+    Ask(AskPermission),
+}
+
+#[derive(Args)]
+pub(crate) struct AskPermission {
+    /// The account's e-mail address or id.
+    #[arg(long)]
+    pub(crate) account: String,
+    /// What it would do.
+    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(Permission::ALL.map(Permission::name)))]
+    pub(crate) permission: String,
+    /// The site's id.
+    #[arg(long)]
+    pub(crate) site: loquet_domain::ids::SiteId,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum TakeOverCommand {
+    /// Take-overs, the newest first.
+    List(ListTakeOvers),
+    /// One take-over: who waits for what, and what moves.
+    Show(WhichTakeOver),
+}
+
+#[derive(Args)]
+pub(crate) struct ListTakeOvers {
+    /// Only those in this state.
+    #[arg(long, value_parser = ["open", "completing", "completed", "cancelled"])]
+    pub(crate) status: Option<String>,
+    #[command(flatten)]
+    pub(crate) how: HowMany,
+}
+
+#[derive(Args)]
+pub(crate) struct WhichTakeOver {
+    /// Its id.
+    pub(crate) takeover: loquet_domain::ids::TakeOverId,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -406,6 +573,23 @@ pub(crate) struct Restore {
     /// Only prove that the backup is whole.
     #[arg(long)]
     pub(crate) check: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Demo {
+    /// How many accounts; companies, sites and terminals as many as go with them.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(100..=5_000_000))]
+    pub(crate) accounts: u32,
+    /// Another number, another world.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// The moment at which the history ends, such as 2026-11-24T09:30:00Z; the start of today (UTC) unless said.
+    /// Whoever is locked out then is so for ten minutes more, or a little less.
+    #[arg(long)]
+    pub(crate) until: Option<loquet_domain::Moment>,
+    /// Print what there is as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]

@@ -5,6 +5,7 @@ mod cli;
 mod clock;
 mod commands;
 mod config;
+mod demo;
 mod protections;
 mod settings;
 mod system;
@@ -15,7 +16,9 @@ use std::process::ExitCode;
 
 use clap::FromArgMatches;
 
-use cli::{Cli, Command, ConfigCommand, EventsCommand, KeysCommand, OrderCommand, Output, Place};
+use cli::{
+    Cli, Command, ConfigCommand, EventsCommand, KeysCommand, OrderCommand, Output, PermissionCommand, Place,
+};
 use config::Config;
 use settings::{Logging, Mode};
 use telemetry::Traces;
@@ -83,6 +86,12 @@ fn run(cli: Cli, mut config: Config) -> anyhow::Result<ExitCode> {
                 commands::order_import::run(&place, &mut config, import).await
             }
             Command::Account(command) => done(commands::account::run(&place, &mut config, command).await),
+            Command::Company(command) => done(commands::company::run(&place, command).await),
+            Command::Site(command) => done(commands::site::run(&place, command).await),
+            Command::Terminal(command) => commands::terminal::run(&place, command).await,
+            Command::Permission(PermissionCommand::Ask(ask)) => commands::permission::ask(&place, ask).await,
+            Command::Takeover(command) => done(commands::takeover::run(&place, command).await),
+            Command::Demo(demo) => done(commands::demo::run(&place, demo).await),
             Command::Events(EventsCommand::Tail(tail)) => {
                 done(commands::events_tail::run(&place, tail).await)
             }

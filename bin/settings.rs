@@ -193,8 +193,11 @@ pub(crate) fn policies(config: &mut Config) -> Option<Policies> {
         0 => lockout.ok()?,
         cap => lockout.ok()?.with_cap(cap).map_err(|why| config.fault("lockout.cap", why)).ok()?,
     };
+    let trusted = config.text("devices.trusted") == Some("on");
+    let lifetime = time_delta(config, "devices.lifetime")?;
     Some(Policies {
         lockout,
+        trusted_devices: trusted.then_some(lifetime),
         password: password_policy(config)?,
         activation_link: time_delta(config, "links.activation")?,
         reset_link: time_delta(config, "links.reset")?,
@@ -202,6 +205,7 @@ pub(crate) fn policies(config: &mut Config) -> Option<Policies> {
         challenge: time_delta(config, "second_step.challenge")?,
         enrolment: time_delta(config, "second_step.enrolment")?,
         session: time_delta(config, "sessions.lifetime")?,
+        idle_session: time_delta(config, "sessions.idle")?,
         sessions_per_account: config.parsed("sessions.per_account")?,
     })
 }

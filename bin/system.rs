@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use loquet_adapters::argon2_pool::{Argon2Pool, Cost};
@@ -14,11 +15,13 @@ use loquet_adapters::metrics::{MeasuredStore, Metrics};
 use loquet_adapters::one_time_codes::TotpCodes;
 use loquet_adapters::password_blocklist::PasswordBlocklist;
 use loquet_adapters::server_key::KeyFile;
+use loquet_adapters::session_activity::SessionActivity;
 use loquet_adapters::sqlite_store::SqliteStore;
 use loquet_adapters::strangers::RecentStrangers;
 use loquet_adapters::turnstile::KeyedTurnstile;
 use loquet_domain::app::{App, Ports};
 use loquet_domain::policies::Policies;
+use loquet_domain::ports::{Identities, OneTimeCodes, PasswordHasher};
 
 use crate::cli::Place;
 
@@ -29,6 +32,8 @@ const STRANGERS: NonZeroUsize = match NonZeroUsize::new(200_000) {
     Some(number) => number,
     None => NonZeroUsize::MIN,
 };
+/// How often it is kept when sessions were used.
+const KEPT_EVERY: Duration = Duration::from_secs(60);
 /// Hashes that may wait for a core before logins are told to come back.
 const WAITING_HASHES: usize = 1024;
 
@@ -40,6 +45,8 @@ pub(crate) struct System {
     pub(crate) keys: KeyStore,
     strangers: Arc<RecentStrangers>,
     strangers_file: PathBuf,
+    activity: Arc<SessionActivity>,
+    activity_file: PathBuf,
 }
 
 /// Whether the log is written to.
@@ -78,8 +85,22 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 impl System {
     /// Opens what is in the data folder.
     pub(crate) fn open(place: &Place, access: Access, parts: Parts) -> anyhow::Result<Self> {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let hasher =
+            Argon2Pool::start(parts.cost, threads, WAITING_HASHES).context("can't start password hashing")?;
+        let hasher = Arc::new(hasher.measured(parts.metrics.hashing.clone()));
+        Self::open_with(place, access, parts, (hasher, Arc::new(TotpCodes), Arc::new(RandomIdentities)))
+    }
+
+    /// Opens what is in the data folder, with what hashes passwords, what makes and checks codes and what gives identities.
+    pub(crate) fn open_with(
+        place: &Place,
+        access: Access,
+        parts: Parts,
+        (hasher, codes, identities): (Arc<dyn PasswordHasher>, Arc<dyn OneTimeCodes>, Arc<dyn Identities>),
+    ) -> anyhow::Result<Self> {
         let key = KeyFile::load(&place.server_key())?;
-        let Parts { policies, blocklist, cost, node, metrics } = parts;
+        let Parts { policies, blocklist, node, metrics, .. } = parts;
         let (log, keys) = (place.file("log.db"), place.file("keys.db"));
         let (store, keys) = match access {
             Access::Write => (SqliteStore::open_measured(&log, &metrics.log)?, KeyStore::open(&keys, key)?),
@@ -90,23 +111,23 @@ impl System {
         };
         belong_together(&store, &keys, place)?;
         let codec = Arc::new(JsonCodec::new(keys.clone(), node));
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let hasher =
-            Argon2Pool::start(cost, threads, WAITING_HASHES).context("can't start password hashing")?;
-        let hasher = hasher.measured(metrics.hashing.clone());
         let (strangers, strangers_file) =
             (Arc::new(RecentStrangers::new(STRANGERS)), place.file("strangers.json"));
         strangers.load(&strangers_file);
+        let activity = Arc::new(SessionActivity::new(policies.idle_session));
+        let activity_file = place.file("sessions.json");
+        activity.load(&activity_file);
         let ports = Ports {
             store: Arc::new(MeasuredStore::new(store.clone(), metrics.log.clone())),
             codec: codec.clone(),
             keys: Arc::new(keys.clone()),
-            hasher: Arc::new(hasher),
+            hasher,
             tokens: Arc::new(keys.tokens()),
-            codes: Arc::new(TotpCodes),
-            identities: Arc::new(RandomIdentities),
+            codes,
+            identities,
             turnstile: Arc::new(KeyedTurnstile::default()),
             strangers: strangers.clone(),
+            activity: activity.clone(),
             blocklist: Arc::new(blocklist),
             accounts: Arc::new(CachedFolds::new(FOLDS)),
             claims: Arc::new(CachedFolds::new(FOLDS)),
@@ -116,9 +137,12 @@ impl System {
             serials: Arc::new(CachedFolds::new(FOLDS / 100)),
             access: Arc::new(CachedFolds::new(FOLDS / 10)),
             receipts: Arc::new(CachedFolds::new(FOLDS / 100)),
+            // Up to a hundred kilobytes each.
+            logos: Arc::new(CachedFolds::new(100)),
             takeovers: Arc::new(CachedFolds::new(FOLDS / 100)),
         };
-        Ok(Self { app: Arc::new(App::new(policies, ports)), store, codec, keys, strangers, strangers_file })
+        let app = Arc::new(App::new(policies, ports));
+        Ok(Self { app, store, codec, keys, strangers, strangers_file, activity, activity_file })
     }
 
     /// Opens what is in the data folder to look at it.
@@ -126,8 +150,26 @@ impl System {
         Self::open(place, Access::Read, Parts::default())
     }
 
+    /// Keeps when sessions were used, every minute, until it is dropped.
+    pub(crate) fn keep_activity(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (activity, file) = (self.activity.clone(), self.activity_file.clone());
+        async move {
+            loop {
+                tokio::time::sleep(KEPT_EVERY).await;
+                let (activity, file) = (activity.clone(), file.clone());
+                let kept = tokio::task::spawn_blocking(move || activity.save(&file)).await;
+                if let Ok(Err(error)) = kept {
+                    tracing::warn!(%error, "when sessions were used could not be kept");
+                }
+            }
+        }
+    }
+
     /// Finishes what was accepted and closes the log.
     pub(crate) async fn close(self) -> anyhow::Result<()> {
+        if let Err(error) = self.activity.save(&self.activity_file) {
+            tracing::warn!(%error, "when sessions were used could not be kept");
+        }
         if let Err(error) = self.strangers.save(&self.strangers_file) {
             tracing::warn!(%error, "the wrong guesses at unknown addresses were not kept");
         }

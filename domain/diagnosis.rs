@@ -4,7 +4,7 @@
 
 use crate::Moment;
 use crate::account::{Account, Active, Role};
-use crate::lockout::LockEnd;
+use crate::lockout::{LockEnd, Lockout};
 
 /// What a login with the right password would be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,17 @@ pub enum Hindrance {
     },
     /// An administrator must admit them first.
     AwaitingConversion,
+    /// Too many wrong codes: a new password has opened the account since, and no code is judged yet.
+    SecondStepLocked {
+        /// Until when.
+        until: LockEnd,
+    },
+    /// Too many guesses at an address that nobody gets in with. They are counted in the memory of a node, and each
+    /// has its own.
+    StrangersLocked {
+        /// Until when.
+        until: LockEnd,
+    },
     /// A code is asked for; the phone may be lost.
     SecondStep {
         /// Recovery codes that are left.
@@ -80,6 +91,8 @@ pub enum Remedy {
     ResetSecondStep,
     /// Have a reset mail sent.
     SendReset,
+    /// Nothing: it holds for nobody once what stands before it is mended.
+    Nothing,
 }
 
 impl Hindrance {
@@ -93,17 +106,22 @@ impl Hindrance {
             Self::Locked { until: LockEnd::At(_), .. } => Remedy::Release,
             // Its owner opens it with a new password, and nobody need be told whether they are who they say.
             Self::Locked { until: LockEnd::AtReset, .. } => Remedy::SendReset,
+            Self::SecondStepLocked { .. } => Remedy::Release,
             Self::AwaitingConversion => Remedy::Convert,
             Self::SecondStep { .. } => Remedy::ResetSecondStep,
             Self::WrongGuesses { .. } => Remedy::SendReset,
+            Self::StrangersLocked { .. } => Remedy::Nothing,
         }
     }
 }
 
-/// What a login with the right password would be answered at `at`.
+/// What a login with the right password would be answered at `at`. Guesses at an address without an account in use
+/// are judged as an account's are (law 11): `strangers` is what is known of them here.
 #[must_use]
-pub fn answer(account: &Account, at: Moment) -> Answer {
-    let Some(active) = account.active() else { return Answer::Refused };
+pub fn answer(account: &Account, strangers: &Lockout, at: Moment) -> Answer {
+    let Some(active) = account.active() else {
+        return strangers.locked_until(at).map_or(Answer::Refused, |until| Answer::Locked { until });
+    };
     match (active.lockout.locked_until(at), active.profile.role, &active.second_step) {
         (Some(until), ..) => Answer::Locked { until },
         (None, Role::TemporaryAdministrator, _) => Answer::AwaitingConversion,
@@ -114,17 +132,19 @@ pub fn answer(account: &Account, at: Moment) -> Answer {
 
 /// What keeps its owner out at `at`: what must be mended first stands first. Empty where nothing does.
 #[must_use]
-pub fn hindrances(account: &Account, at: Moment) -> Vec<Hindrance> {
-    match account {
-        Account::Absent => vec![Hindrance::NoSuchAccount],
-        Account::Deleted(profile) if profile.erased => vec![Hindrance::Erased],
-        Account::Deleted(_) => vec![Hindrance::Deleted],
+pub fn hindrances(account: &Account, strangers: &Lockout, at: Moment) -> Vec<Hindrance> {
+    let nobody = match account {
+        Account::Absent => Hindrance::NoSuchAccount,
+        Account::Deleted(profile) if profile.erased => Hindrance::Erased,
+        Account::Deleted(_) => Hindrance::Deleted,
         Account::Invited(invited) => {
             let link_expires_at = invited.activation.expires_at;
-            vec![Hindrance::NotActivated { link_expires_at, link_expired: at >= link_expires_at }]
+            Hindrance::NotActivated { link_expires_at, link_expired: at >= link_expires_at }
         }
-        Account::Active(active) => in_use(active, at),
-    }
+        Account::Active(active) => return in_use(active, at),
+    };
+    let locked = strangers.locked_until(at).map(|until| Hindrance::StrangersLocked { until });
+    std::iter::once(nobody).chain(locked).collect()
 }
 
 fn in_use(active: &Active, at: Moment) -> Vec<Hindrance> {
@@ -132,10 +152,12 @@ fn in_use(active: &Active, at: Moment) -> Vec<Hindrance> {
     let locked = until.map(|until| Hindrance::Locked { since: active.locked_since, until });
     let temporary = active.profile.role == Role::TemporaryAdministrator;
     let second = active.second_step.as_ref().filter(|_| !temporary);
+    let held = active.codes_locked_until(at).filter(|_| until.is_none());
+    let held = held.map(|until| Hindrance::SecondStepLocked { until });
     let second = second.map(|second| Hindrance::SecondStep { recovery_codes_left: second.recovery.len() });
     let failures = active.lockout.failures_at(at);
     let guesses = (until.is_none() && failures > 0)
         .then_some(Hindrance::WrongGuesses { failures, last: active.last_failure_at });
     let waiting = temporary.then_some(Hindrance::AwaitingConversion);
-    [locked, waiting, second, guesses].into_iter().flatten().collect()
+    [locked, waiting, held, second, guesses].into_iter().flatten().collect()
 }

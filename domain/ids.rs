@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::address_key::AddressKey;
 use crate::email_address::EmailHash;
 use crate::enterprise_number::EnterpriseNumber;
+use crate::logo::Logo;
 use crate::serial_number::SerialNumber;
 
 /// The namespace of every derived identity. Part of the storage format: never change it.
@@ -64,6 +65,10 @@ uuid_id!(
     GroupId
 );
 uuid_id!(
+    /// One picture, by what is in it.
+    LogoId
+);
+uuid_id!(
     /// One take-over.
     TakeOverId
 );
@@ -74,6 +79,10 @@ uuid_id!(
 uuid_id!(
     /// One login of one account.
     SessionId
+);
+uuid_id!(
+    /// One device that an account trusts.
+    DeviceId
 );
 uuid_id!(
     /// What belongs to one request: every event that it caused carries it.
@@ -123,6 +132,15 @@ impl TerminalId {
     #[must_use]
     pub fn of_order(order: &OrderId, line: usize, unit: u32) -> Self {
         Self(Uuid::new_v5(&LOQUET, format!("order/{order}/line/{line}/terminal/{unit}").as_bytes()))
+    }
+}
+
+impl LogoId {
+    /// The picture that looks so: the same one, whoever sends it.
+    #[must_use]
+    pub fn of(logo: &Logo) -> Self {
+        let Logo { png, width, height } = logo;
+        Self(Uuid::new_v5(&LOQUET, format!("logo/{width}/{height}/{png}").as_bytes()))
     }
 }
 

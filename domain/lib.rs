@@ -21,6 +21,7 @@ pub mod fleet;
 pub mod ids;
 pub mod language;
 pub mod lockout;
+pub mod logo;
 pub mod mail_kind;
 pub mod one_time_code;
 pub mod order;

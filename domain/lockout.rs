@@ -62,8 +62,8 @@ impl LockoutPolicy {
     }
 }
 
-/// When a lockout ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// When a lockout ends; what ends first is the least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "Kept", into = "Kept")]
 pub enum LockEnd {
     /// By itself, then.
@@ -169,11 +169,22 @@ impl Lockout {
         self.until.filter(|until| !until.is_over(at))
     }
 
+    /// Whether a lockout has ended by itself, and nothing was judged since.
+    #[must_use]
+    pub fn has_expired(&self, at: Moment) -> bool {
+        self.until.is_some_and(|until| until.is_over(at))
+    }
+
     /// Wrong guesses in a row that count at `at`: none once a lockout has ended.
     #[must_use]
     pub fn failures_at(&self, at: Moment) -> u32 {
-        let expired = self.until.is_some_and(|until| until.is_over(at));
-        if expired { 0 } else { self.failures }
+        if self.has_expired(at) { 0 } else { self.failures }
+    }
+
+    /// The same with a lockout that has ended by itself taken away, and what counted towards it.
+    #[must_use]
+    pub fn settled(self, at: Moment) -> Self {
+        if self.has_expired(at) { Self { failures: 0, until: None, ..self } } else { self }
     }
 
     /// Wrong guesses since the last success, reset or release, across lockouts.
@@ -185,15 +196,17 @@ impl Lockout {
     /// Judges a wrong guess made while not locked.
     #[must_use]
     pub fn judge_failure(&self, policy: &LockoutPolicy, at: Moment) -> Failure {
+        let row = self.judge_row(policy, at);
+        let capped = policy.cap.is_some_and(|cap| self.across.saturating_add(1) >= cap);
+        Failure { locks_until: if capped { Some(LockEnd::AtReset) } else { row.locks_until }, ..row }
+    }
+
+    /// The same without a cap: a lockout that ends by itself, after so many in a row.
+    #[must_use]
+    pub fn judge_row(&self, policy: &LockoutPolicy, at: Moment) -> Failure {
         let failures = self.failures_at(at).saturating_add(1);
-        let across = self.across.saturating_add(1);
         let end = at.checked_add_signed(policy.duration).unwrap_or(Moment::MAX_UTC);
-        let locks_until = if policy.cap.is_some_and(|cap| across >= cap) {
-            Some(LockEnd::AtReset)
-        } else {
-            (failures >= policy.attempts).then_some(LockEnd::At(end))
-        };
-        Failure { failures, locks_until }
+        Failure { failures, locks_until: (failures >= policy.attempts).then_some(LockEnd::At(end)) }
     }
 
     /// After a wrong guess that was judged so.

@@ -32,6 +32,10 @@ pub enum MailKind {
     SecondStepOff,
     /// Support took it away.
     SecondStepReset,
+    /// Somebody logged in from a device that had not been seen before.
+    NewDevice,
+    /// Too many wrong passwords from one of the owner's devices: it alone is locked.
+    DeviceLocked,
     /// Choose another password: support sends the link.
     PasswordResetBySupport,
     /// Support ended a lockout.
@@ -40,7 +44,7 @@ pub enum MailKind {
 
 impl MailKind {
     /// Every kind.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Activation,
         Self::PasswordReset,
         Self::PasswordChanged,
@@ -54,6 +58,8 @@ impl MailKind {
         Self::SecondStepOn,
         Self::SecondStepOff,
         Self::SecondStepReset,
+        Self::NewDevice,
+        Self::DeviceLocked,
         Self::PasswordResetBySupport,
         Self::LockoutReleased,
     ];
@@ -75,6 +81,8 @@ impl MailKind {
             Self::SecondStepOn => "second-step-on",
             Self::SecondStepOff => "second-step-off",
             Self::SecondStepReset => "second-step-reset",
+            Self::NewDevice => "new-device",
+            Self::DeviceLocked => "device-locked",
             Self::PasswordResetBySupport => "password-reset-by-support",
             Self::LockoutReleased => "lockout-released",
         }
@@ -109,6 +117,8 @@ mod tests {
             (MailKind::SecondStepOn, "second-step-on"),
             (MailKind::SecondStepOff, "second-step-off"),
             (MailKind::SecondStepReset, "second-step-reset"),
+            (MailKind::NewDevice, "new-device"),
+            (MailKind::DeviceLocked, "device-locked"),
             (MailKind::PasswordResetBySupport, "password-reset-by-support"),
             (MailKind::LockoutReleased, "lockout-released"),
         ];

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::email_address::{EmailAddress, EmailHash};
 use crate::fact::Fact;
-use crate::ids::{AccountId, EventId, SessionId};
+use crate::ids::{AccountId, DeviceId, EventId, SessionId};
 use crate::lockout::Lockout;
 use crate::one_time_code::{RecoveryHash, TotpSecret};
 use crate::password::{Password, PasswordHash};
@@ -337,6 +337,17 @@ pub struct SessionClaims {
     pub expires_at: Moment,
 }
 
+/// What a device's token says: that it is trusted, until the account says otherwise. It authorises nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceClaims {
+    /// By whose account.
+    pub account: AccountId,
+    /// Which.
+    pub device: DeviceId,
+    /// Until when.
+    pub expires_at: Moment,
+}
+
 /// Makes and reads tokens with the server's key, and hashes addresses with it.
 pub trait Tokens: Send + Sync {
     /// The keyed hash that stands for an address in stream names and read models.
@@ -353,6 +364,10 @@ pub trait Tokens: Send + Sync {
     fn session(&self, claims: &SessionClaims) -> String;
     /// What a session's token says, if this server made it.
     fn read_session(&self, token: &str) -> Option<SessionClaims>;
+    /// The token of a trusted device.
+    fn device(&self, claims: &DeviceClaims) -> String;
+    /// What a device's token says, if this server made it.
+    fn read_device(&self, token: &str) -> Option<DeviceClaims>;
 }
 
 /// Fresh random identities.
@@ -370,6 +385,14 @@ pub struct BlocklistUnreadable(pub String);
 pub trait Blocklist: Send + Sync {
     /// Whether a password is among them, as it is typed or in other case.
     fn contains(&self, password: Password) -> BoxFuture<'_, Result<bool, BlocklistUnreadable>>;
+}
+
+/// When sessions were last used. It is no decision, and the log has no event of it.
+pub trait Activity: Send + Sync {
+    /// When a session was last used, to within some seconds; none where that is not known.
+    fn last_seen(&self, session: SessionId) -> Option<Moment>;
+    /// Notes that a session is used.
+    fn seen(&self, session: SessionId, at: Moment);
 }
 
 /// Lets one caller at a time through for each key, in the order of their coming.

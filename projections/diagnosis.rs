@@ -4,13 +4,15 @@
 use std::sync::Arc;
 
 use loquet_domain::Moment;
-use loquet_domain::account::{Account, Role};
+use loquet_domain::account::{Account, Event, Role};
 use loquet_domain::app::{App, Unavailable};
 use loquet_domain::diagnosis::{Answer, Hindrance, answer, hindrances};
 use loquet_domain::email_address::EmailAddress;
 use loquet_domain::fact::Client;
 use loquet_domain::ids::{AccountId, CompanyId};
+use loquet_domain::lockout::LockEnd;
 use loquet_domain::ports::{EventCodec, EventStore, Position, Revision, StreamId};
+use loquet_domain::schema::DomainEvent;
 
 use crate::people::Unreadable;
 
@@ -28,6 +30,8 @@ pub struct Evidence {
     pub at: Moment,
     /// From where, where that is known and not erased.
     pub client: Option<Client>,
+    /// Until when it locks, where it does.
+    pub locks_until: Option<LockEnd>,
 }
 
 /// A reason, and the events behind it, the newest first.
@@ -79,6 +83,7 @@ pub async fn diagnose(
         Some(id) => history(store.as_ref(), codec, id).await?,
         None => Vec::new(),
     };
+    let strangers = app.guesses_of_strangers(email);
     let reason = |hindrance: Hindrance| Reason { hindrance, evidence: behind(hindrance, &history) };
     let company = account.profile().map(|profile| profile.company);
     let waits = account.profile().is_some_and(|profile| profile.role == Role::TemporaryAdministrator);
@@ -89,8 +94,8 @@ pub async fn diagnose(
     Ok(Diagnosis {
         account: found,
         company,
-        answer: answer(&account, at),
-        reasons: hindrances(&account, at).into_iter().map(reason).collect(),
+        answer: answer(&account, &strangers, at),
+        reasons: hindrances(&account, &strangers, at).into_iter().map(reason).collect(),
         mails: newest(&history, &["mail-sent", "mail-given-up"]),
         administrators,
     })
@@ -116,34 +121,73 @@ async fn history(
     let mut told = Vec::new();
     for recorded in store.read_stream(&stream, Revision::default()).await? {
         let fact = codec.decode(&recorded).await?;
+        let locks_until = match fact.event {
+            DomainEvent::Account(Event::AccountLocked { until, .. }) => Some(until),
+            _ => None,
+        };
         let (at, client) = (fact.context.at, fact.context.client);
-        told.push(Evidence { position: recorded.position, name: recorded.event.name, at, client });
+        told.push(Evidence {
+            position: recorded.position,
+            name: recorded.event.name,
+            at,
+            client,
+            locks_until,
+        });
     }
     Ok(told)
 }
 
+/// Guesses, and the lock that they lead to.
+const GUESSES: [&str; 3] = ["account-locked", "login-failed", "second-step-failed"];
+
 /// The events that speak for a hindrance.
 fn behind(hindrance: Hindrance, history: &[Evidence]) -> Vec<Evidence> {
     let names: &[&str] = match hindrance {
-        Hindrance::NoSuchAccount => &[],
+        // What is known of strangers is in no log.
+        Hindrance::NoSuchAccount | Hindrance::StrangersLocked { .. } => &[],
         Hindrance::Deleted => &["account-deleted"],
         Hindrance::Erased => &["account-deleted", "account-erased"],
         Hindrance::NotActivated { .. } => &["account-created", "activation-requested"],
+        Hindrance::Locked { until: LockEnd::AtReset, .. } => {
+            return newest(since_forgiven(history, &FORGIVES), &GUESSES);
+        }
         Hindrance::Locked { .. } | Hindrance::WrongGuesses { .. } => {
-            &["account-locked", "login-failed", "second-step-failed"]
+            return newest(since_a_lockouts_end(since_forgiven(history, &FORGIVES)), &GUESSES);
+        }
+        Hindrance::SecondStepLocked { .. } => {
+            let counted = since_a_lockouts_end(since_forgiven(history, &FORGIVES_CODES));
+            return newest(counted, &["account-locked", "second-step-failed", "password-reset"]);
         }
         Hindrance::AwaitingConversion => &["account-created", "login-awaited-conversion"],
         Hindrance::SecondStep { .. } => &["second-step-enabled", "second-step-asked", "second-step-failed"],
     };
-    let since = match hindrance {
-        // What counts are the guesses since the count was last zero.
-        Hindrance::Locked { .. } | Hindrance::WrongGuesses { .. } => {
-            let zero = ["login-succeeded", "lockout-released", "password-reset", "account-activated"];
-            history.iter().rposition(|event| zero.contains(&event.name.as_str())).map_or(0, |last| last + 1)
+    newest(history, names)
+}
+
+/// What sets the count of wrong guesses to zero.
+const FORGIVES: [&str; 4] = ["login-succeeded", "lockout-released", "password-reset", "account-activated"];
+/// What sets that of wrong codes to zero.
+const FORGIVES_CODES: [&str; 3] = ["login-succeeded", "lockout-released", "second-step-enabled"];
+
+fn since_forgiven<'a>(history: &'a [Evidence], forgives: &[&str]) -> &'a [Evidence] {
+    let last = history.iter().rposition(|event| forgives.contains(&event.name.as_str()));
+    history.get(last.map_or(0, |last| last + 1)..).unwrap_or_default()
+}
+
+/// The guesses from the first on that was judged after the newest lockout that had ended by then: those before it
+/// count no more.
+fn since_a_lockouts_end(history: &[Evidence]) -> &[Evidence] {
+    let mut ends = None;
+    let mut first = 0;
+    for (index, event) in
+        history.iter().enumerate().filter(|(_, event)| GUESSES.contains(&event.name.as_str()))
+    {
+        if ends.and_then(LockEnd::moment).is_some_and(|end| event.at >= end) {
+            (first, ends) = (index, None);
         }
-        _ => 0,
-    };
-    newest(history.get(since..).unwrap_or_default(), names)
+        ends = event.locks_until.or(ends);
+    }
+    history.get(first..).unwrap_or_default()
 }
 
 fn newest(history: &[Evidence], names: &[&str]) -> Vec<Evidence> {

@@ -117,6 +117,34 @@ pub async fn find<R: Row>(store: &dyn ReadStore, key: String) -> Result<Option<R
     bytes.map(|bytes| read(&key, &bytes)).transpose().map_err(|e: CannotApply| StoreFailed(e.to_string()))
 }
 
+/// How many rows are read at once where nobody knows how many are wanted.
+const AT_ONCE: usize = 1_000;
+
+/// The first rows that fit, at most as many as are wanted, each with its place among all. What does not fit does not
+/// count, so that a page is cut behind a row that is on it.
+///
+/// # Errors
+/// As [`find`].
+pub async fn select_where<R: Row>(
+    store: &dyn ReadStore,
+    mut wanted: Selection,
+    fits: impl Fn(&R) -> bool,
+) -> Result<Vec<(Cursor, R)>, StoreFailed> {
+    let (most, mut found) = (wanted.limit, Vec::new());
+    wanted.limit = most.min(AT_ONCE);
+    loop {
+        let rows = select::<R>(store, wanted.clone()).await?;
+        let last = rows.last().map(|(cursor, _)| cursor.clone()).filter(|_| rows.len() == wanted.limit);
+        found.extend(rows.into_iter().filter(|(_, row)| fits(row)));
+        found.truncate(most);
+        match last {
+            Some(last) if found.len() < most => wanted.after = Some(last),
+            _ => return Ok(found),
+        }
+        wanted.limit = AT_ONCE;
+    }
+}
+
 /// Rows of a view, each with its place among them, for a query.
 ///
 /// # Errors

@@ -231,6 +231,30 @@ async fn a_serial_number_is_one_terminals_and_one_of_another_company_goes_to_sup
     assert_eq!(foreign.status.as_u16(), 404, "whose it is, is nobody else's business");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_serial_numbers_at_once_for_one_terminal_the_other_stays_free() {
+    let server = Server::start().await;
+    let at = place("Rue Neuve", "12");
+    let admin = Merchant::new(&server, 1, &[line("A920 Mobile", 40, &[], &at)]).await;
+    let terminals = texts(&admin.items("/v1/terminals").await, "terminal_id");
+    let note = async |terminal: &str, serial: &str| {
+        let path = format!("/v1/terminals/{terminal}/serial");
+        server.service_post(&path, json!({ "serial": serial })).await.status.as_u16()
+    };
+    let (contested, spare) = terminals.split_at(20);
+    for (n, (terminal, spare)) in contested.iter().zip(spare).enumerate() {
+        let (one, other) = (format!("ONE-{n}"), format!("OTHER-{n}"));
+        let left = match tokio::join!(note(terminal, &one), note(terminal, &other)) {
+            (204, 409) => other,
+            (409, 204) => one,
+            both => panic!("{both:?}"),
+        };
+        assert_eq!(note(spare, &left).await, 204, "{left} belongs to nothing");
+    }
+    let released = items(&server, "/v1/events?type=serial-released", &server.token()).await;
+    assert!(!released.is_empty(), "none met another");
+}
+
 #[tokio::test]
 async fn groups_grant_what_they_permit_where_their_members_hold_it() {
     let server = Server::start().await;
@@ -397,9 +421,175 @@ async fn a_receipt_is_laid_out_where_a_pax_terminal_stands_and_reaches_it_when_i
     let bad = json!({ "header": "x".repeat(43), "footer": "a\u{7}", "logo": "AAAA" });
     let refused = admin.call(Method::PUT, &path(neuve), Some(bad)).await.expect(422).json();
     assert_eq!(texts(refused["errors"].as_array().unwrap(), "pointer"), ["/header", "/footer", "/logo"]);
+    for noncharacter in ["\u{fffe}", "\u{ffff}", "\u{fdd0}", "\u{1ffff}"] {
+        let text = format!("a{noncharacter}b");
+        let refused = admin.call(Method::PUT, &path(neuve), Some(json!({ "header": text }))).await;
+        assert_eq!(refused.expect(422).json()["errors"][0]["rule"], "receipt-text-invalid", "{text:?}");
+    }
     let removed = json!({ "footer": "Merci", "logo": "" });
     assert_eq!(admin.call(Method::PUT, &path(neuve), Some(removed)).await.expect(200).json()["version"], 2);
     assert!(admin.get(&path(neuve)).await["logo"].is_null());
+}
+
+#[tokio::test]
+async fn a_name_that_is_wider_than_the_paper_is_printed_on_several_lines() {
+    let server = Server::start().await;
+    let admin =
+        Merchant::new(&server, 1, &[line("A920 Mobile", 1, &["T-1"], &place("Rue Neuve", "12"))]).await;
+    let site = admin.items("/v1/sites").await[0]["site_id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/sites/{site}/receipt-layout");
+    let name = format!("Boulangerie Pâtisserie Dupont et Fils de la Grand-Place {}", "x".repeat(50));
+    let layout = json!({ "trading_name": name, "header": "Rue Neuve 12" });
+    admin.call(Method::PUT, &path, Some(layout)).await.expect(200);
+    let text = admin.call(Method::GET, &format!("{path}/preview.txt"), None).await.expect(200).text;
+    let printed: Vec<&str> = text.lines().map(str::trim).take(5).collect();
+    let whole = "x".repeat(42);
+    let expected =
+        ["Boulangerie Pâtisserie Dupont et Fils de", "la Grand-Place", &whole, "xxxxxxxx", "Rue Neuve 12"];
+    assert_eq!(printed, expected);
+    assert!(text.lines().all(|line| line.chars().count() <= 42), "{text}");
+}
+
+/// A picture of so many pixels a side, in base64.
+fn picture(width: u32, height: u32) -> String {
+    let mut png = std::io::Cursor::new(Vec::new());
+    let drawn =
+        image::GrayImage::from_fn(width, height, |x, y| image::Luma([u8::try_from((x ^ y) & 255).unwrap()]));
+    drawn.write_to(&mut png, image::ImageFormat::Png).unwrap();
+    base64::Engine::encode(&base64::engine::general_purpose::STANDARD, png.into_inner())
+}
+
+#[tokio::test]
+async fn many_large_pictures_at_once_are_put_off_and_hold_up_no_order() {
+    let server = Server::start().await;
+    let at = place("Rue Neuve", "12");
+    let admin = Merchant::new(&server, 1, &[line("A920 Mobile", 1, &["T-1"], &at)]).await;
+    let site = admin.items("/v1/sites").await[0]["site_id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/sites/{site}/receipt-layout");
+    let huge = json!({ "logo": picture(1_100, 1_000) });
+    let refused = admin.call(Method::PUT, &path, Some(huge)).await.expect(422).json();
+    assert_eq!(refused["errors"][0]["rule"], "logo-too-many-pixels");
+    let layout = json!({ "logo": picture(1_000, 1_000) });
+    let left = std::sync::atomic::AtomicUsize::new(60);
+    let uploads = (0..60).map(|_| async {
+        let answer = admin.call(Method::PUT, &path, Some(layout.clone())).await;
+        left.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+        answer
+    });
+    let order = async {
+        server
+            .service_post(
+                "/v1/orders",
+                order_of(2, 2, "paul@example.be", &[line("A920 Mobile", 1, &[], &at)]),
+            )
+            .await
+            .expect(201);
+        left.load(std::sync::atomic::Ordering::SeqCst)
+    };
+    let (uploads, left) = tokio::join!(join_all(uploads), order);
+    assert!(left > 30, "the order was taken when {left} of 60 uploads were unanswered");
+    let (saved, put_off): (Vec<_>, Vec<_>) = uploads.iter().partition(|answer| answer.status == 200);
+    assert!(!saved.is_empty() && !put_off.is_empty(), "{} were put off", put_off.len());
+    for answer in put_off {
+        assert_eq!((answer.status.as_u16(), slug(answer).as_str()), (503, "busy"), "{}", answer.text);
+        let seconds: u64 = answer.headers["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!((1..=10).contains(&seconds));
+    }
+    // What is said of the time to wait is true: nobody waits longer than that for a place.
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    admin.call(Method::PUT, &path, Some(layout.clone())).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_logo_is_in_the_log_once_however_often_a_layout_with_it_is_saved() {
+    let server = Server::start().await;
+    let lines = [
+        line("A920 Mobile", 1, &["T-1"], &place("Rue Neuve", "12")),
+        line("A920 Mobile", 1, &["T-2"], &place("Rue Haute", "7")),
+    ];
+    let admin = Merchant::new(&server, 1, &lines).await;
+    let sites = admin.items("/v1/sites").await;
+    let path = |n: usize| format!("/v1/sites/{}/receipt-layout", sites[n]["site_id"].as_str().unwrap());
+    let logo = picture(300, 100);
+    let save = async |n: usize, body: Value| admin.call(Method::PUT, &path(n), Some(body)).await.expect(200);
+    save(0, json!({ "header": "Un", "logo": logo })).await;
+    let kept = admin.get(&path(0)).await["logo"]["png"].as_str().unwrap().to_owned();
+    for n in 0..5 {
+        save(0, json!({ "header": format!("Un {n}") })).await;
+    }
+    save(0, json!({ "header": "Rien", "logo": "" })).await;
+    save(0, json!({ "header": "Encore", "logo": logo })).await;
+    save(1, json!({ "header": "Deux", "logo": logo })).await;
+    for n in 0..2 {
+        assert_eq!(admin.get(&path(n)).await["logo"]["png"], json!(kept));
+    }
+    let log = rusqlite::Connection::open(server.folder.join("log.db")).unwrap();
+    let mut events = log.prepare("SELECT name, CAST(data AS TEXT) FROM events").unwrap();
+    let events =
+        events.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))).unwrap();
+    let with: Vec<String> =
+        events.map(Result::unwrap).filter(|(_, data)| data.contains(&kept)).map(|(name, _)| name).collect();
+    assert_eq!(with, ["logo-kept"]);
+}
+
+/// What a cursor says: the value by which its row is sorted, and the row's key.
+fn told_by(page: &Value) -> Option<String> {
+    use base64::Engine;
+    let cursor = page["next_cursor"].as_str()?;
+    Some(String::from_utf8(base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(cursor).unwrap()).unwrap())
+}
+
+#[tokio::test]
+async fn what_follows_a_page_tells_nothing_of_what_is_out_of_sight() {
+    let server = Server::start().await;
+    let streets = ["A", "B", "C", "D", "E", "F"];
+    let lines: Vec<Value> =
+        streets.iter().map(|street| line("A920 Mobile", 2, &[], &place(street, "1"))).collect();
+    let admin = Merchant::new(&server, 1, &lines).await;
+    let other = Merchant::new(&server, 2, &[line("A920 Mobile", 3, &[], &place("Z", "1"))]).await;
+    let foreign = other.items("/v1/sites").await[0]["site_id"].as_str().unwrap().to_owned();
+    let nowhere = "00000000-0000-0000-0000-000000000000";
+    for site in [foreign.as_str(), nowhere] {
+        let asked = admin.call(Method::GET, &format!("/v1/terminals?limit=1&site={site}"), None).await;
+        assert_eq!(slug(&asked.expect(404)), "not-found");
+    }
+
+    // A user who may do something at two of six sites, the second and the last but one by name.
+    let sites = admin.items("/v1/sites?sort=name").await;
+    let id = |n: usize| sites[n]["site_id"].as_str().unwrap().to_owned();
+    let granted = [id(1), id(4)];
+    let (jan, session) = admin.user("jan@example.be").await;
+    let group = admin.group("Caisse", &["view_transactions"]).await;
+    admin.member(&group, &jan, json!({ "sites": granted })).await.expect(204);
+    let terminals = admin.items("/v1/terminals").await;
+    let hidden: Vec<String> = (0..6)
+        .filter(|n| ![1, 4].contains(n))
+        .flat_map(|n| [id(n), sites[n]["name"].as_str().unwrap().to_lowercase()])
+        .chain(
+            terminals
+                .iter()
+                .filter(|t| !granted.contains(&t["site_id"].as_str().unwrap().to_owned()))
+                .map(|t| t["terminal_id"].as_str().unwrap().to_owned()),
+        )
+        .collect();
+    for (list, count) in
+        [("/v1/sites?sort=name", 2), ("/v1/sites?sort=-opened_at", 2), ("/v1/terminals?sort=added_at", 4)]
+    {
+        let (mut found, mut cursor) = (0, String::new());
+        loop {
+            let asked = format!("{list}&limit=1{cursor}");
+            let page = server.send(Method::GET, &asked, Some(&session), None).await.expect(200).json();
+            assert_eq!(page["items"].as_array().unwrap().len(), 1, "a page is full but for the last: {page}");
+            found += 1;
+            let Some(told) = told_by(&page) else { break };
+            assert!(!hidden.iter().any(|hidden| told.contains(hidden)), "{list} told {told:?}");
+            cursor = format!("&cursor={}", page["next_cursor"].as_str().unwrap());
+        }
+        assert_eq!(found, count, "{list}");
+    }
+    let unseen =
+        server.send(Method::GET, &format!("/v1/terminals?site={}", id(0)), Some(&session), None).await;
+    assert_eq!(slug(&unseen.expect(404)), "not-found");
 }
 
 #[tokio::test]
@@ -444,6 +634,11 @@ async fn a_file_of_assignments_is_tried_first_and_done_whole_or_not_at_all() {
     );
     for broken in ["", "terminal;site\nT-1;x\n", "terminal,site\n", "serial,place\nT-1,x\n"] {
         assert_eq!(send(broken, "").await.0, 422, "{broken:?}");
+    }
+    // Which of the two columns is meant, nobody can tell.
+    for heading in ["terminal,site,site", "terminal,site,Terminal"] {
+        let (status, refused) = send(&format!("{heading}\nT-1,{haute},T-2\n"), "").await;
+        assert_eq!((status, &refused["errors"][0]["rule"]), (422, &json!("csv-columns")), "{heading}");
     }
     assert_eq!(head(&server).await, before, "with any fault nothing is done");
     let (status, done) = send(&file, "").await;

@@ -84,10 +84,10 @@ async fn from_a_first_order_to_a_login_a_lockout_and_a_reset() {
     // Mails are sent beside what people do: when each was is not told here, that it was is.
     let (sent, names): (Vec<_>, Vec<_>) = names.partition(|name| *name == "mail-sent");
     assert!((3..=4).contains(&sent.len()), "activation, lockout, reset and, by now or soon, the notice");
-    let mut story = vec!["account-created", "account-activated", "login-succeeded"];
+    let mut story = vec!["account-created", "account-activated", "login-succeeded", "device-trusted"];
     story.extend(["login-failed"; 7]);
-    story.extend(["account-locked", "password-reset-requested", "password-reset", "sessions-ended"]);
-    story.extend(["login-failed", "login-succeeded"]);
+    story.extend(["account-locked", "password-reset-requested", "device-trusted"]);
+    story.extend(["password-reset", "sessions-ended", "login-failed", "login-succeeded", "device-trusted"]);
     assert_eq!(names, story);
     assert!(!events.to_string().contains("argon2"), "password hashes leave the log for no one");
     let story = events["items"].as_array().unwrap().iter().filter(|event| event["type"] != "mail-sent");
@@ -288,6 +288,8 @@ async fn sessions_are_listed_and_ended_by_their_owner() {
     assert_eq!(sessions.len(), 4);
     assert_eq!(sessions[0]["current"], true);
     assert_eq!(sessions[0]["client_address"], "127.0.0.1");
+    assert!(sessions[0]["last_seen_at"].as_str() > sessions[0]["started_at"].as_str(), "it asks just now");
+    assert_eq!(sessions[3]["last_seen_at"], sessions[3]["started_at"], "it never asked for anything");
     let works = async |token: &str| {
         server.send(Method::GET, &format!("/v1/accounts/{id}"), Some(token), None).await.status == 200
     };

@@ -13,6 +13,7 @@ use loquet_adapters::key_store::KeyStore;
 use loquet_adapters::one_time_codes::TotpCodes;
 use loquet_adapters::password_blocklist::PasswordBlocklist;
 use loquet_adapters::server_key::ServerKey;
+use loquet_adapters::session_activity::SessionActivity;
 use loquet_adapters::strangers::RecentStrangers;
 use loquet_adapters::turnstile::KeyedTurnstile;
 use loquet_domain::Moment;
@@ -91,6 +92,7 @@ impl Node {
             identities: Arc::new(RandomIdentities),
             turnstile: Arc::new(KeyedTurnstile::default()),
             blocklist: Arc::new(PasswordBlocklist::default()),
+            activity: Arc::new(SessionActivity::new(chrono::TimeDelta::hours(2))),
             strangers: Arc::new(RecentStrangers::new(NonZeroUsize::new(1000).unwrap())),
             accounts: Arc::new(CachedFolds::new(1000)),
             claims: Arc::new(CachedFolds::new(1000)),
@@ -100,6 +102,7 @@ impl Node {
             serials: Arc::new(CachedFolds::new(1000)),
             access: Arc::new(CachedFolds::new(1000)),
             receipts: Arc::new(CachedFolds::new(1000)),
+            logos: Arc::new(CachedFolds::new(1000)),
             takeovers: Arc::new(CachedFolds::new(1000)),
         };
         Self { app: Arc::new(App::new(policies, ports)), codec, keys, tokens, hasher }
@@ -187,7 +190,8 @@ impl Node {
     }
 
     pub async fn log_in(&self, at: i64, email: &str, text: &str) -> Login {
-        let credentials = Credentials { email: email_address(email), password: password(text), second: None };
+        let (email, password) = (email_address(email), password(text));
+        let credentials = Credentials { email, password, second: None, devices: Vec::new() };
         self.app.log_in(&context(at), credentials).await.unwrap()
     }
 }

@@ -1,27 +1,15 @@
 //! The description of the API held against the API: linted by Redocly, fuzzed by Schemathesis.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use loquet_tests::server::{Server, order};
 use loquet_tests::skip;
 
-/// A program that `tests/install` puts beside what is built.
-fn tool(test: &str, path: &str) -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let tool = root.join("target/test-tools").join(path);
-    if tool.exists() {
-        return Some(tool);
-    }
-    skip::skipped(test, &format!("{path} is not installed: tests/install puts it there"));
-    None
-}
-
 #[tokio::test]
 async fn the_description_has_no_fault_that_a_linter_finds() {
     let name = "the_description_has_no_fault_that_a_linter_finds";
-    let Some(redocly) = tool(name, "node_modules/.bin/redocly") else { return };
+    let Some(redocly) = skip::unless_tool(name, "node_modules/.bin/redocly") else { return };
     let server = Server::start().await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("openapi.json");
@@ -47,7 +35,7 @@ async fn the_description_has_no_fault_that_a_linter_finds() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_is_sent_the_answer_is_as_described() {
     let name = "whatever_is_sent_the_answer_is_as_described";
-    let Some(schemathesis) = tool(name, "venv/bin/schemathesis") else { return };
+    let Some(schemathesis) = skip::unless_tool(name, "venv/bin/schemathesis") else { return };
     let server = Server::start().await;
     for n in 1..4 {
         server.service_post("/v1/orders", order(n, n, &format!("p{n}@example.be"))).await.expect(201);

@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use loquet_adapters::memory_store::MemoryStore;
 use loquet_domain::account::Account;
-use loquet_domain::app::{Failure, LinkRefused, Login};
+use loquet_domain::app::{Failure, LinkRefused, Login, Owner};
 use loquet_domain::ids::AccountId;
 use loquet_domain::lockout::{LockEnd, LockoutPolicy};
 use loquet_domain::password_policy::{Blocklisted, Composition, Context, PasswordPolicy, PasswordRule};
@@ -167,7 +167,10 @@ async fn one_of_the_last_four_passwords_is_refused_and_nobody_who_proved_nothing
     let account = active(&node, 1, "marie@example.be").await;
     let change = async |current: &str, new: &str| {
         let before = node.verified();
-        let answer = node.app.change_password(&context(1), account, password(current), password(new)).await;
+        let answer = node
+            .app
+            .change_password(&context(1), Owner { account, device: None }, password(current), password(new))
+            .await;
         (answer.map(drop), node.verified() - before)
     };
     let reused = || Err(weak(&[PasswordRule::Reused(4)]));
@@ -211,8 +214,15 @@ async fn a_change_that_is_refused_as_reused_counts_nothing_and_a_wrong_one_count
         held.active().unwrap().lockout.failures_across()
     };
     let change = async |current: &str| {
-        let answer =
-            node.app.change_password(&context(1), account, password(current), password(PHRASE)).await;
+        let answer = node
+            .app
+            .change_password(
+                &context(1),
+                Owner { account, device: None },
+                password(current),
+                password(PHRASE),
+            )
+            .await;
         answer.map(drop)
     };
     assert_eq!(change("wrong").await, Err(Failure::WrongPassword));

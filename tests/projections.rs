@@ -11,8 +11,9 @@ use loquet_adapters::memory_store::MemoryStore;
 use loquet_adapters::read_store::SqliteReadStore;
 use loquet_adapters::sqlite_store::FileError;
 use loquet_domain::Moment;
-use loquet_domain::account::{Account, Admission, Authority};
+use loquet_domain::account::{Account, Admission, Authority, Role};
 use loquet_domain::app::NewColleague;
+use loquet_domain::email_address::EmailHash;
 use loquet_domain::ids::{AccountId, CompanyId};
 use loquet_domain::language::Language;
 use loquet_domain::ports::{BoxFuture, EventCodec, EventStore, NewEvent, Position, Revision, StreamId};
@@ -24,10 +25,10 @@ use loquet_projections::ports::{
 };
 use loquet_projections::reactions::{Mails, Reaction, ReactionRunner};
 use loquet_projections::runner::{Follower, NotThere, Runner, Status, verify};
-use loquet_projections::table::{Row, Table, find, select};
+use loquet_projections::table::{Row, Table, find, select, select_where};
 use loquet_projections::view::{CannotApply, Noted, View, ViewId};
 use loquet_projections::views;
-use loquet_projections::views::accounts::AccountRow;
+use loquet_projections::views::accounts::{AccountRow, Status as Standing, live_accounts};
 use loquet_projections::views::sessions::SessionsRow;
 use loquet_tests::kit::{Node, PASSWORD, context, minute};
 use loquet_tests::watched_store::WatchedStore;
@@ -1267,4 +1268,66 @@ async fn verifying_finds_a_row_that_is_not_what_the_log_says() {
     let file = rusqlite::Connection::open(world.folder.path().join("live.db")).unwrap();
     file.execute("UPDATE view_accounts_3_1 SET row = replace(row, 'active', 'erased')", []).unwrap();
     assert_eq!(judge("altered.db").await.differing, [account.unwrap().to_string()]);
+}
+
+/// Rows of a company's accounts, every hundredth of them live, as they stand in the view.
+async fn accounts_of(store: &SqliteReadStore, company: CompanyId, count: u128) -> Vec<AccountId> {
+    let row = move |n: u128| AccountRow {
+        account_id: AccountId(Uuid::from_u128(n)),
+        company_id: company,
+        role: Role::User,
+        language: Language::Fr,
+        status: if n.is_multiple_of(100) { Standing::Active } else { Standing::Deleted },
+        email_hash: EmailHash(format!("{n:x}")),
+        person_at: Position(1),
+        // All at one moment: the key alone tells them apart.
+        created_at: minute(0),
+        activated_at: None,
+        last_login_at: None,
+        deleted_at: None,
+    };
+    let build = store.begin(AccountRow::VIEW).await.unwrap();
+    let work = move |rows: &mut dyn loquet_projections::ports::Rows| {
+        for row in (1..=count).map(row) {
+            let bytes = serde_json::to_vec(&row).unwrap();
+            rows.put(&row.account_id.to_string(), &bytes, &[], &row.indexes())?;
+        }
+        Ok(())
+    };
+    store.update(build, Position(0), Position(1), Box::new(work)).await.unwrap();
+    (1..=count).filter(|n| n.is_multiple_of(100)).map(|n| AccountId(Uuid::from_u128(n))).collect()
+}
+
+#[tokio::test]
+async fn a_company_has_all_its_live_accounts_however_many_there_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteReadStore::open(&folder.path().join("views.db")).unwrap();
+    let company = CompanyId(Uuid::from_u128(7));
+    let expected = accounts_of(&store, company, 12_345).await;
+    assert_eq!(live_accounts(&store, company).await.unwrap(), expected);
+    assert_eq!(live_accounts(&store, CompanyId(Uuid::from_u128(8))).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn rows_that_fit_come_in_full_pages_and_a_cursor_stands_on_one_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteReadStore::open(&folder.path().join("views.db")).unwrap();
+    let company = CompanyId(Uuid::from_u128(7));
+    let expected = accounts_of(&store, company, 5_000).await;
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let by = Some(("company", format!("{company}/")));
+        let wanted = Selection { by, after, limit: 7, ..Selection::default() };
+        let live = |row: &AccountRow| row.status == Standing::Active;
+        let page = select_where(&store, wanted, live).await.unwrap();
+        found.extend(page.iter().map(|(_, row)| row.account_id));
+        match page.last() {
+            Some((cursor, row)) if page.len() == 7 => {
+                assert_eq!(cursor.key, row.account_id.to_string());
+                after = Some(cursor.clone());
+            }
+            _ => break,
+        }
+    }
+    assert_eq!(found, expected);
 }

@@ -118,7 +118,12 @@ async fn the_codes_of_another_implementation_log_in_and_the_picture_says_the_sam
     }
     let made = code(secret, step());
     answer(&server, &asked, "code", &made).await.expect(201);
-    assert_eq!(slug(&answer(&server, &asked, "code", &made).await.expect(401)), "wrong-code");
+    let next = code(secret, step() + 1);
+    assert_eq!(
+        slug(&answer(&server, &asked, "code", &next).await.expect(401)),
+        "challenge-void",
+        "it let in"
+    );
     let other = challenge(&server).await;
     assert_eq!(
         slug(&answer(&server, &other, "code", &made).await.expect(401)),
@@ -164,6 +169,60 @@ async fn a_code_used_is_refused_in_parallel_and_after_a_restart() {
     answer(&server, &asked, "recovery_code", &typed).await.expect(201);
 }
 
+/// Chooses a password by the link of the reset mail that comes as the so many-th.
+async fn reset_password(server: &Server, so_many: usize, password: &str) {
+    server.post("/v1/password-resets", json!({ "email": EMAIL })).await.expect(202);
+    let token = loquet_tests::server::token_in(&server.mail(EMAIL, "nouveau mot de passe", so_many).await);
+    let body = json!({ "token": token, "password": password });
+    server.post("/v1/password-resets/confirm", body).await.expect(204);
+}
+
+#[tokio::test]
+async fn whoever_holds_the_mailbox_has_seven_codes_to_guess_however_often_they_reset() {
+    let name = "whoever_holds_the_mailbox_has_seven_codes_to_guess_however_often_they_reset";
+    if !skip::unless_installed(name, "oathtool") {
+        return;
+    }
+    let server = Server::start().await;
+    let owner = Owner::new(&server).await;
+    let (secret, _) = owner.enrol().await;
+    let wrong = code(&secret, step() + 1000);
+    let guess = async |challenge: &str, n: usize| {
+        let both = json!({ "email": EMAIL, "password": PASSWORD, "code": wrong });
+        let answer = match n % 2 {
+            0 => server.post("/v1/logins", both).await,
+            _ => answer(&server, challenge, "code", &wrong).await,
+        };
+        let judged = answer.status == 401 && slug(&answer) == "wrong-code";
+        assert!(judged || answer.status == 423, "{}", answer.text);
+        usize::from(judged)
+    };
+    let mut judged = Vec::new();
+    // So many at once after each reset: no count of seven is full before the third, which is far over it.
+    for (round, guesses) in [4, 2, 50, 50].into_iter().enumerate() {
+        reset_password(&server, round + 1, PASSWORD).await;
+        let asked = challenge(&server).await;
+        let guesses = (0..guesses).map(|n| guess(&asked, n));
+        judged.push(join_all(guesses).await.into_iter().sum::<usize>());
+    }
+    assert_eq!(judged, [4, 2, 1, 0]);
+    reset_password(&server, 5, PASSWORD).await;
+
+    // The password is judged, the code is not, not even the right one; both say until when.
+    let asked = challenge(&server).await;
+    let locked = answer(&server, &asked, "code", &code(&secret, step())).await.expect(423).json();
+    let shown =
+        server.service_get(&format!("/v1/accounts/{}/lockout", owner.account)).await.expect(200).json();
+    assert_eq!(
+        (&shown["locked"], &shown["second_step_locked_until"]),
+        (&json!(false), &locked["locked_until"])
+    );
+    let held = told("second_step", &["second_step_locked", "second_step"], "release");
+    assert_eq!(diagnosed(&server, EMAIL).await, held);
+    server.service_post(&release(&server).await, json!({ "reason": "called back" })).await.expect(204);
+    answer(&server, &asked, "code", &code(&secret, step())).await.expect(201);
+}
+
 async fn release(server: &Server) -> String {
     let found = server.service_get(&format!("/v1/accounts?email={EMAIL}")).await.expect(200).json();
     format!("/v1/accounts/{}/release", found["items"][0]["account_id"].as_str().unwrap())
@@ -202,7 +261,9 @@ async fn the_second_step_is_turned_off_by_its_owner_and_taken_away_by_support() 
         .expect(422);
     let asked = challenge(&server).await;
     server.service_post(&format!("{path}/reset"), reset).await.expect(204);
-    server.mail(EMAIL, "supprimée par le support", 1).await;
+    let mail = server.mail(EMAIL, "supprimée par le support", 1).await;
+    assert!(mail.contains("vous avez été déconnecté"), "{mail}");
+    owner.post("", json!({ "current_password": PASSWORD })).await.expect(401);
     let late = code(&secret, step() + 1);
     assert_eq!(slug(&answer(&server, &asked, "code", &late).await.expect(401)), "challenge-void");
     server.login(EMAIL, PASSWORD).await.expect(201);
@@ -254,6 +315,11 @@ async fn the_diagnosis_names_the_reason_the_events_behind_it_and_what_mends_it()
     }
     let server = Server::start().await;
     assert_eq!(diagnosed(&server, EMAIL).await, told("refused", &["no_such_account"], "check_address"));
+    for _ in 0..7 {
+        server.login("stranger@example.be", "Wrong1!!").await.expect(401);
+    }
+    let guessed = told("locked", &["no_such_account", "locked_on_this_node"], "check_address");
+    assert_eq!(diagnosed(&server, "stranger@example.be").await, guessed);
     let order = |number, company, email: &str| loquet_tests::server::order(number, company, email);
     server.service_post("/v1/orders", order(1, 1, EMAIL)).await.expect(201);
     server.mail(EMAIL, "Confirmez", 1).await;

@@ -10,9 +10,11 @@ use loquet_adapters::memory_store::{Fault, MemoryStore};
 use loquet_adapters::sqlite_store::SqliteStore;
 use loquet_domain::account::{Account, Authority, Role};
 use loquet_domain::app::{Failure, Login};
+use loquet_domain::diagnosis::{Answer, Hindrance};
 use loquet_domain::order::Outcome;
 use loquet_domain::ports::{EventStore, Position, Purpose, RecordedEvent, Tokens};
-use loquet_tests::kit::{Node, PASSWORD, context, email_address, password};
+use loquet_projections::diagnosis::{Diagnosis, diagnose};
+use loquet_tests::kit::{Node, PASSWORD, context, email_address, minute, password};
 
 async fn log(store: &dyn EventStore) -> Vec<RecordedEvent> {
     store.read_all(Position(0), 1_000_000).await.unwrap()
@@ -84,13 +86,67 @@ async fn unknown_unactivated_and_deleted_addresses_are_locked_as_known_ones_are(
         for _ in 0..9 {
             answers.push(node.log_in(1, email, "Wrong1!!").await);
         }
-        let until = loquet_tests::kit::minute(16).into();
+        let until = minute(16).into();
         assert_eq!(answers[..7], vec![Login::Refused; 7], "{email}");
         assert_eq!(answers[7..], vec![Login::Locked { until }; 2], "{email}");
         assert_eq!(node.verified() - before.1, 7, "{email} costs as many hashes");
         assert_eq!(node.log_in(16, email, "Wrong1!!").await, Login::Refused, "{email} after 15 minutes");
         if email != "known@example.be" {
             assert_eq!(log(&store).await.len(), before.0, "strangers can't fill the log");
+        }
+    }
+}
+
+async fn diagnosis(node: &Node, store: &MemoryStore, email: &str, at: i64) -> Diagnosis {
+    let store: Arc<dyn EventStore> = Arc::new(store.clone());
+    diagnose(&node.app, &store, node.codec.as_ref(), &email_address(email), minute(at)).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_diagnosis_knows_the_lockout_of_an_address_without_an_account_where_it_was_guessed_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = MemoryStore::default();
+    let (here, elsewhere) = (node(&store, folder.path()), node(&store, folder.path()));
+    here.app.place_order(&context(0), here.order(2, 2, "unactivated@example.be")).await.unwrap();
+    let until = minute(16).into();
+    for (email, reason) in
+        [("unknown@example.be", "NoSuchAccount"), ("unactivated@example.be", "NotActivated")]
+    {
+        for _ in 0..7 {
+            here.log_in(1, email, "Wrong1!!").await;
+        }
+        let told = diagnosis(&here, &store, email, 15).await;
+        assert_eq!(Login::Locked { until }, here.log_in(15, email, "Wrong1!!").await);
+        assert_eq!(told.answer, Answer::Locked { until }, "{email}");
+        let reasons: Vec<_> = told.reasons.iter().map(|reason| reason.hindrance).collect();
+        assert!(format!("{:?}", reasons[0]).starts_with(reason), "what mends it stands first: {reasons:?}");
+        assert_eq!(reasons[1..], [Hindrance::StrangersLocked { until }], "{email}");
+        for (node, at) in [(&here, 16), (&elsewhere, 15)] {
+            let told = diagnosis(node, &store, email, at).await;
+            assert_eq!((told.answer, told.reasons.len()), (Answer::Refused, 1), "{email} at {at}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_evidence_of_a_lockout_begins_behind_the_end_of_the_one_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = MemoryStore::default();
+    let node = node(&store, folder.path());
+    let email = "marie@example.be";
+    node.active(1, email).await;
+    let evidence = async |at: i64| {
+        let told = diagnosis(&node, &store, email, at).await;
+        let shown = told.reasons.first().map(|reason| (reason.hindrance, reason.evidence.clone()));
+        let (hindrance, evidence) = shown.unwrap();
+        (hindrance, evidence.len(), evidence.last().unwrap().at)
+    };
+    for at in [1, 20, 40] {
+        for guess in 1..=7 {
+            node.log_in(at, email, "Wrong1!!").await;
+            let events = if guess == 7 { 8 } else { guess };
+            let (hindrance, told, first) = evidence(at).await;
+            assert_eq!((told, first), (events, minute(at)), "guess {guess} at {at}: {hindrance:?}");
         }
     }
 }
@@ -126,6 +182,7 @@ async fn a_login_that_cannot_be_written_is_no_login() {
             email: email_address(email),
             password: password(text),
             second: None,
+            devices: Vec::new(),
         };
         assert!(node.app.log_in(&context(1), credentials).await.is_err());
     }
@@ -414,4 +471,20 @@ async fn an_erasure_that_another_reader_holds_up_is_no_success_and_can_be_asked_
         let bytes = std::fs::read(folder.path().join(name)).unwrap_or_default();
         assert!(!bytes.windows(wrapped.len()).any(|window| window == wrapped), "the key is still in {name}");
     }
+}
+
+/// Compared, not scheduled: a session that is used goes on, one that is not ends by itself (law 7).
+#[tokio::test]
+async fn a_session_that_nobody_uses_for_two_hours_is_over_and_stays_so() {
+    let (store, folder) = (MemoryStore::default(), tempfile::tempdir().unwrap());
+    let node = node(&store, folder.path());
+    node.active(1, "marie@example.be").await;
+    let Login::Succeeded { session_token, .. } = node.log_in(0, "marie@example.be", PASSWORD).await else {
+        panic!("not in")
+    };
+    let holds = async |at| node.app.authenticate(minute(at), &session_token).await.unwrap().is_some();
+    assert!(holds(119).await);
+    assert!(holds(238).await, "it was used in between");
+    assert!(!holds(358).await);
+    assert!(!holds(359).await, "asking does not wake it");
 }

@@ -1,5 +1,6 @@
 //! Skips: said, counted, and refused where CI should have been able to run.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Whether a program can be started; if not, the skip is said and written down for CI to count.
@@ -11,6 +12,18 @@ pub fn unless_installed(test: &str, program: &str) -> bool {
     }
     skipped(test, &format!("{program} is not installed"));
     false
+}
+
+/// A program that `tests/install` puts beside what is built, or a skip that is said.
+#[must_use]
+pub fn unless_tool(test: &str, path: &str) -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let tool = root.join("target/test-tools").join(path);
+    if tool.exists() {
+        return Some(tool);
+    }
+    skipped(test, &format!("{path} is not installed: tests/install puts it there"));
+    None
 }
 
 /// Says why a test does not run here. In CI, where everything can be installed, that is a failure.

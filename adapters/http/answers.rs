@@ -49,12 +49,13 @@ pub(crate) struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// A page of what is left of its rows, and behind which row the next one begins.
-    pub(crate) fn turned(items: Vec<T>, next: Option<Cursor>, position: Position) -> Self {
-        Self { items, next_cursor: next.as_ref().map(write_cursor), position: position.0 }
+    /// A list that is short enough to be one page.
+    pub(crate) fn whole(items: Vec<T>, position: Position) -> Self {
+        Self { items, next_cursor: None, position: position.0 }
     }
 
-    /// A page out of one row more than it may have: the one more tells that there is another page.
+    /// A page out of one row more than it may have: the one more tells that there is another page. The cursor names
+    /// the last row on the page: rows that are out of the caller's sight are taken out before.
     pub(crate) fn of(mut rows: Vec<(Cursor, T)>, size: usize, position: Position) -> Self {
         let more = rows.len() > size;
         rows.truncate(size);

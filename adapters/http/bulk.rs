@@ -138,7 +138,11 @@ fn read(file: &[u8], fleet: &Fleet, sites: &Company) -> Result<(usize, Vec<Move>
     let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(file);
     let columns = reader.headers().ok().and_then(|headers| {
-        let place = |name: &str| headers.iter().position(|column| column.eq_ignore_ascii_case(name));
+        // A heading that stands there twice leaves open which column is meant.
+        let place = |name: &str| {
+            let mut places = (0..).zip(headers).filter(|(_, column)| column.eq_ignore_ascii_case(name));
+            places.next().filter(|_| places.next().is_none()).map(|(place, _)| place)
+        };
         place("terminal").zip(place("site"))
     });
     let Some((terminal, site)) = columns else {

@@ -10,7 +10,7 @@ use loquet_domain::ids::CompanyId;
 use loquet_domain::permission::Permission;
 use loquet_domain::ports::Position;
 use loquet_projections::ports::{Order, Selection};
-use loquet_projections::table::{Row, find, select, sortable_name};
+use loquet_projections::table::{Row, find, select_where, sortable_name};
 use loquet_projections::views::companies::CompanyRow;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -111,9 +111,9 @@ pub(crate) async fn list(
     // Rows by name come in the order of names; only ascending makes sense of a beginning.
     let order = if filter.name.is_some() { Order::Ascending } else { order };
     let wanted = Selection { by: Some(by), order, after, limit: size + 1 };
-    let rows = select::<CompanyRow>(api.rows.as_ref(), wanted).await?.into_iter();
     let fits = |row: &CompanyRow| numbered.is_none_or(|number| row.enterprise_number == number);
-    let companies = rows.filter(|(_, row)| fits(row)).map(|(cursor, row)| (cursor, body(row, position)));
+    let rows = select_where(api.rows.as_ref(), wanted, fits).await?.into_iter();
+    let companies = rows.map(|(cursor, row)| (cursor, body(row, position)));
     Ok(Tagged(Page::of(companies.collect(), size, position)))
 }
 

@@ -99,7 +99,7 @@ pub(crate) async fn list(
     let mut items: Vec<GroupBody> =
         access.groups.iter().map(|(id, group)| body(*id, group, position.0)).collect();
     items.sort_by_cached_key(|group| (group.name.to_lowercase(), group.group_id));
-    Ok(Tagged(Page::turned(items, None, position)))
+    Ok(Tagged(Page::whole(items, position)))
 }
 
 /// One group.
@@ -312,7 +312,7 @@ pub(crate) async fn members(
     let group = access.groups.get(&GroupId(group)).ok_or_else(Problem::not_found)?;
     let member =
         |(account, sites): (&AccountId, &Where)| MemberBody { account_id: account.0, sites: sites.clone() };
-    Ok(Tagged(Page::turned(group.members.iter().map(member).collect(), None, position)))
+    Ok(Tagged(Page::whole(group.members.iter().map(member).collect(), position)))
 }
 
 /// Where a member is to hold what the group permits.

@@ -2,6 +2,8 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use loquet_domain::app::Failure;
 use loquet_domain::password::Password;
 use loquet_domain::ports::Purpose;
 use serde::Deserialize;
@@ -10,6 +12,7 @@ use utoipa::ToSchema;
 use super::answers::Done;
 use super::body::{Body, Faults};
 use super::caller::{Arrival, carry_out, to_its_end};
+use super::devices::{self, Devices};
 use super::problem::{Problem, ProblemBody};
 use super::{Shared, even_time};
 
@@ -98,10 +101,17 @@ pub(crate) async fn request_reset(
 pub(crate) async fn confirm_reset(
     State(api): Shared,
     arrival: Arrival,
+    Devices(devices): Devices,
     Body(body): Body<ChosenPassword>,
-) -> Result<Done, Problem> {
+) -> Result<Response, Problem> {
     let (token, password) = body.check()?;
     api.admit_with_link(&arrival, Purpose::PasswordReset, &token)?;
     let (at, context) = (arrival.at, arrival.stranger());
-    carry_out(at, async move { api.app.reset_password(&context, &token, password).await }).await
+    let reset = to_its_end(async move {
+        // Whoever has no page to open opens the link with this.
+        let given = api.app.open_reset_link(&context, &token, &devices).await?;
+        Ok::<_, Failure>((given, api.app.reset_password(&context, &token, password).await?))
+    });
+    let (given, position) = reset.await?.map_err(|failure| Problem::of(failure, at))?;
+    Ok(devices::keep(Done(position).into_response(), given.as_ref(), at))
 }

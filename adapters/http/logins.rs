@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::body::{Body, Faults};
 use super::caller::{Arrival, to_its_end};
+use super::devices::{self, Devices};
 use super::problem::{Problem, ProblemBody};
 use super::{Api, Shared, even_time};
 use crate::metrics::Outcome;
@@ -46,6 +47,14 @@ pub(crate) struct SessionBody {
     expires_at: DateTime<Utc>,
     /// Where the login stands in the log.
     position: u64,
+    /// For clients without cookies: send it as `Loquet-Device: …` with later logins of this account, so that whoever
+    /// guesses at its password elsewhere does not lock you out. Given where the device was not trusted yet. Browsers get
+    /// the same as a cookie.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_token: Option<String>,
+    /// Until when it is trusted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_expires_at: Option<DateTime<Utc>>,
 }
 
 /// The password was right; the second step is yet to come.
@@ -78,6 +87,7 @@ pub(crate) fn one_of(
 /// a right password alone is answered 200 with a challenge.
 #[utoipa::path(
     post, path = "/v1/logins", tag = "logins", request_body = LoginBody,
+    params(("Loquet-Device" = Option<String>, Header, description = "What an earlier login gave to this device; browsers send the cookie instead")),
     responses(
         (status = 200, description = "The password was right; the second step is yet to come", body = ChallengeBody),
         (status = 201, description = "In", body = SessionBody),
@@ -92,6 +102,7 @@ pub(crate) fn one_of(
 pub(crate) async fn log_in(
     State(api): Shared,
     arrival: Arrival,
+    Devices(devices): Devices,
     Body(body): Body<LoginBody>,
 ) -> Result<Response, Problem> {
     let mut faults = Faults::default();
@@ -102,7 +113,7 @@ pub(crate) async fn log_in(
     };
     let email = faults.finish(email)?;
     api.admit(&arrival)?;
-    let credentials = Credentials { email, password: Password::new(body.password), second };
+    let credentials = Credentials { email, password: Password::new(body.password), second, devices };
     let (at, context, acting) = (arrival.at, arrival.stranger(), api.clone());
     answer(&api, at, async move { acting.app.log_in(&context, credentials).await }).await
 }
@@ -173,10 +184,17 @@ async fn answer(
         even_time::wait(even_time::LOGIN, begun).await;
     }
     match login {
-        Login::Succeeded { account, session_token, expires_at, position } => {
-            let session =
-                SessionBody { account_id: account.0, session_token, expires_at, position: position.0 };
-            Ok((StatusCode::CREATED, Json(session)).into_response())
+        Login::Succeeded { account, session_token, expires_at, position, device } => {
+            let session = SessionBody {
+                account_id: account.0,
+                session_token,
+                expires_at,
+                position: position.0,
+                device_token: device.as_ref().map(|device| device.token.clone()),
+                device_expires_at: device.as_ref().map(|device| device.expires_at),
+            };
+            let response = (StatusCode::CREATED, Json(session)).into_response();
+            Ok(devices::keep(response, device.as_ref(), at))
         }
         Login::SecondStep { challenge, expires_at } => {
             Ok(Json(ChallengeBody { challenge, expires_at }).into_response())

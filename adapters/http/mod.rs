@@ -11,6 +11,7 @@ mod companies;
 mod conditional;
 mod description;
 mod dev_mail;
+mod devices;
 mod even_time;
 mod events;
 mod feed;
@@ -72,6 +73,7 @@ use problem::Problem;
 
 use crate::idempotency_store::IdempotencyStore;
 use crate::key_store::KeyStore;
+use crate::logo::Drawing;
 use crate::mail_journal::SqliteJournal;
 use crate::metrics::Metrics;
 use crate::service_tokens::ServiceTokens;
@@ -119,6 +121,8 @@ pub struct Api {
     pub trusted_proxies: Vec<IpNet>,
     /// Counts requests.
     pub limiter: Limiter,
+    /// Places at which pictures are drawn.
+    pub drawing: Drawing,
     /// Places for programs that follow the events.
     pub followers: Arc<Semaphore>,
     /// Told when the server stops, so that what would go on for ever ends.
@@ -190,6 +194,8 @@ fn described() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(feed::feed))
         .routes(routes!(sessions::list, sessions::end_all))
         .routes(routes!(sessions::end))
+        .routes(routes!(devices::list, devices::forget_all))
+        .routes(routes!(devices::forget))
         .routes(routes!(accounts::admission::change_role))
         .routes(routes!(support::diagnosis))
         .routes(routes!(search::search))

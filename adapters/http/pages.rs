@@ -16,6 +16,7 @@ use loquet_domain::ports::Purpose;
 use serde::Deserialize;
 
 use super::caller::{Arrival, to_its_end};
+use super::devices::{self, Devices};
 use super::localize::{as_places, language, say};
 use super::problem::Problem;
 use super::{Api, Shared};
@@ -106,7 +107,11 @@ async fn show_activation(
     headers: HeaderMap,
     Query(link): Query<Link>,
 ) -> Response {
-    show(&api, Purpose::Activation, &arrival, language(&headers), &link.token).await
+    let language = language(&headers);
+    match api.app.check_link(arrival.at, Purpose::Activation, &link.token).await {
+        Ok(()) => form(&api, Purpose::Activation, language, &link.token, Vec::new()),
+        Err(failure) => refused(&api, language, Problem::of(failure, arrival.at)),
+    }
 }
 
 async fn show_reset(
@@ -115,7 +120,18 @@ async fn show_reset(
     headers: HeaderMap,
     Query(link): Query<Link>,
 ) -> Response {
-    show(&api, Purpose::PasswordReset, &arrival, language(&headers), &link.token).await
+    let (language, context, acting) = (language(&headers), arrival.stranger(), api.clone());
+    let (Devices(devices), token) = (Devices::of(&headers), link.token.clone());
+    // Whoever opens the link in their mail is let try from here whatever strangers do elsewhere.
+    let opened = to_its_end(async move { acting.app.open_reset_link(&context, &token, &devices).await });
+    match opened.await {
+        Ok(Ok(given)) => {
+            let page = form(&api, Purpose::PasswordReset, language, &link.token, Vec::new());
+            devices::keep(page, given.as_ref(), arrival.at)
+        }
+        Ok(Err(failure)) => refused(&api, language, Problem::of(failure, arrival.at)),
+        Err(problem) => refused(&api, language, problem),
+    }
 }
 
 async fn activate(
@@ -134,13 +150,6 @@ async fn reset(
     Form(chosen): Form<Chosen>,
 ) -> Response {
     choose(api, Purpose::PasswordReset, arrival, language(&headers), chosen).await
-}
-
-async fn show(api: &Api, purpose: Purpose, arrival: &Arrival, language: Language, token: &str) -> Response {
-    match api.app.check_link(arrival.at, purpose, token).await {
-        Ok(()) => form(api, purpose, language, token, Vec::new()),
-        Err(failure) => refused(api, language, Problem::of(failure, arrival.at)),
-    }
 }
 
 async fn choose(

@@ -107,7 +107,7 @@ pub(crate) async fn of_account(
         let needed = (Permission::ManageUsers, Needed::Anywhere);
         api.permit(&caller, Scope::PermissionsRead, standing.company, needed).await?;
     }
-    Ok(Tagged(Page::turned(grants(&standing), None, position)))
+    Ok(Tagged(Page::whole(grants(&standing), position)))
 }
 
 fn grants(standing: &Standing) -> Vec<GrantBody> {
@@ -156,7 +156,7 @@ pub(crate) async fn at_site(
     let at_least = AtLeast { at_least: which.at_least };
     let position = api.log_at(at_least.position()).await?;
     let holders = holders(&api, &site, which.permission.into()).await?;
-    Ok(Tagged(Page::turned(holders, None, position)))
+    Ok(Tagged(Page::whole(holders, position)))
 }
 
 async fn holders(

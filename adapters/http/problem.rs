@@ -140,7 +140,9 @@ impl Problem {
         let conflict = |slug| Self::new(StatusCode::CONFLICT, slug);
         match failure {
             Failure::Refused(Refusal::Locked { until }) => Self::locked(until, now),
-            Failure::Refused(Refusal::NoSuchAccount | Refusal::NoSuchSession) => Self::not_found(),
+            Failure::Refused(Refusal::NoSuchAccount | Refusal::NoSuchSession | Refusal::NoSuchDevice) => {
+                Self::not_found()
+            }
             Failure::Refused(Refusal::NotActive) => conflict("not-active"),
             Failure::Refused(Refusal::AlreadyActive) => conflict("already-active"),
             Failure::Refused(Refusal::NotTemporary) => conflict("not-temporary"),

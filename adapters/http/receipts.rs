@@ -3,13 +3,15 @@
 use askama::Template;
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use loquet_domain::address::is_printable;
 use loquet_domain::company::CompanyName;
 use loquet_domain::ids::SiteId;
 use loquet_domain::language::Language;
+use loquet_domain::logo::Logo;
 use loquet_domain::permission::Permission;
-use loquet_domain::receipt::{Layout, MOST_COLUMNS, ReceiptText};
+use loquet_domain::receipt::{Layout, MOST_COLUMNS, Receipt, ReceiptText};
 use loquet_projections::views::sites::SiteRow;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -24,7 +26,7 @@ use super::problem::{Problem, ProblemBody};
 use super::query::Params;
 use super::standing::Needed;
 use super::{Api, Shared};
-use crate::logo::{self, NoLogo};
+use crate::logo::{self, NoLogo, NotDrawn};
 use crate::service_tokens::Scope;
 
 /// What a site's receipts look like.
@@ -58,7 +60,13 @@ pub(crate) struct LogoBody {
     height: u32,
 }
 
-fn body(site: SiteId, version: u64, layout: Layout, name: Option<String>, position: u64) -> LayoutBody {
+fn body(
+    site: SiteId,
+    (receipt, logo): (Receipt, Option<Logo>),
+    name: Option<String>,
+    position: u64,
+) -> LayoutBody {
+    let Receipt { version, layout, .. } = receipt;
     let lines = |text: &ReceiptText| text.lines().to_vec();
     LayoutBody {
         site_id: site.0,
@@ -67,7 +75,7 @@ fn body(site: SiteId, version: u64, layout: Layout, name: Option<String>, positi
         middle: lines(&layout.middle),
         footer: lines(&layout.footer),
         trading_name: layout.trading_name.map(|name| name.as_str().to_owned()).or(name),
-        logo: layout.logo.map(|logo| LogoBody { png: logo.png, width: logo.width, height: logo.height }),
+        logo: logo.map(|logo| LogoBody { png: logo.png, width: logo.width, height: logo.height }),
         position,
     }
 }
@@ -78,15 +86,8 @@ impl Api {
         let receipt = self.app.receipt(site.site_id).await?.state;
         let company = self.company_row(site.company_id).await?;
         let name = company.map(|row| row.trading_name.unwrap_or(row.legal_name).as_str().to_owned());
-        Ok(body(site.site_id, receipt.version, receipt.layout, name, position.0))
-    }
-
-    async fn site_in_sight(&self, caller: &Caller, id: Uuid) -> Result<SiteRow, Problem> {
-        let row = self.site(SiteId(id)).await?;
-        match self.sight(caller, row.company_id).await?.includes(row.site_id) {
-            true => Ok(row),
-            false => Err(Problem::not_found()),
-        }
+        let logo = self.app.logo(&receipt).await?;
+        Ok(body(site.site_id, (receipt, logo), name, position.0))
     }
 }
 
@@ -145,16 +146,21 @@ pub(crate) struct NewLayoutBody {
     #[serde(default)]
     #[schema(example = "Merci et à bientôt")]
     footer: String,
-    /// The name that is printed; the company's where none is said.
+    /// The name that is printed, on several lines where it is wider than the paper; the company's where none is said.
     trading_name: Option<String>,
-    /// A PNG or JPEG in base64, at most 512 KiB and 2000 pixels a side. It is drawn anew, grey, at most 384 × 200. Left out,
-    /// the logo that is there stays; `""` takes it away.
+    /// A PNG or JPEG in base64, at most 512 KiB, 2000 pixels a side and 1048576 in all. It is drawn anew, grey, at most
+    /// 384 × 200. Left out, the logo that is there stays; `""` takes it away.
     logo: Option<String>,
 }
 
 impl NewLayoutBody {
-    /// `kept` is the layout whose logo stays where none is said.
-    fn check(self, kept: Layout) -> Result<Layout, Problem> {
+    /// Whether a picture is to be drawn.
+    fn draws(&self) -> bool {
+        self.logo.as_ref().is_some_and(|sent| !sent.is_empty())
+    }
+
+    /// `kept` is the logo that stays where none is said.
+    fn check(self, kept: Option<Logo>) -> Result<(Layout, Option<Logo>), Problem> {
         let mut faults = Faults::default();
         let mut text = |pointer: &str, text: &str| {
             faults.check(pointer, ReceiptText::parse(text), |_| "receipt-text-invalid")
@@ -166,7 +172,7 @@ impl NewLayoutBody {
             .as_deref()
             .map(|name| faults.check("/trading_name", CompanyName::parse(name), |_| "company-name-invalid"));
         let logo = match self.logo.as_deref() {
-            None => kept.logo,
+            None => kept,
             Some("") => None,
             Some(sent) => faults.check("/logo", logo::read(sent), |error| match error {
                 NoLogo::NotBase64 => "logo-not-base64",
@@ -177,7 +183,8 @@ impl NewLayoutBody {
         };
         let layout = match texts {
             (Some(header), Some(middle), Some(footer)) => {
-                Some(Layout { header, middle, footer, trading_name: trading_name.flatten(), logo })
+                let trading_name = trading_name.flatten();
+                Some((Layout { header, middle, footer, trading_name, logo: None }, logo))
             }
             _ => None,
         };
@@ -201,6 +208,7 @@ pub(crate) struct LayoutSaved {
     responses(
         (status = 200, description = "Saved", body = LayoutSaved),
         (status = 404, description = "There is no site to see", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Too many pictures at once; `Retry-After` says when to try again", body = ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "Only terminals that support serves stand there, or none", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "The body breaks rules; all of them are listed", body = ProblemBody, content_type = "application/problem+json")
     )
@@ -216,16 +224,27 @@ pub(crate) async fn save(
     let (site, company) = (row.site_id, row.company_id);
     let needed = (Permission::ManageReceipts, Needed::At(site));
     api.permit(&caller, Scope::CompaniesWrite, company, needed).await?;
-    let kept = api.app.receipt(site).await?.state.layout;
-    // Decoding a picture takes a while of a whole core.
-    let checked = tokio::task::spawn_blocking(move || body.check(kept)).await;
-    let layout =
-        checked.map_err(|_| Problem::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "internal"))??;
+    let kept = api.app.logo(&api.app.receipt(site).await?.state).await?;
+    // Drawing a picture takes a while of a whole core.
+    let layout = match body.draws() {
+        true => api.drawing.draw(move || body.check(kept)).await.map_err(not_drawn)??,
+        false => body.check(kept)?,
+    };
     let (at, context) = (arrival.at, caller.context(&arrival));
     let saved =
         to_its_end(async move { api.app.save_receipt(&context, company, site, layout).await }).await?;
     let (version, position) = saved.map_err(|failure| Problem::of(failure, at))?;
     Ok(Json(LayoutSaved { version, position: position.0 }))
+}
+
+fn not_drawn(why: NotDrawn) -> Problem {
+    match why {
+        NotDrawn::Busy { retry_after } => {
+            let retry_after = i64::try_from(retry_after.as_secs()).ok();
+            Problem { retry_after, ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy") }
+        }
+        NotDrawn::Failed => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+    }
 }
 
 /// What a receipt of the site would print, as text.
@@ -267,9 +286,7 @@ pub(crate) async fn preview_picture(
     let site = api.site_in_sight(&caller, id).await?;
     let layout = api.layout(&site, &AtLeast::default()).await?;
     let picture = Picture::of(&layout, language(&headers));
-    let svg = picture
-        .render()
-        .map_err(|_| Problem::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "internal"))?;
+    let svg = picture.render().map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal"))?;
     Ok(([(header::CONTENT_TYPE, "image/svg+xml")], svg).into_response())
 }
 
@@ -282,8 +299,8 @@ fn lines(layout: &LayoutBody, language: Language) -> Vec<String> {
         format!("{left}{}{right}", " ".repeat(gap.max(1)))
     };
     let centred = |text: &String| format!("{text:^MOST_COLUMNS$}").trim_end().to_owned();
-    let name = layout.trading_name.iter().map(centred);
-    let mut lines: Vec<String> = name.chain(layout.header.iter().map(centred)).collect();
+    let name = layout.trading_name.as_deref().map(wrapped).unwrap_or_default();
+    let mut lines: Vec<String> = name.iter().map(centred).chain(layout.header.iter().map(centred)).collect();
     lines.extend([
         rule.clone(),
         centred(&word("receipt-specimen")),
@@ -296,6 +313,24 @@ fn lines(layout: &LayoutBody, language: Language) -> Vec<String> {
         lines.push(rule);
     }
     lines.extend(layout.footer.iter().map(centred));
+    lines
+}
+
+/// A text in lines that fit the paper, broken between words; a word that is wider by itself is broken too.
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= MOST_COLUMNS => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => {
+                let letters: Vec<char> = word.chars().collect();
+                lines.extend(letters.chunks(MOST_COLUMNS).map(|part| part.iter().collect::<String>()));
+            }
+        }
+    }
     lines
 }
 
@@ -318,8 +353,9 @@ impl<'a> Picture<'a> {
         let mut y = top;
         let mut placed = Vec::new();
         for line in lines(layout, language) {
-            // Spaces that a browser does not draw together.
-            placed.push((y, line.replace(' ', "\u{a0}")));
+            // Spaces that a browser does not draw together. What was taken before it was refused is not in XML.
+            let line = line.replace(' ', "\u{a0}").replace(|letter| !is_printable(letter), "\u{fffd}");
+            placed.push((y, line));
             y += Self::LINE;
         }
         Self {
@@ -328,5 +364,27 @@ impl<'a> Picture<'a> {
             lines: placed,
             height: y + 12,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_was_taken_before_it_was_refused_does_not_break_the_picture() {
+        let layout = LayoutBody {
+            site_id: Uuid::nil(),
+            version: 1,
+            header: vec!["Le\u{ffff} Fournil\u{fffe}".to_owned()],
+            middle: Vec::new(),
+            footer: Vec::new(),
+            trading_name: None,
+            logo: None,
+            position: 1,
+        };
+        let svg = Picture::of(&layout, Language::Fr).render().unwrap();
+        assert!(svg.contains("Le\u{fffd}\u{a0}Fournil\u{fffd}"), "{svg}");
+        assert!(!svg.contains(['\u{fffe}', '\u{ffff}']));
     }
 }

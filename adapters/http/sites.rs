@@ -6,8 +6,8 @@ use loquet_domain::company::SiteName;
 use loquet_domain::ids::SiteId;
 use loquet_domain::permission::Permission;
 use loquet_domain::ports::Position;
-use loquet_projections::ports::{Cursor, Selection};
-use loquet_projections::table::{Row, select};
+use loquet_projections::ports::Selection;
+use loquet_projections::table::{Row, select_where};
 use loquet_projections::views::companies::CompanyRow;
 use loquet_projections::views::sites::SiteRow;
 use serde::{Deserialize, Serialize};
@@ -67,6 +67,15 @@ impl Api {
     pub(crate) async fn site(&self, id: SiteId) -> Result<SiteRow, Problem> {
         self.known(id.to_string()).await
     }
+
+    /// The site of an id, for whoever sees it.
+    pub(crate) async fn site_in_sight(&self, caller: &Caller, id: Uuid) -> Result<SiteRow, Problem> {
+        let row = self.site(SiteId(id)).await?;
+        match self.sight(caller, row.company_id).await?.includes(row.site_id) {
+            true => Ok(row),
+            false => Err(Problem::not_found()),
+        }
+    }
 }
 
 /// Which sites.
@@ -110,24 +119,14 @@ pub(crate) async fn list(
         None => ("created", String::new()),
     };
     let wanted = Selection { by: Some(by), order, after, limit: size + 1 };
-    let rows = select::<SiteRow>(api.rows.as_ref(), wanted).await?;
-    let (rows, next) = turn(rows, size);
+    let sight = api.sight_of(&caller, company).await?;
+    let seen = |row: &SiteRow| sight.includes(row.site_id);
+    let rows = select_where(api.rows.as_ref(), wanted, seen).await?;
     let mut items = Vec::with_capacity(rows.len());
-    for row in rows {
-        if company.is_none() || api.sight(&caller, row.company_id).await?.includes(row.site_id) {
-            items.push(body(&api, row, position).await?);
-        }
+    for (cursor, row) in rows {
+        items.push((cursor, body(&api, row, position).await?));
     }
-    Ok(Tagged(Page::turned(items, next, position)))
-}
-
-/// The rows of a page, and behind which the next one begins: what is not in sight is taken out afterwards, so
-/// that a page may be short and is still followed by the next.
-pub(crate) fn turn<R>(mut rows: Vec<(Cursor, R)>, size: usize) -> (Vec<R>, Option<Cursor>) {
-    let more = rows.len() > size;
-    rows.truncate(size);
-    let next = rows.last().filter(|_| more).map(|(cursor, _)| cursor.clone());
-    (rows.into_iter().map(|(_, row)| row).collect(), next)
+    Ok(Tagged(Page::of(items, size, position)))
 }
 
 /// One site.
@@ -146,10 +145,7 @@ pub(crate) async fn show(
     Params(at_least): Params<AtLeast>,
 ) -> Result<Tagged<SiteBody>, Problem> {
     let position = api.reach(SiteRow::VIEW, &at_least).await?;
-    let row = api.site(SiteId(id)).await?;
-    if !api.sight(&caller, row.company_id).await?.includes(row.site_id) {
-        return Err(Problem::not_found());
-    }
+    let row = api.site_in_sight(&caller, id).await?;
     Ok(Tagged(body(&api, row, position).await?))
 }
 

@@ -78,6 +78,18 @@ impl Api {
         }
     }
 
+    /// What of a list somebody sees that is one company's, or everybody's for a program.
+    pub(crate) async fn sight_of(
+        &self,
+        caller: &Caller,
+        company: Option<CompanyId>,
+    ) -> Result<Sight, Problem> {
+        match company {
+            Some(company) => self.sight(caller, company).await,
+            None => Ok(Sight::All),
+        }
+    }
+
     /// A person's standing in their own company; none for a program.
     async fn standing_in(
         &self,

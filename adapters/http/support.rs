@@ -50,7 +50,8 @@ pub(super) struct EvidenceBody {
 #[schema(as = LoginHindrance)]
 pub(super) struct ReasonBody {
     /// `no_such_account`, `deleted`, `erased`, `not_activated`, `locked`, `locked_until_reset`, `awaiting_conversion`,
-    /// `second_step` or `wrong_guesses`.
+    /// `second_step_locked`, `second_step`, `wrong_guesses` or `locked_on_this_node`: guesses at an address that nobody
+    /// gets in with are counted in the memory of each node.
     #[schema(example = "locked")]
     reason: &'static str,
     /// What else is known of it: until when, how many, whether a link still works.
@@ -66,7 +67,8 @@ pub(super) struct ReasonBody {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Remedy)]
 pub(super) struct RemedyBody {
-    /// `check_address`, `create_account`, `resend_activation`, `release`, `convert`, `reset_second_step` or `send_reset`.
+    /// `check_address`, `create_account`, `resend_activation`, `release`, `convert`, `reset_second_step`,
+    /// `send_reset`, or `none` where what mends the reason before it mends this one.
     #[schema(example = "release")]
     action: &'static str,
     /// The request that does it, where one does.
@@ -123,6 +125,8 @@ fn reason(account: Option<AccountId>, email: &str, reason: Reason) -> ReasonBody
             ("locked_until_reset", json!({ "since": since }))
         }
         Hindrance::AwaitingConversion => ("awaiting_conversion", json!({})),
+        Hindrance::StrangersLocked { until } => ("locked_on_this_node", json!({ "until": until.moment() })),
+        Hindrance::SecondStepLocked { until } => ("second_step_locked", json!({ "until": until.moment() })),
         Hindrance::SecondStep { recovery_codes_left } => {
             ("second_step", json!({ "recovery_codes_left": recovery_codes_left }))
         }
@@ -156,6 +160,7 @@ fn remedy(account: Option<AccountId>, email: &str, remedy: Remedy) -> RemedyBody
                 json!({ "method": "POST", "path": "/v1/password-resets", "body": { "email": email } });
             ("send_reset", Some(request))
         }
+        Remedy::Nothing => ("none", None),
     };
     RemedyBody { action, request }
 }

@@ -13,8 +13,8 @@ use loquet_domain::ports::Position;
 use loquet_domain::takeover::{Cancellation, Side};
 use loquet_projections::ports::Selection;
 use loquet_projections::table::{Row, select};
-use loquet_projections::views::accounts::{AccountRow, Status};
-use loquet_projections::views::takeovers::{TakeOverRow, TakeOverStatus};
+use loquet_projections::views::accounts::{AccountRow, live_accounts};
+use loquet_projections::views::takeovers::TakeOverRow;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -27,9 +27,6 @@ use super::problem::{Problem, ProblemBody};
 use super::query::Params;
 use super::{Api, Shared};
 use crate::service_tokens::Scope;
-
-/// How many accounts of a company may go along.
-const MOST_ACCOUNTS: usize = 10_000;
 
 /// A take-over.
 #[derive(Serialize, ToSchema)]
@@ -63,25 +60,9 @@ pub(crate) struct TakeOverBody {
     position: u64,
 }
 
-fn waits_for(row: &TakeOverRow) -> Vec<&'static str> {
-    if row.status == TakeOverStatus::Completing {
-        return vec!["support_completion"];
-    }
-    if row.status != TakeOverStatus::Open {
-        return Vec::new();
-    }
-    let word = |side| match side {
-        Side::Transferor => "transferor_confirmation",
-        Side::Acquirer => "acquirer_confirmation",
-    };
-    let sides = [Side::Transferor, Side::Acquirer].into_iter().filter(|side| !row.confirmed.contains(side));
-    let waiting: Vec<&'static str> = sides.map(word).collect();
-    if waiting.is_empty() { vec!["support_completion"] } else { waiting }
-}
-
 fn body(row: TakeOverRow, now: DateTime<Utc>, position: Position) -> TakeOverBody {
     TakeOverBody {
-        waits_for: waits_for(&row),
+        waits_for: row.waits_for(),
         overdue: row.ended_at.is_none() && now > row.due_at,
         takeover_id: row.takeover_id.0,
         from_company_id: row.from_company_id.0,
@@ -277,11 +258,7 @@ impl Api {
     async fn accounts_of(&self, company: CompanyId) -> Result<Vec<AccountId>, Problem> {
         let head = self.store.head().await?;
         self.reach(AccountRow::VIEW, &AtLeast { at_least: Some(head.0) }).await?;
-        let by = Some(("company", format!("{company}/")));
-        let wanted = Selection { by, limit: MOST_ACCOUNTS, ..Selection::default() };
-        let rows = select::<AccountRow>(self.rows.as_ref(), wanted).await?;
-        let live = |row: &AccountRow| matches!(row.status, Status::Active | Status::AwaitingActivation);
-        Ok(rows.into_iter().filter(|(_, row)| live(row)).map(|(_, row)| row.account_id).collect())
+        Ok(live_accounts(self.rows.as_ref(), company).await?)
     }
 }
 

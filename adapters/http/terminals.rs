@@ -11,7 +11,7 @@ use loquet_domain::permission::Permission;
 use loquet_domain::ports::Position;
 use loquet_domain::serial_number::SerialNumber;
 use loquet_projections::ports::{Order, Selection};
-use loquet_projections::table::{Row, find, select};
+use loquet_projections::table::{Row, find, select, select_where};
 use loquet_projections::views::assignments::{AssignmentRow, Cause};
 use loquet_projections::views::terminals::TerminalRow;
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,6 @@ use super::caller::{Arrival, Caller, carry_out};
 use super::conditional::Tagged;
 use super::problem::{Problem, ProblemBody};
 use super::query::Params;
-use super::sites::turn;
 use super::standing::Needed;
 use super::{Api, Shared};
 use crate::service_tokens::Scope;
@@ -97,7 +96,7 @@ impl Api {
 pub(crate) struct TerminalFilter {
     /// The terminals of this company. A person sees those of their own.
     company: Option<Uuid>,
-    /// The terminals at this site.
+    /// The terminals at this site; a person is told that there is none where they don't see it.
     site: Option<Uuid>,
     /// The terminal with this serial number.
     serial: Option<String>,
@@ -114,7 +113,10 @@ pub(crate) struct TerminalFilter {
 /// List terminals. A user sees those at sites where they may do something.
 #[utoipa::path(
     get, path = "/v1/terminals", operation_id = "list_terminals", tag = "terminals", params(TerminalFilter), security(("session" = []), ("service" = [])),
-    responses((status = 200, description = "A page of terminals", body = Page<TerminalBody>))
+    responses(
+        (status = 200, description = "A page of terminals", body = Page<TerminalBody>),
+        (status = 404, description = "There is no such company or site to see", body = ProblemBody, content_type = "application/problem+json")
+    )
 )]
 pub(crate) async fn list(
     State(api): Shared,
@@ -131,6 +133,10 @@ pub(crate) async fn list(
         .as_deref()
         .map(|text| faults.check("?serial", SerialNumber::parse(text), |_| "serial-number-invalid"));
     faults.finish_query()?;
+    let sight = api.sight_of(&caller, company).await?;
+    if let (Some(site), Caller::Person(_)) = (filter.site, &caller) {
+        api.site_in_sight(&caller, site).await?;
+    }
     let position = api.reach(TerminalRow::VIEW, &AtLeast { at_least: filter.at_least }).await?;
     let by = match (serial.flatten(), filter.site, company) {
         (Some(serial), ..) => ("serial", format!("{serial}/")),
@@ -139,18 +145,14 @@ pub(crate) async fn list(
         (None, None, None) => ("created", String::new()),
     };
     let wanted = Selection { by: Some(by), order, after, limit: size + 1 };
-    let (rows, next) = turn(select::<TerminalRow>(api.rows.as_ref(), wanted).await?, size);
-    let sight = match company {
-        Some(company) => Some(api.sight(&caller, company).await?),
-        None => None,
-    };
     let seen = |row: &TerminalRow| {
         company.is_none_or(|company| row.company_id == company)
             && filter.site.is_none_or(|site| row.site_id.0 == site)
-            && sight.as_ref().is_none_or(|sight| sight.includes(row.site_id))
+            && sight.includes(row.site_id)
     };
-    let items = rows.into_iter().filter(seen).map(|row| body(row, position)).collect();
-    Ok(Tagged(Page::turned(items, next, position)))
+    let rows = select_where(api.rows.as_ref(), wanted, seen).await?.into_iter();
+    let terminals = rows.map(|(cursor, row)| (cursor, body(row, position)));
+    Ok(Tagged(Page::of(terminals.collect(), size, position)))
 }
 
 /// One terminal, by its id or its serial number.
@@ -213,7 +215,7 @@ async fn history(
     faults.finish_query()?;
     let position = api.reach(AssignmentRow::VIEW, &AtLeast { at_least: filter.at_least }).await?;
     let wanted = Selection { by, order: Order::Descending, after, limit: size + 1 };
-    let (rows, next) = turn(select::<AssignmentRow>(api.rows.as_ref(), wanted).await?, size);
+    let rows = select_where(api.rows.as_ref(), wanted, of).await?.into_iter();
     let step = |row: AssignmentRow| StepBody {
         terminal_id: row.terminal_id.0,
         at: row.at,
@@ -221,7 +223,8 @@ async fn history(
         actor: row.actor,
         cause: row.cause,
     };
-    Ok(Tagged(Page::turned(rows.into_iter().filter(of).map(step).collect(), next, position)))
+    let steps = rows.map(|(cursor, row)| (cursor, step(row)));
+    Ok(Tagged(Page::of(steps.collect(), size, position)))
 }
 
 /// Where a terminal stood, the newest first.
@@ -259,10 +262,7 @@ pub(crate) async fn of_site(
     Path(id): Path<Uuid>,
     Params(filter): Params<HistoryFilter>,
 ) -> Result<Tagged<Page<StepBody>>, Problem> {
-    let row = api.site(SiteId(id)).await?;
-    if !api.sight(&caller, row.company_id).await?.includes(row.site_id) {
-        return Err(Problem::not_found());
-    }
+    api.site_in_sight(&caller, id).await?;
     history(&api, Some(("site", format!("{id}/"))), filter, |_| true).await
 }
 

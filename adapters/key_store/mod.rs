@@ -285,6 +285,34 @@ impl KeyStore {
         }
     }
 
+    /// Makes the keys of accounts that are about to come, durable all at once: by themselves each would wait for
+    /// the disk. Those that have one keep it.
+    ///
+    /// # Errors
+    /// What SQLite said; then none was made.
+    pub async fn make(&self, accounts: Vec<AccountId>) -> Result<(), CodecError> {
+        match accounts.is_empty() {
+            true => Ok(()),
+            false => self.blocking(move |keys| keys.make_together(accounts)).await,
+        }
+    }
+
+    fn make_together(&self, accounts: Vec<AccountId>) -> Result<(), CodecError> {
+        let connection = self.lock();
+        let transaction = connection.unchecked_transaction().map_err(failed)?;
+        let mut made = Vec::with_capacity(accounts.len());
+        for account in accounts {
+            let key: AccountKey = Arc::new(Zeroizing::new(rand::random()));
+            // One that a rotation keeps from being made here is made when it is needed.
+            if self.row(&transaction, account)?.is_none() && self.insert(&transaction, account, &key)? {
+                made.push((account, key));
+            }
+        }
+        transaction.commit().map_err(failed)?;
+        made.into_iter().for_each(|(account, key)| self.cache.insert(account, key));
+        Ok(())
+    }
+
     fn load(&self, account: AccountId) -> Result<Held, CodecError> {
         // The cache is filled under the lock: an erasure meanwhile must not be undone by it.
         let connection = self.lock();

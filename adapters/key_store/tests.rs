@@ -296,6 +296,26 @@ fn a_rotation_with_another_servers_key_is_refused_and_changes_nothing() {
     drop(house.open());
 }
 
+#[tokio::test]
+async fn keys_that_are_made_together_are_kept_and_none_is_made_anew() {
+    let house = House::new();
+    let keys = house.open();
+    let of = |held: Held| match held {
+        Held::Key(key) => **key,
+        Held::Erased => panic!("erased"),
+    };
+    let first = of(keys.held_or_made(account(1)).await.unwrap());
+    keys.forget(account(2)).await.unwrap();
+    keys.make((1..=200).map(account).collect()).await.unwrap();
+    keys.make(Vec::new()).await.unwrap();
+    let again = house.open();
+    assert_eq!(of(again.held(account(1)).await.unwrap()), first);
+    assert!(matches!(again.held(account(2)).await.unwrap(), Held::Erased));
+    for n in 3..=200 {
+        assert_eq!(of(again.held(account(n)).await.unwrap()), of(keys.held(account(n)).await.unwrap()));
+    }
+}
+
 #[test]
 fn commands_are_known_by_the_same_key_after_every_rotation_and_to_every_process() {
     let house = House::new();

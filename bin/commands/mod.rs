@@ -2,18 +2,25 @@
 
 pub(crate) mod account;
 pub(crate) mod backup;
+pub(crate) mod company;
 pub(crate) mod config;
+pub(crate) mod demo;
 pub(crate) mod diagnose;
 pub(crate) mod doctor;
 pub(crate) mod events_tail;
 pub(crate) mod find;
 pub(crate) mod keys;
+mod known;
 pub(crate) mod mail;
 pub(crate) mod man;
 pub(crate) mod openapi;
 pub(crate) mod order_import;
+pub(crate) mod permission;
 pub(crate) mod projections;
 mod remote;
 pub(crate) mod serve;
 mod show;
+pub(crate) mod site;
+pub(crate) mod takeover;
+pub(crate) mod terminal;
 pub(crate) mod token;

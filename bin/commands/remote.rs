@@ -36,10 +36,15 @@ impl Running {
 
     /// Sends JSON as it is; waits where the server says that it is too much at once.
     pub(super) async fn post(&self, path: &str, json: Vec<u8>) -> anyhow::Result<Answer> {
+        self.post_as(path, "application/json", json).await
+    }
+
+    /// The same for a body of any type.
+    pub(super) async fn post_as(&self, path: &str, kind: &str, body: Vec<u8>) -> anyhow::Result<Answer> {
         for _ in 0..PATIENCE {
             let request = self.client.post(format!("{}{path}", self.url)).bearer_auth(&self.token);
-            let request = request.header("content-type", "application/json").header("accept-language", "en");
-            let answer = request.body(json.clone()).send().await;
+            let request = request.header("content-type", kind).header("accept-language", "en");
+            let answer = request.body(body.clone()).send().await;
             let answer = answer.with_context(|| format!("no answer from {}", self.url))?;
             let status = answer.status().as_u16();
             let wait = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use anyhow::Context;
 use loquet_adapters::http::{self, Api, Connections, Limiter, Probe, metrics_router, router};
 use loquet_adapters::idempotency_store::IdempotencyStore;
 use loquet_adapters::key_store::{KeyStore, Noticed};
+use loquet_adapters::logo::Drawing;
 use loquet_adapters::mail_folder::MailFolder;
 use loquet_adapters::mail_journal::SqliteJournal;
 use loquet_adapters::metrics::Metrics;
@@ -73,6 +75,7 @@ pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow
     let status = Status::default();
     let known = Known { rows: rows.clone(), journal: journal.clone(), status: status.clone() };
     let mut background = project(&settings, &system, &clock, mailer, known)?;
+    let keeping = tokio::spawn(system.keep_activity());
     let answers = IdempotencyStore::open(&place.file("answers.db"), system.keys.commands_key()?)?;
     let api = Arc::new(Api {
         app: system.app.clone(),
@@ -91,6 +94,7 @@ pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow
         mails: journal,
         trusted_proxies: settings.trusted_proxies.clone(),
         limiter: Limiter::new(&settings.limits),
+        drawing: Drawing::on(std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)),
         followers: Arc::new(Semaphore::new(settings.limits.event_streams)),
         stopping: watch::Sender::new(false),
     });
@@ -98,6 +102,7 @@ pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow
     let stop = stop_signal(signal(SignalKind::terminate())?);
     let ended = listen(&api, listener, monitoring, settings.connections.clone(), stop, &mut background).await;
     background.stop().await;
+    keeping.abort();
     system.close().await?;
     ended
 }

@@ -5,6 +5,8 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use comfy_table::{Table, TableStyle};
 use indicatif::{ProgressBar, ProgressStyle};
 use loquet_domain::Moment;
+use loquet_domain::address::Address;
+use serde_json::Value;
 
 /// A table without lines, as other programs can cut it.
 pub(super) fn table(head: &[&str]) -> Table {
@@ -21,6 +23,31 @@ pub(super) fn progress(length: u64, what: &str) -> anyhow::Result<ProgressBar> {
     let bar = if std::io::stderr().is_terminal() { ProgressBar::new(length) } else { ProgressBar::hidden() };
     let style = ProgressStyle::with_template("{msg:24} {bar:30} {human_pos}/{human_len} {per_sec} {eta}")?;
     Ok(bar.with_style(style).with_message(what.to_owned()))
+}
+
+/// What is known of one thing, a line for each field that holds something.
+pub(super) fn fields(shown: &Value) -> anyhow::Result<()> {
+    let holds = |value: &Value| !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty());
+    for (name, value) in shown.as_object().into_iter().flatten().filter(|(_, value)| holds(value)) {
+        let value = match value {
+            Value::String(text) => text.clone(),
+            Value::Array(items) => items.iter().map(text_of).collect::<Vec<_>>().join(", "),
+            other => other.to_string(),
+        };
+        line(&format!("{name:<22} {value}"))?;
+    }
+    Ok(())
+}
+
+fn text_of(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
+}
+
+/// An address on one line.
+pub(super) fn address(address: &Address) -> String {
+    let Address { street, number, r#box, postal_code, town, country } = address;
+    let within = r#box.as_ref().map(|r#box| format!(" / {}", r#box)).unwrap_or_default();
+    format!("{street} {number}{within}, {postal_code} {town}, {country}")
 }
 
 /// A moment to the second.

@@ -181,6 +181,18 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Wrong logins across lockouts after which only a new password or support opens the account, 0 for no such end; 100 with nist",
     ),
     setting(
+        "devices.trusted",
+        Kind::Choice(&["on", "off"]),
+        "on",
+        "Whether a device on which a login was completed has wrong logins counted apart, so that strangers who hammer an address do not lock its owner out of it",
+    ),
+    setting(
+        "devices.lifetime",
+        Kind::Duration("1d", "365d"),
+        "180d",
+        "How long a device is trusted after a login from it",
+    ),
+    setting(
         "password.profile",
         Kind::Choice(&PROFILES),
         "default",
@@ -261,6 +273,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "How long a secret that was shown may be confirmed by a code",
     ),
     setting("sessions.lifetime", Kind::Duration("5m", "30d"), "12h", "How long a session lasts at most"),
+    setting(
+        "sessions.idle",
+        Kind::Duration("1m", "30d"),
+        "2h",
+        "How long a session may go unused before it ends",
+    ),
     setting(
         "sessions.per_account",
         Kind::Number(1, 1000),

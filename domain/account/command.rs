@@ -1,9 +1,10 @@
 //! What can be asked of an account. The moment and the actor come beside it, in the context.
 
+use crate::account::device::{GuessFrom, NewDevice};
 use crate::account::event::{Admission, Origin, Role};
 use crate::account::second_step::SecondProof;
 use crate::email_address::EmailHash;
-use crate::ids::{CompanyId, EventId, SessionId, TakeOverId};
+use crate::ids::{CompanyId, DeviceId, EventId, SessionId, TakeOverId};
 use crate::language::Language;
 use crate::mail_kind::MailKind;
 use crate::one_time_code::{RecoveryHash, TotpSecret};
@@ -46,6 +47,8 @@ pub enum Command {
     ConfirmSecondStep {
         /// What the code proves, of the proposed secret.
         proof: SecondProof,
+        /// From where it comes.
+        from: GuessFrom,
         /// The hashes of the recovery codes that are shown.
         recovery: Vec<RecoveryHash>,
     },
@@ -71,10 +74,7 @@ pub enum Command {
         reason: String,
     },
     /// Count a wrong password that was given for something else than logging in.
-    RejectGuess {
-        /// The credential that it was verified against.
-        credential: EventId,
-    },
+    RejectGuess(Proof),
     /// End a lockout early.
     Release {
         /// Why.
@@ -97,6 +97,18 @@ pub enum Command {
     EndSessions,
     /// Note what became of a mail to the account's owner.
     NoteMail(MailFate),
+    /// Trust the device on which a reset link was opened.
+    TrustForReset {
+        /// The event that the link names.
+        link: EventId,
+        /// The device: of one link, one.
+        device: DeviceId,
+    },
+    /// Trust a device no more; every one where none is named.
+    ForgetDevices {
+        /// Which.
+        device: Option<DeviceId>,
+    },
     /// Delete the account.
     Delete {
         /// Why.
@@ -172,6 +184,17 @@ pub struct Proof {
     pub credential: EventId,
     /// With what outcome.
     pub verdict: Verdict,
+    /// From where it came.
+    pub from: GuessFrom,
+}
+
+/// What a complete login opens.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// The id that its session gets.
+    pub session: SessionId,
+    /// What a device that is not trusted yet gets.
+    pub device: Option<NewDevice>,
 }
 
 /// A login whose password has been verified.
@@ -179,8 +202,8 @@ pub struct Proof {
 pub struct Attempt {
     /// What was proved.
     pub proof: Proof,
-    /// The id that its session gets.
-    pub session: SessionId,
+    /// What it opens if it is complete.
+    pub opening: Opening,
     /// What was given for the second step, where anything was.
     pub second: Option<SecondProof>,
 }
@@ -192,8 +215,8 @@ pub struct Answer {
     pub challenge: EventId,
     /// What was proved.
     pub proof: SecondProof,
-    /// The id that its session gets.
-    pub session: SessionId,
+    /// What it opens.
+    pub opening: Opening,
 }
 
 /// A change of password by its owner.

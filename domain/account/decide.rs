@@ -4,13 +4,15 @@ use chrono::TimeDelta;
 
 use crate::Moment;
 use crate::account::command::{
-    Answer, Attempt, Authority, Command, Creation, MailFate, NewPassword, Proof, Verdict,
+    Answer, Attempt, Authority, Command, Creation, MailFate, NewPassword, Opening, Proof, Verdict,
 };
+use crate::account::device::{DeviceEnd, DeviceOrigin, GuessFrom};
 use crate::account::event::{Admission, Event, Role, SessionEnd};
+use crate::account::judging::Guess;
 use crate::account::second_step::SecondProof;
 use crate::account::state::{Account, Active, Link, Profile};
 use crate::erasable::Erasable;
-use crate::ids::{CompanyId, EventId, SessionId, TakeOverId};
+use crate::ids::{CompanyId, DeviceId, EventId, TakeOverId};
 use crate::lockout::LockEnd;
 use crate::one_time_code::{RecoveryHash, TotpSecret};
 use crate::policies::Policies;
@@ -66,6 +68,9 @@ pub enum Refusal {
     /// The second step is not on.
     #[error("the second step is not on")]
     NoSecondStep,
+    /// That device is not trusted.
+    #[error("there is no such device")]
+    NoSuchDevice,
     /// No secret was shown, or too long ago.
     #[error("no secret was shown, or too long ago")]
     NoProposal,
@@ -101,8 +106,10 @@ pub fn decide(
         Command::ProposeSecondStep { proof, secret } => {
             propose_second_step(active(account)?, policies, at, proof, secret)
         }
-        Command::ConfirmSecondStep { proof, recovery } => {
-            confirm_second_step(active(account)?, policies, at, &proof, recovery)
+        Command::ConfirmSecondStep { proof, from, recovery } => {
+            let account = active(account)?;
+            let guess = Guess::new(account, policies, at, from);
+            confirm_second_step(account, &guess, at, &proof, recovery)
         }
         Command::ReplaceRecoveryCodes { proof, second, recovery } => {
             let replaced = Event::RecoveryCodesReplaced { recovery: Erasable::Known(recovery) };
@@ -113,12 +120,13 @@ pub fn decide(
         }
         Command::ResetSecondStep { reason } => {
             active(account)?.second_step.as_ref().ok_or(Refusal::NoSecondStep)?;
-            Ok(vec![Event::SecondStepReset { reason: Erasable::Known(reason) }])
+            // Whoever has the phone may have a session too.
+            Ok(vec![Event::SecondStepReset { reason: Erasable::Known(reason) }, Event::SessionsEnded])
         }
-        Command::RejectGuess { credential } => {
-            let account = active(account)?;
-            judge(account, at, Proof { credential, verdict: Verdict::Mismatch })?;
-            Ok(wrong_guess(account, policies, at))
+        Command::RejectGuess(proof) => {
+            let guess = Guess::new(active(account)?, policies, at, proof.from);
+            guess.verdict(proof)?;
+            Ok(guess.wrong_password())
         }
         Command::Release { reason } => release(active(account)?, at, reason),
         Command::RequestPasswordReset => Ok(request_reset(active(account)?, policies, at)),
@@ -137,6 +145,10 @@ pub fn decide(
             let any = active(account)?.sessions_at(at).next().is_some();
             Ok(any.then_some(Event::SessionsEnded).into_iter().collect())
         }
+        Command::TrustForReset { link, device } => {
+            trust_for_reset(active(account)?, policies, at, link, device)
+        }
+        Command::ForgetDevices { device } => forget_devices(active(account)?, at, device),
         Command::NoteMail(fate) => note_mail(account, fate),
         Command::Delete { reason } => delete(account, at, reason),
         Command::Erase { reason } => erase(account, at, reason),
@@ -219,21 +231,24 @@ fn log_in(
     at: Moment,
     attempt: Attempt,
 ) -> Result<Vec<Event>, Refusal> {
-    match judge(account, at, attempt.proof)? {
-        Verdict::Mismatch => Ok(wrong_guess(account, policies, at)),
+    let guess = Guess::new(account, policies, at, attempt.proof.from);
+    match guess.verdict(attempt.proof)? {
+        Verdict::Mismatch => Ok(guess.wrong_password()),
         Verdict::Match { .. } if account.profile.role == Role::TemporaryAdministrator => {
             Ok(vec![Event::LoginAwaitedConversion])
         }
         Verdict::Match { rehashed } => {
+            let admit = |used| admit(account, policies, at, attempt.opening.clone(), (guess.device(), used));
             let mut events = match (&account.second_step, attempt.second) {
-                (None, _) => admit(account, policies, at, attempt.session, None),
+                (None, _) => admit(None),
                 // A right password alone lets nobody in and sets no count to zero.
                 (Some(_), None) => {
-                    vec![Event::SecondStepAsked { expires_at: later(at, policies.challenge) }]
+                    let expires_at = later(at, policies.challenge);
+                    vec![Event::SecondStepAsked { expires_at, device: guess.device() }]
                 }
-                (Some(second), Some(proof)) => match second.accept(&proof)? {
-                    None => return Ok(wrong_code(account, policies, at)),
-                    used => admit(account, policies, at, attempt.session, used),
+                (Some(_), Some(proof)) => match guess.code(&proof)? {
+                    None => return Ok(guess.wrong_code()),
+                    used => admit(used),
                 },
             };
             events.extend(rehashed.map(|hash| Event::PasswordRehashed { hash: Erasable::Known(hash) }));
@@ -242,33 +257,39 @@ fn log_in(
     }
 }
 
-/// A complete login: what of the second step it used, and the session that it opens.
+/// A complete login: what of the second step it used, the session that it opens, and the device that is trusted from
+/// here on.
 fn admit(
     account: &Active,
     policies: &Policies,
     at: Moment,
-    session: SessionId,
-    used: Option<Event>,
+    opening: Opening,
+    (from, used): (Option<DeviceId>, Option<Event>),
 ) -> Vec<Event> {
     let session_expires_at = later(at, policies.session);
-    let succeeded = Event::LoginSucceeded { session, session_expires_at };
-    displaced(account, policies, at).into_iter().chain(used).chain([succeeded]).collect()
+    let session = opening.session;
+    let succeeded = Event::LoginSucceeded { session, session_expires_at, device: from };
+    let trusted = account.trust(policies, at, session, (from, opening.device));
+    displaced(account, policies, at).into_iter().chain(used).chain([succeeded]).chain(trusted).collect()
 }
 
-/// A challenge authorises nothing but this: it holds for a few minutes, for one account, and not after a
-/// lockout, a new password or another second step.
+/// A challenge authorises nothing but this: it holds for a few minutes, for one account, and not after a complete
+/// login, a lockout, a new password, another second step or the end of all sessions.
 fn answer_challenge(
     account: &Active,
     policies: &Policies,
     at: Moment,
     answer: Answer,
 ) -> Result<Vec<Event>, Refusal> {
-    unlocked(account, at)?;
-    account.challenge(answer.challenge, at).ok_or(Refusal::ChallengeVoid)?;
-    let second = account.second_step.as_ref().ok_or(Refusal::ChallengeVoid)?;
-    Ok(match second.accept(&answer.proof)? {
-        None => wrong_code(account, policies, at),
-        used => admit(account, policies, at, answer.session, used),
+    // Of one that is void nothing is said but whether the account is locked.
+    let challenge = account.challenge(answer.challenge, at);
+    let from = challenge.and_then(|challenge| challenge.from);
+    let guess = Guess::new(account, policies, at, from.map_or(GuessFrom::Elsewhere, GuessFrom::Device));
+    guess.unlocked()?;
+    challenge.ok_or(Refusal::ChallengeVoid)?;
+    Ok(match guess.code(&answer.proof)? {
+        None => guess.wrong_code(),
+        used => admit(account, policies, at, answer.opening, (guess.device(), used)),
     })
 }
 
@@ -283,8 +304,9 @@ fn propose_second_step(
     if account.second_step.is_some() {
         return Err(Refusal::SecondStepOn);
     }
-    match judge(account, at, proof)? {
-        Verdict::Mismatch => Ok(wrong_guess(account, policies, at)),
+    let guess = Guess::new(account, policies, at, proof.from);
+    match guess.verdict(proof)? {
+        Verdict::Mismatch => Ok(guess.wrong_password()),
         Verdict::Match { .. } => Ok(vec![Event::SecondStepProposed {
             expires_at: later(at, policies.enrolment),
             secret: Erasable::Known(secret),
@@ -295,12 +317,12 @@ fn propose_second_step(
 /// A wrong code counts here too: nobody tries them all on a secret that they did not see.
 fn confirm_second_step(
     account: &Active,
-    policies: &Policies,
+    guess: &Guess<'_>,
     at: Moment,
     proof: &SecondProof,
     recovery: Vec<RecoveryHash>,
 ) -> Result<Vec<Event>, Refusal> {
-    unlocked(account, at)?;
+    guess.unlocked()?;
     let proposal = account.proposal.as_ref().filter(|shown| at < shown.link.expires_at);
     let proposal = proposal.ok_or(Refusal::NoProposal)?.link.event;
     match proof {
@@ -309,9 +331,7 @@ fn confirm_second_step(
             let recovery = Erasable::Known(recovery);
             Ok(vec![Event::SecondStepEnabled { proposal, step: *step, recovery }])
         }
-        SecondProof::Code { step: None, .. } | SecondProof::Recovery { .. } => {
-            Ok(wrong_code(account, policies, at))
-        }
+        SecondProof::Code { step: None, .. } | SecondProof::Recovery { .. } => Ok(guess.wrong_code()),
     }
 }
 
@@ -324,11 +344,14 @@ fn with_both(
     second: &SecondProof,
     done: Event,
 ) -> Result<Vec<Event>, Refusal> {
-    let held = account.second_step.as_ref().ok_or(Refusal::NoSecondStep)?;
-    match judge(account, at, proof)? {
-        Verdict::Mismatch => Ok(wrong_guess(account, policies, at)),
-        Verdict::Match { .. } => Ok(match held.accept(second)? {
-            None => wrong_code(account, policies, at),
+    if account.second_step.is_none() {
+        return Err(Refusal::NoSecondStep);
+    }
+    let guess = Guess::new(account, policies, at, proof.from);
+    match guess.verdict(proof)? {
+        Verdict::Mismatch => Ok(guess.wrong_password()),
+        Verdict::Match { .. } => Ok(match guess.code(second)? {
+            None => guess.wrong_code(),
             Some(used) => vec![used, done],
         }),
     }
@@ -341,40 +364,44 @@ fn change_password(
     at: Moment,
     change: NewPassword,
 ) -> Result<Vec<Event>, Refusal> {
-    match judge(account, at, change.proof)? {
-        Verdict::Mismatch => Ok(wrong_guess(account, policies, at)),
+    let guess = Guess::new(account, policies, at, change.proof.from);
+    match guess.verdict(change.proof)? {
+        Verdict::Mismatch => Ok(guess.wrong_password()),
         Verdict::Match { .. } => {
             Ok(vec![Event::PasswordChanged { hash: Erasable::Known(change.hash) }, Event::SessionsEnded])
         }
     }
 }
 
-/// The one guard in front of every verdict on a password (law 4).
-fn judge(account: &Active, at: Moment, proof: Proof) -> Result<Verdict, Refusal> {
-    unlocked(account, at)?;
-    if proof.credential != account.credential.id {
-        return Err(Refusal::StaleProof);
+/// Opening a reset link makes a device trusted for a day: time to choose a password and to log in with it. Of one link one
+/// device, however often it is opened.
+fn trust_for_reset(
+    account: &Active,
+    policies: &Policies,
+    at: Moment,
+    link: EventId,
+    device: DeviceId,
+) -> Result<Vec<Event>, Refusal> {
+    follow(account.reset.ok_or(Refusal::LinkVoid)?, link, at)?;
+    let new = account.devices.iter().all(|held| held.id != device);
+    let lasts = policies.trusted_devices.filter(|_| new).map(|lasts| lasts.min(TimeDelta::days(1)));
+    let trusted = lasts.map(|lasts| {
+        let (expires_at, by) = (later(at, lasts), DeviceOrigin::ResetLink);
+        let trusted = Event::DeviceTrusted { device, expires_at, by, session: None };
+        account.displaced_devices(device, at).chain([trusted]).collect()
+    });
+    Ok(trusted.unwrap_or_default())
+}
+
+fn forget_devices(account: &Active, at: Moment, device: Option<DeviceId>) -> Result<Vec<Event>, Refusal> {
+    let held = account.devices.iter().filter(|held| at < held.expires_at);
+    let gone: Vec<DeviceId> =
+        held.map(|held| held.id).filter(|held| device.is_none_or(|device| device == *held)).collect();
+    if gone.is_empty() && device.is_some() {
+        return Err(Refusal::NoSuchDevice);
     }
-    Ok(proof.verdict)
-}
-
-fn unlocked(account: &Active, at: Moment) -> Result<(), Refusal> {
-    account.lockout.locked_until(at).map_or(Ok(()), |until| Err(Refusal::Locked { until }))
-}
-
-fn wrong_guess(account: &Active, policies: &Policies, at: Moment) -> Vec<Event> {
-    counted(account, policies, at, |failures| Event::LoginFailed { failures })
-}
-
-fn wrong_code(account: &Active, policies: &Policies, at: Moment) -> Vec<Event> {
-    counted(account, policies, at, |failures| Event::SecondStepFailed { failures })
-}
-
-fn counted(account: &Active, policies: &Policies, at: Moment, failed: impl Fn(u32) -> Event) -> Vec<Event> {
-    let judged = account.lockout.judge_failure(&policies.lockout, at);
-    let failures = judged.failures;
-    let locked = judged.locks_until.map(|until| Event::AccountLocked { failures, until });
-    std::iter::once(failed(failures)).chain(locked).collect()
+    let forgotten = |device| Event::DeviceForgotten { device, reason: DeviceEnd::Revoked };
+    Ok(gone.into_iter().map(forgotten).collect())
 }
 
 /// The oldest sessions, as many as must end for one more to fit.
@@ -404,7 +431,8 @@ fn note_mail(account: &Account, fate: MailFate) -> Result<Vec<Event>, Refusal> {
 }
 
 fn release(account: &Active, at: Moment, reason: String) -> Result<Vec<Event>, Refusal> {
-    account.lockout.locked_until(at).ok_or(Refusal::NotLocked)?;
+    let device = account.devices.iter().find_map(|device| device.lockout.locked_until(at));
+    account.codes_locked_until(at).or(device).ok_or(Refusal::NotLocked)?;
     Ok(vec![Event::LockoutReleased { reason: Erasable::Known(reason) }])
 }
 
@@ -453,6 +481,6 @@ fn follow(newest: Link, followed: EventId, at: Moment) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn later(at: Moment, duration: TimeDelta) -> Moment {
+pub(super) fn later(at: Moment, duration: TimeDelta) -> Moment {
     at.checked_add_signed(duration).unwrap_or(Moment::MAX_UTC)
 }

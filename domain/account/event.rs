@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::Moment;
+use crate::account::device::{DeviceEnd, DeviceOrigin};
 use crate::email_address::EmailHash;
 use crate::erasable::Erasable;
-use crate::ids::{AccountId, CompanyId, EventId, OrderId, SessionId, TakeOverId};
+use crate::ids::{AccountId, CompanyId, DeviceId, EventId, OrderId, SessionId, TakeOverId};
 use crate::language::Language;
 use crate::lockout::LockEnd;
 use crate::mail_kind::MailKind;
@@ -133,11 +134,15 @@ pub enum Event {
         session: SessionId,
         /// When that ends by itself.
         session_expires_at: Moment,
+        /// The trusted device that it came from, whose count is zero again; none: the account's is.
+        device: Option<DeviceId>,
     },
     /// A wrong guess was judged.
     LoginFailed {
         /// Wrong guesses in a row, this one counted.
         failures: u32,
+        /// The trusted device on which they count; none: on the account.
+        device: Option<DeviceId>,
     },
     /// The password was right, but a temporary administrator is not let in.
     LoginAwaitedConversion,
@@ -145,11 +150,37 @@ pub enum Event {
     SecondStepAsked {
         /// The first moment at which it can't be answered any more.
         expires_at: Moment,
+        /// The trusted device that the password came from.
+        device: Option<DeviceId>,
     },
-    /// A wrong code was judged: it counts as a wrong password does.
+    /// A wrong code was judged: it counts as a wrong password does, and apart.
     SecondStepFailed {
         /// Wrong guesses in a row, this one counted.
         failures: u32,
+        /// Wrong codes of the second step that is on, this one counted, whatever password was reset meanwhile.
+        codes: u32,
+        /// Until when no code is judged, whatever password is reset, where so many lead there.
+        codes_locked_until: Option<Moment>,
+        /// The trusted device on which the guesses count; none: on the account.
+        device: Option<DeviceId>,
+    },
+    /// A device is trusted by the account: its wrong guesses count apart.
+    DeviceTrusted {
+        /// Which.
+        device: DeviceId,
+        /// The first moment at which it is not any more.
+        expires_at: Moment,
+        /// What made it so.
+        by: DeviceOrigin,
+        /// The session that a login opened on it.
+        session: Option<SessionId>,
+    },
+    /// A device is trusted no more.
+    DeviceForgotten {
+        /// Which.
+        device: DeviceId,
+        /// Why.
+        reason: DeviceEnd,
     },
     /// A code was accepted; codes of this step and before are void.
     CodeAccepted {
@@ -195,6 +226,8 @@ pub enum Event {
         failures: u32,
         /// The end.
         until: LockEnd,
+        /// The trusted device that is locked, and it alone; none: all that are not trusted.
+        device: Option<DeviceId>,
     },
     /// Support ended a lockout early.
     LockoutReleased {

@@ -3,11 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use crate::Moment;
+use crate::account::device::Device;
 use crate::account::event::Event;
 use crate::account::second_step::{Proposal, SecondStep};
-use crate::account::state::{Account, Active, Credential, Invited, Link, Profile, Session};
+use crate::account::state::{Account, Active, Challenge, Credential, Invited, Link, Profile, Session};
 use crate::erasable::Erasable;
 use crate::fact::Fact;
+use crate::ids::{DeviceId, SessionId};
 use crate::lockout::Lockout;
 use crate::one_time_code::RecoveryHash;
 use crate::password::PasswordHash;
@@ -28,6 +31,7 @@ pub fn evolve(account: Account, fact: &Fact<Event>) -> Account {
                 credential: Credential { id: fact.id, hash: hash.clone() },
                 former: PasswordHistory::default(),
                 lockout: Lockout::default(),
+                devices: Vec::new(),
                 last_failure_at: None,
                 locked_since: None,
                 reset: None,
@@ -80,28 +84,53 @@ fn created(fact: &Fact<Event>) -> Account {
 fn in_use(active: &mut Active, fact: &Fact<Event>) {
     let at = fact.context.at;
     match &fact.event {
-        Event::LoginSucceeded { session, session_expires_at } => {
-            active.forgive();
-            active.sessions.retain(|session| at < session.expires_at);
-            active.sessions.push(Session { id: *session, started_at: at, expires_at: *session_expires_at });
-        }
-        Event::LoginFailed { failures } | Event::SecondStepFailed { failures } => {
-            active.lockout = active.lockout.failed(*failures);
-            active.last_failure_at = Some(at);
-            active.locked_since = None;
-        }
-        Event::AccountLocked { until, .. } => {
-            active.lockout = active.lockout.locked(*until);
-            active.locked_since = Some(at);
+        Event::LoginSucceeded { session, session_expires_at, device } => {
+            logged_in(active, *device, at);
+            // The one that it answered and any other: whoever else has the password begins anew.
             active.challenges.clear();
+            active.sessions.retain(|session| at < session.expires_at);
+            let (expires_at, device) = (*session_expires_at, *device);
+            active.sessions.push(Session { id: *session, started_at: at, expires_at, device });
         }
-        Event::LockoutReleased { .. } => active.forgive(),
+        Event::LoginFailed { failures, device } => failed(active, *failures, *device, at),
+        Event::SecondStepFailed { failures, codes, codes_locked_until, device } => {
+            if *codes > 0 {
+                let counted = active.wrong_codes_at(at).failed(*codes);
+                active.count_codes(codes_locked_until.map_or(counted, |until| counted.locked(until.into())));
+                // What has expired has set the codes to zero once, and must not do so again.
+                active.lockout = active.lockout.settled(at);
+            }
+            failed(active, *failures, *device, at);
+        }
+        Event::AccountLocked { until, device, .. } => {
+            match device.and_then(|device| active.device_mut(device)) {
+                Some(device) => device.lockout = device.lockout.locked(*until),
+                None => {
+                    active.lockout = active.lockout.locked(*until);
+                    active.locked_since = Some(at);
+                }
+            }
+            active.challenges.retain(|challenge| challenge.from != *device);
+        }
+        Event::LockoutReleased { .. } => {
+            active.forgive();
+            active.count_codes(Lockout::default());
+            active.devices.iter_mut().for_each(|device| device.lockout = Lockout::default());
+        }
+        Event::DeviceTrusted { device, expires_at, session, .. } => {
+            trusted(active, *device, *expires_at, *session, fact);
+        }
+        Event::DeviceForgotten { device, .. } => {
+            active.devices.retain(|held| held.id != *device);
+            active.challenges.retain(|challenge| challenge.from != Some(*device));
+        }
         Event::PasswordResetRequested { expires_at } => {
             let at = fact.context.at;
             active.resets_asked = active.resets_asked_at(at).copied().chain([at]).collect();
             active.reset = Some(Link { event: fact.id, expires_at: *expires_at });
         }
         Event::PasswordReset { hash, .. } => {
+            active.count_codes(active.wrong_codes_at(at));
             active.forgive();
             set_password(active, fact, hash);
         }
@@ -109,8 +138,9 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
         Event::PasswordRehashed { hash } => {
             active.credential = Credential { id: fact.id, hash: hash.clone() }
         }
-        Event::SecondStepAsked { expires_at } => {
-            active.challenged(Link { event: fact.id, expires_at: *expires_at }, at);
+        Event::SecondStepAsked { expires_at, device } => {
+            let link = Link { event: fact.id, expires_at: *expires_at };
+            active.challenged(Challenge { link, from: *device }, at);
         }
         Event::CodeAccepted { step } => {
             if let Some(second) = &mut active.second_step {
@@ -130,7 +160,14 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
             let shown = active.proposal.take().filter(|shown| shown.link.event == *proposal);
             active.second_step = shown.map(|shown| {
                 let recovery = numbered(recovery);
-                Box::new(SecondStep { id: *proposal, secret: shown.secret, used: *step, recovery, since: at })
+                Box::new(SecondStep {
+                    id: *proposal,
+                    secret: shown.secret,
+                    used: *step,
+                    recovery,
+                    since: at,
+                    wrong_codes: Lockout::default(),
+                })
             });
         }
         Event::RecoveryCodesReplaced { recovery } => {
@@ -143,8 +180,66 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
             active.challenges.clear();
         }
         Event::SessionEnded { session, .. } => active.sessions.retain(|held| held.id != *session),
-        Event::SessionsEnded => active.sessions.clear(),
+        Event::SessionsEnded => {
+            active.sessions.clear();
+            active.challenges.clear();
+        }
         other => of_profile(&mut active.profile, other),
+    }
+}
+
+fn failed(active: &mut Active, failures: u32, device: Option<DeviceId>, at: Moment) {
+    if let Some(device) = device.and_then(|device| active.device_mut(device)) {
+        device.lockout = device.lockout.failed(failures);
+        return;
+    }
+    active.count_codes(active.wrong_codes_at(at));
+    active.lockout = active.lockout.failed(failures);
+    active.last_failure_at = Some(at);
+    active.locked_since = None;
+}
+
+/// A complete login sets to zero what its guesses would have counted on, and nothing else.
+fn logged_in(active: &mut Active, device: Option<DeviceId>, at: Moment) {
+    let Some(device) = device.and_then(|device| active.device_mut(device)) else {
+        active.forgive();
+        active.count_codes(Lockout::default());
+        return;
+    };
+    let first = device.last_login_at.is_none();
+    device.lockout = Lockout::default();
+    device.last_login_at = Some(at);
+    if first {
+        active.count_codes(Lockout::default());
+    }
+}
+
+fn trusted(
+    active: &mut Active,
+    id: DeviceId,
+    expires_at: Moment,
+    session: Option<SessionId>,
+    fact: &Fact<Event>,
+) {
+    let (at, client) = (fact.context.at, fact.context.client.clone());
+    active.devices.retain(|device| device.id == id || at < device.expires_at);
+    if active.device_mut(id).is_none() {
+        let lockout = Lockout::default();
+        active.devices.push(Device { id, since: at, expires_at, last_login_at: None, client: None, lockout });
+    }
+    let Some(device) = active.device_mut(id) else { return };
+    device.expires_at = expires_at;
+    device.client = client;
+    if let Some(session) = session {
+        device.lockout = Lockout::default();
+        device.last_login_at = Some(at);
+        active.sessions.iter_mut().filter(|held| held.id == session).for_each(|held| held.device = Some(id));
+    }
+}
+
+impl Active {
+    fn device_mut(&mut self, id: DeviceId) -> Option<&mut Device> {
+        self.devices.iter_mut().find(|device| device.id == id)
     }
 }
 

@@ -2,8 +2,12 @@
 
 mod command;
 mod decide;
+mod device;
+#[cfg(test)]
+mod device_tests;
 mod event;
 mod evolve;
+mod judging;
 #[cfg(test)]
 mod profile_tests;
 mod second_step;
@@ -14,10 +18,12 @@ mod state;
 mod tests;
 
 pub use command::{
-    Activation, Answer, Attempt, Authority, Command, Creation, MailFate, NewPassword, Proof, Reset, Verdict,
+    Activation, Answer, Attempt, Authority, Command, Creation, MailFate, NewPassword, Opening, Proof, Reset,
+    Verdict,
 };
 pub use decide::{Refusal, decide, decide_for};
+pub use device::{Device, DeviceEnd, DeviceOrigin, GuessFrom, MOST_DEVICES, NewDevice};
 pub use event::{Admission, Event, Origin, Role, SessionEnd};
 pub use evolve::evolve;
 pub use second_step::{Proposal, SecondProof, SecondStep};
-pub use state::{Account, Active, Credential, Invited, Link, Profile, Session};
+pub use state::{Account, Active, Challenge, Credential, Invited, Link, Profile, Session};

@@ -6,10 +6,12 @@
 use std::collections::BTreeMap;
 
 use crate::Moment;
+use crate::account::device::Counted;
 use crate::account::event::Event;
-use crate::account::state::{Active, Link};
+use crate::account::state::{Active, Challenge};
 use crate::erasable::Erasable;
 use crate::ids::EventId;
+use crate::lockout::{LockEnd, Lockout};
 use crate::one_time_code::{RecoveryHash, TotpSecret};
 
 use super::decide::Refusal;
@@ -30,13 +32,16 @@ pub struct SecondStep {
     pub recovery: BTreeMap<u32, Erasable<RecoveryHash>>,
     /// Since when it is on.
     pub since: Moment,
+    /// Wrong codes. They are among the account's wrong guesses too, but no new password forgives them: whoever
+    /// holds the mailbox would have seven more to guess with each.
+    pub wrong_codes: Lockout,
 }
 
 /// A secret that was shown and not confirmed by a code yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proposal {
     /// The event that proposed it, and until when it can be confirmed.
-    pub link: Link,
+    pub link: super::state::Link,
     /// What makes the codes.
     pub secret: Erasable<TotpSecret>,
 }
@@ -78,15 +83,45 @@ impl SecondStep {
 }
 
 impl Active {
-    /// The challenge, if it can still be answered at `at`.
-    pub(super) fn challenge(&self, id: EventId, at: Moment) -> Option<&Link> {
-        self.challenges.iter().find(|link| link.event == id && at < link.expires_at)
+    /// Until when no code is judged, if that is so at `at`: as long as the account is locked, and after so many
+    /// wrong codes even where a new password has opened it since.
+    #[must_use]
+    pub fn codes_locked_until(&self, at: Moment) -> Option<LockEnd> {
+        self.lockout.locked_until(at).max(self.wrong_codes_at(at).locked_until(at))
     }
 
-    pub(super) fn challenged(&mut self, link: Link, at: Moment) {
-        self.challenges.retain(|held| at < held.expires_at);
+    /// The same for a guess from a device. One from which a login was completed is held back by its own count alone.
+    pub(super) fn codes_locked_for(&self, counted: Counted<'_>, at: Moment) -> Option<LockEnd> {
+        match counted {
+            Counted::Account => self.codes_locked_until(at),
+            Counted::Device(device) if counted.codes_count_apart() => {
+                device.lockout.locked_until(at).max(self.wrong_codes_at(at).locked_until(at))
+            }
+            Counted::Device(device) => device.lockout.locked_until(at),
+        }
+    }
+
+    /// The wrong codes that count at `at`: none once a lockout of the account has ended by itself.
+    pub(super) fn wrong_codes_at(&self, at: Moment) -> Lockout {
+        let counted = self.second_step.as_ref().filter(|_| !self.lockout.has_expired(at));
+        counted.map(|second| second.wrong_codes).unwrap_or_default()
+    }
+
+    pub(super) fn count_codes(&mut self, counted: Lockout) {
+        if let Some(second) = &mut self.second_step {
+            second.wrong_codes = counted;
+        }
+    }
+
+    /// The challenge, if it can still be answered at `at`.
+    pub(super) fn challenge(&self, id: EventId, at: Moment) -> Option<&Challenge> {
+        self.challenges.iter().find(|held| held.link.event == id && at < held.link.expires_at)
+    }
+
+    pub(super) fn challenged(&mut self, challenge: Challenge, at: Moment) {
+        self.challenges.retain(|held| at < held.link.expires_at);
         let surplus = (self.challenges.len() + 1).saturating_sub(MOST_CHALLENGES);
         self.challenges.drain(..surplus);
-        self.challenges.push(link);
+        self.challenges.push(challenge);
     }
 }

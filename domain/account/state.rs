@@ -3,11 +3,12 @@
 use chrono::TimeDelta;
 
 use crate::Moment;
+use crate::account::device::Device;
 use crate::account::event::{Origin, Role};
 use crate::account::second_step::{Proposal, SecondStep};
 use crate::email_address::EmailHash;
 use crate::erasable::Erasable;
-use crate::ids::{CompanyId, EventId, SessionId};
+use crate::ids::{CompanyId, DeviceId, EventId, SessionId};
 use crate::language::Language;
 use crate::lockout::Lockout;
 use crate::password::PasswordHash;
@@ -75,6 +76,15 @@ pub struct Credential {
     pub hash: Erasable<PasswordHash>,
 }
 
+/// A right password whose second step has yet to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Challenge {
+    /// The event that it is, and until when it can be answered.
+    pub link: Link,
+    /// The trusted device that the password came from.
+    pub from: Option<DeviceId>,
+}
+
 /// A login that has not ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Session {
@@ -84,6 +94,8 @@ pub struct Session {
     pub started_at: Moment,
     /// The first moment at which it no longer works.
     pub expires_at: Moment,
+    /// The device that it is on, where that is trusted.
+    pub device: Option<DeviceId>,
 }
 
 /// In use.
@@ -95,8 +107,10 @@ pub struct Active {
     pub credential: Credential,
     /// What verified the passwords before it.
     pub former: PasswordHistory,
-    /// Wrong guesses and the lock they led to.
+    /// Wrong guesses from wherever is not trusted, and the lock they led to.
     pub lockout: Lockout,
+    /// Devices that are trusted, in the order of their coming; their wrong guesses count apart.
+    pub devices: Vec<Device>,
     /// When the newest of those guesses was judged.
     pub last_failure_at: Option<Moment>,
     /// When they led to a lock.
@@ -112,7 +126,7 @@ pub struct Active {
     /// A second step that was shown and not confirmed.
     pub proposal: Option<Box<Proposal>>,
     /// Right passwords whose second step has yet to come, oldest first.
-    pub challenges: Vec<Link>,
+    pub challenges: Vec<Challenge>,
 }
 
 impl Account {

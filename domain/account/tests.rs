@@ -9,10 +9,10 @@ use crate::Moment;
 use crate::diagnosis::{Answer, Hindrance, answer, hindrances};
 use crate::email_address::{EmailAddress, EmailHash};
 use crate::erasable::Erasable;
-use crate::fact::{Actor, Context, Fact};
-use crate::ids::{AccountId, CompanyId, CorrelationId, EventId, SessionId};
+use crate::fact::{Actor, Client, Context, Fact};
+use crate::ids::{AccountId, CompanyId, CorrelationId, DeviceId, EventId, SessionId};
 use crate::language::Language;
-use crate::lockout::{LockEnd, LockoutPolicy};
+use crate::lockout::{LockEnd, Lockout, LockoutPolicy};
 use crate::password::PasswordHash;
 use crate::person::{Person, PersonName};
 use crate::policies::Policies;
@@ -58,7 +58,26 @@ impl Story {
         self.tell_at(at(minute), command)
     }
 
+    /// As told by somebody of whom something is known.
+    pub(super) fn tell_from(
+        &mut self,
+        minute: i64,
+        client: Option<Client>,
+        command: Command,
+    ) -> Result<Vec<Event>, Refusal> {
+        self.tell_all(at(minute), client, command)
+    }
+
     fn tell_at(&mut self, at: Moment, command: Command) -> Result<Vec<Event>, Refusal> {
+        self.tell_all(at, None, command)
+    }
+
+    fn tell_all(
+        &mut self,
+        at: Moment,
+        client: Option<Client>,
+        command: Command,
+    ) -> Result<Vec<Event>, Refusal> {
         let events = decide(&self.account, &self.policies, at, command)?;
         for event in &events {
             let fact = Fact {
@@ -68,7 +87,7 @@ impl Story {
                     actor: Actor::Stranger,
                     correlation: CorrelationId(Uuid::nil()),
                     causation: None,
-                    client: None,
+                    client: client.clone(),
                     reason: None,
                 },
                 event: event.clone(),
@@ -104,10 +123,8 @@ impl Story {
         self.sessions += 1;
         let session = SessionId(Uuid::from_u128(self.sessions));
         let credential = self.account.active().map_or(EventId(Uuid::nil()), |active| active.credential.id);
-        self.tell_at(
-            at,
-            Command::LogIn(Attempt { proof: Proof { credential, verdict }, session, second: None }),
-        )
+        let proof = Proof { credential, verdict, from: GuessFrom::Elsewhere };
+        self.tell_at(at, Command::LogIn(Attempt { proof, opening: opening(session), second: None }))
     }
 
     pub(super) fn wrong(&mut self, minute: i64) -> Result<Vec<Event>, Refusal> {
@@ -117,6 +134,10 @@ impl Story {
     pub(super) fn right(&mut self, minute: i64) -> Result<Vec<Event>, Refusal> {
         self.guess(minute, Verdict::Match { rehashed: None })
     }
+}
+
+pub(super) fn opening(session: SessionId) -> Opening {
+    Opening { session, device: None }
 }
 
 pub(super) fn names(events: &[Event]) -> Vec<&'static str> {
@@ -154,7 +175,10 @@ fn seven_wrong_logins_in_a_row_lock_for_15_minutes() {
     }
     assert_eq!(
         story.wrong(7).unwrap(),
-        [Event::LoginFailed { failures: 7 }, Event::AccountLocked { failures: 7, until: at(22).into() }]
+        [
+            Event::LoginFailed { failures: 7, device: None },
+            Event::AccountLocked { failures: 7, until: at(22).into(), device: None }
+        ]
     );
     assert_eq!(story.right(21), Err(Refusal::Locked { until: at(22).into() }), "not even the right password");
     assert_eq!(names(&story.right(22).unwrap()), ["login-succeeded"]);
@@ -165,7 +189,7 @@ fn trying_during_a_lockout_does_not_lengthen_it_and_the_count_starts_from_zero_a
     let mut story = Story::active(Role::User);
     (0..7).for_each(|_| drop(story.wrong(0)));
     (0..15).for_each(|minute| assert_eq!(story.wrong(minute), Err(Refusal::Locked { until: at(15).into() })));
-    assert_eq!(story.wrong(15).unwrap(), [Event::LoginFailed { failures: 1 }]);
+    assert_eq!(story.wrong(15).unwrap(), [Event::LoginFailed { failures: 1, device: None }]);
 }
 
 #[test]
@@ -196,8 +220,9 @@ fn a_proof_of_an_older_password_is_void() {
     story.tell(1, Command::RequestPasswordReset).unwrap();
     let reset = Reset { link: story.link(), hash: hash("second") };
     story.tell(2, Command::ResetPassword(reset)).unwrap();
-    let proof = Proof { credential: older, verdict: Verdict::Match { rehashed: None } };
-    let attempt = Attempt { proof, session: SessionId(Uuid::nil()), second: None };
+    let proof =
+        Proof { credential: older, verdict: Verdict::Match { rehashed: None }, from: GuessFrom::Elsewhere };
+    let attempt = Attempt { proof, opening: opening(SessionId(Uuid::nil())), second: None };
     assert_eq!(story.tell(3, Command::LogIn(attempt)), Err(Refusal::StaleProof));
 }
 
@@ -225,7 +250,7 @@ fn a_reset_link_works_once_for_an_hour_and_a_newer_link_or_a_change_voids_it() {
     assert!(story.clone().tell(59, follow(first)).is_ok());
     let mut changed = story.clone();
     let credential = changed.account.active().unwrap().credential.id;
-    let proof = Proof { credential, verdict: Verdict::Match { rehashed: None } };
+    let proof = Proof { credential, verdict: Verdict::Match { rehashed: None }, from: GuessFrom::Elsewhere };
     changed.tell(1, Command::ChangePassword(NewPassword { proof, hash: hash("y") })).unwrap();
     assert_eq!(changed.tell(2, follow(first)), Err(Refusal::LinkVoid));
     story.tell(1, Command::RequestPasswordReset).unwrap();
@@ -274,7 +299,7 @@ fn only_an_active_account_is_sent_a_reset_link() {
 fn a_wrong_current_password_counts_as_a_wrong_login() {
     let mut story = Story::active(Role::User);
     let credential = story.account.active().unwrap().credential.id;
-    let proof = Proof { credential, verdict: Verdict::Mismatch };
+    let proof = Proof { credential, verdict: Verdict::Mismatch, from: GuessFrom::Elsewhere };
     let change = Command::ChangePassword(NewPassword { proof, hash: hash("x") });
     (0..6).for_each(|_| assert_eq!(names(&story.tell(0, change.clone()).unwrap()), ["login-failed"]));
     assert_eq!(names(&story.tell(0, change.clone()).unwrap()), ["login-failed", "account-locked"]);
@@ -288,7 +313,7 @@ fn support_ends_a_lockout_early_and_the_count_with_it() {
     assert_eq!(story.tell(0, release()), Err(Refusal::NotLocked));
     (0..7).for_each(|_| drop(story.wrong(0)));
     story.tell(1, release()).unwrap();
-    assert_eq!(story.wrong(2).unwrap(), [Event::LoginFailed { failures: 1 }]);
+    assert_eq!(story.wrong(2).unwrap(), [Event::LoginFailed { failures: 1, device: None }]);
 }
 
 #[test]
@@ -430,7 +455,11 @@ fn commands() -> impl Strategy<Value = Vec<(i64, Command)>> {
         Just(Verdict::Match { rehashed: None }),
         Just(Verdict::Match { rehashed: Some(hash("newer")) })
     ];
-    let proof = (link.clone(), verdict).prop_map(|(credential, verdict)| Proof { credential, verdict });
+    let device = || proptest::option::of((0_u128..3).prop_map(|n| DeviceId(Uuid::from_u128(n))));
+    let proof = (link.clone(), verdict, device()).prop_map(|(credential, verdict, from)| {
+        let from = from.map_or(GuessFrom::Elsewhere, GuessFrom::Device);
+        Proof { credential, verdict, from }
+    });
     let reason = || "because".to_owned();
     let command = prop_oneof![
         Just(Command::Create(creation(Role::TemporaryAdministrator))),
@@ -438,17 +467,25 @@ fn commands() -> impl Strategy<Value = Vec<(i64, Command)>> {
         Just(Command::RequestActivation),
         link.clone().prop_map(|link| Command::Activate(Activation { link, hash: hash("a") })),
         Just(Command::Convert(Admission::User)),
-        (proof.clone(), session.clone()).prop_map(|(proof, session)| Command::LogIn(Attempt {
-            proof,
-            session,
-            second: None
-        })),
+        (proof.clone(), session.clone(), device()).prop_map(|(proof, session, device)| {
+            let device = device.map(|id| NewDevice { id, client: Client::default() });
+            Command::LogIn(Attempt { proof, opening: Opening { session, device }, second: None })
+        }),
+        (link.clone(), device()).prop_map(|(link, device)| Command::TrustForReset {
+            link,
+            device: device.unwrap_or(DeviceId(Uuid::nil())),
+        }),
+        device().prop_map(|device| Command::ForgetDevices { device }),
         (0_u128..8, proof.clone()).prop_map(|(_, proof)| Command::ProposeSecondStep {
             proof,
             secret: crate::one_time_code::TotpSecret::new(vec![7; 20]),
         }),
         (link.clone(), proptest::option::of(0_u64..9)).prop_map(|(secret, step)| {
-            Command::ConfirmSecondStep { proof: SecondProof::Code { secret, step }, recovery: Vec::new() }
+            Command::ConfirmSecondStep {
+                proof: SecondProof::Code { secret, step },
+                from: GuessFrom::Elsewhere,
+                recovery: Vec::new(),
+            }
         }),
         Just(Command::Release { reason: reason() }),
         Just(Command::RequestPasswordReset),
@@ -467,7 +504,7 @@ fn commands() -> impl Strategy<Value = Vec<(i64, Command)>> {
 fn diagnosed(logged_in: Result<&'static str, Refusal>) -> (Answer, &'static [Option<&'static str>]) {
     match logged_in {
         Ok("login-succeeded" | "password-rehashed") => (Answer::Succeeded, &[None, Some("wrong guesses")]),
-        Ok("second-step-asked") => (Answer::SecondStep, &[Some("second step")]),
+        Ok("second-step-asked") => (Answer::SecondStep, &[Some("second step"), Some("second step locked")]),
         Ok("login-awaited-conversion") => (Answer::AwaitingConversion, &[Some("awaiting conversion")]),
         Ok(other) => panic!("a right password led to {other}"),
         Err(Refusal::Locked { until: LockEnd::AtReset }) => {
@@ -490,6 +527,8 @@ fn kind(hindrance: Hindrance) -> &'static str {
         Hindrance::Locked { until: LockEnd::At(_), .. } => "locked",
         Hindrance::Locked { until: LockEnd::AtReset, .. } => "locked until reset",
         Hindrance::AwaitingConversion => "awaiting conversion",
+        Hindrance::StrangersLocked { .. } => "guesses of strangers",
+        Hindrance::SecondStepLocked { .. } => "second step locked",
         Hindrance::SecondStep { .. } => "second step",
         Hindrance::WrongGuesses { .. } => "wrong guesses",
     }
@@ -520,7 +559,7 @@ proptest! {
                         prop_assert!(naive.judged.len() <= naive.cap);
                         let failures = u32::try_from(naive.judged.len() - naive.row).unwrap();
                         let events = answer.unwrap();
-                        prop_assert_eq!(&events[0], &Event::LoginFailed { failures });
+                        prop_assert_eq!(&events[0], &Event::LoginFailed { failures, device: None });
                         let locks = events.get(1).map(|event| matches!(event, Event::AccountLocked { .. }));
                         prop_assert_eq!(locks, naive.locked_until(now).map(|_| true));
                     } else {
@@ -560,9 +599,21 @@ proptest! {
             let logged_in = story.clone().guess_at(now, Verdict::Match { rehashed: None });
             let logged_in = logged_in.map(|events| names(&events).last().copied().unwrap());
             let (expected, first) = diagnosed(logged_in);
-            prop_assert_eq!(answer(&story.account, now), expected);
-            let found = hindrances(&story.account, now).first().copied().map(kind);
-            prop_assert!(first.contains(&found), "{found:?} for {expected:?}");
+            let nobody = Lockout::default();
+            prop_assert_eq!(answer(&story.account, &nobody, now), expected);
+            let found = hindrances(&story.account, &nobody, now);
+            let told = found.first().copied().map(kind);
+            prop_assert!(first.contains(&told), "{told:?} for {expected:?}");
+            // Guesses at an address without an account in use lock it, and no other.
+            let until = LockEnd::At(now + TimeDelta::minutes(1));
+            let strangers = Lockout::default().failed(7).locked(until);
+            let (locked, more) = match story.account.active() {
+                Some(_) => (expected, None),
+                None => (Answer::Locked { until }, Some(Hindrance::StrangersLocked { until })),
+            };
+            prop_assert_eq!(answer(&story.account, &strangers, now), locked);
+            let expected: Vec<_> = found.into_iter().chain(more).collect();
+            prop_assert_eq!(hindrances(&story.account, &strangers, now), expected);
         }
     }
 

@@ -1,12 +1,13 @@
 //! What administrators, support and the owner do with an account that exists.
 
-use crate::account::{self, Account, Admission, Authority, Command, Event, MailFate, Refusal, Role};
+use crate::account::{self, Account, Admission, Authority, Command, Event, MailFate, Role};
 use crate::fact::Context;
 use crate::ids::{AccountId, EventId};
 use crate::password::Password;
 use crate::ports::{Position, Revision};
 
-use super::log_in::{Judged, Wish};
+use super::log_in::Wish;
+use super::sessions::Owner;
 use super::streams::account_stream;
 use super::{App, Failure, Unavailable};
 
@@ -22,7 +23,7 @@ impl App {
     /// Admits a temporary administrator.
     ///
     /// # Errors
-    /// [`Refusal::NotTemporary`] for any other account.
+    /// [`account::Refusal::NotTemporary`] for any other account.
     pub async fn convert(
         &self,
         context: &Context,
@@ -37,7 +38,7 @@ impl App {
     /// Has the activation mail sent again; older links are void.
     ///
     /// # Errors
-    /// [`Refusal::AlreadyActive`] where there is nothing to activate.
+    /// [`account::Refusal::AlreadyActive`] where there is nothing to activate.
     pub async fn request_activation(
         &self,
         context: &Context,
@@ -50,7 +51,7 @@ impl App {
     /// Ends a lockout early.
     ///
     /// # Errors
-    /// [`Refusal::NotLocked`] where there is none.
+    /// [`account::Refusal::NotLocked`] where there is none.
     pub async fn release(
         &self,
         context: &Context,
@@ -64,37 +65,29 @@ impl App {
     /// one counts, and a locked account verifies nothing.
     ///
     /// # Errors
-    /// [`Failure::WrongPassword`], [`Refusal::Locked`], or [`Failure::WeakPassword`] with every rule
+    /// [`Failure::WrongPassword`], [`account::Refusal::Locked`], or [`Failure::WeakPassword`] with every rule
     /// that the new one breaks; that it was used before is told once the current one proved right and
     /// every other rule holds.
     pub async fn change_password(
         &self,
         context: &Context,
-        account: AccountId,
+        owner: Owner,
         current: Password,
         new: Password,
     ) -> Result<Position, Failure> {
-        let broken = self.rules_broken(&self.account(account).await?, &new).await?;
+        let broken = self.rules_broken(&self.account(owner.account).await?, &new).await?;
         if !broken.is_empty() {
             return Err(Failure::WeakPassword(broken));
         }
-        match self.judge(context, account, current, Wish::ChangePassword { new }).await? {
-            Judged::Locked(until) => Err(Refusal::Locked { until }.into()),
-            Judged::Nobody => Err(Refusal::NotActive.into()),
-            Judged::Reused(rule) => Err(Failure::WeakPassword(vec![rule])),
-            Judged::Refused(refusal) => Err(refusal.into()),
-            Judged::Verdict(committed) => {
-                let changed =
-                    committed.facts.iter().any(|fact| matches!(fact.event, Event::PasswordChanged { .. }));
-                if changed { Ok(committed.position) } else { Err(Failure::WrongPassword) }
-            }
-        }
+        let committed = self.judge_owner(context, owner, current, Wish::ChangePassword { new }).await?;
+        let changed = committed.facts.iter().any(|fact| matches!(fact.event, Event::PasswordChanged { .. }));
+        if changed { Ok(committed.position) } else { Err(Failure::WrongPassword) }
     }
 
     /// Deletes an account and frees its address.
     ///
     /// # Errors
-    /// [`Refusal::NoSuchAccount`] where there is none, [`crate::access::Refusal::LastAdministrator`] where its company
+    /// [`account::Refusal::NoSuchAccount`] where there is none, [`crate::access::Refusal::LastAdministrator`] where its company
     /// would have none left.
     pub async fn delete_account(
         &self,
@@ -120,7 +113,7 @@ impl App {
     /// company's last administrator too.
     ///
     /// # Errors
-    /// [`Refusal::NoSuchAccount`] where there never was one.
+    /// [`account::Refusal::NoSuchAccount`] where there never was one.
     pub async fn erase_account(
         &self,
         context: &Context,
@@ -153,7 +146,7 @@ impl App {
     /// yet: only what came after is read.
     ///
     /// # Errors
-    /// [`Refusal::NoSuchAccount`] where there never was one.
+    /// [`account::Refusal::NoSuchAccount`] where there never was one.
     pub async fn note_mail(
         &self,
         context: &Context,

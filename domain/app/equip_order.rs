@@ -127,11 +127,12 @@ impl App {
         terminal: TerminalId,
         order: Option<&OrderId>,
     ) -> Result<(TerminalId, Option<OrderId>), Unavailable> {
-        let stream = StreamId::new("serial", serial.as_str());
         let claim = || serial_claim::Command::Claim { terminal, order: order.cloned() };
         let claimed = self
             .serials
-            .transact(&stream, context, |held| Ok::<_, Unavailable>(serial_claim::decide(held, claim())))
+            .transact(&serial_stream(serial), context, |held| {
+                Ok::<_, Unavailable>(serial_claim::decide(held, claim()))
+            })
             .await?;
         Ok(claimed.state.held.unwrap_or((terminal, order.cloned())))
     }
@@ -139,6 +140,11 @@ impl App {
 
 fn serials(line: &Line) -> impl Iterator<Item = SerialNumber> {
     line.serials.iter().filter_map(|serial| SerialNumber::parse(serial).ok())
+}
+
+/// The stream of who has a serial number.
+pub(super) fn serial_stream(serial: &SerialNumber) -> StreamId {
+    StreamId::new("serial", serial.as_str())
 }
 
 /// The stream of a company's terminals.

@@ -103,7 +103,7 @@ impl App {
     }
 }
 
-fn as_link(failure: Failure) -> Failure {
+pub(super) fn as_link(failure: Failure) -> Failure {
     match failure {
         Failure::Refused(Refusal::LinkExpired) => LinkRefused::Expired.into(),
         Failure::Refused(_) => LinkRefused::Used.into(),

@@ -1,13 +1,14 @@
 //! Logging in, and whatever else verifies a password.
 
 use crate::account::{
-    self, Account, Active, Attempt, Command, Event, NewPassword, Proof, Refusal, SecondProof, Verdict,
+    self, Account, Active, Attempt, Command, Event, GuessFrom, NewPassword, Opening, Proof, Refusal,
+    SecondProof, Verdict,
 };
 use crate::email_address::{EmailAddress, EmailHash};
 use crate::erasable::Erasable;
 use crate::fact::Context;
-use crate::ids::{AccountId, EventId, SessionId};
-use crate::lockout::LockEnd;
+use crate::ids::{AccountId, EventId};
+use crate::lockout::{LockEnd, Lockout};
 use crate::one_time_code::{OneTimeCode, RecoveryHash, TotpSecret};
 use crate::password::{Password, PasswordHash};
 use crate::password_policy::PasswordRule;
@@ -27,6 +28,19 @@ pub struct Credentials {
     pub password: Password,
     /// The second step at once, for machines.
     pub second: Option<OneTimeCode>,
+    /// The tokens of devices that came along: one counts that the account trusts.
+    pub devices: Vec<String>,
+}
+
+/// A device that is trusted from here on, and how it says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenDevice {
+    /// Of which account.
+    pub account: AccountId,
+    /// What it sends with the next login. It authorises nothing.
+    pub token: String,
+    /// The first moment at which it is not trusted any more.
+    pub expires_at: Moment,
 }
 
 /// What a login came to. A wrong password is an answer, not an error (law 3).
@@ -42,6 +56,8 @@ pub enum Login {
         expires_at: Moment,
         /// Where its event stands.
         position: Position,
+        /// What a device is given that was not trusted before, or whose time begins anew.
+        device: Option<GivenDevice>,
     },
     /// The password was right, and the second step is yet to come.
     SecondStep {
@@ -69,8 +85,8 @@ pub enum Login {
 pub(super) enum Wish {
     /// To get in.
     LogIn {
-        /// The id that the session gets.
-        session: SessionId,
+        /// What it opens if it is complete.
+        opening: Opening,
         /// The second step, where it came at once.
         second: Option<OneTimeCode>,
     },
@@ -114,10 +130,11 @@ impl App {
         let Some(account) = self.holder(&hash).await? else {
             return self.stranger(context.at, hash, credentials.password).await;
         };
-        let session = SessionId(self.ports.identities.fresh());
+        let device = self.device_of(context.at, account, &credentials.devices);
+        let from = device.map_or(GuessFrom::Elsewhere, GuessFrom::Device);
         let password = credentials.password.clone();
-        let wish = Wish::LogIn { session, second: credentials.second };
-        match self.judge(context, account, password, wish).await? {
+        let wish = Wish::LogIn { opening: self.opening(context), second: credentials.second };
+        match self.judge(context, account, from, password, wish).await? {
             Judged::Verdict(committed) => Ok(self.login(account, &committed)),
             Judged::Locked(until) => Ok(Login::Locked { until }),
             Judged::Nobody | Judged::Refused(_) | Judged::Reused(_) => {
@@ -132,6 +149,7 @@ impl App {
         &self,
         context: &Context,
         account: AccountId,
+        from: GuessFrom,
         password: Password,
         wish: Wish,
     ) -> Result<Judged, Unavailable> {
@@ -139,7 +157,7 @@ impl App {
         let _turn = self.ports.turnstile.enter(stream.to_string()).await;
         loop {
             let folded = self.accounts.load(&stream).await?;
-            let (credential, hash) = match judgeable(&folded.state, context.at) {
+            let (credential, hash) = match judgeable(&folded.state, context.at, from) {
                 Ok(judgeable) => judgeable,
                 Err(judged) => return Ok(judged),
             };
@@ -147,7 +165,7 @@ impl App {
             if let Some(rule) = self.wishes_reuse(&wish, &verdict, &folded.state).await? {
                 return Ok(Judged::Reused(rule));
             }
-            let proof = Proof { credential, verdict };
+            let proof = Proof { credential, verdict, from };
             let command = match folded.state.active() {
                 Some(active) => self.command(&wish, proof, account, (active, context.at)).await?,
                 None => return Ok(Judged::Nobody),
@@ -189,11 +207,11 @@ impl App {
     ) -> Result<Command, Unavailable> {
         let look = |code: &OneTimeCode| self.look_at(account, active, code, at);
         Ok(match (wish, &proof.verdict) {
-            (Wish::LogIn { session, second }, _) => {
+            (Wish::LogIn { opening, second }, _) => {
                 let second = second.as_ref().and_then(look);
-                Command::LogIn(Attempt { proof, session: *session, second })
+                Command::LogIn(Attempt { proof, opening: opening.clone(), second })
             }
-            (_, Verdict::Mismatch) => Command::RejectGuess { credential: proof.credential },
+            (_, Verdict::Mismatch) => Command::RejectGuess(proof),
             (Wish::ChangePassword { new }, Verdict::Match { .. }) => {
                 let hash = self.ports.hasher.hash(new.clone()).await?;
                 Command::ChangePassword(NewPassword { proof, hash })
@@ -261,16 +279,23 @@ impl App {
         Ok(Login::Refused)
     }
 
+    /// What this node knows of guesses at an address, which counts while no account in use has it.
+    #[must_use]
+    pub fn guesses_of_strangers(&self, email: &EmailAddress) -> Lockout {
+        self.ports.strangers.get(&self.ports.tokens.email_hash(email))
+    }
+
     pub(super) fn login(&self, account: AccountId, committed: &Committed<Account>) -> Login {
         let verdict = committed.facts.iter().find_map(|fact| match fact.event {
-            Event::LoginSucceeded { session, session_expires_at: expires_at } => {
+            Event::LoginSucceeded { session, session_expires_at: expires_at, .. } => {
                 let claims = SessionClaims { account, session, expires_at };
                 let session_token = self.ports.tokens.session(&claims);
-                Some(Login::Succeeded { account, session_token, expires_at, position: committed.position })
+                let (position, device) = (committed.position, self.given(account, committed));
+                Some(Login::Succeeded { account, session_token, expires_at, position, device })
             }
             Event::LoginAwaitedConversion => Some(Login::AwaitingConversion),
             Event::SecondStepFailed { .. } => Some(Login::WrongCode),
-            Event::SecondStepAsked { expires_at } => {
+            Event::SecondStepAsked { expires_at, .. } => {
                 let claims = ChallengeClaims { account, event: fact.id, expires_at };
                 Some(Login::SecondStep { challenge: self.ports.tokens.challenge(&claims), expires_at })
             }
@@ -366,9 +391,9 @@ impl App {
 }
 
 /// The credential to verify against; or why nothing is verified.
-fn judgeable(account: &Account, at: Moment) -> Result<(EventId, PasswordHash), Judged> {
+fn judgeable(account: &Account, at: Moment, from: GuessFrom) -> Result<(EventId, PasswordHash), Judged> {
     let active = account.active().ok_or(Judged::Nobody)?;
-    if let Some(until) = active.lockout.locked_until(at) {
+    if let Some(until) = active.locked_for(from, at) {
         return Err(Judged::Locked(until));
     }
     match &active.credential.hash {

@@ -4,6 +4,7 @@ mod access_changes;
 mod account_changes;
 mod company_changes;
 mod create_account;
+mod devices;
 mod equip_order;
 mod followed_links;
 mod log_in;
@@ -25,13 +26,13 @@ use std::sync::Arc;
 
 pub use create_account::NewColleague;
 pub use followed_links::LinkRefused;
-pub use log_in::{Credentials, Login};
+pub use log_in::{Credentials, GivenDevice, Login};
 pub use permissions::Standing;
 pub use place_order::{NewOrder, PlacedOrder};
 pub use receipt_layouts::ReceiptRefused;
 pub use resolve_order::Decision;
 pub use second_step::Enrolment;
-pub use sessions::Authenticated;
+pub use sessions::{Authenticated, Owner};
 pub use streams::{Aggregate, Committed, Streams};
 pub use take_over::NewTakeOver;
 
@@ -40,12 +41,13 @@ use crate::account::{self, Account};
 use crate::company::{self, Company};
 use crate::email_claim::EmailClaim;
 use crate::fleet::{self, Fleet};
+use crate::logo::KeptLogo;
 use crate::order::Order;
 use crate::password_policy::PasswordRule;
 use crate::policies::Policies;
 use crate::ports::{
-    AppendError, Blocklist, BlocklistUnreadable, Busy, CodecError, EventCodec, EventStore, Folds, Identities,
-    KeyVault, OneTimeCodes, PasswordHasher, ReadError, Strangers, Tokens, Turnstile,
+    Activity, AppendError, Blocklist, BlocklistUnreadable, Busy, CodecError, EventCodec, EventStore, Folds,
+    Identities, KeyVault, OneTimeCodes, PasswordHasher, ReadError, Strangers, Tokens, Turnstile,
 };
 use crate::receipt::Receipt;
 use crate::serial_claim::SerialClaim;
@@ -63,6 +65,7 @@ pub struct Ports {
     pub identities: Arc<dyn Identities>,
     pub turnstile: Arc<dyn Turnstile>,
     pub strangers: Arc<dyn Strangers>,
+    pub activity: Arc<dyn Activity>,
     pub blocklist: Arc<dyn Blocklist>,
     pub accounts: Arc<dyn Folds<Account>>,
     pub claims: Arc<dyn Folds<EmailClaim>>,
@@ -72,6 +75,7 @@ pub struct Ports {
     pub serials: Arc<dyn Folds<SerialClaim>>,
     pub access: Arc<dyn Folds<Access>>,
     pub receipts: Arc<dyn Folds<Receipt>>,
+    pub logos: Arc<dyn Folds<KeptLogo>>,
     pub takeovers: Arc<dyn Folds<TakeOver>>,
 }
 
@@ -87,6 +91,7 @@ pub struct App {
     serials: Streams<SerialClaim>,
     access: Streams<Access>,
     receipts: Streams<Receipt>,
+    logos: Streams<KeptLogo>,
     takeovers: Streams<TakeOver>,
 }
 
@@ -182,6 +187,7 @@ impl App {
             serials: Streams::new(log.clone(), ports.serials.clone()),
             access: Streams::new(log.clone(), ports.access.clone()),
             receipts: Streams::new(log.clone(), ports.receipts.clone()),
+            logos: Streams::new(log.clone(), ports.logos.clone()),
             takeovers: Streams::new(log, ports.takeovers.clone()),
             policies,
             ports,

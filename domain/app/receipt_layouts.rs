@@ -2,7 +2,8 @@
 
 use crate::company;
 use crate::fact::Context;
-use crate::ids::{CompanyId, SiteId};
+use crate::ids::{CompanyId, LogoId, SiteId};
+use crate::logo::{self, Logo};
 use crate::ports::{Folded, Position, StreamId};
 use crate::receipt::{self, Layout, Receipt};
 use crate::terminal_model::Maker;
@@ -29,7 +30,27 @@ impl App {
         self.receipts.load(&receipt_stream(site)).await
     }
 
-    /// Saves a site's receipt layout; its terminals fetch it when they next synchronise.
+    /// The picture of a layout.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when it can't be read.
+    pub async fn logo(&self, receipt: &Receipt) -> Result<Option<Logo>, Unavailable> {
+        match (receipt.layout.logo, &receipt.held) {
+            (Some(logo), None) => Ok(self.logos.load(&logo_stream(logo)).await?.state.logo),
+            (_, held) => Ok(held.clone()),
+        }
+    }
+
+    /// Keeps a picture, unless it is kept already: its layouts name it.
+    async fn keep_logo(&self, context: &Context, logo: Logo) -> Result<LogoId, Unavailable> {
+        let id = LogoId::of(&logo);
+        let keep = || logo::Command::Keep { logo: logo.clone() };
+        let decide = |kept: &_| Ok::<_, Unavailable>(logo::decide(kept, keep()));
+        self.logos.transact(&logo_stream(id), context, decide).await?;
+        Ok(id)
+    }
+
+    /// Saves a site's receipt layout with this picture; its terminals fetch it when they next synchronise.
     ///
     /// # Errors
     /// [`ReceiptRefused`] where no PAX terminal stands at the site, [`company::Refusal::NoSuchSite`] where the
@@ -39,12 +60,17 @@ impl App {
         context: &Context,
         company: CompanyId,
         site: SiteId,
-        layout: Layout,
+        (layout, logo): (Layout, Option<Logo>),
     ) -> Result<(u64, Position), Failure> {
         if !self.company(company).await?.state.sites.contains(site) {
             return Err(company::Refusal::NoSuchSite(site).into());
         }
         self.prints_receipts(company, site).await?;
+        let logo = match logo {
+            Some(logo) => Some(self.keep_logo(context, logo).await?),
+            None => None,
+        };
+        let layout = Layout { logo, ..layout };
         let save = || receipt::Command::Save { company, layout: Box::new(layout.clone()) };
         let saved = self
             .receipts
@@ -66,6 +92,10 @@ impl App {
             _ => Err(ReceiptRefused::ContactSupport.into()),
         }
     }
+}
+
+fn logo_stream(logo: LogoId) -> StreamId {
+    StreamId::new("logo", &logo.to_string())
 }
 
 fn receipt_stream(site: SiteId) -> StreamId {

@@ -4,12 +4,13 @@ use crate::Moment;
 use crate::account::{self, Answer, Command, Event, Refusal, SecondProof};
 use crate::erasable::Erasable;
 use crate::fact::Context;
-use crate::ids::{AccountId, SessionId};
+use crate::ids::AccountId;
 use crate::one_time_code::{OneTimeCode, TotpSecret};
 use crate::password::Password;
 use crate::ports::Position;
 
 use super::log_in::{Judged, Login, Wish};
+use super::sessions::Owner;
 use super::streams::{Committed, account_stream};
 use super::{App, Failure, Unavailable};
 
@@ -40,13 +41,13 @@ impl App {
         };
         let stream = account_stream(claims.account);
         let _turn = self.ports.turnstile.enter(stream.to_string()).await;
-        let session = SessionId(self.ports.identities.fresh());
+        let opening = self.opening(context);
         loop {
             let held = self.accounts.load(&stream).await?.state;
             let active = held.active();
             let proof = active.and_then(|active| self.look_at(claims.account, active, &code, context.at));
             let Some(proof) = proof else { return Ok(Login::ChallengeVoid) };
-            let answer = Answer { challenge: claims.event, proof, session };
+            let answer = Answer { challenge: claims.event, proof, opening: opening.clone() };
             let answer = || Command::AnswerChallenge(answer.clone());
             match self.decide_account(&stream, context, answer).await {
                 Ok(committed) => return Ok(self.login(claims.account, &committed)),
@@ -65,12 +66,12 @@ impl App {
     pub async fn propose_second_step(
         &self,
         context: &Context,
-        account: AccountId,
+        owner: Owner,
         current: Password,
     ) -> Result<Enrolment, Failure> {
         let secret = self.ports.codes.secret();
         let wish = Wish::Propose(secret.clone());
-        let committed = self.owner(context, account, current, wish).await?;
+        let committed = self.judge_owner(context, owner, current, wish).await?;
         let proposed = committed.facts.iter().find_map(|fact| match fact.event {
             Event::SecondStepProposed { expires_at, .. } => Some(expires_at),
             _ => None,
@@ -87,9 +88,10 @@ impl App {
     pub async fn confirm_second_step(
         &self,
         context: &Context,
-        account: AccountId,
+        owner: Owner,
         code: &str,
     ) -> Result<(Vec<String>, Position), Failure> {
+        let account = owner.account;
         let codes = self.ports.codes.recovery_codes();
         let recovery: Vec<_> = codes.iter().map(|c| self.ports.codes.recovery_hash(account, c)).collect();
         let stream = account_stream(account);
@@ -103,7 +105,11 @@ impl App {
                 Erasable::Erased => None,
             };
             let proof = SecondProof::Code { secret: proposal.link.event, step };
-            let confirm = || Command::ConfirmSecondStep { proof: proof.clone(), recovery: recovery.clone() };
+            let from = owner.guesses_from();
+            let confirm = || {
+                let (proof, recovery) = (proof.clone(), recovery.clone());
+                Command::ConfirmSecondStep { proof, from, recovery }
+            };
             match self.decide_account(&stream, context, confirm).await {
                 Err(Failure::Refused(Refusal::StaleProof)) => continue,
                 Err(other) => return Err(other),
@@ -122,14 +128,14 @@ impl App {
     pub async fn replace_recovery_codes(
         &self,
         context: &Context,
-        account: AccountId,
+        owner: Owner,
         current: Password,
         code: OneTimeCode,
     ) -> Result<(Vec<String>, Position), Failure> {
         let codes = self.ports.codes.recovery_codes();
-        let recovery = codes.iter().map(|c| self.ports.codes.recovery_hash(account, c)).collect();
+        let recovery = codes.iter().map(|c| self.ports.codes.recovery_hash(owner.account, c)).collect();
         let wish = Wish::ReplaceRecovery(code, recovery);
-        let committed = self.owner(context, account, current, wish).await?;
+        let committed = self.judge_owner(context, owner, current, wish).await?;
         let replaced = |event: &Event| matches!(event, Event::RecoveryCodesReplaced { .. });
         did(&committed, replaced).map(|position| (codes, position))
     }
@@ -141,15 +147,15 @@ impl App {
     pub async fn disable_second_step(
         &self,
         context: &Context,
-        account: AccountId,
+        owner: Owner,
         current: Password,
         code: OneTimeCode,
     ) -> Result<Position, Failure> {
-        let committed = self.owner(context, account, current, Wish::Disable(code)).await?;
+        let committed = self.judge_owner(context, owner, current, Wish::Disable(code)).await?;
         did(&committed, |event| matches!(event, Event::SecondStepDisabled))
     }
 
-    /// Takes a lost second step away, by support, who has made sure who asks.
+    /// Takes a lost second step away, by support, who has made sure who asks; ends every session.
     ///
     /// # Errors
     /// [`Refusal::NoSecondStep`] where none is on.
@@ -163,14 +169,14 @@ impl App {
     }
 
     /// What takes the owner's password.
-    async fn owner(
+    pub(super) async fn judge_owner(
         &self,
         context: &Context,
-        account: AccountId,
+        owner: Owner,
         current: Password,
         wish: Wish,
     ) -> Result<Box<Committed<account::Account>>, Failure> {
-        match self.judge(context, account, current, wish).await? {
+        match self.judge(context, owner.account, owner.guesses_from(), current, wish).await? {
             Judged::Verdict(committed) => Ok(committed),
             Judged::Locked(until) => Err(Refusal::Locked { until }.into()),
             Judged::Reused(rule) => Err(Failure::WeakPassword(vec![rule])),

@@ -9,6 +9,7 @@ use crate::email_claim::{self, EmailClaim};
 use crate::fact::{Context, Fact};
 use crate::fleet::{self, Fleet};
 use crate::ids::EventId;
+use crate::logo::{self, KeptLogo};
 use crate::order::{self, Order};
 use crate::ports::{
     AppendError, Appended, CodecError, EventCodec, EventStore, Folded, Folds, Identities, NewEvent, Position,
@@ -64,6 +65,7 @@ aggregate!(Fleet, fleet, Fleet);
 aggregate!(SerialClaim, serial_claim, SerialClaim);
 aggregate!(Access, access, Access);
 aggregate!(Receipt, receipt, Receipt);
+aggregate!(KeptLogo, logo, Logo);
 aggregate!(TakeOver, takeover, TakeOver);
 
 /// The log and what it takes to write to it.

@@ -5,9 +5,10 @@ use crate::fact::Context;
 use crate::fleet::{self, Assignment, Command, Fleet};
 use crate::ids::{CompanyId, TerminalId};
 use crate::ports::{Folded, Position};
+use crate::serial_claim;
 use crate::serial_number::SerialNumber;
 
-use super::equip_order::fleet_stream;
+use super::equip_order::{fleet_stream, serial_stream};
 use super::{App, Failure, Unavailable};
 
 impl App {
@@ -49,14 +50,42 @@ impl App {
         terminal: TerminalId,
         serial: SerialNumber,
     ) -> Result<Position, Failure> {
+        let noted = self.claim_and_note(context, company, terminal, serial.clone()).await;
+        // Of two numbers at once for one terminal both are claimed and one is noted; the other is free again. So is one
+        // that was claimed right before a crash, once it is asked for again.
+        if let Err(Failure::Fleet(fleet::Refusal::OtherSerial)) = noted {
+            self.release_serial(context, &serial, terminal).await?;
+        }
+        noted
+    }
+
+    async fn claim_and_note(
+        &self,
+        context: &Context,
+        company: CompanyId,
+        terminal: TerminalId,
+        serial: SerialNumber,
+    ) -> Result<Position, Failure> {
         let fleet = self.fleet(company).await?.state;
-        // Refused before the number is claimed: a claim is for ever.
+        // Refused before the number is claimed, so that others can have it.
         fleet::decide(&fleet, Command::NoteSerial { terminal, serial: serial.clone() })?;
         let (holder, _) = self.claim_serial(context, &serial, terminal, None).await?;
         if holder != terminal {
             return Err(Failure::SerialTaken);
         }
         self.change_fleet(context, company, Command::NoteSerial { terminal, serial }).await
+    }
+
+    /// Frees the number of a terminal that has another: the one it has is its own for ever.
+    async fn release_serial(
+        &self,
+        context: &Context,
+        serial: &SerialNumber,
+        terminal: TerminalId,
+    ) -> Result<(), Unavailable> {
+        let release = || serial_claim::Command::Release { terminal };
+        let decide = |held: &_| Ok::<_, Unavailable>(serial_claim::decide(held, release()));
+        self.serials.transact(&serial_stream(serial), context, decide).await.map(drop)
     }
 
     pub(super) async fn change_fleet(

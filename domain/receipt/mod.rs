@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::address::is_text;
 use crate::company::CompanyName;
 use crate::fact::Fact;
-use crate::ids::CompanyId;
+use crate::ids::{CompanyId, LogoId};
+use crate::logo::Logo;
 
 /// How many lines a part of a receipt has at most.
 pub const MOST_LINES: usize = 10;
@@ -44,19 +45,8 @@ impl ReceiptText {
     }
 }
 
-/// A logo as it is kept: drawn anew from what was sent, never what was sent itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Logo {
-    /// A grey PNG, in base64.
-    pub png: String,
-    /// Its width in pixels.
-    pub width: u32,
-    /// Its height in pixels.
-    pub height: u32,
-}
-
 /// What a site's receipts look like.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Layout {
     /// Above the payment.
     pub header: ReceiptText,
@@ -65,11 +55,9 @@ pub struct Layout {
     /// Below everything.
     pub footer: ReceiptText,
     /// The name over the door; the company's where none is said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trading_name: Option<CompanyName>,
     /// The picture on top.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub logo: Option<Logo>,
+    pub logo: Option<LogoId>,
 }
 
 /// What can happen to a layout.
@@ -81,6 +69,8 @@ pub enum Event {
         company: CompanyId,
         /// What it is now.
         layout: Box<Layout>,
+        /// The picture itself, where it stands here and not in a stream of its own, as it did once.
+        held: Option<Logo>,
     },
 }
 
@@ -91,6 +81,8 @@ pub struct Receipt {
     pub version: u64,
     /// What was saved last.
     pub layout: Layout,
+    /// Its picture, where that is in no stream of its own.
+    pub held: Option<Logo>,
 }
 
 /// What can be asked of a layout.
@@ -110,14 +102,14 @@ pub enum Command {
 pub fn decide(receipt: &Receipt, command: Command) -> Vec<Event> {
     let Command::Save { company, layout } = command;
     let same = receipt.version > 0 && receipt.layout == *layout;
-    (!same).then_some(Event::ReceiptLayoutSaved { company, layout }).into_iter().collect()
+    (!same).then_some(Event::ReceiptLayoutSaved { company, layout, held: None }).into_iter().collect()
 }
 
 /// The layout after one more fact.
 #[must_use]
 pub fn evolve(receipt: Receipt, fact: &Fact<Event>) -> Receipt {
-    let Event::ReceiptLayoutSaved { layout, .. } = &fact.event;
-    Receipt { version: receipt.version + 1, layout: (**layout).clone() }
+    let Event::ReceiptLayoutSaved { layout, held, .. } = &fact.event;
+    Receipt { version: receipt.version + 1, layout: (**layout).clone(), held: held.clone() }
 }
 
 #[cfg(test)]

@@ -5,10 +5,10 @@ use uuid::Uuid;
 
 use super::{DomainEvent, Private, Stored, hash, person, reason, recovery, secret};
 use crate::Moment;
-use crate::account::{Admission, Event, Origin, Role, SessionEnd};
+use crate::account::{Admission, DeviceEnd, DeviceOrigin, Event, Origin, Role, SessionEnd};
 use crate::email_address::EmailHash;
 use crate::erasable::Erasable;
-use crate::ids::{CompanyId, EventId, SessionId, TakeOverId};
+use crate::ids::{CompanyId, DeviceId, EventId, SessionId, TakeOverId};
 use crate::language::Language;
 use crate::mail_kind::MailKind;
 
@@ -24,6 +24,8 @@ pub(super) const NAMES: &[&str] = &[
     "login-awaited-conversion",
     "second-step-asked",
     "second-step-failed",
+    "device-trusted",
+    "device-forgotten",
     "code-accepted",
     "recovery-code-used",
     "second-step-proposed",
@@ -56,6 +58,10 @@ pub enum Data {
     Moved(Moved),
     LoginSucceeded(LoginSucceeded),
     LoginFailed(LoginFailed),
+    CodeFailed(CodeFailed),
+    Asked(Asked),
+    Trusted(Trusted),
+    Forgotten(Forgotten),
     Code(Code),
     RecoveryCode(RecoveryCode),
     Enabled(Enabled),
@@ -131,12 +137,54 @@ pub struct Moved {
 pub struct LoginSucceeded {
     session_id: SessionId,
     session_expires_at: Moment,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    device_id: Option<DeviceId>,
 }
 
+/// Version 1 had no device.
 #[derive(Debug, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct LoginFailed {
     failures: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    device_id: Option<DeviceId>,
+}
+
+/// Version 1 had no device.
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Asked {
+    expires_at: Moment,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    device_id: Option<DeviceId>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Trusted {
+    device_id: DeviceId,
+    expires_at: Moment,
+    by: DeviceOrigin,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    session_id: Option<SessionId>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Forgotten {
+    device_id: DeviceId,
+    reason: DeviceEnd,
+}
+
+/// Version 1 was a [`LoginFailed`], version 2 had no device.
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct CodeFailed {
+    failures: u32,
+    codes: u32,
+    codes_locked_until: Option<Moment>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    device_id: Option<DeviceId>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -171,11 +219,14 @@ pub struct LockedV2 {
     failures: u32,
     /// None where only a reset or support ends it.
     until: Option<Moment>,
+    /// Version 3 has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    device_id: Option<DeviceId>,
 }
 
 impl From<LockedV1> for LockedV2 {
     fn from(old: LockedV1) -> Self {
-        Self { failures: old.failures, until: Some(old.until) }
+        Self { failures: old.failures, until: Some(old.until), device_id: None }
     }
 }
 
@@ -243,19 +294,27 @@ pub(super) fn write(event: &Event) -> Stored {
             let data = Moved { takeover_id: takeover, company_id: company, role };
             ("account-moved", 1, Data::Moved(data), open())
         }
-        Event::LoginSucceeded { session, session_expires_at } => {
-            let data = LoginSucceeded { session_id: session, session_expires_at };
-            ("login-succeeded", 1, Data::LoginSucceeded(data), open())
+        Event::LoginSucceeded { session, session_expires_at, device } => {
+            let data = LoginSucceeded { session_id: session, session_expires_at, device_id: device };
+            ("login-succeeded", 2, Data::LoginSucceeded(data), open())
         }
-        Event::LoginFailed { failures } => {
-            ("login-failed", 1, Data::LoginFailed(LoginFailed { failures }), open())
+        Event::LoginFailed { failures, device } => {
+            ("login-failed", 2, Data::LoginFailed(LoginFailed { failures, device_id: device }), open())
         }
         Event::LoginAwaitedConversion => ("login-awaited-conversion", 1, NOTHING, open()),
-        Event::SecondStepAsked { expires_at } => {
-            ("second-step-asked", 1, Data::Link(Expiring { expires_at }), open())
+        Event::SecondStepAsked { expires_at, device } => {
+            ("second-step-asked", 2, Data::Asked(Asked { expires_at, device_id: device }), open())
         }
-        Event::SecondStepFailed { failures } => {
-            ("second-step-failed", 1, Data::LoginFailed(LoginFailed { failures }), open())
+        Event::SecondStepFailed { failures, codes, codes_locked_until, device } => {
+            let data = CodeFailed { failures, codes, codes_locked_until, device_id: device };
+            ("second-step-failed", 3, Data::CodeFailed(data), open())
+        }
+        Event::DeviceTrusted { device, expires_at, by, session } => {
+            let data = Trusted { device_id: device, expires_at, by, session_id: session };
+            ("device-trusted", 1, Data::Trusted(data), open())
+        }
+        Event::DeviceForgotten { device, reason } => {
+            ("device-forgotten", 1, Data::Forgotten(Forgotten { device_id: device, reason }), open())
         }
         Event::CodeAccepted { step } => ("code-accepted", 1, Data::Code(Code { step }), open()),
         Event::RecoveryCodeUsed { number } => {
@@ -273,8 +332,9 @@ pub(super) fn write(event: &Event) -> Stored {
         }
         Event::SecondStepDisabled => ("second-step-disabled", 1, NOTHING, open()),
         Event::SecondStepReset { reason } => ("second-step-reset", 1, NOTHING, Private::of_reason(&reason)),
-        Event::AccountLocked { failures, until } => {
-            ("account-locked", 2, Data::Locked(LockedV2 { failures, until: until.into() }), open())
+        Event::AccountLocked { failures, until, device } => {
+            let data = LockedV2 { failures, until: until.into(), device_id: device };
+            ("account-locked", 3, Data::Locked(data), open())
         }
         Event::LockoutReleased { reason } => ("lockout-released", 1, NOTHING, Private::of_reason(&reason)),
         Event::PasswordResetRequested { expires_at } => {
@@ -323,19 +383,36 @@ pub(super) fn read<'de, D: Deserializer<'de>>(
             let Moved { takeover_id, company_id, role } = Moved::deserialize(data)?;
             Event::AccountMoved { takeover: takeover_id, company: company_id, role }
         }
-        ("login-succeeded", 1) => {
-            let stored = LoginSucceeded::deserialize(data)?;
-            Event::LoginSucceeded {
-                session: stored.session_id,
-                session_expires_at: stored.session_expires_at,
-            }
+        ("login-succeeded", 1 | 2) => {
+            let LoginSucceeded { session_id, session_expires_at, device_id } =
+                LoginSucceeded::deserialize(data)?;
+            Event::LoginSucceeded { session: session_id, session_expires_at, device: device_id }
         }
-        ("login-failed", 1) => Event::LoginFailed { failures: LoginFailed::deserialize(data)?.failures },
-        ("second-step-asked", 1) => {
-            Event::SecondStepAsked { expires_at: Expiring::deserialize(data)?.expires_at }
+        ("login-failed", 1 | 2) => {
+            let LoginFailed { failures, device_id } = LoginFailed::deserialize(data)?;
+            Event::LoginFailed { failures, device: device_id }
+        }
+        ("second-step-asked", 1 | 2) => {
+            let Asked { expires_at, device_id } = Asked::deserialize(data)?;
+            Event::SecondStepAsked { expires_at, device: device_id }
         }
         ("second-step-failed", 1) => {
-            Event::SecondStepFailed { failures: LoginFailed::deserialize(data)?.failures }
+            // It counted codes among all guesses alone: there were no more of them than of all.
+            let failures = LoginFailed::deserialize(data)?.failures;
+            Event::SecondStepFailed { failures, codes: failures, codes_locked_until: None, device: None }
+        }
+        ("second-step-failed", 2 | 3) => {
+            let CodeFailed { failures, codes, codes_locked_until, device_id } =
+                CodeFailed::deserialize(data)?;
+            Event::SecondStepFailed { failures, codes, codes_locked_until, device: device_id }
+        }
+        ("device-trusted", 1) => {
+            let Trusted { device_id, expires_at, by, session_id } = Trusted::deserialize(data)?;
+            Event::DeviceTrusted { device: device_id, expires_at, by, session: session_id }
+        }
+        ("device-forgotten", 1) => {
+            let Forgotten { device_id, reason } = Forgotten::deserialize(data)?;
+            Event::DeviceForgotten { device: device_id, reason }
         }
         ("code-accepted", 1) => Event::CodeAccepted { step: Code::deserialize(data)?.step },
         ("recovery-code-used", 1) => {
@@ -350,7 +427,7 @@ pub(super) fn read<'de, D: Deserializer<'de>>(
             Event::SecondStepEnabled { proposal, step, recovery: recovery(&private) }
         }
         ("account-locked", 1) => locked(LockedV1::deserialize(data)?.into()),
-        ("account-locked", 2) => locked(LockedV2::deserialize(data)?),
+        ("account-locked", 2 | 3) => locked(LockedV2::deserialize(data)?),
         ("password-reset-requested", 1) => {
             Event::PasswordResetRequested { expires_at: Expiring::deserialize(data)?.expires_at }
         }
@@ -396,7 +473,7 @@ fn bare(name: &str, private: &Erasable<Private>) -> Option<Event> {
 }
 
 fn locked(data: LockedV2) -> Event {
-    Event::AccountLocked { failures: data.failures, until: data.until.into() }
+    Event::AccountLocked { failures: data.failures, until: data.until.into(), device: data.device_id }
 }
 
 fn created(data: AccountCreatedV2, private: &Erasable<Private>) -> Event {

@@ -17,6 +17,7 @@ mod account;
 mod company;
 mod email_claim;
 mod fleet;
+mod logo;
 mod order;
 mod receipt;
 mod serial_claim;
@@ -53,6 +54,8 @@ pub enum DomainEvent {
     Access(crate::access::Event),
     /// Of a site's receipt layout.
     Receipt(crate::receipt::Event),
+    /// Of a logo of receipts.
+    Logo(crate::logo::Event),
     /// Of a take-over.
     TakeOver(crate::takeover::Event),
 }
@@ -85,6 +88,7 @@ pub enum Data {
     SerialClaim(serial_claim::Data),
     Access(access::Data),
     Receipt(receipt::Data),
+    Logo(logo::Data),
     TakeOver(takeover::Data),
 }
 
@@ -153,6 +157,7 @@ pub fn write(event: &DomainEvent) -> Stored {
         DomainEvent::SerialClaim(event) => serial_claim::write(event),
         DomainEvent::Access(event) => access::write(event),
         DomainEvent::Receipt(event) => receipt::write(event),
+        DomainEvent::Logo(event) => logo::write(event),
         DomainEvent::TakeOver(event) => takeover::write(event),
     }
 }
@@ -176,6 +181,7 @@ pub fn read<'de, D: Deserializer<'de>>(
         name if serial_claim::NAMES.contains(&name) => serial_claim::read(name, version, data),
         name if access::NAMES.contains(&name) => access::read(name, version, data),
         name if receipt::NAMES.contains(&name) => receipt::read(name, version, data),
+        name if logo::NAMES.contains(&name) => logo::read(name, version, data),
         name if takeover::NAMES.contains(&name) => takeover::read(name, version, data),
         _ => Ok(None),
     };
@@ -211,6 +217,7 @@ pub fn names() -> Vec<&'static str> {
         serial_claim::NAMES,
         access::NAMES,
         receipt::NAMES,
+        logo::NAMES,
         takeover::NAMES,
     ]
     .concat()

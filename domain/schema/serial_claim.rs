@@ -8,4 +8,7 @@ stored_events!(SerialClaim:
         terminal as "terminal_id": TerminalId,
         order as "order_id": Option<OrderId>,
     },
+    "serial-released" => SerialReleased {
+        terminal as "terminal_id": TerminalId,
+    },
 );

@@ -10,21 +10,24 @@ use uuid::Uuid;
 use super::*;
 use crate::Moment;
 use crate::access::{Event as G, GroupName, GroupText, NewGroup, Where};
-use crate::account::{Admission, Event as A, Origin, Role, SessionEnd};
+use crate::account::{Admission, DeviceEnd, DeviceOrigin, Event as A, Origin, Role, SessionEnd};
 use crate::address::Address;
 use crate::company::{AddressKind, CompanyName, Event as C, MovedSite, Registration, SiteName};
 use crate::email_address::EmailHash;
 use crate::email_claim::Event as E;
 use crate::enterprise_number::{Country, EnterpriseNumber};
 use crate::fleet::{Event as F, MovedTerminal};
-use crate::ids::{CompanyId, EventId, GroupId, OrderId, SessionId, SiteId, TakeOverId, TerminalId};
+use crate::ids::{
+    CompanyId, DeviceId, EventId, GroupId, LogoId, OrderId, SessionId, SiteId, TakeOverId, TerminalId,
+};
 use crate::language::Language;
 use crate::lockout::LockEnd;
+use crate::logo::{Event as L, Logo};
 use crate::mail_kind::MailKind;
 use crate::one_time_code::{RecoveryHash, TotpSecret};
 use crate::order::{Channel, Content, Equipped, Event as O, Line, Outcome, Resolution};
 use crate::permission::Permission;
-use crate::receipt::{Event as R, Layout, Logo, ReceiptText};
+use crate::receipt::{Event as R, Layout, ReceiptText};
 use crate::serial_claim::Event as S;
 use crate::serial_number::SerialNumber;
 use crate::takeover::{Cancellation, Event as T, Side};
@@ -73,7 +76,7 @@ fn examples() -> Vec<DomainEvent> {
         || Erasable::Known(PasswordHash::new("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".to_owned()));
     let reason = || Erasable::Known("called from the number on file".to_owned());
     let recovery = || Erasable::Known(vec![RecoveryHash::new("recovery-hash".to_owned())]);
-    let (link, session) = (EventId(id(3)), SessionId(id(4)));
+    let (link, session, device) = (EventId(id(3)), SessionId(id(4)), Some(DeviceId(id(17))));
     let accounts = [
         A::AccountCreated {
             company: CompanyId(id(1)),
@@ -89,11 +92,18 @@ fn examples() -> Vec<DomainEvent> {
         A::AccountConverted { to: Admission::Administrator },
         A::RoleChanged { to: Admission::User },
         A::AccountMoved { takeover: TakeOverId(id(13)), company: CompanyId(id(1)), role: Role::User },
-        A::LoginSucceeded { session, session_expires_at: moment() },
-        A::LoginFailed { failures: 6 },
+        A::LoginSucceeded { session, session_expires_at: moment(), device },
+        A::LoginFailed { failures: 6, device },
         A::LoginAwaitedConversion,
-        A::SecondStepAsked { expires_at: moment() },
-        A::SecondStepFailed { failures: 2 },
+        A::SecondStepAsked { expires_at: moment(), device },
+        A::SecondStepFailed { failures: 2, codes: 7, codes_locked_until: Some(moment()), device },
+        A::DeviceTrusted {
+            device: DeviceId(id(17)),
+            expires_at: moment(),
+            by: DeviceOrigin::FirstLogin,
+            session: Some(session),
+        },
+        A::DeviceForgotten { device: DeviceId(id(17)), reason: DeviceEnd::Displaced },
         A::CodeAccepted { step: 59_000_000 },
         A::RecoveryCodeUsed { number: 3 },
         A::SecondStepProposed {
@@ -104,7 +114,7 @@ fn examples() -> Vec<DomainEvent> {
         A::RecoveryCodesReplaced { recovery: recovery() },
         A::SecondStepDisabled,
         A::SecondStepReset { reason: reason() },
-        A::AccountLocked { failures: 7, until: LockEnd::AtReset },
+        A::AccountLocked { failures: 7, until: LockEnd::AtReset, device },
         A::LockoutReleased { reason: reason() },
         A::PasswordResetRequested { expires_at: moment() },
         A::PasswordReset { link, hash: hash() },
@@ -247,23 +257,25 @@ fn of_companies() -> Vec<DomainEvent> {
         },
         T::TakeOverCancelled { reason: Cancellation::Withdrawn },
     ];
+    let logo = Logo { png: "iVBORw0KGgo=".to_owned(), width: 64, height: 32 };
     let text = |text: &str| ReceiptText::parse(text).unwrap();
     let layout = Layout {
         header: text("Le Fournil"),
         middle: text(""),
         footer: text("Merci\nà bientôt"),
         trading_name: Some(CompanyName::parse("Le Fournil").unwrap()),
-        logo: Some(Logo { png: "iVBORw0KGgo=".to_owned(), width: 64, height: 32 }),
+        logo: Some(LogoId::of(&logo)),
     };
-    let receipt = R::ReceiptLayoutSaved { company, layout: Box::new(layout) };
-    let claim = S::SerialClaimed { terminal, order: Some(order()) };
+    let receipt = R::ReceiptLayoutSaved { company, layout: Box::new(layout), held: None };
+    let claims = [S::SerialClaimed { terminal, order: Some(order()) }, S::SerialReleased { terminal }];
     companies
         .map(DomainEvent::Company)
         .into_iter()
         .chain(fleets.map(DomainEvent::Fleet))
         .chain(access.map(DomainEvent::Access))
         .chain(takeovers.map(DomainEvent::TakeOver))
-        .chain([DomainEvent::Receipt(receipt), DomainEvent::SerialClaim(claim)])
+        .chain([DomainEvent::Receipt(receipt), DomainEvent::Logo(L::LogoKept { logo })])
+        .chain(claims.map(DomainEvent::SerialClaim))
         .collect()
 }
 
@@ -361,12 +373,24 @@ fn a_lockout_of_before_there_was_a_cap_ends_by_itself() {
     let golden = golden();
     let old = &golden[&("account-locked".to_owned(), 1)];
     let read = read_back("account-locked", 1, old, false);
-    assert_eq!(read, DomainEvent::Account(A::AccountLocked { failures: 7, until: moment().into() }));
+    assert_eq!(
+        read,
+        DomainEvent::Account(A::AccountLocked { failures: 7, until: moment().into(), device: None })
+    );
+}
+
+#[test]
+fn of_a_wrong_code_of_before_they_were_counted_apart_no_fewer_are_counted() {
+    let golden = golden();
+    let old = &golden[&("second-step-failed".to_owned(), 1)];
+    let read = read_back("second-step-failed", 1, old, false);
+    let counted = A::SecondStepFailed { failures: 2, codes: 2, codes_locked_until: None, device: None };
+    assert_eq!(read, DomainEvent::Account(counted));
 }
 
 #[test]
 fn an_unknown_event_stops_the_reader_and_says_which() {
-    for (name, version) in [("account-teleported", 1), ("login-failed", 2), ("account-created", 3), ("", 0)] {
+    for (name, version) in [("account-teleported", 1), ("login-failed", 3), ("account-created", 3), ("", 0)] {
         let unknown = read(name, version, &json!({}), Erasable::Erased).unwrap_err();
         assert!(
             unknown.to_string().contains(&format!("unknown event {name} version {version}")),
@@ -393,4 +417,16 @@ fn nothing_private_prints() {
     for secret in ["marie@", "argon2id"] {
         assert!(!debug.contains(secret));
     }
+}
+
+#[test]
+fn a_layout_that_holds_its_logo_reads_as_one_that_names_it_and_the_picture_is_not_lost() {
+    let old = &golden()[&("receipt-layout-saved".to_owned(), 1)];
+    let DomainEvent::Receipt(R::ReceiptLayoutSaved { layout, held, .. }) =
+        read_back("receipt-layout-saved", 1, old, false)
+    else {
+        panic!("another event")
+    };
+    let logo = Logo { png: "iVBORw0KGgo=".to_owned(), width: 64, height: 32 };
+    assert_eq!((layout.logo, held), (Some(LogoId::of(&logo)), Some(logo)));
 }

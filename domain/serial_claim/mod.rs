@@ -14,12 +14,17 @@ pub struct SerialClaim {
 /// What can happen to a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The number is this terminal's for ever.
+    /// The number is this terminal's.
     SerialClaimed {
         /// Whose.
         terminal: TerminalId,
         /// By which order; none where somebody noted it later.
         order: Option<OrderId>,
+    },
+    /// The number is free again: the terminal has another.
+    SerialReleased {
+        /// Whose it was.
+        terminal: TerminalId,
     },
 }
 
@@ -33,21 +38,35 @@ pub enum Command {
         /// By which order.
         order: Option<OrderId>,
     },
+    /// Free the number of a terminal that has another and so will never have this one.
+    Release {
+        /// Which terminal.
+        terminal: TerminalId,
+    },
 }
 
-/// Decides a command; a number that is taken stays with its terminal, without an event.
+/// Decides a command; a number that is taken stays with its terminal, without an event, and one that another
+/// terminal has is not freed.
 #[must_use]
 pub fn decide(claim: &SerialClaim, command: Command) -> Vec<Event> {
-    let Command::Claim { terminal, order } = command;
-    match claim.held {
-        None => vec![Event::SerialClaimed { terminal, order }],
-        Some(_) => Vec::new(),
+    match (command, &claim.held) {
+        (Command::Claim { terminal, order }, None) => vec![Event::SerialClaimed { terminal, order }],
+        (Command::Release { terminal }, Some((holder, _))) if *holder == terminal => {
+            vec![Event::SerialReleased { terminal }]
+        }
+        (Command::Claim { .. }, Some(_)) | (Command::Release { .. }, _) => Vec::new(),
     }
 }
 
 /// The claim after one more fact.
 #[must_use]
 pub fn evolve(claim: SerialClaim, fact: &Fact<Event>) -> SerialClaim {
-    let Event::SerialClaimed { terminal, order } = &fact.event;
-    SerialClaim { held: claim.held.or_else(|| Some((*terminal, order.clone()))) }
+    match &fact.event {
+        Event::SerialClaimed { terminal, order } => {
+            SerialClaim { held: claim.held.or_else(|| Some((*terminal, order.clone()))) }
+        }
+        Event::SerialReleased { terminal } => {
+            SerialClaim { held: claim.held.filter(|(holder, _)| holder != terminal) }
+        }
+    }
 }

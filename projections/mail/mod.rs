@@ -38,7 +38,9 @@ impl Urgency {
             | MailKind::LockedUntilReset
             | MailKind::SecondStepOn
             | MailKind::SecondStepOff
-            | MailKind::SecondStepReset => Self::AtOnce,
+            | MailKind::SecondStepReset
+            | MailKind::NewDevice
+            | MailKind::DeviceLocked => Self::AtOnce,
             MailKind::Activation
             | MailKind::AwaitingConversion
             | MailKind::SitesOpened

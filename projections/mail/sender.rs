@@ -353,8 +353,14 @@ impl Sender {
                 until.moment().map(Tidings::of)
             }
             (MailKind::LockedUntilReset, DomainEvent::Account(_)) => Some(Tidings::of(at)),
+            (MailKind::NewDevice, DomainEvent::Account(_)) => {
+                let client = fact.context.client.clone().unwrap_or_default();
+                let known = [client.agent, client.address].into_iter().flatten().collect::<Vec<_>>();
+                Some(Tidings { places: vec![("client", known.join(", "))], ..Tidings::of(at) })
+            }
             (
                 MailKind::PasswordChanged
+                | MailKind::DeviceLocked
                 | MailKind::SecondStepOn
                 | MailKind::SecondStepOff
                 | MailKind::SecondStepReset

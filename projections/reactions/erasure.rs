@@ -31,9 +31,14 @@ pub struct Erasure {
     pub mailer: Arc<dyn Mailer>,
 }
 
+impl Erasure {
+    /// Its name.
+    pub const NAME: &'static str = "erasure";
+}
+
 impl Reaction for Erasure {
     fn name(&self) -> &'static str {
-        "erasure"
+        Self::NAME
     }
 
     /// Reads the whole log, and no read model: whoever puts keys back may have put read models back too. The

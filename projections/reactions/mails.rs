@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use loquet_domain::account::{Event, Role};
+use loquet_domain::account::{DeviceOrigin, Event, Role};
 use loquet_domain::fact::Actor;
 use loquet_domain::ids::{AccountId, CompanyId};
 use loquet_domain::lockout::LockEnd;
@@ -38,9 +38,14 @@ pub struct Mails {
     pub status: Status,
 }
 
+impl Mails {
+    /// Its name.
+    pub const NAME: &'static str = "mails";
+}
+
 impl Reaction for Mails {
     fn name(&self) -> &'static str {
-        "mails"
+        Self::NAME
     }
 
     fn react<'a>(&'a self, noted: &'a Noted) -> BoxFuture<'a, Result<Vec<QueuedMail>, String>> {
@@ -86,6 +91,8 @@ impl Mails {
             Event::PasswordReset { .. } | Event::PasswordChanged { .. } => {
                 vec![to_owner(MailKind::PasswordChanged)]
             }
+            Event::AccountLocked { device: Some(_), .. } => vec![to_owner(MailKind::DeviceLocked)],
+            Event::DeviceTrusted { by: DeviceOrigin::Login, .. } => vec![to_owner(MailKind::NewDevice)],
             Event::AccountLocked { until: LockEnd::At(_), .. } => vec![to_owner(MailKind::LockedOut)],
             Event::AccountLocked { until: LockEnd::AtReset, .. } => {
                 vec![to_owner(MailKind::LockedUntilReset)]

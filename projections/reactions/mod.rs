@@ -26,6 +26,9 @@ const MOST_FAILING: usize = 100;
 /// How often the position of events that asked for nothing is noted.
 const NOTE_EVERY: Duration = Duration::from_secs(5);
 
+/// The names of all of them, under which the journal keeps how far they are.
+pub const NAMES: [&str; 4] = [Mails::NAME, Onboarding::NAME, Settling::NAME, Erasure::NAME];
+
 /// Acts on events, each at least once; acting twice must do no more than acting once. In order, but for those
 /// that failed at first.
 pub trait Reaction: Send + Sync {

@@ -38,9 +38,14 @@ pub struct Onboarding {
     pub clock: Clock,
 }
 
+impl Onboarding {
+    /// Its name.
+    pub const NAME: &'static str = "onboarding-2";
+}
+
 impl Reaction for Onboarding {
     fn name(&self) -> &'static str {
-        "onboarding-2"
+        Self::NAME
     }
 
     fn react<'a>(&'a self, noted: &'a Noted) -> BoxFuture<'a, Result<Vec<QueuedMail>, String>> {
@@ -64,9 +69,14 @@ pub struct Settling {
     pub clock: Clock,
 }
 
+impl Settling {
+    /// Its name.
+    pub const NAME: &'static str = "settling-2";
+}
+
 impl Reaction for Settling {
     fn name(&self) -> &'static str {
-        "settling-2"
+        Self::NAME
     }
 
     fn react<'a>(&'a self, noted: &'a Noted) -> BoxFuture<'a, Result<Vec<QueuedMail>, String>> {

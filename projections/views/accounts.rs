@@ -11,8 +11,8 @@ use loquet_domain::schema::DomainEvent;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::Batch;
-use crate::ports::IndexEntry;
-use crate::table::{Row, Table, sortable};
+use crate::ports::{IndexEntry, ReadStore, Selection, StoreFailed};
+use crate::table::{Row, Table, select_where, sortable};
 use crate::view::{CannotApply, Noted, View, ViewId};
 
 /// In which stage an account is.
@@ -80,6 +80,18 @@ impl Row for AccountRow {
         }
         entries
     }
+}
+
+/// Every account of a company that is not deleted, the oldest first.
+///
+/// # Errors
+/// [`StoreFailed`] where the store does not answer.
+pub async fn live_accounts(store: &dyn ReadStore, company: CompanyId) -> Result<Vec<AccountId>, StoreFailed> {
+    let by = Some(("company", format!("{company}/")));
+    let all = Selection { by, limit: usize::MAX, ..Selection::default() };
+    let live = |row: &AccountRow| matches!(row.status, Status::Active | Status::AwaitingActivation);
+    let rows = select_where(store, all, live).await?;
+    Ok(rows.into_iter().map(|(_, row)| row.account_id).collect())
 }
 
 /// The view.

@@ -58,7 +58,7 @@ impl View for Sessions {
         let key = noted.stream.id();
         let at = noted.fact.context.at;
         match event {
-            Event::LoginSucceeded { session, session_expires_at } => {
+            Event::LoginSucceeded { session, session_expires_at, .. } => {
                 let opened = SessionRow {
                     session_id: *session,
                     started_at: at,

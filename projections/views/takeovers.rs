@@ -59,6 +59,26 @@ pub struct TakeOverRow {
     pub cancellation: Option<Cancellation>,
 }
 
+impl TakeOverRow {
+    /// What it waits for, in the words of the API; nothing once it is over.
+    #[must_use]
+    pub fn waits_for(&self) -> Vec<&'static str> {
+        if self.status == TakeOverStatus::Completing {
+            return vec!["support_completion"];
+        }
+        if self.status != TakeOverStatus::Open {
+            return Vec::new();
+        }
+        let word = |side| match side {
+            Side::Transferor => "transferor_confirmation",
+            Side::Acquirer => "acquirer_confirmation",
+        };
+        let sides = [Side::Transferor, Side::Acquirer].into_iter();
+        let waiting: Vec<_> = sides.filter(|side| !self.confirmed.contains(side)).map(word).collect();
+        if waiting.is_empty() { vec!["support_completion"] } else { waiting }
+    }
+}
+
 impl Row for TakeOverRow {
     const VIEW: ViewId = ViewId { name: "takeovers", version: 1 };
 

@@ -21,14 +21,14 @@ password-changed-paragraph-1 = The password of your account was changed { $momen
 password-changed-paragraph-2 = If it was not you, choose a new password at once by "forgotten password" and contact support.
 
 locked-out-subject = Your { $brand } account is locked for a while
-locked-out-paragraph-1 = Too many wrong passwords in a row were entered for your account. It is locked and will be released { $moment }; your password will work again then.
-locked-out-paragraph-2 = You would rather not wait, or forgot your password? Choose a new one by "forgotten password": that unlocks the account too.
-locked-out-paragraph-3 = If it was not you, somebody else tried to log in. They did not find your password.
+locked-out-paragraph-1 = Too many wrong passwords or codes in a row were entered for your account. It is locked and will be released { $moment }; your password will work again then.
+locked-out-paragraph-2 = You would rather not wait, or forgot your password? Choose a new one by "forgotten password": that unlocks the account too. After too many wrong codes of the two-step verification, no code is accepted before then all the same.
+locked-out-paragraph-3 = If it was not you, somebody else tried to log in and did not get in. If you use two-step verification they may know your password: choose a new one.
 
 locked-until-reset-subject = Your { $brand } account is locked until you choose a new password
 locked-until-reset-paragraph-1 = So many wrong passwords were entered for your account that it no longer opens by itself, not even for the right password.
 locked-until-reset-paragraph-2 = Choose a new password by "forgotten password" at { $url }: that unlocks the account. Support can help you too.
-locked-until-reset-paragraph-3 = If it was not you, somebody else tried to log in. They did not find your password.
+locked-until-reset-paragraph-3 = If it was not you, somebody else tried to log in and did not get in.
 
 awaiting-conversion-subject = { $about_name } awaits your consent on { $brand }
 awaiting-conversion-paragraph-1 = An order in your company's name gave { $about_name } ({ $about_email }) as its contact. An account as temporary administrator has been created.
@@ -61,9 +61,19 @@ second-step-off-paragraph-1 = Two-step verification was turned off for your acco
 second-step-off-paragraph-2 = If it was not you, choose a new password by "forgotten password" and contact support.
 
 second-step-reset-subject = Two-step verification taken away by the support of { $brand }
-second-step-reset-paragraph-1 = At your request support took the two-step verification of your account away { $moment }. Your password has not changed.
+second-step-reset-paragraph-1 = At your request support took the two-step verification of your account away { $moment }. Your password has not changed. Wherever you were logged in, you have been logged out.
 second-step-reset-paragraph-2 = You can turn it on again with your new phone at { $url }.
 second-step-reset-paragraph-3 = If you asked for nothing, choose a new password by "forgotten password" and contact support.
+
+new-device-subject = New login to your { $brand } account
+new-device-paragraph-1 = Somebody logged in to your account { $moment } from a device that we had not seen before: { $client }.
+new-device-paragraph-2 = If it was you, there is nothing to do. You see your devices, and can remove them, at { $url }.
+new-device-paragraph-3 = If it was not you, choose a new password by "forgotten password" at once and contact support.
+
+device-locked-subject = One of your devices can't log in to { $brand } for a while
+device-locked-paragraph-1 = Too many wrong passwords or codes in a row were entered on one of your devices ({ $moment }). For some minutes it is treated as an unknown one; your other devices are not concerned.
+device-locked-paragraph-2 = You forgot your password? Choose a new one by "forgotten password".
+device-locked-paragraph-3 = If it was not you, somebody else used your device. Remove it from your devices at { $url } and contact support.
 
 password-reset-by-support-subject = Support sends you a link for a new { $brand } password
 password-reset-by-support-paragraph-1 = The support of { $brand } sends you this link so that you can choose a new password yourself. Support does not see the link and does not know your password.

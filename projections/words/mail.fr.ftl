@@ -21,14 +21,14 @@ password-changed-paragraph-1 = Le mot de passe de votre compte a été modifié 
 password-changed-paragraph-2 = Si ce n'était pas vous, choisissez tout de suite un nouveau mot de passe par « mot de passe oublié » et contactez le support.
 
 locked-out-subject = Votre compte { $brand } est bloqué temporairement
-locked-out-paragraph-1 = Trop de mots de passe erronés ont été saisis de suite pour votre compte. Il est bloqué et se débloquera { $moment } ; votre mot de passe fonctionnera alors à nouveau.
-locked-out-paragraph-2 = Vous ne voulez pas attendre, ou vous avez oublié votre mot de passe ? Choisissez-en un nouveau par « mot de passe oublié » : cela débloque aussi le compte.
-locked-out-paragraph-3 = Si ce n'était pas vous, quelqu'un d'autre a essayé de se connecter. Votre mot de passe n'a pas été trouvé.
+locked-out-paragraph-1 = Trop de mots de passe ou de codes erronés ont été saisis de suite pour votre compte. Il est bloqué et se débloquera { $moment } ; votre mot de passe fonctionnera alors à nouveau.
+locked-out-paragraph-2 = Vous ne voulez pas attendre, ou vous avez oublié votre mot de passe ? Choisissez-en un nouveau par « mot de passe oublié » : cela débloque aussi le compte. Après trop de codes erronés de la vérification en deux étapes, aucun code n'est toutefois accepté avant ce moment.
+locked-out-paragraph-3 = Si ce n'était pas vous, quelqu'un d'autre a essayé de se connecter, sans y parvenir. Si vous utilisez la vérification en deux étapes, votre mot de passe est peut-être connu : choisissez-en un nouveau.
 
 locked-until-reset-subject = Votre compte { $brand } est bloqué jusqu'à ce que vous choisissiez un nouveau mot de passe
 locked-until-reset-paragraph-1 = Tant de mots de passe erronés ont été saisis pour votre compte qu'il ne se débloque plus de lui-même, pas même avec le bon mot de passe.
 locked-until-reset-paragraph-2 = Choisissez un nouveau mot de passe par « mot de passe oublié » sur { $url } : cela débloque le compte. Le support peut aussi vous aider.
-locked-until-reset-paragraph-3 = Si ce n'était pas vous, quelqu'un d'autre a essayé de se connecter. Votre mot de passe n'a pas été trouvé.
+locked-until-reset-paragraph-3 = Si ce n'était pas vous, quelqu'un d'autre a essayé de se connecter, sans y parvenir.
 
 awaiting-conversion-subject = { $about_name } attend votre accord sur { $brand }
 awaiting-conversion-paragraph-1 = Une commande au nom de votre entreprise a indiqué { $about_name } ({ $about_email }) comme personne de contact. Un compte d'administrateur temporaire a été créé.
@@ -61,9 +61,19 @@ second-step-off-paragraph-1 = La vérification en deux étapes a été désactiv
 second-step-off-paragraph-2 = Si ce n'était pas vous, choisissez un nouveau mot de passe par « mot de passe oublié » et contactez le support.
 
 second-step-reset-subject = Vérification en deux étapes supprimée par le support de { $brand }
-second-step-reset-paragraph-1 = À votre demande, le support a supprimé la vérification en deux étapes de votre compte { $moment }. Votre mot de passe n'a pas changé.
+second-step-reset-paragraph-1 = À votre demande, le support a supprimé la vérification en deux étapes de votre compte { $moment }. Votre mot de passe n'a pas changé. Partout où vous étiez connecté, vous avez été déconnecté.
 second-step-reset-paragraph-2 = Vous pouvez la réactiver avec votre nouveau téléphone sur { $url }.
 second-step-reset-paragraph-3 = Si vous n'avez rien demandé, choisissez un nouveau mot de passe par « mot de passe oublié » et contactez le support.
+
+new-device-subject = Nouvelle connexion à votre compte { $brand }
+new-device-paragraph-1 = Quelqu'un s'est connecté à votre compte { $moment } depuis un appareil que nous n'avions pas encore vu : { $client }.
+new-device-paragraph-2 = Si c'était vous, vous n'avez rien à faire. Vous voyez vos appareils, et pouvez les retirer, sur { $url }.
+new-device-paragraph-3 = Si ce n'était pas vous, choisissez tout de suite un nouveau mot de passe par « mot de passe oublié » et contactez le support.
+
+device-locked-subject = Un de vos appareils ne peut momentanément plus se connecter à { $brand }
+device-locked-paragraph-1 = Trop de mots de passe ou de codes erronés ont été saisis de suite sur un de vos appareils ({ $moment }). Pendant quelques minutes, il est traité comme un appareil inconnu ; vos autres appareils ne sont pas concernés.
+device-locked-paragraph-2 = Vous avez oublié votre mot de passe ? Choisissez-en un nouveau par « mot de passe oublié ».
+device-locked-paragraph-3 = Si ce n'était pas vous, quelqu'un d'autre a utilisé votre appareil. Retirez-le de vos appareils sur { $url } et contactez le support.
 
 password-reset-by-support-subject = Le support vous envoie un lien pour un nouveau mot de passe { $brand }
 password-reset-by-support-paragraph-1 = Le support de { $brand } vous envoie ce lien pour que vous choisissiez vous-même un nouveau mot de passe. Le support ne voit pas le lien et ne connaît pas votre mot de passe.

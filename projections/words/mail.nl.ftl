@@ -21,14 +21,14 @@ password-changed-paragraph-1 = Het wachtwoord van uw account is { $moment } gewi
 password-changed-paragraph-2 = Was u dit niet? Kies meteen een nieuw wachtwoord via 'wachtwoord vergeten' en neem contact op met de helpdesk.
 
 locked-out-subject = Uw { $brand }-account is tijdelijk geblokkeerd
-locked-out-paragraph-1 = Er zijn te veel verkeerde wachtwoorden na elkaar ingevoerd voor uw account. Het is geblokkeerd en komt { $moment } weer vrij; dan werkt uw wachtwoord weer.
-locked-out-paragraph-2 = Wilt u niet wachten, of bent u uw wachtwoord vergeten? Kies een nieuw via 'wachtwoord vergeten': dat heft ook de blokkering op.
-locked-out-paragraph-3 = Was u dit niet, dan heeft iemand anders geprobeerd in te loggen. Uw wachtwoord is niet gevonden.
+locked-out-paragraph-1 = Er zijn te veel verkeerde wachtwoorden of codes na elkaar ingevoerd voor uw account. Het is geblokkeerd en komt { $moment } weer vrij; dan werkt uw wachtwoord weer.
+locked-out-paragraph-2 = Wilt u niet wachten, of bent u uw wachtwoord vergeten? Kies een nieuw via 'wachtwoord vergeten': dat heft ook de blokkering op. Na te veel verkeerde codes van de tweestapsverificatie wordt voor dat moment toch geen code aanvaard.
+locked-out-paragraph-3 = Was u dit niet, dan heeft iemand anders tevergeefs geprobeerd in te loggen. Gebruikt u tweestapsverificatie, dan is uw wachtwoord misschien bekend: kies een nieuw.
 
 locked-until-reset-subject = Uw { $brand }-account is geblokkeerd tot u een nieuw wachtwoord kiest
 locked-until-reset-paragraph-1 = Er zijn zoveel verkeerde wachtwoorden ingevoerd voor uw account dat het niet meer vanzelf vrijkomt, ook niet met het juiste wachtwoord.
 locked-until-reset-paragraph-2 = Kies een nieuw wachtwoord via 'wachtwoord vergeten' op { $url }: dat heft de blokkering op. De helpdesk kan u ook helpen.
-locked-until-reset-paragraph-3 = Was u dit niet, dan heeft iemand anders geprobeerd in te loggen. Uw wachtwoord is niet gevonden.
+locked-until-reset-paragraph-3 = Was u dit niet, dan heeft iemand anders tevergeefs geprobeerd in te loggen.
 
 awaiting-conversion-subject = { $about_name } wacht op uw goedkeuring bij { $brand }
 awaiting-conversion-paragraph-1 = In een bestelling op naam van uw bedrijf staat { $about_name } ({ $about_email }) als contactpersoon. Er is een account als tijdelijk beheerder aangemaakt.
@@ -61,9 +61,19 @@ second-step-off-paragraph-1 = Tweestapsverificatie is voor uw account uitgezet {
 second-step-off-paragraph-2 = Was u dit niet? Kies een nieuw wachtwoord via 'wachtwoord vergeten' en neem contact op met de helpdesk.
 
 second-step-reset-subject = Tweestapsverificatie weggenomen door de helpdesk van { $brand }
-second-step-reset-paragraph-1 = Op uw vraag heeft de helpdesk de tweestapsverificatie van uw account weggenomen { $moment }. Uw wachtwoord is niet veranderd.
+second-step-reset-paragraph-1 = Op uw vraag heeft de helpdesk de tweestapsverificatie van uw account weggenomen { $moment }. Uw wachtwoord is niet veranderd. Overal waar u was ingelogd, bent u uitgelogd.
 second-step-reset-paragraph-2 = U kunt ze met uw nieuwe telefoon weer aanzetten op { $url }.
 second-step-reset-paragraph-3 = Hebt u niets gevraagd? Kies een nieuw wachtwoord via 'wachtwoord vergeten' en neem contact op met de helpdesk.
+
+new-device-subject = Nieuwe aanmelding op uw { $brand }-account
+new-device-paragraph-1 = Iemand heeft zich { $moment } op uw account aangemeld met een toestel dat wij nog niet kenden: { $client }.
+new-device-paragraph-2 = Was u dit? Dan hoeft u niets te doen. U ziet uw toestellen, en kunt ze verwijderen, op { $url }.
+new-device-paragraph-3 = Was u dit niet? Kies meteen een nieuw wachtwoord via 'wachtwoord vergeten' en neem contact op met de helpdesk.
+
+device-locked-subject = Een van uw toestellen kan tijdelijk niet inloggen op { $brand }
+device-locked-paragraph-1 = Er zijn te veel verkeerde wachtwoorden of codes na elkaar ingevoerd op een van uw toestellen ({ $moment }). Enkele minuten lang geldt het als een onbekend toestel; uw andere toestellen hebben er geen last van.
+device-locked-paragraph-2 = Bent u uw wachtwoord vergeten? Kies een nieuw via 'wachtwoord vergeten'.
+device-locked-paragraph-3 = Was u dit niet, dan heeft iemand anders uw toestel gebruikt. Verwijder het bij uw toestellen op { $url } en neem contact op met de helpdesk.
 
 password-reset-by-support-subject = De helpdesk stuurt u een link voor een nieuw wachtwoord van { $brand }
 password-reset-by-support-paragraph-1 = De helpdesk van { $brand } stuurt u deze link, zodat u zelf een nieuw wachtwoord kunt kiezen. De helpdesk ziet de link niet en kent uw wachtwoord niet.

@@ -10,7 +10,7 @@ use loquet_domain::permission::Permission;
 use loquet_domain::ports::Position;
 use loquet_projections::people::person_at;
 use loquet_projections::ports::Selection;
-use loquet_projections::table::{Row, find, select};
+use loquet_projections::table::{Row, find, select_where};
 use loquet_projections::views::accounts::AccountRow;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -135,9 +135,9 @@ pub(crate) async fn list(
     let wanted = selection(&api, &filter)?;
     let size = wanted.limit - 1;
     let position = api.reach(AccountRow::VIEW, &AtLeast { at_least: filter.at_least }).await?;
-    let rows = select::<AccountRow>(api.rows.as_ref(), wanted).await?;
+    let rows = select_where(api.rows.as_ref(), wanted, |row| filter.fits(row)).await?;
     let mut accounts = Vec::with_capacity(rows.len());
-    for (key, row) in rows.into_iter().filter(|(_, row)| filter.fits(row)) {
+    for (key, row) in rows {
         accounts.push((key, body(&api, row, position).await?));
     }
     Ok(Tagged(Page::of(accounts, size, position)))

@@ -12,6 +12,7 @@ use crate::http::Shared;
 use crate::http::answers::Done;
 use crate::http::body::Body;
 use crate::http::caller::{Arrival, Caller, to_its_end};
+use crate::http::devices::Devices;
 use crate::http::problem::{Problem, ProblemBody};
 
 /// The current password, and another.
@@ -39,6 +40,7 @@ pub(crate) async fn change(
     State(api): Shared,
     caller: Caller,
     arrival: Arrival,
+    Devices(devices): Devices,
     Path(id): Path<Uuid>,
     Body(body): Body<PasswordBody>,
 ) -> Result<Done, Problem> {
@@ -46,10 +48,11 @@ pub(crate) async fn change(
     if caller.person()?.account != id {
         return Err(Problem::not_found());
     }
+    let owner = api.app.owner(arrival.at, id, &devices);
     let (current, new) = (Password::new(body.current_password), Password::new(body.new_password));
     let (at, context) = (arrival.at, caller.context(&arrival));
     let changed =
-        to_its_end(async move { api.app.change_password(&context, id, current, new).await }).await?;
+        to_its_end(async move { api.app.change_password(&context, owner, current, new).await }).await?;
     match changed {
         Err(Failure::WeakPassword(rules)) => Err(Problem::weak_password("/new_password", &rules)),
         other => other.map(Done).map_err(|failure| Problem::of(failure, at)),

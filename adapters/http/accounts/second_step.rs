@@ -7,6 +7,8 @@ use axum::response::{Html, IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
+use loquet_domain::Moment;
+use loquet_domain::app::Owner;
 use loquet_domain::ids::AccountId;
 use loquet_domain::one_time_code::OneTimeCode;
 use loquet_domain::password::Password;
@@ -18,6 +20,7 @@ use crate::http::answers::{AtLeast, Done};
 use crate::http::body::{Body, Faults};
 use crate::http::caller::{Arrival, Caller, carry_out, to_its_end};
 use crate::http::conditional::Tagged;
+use crate::http::devices::Devices;
 use crate::http::localize::language;
 use crate::http::logins::one_of;
 use crate::http::pages::recovery_codes_page;
@@ -28,9 +31,9 @@ use crate::one_time_codes;
 use crate::service_tokens::Scope;
 
 /// The owner, and nobody else.
-fn own(caller: &Caller, id: Uuid) -> Result<AccountId, Problem> {
+fn own(api: &Api, caller: &Caller, at: Moment, devices: &Devices, id: Uuid) -> Result<Owner, Problem> {
     match caller.person()?.account {
-        account if account.0 == id => Ok(account),
+        account if account.0 == id => Ok(api.app.owner(at, account, &devices.0)),
         _ => Err(Problem::not_found()),
     }
 }
@@ -119,16 +122,16 @@ pub(crate) async fn propose(
     State(api): Shared,
     caller: Caller,
     arrival: Arrival,
+    devices: Devices,
     Path(id): Path<Uuid>,
     Body(body): Body<OwnPassword>,
 ) -> Result<(StatusCode, Json<EnrolmentBody>), Problem> {
-    let account = own(&caller, id)?;
+    let owner = own(&api, &caller, arrival.at, &devices, id)?;
     let current = Password::new(body.current_password);
     let (at, context, acting) = (arrival.at, caller.context(&arrival), api.clone());
-    let proposed =
-        to_its_end(async move { acting.app.propose_second_step(&context, account, current).await });
+    let proposed = to_its_end(async move { acting.app.propose_second_step(&context, owner, current).await });
     let enrolment = proposed.await?.map_err(|failure| Problem::of(failure, at))?;
-    let email = email(&api, account).await?;
+    let email = email(&api, owner.account).await?;
     let internal = || Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal");
     let shown = one_time_codes::show(&enrolment.secret, &api.brand, &email).ok_or_else(internal)?;
     let body = EnrolmentBody {
@@ -194,13 +197,14 @@ pub(crate) async fn confirm(
     caller: Caller,
     arrival: Arrival,
     headers: HeaderMap,
+    devices: Devices,
     Path(id): Path<Uuid>,
     Body(body): Body<ConfirmationBody>,
 ) -> Result<Response, Problem> {
-    let account = own(&caller, id)?;
+    let owner = own(&api, &caller, arrival.at, &devices, id)?;
     let (at, context, acting) = (arrival.at, caller.context(&arrival), api.clone());
     let confirmed =
-        to_its_end(async move { acting.app.confirm_second_step(&context, account, &body.code).await });
+        to_its_end(async move { acting.app.confirm_second_step(&context, owner, &body.code).await });
     let (codes, position) = confirmed.await?.map_err(|failure| Problem::of(failure, at))?;
     Ok(recovery(&api, &headers, codes, position.0))
 }
@@ -242,14 +246,15 @@ pub(crate) async fn replace_recovery_codes(
     caller: Caller,
     arrival: Arrival,
     headers: HeaderMap,
+    devices: Devices,
     Path(id): Path<Uuid>,
     Body(body): Body<BothBody>,
 ) -> Result<Response, Problem> {
-    let account = own(&caller, id)?;
+    let owner = own(&api, &caller, arrival.at, &devices, id)?;
     let (current, code) = body.check()?;
     let (at, context, acting) = (arrival.at, caller.context(&arrival), api.clone());
     let replaced =
-        to_its_end(async move { acting.app.replace_recovery_codes(&context, account, current, code).await });
+        to_its_end(async move { acting.app.replace_recovery_codes(&context, owner, current, code).await });
     let (codes, position) = replaced.await?.map_err(|failure| Problem::of(failure, at))?;
     Ok(recovery(&api, &headers, codes, position.0))
 }
@@ -269,13 +274,14 @@ pub(crate) async fn disable(
     State(api): Shared,
     caller: Caller,
     arrival: Arrival,
+    devices: Devices,
     Path(id): Path<Uuid>,
     Body(body): Body<BothBody>,
 ) -> Result<Done, Problem> {
-    let account = own(&caller, id)?;
+    let owner = own(&api, &caller, arrival.at, &devices, id)?;
     let (current, code) = body.check()?;
     let (at, context) = (arrival.at, caller.context(&arrival));
-    carry_out(at, async move { api.app.disable_second_step(&context, account, current, code).await }).await
+    carry_out(at, async move { api.app.disable_second_step(&context, owner, current, code).await }).await
 }
 
 /// Why a second step is taken away, and how it was made sure who asks.
@@ -291,7 +297,7 @@ pub(crate) struct ResetBody {
 }
 
 /// Take a lost second step away. Support alone may, having made sure who asks: a program with `second-step:reset`. The owner
-/// is told by mail; the password stays.
+/// is told by mail; every session ends, the password stays.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/second-step/reset", operation_id = "reset_second_step", tag = "second step", request_body = ResetBody,
     security(("service" = [])), params(("account_id" = Uuid, Path)),

@@ -1,0 +1,129 @@
+//! `loquet demo`.
+
+use std::sync::Arc;
+
+use anyhow::{bail, ensure};
+use chrono::{Datelike, SubsecRound};
+use loquet_adapters::argon2_pool::{Argon2Pool, Cost};
+use loquet_adapters::mail_journal::SqliteJournal;
+use loquet_adapters::one_time_codes;
+use loquet_adapters::server_key::ServerKey;
+use loquet_domain::password::Password;
+use loquet_domain::ports::{EventStore, OneTimeCodes, PasswordHasher, Position};
+use loquet_projections::ports::ReactionJournal;
+use loquet_projections::reactions;
+use serde_json::{Map, Value, json};
+
+use super::show::{line, moment, progress, table};
+use crate::cli::{Demo, Place};
+use crate::clock;
+use crate::demo::{OnePassword, OneSecret, PASSWORD, Seeded, State, Told, Wanted, midnight, tell};
+use crate::system::{Access, Parts, System};
+
+/// Behind every event that there will be.
+const BEHIND_ALL: Position = Position(1 << 62);
+
+pub(crate) async fn run(place: &Place, demo: Demo) -> anyhow::Result<()> {
+    let until = demo.until.map_or_else(|| midnight(clock::now()), |until| until.trunc_subsecs(6));
+    ensure!((2000..2200).contains(&until.year()), "--until must be from 2000 to 2199");
+    place.make_folder()?;
+    if !place.server_key().exists() && !place.file("keys.db").exists() {
+        ServerKey::create(&place.server_key())?;
+    }
+    let password = Password::new(PASSWORD.to_owned());
+    let hash = Argon2Pool::start(Cost::default(), 1, 1)?.hash(password.clone()).await?;
+    // By the default rules, whatever the configuration says: the same seed tells the same story.
+    let parts = Parts { node: "demo".to_owned(), ..Parts::default() };
+    let hasher = Arc::new(OnePassword::new(password, hash));
+    let outside = (hasher, Arc::new(OneSecret), Arc::new(Seeded));
+    let system = System::open_with(place, Access::Write, parts, (outside.0, outside.1, outside.2))?;
+    if !system.store.is_empty() {
+        system.close().await?;
+        let folder = place.data_dir.display();
+        bail!("the log in {folder} is not empty: choose another folder with --data-dir");
+    }
+    let journal = SqliteJournal::open(&place.file("reactions.db"))?;
+    // First of all: nothing is to be mailed of a story that was broken off, either.
+    note(&journal, BEHIND_ALL).await?;
+    let wanted = Wanted { seed: demo.seed, accounts: demo.accounts, until };
+    let bar = progress(0, "days told")?;
+    let told = tell(system.app.clone(), &system.keys, wanted, |day, days| {
+        bar.set_length(days.unsigned_abs());
+        bar.set_position(day.unsigned_abs());
+    });
+    let told = told.await;
+    bar.finish_and_clear();
+    let head = system.store.head().await?;
+    system.close().await?;
+    let told = told?;
+    note(&journal, head).await?;
+    match demo.json {
+        true => line(&as_json(&told, wanted, head).to_string()).map(drop),
+        false => print(place, &told, wanted, head),
+    }
+}
+
+/// Notes that the reactions have acted on everything up to here.
+async fn note(journal: &SqliteJournal, position: Position) -> anyhow::Result<()> {
+    for reaction in reactions::NAMES {
+        journal.advance(reaction, position, Vec::new(), clock::now()).await?;
+    }
+    Ok(())
+}
+
+fn name(state: State) -> &'static str {
+    match state {
+        State::Administrator => "administrator",
+        State::User => "user",
+        State::SecondStep => "second_step",
+        State::Locked => "locked",
+        State::ResetOpen => "reset_link_open",
+        State::AwaitingActivation => "awaiting_activation",
+        State::AwaitingConversion => "awaiting_conversion",
+        State::Deleted => "deleted",
+        State::Erased => "erased",
+    }
+}
+
+/// The secret of every second step as an app takes it.
+fn secret() -> String {
+    one_time_codes::show(&OneSecret.secret(), "Loquet", "demo").map(|shown| shown.secret).unwrap_or_default()
+}
+
+fn as_json(told: &Told, wanted: Wanted, head: Position) -> Value {
+    let states = told.states.iter().map(|(state, examples)| {
+        let examples: Vec<_> = examples
+            .iter()
+            .map(|example| json!({ "email": example.email, "account_id": example.account }))
+            .collect();
+        let count = told.counts.get(state);
+        (name(*state).to_owned(), json!({ "accounts": count, "examples": examples }))
+    });
+    json!({
+        "seed": wanted.seed, "until": wanted.until, "companies": told.companies, "sites": told.sites,
+        "terminals": told.terminals, "takeovers": told.takeovers, "accounts": told.accounts, "events": head,
+        "password": PASSWORD, "second_step": { "secret": secret(), "recovery_codes": OneSecret.recovery_codes() }, "states": states.collect::<Map<_, _>>(),
+    })
+}
+
+fn print(place: &Place, told: &Told, wanted: Wanted, head: Position) -> anyhow::Result<()> {
+    let Told { companies, sites, terminals, takeovers, accounts, .. } = told;
+    let until = moment(wanted.until);
+    line(&format!(
+        "{companies} companies, {sites} sites, {terminals} terminals, {accounts} accounts, {takeovers} take-overs: {head} events up to {until}"
+    ))?;
+    let mut rows = table(&["STATE", "ACCOUNTS", "SUCH AS", "ACCOUNT"]);
+    for (state, examples) in &told.states {
+        let count = told.counts.get(state).copied().unwrap_or_default().to_string();
+        for (nth, example) in examples.iter().enumerate() {
+            let (state, count) = if nth == 0 { (name(*state), count.as_str()) } else { ("", "") };
+            let email = example.email.as_deref().unwrap_or("(forgotten)");
+            rows.add_row([state, count, email, &example.account.to_string()]);
+        }
+    }
+    line(&rows.to_string())?;
+    line(&format!("Everybody's password is {PASSWORD}"))?;
+    let recovery = OneSecret.recovery_codes().into_iter().next().unwrap_or_default();
+    line(&format!("Every second step's secret, for an app, is {}; a recovery code is {recovery}", secret()))?;
+    line(&format!("Start the server:  loquet --data-dir {} serve --dev", place.data_dir.display())).map(drop)
+}

@@ -1,0 +1,73 @@
+//! The read models, looked at beside the server that keeps them.
+
+use anyhow::ensure;
+use loquet_adapters::read_store::SqliteReadStore;
+use loquet_domain::ids::CompanyId;
+use loquet_domain::ports::{EventStore, Position};
+use loquet_projections::ports::{IndexEntry, Order, ReadStore, Selection};
+use loquet_projections::table::{Row, find, select};
+use loquet_projections::views::companies::CompanyRow;
+
+use crate::cli::Place;
+use crate::system::System;
+
+/// What is known, and up to which position of the log.
+pub(super) struct Known {
+    rows: SqliteReadStore,
+    position: Position,
+}
+
+/// Which rows are wanted.
+pub(super) struct Rows {
+    pub(super) by: IndexEntry,
+    pub(super) order: Order,
+    pub(super) limit: usize,
+}
+
+impl Known {
+    /// Opens the view of these rows. Says so where it is behind the log: no server runs, or it is still building.
+    pub(super) async fn open<R: Row>(place: &Place) -> anyhow::Result<Self> {
+        let path = place.file("views.db");
+        ensure!(path.exists(), "no server has run in {} yet", place.data_dir.display());
+        let rows = SqliteReadStore::open(&path)?;
+        let builds = rows.builds().await?;
+        let serving = builds.iter().find(|state| state.serving && state.build.view.name == R::VIEW.name);
+        let position = serving.map(|state| state.position).unwrap_or_default();
+        let head = System::open_to_read(place)?.store.head().await?;
+        if position < head {
+            let behind = head.0 - position.0;
+            eprintln!("loquet: what follows is {behind} events behind the log; a running server catches up");
+        }
+        Ok(Self { rows, position })
+    }
+
+    /// Up to where it is known.
+    pub(super) fn position(&self) -> Position {
+        self.position
+    }
+
+    pub(super) async fn one<R: Row>(&self, id: impl ToString) -> anyhow::Result<Option<R>> {
+        Ok(find(&self.rows, id.to_string()).await?)
+    }
+
+    pub(super) async fn some<R: Row>(&self, wanted: Rows) -> anyhow::Result<Vec<R>> {
+        let Rows { by, order, limit } = wanted;
+        let wanted = Selection { by: Some(by), order, limit, ..Selection::default() };
+        let rows = select::<R>(&self.rows, wanted).await?;
+        Ok(rows.into_iter().map(|(_, row)| row).collect())
+    }
+
+    /// The company of an id or of an enterprise number, as people write it.
+    pub(super) async fn company(&self, which: &str) -> anyhow::Result<CompanyRow> {
+        if let Ok(id) = which.parse::<CompanyId>() {
+            let found = self.one::<CompanyRow>(id).await?;
+            return found.ok_or_else(|| anyhow::anyhow!("there is no company {id}"));
+        }
+        let digits: String = which.chars().filter(char::is_ascii_digit).collect();
+        ensure!(matches!(digits.len(), 8 | 10), "'{which}' is neither an id nor an enterprise number");
+        let country = if digits.len() == 8 { "NL" } else { "BE" };
+        let by = ("number", format!("{country}/{digits}"));
+        let found = self.some::<CompanyRow>(Rows { by, order: Order::Ascending, limit: 1 }).await?;
+        found.into_iter().next().ok_or_else(|| anyhow::anyhow!("no company has the number {digits}"))
+    }
+}

@@ -1,0 +1,32 @@
+//! `loquet permission ask`.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use loquet_domain::permission::Permission;
+use loquet_domain::ports::EventStore;
+use serde_json::json;
+
+use super::account::find;
+use super::show::line;
+use crate::cli::{AskPermission, Place};
+use crate::system::System;
+
+/// Asked of the log itself, so that the answer is never older than the question.
+pub(crate) async fn ask(place: &Place, asked: AskPermission) -> anyhow::Result<ExitCode> {
+    let permission = Permission::parse(&asked.permission)
+        .with_context(|| format!("there is no permission '{}'", asked.permission))?;
+    let system = System::open_to_read(place)?;
+    let account = find(&system, &asked.account).await?;
+    let allowed = system.app.may(account, permission, asked.site).await?;
+    if asked.json {
+        let answer = json!({
+            "account_id": account, "permission": permission, "site_id": asked.site, "allowed": allowed,
+            "position": system.store.head().await?,
+        });
+        line(&answer.to_string())?;
+    } else {
+        line(if allowed { "yes" } else { "no" })?;
+    }
+    Ok(if allowed { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}

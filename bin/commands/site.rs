@@ -1,0 +1,90 @@
+//! `loquet site list` and `show`.
+
+use anyhow::Context;
+use loquet_projections::ports::Order;
+use loquet_projections::views::companies::CompanyRow;
+use loquet_projections::views::sites::SiteRow;
+use loquet_projections::views::terminals::TerminalRow;
+use serde_json::{Value, json};
+
+use super::known::{Known, Rows};
+use super::show::{address, fields, line, moment, table};
+use crate::cli::{ListSites, Place, SiteCommand, WhichSite};
+
+/// How many terminals of one site are listed at most.
+const MOST_TERMINALS: usize = 10_000;
+
+pub(crate) async fn run(place: &Place, command: SiteCommand) -> anyhow::Result<()> {
+    let known = Known::open::<SiteRow>(place).await?;
+    match command {
+        SiteCommand::List(which) => list(&known, &which).await,
+        SiteCommand::Show(which) => show(&known, &which).await,
+    }
+}
+
+async fn list(known: &Known, which: &ListSites) -> anyhow::Result<()> {
+    let company = known.company(&which.company).await?.company_id;
+    let by = ("company_name", format!("{company}/"));
+    let limit = usize::try_from(which.how.limit)?;
+    let mut rows = table(&["SITE", "NAME", "ADDRESS", "SINCE"]);
+    for site in known.some::<SiteRow>(Rows { by, order: Order::Ascending, limit }).await? {
+        if which.how.json {
+            if !line(&as_json(&site).to_string())? {
+                break;
+            }
+            continue;
+        }
+        rows.add_row([
+            site.site_id.to_string(),
+            site.name.as_str().to_owned(),
+            address(&site.address),
+            moment(site.opened_at),
+        ]);
+    }
+    if !which.how.json {
+        line(&rows.to_string())?;
+    }
+    Ok(())
+}
+
+fn as_json(site: &SiteRow) -> Value {
+    json!({
+        "site_id": site.site_id,
+        "company_id": site.company_id,
+        "name": site.name,
+        "address": site.address,
+        "opened_at": site.opened_at,
+        "order_id": site.order_id,
+    })
+}
+
+async fn show(known: &Known, which: &WhichSite) -> anyhow::Result<()> {
+    let site = known.one::<SiteRow>(which.site).await?;
+    let site = site.with_context(|| format!("there is no site {}", which.site))?;
+    let company = known.one::<CompanyRow>(site.company_id).await?;
+    let by = ("site", format!("{}/", site.site_id));
+    let terminals =
+        known.some::<TerminalRow>(Rows { by, order: Order::Ascending, limit: MOST_TERMINALS }).await?;
+    let mut shown = as_json(&site);
+    if let Some(told) = shown.as_object_mut() {
+        told.insert("company_name".to_owned(), json!(company.map(|company| company.legal_name)));
+        told.insert("position".to_owned(), json!(known.position()));
+        if which.json {
+            let terminal = |row: &TerminalRow| json!({ "terminal_id": row.terminal_id, "model": row.model, "serial": row.serial });
+            let terminals: Vec<_> = terminals.iter().map(terminal).collect();
+            told.insert("terminals".to_owned(), json!(terminals));
+        } else {
+            told.insert("address".to_owned(), json!(address(&site.address)));
+        }
+    }
+    if which.json {
+        return line(&shown.to_string()).map(drop);
+    }
+    fields(&shown)?;
+    let mut rows = table(&["TERMINAL", "MODEL", "SERIAL", "SINCE"]);
+    for row in terminals {
+        let serial = row.serial.map_or_else(|| "-".to_owned(), |serial| serial.to_string());
+        rows.add_row([row.terminal_id.to_string(), row.model.to_string(), serial, moment(row.added_at)]);
+    }
+    line(&format!("\n{rows}")).map(drop)
+}

@@ -1,0 +1,147 @@
+//! `loquet terminal show` and `import`.
+
+use std::io::Read;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use loquet_domain::ids::TerminalId;
+use loquet_domain::serial_number::SerialNumber;
+use loquet_projections::ports::Order;
+use loquet_projections::views::assignments::{AssignmentRow, Cause};
+use loquet_projections::views::sites::SiteRow;
+use loquet_projections::views::terminals::TerminalRow;
+use serde_json::{Value, json};
+
+use super::known::{Known, Rows};
+use super::remote::{Answer, Running};
+use super::show::{address, fields, line, moment, table};
+use crate::cli::{ImportTerminals, Output, Place, Remote, TerminalCommand, WhichTerminal};
+
+/// How many steps of a terminal's history are listed at most.
+const MOST_STEPS: usize = 10_000;
+
+pub(crate) async fn run(place: &Place, command: TerminalCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        TerminalCommand::Show(which) => show(place, &which).await.map(|()| ExitCode::SUCCESS),
+        TerminalCommand::Import(import) => self::import(import).await,
+    }
+}
+
+async fn show(place: &Place, which: &WhichTerminal) -> anyhow::Result<()> {
+    let known = Known::open::<TerminalRow>(place).await?;
+    let terminal = find(&known, &which.terminal).await?;
+    let site = known.one::<SiteRow>(terminal.site_id).await?;
+    let by = ("terminal", format!("{}/", terminal.terminal_id));
+    let steps = known.some::<AssignmentRow>(Rows { by, order: Order::Ascending, limit: MOST_STEPS }).await?;
+    let mut shown = json!({
+        "terminal_id": terminal.terminal_id,
+        "model": terminal.model,
+        "serial": terminal.serial,
+        "company_id": terminal.company_id,
+        "site_id": terminal.site_id,
+        "site_name": site.as_ref().map(|site| &site.name),
+        "site_address": site.as_ref().map(|site| address(&site.address)),
+        "added_at": terminal.added_at,
+        "order_id": terminal.order_id,
+        "position": known.position(),
+    });
+    if which.json {
+        let steps: Vec<_> = steps.iter().map(as_json).collect();
+        if let Some(told) = shown.as_object_mut() {
+            told.insert("history".to_owned(), json!(steps));
+        }
+        return line(&shown.to_string()).map(drop);
+    }
+    fields(&shown)?;
+    let mut rows = table(&["AT", "WHAT", "FROM", "TO"]);
+    for step in steps {
+        let (what, from, to) = match step.cause {
+            Cause::Ordered { order_id, site_id } => {
+                (format!("ordered by {order_id}"), "-".to_owned(), site_id.to_string())
+            }
+            Cause::Assigned { from_site_id, to_site_id } => {
+                ("assigned".to_owned(), from_site_id.to_string(), to_site_id.to_string())
+            }
+            Cause::TakenOver { from_company_id, to_company_id, .. } => (
+                "taken over".to_owned(),
+                format!("company {from_company_id}"),
+                format!("company {to_company_id}"),
+            ),
+        };
+        rows.add_row([moment(step.at), what, from, to]);
+    }
+    line(&format!("\n{rows}")).map(drop)
+}
+
+async fn find(known: &Known, which: &str) -> anyhow::Result<TerminalRow> {
+    if let Ok(id) = which.parse::<TerminalId>() {
+        return known.one(id).await?.with_context(|| format!("there is no terminal {id}"));
+    }
+    let serial = SerialNumber::parse(which)
+        .with_context(|| format!("'{which}' is neither an id nor a serial number"))?;
+    let by = ("serial", format!("{serial}/"));
+    let found = known.some(Rows { by, order: Order::Ascending, limit: 1 }).await?;
+    found.into_iter().next().with_context(|| format!("no terminal has the serial number {serial}"))
+}
+
+fn as_json(step: &AssignmentRow) -> Value {
+    json!({ "at": step.at, "position": step.position, "actor": step.actor, "cause": step.cause })
+}
+
+/// Exit code 2 where the file has faults; then nothing was done.
+async fn import(import: ImportTerminals) -> anyhow::Result<ExitCode> {
+    let csv = read(&import)?;
+    let remote = Remote { url: Some(import.url), token_file: Some(import.token_file) };
+    let server = Running::open(&remote)?.context("a running server is needed: --url and --token-file")?;
+    let path = format!("/v1/terminal-assignments?company={}&dry_run={}", import.company, import.dry_run);
+    let answer = server.post_as(&path, "text/csv", csv).await?;
+    match answer.status {
+        200 => report(&answer.body, Output::of(import.json)).map(|()| ExitCode::SUCCESS),
+        422 => faults(&answer, Output::of(import.json)).map(|()| ExitCode::from(2)),
+        _ => Err(answer.refusal()),
+    }
+}
+
+fn read(import: &ImportTerminals) -> anyhow::Result<Vec<u8>> {
+    if import.file.as_os_str() == "-" {
+        let mut csv = Vec::new();
+        std::io::stdin().read_to_end(&mut csv)?;
+        return Ok(csv);
+    }
+    std::fs::read(&import.file).with_context(|| format!("can't read {}", import.file.display()))
+}
+
+fn report(body: &Value, output: Output) -> anyhow::Result<()> {
+    if output == Output::Json {
+        return line(&body.to_string()).map(drop);
+    }
+    let text = |value: &Value, name: &str| match value.get(name) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Null) | None => "-".to_owned(),
+        Some(other) => other.to_string(),
+    };
+    let mut rows = table(&["LINE", "TERMINAL", "SERIAL", "FROM SITE", "TO SITE"]);
+    let moves = body.get("moves").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    for step in moves {
+        let cells = ["line", "terminal_id", "serial", "from_site_id", "to_site_id"];
+        rows.add_row(cells.map(|name| text(step, name)));
+    }
+    line(&rows.to_string())?;
+    let dry = body.get("dry_run").and_then(Value::as_bool).unwrap_or_default();
+    let verb = if dry { "would move; nothing was done" } else { "moved" };
+    line(&format!("{} {verb}, {} stand there already", moves.len(), text(body, "unchanged"))).map(drop)
+}
+
+fn faults(answer: &Answer, output: Output) -> anyhow::Result<()> {
+    if output == Output::Json {
+        return line(&answer.body.to_string()).map(drop);
+    }
+    line("nothing was done:")?;
+    for fault in answer.body.get("errors").and_then(Value::as_array).into_iter().flatten() {
+        let said = |name: &str| fault.get(name).and_then(Value::as_str).unwrap_or_default();
+        // `/3/terminal` is the third line's column `terminal`.
+        let place = said("pointer").trim_matches('/').replace('/', ", ");
+        line(&format!("line {place}: {}", said("message")))?;
+    }
+    Ok(())
+}

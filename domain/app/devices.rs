@@ -1,0 +1,130 @@
+//! Trusted devices: what is given to them, what they show, and the owner's list.
+
+use crate::Moment;
+use crate::account::{Account, Command, Device, Event, NewDevice, Opening, Refusal};
+use crate::fact::Context;
+use crate::ids::{AccountId, DeviceId, SessionId};
+use crate::ports::{DeviceClaims, Position, Purpose};
+
+use super::followed_links::as_link;
+use super::log_in::GivenDevice;
+use super::sessions::Owner;
+use super::streams::{Committed, account_stream};
+use super::{App, Failure, Unavailable};
+
+/// How many tokens of devices one request may bring that are looked at.
+const MOST_LOOKED_AT: usize = 10;
+
+impl App {
+    /// The device that a request comes from, as its tokens have it; whether the account still trusts it is decided
+    /// with the guess.
+    pub(super) fn device_of(&self, at: Moment, account: AccountId, tokens: &[String]) -> Option<DeviceId> {
+        self.policies.trusted_devices?;
+        let claims =
+            tokens.iter().take(MOST_LOOKED_AT).filter_map(|token| self.ports.tokens.read_device(token));
+        let mut own = claims.filter(|claims| claims.account == account && at < claims.expires_at);
+        own.next().map(|claims| claims.device)
+    }
+
+    /// The owner of an account, on the device whose tokens came along.
+    #[must_use]
+    pub fn owner(&self, at: Moment, account: AccountId, devices: &[String]) -> Owner {
+        Owner { account, device: self.device_of(at, account, devices) }
+    }
+
+    /// The trusted device on which a session was opened.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the account can't be read.
+    pub async fn device_of_session(
+        &self,
+        account: AccountId,
+        session: SessionId,
+        at: Moment,
+    ) -> Result<Option<DeviceId>, Unavailable> {
+        let held = self.account(account).await?;
+        Ok(held.active().and_then(|active| active.session(session, at)?.device))
+    }
+
+    /// What a login opens if it is complete. Where nothing is known of the client there is nothing to trust.
+    pub(super) fn opening(&self, context: &Context) -> Opening {
+        let fresh = || self.ports.identities.fresh();
+        let known =
+            context.client.clone().filter(|client| client.address.is_some() || client.agent.is_some());
+        let device = known.map(|client| NewDevice { id: DeviceId(fresh()), client });
+        Opening { session: SessionId(fresh()), device }
+    }
+
+    /// What a login, or a link, gave to the device that it came from.
+    pub(super) fn given(&self, account: AccountId, committed: &Committed<Account>) -> Option<GivenDevice> {
+        committed.facts.iter().find_map(|fact| match fact.event {
+            Event::DeviceTrusted { device, expires_at, .. } => {
+                let token = self.ports.tokens.device(&DeviceClaims { account, device, expires_at });
+                Some(GivenDevice { account, token, expires_at })
+            }
+            _ => None,
+        })
+    }
+
+    /// Notes that a reset link that holds was opened, and trusts the device for the login that follows: whoever hammers
+    /// the address meanwhile keeps its owner out no longer. Gives nothing where the device has something already.
+    ///
+    /// # Errors
+    /// [`Failure::Link`] for a link that does not hold.
+    pub async fn open_reset_link(
+        &self,
+        context: &Context,
+        token: &str,
+        devices: &[String],
+    ) -> Result<Option<GivenDevice>, Failure> {
+        self.check_link(context.at, Purpose::PasswordReset, token).await?;
+        let Some(claims) = self.ports.tokens.read_link(Purpose::PasswordReset, token) else {
+            return Ok(None);
+        };
+        let (account, at) = (claims.account, context.at);
+        let held = self.account(account).await?;
+        let shown = self.device_of(at, account, devices);
+        if shown.zip(held.active()).is_some_and(|(id, active)| active.device(id, at).is_some()) {
+            return Ok(None);
+        }
+        let device = DeviceId(claims.event.effect("device"));
+        let trust = || Command::TrustForReset { link: claims.event, device };
+        let committed = match self.decide_account(&account_stream(account), context, trust).await {
+            // What can't be noted now keeps nobody from choosing a password.
+            Err(Failure::Unavailable(_)) => return Ok(None),
+            Err(other) => return Err(as_link(other)),
+            Ok(committed) => committed,
+        };
+        let given = self.given(account, &committed);
+        // Opened before, on this device or on another: one link, one device.
+        let again = || {
+            let expires_at = committed.state.active()?.device(device, at)?.expires_at;
+            let token = self.ports.tokens.device(&DeviceClaims { account, device, expires_at });
+            Some(GivenDevice { account, token, expires_at })
+        };
+        Ok(given.or_else(again))
+    }
+
+    /// The devices that an account trusts at `at`, in the order of their coming.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuchAccount`] where there is none in use, [`Unavailable`] when it can't be read.
+    pub async fn devices(&self, account: AccountId, at: Moment) -> Result<Vec<Device>, Failure> {
+        let held = self.account(account).await?;
+        let active = held.active().ok_or(Refusal::NoSuchAccount)?;
+        Ok(active.devices.iter().filter(|device| at < device.expires_at).cloned().collect())
+    }
+
+    /// Trusts a device no more; every device where none is named.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuchDevice`] where the account does not trust it.
+    pub async fn forget_devices(
+        &self,
+        context: &Context,
+        account: AccountId,
+        device: Option<DeviceId>,
+    ) -> Result<Position, Failure> {
+        self.change_account(context, account, || Command::ForgetDevices { device }).await
+    }
+}
