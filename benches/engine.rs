@@ -76,5 +76,6 @@ pub fn context() -> Context {
             address: Some("203.0.113.7".to_owned()),
             agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0".to_owned()),
         }),
+        reason: None,
     }
 }

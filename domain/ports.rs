@@ -235,6 +235,10 @@ pub trait EventCodec: Send + Sync {
     /// Decodes the open part alone, without asking for a key: what is sealed comes back as erased.
     /// Views read so; they may hold nothing of a person (law 6).
     fn decode_open(&self, recorded: &RecordedEvent) -> Result<Fact<DomainEvent>, CodecError>;
+
+    /// A keyed hash of a word of a name: all that a read model may hold of it. It is the same whatever becomes of the
+    /// server key.
+    fn hash_word(&self, word: &str) -> String;
 }
 
 /// The keys of the sealed parts, one an account.

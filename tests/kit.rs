@@ -216,5 +216,6 @@ pub fn context(at: i64) -> Context {
         correlation: CorrelationId(RandomIdentities.fresh()),
         causation: None,
         client: None,
+        reason: None,
     }
 }

@@ -481,7 +481,7 @@ impl Scene<'_> {
     fn context(&self, at: Moment, actor: Actor, client: Option<Client>) -> Context {
         let since = u64::try_from((at - self.due.at).num_seconds()).unwrap_or(0);
         let correlation = CorrelationId(Dice::of(self.due.roll, &[CORRELATION, since]).uuid());
-        Context { at, actor, correlation, causation: None, client }
+        Context { at, actor, correlation, causation: None, client, reason: None }
     }
 
     /// From where and with what somebody comes; the addresses are those of documentation (RFC 5737).

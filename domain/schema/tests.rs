@@ -25,7 +25,7 @@ use crate::lockout::LockEnd;
 use crate::logo::{Event as L, Logo};
 use crate::mail_kind::MailKind;
 use crate::one_time_code::{RecoveryHash, TotpSecret};
-use crate::order::{Channel, Content, Equipped, Event as O, Line, Outcome};
+use crate::order::{Channel, Content, Equipped, Event as O, Line, Outcome, Resolution};
 use crate::permission::Permission;
 use crate::receipt::{Event as R, Layout, ReceiptText};
 use crate::serial_claim::Event as S;
@@ -163,6 +163,10 @@ fn examples() -> Vec<DomainEvent> {
             added: 3,
             refused: vec![serial()],
         })),
+        DomainEvent::Order(O::OrderResolved {
+            resolution: Resolution::ContactNamed { account_id: account },
+            about: Some(account),
+        }),
     ];
     accounts.map(DomainEvent::Account).into_iter().chain(others).chain(of_companies()).collect()
 }
