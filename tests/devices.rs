@@ -211,6 +211,27 @@ async fn whoever_opens_a_reset_link_gets_in_though_strangers_go_on_guessing() {
 }
 
 #[tokio::test]
+async fn whoever_forgot_the_password_on_a_trusted_device_gets_in_by_a_reset_whatever_strangers_do() {
+    let server = Server::start().await;
+    server.active(1, EMAIL, PASSWORD).await;
+    let (pair, _) = cookie(&Client::new(&server, "browser/1").log_in(PASSWORD).await.expect(201));
+    let owner = Client::new(&server, "browser/1").with("cookie", pair);
+    for n in 0..7 {
+        owner.log_in(&format!("Forgot{n}!!")).await.expect(401);
+    }
+    server.post("/v1/password-resets", json!({ "email": EMAIL })).await.expect(202);
+    let link = token_in(&server.mail(EMAIL, "mot de passe", 1).await);
+    let page = owner.send(Method::GET, &format!("/reset?token={link}"), None).await.expect(200);
+    let (fresh, _) = cookie(&page);
+    let body = json!({ "token": link, "password": "Nouveau8!" });
+    owner.post("/v1/password-resets/confirm", body).await.expect(204);
+    for n in 0..7 {
+        Client::new(&server, "stranger/1").log_in(&format!("Guess{n}!!")).await.expect(401);
+    }
+    Client::new(&server, "browser/1").with("cookie", fresh).log_in("Nouveau8!").await.expect(201);
+}
+
+#[tokio::test]
 async fn five_hundred_guesses_at_once_on_a_trusted_device_and_off_it_are_judged_seven_times_each() {
     let server = Server::start().await;
     server.active(1, EMAIL, PASSWORD).await;

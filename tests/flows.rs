@@ -84,7 +84,7 @@ async fn from_a_first_order_to_a_login_a_lockout_and_a_reset() {
     // Mails are sent beside what people do: when each was is not told here, that it was is.
     let (sent, names): (Vec<_>, Vec<_>) = names.partition(|name| *name == "mail-sent");
     assert!((3..=4).contains(&sent.len()), "activation, lockout, reset and, by now or soon, the notice");
-    let mut story = vec!["account-created", "account-activated", "login-succeeded", "device-trusted"];
+    let mut story = vec!["account-created", "account-activated", "device-trusted", "login-succeeded"];
     story.extend(["login-failed"; 7]);
     story.extend(["account-locked", "password-reset-requested", "device-trusted"]);
     story.extend(["password-reset", "sessions-ended", "login-failed", "login-succeeded"]);

@@ -30,7 +30,7 @@ pub(crate) const HEADER: &str = "loquet-device";
 /// browser take it from this host alone, over TLS, for every path (RFC 6265bis, 4.1.3.2).
 const COOKIE: &str = "__Host-loquet-device-";
 /// How many tokens one request may bring.
-const MOST: usize = 10;
+const MOST: usize = 50;
 
 /// The tokens of devices that came with a request.
 #[derive(Clone, Debug, Default)]
@@ -193,7 +193,7 @@ mod tests {
         let cookies = "theme=dark; __Host-loquet-device-1=one;__Host-loquet-device-2=two; loquet-device=no";
         headers.insert(header::COOKIE, HeaderValue::from_static(cookies));
         assert_eq!(Devices::of(&headers).0, ["sent", "one", "two"]);
-        for n in 0..20 {
+        for n in 0..60 {
             headers.append(HEADER, HeaderValue::from(n));
         }
         assert_eq!(Devices::of(&headers).0.len(), MOST);

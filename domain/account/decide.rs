@@ -268,9 +268,9 @@ fn admit(
 ) -> Vec<Event> {
     let session_expires_at = later(at, policies.session);
     let session = opening.session;
-    let (on, trusted) = account.trust(policies, at, session, (from, opening.device));
+    let (on, trusted) = account.trust(policies, at, (from, opening.device));
     let succeeded = Event::LoginSucceeded { session, session_expires_at, device: from, on };
-    displaced(account, policies, at).into_iter().chain(used).chain([succeeded]).chain(trusted).collect()
+    displaced(account, policies, at).into_iter().chain(used).chain(trusted).chain([succeeded]).collect()
 }
 
 /// A challenge authorises nothing but this: it holds for a few minutes, for one account, and not after a complete
@@ -387,7 +387,7 @@ fn trust_for_reset(
     let lasts = policies.trusted_devices.filter(|_| new).map(|lasts| lasts.min(TimeDelta::days(1)));
     let trusted = lasts.map(|lasts| {
         let (expires_at, by) = (later(at, lasts), DeviceOrigin::ResetLink);
-        let trusted = Event::DeviceTrusted { device, expires_at, by, session: None };
+        let trusted = Event::DeviceTrusted { device, expires_at, by };
         account.displaced_devices(device, at).chain([trusted]).collect()
     });
     Ok(trusted.unwrap_or_default())

@@ -5,13 +5,14 @@
 //! on it and lock it alone; all others count on the account together. Each count has the rule of seven and fifteen to
 //! itself. A device that is locked, forgotten or out of time counts as none. It authorises nothing.
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::Moment;
 use crate::account::event::Event;
 use crate::account::state::Active;
 use crate::fact::Client;
-use crate::ids::{DeviceId, SessionId};
+use crate::ids::DeviceId;
 use crate::lockout::{LockEnd, Lockout};
 use crate::policies::Policies;
 
@@ -19,6 +20,9 @@ use super::decide::later;
 
 /// How many devices of one account are trusted at most; a further one displaces the one that longest opened nothing.
 pub const MOST_DEVICES: usize = 20;
+
+/// How many are made trusted in a day at most: whoever has the password fills neither the list nor the mailbox.
+const MOST_A_DAY: usize = 10;
 
 /// What made a device trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,7 +161,6 @@ impl Active {
         &self,
         policies: &Policies,
         at: Moment,
-        session: SessionId,
         (from, new): (Option<DeviceId>, Option<NewDevice>),
     ) -> (Option<DeviceId>, Vec<Event>) {
         let Some(lasts) = policies.trusted_devices else { return (None, Vec::new()) };
@@ -166,16 +169,21 @@ impl Active {
             self.devices.iter().filter(|device| at < device.expires_at).find(here)
         };
         let shown = from.and_then(|id| self.device(id, at));
-        let (known, device, by) = match (shown.or_else(|| new.as_ref().and_then(same)), new) {
+        let (device, by) = match (shown.or_else(|| new.as_ref().and_then(same)), new) {
             (Some(device), _) if device.expires_at - at > lasts / 2 => return (Some(device.id), Vec::new()),
-            (Some(device), _) => (Some(device.id), device.id, DeviceOrigin::Renewal),
+            (Some(device), _) => (device.id, DeviceOrigin::Renewal),
             (None, None) => return (None, Vec::new()),
-            (None, Some(new)) if self.devices.is_empty() => (None, new.id, DeviceOrigin::FirstLogin),
-            (None, Some(new)) => (None, new.id, DeviceOrigin::Login),
+            (None, Some(new)) if !self.has_logged_in => (new.id, DeviceOrigin::FirstLogin),
+            (None, Some(_)) if self.came_lately(at) >= MOST_A_DAY => return (None, Vec::new()),
+            (None, Some(new)) => (new.id, DeviceOrigin::Login),
         };
-        let trusted =
-            Event::DeviceTrusted { device, expires_at: later(at, lasts), by, session: Some(session) };
-        (known, self.displaced_devices(device, at).chain([trusted]).collect())
+        let trusted = Event::DeviceTrusted { device, expires_at: later(at, lasts), by };
+        (Some(device), self.displaced_devices(device, at).chain([trusted]).collect())
+    }
+
+    /// How many devices were made trusted in the last day.
+    fn came_lately(&self, at: Moment) -> usize {
+        self.devices.iter().filter(|device| at - device.since < TimeDelta::days(1)).count()
     }
 
     /// The devices that make room for one more. One from which no login was completed goes first.

@@ -71,10 +71,9 @@ fn a_complete_login_makes_its_device_trusted_and_says_whether_it_was_seen_before
     let mut story = Story::active(Role::User);
     let events = story.log_in_on(1, PHONE, "phone").unwrap();
     let expires_at = at(1 + 180 * DAY);
-    let trusted = |device, expires_at, by, session| Event::DeviceTrusted { device, expires_at, by, session };
-    let first = trusted(PHONE, expires_at, DeviceOrigin::FirstLogin, Some(SessionId(PHONE.0)));
-    assert_eq!(events[1..], [first]);
-    let Event::DeviceTrusted { by, .. } = story.log_in_on(2, SHOP, "till").unwrap()[1] else { panic!() };
+    let first = Event::DeviceTrusted { device: PHONE, expires_at, by: DeviceOrigin::FirstLogin };
+    assert_eq!(events[..1], [first]);
+    let Event::DeviceTrusted { by, .. } = story.log_in_on(2, SHOP, "till").unwrap()[0] else { panic!() };
     assert_eq!(by, DeviceOrigin::Login);
     let session = story.account.active().unwrap().session(SessionId(SHOP.0), at(3)).unwrap();
     assert_eq!(session.device, Some(SHOP));
@@ -161,7 +160,7 @@ fn a_device_is_trusted_for_so_long_after_a_login_and_forgotten_when_its_owner_sa
         "not half of its time is over"
     );
     let renewed = names(&story.clone().right_from(100 * DAY, Some(PHONE)).unwrap());
-    assert_eq!(renewed, ["login-succeeded", "device-trusted"]);
+    assert_eq!(renewed, ["device-trusted", "login-succeeded"]);
     assert!(story.account.active().unwrap().device(PHONE, at(1 + 180 * DAY)).is_none());
     story.tell(4, Command::ForgetDevices { device: Some(PHONE) }).unwrap();
     assert!(matches!(story.right_from(5, Some(PHONE)), Err(Refusal::Locked { .. })));
@@ -176,17 +175,16 @@ fn a_device_is_trusted_for_so_long_after_a_login_and_forgotten_when_its_owner_sa
 fn an_account_trusts_so_many_devices_and_lets_go_the_one_that_longest_opened_nothing() {
     let mut story = Story::active(Role::User);
     for n in 0..20 {
-        story
-            .log_in_on(n, DeviceId(Uuid::from_u128(100 + u128::try_from(n).unwrap())), &n.to_string())
-            .unwrap();
+        let id = DeviceId(Uuid::from_u128(100 + u128::try_from(n).unwrap()));
+        story.log_in_on(n * DAY, id, &n.to_string()).unwrap();
     }
     let first = DeviceId(Uuid::from_u128(100));
-    story.right_from(30, Some(first)).unwrap();
-    let events = story.log_in_on(31, PHONE, "phone").unwrap();
+    story.right_from(20 * DAY, Some(first)).unwrap();
+    let events = story.log_in_on(21 * DAY, PHONE, "phone").unwrap();
     let second = DeviceId(Uuid::from_u128(101));
     assert!(events.contains(&Event::DeviceForgotten { device: second, reason: DeviceEnd::Displaced }));
     assert_eq!(story.devices().len(), MOST_DEVICES);
-    assert!(story.account.active().unwrap().device(first, at(32)).is_some());
+    assert!(story.account.active().unwrap().device(first, at(21 * DAY)).is_some());
 }
 
 #[test]
@@ -198,7 +196,7 @@ fn opening_a_reset_link_makes_one_device_trusted_for_a_day_and_only_while_the_li
     let device = DeviceId(link.effect("device"));
     let open = || Command::TrustForReset { link, device };
     let expires_at = at(5 + DAY);
-    let trusted = Event::DeviceTrusted { device, expires_at, by: DeviceOrigin::ResetLink, session: None };
+    let trusted = Event::DeviceTrusted { device, expires_at, by: DeviceOrigin::ResetLink };
     assert_eq!(story.clone().tell(64, open()), Err(Refusal::LinkExpired));
     assert_eq!(story.tell(5, open()).unwrap(), [trusted]);
     assert_eq!(story.tell(6, open()), Ok(Vec::new()), "opened again, it is the same device");
@@ -207,7 +205,7 @@ fn opening_a_reset_link_makes_one_device_trusted_for_a_day_and_only_while_the_li
     assert_eq!(story.tell(8, open()), Err(Refusal::LinkVoid));
     story.hammered(8);
     // Whoever hammers on keeps out nobody who has opened the link; from then on the device is one of the owner's.
-    assert_eq!(names(&story.right_from(9, Some(device)).unwrap()), ["login-succeeded", "device-trusted"]);
+    assert_eq!(names(&story.right_from(9, Some(device)).unwrap()), ["device-trusted", "login-succeeded"]);
     assert!(story.account.active().unwrap().device(device, at(100 * DAY)).is_some());
 }
 
@@ -350,4 +348,52 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn whoever_has_the_password_fills_neither_the_list_of_devices_nor_the_mailbox() {
+    let mut story = Story::of_two_devices();
+    let given = (0..60).filter(|n| {
+        let id = DeviceId(Uuid::from_u128(200 + n));
+        story.log_in_on(3, id, &n.to_string()).unwrap().len() > 1
+    });
+    assert_eq!(given.count(), 8, "ten in a day, the two among them");
+    assert!(story.account.active().unwrap().device(PHONE, at(4)).is_some());
+    let next = DeviceId(Uuid::from_u128(300));
+    assert_eq!(story.log_in_on(2 + DAY, next, "next day").unwrap().len(), 2);
+}
+
+#[test]
+fn a_login_is_the_first_once_whatever_devices_were_forgotten_since() {
+    let mut story = Story::of_two_devices();
+    story.tell(3, Command::ForgetDevices { device: None }).unwrap();
+    let thief = DeviceId(Uuid::from_u128(3));
+    let Event::DeviceTrusted { by, .. } = story.log_in_on(4, thief, "elsewhere").unwrap()[0] else {
+        panic!()
+    };
+    assert_eq!(by, DeviceOrigin::Login, "the owner is told");
+}
+
+/// A lockout of the account that ends by itself sets no codes to zero that are locked for longer.
+#[test]
+fn locking_the_account_meanwhile_opens_no_codes() {
+    let mut story = Story::with_second_step();
+    story.tell(2, Command::RequestPasswordReset).unwrap();
+    let link = story.link();
+    let device = DeviceId(link.effect("device"));
+    story.tell(2, Command::TrustForReset { link, device }).unwrap();
+    // The account is locked first, so that its lockout ends before the codes' does.
+    for _ in 0..7 {
+        story.wrong_from(3, None).unwrap();
+    }
+    let mut code = |minute| {
+        let proof = story.proof(Verdict::Match { rehashed: None }, Some(device));
+        let (opening, second) = (opening(SessionId(Uuid::nil())), Some(story.code(None)));
+        story.tell(minute, Command::LogIn(Attempt { proof, opening, second }))
+    };
+    for _ in 0..7 {
+        code(10).unwrap();
+    }
+    assert!(matches!(code(19), Err(Refusal::Locked { .. })), "the account's is over, theirs is not");
+    assert!(code(25).is_ok());
 }

@@ -136,8 +136,8 @@ pub enum Event {
         session_expires_at: Moment,
         /// The trusted device that it came from, whose count is zero again; none: the account's is.
         device: Option<DeviceId>,
-        /// The trusted device that the session is on: the same, or one that showed no token and is known by address and
-        /// agent. One that is trusted from this login on is named by the event behind this one.
+        /// The trusted device that the session is on: the same, one that showed no token and is known by address and agent,
+        /// or one that is trusted from this login on.
         on: Option<DeviceId>,
     },
     /// A wrong guess was judged.
@@ -175,8 +175,6 @@ pub enum Event {
         expires_at: Moment,
         /// What made it so.
         by: DeviceOrigin,
-        /// The session that a login opened on it.
-        session: Option<SessionId>,
     },
     /// A device is trusted no more.
     DeviceForgotten {

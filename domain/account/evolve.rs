@@ -10,7 +10,7 @@ use crate::account::second_step::{Proposal, SecondStep};
 use crate::account::state::{Account, Active, Challenge, Credential, Invited, Link, Profile, Session};
 use crate::erasable::Erasable;
 use crate::fact::Fact;
-use crate::ids::{DeviceId, SessionId};
+use crate::ids::DeviceId;
 use crate::lockout::Lockout;
 use crate::one_time_code::RecoveryHash;
 use crate::password::PasswordHash;
@@ -31,6 +31,7 @@ pub fn evolve(account: Account, fact: &Fact<Event>) -> Account {
                 credential: Credential { id: fact.id, hash: hash.clone() },
                 former: PasswordHistory::default(),
                 lockout: Lockout::default(),
+                has_logged_in: false,
                 devices: Vec::new(),
                 last_failure_at: None,
                 locked_since: None,
@@ -86,6 +87,7 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
     match &fact.event {
         Event::LoginSucceeded { session, session_expires_at, device, on } => {
             logged_in(active, *device, *on, at);
+            active.has_logged_in = true;
             // The one that it answered and any other: whoever else has the password begins anew.
             active.challenges.clear();
             active.sessions.retain(|session| at < session.expires_at);
@@ -117,9 +119,7 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
             active.count_codes(Lockout::default());
             active.devices.iter_mut().for_each(|device| device.lockout = Lockout::default());
         }
-        Event::DeviceTrusted { device, expires_at, session, .. } => {
-            trusted(active, *device, *expires_at, *session, fact);
-        }
+        Event::DeviceTrusted { device, expires_at, .. } => trusted(active, *device, *expires_at, fact),
         Event::DeviceForgotten { device, .. } => {
             active.devices.retain(|held| held.id != *device);
             active.challenges.retain(|challenge| challenge.from != Some(*device));
@@ -215,13 +215,7 @@ fn logged_in(active: &mut Active, device: Option<DeviceId>, on: Option<DeviceId>
     }
 }
 
-fn trusted(
-    active: &mut Active,
-    id: DeviceId,
-    expires_at: Moment,
-    session: Option<SessionId>,
-    fact: &Fact<Event>,
-) {
+fn trusted(active: &mut Active, id: DeviceId, expires_at: Moment, fact: &Fact<Event>) {
     let (at, client) = (fact.context.at, fact.context.client.clone());
     active.devices.retain(|device| device.id == id || at < device.expires_at);
     if active.device_mut(id).is_none() {
@@ -231,11 +225,6 @@ fn trusted(
     let Some(device) = active.device_mut(id) else { return };
     device.expires_at = expires_at;
     device.client = client;
-    if let Some(session) = session {
-        device.lockout = Lockout::default();
-        device.last_login_at = Some(at);
-        active.sessions.iter_mut().filter(|held| held.id == session).for_each(|held| held.device = Some(id));
-    }
 }
 
 impl Active {

@@ -101,10 +101,12 @@ impl Active {
         }
     }
 
-    /// The wrong codes that count at `at`: none once a lockout of the account has ended by itself.
+    /// The wrong codes that count at `at`: none once a lockout of the account has ended by itself, unless they are locked
+    /// by themselves for longer.
     pub(super) fn wrong_codes_at(&self, at: Moment) -> Lockout {
-        let counted = self.second_step.as_ref().filter(|_| !self.lockout.has_expired(at));
-        counted.map(|second| second.wrong_codes).unwrap_or_default()
+        let counted = self.second_step.as_ref().map(|second| second.wrong_codes).unwrap_or_default();
+        let over = self.lockout.has_expired(at) && counted.locked_until(at).is_none();
+        if over { Lockout::default() } else { counted }
     }
 
     pub(super) fn count_codes(&mut self, counted: Lockout) {

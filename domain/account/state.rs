@@ -109,6 +109,8 @@ pub struct Active {
     pub former: PasswordHistory,
     /// Wrong guesses from wherever is not trusted, and the lock they led to.
     pub lockout: Lockout,
+    /// Whether a login was ever completed.
+    pub has_logged_in: bool,
     /// Devices that are trusted, in the order of their coming; their wrong guesses count apart.
     pub devices: Vec<Device>,
     /// When the newest of those guesses was judged.

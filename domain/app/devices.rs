@@ -13,7 +13,7 @@ use super::streams::{Committed, account_stream};
 use super::{App, Failure, Unavailable};
 
 /// How many tokens of devices one request may bring that are looked at.
-const MOST_LOOKED_AT: usize = 10;
+const MOST_LOOKED_AT: usize = 50;
 
 impl App {
     /// The device that a request comes from, as its tokens have it; whether the account still trusts it is decided
@@ -93,7 +93,9 @@ impl App {
         let (account, at) = (claims.account, context.at);
         let held = self.account(account).await?;
         let shown = self.device_of(at, account, devices);
-        if shown.zip(held.active()).is_some_and(|(id, active)| active.device(id, at).is_some()) {
+        let active = shown.zip(held.active()).and_then(|(id, active)| active.device(id, at));
+        // One that is locked counts as none: its owner has forgotten the password, and typed it too often.
+        if active.is_some_and(|device| device.lockout.locked_until(at).is_none()) {
             return Ok(None);
         }
         let device = DeviceId(claims.event.effect("device"));

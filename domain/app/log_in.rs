@@ -163,7 +163,11 @@ impl App {
             };
             let verdict = self.ports.hasher.verify(password.clone(), hash).await?.into();
             if let Some(rule) = self.wishes_reuse(&wish, &verdict, &folded.state).await? {
-                return Ok(Judged::Reused(rule));
+                // Locked meanwhile, on another node: then nothing is said of the password.
+                return match judgeable(&self.accounts.load(&stream).await?.state, context.at, from) {
+                    Ok(_) => Ok(Judged::Reused(rule)),
+                    Err(judged) => Ok(judged),
+                };
             }
             let proof = Proof { credential, verdict, from };
             let command = match folded.state.active() {

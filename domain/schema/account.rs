@@ -167,8 +167,6 @@ pub struct Trusted {
     device_id: DeviceId,
     expires_at: Moment,
     by: DeviceOrigin,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    session_id: Option<SessionId>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -312,9 +310,8 @@ pub(super) fn write(event: &Event) -> Stored {
             let data = CodeFailed { failures, codes, codes_locked_until, device_id: device };
             ("second-step-failed", 3, Data::CodeFailed(data), open())
         }
-        Event::DeviceTrusted { device, expires_at, by, session } => {
-            let data = Trusted { device_id: device, expires_at, by, session_id: session };
-            ("device-trusted", 1, Data::Trusted(data), open())
+        Event::DeviceTrusted { device, expires_at, by } => {
+            ("device-trusted", 1, Data::Trusted(Trusted { device_id: device, expires_at, by }), open())
         }
         Event::DeviceForgotten { device, reason } => {
             ("device-forgotten", 1, Data::Forgotten(Forgotten { device_id: device, reason }), open())
@@ -411,8 +408,8 @@ pub(super) fn read<'de, D: Deserializer<'de>>(
             Event::SecondStepFailed { failures, codes, codes_locked_until, device: device_id }
         }
         ("device-trusted", 1) => {
-            let Trusted { device_id, expires_at, by, session_id } = Trusted::deserialize(data)?;
-            Event::DeviceTrusted { device: device_id, expires_at, by, session: session_id }
+            let Trusted { device_id, expires_at, by } = Trusted::deserialize(data)?;
+            Event::DeviceTrusted { device: device_id, expires_at, by }
         }
         ("device-forgotten", 1) => {
             let Forgotten { device_id, reason } = Forgotten::deserialize(data)?;

@@ -97,12 +97,7 @@ fn examples() -> Vec<DomainEvent> {
         A::LoginAwaitedConversion,
         A::SecondStepAsked { expires_at: moment(), device },
         A::SecondStepFailed { failures: 2, codes: 7, codes_locked_until: Some(moment()), device },
-        A::DeviceTrusted {
-            device: DeviceId(id(17)),
-            expires_at: moment(),
-            by: DeviceOrigin::FirstLogin,
-            session: Some(session),
-        },
+        A::DeviceTrusted { device: DeviceId(id(17)), expires_at: moment(), by: DeviceOrigin::FirstLogin },
         A::DeviceForgotten { device: DeviceId(id(17)), reason: DeviceEnd::Displaced },
         A::CodeAccepted { step: 59_000_000 },
         A::RecoveryCodeUsed { number: 3 },
