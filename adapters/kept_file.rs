@@ -1,9 +1,12 @@
 //! Small things that are kept in a file between two runs, and can be done without.
 
+use std::io::Write;
 use std::path::Path;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use crate::ownership::create_private;
 
 /// What is in the file; nothing where it can't be read.
 pub(crate) fn load<T: DeserializeOwned + Default>(path: &Path) -> T {
@@ -14,6 +17,9 @@ pub(crate) fn load<T: DeserializeOwned + Default>(path: &Path) -> T {
 /// Puts this in place of what was in the file, all of it or nothing.
 pub(crate) fn save(path: &Path, kept: &impl Serialize) -> std::io::Result<()> {
     let unfinished = path.with_extension("new");
-    std::fs::write(&unfinished, serde_json::to_vec(kept)?)?;
+    let json = serde_json::to_vec(kept)?;
+    // What a stop in the middle left is in the way of nothing.
+    let _ = std::fs::remove_file(&unfinished);
+    create_private(&unfinished)?.write_all(&json)?;
     std::fs::rename(unfinished, path)
 }
