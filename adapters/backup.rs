@@ -29,7 +29,7 @@ const FILES: [(&str, &Kind); 4] =
 const MANIFEST: &str = "backup.json";
 const FORMAT: u32 = 1;
 /// What a server keeps in its folder, but its key. Each `.db` may have others of its name beside it.
-const KEPT: [&str; 9] = [
+const KEPT: [&str; 10] = [
     "log.db",
     "reactions.db",
     "keys.db",
@@ -37,6 +37,7 @@ const KEPT: [&str; 9] = [
     "views.db",
     "answers.db",
     "strangers.json",
+    "sessions.json",
     "dev-token",
     "mail",
 ];

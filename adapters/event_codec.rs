@@ -48,7 +48,7 @@ impl JsonCodec {
         let data = to_json(fact.id, stream, &stored.data)?;
         let metadata = to_json(fact.id, stream, &metadata)?;
         let Stored { name, version, private, .. } = stored;
-        let private = private.with_client(fact.context.client.as_ref());
+        let private = private.with_client(fact.context.client.as_ref()).with_reason(fact.context.reason);
         let sealed = match subject.filter(|_| !private.is_empty()) {
             Some(subject) => Some(self.seal(fact.id, name, stream, subject, &private).await?),
             None => None,
@@ -108,6 +108,7 @@ fn parse(recorded: &RecordedEvent, private: Erasable<Private>) -> Result<Fact<Do
     let metadata: Metadata =
         serde_json::from_slice(&event.metadata).map_err(|e| unreadable(e.to_string()))?;
     let client = private.known().and_then(Private::client);
+    let reason = private.known().and_then(|private| private.reason.clone());
     let mut json = serde_json::Deserializer::from_slice(&event.data);
     let domain_event = schema::read(&event.name, event.version, &mut json, private)
         .map_err(|e| unreadable(e.to_string()))?;
@@ -117,6 +118,7 @@ fn parse(recorded: &RecordedEvent, private: Erasable<Private>) -> Result<Fact<Do
         correlation: metadata.correlation_id,
         causation: metadata.causation_id,
         client,
+        reason,
     };
     Ok(Fact { id: event.id, context, event: domain_event })
 }
@@ -158,5 +160,40 @@ impl EventCodec for JsonCodec {
 
     fn decode_open(&self, recorded: &RecordedEvent) -> Result<Fact<DomainEvent>, CodecError> {
         parse(recorded, Erasable::Erased)
+    }
+
+    fn hash_word(&self, word: &str) -> String {
+        self.keys.hash_word(word)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    /// Law 8: what stands beside events in somebody's log, each kind of actor as it was first written.
+    #[test]
+    fn every_kind_of_actor_ever_written_is_read_and_written_alike() {
+        let id = "00000000-0000-0000-0000-000000000001";
+        for actor in [
+            json!({ "kind": "stranger" }),
+            json!({ "kind": "account", "account_id": id }),
+            json!({ "kind": "service", "name": "web shop" }),
+            json!({ "kind": "staff", "name": "Sofie Maes", "role": "support" }),
+            json!({ "kind": "staff", "name": "Sofie Maes", "role": "supervisor" }),
+            json!({ "kind": "staff", "name": "Sofie Maes", "role": "auditor" }),
+            json!({ "kind": "system", "reaction": "mail" }),
+            json!({ "kind": "operator" }),
+        ] {
+            let frozen = json!({
+                "at": "2026-11-23T09:30:00.123456Z", "actor": actor, "correlation_id": id, "node": "one",
+            });
+            let read: Metadata = serde_json::from_value(frozen.clone()).unwrap();
+            assert_eq!(serde_json::to_value::<Metadata>(read).unwrap(), frozen);
+        }
+        let unknown: Result<Actor, _> = serde_json::from_value::<Actor>(Value::from("janitor"));
+        assert!(unknown.is_err());
     }
 }

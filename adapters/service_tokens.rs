@@ -1,4 +1,5 @@
-//! Tokens of programs: random, scoped, kept as hashes only.
+//! Tokens of programs and of the supplier's people: random, kept as hashes only. A program's names its scopes, a
+//! person's names their role, from which the scopes follow.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -9,6 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
 use loquet_domain::Moment;
+use loquet_domain::fact::{Actor, StaffRole};
 use rusqlite::{Connection, Row, TransactionBehavior};
 use sha2::{Digest, Sha256};
 
@@ -17,12 +19,16 @@ use crate::sqlite::{FileError, Kind, explain};
 pub(crate) const TOKENS: Kind = Kind {
     what: "a Loquet token store",
     application_id: 0x4c71_7405,
-    version: 3,
+    version: 4,
     upgrades: &[
         "ALTER TABLE tokens ADD COLUMN last_used_at INTEGER;
          ALTER TABLE tokens ADD COLUMN revoked_at INTEGER;",
         "ALTER TABLE tokens ADD COLUMN family BLOB NOT NULL DEFAULT x'';
          UPDATE tokens SET family = hash;",
+        // Deleting and erasing were part of accounts:write: what was made with it goes on as it was.
+        "ALTER TABLE tokens ADD COLUMN role TEXT;
+         UPDATE tokens SET scopes = scopes || ' accounts:delete'
+             WHERE ' ' || scopes || ' ' LIKE '% accounts:write %';",
     ],
     holds_keys: false,
     remedy: "restore it from a backup, or delete it and make new tokens",
@@ -31,12 +37,13 @@ pub(crate) const TOKENS: Kind = Kind {
         CREATE TABLE IF NOT EXISTS tokens (
             hash       BLOB    PRIMARY KEY,  -- SHA-256 of the token
             name       TEXT    NOT NULL,
-            scopes     TEXT    NOT NULL,     -- separated by spaces
+            scopes     TEXT    NOT NULL,     -- separated by spaces; of a program's token
             created_at INTEGER NOT NULL,     -- microseconds since 1970
             expires_at INTEGER,
             last_used_at INTEGER,            -- to the minute
             revoked_at INTEGER,
-            family     BLOB    NOT NULL      -- hash of the first token that this one was rotated from
+            family     BLOB    NOT NULL,     -- hash of the first token that this one was rotated from
+            role       TEXT                  -- of a person's token: what it may do follows from this alone
         ) STRICT, WITHOUT ROWID;",
 };
 
@@ -50,10 +57,14 @@ pub enum Scope {
     OrdersWrite,
     /// See orders.
     OrdersRead,
+    /// Decide what becomes of orders that wait for support.
+    OrdersResolve,
     /// See accounts, their lockouts and sessions.
     AccountsRead,
-    /// Create, convert, delete and erase accounts; have activation mails sent; end sessions.
+    /// Create and convert accounts; have activation and reset mails sent; end sessions.
     AccountsWrite,
+    /// Delete accounts, and forget people.
+    AccountsDelete,
     /// End lockouts.
     LockoutsRelease,
     /// Read the history of accounts, and follow the log.
@@ -72,17 +83,19 @@ pub enum Scope {
     LayoutsRead,
     /// Take a lost second step away.
     SecondStepReset,
-    /// See why a person cannot log in.
+    /// Search, and see why a person cannot log in.
     SupportRead,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::OrdersWrite,
         Self::OrdersRead,
+        Self::OrdersResolve,
         Self::AccountsRead,
         Self::AccountsWrite,
+        Self::AccountsDelete,
         Self::LockoutsRelease,
         Self::EventsRead,
         Self::MetricsRead,
@@ -101,8 +114,10 @@ impl Scope {
         match self {
             Self::OrdersWrite => "orders:write",
             Self::OrdersRead => "orders:read",
+            Self::OrdersResolve => "orders:resolve",
             Self::AccountsRead => "accounts:read",
             Self::AccountsWrite => "accounts:write",
+            Self::AccountsDelete => "accounts:delete",
             Self::LockoutsRelease => "lockouts:release",
             Self::EventsRead => "events:read",
             Self::MetricsRead => "metrics:read",
@@ -120,7 +135,7 @@ impl Scope {
 /// A name that is no scope's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "unknown scope '{0}': there are orders:write, orders:read, accounts:read, accounts:write, lockouts:release, events:read, metrics:read, companies:read, companies:write, permissions:read, takeovers:write, layouts:read, second-step:reset, support:read"
+    "unknown scope '{0}': there are orders:write, orders:read, orders:resolve, accounts:read, accounts:write, accounts:delete, lockouts:release, events:read, metrics:read, companies:read, companies:write, permissions:read, takeovers:write, layouts:read, second-step:reset, support:read"
 )]
 pub struct UnknownScope(String);
 
@@ -131,19 +146,76 @@ impl FromStr for Scope {
     }
 }
 
-/// A program that showed its token.
+/// What an auditor sees. Nothing here changes anything.
+const AUDITOR: [Scope; 6] = [
+    Scope::AccountsRead,
+    Scope::CompaniesRead,
+    Scope::EventsRead,
+    Scope::OrdersRead,
+    Scope::PermissionsRead,
+    Scope::SupportRead,
+];
+/// What support does besides: all but delete and erase.
+const SUPPORT: [Scope; 6] = [
+    Scope::AccountsWrite,
+    Scope::CompaniesWrite,
+    Scope::LockoutsRelease,
+    Scope::OrdersResolve,
+    Scope::SecondStepReset,
+    Scope::TakeOversWrite,
+];
+
+/// What a role may do. It is asked at each use of a token and noted in none: a change here holds at once for
+/// everybody who has the role.
+#[must_use]
+pub fn scopes_of(role: StaffRole) -> BTreeSet<Scope> {
+    let support = AUDITOR.iter().chain(&SUPPORT);
+    match role {
+        StaffRole::Auditor => AUDITOR.into(),
+        StaffRole::Support => support.copied().collect(),
+        StaffRole::Supervisor => support.copied().chain([Scope::AccountsDelete]).collect(),
+    }
+}
+
+/// To whom a token is given, and with it what it may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Grant {
+    /// A program, which may do this.
+    Program(BTreeSet<Scope>),
+    /// One of the supplier's people, who may do what this role may at any time.
+    Staff(StaffRole),
+}
+
+/// A program, or one of the supplier's people, that showed a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {
     /// The name that the operator gave it.
     pub name: String,
     /// What it may do.
     pub scopes: BTreeSet<Scope>,
+    /// Of a person, as what they act.
+    pub role: Option<StaffRole>,
     /// Whose token it is: a name may be given twice.
     pub family: TokenFamily,
 }
 
+impl Service {
+    /// As what its acts are noted.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        match self.role {
+            Some(role) => Actor::Staff { name: self.name.clone(), role },
+            None => Actor::Service { name: self.name.clone() },
+        }
+    }
+
+    fn grant(&self) -> Grant {
+        self.role.map_or_else(|| Grant::Program(self.scopes.clone()), Grant::Staff)
+    }
+}
+
 /// A token and those that it was rotated to, and no other of the same name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TokenFamily([u8; 32]);
 
 impl std::fmt::Display for TokenFamily {
@@ -174,7 +246,7 @@ impl TokenEntry {
     }
 }
 
-/// The tokens of programs. Other processes may change them while this one runs.
+/// The tokens. Other processes may change them while this one runs.
 #[derive(Clone)]
 pub struct ServiceTokens {
     inner: Arc<Mutex<Inner>>,
@@ -225,12 +297,12 @@ impl ServiceTokens {
     pub fn create(
         &self,
         name: &str,
-        scopes: &BTreeSet<Scope>,
+        grant: &Grant,
         now: Moment,
         expires_at: Option<Moment>,
     ) -> Result<String, String> {
         let mut inner = self.lock();
-        let token = inner.insert(name, scopes, now, expires_at, None).map_err(|e| explain(&e))?;
+        let token = inner.insert(name, grant, now, expires_at, None).map_err(|e| explain(&e))?;
         inner.version = None;
         Ok(token)
     }
@@ -247,7 +319,7 @@ impl ServiceTokens {
         Ok(entries)
     }
 
-    /// Makes a token with the name and the scopes of another, which ends at `old_ends` at the latest.
+    /// Makes a token with the name and the scopes or the role of another, which ends at `old_ends` at the latest.
     /// None where there is no such token, or it has ended.
     ///
     /// # Errors
@@ -261,8 +333,9 @@ impl ServiceTokens {
                 return Ok(None);
             };
             let ends = entry.expires_at.map_or(old_ends, |ends| ends.min(old_ends));
-            let Service { name, scopes, family } = &*entry.service;
-            let token = inner.insert(name, scopes, now, entry.expires_at, Some(*family))?;
+            let service = &*entry.service;
+            let (grant, family) = (service.grant(), Some(service.family));
+            let token = inner.insert(&service.name, &grant, now, entry.expires_at, family)?;
             let end = "UPDATE tokens SET expires_at = ? WHERE hash = ?";
             inner.connection.execute(end, (ends.timestamp_micros(), hash))?;
             inner.version = None;
@@ -341,19 +414,22 @@ impl Inner {
     fn insert(
         &self,
         name: &str,
-        scopes: &BTreeSet<Scope>,
+        grant: &Grant,
         now: Moment,
         expires_at: Option<Moment>,
         family: Option<TokenFamily>,
     ) -> rusqlite::Result<String> {
         let secret: [u8; 32] = rand::random();
         let token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(secret));
-        let names: Vec<_> = scopes.iter().map(|scope| scope.name()).collect();
+        let (scopes, role) = match grant {
+            Grant::Program(scopes) => (scopes.iter().map(|scope| scope.name()).collect(), None),
+            Grant::Staff(role) => (Vec::new(), Some(role.name())),
+        };
         let expires_at = expires_at.map(|moment| moment.timestamp_micros());
         let hash = hash(&token);
         let family = family.map_or(hash, |family| family.0);
-        let row = (hash, name, names.join(" "), now.timestamp_micros(), expires_at, family);
-        self.connection.execute("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, NULL, NULL, ?)", row)?;
+        let row = (hash, name, scopes.join(" "), now.timestamp_micros(), expires_at, family, role);
+        self.connection.execute("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, NULL, NULL, ?, ?)", row)?;
         Ok(token)
     }
 
@@ -367,7 +443,7 @@ impl Inner {
             return Ok(());
         }
         let mut select = self.connection.prepare_cached(
-            "SELECT hash, name, scopes, created_at, expires_at, last_used_at, revoked_at, family FROM tokens",
+            "SELECT hash, name, scopes, created_at, expires_at, last_used_at, revoked_at, family, role FROM tokens",
         )?;
         self.known = select.query_map([], entry)?.collect::<rusqlite::Result<_>>()?;
         self.version = Some(version);
@@ -381,11 +457,21 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<([u8; 32], TokenEntry)> {
         let micros: Option<i64> = row.get(column)?;
         Ok::<_, rusqlite::Error>(micros.and_then(Moment::from_timestamp_micros))
     };
-    // A scope that this version does not know grants nothing.
-    let scopes = row.get_ref(2)?.as_str()?.split(' ').filter_map(|scope| scope.parse().ok()).collect();
+    // A scope or a role that this version does not know grants nothing.
+    let role: Option<String> = row.get(8)?;
+    let role = role.map(|role| role.parse::<StaffRole>().ok());
+    let scopes = match role {
+        None => row.get_ref(2)?.as_str()?.split(' ').filter_map(|scope| scope.parse().ok()).collect(),
+        Some(role) => role.map(scopes_of).unwrap_or_default(),
+    };
     let entry = TokenEntry {
         id: hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect(),
-        service: Arc::new(Service { name: row.get(1)?, scopes, family: TokenFamily(row.get(7)?) }),
+        service: Arc::new(Service {
+            name: row.get(1)?,
+            scopes,
+            role: role.flatten(),
+            family: TokenFamily(row.get(7)?),
+        }),
         created_at: moment(3)?.unwrap_or(Moment::MIN_UTC),
         expires_at: moment(4)?,
         last_used_at: moment(5)?,
@@ -416,7 +502,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (server, operator) = (open(&folder), open(&folder));
         let scopes = BTreeSet::from([Scope::OrdersWrite]);
-        let token = operator.create("shop", &scopes, at(0), None).unwrap();
+        let token = operator.create("shop", &Grant::Program(scopes.clone()), at(0), None).unwrap();
         let service = server.find(&token, at(0)).unwrap().unwrap();
         assert_eq!((service.name.as_str(), &service.scopes), ("shop", &scopes));
         let id = operator.list().unwrap()[0].id.clone();
@@ -429,7 +515,7 @@ mod tests {
     fn a_rotated_token_holds_for_as_long_as_was_said_and_never_longer_than_it_would_have() {
         let folder = tempfile::tempdir().unwrap();
         let tokens = open(&folder);
-        let scopes = BTreeSet::from([Scope::EventsRead]);
+        let scopes = Grant::Program([Scope::EventsRead].into());
         let old = tokens.create("audit", &scopes, at(0), Some(at(100))).unwrap();
         let id = tokens.list().unwrap()[0].id.clone();
         let new = tokens.rotate(&id, at(1), at(10)).unwrap().unwrap();
@@ -446,7 +532,7 @@ mod tests {
     fn a_token_and_what_it_was_rotated_to_are_one_program_and_another_of_its_name_is_not() {
         let folder = tempfile::tempdir().unwrap();
         let tokens = open(&folder);
-        let scopes = BTreeSet::from([Scope::EventsRead]);
+        let scopes = Grant::Program([Scope::EventsRead].into());
         let old = tokens.create("audit", &scopes, at(0), None).unwrap();
         let id = tokens.list().unwrap()[0].id.clone();
         let new = tokens.rotate(&id, at(1), at(10)).unwrap().unwrap();
@@ -478,12 +564,87 @@ mod tests {
         assert_ne!(family("lqt_a"), family("lqt_b"));
     }
 
+    fn scopes(tokens: &ServiceTokens, token: &str) -> BTreeSet<Scope> {
+        tokens.find(token, at(0)).unwrap().map(|service| service.scopes.clone()).unwrap_or_default()
+    }
+
+    #[test]
+    fn what_could_delete_before_that_was_a_scope_of_its_own_goes_on_and_nothing_else_begins() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens.db");
+        let older = Connection::open(&path).unwrap();
+        let version_3 =
+            "CREATE TABLE tokens (hash BLOB PRIMARY KEY, name TEXT NOT NULL, scopes TEXT NOT NULL,
+            created_at INTEGER NOT NULL, expires_at INTEGER, last_used_at INTEGER, revoked_at INTEGER,
+            family BLOB NOT NULL) STRICT, WITHOUT ROWID; PRAGMA user_version = 3;";
+        older
+            .execute_batch(&format!("PRAGMA application_id = {}; {version_3}", TOKENS.application_id))
+            .unwrap();
+        for (token, granted) in [("lqt_a", "orders:read accounts:write"), ("lqt_b", "accounts:read")] {
+            let row = (hash(token), "crm", granted);
+            older.execute("INSERT INTO tokens VALUES (?1, ?2, ?3, 0, NULL, NULL, NULL, ?1)", row).unwrap();
+        }
+        drop(older);
+        let tokens = open(&folder);
+        let both = [Scope::OrdersRead, Scope::AccountsWrite, Scope::AccountsDelete];
+        assert_eq!(scopes(&tokens, "lqt_a"), both.into());
+        assert_eq!(scopes(&tokens, "lqt_b"), [Scope::AccountsRead].into());
+    }
+
+    #[test]
+    fn what_a_persons_token_may_do_follows_from_the_role_and_is_noted_nowhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let tokens = open(&folder);
+        for role in StaffRole::ALL {
+            let token = tokens.create("Sofie Maes", &Grant::Staff(role), at(0), Some(at(100))).unwrap();
+            assert_eq!(scopes(&tokens, &token), scopes_of(role));
+            let service = tokens.find(&token, at(0)).unwrap().unwrap();
+            assert_eq!(service.actor(), Actor::Staff { name: "Sofie Maes".to_owned(), role });
+        }
+        let noted: i64 = tokens
+            .lock()
+            .connection
+            .query_row("SELECT count(*) FROM tokens WHERE scopes <> ''", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(noted, 0);
+        let change = "UPDATE tokens SET role = 'auditor' WHERE role = 'supervisor'";
+        Connection::open(folder.path().join("tokens.db")).unwrap().execute(change, []).unwrap();
+        let deletes = |entry: &TokenEntry| entry.service.scopes.contains(&Scope::AccountsDelete);
+        assert!(!tokens.list().unwrap().iter().any(deletes));
+        let unknown = "UPDATE tokens SET role = 'janitor'";
+        Connection::open(folder.path().join("tokens.db")).unwrap().execute(unknown, []).unwrap();
+        assert!(tokens.list().unwrap().iter().all(|entry| entry.service.scopes.is_empty()));
+    }
+
+    #[test]
+    fn an_auditor_changes_nothing_and_support_neither_deletes_nor_erases() {
+        let writes = |role| scopes_of(role).into_iter().filter(|scope| !scope.name().ends_with(":read"));
+        assert_eq!(writes(StaffRole::Auditor).count(), 0);
+        assert!(!scopes_of(StaffRole::Support).contains(&Scope::AccountsDelete));
+        let more: BTreeSet<_> = &scopes_of(StaffRole::Supervisor) - &scopes_of(StaffRole::Support);
+        assert_eq!(more, [Scope::AccountsDelete].into());
+    }
+
+    #[test]
+    fn a_rotated_persons_token_is_the_same_persons_in_the_same_role() {
+        let folder = tempfile::tempdir().unwrap();
+        let tokens = open(&folder);
+        let old = Grant::Staff(StaffRole::Support);
+        tokens.create("Sofie Maes", &old, at(0), Some(at(100))).unwrap();
+        let id = tokens.list().unwrap()[0].id.clone();
+        let new = tokens.rotate(&id, at(1), at(1)).unwrap().unwrap();
+        let service = tokens.find(&new, at(2)).unwrap().unwrap();
+        let role = StaffRole::Support;
+        assert_eq!(service.actor(), Actor::Staff { name: "Sofie Maes".to_owned(), role });
+        assert_eq!(tokens.find(&new, at(100)).unwrap(), None, "it ends when the old one would have");
+    }
+
     /// The noting of a use waits for another process's write; nobody waits for the noting.
     #[tokio::test]
     async fn whose_token_it_is_is_told_while_the_file_is_being_written() {
         let folder = tempfile::tempdir().unwrap();
         let tokens = open(&folder);
-        let token = tokens.create("audit", &BTreeSet::from([Scope::EventsRead]), at(0), None).unwrap();
+        let token = tokens.create("audit", &Grant::Program([Scope::EventsRead].into()), at(0), None).unwrap();
         let forever = std::time::Duration::from_secs(3600);
         tokens.lock().connection.busy_timeout(forever).unwrap();
         tokens.uses.connection.lock().unwrap().busy_timeout(forever).unwrap();
@@ -508,7 +669,7 @@ mod tests {
     async fn the_last_use_is_noted_to_the_minute_and_no_token_is_in_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let tokens = open(&folder);
-        let token = tokens.create("audit", &BTreeSet::from([Scope::EventsRead]), at(0), None).unwrap();
+        let token = tokens.create("audit", &Grant::Program([Scope::EventsRead].into()), at(0), None).unwrap();
         assert_eq!(tokens.list().unwrap()[0].last_used_at, None);
         tokens.find(&token, at(5)).unwrap();
         let other = open(&folder);

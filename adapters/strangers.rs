@@ -9,6 +9,8 @@ use loquet_domain::lockout::Lockout;
 use loquet_domain::ports::Strangers;
 use lru::LruCache;
 
+use crate::kept_file;
+
 /// Counts in memory, bounded: the address least recently guessed at is forgotten when it is full.
 ///
 /// They are this node's, unlike an account's, which are in the log: writing them down there would let
@@ -30,8 +32,7 @@ impl RecentStrangers {
     /// Takes up what [`RecentStrangers::save`] kept. What can't be read is forgotten: it protects
     /// nobody's password.
     pub fn load(&self, path: &Path) {
-        let kept = std::fs::read(path).ok().and_then(|json| serde_json::from_slice(&json).ok());
-        let kept: Vec<(EmailHash, Lockout)> = kept.unwrap_or_default();
+        let kept: Vec<(EmailHash, Lockout)> = kept_file::load(path);
         kept.into_iter().for_each(|(email, lockout)| self.put(email, lockout));
     }
 
@@ -43,9 +44,7 @@ impl RecentStrangers {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         // Oldest first, so that loading leaves the newest the last to be forgotten.
         let kept: Vec<_> = counts.iter().rev().collect();
-        let unfinished = path.with_extension("new");
-        std::fs::write(&unfinished, serde_json::to_vec(&kept)?)?;
-        std::fs::rename(unfinished, path)
+        kept_file::save(path, &kept)
     }
 }
 

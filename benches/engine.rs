@@ -14,6 +14,7 @@ use loquet_adapters::key_store::KeyStore;
 use loquet_adapters::one_time_codes::TotpCodes;
 use loquet_adapters::password_blocklist::PasswordBlocklist;
 use loquet_adapters::server_key::ServerKey;
+use loquet_adapters::session_activity::SessionActivity;
 use loquet_adapters::sqlite_store::SqliteStore;
 use loquet_adapters::strangers::RecentStrangers;
 use loquet_adapters::turnstile::KeyedTurnstile;
@@ -47,6 +48,7 @@ pub fn open(folder: &Path) -> Outcome<(Arc<App>, SqliteStore)> {
         identities: Arc::new(RandomIdentities),
         turnstile: Arc::new(KeyedTurnstile::default()),
         blocklist: Arc::new(PasswordBlocklist::default()),
+        activity: Arc::new(SessionActivity::new(chrono::TimeDelta::hours(2))),
         strangers: Arc::new(RecentStrangers::new(NonZeroUsize::MIN.saturating_add(FOLDS))),
         accounts: Arc::new(CachedFolds::new(FOLDS)),
         claims: Arc::new(CachedFolds::new(FOLDS)),
@@ -74,5 +76,6 @@ pub fn context() -> Context {
             address: Some("203.0.113.7".to_owned()),
             agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0".to_owned()),
         }),
+        reason: None,
     }
 }

@@ -355,6 +355,7 @@ impl Pen {
                 session: SessionId(life.event(1000 + day).0),
                 session_expires_at: moment(life.number, day + 1) + TimeDelta::hours(12),
                 device: None,
+                on: None,
             },
             Day::Failed(failures) => account::Event::LoginFailed { failures: *failures, device: None },
             Day::Requested => {
@@ -389,6 +390,7 @@ impl Pen {
                     "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0".to_owned(),
                 ),
             }),
+            reason: None,
         };
         let encoded = self.codec.encode(stream, vec![Fact { id, context, event }]).await?;
         self.store.append(stream, Revision(revision), encoded).await?;

@@ -80,7 +80,9 @@ pub(crate) enum Command {
     Mail(MailCommand),
     /// Tell why a person cannot log in now, and the one action that mends it.
     Diagnose(Diagnose),
-    /// Tokens of programs.
+    /// Find accounts, companies, sites and terminals by what somebody on the telephone knows.
+    Find(Find),
+    /// Tokens of programs and of the supplier's people.
     #[command(subcommand)]
     Token(TokenCommand),
     /// The server key.
@@ -121,6 +123,19 @@ pub(crate) struct Serve {
 pub(crate) struct Diagnose {
     /// The e-mail address that they log in with.
     pub(crate) email: String,
+}
+
+#[derive(Args)]
+pub(crate) struct Find {
+    /// A whole e-mail address; words of a person's, a company's or a site's name, or of a site's address, or their
+    /// beginnings; an enterprise number; a terminal's serial number.
+    pub(crate) text: String,
+    /// How many of each kind.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=200))]
+    pub(crate) limit: u32,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Subcommand)]
@@ -472,9 +487,10 @@ pub(crate) struct RetryMails {
 pub(crate) enum TokenCommand {
     /// Make a token; it is printed this once. Works beside a running server, as do the others.
     Create(CreateToken),
-    /// Every token: name, scopes, when it was made, last used, and when it ends. Never the token itself.
+    /// Every token: name, role or scopes, when it was made, last used, and when it ends. Never the token itself.
     List(Json),
-    /// Make a new token with the name and the scopes of another, which goes on for a while.
+    /// Make a new token with the name and the scopes or role of another, which goes on for a while. It ends
+    /// when the old one would have.
     Rotate(RotateToken),
     /// End a token at once.
     Revoke {
@@ -497,15 +513,21 @@ pub(crate) struct RotateToken {
 
 #[derive(Args)]
 pub(crate) struct CreateToken {
-    /// For whom: this name stands in the log beside what is done with the token.
-    #[arg(long)]
-    pub(crate) name: String,
-    /// What it may do: orders:write, orders:read, accounts:read, accounts:write, lockouts:release,
-    /// events:read, metrics:read, companies:read, companies:write, permissions:read, takeovers:write,
-    /// layouts:read, second-step:reset, support:read. Repeatable.
-    #[arg(long = "scope", required = true)]
+    /// For which program: this name stands in the log beside what is done with the token.
+    #[arg(long, required_unless_present = "staff", requires = "scopes")]
+    pub(crate) name: Option<String>,
+    /// What a program may do: orders:write, orders:read, orders:resolve, accounts:read, accounts:write,
+    /// accounts:delete, lockouts:release, events:read, metrics:read, companies:read, companies:write,
+    /// permissions:read, takeovers:write, layouts:read, second-step:reset, support:read. Repeatable.
+    #[arg(id = "scopes", long = "scope", conflicts_with = "staff")]
     pub(crate) scopes: Vec<loquet_adapters::service_tokens::Scope>,
-    /// For how many days it holds; for ever unless said.
+    /// For which of the supplier's people, by their own name: it stands in the log beside what they do.
+    #[arg(long, conflicts_with = "name", requires = "role")]
+    pub(crate) staff: Option<String>,
+    /// As what they act: support, supervisor or auditor. What each may do is in the operator's guide.
+    #[arg(long, requires = "staff")]
+    pub(crate) role: Option<loquet_domain::fact::StaffRole>,
+    /// For how many days it holds. A program's: for ever unless said. A person's: 90 unless said, 365 at most.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=3650))]
     pub(crate) days: Option<u16>,
     /// Print JSON.

@@ -205,6 +205,7 @@ pub(crate) fn policies(config: &mut Config) -> Option<Policies> {
         challenge: time_delta(config, "second_step.challenge")?,
         enrolment: time_delta(config, "second_step.enrolment")?,
         session: time_delta(config, "sessions.lifetime")?,
+        idle_session: time_delta(config, "sessions.idle")?,
         sessions_per_account: config.parsed("sessions.per_account")?,
     })
 }

@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use loquet_adapters::argon2_pool::{Argon2Pool, Cost};
@@ -14,6 +15,7 @@ use loquet_adapters::metrics::{MeasuredStore, Metrics};
 use loquet_adapters::one_time_codes::TotpCodes;
 use loquet_adapters::password_blocklist::PasswordBlocklist;
 use loquet_adapters::server_key::KeyFile;
+use loquet_adapters::session_activity::SessionActivity;
 use loquet_adapters::sqlite_store::SqliteStore;
 use loquet_adapters::strangers::RecentStrangers;
 use loquet_adapters::turnstile::KeyedTurnstile;
@@ -30,6 +32,8 @@ const STRANGERS: NonZeroUsize = match NonZeroUsize::new(200_000) {
     Some(number) => number,
     None => NonZeroUsize::MIN,
 };
+/// How often it is kept when sessions were used.
+const KEPT_EVERY: Duration = Duration::from_secs(60);
 /// Hashes that may wait for a core before logins are told to come back.
 const WAITING_HASHES: usize = 1024;
 
@@ -41,6 +45,8 @@ pub(crate) struct System {
     pub(crate) keys: KeyStore,
     strangers: Arc<RecentStrangers>,
     strangers_file: PathBuf,
+    activity: Arc<SessionActivity>,
+    activity_file: PathBuf,
 }
 
 /// Whether the log is written to.
@@ -108,6 +114,9 @@ impl System {
         let (strangers, strangers_file) =
             (Arc::new(RecentStrangers::new(STRANGERS)), place.file("strangers.json"));
         strangers.load(&strangers_file);
+        let activity = Arc::new(SessionActivity::new(policies.idle_session));
+        let activity_file = place.file("sessions.json");
+        activity.load(&activity_file);
         let ports = Ports {
             store: Arc::new(MeasuredStore::new(store.clone(), metrics.log.clone())),
             codec: codec.clone(),
@@ -118,6 +127,7 @@ impl System {
             identities,
             turnstile: Arc::new(KeyedTurnstile::default()),
             strangers: strangers.clone(),
+            activity: activity.clone(),
             blocklist: Arc::new(blocklist),
             accounts: Arc::new(CachedFolds::new(FOLDS)),
             claims: Arc::new(CachedFolds::new(FOLDS)),
@@ -131,7 +141,8 @@ impl System {
             logos: Arc::new(CachedFolds::new(100)),
             takeovers: Arc::new(CachedFolds::new(FOLDS / 100)),
         };
-        Ok(Self { app: Arc::new(App::new(policies, ports)), store, codec, keys, strangers, strangers_file })
+        let app = Arc::new(App::new(policies, ports));
+        Ok(Self { app, store, codec, keys, strangers, strangers_file, activity, activity_file })
     }
 
     /// Opens what is in the data folder to look at it.
@@ -139,8 +150,26 @@ impl System {
         Self::open(place, Access::Read, Parts::default())
     }
 
+    /// Keeps when sessions were used, every minute, until it is dropped.
+    pub(crate) fn keep_activity(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (activity, file) = (self.activity.clone(), self.activity_file.clone());
+        async move {
+            loop {
+                tokio::time::sleep(KEPT_EVERY).await;
+                let (activity, file) = (activity.clone(), file.clone());
+                let kept = tokio::task::spawn_blocking(move || activity.save(&file)).await;
+                if let Ok(Err(error)) = kept {
+                    tracing::warn!(%error, "when sessions were used could not be kept");
+                }
+            }
+        }
+    }
+
     /// Finishes what was accepted and closes the log.
     pub(crate) async fn close(self) -> anyhow::Result<()> {
+        if let Err(error) = self.activity.save(&self.activity_file) {
+            tracing::warn!(%error, "when sessions were used could not be kept");
+        }
         if let Err(error) = self.strangers.save(&self.strangers_file) {
             tracing::warn!(%error, "the wrong guesses at unknown addresses were not kept");
         }

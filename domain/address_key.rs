@@ -282,7 +282,7 @@ fn parts(text: &str) -> Vec<(Option<char>, String)> {
 }
 
 /// Words without accents, capitals and punctuation.
-fn words(text: &str) -> Vec<String> {
+pub(crate) fn words(text: &str) -> Vec<String> {
     folded(text).split_whitespace().map(str::to_owned).collect()
 }
 

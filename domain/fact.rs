@@ -21,6 +21,14 @@ pub enum Actor {
         /// The token's name, as the operator gave it.
         name: String,
     },
+    /// One of the supplier's people, with a token of their own. Their name is not the customer's personal data and
+    /// stands in the open: who did what stays known after the customer is forgotten.
+    Staff {
+        /// Their name, as the operator gave it.
+        name: String,
+        /// As what they acted, at that moment.
+        role: StaffRole,
+    },
     /// Loquet itself, finishing what it began.
     System {
         /// Which reaction.
@@ -28,6 +36,52 @@ pub enum Actor {
     },
     /// Somebody at the command line of the machine.
     Operator,
+}
+
+/// As what one of the supplier's people acts. Its name is part of the storage format: none is ever changed or
+/// taken away, or events that hold it could no longer be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StaffRole {
+    /// Helps where self-service ends.
+    Support,
+    /// As support, and deletes and erases.
+    Supervisor,
+    /// Reads history, changes nothing.
+    Auditor,
+}
+
+impl StaffRole {
+    /// Every role.
+    pub const ALL: [Self; 3] = [Self::Support, Self::Supervisor, Self::Auditor];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Support => "support",
+            Self::Supervisor => "supervisor",
+            Self::Auditor => "auditor",
+        }
+    }
+}
+
+impl std::fmt::Display for StaffRole {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A name that is no role's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown role '{0}': there are support, supervisor, auditor")]
+pub struct UnknownRole(String);
+
+impl std::str::FromStr for StaffRole {
+    type Err = UnknownRole;
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|role| role.name() == name).ok_or_else(|| UnknownRole(name.to_owned()))
+    }
 }
 
 /// From where a request came. Personal data: it is stored sealed.
@@ -52,6 +106,9 @@ pub struct Context {
     pub causation: Option<EventId>,
     /// From where it came.
     pub client: Option<Client>,
+    /// Why, in the words of whoever made it, where they were asked. It is stored sealed, with whatever event of an
+    /// account follows.
+    pub reason: Option<String>,
 }
 
 /// An event that happened.
@@ -82,6 +139,7 @@ impl<E> Fact<E> {
             correlation: CorrelationId(uuid::Uuid::nil()),
             causation: None,
             client: None,
+            reason: None,
         };
         Self { id: EventId(uuid::Uuid::nil()), context, event }
     }

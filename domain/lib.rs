@@ -35,6 +35,7 @@ pub mod policies;
 pub mod ports;
 pub mod receipt;
 pub mod schema;
+pub mod search;
 pub mod serial_claim;
 pub mod serial_number;
 pub mod shared_map;

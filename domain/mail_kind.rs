@@ -36,11 +36,15 @@ pub enum MailKind {
     NewDevice,
     /// Too many wrong passwords from one of the owner's devices: it alone is locked.
     DeviceLocked,
+    /// Choose another password: support sends the link.
+    PasswordResetBySupport,
+    /// Support ended a lockout.
+    LockoutReleased,
 }
 
 impl MailKind {
     /// Every kind.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Activation,
         Self::PasswordReset,
         Self::PasswordChanged,
@@ -56,6 +60,8 @@ impl MailKind {
         Self::SecondStepReset,
         Self::NewDevice,
         Self::DeviceLocked,
+        Self::PasswordResetBySupport,
+        Self::LockoutReleased,
     ];
 
     /// Its name in the log, in the journal and in the words.
@@ -77,6 +83,8 @@ impl MailKind {
             Self::SecondStepReset => "second-step-reset",
             Self::NewDevice => "new-device",
             Self::DeviceLocked => "device-locked",
+            Self::PasswordResetBySupport => "password-reset-by-support",
+            Self::LockoutReleased => "lockout-released",
         }
     }
 
@@ -111,6 +119,8 @@ mod tests {
             (MailKind::SecondStepReset, "second-step-reset"),
             (MailKind::NewDevice, "new-device"),
             (MailKind::DeviceLocked, "device-locked"),
+            (MailKind::PasswordResetBySupport, "password-reset-by-support"),
+            (MailKind::LockoutReleased, "lockout-released"),
         ];
         assert_eq!(MailKind::ALL, frozen.map(|(kind, _)| kind));
         for (kind, name) in frozen {

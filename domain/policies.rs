@@ -20,6 +20,8 @@ pub struct Policies {
     pub resets_per_hour: usize,
     /// How long a session lasts, whatever is done with it (OWASP ASVS 5.0, 7.3.2).
     pub session: TimeDelta,
+    /// For how long a session may go unused before it ends (OWASP ASVS 5.0, 7.3.1).
+    pub idle_session: TimeDelta,
     /// How long a right password may be followed by its second step.
     pub challenge: TimeDelta,
     /// How long a shown secret may be confirmed by a code.
@@ -39,6 +41,7 @@ impl Default for Policies {
             reset_link: TimeDelta::hours(1),
             resets_per_hour: 5,
             session: TimeDelta::hours(12),
+            idle_session: TimeDelta::hours(2),
             challenge: TimeDelta::minutes(5),
             enrolment: TimeDelta::minutes(15),
             sessions_per_account: 100,

@@ -235,6 +235,10 @@ pub trait EventCodec: Send + Sync {
     /// Decodes the open part alone, without asking for a key: what is sealed comes back as erased.
     /// Views read so; they may hold nothing of a person (law 6).
     fn decode_open(&self, recorded: &RecordedEvent) -> Result<Fact<DomainEvent>, CodecError>;
+
+    /// A keyed hash of a word of a name: all that a read model may hold of it. It is the same whatever becomes of the
+    /// server key.
+    fn hash_word(&self, word: &str) -> String;
 }
 
 /// The keys of the sealed parts, one an account.
@@ -381,6 +385,14 @@ pub struct BlocklistUnreadable(pub String);
 pub trait Blocklist: Send + Sync {
     /// Whether a password is among them, as it is typed or in other case.
     fn contains(&self, password: Password) -> BoxFuture<'_, Result<bool, BlocklistUnreadable>>;
+}
+
+/// When sessions were last used. It is no decision, and the log has no event of it.
+pub trait Activity: Send + Sync {
+    /// When a session was last used, to within some seconds; none where that is not known.
+    fn last_seen(&self, session: SessionId) -> Option<Moment>;
+    /// Notes that a session is used.
+    fn seen(&self, session: SessionId, at: Moment);
 }
 
 /// Lets one caller at a time through for each key, in the order of their coming.

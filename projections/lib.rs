@@ -12,6 +12,7 @@ pub mod ports;
 pub mod reactions;
 mod reading;
 pub mod runner;
+pub mod search;
 pub mod table;
 pub mod view;
 pub mod views;

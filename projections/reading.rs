@@ -8,7 +8,7 @@ use loquet_domain::ports::{EventCodec, EventStore, Position, Subscribed};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::view::Noted;
+use crate::view::{Noted, Sight};
 
 /// How many events are handed over at once.
 const PAGE: usize = 512;
@@ -86,12 +86,17 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    /// Begins to read after a position.
-    pub(crate) fn begin(store: &Arc<dyn EventStore>, codec: &Arc<dyn EventCodec>, after: Position) -> Self {
+    /// Begins to read after a position, for views of that sight.
+    pub(crate) fn begin(
+        store: &Arc<dyn EventStore>,
+        codec: &Arc<dyn EventCodec>,
+        after: Position,
+        sight: Sight,
+    ) -> Self {
         let (ahead, pages) = mpsc::channel(PAGES);
         let (store, codec) = (store.clone(), codec.clone());
         let mut task = JoinSet::new();
-        task.spawn(async move { read(store.as_ref(), codec.as_ref(), after, &ahead).await });
+        task.spawn(async move { read(store.as_ref(), codec.as_ref(), after, sight, &ahead).await });
         Self { pages, _task: task }
     }
 
@@ -101,13 +106,19 @@ impl Reading {
     }
 }
 
-async fn read(store: &dyn EventStore, codec: &dyn EventCodec, after: Position, ahead: &mpsc::Sender<Page>) {
+async fn read(
+    store: &dyn EventStore,
+    codec: &dyn EventCodec,
+    after: Position,
+    sight: Sight,
+    ahead: &mpsc::Sender<Page>,
+) {
     let mut log = store.subscribe(after);
     let mut after = after;
     let mut events: Vec<Arc<Noted>> = Vec::new();
     while let Some(next) = log.next().await {
         let end = match next {
-            Ok(Subscribed::Event(recorded)) => match Noted::read_open(codec, *recorded) {
+            Ok(Subscribed::Event(recorded)) => match Noted::read(codec, *recorded, sight).await {
                 Ok(noted) => {
                     events.push(Arc::new(noted));
                     End::More

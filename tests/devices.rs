@@ -122,6 +122,25 @@ async fn wrong_guesses_from_a_trusted_device_lock_it_alone_and_its_owner_is_told
 }
 
 #[tokio::test]
+async fn whoever_took_a_session_and_its_device_guesses_the_password_on_that_count_alone() {
+    let server = Server::start().await;
+    let account = server.active(1, EMAIL, PASSWORD).await;
+    let phone = Client::new(&server, "phone/1").log_in(PASSWORD).await.expect(201).json();
+    let session = format!("Bearer {}", phone["session_token"].as_str().unwrap());
+    let device = phone["device_token"].as_str().unwrap();
+    let taken = Client::new(&server, "thief/1").with("authorization", session).with("loquet-device", device);
+    let change = async |current: &str| {
+        let body = json!({ "current_password": current, "new_password": "Nouveau8!" });
+        taken.post(&format!("/v1/accounts/{account}/password"), body).await
+    };
+    for n in 0..7 {
+        change(&format!("Guess{n}!!")).await.expect(403);
+    }
+    change(PASSWORD).await.expect(423);
+    Client::new(&server, "till/1").log_in(PASSWORD).await.expect(201);
+}
+
+#[tokio::test]
 async fn the_owner_is_told_of_a_new_device_sees_all_and_has_one_forgotten() {
     let server = Server::start().await;
     let account = server.active(1, EMAIL, PASSWORD).await;

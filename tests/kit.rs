@@ -13,6 +13,7 @@ use loquet_adapters::key_store::KeyStore;
 use loquet_adapters::one_time_codes::TotpCodes;
 use loquet_adapters::password_blocklist::PasswordBlocklist;
 use loquet_adapters::server_key::ServerKey;
+use loquet_adapters::session_activity::SessionActivity;
 use loquet_adapters::strangers::RecentStrangers;
 use loquet_adapters::turnstile::KeyedTurnstile;
 use loquet_domain::Moment;
@@ -106,6 +107,7 @@ impl Node {
             identities: Arc::new(RandomIdentities),
             turnstile: Arc::new(KeyedTurnstile::default()),
             blocklist: Arc::new(PasswordBlocklist::default()),
+            activity: Arc::new(SessionActivity::new(chrono::TimeDelta::hours(2))),
             strangers: Arc::new(RecentStrangers::new(NonZeroUsize::new(1000).unwrap())),
             accounts: Arc::new(CachedFolds::new(1000)),
             claims: Arc::new(CachedFolds::new(1000)),
@@ -229,5 +231,6 @@ pub fn context(at: i64) -> Context {
         correlation: CorrelationId(RandomIdentities.fresh()),
         causation: None,
         client: None,
+        reason: None,
     }
 }

@@ -513,6 +513,17 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// By what an account's owner is found: what the newest read model of people holds of their name.
+fn name_hashes(folder: &Path, account: &str) -> Vec<String> {
+    let views = rusqlite::Connection::open(folder.join("views.db")).unwrap();
+    let table = "SELECT 'view_people_1_' || generation FROM builds WHERE view = 'people' AND serving = 1";
+    let table: String = views.query_row(table, [], |row| row.get(0)).unwrap();
+    let select = format!("SELECT row FROM {table} WHERE key = ?");
+    let row: String = views.query_row(&select, [account], |row| row.get(0)).unwrap();
+    let row: Value = serde_json::from_str(&row).unwrap();
+    row["words"].as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
+}
+
 /// Law 6: what an erasure leaves, in the raw bytes of every file: log and its write-ahead log, read models,
 /// free pages, kept answers, mails, the program's own log.
 #[tokio::test]
@@ -534,6 +545,15 @@ async fn an_erasure_leaves_nothing_of_the_person_in_any_file() {
         .await
         .expect(202);
     server.mail("marie.vandenberghe@boulangerie.example", "nouveau", 1).await;
+    // What finds them by name, in the read model of people.
+    let searched = async |name: &str| {
+        let head = server.service_get("/v1/events?limit=1").await.json()["position"].clone();
+        let path = format!("/v1/support/search?q={name}&at_least={head}");
+        server.service_get(&path).await.expect(200).json()["accounts"]["items"].as_array().unwrap().len()
+    };
+    assert_eq!((searched("marie").await, searched("quisquater").await), (3, 1));
+    let hashes = name_hashes(&server.folder, &waiting);
+    assert_eq!(hashes.len(), 4, "three and five letters of Marie and of Quisquater");
     let token = server.folder.join("dev-token").display().to_string();
     let first = ["account", "erase", "marie.vandenberghe@boulangerie.example", "--reason", "asked by letter"];
     let out = said(&server, &first);
@@ -544,6 +564,7 @@ async fn an_erasure_leaves_nothing_of_the_person_in_any_file() {
         .service_post(&format!("/v1/accounts/{waiting}/erasure"), json!({ "reason": "asked" }))
         .await
         .expect(204);
+    assert_eq!((searched("marie").await, searched("quisquater").await), (1, 0), "of three, Jan's is left");
     let start = Instant::now();
     while !server.mails("boulangerie.example").await.is_empty() {
         assert!(start.elapsed() < Duration::from_secs(20), "the mails are still there");
@@ -561,6 +582,17 @@ async fn an_erasure_leaves_nothing_of_the_person_in_any_file() {
     check("while the server runs");
     server.stop();
     check("after a clean stop");
+    // A deleted row stays in the write-ahead log until that is next emptied, and nowhere else.
+    let views = rusqlite::Connection::open(folder.join("views.db")).unwrap();
+    views.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    drop(views);
+    let views = std::fs::read(folder.join("views.db")).unwrap();
+    for hash in hashes {
+        assert!(
+            !String::from_utf8_lossy(&views).contains(&hash),
+            "the erased can still be told by their name"
+        );
+    }
     server.restart().await;
     assert_eq!(server.send(Method::GET, "/readyz", None, None).await.expect(200).json()["ready"], true);
     said(&server, &["projections", "verify"]);
@@ -1060,7 +1092,7 @@ fn as_the_version_before(folder: &Path) {
     script(
         "tokens.db",
         "ALTER TABLE tokens DROP COLUMN last_used_at; ALTER TABLE tokens DROP COLUMN revoked_at;
-         ALTER TABLE tokens DROP COLUMN family;",
+         ALTER TABLE tokens DROP COLUMN family; ALTER TABLE tokens DROP COLUMN role;",
     );
     script(
         "reactions.db",

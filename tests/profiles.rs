@@ -169,7 +169,7 @@ async fn one_of_the_last_four_passwords_is_refused_and_nobody_who_proved_nothing
         let before = node.verified();
         let answer = node
             .app
-            .change_password(&context(1), Owner { account, session: None }, password(current), password(new))
+            .change_password(&context(1), Owner { account, device: None }, password(current), password(new))
             .await;
         (answer.map(drop), node.verified() - before)
     };
@@ -218,7 +218,7 @@ async fn a_change_that_is_refused_as_reused_counts_nothing_and_a_wrong_one_count
             .app
             .change_password(
                 &context(1),
-                Owner { account, session: None },
+                Owner { account, device: None },
                 password(current),
                 password(PHRASE),
             )

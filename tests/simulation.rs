@@ -472,3 +472,19 @@ async fn an_erasure_that_another_reader_holds_up_is_no_success_and_can_be_asked_
         assert!(!bytes.windows(wrapped.len()).any(|window| window == wrapped), "the key is still in {name}");
     }
 }
+
+/// Compared, not scheduled: a session that is used goes on, one that is not ends by itself (law 7).
+#[tokio::test]
+async fn a_session_that_nobody_uses_for_two_hours_is_over_and_stays_so() {
+    let (store, folder) = (MemoryStore::default(), tempfile::tempdir().unwrap());
+    let node = node(&store, folder.path());
+    node.active(1, "marie@example.be").await;
+    let Login::Succeeded { session_token, .. } = node.log_in(0, "marie@example.be", PASSWORD).await else {
+        panic!("not in")
+    };
+    let holds = async |at| node.app.authenticate(minute(at), &session_token).await.unwrap().is_some();
+    assert!(holds(119).await);
+    assert!(holds(238).await, "it was used in between");
+    assert!(!holds(358).await);
+    assert!(!holds(359).await, "asking does not wake it");
+}

@@ -11,6 +11,7 @@ use loquet_domain::person::{Person, PersonName};
 use serde::de::DeserializeOwned;
 
 use super::MOST_BYTES;
+use super::caller::Caller;
 use super::problem::{Fault, Problem};
 
 /// A body of the shape `T`.
@@ -29,6 +30,20 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             .await
             .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large"))?;
         read(&bytes).map(Self)
+    }
+}
+
+/// A body of the shape `T`, or none.
+pub(crate) struct MaybeBody<T>(pub(crate) Option<T>);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for MaybeBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if request.body().is_end_stream() {
+            return Ok(Self(None));
+        }
+        Body::from_request(request, state).await.map(|Body(body)| Self(Some(body)))
     }
 }
 
@@ -159,6 +174,17 @@ impl Faults {
     pub(crate) fn reason(&mut self, reason: &str) {
         if !loquet_domain::address::is_text(reason, 500) {
             self.add("/reason", "reason-invalid");
+        }
+    }
+
+    /// A reason in a person's words, where one was given. Of the supplier's people it is asked.
+    pub(crate) fn reason_of(&mut self, caller: &Caller, pointer: &str, reason: Option<&str>) {
+        match reason {
+            None if caller.is_staff() => self.add(pointer, "reason-required"),
+            Some(reason) if !loquet_domain::address::is_text(reason, 500) => {
+                self.add(pointer, "reason-invalid")
+            }
+            _ => {}
         }
     }
 

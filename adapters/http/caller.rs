@@ -51,6 +51,7 @@ impl Arrival {
             correlation: self.correlation,
             causation: None,
             client: Some(self.client.clone()),
+            reason: None,
         }
     }
 }
@@ -105,12 +106,22 @@ impl Caller {
     /// The context of a command that they make.
     pub(crate) fn context(&self, arrival: &Arrival) -> Context {
         arrival.by(match self {
-            Self::Service(service) => Actor::Service { name: service.name.clone() },
+            Self::Service(service) => service.actor(),
             Self::Person(person) => Actor::Account { account_id: person.account },
         })
     }
 
-    /// A program with this scope, and nobody else.
+    /// The same, of one that is made for a reason.
+    pub(crate) fn context_because(&self, arrival: &Arrival, reason: Option<String>) -> Context {
+        Context { reason, ..self.context(arrival) }
+    }
+
+    /// Whether it is one of the supplier's people: whatever they do to an account, they say why.
+    pub(crate) fn is_staff(&self) -> bool {
+        matches!(self, Self::Service(service) if service.role.is_some())
+    }
+
+    /// A program, or one of the supplier's people, with this scope, and nobody else.
     pub(crate) fn service(&self, scope: Scope) -> Result<&Service, Problem> {
         match self {
             Self::Service(service) if service.scopes.contains(&scope) => Ok(service),

@@ -125,7 +125,7 @@ pub(crate) async fn list(
     let position = api.log_at(at_least.position()).await?;
     let devices = api.app.devices(id, now).await.map_err(|failure| Problem::of(failure, now))?;
     let current = match &caller {
-        Caller::Person(person) => api.app.device_of_session(person.owner(), now).await?,
+        Caller::Person(person) => api.app.device_of_session(id, person.session, now).await?,
         Caller::Service(_) => None,
     };
     let items = devices.into_iter().rev().map(|device| body(device, current, now)).collect();

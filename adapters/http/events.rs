@@ -40,8 +40,8 @@ pub struct EventBody {
     /// The version of its shape.
     version: u16,
     at: DateTime<Utc>,
-    /// Who acted.
-    #[schema(value_type = Object)]
+    /// Who acted: `stranger`, `account`, `service`, `staff`, `system` or `operator`, and what names them.
+    #[schema(value_type = Object, example = json!({ "kind": "staff", "name": "Sofie Maes", "role": "support" }))]
     actor: Actor,
     correlation_id: Uuid,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,7 +67,7 @@ impl EventBody {
     /// [`Unreadable`] where it can't be read.
     pub async fn read(codec: &dyn EventCodec, recorded: &RecordedEvent) -> Result<Self, Unreadable> {
         let fact = codec.decode(recorded).await?;
-        let personal = personal(&fact.event, fact.context.client.as_ref());
+        let personal = personal(&fact);
         Ok(Self::of(recorded, fact, personal))
     }
 
@@ -98,6 +98,7 @@ impl EventBody {
             Actor::Stranger => "stranger".to_owned(),
             Actor::Account { account_id } => format!("account {account_id}"),
             Actor::Service { name } => format!("service {name}"),
+            Actor::Staff { name, role } => format!("{role} {name}"),
             Actor::System { reaction } => format!("reaction {reaction}"),
             Actor::Operator => "operator".to_owned(),
         };
@@ -111,8 +112,9 @@ impl EventBody {
 /// leave the log for no one, nor does whatever is sealed one day and not thought of here.
 const SHOWN: [&str; 6] = ["email", "given_name", "family_name", "reason", "client_address", "client_agent"];
 
-fn personal(event: &DomainEvent, client: Option<&loquet_domain::fact::Client>) -> Option<Value> {
-    let private = schema::write(event).private.with_client(client);
+fn personal(fact: &Fact<DomainEvent>) -> Option<Value> {
+    let private = schema::write(&fact.event).private.with_client(fact.context.client.as_ref());
+    let private = private.with_reason(fact.context.reason.clone());
     let mut fields = serde_json::to_value(&private).ok()?;
     let object = fields.as_object_mut()?;
     object.retain(|name, _| SHOWN.contains(&name.as_str()));

@@ -20,6 +20,7 @@ use super::caller::Arrival;
 use super::problem::Problem;
 use super::request::ClientAddress;
 use crate::metrics::OfLimit;
+use crate::service_tokens::{Service, TokenFamily};
 
 /// So many in a second, and so many at once after a pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +54,10 @@ const SHARE: u32 = 5;
 /// minute.
 const RARELY: NonZeroU32 = NonZeroU32::MIN.saturating_add(2);
 
+/// How often one token may search: so often after a pause, then once a second. It is enough for who helps one person
+/// after the other, and makes copying the customers name by name slow, and seen.
+const SEARCHES_AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
+
 type Keyed = DefaultKeyedRateLimiter<IpAddr>;
 type Until = NotUntil<<DefaultClock as Clock>::Instant>;
 
@@ -64,6 +69,7 @@ pub struct Limiter {
     everybody: DefaultDirectRateLimiter,
     newcomers: DefaultDirectRateLimiter,
     lately: Keyed,
+    searches: DefaultKeyedRateLimiter<TokenFamily>,
     seen: AtomicU32,
 }
 
@@ -114,6 +120,10 @@ impl Limiter {
             everybody: split(&rest),
             newcomers: split(&part),
             lately: RateLimiter::keyed(Quota::per_minute(NonZeroU32::MIN).allow_burst(RARELY)),
+            searches: RateLimiter::keyed(quota(Rate {
+                per_second: NonZeroU32::MIN,
+                burst: SEARCHES_AT_ONCE,
+            })),
             seen: AtomicU32::new(0),
         }
     }
@@ -137,6 +147,7 @@ impl Limiter {
             self.requests.forget_rested();
             self.strangers.forget_rested();
             self.lately.retain_recent();
+            self.searches.retain_recent();
         }
     }
 }
@@ -181,6 +192,15 @@ impl Api {
     pub(crate) fn admit(&self, arrival: &Arrival) -> Result<(), Problem> {
         let taken = self.limiter.of_all_strangers(arrival.address);
         taken.map_err(|until| refused(self, "all_strangers", &until))
+    }
+
+    /// The limit on what one token searches, whatever address it comes from.
+    pub(crate) fn admit_search(&self, service: &Service) -> Result<(), Problem> {
+        let taken = self.limiter.searches.check_key(&service.family);
+        taken.map_err(|until| {
+            let problem = refused(self, "searches", &until);
+            Problem { slug: "too-many-searches", ..problem }
+        })
     }
 
     /// The same, for whoever follows a link: one that this server did not make is refused without a hash.

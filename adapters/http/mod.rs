@@ -30,6 +30,7 @@ mod problem;
 mod query;
 mod receipts;
 mod request;
+mod search;
 mod server;
 mod sessions;
 mod sites;
@@ -46,6 +47,7 @@ pub use health::Probe;
 pub use limits::{Limiter, Limits, Rate};
 pub use measures::metrics_router;
 pub use orders::OrderBody;
+pub use search::SearchBody;
 pub use server::{Connections, serve};
 pub use support::DiagnosisBody;
 
@@ -176,12 +178,14 @@ fn described() -> OpenApiRouter<Arc<Api>> {
     description::begun()
         .routes(routes!(orders::place, orders::list))
         .routes(routes!(orders::show))
+        .routes(routes!(orders::resolve))
         .routes(routes!(sessions::log_out))
         .routes(routes!(accounts::finding::list, accounts::admission::create))
         .routes(routes!(accounts::finding::show, accounts::ending::delete))
         .routes(routes!(accounts::history::lockout))
         .routes(routes!(accounts::admission::convert))
         .routes(routes!(accounts::admission::activation_mail))
+        .routes(routes!(accounts::admission::password_reset_mail))
         .routes(routes!(accounts::ending::release))
         .routes(routes!(accounts::ending::erase))
         .routes(routes!(accounts::history::logins))
@@ -194,6 +198,7 @@ fn described() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(devices::forget))
         .routes(routes!(accounts::admission::change_role))
         .routes(routes!(support::diagnosis))
+        .routes(routes!(search::search))
         .routes(routes!(accounts::second_step::show))
         .routes(routes!(accounts::second_step::reset))
         .merge(of_companies())

@@ -7,16 +7,17 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use chrono::{DateTime, TimeDelta, Utc};
 use loquet_domain::Moment;
-use loquet_domain::app::NewOrder;
+use loquet_domain::app::{Decision, NewOrder};
 use loquet_domain::company::{CompanyName, Registration};
 use loquet_domain::enterprise_number::{Country, EnterpriseNumber, InvalidEnterpriseNumber};
+use loquet_domain::fact::Actor;
 use loquet_domain::ids::OrderId;
 use loquet_domain::language::Language;
-use loquet_domain::order::{Channel, Contact, Content, Line, MAX_LINES, Outcome};
-use loquet_domain::ports::Tokens;
+use loquet_domain::order::{Channel, Contact, Content, Line, MAX_LINES, Outcome, Resolution};
+use loquet_domain::ports::{Position, Tokens};
 use loquet_domain::serial_number::SerialNumber;
 use loquet_domain::terminal_model::TerminalModel;
-use loquet_projections::people::person_at;
+use loquet_projections::people::{event_at, person_at};
 use loquet_projections::ports::Selection;
 use loquet_projections::table::{Row, find, select};
 use loquet_projections::views::orders::OrderRow;
@@ -305,15 +306,128 @@ pub(crate) struct OrderSummary {
     /// Serial numbers in it that are other companies' terminals; they were not added.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     refused_serials: Vec<String>,
+    /// What support decided of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resolution: Option<ResolutionBody>,
     /// The position of the log that the answer is at.
     position: u64,
+}
+
+/// What support decided, who did, when and why.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OrderResolution)]
+pub(crate) struct ResolutionBody {
+    decision: DecisionBody,
+    /// The account of the contact who was named.
+    account_id: Option<Uuid>,
+    /// Who decided.
+    #[schema(value_type = Object, example = json!({ "kind": "staff", "name": "Sofie Maes", "role": "support" }))]
+    by: Actor,
+    at: DateTime<Utc>,
+    /// None once the person whom it is about was erased.
+    reason: Option<String>,
+}
+
+/// What can be decided of an order that waits for support.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = OrderDecision)]
+pub(crate) enum DecisionBody {
+    /// Somebody else of the company becomes its temporary administrator; whoever has an account of it already stays
+    /// what they are.
+    ContactNamed,
+    /// Nobody is added.
+    NobodyAdded,
+}
+
+/// A decision.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = OrderToResolve)]
+pub(crate) struct ToResolve {
+    decision: DecisionBody,
+    /// With `contact_named`: who. It can't be the contact of the order, whose account is another company's.
+    contact: Option<ContactBody>,
+    #[schema(example = "Called the company: Jan runs this shop")]
+    reason: String,
+}
+
+/// A decision that was carried out.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ResolvedOrder)]
+pub(crate) struct ResolvedBody {
+    order_id: String,
+    decision: DecisionBody,
+    /// The account of the contact who was named.
+    account_id: Option<Uuid>,
+    /// Where it stands in the log.
+    position: u64,
+}
+
+impl ToResolve {
+    fn check(self) -> Result<(Decision, String), Problem> {
+        let mut faults = Faults::default();
+        faults.reason(&self.reason);
+        let decision = match (self.decision, self.contact) {
+            (DecisionBody::NobodyAdded, None) => Some(Decision::AddNobody),
+            (DecisionBody::NobodyAdded, Some(_)) => {
+                faults.add("/contact", "contact-unwanted");
+                None
+            }
+            (DecisionBody::ContactNamed, Some(contact)) => {
+                contact.check(&mut faults).map(Decision::NameContact)
+            }
+            (DecisionBody::ContactNamed, None) => {
+                faults.add("/contact", "contact-required");
+                None
+            }
+        };
+        Ok((faults.finish(decision)?, self.reason))
+    }
+}
+
+fn decided(resolution: Resolution) -> (DecisionBody, Option<Uuid>) {
+    match resolution {
+        Resolution::ContactNamed { account_id } => (DecisionBody::ContactNamed, Some(account_id.0)),
+        Resolution::NobodyAdded => (DecisionBody::NobodyAdded, None),
+    }
+}
+
+/// Decide what becomes of an order that waits for support: its contact has an account of another company, and one
+/// person has one login. The same decision again changes nothing.
+#[utoipa::path(
+    post, path = "/v1/orders/{order_id}/resolution", operation_id = "resolve_order", tag = "orders", request_body = ToResolve,
+    security(("service" = [])), params(("order_id" = String, Path, description = "Its number")),
+    responses(
+        (status = 200, description = "Done; the order waits no longer", body = ResolvedBody),
+        (status = 404, description = "There is no such order", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "It does not wait for that, something else was decided, or the contact has an account of another company", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The decision breaks rules; all of them are listed", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn resolve(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Path(id): Path<String>,
+    Body(body): Body<ToResolve>,
+) -> Result<Json<ResolvedBody>, Problem> {
+    caller.service(Scope::OrdersResolve)?;
+    let id = OrderId::parse(&id).map_err(|_| Problem::not_found())?;
+    let order_id = id.to_string();
+    let (decision, reason) = body.check()?;
+    let (at, context) = (arrival.at, caller.context_because(&arrival, Some(reason)));
+    let resolved = to_its_end(async move { api.app.resolve_order(&context, &id, decision).await }).await?;
+    let (resolution, position) = resolved.map_err(|failure| Problem::of(failure, at))?;
+    let (decision, account_id) = decided(resolution);
+    Ok(Json(ResolvedBody { order_id, decision, account_id, position: position.0 }))
 }
 
 /// Which orders.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct OrderFilter {
-    /// `awaiting_support`, `onboarded` or `received`.
+    /// `awaiting_support`, `resolved` (by support), `onboarded` or `received`.
     status: Option<String>,
     /// The orders of this company.
     company: Option<Uuid>,
@@ -340,7 +454,11 @@ pub(crate) async fn list(
     caller.service(Scope::OrdersRead)?;
     let mut faults = Faults::default();
     let size = faults.limit(filter.limit);
-    faults.one_of("status", filter.status.as_deref(), &["awaiting_support", "onboarded", "received"]);
+    faults.one_of(
+        "status",
+        filter.status.as_deref(),
+        &["awaiting_support", "resolved", "onboarded", "received"],
+    );
     let order = faults.order(filter.sort.as_deref(), "received_at");
     let after = faults.cursor(filter.cursor.as_deref());
     faults.finish_query()?;
@@ -383,6 +501,10 @@ pub(crate) async fn show(
 
 async fn summary(api: &Api, row: OrderRow, position: u64) -> Result<OrderSummary, Problem> {
     let person = person_at(api.store.as_ref(), api.codec.as_ref(), row.person_at).await?;
+    let resolution = match row.resolved {
+        Some((resolution, at)) => resolution_at(api, resolution, at).await?,
+        None => None,
+    };
     Ok(OrderSummary {
         order_id: row.order_id.to_string(),
         company_id: row.company_id.0,
@@ -392,6 +514,21 @@ async fn summary(api: &Api, row: OrderRow, position: u64) -> Result<OrderSummary
         received_at: row.received_at,
         contact_email: person.known().map(|person| person.email.to_string()),
         refused_serials: row.refused_serials.iter().map(ToString::to_string).collect(),
+        resolution,
         position,
     })
+}
+
+/// A decision as it stands in the log.
+async fn resolution_at(
+    api: &Api,
+    resolution: Resolution,
+    position: Position,
+) -> Result<Option<ResolutionBody>, Problem> {
+    let noted = event_at(api.store.as_ref(), api.codec.as_ref(), position).await?;
+    let (decision, account_id) = decided(resolution);
+    Ok(noted.map(|noted| {
+        let context = noted.fact.context;
+        ResolutionBody { decision, account_id, by: context.actor, at: context.at, reason: context.reason }
+    }))
 }

@@ -169,6 +169,8 @@ impl Problem {
             Failure::WrongPassword => Self::new(StatusCode::FORBIDDEN, "wrong-password"),
             Failure::Order(loquet_domain::order::Refusal::Differs) => conflict("order-differs"),
             Failure::Order(loquet_domain::order::Refusal::NoSuchOrder) => Self::not_found(),
+            Failure::Order(loquet_domain::order::Refusal::NotAwaiting) => conflict("order-not-waiting"),
+            Failure::Order(loquet_domain::order::Refusal::Resolved) => conflict("order-resolved"),
             Failure::Refused(Refusal::AwaitingConversion) => conflict("awaits-conversion"),
             Failure::NotAUser => conflict("not-a-user"),
             Failure::SerialTaken | Failure::Fleet(fleet::Refusal::OtherSerial) => conflict("serial-taken"),

@@ -25,6 +25,8 @@ use crate::service_tokens::Scope;
 pub(crate) struct SessionBody {
     session_id: Uuid,
     started_at: DateTime<Utc>,
+    /// When it was last used, to within some seconds.
+    last_seen_at: DateTime<Utc>,
     expires_at: DateTime<Utc>,
     /// Whether it is the one that asks.
     current: bool,
@@ -59,11 +61,15 @@ pub(crate) async fn list(
     let held = row.into_iter().flat_map(|row| row.sessions).filter(|session| now < session.expires_at);
     let mut items = Vec::new();
     for session in held.collect::<Vec<_>>().into_iter().rev() {
+        let Some(last_seen_at) = api.app.unused_since(session.session_id, session.started_at, now) else {
+            continue;
+        };
         let client =
             client_at(api.store.as_ref(), api.codec.as_ref(), session.client_at).await?.unwrap_or_default();
         items.push(SessionBody {
             session_id: session.session_id.0,
             started_at: session.started_at,
+            last_seen_at,
             expires_at: session.expires_at,
             current: current == Some(session.session_id),
             client_address: client.address,

@@ -139,6 +139,7 @@ fn reason(account: Option<AccountId>, email: &str, reason: Reason) -> ReasonBody
 }
 
 fn remedy(account: Option<AccountId>, email: &str, remedy: Remedy) -> RemedyBody {
+    let known = account.is_some();
     let account = account.map(|account| account.to_string()).unwrap_or_default();
     let post = |path: &str, body: Value| {
         Some(json!({ "method": "POST", "path": format!("/v1/accounts/{account}/{path}"), "body": body }))
@@ -147,12 +148,13 @@ fn remedy(account: Option<AccountId>, email: &str, remedy: Remedy) -> RemedyBody
     let (action, request) = match remedy {
         Remedy::CheckAddress => ("check_address", None),
         Remedy::CreateAccount => ("create_account", None),
-        Remedy::ResendActivation => ("resend_activation", post("activation-mail", Value::Null)),
+        Remedy::ResendActivation => ("resend_activation", post("activation-mail", json!({ "reason": why }))),
         Remedy::Release => ("release", post("release", json!({ "reason": why }))),
-        Remedy::Convert => ("convert", post("conversion", json!({ "to": "user" }))),
+        Remedy::Convert => ("convert", post("conversion", json!({ "to": "user", "reason": why }))),
         Remedy::ResetSecondStep => {
             ("reset_second_step", post("second-step/reset", json!({ "reason": why, "identity_proof": why })))
         }
+        Remedy::SendReset if known => ("send_reset", post("password-reset-mail", json!({ "reason": why }))),
         Remedy::SendReset => {
             let request =
                 json!({ "method": "POST", "path": "/v1/password-resets", "body": { "email": email } });

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use hmac::Mac;
 use loquet_domain::ids::AccountId;
 use loquet_domain::ports::{BoxFuture, CodecError, KeyVault};
 use quick_cache::sync::Cache;
@@ -25,7 +26,7 @@ pub use ring::Fingerprint;
 pub(crate) use ring::wrapped_by;
 pub use rotation::{Cause, Rotation, RotationReport};
 
-use crate::hmac_tokens::HmacTokens;
+use crate::hmac_tokens::{HmacTokens, mac};
 use crate::server_key::{KeyFile, ServerKeyError};
 use crate::sqlite::{FileError, Kind, explain};
 use ring::{COMMANDS, Generation, Ring, changes_by_others, fingerprint, generations};
@@ -157,6 +158,18 @@ impl KeyStore {
     #[must_use]
     pub fn tokens(&self) -> HmacTokens {
         HmacTokens::sharing(self.ring().tokens())
+    }
+
+    /// A keyed hash of a word of a name. Its key follows from the one that hashes addresses, and so outlives every
+    /// rotation of the server key. Half of the hash is enough: whatever is found by it is compared for real.
+    pub(crate) fn hash_word(&self, word: &str) -> String {
+        let tokens = self.ring().tokens();
+        let tokens = tokens.read().unwrap_or_else(PoisonError::into_inner);
+        // No e-mail address has this form, so that none hashes to the key.
+        let key =
+            Zeroizing::new(mac(&tokens.email, b"loquet/words of names/1").finalize().into_bytes().into());
+        let hash = mac(&key, word.as_bytes()).finalize().into_bytes();
+        hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// What hashes the commands that are known to have been answered: made at random, and the same whatever

@@ -132,5 +132,6 @@ pub(super) fn operator() -> CommandContext {
         correlation: CorrelationId(RandomIdentities.fresh()),
         causation: None,
         client: None,
+        reason: None,
     }
 }

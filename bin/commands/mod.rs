@@ -8,6 +8,7 @@ pub(crate) mod demo;
 pub(crate) mod diagnose;
 pub(crate) mod doctor;
 pub(crate) mod events_tail;
+pub(crate) mod find;
 pub(crate) mod keys;
 mod known;
 pub(crate) mod mail;

@@ -1,6 +1,5 @@
 //! `loquet serve`.
 
-use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -18,7 +17,7 @@ use loquet_adapters::mail_journal::SqliteJournal;
 use loquet_adapters::metrics::Metrics;
 use loquet_adapters::read_store::SqliteReadStore;
 use loquet_adapters::server_key::ServerKey;
-use loquet_adapters::service_tokens::{Scope, ServiceTokens};
+use loquet_adapters::service_tokens::{Grant, Scope, ServiceTokens};
 use loquet_adapters::smtp::Smtp;
 use loquet_projections::mail::{Letterhead, Letters, Sender};
 use loquet_projections::ports::{Clock, Mailer, ReactionJournal, ReadStore};
@@ -76,6 +75,7 @@ pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow
     let status = Status::default();
     let known = Known { rows: rows.clone(), journal: journal.clone(), status: status.clone() };
     let mut background = project(&settings, &system, &clock, mailer, known)?;
+    let keeping = tokio::spawn(system.keep_activity());
     let answers = IdempotencyStore::open(&place.file("answers.db"), system.keys.commands_key()?)?;
     let api = Arc::new(Api {
         app: system.app.clone(),
@@ -102,6 +102,7 @@ pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow
     let stop = stop_signal(signal(SignalKind::terminate())?);
     let ended = listen(&api, listener, monitoring, settings.connections.clone(), stop, &mut background).await;
     background.stop().await;
+    keeping.abort();
     system.close().await?;
     ended
 }
@@ -270,8 +271,8 @@ fn dev_token(place: &Place, tokens: &ServiceTokens) -> anyhow::Result<()> {
     if held.is_some_and(|held| tokens.find(&held, now).is_ok_and(|service| service.is_some())) {
         return Ok(());
     }
-    let scopes = BTreeSet::from(Scope::ALL);
-    let token = tokens.create("dev", &scopes, now, None).map_err(anyhow::Error::msg)?;
+    let every = Grant::Program(Scope::ALL.into());
+    let token = tokens.create("dev", &every, now, None).map_err(anyhow::Error::msg)?;
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);

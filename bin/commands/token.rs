@@ -1,15 +1,18 @@
 //! `loquet token create`, `list`, `rotate` and `revoke`.
 
-use std::collections::BTreeSet;
-
 use anyhow::{Context, bail, ensure};
 use chrono::TimeDelta;
-use loquet_adapters::service_tokens::{ServiceTokens, TokenEntry};
+use loquet_adapters::service_tokens::{Grant, ServiceTokens, TokenEntry, scopes_of};
+use loquet_domain::address::is_text;
 use serde_json::json;
 
 use super::show::{line, moment, moment_or_dash, table};
 use crate::cli::{CreateToken, Output, Place, RotateToken, TokenCommand};
 use crate::clock;
+
+/// For how many days a person's token holds unless said, and at most: people come and go.
+const STAFF_DAYS: u16 = 90;
+const STAFF_MOST_DAYS: u16 = 365;
 
 pub(crate) fn run(place: &Place, command: TokenCommand) -> anyhow::Result<()> {
     place.make_folder()?;
@@ -31,15 +34,27 @@ pub(crate) fn run(place: &Place, command: TokenCommand) -> anyhow::Result<()> {
 }
 
 fn create(tokens: &ServiceTokens, wanted: CreateToken) -> anyhow::Result<()> {
-    ensure!(!wanted.name.trim().is_empty() && wanted.name.len() <= 100, "a name has 1 to 100 characters");
-    let scopes: BTreeSet<_> = wanted.scopes.into_iter().collect();
-    let now = clock::now();
-    let expires_at = wanted.days.map(|days| now + TimeDelta::days(days.into()));
-    let token = tokens.create(&wanted.name, &scopes, now, expires_at).map_err(anyhow::Error::msg)?;
+    let (name, grant, days) = match (wanted.staff, wanted.role, wanted.name) {
+        (Some(person), Some(role), _) => {
+            let days = wanted.days.unwrap_or(STAFF_DAYS);
+            ensure!(days <= STAFF_MOST_DAYS, "a person's token holds for {STAFF_MOST_DAYS} days at most");
+            (person, Grant::Staff(role), Some(days))
+        }
+        (_, _, Some(program)) => (program, Grant::Program(wanted.scopes.into_iter().collect()), wanted.days),
+        _ => bail!("say for whom: --name and --scope for a program, --staff and --role for a person"),
+    };
+    ensure!(is_text(&name, 100), "a name has 1 to 100 printable characters");
+    let (name, now) = (name.trim(), clock::now());
+    let expires_at = days.map(|days| now + TimeDelta::days(days.into()));
+    let token = tokens.create(name, &grant, now, expires_at).map_err(anyhow::Error::msg)?;
     if wanted.json {
+        let (role, scopes) = match grant {
+            Grant::Staff(role) => (Some(role), scopes_of(role)),
+            Grant::Program(scopes) => (None, scopes),
+        };
         let scopes: Vec<_> = scopes.iter().map(|scope| scope.name()).collect();
         let made = json!({
-            "name": wanted.name, "token": token, "scopes": scopes, "expires_at": expires_at,
+            "name": name, "role": role, "token": token, "scopes": scopes, "expires_at": expires_at,
         });
         println!("{made}");
     } else {
@@ -50,13 +65,14 @@ fn create(tokens: &ServiceTokens, wanted: CreateToken) -> anyhow::Result<()> {
 
 fn list(tokens: &ServiceTokens, output: Output) -> anyhow::Result<()> {
     let now = clock::now();
-    let mut rows = table(&["ID", "NAME", "STATE", "CREATED", "LAST USED", "ENDS", "SCOPES"]);
+    let mut rows = table(&["ID", "NAME", "ROLE", "STATE", "CREATED", "LAST USED", "ENDS", "SCOPES"]);
     for entry in tokens.list().map_err(anyhow::Error::msg)? {
         let scopes: Vec<_> = entry.service.scopes.iter().map(|scope| scope.name()).collect();
         let state = state(&entry, now);
         if output == Output::Json {
             let shown = json!({
-                "id": entry.id, "name": entry.service.name, "state": state, "scopes": scopes,
+                "id": entry.id, "name": entry.service.name, "role": entry.service.role, "state": state,
+                "scopes": scopes,
                 "created_at": entry.created_at, "last_used_at": entry.last_used_at,
                 "expires_at": entry.expires_at, "revoked_at": entry.revoked_at,
             });
@@ -66,6 +82,7 @@ fn list(tokens: &ServiceTokens, output: Output) -> anyhow::Result<()> {
         rows.add_row([
             entry.id,
             entry.service.name.clone(),
+            entry.service.role.map_or_else(|| "-".to_owned(), |role| role.to_string()),
             state.to_owned(),
             moment(entry.created_at),
             moment_or_dash(entry.last_used_at),

@@ -274,6 +274,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     setting("sessions.lifetime", Kind::Duration("5m", "30d"), "12h", "How long a session lasts at most"),
     setting(
+        "sessions.idle",
+        Kind::Duration("1m", "30d"),
+        "2h",
+        "How long a session may go unused before it ends",
+    ),
+    setting(
         "sessions.per_account",
         Kind::Number(1, 1000),
         "100",

@@ -223,7 +223,7 @@ impl Scene<'_> {
 
     async fn secure(&mut self, person: u32) -> anyhow::Result<()> {
         let (account, actor) = (self.account(person)?, Actor::Account { account_id: self.account(person)? });
-        let owner = Owner { account, session: None };
+        let owner = Owner { account, device: None };
         let context = |at| self.context(at, actor.clone(), Some(self.client(person)));
         self.app.propose_second_step(&context(self.due.at), owner, password()).await?;
         let confirmed = self.due.at + TimeDelta::seconds(40);
@@ -481,7 +481,7 @@ impl Scene<'_> {
     fn context(&self, at: Moment, actor: Actor, client: Option<Client>) -> Context {
         let since = u64::try_from((at - self.due.at).num_seconds()).unwrap_or(0);
         let correlation = CorrelationId(Dice::of(self.due.roll, &[CORRELATION, since]).uuid());
-        Context { at, actor, correlation, causation: None, client }
+        Context { at, actor, correlation, causation: None, client, reason: None }
     }
 
     /// From where and with what somebody comes; the addresses are those of documentation (RFC 5737).

@@ -270,8 +270,8 @@ fn admit(
 ) -> Vec<Event> {
     let session_expires_at = later(at, policies.session);
     let session = opening.session;
-    let succeeded = Event::LoginSucceeded { session, session_expires_at, device: from };
-    let trusted = account.trust(policies, at, session, (from, opening.device));
+    let (on, trusted) = account.trust(policies, at, session, (from, opening.device));
+    let succeeded = Event::LoginSucceeded { session, session_expires_at, device: from, on };
     displaced(account, policies, at).into_iter().chain(used).chain([succeeded]).chain(trusted).collect()
 }
 

@@ -151,33 +151,31 @@ impl Active {
         self.lockout_of(self.counted(from, at)).locked_until(at)
     }
 
-    /// Makes the device of a complete login trusted: nothing for one that is, unless more than half of its time is over.
+    /// The device that a complete login is on, if that is trusted, and what makes it so from here on: nothing for one that
+    /// is, unless more than half of its time is over.
     pub(super) fn trust(
         &self,
         policies: &Policies,
         at: Moment,
         session: SessionId,
         (from, new): (Option<DeviceId>, Option<NewDevice>),
-    ) -> Vec<Event> {
-        let Some(lasts) = policies.trusted_devices else { return Vec::new() };
-        let known = from.and_then(|id| self.device(id, at));
+    ) -> (Option<DeviceId>, Vec<Event>) {
+        let Some(lasts) = policies.trusted_devices else { return (None, Vec::new()) };
         let same = |new: &NewDevice| {
             let here = |device: &&Device| device.client.as_ref() == Some(&new.client);
             self.devices.iter().filter(|device| at < device.expires_at).find(here)
         };
-        let (device, by) = match (known, new) {
-            (Some(device), _) if device.expires_at - at > lasts / 2 => return Vec::new(),
-            (Some(device), _) => (device.id, DeviceOrigin::Renewal),
-            (None, None) => return Vec::new(),
-            (None, Some(new)) => match same(&new) {
-                Some(device) => (device.id, DeviceOrigin::Renewal),
-                None if self.devices.is_empty() => (new.id, DeviceOrigin::FirstLogin),
-                None => (new.id, DeviceOrigin::Login),
-            },
+        let shown = from.and_then(|id| self.device(id, at));
+        let (known, device, by) = match (shown.or_else(|| new.as_ref().and_then(same)), new) {
+            (Some(device), _) if device.expires_at - at > lasts / 2 => return (Some(device.id), Vec::new()),
+            (Some(device), _) => (Some(device.id), device.id, DeviceOrigin::Renewal),
+            (None, None) => return (None, Vec::new()),
+            (None, Some(new)) if self.devices.is_empty() => (None, new.id, DeviceOrigin::FirstLogin),
+            (None, Some(new)) => (None, new.id, DeviceOrigin::Login),
         };
         let trusted =
             Event::DeviceTrusted { device, expires_at: later(at, lasts), by, session: Some(session) };
-        self.displaced_devices(device, at).chain([trusted]).collect()
+        (known, self.displaced_devices(device, at).chain([trusted]).collect())
     }
 
     /// The devices that make room for one more. One from which no login was completed goes first.

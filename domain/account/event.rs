@@ -136,6 +136,9 @@ pub enum Event {
         session_expires_at: Moment,
         /// The trusted device that it came from, whose count is zero again; none: the account's is.
         device: Option<DeviceId>,
+        /// The trusted device that the session is on: the same, or one that showed no token and is known by address and
+        /// agent. One that is trusted from this login on is named by the event behind this one.
+        on: Option<DeviceId>,
     },
     /// A wrong guess was judged.
     LoginFailed {

@@ -84,12 +84,12 @@ fn created(fact: &Fact<Event>) -> Account {
 fn in_use(active: &mut Active, fact: &Fact<Event>) {
     let at = fact.context.at;
     match &fact.event {
-        Event::LoginSucceeded { session, session_expires_at, device } => {
-            logged_in(active, *device, at);
+        Event::LoginSucceeded { session, session_expires_at, device, on } => {
+            logged_in(active, *device, *on, at);
             // The one that it answered and any other: whoever else has the password begins anew.
             active.challenges.clear();
             active.sessions.retain(|session| at < session.expires_at);
-            let (expires_at, device) = (*session_expires_at, *device);
+            let (expires_at, device) = (*session_expires_at, *on);
             active.sessions.push(Session { id: *session, started_at: at, expires_at, device });
         }
         Event::LoginFailed { failures, device } => failed(active, *failures, *device, at),
@@ -199,18 +199,19 @@ fn failed(active: &mut Active, failures: u32, device: Option<DeviceId>, at: Mome
     active.locked_since = None;
 }
 
-/// A complete login sets to zero what its guesses would have counted on, and nothing else.
-fn logged_in(active: &mut Active, device: Option<DeviceId>, at: Moment) {
-    let Some(device) = device.and_then(|device| active.device_mut(device)) else {
+/// A complete login sets to zero what its guesses would have counted on, and the count of the device that it is on.
+fn logged_in(active: &mut Active, device: Option<DeviceId>, on: Option<DeviceId>, at: Moment) {
+    let shown = device.and_then(|device| active.device_mut(device));
+    let codes_counted_apart = shown.as_ref().is_none_or(|device| device.last_login_at.is_none());
+    if shown.is_none() {
         active.forgive();
+    }
+    if codes_counted_apart {
         active.count_codes(Lockout::default());
-        return;
-    };
-    let first = device.last_login_at.is_none();
-    device.lockout = Lockout::default();
-    device.last_login_at = Some(at);
-    if first {
-        active.count_codes(Lockout::default());
+    }
+    if let Some(device) = on.and_then(|device| active.device_mut(device)) {
+        device.lockout = Lockout::default();
+        device.last_login_at = Some(at);
     }
 }
 

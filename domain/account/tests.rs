@@ -88,6 +88,7 @@ impl Story {
                     correlation: CorrelationId(Uuid::nil()),
                     causation: None,
                     client: client.clone(),
+                    reason: None,
                 },
                 event: event.clone(),
             };

@@ -26,17 +26,24 @@ impl App {
         own.next().map(|claims| claims.device)
     }
 
-    /// The device on which a session was opened.
-    pub(super) fn device_in(account: &Account, session: Option<SessionId>, at: Moment) -> Option<DeviceId> {
-        account.active()?.session(session?, at)?.device
+    /// The owner of an account, on the device whose tokens came along.
+    #[must_use]
+    pub fn owner(&self, at: Moment, account: AccountId, devices: &[String]) -> Owner {
+        Owner { account, device: self.device_of(at, account, devices) }
     }
 
-    /// The trusted device on which somebody's session was opened.
+    /// The trusted device on which a session was opened.
     ///
     /// # Errors
     /// [`Unavailable`] when the account can't be read.
-    pub async fn device_of_session(&self, owner: Owner, at: Moment) -> Result<Option<DeviceId>, Unavailable> {
-        Ok(Self::device_in(&self.account(owner.account).await?, owner.session, at))
+    pub async fn device_of_session(
+        &self,
+        account: AccountId,
+        session: SessionId,
+        at: Moment,
+    ) -> Result<Option<DeviceId>, Unavailable> {
+        let held = self.account(account).await?;
+        Ok(held.active().and_then(|active| active.session(session, at)?.device))
     }
 
     /// What a login opens if it is complete. Where nothing is known of the client there is nothing to trust.
@@ -50,13 +57,22 @@ impl App {
 
     /// What a login, or a link, gave to the device that it came from.
     pub(super) fn given(&self, account: AccountId, committed: &Committed<Account>) -> Option<GivenDevice> {
-        committed.facts.iter().find_map(|fact| match fact.event {
-            Event::DeviceTrusted { device, expires_at, .. } => {
-                let token = self.ports.tokens.device(&DeviceClaims { account, device, expires_at });
-                Some(GivenDevice { account, token, expires_at })
+        let of = |event: &Event| match event {
+            Event::DeviceTrusted { device, expires_at, .. } => Some((*device, *expires_at)),
+            // Known, though it showed no token: it has lost it, or keeps none.
+            Event::LoginSucceeded { device: None, on: Some(device), .. } => {
+                let held = committed.state.active()?.devices.iter().find(|held| held.id == *device)?;
+                Some((*device, held.expires_at))
             }
             _ => None,
-        })
+        };
+        let (device, expires_at) = committed.facts.iter().rev().find_map(|fact| of(&fact.event))?;
+        Some(self.shown(account, device, expires_at))
+    }
+
+    fn shown(&self, account: AccountId, device: DeviceId, expires_at: Moment) -> GivenDevice {
+        let token = self.ports.tokens.device(&DeviceClaims { account, device, expires_at });
+        GivenDevice { account, token, expires_at }
     }
 
     /// Notes that a reset link that holds was opened, and trusts the device for the login that follows: whoever hammers
@@ -92,8 +108,7 @@ impl App {
         // Opened before, on this device or on another: one link, one device.
         let again = || {
             let expires_at = committed.state.active()?.device(device, at)?.expires_at;
-            let token = self.ports.tokens.device(&DeviceClaims { account, device, expires_at });
-            Some(GivenDevice { account, token, expires_at })
+            Some(self.shown(account, device, expires_at))
         };
         Ok(given.or_else(again))
     }

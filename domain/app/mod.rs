@@ -13,7 +13,9 @@ mod permissions;
 mod place_order;
 mod receipt_layouts;
 mod reset_request;
+mod resolve_order;
 mod second_step;
+mod send_reset;
 mod sessions;
 mod side_by_side;
 mod streams;
@@ -28,6 +30,7 @@ pub use log_in::{Credentials, GivenDevice, Login};
 pub use permissions::Standing;
 pub use place_order::{NewOrder, PlacedOrder};
 pub use receipt_layouts::ReceiptRefused;
+pub use resolve_order::Decision;
 pub use second_step::Enrolment;
 pub use sessions::{Authenticated, Owner};
 pub use streams::{Aggregate, Committed, Streams};
@@ -43,8 +46,8 @@ use crate::order::Order;
 use crate::password_policy::PasswordRule;
 use crate::policies::Policies;
 use crate::ports::{
-    AppendError, Blocklist, BlocklistUnreadable, Busy, CodecError, EventCodec, EventStore, Folds, Identities,
-    KeyVault, OneTimeCodes, PasswordHasher, ReadError, Strangers, Tokens, Turnstile,
+    Activity, AppendError, Blocklist, BlocklistUnreadable, Busy, CodecError, EventCodec, EventStore, Folds,
+    Identities, KeyVault, OneTimeCodes, PasswordHasher, ReadError, Strangers, Tokens, Turnstile,
 };
 use crate::receipt::Receipt;
 use crate::serial_claim::SerialClaim;
@@ -62,6 +65,7 @@ pub struct Ports {
     pub identities: Arc<dyn Identities>,
     pub turnstile: Arc<dyn Turnstile>,
     pub strangers: Arc<dyn Strangers>,
+    pub activity: Arc<dyn Activity>,
     pub blocklist: Arc<dyn Blocklist>,
     pub accounts: Arc<dyn Folds<Account>>,
     pub claims: Arc<dyn Folds<EmailClaim>>,

@@ -1,7 +1,7 @@
 //! Turning the second step on and off, answering its challenge, and support's way out.
 
 use crate::Moment;
-use crate::account::{self, Answer, Command, Event, GuessFrom, Refusal, SecondProof};
+use crate::account::{self, Answer, Command, Event, Refusal, SecondProof};
 use crate::erasable::Erasable;
 use crate::fact::Context;
 use crate::ids::AccountId;
@@ -105,8 +105,7 @@ impl App {
                 Erasable::Erased => None,
             };
             let proof = SecondProof::Code { secret: proposal.link.event, step };
-            let device = Self::device_in(&held, owner.session, context.at);
-            let from = device.map_or(GuessFrom::Elsewhere, GuessFrom::Session);
+            let from = owner.guesses_from();
             let confirm = || {
                 let (proof, recovery) = (proof.clone(), recovery.clone());
                 Command::ConfirmSecondStep { proof, from, recovery }
@@ -177,9 +176,7 @@ impl App {
         current: Password,
         wish: Wish,
     ) -> Result<Box<Committed<account::Account>>, Failure> {
-        let device = self.device_of_session(owner, context.at).await?;
-        let from = device.map_or(GuessFrom::Elsewhere, GuessFrom::Session);
-        match self.judge(context, owner.account, from, current, wish).await? {
+        match self.judge(context, owner.account, owner.guesses_from(), current, wish).await? {
             Judged::Verdict(committed) => Ok(committed),
             Judged::Locked(until) => Err(Refusal::Locked { until }.into()),
             Judged::Reused(rule) => Err(Failure::WeakPassword(vec![rule])),

@@ -1,9 +1,9 @@
 //! Sessions: who a token speaks for, and ending them.
 
 use crate::Moment;
-use crate::account::{Command, Profile, Refusal, SessionEnd};
+use crate::account::{Command, GuessFrom, Profile, Refusal, SessionEnd};
 use crate::fact::Context;
-use crate::ids::{AccountId, SessionId};
+use crate::ids::{AccountId, DeviceId, SessionId};
 use crate::ports::Position;
 
 use super::streams::account_stream;
@@ -20,20 +20,18 @@ pub struct Authenticated {
     pub profile: Profile,
 }
 
-/// Who does something with their own account, and in which session: its device's wrong guesses count apart.
+/// Who does something with their own account, and on which device: its wrong guesses count apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner {
     /// Whose account it is.
     pub account: AccountId,
-    /// The session; none where it is not known.
-    pub session: Option<SessionId>,
+    /// The device, where it showed its token.
+    pub device: Option<DeviceId>,
 }
 
-impl Authenticated {
-    /// The person, as the owner of their account.
-    #[must_use]
-    pub fn owner(&self) -> Owner {
-        Owner { account: self.account, session: Some(self.session) }
+impl Owner {
+    pub(super) fn guesses_from(self) -> GuessFrom {
+        self.device.map_or(GuessFrom::Elsewhere, GuessFrom::Session)
     }
 }
 
@@ -48,15 +46,25 @@ impl App {
             return Ok(None);
         };
         let account = self.accounts.load(&account_stream(claims.account)).await?.state;
-        let Some(active) = account.active().filter(|active| active.session(claims.session, at).is_some())
-        else {
+        let Some(active) = account.active() else { return Ok(None) };
+        let session = active.session(claims.session, at);
+        if session.is_none_or(|session| self.unused_since(session.id, session.started_at, at).is_none()) {
             return Ok(None);
-        };
+        }
+        self.ports.activity.seen(claims.session, at);
         Ok(Some(Authenticated {
             account: claims.account,
             session: claims.session,
             profile: active.profile.clone(),
         }))
+    }
+
+    /// Since when a session that began at `started_at` has not been used; none where that is so long that it is over. It
+    /// is compared, not scheduled (law 7).
+    #[must_use]
+    pub fn unused_since(&self, session: SessionId, started_at: Moment, at: Moment) -> Option<Moment> {
+        let last = self.ports.activity.last_seen(session).map_or(started_at, |last| last.max(started_at));
+        (at - last < self.policies.idle_session).then_some(last)
     }
 
     /// Ends one session. One that has ended already stays ended.

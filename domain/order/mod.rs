@@ -26,6 +26,19 @@ pub enum Outcome {
     AwaitingSupport,
 }
 
+/// What support decided of an order that waited for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Resolution {
+    /// Somebody else of the company is its contact: a temporary administrator, unless they have an account of it.
+    ContactNamed {
+        /// Their account.
+        account_id: AccountId,
+    },
+    /// Nobody is added. It is all there is to say where serial numbers alone waited.
+    NobodyAdded,
+}
+
 /// What can happen to an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -50,6 +63,14 @@ pub enum Event {
     },
     /// The sites that it opens are open, and its terminals stand there.
     OrderEquipped(Equipped),
+    /// Support decided what becomes of it. Why is sealed beside it.
+    OrderResolved {
+        /// What.
+        resolution: Resolution,
+        /// Under whose key why is sealed: the contact's of the decision or, with none, of the order; none where that
+        /// person was erased, and then nothing is kept of it.
+        about: Option<AccountId>,
+    },
 }
 
 /// What an order's lines led to.
@@ -88,6 +109,19 @@ pub struct Received {
     pub onboarded: Option<Onboarded>,
     /// Whether its sites are open and its terminals there.
     pub equipped: bool,
+    /// Whether serial numbers of it are other companies' terminals.
+    pub serials_refused: bool,
+    /// What support decided.
+    pub resolution: Option<Resolution>,
+}
+
+impl Received {
+    /// The company that waits for support to name a contact; none where none is wanted.
+    #[must_use]
+    pub fn awaits_contact(&self) -> Option<CompanyId> {
+        let waits = self.onboarded.filter(|done| done.outcome == Outcome::AwaitingSupport);
+        waits.map(|done| done.company)
+    }
 }
 
 /// The end of an order's onboarding.
@@ -117,6 +151,8 @@ pub enum Command {
     Onboard(Onboarded),
     /// Note what its lines led to.
     Equip(Equipped),
+    /// Note what support decided.
+    Resolve(Resolution),
 }
 
 /// Why a command changes nothing.
@@ -128,6 +164,12 @@ pub enum Refusal {
     /// It was never taken.
     #[error("there is no such order")]
     NoSuchOrder,
+    /// It does not wait for support to decide that.
+    #[error("the order does not wait for that")]
+    NotAwaiting,
+    /// Support decided something else of it.
+    #[error("something else was decided of this order")]
+    Resolved,
 }
 
 /// Decides a command. The same order delivered twice changes nothing the second time.
@@ -143,7 +185,9 @@ pub fn decide(order: &Order, command: Command) -> Result<Vec<Event>, Refusal> {
             let same_person = received.person.known().is_none_or(|known| *known == person);
             if received.content == *content && same_person { Ok(Vec::new()) } else { Err(Refusal::Differs) }
         }
-        (Order::Absent, Command::Onboard(_) | Command::Equip(_)) => Err(Refusal::NoSuchOrder),
+        (Order::Absent, Command::Onboard(_) | Command::Equip(_) | Command::Resolve(_)) => {
+            Err(Refusal::NoSuchOrder)
+        }
         (Order::Received(received), Command::Onboard(done)) => match received.onboarded {
             Some(_) => Ok(Vec::new()),
             None => Ok(vec![Event::OrderOnboarded {
@@ -155,7 +199,24 @@ pub fn decide(order: &Order, command: Command) -> Result<Vec<Event>, Refusal> {
         (Order::Received(received), Command::Equip(done)) => {
             Ok((!received.equipped).then_some(Event::OrderEquipped(done)).into_iter().collect())
         }
+        (Order::Received(received), Command::Resolve(resolution)) => resolve(received, resolution),
     }
+}
+
+/// One decision an order. It is made of an order that waits, and again changes nothing.
+fn resolve(received: &Received, resolution: Resolution) -> Result<Vec<Event>, Refusal> {
+    if let Some(decided) = received.resolution {
+        return if decided == resolution { Ok(Vec::new()) } else { Err(Refusal::Resolved) };
+    }
+    let contact = received.awaits_contact().is_some();
+    let (waits, about) = match resolution {
+        Resolution::ContactNamed { account_id } => (contact, Some(account_id)),
+        Resolution::NobodyAdded => {
+            let about = received.person.known().map(|_| received.account);
+            (contact || received.serials_refused, about)
+        }
+    };
+    if waits { Ok(vec![Event::OrderResolved { resolution, about }]) } else { Err(Refusal::NotAwaiting) }
 }
 
 /// The order after one more fact.
@@ -169,16 +230,26 @@ pub fn evolve(order: Order, fact: &Fact<Event>) -> Order {
                 person: person.clone(),
                 onboarded: None,
                 equipped: false,
+                serials_refused: false,
+                resolution: None,
             }))
         }
         (Order::Received(mut received), Event::OrderOnboarded { company, account, outcome }) => {
             received.onboarded = Some(Onboarded { company: *company, account: *account, outcome: *outcome });
             Order::Received(received)
         }
-        (Order::Received(mut received), Event::OrderEquipped(_)) => {
+        (Order::Received(mut received), Event::OrderEquipped(equipped)) => {
             received.equipped = true;
+            received.serials_refused = !equipped.refused.is_empty();
+            Order::Received(received)
+        }
+        (Order::Received(mut received), Event::OrderResolved { resolution, .. }) => {
+            received.resolution = Some(*resolution);
             Order::Received(received)
         }
         (order, _) => order,
     }
 }
+
+#[cfg(test)]
+mod tests;

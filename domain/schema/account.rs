@@ -139,6 +139,8 @@ pub struct LoginSucceeded {
     session_expires_at: Moment,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     device_id: Option<DeviceId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    on_device_id: Option<DeviceId>,
 }
 
 /// Version 1 had no device.
@@ -294,8 +296,9 @@ pub(super) fn write(event: &Event) -> Stored {
             let data = Moved { takeover_id: takeover, company_id: company, role };
             ("account-moved", 1, Data::Moved(data), open())
         }
-        Event::LoginSucceeded { session, session_expires_at, device } => {
-            let data = LoginSucceeded { session_id: session, session_expires_at, device_id: device };
+        Event::LoginSucceeded { session, session_expires_at, device, on } => {
+            let (session_id, device_id, on_device_id) = (session, device, on);
+            let data = LoginSucceeded { session_id, session_expires_at, device_id, on_device_id };
             ("login-succeeded", 2, Data::LoginSucceeded(data), open())
         }
         Event::LoginFailed { failures, device } => {
@@ -384,9 +387,10 @@ pub(super) fn read<'de, D: Deserializer<'de>>(
             Event::AccountMoved { takeover: takeover_id, company: company_id, role }
         }
         ("login-succeeded", 1 | 2) => {
-            let LoginSucceeded { session_id, session_expires_at, device_id } =
+            let LoginSucceeded { session_id, session_expires_at, device_id, on_device_id } =
                 LoginSucceeded::deserialize(data)?;
-            Event::LoginSucceeded { session: session_id, session_expires_at, device: device_id }
+            let (session, device, on) = (session_id, device_id, on_device_id);
+            Event::LoginSucceeded { session, session_expires_at, device, on }
         }
         ("login-failed", 1 | 2) => {
             let LoginFailed { failures, device_id } = LoginFailed::deserialize(data)?;

@@ -237,6 +237,12 @@ impl Private {
         Self { client_address: client.address, client_agent: client.agent, ..self }
     }
 
+    /// With why its command was made, unless the event itself says why.
+    #[must_use]
+    pub fn with_reason(self, reason: Option<String>) -> Self {
+        Self { reason: self.reason.or(reason), ..self }
+    }
+
     /// The client, where one was noted.
     #[must_use]
     pub fn client(&self) -> Option<Client> {

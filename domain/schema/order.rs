@@ -9,10 +9,10 @@ use crate::email_address::EmailHash;
 use crate::erasable::Erasable;
 use crate::ids::{AccountId, CompanyId, OrderId, SiteId};
 use crate::language::Language;
-use crate::order::{Channel, Content, Equipped, Event, Line, Outcome};
+use crate::order::{Channel, Content, Equipped, Event, Line, Outcome, Resolution};
 use crate::serial_number::SerialNumber;
 
-pub(super) const NAMES: &[&str] = &["order-received", "order-onboarded", "order-equipped"];
+pub(super) const NAMES: &[&str] = &["order-received", "order-onboarded", "order-equipped", "order-resolved"];
 
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
@@ -21,6 +21,7 @@ pub enum Data {
     Received(Box<OrderReceived>),
     Onboarded(OrderOnboarded),
     Equipped(OrderEquipped),
+    Resolved(OrderResolved),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -52,6 +53,13 @@ pub struct OrderEquipped {
     added_terminals: usize,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     refused_serials: Vec<SerialNumber>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct OrderResolved {
+    resolution: Resolution,
+    about: Option<AccountId>,
 }
 
 pub(super) fn write(event: &Event) -> Stored {
@@ -89,6 +97,10 @@ pub(super) fn write(event: &Event) -> Stored {
                 refused_serials: refused,
             });
             stored("order-equipped", data, Private::default(), None)
+        }
+        Event::OrderResolved { resolution, about } => {
+            let data = Data::Resolved(OrderResolved { resolution, about });
+            stored("order-resolved", data, Private::default(), about)
         }
     }
 }
@@ -130,6 +142,10 @@ pub(super) fn read<'de, D: Deserializer<'de>>(
                 added: stored.added_terminals,
                 refused: stored.refused_serials,
             })
+        }
+        ("order-resolved", 1) => {
+            let stored = OrderResolved::deserialize(data)?;
+            Event::OrderResolved { resolution: stored.resolution, about: stored.about }
         }
         _ => return Ok(None),
     };

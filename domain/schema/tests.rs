@@ -25,7 +25,7 @@ use crate::lockout::LockEnd;
 use crate::logo::{Event as L, Logo};
 use crate::mail_kind::MailKind;
 use crate::one_time_code::{RecoveryHash, TotpSecret};
-use crate::order::{Channel, Content, Equipped, Event as O, Line, Outcome};
+use crate::order::{Channel, Content, Equipped, Event as O, Line, Outcome, Resolution};
 use crate::permission::Permission;
 use crate::receipt::{Event as R, Layout, ReceiptText};
 use crate::serial_claim::Event as S;
@@ -92,7 +92,7 @@ fn examples() -> Vec<DomainEvent> {
         A::AccountConverted { to: Admission::Administrator },
         A::RoleChanged { to: Admission::User },
         A::AccountMoved { takeover: TakeOverId(id(13)), company: CompanyId(id(1)), role: Role::User },
-        A::LoginSucceeded { session, session_expires_at: moment(), device },
+        A::LoginSucceeded { session, session_expires_at: moment(), device, on: device },
         A::LoginFailed { failures: 6, device },
         A::LoginAwaitedConversion,
         A::SecondStepAsked { expires_at: moment(), device },
@@ -163,6 +163,10 @@ fn examples() -> Vec<DomainEvent> {
             added: 3,
             refused: vec![serial()],
         })),
+        DomainEvent::Order(O::OrderResolved {
+            resolution: Resolution::ContactNamed { account_id: account },
+            about: Some(account),
+        }),
     ];
     accounts.map(DomainEvent::Account).into_iter().chain(others).chain(of_companies()).collect()
 }

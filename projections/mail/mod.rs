@@ -31,6 +31,8 @@ impl Urgency {
     pub fn of(kind: MailKind) -> Self {
         match kind {
             MailKind::PasswordReset
+            | MailKind::PasswordResetBySupport
+            | MailKind::LockoutReleased
             | MailKind::PasswordChanged
             | MailKind::LockedOut
             | MailKind::LockedUntilReset

@@ -297,6 +297,7 @@ impl Sender {
             correlation: CorrelationId(context.correlation.0),
             causation: Some(id),
             client: None,
+            reason: None,
         };
         let fate = MailFate { mail: mail.effect, kind: mail.kind, about: id, given_up };
         // In the stream of the event it is behind the event; in another, nobody knows from where on.
@@ -344,7 +345,7 @@ impl Sender {
             (MailKind::Activation, DomainEvent::Account(_)) => {
                 self.with_link(mail, Purpose::Activation, fact.id, newest_link(recipient))
             }
-            (MailKind::PasswordReset, DomainEvent::Account(_)) => {
+            (MailKind::PasswordReset | MailKind::PasswordResetBySupport, DomainEvent::Account(_)) => {
                 self.with_link(mail, Purpose::PasswordReset, fact.id, newest_link(recipient))
             }
             (_, _) if stale => None,
@@ -362,7 +363,8 @@ impl Sender {
                 | MailKind::DeviceLocked
                 | MailKind::SecondStepOn
                 | MailKind::SecondStepOff
-                | MailKind::SecondStepReset,
+                | MailKind::SecondStepReset
+                | MailKind::LockoutReleased,
                 DomainEvent::Account(_),
             ) => Some(Tidings::of(at)),
             (MailKind::AwaitingConversion, DomainEvent::Account(Event::AccountCreated { person, .. })) => {

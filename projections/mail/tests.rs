@@ -36,7 +36,8 @@ fn write(kind: MailKind, language: Language, name: &str) -> Option<Message> {
         erased: false,
     };
     let until = "2026-11-23T13:05:00Z".parse().ok()?;
-    let linked = matches!(kind, MailKind::Activation | MailKind::PasswordReset);
+    let linked =
+        matches!(kind, MailKind::Activation | MailKind::PasswordReset | MailKind::PasswordResetBySupport);
     let link = linked.then(|| letters().link("activate", "TOKEN"));
     let told = ["sites", "order", "company", "giver", "taker", "reference"];
     let places = told.map(|place| (place, place.to_uppercase())).to_vec();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use loquet_domain::account::{DeviceOrigin, Event, Role};
+use loquet_domain::fact::Actor;
 use loquet_domain::ids::{AccountId, CompanyId};
 use loquet_domain::lockout::LockEnd;
 use loquet_domain::order::{self, Equipped};
@@ -79,7 +80,14 @@ impl Mails {
             Event::AccountCreated { .. } | Event::ActivationRequested { .. } => {
                 vec![to_owner(MailKind::Activation)]
             }
-            Event::PasswordResetRequested { .. } => vec![to_owner(MailKind::PasswordReset)],
+            Event::PasswordResetRequested { .. } => match noted.fact.context.actor {
+                // Whoever did not prove anything says of themselves that they are the owner; support does not.
+                Actor::Staff { .. } | Actor::Service { .. } => {
+                    vec![to_owner(MailKind::PasswordResetBySupport)]
+                }
+                _ => vec![to_owner(MailKind::PasswordReset)],
+            },
+            Event::LockoutReleased { .. } => vec![to_owner(MailKind::LockoutReleased)],
             Event::PasswordReset { .. } | Event::PasswordChanged { .. } => {
                 vec![to_owner(MailKind::PasswordChanged)]
             }

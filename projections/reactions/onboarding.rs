@@ -24,6 +24,7 @@ fn because(noted: &Noted, reaction: &'static str, clock: &Clock) -> Context {
         correlation: noted.fact.context.correlation,
         causation: Some(noted.fact.id),
         client: None,
+        reason: None,
     }
 }
 

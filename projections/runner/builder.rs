@@ -90,7 +90,7 @@ impl Builder {
         mut reached: impl FnMut(&[Entry], Position) + Send,
     ) -> Result<(), BuildFailed> {
         let mut at = self.course.delivered();
-        let mut log = Reading::begin(&self.course.store, &self.course.codec, at);
+        let mut log = Reading::begin(&self.course.store, &self.course.codec, at, self.course.sight());
         while at < goal {
             let ended = BuildFailed(format!("the log ends at {at}, before {goal}"));
             let Some(page) = log.next().await else { return Err(ended) };

@@ -9,7 +9,7 @@ use loquet_domain::ports::{EventCodec, EventStore, Position};
 use crate::batch::{Batch, HeldRows};
 use crate::ports::{ReadStore, StoreFailed, Work};
 use crate::reading::Stretch;
-use crate::view::{Build, CannotApply, Noted, View};
+use crate::view::{Build, CannotApply, Noted, Sight, View, sight_of};
 
 /// How many events are read at once for an entry that is behind the others.
 const PAGE: usize = 500;
@@ -65,6 +65,11 @@ impl Course {
     /// From now on queries wait for what comes: it is written soon, however much more is to come.
     pub(super) fn is_live(&mut self) {
         self.held_for = HELD_FOR_LIVE;
+    }
+
+    /// How much of events its views see.
+    pub(super) fn sight(&self) -> Sight {
+        sight_of(self.entries.iter().map(|entry| &entry.view))
     }
 
     /// Up to where the log was shown to the entries.
@@ -148,9 +153,10 @@ impl Course {
     /// A page of the log as far as `up_to`; what comes before an event that can't be read, if there is any.
     pub(super) async fn read(&self, after: Position, up_to: Position) -> Result<Vec<Arc<Noted>>, String> {
         let page = self.store.read_all(after, PAGE).await.map_err(|e| e.to_string())?;
+        let sight = self.sight();
         let mut noted = Vec::with_capacity(page.len());
         for recorded in page.into_iter().filter(|event| event.position <= up_to) {
-            match Noted::read_open(self.codec.as_ref(), recorded) {
+            match Noted::read(self.codec.as_ref(), recorded, sight).await {
                 Ok(event) => noted.push(Arc::new(event)),
                 Err(error) if noted.is_empty() => return Err(error.to_string()),
                 Err(_) => break,

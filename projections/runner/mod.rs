@@ -18,7 +18,7 @@ pub use verify::{Verdict, verify};
 
 use crate::ports::{BuildState, ReadStore};
 use crate::reading::{End, Reading};
-use crate::view::{Build, View, ViewId};
+use crate::view::{Build, View, ViewId, sight_of};
 use apart::{Apart, Ended, Outside, Role};
 use course::{Course, Entry};
 
@@ -62,7 +62,11 @@ impl Runner {
         let mut apart = Apart::new(self.outside());
         let mut course = self.plan(&mut apart).await?;
         self.publish(&course);
-        let mut log = Reading::begin(&self.store, &self.codec, course.delivered());
+        let mut log = {
+            // As much as any view sees: whichever is built anew joins this course.
+            let sight = sight_of(self.views.iter());
+            Reading::begin(&self.store, &self.codec, course.delivered(), sight)
+        };
         let mut retry = tokio::time::interval(RETRY);
         let mut requests = tokio::time::interval(REQUESTS);
         loop {

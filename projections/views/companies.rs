@@ -9,6 +9,7 @@ use loquet_domain::company::{AddressKind, CompanyName, Event};
 use loquet_domain::enterprise_number::Country;
 use loquet_domain::ids::{CompanyId, OrderId};
 use loquet_domain::schema::DomainEvent;
+use loquet_domain::search::findable_words_of;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::Batch;
@@ -32,12 +33,14 @@ pub struct CompanyRow {
 }
 
 impl Row for CompanyRow {
-    const VIEW: ViewId = ViewId { name: "companies", version: 1 };
+    const VIEW: ViewId = ViewId { name: "companies", version: 2 };
 
     fn indexes(&self) -> Vec<IndexEntry> {
         let trading = self.trading_name.as_ref().filter(|name| **name != self.legal_name);
         let names = [Some(&self.legal_name), trading].into_iter().flatten();
-        let mut entries: Vec<IndexEntry> = names.map(|name| ("name", sortable_name(name.as_str()))).collect();
+        let names: Vec<&str> = names.map(CompanyName::as_str).collect();
+        let mut entries: Vec<IndexEntry> = names.iter().map(|name| ("name", sortable_name(name))).collect();
+        entries.extend(findable_words_of(&names).into_iter().map(|word| ("word", word)));
         entries.push(("number", format!("{}/{}", self.country, self.enterprise_number)));
         entries.push(("created", sortable(self.registered_at)));
         entries

@@ -6,6 +6,7 @@ pub mod companies;
 pub mod logins;
 pub mod mails;
 pub mod orders;
+pub mod people;
 pub mod sessions;
 pub mod sites;
 pub mod takeovers;
@@ -25,6 +26,7 @@ pub fn all() -> Vec<Arc<dyn View>> {
         Arc::new(logins::Logins),
         Arc::new(mails::Mails),
         Arc::new(orders::Orders),
+        Arc::new(people::People),
         Arc::new(sessions::Sessions),
         Arc::new(sites::Sites),
         Arc::new(takeovers::TakeOvers),

@@ -2,7 +2,7 @@
 
 use loquet_domain::Moment;
 use loquet_domain::ids::{AccountId, CompanyId, OrderId};
-use loquet_domain::order::{Channel, Event, Outcome};
+use loquet_domain::order::{Channel, Event, Outcome, Resolution};
 use loquet_domain::ports::Position;
 use loquet_domain::schema::DomainEvent;
 use loquet_domain::serial_number::SerialNumber;
@@ -28,13 +28,17 @@ pub struct OrderRow {
     /// Serial numbers in it that are other companies' terminals': support looks into it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused_serials: Vec<SerialNumber>,
+    /// What support decided, and where in the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolved: Option<(Resolution, Position)>,
 }
 
 impl Row for OrderRow {
-    const VIEW: ViewId = ViewId { name: "orders", version: 2 };
+    const VIEW: ViewId = ViewId { name: "orders", version: 3 };
 
     fn indexes(&self) -> Vec<IndexEntry> {
         let status = match self.outcome {
+            _ if self.resolved.is_some() => "resolved",
             None => "received",
             Some(_) if !self.refused_serials.is_empty() => "awaiting_support",
             Some(Outcome::AwaitingSupport) => "awaiting_support",
@@ -76,10 +80,14 @@ impl View for Orders {
                     outcome: None,
                     person_at: noted.position,
                     refused_serials: Vec::new(),
+                    resolved: None,
                 };
                 table.put(key, row)
             }
             Event::OrderOnboarded { outcome, .. } => table.change(key, |row| row.outcome = Some(*outcome)),
+            Event::OrderResolved { resolution, .. } => {
+                table.change(key, |row| row.resolved = Some((*resolution, noted.position)))
+            }
             Event::OrderEquipped(equipped) if equipped.refused.is_empty() => Ok(()),
             Event::OrderEquipped(equipped) => {
                 table.change(key, |row| row.refused_serials = equipped.refused.clone())

@@ -6,6 +6,7 @@ use loquet_domain::address::Address;
 use loquet_domain::company::{Event, SiteName};
 use loquet_domain::ids::{CompanyId, OrderId, SiteId};
 use loquet_domain::schema::DomainEvent;
+use loquet_domain::search::findable_words_of;
 use loquet_domain::takeover;
 use serde::{Deserialize, Serialize};
 
@@ -28,15 +29,26 @@ pub struct SiteRow {
 }
 
 impl Row for SiteRow {
-    const VIEW: ViewId = ViewId { name: "sites", version: 1 };
+    const VIEW: ViewId = ViewId { name: "sites", version: 2 };
 
     fn indexes(&self) -> Vec<IndexEntry> {
         let (company, opened) = (self.company_id, sortable(self.opened_at));
-        vec![
+        let mut entries = vec![
             ("company", format!("{company}/{opened}")),
             ("company_name", format!("{company}/{}", sortable_name(self.name.as_str()))),
             ("created", opened),
-        ]
+        ];
+        entries.extend(findable_words_of(&self.texts()).into_iter().map(|word| ("word", word)));
+        entries
+    }
+}
+
+impl SiteRow {
+    /// What people search it by.
+    #[must_use]
+    pub fn texts(&self) -> [&str; 5] {
+        let Address { street, number, postal_code, town, .. } = &self.address;
+        [self.name.as_str(), street, number, postal_code, town]
     }
 }
 

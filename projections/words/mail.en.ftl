@@ -74,3 +74,13 @@ device-locked-subject = One of your devices can't log in to { $brand } for a whi
 device-locked-paragraph-1 = Too many wrong passwords or codes in a row were entered on one of your devices ({ $moment }). For some minutes it is treated as an unknown one; your other devices are not concerned.
 device-locked-paragraph-2 = You forgot your password? Choose a new one by "forgotten password".
 device-locked-paragraph-3 = If it was not you, somebody else used your device. Remove it from your devices at { $url } and contact support.
+
+password-reset-by-support-subject = Support sends you a link for a new { $brand } password
+password-reset-by-support-paragraph-1 = The support of { $brand } sends you this link so that you can choose a new password yourself. Support does not see the link and does not know your password.
+password-reset-by-support-paragraph-2 = This link works once. It ends { $moment }.
+password-reset-by-support-paragraph-3 = If you asked support for nothing, ignore this e-mail and contact support: your password stays the same.
+password-reset-by-support-button = Choose a new password
+
+lockout-released-subject = Support unlocked your { $brand } account
+lockout-released-paragraph-1 = The support of { $brand } ended the lockout of your account { $moment }. Your password has not changed.
+lockout-released-paragraph-2 = If you asked for nothing, choose a new password by "forgotten password" and contact support.

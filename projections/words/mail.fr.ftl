@@ -74,3 +74,13 @@ device-locked-subject = Un de vos appareils ne peut momentanément plus se conne
 device-locked-paragraph-1 = Trop de mots de passe ou de codes erronés ont été saisis de suite sur un de vos appareils ({ $moment }). Pendant quelques minutes, il est traité comme un appareil inconnu ; vos autres appareils ne sont pas concernés.
 device-locked-paragraph-2 = Vous avez oublié votre mot de passe ? Choisissez-en un nouveau par « mot de passe oublié ».
 device-locked-paragraph-3 = Si ce n'était pas vous, quelqu'un d'autre a utilisé votre appareil. Retirez-le de vos appareils sur { $url } et contactez le support.
+
+password-reset-by-support-subject = Le support vous envoie un lien pour un nouveau mot de passe { $brand }
+password-reset-by-support-paragraph-1 = Le support de { $brand } vous envoie ce lien pour que vous choisissiez vous-même un nouveau mot de passe. Le support ne voit pas le lien et ne connaît pas votre mot de passe.
+password-reset-by-support-paragraph-2 = Ce lien fonctionne une seule fois et expire { $moment }.
+password-reset-by-support-paragraph-3 = Si vous n'avez rien demandé au support, ignorez cet e-mail et contactez le support : votre mot de passe reste le même.
+password-reset-by-support-button = Choisir un nouveau mot de passe
+
+lockout-released-subject = Le support a débloqué votre compte { $brand }
+lockout-released-paragraph-1 = Le support de { $brand } a mis fin au blocage de votre compte { $moment }. Votre mot de passe n'a pas changé.
+lockout-released-paragraph-2 = Si vous n'avez rien demandé, choisissez un nouveau mot de passe par « mot de passe oublié » et contactez le support.

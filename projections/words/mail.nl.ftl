@@ -74,3 +74,13 @@ device-locked-subject = Een van uw toestellen kan tijdelijk niet inloggen op { $
 device-locked-paragraph-1 = Er zijn te veel verkeerde wachtwoorden of codes na elkaar ingevoerd op een van uw toestellen ({ $moment }). Enkele minuten lang geldt het als een onbekend toestel; uw andere toestellen hebben er geen last van.
 device-locked-paragraph-2 = Bent u uw wachtwoord vergeten? Kies een nieuw via 'wachtwoord vergeten'.
 device-locked-paragraph-3 = Was u dit niet, dan heeft iemand anders uw toestel gebruikt. Verwijder het bij uw toestellen op { $url } en neem contact op met de helpdesk.
+
+password-reset-by-support-subject = De helpdesk stuurt u een link voor een nieuw wachtwoord van { $brand }
+password-reset-by-support-paragraph-1 = De helpdesk van { $brand } stuurt u deze link, zodat u zelf een nieuw wachtwoord kunt kiezen. De helpdesk ziet de link niet en kent uw wachtwoord niet.
+password-reset-by-support-paragraph-2 = Deze link werkt één keer. Hij vervalt { $moment }.
+password-reset-by-support-paragraph-3 = Hebt u de helpdesk niets gevraagd? Negeer deze e-mail en neem contact op met de helpdesk: uw wachtwoord blijft hetzelfde.
+password-reset-by-support-button = Een nieuw wachtwoord kiezen
+
+lockout-released-subject = De helpdesk heeft uw { $brand }-account vrijgegeven
+lockout-released-paragraph-1 = De helpdesk van { $brand } heeft de blokkering van uw account { $moment } opgeheven. Uw wachtwoord is niet veranderd.
+lockout-released-paragraph-2 = Hebt u niets gevraagd? Kies een nieuw wachtwoord via 'wachtwoord vergeten' en neem contact op met de helpdesk.

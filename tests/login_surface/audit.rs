@@ -102,7 +102,13 @@ impl Audit {
                 }
             }
             Event::CodeAccepted { .. } | Event::RecoveryCodeUsed { .. } => self.proved = Some(request),
-            Event::LoginSucceeded { session, device, .. } => self.succeeded(*session, *device, request),
+            Event::LoginSucceeded { session, device, on, .. } => {
+                self.succeeded(*session, *device, request);
+                if on.is_some() {
+                    self.rows.remove(on);
+                    self.opened_on.extend(*on);
+                }
+            }
             Event::DeviceTrusted { device, session: Some(_), .. } => {
                 self.rows.remove(&Some(*device));
                 self.opened_on.push(*device);

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::strategy::BoxedStrategy;
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
 
-use model::{Code, From, Model, Role, Stage, Start, Step, Transition, Typed};
+use model::{By, Code, From, Model, Role, Stage, Start, Step, Transition, Typed};
 use system::System;
 
 struct Told;
@@ -59,6 +59,10 @@ fn from() -> impl Strategy<Value = From> {
         5 => (0..3_usize).prop_map(From::Device),
         1 => Just(From::Foreign),
     ]
+}
+
+fn by() -> impl Strategy<Value = By> {
+    (back(), from()).prop_map(|(session, from)| By { session, from })
 }
 
 fn typed() -> impl Strategy<Value = Typed> {
@@ -113,10 +117,9 @@ fn links() -> impl Strategy<Value = Step> {
 }
 
 fn enrolment() -> impl Strategy<Value = Step> {
-    let confirm = (back(), code());
     prop_oneof![
-        (back(), typed()).prop_map(|(session, password)| Step::Propose { session, password }),
-        confirm.prop_map(|(session, code)| Step::Confirm { session, code }),
+        (by(), typed()).prop_map(|(by, password)| Step::Propose { by, password }),
+        (by(), code()).prop_map(|(by, code)| Step::Confirm { by, code }),
     ]
 }
 
@@ -139,16 +142,15 @@ fn wait() -> impl Strategy<Value = Step> {
     const HOUR: i64 = 60 * MINUTE;
     const DAY: i64 = 24 * HOUR;
     let short = [29, 30, 60, 5 * MINUTE - 1, 5 * MINUTE, 15 * MINUTE - 1, 15 * MINUTE];
-    let long = [HOUR - 1, HOUR, 12 * HOUR, DAY - 1, DAY, 91 * DAY, 180 * DAY];
+    let long = [HOUR - 1, HOUR, 2 * HOUR, 12 * HOUR, DAY - 1, DAY, 91 * DAY, 180 * DAY];
     let put_back = [-30, -MINUTE, -20 * MINUTE, -2 * HOUR];
     let of = |moments: &[i64]| proptest::sample::select(moments.to_vec());
     prop_oneof![6 => of(&short), 2 => of(&long), 2 => of(&put_back)].prop_map(Step::Wait)
 }
 
 fn anything() -> impl Strategy<Value = Step> {
-    let of_owner = (back(), typed(), code());
     prop_oneof![
-        6 => own_account(of_owner),
+        6 => own_account(),
         2 => (0..3_usize).prop_map(|device| Step::ForgetDevice { device }),
         1 => Just(Step::ForgetDevices),
         1 => back().prop_map(|session| Step::RevokeSession { session }),
@@ -163,14 +165,14 @@ fn anything() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn own_account(of_owner: impl Strategy<Value = (usize, Typed, Code)>) -> impl Strategy<Value = Step> {
-    (of_owner, 0..7_u8).prop_map(|((session, password, code), which)| match which {
-        0 | 1 => Step::ChangePassword { session, password },
-        2 => Step::Propose { session, password },
-        3 => Step::Confirm { session, code },
-        4 => Step::Disable { session, password, code },
-        5 => Step::ReplaceRecovery { session, password, code },
-        _ => Step::LogOut { session },
+fn own_account() -> impl Strategy<Value = Step> {
+    (by(), typed(), code(), 0..7_u8).prop_map(|(by, password, code, which)| match which {
+        0 | 1 => Step::ChangePassword { by, password },
+        2 => Step::Propose { by, password },
+        3 => Step::Confirm { by, code },
+        4 => Step::Disable { by, password, code },
+        5 => Step::ReplaceRecovery { by, password, code },
+        _ => Step::LogOut { session: by.session },
     })
 }
 

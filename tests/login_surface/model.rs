@@ -12,6 +12,7 @@ const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 const LOCKOUT: i64 = 15 * MINUTE;
 const SESSION: i64 = 12 * HOUR;
+const IDLE: i64 = 2 * HOUR;
 const CHALLENGE: i64 = 5 * MINUTE;
 const ENROLMENT: i64 = 15 * MINUTE;
 const ACTIVATION_LINK: i64 = 90 * DAY;
@@ -34,12 +35,12 @@ pub(crate) enum Start {
 impl Start {
     pub(crate) fn steps(self) -> Vec<Step> {
         let from = From::Machine(0);
-        let (session, password) = (0, Typed::Right);
+        let (by, password) = (By { session: 0, from }, Typed::Right);
         let active = [Step::Convert(Role::Administrator), Step::Activate { link: 0 }];
         let on = [
             Step::LogIn { from, password, code: None },
-            Step::Propose { session, password },
-            Step::Confirm { session, code: Code::App(0) },
+            Step::Propose { by, password },
+            Step::Confirm { by, code: Code::App(0) },
             Step::Wait(MINUTE),
         ];
         match self {
@@ -89,6 +90,13 @@ pub(crate) enum Role {
     User,
 }
 
+/// In which session an owner acts, and what device the request shows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct By {
+    pub(crate) session: usize,
+    pub(crate) from: From,
+}
+
 /// What somebody does. Sessions, challenges, links and devices are counted from the newest.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Step {
@@ -98,11 +106,11 @@ pub(crate) enum Step {
     AskReset,
     OpenReset { link: usize, from: From },
     FollowReset { link: usize },
-    ChangePassword { session: usize, password: Typed },
-    Propose { session: usize, password: Typed },
-    Confirm { session: usize, code: Code },
-    Disable { session: usize, password: Typed, code: Code },
-    ReplaceRecovery { session: usize, password: Typed, code: Code },
+    ChangePassword { by: By, password: Typed },
+    Propose { by: By, password: Typed },
+    Confirm { by: By, code: Code },
+    Disable { by: By, password: Typed, code: Code },
+    ReplaceRecovery { by: By, password: Typed, code: Code },
     LogOut { session: usize },
     ForgetDevice { device: usize },
     ForgetDevices,
@@ -205,9 +213,21 @@ struct DeviceToken {
 
 #[derive(Clone, Copy, Debug)]
 struct Session {
+    since: i64,
+    last_seen: i64,
     until: i64,
     ended: bool,
-    device: Option<usize>,
+}
+
+impl Session {
+    fn speaks(&self, now: i64, last_seen: i64) -> bool {
+        self.holds(now) && now - last_seen < IDLE
+    }
+
+    /// Whether it can be ended: one that was not used for long is not over before its time.
+    fn holds(&self, now: i64) -> bool {
+        !self.ended && now < self.until
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -296,14 +316,24 @@ impl Model {
         start.steps().into_iter().map(once).fold(fresh, |model, step| model.after(&step))
     }
 
+    /// After each transition every session is tried, and so used.
     pub(crate) fn after(mut self, transition: &Transition) -> Self {
         self.said = (0..transition.times).map(|_| self.take(transition.step)).collect();
+        let now = self.now;
+        for session in self.sessions.iter_mut().filter(|session| session.speaks(now, session.last_seen)) {
+            session.last_seen = session.last_seen.max(now);
+        }
         self
     }
 
     /// Whether each session that was ever opened still speaks for its owner.
     pub(crate) fn sessions(&self) -> impl Iterator<Item = bool> {
-        (0..self.sessions.len()).map(|n| self.session_at(n).is_some())
+        self.sessions.iter().map(|session| session.speaks(self.now, session.last_seen))
+    }
+
+    /// The same on a node on which none was used yet.
+    pub(crate) fn sessions_elsewhere(&self) -> impl Iterator<Item = bool> {
+        self.sessions.iter().map(|session| session.speaks(self.now, session.since))
     }
 
     /// Whether each challenge that was ever given can still be answered.
@@ -331,14 +361,14 @@ impl Model {
             Step::AskReset => Ok(self.ask_reset()),
             Step::OpenReset { link, from } => self.open_reset(link, from),
             Step::FollowReset { link } => self.follow_reset(link),
-            Step::ChangePassword { session, password } => self.change_password(session, password),
-            Step::Propose { session, password } => self.propose(session, password),
-            Step::Confirm { session, code } => self.confirm(session, code),
-            Step::Disable { session, password, code } => {
-                self.with_both(session, password, code).map(|()| self.without_second_step())
+            Step::ChangePassword { by, password } => self.change_password(by, password),
+            Step::Propose { by, password } => self.propose(by, password),
+            Step::Confirm { by, code } => self.confirm(by, code),
+            Step::Disable { by, password, code } => {
+                self.with_both(by, password, code).map(|()| self.without_second_step())
             }
-            Step::ReplaceRecovery { session, password, code } => {
-                self.with_both(session, password, code).map(|()| self.shown_recovery())
+            Step::ReplaceRecovery { by, password, code } => {
+                self.with_both(by, password, code).map(|()| self.shown_recovery())
             }
             Step::LogOut { session } => self.speaks(session).map(|n| self.end_session(n)),
             Step::RevokeSession { session } => self.revoke(session),
@@ -484,7 +514,7 @@ impl Model {
         self.void(|_| true);
         let (now, until) = (self.now, self.now + SESSION);
         self.sessions.iter_mut().for_each(|session| session.ended |= now >= session.until);
-        self.sessions.push(Session { until, ended: false, device: on });
+        self.sessions.push(Session { since: now, last_seen: now, until, ended: false });
         let device_until = self.trust(on, client);
         Said::In { until, device_until }
     }
@@ -507,30 +537,33 @@ impl Model {
 
     fn trust(&mut self, on: Option<usize>, client: Option<u8>) -> Option<i64> {
         let now = self.now;
-        let id = match on.and_then(|id| self.device(id)) {
-            Some(device) if device.until - now > TRUST / 2 => {
-                let id = device.id;
+        let here = |device: &&Device| now < device.until && client.is_some() && device.client == client;
+        let shown = on.and_then(|id| self.device(id));
+        // One that shows no token is known by its client, and given the token again.
+        let known = shown.or_else(|| self.devices.iter().find(here)).map(|device| (device.id, device.until));
+        match known {
+            Some((id, until)) if until - now > TRUST / 2 => {
                 self.opened_on(id);
-                return None;
+                if on.is_some() {
+                    return None;
+                }
+                self.device_tokens.push(DeviceToken { device: id, until });
+                Some(until)
             }
-            Some(device) => device.id,
-            None => {
-                let held = self.devices.iter().filter(|device| now < device.until);
-                let same = client.and_then(|_| held.clone().find(|device| device.client == client));
-                let known = same.map(|device| device.id);
-                client.map(|_| known.unwrap_or(self.devices_ever))?
+            None if client.is_none() => None,
+            _ => {
+                let id = known.map_or(self.devices_ever, |(id, _)| id);
+                let until = self.trusted(id, TRUST, client);
+                self.opened_on(id);
+                Some(until)
             }
-        };
-        let until = self.trusted(id, TRUST, client);
-        self.opened_on(id);
-        Some(until)
+        }
     }
 
     fn opened_on(&mut self, id: usize) {
         for device in self.devices.iter_mut().filter(|device| device.id == id) {
             (device.opened, device.count) = (true, Count::default());
         }
-        self.sessions.iter_mut().rev().take(1).for_each(|newest| newest.device = Some(id));
     }
 
     fn trusted(&mut self, id: usize, lasts: i64, client: Option<u8>) -> i64 {
@@ -636,7 +669,7 @@ impl Model {
     // What an owner does in a session.
 
     fn session_at(&self, n: usize) -> Option<&Session> {
-        self.sessions.get(n).filter(|session| !session.ended && self.now < session.until)
+        self.sessions.get(n).filter(|session| session.speaks(self.now, session.last_seen))
     }
 
     fn speaks(&self, back: usize) -> Result<usize, Said> {
@@ -644,25 +677,25 @@ impl Model {
         n.ok_or(Said::Unauthenticated)
     }
 
-    /// On what the guesses out of a session count: its device, locked or not.
-    fn session_counts_on(&self, back: usize) -> Result<Option<usize>, Said> {
-        let session = self.session_at(self.speaks(back)?);
-        Ok(session.and_then(|session| session.device).filter(|id| self.device(*id).is_some()))
+    /// On what the guesses out of a session count: the device that is shown, locked or not.
+    fn session_counts_on(&self, by: By) -> Result<Option<usize>, Said> {
+        self.speaks(by.session)?;
+        Ok(self.shown(by.from).filter(|id| self.device(*id).is_some()))
     }
 
     /// Gives on what it counts.
-    fn proves(&mut self, session: usize, password: Typed) -> Result<Option<usize>, Said> {
-        let on = self.session_counts_on(session)?;
+    fn proves(&mut self, by: By, password: Typed) -> Result<Option<usize>, Said> {
+        let on = self.session_counts_on(by)?;
         if self.judge(on, password)? == Typed::Wrong { Err(Said::WrongPassword) } else { Ok(on) }
     }
 
-    fn change_password(&mut self, session: usize, password: Typed) -> Result<Said, Said> {
-        self.proves(session, password)?;
+    fn change_password(&mut self, by: By, password: Typed) -> Result<Said, Said> {
+        self.proves(by, password)?;
         Ok(self.other_password())
     }
 
-    fn propose(&mut self, session: usize, password: Typed) -> Result<Said, Said> {
-        self.proves(session, password)?;
+    fn propose(&mut self, by: By, password: Typed) -> Result<Said, Said> {
+        self.proves(by, password)?;
         if self.second.is_some() {
             return Err(Said::No(Refusal::SecondStepOn));
         }
@@ -670,8 +703,8 @@ impl Model {
         Ok(Said::Done)
     }
 
-    fn confirm(&mut self, session: usize, code: Code) -> Result<Said, Said> {
-        let on = self.session_counts_on(session)?;
+    fn confirm(&mut self, by: By, code: Code) -> Result<Said, Said> {
+        let on = self.session_counts_on(by)?;
         let until = self.proposal.ok_or(Said::No(Refusal::NoProposal))?;
         locked(self.count(on).locked(self.now))?;
         if self.now >= until {
@@ -697,8 +730,8 @@ impl Model {
         Said::Done
     }
 
-    fn with_both(&mut self, session: usize, password: Typed, code: Code) -> Result<(), Said> {
-        let on = self.proves(session, password)?;
+    fn with_both(&mut self, by: By, password: Typed, code: Code) -> Result<(), Said> {
+        let on = self.proves(by, password)?;
         self.second.as_ref().ok_or(Said::No(Refusal::NoSecondStep))?;
         self.judge_code(on, code)
     }
@@ -734,7 +767,10 @@ impl Model {
 
     fn revoke(&mut self, session: usize) -> Result<Said, Said> {
         self.in_use()?;
-        let n = self.speaks(session).map_err(|_| Said::No(Refusal::NoSuchSession))?;
+        let now = self.now;
+        let held = |n: &usize| self.sessions.get(*n).is_some_and(|session| session.holds(now));
+        let n = newest(session, self.sessions.len()).filter(held);
+        let n = n.ok_or(Said::No(Refusal::NoSuchSession))?;
         Ok(self.end_session(n))
     }
 

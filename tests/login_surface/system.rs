@@ -7,7 +7,7 @@ use loquet_adapters::identities::RandomIdentities;
 use loquet_adapters::memory_store::MemoryStore;
 use loquet_domain::Moment;
 use loquet_domain::account::{Account, Admission, Authority, GuessFrom, Refusal, SessionEnd};
-use loquet_domain::app::{App, Authenticated, Credentials, Failure, Login};
+use loquet_domain::app::{App, Authenticated, Credentials, Failure, Login, Owner};
 use loquet_domain::fact::{Actor, Client, Context};
 use loquet_domain::ids::{AccountId, CorrelationId, DeviceId, EventId, SessionId};
 use loquet_domain::lockout::LockEnd;
@@ -94,7 +94,7 @@ impl System {
             assert_eq!(held, audit::folded(history), "what is in memory is not what the log says");
             Audit::of(history).check(&held);
             agree_on_counts(&held, model, real.now());
-            real.agrees_on_sessions(&real.node.app, model).await;
+            real.agrees_on_sessions(&real.node.app, model.sessions().collect()).await;
         });
     }
 
@@ -105,7 +105,7 @@ impl System {
             let other = Node::new(Arc::new(real.store.clone()), KEYS.0.path());
             assert_eq!(real.held(&other).await, real.held(&real.node).await);
             agree_on_counts(&real.held(&other).await, model, real.now());
-            real.agrees_on_sessions(&other.app, model).await;
+            real.agrees_on_sessions(&other.app, model.sessions_elsewhere().collect()).await;
         });
     }
 }
@@ -153,6 +153,7 @@ fn context(at: Moment, client: Option<String>) -> Context {
         correlation: CorrelationId(RandomIdentities.fresh()),
         causation: None,
         client: client.map(|agent| Client { address: None, agent: Some(agent) }),
+        reason: None,
     }
 }
 
@@ -229,14 +230,14 @@ impl Real {
         &self.history
     }
 
-    async fn agrees_on_sessions(&self, app: &App, model: &Model) {
+    async fn agrees_on_sessions(&self, app: &App, told: Vec<bool>) {
         let mut speaks = Vec::new();
         for session in &self.sessions {
             let who = app.authenticate(self.now(), session).await.unwrap();
             assert!(who.as_ref().is_none_or(|who| who.account == self.account));
             speaks.push(who.is_some());
         }
-        assert_eq!(speaks, model.sessions().collect::<Vec<_>>(), "sessions that speak, oldest first");
+        assert_eq!(speaks, told, "sessions that speak, oldest first");
         for challenge in &self.challenges {
             let session = app.authenticate(self.now(), challenge).await.unwrap();
             assert_eq!(session, None, "a challenge authorises nothing");
@@ -339,14 +340,15 @@ impl Real {
                 return Ok(self.reset(step).await);
             }
             Step::Activate { .. } | Step::SendActivation => return Ok(self.activation(step).await),
-            Step::ChangePassword { session, .. }
-            | Step::Propose { session, .. }
-            | Step::Confirm { session, .. }
-            | Step::Disable { session, .. }
-            | Step::ReplaceRecovery { session, .. }
-            | Step::LogOut { session } => {
-                let Some(owner) = self.speaks(session).await else { return Ok(Said::Unauthenticated) };
-                return self.own(step, &owner).await;
+            Step::LogOut { session } => return Ok(self.log_out(session).await),
+            Step::ChangePassword { by, .. }
+            | Step::Propose { by, .. }
+            | Step::Confirm { by, .. }
+            | Step::Disable { by, .. }
+            | Step::ReplaceRecovery { by, .. } => {
+                let Some(who) = self.speaks(by.session).await else { return Ok(Said::Unauthenticated) };
+                let owner = self.node.app.owner(self.now(), who.account, &self.devices(by.from));
+                return self.own(step, owner).await;
             }
             _ => return Ok(self.support(step).await),
         }
@@ -433,8 +435,14 @@ impl Real {
         done(sent)
     }
 
-    async fn own(&mut self, step: Step, who: &Authenticated) -> Answer {
-        let (app, context, owner) = (self.node.app.clone(), self.context(), who.owner());
+    async fn log_out(&mut self, session: usize) -> Said {
+        let Some(who) = self.speaks(session).await else { return Said::Unauthenticated };
+        let reason = SessionEnd::LoggedOut;
+        done(self.node.app.end_session(&self.context(), who.account, who.session, reason).await)
+    }
+
+    async fn own(&mut self, step: Step, owner: Owner) -> Answer {
+        let (app, context) = (self.node.app.clone(), self.context());
         Ok(match step {
             Step::ChangePassword { password, .. } => {
                 let (current, new) = (self.typed(password), self.next_password());
@@ -472,7 +480,7 @@ impl Real {
                 self.recovery.extend(shown.as_ref().ok().map(|(recovery, _)| recovery.clone()));
                 done(shown)
             }
-            _ => done(app.end_session(&context, who.account, who.session, SessionEnd::LoggedOut).await),
+            other => unreachable!("{other:?} is not an owner's"),
         })
     }
 

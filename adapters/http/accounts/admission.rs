@@ -6,15 +6,17 @@ use axum::http::StatusCode;
 use loquet_domain::access::Grantor;
 use loquet_domain::account::Admission;
 use loquet_domain::app::NewColleague;
+use loquet_domain::fact::Context;
 use loquet_domain::ids::{AccountId, CompanyId};
 use loquet_domain::permission::Permission;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::ending::ReasonBody;
 use crate::http::Shared;
 use crate::http::answers::Done;
-use crate::http::body::{Body, Faults};
+use crate::http::body::{Body, Faults, MaybeBody};
 use crate::http::caller::{Arrival, Caller, carry_out, to_its_end};
 use crate::http::problem::{Problem, ProblemBody};
 use crate::http::standing::Needed;
@@ -124,6 +126,9 @@ pub(crate) async fn create(
 #[serde(deny_unknown_fields)]
 pub(crate) struct ConversionBody {
     to: AdmissionBody,
+    /// Why; the supplier's people must say.
+    #[schema(example = "Their administrator asked for it by telephone")]
+    reason: Option<String>,
 }
 
 /// Admit a temporary administrator as administrator or as user.
@@ -146,13 +151,55 @@ pub(crate) async fn convert(
 ) -> Result<Done, Problem> {
     let id = AccountId(id);
     let authority = caller.administers(Scope::AccountsWrite, &api.profile(id).await?)?;
-    let (at, context) = (arrival.at, caller.context(&arrival));
+    let (at, context) = (arrival.at, because(&caller, &arrival, body.reason)?);
     carry_out(at, async move { api.app.convert(&context, authority, id, body.to.into()).await }).await
+}
+
+/// The context of a command, with why it is made; the supplier's people must say.
+fn because(caller: &Caller, arrival: &Arrival, reason: Option<String>) -> Result<Context, Problem> {
+    let mut faults = Faults::default();
+    faults.reason_of(caller, "/reason", reason.as_deref());
+    faults.finish(Some(caller.context_because(arrival, reason)))
+}
+
+/// Why a mail is sent.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WhyBody {
+    /// In your words; the supplier's people must say.
+    #[schema(example = "Says that no mail came; address checked by telephone")]
+    reason: Option<String>,
+}
+
+/// Have a reset link mailed to an account's owner. Support starts a reset, and neither sees the link nor chooses a
+/// password; the mail says that support sent it.
+#[utoipa::path(
+    post, path = "/v1/accounts/{account_id}/password-reset-mail", operation_id = "send_password_reset_mail", tag = "accounts", request_body = ReasonBody,
+    security(("service" = [])), params(("account_id" = Uuid, Path)),
+    responses(
+        (status = 204, description = "On its way; older links no longer work"),
+        (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "Not active yet, or enough were sent within the hour", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn password_reset_mail(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Path(id): Path<Uuid>,
+    Body(body): Body<ReasonBody>,
+) -> Result<Done, Problem> {
+    caller.service(Scope::AccountsWrite)?;
+    let reason = body.check()?;
+    let (at, context) = (arrival.at, caller.context_because(&arrival, Some(reason)));
+    let sent = to_its_end(async move { api.app.send_reset(&context, AccountId(id)).await }).await?;
+    let position = sent.map_err(|failure| Problem::of(failure, at))?;
+    position.map(Done).ok_or_else(|| Problem::new(StatusCode::CONFLICT, "enough-resets"))
 }
 
 /// Send the activation mail again. Older links no longer work.
 #[utoipa::path(
-    post, path = "/v1/accounts/{account_id}/activation-mail", operation_id = "send_activation_mail", tag = "accounts",
+    post, path = "/v1/accounts/{account_id}/activation-mail", operation_id = "send_activation_mail", tag = "accounts", request_body = Option<WhyBody>,
     security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path)),
     responses(
         (status = 204, description = "On its way"),
@@ -165,10 +212,12 @@ pub(crate) async fn activation_mail(
     caller: Caller,
     arrival: Arrival,
     Path(id): Path<Uuid>,
+    MaybeBody(why): MaybeBody<WhyBody>,
 ) -> Result<Done, Problem> {
     let id = AccountId(id);
     let authority = caller.administers(Scope::AccountsWrite, &api.profile(id).await?)?;
-    let (at, context) = (arrival.at, caller.context(&arrival));
+    let reason = why.and_then(|why| why.reason);
+    let (at, context) = (arrival.at, because(&caller, &arrival, reason)?);
     carry_out(at, async move { api.app.request_activation(&context, authority, id).await }).await
 }
 
@@ -177,6 +226,9 @@ pub(crate) async fn activation_mail(
 #[serde(deny_unknown_fields)]
 pub(crate) struct RoleBody {
     role: AdmissionBody,
+    /// Why; the supplier's people must say.
+    #[schema(example = "Their administrator asked for it by telephone")]
+    reason: Option<String>,
 }
 
 /// Make a user of an administrator, or the other way round. The last administrator of a company stays one.
@@ -199,6 +251,6 @@ pub(crate) async fn change_role(
 ) -> Result<Done, Problem> {
     let id = AccountId(id);
     let authority = caller.administers(Scope::AccountsWrite, &api.profile(id).await?)?;
-    let (at, context) = (arrival.at, caller.context(&arrival));
+    let (at, context) = (arrival.at, because(&caller, &arrival, body.reason)?);
     carry_out(at, async move { api.app.change_role(&context, authority, id, body.role.into()).await }).await
 }

@@ -18,19 +18,21 @@ use crate::service_tokens::Scope;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReasonBody {
+    /// In your words: it stands in the log, sealed with the rest of what concerns the account.
     #[schema(example = "Called from the number on file")]
     reason: String,
 }
 
 impl ReasonBody {
-    fn check(self) -> Result<String, Problem> {
+    pub(crate) fn check(self) -> Result<String, Problem> {
         let mut faults = Faults::default();
         faults.reason(&self.reason);
         faults.finish(Some(self.reason))
     }
 }
 
-/// End a lockout early. Support alone may: a program with `lockouts:release`.
+/// End a lockout early. Support alone may, with `lockouts:release`. The owner
+/// is told by mail.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/release", operation_id = "release_lockout", tag = "accounts", request_body = ReasonBody,
     security(("service" = [])), params(("account_id" = Uuid, Path)),
@@ -61,7 +63,8 @@ pub(crate) async fn release(
     responses(
         (status = 204, description = "Deleted"),
         (status = 403, description = "Not an administrator", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json")
+        (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "A reason is asked for", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn delete(
@@ -72,8 +75,10 @@ pub(crate) async fn delete(
     Params(why): Params<Why>,
 ) -> Result<Done, Problem> {
     let id = AccountId(id);
-    let authority = caller.administers(Scope::AccountsWrite, &api.profile(id).await?)?;
-    let reason = ReasonBody { reason: why.reason.unwrap_or_else(|| "not given".to_owned()) }.check()?;
+    let authority = caller.administers(Scope::AccountsDelete, &api.profile(id).await?)?;
+    let mut faults = Faults::default();
+    faults.reason_of(&caller, "?reason", why.reason.as_deref());
+    let reason = faults.finish(Some(why.reason.unwrap_or_else(|| "not given".to_owned())))?;
     let (at, context) = (arrival.at, caller.context(&arrival));
     carry_out(at, async move { api.app.delete_account(&context, authority, id, &reason).await }).await
 }
@@ -82,7 +87,7 @@ pub(crate) async fn delete(
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Why {
-    /// In your words.
+    /// In your words; the supplier's people must say.
     reason: Option<String>,
 }
 
@@ -103,7 +108,7 @@ pub(crate) async fn erase(
     Path(id): Path<Uuid>,
     Body(body): Body<ReasonBody>,
 ) -> Result<Done, Problem> {
-    caller.service(Scope::AccountsWrite)?;
+    caller.service(Scope::AccountsDelete)?;
     let (id, reason) = (AccountId(id), body.check()?);
     let (at, context) = (arrival.at, caller.context(&arrival));
     carry_out(at, async move { api.app.erase_account(&context, id, &reason).await }).await

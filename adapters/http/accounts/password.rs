@@ -12,6 +12,7 @@ use crate::http::Shared;
 use crate::http::answers::Done;
 use crate::http::body::Body;
 use crate::http::caller::{Arrival, Caller, to_its_end};
+use crate::http::devices::Devices;
 use crate::http::problem::{Problem, ProblemBody};
 
 /// The current password, and another.
@@ -39,14 +40,15 @@ pub(crate) async fn change(
     State(api): Shared,
     caller: Caller,
     arrival: Arrival,
+    Devices(devices): Devices,
     Path(id): Path<Uuid>,
     Body(body): Body<PasswordBody>,
 ) -> Result<Done, Problem> {
     let id = AccountId(id);
-    let owner = caller.person()?.owner();
-    if owner.account != id {
+    if caller.person()?.account != id {
         return Err(Problem::not_found());
     }
+    let owner = api.app.owner(arrival.at, id, &devices);
     let (current, new) = (Password::new(body.current_password), Password::new(body.new_password));
     let (at, context) = (arrival.at, caller.context(&arrival));
     let changed =

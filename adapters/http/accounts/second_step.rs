@@ -7,6 +7,7 @@ use axum::response::{Html, IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
+use loquet_domain::Moment;
 use loquet_domain::app::Owner;
 use loquet_domain::ids::AccountId;
 use loquet_domain::one_time_code::OneTimeCode;
@@ -19,6 +20,7 @@ use crate::http::answers::{AtLeast, Done};
 use crate::http::body::{Body, Faults};
 use crate::http::caller::{Arrival, Caller, carry_out, to_its_end};
 use crate::http::conditional::Tagged;
+use crate::http::devices::Devices;
 use crate::http::localize::language;
 use crate::http::logins::one_of;
 use crate::http::pages::recovery_codes_page;
@@ -29,9 +31,9 @@ use crate::one_time_codes;
 use crate::service_tokens::Scope;
 
 /// The owner, and nobody else.
-fn own(caller: &Caller, id: Uuid) -> Result<Owner, Problem> {
-    match caller.person()?.owner() {
-        owner if owner.account.0 == id => Ok(owner),
+fn own(api: &Api, caller: &Caller, at: Moment, devices: &Devices, id: Uuid) -> Result<Owner, Problem> {
+    match caller.person()?.account {
+        account if account.0 == id => Ok(api.app.owner(at, account, &devices.0)),
         _ => Err(Problem::not_found()),
     }
 }
@@ -120,10 +122,11 @@ pub(crate) async fn propose(
     State(api): Shared,
     caller: Caller,
     arrival: Arrival,
+    devices: Devices,
     Path(id): Path<Uuid>,
     Body(body): Body<OwnPassword>,
 ) -> Result<(StatusCode, Json<EnrolmentBody>), Problem> {
-    let owner = own(&caller, id)?;
+    let owner = own(&api, &caller, arrival.at, &devices, id)?;
     let current = Password::new(body.current_password);
     let (at, context, acting) = (arrival.at, caller.context(&arrival), api.clone());
     let proposed = to_its_end(async move { acting.app.propose_second_step(&context, owner, current).await });
@@ -194,10 +197,11 @@ pub(crate) async fn confirm(
     caller: Caller,
     arrival: Arrival,
     headers: HeaderMap,
+    devices: Devices,
     Path(id): Path<Uuid>,
     Body(body): Body<ConfirmationBody>,
 ) -> Result<Response, Problem> {
-    let owner = own(&caller, id)?;
+    let owner = own(&api, &caller, arrival.at, &devices, id)?;
     let (at, context, acting) = (arrival.at, caller.context(&arrival), api.clone());
     let confirmed =
         to_its_end(async move { acting.app.confirm_second_step(&context, owner, &body.code).await });
@@ -242,10 +246,11 @@ pub(crate) async fn replace_recovery_codes(
     caller: Caller,
     arrival: Arrival,
     headers: HeaderMap,
+    devices: Devices,
     Path(id): Path<Uuid>,
     Body(body): Body<BothBody>,
 ) -> Result<Response, Problem> {
-    let owner = own(&caller, id)?;
+    let owner = own(&api, &caller, arrival.at, &devices, id)?;
     let (current, code) = body.check()?;
     let (at, context, acting) = (arrival.at, caller.context(&arrival), api.clone());
     let replaced =
@@ -269,10 +274,11 @@ pub(crate) async fn disable(
     State(api): Shared,
     caller: Caller,
     arrival: Arrival,
+    devices: Devices,
     Path(id): Path<Uuid>,
     Body(body): Body<BothBody>,
 ) -> Result<Done, Problem> {
-    let owner = own(&caller, id)?;
+    let owner = own(&api, &caller, arrival.at, &devices, id)?;
     let (current, code) = body.check()?;
     let (at, context) = (arrival.at, caller.context(&arrival));
     carry_out(at, async move { api.app.disable_second_step(&context, owner, current, code).await }).await

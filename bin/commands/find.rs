@@ -1,0 +1,89 @@
+//! `loquet find`.
+
+use std::sync::Arc;
+
+use anyhow::{Context, ensure};
+use loquet_adapters::http::SearchBody;
+use loquet_adapters::read_store::SqliteReadStore;
+use loquet_adapters::service_tokens::Scope;
+use loquet_domain::ports::Position;
+use loquet_domain::search::Query;
+use loquet_projections::ports::ReadStore;
+use loquet_projections::search::Search;
+use serde_json::Value;
+
+use super::show::{line, table};
+use crate::cli::{Find, Place};
+use crate::system::System;
+
+/// Searches as the API does, beside a running server or without one, in the read models as they are.
+pub(crate) async fn run(place: &Place, sought: Find) -> anyhow::Result<()> {
+    let query = Query::parse(&sought.text)?;
+    let views = place.file("views.db");
+    ensure!(views.exists(), "no server has run in {} yet", place.data_dir.display());
+    let rows = SqliteReadStore::open_to_read(&views)?;
+    let builds = rows.builds().await?;
+    let position = builds.iter().filter(|state| state.serving).map(|state| state.position).min();
+    let system = System::open_to_read(place)?;
+    let store = Arc::new(system.store.clone());
+    let search = Search {
+        rows: &rows,
+        store: store.as_ref(),
+        codec: system.codec.as_ref(),
+        tokens: system.app.tokens(),
+        most: usize::try_from(sought.limit).unwrap_or(usize::MAX),
+    };
+    let found =
+        SearchBody::find(&search, &query, &Scope::ALL.into(), position.unwrap_or(Position(0))).await?;
+    let found = serde_json::to_value(found).context("what was found can't be written")?;
+    system.close().await?;
+    if sought.json {
+        line(&found.to_string())?;
+        return Ok(());
+    }
+    print(&found)
+}
+
+/// What of each kind is shown in its two columns beside the id.
+const KINDS: [(&str, &str, [&str; 4], [&str; 2]); 4] = [
+    ("accounts", "account_id", ["given_name", "family_name", "email", "status"], ["role", "company_name"]),
+    ("companies", "company_id", ["legal_name", "trading_name", "country", "enterprise_number"], ["", ""]),
+    (
+        "sites",
+        "site_id",
+        ["name", "/address/street", "/address/number", "/address/town"],
+        ["company_name", ""],
+    ),
+    ("terminals", "terminal_id", ["serial", "model", "", ""], ["company_name", ""]),
+];
+
+fn print(found: &Value) -> anyhow::Result<()> {
+    let mut shown = table(&["KIND", "ID", "WHAT", "OF"]);
+    let mut cut_short = Vec::new();
+    for (kind, id, what, of) in KINDS {
+        let Some(hits) = found.get(kind) else { continue };
+        for item in hits.get("items").and_then(Value::as_array).into_iter().flatten() {
+            let one = |name: &str| {
+                let pointer = if name.starts_with('/') { name.to_owned() } else { format!("/{name}") };
+                item.pointer(&pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+            };
+            let joined = |names: &[&str]| {
+                let words: Vec<_> =
+                    names.iter().map(|name| one(name)).filter(|word| !word.is_empty()).collect();
+                words.join(" ")
+            };
+            shown.add_row([kind.to_owned(), one(id), joined(&what), joined(&of)]);
+        }
+        if hits.get("more") == Some(&Value::Bool(true)) {
+            cut_short.push(kind);
+        }
+    }
+    line(&shown.to_string())?;
+    if !cut_short.is_empty() {
+        eprintln!(
+            "there are more {}: search for more words, or with a greater --limit",
+            cut_short.join(", ")
+        );
+    }
+    Ok(())
+}

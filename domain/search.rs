@@ -1,0 +1,211 @@
+//! How people search: by words in whatever case and accents, whole or their beginning.
+
+use crate::address_key::words;
+use crate::email_address::EmailAddress;
+use crate::enterprise_number::{Country, EnterpriseNumber};
+use crate::serial_number::SerialNumber;
+
+/// How many letters of a word are needed to look for it.
+const LEAST: usize = 3;
+/// A word of a name is found by its first letters, so many of them: more tell more names apart, fewer find it sooner.
+const PREFIXES: [usize; 2] = [LEAST, 5];
+/// How many characters and words a search has at most.
+const MOST_CHARACTERS: usize = 200;
+const MOST_WORDS: usize = 8;
+
+/// Words as they are searched for: small letters and digits without accents, each once.
+#[must_use]
+pub fn words_of(texts: &[&str]) -> Vec<String> {
+    let mut all: Vec<String> = texts.iter().flat_map(|text| words(text)).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// Those of them that are long enough to be looked for.
+#[must_use]
+pub fn findable_words_of(texts: &[&str]) -> Vec<String> {
+    words_of(texts).into_iter().filter(|word| word.chars().count() >= LEAST).collect()
+}
+
+/// By which beginnings the words of a name are found.
+#[must_use]
+pub fn beginnings_of(texts: &[&str]) -> Vec<String> {
+    let words = words_of(texts);
+    let mut all: Vec<String> = words
+        .iter()
+        .flat_map(|word| PREFIXES.iter().filter_map(|letters| beginning(word, *letters)))
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// The first letters of a word that has as many.
+fn beginning(word: &str, letters: usize) -> Option<String> {
+    let taken: String = word.chars().take(letters).collect();
+    (taken.chars().count() == letters).then_some(taken)
+}
+
+/// What somebody searches for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Query {
+    /// A whole e-mail address.
+    Email(EmailAddress),
+    /// Words, which may be a number too.
+    Words(Words),
+}
+
+/// Words, the longest first. At least one is long enough to be looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Words {
+    words: Vec<String>,
+    /// What the text is where it is an enterprise number, with or without dots.
+    pub numbers: Vec<EnterpriseNumber>,
+    /// What it is where it may be a serial number.
+    pub serial: Option<SerialNumber>,
+}
+
+/// Why nothing can be looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidQuery {
+    /// No word is long enough.
+    #[error("at least one word of {LEAST} letters or digits, or a whole e-mail address")]
+    TooShort,
+    /// Nobody types that.
+    #[error("at most {MOST_CHARACTERS} characters in {MOST_WORDS} words")]
+    TooLong,
+}
+
+impl Query {
+    /// Reads what was typed.
+    ///
+    /// # Errors
+    /// [`InvalidQuery`] says what is missing.
+    pub fn parse(text: &str) -> Result<Self, InvalidQuery> {
+        if text.chars().count() > MOST_CHARACTERS {
+            return Err(InvalidQuery::TooLong);
+        }
+        if let Ok(email) = EmailAddress::parse(text) {
+            return Ok(Self::Email(email));
+        }
+        let mut words = words_of(&[text]);
+        words.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
+        let numbers = [Country::Belgium, Country::Netherlands];
+        let upper = text.trim().to_uppercase();
+        let numbers: Vec<_> =
+            numbers.into_iter().filter_map(|country| EnterpriseNumber::parse(country, &upper).ok()).collect();
+        let serial = SerialNumber::parse(text).ok();
+        // A number is looked for whole, however short its parts are.
+        let letters = text.chars().filter(|c| c.is_alphanumeric()).count();
+        let is_number = !numbers.is_empty() || (serial.is_some() && letters >= LEAST);
+        match words.first() {
+            _ if words.len() > MOST_WORDS => Err(InvalidQuery::TooLong),
+            Some(longest) if longest.chars().count() >= LEAST || is_number => {
+                Ok(Self::Words(Words { words, numbers, serial }))
+            }
+            _ => Err(InvalidQuery::TooShort),
+        }
+    }
+}
+
+impl Words {
+    /// Those that are long enough to be looked for, the longest first.
+    pub fn looked_for(&self) -> impl Iterator<Item = &str> {
+        self.words.iter().map(String::as_str).filter(|word| word.chars().count() >= LEAST)
+    }
+
+    /// For each of those, the longest beginning by which names are found.
+    pub fn beginnings(&self) -> impl Iterator<Item = String> {
+        self.looked_for()
+            .filter_map(|word| PREFIXES.iter().rev().find_map(|letters| beginning(word, *letters)))
+    }
+
+    /// Whether there is but one word: then whatever is found by it fits.
+    #[must_use]
+    pub fn is_one(&self) -> bool {
+        self.words.len() == 1
+    }
+
+    /// Whether every word is one of these texts', or the beginning of one.
+    #[must_use]
+    pub fn fit(&self, texts: &[&str]) -> bool {
+        let there = words_of(texts);
+        self.words.iter().all(|word| there.iter().any(|known| known.starts_with(word.as_str())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sought(text: &str) -> Words {
+        match Query::parse(text) {
+            Ok(Query::Words(words)) => words,
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_word_is_found_in_whatever_case_and_accents_by_its_beginning_and_nowhere_else() {
+        let name = ["Désirée", "D'Hondt-Lœuwers"];
+        for text in ["desiree", "DÉSIRÉE", "De\u{301}sire\u{301}e", "dés", "hondt", "loeuw desi", "d hondt"]
+        {
+            assert!(sought(text).fit(&name), "{text}");
+        }
+        for text in ["desireee", "siree", "hondt marie", "ondt"] {
+            assert!(!sought(text).fit(&name), "{text}");
+        }
+    }
+
+    #[test]
+    fn words_of_two_letters_are_too_few_but_help_to_tell_longer_ones_apart() {
+        for text in ["", "  ", "li", "de la", "é!", "a.b.c", "d-h"] {
+            assert_eq!(Query::parse(text), Err(InvalidQuery::TooShort), "{text}");
+        }
+        assert!(sought("de smet").fit(&["Jan", "De Smet"]));
+        assert!(!sought("de smet").fit(&["Jan", "Smet"]));
+        assert_eq!(Query::parse(&"a".repeat(201)), Err(InvalidQuery::TooLong));
+        assert_eq!(Query::parse("aaa bbb ccc ddd eee fff ggg hhh iii"), Err(InvalidQuery::TooLong));
+    }
+
+    #[test]
+    fn a_number_is_read_with_its_dots_and_an_address_whole() {
+        for text in ["0123.456.749", "BE 0123 456 749", "be0123456749", " 0123456749 "] {
+            let numbers = sought(text).numbers;
+            assert_eq!(numbers.first().map(EnterpriseNumber::digits), Some("0123456749"), "{text}");
+        }
+        assert_eq!(sought("nl 12345678").numbers.len(), 1);
+        assert_eq!(sought("0123456748").numbers, [], "its check digits do not fit");
+        assert_eq!(sought("s-10").serial.map(|serial| serial.to_string()), Some("S-10".to_owned()));
+        assert!(matches!(Query::parse("Marie@Example.BE"), Ok(Query::Email(_))));
+    }
+
+    proptest! {
+        /// Whoever types the beginning of a word of a name looks under a beginning that the name is found by.
+        #[test]
+        fn whatever_fits_a_name_is_looked_for_where_the_name_is_found(
+            given in "[A-Za-zéèçöß' -]{1,12}", family in "[A-Za-zéèçöß' -]{1,12}", letters in 3_usize..8,
+        ) {
+            let name = [given.as_str(), family.as_str()];
+            let found_by = beginnings_of(&name);
+            for word in words_of(&name) {
+                let typed: String = word.chars().take(letters).collect();
+                if typed.chars().count() < LEAST {
+                    continue;
+                }
+                let sought = sought(&typed);
+                prop_assert!(sought.fit(&name));
+                for beginning in sought.beginnings() {
+                    prop_assert!(found_by.contains(&beginning), "{typed} in {name:?}");
+                }
+            }
+        }
+
+        #[test]
+        fn nothing_that_is_typed_panics(text in ".{0,250}") {
+            drop(Query::parse(&text));
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! Support's search, over read models that were built for it.
+//!
+//! People are found by keyed hashes of how the words of their names begin; whoever is found so is read from the log with
+//! their key, and compared for real.
+
+use std::collections::BTreeSet;
+
+use loquet_domain::email_address::EmailAddress;
+use loquet_domain::person::Person;
+use loquet_domain::ports::{CodecError, EventCodec, EventStore, ReadError, Tokens};
+use loquet_domain::search::Words;
+
+use crate::people::{Unreadable, person_at};
+use crate::ports::{ReadStore, Selection, StoreFailed};
+use crate::table::{Row, find, select};
+use crate::views::accounts::AccountRow;
+use crate::views::companies::CompanyRow;
+use crate::views::people::PersonRow;
+use crate::views::sites::SiteRow;
+use crate::views::terminals::TerminalRow;
+
+/// How many rows that begin with a word are looked through for those with all words. With more, the search says that
+/// there are more.
+const LOOKED_THROUGH: usize = 1_000;
+/// How many people are read from the log for one search.
+const READ: usize = 200;
+
+/// Some of what was found.
+#[derive(Clone, Debug)]
+pub struct Hits<T> {
+    /// As many as were asked for.
+    pub items: Vec<T>,
+    /// Whether there are, or may be, more: search for more words.
+    pub more: bool,
+}
+
+impl<T> Hits<T> {
+    fn none() -> Self {
+        Self { items: Vec::new(), more: false }
+    }
+
+    fn of(mut items: Vec<T>, most: usize, complete: bool) -> Self {
+        let more = items.len() > most || !complete;
+        items.truncate(most);
+        Self { items, more }
+    }
+}
+
+/// An account that was found.
+#[derive(Clone, Debug)]
+pub struct AccountHit {
+    /// The account.
+    pub account: AccountRow,
+    /// Whose it is.
+    pub person: Person,
+    /// Their company.
+    pub company: Option<CompanyRow>,
+}
+
+/// Something of a company that was found.
+#[derive(Clone, Debug)]
+pub struct CompanyHit<R> {
+    /// What was found.
+    pub row: R,
+    /// Whose it is.
+    pub company: Option<CompanyRow>,
+}
+
+/// The search can't be done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SearchFailed {
+    /// A read model does not answer.
+    #[error(transparent)]
+    Rows(#[from] StoreFailed),
+    /// The log does not.
+    #[error(transparent)]
+    Log(#[from] Unreadable),
+}
+
+/// What is searched.
+pub struct Search<'a> {
+    /// The read models.
+    pub rows: &'a dyn ReadStore,
+    /// The log.
+    pub store: &'a dyn EventStore,
+    /// Reads it, and hashes words as the index of people does.
+    pub codec: &'a dyn EventCodec,
+    /// Hashes addresses.
+    pub tokens: &'a dyn Tokens,
+    /// How many of each kind are wanted.
+    pub most: usize,
+}
+
+/// Rows that may fit, and whether those are all.
+struct Candidates<R> {
+    rows: Vec<R>,
+    complete: bool,
+}
+
+impl Search<'_> {
+    /// The account of an address.
+    ///
+    /// # Errors
+    /// [`SearchFailed`].
+    pub async fn account_of(&self, email: &EmailAddress) -> Result<Hits<AccountHit>, SearchFailed> {
+        let by = ("email", format!("{}/", self.tokens.email_hash(email)));
+        let found = self.first::<AccountRow>(by, self.most).await?;
+        let mut items = Vec::new();
+        for account in found.rows {
+            let person = person_at(self.store, self.codec, account.person_at).await?;
+            if let Some(person) = person.known().filter(|person| person.email == *email) {
+                let (person, company) = (person.clone(), self.company(&account.company_id).await?);
+                items.push(AccountHit { account, person, company });
+            }
+        }
+        Ok(Hits::of(items, self.most, found.complete))
+    }
+
+    /// The accounts of people of that name.
+    ///
+    /// # Errors
+    /// As [`Search::account_of`].
+    pub async fn people(&self, words: &Words) -> Result<Hits<AccountHit>, SearchFailed> {
+        let hashes: Vec<String> = words.beginnings().map(|word| self.codec.hash_word(&word)).collect();
+        let found = self.narrowest::<PersonRow>(&hashes, LOOKED_THROUGH).await?;
+        let every = |row: &&PersonRow| hashes.iter().all(|hash| row.words.contains(hash));
+        let (mut items, mut read) = (Vec::new(), 0);
+        for row in found.rows.iter().filter(every) {
+            if items.len() > self.most || read == READ {
+                return Ok(Hits::of(items, self.most, false));
+            }
+            read += 1;
+            items.extend(self.named(row, words).await?);
+        }
+        Ok(Hits::of(items, self.most, found.complete))
+    }
+
+    /// The account behind a row, if its owner's name is the one that is sought. One account's missing key keeps nobody
+    /// else from being found.
+    async fn named(&self, row: &PersonRow, words: &Words) -> Result<Option<AccountHit>, SearchFailed> {
+        let person = match person_at(self.store, self.codec, row.person_at).await {
+            Err(Unreadable::Codec(CodecError::Keys(_))) => return Ok(None),
+            person => person?,
+        };
+        let fits = |person: &&Person| words.fit(&[person.given_name.as_str(), person.family_name.as_str()]);
+        let Some(person) = person.known().filter(fits) else { return Ok(None) };
+        let Some(account) = find::<AccountRow>(self.rows, row.account_id.to_string()).await? else {
+            return Ok(None);
+        };
+        let company = self.company(&account.company_id).await?;
+        Ok(Some(AccountHit { account, person: person.clone(), company }))
+    }
+
+    /// The companies of that name or number.
+    ///
+    /// # Errors
+    /// As [`Search::account_of`].
+    pub async fn companies(&self, words: &Words) -> Result<Hits<CompanyRow>, SearchFailed> {
+        let mut numbered = Vec::new();
+        for number in &words.numbers {
+            let by = ("number", format!("{}/{}", number.country(), number.digits()));
+            numbered.extend(self.first::<CompanyRow>(by, 1).await?.rows);
+        }
+        let named = self.in_words::<CompanyRow>(words, |row| {
+            let trading = row.trading_name.as_ref().map_or("", |name| name.as_str());
+            words.fit(&[row.legal_name.as_str(), trading])
+        });
+        let Hits { items, more } = named.await?;
+        let known: BTreeSet<_> = numbered.iter().map(|row| row.company_id).collect();
+        numbered.extend(items.into_iter().filter(|row| !known.contains(&row.company_id)));
+        Ok(Hits::of(numbered, self.most, !more))
+    }
+
+    /// The sites at that address, or of that name.
+    ///
+    /// # Errors
+    /// As [`Search::account_of`].
+    pub async fn sites(&self, words: &Words) -> Result<Hits<CompanyHit<SiteRow>>, SearchFailed> {
+        let Hits { items, more } = self.in_words::<SiteRow>(words, |row| words.fit(&row.texts())).await?;
+        let mut hits = Vec::with_capacity(items.len());
+        for row in items {
+            let company = self.company(&row.company_id).await?;
+            hits.push(CompanyHit { row, company });
+        }
+        Ok(Hits { items: hits, more })
+    }
+
+    /// The terminal of that serial number.
+    ///
+    /// # Errors
+    /// As [`Search::account_of`].
+    pub async fn terminals(&self, words: &Words) -> Result<Hits<CompanyHit<TerminalRow>>, SearchFailed> {
+        let Some(serial) = &words.serial else { return Ok(Hits::none()) };
+        let found = self.first::<TerminalRow>(("serial", format!("{serial}/")), self.most).await?;
+        let mut items = Vec::new();
+        for row in found.rows {
+            let company = self.company(&row.company_id).await?;
+            items.push(CompanyHit { row, company });
+        }
+        Ok(Hits::of(items, self.most, found.complete))
+    }
+
+    async fn company(&self, id: &loquet_domain::ids::CompanyId) -> Result<Option<CompanyRow>, StoreFailed> {
+        find::<CompanyRow>(self.rows, id.to_string()).await
+    }
+
+    /// Rows with words in the open, of which all must fit.
+    async fn in_words<R: Row>(
+        &self,
+        words: &Words,
+        fits: impl Fn(&R) -> bool,
+    ) -> Result<Hits<R>, StoreFailed> {
+        let looked_for: Vec<String> = words.looked_for().map(ToOwned::to_owned).collect();
+        // Whatever begins with the only word fits: no more need be looked at than are shown.
+        let at_most = if words.is_one() { LOOKED_THROUGH.min((self.most + 1) * 4) } else { LOOKED_THROUGH };
+        let found = self.narrowest::<R>(&looked_for, at_most).await?;
+        let fitting = found.rows.into_iter().filter(fits).take(self.most + 1).collect();
+        Ok(Hits::of(fitting, self.most, found.complete))
+    }
+
+    /// The rows under the first of these words that not too many have; else some of those under the first.
+    async fn narrowest<R: Row>(
+        &self,
+        words: &[String],
+        at_most: usize,
+    ) -> Result<Candidates<R>, StoreFailed> {
+        let mut some = None;
+        for word in words {
+            let found = self.first::<R>(("word", word.clone()), at_most).await?;
+            if found.complete {
+                return Ok(found);
+            }
+            some = some.or(Some(found));
+        }
+        Ok(some.unwrap_or(Candidates { rows: Vec::new(), complete: true }))
+    }
+
+    /// The first rows of an index, each once, and whether there are no more.
+    async fn first<R: Row>(
+        &self,
+        by: (&'static str, String),
+        at_most: usize,
+    ) -> Result<Candidates<R>, StoreFailed> {
+        let wanted = Selection { by: Some(by), limit: at_most + 1, ..Selection::default() };
+        let mut found = select::<R>(self.rows, wanted).await?;
+        let complete = found.len() <= at_most;
+        found.truncate(at_most);
+        let mut seen = BTreeSet::new();
+        found.retain(|(cursor, _)| seen.insert(cursor.key.clone()));
+        Ok(Candidates { rows: found.into_iter().map(|(_, row)| row).collect(), complete })
+    }
+}
+
+impl From<ReadError> for SearchFailed {
+    fn from(error: ReadError) -> Self {
+        Self::Log(error.into())
+    }
+}
