@@ -4,6 +4,7 @@
 
 mod audit;
 mod model;
+mod routes;
 mod system;
 
 use proptest::prelude::*;
