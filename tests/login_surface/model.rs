@@ -413,7 +413,9 @@ impl Model {
         }
         match (self.second.is_some(), code) {
             (true, None) => {
-                let until = self.now + CHALLENGE;
+                // What is out of time by then stays so, wherever the clock is put.
+                let (now, until) = (self.now, self.now + CHALLENGE);
+                self.void(|challenge| now >= challenge.until);
                 self.challenges.push(Challenge { until, void: false, from: on });
                 return Ok(Said::Challenge { until });
             }
