@@ -82,6 +82,21 @@ impl Node {
         let pool = Argon2Pool::start(cost, 2, 10_000).unwrap();
         let hasher = Arc::new(CountedHasher { pool, verified: 0.into(), hashed: 0.into() });
         let tokens = Arc::new(HmacTokens::new(&key));
+        Self::over(policies, (store, codec, keys), tokens, hasher)
+    }
+
+    /// A node with the same keys over another log.
+    pub fn beside(&self, store: Arc<dyn EventStore>) -> Self {
+        let log = (store, self.codec.clone(), self.keys.clone());
+        Self::over(self.app.policies().clone(), log, self.tokens.clone(), self.hasher.clone())
+    }
+
+    fn over(
+        policies: Policies,
+        (store, codec, keys): (Arc<dyn EventStore>, Arc<JsonCodec>, KeyStore),
+        tokens: Arc<HmacTokens>,
+        hasher: Arc<CountedHasher>,
+    ) -> Self {
         let ports = Ports {
             store,
             codec: codec.clone(),

@@ -142,7 +142,9 @@ pub fn decide(
             Ok(vec![Event::SessionEnded { session, reason }])
         }
         Command::EndSessions => {
-            let any = active(account)?.sessions_at(at).next().is_some();
+            // A login that is half done would become one: it ends with them.
+            let account = active(account)?;
+            let any = account.sessions_at(at).next().is_some() || account.is_challenged(at);
             Ok(any.then_some(Event::SessionsEnded).into_iter().collect())
         }
         Command::TrustForReset { link, device } => {

@@ -1,0 +1,838 @@
+//! What the login surface must answer, told naively: numbers, lists and one clock; no event, no hash, no key.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use loquet_domain::account::Refusal;
+use loquet_domain::app::LinkRefused;
+
+const GUESSES: u32 = 7;
+const MINUTE: i64 = 60;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+const LOCKOUT: i64 = 15 * MINUTE;
+const SESSION: i64 = 12 * HOUR;
+const IDLE: i64 = 2 * HOUR;
+const CHALLENGE: i64 = 5 * MINUTE;
+const ENROLMENT: i64 = 15 * MINUTE;
+const ACTIVATION_LINK: i64 = 90 * DAY;
+const RESET_LINK: i64 = HOUR;
+const RESETS_AN_HOUR: usize = 5;
+const TRUST: i64 = 180 * DAY;
+const TRUST_FOR_RESET: i64 = DAY;
+/// The client that shows a device's token, wherever that was given.
+const ROAMING: u8 = 9;
+
+/// Where a story begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Start {
+    /// An order has named the contact: to be converted, and to be activated.
+    Ordered,
+    Active,
+    WithSecondStep,
+}
+
+impl Start {
+    pub(crate) fn steps(self) -> Vec<Step> {
+        let from = From::Machine(0);
+        let (by, password) = (By { session: 0, from }, Typed::Right);
+        let active = [Step::Convert(Role::Administrator), Step::Activate { link: 0 }];
+        let on = [
+            Step::LogIn { from, password, code: None },
+            Step::Propose { by, password },
+            Step::Confirm { by, code: Code::App(0) },
+            Step::Wait(MINUTE),
+        ];
+        match self {
+            Self::Ordered => Vec::new(),
+            Self::Active => active.to_vec(),
+            Self::WithSecondStep => active.into_iter().chain(on).collect(),
+        }
+    }
+}
+
+/// From where somebody logs in. What is numbered counts from the newest; beyond the oldest, nothing real is shown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum From {
+    /// Nothing is known of it.
+    Unknown,
+    Machine(u8),
+    /// It shows this device's token, forgotten or out of time as it may be.
+    Device(usize),
+    /// It shows a device of another account.
+    Foreign,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Typed {
+    Right,
+    /// The one before: no password here is chosen twice.
+    Former,
+    Wrong,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Code {
+    /// Of the app, for so many steps of 30 s from now.
+    App(i64),
+    Wrong,
+    /// So many lists of recovery codes ago, this one.
+    Recovery {
+        lists_ago: usize,
+        number: usize,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Waiting,
+    Administrator,
+    User,
+}
+
+/// In which session an owner acts, and what device the request shows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct By {
+    pub(crate) session: usize,
+    pub(crate) from: From,
+}
+
+/// What somebody does. Sessions, challenges, links and devices are counted from the newest.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Step {
+    LogIn { from: From, password: Typed, code: Option<Code> },
+    Answer { from: From, challenge: usize, code: Code },
+    Wait(i64),
+    AskReset,
+    OpenReset { link: usize, from: From },
+    FollowReset { link: usize },
+    ChangePassword { by: By, password: Typed },
+    Propose { by: By, password: Typed },
+    Confirm { by: By, code: Code },
+    Disable { by: By, password: Typed, code: Code },
+    ReplaceRecovery { by: By, password: Typed, code: Code },
+    LogOut { session: usize },
+    ForgetDevice { device: usize },
+    ForgetDevices,
+    RevokeSession { session: usize },
+    EndSessions,
+    Release,
+    TakeSecondStep,
+    Activate { link: usize },
+    SendActivation,
+    Convert(Role),
+    ChangeRole(Role),
+    Delete,
+    Erase,
+}
+
+/// A step, and how often it is taken in a row.
+#[derive(Clone, Copy)]
+pub(crate) struct Transition {
+    pub(crate) times: u8,
+    pub(crate) step: Step,
+}
+
+impl fmt::Debug for Transition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.times {
+            1 => write!(f, "{:?}", self.step),
+            times => write!(f, "{times} × {:?}", self.step),
+        }
+    }
+}
+
+/// What is answered. Moments are seconds since the story began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    In { until: i64, device_until: Option<i64> },
+    Challenge { until: i64 },
+    Refused,
+    WrongCode,
+    ChallengeVoid,
+    AwaitingConversion,
+    Locked { until: i64 },
+    WrongPassword,
+    Unauthenticated,
+    Link(LinkRefused),
+    Opened { device_until: Option<i64> },
+    Done,
+    No(Refusal),
+}
+
+/// Wrong guesses in a row, and the lock they led to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Count {
+    wrong: u32,
+    until: Option<i64>,
+}
+
+impl Count {
+    pub(crate) fn locked(self, now: i64) -> Option<i64> {
+        self.until.filter(|until| now < *until)
+    }
+
+    pub(crate) fn wrong(self, now: i64) -> u32 {
+        if self.is_over(now) { 0 } else { self.wrong }
+    }
+
+    fn is_over(self, now: i64) -> bool {
+        self.until.is_some_and(|until| now >= until)
+    }
+
+    /// One more; gives until when it locks, if it does.
+    fn one_more(&mut self, now: i64) -> Option<i64> {
+        self.wrong = self.wrong(now) + 1;
+        self.until = (self.wrong >= GUESSES).then_some(now + LOCKOUT);
+        self.until
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Invited,
+    Active,
+    Deleted,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Device {
+    pub(crate) id: usize,
+    pub(crate) until: i64,
+    pub(crate) count: Count,
+    /// Whether a login was ever completed on it.
+    opened: bool,
+    client: Option<u8>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct DeviceToken {
+    device: usize,
+    until: i64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Session {
+    since: i64,
+    last_seen: i64,
+    until: i64,
+    ended: bool,
+}
+
+impl Session {
+    fn speaks(&self, now: i64, last_seen: i64) -> bool {
+        self.holds(now) && now - last_seen < IDLE
+    }
+
+    /// Whether it can be ended: one that was not used for long is not over before its time.
+    fn holds(&self, now: i64) -> bool {
+        !self.ended && now < self.until
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Challenge {
+    until: i64,
+    void: bool,
+    from: Option<usize>,
+}
+
+#[derive(Clone, Debug)]
+struct SecondStep {
+    newest_step: i64,
+    recovery: BTreeSet<usize>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Model {
+    pub(crate) start: Start,
+    pub(crate) now: i64,
+    pub(crate) stage: Stage,
+    /// Wrong guesses at the address while nobody could log in there.
+    strangers: Count,
+    /// Wrong guesses from wherever is not trusted.
+    pub(crate) account: Count,
+    /// Wrong codes, whatever password is reset meanwhile.
+    codes: Count,
+    /// In the order of their becoming trusted.
+    pub(crate) devices: Vec<Device>,
+    role: Role,
+    /// Until when each holds, oldest first; only the newest ever does.
+    activation_links: Vec<i64>,
+    /// The same, and the device on which each makes its opener trusted.
+    reset_links: Vec<(i64, Option<usize>)>,
+    newest_reset_is_unused: bool,
+    resets_asked: Vec<i64>,
+    device_tokens: Vec<DeviceToken>,
+    devices_ever: usize,
+    sessions: Vec<Session>,
+    challenges: Vec<Challenge>,
+    proposal: Option<i64>,
+    second: Option<SecondStep>,
+    /// What the last transition was answered, each time.
+    pub(crate) said: Vec<Said>,
+}
+
+/// Where its story begins: the steps tell the rest.
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.start.fmt(f)
+    }
+}
+
+/// The so-many-th from the newest, of so many.
+pub(crate) fn newest(back: usize, count: usize) -> Option<usize> {
+    count.checked_sub(back + 1)
+}
+
+fn step_of(now: i64) -> i64 {
+    now.div_euclid(30)
+}
+
+impl Model {
+    pub(crate) fn new(start: Start) -> Self {
+        let fresh = Self {
+            start,
+            now: 0,
+            stage: Stage::Invited,
+            strangers: Count::default(),
+            account: Count::default(),
+            codes: Count::default(),
+            devices: Vec::new(),
+            role: Role::Waiting,
+            activation_links: vec![ACTIVATION_LINK],
+            reset_links: Vec::new(),
+            newest_reset_is_unused: false,
+            resets_asked: Vec::new(),
+            device_tokens: Vec::new(),
+            devices_ever: 0,
+            sessions: Vec::new(),
+            challenges: Vec::new(),
+            proposal: None,
+            second: None,
+            said: Vec::new(),
+        };
+        let once = |step| Transition { times: 1, step };
+        start.steps().into_iter().map(once).fold(fresh, |model, step| model.after(&step))
+    }
+
+    /// After each transition every session is tried, and so used.
+    pub(crate) fn after(mut self, transition: &Transition) -> Self {
+        self.said = (0..transition.times).map(|_| self.take(transition.step)).collect();
+        let now = self.now;
+        for session in self.sessions.iter_mut().filter(|session| session.speaks(now, session.last_seen)) {
+            session.last_seen = session.last_seen.max(now);
+        }
+        self
+    }
+
+    /// Whether each session that was ever opened still speaks for its owner.
+    pub(crate) fn sessions(&self) -> impl Iterator<Item = bool> {
+        self.sessions.iter().map(|session| session.speaks(self.now, session.last_seen))
+    }
+
+    /// The same on a node on which none was used yet.
+    pub(crate) fn sessions_elsewhere(&self) -> impl Iterator<Item = bool> {
+        self.sessions.iter().map(|session| session.speaks(self.now, session.since))
+    }
+
+    /// Whether each challenge that was ever given can still be answered.
+    pub(crate) fn challenges(&self) -> impl Iterator<Item = bool> {
+        self.challenges.iter().map(|held| !held.void && self.now < held.until)
+    }
+
+    pub(crate) fn has_second_step(&self) -> bool {
+        self.second.is_some()
+    }
+
+    /// Until when no code from an untrusted device is judged.
+    pub(crate) fn codes_locked(&self) -> Option<i64> {
+        self.account.locked(self.now).max(self.codes_now().locked(self.now))
+    }
+
+    fn take(&mut self, step: Step) -> Said {
+        let outcome = match step {
+            Step::Wait(seconds) => {
+                self.now += seconds;
+                Ok(Said::Done)
+            }
+            Step::LogIn { from, password, code } => self.log_in(from, password, code),
+            Step::Answer { from, challenge, code } => self.answer(from, challenge, code),
+            Step::AskReset => Ok(self.ask_reset()),
+            Step::OpenReset { link, from } => self.open_reset(link, from),
+            Step::FollowReset { link } => self.follow_reset(link),
+            Step::ChangePassword { by, password } => self.change_password(by, password),
+            Step::Propose { by, password } => self.propose(by, password),
+            Step::Confirm { by, code } => self.confirm(by, code),
+            Step::Disable { by, password, code } => {
+                self.with_both(by, password, code).map(|()| self.without_second_step())
+            }
+            Step::ReplaceRecovery { by, password, code } => {
+                self.with_both(by, password, code).map(|()| self.shown_recovery())
+            }
+            Step::LogOut { session } => self.speaks(session).map(|n| self.end_session(n)),
+            Step::RevokeSession { session } => self.revoke(session),
+            Step::EndSessions => self.end_all(),
+            Step::ForgetDevice { device } => self.forget_device(device),
+            Step::ForgetDevices => self.in_use().map(|()| self.forget(|_| true)),
+            Step::Release => self.release(),
+            Step::TakeSecondStep => self.take_second_step(),
+            Step::Activate { link } => self.activate(link),
+            Step::SendActivation => self.send_activation(),
+            Step::Convert(to) => self.convert(to),
+            Step::ChangeRole(to) => self.change_role(to),
+            Step::Delete => self.live().map(|()| self.gone()),
+            Step::Erase => Ok(self.gone()),
+        };
+        outcome.unwrap_or_else(|refused| refused)
+    }
+
+    fn live(&self) -> Result<(), Said> {
+        if self.stage == Stage::Deleted { Err(Said::No(Refusal::NoSuchAccount)) } else { Ok(()) }
+    }
+
+    fn in_use(&self) -> Result<(), Said> {
+        self.live()?;
+        if self.stage == Stage::Active { Ok(()) } else { Err(Said::No(Refusal::NotActive)) }
+    }
+
+    // Guessing.
+
+    fn log_in(&mut self, from: From, password: Typed, code: Option<Code>) -> Result<Said, Said> {
+        if self.stage != Stage::Active {
+            locked(self.strangers.locked(self.now))?;
+            self.strangers.one_more(self.now);
+            return Err(Said::Refused);
+        }
+        let on = self.shown(from).filter(|device| self.counts_apart(*device));
+        if self.judge(on, password)? == Typed::Wrong {
+            return Err(Said::Refused);
+        }
+        if self.role == Role::Waiting {
+            return Err(Said::AwaitingConversion);
+        }
+        match (self.second.is_some(), code) {
+            (true, None) => {
+                // What is out of time by then stays so, wherever the clock is put.
+                let (now, until) = (self.now, self.now + CHALLENGE);
+                self.void(|challenge| now >= challenge.until);
+                self.challenges.push(Challenge { until, void: false, from: on });
+                return Ok(Said::Challenge { until });
+            }
+            (true, Some(code)) => self.judge_code(on, code)?,
+            (false, _) => {}
+        }
+        Ok(self.admit(on, client_of(from)))
+    }
+
+    fn answer(&mut self, from: From, challenge: usize, code: Code) -> Result<Said, Said> {
+        let void = self.stage != Stage::Active || self.second.is_none();
+        let found = newest(challenge, self.challenges.len()).and_then(|n| self.challenges.get(n).copied());
+        let open = found.filter(|held| !held.void && self.now < held.until);
+        if void {
+            return Err(Said::ChallengeVoid);
+        }
+        let on = open.and_then(|held| held.from).filter(|device| self.counts_apart(*device));
+        locked(self.count(on).locked(self.now))?;
+        open.ok_or(Said::ChallengeVoid)?;
+        self.judge_code(on, code)?;
+        Ok(self.admit(on, client_of(from)))
+    }
+
+    /// Right, or wrong and counted.
+    fn judge(&mut self, on: Option<usize>, password: Typed) -> Result<Typed, Said> {
+        locked(self.count(on).locked(self.now))?;
+        if password == Typed::Right {
+            return Ok(Typed::Right);
+        }
+        self.wrong(on, false);
+        Ok(Typed::Wrong)
+    }
+
+    fn judge_code(&mut self, on: Option<usize>, code: Code) -> Result<(), Said> {
+        if self.guesses_at_codes(on) {
+            locked(self.codes_now().locked(self.now))?;
+        }
+        if self.accepts(code) {
+            return Ok(());
+        }
+        self.wrong(on, true);
+        Err(Said::WrongCode)
+    }
+
+    fn accepts(&mut self, code: Code) -> bool {
+        let now = step_of(self.now);
+        let Some(second) = &mut self.second else { return false };
+        match code {
+            Code::App(off) if off.abs() <= 1 && now + off > second.newest_step => {
+                second.newest_step = now + off;
+                true
+            }
+            Code::Recovery { lists_ago: 0, number } => second.recovery.remove(&number),
+            _ => false,
+        }
+    }
+
+    fn wrong(&mut self, on: Option<usize>, code: bool) {
+        let apart = code && self.second.is_some() && self.guesses_at_codes(on);
+        // A lockout of the account that is over has taken the wrong codes with it.
+        if (on.is_none() || apart) && self.account.is_over(self.now) {
+            (self.account, self.codes) = (Count::default(), Count::default());
+        }
+        let now = self.now;
+        let codes_end = if apart { self.codes.one_more(now) } else { None };
+        let count = self.count_mut(on);
+        let end = count.one_more(now).max(codes_end);
+        count.until = end;
+        if end.is_some() {
+            self.void(|challenge| challenge.from == on);
+        }
+    }
+
+    /// Whether wrong codes from there are among those that no reset forgives.
+    fn guesses_at_codes(&self, on: Option<usize>) -> bool {
+        on.and_then(|id| self.device(id)).is_none_or(|device| !device.opened)
+    }
+
+    fn codes_now(&self) -> Count {
+        if self.account.is_over(self.now) { Count::default() } else { self.codes }
+    }
+
+    fn count(&self, on: Option<usize>) -> Count {
+        on.and_then(|id| self.device(id)).map_or(self.account, |device| device.count)
+    }
+
+    fn count_mut(&mut self, on: Option<usize>) -> &mut Count {
+        let device = on.and_then(|id| self.devices.iter_mut().find(|device| device.id == id));
+        device.map_or(&mut self.account, |device| &mut device.count)
+    }
+
+    /// A complete login: what it was guessed on counts from zero, and nothing else does.
+    fn admit(&mut self, on: Option<usize>, client: Option<u8>) -> Said {
+        if self.guesses_at_codes(on) {
+            self.codes = Count::default();
+        }
+        *self.count_mut(on) = Count::default();
+        self.void(|_| true);
+        let (now, until) = (self.now, self.now + SESSION);
+        self.sessions.iter_mut().for_each(|session| session.ended |= now >= session.until);
+        self.sessions.push(Session { since: now, last_seen: now, until, ended: false });
+        let device_until = self.trust(on, client);
+        Said::In { until, device_until }
+    }
+
+    // Devices.
+
+    fn device(&self, id: usize) -> Option<&Device> {
+        self.devices.iter().find(|device| device.id == id && self.now < device.until)
+    }
+
+    fn shown(&self, from: From) -> Option<usize> {
+        let From::Device(back) = from else { return None };
+        let token = self.device_tokens.get(newest(back, self.device_tokens.len())?)?;
+        (self.now < token.until).then_some(token.device)
+    }
+
+    fn counts_apart(&self, id: usize) -> bool {
+        self.device(id).is_some_and(|device| device.count.locked(self.now).is_none())
+    }
+
+    fn trust(&mut self, on: Option<usize>, client: Option<u8>) -> Option<i64> {
+        let now = self.now;
+        let here = |device: &&Device| now < device.until && client.is_some() && device.client == client;
+        let shown = on.and_then(|id| self.device(id));
+        // One that shows no token is known by its client, and given the token again.
+        let known = shown.or_else(|| self.devices.iter().find(here)).map(|device| (device.id, device.until));
+        match known {
+            Some((id, until)) if until - now > TRUST / 2 => {
+                self.opened_on(id);
+                if on.is_some() {
+                    return None;
+                }
+                self.device_tokens.push(DeviceToken { device: id, until });
+                Some(until)
+            }
+            None if client.is_none() => None,
+            _ => {
+                let id = known.map_or(self.devices_ever, |(id, _)| id);
+                let until = self.trusted(id, TRUST, client);
+                self.opened_on(id);
+                Some(until)
+            }
+        }
+    }
+
+    fn opened_on(&mut self, id: usize) {
+        for device in self.devices.iter_mut().filter(|device| device.id == id) {
+            (device.opened, device.count) = (true, Count::default());
+        }
+    }
+
+    fn trusted(&mut self, id: usize, lasts: i64, client: Option<u8>) -> i64 {
+        let (now, until) = (self.now, self.now + lasts);
+        self.devices_ever = self.devices_ever.max(id + 1);
+        self.devices.retain(|device| device.id == id || now < device.until);
+        match self.devices.iter_mut().find(|device| device.id == id) {
+            Some(device) => (device.until, device.client) = (until, client),
+            None => {
+                self.devices.push(Device { id, until, count: Count::default(), opened: false, client });
+            }
+        }
+        self.device_tokens.push(DeviceToken { device: id, until });
+        until
+    }
+
+    fn forget_device(&mut self, back: usize) -> Result<Said, Said> {
+        self.in_use()?;
+        let token = newest(back, self.device_tokens.len()).and_then(|n| self.device_tokens.get(n));
+        let id = token.map(|token| token.device).filter(|id| self.device(*id).is_some());
+        let id = id.ok_or(Said::No(Refusal::NoSuchDevice))?;
+        Ok(self.forget(|device| device.id == id))
+    }
+
+    fn forget(&mut self, which: impl Fn(&Device) -> bool) -> Said {
+        let now = self.now;
+        let gone = |device: &Device| now < device.until && which(device);
+        let ids: Vec<_> = self.devices.iter().filter(|device| gone(device)).map(|device| device.id).collect();
+        self.devices.retain(|device| !ids.contains(&device.id));
+        self.void(|challenge| challenge.from.is_some_and(|from| ids.contains(&from)));
+        Said::Done
+    }
+
+    // Links.
+
+    fn activate(&mut self, link: usize) -> Result<Said, Said> {
+        let at = newest(link, self.activation_links.len());
+        let ends = at.and_then(|n| self.activation_links.get(n)).copied();
+        self.holds(link, ends, self.stage == Stage::Invited)?;
+        self.stage = Stage::Active;
+        Ok(Said::Done)
+    }
+
+    fn send_activation(&mut self) -> Result<Said, Said> {
+        self.live()?;
+        if self.stage == Stage::Active {
+            return Err(Said::No(Refusal::AlreadyActive));
+        }
+        self.activation_links.push(self.now + ACTIVATION_LINK);
+        Ok(Said::Done)
+    }
+
+    fn ask_reset(&mut self) -> Said {
+        let (now, lately) = (self.now, self.now - HOUR..=self.now);
+        let asked = self.resets_asked.iter().copied();
+        let asked: Vec<_> = asked.filter(|at| lately.contains(at) && now - at < HOUR).collect();
+        if self.stage == Stage::Active && asked.len() < RESETS_AN_HOUR {
+            self.resets_asked = asked.into_iter().chain([now]).collect();
+            self.reset_links.push((now + RESET_LINK, None));
+            self.newest_reset_is_unused = true;
+        }
+        Said::Done
+    }
+
+    fn open_reset(&mut self, link: usize, from: From) -> Result<Said, Said> {
+        self.reset_holds(link)?;
+        if self.shown(from).is_some_and(|id| self.device(id).is_some()) {
+            return Ok(Said::Opened { device_until: None });
+        }
+        let made = self.reset_links.last().and_then(|(_, device)| *device);
+        let id = made.unwrap_or(self.devices_ever);
+        self.reset_links.iter_mut().rev().take(1).for_each(|(_, device)| *device = Some(id));
+        if !self.devices.iter().any(|device| device.id == id) {
+            let until = self.trusted(id, TRUST_FOR_RESET, client_of(from));
+            return Ok(Said::Opened { device_until: Some(until) });
+        }
+        let device_until = self.device(id).map(|device| device.until);
+        self.device_tokens.extend(device_until.map(|until| DeviceToken { device: id, until }));
+        Ok(Said::Opened { device_until })
+    }
+
+    fn follow_reset(&mut self, link: usize) -> Result<Said, Said> {
+        self.reset_holds(link)?;
+        self.codes = self.codes_now();
+        self.account = Count::default();
+        Ok(self.other_password())
+    }
+
+    fn reset_holds(&self, link: usize) -> Result<(), Said> {
+        let at = newest(link, self.reset_links.len());
+        let ends = at.and_then(|n| self.reset_links.get(n)).map(|(ends, _)| *ends);
+        self.holds(link, ends, self.stage == Stage::Active && self.newest_reset_is_unused)
+    }
+
+    fn holds(&self, back: usize, ends: Option<i64>, usable: bool) -> Result<(), Said> {
+        let ends = ends.ok_or(Said::Link(LinkRefused::Invalid))?;
+        if self.now >= ends {
+            return Err(Said::Link(LinkRefused::Expired));
+        }
+        if usable && back == 0 { Ok(()) } else { Err(Said::Link(LinkRefused::Used)) }
+    }
+
+    // What an owner does in a session.
+
+    fn session_at(&self, n: usize) -> Option<&Session> {
+        self.sessions.get(n).filter(|session| session.speaks(self.now, session.last_seen))
+    }
+
+    fn speaks(&self, back: usize) -> Result<usize, Said> {
+        let n = newest(back, self.sessions.len()).filter(|n| self.session_at(*n).is_some());
+        n.ok_or(Said::Unauthenticated)
+    }
+
+    /// On what the guesses out of a session count: the device that is shown, locked or not.
+    fn session_counts_on(&self, by: By) -> Result<Option<usize>, Said> {
+        self.speaks(by.session)?;
+        Ok(self.shown(by.from).filter(|id| self.device(*id).is_some()))
+    }
+
+    /// Gives on what it counts.
+    fn proves(&mut self, by: By, password: Typed) -> Result<Option<usize>, Said> {
+        let on = self.session_counts_on(by)?;
+        if self.judge(on, password)? == Typed::Wrong { Err(Said::WrongPassword) } else { Ok(on) }
+    }
+
+    fn change_password(&mut self, by: By, password: Typed) -> Result<Said, Said> {
+        self.proves(by, password)?;
+        Ok(self.other_password())
+    }
+
+    fn propose(&mut self, by: By, password: Typed) -> Result<Said, Said> {
+        self.proves(by, password)?;
+        if self.second.is_some() {
+            return Err(Said::No(Refusal::SecondStepOn));
+        }
+        self.proposal = Some(self.now + ENROLMENT);
+        Ok(Said::Done)
+    }
+
+    fn confirm(&mut self, by: By, code: Code) -> Result<Said, Said> {
+        let on = self.session_counts_on(by)?;
+        let until = self.proposal.ok_or(Said::No(Refusal::NoProposal))?;
+        locked(self.count(on).locked(self.now))?;
+        if self.now >= until {
+            return Err(Said::No(Refusal::NoProposal));
+        }
+        match code {
+            Code::App(off) if off.abs() <= 1 => {
+                self.proposal = None;
+                let newest_step = step_of(self.now) + off;
+                self.second = Some(SecondStep { newest_step, recovery: BTreeSet::new() });
+                self.codes = Count::default();
+                Ok(self.shown_recovery())
+            }
+            _ => {
+                self.wrong(on, true);
+                Err(Said::WrongCode)
+            }
+        }
+    }
+
+    fn shown_recovery(&mut self) -> Said {
+        self.second.iter_mut().for_each(|second| second.recovery = (0..10).collect());
+        Said::Done
+    }
+
+    fn with_both(&mut self, by: By, password: Typed, code: Code) -> Result<(), Said> {
+        let on = self.proves(by, password)?;
+        self.second.as_ref().ok_or(Said::No(Refusal::NoSecondStep))?;
+        self.judge_code(on, code)
+    }
+
+    fn without_second_step(&mut self) -> Said {
+        (self.second, self.codes) = (None, Count::default());
+        self.void(|_| true);
+        Said::Done
+    }
+
+    fn other_password(&mut self) -> Said {
+        self.newest_reset_is_unused = false;
+        self.resets_asked.clear();
+        self.every_session_ends()
+    }
+
+    fn every_session_ends(&mut self) -> Said {
+        self.sessions.iter_mut().for_each(|session| session.ended = true);
+        self.void(|_| true);
+        Said::Done
+    }
+
+    fn end_session(&mut self, n: usize) -> Said {
+        self.sessions.get_mut(n).into_iter().for_each(|session| session.ended = true);
+        Said::Done
+    }
+
+    fn void(&mut self, which: impl Fn(&Challenge) -> bool) {
+        self.challenges.iter_mut().for_each(|challenge| challenge.void |= which(challenge));
+    }
+
+    // What support and administrators do.
+
+    fn revoke(&mut self, session: usize) -> Result<Said, Said> {
+        self.in_use()?;
+        let now = self.now;
+        let held = |n: &usize| self.sessions.get(*n).is_some_and(|session| session.holds(now));
+        let n = newest(session, self.sessions.len()).filter(held);
+        let n = n.ok_or(Said::No(Refusal::NoSuchSession))?;
+        Ok(self.end_session(n))
+    }
+
+    fn end_all(&mut self) -> Result<Said, Said> {
+        self.live()?;
+        Ok(self.every_session_ends())
+    }
+
+    fn release(&mut self) -> Result<Said, Said> {
+        self.in_use()?;
+        let now = self.now;
+        let device = self.devices.iter().any(|device| device.count.locked(now).is_some());
+        if self.codes_locked().is_none() && !device {
+            return Err(Said::No(Refusal::NotLocked));
+        }
+        (self.account, self.codes) = (Count::default(), Count::default());
+        self.devices.iter_mut().for_each(|device| device.count = Count::default());
+        Ok(Said::Done)
+    }
+
+    fn take_second_step(&mut self) -> Result<Said, Said> {
+        self.in_use()?;
+        self.second.as_ref().ok_or(Said::No(Refusal::NoSecondStep))?;
+        self.without_second_step();
+        Ok(self.every_session_ends())
+    }
+
+    fn convert(&mut self, to: Role) -> Result<Said, Said> {
+        self.live()?;
+        if self.role != Role::Waiting {
+            return Err(Said::No(Refusal::NotTemporary));
+        }
+        self.role = to;
+        Ok(Said::Done)
+    }
+
+    fn change_role(&mut self, to: Role) -> Result<Said, Said> {
+        self.live()?;
+        if self.role == Role::Waiting {
+            return Err(Said::No(Refusal::AwaitingConversion));
+        }
+        self.role = to;
+        Ok(Said::Done)
+    }
+
+    fn gone(&mut self) -> Said {
+        self.stage = Stage::Deleted;
+        self.every_session_ends()
+    }
+}
+
+fn locked(until: Option<i64>) -> Result<(), Said> {
+    until.map_or(Ok(()), |until| Err(Said::Locked { until }))
+}
+
+fn client_of(from: From) -> Option<u8> {
+    match from {
+        From::Unknown => None,
+        From::Machine(n) => Some(n),
+        From::Device(_) => Some(ROAMING),
+        From::Foreign => Some(0),
+    }
+}
