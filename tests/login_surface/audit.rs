@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use loquet_adapters::memory_store::MemoryStore;
 use loquet_domain::Moment;
-use loquet_domain::account::{self, Account, Event};
+use loquet_domain::account::{self, Account, DeviceOrigin, Event};
 use loquet_domain::fact;
 use loquet_domain::ids::{AccountId, CorrelationId, DeviceId, SessionId};
 use loquet_domain::lockout::LockEnd;
@@ -109,11 +109,7 @@ impl Audit {
                     self.opened_on.extend(*on);
                 }
             }
-            Event::DeviceTrusted { device, session: Some(_), .. } => {
-                self.rows.remove(&Some(*device));
-                self.opened_on.push(*device);
-            }
-            Event::DeviceTrusted { device, session: None, .. } => {
+            Event::DeviceTrusted { device, by: DeviceOrigin::ResetLink, .. } => {
                 self.opened_on.retain(|held| held != device);
                 self.rows.remove(&Some(*device));
             }
@@ -124,7 +120,7 @@ impl Audit {
             Event::PasswordReset { .. } => {
                 // Its end would have taken the codes with it.
                 let over = self.rows.remove(&None).and_then(|row| row.locked_until);
-                if over.is_some_and(|until| at >= until) {
+                if over.is_some_and(|until| at >= until) && self.codes_are_open(at) {
                     (self.codes, self.codes_until) = (0, None);
                 }
             }
@@ -134,9 +130,15 @@ impl Audit {
         }
     }
 
+    /// Whether no lockout of the codes' own is running.
+    fn codes_are_open(&self, at: Moment) -> bool {
+        self.codes_until.is_none_or(|until| at >= until)
+    }
+
     fn wrong(&mut self, device: Option<DeviceId>, at: Moment) {
         let row = self.rows.entry(device).or_default();
-        if device.is_none() && row.locked_until.is_some_and(|until| at >= until) {
+        let over = device.is_none() && row.locked_until.is_some_and(|until| at >= until);
+        if over && self.codes_until.is_none_or(|until| at >= until) {
             (self.codes, self.codes_until) = (0, None);
         }
         row.judged(at, device.map_or("the account", |_| "a device"));
@@ -146,7 +148,9 @@ impl Audit {
         let account = self.rows.entry(None).or_default();
         if account.locked_until.is_some_and(|until| at >= until) {
             *account = Row::default();
-            (self.codes, self.codes_until) = (0, None);
+            if self.codes_are_open(at) {
+                (self.codes, self.codes_until) = (0, None);
+            }
         }
         if let Some(until) = self.codes_until.take() {
             assert!(at >= until, "a code was judged at {at}, none may be until {until}");

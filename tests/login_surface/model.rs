@@ -19,6 +19,7 @@ const ACTIVATION_LINK: i64 = 90 * DAY;
 const RESET_LINK: i64 = HOUR;
 const RESETS_AN_HOUR: usize = 5;
 const TRUST: i64 = 180 * DAY;
+const MOST_A_DAY: usize = 10;
 const TRUST_FOR_RESET: i64 = DAY;
 /// The client that shows a device's token, wherever that was given.
 const ROAMING: u8 = 9;
@@ -198,6 +199,7 @@ pub(crate) enum Stage {
 #[derive(Clone, Debug)]
 pub(crate) struct Device {
     pub(crate) id: usize,
+    since: i64,
     pub(crate) until: i64,
     pub(crate) count: Count,
     /// Whether a login was ever completed on it.
@@ -477,7 +479,7 @@ impl Model {
         let apart = code && self.second.is_some() && self.guesses_at_codes(on);
         // A lockout of the account that is over has taken the wrong codes with it.
         if (on.is_none() || apart) && self.account.is_over(self.now) {
-            (self.account, self.codes) = (Count::default(), Count::default());
+            (self.codes, self.account) = (self.codes_now(), Count::default());
         }
         let now = self.now;
         let codes_end = if apart { self.codes.one_more(now) } else { None };
@@ -495,7 +497,8 @@ impl Model {
     }
 
     fn codes_now(&self) -> Count {
-        if self.account.is_over(self.now) { Count::default() } else { self.codes }
+        let over = self.account.is_over(self.now) && self.codes.locked(self.now).is_none();
+        if over { Count::default() } else { self.codes }
     }
 
     fn count(&self, on: Option<usize>) -> Count {
@@ -553,6 +556,8 @@ impl Model {
                 Some(until)
             }
             None if client.is_none() => None,
+            // This login is noted already; the first of all makes its device trusted, whatever links were opened.
+            None if self.sessions.len() > 1 && self.came_lately() >= MOST_A_DAY => None,
             _ => {
                 let id = known.map_or(self.devices_ever, |(id, _)| id);
                 let until = self.trusted(id, TRUST, client);
@@ -560,6 +565,10 @@ impl Model {
                 Some(until)
             }
         }
+    }
+
+    fn came_lately(&self) -> usize {
+        self.devices.iter().filter(|device| self.now - device.since < DAY).count()
     }
 
     fn opened_on(&mut self, id: usize) {
@@ -575,7 +584,14 @@ impl Model {
         match self.devices.iter_mut().find(|device| device.id == id) {
             Some(device) => (device.until, device.client) = (until, client),
             None => {
-                self.devices.push(Device { id, until, count: Count::default(), opened: false, client });
+                self.devices.push(Device {
+                    id,
+                    since: now,
+                    until,
+                    count: Count::default(),
+                    opened: false,
+                    client,
+                });
             }
         }
         self.device_tokens.push(DeviceToken { device: id, until });
@@ -632,7 +648,7 @@ impl Model {
 
     fn open_reset(&mut self, link: usize, from: From) -> Result<Said, Said> {
         self.reset_holds(link)?;
-        if self.shown(from).is_some_and(|id| self.device(id).is_some()) {
+        if self.shown(from).is_some_and(|id| self.counts_apart(id)) {
             return Ok(Said::Opened { device_until: None });
         }
         let made = self.reset_links.last().and_then(|(_, device)| *device);
