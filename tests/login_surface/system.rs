@@ -502,7 +502,7 @@ impl Real {
             Step::ForgetDevices => app.forget_devices(&context, account, None).await,
             Step::EndSessions => app.end_sessions(&context, account).await,
             Step::Release => app.release(&context, account, "called back").await,
-            Step::TakeSecondStep => app.reset_second_step(&context, account, "called back").await,
+            Step::LoseSecond => app.reset_second_step(&context, account, "called back").await,
             Step::Convert(to) => app.convert(&context, supplier, account, admission(to)).await,
             Step::ChangeRole(to) => app.change_role(&context, supplier, account, admission(to)).await,
             Step::Delete => app.delete_account(&context, supplier, account, "left").await,
