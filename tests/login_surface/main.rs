@@ -182,7 +182,9 @@ impl StateMachineTest for Told {
     type Reference = Self;
 
     fn init_test(model: &Model) -> System {
-        System::start(model.start)
+        let mut system = System::start(model.start);
+        system.agrees_with(model);
+        system
     }
 
     fn apply(system: System, model: &Model, transition: Transition) -> System {
