@@ -1,17 +1,65 @@
 //! Answers to strangers leave on a grid of time, so that what was done for them does not show.
+//!
+//! The runtime's timer counts milliseconds, and how far into one it wakes depends on what had woken it last: a mail on its
+//! way, say. So a thread of its own says when, exact to some microseconds; and what those would tell is lost among up to
+//! two milliseconds by lot.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use tokio::time::Instant;
+use tokio::sync::oneshot;
 
 /// Refused logins: a hash takes about one step, whatever is written after it falls into the same.
 pub(crate) const LOGIN: Duration = Duration::from_millis(20);
 /// Reset requests: far more than writing an event takes.
 pub(crate) const RESET: Duration = Duration::from_millis(50);
 
-/// Waits for the next multiple of `step` since `begun`.
+/// Up to so much longer, by lot.
+const LOT: Duration = Duration::from_millis(2);
+
+/// Who waits, and until when.
+type Waiting = (Instant, oneshot::Sender<()>);
+
+/// Where one tells the thread; none where the system gave no thread.
+static WAKER: LazyLock<Option<Sender<Waiting>>> = LazyLock::new(|| {
+    let (told, waiting) = mpsc::channel();
+    let thread = thread::Builder::new().name("even-time".to_owned()).spawn(move || wake(&waiting));
+    thread.is_ok().then_some(told)
+});
+
+/// Waits for the next multiple of `step` since `begun`, and a little longer.
 pub(crate) async fn wait(step: Duration, begun: Instant) {
-    tokio::time::sleep_until(next(begun, Instant::now(), step)).await;
+    let until = next(begun, Instant::now(), step) + LOT.mul_f64(rand::random());
+    let (wakes, woken) = oneshot::channel();
+    let told = WAKER.as_ref().is_some_and(|waker| waker.send((until, wakes)).is_ok());
+    if !told || woken.await.is_err() {
+        tokio::time::sleep_until(until.into()).await;
+    }
+}
+
+fn wake(told: &Receiver<Waiting>) {
+    let mut waiting: BTreeMap<Instant, Vec<oneshot::Sender<()>>> = BTreeMap::new();
+    loop {
+        let next = match waiting.first_key_value() {
+            None => told.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some((until, _)) => told.recv_timeout(until.saturating_duration_since(Instant::now())),
+        };
+        match next {
+            Ok((until, wakes)) => waiting.entry(until).or_default().push(wakes),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        let now = Instant::now();
+        while let Some(due) = waiting.first_entry().filter(|first| *first.key() <= now) {
+            // Whoever hung up waits no more.
+            for wakes in due.remove() {
+                let _ = wakes.send(());
+            }
+        }
+    }
 }
 
 fn next(begun: Instant, now: Instant, step: Duration) -> Instant {
@@ -31,5 +79,16 @@ mod tests {
             let answer = next(begun, begun + Duration::from_millis(took), LOGIN);
             assert_eq!(answer - begun, Duration::from_millis(leaves), "after {took} ms");
         }
+    }
+
+    #[tokio::test]
+    async fn nobody_is_woken_before_their_time_whoever_waits_beside_them() {
+        let begun = Instant::now();
+        let waits = [50, 1, 20, 1, 7].map(|step| async move {
+            let step = Duration::from_millis(step);
+            wait(step, begun).await;
+            assert!(begun.elapsed() >= step, "{:?} after {step:?}", begun.elapsed());
+        });
+        futures_util::future::join_all(waits).await;
     }
 }

@@ -81,7 +81,7 @@ pub(crate) async fn request_reset(
     let email = faults.finish(email)?;
     api.admit(&arrival)?;
     let context = arrival.stranger();
-    let begun = tokio::time::Instant::now();
+    let begun = std::time::Instant::now();
     let asked = to_its_end(async move { api.app.request_password_reset(&context, &email).await }).await?;
     even_time::wait(even_time::RESET, begun).await;
     asked?;
