@@ -14,7 +14,7 @@ use loquet_domain::language::Language;
 use loquet_domain::permission::Permission;
 use loquet_domain::person::{Person, PersonName};
 use loquet_domain::ports::{EventStore, Position};
-use loquet_domain::takeover::{self, Cancellation, Side};
+use loquet_domain::takeover::{self, Cancellation, Side, Stage};
 use loquet_projections::batch::{Batch, HeldRows};
 use loquet_projections::ports::{IndexEntry, Rows, StoreFailed};
 use loquet_projections::reactions::{Reaction, Settling};
@@ -346,6 +346,36 @@ async fn however_many_change_roles_at_once_a_company_keeps_an_administrator() {
         assert!(!administrators.is_empty(), "round {round}: nobody is left");
         let list = app.access(world.from).await.unwrap().state.administrators;
         assert_eq!(list, administrators.into_iter().collect(), "round {round}: and the list knows them");
+    }
+}
+
+/// Nobody asks again: whoever follows the log finishes what was begun, and leaves alone what was not.
+#[tokio::test]
+async fn a_take_over_that_a_crash_stopped_is_finished_by_whoever_follows_the_log() {
+    for step in 0.. {
+        let world = agreed().await;
+        let followed = world.log().await.len();
+        let stopped = world.complete_until(step).await;
+        let begun = world.node.app.access(world.from).await.unwrap().state.awaits(world.id)
+            || world.node.app.company(world.from).await.unwrap().state.sites.len() == 0;
+        let settling =
+            Settling { app: world.node.app.clone(), clock: Arc::new(|| loquet_tests::kit::minute(4)) };
+        for recorded in world.log().await.split_off(followed) {
+            let noted = Noted::read_open(world.node.codec.as_ref(), recorded).unwrap();
+            settling.react(&noted).await.unwrap();
+        }
+        let stage = world.node.app.take_over(world.id).await.unwrap().state.unwrap().stage;
+        match begun {
+            true => {
+                assert_eq!(stage, Stage::Completed, "step {step}");
+                world.check().await;
+            }
+            false => assert_eq!(stage, Stage::Open, "step {step}: nobody has begun it"),
+        }
+        if !stopped {
+            assert!(step > 8, "there is no step {step}");
+            return;
+        }
     }
 }
 
