@@ -357,7 +357,7 @@ async fn a_take_over_that_a_crash_stopped_is_finished_by_whoever_follows_the_log
         let followed = world.log().await.len();
         let stopped = world.complete_until(step).await;
         let begun = world.node.app.access(world.from).await.unwrap().state.awaits(world.id)
-            || world.node.app.company(world.from).await.unwrap().state.sites.len() == 0;
+            || world.node.app.company(world.from).await.unwrap().state.sites.is_empty();
         let settling =
             Settling { app: world.node.app.clone(), clock: Arc::new(|| loquet_tests::kit::minute(4)) };
         for recorded in world.log().await.split_off(followed) {
