@@ -396,9 +396,11 @@ fn trust_for_reset(
 }
 
 fn forget_devices(account: &Active, at: Moment, device: Option<DeviceId>) -> Result<Vec<Event>, Refusal> {
-    let held = account.devices.iter().filter(|held| at < held.expires_at);
-    let gone: Vec<DeviceId> =
-        held.map(|held| held.id).filter(|held| device.is_none_or(|device| device == *held)).collect();
+    let gone: Vec<DeviceId> = account
+        .devices_at(at)
+        .map(|held| held.id)
+        .filter(|held| device.is_none_or(|device| device == *held))
+        .collect();
     if gone.is_empty() && device.is_some() {
         return Err(Refusal::NoSuchDevice);
     }

@@ -129,7 +129,12 @@ impl Active {
     /// The device, if it is trusted at `at`, locked or not.
     #[must_use]
     pub fn device(&self, id: DeviceId, at: Moment) -> Option<&Device> {
-        self.devices.iter().find(|device| device.id == id && at < device.expires_at)
+        self.devices_at(at).find(|device| device.id == id)
+    }
+
+    /// Devices that are trusted at `at`, in the order of their coming.
+    pub fn devices_at(&self, at: Moment) -> impl Iterator<Item = &Device> {
+        self.devices.iter().filter(move |device| at < device.expires_at)
     }
 
     /// On what a wrong guess from a device counts at `at`.
@@ -166,7 +171,7 @@ impl Active {
         let Some(lasts) = policies.trusted_devices else { return (None, Vec::new()) };
         let same = |new: &NewDevice| {
             let here = |device: &&Device| device.client.as_ref() == Some(&new.client);
-            self.devices.iter().filter(|device| at < device.expires_at).find(here)
+            self.devices_at(at).find(here)
         };
         let shown = from.and_then(|id| self.device(id, at));
         let (device, by) = match (shown.or_else(|| new.as_ref().and_then(same)), new) {
@@ -188,8 +193,7 @@ impl Active {
 
     /// The devices that make room for one more. One from which no login was completed goes first.
     pub(super) fn displaced_devices(&self, new: DeviceId, at: Moment) -> impl Iterator<Item = Event> {
-        let mut held: Vec<&Device> =
-            self.devices.iter().filter(|device| at < device.expires_at && device.id != new).collect();
+        let mut held: Vec<&Device> = self.devices_at(at).filter(|device| device.id != new).collect();
         held.sort_by_key(|device| (device.last_login_at, device.since));
         let surplus = (held.len() + 1).saturating_sub(MOST_DEVICES);
         let gone: Vec<DeviceId> = held.into_iter().take(surplus).map(|device| device.id).collect();

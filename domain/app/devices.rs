@@ -122,7 +122,7 @@ impl App {
     pub async fn devices(&self, account: AccountId, at: Moment) -> Result<Vec<Device>, Failure> {
         let held = self.account(account).await?;
         let active = held.active().ok_or(Refusal::NoSuchAccount)?;
-        Ok(active.devices.iter().filter(|device| at < device.expires_at).cloned().collect())
+        Ok(active.devices_at(at).cloned().collect())
     }
 
     /// Trusts a device no more; every device where none is named.
