@@ -120,11 +120,6 @@ impl Active {
         self.challenges.iter().find(|held| held.link.event == id && at < held.link.expires_at)
     }
 
-    /// Whether any challenge can still be answered at `at`.
-    pub(super) fn is_challenged(&self, at: Moment) -> bool {
-        self.challenges.iter().any(|held| at < held.link.expires_at)
-    }
-
     pub(super) fn challenged(&mut self, challenge: Challenge, at: Moment) {
         self.challenges.retain(|held| at < held.link.expires_at);
         let surplus = (self.challenges.len() + 1).saturating_sub(MOST_CHALLENGES);

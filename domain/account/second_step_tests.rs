@@ -340,6 +340,11 @@ fn a_challenge_is_void_after_a_login_and_once_all_sessions_are_ended() {
         assert_eq!(story.answer(minute, asked, next), Err(Refusal::ChallengeVoid));
     }
     assert_eq!(story.tell(13, Command::EndSessions), Ok(Vec::new()));
+    // One that is out of time ends too: a clock may be put back.
+    let asked = story.challenge(14);
+    assert_eq!(names(&story.tell(19, Command::EndSessions).unwrap()), ["sessions-ended"]);
+    let next = story.code(102);
+    assert_eq!(story.answer(18, asked, next), Err(Refusal::ChallengeVoid));
 }
 
 #[test]
