@@ -3,7 +3,8 @@
 //! Pure: from the fold of an account and a moment. A test holds it against what a login at that moment answers.
 
 use crate::Moment;
-use crate::account::{Account, Active, Role};
+use crate::account::{Account, Active, Admission, Role};
+use crate::ids::DeviceId;
 use crate::lockout::{LockEnd, Lockout};
 
 /// What a login with the right password would be answered.
@@ -40,89 +41,137 @@ pub enum Hindrance {
         /// Whether that is over.
         link_expired: bool,
     },
-    /// Too many wrong guesses.
+    /// Too many wrong guesses at the account: everybody is locked out but trusted devices.
     Locked {
         /// Since when.
         since: Option<Moment>,
         /// Until when.
         until: LockEnd,
     },
-    /// An administrator must admit them first.
-    AwaitingConversion,
-    /// Too many wrong codes: a new password has opened the account since, and no code is judged yet.
-    SecondStepLocked {
+    /// Too many wrong guesses from a trusted device: it is locked out.
+    DeviceLocked {
+        /// Which device.
+        device: DeviceId,
         /// Until when.
         until: LockEnd,
     },
+    /// An administrator must admit them first.
+    AwaitingConversion,
     /// Too many guesses at an address that nobody gets in with. They are counted in the memory of a node, and each
     /// has its own.
     StrangersLocked {
         /// Until when.
         until: LockEnd,
     },
-    /// A code is asked for; the phone may be lost.
+    /// A code is asked for.
     SecondStep {
         /// Recovery codes that are left.
         recovery_codes_left: usize,
+        /// Wrong codes since the last complete login.
+        wrong_codes: u32,
+        /// When a code was last asked for, if no login was completed since.
+        asked_at: Option<Moment>,
     },
-    /// Wrong guesses in a row, not yet enough to lock.
+    /// Wrong guesses in a row at the account, not yet enough to lock it.
     WrongGuesses {
         /// How many.
         failures: u32,
-        /// The newest.
+        /// How many wrong codes count. They may be more than the guesses: a new password does not set them to zero.
+        wrong_codes: u32,
+        /// When the newest was judged.
         last: Option<Moment>,
+    },
+    /// Wrong guesses in a row from a trusted device, not yet enough to lock it.
+    DeviceWrongGuesses {
+        /// Which device.
+        device: DeviceId,
+        /// How many.
+        failures: u32,
     },
 }
 
 /// The one action that mends a hindrance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remedy {
-    /// Look whether the address is spelled right; nobody has it.
+    /// Look whether the address is spelled right: nobody has it.
     CheckAddress,
-    /// An administrator creates a new account, or an order names the address.
-    CreateAccount,
+    /// An administrator or support creates a new account, or an order names the address.
+    CreateAccount {
+        /// As what, so that the company has an administrator.
+        role: Admission,
+    },
     /// Have the activation mail sent again.
     ResendActivation,
     /// Release the lockout, once it is sure who asks.
     Release,
     /// An administrator of the company, or support, admits them.
-    Convert,
+    Convert {
+        /// As what, so that the company has an administrator.
+        to: Admission,
+    },
     /// Take the second step away, once it is sure who asks.
     ResetSecondStep,
+    /// The person enters a code of their app, or a recovery code.
+    EnterCode,
     /// Have a reset mail sent.
     SendReset,
     /// Nothing: it holds for nobody once what stands before it is mended.
     Nothing,
 }
 
+/// Whether a company has an administrator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Administrators {
+    /// It has at least one.
+    Present,
+    /// It has none.
+    Missing,
+}
+
+impl Administrators {
+    /// What somebody new must become so that the company has an administrator. A user where it has one: whoever admits them
+    /// may choose more.
+    fn needs(self) -> Admission {
+        match self {
+            Self::Present => Admission::User,
+            Self::Missing => Admission::Administrator,
+        }
+    }
+}
+
 impl Hindrance {
     /// What mends it.
     #[must_use]
-    pub fn remedy(&self) -> Remedy {
+    pub fn remedy(&self, administrators: Administrators) -> Remedy {
         match self {
             Self::NoSuchAccount => Remedy::CheckAddress,
-            Self::Deleted | Self::Erased => Remedy::CreateAccount,
+            Self::Deleted | Self::Erased => Remedy::CreateAccount { role: administrators.needs() },
             Self::NotActivated { .. } => Remedy::ResendActivation,
-            Self::Locked { until: LockEnd::At(_), .. } => Remedy::Release,
             // Its owner opens it with a new password, and nobody need be told whether they are who they say.
-            Self::Locked { until: LockEnd::AtReset, .. } => Remedy::SendReset,
-            Self::SecondStepLocked { .. } => Remedy::Release,
-            Self::AwaitingConversion => Remedy::Convert,
+            Self::Locked { until: LockEnd::AtReset, .. } | Self::DeviceLocked { until: LockEnd::AtReset, .. } => {
+                Remedy::SendReset
+            }
+            Self::Locked { .. } | Self::DeviceLocked { .. } => Remedy::Release,
+            Self::AwaitingConversion => Remedy::Convert { to: administrators.needs() },
+            // No code was ever the trouble: they have not come as far as that.
+            Self::SecondStep { wrong_codes: 0, asked_at: None, .. } => Remedy::EnterCode,
             Self::SecondStep { .. } => Remedy::ResetSecondStep,
-            Self::WrongGuesses { .. } => Remedy::SendReset,
+            Self::WrongGuesses { .. } | Self::DeviceWrongGuesses { .. } => Remedy::SendReset,
             Self::StrangersLocked { .. } => Remedy::Nothing,
         }
     }
 }
 
-/// What a login with the right password would be answered at `at`. Guesses at an address without an account in use
-/// are judged as an account's are (law 11): `strangers` is what is known of them here.
+/// What a login with the right password would be answered at `at`, if it comes from this device.
+///
+/// A device that the account does not trust is none. Guesses at an address without an account in use are judged as an
+/// account's are (law 11): `strangers` is what is known of them on this node.
 #[must_use]
-pub fn answer(account: &Account, strangers: &Lockout, at: Moment) -> Answer {
+pub fn answer(account: &Account, strangers: &Lockout, from: Option<DeviceId>, at: Moment) -> Answer {
     let Some(active) = account.active() else {
         return strangers.locked_until(at).map_or(Answer::Refused, |until| Answer::Locked { until });
     };
-    match (active.lockout.locked_until(at), active.profile.role, &active.second_step) {
+    match (active.locked_for(from, at), active.profile.role, &active.second_step) {
         (Some(until), ..) => Answer::Locked { until },
         (None, Role::TemporaryAdministrator, _) => Answer::AwaitingConversion,
         (None, _, Some(_)) => Answer::SecondStep,
@@ -130,7 +179,7 @@ pub fn answer(account: &Account, strangers: &Lockout, at: Moment) -> Answer {
     }
 }
 
-/// What keeps its owner out at `at`: what must be mended first stands first. Empty where nothing does.
+/// What keeps its owner out at `at`, or may. What must be mended first stands first. It is empty if nothing does.
 #[must_use]
 pub fn hindrances(account: &Account, strangers: &Lockout, at: Moment) -> Vec<Hindrance> {
     let nobody = match account {
@@ -150,14 +199,30 @@ pub fn hindrances(account: &Account, strangers: &Lockout, at: Moment) -> Vec<Hin
 fn in_use(active: &Active, at: Moment) -> Vec<Hindrance> {
     let until = active.lockout.locked_until(at);
     let locked = until.map(|until| Hindrance::Locked { since: active.locked_since, until });
+    let (failures, wrong_codes) = (active.lockout.failures_at(at), active.lockout.codes_at(at));
+    let guesses = (until.is_none() && (failures > 0 || wrong_codes > 0)).then_some(Hindrance::WrongGuesses {
+        failures,
+        wrong_codes,
+        last: active.last_failure_at,
+    });
+    let devices = || active.devices_at(at).map(move |device| (device.id, device.lockout));
+    let devices_locked = devices().filter_map(|(device, row)| {
+        row.locked_until(at).map(|until| Hindrance::DeviceLocked { device, until })
+    });
+    let devices_guessed = devices().filter_map(|(device, row)| {
+        let failures = row.failures_at(at);
+        let counts = failures > 0 && row.locked_until(at).is_none();
+        counts.then_some(Hindrance::DeviceWrongGuesses { device, failures })
+    });
     let temporary = active.profile.role == Role::TemporaryAdministrator;
-    let second = active.second_step.as_ref().filter(|_| !temporary);
-    let held = active.codes_locked_until(at).filter(|_| until.is_none());
-    let held = held.map(|until| Hindrance::SecondStepLocked { until });
-    let second = second.map(|second| Hindrance::SecondStep { recovery_codes_left: second.recovery.len() });
-    let failures = active.lockout.failures_at(at);
-    let guesses = (until.is_none() && failures > 0)
-        .then_some(Hindrance::WrongGuesses { failures, last: active.last_failure_at });
     let waiting = temporary.then_some(Hindrance::AwaitingConversion);
-    [locked, waiting, held, second, guesses].into_iter().flatten().collect()
+    let second = active.second_step.as_ref().filter(|_| !temporary).map(|second| Hindrance::SecondStep {
+        recovery_codes_left: second.recovery.len(),
+        wrong_codes,
+        asked_at: active.code_asked_at,
+    });
+    let mut all: Vec<_> = locked.into_iter().chain(devices_locked).collect();
+    all.extend([waiting, second, guesses].into_iter().flatten());
+    all.extend(devices_guessed);
+    all
 }

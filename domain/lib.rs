@@ -10,6 +10,7 @@ pub mod account;
 pub mod address;
 pub mod address_key;
 pub mod app;
+pub mod clock_history;
 pub mod company;
 pub mod diagnosis;
 pub mod email_address;

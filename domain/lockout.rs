@@ -1,6 +1,6 @@
-//! The lockout rule: so many wrong guesses in a row, and nothing is verified for so long.
+//! The lockout rule: seven wrong guesses in a row, and nothing is verified for 15 minutes. Both numbers are settings.
 //!
-//! Accounts and unknown addresses are judged by the same value (law 11).
+//! Accounts, trusted devices and unknown addresses each have such a row (laws 4 and 11).
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -143,7 +143,7 @@ impl std::fmt::Display for LockEnd {
     }
 }
 
-/// The wrong guesses since the last success, release or expiry.
+/// A row of wrong guesses, and the lockout that it led to: of an account, of a trusted device, or of an unknown address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lockout {
     failures: u32,
@@ -151,40 +151,60 @@ pub struct Lockout {
     /// Those since the last success, reset or release: no expiry sets it to zero.
     #[serde(default)]
     across: u32,
+    /// Wrong codes of the second step since the last success, release or expiry. A new password does not set it to zero.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    codes: u32,
 }
 
-/// What one more wrong guess does.
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde asks for a reference
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// What was wrong about a guess.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrong {
+    /// The password.
+    Password,
+    /// A code of the second step that is on.
+    Code,
+}
+
+/// What one more wrong guess does to a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// Wrong guesses in a row, this one counted.
+    /// Wrong guesses in a row, this one included.
     pub failures: u32,
-    /// Until when it locks, where it does.
+    /// Wrong codes among those that no new password forgives, this guess included.
+    pub codes: u32,
+    /// The end of the lockout that begins with it. `None` if none begins, because it is too early or one is running.
     pub locks_until: Option<LockEnd>,
 }
 
 impl Lockout {
-    /// Until when nothing is verified, if that is so at `at`.
+    /// The end of the lockout that is running at `at`.
     #[must_use]
     pub fn locked_until(&self, at: Moment) -> Option<LockEnd> {
         self.until.filter(|until| !until.is_over(at))
     }
 
-    /// Whether a lockout has ended by itself, and nothing was judged since.
-    #[must_use]
-    pub fn has_expired(&self, at: Moment) -> bool {
-        self.until.is_some_and(|until| until.is_over(at))
-    }
-
-    /// Wrong guesses in a row that count at `at`: none once a lockout has ended.
+    /// The wrong guesses in a row that count at `at`. It is zero once a lockout has ended by itself.
     #[must_use]
     pub fn failures_at(&self, at: Moment) -> u32 {
-        if self.has_expired(at) { 0 } else { self.failures }
+        self.settled(at).failures
     }
 
-    /// The same with a lockout that has ended by itself taken away, and what counted towards it.
+    /// The wrong codes that count at `at`, those before a reset included. It is zero once a lockout has ended by itself.
+    #[must_use]
+    pub fn codes_at(&self, at: Moment) -> u32 {
+        self.settled(at).codes
+    }
+
+    /// The same row without a lockout that is over at `at`, and without what had led to it.
     #[must_use]
     pub fn settled(self, at: Moment) -> Self {
-        if self.has_expired(at) { Self { failures: 0, until: None, ..self } } else { self }
+        let over = self.until.is_some_and(|until| until.is_over(at));
+        if over { Self { across: self.across, ..Self::default() } } else { self }
     }
 
     /// Wrong guesses since the last success, reset or release, across lockouts.
@@ -193,32 +213,70 @@ impl Lockout {
         self.across
     }
 
-    /// Judges a wrong guess made while not locked.
+    /// The end of the lockout that is running at `at`, if wrong codes alone would have led to it.
     #[must_use]
-    pub fn judge_failure(&self, policy: &LockoutPolicy, at: Moment) -> Failure {
-        let row = self.judge_row(policy, at);
-        let capped = policy.cap.is_some_and(|cap| self.across.saturating_add(1) >= cap);
-        Failure { locks_until: if capped { Some(LockEnd::AtReset) } else { row.locks_until }, ..row }
+    pub fn codes_locked_until(&self, policy: &LockoutPolicy, at: Moment) -> Option<LockEnd> {
+        self.locked_until(at).filter(|_| self.codes >= policy.attempts)
     }
 
-    /// The same without a cap: a lockout that ends by itself, after so many in a row.
+    /// Judges a wrong guess made at `at`.
+    ///
+    /// So many wrong guesses in a row begin a lockout, and so do as many wrong codes, whatever password was reset between
+    /// them. A lockout that is running is not lengthened. It becomes one without an end when the policy's cap is reached.
     #[must_use]
-    pub fn judge_row(&self, policy: &LockoutPolicy, at: Moment) -> Failure {
-        let failures = self.failures_at(at).saturating_add(1);
-        let end = at.checked_add_signed(policy.duration).unwrap_or(Moment::MAX_UTC);
-        Failure { failures, locks_until: (failures >= policy.attempts).then_some(LockEnd::At(end)) }
+    pub fn judge(&self, policy: &LockoutPolicy, wrong: Wrong, at: Moment) -> Failure {
+        let now = self.settled(at);
+        let failures = now.failures.saturating_add(1);
+        let (codes, enough_codes) = match wrong {
+            Wrong::Password => (now.codes, false),
+            Wrong::Code => {
+                let codes = now.codes.saturating_add(1);
+                (codes, codes >= policy.attempts)
+            }
+        };
+        let capped = policy.cap.is_some_and(|cap| now.across.saturating_add(1) >= cap);
+        let end = LockEnd::At(at.checked_add_signed(policy.duration).unwrap_or(Moment::MAX_UTC));
+        let locks_until = match now.until {
+            Some(LockEnd::AtReset) => None,
+            _ if capped => Some(LockEnd::AtReset),
+            Some(LockEnd::At(_)) => None,
+            None => (failures >= policy.attempts || enough_codes).then_some(end),
+        };
+        Failure { failures, codes, locks_until }
     }
 
-    /// After a wrong guess that was judged so.
+    /// The row after a wrong guess at `at` that left so many wrong guesses and wrong codes. It keeps a lockout that is
+    /// running.
     #[must_use]
-    pub fn failed(self, failures: u32) -> Self {
-        Self { failures, until: None, across: self.across.saturating_add(1) }
+    pub fn failed(self, at: Moment, failures: u32, codes: u32) -> Self {
+        let now = self.settled(at);
+        Self { failures, codes, across: now.across.saturating_add(1), until: now.until }
     }
 
-    /// After a lockout began.
+    /// The row after wrong codes were counted that are no wrong guesses of this row: so it was until version 3 of the
+    /// event `second-step-failed`.
+    #[must_use]
+    pub fn with_codes(self, at: Moment, codes: u32) -> Self {
+        Self { codes, ..self.settled(at) }
+    }
+
+    /// The row after a lockout began.
     #[must_use]
     pub fn locked(self, until: LockEnd) -> Self {
         Self { until: Some(until), ..self }
+    }
+
+    /// The row after the owner set a new password through a mailed link: nothing is left of it but the wrong codes. With
+    /// seven of those, one more begins a lockout, so a mailbox without the phone gives one more code to guess, not seven.
+    #[must_use]
+    pub fn after_reset(self, at: Moment) -> Self {
+        Self { codes: self.codes_at(at), ..Self::default() }
+    }
+
+    /// The row after the second step was turned on or off: wrong codes of another second step do not count.
+    #[must_use]
+    pub fn without_codes(self) -> Self {
+        Self { codes: 0, ..self }
     }
 }
 
@@ -241,8 +299,8 @@ mod tests {
 
     #[test]
     fn the_last_moment_of_time_does_not_overflow_into_no_lock() {
-        let lockout = Lockout::default().failed(6);
-        let judged = lockout.judge_failure(&LockoutPolicy::default(), Moment::MAX_UTC);
+        let lockout = Lockout::default().failed(Moment::MAX_UTC, 6, 0);
+        let judged = lockout.judge(&LockoutPolicy::default(), Wrong::Password, Moment::MAX_UTC);
         assert_eq!(judged.locks_until, Some(LockEnd::At(Moment::MAX_UTC)));
     }
 
@@ -264,7 +322,7 @@ mod tests {
 
     #[test]
     fn a_lock_without_end_survives_being_kept() {
-        let lockout = Lockout::default().failed(7).locked(LockEnd::AtReset);
+        let lockout = Lockout::default().failed(Moment::MIN_UTC, 7, 0).locked(LockEnd::AtReset);
         let kept = serde_json::to_string(&lockout).unwrap();
         assert_eq!(serde_json::from_str::<Lockout>(&kept).unwrap(), lockout);
     }
@@ -273,9 +331,10 @@ mod tests {
         #[test]
         fn a_clock_that_jumps_back_never_opens_a_lock(at in 0_i64..4_000_000_000, back in 0_i64..4_000_000_000) {
             let at = Moment::from_timestamp(at, 0).unwrap();
-            let until = Lockout::default().failed(6).judge_failure(&LockoutPolicy::default(), at).locks_until.unwrap();
+            let six = Lockout::default().failed(at, 6, 0);
+            let until = six.judge(&LockoutPolicy::default(), Wrong::Password, at).locks_until.unwrap();
             let earlier = at - TimeDelta::seconds(back);
-            prop_assert_eq!(Lockout::default().failed(7).locked(until).locked_until(earlier), Some(until));
+            prop_assert_eq!(six.failed(at, 7, 0).locked(until).locked_until(earlier), Some(until));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
-use loquet_domain::account::SessionEnd;
+use loquet_domain::account::{Session, SessionEnd};
 use loquet_domain::ids::{AccountId, SessionId};
 use loquet_projections::people::client_at;
 use loquet_projections::table::{Row, find};
@@ -61,7 +61,13 @@ pub(crate) async fn list(
     let held = row.into_iter().flat_map(|row| row.sessions).filter(|session| now < session.expires_at);
     let mut items = Vec::new();
     for session in held.collect::<Vec<_>>().into_iter().rev() {
-        let Some(last_seen_at) = api.app.unused_since(session.session_id, session.started_at, now) else {
+        let held = Session {
+            id: session.session_id,
+            started_at: session.started_at,
+            expires_at: session.expires_at,
+            device: None,
+        };
+        let Some(last_seen_at) = api.app.last_use(&held, now) else {
             continue;
         };
         let client =

@@ -1,6 +1,6 @@
 //! What can be asked of an account. The moment and the actor come beside it, in the context.
 
-use crate::account::device::{GuessFrom, NewDevice};
+use crate::account::device::NewDevice;
 use crate::account::event::{Admission, Origin, Role};
 use crate::account::second_step::SecondProof;
 use crate::email_address::EmailHash;
@@ -47,8 +47,10 @@ pub enum Command {
     ConfirmSecondStep {
         /// What the code proves, of the proposed secret.
         proof: SecondProof,
-        /// From where it comes.
-        from: GuessFrom,
+        /// The device that it comes from.
+        from: Option<DeviceId>,
+        /// The session in which it was given: it goes on, all others end.
+        session: SessionId,
         /// The hashes of the recovery codes that are shown.
         recovery: Vec<RecoveryHash>,
     },
@@ -184,8 +186,8 @@ pub struct Proof {
     pub credential: EventId,
     /// With what outcome.
     pub verdict: Verdict,
-    /// From where it came.
-    pub from: GuessFrom,
+    /// The device that it came from.
+    pub from: Option<DeviceId>,
 }
 
 /// What a complete login opens.

@@ -6,13 +6,13 @@ use crate::Moment;
 use crate::account::command::{
     Answer, Attempt, Authority, Command, Creation, MailFate, NewPassword, Opening, Proof, Verdict,
 };
-use crate::account::device::{DeviceEnd, DeviceOrigin, GuessFrom};
-use crate::account::event::{Admission, Event, Role, SessionEnd};
+use crate::account::device::{DeviceEnd, DeviceOrigin};
+use crate::account::event::{Admission, Event, Role, Rows, SessionEnd};
 use crate::account::judging::Guess;
 use crate::account::second_step::SecondProof;
 use crate::account::state::{Account, Active, Link, Profile};
 use crate::erasable::Erasable;
-use crate::ids::{CompanyId, DeviceId, EventId, TakeOverId};
+use crate::ids::{CompanyId, DeviceId, EventId, SessionId, TakeOverId};
 use crate::lockout::LockEnd;
 use crate::one_time_code::{RecoveryHash, TotpSecret};
 use crate::policies::Policies;
@@ -106,10 +106,14 @@ pub fn decide(
         Command::ProposeSecondStep { proof, secret } => {
             propose_second_step(active(account)?, policies, at, proof, secret)
         }
-        Command::ConfirmSecondStep { proof, from, recovery } => {
+        Command::ConfirmSecondStep { proof, from, session, recovery } => {
             let account = active(account)?;
             let guess = Guess::new(account, policies, at, from);
-            confirm_second_step(account, &guess, at, &proof, recovery)
+            let mut events = confirm_second_step(account, &guess, at, &proof, recovery)?;
+            if let Some(Event::SecondStepEnabled { .. }) = events.first() {
+                events.extend(all_sessions_but(account, session, at));
+            }
+            Ok(events)
         }
         Command::ReplaceRecoveryCodes { proof, second, recovery } => {
             let replaced = Event::RecoveryCodesReplaced { recovery: Erasable::Known(recovery) };
@@ -226,8 +230,8 @@ fn follow_company(profile: &Profile, takeover: TakeOverId, company: CompanyId) -
     moves.then_some(Event::AccountMoved { takeover, company, role }).into_iter().collect()
 }
 
-/// Seven wrong guesses in a row lock. While locked nothing is judged, not even the right password;
-/// a complete login sets the count to zero, a right password that lets nobody in does not.
+/// Seven wrong guesses in a row lock. While locked nothing is judged, not even the right password.
+/// A complete login sets the count to zero. A right password that lets nobody in does not.
 fn log_in(
     account: &Active,
     policies: &Policies,
@@ -272,7 +276,7 @@ fn admit(
     let session_expires_at = later(at, policies.session);
     let session = opening.session;
     let (on, trusted) = account.trust(policies, at, (from, opening.device));
-    let succeeded = Event::LoginSucceeded { session, session_expires_at, device: from, on };
+    let succeeded = Event::LoginSucceeded { session, session_expires_at, cleared: Rows::of(from), on };
     displaced(account, policies, at).into_iter().chain(used).chain(trusted).chain([succeeded]).collect()
 }
 
@@ -287,7 +291,7 @@ fn answer_challenge(
     // Of one that is void nothing is said but whether the account is locked.
     let challenge = account.challenge(answer.challenge, at);
     let from = challenge.and_then(|challenge| challenge.from);
-    let guess = Guess::new(account, policies, at, from.map_or(GuessFrom::Elsewhere, GuessFrom::Device));
+    let guess = Guess::new(account, policies, at, from);
     guess.unlocked()?;
     challenge.ok_or(Refusal::ChallengeVoid)?;
     Ok(match guess.code(&answer.proof)? {
@@ -336,6 +340,12 @@ fn confirm_second_step(
         }
         SecondProof::Code { step: None, .. } | SecondProof::Recovery { .. } => Ok(guess.wrong_code()),
     }
+}
+
+/// Whoever else was logged in had proved the password alone.
+fn all_sessions_but(account: &Active, kept: SessionId, at: Moment) -> impl Iterator<Item = Event> {
+    let others = account.sessions_at(at).map(|session| session.id).filter(move |session| *session != kept);
+    others.map(|session| Event::SessionEnded { session, reason: SessionEnd::SecondStepEnabled })
 }
 
 /// What takes the password and a code: each wrong one counts as at a login.
@@ -436,8 +446,8 @@ fn note_mail(account: &Account, fate: MailFate) -> Result<Vec<Event>, Refusal> {
 }
 
 fn release(account: &Active, at: Moment, reason: String) -> Result<Vec<Event>, Refusal> {
-    let device = account.devices.iter().find_map(|device| device.lockout.locked_until(at));
-    account.codes_locked_until(at).or(device).ok_or(Refusal::NotLocked)?;
+    let device = account.devices_at(at).find_map(|device| device.lockout.locked_until(at));
+    account.lockout.locked_until(at).or(device).ok_or(Refusal::NotLocked)?;
     Ok(vec![Event::LockoutReleased { reason: Erasable::Known(reason) }])
 }
 

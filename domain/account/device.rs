@@ -1,11 +1,11 @@
-//! Trusted devices: whoever hammers a name from elsewhere keeps its owner out of none of them (OWASP, "Slow Down Online
-//! Guessing Attacks with Device Cookies").
+//! Trusted devices: a lockout that others cause does not hold for them (OWASP, "Slow Down Online Guessing Attacks with
+//! Device Cookies").
 //!
-//! A complete login, and the opening of a reset link, make a device trusted for an account. Wrong guesses from it count
-//! on it and lock it alone; all others count on the account together. Each count has the rule of seven and fifteen to
-//! itself. A device that is locked, forgotten or out of time counts as none. It authorises nothing.
+//! A complete login makes a device trusted for an account, and so does opening a reset link. A wrong guess from it counts on
+//! the account, as every wrong guess does, and on the device too. A lockout of the account does not hold for the device.
+//! Seven wrong guesses in a row from the device lock the device. A device that was forgotten, or whose time is over, is
+//! none. A device authorises nothing.
 
-use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::Moment;
@@ -13,15 +13,16 @@ use crate::account::event::Event;
 use crate::account::state::Active;
 use crate::fact::Client;
 use crate::ids::DeviceId;
-use crate::lockout::{LockEnd, Lockout};
+use crate::lockout::{LockEnd, Lockout, LockoutPolicy};
 use crate::policies::Policies;
 
 use super::decide::later;
 
-/// How many devices of one account are trusted at most; a further one displaces the one that longest opened nothing.
+/// How many devices of one account are trusted at most. A further one displaces the one with the oldest login.
 pub const MOST_DEVICES: usize = 20;
 
-/// How many are made trusted in a day at most: whoever has the password fills neither the list nor the mailbox.
+/// How many devices logins make trusted in a day at most. Somebody who has the password can fill neither the list nor the
+/// mailbox of its owner.
 const MOST_A_DAY: usize = 10;
 
 /// What made a device trusted.
@@ -61,7 +62,7 @@ pub struct Device {
     pub last_login_at: Option<Moment>,
     /// What was known of it when it was last made trusted.
     pub client: Option<Client>,
-    /// Wrong guesses from it and the lock they led to.
+    /// Wrong guesses from it, and the lockout that they led to. It holds for this device.
     pub lockout: Lockout,
 }
 
@@ -72,57 +73,6 @@ pub struct NewDevice {
     pub id: DeviceId,
     /// From where the login came: a device whose address and agent are the same is taken for the same.
     pub client: Client,
-}
-
-/// From where a guess comes, as it says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum GuessFrom {
-    /// From nowhere that is trusted.
-    #[default]
-    Elsewhere,
-    /// From a device that showed its token. Locked, it counts as none.
-    Device(DeviceId),
-    /// Out of a session that was opened on this device. Locked, nothing is verified there: whoever took the session has
-    /// no second count to guess on.
-    Session(DeviceId),
-}
-
-impl GuessFrom {
-    /// The device that it names.
-    #[must_use]
-    pub fn device(self) -> Option<DeviceId> {
-        match self {
-            Self::Elsewhere => None,
-            Self::Device(device) | Self::Session(device) => Some(device),
-        }
-    }
-}
-
-/// On what a wrong guess counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Counted<'a> {
-    /// On the account, with all that comes from devices that are not trusted.
-    Account,
-    /// On this device. Wrong codes count on the second step as well until a login from it was completed: opening one
-    /// reset link after another gives no codes to guess.
-    Device(&'a Device),
-}
-
-impl Counted<'_> {
-    pub(super) fn device(self) -> Option<DeviceId> {
-        match self {
-            Self::Account => None,
-            Self::Device(device) => Some(device.id),
-        }
-    }
-
-    /// Whether wrong codes count on the second step, whatever else they count on.
-    pub(super) fn codes_count_apart(self) -> bool {
-        match self {
-            Self::Account => true,
-            Self::Device(device) => device.last_login_at.is_none(),
-        }
-    }
 }
 
 impl Active {
@@ -137,27 +87,29 @@ impl Active {
         self.devices.iter().filter(move |device| at < device.expires_at)
     }
 
-    /// On what a wrong guess from a device counts at `at`.
-    pub(super) fn counted(&self, from: GuessFrom, at: Moment) -> Counted<'_> {
-        let device = from.device().and_then(|id| self.device(id, at));
-        let counts = device.filter(|device| {
-            matches!(from, GuessFrom::Session(_)) || device.lockout.locked_until(at).is_none()
-        });
-        counts.map_or(Counted::Account, Counted::Device)
-    }
-
-    /// Wrong guesses that count with those from a device.
-    pub(super) fn lockout_of(&self, counted: Counted<'_>) -> Lockout {
-        match counted {
-            Counted::Account => self.lockout,
-            Counted::Device(device) => device.lockout,
-        }
-    }
-
-    /// Until when no password from there is judged, if that is so at `at`.
+    /// The end of the lockout that keeps a password from being judged at `at`, if it comes from this device. A trusted
+    /// device is held back by its own row alone. Everybody else is held back by the account's.
     #[must_use]
-    pub fn locked_for(&self, from: GuessFrom, at: Moment) -> Option<LockEnd> {
-        self.lockout_of(self.counted(from, at)).locked_until(at)
+    pub fn locked_for(&self, from: Option<DeviceId>, at: Moment) -> Option<LockEnd> {
+        let device = from.and_then(|id| self.device(id, at));
+        device.map_or(self.lockout, |device| device.lockout).locked_until(at)
+    }
+
+    /// The end of the lockout that keeps a code from being judged at `at`, if it comes from this device.
+    ///
+    /// It is as for a password, but a device that has only opened a reset link is held back by a lockout of the account
+    /// too, if wrong codes led to it. Otherwise each reset mail would give whoever reads it seven more codes to guess.
+    #[must_use]
+    pub fn codes_locked_for(
+        &self,
+        from: Option<DeviceId>,
+        policy: &LockoutPolicy,
+        at: Moment,
+    ) -> Option<LockEnd> {
+        let device = from.and_then(|id| self.device(id, at));
+        let opened_a_link_only = device.is_some_and(|device| device.last_login_at.is_none());
+        let codes = self.lockout.codes_locked_until(policy, at).filter(|_| opened_a_link_only);
+        self.locked_for(from, at).max(codes)
     }
 
     /// The device that a complete login is on, if that is trusted, and what makes it so from here on: nothing for one that
@@ -179,16 +131,11 @@ impl Active {
             (Some(device), _) => (device.id, DeviceOrigin::Renewal),
             (None, None) => return (None, Vec::new()),
             (None, Some(new)) if !self.has_logged_in => (new.id, DeviceOrigin::FirstLogin),
-            (None, Some(_)) if self.came_lately(at) >= MOST_A_DAY => return (None, Vec::new()),
+            (None, Some(_)) if self.devices_added_at(at).count() >= MOST_A_DAY => return (None, Vec::new()),
             (None, Some(new)) => (new.id, DeviceOrigin::Login),
         };
         let trusted = Event::DeviceTrusted { device, expires_at: later(at, lasts), by };
         (Some(device), self.displaced_devices(device, at).chain([trusted]).collect())
-    }
-
-    /// How many devices were made trusted in the last day.
-    fn came_lately(&self, at: Moment) -> usize {
-        self.devices.iter().filter(|device| at - device.since < TimeDelta::days(1)).count()
     }
 
     /// The devices that make room for one more. One from which no login was completed goes first.

@@ -75,6 +75,60 @@ pub enum SessionEnd {
     Revoked,
     /// A further login exceeded the number of sessions an account may have.
     Displaced,
+    /// The owner turned the second step on in another session. Whoever else had the password is out.
+    SecondStepEnabled,
+}
+
+/// Which rows of wrong guesses an event moves: the account's, that of a trusted device, or both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// The account's row.
+    Account,
+    /// The row of this device alone. Only versions of events from before every guess counted on the account say so.
+    Device(DeviceId),
+    /// The account's row and that of this device.
+    Both(DeviceId),
+}
+
+impl Rows {
+    /// The account's row, and the device's if there is one.
+    #[must_use]
+    pub fn of(device: Option<DeviceId>) -> Self {
+        device.map_or(Self::Account, Self::Both)
+    }
+
+    /// The device whose row it moves.
+    #[must_use]
+    pub fn device(self) -> Option<DeviceId> {
+        match self {
+            Self::Account => None,
+            Self::Device(device) | Self::Both(device) => Some(device),
+        }
+    }
+
+    /// Whether it moves the account's row.
+    #[must_use]
+    pub fn has_account(self) -> bool {
+        !matches!(self, Self::Device(_))
+    }
+}
+
+/// How many wrong guesses, or wrong codes, the rows count after an event. `None`: the row was not moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// The account's row.
+    pub account: Option<u32>,
+    /// The row of the trusted device that the guess came from.
+    pub device: Option<DeviceCount>,
+}
+
+/// The count of one trusted device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceCount {
+    /// Which device.
+    pub device: DeviceId,
+    /// How many.
+    pub count: u32,
 }
 
 /// What happened.
@@ -128,24 +182,22 @@ pub enum Event {
         /// What it is there: nobody becomes administrator of a company by being taken over.
         role: Role,
     },
-    /// A complete login: the count is zero again.
+    /// A complete login: the rows of wrong guesses are zero again.
     LoginSucceeded {
-        /// The session it opened.
+        /// The session that it opened.
         session: SessionId,
         /// When that ends by itself.
         session_expires_at: Moment,
-        /// The trusted device that it came from, whose count is zero again; none: the account's is.
-        device: Option<DeviceId>,
-        /// The trusted device that the session is on: the same, one that showed no token and is known by address and agent,
-        /// or one that is trusted from this login on.
+        /// The rows that are zero again: the account's, and that of the trusted device that it came from.
+        cleared: Rows,
+        /// The trusted device that the session is on: the one that it came from, one that showed no token and has the
+        /// same address and agent, or one that is trusted from this login on.
         on: Option<DeviceId>,
     },
     /// A wrong guess was judged.
     LoginFailed {
-        /// Wrong guesses in a row, this one counted.
-        failures: u32,
-        /// The trusted device on which they count; none: on the account.
-        device: Option<DeviceId>,
+        /// Wrong guesses in a row, this one included.
+        failures: Counts,
     },
     /// The password was right, but a temporary administrator is not let in.
     LoginAwaitedConversion,
@@ -156,18 +208,14 @@ pub enum Event {
         /// The trusted device that the password came from.
         device: Option<DeviceId>,
     },
-    /// A wrong code was judged: it counts as a wrong password does, and apart.
+    /// A wrong code was judged. It counts as a wrong password does, and among the wrong codes.
     SecondStepFailed {
-        /// Wrong guesses in a row, this one counted.
-        failures: u32,
-        /// Wrong codes of the second step that is on, this one counted, whatever password was reset meanwhile.
-        codes: u32,
-        /// Until when no code is judged, whatever password is reset, where so many lead there.
-        codes_locked_until: Option<Moment>,
-        /// The trusted device on which the guesses count; none: on the account.
-        device: Option<DeviceId>,
+        /// Wrong guesses in a row, this one included.
+        failures: Counts,
+        /// Wrong codes of the second step that is on, this one included. A new password does not set them to zero.
+        codes: Counts,
     },
-    /// A device is trusted by the account: its wrong guesses count apart.
+    /// A device is trusted by the account: the lockouts that others cause do not hold for it.
     DeviceTrusted {
         /// Which.
         device: DeviceId,
@@ -221,14 +269,14 @@ pub enum Event {
         /// Why, and how it was made sure who asked.
         reason: Erasable<String>,
     },
-    /// Nothing is verified until then.
+    /// A lockout began: nothing is verified until it ends.
     AccountLocked {
-        /// Wrong guesses in a row that led here.
+        /// Wrong guesses in a row, or wrong codes, that led here.
         failures: u32,
         /// The end.
         until: LockEnd,
-        /// The trusted device that is locked, and it alone; none: all that are not trusted.
-        device: Option<DeviceId>,
+        /// Who is locked out. With the account's row, everybody but trusted devices; with a device's row, that device.
+        rows: Rows,
     },
     /// Support ended a lockout early.
     LockoutReleased {

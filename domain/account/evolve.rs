@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use crate::Moment;
-use crate::account::device::Device;
-use crate::account::event::Event;
+use crate::account::device::{Device, DeviceOrigin};
+use crate::account::event::{Counts, Event, Rows};
 use crate::account::second_step::{Proposal, SecondStep};
 use crate::account::state::{Account, Active, Challenge, Credential, Invited, Link, Profile, Session};
 use crate::erasable::Erasable;
@@ -33,6 +33,7 @@ pub fn evolve(account: Account, fact: &Fact<Event>) -> Account {
                 lockout: Lockout::default(),
                 has_logged_in: false,
                 devices: Vec::new(),
+                devices_added: Vec::new(),
                 last_failure_at: None,
                 locked_since: None,
                 reset: None,
@@ -41,6 +42,7 @@ pub fn evolve(account: Account, fact: &Fact<Event>) -> Account {
                 second_step: None,
                 proposal: None,
                 challenges: Vec::new(),
+                code_asked_at: None,
             }))
         }
         (Account::Active(mut active), event) => {
@@ -84,42 +86,39 @@ fn created(fact: &Fact<Event>) -> Account {
 
 fn in_use(active: &mut Active, fact: &Fact<Event>) {
     let at = fact.context.at;
+    // What an event has found expired stays so, even if the clock is put back later.
+    active.sessions.retain(|session| at < session.expires_at);
+    active.challenges.retain(|challenge| at < challenge.link.expires_at);
     match &fact.event {
-        Event::LoginSucceeded { session, session_expires_at, device, on } => {
-            logged_in(active, *device, *on, at);
+        Event::LoginSucceeded { session, session_expires_at, cleared, on } => {
+            logged_in(active, *cleared, *on, at);
             active.has_logged_in = true;
             // The one that it answered and any other: whoever else has the password begins anew.
             active.challenges.clear();
-            active.sessions.retain(|session| at < session.expires_at);
+            active.code_asked_at = None;
             let (expires_at, device) = (*session_expires_at, *on);
             active.sessions.push(Session { id: *session, started_at: at, expires_at, device });
         }
-        Event::LoginFailed { failures, device } => failed(active, *failures, *device, at),
-        Event::SecondStepFailed { failures, codes, codes_locked_until, device } => {
-            if *codes > 0 {
-                let counted = active.wrong_codes_at(at).failed(*codes);
-                active.count_codes(codes_locked_until.map_or(counted, |until| counted.locked(until.into())));
-                // What has expired has set the codes to zero once, and must not do so again.
-                active.lockout = active.lockout.settled(at);
+        Event::LoginFailed { failures } => failed(active, failures, &Counts::default(), at),
+        Event::SecondStepFailed { failures, codes } => failed(active, failures, codes, at),
+        Event::AccountLocked { until, rows, .. } => {
+            if rows.has_account() {
+                active.lockout = active.lockout.locked(*until);
+                active.locked_since = Some(at);
             }
-            failed(active, *failures, *device, at);
-        }
-        Event::AccountLocked { until, device, .. } => {
-            match device.and_then(|device| active.device_mut(device)) {
-                Some(device) => device.lockout = device.lockout.locked(*until),
-                None => {
-                    active.lockout = active.lockout.locked(*until);
-                    active.locked_since = Some(at);
-                }
+            if let Some(device) = rows.device().and_then(|device| active.device_mut(device)) {
+                device.lockout = device.lockout.locked(*until);
             }
-            active.challenges.retain(|challenge| challenge.from != *device);
+            active.challenges.retain(|challenge| match challenge.from {
+                None => !rows.has_account(),
+                from => rows.device() != from,
+            });
         }
         Event::LockoutReleased { .. } => {
             active.forgive();
-            active.count_codes(Lockout::default());
             active.devices.iter_mut().for_each(|device| device.lockout = Lockout::default());
         }
-        Event::DeviceTrusted { device, expires_at, .. } => trusted(active, *device, *expires_at, fact),
+        Event::DeviceTrusted { device, expires_at, by } => trusted(active, *device, (*expires_at, *by), fact),
         Event::DeviceForgotten { device, .. } => {
             active.devices.retain(|held| held.id != *device);
             active.challenges.retain(|challenge| challenge.from != Some(*device));
@@ -130,8 +129,12 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
             active.reset = Some(Link { event: fact.id, expires_at: *expires_at });
         }
         Event::PasswordReset { hash, .. } => {
-            active.count_codes(active.wrong_codes_at(at));
+            let codes_alone = active.lockout.after_reset(at);
             active.forgive();
+            active.lockout = codes_alone;
+            for device in &mut active.devices {
+                device.lockout = device.lockout.after_reset(at);
+            }
             set_password(active, fact, hash);
         }
         Event::PasswordChanged { hash } => set_password(active, fact, hash),
@@ -140,6 +143,7 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
         }
         Event::SecondStepAsked { expires_at, device } => {
             let link = Link { event: fact.id, expires_at: *expires_at };
+            active.code_asked_at = Some(at);
             active.challenged(Challenge { link, from: *device }, at);
         }
         Event::CodeAccepted { step } => {
@@ -166,9 +170,9 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
                     used: *step,
                     recovery,
                     since: at,
-                    wrong_codes: Lockout::default(),
                 })
             });
+            active.forget_codes();
         }
         Event::RecoveryCodesReplaced { recovery } => {
             if let Some(second) = &mut active.second_step {
@@ -178,6 +182,8 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
         Event::SecondStepDisabled | Event::SecondStepReset { .. } => {
             active.second_step = None;
             active.challenges.clear();
+            active.code_asked_at = None;
+            active.forget_codes();
         }
         Event::SessionEnded { session, .. } => active.sessions.retain(|held| held.id != *session),
         Event::SessionsEnded => {
@@ -188,26 +194,33 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
     }
 }
 
-fn failed(active: &mut Active, failures: u32, device: Option<DeviceId>, at: Moment) {
-    if let Some(device) = device.and_then(|device| active.device_mut(device)) {
-        device.lockout = device.lockout.failed(failures);
-        return;
+/// Sets the rows to what the event says that they count.
+fn failed(active: &mut Active, failures: &Counts, codes: &Counts, at: Moment) {
+    let settled = active.lockout.settled(at);
+    let wrong_codes = codes.account.unwrap_or(settled.codes_at(at));
+    match failures.account {
+        Some(failures) => {
+            active.lockout = settled.failed(at, failures, wrong_codes);
+            active.last_failure_at = Some(at);
+            active.locked_since = active.locked_since.filter(|_| settled.locked_until(at).is_some());
+        }
+        None => active.lockout = settled.with_codes(at, wrong_codes),
     }
-    active.count_codes(active.wrong_codes_at(at));
-    active.lockout = active.lockout.failed(failures);
-    active.last_failure_at = Some(at);
-    active.locked_since = None;
+    let Some(counted) = failures.device else { return };
+    if let Some(device) = active.device_mut(counted.device) {
+        let codes = codes.device.map_or(device.lockout.codes_at(at), |codes| codes.count);
+        device.lockout = device.lockout.failed(at, counted.count, codes);
+    }
 }
 
-/// A complete login sets to zero what its guesses would have counted on, and the count of the device that it is on.
-fn logged_in(active: &mut Active, device: Option<DeviceId>, on: Option<DeviceId>, at: Moment) {
-    let shown = device.and_then(|device| active.device_mut(device));
-    let codes_counted_apart = shown.as_ref().is_none_or(|device| device.last_login_at.is_none());
-    if shown.is_none() {
+/// A complete login sets the account's row to zero, and that of the device that it is on. Another device keeps its row: it
+/// says how many wrong guesses in a row came from there.
+fn logged_in(active: &mut Active, cleared: Rows, on: Option<DeviceId>, at: Moment) {
+    if cleared.has_account() {
         active.forgive();
     }
-    if codes_counted_apart {
-        active.count_codes(Lockout::default());
+    if let Some(device) = cleared.device().and_then(|device| active.device_mut(device)) {
+        device.lockout = Lockout::default();
     }
     if let Some(device) = on.and_then(|device| active.device_mut(device)) {
         device.lockout = Lockout::default();
@@ -215,10 +228,19 @@ fn logged_in(active: &mut Active, device: Option<DeviceId>, on: Option<DeviceId>
     }
 }
 
-fn trusted(active: &mut Active, id: DeviceId, expires_at: Moment, fact: &Fact<Event>) {
+fn trusted(
+    active: &mut Active,
+    id: DeviceId,
+    (expires_at, by): (Moment, DeviceOrigin),
+    fact: &Fact<Event>,
+) {
     let (at, client) = (fact.context.at, fact.context.client.clone());
     active.devices.retain(|device| device.id == id || at < device.expires_at);
     if active.device_mut(id).is_none() {
+        // A mail scanner opens reset links too: that uses up none of the devices that logins may add in a day.
+        if by != DeviceOrigin::ResetLink {
+            active.devices_added = active.devices_added_at(at).copied().chain([at]).collect();
+        }
         let lockout = Lockout::default();
         active.devices.push(Device { id, since: at, expires_at, last_login_at: None, client: None, lockout });
     }
@@ -230,6 +252,14 @@ fn trusted(active: &mut Active, id: DeviceId, expires_at: Moment, fact: &Fact<Ev
 impl Active {
     fn device_mut(&mut self, id: DeviceId) -> Option<&mut Device> {
         self.devices.iter_mut().find(|device| device.id == id)
+    }
+
+    /// Wrong codes of another second step count no more.
+    fn forget_codes(&mut self) {
+        self.lockout = self.lockout.without_codes();
+        for device in &mut self.devices {
+            device.lockout = device.lockout.without_codes();
+        }
     }
 }
 

@@ -2,33 +2,40 @@
 
 use crate::Moment;
 use crate::account::command::{Proof, Verdict};
-use crate::account::event::Event;
+use crate::account::device::Device;
+use crate::account::event::{Counts, DeviceCount, Event, Rows};
 use crate::account::second_step::SecondProof;
 use crate::account::state::Active;
 use crate::ids::DeviceId;
-use crate::lockout::{Failure, LockEnd};
+use crate::lockout::{Failure, LockEnd, Wrong};
 use crate::policies::Policies;
 
 use super::decide::Refusal;
-use super::device::{Counted, GuessFrom};
 
-/// A guess at an account, and what it counts on.
+/// A guess at an account.
 pub(super) struct Guess<'a> {
     account: &'a Active,
     policies: &'a Policies,
     at: Moment,
-    counted: Counted<'a>,
+    /// The trusted device that it comes from.
+    device: Option<&'a Device>,
 }
 
 impl<'a> Guess<'a> {
-    pub(super) fn new(account: &'a Active, policies: &'a Policies, at: Moment, from: GuessFrom) -> Self {
-        let from = policies.trusted_devices.map_or(GuessFrom::Elsewhere, |_| from);
-        Self { account, policies, at, counted: account.counted(from, at) }
+    /// `from` is the device that the guess says that it comes from. A device that the account does not trust is none.
+    pub(super) fn new(
+        account: &'a Active,
+        policies: &'a Policies,
+        at: Moment,
+        from: Option<DeviceId>,
+    ) -> Self {
+        let from = from.filter(|_| policies.trusted_devices.is_some());
+        Self { account, policies, at, device: from.and_then(|id| account.device(id, at)) }
     }
 
     /// The trusted device that it comes from.
     pub(super) fn device(&self) -> Option<DeviceId> {
-        self.counted.device()
+        self.device.map(|device| device.id)
     }
 
     /// The verdict on a password, if one may be given.
@@ -40,42 +47,67 @@ impl<'a> Guess<'a> {
         Ok(proof.verdict)
     }
 
+    /// Refuses while a lockout holds for where the guess comes from. A lockout of the account holds for all but trusted
+    /// devices. A lockout of a trusted device holds for that device, whether the account is locked or not.
     pub(super) fn unlocked(&self) -> Result<(), Refusal> {
-        refuse(self.account.lockout_of(self.counted).locked_until(self.at))
+        refuse(self.account.locked_for(self.device(), self.at))
     }
 
-    /// The verdict on a code of the second step that is on: what it used, or nothing where it was wrong. It stands behind
-    /// the password's, so that codes which nobody judges tell a stranger nothing.
+    /// The verdict on a code of the second step that is on: the event that says what it used, or nothing if it was wrong.
     pub(super) fn code(&self, proof: &SecondProof) -> Result<Option<Event>, Refusal> {
         let second = self.account.second_step.as_ref().ok_or(Refusal::NoSecondStep)?;
-        refuse(self.account.codes_locked_for(self.counted, self.at))?;
+        refuse(self.account.codes_locked_for(self.device(), &self.policies.lockout, self.at))?;
         second.accept(proof)
     }
 
+    /// A wrong password counts on the account, and on the trusted device that it came from.
     pub(super) fn wrong_password(&self) -> Vec<Event> {
-        let lockout = self.account.lockout_of(self.counted);
-        let Failure { failures, locks_until } = lockout.judge_failure(&self.policies.lockout, self.at);
-        let device = self.device();
-        let locked = locks_until.map(|until| Event::AccountLocked { failures, until, device });
-        std::iter::once(Event::LoginFailed { failures, device }).chain(locked).collect()
+        let (account, device) = self.judge(Wrong::Password);
+        let failed = Event::LoginFailed { failures: counts(account, device, |failure| failure.failures) };
+        [failed].into_iter().chain(locked(account, device)).collect()
     }
 
-    /// A wrong code is one more wrong guess. Those of the second step that is on are counted apart as well, and as
-    /// many lock whatever password was reset meanwhile.
+    /// A wrong code counts as a wrong password does. Codes of the second step that is on are counted among the codes as
+    /// well, and those no new password forgives.
     pub(super) fn wrong_code(&self) -> Vec<Event> {
-        let (policy, at, device) = (&self.policies.lockout, self.at, self.device());
-        let Failure { failures, locks_until } =
-            self.account.lockout_of(self.counted).judge_failure(policy, at);
-        let apart = self.account.second_step.as_ref().filter(|_| self.counted.codes_count_apart());
-        let apart = apart.map(|_| self.account.wrong_codes_at(at).judge_row(policy, at));
-        let codes = apart.map_or(0, |codes| codes.failures);
-        let codes_lock_until = apart.and_then(|codes| codes.locks_until);
-        let codes_locked_until = codes_lock_until.and_then(LockEnd::moment);
-        let locked = locks_until.max(codes_lock_until);
-        let locked =
-            locked.map(|until| Event::AccountLocked { failures: failures.max(codes), until, device });
-        let failed = Event::SecondStepFailed { failures, codes, codes_locked_until, device };
-        std::iter::once(failed).chain(locked).collect()
+        let on = self.account.second_step.is_some();
+        let (account, device) = self.judge(if on { Wrong::Code } else { Wrong::Password });
+        let failures = counts(account, device, |failure| failure.failures);
+        let codes = if on { counts(account, device, |failure| failure.codes) } else { Counts::default() };
+        let failed = Event::SecondStepFailed { failures, codes };
+        [failed].into_iter().chain(locked(account, device)).collect()
+    }
+
+    fn judge(&self, wrong: Wrong) -> (Failure, Option<(DeviceId, Failure)>) {
+        let policy = &self.policies.lockout;
+        let device = self.device.map(|device| (device.id, device.lockout.judge(policy, wrong, self.at)));
+        (self.account.lockout.judge(policy, wrong, self.at), device)
+    }
+}
+
+fn counts(
+    account: Failure,
+    device: Option<(DeviceId, Failure)>,
+    count: impl Fn(&Failure) -> u32,
+) -> Counts {
+    let device = device.map(|(device, failure)| DeviceCount { device, count: count(&failure) });
+    Counts { account: Some(count(&account)), device }
+}
+
+/// The lockouts that begin: of the account, of the device, or of both. It is one event for both if they end together.
+fn locked(account: Failure, device: Option<(DeviceId, Failure)>) -> Vec<Event> {
+    let begins = |failure: Failure, rows| {
+        let failures = failure.failures.max(failure.codes);
+        failure.locks_until.map(|until| Event::AccountLocked { failures, until, rows })
+    };
+    match device {
+        Some((id, of_device)) if of_device.locks_until == account.locks_until => {
+            begins(account, Rows::Both(id)).into_iter().collect()
+        }
+        _ => {
+            let of_device = device.and_then(|(id, failure)| begins(failure, Rows::Device(id)));
+            begins(account, Rows::Account).into_iter().chain(of_device).collect()
+        }
     }
 }
 

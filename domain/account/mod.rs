@@ -22,8 +22,8 @@ pub use command::{
     Verdict,
 };
 pub use decide::{Refusal, decide, decide_for};
-pub use device::{Device, DeviceEnd, DeviceOrigin, GuessFrom, MOST_DEVICES, NewDevice};
-pub use event::{Admission, Event, Origin, Role, SessionEnd};
+pub use device::{Device, DeviceEnd, DeviceOrigin, MOST_DEVICES, NewDevice};
+pub use event::{Admission, Counts, DeviceCount, Event, Origin, Role, Rows, SessionEnd};
 pub use evolve::evolve;
 pub use second_step::{Proposal, SecondProof, SecondStep};
 pub use state::{Account, Active, Challenge, Credential, Invited, Link, Profile, Session};

@@ -6,12 +6,10 @@
 use std::collections::BTreeMap;
 
 use crate::Moment;
-use crate::account::device::Counted;
 use crate::account::event::Event;
 use crate::account::state::{Active, Challenge};
 use crate::erasable::Erasable;
 use crate::ids::EventId;
-use crate::lockout::{LockEnd, Lockout};
 use crate::one_time_code::{RecoveryHash, TotpSecret};
 
 use super::decide::Refusal;
@@ -32,9 +30,6 @@ pub struct SecondStep {
     pub recovery: BTreeMap<u32, Erasable<RecoveryHash>>,
     /// Since when it is on.
     pub since: Moment,
-    /// Wrong codes. They are among the account's wrong guesses too, but no new password forgives them: whoever
-    /// holds the mailbox would have seven more to guess with each.
-    pub wrong_codes: Lockout,
 }
 
 /// A secret that was shown and not confirmed by a code yet.
@@ -83,38 +78,6 @@ impl SecondStep {
 }
 
 impl Active {
-    /// Until when no code is judged, if that is so at `at`: as long as the account is locked, and after so many
-    /// wrong codes even where a new password has opened it since.
-    #[must_use]
-    pub fn codes_locked_until(&self, at: Moment) -> Option<LockEnd> {
-        self.lockout.locked_until(at).max(self.wrong_codes_at(at).locked_until(at))
-    }
-
-    /// The same for a guess from a device. One from which a login was completed is held back by its own count alone.
-    pub(super) fn codes_locked_for(&self, counted: Counted<'_>, at: Moment) -> Option<LockEnd> {
-        match counted {
-            Counted::Account => self.codes_locked_until(at),
-            Counted::Device(device) if counted.codes_count_apart() => {
-                device.lockout.locked_until(at).max(self.wrong_codes_at(at).locked_until(at))
-            }
-            Counted::Device(device) => device.lockout.locked_until(at),
-        }
-    }
-
-    /// The wrong codes that count at `at`: none once a lockout of the account has ended by itself, unless they are locked
-    /// by themselves for longer.
-    pub(super) fn wrong_codes_at(&self, at: Moment) -> Lockout {
-        let counted = self.second_step.as_ref().map(|second| second.wrong_codes).unwrap_or_default();
-        let over = self.lockout.has_expired(at) && counted.locked_until(at).is_none();
-        if over { Lockout::default() } else { counted }
-    }
-
-    pub(super) fn count_codes(&mut self, counted: Lockout) {
-        if let Some(second) = &mut self.second_step {
-            second.wrong_codes = counted;
-        }
-    }
-
     /// The challenge, if it can still be answered at `at`.
     pub(super) fn challenge(&self, id: EventId, at: Moment) -> Option<&Challenge> {
         self.challenges.iter().find(|held| held.link.event == id && at < held.link.expires_at)

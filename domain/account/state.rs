@@ -107,15 +107,17 @@ pub struct Active {
     pub credential: Credential,
     /// What verified the passwords before it.
     pub former: PasswordHistory,
-    /// Wrong guesses from wherever is not trusted, and the lock they led to.
+    /// Wrong guesses from anywhere, and the lockout that they led to. It holds for all but trusted devices.
     pub lockout: Lockout,
     /// Whether a login was ever completed.
     pub has_logged_in: bool,
-    /// Devices that are trusted, in the order of their coming; their wrong guesses count apart.
+    /// Devices that are trusted, in the order of their coming. Each counts its own wrong guesses too.
     pub devices: Vec<Device>,
-    /// When the newest of those guesses was judged.
+    /// When logins made devices trusted that were not, in the last day, oldest first.
+    pub devices_added: Vec<Moment>,
+    /// When the newest wrong guess was judged.
     pub last_failure_at: Option<Moment>,
-    /// When they led to a lock.
+    /// When the account's lockout began.
     pub locked_since: Option<Moment>,
     /// The newest reset link, not yet followed.
     pub reset: Option<Link>,
@@ -129,6 +131,8 @@ pub struct Active {
     pub proposal: Option<Box<Proposal>>,
     /// Right passwords whose second step has yet to come, oldest first.
     pub challenges: Vec<Challenge>,
+    /// When a code was last asked for, if no login was completed since.
+    pub code_asked_at: Option<Moment>,
 }
 
 impl Account {
@@ -173,6 +177,12 @@ impl Active {
     /// later is not before it: it would keep the owner from asking until that clock was right.
     pub fn resets_asked_at(&self, at: Moment) -> impl Iterator<Item = &Moment> {
         self.resets_asked.iter().filter(move |asked| **asked <= at && at - **asked < TimeDelta::hours(1))
+    }
+
+    /// When logins made devices trusted that were not, in the day before `at`. A clock that was ahead may have noted a
+    /// moment after `at`: it does not count, or it would block new devices until then.
+    pub fn devices_added_at(&self, at: Moment) -> impl Iterator<Item = &Moment> {
+        self.devices_added.iter().filter(move |added| **added <= at && at - **added < TimeDelta::days(1))
     }
 
     /// The hashes of the last `count` passwords, the present one first.

@@ -1,7 +1,7 @@
 //! Trusted devices: what is given to them, what they show, and the owner's list.
 
 use crate::Moment;
-use crate::account::{Account, Command, Device, Event, NewDevice, Opening, Refusal};
+use crate::account::{Account, Command, Device, Event, NewDevice, Opening, Refusal, Rows};
 use crate::fact::Context;
 use crate::ids::{AccountId, DeviceId, SessionId};
 use crate::ports::{DeviceClaims, Position, Purpose};
@@ -15,21 +15,28 @@ use super::{App, Failure, Unavailable};
 /// How many tokens of devices one request may bring that are looked at.
 const MOST_LOOKED_AT: usize = 50;
 
+/// The devices that a request showed valid tokens of, of whichever accounts.
+pub(super) struct ShownDevices(Vec<DeviceClaims>);
+
+impl ShownDevices {
+    /// The device of an account.
+    pub(super) fn of(&self, account: AccountId) -> Option<DeviceId> {
+        self.0.iter().find(|claims| claims.account == account).map(|claims| claims.device)
+    }
+}
+
 impl App {
-    /// The device that a request comes from, as its tokens have it; whether the account still trusts it is decided
-    /// with the guess.
-    pub(super) fn device_of(&self, at: Moment, account: AccountId, tokens: &[String]) -> Option<DeviceId> {
-        self.policies.trusted_devices?;
-        let claims =
-            tokens.iter().take(MOST_LOOKED_AT).filter_map(|token| self.ports.tokens.read_device(token));
-        let mut own = claims.filter(|claims| claims.account == account && at < claims.expires_at);
-        own.next().map(|claims| claims.device)
+    /// The devices that a request shows tokens of. Whether their accounts still trust them is decided with the guess.
+    pub(super) fn read_devices(&self, at: Moment, tokens: &[String]) -> ShownDevices {
+        let looked_at = if self.policies.trusted_devices.is_some() { MOST_LOOKED_AT } else { 0 };
+        let claims = tokens.iter().take(looked_at).filter_map(|token| self.ports.tokens.read_device(token));
+        ShownDevices(claims.filter(|claims| at < claims.expires_at).collect())
     }
 
-    /// The owner of an account, on the device whose tokens came along.
+    /// The owner of an account, in a session, on the device whose tokens came along.
     #[must_use]
-    pub fn owner(&self, at: Moment, account: AccountId, devices: &[String]) -> Owner {
-        Owner { account, device: self.device_of(at, account, devices) }
+    pub fn owner(&self, at: Moment, (account, session): (AccountId, SessionId), devices: &[String]) -> Owner {
+        Owner { account, session, device: self.read_devices(at, devices).of(account) }
     }
 
     /// The trusted device on which a session was opened.
@@ -60,7 +67,7 @@ impl App {
         let of = |event: &Event| match event {
             Event::DeviceTrusted { device, expires_at, .. } => Some((*device, *expires_at)),
             // Known, though it showed no token: it has lost it, or keeps none.
-            Event::LoginSucceeded { device: None, on: Some(device), .. } => {
+            Event::LoginSucceeded { cleared: Rows::Account, on: Some(device), .. } => {
                 let held = committed.state.active()?.devices.iter().find(|held| held.id == *device)?;
                 Some((*device, held.expires_at))
             }
@@ -92,10 +99,9 @@ impl App {
         };
         let (account, at) = (claims.account, context.at);
         let held = self.account(account).await?;
-        let shown = self.device_of(at, account, devices);
-        let active = shown.zip(held.active()).and_then(|(id, active)| active.device(id, at));
-        // One that is locked counts as none: its owner has forgotten the password, and typed it too often.
-        if active.is_some_and(|device| device.lockout.locked_until(at).is_none()) {
+        let shown = self.read_devices(at, devices).of(account);
+        // A device that the account trusts needs no other. If it is locked, the new password unlocks it.
+        if shown.zip(held.active()).is_some_and(|(id, active)| active.device(id, at).is_some()) {
             return Ok(None);
         }
         let device = DeviceId(claims.event.effect("device"));

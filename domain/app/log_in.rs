@@ -1,14 +1,14 @@
 //! Logging in, and whatever else verifies a password.
 
 use crate::account::{
-    self, Account, Active, Attempt, Command, Event, GuessFrom, NewPassword, Opening, Proof, Refusal,
-    SecondProof, Verdict,
+    self, Account, Active, Attempt, Command, Event, NewPassword, Opening, Proof, Refusal, SecondProof,
+    Verdict,
 };
 use crate::email_address::{EmailAddress, EmailHash};
 use crate::erasable::Erasable;
 use crate::fact::Context;
-use crate::ids::{AccountId, EventId};
-use crate::lockout::{LockEnd, Lockout};
+use crate::ids::{AccountId, DeviceId, EventId};
+use crate::lockout::{Failure, LockEnd, Lockout, Wrong};
 use crate::one_time_code::{OneTimeCode, RecoveryHash, TotpSecret};
 use crate::password::{Password, PasswordHash};
 use crate::password_policy::PasswordRule;
@@ -127,11 +127,12 @@ impl App {
     /// [`Unavailable`] when the system could not judge; then nothing was counted.
     pub async fn log_in(&self, context: &Context, credentials: Credentials) -> Result<Login, Unavailable> {
         let hash = self.ports.tokens.email_hash(&credentials.email);
+        // Every token is read before it is known whether anybody has the address, so that they take the same time.
+        let shown = self.read_devices(context.at, &credentials.devices);
         let Some(account) = self.holder(&hash).await? else {
             return self.stranger(context.at, hash, credentials.password).await;
         };
-        let device = self.device_of(context.at, account, &credentials.devices);
-        let from = device.map_or(GuessFrom::Elsewhere, GuessFrom::Device);
+        let from = shown.of(account);
         let password = credentials.password.clone();
         let wish = Wish::LogIn { opening: self.opening(context), second: credentials.second };
         match self.judge(context, account, from, password, wish).await? {
@@ -149,7 +150,7 @@ impl App {
         &self,
         context: &Context,
         account: AccountId,
-        from: GuessFrom,
+        from: Option<DeviceId>,
         password: Password,
         wish: Wish,
     ) -> Result<Judged, Unavailable> {
@@ -277,9 +278,10 @@ impl App {
         }
         self.ports.hasher.verify_decoy(password).await?;
         self.ports.store.decoy().await?;
-        let failure = lockout.judge_failure(&self.policies.lockout, at);
-        let counted = lockout.failed(failure.failures);
-        self.ports.strangers.put(hash, failure.locks_until.map_or(counted, |until| counted.locked(until)));
+        let Failure { failures, codes, locks_until } =
+            lockout.judge(&self.policies.lockout, Wrong::Password, at);
+        let counted = lockout.failed(at, failures, codes);
+        self.ports.strangers.put(hash, locks_until.map_or(counted, |until| counted.locked(until)));
         Ok(Login::Refused)
     }
 
@@ -395,7 +397,11 @@ impl App {
 }
 
 /// The credential to verify against; or why nothing is verified.
-fn judgeable(account: &Account, at: Moment, from: GuessFrom) -> Result<(EventId, PasswordHash), Judged> {
+fn judgeable(
+    account: &Account,
+    at: Moment,
+    from: Option<DeviceId>,
+) -> Result<(EventId, PasswordHash), Judged> {
     let active = account.active().ok_or(Judged::Nobody)?;
     if let Some(until) = active.locked_for(from, at) {
         return Err(Judged::Locked(until));

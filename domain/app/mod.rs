@@ -37,7 +37,9 @@ pub use streams::{Aggregate, Committed, Streams};
 pub use take_over::NewTakeOver;
 
 use crate::access::{self, Access};
+use crate::Moment;
 use crate::account::{self, Account};
+use crate::clock_history::ClockHistory;
 use crate::company::{self, Company};
 use crate::email_claim::EmailClaim;
 use crate::fleet::{self, Fleet};
@@ -83,6 +85,7 @@ pub struct Ports {
 pub struct App {
     policies: Policies,
     ports: Ports,
+    clock: ClockHistory,
     accounts: Streams<Account>,
     claims: Streams<EmailClaim>,
     companies: Streams<Company>,
@@ -191,7 +194,13 @@ impl App {
             takeovers: Streams::new(log, ports.takeovers.clone()),
             policies,
             ports,
+            clock: ClockHistory::default(),
         }
+    }
+
+    /// Notes a moment that the clock of this process shows, so that a clock that is put back is noticed.
+    pub fn note_time(&self, at: Moment) {
+        self.clock.note(at);
     }
 
     /// The rules in force.

@@ -4,7 +4,7 @@ use crate::Moment;
 use crate::account::{self, Answer, Command, Event, Refusal, SecondProof};
 use crate::erasable::Erasable;
 use crate::fact::Context;
-use crate::ids::AccountId;
+use crate::ids::{AccountId, EventId};
 use crate::one_time_code::{OneTimeCode, TotpSecret};
 use crate::password::Password;
 use crate::ports::Position;
@@ -39,6 +39,10 @@ impl App {
         let Some(claims) = self.ports.tokens.read_challenge(challenge) else {
             return Ok(Login::ChallengeVoid);
         };
+        // One that had expired before the clock was put back is as good as none.
+        let given_at = claims.expires_at - self.policies.challenge;
+        let expired = self.clock.reached(given_at, context.at) >= claims.expires_at;
+        let event = if expired { EventId(uuid::Uuid::nil()) } else { claims.event };
         let stream = account_stream(claims.account);
         let _turn = self.ports.turnstile.enter(stream.to_string()).await;
         let opening = self.opening(context);
@@ -47,7 +51,7 @@ impl App {
             let active = held.active();
             let proof = active.and_then(|active| self.look_at(claims.account, active, &code, context.at));
             let Some(proof) = proof else { return Ok(Login::ChallengeVoid) };
-            let answer = Answer { challenge: claims.event, proof, opening: opening.clone() };
+            let answer = Answer { challenge: event, proof, opening: opening.clone() };
             let answer = || Command::AnswerChallenge(answer.clone());
             match self.decide_account(&stream, context, answer).await {
                 Ok(committed) => return Ok(self.login(claims.account, &committed)),
@@ -80,8 +84,8 @@ impl App {
         Ok(Enrolment { secret, expires_at, position: committed.position })
     }
 
-    /// Turns the second step on with a code of the secret that was shown; gives the ten recovery codes, to be
-    /// shown this once.
+    /// Turns the second step on with a code of the secret that was shown, and ends all other sessions. Gives the ten
+    /// recovery codes, to be shown this once.
     ///
     /// # Errors
     /// [`Failure::WrongCode`], which counts; [`Refusal::NoProposal`], [`Refusal::Locked`].
@@ -105,10 +109,10 @@ impl App {
                 Erasable::Erased => None,
             };
             let proof = SecondProof::Code { secret: proposal.link.event, step };
-            let from = owner.guesses_from();
+            let (from, session) = (owner.device, owner.session);
             let confirm = || {
                 let (proof, recovery) = (proof.clone(), recovery.clone());
-                Command::ConfirmSecondStep { proof, from, recovery }
+                Command::ConfirmSecondStep { proof, from, session, recovery }
             };
             match self.decide_account(&stream, context, confirm).await {
                 Err(Failure::Refused(Refusal::StaleProof)) => continue,
@@ -176,7 +180,7 @@ impl App {
         current: Password,
         wish: Wish,
     ) -> Result<Box<Committed<account::Account>>, Failure> {
-        match self.judge(context, owner.account, owner.guesses_from(), current, wish).await? {
+        match self.judge(context, owner.account, owner.device, current, wish).await? {
             Judged::Verdict(committed) => Ok(committed),
             Judged::Locked(until) => Err(Refusal::Locked { until }.into()),
             Judged::Reused(rule) => Err(Failure::WeakPassword(vec![rule])),

@@ -1,7 +1,7 @@
 //! Sessions: who a token speaks for, and ending them.
 
 use crate::Moment;
-use crate::account::{Command, GuessFrom, Profile, Refusal, SessionEnd};
+use crate::account::{Command, Profile, Refusal, Session, SessionEnd};
 use crate::fact::Context;
 use crate::ids::{AccountId, DeviceId, SessionId};
 use crate::ports::Position;
@@ -20,19 +20,15 @@ pub struct Authenticated {
     pub profile: Profile,
 }
 
-/// Who does something with their own account, and on which device: its wrong guesses count apart.
+/// Who does something with their own account, in which session, and on which device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner {
     /// Whose account it is.
     pub account: AccountId,
-    /// The device, where it showed its token.
+    /// The session.
+    pub session: SessionId,
+    /// The device, if it showed its token.
     pub device: Option<DeviceId>,
-}
-
-impl Owner {
-    pub(super) fn guesses_from(self) -> GuessFrom {
-        self.device.map_or(GuessFrom::Elsewhere, GuessFrom::Session)
-    }
 }
 
 impl App {
@@ -43,12 +39,12 @@ impl App {
     pub async fn authenticate(&self, at: Moment, token: &str) -> Result<Option<Authenticated>, Unavailable> {
         let Some(claims) = self.ports.tokens.read_session(token).filter(|claims| at < claims.expires_at)
         else {
+            self.clock.note(at);
             return Ok(None);
         };
         let account = self.accounts.load(&account_stream(claims.account)).await?.state;
         let Some(active) = account.active() else { return Ok(None) };
-        let session = active.session(claims.session, at);
-        if session.is_none_or(|session| self.unused_since(session.id, session.started_at, at).is_none()) {
+        if active.session(claims.session, at).and_then(|session| self.last_use(session, at)).is_none() {
             return Ok(None);
         }
         self.ports.activity.seen(claims.session, at);
@@ -59,12 +55,15 @@ impl App {
         }))
     }
 
-    /// Since when a session that began at `started_at` has not been used; none where that is so long that it is over. It
-    /// is compared, not scheduled (law 7).
+    /// When a session was last used. `None` if it is over: it was not used for too long, or it expired before the clock was
+    /// put back. This is compared, not scheduled (law 7).
     #[must_use]
-    pub fn unused_since(&self, session: SessionId, started_at: Moment, at: Moment) -> Option<Moment> {
-        let last = self.ports.activity.last_seen(session).map_or(started_at, |last| last.max(started_at));
-        (at - last < self.policies.idle_session).then_some(last)
+    pub fn last_use(&self, session: &Session, at: Moment) -> Option<Moment> {
+        let seen = self.ports.activity.last_seen(session.id);
+        let last = seen.map_or(session.started_at, |seen| seen.max(session.started_at));
+        let idle = self.clock.reached(last, at) - last;
+        let expired = self.clock.reached(session.started_at, at) >= session.expires_at;
+        (idle < self.policies.idle_session && !expired).then_some(last)
     }
 
     /// Ends one session. One that has ended already stays ended.
