@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::tests::{Story, at, names, opening};
+use super::naive::{Row, Then, Wrong};
+use super::tests::{Story, at, names, numbers, opening, wrong_guesses};
 use super::*;
 use crate::fact::Client;
 use crate::ids::{DeviceId, EventId, SessionId};
-use crate::lockout::LockEnd;
 
 const PHONE: DeviceId = DeviceId(Uuid::from_u128(1));
 const SHOP: DeviceId = DeviceId(Uuid::from_u128(2));
@@ -22,7 +22,14 @@ fn client(agent: &str) -> Client {
 impl Story {
     fn proof(&self, verdict: Verdict, from: Option<DeviceId>) -> Proof {
         let credential = self.account.active().map_or(EventId(Uuid::nil()), |active| active.credential.id);
-        Proof { credential, verdict, from: from.map_or(GuessFrom::Elsewhere, GuessFrom::Device) }
+        Proof { credential, verdict, from }
+    }
+
+    /// A login with the right password and the code of a step, that makes this device trusted.
+    fn with_code(&self, step: u64, device: Option<NewDevice>) -> Command {
+        let proof = self.proof(Verdict::Match { rehashed: None }, None);
+        let opening = Opening { session: SessionId(Uuid::nil()), device };
+        Command::LogIn(Attempt { proof, opening, second: Some(self.code(step)) })
     }
 
     fn wrong_from(&mut self, minute: i64, from: Option<DeviceId>) -> Result<Vec<Event>, Refusal> {
@@ -84,7 +91,7 @@ fn a_client_that_keeps_nothing_is_known_by_address_and_agent() {
     let mut story = Story::of_two_devices();
     let other = DeviceId(Uuid::from_u128(3));
     let events = story.log_in_on(3, other, "till").unwrap();
-    let succeeded = matches!(events[..], [Event::LoginSucceeded { device: None, on: Some(SHOP), .. }]);
+    let succeeded = matches!(events[..], [Event::LoginSucceeded { cleared: Rows::Account, on: Some(SHOP), .. }]);
     assert!(succeeded, "{events:?}");
     assert_eq!(story.devices().len(), 2);
 }
@@ -93,38 +100,86 @@ fn a_client_that_keeps_nothing_is_known_by_address_and_agent() {
 fn whoever_hammers_a_name_keeps_its_owner_out_of_no_trusted_device() {
     let mut story = Story::of_two_devices();
     story.hammered(3);
+    for from in [None, Some(DeviceId(Uuid::from_u128(9)))] {
+        let refused = story.right_from(4, from);
+        assert!(matches!(refused, Err(Refusal::Locked { .. })), "all others are locked out, {from:?}");
+    }
     assert_eq!(names(&story.right_from(4, Some(PHONE)).unwrap()), ["login-succeeded"]);
-    assert!(matches!(story.right_from(4, None), Err(Refusal::Locked { .. })), "all others stay locked");
-    assert!(
-        matches!(story.right_from(4, Some(DeviceId(Uuid::from_u128(9)))), Err(Refusal::Locked { .. })),
-        "a device that the account never trusted counts as none"
-    );
 }
 
 #[test]
-fn wrong_guesses_from_a_trusted_device_count_on_it_and_lock_it_alone() {
+fn seven_wrong_guesses_in_ones_own_browser_lock_the_account_and_the_browser_for_15_minutes() {
     let mut story = Story::of_two_devices();
     for n in 1..7 {
-        let failed = Event::LoginFailed { failures: n, device: Some(PHONE) };
-        assert_eq!(story.wrong_from(3, Some(PHONE)).unwrap(), [failed]);
+        assert_eq!(story.wrong_from(3, Some(PHONE)).unwrap(), [wrong_guesses(n, Some((PHONE, n)))]);
     }
-    let locked = Event::AccountLocked { failures: 7, until: at(18).into(), device: Some(PHONE) };
-    assert_eq!(story.wrong_from(3, Some(PHONE)).unwrap()[1], locked);
-    assert!(story.clone().right_from(4, Some(SHOP)).is_ok());
-    assert!(story.clone().right_from(4, None).is_ok(), "the account is not locked");
-    // Locked, it counts as none: what it guesses counts on the account.
-    let failed = Event::LoginFailed { failures: 1, device: None };
-    assert_eq!(story.wrong_from(4, Some(PHONE)).unwrap(), [failed]);
-    // Its lock ends as any does.
-    let failed = Event::LoginFailed { failures: 1, device: Some(PHONE) };
-    assert_eq!(story.wrong_from(18, Some(PHONE)).unwrap(), [failed]);
+    let locked = Event::AccountLocked { failures: 7, until: at(18).into(), rows: Rows::Both(PHONE) };
+    assert_eq!(story.wrong_from(3, Some(PHONE)).unwrap()[1..], [locked]);
+    for minute in [3, 17] {
+        let refused = Err(Refusal::Locked { until: at(18).into() });
+        assert_eq!(story.right_from(minute, Some(PHONE)), refused, "not even the right password");
+        assert_eq!(story.right_from(minute, None), refused, "nor elsewhere");
+        assert!(story.clone().right_from(minute, Some(SHOP)).is_ok(), "their other browser did nothing wrong");
+    }
+    assert_eq!(names(&story.right_from(18, Some(PHONE)).unwrap()), ["login-succeeded"]);
 }
 
 #[test]
-fn whoever_takes_a_session_on_a_trusted_device_guesses_the_password_on_its_count_alone() {
+fn a_locked_device_is_no_stranger_and_is_locked_whether_the_account_is_or_not() {
+    let mut story = Story::of_two_devices();
+    for _ in 0..6 {
+        story.wrong_from(3, Some(PHONE)).unwrap();
+    }
+    story.right_from(4, Some(SHOP)).unwrap();
+    let locked = Event::AccountLocked { failures: 7, until: at(20).into(), rows: Rows::Device(PHONE) };
+    let failed = wrong_guesses(1, Some((PHONE, 7)));
+    assert_eq!(story.wrong_from(5, Some(PHONE)).unwrap(), [failed, locked]);
+    assert!(matches!(story.right_from(6, Some(PHONE)), Err(Refusal::Locked { .. })));
+    assert!(story.clone().right_from(6, None).is_ok(), "the account is not locked");
+    assert_eq!(story.account.active().unwrap().lockout.failures_at(at(6)), 1, "nothing more was judged");
+    assert_eq!(story.wrong_from(20, Some(PHONE)).unwrap(), [wrong_guesses(2, Some((PHONE, 1)))]);
+}
+
+#[test]
+fn guesses_of_strangers_and_of_the_owner_add_up_to_seven_and_the_owners_browser_goes_on() {
+    let mut story = Story::of_two_devices();
+    for n in 1..4 {
+        assert_eq!(story.wrong_from(3, Some(PHONE)).unwrap(), [wrong_guesses(n, Some((PHONE, n)))]);
+    }
+    for _ in 0..3 {
+        story.wrong_from(3, None).unwrap();
+    }
+    let locked = Event::AccountLocked { failures: 7, until: at(18).into(), rows: Rows::Account };
+    assert_eq!(story.wrong_from(3, None).unwrap(), [wrong_guesses(7, None), locked]);
+    // Those that are judged on the device during the lockout count, and lengthen nothing.
+    assert_eq!(story.wrong_from(10, Some(PHONE)).unwrap(), [wrong_guesses(8, Some((PHONE, 4)))]);
+    assert_eq!(story.right_from(11, None), Err(Refusal::Locked { until: at(18).into() }));
+    assert_eq!(story.wrong_from(18, None).unwrap(), [wrong_guesses(1, None)]);
+}
+
+#[test]
+fn a_complete_login_from_anywhere_sets_the_accounts_count_to_zero_and_ends_its_lockout() {
+    let six = || {
+        let mut story = Story::of_two_devices();
+        (0..6).for_each(|_| drop(story.wrong_from(3, None).unwrap()));
+        story
+    };
+    for from in [None, Some(PHONE)] {
+        let mut story = six();
+        story.right_from(4, from).unwrap();
+        assert_eq!(story.wrong_from(5, None).unwrap(), [wrong_guesses(1, None)]);
+    }
+    let mut locked = Story::of_two_devices();
+    locked.hammered(3);
+    locked.right_from(4, Some(PHONE)).unwrap();
+    assert_eq!(names(&locked.right_from(5, None).unwrap()), ["login-succeeded"]);
+}
+
+#[test]
+fn whoever_takes_a_session_on_a_trusted_device_guesses_the_password_as_often_as_anybody() {
     let mut story = Story::of_two_devices();
     let change = |story: &Story, verdict| {
-        let proof = Proof { from: GuessFrom::Session(PHONE), ..story.proof(verdict, None) };
+        let proof = story.proof(verdict, Some(PHONE));
         Command::ChangePassword(NewPassword { proof, hash: super::tests::hash("x") })
     };
     for _ in 0..7 {
@@ -133,21 +188,18 @@ fn whoever_takes_a_session_on_a_trusted_device_guesses_the_password_on_its_count
     }
     let right = change(&story, Verdict::Match { rehashed: None });
     assert!(matches!(story.tell(4, right), Err(Refusal::Locked { .. })));
-    assert!(story.right_from(4, None).is_ok(), "and nobody is locked out elsewhere");
 }
 
 #[test]
-fn a_login_from_a_trusted_device_sets_its_own_count_to_zero_and_no_other() {
+fn a_new_password_through_a_link_opens_the_account_and_every_device() {
     let mut story = Story::of_two_devices();
-    for _ in 0..6 {
-        story.wrong_from(3, None).unwrap();
-        story.wrong_from(3, Some(PHONE)).unwrap();
-        story.wrong_from(3, Some(SHOP)).unwrap();
+    (0..7).for_each(|_| drop(story.wrong_from(3, Some(PHONE)).unwrap()));
+    story.tell(4, Command::RequestPasswordReset).unwrap();
+    let reset = Reset { link: story.link(), hash: super::tests::hash("new") };
+    story.tell(5, Command::ResetPassword(reset)).unwrap();
+    for from in [Some(PHONE), Some(SHOP), None] {
+        assert_eq!(names(&story.clone().right_from(6, from).unwrap()), ["login-succeeded"], "{from:?}");
     }
-    story.right_from(4, Some(PHONE)).unwrap();
-    assert_eq!(story.wrong_from(5, Some(PHONE)).unwrap().len(), 1);
-    assert_eq!(names(&story.wrong_from(5, Some(SHOP)).unwrap()), ["login-failed", "account-locked"]);
-    assert_eq!(names(&story.wrong_from(5, None).unwrap()), ["login-failed", "account-locked"]);
 }
 
 #[test]
@@ -226,18 +278,17 @@ fn a_release_by_support_opens_devices_too() {
     }
     let release = Command::Release { reason: "on the phone".to_owned() };
     story.tell(4, release.clone()).unwrap();
-    let failed = Event::LoginFailed { failures: 1, device: Some(PHONE) };
-    assert_eq!(story.wrong_from(5, Some(PHONE)).unwrap(), [failed]);
+    assert_eq!(story.wrong_from(5, Some(PHONE)).unwrap(), [wrong_guesses(1, Some((PHONE, 1)))]);
     let mut open = Story::of_two_devices();
     assert_eq!(open.tell(3, release), Err(Refusal::NotLocked));
 }
 
-/// Codes from a device that only opened a reset link count with all others, so that one reset after another gives none
-/// to guess; from one on which a login was completed they count on it.
+/// A reset gives the owner, who has proved the mailbox, a code to enter. It gives whoever has the mailbox and the password,
+/// but not the phone, that one code and no more.
 #[test]
-fn codes_count_on_a_device_once_a_login_on_it_was_complete_and_no_reset_gives_more() {
+fn each_reset_after_seven_wrong_codes_gives_one_code_more_on_whichever_device_the_link_was_opened() {
     let mut story = Story::with_second_step();
-    let mut judged = 0;
+    let mut judged = Vec::new();
     for round in 0..5 {
         let minute = 2 + round;
         story.tell(minute, Command::RequestPasswordReset).unwrap();
@@ -245,31 +296,55 @@ fn codes_count_on_a_device_once_a_login_on_it_was_complete_and_no_reset_gives_mo
         let device = DeviceId(link.effect("device"));
         story.tell(minute, Command::TrustForReset { link, device }).unwrap();
         story.tell(minute, Command::ResetPassword(Reset { link, hash: super::tests::hash("x") })).unwrap();
-        for _ in 0..8 {
-            let proof = story.proof(Verdict::Match { rehashed: None }, Some(device));
+        let mut of_this_round = 0;
+        for from in [Some(device), None].into_iter().cycle().take(20) {
+            let proof = story.proof(Verdict::Match { rehashed: None }, from);
             let opening = opening(SessionId(Uuid::nil()));
-            let second = Some(story.code(None));
-            let attempt = Command::LogIn(Attempt { proof, opening, second });
-            judged += usize::from(story.tell(minute, attempt).is_ok());
+            let attempt = Command::LogIn(Attempt { proof, opening, second: Some(story.code(None)) });
+            of_this_round += usize::from(story.tell(minute, attempt).is_ok());
         }
+        judged.push(of_this_round);
     }
-    assert_eq!(judged, 7);
-    // After that lockout, a login on the phone; then a stranger who knows the password guesses codes.
-    let proof = story.proof(Verdict::Match { rehashed: None }, None);
-    let device = Some(NewDevice { id: PHONE, client: client("phone") });
-    let opening = Opening { session: SessionId(Uuid::nil()), device };
-    let second = Some(story.code(200));
-    let attempt = Command::LogIn(Attempt { proof, opening, second });
-    story.tell_from(60, Some(client("phone")), attempt).unwrap();
+    assert_eq!(judged, [7, 1, 1, 1, 1]);
+    // The owner, who has the phone, gets in with that one.
+    story.tell(7, Command::RequestPasswordReset).unwrap();
+    let (link, hash) = (story.link(), super::tests::hash("x"));
+    story.tell(7, Command::ResetPassword(Reset { link, hash })).unwrap();
+    let attempt = story.with_code(200, None);
+    assert_eq!(names(&story.tell(7, attempt).unwrap()), ["code-accepted", "login-succeeded"]);
+}
+
+#[test]
+fn wrong_codes_of_others_do_not_keep_the_owner_out_of_a_device_of_theirs() {
+    let mut story = Story::with_second_step();
+    let attempt = story.with_code(200, Some(NewDevice { id: PHONE, client: client("phone") }));
+    story.tell_from(2, Some(client("phone")), attempt).unwrap();
     for _ in 0..7 {
-        let challenge = story.challenge(61);
-        story.answer(61, challenge, story.code(None)).unwrap();
+        let challenge = story.challenge(3);
+        story.answer(3, challenge, story.code(None)).unwrap();
     }
-    assert!(matches!(story.right_from(62, None), Err(Refusal::Locked { .. })));
-    story.right_from(62, Some(PHONE)).unwrap();
+    assert!(matches!(story.right_from(4, None), Err(Refusal::Locked { .. })));
+    story.right_from(4, Some(PHONE)).unwrap();
     let challenge = story.link();
-    let answered = names(&story.answer(62, challenge, story.code(201)).unwrap());
+    let wrong = story.code(None);
+    assert_eq!(names(&story.answer(4, challenge, wrong).unwrap()), ["second-step-failed"], "one of their own");
+    let answered = names(&story.answer(4, challenge, story.code(201)).unwrap());
     assert_eq!(answered, ["code-accepted", "login-succeeded"]);
+}
+
+#[test]
+fn a_link_that_was_opened_lets_the_owner_enter_a_code_though_strangers_lock_the_account_meanwhile() {
+    let mut story = Story::with_second_step();
+    story.tell(2, Command::RequestPasswordReset).unwrap();
+    let link = story.link();
+    let device = DeviceId(link.effect("device"));
+    story.tell(2, Command::TrustForReset { link, device }).unwrap();
+    story.tell(2, Command::ResetPassword(Reset { link, hash: super::tests::hash("x") })).unwrap();
+    story.hammered(3);
+    let proof = story.proof(Verdict::Match { rehashed: None }, Some(device));
+    let (opening, second) = (opening(SessionId(Uuid::nil())), Some(story.code(200)));
+    let events = story.tell(4, Command::LogIn(Attempt { proof, opening, second })).unwrap();
+    assert_eq!(names(&events), ["code-accepted", "device-trusted", "login-succeeded"]);
 }
 
 #[test]
@@ -286,65 +361,117 @@ fn a_lockout_of_strangers_voids_no_challenge_of_a_trusted_device() {
     assert!(story.answer(5, challenge, story.code(201)).is_ok());
 }
 
-/// From where, and whether right.
-fn tries() -> impl Strategy<Value = Vec<(u8, bool, i64)>> {
-    prop::collection::vec((0..5_u8, prop::bool::weighted(0.1), 0..6_i64), 1..200)
+/// Something that happens to an account of which two devices are trusted.
+#[derive(Clone, Debug)]
+enum Step {
+    Guess { from: usize, right: bool },
+    Reset,
+    Release,
+    Wait(i64),
 }
 
-/// What one count is: how many, and until when nothing is judged.
-#[derive(Default)]
-struct Naive {
-    failures: u32,
-    until: Option<i64>,
-}
-
-impl Naive {
-    fn is_locked(&mut self, minute: i64) -> bool {
-        if self.until.is_some_and(|until| minute >= until) {
-            *self = Self::default();
-        }
-        self.until.is_some()
-    }
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        12 => (0_usize..5, prop::bool::weighted(0.08)).prop_map(|(from, right)| Step::Guess { from, right }),
+        1 => Just(Step::Reset),
+        1 => Just(Step::Release),
+        3 => (1_i64..10).prop_map(Step::Wait),
+    ];
+    prop::collection::vec(step, 1..200)
 }
 
 proptest! {
-    /// Law 4 with devices: each count is judged seven times at most, and a device that is locked or unknown is counted
-    /// with all that are not trusted.
+    #![proptest_config(ProptestConfig::with_cases(500))]
+    /// Law 4 with devices, in every profile: every wrong guess counts on the account, and on the trusted device that it came
+    /// from. So no more than seven are judged of those without a device, and seven more of each device, between two complete
+    /// logins, lockout ends, resets and releases.
     #[test]
-    fn each_count_has_the_rule_of_seven_and_fifteen_to_itself(tries in tries()) {
+    fn the_rule_of_seven_holds_for_an_account_and_for_each_of_its_devices_over_any_history(
+        numbers in numbers(),
+        steps in steps(),
+    ) {
         let mut story = Story::of_two_devices();
-        let mut counts: BTreeMap<Option<DeviceId>, Naive> = BTreeMap::new();
-        let mut minute = 3;
-        for (from, right, later) in tries {
-            minute += later;
-            let from = match from {
-                0 => Some(PHONE),
-                1 => Some(SHOP),
-                2 => Some(DeviceId(Uuid::from_u128(77))),
-                _ => None,
+        story.policies.lockout = numbers.policy();
+        let mut account = Row::default();
+        let mut devices = BTreeMap::from([(PHONE, Row::default()), (SHOP, Row::default())]);
+        // What was judged wrong since the row was last cleared or its lockout ended: by callers without a device, and by
+        // each device.
+        let mut judged: BTreeMap<Option<DeviceId>, u32> = BTreeMap::new();
+        let mut now = 3;
+        for step in steps {
+            if account.until.is_some() && !account.is_locked(now) {
+                judged.remove(&None);
+            }
+            for (id, row) in &mut devices {
+                if row.until.is_some() && !row.is_locked(now) {
+                    judged.remove(&Some(*id));
+                }
+            }
+            let (from, right) = match step {
+                Step::Wait(minutes) => {
+                    now += minutes;
+                    continue;
+                }
+                Step::Reset => {
+                    story.tell(now, Command::RequestPasswordReset).unwrap();
+                    let reset = Reset { link: story.link(), hash: super::tests::hash("r") };
+                    story.tell(now, Command::ResetPassword(reset)).unwrap();
+                    account.reset(now);
+                    devices.values_mut().for_each(|row| row.reset(now));
+                    judged.clear();
+                    continue;
+                }
+                Step::Release => {
+                    let locked = account.until.is_some() || devices.values().any(|row| row.until.is_some());
+                    let released = story.tell(now, Command::Release { reason: "called".to_owned() });
+                    prop_assert_eq!(released.is_ok(), locked);
+                    if locked {
+                        account.clear();
+                        devices.values_mut().for_each(Row::clear);
+                        judged.clear();
+                    }
+                    continue;
+                }
+                Step::Guess { from, right } => {
+                    let unknown = DeviceId(Uuid::from_u128(77));
+                    ([Some(PHONE), Some(SHOP), Some(unknown), None, None][from], right)
+                }
             };
-            let own = from.filter(|id| [PHONE, SHOP].contains(id));
-            let own = own.filter(|id| !counts.entry(Some(*id)).or_default().is_locked(minute));
-            let count = counts.entry(own).or_default();
-            let locked = count.is_locked(minute);
-            let answer = if right { story.right_from(minute, from) } else { story.wrong_from(minute, from) };
-            prop_assert_eq!(matches!(answer, Err(Refusal::Locked { .. })), locked);
+            let own = from.filter(|id| devices.contains_key(id));
+            let locked = own.map_or(account.until, |id| devices[&id].until).is_some();
+            let answer = if right { story.right_from(now, from) } else { story.wrong_from(now, from) };
+            prop_assert_eq!(matches!(answer, Err(Refusal::Locked { .. })), locked, "{:?} at {}", from, now);
             if locked {
                 continue;
             }
             let events = answer.unwrap();
             if right {
-                let succeeded = matches!(events[0], Event::LoginSucceeded { device, .. } if device == own);
-                prop_assert!(succeeded, "{:?}", events);
-                *count = Naive::default();
-            } else {
-                count.failures += 1;
-                let failed = Event::LoginFailed { failures: count.failures, device: own };
-                prop_assert_eq!(&events[0], &failed);
-                let until = LockEnd::At(at(minute + 15));
-                let locks = Event::AccountLocked { failures: 7, until, device: own };
-                prop_assert_eq!(events.get(1), (count.failures == 7).then_some(&locks));
-                count.until = (count.failures == 7).then_some(minute + 15);
+                account.clear();
+                judged.remove(&None);
+                if let Some(id) = own {
+                    devices.insert(id, Row::default());
+                    judged.remove(&own);
+                }
+                continue;
+            }
+            *judged.entry(own).or_default() += 1;
+            prop_assert!(judged[&own] <= numbers.attempts, "{:?} of {:?}", judged, own);
+            let locks_account = account.wrong(now, numbers, Wrong::Password);
+            let of_device = own.map(|id| {
+                let row = devices.get_mut(&id).unwrap();
+                let then = row.wrong(now, numbers, Wrong::Password);
+                (id, row.failures, then)
+            });
+            let count = of_device.map(|(id, failures, _)| (id, failures));
+            prop_assert_eq!(&events[0], &wrong_guesses(account.failures, count));
+            let told: Vec<_> = events[1..].iter().map(|event| match event {
+                Event::AccountLocked { rows, .. } => *rows,
+                other => panic!("{other:?}"),
+            }).collect();
+            let locks = |id| told.iter().any(|rows| rows.device() == Some(id));
+            prop_assert_eq!(told.iter().any(|rows| rows.has_account()), locks_account == Then::Locks);
+            if let Some((id, _, then)) = of_device {
+                prop_assert_eq!(locks(id), then == Then::Locks);
             }
         }
     }
@@ -374,26 +501,40 @@ fn a_login_is_the_first_once_whatever_devices_were_forgotten_since() {
     assert_eq!(by, DeviceOrigin::Login, "the owner is told");
 }
 
-/// A lockout of the account that ends by itself sets no codes to zero that are locked for longer.
+/// A mail scanner follows every link that it sees.
 #[test]
-fn locking_the_account_meanwhile_opens_no_codes() {
-    let mut story = Story::with_second_step();
-    story.tell(2, Command::RequestPasswordReset).unwrap();
-    let link = story.link();
-    let device = DeviceId(link.effect("device"));
-    story.tell(2, Command::TrustForReset { link, device }).unwrap();
-    // The account is locked first, so that its lockout ends before the codes' does.
-    for _ in 0..7 {
-        story.wrong_from(3, None).unwrap();
+fn opening_reset_links_uses_up_none_of_the_devices_that_logins_may_add_in_a_day() {
+    let mut story = Story::of_two_devices();
+    for minute in 3..23 {
+        story.tell(minute * 20, Command::RequestPasswordReset).unwrap();
+        let link = story.account.active().unwrap().reset.unwrap().event;
+        let device = DeviceId(link.effect("device"));
+        story.tell(minute * 20, Command::TrustForReset { link, device }).unwrap();
     }
-    let mut code = |minute| {
-        let proof = story.proof(Verdict::Match { rehashed: None }, Some(device));
-        let (opening, second) = (opening(SessionId(Uuid::nil())), Some(story.code(None)));
-        story.tell(minute, Command::LogIn(Attempt { proof, opening, second }))
-    };
-    for _ in 0..7 {
-        code(10).unwrap();
+    let events = story.log_in_on(500, DeviceId(Uuid::from_u128(3)), "new phone").unwrap();
+    assert!(names(&events).contains(&"device-trusted"), "{events:?}");
+    assert!(story.account.active().unwrap().device(PHONE, at(500)).is_some());
+}
+
+#[test]
+fn a_clock_that_was_ahead_and_is_put_right_blocks_no_new_device() {
+    let mut story = Story::active(Role::User);
+    for n in 0..10 {
+        let device = DeviceId(Uuid::from_u128(200 + n));
+        story.log_in_on(400 * DAY, device, &n.to_string()).unwrap();
     }
-    assert!(matches!(code(19), Err(Refusal::Locked { .. })), "the account's is over, theirs is not");
-    assert!(code(25).is_ok());
+    assert_eq!(story.log_in_on(400 * DAY, PHONE, "phone").unwrap().len(), 1, "ten a day");
+    assert_eq!(names(&story.log_in_on(3, SHOP, "till").unwrap()), ["device-trusted", "login-succeeded"]);
+}
+
+#[test]
+fn forgetting_devices_makes_no_room_for_more_than_ten_new_ones_a_day() {
+    let mut story = Story::active(Role::User);
+    let mut trusted = 0;
+    for n in 0..30 {
+        let events = story.log_in_on(3, DeviceId(Uuid::from_u128(200 + n)), &n.to_string()).unwrap();
+        trusted += usize::from(names(&events).contains(&"device-trusted"));
+        story.tell(3, Command::ForgetDevices { device: None }).unwrap();
+    }
+    assert_eq!(trusted, 10);
 }

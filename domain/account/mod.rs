@@ -9,6 +9,8 @@ mod event;
 mod evolve;
 mod judging;
 #[cfg(test)]
+mod naive;
+#[cfg(test)]
 mod profile_tests;
 mod second_step;
 #[cfg(test)]

@@ -82,7 +82,7 @@ fn a_cap_that_is_set_later_counts_what_is_in_the_log_already() {
         (0..7).for_each(|_| drop(story.wrong(lockout * 15).unwrap()));
     }
     story.policies.lockout = LockoutPolicy::default().with_cap(100).unwrap();
-    let locked = Event::AccountLocked { failures: 1, until: LockEnd::AtReset, device: None };
+    let locked = Event::AccountLocked { failures: 1, until: LockEnd::AtReset, rows: Rows::Account };
     assert_eq!(story.wrong(20 * 15).unwrap().last(), Some(&locked));
 }
 
@@ -100,7 +100,7 @@ fn change(story: &mut Story, to: &str) {
     let proof = Proof {
         credential: story.account.active().unwrap().credential.id,
         verdict: Verdict::Match { rehashed: None },
-        from: GuessFrom::Elsewhere,
+        from: None,
     };
     story.tell(1, Command::ChangePassword(NewPassword { proof, hash: hash(to) })).unwrap();
 }

@@ -120,10 +120,19 @@ impl Story {
     }
 
     fn guess_at(&mut self, at: Moment, verdict: Verdict) -> Result<Vec<Event>, Refusal> {
+        self.guess_from(at, verdict, None)
+    }
+
+    pub(super) fn guess_from(
+        &mut self,
+        at: Moment,
+        verdict: Verdict,
+        from: Option<DeviceId>,
+    ) -> Result<Vec<Event>, Refusal> {
         self.sessions += 1;
         let session = SessionId(Uuid::from_u128(self.sessions));
         let credential = self.account.active().map_or(EventId(Uuid::nil()), |active| active.credential.id);
-        let proof = Proof { credential, verdict, from: GuessFrom::Elsewhere };
+        let proof = Proof { credential, verdict, from };
         self.tell_at(at, Command::LogIn(Attempt { proof, opening: opening(session), second: None }))
     }
 
@@ -138,6 +147,12 @@ impl Story {
 
 pub(super) fn opening(session: SessionId) -> Opening {
     Opening { session, device: None }
+}
+
+/// A wrong password: the count of the account after it, and that of the device that it came from.
+pub(super) fn wrong_guesses(account: u32, device: Option<(DeviceId, u32)>) -> Event {
+    let device = device.map(|(device, count)| DeviceCount { device, count });
+    Event::LoginFailed { failures: Counts { account: Some(account), device } }
 }
 
 pub(super) fn names(events: &[Event]) -> Vec<&'static str> {
@@ -176,8 +191,8 @@ fn seven_wrong_logins_in_a_row_lock_for_15_minutes() {
     assert_eq!(
         story.wrong(7).unwrap(),
         [
-            Event::LoginFailed { failures: 7, device: None },
-            Event::AccountLocked { failures: 7, until: at(22).into(), device: None }
+            wrong_guesses(7, None),
+            Event::AccountLocked { failures: 7, until: at(22).into(), rows: Rows::Account }
         ]
     );
     assert_eq!(story.right(21), Err(Refusal::Locked { until: at(22).into() }), "not even the right password");
@@ -189,7 +204,7 @@ fn trying_during_a_lockout_does_not_lengthen_it_and_the_count_starts_from_zero_a
     let mut story = Story::active(Role::User);
     (0..7).for_each(|_| drop(story.wrong(0)));
     (0..15).for_each(|minute| assert_eq!(story.wrong(minute), Err(Refusal::Locked { until: at(15).into() })));
-    assert_eq!(story.wrong(15).unwrap(), [Event::LoginFailed { failures: 1, device: None }]);
+    assert_eq!(story.wrong(15).unwrap(), [wrong_guesses(1, None)]);
 }
 
 #[test]
@@ -221,7 +236,7 @@ fn a_proof_of_an_older_password_is_void() {
     let reset = Reset { link: story.link(), hash: hash("second") };
     story.tell(2, Command::ResetPassword(reset)).unwrap();
     let proof =
-        Proof { credential: older, verdict: Verdict::Match { rehashed: None }, from: GuessFrom::Elsewhere };
+        Proof { credential: older, verdict: Verdict::Match { rehashed: None }, from: None };
     let attempt = Attempt { proof, opening: opening(SessionId(Uuid::nil())), second: None };
     assert_eq!(story.tell(3, Command::LogIn(attempt)), Err(Refusal::StaleProof));
 }
@@ -250,7 +265,7 @@ fn a_reset_link_works_once_for_an_hour_and_a_newer_link_or_a_change_voids_it() {
     assert!(story.clone().tell(59, follow(first)).is_ok());
     let mut changed = story.clone();
     let credential = changed.account.active().unwrap().credential.id;
-    let proof = Proof { credential, verdict: Verdict::Match { rehashed: None }, from: GuessFrom::Elsewhere };
+    let proof = Proof { credential, verdict: Verdict::Match { rehashed: None }, from: None };
     changed.tell(1, Command::ChangePassword(NewPassword { proof, hash: hash("y") })).unwrap();
     assert_eq!(changed.tell(2, follow(first)), Err(Refusal::LinkVoid));
     story.tell(1, Command::RequestPasswordReset).unwrap();
@@ -299,7 +314,7 @@ fn only_an_active_account_is_sent_a_reset_link() {
 fn a_wrong_current_password_counts_as_a_wrong_login() {
     let mut story = Story::active(Role::User);
     let credential = story.account.active().unwrap().credential.id;
-    let proof = Proof { credential, verdict: Verdict::Mismatch, from: GuessFrom::Elsewhere };
+    let proof = Proof { credential, verdict: Verdict::Mismatch, from: None };
     let change = Command::ChangePassword(NewPassword { proof, hash: hash("x") });
     (0..6).for_each(|_| assert_eq!(names(&story.tell(0, change.clone()).unwrap()), ["login-failed"]));
     assert_eq!(names(&story.tell(0, change.clone()).unwrap()), ["login-failed", "account-locked"]);
@@ -313,7 +328,7 @@ fn support_ends_a_lockout_early_and_the_count_with_it() {
     assert_eq!(story.tell(0, release()), Err(Refusal::NotLocked));
     (0..7).for_each(|_| drop(story.wrong(0)));
     story.tell(1, release()).unwrap();
-    assert_eq!(story.wrong(2).unwrap(), [Event::LoginFailed { failures: 1, device: None }]);
+    assert_eq!(story.wrong(2).unwrap(), [wrong_guesses(1, None)]);
 }
 
 #[test]
@@ -457,7 +472,6 @@ fn commands() -> impl Strategy<Value = Vec<(i64, Command)>> {
     ];
     let device = || proptest::option::of((0_u128..3).prop_map(|n| DeviceId(Uuid::from_u128(n))));
     let proof = (link.clone(), verdict, device()).prop_map(|(credential, verdict, from)| {
-        let from = from.map_or(GuessFrom::Elsewhere, GuessFrom::Device);
         Proof { credential, verdict, from }
     });
     let reason = || "because".to_owned();
@@ -483,7 +497,8 @@ fn commands() -> impl Strategy<Value = Vec<(i64, Command)>> {
         (link.clone(), proptest::option::of(0_u64..9)).prop_map(|(secret, step)| {
             Command::ConfirmSecondStep {
                 proof: SecondProof::Code { secret, step },
-                from: GuessFrom::Elsewhere,
+                from: None,
+                session: SessionId(Uuid::nil()),
                 recovery: Vec::new(),
             }
         }),
@@ -503,9 +518,9 @@ fn commands() -> impl Strategy<Value = Vec<(i64, Command)>> {
 /// and what may stand first among what keeps the owner out.
 fn diagnosed(logged_in: Result<&'static str, Refusal>) -> (Answer, &'static [Option<&'static str>]) {
     match logged_in {
-        Ok("login-succeeded" | "password-rehashed") => (Answer::Succeeded, &[None, Some("wrong guesses")]),
-        Ok("second-step-asked") => (Answer::SecondStep, &[Some("second step"), Some("second step locked")]),
-        Ok("login-awaited-conversion") => (Answer::AwaitingConversion, &[Some("awaiting conversion")]),
+        Ok("login-succeeded" | "password-rehashed") => (Answer::Succeeded, &[None, Some("wrong guesses"), Some("device")]),
+        Ok("second-step-asked") => (Answer::SecondStep, &[Some("second step"), Some("device")]),
+        Ok("login-awaited-conversion") => (Answer::AwaitingConversion, &[Some("awaiting conversion"), Some("device")]),
         Ok(other) => panic!("a right password led to {other}"),
         Err(Refusal::Locked { until: LockEnd::AtReset }) => {
             (Answer::Locked { until: LockEnd::AtReset }, &[Some("locked until reset")])
@@ -528,7 +543,7 @@ fn kind(hindrance: Hindrance) -> &'static str {
         Hindrance::Locked { until: LockEnd::AtReset, .. } => "locked until reset",
         Hindrance::AwaitingConversion => "awaiting conversion",
         Hindrance::StrangersLocked { .. } => "guesses of strangers",
-        Hindrance::SecondStepLocked { .. } => "second step locked",
+        Hindrance::DeviceLocked { .. } | Hindrance::DeviceWrongGuesses { .. } => "device",
         Hindrance::SecondStep { .. } => "second step",
         Hindrance::WrongGuesses { .. } => "wrong guesses",
     }
@@ -559,7 +574,7 @@ proptest! {
                         prop_assert!(naive.judged.len() <= naive.cap);
                         let failures = u32::try_from(naive.judged.len() - naive.row).unwrap();
                         let events = answer.unwrap();
-                        prop_assert_eq!(&events[0], &Event::LoginFailed { failures, device: None });
+                        prop_assert_eq!(&events[0], &wrong_guesses(failures, None));
                         let locks = events.get(1).map(|event| matches!(event, Event::AccountLocked { .. }));
                         prop_assert_eq!(locks, naive.locked_until(now).map(|_| true));
                     } else {
@@ -600,18 +615,30 @@ proptest! {
             let logged_in = logged_in.map(|events| names(&events).last().copied().unwrap());
             let (expected, first) = diagnosed(logged_in);
             let nobody = Lockout::default();
-            prop_assert_eq!(answer(&story.account, &nobody, now), expected);
+            prop_assert_eq!(answer(&story.account, &nobody, None, now), expected);
             let found = hindrances(&story.account, &nobody, now);
             let told = found.first().copied().map(kind);
             prop_assert!(first.contains(&told), "{told:?} for {expected:?}");
+            // And so it does for a login from each device, whether the account trusts it or not.
+            for device in (0..3).map(|n| DeviceId(Uuid::from_u128(n))) {
+                let right = Verdict::Match { rehashed: None };
+                let logged_in = story.clone().guess_from(now, right, Some(device));
+                let logged_in = logged_in.map(|events| names(&events).last().copied().unwrap());
+                let expected = diagnosed(logged_in).0;
+                prop_assert_eq!(answer(&story.account, &nobody, Some(device), now), expected);
+                let locked = matches!(expected, Answer::Locked { .. });
+                let trusted = story.account.active().is_some_and(|active| active.device(device, now).is_some());
+                let said = found.iter().any(|it| matches!(it, Hindrance::DeviceLocked { device: of, .. } if *of == device));
+                prop_assert_eq!(said, trusted && locked);
+            }
             // Guesses at an address without an account in use lock it, and no other.
             let until = LockEnd::At(now + TimeDelta::minutes(1));
-            let strangers = Lockout::default().failed(7).locked(until);
+            let strangers = Lockout::default().failed(now, 7, 0).locked(until);
             let (locked, more) = match story.account.active() {
                 Some(_) => (expected, None),
                 None => (Answer::Locked { until }, Some(Hindrance::StrangersLocked { until })),
             };
-            prop_assert_eq!(answer(&story.account, &strangers, now), locked);
+            prop_assert_eq!(answer(&story.account, &strangers, None, now), locked);
             let expected: Vec<_> = found.into_iter().chain(more).collect();
             prop_assert_eq!(hindrances(&story.account, &strangers, now), expected);
         }

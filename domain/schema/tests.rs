@@ -10,7 +10,9 @@ use uuid::Uuid;
 use super::*;
 use crate::Moment;
 use crate::access::{Event as G, GroupName, GroupText, NewGroup, Where};
-use crate::account::{Admission, DeviceEnd, DeviceOrigin, Event as A, Origin, Role, SessionEnd};
+use crate::account::{
+    Admission, Counts, DeviceCount, DeviceEnd, DeviceOrigin, Event as A, Origin, Role, Rows, SessionEnd,
+};
 use crate::address::Address;
 use crate::company::{AddressKind, CompanyName, Event as C, MovedSite, Registration, SiteName};
 use crate::email_address::EmailHash;
@@ -77,6 +79,11 @@ fn examples() -> Vec<DomainEvent> {
     let reason = || Erasable::Known("called from the number on file".to_owned());
     let recovery = || Erasable::Known(vec![RecoveryHash::new("recovery-hash".to_owned())]);
     let (link, session, device) = (EventId(id(3)), SessionId(id(4)), Some(DeviceId(id(17))));
+    let rows = Rows::Both(DeviceId(id(17)));
+    let counts = |count| Counts {
+        account: Some(count),
+        device: Some(DeviceCount { device: DeviceId(id(17)), count: count - 1 }),
+    };
     let accounts = [
         A::AccountCreated {
             company: CompanyId(id(1)),
@@ -92,11 +99,11 @@ fn examples() -> Vec<DomainEvent> {
         A::AccountConverted { to: Admission::Administrator },
         A::RoleChanged { to: Admission::User },
         A::AccountMoved { takeover: TakeOverId(id(13)), company: CompanyId(id(1)), role: Role::User },
-        A::LoginSucceeded { session, session_expires_at: moment(), device, on: device },
-        A::LoginFailed { failures: 6, device },
+        A::LoginSucceeded { session, session_expires_at: moment(), cleared: rows, on: device },
+        A::LoginFailed { failures: counts(6) },
         A::LoginAwaitedConversion,
         A::SecondStepAsked { expires_at: moment(), device },
-        A::SecondStepFailed { failures: 2, codes: 7, codes_locked_until: Some(moment()), device },
+        A::SecondStepFailed { failures: counts(2), codes: counts(7) },
         A::DeviceTrusted { device: DeviceId(id(17)), expires_at: moment(), by: DeviceOrigin::FirstLogin },
         A::DeviceForgotten { device: DeviceId(id(17)), reason: DeviceEnd::Displaced },
         A::CodeAccepted { step: 59_000_000 },
@@ -109,7 +116,7 @@ fn examples() -> Vec<DomainEvent> {
         A::RecoveryCodesReplaced { recovery: recovery() },
         A::SecondStepDisabled,
         A::SecondStepReset { reason: reason() },
-        A::AccountLocked { failures: 7, until: LockEnd::AtReset, device },
+        A::AccountLocked { failures: 7, until: LockEnd::AtReset, rows },
         A::LockoutReleased { reason: reason() },
         A::PasswordResetRequested { expires_at: moment() },
         A::PasswordReset { link, hash: hash() },
@@ -370,7 +377,7 @@ fn a_lockout_of_before_there_was_a_cap_ends_by_itself() {
     let read = read_back("account-locked", 1, old, false);
     assert_eq!(
         read,
-        DomainEvent::Account(A::AccountLocked { failures: 7, until: moment().into(), device: None })
+        DomainEvent::Account(A::AccountLocked { failures: 7, until: moment().into(), rows: Rows::Account })
     );
 }
 
@@ -379,13 +386,34 @@ fn of_a_wrong_code_of_before_they_were_counted_apart_no_fewer_are_counted() {
     let golden = golden();
     let old = &golden[&("second-step-failed".to_owned(), 1)];
     let read = read_back("second-step-failed", 1, old, false);
-    let counted = A::SecondStepFailed { failures: 2, codes: 2, codes_locked_until: None, device: None };
+    let two = Counts { account: Some(2), device: None };
+    let counted = A::SecondStepFailed { failures: two, codes: two };
     assert_eq!(read, DomainEvent::Account(counted));
+}
+
+/// Until every guess counted on the account, one from a trusted device counted on that device alone.
+#[test]
+fn what_a_trusted_device_did_before_every_guess_counted_on_the_account_is_read_as_it_was_meant() {
+    let golden = golden();
+    let device = DeviceId(id(17));
+    let old = |name: &str, version| {
+        let held = &golden[&(name.to_owned(), version)];
+        match read_back(name, version, held, false) {
+            DomainEvent::Account(event) => event,
+            other => panic!("{other:?}"),
+        }
+    };
+    let on_device = |count| Counts { account: None, device: Some(DeviceCount { device, count }) };
+    assert_eq!(old("login-failed", 2), A::LoginFailed { failures: on_device(6) });
+    assert!(matches!(old("login-succeeded", 2), A::LoginSucceeded { cleared: Rows::Device(of), .. } if of == device));
+    assert!(matches!(old("account-locked", 3), A::AccountLocked { rows: Rows::Device(of), .. } if of == device));
+    let codes = Counts { account: Some(7), device: None };
+    assert_eq!(old("second-step-failed", 3), A::SecondStepFailed { failures: on_device(2), codes });
 }
 
 #[test]
 fn an_unknown_event_stops_the_reader_and_says_which() {
-    for (name, version) in [("account-teleported", 1), ("login-failed", 3), ("account-created", 3), ("", 0)] {
+    for (name, version) in [("account-teleported", 1), ("login-failed", 4), ("account-created", 3), ("", 0)] {
         let unknown = read(name, version, &json!({}), Erasable::Erased).unwrap_err();
         assert!(
             unknown.to_string().contains(&format!("unknown event {name} version {version}")),
