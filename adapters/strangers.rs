@@ -62,6 +62,7 @@ impl Strangers for RecentStrangers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use loquet_domain::Moment;
 
     #[test]
     fn a_clean_stop_keeps_the_counts() {
@@ -69,10 +70,10 @@ mod tests {
         let path = folder.path().join("strangers");
         let (before, after) =
             (RecentStrangers::new(NonZeroUsize::MIN), RecentStrangers::new(NonZeroUsize::MIN));
-        before.put(EmailHash("ab".to_owned()), Lockout::default().failed(6));
+        before.put(EmailHash("ab".to_owned()), Lockout::default().failed(Moment::MIN_UTC, 6, 0));
         before.save(&path).unwrap();
         after.load(&path);
-        assert_eq!(after.get(&EmailHash("ab".to_owned())), Lockout::default().failed(6));
+        assert_eq!(after.get(&EmailHash("ab".to_owned())), Lockout::default().failed(Moment::MIN_UTC, 6, 0));
         std::fs::write(&path, "nonsense").unwrap();
         after.load(&path);
     }
@@ -82,10 +83,10 @@ mod tests {
         let strangers = RecentStrangers::new(NonZeroUsize::MIN.saturating_add(1));
         let name = |n: usize| EmailHash(n.to_string());
         for n in 0..100 {
-            strangers.put(name(n), Lockout::default().failed(3));
+            strangers.put(name(n), Lockout::default().failed(Moment::MIN_UTC, 3, 0));
         }
         assert_eq!(strangers.counts.lock().map(|counts| counts.len()).ok(), Some(2));
-        assert_eq!(strangers.get(&name(99)), Lockout::default().failed(3));
+        assert_eq!(strangers.get(&name(99)), Lockout::default().failed(Moment::MIN_UTC, 3, 0));
         assert_eq!(strangers.get(&name(0)), Lockout::default());
     }
 }

@@ -354,10 +354,12 @@ impl Pen {
             Day::In => account::Event::LoginSucceeded {
                 session: SessionId(life.event(1000 + day).0),
                 session_expires_at: moment(life.number, day + 1) + TimeDelta::hours(12),
-                device: None,
+                cleared: account::Rows::Account,
                 on: None,
             },
-            Day::Failed(failures) => account::Event::LoginFailed { failures: *failures, device: None },
+            Day::Failed(failures) => account::Event::LoginFailed {
+                failures: account::Counts { account: Some(*failures), device: None },
+            },
             Day::Requested => {
                 account::Event::PasswordResetRequested { expires_at: moment(life.number, day + 3) }
             }

@@ -2,39 +2,46 @@
 //!
 //! Expiry is compared, not scheduled (law 7): a clock that is put back would make a session valid again that the clock had
 //! shown to be over. A clock that was ahead by mistake must not outlaw what begins after it is put right, so the latest
-//! moment ever shown is no answer either. What helps is to know which moments were shown before each jump.
+//! moment ever shown is no answer either. What helps is to know, of each session, which moments the clock has shown since it
+//! began. So each jump back is remembered, and what begins after it, until the clock has passed the moment that it jumped
+//! from.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use chrono::TimeDelta;
+use uuid::Uuid;
 
 use crate::Moment;
 
-/// Requests of one moment arrive in any order. A clock that seems to go back by less was not put back.
+/// Requests of one moment arrive in any order. A clock that seems to go back by no more than this was not put back.
 const NOISE: TimeDelta = TimeDelta::seconds(1);
-/// How many jumps are remembered. A jump is forgotten when the clock has passed the moment that it jumped from.
-const MOST: usize = 16;
 
-/// The jumps of the clock of this process.
+/// The jumps back of the clock of this process.
 #[derive(Debug)]
 pub struct ClockHistory {
     /// The latest moment shown since the last jump, in microseconds since 1970.
     latest: AtomicI64,
-    jumps: RwLock<Vec<Jump>>,
+    /// The latest moment that any remembered jump came from, in the same unit.
+    furthest: AtomicI64,
+    jumps: RwLock<Jumps>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Jump {
-    /// The latest moment before it.
-    from: Moment,
-    /// The first moment after it.
-    to: Moment,
+#[derive(Debug, Default)]
+struct Jumps {
+    /// The moments that the clock jumped back from, with the number of each jump.
+    from: Vec<(u64, Moment)>,
+    /// How many jumps there were.
+    count: u64,
+    /// What began while a jump was remembered, and how many jumps there had been then.
+    began: HashMap<Uuid, u64>,
 }
 
 impl Default for ClockHistory {
     fn default() -> Self {
-        Self { latest: AtomicI64::new(i64::MIN), jumps: RwLock::default() }
+        let (latest, furthest) = (AtomicI64::new(i64::MIN), AtomicI64::new(i64::MIN));
+        Self { latest, furthest, jumps: RwLock::default() }
     }
 }
 
@@ -42,37 +49,62 @@ impl ClockHistory {
     /// Notes a moment that the clock shows.
     pub fn note(&self, at: Moment) {
         let shown = at.timestamp_micros();
-        let before = self.latest.fetch_max(shown, Ordering::Relaxed);
+        let before = self.latest.fetch_max(shown, Ordering::SeqCst);
         let Some(from) = Moment::from_timestamp_micros(before).filter(|from| *from - at > NOISE) else {
             return;
         };
         let mut jumps = self.jumps.write().unwrap_or_else(PoisonError::into_inner);
-        if self.latest.compare_exchange(before, shown, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+        if self.latest.compare_exchange(before, shown, Ordering::SeqCst, Ordering::SeqCst).is_err() {
             return; // somebody else noted the jump
         }
-        jumps.retain(|jump| jump.from > at);
-        jumps.push(Jump { from, to: at });
-        if jumps.len() > MOST {
-            jumps.sort_by_key(|jump| jump.from);
-            jumps.remove(0);
+        jumps.from.retain(|(_, from)| *from > at);
+        if jumps.from.is_empty() {
+            jumps.began.clear();
+        }
+        jumps.count += 1;
+        let number = jumps.count;
+        jumps.from.push((number, from));
+        self.furthest.fetch_max(before, Ordering::SeqCst);
+    }
+
+    /// Notes that something begins at `at`, which is now: a session, or a challenge.
+    pub fn begins(&self, id: Uuid, at: Moment) {
+        self.note(at);
+        if !self.has_passed(at) {
+            let mut jumps = self.jumps.write().unwrap_or_else(PoisonError::into_inner);
+            let count = jumps.count;
+            jumps.began.insert(id, count);
         }
     }
 
-    /// The latest moment that the clock is known to have shown after something began at `since`. It is `at`, which is now,
-    /// unless the clock was put back in between.
+    /// The latest moment that the clock has shown since something began. It is `at`, which is now, unless the clock was put
+    /// back since. What is not known to have begun after a jump began before it.
     #[must_use]
-    pub fn reached(&self, since: Moment, at: Moment) -> Moment {
+    pub fn reached(&self, id: Uuid, at: Moment) -> Moment {
         self.note(at);
+        let latest = Moment::from_timestamp_micros(self.latest.load(Ordering::SeqCst));
+        let now = latest.filter(|latest| *latest - at <= NOISE).map_or(at, |latest| latest.max(at));
+        if self.has_passed(at) {
+            return now;
+        }
         let jumps = self.jumps.read().unwrap_or_else(PoisonError::into_inner);
-        // What began between the two moments of a jump may have begun after it.
-        let before = jumps.iter().filter(|jump| since < jump.to).map(|jump| jump.from);
-        before.fold(at, Moment::max)
+        let began = jumps.began.get(&id).copied().unwrap_or_default();
+        let since = jumps.from.iter().filter(|(number, _)| *number > began).map(|(_, from)| *from);
+        since.fold(now, Moment::max)
+    }
+
+    /// Whether the clock has passed every moment that it was put back from.
+    fn has_passed(&self, at: Moment) -> bool {
+        at.timestamp_micros() >= self.furthest.load(Ordering::SeqCst)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SESSION: Uuid = Uuid::from_u128(1);
+    const OTHER: Uuid = Uuid::from_u128(2);
 
     fn at(minute: i64) -> Moment {
         Moment::UNIX_EPOCH + TimeDelta::minutes(minute)
@@ -81,11 +113,14 @@ mod tests {
     #[test]
     fn what_had_expired_when_the_clock_was_put_back_stays_so_and_what_begins_afterwards_does_not_suffer() {
         let history = ClockHistory::default();
-        history.note(at(100));
+        history.begins(SESSION, at(100));
         history.note(at(1000));
-        assert_eq!(history.reached(at(100), at(160)), at(1000), "the clock had come as far as that");
-        assert_eq!(history.reached(at(161), at(170)), at(170), "the jump was before it");
-        assert_eq!(history.reached(at(100), at(2000)), at(2000), "the clock has passed it");
+        assert_eq!(history.reached(SESSION, at(160)), at(1000), "the clock had come as far as that");
+        history.begins(OTHER, at(161));
+        assert_eq!(history.reached(OTHER, at(170)), at(170), "the jump was before it");
+        history.note(at(300));
+        assert_eq!(history.reached(OTHER, at(180)), at(300), "another jump was not");
+        assert_eq!(history.reached(SESSION, at(2000)), at(2000), "the clock has passed them all");
     }
 
     #[test]
@@ -93,16 +128,8 @@ mod tests {
         let history = ClockHistory::default();
         history.note(at(100));
         let earlier = at(100) - TimeDelta::milliseconds(900);
-        assert_eq!(history.reached(at(1), earlier), earlier);
-    }
-
-    #[test]
-    fn the_jumps_that_matter_longest_are_remembered() {
-        let history = ClockHistory::default();
-        for jump in 0..100 {
-            history.note(at(10_000 - jump * 10));
-            history.note(at(10 + jump));
-        }
-        assert_eq!(history.reached(at(1), at(500)), at(10_000));
+        assert_eq!(history.reached(SESSION, earlier), at(100));
+        history.begins(OTHER, earlier);
+        assert_eq!(history.reached(OTHER, at(101)), at(101));
     }
 }

@@ -57,6 +57,15 @@ impl EmailAddress {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The address for somebody who knows it already: `m***@boulangerie.example`. It keeps the first character of the name
+    /// and the whole domain.
+    #[must_use]
+    pub fn masked(&self) -> String {
+        let (local, domain) = self.0.rsplit_once('@').unwrap_or_default();
+        let first = local.chars().next().map(String::from).unwrap_or_default();
+        format!("{first}***@{domain}")
+    }
 }
 
 fn dot_separated(text: &str, allowed: fn(char) -> bool) -> bool {
@@ -119,6 +128,12 @@ mod tests {
         ] {
             assert_eq!(EmailAddress::parse(spelling), Ok(plain.clone()), "{spelling:?}");
         }
+    }
+
+    #[test]
+    fn a_masked_address_tells_its_first_letter_and_its_domain() {
+        let address = EmailAddress::parse("marie.dupont@boulangerie.be").unwrap();
+        assert_eq!(address.masked(), "m***@boulangerie.be");
     }
 
     #[test]

@@ -266,6 +266,13 @@ impl Lockout {
         Self { until: Some(until), ..self }
     }
 
+    /// The row after a complete login at `at`: it counts from zero. A lockout that is running, which cannot have kept out the
+    /// trusted device that the login came from, goes on for all others.
+    #[must_use]
+    pub fn after_login(self, at: Moment) -> Self {
+        Self { until: self.locked_until(at), ..Self::default() }
+    }
+
     /// The row after the owner set a new password through a mailed link: nothing is left of it but the wrong codes. With
     /// seven of those, one more begins a lockout, so a mailbox without the phone gives one more code to guess, not seven.
     #[must_use]

@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use loquet_domain::Moment;
-use loquet_domain::account::{Account, Event, Role};
+use loquet_domain::account::{Account, Counts, Device, Event, Role, Rows};
 use loquet_domain::app::{App, Unavailable};
-use loquet_domain::diagnosis::{Answer, Hindrance, answer, hindrances};
+use loquet_domain::diagnosis::{Administrators, Answer, Hindrance, Remedy, answer, hindrances};
 use loquet_domain::email_address::EmailAddress;
 use loquet_domain::fact::Client;
-use loquet_domain::ids::{AccountId, CompanyId};
-use loquet_domain::lockout::LockEnd;
+use loquet_domain::ids::{AccountId, CompanyId, DeviceId};
+use loquet_domain::lockout::{LockEnd, Lockout};
+use loquet_domain::person::Person;
 use loquet_domain::ports::{EventCodec, EventStore, Position, Revision, StreamId};
 use loquet_domain::schema::DomainEvent;
 
@@ -18,6 +19,8 @@ use crate::people::Unreadable;
 
 /// How many events are told at most, the newest.
 const MOST_TOLD: usize = 50;
+/// How many administrators are named at most.
+const MOST_TO_ASK: usize = 20;
 
 /// An event behind a reason.
 #[derive(Clone, Debug)]
@@ -31,7 +34,23 @@ pub struct Evidence {
     /// From where, where that is known and not erased.
     pub client: Option<Client>,
     /// Until when it locks, where it does.
-    pub locks_until: Option<LockEnd>,
+    locks_until: Option<LockEnd>,
+    /// What it does to the rows of wrong guesses.
+    does: Does,
+}
+
+/// What an event does to the rows of wrong guesses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Does {
+    /// It counts on these, or locks them.
+    Counts(Rows),
+    /// It sets these to zero.
+    Clears(Rows),
+    /// It sets all to zero.
+    ClearsAll,
+    /// It sets all to zero but the wrong codes.
+    ClearsAllButCodes,
+    Nothing,
 }
 
 /// A reason, and the events behind it, the newest first.
@@ -39,25 +58,55 @@ pub struct Evidence {
 pub struct Reason {
     /// What keeps them out.
     pub hindrance: Hindrance,
+    /// What mends it.
+    pub remedy: Remedy,
     /// Why that is known.
     pub evidence: Vec<Evidence>,
+}
+
+/// A trusted device, and what a login from it would be answered.
+#[derive(Clone, Debug)]
+pub struct DeviceDiagnosis {
+    /// The device.
+    pub device: Device,
+    /// Wrong guesses in a row from it that count now.
+    pub failures: u32,
+    /// Until when it is locked.
+    pub locked_until: Option<LockEnd>,
+    /// What a login with the right password would be answered now.
+    pub answer: Answer,
+    /// Until when a code from it would not be judged.
+    pub codes_locked_until: Option<LockEnd>,
+}
+
+/// Somebody who can admit a temporary administrator.
+#[derive(Clone, Debug)]
+pub struct WhomToAsk {
+    /// Their account.
+    pub account: AccountId,
+    /// Their name and address, unless they were erased.
+    pub person: Option<Person>,
 }
 
 /// Why a person cannot log in now.
 #[derive(Clone, Debug)]
 pub struct Diagnosis {
-    /// The account; none where nobody has the address, nor had it.
+    /// The account. `None` if nobody has the address, nor had it.
     pub account: Option<AccountId>,
     /// Of which company.
     pub company: Option<CompanyId>,
-    /// What a login with the right password would be answered now.
+    /// Whether that company has an administrator.
+    pub administrators: Administrators,
+    /// What a login with the right password would be answered now, from a browser that the account does not trust.
     pub answer: Answer,
-    /// What keeps them out; what must be mended first stands first. Empty where nothing does.
+    /// What keeps them out. What must be mended first stands first. Empty if nothing does.
     pub reasons: Vec<Reason>,
+    /// The devices that the account trusts, the newest first.
+    pub devices: Vec<DeviceDiagnosis>,
     /// What was mailed to them, the newest first: events `mail-sent` and `mail-given-up`.
     pub mails: Vec<Evidence>,
     /// Who can admit a temporary administrator.
-    pub administrators: Vec<AccountId>,
+    pub whom_to_ask: Vec<WhomToAsk>,
 }
 
 /// Diagnoses the login of whoever has an e-mail address, or had it last.
@@ -84,21 +133,51 @@ pub async fn diagnose(
         None => Vec::new(),
     };
     let strangers = app.guesses_of_strangers(email);
-    let reason = |hindrance: Hindrance| Reason { hindrance, evidence: behind(hindrance, &history) };
     let company = account.profile().map(|profile| profile.company);
-    let waits = account.profile().is_some_and(|profile| profile.role == Role::TemporaryAdministrator);
-    let administrators = match company.filter(|_| waits) {
+    let admins = match company {
         Some(company) => app.access(company).await?.state.administrators.into_iter().collect(),
         None => Vec::new(),
     };
+    let administrators = if admins.is_empty() { Administrators::Missing } else { Administrators::Present };
+    let reason = |hindrance: Hindrance| Reason {
+        hindrance,
+        remedy: hindrance.remedy(administrators),
+        evidence: behind(hindrance, &history),
+    };
+    let waits = account.profile().is_some_and(|profile| profile.role == Role::TemporaryAdministrator);
+    let mut whom_to_ask = Vec::new();
+    for id in admins.into_iter().filter(|_| waits).take(MOST_TO_ASK) {
+        let person = app.account(id).await?.profile().and_then(|profile| profile.person.known().cloned());
+        whom_to_ask.push(WhomToAsk { account: id, person });
+    }
     Ok(Diagnosis {
         account: found,
         company,
-        answer: answer(&account, &strangers, at),
-        reasons: hindrances(&account, &strangers, at).into_iter().map(reason).collect(),
-        mails: newest(&history, &["mail-sent", "mail-given-up"]),
         administrators,
+        answer: answer(&account, &strangers, None, at),
+        reasons: hindrances(&account, &strangers, at).into_iter().map(reason).collect(),
+        devices: devices(app, &account, &strangers, at),
+        mails: newest(&history, &["mail-sent", "mail-given-up"]),
+        whom_to_ask,
     })
+}
+
+/// The trusted devices, if any are trusted at all, each with what a login from it would be answered.
+fn devices(app: &App, account: &Account, strangers: &Lockout, at: Moment) -> Vec<DeviceDiagnosis> {
+    let policies = app.policies();
+    let active = account.active().filter(|_| policies.trusted_devices.is_some());
+    let diagnosed = active.into_iter().flat_map(|active| {
+        active.devices_at(at).map(move |device| DeviceDiagnosis {
+            device: device.clone(),
+            failures: device.lockout.failures_at(at),
+            locked_until: device.lockout.locked_until(at),
+            answer: answer(account, strangers, Some(device.id), at),
+            codes_locked_until: active.codes_locked_for(Some(device.id), &policies.lockout, at),
+        })
+    });
+    let mut all: Vec<_> = diagnosed.collect();
+    all.reverse();
+    all
 }
 
 /// The log could not be asked.
@@ -121,24 +200,51 @@ async fn history(
     let mut told = Vec::new();
     for recorded in store.read_stream(&stream, Revision::default()).await? {
         let fact = codec.decode(&recorded).await?;
-        let locks_until = match fact.event {
-            DomainEvent::Account(Event::AccountLocked { until, .. }) => Some(until),
-            _ => None,
+        let (locks_until, does) = match &fact.event {
+            DomainEvent::Account(Event::AccountLocked { until, rows, .. }) => (Some(*until), Does::Counts(*rows)),
+            DomainEvent::Account(event) => (None, does(event)),
+            _ => (None, Does::Nothing),
         };
         let (at, client) = (fact.context.at, fact.context.client);
-        told.push(Evidence {
-            position: recorded.position,
-            name: recorded.event.name,
-            at,
-            client,
-            locks_until,
-        });
+        let (position, name) = (recorded.position, recorded.event.name);
+        told.push(Evidence { position, name, at, client, locks_until, does });
     }
     Ok(told)
 }
 
-/// Guesses, and the lock that they lead to.
-const GUESSES: [&str; 3] = ["account-locked", "login-failed", "second-step-failed"];
+fn does(event: &Event) -> Does {
+    let counts = |counts: &Counts| match (counts.account, counts.device) {
+        (Some(_), device) => Does::Counts(Rows::of(device.map(|count| count.device))),
+        (None, Some(count)) => Does::Counts(Rows::Device(count.device)),
+        (None, None) => Does::Nothing,
+    };
+    match event {
+        Event::LoginFailed { failures } | Event::SecondStepFailed { failures, .. } => counts(failures),
+        Event::LoginSucceeded { cleared: Rows::Account, on: Some(device), .. } => {
+            Does::Clears(Rows::Both(*device))
+        }
+        Event::LoginSucceeded { cleared, .. } => Does::Clears(*cleared),
+        Event::LockoutReleased { .. } | Event::AccountActivated { .. } => Does::ClearsAll,
+        Event::PasswordReset { .. } => Does::ClearsAllButCodes,
+        _ => Does::Nothing,
+    }
+}
+
+/// One row of wrong guesses: the account's, or that of a device.
+#[derive(Clone, Copy)]
+enum Row {
+    Account,
+    Device(DeviceId),
+}
+
+impl Row {
+    fn is_of(self, rows: Rows) -> bool {
+        match self {
+            Self::Account => rows.has_account(),
+            Self::Device(device) => rows.device() == Some(device),
+        }
+    }
+}
 
 /// The events that speak for a hindrance.
 fn behind(hindrance: Hindrance, history: &[Evidence]) -> Vec<Evidence> {
@@ -149,14 +255,15 @@ fn behind(hindrance: Hindrance, history: &[Evidence]) -> Vec<Evidence> {
         Hindrance::Erased => &["account-deleted", "account-erased"],
         Hindrance::NotActivated { .. } => &["account-created", "activation-requested"],
         Hindrance::Locked { until: LockEnd::AtReset, .. } => {
-            return newest(since_forgiven(history, &FORGIVES), &GUESSES);
+            return newest_first(since_cleared(history, Row::Account, A_RESET_CLEARS).iter());
         }
-        Hindrance::Locked { .. } | Hindrance::WrongGuesses { .. } => {
-            return newest(since_a_lockouts_end(since_forgiven(history, &FORGIVES)), &GUESSES);
+        Hindrance::WrongGuesses { failures, wrong_codes, .. } if wrong_codes > failures => {
+            let counted = since_cleared(history, Row::Account, A_RESET_LEAVES_CODES);
+            return newest_first(since_a_lockouts_end(counted).iter());
         }
-        Hindrance::SecondStepLocked { .. } => {
-            let counted = since_a_lockouts_end(since_forgiven(history, &FORGIVES_CODES));
-            return newest(counted, &["account-locked", "second-step-failed", "password-reset"]);
+        Hindrance::Locked { .. } | Hindrance::WrongGuesses { .. } => return guesses(history, Row::Account),
+        Hindrance::DeviceLocked { device, .. } | Hindrance::DeviceWrongGuesses { device, .. } => {
+            return guesses(history, Row::Device(device));
         }
         Hindrance::AwaitingConversion => &["account-created", "login-awaited-conversion"],
         Hindrance::SecondStep { .. } => &["second-step-enabled", "second-step-asked", "second-step-failed"],
@@ -164,33 +271,48 @@ fn behind(hindrance: Hindrance, history: &[Evidence]) -> Vec<Evidence> {
     newest(history, names)
 }
 
-/// What sets the count of wrong guesses to zero.
-const FORGIVES: [&str; 4] = ["login-succeeded", "lockout-released", "password-reset", "account-activated"];
-/// What sets that of wrong codes to zero.
-const FORGIVES_CODES: [&str; 3] = ["login-succeeded", "lockout-released", "second-step-enabled"];
+/// The guesses that count on a row, and the lockout that they led to.
+fn guesses(history: &[Evidence], row: Row) -> Vec<Evidence> {
+    let counted = since_cleared(history, row, A_RESET_CLEARS);
+    newest_first(since_a_lockouts_end(counted).iter())
+}
 
-fn since_forgiven<'a>(history: &'a [Evidence], forgives: &[&str]) -> &'a [Evidence] {
-    let last = history.iter().rposition(|event| forgives.contains(&event.name.as_str()));
-    history.get(last.map_or(0, |last| last + 1)..).unwrap_or_default()
+/// What a new password through a mailed link sets to zero, for whoever asks about guesses.
+const A_RESET_CLEARS: Does = Does::ClearsAllButCodes;
+/// The same for whoever asks about wrong codes: nothing.
+const A_RESET_LEAVES_CODES: Does = Does::ClearsAll;
+
+/// The events that count on a row since it was last set to zero.
+fn since_cleared(history: &[Evidence], row: Row, also_clears: Does) -> Vec<Evidence> {
+    let clears = |event: &Evidence| match event.does {
+        Does::ClearsAll => true,
+        Does::ClearsAllButCodes => event.does == also_clears,
+        Does::Clears(rows) => row.is_of(rows),
+        Does::Counts(_) | Does::Nothing => false,
+    };
+    let since = history.iter().rposition(clears).map_or(0, |last| last + 1);
+    let counts = |event: &&Evidence| matches!(event.does, Does::Counts(rows) if row.is_of(rows));
+    history.get(since..).unwrap_or_default().iter().filter(counts).cloned().collect()
 }
 
 /// The guesses from the first on that was judged after the newest lockout that had ended by then: those before it
 /// count no more.
-fn since_a_lockouts_end(history: &[Evidence]) -> &[Evidence] {
+fn since_a_lockouts_end(counted: Vec<Evidence>) -> Vec<Evidence> {
     let mut ends = None;
     let mut first = 0;
-    for (index, event) in
-        history.iter().enumerate().filter(|(_, event)| GUESSES.contains(&event.name.as_str()))
-    {
+    for (index, event) in counted.iter().enumerate() {
         if ends.and_then(LockEnd::moment).is_some_and(|end| event.at >= end) {
             (first, ends) = (index, None);
         }
         ends = event.locks_until.or(ends);
     }
-    history.get(first..).unwrap_or_default()
+    counted.into_iter().skip(first).collect()
+}
+
+fn newest_first<'a>(events: impl DoubleEndedIterator<Item = &'a Evidence>) -> Vec<Evidence> {
+    events.rev().take(MOST_TOLD).cloned().collect()
 }
 
 fn newest(history: &[Evidence], names: &[&str]) -> Vec<Evidence> {
-    let fitting = history.iter().rev().filter(|event| names.contains(&event.name.as_str()));
-    fitting.take(MOST_TOLD).cloned().collect()
+    newest_first(history.iter().filter(|event| names.contains(&event.name.as_str())))
 }

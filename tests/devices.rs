@@ -1,4 +1,5 @@
-//! Trusted devices through real HTTP: a stranger hammers, and the owner gets in all the same.
+//! Trusted devices through real HTTP: a stranger hammers, and the owner gets in all the same; an owner who mistypes is locked
+//! out as anybody is.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
 
 use loquet_tests::server::{Answer, Server, token_in};
@@ -98,46 +99,100 @@ async fn whoever_hammers_an_address_does_not_lock_its_owner_out_of_a_trusted_dev
     }
 }
 
+/// The lockout and the login diagnosis, as support sees them.
+async fn shown(server: &Server, account: &str) -> (Value, Value) {
+    let lockout = server.service_get(&format!("/v1/accounts/{account}/lockout")).await.expect(200).json();
+    let diagnosis = server.service_get(&format!("/v1/support/diagnosis?email={EMAIL}")).await.expect(200).json();
+    (lockout, diagnosis)
+}
+
+fn reasons(diagnosis: &Value) -> Vec<&str> {
+    diagnosis["reasons"].as_array().unwrap().iter().map(|reason| reason["reason"].as_str().unwrap()).collect()
+}
+
 #[tokio::test]
-async fn wrong_guesses_from_a_trusted_device_lock_it_alone_and_its_owner_is_told() {
+async fn seven_wrong_in_ones_own_browser_lock_the_account_and_the_browser_and_everybody_says_so() {
     let server = Server::start().await;
-    server.active(1, EMAIL, PASSWORD).await;
+    let account = server.active(1, EMAIL, PASSWORD).await;
     let phone = Client::new(&server, "phone/1").log_in(PASSWORD).await.expect(201).json();
     let till = Client::new(&server, "till/1").log_in(PASSWORD).await.expect(201).json();
     let on = |shown: &Value| {
         Client::new(&server, "any/1").with("loquet-device", shown["device_token"].as_str().unwrap())
     };
-    for n in 0..7 {
+    for n in 0..4 {
         on(&phone).log_in(&format!("Guess{n}!!")).await.expect(401);
     }
-    on(&till).log_in(PASSWORD).await.expect(201);
-    let locked = server.mail(EMAIL, "appareils", 1).await;
-    assert!(locked.contains("appareil inconnu"), "{locked}");
-    // It counts as none now: the account's own seven.
-    for n in 0..7 {
-        on(&phone).log_in(&format!("More{n}!!")).await.expect(401);
+    let (lockout, diagnosis) = shown(&server, &account).await;
+    assert_eq!((&lockout["failures"], &lockout["locked"]), (&json!(4), &json!(false)));
+    assert_eq!(reasons(&diagnosis), ["wrong_guesses", "device_wrong_guesses"]);
+    assert_eq!(diagnosis["reasons"][0]["remedy"]["action"], "send_reset");
+    for n in 4..7 {
+        on(&phone).log_in(&format!("Guess{n}!!")).await.expect(401);
     }
+    on(&phone).log_in("Guess8!!").await.expect(423);
     on(&phone).log_in(PASSWORD).await.expect(423);
+    Client::new(&server, "new/1").log_in(PASSWORD).await.expect(423);
+    let (lockout, diagnosis) = shown(&server, &account).await;
+    assert_eq!((&lockout["failures"], &lockout["locked"]), (&json!(7), &json!(true)));
+    assert_eq!((&diagnosis["login_would_be"], reasons(&diagnosis)), (&json!("locked"), vec!["locked", "device_locked"]));
+    assert_eq!(diagnosis["reasons"][0]["remedy"]["action"], "release");
+    // The newest device stands first.
+    let logins = |n: usize| (diagnosis["devices"][n]["failures"].clone(), diagnosis["devices"][n]["login_would_be"].clone());
+    assert_eq!([logins(0), logins(1)], [(json!(0), json!("succeeded")), (json!(7), json!("locked"))]);
+    let locked = server.mail(EMAIL, "erronées", 1).await;
+    assert!(locked.contains("Vous pouvez vous connecter avec les autres navigateurs"), "{locked}");
     on(&till).log_in(PASSWORD).await.expect(201);
+    // The till's login is complete: the count is zero, and the lockout goes on.
+    let (lockout, _) = shown(&server, &account).await;
+    assert_eq!((&lockout["failures"], &lockout["locked"]), (&json!(0), &json!(true)));
+    on(&phone).log_in(PASSWORD).await.expect(423);
 }
 
 #[tokio::test]
-async fn whoever_took_a_session_and_its_device_guesses_the_password_on_that_count_alone() {
+async fn a_locked_browser_is_locked_though_the_account_is_not_and_its_owner_is_told_which() {
+    let server = Server::start().await;
+    let account = server.active(1, EMAIL, PASSWORD).await;
+    let phone = Client::new(&server, "phone/1").log_in(PASSWORD).await.expect(201).json();
+    let till = Client::new(&server, "till/1").log_in(PASSWORD).await.expect(201).json();
+    let on = |shown: &Value| {
+        Client::new(&server, "any/1").with("loquet-device", shown["device_token"].as_str().unwrap())
+    };
+    for n in 0..6 {
+        on(&phone).log_in(&format!("Guess{n}!!")).await.expect(401);
+    }
+    on(&till).log_in(PASSWORD).await.expect(201);
+    on(&phone).log_in("Seventh7!!").await.expect(401);
+    on(&phone).log_in(PASSWORD).await.expect(423);
+    let (_, diagnosis) = shown(&server, &account).await;
+    assert_eq!(diagnosis["login_would_be"], "succeeded");
+    assert_eq!(reasons(&diagnosis), ["device_locked", "wrong_guesses"]);
+    let told = server.mail(EMAIL, "navigateurs", 1).await;
+    assert!(told.contains("dans un navigateur dans lequel vous vous êtes déjà connecté"), "{told}");
+    // A new browser of theirs is not concerned.
+    Client::new(&server, "new/1").log_in(PASSWORD).await.expect(201);
+    let list = server.service_get(&format!("/v1/accounts/{account}/devices")).await.expect(200).json();
+    let locked = list["items"].as_array().unwrap().iter().filter(|device| !device["locked_until"].is_null());
+    assert_eq!(locked.map(|device| device["failures"].as_u64()).collect::<Vec<_>>(), [Some(7)]);
+}
+
+#[tokio::test]
+async fn whoever_took_a_session_and_its_device_guesses_the_password_as_often_as_anybody() {
     let server = Server::start().await;
     let account = server.active(1, EMAIL, PASSWORD).await;
     let phone = Client::new(&server, "phone/1").log_in(PASSWORD).await.expect(201).json();
     let session = format!("Bearer {}", phone["session_token"].as_str().unwrap());
     let device = phone["device_token"].as_str().unwrap();
-    let taken = Client::new(&server, "thief/1").with("authorization", session).with("loquet-device", device);
-    let change = async |current: &str| {
+    let taken = Client::new(&server, "thief/1").with("authorization", session.clone()).with("loquet-device", device);
+    let without = Client::new(&server, "thief/1").with("authorization", session);
+    let change = async |client: &Client<'_>, current: &str| {
         let body = json!({ "current_password": current, "new_password": "Nouveau8!" });
-        taken.post(&format!("/v1/accounts/{account}/password"), body).await
+        client.post(&format!("/v1/accounts/{account}/password"), body).await
     };
     for n in 0..7 {
-        change(&format!("Guess{n}!!")).await.expect(403);
+        change(&taken, &format!("Guess{n}!!")).await.expect(403);
     }
-    change(PASSWORD).await.expect(423);
-    Client::new(&server, "till/1").log_in(PASSWORD).await.expect(201);
+    change(&taken, PASSWORD).await.expect(423);
+    change(&without, PASSWORD).await.expect(423);
 }
 
 #[tokio::test]
@@ -219,43 +274,58 @@ async fn whoever_forgot_the_password_on_a_trusted_device_gets_in_by_a_reset_what
     for n in 0..7 {
         owner.log_in(&format!("Forgot{n}!!")).await.expect(401);
     }
+    owner.log_in(PASSWORD).await.expect(423);
     server.post("/v1/password-resets", json!({ "email": EMAIL })).await.expect(202);
-    let link = token_in(&server.mail(EMAIL, "mot de passe", 1).await);
+    let link = token_in(&server.mail(EMAIL, "nouveau mot de passe", 1).await);
     let page = owner.send(Method::GET, &format!("/reset?token={link}"), None).await.expect(200);
-    let (fresh, _) = cookie(&page);
+    assert!(page.headers.get("set-cookie").is_none(), "the browser is trusted already");
     let body = json!({ "token": link, "password": "Nouveau8!" });
     owner.post("/v1/password-resets/confirm", body).await.expect(204);
     for n in 0..7 {
         Client::new(&server, "stranger/1").log_in(&format!("Guess{n}!!")).await.expect(401);
     }
-    Client::new(&server, "browser/1").with("cookie", fresh).log_in("Nouveau8!").await.expect(201);
+    Client::new(&server, "stranger/1").log_in("Nouveau8!").await.expect(423);
+    owner.log_in("Nouveau8!").await.expect(201);
 }
 
+/// How many wrong guesses were judged: of callers without a device, and of each device.
+async fn judged(server: &Server) -> (usize, Vec<usize>) {
+    let events = server.service_get("/v1/events?type=login-failed&limit=200").await.expect(200).json();
+    let mut without = 0;
+    let mut of_devices = std::collections::BTreeMap::<String, usize>::new();
+    for event in events["items"].as_array().unwrap() {
+        match event["data"]["device"]["device_id"].as_str() {
+            Some(device) => *of_devices.entry(device.to_owned()).or_default() += 1,
+            None => without += 1,
+        }
+    }
+    (without, of_devices.into_values().collect())
+}
+
+/// Law 4, and the bound that SECURITY states for devices.
 #[tokio::test]
-async fn five_hundred_guesses_at_once_on_a_trusted_device_and_off_it_are_judged_seven_times_each() {
-    let server = Server::start().await;
-    server.active(1, EMAIL, PASSWORD).await;
-    let token = server.login(EMAIL, PASSWORD).await.expect(201).json();
-    let token = token["device_token"].as_str().unwrap();
-    let on = Client::new(&server, "browser/1").with("loquet-device", token);
-    let off = Client::new(&server, "stranger/1");
-    let guesses = (0..500).map(async |n| {
-        let client = if n % 2 == 0 { &on } else { &off };
-        client.log_in(&format!("Guess{n}!!")).await.status
-    });
-    let answers = futures_util::future::join_all(guesses).await;
-    let judged = answers.iter().filter(|status| **status == 401).count();
-    assert!(answers.iter().all(|status| [401, 423, 429].contains(&status.as_u16())), "{answers:?}");
-    assert!(judged <= 14, "{judged} were judged");
-    let path = "/v1/events?type=login-failed";
-    let events = server.service_get(path).await.expect(200).json();
-    let of = |on: bool| {
-        events["items"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter(|e| e["data"].get("device_id").is_some() == on)
-            .count()
-    };
-    assert_eq!((of(true), of(false)), (7, 7));
+async fn of_five_hundred_guesses_at_once_seven_are_judged_without_a_device_and_seven_more_of_each_device_at_most() {
+    for devices in [0_usize, 1, 3] {
+        let server = Server::start().await;
+        server.active(1, EMAIL, PASSWORD).await;
+        let mut clients = vec![Client::new(&server, "stranger/1")];
+        for n in 0..devices {
+            let agent = ["phone/1", "till/1", "desk/1"][n];
+            let given = Client::new(&server, agent).log_in(PASSWORD).await.expect(201).json();
+            clients.push(Client::new(&server, agent).with("loquet-device", given["device_token"].as_str().unwrap()));
+        }
+        let guesses = (0..500).map(|n| clients[n % clients.len()].log_in("Guess-in-a-flood1!"));
+        let answers = futures_util::future::join_all(guesses).await;
+        let told = answers.iter().filter(|answer| answer.status == 401).count();
+        let statuses = answers.iter().map(|answer| answer.status.as_u16());
+        assert!(statuses.clone().all(|status| [401, 423, 429].contains(&status)), "{:?}", statuses.collect::<Vec<_>>());
+        let (without, of_devices) = judged(&server).await;
+        assert_eq!(told, without + of_devices.iter().sum::<usize>(), "whoever was told 401 was judged");
+        assert!(without <= 7 && of_devices.len() <= devices, "{without} and {of_devices:?}");
+        assert!(of_devices.iter().all(|judged| *judged <= 7), "{of_devices:?}");
+        // Nobody gets in now: everybody is locked out, or was told to come later.
+        for client in &clients {
+            client.log_in(PASSWORD).await.expect(423);
+        }
+    }
 }

@@ -11,12 +11,13 @@ use futures_util::future::join_all;
 use loquet_adapters::memory_store::MemoryStore;
 use loquet_domain::account::Account;
 use loquet_domain::app::{Failure, LinkRefused, Login, Owner};
-use loquet_domain::ids::AccountId;
+use loquet_domain::ids::{AccountId, SessionId};
 use loquet_domain::lockout::{LockEnd, LockoutPolicy};
 use loquet_domain::password_policy::{Blocklisted, Composition, Context, PasswordPolicy, PasswordRule};
 use loquet_domain::policies::Policies;
 use loquet_domain::ports::{LinkClaims, Purpose, Tokens};
 use loquet_tests::kit::{Node, context, email_address, minute, password};
+use uuid::Uuid;
 use loquet_tests::server::{Answer, Server, binary, order, token_in};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -169,7 +170,7 @@ async fn one_of_the_last_four_passwords_is_refused_and_nobody_who_proved_nothing
         let before = node.verified();
         let answer = node
             .app
-            .change_password(&context(1), Owner { account, device: None }, password(current), password(new))
+            .change_password(&context(1), Owner { account, session: SessionId(Uuid::nil()), device: None }, password(current), password(new))
             .await;
         (answer.map(drop), node.verified() - before)
     };
@@ -218,7 +219,7 @@ async fn a_change_that_is_refused_as_reused_counts_nothing_and_a_wrong_one_count
             .app
             .change_password(
                 &context(1),
-                Owner { account, device: None },
+                Owner { account, session: SessionId(Uuid::nil()), device: None },
                 password(current),
                 password(PHRASE),
             )

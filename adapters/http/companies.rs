@@ -45,6 +45,8 @@ pub(crate) struct CompanyBody {
     registered_at: DateTime<Utc>,
     /// The order that brought it.
     order_id: String,
+    /// How many administrators it has. With none, support admits or creates one.
+    administrators: usize,
     /// The position of the log that the answer is at.
     position: u64,
 }
@@ -62,6 +64,7 @@ fn body(mut row: CompanyRow, position: Position) -> CompanyBody {
         trading_name: row.trading_name.map(|name| name.as_str().to_owned()),
         registered_at: row.registered_at,
         order_id: row.order_id.to_string(),
+        administrators: row.administrators.len(),
         position: position.0,
     }
 }
@@ -74,6 +77,8 @@ pub(crate) struct CompanyFilter {
     enterprise_number: Option<String>,
     /// Companies whose legal or trading name begins so, whatever the case.
     name: Option<String>,
+    /// With `true`, only companies that have no administrator: support's list of those who need one.
+    without_administrator: Option<bool>,
     /// `registered_at`, the oldest first, or `-registered_at`, the newest first; a name sorts by itself.
     sort: Option<String>,
     /// From `next_cursor` of the page before; with the same filter and order.
@@ -99,6 +104,7 @@ pub(crate) async fn list(
     let size = faults.limit(filter.limit);
     let order = faults.order(filter.sort.as_deref(), "registered_at");
     let after = faults.cursor(filter.cursor.as_deref());
+    let alone = filter.without_administrator == Some(true);
     faults.finish_query()?;
     let position = api.reach(CompanyRow::VIEW, &AtLeast { at_least: filter.at_least }).await?;
     let numbered = filter.enterprise_number.as_deref();
@@ -106,12 +112,16 @@ pub(crate) async fn list(
         (Some(number), _) if number.len() == 8 => ("number", format!("NL/{number}")),
         (Some(number), _) => ("number", format!("BE/{number}")),
         (None, Some(name)) => ("name", sortable_name(name)),
+        (None, None) if alone => ("without_administrator", String::new()),
         (None, None) => ("created", String::new()),
     };
     // Rows by name come in the order of names; only ascending makes sense of a beginning.
     let order = if filter.name.is_some() { Order::Ascending } else { order };
     let wanted = Selection { by: Some(by), order, after, limit: size + 1 };
-    let fits = |row: &CompanyRow| numbered.is_none_or(|number| row.enterprise_number == number);
+    let fits = |row: &CompanyRow| {
+        numbered.is_none_or(|number| row.enterprise_number == number)
+            && (!alone || row.administrators.is_empty())
+    };
     let rows = select_where(api.rows.as_ref(), wanted, fits).await?.into_iter();
     let companies = rows.map(|(cursor, row)| (cursor, body(row, position)));
     Ok(Tagged(Page::of(companies.collect(), size, position)))

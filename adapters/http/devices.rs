@@ -12,6 +12,7 @@ use loquet_domain::Moment;
 use loquet_domain::account::Device;
 use loquet_domain::app::GivenDevice;
 use loquet_domain::ids::{AccountId, DeviceId};
+use loquet_domain::lockout::LockEnd;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -72,7 +73,8 @@ pub(crate) fn keep(mut response: Response, given: Option<&GivenDevice>, now: Mom
     response
 }
 
-/// A device that is trusted: wrong logins from it are counted apart.
+/// A trusted device: lockouts that others cause do not hold for it. Seven wrong logins in a row from it lock it, and they
+/// count on the account too.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Device)]
 pub(crate) struct DeviceBody {
@@ -82,8 +84,12 @@ pub(crate) struct DeviceBody {
     expires_at: DateTime<Utc>,
     /// When a login on it was last completed; none where only a reset link was opened on it.
     last_login_at: Option<DateTime<Utc>>,
-    /// Until when it is locked, and counts as one that is not trusted.
+    /// Wrong logins in a row from it that count now.
+    failures: u32,
+    /// Until when no login from it is accepted. Absent if it is not locked, or if only a new password unlocks it.
     locked_until: Option<DateTime<Utc>>,
+    /// Whether only a new password, or support, unlocks it: too many wrong logins across lockouts.
+    locked_until_reset: bool,
     /// Whether the session that asks was opened on it.
     current: bool,
     client_address: Option<String>,
@@ -91,13 +97,16 @@ pub(crate) struct DeviceBody {
 }
 
 fn body(device: Device, current: Option<DeviceId>, now: Moment) -> DeviceBody {
+    let locked = device.lockout.locked_until(now);
     let client = device.client.unwrap_or_default();
     DeviceBody {
         device_id: device.id.0,
         trusted_since: device.since,
         expires_at: device.expires_at,
         last_login_at: device.last_login_at,
-        locked_until: device.lockout.locked_until(now).and_then(|end| end.moment()),
+        failures: device.lockout.failures_at(now),
+        locked_until: locked.and_then(LockEnd::moment),
+        locked_until_reset: locked == Some(LockEnd::AtReset),
         current: current == Some(device.id),
         client_address: client.address,
         client_agent: client.agent,
@@ -132,7 +141,7 @@ pub(crate) async fn list(
     Ok(Tagged(Page { items, next_cursor: None, position: position.0 }))
 }
 
-/// Trust a device no more: wrong logins from it count with all others.
+/// Trust a device no more: lockouts of the account hold for it too.
 #[utoipa::path(
     delete, path = "/v1/accounts/{account_id}/devices/{device_id}", operation_id = "forget_device", tag = "logins",
     security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path), ("device_id" = Uuid, Path)),

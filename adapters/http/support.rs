@@ -2,10 +2,13 @@
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use loquet_domain::diagnosis::{Answer, Hindrance, Remedy};
+use loquet_domain::diagnosis::{Administrators, Answer, Hindrance, Remedy};
 use loquet_domain::ids::AccountId;
 use loquet_domain::lockout::LockEnd;
-use loquet_projections::diagnosis::{CannotTell, Diagnosis, Evidence, Reason, diagnose};
+use loquet_domain::person::Person;
+use loquet_projections::diagnosis::{
+    CannotTell, DeviceDiagnosis, Diagnosis, Evidence, Reason, WhomToAsk, diagnose,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
@@ -49,9 +52,9 @@ pub(super) struct EvidenceBody {
 #[derive(Serialize, ToSchema)]
 #[schema(as = LoginHindrance)]
 pub(super) struct ReasonBody {
-    /// `no_such_account`, `deleted`, `erased`, `not_activated`, `locked`, `locked_until_reset`, `awaiting_conversion`,
-    /// `second_step_locked`, `second_step`, `wrong_guesses` or `locked_on_this_node`: guesses at an address that nobody
-    /// gets in with are counted in the memory of each node.
+    /// `no_such_account`, `deleted`, `erased`, `not_activated`, `locked`, `locked_until_reset`, `device_locked`,
+    /// `device_locked_until_reset`, `awaiting_conversion`, `second_step`, `wrong_guesses`, `device_wrong_guesses` or
+    /// `locked_on_this_node`. The last is of guesses at an address that nobody gets in with: each node counts them in memory.
     #[schema(example = "locked")]
     reason: &'static str,
     /// What else is known of it: until when, how many, whether a link still works.
@@ -67,8 +70,9 @@ pub(super) struct ReasonBody {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Remedy)]
 pub(super) struct RemedyBody {
-    /// `check_address`, `create_account`, `resend_activation`, `release`, `convert`, `reset_second_step`,
-    /// `send_reset`, or `none` where what mends the reason before it mends this one.
+    /// `check_address`, `create_account`, `resend_activation`, `release`, `convert`, `reset_second_step`, `enter_code` (the
+    /// person enters a code of their app or a recovery code), `send_reset`, or `none` if what mends the reason before it
+    /// mends this one.
     #[schema(example = "release")]
     action: &'static str,
     /// The request that does it, where one does.
@@ -82,18 +86,92 @@ pub(super) struct RemedyBody {
 pub struct DiagnosisBody {
     account_id: Option<Uuid>,
     company_id: Option<Uuid>,
-    /// What a login with the right password would be answered now: `refused`, `locked`, `awaiting_conversion`,
-    /// `second_step` or `succeeded`.
+    /// Whether the company has an administrator. `false` if it has none: then somebody must become one.
+    company_has_administrator: bool,
+    /// What a login with the right password would be answered now, from a browser that is new to the account: `refused`,
+    /// `locked`, `awaiting_conversion`, `second_step` or `succeeded`.
     #[schema(example = "locked")]
     login_would_be: &'static str,
-    /// What keeps them out; what must be mended first stands first. Empty where nothing does.
+    /// What keeps them out, or may. What must be mended first stands first. It is empty if nothing does.
     reasons: Vec<ReasonBody>,
+    /// The devices that the account trusts, the newest first, and what a login from each would be answered now.
+    devices: Vec<DeviceDiagnosisBody>,
     /// What was mailed to them, the newest first.
     mails: Vec<EvidenceBody>,
-    /// Who can admit a temporary administrator.
+    /// The accounts that can admit a temporary administrator.
     administrators: Vec<Uuid>,
+    /// The same people, by name and masked address.
+    whom_to_ask: Vec<WhomToAskBody>,
     /// The position of the log that the answer is at.
     position: u64,
+}
+
+/// A trusted device, and what keeps its user out.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DeviceDiagnosis)]
+pub(super) struct DeviceDiagnosisBody {
+    device_id: Uuid,
+    trusted_since: DateTime<Utc>,
+    last_login_at: Option<DateTime<Utc>>,
+    /// Wrong logins in a row from it that count now.
+    failures: u32,
+    /// Until when no login from it is accepted. Absent if it is not locked, or if only a new password unlocks it.
+    locked_until: Option<DateTime<Utc>>,
+    /// Until when no code of the second step from it is accepted.
+    codes_locked_until: Option<DateTime<Utc>>,
+    /// As `login_would_be` of the diagnosis, from this device.
+    #[schema(example = "succeeded")]
+    login_would_be: &'static str,
+    client_address: Option<String>,
+    client_agent: Option<String>,
+}
+
+/// Somebody to ask.
+#[derive(Serialize, ToSchema)]
+#[schema(as = WhomToAsk)]
+pub(super) struct WhomToAskBody {
+    account_id: Uuid,
+    /// Absent if the person was erased.
+    #[schema(example = "Marie Dupont")]
+    name: Option<String>,
+    /// The address with most of its name masked.
+    #[schema(example = "m***@boulangerie.example")]
+    email: Option<String>,
+}
+
+fn device(told: DeviceDiagnosis) -> DeviceDiagnosisBody {
+    let (device, at_moment) = (told.device, |end: LockEnd| end.moment());
+    let client = device.client.unwrap_or_default();
+    DeviceDiagnosisBody {
+        device_id: device.id.0,
+        trusted_since: device.since,
+        last_login_at: device.last_login_at,
+        failures: told.failures,
+        locked_until: told.locked_until.and_then(at_moment),
+        codes_locked_until: told.codes_locked_until.and_then(at_moment),
+        login_would_be: would_be(told.answer),
+        client_address: client.address,
+        client_agent: client.agent,
+    }
+}
+
+fn whom_to_ask(told: WhomToAsk) -> WhomToAskBody {
+    let name = |person: &Person| format!("{} {}", person.given_name.as_str(), person.family_name.as_str());
+    WhomToAskBody {
+        account_id: told.account.0,
+        name: told.person.as_ref().map(name),
+        email: told.person.as_ref().map(|person| person.email.masked()),
+    }
+}
+
+fn would_be(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Refused => "refused",
+        Answer::Locked { .. } => "locked",
+        Answer::AwaitingConversion => "awaiting_conversion",
+        Answer::SecondStep => "second_step",
+        Answer::Succeeded => "succeeded",
+    }
 }
 
 fn evidence(told: Vec<Evidence>) -> Vec<EvidenceBody> {
@@ -124,17 +202,26 @@ fn reason(account: Option<AccountId>, email: &str, reason: Reason) -> ReasonBody
         Hindrance::Locked { since, until: LockEnd::AtReset } => {
             ("locked_until_reset", json!({ "since": since }))
         }
+        Hindrance::DeviceLocked { device, until: LockEnd::At(until) } => {
+            ("device_locked", json!({ "device_id": device, "until": until }))
+        }
+        Hindrance::DeviceLocked { device, until: LockEnd::AtReset } => {
+            ("device_locked_until_reset", json!({ "device_id": device }))
+        }
         Hindrance::AwaitingConversion => ("awaiting_conversion", json!({})),
         Hindrance::StrangersLocked { until } => ("locked_on_this_node", json!({ "until": until.moment() })),
-        Hindrance::SecondStepLocked { until } => ("second_step_locked", json!({ "until": until.moment() })),
-        Hindrance::SecondStep { recovery_codes_left } => {
-            ("second_step", json!({ "recovery_codes_left": recovery_codes_left }))
+        Hindrance::SecondStep { recovery_codes_left, wrong_codes, asked_at } => {
+            let details = json!({ "recovery_codes_left": recovery_codes_left, "wrong_codes": wrong_codes, "asked_at": asked_at });
+            ("second_step", details)
         }
-        Hindrance::WrongGuesses { failures, last } => {
-            ("wrong_guesses", json!({ "failures": failures, "last": last }))
+        Hindrance::WrongGuesses { failures, wrong_codes, last } => {
+            ("wrong_guesses", json!({ "failures": failures, "wrong_codes": wrong_codes, "last": last }))
+        }
+        Hindrance::DeviceWrongGuesses { device, failures } => {
+            ("device_wrong_guesses", json!({ "device_id": device, "failures": failures }))
         }
     };
-    let remedy = remedy(account, email, reason.hindrance.remedy());
+    let remedy = remedy(account, email, reason.remedy);
     ReasonBody { reason: name, details, remedy, evidence: evidence(reason.evidence) }
 }
 
@@ -147,10 +234,14 @@ fn remedy(account: Option<AccountId>, email: &str, remedy: Remedy) -> RemedyBody
     let why = "…";
     let (action, request) = match remedy {
         Remedy::CheckAddress => ("check_address", None),
-        Remedy::CreateAccount => ("create_account", None),
+        Remedy::CreateAccount { role } => {
+            let create = json!({ "method": "POST", "path": "/v1/accounts", "body": { "role": role, "reason": why } });
+            ("create_account", Some(create))
+        }
         Remedy::ResendActivation => ("resend_activation", post("activation-mail", json!({ "reason": why }))),
         Remedy::Release => ("release", post("release", json!({ "reason": why }))),
-        Remedy::Convert => ("convert", post("conversion", json!({ "to": "user", "reason": why }))),
+        Remedy::Convert { to } => ("convert", post("conversion", json!({ "to": to, "reason": why }))),
+        Remedy::EnterCode => ("enter_code", None),
         Remedy::ResetSecondStep => {
             ("reset_second_step", post("second-step/reset", json!({ "reason": why, "identity_proof": why })))
         }
@@ -173,16 +264,13 @@ impl DiagnosisBody {
         Self {
             account_id: account.map(|account| account.0),
             company_id: told.company.map(|company| company.0),
-            login_would_be: match told.answer {
-                Answer::Refused => "refused",
-                Answer::Locked { .. } => "locked",
-                Answer::AwaitingConversion => "awaiting_conversion",
-                Answer::SecondStep => "second_step",
-                Answer::Succeeded => "succeeded",
-            },
+            company_has_administrator: told.administrators == Administrators::Present,
+            login_would_be: would_be(told.answer),
             reasons: told.reasons.into_iter().map(|one| reason(account, email, one)).collect(),
+            devices: told.devices.into_iter().map(device).collect(),
             mails: evidence(told.mails),
-            administrators: told.administrators.into_iter().map(|account| account.0).collect(),
+            administrators: told.whom_to_ask.iter().map(|whom| whom.account.0).collect(),
+            whom_to_ask: told.whom_to_ask.into_iter().map(whom_to_ask).collect(),
             position,
         }
     }

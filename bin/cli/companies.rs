@@ -18,6 +18,9 @@ pub(crate) struct ListCompanies {
     /// Only those whose legal or trading name begins so, whatever the case.
     #[arg(long, value_name = "PREFIX")]
     pub(crate) name: Option<String>,
+    /// Only those that have no administrator.
+    #[arg(long)]
+    pub(crate) without_administrator: bool,
     #[command(flatten)]
     pub(crate) how: HowMany,
 }

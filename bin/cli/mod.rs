@@ -130,6 +130,9 @@ pub(crate) struct Serve {
 pub(crate) struct Diagnose {
     /// The e-mail address that they log in with.
     pub(crate) email: String,
+    /// Print JSON, as the API gives it.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]

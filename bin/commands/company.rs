@@ -25,11 +25,17 @@ pub(crate) async fn run(place: &Place, command: CompanyCommand) -> anyhow::Resul
 async fn list(known: &Known, which: &ListCompanies) -> anyhow::Result<()> {
     let (by, order) = match &which.name {
         Some(name) => (("name", sortable_name(name)), Order::Ascending),
+        None if which.without_administrator => {
+            (("without_administrator", String::new()), Order::Descending)
+        }
         None => (("created", String::new()), Order::Descending),
     };
     let limit = usize::try_from(which.how.limit)?;
     let mut rows = table(&["COMPANY", "NUMBER", "NAME", "OVER THE DOOR", "TOWN", "SINCE"]);
     for company in known.some::<CompanyRow>(Rows { by, order, limit }).await? {
+        if which.without_administrator && !company.administrators.is_empty() {
+            continue;
+        }
         if which.how.json {
             if !line(&as_json(&company).to_string())? {
                 break;
@@ -65,6 +71,7 @@ fn as_json(company: &CompanyRow) -> Value {
         "correspondence_address": address(AddressKind::Correspondence),
         "registered_at": company.registered_at,
         "order_id": company.order_id,
+        "administrators": company.administrators.len(),
     })
 }
 

@@ -1,24 +1,202 @@
-//! `loquet diagnose`.
+//! `loquet diagnose`: why a person cannot log in now, told in sentences for who is on the telephone with them.
+
+use std::sync::Arc;
 
 use anyhow::Context;
 use loquet_adapters::http::DiagnosisBody;
+use loquet_domain::Moment;
+use loquet_domain::account::Admission;
+use loquet_domain::diagnosis::{Administrators, Answer, Hindrance, Remedy};
 use loquet_domain::email_address::EmailAddress;
+use loquet_domain::fact::Client;
+use loquet_domain::ids::{AccountId, DeviceId};
+use loquet_domain::lockout::LockEnd;
 use loquet_domain::ports::EventStore;
-use loquet_projections::diagnosis::diagnose;
-use std::sync::Arc;
+use loquet_projections::diagnosis::{DeviceDiagnosis, Diagnosis, Evidence, Reason, WhomToAsk, diagnose};
 
+use super::show::{line, moment};
 use crate::cli::{Diagnose, Place};
 use crate::clock;
 use crate::system::System;
 
-/// Prints the diagnosis as JSON, as the API gives it, beside a running server or without one.
+/// How many events behind a reason are told.
+const MOST_EVENTS: usize = 5;
+
+/// Prints the diagnosis beside a running server or without one.
 pub(crate) async fn run(place: &Place, whose: Diagnose) -> anyhow::Result<()> {
     let email = EmailAddress::parse(&whose.email)
-        .with_context(|| format!("'{}' is no e-mail address", whose.email))?;
+        .with_context(|| format!("'{}' is no e-mail address", whose.email.escape_debug()))?;
     let system = System::open_to_read(place)?;
     let position = system.store.head().await?;
     let store: Arc<dyn EventStore> = Arc::new(system.store.clone());
     let told = diagnose(&system.app, &store, system.codec.as_ref(), &email, clock::now()).await?;
-    println!("{}", serde_json::to_string_pretty(&DiagnosisBody::of(email.as_str(), told, position.0))?);
+    let text = match whose.json {
+        true => serde_json::to_string_pretty(&DiagnosisBody::of(email.as_str(), told, position.0))?,
+        false => sentences(&email, &told).join("\n"),
+    };
+    line(&text)?;
     system.close().await
+}
+
+/// The whole diagnosis.
+fn sentences(email: &EmailAddress, told: &Diagnosis) -> Vec<String> {
+    let mut lines = vec![format!("{email}: {}", answered(told.answer))];
+    if told.company.is_some() && told.administrators == Administrators::Missing {
+        lines.push("The company of this account has no administrator.".to_owned());
+    }
+    if told.reasons.is_empty() {
+        lines.push("Nothing keeps this person out: no wrong logins count, and no lockout is running.".to_owned());
+    }
+    for (number, reason) in (1..).zip(&told.reasons) {
+        lines.push(String::new());
+        lines.push(format!("{number}. {}", why(reason, &told.devices)));
+        lines.push(format!("   Remedy: {}", mends(reason.remedy, told.account)));
+        lines.extend(reason.evidence.iter().take(MOST_EVENTS).map(|event| format!("   - {}", happened(event))));
+    }
+    section(&mut lines, "Trusted devices:", told.devices.iter().map(device));
+    section(&mut lines, "Newest mails:", told.mails.iter().take(MOST_EVENTS).map(happened));
+    section(&mut lines, "Administrators who can admit this person:", told.whom_to_ask.iter().map(whom));
+    lines
+}
+
+fn section(lines: &mut Vec<String>, title: &str, items: impl Iterator<Item = String>) {
+    let mut items = items.map(|item| format!("- {item}")).peekable();
+    if items.peek().is_some() {
+        lines.extend([String::new(), title.to_owned()]);
+        lines.extend(items);
+    }
+}
+
+fn answered(answer: Answer) -> String {
+    let what = match answer {
+        Answer::Refused => "would be refused, as a wrong password is".to_owned(),
+        Answer::Locked { until } => format!("would not be verified: {}", ends(until)),
+        Answer::AwaitingConversion => {
+            "would be refused: an administrator must admit this person first".to_owned()
+        }
+        Answer::SecondStep => "would be answered with the question for a code".to_owned(),
+        Answer::Succeeded => "would succeed".to_owned(),
+    };
+    format!("a login with the right password, from a browser that is new to the account, {what}.")
+}
+
+fn ends(end: LockEnd) -> String {
+    match end {
+        LockEnd::At(until) => format!("a lockout is running until {}", moment(until)),
+        LockEnd::AtReset => "a lockout is running that only a new password, or support, ends".to_owned(),
+    }
+}
+
+fn why(reason: &Reason, devices: &[DeviceDiagnosis]) -> String {
+    let at = |at: Option<Moment>| at.map_or_else(|| "at an unknown moment".to_owned(), moment);
+    match reason.hindrance {
+        Hindrance::NoSuchAccount => "Nobody has this address, nor ever had.".to_owned(),
+        Hindrance::Deleted => "The account was deleted.".to_owned(),
+        Hindrance::Erased => "The account was deleted, and the person was erased.".to_owned(),
+        Hindrance::NotActivated { link_expires_at, link_expired: false } => {
+            format!("Nobody has chosen a password yet. The newest link works until {}.", moment(link_expires_at))
+        }
+        Hindrance::NotActivated { link_expires_at, link_expired: true } => {
+            format!("Nobody has chosen a password yet. The newest link expired {}.", moment(link_expires_at))
+        }
+        Hindrance::Locked { since, until } => format!(
+            "Too many wrong logins in a row locked the account {}: {}. It does not hold for trusted devices.",
+            at(since),
+            ends(until)
+        ),
+        Hindrance::DeviceLocked { device, until } => {
+            format!("Too many wrong logins in a row locked a trusted device ({}): {}.", named(device, devices), ends(until))
+        }
+        Hindrance::AwaitingConversion => {
+            "The account is a temporary administrator: somebody must admit this person.".to_owned()
+        }
+        Hindrance::StrangersLocked { until } => format!(
+            "Too many wrong logins at this address, which nobody gets in with: {}. Only this node counts them.",
+            ends(until)
+        ),
+        Hindrance::SecondStep { recovery_codes_left, wrong_codes, asked_at } => {
+            let asked = asked_at.map_or_else(
+                || "No code was asked for since the last login.".to_owned(),
+                |at| format!("A code was last asked for {}, and no login was completed since.", moment(at)),
+            );
+            format!(
+                "The second step is on. {asked} Wrong codes that count: {wrong_codes}. Recovery codes left: {recovery_codes_left}."
+            )
+        }
+        Hindrance::WrongGuesses { failures, wrong_codes, last } => format!(
+            "Wrong logins in a row: {failures}. Wrong codes that count: {wrong_codes}. The newest was judged {}.",
+            at(last)
+        ),
+        Hindrance::DeviceWrongGuesses { device, failures } => {
+            format!("Wrong logins in a row from a trusted device ({}): {failures}.", named(device, devices))
+        }
+    }
+}
+
+fn mends(remedy: Remedy, account: Option<AccountId>) -> String {
+    let account = account.map(|account| account.to_string()).unwrap_or_default();
+    let post = |path: &str| format!("POST /v1/accounts/{account}/{path}");
+    match remedy {
+        Remedy::CheckAddress => "ask whether the address is spelled right.".to_owned(),
+        Remedy::CreateAccount { role } => format!("create a new account as {} (POST /v1/accounts).", role_of(role)),
+        Remedy::ResendActivation => format!("send the activation mail again ({}).", post("activation-mail")),
+        Remedy::Release => {
+            format!("make sure who asks, then release the lockout ({}). Or let it run out.", post("release"))
+        }
+        Remedy::Convert { to } => format!("admit this person as {} ({}).", role_of(to), post("conversion")),
+        Remedy::ResetSecondStep => format!(
+            "if the phone is lost, make sure who asks, then take the second step away ({}).",
+            post("second-step/reset")
+        ),
+        Remedy::EnterCode => "ask for the code of their app, or for a recovery code.".to_owned(),
+        Remedy::SendReset => format!("if the password is forgotten, send a reset mail ({}).", post("password-reset-mail")),
+        Remedy::Nothing => "none of its own. What mends the reason before it mends this one.".to_owned(),
+    }
+}
+
+fn role_of(role: Admission) -> &'static str {
+    match role {
+        Admission::Administrator => "administrator, since the company has none",
+        Admission::User => "user or administrator",
+    }
+}
+
+fn device(told: &DeviceDiagnosis) -> String {
+    let locked = told.locked_until.map(|end| format!(", {}", ends(end))).unwrap_or_default();
+    let login = match told.answer {
+        Answer::Locked { .. } => "would not be verified",
+        Answer::Succeeded => "would succeed",
+        Answer::SecondStep => "would be asked for a code",
+        Answer::AwaitingConversion | Answer::Refused => "would be refused",
+    };
+    format!(
+        "{}: wrong logins in a row {}{locked}; a login from it {login}",
+        client(told.device.client.as_ref()),
+        told.failures
+    )
+}
+
+fn named(device: DeviceId, devices: &[DeviceDiagnosis]) -> String {
+    let known = devices.iter().find(|told| told.device.id == device);
+    client(known.and_then(|told| told.device.client.as_ref()))
+}
+
+fn client(client: Option<&Client>) -> String {
+    let parts = client.into_iter().flat_map(|client| [client.agent.as_ref(), client.address.as_ref()]);
+    let text = parts.flatten().map(|part| part.escape_debug().to_string()).collect::<Vec<_>>().join(", ");
+    if text.is_empty() { "unknown client".to_owned() } else { text }
+}
+
+fn happened(event: &Evidence) -> String {
+    let from = event.client.as_ref().map(|known| format!(", from {}", client(Some(known)))).unwrap_or_default();
+    format!("{} {}{from}", moment(event.at), event.name)
+}
+
+fn whom(told: &WhomToAsk) -> String {
+    match &told.person {
+        Some(person) => {
+            format!("{} {} ({})", person.given_name.as_str(), person.family_name.as_str(), person.email.masked())
+        }
+        None => format!("account {} (the person was erased)", told.account),
+    }
 }

@@ -13,7 +13,7 @@ use loquet_domain::app::{App, Credentials, Login, NewColleague, NewTakeOver, Own
 use loquet_domain::company::{AddressKind, CompanyName, Description, SiteName};
 use loquet_domain::fact::{Actor, Client, Context};
 use loquet_domain::fleet::Assignment;
-use loquet_domain::ids::{AccountId, CorrelationId, SiteId, TakeOverId, TerminalId};
+use loquet_domain::ids::{AccountId, CorrelationId, SessionId, SiteId, TakeOverId, TerminalId};
 use loquet_domain::one_time_code::OneTimeCode;
 use loquet_domain::order::Channel;
 use loquet_domain::password::Password;
@@ -223,7 +223,7 @@ impl Scene<'_> {
 
     async fn secure(&mut self, person: u32) -> anyhow::Result<()> {
         let (account, actor) = (self.account(person)?, Actor::Account { account_id: self.account(person)? });
-        let owner = Owner { account, device: None };
+        let owner = Owner { account, session: SessionId(uuid::Uuid::nil()), device: None };
         let context = |at| self.context(at, actor.clone(), Some(self.client(person)));
         self.app.propose_second_step(&context(self.due.at), owner, password()).await?;
         let confirmed = self.due.at + TimeDelta::seconds(40);

@@ -158,7 +158,7 @@ fn guesses_of_strangers_and_of_the_owner_add_up_to_seven_and_the_owners_browser_
 }
 
 #[test]
-fn a_complete_login_from_anywhere_sets_the_accounts_count_to_zero_and_ends_its_lockout() {
+fn a_complete_login_from_anywhere_sets_the_accounts_count_to_zero() {
     let six = || {
         let mut story = Story::of_two_devices();
         (0..6).for_each(|_| drop(story.wrong_from(3, None).unwrap()));
@@ -169,10 +169,21 @@ fn a_complete_login_from_anywhere_sets_the_accounts_count_to_zero_and_ends_its_l
         story.right_from(4, from).unwrap();
         assert_eq!(story.wrong_from(5, None).unwrap(), [wrong_guesses(1, None)]);
     }
-    let mut locked = Story::of_two_devices();
-    locked.hammered(3);
-    locked.right_from(4, Some(PHONE)).unwrap();
-    assert_eq!(names(&locked.right_from(5, None).unwrap()), ["login-succeeded"]);
+}
+
+#[test]
+fn a_complete_login_on_a_trusted_device_does_not_end_the_lockout_that_strangers_caused() {
+    let mut story = Story::of_two_devices();
+    story.hammered(3);
+    story.right_from(4, Some(PHONE)).unwrap();
+    let active = story.account.active().unwrap();
+    assert_eq!(active.lockout.failures_at(at(4)), 0, "the count is zero");
+    assert_eq!(story.right_from(5, None), Err(Refusal::Locked { until: at(18).into() }), "the 15 minutes go on");
+    // Guesses that count meanwhile lengthen nothing and begin nothing.
+    (0..6).for_each(|_| drop(story.wrong_from(6, Some(PHONE)).unwrap()));
+    (0..6).for_each(|_| drop(story.wrong_from(6, Some(SHOP)).unwrap()));
+    assert_eq!(story.right_from(17, None), Err(Refusal::Locked { until: at(18).into() }));
+    assert_eq!(story.wrong_from(18, None).unwrap(), [wrong_guesses(1, None)]);
 }
 
 #[test]
@@ -426,8 +437,8 @@ proptest! {
                     let released = story.tell(now, Command::Release { reason: "called".to_owned() });
                     prop_assert_eq!(released.is_ok(), locked);
                     if locked {
-                        account.clear();
-                        devices.values_mut().for_each(Row::clear);
+                        account.release();
+                        devices.values_mut().for_each(Row::release);
                         judged.clear();
                     }
                     continue;
@@ -446,7 +457,7 @@ proptest! {
             }
             let events = answer.unwrap();
             if right {
-                account.clear();
+                account.log_in(now);
                 judged.remove(&None);
                 if let Some(id) = own {
                     devices.insert(id, Row::default());

@@ -86,9 +86,6 @@ fn created(fact: &Fact<Event>) -> Account {
 
 fn in_use(active: &mut Active, fact: &Fact<Event>) {
     let at = fact.context.at;
-    // What an event has found expired stays so, even if the clock is put back later.
-    active.sessions.retain(|session| at < session.expires_at);
-    active.challenges.retain(|challenge| at < challenge.link.expires_at);
     match &fact.event {
         Event::LoginSucceeded { session, session_expires_at, cleared, on } => {
             logged_in(active, *cleared, *on, at);
@@ -96,6 +93,7 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
             // The one that it answered and any other: whoever else has the password begins anew.
             active.challenges.clear();
             active.code_asked_at = None;
+            active.sessions.retain(|session| at < session.expires_at);
             let (expires_at, device) = (*session_expires_at, *on);
             active.sessions.push(Session { id: *session, started_at: at, expires_at, device });
         }
@@ -213,11 +211,13 @@ fn failed(active: &mut Active, failures: &Counts, codes: &Counts, at: Moment) {
     }
 }
 
-/// A complete login sets the account's row to zero, and that of the device that it is on. Another device keeps its row: it
-/// says how many wrong guesses in a row came from there.
+/// A complete login sets the account's count to zero, and that of the device that it is on. It ends no lockout of the account.
+/// Another device keeps its row: it says how many wrong guesses in a row came from there.
 fn logged_in(active: &mut Active, cleared: Rows, on: Option<DeviceId>, at: Moment) {
     if cleared.has_account() {
-        active.forgive();
+        active.lockout = active.lockout.after_login(at);
+        active.last_failure_at = None;
+        active.locked_since = active.locked_since.filter(|_| active.lockout.locked_until(at).is_some());
     }
     if let Some(device) = cleared.device().and_then(|device| active.device_mut(device)) {
         device.lockout = Lockout::default();

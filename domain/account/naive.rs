@@ -63,8 +63,14 @@ impl Row {
         *self = Self { codes: self.codes, ..Self::default() };
     }
 
-    /// A complete login, or support's release.
-    pub(super) fn clear(&mut self) {
+    /// A complete login. It ends no lockout that others caused.
+    pub(super) fn log_in(&mut self, now: i64) {
+        self.is_locked(now);
+        *self = Self { until: self.until, ..Self::default() };
+    }
+
+    /// Support's release.
+    pub(super) fn release(&mut self) {
         *self = Self::default();
     }
 }

@@ -1,5 +1,7 @@
 //! Logging in, and whatever else verifies a password.
 
+use std::sync::atomic::Ordering;
+
 use crate::account::{
     self, Account, Active, Attempt, Command, Event, NewPassword, Opening, Proof, Refusal, SecondProof,
     Verdict,
@@ -156,6 +158,7 @@ impl App {
     ) -> Result<Judged, Unavailable> {
         let stream = account_stream(account);
         let _turn = self.ports.turnstile.enter(stream.to_string()).await;
+        self.verdicts_can_be_written().await?;
         loop {
             let folded = self.accounts.load(&stream).await?;
             let (credential, hash) = match judgeable(&folded.state, context.at, from) {
@@ -164,6 +167,9 @@ impl App {
             };
             let verdict = self.ports.hasher.verify(password.clone(), hash).await?.into();
             if let Some(rule) = self.wishes_reuse(&wish, &verdict, &folded.state).await? {
+                // This says that the current password is right, and writes nothing down: it must not be said of a log that
+                // can't be written, where wrong passwords do not count.
+                self.ports.store.decoy().await?;
                 // Locked meanwhile, on another node: then nothing is said of the password.
                 return match judgeable(&self.accounts.load(&stream).await?.state, context.at, from) {
                     Ok(_) => Ok(Judged::Reused(rule)),
@@ -181,11 +187,34 @@ impl App {
                     return Ok(Judged::Locked(until));
                 }
                 Err(super::Failure::Refused(Refusal::StaleProof)) => continue,
-                Err(super::Failure::Unavailable(unavailable)) => return Err(unavailable),
+                Err(super::Failure::Unavailable(unavailable)) => return Err(self.lost(unavailable)),
                 Err(super::Failure::Refused(refusal)) => return Ok(Judged::Refused(refusal)),
                 Err(_) => return Ok(Judged::Nobody),
             }
         }
+    }
+
+    /// Refuses to verify anything while verdicts can't be written down.
+    ///
+    /// A guess whose verdict is lost does not count, so whoever can measure time would have as many as they like. After one
+    /// lost verdict the log is asked first, until it writes again.
+    ///
+    /// # Errors
+    /// [`Unavailable`] while the log does not write.
+    pub(super) async fn verdicts_can_be_written(&self) -> Result<(), Unavailable> {
+        if self.verdict_lost.load(Ordering::Relaxed) {
+            self.ports.store.decoy().await?;
+            self.verdict_lost.store(false, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Notes that a verdict could not be written down.
+    pub(super) fn lost(&self, unavailable: Unavailable) -> Unavailable {
+        if matches!(unavailable, Unavailable::Append(_)) {
+            self.verdict_lost.store(true, Ordering::Relaxed);
+        }
+        unavailable
     }
 
     /// The rule that the new password breaks that somebody wishes for who knows the present one.
@@ -276,8 +305,9 @@ impl App {
         if let Some(until) = lockout.locked_until(at) {
             return Ok(Login::Locked { until });
         }
+        self.verdicts_can_be_written().await?;
         self.ports.hasher.verify_decoy(password).await?;
-        self.ports.store.decoy().await?;
+        self.ports.store.decoy().await.map_err(|why| self.lost(why.into()))?;
         let Failure { failures, codes, locks_until } =
             lockout.judge(&self.policies.lockout, Wrong::Password, at);
         let counted = lockout.failed(at, failures, codes);
@@ -294,6 +324,7 @@ impl App {
     pub(super) fn login(&self, account: AccountId, committed: &Committed<Account>) -> Login {
         let verdict = committed.facts.iter().find_map(|fact| match fact.event {
             Event::LoginSucceeded { session, session_expires_at: expires_at, .. } => {
+                self.clock.begins(session.0, fact.context.at);
                 let claims = SessionClaims { account, session, expires_at };
                 let session_token = self.ports.tokens.session(&claims);
                 let (position, device) = (committed.position, self.given(account, committed));
@@ -302,6 +333,7 @@ impl App {
             Event::LoginAwaitedConversion => Some(Login::AwaitingConversion),
             Event::SecondStepFailed { .. } => Some(Login::WrongCode),
             Event::SecondStepAsked { expires_at, .. } => {
+                self.clock.begins(fact.id.0, fact.context.at);
                 let claims = ChallengeClaims { account, event: fact.id, expires_at };
                 Some(Login::SecondStep { challenge: self.ports.tokens.challenge(&claims), expires_at })
             }

@@ -23,6 +23,7 @@ mod take_over;
 mod terminals;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 pub use create_account::NewColleague;
 pub use followed_links::LinkRefused;
@@ -86,6 +87,8 @@ pub struct App {
     policies: Policies,
     ports: Ports,
     clock: ClockHistory,
+    /// Whether the last verdict could not be written down.
+    verdict_lost: AtomicBool,
     accounts: Streams<Account>,
     claims: Streams<EmailClaim>,
     companies: Streams<Company>,
@@ -195,6 +198,7 @@ impl App {
             policies,
             ports,
             clock: ClockHistory::default(),
+            verdict_lost: AtomicBool::new(false),
         }
     }
 

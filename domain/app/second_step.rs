@@ -40,12 +40,12 @@ impl App {
             return Ok(Login::ChallengeVoid);
         };
         // One that had expired before the clock was put back is as good as none.
-        let given_at = claims.expires_at - self.policies.challenge;
-        let expired = self.clock.reached(given_at, context.at) >= claims.expires_at;
+        let expired = self.clock.reached(claims.event.0, context.at) >= claims.expires_at;
         let event = if expired { EventId(uuid::Uuid::nil()) } else { claims.event };
         let stream = account_stream(claims.account);
         let _turn = self.ports.turnstile.enter(stream.to_string()).await;
         let opening = self.opening(context);
+        self.verdicts_can_be_written().await?;
         loop {
             let held = self.accounts.load(&stream).await?.state;
             let active = held.active();
@@ -57,7 +57,7 @@ impl App {
                 Ok(committed) => return Ok(self.login(claims.account, &committed)),
                 Err(Failure::Refused(Refusal::Locked { until })) => return Ok(Login::Locked { until }),
                 Err(Failure::Refused(Refusal::StaleProof)) => continue,
-                Err(Failure::Unavailable(unavailable)) => return Err(unavailable),
+                Err(Failure::Unavailable(unavailable)) => return Err(self.lost(unavailable)),
                 Err(_) => return Ok(Login::ChallengeVoid),
             }
         }
@@ -100,6 +100,7 @@ impl App {
         let recovery: Vec<_> = codes.iter().map(|c| self.ports.codes.recovery_hash(account, c)).collect();
         let stream = account_stream(account);
         let _turn = self.ports.turnstile.enter(stream.to_string()).await;
+        self.verdicts_can_be_written().await?;
         loop {
             let held = self.accounts.load(&stream).await?.state;
             let proposal = held.active().and_then(|active| active.proposal.as_ref());
@@ -116,6 +117,7 @@ impl App {
             };
             match self.decide_account(&stream, context, confirm).await {
                 Err(Failure::Refused(Refusal::StaleProof)) => continue,
+                Err(Failure::Unavailable(unavailable)) => return Err(self.lost(unavailable).into()),
                 Err(other) => return Err(other),
                 Ok(committed) => {
                     let on = |event: &Event| matches!(event, Event::SecondStepEnabled { .. });

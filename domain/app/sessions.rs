@@ -61,9 +61,8 @@ impl App {
     pub fn last_use(&self, session: &Session, at: Moment) -> Option<Moment> {
         let seen = self.ports.activity.last_seen(session.id);
         let last = seen.map_or(session.started_at, |seen| seen.max(session.started_at));
-        let idle = self.clock.reached(last, at) - last;
-        let expired = self.clock.reached(session.started_at, at) >= session.expires_at;
-        (idle < self.policies.idle_session && !expired).then_some(last)
+        let reached = self.clock.reached(session.id.0, at);
+        (reached - last < self.policies.idle_session && reached < session.expires_at).then_some(last)
     }
 
     /// Ends one session. One that has ended already stays ended.

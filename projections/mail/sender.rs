@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use loquet_domain::Moment;
-use loquet_domain::account::{Account, Event, MailFate, Profile};
+use loquet_domain::account::{Account, Active, Event, MailFate, Profile, Rows};
 use loquet_domain::app::{App, Failure};
 use loquet_domain::fact::{Actor, Context, Fact};
 use loquet_domain::ids::{CorrelationId, EventId};
@@ -349,10 +349,14 @@ impl Sender {
                 self.with_link(mail, Purpose::PasswordReset, fact.id, newest_link(recipient))
             }
             (_, _) if stale => None,
-            (MailKind::LockedOut, DomainEvent::Account(Event::AccountLocked { until, .. })) => {
-                until.moment().map(Tidings::of)
+            (
+                MailKind::LockedOut | MailKind::LockedUntilReset | MailKind::DeviceLocked,
+                DomainEvent::Account(Event::AccountLocked { until, rows, .. }),
+            ) => {
+                let ends = if until.moment().is_some() { "time" } else { "reset" };
+                let places = vec![("who", self.locked_out(*rows, recipient).to_owned()), ("ends", ends.to_owned())];
+                Some(Tidings { places, ..Tidings::of(until.moment().unwrap_or(at)) })
             }
-            (MailKind::LockedUntilReset, DomainEvent::Account(_)) => Some(Tidings::of(at)),
             (MailKind::NewDevice, DomainEvent::Account(_)) => {
                 let client = fact.context.client.clone().unwrap_or_default();
                 let known = [client.agent, client.address].into_iter().flatten().collect::<Vec<_>>();
@@ -360,7 +364,6 @@ impl Sender {
             }
             (
                 MailKind::PasswordChanged
-                | MailKind::DeviceLocked
                 | MailKind::SecondStepOn
                 | MailKind::SecondStepOff
                 | MailKind::SecondStepReset
@@ -374,6 +377,21 @@ impl Sender {
                 of_companies::tidings(&self.app, event, &noted.stream, at).await.map_err(|e| e.to_string())?
             }
         })
+    }
+
+    /// Whom a lockout keeps out, for the words of a mail: `everybody`; `others`, because the recipient has a trusted device
+    /// that is not locked; or `browser`, because it also holds for the device that the guesses came from.
+    fn locked_out(&self, rows: Rows, recipient: &Account) -> &'static str {
+        let now = (self.clock)();
+        let trusted = self.app.policies().trusted_devices.and(recipient.active());
+        let open = |active: &Active| {
+            active.devices_at(now).any(|device| device.lockout.locked_until(now).is_none())
+        };
+        match (rows.device(), trusted.is_some_and(open)) {
+            (_, false) => "everybody",
+            (None, true) => "others",
+            (Some(_), true) => "browser",
+        }
     }
 
     /// A link is mailed only while it is the newest of its account and still works.

@@ -39,7 +39,7 @@ fn write(kind: MailKind, language: Language, name: &str) -> Option<Message> {
     let linked =
         matches!(kind, MailKind::Activation | MailKind::PasswordReset | MailKind::PasswordResetBySupport);
     let link = linked.then(|| letters().link("activate", "TOKEN"));
-    let told = ["sites", "order", "company", "giver", "taker", "reference", "client"];
+    let told = ["sites", "order", "company", "giver", "taker", "reference", "client", "who", "ends"];
     let places = told.map(|place| (place, place.to_uppercase())).to_vec();
     letters().write(Uuid::nil(), kind, (&person, &profile), Tidings { link, places, ..Tidings::of(until) })
 }

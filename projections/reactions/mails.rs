@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use loquet_domain::account::{DeviceOrigin, Event, Role};
+use loquet_domain::account::{DeviceOrigin, Event, Role, Rows};
 use loquet_domain::fact::Actor;
 use loquet_domain::ids::{AccountId, CompanyId};
 use loquet_domain::lockout::LockEnd;
@@ -91,7 +91,7 @@ impl Mails {
             Event::PasswordReset { .. } | Event::PasswordChanged { .. } => {
                 vec![to_owner(MailKind::PasswordChanged)]
             }
-            Event::AccountLocked { device: Some(_), .. } => vec![to_owner(MailKind::DeviceLocked)],
+            Event::AccountLocked { rows: Rows::Device(_), .. } => vec![to_owner(MailKind::DeviceLocked)],
             Event::DeviceTrusted { by: DeviceOrigin::Login, .. } => vec![to_owner(MailKind::NewDevice)],
             Event::AccountLocked { until: LockEnd::At(_), .. } => vec![to_owner(MailKind::LockedOut)],
             Event::AccountLocked { until: LockEnd::AtReset, .. } => {

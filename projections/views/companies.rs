@@ -1,13 +1,14 @@
 //! Companies by id, number and name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::serde::ts_microseconds;
 use loquet_domain::Moment;
+use loquet_domain::access;
 use loquet_domain::address::Address;
 use loquet_domain::company::{AddressKind, CompanyName, Event};
 use loquet_domain::enterprise_number::Country;
-use loquet_domain::ids::{CompanyId, OrderId};
+use loquet_domain::ids::{AccountId, CompanyId, OrderId};
 use loquet_domain::schema::DomainEvent;
 use loquet_domain::search::findable_words_of;
 use serde::{Deserialize, Serialize};
@@ -30,10 +31,12 @@ pub struct CompanyRow {
     #[serde(with = "ts_microseconds")]
     pub registered_at: Moment,
     pub order_id: OrderId,
+    #[serde(default)]
+    pub administrators: BTreeSet<AccountId>,
 }
 
 impl Row for CompanyRow {
-    const VIEW: ViewId = ViewId { name: "companies", version: 2 };
+    const VIEW: ViewId = ViewId { name: "companies", version: 3 };
 
     fn indexes(&self) -> Vec<IndexEntry> {
         let trading = self.trading_name.as_ref().filter(|name| **name != self.legal_name);
@@ -43,6 +46,9 @@ impl Row for CompanyRow {
         entries.extend(findable_words_of(&names).into_iter().map(|word| ("word", word)));
         entries.push(("number", format!("{}/{}", self.country, self.enterprise_number)));
         entries.push(("created", sortable(self.registered_at)));
+        if self.administrators.is_empty() {
+            entries.push(("without_administrator", sortable(self.registered_at)));
+        }
         entries
     }
 }
@@ -56,12 +62,14 @@ impl View for Companies {
     }
 
     fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
-        let (DomainEvent::Company(event), Ok(company_id)) = (&noted.fact.event, noted.stream.id().parse())
-        else {
-            return Ok(());
-        };
+        let Ok(company_id) = noted.stream.id().parse() else { return Ok(()) };
         let mut table = Table::<CompanyRow>::new(rows);
         let key = noted.stream.id();
+        let event = match &noted.fact.event {
+            DomainEvent::Company(event) => event,
+            DomainEvent::Access(event) => return administered(&mut table, key, event),
+            _ => return Ok(()),
+        };
         match event {
             Event::CompanyRegistered { order, registration } => {
                 let office = (AddressKind::RegisteredOffice, registration.registered_office.clone());
@@ -76,6 +84,7 @@ impl View for Companies {
                         addresses: BTreeMap::from([office]),
                         registered_at: noted.fact.context.at,
                         order_id: order.clone(),
+                        administrators: BTreeSet::new(),
                     },
                 )
             }
@@ -89,5 +98,21 @@ impl View for Companies {
             }),
             _ => Ok(()),
         }
+    }
+}
+
+/// Who administers the company. The stream of this event has the company's id too.
+fn administered(table: &mut Table<'_, '_, CompanyRow>, key: &str, event: &access::Event) -> Result<(), CannotApply> {
+    match event {
+        access::Event::AdministratorAdmitted { account } => {
+            table.change(key, |row| row.administrators.extend([*account]))
+        }
+        access::Event::AdministratorRemoved { account } => {
+            table.change(key, |row| row.administrators.retain(|held| held != account))
+        }
+        access::Event::AccountsLeft { accounts, .. } => {
+            table.change(key, |row| row.administrators.retain(|held| !accounts.contains(held)))
+        }
+        _ => Ok(()),
     }
 }

@@ -20,15 +20,23 @@ password-changed-subject = Your { $brand } password was changed
 password-changed-paragraph-1 = The password of your account was changed { $moment }. All open sessions have been ended.
 password-changed-paragraph-2 = If it was not you, choose a new password at once by "forgotten password" and contact support.
 
-locked-out-subject = Your { $brand } account is locked for a while
-locked-out-paragraph-1 = Too many wrong passwords or codes in a row were entered for your account. It is locked and will be released { $moment }; your password will work again then.
-locked-out-paragraph-2 = You would rather not wait, or forgot your password? Choose a new one by "forgotten password": that unlocks the account too. After too many wrong codes of the two-step verification, no code is accepted before then all the same.
-locked-out-paragraph-3 = If it was not you, somebody else tried to log in and did not get in. If you use two-step verification they may know your password: choose a new one.
+locked-out-subject = Too many wrong logins to your { $brand } account
+locked-out-paragraph-1 = Too many wrong passwords or codes in a row were entered for your account. The account was therefore locked. This lockout ends { $moment } at the latest. { $who ->
+    [others] Until then nobody can log in, not even with the right password. There is one exception: you can log in with the browsers in which you have logged in before.
+    [browser] Until then nobody can log in with the browser in which they were entered, or with a browser that is new to the account, not even with the right password. You can log in with the other browsers in which you have logged in before.
+   *[everybody] Until then nobody can log in, not even with the right password.
+}
+locked-out-paragraph-2 = Do you not want to wait, or did you forget your password? Choose a new one with "forgotten password": this ends the lockout at once.
+locked-out-paragraph-3 = Was it not you? Then somebody else tried to log in, and did not get in. If you use two-step verification, they may know your password: choose a new one.
 
 locked-until-reset-subject = Your { $brand } account is locked until you choose a new password
-locked-until-reset-paragraph-1 = So many wrong passwords were entered for your account that it no longer opens by itself, not even for the right password.
-locked-until-reset-paragraph-2 = Choose a new password by "forgotten password" at { $url }: that unlocks the account. Support can help you too.
-locked-until-reset-paragraph-3 = If it was not you, somebody else tried to log in and did not get in.
+locked-until-reset-paragraph-1 = So many wrong passwords or codes were entered for your account that it was locked. This lockout does not end by itself. { $who ->
+    [others] Nobody can log in, not even with the right password. There is one exception: you can log in with the browsers in which you have logged in before.
+    [browser] Nobody can log in with the browser in which they were entered, or with a browser that is new to the account, not even with the right password. You can log in with the other browsers in which you have logged in before.
+   *[everybody] Nobody can log in, not even with the right password.
+}
+locked-until-reset-paragraph-2 = Choose a new password with "forgotten password" at { $url }: this ends the lockout. Support can help you too.
+locked-until-reset-paragraph-3 = Was it not you? Then somebody else tried to log in, and did not get in.
 
 awaiting-conversion-subject = { $about_name } awaits your consent on { $brand }
 awaiting-conversion-paragraph-1 = An order in your company's name gave { $about_name } ({ $about_email }) as its contact. An account as temporary administrator has been created.
@@ -70,10 +78,13 @@ new-device-paragraph-1 = Somebody logged in to your account { $moment } from a d
 new-device-paragraph-2 = If it was you, there is nothing to do. You see your devices, and can remove them, at { $url }.
 new-device-paragraph-3 = If it was not you, choose a new password by "forgotten password" at once and contact support.
 
-device-locked-subject = One of your devices can't log in to { $brand } for a while
-device-locked-paragraph-1 = Too many wrong passwords or codes in a row were entered on one of your devices ({ $moment }). For some minutes it is treated as an unknown one; your other devices are not concerned.
-device-locked-paragraph-2 = You forgot your password? Choose a new one by "forgotten password".
-device-locked-paragraph-3 = If it was not you, somebody else used your device. Remove it from your devices at { $url } and contact support.
+device-locked-subject = Too many wrong logins to { $brand } in one of your browsers
+device-locked-paragraph-1 = Too many wrong passwords or codes in a row were entered in a browser in which you have logged in before. No login is accepted in that browser for the moment, not even with the right password. { $ends ->
+    [reset] This lockout ends when you choose a new password.
+   *[time] This lockout ends { $moment } at the latest.
+} It does not hold for your other browsers.
+device-locked-paragraph-2 = Did you forget your password? Choose a new one with "forgotten password": this ends the lockout at once.
+device-locked-paragraph-3 = Was it not you? Then somebody else used your browser. Remove it from your devices at { $url } and contact support.
 
 password-reset-by-support-subject = Support sends you a link for a new { $brand } password
 password-reset-by-support-paragraph-1 = The support of { $brand } sends you this link so that you can choose a new password yourself. Support does not see the link and does not know your password.

@@ -20,15 +20,23 @@ password-changed-subject = Votre mot de passe { $brand } a été modifié
 password-changed-paragraph-1 = Le mot de passe de votre compte a été modifié { $moment }. Toutes les sessions ouvertes ont été fermées.
 password-changed-paragraph-2 = Si ce n'était pas vous, choisissez tout de suite un nouveau mot de passe par « mot de passe oublié » et contactez le support.
 
-locked-out-subject = Votre compte { $brand } est bloqué temporairement
-locked-out-paragraph-1 = Trop de mots de passe ou de codes erronés ont été saisis de suite pour votre compte. Il est bloqué et se débloquera { $moment } ; votre mot de passe fonctionnera alors à nouveau.
-locked-out-paragraph-2 = Vous ne voulez pas attendre, ou vous avez oublié votre mot de passe ? Choisissez-en un nouveau par « mot de passe oublié » : cela débloque aussi le compte. Après trop de codes erronés de la vérification en deux étapes, aucun code n'est toutefois accepté avant ce moment.
-locked-out-paragraph-3 = Si ce n'était pas vous, quelqu'un d'autre a essayé de se connecter, sans y parvenir. Si vous utilisez la vérification en deux étapes, votre mot de passe est peut-être connu : choisissez-en un nouveau.
+locked-out-subject = Trop de tentatives de connexion erronées à votre compte { $brand }
+locked-out-paragraph-1 = Trop de mots de passe ou de codes erronés ont été saisis de suite pour votre compte. Le compte a donc été bloqué. Ce blocage prend fin { $moment } au plus tard. { $who ->
+    [others] Jusque-là, personne ne peut se connecter, même avec le bon mot de passe. Il y a une exception : vous pouvez vous connecter avec les navigateurs dans lesquels vous vous êtes déjà connecté.
+    [browser] Jusque-là, personne ne peut se connecter avec le navigateur dans lequel ils ont été saisis, ni avec un navigateur nouveau pour le compte, même avec le bon mot de passe. Vous pouvez vous connecter avec les autres navigateurs dans lesquels vous vous êtes déjà connecté.
+   *[everybody] Jusque-là, personne ne peut se connecter, même avec le bon mot de passe.
+}
+locked-out-paragraph-2 = Vous ne voulez pas attendre, ou vous avez oublié votre mot de passe ? Choisissez-en un nouveau via « mot de passe oublié » : le blocage prend alors fin immédiatement.
+locked-out-paragraph-3 = Ce n'était pas vous ? Alors quelqu'un d'autre a essayé de se connecter, sans y parvenir. Si vous utilisez la vérification en deux étapes, cette personne connaît peut-être votre mot de passe : choisissez-en un nouveau.
 
 locked-until-reset-subject = Votre compte { $brand } est bloqué jusqu'à ce que vous choisissiez un nouveau mot de passe
-locked-until-reset-paragraph-1 = Tant de mots de passe erronés ont été saisis pour votre compte qu'il ne se débloque plus de lui-même, pas même avec le bon mot de passe.
-locked-until-reset-paragraph-2 = Choisissez un nouveau mot de passe par « mot de passe oublié » sur { $url } : cela débloque le compte. Le support peut aussi vous aider.
-locked-until-reset-paragraph-3 = Si ce n'était pas vous, quelqu'un d'autre a essayé de se connecter, sans y parvenir.
+locked-until-reset-paragraph-1 = Tant de mots de passe ou de codes erronés ont été saisis pour votre compte qu'il a été bloqué. Ce blocage ne prend pas fin de lui-même. { $who ->
+    [others] Personne ne peut se connecter, même avec le bon mot de passe. Il y a une exception : vous pouvez vous connecter avec les navigateurs dans lesquels vous vous êtes déjà connecté.
+    [browser] Personne ne peut se connecter avec le navigateur dans lequel ils ont été saisis, ni avec un navigateur nouveau pour le compte, même avec le bon mot de passe. Vous pouvez vous connecter avec les autres navigateurs dans lesquels vous vous êtes déjà connecté.
+   *[everybody] Personne ne peut se connecter, même avec le bon mot de passe.
+}
+locked-until-reset-paragraph-2 = Choisissez un nouveau mot de passe via « mot de passe oublié » sur { $url } : le blocage prend alors fin. Le support peut aussi vous aider.
+locked-until-reset-paragraph-3 = Ce n'était pas vous ? Alors quelqu'un d'autre a essayé de se connecter, sans y parvenir.
 
 awaiting-conversion-subject = { $about_name } attend votre accord sur { $brand }
 awaiting-conversion-paragraph-1 = Une commande au nom de votre entreprise a indiqué { $about_name } ({ $about_email }) comme personne de contact. Un compte d'administrateur temporaire a été créé.
@@ -70,10 +78,13 @@ new-device-paragraph-1 = Quelqu'un s'est connecté à votre compte { $moment } d
 new-device-paragraph-2 = Si c'était vous, vous n'avez rien à faire. Vous voyez vos appareils, et pouvez les retirer, sur { $url }.
 new-device-paragraph-3 = Si ce n'était pas vous, choisissez tout de suite un nouveau mot de passe par « mot de passe oublié » et contactez le support.
 
-device-locked-subject = Un de vos appareils ne peut momentanément plus se connecter à { $brand }
-device-locked-paragraph-1 = Trop de mots de passe ou de codes erronés ont été saisis de suite sur un de vos appareils ({ $moment }). Pendant quelques minutes, il est traité comme un appareil inconnu ; vos autres appareils ne sont pas concernés.
-device-locked-paragraph-2 = Vous avez oublié votre mot de passe ? Choisissez-en un nouveau par « mot de passe oublié ».
-device-locked-paragraph-3 = Si ce n'était pas vous, quelqu'un d'autre a utilisé votre appareil. Retirez-le de vos appareils sur { $url } et contactez le support.
+device-locked-subject = Trop de tentatives de connexion erronées à { $brand } dans un de vos navigateurs
+device-locked-paragraph-1 = Trop de mots de passe ou de codes erronés ont été saisis de suite dans un navigateur dans lequel vous vous êtes déjà connecté. Aucune connexion n'est acceptée pour l'instant dans ce navigateur, même avec le bon mot de passe. { $ends ->
+    [reset] Ce blocage prend fin quand vous choisissez un nouveau mot de passe.
+   *[time] Ce blocage prend fin { $moment } au plus tard.
+} Il ne concerne pas vos autres navigateurs.
+device-locked-paragraph-2 = Vous avez oublié votre mot de passe ? Choisissez-en un nouveau via « mot de passe oublié » : le blocage prend alors fin immédiatement.
+device-locked-paragraph-3 = Ce n'était pas vous ? Alors quelqu'un d'autre a utilisé votre navigateur. Retirez-le de vos appareils sur { $url } et contactez le support.
 
 password-reset-by-support-subject = Le support vous envoie un lien pour un nouveau mot de passe { $brand }
 password-reset-by-support-paragraph-1 = Le support de { $brand } vous envoie ce lien pour que vous choisissiez vous-même un nouveau mot de passe. Le support ne voit pas le lien et ne connaît pas votre mot de passe.

@@ -20,15 +20,23 @@ password-changed-subject = Uw wachtwoord voor { $brand } is gewijzigd
 password-changed-paragraph-1 = Het wachtwoord van uw account is { $moment } gewijzigd. Alle open sessies zijn beëindigd.
 password-changed-paragraph-2 = Was u dit niet? Kies meteen een nieuw wachtwoord via 'wachtwoord vergeten' en neem contact op met de helpdesk.
 
-locked-out-subject = Uw { $brand }-account is tijdelijk geblokkeerd
-locked-out-paragraph-1 = Er zijn te veel verkeerde wachtwoorden of codes na elkaar ingevoerd voor uw account. Het is geblokkeerd en komt { $moment } weer vrij; dan werkt uw wachtwoord weer.
-locked-out-paragraph-2 = Wilt u niet wachten, of bent u uw wachtwoord vergeten? Kies een nieuw via 'wachtwoord vergeten': dat heft ook de blokkering op. Na te veel verkeerde codes van de tweestapsverificatie wordt voor dat moment toch geen code aanvaard.
-locked-out-paragraph-3 = Was u dit niet, dan heeft iemand anders tevergeefs geprobeerd in te loggen. Gebruikt u tweestapsverificatie, dan is uw wachtwoord misschien bekend: kies een nieuw.
+locked-out-subject = Te veel mislukte inlogpogingen op uw { $brand }-account
+locked-out-paragraph-1 = Er zijn te veel verkeerde wachtwoorden of codes na elkaar ingevoerd voor uw account. Het account is daarom geblokkeerd. Deze blokkering eindigt uiterlijk { $moment }. { $who ->
+    [others] Tot dan kan niemand inloggen, ook niet met het juiste wachtwoord. Er is één uitzondering: u kunt inloggen met de browsers waarin u al eerder hebt ingelogd.
+    [browser] Tot dan kan niemand inloggen met de browser waarin ze zijn ingevoerd, of met een browser die nieuw is voor het account, ook niet met het juiste wachtwoord. U kunt inloggen met de andere browsers waarin u al eerder hebt ingelogd.
+   *[everybody] Tot dan kan niemand inloggen, ook niet met het juiste wachtwoord.
+}
+locked-out-paragraph-2 = Wilt u niet wachten, of bent u uw wachtwoord vergeten? Kies een nieuw wachtwoord via 'wachtwoord vergeten': dan eindigt de blokkering meteen.
+locked-out-paragraph-3 = Was u dit niet? Dan heeft iemand anders geprobeerd in te loggen, zonder succes. Gebruikt u tweestapsverificatie, dan kent die persoon misschien uw wachtwoord: kies een nieuw wachtwoord.
 
 locked-until-reset-subject = Uw { $brand }-account is geblokkeerd tot u een nieuw wachtwoord kiest
-locked-until-reset-paragraph-1 = Er zijn zoveel verkeerde wachtwoorden ingevoerd voor uw account dat het niet meer vanzelf vrijkomt, ook niet met het juiste wachtwoord.
-locked-until-reset-paragraph-2 = Kies een nieuw wachtwoord via 'wachtwoord vergeten' op { $url }: dat heft de blokkering op. De helpdesk kan u ook helpen.
-locked-until-reset-paragraph-3 = Was u dit niet, dan heeft iemand anders tevergeefs geprobeerd in te loggen.
+locked-until-reset-paragraph-1 = Er zijn zoveel verkeerde wachtwoorden of codes ingevoerd voor uw account dat het is geblokkeerd. Deze blokkering eindigt niet vanzelf. { $who ->
+    [others] Niemand kan inloggen, ook niet met het juiste wachtwoord. Er is één uitzondering: u kunt inloggen met de browsers waarin u al eerder hebt ingelogd.
+    [browser] Niemand kan inloggen met de browser waarin ze zijn ingevoerd, of met een browser die nieuw is voor het account, ook niet met het juiste wachtwoord. U kunt inloggen met de andere browsers waarin u al eerder hebt ingelogd.
+   *[everybody] Niemand kan inloggen, ook niet met het juiste wachtwoord.
+}
+locked-until-reset-paragraph-2 = Kies een nieuw wachtwoord via 'wachtwoord vergeten' op { $url }: dan eindigt de blokkering. De helpdesk kan u ook helpen.
+locked-until-reset-paragraph-3 = Was u dit niet? Dan heeft iemand anders geprobeerd in te loggen, zonder succes.
 
 awaiting-conversion-subject = { $about_name } wacht op uw goedkeuring bij { $brand }
 awaiting-conversion-paragraph-1 = In een bestelling op naam van uw bedrijf staat { $about_name } ({ $about_email }) als contactpersoon. Er is een account als tijdelijk beheerder aangemaakt.
@@ -70,10 +78,13 @@ new-device-paragraph-1 = Iemand heeft zich { $moment } op uw account aangemeld m
 new-device-paragraph-2 = Was u dit? Dan hoeft u niets te doen. U ziet uw toestellen, en kunt ze verwijderen, op { $url }.
 new-device-paragraph-3 = Was u dit niet? Kies meteen een nieuw wachtwoord via 'wachtwoord vergeten' en neem contact op met de helpdesk.
 
-device-locked-subject = Een van uw toestellen kan tijdelijk niet inloggen op { $brand }
-device-locked-paragraph-1 = Er zijn te veel verkeerde wachtwoorden of codes na elkaar ingevoerd op een van uw toestellen ({ $moment }). Enkele minuten lang geldt het als een onbekend toestel; uw andere toestellen hebben er geen last van.
-device-locked-paragraph-2 = Bent u uw wachtwoord vergeten? Kies een nieuw via 'wachtwoord vergeten'.
-device-locked-paragraph-3 = Was u dit niet, dan heeft iemand anders uw toestel gebruikt. Verwijder het bij uw toestellen op { $url } en neem contact op met de helpdesk.
+device-locked-subject = Te veel mislukte inlogpogingen op { $brand } in een van uw browsers
+device-locked-paragraph-1 = Er zijn te veel verkeerde wachtwoorden of codes na elkaar ingevoerd in een browser waarin u al eerder hebt ingelogd. In die browser wordt voorlopig geen login geaccepteerd, ook niet met het juiste wachtwoord. { $ends ->
+    [reset] Deze blokkering eindigt als u een nieuw wachtwoord kiest.
+   *[time] Deze blokkering eindigt uiterlijk { $moment }.
+} Ze geldt niet voor uw andere browsers.
+device-locked-paragraph-2 = Bent u uw wachtwoord vergeten? Kies een nieuw wachtwoord via 'wachtwoord vergeten': dan eindigt de blokkering meteen.
+device-locked-paragraph-3 = Was u dit niet? Dan heeft iemand anders uw browser gebruikt. Verwijder die bij uw toestellen op { $url } en neem contact op met de helpdesk.
 
 password-reset-by-support-subject = De helpdesk stuurt u een link voor een nieuw wachtwoord van { $brand }
 password-reset-by-support-paragraph-1 = De helpdesk van { $brand } stuurt u deze link, zodat u zelf een nieuw wachtwoord kunt kiezen. De helpdesk ziet de link niet en kent uw wachtwoord niet.

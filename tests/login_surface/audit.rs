@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use loquet_adapters::memory_store::MemoryStore;
 use loquet_domain::Moment;
-use loquet_domain::account::{self, Account, DeviceOrigin, Event};
+use loquet_domain::account::{self, Account, Counts, DeviceOrigin, Event};
 use loquet_domain::fact;
 use loquet_domain::ids::{AccountId, CorrelationId, DeviceId, SessionId};
 use loquet_domain::lockout::LockEnd;
@@ -34,32 +34,57 @@ pub(crate) fn folded(history: &[Fact]) -> Account {
     history.iter().fold(Account::default(), account::evolve)
 }
 
-/// Judged guesses that came after one another without a success, a release or a lockout's end between them.
+/// Guesses that were judged wrong one after the other, without a success, a reset, a release or a lockout's end between them.
 #[derive(Default)]
 struct Row {
+    /// From callers without a trusted device; of the row of a device, from there.
     judged: u32,
+    /// Wrong codes, which no reset forgives.
+    codes: u32,
+    /// Codes that may be judged though there were seven: one for each reset since.
+    codes_more: u32,
     locked_until: Option<Moment>,
 }
 
 impl Row {
+    /// A lockout that is over takes with it what led to it.
+    fn settle(&mut self, at: Moment) {
+        if self.locked_until.is_some_and(|until| at >= until) {
+            *self = Self::default();
+        }
+    }
+
     fn judged(&mut self, at: Moment, what: &str) {
         if let Some(until) = self.locked_until {
-            assert!(at >= until, "{what}: judged at {at}, locked until {until}");
-            *self = Self::default();
+            panic!("{what}: judged at {at}, locked until {until}");
         }
         self.judged += 1;
         assert!(self.judged <= GUESSES, "{what}: {} guesses were judged in a row", self.judged);
+    }
+
+    fn code(&mut self, what: &str) {
+        self.codes += 1;
+        let most = GUESSES + self.codes_more;
+        assert!(self.codes <= most, "{what}: {} codes were judged in a row, of {most}", self.codes);
+    }
+
+    /// A complete login ends no lockout that others caused.
+    fn log_in(&mut self, at: Moment) {
+        self.settle(at);
+        *self = Self { locked_until: self.locked_until, ..Self::default() };
+    }
+
+    fn reset(&mut self) {
+        let (codes, codes_more) = (self.codes, self.codes_more + 1);
+        *self = Self { codes, codes_more, ..Self::default() };
     }
 }
 
 /// What reading a history in its order comes to.
 #[derive(Default)]
 pub(crate) struct Audit {
-    /// The guesses on the account (none), and on each device.
+    /// The guesses of callers without a trusted device (none), and of each device.
     rows: BTreeMap<Option<DeviceId>, Row>,
-    /// Wrong codes of the second step that is on, from wherever no login was completed.
-    codes: u32,
-    codes_until: Option<Moment>,
     /// Devices on which a login was completed.
     opened_on: Vec<DeviceId>,
     second_step: bool,
@@ -86,87 +111,72 @@ impl Audit {
 
     fn read(&mut self, event: &Event, at: Moment, request: CorrelationId) {
         match event {
-            Event::LoginFailed { device, .. } => self.wrong(*device, at),
-            Event::SecondStepFailed { device, .. } => {
-                let apart = device.is_none_or(|device| !self.opened_on.contains(&device));
-                if apart && self.second_step {
-                    self.wrong_code(at);
+            Event::LoginFailed { failures } => self.wrong(failures, at),
+            Event::SecondStepFailed { failures, .. } => {
+                if self.second_step {
+                    self.wrong_code(failures, at);
                 }
-                self.wrong(*device, at);
+                self.wrong(failures, at);
             }
-            Event::AccountLocked { until: LockEnd::At(until), device, .. } => {
-                self.rows.entry(*device).or_default().locked_until = Some(*until);
-                let apart = device.is_none_or(|device| !self.opened_on.contains(&device));
-                if apart && self.codes >= GUESSES {
-                    self.codes_until = Some(*until);
+            Event::AccountLocked { until: LockEnd::At(until), rows, .. } => {
+                if rows.has_account() {
+                    self.rows.entry(None).or_default().locked_until = Some(*until);
+                }
+                if let Some(device) = rows.device() {
+                    self.rows.entry(Some(device)).or_default().locked_until = Some(*until);
                 }
             }
             Event::CodeAccepted { .. } | Event::RecoveryCodeUsed { .. } => self.proved = Some(request),
-            Event::LoginSucceeded { session, device, on, .. } => {
-                self.succeeded(*session, *device, request);
-                if on.is_some() {
-                    self.rows.remove(on);
-                    self.opened_on.extend(*on);
+            Event::LoginSucceeded { session, cleared, on, .. } => {
+                assert!(cleared.has_account(), "a complete login from anywhere sets the account's count to zero");
+                assert!(!self.second_step || self.proved == Some(request), "half a login opened a session");
+                self.rows.entry(None).or_default().log_in(at);
+                for device in cleared.device().into_iter().chain(*on) {
+                    self.rows.remove(&Some(device));
+                    self.opened_on.push(device);
                 }
+                self.opened.push(*session);
             }
             Event::DeviceTrusted { device, by: DeviceOrigin::ResetLink, .. } => {
                 self.opened_on.retain(|held| held != device);
                 self.rows.remove(&Some(*device));
             }
-            Event::LockoutReleased { .. } => {
-                self.rows.clear();
-                (self.codes, self.codes_until) = (0, None);
-            }
+            Event::LockoutReleased { .. } => self.rows.clear(),
             Event::PasswordReset { .. } => {
-                // Its end would have taken the codes with it.
-                let over = self.rows.remove(&None).and_then(|row| row.locked_until);
-                if over.is_some_and(|until| at >= until) && self.codes_are_open(at) {
-                    (self.codes, self.codes_until) = (0, None);
-                }
+                self.rows.values_mut().for_each(|row| row.settle(at));
+                self.rows.values_mut().for_each(Row::reset);
             }
-            Event::SecondStepEnabled { .. } => (self.second_step, self.codes) = (true, 0),
+            Event::SecondStepEnabled { .. } => {
+                self.second_step = true;
+                self.rows.values_mut().for_each(|row| (row.codes, row.codes_more) = (0, 0));
+            }
             Event::SecondStepDisabled | Event::SecondStepReset { .. } => self.second_step = false,
             _ => {}
         }
     }
 
-    /// Whether no lockout of the codes' own is running.
-    fn codes_are_open(&self, at: Moment) -> bool {
-        self.codes_until.is_none_or(|until| at >= until)
+    /// Each wrong guess counts on the account. The bound is on those who have no trusted device, and on each device.
+    fn wrong(&mut self, failures: &Counts, at: Moment) {
+        let device = failures.device.map(|counted| counted.device);
+        assert!(failures.account.is_some(), "a wrong guess that does not count on the account");
+        let row = self.row(device, at);
+        row.judged(at, device.map_or("without a device", |_| "a device"));
     }
 
-    fn wrong(&mut self, device: Option<DeviceId>, at: Moment) {
+    fn wrong_code(&mut self, failures: &Counts, at: Moment) {
+        let device = failures.device.map(|counted| counted.device);
+        // A device that has only opened a link guesses on the account's codes.
+        let own = device.filter(|device| self.opened_on.contains(device));
+        if own.is_none() {
+            self.row(None, at).code("without a device");
+        } else {
+            self.row(own, at).code("a device");
+        }
+    }
+
+    fn row(&mut self, device: Option<DeviceId>, at: Moment) -> &mut Row {
         let row = self.rows.entry(device).or_default();
-        let over = device.is_none() && row.locked_until.is_some_and(|until| at >= until);
-        if over && self.codes_until.is_none_or(|until| at >= until) {
-            (self.codes, self.codes_until) = (0, None);
-        }
-        row.judged(at, device.map_or("the account", |_| "a device"));
-    }
-
-    fn wrong_code(&mut self, at: Moment) {
-        let account = self.rows.entry(None).or_default();
-        if account.locked_until.is_some_and(|until| at >= until) {
-            *account = Row::default();
-            if self.codes_are_open(at) {
-                (self.codes, self.codes_until) = (0, None);
-            }
-        }
-        if let Some(until) = self.codes_until.take() {
-            assert!(at >= until, "a code was judged at {at}, none may be until {until}");
-            self.codes = 0;
-        }
-        self.codes += 1;
-        assert!(self.codes <= GUESSES, "{} codes were judged in a row", self.codes);
-    }
-
-    fn succeeded(&mut self, session: SessionId, device: Option<DeviceId>, request: CorrelationId) {
-        assert!(!self.second_step || self.proved == Some(request), "half a login opened a session");
-        self.rows.remove(&device);
-        if device.is_none_or(|device| !self.opened_on.contains(&device)) {
-            (self.codes, self.codes_until) = (0, None);
-        }
-        self.opened_on.extend(device);
-        self.opened.push(session);
+        row.settle(at);
+        row
     }
 }

@@ -161,11 +161,19 @@ pub(crate) enum Said {
     No(Refusal),
 }
 
-/// Wrong guesses in a row, and the lock they led to.
+/// Wrong guesses in a row, the wrong codes that no reset forgives, and the lockout that they led to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Count {
     wrong: u32,
+    codes: u32,
     until: Option<i64>,
+}
+
+/// What was wrong about a guess.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wrong {
+    Password,
+    Code,
 }
 
 impl Count {
@@ -174,18 +182,34 @@ impl Count {
     }
 
     pub(crate) fn wrong(self, now: i64) -> u32 {
-        if self.is_over(now) { 0 } else { self.wrong }
+        self.settled(now).wrong
     }
 
-    fn is_over(self, now: i64) -> bool {
-        self.until.is_some_and(|until| now >= until)
+    pub(crate) fn codes(self, now: i64) -> u32 {
+        self.settled(now).codes
     }
 
-    /// One more; gives until when it locks, if it does.
-    fn one_more(&mut self, now: i64) -> Option<i64> {
-        self.wrong = self.wrong(now) + 1;
-        self.until = (self.wrong >= GUESSES).then_some(now + LOCKOUT);
-        self.until
+    /// A lockout that is over takes with it what led to it.
+    fn settled(self, now: i64) -> Self {
+        if self.until.is_some_and(|until| now >= until) { Self::default() } else { self }
+    }
+
+    /// One more. Gives whether a lockout begins: one that is running is not lengthened.
+    fn one_more(&mut self, now: i64, wrong: Wrong) -> bool {
+        *self = self.settled(now);
+        self.wrong += 1;
+        self.codes += u32::from(wrong == Wrong::Code);
+        let enough = self.wrong >= GUESSES || (wrong == Wrong::Code && self.codes >= GUESSES);
+        let begins = enough && self.until.is_none();
+        if begins {
+            self.until = Some(now + LOCKOUT);
+        }
+        begins
+    }
+
+    /// A new password through a mailed link.
+    fn reset(&mut self, now: i64) {
+        *self = Self { codes: self.codes(now), ..Self::default() };
     }
 }
 
@@ -199,7 +223,6 @@ pub(crate) enum Stage {
 #[derive(Clone, Debug)]
 pub(crate) struct Device {
     pub(crate) id: usize,
-    since: i64,
     pub(crate) until: i64,
     pub(crate) count: Count,
     /// Whether a login was ever completed on it.
@@ -217,13 +240,22 @@ struct DeviceToken {
 struct Session {
     since: i64,
     last_seen: i64,
+    /// The latest moment that the clock has shown since it began.
+    reached: i64,
     until: i64,
     ended: bool,
 }
 
 impl Session {
-    fn speaks(&self, now: i64, last_seen: i64) -> bool {
-        self.holds(now) && now - last_seen < IDLE
+    /// On the node whose clock was put back, it is as late as it ever was.
+    fn speaks(&self, now: i64) -> bool {
+        let reached = self.reached.max(now);
+        self.holds(now) && self.holds(reached) && reached - self.last_seen < IDLE
+    }
+
+    /// On a node that has seen nothing of it.
+    fn speaks_elsewhere(&self, now: i64) -> bool {
+        self.holds(now) && now - self.since < IDLE
     }
 
     /// Whether it can be ended: one that was not used for long is not over before its time.
@@ -235,6 +267,8 @@ impl Session {
 #[derive(Clone, Copy, Debug)]
 struct Challenge {
     until: i64,
+    /// The latest moment that the clock has shown since it was given.
+    reached: i64,
     void: bool,
     from: Option<usize>,
 }
@@ -252,12 +286,12 @@ pub(crate) struct Model {
     pub(crate) stage: Stage,
     /// Wrong guesses at the address while nobody could log in there.
     strangers: Count,
-    /// Wrong guesses from wherever is not trusted.
+    /// Wrong guesses from anywhere.
     pub(crate) account: Count,
-    /// Wrong codes, whatever password is reset meanwhile.
-    codes: Count,
     /// In the order of their becoming trusted.
     pub(crate) devices: Vec<Device>,
+    /// When logins made devices trusted that were not.
+    devices_added: Vec<i64>,
     role: Role,
     /// Until when each holds, oldest first; only the newest ever does.
     activation_links: Vec<i64>,
@@ -299,8 +333,8 @@ impl Model {
             stage: Stage::Invited,
             strangers: Count::default(),
             account: Count::default(),
-            codes: Count::default(),
             devices: Vec::new(),
+            devices_added: Vec::new(),
             role: Role::Waiting,
             activation_links: vec![ACTIVATION_LINK],
             reset_links: Vec::new(),
@@ -322,7 +356,9 @@ impl Model {
     pub(crate) fn after(mut self, transition: &Transition) -> Self {
         self.said = (0..transition.times).map(|_| self.take(transition.step)).collect();
         let now = self.now;
-        for session in self.sessions.iter_mut().filter(|session| session.speaks(now, session.last_seen)) {
+        self.sessions.iter_mut().for_each(|session| session.reached = session.reached.max(now));
+        self.challenges.iter_mut().for_each(|challenge| challenge.reached = challenge.reached.max(now));
+        for session in self.sessions.iter_mut().filter(|session| session.speaks(now)) {
             session.last_seen = session.last_seen.max(now);
         }
         self
@@ -330,12 +366,12 @@ impl Model {
 
     /// Whether each session that was ever opened still speaks for its owner.
     pub(crate) fn sessions(&self) -> impl Iterator<Item = bool> {
-        self.sessions.iter().map(|session| session.speaks(self.now, session.last_seen))
+        self.sessions.iter().map(|session| session.speaks(self.now))
     }
 
     /// The same on a node on which none was used yet.
     pub(crate) fn sessions_elsewhere(&self) -> impl Iterator<Item = bool> {
-        self.sessions.iter().map(|session| session.speaks(self.now, session.since))
+        self.sessions.iter().map(|session| session.speaks_elsewhere(self.now))
     }
 
     /// Whether each challenge that was ever given can still be answered.
@@ -345,11 +381,6 @@ impl Model {
 
     pub(crate) fn has_second_step(&self) -> bool {
         self.second.is_some()
-    }
-
-    /// Until when no code from an untrusted device is judged.
-    pub(crate) fn codes_locked(&self) -> Option<i64> {
-        self.account.locked(self.now).max(self.codes_now().locked(self.now))
     }
 
     fn take(&mut self, step: Step) -> Said {
@@ -403,10 +434,10 @@ impl Model {
     fn log_in(&mut self, from: From, password: Typed, code: Option<Code>) -> Result<Said, Said> {
         if self.stage != Stage::Active {
             locked(self.strangers.locked(self.now))?;
-            self.strangers.one_more(self.now);
+            self.strangers.one_more(self.now, Wrong::Password);
             return Err(Said::Refused);
         }
-        let on = self.shown(from).filter(|device| self.counts_apart(*device));
+        let on = self.shown(from).filter(|device| self.device(*device).is_some());
         if self.judge(on, password)? == Typed::Wrong {
             return Err(Said::Refused);
         }
@@ -418,7 +449,7 @@ impl Model {
                 // What is out of time by then stays so, wherever the clock is put.
                 let (now, until) = (self.now, self.now + CHALLENGE);
                 self.void(|challenge| now >= challenge.until);
-                self.challenges.push(Challenge { until, void: false, from: on });
+                self.challenges.push(Challenge { until, reached: now, void: false, from: on });
                 return Ok(Said::Challenge { until });
             }
             (true, Some(code)) => self.judge_code(on, code)?,
@@ -430,11 +461,11 @@ impl Model {
     fn answer(&mut self, from: From, challenge: usize, code: Code) -> Result<Said, Said> {
         let void = self.stage != Stage::Active || self.second.is_none();
         let found = newest(challenge, self.challenges.len()).and_then(|n| self.challenges.get(n).copied());
-        let open = found.filter(|held| !held.void && self.now < held.until);
+        let open = found.filter(|held| !held.void && self.now.max(held.reached) < held.until);
         if void {
             return Err(Said::ChallengeVoid);
         }
-        let on = open.and_then(|held| held.from).filter(|device| self.counts_apart(*device));
+        let on = open.and_then(|held| held.from).filter(|device| self.device(*device).is_some());
         locked(self.count(on).locked(self.now))?;
         open.ok_or(Said::ChallengeVoid)?;
         self.judge_code(on, code)?;
@@ -447,18 +478,19 @@ impl Model {
         if password == Typed::Right {
             return Ok(Typed::Right);
         }
-        self.wrong(on, false);
+        self.wrong(on, Wrong::Password);
         Ok(Typed::Wrong)
     }
 
     fn judge_code(&mut self, on: Option<usize>, code: Code) -> Result<(), Said> {
-        if self.guesses_at_codes(on) {
-            locked(self.codes_now().locked(self.now))?;
+        let only_a_link = on.and_then(|id| self.device(id)).is_some_and(|device| !device.opened);
+        if only_a_link && self.account.codes(self.now) >= GUESSES {
+            locked(self.account.locked(self.now))?;
         }
         if self.accepts(code) {
             return Ok(());
         }
-        self.wrong(on, true);
+        self.wrong(on, Wrong::Code);
         Err(Said::WrongCode)
     }
 
@@ -475,51 +507,34 @@ impl Model {
         }
     }
 
-    fn wrong(&mut self, on: Option<usize>, code: bool) {
-        let apart = code && self.second.is_some() && self.guesses_at_codes(on);
-        // A lockout of the account that is over has taken the wrong codes with it.
-        if (on.is_none() || apart) && self.account.is_over(self.now) {
-            (self.codes, self.account) = (self.codes_now(), Count::default());
-        }
+    /// It counts on the account, and on the device.
+    fn wrong(&mut self, on: Option<usize>, wrong: Wrong) {
+        let wrong = if self.second.is_some() { wrong } else { Wrong::Password };
         let now = self.now;
-        let codes_end = if apart { self.codes.one_more(now) } else { None };
-        let count = self.count_mut(on);
-        let end = count.one_more(now).max(codes_end);
-        count.until = end;
-        if end.is_some() {
+        if self.account.one_more(now, wrong) {
+            self.void(|challenge| challenge.from.is_none());
+        }
+        let device = self.devices.iter_mut().find(|device| Some(device.id) == on);
+        if device.is_some_and(|device| device.count.one_more(now, wrong)) {
             self.void(|challenge| challenge.from == on);
         }
-    }
-
-    /// Whether wrong codes from there are among those that no reset forgives.
-    fn guesses_at_codes(&self, on: Option<usize>) -> bool {
-        on.and_then(|id| self.device(id)).is_none_or(|device| !device.opened)
-    }
-
-    fn codes_now(&self) -> Count {
-        let over = self.account.is_over(self.now) && self.codes.locked(self.now).is_none();
-        if over { Count::default() } else { self.codes }
     }
 
     fn count(&self, on: Option<usize>) -> Count {
         on.and_then(|id| self.device(id)).map_or(self.account, |device| device.count)
     }
 
-    fn count_mut(&mut self, on: Option<usize>) -> &mut Count {
-        let device = on.and_then(|id| self.devices.iter_mut().find(|device| device.id == id));
-        device.map_or(&mut self.account, |device| &mut device.count)
-    }
-
-    /// A complete login: what it was guessed on counts from zero, and nothing else does.
+    /// A complete login: the account counts from zero, and so does the device that it came from.
     fn admit(&mut self, on: Option<usize>, client: Option<u8>) -> Said {
-        if self.guesses_at_codes(on) {
-            self.codes = Count::default();
+        // A lockout that others caused goes on.
+        self.account = Count { until: self.account.locked(self.now), ..Count::default() };
+        for device in self.devices.iter_mut().filter(|device| Some(device.id) == on) {
+            device.count = Count::default();
         }
-        *self.count_mut(on) = Count::default();
         self.void(|_| true);
         let (now, until) = (self.now, self.now + SESSION);
         self.sessions.iter_mut().for_each(|session| session.ended |= now >= session.until);
-        self.sessions.push(Session { since: now, last_seen: now, until, ended: false });
+        self.sessions.push(Session { since: now, last_seen: now, reached: now, until, ended: false });
         let device_until = self.trust(on, client);
         Said::In { until, device_until }
     }
@@ -534,10 +549,6 @@ impl Model {
         let From::Device(back) = from else { return None };
         let token = self.device_tokens.get(newest(back, self.device_tokens.len())?)?;
         (self.now < token.until).then_some(token.device)
-    }
-
-    fn counts_apart(&self, id: usize) -> bool {
-        self.device(id).is_some_and(|device| device.count.locked(self.now).is_none())
     }
 
     fn trust(&mut self, on: Option<usize>, client: Option<u8>) -> Option<i64> {
@@ -559,6 +570,9 @@ impl Model {
             // This login is noted already; the first of all makes its device trusted, whatever links were opened.
             None if self.sessions.len() > 1 && self.came_lately() >= MOST_A_DAY => None,
             _ => {
+                if known.is_none() {
+                    self.devices_added.push(now);
+                }
                 let id = known.map_or(self.devices_ever, |(id, _)| id);
                 let until = self.trusted(id, TRUST, client);
                 self.opened_on(id);
@@ -568,7 +582,7 @@ impl Model {
     }
 
     fn came_lately(&self) -> usize {
-        self.devices.iter().filter(|device| self.now - device.since < DAY).count()
+        self.devices_added.iter().filter(|added| **added <= self.now && self.now - **added < DAY).count()
     }
 
     fn opened_on(&mut self, id: usize) {
@@ -586,7 +600,6 @@ impl Model {
             None => {
                 self.devices.push(Device {
                     id,
-                    since: now,
                     until,
                     count: Count::default(),
                     opened: false,
@@ -648,7 +661,7 @@ impl Model {
 
     fn open_reset(&mut self, link: usize, from: From) -> Result<Said, Said> {
         self.reset_holds(link)?;
-        if self.shown(from).is_some_and(|id| self.counts_apart(id)) {
+        if self.shown(from).is_some_and(|id| self.device(id).is_some()) {
             return Ok(Said::Opened { device_until: None });
         }
         let made = self.reset_links.last().and_then(|(_, device)| *device);
@@ -665,8 +678,9 @@ impl Model {
 
     fn follow_reset(&mut self, link: usize) -> Result<Said, Said> {
         self.reset_holds(link)?;
-        self.codes = self.codes_now();
-        self.account = Count::default();
+        let now = self.now;
+        self.account.reset(now);
+        self.devices.iter_mut().for_each(|device| device.count.reset(now));
         Ok(self.other_password())
     }
 
@@ -687,7 +701,7 @@ impl Model {
     // What an owner does in a session.
 
     fn session_at(&self, n: usize) -> Option<&Session> {
-        self.sessions.get(n).filter(|session| session.speaks(self.now, session.last_seen))
+        self.sessions.get(n).filter(|session| session.speaks(self.now))
     }
 
     fn speaks(&self, back: usize) -> Result<usize, Said> {
@@ -695,7 +709,7 @@ impl Model {
         n.ok_or(Said::Unauthenticated)
     }
 
-    /// On what the guesses out of a session count: the device that is shown, locked or not.
+    /// The device whose count the guesses out of a session move too: the one that is shown.
     fn session_counts_on(&self, by: By) -> Result<Option<usize>, Said> {
         self.speaks(by.session)?;
         Ok(self.shown(by.from).filter(|id| self.device(*id).is_some()))
@@ -733,11 +747,17 @@ impl Model {
                 self.proposal = None;
                 let newest_step = step_of(self.now) + off;
                 self.second = Some(SecondStep { newest_step, recovery: BTreeSet::new() });
-                self.codes = Count::default();
+                self.forget_codes();
+                // Whoever else was logged in had proved the password alone.
+                let here = newest(by.session, self.sessions.len());
+                let now = self.now;
+                for (n, session) in self.sessions.iter_mut().enumerate() {
+                    session.ended |= session.holds(now) && Some(n) != here;
+                }
                 Ok(self.shown_recovery())
             }
             _ => {
-                self.wrong(on, true);
+                self.wrong(on, Wrong::Code);
                 Err(Said::WrongCode)
             }
         }
@@ -755,9 +775,16 @@ impl Model {
     }
 
     fn without_second_step(&mut self) -> Said {
-        (self.second, self.codes) = (None, Count::default());
+        self.second = None;
+        self.forget_codes();
         self.void(|_| true);
         Said::Done
+    }
+
+    /// Wrong codes of another second step count no more.
+    fn forget_codes(&mut self) {
+        self.account.codes = 0;
+        self.devices.iter_mut().for_each(|device| device.count.codes = 0);
     }
 
     fn other_password(&mut self) -> Said {
@@ -800,11 +827,12 @@ impl Model {
     fn release(&mut self) -> Result<Said, Said> {
         self.in_use()?;
         let now = self.now;
-        let device = self.devices.iter().any(|device| device.count.locked(now).is_some());
-        if self.codes_locked().is_none() && !device {
+        let trusted = self.devices.iter().filter(|device| now < device.until);
+        let device = trusted.map(|device| device.count.locked(now)).any(|until| until.is_some());
+        if self.account.locked(now).is_none() && !device {
             return Err(Said::No(Refusal::NotLocked));
         }
-        (self.account, self.codes) = (Count::default(), Count::default());
+        self.account = Count::default();
         self.devices.iter_mut().for_each(|device| device.count = Count::default());
         Ok(Said::Done)
     }

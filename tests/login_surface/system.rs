@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use loquet_adapters::identities::RandomIdentities;
 use loquet_adapters::memory_store::MemoryStore;
 use loquet_domain::Moment;
-use loquet_domain::account::{Account, Admission, Authority, GuessFrom, Refusal, SessionEnd};
+use loquet_domain::account::{Account, Admission, Authority, Refusal, SessionEnd};
 use loquet_domain::app::{App, Authenticated, Credentials, Failure, Login, Owner};
 use loquet_domain::fact::{Actor, Client, Context};
 use loquet_domain::ids::{AccountId, CorrelationId, DeviceId, EventId, SessionId};
@@ -94,6 +94,7 @@ impl System {
             assert_eq!(held, audit::folded(history), "what is in memory is not what the log says");
             Audit::of(history).check(&held);
             agree_on_counts(&held, model, real.now());
+            real.node.app.note_time(real.now());
             real.agrees_on_sessions(&real.node.app, model.sessions().collect()).await;
         });
     }
@@ -122,8 +123,8 @@ fn agree_on_counts(held: &Account, model: &Model, now: Moment) {
     let Some(active) = held.active() else { return };
     let until = |end: Option<LockEnd>| end.map(seconds_until);
     assert_eq!(active.lockout.failures_at(now), model.account.wrong(model.now), "wrong guesses");
-    assert_eq!(until(active.locked_for(GuessFrom::Elsewhere, now)), model.account.locked(model.now));
-    assert_eq!(until(active.codes_locked_until(now)), model.codes_locked(), "until when no code is judged");
+    assert_eq!(active.lockout.codes_at(now), model.account.codes(model.now), "wrong codes");
+    assert_eq!(until(active.locked_for(None, now)), model.account.locked(model.now));
     assert_eq!(active.second_step.is_some(), model.has_second_step());
     let devices = active.devices.iter().map(|device| {
         let count = (device.lockout.failures_at(now), until(device.lockout.locked_until(now)));
@@ -347,7 +348,7 @@ impl Real {
             | Step::Disable { by, .. }
             | Step::ReplaceRecovery { by, .. } => {
                 let Some(who) = self.speaks(by.session).await else { return Ok(Said::Unauthenticated) };
-                let owner = self.node.app.owner(self.now(), who.account, &self.devices(by.from));
+                let owner = self.node.app.owner(self.now(), (who.account, who.session), &self.devices(by.from));
                 return self.own(step, owner).await;
             }
             _ => return Ok(self.support(step).await),

@@ -21,7 +21,7 @@ use crate::http::problem::{Problem, ProblemBody};
 use crate::http::query::Params;
 use crate::service_tokens::Scope;
 
-/// The lockout of an account.
+/// The lockout of an account. It holds for everybody but its trusted devices, each of which has a lockout of its own.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Lockout)]
 pub(crate) struct LockoutBody {
@@ -34,8 +34,11 @@ pub(crate) struct LockoutBody {
     locked_until: Option<DateTime<Utc>>,
     /// Whether only a new password or support ends it: too many wrong logins across lockouts.
     locked_until_reset: bool,
-    /// Until when no code of the second step is accepted, though a new password opened the account meanwhile.
+    /// Always absent: a new password ends a lockout for codes too. One more wrong code after it begins another if
+    /// `wrong_codes` is as high as the number of wrong logins that lock.
     second_step_locked_until: Option<DateTime<Utc>>,
+    /// Wrong codes of the second step that count now. A new password does not set them to zero.
+    wrong_codes: u32,
     /// Wrong logins since the last success, reset or release, across lockouts.
     failures_across_lockouts: u32,
     /// Wrong logins in a row that count now.
@@ -69,14 +72,14 @@ pub(crate) async fn lockout(
     let active = account.active();
     let lockout = active.map(|active| active.lockout).unwrap_or_default();
     let locked = lockout.locked_until(now);
-    let held = active.and_then(|active| active.codes_locked_until(now)).filter(|_| locked.is_none());
     Ok(Tagged(LockoutBody {
         account_id: id.0,
         locked: locked.is_some(),
         locked_since: active.and_then(|active| active.locked_since).filter(|_| locked.is_some()),
         locked_until: locked.and_then(LockEnd::moment),
         locked_until_reset: locked == Some(LockEnd::AtReset),
-        second_step_locked_until: held.and_then(LockEnd::moment),
+        second_step_locked_until: None,
+        wrong_codes: lockout.codes_at(now),
         failures_across_lockouts: lockout.failures_across(),
         failures: lockout.failures_at(now),
         last_failure_at: active.and_then(|active| active.last_failure_at),

@@ -45,10 +45,11 @@ pub(crate) async fn change(
     Body(body): Body<PasswordBody>,
 ) -> Result<Done, Problem> {
     let id = AccountId(id);
-    if caller.person()?.account != id {
+    let person = caller.person()?;
+    if person.account != id {
         return Err(Problem::not_found());
     }
-    let owner = api.app.owner(arrival.at, id, &devices);
+    let owner = api.app.owner(arrival.at, (id, person.session), &devices);
     let (current, new) = (Password::new(body.current_password), Password::new(body.new_password));
     let (at, context) = (arrival.at, caller.context(&arrival));
     let changed =

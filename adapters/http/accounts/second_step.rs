@@ -32,8 +32,10 @@ use crate::service_tokens::Scope;
 
 /// The owner, and nobody else.
 fn own(api: &Api, caller: &Caller, at: Moment, devices: &Devices, id: Uuid) -> Result<Owner, Problem> {
-    match caller.person()?.account {
-        account if account.0 == id => Ok(api.app.owner(at, account, &devices.0)),
+    match caller.person()? {
+        person if person.account.0 == id => {
+            Ok(api.app.owner(at, (person.account, person.session), &devices.0))
+        }
         _ => Err(Problem::not_found()),
     }
 }
