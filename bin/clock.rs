@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::{SubsecRound, Utc};
 use loquet_domain::Moment;
+use loquet_domain::app::App;
 use loquet_projections::ports::Clock;
 
 /// The moment it is, to the microsecond: what the log keeps.
@@ -13,4 +14,13 @@ pub(crate) fn now() -> Moment {
 
 pub(crate) fn system() -> Clock {
     Arc::new(now)
+}
+
+/// The clock of a server: the use cases learn each moment that it shows, and so notice when it is put back.
+pub(crate) fn noted_by(app: Arc<App>) -> Clock {
+    Arc::new(move || {
+        let at = now();
+        app.note_time(at);
+        at
+    })
 }

@@ -21,7 +21,7 @@ use loquet_adapters::strangers::RecentStrangers;
 use loquet_adapters::turnstile::KeyedTurnstile;
 use loquet_domain::app::{App, Ports};
 use loquet_domain::policies::Policies;
-use loquet_domain::ports::{Identities, OneTimeCodes, PasswordHasher};
+use loquet_domain::ports::{EventCodec, EventStore, Identities, OneTimeCodes, PasswordHasher, Position};
 
 use crate::cli::Place;
 
@@ -148,6 +148,16 @@ impl System {
     /// Opens what is in the data folder to look at it.
     pub(crate) fn open_to_read(place: &Place) -> anyhow::Result<Self> {
         Self::open(place, Access::Read, Parts::default())
+    }
+
+    /// Notes when the newest event happened: a clock that was put back while nothing ran is noticed too.
+    pub(crate) async fn note_last_moment(&self) -> anyhow::Result<()> {
+        let head = self.store.head().await?;
+        let before = Position(head.0.saturating_sub(1));
+        for recorded in self.store.read_all(before, 1).await? {
+            self.app.note_time(self.codec.decode_open(&recorded)?.context.at);
+        }
+        Ok(())
     }
 
     /// Keeps when sessions were used, every minute, until it is dropped.

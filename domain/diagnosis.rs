@@ -148,9 +148,8 @@ impl Hindrance {
             Self::Deleted | Self::Erased => Remedy::CreateAccount { role: administrators.needs() },
             Self::NotActivated { .. } => Remedy::ResendActivation,
             // Its owner opens it with a new password, and nobody need be told whether they are who they say.
-            Self::Locked { until: LockEnd::AtReset, .. } | Self::DeviceLocked { until: LockEnd::AtReset, .. } => {
-                Remedy::SendReset
-            }
+            Self::Locked { until: LockEnd::AtReset, .. }
+            | Self::DeviceLocked { until: LockEnd::AtReset, .. } => Remedy::SendReset,
             Self::Locked { .. } | Self::DeviceLocked { .. } => Remedy::Release,
             Self::AwaitingConversion => Remedy::Convert { to: administrators.needs() },
             // No code was ever the trouble: they have not come as far as that.

@@ -201,7 +201,9 @@ async fn history(
     for recorded in store.read_stream(&stream, Revision::default()).await? {
         let fact = codec.decode(&recorded).await?;
         let (locks_until, does) = match &fact.event {
-            DomainEvent::Account(Event::AccountLocked { until, rows, .. }) => (Some(*until), Does::Counts(*rows)),
+            DomainEvent::Account(Event::AccountLocked { until, rows, .. }) => {
+                (Some(*until), Does::Counts(*rows))
+            }
             DomainEvent::Account(event) => (None, does(event)),
             _ => (None, Does::Nothing),
         };

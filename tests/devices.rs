@@ -102,7 +102,8 @@ async fn whoever_hammers_an_address_does_not_lock_its_owner_out_of_a_trusted_dev
 /// The lockout and the login diagnosis, as support sees them.
 async fn shown(server: &Server, account: &str) -> (Value, Value) {
     let lockout = server.service_get(&format!("/v1/accounts/{account}/lockout")).await.expect(200).json();
-    let diagnosis = server.service_get(&format!("/v1/support/diagnosis?email={EMAIL}")).await.expect(200).json();
+    let diagnosis =
+        server.service_get(&format!("/v1/support/diagnosis?email={EMAIL}")).await.expect(200).json();
     (lockout, diagnosis)
 }
 
@@ -134,10 +135,15 @@ async fn seven_wrong_in_ones_own_browser_lock_the_account_and_the_browser_and_ev
     Client::new(&server, "new/1").log_in(PASSWORD).await.expect(423);
     let (lockout, diagnosis) = shown(&server, &account).await;
     assert_eq!((&lockout["failures"], &lockout["locked"]), (&json!(7), &json!(true)));
-    assert_eq!((&diagnosis["login_would_be"], reasons(&diagnosis)), (&json!("locked"), vec!["locked", "device_locked"]));
+    assert_eq!(
+        (&diagnosis["login_would_be"], reasons(&diagnosis)),
+        (&json!("locked"), vec!["locked", "device_locked"])
+    );
     assert_eq!(diagnosis["reasons"][0]["remedy"]["action"], "release");
     // The newest device stands first.
-    let logins = |n: usize| (diagnosis["devices"][n]["failures"].clone(), diagnosis["devices"][n]["login_would_be"].clone());
+    let logins = |n: usize| {
+        (diagnosis["devices"][n]["failures"].clone(), diagnosis["devices"][n]["login_would_be"].clone())
+    };
     assert_eq!([logins(0), logins(1)], [(json!(0), json!("succeeded")), (json!(7), json!("locked"))]);
     let locked = server.mail(EMAIL, "erronées", 1).await;
     assert!(locked.contains("Vous pouvez vous connecter avec les autres navigateurs"), "{locked}");
@@ -182,7 +188,8 @@ async fn whoever_took_a_session_and_its_device_guesses_the_password_as_often_as_
     let phone = Client::new(&server, "phone/1").log_in(PASSWORD).await.expect(201).json();
     let session = format!("Bearer {}", phone["session_token"].as_str().unwrap());
     let device = phone["device_token"].as_str().unwrap();
-    let taken = Client::new(&server, "thief/1").with("authorization", session.clone()).with("loquet-device", device);
+    let taken =
+        Client::new(&server, "thief/1").with("authorization", session.clone()).with("loquet-device", device);
     let without = Client::new(&server, "thief/1").with("authorization", session);
     let change = async |client: &Client<'_>, current: &str| {
         let body = json!({ "current_password": current, "new_password": "Nouveau8!" });
@@ -304,7 +311,8 @@ async fn judged(server: &Server) -> (usize, Vec<usize>) {
 
 /// Law 4, and the bound that SECURITY states for devices.
 #[tokio::test]
-async fn of_five_hundred_guesses_at_once_seven_are_judged_without_a_device_and_seven_more_of_each_device_at_most() {
+async fn of_five_hundred_guesses_at_once_seven_are_judged_without_a_device_and_seven_more_of_each_device_at_most()
+ {
     for devices in [0_usize, 1, 3] {
         let server = Server::start().await;
         server.active(1, EMAIL, PASSWORD).await;
@@ -312,13 +320,19 @@ async fn of_five_hundred_guesses_at_once_seven_are_judged_without_a_device_and_s
         for n in 0..devices {
             let agent = ["phone/1", "till/1", "desk/1"][n];
             let given = Client::new(&server, agent).log_in(PASSWORD).await.expect(201).json();
-            clients.push(Client::new(&server, agent).with("loquet-device", given["device_token"].as_str().unwrap()));
+            clients.push(
+                Client::new(&server, agent).with("loquet-device", given["device_token"].as_str().unwrap()),
+            );
         }
         let guesses = (0..500).map(|n| clients[n % clients.len()].log_in("Guess-in-a-flood1!"));
         let answers = futures_util::future::join_all(guesses).await;
         let told = answers.iter().filter(|answer| answer.status == 401).count();
         let statuses = answers.iter().map(|answer| answer.status.as_u16());
-        assert!(statuses.clone().all(|status| [401, 423, 429].contains(&status)), "{:?}", statuses.collect::<Vec<_>>());
+        assert!(
+            statuses.clone().all(|status| [401, 423, 429].contains(&status)),
+            "{:?}",
+            statuses.collect::<Vec<_>>()
+        );
         let (without, of_devices) = judged(&server).await;
         assert_eq!(told, without + of_devices.iter().sum::<usize>(), "whoever was told 401 was judged");
         assert!(without <= 7 && of_devices.len() <= devices, "{without} and {of_devices:?}");

@@ -57,8 +57,8 @@ async fn from_a_first_order_to_a_login_a_lockout_and_a_reset() {
     assert!((890..=900).contains(&retry));
     let wrong = server.login(email, "Wrong1!!").await.expect(423);
     assert_eq!(locked.json()["locked_until"], wrong.json()["locked_until"], "trying does not lengthen it");
-    let notice = server.mail(email, "bloqué", 1).await;
-    assert!(notice.contains("se débloquera le"), "{notice}");
+    let notice = server.mail(email, "erronées", 1).await;
+    assert!(notice.contains("prend fin le"), "{notice}");
 
     server.post("/v1/password-resets", json!({ "email": email })).await.expect(202);
     let reset = token_in(&server.mail(email, "nouveau mot de passe", 1).await);

@@ -17,10 +17,10 @@ use loquet_domain::password_policy::{Blocklisted, Composition, Context, Password
 use loquet_domain::policies::Policies;
 use loquet_domain::ports::{LinkClaims, Purpose, Tokens};
 use loquet_tests::kit::{Node, context, email_address, minute, password};
-use uuid::Uuid;
 use loquet_tests::server::{Answer, Server, binary, order, token_in};
 use reqwest::Method;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 const PHRASE: &str = "My cat hates 2 Tuesdays!";
 
@@ -170,7 +170,12 @@ async fn one_of_the_last_four_passwords_is_refused_and_nobody_who_proved_nothing
         let before = node.verified();
         let answer = node
             .app
-            .change_password(&context(1), Owner { account, session: SessionId(Uuid::nil()), device: None }, password(current), password(new))
+            .change_password(
+                &context(1),
+                Owner { account, session: SessionId(Uuid::nil()), device: None },
+                password(current),
+                password(new),
+            )
             .await;
         (answer.map(drop), node.verified() - before)
     };

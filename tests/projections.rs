@@ -541,12 +541,12 @@ async fn the_companys_administrators_are_told_that_somebody_waits_and_locked_own
             "an@example.be: Marie Dupont awaits your consent on MyCCV",
             "jan@example.be: Confirmez votre compte MyCCV",
             "marie@example.be: Marie Dupont attend votre accord sur MyCCV",
-            "marie@example.be: Votre compte MyCCV est bloqué temporairement",
+            "marie@example.be: Trop de tentatives de connexion erronées à votre compte MyCCV",
         ],
         "the link that was used up is mailed to nobody"
     );
     let mails = post.letterbox.taken.lock().unwrap();
-    let locked = mails.iter().find(|mail| mail.subject.contains("bloqué")).unwrap();
+    let locked = mails.iter().find(|mail| mail.subject.contains("erronées")).unwrap();
     assert!(locked.text.contains("(CET)"), "{}", locked.text);
 }
 

@@ -12,10 +12,20 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-/// Refused logins: a hash takes about one step, whatever is written after it falls into the same.
-pub(crate) const LOGIN: Duration = Duration::from_millis(20);
-/// Reset requests: far more than writing an event takes.
+/// The least step of refused logins. What is done at a known address and not at an unknown one, such as reading an account
+/// for the first time since the start, takes some milliseconds: it crosses the end of a step only now and then.
+const LEAST_LOGIN: Duration = Duration::from_millis(100);
+/// How many hashes fit into a step of refused logins.
+const HASHES: u32 = 4;
+/// The step of reset requests: far more than writing an event takes.
 pub(crate) const RESET: Duration = Duration::from_millis(50);
+
+/// The step of refused logins, where one hash takes so long: several times as long, so that what is done beside the hash
+/// stays small against what is left of the step.
+#[must_use]
+pub fn refusal_step(hash: Duration) -> Duration {
+    LEAST_LOGIN.max(hash * HASHES)
+}
 
 /// Up to so much longer, by lot.
 const LOT: Duration = Duration::from_millis(2);
@@ -76,8 +86,15 @@ mod tests {
     fn whatever_the_work_took_the_answer_leaves_on_the_grid() {
         let begun = Instant::now();
         for (took, leaves) in [(0, 20), (1, 20), (19, 20), (20, 40), (21, 40), (399, 400)] {
-            let answer = next(begun, begun + Duration::from_millis(took), LOGIN);
+            let answer = next(begun, begun + Duration::from_millis(took), Duration::from_millis(20));
             assert_eq!(answer - begun, Duration::from_millis(leaves), "after {took} ms");
+        }
+    }
+
+    #[test]
+    fn a_step_leaves_room_beside_the_hash_whatever_it_costs() {
+        for (hash, step) in [(1, 100), (17, 100), (50, 200), (250, 1000)] {
+            assert_eq!(refusal_step(Duration::from_millis(hash)), Duration::from_millis(step), "{hash} ms");
         }
     }
 

@@ -181,7 +181,7 @@ async fn answer(
         Login::Locked { .. } => "locked",
     });
     if login == Login::Refused {
-        even_time::wait(even_time::LOGIN, begun).await;
+        even_time::wait(api.refusal_step, begun).await;
     }
     match login {
         Login::Succeeded { account, session_token, expires_at, position, device } => {

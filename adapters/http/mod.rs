@@ -42,6 +42,7 @@ mod terminals;
 #[cfg(test)]
 mod tests;
 
+pub use even_time::refusal_step;
 pub use events::EventBody;
 pub use health::Probe;
 pub use limits::{Limiter, Limits, Rate};
@@ -105,6 +106,8 @@ pub struct Api {
     pub service_tokens: ServiceTokens,
     /// The time.
     pub clock: Clock,
+    /// Refused logins leave at a multiple of this after they came: [`refusal_step`].
+    pub refusal_step: Duration,
     /// The name of the customer account.
     pub brand: String,
     /// What the log said when it was last written to for readiness.

@@ -235,7 +235,8 @@ fn remedy(account: Option<AccountId>, email: &str, remedy: Remedy) -> RemedyBody
     let (action, request) = match remedy {
         Remedy::CheckAddress => ("check_address", None),
         Remedy::CreateAccount { role } => {
-            let create = json!({ "method": "POST", "path": "/v1/accounts", "body": { "role": role, "reason": why } });
+            let create =
+                json!({ "method": "POST", "path": "/v1/accounts", "body": { "role": role, "reason": why } });
             ("create_account", Some(create))
         }
         Remedy::ResendActivation => ("resend_activation", post("activation-mail", json!({ "reason": why }))),

@@ -25,9 +25,7 @@ pub(crate) async fn run(place: &Place, command: CompanyCommand) -> anyhow::Resul
 async fn list(known: &Known, which: &ListCompanies) -> anyhow::Result<()> {
     let (by, order) = match &which.name {
         Some(name) => (("name", sortable_name(name)), Order::Ascending),
-        None if which.without_administrator => {
-            (("without_administrator", String::new()), Order::Descending)
-        }
+        None if which.without_administrator => (("without_administrator", String::new()), Order::Descending),
         None => (("created", String::new()), Order::Descending),
     };
     let limit = usize::try_from(which.how.limit)?;

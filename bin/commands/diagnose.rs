@@ -45,13 +45,17 @@ fn sentences(email: &EmailAddress, told: &Diagnosis) -> Vec<String> {
         lines.push("The company of this account has no administrator.".to_owned());
     }
     if told.reasons.is_empty() {
-        lines.push("Nothing keeps this person out: no wrong logins count, and no lockout is running.".to_owned());
+        lines.push(
+            "Nothing keeps this person out: no wrong logins count, and no lockout is running.".to_owned(),
+        );
     }
     for (number, reason) in (1..).zip(&told.reasons) {
         lines.push(String::new());
         lines.push(format!("{number}. {}", why(reason, &told.devices)));
         lines.push(format!("   Remedy: {}", mends(reason.remedy, told.account)));
-        lines.extend(reason.evidence.iter().take(MOST_EVENTS).map(|event| format!("   - {}", happened(event))));
+        lines.extend(
+            reason.evidence.iter().take(MOST_EVENTS).map(|event| format!("   - {}", happened(event))),
+        );
     }
     section(&mut lines, "Trusted devices:", told.devices.iter().map(device));
     section(&mut lines, "Newest mails:", told.mails.iter().take(MOST_EVENTS).map(happened));
@@ -94,7 +98,10 @@ fn why(reason: &Reason, devices: &[DeviceDiagnosis]) -> String {
         Hindrance::Deleted => "The account was deleted.".to_owned(),
         Hindrance::Erased => "The account was deleted, and the person was erased.".to_owned(),
         Hindrance::NotActivated { link_expires_at, link_expired: false } => {
-            format!("Nobody has chosen a password yet. The newest link works until {}.", moment(link_expires_at))
+            format!(
+                "Nobody has chosen a password yet. The newest link works until {}.",
+                moment(link_expires_at)
+            )
         }
         Hindrance::NotActivated { link_expires_at, link_expired: true } => {
             format!("Nobody has chosen a password yet. The newest link expired {}.", moment(link_expires_at))
@@ -105,7 +112,11 @@ fn why(reason: &Reason, devices: &[DeviceDiagnosis]) -> String {
             ends(until)
         ),
         Hindrance::DeviceLocked { device, until } => {
-            format!("Too many wrong logins in a row locked a trusted device ({}): {}.", named(device, devices), ends(until))
+            format!(
+                "Too many wrong logins in a row locked a trusted device ({}): {}.",
+                named(device, devices),
+                ends(until)
+            )
         }
         Hindrance::AwaitingConversion => {
             "The account is a temporary administrator: somebody must admit this person.".to_owned()
@@ -138,7 +149,9 @@ fn mends(remedy: Remedy, account: Option<AccountId>) -> String {
     let post = |path: &str| format!("POST /v1/accounts/{account}/{path}");
     match remedy {
         Remedy::CheckAddress => "ask whether the address is spelled right.".to_owned(),
-        Remedy::CreateAccount { role } => format!("create a new account as {} (POST /v1/accounts).", role_of(role)),
+        Remedy::CreateAccount { role } => {
+            format!("create a new account as {} (POST /v1/accounts).", role_of(role))
+        }
         Remedy::ResendActivation => format!("send the activation mail again ({}).", post("activation-mail")),
         Remedy::Release => {
             format!("make sure who asks, then release the lockout ({}). Or let it run out.", post("release"))
@@ -149,7 +162,9 @@ fn mends(remedy: Remedy, account: Option<AccountId>) -> String {
             post("second-step/reset")
         ),
         Remedy::EnterCode => "ask for the code of their app, or for a recovery code.".to_owned(),
-        Remedy::SendReset => format!("if the password is forgotten, send a reset mail ({}).", post("password-reset-mail")),
+        Remedy::SendReset => {
+            format!("if the password is forgotten, send a reset mail ({}).", post("password-reset-mail"))
+        }
         Remedy::Nothing => "none of its own. What mends the reason before it mends this one.".to_owned(),
     }
 }
@@ -188,14 +203,20 @@ fn client(client: Option<&Client>) -> String {
 }
 
 fn happened(event: &Evidence) -> String {
-    let from = event.client.as_ref().map(|known| format!(", from {}", client(Some(known)))).unwrap_or_default();
+    let from =
+        event.client.as_ref().map(|known| format!(", from {}", client(Some(known)))).unwrap_or_default();
     format!("{} {}{from}", moment(event.at), event.name)
 }
 
 fn whom(told: &WhomToAsk) -> String {
     match &told.person {
         Some(person) => {
-            format!("{} {} ({})", person.given_name.as_str(), person.family_name.as_str(), person.email.masked())
+            format!(
+                "{} {} ({})",
+                person.given_name.as_str(),
+                person.family_name.as_str(),
+                person.email.masked()
+            )
         }
         None => format!("account {} (the person was erased)", told.account),
     }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use loquet_adapters::http::{self, Api, Connections, Limiter, Probe, metrics_router, router};
@@ -66,6 +66,10 @@ pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow
         metrics: metrics.clone(),
     };
     let system = System::open(place, Access::Write, parts)?;
+    system.note_last_moment().await?;
+    let clock = clock::noted_by(system.app.clone());
+    let started = Instant::now();
+    let refusal_step = http::refusal_step(system.app.time_a_hash(|| started.elapsed()).await?);
     let service_tokens = ServiceTokens::open(&place.file("tokens.db"))?;
     if mode == Mode::Development {
         dev_token(place, &service_tokens)?;
@@ -86,6 +90,7 @@ pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow
         keys: system.keys.clone(),
         service_tokens,
         clock,
+        refusal_step,
         brand: settings.brand.clone(),
         probe: Probe::default(),
         dev_mail,

@@ -91,7 +91,8 @@ fn a_client_that_keeps_nothing_is_known_by_address_and_agent() {
     let mut story = Story::of_two_devices();
     let other = DeviceId(Uuid::from_u128(3));
     let events = story.log_in_on(3, other, "till").unwrap();
-    let succeeded = matches!(events[..], [Event::LoginSucceeded { cleared: Rows::Account, on: Some(SHOP), .. }]);
+    let succeeded =
+        matches!(events[..], [Event::LoginSucceeded { cleared: Rows::Account, on: Some(SHOP), .. }]);
     assert!(succeeded, "{events:?}");
     assert_eq!(story.devices().len(), 2);
 }
@@ -119,7 +120,10 @@ fn seven_wrong_guesses_in_ones_own_browser_lock_the_account_and_the_browser_for_
         let refused = Err(Refusal::Locked { until: at(18).into() });
         assert_eq!(story.right_from(minute, Some(PHONE)), refused, "not even the right password");
         assert_eq!(story.right_from(minute, None), refused, "nor elsewhere");
-        assert!(story.clone().right_from(minute, Some(SHOP)).is_ok(), "their other browser did nothing wrong");
+        assert!(
+            story.clone().right_from(minute, Some(SHOP)).is_ok(),
+            "their other browser did nothing wrong"
+        );
     }
     assert_eq!(names(&story.right_from(18, Some(PHONE)).unwrap()), ["login-succeeded"]);
 }
@@ -178,7 +182,11 @@ fn a_complete_login_on_a_trusted_device_does_not_end_the_lockout_that_strangers_
     story.right_from(4, Some(PHONE)).unwrap();
     let active = story.account.active().unwrap();
     assert_eq!(active.lockout.failures_at(at(4)), 0, "the count is zero");
-    assert_eq!(story.right_from(5, None), Err(Refusal::Locked { until: at(18).into() }), "the 15 minutes go on");
+    assert_eq!(
+        story.right_from(5, None),
+        Err(Refusal::Locked { until: at(18).into() }),
+        "the 15 minutes go on"
+    );
     // Guesses that count meanwhile lengthen nothing and begin nothing.
     (0..6).for_each(|_| drop(story.wrong_from(6, Some(PHONE)).unwrap()));
     (0..6).for_each(|_| drop(story.wrong_from(6, Some(SHOP)).unwrap()));
@@ -338,7 +346,11 @@ fn wrong_codes_of_others_do_not_keep_the_owner_out_of_a_device_of_theirs() {
     story.right_from(4, Some(PHONE)).unwrap();
     let challenge = story.link();
     let wrong = story.code(None);
-    assert_eq!(names(&story.answer(4, challenge, wrong).unwrap()), ["second-step-failed"], "one of their own");
+    assert_eq!(
+        names(&story.answer(4, challenge, wrong).unwrap()),
+        ["second-step-failed"],
+        "one of their own"
+    );
     let answered = names(&story.answer(4, challenge, story.code(201)).unwrap());
     assert_eq!(answered, ["code-accepted", "login-succeeded"]);
 }

@@ -162,13 +162,7 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
             let shown = active.proposal.take().filter(|shown| shown.link.event == *proposal);
             active.second_step = shown.map(|shown| {
                 let recovery = numbered(recovery);
-                Box::new(SecondStep {
-                    id: *proposal,
-                    secret: shown.secret,
-                    used: *step,
-                    recovery,
-                    since: at,
-                })
+                Box::new(SecondStep { id: *proposal, secret: shown.secret, used: *step, recovery, since: at })
             });
             active.forget_codes();
         }
@@ -228,12 +222,7 @@ fn logged_in(active: &mut Active, cleared: Rows, on: Option<DeviceId>, at: Momen
     }
 }
 
-fn trusted(
-    active: &mut Active,
-    id: DeviceId,
-    (expires_at, by): (Moment, DeviceOrigin),
-    fact: &Fact<Event>,
-) {
+fn trusted(active: &mut Active, id: DeviceId, (expires_at, by): (Moment, DeviceOrigin), fact: &Fact<Event>) {
     let (at, client) = (fact.context.at, fact.context.client.clone());
     active.devices.retain(|device| device.id == id || at < device.expires_at);
     if active.device_mut(id).is_none() {

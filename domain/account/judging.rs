@@ -85,11 +85,7 @@ impl<'a> Guess<'a> {
     }
 }
 
-fn counts(
-    account: Failure,
-    device: Option<(DeviceId, Failure)>,
-    count: impl Fn(&Failure) -> u32,
-) -> Counts {
+fn counts(account: Failure, device: Option<(DeviceId, Failure)>, count: impl Fn(&Failure) -> u32) -> Counts {
     let device = device.map(|(device, failure)| DeviceCount { device, count: count(&failure) });
     Counts { account: Some(count(&account)), device }
 }

@@ -468,7 +468,10 @@ impl Naive {
     }
 
     fn void(&mut self, which: impl Fn(Option<DeviceId>) -> bool) {
-        self.challenges.iter_mut().filter(|given| which(given.device)).for_each(|given| given.ends = i64::MIN);
+        self.challenges
+            .iter_mut()
+            .filter(|given| which(given.device))
+            .for_each(|given| given.ends = i64::MIN);
     }
 
     /// The device that a guess comes from, if it is trusted now.
@@ -511,7 +514,8 @@ impl Naive {
     }
 
     fn second(&mut self, device: Option<DeviceId>, now: i64, typed: &Typed) -> Outcome {
-        let only_a_link = self.link.as_ref().is_some_and(|link| device == Some(link.device) && !link.logged_in);
+        let only_a_link =
+            self.link.as_ref().is_some_and(|link| device == Some(link.device) && !link.logged_in);
         if only_a_link && self.account.is_locked(now) && self.account.codes >= self.numbers.attempts {
             return Outcome::Locked;
         }

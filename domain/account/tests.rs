@@ -235,8 +235,7 @@ fn a_proof_of_an_older_password_is_void() {
     story.tell(1, Command::RequestPasswordReset).unwrap();
     let reset = Reset { link: story.link(), hash: hash("second") };
     story.tell(2, Command::ResetPassword(reset)).unwrap();
-    let proof =
-        Proof { credential: older, verdict: Verdict::Match { rehashed: None }, from: None };
+    let proof = Proof { credential: older, verdict: Verdict::Match { rehashed: None }, from: None };
     let attempt = Attempt { proof, opening: opening(SessionId(Uuid::nil())), second: None };
     assert_eq!(story.tell(3, Command::LogIn(attempt)), Err(Refusal::StaleProof));
 }
@@ -471,8 +470,10 @@ fn commands() -> impl Strategy<Value = Vec<(i64, Command)>> {
         Just(Verdict::Match { rehashed: Some(hash("newer")) })
     ];
     let device = || proptest::option::of((0_u128..3).prop_map(|n| DeviceId(Uuid::from_u128(n))));
-    let proof = (link.clone(), verdict, device()).prop_map(|(credential, verdict, from)| {
-        Proof { credential, verdict, from }
+    let proof = (link.clone(), verdict, device()).prop_map(|(credential, verdict, from)| Proof {
+        credential,
+        verdict,
+        from,
     });
     let reason = || "because".to_owned();
     let command = prop_oneof![
@@ -518,9 +519,13 @@ fn commands() -> impl Strategy<Value = Vec<(i64, Command)>> {
 /// and what may stand first among what keeps the owner out.
 fn diagnosed(logged_in: Result<&'static str, Refusal>) -> (Answer, &'static [Option<&'static str>]) {
     match logged_in {
-        Ok("login-succeeded" | "password-rehashed") => (Answer::Succeeded, &[None, Some("wrong guesses"), Some("device")]),
+        Ok("login-succeeded" | "password-rehashed") => {
+            (Answer::Succeeded, &[None, Some("wrong guesses"), Some("device")])
+        }
         Ok("second-step-asked") => (Answer::SecondStep, &[Some("second step"), Some("device")]),
-        Ok("login-awaited-conversion") => (Answer::AwaitingConversion, &[Some("awaiting conversion"), Some("device")]),
+        Ok("login-awaited-conversion") => {
+            (Answer::AwaitingConversion, &[Some("awaiting conversion"), Some("device")])
+        }
         Ok(other) => panic!("a right password led to {other}"),
         Err(Refusal::Locked { until: LockEnd::AtReset }) => {
             (Answer::Locked { until: LockEnd::AtReset }, &[Some("locked until reset")])

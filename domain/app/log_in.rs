@@ -315,6 +315,23 @@ impl App {
         Ok(Login::Refused)
     }
 
+    /// How long one hash takes here and now: the shorter of two, since the first pays for its memory.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when passwords can't be hashed.
+    pub async fn time_a_hash(
+        &self,
+        now: impl Fn() -> std::time::Duration,
+    ) -> Result<std::time::Duration, Unavailable> {
+        let mut shortest = std::time::Duration::MAX;
+        for _ in 0..2 {
+            let begun = now();
+            self.ports.hasher.verify_decoy(Password::new("none".to_owned())).await?;
+            shortest = shortest.min(now().saturating_sub(begun));
+        }
+        Ok(shortest)
+    }
+
     /// What this node knows of guesses at an address, which counts while no account in use has it.
     #[must_use]
     pub fn guesses_of_strangers(&self, email: &EmailAddress) -> Lockout {

@@ -37,8 +37,8 @@ pub use sessions::{Authenticated, Owner};
 pub use streams::{Aggregate, Committed, Streams};
 pub use take_over::NewTakeOver;
 
-use crate::access::{self, Access};
 use crate::Moment;
+use crate::access::{self, Access};
 use crate::account::{self, Account};
 use crate::clock_history::ClockHistory;
 use crate::company::{self, Company};

@@ -39,7 +39,6 @@ impl App {
     pub async fn authenticate(&self, at: Moment, token: &str) -> Result<Option<Authenticated>, Unavailable> {
         let Some(claims) = self.ports.tokens.read_session(token).filter(|claims| at < claims.expires_at)
         else {
-            self.clock.note(at);
             return Ok(None);
         };
         let account = self.accounts.load(&account_stream(claims.account)).await?.state;

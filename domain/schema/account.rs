@@ -445,7 +445,8 @@ pub(super) fn write(event: &Event) -> Stored {
             ("login-succeeded", 3, Data::LoginSucceeded(data), open())
         }
         Event::LoginFailed { failures } => {
-            let on = |count: DeviceCount| LoginFailedOnDevice { device_id: count.device, failures: count.count };
+            let on =
+                |count: DeviceCount| LoginFailedOnDevice { device_id: count.device, failures: count.count };
             let data = LoginFailedV3 { failures: failures.account, device: failures.device.map(on) };
             ("login-failed", 3, Data::LoginFailed(data), open())
         }

@@ -405,8 +405,12 @@ fn what_a_trusted_device_did_before_every_guess_counted_on_the_account_is_read_a
     };
     let on_device = |count| Counts { account: None, device: Some(DeviceCount { device, count }) };
     assert_eq!(old("login-failed", 2), A::LoginFailed { failures: on_device(6) });
-    assert!(matches!(old("login-succeeded", 2), A::LoginSucceeded { cleared: Rows::Device(of), .. } if of == device));
-    assert!(matches!(old("account-locked", 3), A::AccountLocked { rows: Rows::Device(of), .. } if of == device));
+    assert!(
+        matches!(old("login-succeeded", 2), A::LoginSucceeded { cleared: Rows::Device(of), .. } if of == device)
+    );
+    assert!(
+        matches!(old("account-locked", 3), A::AccountLocked { rows: Rows::Device(of), .. } if of == device)
+    );
     let codes = Counts { account: Some(7), device: None };
     assert_eq!(old("second-step-failed", 3), A::SecondStepFailed { failures: on_device(2), codes });
 }

@@ -354,7 +354,8 @@ impl Sender {
                 DomainEvent::Account(Event::AccountLocked { until, rows, .. }),
             ) => {
                 let ends = if until.moment().is_some() { "time" } else { "reset" };
-                let places = vec![("who", self.locked_out(*rows, recipient).to_owned()), ("ends", ends.to_owned())];
+                let places =
+                    vec![("who", self.locked_out(*rows, recipient).to_owned()), ("ends", ends.to_owned())];
                 Some(Tidings { places, ..Tidings::of(until.moment().unwrap_or(at)) })
             }
             (MailKind::NewDevice, DomainEvent::Account(_)) => {
@@ -384,9 +385,8 @@ impl Sender {
     fn locked_out(&self, rows: Rows, recipient: &Account) -> &'static str {
         let now = (self.clock)();
         let trusted = self.app.policies().trusted_devices.and(recipient.active());
-        let open = |active: &Active| {
-            active.devices_at(now).any(|device| device.lockout.locked_until(now).is_none())
-        };
+        let open =
+            |active: &Active| active.devices_at(now).any(|device| device.lockout.locked_until(now).is_none());
         match (rows.device(), trusted.is_some_and(open)) {
             (_, false) => "everybody",
             (None, true) => "others",

@@ -102,7 +102,11 @@ impl View for Companies {
 }
 
 /// Who administers the company. The stream of this event has the company's id too.
-fn administered(table: &mut Table<'_, '_, CompanyRow>, key: &str, event: &access::Event) -> Result<(), CannotApply> {
+fn administered(
+    table: &mut Table<'_, '_, CompanyRow>,
+    key: &str,
+    event: &access::Event,
+) -> Result<(), CannotApply> {
     match event {
         access::Event::AdministratorAdmitted { account } => {
             table.change(key, |row| row.administrators.extend([*account]))

@@ -128,7 +128,10 @@ impl Audit {
             }
             Event::CodeAccepted { .. } | Event::RecoveryCodeUsed { .. } => self.proved = Some(request),
             Event::LoginSucceeded { session, cleared, on, .. } => {
-                assert!(cleared.has_account(), "a complete login from anywhere sets the account's count to zero");
+                assert!(
+                    cleared.has_account(),
+                    "a complete login from anywhere sets the account's count to zero"
+                );
                 assert!(!self.second_step || self.proved == Some(request), "half a login opened a session");
                 self.rows.entry(None).or_default().log_in(at);
                 for device in cleared.device().into_iter().chain(*on) {

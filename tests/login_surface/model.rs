@@ -598,13 +598,7 @@ impl Model {
         match self.devices.iter_mut().find(|device| device.id == id) {
             Some(device) => (device.until, device.client) = (until, client),
             None => {
-                self.devices.push(Device {
-                    id,
-                    until,
-                    count: Count::default(),
-                    opened: false,
-                    client,
-                });
+                self.devices.push(Device { id, until, count: Count::default(), opened: false, client });
             }
         }
         self.device_tokens.push(DeviceToken { device: id, until });
