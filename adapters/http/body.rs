@@ -172,7 +172,7 @@ impl Faults {
 
     /// A reason in a person's words.
     pub(crate) fn reason(&mut self, reason: &str) {
-        if !loquet_domain::address::is_text(reason, 500) {
+        if !loquet_domain::plain_text::is_text(reason, 500) {
             self.add("/reason", "reason-invalid");
         }
     }
@@ -181,7 +181,7 @@ impl Faults {
     pub(crate) fn reason_of(&mut self, caller: &Caller, pointer: &str, reason: Option<&str>) {
         match reason {
             None if caller.is_staff() => self.add(pointer, "reason-required"),
-            Some(reason) if !loquet_domain::address::is_text(reason, 500) => {
+            Some(reason) if !loquet_domain::plain_text::is_text(reason, 500) => {
                 self.add(pointer, "reason-invalid")
             }
             _ => {}

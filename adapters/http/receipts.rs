@@ -5,7 +5,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use loquet_domain::address::is_printable;
+use loquet_domain::plain_text::is_printable;
 use loquet_domain::company::CompanyName;
 use loquet_domain::ids::SiteId;
 use loquet_domain::language::Language;

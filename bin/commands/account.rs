@@ -99,7 +99,7 @@ async fn history(place: &Place, which: Which) -> anyhow::Result<()> {
 /// Says whom it would forget; forgets them once told that this is meant.
 async fn erase(place: &Place, config: &mut Config, which: Erase) -> anyhow::Result<()> {
     ensure!(
-        loquet_domain::address::is_text(&which.reason, 500),
+        loquet_domain::plain_text::is_text(&which.reason, 500),
         "a reason has 1 to 500 printable characters"
     );
     let id = find(&System::open_to_read(place)?, &which.account).await?;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::address::is_text;
+use crate::plain_text::is_text;
 use crate::company::CompanyName;
 use crate::fact::Fact;
 use crate::ids::{CompanyId, LogoId};
