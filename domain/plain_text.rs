@@ -72,7 +72,8 @@ pub fn names_scheme(text: &str) -> bool {
 #[must_use]
 pub fn carries_link(name: &str) -> bool {
     let name = plain(name);
-    name.contains(['/', '\\', '@']) || begins_scheme(&name) || name.split_whitespace().any(holds_domain)
+    let www = name.to_lowercase().contains("www.");
+    www || name.contains(['/', '\\', '@']) || begins_scheme(&name) || name.split_whitespace().any(holds_domain)
 }
 
 /// The text with the signs that Unicode has more than one of, such as the dot, as ASCII.
@@ -175,6 +176,7 @@ mod tests {
             "http://win.example/",
             "Claim at https://x",
             "www.win",
+            "www.x",
             "WWW.WIN.EXAMPLE",
             "win.example",
             "go to win.example!",
