@@ -1,7 +1,7 @@
 //! Who an account belongs to. Personal data: it is stored sealed.
 
-use crate::plain_text::{carries_link, is_text};
 use crate::email_address::EmailAddress;
+use crate::plain_text::{carries_link, is_text};
 
 /// How many characters a person's given or family name has at most: the longest that people have fit, and a sentence of
 /// advertising hardly does.
@@ -35,8 +35,9 @@ impl PersonName {
         if carries_link(text) { Err(InvalidName::Link) } else { Ok(Self(text.to_owned())) }
     }
 
-    /// A name that was checked when it was written down.
-    pub(crate) fn stored(text: String) -> Self {
+    /// A name as the log has it. It was checked by the rules of its time, so whoever shows it does not rely on today's.
+    #[must_use]
+    pub fn stored(text: String) -> Self {
         Self(text)
     }
 

@@ -8,6 +8,7 @@ mod body;
 mod bulk;
 mod caller;
 mod companies;
+mod company_mails;
 mod conditional;
 mod description;
 mod dev_mail;
@@ -42,6 +43,7 @@ mod terminals;
 #[cfg(test)]
 mod tests;
 
+pub use company_mails::CompanyMails;
 pub use events::EventBody;
 pub use health::Probe;
 pub use limits::{Limiter, Limits, Rate};
@@ -121,6 +123,8 @@ pub struct Api {
     pub trusted_proxies: Vec<IpNet>,
     /// Counts requests.
     pub limiter: Limiter,
+    /// Counts the activation mails that companies ask for.
+    pub company_mails: CompanyMails,
     /// Places at which pictures are drawn.
     pub drawing: Drawing,
     /// Places for programs that follow the events.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use loquet_adapters::http::{self, Api, Connections, Limiter, Probe, metrics_router, router};
+use loquet_adapters::http::{self, Api, CompanyMails, Connections, Limiter, Probe, metrics_router, router};
 use loquet_adapters::idempotency_store::IdempotencyStore;
 use loquet_adapters::key_store::{KeyStore, Noticed};
 use loquet_adapters::logo::Drawing;
@@ -19,7 +19,7 @@ use loquet_adapters::read_store::SqliteReadStore;
 use loquet_adapters::server_key::ServerKey;
 use loquet_adapters::service_tokens::{Grant, Scope, ServiceTokens};
 use loquet_adapters::smtp::Smtp;
-use loquet_projections::mail::{Letterhead, Letters, Sender};
+use loquet_projections::mail::{Letterhead, Letters, Mailboxes, Sender};
 use loquet_projections::ports::{Clock, Mailer, ReactionJournal, ReadStore};
 use loquet_projections::reactions::{Erasure, Mails, Onboarding, Reaction, ReactionRunner, Settling};
 use loquet_projections::runner::{Runner, Status};
@@ -94,6 +94,7 @@ pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow
         mails: journal,
         trusted_proxies: settings.trusted_proxies.clone(),
         limiter: Limiter::new(&settings.limits),
+        company_mails: CompanyMails::new(settings.mails_per_company),
         drawing: Drawing::on(std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)),
         followers: Arc::new(Semaphore::new(settings.limits.event_streams)),
         stopping: watch::Sender::new(false),
@@ -208,6 +209,7 @@ fn project(
         sending: settings.sending,
         clock: clock.clone(),
         queued,
+        mailboxes: Mailboxes::default(),
     };
     let (stop_mail, stopped) = watch::channel(false);
     let sender = tokio::spawn(sender.run(stopped));

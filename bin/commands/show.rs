@@ -6,6 +6,7 @@ use comfy_table::{Table, TableStyle};
 use indicatif::{ProgressBar, ProgressStyle};
 use loquet_domain::Moment;
 use loquet_domain::address::Address;
+use loquet_domain::plain_text::visible_lines;
 use serde_json::Value;
 
 /// A table without lines, as other programs can cut it.
@@ -60,9 +61,9 @@ pub(super) fn moment_or_dash(at: Option<Moment>) -> String {
     at.map_or_else(|| "-".to_owned(), moment)
 }
 
-/// Prints a line; no, where nobody reads any more.
+/// Prints a line, or several; no, where nobody reads any more. What can't be shown is escaped, as JSON does it.
 pub(super) fn line(text: &str) -> anyhow::Result<bool> {
-    match writeln!(std::io::stdout(), "{text}") {
+    match writeln!(std::io::stdout(), "{}", visible_lines(text)) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
         written => Ok(written.map(|()| true)?),
     }

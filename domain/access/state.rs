@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::plain_text::{is_text, names_scheme};
 use crate::ids::{AccountId, GroupId, SiteId, TakeOverId};
 use crate::permission::Permission;
+use crate::plain_text::{is_text, names_scheme};
 use crate::shared_map::SharedMap;
 
 /// A group's name: 1 to 100 printable characters.

@@ -118,11 +118,14 @@ fn a_user_touches_no_group_that_permits_what_they_lack() {
     let emptied = || GroupChange { permissions: Some(BTreeSet::new()), ..GroupChange::default() };
     let remove = |n: u128| Command::RemoveMember { group: group(n), account: PIET };
     let delete = |n: u128, to| Command::DeleteGroup { group: group(n), move_to: Some(group(to)) };
-    for command in [change(3, renamed()), change(3, emptied()), remove(3), set(3, JAN, at(&[])), delete(3, 4)] {
+    for command in [change(3, renamed()), change(3, emptied()), remove(3), set(3, JAN, at(&[])), delete(3, 4)]
+    {
         assert_eq!(refused(command), Refusal::Beyond(ViewInvoices));
     }
     // They see transactions, but not where Piet does.
-    for command in [change(2, renamed()), change(2, emptied()), remove(2), set(2, PIET, at(&[1])), delete(2, 4)] {
+    for command in
+        [change(2, renamed()), change(2, emptied()), remove(2), set(2, PIET, at(&[1])), delete(2, 4)]
+    {
         assert_eq!(refused(command), Refusal::Beyond(ViewTransactions));
     }
     // They manage users, but not where Piet does.
@@ -357,7 +360,8 @@ fn touched(before: &Access, after: &Access, event: &Event) -> BTreeSet<(Permissi
     };
     let of_all = |access: &Access, id: &GroupId| {
         let group = access.groups.get(id);
-        let members = group.into_iter().flat_map(|group| group.members.values().map(move |sites| (group, sites)));
+        let members =
+            group.into_iter().flat_map(|group| group.members.values().map(move |sites| (group, sites)));
         members.flat_map(|(group, sites)| rights(group, sites)).collect::<Vec<_>>()
     };
     let of_one = |access: &Access, id: &GroupId, account: &AccountId| {
@@ -366,7 +370,9 @@ fn touched(before: &Access, after: &Access, event: &Event) -> BTreeSet<(Permissi
         held.unwrap_or_default()
     };
     match event {
-        Event::GroupCreated { group, .. } | Event::GroupChanged { group, .. } | Event::GroupDeleted { group } => {
+        Event::GroupCreated { group, .. }
+        | Event::GroupChanged { group, .. }
+        | Event::GroupDeleted { group } => {
             of_all(before, group).into_iter().chain(of_all(after, group)).collect()
         }
         Event::MemberAdded { group, account, .. } | Event::MemberRemoved { group, account } => {
