@@ -30,6 +30,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::config::refuse_faults;
+use super::show::place_of;
 use crate::cli::Place;
 use crate::clock;
 use crate::config::Config;
@@ -287,7 +288,7 @@ fn greet(place: &Place, settings: &Settings, address: SocketAddr) {
     if settings.mode == Mode::Development {
         println!("  the API, to read and to try   http://{address}/docs");
         println!("  the mails it sends            http://{address}/dev/mail");
-        println!("  a token with every scope      {}", place.file("dev-token").display());
+        println!("  a token with every scope      {}", place_of(&place.file("dev-token")));
         println!("Development mode: anybody who reaches this address can read every mail.");
     }
 }

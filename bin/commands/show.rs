@@ -1,12 +1,13 @@
 //! How commands show what they found: tables for people, progress while it takes time.
 
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::path::Path;
 
 use comfy_table::{Table, TableStyle};
 use indicatif::{ProgressBar, ProgressStyle};
 use loquet_domain::Moment;
 use loquet_domain::address::Address;
-use loquet_domain::plain_text::visible_lines;
+use loquet_domain::plain_text::{visible, visible_lines};
 use serde_json::Value;
 
 /// A table without lines, as other programs can cut it.
@@ -42,6 +43,11 @@ pub(super) fn fields(shown: &Value) -> anyhow::Result<()> {
 
 fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
+}
+
+/// Where a file is, as it can be shown.
+pub(super) fn place_of(path: &Path) -> String {
+    visible(&path.display().to_string()).into_owned()
 }
 
 /// An address on one line.
