@@ -1,7 +1,5 @@
 //! The program's own log, as text or JSON, and its traces, over OTLP/HTTP.
 
-use std::io::IsTerminal;
-
 use anyhow::Context;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::{SpanExporter, WithExportConfig};
@@ -35,7 +33,7 @@ pub(crate) fn init(logging: &Logging, sends: Traces) -> anyhow::Result<Telemetry
     let lines = tracing_subscriber::fmt::layer().with_writer(|| PlainLog(std::io::stderr()));
     let log = match logging.json {
         true => lines.json().flatten_event(true).with_filter(filter).boxed(),
-        false => lines.with_ansi(std::io::stderr().is_terminal()).with_filter(filter).boxed(),
+        false => lines.with_ansi(false).with_filter(filter).boxed(),
     };
     let traces = match logging.traces.as_ref().filter(|_| sends == Traces::Sent) {
         Some((endpoint, share)) => Some(provider(endpoint, *share)?),

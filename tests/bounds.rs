@@ -153,7 +153,7 @@ async fn one_mailbox_gets_a_few_activation_mails_an_hour_whichever_companies_cre
     server.service_post(&format!("/v1/accounts/{last}/activation-mail"), json!({})).await.expect(204);
     server.mail(victim, "Confirmez", 6).await;
     assert_eq!(server.mails(victim).await.len(), 6);
-    let newest = token_in(&server.mails(victim).await[0]["text"].as_str().unwrap().to_owned());
+    let newest = token_in(server.mails(victim).await[0]["text"].as_str().unwrap());
     server.post("/v1/activations", json!({ "token": newest, "password": PASSWORD })).await.expect(204);
 }
 

@@ -112,6 +112,27 @@ mod tests {
     }
 
     #[test]
+    fn who_held_an_address_is_known_for_an_hour_and_of_many_the_newest() {
+        let at = |minute| Moment::UNIX_EPOCH + TimeDelta::minutes(minute);
+        let told = |claim, minute, event| {
+            let fact = Fact::told(event);
+            evolve(claim, &Fact { context: crate::fact::Context { at: at(minute), ..fact.context }, ..fact })
+        };
+        let claim = told(EmailClaim::default(), 0, Event::EmailClaimed { account: MARIE });
+        let claim = told(claim, 10, Event::EmailReleased { account: MARIE });
+        let claim = told(claim, 20, Event::EmailClaimed { account: JAN });
+        let holders = |minute| claim.holders_within_the_hour(at(minute)).collect::<Vec<_>>();
+        assert_eq!((holders(20), holders(69)), (vec![MARIE, JAN], vec![MARIE, JAN]));
+        assert_eq!(holders(70), [JAN]);
+        let mut many = EmailClaim::default();
+        for n in 0..500 {
+            many = told(many, 1, Event::EmailReleased { account: AccountId(Uuid::from_u128(n)) });
+        }
+        let known: Vec<_> = many.holders_within_the_hour(at(1)).collect();
+        assert_eq!((known.len(), known.last()), (MOST_FORMER, Some(&AccountId(Uuid::from_u128(499)))));
+    }
+
+    #[test]
     fn only_its_holder_lets_an_address_go() {
         let held = EmailClaim { holder: Some(MARIE), ..EmailClaim::default() };
         assert_eq!(decide(&held, Command::Release { account: JAN }), []);
