@@ -6,6 +6,7 @@ mod clock;
 mod commands;
 mod config;
 mod demo;
+mod plain_log;
 mod protections;
 mod settings;
 mod system;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
+use loquet_domain::plain_text::{is_printable, visible_lines};
 
 use cli::{
     Cli, Command, ConfigCommand, EventsCommand, KeysCommand, OrderCommand, Output, PermissionCommand, Place,
@@ -27,8 +29,8 @@ use telemetry::Traces;
 const BLOCKING: usize = 16;
 
 fn main() -> ExitCode {
-    let matches = cli::command().get_matches();
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let matches = cli::command().try_get_matches().unwrap_or_else(|error| refuse(&error));
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| refuse(&error));
     let file = matches.get_one::<PathBuf>("config");
     let config = Config::read(file.map(PathBuf::as_path), &matches, std::env::vars_os());
     let logging = Logging::of(&config);
@@ -37,7 +39,7 @@ fn main() -> ExitCode {
     let telemetry = match telemetry::init(&logging, traces) {
         Ok(telemetry) => telemetry,
         Err(error) => {
-            eprintln!("loquet: {error:#}");
+            eprintln!("loquet: {}", visible_lines(&format!("{error:#}")));
             return ExitCode::FAILURE;
         }
     };
@@ -46,10 +48,19 @@ fn main() -> ExitCode {
     match ended {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("loquet: {error:#}");
+            eprintln!("loquet: {}", visible_lines(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Says what is wrong with the command line, and ends. What it repeats of it may hold anything.
+fn refuse(error: &clap::Error) -> ! {
+    if std::env::args_os().all(|given| given.to_str().is_some_and(|given| given.chars().all(is_printable))) {
+        error.exit();
+    }
+    eprint!("{}", visible_lines(&error.render().to_string()));
+    std::process::exit(error.exit_code());
 }
 
 fn run(cli: Cli, mut config: Config) -> anyhow::Result<ExitCode> {

@@ -53,6 +53,8 @@ pub(crate) struct Settings {
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) connections: Connections,
     pub(crate) limits: Limits,
+    /// Activation mails that a company's people cause in an hour.
+    pub(crate) mails_per_company: usize,
     pub(crate) policies: Policies,
     pub(crate) blocklist: PasswordBlocklist,
     pub(crate) cost: Cost,
@@ -149,6 +151,7 @@ impl Settings {
                 patience: Connections::PATIENCE,
             },
             limits: limits(config)?,
+            mails_per_company: config.parsed("limits.activation_mails_per_company")?,
             policies: policies?,
             blocklist,
             cost: Cost {
@@ -200,6 +203,7 @@ pub(crate) fn policies(config: &mut Config) -> Option<Policies> {
         trusted_devices: trusted.then_some(lifetime),
         password: password_policy(config)?,
         activation_link: time_delta(config, "links.activation")?,
+        activation_mails_per_hour: config.parsed("links.activation_mails_per_hour")?,
         reset_link: time_delta(config, "links.reset")?,
         resets_per_hour: config.parsed("links.resets_per_hour")?,
         challenge: time_delta(config, "second_step.challenge")?,

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::plain_text::is_text;
+
 /// An address whose parts are present and short enough to print.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Address {
@@ -81,20 +83,6 @@ impl Address {
     }
 }
 
-/// Whether a text has 1 to `most` characters, each of which can be shown.
-#[must_use]
-pub fn is_text(text: &str, most: usize) -> bool {
-    !text.trim().is_empty() && text.chars().count() <= most && text.chars().all(is_printable)
-}
-
-/// Whether a character can be shown: neither a control character nor one of the 66 code points that Unicode keeps
-/// free for ever (noncharacters), which XML forbids in part.
-#[must_use]
-pub fn is_printable(character: char) -> bool {
-    let code = u32::from(character);
-    !character.is_control() && !matches!(code, 0xfdd0..=0xfdef) && code & 0xfffe != 0xfffe
-}
-
 fn is_postal_code(country: &str, code: &str) -> bool {
     let compact: Vec<char> = code.chars().filter(|c| *c != ' ').collect();
     let digits = |part: &[char]| part.iter().all(char::is_ascii_digit);
@@ -140,18 +128,6 @@ mod tests {
         };
         let parts = broken.check().map_err(|faults| faults.into_iter().map(|f| f.part).collect::<Vec<_>>());
         assert_eq!(parts, Err(vec!["street", "town", "postal_code"]));
-    }
-
-    #[test]
-    fn no_text_holds_what_can_never_be_shown() {
-        for hidden in
-            ['\u{0}', '\u{7f}', '\u{9f}', '\u{fdd0}', '\u{fdef}', '\u{fffe}', '\u{ffff}', '\u{10ffff}']
-        {
-            assert!(!is_text(&format!("a{hidden}"), 10), "{hidden:?}");
-        }
-        for shown in ['\u{a0}', '\u{fdcf}', '\u{fdf0}', '\u{fffd}', '\u{10000}', '\u{10fffd}'] {
-            assert!(is_text(&format!("a{shown}"), 10), "{shown:?}");
-        }
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub mod password_history;
 pub mod password_policy;
 pub mod permission;
 pub mod person;
+pub mod plain_text;
 pub mod policies;
 pub mod ports;
 pub mod receipt;

@@ -40,11 +40,13 @@ pub enum MailKind {
     PasswordResetBySupport,
     /// Support ended a lockout.
     LockoutReleased,
+    /// Support made somebody an administrator of your company.
+    AdministratorBySupport,
 }
 
 impl MailKind {
     /// Every kind.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Activation,
         Self::PasswordReset,
         Self::PasswordChanged,
@@ -62,6 +64,7 @@ impl MailKind {
         Self::DeviceLocked,
         Self::PasswordResetBySupport,
         Self::LockoutReleased,
+        Self::AdministratorBySupport,
     ];
 
     /// Its name in the log, in the journal and in the words.
@@ -85,6 +88,7 @@ impl MailKind {
             Self::DeviceLocked => "device-locked",
             Self::PasswordResetBySupport => "password-reset-by-support",
             Self::LockoutReleased => "lockout-released",
+            Self::AdministratorBySupport => "administrator-by-support",
         }
     }
 
@@ -121,6 +125,7 @@ mod tests {
             (MailKind::DeviceLocked, "device-locked"),
             (MailKind::PasswordResetBySupport, "password-reset-by-support"),
             (MailKind::LockoutReleased, "lockout-released"),
+            (MailKind::AdministratorBySupport, "administrator-by-support"),
         ];
         assert_eq!(MailKind::ALL, frozen.map(|(kind, _)| kind));
         for (kind, name) in frozen {

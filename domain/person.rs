@@ -1,29 +1,43 @@
 //! Who an account belongs to. Personal data: it is stored sealed.
 
-use crate::address::is_text;
 use crate::email_address::EmailAddress;
+use crate::plain_text::{carries_link, is_text};
 
-/// A person's given or family name: 1 to 100 printable characters, outer white space gone.
+/// How many characters a person's given or family name has at most: the longest that people have fit, and a sentence of
+/// advertising hardly does.
+pub const MOST_LETTERS: usize = 64;
+
+/// A person's given or family name: 1 to 64 printable characters without a link, outer white space gone.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PersonName(String);
 
 /// Why a text is no name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a name has 1 to 100 printable characters")]
-pub struct InvalidName;
+pub enum InvalidName {
+    /// Empty, too long, or with what can't be shown.
+    #[error("a name has 1 to {MOST_LETTERS} printable characters")]
+    Text,
+    /// It holds what a mail client makes a link of.
+    #[error("a name holds no link")]
+    Link,
+}
 
 impl PersonName {
     /// Takes a name as a person types it.
     ///
     /// # Errors
-    /// [`InvalidName`] where it is empty, over 100 characters, or has control characters.
+    /// [`InvalidName`] says which rule it breaks.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
         let text = text.trim();
-        if is_text(text, 100) { Ok(Self(text.to_owned())) } else { Err(InvalidName) }
+        if !is_text(text, MOST_LETTERS) {
+            return Err(InvalidName::Text);
+        }
+        if carries_link(text) { Err(InvalidName::Link) } else { Ok(Self(text.to_owned())) }
     }
 
-    /// A name that was checked when it was written down.
-    pub(crate) fn stored(text: String) -> Self {
+    /// A name as the log has it. It was checked by the rules of its time, so whoever shows it does not rely on today's.
+    #[must_use]
+    pub fn stored(text: String) -> Self {
         Self(text)
     }
 

@@ -14,6 +14,9 @@ pub struct Policies {
     pub password: PasswordPolicy,
     /// How long an activation link works.
     pub activation_link: TimeDelta,
+    /// How many activation mails an account may ask for in an hour: the company's people so many, the supplier as many. As
+    /// many of all accounts together are sent to one address, unless the supplier asked for them.
+    pub activation_mails_per_hour: usize,
     /// How long a reset link works.
     pub reset_link: TimeDelta,
     /// How many reset mails one account is sent in an hour at most.
@@ -38,6 +41,7 @@ impl Default for Policies {
             lockout: LockoutPolicy::default(),
             password: PasswordPolicy::default(),
             activation_link: TimeDelta::days(90),
+            activation_mails_per_hour: 5,
             reset_link: TimeDelta::hours(1),
             resets_per_hour: 5,
             session: TimeDelta::hours(12),

@@ -18,7 +18,7 @@ use loquet_domain::ids::{AccountId, CompanyId};
 use loquet_domain::language::Language;
 use loquet_domain::ports::{BoxFuture, EventCodec, EventStore, NewEvent, Position, Revision, StreamId};
 use loquet_projections::batch::Batch;
-use loquet_projections::mail::{Letterhead, Letters, MailKind, Message, Sender, Sending};
+use loquet_projections::mail::{Letterhead, Letters, MailKind, Mailboxes, Message, Sender, Sending};
 use loquet_projections::ports::{
     BuildState, ClaimedMail, Clock, IndexEntry, MailOutcome, Mailer, QueuedMail, ReactionJournal, ReadStore,
     Selection, SendError, StoreFailed, UnnotedFate,
@@ -459,6 +459,7 @@ fn post_over(
         sending,
         clock,
         queued: queued.clone(),
+        mailboxes: Mailboxes::default(),
     };
     let tasks = vec![tokio::spawn(reaction.run()), tokio::spawn(sender.run(stopped))];
     Post { letterbox, queued, _stop: stop, tasks }

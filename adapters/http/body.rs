@@ -5,9 +5,10 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
 use futures_util::StreamExt;
 use hyper::body::Body as _;
+use loquet_domain::company::{CompanyName, InvalidCompanyName};
 use loquet_domain::email_address::{EmailAddress, InvalidEmail};
 use loquet_domain::language::Language;
-use loquet_domain::person::{Person, PersonName};
+use loquet_domain::person::{InvalidName, Person, PersonName};
 use serde::de::DeserializeOwned;
 
 use super::MOST_BYTES;
@@ -157,10 +158,20 @@ impl Faults {
     pub(crate) fn person(&mut self, under: &str, email: &str, given: &str, family: &str) -> Option<Person> {
         let email = self.email(&format!("{under}/email"), email);
         let mut name = |field: &str, text| {
-            self.check(&format!("{under}/{field}"), PersonName::parse(text), |_| "name-invalid")
+            self.check(&format!("{under}/{field}"), PersonName::parse(text), |fault| match fault {
+                InvalidName::Text => "name-invalid",
+                InvalidName::Link => "name-with-link",
+            })
         };
         let (given_name, family_name) = (name("given_name", given), name("family_name", family));
         Some(Person { email: email?, given_name: given_name?, family_name: family_name? })
+    }
+
+    pub(crate) fn company_name(&mut self, pointer: &str, text: &str) -> Option<CompanyName> {
+        self.check(pointer, CompanyName::parse(text), |fault| match fault {
+            InvalidCompanyName::Text => "company-name-invalid",
+            InvalidCompanyName::Link => "name-with-scheme",
+        })
     }
 
     /// The token of a link, of a length that may be one.
@@ -172,7 +183,7 @@ impl Faults {
 
     /// A reason in a person's words.
     pub(crate) fn reason(&mut self, reason: &str) {
-        if !loquet_domain::address::is_text(reason, 500) {
+        if !loquet_domain::plain_text::is_text(reason, 500) {
             self.add("/reason", "reason-invalid");
         }
     }
@@ -181,7 +192,7 @@ impl Faults {
     pub(crate) fn reason_of(&mut self, caller: &Caller, pointer: &str, reason: Option<&str>) {
         match reason {
             None if caller.is_staff() => self.add(pointer, "reason-required"),
-            Some(reason) if !loquet_domain::address::is_text(reason, 500) => {
+            Some(reason) if !loquet_domain::plain_text::is_text(reason, 500) => {
                 self.add(pointer, "reason-invalid")
             }
             _ => {}

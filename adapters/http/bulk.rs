@@ -129,10 +129,10 @@ fn company(caller: &Caller, asked: Option<Uuid>) -> Result<CompanyId, Problem> {
 }
 
 /// Line, where the terminal stands, and where it is to stand.
-type Move = (u64, SiteId, Assignment);
+pub(super) type Move = (u64, SiteId, Assignment);
 
 /// How many lines there are, and what each says.
-fn read(file: &[u8], fleet: &Fleet, sites: &Company) -> Result<(usize, Vec<Move>), Problem> {
+pub(super) fn read(file: &[u8], fleet: &Fleet, sites: &Company) -> Result<(usize, Vec<Move>), Problem> {
     let known = Known::of(fleet, sites);
     let mut faults = LineFaults::default();
     let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, header};
 use loquet_domain::account::{Authority, Profile, Role};
 use loquet_domain::app::{Authenticated, Failure};
 use loquet_domain::fact::{Actor, Client, Context};
-use loquet_domain::ids::{AccountId, CorrelationId};
+use loquet_domain::ids::{AccountId, CompanyId, CorrelationId};
 use loquet_domain::ports::{Identities, Position};
 use tracing::Instrument;
 
@@ -119,6 +119,21 @@ impl Caller {
     /// Whether it is one of the supplier's people: whatever they do to an account, they say why.
     pub(crate) fn is_staff(&self) -> bool {
         matches!(self, Self::Service(service) if service.role.is_some())
+    }
+
+    /// Whether they read what support writes down about people, such as how it made sure who asked: the supplier's people,
+    /// auditors among them, and programs with `support:read`. A company's people never do.
+    pub(crate) fn reads_proofs(&self) -> bool {
+        self.service(Scope::SupportRead).is_ok()
+    }
+
+    /// Whether a take-over between these two companies is theirs to know of: whoever has no part in one is not told that
+    /// there was any.
+    pub(crate) fn has_part(&self, from: CompanyId, to: CompanyId) -> bool {
+        match self {
+            Self::Service(_) => true,
+            Self::Person(person) => [from, to].contains(&person.profile.company),
+        }
     }
 
     /// A program, or one of the supplier's people, with this scope, and nobody else.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
 use loquet_domain::address::Address;
-use loquet_domain::company::{AddressKind, CompanyName, Description, SiteAtOffice};
+use loquet_domain::company::{AddressKind, Description, SiteAtOffice};
 use loquet_domain::ids::CompanyId;
 use loquet_domain::permission::Permission;
 use loquet_domain::ports::Position;
@@ -192,9 +192,7 @@ pub(crate) fn said<'de, T: Deserialize<'de>, D: Deserializer<'de>>(field: D) -> 
 impl ChangeBody {
     fn check(self) -> Result<Description, Problem> {
         let mut faults = Faults::default();
-        let mut name = |pointer: &str, text: &str| {
-            faults.check(pointer, CompanyName::parse(text), |_| "company-name-invalid")
-        };
+        let mut name = |pointer: &str, text: &str| faults.company_name(pointer, text);
         let legal_name = self.legal_name.as_deref().and_then(|text| name("/legal_name", text));
         let trading_name =
             self.trading_name.map(|text| text.as_deref().and_then(|text| name("/trading_name", text)));

@@ -1,7 +1,10 @@
 //! An account's history, event by event.
 
+use std::collections::BTreeSet;
+
 use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
+use loquet_domain::account;
 use loquet_domain::fact::{Actor, Fact};
 use loquet_domain::ids::AccountId;
 use loquet_domain::ports::{EventCodec, Position, RecordedEvent, Revision, StreamId};
@@ -90,6 +93,19 @@ impl EventBody {
 }
 
 impl EventBody {
+    /// The event as a company's people see it: why support did something, and how it made sure who asked, is support's
+    /// alone. What the company's own people gave as a reason stays.
+    fn without_proofs(mut self) -> Self {
+        if !matches!(self.actor, Actor::Account { .. })
+            && let Some(fields) = self.personal.as_mut().and_then(Value::as_object_mut)
+        {
+            fields.remove("reason");
+            self.personal =
+                self.personal.filter(|fields| fields.as_object().is_some_and(|held| !held.is_empty()));
+        }
+        self
+    }
+
     /// The event on one line, for a terminal.
     #[must_use]
     pub fn line(&self) -> String {
@@ -133,7 +149,39 @@ pub(crate) struct EventFilter {
     at_least: Option<u64>,
 }
 
-/// Everything that happened to an account, oldest first.
+/// The take-overs of an account in which the reader's company had no part: nobody else is told that there was any. Who was
+/// moved sees their own.
+fn others_take_overs(
+    caller: &Caller,
+    id: AccountId,
+    codec: &dyn EventCodec,
+    events: &[RecordedEvent],
+) -> Result<BTreeSet<Revision>, Unreadable> {
+    let mut hidden = BTreeSet::new();
+    if matches!(caller, Caller::Person(person) if person.account != id) {
+        let mut held = None;
+        for recorded in events.iter().filter(|event| OF_COMPANIES.contains(&event.event.name.as_str())) {
+            match codec.decode_open(recorded)?.event {
+                DomainEvent::Account(account::Event::AccountCreated { company, .. }) => held = Some(company),
+                DomainEvent::Account(account::Event::AccountMoved { company, .. }) => {
+                    if held.is_some_and(|from| !caller.has_part(from, company)) {
+                        hidden.insert(recorded.revision);
+                    }
+                    held = Some(company);
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(hidden)
+}
+
+/// The events that say of which company an account is.
+const OF_COMPANIES: [&str; 2] = ["account-created", "account-moved"];
+
+/// Everything that happened to an account, oldest first. Why the supplier's people did something, and how they made sure who
+/// asked, is shown to those alone who have `support:read`. A take-over is shown to the companies that had part in it, and to
+/// whoever was moved.
 #[utoipa::path(
     get, path = "/v1/accounts/{account_id}/events", operation_id = "list_account_events", tag = "accounts",
     security(("session" = []), ("service" = [])),
@@ -157,10 +205,14 @@ pub(crate) async fn of_account(
     faults.finish_query()?;
     let stream = StreamId::new("account", &id.to_string());
     let position = api.log_at(Position(filter.at_least.unwrap_or(0))).await?;
-    let events = api.store.read_stream(&stream, Revision(after)).await?;
+    let events = api.store.read_stream(&stream, Revision::default()).await?;
+    let hidden = others_take_overs(&caller, id, api.codec.as_ref(), &events)?;
+    let shown =
+        events.iter().filter(|event| event.revision > Revision(after) && !hidden.contains(&event.revision));
     let mut rows = Vec::new();
-    for recorded in events.iter().take(size + 1) {
+    for recorded in shown.take(size + 1) {
         let body = EventBody::read(api.codec.as_ref(), recorded).await?;
+        let body = if caller.reads_proofs() { body } else { body.without_proofs() };
         let key = recorded.revision.0.to_string();
         rows.push((Cursor { value: String::new(), key }, body));
     }

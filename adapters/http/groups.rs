@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use loquet_domain::access::{Group, GroupChange, GroupName, GroupText, Where};
+use loquet_domain::access::{Group, GroupChange, GroupName, GroupText, InvalidGroupText, Where};
 use loquet_domain::ids::{AccountId, CompanyId, GroupId, SiteId};
 use loquet_domain::permission::Permission;
 use serde::{Deserialize, Serialize};
@@ -151,11 +151,17 @@ fn permissions(wanted: Vec<PermissionBody>) -> BTreeSet<Permission> {
 }
 
 fn group_name(faults: &mut Faults, name: &str) -> Option<GroupName> {
-    faults.check("/name", GroupName::parse(name), |_| "group-name-invalid")
+    faults.check("/name", GroupName::parse(name), |fault| match fault {
+        InvalidGroupText::Text => "group-name-invalid",
+        InvalidGroupText::Link => "name-with-scheme",
+    })
 }
 
 fn group_text(faults: &mut Faults, text: &str) -> Option<GroupText> {
-    faults.check("/description", GroupText::parse(text), |_| "group-description-invalid")
+    faults.check("/description", GroupText::parse(text), |fault| match fault {
+        InvalidGroupText::Text => "group-description-invalid",
+        InvalidGroupText::Link => "name-with-scheme",
+    })
 }
 
 /// A group that was made.

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use loquet_domain::language::Language;
+use loquet_domain::plain_text::visible;
 use loquet_projections::words::{Places, UnreadableWords, Words};
 
 use super::problem::{FaultBody, Problem, ProblemBody};
@@ -24,9 +25,11 @@ pub(crate) fn words() -> Option<&'static Words> {
     WORDS.get_or_init(read).as_ref().ok()
 }
 
-/// A sentence; its name, should the words be unreadable (a test sees to it that they are not).
+/// A sentence, in whose places stands what may repeat what was sent; its name, should the words be unreadable (a test sees to it that they are not).
 pub(crate) fn say(language: Language, name: &str, places: Places<'_>) -> String {
-    words().map_or_else(|| name.to_owned(), |words| words.say(language, name, places))
+    let places: Vec<_> = places.iter().map(|(place, text)| (*place, visible(text))).collect();
+    let places: Vec<_> = places.iter().map(|(place, text)| (*place, text.as_ref())).collect();
+    words().map_or_else(|| name.to_owned(), |words| words.say(language, name, &places))
 }
 
 /// The language that a request asks for (RFC 9110, 12.5.4).
@@ -74,10 +77,10 @@ fn of_the_framework(response: &Response) -> Option<Problem> {
     plain.then(|| Problem { retry_after: None, ..Problem::new(response.status(), slug) })
 }
 
-fn write(language: Language, problem: Problem, id: RequestId) -> ProblemBody {
+pub(super) fn write(language: Language, problem: Problem, id: RequestId) -> ProblemBody {
     let places = as_places(&problem.places);
     let faults = problem.faults.iter().map(|fault| FaultBody {
-        pointer: fault.pointer.clone(),
+        pointer: visible(&fault.pointer).into_owned(),
         rule: fault.rule.to_owned(),
         message: say(language, fault.rule, &as_places(&fault.places)),
     });

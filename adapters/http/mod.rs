@@ -8,6 +8,7 @@ mod body;
 mod bulk;
 mod caller;
 mod companies;
+mod company_mails;
 mod conditional;
 mod description;
 mod dev_mail;
@@ -42,6 +43,7 @@ mod terminals;
 #[cfg(test)]
 mod tests;
 
+pub use company_mails::CompanyMails;
 pub use even_time::refusal_step;
 pub use events::EventBody;
 pub use health::Probe;
@@ -124,6 +126,8 @@ pub struct Api {
     pub trusted_proxies: Vec<IpNet>,
     /// Counts requests.
     pub limiter: Limiter,
+    /// Counts the activation mails that companies ask for.
+    pub company_mails: CompanyMails,
     /// Places at which pictures are drawn.
     pub drawing: Drawing,
     /// Places for programs that follow the events.

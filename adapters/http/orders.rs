@@ -8,12 +8,13 @@ use axum::http::StatusCode;
 use chrono::{DateTime, TimeDelta, Utc};
 use loquet_domain::Moment;
 use loquet_domain::app::{Decision, NewOrder};
-use loquet_domain::company::{CompanyName, Registration};
+use loquet_domain::company::Registration;
 use loquet_domain::enterprise_number::{Country, EnterpriseNumber, InvalidEnterpriseNumber};
 use loquet_domain::fact::Actor;
 use loquet_domain::ids::OrderId;
 use loquet_domain::language::Language;
 use loquet_domain::order::{Channel, Contact, Content, Line, MAX_LINES, Outcome, Resolution};
+use loquet_domain::plain_text::visible;
 use loquet_domain::ports::{Position, Tokens};
 use loquet_domain::serial_number::SerialNumber;
 use loquet_domain::terminal_model::TerminalModel;
@@ -179,10 +180,10 @@ impl OrderBody {
     pub fn read(json: &[u8], tokens: &dyn Tokens, now: Moment) -> Result<NewOrder, Vec<String>> {
         let checked = super::body::read::<Self>(json).and_then(|body| body.check(tokens, now));
         checked.map_err(|problem| {
-            let whys = problem.places.into_iter().map(|(_, why)| why);
+            let whys = problem.places.into_iter().map(|(_, why)| visible(&why).into_owned());
             whys.chain(problem.faults.into_iter().map(|fault| {
                 let said = say(Language::En, fault.rule, &as_places(&fault.places));
-                format!("{}: {said}", fault.pointer)
+                format!("{}: {said}", visible(&fault.pointer))
             }))
             .collect()
         })
@@ -229,9 +230,7 @@ impl CompanyBody {
                 InvalidEnterpriseNumber::NotDutch => "enterprise-number-dutch",
             })
         });
-        let mut name = |pointer: &str, text: &str| {
-            faults.check(pointer, CompanyName::parse(text), |_| "company-name-invalid")
-        };
+        let mut name = |pointer: &str, text: &str| faults.company_name(pointer, text);
         let legal_name = name("/company/legal_name", &self.legal_name);
         let trading_name = self.trading_name.as_deref().map(|text| name("/company/trading_name", text));
         let registered_office = self.registered_office.check("/company/registered_office", faults);
@@ -324,7 +323,7 @@ pub(crate) struct ResolutionBody {
     #[schema(value_type = Object, example = json!({ "kind": "staff", "name": "Sofie Maes", "role": "support" }))]
     by: Actor,
     at: DateTime<Utc>,
-    /// None once the person whom it is about was erased.
+    /// None once the person whom it is about was erased, and for whoever has no `support:read`.
     reason: Option<String>,
 }
 
@@ -473,7 +472,7 @@ pub(crate) async fn list(
     let rows = select::<OrderRow>(api.rows.as_ref(), wanted).await?;
     let mut orders = Vec::with_capacity(rows.len());
     for (key, row) in rows {
-        orders.push((key, summary(&api, row, position.0).await?));
+        orders.push((key, summary(&api, &caller, row, position.0).await?));
     }
     Ok(Tagged(Page::of(orders, size, position)))
 }
@@ -496,13 +495,13 @@ pub(crate) async fn show(
     caller.service(Scope::OrdersRead)?;
     let position = api.reach(OrderRow::VIEW, &at_least).await?;
     let row = find::<OrderRow>(api.rows.as_ref(), id).await?.ok_or_else(Problem::not_found)?;
-    Ok(Tagged(summary(&api, row, position.0).await?))
+    Ok(Tagged(summary(&api, &caller, row, position.0).await?))
 }
 
-async fn summary(api: &Api, row: OrderRow, position: u64) -> Result<OrderSummary, Problem> {
+async fn summary(api: &Api, caller: &Caller, row: OrderRow, position: u64) -> Result<OrderSummary, Problem> {
     let person = person_at(api.store.as_ref(), api.codec.as_ref(), row.person_at).await?;
     let resolution = match row.resolved {
-        Some((resolution, at)) => resolution_at(api, resolution, at).await?,
+        Some((resolution, at)) => resolution_at(api, caller, resolution, at).await?,
         None => None,
     };
     Ok(OrderSummary {
@@ -522,6 +521,7 @@ async fn summary(api: &Api, row: OrderRow, position: u64) -> Result<OrderSummary
 /// A decision as it stands in the log.
 async fn resolution_at(
     api: &Api,
+    caller: &Caller,
     resolution: Resolution,
     position: Position,
 ) -> Result<Option<ResolutionBody>, Problem> {
@@ -529,6 +529,7 @@ async fn resolution_at(
     let (decision, account_id) = decided(resolution);
     Ok(noted.map(|noted| {
         let context = noted.fact.context;
-        ResolutionBody { decision, account_id, by: context.actor, at: context.at, reason: context.reason }
+        let reason = context.reason.filter(|_| caller.reads_proofs());
+        ResolutionBody { decision, account_id, by: context.actor, at: context.at, reason }
     }))
 }

@@ -143,6 +143,9 @@ impl Problem {
             Failure::Refused(Refusal::NoSuchAccount | Refusal::NoSuchSession | Refusal::NoSuchDevice) => {
                 Self::not_found()
             }
+            Failure::Refused(Refusal::EnoughActivationMails { again_at }) => {
+                Self::enough_mails(again_at, now)
+            }
             Failure::Refused(Refusal::NotActive) => conflict("not-active"),
             Failure::Refused(Refusal::AlreadyActive) => conflict("already-active"),
             Failure::Refused(Refusal::NotTemporary) => conflict("not-temporary"),

@@ -5,12 +5,11 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use loquet_domain::address::is_printable;
-use loquet_domain::company::CompanyName;
 use loquet_domain::ids::SiteId;
 use loquet_domain::language::Language;
 use loquet_domain::logo::Logo;
 use loquet_domain::permission::Permission;
+use loquet_domain::plain_text::is_printable;
 use loquet_domain::receipt::{Layout, MOST_COLUMNS, Receipt, ReceiptText};
 use loquet_projections::views::sites::SiteRow;
 use serde::{Deserialize, Serialize};
@@ -167,10 +166,8 @@ impl NewLayoutBody {
         };
         let texts =
             (text("/header", &self.header), text("/middle", &self.middle), text("/footer", &self.footer));
-        let trading_name = self
-            .trading_name
-            .as_deref()
-            .map(|name| faults.check("/trading_name", CompanyName::parse(name), |_| "company-name-invalid"));
+        let trading_name =
+            self.trading_name.as_deref().map(|name| faults.company_name("/trading_name", name));
         let logo = match self.logo.as_deref() {
             None => kept,
             Some("") => None,

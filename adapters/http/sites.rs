@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
-use loquet_domain::company::SiteName;
+use loquet_domain::company::{InvalidSiteName, SiteName};
 use loquet_domain::ids::SiteId;
 use loquet_domain::permission::Permission;
 use loquet_domain::ports::Position;
@@ -182,7 +182,12 @@ pub(crate) async fn change(
     let needed = (Permission::ManageCompany, Needed::At(site));
     api.permit(&caller, Scope::CompaniesWrite, company, needed).await?;
     let mut faults = Faults::default();
-    let name = body.name.map(|name| faults.check("/name", SiteName::parse(&name), |_| "site-name-invalid"));
+    let name = body.name.map(|name| {
+        faults.check("/name", SiteName::parse(&name), |fault| match fault {
+            InvalidSiteName::Text => "site-name-invalid",
+            InvalidSiteName::Link => "name-with-scheme",
+        })
+    });
     let address = body.address.map(|address| address.check("/address", &mut faults));
     faults.finish(Some(()))?;
     let (at, context) = (arrival.at, caller.context(&arrival));

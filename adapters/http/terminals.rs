@@ -227,7 +227,7 @@ async fn history(
     Ok(Tagged(Page::of(steps.collect(), size, position)))
 }
 
-/// Where a terminal stood, the newest first.
+/// Where a terminal stood, the newest first. A take-over is shown to the companies that had part in it.
 #[utoipa::path(
     get, path = "/v1/terminals/{terminal}/assignments", operation_id = "list_terminal_assignments", tag = "terminals", security(("session" = []), ("service" = [])),
     params(("terminal" = String, Path, description = "Its id or its serial number"), HistoryFilter),
@@ -244,7 +244,13 @@ pub(crate) async fn of_terminal(
 ) -> Result<Tagged<Page<StepBody>>, Problem> {
     let terminal = api.terminal_in_sight(&caller, &named).await?.terminal_id;
     let by = Some(("terminal", format!("{terminal}/")));
-    history(&api, by, filter, |row| row.terminal_id == terminal).await
+    let known = |row: &AssignmentRow| match row.cause {
+        Cause::TakenOver { from_company_id, to_company_id, .. } => {
+            caller.has_part(from_company_id, to_company_id)
+        }
+        Cause::Ordered { .. } | Cause::Assigned { .. } => true,
+    };
+    history(&api, by, filter, |row| row.terminal_id == terminal && known(row)).await
 }
 
 /// Which terminals came to a site and went from it, the newest first.

@@ -1,6 +1,19 @@
+use loquet_domain::Moment;
+use loquet_domain::company::Company;
+use loquet_domain::fleet::Fleet;
 use loquet_domain::language::Language;
+use loquet_domain::plain_text::is_printable;
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+use serde_json::{Value, json};
+use uuid::Uuid;
 
-use super::localize::words;
+use super::localize::{self, words};
+use super::orders::OrderBody;
+use super::problem::{Fault, Problem};
+use super::request::RequestId;
+use crate::hmac_tokens::HmacTokens;
+use crate::server_key::ServerKey;
 
 /// Every message of one language, by name.
 fn names(file: &str) -> Vec<&str> {
@@ -49,5 +62,112 @@ fn the_description_of_the_api_names_every_route_once_and_is_openapi_3_1() {
         "/readyz",
     ] {
         assert!(paths.contains(&path.to_owned()), "{path} is missing in {paths:?}");
+    }
+}
+
+/// Every text in an answer.
+fn texts(value: &Value, told: &mut Vec<String>) {
+    match value {
+        Value::String(text) => told.push(text.clone()),
+        Value::Array(items) => items.iter().for_each(|item| texts(item, told)),
+        Value::Object(fields) => fields.iter().for_each(|(name, item)| {
+            told.push(name.clone());
+            texts(item, told);
+        }),
+        _ => {}
+    }
+}
+
+/// What a problem is written with, in every language.
+fn said(problem: &Problem) -> Vec<String> {
+    let mut told = Vec::new();
+    for language in Language::ALL {
+        let body = localize::write(language, problem.clone(), RequestId(Uuid::nil()));
+        texts(&serde_json::to_value(body).unwrap(), &mut told);
+    }
+    told
+}
+
+fn nothing_hidden(told: &[String]) -> Result<(), TestCaseError> {
+    for text in told {
+        prop_assert!(text.chars().all(is_printable), "{text:?}");
+    }
+    Ok(())
+}
+
+/// Any text: the strings of proptest hold no control character.
+fn any_text() -> impl Strategy<Value = String> {
+    let hidden =
+        prop::sample::select(vec!['\0', '\n', '\r', '\u{1b}', '\u{9b}', '\u{200b}', '\u{202e}', '\u{e0041}']);
+    let letter = prop_oneof![2 => any::<char>(), 1 => hidden];
+    prop::collection::vec(letter, 0..30).prop_map(String::from_iter)
+}
+
+fn any_order() -> impl Strategy<Value = Value> {
+    let text = any_text;
+    let texts = prop::collection::vec(text(), 20);
+    (texts, text(), any::<u32>()).prop_map(|(texts, field, quantity)| {
+        let address = |n: usize| {
+            json!({ "street": texts[n], "number": texts[n + 1], "box": texts[n + 2], "postal_code": texts[n + 3],
+                    "town": texts[n], "country": texts[n + 1] })
+        };
+        let mut order = json!({
+            "order_id": texts[0], "channel": "online", "placed_at": "2026-11-23T09:30:00Z",
+            "company": { "country": texts[4], "enterprise_number": texts[5], "legal_name": texts[6],
+                         "trading_name": texts[7], "registered_office": address(8) },
+            "contact": { "email": texts[12], "given_name": texts[13], "family_name": texts[14], "language": texts[15] },
+            "lines": [{ "model": texts[16], "quantity": quantity, "serials": [texts[17], texts[18]], "delivery_address": address(8) }],
+        });
+        // A field that nobody asked for, a word for another, a type for another.
+        match quantity % 4 {
+            0 => order[&field] = json!(1),
+            1 => order["contact"][&field] = json!(field),
+            2 => order["channel"] = json!(field),
+            _ => order["placed_at"] = json!(field),
+        }
+        order
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+    #[test]
+    fn no_answer_to_an_order_holds_a_control_character(order in any_order()) {
+        let json = serde_json::to_vec(&order).unwrap();
+        let told = OrderBody::read(&json, &HmacTokens::new(&ServerKey::random()), Moment::default()).err().unwrap_or_default();
+        nothing_hidden(&told)?;
+        if let Err(problem) = super::body::read::<OrderBody>(&json) {
+            nothing_hidden(&said(&problem))?;
+        }
+    }
+
+    #[test]
+    fn no_answer_to_bytes_that_are_no_order_holds_a_control_character(bytes in any::<Vec<u8>>()) {
+        if let Err(problem) = super::body::read::<OrderBody>(&bytes) {
+            nothing_hidden(&said(&problem))?;
+        }
+    }
+
+    #[test]
+    fn no_answer_to_a_file_of_assignments_holds_a_control_character(
+        cells in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..12), 0..12),
+        heading in any::<bool>(),
+    ) {
+        let mut file = if heading { b"terminal,site\n".to_vec() } else { Vec::new() };
+        for cell in cells {
+            file.extend(cell);
+            file.push(b',');
+        }
+        if let Err(problem) = super::bulk::read(&file, &Fleet::default(), &Company::default()) {
+            nothing_hidden(&said(&problem))?;
+        }
+    }
+
+    #[test]
+    fn no_problem_repeats_a_control_character_of_its_places(text in any_text()) {
+        let fault = Fault { pointer: format!("/{text}"), rule: "value-unknown", places: vec![("known", text.clone())] };
+        let problem = Problem::invalid(vec![fault]).with("why", &text);
+        nothing_hidden(&said(&problem))?;
+        nothing_hidden(&said(&Problem { slug: "malformed", ..problem }))?;
     }
 }

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::events_tail::{bodies, print};
 use super::remote::Running;
+use super::show::line;
 use crate::cli::{AccountCommand, Erase, Output, Place, Which};
 use crate::clock;
 use crate::config::Config;
@@ -70,12 +71,11 @@ async fn show(place: &Place, which: Which) -> anyhow::Result<()> {
         "sessions": active.map(|a| a.sessions_at(now).count()),
     });
     if which.json {
-        println!("{shown}");
-        return Ok(());
+        return line(&shown.to_string()).map(drop);
     }
     for (name, value) in shown.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
         let value = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
-        println!("{name:<20} {value}");
+        line(&format!("{name:<20} {value}"))?;
     }
     Ok(())
 }
@@ -99,7 +99,7 @@ async fn history(place: &Place, which: Which) -> anyhow::Result<()> {
 /// Says whom it would forget; forgets them once told that this is meant.
 async fn erase(place: &Place, config: &mut Config, which: Erase) -> anyhow::Result<()> {
     ensure!(
-        loquet_domain::address::is_text(&which.reason, 500),
+        loquet_domain::plain_text::is_text(&which.reason, 500),
         "a reason has 1 to 500 printable characters"
     );
     let id = find(&System::open_to_read(place)?, &which.account).await?;

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use loquet_domain::plain_text::visible;
 use serde_json::json;
 
 use super::show::{line, table};
@@ -18,10 +19,10 @@ pub(crate) fn check(mut config: Config, mode: Mode) -> ExitCode {
     }
     let holds = settings.is_some() && config.faults.is_empty();
     for notice in &config.notices {
-        println!("note: {notice}");
+        println!("note: {}", visible(&notice.to_string()));
     }
     for fault in config.faults_in_order() {
-        println!("{fault}");
+        println!("{}", visible(&fault.to_string()));
     }
     if holds {
         println!("the configuration holds");
@@ -60,7 +61,7 @@ pub(crate) fn show(config: &Config, output: Output) -> anyhow::Result<ExitCode> 
         Output::Text => rows.to_string(),
     })?;
     for fault in config.faults_in_order() {
-        eprintln!("{fault}");
+        eprintln!("{}", visible(&fault.to_string()));
     }
     Ok(if config.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -4,6 +4,7 @@ use std::io::{ErrorKind, Write};
 use std::time::Duration;
 
 use loquet_adapters::http::EventBody;
+use loquet_domain::plain_text::visible;
 use loquet_domain::ports::{EventStore, Position, RecordedEvent};
 
 use crate::cli::{Output, Place, Tail};
@@ -40,7 +41,7 @@ pub(super) fn print(body: &EventBody, output: Output) -> anyhow::Result<bool> {
         Output::Json => serde_json::to_string(body)?,
         Output::Text => body.line(),
     };
-    match writeln!(std::io::stdout(), "{line}") {
+    match writeln!(std::io::stdout(), "{}", visible(&line)) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
         written => Ok(written.map(|()| true)?),
     }

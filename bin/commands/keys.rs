@@ -4,7 +4,7 @@ use anyhow::Context;
 use loquet_adapters::key_store::{Cause, Rotation};
 use loquet_adapters::server_key::{KeyFile, ServerKey};
 
-use super::show::progress;
+use super::show::{place_of, progress};
 use crate::cli::{Place, RotateKeys};
 use crate::clock;
 
@@ -14,7 +14,7 @@ pub(crate) fn create(place: &Place) -> anyhow::Result<()> {
     ServerKey::create(&path)?;
     println!(
         "Made {}. Keep a copy apart from the data: without it nothing sealed can be read.",
-        path.display()
+        place_of(&path)
     );
     Ok(())
 }
@@ -33,7 +33,7 @@ pub(crate) fn rotate(place: &Place, rotate: &RotateKeys) -> anyhow::Result<()> {
     while let Some(rotation) = next {
         next = to_its_end(rotation).context(again)?;
     }
-    println!("Keep a copy of {} apart from the data, and destroy those of the old key.", path.display());
+    println!("Keep a copy of {} apart from the data, and destroy those of the old key.", place_of(&path));
     Ok(())
 }
 

@@ -99,7 +99,7 @@ async fn show(place: &Place, journal: &SqliteJournal, which: &WhichMail) -> anyh
     }
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
     for (name, value) in shown.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
-        println!("{name:<16} {}", text(value));
+        line(&format!("{name:<16} {}", text(value)))?;
     }
     if entry.state == MailState::Dead {
         println!("\nTo try it again: loquet mail retry {}", entry.mail.effect);

@@ -7,6 +7,7 @@ use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use loquet_adapters::http::OrderBody;
 use loquet_domain::app::Failure;
+use loquet_domain::plain_text::visible;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -178,7 +179,11 @@ impl Report {
         match delivered {
             Delivered::New => self.new += 1,
             Delivered::Again => self.delivered_before += 1,
-            Delivered::Refused(why) => self.refused.push(Refused { line: self.lines, why }),
+            Delivered::Refused(why) => {
+                // What a server says is shown no more as it is than what stands in the file.
+                let why = why.iter().map(|why| visible(why).into_owned()).collect();
+                self.refused.push(Refused { line: self.lines, why });
+            }
         }
     }
 

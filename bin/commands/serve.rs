@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use loquet_adapters::http::{self, Api, Connections, Limiter, Probe, metrics_router, router};
+use loquet_adapters::http::{self, Api, CompanyMails, Connections, Limiter, Probe, metrics_router, router};
 use loquet_adapters::idempotency_store::IdempotencyStore;
 use loquet_adapters::key_store::{KeyStore, Noticed};
 use loquet_adapters::logo::Drawing;
@@ -19,7 +19,7 @@ use loquet_adapters::read_store::SqliteReadStore;
 use loquet_adapters::server_key::ServerKey;
 use loquet_adapters::service_tokens::{Grant, Scope, ServiceTokens};
 use loquet_adapters::smtp::Smtp;
-use loquet_projections::mail::{Letterhead, Letters, Sender};
+use loquet_projections::mail::{Letterhead, Letters, Mailboxes, Sender};
 use loquet_projections::ports::{Clock, Mailer, ReactionJournal, ReadStore};
 use loquet_projections::reactions::{Erasure, Mails, Onboarding, Reaction, ReactionRunner, Settling};
 use loquet_projections::runner::{Runner, Status};
@@ -30,6 +30,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::config::refuse_faults;
+use super::show::place_of;
 use crate::cli::Place;
 use crate::clock;
 use crate::config::Config;
@@ -99,6 +100,7 @@ pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow
         mails: journal,
         trusted_proxies: settings.trusted_proxies.clone(),
         limiter: Limiter::new(&settings.limits),
+        company_mails: CompanyMails::new(settings.mails_per_company),
         drawing: Drawing::on(std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)),
         followers: Arc::new(Semaphore::new(settings.limits.event_streams)),
         stopping: watch::Sender::new(false),
@@ -213,6 +215,7 @@ fn project(
         sending: settings.sending,
         clock: clock.clone(),
         queued,
+        mailboxes: Mailboxes::default(),
     };
     let (stop_mail, stopped) = watch::channel(false);
     let sender = tokio::spawn(sender.run(stopped));
@@ -290,7 +293,7 @@ fn greet(place: &Place, settings: &Settings, address: SocketAddr) {
     if settings.mode == Mode::Development {
         println!("  the API, to read and to try   http://{address}/docs");
         println!("  the mails it sends            http://{address}/dev/mail");
-        println!("  a token with every scope      {}", place.file("dev-token").display());
+        println!("  a token with every scope      {}", place_of(&place.file("dev-token")));
         println!("Development mode: anybody who reaches this address can read every mail.");
     }
 }

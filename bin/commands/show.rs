@@ -1,11 +1,13 @@
 //! How commands show what they found: tables for people, progress while it takes time.
 
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::path::Path;
 
 use comfy_table::{Table, TableStyle};
 use indicatif::{ProgressBar, ProgressStyle};
 use loquet_domain::Moment;
 use loquet_domain::address::Address;
+use loquet_domain::plain_text::{visible, visible_lines};
 use serde_json::Value;
 
 /// A table without lines, as other programs can cut it.
@@ -43,6 +45,11 @@ fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
 }
 
+/// Where a file is, as it can be shown.
+pub(super) fn place_of(path: &Path) -> String {
+    visible(&path.display().to_string()).into_owned()
+}
+
 /// An address on one line.
 pub(super) fn address(address: &Address) -> String {
     let Address { street, number, r#box, postal_code, town, country } = address;
@@ -60,9 +67,9 @@ pub(super) fn moment_or_dash(at: Option<Moment>) -> String {
     at.map_or_else(|| "-".to_owned(), moment)
 }
 
-/// Prints a line; no, where nobody reads any more.
+/// Prints a line, or several; no, where nobody reads any more. What can't be shown is escaped, as JSON does it.
 pub(super) fn line(text: &str) -> anyhow::Result<bool> {
-    match writeln!(std::io::stdout(), "{text}") {
+    match writeln!(std::io::stdout(), "{}", visible_lines(text)) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
         written => Ok(written.map(|()| true)?),
     }

@@ -151,6 +151,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Logins, reset requests and links in a second, from everywhere together",
     ),
     setting(
+        "limits.activation_mails_per_company",
+        Kind::Number(5, 100_000),
+        "100",
+        "How many accounts the people of one company can create in an hour on this node, activation mails sent again counted too; the supplier's staff, programs and orders are not bound by it",
+    ),
+    setting(
         "limits.event_streams",
         Kind::Number(1, 4096),
         "64",
@@ -253,6 +259,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Passes of one password hash; at least as OWASP says: 1 with 47104 KiB, 2 with 19456, 3 with 12288, 4 with 9216, 5 with 7168 (--dev takes fewer)",
     ),
     setting("links.activation", Kind::Duration("1h", "365d"), "90d", "How long an activation link works"),
+    setting(
+        "links.activation_mails_per_hour",
+        Kind::Number(1, 100),
+        "5",
+        "How many activation mails a company's people can have sent in an hour for one account, and how many one address gets of all accounts together; later ones are refused, or wait. The supplier has as many of its own for each account",
+    ),
     setting("links.reset", Kind::Duration("5m", "1d"), "1h", "How long a reset link works"),
     setting(
         "links.resets_per_hour",

@@ -1,4 +1,8 @@
 //! The rules of access: DOMAIN's section on access, and who creates whom.
+//!
+//! What a user who manages users may do with a group is one rule: **they touch it only where they hold everything that it
+//! permits, and manage users, at every site where it is held before or after**. To touch is to grant, to take away, to
+//! rename, to change or to delete; of a group that is held nowhere, they hold each permission somewhere.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +31,7 @@ pub enum Refusal {
     /// The account is not in the group.
     #[error("the account is not in the group")]
     NotMember,
-    /// Whoever asks lacks this permission there, so can't grant it.
+    /// Whoever asks lacks this permission there, so can neither grant it nor take it away.
     #[error("you lack {0} there yourself")]
     Beyond(Permission),
     /// The company would be left without an administrator.
@@ -61,16 +65,16 @@ pub fn decide(access: &Access, grantor: Grantor, command: Command) -> Result<Vec
             let held = found(access, group)?;
             stays(access, account)?;
             let before = held.members.get(&account);
-            if let Some(before) = before {
-                access.may_manage(grantor, before)?;
+            for sites in before.into_iter().chain([&sites]) {
+                access.may_touch(grantor, &held.permissions, sites)?;
             }
-            access.may_grant(grantor, &held.permissions, &sites)?;
             let same = before == Some(&sites);
             Ok((!same).then_some(Event::MemberAdded { group, account, sites }).into_iter().collect())
         }
         Command::RemoveMember { group, account } => {
-            let sites = found(access, group)?.members.get(&account).ok_or(Refusal::NotMember)?;
-            access.may_manage(grantor, sites)?;
+            let held = found(access, group)?;
+            let sites = held.members.get(&account).ok_or(Refusal::NotMember)?;
+            access.may_touch(grantor, &held.permissions, sites)?;
             Ok(vec![Event::MemberRemoved { group, account }])
         }
         Command::Forget { account } => Ok(forget(access, account)),
@@ -188,10 +192,10 @@ fn change_group(
     let description = change.description.unwrap_or_else(|| held.description.clone());
     let permissions = change.permissions.unwrap_or_else(|| held.permissions.clone());
     free_name(access, group, &name)?;
-    access.has_anywhere(grantor, &permissions)?;
+    let either = &held.permissions | &permissions;
+    access.has_anywhere(grantor, &either)?;
     for sites in held.members.values() {
-        access.may_manage(grantor, sites)?;
-        access.may_grant(grantor, &permissions, sites)?;
+        access.may_touch(grantor, &either, sites)?;
     }
     let same = name == held.name && description == held.description && permissions == held.permissions;
     let changed = Event::GroupChanged { group, name, description, permissions };
@@ -206,7 +210,7 @@ fn delete_group(
     move_to: Option<GroupId>,
 ) -> Result<Vec<Event>, Refusal> {
     let held = found(access, group)?;
-    access.has_anywhere(grantor, &BTreeSet::new())?;
+    access.has_anywhere(grantor, &held.permissions)?;
     let mut events = Vec::new();
     match move_to {
         None if !held.members.is_empty() => return Err(Refusal::HasMembers(held.members.len())),
@@ -214,9 +218,10 @@ fn delete_group(
         Some(target) if target == group => return Err(Refusal::SameGroup),
         Some(target) => {
             let new = found(access, target)?;
+            let either = &held.permissions | &new.permissions;
+            access.has_anywhere(grantor, &either)?;
             for (account, sites) in &held.members {
-                access.may_manage(grantor, sites)?;
-                access.may_grant(grantor, &new.permissions, sites)?;
+                access.may_touch(grantor, &either, sites)?;
                 let sites = match new.members.get(account) {
                     Some(there) => there.clone().or(sites),
                     None => sites.clone(),
@@ -245,13 +250,8 @@ fn free_name(access: &Access, group: GroupId, name: &GroupName) -> Result<(), Re
 }
 
 impl Access {
-    /// Whoever takes something away must manage users wherever it was held.
-    fn may_manage(&self, grantor: Grantor, sites: &Where) -> Result<(), Refusal> {
-        self.may_grant(grantor, &BTreeSet::new(), sites)
-    }
-
-    /// Whoever grants must manage users there, and hold everything there that they grant.
-    fn may_grant(
+    /// Whoever touches a group must manage users there, and hold everything there that it permits.
+    fn may_touch(
         &self,
         grantor: Grantor,
         permissions: &BTreeSet<Permission>,
@@ -269,8 +269,8 @@ impl Access {
         Ok(())
     }
 
-    /// A group without members grants nothing yet; still nobody writes down what they lack everywhere.
+    /// A group without members grants nothing yet; still nobody writes down, nor takes away, what they lack everywhere.
     fn has_anywhere(&self, grantor: Grantor, permissions: &BTreeSet<Permission>) -> Result<(), Refusal> {
-        self.may_grant(grantor, permissions, &Where::nowhere())
+        self.may_touch(grantor, permissions, &Where::nowhere())
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::address::is_text;
 use crate::ids::{AccountId, GroupId, SiteId, TakeOverId};
 use crate::permission::Permission;
+use crate::plain_text::{is_text, names_scheme};
 use crate::shared_map::SharedMap;
 
 /// A group's name: 1 to 100 printable characters.
@@ -22,17 +22,31 @@ pub struct GroupText(String);
 
 /// Why a text is no group's name or description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a group's name has 1 to 100 printable characters, its description at most 500")]
-pub struct InvalidGroupText;
+pub enum InvalidGroupText {
+    /// Too short, too long, or with what can't be shown.
+    #[error("a group's name has 1 to 100 printable characters, its description at most 500")]
+    Text,
+    /// It names the scheme of a link.
+    #[error("a group's name and description name no scheme such as https://")]
+    Link,
+}
+
+fn checked(text: &str, fits: bool) -> Result<String, InvalidGroupText> {
+    match (fits, names_scheme(text)) {
+        (false, _) => Err(InvalidGroupText::Text),
+        (true, true) => Err(InvalidGroupText::Link),
+        (true, false) => Ok(text.to_owned()),
+    }
+}
 
 impl GroupName {
     /// Takes a name, outer white space dropped.
     ///
     /// # Errors
-    /// [`InvalidGroupText`] where it is empty, over 100 characters, or has control characters.
+    /// [`InvalidGroupText`] says which rule it breaks.
     pub fn parse(text: &str) -> Result<Self, InvalidGroupText> {
         let text = text.trim();
-        if is_text(text, 100) { Ok(Self(text.to_owned())) } else { Err(InvalidGroupText) }
+        checked(text, is_text(text, 100)).map(Self)
     }
 
     /// What a group is called that came with a take-over: its name and whose it was.
@@ -69,10 +83,10 @@ impl GroupText {
     /// Takes a description, outer white space dropped; it may be empty.
     ///
     /// # Errors
-    /// [`InvalidGroupText`] where it is over 500 characters or has control characters.
+    /// [`InvalidGroupText`] says which rule it breaks.
     pub fn parse(text: &str) -> Result<Self, InvalidGroupText> {
         let text = text.trim();
-        if text.is_empty() || is_text(text, 500) { Ok(Self(text.to_owned())) } else { Err(InvalidGroupText) }
+        checked(text, text.is_empty() || is_text(text, 500)).map(Self)
     }
 
     /// The description.

@@ -1,5 +1,6 @@
 //! What can be asked of an account. The moment and the actor come beside it, in the context.
 
+use crate::account::activation::Asker;
 use crate::account::device::NewDevice;
 use crate::account::event::{Admission, Origin, Role};
 use crate::account::second_step::SecondProof;
@@ -17,8 +18,8 @@ use uuid::Uuid;
 pub enum Command {
     /// Make the account.
     Create(Creation),
-    /// Mail the activation link again.
-    RequestActivation,
+    /// Mail the activation link again, for whom.
+    RequestActivation(Asker),
     /// Follow the activation link.
     Activate(Activation),
     /// Admit a temporary administrator.
@@ -130,6 +131,17 @@ pub enum Authority {
     Supplier,
     /// An administrator: the accounts of this company, and of no other to which one may be on its way.
     Administrator(CompanyId),
+}
+
+impl Authority {
+    /// For whom they ask for an activation mail.
+    #[must_use]
+    pub fn asker(self) -> Asker {
+        match self {
+            Self::Supplier => Asker::Supplier,
+            Self::Administrator(_) => Asker::Company,
+        }
+    }
 }
 
 /// A new account.

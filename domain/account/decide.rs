@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 
 use crate::Moment;
+use crate::account::activation::Asker;
 use crate::account::command::{
     Answer, Attempt, Authority, Command, Creation, MailFate, NewPassword, Opening, Proof, Verdict,
 };
@@ -32,6 +33,12 @@ pub enum Refusal {
     /// It is in use already.
     #[error("the account is active already")]
     AlreadyActive,
+    /// As many activation mails as one hour allows were asked for.
+    #[error("enough activation mails were asked for until {again_at}")]
+    EnoughActivationMails {
+        /// The first moment at which a further one may be asked for.
+        again_at: Moment,
+    },
     /// The link was followed before, or a newer one has been sent.
     #[error("this link was used before, or a newer one was sent")]
     LinkVoid,
@@ -89,7 +96,7 @@ pub fn decide(
 ) -> Result<Vec<Event>, Refusal> {
     match command {
         Command::Create(creation) => create(account, policies, at, creation),
-        Command::RequestActivation => request_activation(account, policies, at),
+        Command::RequestActivation(asker) => request_activation(account, policies, at, asker),
         Command::Activate(activation) => {
             let link = invited(account)?;
             follow(link, activation.link, at)?;
@@ -199,8 +206,17 @@ fn create(
     }])
 }
 
-fn request_activation(account: &Account, policies: &Policies, at: Moment) -> Result<Vec<Event>, Refusal> {
+/// Nobody's mailbox is flooded: beyond so many in an hour nothing is sent, and the newest link goes on working.
+fn request_activation(
+    account: &Account,
+    policies: &Policies,
+    at: Moment,
+    asker: Asker,
+) -> Result<Vec<Event>, Refusal> {
     invited(account)?;
+    if let Some(again_at) = live(account)?.activation_mail_again_at(policies, at, asker) {
+        return Err(Refusal::EnoughActivationMails { again_at });
+    }
     Ok(vec![Event::ActivationRequested { expires_at: later(at, policies.activation_link) }])
 }
 

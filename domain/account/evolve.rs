@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::Moment;
+use crate::account::activation::{ActivationMails, Asker};
 use crate::account::device::{Device, DeviceOrigin};
 use crate::account::event::{Counts, Event, Rows};
 use crate::account::second_step::{Proposal, SecondStep};
@@ -12,6 +13,7 @@ use crate::erasable::Erasable;
 use crate::fact::Fact;
 use crate::ids::DeviceId;
 use crate::lockout::Lockout;
+use crate::mail_kind::MailKind;
 use crate::one_time_code::RecoveryHash;
 use crate::password::PasswordHash;
 use crate::password_history::PasswordHistory;
@@ -23,11 +25,14 @@ pub fn evolve(account: Account, fact: &Fact<Event>) -> Account {
         (Account::Absent, Event::AccountCreated { .. }) => created(fact),
         (Account::Invited(invited), Event::ActivationRequested { expires_at }) => {
             let activation = Link { event: fact.id, expires_at: *expires_at };
-            Account::Invited(Box::new(Invited { activation, ..*invited }))
+            let mut invited = Invited { activation, ..*invited };
+            invited.profile.activations.note_asked(fact.context.at, Asker::of(&fact.context.actor));
+            Account::Invited(Box::new(invited))
         }
         (Account::Invited(invited), Event::AccountActivated { hash, .. }) => {
             Account::Active(Box::new(Active {
-                profile: invited.profile,
+                // Whoever follows the link wanted it.
+                profile: Profile { activations: ActivationMails::default(), ..invited.profile },
                 credential: Credential { id: fact.id, hash: hash.clone() },
                 former: PasswordHistory::default(),
                 lockout: Lockout::default(),
@@ -57,7 +62,13 @@ pub fn evolve(account: Account, fact: &Fact<Event>) -> Account {
         }
         (mut account, event) => {
             if let Some(profile) = account.profile_mut() {
-                of_profile(profile, event);
+                match event {
+                    // Of an account that is deleted by now, too: the mailbox got it.
+                    Event::MailSent { kind: MailKind::Activation, .. } => {
+                        profile.activations.note_sent(fact.context.at);
+                    }
+                    event => of_profile(profile, event),
+                }
             }
             account
         }
@@ -70,6 +81,8 @@ fn created(fact: &Fact<Event>) -> Account {
     else {
         return Account::Absent;
     };
+    let mut activations = ActivationMails::default();
+    activations.note_asked(fact.context.at, Asker::of(&fact.context.actor));
     Account::Invited(Box::new(Invited {
         profile: Profile {
             company: *company,
@@ -79,6 +92,7 @@ fn created(fact: &Fact<Event>) -> Account {
             origin: origin.clone(),
             person: person.clone(),
             erased: false,
+            activations,
         },
         activation: Link { event: fact.id, expires_at: *activation_expires_at },
     }))

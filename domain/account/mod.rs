@@ -1,5 +1,8 @@
 //! The account: one person's login.
 
+mod activation;
+#[cfg(test)]
+mod activation_tests;
 mod command;
 mod decide;
 mod device;
@@ -19,6 +22,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+pub use activation::{ActivationMails, Asker, again_at};
 pub use command::{
     Activation, Answer, Attempt, Authority, Command, Creation, MailFate, NewPassword, Opening, Proof, Reset,
     Verdict,

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 
 use crate::Moment;
+use crate::account::activation::ActivationMails;
 use crate::account::device::Device;
 use crate::account::event::{Origin, Role};
 use crate::account::second_step::{Proposal, SecondStep};
@@ -47,6 +48,8 @@ pub struct Profile {
     pub person: Erasable<Person>,
     /// Whether the person was erased.
     pub erased: bool,
+    /// The activation mails of the last hour.
+    pub activations: ActivationMails,
 }
 
 /// A link that was mailed and can still be followed.

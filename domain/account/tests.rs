@@ -174,12 +174,12 @@ fn the_activation_link_works_once_for_90_days_and_only_the_newest_does() {
     let follow = |link| Command::Activate(Activation { link, hash: hash("x") });
     assert_eq!(story.clone().tell(90 * day, follow(first)), Err(Refusal::LinkExpired));
     assert_eq!(names(&story.clone().tell(90 * day - 1, follow(first)).unwrap()), ["account-activated"]);
-    story.tell(5, Command::RequestActivation).unwrap();
+    story.tell(5, Command::RequestActivation(Asker::Company)).unwrap();
     assert_eq!(story.tell(6, follow(first)), Err(Refusal::LinkVoid));
     let second = story.link();
     story.tell(7, follow(second)).unwrap();
     assert_eq!(story.tell(8, follow(second)), Err(Refusal::AlreadyActive));
-    assert_eq!(story.tell(8, Command::RequestActivation), Err(Refusal::AlreadyActive));
+    assert_eq!(story.tell(8, Command::RequestActivation(Asker::Company)), Err(Refusal::AlreadyActive));
 }
 
 #[test]
@@ -479,7 +479,7 @@ fn commands() -> impl Strategy<Value = Vec<(i64, Command)>> {
     let command = prop_oneof![
         Just(Command::Create(creation(Role::TemporaryAdministrator))),
         Just(Command::Create(creation(Role::User))),
-        Just(Command::RequestActivation),
+        Just(Command::RequestActivation(Asker::Company)),
         link.clone().prop_map(|link| Command::Activate(Activation { link, hash: hash("a") })),
         Just(Command::Convert(Admission::User)),
         (proof.clone(), session.clone(), device()).prop_map(|(proof, session, device)| {

@@ -38,14 +38,16 @@ impl App {
     /// Has the activation mail sent again; older links are void.
     ///
     /// # Errors
-    /// [`account::Refusal::AlreadyActive`] where there is nothing to activate.
+    /// [`account::Refusal::AlreadyActive`] where there is nothing to activate,
+    /// [`account::Refusal::EnoughActivationMails`] beyond as many as one hour allows.
     pub async fn request_activation(
         &self,
         context: &Context,
         authority: Authority,
         account: AccountId,
     ) -> Result<Position, Failure> {
-        self.change_for(context, authority, account, || Command::RequestActivation).await
+        let request = || Command::RequestActivation(authority.asker());
+        self.change_for(context, authority, account, request).await
     }
 
     /// Ends a lockout early.

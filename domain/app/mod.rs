@@ -8,6 +8,7 @@ mod devices;
 mod equip_order;
 mod followed_links;
 mod log_in;
+mod mailbox;
 mod new_passwords;
 mod permissions;
 mod place_order;

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::address::{Address, is_text};
+use crate::address::Address;
+use crate::plain_text::{is_text, names_scheme};
 
 /// A company's name: 1 to 200 printable characters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,17 +12,26 @@ pub struct CompanyName(String);
 
 /// Why a text is no company name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a company's name has 1 to 200 printable characters")]
-pub struct InvalidCompanyName;
+pub enum InvalidCompanyName {
+    /// Empty, too long, or with what can't be shown.
+    #[error("a company's name has 1 to 200 printable characters")]
+    Text,
+    /// It names the scheme of a link. A domain is no fault: some are called so.
+    #[error("a company's name names no scheme such as https://")]
+    Link,
+}
 
 impl CompanyName {
     /// Takes a name, outer white space dropped.
     ///
     /// # Errors
-    /// [`InvalidCompanyName`] where it is empty, over 200 characters, or has control characters.
+    /// [`InvalidCompanyName`] says which rule it breaks.
     pub fn parse(text: &str) -> Result<Self, InvalidCompanyName> {
         let text = text.trim();
-        if is_text(text, 200) { Ok(Self(text.to_owned())) } else { Err(InvalidCompanyName) }
+        if !is_text(text, 200) {
+            return Err(InvalidCompanyName::Text);
+        }
+        if names_scheme(text) { Err(InvalidCompanyName::Link) } else { Ok(Self(text.to_owned())) }
     }
 
     /// The name.
@@ -38,17 +48,26 @@ pub struct SiteName(String);
 
 /// Why a text is no site name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a site's name has 1 to 100 printable characters")]
-pub struct InvalidSiteName;
+pub enum InvalidSiteName {
+    /// Empty, too long, or with what can't be shown.
+    #[error("a site's name has 1 to 100 printable characters")]
+    Text,
+    /// It names the scheme of a link. A domain is no fault: some are called so.
+    #[error("a site's name names no scheme such as https://")]
+    Link,
+}
 
 impl SiteName {
     /// Takes a name, outer white space dropped.
     ///
     /// # Errors
-    /// [`InvalidSiteName`] where it is empty, over 100 characters, or has control characters.
+    /// [`InvalidSiteName`] says which rule it breaks.
     pub fn parse(text: &str) -> Result<Self, InvalidSiteName> {
         let text = text.trim();
-        if is_text(text, 100) { Ok(Self(text.to_owned())) } else { Err(InvalidSiteName) }
+        if !is_text(text, 100) {
+            return Err(InvalidSiteName::Text);
+        }
+        if names_scheme(text) { Err(InvalidSiteName::Link) } else { Ok(Self(text.to_owned())) }
     }
 
     /// What a new site is called: its street and town.

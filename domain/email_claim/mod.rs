@@ -4,14 +4,30 @@
 //! (a crash between the two) holds nobody up: the next to want the address is given the claimed
 //! account id and creates the account under it.
 
+use chrono::TimeDelta;
+
+use crate::Moment;
 use crate::fact::Fact;
 use crate::ids::AccountId;
 
+/// How many former holders are known at most, the newest of them.
+const MOST_FORMER: usize = 100;
+
 /// Who holds the address.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EmailClaim {
     /// The holder.
     pub holder: Option<AccountId>,
+    /// Who let go of it in the hour before the last change, and when: what was mailed to them reached the same mailbox.
+    former: Vec<(AccountId, Moment)>,
+}
+
+impl EmailClaim {
+    /// Whoever held the address at some time in the hour before `at`.
+    pub fn holders_within_the_hour(&self, at: Moment) -> impl Iterator<Item = AccountId> {
+        let former = self.former.iter().filter(move |(_, left)| at - *left < TimeDelta::hours(1));
+        former.map(|(account, _)| *account).chain(self.holder)
+    }
 }
 
 /// What can happen to a claim.
@@ -60,11 +76,19 @@ pub fn decide(claim: &EmailClaim, command: Command) -> Vec<Event> {
 
 /// The claim after one more fact.
 #[must_use]
-pub fn evolve(_claim: EmailClaim, fact: &Fact<Event>) -> EmailClaim {
+pub fn evolve(mut claim: EmailClaim, fact: &Fact<Event>) -> EmailClaim {
+    let at = fact.context.at;
+    claim.former.retain(|(_, left)| at - *left < TimeDelta::hours(1));
     match fact.event {
-        Event::EmailClaimed { account } => EmailClaim { holder: Some(account) },
-        Event::EmailReleased { .. } => EmailClaim { holder: None },
+        Event::EmailClaimed { account } => claim.holder = Some(account),
+        Event::EmailReleased { account } => {
+            claim.holder = None;
+            let surplus = (claim.former.len() + 1).saturating_sub(MOST_FORMER);
+            claim.former.drain(..surplus);
+            claim.former.push((account, at));
+        }
     }
+    claim
 }
 
 #[cfg(test)]
@@ -82,14 +106,35 @@ mod tests {
             decide(&free, Command::Claim { account: MARIE }),
             [Event::EmailClaimed { account: MARIE }]
         );
-        let held = EmailClaim { holder: Some(MARIE) };
+        let held = EmailClaim { holder: Some(MARIE), ..free };
         assert_eq!(decide(&held, Command::Claim { account: JAN }), []);
         assert_eq!(decide(&held, Command::Claim { account: MARIE }), []);
     }
 
     #[test]
+    fn who_held_an_address_is_known_for_an_hour_and_of_many_the_newest() {
+        let at = |minute| Moment::UNIX_EPOCH + TimeDelta::minutes(minute);
+        let told = |claim, minute, event| {
+            let fact = Fact::told(event);
+            evolve(claim, &Fact { context: crate::fact::Context { at: at(minute), ..fact.context }, ..fact })
+        };
+        let claim = told(EmailClaim::default(), 0, Event::EmailClaimed { account: MARIE });
+        let claim = told(claim, 10, Event::EmailReleased { account: MARIE });
+        let claim = told(claim, 20, Event::EmailClaimed { account: JAN });
+        let holders = |minute| claim.holders_within_the_hour(at(minute)).collect::<Vec<_>>();
+        assert_eq!((holders(20), holders(69)), (vec![MARIE, JAN], vec![MARIE, JAN]));
+        assert_eq!(holders(70), [JAN]);
+        let mut many = EmailClaim::default();
+        for n in 0..500 {
+            many = told(many, 1, Event::EmailReleased { account: AccountId(Uuid::from_u128(n)) });
+        }
+        let known: Vec<_> = many.holders_within_the_hour(at(1)).collect();
+        assert_eq!((known.len(), known.last()), (MOST_FORMER, Some(&AccountId(Uuid::from_u128(499)))));
+    }
+
+    #[test]
     fn only_its_holder_lets_an_address_go() {
-        let held = EmailClaim { holder: Some(MARIE) };
+        let held = EmailClaim { holder: Some(MARIE), ..EmailClaim::default() };
         assert_eq!(decide(&held, Command::Release { account: JAN }), []);
         assert_eq!(
             decide(&held, Command::Release { account: MARIE }),

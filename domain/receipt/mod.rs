@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::address::is_text;
 use crate::company::CompanyName;
 use crate::fact::Fact;
 use crate::ids::{CompanyId, LogoId};
 use crate::logo::Logo;
+use crate::plain_text::is_text;
 
 /// How many lines a part of a receipt has at most.
 pub const MOST_LINES: usize = 10;

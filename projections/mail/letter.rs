@@ -6,6 +6,7 @@ use loquet_domain::Moment;
 use loquet_domain::account::Profile;
 use loquet_domain::language::Language;
 use loquet_domain::person::Person;
+use loquet_domain::plain_text::without_links;
 use uuid::Uuid;
 
 use super::{MailKind, Message};
@@ -21,6 +22,10 @@ pub struct Letterhead {
     /// In which time zone moments are told.
     pub time_zone: Tz,
 }
+
+/// How many characters of a person's name, and of whatever else stands in a sentence, a mail shows at most.
+const MOST_OF_A_NAME: usize = 130;
+const MOST_OF_A_PLACE: usize = 2500;
 
 /// Writes letters.
 pub struct Letters {
@@ -110,8 +115,13 @@ impl Letters {
         let language = profile.language;
         let Tidings { link, moment, about, places: told } = tidings;
         let about = about.as_ref().unwrap_or(person);
-        let full_name =
-            |person: &Person| format!("{} {}", person.given_name.as_str(), person.family_name.as_str());
+        let full_name = |person: &Person| {
+            let name = format!("{} {}", person.given_name.as_str(), person.family_name.as_str());
+            without_links(&name, MOST_OF_A_NAME)
+        };
+        // Whoever has a say in what stands there could otherwise send links under our letterhead.
+        let told: Vec<_> =
+            told.into_iter().map(|(place, text)| (place, without_links(&text, MOST_OF_A_PLACE))).collect();
         let (name, about_name) = (full_name(person), full_name(about));
         let moment = self.tell(language, moment);
         let mut places: Vec<(&str, &str)> = vec![

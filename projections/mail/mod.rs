@@ -1,6 +1,7 @@
 //! The mails: what they say, and the sender that sends them.
 
 mod letter;
+mod mailboxes;
 mod of_companies;
 mod sender;
 #[cfg(test)]
@@ -8,6 +9,7 @@ mod tests;
 
 pub use letter::{Letterhead, Letters, Tidings};
 pub use loquet_domain::mail_kind::MailKind;
+pub use mailboxes::Mailboxes;
 pub use sender::{Sender, Sending};
 
 use loquet_domain::ids::{AccountId, EventId};
@@ -40,6 +42,7 @@ impl Urgency {
             | MailKind::SecondStepOff
             | MailKind::SecondStepReset
             | MailKind::NewDevice
+            | MailKind::AdministratorBySupport
             | MailKind::DeviceLocked => Self::AtOnce,
             MailKind::Activation
             | MailKind::AwaitingConversion

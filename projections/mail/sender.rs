@@ -7,8 +7,9 @@ use chrono::TimeDelta;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use loquet_domain::Moment;
-use loquet_domain::account::{Account, Active, Event, MailFate, Profile, Rows};
+use loquet_domain::account::{Account, Active, Asker, Event, MailFate, Profile, Rows};
 use loquet_domain::app::{App, Failure};
+use loquet_domain::email_address::EmailHash;
 use loquet_domain::fact::{Actor, Context, Fact};
 use loquet_domain::ids::{CorrelationId, EventId};
 use loquet_domain::person::Person;
@@ -17,7 +18,7 @@ use loquet_domain::schema::DomainEvent;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-use super::{Letters, MailKind, Message, Tidings, effect_of, of_companies};
+use super::{Letters, MailKind, Mailboxes, Message, Tidings, effect_of, of_companies};
 use crate::people::{event_at, noted_at};
 use crate::ports::{
     ClaimedMail, Clock, MailOutcome, Mailer, QueuedMail, ReactionJournal, SendError, StoreFailed, UnnotedFate,
@@ -76,13 +77,20 @@ pub struct Sender {
     pub clock: Clock,
     /// Rung when mails were queued.
     pub queued: Arc<Notify>,
+    /// What each mailbox got of late.
+    pub mailboxes: Mailboxes,
 }
 
 /// A mail as the log says it should be, or why it should not be.
 enum Written {
-    Mail(Box<Message>),
+    Mail(Box<Message>, Option<Place>),
     Void,
+    /// The mailbox has had enough until then.
+    Later(Moment),
 }
+
+/// The address whose mailbox a mail has a place in, and since when.
+type Place = (EmailHash, Moment);
 
 /// How handing a mail over ended, for the mails after it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -219,8 +227,18 @@ impl Sender {
     async fn deliver(&self, claimed: ClaimedMail) -> Server {
         let mail = &claimed.mail;
         let (outcome, server) = match self.write(mail).await {
-            Ok(Written::Mail(message)) => self.hand_over(*message, &claimed).await,
+            Ok(Written::Mail(message, place)) => {
+                let handed = self.hand_over(*message, &claimed).await;
+                if let (Some((address, entered)), true) = (place, handed.0 != MailOutcome::Sent) {
+                    self.mailboxes.leave(&address, entered);
+                }
+                handed
+            }
             Ok(Written::Void) => (MailOutcome::Void, Server::NotAsked),
+            Ok(Written::Later(at)) => {
+                let why = "this address was sent enough activation mails within the hour".to_owned();
+                (MailOutcome::Retry { at, why }, Server::NotAsked)
+            }
             Err(why) => (self.retry(&claimed, why), Server::NotAsked),
         };
         let (id, kind) = (mail.effect, mail.kind.name());
@@ -327,9 +345,23 @@ impl Sender {
             return Ok(Written::Void);
         };
         let message = self.letters.write(mail.effect, mail.kind, (person, profile), tidings);
-        message
-            .map(|message| Written::Mail(Box::new(message)))
-            .ok_or_else(|| "a template can't be filled".to_owned())
+        let message = Box::new(message.ok_or("a template can't be filled")?);
+        let asker = Asker::of(&noted.fact.context.actor);
+        if (mail.kind, asker) != (MailKind::Activation, Asker::Company) {
+            return Ok(Written::Mail(message, None));
+        }
+        Ok(match self.enter_mailbox(&profile.email_hash).await? {
+            Ok(place) => Written::Mail(message, Some(place)),
+            Err(later) => Written::Later(later),
+        })
+    }
+
+    /// A place in a mailbox for one more activation mail that a company asked for, or when there is one.
+    async fn enter_mailbox(&self, address: &EmailHash) -> Result<Result<Place, Moment>, String> {
+        let (now, most) = ((self.clock)(), self.app.policies().activation_mails_per_hour);
+        let known = self.app.activation_mails_sent_to(address, now).await.map_err(|e| e.to_string())?;
+        let entered = self.mailboxes.enter(address, &known, most, now);
+        Ok(entered.map(|()| (address.clone(), now)))
     }
 
     /// What a mail tells; none where it says nothing true or new any more.
@@ -373,6 +405,12 @@ impl Sender {
             ) => Some(Tidings::of(at)),
             (MailKind::AwaitingConversion, DomainEvent::Account(Event::AccountCreated { person, .. })) => {
                 person.known().map(|about| Tidings { about: Some(about.clone()), ..Tidings::of(at) })
+            }
+            (MailKind::AdministratorBySupport, DomainEvent::Account(_)) => {
+                let Some(account) = noted.stream.account() else { return Ok(None) };
+                let about = self.app.account(account).await.map_err(|e| e.to_string())?;
+                let about = about.profile().and_then(|profile| profile.person.known().cloned());
+                about.map(|about| Tidings { about: Some(about), ..Tidings::of(at) })
             }
             (_, event) => {
                 of_companies::tidings(&self.app, event, &noted.stream, at).await.map_err(|e| e.to_string())?

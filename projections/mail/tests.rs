@@ -1,4 +1,5 @@
-use loquet_domain::account::{Origin, Profile, Role};
+use loquet_domain::Moment;
+use loquet_domain::account::{ActivationMails, Origin, Profile, Role};
 use loquet_domain::email_address::{EmailAddress, EmailHash};
 use loquet_domain::erasable::Erasable;
 use loquet_domain::ids::CompanyId;
@@ -19,14 +20,14 @@ fn letters() -> Letters {
 fn marie(name: &str) -> Option<Person> {
     Some(Person {
         email: EmailAddress::parse("marie@boulangerie.be").ok()?,
-        given_name: PersonName::parse(name).ok()?,
+        // As old events may hold it.
+        given_name: PersonName::stored(name.to_owned()),
         family_name: PersonName::parse("Dupont").ok()?,
     })
 }
 
-fn write(kind: MailKind, language: Language, name: &str) -> Option<Message> {
-    let person = marie(name)?;
-    let profile = Profile {
+fn profile(language: Language, person: &Person) -> Profile {
+    Profile {
         company: CompanyId(Uuid::nil()),
         role: Role::Administrator,
         language,
@@ -34,7 +35,13 @@ fn write(kind: MailKind, language: Language, name: &str) -> Option<Message> {
         origin: Origin::Colleague { account_id: None },
         person: Erasable::Known(person.clone()),
         erased: false,
-    };
+        activations: ActivationMails::default(),
+    }
+}
+
+fn write(kind: MailKind, language: Language, name: &str) -> Option<Message> {
+    let person = marie(name)?;
+    let profile = profile(language, &person);
     let until = "2026-11-23T13:05:00Z".parse().ok()?;
     let linked =
         matches!(kind, MailKind::Activation | MailKind::PasswordReset | MailKind::PasswordResetBySupport);
@@ -81,4 +88,42 @@ fn a_name_cannot_smuggle_markup_into_the_html() {
     let html = message.map(|m| m.html).unwrap_or_default();
     assert!(!html.contains("<b>"), "{html}");
     assert!(html.contains("https://portal.example/activate?token=TOKEN"), "{html}");
+}
+
+#[test]
+fn no_mail_makes_a_link_of_a_name_however_old_its_event_is() {
+    let names = ["http://win.example/", "www.win.example", "Claim at win.example", "a\r\nBcc: b@win.example"];
+    for (kind, name) in MailKind::ALL.into_iter().flat_map(|kind| names.map(|name| (kind, name))) {
+        let message = write(kind, Language::En, name).unwrap();
+        for part in [&message.subject, &message.to_name, &message.text, &message.html] {
+            for link in ["http://win", "www.win", "win.example", "@win"] {
+                assert!(!part.contains(link), "{kind:?} {name:?}: {part}");
+            }
+            assert!(!part.contains('\r'), "{kind:?} {name:?}: {part}");
+        }
+        assert!(!message.subject.contains('\n') && !message.to_name.contains('\n'));
+    }
+}
+
+#[test]
+fn what_others_chose_is_no_link_in_any_mail() {
+    let person = marie("Marie").unwrap();
+    for kind in MailKind::ALL {
+        for (language, place) in Language::ALL.into_iter().flat_map(|language| {
+            ["sites", "order", "giver", "taker", "reference", "client"].map(|place| (language, place))
+        }) {
+            let mut places =
+                ["sites", "order", "giver", "taker", "reference", "client"].map(|p| (p, String::new()));
+            places
+                .iter_mut()
+                .filter(|(p, _)| *p == place)
+                .for_each(|(_, text)| *text = "https://win.example".into());
+            let tidings = Tidings { places: places.to_vec(), ..Tidings::of(Moment::default()) };
+            let message =
+                letters().write(Uuid::nil(), kind, (&person, &profile(language, &person)), tidings).unwrap();
+            for part in [message.subject, message.text, message.html] {
+                assert!(!part.contains("://win") && !part.contains("win.example"), "{kind:?}: {part}");
+            }
+        }
+    }
 }

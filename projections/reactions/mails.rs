@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use loquet_domain::account::{DeviceOrigin, Event, Role, Rows};
+use loquet_domain::account::{Admission, DeviceOrigin, Event, Origin, Role, Rows};
 use loquet_domain::fact::Actor;
 use loquet_domain::ids::{AccountId, CompanyId};
 use loquet_domain::lockout::LockEnd;
@@ -77,6 +77,23 @@ impl Mails {
                 mails.extend(told.into_iter().map(|to| queued(noted, MailKind::AwaitingConversion, to)));
                 mails
             }
+            Event::AccountCreated {
+                role: Role::Administrator,
+                origin: Origin::Colleague { .. },
+                company,
+                ..
+            } => {
+                let mut mails = vec![to_owner(MailKind::Activation)];
+                mails.extend(self.of_administrator(noted, *company, account).await?);
+                mails
+            }
+            Event::AccountConverted { to: Admission::Administrator }
+            | Event::RoleChanged { to: Admission::Administrator } => {
+                match self.row::<AccountRow>(noted, account.to_string()).await? {
+                    Some(row) => self.of_administrator(noted, row.company_id, account).await?,
+                    None => return Err("the account is not known".to_owned()),
+                }
+            }
             Event::AccountCreated { .. } | Event::ActivationRequested { .. } => {
                 vec![to_owner(MailKind::Activation)]
             }
@@ -102,6 +119,24 @@ impl Mails {
             Event::SecondStepReset { .. } => vec![to_owner(MailKind::SecondStepReset)],
             _ => Vec::new(),
         })
+    }
+
+    /// Who administers a company is its own matter. Whom the supplier makes an administrator there, its other
+    /// administrators are told: nobody gets all of a company's rights without its knowing. What one of them does is told
+    /// to nobody; it stands in the history.
+    async fn of_administrator(
+        &self,
+        noted: &Noted,
+        company: CompanyId,
+        account: AccountId,
+    ) -> Result<Vec<QueuedMail>, String> {
+        match noted.fact.context.actor {
+            Actor::Staff { .. } | Actor::Service { .. } | Actor::Operator => {}
+            Actor::Account { .. } | Actor::Stranger | Actor::System { .. } => return Ok(Vec::new()),
+        }
+        let told = self.administrators(noted, company).await?;
+        let others = told.into_iter().filter(|to| *to != account);
+        Ok(others.map(|to| queued(noted, MailKind::AdministratorBySupport, to)).collect())
     }
 
     /// One mail an order, however many sites it opened. Whose first order it is has a mail of their own to read.

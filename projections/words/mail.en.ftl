@@ -95,3 +95,8 @@ password-reset-by-support-button = Choose a new password
 lockout-released-subject = Support unlocked your { $brand } account
 lockout-released-paragraph-1 = The support of { $brand } ended the lockout of your account { $moment }. Your password has not changed.
 lockout-released-paragraph-2 = If you asked for nothing, choose a new password by "forgotten password" and contact support.
+
+administrator-by-support-subject = { $about_name } is now an administrator of your company on { $brand }
+administrator-by-support-paragraph-1 = The support of { $brand } made { $about_name } ({ $about_email }) an administrator of your company { $moment }. An administrator has full access to your company, its sites and its users.
+administrator-by-support-paragraph-2 = If your company asked for it, there is nothing to do.
+administrator-by-support-paragraph-3 = If nobody asked for it, make this person a user or delete the account at { $url }, and contact support at once.

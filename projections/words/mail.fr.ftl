@@ -95,3 +95,8 @@ password-reset-by-support-button = Choisir un nouveau mot de passe
 lockout-released-subject = Le support a débloqué votre compte { $brand }
 lockout-released-paragraph-1 = Le support de { $brand } a mis fin au blocage de votre compte { $moment }. Votre mot de passe n'a pas changé.
 lockout-released-paragraph-2 = Si vous n'avez rien demandé, choisissez un nouveau mot de passe par « mot de passe oublié » et contactez le support.
+
+administrator-by-support-subject = { $about_name } est maintenant administrateur de votre entreprise sur { $brand }
+administrator-by-support-paragraph-1 = Le support de { $brand } a fait de { $about_name } ({ $about_email }) un administrateur de votre entreprise { $moment }. Un administrateur a un accès complet à votre entreprise, à ses sites et à ses utilisateurs.
+administrator-by-support-paragraph-2 = Si votre entreprise l'a demandé, vous n'avez rien à faire.
+administrator-by-support-paragraph-3 = Si personne ne l'a demandé, faites de cette personne un utilisateur ou supprimez le compte sur { $url }, et contactez le support sans attendre.

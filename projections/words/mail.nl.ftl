@@ -95,3 +95,8 @@ password-reset-by-support-button = Een nieuw wachtwoord kiezen
 lockout-released-subject = De helpdesk heeft uw { $brand }-account vrijgegeven
 lockout-released-paragraph-1 = De helpdesk van { $brand } heeft de blokkering van uw account { $moment } opgeheven. Uw wachtwoord is niet veranderd.
 lockout-released-paragraph-2 = Hebt u niets gevraagd? Kies een nieuw wachtwoord via 'wachtwoord vergeten' en neem contact op met de helpdesk.
+
+administrator-by-support-subject = { $about_name } is nu beheerder van uw bedrijf op { $brand }
+administrator-by-support-paragraph-1 = De helpdesk van { $brand } heeft { $about_name } ({ $about_email }) { $moment } beheerder van uw bedrijf gemaakt. Een beheerder heeft volledige toegang tot uw bedrijf, de locaties en de gebruikers ervan.
+administrator-by-support-paragraph-2 = Als uw bedrijf erom vroeg, hoeft u niets te doen.
+administrator-by-support-paragraph-3 = Als niemand erom vroeg, maak van deze persoon een gebruiker of verwijder het account op { $url }, en neem meteen contact op met de helpdesk.

@@ -36,6 +36,9 @@ pub(crate) struct ColleagueBody {
     role: AdmissionBody,
     /// For programs: of which company. A person creates accounts of their own.
     company_id: Option<Uuid>,
+    /// Why; the supplier's people must say.
+    #[schema(example = "Their administrator asked for it by telephone")]
+    reason: Option<String>,
 }
 
 /// Administrator or user.
@@ -66,7 +69,8 @@ pub(crate) struct CreatedBody {
     position: u64,
 }
 
-/// Create an account for a colleague. Their activation mail follows.
+/// Create an account for a colleague. Their activation mail follows. Where one address is sent many of them, a later mail
+/// waits for up to an hour. If the supplier makes an administrator, the company's other administrators are told by mail.
 #[utoipa::path(
     post, path = "/v1/accounts", operation_id = "create_account", tag = "accounts", request_body = ColleagueBody,
     security(("session" = []), ("service" = [])),
@@ -74,7 +78,8 @@ pub(crate) struct CreatedBody {
         (status = 201, description = "Created", body = CreatedBody),
         (status = 403, description = "Not an administrator", body = ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "The address is an account's already", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "The body breaks rules; all of them are listed", body = ProblemBody, content_type = "application/problem+json")
+        (status = 422, description = "The body breaks rules; all of them are listed", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "Your company has asked for as many activation mails as one hour allows; `Retry-After` says when to go on", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn create(
@@ -104,6 +109,7 @@ pub(crate) async fn create(
             (Some(company), Some(person.account))
         }
     };
+    faults.reason_of(&caller, "/reason", body.reason.as_deref());
     let person = faults.person("", &body.email, &body.given_name, &body.family_name);
     let language = faults.language("/language", &body.language);
     let role = body.role.into();
@@ -115,7 +121,8 @@ pub(crate) async fn create(
         creator,
     });
     let new = faults.finish(new)?;
-    let (at, context) = (arrival.at, caller.context(&arrival));
+    api.company_mails.admit(&caller, arrival.at)?;
+    let (at, context) = (arrival.at, caller.context_because(&arrival, body.reason));
     let created = to_its_end(async move { api.app.create_account(&context, new).await }).await?;
     let (account, position) = created.map_err(|failure| Problem::of(failure, at))?;
     Ok((StatusCode::CREATED, Json(CreatedBody { account_id: account.0, position: position.0 })))
@@ -131,7 +138,8 @@ pub(crate) struct ConversionBody {
     reason: Option<String>,
 }
 
-/// Admit a temporary administrator as administrator or as user.
+/// Admit a temporary administrator as administrator or as user. If the supplier makes an administrator, the company's other
+/// administrators are told by mail.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/conversion", operation_id = "convert_account", tag = "accounts", request_body = ConversionBody,
     security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path)),
@@ -197,14 +205,17 @@ pub(crate) async fn password_reset_mail(
     position.map(Done).ok_or_else(|| Problem::new(StatusCode::CONFLICT, "enough-resets"))
 }
 
-/// Send the activation mail again. Older links no longer work.
+/// Send the activation mail again. Older links no longer work. A company's people can ask for a few an hour for one account;
+/// beyond that nothing is sent, and the link in the newest mail goes on working. The supplier's people and programs have a
+/// number of their own, so that they can help whoever waits for a mail.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/activation-mail", operation_id = "send_activation_mail", tag = "accounts", request_body = Option<WhyBody>,
     security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path)),
     responses(
         (status = 204, description = "On its way"),
         (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "Active already", body = ProblemBody, content_type = "application/problem+json")
+        (status = 409, description = "Active already", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "As many were asked for as one hour allows; `Retry-After` says when to go on", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn activation_mail(
@@ -218,6 +229,7 @@ pub(crate) async fn activation_mail(
     let authority = caller.administers(Scope::AccountsWrite, &api.profile(id).await?)?;
     let reason = why.and_then(|why| why.reason);
     let (at, context) = (arrival.at, because(&caller, &arrival, reason)?);
+    api.company_mails.admit(&caller, at)?;
     carry_out(at, async move { api.app.request_activation(&context, authority, id).await }).await
 }
 
@@ -231,7 +243,8 @@ pub(crate) struct RoleBody {
     reason: Option<String>,
 }
 
-/// Make a user of an administrator, or the other way round. The last administrator of a company stays one.
+/// Make a user of an administrator, or the other way round. The last administrator of a company stays one. If the supplier
+/// makes an administrator, the company's other administrators are told by mail.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/role", operation_id = "change_role", tag = "accounts", request_body = RoleBody,
     security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path)),

@@ -320,7 +320,7 @@ pub(crate) async fn reset(
     caller.service(Scope::SecondStepReset)?;
     let mut faults = Faults::default();
     for (pointer, text) in [("/reason", &body.reason), ("/identity_proof", &body.identity_proof)] {
-        if !loquet_domain::address::is_text(text, 500) {
+        if !loquet_domain::plain_text::is_text(text, 500) {
             faults.add(pointer, "reason-invalid");
         }
     }

@@ -1,0 +1,83 @@
+//! How many activation mails an account asks for: the company's people could otherwise flood whoever they like
+//! (fxa-auth-server #520).
+//!
+//! The supplier's own asks are counted apart, so that whatever a company did, support can send the mail that a real person
+//! waits for. What one mailbox gets from all accounts together is bounded where mails are sent.
+
+use chrono::TimeDelta;
+
+use crate::Moment;
+use crate::account::state::Profile;
+use crate::fact::Actor;
+use crate::policies::Policies;
+
+/// For whom an activation mail is asked: either has a number of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// One of the company's people.
+    Company,
+    /// The supplier: its staff, its programs, an order.
+    Supplier,
+}
+
+impl Asker {
+    /// For whom somebody asks.
+    #[must_use]
+    pub fn of(actor: &Actor) -> Self {
+        match actor {
+            Actor::Account { .. } => Self::Company,
+            Actor::Stranger
+            | Actor::Service { .. }
+            | Actor::Staff { .. }
+            | Actor::System { .. }
+            | Actor::Operator => Self::Supplier,
+        }
+    }
+}
+
+/// The activation mails of one account in the last hour, until it is active.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ActivationMails {
+    asked: Vec<(Moment, Asker)>,
+    sent: Vec<Moment>,
+}
+
+impl ActivationMails {
+    /// When mail servers took the mails of the hour before `at`, oldest first.
+    pub fn sent_at(&self, at: Moment) -> impl Iterator<Item = Moment> {
+        self.sent.iter().copied().filter(move |sent| within_the_hour(*sent, at))
+    }
+
+    pub(super) fn note_asked(&mut self, at: Moment, asker: Asker) {
+        self.asked.retain(|(asked, _)| within_the_hour(*asked, at));
+        self.asked.push((at, asker));
+    }
+
+    pub(super) fn note_sent(&mut self, at: Moment) {
+        self.sent.retain(|sent| within_the_hour(*sent, at));
+        self.sent.push(at);
+    }
+}
+
+impl Profile {
+    /// The first moment at which a further activation mail may be asked for; none where that is now.
+    #[must_use]
+    pub fn activation_mail_again_at(&self, policies: &Policies, at: Moment, asker: Asker) -> Option<Moment> {
+        let own = self.activations.asked.iter().filter(|(_, by)| *by == asker).map(|(asked, _)| *asked);
+        again_at(own, policies.activation_mails_per_hour, at)
+    }
+}
+
+/// The first moment at which fewer than `most` lie in the hour before; none where that is `at`. What a clock that was ahead
+/// has noted for later is not counted.
+#[must_use]
+pub fn again_at(moments: impl Iterator<Item = Moment>, most: usize, at: Moment) -> Option<Moment> {
+    let mut counted: Vec<Moment> = moments.filter(|moment| within_the_hour(*moment, at)).collect();
+    counted.sort_unstable();
+    let surplus = counted.len().checked_sub(most.max(1))?;
+    counted.get(surplus).map(|oldest| *oldest + TimeDelta::hours(1))
+}
+
+fn within_the_hour(moment: Moment, at: Moment) -> bool {
+    moment <= at && at - moment < TimeDelta::hours(1)
+}

@@ -1,0 +1,30 @@
+//! What one mailbox was sent, whichever accounts had its address.
+
+use crate::Moment;
+use crate::email_address::EmailHash;
+
+use super::log_in::claim_stream;
+use super::streams::account_stream;
+use super::{App, Unavailable};
+
+impl App {
+    /// When activation mails were sent to an address in the hour before `at`: those of its account, and of accounts that
+    /// have been deleted since.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the log can't be read.
+    pub async fn activation_mails_sent_to(
+        &self,
+        address: &EmailHash,
+        at: Moment,
+    ) -> Result<Vec<Moment>, Unavailable> {
+        let claim = self.claims.load(&claim_stream(address)).await?.state;
+        let mut sent = Vec::new();
+        for holder in claim.holders_within_the_hour(at) {
+            let account = self.accounts.load(&account_stream(holder)).await?.state;
+            let own = account.profile().filter(|profile| profile.email_hash == *address);
+            sent.extend(own.into_iter().flat_map(|profile| profile.activations.sent_at(at)));
+        }
+        Ok(sent)
+    }
+}

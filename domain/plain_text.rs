@@ -1,0 +1,308 @@
+//! What texts may do to whoever reads them: nothing that is hidden, and no link where nobody expects one.
+//!
+//! A name is written by one person and read by another, in a mail with our letterhead or in a terminal. A link in it would
+//! be followed in our name (fxa-auth-server #520, FusionAuth #675), and a control character would rewrite what is read
+//! (CWE-150, CVE-2021-42574).
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// Whether a character can be shown as it is. Not so: control characters, the ends of lines and paragraphs, marks that turn
+/// the direction of what follows, letters without width, tags, and the 66 code points that Unicode keeps free for ever
+/// (noncharacters), which XML forbids in part. The two joiners stay, since some scripts and pictographs need them.
+#[must_use]
+pub fn is_printable(character: char) -> bool {
+    let code = u32::from(character);
+    let hidden = matches!(
+        code,
+        0x00ad | 0x061c | 0x180e | 0x200b | 0x200e | 0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0xfdd0..=0xfdef | 0xfeff
+            | 0xfff9..=0xfffb | 0xe0000..=0xe007f
+    );
+    !character.is_control() && !hidden && code & 0xfffe != 0xfffe
+}
+
+/// Whether a text has 1 to `most` characters, each of which can be shown.
+#[must_use]
+pub fn is_text(text: &str, most: usize) -> bool {
+    !text.trim().is_empty() && text.chars().count() <= most && text.chars().all(is_printable)
+}
+
+/// A text as it can be shown on one line: every character that could not stands there as JSON escapes it (RFC 8259, 7), such
+/// as `\u001b`, so that JSON means the same as before. Whatever repeats input to a person goes through here.
+#[must_use]
+pub fn visible(text: &str) -> Cow<'_, str> {
+    escaped(text, is_printable)
+}
+
+/// As [`visible`], for a text of several lines: their ends stay.
+#[must_use]
+pub fn visible_lines(text: &str) -> Cow<'_, str> {
+    escaped(text, |character| character == '\n' || is_printable(character))
+}
+
+fn escaped(text: &str, shown: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if text.chars().all(&shown) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if shown(character) {
+            out.push(character);
+            continue;
+        }
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            let _ = write!(out, "\\u{unit:04x}");
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Whether a text names the scheme of a link and what follows it: `https://`, `ftp://`.
+#[must_use]
+pub fn names_scheme(text: &str) -> bool {
+    plain(text).contains("://")
+}
+
+/// Whether a person's name holds what a mail client makes a link of: a scheme, `www.`, a slash, an @, or a domain such as
+/// `win.example`. Initials are none: neither `J.P.` nor `J.Jansen`.
+#[must_use]
+pub fn carries_link(name: &str) -> bool {
+    let name = plain(name);
+    let www = name.to_lowercase().contains("www.");
+    www || name.contains(['/', '\\', '@'])
+        || begins_scheme(&name)
+        || name.split_whitespace().any(holds_domain)
+}
+
+/// The text with the signs that Unicode has more than one of, such as the dot, as ASCII.
+fn plain(text: &str) -> String {
+    let ascii = |character| match character {
+        '。' | '．' | '｡' | '․' | '﹒' => '.',
+        '／' | '⁄' | '∕' => '/',
+        '＼' | '﹨' => '\\',
+        '＠' | '﹫' => '@',
+        '：' | '﹕' => ':',
+        other => other,
+    };
+    text.chars().map(ascii).collect()
+}
+
+/// `mailto:x`: two letters or more, a colon, and no space after it. The Swedish `H:son` has one letter.
+fn begins_scheme(name: &str) -> bool {
+    let parts: Vec<&str> = name.split(':').collect();
+    parts.windows(2).any(|pair| {
+        let [before, after] = pair else { return false };
+        let letters = before.chars().rev().take_while(|letter| letter.is_alphanumeric()).count();
+        letters >= 2 && after.starts_with(|letter: char| !letter.is_whitespace())
+    })
+}
+
+fn holds_domain(word: &str) -> bool {
+    let trimmed = word.trim_matches(|letter: char| !letter.is_alphanumeric());
+    let labels: Vec<&str> = trimmed.split('.').collect();
+    labels.windows(2).any(|pair| {
+        let [before, after] = pair else { return false };
+        let before = label(before.rsplit(no_label).next());
+        let after = label(after.split(no_label).next());
+        !before.is_empty() && after.chars().count() >= 2 && !are_initials(before, after)
+    })
+}
+
+fn label(part: Option<&str>) -> &str {
+    part.unwrap_or_default().trim_matches('-')
+}
+
+fn no_label(letter: char) -> bool {
+    !letter.is_alphanumeric() && letter != '-'
+}
+
+/// `J.Jansen`: one capital, and a word that begins with one and goes on in small letters.
+fn are_initials(before: &str, after: &str) -> bool {
+    let mut letters = after.chars();
+    before.chars().count() == 1
+        && before.chars().all(char::is_uppercase)
+        && letters.next().is_some_and(char::is_uppercase)
+        && letters.any(char::is_lowercase)
+}
+
+/// A mark without width, between two letters where it keeps them from being taken for one word.
+const APART: char = '\u{200b}';
+
+/// A name as a mail shows it: on one line, at most `most` characters, and such that no mail client makes a link of it. After
+/// each colon and @, and each dot that is not of a number, a mark without width stands before what follows, as in the mails
+/// of GOV.UK Notify: the name reads as it is, and is no address any more.
+#[must_use]
+pub fn without_links(name: &str, most: usize) -> String {
+    let letters: Vec<char> = name.chars().filter(|letter| is_printable(*letter)).collect();
+    let mut shown = String::with_capacity(name.len());
+    let mut before = ' ';
+    for (n, letter) in letters.iter().copied().enumerate().take(most) {
+        shown.push(letter);
+        let next = letters.get(n + 1).copied().unwrap_or(' ');
+        let number = before.is_ascii_digit() && next.is_ascii_digit();
+        let joins = match plain(letter.encode_utf8(&mut [0; 4])).as_str() {
+            "." => !number,
+            ":" | "@" => true,
+            _ => false,
+        };
+        if joins && !next.is_whitespace() {
+            shown.push(APART);
+        }
+        before = letter;
+    }
+    if letters.len() > most {
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn no_text_holds_what_can_never_be_shown() {
+        for hidden in [
+            '\u{0}',
+            '\u{1b}',
+            '\u{7f}',
+            '\u{9b}',
+            '\u{9f}',
+            '\u{200b}',
+            '\u{200f}',
+            '\u{2028}',
+            '\u{202e}',
+            '\u{2066}',
+            '\u{2069}',
+            '\u{feff}',
+            '\u{fdd0}',
+            '\u{fdef}',
+            '\u{fffe}',
+            '\u{ffff}',
+            '\u{e0041}',
+            '\u{10ffff}',
+        ] {
+            assert!(!is_text(&format!("a{hidden}"), 10), "{hidden:?}");
+        }
+        for shown in ['\u{a0}', '\u{200d}', '\u{fdcf}', '\u{fdf0}', '\u{fffd}', '\u{10000}', '\u{10fffd}'] {
+            assert!(is_text(&format!("a{shown}"), 10), "{shown:?}");
+        }
+    }
+
+    #[test]
+    fn a_link_in_a_name_is_seen_however_it_is_written() {
+        for link in [
+            "http://win.example/",
+            "Claim at https://x",
+            "www.win",
+            "www.x",
+            "WWW.WIN.EXAMPLE",
+            "win.example",
+            "go to win.example!",
+            "(win.example)",
+            "t.co",
+            "T.CO",
+            "a-b.xn--p1ai",
+            "Jan,win.example",
+            "win．example",
+            "win。example",
+            "a/b",
+            "a\\b",
+            "／／win",
+            "jan@win",
+            "jan＠win",
+            "mailto:jan",
+            "javascript:alert(1)",
+            "192.168.0.1",
+            "St.John",
+        ] {
+            assert!(carries_link(link), "{link:?}");
+        }
+    }
+
+    #[test]
+    fn what_people_are_called_is_no_link() {
+        for name in [
+            "Marie",
+            "J.P.",
+            "J.-P.",
+            "J.Jansen",
+            "A.B.C. de Vries",
+            "St. John",
+            "Jr.",
+            "Anne-Marie",
+            "O'Brien",
+            "d’Hondt",
+            "van 't Hoff",
+            "Pehr H:son",
+            "Müller",
+            "Nguyễn Văn A",
+            "Αθηνά",
+            "محمد",
+            "李小龍",
+            "Dr. Who: the second",
+        ] {
+            assert!(!carries_link(name), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_company_may_be_called_as_its_address_but_not_by_a_scheme() {
+        assert!(!names_scheme("Booking.com BV") && !names_scheme("A/B Design @ Home"));
+        assert!(names_scheme("http://win.example") && names_scheme("Prize：／／win"));
+    }
+
+    #[test]
+    fn what_a_mail_shows_reads_as_it_is_and_is_no_link() {
+        assert_eq!(without_links("Booking.com BV", 80), "Booking.\u{200b}com BV");
+        assert_eq!(without_links("http://win.example/", 80), "http:\u{200b}//win.\u{200b}example/");
+        assert_eq!(without_links("jan@win.example", 80), "jan@\u{200b}win.\u{200b}example");
+        assert_eq!(without_links("Firefox/140.0, 127.0.0.1", 80), "Firefox/140.0, 127.0.0.1");
+        assert_eq!(without_links("Marie Dupont jr.", 80), "Marie Dupont jr.");
+        assert_eq!(without_links("a\r\nBcc: b\u{1b}[2J\u{202e}", 80), "aBcc: b[2J");
+        assert_eq!(without_links(&"x".repeat(90), 80), format!("{}…", "x".repeat(80)));
+    }
+
+    /// Any text: the strings of proptest hold no control character.
+    fn any_text() -> impl Strategy<Value = String> {
+        let hidden = prop::sample::select(vec![
+            '\0',
+            '\n',
+            '\r',
+            '\u{1b}',
+            '\u{9b}',
+            '\u{200b}',
+            '\u{202e}',
+            '\u{e0041}',
+        ]);
+        let letter = prop_oneof![2 => any::<char>(), 1 => hidden];
+        prop::collection::vec(letter, 0..30).prop_map(String::from_iter)
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_hidden_is_shown_and_json_means_the_same(text in any_text()) {
+            prop_assert!(visible(&text).chars().all(is_printable));
+            prop_assert!(visible_lines(&text).chars().all(|one| one == '\n' || is_printable(one)));
+            let json = serde_json::to_string(&text).unwrap();
+            let shown = visible(&json);
+            prop_assert!(shown.chars().all(is_printable));
+            prop_assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), text);
+        }
+
+        #[test]
+        fn no_mail_shows_a_link_of_a_name(text in "([a-zA-Z0-9./:@\\\\ -]|(?s).){0,60}") {
+            let shown = without_links(&text, 80);
+            prop_assert!(!names_scheme(&shown), "{shown:?}");
+            prop_assert!(!shown.split(APART).any(|part| part.trim_end().contains("@") && !part.trim_end().ends_with('@')
+                && part.split('@').nth(1).is_some_and(|after| after.starts_with(|c: char| !c.is_whitespace()))), "{shown:?}");
+            // No word that a client would see has a dot before a letter.
+            let letters: Vec<char> = shown.chars().collect();
+            for pair in letters.windows(2) {
+                prop_assert!(pair[0] != '.' || !pair[1].is_alphabetic(), "{shown:?}");
+            }
+        }
+    }
+}
