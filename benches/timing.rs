@@ -1,5 +1,7 @@
 //! Whether the clock tells a stranger which accounts there are: logins and reset requests of several kinds, in random
-//! order over one connection, and how well one could tell each kind from another by the time that its answer took.
+//! order over one connection, and how well one could tell each kind from another by the time that its answer took. Logins are
+//! tried at open addresses, at locked ones with and without cookies of devices, beside others that log in, and at addresses that
+//! nobody has asked for since the program started.
 //!
 //! For each kind: the median, and between what eight of ten lie. For each pair: the probability that an answer of the one takes longer than one of the other (the area
 //! under the curve, which is Mann and Whitney's U over all pairs), with the range in which it lies 95 times of 100 where
@@ -9,11 +11,14 @@
 //! `-- --program PATH` measures a program that was built elsewhere; `-- --tries N` takes so many of each kind of login.
 #![forbid(unsafe_code)]
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use loquet_benches::client::{Connection, request};
+use loquet_benches::history::PASSWORD;
 use loquet_benches::program::{Program, executable};
-use loquet_benches::story::{Story, activate};
+use loquet_benches::story::{Story, activate, log_in};
 use loquet_benches::{Outcome, argument, cores};
 use rand::seq::SliceRandom;
 use serde_json::{Value, json};
@@ -26,6 +31,10 @@ const GUESSES: usize = 6;
 /// Reset mails that one account is sent in an hour.
 const MAILS: usize = 5;
 const WRONG: &str = "Croissant1!";
+/// Addresses of each kind that are tried once after a start.
+const FIRST_TOUCHES: usize = 150;
+/// Tokens of devices that a request shows: as many as are looked at.
+const COOKIES: u32 = 50;
 
 /// What is asked, and what it is asked of.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -48,37 +57,94 @@ impl Kind {
 }
 
 const OF_LOGINS: [Kind; 4] = [Kind::Active, Kind::Unknown, Kind::Unactivated, Kind::Deleted];
-const OF_RESETS: [Kind; 2] = [Kind::Active, Kind::Unknown];
+const TWO: [Kind; 2] = [Kind::Active, Kind::Unknown];
 
 fn main() -> Outcome<()> {
     let tries = argument("--tries")?.unwrap_or(LOGINS);
     let folder = tempfile::tempdir()?;
-    let program = Program::start(&executable()?, folder.path())?;
+    let executable = executable()?;
+    let program = Program::start(&executable, folder.path())?;
     let mut connection = Connection::open(program.address)?;
-    let logins = Stage::new(&program, &mut connection, "logins", tries.div_ceil(GUESSES))?;
-    let resets = Stage::new(&program, &mut connection, "resets", RESETS.min(tries).div_ceil(MAILS))?;
     println!("{} cores, {} {}; milliseconds", cores(), std::env::consts::OS, std::env::consts::ARCH);
-    let guess = |email: &str| {
-        request("POST", "/v1/logins", None, &json!({ "email": email, "password": WRONG }).to_string())
-    };
+
+    let logins = Stage::new(&program, &mut connection, ("logins", 0), tries.div_ceil(GUESSES))?;
     let taken = logins.measure(&mut connection, &OF_LOGINS, GUESSES, 401, guess)?;
-    print_pairs("logins", &OF_LOGINS, &taken)?;
+    print_pairs("refused logins (401)", &OF_LOGINS, &taken)?;
+
+    logins.lock(&mut connection, &OF_LOGINS)?;
+    let taken = logins.measure(&mut connection, &OF_LOGINS, GUESSES, 423, guess)?;
+    print_pairs("logins at locked addresses (423)", &OF_LOGINS, &taken)?;
+    let cookies = cookies(&program, &mut connection)?;
+    let with_cookies = |email: &str| guess_with(email, &cookies);
+    let taken = logins.measure(&mut connection, &OF_LOGINS, GUESSES, 423, with_cookies)?;
+    print_pairs("the same with 50 cookies of devices", &OF_LOGINS, &taken)?;
+
+    let busy = Stage::new(&program, &mut connection, ("busy", 1), tries.div_ceil(GUESSES))?;
+    let taken = busy.beside_logins(&program, &mut connection)?;
+    print_pairs("refused logins (401) beside others that succeed", &OF_LOGINS, &taken)?;
+
+    let resets = Stage::new(&program, &mut connection, ("resets", 2), RESETS.min(tries).div_ceil(MAILS))?;
     let ask =
         |email: &str| request("POST", "/v1/password-resets", None, &json!({ "email": email }).to_string());
-    let taken = resets.measure(&mut connection, &OF_RESETS, MAILS, 202, ask)?;
-    print_pairs("reset requests", &OF_RESETS, &taken)
+    let taken = resets.measure(&mut connection, &TWO, MAILS, 202, ask)?;
+    print_pairs("reset requests (202)", &TWO, &taken)?;
+
+    // Each address once: nothing of it is in the memory of a program that has just started.
+    let fresh = Stage::new(&program, &mut connection, ("fresh", 3), FIRST_TOUCHES.min(tries))?;
+    drop(connection);
+    program.stop()?;
+    let program = Program::start(&executable, folder.path())?;
+    program.current()?;
+    let mut connection = Connection::open(program.address)?;
+    let taken = fresh.measure(&mut connection, &OF_LOGINS, 1, 401, guess)?;
+    print_pairs("refused logins (401), each address for the first time since the start", &OF_LOGINS, &taken)
+}
+
+fn guess(email: &str) -> Vec<u8> {
+    guess_with(email, "")
+}
+
+/// A wrong login with further lines in its head.
+fn guess_with(email: &str, head: &str) -> Vec<u8> {
+    let body = json!({ "email": email, "password": WRONG }).to_string();
+    let length = body.len();
+    let head = format!(
+        "POST /v1/logins HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench\r\n{head}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+    );
+    format!("{head}{body}").into_bytes()
+}
+
+/// As many tokens of devices as are looked at, of accounts that nobody guesses at.
+fn cookies(program: &Program, connection: &mut Connection) -> Outcome<String> {
+    let mut pairs = Vec::new();
+    for number in 0..COOKIES {
+        let story = Story::new("cookies", 4_000_000 + number);
+        connection.call(&story.order(&program.token))?.expect(201)?;
+        activate(connection, &story)?.expect(204)?;
+        let answer = log_in(connection, &story, PASSWORD)?.expect(201)?;
+        let (account, token) = (answer.text("account_id")?, answer.text("device_token")?);
+        pairs.push(format!("__Host-loquet-device-{account}={token}"));
+    }
+    Ok(format!("Cookie: {}\r\n", pairs.join("; ")))
 }
 
 /// Addresses of each kind.
 struct Stage {
     addresses: usize,
-    name: String,
+    name: &'static str,
+    /// Tells its merchants from those of other stages.
+    number: u32,
 }
 
 impl Stage {
     /// Makes the accounts, so many of each kind.
-    fn new(program: &Program, connection: &mut Connection, name: &str, addresses: usize) -> Outcome<Self> {
-        let stage = Self { addresses, name: name.to_owned() };
+    fn new(
+        program: &Program,
+        connection: &mut Connection,
+        (name, number): (&'static str, u32),
+        addresses: usize,
+    ) -> Outcome<Self> {
+        let stage = Self { addresses, name, number };
         for at in 0..addresses {
             for kind in [Kind::Active, Kind::Unactivated, Kind::Deleted] {
                 let story = stage.story(kind, at)?;
@@ -101,9 +167,37 @@ impl Stage {
             Kind::Unactivated => 'c',
             Kind::Deleted => 'd',
         };
-        let number = u32::try_from(at)? * 8 + u32::from(letter) - u32::from('a') + 1_000_000;
-        let number = if self.name == "resets" { number + 4 } else { number };
+        let kind = u32::from(letter) - u32::from('a');
+        let number = 1_000_000 + self.number * 100_000 + u32::try_from(at)? * 4 + kind;
         Ok(Story::new(&format!("{}{letter}", self.name), number))
+    }
+
+    /// Locks every address.
+    fn lock(&self, connection: &mut Connection, kinds: &[Kind]) -> Outcome<()> {
+        for kind in kinds {
+            for at in 0..self.addresses {
+                let request = guess(&self.story(*kind, at)?.email());
+                while connection.call(&request)?.status == 401 {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Tries each address while others log in for real, on two connections all the time.
+    fn beside_logins(&self, program: &Program, connection: &mut Connection) -> Outcome<Vec<Vec<f64>>> {
+        let story = Story::new("others", 5_000_000);
+        connection.call(&story.order(&program.token))?.expect(201)?;
+        activate(connection, &story)?.expect(204)?;
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let others = [(); 2].map(|()| scope.spawn(|| log_in_until(program, &story, &over)));
+            let taken = self.measure(connection, &OF_LOGINS, GUESSES, 401, guess);
+            over.store(true, Ordering::Relaxed);
+            for other in others {
+                other.join().map_err(|_| "a caller panicked")??;
+            }
+            taken
+        })
     }
 
     /// Tries each address so many times, all kinds in random order; gives the milliseconds of each kind's answers.
@@ -133,6 +227,14 @@ impl Stage {
         }
         Ok(taken)
     }
+}
+
+fn log_in_until(program: &Program, story: &Story, over: &AtomicBool) -> Outcome<()> {
+    let mut connection = Connection::open(program.address)?;
+    while !over.load(Ordering::Relaxed) {
+        log_in(&mut connection, story, PASSWORD)?.expect(201)?;
+    }
+    Ok(())
 }
 
 fn milliseconds(took: Duration) -> f64 {

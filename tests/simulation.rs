@@ -9,9 +9,11 @@ use futures_util::future::join_all;
 use loquet_adapters::memory_store::{Fault, MemoryStore};
 use loquet_adapters::sqlite_store::SqliteStore;
 use loquet_domain::account::{Account, Authority, Role};
-use loquet_domain::app::{Failure, Login};
+use loquet_domain::app::{Credentials, Failure, Login, Owner};
 use loquet_domain::diagnosis::{Answer, Hindrance};
 use loquet_domain::order::Outcome;
+use loquet_domain::password_policy::PasswordPolicy;
+use loquet_domain::policies::Policies;
 use loquet_domain::ports::{EventStore, Position, Purpose, RecordedEvent, Tokens};
 use loquet_projections::diagnosis::{Diagnosis, diagnose};
 use loquet_tests::kit::{Node, PASSWORD, context, email_address, minute, password};
@@ -187,6 +189,41 @@ async fn a_login_that_cannot_be_written_is_no_login() {
         assert!(node.app.log_in(&context(1), credentials).await.is_err());
     }
     assert_eq!(log(&store).await.len(), events);
+}
+
+/// Law 1, against whoever guesses while the disk is full: a verdict that can't be written down does not count, so none is made,
+/// and what is answered does not depend on the password.
+#[tokio::test]
+async fn while_no_verdict_can_be_written_nothing_is_verified_and_no_password_is_told_from_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = MemoryStore::default();
+    let password_policy = PasswordPolicy::default().with_history(4).unwrap();
+    let policies = Policies { password: password_policy, ..Policies::default() };
+    let node = Node::with(policies, Arc::new(store.clone()), folder.path());
+    let account = node.active(1, "marie@example.be").await;
+    let Login::Succeeded { session_token, .. } = node.log_in(1, "marie@example.be", PASSWORD).await else {
+        panic!("not in")
+    };
+    let session = node.tokens.read_session(&session_token).unwrap().session;
+    let owner = Owner { account, session, device: None };
+    store.inject(std::iter::repeat_n(Fault::Unavailable, 1000));
+    let mut answers = Vec::new();
+    for text in [PASSWORD, "Wrong1!!"].repeat(20) {
+        for email in ["marie@example.be", "unknown@example.be"] {
+            let (email, password) = (email_address(email), password(text));
+            let credentials = Credentials { email, password, second: None, devices: Vec::new() };
+            answers.push(node.app.log_in(&context(1), credentials).await.err().map(Failure::from));
+        }
+        // The new password was used before: whoever learns that knows that the current one was right.
+        let changed = node.app.change_password(&context(1), owner, password(text), password(PASSWORD)).await;
+        answers.push(changed.err());
+    }
+    let unavailable = |answer: &Option<Failure>| matches!(answer, Some(Failure::Unavailable(_)));
+    assert!(answers.iter().all(unavailable), "{answers:?}");
+    let verified = node.verified() - 1;
+    assert_eq!(verified, 1, "the first, which found out that the log does not write");
+    store.heal();
+    assert!(matches!(node.log_in(2, "marie@example.be", PASSWORD).await, Login::Succeeded { .. }));
 }
 
 /// A crash after any append of an order, then the order again: the same end, and nothing twice.

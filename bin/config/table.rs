@@ -190,7 +190,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "devices.trusted",
         Kind::Choice(&["on", "off"]),
         "on",
-        "Whether a device on which a login was completed has wrong logins counted apart, so that strangers who hammer an address do not lock its owner out of it",
+        "Whether a lockout that others cause does not hold for a device on which a login was completed before. Seven wrong logins in a row from the device lock it all the same",
     ),
     setting(
         "devices.lifetime",
