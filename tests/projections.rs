@@ -20,8 +20,8 @@ use loquet_domain::ports::{BoxFuture, EventCodec, EventStore, NewEvent, Position
 use loquet_projections::batch::Batch;
 use loquet_projections::mail::{Letterhead, Letters, MailKind, Message, Sender, Sending};
 use loquet_projections::ports::{
-    BuildState, ClaimedMail, Clock, IndexEntry, MailOutcome, Mailer, QueuedMail, ReactionJournal, ReadStore,
-    Selection, SendError, StoreFailed, UnnotedFate,
+    BuildState, ClaimedMail, Clock, Hold, IndexEntry, MailOutcome, Mailer, QueuedMail, ReactionJournal,
+    ReadStore, Selection, SendError, StoreFailed, UnnotedFate,
 };
 use loquet_projections::reactions::{Mails, Reaction, ReactionRunner};
 use loquet_projections::runner::{Follower, NotThere, Runner, Status, verify};
@@ -395,6 +395,7 @@ impl Mailer for Letterbox {
 struct Post {
     letterbox: Arc<Letterbox>,
     queued: Arc<Notify>,
+    held: tokio::sync::watch::Sender<Option<Hold>>,
     _stop: tokio::sync::watch::Sender<bool>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
@@ -434,6 +435,7 @@ fn post_over(
         minute(1) + chrono::TimeDelta::microseconds(i64::try_from(start.elapsed().as_nanos()).unwrap())
     });
     let queued = Arc::new(Notify::new());
+    let held = tokio::sync::watch::Sender::new(None);
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let reaction = ReactionRunner {
         store: Arc::new(world.store.clone()),
@@ -459,9 +461,10 @@ fn post_over(
         sending,
         clock,
         queued: queued.clone(),
+        held: held.clone(),
     };
     let tasks = vec![tokio::spawn(reaction.run()), tokio::spawn(sender.run(stopped))];
-    Post { letterbox, queued, _stop: stop, tasks }
+    Post { letterbox, queued, held, _stop: stop, tasks }
 }
 
 impl Post {
@@ -751,6 +754,19 @@ impl ReactionJournal for Forgetful {
     }
     fn noted(&self, effect: Uuid) -> BoxFuture<'_, Result<(), StoreFailed>> {
         self.journal.noted(effect)
+    }
+    fn hold(&self, hold: Option<Hold>) -> BoxFuture<'_, Result<(), StoreFailed>> {
+        self.journal.hold(hold)
+    }
+    fn held(&self) -> BoxFuture<'_, Result<Option<Hold>, StoreFailed>> {
+        self.journal.held()
+    }
+    fn mails_of(
+        &self,
+        account: AccountId,
+        limit: u32,
+    ) -> BoxFuture<'_, Result<Vec<MailStatus>, StoreFailed>> {
+        self.journal.mails_of(account, limit)
     }
     fn mails_about(
         &self,
