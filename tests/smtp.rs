@@ -57,7 +57,8 @@ impl Exim {
         self.folder.path().join(name)
     }
 
-    /// Takes mail for anybody from whoever authenticates; `refused@` never, `busy@` not yet.
+    /// Takes mail for anybody from whoever authenticates; `refused@` and `unknown@` never, `busy@` and `full@`
+    /// not yet; and from nobody while there is a file `blocked`.
     fn configuration(&self) -> String {
         let folder = self.folder.path().display();
         let port = self.port;
@@ -76,12 +77,21 @@ smtp_accept_max = 50
 tls_advertise_hosts = *
 tls_certificate = {folder}/cert.pem
 tls_privatekey = {folder}/key.pem
+acl_smtp_mail = mail
 acl_smtp_rcpt = rcpt
 acl_smtp_data = accept
 begin acl
+mail:
+  deny  condition = ${{if exists{{{folder}/blocked}}}}
+        message = 553 5.7.1 expéditeur refusé
+  accept
 rcpt:
   deny  !authenticated = *
         message = authenticate first
+  deny  local_parts = unknown
+        message = 550 5.1.1 boîte inconnue: $local_part@$domain
+  defer local_parts = full
+        message = 452 4.2.2 boîte pleine
   deny  local_parts = refused
         condition = ${{if exists{{{folder}/recovered}}{{no}}{{yes}}}}
         message = no such mailbox
@@ -357,7 +367,7 @@ async fn a_mail_server_that_is_away_loses_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_server_that_dies_in_the_middle_of_a_message_gets_each_mail_once_when_it_is_back() {
     for (line, name, why) in
-        [(Line::Breaks(3_500), "breaks", "could not be reached"), (Line::Silent, "silent", "took too long")]
+        [(Line::Breaks(3_500), "breaks", "ended the connection"), (Line::Silent, "silent", "took too long")]
     {
         let Some(mut exim) = exim("a_mail_server_that_dies_in_the_middle_of_a_message") else { return };
         exim.start();
@@ -397,6 +407,38 @@ async fn a_mail_server_that_dies_in_the_middle_of_a_message_gets_each_mail_once_
         }
         assert!(!server.errors().contains("mail given up"), "{}", server.errors());
     }
+}
+
+/// An account that is blocked gives no mail up, and what is said of one recipient holds up nobody.
+#[tokio::test]
+async fn a_sender_whom_the_mail_server_refuses_costs_no_mail_and_each_recipient_has_their_own_verdict() {
+    let Some(mut exim) = exim("a_sender_whom_the_mail_server_refuses") else { return };
+    exim.start();
+    std::fs::write(exim.path("blocked"), "").unwrap();
+    let server = server(&exim).await;
+    let people = ["marie", "unknown", "full"];
+    for (n, who) in (1..).zip(people) {
+        server.service_post("/v1/orders", order(n, n, &format!("{who}@example.be"))).await.expect(201);
+    }
+    let start = Instant::now();
+    while !server.errors().contains("the mail server refuses us: all mails wait") {
+        assert!(start.elapsed() < Duration::from_secs(30), "{}", server.errors());
+        tokio::task::yield_now().await;
+    }
+    assert!(server.errors().contains("said 553 5.7.1 at MAIL FROM"), "{}", server.errors());
+    assert!(!server.errors().contains("mail given up"), "{}", server.errors());
+    std::fs::remove_file(exim.path("blocked")).unwrap();
+    exim.wait_for("marie@example.be", 1, &server).await;
+    while !["said 550 5.1.1 at RCPT TO", "said 452 4.2.2 at RCPT TO"]
+        .iter()
+        .all(|said| server.errors().contains(said))
+    {
+        assert!(start.elapsed() < Duration::from_secs(60), "{}", server.errors());
+        tokio::task::yield_now().await;
+    }
+    let said = server.errors();
+    assert_eq!(said.matches("mail given up").count(), 1, "{said}");
+    assert!(!said.contains("@example.be") && !said.contains("boîte"), "{said}");
 }
 
 /// A password that has run out is no reason to give mails up: it is the operator's to mend.
@@ -442,7 +484,8 @@ async fn an_operator_sees_why_a_mail_was_given_up_and_has_it_tried_again() {
         }
         assert!(start.elapsed() < Duration::from_secs(30), "support is told nothing: {}", server.errors());
     };
-    assert_eq!((&fate["outcome"], &fate["why"]), (&json!("given_up"), &json!("the mail server said 550")));
+    let why = "the mail server said 550 at RCPT TO: it knows no such address";
+    assert_eq!((&fate["outcome"], &fate["why"]), (&json!("given_up"), &json!(why)));
     let id = fate["mail_id"].as_str().unwrap();
     let dead = loquet(&["mail", "list", "--state", "dead"]);
     assert!(dead.contains(id) && dead.contains("activation") && dead.contains("550"), "{dead}");

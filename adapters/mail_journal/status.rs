@@ -88,3 +88,100 @@ fn pending(due: Moment, own: Option<Trouble>, hold: Option<&Hold>) -> (Delivery,
         (own, None) => (Delivery::Waiting, own),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use chrono::TimeDelta;
+    use loquet_domain::ports::Position;
+    use loquet_projections::mail::{MailHelp, MailKind};
+    use loquet_projections::ports::{MailOutcome, QueuedMail, ReactionJournal};
+    use uuid::Uuid;
+
+    use super::super::SqliteJournal;
+    use super::*;
+
+    fn at(second: i64) -> Moment {
+        Moment::from_timestamp(1_700_000_000 + second, 0).unwrap()
+    }
+
+    fn mail(number: u64, recipient: u128) -> QueuedMail {
+        QueuedMail {
+            effect: Uuid::from_u128(number.into()),
+            kind: MailKind::Activation,
+            recipient: AccountId(Uuid::from_u128(recipient)),
+            position: Position(number),
+        }
+    }
+
+    fn trouble(said: &str) -> Trouble {
+        Verdict::parse(said).unwrap().into()
+    }
+
+    async fn conclude(journal: &SqliteJournal, number: u64, outcome: MailOutcome) {
+        journal.conclude(mail(number, 1).effect, outcome, at(20)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn support_sees_of_each_mail_to_an_account_when_it_was_tried_what_was_said_and_what_helps() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = SqliteJournal::open(&folder.path().join("reactions.db")).unwrap();
+        let account = mail(0, 1).recipient;
+        let six = (1..=6).map(|number| mail(number, 1));
+        let mails = six.chain([mail(7, 2)]).collect();
+        journal.advance("mails", Position(7), mails, at(0)).await.unwrap();
+        let claimed = journal.claim_due(at(10), 5).await.unwrap();
+        assert_eq!(claimed.len(), 5);
+        let retry = |said, seconds| MailOutcome::Retry {
+            at: at(seconds),
+            waited: TimeDelta::seconds(5),
+            trouble: trouble(said),
+        };
+        conclude(&journal, 1, MailOutcome::Sent).await;
+        conclude(&journal, 2, retry("recipient 451 4.7.1", 60)).await;
+        conclude(&journal, 3, retry("sender 553", 70)).await;
+        conclude(&journal, 4, MailOutcome::Dead { trouble: trouble("recipient 550 5.1.1") }).await;
+        let deliveries = async || {
+            let mails = journal.mails_of(account, 10).await.unwrap();
+            assert!(mails.iter().all(|mail| mail.queued_at == at(0)));
+            let seen = mails.iter().map(|mail| {
+                let verdict = mail.trouble.as_ref().and_then(|trouble| trouble.verdict);
+                let verdict = verdict.map_or_else(String::new, |verdict| verdict.stored());
+                (mail.about.0, mail.tries, mail.tried_at, mail.delivery, verdict, mail.what_helps())
+            });
+            seen.collect::<Vec<_>>()
+        };
+        let tried = Some(at(10));
+        let none = String::new;
+        let said = |verdict: &str| verdict.to_owned();
+        let six = (6, 0, None, Delivery::Waiting, none(), vec![MailHelp::Wait]);
+        let five = (5, 1, tried, Delivery::Sending, none(), vec![MailHelp::Wait]);
+        let four = (
+            4,
+            1,
+            tried,
+            Delivery::GivenUp { at: at(20) },
+            said("recipient 550 5.1.1"),
+            vec![MailHelp::CorrectAddress],
+        );
+        let three = (3, 1, tried, Delivery::Waiting, said("sender 553"), vec![MailHelp::Wait]);
+        let until = Delivery::Deferred { until: at(60) };
+        let two = (2, 1, tried, until, said("recipient 451 4.7.1"), vec![MailHelp::Wait]);
+        let one = (1, 1, tried, Delivery::Sent { at: at(20) }, none(), vec![MailHelp::LookForIt]);
+        assert_eq!(deliveries().await, [six, five.clone(), four.clone(), three, two.clone(), one.clone()]);
+
+        let hold = Hold { since: at(12), trouble: trouble("sender 553") };
+        journal.hold(Some(hold.clone())).await.unwrap();
+        journal.hold(Some(hold.clone())).await.unwrap();
+        assert_eq!(journal.held().await.unwrap(), Some(hold));
+        let held = |number, tries, tried| {
+            let delivery = Delivery::Held { since: at(12) };
+            (number, tries, tried, delivery, said("sender 553"), vec![MailHelp::TellOperator])
+        };
+        let expected = [held(6, 0, None), five, four, held(3, 1, tried), two, one];
+        assert_eq!(deliveries().await, expected);
+        journal.hold(None).await.unwrap();
+        assert_eq!(journal.held().await.unwrap(), None);
+        assert_eq!(journal.mails_of(account, 2).await.unwrap().len(), 2);
+    }
+}

@@ -107,13 +107,18 @@ impl Connection {
     /// # Errors
     /// The verdict, which is about us: no mail was spoken of.
     pub(super) async fn open(peer: &Peer, patience: Patience) -> Result<Self, Verdict> {
-        let tcp = connect(peer, patience).await?;
-        let stream: Box<dyn Stream> = match peer.security {
-            Security::Tls => secure(Box::new(tcp), peer, patience).await?,
-            Security::StartTls | Security::None => Box::new(tcp),
+        let tcp = Box::new(connect(peer, patience).await?);
+        let stream = match peer.security {
+            Security::Tls => secure(tcp, peer, patience).await?,
+            Security::StartTls | Security::None => tcp,
         };
-        let mut connection =
-            Self { stream: BufReader::new(stream), patience, offers: Offers::default(), in_step: true };
+        Self::begin(stream, peer, patience).await
+    }
+
+    /// The conversation from the greeting to where mails can be handed over.
+    async fn begin(stream: Box<dyn Stream>, peer: &Peer, patience: Patience) -> Result<Self, Verdict> {
+        let stream = BufReader::new(stream);
+        let mut connection = Self { stream, patience, offers: Offers::default(), in_step: true };
         connection.expect(Stage::Greeting, b"", 2).await?;
         connection.hello(peer).await?;
         if peer.security == Security::StartTls {
@@ -339,40 +344,4 @@ fn transparent(message: &[u8]) -> Vec<u8> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn what_a_server_offers_is_read_in_any_case_and_the_old_way_of_saying_auth_too() {
-        let reply = |text: &[&str]| Reply {
-            code: 250,
-            enhanced: None,
-            lines: text.iter().map(|line| (*line).to_owned()).collect(),
-            whole: true,
-        };
-        let offers =
-            Offers::of(&reply(&["starttls.example", "SIZE 1", "starttls", "8bitmime", "Auth=login"]));
-        assert_eq!(offers, Offers { starttls: true, eight_bits: true, login: true, ..Offers::default() });
-        let offers = Offers::of(&reply(&["mail", "SMTPUTF8", "AUTH CRAM-MD5 PLAIN"]));
-        assert_eq!(offers, Offers { utf8: true, plain: true, ..Offers::default() });
-        assert_eq!(Offers::of(&reply(&[])), Offers::default());
-    }
-
-    proptest! {
-        /// Whatever a message holds, on the wire only the last line is a lone dot, and there are no other line
-        /// ends than CRLF; and taking the dots away again gives the message.
-        #[test]
-        fn nothing_in_a_message_ends_it(message in "[a.\r\n]{0,40}") {
-            let sent = String::from_utf8(transparent(message.as_bytes())).unwrap();
-            let lines: Vec<&str> = sent.split("\r\n").collect();
-            prop_assert!(lines.iter().all(|line| *line != "." && !line.contains(['\r', '\n'])));
-            prop_assert_eq!(lines.last(), Some(&""));
-            let taken: Vec<&str> = lines.iter().map(|line| line.strip_prefix('.').unwrap_or(line)).collect();
-            let expected = message.replace("\r\n", "\n").replace('\r', "\n").replace('\n', "\r\n");
-            let taken = taken.join("\r\n");
-            prop_assert_eq!(taken.trim_end_matches("\r\n"), expected.trim_end_matches("\r\n"));
-        }
-    }
-}
+mod tests;
