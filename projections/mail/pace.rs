@@ -8,6 +8,7 @@ use loquet_domain::Moment;
 use loquet_domain::ids::AccountId;
 use tokio::time::Instant;
 
+use super::judge::Judgement;
 use super::verdict::{Answer, Trouble};
 use crate::ports::Hold;
 
@@ -15,6 +16,12 @@ use crate::ports::Hold;
 const LONGEST_ABSENCE: TimeDelta = TimeDelta::seconds(30);
 /// The longest pause before a mail server that refuses us is tried again: who knocks too often stays blocked.
 const LONGEST_REFUSAL: TimeDelta = TimeDelta::minutes(5);
+/// The first pause before a mail is tried again that the server may have taken. Mostly the server had died.
+const PERHAPS_TAKEN: TimeDelta = TimeDelta::seconds(20);
+/// The pause after the second time: each try may be a copy.
+const PERHAPS_TAKEN_AGAIN: TimeDelta = TimeDelta::minutes(10);
+/// The longest such pause.
+const LONGEST_PERHAPS_TAKEN: TimeDelta = TimeDelta::hours(6);
 /// So many recipients in a row who are refused for a reason that may be ours: it is ours.
 const SEVERAL: usize = 3;
 /// So many in a row who are refused for good without a reason: it is not their addresses.
@@ -65,7 +72,7 @@ impl Pace {
             Server::Answered => self.release(),
             Server::Away(trouble) => {
                 self.absences = self.absences.saturating_add(1);
-                let pause = doubling(TimeDelta::seconds(1), self.absences, longest(&trouble));
+                let pause = doubling(TimeDelta::seconds(1), self.absences, longest_of_all(&trouble));
                 self.next = self.next.max(Instant::now() + pause.to_std().unwrap_or_default());
                 let since = self.hold.as_ref().map_or(now, |hold| hold.since);
                 self.hold = Some(Hold { since, trouble });
@@ -84,10 +91,18 @@ impl Pace {
     }
 }
 
-/// The longest pause after such trouble.
+/// The longest pause of a mail that waits for the server.
 pub(super) fn longest(trouble: &Trouble) -> TimeDelta {
     match trouble.verdict.map(|verdict| verdict.answer) {
         Some(Answer::Reply { code: 500.., .. }) => LONGEST_REFUSAL,
+        _ => LONGEST_ABSENCE,
+    }
+}
+
+/// The longest pause of the queue. Where it is not certain that we are meant, another mail soon shows.
+fn longest_of_all(trouble: &Trouble) -> TimeDelta {
+    match trouble.verdict.map(|verdict| verdict.judgement()) {
+        Some(Judgement::AboutUs) => longest(trouble),
         _ => LONGEST_ABSENCE,
     }
 }
@@ -96,6 +111,14 @@ pub(super) fn longest(trouble: &Trouble) -> TimeDelta {
 pub(super) fn doubling(first: TimeDelta, times: u32, longest: TimeDelta) -> TimeDelta {
     let doubled = 1_i32 << times.saturating_sub(1).min(16);
     first.checked_mul(doubled).map_or(longest, |pause| pause.min(longest))
+}
+
+/// The pause before a mail is tried again that the server may have taken, after so many tries.
+pub(super) fn pause_of_perhaps_taken(tries: u32) -> TimeDelta {
+    match tries {
+        0 | 1 => PERHAPS_TAKEN,
+        _ => doubling(PERHAPS_TAKEN_AGAIN, tries - 1, LONGEST_PERHAPS_TAKEN),
+    }
 }
 
 /// The recipients who were refused in a row for reasons that may be ours. A mail that is taken ends the row.
@@ -142,13 +165,23 @@ mod tests {
 
     #[test]
     fn a_server_that_refuses_us_is_asked_less_often_than_one_that_is_away() {
-        let pauses = |said: &str| {
+        let longest_of = |said: &str| {
             let trouble = trouble(said);
-            (1..=12).map(|n| doubling(TimeDelta::seconds(1), n, longest(&trouble)).num_seconds()).max()
+            (longest_of_all(&trouble).num_seconds(), longest(&trouble).num_seconds())
         };
-        assert_eq!(pauses("connect unreachable"), Some(30));
-        assert_eq!(pauses("greeting 421"), Some(30));
-        assert_eq!(pauses("sender 553 5.7.1"), Some(300));
+        assert_eq!(longest_of("connect unreachable"), (30, 30));
+        assert_eq!(longest_of("greeting 421"), (30, 30));
+        assert_eq!(longest_of("sender 553 5.7.1"), (300, 300));
+        // It may be three recipients' own rule: the next mail shows.
+        assert_eq!(longest_of("recipient 550 5.7.1"), (30, 300));
+    }
+
+    /// In three days a mail whose answer is always lost goes out some fifteen times, not thousands.
+    #[test]
+    fn a_mail_that_may_have_been_taken_is_soon_tried_once_more_and_then_seldom() {
+        let pauses: Vec<_> = (1..=8).map(|tries| pause_of_perhaps_taken(tries).num_seconds()).collect();
+        assert_eq!(pauses, [20, 600, 1_200, 2_400, 4_800, 9_600, 19_200, 21_600]);
+        assert_eq!(pause_of_perhaps_taken(u32::MAX), LONGEST_PERHAPS_TAKEN);
     }
 
     #[tokio::test(start_paused = true)]

@@ -17,7 +17,7 @@ use loquet_domain::schema::DomainEvent;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-use super::pace::{Pace, RefusedInARow, Server, doubling, longest};
+use super::pace::{Pace, RefusedInARow, Server, doubling, longest, pause_of_perhaps_taken};
 use super::{Letters, MailKind, Message, Tidings, Trouble, effect_of, of_companies};
 use crate::people::{event_at, noted_at};
 use crate::ports::{
@@ -36,10 +36,6 @@ const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(5);
 const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(5);
 /// The longest pause before a mail is tried again.
 const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(1);
-/// The first pause before a mail is tried again that the server may have taken: each try may be a copy.
-const PERHAPS_TAKEN: TimeDelta = TimeDelta::minutes(10);
-/// The longest such pause.
-const LONGEST_PERHAPS_TAKEN: TimeDelta = TimeDelta::hours(6);
 /// The longest pause before a fate that the log did not take in is noted again.
 const LONGEST_UNNOTED: TimeDelta = TimeDelta::minutes(5);
 /// A notice older than this says nothing new: a journal that was lost must not mail the past again.
@@ -165,7 +161,9 @@ impl Sender {
             tracing::error!(%error, "the mail queue does not say whether it was held");
             None
         });
-        self.held.send_replace(held.clone());
+        if held.is_some() {
+            self.held.send_replace(held.clone());
+        }
         held
     }
 
@@ -285,7 +283,7 @@ impl Sender {
     /// time: the trouble is not the mail's.
     fn wait_for_the_server(&self, claimed: &ClaimedMail, trouble: Trouble) -> (MailOutcome, Server) {
         let pause = match may_be_taken(&trouble) {
-            true => doubling(PERHAPS_TAKEN, claimed.tries, LONGEST_PERHAPS_TAKEN),
+            true => pause_of_perhaps_taken(claimed.tries),
             false => doubling(TimeDelta::seconds(1), claimed.tries, longest(&trouble)),
         };
         let (at, waited) = ((self.clock)() + pause, claimed.waited);
@@ -295,7 +293,7 @@ impl Sender {
     /// Again after 5 seconds, then twice as long each time, up to an hour, unless that would be too late.
     fn retry(&self, claimed: &ClaimedMail, trouble: Trouble) -> MailOutcome {
         let pause = match may_be_taken(&trouble) {
-            true => doubling(PERHAPS_TAKEN, claimed.tries, LONGEST_PERHAPS_TAKEN),
+            true => pause_of_perhaps_taken(claimed.tries),
             // All pauses before it were together as long as this one, less the first.
             false => (claimed.waited + FIRST_PAUSE).min(LONGEST_PAUSE),
         };
