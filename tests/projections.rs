@@ -987,8 +987,7 @@ async fn what_a_mail_server_says_of_us_holds_all_mails_and_uses_up_none_of_their
         matches!(mail.delivery, Delivery::Sent { .. }) && mail.tries == 4
     })
     .await;
-    let why =
-        "the mail server said 553 5.7.1 at MAIL FROM: a rule forbids it, the recipient's or one about us";
+    let why = "the mail server said 553 5.7.1 at MAIL FROM: it does not take our sender's address";
     until(async || *holds.lock().unwrap() == [Some(why.to_owned()), None]).await;
     post.stop();
 }

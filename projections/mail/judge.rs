@@ -92,6 +92,9 @@ pub fn topic(stage: Stage, code: u16, enhanced: Option<Enhanced>) -> Topic {
     }
     let Some(Enhanced { subject, detail, .. }) = enhanced else { return of_code(stage, code) };
     match (subject, detail) {
+        // No recipient was named yet.
+        (1, _) | (7, 1) if stage == Stage::Sender => Topic::Sender,
+        (7, 0 | 1) if stage < Stage::Sender => Topic::Reputation,
         (1, 7 | 8) => Topic::Sender,
         (1, 90) => Topic::Quota, // Microsoft: too many recipients in a day
         (1, _) => Topic::Address,
@@ -118,6 +121,7 @@ pub fn topic(stage: Stage, code: u16, enhanced: Option<Enhanced>) -> Topic {
 
 fn of_code(stage: Stage, code: u16) -> Topic {
     match (stage, code) {
+        (Stage::Sender, 501 | 550 | 553) => Topic::Sender,
         (Stage::Recipient, 501 | 550 | 551 | 553 | 555) | (_, 556) => Topic::Address,
         (Stage::Recipient, 552) => Topic::MailboxFull,
         (Stage::Data | Stage::Body | Stage::End, 552) => Topic::TooLarge,
@@ -315,6 +319,31 @@ mod tests {
             let verdict = Verdict::parse(said).unwrap();
             assert_eq!(verdict.judgement(), *expected, "{said}: {verdict}");
             assert_eq!(verdict.stored(), *said);
+        }
+    }
+
+    #[test]
+    fn the_words_for_a_verdict_blame_no_recipient_before_one_was_named() {
+        let words = |said: &str| Verdict::parse(said).unwrap().to_string();
+        assert_eq!(
+            words("sender 553 5.7.1"),
+            "the mail server said 553 5.7.1 at MAIL FROM: it does not take our sender's address"
+        );
+        assert_eq!(
+            words("recipient 550 5.1.1"),
+            "the mail server said 550 5.1.1 at RCPT TO: it knows no such address"
+        );
+        assert_eq!(words("greeting 554"), "the mail server said 554 at its greeting");
+        assert_eq!(words("end too-long"), "the mail server took too long after the message");
+        for stage in Stage::ALL.into_iter().filter(|stage| *stage < Stage::Recipient) {
+            for code in [501, 550, 553, 554] {
+                for enhanced in ["5.1.0", "5.1.1", "5.1.8", "5.7.0", "5.7.1", "5.7.26"] {
+                    let verdict = Verdict::reply(stage, code, Enhanced::parse(enhanced));
+                    let at_fault = verdict.topic();
+                    assert!(stage < Stage::Sender || at_fault != Topic::Address, "{verdict}");
+                    assert!(at_fault != Topic::Policy || stage == Stage::Sender, "{verdict}");
+                }
+            }
         }
     }
 
