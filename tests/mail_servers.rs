@@ -132,7 +132,7 @@ async fn until(program: &Server, what: &str, mut holds: impl AsyncFnMut() -> boo
     let start = Instant::now();
     while !holds().await {
         assert!(start.elapsed() < Duration::from_secs(40), "never: {what}\n{}", program.errors());
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::task::yield_now().await;
     }
 }
 

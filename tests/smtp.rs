@@ -15,13 +15,15 @@ const EXIM: &str = "/usr/sbin/exim4";
 struct Exim {
     folder: tempfile::TempDir,
     port: u16,
+    /// Here TLS begins with the first byte.
+    tls_port: u16,
     child: Option<Child>,
 }
 
 impl Exim {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let exim = Self { folder, port: free_port(), child: None };
+        let exim = Self { folder, port: free_port(), tls_port: free_port(), child: None };
         let mut certificate = Command::new("openssl");
         certificate.args([
             "req",
@@ -61,7 +63,7 @@ impl Exim {
     /// not yet; and from nobody while there is a file `blocked`.
     fn configuration(&self) -> String {
         let folder = self.folder.path().display();
-        let port = self.port;
+        let (port, tls_port) = (self.port, self.tls_port);
         format!(
             "primary_hostname = localhost
 spool_directory = {folder}/spool
@@ -72,7 +74,8 @@ exim_group = Debian-exim
 never_users =
 keep_environment =
 local_interfaces = 127.0.0.1
-daemon_smtp_ports = {port}
+daemon_smtp_ports = {port} : {tls_port}
+tls_on_connect_ports = {tls_port}
 smtp_accept_max = 50
 tls_advertise_hosts = *
 tls_certificate = {folder}/cert.pem
@@ -407,6 +410,37 @@ async fn a_mail_server_that_dies_in_the_middle_of_a_message_gets_each_mail_once_
         }
         assert!(!server.errors().contains("mail given up"), "{}", server.errors());
     }
+}
+
+/// Both ways of making the connection private work, each with an authority that we trust and with no other.
+#[tokio::test]
+async fn tls_from_the_first_byte_and_starttls_let_us_in_and_a_certificate_that_is_not_trusted_does_not() {
+    let Some(mut exim) = exim("tls_from_the_first_byte_and_starttls_let_us_in") else { return };
+    exim.start();
+    let secret = exim.path("secret");
+    let found = |port: u16, security: &str, left_out: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let arguments = exim.arguments(&secret, port);
+        let pairs = arguments.chunks(2).filter(|pair| pair[0] != left_out).flatten();
+        let mut doctor = Command::new(loquet_tests::server::binary());
+        doctor.arg("--data-dir").arg(folder.path()).args(["doctor", "--json", "--dev"]).args(pairs);
+        let output = doctor.args(["--smtp-security", security]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let mut findings = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let finding = findings.find(|finding| finding["what"] == "mail server");
+        finding.unwrap_or_else(|| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)))
+    };
+    for (port, security) in [(exim.port, "starttls"), (exim.tls_port, "tls")] {
+        let well = found(port, security, "");
+        assert_eq!(well["state"], "well", "{security}: {well}");
+        let untrusted = found(port, security, "--smtp-ca-file");
+        let why = untrusted["found"].as_str().unwrap();
+        assert!(untrusted["state"] == "failing" && why.contains("could not be made private"), "{untrusted}");
+    }
+    std::fs::write(exim.path("blocked"), "").unwrap();
+    let refused = found(exim.tls_port, "tls", "");
+    let why = refused["found"].as_str().unwrap();
+    assert!(refused["state"] == "failing" && why.contains("553 5.7.1 at MAIL FROM"), "{refused}");
 }
 
 /// An account that is blocked gives no mail up, and what is said of one recipient holds up nobody.
