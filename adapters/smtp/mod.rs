@@ -177,11 +177,12 @@ impl Smtp {
 /// Whether a verdict may be due to a connection that was kept for too long: the server closed it, or lets so
 /// many mails through each. The message was not sent to its end, so that it can be sent again.
 fn may_be_of_an_old_connection(verdict: &Verdict) -> bool {
-    match (verdict.stage, verdict.answer) {
-        (Stage::Sender, _) | (Stage::Recipient | Stage::Data, Answer::Reply { code: 421, .. }) => true,
-        (Stage::Recipient | Stage::Data | Stage::Body, Answer::Missing(_)) => true,
-        _ => false,
-    }
+    matches!(
+        (verdict.stage, verdict.answer),
+        (Stage::Sender, _)
+            | (Stage::Recipient | Stage::Data, Answer::Reply { code: 421, .. })
+            | (Stage::Recipient | Stage::Data | Stage::Body, Answer::Missing(_))
+    )
 }
 
 impl Mailer for Smtp {
