@@ -1,6 +1,7 @@
 //! Views and reactions: a view equals a replay, stops at what it can't apply, and sends nothing.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -380,6 +381,9 @@ async fn rows_and_checkpoint_are_one_transaction() {
 struct Letterbox {
     taken: Mutex<Vec<Message>>,
     refusals: Mutex<Vec<SendError>>,
+    /// Refuses everybody until so many recipients were refused.
+    refuses_all: Mutex<Option<(SendError, usize)>>,
+    refused: Mutex<BTreeSet<String>>,
 }
 
 impl Mailer for Letterbox {
@@ -387,6 +391,13 @@ impl Mailer for Letterbox {
         Box::pin(async move {
             if let Some(refusal) = self.refusals.lock().unwrap().pop() {
                 return Err(refusal);
+            }
+            if let Some((refusal, recipients)) = &*self.refuses_all.lock().unwrap() {
+                let mut refused = self.refused.lock().unwrap();
+                if refused.len() < *recipients {
+                    refused.insert(message.to);
+                    return Err(refusal.clone());
+                }
             }
             self.taken.lock().unwrap().push(message);
             Ok(())
@@ -1010,7 +1021,10 @@ async fn a_refusal_that_may_be_about_us_holds_the_queue_only_when_several_recipi
         let rows = world.rows("views.db");
         let (status, _runner) = world.project(&rows, views::all());
         let letterbox = Arc::new(Letterbox::default());
-        letterbox.refusals.lock().unwrap().extend((0..refusals).map(|_| said(verdict)));
+        match mails {
+            1 => letterbox.refusals.lock().unwrap().extend((0..refusals).map(|_| said(verdict))),
+            _ => *letterbox.refuses_all.lock().unwrap() = Some((said(verdict), refusals)),
+        }
         for n in 0..mails {
             let order = world.node.order(n, n, &format!("p{n}@example.be"));
             world.node.app.place_order(&context(0), order).await.unwrap();
