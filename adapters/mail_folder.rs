@@ -44,14 +44,14 @@ impl MailFolder {
 
     fn write(&self, message: &Message) -> Result<(), SendError> {
         // Eight bits: so that a person, or grep, can read the file as it is.
-        let mime =
-            compose(message, &self.from, ContentTransferEncoding::EightBit).map_err(SendError::Permanent)?;
+        let mime = compose(message, &self.from, ContentTransferEncoding::EightBit)
+            .map_err(|why| SendError::Permanent(why.into()))?;
         let moment = (self.clock)().format("%Y%m%dT%H%M%S%6f");
         let name = format!("{moment}-{}.eml", message.effect);
         let unfinished = self.folder.join(format!(".{name}"));
         let written = std::fs::write(&unfinished, mime.formatted())
             .and_then(|()| std::fs::rename(&unfinished, self.folder.join(&name)));
-        written.map_err(|e| SendError::Transient(format!("can't write {name}: {e}")))
+        written.map_err(|e| SendError::Transient(format!("can't write {name}: {e}").into()))
     }
 }
 

@@ -9,6 +9,7 @@ use loquet_domain::ports::{
     AppendError, Appended, BoxFuture, BoxStream, EventStore, NewEvent, Position, ReadError, RecordedEvent,
     Revision, StreamId, Subscribed,
 };
+use loquet_projections::ports::Hold;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -117,8 +118,19 @@ pub struct AskedMetrics {
     pub mails: Family<OfState, Gauge>,
     pub mails_failing: Family<OfState, Gauge>,
     pub oldest_mail: Gauge,
+    pub mails_held: Family<OfState, Gauge>,
     pub memory: Gauge,
     pub failed: Family<OfPart, Gauge>,
+}
+
+impl AskedMetrics {
+    /// Whether mails go, and why not.
+    pub fn tell_whether_mails_go(&self, hold: Option<&Hold>) {
+        let refused = hold.map(Hold::is_refusal);
+        for (state, holds) in [("refused", refused == Some(true)), ("away", refused == Some(false))] {
+            self.mails_held.get_or_create(&OfState { state: state.to_owned() }).set(i64::from(holds));
+        }
+    }
 }
 
 impl Default for HashMetrics {
@@ -171,6 +183,7 @@ impl Metrics {
         let (hashing, log, http) = (HashMetrics::default(), LogMetrics::default(), HttpMetrics::default());
         let asked = AskedMetrics::default();
         begin_at_zero(&log, &http);
+        asked.tell_whether_mails_go(None);
         let mut r = Registry::with_prefix("loquet");
         let info = vec![("version".to_owned(), version.to_owned()), ("node".to_owned(), node.to_owned())];
         r.register("build", "Which version runs, under which name", Info::new(info));
@@ -210,6 +223,11 @@ impl Metrics {
             "mails_failing",
             "Mails that were tried in vain and wait, and those whose end the log does not take in",
             asked.mails_failing.clone(),
+        );
+        r.register(
+            "mails_held",
+            "1 while no mail goes, by why: the mail server refuses us, or is away",
+            asked.mails_held.clone(),
         );
         r.register(
             "scrape_failed",

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use loquet_domain::Moment;
 use loquet_domain::ids::AccountId;
 use loquet_domain::ports::{BoxFuture, Position};
 use uuid::Uuid;
 
-use crate::mail::{MailKind, Message};
+use crate::mail::{Judgement, MailKind, MailStatus, Message, Trouble, Verdict};
 use crate::view::{Build, CannotApply, ViewId};
 
 /// Tells the time. Only the program's wiring makes one from the real clock.
@@ -187,8 +188,27 @@ pub struct ClaimedMail {
     pub mail: QueuedMail,
     /// How often it was tried, this time counted.
     pub tries: u32,
-    /// Since when it is tried.
+    /// How long it has waited since it was first refused, its own pauses alone: not while no mail went at all.
+    pub waited: TimeDelta,
+}
+
+/// Why no mail goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// Since when.
     pub since: Moment,
+    /// What the mail server said of us, or that it is away.
+    pub trouble: Trouble,
+}
+
+impl Hold {
+    /// Whether the mail server said that it takes nothing from us: somebody must look. No, where it is only
+    /// away, or closes for now.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        let code = self.trouble.verdict.and_then(|verdict| verdict.code());
+        code.is_some_and(|code| code != 421)
+    }
 }
 
 /// A mail whose fate is known here and not yet in the log.
@@ -213,13 +233,15 @@ pub enum MailOutcome {
     Retry {
         /// When.
         at: Moment,
+        /// How long it has then waited, as in [`ClaimedMail::waited`].
+        waited: TimeDelta,
         /// What went wrong.
-        why: String,
+        trouble: Trouble,
     },
     /// Never; somebody must look at it.
     Dead {
         /// What went wrong.
-        why: String,
+        trouble: Trouble,
     },
 }
 
@@ -266,6 +288,16 @@ pub trait ReactionJournal: Send + Sync {
     /// The log knows what became of a mail.
     fn noted(&self, effect: Uuid) -> BoxFuture<'_, Result<(), StoreFailed>>;
 
+    /// Notes why no mail goes, or that mails go. It outlives a restart, and other processes read it.
+    fn hold(&self, hold: Option<Hold>) -> BoxFuture<'_, Result<(), StoreFailed>>;
+
+    /// Why no mail goes; `None` while mails go.
+    fn held(&self) -> BoxFuture<'_, Result<Option<Hold>, StoreFailed>>;
+
+    /// What became of the mails to an account, the newest first: at most `limit`.
+    fn mails_of(&self, account: AccountId, limit: u32)
+    -> BoxFuture<'_, Result<Vec<MailStatus>, StoreFailed>>;
+
     /// The mails to an account, and those that follow from the events at these positions.
     fn mails_about(
         &self,
@@ -277,15 +309,29 @@ pub trait ReactionJournal: Send + Sync {
 /// Why a mail was not sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
-    /// The server can't be reached or used at all: every mail would fare the same.
+    /// The server can't be reached, or takes nothing from us: every mail would fare the same.
     #[error("{0}")]
-    Away(String),
-    /// The server said 4xx to this mail: worth another try.
+    Away(Trouble),
+    /// Not this mail for now: worth another try.
     #[error("{0}")]
-    Transient(String),
-    /// The server said 5xx to this mail, or the address can't be used: no use trying again.
+    Transient(Trouble),
+    /// Not this mail, or nothing from us: the server's words fit both.
     #[error("{0}")]
-    Permanent(String),
+    Unclear(Trouble),
+    /// Never this mail, or the address can't be used: no use trying again.
+    #[error("{0}")]
+    Permanent(Trouble),
+}
+
+impl From<Verdict> for SendError {
+    fn from(verdict: Verdict) -> Self {
+        match verdict.judgement() {
+            Judgement::AboutUs => Self::Away(verdict.into()),
+            Judgement::NotNow => Self::Transient(verdict.into()),
+            Judgement::Unclear => Self::Unclear(verdict.into()),
+            Judgement::Never => Self::Permanent(verdict.into()),
+        }
+    }
 }
 
 /// Sends mail.

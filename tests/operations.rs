@@ -1100,7 +1100,9 @@ fn as_the_version_before(folder: &Path) {
         "reactions.db",
         "DROP INDEX mails_to_note; DROP INDEX mails_urgent; ALTER TABLE mails DROP COLUMN since;
          ALTER TABLE mails DROP COLUMN noted; ALTER TABLE mails DROP COLUMN urgency;
-         ALTER TABLE mails DROP COLUMN note_at; ALTER TABLE mails DROP COLUMN unnoted_why;",
+         ALTER TABLE mails DROP COLUMN note_at; ALTER TABLE mails DROP COLUMN unnoted_why;
+         ALTER TABLE mails DROP COLUMN waited; ALTER TABLE mails DROP COLUMN tried_at;
+         ALTER TABLE mails DROP COLUMN verdict; DROP TABLE held;",
     );
     script(
         "views.db",

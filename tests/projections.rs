@@ -1,6 +1,7 @@
 //! Views and reactions: a view equals a replay, stops at what it can't apply, and sends nothing.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -18,10 +19,13 @@ use loquet_domain::ids::{AccountId, CompanyId};
 use loquet_domain::language::Language;
 use loquet_domain::ports::{BoxFuture, EventCodec, EventStore, NewEvent, Position, Revision, StreamId};
 use loquet_projections::batch::Batch;
-use loquet_projections::mail::{Letterhead, Letters, MailKind, Mailboxes, Message, Sender, Sending};
+use loquet_projections::mail::{
+    Delivery, Letterhead, Letters, MailHelp, MailKind, MailStatus, Mailboxes, Message, Sender, Sending,
+    Verdict,
+};
 use loquet_projections::ports::{
-    BuildState, ClaimedMail, Clock, IndexEntry, MailOutcome, Mailer, QueuedMail, ReactionJournal, ReadStore,
-    Selection, SendError, StoreFailed, UnnotedFate,
+    BuildState, ClaimedMail, Clock, Hold, IndexEntry, MailOutcome, Mailer, QueuedMail, ReactionJournal,
+    ReadStore, Selection, SendError, StoreFailed, UnnotedFate,
 };
 use loquet_projections::reactions::{Mails, Reaction, ReactionRunner};
 use loquet_projections::runner::{Follower, NotThere, Runner, Status, verify};
@@ -378,6 +382,9 @@ async fn rows_and_checkpoint_are_one_transaction() {
 struct Letterbox {
     taken: Mutex<Vec<Message>>,
     refusals: Mutex<Vec<SendError>>,
+    /// Refuses everybody until so many recipients were refused.
+    refuses_all: Mutex<Option<(SendError, usize)>>,
+    refused: Mutex<BTreeSet<String>>,
 }
 
 impl Mailer for Letterbox {
@@ -385,6 +392,13 @@ impl Mailer for Letterbox {
         Box::pin(async move {
             if let Some(refusal) = self.refusals.lock().unwrap().pop() {
                 return Err(refusal);
+            }
+            if let Some((refusal, recipients)) = &*self.refuses_all.lock().unwrap() {
+                let mut refused = self.refused.lock().unwrap();
+                if refused.len() < *recipients {
+                    refused.insert(message.to);
+                    return Err(refusal.clone());
+                }
             }
             self.taken.lock().unwrap().push(message);
             Ok(())
@@ -395,6 +409,7 @@ impl Mailer for Letterbox {
 struct Post {
     letterbox: Arc<Letterbox>,
     queued: Arc<Notify>,
+    held: tokio::sync::watch::Sender<Option<Hold>>,
     _stop: tokio::sync::watch::Sender<bool>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
@@ -434,6 +449,7 @@ fn post_over(
         minute(1) + chrono::TimeDelta::microseconds(i64::try_from(start.elapsed().as_nanos()).unwrap())
     });
     let queued = Arc::new(Notify::new());
+    let held = tokio::sync::watch::Sender::new(None);
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let reaction = ReactionRunner {
         store: Arc::new(world.store.clone()),
@@ -460,9 +476,10 @@ fn post_over(
         clock,
         queued: queued.clone(),
         mailboxes: Mailboxes::default(),
+        held: held.clone(),
     };
     let tasks = vec![tokio::spawn(reaction.run()), tokio::spawn(sender.run(stopped))];
-    Post { letterbox, queued, _stop: stop, tasks }
+    Post { letterbox, queued, held, _stop: stop, tasks }
 }
 
 impl Post {
@@ -753,6 +770,19 @@ impl ReactionJournal for Forgetful {
     fn noted(&self, effect: Uuid) -> BoxFuture<'_, Result<(), StoreFailed>> {
         self.journal.noted(effect)
     }
+    fn hold(&self, hold: Option<Hold>) -> BoxFuture<'_, Result<(), StoreFailed>> {
+        self.journal.hold(hold)
+    }
+    fn held(&self) -> BoxFuture<'_, Result<Option<Hold>, StoreFailed>> {
+        self.journal.held()
+    }
+    fn mails_of(
+        &self,
+        account: AccountId,
+        limit: u32,
+    ) -> BoxFuture<'_, Result<Vec<MailStatus>, StoreFailed>> {
+        self.journal.mails_of(account, limit)
+    }
     fn mails_about(
         &self,
         account: AccountId,
@@ -917,6 +947,134 @@ async fn while_the_mail_server_is_away_one_mail_at_a_time_looks_whether_it_is_ba
     let journal = SqliteJournal::open(&path).unwrap();
     let tried: u32 = journal.list(None, None, 100).await.unwrap().iter().map(|entry| entry.tries).sum();
     assert!(tried <= 12 + 3, "{tried} tries for 12 mails and a server that was away 3 times");
+    post.stop();
+}
+
+fn said(verdict: &str) -> SendError {
+    Verdict::parse(verdict).unwrap().into()
+}
+
+/// Every reason for which no mail went, one after another; `None` where mails went again.
+fn holds(post: &Post) -> Arc<Mutex<Vec<Option<String>>>> {
+    let (mut held, holds) = (post.held.subscribe(), Arc::new(Mutex::new(Vec::new())));
+    let seen = holds.clone();
+    tokio::spawn(async move {
+        while held.changed().await.is_ok() {
+            let why = held.borrow_and_update().as_ref().map(|hold| hold.trouble.why.clone());
+            seen.lock().unwrap().push(why);
+        }
+    });
+    holds
+}
+
+/// A blocked account, a refused sender: the queue waits for as long as it takes, and then each mail has its
+/// whole time before it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_mail_server_says_of_us_holds_all_mails_and_uses_up_none_of_their_time() {
+    let world = World::new();
+    let rows = world.rows("views.db");
+    let (status, _runner) = world.project(&rows, views::all());
+    let letterbox = Arc::new(Letterbox::default());
+    // The last is said first. Two refusals of us take three seconds here: fifty minutes in the time of this test.
+    let refusals = ["recipient 451 4.7.1", "sender 553 5.7.1", "sender 553 5.7.1"];
+    letterbox.refusals.lock().unwrap().extend(refusals.map(said));
+    let path = world.folder.path().join("reactions.db");
+    let placed = world.node.app.place_order(&context(0), world.node.order(1, 1, "one@example.be")).await;
+    let twenty_minutes = Sending { give_up_after: chrono::TimeDelta::minutes(20), ..Sending::default() };
+    let post = post_by(twenty_minutes, &world, &path, &rows, &status, letterbox.clone());
+    let holds = holds(&post);
+    let journal = SqliteJournal::open(&path).unwrap();
+    until(async || journal.held().await.unwrap().is_some()).await;
+    let account = placed.unwrap().onboarded.account;
+    until(async || {
+        let mail = journal.mails_of(account, 10).await.unwrap().remove(0);
+        let is_held = matches!(mail.delivery, Delivery::Held { .. });
+        assert!(!is_held || mail.what_helps() == [MailHelp::TellOperator]);
+        is_held
+    })
+    .await;
+    assert_eq!(post.subjects(1).await.len(), 1);
+    until(async || journal.held().await.unwrap().is_none()).await;
+    until(async || {
+        let mail = journal.mails_of(account, 10).await.unwrap().remove(0);
+        matches!(mail.delivery, Delivery::Sent { .. }) && mail.tries == 4
+    })
+    .await;
+    let why = "the mail server said 553 5.7.1 at MAIL FROM: it does not take our sender's address";
+    until(async || *holds.lock().unwrap() == [Some(why.to_owned()), None]).await;
+    post.stop();
+}
+
+/// What may be our fault or a recipient's: several in a row show that it is ours. One recipient never does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_that_may_be_about_us_holds_the_queue_only_when_several_recipients_in_a_row_get_it() {
+    let table = [
+        ("recipient 550 5.7.1", 5, 3, (true, 0)),
+        ("recipient 550 5.7.1", 2, 2, (false, 0)),
+        ("recipient 550 5.7.1", 1, 6, (false, 0)),
+        ("end broken", 5, 3, (true, 0)),
+        ("recipient 550", 7, 5, (true, 4)),
+        ("recipient 550", 4, 4, (false, 4)),
+        ("recipient 550 5.1.1", 7, 7, (false, 7)),
+        ("end 554", 7, 5, (true, 4)),
+    ];
+    for (verdict, mails, refusals, (holds_the_queue, dead)) in table {
+        let world = World::new();
+        let rows = world.rows("views.db");
+        let (status, _runner) = world.project(&rows, views::all());
+        let letterbox = Arc::new(Letterbox::default());
+        match mails {
+            1 => letterbox.refusals.lock().unwrap().extend((0..refusals).map(|_| said(verdict))),
+            _ => *letterbox.refuses_all.lock().unwrap() = Some((said(verdict), refusals)),
+        }
+        for n in 0..mails {
+            let order = world.node.order(n, n, &format!("p{n}@example.be"));
+            world.node.app.place_order(&context(0), order).await.unwrap();
+        }
+        let path = world.folder.path().join("reactions.db");
+        let post = post(&world, &path, &rows, &status, letterbox.clone());
+        let holds = holds(&post);
+        let journal = SqliteJournal::open(&path).unwrap();
+        let taken = usize::try_from(mails - dead).unwrap();
+        assert_eq!(post.subjects(taken).await.len(), taken, "{verdict}, {mails} mails");
+        until(async || {
+            let all = journal.list(None, None, 100).await.unwrap();
+            all.len() == usize::try_from(mails).unwrap() && all.iter().all(|entry| entry.ended_at.is_some())
+        })
+        .await;
+        let counts = journal.counts().await.unwrap();
+        let held = holds.lock().unwrap().iter().any(Option::is_some);
+        assert_eq!((held, counts.dead), (holds_the_queue, u64::from(dead)), "{verdict}, {mails} mails");
+        post.stop();
+    }
+}
+
+/// Where the final answer was lost twice, each try may be a copy: the next one is far off.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_that_the_server_may_have_taken_twice_is_tried_again_after_ten_minutes_and_not_sooner() {
+    let world = World::new();
+    let rows = world.rows("views.db");
+    let (status, _runner) = world.project(&rows, views::all());
+    let letterbox = Arc::new(Letterbox::default());
+    letterbox.refusals.lock().unwrap().extend((0..2).map(|_| said("end too-long")));
+    let path = world.folder.path().join("reactions.db");
+    let placed = world.node.app.place_order(&context(0), world.node.order(1, 1, "one@example.be")).await;
+    let account = placed.unwrap().onboarded.account;
+    let post = post(&world, &path, &rows, &status, letterbox.clone());
+    let journal = SqliteJournal::open(&path).unwrap();
+    until(async || {
+        post.queued.notify_one();
+        let Some(mail) = journal.mails_of(account, 1).await.unwrap().pop() else { return false };
+        match (mail.delivery, mail.tries) {
+            (Delivery::Deferred { until }, 2) => {
+                assert!(until - mail.tried_at.unwrap() >= chrono::TimeDelta::minutes(10), "{mail:?}");
+                true
+            }
+            _ => false,
+        }
+    })
+    .await;
+    assert_eq!(post.subjects(1).await.len(), 1);
     post.stop();
 }
 

@@ -15,13 +15,15 @@ const EXIM: &str = "/usr/sbin/exim4";
 struct Exim {
     folder: tempfile::TempDir,
     port: u16,
+    /// Here TLS begins with the first byte.
+    tls_port: u16,
     child: Option<Child>,
 }
 
 impl Exim {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let exim = Self { folder, port: free_port(), child: None };
+        let exim = Self { folder, port: free_port(), tls_port: free_port(), child: None };
         let mut certificate = Command::new("openssl");
         certificate.args([
             "req",
@@ -57,10 +59,11 @@ impl Exim {
         self.folder.path().join(name)
     }
 
-    /// Takes mail for anybody from whoever authenticates; `refused@` never, `busy@` not yet.
+    /// Takes mail for anybody from whoever authenticates; `refused@` and `unknown@` never, `busy@` and `full@`
+    /// not yet; and from nobody while there is a file `blocked`.
     fn configuration(&self) -> String {
         let folder = self.folder.path().display();
-        let port = self.port;
+        let (port, tls_port) = (self.port, self.tls_port);
         format!(
             "primary_hostname = localhost
 spool_directory = {folder}/spool
@@ -71,17 +74,27 @@ exim_group = Debian-exim
 never_users =
 keep_environment =
 local_interfaces = 127.0.0.1
-daemon_smtp_ports = {port}
+daemon_smtp_ports = {port} : {tls_port}
+tls_on_connect_ports = {tls_port}
 smtp_accept_max = 50
 tls_advertise_hosts = *
 tls_certificate = {folder}/cert.pem
 tls_privatekey = {folder}/key.pem
+acl_smtp_mail = mail
 acl_smtp_rcpt = rcpt
 acl_smtp_data = accept
 begin acl
+mail:
+  deny  condition = ${{if exists{{{folder}/blocked}}}}
+        message = 553 5.7.1 expéditeur refusé
+  accept
 rcpt:
   deny  !authenticated = *
         message = authenticate first
+  deny  local_parts = unknown
+        message = 550 5.1.1 boîte inconnue: $local_part@$domain
+  defer local_parts = full
+        message = 452 4.2.2 boîte pleine
   deny  local_parts = refused
         condition = ${{if exists{{{folder}/recovered}}{{no}}{{yes}}}}
         message = no such mailbox
@@ -357,7 +370,7 @@ async fn a_mail_server_that_is_away_loses_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_server_that_dies_in_the_middle_of_a_message_gets_each_mail_once_when_it_is_back() {
     for (line, name, why) in
-        [(Line::Breaks(3_500), "breaks", "could not be reached"), (Line::Silent, "silent", "took too long")]
+        [(Line::Breaks(3_500), "breaks", "ended the connection"), (Line::Silent, "silent", "took too long")]
     {
         let Some(mut exim) = exim("a_mail_server_that_dies_in_the_middle_of_a_message") else { return };
         exim.start();
@@ -397,6 +410,69 @@ async fn a_mail_server_that_dies_in_the_middle_of_a_message_gets_each_mail_once_
         }
         assert!(!server.errors().contains("mail given up"), "{}", server.errors());
     }
+}
+
+/// Both ways of making the connection private work, each with an authority that we trust and with no other.
+#[tokio::test]
+async fn tls_from_the_first_byte_and_starttls_let_us_in_and_a_certificate_that_is_not_trusted_does_not() {
+    let Some(mut exim) = exim("tls_from_the_first_byte_and_starttls_let_us_in") else { return };
+    exim.start();
+    let secret = exim.path("secret");
+    let found = |port: u16, security: &str, left_out: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let arguments = exim.arguments(&secret, port);
+        let pairs = arguments.chunks(2).filter(|pair| pair[0] != left_out).flatten();
+        let mut doctor = Command::new(loquet_tests::server::binary());
+        doctor.arg("--data-dir").arg(folder.path()).args(["doctor", "--json", "--dev"]).args(pairs);
+        let output = doctor.args(["--smtp-security", security]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let mut findings = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let finding = findings.find(|finding| finding["what"] == "mail server");
+        finding.unwrap_or_else(|| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)))
+    };
+    for (port, security) in [(exim.port, "starttls"), (exim.tls_port, "tls")] {
+        let well = found(port, security, "");
+        assert_eq!(well["state"], "well", "{security}: {well}");
+        let untrusted = found(port, security, "--smtp-ca-file");
+        let why = untrusted["found"].as_str().unwrap();
+        assert!(untrusted["state"] == "failing" && why.contains("could not be made private"), "{untrusted}");
+    }
+    std::fs::write(exim.path("blocked"), "").unwrap();
+    let refused = found(exim.tls_port, "tls", "");
+    let why = refused["found"].as_str().unwrap();
+    assert!(refused["state"] == "failing" && why.contains("553 5.7.1 at MAIL FROM"), "{refused}");
+}
+
+/// An account that is blocked gives no mail up, and what is said of one recipient holds up nobody.
+#[tokio::test]
+async fn a_sender_whom_the_mail_server_refuses_costs_no_mail_and_each_recipient_has_their_own_verdict() {
+    let Some(mut exim) = exim("a_sender_whom_the_mail_server_refuses") else { return };
+    exim.start();
+    std::fs::write(exim.path("blocked"), "").unwrap();
+    let server = server(&exim).await;
+    let people = ["marie", "unknown", "full"];
+    for (n, who) in (1..).zip(people) {
+        server.service_post("/v1/orders", order(n, n, &format!("{who}@example.be"))).await.expect(201);
+    }
+    let start = Instant::now();
+    while !server.errors().contains("the mail server refuses us: all mails wait") {
+        assert!(start.elapsed() < Duration::from_secs(30), "{}", server.errors());
+        tokio::task::yield_now().await;
+    }
+    assert!(server.errors().contains("said 553 5.7.1 at MAIL FROM"), "{}", server.errors());
+    assert!(!server.errors().contains("mail given up"), "{}", server.errors());
+    std::fs::remove_file(exim.path("blocked")).unwrap();
+    exim.wait_for("marie@example.be", 1, &server).await;
+    while !["said 550 5.1.1 at RCPT TO", "said 452 4.2.2 at RCPT TO"]
+        .iter()
+        .all(|said| server.errors().contains(said))
+    {
+        assert!(start.elapsed() < Duration::from_secs(60), "{}", server.errors());
+        tokio::task::yield_now().await;
+    }
+    let said = server.errors();
+    assert_eq!(said.matches("mail given up").count(), 1, "{said}");
+    assert!(!said.contains("@example.be") && !said.contains("boîte"), "{said}");
 }
 
 /// A password that has run out is no reason to give mails up: it is the operator's to mend.
@@ -442,7 +518,8 @@ async fn an_operator_sees_why_a_mail_was_given_up_and_has_it_tried_again() {
         }
         assert!(start.elapsed() < Duration::from_secs(30), "support is told nothing: {}", server.errors());
     };
-    assert_eq!((&fate["outcome"], &fate["why"]), (&json!("given_up"), &json!("the mail server said 550")));
+    let why = "the mail server said 550 at RCPT TO: it knows no such address";
+    assert_eq!((&fate["outcome"], &fate["why"]), (&json!("given_up"), &json!(why)));
     let id = fate["mail_id"].as_str().unwrap();
     let dead = loquet(&["mail", "list", "--state", "dead"]);
     assert!(dead.contains(id) && dead.contains("activation") && dead.contains("550"), "{dead}");

@@ -3,11 +3,13 @@
 use loquet_domain::Moment;
 use loquet_domain::ids::AccountId;
 use loquet_domain::ports::Position;
+use loquet_projections::mail::Verdict;
 use loquet_projections::ports::{QueuedMail, StoreFailed};
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::status::verdict;
 use super::{MAIL, SqliteJournal, moment, queued};
 
 /// In which state a mail is.
@@ -61,6 +63,8 @@ pub struct LedgerEntry {
     pub ended_at: Option<Moment>,
     /// What the mail server said last, in words that name nobody.
     pub why: Option<String>,
+    /// The same as stage and codes.
+    pub verdict: Option<Verdict>,
     /// Why the log did not take in what became of it.
     pub unnoted: Option<String>,
 }
@@ -80,7 +84,7 @@ pub struct MailCounts {
     pub oldest_pending: Option<Moment>,
 }
 
-const ENTRY: &str = "state, tries, queued_at, due_at, ended_at, why, unnoted_why";
+const ENTRY: &str = "state, tries, queued_at, due_at, ended_at, why, unnoted_why, verdict";
 
 impl SqliteJournal {
     /// Mails, newest first: those in a state, those to an account, or all; at most `limit`.
@@ -164,7 +168,8 @@ impl SqliteJournal {
     }
 }
 
-const AGAIN: &str = "UPDATE mails SET state = 'pending', due_at = ?1, since = ?1, tries = 0, ended_at = NULL";
+const AGAIN: &str =
+    "UPDATE mails SET state = 'pending', due_at = ?1, since = ?1, tries = 0, waited = 0, ended_at = NULL";
 
 fn counts(connection: &Connection) -> rusqlite::Result<MailCounts> {
     let mut counts = MailCounts::default();
@@ -203,5 +208,6 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<LedgerEntry> {
         ended_at: ended.and_then(Moment::from_timestamp_micros),
         why: row.get(9)?,
         unnoted: row.get(10)?,
+        verdict: verdict(row, 11)?,
     })
 }

@@ -4,16 +4,18 @@
 //! written from the log when it is sent.
 
 mod ledger;
+mod status;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use chrono::TimeDelta;
 use loquet_domain::Moment;
 use loquet_domain::ids::AccountId;
 use loquet_domain::ports::{BoxFuture, Position};
-use loquet_projections::mail::{MailKind, Urgency};
+use loquet_projections::mail::{MailKind, MailStatus, Trouble, Urgency};
 use loquet_projections::ports::{
-    ClaimedMail, MailOutcome, QueuedMail, ReactionJournal, StoreFailed, UnnotedFate,
+    ClaimedMail, Hold, MailOutcome, QueuedMail, ReactionJournal, StoreFailed, UnnotedFate,
 };
 use rusqlite::{Connection, OptionalExtension, Row};
 use uuid::Uuid;
@@ -25,7 +27,7 @@ use crate::sqlite::{FileError, Kind, work_on};
 pub(crate) const JOURNAL: Kind = Kind {
     what: "a Loquet reaction journal",
     application_id: 0x4c71_7404,
-    version: 3,
+    version: 4,
     upgrades: &[
         "ALTER TABLE mails ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
          ALTER TABLE mails ADD COLUMN noted INTEGER NOT NULL DEFAULT 1;
@@ -36,6 +38,9 @@ pub(crate) const JOURNAL: Kind = Kind {
          UPDATE mails SET note_at = coalesce(ended_at, 0),
              urgency = kind NOT IN ('password-reset', 'password-changed', 'locked-out');
          DROP INDEX IF EXISTS mails_unnoted;",
+        "ALTER TABLE mails ADD COLUMN waited INTEGER NOT NULL DEFAULT 0;
+         ALTER TABLE mails ADD COLUMN tried_at INTEGER;
+         ALTER TABLE mails ADD COLUMN verdict TEXT;",
     ],
     holds_keys: false,
     remedy: "restore it from a backup; without one, delete it, and links that are still newest are mailed again",
@@ -58,8 +63,17 @@ pub(crate) const JOURNAL: Kind = Kind {
             noted     INTEGER NOT NULL,  -- whether the log knows how it ended
             urgency   INTEGER NOT NULL,  -- 0: before all others; 1: in its turn
             note_at   INTEGER NOT NULL,  -- when the log is told how it ended
-            unnoted_why TEXT             -- why the log did not take that in
+            unnoted_why TEXT,            -- why the log did not take that in
+            waited    INTEGER NOT NULL,  -- microseconds of its own pauses: after give_up_after it is given up
+            tried_at  INTEGER,           -- when it was last claimed
+            verdict   TEXT               -- what the mail server said last: 'recipient 550 5.1.1'
         ) STRICT, WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS held (
+            id      INTEGER PRIMARY KEY CHECK (id = 1),
+            since   INTEGER NOT NULL,
+            why     TEXT    NOT NULL,
+            verdict TEXT
+        ) STRICT;
         CREATE INDEX IF NOT EXISTS mails_due ON mails (due_at) WHERE state = 'pending';
         CREATE INDEX IF NOT EXISTS mails_urgent ON mails (urgency, due_at, position) WHERE state = 'pending';
         CREATE INDEX IF NOT EXISTS mails_open ON mails (state) WHERE state IN ('pending', 'sending', 'dead');
@@ -109,8 +123,8 @@ fn advance(
 ) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     let queue = "INSERT OR IGNORE INTO mails
-        (effect, kind, recipient, position, state, tries, due_at, queued_at, since, noted, urgency, note_at)
-        VALUES (?, ?, ?, ?, 'pending', 0, ?5, ?5, ?5, 1, ?6, 0)";
+        (effect, kind, recipient, position, state, tries, due_at, queued_at, since, noted, urgency, note_at, waited)
+        VALUES (?, ?, ?, ?, 'pending', 0, ?5, ?5, ?5, 1, ?6, 0, 0)";
     for mail in mails {
         transaction.prepare_cached(queue)?.execute((
             mail.effect.as_bytes(),
@@ -162,8 +176,8 @@ fn claim(connection: &mut Connection, now: Moment, limit: usize) -> rusqlite::Re
         claimed.extend(due(&transaction, urgency, now, left)?);
     }
     for ClaimedMail { mail, .. } in &claimed {
-        let claim = "UPDATE mails SET state = 'sending', tries = tries + 1 WHERE effect = ?";
-        transaction.prepare_cached(claim)?.execute([mail.effect.as_bytes()])?;
+        let claim = "UPDATE mails SET state = 'sending', tries = tries + 1, tried_at = ? WHERE effect = ?";
+        transaction.prepare_cached(claim)?.execute((now.timestamp_micros(), mail.effect.as_bytes()))?;
     }
     transaction.commit()?;
     Ok(claimed)
@@ -176,13 +190,14 @@ fn due(
     limit: usize,
 ) -> rusqlite::Result<Vec<ClaimedMail>> {
     let query = format!(
-        "SELECT {MAIL}, tries + 1, since FROM mails
+        "SELECT {MAIL}, tries + 1, waited FROM mails
          WHERE state = 'pending' AND urgency = ? AND due_at <= ? ORDER BY due_at, position LIMIT ?"
     );
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut select = connection.prepare_cached(&query)?;
     let due = select.query_map((stored(urgency), now.timestamp_micros(), limit), |row| {
-        Ok(ClaimedMail { mail: queued(row)?, tries: row.get(4)?, since: moment(row, 5)? })
+        let waited = TimeDelta::microseconds(row.get(5)?);
+        Ok(ClaimedMail { mail: queued(row)?, tries: row.get(4)?, waited })
     })?;
     due.collect()
 }
@@ -224,15 +239,29 @@ fn conclude(
     now: Moment,
 ) -> rusqlite::Result<()> {
     let now = now.timestamp_micros();
-    let (state, due, ended, why, noted) = match outcome {
+    let (state, due, ended, trouble, noted) = match outcome {
         MailOutcome::Sent => ("sent", now, Some(now), None, false),
         MailOutcome::Void => ("void", now, Some(now), None, true),
-        MailOutcome::Retry { at, why } => ("pending", at.timestamp_micros(), None, Some(why), true),
-        MailOutcome::Dead { why } => ("dead", now, Some(now), Some(why), false),
+        MailOutcome::Retry { at, trouble, .. } => {
+            ("pending", at.timestamp_micros(), None, Some(trouble), true)
+        }
+        MailOutcome::Dead { trouble } => ("dead", now, Some(now), Some(trouble), false),
     };
-    let update = "UPDATE mails SET state = ?, due_at = ?, ended_at = ?, why = ?, noted = ?,
-        note_at = coalesce(?3, 0), unnoted_why = NULL WHERE effect = ?";
-    connection.execute(update, (state, due, ended, why, noted, effect.as_bytes())).map(drop)
+    let waited = match outcome {
+        MailOutcome::Retry { waited, .. } => waited.num_microseconds(),
+        MailOutcome::Sent | MailOutcome::Void | MailOutcome::Dead { .. } => None,
+    };
+    let (why, verdict) = kept(trouble);
+    let update = "UPDATE mails SET state = ?, due_at = ?, ended_at = ?, why = ?, verdict = ?, noted = ?,
+        waited = coalesce(?, waited), note_at = coalesce(?3, 0), unnoted_why = NULL WHERE effect = ?";
+    let values = (state, due, ended, why, verdict, noted, waited, effect.as_bytes());
+    connection.execute(update, values).map(drop)
+}
+
+/// A trouble as it is kept: in words, and the mail server's verdict.
+fn kept(trouble: Option<&Trouble>) -> (Option<&str>, Option<String>) {
+    let verdict = trouble.and_then(|trouble| trouble.verdict);
+    (trouble.map(|trouble| trouble.why.as_str()), verdict.map(|verdict| verdict.stored()))
 }
 
 impl ReactionJournal for SqliteJournal {
@@ -294,6 +323,22 @@ impl ReactionJournal for SqliteJournal {
     fn noted(&self, effect: Uuid) -> BoxFuture<'_, Result<(), StoreFailed>> {
         let note = "UPDATE mails SET noted = 1, unnoted_why = NULL WHERE effect = ?";
         Box::pin(self.run(move |connection| connection.execute(note, [effect.as_bytes()]).map(drop)))
+    }
+
+    fn hold(&self, hold: Option<Hold>) -> BoxFuture<'_, Result<(), StoreFailed>> {
+        Box::pin(self.run(move |connection| status::hold(connection, hold.as_ref())))
+    }
+
+    fn held(&self) -> BoxFuture<'_, Result<Option<Hold>, StoreFailed>> {
+        Box::pin(self.run(|connection| status::held(connection)))
+    }
+
+    fn mails_of(
+        &self,
+        account: AccountId,
+        limit: u32,
+    ) -> BoxFuture<'_, Result<Vec<MailStatus>, StoreFailed>> {
+        Box::pin(self.run(move |connection| status::mails_of(connection, account, limit)))
     }
 
     fn mails_about(

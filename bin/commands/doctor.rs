@@ -13,10 +13,10 @@ use loquet_adapters::server_key::KeyFile;
 use loquet_adapters::smtp::Smtp;
 use loquet_adapters::sqlite_store::{self, SqliteStore};
 use loquet_domain::ports::{EventStore, Position};
-use loquet_projections::ports::ReadStore;
+use loquet_projections::ports::{ReactionJournal, ReadStore};
 use serde::Serialize;
 
-use super::show::line;
+use super::show::{line, moment};
 use crate::cli::{Doctor, Place};
 use crate::clock;
 use crate::config::Config;
@@ -269,11 +269,30 @@ async fn read_models(place: &Place, findings: &mut Findings) {
     }
 }
 
+/// What the running server noted, or the last one that ran. Only mails show what a mail server says of mails.
+async fn whether_mails_go(journal: &SqliteJournal, findings: &mut Findings) {
+    match journal.held().await {
+        Ok(None) => {}
+        Ok(Some(hold)) if hold.is_refusal() => findings.fail(
+            "mail queue",
+            format!("all mails wait since {}: {}", moment(hold.since), hold.trouble),
+            "The mail server refuses us, not a recipient: look at smtp.*, at our account, quota and sender there, and at SPF, DKIM and DMARC. No mail is given up meanwhile.",
+        ),
+        Ok(Some(hold)) => findings.warn(
+            "mail queue",
+            format!("all mails wait since {}: {}", moment(hold.since), hold.trouble),
+            "Mails go by themselves once the mail server is back. No mail is given up meanwhile.",
+        ),
+        Err(error) => findings.fail("mail queue", error, "Restore reactions.db from a backup."),
+    }
+}
+
 async fn mails(place: &Place, settings: Option<&Settings>, findings: &mut Findings) {
     let path = place.file("reactions.db");
     if path.exists() {
         match SqliteJournal::open_to_read(&path) {
             Ok(journal) => {
+                whether_mails_go(&journal, findings).await;
                 let counts = journal.counts().await.unwrap_or_default();
                 let found = format!("{} wait, {} were given up", counts.pending, counts.dead);
                 match counts.dead {
@@ -291,11 +310,12 @@ async fn mails(place: &Place, settings: Option<&Settings>, findings: &mut Findin
     let Some(smtp) = settings.and_then(|settings| settings.smtp.as_ref()) else { return };
     let (host, port) = (&smtp.host, smtp.port);
     let greeted = match Smtp::new(smtp) {
-        Ok(server) => server.greet().await,
+        Ok(server) => server.greet().await.map_err(|verdict| verdict.to_string()),
         Err(error) => Err(error.to_string()),
     };
     match greeted {
-        Ok(()) => findings.well("mail server", format!("{host}:{port} lets us in")),
+        Ok(()) => findings
+            .well("mail server", format!("{host}:{port} lets us in, and takes mails of {}", smtp.from)),
         Err(why) => findings.fail(
             "mail server",
             format!("{host}:{port}: {why}"),

@@ -73,6 +73,9 @@ fn as_json(entry: &LedgerEntry) -> Value {
         "due_at": entry.ended_at.is_none().then_some(entry.due_at),
         "ended_at": entry.ended_at,
         "why": entry.why,
+        "stage": entry.verdict.map(|verdict| verdict.stage.name()),
+        "code": entry.verdict.and_then(|verdict| verdict.code()),
+        "enhanced_code": entry.verdict.and_then(|verdict| verdict.enhanced()).map(|code| code.to_string()),
         "not_in_the_log": entry.unnoted,
     })
 }

@@ -20,7 +20,7 @@ use loquet_adapters::server_key::ServerKey;
 use loquet_adapters::service_tokens::{Grant, Scope, ServiceTokens};
 use loquet_adapters::smtp::Smtp;
 use loquet_projections::mail::{Letterhead, Letters, Mailboxes, Sender};
-use loquet_projections::ports::{Clock, Mailer, ReactionJournal, ReadStore};
+use loquet_projections::ports::{Clock, Hold, Mailer, ReactionJournal, ReadStore};
 use loquet_projections::reactions::{Erasure, Mails, Onboarding, Reaction, ReactionRunner, Settling};
 use loquet_projections::runner::{Runner, Status};
 use loquet_projections::views;
@@ -37,7 +37,9 @@ use crate::config::Config;
 use crate::settings::{Mode, Settings, read_secret};
 use crate::system::{Access, Parts, System, VERSION};
 
-/// How long mails that are being handed over may take to end.
+/// How long mails that are being handed over may take to end. A mail server may think for ten minutes, and a
+/// stop does not wait for that: what it was given is then claimed still, and is sent again at the next start,
+/// under the same Message-ID.
 const HAND_OVER: Duration = Duration::from_secs(10);
 /// How often it is looked whether the server key was rotated.
 const LOOK_AT_KEYS: Duration = Duration::from_secs(2);
@@ -78,7 +80,12 @@ pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow
     let journal = SqliteJournal::open(&place.file("reactions.db"))?;
     let rows: Arc<dyn ReadStore> = Arc::new(SqliteReadStore::open(&place.file("views.db"))?);
     let status = Status::default();
-    let known = Known { rows: rows.clone(), journal: journal.clone(), status: status.clone() };
+    let known = Known {
+        rows: rows.clone(),
+        journal: journal.clone(),
+        status: status.clone(),
+        metrics: metrics.clone(),
+    };
     let mut background = project(&settings, &system, &clock, mailer, known)?;
     let keeping = tokio::spawn(system.keep_activity());
     let answers = IdempotencyStore::open(&place.file("answers.db"), system.keys.commands_key()?)?;
@@ -152,6 +159,7 @@ struct Known {
     rows: Arc<dyn ReadStore>,
     journal: SqliteJournal,
     status: Status,
+    metrics: Arc<Metrics>,
 }
 
 /// Starts the views, the reactions, the mail sender, and the look at the server key.
@@ -162,7 +170,7 @@ fn project(
     mailer: Arc<dyn Mailer>,
     known: Known,
 ) -> anyhow::Result<Background> {
-    let Known { rows, journal, status } = known;
+    let Known { rows, journal, status, metrics } = known;
     let journal: Arc<dyn ReactionJournal> = Arc::new(journal);
     let queued = Arc::new(Notify::new());
     let mut tasks = JoinSet::new();
@@ -216,10 +224,23 @@ fn project(
         clock: clock.clone(),
         queued,
         mailboxes: Mailboxes::default(),
+        held: watch::Sender::new(None),
     };
+    tasks.spawn(tell_whether_mails_go(sender.held.subscribe(), metrics));
     let (stop_mail, stopped) = watch::channel(false);
     let sender = tokio::spawn(sender.run(stopped));
     Ok(Background { tasks, sender, stop_mail })
+}
+
+/// Keeps the metric true that says whether mails go.
+async fn tell_whether_mails_go(mut held: watch::Receiver<Option<Hold>>, metrics: Arc<Metrics>) {
+    loop {
+        metrics.asked.tell_whether_mails_go(held.borrow_and_update().as_ref());
+        if held.changed().await.is_err() {
+            // The sender has ended, which is noticed elsewhere.
+            return std::future::pending().await;
+        }
+    }
 }
 
 /// Takes note of a rotation of the server key that `loquet keys rotate` has begun beside this process.

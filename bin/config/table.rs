@@ -320,7 +320,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "/etc/loquet/ca.pem",
         "A certificate authority to trust besides the usual ones, PEM",
     ),
-    setting("smtp.timeout", Kind::Duration("1s", "10m"), "30s", "How long one SMTP command may take"),
+    setting(
+        "smtp.timeout",
+        Kind::Duration("1s", "10m"),
+        "5m",
+        "How long one SMTP command may take. The greeting and each 16 KiB of a message count as one; the answer to a whole message may take 10m whatever this says (RFC 5321, 4.5.3.2)",
+    ),
     setting("mail.connections", Kind::Number(1, 64), "4", "How many mails are handed over at once"),
     setting(
         "mail.per_second",
@@ -332,7 +337,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "mail.give_up_after",
         Kind::Duration("1h", "30d"),
         "3d",
-        "How long a mail is tried before it becomes a dead letter",
+        "How long a refused mail is tried before it becomes a dead letter. The time in which the mail server takes no mail at all does not count",
     ),
     setting("log.format", Kind::Choice(&["text", "json"]), "text", "How the program's own log is written"),
     setting("log.filter", Kind::Filter, "info", "What of it is written"),

@@ -1,16 +1,23 @@
 //! The mails: what they say, and the sender that sends them.
 
+mod judge;
 mod letter;
 mod mailboxes;
 mod of_companies;
+mod pace;
 mod sender;
+mod status;
 #[cfg(test)]
 mod tests;
+mod verdict;
 
+pub use judge::{Judgement, Topic, judge, topic};
 pub use letter::{Letterhead, Letters, Tidings};
 pub use loquet_domain::mail_kind::MailKind;
 pub use mailboxes::Mailboxes;
 pub use sender::{Sender, Sending};
+pub use status::{Delivery, MailHelp, MailStatus, what_helps};
+pub use verdict::{Answer, Enhanced, Missing, Stage, Trouble, Verdict};
 
 use loquet_domain::ids::{AccountId, EventId};
 use uuid::Uuid;

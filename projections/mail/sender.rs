@@ -1,6 +1,6 @@
 //! Sends what is due: claims a mail, writes it from the log, hands it over, notes what became of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -18,10 +18,12 @@ use loquet_domain::schema::DomainEvent;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-use super::{Letters, MailKind, Mailboxes, Message, Tidings, effect_of, of_companies};
+use super::pace::{Pace, RefusedInARow, Server, doubling, longest, pause_of_perhaps_taken};
+use super::{Letters, MailKind, Mailboxes, Message, Tidings, Trouble, effect_of, of_companies};
 use crate::people::{event_at, noted_at};
 use crate::ports::{
-    ClaimedMail, Clock, MailOutcome, Mailer, QueuedMail, ReactionJournal, SendError, StoreFailed, UnnotedFate,
+    ClaimedMail, Clock, Hold, MailOutcome, Mailer, QueuedMail, ReactionJournal, SendError, StoreFailed,
+    UnnotedFate,
 };
 use crate::view::Noted;
 
@@ -31,10 +33,10 @@ const FATES: usize = 32;
 const RETRY: Duration = Duration::from_secs(2);
 /// How long a look into the queue may wait: another process may have put a mail back into it.
 const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(5);
+/// The first pause before a mail is tried again.
+const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(5);
 /// The longest pause before a mail is tried again.
 const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(1);
-/// The longest pause before a mail server that is away is tried again.
-const LONGEST_ABSENCE: TimeDelta = TimeDelta::seconds(30);
 /// The longest pause before a fate that the log did not take in is noted again.
 const LONGEST_UNNOTED: TimeDelta = TimeDelta::minutes(5);
 /// A notice older than this says nothing new: a journal that was lost must not mail the past again.
@@ -47,7 +49,7 @@ pub struct Sending {
     pub at_once: usize,
     /// How many in a second.
     pub per_second: u32,
-    /// How long one is tried before it becomes a dead letter.
+    /// How long one may wait for its own refusals before it becomes a dead letter.
     pub give_up_after: TimeDelta,
 }
 
@@ -79,6 +81,8 @@ pub struct Sender {
     pub queued: Arc<Notify>,
     /// What each mailbox got of late.
     pub mailboxes: Mailboxes,
+    /// Tells why no mail goes, for whoever watches.
+    pub held: watch::Sender<Option<Hold>>,
 }
 
 /// A mail as the log says it should be, or why it should not be.
@@ -92,12 +96,18 @@ enum Written {
 /// The address whose mailbox a mail has a place in, and since when.
 type Place = (EmailHash, Moment);
 
-/// How handing a mail over ended, for the mails after it.
+/// What was claimed, and what is left.
+struct Taken {
+    mails: Vec<ClaimedMail>,
+    look_again: Duration,
+    waiting: Waiting,
+}
+
+/// Whether any mail waits.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Server {
-    Answered,
-    Away,
-    NotAsked,
+enum Waiting {
+    Some,
+    None,
 }
 
 /// Whether it is known which mails are claimed: not before the first look into a queue that another process
@@ -108,58 +118,17 @@ enum Claims {
     Unsure,
 }
 
-/// When the next mail may be handed over.
-struct Pace {
-    step: Duration,
-    next: Instant,
-    /// How often in a row the mail server was away.
-    absences: u32,
-}
-
-impl Pace {
-    fn new(per_second: u32) -> Self {
-        Self { step: Duration::from_secs(1) / per_second.max(1), next: Instant::now(), absences: 0 }
-    }
-
-    /// How many mails may be handed over now. While the server is away, one, to see whether it is back.
-    fn allowed(&self, at_once: usize) -> usize {
-        let due = Instant::now() >= self.next;
-        if self.absences > 0 { usize::from(due) } else { at_once * usize::from(due) }
-    }
-
-    fn took(&mut self, mails: usize) {
-        let mails = u32::try_from(mails).unwrap_or(u32::MAX);
-        self.next = self.next.max(Instant::now()) + self.step.saturating_mul(mails);
-    }
-
-    fn learn(&mut self, server: Server) {
-        match server {
-            Server::Answered => self.absences = 0,
-            Server::Away => {
-                self.absences = self.absences.saturating_add(1);
-                let pause = doubling(TimeDelta::seconds(1), self.absences, LONGEST_ABSENCE);
-                self.next = self.next.max(Instant::now() + pause.to_std().unwrap_or_default());
-            }
-            Server::NotAsked => {}
-        }
-    }
-}
-
-/// `first`, twice as long each further time, `longest` at the most.
-fn doubling(first: TimeDelta, times: u32, longest: TimeDelta) -> TimeDelta {
-    let doubled = 1_i32 << times.saturating_sub(1).min(16);
-    first.checked_mul(doubled).map_or(longest, |pause| pause.min(longest))
-}
-
 impl Sender {
     /// Runs until told to stop; what is being handed over is then finished, and nothing more begun.
     ///
     /// A mail that is refused for now is tried again at growing pauses, and given up after a while; one
     /// that is refused for good is given up at once. No mail waits for another's pause. A mail server
-    /// that is away is probed with one mail at a time, and holds up nothing but mails.
+    /// that is away or refuses us is probed with one mail at a time, holds up nothing but mails, and gives
+    /// none of them up, however long it takes.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        let refused = Mutex::new(RefusedInARow::default());
         let mut flying = FuturesUnordered::new();
-        let mut pace = Pace::new(self.sending.per_second);
+        let mut pace = Pace::new(self.sending.per_second, self.held_before().await);
         let mut claims = Claims::Unsure;
         loop {
             let stopping = *stop.borrow_and_update();
@@ -171,15 +140,22 @@ impl Sender {
             if !stopping && (claims == Claims::Known || flying.is_empty()) {
                 let free = self.sending.at_once.saturating_sub(flying.len());
                 match self.take(&mut claims, &mut pace, free).await {
-                    Ok((taken, wait)) => {
-                        flying.extend(taken.into_iter().map(|mail| self.deliver(mail)));
-                        pause = wait;
+                    Ok(Taken { mails, look_again, waiting }) => {
+                        if waiting == Waiting::None && flying.is_empty() {
+                            pace.release();
+                            self.tell(&pace).await;
+                        }
+                        flying.extend(mails.into_iter().map(|mail| self.deliver(mail, &refused)));
+                        pause = look_again;
                     }
                     Err(error) => tracing::error!(%error, "the mail queue can't be used; trying again"),
                 }
             }
             tokio::select! {
-                Some(server) = flying.next(), if !flying.is_empty() => pace.learn(server),
+                Some(server) = flying.next(), if !flying.is_empty() => {
+                    pace.learn(server, (self.clock)());
+                    self.tell(&pace).await;
+                }
                 () = tokio::time::sleep(pause), if !stopping => {}
                 () = self.queued.notified(), if !stopping => {}
                 _ = stop.changed(), if !stopping => {}
@@ -187,13 +163,39 @@ impl Sender {
         }
     }
 
+    /// Why no mail went when this program last ran.
+    async fn held_before(&self) -> Option<Hold> {
+        let held = self.journal.held().await.unwrap_or_else(|error| {
+            tracing::error!(%error, "the mail queue does not say whether it was held");
+            None
+        });
+        if held.is_some() {
+            self.held.send_replace(held.clone());
+        }
+        held
+    }
+
+    /// Tells the journal, the log and whoever watches when mails cease to go, why, and when they go again.
+    async fn tell(&self, pace: &Pace) {
+        let (before, now) = (self.held.borrow().clone(), pace.hold().cloned());
+        if before == now {
+            return;
+        }
+        match &now {
+            Some(hold) if hold.is_refusal() => {
+                tracing::error!(why = %hold.trouble, "the mail server refuses us: all mails wait");
+            }
+            Some(hold) => tracing::warn!(why = %hold.trouble, "the mail server is away: all mails wait"),
+            None => tracing::info!("mails go again"),
+        }
+        if let Err(error) = self.journal.hold(now.clone()).await {
+            tracing::error!(%error, "it can't be noted whether mails go");
+        }
+        self.held.send_replace(now);
+    }
+
     /// Claims what may be handed over now, and says when to look again.
-    async fn take(
-        &self,
-        claims: &mut Claims,
-        pace: &mut Pace,
-        free: usize,
-    ) -> Result<(Vec<ClaimedMail>, Duration), StoreFailed> {
+    async fn take(&self, claims: &mut Claims, pace: &mut Pace, free: usize) -> Result<Taken, StoreFailed> {
         if *claims == Claims::Unsure {
             self.journal.reclaim().await?;
             *claims = Claims::Known;
@@ -213,42 +215,49 @@ impl Sender {
         // What was claimed is handed over whether or not it is known when the next is due.
         let next = self.journal.next_due().await.unwrap_or_else(|error| {
             tracing::error!(%error, "the mail queue does not say what is due next; looking again soon");
-            None
+            Some(now)
         });
+        let waiting = match next {
+            None if taken.is_empty() => Waiting::None,
+            _ => Waiting::Some,
+        };
         let next = next
             .map_or(LOOK_AGAIN, |next| next - now)
             .clamp(TimeDelta::milliseconds(10), LOOK_AGAIN)
             .to_std()
             .unwrap_or(RETRY);
-        Ok((taken, next.max(pace.next.saturating_duration_since(Instant::now()))))
+        let look_again = next.max(pace.next.saturating_duration_since(Instant::now()));
+        Ok(Taken { mails: taken, look_again, waiting })
     }
 
     /// Hands a mail over and notes what became of it.
-    async fn deliver(&self, claimed: ClaimedMail) -> Server {
+    async fn deliver(&self, claimed: ClaimedMail, refused: &Mutex<RefusedInARow>) -> Server {
         let mail = &claimed.mail;
         let (outcome, server) = match self.write(mail).await {
             Ok(Written::Mail(message, place)) => {
-                let handed = self.hand_over(*message, &claimed).await;
+                let handed = self.hand_over(*message, &claimed, refused).await;
                 if let (Some((address, entered)), true) = (place, handed.0 != MailOutcome::Sent) {
                     self.mailboxes.leave(&address, entered);
                 }
                 handed
             }
-            Ok(Written::Void) => (MailOutcome::Void, Server::NotAsked),
+            Ok(Written::Void) => (MailOutcome::Void, Server::NotKnown),
             Ok(Written::Later(at)) => {
-                let why = "this address was sent enough activation mails within the hour".to_owned();
-                (MailOutcome::Retry { at, why }, Server::NotAsked)
+                let trouble = "this address was sent enough activation mails within the hour".into();
+                (MailOutcome::Retry { at, waited: claimed.waited, trouble }, Server::NotKnown)
             }
-            Err(why) => (self.retry(&claimed, why), Server::NotAsked),
+            Err(why) => (self.retry(&claimed, why.into()), Server::NotKnown),
         };
         let (id, kind) = (mail.effect, mail.kind.name());
         match &outcome {
             MailOutcome::Sent => tracing::info!(mail = %id, kind, "mail sent"),
             MailOutcome::Void => tracing::info!(mail = %id, kind, "mail is void"),
-            MailOutcome::Retry { at, why } => {
-                tracing::warn!(mail = %id, kind, again_at = %at, %why, "mail not sent");
+            MailOutcome::Retry { at, trouble, .. } => {
+                tracing::warn!(mail = %id, kind, again_at = %at, why = %trouble, "mail not sent");
             }
-            MailOutcome::Dead { why } => tracing::error!(mail = %id, kind, %why, "mail given up"),
+            MailOutcome::Dead { trouble } => {
+                tracing::error!(mail = %id, kind, why = %trouble, "mail given up");
+            }
         }
         // Until it is noted nothing else may be concluded from it: neither that it is to be sent again
         // nor that it was sent.
@@ -259,30 +268,59 @@ impl Sender {
         server
     }
 
-    async fn hand_over(&self, message: Message, claimed: &ClaimedMail) -> (MailOutcome, Server) {
-        match self.mailer.send(message).await {
-            Ok(()) => (MailOutcome::Sent, Server::Answered),
-            Err(SendError::Permanent(why)) => (MailOutcome::Dead { why }, Server::Answered),
-            Err(SendError::Transient(why)) => (self.retry(claimed, why), Server::Answered),
-            Err(SendError::Away(why)) => {
-                let pause = doubling(TimeDelta::seconds(1), claimed.tries, LONGEST_ABSENCE);
-                (self.again(claimed, pause, why), Server::Away)
+    async fn hand_over(
+        &self,
+        message: Message,
+        claimed: &ClaimedMail,
+        refused: &Mutex<RefusedInARow>,
+    ) -> (MailOutcome, Server) {
+        let sent = self.mailer.send(message).await;
+        let mut refused = refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let recipient = claimed.mail.recipient;
+        match sent {
+            Ok(()) => {
+                refused.end();
+                (MailOutcome::Sent, Server::Answered)
             }
+            Err(SendError::Transient(trouble)) => (self.retry(claimed, trouble), Server::Answered),
+            Err(SendError::Permanent(trouble))
+                if is_unexplained(&trouble) && refused.unexplained(recipient) =>
+            {
+                self.wait_for_the_server(claimed, trouble)
+            }
+            Err(SendError::Permanent(trouble)) => (MailOutcome::Dead { trouble }, Server::Answered),
+            Err(SendError::Unclear(trouble)) if refused.unclear(recipient) => {
+                self.wait_for_the_server(claimed, trouble)
+            }
+            Err(SendError::Unclear(trouble)) => (self.retry(claimed, trouble), Server::NotKnown),
+            Err(SendError::Away(trouble)) => self.wait_for_the_server(claimed, trouble),
         }
     }
 
-    /// Again after 5 seconds, then twice as long each time, up to an hour.
-    fn retry(&self, claimed: &ClaimedMail, why: String) -> MailOutcome {
-        self.again(claimed, doubling(TimeDelta::seconds(5), claimed.tries, LONGEST_PAUSE), why)
+    /// Again when the server may take mails again. However often that is, it uses up nothing of the mail's
+    /// time: the trouble is not the mail's.
+    fn wait_for_the_server(&self, claimed: &ClaimedMail, trouble: Trouble) -> (MailOutcome, Server) {
+        let pause = match may_be_taken(&trouble) {
+            true => pause_of_perhaps_taken(claimed.tries),
+            false => doubling(TimeDelta::seconds(1), claimed.tries, longest(&trouble)),
+        };
+        let (at, waited) = ((self.clock)() + pause, claimed.waited);
+        (MailOutcome::Retry { at, waited, trouble: trouble.clone() }, Server::Away(trouble))
     }
 
-    /// Again after a pause, unless that would be too late.
-    fn again(&self, claimed: &ClaimedMail, pause: TimeDelta, why: String) -> MailOutcome {
-        let at = (self.clock)() + pause;
-        if at - claimed.since > self.sending.give_up_after {
-            return MailOutcome::Dead { why: format!("{why} ({} tries)", claimed.tries) };
+    /// Again after 5 seconds, then twice as long each time, up to an hour, unless that would be too late.
+    fn retry(&self, claimed: &ClaimedMail, trouble: Trouble) -> MailOutcome {
+        let pause = match may_be_taken(&trouble) {
+            true => pause_of_perhaps_taken(claimed.tries),
+            // All pauses before it were together as long as this one, less the first.
+            false => (claimed.waited + FIRST_PAUSE).min(LONGEST_PAUSE),
+        };
+        let waited = claimed.waited + pause;
+        if waited > self.sending.give_up_after {
+            let why = format!("{trouble} ({} tries)", claimed.tries);
+            return MailOutcome::Dead { trouble: Trouble { why, ..trouble } };
         }
-        MailOutcome::Retry { at, why }
+        MailOutcome::Retry { at: (self.clock)() + pause, waited, trouble }
     }
 
     /// Writes into the log what became of mails, so that support sees it beside the rest of an account's
@@ -450,6 +488,16 @@ impl Sender {
         let link = self.letters.link(page, &self.app.tokens().link(&claims));
         Some(Tidings { link: Some(link), ..Tidings::of(expires_at) })
     }
+}
+
+/// Whether the server refused a mail for good without saying why.
+fn is_unexplained(trouble: &Trouble) -> bool {
+    trouble.verdict.is_some_and(|verdict| verdict.code().is_some() && !verdict.is_explained())
+}
+
+/// Whether the server may have taken the mail, so that each try may be a copy.
+fn may_be_taken(trouble: &Trouble) -> bool {
+    trouble.verdict.is_some_and(|verdict| verdict.may_be_taken())
 }
 
 /// Who reads a mail to this account, if anybody still does.

@@ -1,0 +1,176 @@
+//! What became of an account's mails, for support: which, when, what the server said, and what helps.
+
+use loquet_domain::Moment;
+use loquet_domain::mail_kind::MailKind;
+use loquet_domain::ports::Position;
+use uuid::Uuid;
+
+use super::judge::{Judgement, Topic};
+use super::verdict::{Trouble, Verdict};
+
+/// Where a mail is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// It waits for its turn.
+    Waiting,
+    /// It is being handed over.
+    Sending,
+    /// It waits because the mail server takes no mail from us: no mail goes.
+    Held {
+        /// Since when no mail goes.
+        since: Moment,
+    },
+    /// The mail server did not take it for now. It is tried again.
+    Deferred {
+        /// When.
+        until: Moment,
+    },
+    /// The mail server took it. Whether it arrived is known there.
+    Sent {
+        /// When.
+        at: Moment,
+    },
+    /// It was refused for good, or tried for too long.
+    GivenUp {
+        /// When.
+        at: Moment,
+    },
+    /// It said nothing true any more (a newer link, an expired one), and was not sent.
+    Void {
+        /// When.
+        at: Moment,
+    },
+}
+
+/// One mail to an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailStatus {
+    /// Its identity; begins its Message-ID.
+    pub mail: Uuid,
+    /// Which mail.
+    pub kind: MailKind,
+    /// Where the event that it tells of stands in the log.
+    pub about: Position,
+    /// When it was queued.
+    pub queued_at: Moment,
+    /// How often it was tried.
+    pub tries: u32,
+    /// When it was last tried; `None` before the first time.
+    pub tried_at: Option<Moment>,
+    /// Where it is on its way.
+    pub delivery: Delivery,
+    /// Why it was not sent yet, or never: the last trouble with it, or what holds the queue.
+    pub trouble: Option<Trouble>,
+}
+
+impl MailStatus {
+    /// What helps, the first thing to do first; nothing where there is nothing to do.
+    #[must_use]
+    pub fn what_helps(&self) -> Vec<MailHelp> {
+        let verdict = self.trouble.as_ref().and_then(|trouble| trouble.verdict);
+        what_helps(self.delivery, verdict, self.kind)
+    }
+}
+
+/// What helps a mail on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MailHelp {
+    /// Wait: it goes by itself.
+    Wait,
+    /// Look for it in the mailbox, among spam too: it was handed over.
+    LookForIt,
+    /// The address is wrong. Delete the account and create one with the right address: an account's address
+    /// never changes.
+    CorrectAddress,
+    /// The recipient asks whoever runs their mailbox: it is full, closed, or takes nothing from us.
+    AskTheirProvider,
+    /// The operator looks at the mail server and its settings (`loquet doctor`, `loquet mail list`).
+    TellOperator,
+    /// Send a new link: what this mail held is over, or did not go.
+    SendAgain,
+}
+
+/// What helps a mail of a kind where it is on its way, after the mail server's last verdict.
+#[must_use]
+pub fn what_helps(delivery: Delivery, verdict: Option<Verdict>, kind: MailKind) -> Vec<MailHelp> {
+    use MailHelp::{LookForIt, SendAgain, TellOperator, Wait};
+    let has_link =
+        matches!(kind, MailKind::Activation | MailKind::PasswordReset | MailKind::PasswordResetBySupport);
+    match delivery {
+        Delivery::Waiting | Delivery::Sending => vec![Wait],
+        Delivery::Held { .. } => vec![TellOperator],
+        Delivery::Sent { .. } => vec![LookForIt],
+        Delivery::Void { .. } if has_link => vec![SendAgain],
+        Delivery::Void { .. } => Vec::new(),
+        Delivery::Deferred { .. } => match verdict {
+            Some(verdict) => deferred(&verdict),
+            None => vec![TellOperator],
+        },
+        Delivery::GivenUp { .. } => {
+            let mut helps = verdict.map_or_else(|| vec![TellOperator], |verdict| given_up(&verdict));
+            if has_link && !helps.contains(&MailHelp::CorrectAddress) {
+                helps.push(SendAgain);
+            }
+            helps
+        }
+    }
+}
+
+fn deferred(verdict: &Verdict) -> Vec<MailHelp> {
+    match (verdict.judgement(), verdict.topic()) {
+        (Judgement::AboutUs | Judgement::Unclear, _) => vec![MailHelp::TellOperator],
+        (_, Topic::Mailbox | Topic::MailboxFull) => vec![MailHelp::AskTheirProvider],
+        _ => vec![MailHelp::Wait],
+    }
+}
+
+fn given_up(verdict: &Verdict) -> Vec<MailHelp> {
+    match (verdict.judgement(), verdict.topic()) {
+        (Judgement::AboutUs, _) => vec![MailHelp::TellOperator],
+        (Judgement::Never, Topic::Address) if verdict.is_explained() => vec![MailHelp::CorrectAddress],
+        (Judgement::Never, Topic::Address) => vec![MailHelp::CorrectAddress, MailHelp::AskTheirProvider],
+        (_, Topic::Mailbox | Topic::MailboxFull | Topic::Route) => vec![MailHelp::AskTheirProvider],
+        (Judgement::Unclear, _) => vec![MailHelp::AskTheirProvider, MailHelp::TellOperator],
+        (Judgement::NotNow, _) => vec![MailHelp::AskTheirProvider],
+        _ => vec![MailHelp::TellOperator],
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use MailHelp::{AskTheirProvider, CorrectAddress, LookForIt, SendAgain, TellOperator, Wait};
+
+    #[test]
+    fn what_helps_a_mail_follows_from_where_it_is_and_what_the_server_said() {
+        let at = Moment::UNIX_EPOCH;
+        let (deferred, given_up) = (Delivery::Deferred { until: at }, Delivery::GivenUp { at });
+        let (link, notice) = (MailKind::Activation, MailKind::PasswordChanged);
+        let table: &[(Delivery, &str, MailKind, &[MailHelp])] = &[
+            (Delivery::Waiting, "", link, &[Wait]),
+            (Delivery::Sending, "recipient 451", link, &[Wait]),
+            (Delivery::Held { since: at }, "sender 553 5.7.1", link, &[TellOperator]),
+            (Delivery::Sent { at }, "", notice, &[LookForIt]),
+            (Delivery::Void { at }, "", link, &[SendAgain]),
+            (Delivery::Void { at }, "", notice, &[]),
+            (deferred, "recipient 451 4.7.1", link, &[Wait]),
+            (deferred, "recipient 452 4.2.2", link, &[AskTheirProvider]),
+            (deferred, "recipient 550 5.7.1", link, &[TellOperator]),
+            (deferred, "sender 553", link, &[TellOperator]),
+            (deferred, "", link, &[TellOperator]),
+            (given_up, "recipient 550 5.1.1", link, &[CorrectAddress]),
+            (given_up, "recipient 550", notice, &[CorrectAddress, AskTheirProvider]),
+            (given_up, "recipient 552 5.2.2", link, &[AskTheirProvider, SendAgain]),
+            (given_up, "recipient 552 5.2.2", notice, &[AskTheirProvider]),
+            (given_up, "recipient 550 5.7.1", notice, &[AskTheirProvider, TellOperator]),
+            (given_up, "recipient 451", link, &[AskTheirProvider, SendAgain]),
+            (given_up, "end 554", notice, &[TellOperator]),
+            (given_up, "end 552 5.3.4", link, &[TellOperator, SendAgain]),
+            (given_up, "", notice, &[TellOperator]),
+        ];
+        for (delivery, said, kind, expected) in table {
+            assert_eq!(what_helps(*delivery, Verdict::parse(said), *kind), *expected, "{delivery:?} {said}");
+        }
+    }
+}
