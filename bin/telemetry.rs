@@ -1,7 +1,5 @@
 //! The program's own log, as text or JSON, and its traces, over OTLP/HTTP.
 
-use std::io::IsTerminal;
-
 use anyhow::Context;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::{SpanExporter, WithExportConfig};
@@ -13,6 +11,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
+use crate::output;
 use crate::settings::Logging;
 
 /// Traces that are still to be sent.
@@ -31,10 +30,10 @@ pub(crate) enum Traces {
 pub(crate) fn init(logging: &Logging, sends: Traces) -> anyhow::Result<Telemetry> {
     // What the configuration says wrongly is told by whoever reads it; until then, the usual.
     let filter = EnvFilter::try_new(&logging.filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer().with_writer(|| output::Log);
     let log = match logging.json {
         true => lines.json().flatten_event(true).with_filter(filter).boxed(),
-        false => lines.with_ansi(std::io::stderr().is_terminal()).with_filter(filter).boxed(),
+        false => lines.with_ansi(output::errors_are_watched()).with_filter(filter).boxed(),
     };
     let traces = match logging.traces.as_ref().filter(|_| sends == Traces::Sent) {
         Some((endpoint, share)) => Some(provider(endpoint, *share)?),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::cli::{Diagnose, Place};
 use crate::clock;
+use crate::output::line;
 use crate::system::System;
 
 /// Prints the diagnosis as JSON, as the API gives it, beside a running server or without one.
@@ -19,6 +20,6 @@ pub(crate) async fn run(place: &Place, whose: Diagnose) -> anyhow::Result<()> {
     let position = system.store.head().await?;
     let store: Arc<dyn EventStore> = Arc::new(system.store.clone());
     let told = diagnose(&system.app, &store, system.codec.as_ref(), &email, clock::now()).await?;
-    println!("{}", serde_json::to_string_pretty(&DiagnosisBody::of(email.as_str(), told, position.0))?);
+    line(serde_json::to_string_pretty(&DiagnosisBody::of(email.as_str(), told, position.0))?);
     system.close().await
 }

@@ -1,6 +1,6 @@
 //! `loquet order import`.
 
-use std::io::{BufRead, BufReader, IsTerminal, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -14,6 +14,7 @@ use super::account::operator;
 use super::remote::Running;
 use crate::cli::{Import, Place};
 use crate::config::Config;
+use crate::output::{self, line, outcome};
 use crate::settings;
 use crate::system::{Access, Parts, System};
 
@@ -93,7 +94,7 @@ fn open(import: &Import) -> anyhow::Result<(Box<dyn BufRead>, ProgressBar)> {
         let length = file.metadata()?.len();
         (Box::new(file), length)
     };
-    let bar = if std::io::stderr().is_terminal() { ProgressBar::new(length) } else { ProgressBar::hidden() };
+    let bar = if output::errors_are_watched() { ProgressBar::new(length) } else { ProgressBar::hidden() };
     let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {eta} {msg}")?;
     Ok((Box::new(BufReader::new(reader)), bar.with_style(style)))
 }
@@ -184,17 +185,13 @@ impl Report {
 
     fn print(&self, json: bool) -> anyhow::Result<()> {
         if json {
-            println!("{}", serde_json::to_string(self)?);
+            outcome(serde_json::to_string(self)?);
             return Ok(());
         }
-        println!(
-            "{} new, {} delivered before, {} refused",
-            self.new,
-            self.delivered_before,
-            self.refused.len()
-        );
-        for refused in &self.refused {
-            println!("line {}: {}", refused.line, refused.why.join("; "));
+        let Self { new, delivered_before, refused, .. } = self;
+        outcome(format_args!("{new} new, {delivered_before} delivered before, {} refused", refused.len()));
+        for refused in refused {
+            line(format_args!("line {}: {}", refused.line, refused.why.join("; ")));
         }
         Ok(())
     }

@@ -33,6 +33,7 @@ use super::config::refuse_faults;
 use crate::cli::Place;
 use crate::clock;
 use crate::config::Config;
+use crate::output::greeting;
 use crate::settings::{Mode, Settings, read_secret};
 use crate::system::{Access, Parts, System, VERSION};
 
@@ -281,12 +282,12 @@ fn dev_token(place: &Place, tokens: &ServiceTokens) -> anyhow::Result<()> {
 }
 
 fn greet(place: &Place, settings: &Settings, address: SocketAddr) {
-    println!("Loquet is listening on http://{address}");
+    greeting(format_args!("Loquet is listening on http://{address}"));
     if settings.mode == Mode::Development {
-        println!("  the API, to read and to try   http://{address}/docs");
-        println!("  the mails it sends            http://{address}/dev/mail");
-        println!("  a token with every scope      {}", place.file("dev-token").display());
-        println!("Development mode: anybody who reaches this address can read every mail.");
+        greeting(format_args!("  the API, to read and to try   http://{address}/docs"));
+        greeting(format_args!("  the mails it sends            http://{address}/dev/mail"));
+        greeting(format_args!("  a token with every scope      {}", place.file("dev-token").display()));
+        greeting("Development mode: anybody who reaches this address can read every mail.");
     }
 }
 
