@@ -52,6 +52,9 @@ async fn admitted(api: &Api, request: Request, next: Next) -> Response {
     if let Err(problem) = limits::admit_request(api, &request) {
         return problem.into_response();
     }
+    if let Some(Err(problem)) = api.dev_hosts.as_ref().map(|hosts| hosts.admit(&request)) {
+        return problem.into_response();
+    }
     let known = conditional::known_to_client(&request);
     let response = match body::buffered(request).await {
         Ok(request) => request::measure(api, request, next).await,
