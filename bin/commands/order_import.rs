@@ -55,7 +55,8 @@ pub(crate) async fn run(place: &Place, config: &mut Config, import: Import) -> a
     let mut report = Report::default();
     loop {
         let mut line = Vec::new();
-        let read = lines.by_ref().take(MOST_BYTES + 1).read_until(b'\n', &mut line)?;
+        let read = lines.by_ref().take(MOST_BYTES + 1).read_until(b'\n', &mut line);
+        let read = read.with_context(|| stopped_after(report.lines))?;
         if read == 0 {
             break;
         }
@@ -66,15 +67,11 @@ pub(crate) async fn run(place: &Place, config: &mut Config, import: Import) -> a
         }
         let cut_short = !line.ends_with(b"\n") && u64::try_from(read)? > MOST_BYTES;
         let delivered = if cut_short {
-            skip_line(&mut lines)?;
+            skip_line(&mut lines).with_context(|| stopped_after(report.lines))?;
             Delivered::Refused(vec!["longer than 1 MiB".to_owned()])
         } else {
-            target.deliver(line.trim_ascii()).await.with_context(|| {
-                format!(
-                    "stopped at line {}; what is before it was taken, start again when it is mended",
-                    report.lines
-                )
-            })?
+            let delivered = target.deliver(line.trim_ascii()).await;
+            delivered.with_context(|| stopped_after(report.lines - 1))?
         };
         report.note(delivered);
         bar.set_message(format!("{} new, {} refused", report.new, report.refused.len()));
@@ -83,6 +80,13 @@ pub(crate) async fn run(place: &Place, config: &mut Config, import: Import) -> a
     target.close().await?;
     report.print(import.json)?;
     Ok(if report.refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+/// Says how much was done before something broke off.
+fn stopped_after(lines: u64) -> String {
+    format!(
+        "stopped after line {lines}: every line up to it was delivered. Run the import again when the cause is gone"
+    )
 }
 
 fn open(import: &Import) -> anyhow::Result<(Box<dyn BufRead>, ProgressBar)> {
