@@ -425,6 +425,8 @@ fn try_one(world: &World, line: &str, task: &Task) {
     };
     let healthy = scene();
     let usual = run(&arguments(healthy.as_ref()), Outputs::Read);
+    let shows_nothing = matches!(task, Task::Shows) && usual.out.is_empty();
+    assert!(!shows_nothing, "`{line}` is run in a way that shows nothing: {usual:?}");
     for outputs in Outputs::BROKEN {
         let scene = scene();
         let ended = run(&arguments(scene.as_ref()), outputs);
