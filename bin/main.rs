@@ -66,9 +66,15 @@ fn run(cli: Cli, mut config: Config) -> anyhow::Result<ExitCode> {
         Command::Config(ConfigCommand::Show(show)) => {
             return commands::config::show(&config, Output::of(show.json));
         }
-        Command::Config(ConfigCommand::Sample) => return done(Ok(commands::config::sample())),
+        Command::Config(ConfigCommand::Sample) => {
+            commands::config::sample();
+            return Ok(ExitCode::SUCCESS);
+        }
         Command::Openapi => return done(commands::openapi::run()),
-        Command::Completions { shell } => return done(Ok(commands::man::completions(*shell))),
+        Command::Completions { shell } => {
+            commands::man::completions(*shell);
+            return Ok(ExitCode::SUCCESS);
+        }
         Command::Man { to } => return done(commands::man::pages(to.as_deref())),
         _ => {}
     }
