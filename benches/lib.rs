@@ -3,6 +3,7 @@
 //! A time says something about the machine that it was taken on; a ratio of two rates taken in turns
 //! says something about the software. Nothing here asserts: a figure is printed beside its goal.
 #![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, clippy::print_stderr)] // a benchmark is started by hand, and prints what it measured
 
 pub mod client;
 pub mod constant;

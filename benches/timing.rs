@@ -10,6 +10,7 @@
 //!
 //! `-- --program PATH` measures a program that was built elsewhere; `-- --tries N` takes so many of each kind of login.
 #![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, clippy::print_stderr)] // a benchmark is started by hand, and prints what it measured
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;

@@ -6,6 +6,7 @@ mod clock;
 mod commands;
 mod config;
 mod demo;
+mod output;
 mod plain_log;
 mod protections;
 mod settings;
@@ -15,8 +16,7 @@ mod telemetry;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::FromArgMatches;
-use loquet_domain::plain_text::{is_printable, visible_lines};
+use clap::{ArgMatches, FromArgMatches};
 
 use cli::{
     Cli, Command, ConfigCommand, EventsCommand, KeysCommand, OrderCommand, Output, PermissionCommand, Place,
@@ -29,38 +29,33 @@ use telemetry::Traces;
 const BLOCKING: usize = 16;
 
 fn main() -> ExitCode {
-    let matches = cli::command().try_get_matches().unwrap_or_else(|error| refuse(&error));
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| refuse(&error));
+    let read = cli::command()
+        .try_get_matches()
+        .and_then(|matches| Cli::from_arg_matches(&matches).map(|cli| (matches, cli)));
+    output::ending(match read {
+        Ok((matches, cli)) => begin(&matches, cli),
+        Err(said) => output::usage(&said),
+    })
+}
+
+fn begin(matches: &ArgMatches, cli: Cli) -> ExitCode {
     let file = matches.get_one::<PathBuf>("config");
-    let config = Config::read(file.map(PathBuf::as_path), &matches, std::env::vars_os());
+    let config = Config::read(file.map(PathBuf::as_path), matches, std::env::vars_os());
     let logging = Logging::of(&config);
     let traces = if matches!(cli.command, Command::Serve(_)) { Traces::Sent } else { Traces::Dropped };
     // Before the runtime is there: what sends the traces has threads of its own.
     let telemetry = match telemetry::init(&logging, traces) {
         Ok(telemetry) => telemetry,
-        Err(error) => {
-            eprintln!("loquet: {}", visible_lines(&format!("{error:#}")));
-            return ExitCode::FAILURE;
-        }
+        Err(error) => return failed(&error),
     };
     let ended = run(cli, config);
     telemetry.end();
-    match ended {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("loquet: {}", visible_lines(&format!("{error:#}")));
-            ExitCode::FAILURE
-        }
-    }
+    ended.unwrap_or_else(|error| failed(&error))
 }
 
-/// Says what is wrong with the command line, and ends. What it repeats of it may hold anything.
-fn refuse(error: &clap::Error) -> ! {
-    if std::env::args_os().all(|given| given.to_str().is_some_and(|given| given.chars().all(is_printable))) {
-        error.exit();
-    }
-    eprint!("{}", visible_lines(&error.render().to_string()));
-    std::process::exit(error.exit_code());
+fn failed(error: &anyhow::Error) -> ExitCode {
+    output::note(format_args!("loquet: {error:#}"));
+    ExitCode::FAILURE
 }
 
 fn run(cli: Cli, mut config: Config) -> anyhow::Result<ExitCode> {
@@ -72,9 +67,15 @@ fn run(cli: Cli, mut config: Config) -> anyhow::Result<ExitCode> {
         Command::Config(ConfigCommand::Show(show)) => {
             return commands::config::show(&config, Output::of(show.json));
         }
-        Command::Config(ConfigCommand::Sample) => return done(commands::config::sample()),
+        Command::Config(ConfigCommand::Sample) => {
+            commands::config::sample();
+            return Ok(ExitCode::SUCCESS);
+        }
         Command::Openapi => return done(commands::openapi::run()),
-        Command::Completions { shell } => return done(commands::man::completions(*shell)),
+        Command::Completions { shell } => {
+            commands::man::completions(*shell);
+            return Ok(ExitCode::SUCCESS);
+        }
         Command::Man { to } => return done(commands::man::pages(to.as_deref())),
         _ => {}
     }

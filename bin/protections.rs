@@ -1,6 +1,6 @@
 //! Settings that would switch a protection off together, each of them within its own bounds.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use loquet_adapters::smtp::{Security, SmtpSettings};
@@ -18,8 +18,9 @@ const STRONG_ENOUGH: [(u32, u32); 5] = [(47_104, 1), (19_456, 2), (12_288, 3), (
 pub(crate) fn check(config: &mut Config, mode: Mode) {
     lockout(config);
     unused(config);
-    if mode == Mode::Production {
-        hashing(config);
+    match mode {
+        Mode::Production => hashing(config),
+        Mode::Development => development(config),
     }
 }
 
@@ -48,6 +49,20 @@ fn unused(config: &mut Config) {
         if config.text(set).is_some() && config.text(switch) == Some("off") {
             config.fault(set, format!("nothing is compared with it while {switch} is off: switch it on"));
         }
+    }
+}
+
+/// A development server shows every mail, and with it every link, to whoever reaches it.
+fn development(config: &mut Config) {
+    let Some(listen) = config.parsed::<SocketAddr>("http.listen") else { return };
+    if !listen.ip().to_canonical().is_loopback() {
+        let why = format!(
+            "with --dev the server shows every mail to whoever reaches it, and others reach {}: listen on \
+             127.0.0.1:{} or on [::1], or run it without --dev",
+            listen.ip(),
+            listen.port()
+        );
+        config.fault("http.listen", why);
     }
 }
 

@@ -11,6 +11,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
+use crate::output;
 use crate::plain_log::PlainLog;
 use crate::settings::Logging;
 
@@ -30,7 +31,7 @@ pub(crate) enum Traces {
 pub(crate) fn init(logging: &Logging, sends: Traces) -> anyhow::Result<Telemetry> {
     // What the configuration says wrongly is told by whoever reads it; until then, the usual.
     let filter = EnvFilter::try_new(&logging.filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt::layer().with_writer(|| PlainLog(std::io::stderr()));
+    let lines = tracing_subscriber::fmt::layer().with_writer(|| PlainLog(output::Log));
     let log = match logging.json {
         true => lines.json().flatten_event(true).with_filter(filter).boxed(),
         false => lines.with_ansi(false).with_filter(filter).boxed(),

@@ -466,32 +466,30 @@ async fn many_large_pictures_at_once_are_put_off_and_hold_up_no_order() {
     let admin = Merchant::new(&server, 1, &[line("A920 Mobile", 1, &["T-1"], &at)]).await;
     let site = admin.items("/v1/sites").await[0]["site_id"].as_str().unwrap().to_owned();
     let path = format!("/v1/sites/{site}/receipt-layout");
+    let others = Merchant::new(&server, 3, &[line("A920 Mobile", 1, &["T-3"], &at)]).await;
+    let others_site = others.items("/v1/sites").await[0]["site_id"].as_str().unwrap().to_owned();
+    let others_path = format!("/v1/sites/{others_site}/receipt-layout");
     let huge = json!({ "logo": picture(1_100, 1_000) });
     let refused = admin.call(Method::PUT, &path, Some(huge)).await.expect(422).json();
     assert_eq!(refused["errors"][0]["rule"], "logo-too-many-pixels");
     let layout = json!({ "logo": picture(1_000, 1_000) });
-    let left = std::sync::atomic::AtomicUsize::new(60);
-    let uploads = (0..60).map(|_| async {
-        let answer = admin.call(Method::PUT, &path, Some(layout.clone())).await;
-        left.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
-        answer
-    });
-    let order = async {
-        server
-            .service_post(
-                "/v1/orders",
-                order_of(2, 2, "paul@example.be", &[line("A920 Mobile", 1, &[], &at)]),
-            )
-            .await
-            .expect(201);
-        left.load(std::sync::atomic::Ordering::SeqCst)
-    };
-    let (uploads, left) = tokio::join!(join_all(uploads), order);
-    assert!(left > 30, "the order was taken when {left} of 60 uploads were unanswered");
+    let uploads = (0..60).map(|_| admin.call(Method::PUT, &path, Some(layout.clone())));
+    let placed = order_of(2, 2, "paul@example.be", &[line("A920 Mobile", 1, &[], &at)]);
+    let order = server.service_post("/v1/orders", placed);
+    // Whoever sends sixty has two places of the queue; the others' pictures are drawn meanwhile.
+    let others = others.call(Method::PUT, &others_path, Some(layout.clone()));
+    let (uploads, order, others) = tokio::join!(join_all(uploads), order, others);
+    assert_eq!(order.status, 201, "{}", order.text);
+    assert_eq!(others.status, 200, "{}", others.text);
     let (saved, put_off): (Vec<_>, Vec<_>) = uploads.iter().partition(|answer| answer.status == 200);
     assert!(!saved.is_empty() && !put_off.is_empty(), "{} were put off", put_off.len());
     for answer in put_off {
-        assert_eq!((answer.status.as_u16(), slug(answer).as_str()), (503, "busy"), "{}", answer.text);
+        assert_eq!(
+            (answer.status.as_u16(), slug(answer).as_str()),
+            (429, "too-many-at-once"),
+            "{}",
+            answer.text
+        );
         let seconds: u64 = answer.headers["retry-after"].to_str().unwrap().parse().unwrap();
         assert!((1..=10).contains(&seconds));
     }
@@ -645,6 +643,61 @@ async fn a_file_of_assignments_is_tried_first_and_done_whole_or_not_at_all() {
     assert_eq!(head(&server).await, before + 50);
     assert_eq!(admin.items(&format!("/v1/terminals?site={haute}")).await.len(), 51);
     assert_eq!(send(&file, "").await.1["unchanged"], 50);
+}
+
+/// A file of six thousand lines takes a while of a core, and its report is longer than a request may be.
+#[tokio::test]
+async fn one_caller_has_one_file_under_way_and_a_long_report_comes_whole_with_an_idempotency_key() {
+    let server = Server::start().await;
+    let lines = [
+        line("A920 Mobile", 6000, &[], &place("Rue Neuve", "12")),
+        line("A920 Mobile", 1, &[], &place("Rue Haute", "7")),
+    ];
+    let admin = Merchant::new(&server, 1, &lines).await;
+    let sites = admin.items("/v1/sites?sort=name").await;
+    let (haute, neuve) = (sites[0]["site_id"].as_str().unwrap(), sites[1]["site_id"].as_str().unwrap());
+    let mut file = "terminal,site\n".to_owned();
+    let mut cursor = String::new();
+    loop {
+        let page = admin.get(&format!("/v1/terminals?site={neuve}&limit=200{cursor}")).await;
+        for terminal in page["items"].as_array().unwrap() {
+            file += &format!("{},{haute}\n", terminal["terminal_id"].as_str().unwrap());
+        }
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(file.lines().count(), 6001);
+    let client = reqwest::Client::new();
+    let send = async |query: &str, key: Option<&str>| {
+        let request = client.post(format!("{}/v1/terminal-assignments{query}", server.url));
+        let mut request = request.bearer_auth(&admin.session).header("content-type", "text/csv");
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        let answer = request.body(file.clone()).send().await.unwrap();
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        Answer { status, headers, text: answer.text().await.unwrap() }
+    };
+    let tried = join_all((0..40).map(|_| send("?dry_run=true", None))).await;
+    let (done, put_off): (Vec<_>, Vec<_>) = tried.iter().partition(|answer| answer.status == 200);
+    assert!(!done.is_empty() && !put_off.is_empty(), "{} were put off", put_off.len());
+    for answer in put_off {
+        assert_eq!((answer.status.as_u16(), slug(answer).as_str()), (429, "too-many-at-once"));
+        assert_eq!(answer.headers["retry-after"], "1");
+    }
+    // A trial is tried anew: its long report is not kept for a day.
+    for _ in 0..2 {
+        let trial = send("?dry_run=true", Some("trial")).await.expect(200);
+        assert!(!trial.headers.contains_key("idempotency-replayed"));
+        assert_eq!(trial.json()["moves"].as_array().unwrap().len(), 6000);
+    }
+    let moved = send("", Some("moved")).await.expect(200);
+    assert!(moved.text.len() > 1024 * 1024, "{}", moved.text.len());
+    assert_eq!(moved.json()["moves"].as_array().unwrap().len(), 6000);
+    let again = send("", Some("moved")).await.expect(200);
+    assert_eq!((again.text, &again.headers["idempotency-replayed"]), (moved.text, &"true".parse().unwrap()));
 }
 
 #[tokio::test]

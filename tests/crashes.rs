@@ -171,6 +171,7 @@ async fn what_is_wrong_at_the_start_is_named_with_its_remedy() {
         (&["--listen", &elsewhere][..], "LOQUET_PUBLIC_URL"),
         (&["--public-url", "http://portal.example"], "https://"),
         (&["--public-url", "https://portal.example"], "LOQUET_SMTP_HOST"),
+        (&["--dev", "--listen", "0.0.0.0:8080"], "listen on 127.0.0.1:8080"),
         (&["--dev", "--lockout-attempts", "0"], "from 1 to 100"),
         (&["--dev", "--lockout-duration", "0s"], "from 1s to 30d"),
         (&["--dev", "--lockout-duration", "99999999999d"], "--lockout-duration"),
@@ -314,12 +315,12 @@ async fn half_a_request_holds_nothing_up() {
     use std::io::{Read, Write};
     let other = Server::start().await;
     let mut abandoned = std::net::TcpStream::connect(("127.0.0.1", other.port)).unwrap();
-    abandoned.write_all(b"POST /v1/logins HTTP/1.1\r\nHost: x\r\n").unwrap();
+    abandoned.write_all(b"POST /v1/logins HTTP/1.1\r\nHost: localhost\r\n").unwrap();
     abandoned.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
     let closed = tokio::task::spawn_blocking(move || abandoned.read_to_end(&mut Vec::new()));
     let mut server = Server::start().await;
     let mut half = std::net::TcpStream::connect(("127.0.0.1", server.port)).unwrap();
-    half.write_all(b"POST /v1/logins HTTP/1.1\r\nHost: x\r\n").unwrap();
+    half.write_all(b"POST /v1/logins HTTP/1.1\r\nHost: localhost\r\n").unwrap();
     server.login("nobody@example.be", "x").await.expect(401);
     let stopping = std::time::Instant::now();
     server.stop();

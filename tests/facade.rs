@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use loquet_tests::server::{Answer, Server, order};
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 const PASSWORD: &str = "Boulange7!";
@@ -157,6 +157,136 @@ async fn a_stream_ends_with_the_token_that_opened_it_and_shows_nothing_that_come
     }
     let metrics = server.service_get("/metrics").await.expect(200).text;
     assert!(metrics.contains("loquet_event_streams 0"), "{metrics}");
+}
+
+/// Whether a token may follow the events now; the stream ends at once.
+async fn follows(server: &Server, token: &str) -> reqwest::Response {
+    let request = server.client.get(format!("{}/v1/events", server.url)).bearer_auth(token);
+    let request = request.header("accept", "text/event-stream").header("accept-language", "en");
+    request.send().await.unwrap()
+}
+
+#[tokio::test]
+async fn one_token_follows_the_events_so_often_and_leaves_places_to_others() {
+    let server = Server::start_with(&["--limits-event-streams", "8"]).await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    let loquet = |arguments: &[&str]| {
+        let output = server.command().args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let create = |name: &str| loquet(&["token", "create", "--name", name, "--scope", "events:read"]);
+    let (greedy, other) = (create("greedy"), create("other"));
+    let list = loquet(&["token", "list", "--json"]);
+    let rows = list.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let row = rows.into_iter().find(|row| row["name"] == "greedy").unwrap();
+    let rotated = loquet(&["token", "rotate", row["id"].as_str().unwrap()]);
+    let first = follows(&server, &greedy).await;
+    let second = follows(&server, &rotated).await;
+    assert_eq!((first.status(), second.status()), (StatusCode::OK, StatusCode::OK));
+    for token in [&greedy, &rotated] {
+        let refused = follows(&server, token).await;
+        assert_eq!(refused.status(), 429, "a token and the one it was rotated to have one share");
+        let wait: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!((1..=60).contains(&wait), "{wait}");
+        let refused: Value = serde_json::from_str(&refused.text().await.unwrap()).unwrap();
+        assert_eq!(refused["type"], "urn:loquet:problem:too-many-followers-of-token");
+        assert!(refused["detail"].as_str().unwrap().contains("2 times"), "{refused}");
+    }
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        held.push(follows(&server, &other).await);
+    }
+    assert!(held.iter().all(|answer| answer.status() == 200), "the others have their places");
+    // It reads page by page, whatever its streams do.
+    server.send(Method::GET, "/v1/events", Some(&greedy), None).await.expect(200);
+    drop(first);
+    let start = Instant::now();
+    while follows(&server, &greedy).await.status() != 200 {
+        assert!(start.elapsed() < Duration::from_secs(30), "a place that was left is not free again");
+        tokio::task::yield_now().await;
+    }
+    // People hold none.
+    let session = server.login("marie@example.be", PASSWORD).await.expect(201).json();
+    assert_eq!(follows(&server, session["session_token"].as_str().unwrap()).await.status(), 403);
+}
+
+/// What a page on the web can have a browser send to a development server, once its own name leads to 127.0.0.1.
+#[tokio::test]
+async fn a_development_server_answers_no_page_of_another_name() {
+    let server = Server::start_with(&["--public-url", "http://portal.example"]).await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    let asked = async |method: Method, path: &str, host: &str| {
+        let request = server.client.request(method, format!("{}{path}", server.url)).header("host", host);
+        let answer = request.header("accept-language", "en").send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let port = server.port;
+    for (method, path) in [
+        (Method::GET, "/dev/mail"),
+        (Method::GET, "/dev/mail.json"),
+        (Method::GET, "/"),
+        (Method::GET, "/docs"),
+        (Method::GET, "/docs/"),
+        (Method::GET, "/openapi.json"),
+        (Method::GET, "/healthz"),
+        (Method::GET, "/v1/accounts"),
+        (Method::POST, "/v1/logins"),
+        (Method::POST, "/reset"),
+        (Method::GET, "/nowhere"),
+        (Method::OPTIONS, "/v1/logins"),
+    ] {
+        let (status, text) = asked(method, path, &format!("evil.example:{port}")).await;
+        assert_eq!(status, 421, "{path}: {text}");
+        assert!(text.contains(&format!("127.0.0.1:{port}")) && !text.contains("marie"), "{path}: {text}");
+    }
+    for host in ["localhost", "127.0.0.1", "[::1]", "portal.example", &format!("localhost:{port}")] {
+        assert_eq!(asked(Method::GET, "/dev/mail.json", host).await.0, 200, "{host}");
+    }
+    // A session is nobody's proof: a page may have one of its own.
+    let session = server.login("marie@example.be", PASSWORD).await.expect(201).json();
+    for (token, status) in [
+        (server.token().as_str(), 200),
+        (session["session_token"].as_str().unwrap(), 421),
+        ("lqt_forged", 421),
+    ] {
+        let request = server.client.get(format!("{}/dev/mail.json", server.url)).bearer_auth(token);
+        let answer = request.header("host", "evil.example").send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{token}");
+    }
+}
+
+/// A browser sends what another origin's page asks for only as far as we let it: nothing is let.
+#[tokio::test]
+async fn no_other_origin_is_let_in_and_a_form_of_another_page_does_nothing() {
+    let server = Server::start().await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    let origin = |method: Method, path: &str| {
+        let request = server.client.request(method, format!("{}{path}", server.url));
+        request.header("origin", "https://evil.example").header("sec-fetch-site", "cross-site")
+    };
+    let login = json!({ "email": "marie@example.be", "password": PASSWORD });
+    let asked = [
+        origin(Method::OPTIONS, "/v1/logins")
+            .header("access-control-request-method", "POST")
+            .header("access-control-request-headers", "content-type, authorization"),
+        origin(Method::GET, "/dev/mail.json"),
+        origin(Method::GET, "/v1/accounts").bearer_auth(server.token()),
+        origin(Method::POST, "/v1/logins").json(&login),
+    ];
+    for request in asked {
+        let answer = request.send().await.unwrap();
+        let allows = answer.headers().keys().find(|name| name.as_str().starts_with("access-control-"));
+        assert!(allows.is_none(), "{answer:?}");
+    }
+    // What a page sends without asking first is of these types, and taken for no command.
+    for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"] {
+        for path in ["/v1/logins", "/v1/password-resets", "/v1/activations", "/v1/password-resets/confirm"] {
+            let request = origin(Method::POST, path).header("content-type", kind);
+            let answer = request.body(login.to_string()).send().await.unwrap();
+            assert_eq!(answer.status(), 415, "{path} takes {kind}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -108,7 +108,7 @@ async fn a_caller_who_hangs_up_leaves_no_key_under_way_and_nothing_is_done_twice
         let mut caller = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
         let token = server.token();
         let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nIdempotency-Key: h-{n}\r\n"
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nIdempotency-Key: h-{n}\r\n"
         );
         write!(caller, "{head}Content-Length: 0\r\n\r\n").unwrap();
         // Not a wait for anything: each hangs up at another moment of the command.

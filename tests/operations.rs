@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -148,6 +149,83 @@ password = \"hunter2\"
             text.replace("0.0.0.0/0", "10.0.0.0/8").replace("1s", "50m").replace("mail.example", "localhost");
         assert_eq!(checked(&text, more), "the configuration holds\n", "{text}");
     }
+}
+
+#[test]
+fn a_development_server_listens_to_this_machine_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("var");
+    let checked =
+        |listen: &str, more: &[&str]| run(program().args(["config", "check", "--listen", listen]).args(more));
+    let production = ["--public-url", "https://portal.example", "--smtp-host", "localhost"];
+    for reached in [
+        "0.0.0.0:8080",
+        "[::]:8080",
+        "192.168.1.7:8080",
+        "[fe80::1]:8080",
+        "[2001:db8::1]:8080",
+        "[::ffff:192.168.1.7]:8080",
+        "[::ffff:0.0.0.0]:8080",
+    ] {
+        let (code, out, _) = checked(reached, &["--dev"]);
+        assert!(
+            code == Some(1) && out.contains("with --dev the server shows every mail"),
+            "{reached}: {out}"
+        );
+        assert!(
+            out.contains("listen on 127.0.0.1:8080") && out.contains("without --dev"),
+            "{reached}: {out}"
+        );
+        let mut serve = program();
+        serve.arg("--data-dir").arg(&data).args(["serve", "--dev", "--listen", reached]);
+        let (code, _, errors) = run(&mut serve);
+        assert!(code == Some(1) && errors.contains("with --dev the server shows"), "{reached}: {errors}");
+        assert!(!data.exists(), "{reached}: nothing is made, no token above all");
+        assert_eq!(checked(reached, &production).0, Some(0), "{reached}: it is --dev's matter alone");
+    }
+    for ours in ["127.0.0.1:8080", "127.0.0.2:80", "[::1]:8080", "[::ffff:127.0.0.1]:8080"] {
+        assert_eq!(checked(ours, &["--dev"]).0, Some(0), "{ours}");
+    }
+    // A name may lead anywhere, now or later.
+    assert_eq!(checked("localhost:8080", &["--dev"]).0, Some(1));
+}
+
+#[tokio::test]
+async fn the_development_token_is_its_owners_alone_and_production_shows_no_mail() {
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("var");
+    std::fs::create_dir(&data).unwrap();
+    let token = data.join("dev-token");
+    // There already, for everybody to read.
+    std::fs::write(&token, "lqt_old\n").unwrap();
+    std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let mut server = Server::over(data, &[]).await;
+    assert_eq!(mode(&token), 0o600);
+    let made = server.token();
+    server.service_get("/v1/accounts").await.expect(200);
+    server.stop();
+    std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o644)).unwrap();
+    server.restart().await;
+    assert_eq!((mode(&token), server.token()), (0o600, made), "the one that holds stays");
+    server.stop();
+    let listen = format!("127.0.0.1:{}", server.port);
+    let mut command = server.command();
+    command.args(["serve", "--listen", &listen, "--public-url", "https://portal.example"]);
+    let mut production = command.args(["--smtp-host", "localhost", "--smtp-port", "1"]).spawn().unwrap();
+    let start = Instant::now();
+    while server.try_send(Method::GET, "/healthz", None, None).await.is_err() {
+        assert!(start.elapsed() < Duration::from_secs(60), "it does not start");
+        tokio::task::yield_now().await;
+    }
+    for path in ["/dev/mail", "/dev/mail.json", "/dev/mail/1.eml", "/dev"] {
+        server.send(Method::GET, path, None, None).await.expect(404);
+    }
+    // Names are the proxy's matter there.
+    let named = server.client.get(format!("{}/healthz", server.url)).header("host", "portal.example");
+    assert_eq!(named.send().await.unwrap().status(), 200);
+    production.kill().unwrap();
+    production.wait().unwrap();
 }
 
 #[test]

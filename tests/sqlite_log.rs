@@ -1,5 +1,6 @@
 //! The embedded log as a file: reopening, locking, damage, a full disk, a disk that fails.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
+#![allow(clippy::print_stdout)] // the harness of the tests takes it
 
 use std::path::Path;
 use std::process::Command;

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use tracing::Instrument;
 
+use super::problem::Problem;
 use super::{Api, PATIENCE, body, conditional, limits, localize, pages, problem, request};
 
 /// What every answer says, unless it says otherwise.
@@ -48,8 +49,20 @@ async fn answered_in_time(api: &Api, request: Request, next: Next) -> Response {
     }
 }
 
+/// In development, the check of the name that was asked for. A service token proves as much: a page that forges a name
+/// has none.
+fn admit_host(api: &Api, request: &Request) -> Result<(), Problem> {
+    match &api.dev_hosts {
+        Some(hosts) if !request::is_of_service(api, request.headers()) => hosts.admit(request),
+        _ => Ok(()),
+    }
+}
+
 async fn admitted(api: &Api, request: Request, next: Next) -> Response {
     if let Err(problem) = limits::admit_request(api, &request) {
+        return problem.into_response();
+    }
+    if let Err(problem) = admit_host(api, &request) {
         return problem.into_response();
     }
     let known = conditional::known_to_client(&request);

@@ -20,8 +20,10 @@ use super::Shared;
 use super::answers::POSITION;
 use super::body::Faults;
 use super::caller::{Arrival, Caller, to_its_end};
+use super::idempotency::NothingDone;
 use super::problem::{Fault, Problem, ProblemBody};
 use super::query::Params;
+use super::shares::Costly;
 use super::standing::Needed;
 use crate::service_tokens::Scope;
 
@@ -93,6 +95,7 @@ pub(crate) async fn assign(
     let company = company(&caller, how.company)?;
     let anywhere = (Permission::ManageTerminals, Needed::Anywhere);
     api.permit(&caller, Scope::CompaniesWrite, company, anywhere).await?;
+    let share = api.admit_costly(&caller, Costly::Import)?;
     let fleet = api.app.fleet(company).await?.state;
     let sites = api.app.company(company).await?.state;
     let (lines, moves) = read(&file, &fleet, &sites)?;
@@ -103,11 +106,16 @@ pub(crate) async fn assign(
     }
     let report = report(&fleet, how.dry_run, lines, &moves);
     if how.dry_run {
-        return Ok(Json(report).into_response());
+        return Ok((NothingDone, Json(report)).into_response());
     }
     let assignments = moves.into_iter().map(|(_, _, assignment)| assignment).collect();
     let (at, context) = (arrival.at, caller.context(&arrival));
-    let done = to_its_end(async move { api.app.assign(&context, company, assignments).await }).await?;
+    let done = to_its_end(async move {
+        let done = api.app.assign(&context, company, assignments).await;
+        drop(share);
+        done
+    })
+    .await?;
     let position = done.map_err(|failure| Problem::of(failure, at))?;
     let position: [(HeaderName, HeaderValue); 1] = [(POSITION, HeaderValue::from(position.0))];
     Ok((position, Json(report)).into_response())

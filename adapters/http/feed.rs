@@ -15,7 +15,7 @@ use loquet_domain::ports::{BoxStream, Position, ReadError, RecordedEvent, Subscr
 use loquet_domain::schema;
 use prometheus_client::metrics::gauge::Gauge;
 use serde::Deserialize;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, Interval, interval_at};
 use utoipa::IntoParams;
 use zeroize::Zeroizing;
@@ -26,7 +26,9 @@ use super::caller::{Caller, bearer};
 use super::events::EventBody;
 use super::problem::{Problem, ProblemBody};
 use super::query::Params;
+use super::shares::{Costly, NoPlace, Place};
 use super::{Api, Shared};
+use crate::metrics::OfLimit;
 use crate::service_tokens::Scope;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -98,7 +100,7 @@ impl Wanted {
         (status = 200, description = "A page of events, or a stream of them", content(
             (Page<EventBody> = "application/json"), (String = "text/event-stream"))),
         (status = 403, description = "No events:read", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Too many programs follow the events", body = ProblemBody, content_type = "application/problem+json")
+        (status = 429, description = "Too many programs follow the events, or this token does so too often", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn feed(
@@ -107,7 +109,7 @@ pub(crate) async fn feed(
     headers: HeaderMap,
     Params(filter): Params<FeedFilter>,
 ) -> Result<Response, Problem> {
-    caller.service(Scope::EventsRead)?;
+    let service = caller.service(Scope::EventsRead)?;
     let mut faults = Faults::default();
     let wanted = Wanted::of(&filter, &mut faults);
     let size = faults.limit(filter.limit);
@@ -118,9 +120,11 @@ pub(crate) async fn feed(
     let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if accepts.contains("text/event-stream") {
         let token = bearer(&headers).ok_or_else(Problem::unauthenticated)?;
-        return live(api, token, wanted, after).await;
+        let place = api.followers.admit(service).map_err(|why| no_place(&api, why))?;
+        return Ok(live(api, place, token, wanted, after));
     }
     let head = api.log_at(Position(filter.at_least.unwrap_or(0))).await?;
+    let _share = api.admit_costly(&caller, Costly::Feed)?;
     let (found, seen) = look_through(&api, &wanted, after, head, size).await?;
     let read = found.iter().map(|event| EventBody::open(api.codec.as_ref(), event));
     let items = read.collect::<Result<Vec<_>, _>>()?;
@@ -161,7 +165,7 @@ struct Following {
     wanted: Wanted,
     stopping: watch::Receiver<bool>,
     gauge: Gauge,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Drop for Following {
@@ -211,11 +215,19 @@ impl Following {
     }
 }
 
-async fn live(api: Arc<Api>, token: &str, wanted: Wanted, after: Position) -> Result<Response, Problem> {
-    let place = api.followers.clone().try_acquire_owned().map_err(|_| {
-        let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-followers");
-        Problem { retry_after: Some(10), ..problem }
-    })?;
+/// A place becomes free when a stream ends. Nobody knows when one will, but the stream of a program that has gone is
+/// noticed by its next sign of life at the latest.
+fn no_place(api: &Api, why: NoPlace) -> Problem {
+    api.metrics.http.limited.get_or_create(&OfLimit { limit: "event_streams".to_owned() }).inc();
+    let too_many = |slug| Problem::new(StatusCode::TOO_MANY_REQUESTS, slug);
+    let problem = match why {
+        NoPlace::Token { most } => too_many("too-many-followers-of-token").with("most", most),
+        NoPlace::All => too_many("too-many-followers"),
+    };
+    Problem { retry_after: i64::try_from(HEARTBEAT.as_secs()).ok(), ..problem }
+}
+
+fn live(api: Arc<Api>, place: Place, token: &str, wanted: Wanted, after: Position) -> Response {
     let gauge = api.metrics.http.event_streams.clone();
     gauge.inc();
     let following = Following {
@@ -229,7 +241,7 @@ async fn live(api: Arc<Api>, token: &str, wanted: Wanted, after: Position) -> Re
         api,
     };
     let keep_alive = KeepAlive::new().interval(HEARTBEAT);
-    Ok(Sse::new(events(following)).keep_alive(keep_alive).into_response())
+    Sse::new(events(following)).keep_alive(keep_alive).into_response()
 }
 
 /// The events, until the stream is to end; then the program comes again with the last id that it saw. Nothing

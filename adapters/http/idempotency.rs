@@ -5,13 +5,14 @@
 //! token or a verdict on a password, which must not be kept: links work once by themselves, and a login
 //! that is repeated is another login.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, IntoResponseParts, Response, ResponseParts};
 use serde::{Deserialize, Serialize};
 
 use super::answers::POSITION;
@@ -22,6 +23,9 @@ use crate::idempotency_store::{CommandId, Known, UnderWay};
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// The largest answer that is kept, in bytes: the report of a file of ten thousand lines has some three million.
+const MOST_ANSWER: usize = 8 * 1024 * 1024;
 
 /// An answer as it is kept.
 #[derive(Serialize, Deserialize)]
@@ -85,15 +89,32 @@ async fn carry_out(api: &Api, claim: UnderWay, request: Request, next: Next) -> 
     response
 }
 
+/// Says of an answer that nothing was done, though it is a success: a trial, which is tried anew when it is asked for
+/// again. Kept, such answers would fill the disk and change nothing in the log.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NothingDone;
+
+impl IntoResponseParts for NothingDone {
+    type Error = Infallible;
+
+    fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
+        parts.extensions_mut().insert(self);
+        Ok(parts)
+    }
+}
+
 /// What is kept of an answer: of one that says that something was done. A refusal changed nothing, and asked
 /// again the command is judged again.
 async fn take_down(response: Response) -> (Response, Option<Vec<u8>>) {
     let status = response.status();
-    if !status.is_success() {
+    if !status.is_success() || response.extensions().get::<NothingDone>().is_some() {
         return (response, None);
     }
     let (parts, body) = response.into_parts();
-    let bytes = to_bytes(body, MOST_BYTES).await.unwrap_or_else(|_| Bytes::new());
+    let Ok(bytes) = to_bytes(body, MOST_ANSWER).await else {
+        // It was done, and its answer is lost: the caller is told so, and nothing untrue is kept.
+        return (Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal").into_response(), None);
+    };
     let header = |name: &HeaderName| {
         let value = parts.headers.get(name)?.to_str().ok()?;
         Some((name.as_str().to_owned(), value.to_owned()))

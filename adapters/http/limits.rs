@@ -47,7 +47,7 @@ pub struct Limits {
 const SWEEP: u32 = 10_000;
 /// How many times as much a network of 48 bits may as one of 64 within it: whoever is given the former can
 /// use 65 536 of the latter.
-const WIDER: u32 = 8;
+pub(super) const WIDER: u32 = 8;
 /// Which share of what all strangers may is kept for addresses that were not seen lately: one in so many.
 const SHARE: u32 = 5;
 /// How often an address may come and still count as not seen lately: so often after a pause, then once a
@@ -87,11 +87,9 @@ impl ByClient {
     }
 
     fn check(&self, address: IpAddr) -> Result<(), Until> {
-        self.near.check_key(&counted(address))?;
-        match address {
-            IpAddr::V4(_) => Ok(()),
-            IpAddr::V6(_) => self.wide.check_key(&network(address, 48)),
-        }
+        let Counted { near, wide } = Counted::of(address);
+        self.near.check_key(&near)?;
+        wide.map_or(Ok(()), |wide| self.wide.check_key(&wide))
     }
 
     fn forget_rested(&self) {
@@ -133,8 +131,8 @@ impl Limiter {
     /// reach.
     fn of_all_strangers(&self, address: Option<IpAddr>) -> Result<(), Until> {
         let is_new = address.is_some_and(|address| {
-            let counted = if address.is_ipv6() { network(address, 48) } else { address };
-            self.lately.check_key(&counted).is_ok()
+            let Counted { near, wide } = Counted::of(address);
+            self.lately.check_key(&wide.unwrap_or(near)).is_ok()
         });
         match self.everybody.check() {
             Err(_) if is_new => self.newcomers.check(),
@@ -152,9 +150,22 @@ impl Limiter {
     }
 }
 
-/// Whom a limit counts: an address, or the network of 64 bits that one customer of a provider is given.
-pub(super) fn counted(address: IpAddr) -> IpAddr {
-    network(address, 64)
+/// As whom an address is counted, by every limit alike: requests, strangers' requests, connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Counted {
+    /// The address itself; of version 6 the network of 64 bits that one customer of a provider is given at least.
+    pub(super) near: IpAddr,
+    /// Of version 6, the network of 48 bits around it, which may have [`WIDER`] times as much.
+    pub(super) wide: Option<IpAddr>,
+}
+
+impl Counted {
+    /// An address of version 4 that is written as one of version 6 (RFC 4291, 2.5.5.2) counts as what it is.
+    pub(super) fn of(address: IpAddr) -> Self {
+        let address = address.to_canonical();
+        let wide = address.is_ipv6().then(|| network(address, 48));
+        Self { near: network(address, 64), wide }
+    }
 }
 
 /// The network of so many bits that an address of version 6 is in; one of version 4 as it is.
@@ -232,9 +243,14 @@ mod tests {
 
     #[test]
     fn an_address_of_version_6_is_counted_with_its_network() {
-        let counted = |text: &str| counted(text.parse().unwrap()).to_string();
-        assert_eq!(counted("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
-        assert_eq!(counted("192.0.2.1"), "192.0.2.1");
+        let counted = |text: &str| {
+            let Counted { near, wide } = Counted::of(text.parse().unwrap());
+            (near.to_string(), wide.map(|wide| wide.to_string()))
+        };
+        let both = |near: &str, wide: &str| (near.to_owned(), Some(wide.to_owned()));
+        assert_eq!(counted("2001:db8:1:2:3:4:5:6"), both("2001:db8:1:2::", "2001:db8:1::"));
+        assert_eq!(counted("192.0.2.1"), ("192.0.2.1".to_owned(), None));
+        assert_eq!(counted("::ffff:192.0.2.1"), ("192.0.2.1".to_owned(), None));
     }
 
     fn limiter(strangers: u32, all: u32) -> Limiter {

@@ -11,6 +11,7 @@ mod companies;
 mod company_mails;
 mod conditional;
 mod description;
+mod dev_hosts;
 mod dev_mail;
 mod devices;
 mod even_time;
@@ -34,6 +35,7 @@ mod request;
 mod search;
 mod server;
 mod sessions;
+mod shares;
 mod sites;
 mod standing;
 mod support;
@@ -44,6 +46,7 @@ mod terminals;
 mod tests;
 
 pub use company_mails::CompanyMails;
+pub use dev_hosts::DevHosts;
 pub use even_time::refusal_step;
 pub use events::EventBody;
 pub use health::Probe;
@@ -52,6 +55,7 @@ pub use measures::metrics_router;
 pub use orders::OrderBody;
 pub use search::SearchBody;
 pub use server::{Connections, serve};
+pub use shares::{Followers, UnderWay};
 pub use support::DiagnosisBody;
 
 use std::path::PathBuf;
@@ -67,7 +71,7 @@ use loquet_domain::app::App;
 use loquet_domain::ports::{EventCodec, EventStore, Position, Subscribed};
 use loquet_projections::ports::{Clock, ReadStore};
 use loquet_projections::runner::{NotThere, Status};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
@@ -116,6 +120,8 @@ pub struct Api {
     pub probe: Probe,
     /// The folder of development mails, shown at `/dev/mail`; none in production.
     pub dev_mail: Option<PathBuf>,
+    /// By which names a development server may be asked; none in production, where every name is the proxy's matter.
+    pub dev_hosts: Option<DevHosts>,
     /// What was answered to commands that carried a key.
     pub answers: IdempotencyStore,
     /// What is measured.
@@ -131,7 +137,9 @@ pub struct Api {
     /// Places at which pictures are drawn.
     pub drawing: Drawing,
     /// Places for programs that follow the events.
-    pub followers: Arc<Semaphore>,
+    pub followers: Followers,
+    /// Costly requests that are under way.
+    pub under_way: UnderWay,
     /// Told when the server stops, so that what would go on for ever ends.
     pub stopping: watch::Sender<bool>,
 }

@@ -23,6 +23,7 @@ use super::conditional::Tagged;
 use super::localize::{language, say};
 use super::problem::{Problem, ProblemBody};
 use super::query::Params;
+use super::shares::Costly;
 use super::standing::Needed;
 use super::{Api, Shared};
 use crate::logo::{self, NoLogo, NotDrawn};
@@ -224,7 +225,15 @@ pub(crate) async fn save(
     let kept = api.app.logo(&api.app.receipt(site).await?.state).await?;
     // Drawing a picture takes a while of a whole core.
     let layout = match body.draws() {
-        true => api.drawing.draw(move || body.check(kept)).await.map_err(not_drawn)??,
+        true => {
+            let share = api.admit_costly(&caller, Costly::Picture)?;
+            let draw = move || {
+                let drawn = body.check(kept);
+                drop(share);
+                drawn
+            };
+            api.drawing.draw(draw).await.map_err(not_drawn)??
+        }
         false => body.check(kept)?,
     };
     let (at, context) = (arrival.at, caller.context(&arrival));

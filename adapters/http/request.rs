@@ -99,11 +99,13 @@ pub(crate) fn identify(api: &Api, request: &mut Request) -> (RequestId, Span) {
 /// Whether a request's word on its trace is taken: a stranger's would have every request traced, whatever
 /// share of them is to be, and put theirs into anybody's trace.
 fn may_name_a_trace(api: &Api, peer: Option<IpAddr>, headers: &HeaderMap) -> bool {
-    let of_program = || {
-        let token = bearer(headers).filter(|token| token.starts_with(PREFIX))?;
-        api.service_tokens.find(token, (api.clock)()).ok().flatten()
-    };
-    peer.is_some_and(|peer| is_trusted(peer, &api.trusted_proxies)) || of_program().is_some()
+    peer.is_some_and(|peer| is_trusted(peer, &api.trusted_proxies)) || is_of_service(api, headers)
+}
+
+/// Whether a request shows a service token that holds.
+pub(crate) fn is_of_service(api: &Api, headers: &HeaderMap) -> bool {
+    let token = bearer(headers).filter(|token| token.starts_with(PREFIX));
+    token.is_some_and(|token| matches!(api.service_tokens.find(token, (api.clock)()), Ok(Some(_))))
 }
 
 /// Measures a request, now that it is known which route serves it.

@@ -1,10 +1,9 @@
 //! Serving connections: a bounded number, so many of one address, none of which can be held open by sending
 //! nothing or by taking nothing.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -19,7 +18,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
-use super::limits::counted;
+use super::limits::{Counted, WIDER};
+use super::shares::{Share, Shares};
 use super::taking::Taking;
 
 /// How long a client may take to send a request's head, idle time between requests included.
@@ -32,7 +32,8 @@ const DRAIN: Duration = Duration::from_secs(15);
 pub struct Connections {
     /// At once; further ones wait to be accepted.
     pub most: usize,
-    /// At once of one address; further ones are closed. An address of version 6 is counted with its network.
+    /// At once of one address; further ones are closed. An address of version 6 is counted with its network of 64
+    /// bits, and with the one of 48 bits, which may have eight times as many, and half of all of them at most.
     pub most_per_address: usize,
     /// Proxies, which come with many clients and are not counted.
     pub trusted_proxies: Vec<IpNet>,
@@ -54,44 +55,37 @@ impl Connections {
 
 /// Connections by address.
 struct Places {
-    held: Mutex<HashMap<IpAddr, usize>>,
+    /// By a network's bits and its first address: a wide network begins with the address of a near one.
+    held: Arc<Shares<(u8, IpAddr)>>,
     most: usize,
+    most_of_wide: usize,
     trusted: Vec<IpNet>,
 }
 
 /// A connection's place among those of its address; none for a proxy that is trusted.
-struct Place {
-    address: Option<IpAddr>,
-    places: Arc<Places>,
-}
+type Place = Option<Share<(u8, IpAddr)>>;
+
+/// There are as many connections from this address as it may have.
+struct Full;
 
 impl Places {
-    fn take(self: &Arc<Self>, peer: SocketAddr) -> Option<Place> {
+    fn of(connections: &Connections) -> Self {
+        let most = connections.most_per_address;
+        let wider = usize::try_from(WIDER).unwrap_or(usize::MAX);
+        let most_of_wide = most.saturating_mul(wider).min(connections.most / 2).max(most);
+        Self { held: Arc::default(), most, most_of_wide, trusted: connections.trusted_proxies.clone() }
+    }
+
+    fn take(&self, peer: SocketAddr) -> Result<Place, Full> {
         let address = peer.ip().to_canonical();
         if self.trusted.iter().any(|network| network.contains(&address)) {
-            return Some(Place { address: None, places: self.clone() });
+            return Ok(None);
         }
-        let address = counted(address);
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = held.entry(address).or_default();
-        if *count >= self.most {
-            return None;
-        }
-        *count += 1;
-        Some(Place { address: Some(address), places: self.clone() })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let Some(address) = self.address else { return };
-        let mut held = self.places.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = held.get_mut(&address) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                held.remove(&address);
-            }
-        }
+        let Counted { near, wide } = Counted::of(address);
+        let near = ((64, near), self.most);
+        let wanted: Vec<_> =
+            std::iter::once(near).chain(wide.map(|wide| ((48, wide), self.most_of_wide))).collect();
+        self.held.take(&wanted).map(Some).ok_or(Full)
     }
 }
 
@@ -104,9 +98,7 @@ pub async fn serve(
 ) {
     let graceful = GracefulShutdown::new();
     let all = Arc::new(Semaphore::new(connections.most));
-    let Connections { most_per_address, trusted_proxies, patience, .. } = connections;
-    let places =
-        Arc::new(Places { held: Mutex::default(), most: most_per_address, trusted: trusted_proxies });
+    let (places, patience) = (Places::of(&connections), connections.patience);
     let mut builder = Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD);
     let accepting = async {
@@ -121,7 +113,7 @@ pub async fn serve(
                     continue;
                 }
             };
-            let Some(place) = places.take(peer) else { continue };
+            let Ok(place) = places.take(peer) else { continue };
             let router = router.clone();
             let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
                 let mut request = request.map(Body::new);
@@ -151,6 +143,7 @@ pub async fn serve(
 mod tests {
     use std::convert::Infallible;
     use std::future::pending;
+    use std::sync::{Mutex, PoisonError};
 
     use axum::body::Bytes;
     use axum::routing::get;
@@ -200,6 +193,30 @@ mod tests {
         for _ in 0..10 {
             held.push(open(address).await.unwrap());
         }
+    }
+
+    #[test]
+    fn one_network_of_48_bits_has_eight_times_the_connections_of_an_address_and_half_of_all_at_most() {
+        let open = |most: usize, most_per_address: usize, from: &dyn Fn(u16) -> String| {
+            let connections = Connections { most_per_address, ..Connections::uncounted(most) };
+            let places = Places::of(&connections);
+            let peer = |n: u16| SocketAddr::new(from(n).parse().unwrap(), 4711);
+            let held: Vec<_> = (0..1000).filter_map(|n| places.take(peer(n)).ok()).collect();
+            let again = held.len();
+            drop(held);
+            assert_eq!((0..1000).filter(|n| places.take(peer(*n)).is_ok()).count(), 1000, "all given back");
+            again
+        };
+        let of_48 = |n: u16| format!("2001:db8:1:{n:x}::1");
+        let of_64 = |n: u16| format!("2001:db8:1:1::{n:x}");
+        let mapped = |_: u16| "::ffff:192.0.2.1".to_owned();
+        assert_eq!(open(4096, 10, &of_64), 10);
+        assert_eq!(open(4096, 10, &of_48), 80);
+        assert_eq!(open(4096, 10, &mapped), 10);
+        assert_eq!(open(4096, 10, &|n| format!("198.51.{}.{}", n / 250, n % 250)), 1000, "each its own");
+        assert_eq!(open(100, 10, &of_48), 50, "others have the other half");
+        assert_eq!(open(100, 70, &of_48), 70, "never less than one address");
+        assert_eq!(open(4096, 10, &|n| format!("2001:db8:{n:x}:1::1")), 1000, "neighbours");
     }
 
     #[tokio::test]

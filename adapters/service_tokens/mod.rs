@@ -343,7 +343,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<([u8; 32], TokenEntry)> {
         Some(role) => role.map(scopes_of).unwrap_or_default(),
     };
     let entry = TokenEntry {
-        id: hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect(),
+        id: id(&hash),
         service: Arc::new(Service {
             name: row.get(1)?,
             scopes,
@@ -356,6 +356,16 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<([u8; 32], TokenEntry)> {
         revoked_at: moment(6)?,
     };
     Ok((hash, entry))
+}
+
+/// The id under which a token is listed.
+#[must_use]
+pub fn id_of(token: &str) -> String {
+    id(&hash(token))
+}
+
+fn id(hash: &[u8; 32]) -> String {
+    hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A token has 256 random bits, so its plain hash gives nothing away.

@@ -4,6 +4,7 @@
 //! It talks to the address it is given and to nothing else, and ends by itself. A server that limits how
 //! often one address may try says so often here: for a measurement, start it with higher limits.
 #![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, clippy::print_stderr)] // a benchmark is started by hand, and prints what it measured
 
 mod merchants;
 mod record;

@@ -121,7 +121,8 @@ pub(crate) enum Command {
 #[derive(Args)]
 pub(crate) struct Serve {
     /// Development: makes a server key and a token with every scope if there are none, and puts mails
-    /// into a folder, shown at /dev/mail. Never in production.
+    /// into a folder, shown at /dev/mail. It listens on a loopback address alone and answers only to its own names.
+    /// Never in production.
     #[arg(long)]
     pub(crate) dev: bool,
 }

@@ -12,10 +12,10 @@ use serde_json::json;
 
 use super::events_tail::{bodies, print};
 use super::remote::Running;
-use super::show::line;
 use crate::cli::{AccountCommand, Erase, Output, Place, Which};
 use crate::clock;
 use crate::config::Config;
+use crate::output::{Reader, line, outcome};
 use crate::settings;
 use crate::system::{Access, Parts, System};
 
@@ -71,11 +71,12 @@ async fn show(place: &Place, which: Which) -> anyhow::Result<()> {
         "sessions": active.map(|a| a.sessions_at(now).count()),
     });
     if which.json {
-        return line(&shown.to_string()).map(drop);
+        line(&shown);
+        return Ok(());
     }
     for (name, value) in shown.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
         let value = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
-        line(&format!("{name:<20} {value}"))?;
+        line(format_args!("{name:<20} {value}"));
     }
     Ok(())
 }
@@ -89,7 +90,7 @@ async fn history(place: &Place, which: Which) -> anyhow::Result<()> {
         bail!("there is no account {id}");
     }
     for body in bodies(&system, &events).await? {
-        if !print(&body, Output::of(which.json))? {
+        if print(&body, Output::of(which.json))? == Reader::Gone {
             break;
         }
     }
@@ -104,7 +105,9 @@ async fn erase(place: &Place, config: &mut Config, which: Erase) -> anyhow::Resu
     );
     let id = find(&System::open_to_read(place)?, &which.account).await?;
     if !which.yes {
-        println!("This would delete account {id} and forget the person for good. Add --yes to do it.");
+        line(format_args!(
+            "This would delete account {id} and forget the person for good. Add --yes to do it."
+        ));
         return Ok(());
     }
     if let Some(server) = Running::open(&which.remote)? {
@@ -120,7 +123,9 @@ async fn erase(place: &Place, config: &mut Config, which: Erase) -> anyhow::Resu
         system.close().await?;
         erased?;
     }
-    println!("Account {id} is erased. Backups of keys.db still hold its key until they are destroyed.");
+    outcome(format_args!(
+        "Account {id} is erased. Backups of keys.db still hold its key until they are destroyed."
+    ));
     Ok(())
 }
 

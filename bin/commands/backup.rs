@@ -6,25 +6,30 @@ use loquet_adapters::backup::{self, Keys, Restored};
 use super::show::{moment, place_of};
 use crate::cli::{Backup, Place, Restore};
 use crate::clock;
+use crate::output::{line, note, outcome};
 use crate::system::VERSION;
 
 pub(crate) fn take(place: &Place, wanted: &Backup) -> anyhow::Result<()> {
-    let begin = |name: &str| eprintln!("copying {name}");
+    let begin = |name: &str| note(format_args!("copying {name}"));
     let keys = if wanted.without_keys { Keys::Apart } else { Keys::Included };
     let taken = backup::take(&place.data_dir, &wanted.to, keys, VERSION, clock::now(), begin)?;
-    println!("{} bytes up to position {} are in {}", taken.bytes(), taken.position, place_of(&wanted.to));
+    outcome(format_args!(
+        "{} bytes up to position {} are in {}",
+        taken.bytes(),
+        taken.position,
+        place_of(&wanted.to)
+    ));
     let key = place.server_key();
     let print = taken.server_key.as_ref().map(|print| format!(" ({print})")).unwrap_or_default();
     match taken.has_keys() {
-        true => {
-            println!("The keys are in it, wrapped by {}{print}: keep that apart from it.", place_of(&key))
-        }
-        false => {
-            println!(
-                "The keys are not in it: keep copies of keys.db and {}{print} elsewhere.",
-                place_of(&key)
-            )
-        }
+        true => outcome(format_args!(
+            "The keys are in it, wrapped by {}{print}: keep that apart from it.",
+            place_of(&key)
+        )),
+        false => outcome(format_args!(
+            "The keys are not in it: keep copies of keys.db and {}{print} elsewhere.",
+            place_of(&key)
+        )),
     }
     Ok(())
 }
@@ -32,22 +37,25 @@ pub(crate) fn take(place: &Place, wanted: &Backup) -> anyhow::Result<()> {
 pub(crate) fn restore(place: &Place, wanted: &Restore) -> anyhow::Result<()> {
     if wanted.check {
         let whole = backup::check(&wanted.from)?;
-        println!("{} is whole: {}", place_of(&wanted.from), describe(&whole));
+        line(format_args!("{} is whole: {}", place_of(&wanted.from), describe(&whole)));
         return Ok(());
     }
     place.make_folder()?;
     let key = place.server_key();
     let restored = backup::restore(&wanted.from, &place.data_dir, wanted.keys.as_deref(), &key);
     let Restored { manifest, server_key } = restored.context("nothing was restored")?;
-    println!("restored into {}: {}", place_of(&place.data_dir), describe(&manifest));
+    outcome(format_args!("restored into {}: {}", place_of(&place.data_dir), describe(&manifest)));
     if !manifest.has_keys() && wanted.keys.is_none() {
-        println!("The keys were not in the backup: put keys.db beside the log before you start the server.");
+        outcome("The keys were not in the backup: put keys.db beside the log before you start the server.");
     }
     if !key.exists() {
         let which = server_key.map(|print| format!(" {print}")).unwrap_or_default();
-        println!("Put the server key{which} at {}: without it nothing can be read.", place_of(&key));
+        outcome(format_args!(
+            "Put the server key{which} at {}: without it nothing can be read.",
+            place_of(&key)
+        ));
     }
-    println!("The read models are built at the next start.");
+    outcome("The read models are built at the next start.");
     Ok(())
 }
 

@@ -8,8 +8,9 @@ use loquet_projections::views::sites::SiteRow;
 use serde_json::{Value, json};
 
 use super::known::{Known, Rows};
-use super::show::{address, fields, line, moment, table};
+use super::show::{address, fields, moment, table};
 use crate::cli::{CompanyCommand, ListCompanies, Place, WhichCompany};
+use crate::output::{Reader, line};
 
 /// How many sites are counted at most.
 const MOST_SITES: usize = 100_000;
@@ -35,7 +36,7 @@ async fn list(known: &Known, which: &ListCompanies) -> anyhow::Result<()> {
             continue;
         }
         if which.how.json {
-            if !line(&as_json(&company).to_string())? {
+            if line(as_json(&company)) == Reader::Gone {
                 break;
             }
             continue;
@@ -51,7 +52,7 @@ async fn list(known: &Known, which: &ListCompanies) -> anyhow::Result<()> {
         ]);
     }
     if !which.how.json {
-        line(&rows.to_string())?;
+        line(&rows);
     }
     Ok(())
 }
@@ -92,5 +93,10 @@ async fn show(known: &Known, which: &WhichCompany) -> anyhow::Result<()> {
             }
         }
     }
-    if which.json { line(&shown.to_string()).map(drop) } else { fields(&shown) }
+    if which.json {
+        line(&shown);
+    } else {
+        fields(&shown);
+    }
+    Ok(())
 }

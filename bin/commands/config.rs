@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use loquet_domain::plain_text::visible;
 use serde_json::json;
 
-use super::show::{line, table};
+use super::show::table;
 use crate::cli::Output;
 use crate::config::{Config, SETTINGS, sample as sample_file};
+use crate::output::{document, line, note};
 use crate::settings::{Mode, Settings};
 
 /// Tells every fault; fails if there is one.
@@ -19,16 +20,16 @@ pub(crate) fn check(mut config: Config, mode: Mode) -> ExitCode {
     }
     let holds = settings.is_some() && config.faults.is_empty();
     for notice in &config.notices {
-        println!("note: {}", visible(&notice.to_string()));
+        line(format_args!("note: {}", visible(&notice.to_string())));
     }
     for fault in config.faults_in_order() {
-        println!("{}", visible(&fault.to_string()));
+        line(visible(&fault.to_string()));
     }
     if holds {
-        println!("the configuration holds");
+        line("the configuration holds");
         return ExitCode::SUCCESS;
     }
-    println!("{} to mend", count(config.faults.len(), "fault"));
+    line(format_args!("{} to mend", count(config.faults.len(), "fault")));
     ExitCode::FAILURE
 }
 
@@ -56,18 +57,17 @@ pub(crate) fn show(config: &Config, output: Output) -> anyhow::Result<ExitCode> 
         rows.add_row([setting.key, shown.unwrap_or("-"), &from]);
         object.insert(setting.key.to_owned(), json!({ "value": shown, "from": from }));
     }
-    line(&match output {
+    line(match output {
         Output::Json => serde_json::to_string_pretty(&object)?,
         Output::Text => rows.to_string(),
-    })?;
+    });
     for fault in config.faults_in_order() {
-        eprintln!("{}", visible(&fault.to_string()));
+        note(visible(&fault.to_string()));
     }
     Ok(if config.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// An annotated file with every setting at its default.
-pub(crate) fn sample() -> anyhow::Result<()> {
-    print!("{}", sample_file());
-    Ok(())
+pub(crate) fn sample() {
+    document(sample_file().as_bytes());
 }

@@ -14,10 +14,11 @@ use loquet_projections::ports::ReactionJournal;
 use loquet_projections::reactions;
 use serde_json::{Map, Value, json};
 
-use super::show::{line, moment, progress, table};
+use super::show::{moment, progress, table};
 use crate::cli::{Demo, Place};
 use crate::clock;
 use crate::demo::{OnePassword, OneSecret, PASSWORD, Seeded, State, Told, Wanted, midnight, tell};
+use crate::output::{line, outcome};
 use crate::system::{Access, Parts, System};
 
 /// Behind every event that there will be.
@@ -58,9 +59,10 @@ pub(crate) async fn run(place: &Place, demo: Demo) -> anyhow::Result<()> {
     let told = told?;
     note(&journal, head).await?;
     match demo.json {
-        true => line(&as_json(&told, wanted, head).to_string()).map(drop),
+        true => outcome(as_json(&told, wanted, head)),
         false => print(place, &told, wanted, head),
     }
+    Ok(())
 }
 
 /// Notes that the reactions have acted on everything up to here.
@@ -106,12 +108,12 @@ fn as_json(told: &Told, wanted: Wanted, head: Position) -> Value {
     })
 }
 
-fn print(place: &Place, told: &Told, wanted: Wanted, head: Position) -> anyhow::Result<()> {
+fn print(place: &Place, told: &Told, wanted: Wanted, head: Position) {
     let Told { companies, sites, terminals, takeovers, accounts, .. } = told;
     let until = moment(wanted.until);
-    line(&format!(
+    outcome(format_args!(
         "{companies} companies, {sites} sites, {terminals} terminals, {accounts} accounts, {takeovers} take-overs: {head} events up to {until}"
-    ))?;
+    ));
     let mut rows = table(&["STATE", "ACCOUNTS", "SUCH AS", "ACCOUNT"]);
     for (state, examples) in &told.states {
         let count = told.counts.get(state).copied().unwrap_or_default().to_string();
@@ -121,9 +123,10 @@ fn print(place: &Place, told: &Told, wanted: Wanted, head: Position) -> anyhow::
             rows.add_row([state, count, email, &example.account.to_string()]);
         }
     }
-    line(&rows.to_string())?;
-    line(&format!("Everybody's password is {PASSWORD}"))?;
+    line(&rows);
+    line(format_args!("Everybody's password is {PASSWORD}"));
     let recovery = OneSecret.recovery_codes().into_iter().next().unwrap_or_default();
-    line(&format!("Every second step's secret, for an app, is {}; a recovery code is {recovery}", secret()))?;
-    line(&format!("Start the server:  loquet --data-dir {} serve --dev", place.data_dir.display())).map(drop)
+    let secret = secret();
+    line(format_args!("Every second step's secret, for an app, is {secret}; a recovery code is {recovery}"));
+    line(format_args!("Start the server:  loquet --data-dir {} serve --dev", place.data_dir.display()));
 }

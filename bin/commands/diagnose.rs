@@ -14,9 +14,10 @@ use loquet_domain::lockout::LockEnd;
 use loquet_domain::ports::EventStore;
 use loquet_projections::diagnosis::{DeviceDiagnosis, Diagnosis, Evidence, Reason, WhomToAsk, diagnose};
 
-use super::show::{line, moment};
+use super::show::moment;
 use crate::cli::{Diagnose, Place};
 use crate::clock;
+use crate::output::line;
 use crate::system::System;
 
 /// How many events behind a reason are told.
@@ -34,7 +35,7 @@ pub(crate) async fn run(place: &Place, whose: Diagnose) -> anyhow::Result<()> {
         true => serde_json::to_string_pretty(&DiagnosisBody::of(email.as_str(), told, position.0))?,
         false => sentences(&email, &told).join("\n"),
     };
-    line(&text)?;
+    line(text);
     system.close().await
 }
 

@@ -16,10 +16,11 @@ use loquet_domain::ports::{EventStore, Position};
 use loquet_projections::ports::{ReactionJournal, ReadStore};
 use serde::Serialize;
 
-use super::show::{line, moment};
+use super::show::moment;
 use crate::cli::{Doctor, Place};
 use crate::clock;
 use crate::config::Config;
+use crate::output::line;
 use crate::settings::{Mode, Settings};
 use crate::system::System;
 
@@ -82,7 +83,7 @@ pub(crate) async fn run(mut config: Config, doctor: Doctor) -> anyhow::Result<Ex
     let failing = findings.0.iter().any(|finding| finding.state == State::Failing);
     for finding in &findings.0 {
         if doctor.json {
-            line(&serde_json::to_string(finding)?)?;
+            line(serde_json::to_string(finding)?);
             continue;
         }
         let mark = match finding.state {
@@ -90,9 +91,9 @@ pub(crate) async fn run(mut config: Config, doctor: Doctor) -> anyhow::Result<Ex
             State::Warning => "WARNING",
             State::Failing => "FAILING",
         };
-        line(&format!("{mark}  {}: {}", finding.what, finding.found))?;
+        line(format_args!("{mark}  {}: {}", finding.what, finding.found));
         if let Some(remedy) = &finding.remedy {
-            line(&format!("         {remedy}"))?;
+            line(format_args!("         {remedy}"));
         }
     }
     Ok(if failing { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -1,13 +1,12 @@
 //! `loquet events tail`.
 
-use std::io::{ErrorKind, Write};
 use std::time::Duration;
 
 use loquet_adapters::http::EventBody;
-use loquet_domain::plain_text::visible;
 use loquet_domain::ports::{EventStore, Position, RecordedEvent};
 
 use crate::cli::{Output, Place, Tail};
+use crate::output::{Reader, line};
 use crate::system::System;
 
 const PAGE: usize = 500;
@@ -22,7 +21,7 @@ pub(crate) async fn run(place: &Place, tail: Tail) -> anyhow::Result<()> {
         for recorded in &events {
             at = recorded.position;
             let body = EventBody::read(system.codec.as_ref(), recorded).await?;
-            if !print(&body, Output::of(tail.json))? {
+            if print(&body, Output::of(tail.json))? == Reader::Gone {
                 return Ok(());
             }
         }
@@ -35,16 +34,12 @@ pub(crate) async fn run(place: &Place, tail: Tail) -> anyhow::Result<()> {
     }
 }
 
-/// Prints an event; no, where nobody reads any more.
-pub(super) fn print(body: &EventBody, output: Output) -> anyhow::Result<bool> {
-    let line = match output {
-        Output::Json => serde_json::to_string(body)?,
-        Output::Text => body.line(),
-    };
-    match writeln!(std::io::stdout(), "{}", visible(&line)) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
-        written => Ok(written.map(|()| true)?),
-    }
+/// Prints an event.
+pub(super) fn print(body: &EventBody, output: Output) -> anyhow::Result<Reader> {
+    Ok(match output {
+        Output::Json => line(serde_json::to_string(body)?),
+        Output::Text => line(body.line()),
+    })
 }
 
 /// Reads a stream's events for printing.

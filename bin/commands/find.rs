@@ -12,8 +12,9 @@ use loquet_projections::ports::ReadStore;
 use loquet_projections::search::Search;
 use serde_json::Value;
 
-use super::show::{line, table};
+use super::show::table;
 use crate::cli::{Find, Place};
+use crate::output::{line, note};
 use crate::system::System;
 
 /// Searches as the API does, beside a running server or without one, in the read models as they are.
@@ -38,10 +39,11 @@ pub(crate) async fn run(place: &Place, sought: Find) -> anyhow::Result<()> {
     let found = serde_json::to_value(found).context("what was found can't be written")?;
     system.close().await?;
     if sought.json {
-        line(&found.to_string())?;
-        return Ok(());
+        line(&found);
+    } else {
+        print(&found);
     }
-    print(&found)
+    Ok(())
 }
 
 /// What of each kind is shown in its two columns beside the id.
@@ -57,7 +59,7 @@ const KINDS: [(&str, &str, [&str; 4], [&str; 2]); 4] = [
     ("terminals", "terminal_id", ["serial", "model", "", ""], ["company_name", ""]),
 ];
 
-fn print(found: &Value) -> anyhow::Result<()> {
+fn print(found: &Value) {
     let mut shown = table(&["KIND", "ID", "WHAT", "OF"]);
     let mut cut_short = Vec::new();
     for (kind, id, what, of) in KINDS {
@@ -78,12 +80,9 @@ fn print(found: &Value) -> anyhow::Result<()> {
             cut_short.push(kind);
         }
     }
-    line(&shown.to_string())?;
+    line(&shown);
     if !cut_short.is_empty() {
-        eprintln!(
-            "there are more {}: search for more words, or with a greater --limit",
-            cut_short.join(", ")
-        );
+        let kinds = cut_short.join(", ");
+        note(format_args!("there are more {kinds}: search for more words, or with a greater --limit"));
     }
-    Ok(())
 }

@@ -7,15 +7,16 @@ use loquet_adapters::server_key::{KeyFile, ServerKey};
 use super::show::{place_of, progress};
 use crate::cli::{Place, RotateKeys};
 use crate::clock;
+use crate::output::outcome;
 
 pub(crate) fn create(place: &Place) -> anyhow::Result<()> {
     place.make_folder()?;
     let path = place.server_key();
     ServerKey::create(&path)?;
-    println!(
+    outcome(format_args!(
         "Made {}. Keep a copy apart from the data: without it nothing sealed can be read.",
         place_of(&path)
-    );
+    ));
     Ok(())
 }
 
@@ -24,7 +25,7 @@ pub(crate) fn rotate(place: &Place, rotate: &RotateKeys) -> anyhow::Result<()> {
     let path = place.server_key();
     let file = KeyFile::load(&path)?;
     let keys = place.file("keys.db");
-    anyhow::ensure!(keys.exists(), "there are no keys in {}", place.data_dir.display());
+    anyhow::ensure!(keys.exists(), "there are no keys in {}", place_of(&place.data_dir));
     let (cause, again) = match rotate.compromised {
         true => (Cause::Compromise, "nothing is lost: run `loquet keys rotate --compromised` again to go on"),
         false => (Cause::Routine, "nothing is lost: run `loquet keys rotate` again to go on"),
@@ -33,7 +34,10 @@ pub(crate) fn rotate(place: &Place, rotate: &RotateKeys) -> anyhow::Result<()> {
     while let Some(rotation) = next {
         next = to_its_end(rotation).context(again)?;
     }
-    println!("Keep a copy of {} apart from the data, and destroy those of the old key.", place_of(&path));
+    outcome(format_args!(
+        "Keep a copy of {} apart from the data, and destroy those of the old key.",
+        place_of(&path)
+    ));
     Ok(())
 }
 
@@ -41,7 +45,7 @@ pub(crate) fn rotate(place: &Place, rotate: &RotateKeys) -> anyhow::Result<()> {
 fn to_its_end(mut rotation: Rotation) -> anyhow::Result<Option<Rotation>> {
     let report = rotation.report();
     if report.resumed {
-        println!("going on with a rotation that was interrupted");
+        outcome("going on with a rotation that was interrupted");
     }
     let left = rotation.left()?;
     let bar = progress(left, "keys wrapped anew")?;
@@ -53,9 +57,12 @@ fn to_its_end(mut rotation: Rotation) -> anyhow::Result<Option<Rotation>> {
     }
     bar.finish_and_clear();
     let next = rotation.finish(clock::now())?;
-    println!("{left} keys were wrapped anew; the server key is now number {}", report.generation);
+    outcome(format_args!(
+        "{left} keys were wrapped anew; the server key is now number {}",
+        report.generation
+    ));
     if next.is_some() {
-        println!("the key that the interrupted rotation had made may be known too: making another");
+        outcome("the key that the interrupted rotation had made may be known too: making another");
     }
     Ok(next)
 }

@@ -9,6 +9,7 @@ use loquet_projections::table::{Row, find, select};
 use loquet_projections::views::companies::CompanyRow;
 
 use crate::cli::Place;
+use crate::output::note;
 use crate::system::System;
 
 /// What is known, and up to which position of the log.
@@ -36,7 +37,9 @@ impl Known {
         let head = System::open_to_read(place)?.store.head().await?;
         if position < head {
             let behind = head.0 - position.0;
-            eprintln!("loquet: what follows is {behind} events behind the log; a running server catches up");
+            note(format_args!(
+                "loquet: what follows is {behind} events behind the log; a running server catches up"
+            ));
         }
         Ok(Self { rows, position })
     }

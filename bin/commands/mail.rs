@@ -6,9 +6,10 @@ use loquet_projections::people::event_at;
 use serde_json::{Value, json};
 
 use super::account;
-use super::show::{line, moment, moment_or_dash, table};
+use super::show::{moment, moment_or_dash, table};
 use crate::cli::{ListMails, MailCommand, Place, RetryMails, WhichMail};
 use crate::clock;
+use crate::output::{Reader, line, outcome};
 use crate::system::System;
 
 pub(crate) async fn run(place: &Place, command: MailCommand) -> anyhow::Result<()> {
@@ -34,7 +35,7 @@ async fn list(place: &Place, journal: &SqliteJournal, which: &ListMails) -> anyh
         table(&["MAIL", "KIND", "STATE", "TRIES", "QUEUED", "NEXT TRY OR END", "TO ACCOUNT", "WHY"]);
     for entry in entries {
         if which.json {
-            if !line(&as_json(&entry).to_string())? {
+            if line(as_json(&entry)) == Reader::Gone {
                 break;
             }
             continue;
@@ -51,7 +52,7 @@ async fn list(place: &Place, journal: &SqliteJournal, which: &ListMails) -> anyh
         ]);
     }
     if !which.json {
-        line(&rows.to_string())?;
+        line(&rows);
     }
     Ok(())
 }
@@ -97,31 +98,32 @@ async fn show(place: &Place, journal: &SqliteJournal, which: &WhichMail) -> anyh
         fields.insert("about".to_owned(), json!(about));
     }
     if which.json {
-        line(&shown.to_string())?;
+        line(&shown);
         return Ok(());
     }
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
     for (name, value) in shown.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
-        line(&format!("{name:<16} {}", text(value)))?;
+        line(format_args!("{name:<16} {}", text(value)));
     }
     if entry.state == MailState::Dead {
-        println!("\nTo try it again: loquet mail retry {}", entry.mail.effect);
+        line(format_args!("\nTo try it again: loquet mail retry {}", entry.mail.effect));
     }
     if entry.state == MailState::Pending && entry.tries > 0 {
-        println!("\nIt is tried again at {}", moment_or_dash(Some(entry.due_at)));
+        line(format_args!("\nIt is tried again at {}", moment_or_dash(Some(entry.due_at))));
     }
     Ok(())
 }
 
 async fn retry(journal: &SqliteJournal, which: &RetryMails) -> anyhow::Result<()> {
     if which.all_dead {
-        println!("{} mails are tried again", journal.retry_all_dead(clock::now()).await?);
+        let retried = journal.retry_all_dead(clock::now()).await?;
+        outcome(format_args!("{retried} mails are tried again"));
         return Ok(());
     }
     let mut unknown = Vec::new();
     for mail in &which.mails {
         match journal.retry(*mail, clock::now()).await? {
-            true => println!("{mail} is tried again"),
+            true => outcome(format_args!("{mail} is tried again")),
             false => unknown.push(mail.to_string()),
         }
     }

@@ -5,17 +5,23 @@ use std::path::Path;
 use anyhow::Context;
 
 use crate::cli;
+use crate::output::document;
 
 /// Prints completions for a shell.
-pub(crate) fn completions(shell: clap_complete::Shell) -> anyhow::Result<()> {
-    clap_complete::generate(shell, &mut cli::command(), "loquet", &mut std::io::stdout());
-    Ok(())
+pub(crate) fn completions(shell: clap_complete::Shell) {
+    // Into memory first: what makes them panics where it can't write.
+    let mut written = Vec::new();
+    clap_complete::generate(shell, &mut cli::command(), "loquet", &mut written);
+    document(&written);
 }
 
 /// Prints the manual page, or writes one for each command into a folder.
 pub(crate) fn pages(to: Option<&Path>) -> anyhow::Result<()> {
     let Some(folder) = to else {
-        return Ok(clap_mangen::Man::new(cli::command()).render(&mut std::io::stdout())?);
+        let mut page = Vec::new();
+        clap_mangen::Man::new(cli::command()).render(&mut page)?;
+        document(&page);
+        return Ok(());
     };
     std::fs::create_dir_all(folder).with_context(|| format!("can't make {}", folder.display()))?;
     let written = clap_mangen::generate_to(cli::command(), folder);

@@ -1,6 +1,6 @@
 //! `loquet order import`.
 
-use std::io::{BufRead, BufReader, IsTerminal, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -15,6 +15,7 @@ use super::account::operator;
 use super::remote::Running;
 use crate::cli::{Import, Place};
 use crate::config::Config;
+use crate::output::{self, line, outcome};
 use crate::settings;
 use crate::system::{Access, Parts, System};
 
@@ -55,7 +56,8 @@ pub(crate) async fn run(place: &Place, config: &mut Config, import: Import) -> a
     let mut report = Report::default();
     loop {
         let mut line = Vec::new();
-        let read = lines.by_ref().take(MOST_BYTES + 1).read_until(b'\n', &mut line)?;
+        let read = lines.by_ref().take(MOST_BYTES + 1).read_until(b'\n', &mut line);
+        let read = read.with_context(|| stopped_after(report.lines))?;
         if read == 0 {
             break;
         }
@@ -66,15 +68,11 @@ pub(crate) async fn run(place: &Place, config: &mut Config, import: Import) -> a
         }
         let cut_short = !line.ends_with(b"\n") && u64::try_from(read)? > MOST_BYTES;
         let delivered = if cut_short {
-            skip_line(&mut lines)?;
+            skip_line(&mut lines).with_context(|| stopped_after(report.lines))?;
             Delivered::Refused(vec!["longer than 1 MiB".to_owned()])
         } else {
-            target.deliver(line.trim_ascii()).await.with_context(|| {
-                format!(
-                    "stopped at line {}; what is before it was taken, start again when it is mended",
-                    report.lines
-                )
-            })?
+            let delivered = target.deliver(line.trim_ascii()).await;
+            delivered.with_context(|| stopped_after(report.lines - 1))?
         };
         report.note(delivered);
         bar.set_message(format!("{} new, {} refused", report.new, report.refused.len()));
@@ -83,6 +81,13 @@ pub(crate) async fn run(place: &Place, config: &mut Config, import: Import) -> a
     target.close().await?;
     report.print(import.json)?;
     Ok(if report.refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+/// Says how much was done before something broke off.
+fn stopped_after(lines: u64) -> String {
+    format!(
+        "stopped after line {lines}: every line up to it was delivered. Run the import again when the cause is gone"
+    )
 }
 
 fn open(import: &Import) -> anyhow::Result<(Box<dyn BufRead>, ProgressBar)> {
@@ -94,7 +99,7 @@ fn open(import: &Import) -> anyhow::Result<(Box<dyn BufRead>, ProgressBar)> {
         let length = file.metadata()?.len();
         (Box::new(file), length)
     };
-    let bar = if std::io::stderr().is_terminal() { ProgressBar::new(length) } else { ProgressBar::hidden() };
+    let bar = if output::errors_are_watched() { ProgressBar::new(length) } else { ProgressBar::hidden() };
     let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {eta} {msg}")?;
     Ok((Box::new(BufReader::new(reader)), bar.with_style(style)))
 }
@@ -189,17 +194,13 @@ impl Report {
 
     fn print(&self, json: bool) -> anyhow::Result<()> {
         if json {
-            println!("{}", serde_json::to_string(self)?);
+            outcome(serde_json::to_string(self)?);
             return Ok(());
         }
-        println!(
-            "{} new, {} delivered before, {} refused",
-            self.new,
-            self.delivered_before,
-            self.refused.len()
-        );
-        for refused in &self.refused {
-            println!("line {}: {}", refused.line, refused.why.join("; "));
+        let Self { new, delivered_before, refused, .. } = self;
+        outcome(format_args!("{new} new, {delivered_before} delivered before, {} refused", refused.len()));
+        for refused in refused {
+            line(format_args!("line {}: {}", refused.line, refused.why.join("; ")));
         }
         Ok(())
     }

@@ -8,8 +8,8 @@ use loquet_domain::ports::EventStore;
 use serde_json::json;
 
 use super::account::find;
-use super::show::line;
 use crate::cli::{AskPermission, Place};
+use crate::output::line;
 use crate::system::System;
 
 /// Asked of the log itself, so that the answer is never older than the question.
@@ -24,9 +24,9 @@ pub(crate) async fn ask(place: &Place, asked: AskPermission) -> anyhow::Result<E
             "account_id": account, "permission": permission, "site_id": asked.site, "allowed": allowed,
             "position": system.store.head().await?,
         });
-        line(&answer.to_string())?;
+        line(&answer);
     } else {
-        line(if allowed { "yes" } else { "no" })?;
+        line(if allowed { "yes" } else { "no" });
     }
     Ok(if allowed { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }

@@ -17,8 +17,9 @@ use loquet_projections::view::View;
 use loquet_projections::views;
 use serde_json::json;
 
-use super::show::{line, progress, table};
+use super::show::{progress, table};
 use crate::cli::{Output, Place, ProjectionsCommand};
+use crate::output::{line, outcome};
 use crate::system::{Access, Parts, System};
 
 /// How often a running server's progress is looked at.
@@ -64,12 +65,12 @@ async fn list(place: &Place, output: Output) -> anyhow::Result<()> {
                 "name": name, "version": version, "state": state, "position": position, "lag": lag,
                 "failure": failure,
             });
-            return line(&row.to_string()).map(drop);
+            line(&row);
+            return;
         }
         let failure = failure.unwrap_or_default();
         let lag = lag.map_or_else(|| "-".to_owned(), |lag| lag.to_string());
         shown.add_row([name, version, state, &position.to_string(), &lag, &failure]);
-        Ok(())
     };
     for BuildState { build, position, serving, failure } in rows(place)?.builds().await? {
         let state = match (&failure, serving) {
@@ -78,14 +79,14 @@ async fn list(place: &Place, output: Output) -> anyhow::Result<()> {
             (None, false) => "is being built",
             (Some(_), false) => "can't be built",
         };
-        add(build.view.name, &build.view.version.to_string(), state, position, failure)?;
+        add(build.view.name, &build.view.version.to_string(), state, position, failure);
     }
     let journal = SqliteJournal::open_to_read(&place.file("reactions.db"))?;
     for (name, position) in journal.checkpoints().await? {
-        add(&format!("reaction {name}"), "", "noted", position, None)?;
+        add(&format!("reaction {name}"), "", "noted", position, None);
     }
     if output == Output::Text {
-        line(&shown.to_string())?;
+        line(&shown);
     }
     Ok(())
 }
@@ -183,7 +184,7 @@ fn report(bar: &ProgressBar, names: &str, goal: Position, begun: Instant) {
     let seconds = begun.elapsed().as_secs_f64();
     let events = u32::try_from(goal.0).map_or(f64::MAX, f64::from);
     let rate = events / seconds.max(0.001);
-    println!("{names}: {goal} events in {seconds:.1} s, {rate:.0} a second; the new one serves");
+    outcome(format_args!("{names}: {goal} events in {seconds:.1} s, {rate:.0} a second; the new one serves"));
 }
 
 /// In a copy, so that a running server is not kept from its work. Fails where something differs.
@@ -199,13 +200,13 @@ async fn verify(place: &Place, wanted: Vec<Arc<dyn View>>) -> anyhow::Result<Exi
     let differs = verdicts.iter().any(|verdict| !verdict.differing.is_empty());
     for Verdict { view, position, differing } in verdicts {
         match differing.as_slice() {
-            [] => println!("{view}: equals a replay of the log up to position {position}"),
-            keys => println!(
+            [] => line(format_args!("{view}: equals a replay of the log up to position {position}")),
+            keys => line(format_args!(
                 "{view}: DIFFERS from a replay up to position {position}, at {} (the first {}); mend it with `loquet projections rebuild {view}`",
                 keys.join(", "),
                 keys.len()
-            ),
-        }
+            )),
+        };
     }
     Ok(if differs { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -234,7 +235,9 @@ async fn verify_in(
         bar.finish_and_clear();
         match verdict {
             Some(verdict) => verdicts.push(verdict),
-            None => println!("{name}: another version of it serves; nothing to compare with"),
+            None => {
+                line(format_args!("{name}: another version of it serves; nothing to compare with"));
+            }
         }
     }
     Ok(verdicts)

@@ -3,12 +3,15 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use loquet_adapters::http::{self, Api, CompanyMails, Connections, Limiter, Probe, metrics_router, router};
+use loquet_adapters::http::{
+    self, Api, CompanyMails, Connections, DevHosts, Followers, Limiter, Probe, UnderWay, metrics_router,
+    router,
+};
 use loquet_adapters::idempotency_store::IdempotencyStore;
 use loquet_adapters::key_store::{KeyStore, Noticed};
 use loquet_adapters::logo::Drawing;
@@ -26,7 +29,7 @@ use loquet_projections::runner::{Runner, Status};
 use loquet_projections::views;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::config::refuse_faults;
@@ -34,6 +37,7 @@ use super::show::place_of;
 use crate::cli::Place;
 use crate::clock;
 use crate::config::Config;
+use crate::output::greeting;
 use crate::settings::{Mode, Settings, read_secret};
 use crate::system::{Access, Parts, System, VERSION};
 
@@ -88,6 +92,9 @@ pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow
     };
     let mut background = project(&settings, &system, &clock, mailer, known)?;
     let keeping = tokio::spawn(system.keep_activity());
+    let listening = listener.local_addr()?;
+    let is_dev = mode == Mode::Development;
+    let dev_hosts = is_dev.then(|| DevHosts::of(listening, &settings.public_url));
     let answers = IdempotencyStore::open(&place.file("answers.db"), system.keys.commands_key()?)?;
     let api = Arc::new(Api {
         app: system.app.clone(),
@@ -102,6 +109,7 @@ pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow
         brand: settings.brand.clone(),
         probe: Probe::default(),
         dev_mail,
+        dev_hosts,
         answers,
         metrics,
         mails: journal,
@@ -109,10 +117,11 @@ pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow
         limiter: Limiter::new(&settings.limits),
         company_mails: CompanyMails::new(settings.mails_per_company),
         drawing: Drawing::on(std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)),
-        followers: Arc::new(Semaphore::new(settings.limits.event_streams)),
+        followers: Followers::new(settings.limits.event_streams),
+        under_way: UnderWay::default(),
         stopping: watch::Sender::new(false),
     });
-    greet(place, &settings, listener.local_addr()?);
+    greet(place, &settings, listening);
     let stop = stop_signal(signal(SignalKind::terminate())?);
     let ended = listen(&api, listener, monitoring, settings.connections.clone(), stop, &mut background).await;
     background.stop().await;
@@ -297,25 +306,38 @@ fn dev_token(place: &Place, tokens: &ServiceTokens) -> anyhow::Result<()> {
     let path = place.file("dev-token");
     let now = clock::now();
     let held = path.exists().then(|| read_secret(&path)).transpose()?;
-    if held.is_some_and(|held| tokens.find(&held, now).is_ok_and(|service| service.is_some())) {
-        return Ok(());
+    if let Some(held) = held
+        && tokens.find(&held, now).is_ok_and(|service| service.is_some())
+    {
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        return Ok(std::fs::set_permissions(&path, private)?);
     }
     let every = Grant::Program(Scope::ALL.into());
     let token = tokens.create("dev", &every, now, None).map_err(anyhow::Error::msg)?;
+    write_private(&path, &token).with_context(|| format!("can't write {}", place_of(&path)))
+}
+
+/// A file that its owner alone reads, whatever was there before: a mode is given to a new file only.
+fn write_private(path: &Path, secret: &str) -> std::io::Result<()> {
+    let unfinished = path.with_extension("new");
+    match std::fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(&path).and_then(|mut file| writeln!(file, "{token}"));
-    written.with_context(|| format!("can't write {}", path.display()))
+    writeln!(options.open(&unfinished)?, "{secret}")?;
+    std::fs::rename(unfinished, path)
 }
 
 fn greet(place: &Place, settings: &Settings, address: SocketAddr) {
-    println!("Loquet is listening on http://{address}");
+    greeting(format_args!("Loquet is listening on http://{address}"));
     if settings.mode == Mode::Development {
-        println!("  the API, to read and to try   http://{address}/docs");
-        println!("  the mails it sends            http://{address}/dev/mail");
-        println!("  a token with every scope      {}", place_of(&place.file("dev-token")));
-        println!("Development mode: anybody who reaches this address can read every mail.");
+        greeting(format_args!("  the API, to read and to try   http://{address}/docs"));
+        greeting(format_args!("  the mails it sends            http://{address}/dev/mail"));
+        greeting(format_args!("  a token with every scope      {}", place_of(&place.file("dev-token"))));
+        greeting("Development mode: anybody who reaches this address can read every mail.");
     }
 }
 

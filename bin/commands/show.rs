@@ -1,14 +1,15 @@
 //! How commands show what they found: tables for people, progress while it takes time.
 
-use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 
 use comfy_table::{Table, TableStyle};
 use indicatif::{ProgressBar, ProgressStyle};
 use loquet_domain::Moment;
 use loquet_domain::address::Address;
-use loquet_domain::plain_text::{visible, visible_lines};
+use loquet_domain::plain_text::visible;
 use serde_json::Value;
+
+use crate::output::{self, line};
 
 /// A table without lines, as other programs can cut it.
 pub(super) fn table(head: &[&str]) -> Table {
@@ -22,13 +23,13 @@ pub(super) fn table(head: &[&str]) -> Table {
 
 /// A bar on a terminal, nothing elsewhere.
 pub(super) fn progress(length: u64, what: &str) -> anyhow::Result<ProgressBar> {
-    let bar = if std::io::stderr().is_terminal() { ProgressBar::new(length) } else { ProgressBar::hidden() };
+    let bar = if output::errors_are_watched() { ProgressBar::new(length) } else { ProgressBar::hidden() };
     let style = ProgressStyle::with_template("{msg:24} {bar:30} {human_pos}/{human_len} {per_sec} {eta}")?;
     Ok(bar.with_style(style).with_message(what.to_owned()))
 }
 
 /// What is known of one thing, a line for each field that holds something.
-pub(super) fn fields(shown: &Value) -> anyhow::Result<()> {
+pub(super) fn fields(shown: &Value) {
     let holds = |value: &Value| !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty());
     for (name, value) in shown.as_object().into_iter().flatten().filter(|(_, value)| holds(value)) {
         let value = match value {
@@ -36,9 +37,8 @@ pub(super) fn fields(shown: &Value) -> anyhow::Result<()> {
             Value::Array(items) => items.iter().map(text_of).collect::<Vec<_>>().join(", "),
             other => other.to_string(),
         };
-        line(&format!("{name:<22} {value}"))?;
+        line(format_args!("{name:<22} {value}"));
     }
-    Ok(())
 }
 
 fn text_of(value: &Value) -> String {
@@ -65,12 +65,4 @@ pub(super) fn moment(moment: Moment) -> String {
 /// The same, or a dash.
 pub(super) fn moment_or_dash(at: Option<Moment>) -> String {
     at.map_or_else(|| "-".to_owned(), moment)
-}
-
-/// Prints a line, or several; no, where nobody reads any more. What can't be shown is escaped, as JSON does it.
-pub(super) fn line(text: &str) -> anyhow::Result<bool> {
-    match writeln!(std::io::stdout(), "{}", visible_lines(text)) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
-        written => Ok(written.map(|()| true)?),
-    }
 }

@@ -8,8 +8,9 @@ use loquet_projections::views::terminals::TerminalRow;
 use serde_json::{Value, json};
 
 use super::known::{Known, Rows};
-use super::show::{address, fields, line, moment, table};
+use super::show::{address, fields, moment, table};
 use crate::cli::{ListSites, Place, SiteCommand, WhichSite};
+use crate::output::{Reader, line};
 
 /// How many terminals of one site are listed at most.
 const MOST_TERMINALS: usize = 10_000;
@@ -29,7 +30,7 @@ async fn list(known: &Known, which: &ListSites) -> anyhow::Result<()> {
     let mut rows = table(&["SITE", "NAME", "ADDRESS", "SINCE"]);
     for site in known.some::<SiteRow>(Rows { by, order: Order::Ascending, limit }).await? {
         if which.how.json {
-            if !line(&as_json(&site).to_string())? {
+            if line(as_json(&site)) == Reader::Gone {
                 break;
             }
             continue;
@@ -42,7 +43,7 @@ async fn list(known: &Known, which: &ListSites) -> anyhow::Result<()> {
         ]);
     }
     if !which.how.json {
-        line(&rows.to_string())?;
+        line(&rows);
     }
     Ok(())
 }
@@ -78,13 +79,15 @@ async fn show(known: &Known, which: &WhichSite) -> anyhow::Result<()> {
         }
     }
     if which.json {
-        return line(&shown.to_string()).map(drop);
+        line(&shown);
+        return Ok(());
     }
-    fields(&shown)?;
+    fields(&shown);
     let mut rows = table(&["TERMINAL", "MODEL", "SERIAL", "SINCE"]);
     for row in terminals {
         let serial = row.serial.map_or_else(|| "-".to_owned(), |serial| serial.to_string());
         rows.add_row([row.terminal_id.to_string(), row.model.to_string(), serial, moment(row.added_at)]);
     }
-    line(&format!("\n{rows}")).map(drop)
+    line(format_args!("\n{rows}"));
+    Ok(())
 }

@@ -8,9 +8,10 @@ use loquet_projections::views::takeovers::TakeOverRow;
 use serde_json::{Value, json};
 
 use super::known::{Known, Rows};
-use super::show::{fields, line, moment, moment_or_dash, table};
+use super::show::{fields, moment, moment_or_dash, table};
 use crate::cli::{ListTakeOvers, Place, TakeOverCommand, WhichTakeOver};
 use crate::clock;
+use crate::output::{Reader, line};
 
 pub(crate) async fn run(place: &Place, command: TakeOverCommand) -> anyhow::Result<()> {
     let known = Known::open::<TakeOverRow>(place).await?;
@@ -31,7 +32,7 @@ async fn list(known: &Known, which: &ListTakeOvers) -> anyhow::Result<()> {
     let (mut rows, now) = (table(&heads), clock::now());
     for row in known.some::<TakeOverRow>(Rows { by, order: Order::Descending, limit }).await? {
         if which.how.json {
-            if !line(&as_json(&row, now).to_string())? {
+            if line(as_json(&row, now)) == Reader::Gone {
                 break;
             }
             continue;
@@ -48,7 +49,7 @@ async fn list(known: &Known, which: &ListTakeOvers) -> anyhow::Result<()> {
         ]);
     }
     if !which.how.json {
-        line(&rows.to_string())?;
+        line(&rows);
     }
     Ok(())
 }
@@ -86,5 +87,10 @@ async fn show(known: &Known, which: &WhichTakeOver) -> anyhow::Result<()> {
     if let Some(told) = shown.as_object_mut() {
         told.insert("position".to_owned(), json!(known.position()));
     }
-    if which.json { line(&shown.to_string()).map(drop) } else { fields(&shown) }
+    if which.json {
+        line(&shown);
+    } else {
+        fields(&shown);
+    }
+    Ok(())
 }

@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 
 use super::known::{Known, Rows};
 use super::remote::{Answer, Running};
-use super::show::{address, fields, line, moment, table};
+use super::show::{address, fields, moment, table};
 use crate::cli::{ImportTerminals, Output, Place, Remote, TerminalCommand, WhichTerminal};
+use crate::output::{line, outcome};
 
 /// How many steps of a terminal's history are listed at most.
 const MOST_STEPS: usize = 10_000;
@@ -50,9 +51,10 @@ async fn show(place: &Place, which: &WhichTerminal) -> anyhow::Result<()> {
         if let Some(told) = shown.as_object_mut() {
             told.insert("history".to_owned(), json!(steps));
         }
-        return line(&shown.to_string()).map(drop);
+        line(&shown);
+        return Ok(());
     }
-    fields(&shown)?;
+    fields(&shown);
     let mut rows = table(&["AT", "WHAT", "FROM", "TO"]);
     for step in steps {
         let (what, from, to) = match step.cause {
@@ -70,7 +72,8 @@ async fn show(place: &Place, which: &WhichTerminal) -> anyhow::Result<()> {
         };
         rows.add_row([moment(step.at), what, from, to]);
     }
-    line(&format!("\n{rows}")).map(drop)
+    line(format_args!("\n{rows}"));
+    Ok(())
 }
 
 async fn find(known: &Known, which: &str) -> anyhow::Result<TerminalRow> {
@@ -96,8 +99,14 @@ async fn import(import: ImportTerminals) -> anyhow::Result<ExitCode> {
     let path = format!("/v1/terminal-assignments?company={}&dry_run={}", import.company, import.dry_run);
     let answer = server.post_as(&path, "text/csv", csv).await?;
     match answer.status {
-        200 => report(&answer.body, Output::of(import.json)).map(|()| ExitCode::SUCCESS),
-        422 => faults(&answer, Output::of(import.json)).map(|()| ExitCode::from(2)),
+        200 => {
+            report(&answer.body, Output::of(import.json));
+            Ok(ExitCode::SUCCESS)
+        }
+        422 => {
+            faults(&answer, Output::of(import.json));
+            Ok(ExitCode::from(2))
+        }
         _ => Err(answer.refusal()),
     }
 }
@@ -111,9 +120,9 @@ fn read(import: &ImportTerminals) -> anyhow::Result<Vec<u8>> {
     std::fs::read(&import.file).with_context(|| format!("can't read {}", import.file.display()))
 }
 
-fn report(body: &Value, output: Output) -> anyhow::Result<()> {
+fn report(body: &Value, output: Output) {
     if output == Output::Json {
-        return line(&body.to_string()).map(drop);
+        return outcome(body);
     }
     let text = |value: &Value, name: &str| match value.get(name) {
         Some(Value::String(text)) => text.clone(),
@@ -126,22 +135,21 @@ fn report(body: &Value, output: Output) -> anyhow::Result<()> {
         let cells = ["line", "terminal_id", "serial", "from_site_id", "to_site_id"];
         rows.add_row(cells.map(|name| text(step, name)));
     }
-    line(&rows.to_string())?;
+    line(&rows);
     let dry = body.get("dry_run").and_then(Value::as_bool).unwrap_or_default();
     let verb = if dry { "would move; nothing was done" } else { "moved" };
-    line(&format!("{} {verb}, {} stand there already", moves.len(), text(body, "unchanged"))).map(drop)
+    outcome(format_args!("{} {verb}, {} stand there already", moves.len(), text(body, "unchanged")));
 }
 
-fn faults(answer: &Answer, output: Output) -> anyhow::Result<()> {
+fn faults(answer: &Answer, output: Output) {
     if output == Output::Json {
-        return line(&answer.body.to_string()).map(drop);
+        return outcome(&answer.body);
     }
-    line("nothing was done:")?;
+    outcome("nothing was done:");
     for fault in answer.body.get("errors").and_then(Value::as_array).into_iter().flatten() {
         let said = |name: &str| fault.get(name).and_then(Value::as_str).unwrap_or_default();
         // `/3/terminal` is the third line's column `terminal`.
         let place = said("pointer").trim_matches('/').replace('/', ", ");
-        line(&format!("line {place}: {}", said("message")))?;
+        line(format_args!("line {place}: {}", said("message")));
     }
-    Ok(())
 }

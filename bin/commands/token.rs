@@ -2,13 +2,14 @@
 
 use anyhow::{Context, bail, ensure};
 use chrono::TimeDelta;
-use loquet_adapters::service_tokens::{Grant, ServiceTokens, TokenEntry, scopes_of};
+use loquet_adapters::service_tokens::{Grant, ServiceTokens, TokenEntry, id_of, scopes_of};
 use loquet_domain::plain_text::is_text;
 use serde_json::json;
 
-use super::show::{line, moment, moment_or_dash, table};
+use super::show::{moment, moment_or_dash, table};
 use crate::cli::{CreateToken, Output, Place, RotateToken, TokenCommand};
 use crate::clock;
+use crate::output::{Reader, line, note, outcome, secret};
 
 /// For how many days a person's token holds unless said, and at most: people come and go.
 const STAFF_DAYS: u16 = 90;
@@ -23,9 +24,9 @@ pub(crate) fn run(place: &Place, command: TokenCommand) -> anyhow::Result<()> {
         TokenCommand::Rotate(which) => rotate(&tokens, &which),
         TokenCommand::Revoke { id } => match tokens.revoke(&id, clock::now()).map_err(anyhow::Error::msg)? {
             true => {
-                println!(
+                outcome(format_args!(
                     "{id} is revoked: it opens nothing more, and who follows the events with it is cut off"
-                );
+                ));
                 Ok(())
             }
             false => bail!("no token that holds has the id {id}: `loquet token list` shows them"),
@@ -47,6 +48,13 @@ fn create(tokens: &ServiceTokens, wanted: CreateToken) -> anyhow::Result<()> {
     let (name, now) = (name.trim(), clock::now());
     let expires_at = days.map(|days| now + TimeDelta::days(days.into()));
     let token = tokens.create(name, &grant, now, expires_at).map_err(anyhow::Error::msg)?;
+    let lost = || {
+        let id = id_of(&token);
+        format!(
+            "the token of '{name}' was made, but could not be printed, and nobody can read it any more. \
+             End it with `loquet token revoke {id}`, and make another"
+        )
+    };
     if wanted.json {
         let (role, scopes) = match grant {
             Grant::Staff(role) => (Some(role), scopes_of(role)),
@@ -56,9 +64,9 @@ fn create(tokens: &ServiceTokens, wanted: CreateToken) -> anyhow::Result<()> {
         let made = json!({
             "name": name, "role": role, "token": token, "scopes": scopes, "expires_at": expires_at,
         });
-        println!("{made}");
+        secret(made, lost);
     } else {
-        println!("{token}");
+        secret(&token, lost);
     }
     Ok(())
 }
@@ -76,7 +84,9 @@ fn list(tokens: &ServiceTokens, output: Output) -> anyhow::Result<()> {
                 "created_at": entry.created_at, "last_used_at": entry.last_used_at,
                 "expires_at": entry.expires_at, "revoked_at": entry.revoked_at,
             });
-            line(&shown.to_string())?;
+            if line(&shown) == Reader::Gone {
+                break;
+            }
             continue;
         }
         rows.add_row([
@@ -91,7 +101,7 @@ fn list(tokens: &ServiceTokens, output: Output) -> anyhow::Result<()> {
         ]);
     }
     if output == Output::Text {
-        line(&rows.to_string())?;
+        line(&rows);
     }
     Ok(())
 }
@@ -111,11 +121,20 @@ fn rotate(tokens: &ServiceTokens, which: &RotateToken) -> anyhow::Result<()> {
     let token = token.with_context(|| {
         format!("no token that holds has the id {}: `loquet token list` shows them", which.id)
     })?;
+    let until = moment(old_ends);
+    let lost = || {
+        let id = id_of(&token);
+        format!(
+            "the new token was made, but could not be printed, and nobody can read it any more. \
+             End it with `loquet token revoke {id}`. The old one holds until {until} at the latest, and can be \
+             rotated again until then"
+        )
+    };
     if which.json {
-        println!("{}", json!({ "token": token, "old_expires_at": old_ends }));
+        secret(json!({ "token": token, "old_expires_at": old_ends }), lost);
     } else {
-        println!("{token}");
-        eprintln!("the old one holds until {} at the latest", moment(old_ends));
+        secret(&token, lost);
+        note(format_args!("the old one holds until {until} at the latest"));
     }
     Ok(())
 }

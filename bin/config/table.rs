@@ -118,7 +118,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "http.connections_per_address",
         Kind::Number(8, 65_536),
         "256",
-        "How many of them one client address may have, trusted proxies excepted; further ones are closed",
+        "How many of them one client address may have, trusted proxies excepted; further ones are closed. Of IPv6, a /64 counts as one address and a /48 may have eight times as many, half of all at most",
     ),
     setting(
         "limits.requests_per_second",
@@ -160,7 +160,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "limits.event_streams",
         Kind::Number(1, 4096),
         "64",
-        "How many programs may follow the events at once",
+        "How many programs may follow the events at once; one token has a quarter of these places",
     ),
     setting(
         "lockout.profile",

@@ -1,0 +1,207 @@
+//! Shares of what the server has a bounded number of: how much of it one address, one token or one person may hold at
+//! the same time, so that something is left for the others.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::http::StatusCode;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::Api;
+use super::caller::Caller;
+use super::problem::Problem;
+use crate::metrics::OfLimit;
+use crate::service_tokens::{Service, TokenFamily};
+
+/// How much each holds.
+#[derive(Debug)]
+pub(crate) struct Shares<K> {
+    held: Mutex<HashMap<K, usize>>,
+}
+
+/// What one holds. Dropping it gives it back.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Share<K: Eq + Hash> {
+    keys: Vec<K>,
+    shares: Arc<Shares<K>>,
+}
+
+impl<K> Default for Shares<K> {
+    fn default() -> Self {
+        Self { held: Mutex::default() }
+    }
+}
+
+impl<K: Clone + Eq + Hash> Shares<K> {
+    /// Takes one for each of these keys, each with how much it may hold at most. Returns `None`, and takes nothing,
+    /// when one of them holds as much already.
+    pub(crate) fn take(self: &Arc<Self>, wanted: &[(K, usize)]) -> Option<Share<K>> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if wanted.iter().any(|(key, most)| held.get(key).copied().unwrap_or_default() >= *most) {
+            return None;
+        }
+        for (key, _) in wanted {
+            *held.entry(key.clone()).or_default() += 1;
+        }
+        Some(Share { keys: wanted.iter().map(|(key, _)| key.clone()).collect(), shares: self.clone() })
+    }
+}
+
+impl<K: Eq + Hash> Drop for Share<K> {
+    fn drop(&mut self) {
+        let mut held = self.shares.held.lock().unwrap_or_else(PoisonError::into_inner);
+        for key in &self.keys {
+            let Some(count) = held.get_mut(key) else { continue };
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                held.remove(key);
+            }
+        }
+    }
+}
+
+/// Places for programs that follow the events.
+#[derive(Debug)]
+pub struct Followers {
+    places: Arc<Semaphore>,
+    tokens: Arc<Shares<TokenFamily>>,
+    most_per_token: usize,
+}
+
+/// One token holds a quarter of the places at most: three others follow the events whatever it does.
+const SHARE_OF_A_TOKEN: usize = 4;
+
+/// A place of a program that follows the events, and its token's.
+#[derive(Debug)]
+pub(crate) struct Place {
+    _of_all: OwnedSemaphorePermit,
+    _of_token: Share<TokenFamily>,
+}
+
+/// Why there is no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoPlace {
+    /// The token, with those that it was rotated to, holds as many as it may.
+    #[error("the token follows the events {most} times")]
+    Token {
+        /// How many that is.
+        most: usize,
+    },
+    /// All are taken.
+    #[error("every place is taken")]
+    All,
+}
+
+impl Followers {
+    /// That many places in all; one token has a quarter of them, and one at least.
+    #[must_use]
+    pub fn new(most: usize) -> Self {
+        let most_per_token = (most / SHARE_OF_A_TOKEN).max(1);
+        Self { places: Arc::new(Semaphore::new(most)), tokens: Arc::default(), most_per_token }
+    }
+
+    pub(crate) fn admit(&self, service: &Service) -> Result<Place, NoPlace> {
+        let most = self.most_per_token;
+        let of_token = self.tokens.take(&[(service.family, most)]).ok_or(NoPlace::Token { most })?;
+        let of_all = self.places.clone().try_acquire_owned().map_err(|_| NoPlace::All)?;
+        Ok(Place { _of_all: of_all, _of_token: of_token })
+    }
+}
+
+/// Requests that keep a core or the disk busy for long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Costly {
+    /// Decoding a picture and drawing it anew.
+    Picture,
+    /// Reading a file of up to ten thousand lines.
+    Import,
+    /// Looking through up to five thousand events for those that fit a filter.
+    Feed,
+}
+
+impl Costly {
+    /// How many of them one caller has under way at most.
+    fn most(self) -> usize {
+        match self {
+            Self::Feed => 4,
+            Self::Picture => 2,
+            Self::Import => 1,
+        }
+    }
+}
+
+/// What callers have under way: programs by their token's family, people by their account.
+#[derive(Debug, Default)]
+pub struct UnderWay(Arc<Shares<(Costly, String)>>);
+
+impl Api {
+    /// Lets a costly request through unless its caller has as many of them under way as one may. The share is held
+    /// for as long as the work takes.
+    pub(crate) fn admit_costly(
+        &self,
+        caller: &Caller,
+        kind: Costly,
+    ) -> Result<Share<(Costly, String)>, Problem> {
+        let most = kind.most();
+        self.under_way.0.take(&[((kind, caller.identity()), most)]).ok_or_else(|| {
+            self.metrics.http.limited.get_or_create(&OfLimit { limit: "under_way".to_owned() }).inc();
+            let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-at-once");
+            Problem { retry_after: Some(1), ..problem.with("most", most).with("seconds", 1) }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_share_is_taken_of_every_key_or_of_none_and_is_given_back() {
+        let shares = Arc::new(Shares::default());
+        let both = [("near", 1), ("wide", 2)];
+        let first = shares.take(&both).unwrap();
+        assert!(shares.take(&both).is_none(), "`near` holds one already");
+        let second = shares.take(&[("other", 1), ("wide", 2)]).unwrap();
+        assert!(shares.take(&[("third", 1), ("wide", 2)]).is_none(), "`wide` holds two already");
+        drop(second);
+        let third = shares.take(&[("third", 1), ("wide", 2)]).unwrap();
+        drop((first, third));
+        assert!(shares.held.lock().unwrap().is_empty(), "nothing is kept of who holds nothing");
+    }
+
+    #[test]
+    fn one_token_with_those_it_was_rotated_to_never_takes_the_places_of_all_followers() {
+        let folder = tempfile::tempdir().unwrap();
+        let tokens = crate::service_tokens::ServiceTokens::open(&folder.path().join("tokens.db")).unwrap();
+        let now = loquet_domain::Moment::from_timestamp(1_800_000_000, 0).unwrap();
+        let grant = crate::service_tokens::Grant::Program(BTreeSet::new());
+        let made = |name: &str| tokens.create(name, &grant, now, None).unwrap();
+        let shown = |token: &str| tokens.find(token, now).unwrap().unwrap();
+        let (greedy, other) = (made("greedy"), made("greedy"));
+        let id = crate::service_tokens::id_of(&greedy);
+        let rotated = tokens.rotate(&id, now, now + chrono::TimeDelta::hours(1)).unwrap().unwrap();
+        for most in [1, 2, 3, 4, 64, 4096] {
+            let followers = Followers::new(most);
+            let mut held = Vec::new();
+            let refused = loop {
+                // By turns with the old token and the new one.
+                let token = if held.len() % 2 == 0 { &greedy } else { &rotated };
+                match followers.admit(&shown(token)) {
+                    Ok(place) => held.push(place),
+                    Err(refused) => break refused,
+                }
+            };
+            let share = (most / 4).max(1);
+            assert_eq!((held.len(), refused), (share, NoPlace::Token { most: share }), "of {most}");
+            let another = followers.admit(&shown(&other));
+            assert_eq!(another.is_ok(), most > 1, "another token of the same name, of {most}");
+            held.pop();
+            drop(another);
+            assert!(followers.admit(&shown(&rotated)).is_ok(), "a place that was left, of {most}");
+        }
+    }
+}
