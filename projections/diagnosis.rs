@@ -1,8 +1,6 @@
 //! Why this person cannot log in now: the account as the log has it, what was mailed and what became of it, and the
 //! events behind each reason.
 
-use std::sync::Arc;
-
 use loquet_domain::Moment;
 use loquet_domain::account::{Account, Counts, Device, Event, Role, Rows};
 use loquet_domain::app::{App, Unavailable};
@@ -15,10 +13,14 @@ use loquet_domain::person::Person;
 use loquet_domain::ports::{EventCodec, EventStore, Position, Revision, StreamId};
 use loquet_domain::schema::DomainEvent;
 
+use crate::mail::{Delivery, MailKind, MailStatus};
 use crate::people::Unreadable;
+use crate::ports::{ReactionJournal, StoreFailed};
 
 /// How many events are told at most, the newest.
 const MOST_TOLD: usize = 50;
+/// How many mails are told at most, the newest.
+const MOST_MAILS: u32 = 20;
 /// How many administrators are named at most.
 const MOST_TO_ASK: usize = 20;
 
@@ -105,21 +107,37 @@ pub struct Diagnosis {
     pub devices: Vec<DeviceDiagnosis>,
     /// What was mailed to them, the newest first: events `mail-sent` and `mail-given-up`.
     pub mails: Vec<Evidence>,
+    /// Where the newest mails to them are on their way, the newest first. `None` if the mail queue can't be asked here.
+    pub deliveries: Option<Vec<MailStatus>>,
+    /// The mail that they wait for, if it is not with them: it holds the link that they need.
+    pub awaited: Option<MailStatus>,
     /// Who can admit a temporary administrator.
     pub whom_to_ask: Vec<WhomToAsk>,
+}
+
+/// What a diagnosis is made from.
+#[derive(Clone, Copy)]
+pub struct Sources<'a> {
+    /// The accounts.
+    pub app: &'a App,
+    /// The log.
+    pub store: &'a dyn EventStore,
+    /// Reads its events.
+    pub codec: &'a dyn EventCodec,
+    /// The mail queue, if there is one here.
+    pub mails: Option<&'a dyn ReactionJournal>,
 }
 
 /// Diagnoses the login of whoever has an e-mail address, or had it last.
 ///
 /// # Errors
-/// [`Unreadable`] or [`Unavailable`] where the log can't be read.
+/// [`CannotTell`] where the log or the mail queue can't be read.
 pub async fn diagnose(
-    app: &App,
-    store: &Arc<dyn EventStore>,
-    codec: &dyn EventCodec,
+    sources: Sources<'_>,
     email: &EmailAddress,
     at: Moment,
 ) -> Result<Diagnosis, CannotTell> {
+    let Sources { app, store, codec, mails } = sources;
     let found = match app.account_of(email).await? {
         Some(account) => Some(account),
         None => app.former_account_of(email).await?,
@@ -129,7 +147,7 @@ pub async fn diagnose(
         None => Account::Absent,
     };
     let history = match found {
-        Some(id) => history(store.as_ref(), codec, id).await?,
+        Some(id) => history(store, codec, id).await?,
         None => Vec::new(),
     };
     let strangers = app.guesses_of_strangers(email);
@@ -150,9 +168,16 @@ pub async fn diagnose(
         let person = app.account(id).await?.profile().and_then(|profile| profile.person.known().cloned());
         whom_to_ask.push(WhomToAsk { account: id, person });
     }
+    let deliveries = match (mails, found) {
+        (Some(mails), Some(id)) => Some(mails.mails_of(id, MOST_MAILS).await?),
+        (Some(_), None) => Some(Vec::new()),
+        (None, _) => None,
+    };
     Ok(Diagnosis {
         account: found,
         company,
+        awaited: deliveries.as_deref().and_then(|mails| awaited(&account, mails, at)),
+        deliveries,
         administrators,
         answer: answer(&account, &strangers, None, at),
         reasons: hindrances(&account, &strangers, at).into_iter().map(reason).collect(),
@@ -160,6 +185,23 @@ pub async fn diagnose(
         mails: newest(&history, &["mail-sent", "mail-given-up"]),
         whom_to_ask,
     })
+}
+
+/// The newest mail with the link that a person needs now, if it is not with them.
+fn awaited(account: &Account, mails: &[MailStatus], at: Moment) -> Option<MailStatus> {
+    let needed: &[MailKind] = match account {
+        Account::Invited(_) => &[MailKind::Activation],
+        Account::Active(active) if active.reset.is_some_and(|link| at < link.expires_at) => {
+            &[MailKind::PasswordReset, MailKind::PasswordResetBySupport]
+        }
+        _ => &[],
+    };
+    let newest = mails.iter().find(|mail| needed.contains(&mail.kind))?;
+    let is_late = matches!(
+        newest.delivery,
+        Delivery::Held { .. } | Delivery::Deferred { .. } | Delivery::GivenUp { .. }
+    );
+    is_late.then(|| newest.clone())
 }
 
 /// The trusted devices, if any are trusted at all, each with what a login from it would be answered.
@@ -189,6 +231,9 @@ pub enum CannotTell {
     /// An event.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
+    /// The mail queue.
+    #[error(transparent)]
+    Mails(#[from] StoreFailed),
 }
 
 async fn history(

@@ -312,3 +312,45 @@ async fn a_stop_does_not_wait_for_a_mail_server_that_thinks() {
     until(&program, "sent", async || activations(&program, "sent") == 1).await;
     assert_eq!(server.state.lock().unwrap().ended.len(), 2);
 }
+
+/// Support is told of the mail that a person waits for: which, what the server said, and what helps.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_diagnosis_tells_of_a_mail_that_was_put_off_or_refused_and_what_helps() {
+    let server = MailServer::start(vec![("RCPT", b"451 4.7.1 greylisted, come later\r\n")]).await;
+    let program = server.program(&[]).await;
+    program.service_post("/v1/orders", order(1, 1, THREE[0])).await.expect(201);
+    let diagnosis = async || {
+        let path = format!("/v1/support/diagnosis?email={}", THREE[0]);
+        program.service_get(&path).await.expect(200).json()
+    };
+    let undelivered = async || {
+        let told = diagnosis().await;
+        let reasons = told["reasons"].as_array().unwrap().clone();
+        reasons.into_iter().find(|reason| reason["reason"] == "mail_not_delivered")
+    };
+    until(&program, "the mail is put off", async || undelivered().await.is_some()).await;
+    let told = diagnosis().await;
+    assert_eq!(told["reasons"][0]["reason"], "not_activated", "what must be mended first stands first");
+    let reason = undelivered().await.unwrap();
+    let shown = |of: &Value| ["kind", "state", "stage", "code", "enhanced_code"].map(|part| of[part].clone());
+    let put_off = ["activation", "deferred", "recipient"].map(Value::from);
+    assert_eq!(shown(&reason["details"])[..3], put_off, "{reason}");
+    assert_eq!(shown(&reason["details"])[3..], [Value::from(451), Value::from("4.7.1")], "{reason}");
+    assert_eq!(reason["remedy"]["action"], "wait", "{reason}");
+    assert!(!told.to_string().contains("greylisted"), "the server's own words may name people: {told}");
+
+    server.state.lock().unwrap().script = vec![("RCPT", b"550 5.1.1 no such user p1@shop.example\r\n")];
+    until(&program, "the mail is given up", async || {
+        undelivered().await.is_some_and(|reason| reason["details"]["state"] == "given_up")
+    })
+    .await;
+    let reason = undelivered().await.unwrap();
+    assert_eq!(
+        (reason["remedy"]["action"].as_str(), reason["details"]["code"].as_u64()),
+        (Some("correct_address"), Some(550))
+    );
+    let said = program.command().args(["diagnose", THREE[0]]).output().unwrap();
+    let said = String::from_utf8(said.stdout).unwrap();
+    assert!(said.contains("The mail that this person waits for is not with them."), "{said}");
+    assert!(said.contains("What helps: the address is wrong"), "{said}");
+}

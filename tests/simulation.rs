@@ -15,7 +15,7 @@ use loquet_domain::order::Outcome;
 use loquet_domain::password_policy::PasswordPolicy;
 use loquet_domain::policies::Policies;
 use loquet_domain::ports::{EventStore, Position, Purpose, RecordedEvent, Tokens};
-use loquet_projections::diagnosis::{Diagnosis, diagnose};
+use loquet_projections::diagnosis::{Diagnosis, Sources, diagnose};
 use loquet_tests::kit::{Node, PASSWORD, context, email_address, minute, password};
 
 async fn log(store: &dyn EventStore) -> Vec<RecordedEvent> {
@@ -101,7 +101,8 @@ async fn unknown_unactivated_and_deleted_addresses_are_locked_as_known_ones_are(
 
 async fn diagnosis(node: &Node, store: &MemoryStore, email: &str, at: i64) -> Diagnosis {
     let store: Arc<dyn EventStore> = Arc::new(store.clone());
-    diagnose(&node.app, &store, node.codec.as_ref(), &email_address(email), minute(at)).await.unwrap()
+    let sources = Sources { app: &node.app, store: store.as_ref(), codec: node.codec.as_ref(), mails: None };
+    diagnose(sources, &email_address(email), minute(at)).await.unwrap()
 }
 
 #[tokio::test]

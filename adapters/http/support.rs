@@ -7,8 +7,9 @@ use loquet_domain::ids::AccountId;
 use loquet_domain::lockout::LockEnd;
 use loquet_domain::person::Person;
 use loquet_projections::diagnosis::{
-    CannotTell, DeviceDiagnosis, Diagnosis, Evidence, Reason, WhomToAsk, diagnose,
+    CannotTell, DeviceDiagnosis, Diagnosis, Evidence, Reason, Sources, WhomToAsk, diagnose,
 };
+use loquet_projections::mail::{Delivery, MailHelp, MailKind, MailStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
@@ -53,8 +54,8 @@ pub(super) struct EvidenceBody {
 #[schema(as = LoginHindrance)]
 pub(super) struct ReasonBody {
     /// `no_such_account`, `deleted`, `erased`, `not_activated`, `locked`, `locked_until_reset`, `device_locked`,
-    /// `device_locked_until_reset`, `awaiting_conversion`, `second_step`, `wrong_guesses`, `device_wrong_guesses` or
-    /// `locked_on_this_node`. The last is of guesses at an address that nobody gets in with: each node counts them in memory.
+    /// `device_locked_until_reset`, `awaiting_conversion`, `second_step`, `wrong_guesses`, `device_wrong_guesses`,
+    /// `mail_not_delivered` (the mail with the link that they need) or `locked_on_this_node`. The last is of guesses at an address that nobody gets in with: each node counts them in memory.
     #[schema(example = "locked")]
     reason: &'static str,
     /// What else is known of it: until when, how many, whether a link still works.
@@ -72,7 +73,7 @@ pub(super) struct ReasonBody {
 pub(super) struct RemedyBody {
     /// `check_address`, `create_account`, `resend_activation`, `release`, `convert`, `reset_second_step`, `enter_code` (the
     /// person enters a code of their app or a recovery code), `send_reset`, or `none` if what mends the reason before it
-    /// mends this one.
+    /// mends this one. Of a mail also what `what_helps` of a delivery says.
     #[schema(example = "release")]
     action: &'static str,
     /// The request that does it, where one does.
@@ -96,8 +97,11 @@ pub struct DiagnosisBody {
     reasons: Vec<ReasonBody>,
     /// The devices that the account trusts, the newest first, and what a login from each would be answered now.
     devices: Vec<DeviceDiagnosisBody>,
-    /// What was mailed to them, the newest first.
+    /// What was mailed to them, the newest first: events `mail-sent` and `mail-given-up`.
     mails: Vec<EvidenceBody>,
+    /// Where the newest mails to them are on their way, the newest first. Absent from `loquet diagnose` if no server has run
+    /// in its data folder.
+    deliveries: Option<Vec<DeliveryBody>>,
     /// The accounts that can admit a temporary administrator.
     administrators: Vec<Uuid>,
     /// The same people, by name and masked address.
@@ -153,6 +157,90 @@ fn device(told: DeviceDiagnosis) -> DeviceDiagnosisBody {
         client_address: client.address,
         client_agent: client.agent,
     }
+}
+
+/// A mail on its way.
+#[derive(Serialize, ToSchema)]
+#[schema(as = MailDelivery)]
+pub(super) struct DeliveryBody {
+    mail_id: Uuid,
+    /// Which mail.
+    #[schema(value_type = String, example = "activation")]
+    kind: MailKind,
+    queued_at: DateTime<Utc>,
+    /// How often it was tried.
+    tries: u32,
+    tried_at: Option<DateTime<Utc>>,
+    /// `waiting`, `sending`, `held` (no mail goes, since `at`), `deferred` (until `at`), `sent`, `given_up` or `void` (it said
+    /// nothing true any more and was not sent), each of these three at `at`.
+    #[schema(example = "deferred")]
+    state: &'static str,
+    at: Option<DateTime<Utc>>,
+    /// At which step of the conversation the mail server said so, such as `recipient`.
+    stage: Option<&'static str>,
+    /// The mail server's code (RFC 5321).
+    #[schema(example = 451)]
+    code: Option<u16>,
+    /// Its enhanced status code (RFC 3463).
+    #[schema(example = "4.7.1")]
+    enhanced_code: Option<String>,
+    /// The same in words of ours, which name nobody.
+    why: Option<String>,
+    /// What helps, the first thing to do first: `wait`, `look_for_it` (among spam too), `correct_address`,
+    /// `ask_their_provider`, `tell_operator` or `send_again`.
+    #[schema(example = json!(["wait"]))]
+    what_helps: Vec<&'static str>,
+}
+
+fn delivery(mail: &MailStatus) -> DeliveryBody {
+    let (state, at) = match mail.delivery {
+        Delivery::Waiting => ("waiting", None),
+        Delivery::Sending => ("sending", None),
+        Delivery::Held { since } => ("held", Some(since)),
+        Delivery::Deferred { until } => ("deferred", Some(until)),
+        Delivery::Sent { at } => ("sent", Some(at)),
+        Delivery::GivenUp { at } => ("given_up", Some(at)),
+        Delivery::Void { at } => ("void", Some(at)),
+    };
+    let verdict = mail.trouble.as_ref().and_then(|trouble| trouble.verdict);
+    DeliveryBody {
+        mail_id: mail.mail,
+        kind: mail.kind,
+        queued_at: mail.queued_at,
+        tries: mail.tries,
+        tried_at: mail.tried_at,
+        state,
+        at,
+        stage: verdict.map(|verdict| verdict.stage.name()),
+        code: verdict.and_then(|verdict| verdict.code()),
+        enhanced_code: verdict.and_then(|verdict| verdict.enhanced()).map(|code| code.to_string()),
+        why: mail.trouble.as_ref().map(|trouble| trouble.why.clone()),
+        what_helps: mail.what_helps().into_iter().map(helps).collect(),
+    }
+}
+
+fn helps(help: MailHelp) -> &'static str {
+    match help {
+        MailHelp::Wait => "wait",
+        MailHelp::LookForIt => "look_for_it",
+        MailHelp::CorrectAddress => "correct_address",
+        MailHelp::AskTheirProvider => "ask_their_provider",
+        MailHelp::TellOperator => "tell_operator",
+        MailHelp::SendAgain => "send_again",
+    }
+}
+
+/// The mail that they wait for is not with them.
+fn not_delivered(account: Option<AccountId>, email: &str, mail: &MailStatus) -> ReasonBody {
+    let remedy = match mail.what_helps().first() {
+        Some(MailHelp::SendAgain) if mail.kind == MailKind::Activation => {
+            remedy(account, email, Remedy::ResendActivation)
+        }
+        Some(MailHelp::SendAgain) => remedy(account, email, Remedy::SendReset),
+        other => RemedyBody { action: other.map_or("none", |help| helps(*help)), request: None },
+    };
+    let details = serde_json::to_value(delivery(mail)).unwrap_or_default();
+    ReasonBody { reason: "mail_not_delivered", details, remedy, evidence: Vec::new() }
 }
 
 fn whom_to_ask(told: WhomToAsk) -> WhomToAskBody {
@@ -267,9 +355,13 @@ impl DiagnosisBody {
             company_id: told.company.map(|company| company.0),
             company_has_administrator: told.administrators == Administrators::Present,
             login_would_be: would_be(told.answer),
-            reasons: told.reasons.into_iter().map(|one| reason(account, email, one)).collect(),
+            reasons: {
+                let awaited = told.awaited.as_ref().map(|mail| not_delivered(account, email, mail));
+                told.reasons.into_iter().map(|one| reason(account, email, one)).chain(awaited).collect()
+            },
             devices: told.devices.into_iter().map(device).collect(),
             mails: evidence(told.mails),
+            deliveries: told.deliveries.map(|mails| mails.iter().map(delivery).collect()),
             administrators: told.whom_to_ask.iter().map(|whom| whom.account.0).collect(),
             whom_to_ask: told.whom_to_ask.into_iter().map(whom_to_ask).collect(),
             position,
@@ -297,10 +389,17 @@ pub(crate) async fn diagnosis(
     let email = faults.finish(email)?;
     let at_least = AtLeast { at_least: whose.at_least };
     let position = api.log_at(at_least.position()).await?;
-    let told = diagnose(&api.app, &api.store, api.codec.as_ref(), &email, (api.clock)()).await;
+    let sources = Sources {
+        app: &api.app,
+        store: api.store.as_ref(),
+        codec: api.codec.as_ref(),
+        mails: Some(&api.mails),
+    };
+    let told = diagnose(sources, &email, (api.clock)()).await;
     let told = told.map_err(|why| match why {
         CannotTell::Unavailable(why) => Problem::from(why),
         CannotTell::Unreadable(why) => Problem::from(why),
+        CannotTell::Mails(why) => Problem::from(why),
     })?;
     Ok(Tagged(DiagnosisBody::of(email.as_str(), told, position.0)))
 }

@@ -1,9 +1,8 @@
 //! `loquet diagnose`: why a person cannot log in now, told in sentences for who is on the telephone with them.
 
-use std::sync::Arc;
-
 use anyhow::Context;
 use loquet_adapters::http::DiagnosisBody;
+use loquet_adapters::mail_journal::SqliteJournal;
 use loquet_domain::Moment;
 use loquet_domain::account::Admission;
 use loquet_domain::diagnosis::{Administrators, Answer, Hindrance, Remedy};
@@ -12,7 +11,11 @@ use loquet_domain::fact::Client;
 use loquet_domain::ids::{AccountId, DeviceId};
 use loquet_domain::lockout::LockEnd;
 use loquet_domain::ports::EventStore;
-use loquet_projections::diagnosis::{DeviceDiagnosis, Diagnosis, Evidence, Reason, WhomToAsk, diagnose};
+use loquet_projections::diagnosis::{
+    DeviceDiagnosis, Diagnosis, Evidence, Reason, Sources, WhomToAsk, diagnose,
+};
+use loquet_projections::mail::{Delivery, MailHelp, MailStatus};
+use loquet_projections::ports::ReactionJournal;
 
 use super::show::moment;
 use crate::cli::{Diagnose, Place};
@@ -29,8 +32,15 @@ pub(crate) async fn run(place: &Place, whose: Diagnose) -> anyhow::Result<()> {
         .with_context(|| format!("'{}' is no e-mail address", whose.email.escape_debug()))?;
     let system = System::open_to_read(place)?;
     let position = system.store.head().await?;
-    let store: Arc<dyn EventStore> = Arc::new(system.store.clone());
-    let told = diagnose(&system.app, &store, system.codec.as_ref(), &email, clock::now()).await?;
+    let queue = place.file("reactions.db");
+    let journal = queue.exists().then(|| SqliteJournal::open_to_read(&queue)).transpose()?;
+    let sources = Sources {
+        app: &system.app,
+        store: &system.store,
+        codec: system.codec.as_ref(),
+        mails: journal.as_ref().map(|journal| journal as &dyn ReactionJournal),
+    };
+    let told = diagnose(sources, &email, clock::now()).await?;
     let text = match whose.json {
         true => serde_json::to_string_pretty(&DiagnosisBody::of(email.as_str(), told, position.0))?,
         false => sentences(&email, &told).join("\n"),
@@ -58,8 +68,16 @@ fn sentences(email: &EmailAddress, told: &Diagnosis) -> Vec<String> {
             reason.evidence.iter().take(MOST_EVENTS).map(|event| format!("   - {}", happened(event))),
         );
     }
+    if let Some(mail) = &told.awaited {
+        lines.push(String::new());
+        lines.push(format!(
+            "{}. The mail that this person waits for is not with them.",
+            told.reasons.len() + 1
+        ));
+        lines.push(format!("   {}", delivery(mail)));
+    }
     section(&mut lines, "Trusted devices:", told.devices.iter().map(device));
-    section(&mut lines, "Newest mails:", told.mails.iter().take(MOST_EVENTS).map(happened));
+    section(&mut lines, "Newest mails:", told.deliveries.iter().flatten().take(MOST_EVENTS).map(delivery));
     section(&mut lines, "Administrators who can admit this person:", told.whom_to_ask.iter().map(whom));
     lines
 }
@@ -201,6 +219,35 @@ fn client(client: Option<&Client>) -> String {
     let parts = client.into_iter().flat_map(|client| [client.agent.as_ref(), client.address.as_ref()]);
     let text = parts.flatten().map(|part| part.escape_debug().to_string()).collect::<Vec<_>>().join(", ");
     if text.is_empty() { "unknown client".to_owned() } else { text }
+}
+
+fn delivery(mail: &MailStatus) -> String {
+    let where_it_is = match mail.delivery {
+        Delivery::Waiting => "it waits for its turn".to_owned(),
+        Delivery::Sending => "it is being handed over".to_owned(),
+        Delivery::Held { since } => format!("it waits, since no mail goes since {}", moment(since)),
+        Delivery::Deferred { until } => format!("it is tried again {}", moment(until)),
+        Delivery::Sent { at } => format!("the mail server took it {}", moment(at)),
+        Delivery::GivenUp { at } => format!("it was given up {}", moment(at)),
+        Delivery::Void { at } => format!("it said nothing true any more {}, and was not sent", moment(at)),
+    };
+    let why = mail.trouble.as_ref().map(|trouble| format!(" ({trouble})")).unwrap_or_default();
+    let helps: Vec<_> = mail.what_helps().into_iter().map(helps).collect();
+    let helps = if helps.is_empty() { String::new() } else { format!(" What helps: {}.", helps.join("; ")) };
+    format!("{} of {}: {where_it_is}{why}.{helps}", mail.kind.name(), moment(mail.queued_at))
+}
+
+fn helps(help: MailHelp) -> &'static str {
+    match help {
+        MailHelp::Wait => "wait",
+        MailHelp::LookForIt => "look for it in the mailbox, among spam too",
+        MailHelp::CorrectAddress => {
+            "the address is wrong: delete the account and create one with the right address"
+        }
+        MailHelp::AskTheirProvider => "the person asks who runs their mailbox",
+        MailHelp::TellOperator => "tell the operator, who looks at the mail server (loquet doctor)",
+        MailHelp::SendAgain => "send a new link",
+    }
 }
 
 fn happened(event: &Evidence) -> String {
