@@ -9,6 +9,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::ownership::{create_private, give, remove_if_there};
 
+/// How large a write-ahead log stays on disk at most, in bytes, once it was copied into its file and begins
+/// anew: it may have grown because of a reader, or by one large transaction.
+const RESTING: u64 = 64 * 1024 * 1024;
+
 /// A database file that can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
@@ -38,7 +42,7 @@ pub enum FileError {
         /// Which file.
         path: PathBuf,
         /// In which way.
-        how: &'static str,
+        how: String,
         /// What mends it.
         remedy: &'static str,
     },
@@ -152,7 +156,10 @@ impl Kind {
                 format!("it can't have a write-ahead log (SQLite stays with '{journal}'): is the disk well?");
             return Err(FileError::Unusable { path: path.to_owned(), why });
         }
-        let pragmas = format!("PRAGMA synchronous = {}; PRAGMA secure_delete = ON;", self.synchronous);
+        let pragmas = format!(
+            "PRAGMA synchronous = {}; PRAGMA secure_delete = ON; PRAGMA journal_size_limit = {RESTING};",
+            self.synchronous
+        );
         connection.execute_batch(&pragmas).map_err(unusable)?;
         self.upgrade(connection, path, found)?;
         connection.execute_batch(self.schema).map_err(unusable)
@@ -229,11 +236,19 @@ impl Kind {
         Ok(())
     }
 
-    fn damaged(&self, path: &Path, how: &'static str) -> FileError {
-        FileError::Damaged { path: path.to_owned(), how, remedy: self.remedy }
+    pub(crate) fn damaged(&self, path: &Path, how: &str) -> FileError {
+        FileError::Damaged { path: path.to_owned(), how: how.to_owned(), remedy: self.remedy }
     }
 
-    fn unusable(&self, path: &Path, error: &rusqlite::Error) -> FileError {
+    /// Something in the file can't be read.
+    pub(crate) fn unreadable(&self, path: &Path, error: &rusqlite::Error) -> FileError {
+        match error.sqlite_error_code() {
+            Some(_) => self.unusable(path, error),
+            None => self.damaged(path, &format!("a row is not as it was written: {error}")),
+        }
+    }
+
+    pub(crate) fn unusable(&self, path: &Path, error: &rusqlite::Error) -> FileError {
         match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => FileError::Foreign { path: path.to_owned(), what: self.what },
             Some(ErrorCode::DatabaseCorrupt) => self.damaged(path, "its pages contradict one another"),
@@ -373,6 +388,9 @@ pub(crate) fn explain(error: &rusqlite::Error) -> String {
         Some(ErrorCode::ReadOnly) => "the file or its folder is read-only: make it writable",
         Some(ErrorCode::CannotOpen) => {
             "the file can't be opened: does its folder exist, and may it be written to?"
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "another program holds a lock on the file: end it, or have it read and not write"
         }
         Some(ErrorCode::SystemIoFailure) => "the disk failed: look at the kernel's log",
         Some(ErrorCode::PermissionDenied) => "permission denied: whose file is it?",

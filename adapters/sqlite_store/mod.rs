@@ -6,6 +6,7 @@
 //! One thread writes, many callers' appends in one transaction (group commit); readers never wait
 //! for it. The file is locked against a second process; an auditor can read it with any SQLite tool.
 
+mod checkpoints;
 mod heads;
 mod reader;
 mod writer;
@@ -100,7 +101,8 @@ impl SqliteStore {
         let (published, head) = watch::channel(heads.last());
         let (requests, queue) = mpsc::channel(QUEUE);
         let writer =
-            Writer::new(connection, path.to_owned(), heads.clone(), published, metrics.batch.clone());
+            Writer::new(connection, path.to_owned(), heads.clone(), published, metrics.batch.clone())
+                .map_err(|e| LOG.unusable(path, &e))?;
         let thread = std::thread::Builder::new()
             .name("log-writer".to_owned())
             .spawn(move || writer.run(queue))
