@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use crate::hmac_tokens::mac;
 use crate::sqlite::{FileError, Kind, work_on};
 
-const ANSWERS: Kind = Kind {
+pub(crate) const ANSWERS: Kind = Kind {
     what: "a Loquet store of answers",
     application_id: 0x4c71_7406,
     version: 2,

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 
 use crate::sqlite::{FileError, Kind, ReaderPool, copy_to, explain};
 
-const VIEWS: Kind = Kind {
+pub(crate) const VIEWS: Kind = Kind {
     what: "a Loquet read store",
     application_id: 0x4c71_7403,
     version: 2,

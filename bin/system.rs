@@ -21,7 +21,7 @@ use loquet_adapters::strangers::RecentStrangers;
 use loquet_adapters::turnstile::KeyedTurnstile;
 use loquet_domain::app::{App, Ports};
 use loquet_domain::policies::Policies;
-use loquet_domain::ports::{Identities, OneTimeCodes, PasswordHasher};
+use loquet_domain::ports::{EventStore, Identities, OneTimeCodes, PasswordHasher, Position};
 
 use crate::cli::Place;
 
@@ -32,6 +32,8 @@ const STRANGERS: NonZeroUsize = match NonZeroUsize::new(200_000) {
     Some(number) => number,
     None => NonZeroUsize::MIN,
 };
+/// Of how many of the newest events what is sealed is opened at a start.
+const UNSEALED_AT_START: u64 = 2000;
 /// How often it is kept when sessions were used.
 const KEPT_EVERY: Duration = Duration::from_secs(60);
 /// Hashes that may wait for a core before logins are told to come back.
@@ -143,6 +145,22 @@ impl System {
         };
         let app = Arc::new(App::new(policies, ports));
         Ok(Self { app, store, codec, keys, strangers, strangers_file, activity, activity_file })
+    }
+
+    /// Refuses a log in which what is sealed in one of the newest events was altered.
+    pub(crate) async fn refuse_altered(&self, place: &Place) -> anyhow::Result<()> {
+        let head = self.store.head().await?;
+        let newest = Position(head.0.saturating_sub(UNSEALED_AT_START));
+        let limit = usize::try_from(UNSEALED_AT_START).unwrap_or(usize::MAX);
+        for recorded in self.store.read_all(newest, limit).await? {
+            if let Err(altered) = self.codec.check(&recorded).await {
+                bail!(
+                    "{} is damaged ({altered}): restore it from a backup, with its keys.db",
+                    place.file("log.db").display()
+                );
+            }
+        }
+        Ok(())
     }
 
     /// Opens what is in the data folder to look at it.

@@ -9,6 +9,7 @@
 mod checkpoints;
 mod heads;
 mod reader;
+mod soundness;
 mod writer;
 
 use std::fs::File;
@@ -28,6 +29,8 @@ pub use crate::sqlite::FileError;
 use crate::sqlite::{Kind, lock_beside};
 use heads::{Heads, Key};
 use reader::Readers;
+use rusqlite::Connection;
+use soundness::{Fault, check_events, check_newest};
 use writer::{Request, Writer};
 
 pub(crate) const LOG: Kind = Kind {
@@ -97,6 +100,7 @@ impl SqliteStore {
         let lock = lock_beside(path, LOCK)?;
         let connection = LOG.open(path)?;
         let heads = Arc::new(Heads::open(&connection, path)?);
+        check_newest(&connection, &heads).map_err(|fault| refused(path, &fault))?;
         let readers = Readers::open(path)?;
         let (published, head) = watch::channel(heads.last());
         let (requests, queue) = mpsc::channel(QUEUE);
@@ -158,6 +162,21 @@ impl SqliteStore {
         let (reply, answer) = oneshot::channel();
         requests.send(make(reply)).await.map_err(|_| closed())?;
         answer.await.map_err(|_| AppendError::Unknown("the writer stopped".to_owned()))?
+    }
+}
+
+/// Reads every event, beside whoever writes the log. Takes some seconds for a million.
+///
+/// # Errors
+/// [`FileError::Damaged`] says which event is not as it was written.
+pub(crate) fn check_all(connection: &Connection, path: &Path) -> Result<(), FileError> {
+    check_events(connection, Position::default()).map_err(|fault| refused(path, &fault))
+}
+
+fn refused(path: &Path, fault: &Fault) -> FileError {
+    match fault {
+        Fault::Sqlite(error) => LOG.unreadable(path, error),
+        Fault::Altered { .. } => LOG.damaged(path, &fault.to_string()),
     }
 }
 

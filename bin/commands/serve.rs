@@ -19,6 +19,7 @@ use loquet_adapters::read_store::SqliteReadStore;
 use loquet_adapters::server_key::ServerKey;
 use loquet_adapters::service_tokens::{Grant, Scope, ServiceTokens};
 use loquet_adapters::smtp::Smtp;
+use loquet_adapters::write_ahead_log::WriteAheadLogs;
 use loquet_projections::mail::{Letterhead, Letters, Sender};
 use loquet_projections::ports::{Clock, Mailer, ReactionJournal, ReadStore};
 use loquet_projections::reactions::{Erasure, Mails, Onboarding, Reaction, ReactionRunner, Settling};
@@ -40,6 +41,8 @@ use crate::system::{Access, Parts, System, VERSION};
 const HAND_OVER: Duration = Duration::from_secs(10);
 /// How often it is looked whether the server key was rotated.
 const LOOK_AT_KEYS: Duration = Duration::from_secs(2);
+/// How often the write-ahead logs are measured.
+const LOOK_AT_LOGS: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow::Result<()> {
     let settings = Settings::of(&mut config, mode);
@@ -65,18 +68,22 @@ pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow
         node: settings.node.clone(),
         metrics: metrics.clone(),
     };
+    // All files are opened, and refused where they are damaged, before the first mail is sent or request answered.
     let system = System::open(place, Access::Write, parts)?;
+    system.refuse_altered(place).await?;
     let service_tokens = ServiceTokens::open(&place.file("tokens.db"))?;
     if mode == Mode::Development {
         dev_token(place, &service_tokens)?;
     }
     let journal = SqliteJournal::open(&place.file("reactions.db"))?;
     let rows: Arc<dyn ReadStore> = Arc::new(SqliteReadStore::open(&place.file("views.db"))?);
+    let answers = IdempotencyStore::open(&place.file("answers.db"), system.keys.commands_key()?)?;
+    let logs = WriteAheadLogs::open(&place.data_dir)?;
     let status = Status::default();
     let known = Known { rows: rows.clone(), journal: journal.clone(), status: status.clone() };
     let mut background = project(&settings, &system, &clock, mailer, known)?;
+    background.tasks.spawn(look_at_logs(logs, metrics.clone(), clock.clone()));
     let keeping = tokio::spawn(system.keep_activity());
-    let answers = IdempotencyStore::open(&place.file("answers.db"), system.keys.commands_key()?)?;
     let api = Arc::new(Api {
         app: system.app.clone(),
         store: Arc::new(system.store.clone()),
@@ -228,6 +235,21 @@ async fn look_at_keys(keys: KeyStore) {
             }
             Err(error) => tracing::error!(%error, "the server key could not be looked at"),
         }
+    }
+}
+
+/// Measures the write-ahead logs, and warns of those that grow.
+async fn look_at_logs(logs: WriteAheadLogs, metrics: Arc<Metrics>, clock: Clock) {
+    let mut now_and_then = tokio::time::interval(LOOK_AT_LOGS);
+    let mut held = Some(logs);
+    while let Some(mut logs) = held.take() {
+        now_and_then.tick().await;
+        let (metrics, now) = (metrics.clone(), clock());
+        let looked = tokio::task::spawn_blocking(move || {
+            logs.look(now, &metrics.asked);
+            logs
+        });
+        held = looked.await.ok();
     }
 }
 
