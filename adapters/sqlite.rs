@@ -14,9 +14,33 @@ use crate::write_ahead_log::damage;
 /// anew: it may have grown because of a reader, or by one large transaction.
 const RESTING: u64 = 64 * 1024 * 1024;
 
-/// Up to which size, in bytes, a file is read whole before anything is done with it. SQLite takes about 100 ms for it;
-/// a larger one is left to `loquet doctor`.
-const READ_WHOLE: u64 = 32 * 1024 * 1024;
+/// How much SQLite looks at to find damage.
+#[derive(Clone, Copy)]
+enum Check {
+    /// Every page, each by itself.
+    Pages,
+    /// And whether the rows and the indexes over them say the same.
+    Indexes,
+}
+
+impl Check {
+    /// What is checked before anything is done with a file of so many bytes. Either takes about 100 ms at its limit; a
+    /// larger file is left to `loquet doctor`.
+    fn at_start(bytes: u64) -> Option<Self> {
+        match bytes {
+            0..=4_194_304 => Some(Self::Indexes),
+            0..=33_554_432 => Some(Self::Pages),
+            _ => None,
+        }
+    }
+
+    fn pragma(self) -> &'static str {
+        match self {
+            Self::Pages => "PRAGMA quick_check(1)",
+            Self::Indexes => "PRAGMA integrity_check(1)",
+        }
+    }
+}
 
 /// A database file that can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -174,8 +198,8 @@ impl Kind {
             connection.execute_batch(&pragmas).map_err(unusable)?;
         }
         let found = self.recognise(connection, path)?;
-        if size_on_disk(path) <= READ_WHOLE {
-            self.refuse_unsound(connection, path)?;
+        if let Some(check) = Check::at_start(size_on_disk(path)) {
+            self.refuse_unsound(connection, path, check)?;
         }
         // SQLite says in its answer, not as an error, when it stays with another journal.
         let journal: String =
@@ -271,8 +295,8 @@ impl Kind {
     }
 
     /// Has SQLite read all of it.
-    pub(crate) fn refuse_unsound(&self, connection: &Connection, path: &Path) -> Result<(), FileError> {
-        let check = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+    fn refuse_unsound(&self, connection: &Connection, path: &Path, check: Check) -> Result<(), FileError> {
+        let check = connection.query_row(check.pragma(), [], |row| row.get::<_, String>(0));
         let said = check.map_err(|e| self.unreadable(path, &e))?;
         match said.as_str() {
             "ok" => Ok(()),
@@ -283,7 +307,7 @@ impl Kind {
     /// Has SQLite read all of it, and reads its write-ahead log: whatever can be found without knowing what it means.
     pub(crate) fn refuse_any_damage(&self, connection: &Connection, path: &Path) -> Result<(), FileError> {
         self.refuse_lost_commits(path)?;
-        self.refuse_unsound(connection, path)
+        self.refuse_unsound(connection, path, Check::Indexes)
     }
 
     pub(crate) fn damaged(&self, path: &Path, how: &str) -> FileError {

@@ -320,3 +320,65 @@ impl Watched {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+
+    /// A file with twelve commits in its write-ahead log, and the place of each frame in it that ends a commit.
+    fn twelve_commits(folder: &Path) -> (PathBuf, Vec<u8>, Vec<bool>) {
+        let path = folder.join("some.db");
+        let connection = Connection::open(&path).unwrap();
+        let prepare = "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; CREATE TABLE t (data BLOB);";
+        connection.execute_batch(prepare).unwrap();
+        for commit in 0..11 {
+            connection.execute("INSERT INTO t VALUES (randomblob(?))", [commit % 4 * 5000]).unwrap();
+        }
+        let wal = std::fs::read(suffixed(&path, "-wal")).unwrap();
+        let frames = wal[HEADER..].chunks(FRAME_HEADER + 4096).map(|frame| word(frame, 4).unwrap() != 0);
+        let ends = frames.collect();
+        std::fs::write(folder.join("copy.db"), "").unwrap();
+        (folder.join("copy.db"), wal, ends)
+    }
+
+    fn damage_of(copy: &Path, wal: &[u8]) -> Option<&'static str> {
+        std::fs::write(suffixed(copy, "-wal"), wal).unwrap();
+        damage(copy)
+    }
+
+    #[test]
+    fn a_frame_that_was_overwritten_is_found_wherever_a_later_commit_proves_that_it_was_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let (copy, wal, ends) = twelve_commits(folder.path());
+        assert_eq!(damage_of(&copy, &wal), None);
+        for at in 0..ends.len() {
+            let commits = ends[at..].iter().filter(|is_end| **is_end).count();
+            let mut damaged = wal.clone();
+            damaged[HEADER + at * (FRAME_HEADER + 4096) + FRAME_HEADER + 1000] ^= 1;
+            assert_eq!(damage_of(&copy, &damaged).is_some(), commits >= 2, "frame {at}, {commits} commits");
+        }
+        for byte in [0, 5, 9, 16, 24] {
+            let mut damaged = wal.clone();
+            damaged[byte] ^= 1;
+            assert!(damage_of(&copy, &damaged).is_some(), "byte {byte} of the beginning");
+        }
+    }
+
+    #[test]
+    fn what_a_crash_leaves_behind_is_no_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let (copy, wal, ends) = twelve_commits(folder.path());
+        for length in (0..wal.len()).step_by(1001) {
+            assert_eq!(damage_of(&copy, &wal[..length]), None, "{length} bytes arrived");
+        }
+        let last = ends[..ends.len() - 1].iter().rposition(|is_end| *is_end).unwrap() + 1;
+        let pages = 1 + (ends.len() - last) * (FRAME_HEADER + 4096) / 4096;
+        for hole in 0..pages {
+            let mut torn = wal.clone();
+            let from = HEADER + last * (FRAME_HEADER + 4096) + hole * 4096;
+            torn.iter_mut().skip(from).take(4096).for_each(|byte| *byte = 0);
+            assert_eq!(damage_of(&copy, &torn), None, "page {hole} of the last commit did not arrive");
+        }
+    }
+}
