@@ -212,8 +212,18 @@ async fn log(place: &Place, findings: &mut Findings) {
         Err(error) => return findings.fail("log", error, "Restore log.db and keys.db from a backup."),
     };
     let head = store.head().await.unwrap_or_default();
+    if let Some(altered) = altered(place).await {
+        return findings.fail("log", altered, "Restore log.db and keys.db from a backup.");
+    }
     findings.well("log", format!("{head} events, each as it was written, without gaps, sound to SQLite"));
     clock_against(place, head, findings).await;
+}
+
+/// What is wrong with what is sealed in the log. `None` where the keys can't be opened: that is told elsewhere.
+async fn altered(place: &Place) -> Option<String> {
+    let altered = System::open_to_read(place).ok()?.altered_after(Position::default()).await;
+    let log = place.file("log.db");
+    altered.ok()?.map(|altered| format!("{} is damaged: {altered}", log.display()))
 }
 
 /// The files beside the log.
