@@ -29,7 +29,7 @@ impl Check {
     fn at_start(bytes: u64) -> Option<Self> {
         match bytes {
             0..=4_194_304 => Some(Self::Indexes),
-            0..=33_554_432 => Some(Self::Pages),
+            4_194_305..=33_554_432 => Some(Self::Pages),
             _ => None,
         }
     }
