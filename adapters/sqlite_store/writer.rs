@@ -2,7 +2,7 @@
 //! revision check and its own reply.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use loquet_domain::ports::{AppendError, Appended, NewEvent, Position, Revision, StreamId};
@@ -26,6 +26,9 @@ const GATHER: Duration = Duration::from_micros(150);
 /// as long, and then is told to come back; so it is shorter than the patience of browsers and proxies. It is
 /// longer than a program needs that does nothing worse than a checkpoint.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How many bytes must be free before anything is written to a disk that was full: far more than a login takes.
+const ROOM: u64 = 1024 * 1024;
 
 type Reply<T> = oneshot::Sender<Result<T, AppendError>>;
 
@@ -61,8 +64,8 @@ pub(super) struct Writer {
     heads: std::sync::Arc<Heads>,
     published: watch::Sender<Position>,
     checkpoints: Checkpoints,
-    /// The last batch failed. It was told, and is not told of every further one.
-    failing: bool,
+    /// Why the last batch failed, where it did. It was told, and is not told of every further one.
+    failing: Option<ErrorCode>,
     /// A batch failed in its commit, and no other has been committed since. See [`Writer::settle`].
     doubtful: bool,
     /// How many requests a transaction takes.
@@ -79,7 +82,7 @@ impl Writer {
     ) -> rusqlite::Result<Self> {
         connection.busy_timeout(PATIENCE)?;
         let checkpoints = Checkpoints::after_commits_of(&mut connection)?;
-        let (failing, doubtful) = (false, false);
+        let (failing, doubtful) = (None, false);
         Ok(Self { connection, log, heads, published, checkpoints, failing, doubtful, batch })
     }
 
@@ -125,13 +128,14 @@ impl Writer {
     }
 
     fn say_that_it_fails(&mut self, error: &rusqlite::Error) {
-        if !std::mem::replace(&mut self.failing, true) {
+        let code = error.sqlite_error_code().unwrap_or(ErrorCode::Unknown);
+        if self.failing.replace(code).is_none() {
             tracing::error!(error = %explain(error), "the log could not be written");
         }
     }
 
     fn say_that_it_is_over(&mut self) {
-        if std::mem::replace(&mut self.failing, false) {
+        if self.failing.take().is_some() {
             tracing::info!("the log can be written again");
         }
     }
@@ -205,6 +209,10 @@ impl Writer {
     fn settle(&mut self) -> rusqlite::Result<()> {
         if !self.connection.is_autocommit() {
             self.connection.execute_batch("ROLLBACK")?;
+        }
+        if self.failing == Some(ErrorCode::DiskFull) && !has_room(&self.log) {
+            let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
+            return Err(rusqlite::Error::SqliteFailure(full, None));
         }
         if !self.doubtful {
             return Ok(());
@@ -320,6 +328,13 @@ fn repeated(
 /// Writes as an append does, in the same transaction, without appending.
 fn beat(connection: &Connection) -> rusqlite::Result<()> {
     connection.prepare_cached("UPDATE pulse SET beats = beats + 1")?.execute([]).map(drop)
+}
+
+/// Whether a disk that was full has room for any batch again. What is small would fit before what is large does, and
+/// so tell an anonymous caller of an unknown address from one of a known address (law 11).
+fn has_room(log: &Path) -> bool {
+    let folder = log.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    rustix::fs::statvfs(folder).map_or(true, |disk| disk.f_bavail.saturating_mul(disk.f_frsize) >= ROOM)
 }
 
 /// Nothing of this batch was written, and nothing of it will be.
