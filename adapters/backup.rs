@@ -20,7 +20,8 @@ use crate::ownership::remove_if_there;
 use crate::server_key::{KeyFile, ServerKeyError};
 use crate::service_tokens::TOKENS;
 use crate::sqlite::{FileError, Kind, copy_to, explain, explain_io, suffixed};
-use crate::sqlite_store::LOG;
+use crate::sqlite_store::{LOG, check_all};
+use crate::write_ahead_log;
 
 /// The files of a backup, in the order in which they are taken.
 const FILES: [(&str, &Kind); 4] =
@@ -250,14 +251,30 @@ pub fn check(from: &Path) -> Result<Manifest, BackupError> {
     Ok(manifest)
 }
 
-/// Proves that a log, perhaps one that is being written to, is sound to SQLite and without gaps.
+/// Proves that a log, perhaps one that is being written to, is sound to SQLite, without gaps, and that its events follow
+/// from one another.
 ///
 /// # Errors
 /// [`BackupError`] says what is wrong with it.
 pub fn check_log(path: &Path) -> Result<(), BackupError> {
     let log = LOG.open_reader(path)?;
-    is_sound(&log, path)?;
-    last_position(&log, path).map(drop)
+    LOG.refuse_any_damage(&log, path)?;
+    last_position(&log, path)?;
+    Ok(check_all(&log, path)?)
+}
+
+/// Proves that the other files in a data folder, which a server may be writing to, are sound to SQLite.
+///
+/// # Errors
+/// [`BackupError`] says which is not.
+pub fn check_files(folder: &Path) -> Result<(), BackupError> {
+    for (name, kind) in write_ahead_log::FILES.into_iter().zip(write_ahead_log::KINDS) {
+        let path = folder.join(name);
+        if path.exists() && name != "log.db" {
+            kind.refuse_any_damage(&kind.open_reader(&path)?, &path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Puts a backup, proved whole, into a data folder that holds nothing of a server's but its key. The keys are

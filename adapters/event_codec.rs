@@ -81,6 +81,17 @@ impl JsonCodec {
         parse(recorded, self.open(recorded).await?)
     }
 
+    /// Whether what is sealed in an event is as it was written. One whose key is missing or erased passes: nobody can tell.
+    ///
+    /// # Errors
+    /// [`CodecError::Unreadable`] names the event.
+    pub async fn check(&self, recorded: &RecordedEvent) -> Result<(), CodecError> {
+        match self.open(recorded).await {
+            Err(altered @ CodecError::Unreadable { .. }) => Err(altered),
+            _ => Ok(()),
+        }
+    }
+
     async fn open(&self, recorded: &RecordedEvent) -> Result<Erasable<Private>, CodecError> {
         let Some(sealed) = &recorded.event.sealed else {
             return Ok(Erasable::Known(Private::default()));

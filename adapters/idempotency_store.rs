@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use crate::hmac_tokens::mac;
 use crate::sqlite::{FileError, Kind, work_on};
 
-const ANSWERS: Kind = Kind {
+pub(crate) const ANSWERS: Kind = Kind {
     what: "a Loquet store of answers",
     application_id: 0x4c71_7406,
     version: 2,
@@ -37,6 +37,8 @@ const ANSWERS: Kind = Kind {
         CREATE INDEX IF NOT EXISTS answers_begun ON answers (begun_at);",
 };
 
+/// How long an answer waits for a write lock that another program holds: its caller waits as long.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
 /// For how long answers are kept.
 const KEPT: TimeDelta = TimeDelta::hours(24);
 
@@ -93,7 +95,9 @@ impl IdempotencyStore {
     /// # Errors
     /// [`FileError`] names the file and what is wrong.
     pub fn open(path: &Path, key: Zeroizing<[u8; 32]>) -> Result<Self, FileError> {
-        let connection = Arc::new(Mutex::new(ANSWERS.open(path)?));
+        let connection = ANSWERS.open(path)?;
+        connection.busy_timeout(PATIENCE).map_err(|e| ANSWERS.unusable(path, &e))?;
+        let connection = Arc::new(Mutex::new(connection));
         Ok(Self { connection, claims: Claims::default(), key: Arc::new(key) })
     }
 

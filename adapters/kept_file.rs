@@ -1,6 +1,6 @@
 //! Small things that are kept in a file between two runs, and can be done without.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use serde::Serialize;
@@ -8,10 +8,17 @@ use serde::de::DeserializeOwned;
 
 use crate::ownership::create_private;
 
-/// What is in the file; nothing where it can't be read.
+/// What is in the file. Nothing where there is no file, or where it can't be read: that is told.
 pub(crate) fn load<T: DeserializeOwned + Default>(path: &Path) -> T {
-    let kept = std::fs::read(path).ok().and_then(|json| serde_json::from_slice(&json).ok());
-    kept.unwrap_or_default()
+    let kept = match std::fs::read(path) {
+        Ok(json) => serde_json::from_slice(&json).map_err(std::io::Error::from),
+        Err(error) if error.kind() == ErrorKind::NotFound => return T::default(),
+        Err(error) => Err(error),
+    };
+    kept.unwrap_or_else(|error| {
+        tracing::warn!(file = %path.display(), %error, "it can't be read: what it held is forgotten");
+        T::default()
+    })
 }
 
 /// Puts this in place of what was in the file, all of it or nothing.

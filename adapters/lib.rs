@@ -32,3 +32,4 @@ mod sqlite;
 pub mod sqlite_store;
 pub mod strangers;
 pub mod turnstile;
+pub mod write_ahead_log;

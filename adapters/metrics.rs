@@ -54,6 +54,10 @@ label!(
     OfPart { part }
 );
 label!(
+    /// Which file.
+    OfFile { file }
+);
+label!(
     /// Which limit.
     OfLimit { limit }
 );
@@ -120,6 +124,8 @@ pub struct AskedMetrics {
     pub oldest_mail: Gauge,
     pub mails_held: Family<OfState, Gauge>,
     pub memory: Gauge,
+    pub wal: Family<OfFile, Gauge>,
+    pub wal_held: Family<OfFile, Gauge>,
     pub failed: Family<OfPart, Gauge>,
 }
 
@@ -249,6 +255,17 @@ impl Metrics {
             Unit::Seconds,
             oldest,
         );
+        let logs = [
+            ("write_ahead_log", "Size of the write-ahead log beside a file", asked.wal.clone()),
+            (
+                "write_ahead_log_held",
+                "How much of it can't be copied into its file, mostly since a program reads an old state",
+                asked.wal_held.clone(),
+            ),
+        ];
+        for (name, help, family) in logs {
+            r.register_with_unit(name, help, Unit::Bytes, family);
+        }
         r.register_with_unit("resident_memory", "Memory in use", Unit::Bytes, asked.memory.clone());
         Self { registry: r, hashing, log, http, asked }
     }

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 
 use crate::sqlite::{FileError, Kind, ReaderPool, copy_to, explain};
 
-const VIEWS: Kind = Kind {
+pub(crate) const VIEWS: Kind = Kind {
     what: "a Loquet read store",
     application_id: 0x4c71_7403,
     version: 2,
@@ -65,9 +65,7 @@ impl SqliteReadStore {
         let unusable = |e: rusqlite::Error| FileError::Unusable { path: path.to_owned(), why: explain(&e) };
         // A view that is built anew changes rows all over its tables in one transaction, and its write-ahead log
         // need not stay as large as that made it.
-        writer
-            .execute_batch("PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 67108864;")
-            .map_err(unusable)?;
+        writer.execute_batch("PRAGMA cache_size = -8192;").map_err(unusable)?;
         writer.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(Self { writer: Arc::new(Mutex::new(writer)), readers: ReaderPool::open(&VIEWS, path)? })
     }

@@ -8,12 +8,48 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::ownership::{create_private, give, remove_if_there};
+use crate::write_ahead_log::damage;
+
+/// How large a write-ahead log stays on disk at most, in bytes, once it was copied into its file and begins
+/// anew: it may have grown because of a reader, or by one large transaction.
+const RESTING: u64 = 64 * 1024 * 1024;
+
+/// How much SQLite looks at to find damage.
+#[derive(Clone, Copy)]
+enum Check {
+    /// Every page, each by itself.
+    Pages,
+    /// And whether the rows and the indexes over them say the same.
+    Indexes,
+}
+
+impl Check {
+    /// What is checked before anything is done with a file of so many bytes. Either takes about 100 ms at its limit; a
+    /// larger file is left to `loquet doctor`.
+    fn at_start(bytes: u64) -> Option<Self> {
+        match bytes {
+            0..=4_194_304 => Some(Self::Indexes),
+            4_194_305..=33_554_432 => Some(Self::Pages),
+            _ => None,
+        }
+    }
+
+    fn pragma(self) -> &'static str {
+        match self {
+            Self::Pages => "PRAGMA quick_check(1)",
+            Self::Indexes => "PRAGMA integrity_check(1)",
+        }
+    }
+}
 
 /// A database file that can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// It is something else.
-    #[error("{path} is not {what}: move it away, or choose another folder with --data-dir")]
+    #[error(
+        "{path} is not {what}, or its beginning was overwritten: move it away and restore the right one, or choose \
+         another folder with --data-dir"
+    )]
     Foreign {
         /// Which file.
         path: PathBuf,
@@ -38,7 +74,7 @@ pub enum FileError {
         /// Which file.
         path: PathBuf,
         /// In which way.
-        how: &'static str,
+        how: String,
         /// What mends it.
         remedy: &'static str,
     },
@@ -84,7 +120,9 @@ pub(crate) struct Kind {
 }
 
 impl Kind {
-    /// Opens the file, making it if it is not there; refuses one that is something else.
+    /// Opens the file, making it if it is not there; refuses one that is something else, or damaged. A process does
+    /// this once for each file: reading it past SQLite drops the locks that SQLite has on it in this process, and
+    /// another program that closes the file would then delete the write-ahead log that is in use here.
     pub(crate) fn open(&self, path: &Path) -> Result<Connection, FileError> {
         if !path.exists() {
             // SQLite gives the files beside it the same owner and rights.
@@ -93,12 +131,28 @@ impl Kind {
                 .map_err(|e| FileError::Unusable { path: path.to_owned(), why: explain_io(&e) })?;
         }
         self.refuse_truncated(path)?;
+        self.refuse_lost_commits(path)?;
         if self.holds_keys {
             self.delete_copies(path)?;
         }
         let connection = Connection::open(path).map_err(|e| self.unusable(path, &e))?;
         self.prepare(&connection, path)?;
         Ok(connection)
+    }
+
+    /// Opens a further connection that writes, in a process that has opened the file.
+    pub(crate) fn open_further(&self, path: &Path) -> Result<Connection, FileError> {
+        let connection = self.open_as_it_is(path)?;
+        let pragmas = format!("PRAGMA busy_timeout = 10000; {}", self.pragmas());
+        connection.execute_batch(&pragmas).map_err(|e| self.unusable(path, &e))?;
+        Ok(connection)
+    }
+
+    fn pragmas(&self) -> String {
+        let synchronous = self.synchronous;
+        format!(
+            "PRAGMA synchronous = {synchronous}; PRAGMA secure_delete = ON; PRAGMA journal_size_limit = {RESTING};"
+        )
     }
 
     /// Opens a further connection that only reads.
@@ -144,6 +198,9 @@ impl Kind {
             connection.execute_batch(&pragmas).map_err(unusable)?;
         }
         let found = self.recognise(connection, path)?;
+        if let Some(check) = Check::at_start(size_on_disk(path)) {
+            self.refuse_unsound(connection, path, check)?;
+        }
         // SQLite says in its answer, not as an error, when it stays with another journal.
         let journal: String =
             connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(unusable)?;
@@ -152,8 +209,7 @@ impl Kind {
                 format!("it can't have a write-ahead log (SQLite stays with '{journal}'): is the disk well?");
             return Err(FileError::Unusable { path: path.to_owned(), why });
         }
-        let pragmas = format!("PRAGMA synchronous = {}; PRAGMA secure_delete = ON;", self.synchronous);
-        connection.execute_batch(&pragmas).map_err(unusable)?;
+        connection.execute_batch(&self.pragmas()).map_err(unusable)?;
         self.upgrade(connection, path, found)?;
         connection.execute_batch(self.schema).map_err(unusable)
     }
@@ -229,11 +285,44 @@ impl Kind {
         Ok(())
     }
 
-    fn damaged(&self, path: &Path, how: &'static str) -> FileError {
-        FileError::Damaged { path: path.to_owned(), how, remedy: self.remedy }
+    /// SQLite drops the rest of a write-ahead log without a word where a frame was overwritten, and with it what was
+    /// acknowledged. What can be derived again is not synced with every commit, so that a crash leaves holes in it.
+    fn refuse_lost_commits(&self, path: &Path) -> Result<(), FileError> {
+        match (self.synchronous, damage(path)) {
+            ("FULL", Some(how)) => Err(self.damaged(path, how)),
+            _ => Ok(()),
+        }
     }
 
-    fn unusable(&self, path: &Path, error: &rusqlite::Error) -> FileError {
+    /// Has SQLite read all of it.
+    fn refuse_unsound(&self, connection: &Connection, path: &Path, check: Check) -> Result<(), FileError> {
+        let check = connection.query_row(check.pragma(), [], |row| row.get::<_, String>(0));
+        let said = check.map_err(|e| self.unreadable(path, &e))?;
+        match said.as_str() {
+            "ok" => Ok(()),
+            _ => Err(self.damaged(path, &format!("SQLite says: {}", said.replace('\n', " ")))),
+        }
+    }
+
+    /// Has SQLite read all of it, and reads its write-ahead log: whatever can be found without knowing what it means.
+    pub(crate) fn refuse_any_damage(&self, connection: &Connection, path: &Path) -> Result<(), FileError> {
+        self.refuse_lost_commits(path)?;
+        self.refuse_unsound(connection, path, Check::Indexes)
+    }
+
+    pub(crate) fn damaged(&self, path: &Path, how: &str) -> FileError {
+        FileError::Damaged { path: path.to_owned(), how: how.to_owned(), remedy: self.remedy }
+    }
+
+    /// Something in the file can't be read.
+    pub(crate) fn unreadable(&self, path: &Path, error: &rusqlite::Error) -> FileError {
+        match error.sqlite_error_code() {
+            Some(_) => self.unusable(path, error),
+            None => self.damaged(path, &format!("a row is not as it was written: {error}")),
+        }
+    }
+
+    pub(crate) fn unusable(&self, path: &Path, error: &rusqlite::Error) -> FileError {
         match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => FileError::Foreign { path: path.to_owned(), what: self.what },
             Some(ErrorCode::DatabaseCorrupt) => self.damaged(path, "its pages contradict one another"),
@@ -337,6 +426,15 @@ fn lock_file(name: &Path, of: &Path) -> std::io::Result<std::fs::File> {
     }
 }
 
+/// How many bytes a database has, with its write-ahead log.
+fn size_on_disk(path: &Path) -> u64 {
+    [path.to_owned(), suffixed(path, "-wal")]
+        .iter()
+        .filter_map(|path| std::fs::metadata(path).ok())
+        .map(|file| file.len())
+        .sum()
+}
+
 /// A file beside another: its name and a suffix.
 pub(crate) fn suffixed(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -373,6 +471,9 @@ pub(crate) fn explain(error: &rusqlite::Error) -> String {
         Some(ErrorCode::ReadOnly) => "the file or its folder is read-only: make it writable",
         Some(ErrorCode::CannotOpen) => {
             "the file can't be opened: does its folder exist, and may it be written to?"
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "another program holds a lock on the file: end it, or have it read and not write"
         }
         Some(ErrorCode::SystemIoFailure) => "the disk failed: look at the kernel's log",
         Some(ErrorCode::PermissionDenied) => "permission denied: whose file is it?",

@@ -21,7 +21,9 @@ use loquet_adapters::strangers::RecentStrangers;
 use loquet_adapters::turnstile::KeyedTurnstile;
 use loquet_domain::app::{App, Ports};
 use loquet_domain::policies::Policies;
-use loquet_domain::ports::{EventCodec, EventStore, Identities, OneTimeCodes, PasswordHasher, Position};
+use loquet_domain::ports::{
+    CodecError, EventCodec, EventStore, Identities, OneTimeCodes, PasswordHasher, Position,
+};
 
 use crate::cli::Place;
 
@@ -32,6 +34,10 @@ const STRANGERS: NonZeroUsize = match NonZeroUsize::new(200_000) {
     Some(number) => number,
     None => NonZeroUsize::MIN,
 };
+/// Of how many of the newest events what is sealed is opened at a start.
+const UNSEALED_AT_START: u64 = 2000;
+/// How many events are read at once.
+const PAGE: usize = 500;
 /// How often it is kept when sessions were used.
 const KEPT_EVERY: Duration = Duration::from_secs(60);
 /// Hashes that may wait for a core before logins are told to come back.
@@ -143,6 +149,34 @@ impl System {
         };
         let app = Arc::new(App::new(policies, ports));
         Ok(Self { app, store, codec, keys, strangers, strangers_file, activity, activity_file })
+    }
+
+    /// Refuses a log in which what is sealed in one of the newest events was altered.
+    pub(crate) async fn refuse_altered(&self, place: &Place) -> anyhow::Result<()> {
+        let head = self.store.head().await?;
+        let newest = Position(head.0.saturating_sub(UNSEALED_AT_START));
+        match self.altered_after(newest).await? {
+            None => Ok(()),
+            Some(altered) => {
+                let log = place.file("log.db");
+                bail!("{} is damaged ({altered}): restore it from a backup, with its keys.db", log.display())
+            }
+        }
+    }
+
+    /// Opens what is sealed in every event after a position. Returns what is wrong with the first one that was altered.
+    pub(crate) async fn altered_after(&self, position: Position) -> anyhow::Result<Option<CodecError>> {
+        let mut at = position;
+        loop {
+            let page = self.store.read_all(at, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(None) };
+            at = last.position;
+            for recorded in &page {
+                if let Err(altered) = self.codec.check(recorded).await {
+                    return Ok(Some(altered));
+                }
+            }
+        }
     }
 
     /// Opens what is in the data folder to look at it.

@@ -12,6 +12,7 @@ mod tests;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
@@ -55,6 +56,11 @@ pub(crate) const KEYS: Kind = Kind {
 };
 const NONCE: usize = 24;
 const CACHED: usize = 100_000;
+/// How long a write waits for another program's.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long an erasure waits for whoever reads the file, before it is tried again later. Everybody who needs a key
+/// that is not in memory waits as long, every time that it is tried.
+const PATIENCE_WITH_READERS: Duration = Duration::from_millis(250);
 
 /// The key store can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -140,8 +146,7 @@ impl KeyStore {
     }
 
     fn with(connection: Connection, path: &Path, server: KeyFile) -> Result<Self, KeyStoreError> {
-        // An erasure waits for whoever reads the file, and everybody waits for the erasure: not long.
-        connection.busy_timeout(std::time::Duration::from_secs(2)).map_err(KeyStoreError::sqlite)?;
+        connection.busy_timeout(PATIENCE).map_err(KeyStoreError::sqlite)?;
         let path: Arc<str> = path.display().to_string().into();
         let ring = Ring::load(&connection, server, &path)?;
         Ok(Self {
@@ -399,8 +404,10 @@ impl KeyStore {
 
     /// `secure_delete` zeroes an erased row in its page; this takes the old page out of the write-ahead log.
     fn empty_log(&self, connection: &Connection) -> Result<(), CodecError> {
-        let busy: i64 =
-            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(failed)?;
+        connection.busy_timeout(PATIENCE_WITH_READERS).map_err(failed)?;
+        let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        connection.busy_timeout(PATIENCE).map_err(failed)?;
+        let busy = busy.map_err(failed)?;
         let kept =
             "the erased key is still in the write-ahead log of keys.db: another program reads that file";
         if busy != 0 {

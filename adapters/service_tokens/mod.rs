@@ -156,10 +156,7 @@ impl ServiceTokens {
     /// [`FileError`] names the file and what is wrong.
     pub fn open(path: &Path) -> Result<Self, FileError> {
         let inner = Inner { connection: TOKENS.open(path)?, known: HashMap::new(), version: None };
-        let connection = TOKENS.open(path)?;
-        // A use that a crash forgets is noted again: not worth a wait for the disk.
-        let relaxed = connection.execute_batch("PRAGMA synchronous = NORMAL");
-        relaxed.map_err(|e| FileError::Unusable { path: path.to_owned(), why: explain(&e) })?;
+        let connection = TOKENS.open_further(path)?;
         let uses = Uses { connection: Mutex::new(connection), pending: Mutex::default() };
         Ok(Self { inner: Arc::new(Mutex::new(inner)), uses: Arc::new(uses) })
     }

@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension};
 use sha2::{Digest, Sha256};
 
 use super::LOG;
-use crate::sqlite::{FileError, explain};
+use crate::sqlite::FileError;
 
 const MAGIC: &[u8; 8] = b"lqheads1";
 /// What a note begins with: what it is, the last position and its event's id.
@@ -152,24 +152,8 @@ impl Heads {
 
     fn scan(connection: &Connection, log: &Path) -> Result<(Self, Position), FileError> {
         let (mut heads, noted) = noted(log, connection).unwrap_or_default();
-        let mut last = noted;
-        let mut scan = || -> rusqlite::Result<()> {
-            let mut statement = connection.prepare(
-                "SELECT position, stream, revision FROM events WHERE position > ? ORDER BY position",
-            )?;
-            let mut rows = statement.query([noted.0])?;
-            while let Some(row) = rows.next()? {
-                let position = Position(row.get(0)?);
-                let head = Head { position, revision: Revision(row.get(2)?) };
-                heads.insert(Key::of(row.get_ref(1)?.as_str()?), head);
-                last = position;
-            }
-            Ok(())
-        };
-        scan().map_err(|e| FileError::Unusable {
-            path: log.to_owned(),
-            why: format!("{} cannot be read to its end: {}", LOG.what, explain(&e)),
-        })?;
+        let last = each_after(connection, noted, |key, head| heads.insert(key, head));
+        let last = last.map_err(|e| LOG.unreadable(log, &e))?;
         Ok((Self { by_stream: RwLock::new((heads, last)) }, noted))
     }
 
@@ -193,6 +177,18 @@ impl Heads {
         heads.1 = last;
     }
 
+    /// Takes in the events of the file that are not known here. There are none, unless a batch whose fate was
+    /// in doubt turns out to have been committed.
+    pub(super) fn catch_up(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let known = self.last();
+        let mut found = Vec::new();
+        let last = each_after(connection, known, |key, head| found.push((key, head)))?;
+        if last > known {
+            self.advance(found, last);
+        }
+        Ok(())
+    }
+
     /// Notes the heads beside the log. Failing costs time at the next start and nothing else.
     pub(super) fn note(&self, log: &Path, connection: &Connection) {
         let heads = self.by_stream.read().unwrap_or_else(PoisonError::into_inner);
@@ -200,6 +196,23 @@ impl Heads {
             tracing::warn!(%error, "the heads of the log were not noted; the next start takes longer");
         }
     }
+}
+
+/// Tells the head that each event after a position makes, in order; returns the position of the last event.
+fn each_after(
+    connection: &Connection,
+    after: Position,
+    mut tell: impl FnMut(Key, Head),
+) -> rusqlite::Result<Position> {
+    let query = "SELECT position, stream, revision FROM events WHERE position > ? ORDER BY position";
+    let mut statement = connection.prepare_cached(query)?;
+    let mut rows = statement.query([after.0])?;
+    let mut last = after;
+    while let Some(row) = rows.next()? {
+        last = Position(row.get(0)?);
+        tell(Key::of(row.get_ref(1)?.as_str()?), Head { position: last, revision: Revision(row.get(2)?) });
+    }
+    Ok(last)
 }
 
 fn note_path(log: &Path) -> PathBuf {

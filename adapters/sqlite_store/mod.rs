@@ -6,8 +6,10 @@
 //! One thread writes, many callers' appends in one transaction (group commit); readers never wait
 //! for it. The file is locked against a second process; an auditor can read it with any SQLite tool.
 
+mod checkpoints;
 mod heads;
 mod reader;
+mod soundness;
 mod writer;
 
 use std::fs::File;
@@ -27,6 +29,8 @@ pub use crate::sqlite::FileError;
 use crate::sqlite::{Kind, lock_beside};
 use heads::{Heads, Key};
 use reader::Readers;
+use rusqlite::Connection;
+use soundness::{Fault, check_events, check_newest};
 use writer::{Request, Writer};
 
 pub(crate) const LOG: Kind = Kind {
@@ -96,11 +100,13 @@ impl SqliteStore {
         let lock = lock_beside(path, LOCK)?;
         let connection = LOG.open(path)?;
         let heads = Arc::new(Heads::open(&connection, path)?);
+        check_newest(&connection, &heads).map_err(|fault| refused(path, &fault))?;
         let readers = Readers::open(path)?;
         let (published, head) = watch::channel(heads.last());
         let (requests, queue) = mpsc::channel(QUEUE);
         let writer =
-            Writer::new(connection, path.to_owned(), heads.clone(), published, metrics.batch.clone());
+            Writer::new(connection, path.to_owned(), heads.clone(), published, metrics.batch.clone())
+                .map_err(|e| LOG.unusable(path, &e))?;
         let thread = std::thread::Builder::new()
             .name("log-writer".to_owned())
             .spawn(move || writer.run(queue))
@@ -156,6 +162,21 @@ impl SqliteStore {
         let (reply, answer) = oneshot::channel();
         requests.send(make(reply)).await.map_err(|_| closed())?;
         answer.await.map_err(|_| AppendError::Unknown("the writer stopped".to_owned()))?
+    }
+}
+
+/// Reads every event, beside whoever writes the log. Takes some seconds for a million.
+///
+/// # Errors
+/// [`FileError::Damaged`] says which event is not as it was written.
+pub(crate) fn check_all(connection: &Connection, path: &Path) -> Result<(), FileError> {
+    check_events(connection, Position::default()).map_err(|fault| refused(path, &fault))
+}
+
+fn refused(path: &Path, fault: &Fault) -> FileError {
+    match fault {
+        Fault::Sqlite(error) => LOG.unreadable(path, error),
+        Fault::Altered { .. } => LOG.damaged(path, &fault.to_string()),
     }
 }
 

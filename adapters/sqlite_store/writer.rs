@@ -2,7 +2,7 @@
 //! revision check and its own reply.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use loquet_domain::ports::{AppendError, Appended, NewEvent, Position, Revision, StreamId};
@@ -10,6 +10,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use rusqlite::{Connection, ErrorCode, Statement};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::checkpoints::Checkpoints;
 use super::heads::{Head, Heads, Key};
 use super::reader::walk_back;
 use crate::sqlite::explain;
@@ -20,6 +21,14 @@ const BATCH: usize = 1024;
 const MANY: usize = 16;
 /// How long a batch waits at most to grow as large as the one before.
 const GATHER: Duration = Duration::from_micros(150);
+
+/// How long a batch waits for a write lock that another program holds. Everybody who wants to log in waits
+/// as long, and then is told to come back; so it is shorter than the patience of browsers and proxies. It is
+/// longer than a program needs that does nothing worse than a checkpoint.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How many bytes must be free before anything is written to a disk that was full: far more than a login takes.
+const ROOM: u64 = 1024 * 1024;
 
 type Reply<T> = oneshot::Sender<Result<T, AppendError>>;
 
@@ -41,12 +50,23 @@ struct Batch {
     answers: Vec<Answer>,
 }
 
+/// Why a batch is not acknowledged.
+enum Failure {
+    /// It failed before its last frame was written: it can never be in the log.
+    Refused(rusqlite::Error),
+    /// It failed in its commit: it may lie whole on the disk, and a crash now would have it read.
+    InDoubt(rusqlite::Error),
+}
+
 pub(super) struct Writer {
     connection: Connection,
     log: PathBuf,
     heads: std::sync::Arc<Heads>,
     published: watch::Sender<Position>,
-    /// A commit failed, and the write-ahead log has not been emptied since.
+    checkpoints: Checkpoints,
+    /// Why the last batch failed, where it did. It was told, and is not told of every further one.
+    failing: Option<ErrorCode>,
+    /// A batch failed in its commit, and no other has been committed since. See [`Writer::settle`].
     doubtful: bool,
     /// How many requests a transaction takes.
     batch: Histogram,
@@ -54,13 +74,16 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(
-        connection: Connection,
+        mut connection: Connection,
         log: PathBuf,
         heads: std::sync::Arc<Heads>,
         published: watch::Sender<Position>,
         batch: Histogram,
-    ) -> Self {
-        Self { connection, log, heads, published, doubtful: false, batch }
+    ) -> rusqlite::Result<Self> {
+        connection.busy_timeout(PATIENCE)?;
+        let checkpoints = Checkpoints::after_commits_of(&mut connection)?;
+        let (failing, doubtful) = (None, false);
+        Ok(Self { connection, log, heads, published, checkpoints, failing, doubtful, batch })
     }
 
     /// Serves until every sender is gone: takes what waits, commits it, replies, and so on. While one
@@ -73,10 +96,7 @@ impl Writer {
             self.commit(batch);
         }
         self.heads.note(&self.log, &self.connection);
-        // Left behind, the write-ahead log would be read again at the next start; no more than that.
-        if let Err(error) = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
-            tracing::warn!(error = %explain(&error), "the write-ahead log was not emptied");
-        }
+        self.checkpoints.at_the_end(&self.connection);
     }
 
     fn commit(&mut self, requests: Vec<Request>) {
@@ -84,21 +104,43 @@ impl Writer {
         if let Err(error) = self.settle() {
             return refuse(requests.into_iter().map(Request::unanswered).collect(), &error);
         }
-        let mut batch = Batch { moved: HashMap::new(), last: self.heads.last(), answers: Vec::new() };
+        let before = self.heads.last();
+        let mut batch = Batch { moved: HashMap::new(), last: before, answers: Vec::new() };
         match self.write(&mut batch, requests) {
-            Ok(()) => self.acknowledge(batch),
-            Err(error) => {
-                tracing::error!(error = %explain(&error), "the log could not be written");
+            Ok(()) => {
+                self.acknowledge(batch);
+                self.say_that_it_is_over();
+                self.checkpoints.after_commit(&self.connection);
+            }
+            Err(Failure::Refused(error)) => {
+                self.say_that_it_fails(&error);
+                refuse(batch.answers, &error);
+            }
+            Err(Failure::InDoubt(error)) => {
+                self.say_that_it_fails(&error);
                 self.doubtful = true;
                 match self.settle() {
-                    Ok(()) => refuse(batch.answers, &error),
-                    Err(_) => doubt(batch.answers, &error),
+                    Ok(()) if self.heads.last() == before => refuse(batch.answers, &error),
+                    _ => doubt(batch.answers, &error),
                 }
             }
         }
     }
 
-    fn write(&mut self, batch: &mut Batch, requests: Vec<Request>) -> rusqlite::Result<()> {
+    fn say_that_it_fails(&mut self, error: &rusqlite::Error) {
+        let code = error.sqlite_error_code().unwrap_or(ErrorCode::Unknown);
+        if self.failing.replace(code).is_none() {
+            tracing::error!(error = %explain(error), "the log could not be written");
+        }
+    }
+
+    fn say_that_it_is_over(&mut self) {
+        if self.failing.take().is_some() {
+            tracing::info!("the log can be written again");
+        }
+    }
+
+    fn write(&self, batch: &mut Batch, requests: Vec<Request>) -> Result<(), Failure> {
         let mut failed = self.connection.execute_batch("BEGIN IMMEDIATE").err();
         for request in requests {
             match (failed.is_some(), request) {
@@ -121,17 +163,20 @@ impl Writer {
                 }
             }
         }
-        match failed {
-            Some(error) => Err(error),
-            None => self.connection.execute_batch("COMMIT"),
+        if let Some(error) = failed {
+            return Err(Failure::Refused(error));
         }
+        self.connection.execute_batch("COMMIT").map_err(|error| match error.sqlite_error_code() {
+            // The frame for which there was no room is at the latest the last one, without which the
+            // others are nothing. A sync that finds no room is another error of SQLite's.
+            Some(ErrorCode::DiskFull) => Failure::Refused(error),
+            _ => Failure::InDoubt(error),
+        })
     }
 
     fn acknowledge(&self, batch: Batch) {
         self.heads.advance(batch.moved, batch.last);
-        if batch.last > *self.published.borrow() {
-            self.published.send_replace(batch.last);
-        }
+        self.publish(batch.last);
         for answer in batch.answers {
             match answer {
                 Answer::Append(reply, outcome) => drop(reply.send(outcome)),
@@ -140,27 +185,44 @@ impl Writer {
         }
     }
 
-    /// After a failed write: rolls back and empties the write-ahead log into the file, so that no
-    /// frame of the failed transaction can come back after a crash. Until that works nothing is
-    /// written.
-    fn settle(&mut self) -> rusqlite::Result<()> {
-        if !self.doubtful {
-            return Ok(());
+    fn publish(&self, last: Position) {
+        if last > *self.published.borrow() {
+            self.published.send_replace(last);
         }
+    }
+
+    /// Makes sure that nothing of a batch that failed can come back. Until that works, nothing is written.
+    ///
+    /// A batch that failed before its commit has left no commit frame: rolling back is enough. One that
+    /// failed in its commit may lie in the write-ahead log with every frame, and whoever reads that anew
+    /// after a crash takes it for committed. So its callers are told that its fate is unknown, unless a
+    /// transaction of our own is committed right away, which changes nothing but a counter:
+    ///
+    /// - SQLite rolls back to the last frame that was committed. The next transaction is written from there,
+    ///   over the first frames of the one that failed, and is synced.
+    /// - Each frame's checksum goes on from the checksum of the frame before. What is left of the failed
+    ///   batch behind the new frames does not go on from them, so it is read by nobody. It is no matter
+    ///   either when the write-ahead log begins anew with the new transaction: then its salts are others.
+    ///
+    /// No reader can prevent that: a write needs no checkpoint. ARCHITECTURE.md, "The embedded log", says
+    /// what holds when the power fails in between.
+    fn settle(&mut self) -> rusqlite::Result<()> {
         if !self.connection.is_autocommit() {
             self.connection.execute_batch("ROLLBACK")?;
         }
-        let busy: i64 = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-        if busy != 0 {
-            return Err(rusqlite::Error::SqliteFailure(
-                rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
-                None,
-            ));
+        if self.failing == Some(ErrorCode::DiskFull) && !has_room(&self.log) {
+            let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
+            return Err(rusqlite::Error::SqliteFailure(full, None));
         }
-        // A checkpoint may have nothing to write and so find no fault; writing does.
+        if !self.doubtful {
+            return Ok(());
+        }
         beat(&self.connection)?;
+        // Another program may have read the write-ahead log anew in the meantime, and found the batch.
+        self.heads.catch_up(&self.connection)?;
         self.doubtful = false;
-        tracing::info!("the log can be written again");
+        self.publish(self.heads.last());
+        self.say_that_it_is_over();
         Ok(())
     }
 }
@@ -268,16 +330,21 @@ fn beat(connection: &Connection) -> rusqlite::Result<()> {
     connection.prepare_cached("UPDATE pulse SET beats = beats + 1")?.execute([]).map(drop)
 }
 
+/// Whether a disk that was full has room for any batch again. What is small would fit before what is large does, and
+/// so tell an anonymous caller of an unknown address from one of a known address (law 11).
+fn has_room(log: &Path) -> bool {
+    let folder = log.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    rustix::fs::statvfs(folder).map_or(true, |disk| disk.f_bavail.saturating_mul(disk.f_frsize) >= ROOM)
+}
+
 /// Nothing of this batch was written, and nothing of it will be.
 fn refuse(answers: Vec<Answer>, error: &rusqlite::Error) {
     tell(answers, &AppendError::Unavailable(explain(error)));
 }
 
-/// The disk would not even say whether the batch was written.
+/// Nobody can say yet whether this batch is in the log.
 fn doubt(answers: Vec<Answer>, error: &rusqlite::Error) {
-    let settled = error.sqlite_error_code() == Some(ErrorCode::DiskFull);
-    let why = explain(error);
-    tell(answers, &if settled { AppendError::Unavailable(why) } else { AppendError::Unknown(why) });
+    tell(answers, &AppendError::Unknown(explain(error)));
 }
 
 fn tell(answers: Vec<Answer>, error: &AppendError) {

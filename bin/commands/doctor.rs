@@ -12,6 +12,7 @@ use loquet_adapters::read_store::SqliteReadStore;
 use loquet_adapters::server_key::KeyFile;
 use loquet_adapters::smtp::Smtp;
 use loquet_adapters::sqlite_store::{self, SqliteStore};
+use loquet_adapters::write_ahead_log;
 use loquet_domain::ports::{EventStore, Position};
 use loquet_projections::ports::{ReactionJournal, ReadStore};
 use serde::Serialize;
@@ -74,10 +75,13 @@ pub(crate) async fn run(mut config: Config, doctor: Doctor) -> anyhow::Result<Ex
     let settings = Settings::of(&mut config, Mode::of(doctor.dev));
     configuration(&config, &mut findings);
     folder(&place, &mut findings);
+    // Before any of these files is opened.
+    write_ahead_logs(&place, &mut findings);
     disk(&place.data_dir, &mut findings);
     files(settings.as_ref(), &mut findings);
     keys(&place, &mut findings);
     log(&place, &mut findings).await;
+    soundness(&place, &mut findings);
     read_models(&place, &mut findings).await;
     mails(&place, settings.as_ref(), &mut findings).await;
     let failing = findings.0.iter().any(|finding| finding.state == State::Failing);
@@ -209,8 +213,56 @@ async fn log(place: &Place, findings: &mut Findings) {
         Err(error) => return findings.fail("log", error, "Restore log.db and keys.db from a backup."),
     };
     let head = store.head().await.unwrap_or_default();
-    findings.well("log", format!("{head} events, without gaps, sound to SQLite"));
+    if let Some(altered) = altered(place).await {
+        return findings.fail("log", altered, "Restore log.db and keys.db from a backup.");
+    }
+    findings.well("log", format!("{head} events, each as it was written, without gaps, sound to SQLite"));
     clock_against(place, head, findings).await;
+}
+
+/// What is wrong with what is sealed in the log. `None` where the keys can't be opened: that is told elsewhere.
+async fn altered(place: &Place) -> Option<String> {
+    let altered = System::open_to_read(place).ok()?.altered_after(Position::default()).await;
+    let log = place.file("log.db");
+    altered.ok()?.map(|altered| format!("{} is damaged: {altered}", log.display()))
+}
+
+/// The files beside the log.
+fn soundness(place: &Place, findings: &mut Findings) {
+    match backup::check_files(&place.data_dir) {
+        Ok(()) => findings.well("files", "every other file is sound to SQLite"),
+        Err(error) => findings.fail("files", error, "The server does not start with it: do as it says."),
+    }
+}
+
+/// A write-ahead log grows for as long as somebody reads an old state of its file.
+fn write_ahead_logs(place: &Place, findings: &mut Findings) {
+    let logs = write_ahead_log::look_from_beside(&place.data_dir);
+    let mebibytes = |bytes: u64| bytes / 1024 / 1024;
+    let held = logs.iter().filter(|log| log.held > write_ahead_log::MUCH);
+    for log in held.clone() {
+        let readers: Vec<String> = log.readers.iter().map(ToString::to_string).collect();
+        let who = match readers.is_empty() {
+            true => "no program reads an old state of it at this moment".to_owned(),
+            false => format!("an old state of it is read by {}", readers.join(", ")),
+        };
+        findings.warn(
+            "write-ahead logs",
+            format!(
+                "{}-wal has {} MiB, of which {} can't be copied into {}: {who}",
+                log.file,
+                mebibytes(log.size),
+                mebibytes(log.held),
+                log.file
+            ),
+            "Have that program end its transaction, or end it: nothing is lost, but the file grows until the disk is \
+             full. Where none reads it, look in the server's log for a sync that failed, and restart the server.",
+        );
+    }
+    if held.count() == 0 {
+        let largest = logs.iter().map(|log| log.size).max().unwrap_or(0);
+        findings.well("write-ahead logs", format!("the largest has {} MiB", mebibytes(largest)));
+    }
 }
 
 /// A clock that is behind the log's last event was put back, or was ahead before.

@@ -22,6 +22,7 @@ use loquet_adapters::read_store::SqliteReadStore;
 use loquet_adapters::server_key::ServerKey;
 use loquet_adapters::service_tokens::{Grant, Scope, ServiceTokens};
 use loquet_adapters::smtp::Smtp;
+use loquet_adapters::write_ahead_log::WriteAheadLogs;
 use loquet_projections::mail::{Letterhead, Letters, Mailboxes, Sender};
 use loquet_projections::ports::{Clock, Hold, Mailer, ReactionJournal, ReadStore};
 use loquet_projections::reactions::{Erasure, Mails, Onboarding, Reaction, ReactionRunner, Settling};
@@ -47,6 +48,8 @@ use crate::system::{Access, Parts, System, VERSION};
 const HAND_OVER: Duration = Duration::from_secs(10);
 /// How often it is looked whether the server key was rotated.
 const LOOK_AT_KEYS: Duration = Duration::from_secs(2);
+/// How often the write-ahead logs are measured.
+const LOOK_AT_LOGS: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow::Result<()> {
     let settings = Settings::of(&mut config, mode);
@@ -72,7 +75,9 @@ pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow
         node: settings.node.clone(),
         metrics: metrics.clone(),
     };
+    // All files are opened, and refused where they are damaged, before the first mail is sent or request answered.
     let system = System::open(place, Access::Write, parts)?;
+    system.refuse_altered(place).await?;
     system.note_last_moment().await?;
     let clock = clock::noted_by(system.app.clone());
     let started = Instant::now();
@@ -83,6 +88,8 @@ pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow
     }
     let journal = SqliteJournal::open(&place.file("reactions.db"))?;
     let rows: Arc<dyn ReadStore> = Arc::new(SqliteReadStore::open(&place.file("views.db"))?);
+    let answers = IdempotencyStore::open(&place.file("answers.db"), system.keys.commands_key()?)?;
+    let logs = WriteAheadLogs::open(&place.data_dir)?;
     let status = Status::default();
     let known = Known {
         rows: rows.clone(),
@@ -91,11 +98,11 @@ pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow
         metrics: metrics.clone(),
     };
     let mut background = project(&settings, &system, &clock, mailer, known)?;
+    background.tasks.spawn(look_at_logs(logs, metrics.clone(), clock.clone()));
     let keeping = tokio::spawn(system.keep_activity());
     let listening = listener.local_addr()?;
     let is_dev = mode == Mode::Development;
     let dev_hosts = is_dev.then(|| DevHosts::of(listening, &settings.public_url));
-    let answers = IdempotencyStore::open(&place.file("answers.db"), system.keys.commands_key()?)?;
     let api = Arc::new(Api {
         app: system.app.clone(),
         store: Arc::new(system.store.clone()),
@@ -266,6 +273,21 @@ async fn look_at_keys(keys: KeyStore) {
             }
             Err(error) => tracing::error!(%error, "the server key could not be looked at"),
         }
+    }
+}
+
+/// Measures the write-ahead logs, and warns of those that grow.
+async fn look_at_logs(logs: WriteAheadLogs, metrics: Arc<Metrics>, clock: Clock) {
+    let mut now_and_then = tokio::time::interval(LOOK_AT_LOGS);
+    let mut held = Some(logs);
+    while let Some(mut logs) = held.take() {
+        now_and_then.tick().await;
+        let (metrics, now) = (metrics.clone(), clock());
+        let looked = tokio::task::spawn_blocking(move || {
+            logs.look(now, &metrics.asked);
+            logs
+        });
+        held = looked.await.ok();
     }
 }
 
