@@ -217,7 +217,8 @@ fn given_up(data: &Path, account: &str) -> String {
     let journal = Connection::open(data.join("reactions.db")).unwrap();
     let (mail, account) = (Uuid::from_u128(7), account.parse::<Uuid>().unwrap());
     let row = "INSERT INTO mails (effect, kind, recipient, position, state, tries, due_at, queued_at, ended_at, why,
-        since, noted, urgency, note_at) VALUES (?, 'activation', ?, 1, 'dead', 3, 0, 0, 0, 'refused', 0, 1, 1, 0)";
+        since, noted, urgency, note_at, waited)
+        VALUES (?, 'activation', ?, 1, 'dead', 3, 0, 0, 0, 'refused', 0, 1, 1, 0, 0)";
     journal.execute(row, (mail.as_bytes(), account.as_bytes())).unwrap();
     mail.to_string()
 }

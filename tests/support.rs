@@ -598,3 +598,50 @@ async fn names_are_found_after_a_rotation_and_a_rebuild_and_stand_in_no_read_mod
         }
     }
 }
+
+/// A company without administrator is on support's list, and no remedy leaves it so.
+#[tokio::test]
+async fn a_company_without_administrator_is_listed_and_no_remedy_of_a_diagnosis_leaves_it_so() {
+    let server = Server::start().await;
+    let first = server.active(1, "marie@example.be", PASSWORD).await;
+    server.service_post("/v1/orders", order(2, 1, "jan@example.be")).await.expect(201);
+    let sofie = Person::new(&server, "Sofie Maes", "support");
+    let listed = async || {
+        let path = format!("/v1/companies?without_administrator=true&at_least={}", head(&server).await);
+        sofie.get(&path).await.expect(200).json()["items"].as_array().unwrap().len()
+    };
+    let diagnosis = async |email: &str| {
+        sofie.get(&format!("/v1/support/diagnosis?email={email}")).await.expect(200).json()
+    };
+    // Jan waits to be admitted: Marie can do it, as whatever she likes.
+    let told = diagnosis("jan@example.be").await;
+    assert_eq!(told["whom_to_ask"][0]["name"], "Marie Dupont");
+    assert_eq!(told["whom_to_ask"][0]["email"], "m***@example.be");
+    let convert = |told: &Value| {
+        let reasons = told["reasons"].as_array().unwrap().iter();
+        let remedies = reasons.map(|reason| reason["remedy"].clone()).collect::<Vec<_>>();
+        remedies.into_iter().find(|remedy| remedy["action"] == "convert")
+    };
+    assert_eq!(listed().await, 0);
+    let activation = token_in(&server.mail("jan@example.be", "Confirmez", 1).await);
+    server.post("/v1/activations", json!({ "token": activation, "password": PASSWORD })).await.expect(204);
+    let told = diagnosis("jan@example.be").await;
+    assert_eq!(convert(&told).unwrap()["request"]["body"]["to"], "user");
+    // Marie is erased, as is her right: now Jan must become administrator.
+    let erased = json!({ "reason": "Asked for it in writing" });
+    server.service_post(&format!("/v1/accounts/{first}/erasure"), erased).await.expect(204);
+    assert_eq!(listed().await, 1);
+    let (_, table, _) = loquet(&server, &["company", "list", "--without-administrator"]);
+    assert!(table.contains("Boulangerie"), "{table}");
+    let told = diagnosis("jan@example.be").await;
+    assert_eq!(told["company_has_administrator"], false);
+    let remedy = convert(&told).unwrap();
+    assert_eq!(remedy["request"]["body"]["to"], "administrator");
+    // The remedy as it is given, with a reason in place of the dots.
+    let path = remedy["request"]["path"].as_str().unwrap();
+    sofie
+        .post(path, json!({ "to": "administrator", "reason": "No administrator was left" }))
+        .await
+        .expect(204);
+    assert_eq!(listed().await, 0);
+}
