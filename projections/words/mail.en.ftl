@@ -23,20 +23,20 @@ password-changed-paragraph-2 = If it was not you, choose a new password at once 
 locked-out-subject = Too many wrong logins to your { $brand } account
 locked-out-paragraph-1 = Too many wrong passwords or codes in a row were entered for your account. The account was therefore locked. This lockout ends { $moment } at the latest. { $who ->
     [others] Until then nobody can log in, not even with the right password. There is one exception: you can log in with the browsers in which you have logged in before.
-    [browser] Until then nobody can log in with the browser in which they were entered, or with a browser that is new to the account, not even with the right password. You can log in with the other browsers in which you have logged in before.
+    [browser] Until then nobody can log in with the browser in which they were entered, not even with the right password. The same is true of every browser that is new to the account. You can log in with the other browsers in which you have logged in before.
    *[everybody] Until then nobody can log in, not even with the right password.
 }
-locked-out-paragraph-2 = Do you not want to wait, or did you forget your password? Choose a new one with "forgotten password": this ends the lockout at once.
-locked-out-paragraph-3 = Was it not you? Then somebody else tried to log in, and did not get in. If you use two-step verification, they may know your password: choose a new one.
+locked-out-paragraph-2 = You do not have to wait: choose a new password with "forgotten password". This ends the lockout at once. Do the same if you have forgotten your password.
+locked-out-paragraph-3 = If it was not you, somebody else tried to log in and did not succeed. If you use two-step verification, that person may know your password: choose a new one.
 
 locked-until-reset-subject = Your { $brand } account is locked until you choose a new password
 locked-until-reset-paragraph-1 = So many wrong passwords or codes were entered for your account that it was locked. This lockout does not end by itself. { $who ->
     [others] Nobody can log in, not even with the right password. There is one exception: you can log in with the browsers in which you have logged in before.
-    [browser] Nobody can log in with the browser in which they were entered, or with a browser that is new to the account, not even with the right password. You can log in with the other browsers in which you have logged in before.
+    [browser] Nobody can log in with the browser in which they were entered, not even with the right password. The same is true of every browser that is new to the account. You can log in with the other browsers in which you have logged in before.
    *[everybody] Nobody can log in, not even with the right password.
 }
-locked-until-reset-paragraph-2 = Choose a new password with "forgotten password" at { $url }: this ends the lockout. Support can help you too.
-locked-until-reset-paragraph-3 = Was it not you? Then somebody else tried to log in, and did not get in.
+locked-until-reset-paragraph-2 = Choose a new password with "forgotten password" at { $url }. This ends the lockout. Support can also help you.
+locked-until-reset-paragraph-3 = If it was not you, somebody else tried to log in and did not succeed.
 
 awaiting-conversion-subject = { $about_name } awaits your consent on { $brand }
 awaiting-conversion-paragraph-1 = An order in your company's name gave { $about_name } ({ $about_email }) as its contact. An account as temporary administrator has been created.
@@ -79,12 +79,12 @@ new-device-paragraph-2 = If it was you, there is nothing to do. You see your dev
 new-device-paragraph-3 = If it was not you, choose a new password by "forgotten password" at once and contact support.
 
 device-locked-subject = Too many wrong logins to { $brand } in one of your browsers
-device-locked-paragraph-1 = Too many wrong passwords or codes in a row were entered in a browser in which you have logged in before. No login is accepted in that browser for the moment, not even with the right password. { $ends ->
+device-locked-paragraph-1 = Too many wrong passwords or codes in a row were entered in a browser in which you have logged in before. For now, nobody can log in with that browser, not even with the right password. { $ends ->
     [reset] This lockout ends when you choose a new password.
    *[time] This lockout ends { $moment } at the latest.
-} It does not hold for your other browsers.
-device-locked-paragraph-2 = Did you forget your password? Choose a new one with "forgotten password": this ends the lockout at once.
-device-locked-paragraph-3 = Was it not you? Then somebody else used your browser. Remove it from your devices at { $url } and contact support.
+} It does not affect your other browsers.
+device-locked-paragraph-2 = If you have forgotten your password, choose a new one with "forgotten password". This ends the lockout at once.
+device-locked-paragraph-3 = If it was not you, somebody else used your browser. Remove that browser from your devices at { $url } and contact support.
 
 password-reset-by-support-subject = Support sends you a link for a new { $brand } password
 password-reset-by-support-paragraph-1 = The support of { $brand } sends you this link so that you can choose a new password yourself. Support does not see the link and does not know your password.
@@ -98,5 +98,5 @@ lockout-released-paragraph-2 = If you asked for nothing, choose a new password b
 
 administrator-by-support-subject = { $about_name } is now an administrator of your company on { $brand }
 administrator-by-support-paragraph-1 = The support of { $brand } made { $about_name } ({ $about_email }) an administrator of your company { $moment }. An administrator has full access to your company, its sites and its users.
-administrator-by-support-paragraph-2 = If your company asked for it, there is nothing to do.
-administrator-by-support-paragraph-3 = If nobody asked for it, make this person a user or delete the account at { $url }, and contact support at once.
+administrator-by-support-paragraph-2 = If your company asked for this, you do not need to do anything.
+administrator-by-support-paragraph-3 = If nobody in your company asked for this, contact support at once. At { $url } you can change this person's role to user, or delete the account.

@@ -21,22 +21,22 @@ password-changed-paragraph-1 = Le mot de passe de votre compte a été modifié 
 password-changed-paragraph-2 = Si ce n'était pas vous, choisissez tout de suite un nouveau mot de passe par « mot de passe oublié » et contactez le support.
 
 locked-out-subject = Trop de tentatives de connexion erronées à votre compte { $brand }
-locked-out-paragraph-1 = Trop de mots de passe ou de codes erronés ont été saisis de suite pour votre compte. Le compte a donc été bloqué. Ce blocage prend fin { $moment } au plus tard. { $who ->
-    [others] Jusque-là, personne ne peut se connecter, même avec le bon mot de passe. Il y a une exception : vous pouvez vous connecter avec les navigateurs dans lesquels vous vous êtes déjà connecté.
-    [browser] Jusque-là, personne ne peut se connecter avec le navigateur dans lequel ils ont été saisis, ni avec un navigateur nouveau pour le compte, même avec le bon mot de passe. Vous pouvez vous connecter avec les autres navigateurs dans lesquels vous vous êtes déjà connecté.
+locked-out-paragraph-1 = Trop de mots de passe ou de codes erronés ont été saisis d'affilée pour votre compte. Le compte a donc été bloqué. Ce blocage prend fin { $moment } au plus tard. { $who ->
+    [others] Jusque-là, personne ne peut se connecter, même avec le bon mot de passe. Il y a une exception : vous pouvez vous connecter avec les navigateurs que vous avez déjà utilisés pour vous connecter.
+    [browser] Jusque-là, personne ne peut se connecter avec le navigateur dans lequel ils ont été saisis, même avec le bon mot de passe. Il en va de même pour tout navigateur nouveau pour le compte. Vous pouvez vous connecter avec les autres navigateurs que vous avez déjà utilisés pour vous connecter.
    *[everybody] Jusque-là, personne ne peut se connecter, même avec le bon mot de passe.
 }
-locked-out-paragraph-2 = Vous ne voulez pas attendre, ou vous avez oublié votre mot de passe ? Choisissez-en un nouveau via « mot de passe oublié » : le blocage prend alors fin immédiatement.
-locked-out-paragraph-3 = Ce n'était pas vous ? Alors quelqu'un d'autre a essayé de se connecter, sans y parvenir. Si vous utilisez la vérification en deux étapes, cette personne connaît peut-être votre mot de passe : choisissez-en un nouveau.
+locked-out-paragraph-2 = Il n'est pas nécessaire d'attendre : choisissez un nouveau mot de passe via « mot de passe oublié ». Le blocage prend alors fin immédiatement. Faites de même si vous avez oublié votre mot de passe.
+locked-out-paragraph-3 = Si ce n'était pas vous, quelqu'un d'autre a essayé de se connecter, sans y parvenir. Si vous utilisez la vérification en deux étapes, cette personne connaît peut-être votre mot de passe : choisissez-en un nouveau.
 
 locked-until-reset-subject = Votre compte { $brand } est bloqué jusqu'à ce que vous choisissiez un nouveau mot de passe
 locked-until-reset-paragraph-1 = Tant de mots de passe ou de codes erronés ont été saisis pour votre compte qu'il a été bloqué. Ce blocage ne prend pas fin de lui-même. { $who ->
-    [others] Personne ne peut se connecter, même avec le bon mot de passe. Il y a une exception : vous pouvez vous connecter avec les navigateurs dans lesquels vous vous êtes déjà connecté.
-    [browser] Personne ne peut se connecter avec le navigateur dans lequel ils ont été saisis, ni avec un navigateur nouveau pour le compte, même avec le bon mot de passe. Vous pouvez vous connecter avec les autres navigateurs dans lesquels vous vous êtes déjà connecté.
+    [others] Personne ne peut se connecter, même avec le bon mot de passe. Il y a une exception : vous pouvez vous connecter avec les navigateurs que vous avez déjà utilisés pour vous connecter.
+    [browser] Personne ne peut se connecter avec le navigateur dans lequel ils ont été saisis, même avec le bon mot de passe. Il en va de même pour tout navigateur nouveau pour le compte. Vous pouvez vous connecter avec les autres navigateurs que vous avez déjà utilisés pour vous connecter.
    *[everybody] Personne ne peut se connecter, même avec le bon mot de passe.
 }
-locked-until-reset-paragraph-2 = Choisissez un nouveau mot de passe via « mot de passe oublié » sur { $url } : le blocage prend alors fin. Le support peut aussi vous aider.
-locked-until-reset-paragraph-3 = Ce n'était pas vous ? Alors quelqu'un d'autre a essayé de se connecter, sans y parvenir.
+locked-until-reset-paragraph-2 = Choisissez un nouveau mot de passe via « mot de passe oublié » sur { $url }. Le blocage prend alors fin. Le support peut aussi vous aider.
+locked-until-reset-paragraph-3 = Si ce n'était pas vous, quelqu'un d'autre a essayé de se connecter, sans y parvenir.
 
 awaiting-conversion-subject = { $about_name } attend votre accord sur { $brand }
 awaiting-conversion-paragraph-1 = Une commande au nom de votre entreprise a indiqué { $about_name } ({ $about_email }) comme personne de contact. Un compte d'administrateur temporaire a été créé.
@@ -79,12 +79,12 @@ new-device-paragraph-2 = Si c'était vous, vous n'avez rien à faire. Vous voyez
 new-device-paragraph-3 = Si ce n'était pas vous, choisissez tout de suite un nouveau mot de passe par « mot de passe oublié » et contactez le support.
 
 device-locked-subject = Trop de tentatives de connexion erronées à { $brand } dans un de vos navigateurs
-device-locked-paragraph-1 = Trop de mots de passe ou de codes erronés ont été saisis de suite dans un navigateur dans lequel vous vous êtes déjà connecté. Aucune connexion n'est acceptée pour l'instant dans ce navigateur, même avec le bon mot de passe. { $ends ->
+device-locked-paragraph-1 = Trop de mots de passe ou de codes erronés ont été saisis d'affilée dans un navigateur dans lequel vous vous êtes déjà connecté. Pour l'instant, personne ne peut se connecter avec ce navigateur, même avec le bon mot de passe. { $ends ->
     [reset] Ce blocage prend fin quand vous choisissez un nouveau mot de passe.
    *[time] Ce blocage prend fin { $moment } au plus tard.
 } Il ne concerne pas vos autres navigateurs.
-device-locked-paragraph-2 = Vous avez oublié votre mot de passe ? Choisissez-en un nouveau via « mot de passe oublié » : le blocage prend alors fin immédiatement.
-device-locked-paragraph-3 = Ce n'était pas vous ? Alors quelqu'un d'autre a utilisé votre navigateur. Retirez-le de vos appareils sur { $url } et contactez le support.
+device-locked-paragraph-2 = Si vous avez oublié votre mot de passe, choisissez-en un nouveau via « mot de passe oublié ». Le blocage prend alors fin immédiatement.
+device-locked-paragraph-3 = Si ce n'était pas vous, quelqu'un d'autre a utilisé votre navigateur. Retirez ce navigateur de vos appareils sur { $url } et contactez le support.
 
 password-reset-by-support-subject = Le support vous envoie un lien pour un nouveau mot de passe { $brand }
 password-reset-by-support-paragraph-1 = Le support de { $brand } vous envoie ce lien pour que vous choisissiez vous-même un nouveau mot de passe. Le support ne voit pas le lien et ne connaît pas votre mot de passe.
@@ -99,4 +99,4 @@ lockout-released-paragraph-2 = Si vous n'avez rien demandé, choisissez un nouve
 administrator-by-support-subject = { $about_name } est maintenant administrateur de votre entreprise sur { $brand }
 administrator-by-support-paragraph-1 = Le support de { $brand } a fait de { $about_name } ({ $about_email }) un administrateur de votre entreprise { $moment }. Un administrateur a un accès complet à votre entreprise, à ses sites et à ses utilisateurs.
 administrator-by-support-paragraph-2 = Si votre entreprise l'a demandé, vous n'avez rien à faire.
-administrator-by-support-paragraph-3 = Si personne ne l'a demandé, faites de cette personne un utilisateur ou supprimez le compte sur { $url }, et contactez le support sans attendre.
+administrator-by-support-paragraph-3 = Si personne dans votre entreprise ne l'a demandé, contactez le support sans attendre. Sur { $url }, vous pouvez donner à cette personne le rôle d'utilisateur ou supprimer le compte.

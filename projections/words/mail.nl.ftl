@@ -21,22 +21,22 @@ password-changed-paragraph-1 = Het wachtwoord van uw account is { $moment } gewi
 password-changed-paragraph-2 = Was u dit niet? Kies meteen een nieuw wachtwoord via 'wachtwoord vergeten' en neem contact op met de helpdesk.
 
 locked-out-subject = Te veel mislukte inlogpogingen op uw { $brand }-account
-locked-out-paragraph-1 = Er zijn te veel verkeerde wachtwoorden of codes na elkaar ingevoerd voor uw account. Het account is daarom geblokkeerd. Deze blokkering eindigt uiterlijk { $moment }. { $who ->
-    [others] Tot dan kan niemand inloggen, ook niet met het juiste wachtwoord. Er is één uitzondering: u kunt inloggen met de browsers waarin u al eerder hebt ingelogd.
-    [browser] Tot dan kan niemand inloggen met de browser waarin ze zijn ingevoerd, of met een browser die nieuw is voor het account, ook niet met het juiste wachtwoord. U kunt inloggen met de andere browsers waarin u al eerder hebt ingelogd.
-   *[everybody] Tot dan kan niemand inloggen, ook niet met het juiste wachtwoord.
+locked-out-paragraph-1 = Er zijn te veel verkeerde wachtwoorden of codes achter elkaar ingevoerd voor uw account. Het account is daarom geblokkeerd. Deze blokkering eindigt uiterlijk { $moment }. { $who ->
+    [others] Tot die tijd kan niemand inloggen, ook niet met het juiste wachtwoord. Er is één uitzondering: u kunt inloggen met de browsers waarmee u al eerder hebt ingelogd.
+    [browser] Tot die tijd kan niemand inloggen met de browser waarin ze zijn ingevoerd, ook niet met het juiste wachtwoord. Hetzelfde geldt voor elke browser die nieuw is voor het account. U kunt inloggen met de andere browsers waarmee u al eerder hebt ingelogd.
+   *[everybody] Tot die tijd kan niemand inloggen, ook niet met het juiste wachtwoord.
 }
-locked-out-paragraph-2 = Wilt u niet wachten, of bent u uw wachtwoord vergeten? Kies een nieuw wachtwoord via 'wachtwoord vergeten': dan eindigt de blokkering meteen.
-locked-out-paragraph-3 = Was u dit niet? Dan heeft iemand anders geprobeerd in te loggen, zonder succes. Gebruikt u tweestapsverificatie, dan kent die persoon misschien uw wachtwoord: kies een nieuw wachtwoord.
+locked-out-paragraph-2 = U hoeft niet te wachten: kies een nieuw wachtwoord via 'wachtwoord vergeten'. Dan eindigt de blokkering meteen. Doe dit ook als u uw wachtwoord bent vergeten.
+locked-out-paragraph-3 = Was u dit niet? Dan heeft iemand anders geprobeerd in te loggen, maar dat is niet gelukt. Gebruikt u tweestapsverificatie, dan kent die persoon misschien uw wachtwoord: kies een nieuw wachtwoord.
 
 locked-until-reset-subject = Uw { $brand }-account is geblokkeerd tot u een nieuw wachtwoord kiest
 locked-until-reset-paragraph-1 = Er zijn zoveel verkeerde wachtwoorden of codes ingevoerd voor uw account dat het is geblokkeerd. Deze blokkering eindigt niet vanzelf. { $who ->
-    [others] Niemand kan inloggen, ook niet met het juiste wachtwoord. Er is één uitzondering: u kunt inloggen met de browsers waarin u al eerder hebt ingelogd.
-    [browser] Niemand kan inloggen met de browser waarin ze zijn ingevoerd, of met een browser die nieuw is voor het account, ook niet met het juiste wachtwoord. U kunt inloggen met de andere browsers waarin u al eerder hebt ingelogd.
+    [others] Niemand kan inloggen, ook niet met het juiste wachtwoord. Er is één uitzondering: u kunt inloggen met de browsers waarmee u al eerder hebt ingelogd.
+    [browser] Niemand kan inloggen met de browser waarin ze zijn ingevoerd, ook niet met het juiste wachtwoord. Hetzelfde geldt voor elke browser die nieuw is voor het account. U kunt inloggen met de andere browsers waarmee u al eerder hebt ingelogd.
    *[everybody] Niemand kan inloggen, ook niet met het juiste wachtwoord.
 }
-locked-until-reset-paragraph-2 = Kies een nieuw wachtwoord via 'wachtwoord vergeten' op { $url }: dan eindigt de blokkering. De helpdesk kan u ook helpen.
-locked-until-reset-paragraph-3 = Was u dit niet? Dan heeft iemand anders geprobeerd in te loggen, zonder succes.
+locked-until-reset-paragraph-2 = Kies een nieuw wachtwoord via 'wachtwoord vergeten' op { $url }. Dan eindigt de blokkering. De helpdesk kan u ook helpen.
+locked-until-reset-paragraph-3 = Was u dit niet? Dan heeft iemand anders geprobeerd in te loggen, maar dat is niet gelukt.
 
 awaiting-conversion-subject = { $about_name } wacht op uw goedkeuring bij { $brand }
 awaiting-conversion-paragraph-1 = In een bestelling op naam van uw bedrijf staat { $about_name } ({ $about_email }) als contactpersoon. Er is een account als tijdelijk beheerder aangemaakt.
@@ -74,17 +74,17 @@ second-step-reset-paragraph-2 = U kunt ze met uw nieuwe telefoon weer aanzetten 
 second-step-reset-paragraph-3 = Hebt u niets gevraagd? Kies een nieuw wachtwoord via 'wachtwoord vergeten' en neem contact op met de helpdesk.
 
 new-device-subject = Nieuwe aanmelding op uw { $brand }-account
-new-device-paragraph-1 = Iemand heeft zich { $moment } op uw account aangemeld met een toestel dat wij nog niet kenden: { $client }.
+new-device-paragraph-1 = Iemand heeft { $moment } ingelogd op uw account met een toestel dat wij nog niet kenden: { $client }.
 new-device-paragraph-2 = Was u dit? Dan hoeft u niets te doen. U ziet uw toestellen, en kunt ze verwijderen, op { $url }.
 new-device-paragraph-3 = Was u dit niet? Kies meteen een nieuw wachtwoord via 'wachtwoord vergeten' en neem contact op met de helpdesk.
 
 device-locked-subject = Te veel mislukte inlogpogingen op { $brand } in een van uw browsers
-device-locked-paragraph-1 = Er zijn te veel verkeerde wachtwoorden of codes na elkaar ingevoerd in een browser waarin u al eerder hebt ingelogd. In die browser wordt voorlopig geen login geaccepteerd, ook niet met het juiste wachtwoord. { $ends ->
+device-locked-paragraph-1 = Er zijn te veel verkeerde wachtwoorden of codes achter elkaar ingevoerd in een browser waarmee u al eerder hebt ingelogd. Voorlopig kan niemand inloggen met die browser, ook niet met het juiste wachtwoord. { $ends ->
     [reset] Deze blokkering eindigt als u een nieuw wachtwoord kiest.
    *[time] Deze blokkering eindigt uiterlijk { $moment }.
-} Ze geldt niet voor uw andere browsers.
-device-locked-paragraph-2 = Bent u uw wachtwoord vergeten? Kies een nieuw wachtwoord via 'wachtwoord vergeten': dan eindigt de blokkering meteen.
-device-locked-paragraph-3 = Was u dit niet? Dan heeft iemand anders uw browser gebruikt. Verwijder die bij uw toestellen op { $url } en neem contact op met de helpdesk.
+} De blokkering geldt niet voor uw andere browsers.
+device-locked-paragraph-2 = Bent u uw wachtwoord vergeten? Kies een nieuw wachtwoord via 'wachtwoord vergeten'. Dan eindigt de blokkering meteen.
+device-locked-paragraph-3 = Was u dit niet? Dan heeft iemand anders uw browser gebruikt. Verwijder die browser uit uw toestellen op { $url } en neem contact op met de helpdesk.
 
 password-reset-by-support-subject = De helpdesk stuurt u een link voor een nieuw wachtwoord van { $brand }
 password-reset-by-support-paragraph-1 = De helpdesk van { $brand } stuurt u deze link, zodat u zelf een nieuw wachtwoord kunt kiezen. De helpdesk ziet de link niet en kent uw wachtwoord niet.
@@ -98,5 +98,5 @@ lockout-released-paragraph-2 = Hebt u niets gevraagd? Kies een nieuw wachtwoord 
 
 administrator-by-support-subject = { $about_name } is nu beheerder van uw bedrijf op { $brand }
 administrator-by-support-paragraph-1 = De helpdesk van { $brand } heeft { $about_name } ({ $about_email }) { $moment } beheerder van uw bedrijf gemaakt. Een beheerder heeft volledige toegang tot uw bedrijf, de locaties en de gebruikers ervan.
-administrator-by-support-paragraph-2 = Als uw bedrijf erom vroeg, hoeft u niets te doen.
-administrator-by-support-paragraph-3 = Als niemand erom vroeg, maak van deze persoon een gebruiker of verwijder het account op { $url }, en neem meteen contact op met de helpdesk.
+administrator-by-support-paragraph-2 = Heeft uw bedrijf hierom gevraagd? Dan hoeft u niets te doen.
+administrator-by-support-paragraph-3 = Heeft niemand in uw bedrijf hierom gevraagd? Neem dan meteen contact op met de helpdesk. Op { $url } kunt u deze persoon de rol van gebruiker geven of het account verwijderen.
