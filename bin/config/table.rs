@@ -118,7 +118,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "http.connections_per_address",
         Kind::Number(8, 65_536),
         "256",
-        "How many of them one client address may have, trusted proxies excepted; further ones are closed. Of IPv6, a /64 counts as one address and a /48 may have eight times as many, half of all at most",
+        "How many of these connections one client address may have, trusted proxies excepted; further ones are closed. In IPv6, a /64 counts as one address, and a /48 may have eight times as many, but at most half of all connections",
     ),
     setting(
         "limits.requests_per_second",
@@ -154,13 +154,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "limits.activation_mails_per_company",
         Kind::Number(5, 100_000),
         "100",
-        "How many accounts the people of one company can create in an hour on this node, activation mails sent again counted too; the supplier's staff, programs and orders are not bound by it",
+        "How many activation mails the people of one company can cause in an hour on this node, by creating accounts or by having the mail sent again. The supplier's staff, programs and orders are not counted",
     ),
     setting(
         "limits.event_streams",
         Kind::Number(1, 4096),
         "64",
-        "How many programs may follow the events at once; one token has a quarter of these places",
+        "How many event streams may be open at once; one token may hold a quarter of them",
     ),
     setting(
         "lockout.profile",
@@ -190,7 +190,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "devices.trusted",
         Kind::Choice(&["on", "off"]),
         "on",
-        "Whether a lockout that others cause does not hold for a device on which a login was completed before. Seven wrong logins in a row from the device lock it all the same",
+        "Whether a device on which a login was completed before is exempt from lockouts that others cause. Seven wrong logins in a row from the device lock it too",
     ),
     setting(
         "devices.lifetime",
@@ -263,7 +263,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "links.activation_mails_per_hour",
         Kind::Number(1, 100),
         "5",
-        "How many activation mails a company's people can have sent in an hour for one account, and how many one address gets of all accounts together; later ones are refused, or wait. The supplier has as many of its own for each account",
+        "How many activation mails a company's people can ask for in an hour for one account; more are refused. One address gets the same number from all accounts together; more wait. The supplier has the same number of its own for each account",
     ),
     setting("links.reset", Kind::Duration("5m", "1d"), "1h", "How long a reset link works"),
     setting(
@@ -324,7 +324,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "smtp.timeout",
         Kind::Duration("1s", "10m"),
         "5m",
-        "How long one SMTP command may take. The greeting and each 16 KiB of a message count as one; the answer to a whole message may take 10m whatever this says (RFC 5321, 4.5.3.2)",
+        "How long one SMTP command may take. The greeting, and each 16 KiB of a message, count as one command. The answer to a whole message may always take 10m (RFC 5321, 4.5.3.2)",
     ),
     setting("mail.connections", Kind::Number(1, 64), "4", "How many mails are handed over at once"),
     setting(
@@ -337,7 +337,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "mail.give_up_after",
         Kind::Duration("1h", "30d"),
         "3d",
-        "How long a refused mail is tried before it becomes a dead letter. The time in which the mail server takes no mail at all does not count",
+        "How long a refused mail is tried again before it becomes a dead letter. The time in which the mail server takes no mail at all does not count",
     ),
     setting("log.format", Kind::Choice(&["text", "json"]), "text", "How the program's own log is written"),
     setting("log.filter", Kind::Filter, "info", "What of it is written"),
