@@ -49,8 +49,8 @@ async fn answered_in_time(api: &Api, request: Request, next: Next) -> Response {
     }
 }
 
-/// In development, the check of the name that was asked for. A service token proves as much: a page that forges a name
-/// has none.
+/// In development, checks the name in `Host`. A request with a valid service token needs no check: a web page that
+/// forges a name has no token.
 fn admit_host(api: &Api, request: &Request) -> Result<(), Problem> {
     match &api.dev_hosts {
         Some(hosts) if !request::is_of_service(api, request.headers()) => hosts.admit(request),

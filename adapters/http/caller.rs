@@ -121,14 +121,14 @@ impl Caller {
         matches!(self, Self::Service(service) if service.role.is_some())
     }
 
-    /// Whether they read what support writes down about people, such as how it made sure who asked: the supplier's people,
-    /// auditors among them, and programs with `support:read`. A company's people never do.
+    /// Whether the caller may read what support notes about people, such as how it checked who asked. The supplier's
+    /// people (auditors too) and programs with `support:read` may. A company's people never may.
     pub(crate) fn reads_proofs(&self) -> bool {
         self.service(Scope::SupportRead).is_ok()
     }
 
-    /// Whether a take-over between these two companies is theirs to know of: whoever has no part in one is not told that
-    /// there was any.
+    /// Whether the caller may know of a take-over between these two companies. A caller who has no part in it is not
+    /// told that it exists.
     pub(crate) fn has_part(&self, from: CompanyId, to: CompanyId) -> bool {
         match self {
             Self::Service(_) => true,

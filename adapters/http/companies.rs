@@ -45,7 +45,7 @@ pub(crate) struct CompanyBody {
     registered_at: DateTime<Utc>,
     /// The order that brought it.
     order_id: String,
-    /// How many administrators it has. With none, support admits or creates one.
+    /// How many administrators the company has. If it has none, support admits or creates one.
     administrators: usize,
     /// The position of the log that the answer is at.
     position: u64,
@@ -77,7 +77,7 @@ pub(crate) struct CompanyFilter {
     enterprise_number: Option<String>,
     /// Companies whose legal or trading name begins so, whatever the case.
     name: Option<String>,
-    /// With `true`, only companies that have no administrator: support's list of those who need one.
+    /// With `true`, lists only the companies without an administrator: support must give them one.
     without_administrator: Option<bool>,
     /// `registered_at`, the oldest first, or `-registered_at`, the newest first; a name sorts by itself.
     sort: Option<String>,

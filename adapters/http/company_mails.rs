@@ -1,10 +1,11 @@
-//! How many activation mails the people of one company cause in an hour, by creating accounts and by having mails sent
-//! again: each goes to an address of their choice, and to none more than a few (`account/activation.rs`,
-//! `mail/mailboxes.rs`).
+//! Limits how many activation mails the people of one company cause in an hour, by creating accounts and by having
+//! mails sent again. They choose the addresses. What one account and one address get is limited elsewhere
+//! (`account/activation.rs`, `mail/mailboxes.rs`).
 //!
-//! Counted in this node's memory: for each company that asked within the hour, as many moments as are allowed. A restart
-//! begins anew; what one account and one mailbox get is decided from the log. The supplier's people and programs are not
-//! counted, so that a large customer's people can be taken on in one go.
+//! The counts are in this node's memory: for each company that asked within the hour, at most as many moments as it
+//! may ask for mails. A restart sets them to zero. The limits of one account and one mailbox are decided from the
+//! log. The supplier's people and programs are not counted, so that they can create accounts for the whole staff of a
+//! large customer.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -18,7 +19,7 @@ use loquet_domain::ids::CompanyId;
 use super::caller::Caller;
 use super::problem::Problem;
 
-/// From how many companies on those are forgotten that asked for nothing for an hour.
+/// From this number of companies on, companies that asked for nothing in the last hour are removed.
 const SWEEP: usize = 1_000;
 
 /// Counts by company.
@@ -28,16 +29,16 @@ pub struct CompanyMails {
 }
 
 impl CompanyMails {
-    /// `most` in an hour.
+    /// Allows each company `most` mails in an hour.
     #[must_use]
     pub fn new(most: usize) -> Self {
         Self { most, asked: Mutex::default() }
     }
 
-    /// Counts an activation mail that somebody asks for, once what they sent is in order.
+    /// Counts an activation mail that somebody asks for. It is called when the request is valid.
     ///
     /// # Errors
-    /// 429 where their company had as many as one hour allows.
+    /// 429 if their company has reached the limit of one hour.
     pub(crate) fn admit(&self, caller: &Caller, now: Moment) -> Result<(), Problem> {
         let Caller::Person(person) = caller else { return Ok(()) };
         self.count(person.profile.company, now).map_err(|later| Problem::enough_mails(later, now))
@@ -62,7 +63,7 @@ impl CompanyMails {
 }
 
 impl Problem {
-    /// As many activation mails as one hour allows were asked for.
+    /// The limit of activation mails in one hour is reached.
     pub(crate) fn enough_mails(later: Moment, now: Moment) -> Self {
         let wait = (later - now).num_milliseconds().max(0).saturating_add(999) / 1000;
         let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "enough-activation-mails");

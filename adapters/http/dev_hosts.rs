@@ -1,6 +1,5 @@
-//! The names by which a development server may be asked. It shows every mail to whoever asks, so a page on the web
-//! must not ask it: by DNS rebinding any page's own name can lead to 127.0.0.1, and the browser then sends that name in
-//! `Host`.
+//! The host names that a development server answers to. It shows every mail to anybody, so a web page must not reach
+//! it. By DNS rebinding, the name of any web page can lead to 127.0.0.1; the browser then sends that name in `Host`.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -10,13 +9,13 @@ use axum::http::{HeaderMap, StatusCode, header};
 
 use super::problem::Problem;
 
-/// `localhost`, the loopback addresses, and the name that the operator gives as the public one. A port is not compared:
-/// a page can forge a name by its DNS, and no port, and a tunnel to the server changes the port.
+/// `localhost`, the loopback addresses, the address that the server listens on, and the name in `public_url`. Ports
+/// are not compared: a page can forge a name by its DNS but not a port, and a tunnel to the server changes the port.
 #[derive(Clone, Debug)]
 pub struct DevHosts {
-    /// In lower case, an address of version 6 in its brackets.
+    /// In lower case. An IPv6 address has its brackets.
     names: Vec<String>,
-    /// Where the server listens, for who asks by another name.
+    /// Where the server listens: a request under another name is told this address.
     listening: SocketAddr,
 }
 
@@ -34,7 +33,7 @@ impl DevHosts {
         Self { names: names.map(str::to_ascii_lowercase).collect(), listening }
     }
 
-    /// Refuses a request that is for another name, for none or for two.
+    /// Refuses a request whose `Host` is another name, is missing, or is there twice.
     pub(crate) fn admit(&self, request: &Request) -> Result<(), Problem> {
         let of_target = request.uri().authority().map(Authority::as_str);
         let is_ours =
@@ -47,9 +46,9 @@ impl DevHosts {
     }
 }
 
-/// The name in `name:port` or `name`. `None` where what follows the name is no port.
+/// The name in `name:port` or `name`. Returns `None` if the text after the name is no port.
 fn name_of(host: &str) -> Option<&str> {
-    // An address of version 6 has colons of its own.
+    // An IPv6 address has colons of its own.
     let end = host.find(']').map_or(0, |bracket| bracket + 1);
     let (within, rest) = host.split_at_checked(end)?;
     let (name, port) = rest.split_once(':').map_or((rest, None), |(name, port)| (name, Some(port)));
@@ -58,7 +57,7 @@ fn name_of(host: &str) -> Option<&str> {
     (is_port && !name.is_empty()).then_some(name)
 }
 
-/// What `Host` says, where it stands there once, as it must (RFC 9112, 3.2).
+/// The value of `Host`, if the header is there exactly once, as RFC 9112, 3.2 demands.
 fn one_host(headers: &HeaderMap) -> Option<&str> {
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = hosts.next()?;

@@ -73,8 +73,8 @@ pub(crate) fn keep(mut response: Response, given: Option<&GivenDevice>, now: Mom
     response
 }
 
-/// A trusted device: lockouts that others cause do not hold for it. Seven wrong logins in a row from it lock it, and they
-/// count on the account too.
+/// A trusted device. Lockouts that others cause do not hold for it. Seven wrong logins in a row from the device lock
+/// it, and they count on the account too.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Device)]
 pub(crate) struct DeviceBody {
@@ -88,7 +88,7 @@ pub(crate) struct DeviceBody {
     failures: u32,
     /// Until when no login from it is accepted. Absent if it is not locked, or if only a new password unlocks it.
     locked_until: Option<DateTime<Utc>>,
-    /// Whether only a new password, or support, unlocks it: too many wrong logins across lockouts.
+    /// Whether only a new password, or support, unlocks it, because there were too many wrong logins across lockouts.
     locked_until_reset: bool,
     /// Whether the session that asks was opened on it.
     current: bool,
@@ -141,7 +141,7 @@ pub(crate) async fn list(
     Ok(Tagged(Page { items, next_cursor: None, position: position.0 }))
 }
 
-/// Trust a device no more: lockouts of the account hold for it too.
+/// Stop trusting a device. Lockouts of the account then hold for it too.
 #[utoipa::path(
     delete, path = "/v1/accounts/{account_id}/devices/{device_id}", operation_id = "forget_device", tag = "logins",
     security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path), ("device_id" = Uuid, Path)),

@@ -12,16 +12,17 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-/// The least step of refused logins. What is done at a known address and not at an unknown one, such as reading an account
-/// for the first time since the start, takes some milliseconds: it crosses the end of a step only now and then.
+/// The shortest step of refused logins. A known address takes some work that an unknown one does not, such as reading
+/// an account for the first time since the start. That work takes some milliseconds, so it rarely crosses the end of
+/// a step.
 const LEAST_LOGIN: Duration = Duration::from_millis(100);
-/// How many hashes fit into a step of refused logins.
+/// How many times as long as one hash a step of refused logins is.
 const HASHES: u32 = 4;
 /// The step of reset requests: far more than writing an event takes.
 pub(crate) const RESET: Duration = Duration::from_millis(50);
 
-/// The step of refused logins, where one hash takes so long: several times as long, so that what is done beside the hash
-/// stays small against what is left of the step.
+/// The step of refused logins if one hash takes this long. It is several times as long as the hash, so that other
+/// work takes only a small part of the rest of the step.
 #[must_use]
 pub fn refusal_step(hash: Duration) -> Duration {
     LEAST_LOGIN.max(hash * HASHES)

@@ -93,8 +93,8 @@ impl EventBody {
 }
 
 impl EventBody {
-    /// The event as a company's people see it: why support did something, and how it made sure who asked, is support's
-    /// alone. What the company's own people gave as a reason stays.
+    /// The event as a company's people see it: without support's reason, and without how support checked who asked. A
+    /// reason that the company's own people gave stays.
     fn without_proofs(mut self) -> Self {
         if !matches!(self.actor, Actor::Account { .. })
             && let Some(fields) = self.personal.as_mut().and_then(Value::as_object_mut)
@@ -149,8 +149,8 @@ pub(crate) struct EventFilter {
     at_least: Option<u64>,
 }
 
-/// The take-overs of an account in which the reader's company had no part: nobody else is told that there was any. Who was
-/// moved sees their own.
+/// The take-overs of an account in which the reader's company had no part: they are hidden from the reader. A person
+/// who was moved sees their own take-over.
 fn others_take_overs(
     caller: &Caller,
     id: AccountId,
@@ -179,9 +179,9 @@ fn others_take_overs(
 /// The events that say of which company an account is.
 const OF_COMPANIES: [&str; 2] = ["account-created", "account-moved"];
 
-/// Everything that happened to an account, oldest first. Why the supplier's people did something, and how they made sure who
-/// asked, is shown to those alone who have `support:read`. A take-over is shown to the companies that had part in it, and to
-/// whoever was moved.
+/// Everything that happened to an account, oldest first. Only callers with `support:read` see why the supplier's
+/// people did something and how they checked who asked. Only the companies that had part in a take-over, and the
+/// person who was moved, see it.
 #[utoipa::path(
     get, path = "/v1/accounts/{account_id}/events", operation_id = "list_account_events", tag = "accounts",
     security(("session" = []), ("service" = [])),

@@ -215,8 +215,8 @@ impl Following {
     }
 }
 
-/// A place becomes free when a stream ends. Nobody knows when one will, but the stream of a program that has gone is
-/// noticed by its next sign of life at the latest.
+/// A place becomes free when a stream ends. Nobody knows when that happens, but a program that has gone is noticed at
+/// the next sign of life on its stream at the latest.
 fn no_place(api: &Api, why: NoPlace) -> Problem {
     api.metrics.http.limited.get_or_create(&OfLimit { limit: "event_streams".to_owned() }).inc();
     let too_many = |slug| Problem::new(StatusCode::TOO_MANY_REQUESTS, slug);

@@ -24,7 +24,7 @@ use crate::idempotency_store::{CommandId, Known, UnderWay};
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// The largest answer that is kept, in bytes: the report of a file of ten thousand lines has some three million.
+/// The largest answer that is kept, in bytes. The report on a file of ten thousand lines has about three million.
 const MOST_ANSWER: usize = 8 * 1024 * 1024;
 
 /// An answer as it is kept.
@@ -89,8 +89,8 @@ async fn carry_out(api: &Api, claim: UnderWay, request: Request, next: Next) -> 
     response
 }
 
-/// Says of an answer that nothing was done, though it is a success: a trial, which is tried anew when it is asked for
-/// again. Kept, such answers would fill the disk and change nothing in the log.
+/// Marks a successful answer to a dry run: nothing was done. It is not kept, and a repeated request runs again.
+/// Otherwise such answers would fill the disk.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NothingDone;
 
@@ -112,7 +112,7 @@ async fn take_down(response: Response) -> (Response, Option<Vec<u8>>) {
     }
     let (parts, body) = response.into_parts();
     let Ok(bytes) = to_bytes(body, MOST_ANSWER).await else {
-        // It was done, and its answer is lost: the caller is told so, and nothing untrue is kept.
+        // The command was done, but its answer is lost. The caller is told so, and no false answer is kept.
         return (Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal").into_response(), None);
     };
     let header = |name: &HeaderName| {

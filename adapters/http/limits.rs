@@ -150,17 +150,17 @@ impl Limiter {
     }
 }
 
-/// As whom an address is counted, by every limit alike: requests, strangers' requests, connections.
+/// The keys under which every limit counts an address: requests, anonymous callers' requests, connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Counted {
-    /// The address itself; of version 6 the network of 64 bits that one customer of a provider is given at least.
+    /// An IPv4 address itself. Of an IPv6 address, its /64 network: a provider gives each customer at least one.
     pub(super) near: IpAddr,
-    /// Of version 6, the network of 48 bits around it, which may have [`WIDER`] times as much.
+    /// Of an IPv6 address, its /48 network, which may have [`WIDER`] times as much.
     pub(super) wide: Option<IpAddr>,
 }
 
 impl Counted {
-    /// An address of version 4 that is written as one of version 6 (RFC 4291, 2.5.5.2) counts as what it is.
+    /// An IPv4 address that is written as IPv6 (RFC 4291, 2.5.5.2) counts as IPv4.
     pub(super) fn of(address: IpAddr) -> Self {
         let address = address.to_canonical();
         let wide = address.is_ipv6().then(|| network(address, 48));

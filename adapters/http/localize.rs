@@ -25,7 +25,8 @@ pub(crate) fn words() -> Option<&'static Words> {
     WORDS.get_or_init(read).as_ref().ok()
 }
 
-/// A sentence, in whose places stands what may repeat what was sent; its name, should the words be unreadable (a test sees to it that they are not).
+/// A sentence with its places filled in, which may repeat input. Returns the sentence's name if the words can't be
+/// read; a test makes sure that they can.
 pub(crate) fn say(language: Language, name: &str, places: Places<'_>) -> String {
     let places: Vec<_> = places.iter().map(|(place, text)| (*place, visible(text))).collect();
     let places: Vec<_> = places.iter().map(|(place, text)| (*place, text.as_ref())).collect();

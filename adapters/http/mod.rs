@@ -120,7 +120,7 @@ pub struct Api {
     pub probe: Probe,
     /// The folder of development mails, shown at `/dev/mail`; none in production.
     pub dev_mail: Option<PathBuf>,
-    /// By which names a development server may be asked; none in production, where every name is the proxy's matter.
+    /// The host names that a development server answers to. `None` in production, where the proxy checks names.
     pub dev_hosts: Option<DevHosts>,
     /// What was answered to commands that carried a key.
     pub answers: IdempotencyStore,
@@ -138,7 +138,7 @@ pub struct Api {
     pub drawing: Drawing,
     /// Places for programs that follow the events.
     pub followers: Followers,
-    /// Costly requests that are under way.
+    /// Costly requests in progress.
     pub under_way: UnderWay,
     /// Told when the server stops, so that what would go on for ever ends.
     pub stopping: watch::Sender<bool>,

@@ -323,7 +323,7 @@ pub(crate) struct ResolutionBody {
     #[schema(value_type = Object, example = json!({ "kind": "staff", "name": "Sofie Maes", "role": "support" }))]
     by: Actor,
     at: DateTime<Utc>,
-    /// None once the person whom it is about was erased, and for whoever has no `support:read`.
+    /// Absent if the person whom it is about was erased, or if the caller has no `support:read`.
     reason: Option<String>,
 }
 

@@ -102,7 +102,7 @@ fn may_name_a_trace(api: &Api, peer: Option<IpAddr>, headers: &HeaderMap) -> boo
     peer.is_some_and(|peer| is_trusted(peer, &api.trusted_proxies)) || is_of_service(api, headers)
 }
 
-/// Whether a request shows a service token that holds.
+/// Whether a request has a valid service token.
 pub(crate) fn is_of_service(api: &Api, headers: &HeaderMap) -> bool {
     let token = bearer(headers).filter(|token| token.starts_with(PREFIX));
     token.is_some_and(|token| matches!(api.service_tokens.find(token, (api.clock)()), Ok(Some(_))))

@@ -32,8 +32,9 @@ const DRAIN: Duration = Duration::from_secs(15);
 pub struct Connections {
     /// At once; further ones wait to be accepted.
     pub most: usize,
-    /// At once of one address; further ones are closed. An address of version 6 is counted with its network of 64
-    /// bits, and with the one of 48 bits, which may have eight times as many, and half of all of them at most.
+    /// How many connections one address may have at once; further ones are closed. An IPv6 address is counted with
+    /// its /64 network, and with its /48 network, which may have eight times as many, but at most half of all
+    /// connections.
     pub most_per_address: usize,
     /// Proxies, which come with many clients and are not counted.
     pub trusted_proxies: Vec<IpNet>,
@@ -55,7 +56,7 @@ impl Connections {
 
 /// Connections by address.
 struct Places {
-    /// By a network's bits and its first address: a wide network begins with the address of a near one.
+    /// Keyed by a network's bits and its first address: a /48 may begin with the same address as a /64.
     held: Arc<Shares<(u8, IpAddr)>>,
     most: usize,
     most_of_wide: usize,
@@ -65,7 +66,7 @@ struct Places {
 /// A connection's place among those of its address; none for a proxy that is trusted.
 type Place = Option<Share<(u8, IpAddr)>>;
 
-/// There are as many connections from this address as it may have.
+/// This address already has as many connections as it may have.
 struct Full;
 
 impl Places {

@@ -1,5 +1,5 @@
-//! Shares of what the server has a bounded number of: how much of it one address, one token or one person may hold at
-//! the same time, so that something is left for the others.
+//! Shares of limited resources: how much of a resource one address, one token or one person may hold at the same
+//! time, so that something is left for the others.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -14,13 +14,13 @@ use super::problem::Problem;
 use crate::metrics::OfLimit;
 use crate::service_tokens::{Service, TokenFamily};
 
-/// How much each holds.
+/// How much each key holds.
 #[derive(Debug)]
 pub(crate) struct Shares<K> {
     held: Mutex<HashMap<K, usize>>,
 }
 
-/// What one holds. Dropping it gives it back.
+/// What one caller holds. Dropping it gives it back.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct Share<K: Eq + Hash> {
@@ -35,8 +35,8 @@ impl<K> Default for Shares<K> {
 }
 
 impl<K: Clone + Eq + Hash> Shares<K> {
-    /// Takes one for each of these keys, each with how much it may hold at most. Returns `None`, and takes nothing,
-    /// when one of them holds as much already.
+    /// Takes one unit for each of these keys. Each key comes with the most that it may hold. Returns `None`, and
+    /// takes nothing, if one of the keys already holds as much.
     pub(crate) fn take(self: &Arc<Self>, wanted: &[(K, usize)]) -> Option<Share<K>> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if wanted.iter().any(|(key, most)| held.get(key).copied().unwrap_or_default() >= *most) {
@@ -70,7 +70,7 @@ pub struct Followers {
     most_per_token: usize,
 }
 
-/// One token holds a quarter of the places at most: three others follow the events whatever it does.
+/// One token holds at most a quarter of the places, so that others can always follow the events.
 const SHARE_OF_A_TOKEN: usize = 4;
 
 /// A place of a program that follows the events, and its token's.
@@ -83,19 +83,19 @@ pub(crate) struct Place {
 /// Why there is no place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoPlace {
-    /// The token, with those that it was rotated to, holds as many as it may.
+    /// The token, together with those that it was rotated to, already holds as many places as it may.
     #[error("the token follows the events {most} times")]
     Token {
         /// How many that is.
         most: usize,
     },
-    /// All are taken.
+    /// All places are taken.
     #[error("every place is taken")]
     All,
 }
 
 impl Followers {
-    /// That many places in all; one token has a quarter of them, and one at least.
+    /// Makes this many places. One token may hold a quarter of them, and at least one.
     #[must_use]
     pub fn new(most: usize) -> Self {
         let most_per_token = (most / SHARE_OF_A_TOKEN).max(1);
@@ -122,7 +122,7 @@ pub(crate) enum Costly {
 }
 
 impl Costly {
-    /// How many of them one caller has under way at most.
+    /// How many of them one caller may have in progress at most.
     fn most(self) -> usize {
         match self {
             Self::Feed => 4,
@@ -132,13 +132,13 @@ impl Costly {
     }
 }
 
-/// What callers have under way: programs by their token's family, people by their account.
+/// What callers have in progress. Programs are counted by their token's family, people by their account.
 #[derive(Debug, Default)]
 pub struct UnderWay(Arc<Shares<(Costly, String)>>);
 
 impl Api {
-    /// Lets a costly request through unless its caller has as many of them under way as one may. The share is held
-    /// for as long as the work takes.
+    /// Lets a costly request through unless its caller already has the greatest number of them in progress. The share
+    /// is held for as long as the work takes.
     pub(crate) fn admit_costly(
         &self,
         caller: &Caller,
@@ -188,7 +188,7 @@ mod tests {
             let followers = Followers::new(most);
             let mut held = Vec::new();
             let refused = loop {
-                // By turns with the old token and the new one.
+                // Alternates between the old token and the new one.
                 let token = if held.len() % 2 == 0 { &greedy } else { &rotated };
                 match followers.admit(&shown(token)) {
                     Ok(place) => held.push(place),

@@ -55,7 +55,8 @@ pub(super) struct EvidenceBody {
 pub(super) struct ReasonBody {
     /// `no_such_account`, `deleted`, `erased`, `not_activated`, `locked`, `locked_until_reset`, `device_locked`,
     /// `device_locked_until_reset`, `awaiting_conversion`, `second_step`, `wrong_guesses`, `device_wrong_guesses`,
-    /// `mail_not_delivered` (the mail with the link that they need) or `locked_on_this_node`. The last is of guesses at an address that nobody gets in with: each node counts them in memory.
+    /// `mail_not_delivered` (the mail with the link that they need) or `locked_on_this_node`. The last one counts
+    /// guesses at an address without an active account; each node counts them in memory.
     #[schema(example = "locked")]
     reason: &'static str,
     /// What else is known of it: until when, how many, whether a link still works.
@@ -71,9 +72,9 @@ pub(super) struct ReasonBody {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Remedy)]
 pub(super) struct RemedyBody {
-    /// `check_address`, `create_account`, `resend_activation`, `release`, `convert`, `reset_second_step`, `enter_code` (the
-    /// person enters a code of their app or a recovery code), `send_reset`, or `none` if what mends the reason before it
-    /// mends this one. Of a mail also what `what_helps` of a delivery says.
+    /// `check_address`, `create_account`, `resend_activation`, `release`, `convert`, `reset_second_step`,
+    /// `enter_code` (the person enters a code of their app or a recovery code), `send_reset`, or `none` if the remedy
+    /// for the reason before it helps here too. For a mail, also the values of `what_helps` of a delivery.
     #[schema(example = "release")]
     action: &'static str,
     /// The request that does it, where one does.
@@ -93,14 +94,15 @@ pub struct DiagnosisBody {
     /// `locked`, `awaiting_conversion`, `second_step` or `succeeded`.
     #[schema(example = "locked")]
     login_would_be: &'static str,
-    /// What keeps them out, or may. What must be mended first stands first. It is empty if nothing does.
+    /// What keeps the person out, or may. What must be solved first stands first. It is empty if nothing keeps them
+    /// out.
     reasons: Vec<ReasonBody>,
     /// The devices that the account trusts, the newest first, and what a login from each would be answered now.
     devices: Vec<DeviceDiagnosisBody>,
     /// What was mailed to them, the newest first: events `mail-sent` and `mail-given-up`.
     mails: Vec<EvidenceBody>,
-    /// Where the newest mails to them are on their way, the newest first. Absent from `loquet diagnose` if no server has run
-    /// in its data folder.
+    /// The delivery status of the newest mails to them, the newest first. Absent from `loquet diagnose` if no server
+    /// has run in its data directory.
     deliveries: Option<Vec<DeliveryBody>>,
     /// The accounts that can admit a temporary administrator.
     administrators: Vec<Uuid>,
@@ -123,7 +125,7 @@ pub(super) struct DeviceDiagnosisBody {
     locked_until: Option<DateTime<Utc>>,
     /// Until when no code of the second step from it is accepted.
     codes_locked_until: Option<DateTime<Utc>>,
-    /// As `login_would_be` of the diagnosis, from this device.
+    /// The same as `login_would_be` of the diagnosis, for a login from this device.
     #[schema(example = "succeeded")]
     login_would_be: &'static str,
     client_address: Option<String>,
@@ -159,7 +161,7 @@ fn device(told: DeviceDiagnosis) -> DeviceDiagnosisBody {
     }
 }
 
-/// A mail on its way.
+/// The delivery status of a mail.
 #[derive(Serialize, ToSchema)]
 #[schema(as = MailDelivery)]
 pub(super) struct DeliveryBody {
@@ -171,12 +173,12 @@ pub(super) struct DeliveryBody {
     /// How often it was tried.
     tries: u32,
     tried_at: Option<DateTime<Utc>>,
-    /// `waiting`, `sending`, `held` (no mail goes, since `at`), `deferred` (until `at`), `sent`, `given_up` or `void` (it said
-    /// nothing true any more and was not sent), each of these three at `at`.
+    /// `waiting`, `sending`, `held` (no mail goes since `at`), `deferred` (until `at`), `sent`, `given_up` or `void`
+    /// (it was out of date, and was not sent). The last three happened at `at`.
     #[schema(example = "deferred")]
     state: &'static str,
     at: Option<DateTime<Utc>>,
-    /// At which step of the conversation the mail server said so, such as `recipient`.
+    /// At which stage of the conversation the mail server said so, such as `recipient`.
     stage: Option<&'static str>,
     /// The mail server's code (RFC 5321).
     #[schema(example = 451)]
@@ -184,7 +186,7 @@ pub(super) struct DeliveryBody {
     /// Its enhanced status code (RFC 3463).
     #[schema(example = "4.7.1")]
     enhanced_code: Option<String>,
-    /// The same in words of ours, which name nobody.
+    /// The same in words, which name nobody.
     why: Option<String>,
     /// What helps, the first thing to do first: `wait`, `look_for_it` (among spam too), `correct_address`,
     /// `ask_their_provider`, `tell_operator` or `send_again`.
@@ -230,7 +232,7 @@ fn helps(help: MailHelp) -> &'static str {
     }
 }
 
-/// The mail that they wait for is not with them.
+/// The mail that they wait for has not been delivered.
 fn not_delivered(account: Option<AccountId>, email: &str, mail: &MailStatus) -> ReasonBody {
     let remedy = match mail.what_helps().first() {
         Some(MailHelp::SendAgain) if mail.kind == MailKind::Activation => {

@@ -152,14 +152,16 @@ fn administers(caller: &Caller) -> Result<(), Problem> {
 }
 
 impl Api {
-    /// The take-over of an id, for whoever may know of it: a program with the scope, or an administrator of a company that
-    /// has part in it. What somebody may is asked first, so that no answer tells a take-over that is from one that is not.
+    /// Returns the take-over of an id to a caller who may know of it: a program with the scope, or an administrator
+    /// of a company that has part in it. Permissions are checked first, so that the answer does not show whether a
+    /// take-over exists.
     async fn take_over(&self, caller: &Caller, scope: Scope, id: Uuid) -> Result<TakeOverRow, Problem> {
         match caller {
             Caller::Service(_) => drop(caller.service(scope)?),
             Caller::Person(_) => {
                 administers(caller)?;
-                // Nor does the time: one that is not there is waited for as long as one that is another's.
+                // The time does not show it either: the wait for a take-over that does not exist is as long as for
+                // another company's.
                 let head = self.store.head().await?;
                 self.reach(TakeOverRow::VIEW, &AtLeast { at_least: Some(head.0) }).await?;
             }

@@ -227,7 +227,7 @@ async fn history(
     Ok(Tagged(Page::of(steps.collect(), size, position)))
 }
 
-/// Where a terminal stood, the newest first. A take-over is shown to the companies that had part in it.
+/// Where a terminal stood, the newest first. Only the companies that had part in a take-over see it.
 #[utoipa::path(
     get, path = "/v1/terminals/{terminal}/assignments", operation_id = "list_terminal_assignments", tag = "terminals", security(("session" = []), ("service" = [])),
     params(("terminal" = String, Path, description = "Its id or its serial number"), HistoryFilter),

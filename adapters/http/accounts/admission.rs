@@ -69,8 +69,9 @@ pub(crate) struct CreatedBody {
     position: u64,
 }
 
-/// Create an account for a colleague. Their activation mail follows. Where one address is sent many of them, a later mail
-/// waits for up to an hour. If the supplier makes an administrator, the company's other administrators are told by mail.
+/// Create an account for a colleague. The colleague gets an activation mail. That mail waits for up to an hour if its
+/// address has received many activation mails in the last hour. If the supplier makes an administrator, the company's
+/// other administrators get a mail.
 #[utoipa::path(
     post, path = "/v1/accounts", operation_id = "create_account", tag = "accounts", request_body = ColleagueBody,
     security(("session" = []), ("service" = [])),
@@ -79,7 +80,7 @@ pub(crate) struct CreatedBody {
         (status = 403, description = "Not an administrator", body = ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "The address is an account's already", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "The body breaks rules; all of them are listed", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Your company has asked for as many activation mails as one hour allows; `Retry-After` says when to go on", body = ProblemBody, content_type = "application/problem+json")
+        (status = 429, description = "The limit of activation mails that your company may cause in one hour is reached; `Retry-After` says when to try again", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn create(
@@ -138,8 +139,8 @@ pub(crate) struct ConversionBody {
     reason: Option<String>,
 }
 
-/// Admit a temporary administrator as administrator or as user. If the supplier makes an administrator, the company's other
-/// administrators are told by mail.
+/// Admit a temporary administrator as administrator or as user. If the supplier makes an administrator, the company's
+/// other administrators get a mail.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/conversion", operation_id = "convert_account", tag = "accounts", request_body = ConversionBody,
     security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path)),
@@ -205,9 +206,9 @@ pub(crate) async fn password_reset_mail(
     position.map(Done).ok_or_else(|| Problem::new(StatusCode::CONFLICT, "enough-resets"))
 }
 
-/// Send the activation mail again. Older links no longer work. A company's people can ask for a few an hour for one account;
-/// beyond that nothing is sent, and the link in the newest mail goes on working. The supplier's people and programs have a
-/// number of their own, so that they can help whoever waits for a mail.
+/// Send the activation mail again. Older links no longer work. A company's people can ask for a limited number in an
+/// hour for one account. Beyond that nothing is sent, and the link in the newest mail still works. The supplier's
+/// people and programs have the same number of their own, so that they can help somebody who waits for a mail.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/activation-mail", operation_id = "send_activation_mail", tag = "accounts", request_body = Option<WhyBody>,
     security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path)),
@@ -215,7 +216,7 @@ pub(crate) async fn password_reset_mail(
         (status = 204, description = "On its way"),
         (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "Active already", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "As many were asked for as one hour allows; `Retry-After` says when to go on", body = ProblemBody, content_type = "application/problem+json")
+        (status = 429, description = "The limit of activation mails in one hour is reached; `Retry-After` says when to try again", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn activation_mail(
@@ -243,8 +244,8 @@ pub(crate) struct RoleBody {
     reason: Option<String>,
 }
 
-/// Make a user of an administrator, or the other way round. The last administrator of a company stays one. If the supplier
-/// makes an administrator, the company's other administrators are told by mail.
+/// Make a user of an administrator, or an administrator of a user. The last administrator of a company stays one. If
+/// the supplier makes an administrator, the company's other administrators get a mail.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/role", operation_id = "change_role", tag = "accounts", request_body = RoleBody,
     security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path)),
