@@ -251,8 +251,8 @@ pub fn check(from: &Path) -> Result<Manifest, BackupError> {
     Ok(manifest)
 }
 
-/// Proves that a log, perhaps one that is being written to, is sound to SQLite, without gaps, and that its events follow
-/// from one another.
+/// Checks that SQLite finds no damage in a log, that no event is missing, and that events follow from one another. A
+/// server may be writing to the log.
 ///
 /// # Errors
 /// [`BackupError`] says what is wrong with it.
@@ -263,10 +263,10 @@ pub fn check_log(path: &Path) -> Result<(), BackupError> {
     Ok(check_all(&log, path)?)
 }
 
-/// Proves that the other files in a data folder, which a server may be writing to, are sound to SQLite.
+/// Checks that SQLite finds no damage in the other files of a data directory. A server may be writing to them.
 ///
 /// # Errors
-/// [`BackupError`] says which is not.
+/// [`BackupError`] names the damaged file.
 pub fn check_files(folder: &Path) -> Result<(), BackupError> {
     for (name, kind) in write_ahead_log::FILES.into_iter().zip(write_ahead_log::KINDS) {
         let path = folder.join(name);

@@ -81,7 +81,8 @@ impl JsonCodec {
         parse(recorded, self.open(recorded).await?)
     }
 
-    /// Whether what is sealed in an event is as it was written. One whose key is missing or erased passes: nobody can tell.
+    /// Checks that the sealed part of an event is as it was written. An event whose key is missing or erased passes,
+    /// since it can't be checked.
     ///
     /// # Errors
     /// [`CodecError::Unreadable`] names the event.

@@ -37,7 +37,7 @@ pub(crate) const ANSWERS: Kind = Kind {
         CREATE INDEX IF NOT EXISTS answers_begun ON answers (begun_at);",
 };
 
-/// How long an answer waits for a write lock that another program holds: its caller waits as long.
+/// How long storing an answer waits for a write lock that another program holds. The caller waits as long.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
 /// For how long answers are kept.
 const KEPT: TimeDelta = TimeDelta::hours(24);

@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 
 use crate::ownership::create_private;
 
-/// What is in the file. Nothing where there is no file, or where it can't be read: that is told.
+/// The content of the snapshot file. Returns nothing if there is no file, or if it can't be read; the latter is
+/// logged.
 pub(crate) fn load<T: DeserializeOwned + Default>(path: &Path) -> T {
     let kept = match std::fs::read(path) {
         Ok(json) => serde_json::from_slice(&json).map_err(std::io::Error::from),

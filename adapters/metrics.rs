@@ -259,7 +259,7 @@ impl Metrics {
             ("write_ahead_log", "Size of the write-ahead log beside a file", asked.wal.clone()),
             (
                 "write_ahead_log_held",
-                "How much of it can't be copied into its file, mostly since a program reads an old state",
+                "How much of it can't be copied into its file, mostly because a program reads an old state",
                 asked.wal_held.clone(),
             ),
         ];

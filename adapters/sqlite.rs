@@ -10,22 +10,22 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::ownership::{create_private, give, remove_if_there};
 use crate::write_ahead_log::damage;
 
-/// How large a write-ahead log stays on disk at most, in bytes, once it was copied into its file and begins
-/// anew: it may have grown because of a reader, or by one large transaction.
+/// How large a write-ahead log stays on disk at most, in bytes, after it was copied into its file and begins anew. It
+/// may have grown because of a reader, or by one large transaction.
 const RESTING: u64 = 64 * 1024 * 1024;
 
-/// How much SQLite looks at to find damage.
+/// How much SQLite reads to find damage.
 #[derive(Clone, Copy)]
 enum Check {
     /// Every page, each by itself.
     Pages,
-    /// And whether the rows and the indexes over them say the same.
+    /// Every page, and whether rows and indexes agree.
     Indexes,
 }
 
 impl Check {
-    /// What is checked before anything is done with a file of so many bytes. Either takes about 100 ms at its limit; a
-    /// larger file is left to `loquet doctor`.
+    /// The check before anything is done with a file of this many bytes. Each check takes about 100 ms at its limit.
+    /// `loquet doctor` checks larger files.
     fn at_start(bytes: u64) -> Option<Self> {
         match bytes {
             0..=4_194_304 => Some(Self::Indexes),
@@ -120,9 +120,10 @@ pub(crate) struct Kind {
 }
 
 impl Kind {
-    /// Opens the file, making it if it is not there; refuses one that is something else, or damaged. A process does
-    /// this once for each file: reading it past SQLite drops the locks that SQLite has on it in this process, and
-    /// another program that closes the file would then delete the write-ahead log that is in use here.
+    /// Opens the file, and makes it if it is not there. Refuses a file that is something else, or damaged. A process
+    /// does this once for each file. If a process reads the file without SQLite, the system drops the locks that
+    /// SQLite has on it in this process. Another program that closes the file would then delete the write-ahead log
+    /// that is in use here.
     pub(crate) fn open(&self, path: &Path) -> Result<Connection, FileError> {
         if !path.exists() {
             // SQLite gives the files beside it the same owner and rights.
@@ -285,8 +286,9 @@ impl Kind {
         Ok(())
     }
 
-    /// SQLite drops the rest of a write-ahead log without a word where a frame was overwritten, and with it what was
-    /// acknowledged. What can be derived again is not synced with every commit, so that a crash leaves holes in it.
+    /// If a frame of a write-ahead log was overwritten, SQLite drops the rest of the log without an error, and
+    /// acknowledged commits with it. A file that can be derived again is not synced at every commit, so a crash may
+    /// leave holes in it.
     fn refuse_lost_commits(&self, path: &Path) -> Result<(), FileError> {
         match (self.synchronous, damage(path)) {
             ("FULL", Some(how)) => Err(self.damaged(path, how)),
@@ -304,7 +306,8 @@ impl Kind {
         }
     }
 
-    /// Has SQLite read all of it, and reads its write-ahead log: whatever can be found without knowing what it means.
+    /// Has SQLite read the whole file, and reads its write-ahead log. It finds all damage that can be found without
+    /// knowing what the data means.
     pub(crate) fn refuse_any_damage(&self, connection: &Connection, path: &Path) -> Result<(), FileError> {
         self.refuse_lost_commits(path)?;
         self.refuse_unsound(connection, path, Check::Indexes)

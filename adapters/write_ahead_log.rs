@@ -1,8 +1,8 @@
-//! The write-ahead logs beside SQLite's files: whether one is whole, how large they grow, and who keeps them from
-//! being copied into their files.
+//! The write-ahead logs of SQLite files: whether one is undamaged, how large they are, and which program keeps them
+//! from being copied into their files.
 //!
-//! What stands where follows SQLite's description of its file format, <https://sqlite.org/fileformat2.html>
-//! (section 4) and <https://sqlite.org/walformat.html> (section 2).
+//! The layout follows SQLite's description of its file format, <https://sqlite.org/fileformat2.html> (section 4) and
+//! <https://sqlite.org/walformat.html> (section 2).
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -22,14 +22,14 @@ use crate::service_tokens::TOKENS;
 use crate::sqlite::{FileError, Kind, explain, suffixed};
 use crate::sqlite_store::LOG;
 
-/// Every file of SQLite's that a server has.
+/// Every SQLite file of a server.
 pub const FILES: [&str; 6] = ["log.db", "keys.db", "reactions.db", "views.db", "tokens.db", "answers.db"];
 pub(crate) const KINDS: [&Kind; 6] = [&LOG, &KEYS, &JOURNAL, &VIEWS, &TOKENS, &ANSWERS];
 
-/// From how many bytes on that can't be copied into a file somebody is told: 64 MiB. A busy server writes that in
-/// minutes; no reader of ours stays so long.
+/// From this number of bytes that can't be copied into a file, a warning is logged: 64 MiB. A busy server writes that
+/// in minutes; no reader of our own stays so long.
 pub const MUCH: u64 = 64 * 1024 * 1024;
-/// Below this it is over: an automatic checkpoint begins from here on.
+/// Below this number of bytes the warning is over: an automatic checkpoint begins from here on.
 const LITTLE: u64 = 4 * 1024 * 1024;
 
 /// Bytes before the first frame, of a frame before its page, and of a page.
@@ -68,7 +68,7 @@ impl Beginning {
         (valid && checksum == pair(header, 24)?).then_some(Self { page_size, salts, checksum, is_big_endian })
     }
 
-    /// The checksum that a frame should hold when it follows one with another.
+    /// The checksum that a frame should hold if it follows a frame with this checksum.
     fn checksum_after(&self, before: Checksum, frame: &[u8]) -> Option<Checksum> {
         let head = sum(frame.get(..8)?, before, self.is_big_endian);
         Some(sum(frame.get(FRAME_HEADER..)?, head, self.is_big_endian))
@@ -88,18 +88,18 @@ fn sum(bytes: &[u8], from: Checksum, is_big_endian: bool) -> Checksum {
     (first, second)
 }
 
-/// Says what was overwritten in the write-ahead log of a file whose every commit is synced. SQLite would drop without a
-/// word what follows. `None` where nothing was; also where that can't be told from a crash in the middle of the last
-/// commit, which leaves an end behind that nobody was promised.
+/// Says what was overwritten in the write-ahead log of a file whose every commit is synced. SQLite would drop what
+/// follows without an error. Returns `None` if nothing was overwritten. Also returns `None` if it looks like a crash
+/// in the middle of the last commit: such a commit was never acknowledged.
 ///
-/// A frame that does not follow from those before it ends what SQLite reads. When two commits come after it that follow
-/// from one another, the first of them was durable before the second began: so the frame was whole once.
+/// SQLite stops reading at a frame that does not follow from those before it. If two commits come after that frame
+/// and follow from one another, the first of them was durable before the second began. So the frame was whole once.
 pub(crate) fn damage(database: &Path) -> Option<&'static str> {
     let path = suffixed(database, "-wal");
     for _ in 0..3 {
         let before = header_of(&path)?;
         let found = damage_after(&path, &before);
-        // A program that begins the write-ahead log anew meanwhile shows two of them at once.
+        // If another program begins the write-ahead log anew meanwhile, parts of two logs are read.
         if header_of(&path) == Some(before) {
             return found;
         }
@@ -152,7 +152,7 @@ pub struct Found {
     pub file: &'static str,
     /// How large it is on disk, in bytes.
     pub size: u64,
-    /// How much of it is not copied into its file, in bytes. It stays little unless somebody reads an old state.
+    /// How much of it is not copied into its file, in bytes. It stays small unless a program reads an old state.
     pub held: u64,
     /// Which processes read a state that is older than the newest one.
     pub readers: Vec<Reader>,
@@ -163,7 +163,7 @@ pub struct Found {
 pub struct Reader {
     /// Its number.
     pub pid: i32,
-    /// Its name, where the system tells.
+    /// Its name, if the system tells it.
     pub name: Option<String>,
 }
 
@@ -184,10 +184,10 @@ fn bytes_of(frames: u64) -> u64 {
     frames.saturating_mul(PAGE + 24)
 }
 
-/// Looks at the write-ahead logs in a folder from beside the server, and asks the system who reads.
+/// Looks at the write-ahead logs in a folder from outside the server, and asks the system which processes read.
 ///
-/// Only for a process that has none of these files open: when it closes a file, the system drops all of its locks on
-/// it, those of SQLite too.
+/// Call it only in a process that has none of these files open: when a process closes a file, the system drops all of
+/// its locks on that file, also those of SQLite.
 #[must_use]
 pub fn look_from_beside(folder: &Path) -> Vec<Found> {
     let look = |file| {
@@ -198,8 +198,8 @@ pub fn look_from_beside(folder: &Path) -> Vec<Found> {
     FILES.into_iter().map(look).collect()
 }
 
-/// How many bytes wait to be copied, and who reads an older state: both from the index of the write-ahead log, which
-/// is in shared memory, and from the locks on it.
+/// How many bytes wait to be copied, and which processes read an older state. Both come from the index of the
+/// write-ahead log, which is in shared memory, and from the locks on it.
 fn readers_of(database: &Path) -> Option<(u64, Vec<Reader>)> {
     let mut index = File::open(suffixed(database, "-shm")).ok()?;
     let mut bytes = [0; 136];
@@ -210,7 +210,7 @@ fn readers_of(database: &Path) -> Option<(u64, Vec<Reader>)> {
     let mut readers = Vec::new();
     for slot in 0..5_u8 {
         let state = number(100 + 4 * usize::from(slot))?;
-        // Who is in the first slot reads the file itself, into which nothing is copied meanwhile.
+        // A process in the first slot reads the file itself, so nothing is copied into the file meanwhile.
         if slot > 0 && state >= last {
             continue;
         }
@@ -238,7 +238,7 @@ fn holder(file: &File, byte: u64) -> Option<Pid> {
     fcntl_getlk(file, &wanted).ok().flatten()?.pid
 }
 
-/// The write-ahead logs of a server, looked at from within it now and then.
+/// The write-ahead logs of a server, measured from within it at intervals.
 pub struct WriteAheadLogs(Vec<Watched>);
 
 struct Watched {
@@ -251,7 +251,8 @@ struct Watched {
 }
 
 impl WriteAheadLogs {
-    /// Opens a further connection to each file that is there. They copy nothing, now or when they are closed.
+    /// Opens a further connection to each file that is there. These connections never run a checkpoint, not even when
+    /// they are closed.
     ///
     /// # Errors
     /// [`FileError`] names the file.
@@ -271,7 +272,7 @@ impl WriteAheadLogs {
         Ok(Self(watched))
     }
 
-    /// Measures each, warns once when much can't be copied, and says when that is over. Blocks.
+    /// Measures each log. Warns once when much can't be copied, and logs when that is over. Blocks.
     pub fn look(&mut self, now: Moment, metrics: &AskedMetrics) {
         for watched in &mut self.0 {
             let of = OfFile { file: watched.file.to_owned() };

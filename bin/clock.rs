@@ -16,7 +16,7 @@ pub(crate) fn system() -> Clock {
     Arc::new(now)
 }
 
-/// The clock of a server: the use cases learn each moment that it shows, and so notice when it is put back.
+/// The clock of a server. The use cases learn each moment that it shows, so they notice when it is put back.
 pub(crate) fn noted_by(app: Arc<App>) -> Clock {
     Arc::new(move || {
         let at = now();

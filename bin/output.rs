@@ -1,13 +1,12 @@
 //! Standard output and standard error: this is the only place that writes to them.
 //!
-//! Writing returns no error and never panics, as `println!` does. So a command does all that it was asked to do,
-//! whatever becomes of its output, and an act that is half done never depends on who reads about it. What was lost
-//! is told by the exit code, at the end ([`ending`]):
+//! Writing returns no error and never panics; `println!` would panic. So a command does all its work, even if its
+//! output can't be written. The exit code tells at the end what was lost ([`ending`]):
 //!
 //! - A reader that closes its pipe (`head`, `grep -q`, `less`) has read enough. The exit code stays what the command
 //!   itself says, so that `loquet doctor | head -1` still fails when something is failing.
-//! - Any other failure to write (a full disk) lost what somebody wanted to keep. A command that would have succeeded
-//!   ends with [`LOST`], and says why on standard error.
+//! - After any other failure to write (a full disk), output that somebody wanted is lost. A command that would have
+//!   succeeded ends with [`LOST`], and says why on standard error.
 //! - A secret that was made and could not be handed over is lost in both cases.
 
 #![allow(clippy::disallowed_methods)] // this is the place
@@ -21,10 +20,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use loquet_domain::plain_text::{is_printable, visible_lines};
 
 /// The exit code of a command that did what it was asked to do and could not write its output: `EX_IOERR` of BSD's
-/// `sysexits.h`. It is another one than that of a command that failed (1), which did nothing.
+/// `sysexits.h`. It differs from the exit code of a command that failed (1).
 const LOST: u8 = 74;
 
-/// The first failure to write to standard output. Nothing is written after it: what was written is a whole beginning.
+/// The first failure to write to standard output. Nothing is written after it, so that the output has no gap.
 static FAILED: OnceLock<io::Error> = OnceLock::new();
 /// Whether something was lost that cannot be had by asking again.
 static SECRET_LOST: AtomicBool = AtomicBool::new(false);
@@ -32,9 +31,9 @@ static SECRET_LOST: AtomicBool = AtomicBool::new(false);
 /// Whether somebody still takes what is written to standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reader {
-    /// As far as is known.
+    /// Yes, as far as is known.
     There,
-    /// Whatever is written now is lost: a long list need not go on.
+    /// No: whatever is written now is lost, so a long list can stop.
     Gone,
 }
 
@@ -48,7 +47,7 @@ pub(crate) fn document(bytes: &[u8]) -> Reader {
     write(bytes)
 }
 
-/// Tells what was done: on standard output, or else on standard error.
+/// Says what was done: on standard output, or on standard error if that fails.
 pub(crate) fn outcome(text: impl Display) {
     let text = text.to_string();
     if line(&text) == Reader::Gone {
@@ -56,8 +55,8 @@ pub(crate) fn outcome(text: impl Display) {
     }
 }
 
-/// Hands over a secret that is shown this once. Where it can't be written, `lost` says on standard error what was
-/// made, and how it is taken back.
+/// Prints a secret that is shown only once. If it can't be written, `lost` says on standard error what was made, and
+/// how to revoke it.
 pub(crate) fn secret(text: impl Display, lost: impl FnOnce() -> String) {
     if line(text) == Reader::Gone {
         SECRET_LOST.store(true, Ordering::Relaxed);
@@ -65,8 +64,8 @@ pub(crate) fn secret(text: impl Display, lost: impl FnOnce() -> String) {
     }
 }
 
-/// Tells something that the program can go on without: on standard output, or else on standard error. A server whose
-/// greeting was lost has lost nothing.
+/// Prints a message that the program can do without: on standard output, or on standard error if that fails. A lost
+/// greeting of a server does not change the exit code.
 pub(crate) fn greeting(text: impl Display) {
     let text = format!("{}\n", printable(&text.to_string()));
     let mut out = io::stdout();
@@ -75,15 +74,16 @@ pub(crate) fn greeting(text: impl Display) {
     }
 }
 
-/// Writes a line to standard error; to nobody, where that can't be written.
+/// Writes a line to standard error. If that fails, the line is lost.
 pub(crate) fn note(text: impl Display) {
     Log.write_all(format!("{}\n", printable(&text.to_string())).as_bytes()).unwrap_or_default();
 }
 
-/// What the command line's parser says: help and version on standard output, a fault on standard error. Gives its
-/// exit code.
+/// Prints what the command line's parser says: help and version on standard output, a fault on standard error.
+/// Returns its exit code.
 pub(crate) fn usage(said: &clap::Error) -> ExitCode {
-    // What it repeats of the command line may hold anything; help and version are our own, and may be coloured.
+    // A fault repeats parts of the command line, which may hold anything. Help and version are our own text, and may
+    // be coloured.
     if said.use_stderr() && !std::env::args_os().all(|given| given.to_str().is_some_and(is_plain)) {
         note(said.render().to_string().trim_end());
         return ExitCode::from(u8::try_from(said.exit_code()).unwrap_or(2));
@@ -97,7 +97,7 @@ pub(crate) fn usage(said: &clap::Error) -> ExitCode {
     ExitCode::from(u8::try_from(said.exit_code()).unwrap_or(2))
 }
 
-/// The exit code of a command that itself says `code`, once all of its output is written or lost.
+/// The exit code of a command that returned `code`, when all of its output is written or lost.
 pub(crate) fn ending(code: ExitCode) -> ExitCode {
     if FAILED.get().is_none()
         && let Err(error) = io::stdout().flush()
@@ -113,7 +113,7 @@ pub(crate) fn ending(code: ExitCode) -> ExitCode {
     if is_lost && code == ExitCode::SUCCESS { ExitCode::from(LOST) } else { code }
 }
 
-/// Whether somebody watches standard error, so that progress is shown there, and colours.
+/// Whether standard error is a terminal, so that progress and colours are shown there.
 pub(crate) fn errors_are_watched() -> bool {
     io::stderr().is_terminal()
 }
@@ -126,7 +126,7 @@ fn write(bytes: &[u8]) -> Reader {
     if FAILED.get().is_some() {
         return Reader::Gone;
     }
-    // Flushed at once: what can't be written is told where it was written, and not at the end.
+    // Flushed at once: a failure is noticed where the text is written, and not at the end.
     let mut out = io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
         Ok(()) => Reader::There,
@@ -138,18 +138,18 @@ fn write(bytes: &[u8]) -> Reader {
 }
 
 fn fail(error: io::Error) {
-    // The first one stays.
+    // The first failure is kept.
     drop(FAILED.set(error));
 }
 
-/// The text without what a terminal would take for a command. What is printed came from files, orders and servers. Tabs and
-/// the ends of lines are our own.
+/// The text with its control characters escaped: a terminal would take them for commands. Printed text comes from
+/// files, orders and servers. Tabs and ends of lines are our own, and stay.
 fn printable(text: &str) -> String {
     text.split('\t').map(visible_lines).collect::<Vec<_>>().join("\t")
 }
 
-/// Standard error as the program's log is written to it. What can't be written is lost and stops nobody: a server
-/// goes on serving when its log's disk is full or who read the log has gone.
+/// Standard error, for the program's log. A line that can't be written is lost, and nothing stops: a server goes on
+/// serving when the disk of its log is full, or when the program that read the log has ended.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Log;
 

@@ -1,12 +1,12 @@
-//! Lines of the program's own log, in which nothing that was sent to it can pass for a line, a colour or a command to the
-//! terminal of whoever reads it (CWE-117, CWE-150).
+//! Lines of the program's own log. Input that is logged can't begin a new line, and can't give a colour or a command
+//! to the reader's terminal (CWE-117, CWE-150).
 
 use std::io::{Result, Write};
 
 use loquet_domain::plain_text::visible;
 
-/// Standard error, to which each event of the log is written as one line. It has no colours: nobody could tell the
-/// formatter's own from those that were sent.
+/// Standard error, to which each event of the log is written as one line. It has no colours: the formatter's own
+/// could not be told from those in the input.
 pub(crate) struct PlainLog<W>(pub(crate) W);
 
 impl<W: Write> Write for PlainLog<W> {

@@ -52,7 +52,7 @@ fn unused(config: &mut Config) {
     }
 }
 
-/// A development server shows every mail, and with it every link, to whoever reaches it.
+/// A development server shows every mail, and so every link, to anybody who reaches it.
 fn development(config: &mut Config) {
     let Some(listen) = config.parsed::<SocketAddr>("http.listen") else { return };
     if !listen.ip().to_canonical().is_loopback() {

@@ -34,7 +34,7 @@ const STRANGERS: NonZeroUsize = match NonZeroUsize::new(200_000) {
     Some(number) => number,
     None => NonZeroUsize::MIN,
 };
-/// Of how many of the newest events what is sealed is opened at a start.
+/// How many of the newest events have their sealed parts opened at a start.
 const UNSEALED_AT_START: u64 = 2000;
 /// How many events are read at once.
 const PAGE: usize = 500;
@@ -151,7 +151,7 @@ impl System {
         Ok(Self { app, store, codec, keys, strangers, strangers_file, activity, activity_file })
     }
 
-    /// Refuses a log in which what is sealed in one of the newest events was altered.
+    /// Refuses a log if the sealed part of one of the newest events was altered.
     pub(crate) async fn refuse_altered(&self, place: &Place) -> anyhow::Result<()> {
         let head = self.store.head().await?;
         let newest = Position(head.0.saturating_sub(UNSEALED_AT_START));
@@ -164,7 +164,8 @@ impl System {
         }
     }
 
-    /// Opens what is sealed in every event after a position. Returns what is wrong with the first one that was altered.
+    /// Opens the sealed part of every event after a position. Returns what is wrong with the first one that was
+    /// altered.
     pub(crate) async fn altered_after(&self, position: Position) -> anyhow::Result<Option<CodecError>> {
         let mut at = position;
         loop {
@@ -184,7 +185,7 @@ impl System {
         Self::open(place, Access::Read, Parts::default())
     }
 
-    /// Notes when the newest event happened: a clock that was put back while nothing ran is noticed too.
+    /// Notes when the newest event happened, so that a clock that was put back while no server ran is noticed too.
     pub(crate) async fn note_last_moment(&self) -> anyhow::Result<()> {
         let head = self.store.head().await?;
         let before = Position(head.0.saturating_sub(1));

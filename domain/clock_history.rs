@@ -1,10 +1,10 @@
-//! What is remembered of a clock that was put back, so that nothing that had expired works again.
+//! Remembers when a clock was put back, so that nothing that had expired works again.
 //!
-//! Expiry is compared, not scheduled (law 7): a clock that is put back would make a session valid again that the clock had
-//! shown to be over. A clock that was ahead by mistake must not outlaw what begins after it is put right, so the latest
-//! moment ever shown is no answer either. What helps is to know, of each session, which moments the clock has shown since it
-//! began. So each jump back is remembered, and what begins after it, until the clock has passed the moment that it jumped
-//! from.
+//! Expiry is compared, not scheduled (law 7). So a clock that is put back would make an expired session valid again.
+//! Comparing with the latest moment ever shown is no solution: after a clock was ahead by mistake and is put right,
+//! sessions that begin then would count as expired. The solution is to know, for each session, which moments the
+//! clock has shown since it began. So each jump back is remembered, with the sessions and challenges that begin after
+//! it, until the clock has passed the moment that it jumped from.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -15,7 +15,8 @@ use uuid::Uuid;
 
 use crate::Moment;
 
-/// Requests of one moment arrive in any order. A clock that seems to go back by no more than this was not put back.
+/// Requests that come at the same time arrive in any order. A clock that goes back by no more than this was not put
+/// back.
 const NOISE: TimeDelta = TimeDelta::seconds(1);
 
 /// The jumps back of the clock of this process.
@@ -76,8 +77,8 @@ impl ClockHistory {
         }
     }
 
-    /// The latest moment that the clock has shown since something began. It is `at`, which is now, unless the clock was put
-    /// back since. What is not known to have begun after a jump began before it.
+    /// The latest moment that the clock has shown since something began. It is `at`, which is now, unless the clock
+    /// was put back since. If it is not known that something began after a jump, it is taken to have begun before it.
     #[must_use]
     pub fn reached(&self, id: Uuid, at: Moment) -> Moment {
         let latest = Moment::from_timestamp_micros(self.latest.load(Ordering::SeqCst));

@@ -41,7 +41,7 @@ pub enum Hindrance {
         /// Whether that is over.
         link_expired: bool,
     },
-    /// Too many wrong guesses at the account: everybody is locked out but trusted devices.
+    /// Too many wrong guesses at the account: everybody except trusted devices is locked out.
     Locked {
         /// Since when.
         since: Option<Moment>,
@@ -129,8 +129,8 @@ pub enum Administrators {
 }
 
 impl Administrators {
-    /// What somebody new must become so that the company has an administrator. A user where it has one: whoever admits them
-    /// may choose more.
+    /// The role that somebody new must get so that the company has an administrator. It is user if the company has
+    /// one: the one who admits them may choose another role.
     fn needs(self) -> Admission {
         match self {
             Self::Present => Admission::User,
@@ -152,7 +152,7 @@ impl Hindrance {
             | Self::DeviceLocked { until: LockEnd::AtReset, .. } => Remedy::SendReset,
             Self::Locked { .. } | Self::DeviceLocked { .. } => Remedy::Release,
             Self::AwaitingConversion => Remedy::Convert { to: administrators.needs() },
-            // No code was ever the trouble: they have not come as far as that.
+            // A code was never the problem: the person has not reached that step.
             Self::SecondStep { wrong_codes: 0, asked_at: None, .. } => Remedy::EnterCode,
             Self::SecondStep { .. } => Remedy::ResetSecondStep,
             Self::WrongGuesses { .. } | Self::DeviceWrongGuesses { .. } => Remedy::SendReset,
@@ -163,8 +163,8 @@ impl Hindrance {
 
 /// What a login with the right password would be answered at `at`, if it comes from this device.
 ///
-/// A device that the account does not trust is none. Guesses at an address without an account in use are judged as an
-/// account's are (law 11): `strangers` is what is known of them on this node.
+/// A device that the account does not trust is ignored. Guesses at an address without an account in use are judged as
+/// an account's are (law 11): `strangers` is what is known of them on this node.
 #[must_use]
 pub fn answer(account: &Account, strangers: &Lockout, from: Option<DeviceId>, at: Moment) -> Answer {
     let Some(active) = account.active() else {
@@ -178,7 +178,8 @@ pub fn answer(account: &Account, strangers: &Lockout, from: Option<DeviceId>, at
     }
 }
 
-/// What keeps its owner out at `at`, or may. What must be mended first stands first. It is empty if nothing does.
+/// What keeps the owner out at `at`, or may. What must be solved first stands first. It is empty if nothing keeps
+/// them out.
 #[must_use]
 pub fn hindrances(account: &Account, strangers: &Lockout, at: Moment) -> Vec<Hindrance> {
     let nobody = match account {

@@ -175,7 +175,7 @@ pub enum Wrong {
 pub struct Failure {
     /// Wrong guesses in a row, this one included.
     pub failures: u32,
-    /// Wrong codes among those that no new password forgives, this guess included.
+    /// Wrong codes, which no new password sets to zero, this guess included.
     pub codes: u32,
     /// The end of the lockout that begins with it. `None` if none begins, because it is too early or one is running.
     pub locks_until: Option<LockEnd>,
@@ -200,7 +200,7 @@ impl Lockout {
         self.settled(at).codes
     }
 
-    /// The same row without a lockout that is over at `at`, and without what had led to it.
+    /// The same row without a lockout that is over at `at`, and without the wrong guesses that led to it.
     #[must_use]
     pub fn settled(self, at: Moment) -> Self {
         let over = self.until.is_some_and(|until| until.is_over(at));
@@ -221,8 +221,9 @@ impl Lockout {
 
     /// Judges a wrong guess made at `at`.
     ///
-    /// So many wrong guesses in a row begin a lockout, and so do as many wrong codes, whatever password was reset between
-    /// them. A lockout that is running is not lengthened. It becomes one without an end when the policy's cap is reached.
+    /// As many wrong guesses in a row as the policy says begin a lockout. So do as many wrong codes, even if a
+    /// password was reset between them. A lockout that is running is not lengthened. It becomes one without an end
+    /// when the policy's cap is reached.
     #[must_use]
     pub fn judge(&self, policy: &LockoutPolicy, wrong: Wrong, at: Moment) -> Failure {
         let now = self.settled(at);
@@ -245,16 +246,16 @@ impl Lockout {
         Failure { failures, codes, locks_until }
     }
 
-    /// The row after a wrong guess at `at` that left so many wrong guesses and wrong codes. It keeps a lockout that is
-    /// running.
+    /// The row after a wrong guess at `at`, with these numbers of wrong guesses and wrong codes. It keeps a lockout
+    /// that is running.
     #[must_use]
     pub fn failed(self, at: Moment, failures: u32, codes: u32) -> Self {
         let now = self.settled(at);
         Self { failures, codes, across: now.across.saturating_add(1), until: now.until }
     }
 
-    /// The row after wrong codes were counted that are no wrong guesses of this row: so it was until version 3 of the
-    /// event `second-step-failed`.
+    /// The row after wrong codes were counted that are no wrong guesses of this row. This happens only with events
+    /// `second-step-failed` up to version 3.
     #[must_use]
     pub fn with_codes(self, at: Moment, codes: u32) -> Self {
         Self { codes, ..self.settled(at) }
@@ -273,8 +274,9 @@ impl Lockout {
         Self { until: self.locked_until(at), ..Self::default() }
     }
 
-    /// The row after the owner set a new password through a mailed link: nothing is left of it but the wrong codes. With
-    /// seven of those, one more begins a lockout, so a mailbox without the phone gives one more code to guess, not seven.
+    /// The row after the owner set a new password through a mailed link: only the wrong codes are left. After seven
+    /// wrong codes, one more begins a lockout. So the mailbox without the phone gives one more code to guess, not
+    /// seven.
     #[must_use]
     pub fn after_reset(self, at: Moment) -> Self {
         Self { codes: self.codes_at(at), ..Self::default() }

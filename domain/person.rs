@@ -3,8 +3,8 @@
 use crate::email_address::EmailAddress;
 use crate::plain_text::{carries_link, is_text};
 
-/// How many characters a person's given or family name has at most: the longest that people have fit, and a sentence of
-/// advertising hardly does.
+/// How many characters a person's given or family name has at most. The longest real names fit, and an advertising
+/// sentence hardly does.
 pub const MOST_LETTERS: usize = 64;
 
 /// A person's given or family name: 1 to 64 printable characters without a link, outer white space gone.
@@ -14,10 +14,10 @@ pub struct PersonName(String);
 /// Why a text is no name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidName {
-    /// Empty, too long, or with what can't be shown.
+    /// Empty, too long, or with a character that can't be shown.
     #[error("a name has 1 to {MOST_LETTERS} printable characters")]
     Text,
-    /// It holds what a mail client makes a link of.
+    /// It holds a text that a mail client makes a link of.
     #[error("a name holds no link")]
     Link,
 }
@@ -35,7 +35,8 @@ impl PersonName {
         if carries_link(text) { Err(InvalidName::Link) } else { Ok(Self(text.to_owned())) }
     }
 
-    /// A name as the log has it. It was checked by the rules of its time, so whoever shows it does not rely on today's.
+    /// A name as the log has it. It was checked by the rules of its time, so code that shows it must not rely on
+    /// today's rules.
     #[must_use]
     pub fn stored(text: String) -> Self {
         Self(text)

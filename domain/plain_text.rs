@@ -1,15 +1,16 @@
-//! What texts may do to whoever reads them: nothing that is hidden, and no link where nobody expects one.
+//! Keeps texts harmless for their readers: no hidden characters, and no link where nobody expects one.
 //!
-//! A name is written by one person and read by another, in a mail with our letterhead or in a terminal. A link in it would
-//! be followed in our name (fxa-auth-server #520, FusionAuth #675), and a control character would rewrite what is read
-//! (CWE-150, CVE-2021-42574).
+//! A name is written by one person and read by another, in a mail with our letterhead or in a terminal. A reader
+//! would follow a link in it because they trust our letterhead (fxa-auth-server #520, FusionAuth #675). A control
+//! character could change what is displayed (CWE-150, CVE-2021-42574).
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Whether a character can be shown as it is. Not so: control characters, the ends of lines and paragraphs, marks that turn
-/// the direction of what follows, letters without width, tags, and the 66 code points that Unicode keeps free for ever
-/// (noncharacters), which XML forbids in part. The two joiners stay, since some scripts and pictographs need them.
+/// Whether a character can be shown as it is. These can't: control characters, the ends of lines and paragraphs,
+/// marks that turn the direction of what follows, letters without width, tags, and the 66 code points that Unicode
+/// keeps free for ever (noncharacters), which XML forbids in part. The two joiners stay, since some scripts and
+/// pictographs need them.
 #[must_use]
 pub fn is_printable(character: char) -> bool {
     let code = u32::from(character);
@@ -27,14 +28,14 @@ pub fn is_text(text: &str, most: usize) -> bool {
     !text.trim().is_empty() && text.chars().count() <= most && text.chars().all(is_printable)
 }
 
-/// A text as it can be shown on one line: every character that could not stands there as JSON escapes it (RFC 8259, 7), such
-/// as `\u001b`, so that JSON means the same as before. Whatever repeats input to a person goes through here.
+/// Returns the text for display on one line. A character that can't be shown is escaped as in JSON (RFC 8259, 7),
+/// such as `\u001b`, so that JSON keeps its meaning. All code that repeats input to a person uses this function.
 #[must_use]
 pub fn visible(text: &str) -> Cow<'_, str> {
     escaped(text, is_printable)
 }
 
-/// As [`visible`], for a text of several lines: their ends stay.
+/// The same as [`visible`], for a text of several lines: line ends stay.
 #[must_use]
 pub fn visible_lines(text: &str) -> Cow<'_, str> {
     escaped(text, |character| character == '\n' || is_printable(character))
@@ -63,8 +64,8 @@ pub fn names_scheme(text: &str) -> bool {
     plain(text).contains("://")
 }
 
-/// Whether a person's name holds what a mail client makes a link of: a scheme, `www.`, a slash, an @, or a domain such as
-/// `win.example`. Initials are none: neither `J.P.` nor `J.Jansen`.
+/// Whether a person's name holds what a mail client makes a link of: a scheme, `www.`, a slash, an @, or a domain
+/// such as `win.example`. Initials are no link: neither `J.P.` nor `J.Jansen`.
 #[must_use]
 pub fn carries_link(name: &str) -> bool {
     let name = plain(name);
@@ -128,9 +129,9 @@ fn are_initials(before: &str, after: &str) -> bool {
 /// A mark without width, between two letters where it keeps them from being taken for one word.
 const APART: char = '\u{200b}';
 
-/// A name as a mail shows it: on one line, at most `most` characters, and such that no mail client makes a link of it. After
-/// each colon and @, and each dot that is not of a number, a mark without width stands before what follows, as in the mails
-/// of GOV.UK Notify: the name reads as it is, and is no address any more.
+/// A name as a mail shows it: on one line, with at most `most` characters, and so that no mail client makes a link of
+/// it. A zero-width character separates each colon, each @, and each dot that is not part of a number from the text
+/// after it, as in the mails of GOV.UK Notify. The name looks the same, and is no address any more.
 #[must_use]
 pub fn without_links(name: &str, most: usize) -> String {
     let letters: Vec<char> = name.chars().filter(|letter| is_printable(*letter)).collect();

@@ -14,8 +14,9 @@ pub struct Policies {
     pub password: PasswordPolicy,
     /// How long an activation link works.
     pub activation_link: TimeDelta,
-    /// How many activation mails an account may ask for in an hour: the company's people so many, the supplier as many. As
-    /// many of all accounts together are sent to one address, unless the supplier asked for them.
+    /// How many activation mails may be asked for in an hour for one account. The company's people and the supplier
+    /// have this number each. One address gets the same number from all accounts together; mails that the supplier
+    /// asked for are always sent.
     pub activation_mails_per_hour: usize,
     /// How long a reset link works.
     pub reset_link: TimeDelta,

@@ -37,20 +37,20 @@ pub struct Evidence {
     pub client: Option<Client>,
     /// Until when it locks, where it does.
     locks_until: Option<LockEnd>,
-    /// What it does to the rows of wrong guesses.
+    /// What it does to the counts of wrong guesses.
     does: Does,
 }
 
-/// What an event does to the rows of wrong guesses.
+/// What an event does to the counts of wrong guesses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Does {
-    /// It counts on these, or locks them.
+    /// It adds to these counts, or locks these rows.
     Counts(Rows),
     /// It sets these to zero.
     Clears(Rows),
     /// It sets all to zero.
     ClearsAll,
-    /// It sets all to zero but the wrong codes.
+    /// It sets all to zero except the wrong codes.
     ClearsAllButCodes,
     Nothing,
 }
@@ -60,7 +60,7 @@ enum Does {
 pub struct Reason {
     /// What keeps them out.
     pub hindrance: Hindrance,
-    /// What mends it.
+    /// What solves it.
     pub remedy: Remedy,
     /// Why that is known.
     pub evidence: Vec<Evidence>,
@@ -93,7 +93,7 @@ pub struct WhomToAsk {
 /// Why a person cannot log in now.
 #[derive(Clone, Debug)]
 pub struct Diagnosis {
-    /// The account. `None` if nobody has the address, nor had it.
+    /// The account. `None` if nobody has or had the address.
     pub account: Option<AccountId>,
     /// Of which company.
     pub company: Option<CompanyId>,
@@ -101,15 +101,16 @@ pub struct Diagnosis {
     pub administrators: Administrators,
     /// What a login with the right password would be answered now, from a browser that the account does not trust.
     pub answer: Answer,
-    /// What keeps them out. What must be mended first stands first. Empty if nothing does.
+    /// What keeps the person out. What must be solved first stands first. Empty if nothing keeps them out.
     pub reasons: Vec<Reason>,
     /// The devices that the account trusts, the newest first.
     pub devices: Vec<DeviceDiagnosis>,
     /// What was mailed to them, the newest first: events `mail-sent` and `mail-given-up`.
     pub mails: Vec<Evidence>,
-    /// Where the newest mails to them are on their way, the newest first. `None` if the mail queue can't be asked here.
+    /// The delivery status of the newest mails to them, the newest first. `None` if the mail queue can't be asked
+    /// here.
     pub deliveries: Option<Vec<MailStatus>>,
-    /// The mail that they wait for, if it is not with them: it holds the link that they need.
+    /// The mail that they wait for, if it has not been delivered. It holds the link that they need.
     pub awaited: Option<MailStatus>,
     /// Who can admit a temporary administrator.
     pub whom_to_ask: Vec<WhomToAsk>,
@@ -131,7 +132,7 @@ pub struct Sources<'a> {
 /// Diagnoses the login of whoever has an e-mail address, or had it last.
 ///
 /// # Errors
-/// [`CannotTell`] where the log or the mail queue can't be read.
+/// [`CannotTell`] if the log or the mail queue can't be read.
 pub async fn diagnose(
     sources: Sources<'_>,
     email: &EmailAddress,
@@ -187,7 +188,7 @@ pub async fn diagnose(
     })
 }
 
-/// The newest mail with the link that a person needs now, if it is not with them.
+/// The newest mail with the link that a person needs now, if it has not been delivered.
 fn awaited(account: &Account, mails: &[MailStatus], at: Moment) -> Option<MailStatus> {
     let needed: &[MailKind] = match account {
         Account::Invited(_) => &[MailKind::Activation],
@@ -324,9 +325,9 @@ fn guesses(history: &[Evidence], row: Row) -> Vec<Evidence> {
     newest_first(since_a_lockouts_end(counted).iter())
 }
 
-/// What a new password through a mailed link sets to zero, for whoever asks about guesses.
+/// What a new password through a mailed link does to the count of guesses.
 const A_RESET_CLEARS: Does = Does::ClearsAllButCodes;
-/// The same for whoever asks about wrong codes: nothing.
+/// What it does to the count of wrong codes: nothing.
 const A_RESET_LEAVES_CODES: Does = Does::ClearsAll;
 
 /// The events that count on a row since it was last set to zero.

@@ -188,7 +188,8 @@ pub struct ClaimedMail {
     pub mail: QueuedMail,
     /// How often it was tried, this time counted.
     pub tries: u32,
-    /// How long it has waited since it was first refused, its own pauses alone: not while no mail went at all.
+    /// How long it has waited since it was first refused. Only its own pauses count, not the time in which no mail
+    /// went at all.
     pub waited: TimeDelta,
 }
 
@@ -202,8 +203,8 @@ pub struct Hold {
 }
 
 impl Hold {
-    /// Whether the mail server said that it takes nothing from us: somebody must look. No, where it is only
-    /// away, or closes for now.
+    /// Whether the mail server refuses us, so that an operator must look. `false` if it is only away, or closes for
+    /// now.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         let code = self.trouble.verdict.and_then(|verdict| verdict.code());
@@ -288,10 +289,10 @@ pub trait ReactionJournal: Send + Sync {
     /// The log knows what became of a mail.
     fn noted(&self, effect: Uuid) -> BoxFuture<'_, Result<(), StoreFailed>>;
 
-    /// Notes why no mail goes, or that mails go. It outlives a restart, and other processes read it.
+    /// Stores why no mail goes, or that mails go. It survives a restart, and other processes read it.
     fn hold(&self, hold: Option<Hold>) -> BoxFuture<'_, Result<(), StoreFailed>>;
 
-    /// Why no mail goes; `None` while mails go.
+    /// Returns why no mail goes. Returns `None` while mails go.
     fn held(&self) -> BoxFuture<'_, Result<Option<Hold>, StoreFailed>>;
 
     /// What became of the mails to an account, the newest first: at most `limit`.
@@ -309,16 +310,16 @@ pub trait ReactionJournal: Send + Sync {
 /// Why a mail was not sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
-    /// The server can't be reached, or takes nothing from us: every mail would fare the same.
+    /// The server can't be reached, or takes nothing from us. Every mail would get the same reply.
     #[error("{0}")]
     Away(Trouble),
-    /// Not this mail for now: worth another try.
+    /// The server does not take this mail for now. Another try may succeed.
     #[error("{0}")]
     Transient(Trouble),
-    /// Not this mail, or nothing from us: the server's words fit both.
+    /// The server does not take this mail, or takes nothing from us: its reply fits both.
     #[error("{0}")]
     Unclear(Trouble),
-    /// Never this mail, or the address can't be used: no use trying again.
+    /// The server never takes this mail, or the address can't be used. Another try is useless.
     #[error("{0}")]
     Permanent(Trouble),
 }

@@ -56,10 +56,10 @@ pub(crate) const KEYS: Kind = Kind {
 };
 const NONCE: usize = 24;
 const CACHED: usize = 100_000;
-/// How long a write waits for another program's.
+/// How long a write waits for another program's write.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long an erasure waits for whoever reads the file, before it is tried again later. Everybody who needs a key
-/// that is not in memory waits as long, every time that it is tried.
+/// How long an erasure waits for programs that read the file, before it is tried again later. At each try, everybody
+/// who needs a key that is not in memory waits as long.
 const PATIENCE_WITH_READERS: Duration = Duration::from_millis(250);
 
 /// The key store can't be used.

@@ -258,7 +258,7 @@ fn conclude(
     connection.execute(update, values).map(drop)
 }
 
-/// A trouble as it is kept: in words, and the mail server's verdict.
+/// A failure as it is stored: in words, and the mail server's verdict.
 fn kept(trouble: Option<&Trouble>) -> (Option<&str>, Option<String>) {
     let verdict = trouble.and_then(|trouble| trouble.verdict);
     (trouble.map(|trouble| trouble.why.as_str()), verdict.map(|verdict| verdict.stored()))

@@ -1,4 +1,4 @@
-//! Whether mails go, and what became of an account's, for support.
+//! Whether mails go, and what became of the mails to an account, for support.
 
 use loquet_domain::Moment;
 use loquet_domain::ids::AccountId;
@@ -25,7 +25,7 @@ pub(super) fn held(connection: &Connection) -> rusqlite::Result<Option<Hold>> {
     hold.optional()
 }
 
-/// The verdict in a column; `None` where there is none that this version knows.
+/// The verdict in a column. Returns `None` if there is none, or if this version does not know it.
 pub(super) fn verdict(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Verdict>> {
     let kept: Option<String> = row.get(column)?;
     Ok(kept.as_deref().and_then(Verdict::parse))
@@ -56,7 +56,7 @@ fn status(row: &Row<'_>, hold: Option<&Hold>) -> rusqlite::Result<MailStatus> {
     let (tries, ended, tried): (u32, Option<i64>, Option<i64>) = (row.get(5)?, row.get(8)?, row.get(9)?);
     let verdict = verdict(row, 11)?;
     let why: Option<String> = row.get(10)?;
-    // One that was put back by hand begins anew.
+    // A mail that an operator queued again begins anew.
     let own = why.filter(|_| tries > 0).map(|why| Trouble { why, verdict });
     let at = ended.and_then(Moment::from_timestamp_micros).map_or_else(|| moment(row, 7), Ok)?;
     let (delivery, trouble) = match state {
@@ -78,7 +78,7 @@ fn status(row: &Row<'_>, hold: Option<&Hold>) -> rusqlite::Result<MailStatus> {
     })
 }
 
-/// Where a mail is that waits: for its own next try after a verdict on it, or with all others.
+/// Why a mail waits: for its own next try after a verdict on it, or together with all others.
 fn pending(due: Moment, own: Option<Trouble>, hold: Option<&Hold>) -> (Delivery, Option<Trouble>) {
     let is_about_us =
         |trouble: &Trouble| trouble.verdict.is_some_and(|verdict| verdict.judgement() == Judgement::AboutUs);

@@ -1,4 +1,4 @@
-//! One connection to a mail server, command by command: whatever goes wrong, it is known at which stage.
+//! One connection to a mail server, command by command. Every failure comes with the stage at which it happened.
 
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -21,11 +21,11 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use super::Security;
 use super::reply::{self, Reply};
 
-/// How long a connection to one address may take to be made: nothing is said in that time.
+/// How long it may take to connect to one address.
 const CONNECT: Duration = Duration::from_secs(30);
 /// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(5);
-/// So many bytes of a message are sent under one time limit (RFC 5321, 4.5.3.2.5).
+/// How many bytes of a message are sent under one time limit (RFC 5321, 4.5.3.2.5).
 const BLOCK: usize = 16 * 1024;
 
 /// How long a server may take.
@@ -37,7 +37,7 @@ pub(super) struct Patience {
     pub(super) end: Duration,
 }
 
-/// Where the server is, and how it is spoken to.
+/// The server's address, and how to connect to it.
 pub(super) struct Peer {
     pub(super) host: String,
     pub(super) port: u16,
@@ -105,7 +105,7 @@ impl Connection {
     /// Connects, secures the connection, says who we are and authenticates.
     ///
     /// # Errors
-    /// The verdict, which is about us: no mail was spoken of.
+    /// The verdict. It is about us, since no mail was named yet.
     pub(super) async fn open(peer: &Peer, patience: Patience) -> Result<Self, Verdict> {
         let tcp = Box::new(connect(peer, patience).await?);
         let stream = match peer.security {
@@ -115,7 +115,7 @@ impl Connection {
         Self::begin(stream, peer, patience).await
     }
 
-    /// The conversation from the greeting to where mails can be handed over.
+    /// The conversation from the greeting until mails can be handed over.
     async fn begin(stream: Box<dyn Stream>, peer: &Peer, patience: Patience) -> Result<Self, Verdict> {
         let stream = BufReader::new(stream);
         let mut connection = Self { stream, patience, offers: Offers::default(), in_step: true };
@@ -137,7 +137,8 @@ impl Connection {
         Ok(())
     }
 
-    /// RFC 3207. What the server sent in the clear behind its yes may be anybody's: then there is no TLS.
+    /// STARTTLS (RFC 3207). Refuses TLS if bytes in the clear follow the server's reply: anybody may have injected
+    /// them.
     async fn start_tls(mut self, peer: &Peer) -> Result<Self, Verdict> {
         if !self.offers.starttls {
             return Err(Verdict::missing(Stage::StartTls, Missing::NotOffered));
@@ -150,8 +151,8 @@ impl Connection {
         Ok(Self { stream: BufReader::new(stream), ..self })
     }
 
-    /// RFC 4954, with PLAIN (RFC 4616) or else LOGIN. What LOGIN's questions say is not read: the first one is
-    /// for the name.
+    /// AUTH (RFC 4954), with PLAIN (RFC 4616) or else LOGIN. The text of LOGIN's questions is not read: the first one
+    /// asks for the name.
     async fn log_in(&mut self, user: &str, password: &str) -> Result<(), Verdict> {
         let line = |text: String| format!("{text}\r\n");
         if self.offers.plain {
@@ -199,7 +200,7 @@ impl Connection {
         self.command(Stage::Sender, Mail::new(Some(parcel.from.clone()), parameters), 2).await.map(drop)
     }
 
-    /// Whether the server takes mails of this sender. None is sent.
+    /// Asks whether the server takes mails of this sender. Sends no mail.
     ///
     /// # Errors
     /// The verdict.
@@ -207,7 +208,7 @@ impl Connection {
         self.command(Stage::Sender, Mail::new(Some(from.clone()), Vec::new()), 2).await.map(drop)
     }
 
-    /// Forgets the mail that was spoken of last. Whether the connection can then be used for another.
+    /// Sends RSET for the last mail. Returns whether the connection can be used for another mail.
     pub(super) async fn reset(&mut self) -> bool {
         self.in_step && self.command(Stage::Sender, Rset, 2).await.is_ok()
     }
@@ -217,7 +218,7 @@ impl Connection {
         self.in_step && self.stream.buffer().is_empty()
     }
 
-    /// Says goodbye. What the server says to that does not matter.
+    /// Says goodbye. The server's reply does not matter.
     pub(super) async fn quit(mut self) {
         if self.in_step {
             self.patience.command = self.patience.command.min(GOODBYE);
@@ -231,7 +232,7 @@ impl Connection {
 
     /// Sends a command and reads a reply whose code begins with a digit.
     async fn expect(&mut self, stage: Stage, command: &[u8], digit: u16) -> Result<Reply, Verdict> {
-        // A reply that was there before the command is no answer to it. Mostly it is a 421.
+        // A reply that came before the command is no answer to it. It is usually a 421.
         let early = !self.stream.buffer().is_empty() && !command.is_empty();
         if !early {
             self.send(stage, command).await?;
@@ -245,7 +246,7 @@ impl Connection {
         }
     }
 
-    /// Sends bytes. Where that fails, the server may have said why before it closed.
+    /// Sends bytes. If that fails, the server may have said why before it closed the connection.
     async fn send(&mut self, stage: Stage, bytes: &[u8]) -> Result<(), Verdict> {
         let sending = async {
             self.stream.write_all(bytes).await?;
@@ -265,7 +266,7 @@ impl Connection {
         }
     }
 
-    /// Reads a reply: all of it, or as much as came in time. A code that came decides, whatever follows.
+    /// Reads a reply: all of it, or as much as came in time. If a code came, it decides.
     async fn reply(&mut self, stage: Stage) -> Result<Reply, Verdict> {
         let patience = if stage == Stage::End { self.patience.end } else { self.patience.command };
         let mut reply = None;

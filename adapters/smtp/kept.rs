@@ -37,7 +37,7 @@ impl Kept {
         idle.connections.pop_if(|_| young).map(|(_, connection)| connection)
     }
 
-    /// Keeps a connection, and sees to it that it is closed when no mail comes.
+    /// Keeps a connection, and closes it later if no mail comes.
     pub(super) fn keep(self: &Arc<Self>, connection: Connection) {
         let mut idle = self.lock();
         idle.connections.push((Instant::now(), connection));
@@ -47,7 +47,8 @@ impl Kept {
         }
     }
 
-    /// Takes out what was kept for too long. `None` where nothing is kept, and the task can end.
+    /// Takes out the connections that were kept for too long. Returns `None` if no connection is left, so that the
+    /// task can end.
     fn old(&self) -> Option<Vec<Connection>> {
         let mut idle = self.lock();
         if idle.connections.is_empty() {

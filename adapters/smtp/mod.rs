@@ -1,12 +1,12 @@
 //! Mail over SMTP (RFC 5321).
 //!
-//! lettre composes the messages and writes the commands. Its client is not used: it takes a reply for an error
-//! whose text is not UTF-8, its error does not say at which stage a server refused, one time limit holds for
-//! every command, and it waits no longer for the answer to a whole message than for others. What a mail server
-//! said would be known neither by its code nor by its stage, and both decide what becomes of a mail.
-//! mail-send (Stalwart) drives commands one by one, but its parser takes a reply over 4096 bytes for an error.
-//! So the conversation is here: `reply.rs` reads replies, `connection.rs` has the commands and their time
-//! limits, this file keeps connections open from one mail to the next. rustls makes them private, as in lettre.
+//! lettre composes the messages and writes the commands. Its client is not used, for three reasons. It treats a reply
+//! whose text is not UTF-8 as an error. Its error does not say at which stage a server refused. It has one time limit
+//! for every command, also for the answer to a whole message. With it, neither the code nor the stage of a reply
+//! would be known, and both decide what becomes of a mail. mail-send (Stalwart) drives commands one by one, but its
+//! parser takes a reply over 4096 bytes for an error. So the conversation is here: `reply.rs` reads replies,
+//! `connection.rs` has the commands and their time limits, this file keeps connections open from one mail to the
+//! next. rustls makes them private, as in lettre.
 
 mod connection;
 mod kept;
@@ -29,10 +29,10 @@ use crate::letters::compose;
 use connection::{Connection, Parcel, Patience, Peer};
 use kept::Kept;
 
-/// How long the server may think about a whole message (RFC 5321, 4.5.3.2.6), whatever else it may take: who
-/// gives up sooner sends the mail twice.
+/// How long the server may take to answer a whole message (RFC 5321, 4.5.3.2.6), whatever the other time limits are.
+/// A client that gives up sooner sends the mail twice.
 const FINAL_REPLY: Duration = Duration::from_secs(600);
-/// How long a command may take while somebody waits to be told whether the server can be used.
+/// How long a command may take while somebody waits for the result of a test connection.
 const GREETING: Duration = Duration::from_secs(30);
 
 /// How the connection is kept private.
@@ -40,7 +40,7 @@ const GREETING: Duration = Duration::from_secs(30);
 pub enum Security {
     /// TLS from the first byte (port 465, RFC 8314).
     Tls,
-    /// STARTTLS, and nothing without it (port 587).
+    /// STARTTLS; nothing is sent without it (port 587).
     StartTls,
     /// In the clear: for a relay on this machine only.
     None,
@@ -67,7 +67,7 @@ pub struct SmtpSettings {
     pub connections: u32,
 }
 
-/// Settings that do not hold.
+/// Invalid settings.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the mail server's settings do not hold: {0}")]
 pub struct InvalidSmtp(String);
@@ -164,7 +164,7 @@ impl Smtp {
     /// Connects, secures the connection, authenticates, names the sender and says goodbye, without a mail.
     ///
     /// # Errors
-    /// In which way the mail server can't be used.
+    /// Why the mail server can't be used.
     pub async fn greet(&self) -> Result<(), Verdict> {
         let command = self.patience.command.min(GREETING);
         let mut connection = Connection::open(&self.peer, Patience { command, ..self.patience }).await?;
@@ -174,8 +174,8 @@ impl Smtp {
     }
 }
 
-/// Whether a verdict may be due to a connection that was kept for too long: the server closed it, or lets so
-/// many mails through each. The message was not sent to its end, so that it can be sent again.
+/// Whether a verdict may be due to a connection that was kept for too long: the server closed it, or accepts only a
+/// limited number of mails on each connection. The message was not sent to its end, so it can be sent again.
 fn may_be_of_an_old_connection(verdict: &Verdict) -> bool {
     matches!(
         (verdict.stage, verdict.answer),

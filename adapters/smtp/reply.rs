@@ -3,11 +3,12 @@
 use loquet_projections::mail::{Enhanced, Missing};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 
-/// So many bytes of a reply are read. The code is known long before; the connection is of no use after it.
+/// How many bytes of a reply are read at most. The code is known long before. After a longer reply, the connection
+/// can't be used.
 const LONGEST_REPLY: usize = 256 * 1024;
-/// So many bytes of a line are kept: codes, or a capability. The rest is skipped.
+/// How many bytes of a line are kept: enough for codes, or a capability. The rest is skipped.
 const KEPT_OF_A_LINE: usize = 512;
-/// So many lines are kept: more than any server has capabilities.
+/// How many lines are kept: more than any server has capabilities.
 const KEPT_LINES: usize = 128;
 
 /// A reply, or the beginning of one.
@@ -19,7 +20,7 @@ pub(super) struct Reply {
     pub(super) enhanced: Option<Enhanced>,
     /// The beginning of each line's text. It is read for capabilities, and never kept.
     pub(super) lines: Vec<String>,
-    /// Whether it was read to its end, so that what comes next is another reply.
+    /// Whether it was read to its end. If so, the next bytes are another reply.
     pub(super) whole: bool,
 }
 
@@ -29,7 +30,7 @@ impl Reply {
         self.code / 100 == digit
     }
 
-    /// Takes in one more line. Where lines differ in their code, the last one decides.
+    /// Takes in one more line. If lines have different codes, the last one decides.
     fn add(reply: Option<Self>, line: Line) -> Self {
         let mut reply = reply.unwrap_or(Self { code: 0, enhanced: None, lines: Vec::new(), whole: false });
         reply.code = line.code;
@@ -48,12 +49,11 @@ struct Line {
     last: bool,
 }
 
-/// Reads a reply. What was read of it so far is in `reply`, also when reading is broken off: its code holds
-/// for the whole reply, since every line has the same.
+/// Reads a reply. `reply` holds what was read so far, also when reading is interrupted. Its code holds for the whole
+/// reply, since every line has the same code.
 ///
 /// # Errors
-/// [`Missing::Broken`] where the connection ended before a code came, [`Missing::NotSmtp`] where something
-/// else came.
+/// [`Missing::Broken`] if the connection ended before a code came, [`Missing::NotSmtp`] if something else came.
 pub(super) async fn read<R>(reader: &mut R, reply: &mut Option<Reply>) -> Result<(), Missing>
 where
     R: AsyncBufRead + Unpin,
@@ -83,8 +83,8 @@ where
     }
 }
 
-/// The beginning of a line, and whether its end was read. It was not where the connection ended, or where
-/// there is no more room.
+/// The beginning of a line, and whether its end was read. The end is not read if the connection ended, or if the
+/// limit of bytes is reached.
 async fn read_line<R: AsyncBufRead + Unpin>(reader: &mut R, room: &mut usize) -> (Vec<u8>, bool) {
     let mut kept = Vec::new();
     while *room > 0 {

@@ -6,7 +6,7 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 
-/// Trusts the authorities that browsers trust, and those of a PEM file.
+/// Makes a TLS client that trusts the authorities that browsers trust, and those of a PEM file.
 ///
 /// # Errors
 /// What is wrong with the file.

@@ -1,5 +1,5 @@
-//! Copying the write-ahead log into the log's file, after a commit and never as a part of it: whoever waits
-//! for the commit is answered before.
+//! Copies the write-ahead log into the log's file. This happens after a commit, never as a part of it: callers who
+//! wait for the commit are answered first.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -10,7 +10,7 @@ use rusqlite::{Connection, ffi};
 
 use crate::sqlite::explain;
 
-/// From how many frames on they are copied: some 4 MiB.
+/// From this number of frames on, they are copied: about 4 MiB.
 const WORTH_COPYING: i32 = 1000;
 
 /// Copies what a commit has left in the write-ahead log.
@@ -26,7 +26,7 @@ enum Health {
     Well,
     /// It failed, and is tried again after the next commit.
     Failing,
-    /// A sync failed in it: it is not tried again by this process.
+    /// A sync failed in it. This process does not try it again.
     Stopped,
 }
 
@@ -42,13 +42,13 @@ impl Checkpoints {
         Ok(Self { frames, health: Health::Well })
     }
 
-    /// Copies as much as the readers allow. A failure takes nothing back: what was committed is in the
-    /// write-ahead log, which grows until it works again.
+    /// Copies as much as the readers allow. A failure loses nothing: what was committed is in the write-ahead log,
+    /// which grows until copying works again.
     ///
-    /// After a sync that failed, the system takes pages for written that are not. SQLite writes only what it
-    /// has not copied yet when it tries again, and what it copied before under a reader without a sync would
-    /// be lost with the next restart of the write-ahead log. So nothing is copied any more until a new
-    /// process begins with the whole write-ahead log, where all of it is and stays.
+    /// After a sync that failed, the system treats pages as written that are not. When SQLite tries again, it writes
+    /// only what it has not copied yet. What it had copied without a sync, while a reader was there, would be lost
+    /// when the write-ahead log begins anew. So this process copies nothing any more. Everything stays in the
+    /// write-ahead log, and a new process begins with the whole of it.
     pub(super) fn after_commit(&mut self, connection: &Connection) {
         if self.frames.load(Ordering::Relaxed) < WORTH_COPYING || self.health == Health::Stopped {
             return;
@@ -84,7 +84,7 @@ impl Checkpoints {
         );
     }
 
-    /// Copies all of it where nobody reads. What is left behind is read again at the next start, and that is all.
+    /// Copies all of it if nobody reads. If something is left, the next start reads it again; nothing is lost.
     pub(super) fn at_the_end(&self, connection: &Connection) {
         if self.health == Health::Stopped {
             return;

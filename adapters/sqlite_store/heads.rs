@@ -177,8 +177,8 @@ impl Heads {
         heads.1 = last;
     }
 
-    /// Takes in the events of the file that are not known here. There are none, unless a batch whose fate was
-    /// in doubt turns out to have been committed.
+    /// Takes in the events of the file that are not known here. There are some only if a batch whose fate was unknown
+    /// turns out to be committed.
     pub(super) fn catch_up(&self, connection: &Connection) -> rusqlite::Result<()> {
         let known = self.last();
         let mut found = Vec::new();

@@ -165,7 +165,7 @@ impl SqliteStore {
     }
 }
 
-/// Reads every event, beside whoever writes the log. Takes some seconds for a million.
+/// Reads every event. A server may be writing to the log. It takes some seconds for a million events.
 ///
 /// # Errors
 /// [`FileError::Damaged`] says which event is not as it was written.

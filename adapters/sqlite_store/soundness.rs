@@ -1,5 +1,5 @@
-//! Whether the log's events are as they were written, as far as the log itself can tell: SQLite has no checksum over
-//! what stands in a page.
+//! Checks that the log's events are as they were written, as far as the log itself can show. SQLite has no checksum
+//! over the content of a page.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 
 use super::heads::{Heads, Key};
 
-/// How many of the newest events a start reads: what reactions are about to act on is among them.
+/// How many of the newest events a start reads. The events that reactions are about to act on are among them.
 pub(super) const NEWEST: u64 = 50_000;
 
 /// What is wrong with an event.
@@ -18,23 +18,24 @@ pub(crate) enum Fault {
     /// SQLite can't read it.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
-    /// It reads, and is not what was written.
+    /// It can be read, but is not what was written.
     #[error("event {position} is not as it was written: {why}")]
     Altered {
         /// Which event.
         position: u64,
-        /// In which way.
+        /// What is wrong with it.
         why: String,
     },
 }
 
-/// Reads every event after a position, and finds the first that does not go with the others: its number follows the one
-/// before, its texts are JSON, and it names the event of its stream that came before it.
+/// Reads every event after a position, and finds the first one that is wrong. A good event has the number after the
+/// one before it, its texts are JSON, and it names the event of its stream that came before it.
 pub(crate) fn check_events(connection: &Connection, after: Position) -> Result<(), Fault> {
     each_stream(connection, after).map(drop)
 }
 
-/// As [`check_events`], and the last event of each stream is the one that the heads in memory name.
+/// The same as [`check_events`]. It also checks that the last event of each stream is the one that the heads in
+/// memory name.
 pub(super) fn check_newest(connection: &Connection, heads: &Heads) -> Result<(), Fault> {
     let after = Position(heads.last().0.saturating_sub(NEWEST));
     for (stream, last) in each_stream(connection, after)? {

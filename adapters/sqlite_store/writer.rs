@@ -22,9 +22,9 @@ const MANY: usize = 16;
 /// How long a batch waits at most to grow as large as the one before.
 const GATHER: Duration = Duration::from_micros(150);
 
-/// How long a batch waits for a write lock that another program holds. Everybody who wants to log in waits
-/// as long, and then is told to come back; so it is shorter than the patience of browsers and proxies. It is
-/// longer than a program needs that does nothing worse than a checkpoint.
+/// How long a batch waits for a write lock that another program holds. Everybody who wants to log in waits as long,
+/// and is then told to try again. So the time is shorter than that after which browsers and proxies give up, and
+/// longer than that which another program needs for a checkpoint.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How many bytes must be free before anything is written to a disk that was full: far more than a login takes.
@@ -52,9 +52,9 @@ struct Batch {
 
 /// Why a batch is not acknowledged.
 enum Failure {
-    /// It failed before its last frame was written: it can never be in the log.
+    /// It failed before its last frame was written, so it can never be in the log.
     Refused(rusqlite::Error),
-    /// It failed in its commit: it may lie whole on the disk, and a crash now would have it read.
+    /// It failed in its commit. It may be whole on the disk, and after a crash now it would be read.
     InDoubt(rusqlite::Error),
 }
 
@@ -64,7 +64,7 @@ pub(super) struct Writer {
     heads: std::sync::Arc<Heads>,
     published: watch::Sender<Position>,
     checkpoints: Checkpoints,
-    /// Why the last batch failed, where it did. It was told, and is not told of every further one.
+    /// Why the last batch failed, if it did. It was logged once, and is not logged again for each further batch.
     failing: Option<ErrorCode>,
     /// A batch failed in its commit, and no other has been committed since. See [`Writer::settle`].
     doubtful: bool,
@@ -167,8 +167,8 @@ impl Writer {
             return Err(Failure::Refused(error));
         }
         self.connection.execute_batch("COMMIT").map_err(|error| match error.sqlite_error_code() {
-            // The frame for which there was no room is at the latest the last one, without which the
-            // others are nothing. A sync that finds no room is another error of SQLite's.
+            // There was no room for a frame, at the latest for the last one, and without the last one the others are
+            // never read. If a sync finds no room, SQLite gives another error.
             Some(ErrorCode::DiskFull) => Failure::Refused(error),
             _ => Failure::InDoubt(error),
         })
@@ -193,19 +193,20 @@ impl Writer {
 
     /// Makes sure that nothing of a batch that failed can come back. Until that works, nothing is written.
     ///
-    /// A batch that failed before its commit has left no commit frame: rolling back is enough. One that
-    /// failed in its commit may lie in the write-ahead log with every frame, and whoever reads that anew
-    /// after a crash takes it for committed. So its callers are told that its fate is unknown, unless a
-    /// transaction of our own is committed right away, which changes nothing but a counter:
+    /// A batch that failed before its commit has left no commit frame: rolling back is enough. A batch that failed in
+    /// its commit may be in the write-ahead log with every frame. A process that reads the log after a crash then
+    /// takes the batch for committed. So a transaction of our own, which changes only a counter, is committed right
+    /// away. If it fails, the callers of the batch are told that its fate is unknown. The transaction helps for these
+    /// reasons:
     ///
     /// - SQLite rolls back to the last frame that was committed. The next transaction is written from there,
     ///   over the first frames of the one that failed, and is synced.
-    /// - Each frame's checksum goes on from the checksum of the frame before. What is left of the failed
-    ///   batch behind the new frames does not go on from them, so it is read by nobody. It is no matter
-    ///   either when the write-ahead log begins anew with the new transaction: then its salts are others.
+    /// - Each frame's checksum goes on from the checksum of the frame before. The remaining frames of the failed
+    ///   batch do not go on from the new frames, so they are never read. If the write-ahead log begins anew with the
+    ///   new transaction, its salts are new, and the old frames are not read either.
     ///
-    /// No reader can prevent that: a write needs no checkpoint. ARCHITECTURE.md, "The embedded log", says
-    /// what holds when the power fails in between.
+    /// No reader can prevent this, since a write needs no checkpoint. ARCHITECTURE.md, "The embedded log", says what
+    /// holds when the power fails in between.
     fn settle(&mut self) -> rusqlite::Result<()> {
         if !self.connection.is_autocommit() {
             self.connection.execute_batch("ROLLBACK")?;
@@ -218,7 +219,7 @@ impl Writer {
             return Ok(());
         }
         beat(&self.connection)?;
-        // Another program may have read the write-ahead log anew in the meantime, and found the batch.
+        // Another program may have rebuilt the index of the write-ahead log in the meantime, and found the batch.
         self.heads.catch_up(&self.connection)?;
         self.doubtful = false;
         self.publish(self.heads.last());
@@ -330,8 +331,8 @@ fn beat(connection: &Connection) -> rusqlite::Result<()> {
     connection.prepare_cached("UPDATE pulse SET beats = beats + 1")?.execute([]).map(drop)
 }
 
-/// Whether a disk that was full has room for any batch again. What is small would fit before what is large does, and
-/// so tell an anonymous caller of an unknown address from one of a known address (law 11).
+/// Whether a disk that was full has room for any batch again. Without this check a small batch would succeed before a
+/// large one, and so tell an anonymous caller whether an address is known (law 11).
 fn has_room(log: &Path) -> bool {
     let folder = log.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     rustix::fs::statvfs(folder).map_or(true, |disk| disk.f_bavail.saturating_mul(disk.f_frsize) >= ROOM)

@@ -1,4 +1,5 @@
-//! `loquet diagnose`: why a person cannot log in now, told in sentences for who is on the telephone with them.
+//! `loquet diagnose`: why a person cannot log in now, in sentences for the supporter who talks to them on the
+//! telephone.
 
 use anyhow::Context;
 use loquet_adapters::http::DiagnosisBody;

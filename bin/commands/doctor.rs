@@ -220,7 +220,8 @@ async fn log(place: &Place, findings: &mut Findings) {
     clock_against(place, head, findings).await;
 }
 
-/// What is wrong with what is sealed in the log. `None` where the keys can't be opened: that is told elsewhere.
+/// What is wrong with the sealed parts of events in the log. `None` also if the keys can't be opened: another check
+/// reports that.
 async fn altered(place: &Place) -> Option<String> {
     let altered = System::open_to_read(place).ok()?.altered_after(Position::default()).await;
     let log = place.file("log.db");
@@ -235,7 +236,7 @@ fn soundness(place: &Place, findings: &mut Findings) {
     }
 }
 
-/// A write-ahead log grows for as long as somebody reads an old state of its file.
+/// A write-ahead log grows for as long as a program reads an old state of its file.
 fn write_ahead_logs(place: &Place, findings: &mut Findings) {
     let logs = write_ahead_log::look_from_beside(&place.data_dir);
     let mebibytes = |bytes: u64| bytes / 1024 / 1024;
@@ -322,7 +323,8 @@ async fn read_models(place: &Place, findings: &mut Findings) {
     }
 }
 
-/// What the running server noted, or the last one that ran. Only mails show what a mail server says of mails.
+/// What the running server noted, or the last server that ran. What a mail server says of mails is known only after
+/// mails were sent.
 async fn whether_mails_go(journal: &SqliteJournal, findings: &mut Findings) {
     match journal.held().await {
         Ok(None) => {}

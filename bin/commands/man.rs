@@ -9,7 +9,7 @@ use crate::output::document;
 
 /// Prints completions for a shell.
 pub(crate) fn completions(shell: clap_complete::Shell) {
-    // Into memory first: what makes them panics where it can't write.
+    // Into memory first: the generator panics if it can't write.
     let mut written = Vec::new();
     clap_complete::generate(shell, &mut cli::command(), "loquet", &mut written);
     document(&written);

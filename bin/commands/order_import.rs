@@ -83,7 +83,7 @@ pub(crate) async fn run(place: &Place, config: &mut Config, import: Import) -> a
     Ok(if report.refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }
 
-/// Says how much was done before something broke off.
+/// Says how much was done before the import broke off.
 fn stopped_after(lines: u64) -> String {
     format!(
         "stopped after line {lines}: every line up to it was delivered. Run the import again when the cause is gone"
@@ -185,7 +185,7 @@ impl Report {
             Delivered::New => self.new += 1,
             Delivered::Again => self.delivered_before += 1,
             Delivered::Refused(why) => {
-                // What a server says is shown no more as it is than what stands in the file.
+                // Text from a server is escaped before it is shown, as text from the file is.
                 let why = why.iter().map(|why| visible(why).into_owned()).collect();
                 self.refused.push(Refused { line: self.lines, why });
             }

@@ -42,9 +42,8 @@ use crate::output::greeting;
 use crate::settings::{Mode, Settings, read_secret};
 use crate::system::{Access, Parts, System, VERSION};
 
-/// How long mails that are being handed over may take to end. A mail server may think for ten minutes, and a
-/// stop does not wait for that: what it was given is then claimed still, and is sent again at the next start,
-/// under the same Message-ID.
+/// How long a stop waits for mails that are being handed over. A mail server may take ten minutes, and a stop does
+/// not wait for that. Such a mail stays claimed, and is sent again at the next start with the same Message-ID.
 const HAND_OVER: Duration = Duration::from_secs(10);
 /// How often it is looked whether the server key was rotated.
 const LOOK_AT_KEYS: Duration = Duration::from_secs(2);
@@ -75,7 +74,7 @@ pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow
         node: settings.node.clone(),
         metrics: metrics.clone(),
     };
-    // All files are opened, and refused where they are damaged, before the first mail is sent or request answered.
+    // All files are opened, and damaged ones refused, before the first mail is sent or request answered.
     let system = System::open(place, Access::Write, parts)?;
     system.refuse_altered(place).await?;
     system.note_last_moment().await?;
@@ -248,7 +247,7 @@ fn project(
     Ok(Background { tasks, sender, stop_mail })
 }
 
-/// Keeps the metric true that says whether mails go.
+/// Keeps the metric up to date that says whether mails go.
 async fn tell_whether_mails_go(mut held: watch::Receiver<Option<Hold>>, metrics: Arc<Metrics>) {
     loop {
         metrics.asked.tell_whether_mails_go(held.borrow_and_update().as_ref());
@@ -339,7 +338,8 @@ fn dev_token(place: &Place, tokens: &ServiceTokens) -> anyhow::Result<()> {
     write_private(&path, &token).with_context(|| format!("can't write {}", place_of(&path)))
 }
 
-/// A file that its owner alone reads, whatever was there before: a mode is given to a new file only.
+/// Writes a file that only its owner can read. An unfinished old file is removed first: a mode is given to a new file
+/// only.
 fn write_private(path: &Path, secret: &str) -> std::io::Result<()> {
     let unfinished = path.with_extension("new");
     match std::fs::remove_file(&unfinished) {

@@ -45,7 +45,7 @@ fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
 }
 
-/// Where a file is, as it can be shown.
+/// The path of a file, escaped for display.
 pub(super) fn place_of(path: &Path) -> String {
     visible(&path.display().to_string()).into_owned()
 }

@@ -31,7 +31,7 @@ pub enum Refusal {
     /// The account is not in the group.
     #[error("the account is not in the group")]
     NotMember,
-    /// Whoever asks lacks this permission there, so can neither grant it nor take it away.
+    /// The caller lacks this permission there, so can neither grant it nor take it away.
     #[error("you lack {0} there yourself")]
     Beyond(Permission),
     /// The company would be left without an administrator.
@@ -269,7 +269,8 @@ impl Access {
         Ok(())
     }
 
-    /// A group without members grants nothing yet; still nobody writes down, nor takes away, what they lack everywhere.
+    /// A group without members grants nothing yet. A user still can't add a permission to it, or remove one, that
+    /// they lack everywhere.
     fn has_anywhere(&self, grantor: Grantor, permissions: &BTreeSet<Permission>) -> Result<(), Refusal> {
         self.may_touch(grantor, permissions, &Where::nowhere())
     }

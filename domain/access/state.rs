@@ -23,7 +23,7 @@ pub struct GroupText(String);
 /// Why a text is no group's name or description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidGroupText {
-    /// Too short, too long, or with what can't be shown.
+    /// Too short, too long, or with a character that can't be shown.
     #[error("a group's name has 1 to 100 printable characters, its description at most 500")]
     Text,
     /// It names the scheme of a link.

@@ -1,8 +1,9 @@
-//! How many activation mails an account asks for: the company's people could otherwise flood whoever they like
-//! (fxa-auth-server #520).
+//! Limits how many activation mails are asked for, for one account. Otherwise a company's people could flood any
+//! mailbox (fxa-auth-server #520).
 //!
-//! The supplier's own asks are counted apart, so that whatever a company did, support can send the mail that a real person
-//! waits for. What one mailbox gets from all accounts together is bounded where mails are sent.
+//! The supplier's requests have a count of their own. So support can send the mail that a real person waits for,
+//! whatever the company did. The number that one mailbox gets from all accounts together is limited where mails are
+//! sent.
 
 use chrono::TimeDelta;
 
@@ -11,7 +12,7 @@ use crate::account::state::Profile;
 use crate::fact::Actor;
 use crate::policies::Policies;
 
-/// For whom an activation mail is asked: either has a number of its own.
+/// Who asks for an activation mail. Each of the two has a number of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asker {
     /// One of the company's people.
@@ -21,7 +22,7 @@ pub enum Asker {
 }
 
 impl Asker {
-    /// For whom somebody asks.
+    /// The asker that an actor counts as.
     #[must_use]
     pub fn of(actor: &Actor) -> Self {
         match actor {
@@ -60,7 +61,7 @@ impl ActivationMails {
 }
 
 impl Profile {
-    /// The first moment at which a further activation mail may be asked for; none where that is now.
+    /// The first moment at which a further activation mail may be asked for. Returns `None` if that is now.
     #[must_use]
     pub fn activation_mail_again_at(&self, policies: &Policies, at: Moment, asker: Asker) -> Option<Moment> {
         let own = self.activations.asked.iter().filter(|(_, by)| *by == asker).map(|(asked, _)| *asked);
@@ -68,8 +69,8 @@ impl Profile {
     }
 }
 
-/// The first moment at which fewer than `most` lie in the hour before; none where that is `at`. What a clock that was ahead
-/// has noted for later is not counted.
+/// The first moment at which fewer than `most` moments lie in the hour before. Returns `None` if that is `at`.
+/// Moments after `at`, which a clock that was ahead has noted, are not counted.
 #[must_use]
 pub fn again_at(moments: impl Iterator<Item = Moment>, most: usize, at: Moment) -> Option<Moment> {
     let mut counted: Vec<Moment> = moments.filter(|moment| within_the_hour(*moment, at)).collect();

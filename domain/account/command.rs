@@ -18,7 +18,7 @@ use uuid::Uuid;
 pub enum Command {
     /// Make the account.
     Create(Creation),
-    /// Mail the activation link again, for whom.
+    /// Mail the activation link again, for this asker.
     RequestActivation(Asker),
     /// Follow the activation link.
     Activate(Activation),
@@ -50,7 +50,7 @@ pub enum Command {
         proof: SecondProof,
         /// The device that it comes from.
         from: Option<DeviceId>,
-        /// The session in which it was given: it goes on, all others end.
+        /// The session in which the command was given. It goes on; all others end.
         session: SessionId,
         /// The hashes of the recovery codes that are shown.
         recovery: Vec<RecoveryHash>,
@@ -134,7 +134,7 @@ pub enum Authority {
 }
 
 impl Authority {
-    /// For whom they ask for an activation mail.
+    /// As whom they ask for an activation mail.
     #[must_use]
     pub fn asker(self) -> Asker {
         match self {

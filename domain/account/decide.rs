@@ -33,7 +33,7 @@ pub enum Refusal {
     /// It is in use already.
     #[error("the account is active already")]
     AlreadyActive,
-    /// As many activation mails as one hour allows were asked for.
+    /// The limit of activation mails in one hour is reached.
     #[error("enough activation mails were asked for until {again_at}")]
     EnoughActivationMails {
         /// The first moment at which a further one may be asked for.
@@ -206,7 +206,8 @@ fn create(
     }])
 }
 
-/// Nobody's mailbox is flooded: beyond so many in an hour nothing is sent, and the newest link goes on working.
+/// Limits activation mails, so that no mailbox is flooded. Beyond the limit of an hour nothing is sent, and the newest
+/// link still works.
 fn request_activation(
     account: &Account,
     policies: &Policies,
@@ -358,7 +359,7 @@ fn confirm_second_step(
     }
 }
 
-/// Whoever else was logged in had proved the password alone.
+/// Every other session was opened with the password alone.
 fn all_sessions_but(account: &Active, kept: SessionId, at: Moment) -> impl Iterator<Item = Event> {
     let others = account.sessions_at(at).map(|session| session.id).filter(move |session| *session != kept);
     others.map(|session| Event::SessionEnded { session, reason: SessionEnd::SecondStepEnabled })

@@ -1,10 +1,10 @@
 //! Trusted devices: a lockout that others cause does not hold for them (OWASP, "Slow Down Online Guessing Attacks with
 //! Device Cookies").
 //!
-//! A complete login makes a device trusted for an account, and so does opening a reset link. A wrong guess from it counts on
-//! the account, as every wrong guess does, and on the device too. A lockout of the account does not hold for the device.
-//! Seven wrong guesses in a row from the device lock the device. A device that was forgotten, or whose time is over, is
-//! none. A device authorises nothing.
+//! A complete login makes a device trusted for an account, and so does opening a reset link. A wrong guess from it
+//! counts on the account, as every wrong guess does, and on the device too. A lockout of the account does not hold
+//! for the device. Seven wrong guesses in a row from the device lock the device. A device that was forgotten, or
+//! whose time is over, is not trusted. A device authorises nothing.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,8 +21,8 @@ use super::decide::later;
 /// How many devices of one account are trusted at most. A further one displaces the one with the oldest login.
 pub const MOST_DEVICES: usize = 20;
 
-/// How many devices logins make trusted in a day at most. Somebody who has the password can fill neither the list nor the
-/// mailbox of its owner.
+/// How many devices logins make trusted in a day at most. So somebody who has the password can fill neither the
+/// owner's list nor the owner's mailbox.
 const MOST_A_DAY: usize = 10;
 
 /// What made a device trusted.

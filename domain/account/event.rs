@@ -75,16 +75,17 @@ pub enum SessionEnd {
     Revoked,
     /// A further login exceeded the number of sessions an account may have.
     Displaced,
-    /// The owner turned the second step on in another session. Whoever else had the password is out.
+    /// The owner turned the second step on in another session. A thief who had only the password is logged out.
     SecondStepEnabled,
 }
 
-/// Which rows of wrong guesses an event moves: the account's, that of a trusted device, or both.
+/// Which counts of wrong guesses an event changes: the account's, that of a trusted device, or both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rows {
     /// The account's row.
     Account,
-    /// The row of this device alone. Only versions of events from before every guess counted on the account say so.
+    /// The row of this device alone. Only old versions of events have it, from before every guess counted on the
+    /// account.
     Device(DeviceId),
     /// The account's row and that of this device.
     Both(DeviceId),

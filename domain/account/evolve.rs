@@ -31,7 +31,7 @@ pub fn evolve(account: Account, fact: &Fact<Event>) -> Account {
         }
         (Account::Invited(invited), Event::AccountActivated { hash, .. }) => {
             Account::Active(Box::new(Active {
-                // Whoever follows the link wanted it.
+                // Somebody who follows the link wanted the mail.
                 profile: Profile { activations: ActivationMails::default(), ..invited.profile },
                 credential: Credential { id: fact.id, hash: hash.clone() },
                 former: PasswordHistory::default(),
@@ -63,7 +63,7 @@ pub fn evolve(account: Account, fact: &Fact<Event>) -> Account {
         (mut account, event) => {
             if let Some(profile) = account.profile_mut() {
                 match event {
-                    // Of an account that is deleted by now, too: the mailbox got it.
+                    // Also for an account that is deleted by now: its mailbox got the mail.
                     Event::MailSent { kind: MailKind::Activation, .. } => {
                         profile.activations.note_sent(fact.context.at);
                     }
@@ -240,7 +240,8 @@ fn trusted(active: &mut Active, id: DeviceId, (expires_at, by): (Moment, DeviceO
     let (at, client) = (fact.context.at, fact.context.client.clone());
     active.devices.retain(|device| device.id == id || at < device.expires_at);
     if active.device_mut(id).is_none() {
-        // A mail scanner opens reset links too: that uses up none of the devices that logins may add in a day.
+        // A mail scanner opens reset links too. Such a device does not count among those that logins may add in a
+        // day.
         if by != DeviceOrigin::ResetLink {
             active.devices_added = active.devices_added_at(at).copied().chain([at]).collect();
         }

@@ -22,7 +22,7 @@ pub(super) struct Guess<'a> {
 }
 
 impl<'a> Guess<'a> {
-    /// `from` is the device that the guess says that it comes from. A device that the account does not trust is none.
+    /// `from` is the device whose token came with the guess. A device that the account does not trust is ignored.
     pub(super) fn new(
         account: &'a Active,
         policies: &'a Policies,
@@ -47,7 +47,7 @@ impl<'a> Guess<'a> {
         Ok(proof.verdict)
     }
 
-    /// Refuses while a lockout holds for where the guess comes from. A lockout of the account holds for all but trusted
+    /// Refuses while a lockout holds for the origin of the guess. A lockout of the account holds for all but trusted
     /// devices. A lockout of a trusted device holds for that device, whether the account is locked or not.
     pub(super) fn unlocked(&self) -> Result<(), Refusal> {
         refuse(self.account.locked_for(self.device(), self.at))
@@ -67,8 +67,8 @@ impl<'a> Guess<'a> {
         [failed].into_iter().chain(locked(account, device)).collect()
     }
 
-    /// A wrong code counts as a wrong password does. Codes of the second step that is on are counted among the codes as
-    /// well, and those no new password forgives.
+    /// A wrong code counts as a wrong password does. If the second step is on, it also counts among the wrong codes,
+    /// which no new password sets to zero.
     pub(super) fn wrong_code(&self) -> Vec<Event> {
         let on = self.account.second_step.is_some();
         let (account, device) = self.judge(if on { Wrong::Code } else { Wrong::Password });

@@ -1,4 +1,4 @@
-//! The rule of seven, told naively: what the tests hold the real one against.
+//! A simple model of the rule of seven. Tests compare the real one with it.
 
 use super::tests::Numbers;
 

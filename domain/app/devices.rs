@@ -15,7 +15,7 @@ use super::{App, Failure, Unavailable};
 /// How many tokens of devices one request may bring that are looked at.
 const MOST_LOOKED_AT: usize = 50;
 
-/// The devices that a request showed valid tokens of, of whichever accounts.
+/// The devices whose valid tokens came with a request, of any account.
 pub(super) struct ShownDevices(Vec<DeviceClaims>);
 
 impl ShownDevices {
@@ -26,7 +26,8 @@ impl ShownDevices {
 }
 
 impl App {
-    /// The devices that a request shows tokens of. Whether their accounts still trust them is decided with the guess.
+    /// Returns the devices whose tokens came with a request. Whether their accounts still trust them is decided with
+    /// the guess.
     pub(super) fn read_devices(&self, at: Moment, tokens: &[String]) -> ShownDevices {
         let looked_at = if self.policies.trusted_devices.is_some() { MOST_LOOKED_AT } else { 0 };
         let claims = tokens.iter().take(looked_at).filter_map(|token| self.ports.tokens.read_device(token));

@@ -167,8 +167,8 @@ impl App {
             };
             let verdict = self.ports.hasher.verify(password.clone(), hash).await?.into();
             if let Some(rule) = self.wishes_reuse(&wish, &verdict, &folded.state).await? {
-                // This says that the current password is right, and writes nothing down: it must not be said of a log that
-                // can't be written, where wrong passwords do not count.
+                // This answer shows that the current password is right, and writes no event. It must not be given
+                // while the log can't be written, since wrong passwords do not count then.
                 self.ports.store.decoy().await?;
                 // Locked meanwhile, on another node: then nothing is said of the password.
                 return match judgeable(&self.accounts.load(&stream).await?.state, context.at, from) {
@@ -194,10 +194,10 @@ impl App {
         }
     }
 
-    /// Refuses to verify anything while verdicts can't be written down.
+    /// Refuses to verify anything while verdicts can't be written to the log.
     ///
-    /// A guess whose verdict is lost does not count, so whoever can measure time would have as many as they like. After one
-    /// lost verdict the log is asked first, until it writes again.
+    /// A guess whose verdict is lost does not count, so somebody who can measure time would have unlimited guesses.
+    /// After a lost verdict, the log is tried before each verification, until it writes again.
     ///
     /// # Errors
     /// [`Unavailable`] while the log does not write.
@@ -315,7 +315,8 @@ impl App {
         Ok(Login::Refused)
     }
 
-    /// How long one hash takes here and now: the shorter of two, since the first pays for its memory.
+    /// How long one hash takes on this machine now: the shorter of two, since the first one also allocates its
+    /// memory.
     ///
     /// # Errors
     /// [`Unavailable`] when passwords can't be hashed.

@@ -1,4 +1,4 @@
-//! What one mailbox was sent, whichever accounts had its address.
+//! The mails that one mailbox was sent, from all accounts that had its address.
 
 use crate::Moment;
 use crate::email_address::EmailHash;

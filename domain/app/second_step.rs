@@ -39,7 +39,7 @@ impl App {
         let Some(claims) = self.ports.tokens.read_challenge(challenge) else {
             return Ok(Login::ChallengeVoid);
         };
-        // One that had expired before the clock was put back is as good as none.
+        // A challenge that had expired before the clock was put back is ignored.
         let expired = self.clock.reached(claims.event.0, context.at) >= claims.expires_at;
         let event = if expired { EventId(uuid::Uuid::nil()) } else { claims.event };
         let stream = account_stream(claims.account);
@@ -84,8 +84,8 @@ impl App {
         Ok(Enrolment { secret, expires_at, position: committed.position })
     }
 
-    /// Turns the second step on with a code of the secret that was shown, and ends all other sessions. Gives the ten
-    /// recovery codes, to be shown this once.
+    /// Turns the second step on with a code of the secret that was shown, and ends all other sessions. Returns the
+    /// ten recovery codes, which are shown only once.
     ///
     /// # Errors
     /// [`Failure::WrongCode`], which counts; [`Refusal::NoProposal`], [`Refusal::Locked`].

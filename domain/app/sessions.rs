@@ -54,8 +54,8 @@ impl App {
         }))
     }
 
-    /// When a session was last used. `None` if it is over: it was not used for too long, or it expired before the clock was
-    /// put back. This is compared, not scheduled (law 7).
+    /// When a session was last used. `None` if it is over: it was not used for too long, or it expired before the
+    /// clock was put back. Expiry is compared, not scheduled (law 7).
     #[must_use]
     pub fn last_use(&self, session: &Session, at: Moment) -> Option<Moment> {
         let seen = self.ports.activity.last_seen(session.id);

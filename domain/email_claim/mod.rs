@@ -10,7 +10,7 @@ use crate::Moment;
 use crate::fact::Fact;
 use crate::ids::AccountId;
 
-/// How many former holders are known at most, the newest of them.
+/// How many former holders are kept at most; the newest are kept.
 const MOST_FORMER: usize = 100;
 
 /// Who holds the address.
@@ -18,12 +18,12 @@ const MOST_FORMER: usize = 100;
 pub struct EmailClaim {
     /// The holder.
     pub holder: Option<AccountId>,
-    /// Who let go of it in the hour before the last change, and when: what was mailed to them reached the same mailbox.
+    /// Who gave the address up in the hour before the last change, and when. Mails to them reached the same mailbox.
     former: Vec<(AccountId, Moment)>,
 }
 
 impl EmailClaim {
-    /// Whoever held the address at some time in the hour before `at`.
+    /// The accounts that held the address at some time in the hour before `at`.
     pub fn holders_within_the_hour(&self, at: Moment) -> impl Iterator<Item = AccountId> {
         let former = self.former.iter().filter(move |(_, left)| at - *left < TimeDelta::hours(1));
         former.map(|(account, _)| *account).chain(self.holder)

@@ -351,7 +351,7 @@ pub struct LockedV4 {
     failures: u32,
     /// None where only a reset or support ends it.
     until: Option<Moment>,
-    /// Whose rows led to it, and who is locked out: all but trusted devices, or a device.
+    /// Whose rows led to it, and who is locked out: everybody except trusted devices, a device, or both.
     locked: RowsName,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     device_id: Option<DeviceId>,

@@ -1,22 +1,22 @@
-//! Whom a mail server's verdict is about: us, or one mail.
+//! Decides whom a mail server's verdict is about: us, or one mail.
 //!
-//! A verdict on the session, the sender or a quota would meet every mail. It holds the queue, and gives no mail
-//! up. A verdict on the recipient or the message is that mail's own. Some replies may be either: `5.7.1` at
-//! RCPT TO is what a server says that relays nothing for us, and what it says of one recipient who takes
-//! nothing from us. A wrong guess must neither give up every mail for one wrong setting, nor hold the queue for
-//! one recipient. So such a mail is put off, and the queue goes on; only when several recipients in a row are
-//! answered like that is it about us (`pace.rs`).
+//! A verdict on the session, the sender or a quota would apply to every mail. It holds the queue, and gives no mail
+//! up. A verdict on the recipient or the message concerns only that mail. Some replies may be either. For example, a
+//! server says `5.7.1` at RCPT TO if it relays nothing for us, and also if one recipient accepts nothing from us. One
+//! wrong setting must not give up every mail, and one recipient must not hold the queue. So such a mail is tried
+//! again later, and the queue goes on. Only when several recipients in a row get such a reply is it taken to be about
+//! us (`pace.rs`).
 
 use super::verdict::{Answer, Enhanced, Missing, Stage, Verdict};
 
 /// Whom a verdict is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Judgement {
-    /// Us: the session, our sender, our quota. Every mail would fare the same: the queue waits.
+    /// Us: the session, our sender, our quota. Every mail would get the same reply, so the queue waits.
     AboutUs,
     /// This mail, for now: it is tried again, and given up after a while.
     NotNow,
-    /// This mail or us: it is tried again, and the queue waits if others fare the same.
+    /// This mail or us: it is tried again, and the queue waits if other mails get the same reply.
     Unclear,
     /// This mail, for good: it is given up.
     Never,
@@ -25,9 +25,9 @@ pub enum Judgement {
 /// What a reply speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Topic {
-    /// The recipient's address is not there, or nobody's.
+    /// The recipient's address does not exist.
     Address,
-    /// The recipient's mailbox takes nothing: disabled, moved, closed to us.
+    /// The recipient's mailbox accepts nothing: it is disabled, moved, or closed to us.
     Mailbox,
     /// The recipient's mailbox is full.
     MailboxFull,
@@ -37,7 +37,7 @@ pub enum Topic {
     TooLarge,
     /// The message's content, or its form.
     Content,
-    /// A rule forbids it: the recipient's, or one about us.
+    /// A rule forbids it: a rule of the recipient, or a rule about us.
     Policy,
     /// Our sender's address.
     Sender,
@@ -47,16 +47,16 @@ pub enum Topic {
     Login,
     /// What our domain and our address prove: SPF, DKIM, DMARC, reverse DNS, block lists.
     Reputation,
-    /// The mail server's own trouble: it closes, its disk is full, it is set up wrongly.
+    /// A problem of the mail server itself: it closes, its disk is full, or it is set up wrongly.
     System,
     /// The mail server and this program do not understand each other.
     Protocol,
-    /// No more than yes or no.
+    /// Nothing more than yes or no.
     Unsaid,
 }
 
 impl Topic {
-    /// In words, after "the mail server said 550"; `None` where it said no more.
+    /// In words, after "the mail server said 550". Returns `None` if the reply says nothing more.
     pub(super) fn words(self) -> Option<&'static str> {
         Some(match self {
             Self::Address => "it knows no such address",
@@ -79,8 +79,8 @@ impl Topic {
     }
 }
 
-/// What a reply speaks of. The enhanced status code says it best (RFC 3463, the registry of RFC 5248, and what
-/// large providers add to it); where there is none, the code alone and the stage must do (RFC 5321, 4.2.3).
+/// Returns what a reply speaks of. The enhanced status code says it best (RFC 3463, the registry of RFC 5248, and
+/// what large providers add to it). Without one, the code and the stage decide (RFC 5321, 4.2.3).
 #[must_use]
 pub fn topic(stage: Stage, code: u16, enhanced: Option<Enhanced>) -> Topic {
     match code {
@@ -135,7 +135,7 @@ fn of_code(stage: Stage, code: u16) -> Topic {
 pub fn judge(stage: Stage, code: u16, enhanced: Option<Enhanced>) -> Judgement {
     let lasting = |judgement| if code < 500 { Judgement::NotNow } else { judgement };
     match topic(stage, code, enhanced) {
-        // Before the sender nothing of a mail was told. At the sender, a server may know its size and its form.
+        // Before MAIL FROM the server knows nothing of a mail. At MAIL FROM it may know the size and the form.
         Topic::TooLarge | Topic::Content if stage >= Stage::Sender => lasting(Judgement::Never),
         _ if stage < Stage::Recipient => Judgement::AboutUs,
         Topic::Sender | Topic::Quota | Topic::Login | Topic::Reputation | Topic::System | Topic::Protocol => {
@@ -148,7 +148,7 @@ pub fn judge(stage: Stage, code: u16, enhanced: Option<Enhanced>) -> Judgement {
         | Topic::TooLarge
         | Topic::Content => lasting(Judgement::Never),
         Topic::Policy => lasting(Judgement::Unclear),
-        // Its disk is full, or a mailbox is: servers say both.
+        // The server's disk is full, or a mailbox is: servers use it for both.
         Topic::Unsaid if code == 452 => Judgement::Unclear,
         // What a filter says of a message.
         Topic::Unsaid if stage == Stage::End => lasting(Judgement::Never),
@@ -168,8 +168,8 @@ impl Verdict {
         }
     }
 
-    /// Whom it is about. A silence from the recipient on may be due to that recipient or message: a server that
-    /// breaks over one mail must not hold the others.
+    /// Whom it is about. A missing reply at RCPT TO or later may be due to that recipient or message: a server that
+    /// fails on one mail must not hold the others.
     #[must_use]
     pub fn judgement(&self) -> Judgement {
         match self.answer {
@@ -194,7 +194,7 @@ mod tests {
     use super::*;
     use Judgement::{AboutUs, Never, NotNow, Unclear};
 
-    /// What was answered, in the form that the journal keeps, and whom it is about.
+    /// Returns the answer, in the form that the journal keeps, and whom it is about.
     const TABLE: &[(&str, Judgement)] = &[
         // The session.
         ("connect unreachable", AboutUs),

@@ -23,7 +23,7 @@ pub struct Letterhead {
     pub time_zone: Tz,
 }
 
-/// How many characters of a person's name, and of whatever else stands in a sentence, a mail shows at most.
+/// How many characters a mail shows at most of a person's name, and of another text in a sentence.
 const MOST_OF_A_NAME: usize = 130;
 const MOST_OF_A_PLACE: usize = 2500;
 
@@ -119,7 +119,7 @@ impl Letters {
             let name = format!("{} {}", person.given_name.as_str(), person.family_name.as_str());
             without_links(&name, MOST_OF_A_NAME)
         };
-        // Whoever has a say in what stands there could otherwise send links under our letterhead.
+        // Others choose some of these texts. They could otherwise send links under our letterhead.
         let told: Vec<_> =
             told.into_iter().map(|(place, text)| (place, without_links(&text, MOST_OF_A_PLACE))).collect();
         let (name, about_name) = (full_name(person), full_name(about));

@@ -1,8 +1,8 @@
-//! No mailbox is flooded with activation mails, by however many accounts of however many companies, one after the other.
+//! Limits how many activation mails one mailbox gets, from all accounts of all companies together.
 //!
-//! A mail that would be one too many waits, and nobody is told: an answer would say what other companies did (law 11). An
-//! address belongs to one account at a time, and of an account only the newest link is mailed, so that at most one mail
-//! waits for each mailbox. What the supplier asks for is sent at once.
+//! A mail beyond the limit waits, and nobody is told: an answer would show what other companies did (law 11). An
+//! address belongs to one account at a time, and only the newest link of an account is mailed. So at most one mail
+//! waits for each mailbox. Mails that the supplier asks for are sent at once.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -12,15 +12,16 @@ use loquet_domain::Moment;
 use loquet_domain::account::again_at;
 use loquet_domain::email_address::EmailHash;
 
-/// From how many addresses on those are forgotten that had nothing for an hour.
+/// From this number of addresses on, addresses that got nothing in the last hour are removed.
 const SWEEP: usize = 1_000;
 
-/// The activation mails that this sender handed over, or is about to: the log knows them a moment later.
+/// The activation mails that this sender handed over, or is about to hand over. The log has them only a moment later.
 #[derive(Default)]
 pub struct Mailboxes(Mutex<HashMap<EmailHash, Vec<Moment>>>);
 
 impl Mailboxes {
-    /// Takes a place for a mail that is about to be handed over. `known` is when the log says that others were sent.
+    /// Takes a place for a mail that is about to be handed over. `known` are the moments at which others were sent,
+    /// by the log.
     ///
     /// # Errors
     /// The first moment at which there is a place.
@@ -37,7 +38,7 @@ impl Mailboxes {
         }
         let handed = boxes.entry(address.clone()).or_default();
         handed.retain(|moment| now - *moment < TimeDelta::hours(1));
-        // Each is in both, or in the log alone after a restart: whichever says more is right.
+        // Each mail is in both, or after a restart only in the log. The one that has more mails is right.
         let here = again_at(handed.iter().copied(), most, now);
         let there = again_at(known.iter().copied(), most, now);
         match here.max(there) {

@@ -14,27 +14,29 @@ use crate::ports::Hold;
 
 /// The longest pause before a mail server that can't be reached, or is busy, is tried again.
 const LONGEST_ABSENCE: TimeDelta = TimeDelta::seconds(30);
-/// The longest pause before a mail server that refuses us is tried again: who knocks too often stays blocked.
+/// The longest pause before a mail server that refuses us is tried again. A client that tries too often stays
+/// blocked.
 const LONGEST_REFUSAL: TimeDelta = TimeDelta::minutes(5);
-/// The first pause before a mail is tried again that the server may have taken. Mostly the server had died.
+/// The first pause before a mail is tried again that the server may have taken. Usually the server had crashed.
 const PERHAPS_TAKEN: TimeDelta = TimeDelta::seconds(20);
-/// The pause after the second time: each try may be a copy.
+/// The pause after the second time. It is long, since each try may deliver a copy.
 const PERHAPS_TAKEN_AGAIN: TimeDelta = TimeDelta::minutes(10);
 /// The longest such pause.
 const LONGEST_PERHAPS_TAKEN: TimeDelta = TimeDelta::hours(6);
-/// So many recipients in a row who are refused for a reason that may be ours: it is ours.
+/// After this many recipients in a row who are refused for a reason that may be about us, it is about us.
 const SEVERAL: usize = 3;
-/// So many in a row who are refused for good without a reason: it is not their addresses.
+/// After this many recipients in a row who are refused for good without a reason, it is about us, not about their
+/// addresses.
 const MANY: usize = 5;
 
 /// How handing a mail over ended, for the mails after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Server {
-    /// The server said something about that mail: it is there.
+    /// The server said something about that mail, so the server is there.
     Answered,
-    /// Every mail would fare the same.
+    /// Every mail would get the same reply.
     Away(Trouble),
-    /// It was not asked, or its answer may mean one or the other.
+    /// The server was not asked, or its answer may be about us or about the mail.
     NotKnown,
 }
 
@@ -49,14 +51,13 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// The pace of so many mails a second. A server that held the queue when this program last ran is first
-    /// asked with one mail.
+    /// Allows this many mails a second. If the queue was held when this program last ran, one mail is tried first.
     pub(super) fn new(per_second: u32, hold: Option<Hold>) -> Self {
         let step = Duration::from_secs(1) / per_second.max(1);
         Self { step, next: Instant::now(), absences: u32::from(hold.is_some()), hold }
     }
 
-    /// How many mails may be handed over now. While the server is away, one, to see whether it is back.
+    /// How many mails may be handed over now. It is one while the server is away, to see whether it is back.
     pub(super) fn allowed(&self, at_once: usize) -> usize {
         let due = Instant::now() >= self.next;
         if self.absences > 0 { usize::from(due) } else { at_once * usize::from(due) }
@@ -99,7 +100,7 @@ pub(super) fn longest(trouble: &Trouble) -> TimeDelta {
     }
 }
 
-/// The longest pause of the queue. Where it is not certain that we are meant, another mail soon shows.
+/// The longest pause of the queue. It is short if the reply may be about one mail: another mail soon shows.
 fn longest_of_all(trouble: &Trouble) -> TimeDelta {
     match trouble.verdict.map(|verdict| verdict.judgement()) {
         Some(Judgement::AboutUs) => longest(trouble),
@@ -107,7 +108,7 @@ fn longest_of_all(trouble: &Trouble) -> TimeDelta {
     }
 }
 
-/// `first`, twice as long each further time, `longest` at the most.
+/// `first`, doubled each further time, at most `longest`.
 pub(super) fn doubling(first: TimeDelta, times: u32, longest: TimeDelta) -> TimeDelta {
     let doubled = 1_i32 << times.saturating_sub(1).min(16);
     first.checked_mul(doubled).map_or(longest, |pause| pause.min(longest))
@@ -121,17 +122,19 @@ pub(super) fn pause_of_perhaps_taken(tries: u32) -> TimeDelta {
     }
 }
 
-/// The recipients who were refused in a row for reasons that may be ours. A mail that is taken ends the row.
+/// Counts the recipients in a row who were refused for reasons that may be about us. A mail that is taken sets the
+/// count to zero.
 #[derive(Default)]
 pub(super) struct RefusedInARow(BTreeSet<AccountId>);
 
 impl RefusedInARow {
-    /// Counts a recipient whose refusal may be due to us. Yes, once it must be.
+    /// Counts a recipient whose refusal may be about us. Returns whether it must be about us.
     pub(super) fn unclear(&mut self, recipient: AccountId) -> bool {
         self.count(recipient) >= SEVERAL
     }
 
-    /// Counts a recipient who was refused for good without a reason. Yes, once it can't be their address.
+    /// Counts a recipient who was refused for good without a reason. Returns whether it can't be due to their
+    /// addresses.
     pub(super) fn unexplained(&mut self, recipient: AccountId) -> bool {
         self.count(recipient) >= MANY
     }
@@ -172,7 +175,7 @@ mod tests {
         assert_eq!(longest_of("connect unreachable"), (30, 30));
         assert_eq!(longest_of("greeting 421"), (30, 30));
         assert_eq!(longest_of("sender 553 5.7.1"), (300, 300));
-        // It may be three recipients' own rule: the next mail shows.
+        // It may be a rule of each of the three recipients: the next mail shows.
         assert_eq!(longest_of("recipient 550 5.7.1"), (30, 300));
     }
 

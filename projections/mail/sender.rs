@@ -49,7 +49,7 @@ pub struct Sending {
     pub at_once: usize,
     /// How many in a second.
     pub per_second: u32,
-    /// How long one may wait for its own refusals before it becomes a dead letter.
+    /// How long a mail may wait because of its own refusals before it becomes a dead letter.
     pub give_up_after: TimeDelta,
 }
 
@@ -79,9 +79,9 @@ pub struct Sender {
     pub clock: Clock,
     /// Rung when mails were queued.
     pub queued: Arc<Notify>,
-    /// What each mailbox got of late.
+    /// What each mailbox got recently.
     pub mailboxes: Mailboxes,
-    /// Tells why no mail goes, for whoever watches.
+    /// Publishes why no mail goes.
     pub held: watch::Sender<Option<Hold>>,
 }
 
@@ -89,14 +89,14 @@ pub struct Sender {
 enum Written {
     Mail(Box<Message>, Option<Place>),
     Void,
-    /// The mailbox has had enough until then.
+    /// The mailbox has reached its limit until then.
     Later(Moment),
 }
 
 /// The address whose mailbox a mail has a place in, and since when.
 type Place = (EmailHash, Moment);
 
-/// What was claimed, and what is left.
+/// The mails that were claimed, and those that are left.
 struct Taken {
     mails: Vec<ClaimedMail>,
     look_again: Duration,
@@ -175,7 +175,7 @@ impl Sender {
         held
     }
 
-    /// Tells the journal, the log and whoever watches when mails cease to go, why, and when they go again.
+    /// Tells the journal, the program's log and all watchers when mails stop going, why, and when they go again.
     async fn tell(&self, pace: &Pace) {
         let (before, now) = (self.held.borrow().clone(), pace.hold().cloned());
         if before == now {
@@ -297,8 +297,8 @@ impl Sender {
         }
     }
 
-    /// Again when the server may take mails again. However often that is, it uses up nothing of the mail's
-    /// time: the trouble is not the mail's.
+    /// Tries the mail again when the server may take mails again. However often that happens, it uses up nothing of
+    /// the mail's time, since the mail is not the cause.
     fn wait_for_the_server(&self, claimed: &ClaimedMail, trouble: Trouble) -> (MailOutcome, Server) {
         let pause = match may_be_taken(&trouble) {
             true => pause_of_perhaps_taken(claimed.tries),
@@ -308,7 +308,8 @@ impl Sender {
         (MailOutcome::Retry { at, waited, trouble: trouble.clone() }, Server::Away(trouble))
     }
 
-    /// Again after 5 seconds, then twice as long each time, up to an hour, unless that would be too late.
+    /// Tries the mail again after 5 seconds, then twice as long each time, up to an hour, unless that would be too
+    /// late.
     fn retry(&self, claimed: &ClaimedMail, trouble: Trouble) -> MailOutcome {
         let pause = match may_be_taken(&trouble) {
             true => pause_of_perhaps_taken(claimed.tries),
@@ -394,7 +395,8 @@ impl Sender {
         })
     }
 
-    /// A place in a mailbox for one more activation mail that a company asked for, or when there is one.
+    /// Returns a place in a mailbox for one more activation mail that a company asked for, or the moment at which
+    /// there is one.
     async fn enter_mailbox(&self, address: &EmailHash) -> Result<Result<Place, Moment>, String> {
         let (now, most) = ((self.clock)(), self.app.policies().activation_mails_per_hour);
         let known = self.app.activation_mails_sent_to(address, now).await.map_err(|e| e.to_string())?;
@@ -456,8 +458,9 @@ impl Sender {
         })
     }
 
-    /// Whom a lockout keeps out, for the words of a mail: `everybody`; `others`, because the recipient has a trusted device
-    /// that is not locked; or `browser`, because it also holds for the device that the guesses came from.
+    /// Whom a lockout keeps out, for the words of a mail. `everybody`: the recipient has no trusted device that is
+    /// not locked. `others`: the recipient has one. `browser`: the recipient has one, and the lockout also holds for
+    /// the device that the guesses came from.
     fn locked_out(&self, rows: Rows, recipient: &Account) -> &'static str {
         let now = (self.clock)();
         let trusted = self.app.policies().trusted_devices.and(recipient.active());
@@ -495,7 +498,7 @@ fn is_unexplained(trouble: &Trouble) -> bool {
     trouble.verdict.is_some_and(|verdict| verdict.code().is_some() && !verdict.is_explained())
 }
 
-/// Whether the server may have taken the mail, so that each try may be a copy.
+/// Whether the server may have taken the mail. Then each further try may deliver a copy.
 fn may_be_taken(trouble: &Trouble) -> bool {
     trouble.verdict.is_some_and(|verdict| verdict.may_be_taken())
 }

@@ -1,4 +1,4 @@
-//! What became of an account's mails, for support: which, when, what the server said, and what helps.
+//! What became of an account's mails, for support: which mail, when, what the server said, and what helps.
 
 use loquet_domain::Moment;
 use loquet_domain::mail_kind::MailKind;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::judge::{Judgement, Topic};
 use super::verdict::{Trouble, Verdict};
 
-/// Where a mail is on its way.
+/// The delivery status of a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
     /// It waits for its turn.
@@ -25,7 +25,7 @@ pub enum Delivery {
         /// When.
         until: Moment,
     },
-    /// The mail server took it. Whether it arrived is known there.
+    /// The mail server took it. Only that server knows whether it arrived.
     Sent {
         /// When.
         at: Moment,
@@ -35,7 +35,7 @@ pub enum Delivery {
         /// When.
         at: Moment,
     },
-    /// It said nothing true any more (a newer link, an expired one), and was not sent.
+    /// It was out of date (there was a newer link, or the link had expired), and was not sent.
     Void {
         /// When.
         at: Moment,
@@ -59,12 +59,12 @@ pub struct MailStatus {
     pub tried_at: Option<Moment>,
     /// Where it is on its way.
     pub delivery: Delivery,
-    /// Why it was not sent yet, or never: the last trouble with it, or what holds the queue.
+    /// Why it was not sent yet, or never will be: its last failure, or what holds the queue.
     pub trouble: Option<Trouble>,
 }
 
 impl MailStatus {
-    /// What helps, the first thing to do first; nothing where there is nothing to do.
+    /// What helps, in the order in which to do it. Empty if there is nothing to do.
     #[must_use]
     pub fn what_helps(&self) -> Vec<MailHelp> {
         let verdict = self.trouble.as_ref().and_then(|trouble| trouble.verdict);
@@ -72,25 +72,25 @@ impl MailStatus {
     }
 }
 
-/// What helps a mail on its way.
+/// What helps if a mail has not arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MailHelp {
     /// Wait: it goes by itself.
     Wait,
-    /// Look for it in the mailbox, among spam too: it was handed over.
+    /// Look for it in the mailbox, also among spam: it was handed over.
     LookForIt,
     /// The address is wrong. Delete the account and create one with the right address: an account's address
     /// never changes.
     CorrectAddress,
-    /// The recipient asks whoever runs their mailbox: it is full, closed, or takes nothing from us.
+    /// The recipient asks the provider of their mailbox: it is full, closed, or takes nothing from us.
     AskTheirProvider,
     /// The operator looks at the mail server and its settings (`loquet doctor`, `loquet mail list`).
     TellOperator,
-    /// Send a new link: what this mail held is over, or did not go.
+    /// Send a new link: the link in this mail has expired, or was not sent.
     SendAgain,
 }
 
-/// What helps a mail of a kind where it is on its way, after the mail server's last verdict.
+/// What helps a mail of a kind in a delivery status, after the mail server's last verdict.
 #[must_use]
 pub fn what_helps(delivery: Delivery, verdict: Option<Verdict>, kind: MailKind) -> Vec<MailHelp> {
     use MailHelp::{LookForIt, SendAgain, TellOperator, Wait};

@@ -1,9 +1,9 @@
-//! What a mail server said of a mail: at which stage, with which code. Never its words: they name the
-//! recipient, and what is kept here outlives an erasure. The words are ours.
+//! What a mail server said of a mail: at which stage, and with which code. The server's text is never kept: it names
+//! the recipient, and this record outlives an erasure. The words are our own.
 
 use std::fmt;
 
-/// Where in the conversation with a mail server something was said, or was not (RFC 5321, 3.1 and 4.1.1).
+/// The stage of the conversation with a mail server at which a reply came, or did not come (RFC 5321, 3.1 and 4.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
     /// The connection is made.
@@ -24,7 +24,7 @@ pub enum Stage {
     Recipient,
     /// DATA.
     Data,
-    /// The message is being sent. Its end is not: the server has not taken it.
+    /// The message is being sent, but not its end: the server has not taken it.
     Body,
     /// The final dot is sent: the server may have taken the message, whether it says so or not.
     End,
@@ -101,7 +101,7 @@ pub struct Enhanced {
 }
 
 impl Enhanced {
-    /// Reads `5.1.1`; `None` where a text is no enhanced status code.
+    /// Reads `5.1.1`; Returns `None` if a text is no enhanced status code.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('.').map(|part| {
@@ -123,7 +123,7 @@ impl fmt::Display for Enhanced {
 /// Why there is no reply that says yes or no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Missing {
-    /// The server's name is not known, or nobody takes the connection.
+    /// The server's name is not known, or no server accepts the connection.
     Unreachable,
     /// No reply in time.
     TooLong,
@@ -133,7 +133,7 @@ pub enum Missing {
     NotPrivate,
     /// The reply was no SMTP.
     NotSmtp,
-    /// The server does not offer what the settings ask for: STARTTLS, or a way to authenticate that we know.
+    /// The server does not offer what the settings ask for: STARTTLS, or an authentication method that we know.
     NotOffered,
     /// An address is not ASCII, and the server takes no other (RFC 6531).
     AsciiOnly,
@@ -194,7 +194,7 @@ pub enum Answer {
         /// The enhanced status code, where the server gave one.
         enhanced: Option<Enhanced>,
     },
-    /// None that says yes or no.
+    /// There is no reply that says yes or no.
     Missing(Missing),
 }
 
@@ -214,7 +214,7 @@ impl Verdict {
         Self { stage, answer: Answer::Reply { code, enhanced } }
     }
 
-    /// A verdict for want of a reply.
+    /// A verdict when there is no reply.
     #[must_use]
     pub fn missing(stage: Stage, missing: Missing) -> Self {
         Self { stage, answer: Answer::Missing(missing) }
@@ -270,7 +270,7 @@ impl Verdict {
     }
 }
 
-/// In our words, which name nobody.
+/// In our own words, which name nobody.
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.answer {
@@ -290,7 +290,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Why a mail was not sent, in words that name nobody; with the mail server's verdict, where it was asked.
+/// Why a mail was not sent, in words that name nobody, with the mail server's verdict if the server was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{why}")]
 pub struct Trouble {

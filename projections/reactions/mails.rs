@@ -121,9 +121,9 @@ impl Mails {
         })
     }
 
-    /// Who administers a company is its own matter. Whom the supplier makes an administrator there, its other
-    /// administrators are told: nobody gets all of a company's rights without its knowing. What one of them does is told
-    /// to nobody; it stands in the history.
+    /// If the supplier makes somebody an administrator of a company, the company's other administrators get a mail:
+    /// nobody gets all of a company's rights without its knowledge. If one of the company's administrators does so,
+    /// nobody gets a mail; the history shows it.
     async fn of_administrator(
         &self,
         noted: &Noted,

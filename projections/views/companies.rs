@@ -101,7 +101,7 @@ impl View for Companies {
     }
 }
 
-/// Who administers the company. The stream of this event has the company's id too.
+/// Who administers the company. The stream of this event also has the company's id.
 fn administered(
     table: &mut Table<'_, '_, CompanyRow>,
     key: &str,
