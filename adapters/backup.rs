@@ -30,7 +30,7 @@ const FILES: [(&str, &Kind); 4] =
 const MANIFEST: &str = "backup.json";
 const FORMAT: u32 = 1;
 /// What a server keeps in its folder, but its key. Each `.db` may have others of its name beside it.
-const KEPT: [&str; 10] = [
+const KEPT: [&str; 11] = [
     "log.db",
     "reactions.db",
     "keys.db",
@@ -39,6 +39,7 @@ const KEPT: [&str; 10] = [
     "answers.db",
     "strangers.json",
     "sessions.json",
+    "clock.json",
     "dev-token",
     "mail",
 ];

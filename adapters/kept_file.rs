@@ -8,9 +8,9 @@ use serde::de::DeserializeOwned;
 
 use crate::ownership::create_private;
 
-/// The content of the snapshot file. Returns nothing if there is no file, or if it can't be read; the latter is
-/// logged.
-pub(crate) fn load<T: DeserializeOwned + Default>(path: &Path) -> T {
+/// Reads the content of the snapshot file. Returns the default if there is no file, or if it can't be read; the latter is
+/// logged as a warning.
+pub fn load<T: DeserializeOwned + Default>(path: &Path) -> T {
     let kept = match std::fs::read(path) {
         Ok(json) => serde_json::from_slice(&json).map_err(std::io::Error::from),
         Err(error) if error.kind() == ErrorKind::NotFound => return T::default(),
@@ -23,7 +23,10 @@ pub(crate) fn load<T: DeserializeOwned + Default>(path: &Path) -> T {
 }
 
 /// Puts this in place of what was in the file, all of it or nothing.
-pub(crate) fn save(path: &Path, kept: &impl Serialize) -> std::io::Result<()> {
+///
+/// # Errors
+/// What the file system said.
+pub fn save(path: &Path, kept: &impl Serialize) -> std::io::Result<()> {
     let unfinished = path.with_extension("new");
     let json = serde_json::to_vec(kept)?;
     // What a stop in the middle left is in the way of nothing.

@@ -11,7 +11,7 @@ pub mod hmac_tokens;
 pub mod http;
 pub mod idempotency_store;
 pub mod identities;
-mod kept_file;
+pub mod kept_file;
 pub mod key_store;
 mod letters;
 mod live;

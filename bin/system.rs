@@ -10,6 +10,7 @@ use loquet_adapters::argon2_pool::{Argon2Pool, Cost};
 use loquet_adapters::event_codec::JsonCodec;
 use loquet_adapters::folds::CachedFolds;
 use loquet_adapters::identities::RandomIdentities;
+use loquet_adapters::kept_file;
 use loquet_adapters::key_store::KeyStore;
 use loquet_adapters::metrics::{MeasuredStore, Metrics};
 use loquet_adapters::one_time_codes::TotpCodes;
@@ -20,6 +21,7 @@ use loquet_adapters::sqlite_store::SqliteStore;
 use loquet_adapters::strangers::RecentStrangers;
 use loquet_adapters::turnstile::KeyedTurnstile;
 use loquet_domain::app::{App, Ports};
+use loquet_domain::clock_history::KeptClock;
 use loquet_domain::policies::Policies;
 use loquet_domain::ports::{
     CodecError, EventCodec, EventStore, Identities, OneTimeCodes, PasswordHasher, Position,
@@ -50,9 +52,16 @@ pub(crate) struct System {
     pub(crate) codec: Arc<JsonCodec>,
     pub(crate) keys: KeyStore,
     strangers: Arc<RecentStrangers>,
-    strangers_file: PathBuf,
     activity: Arc<SessionActivity>,
-    activity_file: PathBuf,
+    files: Files,
+}
+
+/// Where what is in memory is kept between two runs.
+#[derive(Clone)]
+struct Files {
+    strangers: PathBuf,
+    activity: PathBuf,
+    clock: PathBuf,
 }
 
 /// Whether the log is written to.
@@ -148,7 +157,12 @@ impl System {
             takeovers: Arc::new(CachedFolds::new(FOLDS / 100)),
         };
         let app = Arc::new(App::new(policies, ports));
-        Ok(Self { app, store, codec, keys, strangers, strangers_file, activity, activity_file })
+        let clock_file = place.file("clock.json");
+        if let Some(kept) = kept_file::load::<Option<KeptClock>>(&clock_file) {
+            app.clock_history().take_up(kept);
+        }
+        let files = Files { strangers: strangers_file, activity: activity_file, clock: clock_file };
+        Ok(Self { app, store, codec, keys, strangers, activity, files })
     }
 
     /// Refuses a log if the sealed part of one of the newest events was altered.
@@ -197,29 +211,34 @@ impl System {
 
     /// Keeps when sessions were used, every minute, until it is dropped.
     pub(crate) fn keep_activity(&self) -> impl Future<Output = ()> + Send + 'static {
-        let (activity, file) = (self.activity.clone(), self.activity_file.clone());
+        let (app, activity, files) = (self.app.clone(), self.activity.clone(), self.files.clone());
         async move {
             loop {
                 tokio::time::sleep(KEPT_EVERY).await;
-                let (activity, file) = (activity.clone(), file.clone());
-                let kept = tokio::task::spawn_blocking(move || activity.save(&file)).await;
-                if let Ok(Err(error)) = kept {
-                    tracing::warn!(%error, "when sessions were used could not be kept");
-                }
+                let (app, activity, files) = (app.clone(), activity.clone(), files.clone());
+                drop(tokio::task::spawn_blocking(move || keep(&app, &activity, &files)).await);
             }
         }
     }
 
     /// Finishes what was accepted and closes the log.
     pub(crate) async fn close(self) -> anyhow::Result<()> {
-        if let Err(error) = self.activity.save(&self.activity_file) {
-            tracing::warn!(%error, "when sessions were used could not be kept");
-        }
-        if let Err(error) = self.strangers.save(&self.strangers_file) {
+        keep(&self.app, &self.activity, &self.files);
+        if let Err(error) = self.strangers.save(&self.files.strangers) {
             tracing::warn!(%error, "the wrong guesses at unknown addresses were not kept");
         }
         let store = self.store;
         Ok(tokio::task::spawn_blocking(move || store.close()).await?)
+    }
+}
+
+/// Keeps what the next run needs of sessions: when they were used, and how far the clock has been.
+fn keep(app: &App, activity: &SessionActivity, files: &Files) {
+    if let Err(error) = activity.save(&files.activity) {
+        tracing::warn!(%error, "when sessions were used could not be kept");
+    }
+    if let Err(error) = kept_file::save(&files.clock, &app.clock_history().kept()) {
+        tracing::warn!(%error, "how far the clock has been could not be kept");
     }
 }
 

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::Moment;
@@ -29,7 +30,7 @@ pub struct ClockHistory {
     jumps: RwLock<Jumps>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Jumps {
     /// The moments that the clock jumped back from, with the number of each jump.
     from: Vec<(u64, Moment)>,
@@ -37,6 +38,13 @@ struct Jumps {
     count: u64,
     /// What began while a jump was remembered, and how many jumps there had been then.
     began: HashMap<Uuid, u64>,
+}
+
+/// A clock's history as it is kept between two runs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct KeptClock {
+    latest: Option<Moment>,
+    jumps: Jumps,
 }
 
 impl Default for ClockHistory {
@@ -66,6 +74,23 @@ impl ClockHistory {
         let number = jumps.count;
         jumps.from.push((number, from));
         self.furthest.fetch_max(before, Ordering::SeqCst);
+    }
+
+    /// What the next run must know.
+    #[must_use]
+    pub fn kept(&self) -> KeptClock {
+        let latest = Moment::from_timestamp_micros(self.latest.load(Ordering::SeqCst));
+        KeptClock { latest, jumps: self.jumps.read().unwrap_or_else(PoisonError::into_inner).clone() }
+    }
+
+    /// Takes up what the last run knew, before the clock is first looked at.
+    pub fn take_up(&self, kept: KeptClock) {
+        let furthest = kept.jumps.from.iter().map(|(_, from)| from.timestamp_micros()).max();
+        self.furthest.fetch_max(furthest.unwrap_or(i64::MIN), Ordering::SeqCst);
+        *self.jumps.write().unwrap_or_else(PoisonError::into_inner) = kept.jumps;
+        if let Some(latest) = kept.latest {
+            self.note(latest);
+        }
     }
 
     /// Notes that something begins at `at`, which is now: a session, or a challenge.
@@ -99,6 +124,7 @@ impl ClockHistory {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -124,6 +150,23 @@ mod tests {
         }
         assert_eq!(history.reached(OTHER, at(180)), at(300), "another jump was not");
         assert_eq!(history.reached(SESSION, at(2000)), at(2000), "the clock has passed them all");
+    }
+
+    #[test]
+    fn a_clock_that_is_put_back_between_two_runs_or_was_before_is_remembered() {
+        let before = ClockHistory::default();
+        before.begins(SESSION, at(100));
+        [100, 1000, 160].iter().for_each(|minute| before.note(at(*minute)));
+        before.begins(OTHER, at(161));
+        let after = ClockHistory::default();
+        after.take_up(serde_json::from_str(&serde_json::to_string(&before.kept()).unwrap()).unwrap());
+        after.note(at(170));
+        assert_eq!(after.reached(SESSION, at(170)), at(1000));
+        assert_eq!(after.reached(OTHER, at(170)), at(170));
+        let stopped = ClockHistory::default();
+        stopped.take_up(after.kept());
+        stopped.note(at(120));
+        assert_eq!(stopped.reached(OTHER, at(120)), at(170), "it was put back while nothing ran");
     }
 
     #[test]

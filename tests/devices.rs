@@ -49,6 +49,11 @@ impl<'a> Client<'a> {
     }
 }
 
+/// A client that shows the token of the device that a login gave.
+fn on_device<'a>(server: &'a Server, given: &Value) -> Client<'a> {
+    Client::new(server, "any/1").with("loquet-device", given["device_token"].as_str().unwrap())
+}
+
 /// The cookie that an answer has a browser keep, and what it says of it.
 fn cookie(answer: &Answer) -> (String, String) {
     let set = answer.headers["set-cookie"].to_str().unwrap();
@@ -117,9 +122,7 @@ async fn seven_wrong_in_ones_own_browser_lock_the_account_and_the_browser_and_ev
     let account = server.active(1, EMAIL, PASSWORD).await;
     let phone = Client::new(&server, "phone/1").log_in(PASSWORD).await.expect(201).json();
     let till = Client::new(&server, "till/1").log_in(PASSWORD).await.expect(201).json();
-    let on = |shown: &Value| {
-        Client::new(&server, "any/1").with("loquet-device", shown["device_token"].as_str().unwrap())
-    };
+    let on = |given: &Value| on_device(&server, given);
     for n in 0..4 {
         on(&phone).log_in(&format!("Guess{n}!!")).await.expect(401);
     }
@@ -160,9 +163,7 @@ async fn a_locked_browser_is_locked_though_the_account_is_not_and_its_owner_is_t
     let account = server.active(1, EMAIL, PASSWORD).await;
     let phone = Client::new(&server, "phone/1").log_in(PASSWORD).await.expect(201).json();
     let till = Client::new(&server, "till/1").log_in(PASSWORD).await.expect(201).json();
-    let on = |shown: &Value| {
-        Client::new(&server, "any/1").with("loquet-device", shown["device_token"].as_str().unwrap())
-    };
+    let on = |given: &Value| on_device(&server, given);
     for n in 0..6 {
         on(&phone).log_in(&format!("Guess{n}!!")).await.expect(401);
     }
@@ -240,9 +241,7 @@ async fn the_owner_is_told_of_a_new_device_sees_all_and_has_one_forgotten() {
     server.send(Method::GET, &path, of_jan["session_token"].as_str(), None).await.expect(404);
     server.send(Method::DELETE, &path, of_jan["session_token"].as_str(), None).await.expect(404);
     hammer(&server).await;
-    let on = |shown: &Value| {
-        Client::new(&server, "any/1").with("loquet-device", shown["device_token"].as_str().unwrap())
-    };
+    let on = |given: &Value| on_device(&server, given);
     on(&first).log_in(PASSWORD).await.expect(423);
     on(&second).log_in(PASSWORD).await.expect(201);
 }

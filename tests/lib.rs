@@ -7,4 +7,5 @@
 pub mod kit;
 pub mod server;
 pub mod skip;
+pub mod small_disk;
 pub mod watched_store;

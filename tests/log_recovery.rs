@@ -14,6 +14,7 @@ use loquet_domain::ids::EventId;
 use loquet_domain::ports::{AppendError, EventStore, NewEvent, Position, Revision, StreamId};
 use loquet_tests::server::Server;
 use loquet_tests::skip;
+use loquet_tests::small_disk::SmallDisk;
 use rusqlite::{Connection, OpenFlags};
 use uuid::Uuid;
 
@@ -426,32 +427,13 @@ async fn a_lock_of_another_program_is_told_soon_and_left_behind_at_once_though_r
     store.close();
 }
 
-/// A file system of a given size, gone when the test is.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn mount(size: &str) -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(folder.path());
-        let mounted = mount.output().is_ok_and(|output| output.status.success());
-        mounted.then_some(Self(folder))
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
-    }
-}
-
 #[tokio::test]
 async fn a_full_disk_is_left_behind_when_space_returns_though_readers_stay() {
     let Some(disk) = SmallDisk::mount("8m") else {
         return skip::skipped("a_full_disk_is_left_behind", "a tmpfs can't be mounted here");
     };
-    let log = new_log(disk.0.path()).await;
-    let ballast = disk.0.path().join("ballast");
+    let log = new_log(disk.path()).await;
+    let ballast = disk.path().join("ballast");
     std::fs::write(&ballast, vec![0; 4 * 1024 * 1024]).unwrap();
     let store = SqliteStore::open(&log).unwrap();
     let stays = reader(&log);

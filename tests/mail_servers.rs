@@ -207,6 +207,8 @@ async fn a_verdict_on_the_session_the_sender_or_a_quota_holds_the_queue_alarms_a
         .await;
         let found = doctor(&program, server.port).unwrap_or_else(|| panic!("{said}: {}", program.errors()));
         assert_eq!(found["state"], "failing", "{found}");
+        let ready = program.service_get("/readyz").await.expect(200).json();
+        assert!(ready["mails"].as_str().unwrap().contains(said), "{ready}");
         assert!(found["found"].as_str().unwrap().contains(said), "{said}: {found}");
         let errors = program.errors();
         assert!(

@@ -1065,6 +1065,12 @@ async fn a_clock_that_jumps_a_day_either_way_opens_no_lock_and_stops_nothing() {
     let session = server.login(email, PASSWORD).await.expect(201).json();
     let me = format!("/v1/accounts/{}", session["account_id"].as_str().unwrap());
     let token = session["session_token"].as_str().unwrap();
+    // Jan logs in once and does nothing more.
+    let other = "jan@example.be";
+    server.active(3, other, PASSWORD).await;
+    let jan = server.login(other, PASSWORD).await.expect(201).json();
+    let his = format!("/v1/accounts/{}", jan["account_id"].as_str().unwrap());
+    let jan = jan["session_token"].as_str().unwrap();
     for _ in 0..7 {
         server.login(email, "Wrong1!!").await.expect(401);
     }
@@ -1084,16 +1090,24 @@ async fn a_clock_that_jumps_a_day_either_way_opens_no_lock_and_stops_nothing() {
     set("+0");
     let fresh = fresh["session_token"].as_str().unwrap();
     server.send(Method::GET, &me, Some(fresh), None).await.expect(200);
+    // A day had passed for the clock: what had expired then stays so, and what begins now does not suffer.
+    server.send(Method::GET, &me, Some(token), None).await.expect(401);
+    server.send(Method::GET, &his, Some(jan), None).await.expect(401);
+    let anew = server.login(other, PASSWORD).await.expect(201).json();
+    let anew = anew["session_token"].as_str().unwrap();
+    server.send(Method::GET, &his, Some(anew), None).await.expect(200);
     for _ in 0..7 {
         server.login(email, "Wrong1!!").await.expect(401);
     }
     server.login(email, PASSWORD).await.expect(423);
     server.send(Method::GET, "/readyz", None, None).await.expect(200);
-    server.service_post("/v1/orders", order(2, 2, "jan@example.be")).await.expect(201);
-    server.mail("jan@example.be", "Confirmez", 1).await;
+    server.service_post("/v1/orders", order(2, 2, "paul@example.be")).await.expect(201);
+    server.mail("paul@example.be", "Confirmez", 1).await;
     server.stop();
     server.restart().await;
     server.login(email, PASSWORD).await.expect(423);
+    server.send(Method::GET, &his, Some(jan), None).await.expect(401);
+    server.send(Method::GET, &his, Some(anew), None).await.expect(200);
     said(&server, &["projections", "verify"]);
 }
 

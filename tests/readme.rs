@@ -96,6 +96,7 @@ async fn the_commands_of_the_other_documents_work_as_written() {
                 "web shop",
                 "is revoked",
                 "Boulangerie 1 SRL",
+                "Nothing keeps this person out",
                 "ordered by SO-1",
                 "\nyes\n",
                 "Everybody's password is",

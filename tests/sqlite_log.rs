@@ -9,6 +9,7 @@ use loquet_adapters::sqlite_store::{FileError, SqliteStore};
 use loquet_domain::ids::EventId;
 use loquet_domain::ports::{AppendError, EventStore, NewEvent, Position, Revision, StreamId};
 use loquet_tests::skip;
+use loquet_tests::small_disk::SmallDisk;
 use uuid::Uuid;
 
 fn event(size: usize) -> NewEvent {
@@ -116,33 +117,14 @@ fn foreign_newer_and_truncated_files_are_refused_and_named() {
     assert!(said(&path("no/such/folder/log")).contains("can't use"), "{}", said(&path("no/such/folder/log")));
 }
 
-/// A file system of a given size, gone when the test is.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn mount(size: &str) -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(folder.path());
-        let mounted = mount.output().is_ok_and(|output| output.status.success());
-        mounted.then_some(Self(folder))
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
-    }
-}
-
 #[tokio::test]
 async fn a_full_disk_is_said_loses_nothing_acknowledged_and_is_left_behind_when_space_returns() {
     let name = "a_full_disk_is_said";
     let Some(disk) = SmallDisk::mount("8m") else {
         return skip::skipped(name, "a tmpfs can't be mounted here");
     };
-    let path = disk.0.path().join("log.db");
-    let ballast = disk.0.path().join("ballast");
+    let path = disk.path().join("log.db");
+    let ballast = disk.path().join("ballast");
     std::fs::write(&ballast, vec![0; 5 * 1024 * 1024]).unwrap();
     let store = SqliteStore::open(&path).unwrap();
     let mut acknowledged = 0;

@@ -6,14 +6,15 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use loquet_domain::ports::EventStore;
+use loquet_projections::ports::ReactionJournal;
 use loquet_projections::runner::Follower;
 use serde::Serialize;
 use tokio::sync::Mutex;
 use tokio::time::{Duration, Instant};
 use utoipa::ToSchema;
 
-use super::Shared;
 use super::caller::bearer;
+use super::{Api, Shared};
 
 /// How often readiness writes to the log at most.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
@@ -58,6 +59,8 @@ pub(crate) struct Details {
     log: String,
     /// What became of looking whether the server key was rotated.
     keys: String,
+    /// `ok`, or since when and why no mail goes. It does not keep the server from serving.
+    mails: String,
     /// The position of its last event.
     position: u64,
     /// Views by name and version, and reactions.
@@ -116,6 +119,18 @@ pub(crate) async fn readyz(State(api): Shared, headers: HeaderMap) -> (StatusCod
     let keys = keys.unwrap_or_else(|| "ok".to_owned());
     let known =
         bearer(&headers).and_then(|token| api.service_tokens.find(token, (api.clock)()).ok().flatten());
-    let details = known.map(|_| Details { log, keys, position: head.0, views });
+    let details = match known {
+        Some(_) => Some(Details { log, keys, mails: mails(&api).await, position: head.0, views }),
+        None => None,
+    };
     (status, Json(Readiness { ready, details }))
+}
+
+/// Whether mails go, in words.
+async fn mails(api: &Api) -> String {
+    match api.mails.held().await {
+        Ok(None) => "ok".to_owned(),
+        Ok(Some(hold)) => format!("no mail goes since {}: {}", hold.since, hold.trouble),
+        Err(error) => format!("the mail queue can't be read: {error}"),
+    }
 }

@@ -35,12 +35,11 @@ pub(crate) async fn run(place: &Place, whose: Diagnose) -> anyhow::Result<()> {
     let position = system.store.head().await?;
     let queue = place.file("reactions.db");
     let journal = queue.exists().then(|| SqliteJournal::open_to_read(&queue)).transpose()?;
-    let sources = Sources {
-        app: &system.app,
-        store: &system.store,
-        codec: system.codec.as_ref(),
-        mails: journal.as_ref().map(|journal| journal as &dyn ReactionJournal),
+    let mails: Option<&dyn ReactionJournal> = match &journal {
+        Some(journal) => Some(journal),
+        None => None,
     };
+    let sources = Sources { app: &system.app, store: &system.store, codec: system.codec.as_ref(), mails };
     let told = diagnose(sources, &email, clock::now()).await?;
     let text = match whose.json {
         true => serde_json::to_string_pretty(&DiagnosisBody::of(email.as_str(), told, position.0))?,

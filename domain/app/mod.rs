@@ -208,6 +208,12 @@ impl App {
         self.clock.note(at);
     }
 
+    /// What the clock of this process has shown.
+    #[must_use]
+    pub fn clock_history(&self) -> &ClockHistory {
+        &self.clock
+    }
+
     /// The rules in force.
     #[must_use]
     pub fn policies(&self) -> &Policies {
