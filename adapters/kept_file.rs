@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 
 use crate::ownership::create_private;
 
-/// Reads the content of the snapshot file. Returns the default if there is no file, or if it can't be read; the latter is
-/// logged as a warning.
+/// Reads the content of the snapshot file. Returns the default if there is no file, or if it can't be read; the latter
+/// is logged as a warning.
 pub fn load<T: DeserializeOwned + Default>(path: &Path) -> T {
     let kept = match std::fs::read(path) {
         Ok(json) => serde_json::from_slice(&json).map_err(std::io::Error::from),
