@@ -166,7 +166,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "lockout.profile",
         Kind::Choice(&PROFILES),
         "default",
-        "Which rules the settings of this section have that nobody sets; docs/profiles.md says which standard asks for what",
+        "Default values for this section's settings: default, nist or pci. A setting that is given explicitly wins. docs/profiles.md says which standard asks for what",
     ),
     setting(
         "lockout.attempts",
@@ -202,7 +202,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "password.profile",
         Kind::Choice(&PROFILES),
         "default",
-        "Which rules the settings of this section have that nobody sets; docs/profiles.md says which standard asks for what",
+        "Default values for this section's settings: default, nist or pci. A setting that is given explicitly wins. docs/profiles.md says which standard asks for what",
     ),
     setting(
         "password.min_length",
