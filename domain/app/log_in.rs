@@ -321,8 +321,8 @@ impl App {
         Ok(Login::Refused)
     }
 
-    /// How long one hash takes on this machine now: the shorter of two, since the first one also allocates its
-    /// memory.
+    /// Measures how long one hash takes here and now. It gives the shortest of five: the first one pays for its memory, and
+    /// others may have waited for a core.
     ///
     /// # Errors
     /// [`Unavailable`] when passwords can't be hashed.
