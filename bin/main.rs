@@ -110,7 +110,7 @@ fn run(cli: Cli, mut config: Config) -> anyhow::Result<ExitCode> {
             Command::Projections(command) => commands::projections::run(&place, command).await,
             Command::Mail(command) => done(commands::mail::run(&place, command).await),
             Command::Find(sought) => done(commands::find::run(&place, sought).await),
-            Command::Diagnose(whose) => done(commands::diagnose::run(&place, whose).await),
+            Command::Diagnose(whose) => done(commands::diagnose::run(&place, config, whose).await),
             Command::Token(command) => done(commands::token::run(&place, command)),
             Command::Keys(KeysCommand::Create) => done(commands::keys::create(&place)),
             Command::Keys(KeysCommand::Rotate(rotate)) => done(commands::keys::rotate(&place, &rotate)),

@@ -2,10 +2,13 @@
 //!
 //! Pure: from the fold of an account and a moment. A test holds it against what a login at that moment answers.
 
+use chrono::TimeDelta;
+
 use crate::Moment;
 use crate::account::{Account, Active, Admission, Role};
 use crate::ids::DeviceId;
 use crate::lockout::{LockEnd, Lockout};
+use crate::policies::Policies;
 
 /// What a login with the right password would be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +72,7 @@ pub enum Hindrance {
         recovery_codes_left: usize,
         /// Wrong codes since the last complete login.
         wrong_codes: u32,
-        /// When a code was last asked for, if no login was completed since.
+        /// When a code was asked for in the last day, if neither a login was completed nor a wrong guess judged since.
         asked_at: Option<Moment>,
     },
     /// Wrong guesses in a row at the account, not yet enough to lock it.
@@ -87,6 +90,8 @@ pub enum Hindrance {
         device: DeviceId,
         /// How many.
         failures: u32,
+        /// How many wrong codes count.
+        wrong_codes: u32,
     },
 }
 
@@ -155,6 +160,13 @@ impl Hindrance {
             // A code was never the problem: the person has not reached that step.
             Self::SecondStep { wrong_codes: 0, asked_at: None, .. } => Remedy::EnterCode,
             Self::SecondStep { .. } => Remedy::ResetSecondStep,
+            // A new password mends no code.
+            Self::WrongGuesses { failures, wrong_codes, .. }
+            | Self::DeviceWrongGuesses { failures, wrong_codes, .. }
+                if wrong_codes >= failures =>
+            {
+                Remedy::EnterCode
+            }
             Self::WrongGuesses { .. } | Self::DeviceWrongGuesses { .. } => Remedy::SendReset,
             Self::StrangersLocked { .. } => Remedy::Nothing,
         }
@@ -166,7 +178,13 @@ impl Hindrance {
 /// A device that the account does not trust is ignored. Guesses at an address without an account in use are judged as
 /// an account's are (law 11): `strangers` is what is known of them on this node.
 #[must_use]
-pub fn answer(account: &Account, strangers: &Lockout, from: Option<DeviceId>, at: Moment) -> Answer {
+pub fn answer(
+    account: &Account,
+    strangers: &Lockout,
+    policies: &Policies,
+    (from, at): (Option<DeviceId>, Moment),
+) -> Answer {
+    let from = from.filter(|_| policies.trusted_devices.is_some());
     let Some(active) = account.active() else {
         return strangers.locked_until(at).map_or(Answer::Refused, |until| Answer::Locked { until });
     };
@@ -181,7 +199,7 @@ pub fn answer(account: &Account, strangers: &Lockout, from: Option<DeviceId>, at
 /// What keeps the owner out at `at`, or may. What must be solved first stands first. It is empty if nothing keeps
 /// them out.
 #[must_use]
-pub fn hindrances(account: &Account, strangers: &Lockout, at: Moment) -> Vec<Hindrance> {
+pub fn hindrances(account: &Account, strangers: &Lockout, policies: &Policies, at: Moment) -> Vec<Hindrance> {
     let nobody = match account {
         Account::Absent => Hindrance::NoSuchAccount,
         Account::Deleted(profile) if profile.erased => Hindrance::Erased,
@@ -190,13 +208,13 @@ pub fn hindrances(account: &Account, strangers: &Lockout, at: Moment) -> Vec<Hin
             let link_expires_at = invited.activation.expires_at;
             Hindrance::NotActivated { link_expires_at, link_expired: at >= link_expires_at }
         }
-        Account::Active(active) => return in_use(active, at),
+        Account::Active(active) => return in_use(active, policies, at),
     };
     let locked = strangers.locked_until(at).map(|until| Hindrance::StrangersLocked { until });
     std::iter::once(nobody).chain(locked).collect()
 }
 
-fn in_use(active: &Active, at: Moment) -> Vec<Hindrance> {
+fn in_use(active: &Active, policies: &Policies, at: Moment) -> Vec<Hindrance> {
     let until = active.lockout.locked_until(at);
     let locked = until.map(|until| Hindrance::Locked { since: active.locked_since, until });
     let (failures, wrong_codes) = (active.lockout.failures_at(at), active.lockout.codes_at(at));
@@ -205,24 +223,31 @@ fn in_use(active: &Active, at: Moment) -> Vec<Hindrance> {
         wrong_codes,
         last: active.last_failure_at,
     });
-    let devices = || active.devices_at(at).map(move |device| (device.id, device.lockout));
+    let trusted = policies.trusted_devices.is_some();
+    let devices = || active.devices_at(at).filter(move |_| trusted).map(|device| (device.id, device.lockout));
     let devices_locked = devices().filter_map(|(device, row)| {
         row.locked_until(at).map(|until| Hindrance::DeviceLocked { device, until })
     });
     let devices_guessed = devices().filter_map(|(device, row)| {
-        let failures = row.failures_at(at);
+        let (failures, wrong_codes) = (row.failures_at(at), row.codes_at(at));
         let counts = failures > 0 && row.locked_until(at).is_none();
-        counts.then_some(Hindrance::DeviceWrongGuesses { device, failures })
+        counts.then_some(Hindrance::DeviceWrongGuesses { device, failures, wrong_codes })
     });
     let temporary = active.profile.role == Role::TemporaryAdministrator;
     let waiting = temporary.then_some(Hindrance::AwaitingConversion);
     let second = active.second_step.as_ref().filter(|_| !temporary).map(|second| Hindrance::SecondStep {
         recovery_codes_left: second.recovery.len(),
         wrong_codes,
-        asked_at: active.code_asked_at,
+        asked_at: active.code_asked_at.filter(|asked| is_fresh(*asked, active.last_failure_at, at)),
     });
     let mut all: Vec<_> = locked.into_iter().chain(devices_locked).collect();
     all.extend([waiting, second, guesses].into_iter().flatten());
     all.extend(devices_guessed);
     all
+}
+
+/// Whether a code that was asked for may still be what a person waits with: it was in the last day, and what came after it
+/// was no other trouble.
+fn is_fresh(asked: Moment, last_failure: Option<Moment>, at: Moment) -> bool {
+    at - asked < TimeDelta::days(1) && last_failure.is_none_or(|failed| failed <= asked)
 }

@@ -97,8 +97,8 @@ pub struct Diagnosis {
     pub account: Option<AccountId>,
     /// Of which company.
     pub company: Option<CompanyId>,
-    /// Whether that company has an administrator.
-    pub administrators: Administrators,
+    /// Whether that company has an administrator. `None` if there is no account, and so no company.
+    pub administrators: Option<Administrators>,
     /// What a login with the right password would be answered now, from a browser that the account does not trust.
     pub answer: Answer,
     /// What keeps the person out. What must be solved first stands first. Empty if nothing keeps them out.
@@ -153,14 +153,17 @@ pub async fn diagnose(
     };
     let strangers = app.guesses_of_strangers(email);
     let company = account.profile().map(|profile| profile.company);
-    let admins = match company {
+    let admins: Vec<AccountId> = match company {
         Some(company) => app.access(company).await?.state.administrators.into_iter().collect(),
         None => Vec::new(),
     };
-    let administrators = if admins.is_empty() { Administrators::Missing } else { Administrators::Present };
+    let has = |admins: &[AccountId]| {
+        if admins.is_empty() { Administrators::Missing } else { Administrators::Present }
+    };
+    let administrators = company.map(|_| has(&admins));
     let reason = |hindrance: Hindrance| Reason {
         hindrance,
-        remedy: hindrance.remedy(administrators),
+        remedy: hindrance.remedy(administrators.unwrap_or(Administrators::Present)),
         evidence: behind(hindrance, &history),
     };
     let waits = account.profile().is_some_and(|profile| profile.role == Role::TemporaryAdministrator);
@@ -180,8 +183,8 @@ pub async fn diagnose(
         awaited: deliveries.as_deref().and_then(|mails| awaited(&account, mails, at)),
         deliveries,
         administrators,
-        answer: answer(&account, &strangers, None, at),
-        reasons: hindrances(&account, &strangers, at).into_iter().map(reason).collect(),
+        answer: answer(&account, &strangers, app.policies(), (None, at)),
+        reasons: hindrances(&account, &strangers, app.policies(), at).into_iter().map(reason).collect(),
         devices: devices(app, &account, &strangers, at),
         mails: newest(&history, &["mail-sent", "mail-given-up"]),
         whom_to_ask,
@@ -214,7 +217,7 @@ fn devices(app: &App, account: &Account, strangers: &Lockout, at: Moment) -> Vec
             device: device.clone(),
             failures: device.lockout.failures_at(at),
             locked_until: device.lockout.locked_until(at),
-            answer: answer(account, strangers, Some(device.id), at),
+            answer: answer(account, strangers, policies, (Some(device.id), at)),
             codes_locked_until: active.codes_locked_for(Some(device.id), &policies.lockout, at),
         })
     });
@@ -303,20 +306,35 @@ fn behind(hindrance: Hindrance, history: &[Evidence]) -> Vec<Evidence> {
         Hindrance::Erased => &["account-deleted", "account-erased"],
         Hindrance::NotActivated { .. } => &["account-created", "activation-requested"],
         Hindrance::Locked { until: LockEnd::AtReset, .. } => {
-            return newest_first(since_cleared(history, Row::Account, A_RESET_CLEARS).iter());
+            let led_to_it = up_to_the_lockout(history, Row::Account);
+            return newest_first(since_cleared(led_to_it, Row::Account, A_RESET_CLEARS).iter());
         }
         Hindrance::WrongGuesses { failures, wrong_codes, .. } if wrong_codes > failures => {
             let counted = since_cleared(history, Row::Account, A_RESET_LEAVES_CODES);
             return newest_first(since_a_lockouts_end(counted).iter());
         }
-        Hindrance::Locked { .. } | Hindrance::WrongGuesses { .. } => return guesses(history, Row::Account),
-        Hindrance::DeviceLocked { device, .. } | Hindrance::DeviceWrongGuesses { device, .. } => {
-            return guesses(history, Row::Device(device));
+        Hindrance::Locked { .. } => {
+            return guesses(up_to_the_lockout(history, Row::Account), Row::Account);
         }
+        Hindrance::DeviceLocked { device, .. } => {
+            let row = Row::Device(device);
+            return guesses(up_to_the_lockout(history, row), row);
+        }
+        Hindrance::WrongGuesses { .. } => return guesses(history, Row::Account),
+        Hindrance::DeviceWrongGuesses { device, .. } => return guesses(history, Row::Device(device)),
         Hindrance::AwaitingConversion => &["account-created", "login-awaited-conversion"],
         Hindrance::SecondStep { .. } => &["second-step-enabled", "second-step-asked", "second-step-failed"],
     };
     newest(history, names)
+}
+
+/// The history up to the newest lockout of a row. A complete login from a trusted device may have set the count to zero
+/// since, and the lockout goes on.
+fn up_to_the_lockout(history: &[Evidence], row: Row) -> &[Evidence] {
+    let locks = |event: &Evidence| {
+        event.locks_until.is_some() && matches!(event.does, Does::Counts(rows) if row.is_of(rows))
+    };
+    history.iter().rposition(locks).and_then(|last| history.get(..=last)).unwrap_or(history)
 }
 
 /// The guesses that count on a row, and the lockout that they led to.

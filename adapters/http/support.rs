@@ -88,8 +88,8 @@ pub(super) struct RemedyBody {
 pub struct DiagnosisBody {
     account_id: Option<Uuid>,
     company_id: Option<Uuid>,
-    /// Whether the company has an administrator. `false` if it has none: then somebody must become one.
-    company_has_administrator: bool,
+    /// Whether the company has an administrator. With `false`, somebody must become one. Absent if there is no account.
+    company_has_administrator: Option<bool>,
     /// What a login with the right password would be answered now, from a browser that is new to the account: `refused`,
     /// `locked`, `awaiting_conversion`, `second_step` or `succeeded`.
     #[schema(example = "locked")]
@@ -125,6 +125,10 @@ pub(super) struct DeviceDiagnosisBody {
     locked_until: Option<DateTime<Utc>>,
     /// Until when no code of the second step from it is accepted.
     codes_locked_until: Option<DateTime<Utc>>,
+    /// Whether only a new password, or support, opens it for passwords.
+    locked_until_reset: bool,
+    /// Whether only a new password, or support, opens it for codes.
+    codes_locked_until_reset: bool,
     /// The same as `login_would_be` of the diagnosis, for a login from this device.
     #[schema(example = "succeeded")]
     login_would_be: &'static str,
@@ -154,7 +158,9 @@ fn device(told: DeviceDiagnosis) -> DeviceDiagnosisBody {
         last_login_at: device.last_login_at,
         failures: told.failures,
         locked_until: told.locked_until.and_then(at_moment),
+        locked_until_reset: told.locked_until == Some(LockEnd::AtReset),
         codes_locked_until: told.codes_locked_until.and_then(at_moment),
+        codes_locked_until_reset: told.codes_locked_until == Some(LockEnd::AtReset),
         login_would_be: would_be(told.answer),
         client_address: client.address,
         client_agent: client.agent,
@@ -307,8 +313,9 @@ fn reason(account: Option<AccountId>, email: &str, reason: Reason) -> ReasonBody
         Hindrance::WrongGuesses { failures, wrong_codes, last } => {
             ("wrong_guesses", json!({ "failures": failures, "wrong_codes": wrong_codes, "last": last }))
         }
-        Hindrance::DeviceWrongGuesses { device, failures } => {
-            ("device_wrong_guesses", json!({ "device_id": device, "failures": failures }))
+        Hindrance::DeviceWrongGuesses { device, failures, wrong_codes } => {
+            let details = json!({ "device_id": device, "failures": failures, "wrong_codes": wrong_codes });
+            ("device_wrong_guesses", details)
         }
     };
     let remedy = remedy(account, email, reason.remedy);
@@ -355,7 +362,7 @@ impl DiagnosisBody {
         Self {
             account_id: account.map(|account| account.0),
             company_id: told.company.map(|company| company.0),
-            company_has_administrator: told.administrators == Administrators::Present,
+            company_has_administrator: told.administrators.map(|has| has == Administrators::Present),
             login_would_be: would_be(told.answer),
             reasons: {
                 let awaited = told.awaited.as_ref().map(|mail| not_delivered(account, email, mail));

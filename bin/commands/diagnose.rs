@@ -18,20 +18,27 @@ use loquet_projections::diagnosis::{
 use loquet_projections::mail::{Delivery, MailHelp, MailStatus};
 use loquet_projections::ports::ReactionJournal;
 
+use super::config::refuse_faults;
 use super::show::moment;
 use crate::cli::{Diagnose, Place};
 use crate::clock;
+use crate::config::Config;
 use crate::output::line;
-use crate::system::System;
+use crate::settings::policies;
+use crate::system::{Access, Parts, System};
 
 /// How many events behind a reason are told.
 const MOST_EVENTS: usize = 5;
 
 /// Prints the diagnosis beside a running server or without one.
-pub(crate) async fn run(place: &Place, whose: Diagnose) -> anyhow::Result<()> {
+pub(crate) async fn run(place: &Place, mut config: Config, whose: Diagnose) -> anyhow::Result<()> {
     let email = EmailAddress::parse(&whose.email)
         .with_context(|| format!("'{}' is no e-mail address", whose.email.escape_debug()))?;
-    let system = System::open_to_read(place)?;
+    // What a login is answered follows from the rules in force.
+    let policies = policies(&mut config);
+    refuse_faults(&config)?;
+    let policies = policies.context("the rules do not hold")?;
+    let system = System::open(place, Access::Read, Parts { policies, ..Parts::default() })?;
     let position = system.store.head().await?;
     let queue = place.file("reactions.db");
     let journal = queue.exists().then(|| SqliteJournal::open_to_read(&queue)).transpose()?;
@@ -52,7 +59,7 @@ pub(crate) async fn run(place: &Place, whose: Diagnose) -> anyhow::Result<()> {
 /// The whole diagnosis.
 fn sentences(email: &EmailAddress, told: &Diagnosis) -> Vec<String> {
     let mut lines = vec![format!("{email}: {}", answered(told.answer))];
-    if told.company.is_some() && told.administrators == Administrators::Missing {
+    if told.administrators == Some(Administrators::Missing) {
         lines.push("The company of this account has no administrator.".to_owned());
     }
     if told.reasons.is_empty() {
@@ -154,12 +161,13 @@ fn why(reason: &Reason, devices: &[DeviceDiagnosis]) -> String {
             )
         }
         Hindrance::WrongGuesses { failures, wrong_codes, last } => format!(
-            "Wrong logins in a row: {failures}. Wrong codes that count: {wrong_codes}. The newest was judged {}.",
-            at(last)
+            "Wrong logins in a row: {failures}. Wrong codes that count: {wrong_codes}.{}",
+            last.map(|last| format!(" The newest was judged {}.", moment(last))).unwrap_or_default()
         ),
-        Hindrance::DeviceWrongGuesses { device, failures } => {
-            format!("Wrong logins in a row from a trusted device ({}): {failures}.", named(device, devices))
-        }
+        Hindrance::DeviceWrongGuesses { device, failures, wrong_codes } => format!(
+            "Wrong logins in a row from a trusted device ({}): {failures}. Wrong codes among them: {wrong_codes}.",
+            named(device, devices)
+        ),
     }
 }
 
@@ -203,8 +211,10 @@ fn device(told: &DeviceDiagnosis) -> String {
         Answer::SecondStep => "would be asked for a code",
         Answer::AwaitingConversion | Answer::Refused => "would be refused",
     };
+    let only_codes = told.codes_locked_until.filter(|_| told.locked_until.is_none());
+    let codes = only_codes.map(|end| format!("; for codes, {}", ends(end))).unwrap_or_default();
     format!(
-        "{}: wrong logins in a row {}{locked}; a login from it {login}",
+        "{}: wrong logins in a row {}{locked}; a login from it {login}{codes}",
         client(told.device.client.as_ref()),
         told.failures
     )

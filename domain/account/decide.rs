@@ -507,7 +507,7 @@ fn follow(newest: Link, followed: EventId, at: Moment) -> Result<(), Refusal> {
     if newest.event != followed {
         return Err(Refusal::LinkVoid);
     }
-    if at >= newest.expires_at {
+    if !newest.holds(at) {
         return Err(Refusal::LinkExpired);
     }
     Ok(())

@@ -123,9 +123,12 @@ impl Active {
         let Some(lasts) = policies.trusted_devices else { return (None, Vec::new()) };
         let same = |new: &NewDevice| {
             let here = |device: &&Device| device.client.as_ref() == Some(&new.client);
-            self.devices_at(at).find(here)
+            self.devices_at(at).filter(|device| device.last_login_at.is_some()).find(here)
         };
         let shown = from.and_then(|id| self.device(id, at));
+        if let (Some(opened), Some(new)) = (shown.filter(|device| device.last_login_at.is_none()), &new) {
+            return (Some(new.id), self.in_place_of(opened.id, new.id, later(at, lasts), at));
+        }
         let (device, by) = match (shown.or_else(|| new.as_ref().and_then(same)), new) {
             (Some(device), _) if device.expires_at - at > lasts / 2 => return (Some(device.id), Vec::new()),
             (Some(device), _) => (device.id, DeviceOrigin::Renewal),
@@ -136,6 +139,15 @@ impl Active {
         };
         let trusted = Event::DeviceTrusted { device, expires_at: later(at, lasts), by };
         (Some(device), self.displaced_devices(device, at).chain([trusted]).collect())
+    }
+
+    /// A login on a device that had only opened a reset link makes another one trusted in its place. Whoever else opened the
+    /// link, such as a mail scanner, has the same token: theirs is none from then on.
+    fn in_place_of(&self, opened: DeviceId, device: DeviceId, expires_at: Moment, at: Moment) -> Vec<Event> {
+        let forgotten = Event::DeviceForgotten { device: opened, reason: DeviceEnd::Displaced };
+        let trusted = Event::DeviceTrusted { device, expires_at, by: DeviceOrigin::Renewal };
+        let displaced = self.displaced_devices(device, at).filter(|event| *event != forgotten);
+        displaced.chain([forgotten.clone(), trusted]).collect()
     }
 
     /// The devices that make room for one more. One from which no login was completed goes first.

@@ -24,7 +24,7 @@ pub fn evolve(account: Account, fact: &Fact<Event>) -> Account {
     match (account, &fact.event) {
         (Account::Absent, Event::AccountCreated { .. }) => created(fact),
         (Account::Invited(invited), Event::ActivationRequested { expires_at }) => {
-            let activation = Link { event: fact.id, expires_at: *expires_at };
+            let activation = Link { event: fact.id, since: fact.context.at, expires_at: *expires_at };
             let mut invited = Invited { activation, ..*invited };
             invited.profile.activations.note_asked(fact.context.at, Asker::of(&fact.context.actor));
             Account::Invited(Box::new(invited))
@@ -94,7 +94,7 @@ fn created(fact: &Fact<Event>) -> Account {
             erased: false,
             activations,
         },
-        activation: Link { event: fact.id, expires_at: *activation_expires_at },
+        activation: Link { event: fact.id, since: fact.context.at, expires_at: *activation_expires_at },
     }))
 }
 
@@ -138,7 +138,7 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
         Event::PasswordResetRequested { expires_at } => {
             let at = fact.context.at;
             active.resets_asked = active.resets_asked_at(at).copied().chain([at]).collect();
-            active.reset = Some(Link { event: fact.id, expires_at: *expires_at });
+            active.reset = Some(Link { event: fact.id, since: fact.context.at, expires_at: *expires_at });
         }
         Event::PasswordReset { hash, .. } => {
             let codes_alone = active.lockout.after_reset(at);
@@ -149,12 +149,17 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
             }
             set_password(active, fact, hash);
         }
-        Event::PasswordChanged { hash } => set_password(active, fact, hash),
+        Event::PasswordChanged { hash } => {
+            // Whoever knows the old one may ask for reset mails anew. Whoever followed a link may not: each mail gives one
+            // more guess at a code.
+            active.resets_asked.clear();
+            set_password(active, fact, hash);
+        }
         Event::PasswordRehashed { hash } => {
             active.credential = Credential { id: fact.id, hash: hash.clone() }
         }
         Event::SecondStepAsked { expires_at, device } => {
-            let link = Link { event: fact.id, expires_at: *expires_at };
+            let link = Link { event: fact.id, since: fact.context.at, expires_at: *expires_at };
             active.code_asked_at = Some(at);
             active.challenged(Challenge { link, from: *device }, at);
         }
@@ -169,7 +174,7 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
             }
         }
         Event::SecondStepProposed { expires_at, secret } => {
-            let link = Link { event: fact.id, expires_at: *expires_at };
+            let link = Link { event: fact.id, since: fact.context.at, expires_at: *expires_at };
             active.proposal = Some(Box::new(Proposal { link, secret: secret.clone() }));
         }
         Event::SecondStepEnabled { proposal, step, recovery } => {
@@ -242,7 +247,7 @@ fn trusted(active: &mut Active, id: DeviceId, (expires_at, by): (Moment, DeviceO
     if active.device_mut(id).is_none() {
         // A mail scanner opens reset links too. Such a device does not count among those that logins may add in a
         // day.
-        if by != DeviceOrigin::ResetLink {
+        if matches!(by, DeviceOrigin::FirstLogin | DeviceOrigin::Login) {
             active.devices_added = active.devices_added_at(at).copied().chain([at]).collect();
         }
         let lockout = Lockout::default();
@@ -279,7 +284,6 @@ fn set_password(active: &mut Active, fact: &Fact<Event>, hash: &Erasable<Passwor
     let replaced = std::mem::replace(&mut active.credential, new);
     active.former = std::mem::take(&mut active.former).after(replaced.hash);
     active.reset = None;
-    active.resets_asked.clear();
     active.challenges.clear();
 }
 

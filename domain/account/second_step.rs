@@ -80,7 +80,7 @@ impl SecondStep {
 impl Active {
     /// The challenge, if it can still be answered at `at`.
     pub(super) fn challenge(&self, id: EventId, at: Moment) -> Option<&Challenge> {
-        self.challenges.iter().find(|held| held.link.event == id && at < held.link.expires_at)
+        self.challenges.iter().find(|held| held.link.event == id && held.link.holds(at))
     }
 
     pub(super) fn challenged(&mut self, challenge: Challenge, at: Moment) {

@@ -57,8 +57,28 @@ pub struct Profile {
 pub struct Link {
     /// The event that it comes from.
     pub event: EventId,
+    /// When it was made.
+    pub since: Moment,
     /// The first moment at which it no longer works.
     pub expires_at: Moment,
+}
+
+impl Link {
+    /// Whether it works at `at`.
+    #[must_use]
+    pub fn holds(&self, at: Moment) -> bool {
+        has_begun(self.since, at) && at < self.expires_at
+    }
+}
+
+/// How far the clocks of two nodes may be apart.
+const SKEW: TimeDelta = TimeDelta::minutes(5);
+
+/// Whether something that was made at `since` may be used at `at`. What a clock that was ahead has made waits until it is
+/// due: otherwise it would last as much longer as the clock was ahead.
+#[must_use]
+pub fn has_begun(since: Moment, at: Moment) -> bool {
+    since <= at || since - at <= SKEW
 }
 
 /// Created, not yet active.

@@ -620,8 +620,8 @@ proptest! {
             let logged_in = logged_in.map(|events| names(&events).last().copied().unwrap());
             let (expected, first) = diagnosed(logged_in);
             let nobody = Lockout::default();
-            prop_assert_eq!(answer(&story.account, &nobody, None, now), expected);
-            let found = hindrances(&story.account, &nobody, now);
+            prop_assert_eq!(answer(&story.account, &nobody, &story.policies, (None, now)), expected);
+            let found = hindrances(&story.account, &nobody, &story.policies, now);
             let told = found.first().copied().map(kind);
             prop_assert!(first.contains(&told), "{told:?} for {expected:?}");
             // And so it does for a login from each device, whether the account trusts it or not.
@@ -630,7 +630,7 @@ proptest! {
                 let logged_in = story.clone().guess_from(now, right, Some(device));
                 let logged_in = logged_in.map(|events| names(&events).last().copied().unwrap());
                 let expected = diagnosed(logged_in).0;
-                prop_assert_eq!(answer(&story.account, &nobody, Some(device), now), expected);
+                prop_assert_eq!(answer(&story.account, &nobody, &story.policies, (Some(device), now)), expected);
                 let locked = matches!(expected, Answer::Locked { .. });
                 let trusted = story.account.active().is_some_and(|active| active.device(device, now).is_some());
                 let said = found.iter().any(|it| matches!(it, Hindrance::DeviceLocked { device: of, .. } if *of == device));
@@ -643,9 +643,9 @@ proptest! {
                 Some(_) => (expected, None),
                 None => (Answer::Locked { until }, Some(Hindrance::StrangersLocked { until })),
             };
-            prop_assert_eq!(answer(&story.account, &strangers, None, now), locked);
+            prop_assert_eq!(answer(&story.account, &strangers, &story.policies, (None, now)), locked);
             let expected: Vec<_> = found.into_iter().chain(more).collect();
-            prop_assert_eq!(hindrances(&story.account, &strangers, now), expected);
+            prop_assert_eq!(hindrances(&story.account, &strangers, &story.policies, now), expected);
         }
     }
 

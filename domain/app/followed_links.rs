@@ -69,8 +69,11 @@ impl App {
             (crate::account::Account::Active(active), Purpose::PasswordReset) => active.reset,
             _ => None,
         };
-        let holds = newest.is_some_and(|link| link.event == claims.event);
-        if holds { Ok(()) } else { Err(LinkRefused::Used.into()) }
+        match newest.filter(|link| link.event == claims.event) {
+            Some(link) if link.holds(at) => Ok(()),
+            Some(_) => Err(LinkRefused::Expired.into()),
+            None => Err(LinkRefused::Used.into()),
+        }
     }
 
     /// The link is checked before the password is hashed: a stranger's token costs no hash.

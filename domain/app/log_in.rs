@@ -164,13 +164,13 @@ impl App {
     ) -> Result<Judged, Unavailable> {
         let stream = account_stream(account);
         let _turn = self.ports.turnstile.enter(stream.to_string()).await;
-        self.verdicts_can_be_written().await?;
         loop {
             let folded = self.accounts.load(&stream).await?;
             let (credential, hash) = match judgeable(&folded.state, context.at, from) {
                 Ok(judgeable) => judgeable,
                 Err(judged) => return Ok(judged),
             };
+            self.verdicts_can_be_written().await?;
             let verdict = self.ports.hasher.verify(password.clone(), hash).await?.into();
             if let Some(rule) = self.wishes_reuse(&wish, &verdict, &folded.state).await? {
                 // This answer shows that the current password is right, and writes no event. It must not be given

@@ -7,11 +7,12 @@ use chrono::TimeDelta;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use loquet_domain::Moment;
-use loquet_domain::account::{Account, Active, Asker, Event, MailFate, Profile, Rows};
+use loquet_domain::account::{Account, Asker, Device, Event, MailFate, Profile, Rows};
 use loquet_domain::app::{App, Failure};
 use loquet_domain::email_address::EmailHash;
 use loquet_domain::fact::{Actor, Context, Fact};
 use loquet_domain::ids::{CorrelationId, EventId};
+use loquet_domain::lockout::LockEnd;
 use loquet_domain::person::Person;
 use loquet_domain::ports::{EventCodec, EventStore, LinkClaims, Purpose, Revision};
 use loquet_domain::schema::DomainEvent;
@@ -426,8 +427,8 @@ impl Sender {
                 DomainEvent::Account(Event::AccountLocked { until, rows, .. }),
             ) => {
                 let ends = if until.moment().is_some() { "time" } else { "reset" };
-                let places =
-                    vec![("who", self.locked_out(*rows, recipient).to_owned()), ("ends", ends.to_owned())];
+                let who = self.locked_out(*rows, *until, recipient).to_owned();
+                let places = vec![("who", who), ("ends", ends.to_owned())];
                 Some(Tidings { places, ..Tidings::of(until.moment().unwrap_or(at)) })
             }
             (MailKind::NewDevice, DomainEvent::Account(_)) => {
@@ -458,15 +459,22 @@ impl Sender {
         })
     }
 
-    /// Whom a lockout keeps out, for the words of a mail. `everybody`: the recipient has no trusted device that is
-    /// not locked. `others`: the recipient has one. `browser`: the recipient has one, and the lockout also holds for
-    /// the device that the guesses came from.
-    fn locked_out(&self, rows: Rows, recipient: &Account) -> &'static str {
+    /// Whom a lockout keeps out, for the words of a mail: `everybody`; `others`, because the recipient has a trusted device
+    /// that is not locked; `browser`, because it also holds for the device that the guesses came from; or nobody any more,
+    /// because it is `over`.
+    fn locked_out(&self, rows: Rows, until: LockEnd, recipient: &Account) -> &'static str {
         let now = (self.clock)();
-        let trusted = self.app.policies().trusted_devices.and(recipient.active());
-        let open =
-            |active: &Active| active.devices_at(now).any(|device| device.lockout.locked_until(now).is_none());
-        match (rows.device(), trusted.is_some_and(open)) {
+        let Some(active) = recipient.active() else { return "over" };
+        let device = rows.device().and_then(|device| active.device(device, now));
+        let of_account = rows.has_account().then_some(active.lockout);
+        let mut locked = of_account.into_iter().chain(device.map(|device| device.lockout));
+        if !locked.any(|row| row.locked_until(now) == Some(until)) {
+            return "over";
+        }
+        let is_open =
+            |device: &Device| device.last_login_at.is_some() && device.lockout.locked_until(now).is_none();
+        let open = self.app.policies().trusted_devices.is_some() && active.devices_at(now).any(is_open);
+        match (rows.device(), open) {
             (_, false) => "everybody",
             (None, true) => "others",
             (Some(_), true) => "browser",

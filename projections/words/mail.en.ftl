@@ -21,21 +21,29 @@ password-changed-paragraph-1 = The password of your account was changed { $momen
 password-changed-paragraph-2 = If it was not you, choose a new password at once by "forgotten password" and contact support.
 
 locked-out-subject = Too many wrong logins to your { $brand } account
-locked-out-paragraph-1 = Too many wrong passwords or codes in a row were entered for your account. The account was therefore locked. This lockout ends { $moment } at the latest. { $who ->
-    [others] Until then nobody can log in, not even with the right password. There is one exception: you can log in with the browsers in which you have logged in before.
-    [browser] Until then nobody can log in with the browser in which they were entered, not even with the right password. The same is true of every browser that is new to the account. You can log in with the other browsers in which you have logged in before.
-   *[everybody] Until then nobody can log in, not even with the right password.
+locked-out-paragraph-1 = Too many wrong passwords or codes in a row were entered for your account. The account was therefore locked. { $who ->
+    [over] The lockout has ended in the meantime.
+    [others] This lockout ends { $moment } at the latest. Until then nobody can log in, not even with the right password. There is one exception: you can log in with the browsers in which you have logged in before.
+    [browser] This lockout ends { $moment } at the latest. Until then nobody can log in with the browser in which they were entered, not even with the right password. The same is true of every browser that is new to the account. You can log in with the other browsers in which you have logged in before.
+   *[everybody] This lockout ends { $moment } at the latest. Until then nobody can log in, not even with the right password.
 }
-locked-out-paragraph-2 = You do not have to wait: choose a new password with "forgotten password". This ends the lockout at once. Do the same if you have forgotten your password.
+locked-out-paragraph-2 = { $who ->
+    [over] If you have forgotten your password, choose a new one with "forgotten password".
+   *[locked] You do not have to wait: choose a new password with "forgotten password". This ends the lockout at once. Do the same if you have forgotten your password.
+}
 locked-out-paragraph-3 = If it was not you, somebody else tried to log in and did not succeed. If you use two-step verification, that person may know your password: choose a new one.
 
 locked-until-reset-subject = Your { $brand } account is locked until you choose a new password
-locked-until-reset-paragraph-1 = So many wrong passwords or codes were entered for your account that it was locked. This lockout does not end by itself. { $who ->
-    [others] Nobody can log in, not even with the right password. There is one exception: you can log in with the browsers in which you have logged in before.
-    [browser] Nobody can log in with the browser in which they were entered, not even with the right password. The same is true of every browser that is new to the account. You can log in with the other browsers in which you have logged in before.
-   *[everybody] Nobody can log in, not even with the right password.
+locked-until-reset-paragraph-1 = So many wrong passwords or codes were entered for your account that it was locked. { $who ->
+    [over] The lockout has ended in the meantime.
+    [others] This lockout does not end by itself. Nobody can log in, not even with the right password. There is one exception: you can log in with the browsers in which you have logged in before.
+    [browser] This lockout does not end by itself. Nobody can log in with the browser in which they were entered, not even with the right password. The same is true of every browser that is new to the account. You can log in with the other browsers in which you have logged in before.
+   *[everybody] This lockout does not end by itself. Nobody can log in, not even with the right password.
 }
-locked-until-reset-paragraph-2 = Choose a new password with "forgotten password" at { $url }. This ends the lockout. Support can also help you.
+locked-until-reset-paragraph-2 = { $who ->
+    [over] If you have forgotten your password, choose a new one with "forgotten password".
+   *[locked] Choose a new password with "forgotten password" at { $url }. This ends the lockout. Support can also help you.
+}
 locked-until-reset-paragraph-3 = If it was not you, somebody else tried to log in and did not succeed.
 
 awaiting-conversion-subject = { $about_name } awaits your consent on { $brand }
@@ -79,11 +87,17 @@ new-device-paragraph-2 = If it was you, there is nothing to do. You see your dev
 new-device-paragraph-3 = If it was not you, choose a new password by "forgotten password" at once and contact support.
 
 device-locked-subject = Too many wrong logins to { $brand } in one of your browsers
-device-locked-paragraph-1 = Too many wrong passwords or codes in a row were entered in a browser in which you have logged in before. For now, nobody can log in with that browser, not even with the right password. { $ends ->
-    [reset] This lockout ends when you choose a new password.
-   *[time] This lockout ends { $moment } at the latest.
-} It does not affect your other browsers.
-device-locked-paragraph-2 = If you have forgotten your password, choose a new one with "forgotten password". This ends the lockout at once.
+device-locked-paragraph-1 = Too many wrong passwords or codes in a row were entered in a browser in which you have logged in before. { $who ->
+    [over] The lockout has ended in the meantime.
+   *[locked] For now, nobody can log in with that browser, not even with the right password. { $ends ->
+        [reset] This lockout ends when you choose a new password.
+       *[time] This lockout ends { $moment } at the latest.
+    }
+}
+device-locked-paragraph-2 = { $who ->
+    [over] If you have forgotten your password, choose a new one with "forgotten password".
+   *[locked] If you have forgotten your password, choose a new one with "forgotten password". This ends the lockout at once.
+}
 device-locked-paragraph-3 = If it was not you, somebody else used your browser. Remove that browser from your devices at { $url } and contact support.
 
 password-reset-by-support-subject = Support sends you a link for a new { $brand } password

@@ -21,21 +21,29 @@ password-changed-paragraph-1 = Le mot de passe de votre compte a été modifié 
 password-changed-paragraph-2 = Si ce n'était pas vous, choisissez tout de suite un nouveau mot de passe par « mot de passe oublié » et contactez le support.
 
 locked-out-subject = Trop de tentatives de connexion erronées à votre compte { $brand }
-locked-out-paragraph-1 = Trop de mots de passe ou de codes erronés ont été saisis d'affilée pour votre compte. Le compte a donc été bloqué. Ce blocage prend fin { $moment } au plus tard. { $who ->
-    [others] Jusque-là, personne ne peut se connecter, même avec le bon mot de passe. Il y a une exception : vous pouvez vous connecter avec les navigateurs que vous avez déjà utilisés pour vous connecter.
-    [browser] Jusque-là, personne ne peut se connecter avec le navigateur dans lequel ils ont été saisis, même avec le bon mot de passe. Il en va de même pour tout navigateur nouveau pour le compte. Vous pouvez vous connecter avec les autres navigateurs que vous avez déjà utilisés pour vous connecter.
-   *[everybody] Jusque-là, personne ne peut se connecter, même avec le bon mot de passe.
+locked-out-paragraph-1 = Trop de mots de passe ou de codes erronés ont été saisis d'affilée pour votre compte. Le compte a donc été bloqué. { $who ->
+    [over] Le blocage a pris fin entre-temps.
+    [others] Ce blocage prend fin { $moment } au plus tard. Jusque-là, personne ne peut se connecter, même avec le bon mot de passe. Il y a une exception : vous pouvez vous connecter avec les navigateurs que vous avez déjà utilisés pour vous connecter.
+    [browser] Ce blocage prend fin { $moment } au plus tard. Jusque-là, personne ne peut se connecter avec le navigateur dans lequel ils ont été saisis, même avec le bon mot de passe. Il en va de même pour tout navigateur nouveau pour le compte. Vous pouvez vous connecter avec les autres navigateurs que vous avez déjà utilisés pour vous connecter.
+   *[everybody] Ce blocage prend fin { $moment } au plus tard. Jusque-là, personne ne peut se connecter, même avec le bon mot de passe.
 }
-locked-out-paragraph-2 = Il n'est pas nécessaire d'attendre : choisissez un nouveau mot de passe via « mot de passe oublié ». Le blocage prend alors fin immédiatement. Faites de même si vous avez oublié votre mot de passe.
+locked-out-paragraph-2 = { $who ->
+    [over] Si vous avez oublié votre mot de passe, choisissez-en un nouveau via « mot de passe oublié ».
+   *[locked] Il n'est pas nécessaire d'attendre : choisissez un nouveau mot de passe via « mot de passe oublié ». Le blocage prend alors fin immédiatement. Faites de même si vous avez oublié votre mot de passe.
+}
 locked-out-paragraph-3 = Si ce n'était pas vous, quelqu'un d'autre a essayé de se connecter, sans y parvenir. Si vous utilisez la vérification en deux étapes, cette personne connaît peut-être votre mot de passe : choisissez-en un nouveau.
 
 locked-until-reset-subject = Votre compte { $brand } est bloqué jusqu'à ce que vous choisissiez un nouveau mot de passe
-locked-until-reset-paragraph-1 = Tant de mots de passe ou de codes erronés ont été saisis pour votre compte qu'il a été bloqué. Ce blocage ne prend pas fin de lui-même. { $who ->
-    [others] Personne ne peut se connecter, même avec le bon mot de passe. Il y a une exception : vous pouvez vous connecter avec les navigateurs que vous avez déjà utilisés pour vous connecter.
-    [browser] Personne ne peut se connecter avec le navigateur dans lequel ils ont été saisis, même avec le bon mot de passe. Il en va de même pour tout navigateur nouveau pour le compte. Vous pouvez vous connecter avec les autres navigateurs que vous avez déjà utilisés pour vous connecter.
-   *[everybody] Personne ne peut se connecter, même avec le bon mot de passe.
+locked-until-reset-paragraph-1 = Tant de mots de passe ou de codes erronés ont été saisis pour votre compte qu'il a été bloqué. { $who ->
+    [over] Le blocage a pris fin entre-temps.
+    [others] Ce blocage ne prend pas fin de lui-même. Personne ne peut se connecter, même avec le bon mot de passe. Il y a une exception : vous pouvez vous connecter avec les navigateurs que vous avez déjà utilisés pour vous connecter.
+    [browser] Ce blocage ne prend pas fin de lui-même. Personne ne peut se connecter avec le navigateur dans lequel ils ont été saisis, même avec le bon mot de passe. Il en va de même pour tout navigateur nouveau pour le compte. Vous pouvez vous connecter avec les autres navigateurs que vous avez déjà utilisés pour vous connecter.
+   *[everybody] Ce blocage ne prend pas fin de lui-même. Personne ne peut se connecter, même avec le bon mot de passe.
 }
-locked-until-reset-paragraph-2 = Choisissez un nouveau mot de passe via « mot de passe oublié » sur { $url }. Le blocage prend alors fin. Le support peut aussi vous aider.
+locked-until-reset-paragraph-2 = { $who ->
+    [over] Si vous avez oublié votre mot de passe, choisissez-en un nouveau via « mot de passe oublié ».
+   *[locked] Choisissez un nouveau mot de passe via « mot de passe oublié » sur { $url }. Le blocage prend alors fin. Le support peut aussi vous aider.
+}
 locked-until-reset-paragraph-3 = Si ce n'était pas vous, quelqu'un d'autre a essayé de se connecter, sans y parvenir.
 
 awaiting-conversion-subject = { $about_name } attend votre accord sur { $brand }
@@ -79,11 +87,17 @@ new-device-paragraph-2 = Si c'était vous, vous n'avez rien à faire. Vous voyez
 new-device-paragraph-3 = Si ce n'était pas vous, choisissez tout de suite un nouveau mot de passe par « mot de passe oublié » et contactez le support.
 
 device-locked-subject = Trop de tentatives de connexion erronées à { $brand } dans un de vos navigateurs
-device-locked-paragraph-1 = Trop de mots de passe ou de codes erronés ont été saisis d'affilée dans un navigateur dans lequel vous vous êtes déjà connecté. Pour l'instant, personne ne peut se connecter avec ce navigateur, même avec le bon mot de passe. { $ends ->
-    [reset] Ce blocage prend fin quand vous choisissez un nouveau mot de passe.
-   *[time] Ce blocage prend fin { $moment } au plus tard.
-} Il ne concerne pas vos autres navigateurs.
-device-locked-paragraph-2 = Si vous avez oublié votre mot de passe, choisissez-en un nouveau via « mot de passe oublié ». Le blocage prend alors fin immédiatement.
+device-locked-paragraph-1 = Trop de mots de passe ou de codes erronés ont été saisis d'affilée dans un navigateur dans lequel vous vous êtes déjà connecté. { $who ->
+    [over] Le blocage a pris fin entre-temps.
+   *[locked] Pour l'instant, personne ne peut se connecter avec ce navigateur, même avec le bon mot de passe. { $ends ->
+        [reset] Ce blocage prend fin quand vous choisissez un nouveau mot de passe.
+       *[time] Ce blocage prend fin { $moment } au plus tard.
+    }
+}
+device-locked-paragraph-2 = { $who ->
+    [over] Si vous avez oublié votre mot de passe, choisissez-en un nouveau via « mot de passe oublié ».
+   *[locked] Si vous avez oublié votre mot de passe, choisissez-en un nouveau via « mot de passe oublié ». Le blocage prend alors fin immédiatement.
+}
 device-locked-paragraph-3 = Si ce n'était pas vous, quelqu'un d'autre a utilisé votre navigateur. Retirez ce navigateur de vos appareils sur { $url } et contactez le support.
 
 password-reset-by-support-subject = Le support vous envoie un lien pour un nouveau mot de passe { $brand }

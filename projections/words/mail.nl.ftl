@@ -21,21 +21,29 @@ password-changed-paragraph-1 = Het wachtwoord van uw account is { $moment } gewi
 password-changed-paragraph-2 = Was u dit niet? Kies meteen een nieuw wachtwoord via 'wachtwoord vergeten' en neem contact op met de helpdesk.
 
 locked-out-subject = Te veel mislukte inlogpogingen op uw { $brand }-account
-locked-out-paragraph-1 = Er zijn te veel verkeerde wachtwoorden of codes achter elkaar ingevoerd voor uw account. Het account is daarom geblokkeerd. Deze blokkering eindigt uiterlijk { $moment }. { $who ->
-    [others] Tot die tijd kan niemand inloggen, ook niet met het juiste wachtwoord. Er is één uitzondering: u kunt inloggen met de browsers waarmee u al eerder hebt ingelogd.
-    [browser] Tot die tijd kan niemand inloggen met de browser waarin ze zijn ingevoerd, ook niet met het juiste wachtwoord. Hetzelfde geldt voor elke browser die nieuw is voor het account. U kunt inloggen met de andere browsers waarmee u al eerder hebt ingelogd.
-   *[everybody] Tot die tijd kan niemand inloggen, ook niet met het juiste wachtwoord.
+locked-out-paragraph-1 = Er zijn te veel verkeerde wachtwoorden of codes achter elkaar ingevoerd voor uw account. Het account is daarom geblokkeerd. { $who ->
+    [over] De blokkering is ondertussen beëindigd.
+    [others] Deze blokkering eindigt uiterlijk { $moment }. Tot die tijd kan niemand inloggen, ook niet met het juiste wachtwoord. Er is één uitzondering: u kunt inloggen met de browsers waarmee u al eerder hebt ingelogd.
+    [browser] Deze blokkering eindigt uiterlijk { $moment }. Tot die tijd kan niemand inloggen met de browser waarin ze zijn ingevoerd, ook niet met het juiste wachtwoord. Hetzelfde geldt voor elke browser die nieuw is voor het account. U kunt inloggen met de andere browsers waarmee u al eerder hebt ingelogd.
+   *[everybody] Deze blokkering eindigt uiterlijk { $moment }. Tot die tijd kan niemand inloggen, ook niet met het juiste wachtwoord.
 }
-locked-out-paragraph-2 = U hoeft niet te wachten: kies een nieuw wachtwoord via 'wachtwoord vergeten'. Dan eindigt de blokkering meteen. Doe dit ook als u uw wachtwoord bent vergeten.
+locked-out-paragraph-2 = { $who ->
+    [over] Bent u uw wachtwoord vergeten, kies dan een nieuw wachtwoord via 'wachtwoord vergeten'.
+   *[locked] U hoeft niet te wachten: kies een nieuw wachtwoord via 'wachtwoord vergeten'. Dan eindigt de blokkering meteen. Doe dit ook als u uw wachtwoord bent vergeten.
+}
 locked-out-paragraph-3 = Was u dit niet? Dan heeft iemand anders geprobeerd in te loggen, maar dat is niet gelukt. Gebruikt u tweestapsverificatie, dan kent die persoon misschien uw wachtwoord: kies een nieuw wachtwoord.
 
 locked-until-reset-subject = Uw { $brand }-account is geblokkeerd tot u een nieuw wachtwoord kiest
-locked-until-reset-paragraph-1 = Er zijn zoveel verkeerde wachtwoorden of codes ingevoerd voor uw account dat het is geblokkeerd. Deze blokkering eindigt niet vanzelf. { $who ->
-    [others] Niemand kan inloggen, ook niet met het juiste wachtwoord. Er is één uitzondering: u kunt inloggen met de browsers waarmee u al eerder hebt ingelogd.
-    [browser] Niemand kan inloggen met de browser waarin ze zijn ingevoerd, ook niet met het juiste wachtwoord. Hetzelfde geldt voor elke browser die nieuw is voor het account. U kunt inloggen met de andere browsers waarmee u al eerder hebt ingelogd.
-   *[everybody] Niemand kan inloggen, ook niet met het juiste wachtwoord.
+locked-until-reset-paragraph-1 = Er zijn zoveel verkeerde wachtwoorden of codes ingevoerd voor uw account dat het is geblokkeerd. { $who ->
+    [over] De blokkering is ondertussen beëindigd.
+    [others] Deze blokkering eindigt niet vanzelf. Niemand kan inloggen, ook niet met het juiste wachtwoord. Er is één uitzondering: u kunt inloggen met de browsers waarmee u al eerder hebt ingelogd.
+    [browser] Deze blokkering eindigt niet vanzelf. Niemand kan inloggen met de browser waarin ze zijn ingevoerd, ook niet met het juiste wachtwoord. Hetzelfde geldt voor elke browser die nieuw is voor het account. U kunt inloggen met de andere browsers waarmee u al eerder hebt ingelogd.
+   *[everybody] Deze blokkering eindigt niet vanzelf. Niemand kan inloggen, ook niet met het juiste wachtwoord.
 }
-locked-until-reset-paragraph-2 = Kies een nieuw wachtwoord via 'wachtwoord vergeten' op { $url }. Dan eindigt de blokkering. De helpdesk kan u ook helpen.
+locked-until-reset-paragraph-2 = { $who ->
+    [over] Bent u uw wachtwoord vergeten, kies dan een nieuw wachtwoord via 'wachtwoord vergeten'.
+   *[locked] Kies een nieuw wachtwoord via 'wachtwoord vergeten' op { $url }. Dan eindigt de blokkering. De helpdesk kan u ook helpen.
+}
 locked-until-reset-paragraph-3 = Was u dit niet? Dan heeft iemand anders geprobeerd in te loggen, maar dat is niet gelukt.
 
 awaiting-conversion-subject = { $about_name } wacht op uw goedkeuring bij { $brand }
@@ -79,11 +87,17 @@ new-device-paragraph-2 = Was u dit? Dan hoeft u niets te doen. U ziet uw toestel
 new-device-paragraph-3 = Was u dit niet? Kies meteen een nieuw wachtwoord via 'wachtwoord vergeten' en neem contact op met de helpdesk.
 
 device-locked-subject = Te veel mislukte inlogpogingen op { $brand } in een van uw browsers
-device-locked-paragraph-1 = Er zijn te veel verkeerde wachtwoorden of codes achter elkaar ingevoerd in een browser waarmee u al eerder hebt ingelogd. Voorlopig kan niemand inloggen met die browser, ook niet met het juiste wachtwoord. { $ends ->
-    [reset] Deze blokkering eindigt als u een nieuw wachtwoord kiest.
-   *[time] Deze blokkering eindigt uiterlijk { $moment }.
-} De blokkering geldt niet voor uw andere browsers.
-device-locked-paragraph-2 = Bent u uw wachtwoord vergeten? Kies een nieuw wachtwoord via 'wachtwoord vergeten'. Dan eindigt de blokkering meteen.
+device-locked-paragraph-1 = Er zijn te veel verkeerde wachtwoorden of codes achter elkaar ingevoerd in een browser waarmee u al eerder hebt ingelogd. { $who ->
+    [over] De blokkering is ondertussen beëindigd.
+   *[locked] Voorlopig kan niemand inloggen met die browser, ook niet met het juiste wachtwoord. { $ends ->
+        [reset] Deze blokkering eindigt als u een nieuw wachtwoord kiest.
+       *[time] Deze blokkering eindigt uiterlijk { $moment }.
+    }
+}
+device-locked-paragraph-2 = { $who ->
+    [over] Bent u uw wachtwoord vergeten, kies dan een nieuw wachtwoord via 'wachtwoord vergeten'.
+   *[locked] Bent u uw wachtwoord vergeten? Kies een nieuw wachtwoord via 'wachtwoord vergeten'. Dan eindigt de blokkering meteen.
+}
 device-locked-paragraph-3 = Was u dit niet? Dan heeft iemand anders uw browser gebruikt. Verwijder die browser uit uw toestellen op { $url } en neem contact op met de helpdesk.
 
 password-reset-by-support-subject = De helpdesk stuurt u een link voor een nieuw wachtwoord van { $brand }

@@ -250,12 +250,15 @@ impl Session {
     /// On the node whose clock was put back, it is as late as it ever was.
     fn speaks(&self, now: i64) -> bool {
         let reached = self.reached.max(now);
-        self.holds(now) && self.holds(reached) && reached - self.last_seen < IDLE
+        has_begun(self.since, now)
+            && self.holds(now)
+            && self.holds(reached)
+            && reached - self.last_seen < IDLE
     }
 
     /// On a node that has seen nothing of it.
     fn speaks_elsewhere(&self, now: i64) -> bool {
-        self.holds(now) && now - self.since < IDLE
+        has_begun(self.since, now) && self.holds(now) && now - self.since < IDLE
     }
 
     /// Whether it can be ended: one that was not used for long is not over before its time.
@@ -266,6 +269,7 @@ impl Session {
 
 #[derive(Clone, Copy, Debug)]
 struct Challenge {
+    since: i64,
     until: i64,
     /// The latest moment that the clock has shown since it was given.
     reached: i64,
@@ -319,6 +323,11 @@ impl fmt::Debug for Model {
 /// The so-many-th from the newest, of so many.
 pub(crate) fn newest(back: usize, count: usize) -> Option<usize> {
     count.checked_sub(back + 1)
+}
+
+/// What a clock that was ahead has made does not work until it is due.
+fn has_begun(since: i64, now: i64) -> bool {
+    since - now <= 5 * MINUTE
 }
 
 fn step_of(now: i64) -> i64 {
@@ -376,7 +385,9 @@ impl Model {
 
     /// Whether each challenge that was ever given can still be answered.
     pub(crate) fn challenges(&self) -> impl Iterator<Item = bool> {
-        self.challenges.iter().map(|held| !held.void && self.now < held.until)
+        self.challenges
+            .iter()
+            .map(|held| !held.void && has_begun(held.since, self.now) && self.now < held.until)
     }
 
     pub(crate) fn has_second_step(&self) -> bool {
@@ -449,7 +460,7 @@ impl Model {
                 // What is out of time by then stays so, wherever the clock is put.
                 let (now, until) = (self.now, self.now + CHALLENGE);
                 self.void(|challenge| now >= challenge.until);
-                self.challenges.push(Challenge { until, reached: now, void: false, from: on });
+                self.challenges.push(Challenge { since: now, until, reached: now, void: false, from: on });
                 return Ok(Said::Challenge { until });
             }
             (true, Some(code)) => self.judge_code(on, code)?,
@@ -461,7 +472,9 @@ impl Model {
     fn answer(&mut self, from: From, challenge: usize, code: Code) -> Result<Said, Said> {
         let void = self.stage != Stage::Active || self.second.is_none();
         let found = newest(challenge, self.challenges.len()).and_then(|n| self.challenges.get(n).copied());
-        let open = found.filter(|held| !held.void && self.now.max(held.reached) < held.until);
+        let open = found.filter(|held| {
+            !held.void && has_begun(held.since, self.now) && self.now.max(held.reached) < held.until
+        });
         if void {
             return Err(Said::ChallengeVoid);
         }
@@ -553,8 +566,20 @@ impl Model {
 
     fn trust(&mut self, on: Option<usize>, client: Option<u8>) -> Option<i64> {
         let now = self.now;
-        let here = |device: &&Device| now < device.until && client.is_some() && device.client == client;
+        let here = |device: &&Device| {
+            now < device.until && device.opened && client.is_some() && device.client == client
+        };
         let shown = on.and_then(|id| self.device(id));
+        // One that had only opened a link gets another token: whoever else opened it has the same.
+        if let (Some(link_only), true) =
+            (shown.filter(|device| !device.opened).map(|device| device.id), client.is_some())
+        {
+            self.devices.retain(|device| device.id != link_only);
+            let id = self.devices_ever;
+            let until = self.trusted(id, TRUST, client);
+            self.opened_on(id);
+            return Some(until);
+        }
         // One that shows no token is known by its client, and given the token again.
         let known = shown.or_else(|| self.devices.iter().find(here)).map(|device| (device.id, device.until));
         match known {
@@ -627,7 +652,7 @@ impl Model {
     fn activate(&mut self, link: usize) -> Result<Said, Said> {
         let at = newest(link, self.activation_links.len());
         let ends = at.and_then(|n| self.activation_links.get(n)).copied();
-        self.holds(link, ends, self.stage == Stage::Invited)?;
+        self.holds(link, (ends, ACTIVATION_LINK), self.stage == Stage::Invited)?;
         self.stage = Stage::Active;
         Ok(Said::Done)
     }
@@ -681,15 +706,19 @@ impl Model {
     fn reset_holds(&self, link: usize) -> Result<(), Said> {
         let at = newest(link, self.reset_links.len());
         let ends = at.and_then(|n| self.reset_links.get(n)).map(|(ends, _)| *ends);
-        self.holds(link, ends, self.stage == Stage::Active && self.newest_reset_is_unused)
+        self.holds(link, (ends, RESET_LINK), self.stage == Stage::Active && self.newest_reset_is_unused)
     }
 
-    fn holds(&self, back: usize, ends: Option<i64>, usable: bool) -> Result<(), Said> {
+    fn holds(&self, back: usize, (ends, lasts): (Option<i64>, i64), usable: bool) -> Result<(), Said> {
         let ends = ends.ok_or(Said::Link(LinkRefused::Invalid))?;
         if self.now >= ends {
             return Err(Said::Link(LinkRefused::Expired));
         }
-        if usable && back == 0 { Ok(()) } else { Err(Said::Link(LinkRefused::Used)) }
+        match usable && back == 0 {
+            true if has_begun(ends - lasts, self.now) => Ok(()),
+            true => Err(Said::Link(LinkRefused::Expired)),
+            false => Err(Said::Link(LinkRefused::Used)),
+        }
     }
 
     // What an owner does in a session.
@@ -717,6 +746,7 @@ impl Model {
 
     fn change_password(&mut self, by: By, password: Typed) -> Result<Said, Said> {
         self.proves(by, password)?;
+        self.resets_asked.clear();
         Ok(self.other_password())
     }
 
@@ -783,7 +813,6 @@ impl Model {
 
     fn other_password(&mut self) -> Said {
         self.newest_reset_is_unused = false;
-        self.resets_asked.clear();
         self.every_session_ends()
     }
 

@@ -135,7 +135,7 @@ fn agree_on_counts(held: &Account, model: &Model, now: Moment) {
         .iter()
         .map(|device| (device.until, (device.count.wrong(model.now), device.count.locked(model.now))));
     assert_eq!(devices.collect::<Vec<_>>(), told.collect::<Vec<_>>(), "devices and what counts on each");
-    let open = active.challenges.iter().filter(|challenge| now < challenge.link.expires_at).count();
+    let open = active.challenges.iter().filter(|challenge| challenge.link.holds(now)).count();
     assert_eq!(open, model.challenges().filter(|open| *open).count(), "open challenges");
 }
 

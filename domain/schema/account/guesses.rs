@@ -145,7 +145,9 @@ pub(super) struct CodeFailedOnDevice {
 
 impl From<CodeFailedV3> for Event {
     fn from(old: CodeFailedV3) -> Self {
-        let codes = Counts { account: (old.codes > 0).then_some(old.codes), device: None };
+        // The codes of a device counted on the account without a lockout of it, which would set them to zero by now.
+        let counts = old.device_id.is_none() && old.codes > 0;
+        let codes = Counts { account: counts.then_some(old.codes), device: None };
         Self::SecondStepFailed { failures: counted_alone(old.failures, old.device_id), codes }
     }
 }
