@@ -275,8 +275,12 @@ impl Server {
     pub async fn active(&self, n: u32, email: &str, password: &str) -> String {
         let placed = self.service_post("/v1/orders", order(n, n, email)).await.expect(201).json();
         let token = token_in(&self.mail(email, "Confirmez", 1).await);
-        self.post("/v1/activations", json!({ "token": token, "password": password })).await.expect(204);
-        placed["account_id"].as_str().unwrap().to_owned()
+        let activated = self.post("/v1/activations", json!({ "token": token, "password": password })).await;
+        let account = placed["account_id"].as_str().unwrap().to_owned();
+        // The views follow the log: whoever reads the account next finds it there.
+        let shown = format!("/v1/accounts/{account}?at_least={}", activated.expect(204).position());
+        self.service_get(&shown).await.expect(200);
+        account
     }
 
     /// Another administrator for an account's company: the last one can't be deleted.

@@ -222,11 +222,13 @@ fn delete_group(
             access.has_anywhere(grantor, &either)?;
             for (account, sites) in &held.members {
                 access.may_touch(grantor, &either, sites)?;
-                let sites = match new.members.get(account) {
-                    Some(there) => there.clone().or(sites),
-                    None => sites.clone(),
-                };
                 events.push(Event::MemberRemoved { group, account: *account });
+                let there = new.members.get(account);
+                if there.is_some_and(|there| there.covers(sites)) {
+                    continue;
+                }
+                let sites = there.cloned().unwrap_or_else(Where::nowhere).or(sites);
+                access.may_touch(grantor, &new.permissions, &sites)?;
                 events.push(Event::MemberAdded { group: target, account: *account, sites });
             }
         }

@@ -164,6 +164,31 @@ fn a_group_with_members_is_deleted_with_a_group_to_move_them_to() {
     assert_eq!(access.groups.len(), 1);
 }
 
+/// Whoever deletes a group changes where its members hold the other one.
+#[test]
+fn a_user_moves_members_into_a_group_only_where_they_may_touch_what_the_members_hold_there() {
+    let moved = |held: Where| {
+        let mut access = of_jan();
+        for command in [create(3, &[ManageUsers]), set(2, PIET, at(&[1])), set(3, PIET, held)] {
+            tell(&mut access, Grantor::Anything, command).unwrap();
+        }
+        tell(&mut access, Grantor::Anything, Command::RemoveMember { group: group(2), account: JAN })
+            .unwrap();
+        tell(&mut access, Grantor::Anything, set(1, JAN, at(&[1, 2]))).unwrap();
+        tell(&mut access, Grantor::Anything, create(4, &[ViewTransactions])).unwrap();
+        tell(&mut access, Grantor::Anything, set(4, JAN, at(&[1]))).unwrap();
+        decide(&access, Grantor::User(JAN), Command::DeleteGroup { group: group(2), move_to: Some(group(3)) })
+    };
+    let removed = Event::MemberRemoved { group: group(2), account: PIET };
+    let deleted = Event::GroupDeleted { group: group(2) };
+    let widened = Event::MemberAdded { group: group(3), account: PIET, sites: at(&[1, 2]) };
+    assert_eq!(moved(at(&[2])), Ok(vec![removed.clone(), widened, deleted.clone()]));
+    assert_eq!(moved(at(&[3])), Err(Refusal::Beyond(ManageUsers)), "Jan manages nobody at the third site");
+    for wider in [at(&[1, 3]), Where::Everywhere] {
+        assert_eq!(moved(wider), Ok(vec![removed.clone(), deleted.clone()]), "nothing there changes");
+    }
+}
+
 #[test]
 fn no_two_groups_have_one_name() {
     let access = of_jan();

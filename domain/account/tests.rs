@@ -282,10 +282,18 @@ fn five_reset_mails_an_hour_are_enough_and_the_newest_link_goes_on_working() {
     }
     let newest = story.link();
     assert_eq!(story.tell(59, Command::RequestPasswordReset), Ok(Vec::new()));
-    let follow = Command::ResetPassword(Reset { link: newest, hash: hash("x") });
     let mut owner = story.clone();
-    owner.tell(59, follow).unwrap();
-    assert_eq!(owner.tell(59, Command::RequestPasswordReset).unwrap().len(), 1, "the owner may ask again");
+    owner.tell(59, Command::ResetPassword(Reset { link: newest, hash: hash("x") })).unwrap();
+    let asked = owner.tell(59, Command::RequestPasswordReset);
+    assert_eq!(
+        asked,
+        Ok(Vec::new()),
+        "a link that was followed counts as well: each lets another code be tried"
+    );
+    let credential = owner.account.active().unwrap().credential.id;
+    let proof = Proof { credential, verdict: Verdict::Match { rehashed: None }, from: None };
+    owner.tell(59, Command::ChangePassword(NewPassword { proof, hash: hash("y") })).unwrap();
+    assert_eq!(owner.tell(59, Command::RequestPasswordReset).unwrap().len(), 1, "who is in may ask again");
     assert_eq!(story.tell(60, Command::RequestPasswordReset).unwrap().len(), 1, "the first was an hour ago");
     assert_eq!(story.tell(60, Command::RequestPasswordReset), Ok(Vec::new()));
 }
@@ -562,6 +570,7 @@ proptest! {
     ) {
         let mut story = Story::active(Role::User);
         story.policies.lockout = numbers.policy();
+        story.policies.resets_per_hour = usize::MAX;
         let mut naive = Naive::of(numbers);
         let mut now = at(0);
         for step in steps {
