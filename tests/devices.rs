@@ -2,7 +2,7 @@
 //! out as anybody is.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
 
-use loquet_tests::server::{Answer, Server, token_in};
+use loquet_tests::server::{Answer, Server, free_port, token_in};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -151,10 +151,34 @@ async fn seven_wrong_in_ones_own_browser_lock_the_account_and_the_browser_and_ev
     let locked = server.mail(EMAIL, "erronées", 1).await;
     assert!(locked.contains("Vous pouvez vous connecter avec les autres navigateurs"), "{locked}");
     on(&till).log_in(PASSWORD).await.expect(201);
-    // The till's login is complete: the count is zero, and the lockout goes on.
-    let (lockout, _) = shown(&server, &account).await;
+    // The till's login is complete: the count is zero, and the lockout goes on. Support still sees what led to it.
+    let (lockout, diagnosis) = shown(&server, &account).await;
     assert_eq!((&lockout["failures"], &lockout["locked"]), (&json!(0), &json!(true)));
+    let evidence = diagnosis["reasons"][0]["evidence"].as_array().unwrap();
+    assert_eq!((evidence.len(), &evidence[0]["type"]), (8, &json!("account-locked")));
     on(&phone).log_in(PASSWORD).await.expect(423);
+}
+
+/// A mail may be days late. What it says is true when it is sent.
+#[tokio::test]
+async fn a_mail_about_a_lockout_that_is_over_when_it_is_sent_says_so() {
+    let mut server = Server::start().await;
+    let account = server.active(1, EMAIL, PASSWORD).await;
+    Client::new(&server, "phone/1").log_in(PASSWORD).await.expect(201);
+    let nobody_there = free_port().to_string();
+    server
+        .restart_with(&["--smtp-host", "127.0.0.1", "--smtp-port", &nobody_there, "--smtp-security", "none"])
+        .await;
+    for n in 0..7 {
+        Client::new(&server, "new/1").log_in(&format!("Guess{n}!!")).await.expect(401);
+    }
+    Client::new(&server, "new/1").log_in(PASSWORD).await.expect(423);
+    let release = format!("/v1/accounts/{account}/release");
+    server.service_post(&release, json!({ "reason": "called from the number on file" })).await.expect(204);
+    server.restart_with(&[]).await;
+    let told = server.mail(EMAIL, "erronées", 1).await;
+    assert!(told.contains("Le blocage a pris fin entre-temps."), "{told}");
+    assert!(!told.contains("personne ne peut se connecter"), "{told}");
 }
 
 #[tokio::test]

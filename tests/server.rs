@@ -158,6 +158,13 @@ impl Server {
         }
     }
 
+    /// Ends the program cleanly, and starts it again with these arguments.
+    pub async fn restart_with(&mut self, arguments: &[&str]) {
+        self.stop();
+        self.arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        self.restart().await;
+    }
+
     /// What the program wrote to standard error, over all its runs.
     pub fn errors(&self) -> String {
         std::fs::read_to_string(self.folder.with_extension("log")).unwrap_or_default()

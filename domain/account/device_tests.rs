@@ -280,6 +280,27 @@ fn opening_a_reset_link_makes_one_device_trusted_for_a_day_and_only_while_the_li
     assert!(story.account.active().unwrap().device(device, at(100 * DAY)).is_some());
 }
 
+/// Whatever reads the owner's mail, such as a scanner, opens the link too and is given the same token.
+#[test]
+fn once_its_owner_has_logged_in_who_else_opened_the_link_is_a_stranger() {
+    let mut story = Story::of_two_devices();
+    story.tell(4, Command::RequestPasswordReset).unwrap();
+    let link = story.link();
+    let opened = DeviceId(link.effect("device"));
+    story.tell(5, Command::TrustForReset { link, device: opened }).unwrap();
+    let own = DeviceId(Uuid::from_u128(3));
+    let proof = story.proof(Verdict::Match { rehashed: None }, Some(opened));
+    let device = Some(NewDevice { id: own, client: client("tablet") });
+    let opening = Opening { session: SessionId(own.0), device };
+    let events = story.tell(6, Command::LogIn(Attempt { proof, opening, second: None })).unwrap();
+    assert_eq!(names(&events), ["device-forgotten", "device-trusted", "login-succeeded"]);
+    let Event::LoginSucceeded { on, .. } = events[2] else { panic!("{events:?}") };
+    assert_eq!(on, Some(own));
+    story.hammered(7);
+    assert!(matches!(story.right_from(8, Some(opened)), Err(Refusal::Locked { .. })));
+    assert_eq!(names(&story.right_from(8, Some(own)).unwrap()), ["login-succeeded"]);
+}
+
 #[test]
 fn where_no_device_is_trusted_all_guesses_count_together() {
     let mut story = Story::of_two_devices();

@@ -312,6 +312,23 @@ fn resets_asked_for_under_a_clock_that_was_ahead_keep_nobody_from_asking_once_it
 }
 
 #[test]
+fn a_link_that_a_clock_ahead_has_made_works_no_longer_than_any_other() {
+    let mut story = Story::active(Role::User);
+    let day = 24 * 60;
+    story.tell(30 * day, Command::RequestPasswordReset).unwrap();
+    let follow = Command::ResetPassword(Reset { link: story.link(), hash: hash("x") });
+    for minute in [0, 29 * day, 30 * day - 6, 30 * day + 60] {
+        assert_eq!(story.clone().tell(minute, follow.clone()), Err(Refusal::LinkExpired), "at {minute}");
+    }
+    for minute in [30 * day - 5, 30 * day, 30 * day + 59] {
+        assert!(
+            story.clone().tell(minute, follow.clone()).is_ok(),
+            "at {minute}: two nodes' clocks differ a little"
+        );
+    }
+}
+
+#[test]
 fn only_an_active_account_is_sent_a_reset_link() {
     assert_eq!(Story::invited(Role::User).tell(1, Command::RequestPasswordReset), Err(Refusal::NotActive));
     assert_eq!(Story::default().tell(1, Command::RequestPasswordReset), Err(Refusal::NoSuchAccount));
