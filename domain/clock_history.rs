@@ -2,9 +2,10 @@
 //!
 //! Expiry is compared, not scheduled (law 7). So a clock that is put back would make an expired session valid again.
 //! Comparing with the latest moment ever shown is no solution: after a clock was ahead by mistake and is put right,
-//! sessions that begin then would count as expired. The solution is to know, for each session, which moments the
-//! clock has shown since it began. So each jump back is remembered, with the sessions and challenges that begin after
-//! it, until the clock has passed the moment that it jumped from.
+//! sessions that begin then would count as expired. The solution is to know, for each session, how much time has passed
+//! since it began. So each jump back is remembered, with the sessions and challenges that begin after it, until the
+//! clock has passed the moment that it jumped from. A jump back adds nothing to the time of a session and takes nothing
+//! from it: a session that a clock ahead has made lasts no longer than any other, and goes on once the clock is right.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -32,12 +33,20 @@ pub struct ClockHistory {
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Jumps {
-    /// The moments that the clock jumped back from, with the number of each jump.
-    from: Vec<(u64, Moment)>,
+    /// Those whose beginning the clock has not passed since.
+    back: Vec<Jump>,
     /// How many jumps there were.
     count: u64,
     /// What began while a jump was remembered, and how many jumps there had been then.
     began: HashMap<Uuid, u64>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Jump {
+    /// Which: the first is 1.
+    number: u64,
+    from: Moment,
+    to: Moment,
 }
 
 /// A clock's history as it is kept between two runs.
@@ -66,13 +75,13 @@ impl ClockHistory {
         if self.latest.compare_exchange(before, shown, Ordering::SeqCst, Ordering::SeqCst).is_err() {
             return; // somebody else noted the jump
         }
-        jumps.from.retain(|(_, from)| *from > at);
-        if jumps.from.is_empty() {
+        if self.has_passed(from) {
+            jumps.back.clear();
             jumps.began.clear();
         }
         jumps.count += 1;
         let number = jumps.count;
-        jumps.from.push((number, from));
+        jumps.back.push(Jump { number, from, to: at });
         self.furthest.fetch_max(before, Ordering::SeqCst);
     }
 
@@ -85,7 +94,7 @@ impl ClockHistory {
 
     /// Takes up what the last run knew, before the clock is first looked at.
     pub fn take_up(&self, kept: KeptClock) {
-        let furthest = kept.jumps.from.iter().map(|(_, from)| from.timestamp_micros()).max();
+        let furthest = kept.jumps.back.iter().map(|jump| jump.from.timestamp_micros()).max();
         self.furthest.fetch_max(furthest.unwrap_or(i64::MIN), Ordering::SeqCst);
         *self.jumps.write().unwrap_or_else(PoisonError::into_inner) = kept.jumps;
         if let Some(latest) = kept.latest {
@@ -102,8 +111,9 @@ impl ClockHistory {
         }
     }
 
-    /// The latest moment that the clock has shown since something began. It is `at`, which is now, unless the clock
-    /// was put back since. If it is not known that something began after a jump, it is taken to have begun before it.
+    /// What the clock would show if it had not been put back since something began. `at` is now, and it is the answer
+    /// unless the clock was put back. If it is not known that something began after a jump, it is taken to have begun
+    /// before it.
     #[must_use]
     pub fn reached(&self, id: Uuid, at: Moment) -> Moment {
         let latest = Moment::from_timestamp_micros(self.latest.load(Ordering::SeqCst));
@@ -113,8 +123,8 @@ impl ClockHistory {
         }
         let jumps = self.jumps.read().unwrap_or_else(PoisonError::into_inner);
         let began = jumps.began.get(&id).copied().unwrap_or_default();
-        let since = jumps.from.iter().filter(|(number, _)| *number > began).map(|(_, from)| *from);
-        since.fold(now, Moment::max)
+        let since = jumps.back.iter().filter(|jump| jump.number > began).map(|jump| jump.from - jump.to);
+        since.fold(now, |reached, lost| reached.checked_add_signed(lost).unwrap_or(Moment::MAX_UTC))
     }
 
     /// Whether the clock has passed every moment that it was put back from.
@@ -143,12 +153,18 @@ mod tests {
             history.note(at(minute));
         }
         assert_eq!(history.reached(SESSION, at(160)), at(1000), "the clock had come as far as that");
+        assert_eq!(history.reached(SESSION, at(165)), at(1005), "and the time goes on from there");
         history.begins(OTHER, at(161));
         assert_eq!(history.reached(OTHER, at(170)), at(170), "the jump was before it");
         for minute in [300, 180] {
             history.note(at(minute));
         }
         assert_eq!(history.reached(OTHER, at(180)), at(300), "another jump was not");
+        assert_eq!(
+            history.reached(SESSION, at(180)),
+            at(1140),
+            "two jumps took nothing from the 1040 minutes"
+        );
         assert_eq!(history.reached(SESSION, at(2000)), at(2000), "the clock has passed them all");
     }
 
@@ -161,7 +177,7 @@ mod tests {
         let after = ClockHistory::default();
         after.take_up(serde_json::from_str(&serde_json::to_string(&before.kept()).unwrap()).unwrap());
         after.note(at(170));
-        assert_eq!(after.reached(SESSION, at(170)), at(1000));
+        assert_eq!(after.reached(SESSION, at(170)), at(1010));
         assert_eq!(after.reached(OTHER, at(170)), at(170));
         let stopped = ClockHistory::default();
         stopped.take_up(after.kept());

@@ -99,7 +99,7 @@ pub fn decide(
         Command::RequestActivation(asker) => request_activation(account, policies, at, asker),
         Command::Activate(activation) => {
             let link = invited(account)?;
-            follow(link, activation.link, at)?;
+            follow(link, activation.link, link.holds_early(at))?;
             Ok(vec![Event::AccountActivated {
                 link: activation.link,
                 hash: Erasable::Known(activation.hash),
@@ -143,7 +143,7 @@ pub fn decide(
         Command::RequestPasswordReset => Ok(request_reset(active(account)?, policies, at)),
         Command::ResetPassword(reset) => {
             let link = active(account)?.reset.ok_or(Refusal::LinkVoid)?;
-            follow(link, reset.link, at)?;
+            follow(link, reset.link, link.holds(at))?;
             let reset = Event::PasswordReset { link: reset.link, hash: Erasable::Known(reset.hash) };
             Ok(vec![reset, Event::SessionsEnded])
         }
@@ -412,7 +412,8 @@ fn trust_for_reset(
     link: EventId,
     device: DeviceId,
 ) -> Result<Vec<Event>, Refusal> {
-    follow(account.reset.ok_or(Refusal::LinkVoid)?, link, at)?;
+    let reset = account.reset.ok_or(Refusal::LinkVoid)?;
+    follow(reset, link, reset.holds(at))?;
     let new = account.devices.iter().all(|held| held.id != device);
     let lasts = policies.trusted_devices.filter(|_| new).map(|lasts| lasts.min(TimeDelta::days(1)));
     let trusted = lasts.map(|lasts| {
@@ -503,14 +504,11 @@ fn invited(account: &Account) -> Result<Link, Refusal> {
 }
 
 /// A link works once, until it expires, and only the newest does.
-fn follow(newest: Link, followed: EventId, at: Moment) -> Result<(), Refusal> {
+fn follow(newest: Link, followed: EventId, holds: bool) -> Result<(), Refusal> {
     if newest.event != followed {
         return Err(Refusal::LinkVoid);
     }
-    if !newest.holds(at) {
-        return Err(Refusal::LinkExpired);
-    }
-    Ok(())
+    if holds { Ok(()) } else { Err(Refusal::LinkExpired) }
 }
 
 pub(super) fn later(at: Moment, duration: TimeDelta) -> Moment {

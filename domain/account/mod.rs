@@ -32,4 +32,4 @@ pub use device::{Device, DeviceEnd, DeviceOrigin, MOST_DEVICES, NewDevice};
 pub use event::{Admission, Counts, DeviceCount, Event, Origin, Role, Rows, SessionEnd};
 pub use evolve::evolve;
 pub use second_step::{Proposal, SecondProof, SecondStep};
-pub use state::{Account, Active, Challenge, Credential, Invited, Link, Profile, Session, has_begun};
+pub use state::{Account, Active, Challenge, Credential, Invited, Link, Profile, Session};

@@ -64,22 +64,23 @@ pub struct Link {
 }
 
 impl Link {
-    /// Whether it works at `at`.
+    /// Whether it works at `at`. One that a clock ahead has made waits until it is due: otherwise it would last as much
+    /// longer as the clock was ahead.
     #[must_use]
     pub fn holds(&self, at: Moment) -> bool {
-        has_begun(self.since, at) && at < self.expires_at
+        self.since - at <= SKEW && self.holds_early(at)
+    }
+
+    /// Whether it works at `at`, or before it is due. Activation links last for weeks, and whoever waits for one must not
+    /// suffer from a clock that was ahead.
+    #[must_use]
+    pub fn holds_early(&self, at: Moment) -> bool {
+        at < self.expires_at
     }
 }
 
 /// How far the clocks of two nodes may be apart.
 const SKEW: TimeDelta = TimeDelta::minutes(5);
-
-/// Whether something that was made at `since` may be used at `at`. What a clock that was ahead has made waits until it is
-/// due: otherwise it would last as much longer as the clock was ahead.
-#[must_use]
-pub fn has_begun(since: Moment, at: Moment) -> bool {
-    since <= at || since - at <= SKEW
-}
 
 /// Created, not yet active.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -64,15 +64,20 @@ impl App {
     pub async fn check_link(&self, at: Moment, purpose: Purpose, token: &str) -> Result<(), Failure> {
         let claims = self.claims_of(at, purpose, token)?;
         let account = self.accounts.load(&account_stream(claims.account)).await?.state;
-        let newest = match (&account, purpose) {
-            (crate::account::Account::Invited(invited), Purpose::Activation) => Some(invited.activation),
-            (crate::account::Account::Active(active), Purpose::PasswordReset) => active.reset,
-            _ => None,
+        let (newest, holds) = match (&account, purpose) {
+            (crate::account::Account::Invited(invited), Purpose::Activation) => {
+                (invited.activation.event, invited.activation.holds_early(at))
+            }
+            (crate::account::Account::Active(active), Purpose::PasswordReset) => match active.reset {
+                Some(reset) => (reset.event, reset.holds(at)),
+                None => return Err(LinkRefused::Used.into()),
+            },
+            _ => return Err(LinkRefused::Used.into()),
         };
-        match newest.filter(|link| link.event == claims.event) {
-            Some(link) if link.holds(at) => Ok(()),
-            Some(_) => Err(LinkRefused::Expired.into()),
-            None => Err(LinkRefused::Used.into()),
+        match (newest == claims.event, holds) {
+            (true, true) => Ok(()),
+            (true, false) => Err(LinkRefused::Expired.into()),
+            (false, _) => Err(LinkRefused::Used.into()),
         }
     }
 

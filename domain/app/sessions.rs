@@ -1,7 +1,7 @@
 //! Sessions: who a token speaks for, and ending them.
 
 use crate::Moment;
-use crate::account::{Command, Profile, Refusal, Session, SessionEnd, has_begun};
+use crate::account::{Command, Profile, Refusal, Session, SessionEnd};
 use crate::fact::Context;
 use crate::ids::{AccountId, DeviceId, SessionId};
 use crate::ports::Position;
@@ -46,7 +46,7 @@ impl App {
         if active.session(claims.session, at).and_then(|session| self.last_use(session, at)).is_none() {
             return Ok(None);
         }
-        self.ports.activity.seen(claims.session, at);
+        self.ports.activity.seen(claims.session, self.clock.reached(claims.session.0, at));
         Ok(Some(Authenticated {
             account: claims.account,
             session: claims.session,
@@ -54,16 +54,13 @@ impl App {
         }))
     }
 
-    /// When a session was last used. `None` if it does not work: a clock that was ahead has made it, or it is over: it was not used for too long, or it expired before the
-    /// clock was put back. Expiry is compared, not scheduled (law 7).
+    /// When a session was last used. `None` if it is over: it was not used for too long, or it has expired. A clock that
+    /// was put back changes nothing about that. Expiry is compared, not scheduled (law 7).
     #[must_use]
     pub fn last_use(&self, session: &Session, at: Moment) -> Option<Moment> {
         let seen = self.ports.activity.last_seen(session.id);
         let last = seen.map_or(session.started_at, |seen| seen.max(session.started_at));
         let reached = self.clock.reached(session.id.0, at);
-        if !has_begun(session.started_at, at) {
-            return None;
-        }
         (reached - last < self.policies.idle_session && reached < session.expires_at).then_some(last)
     }
 

@@ -240,25 +240,21 @@ struct DeviceToken {
 struct Session {
     since: i64,
     last_seen: i64,
-    /// The latest moment that the clock has shown since it began.
+    /// What the clock would show if it had not been put back since it began.
     reached: i64,
     until: i64,
     ended: bool,
 }
 
 impl Session {
-    /// On the node whose clock was put back, it is as late as it ever was.
+    /// On the node whose clock was put back, its time goes on.
     fn speaks(&self, now: i64) -> bool {
-        let reached = self.reached.max(now);
-        has_begun(self.since, now)
-            && self.holds(now)
-            && self.holds(reached)
-            && reached - self.last_seen < IDLE
+        self.holds(now) && self.holds(self.reached) && self.reached - self.last_seen < IDLE
     }
 
     /// On a node that has seen nothing of it.
     fn speaks_elsewhere(&self, now: i64) -> bool {
-        has_begun(self.since, now) && self.holds(now) && now - self.since < IDLE
+        self.holds(now) && now - self.since < IDLE
     }
 
     /// Whether it can be ended: one that was not used for long is not over before its time.
@@ -271,7 +267,7 @@ impl Session {
 struct Challenge {
     since: i64,
     until: i64,
-    /// The latest moment that the clock has shown since it was given.
+    /// What the clock would show if it had not been put back since it was given.
     reached: i64,
     void: bool,
     from: Option<usize>,
@@ -287,6 +283,8 @@ struct SecondStep {
 pub(crate) struct Model {
     pub(crate) start: Start,
     pub(crate) now: i64,
+    /// The latest moment that the clock was ever put back from.
+    furthest: i64,
     pub(crate) stage: Stage,
     /// Wrong guesses at the address while nobody could log in there.
     strangers: Count,
@@ -339,6 +337,7 @@ impl Model {
         let fresh = Self {
             start,
             now: 0,
+            furthest: i64::MIN,
             stage: Stage::Invited,
             strangers: Count::default(),
             account: Count::default(),
@@ -363,12 +362,18 @@ impl Model {
 
     /// After each transition every session is tried, and so used.
     pub(crate) fn after(mut self, transition: &Transition) -> Self {
+        let before = self.now;
         self.said = (0..transition.times).map(|_| self.take(transition.step)).collect();
         let now = self.now;
-        self.sessions.iter_mut().for_each(|session| session.reached = session.reached.max(now));
-        self.challenges.iter_mut().for_each(|challenge| challenge.reached = challenge.reached.max(now));
+        if now < before {
+            self.furthest = self.furthest.max(before);
+        }
+        let (passed, more) = (now >= self.furthest, (now - before).max(0));
+        let on = |reached: i64| if passed { now } else { reached + more };
+        self.sessions.iter_mut().for_each(|session| session.reached = on(session.reached));
+        self.challenges.iter_mut().for_each(|challenge| challenge.reached = on(challenge.reached));
         for session in self.sessions.iter_mut().filter(|session| session.speaks(now)) {
-            session.last_seen = session.last_seen.max(now);
+            session.last_seen = session.last_seen.max(session.reached);
         }
         self
     }
@@ -473,7 +478,10 @@ impl Model {
         let void = self.stage != Stage::Active || self.second.is_none();
         let found = newest(challenge, self.challenges.len()).and_then(|n| self.challenges.get(n).copied());
         let open = found.filter(|held| {
-            !held.void && has_begun(held.since, self.now) && self.now.max(held.reached) < held.until
+            !held.void
+                && has_begun(held.since, self.now)
+                && self.now < held.until
+                && held.reached < held.until
         });
         if void {
             return Err(Said::ChallengeVoid);
@@ -715,7 +723,8 @@ impl Model {
             return Err(Said::Link(LinkRefused::Expired));
         }
         match usable && back == 0 {
-            true if has_begun(ends - lasts, self.now) => Ok(()),
+            // An activation link, which lasts for weeks, works before it is due.
+            true if lasts == ACTIVATION_LINK || has_begun(ends - lasts, self.now) => Ok(()),
             true => Err(Said::Link(LinkRefused::Expired)),
             false => Err(Said::Link(LinkRefused::Used)),
         }
