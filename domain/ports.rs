@@ -6,6 +6,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use futures_core::Stream;
 use serde::{Deserialize, Serialize};
@@ -412,8 +413,9 @@ pub trait Strangers: Send + Sync {
 /// A folded aggregate and the revision up to which it is folded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Folded<S> {
-    /// The state.
-    pub state: S,
+    /// The state. The cache and whoever reads it share it: what a look at an account costs does not tell how much is known
+    /// of it.
+    pub state: Arc<S>,
     /// Up to here.
     pub revision: Revision,
     /// Where in the whole log its last event stands.

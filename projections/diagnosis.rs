@@ -154,7 +154,7 @@ pub async fn diagnose(
     let strangers = app.guesses_of_strangers(email);
     let company = account.profile().map(|profile| profile.company);
     let admins: Vec<AccountId> = match company {
-        Some(company) => app.access(company).await?.state.administrators.into_iter().collect(),
+        Some(company) => app.access(company).await?.state.administrators.iter().copied().collect(),
         None => Vec::new(),
     };
     let has = |admins: &[AccountId]| {

@@ -41,7 +41,7 @@ async fn the_logo_of_a_layout_that_holds_it_is_shown_and_moves_to_a_stream_of_it
     let same = (receipt.layout.clone(), Some(logo.clone()));
     assert_eq!(app.save_receipt(&context(1), company, site, same).await.unwrap().0, 1, "nothing is new");
     let header = ReceiptText::parse("Le Fournil du Parc").unwrap();
-    let changed = (Layout { header, ..receipt.layout }, Some(logo.clone()));
+    let changed = (Layout { header, ..receipt.layout.clone() }, Some(logo.clone()));
     assert_eq!(app.save_receipt(&context(2), company, site, changed).await.unwrap().0, 2);
     let receipt = app.receipt(site).await.unwrap().state;
     assert_eq!((receipt.layout.logo, &receipt.held), (Some(LogoId::of(&logo)), &None));

@@ -201,7 +201,7 @@ impl World {
         second.content.lines[0].delivery_address.number = "14".to_owned();
         node.app.place_order(&context(2), second).await.unwrap();
         node.successor(world.marie).await;
-        let administrators = node.app.access(from).await.unwrap().state.administrators;
+        let administrators = node.app.access(from).await.unwrap().state.administrators.clone();
         let stays = administrators.into_iter().find(|account| *account != world.marie).unwrap();
         let (sites, accounts) = (Some(vec![world.site]), vec![world.marie, world.jan]);
         let wanted = NewTakeOver { from, to, sites, accounts, reference: "T-2".to_owned() };
@@ -310,7 +310,7 @@ async fn at_no_step_of_a_take_over_can_the_administrator_who_stays_step_down() {
             true => assert_eq!(completed, Err(Failure::Access(access::Refusal::LastAdministrator))),
             false => drop(completed.unwrap()),
         }
-        let left = app.access(world.from).await.unwrap().state.administrators;
+        let left = app.access(world.from).await.unwrap().state.administrators.clone();
         assert_eq!(left.len(), 1, "step {step}");
         for account in left {
             assert_eq!(world.role(account).await, Role::Administrator, "step {step}");
@@ -344,7 +344,7 @@ async fn however_many_change_roles_at_once_a_company_keeps_an_administrator() {
             }
         }
         assert!(!administrators.is_empty(), "round {round}: nobody is left");
-        let list = app.access(world.from).await.unwrap().state.administrators;
+        let list = app.access(world.from).await.unwrap().state.administrators.clone();
         assert_eq!(list, administrators.into_iter().collect(), "round {round}: and the list knows them");
     }
 }
@@ -364,7 +364,7 @@ async fn a_take_over_that_a_crash_stopped_is_finished_by_whoever_follows_the_log
             let noted = Noted::read_open(world.node.codec.as_ref(), recorded).unwrap();
             settling.react(&noted).await.unwrap();
         }
-        let stage = world.node.app.take_over(world.id).await.unwrap().state.unwrap().stage;
+        let stage = world.node.app.take_over(world.id).await.unwrap().state.as_ref().as_ref().unwrap().stage;
         match begun {
             true => {
                 assert_eq!(stage, Stage::Completed, "step {step}");
@@ -406,7 +406,7 @@ impl World {
         let app = &self.node.app;
         let mut terminals = 0;
         for company in [self.from, self.to] {
-            let sites = app.company(company).await.unwrap().state.sites;
+            let sites = &app.company(company).await.unwrap().state.sites;
             let fleet = app.fleet(company).await.unwrap().state;
             for (_, terminal) in fleet.terminals.iter() {
                 assert!(sites.contains(terminal.site), "{when}: a terminal stands at a site of its company");

@@ -83,7 +83,7 @@ fn body(
 impl Api {
     async fn layout(&self, site: &SiteRow, at_least: &AtLeast) -> Result<LayoutBody, Problem> {
         let position = self.log_at(at_least.position()).await?;
-        let receipt = self.app.receipt(site.site_id).await?.state;
+        let receipt = std::sync::Arc::unwrap_or_clone(self.app.receipt(site.site_id).await?.state);
         let company = self.company_row(site.company_id).await?;
         let name = company.map(|row| row.trading_name.unwrap_or(row.legal_name).as_str().to_owned());
         let logo = self.app.logo(&receipt).await?;

@@ -94,7 +94,7 @@ impl App {
             return Err(Failure::NotAUser);
         }
         if let Where::Sites(named) = &sites {
-            let own = self.company(company).await?.state.sites;
+            let own = &self.company(company).await?.state.sites;
             if let Some(foreign) = named.iter().find(|site| !own.contains(**site)) {
                 return Err(company::Refusal::NoSuchSite(*foreign).into());
             }

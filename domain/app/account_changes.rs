@@ -1,5 +1,7 @@
 //! What administrators, support and the owner do with an account that exists.
 
+use std::sync::Arc;
+
 use crate::account::{self, Account, Admission, Authority, Command, Event, MailFate, Role};
 use crate::fact::Context;
 use crate::ids::{AccountId, EventId};
@@ -17,7 +19,7 @@ impl App {
     /// # Errors
     /// [`Unavailable`] when it can't be read.
     pub async fn account(&self, account: AccountId) -> Result<Account, Unavailable> {
-        Ok(self.accounts.load(&account_stream(account)).await?.state)
+        Ok(Arc::unwrap_or_clone(self.accounts.load(&account_stream(account)).await?.state))
     }
 
     /// Admits a temporary administrator.

@@ -134,7 +134,7 @@ impl App {
                 Ok::<_, Unavailable>(serial_claim::decide(held, claim()))
             })
             .await?;
-        Ok(claimed.state.held.unwrap_or((terminal, order.cloned())))
+        Ok(claimed.state.held.clone().unwrap_or((terminal, order.cloned())))
     }
 }
 

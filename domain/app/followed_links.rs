@@ -64,7 +64,7 @@ impl App {
     pub async fn check_link(&self, at: Moment, purpose: Purpose, token: &str) -> Result<(), Failure> {
         let claims = self.claims_of(at, purpose, token)?;
         let account = self.accounts.load(&account_stream(claims.account)).await?.state;
-        let (newest, holds) = match (&account, purpose) {
+        let (newest, holds) = match (&*account, purpose) {
             (crate::account::Account::Invited(invited), Purpose::Activation) => {
                 (invited.activation.event, invited.activation.holds_early(at))
             }

@@ -2,8 +2,6 @@
 
 use std::sync::atomic::Ordering;
 
-use uuid::Uuid;
-
 use crate::account::{
     self, Account, Active, Attempt, Command, Event, NewPassword, Opening, Proof, Refusal, SecondProof,
     Verdict,
@@ -134,10 +132,12 @@ impl App {
         // Every token is read before it is known whether anybody has the address, so that they take the same time.
         let shown = self.read_devices(context.at, &credentials.devices);
         let Some(account) = self.holder(&hash).await? else {
-            // As much is looked up as for a known address: the account, once here and once before its password is judged.
-            for _ in 0..2 {
-                self.accounts.load(&account_stream(AccountId(Uuid::nil()))).await?;
-            }
+            // The same is done as for a known address: its account is looked up here, and once more in its turn.
+            let nobody = StreamId::new("nobody", &hash.0);
+            self.accounts.load(&nobody).await?;
+            let turn = self.ports.turnstile.enter(nobody.to_string()).await;
+            self.accounts.load(&nobody).await?;
+            drop(turn);
             return self.stranger(context.at, hash, credentials.password).await;
         };
         let from = shown.of(account);
@@ -145,7 +145,12 @@ impl App {
         let wish = Wish::LogIn { opening: self.opening(context), second: credentials.second };
         match self.judge(context, account, from, password, wish).await? {
             Judged::Verdict(committed) => Ok(self.login(account, &committed)),
-            Judged::Locked(until) => Ok(Login::Locked { until }),
+            Judged::Locked(until) => {
+                // The same is done as for an address that nobody has.
+                let _turn = self.ports.turnstile.enter(strangers_turn(&hash)).await;
+                self.ports.strangers.get(&hash);
+                Ok(Login::Locked { until })
+            }
             Judged::Nobody | Judged::Refused(_) | Judged::Reused(_) => {
                 self.stranger(context.at, hash, credentials.password).await
             }
@@ -306,7 +311,7 @@ impl App {
     /// An address that nobody can get in with is treated as one that somebody can, to the eye and to
     /// the clock: the same lockout, one hash, one wait for the disk.
     async fn stranger(&self, at: Moment, hash: EmailHash, password: Password) -> Result<Login, Unavailable> {
-        let _turn = self.ports.turnstile.enter(format!("stranger-{hash}")).await;
+        let _turn = self.ports.turnstile.enter(strangers_turn(&hash)).await;
         let lockout = self.ports.strangers.get(&hash);
         if let Some(until) = lockout.locked_until(at) {
             return Ok(Login::Locked { until });
@@ -423,7 +428,7 @@ impl App {
             };
             let account = self.accounts.load(&account_stream(holder)).await?.state;
             let foreign = account.profile().is_some_and(|profile| profile.email_hash != *hash);
-            if !foreign && !matches!(account, Account::Deleted(_)) {
+            if !foreign && !matches!(*account, Account::Deleted(_)) {
                 return Ok(holder);
             }
             self.release_claim(context, hash, holder).await?;
@@ -466,6 +471,11 @@ fn judgeable(
         Erasable::Known(hash) => Ok((active.credential.id, hash.clone())),
         Erasable::Erased => Err(Judged::Nobody),
     }
+}
+
+/// Guesses at an address that nobody can get in with are judged one after the other too.
+fn strangers_turn(hash: &EmailHash) -> String {
+    format!("stranger-{hash}")
 }
 
 /// A proof that proves nothing, of a second step that is not on: the rules say so.

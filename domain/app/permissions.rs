@@ -1,5 +1,7 @@
 //! May this account do that at this site? Answered from memory, at the log's head.
 
+use std::sync::Arc;
+
 use crate::access::{Access, Where};
 use crate::account::{Account, Role};
 use crate::ids::{AccountId, CompanyId, SiteId};
@@ -18,7 +20,7 @@ pub struct Standing {
     pub company: CompanyId,
     /// As what; none where it is not in use, and may do nothing.
     pub role: Option<Role>,
-    access: Access,
+    access: Arc<Access>,
 }
 
 impl Standing {
@@ -63,7 +65,7 @@ impl App {
     pub async fn standing(&self, account: AccountId) -> Result<Option<Standing>, Unavailable> {
         let held = self.accounts.load(&account_stream(account)).await?.state;
         let Some(profile) = held.profile() else { return Ok(None) };
-        let role = matches!(held, Account::Active(_)).then_some(profile.role);
+        let role = matches!(*held, Account::Active(_)).then_some(profile.role);
         let access = self.access.load(&access_stream(profile.company)).await?.state;
         Ok(Some(Standing { account, company: profile.company, role, access }))
     }

@@ -43,7 +43,7 @@ impl App {
     pub async fn place_order(&self, context: &Context, order: NewOrder) -> Result<PlacedOrder, Failure> {
         let stream = order_stream(&order.content.id);
         let _turn = self.ports.turnstile.enter(stream.to_string()).await;
-        let known = match self.orders.load(&stream).await?.state {
+        let known = match &*self.orders.load(&stream).await?.state {
             Order::Absent => None,
             Order::Received(received) => Some(received.account),
         };
@@ -85,7 +85,7 @@ impl App {
     async fn finish(&self, context: &Context, id: &OrderId) -> Result<PlacedOrder, Failure> {
         let stream = order_stream(id);
         let folded = self.orders.load(&stream).await?;
-        let Order::Received(received) = folded.state else {
+        let Order::Received(received) = &*folded.state else {
             return Err(order::Refusal::NoSuchOrder.into());
         };
         let (onboarded, position) = match received.onboarded {

@@ -36,7 +36,7 @@ impl App {
     /// [`Unavailable`] when it can't be read.
     pub async fn logo(&self, receipt: &Receipt) -> Result<Option<Logo>, Unavailable> {
         match (receipt.layout.logo, &receipt.held) {
-            (Some(logo), None) => Ok(self.logos.load(&logo_stream(logo)).await?.state.logo),
+            (Some(logo), None) => Ok(self.logos.load(&logo_stream(logo)).await?.state.logo.clone()),
             (_, held) => Ok(held.clone()),
         }
     }

@@ -34,7 +34,7 @@ impl App {
     ) -> Result<(Resolution, Position), Failure> {
         let stream = order_stream(id);
         let _turn = self.ports.turnstile.enter(stream.to_string()).await;
-        let Order::Received(received) = self.orders.load(&stream).await?.state else {
+        let Order::Received(received) = &*self.orders.load(&stream).await?.state else {
             return Err(order::Refusal::NoSuchOrder.into());
         };
         let resolution = match decision {

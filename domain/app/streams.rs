@@ -86,7 +86,7 @@ pub struct Streams<A> {
 #[derive(Clone, Debug)]
 pub struct Committed<A: Aggregate> {
     /// The state after it.
-    pub state: A,
+    pub state: Arc<A>,
     /// What was decided; empty where nothing had to change.
     pub facts: Vec<Fact<A::Event>>,
     /// Where its last event stands, or the last before it where nothing changed.
@@ -159,8 +159,9 @@ impl<A: Aggregate> Streams<A> {
             Err(AppendError::Conflict { .. }) => return Ok(None),
             other => other?,
         };
-        let state = facts.iter().fold(folded.state, A::evolve);
-        let folded = Folded { state, revision: appended.revision, position: appended.position };
+        let state = facts.iter().fold(Arc::unwrap_or_clone(folded.state), A::evolve);
+        let folded =
+            Folded { state: Arc::new(state), revision: appended.revision, position: appended.position };
         self.folds.put(stream, &folded);
         Ok(Some(Committed { state: folded.state, facts, position: appended.position }))
     }
@@ -208,7 +209,8 @@ impl<A: Aggregate> Streams<A> {
 
 impl<A: Aggregate> Folded<A> {
     fn after(self, fact: &Fact<A::Event>, recorded: &RecordedEvent) -> Self {
-        Self { state: self.state.evolve(fact), revision: recorded.revision, position: recorded.position }
+        let state = Arc::new(Arc::unwrap_or_clone(self.state).evolve(fact));
+        Self { state, revision: recorded.revision, position: recorded.position }
     }
 }
 

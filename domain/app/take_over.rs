@@ -105,8 +105,9 @@ impl App {
     ) -> Result<Position, Failure> {
         let _turn = self.ports.turnstile.enter(take_over_stream(id).to_string()).await;
         let cancelled = self.change_take_over(context, id, Command::Cancel { reason }).await?;
-        let opened = self.take_over(id).await?.state.ok_or(takeover::Refusal::NoSuchTakeOver)?;
-        Ok(cancelled.max(self.call_off(context, id, opened.from).await?))
+        let folded = self.take_over(id).await?;
+        let from = folded.state.as_ref().as_ref().ok_or(takeover::Refusal::NoSuchTakeOver)?.from;
+        Ok(cancelled.max(self.call_off(context, id, from).await?))
     }
 
     /// Completes a take-over: sites, terminals and accounts move, with their history. Asked again, it goes on
@@ -140,8 +141,8 @@ impl App {
             }
         }
         let folded = self.take_over(id).await?;
-        match folded.state {
-            Some(opened) if opened.stage == Stage::Begun => self.carry_over(context, id, &opened).await,
+        match &*folded.state {
+            Some(opened) if opened.stage == Stage::Begun => self.carry_over(context, id, opened).await,
             _ => Ok(folded.position),
         }
     }
@@ -158,7 +159,7 @@ impl App {
         from: CompanyId,
     ) -> Result<(), Failure> {
         let turn = self.ports.turnstile.enter(take_over_stream(id).to_string()).await;
-        let begun = match self.take_over(id).await?.state.map(|opened| opened.stage) {
+        let begun = match self.take_over(id).await?.state.as_ref().as_ref().map(|opened| opened.stage) {
             None | Some(Stage::Cancelled) => {
                 self.call_off(context, id, from).await?;
                 false
@@ -270,7 +271,7 @@ impl App {
     async fn kept_groups(&self, id: TakeOverId, opened: &Opened) -> Result<Vec<NewGroup>, Failure> {
         let access = self.access(opened.from).await?.state;
         let company = self.company(opened.from).await?.state;
-        let name = company.registered.map(|registered| registered.legal_name.as_str().to_owned());
+        let name = company.registered.as_ref().map(|registered| registered.legal_name.as_str().to_owned());
         let mut administrators = BTreeSet::new();
         for account in &opened.accounts {
             let held = self.account(*account).await?;

@@ -31,7 +31,7 @@ impl App {
         company: CompanyId,
         assignments: Vec<Assignment>,
     ) -> Result<Position, Failure> {
-        let sites = self.company(company).await?.state.sites;
+        let sites = &self.company(company).await?.state.sites;
         if let Some(foreign) = assignments.iter().find(|wanted| !sites.contains(wanted.to)) {
             return Err(company::Refusal::NoSuchSite(foreign.to).into());
         }

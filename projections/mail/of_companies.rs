@@ -34,7 +34,7 @@ pub(super) async fn tidings(
         }
         DomainEvent::TakeOver(event) => {
             let Ok(id) = stream.id().parse::<TakeOverId>() else { return Ok(None) };
-            let Some(opened) = app.take_over(id).await?.state else { return Ok(None) };
+            let Some(opened) = &*app.take_over(id).await?.state else { return Ok(None) };
             let over = !matches!(opened.stage, takeover::Stage::Open);
             let asks = matches!(event, takeover::Event::TakeOverOpened { .. });
             let moment = if asks { opened.due_at } else { at };
@@ -51,6 +51,6 @@ pub(super) async fn tidings(
 }
 
 async fn name(app: &App, company: CompanyId) -> Result<String, Unavailable> {
-    let registered = app.company(company).await?.state.registered;
-    Ok(registered.map(|registered| registered.legal_name.as_str().to_owned()).unwrap_or_default())
+    let registered = &app.company(company).await?.state.registered;
+    Ok(registered.as_ref().map(|registered| registered.legal_name.as_str().to_owned()).unwrap_or_default())
 }

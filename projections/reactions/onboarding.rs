@@ -94,7 +94,14 @@ impl Settling {
             DomainEvent::Account(event) => {
                 let Some(account) = noted.stream.account() else { return Ok(()) };
                 if let account::Event::AccountMoved { takeover, .. } = event {
-                    let from = self.app.take_over(*takeover).await?.state.map(|opened| opened.from);
+                    let from = self
+                        .app
+                        .take_over(*takeover)
+                        .await?
+                        .state
+                        .as_ref()
+                        .as_ref()
+                        .map(|opened| opened.from);
                     if let Some(from) = from {
                         self.app.settle_left(context, from, account).await?;
                     }
@@ -112,7 +119,10 @@ impl Settling {
                 takeover::Event::TakeOverBegun { .. } | takeover::Event::TakeOverCancelled { .. },
             ) => {
                 let Ok(takeover) = noted.stream.id().parse() else { return Ok(()) };
-                (takeover, self.app.take_over(takeover).await?.state.map(|opened| opened.from))
+                (
+                    takeover,
+                    self.app.take_over(takeover).await?.state.as_ref().as_ref().map(|opened| opened.from),
+                )
             }
             _ => return Ok(()),
         };
