@@ -234,7 +234,8 @@ async fn what_support_does_is_an_event_with_the_name_of_who_did_it_and_why() {
     let chosen = json!({ "token": token_in(&text), "password": "Nouveau8!" });
     server.post("/v1/password-resets/confirm", chosen).await.expect(204);
     server.login("marie@example.be", "Nouveau8!").await.expect(201);
-    for _ in 0..5 {
+    // Five an hour, and the one that was followed counts.
+    for _ in 0..4 {
         sofie.post(&reset, json!({ "reason": "Again" })).await.expect(204);
     }
     assert_eq!(slug(&sofie.post(&reset, json!({ "reason": "Again" })).await.expect(409)), "enough-resets");
