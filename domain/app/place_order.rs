@@ -90,7 +90,7 @@ impl App {
         };
         let (onboarded, position) = match received.onboarded {
             Some(onboarded) => (onboarded, folded.position),
-            None => self.admit(context, &stream, &received).await?,
+            None => self.admit(context, &stream, received).await?,
         };
         let position = match received.equipped {
             true => position,

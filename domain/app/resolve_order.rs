@@ -40,7 +40,7 @@ impl App {
         let resolution = match decision {
             Decision::AddNobody => Resolution::NobodyAdded,
             Decision::NameContact(contact) => {
-                let account_id = self.name_contact(context, &received, contact).await?;
+                let account_id = self.name_contact(context, received, contact).await?;
                 Resolution::ContactNamed { account_id }
             }
         };
