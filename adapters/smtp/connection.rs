@@ -119,7 +119,7 @@ impl Connection {
     async fn begin(stream: Box<dyn Stream>, peer: &Peer, patience: Patience) -> Result<Self, Verdict> {
         let stream = BufReader::new(stream);
         let mut connection = Self { stream, patience, offers: Offers::default(), in_step: true };
-        connection.expect(Stage::Greeting, b"", 2).await?;
+        connection.exchange(Stage::Greeting, b"", 2).await?;
         connection.hello(peer).await?;
         if peer.security == Security::StartTls {
             connection = connection.start_tls(peer).await?;
@@ -157,11 +157,11 @@ impl Connection {
         let line = |text: String| format!("{text}\r\n");
         if self.offers.plain {
             let proof = STANDARD.encode(format!("\0{user}\0{password}"));
-            self.expect(Stage::Login, line(format!("AUTH PLAIN {proof}")).as_bytes(), 2).await?;
+            self.exchange(Stage::Login, line(format!("AUTH PLAIN {proof}")).as_bytes(), 2).await?;
         } else if self.offers.login {
-            self.expect(Stage::Login, b"AUTH LOGIN\r\n", 3).await?;
-            self.expect(Stage::Login, line(STANDARD.encode(user)).as_bytes(), 3).await?;
-            self.expect(Stage::Login, line(STANDARD.encode(password)).as_bytes(), 2).await?;
+            self.exchange(Stage::Login, b"AUTH LOGIN\r\n", 3).await?;
+            self.exchange(Stage::Login, line(STANDARD.encode(user)).as_bytes(), 3).await?;
+            self.exchange(Stage::Login, line(STANDARD.encode(password)).as_bytes(), 2).await?;
         } else {
             return Err(Verdict::missing(Stage::Login, Missing::NotOffered));
         }
@@ -179,7 +179,7 @@ impl Connection {
         for block in transparent(&parcel.message).chunks(BLOCK) {
             self.send(Stage::Body, block).await?;
         }
-        self.expect(Stage::End, b".\r\n", 2).await.map(drop)
+        self.exchange(Stage::End, b".\r\n", 2).await.map(drop)
     }
 
     /// MAIL FROM, with what this mail needs of the server: SMTPUTF8 (RFC 6531) for an address that is not ASCII,
@@ -227,11 +227,11 @@ impl Connection {
     }
 
     async fn command(&mut self, stage: Stage, command: impl Display, digit: u16) -> Result<Reply, Verdict> {
-        self.expect(stage, command.to_string().as_bytes(), digit).await
+        self.exchange(stage, command.to_string().as_bytes(), digit).await
     }
 
     /// Sends a command and reads a reply whose code begins with a digit.
-    async fn expect(&mut self, stage: Stage, command: &[u8], digit: u16) -> Result<Reply, Verdict> {
+    async fn exchange(&mut self, stage: Stage, command: &[u8], digit: u16) -> Result<Reply, Verdict> {
         // A reply that came before the command is no answer to it. It is usually a 421.
         let early = !self.stream.buffer().is_empty() && !command.is_empty();
         if !early {
