@@ -20,10 +20,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use loquet_adapters::sqlite_store::SqliteStore;
 use loquet_benches::{Comparison, Outcome, argument, print_conditions, print_head, print_row, rate_since};
 use loquet_domain::ids::{AccountId, EventId};
 use loquet_domain::ports::{EventStore, NewEvent, Revision, Sealed, StreamId};
+use loquet_sqlite::event_store::SqliteStore;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;

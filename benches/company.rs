@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use loquet_adapters::http::OrderBody;
 use loquet_benches::engine::{context, open};
 use loquet_benches::{Comparison, Outcome, print_conditions, print_head, print_row, rate_since};
 use loquet_domain::access::{Grantor, GroupName, GroupText, Where};
@@ -24,6 +23,7 @@ use loquet_domain::password::Password;
 use loquet_domain::permission::Permission;
 use loquet_domain::person::{Person, PersonName};
 use loquet_domain::ports::{EventStore, Identities, LinkClaims, NewEvent, Purpose, Revision, StreamId};
+use loquet_http::OrderBody;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
@@ -251,7 +251,7 @@ async fn place(
 
 /// An append to a stream of its own for each, 64 at a time.
 async fn append_to_each(store: &dyn EventStore, count: usize) -> Outcome<f64> {
-    let identities = loquet_adapters::identities::RandomIdentities;
+    let identities = loquet_crypto::random_ids::RandomIdentities;
     let event = || NewEvent {
         id: EventId(identities.fresh()),
         name: "terminal-assigned".to_owned(),

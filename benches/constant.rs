@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::{StatusCode, header};
 use axum::routing::any;
-use loquet_adapters::http::{Connections, serve};
+use loquet_http::{Connections, serve};
 use tokio::net::TcpListener;
 
 use crate::Outcome;

@@ -5,24 +5,24 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chrono::{SubsecRound, Utc};
-use loquet_adapters::argon2_pool::{Argon2Pool, Cost};
-use loquet_adapters::event_codec::JsonCodec;
-use loquet_adapters::folds::CachedFolds;
-use loquet_adapters::hmac_tokens::HmacTokens;
-use loquet_adapters::identities::RandomIdentities;
-use loquet_adapters::key_store::KeyStore;
-use loquet_adapters::one_time_codes::TotpCodes;
-use loquet_adapters::password_blocklist::PasswordBlocklist;
-use loquet_adapters::server_key::ServerKey;
-use loquet_adapters::session_activity::SessionActivity;
-use loquet_adapters::sqlite_store::SqliteStore;
-use loquet_adapters::strangers::RecentStrangers;
-use loquet_adapters::turnstile::KeyedTurnstile;
+use loquet_credentials::one_time_codes::TotpCodes;
+use loquet_credentials::password_blocklist::PasswordBlocklist;
+use loquet_credentials::password_hasher::{Argon2Pool, Cost};
+use loquet_crypto::event_codec::JsonCodec;
+use loquet_crypto::random_ids::RandomIdentities;
+use loquet_crypto::server_key::ServerKey;
+use loquet_crypto::tokens::HmacTokens;
 use loquet_domain::app::{App, Ports};
 use loquet_domain::fact::{Actor, Client, Context};
 use loquet_domain::ids::CorrelationId;
 use loquet_domain::policies::Policies;
 use loquet_domain::ports::Identities;
+use loquet_memory::anonymous_guesses::RecentStrangers;
+use loquet_memory::keyed_lock::KeyedTurnstile;
+use loquet_memory::session_activity::SessionActivity;
+use loquet_memory::state_cache::CachedFolds;
+use loquet_sqlite::event_store::SqliteStore;
+use loquet_sqlite::key_store::KeyStore;
 
 use crate::{Outcome, cores};
 
@@ -40,7 +40,7 @@ pub fn open(folder: &Path) -> Outcome<(Arc<App>, SqliteStore)> {
     let keys = KeyStore::open(&folder.join("keys.db"), &key)?;
     let ports = Ports {
         store: Arc::new(store.clone()),
-        codec: Arc::new(JsonCodec::new(keys.clone(), "bench".to_owned())),
+        codec: Arc::new(JsonCodec::new(Arc::new(keys.clone()), "bench".to_owned())),
         keys: Arc::new(keys),
         hasher: Arc::new(Argon2Pool::start(Cost::default(), cores(), 1024)?),
         tokens: Arc::new(HmacTokens::new(&key)),

@@ -12,13 +12,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use chrono::{DateTime, TimeDelta};
-use loquet_adapters::argon2_pool::{Argon2Pool, Cost};
-use loquet_adapters::event_codec::JsonCodec;
-use loquet_adapters::hmac_tokens::HmacTokens;
-use loquet_adapters::key_store::KeyStore;
-use loquet_adapters::mail_journal::SqliteJournal;
-use loquet_adapters::server_key::ServerKey;
-use loquet_adapters::sqlite_store::SqliteStore;
+use loquet_credentials::password_hasher::{Argon2Pool, Cost};
+use loquet_crypto::event_codec::JsonCodec;
+use loquet_crypto::server_key::ServerKey;
+use loquet_crypto::tokens::HmacTokens;
 use loquet_domain::Moment;
 use loquet_domain::account::{self, Origin, Role};
 use loquet_domain::address::Address;
@@ -36,6 +33,9 @@ use loquet_domain::person::{Person, PersonName};
 use loquet_domain::ports::{EventCodec, EventStore, PasswordHasher, Revision, StreamId, Tokens};
 use loquet_domain::schema::DomainEvent;
 use loquet_projections::ports::ReactionJournal;
+use loquet_sqlite::event_store::SqliteStore;
+use loquet_sqlite::key_store::KeyStore;
+use loquet_sqlite::mail_journal::SqliteJournal;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
@@ -177,7 +177,7 @@ fn write(folder: &Path, extent: Extent) -> Outcome<()> {
     Runtime::new()?.block_on(async {
         let pen = Arc::new(Pen {
             store: store.clone(),
-            codec: JsonCodec::new(keys, "bench".to_owned()),
+            codec: JsonCodec::new(Arc::new(keys), "bench".to_owned()),
             tokens: HmacTokens::new(&key),
             hash: Erasable::Known(quick_hash().await?),
         });

@@ -12,15 +12,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
-use loquet_adapters::argon2_pool::Cost;
-use loquet_adapters::http::OrderBody;
 use loquet_benches::engine::{context, open};
 use loquet_benches::{Comparison, Outcome, cores, print_conditions, print_head, print_row, rate_since};
+use loquet_credentials::password_hasher::Cost;
 use loquet_domain::account::Account;
 use loquet_domain::app::{App, Credentials, Login};
 use loquet_domain::email_address::EmailAddress;
 use loquet_domain::password::Password;
 use loquet_domain::ports::{LinkClaims, Purpose};
+use loquet_http::OrderBody;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 

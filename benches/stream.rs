@@ -16,12 +16,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use loquet_adapters::sqlite_store::SqliteStore;
 use loquet_benches::history::{Extent, History};
 use loquet_benches::{
     Comparison, Outcome, argument, cores, print_conditions, print_head, print_row, rate_since,
 };
 use loquet_domain::ports::{EventStore, Revision, StreamId};
+use loquet_sqlite::event_store::SqliteStore;
 use rusqlite::{Connection, OpenFlags};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;

@@ -1,6 +1,7 @@
 //! Loquet: who has an account, who gets in, who is locked out.
 #![forbid(unsafe_code)]
 
+mod adapters;
 mod cli;
 mod clock;
 mod commands;
@@ -111,7 +112,7 @@ fn run(cli: Cli, mut config: Config) -> anyhow::Result<ExitCode> {
             Command::Mail(command) => done(commands::mail::run(&place, command).await),
             Command::Find(sought) => done(commands::find::run(&place, sought).await),
             Command::Diagnose(whose) => done(commands::diagnose::run(&place, config, whose).await),
-            Command::Token(command) => done(commands::token::run(&place, command)),
+            Command::Token(command) => done(commands::token::run(&place, command).await),
             Command::Keys(KeysCommand::Create) => done(commands::keys::create(&place)),
             Command::Keys(KeysCommand::Rotate(rotate)) => done(commands::keys::rotate(&place, &rotate)),
             Command::Backup(backup) => done(commands::backup::take(&place, &backup)),

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use loquet_adapters::smtp::{Security, SmtpSettings};
+use loquet_mail::smtp::{Security, SmtpSettings};
 
 use crate::config::Config;
 use crate::settings::Mode;

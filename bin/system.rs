@@ -6,27 +6,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use loquet_adapters::argon2_pool::{Argon2Pool, Cost};
-use loquet_adapters::event_codec::JsonCodec;
-use loquet_adapters::folds::CachedFolds;
-use loquet_adapters::identities::RandomIdentities;
-use loquet_adapters::kept_file;
-use loquet_adapters::key_store::KeyStore;
-use loquet_adapters::metrics::{MeasuredStore, Metrics};
-use loquet_adapters::one_time_codes::TotpCodes;
-use loquet_adapters::password_blocklist::PasswordBlocklist;
-use loquet_adapters::server_key::KeyFile;
-use loquet_adapters::session_activity::SessionActivity;
-use loquet_adapters::sqlite_store::SqliteStore;
-use loquet_adapters::strangers::RecentStrangers;
-use loquet_adapters::turnstile::KeyedTurnstile;
+use loquet_credentials::one_time_codes::TotpCodes;
+use loquet_credentials::password_blocklist::PasswordBlocklist;
+use loquet_credentials::password_hasher::{Argon2Pool, Cost};
+use loquet_crypto::account_keys::AccountKeys;
+use loquet_crypto::event_codec::JsonCodec;
+use loquet_crypto::random_ids::RandomIdentities;
 use loquet_domain::app::{App, Ports};
 use loquet_domain::clock_history::KeptClock;
 use loquet_domain::policies::Policies;
 use loquet_domain::ports::{
     CodecError, EventCodec, EventStore, Identities, OneTimeCodes, PasswordHasher, Position,
 };
+use loquet_files::snapshot_file;
+use loquet_memory::anonymous_guesses::RecentStrangers;
+use loquet_memory::keyed_lock::KeyedTurnstile;
+use loquet_memory::session_activity::SessionActivity;
+use loquet_memory::state_cache::CachedFolds;
+use loquet_metrics::{MeasuredStore, Metrics};
 
+use crate::adapters::{self, Access, Close, Log};
 use crate::cli::Place;
 
 /// Folds of that many accounts, and as many claims, are kept.
@@ -48,9 +47,10 @@ const WAITING_HASHES: usize = 1024;
 /// The log, its keys and the use cases over them.
 pub(crate) struct System {
     pub(crate) app: Arc<App>,
-    pub(crate) store: SqliteStore,
+    pub(crate) store: Arc<dyn EventStore>,
     pub(crate) codec: Arc<JsonCodec>,
-    pub(crate) keys: KeyStore,
+    pub(crate) keys: Arc<dyn AccountKeys>,
+    close: Close,
     strangers: Arc<RecentStrangers>,
     activity: Arc<SessionActivity>,
     files: Files,
@@ -62,15 +62,6 @@ struct Files {
     strangers: PathBuf,
     activity: PathBuf,
     clock: PathBuf,
-}
-
-/// Whether the log is written to.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Access {
-    /// By this process alone.
-    Write,
-    /// Beside whoever writes it.
-    Read,
 }
 
 /// What the parts are made with.
@@ -94,37 +85,37 @@ impl Default for Parts {
     }
 }
 
+/// What hashes passwords, makes and checks codes, and gives identities.
+pub(crate) struct Outside {
+    pub(crate) hasher: Arc<dyn PasswordHasher>,
+    pub(crate) codes: Arc<dyn OneTimeCodes>,
+    pub(crate) identities: Arc<dyn Identities>,
+}
+
 /// The version of the program.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 impl System {
     /// Opens what is in the data folder.
-    pub(crate) fn open(place: &Place, access: Access, parts: Parts) -> anyhow::Result<Self> {
+    pub(crate) async fn open(place: &Place, access: Access, parts: Parts) -> anyhow::Result<Self> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let hasher =
             Argon2Pool::start(parts.cost, threads, WAITING_HASHES).context("can't start password hashing")?;
         let hasher = Arc::new(hasher.measured(parts.metrics.hashing.clone()));
-        Self::open_with(place, access, parts, (hasher, Arc::new(TotpCodes), Arc::new(RandomIdentities)))
+        let outside = Outside { hasher, codes: Arc::new(TotpCodes), identities: Arc::new(RandomIdentities) };
+        Self::open_with(place, access, parts, outside).await
     }
 
     /// Opens what is in the data folder, with what hashes passwords, what makes and checks codes and what gives identities.
-    pub(crate) fn open_with(
+    pub(crate) async fn open_with(
         place: &Place,
         access: Access,
         parts: Parts,
-        (hasher, codes, identities): (Arc<dyn PasswordHasher>, Arc<dyn OneTimeCodes>, Arc<dyn Identities>),
+        outside: Outside,
     ) -> anyhow::Result<Self> {
-        let key = KeyFile::load(&place.server_key())?;
         let Parts { policies, blocklist, node, metrics, .. } = parts;
-        let (log, keys) = (place.file("log.db"), place.file("keys.db"));
-        let (store, keys) = match access {
-            Access::Write => (SqliteStore::open_measured(&log, &metrics.log)?, KeyStore::open(&keys, key)?),
-            Access::Read => {
-                anyhow::ensure!(log.exists(), "there is no log in {}", place.data_dir.display());
-                (SqliteStore::open_to_read(&log)?, KeyStore::open_to_read(&keys, key)?)
-            }
-        };
-        belong_together(&store, &keys, place)?;
+        let Log { store, keys, close } = adapters::log(place, access, &metrics.log)?;
+        belong_together(store.as_ref(), keys.as_ref(), place).await?;
         let codec = Arc::new(JsonCodec::new(keys.clone(), node));
         let (strangers, strangers_file) =
             (Arc::new(RecentStrangers::new(STRANGERS)), place.file("strangers.json"));
@@ -135,11 +126,11 @@ impl System {
         let ports = Ports {
             store: Arc::new(MeasuredStore::new(store.clone(), metrics.log.clone())),
             codec: codec.clone(),
-            keys: Arc::new(keys.clone()),
-            hasher,
+            keys: keys.clone(),
+            hasher: outside.hasher,
             tokens: Arc::new(keys.tokens()),
-            codes,
-            identities,
+            codes: outside.codes,
+            identities: outside.identities,
             turnstile: Arc::new(KeyedTurnstile::default()),
             strangers: strangers.clone(),
             activity: activity.clone(),
@@ -158,11 +149,11 @@ impl System {
         };
         let app = Arc::new(App::new(policies, ports));
         let clock_file = place.file("clock.json");
-        if let Some(kept) = kept_file::load::<Option<KeptClock>>(&clock_file) {
+        if let Some(kept) = snapshot_file::load::<Option<KeptClock>>(&clock_file) {
             app.clock_history().take_up(kept);
         }
         let files = Files { strangers: strangers_file, activity: activity_file, clock: clock_file };
-        Ok(Self { app, store, codec, keys, strangers, activity, files })
+        Ok(Self { app, store, codec, keys, close, strangers, activity, files })
     }
 
     /// Refuses a log if the sealed part of one of the newest events was altered.
@@ -195,8 +186,8 @@ impl System {
     }
 
     /// Opens what is in the data folder to look at it.
-    pub(crate) fn open_to_read(place: &Place) -> anyhow::Result<Self> {
-        Self::open(place, Access::Read, Parts::default())
+    pub(crate) async fn open_to_read(place: &Place) -> anyhow::Result<Self> {
+        Self::open(place, Access::Read, Parts::default()).await
     }
 
     /// Notes when the newest event happened, so that a clock that was put back while no server ran is noticed too.
@@ -227,8 +218,7 @@ impl System {
         if let Err(error) = self.strangers.save(&self.files.strangers) {
             tracing::warn!(%error, "the wrong guesses at unknown addresses were not kept");
         }
-        let store = self.store;
-        Ok(tokio::task::spawn_blocking(move || store.close()).await?)
+        Ok(tokio::task::spawn_blocking(self.close).await?)
     }
 }
 
@@ -237,16 +227,20 @@ fn keep(app: &App, activity: &SessionActivity, files: &Files) {
     if let Err(error) = activity.save(&files.activity) {
         tracing::warn!(%error, "when sessions were used could not be kept");
     }
-    if let Err(error) = kept_file::save(&files.clock, &app.clock_history().kept()) {
+    if let Err(error) = snapshot_file::save(&files.clock, &app.clock_history().kept()) {
         tracing::warn!(%error, "how far the clock has been could not be kept");
     }
 }
 
 /// A log without its keys, or keys without their log, are what is left of a mishap: going on would make
 /// it worse.
-fn belong_together(store: &SqliteStore, keys: &KeyStore, place: &Place) -> anyhow::Result<()> {
+async fn belong_together(
+    store: &dyn EventStore,
+    keys: &dyn AccountKeys,
+    place: &Place,
+) -> anyhow::Result<()> {
     let folder = place.data_dir.display();
-    match (store.is_empty(), keys.is_empty()?) {
+    match (store.head().await? == Position::default(), keys.is_empty().await?) {
         (true, false) => {
             bail!("the log in {folder} is empty, but keys.db is not: restore log.db, or move both away")
         }

@@ -250,6 +250,11 @@ pub trait KeyVault: Send + Sync {
     /// Those of these accounts that have a key, or had one whose deletion is not yet for good. After an older
     /// store of keys was put back, erased ones may.
     fn still_held(&self, accounts: Vec<AccountId>) -> BoxFuture<'_, Result<Vec<AccountId>, CodecError>>;
+
+    /// Why the keys could not be brought up to date with a rotation of the server key. Returns `None` when they are. As
+    /// long as there is a reason, no account can be made, and what the new server key has signed or wrapped cannot be
+    /// read.
+    fn failure(&self) -> Option<String>;
 }
 
 /// What verifying said.
@@ -281,10 +286,28 @@ pub trait PasswordHasher: Send + Sync {
     fn verify_decoy(&self, password: Password) -> BoxFuture<'_, Result<(), Busy>>;
 }
 
+/// A secret of the second step in the two forms that its owner can give to an authenticator app.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OtpAuth {
+    /// The secret as text (base 32, RFC 4648), to type in.
+    pub secret: String,
+    /// The `otpauth://` address (Google Authenticator's key URI format), which a QR code holds.
+    pub uri: String,
+}
+
+impl fmt::Debug for OtpAuth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OtpAuth(…)")
+    }
+}
+
 /// Makes and checks codes of the second step.
 pub trait OneTimeCodes: Send + Sync {
     /// A fresh secret.
     fn secret(&self) -> TotpSecret;
+    /// Returns a secret as an authenticator app takes it. `issuer` and `account` are the two lines that the app shows.
+    /// Returns `None` if the secret is shorter than RFC 6238 allows.
+    fn otp_auth(&self, secret: &TotpSecret, issuer: &str, account: &str) -> Option<OtpAuth>;
     /// Of which step of 30 seconds a code is, if it is of the step of `at` or of one beside it (RFC 6238).
     fn step_of(&self, secret: &TotpSecret, code: &str, at: Moment) -> Option<u64>;
     /// Ten fresh recovery codes, as they are shown; each has at least 64 random bits.

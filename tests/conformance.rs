@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::future::join_all;
-use loquet_adapters::memory_store::MemoryStore;
-use loquet_adapters::sqlite_store::SqliteStore;
 use loquet_domain::ids::{AccountId, EventId};
 use loquet_domain::ports::{
     AppendError, EventStore, NewEvent, Position, Revision, Sealed, StreamId, Subscribed,
 };
+use loquet_memory::event_store::MemoryStore;
+use loquet_sqlite::event_store::SqliteStore;
 use uuid::Uuid;
 
 type Store = Arc<dyn EventStore>;

@@ -571,7 +571,7 @@ async fn clients_behind_a_trusted_proxy_are_told_apart_and_nobody_else_can_claim
 /// Every route that asks for no token is limited as strangers are, but for those that cost nothing.
 #[test]
 fn every_command_without_a_token_is_limited() {
-    let api = loquet_adapters::http::openapi();
+    let api = loquet_http::openapi();
     let mut open = Vec::new();
     for (path, operations) in api["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {

@@ -182,7 +182,7 @@ async fn nothing_is_kept_of_a_command_that_holds_a_password() {
     let kept = rusqlite::Connection::open(server.folder.join("answers.db")).unwrap();
     let kept: i64 = kept.query_row("SELECT count(*) FROM answers", [], |row| row.get(0)).unwrap();
     assert_eq!(kept, 0);
-    let api = loquet_adapters::http::openapi();
+    let api = loquet_http::openapi();
     let described = &api["paths"]["/v1/accounts/{account_id}/password"]["post"];
     assert!(described.is_object() && !described.to_string().contains("Idempotency-Key"));
 }

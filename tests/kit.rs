@@ -4,18 +4,13 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
-use loquet_adapters::argon2_pool::{Argon2Pool, Cost};
-use loquet_adapters::event_codec::JsonCodec;
-use loquet_adapters::folds::CachedFolds;
-use loquet_adapters::hmac_tokens::HmacTokens;
-use loquet_adapters::identities::RandomIdentities;
-use loquet_adapters::key_store::KeyStore;
-use loquet_adapters::one_time_codes::TotpCodes;
-use loquet_adapters::password_blocklist::PasswordBlocklist;
-use loquet_adapters::server_key::ServerKey;
-use loquet_adapters::session_activity::SessionActivity;
-use loquet_adapters::strangers::RecentStrangers;
-use loquet_adapters::turnstile::KeyedTurnstile;
+use loquet_credentials::one_time_codes::TotpCodes;
+use loquet_credentials::password_blocklist::PasswordBlocklist;
+use loquet_credentials::password_hasher::{Argon2Pool, Cost};
+use loquet_crypto::event_codec::JsonCodec;
+use loquet_crypto::random_ids::RandomIdentities;
+use loquet_crypto::server_key::ServerKey;
+use loquet_crypto::tokens::HmacTokens;
 use loquet_domain::Moment;
 use loquet_domain::account::{Account, Admission};
 use loquet_domain::address::Address;
@@ -33,6 +28,11 @@ use loquet_domain::policies::Policies;
 use loquet_domain::ports::{
     BoxFuture, Busy, EventStore, Identities, LinkClaims, PasswordHasher, Purpose, Tokens, Verification,
 };
+use loquet_memory::anonymous_guesses::RecentStrangers;
+use loquet_memory::keyed_lock::KeyedTurnstile;
+use loquet_memory::session_activity::SessionActivity;
+use loquet_memory::state_cache::CachedFolds;
+use loquet_sqlite::key_store::KeyStore;
 
 pub const PASSWORD: &str = "Boulange7!";
 
@@ -77,7 +77,7 @@ impl Node {
         let path = folder.join("server.key");
         let key = ServerKey::load(&path).or_else(|_| ServerKey::create(&path)).unwrap();
         let keys = KeyStore::open(&folder.join("keys.db"), &key).unwrap();
-        let codec = Arc::new(JsonCodec::new(keys.clone(), "test".to_owned()));
+        let codec = Arc::new(JsonCodec::new(Arc::new(keys.clone()), "test".to_owned()));
         let cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
         let pool = Argon2Pool::start(cost, 2, 10_000).unwrap();
         let hasher = Arc::new(CountedHasher { pool, verified: 0.into(), hashed: 0.into() });

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use loquet_adapters::sqlite_store::SqliteStore;
 use loquet_domain::ids::EventId;
 use loquet_domain::ports::{AppendError, EventStore, NewEvent, Position, Revision, StreamId};
+use loquet_sqlite::event_store::SqliteStore;
 use loquet_tests::server::Server;
 use loquet_tests::skip;
 use loquet_tests::small_disk::SmallDisk;

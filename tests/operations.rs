@@ -8,8 +8,9 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use loquet_adapters::key_store::{Cause, Fingerprint, Rotation};
-use loquet_adapters::server_key::{KeyFile, ServerKey};
+use loquet_crypto::server_key::Fingerprint;
+use loquet_crypto::server_key::{KeyFile, ServerKey};
+use loquet_sqlite::key_store::{Cause, Rotation};
 use loquet_tests::server::{Server, free_port, order, token_in};
 use loquet_tests::skip;
 use reqwest::Method;

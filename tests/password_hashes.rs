@@ -5,15 +5,17 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use loquet_adapters::argon2_pool::{Argon2Pool, Cost};
-use loquet_adapters::event_codec::JsonCodec;
-use loquet_adapters::key_store::KeyStore;
-use loquet_adapters::server_key::KeyFile;
-use loquet_adapters::sqlite_store::SqliteStore;
+use std::sync::Arc;
+
+use loquet_credentials::password_hasher::{Argon2Pool, Cost};
+use loquet_crypto::event_codec::JsonCodec;
+use loquet_crypto::server_key::KeyFile;
 use loquet_domain::account::Event;
 use loquet_domain::password::PasswordHash;
 use loquet_domain::ports::{EventCodec, EventStore, PasswordHasher, Revision, StreamId, Verification};
 use loquet_domain::schema::DomainEvent;
+use loquet_sqlite::event_store::SqliteStore;
+use loquet_sqlite::key_store::KeyStore;
 use loquet_tests::kit::password;
 use loquet_tests::server::Server;
 use loquet_tests::skip;
@@ -70,7 +72,7 @@ print(json.dumps(hashed))
 async fn exported(folder: &Path, account: &str) -> String {
     let key = KeyFile::load(&folder.join("server.key")).unwrap();
     let keys = KeyStore::open_to_read(&folder.join("keys.db"), key).unwrap();
-    let codec = JsonCodec::new(keys, "test".to_owned());
+    let codec = JsonCodec::new(Arc::new(keys), "test".to_owned());
     let store = SqliteStore::open_to_read(&folder.join("log.db")).unwrap();
     let history = store.read_stream(&StreamId::new("account", account), Revision::default()).await.unwrap();
     for recorded in &history {

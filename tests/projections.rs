@@ -7,10 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use loquet_adapters::mail_journal::{MailState, SqliteJournal};
-use loquet_adapters::memory_store::MemoryStore;
-use loquet_adapters::read_store::SqliteReadStore;
-use loquet_adapters::sqlite_store::FileError;
 use loquet_domain::Moment;
 use loquet_domain::account::{Account, Admission, Authority, Role};
 use loquet_domain::app::NewColleague;
@@ -18,11 +14,13 @@ use loquet_domain::email_address::EmailHash;
 use loquet_domain::ids::{AccountId, CompanyId};
 use loquet_domain::language::Language;
 use loquet_domain::ports::{BoxFuture, EventCodec, EventStore, NewEvent, Position, Revision, StreamId};
+use loquet_memory::event_store::MemoryStore;
 use loquet_projections::batch::Batch;
 use loquet_projections::mail::{
     Delivery, Letterhead, Letters, MailHelp, MailKind, MailStatus, Mailboxes, Message, Sender, Sending,
     Verdict,
 };
+use loquet_projections::mail::{MailLedger, MailState};
 use loquet_projections::ports::{
     BuildState, ClaimedMail, Clock, Hold, IndexEntry, MailOutcome, Mailer, QueuedMail, ReactionJournal,
     ReadStore, Selection, SendError, StoreFailed, UnnotedFate,
@@ -34,6 +32,9 @@ use loquet_projections::view::{CannotApply, Noted, View, ViewId};
 use loquet_projections::views;
 use loquet_projections::views::accounts::{AccountRow, Status as Standing, live_accounts};
 use loquet_projections::views::sessions::SessionsRow;
+use loquet_sqlite::event_store::FileError;
+use loquet_sqlite::mail_journal::SqliteJournal;
+use loquet_sqlite::read_store::SqliteReadStore;
 use loquet_tests::kit::{Node, PASSWORD, context, minute};
 use loquet_tests::watched_store::WatchedStore;
 use proptest::prelude::*;

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use loquet_adapters::memory_store::MemoryStore;
 use loquet_domain::ids::{EventId, LogoId};
 use loquet_domain::ports::{EventStore, NewEvent, Position, Revision, StreamId};
 use loquet_domain::receipt::{Layout, ReceiptText};
+use loquet_memory::event_store::MemoryStore;
 use loquet_tests::kit::{Node, context};
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -36,15 +36,68 @@ fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     found
 }
 
+/// What each crate may depend on of ours. A crate that is not listed fails the test.
+const DIRECTION: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("projections", &["domain"]),
+    ("files", &[]),
+    ("subscription", &["domain"]),
+    ("http-ports", &["domain", "projections"]),
+    ("metrics", &["domain", "projections"]),
+    ("memory", &["domain", "files", "subscription"]),
+    ("crypto", &["domain", "files"]),
+    ("credentials", &["domain", "metrics"]),
+    ("mail", &["domain", "projections", "http-ports"]),
+    ("sqlite", &["domain", "projections", "crypto", "files", "http-ports", "metrics", "subscription"]),
+    ("http", &["domain", "projections", "http-ports", "metrics"]),
+];
+
 #[test]
 fn dependencies_point_one_way_and_the_domain_has_five() {
     let names = |of: &[&str]| of.iter().map(|&name| name.to_owned()).collect::<BTreeSet<_>>();
     assert_eq!(tree("loquet-domain", "1"), names(&["chrono", "futures-core", "serde", "thiserror", "uuid"]));
-    let ours = |package| {
-        tree(package, "1").into_iter().filter(|name| name.starts_with("loquet")).collect::<BTreeSet<_>>()
+    let ours = |package: &str| {
+        let all = tree(package, "1").into_iter();
+        all.filter_map(|name| name.strip_prefix("loquet-").map(str::to_owned)).collect::<BTreeSet<_>>()
     };
-    assert_eq!(ours("loquet-projections"), names(&["loquet-domain"]));
-    assert_eq!(ours("loquet-adapters"), names(&["loquet-domain", "loquet-projections"]));
+    for (room, may) in DIRECTION {
+        assert_eq!(ours(&format!("loquet-{room}")), names(may), "{room}");
+    }
+    let folders = std::fs::read_dir(root().join("adapters")).unwrap();
+    let folders = folders.map(|folder| folder.unwrap().file_name().into_string().unwrap().replace('_', "-"));
+    let listed: BTreeSet<_> = DIRECTION.iter().map(|(room, _)| (*room).to_owned()).collect();
+    assert_eq!(folders.filter(|folder| !listed.contains(folder)).collect::<Vec<_>>(), Vec::<String>::new());
+}
+
+/// The HTTP interface knows ports alone: what keeps or hashes is not in its tree, however it would come there.
+#[test]
+fn the_http_interface_names_no_technology_that_keeps_or_hashes() {
+    let whole = tree("loquet-http", "9");
+    for technology in ["rusqlite", "argon2", "lettre", "totp-rs", "chacha20poly1305", "lru", "quick_cache"] {
+        assert!(!whole.contains(technology), "{technology} is in the tree of http");
+    }
+}
+
+/// Stores, tests and later adapters read events and rows; none of them needs what serves HTTP or sends mail.
+#[test]
+fn a_small_build_stays_small() {
+    let heavy = ["axum", "hyper", "image", "lettre", "utoipa"];
+    for package in ["loquet-sqlite", "loquet-memory", "loquet-crypto", "loquet-credentials"] {
+        let whole = tree(package, "9");
+        for other in heavy {
+            assert!(!whole.contains(other), "{other} is in the tree of {package}");
+        }
+    }
+}
+
+/// The program alone chooses technologies, in one file; what works on SQLite's own files is listed.
+#[test]
+fn the_program_chooses_its_stores_in_one_place() {
+    let of_files = ["adapters.rs", "commands/backup.rs", "commands/doctor.rs", "commands/keys.rs"];
+    for (path, text) in sources("bin") {
+        let may = of_files.iter().any(|file| path.ends_with(file));
+        assert!(may || !text.contains("loquet_sqlite"), "{} names SQLite", path.display());
+    }
 }
 
 #[test]

@@ -6,8 +6,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use loquet_adapters::memory_store::{Fault, MemoryStore};
-use loquet_adapters::sqlite_store::SqliteStore;
 use loquet_domain::account::{Account, Authority, Role};
 use loquet_domain::app::{Credentials, Failure, Login, Owner};
 use loquet_domain::diagnosis::{Answer, Hindrance};
@@ -15,7 +13,9 @@ use loquet_domain::order::Outcome;
 use loquet_domain::password_policy::PasswordPolicy;
 use loquet_domain::policies::Policies;
 use loquet_domain::ports::{EventStore, Position, Purpose, RecordedEvent, Tokens};
+use loquet_memory::event_store::{Fault, MemoryStore};
 use loquet_projections::diagnosis::{Diagnosis, Sources, diagnose};
+use loquet_sqlite::event_store::SqliteStore;
 use loquet_tests::kit::{Node, PASSWORD, context, email_address, minute, password};
 
 async fn log(store: &dyn EventStore) -> Vec<RecordedEvent> {

@@ -5,9 +5,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use loquet_adapters::sqlite_store::{FileError, SqliteStore};
 use loquet_domain::ids::EventId;
 use loquet_domain::ports::{AppendError, EventStore, NewEvent, Position, Revision, StreamId};
+use loquet_sqlite::event_store::{FileError, SqliteStore};
 use loquet_tests::skip;
 use loquet_tests::small_disk::SmallDisk;
 use uuid::Uuid;
@@ -25,7 +25,7 @@ fn event(size: usize) -> NewEvent {
 
 fn rand_id() -> u128 {
     use loquet_domain::ports::Identities;
-    loquet_adapters::identities::RandomIdentities.fresh().as_u128()
+    loquet_crypto::random_ids::RandomIdentities.fresh().as_u128()
 }
 
 fn stream(n: u64) -> StreamId {

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use loquet_adapters::memory_store::{Fault, MemoryStore};
 use loquet_domain::access::{self, Grantor, GroupName, GroupText, Where};
 use loquet_domain::account::{self, Admission, Authority, Role};
 use loquet_domain::app::{App, Failure, NewColleague, NewOrder, NewTakeOver};
@@ -15,6 +14,7 @@ use loquet_domain::permission::Permission;
 use loquet_domain::person::{Person, PersonName};
 use loquet_domain::ports::{EventStore, Position};
 use loquet_domain::takeover::{self, Cancellation, Side, Stage};
+use loquet_memory::event_store::{Fault, MemoryStore};
 use loquet_projections::batch::{Batch, HeldRows};
 use loquet_projections::ports::{IndexEntry, Rows, StoreFailed};
 use loquet_projections::reactions::{Reaction, Settling};

@@ -4,11 +4,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::StreamExt;
-use loquet_adapters::memory_store::MemoryStore;
 use loquet_domain::ports::{
     AppendError, Appended, BoxFuture, BoxStream, EventStore, NewEvent, Position, ReadError, RecordedEvent,
     Revision, StreamId, Subscribed,
 };
+use loquet_memory::event_store::MemoryStore;
 
 type Hook<T> = Box<dyn Fn(&T) -> BoxFuture<'static, ()> + Send + Sync>;
 

@@ -27,7 +27,7 @@ const FIXED: [(HeaderName, &str); 4] = [
 pub(super) async fn every_request(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
     let policy = pages::content_policy(request.uri().path());
     let language = localize::language(request.headers());
-    let (id, span) = request::identify(&api, &mut request);
+    let (id, span) = request::identify(&api, &mut request).await;
     let answered = answered_in_time(&api, request, next).instrument(span).await;
     let mut response = localize::localize(language, id, answered);
     let headers = response.headers_mut();
@@ -51,20 +51,22 @@ async fn answered_in_time(api: &Api, request: Request, next: Next) -> Response {
 
 /// In development, checks the name in `Host`. A request with a valid service token needs no check: a web page that
 /// forges a name has no token.
-fn admit_host(api: &Api, request: &Request) -> Result<(), Problem> {
-    match &api.dev_hosts {
-        Some(hosts) if !request::is_of_service(api, request.headers()) => hosts.admit(request),
-        _ => Ok(()),
+async fn admit_host(api: &Api, request: Request) -> Result<Request, Problem> {
+    let Some(hosts) = &api.dev_hosts else { return Ok(request) };
+    if !request::is_of_service(api, request.headers()).await {
+        hosts.admit(&request)?;
     }
+    Ok(request)
 }
 
 async fn admitted(api: &Api, request: Request, next: Next) -> Response {
     if let Err(problem) = limits::admit_request(api, &request) {
         return problem.into_response();
     }
-    if let Err(problem) = admit_host(api, &request) {
-        return problem.into_response();
-    }
+    let request = match admit_host(api, request).await {
+        Ok(request) => request,
+        Err(problem) => return problem.into_response(),
+    };
     let known = conditional::known_to_client(&request);
     let response = match body::buffered(request).await {
         Ok(request) => request::measure(api, request, next).await,

@@ -25,7 +25,7 @@ use super::problem::{Fault, Problem, ProblemBody};
 use super::query::Params;
 use super::shares::Costly;
 use super::standing::Needed;
-use crate::service_tokens::Scope;
+use loquet_http_ports::scope::Scope;
 
 /// How many lines a file may have.
 const MOST_LINES: usize = 10_000;

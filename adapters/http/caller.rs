@@ -11,15 +11,15 @@ use loquet_domain::account::{Authority, Profile, Role};
 use loquet_domain::app::{Authenticated, Failure};
 use loquet_domain::fact::{Actor, Client, Context};
 use loquet_domain::ids::{AccountId, CompanyId, CorrelationId};
-use loquet_domain::ports::{Identities, Position};
+use loquet_domain::ports::Position;
 use tracing::Instrument;
 
 use super::Api;
 use super::answers::Done;
 use super::problem::Problem;
 use super::request::{ClientAddress, RequestId};
-use crate::identities::RandomIdentities;
-use crate::service_tokens::{PREFIX, Scope, Service};
+use loquet_http_ports::scope::Scope;
+use loquet_http_ports::service_tokens::{PREFIX, Service};
 
 /// Whoever showed a token that holds.
 #[derive(Clone, Debug)]
@@ -63,7 +63,7 @@ impl FromRequestParts<Arc<Api>> for Arrival {
         let address = parts.extensions.get::<ClientAddress>().map(|client| client.0);
         let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
         let agent = agent.map(|agent| agent.chars().take(256).collect());
-        let id = parts.extensions.get::<RequestId>().map_or_else(|| RandomIdentities.fresh(), |id| id.0);
+        let id = parts.extensions.get::<RequestId>().map_or_else(|| api.identities.fresh(), |id| id.0);
         let correlation = CorrelationId(id);
         let client = Client { address: address.map(|address| address.to_string()), agent };
         Ok(Self { at: (api.clock)(), address, correlation, client })
@@ -77,8 +77,7 @@ impl FromRequestParts<Arc<Api>> for Caller {
         let token = bearer(&parts.headers).ok_or_else(Problem::unauthenticated)?;
         let now = (api.clock)();
         if token.starts_with(PREFIX) {
-            let service =
-                api.service_tokens.find(token, now).map_err(loquet_projections::ports::StoreFailed)?;
+            let service = api.service_tokens.find(token, now).await?;
             return service.map(Self::Service).ok_or_else(Problem::unauthenticated);
         }
         let person = api.app.authenticate(now, token).await?;

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::pages::page;
 use super::problem::Problem;
 use super::{Api, Shared};
-use crate::mail_folder::{Filed, filed};
+use loquet_http_ports::dev_mails::FiledMail;
 
 pub(crate) fn routes() -> Router<Arc<Api>> {
     Router::new()
@@ -26,7 +26,7 @@ pub(crate) fn routes() -> Router<Arc<Api>> {
 #[template(path = "mails.html")]
 struct Mails<'a> {
     brand: &'a str,
-    mails: &'a [Filed],
+    mails: &'a [FiledMail],
 }
 
 /// A mail, for scripts.
@@ -38,9 +38,11 @@ struct MailBody {
     text: String,
 }
 
-async fn all(api: &Api) -> Vec<Filed> {
-    let folder = api.dev_mail.clone().unwrap_or_default();
-    tokio::task::spawn_blocking(move || filed(&folder)).await.unwrap_or_default()
+async fn all(api: &Api) -> Vec<FiledMail> {
+    match &api.dev_mail {
+        Some(mails) => mails.list().await,
+        None => Vec::new(),
+    }
 }
 
 async fn list(State(api): Shared) -> Response {
@@ -50,7 +52,7 @@ async fn list(State(api): Shared) -> Response {
 
 async fn list_json(State(api): Shared) -> Response {
     let body =
-        |mail: Filed| MailBody { to: mail.to, subject: mail.subject, date: mail.date, text: mail.text };
+        |mail: FiledMail| MailBody { to: mail.to, subject: mail.subject, date: mail.date, text: mail.text };
     Json(all(&api).await.into_iter().map(body).collect::<Vec<_>>()).into_response()
 }
 

@@ -23,7 +23,7 @@ use super::conditional::Tagged;
 use super::problem::{Problem, ProblemBody};
 use super::query::Params;
 use super::{Api, Shared};
-use crate::service_tokens::Scope;
+use loquet_http_ports::scope::Scope;
 
 /// The header in which a client without cookies carries what it was given.
 pub(crate) const HEADER: &str = "loquet-device";

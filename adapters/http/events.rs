@@ -23,7 +23,7 @@ use super::caller::Caller;
 use super::conditional::Tagged;
 use super::problem::{Problem, ProblemBody};
 use super::query::Params;
-use crate::service_tokens::Scope;
+use loquet_http_ports::scope::Scope;
 
 /// An event as people and programs may read it: no password hash, and nothing of an erased person.
 #[derive(Serialize, ToSchema)]

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, StreamExt, stream};
 use loquet_domain::ports::{BoxStream, Position, ReadError, RecordedEvent, Subscribed};
 use loquet_domain::schema;
-use prometheus_client::metrics::gauge::Gauge;
+use loquet_metrics::Gauge;
 use serde::Deserialize;
 use tokio::sync::watch;
 use tokio::time::{Instant, Interval, interval_at};
@@ -28,8 +28,8 @@ use super::problem::{Problem, ProblemBody};
 use super::query::Params;
 use super::shares::{Costly, NoPlace, Place};
 use super::{Api, Shared};
-use crate::metrics::OfLimit;
-use crate::service_tokens::Scope;
+use loquet_http_ports::scope::Scope;
+use loquet_metrics::OfLimit;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// How many events are looked through for one page: a filter that fits none answers all the same.
@@ -175,17 +175,6 @@ impl Drop for Following {
 }
 
 impl Following {
-    /// Whether its token holds and has the scope, as it is now: a stream must not outlive what opened it.
-    fn may_read(&self) -> bool {
-        match self.api.service_tokens.find(&self.token, (self.api.clock)()) {
-            Ok(service) => service.is_some_and(|service| service.scopes.contains(&Scope::EventsRead)),
-            Err(error) => {
-                tracing::error!(%error, "whether a token still holds can't be told: its stream ends");
-                false
-            }
-        }
-    }
-
     /// The next event that is wanted. None where the stream is to end: the server stops, the token holds no
     /// more, or the log can't be read.
     async fn next(&mut self) -> Option<RecordedEvent> {
@@ -196,14 +185,14 @@ impl Following {
             let next = tokio::select! {
                 next = self.log.next() => next?,
                 _ = self.stopping.changed() => return None,
-                _ = self.look_again.tick() => match self.may_read() {
+                _ = self.look_again.tick() => match may_read(&self.api, &self.token).await {
                     true => continue,
                     false => return None,
                 },
             };
             match next {
                 Ok(Subscribed::Event(event)) if self.wanted.fits(&event) => {
-                    return self.may_read().then_some(*event);
+                    return may_read(&self.api, &self.token).await.then_some(*event);
                 }
                 Ok(_) => {}
                 Err(error) => {
@@ -211,6 +200,17 @@ impl Following {
                     return None;
                 }
             }
+        }
+    }
+}
+
+/// Whether a token holds and has the scope, as it is now: a stream must not outlive what opened it.
+async fn may_read(api: &Api, token: &str) -> bool {
+    match api.service_tokens.find(token, (api.clock)()).await {
+        Ok(service) => service.is_some_and(|service| service.scopes.contains(&Scope::EventsRead)),
+        Err(error) => {
+            tracing::error!(%error, "whether a token still holds can't be told: its stream ends");
+            false
         }
     }
 }

@@ -20,7 +20,7 @@ use super::conditional::Tagged;
 use super::problem::{Problem, ProblemBody};
 use super::query::Params;
 use super::standing::Needed;
-use crate::service_tokens::Scope;
+use loquet_http_ports::scope::Scope;
 
 /// Whoever manages users anywhere sees the groups.
 const MANAGES_USERS: (Permission, Needed) = (Permission::ManageUsers, Needed::Anywhere);

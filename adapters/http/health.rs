@@ -6,14 +6,13 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use loquet_domain::ports::EventStore;
-use loquet_projections::ports::ReactionJournal;
 use loquet_projections::runner::Follower;
 use serde::Serialize;
 use tokio::sync::Mutex;
 use tokio::time::{Duration, Instant};
 use utoipa::ToSchema;
 
-use super::caller::bearer;
+use super::request::is_of_service;
 use super::{Api, Shared};
 
 /// How often readiness writes to the log at most.
@@ -117,11 +116,9 @@ pub(crate) async fn readyz(State(api): Shared, headers: HeaderMap) -> (StatusCod
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let log = written.map_or_else(|error| error, |()| "ok".to_owned());
     let keys = keys.unwrap_or_else(|| "ok".to_owned());
-    let known =
-        bearer(&headers).and_then(|token| api.service_tokens.find(token, (api.clock)()).ok().flatten());
-    let details = match known {
-        Some(_) => Some(Details { log, keys, mails: mails(&api).await, position: head.0, views }),
-        None => None,
+    let details = match is_of_service(&api, &headers).await {
+        true => Some(Details { log, keys, mails: mails(&api).await, position: head.0, views }),
+        false => None,
     };
     (status, Json(Readiness { ready, details }))
 }

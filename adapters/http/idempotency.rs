@@ -19,7 +19,7 @@ use super::answers::POSITION;
 use super::caller::{Caller, bearer, to_its_end};
 use super::problem::Problem;
 use super::{Api, MOST_BYTES};
-use crate::idempotency_store::{CommandId, Known, UnderWay};
+use loquet_http_ports::answers::{CommandId, Known, UnderWay};
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");

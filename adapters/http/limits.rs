@@ -19,8 +19,8 @@ use super::Api;
 use super::caller::Arrival;
 use super::problem::Problem;
 use super::request::ClientAddress;
-use crate::metrics::OfLimit;
-use crate::service_tokens::{Service, TokenFamily};
+use loquet_http_ports::service_tokens::{Service, TokenFamily};
+use loquet_metrics::OfLimit;
 
 /// So many in a second, and so many at once after a pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,7 +20,7 @@ use super::caller::{Arrival, to_its_end};
 use super::devices::{self, Devices};
 use super::problem::{Problem, ProblemBody};
 use super::{Api, Shared, even_time};
-use crate::metrics::Outcome;
+use loquet_metrics::Outcome;
 
 /// Who somebody says they are, and how they prove it.
 #[derive(Deserialize, ToSchema)]

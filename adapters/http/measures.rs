@@ -12,8 +12,8 @@ use loquet_projections::ports::StoreFailed;
 use super::caller::Caller;
 use super::problem::{Problem, ProblemBody};
 use super::{Api, Shared};
-use crate::metrics::{OfPart, OfState, OfView};
-use crate::service_tokens::Scope;
+use loquet_http_ports::scope::Scope;
+use loquet_metrics::{OfPart, OfState, OfView};
 
 /// Metrics in OpenMetrics 1.0, for a program with `metrics:read`. `metrics.listen` serves the same without a
 /// token, on an address of its own.

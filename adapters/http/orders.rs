@@ -35,7 +35,7 @@ use super::localize::{as_places, say};
 use super::problem::{Problem, ProblemBody};
 use super::query::Params;
 use super::{Api, Shared};
-use crate::service_tokens::Scope;
+use loquet_http_ports::scope::Scope;
 
 /// How many terminals one order has at most: they are added before it is answered.
 const MOST_TERMINALS: u64 = 10_000;

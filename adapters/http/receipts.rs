@@ -27,7 +27,7 @@ use super::shares::Costly;
 use super::standing::Needed;
 use super::{Api, Shared};
 use crate::logo::{self, NoLogo, NotDrawn};
-use crate::service_tokens::Scope;
+use loquet_http_ports::scope::Scope;
 
 /// What a site's receipts look like.
 #[derive(Serialize, ToSchema)]

@@ -9,7 +9,6 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 use ipnet::IpNet;
-use loquet_domain::ports::Identities;
 use opentelemetry::propagation::Extractor;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
@@ -17,9 +16,8 @@ use uuid::Uuid;
 
 use super::Api;
 use super::caller::bearer;
-use crate::identities::RandomIdentities;
-use crate::metrics::{OfRoute, Request as Labels};
-use crate::service_tokens::PREFIX;
+use loquet_http_ports::service_tokens::PREFIX;
+use loquet_metrics::{OfRoute, Request as Labels};
 
 /// Names the request in the answer, in log lines and, as correlation id, in its events.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -76,8 +74,8 @@ fn address(hop: &[u8]) -> Option<IpAddr> {
 
 /// Gives a request its id and its address, and a span. Its line in the log names the route, never the address
 /// that was asked for, which may hold an e-mail address or a token.
-pub(crate) fn identify(api: &Api, request: &mut Request) -> (RequestId, Span) {
-    let id = RandomIdentities.fresh();
+pub(crate) async fn identify(api: &Api, request: &mut Request) -> (RequestId, Span) {
+    let id = api.identities.fresh();
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
     if let Some(peer) = peer {
         let address = client(peer, request.headers(), &api.trusted_proxies);
@@ -86,7 +84,7 @@ pub(crate) fn identify(api: &Api, request: &mut Request) -> (RequestId, Span) {
     request.extensions_mut().insert(RequestId(id));
     let method = known_method(request.method().as_str());
     let span = tracing::info_span!("request", request_id = %id, method, route = tracing::field::Empty);
-    if request.headers().contains_key(TRACE) && may_name_a_trace(api, peer, request.headers()) {
+    if request.headers().contains_key(TRACE) && may_name_a_trace(api, peer, request.headers()).await {
         // A trace that began elsewhere goes on here (W3C Trace Context). Refused where nothing is traced.
         let caller = opentelemetry::global::get_text_map_propagator(|known| {
             known.extract(&Headers(request.headers()))
@@ -98,14 +96,16 @@ pub(crate) fn identify(api: &Api, request: &mut Request) -> (RequestId, Span) {
 
 /// Whether a request's word on its trace is taken: a stranger's would have every request traced, whatever
 /// share of them is to be, and put theirs into anybody's trace.
-fn may_name_a_trace(api: &Api, peer: Option<IpAddr>, headers: &HeaderMap) -> bool {
-    peer.is_some_and(|peer| is_trusted(peer, &api.trusted_proxies)) || is_of_service(api, headers)
+async fn may_name_a_trace(api: &Api, peer: Option<IpAddr>, headers: &HeaderMap) -> bool {
+    peer.is_some_and(|peer| is_trusted(peer, &api.trusted_proxies)) || is_of_service(api, headers).await
 }
 
 /// Whether a request has a valid service token.
-pub(crate) fn is_of_service(api: &Api, headers: &HeaderMap) -> bool {
-    let token = bearer(headers).filter(|token| token.starts_with(PREFIX));
-    token.is_some_and(|token| matches!(api.service_tokens.find(token, (api.clock)()), Ok(Some(_))))
+pub(crate) async fn is_of_service(api: &Api, headers: &HeaderMap) -> bool {
+    match bearer(headers).filter(|token| token.starts_with(PREFIX)) {
+        Some(token) => matches!(api.service_tokens.find(token, (api.clock)()).await, Ok(Some(_))),
+        None => false,
+    }
 }
 
 /// Measures a request, now that it is known which route serves it.

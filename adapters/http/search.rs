@@ -25,7 +25,8 @@ use super::conditional::Tagged;
 use super::problem::{Problem, ProblemBody};
 use super::query::Params;
 use super::{Api, Shared};
-use crate::service_tokens::{Scope, Service};
+use loquet_http_ports::scope::Scope;
+use loquet_http_ports::service_tokens::Service;
 
 /// How many of each kind are shown unless it is said.
 const USUAL: u32 = 10;

@@ -17,7 +17,7 @@ use super::caller::{Arrival, Caller, carry_out};
 use super::conditional::Tagged;
 use super::problem::{Problem, ProblemBody};
 use super::query::Params;
-use crate::service_tokens::Scope;
+use loquet_http_ports::scope::Scope;
 
 /// A session that works.
 #[derive(Serialize, ToSchema)]

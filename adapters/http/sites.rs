@@ -23,7 +23,7 @@ use super::problem::{Problem, ProblemBody};
 use super::query::Params;
 use super::standing::Needed;
 use super::{Api, Shared};
-use crate::service_tokens::Scope;
+use loquet_http_ports::scope::Scope;
 
 /// A site: a place where a company uses terminals.
 #[derive(Serialize, ToSchema)]

@@ -9,7 +9,7 @@ use loquet_domain::permission::Permission;
 use super::Api;
 use super::caller::Caller;
 use super::problem::Problem;
-use crate::service_tokens::Scope;
+use loquet_http_ports::scope::Scope;
 
 /// Where a permission is needed.
 #[derive(Clone, Copy)]

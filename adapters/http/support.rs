@@ -22,7 +22,7 @@ use super::caller::Caller;
 use super::conditional::Tagged;
 use super::problem::Problem;
 use super::query::Params;
-use crate::service_tokens::Scope;
+use loquet_http_ports::scope::Scope;
 
 /// Whose login.
 #[derive(Deserialize, IntoParams)]
@@ -402,7 +402,7 @@ pub(crate) async fn diagnosis(
         app: &api.app,
         store: api.store.as_ref(),
         codec: api.codec.as_ref(),
-        mails: Some(&api.mails),
+        mails: Some(api.mails.as_ref()),
     };
     let told = diagnose(sources, &email, (api.clock)()).await;
     let told = told.map_err(|why| match why {

@@ -12,8 +12,8 @@ use super::localize::{self, words};
 use super::orders::OrderBody;
 use super::problem::{Fault, Problem};
 use super::request::RequestId;
-use crate::hmac_tokens::HmacTokens;
-use crate::server_key::ServerKey;
+use loquet_crypto::server_key::ServerKey;
+use loquet_crypto::tokens::HmacTokens;
 
 /// Every message of one language, by name.
 fn names(file: &str) -> Vec<&str> {

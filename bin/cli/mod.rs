@@ -382,7 +382,7 @@ pub(crate) struct CreateToken {
     /// accounts:delete, lockouts:release, events:read, metrics:read, companies:read, companies:write,
     /// permissions:read, takeovers:write, layouts:read, second-step:reset, support:read. Repeatable.
     #[arg(id = "scopes", long = "scope", conflicts_with = "staff")]
-    pub(crate) scopes: Vec<loquet_adapters::service_tokens::Scope>,
+    pub(crate) scopes: Vec<loquet_http_ports::scope::Scope>,
     /// For which of the supplier's people, by their own name: it stands in the log beside what they do.
     #[arg(long, conflicts_with = "name", requires = "role")]
     pub(crate) staff: Option<String>,

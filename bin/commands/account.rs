@@ -1,23 +1,24 @@
 //! `loquet account show`, `history` and `erase`.
 
 use anyhow::{Context, bail, ensure};
-use loquet_adapters::identities::RandomIdentities;
+use loquet_crypto::random_ids::RandomIdentities;
 use loquet_domain::account::{Account, Role};
 use loquet_domain::email_address::EmailAddress;
 use loquet_domain::fact::{Actor, Context as CommandContext};
 use loquet_domain::ids::{AccountId, CorrelationId};
 use loquet_domain::lockout::LockEnd;
-use loquet_domain::ports::{EventStore, Identities, Revision, StreamId};
+use loquet_domain::ports::{Identities, Revision, StreamId};
 use serde_json::json;
 
 use super::events_tail::{bodies, print};
 use super::remote::Running;
+use crate::adapters::Access;
 use crate::cli::{AccountCommand, Erase, Output, Place, Which};
 use crate::clock;
 use crate::config::Config;
 use crate::output::{Reader, line, outcome};
 use crate::settings;
-use crate::system::{Access, Parts, System};
+use crate::system::{Parts, System};
 
 pub(crate) async fn run(place: &Place, config: &mut Config, command: AccountCommand) -> anyhow::Result<()> {
     match command {
@@ -39,7 +40,7 @@ pub(super) async fn find(system: &System, which: &str) -> anyhow::Result<Account
 }
 
 async fn show(place: &Place, which: Which) -> anyhow::Result<()> {
-    let system = System::open_to_read(place)?;
+    let system = System::open_to_read(place).await?;
     let id = find(&system, &which.account).await?;
     let account = system.app.account(id).await?;
     let Some(profile) = account.profile() else { bail!("there is no account {id}") };
@@ -82,7 +83,7 @@ async fn show(place: &Place, which: Which) -> anyhow::Result<()> {
 }
 
 async fn history(place: &Place, which: Which) -> anyhow::Result<()> {
-    let system = System::open_to_read(place)?;
+    let system = System::open_to_read(place).await?;
     let id = find(&system, &which.account).await?;
     let stream = StreamId::new("account", &id.to_string());
     let events = system.store.read_stream(&stream, Revision::default()).await?;
@@ -103,7 +104,7 @@ async fn erase(place: &Place, config: &mut Config, which: Erase) -> anyhow::Resu
         loquet_domain::plain_text::is_text(&which.reason, 500),
         "a reason has 1 to 500 printable characters"
     );
-    let id = find(&System::open_to_read(place)?, &which.account).await?;
+    let id = find(&System::open_to_read(place).await?, &which.account).await?;
     if !which.yes {
         line(format_args!(
             "This would delete account {id} and forget the person for good. Add --yes to do it."
@@ -118,6 +119,7 @@ async fn erase(place: &Place, config: &mut Config, which: Erase) -> anyhow::Resu
         let policies = settings::policies(config).context("the configuration does not hold")?;
         let parts = Parts { policies, ..Parts::default() };
         let system = System::open(place, Access::Write, parts)
+            .await
             .context("can't erase in the data folder (in a running server: --url and --token-file)")?;
         let erased = system.app.erase_account(&operator(), id, &which.reason).await;
         system.close().await?;

@@ -1,7 +1,7 @@
 //! `loquet backup` and `loquet restore`.
 
 use anyhow::Context;
-use loquet_adapters::backup::{self, Keys, Restored};
+use loquet_sqlite::backup::{self, Keys, Restored};
 
 use super::show::{moment, place_of};
 use crate::cli::{Backup, Place, Restore};

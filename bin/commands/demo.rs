@@ -4,22 +4,21 @@ use std::sync::Arc;
 
 use anyhow::{bail, ensure};
 use chrono::{Datelike, SubsecRound};
-use loquet_adapters::argon2_pool::{Argon2Pool, Cost};
-use loquet_adapters::mail_journal::SqliteJournal;
-use loquet_adapters::one_time_codes;
-use loquet_adapters::server_key::ServerKey;
+use loquet_credentials::password_hasher::{Argon2Pool, Cost};
+use loquet_crypto::server_key::ServerKey;
 use loquet_domain::password::Password;
-use loquet_domain::ports::{EventStore, OneTimeCodes, PasswordHasher, Position};
-use loquet_projections::ports::ReactionJournal;
+use loquet_domain::ports::{OneTimeCodes, PasswordHasher, Position};
+use loquet_projections::mail::MailLedger;
 use loquet_projections::reactions;
 use serde_json::{Map, Value, json};
 
 use super::show::{moment, progress, table};
+use crate::adapters::{self, Access};
 use crate::cli::{Demo, Place};
 use crate::clock;
 use crate::demo::{OnePassword, OneSecret, PASSWORD, Seeded, State, Told, Wanted, midnight, tell};
 use crate::output::{line, outcome};
-use crate::system::{Access, Parts, System};
+use crate::system::{Outside, Parts, System};
 
 /// Behind every event that there will be.
 const BEHIND_ALL: Position = Position(1 << 62);
@@ -36,19 +35,19 @@ pub(crate) async fn run(place: &Place, demo: Demo) -> anyhow::Result<()> {
     // By the default rules, whatever the configuration says: the same seed tells the same story.
     let parts = Parts { node: "demo".to_owned(), ..Parts::default() };
     let hasher = Arc::new(OnePassword::new(password, hash));
-    let outside = (hasher, Arc::new(OneSecret), Arc::new(Seeded));
-    let system = System::open_with(place, Access::Write, parts, (outside.0, outside.1, outside.2))?;
-    if !system.store.is_empty() {
+    let outside = Outside { hasher, codes: Arc::new(OneSecret), identities: Arc::new(Seeded) };
+    let system = System::open_with(place, Access::Write, parts, outside).await?;
+    if system.store.head().await? != Position::default() {
         system.close().await?;
         let folder = place.data_dir.display();
         bail!("the log in {folder} is not empty: choose another folder with --data-dir");
     }
-    let journal = SqliteJournal::open(&place.file("reactions.db"))?;
+    let journal = adapters::mail_journal(place, Access::Write)?;
     // First of all: nothing is to be mailed of a story that was broken off, either.
-    note(&journal, BEHIND_ALL).await?;
+    note(journal.as_ref(), BEHIND_ALL).await?;
     let wanted = Wanted { seed: demo.seed, accounts: demo.accounts, until };
     let bar = progress(0, "days told")?;
-    let told = tell(system.app.clone(), &system.keys, wanted, |day, days| {
+    let told = tell(system.app.clone(), system.keys.as_ref(), wanted, |day, days| {
         bar.set_length(days.unsigned_abs());
         bar.set_position(day.unsigned_abs());
     });
@@ -57,7 +56,7 @@ pub(crate) async fn run(place: &Place, demo: Demo) -> anyhow::Result<()> {
     let head = system.store.head().await?;
     system.close().await?;
     let told = told?;
-    note(&journal, head).await?;
+    note(journal.as_ref(), head).await?;
     match demo.json {
         true => outcome(as_json(&told, wanted, head)),
         false => print(place, &told, wanted, head),
@@ -66,7 +65,7 @@ pub(crate) async fn run(place: &Place, demo: Demo) -> anyhow::Result<()> {
 }
 
 /// Notes that the reactions have acted on everything up to here.
-async fn note(journal: &SqliteJournal, position: Position) -> anyhow::Result<()> {
+async fn note(journal: &dyn MailLedger, position: Position) -> anyhow::Result<()> {
     for reaction in reactions::NAMES {
         journal.advance(reaction, position, Vec::new(), clock::now()).await?;
     }
@@ -89,7 +88,7 @@ fn name(state: State) -> &'static str {
 
 /// The secret of every second step as an app takes it.
 fn secret() -> String {
-    one_time_codes::show(&OneSecret.secret(), "Loquet", "demo").map(|shown| shown.secret).unwrap_or_default()
+    OneSecret.otp_auth(&OneSecret.secret(), "Loquet", "demo").map(|shown| shown.secret).unwrap_or_default()
 }
 
 fn as_json(told: &Told, wanted: Wanted, head: Position) -> Value {

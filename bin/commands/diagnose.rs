@@ -2,8 +2,6 @@
 //! telephone.
 
 use anyhow::Context;
-use loquet_adapters::http::DiagnosisBody;
-use loquet_adapters::mail_journal::SqliteJournal;
 use loquet_domain::Moment;
 use loquet_domain::account::Admission;
 use loquet_domain::diagnosis::{Administrators, Answer, Hindrance, Remedy};
@@ -11,7 +9,7 @@ use loquet_domain::email_address::EmailAddress;
 use loquet_domain::fact::Client;
 use loquet_domain::ids::{AccountId, DeviceId};
 use loquet_domain::lockout::LockEnd;
-use loquet_domain::ports::EventStore;
+use loquet_http::DiagnosisBody;
 use loquet_projections::diagnosis::{
     DeviceDiagnosis, Diagnosis, Evidence, Reason, Sources, WhomToAsk, diagnose,
 };
@@ -20,12 +18,13 @@ use loquet_projections::ports::ReactionJournal;
 
 use super::config::refuse_faults;
 use super::show::moment;
+use crate::adapters::{self, Access};
 use crate::cli::{Diagnose, Place};
 use crate::clock;
 use crate::config::Config;
 use crate::output::line;
 use crate::settings::policies;
-use crate::system::{Access, Parts, System};
+use crate::system::{Parts, System};
 
 /// How many events behind a reason are told.
 const MOST_EVENTS: usize = 5;
@@ -38,15 +37,12 @@ pub(crate) async fn run(place: &Place, mut config: Config, whose: Diagnose) -> a
     let policies = policies(&mut config);
     refuse_faults(&config)?;
     let policies = policies.context("the rules do not hold")?;
-    let system = System::open(place, Access::Read, Parts { policies, ..Parts::default() })?;
+    let system = System::open(place, Access::Read, Parts { policies, ..Parts::default() }).await?;
     let position = system.store.head().await?;
-    let queue = place.file("reactions.db");
-    let journal = queue.exists().then(|| SqliteJournal::open_to_read(&queue)).transpose()?;
-    let mails: Option<&dyn ReactionJournal> = match &journal {
-        Some(journal) => Some(journal),
-        None => None,
-    };
-    let sources = Sources { app: &system.app, store: &system.store, codec: system.codec.as_ref(), mails };
+    let journal = adapters::mail_journal_if_there(place)?;
+    let mails = journal.as_deref().map(|journal| journal as &dyn ReactionJournal);
+    let sources =
+        Sources { app: &system.app, store: system.store.as_ref(), codec: system.codec.as_ref(), mails };
     let told = diagnose(sources, &email, clock::now()).await?;
     let text = match whose.json {
         true => serde_json::to_string_pretty(&DiagnosisBody::of(email.as_str(), told, position.0))?,

@@ -5,19 +5,16 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use chrono::{Datelike, TimeDelta};
-use loquet_adapters::backup;
-use loquet_adapters::key_store::KeyStore;
-use loquet_adapters::mail_journal::SqliteJournal;
-use loquet_adapters::read_store::SqliteReadStore;
-use loquet_adapters::server_key::KeyFile;
-use loquet_adapters::smtp::Smtp;
-use loquet_adapters::sqlite_store::{self, SqliteStore};
-use loquet_adapters::write_ahead_log;
-use loquet_domain::ports::{EventStore, Position};
-use loquet_projections::ports::{ReactionJournal, ReadStore};
+use loquet_crypto::server_key::KeyFile;
+use loquet_domain::ports::Position;
+use loquet_mail::smtp::Smtp;
+use loquet_projections::mail::MailLedger;
+use loquet_sqlite::backup;
+use loquet_sqlite::write_ahead_log;
 use serde::Serialize;
 
 use super::show::moment;
+use crate::adapters::{self, Access};
 use crate::cli::{Doctor, Place};
 use crate::clock;
 use crate::config::Config;
@@ -190,7 +187,7 @@ fn keys(place: &Place, findings: &mut Findings) {
     if !store.exists() {
         return findings.well("server key", "it can be read; there are no accounts' keys yet");
     }
-    match KeyStore::open_to_read(&store, file) {
+    match adapters::keys_to_read(place, file) {
         Ok(_) => findings.well("server key", "it opens keys.db"),
         Err(error) => findings.fail("server key", error, "Restore the key that belongs to this data."),
     }
@@ -201,14 +198,14 @@ async fn log(place: &Place, findings: &mut Findings) {
     if !path.exists() {
         return findings.well("log", "there is none yet");
     }
-    match sqlite_store::is_in_use(&path) {
+    match adapters::is_in_use(place) {
         true => findings.well("server", "one is running on this data"),
         false => findings.well("server", "none is running on this data"),
     }
     if let Err(error) = backup::check_log(&path) {
         return findings.fail("log", error, "Restore log.db and keys.db from a backup.");
     }
-    let store = match SqliteStore::open_to_read(&path) {
+    let store = match adapters::log_to_read(place) {
         Ok(store) => store,
         Err(error) => return findings.fail("log", error, "Restore log.db and keys.db from a backup."),
     };
@@ -223,7 +220,7 @@ async fn log(place: &Place, findings: &mut Findings) {
 /// What is wrong with the sealed parts of events in the log. `None` also if the keys can't be opened: another check
 /// reports that.
 async fn altered(place: &Place) -> Option<String> {
-    let altered = System::open_to_read(place).ok()?.altered_after(Position::default()).await;
+    let altered = System::open_to_read(place).await.ok()?.altered_after(Position::default()).await;
     let log = place.file("log.db");
     altered.ok()?.map(|altered| format!("{} is damaged: {altered}", log.display()))
 }
@@ -273,8 +270,8 @@ async fn clock_against(place: &Place, head: Position, findings: &mut Findings) {
     if now.year() < 2025 {
         return findings.fail("clock", format!("it says {now}"), wrong);
     }
-    let Ok(system) = System::open_to_read(place) else { return };
-    let last = loquet_projections::people::event_at(&system.store, system.codec.as_ref(), head).await;
+    let Ok(system) = System::open_to_read(place).await else { return };
+    let last = loquet_projections::people::event_at(system.store.as_ref(), system.codec.as_ref(), head).await;
     match last.ok().flatten().map(|noted| noted.fact.context.at) {
         Some(last) if last > now + TimeDelta::seconds(5) => {
             findings.fail("clock", format!("it says {now}, but the log's last event is of {last}"), wrong);
@@ -289,7 +286,7 @@ async fn read_models(place: &Place, findings: &mut Findings) {
         return findings.well("read models", "none were built yet");
     }
     let remedy = "Delete views.db and what is beside it (-wal, -shm): it is built again from the log.";
-    let rows = match SqliteReadStore::open_to_read(&path) {
+    let rows = match adapters::read_models(place, Access::Read) {
         Ok(rows) => rows,
         Err(error) => return findings.fail("read models", error, remedy),
     };
@@ -297,7 +294,7 @@ async fn read_models(place: &Place, findings: &mut Findings) {
         Ok(builds) => builds,
         Err(error) => return findings.fail("read models", error, remedy),
     };
-    let head = match SqliteStore::open_to_read(&place.file("log.db")) {
+    let head = match adapters::log_to_read(place) {
         Ok(store) => store.head().await.unwrap_or_default(),
         Err(_) => return,
     };
@@ -325,7 +322,7 @@ async fn read_models(place: &Place, findings: &mut Findings) {
 
 /// What the running server noted, or the last server that ran. What a mail server says of mails is known only after
 /// mails were sent.
-async fn whether_mails_go(journal: &SqliteJournal, findings: &mut Findings) {
+async fn whether_mails_go(journal: &dyn MailLedger, findings: &mut Findings) {
     match journal.held().await {
         Ok(None) => {}
         Ok(Some(hold)) if hold.is_refusal() => findings.fail(
@@ -345,9 +342,9 @@ async fn whether_mails_go(journal: &SqliteJournal, findings: &mut Findings) {
 async fn mails(place: &Place, settings: Option<&Settings>, findings: &mut Findings) {
     let path = place.file("reactions.db");
     if path.exists() {
-        match SqliteJournal::open_to_read(&path) {
+        match adapters::mail_journal(place, Access::Read) {
             Ok(journal) => {
-                whether_mails_go(&journal, findings).await;
+                whether_mails_go(journal.as_ref(), findings).await;
                 let counts = journal.counts().await.unwrap_or_default();
                 let found = format!("{} wait, {} were given up", counts.pending, counts.dead);
                 match counts.dead {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use loquet_adapters::http::EventBody;
-use loquet_domain::ports::{EventStore, Position, RecordedEvent};
+use loquet_domain::ports::{Position, RecordedEvent};
+use loquet_http::EventBody;
 
 use crate::cli::{Output, Place, Tail};
 use crate::output::{Reader, line};
@@ -13,7 +13,7 @@ const PAGE: usize = 500;
 const POLL: Duration = Duration::from_millis(300);
 
 pub(crate) async fn run(place: &Place, tail: Tail) -> anyhow::Result<()> {
-    let system = System::open_to_read(place)?;
+    let system = System::open_to_read(place).await?;
     let head = system.store.head().await?;
     let mut at = tail.after.map_or(Position(head.0.saturating_sub(20)), Position);
     loop {

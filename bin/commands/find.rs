@@ -1,18 +1,15 @@
 //! `loquet find`.
 
-use std::sync::Arc;
-
-use anyhow::{Context, ensure};
-use loquet_adapters::http::SearchBody;
-use loquet_adapters::read_store::SqliteReadStore;
-use loquet_adapters::service_tokens::Scope;
+use anyhow::Context;
 use loquet_domain::ports::Position;
 use loquet_domain::search::Query;
-use loquet_projections::ports::ReadStore;
+use loquet_http::SearchBody;
+use loquet_http_ports::scope::Scope;
 use loquet_projections::search::Search;
 use serde_json::Value;
 
 use super::show::table;
+use crate::adapters::{self, Access};
 use crate::cli::{Find, Place};
 use crate::output::{line, note};
 use crate::system::System;
@@ -20,16 +17,13 @@ use crate::system::System;
 /// Searches as the API does, beside a running server or without one, in the read models as they are.
 pub(crate) async fn run(place: &Place, sought: Find) -> anyhow::Result<()> {
     let query = Query::parse(&sought.text)?;
-    let views = place.file("views.db");
-    ensure!(views.exists(), "no server has run in {} yet", place.data_dir.display());
-    let rows = SqliteReadStore::open_to_read(&views)?;
+    let rows = adapters::read_models(place, Access::Read)?;
     let builds = rows.builds().await?;
     let position = builds.iter().filter(|state| state.serving).map(|state| state.position).min();
-    let system = System::open_to_read(place)?;
-    let store = Arc::new(system.store.clone());
+    let system = System::open_to_read(place).await?;
     let search = Search {
-        rows: &rows,
-        store: store.as_ref(),
+        rows: rows.as_ref(),
+        store: system.store.as_ref(),
         codec: system.codec.as_ref(),
         tokens: system.app.tokens(),
         most: usize::try_from(sought.limit).unwrap_or(usize::MAX),

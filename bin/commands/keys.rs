@@ -1,8 +1,8 @@
 //! `loquet keys create` and `rotate`.
 
 use anyhow::Context;
-use loquet_adapters::key_store::{Cause, Rotation};
-use loquet_adapters::server_key::{KeyFile, ServerKey};
+use loquet_crypto::server_key::{KeyFile, ServerKey};
+use loquet_sqlite::key_store::{Cause, Rotation};
 
 use super::show::{place_of, progress};
 use crate::cli::{Place, RotateKeys};

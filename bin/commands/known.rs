@@ -1,20 +1,22 @@
 //! The read models, looked at beside the server that keeps them.
 
+use std::sync::Arc;
+
 use anyhow::ensure;
-use loquet_adapters::read_store::SqliteReadStore;
 use loquet_domain::ids::CompanyId;
-use loquet_domain::ports::{EventStore, Position};
+use loquet_domain::ports::Position;
 use loquet_projections::ports::{IndexEntry, Order, ReadStore, Selection};
 use loquet_projections::table::{Row, find, select};
 use loquet_projections::views::companies::CompanyRow;
 
+use crate::adapters::{self, Access};
 use crate::cli::Place;
 use crate::output::note;
 use crate::system::System;
 
 /// What is known, and up to which position of the log.
 pub(super) struct Known {
-    rows: SqliteReadStore,
+    rows: Arc<dyn ReadStore>,
     position: Position,
 }
 
@@ -28,13 +30,11 @@ pub(super) struct Rows {
 impl Known {
     /// Opens the view of these rows. Says so where it is behind the log: no server runs, or it is still building.
     pub(super) async fn open<R: Row>(place: &Place) -> anyhow::Result<Self> {
-        let path = place.file("views.db");
-        ensure!(path.exists(), "no server has run in {} yet", place.data_dir.display());
-        let rows = SqliteReadStore::open(&path)?;
+        let rows = adapters::read_models(place, Access::Read)?;
         let builds = rows.builds().await?;
         let serving = builds.iter().find(|state| state.serving && state.build.view.name == R::VIEW.name);
         let position = serving.map(|state| state.position).unwrap_or_default();
-        let head = System::open_to_read(place)?.store.head().await?;
+        let head = System::open_to_read(place).await?.store.head().await?;
         if position < head {
             let behind = head.0 - position.0;
             note(format_args!(
@@ -50,13 +50,13 @@ impl Known {
     }
 
     pub(super) async fn one<R: Row>(&self, id: impl ToString) -> anyhow::Result<Option<R>> {
-        Ok(find(&self.rows, id.to_string()).await?)
+        Ok(find(self.rows.as_ref(), id.to_string()).await?)
     }
 
     pub(super) async fn some<R: Row>(&self, wanted: Rows) -> anyhow::Result<Vec<R>> {
         let Rows { by, order, limit } = wanted;
         let wanted = Selection { by: Some(by), order, limit, ..Selection::default() };
-        let rows = select::<R>(&self.rows, wanted).await?;
+        let rows = select::<R>(self.rows.as_ref(), wanted).await?;
         Ok(rows.into_iter().map(|(_, row)| row).collect())
     }
 

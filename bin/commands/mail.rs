@@ -1,33 +1,34 @@
 //! `loquet mail list`, `show` and `retry`.
 
 use anyhow::{Context, bail};
-use loquet_adapters::mail_journal::{LedgerEntry, MailState, SqliteJournal};
+use loquet_projections::mail::{LedgerEntry, MailLedger, MailState};
 use loquet_projections::people::event_at;
 use serde_json::{Value, json};
 
 use super::account;
 use super::show::{moment, moment_or_dash, table};
+use crate::adapters::{self, Access};
 use crate::cli::{ListMails, MailCommand, Place, RetryMails, WhichMail};
 use crate::clock;
 use crate::output::{Reader, line, outcome};
 use crate::system::System;
 
 pub(crate) async fn run(place: &Place, command: MailCommand) -> anyhow::Result<()> {
-    let path = place.file("reactions.db");
-    anyhow::ensure!(path.exists(), "no server has run in {} yet", place.data_dir.display());
     // Reading first: an older format is the server's to upgrade, which may be running.
-    let journal = SqliteJournal::open_to_read(&path)?;
+    let journal = adapters::mail_journal(place, Access::Read)?;
     match command {
-        MailCommand::List(which) => list(place, &journal, &which).await,
-        MailCommand::Show(which) => show(place, &journal, &which).await,
-        MailCommand::Retry(which) => retry(&SqliteJournal::open(&path)?, &which).await,
+        MailCommand::List(which) => list(place, journal.as_ref(), &which).await,
+        MailCommand::Show(which) => show(place, journal.as_ref(), &which).await,
+        MailCommand::Retry(which) => {
+            retry(adapters::mail_journal(place, Access::Write)?.as_ref(), &which).await
+        }
     }
 }
 
-async fn list(place: &Place, journal: &SqliteJournal, which: &ListMails) -> anyhow::Result<()> {
+async fn list(place: &Place, journal: &dyn MailLedger, which: &ListMails) -> anyhow::Result<()> {
     let state = which.state.as_deref().and_then(MailState::parse);
     let recipient = match &which.account {
-        Some(account) => Some(account::find(&System::open_to_read(place)?, account).await?),
+        Some(account) => Some(account::find(&System::open_to_read(place).await?, account).await?),
         None => None,
     };
     let entries = journal.list(state, recipient, which.limit).await?;
@@ -82,13 +83,13 @@ fn as_json(entry: &LedgerEntry) -> Value {
 }
 
 /// One mail, with the address that it goes to and the event that it follows from.
-async fn show(place: &Place, journal: &SqliteJournal, which: &WhichMail) -> anyhow::Result<()> {
+async fn show(place: &Place, journal: &dyn MailLedger, which: &WhichMail) -> anyhow::Result<()> {
     let entry = journal.entry(which.mail).await?;
     let entry = entry.with_context(|| format!("there is no mail {}", which.mail))?;
-    let system = System::open_to_read(place)?;
+    let system = System::open_to_read(place).await?;
     let recipient = system.app.account(entry.mail.recipient).await?;
     let person = recipient.profile().and_then(|profile| profile.person.known());
-    let about = event_at(&system.store, system.codec.as_ref(), entry.mail.position).await?;
+    let about = event_at(system.store.as_ref(), system.codec.as_ref(), entry.mail.position).await?;
     let mut shown = as_json(&entry);
     if let Some(fields) = shown.as_object_mut() {
         fields.insert("to".to_owned(), json!(person.map(|person| person.email.to_string())));
@@ -114,7 +115,7 @@ async fn show(place: &Place, journal: &SqliteJournal, which: &WhichMail) -> anyh
     Ok(())
 }
 
-async fn retry(journal: &SqliteJournal, which: &RetryMails) -> anyhow::Result<()> {
+async fn retry(journal: &dyn MailLedger, which: &RetryMails) -> anyhow::Result<()> {
     if which.all_dead {
         let retried = journal.retry_all_dead(clock::now()).await?;
         outcome(format_args!("{retried} mails are tried again"));

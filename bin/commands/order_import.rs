@@ -5,19 +5,20 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
-use loquet_adapters::http::OrderBody;
 use loquet_domain::app::Failure;
 use loquet_domain::plain_text::visible;
+use loquet_http::OrderBody;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::account::operator;
 use super::remote::Running;
+use crate::adapters::Access;
 use crate::cli::{Import, Place};
 use crate::config::Config;
 use crate::output::{self, line, outcome};
 use crate::settings;
-use crate::system::{Access, Parts, System};
+use crate::system::{Parts, System};
 
 /// The longest line that is read.
 const MOST_BYTES: u64 = 1024 * 1024;
@@ -51,7 +52,7 @@ struct Refused {
 
 /// Succeeds if every line was taken; fails, after all of them were tried, if one was refused.
 pub(crate) async fn run(place: &Place, config: &mut Config, import: Import) -> anyhow::Result<ExitCode> {
-    let target = Target::open(place, config, &import)?;
+    let target = Target::open(place, config, &import).await?;
     let (mut lines, bar) = open(&import)?;
     let mut report = Report::default();
     loop {
@@ -118,13 +119,14 @@ fn skip_line(lines: &mut Box<dyn BufRead>) -> anyhow::Result<()> {
 }
 
 impl Target {
-    fn open(place: &Place, config: &mut Config, import: &Import) -> anyhow::Result<Self> {
+    async fn open(place: &Place, config: &mut Config, import: &Import) -> anyhow::Result<Self> {
         if let Some(server) = Running::open(&import.remote)? {
             return Ok(Self::Server(server));
         }
         let policies = settings::policies(config).context("the configuration does not hold")?;
         let parts = Parts { policies, node: "import".to_owned(), ..Parts::default() };
         let system = System::open(place, Access::Write, parts)
+            .await
             .context("can't import into the data folder (into a running server: --url and --token-file)")?;
         Ok(Self::Folder(Box::new(system)))
     }

@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use loquet_domain::permission::Permission;
-use loquet_domain::ports::EventStore;
 use serde_json::json;
 
 use super::account::find;
@@ -16,7 +15,7 @@ use crate::system::System;
 pub(crate) async fn ask(place: &Place, asked: AskPermission) -> anyhow::Result<ExitCode> {
     let permission = Permission::parse(&asked.permission)
         .with_context(|| format!("there is no permission '{}'", asked.permission))?;
-    let system = System::open_to_read(place)?;
+    let system = System::open_to_read(place).await?;
     let account = find(&system, &asked.account).await?;
     let allowed = system.app.may(account, permission, asked.site).await?;
     if asked.json {

@@ -5,22 +5,20 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{bail, ensure};
 use indicatif::ProgressBar;
-use loquet_adapters::mail_journal::SqliteJournal;
-use loquet_adapters::read_store::SqliteReadStore;
-use loquet_adapters::sqlite_store::{self, FileError};
-use loquet_domain::ports::{EventStore, Position};
-use loquet_projections::ports::{BuildState, ReadStore};
+use loquet_domain::ports::Position;
+use loquet_projections::ports::BuildState;
 use loquet_projections::runner::{Builder, Verdict, verify as compare};
 use loquet_projections::view::View;
 use loquet_projections::views;
 use serde_json::json;
 
 use super::show::{progress, table};
+use crate::adapters::{self, Access};
 use crate::cli::{Output, Place, ProjectionsCommand};
 use crate::output::{line, outcome};
-use crate::system::{Access, Parts, System};
+use crate::system::{Parts, System};
 
 /// How often a running server's progress is looked at.
 const POLL: Duration = Duration::from_millis(200);
@@ -48,14 +46,8 @@ fn chosen(names: &[String]) -> anyhow::Result<Vec<Arc<dyn View>>> {
     Ok(all.into_iter().filter(|view| every || names.iter().any(|name| name == view.id().name)).collect())
 }
 
-fn rows(place: &Place) -> anyhow::Result<SqliteReadStore> {
-    let path = place.file("views.db");
-    ensure!(path.exists(), "no server has run in {} yet", place.data_dir.display());
-    Ok(SqliteReadStore::open_to_read(&path)?)
-}
-
 async fn list(place: &Place, output: Output) -> anyhow::Result<()> {
-    let head = System::open_to_read(place)?.store.head().await?;
+    let head = System::open_to_read(place).await?.store.head().await?;
     let mut shown = table(&["NAME", "VERSION", "STATE", "POSITION", "LAG", "STOPPED BY"]);
     let mut add = |name: &str, version: &str, state: &str, position: Position, failure: Option<String>| {
         // A reaction notes its position now and then only: how far it really is, the server knows.
@@ -72,7 +64,9 @@ async fn list(place: &Place, output: Output) -> anyhow::Result<()> {
         let lag = lag.map_or_else(|| "-".to_owned(), |lag| lag.to_string());
         shown.add_row([name, version, state, &position.to_string(), &lag, &failure]);
     };
-    for BuildState { build, position, serving, failure } in rows(place)?.builds().await? {
+    for BuildState { build, position, serving, failure } in
+        adapters::read_models(place, Access::Read)?.builds().await?
+    {
         let state = match (&failure, serving) {
             (Some(_), true) => "stopped",
             (None, true) => "serves",
@@ -81,7 +75,7 @@ async fn list(place: &Place, output: Output) -> anyhow::Result<()> {
         };
         add(build.view.name, &build.view.version.to_string(), state, position, failure);
     }
-    let journal = SqliteJournal::open_to_read(&place.file("reactions.db"))?;
+    let journal = adapters::mail_journal(place, Access::Read)?;
     for (name, position) in journal.checkpoints().await? {
         add(&format!("reaction {name}"), "", "noted", position, None);
     }
@@ -93,21 +87,19 @@ async fn list(place: &Place, output: Output) -> anyhow::Result<()> {
 
 /// By a running server where there is one: it alone writes the read models while it runs.
 async fn rebuild(place: &Place, wanted: Vec<Arc<dyn View>>) -> anyhow::Result<()> {
-    match System::open(place, Access::Write, Parts::default()) {
+    match System::open(place, Access::Write, Parts::default()).await {
         Ok(system) => here(place, system, wanted).await,
-        Err(error) if matches!(error.downcast_ref(), Some(FileError::InUse(_))) => {
-            by_the_server(place, wanted).await
-        }
+        Err(error) if adapters::says_in_use(&error) => by_the_server(place, wanted).await,
         Err(error) => Err(error),
     }
 }
 
 async fn here(place: &Place, system: System, wanted: Vec<Arc<dyn View>>) -> anyhow::Result<()> {
-    let rows: Arc<dyn ReadStore> = Arc::new(SqliteReadStore::open(&place.file("views.db"))?);
+    let rows = adapters::read_models(place, Access::Write)?;
     let goal = system.store.head().await?;
     let names = names(&wanted);
     let (bar, begun) = (progress(goal.0, &names)?, Instant::now());
-    let store = Arc::new(system.store.clone());
+    let store = system.store.clone();
     let mut builder = Builder::begin(store, system.codec.clone(), rows, wanted).await?;
     builder.build(goal, |position| bar.set_position(position.0)).await?;
     builder.take_over().await?;
@@ -116,10 +108,10 @@ async fn here(place: &Place, system: System, wanted: Vec<Arc<dyn View>>) -> anyh
 }
 
 async fn by_the_server(place: &Place, wanted: Vec<Arc<dyn View>>) -> anyhow::Result<()> {
-    let rows = rows(place)?;
-    let goal = System::open_to_read(place)?.store.head().await?;
+    let rows = adapters::read_models(place, Access::Read)?;
+    let goal = System::open_to_read(place).await?.store.head().await?;
     let before = rows.builds().await?;
-    let requests = SqliteReadStore::open(&place.file("views.db"))?;
+    let requests = adapters::read_models(place, Access::Write)?;
     for view in &wanted {
         requests.request_rebuild(view.id().name.to_owned()).await?;
     }
@@ -167,7 +159,7 @@ async fn by_the_server(place: &Place, wanted: Vec<Arc<dyn View>>) -> anyhow::Res
             return Ok(());
         }
         ensure!(
-            sqlite_store::is_in_use(&place.file("log.db")),
+            adapters::is_in_use(place),
             "the server has ended; at its next start it goes on with what it has begun"
         );
         bar.set_position(furthest_behind.0);
@@ -216,12 +208,9 @@ async fn verify_in(
     scratch: &std::path::Path,
     wanted: Vec<Arc<dyn View>>,
 ) -> anyhow::Result<Vec<Verdict>> {
-    let views = place.file("views.db");
-    ensure!(views.exists(), "no server has run in {} yet", place.data_dir.display());
-    SqliteReadStore::copy(&views, scratch).map_err(anyhow::Error::msg).context("can't copy views.db")?;
+    let copy = adapters::copy_of_read_models(place, scratch)?;
     // The log after the copy, so that it has everything that the copy knows.
-    let system = System::open_to_read(place)?;
-    let copy: Arc<dyn ReadStore> = Arc::new(SqliteReadStore::open(scratch)?);
+    let system = System::open_to_read(place).await?;
     let mut verdicts = Vec::new();
     for view in wanted {
         let name = view.id().name;
@@ -230,7 +219,7 @@ async fn verify_in(
             bar.set_length(goal.0);
             bar.set_position(position.0);
         };
-        let store = Arc::new(system.store.clone());
+        let store = system.store.clone();
         let verdict = compare(store, system.codec.clone(), copy.clone(), view, reached).await?;
         bar.finish_and_clear();
         match verdict {

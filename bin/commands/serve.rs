@@ -3,31 +3,29 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use loquet_adapters::http::{
-    self, Api, CompanyMails, Connections, DevHosts, Followers, Limiter, Probe, UnderWay, metrics_router,
-    router,
+use loquet_credentials::one_time_codes::TotpCodes;
+use loquet_crypto::account_keys::{AccountKeys, Noticed};
+use loquet_crypto::random_ids::RandomIdentities;
+use loquet_crypto::server_key::ServerKey;
+use loquet_http::logo::Drawing;
+use loquet_http::{
+    Api, CompanyMails, Connections, DevHosts, Followers, Limiter, Probe, UnderWay, metrics_router, router,
 };
-use loquet_adapters::idempotency_store::IdempotencyStore;
-use loquet_adapters::key_store::{KeyStore, Noticed};
-use loquet_adapters::logo::Drawing;
-use loquet_adapters::mail_folder::MailFolder;
-use loquet_adapters::mail_journal::SqliteJournal;
-use loquet_adapters::metrics::Metrics;
-use loquet_adapters::read_store::SqliteReadStore;
-use loquet_adapters::server_key::ServerKey;
-use loquet_adapters::service_tokens::{Grant, Scope, ServiceTokens};
-use loquet_adapters::smtp::Smtp;
-use loquet_adapters::write_ahead_log::WriteAheadLogs;
-use loquet_projections::mail::{Letterhead, Letters, Mailboxes, Sender};
+use loquet_http_ports::scope::Scope;
+use loquet_http_ports::service_tokens::Grant;
+use loquet_http_ports::service_tokens::ServiceTokens;
+use loquet_metrics::Metrics;
+use loquet_projections::mail::{Letterhead, Letters, MailLedger, Mailboxes, Sender};
 use loquet_projections::ports::{Clock, Hold, Mailer, ReactionJournal, ReadStore};
 use loquet_projections::reactions::{Erasure, Mails, Onboarding, Reaction, ReactionRunner, Settling};
 use loquet_projections::runner::{Runner, Status};
 use loquet_projections::views;
+use loquet_sqlite::write_ahead_log::WriteAheadLogs;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
@@ -35,12 +33,13 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::config::refuse_faults;
 use super::show::place_of;
+use crate::adapters::{self, Access, Mail};
 use crate::cli::Place;
 use crate::clock;
 use crate::config::Config;
 use crate::output::greeting;
 use crate::settings::{Mode, Settings, read_secret};
-use crate::system::{Access, Parts, System, VERSION};
+use crate::system::{Parts, System, VERSION};
 
 /// How long a stop waits for mails that are being handed over. A mail server may take ten minutes, and a stop does
 /// not wait for that. Such a mail stays claimed, and is sent again at the next start with the same Message-ID.
@@ -59,7 +58,7 @@ pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow
     if mode == Mode::Development && !place.server_key().exists() && !place.file("keys.db").exists() {
         ServerKey::create(&place.server_key())?;
     }
-    let (mailer, dev_mail) = mailer(place, &settings, &clock)?;
+    let Mail { mailer, dev_mails } = adapters::mail(place, &settings, &clock)?;
     // Bound before the log is opened: whoever finds the port in use has not touched the log.
     let listener = bind(settings.listen, "LOQUET_HTTP_LISTEN").await?;
     let monitoring = match settings.metrics_listen {
@@ -75,20 +74,20 @@ pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow
         metrics: metrics.clone(),
     };
     // All files are opened, and damaged ones refused, before the first mail is sent or request answered.
-    let system = System::open(place, Access::Write, parts)?;
+    let system = System::open(place, Access::Write, parts).await?;
     system.refuse_altered(place).await?;
     system.note_last_moment().await?;
     let clock = clock::noted_by(system.app.clone());
     let started = Instant::now();
-    let refusal_step = http::refusal_step(system.app.time_a_hash(|| started.elapsed()).await?);
-    let service_tokens = ServiceTokens::open(&place.file("tokens.db"))?;
+    let refusal_step = loquet_http::refusal_step(system.app.time_a_hash(|| started.elapsed()).await?);
+    let service_tokens = adapters::service_tokens(place)?;
     if mode == Mode::Development {
-        dev_token(place, &service_tokens)?;
+        dev_token(place, service_tokens.as_ref()).await?;
     }
-    let journal = SqliteJournal::open(&place.file("reactions.db"))?;
-    let rows: Arc<dyn ReadStore> = Arc::new(SqliteReadStore::open(&place.file("views.db"))?);
-    let answers = IdempotencyStore::open(&place.file("answers.db"), system.keys.commands_key()?)?;
-    let logs = WriteAheadLogs::open(&place.data_dir)?;
+    let journal = adapters::mail_journal(place, Access::Write)?;
+    let rows = adapters::read_models(place, Access::Write)?;
+    let answers = adapters::answers(place, system.keys.as_ref()).await?;
+    let logs = adapters::write_ahead_logs(place)?;
     let status = Status::default();
     let known = Known {
         rows: rows.clone(),
@@ -104,17 +103,19 @@ pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow
     let dev_hosts = is_dev.then(|| DevHosts::of(listening, &settings.public_url));
     let api = Arc::new(Api {
         app: system.app.clone(),
-        store: Arc::new(system.store.clone()),
+        store: system.store.clone(),
         codec: system.codec.clone(),
         rows,
         status,
         keys: system.keys.clone(),
         service_tokens,
+        identities: Arc::new(RandomIdentities),
+        codes: Arc::new(TotpCodes),
         clock,
         refusal_step,
         brand: settings.brand.clone(),
         probe: Probe::default(),
-        dev_mail,
+        dev_mail: dev_mails,
         dev_hosts,
         answers,
         metrics,
@@ -158,10 +159,10 @@ async fn listen(
     let monitored = async {
         if let Some(listener) = monitoring {
             let stop = async { drop(stopped.wait_for(|stopping| *stopping).await) };
-            http::serve(listener, metrics_router(api.clone()), Connections::uncounted(64), stop).await;
+            loquet_http::serve(listener, metrics_router(api.clone()), Connections::uncounted(64), stop).await;
         }
     };
-    let serving = http::serve(listener, router(api.clone()), connections, stopping);
+    let serving = loquet_http::serve(listener, router(api.clone()), connections, stopping);
     tokio::select! {
         _ = async { tokio::join!(serving, monitored) } => Ok(()),
         // They run for as long as the server does; one that ends has failed in a way nobody foresaw.
@@ -172,7 +173,7 @@ async fn listen(
 /// What is known beside the log.
 struct Known {
     rows: Arc<dyn ReadStore>,
-    journal: SqliteJournal,
+    journal: Arc<dyn MailLedger>,
     status: Status,
     metrics: Arc<Metrics>,
 }
@@ -186,11 +187,11 @@ fn project(
     known: Known,
 ) -> anyhow::Result<Background> {
     let Known { rows, journal, status, metrics } = known;
-    let journal: Arc<dyn ReactionJournal> = Arc::new(journal);
+    let journal: Arc<dyn ReactionJournal> = journal;
     let queued = Arc::new(Notify::new());
     let mut tasks = JoinSet::new();
     let runner = Runner {
-        store: Arc::new(system.store.clone()),
+        store: system.store.clone(),
         codec: system.codec.clone(),
         rows: rows.clone(),
         views: views::all(),
@@ -199,8 +200,8 @@ fn project(
     tasks.spawn(runner.run());
     let erasure = Erasure {
         app: system.app.clone(),
-        keys: Arc::new(system.keys.clone()),
-        store: Arc::new(system.store.clone()),
+        keys: system.keys.clone(),
+        store: system.store.clone(),
         journal: journal.clone(),
         mailer: mailer.clone(),
     };
@@ -212,7 +213,7 @@ fn project(
     ];
     for reaction in reactions {
         let runner = ReactionRunner {
-            store: Arc::new(system.store.clone()),
+            store: system.store.clone(),
             codec: system.codec.clone(),
             journal: journal.clone(),
             status: status.clone(),
@@ -229,7 +230,7 @@ fn project(
         time_zone: settings.time_zone,
     };
     let sender = Sender {
-        store: Arc::new(system.store.clone()),
+        store: system.store.clone(),
         codec: system.codec.clone(),
         app: system.app.clone(),
         journal,
@@ -259,18 +260,16 @@ async fn tell_whether_mails_go(mut held: watch::Receiver<Option<Hold>>, metrics:
 }
 
 /// Takes note of a rotation of the server key that `loquet keys rotate` has begun beside this process.
-async fn look_at_keys(keys: KeyStore) {
+async fn look_at_keys(keys: Arc<dyn AccountKeys>) {
     let mut now_and_then = tokio::time::interval(LOOK_AT_KEYS);
     loop {
         now_and_then.tick().await;
-        let looking = keys.clone();
-        match tokio::task::spawn_blocking(move || looking.refresh()).await {
-            Ok(Ok(Noticed::Rotation)) => tracing::info!("the server key was rotated: the new one is in use"),
-            Ok(Ok(Noticed::Nothing)) => {}
-            Ok(Err(error)) => {
+        match keys.refresh().await {
+            Ok(Noticed::Rotation) => tracing::info!("the server key was rotated: the new one is in use"),
+            Ok(Noticed::Nothing) => {}
+            Err(error) => {
                 tracing::error!(%error, "the server key was rotated, and the new one can't be used")
             }
-            Err(error) => tracing::error!(%error, "the server key could not be looked at"),
         }
     }
 }
@@ -309,32 +308,19 @@ impl Background {
     }
 }
 
-fn mailer(
-    place: &Place,
-    settings: &Settings,
-    clock: &Clock,
-) -> anyhow::Result<(Arc<dyn Mailer>, Option<PathBuf>)> {
-    if let Some(smtp) = &settings.smtp {
-        return Ok((Arc::new(Smtp::new(smtp)?), None));
-    }
-    let folder = place.file("mail");
-    let mails = MailFolder::open(&folder, &settings.from, clock.clone()).map_err(anyhow::Error::msg)?;
-    Ok((Arc::new(mails), Some(folder)))
-}
-
 /// Makes a token with every scope, unless the one in the folder still holds.
-fn dev_token(place: &Place, tokens: &ServiceTokens) -> anyhow::Result<()> {
+async fn dev_token(place: &Place, tokens: &dyn ServiceTokens) -> anyhow::Result<()> {
     let path = place.file("dev-token");
     let now = clock::now();
     let held = path.exists().then(|| read_secret(&path)).transpose()?;
     if let Some(held) = held
-        && tokens.find(&held, now).is_ok_and(|service| service.is_some())
+        && tokens.find(&held, now).await.is_ok_and(|service| service.is_some())
     {
         let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
         return Ok(std::fs::set_permissions(&path, private)?);
     }
     let every = Grant::Program(Scope::ALL.into());
-    let token = tokens.create("dev", &every, now, None).map_err(anyhow::Error::msg)?;
+    let token = tokens.create("dev", &every, now, None).await?;
     write_private(&path, &token).with_context(|| format!("can't write {}", place_of(&path)))
 }
 

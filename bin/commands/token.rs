@@ -2,11 +2,13 @@
 
 use anyhow::{Context, bail, ensure};
 use chrono::TimeDelta;
-use loquet_adapters::service_tokens::{Grant, ServiceTokens, TokenEntry, id_of, scopes_of};
 use loquet_domain::plain_text::is_text;
+use loquet_http_ports::scope::scopes_of;
+use loquet_http_ports::service_tokens::{Grant, ServiceTokens, TokenEntry, id_of};
 use serde_json::json;
 
 use super::show::{moment, moment_or_dash, table};
+use crate::adapters;
 use crate::cli::{CreateToken, Output, Place, RotateToken, TokenCommand};
 use crate::clock;
 use crate::output::{Reader, line, note, outcome, secret};
@@ -15,14 +17,14 @@ use crate::output::{Reader, line, note, outcome, secret};
 const STAFF_DAYS: u16 = 90;
 const STAFF_MOST_DAYS: u16 = 365;
 
-pub(crate) fn run(place: &Place, command: TokenCommand) -> anyhow::Result<()> {
+pub(crate) async fn run(place: &Place, command: TokenCommand) -> anyhow::Result<()> {
     place.make_folder()?;
-    let tokens = ServiceTokens::open(&place.file("tokens.db"))?;
+    let tokens = adapters::service_tokens(place)?;
     match command {
-        TokenCommand::Create(wanted) => create(&tokens, wanted),
-        TokenCommand::List(how) => list(&tokens, Output::of(how.json)),
-        TokenCommand::Rotate(which) => rotate(&tokens, &which),
-        TokenCommand::Revoke { id } => match tokens.revoke(&id, clock::now()).map_err(anyhow::Error::msg)? {
+        TokenCommand::Create(wanted) => create(tokens.as_ref(), wanted).await,
+        TokenCommand::List(how) => list(tokens.as_ref(), Output::of(how.json)).await,
+        TokenCommand::Rotate(which) => rotate(tokens.as_ref(), &which).await,
+        TokenCommand::Revoke { id } => match tokens.revoke(&id, clock::now()).await? {
             true => {
                 outcome(format_args!(
                     "{id} is revoked: it opens nothing more, and who follows the events with it is cut off"
@@ -34,7 +36,7 @@ pub(crate) fn run(place: &Place, command: TokenCommand) -> anyhow::Result<()> {
     }
 }
 
-fn create(tokens: &ServiceTokens, wanted: CreateToken) -> anyhow::Result<()> {
+async fn create(tokens: &dyn ServiceTokens, wanted: CreateToken) -> anyhow::Result<()> {
     let (name, grant, days) = match (wanted.staff, wanted.role, wanted.name) {
         (Some(person), Some(role), _) => {
             let days = wanted.days.unwrap_or(STAFF_DAYS);
@@ -47,7 +49,7 @@ fn create(tokens: &ServiceTokens, wanted: CreateToken) -> anyhow::Result<()> {
     ensure!(is_text(&name, 100), "a name has 1 to 100 printable characters");
     let (name, now) = (name.trim(), clock::now());
     let expires_at = days.map(|days| now + TimeDelta::days(days.into()));
-    let token = tokens.create(name, &grant, now, expires_at).map_err(anyhow::Error::msg)?;
+    let token = tokens.create(name, &grant, now, expires_at).await?;
     let lost = || {
         let id = id_of(&token);
         format!(
@@ -71,10 +73,10 @@ fn create(tokens: &ServiceTokens, wanted: CreateToken) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn list(tokens: &ServiceTokens, output: Output) -> anyhow::Result<()> {
+async fn list(tokens: &dyn ServiceTokens, output: Output) -> anyhow::Result<()> {
     let now = clock::now();
     let mut rows = table(&["ID", "NAME", "ROLE", "STATE", "CREATED", "LAST USED", "ENDS", "SCOPES"]);
-    for entry in tokens.list().map_err(anyhow::Error::msg)? {
+    for entry in tokens.list().await? {
         let scopes: Vec<_> = entry.service.scopes.iter().map(|scope| scope.name()).collect();
         let state = state(&entry, now);
         if output == Output::Json {
@@ -114,10 +116,10 @@ fn state(entry: &TokenEntry, now: loquet_domain::Moment) -> &'static str {
     }
 }
 
-fn rotate(tokens: &ServiceTokens, which: &RotateToken) -> anyhow::Result<()> {
+async fn rotate(tokens: &dyn ServiceTokens, which: &RotateToken) -> anyhow::Result<()> {
     let now = clock::now();
     let old_ends = now + TimeDelta::hours(which.keep_hours.into());
-    let token = tokens.rotate(&which.id, now, old_ends).map_err(anyhow::Error::msg)?;
+    let token = tokens.rotate(&which.id, now, old_ends).await?;
     let token = token.with_context(|| {
         format!("no token that holds has the id {}: `loquet token list` shows them", which.id)
     })?;

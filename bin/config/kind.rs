@@ -91,7 +91,7 @@ impl Kind {
                 .parse::<chrono_tz::Tz>()
                 .map(drop)
                 .map_err(|_| "no such time zone; Europe/Brussels is one".to_owned()),
-            Self::Mailbox if loquet_adapters::smtp::is_sender(text) => Ok(()),
+            Self::Mailbox if loquet_mail::smtp::is_sender(text) => Ok(()),
             Self::Mailbox => Err("it must be an address, or 'Name <address>'".to_owned()),
             Self::Filter => tracing_subscriber::EnvFilter::try_new(text).map(drop).map_err(|e| e.to_string()),
             Self::Share => match text.parse::<f64>() {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use chrono::{NaiveTime, TimeDelta};
-use loquet_adapters::key_store::KeyStore;
+use loquet_crypto::account_keys::AccountKeys;
 use loquet_domain::Moment;
 use loquet_domain::app::App;
 use loquet_domain::ids::AccountId;
@@ -85,7 +85,7 @@ const EXAMPLES: usize = 2;
 /// Tells the story day by day; `progress` hears how many days of how many are told.
 pub(crate) async fn tell(
     app: Arc<App>,
-    keys: &KeyStore,
+    keys: &dyn AccountKeys,
     wanted: Wanted,
     mut progress: impl FnMut(i64, i64),
 ) -> anyhow::Result<Told> {
@@ -129,7 +129,12 @@ pub(crate) fn midnight(at: Moment) -> Moment {
 
 /// Plays acts that are in order: a number of them at once, those of one merchant one after the other, and what
 /// concerns two merchants by itself.
-async fn play(stage: &Arc<Stage>, keys: &KeyStore, due: Vec<Due>, at_once: usize) -> anyhow::Result<()> {
+async fn play(
+    stage: &Arc<Stage>,
+    keys: &dyn AccountKeys,
+    due: Vec<Due>,
+    at_once: usize,
+) -> anyhow::Result<()> {
     let mut side_by_side: Vec<Due> = Vec::with_capacity(at_once);
     for act in due {
         let alone = act.act.is_alone();
@@ -145,7 +150,7 @@ async fn play(stage: &Arc<Stage>, keys: &KeyStore, due: Vec<Due>, at_once: usize
     play_together(stage, keys, side_by_side).await
 }
 
-async fn play_together(stage: &Arc<Stage>, keys: &KeyStore, due: Vec<Due>) -> anyhow::Result<()> {
+async fn play_together(stage: &Arc<Stage>, keys: &dyn AccountKeys, due: Vec<Due>) -> anyhow::Result<()> {
     let mut made = Vec::new();
     let mut scenes: HashMap<u32, Vec<Due>> = HashMap::new();
     let mut order = Vec::new();

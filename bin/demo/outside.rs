@@ -3,12 +3,14 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use loquet_adapters::one_time_codes::TotpCodes;
+use loquet_credentials::one_time_codes::TotpCodes;
 use loquet_domain::Moment;
 use loquet_domain::ids::AccountId;
 use loquet_domain::one_time_code::{RecoveryHash, TotpSecret};
 use loquet_domain::password::{Password, PasswordHash};
-use loquet_domain::ports::{BoxFuture, Busy, Identities, OneTimeCodes, PasswordHasher, Verification};
+use loquet_domain::ports::{
+    BoxFuture, Busy, Identities, OneTimeCodes, OtpAuth, PasswordHasher, Verification,
+};
 use uuid::Uuid;
 
 use super::dice::Dice;
@@ -93,6 +95,10 @@ pub(crate) struct OneSecret;
 impl OneTimeCodes for OneSecret {
     fn secret(&self) -> TotpSecret {
         TotpSecret::new(SECRET.to_vec())
+    }
+
+    fn otp_auth(&self, secret: &TotpSecret, issuer: &str, account: &str) -> Option<OtpAuth> {
+        TotpCodes.otp_auth(secret, issuer, account)
     }
 
     fn step_of(&self, _: &TotpSecret, code: &str, at: Moment) -> Option<u64> {

@@ -1,6 +1,7 @@
 //! The mails: what they say, and the sender that sends them.
 
 mod judge;
+mod ledger;
 mod letter;
 mod mailboxes;
 mod of_companies;
@@ -12,6 +13,7 @@ mod tests;
 mod verdict;
 
 pub use judge::{Judgement, Topic, judge, topic};
+pub use ledger::{LedgerEntry, MailCounts, MailLedger, MailState};
 pub use letter::{Letterhead, Letters, Tidings};
 pub use loquet_domain::mail_kind::MailKind;
 pub use mailboxes::Mailboxes;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use loquet_adapters::memory_store::MemoryStore;
 use loquet_domain::Moment;
 use loquet_domain::account::{self, Account, Counts, DeviceOrigin, Event};
 use loquet_domain::fact;
@@ -10,6 +9,7 @@ use loquet_domain::ids::{AccountId, CorrelationId, DeviceId, SessionId};
 use loquet_domain::lockout::LockEnd;
 use loquet_domain::ports::{EventCodec, EventStore, Revision, StreamId};
 use loquet_domain::schema::DomainEvent;
+use loquet_memory::event_store::MemoryStore;
 use loquet_tests::kit::Node;
 
 pub(crate) type Fact = fact::Fact<Event>;

@@ -3,8 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
 
-use loquet_adapters::identities::RandomIdentities;
-use loquet_adapters::memory_store::MemoryStore;
+use loquet_crypto::random_ids::RandomIdentities;
 use loquet_domain::Moment;
 use loquet_domain::account::{Account, Admission, Authority, Refusal, SessionEnd};
 use loquet_domain::app::{App, Authenticated, Credentials, Failure, Login, Owner};
@@ -14,6 +13,7 @@ use loquet_domain::lockout::LockEnd;
 use loquet_domain::one_time_code::{OneTimeCode, TotpSecret};
 use loquet_domain::password::Password;
 use loquet_domain::ports::{ChallengeClaims, Identities, LinkClaims, Purpose, Tokens};
+use loquet_memory::event_store::MemoryStore;
 use loquet_tests::kit::{Node, email_address, minute, password};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;

@@ -14,13 +14,13 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::ending::ReasonBody;
-use crate::http::Shared;
-use crate::http::answers::Done;
-use crate::http::body::{Body, Faults, MaybeBody};
-use crate::http::caller::{Arrival, Caller, carry_out, to_its_end};
-use crate::http::problem::{Problem, ProblemBody};
-use crate::http::standing::Needed;
-use crate::service_tokens::Scope;
+use crate::Shared;
+use crate::answers::Done;
+use crate::body::{Body, Faults, MaybeBody};
+use crate::caller::{Arrival, Caller, carry_out, to_its_end};
+use crate::problem::{Problem, ProblemBody};
+use crate::standing::Needed;
+use loquet_http_ports::scope::Scope;
 
 /// A colleague who is to have an account.
 #[derive(Deserialize, ToSchema)]

@@ -6,13 +6,13 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::http::Shared;
-use crate::http::answers::Done;
-use crate::http::body::{Body, Faults};
-use crate::http::caller::{Arrival, Caller, carry_out};
-use crate::http::problem::{Problem, ProblemBody};
-use crate::http::query::Params;
-use crate::service_tokens::Scope;
+use crate::Shared;
+use crate::answers::Done;
+use crate::body::{Body, Faults};
+use crate::caller::{Arrival, Caller, carry_out};
+use crate::problem::{Problem, ProblemBody};
+use crate::query::Params;
+use loquet_http_ports::scope::Scope;
 
 /// Why something is done to an account.
 #[derive(Deserialize, ToSchema)]

@@ -16,15 +16,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::http::answers::{AtLeast, Page};
-use crate::http::body::Faults;
-use crate::http::caller::Caller;
-use crate::http::conditional::Tagged;
-use crate::http::problem::{Problem, ProblemBody};
-use crate::http::query::Params;
-use crate::http::standing::Needed;
-use crate::http::{Api, Shared};
-use crate::service_tokens::Scope;
+use crate::answers::{AtLeast, Page};
+use crate::body::Faults;
+use crate::caller::Caller;
+use crate::conditional::Tagged;
+use crate::problem::{Problem, ProblemBody};
+use crate::query::Params;
+use crate::standing::Needed;
+use crate::{Api, Shared};
+use loquet_http_ports::scope::Scope;
 
 /// An account.
 #[derive(Serialize, ToSchema)]

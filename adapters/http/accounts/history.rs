@@ -13,13 +13,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::http::Shared;
-use crate::http::answers::{AtLeast, Page};
-use crate::http::caller::Caller;
-use crate::http::conditional::Tagged;
-use crate::http::problem::{Problem, ProblemBody};
-use crate::http::query::Params;
-use crate::service_tokens::Scope;
+use crate::Shared;
+use crate::answers::{AtLeast, Page};
+use crate::caller::Caller;
+use crate::conditional::Tagged;
+use crate::problem::{Problem, ProblemBody};
+use crate::query::Params;
+use loquet_http_ports::scope::Scope;
 
 /// The lockout of an account. It holds for everybody but its trusted devices, each of which has a lockout of its own.
 #[derive(Serialize, ToSchema)]

@@ -8,12 +8,12 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::http::Shared;
-use crate::http::answers::Done;
-use crate::http::body::Body;
-use crate::http::caller::{Arrival, Caller, to_its_end};
-use crate::http::devices::Devices;
-use crate::http::problem::{Problem, ProblemBody};
+use crate::Shared;
+use crate::answers::Done;
+use crate::body::Body;
+use crate::caller::{Arrival, Caller, to_its_end};
+use crate::devices::Devices;
+use crate::problem::{Problem, ProblemBody};
 
 /// The current password, and another.
 #[derive(Deserialize, ToSchema)]

@@ -16,19 +16,19 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::http::answers::{AtLeast, Done};
-use crate::http::body::{Body, Faults};
-use crate::http::caller::{Arrival, Caller, carry_out, to_its_end};
-use crate::http::conditional::Tagged;
-use crate::http::devices::Devices;
-use crate::http::localize::language;
-use crate::http::logins::one_of;
-use crate::http::pages::recovery_codes_page;
-use crate::http::problem::{Problem, ProblemBody};
-use crate::http::query::Params;
-use crate::http::{Api, Shared};
-use crate::one_time_codes;
-use crate::service_tokens::Scope;
+use crate::answers::{AtLeast, Done};
+use crate::body::{Body, Faults};
+use crate::caller::{Arrival, Caller, carry_out, to_its_end};
+use crate::conditional::Tagged;
+use crate::devices::Devices;
+use crate::localize::language;
+use crate::logins::one_of;
+use crate::pages::recovery_codes_page;
+use crate::problem::{Problem, ProblemBody};
+use crate::qr_code;
+use crate::query::Params;
+use crate::{Api, Shared};
+use loquet_http_ports::scope::Scope;
 
 /// The owner, and nobody else.
 fn own(api: &Api, caller: &Caller, at: Moment, devices: &Devices, id: Uuid) -> Result<Owner, Problem> {
@@ -135,12 +135,13 @@ pub(crate) async fn propose(
     let enrolment = proposed.await?.map_err(|failure| Problem::of(failure, at))?;
     let email = email(&api, owner.account).await?;
     let internal = || Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal");
-    let shown = one_time_codes::show(&enrolment.secret, &api.brand, &email).ok_or_else(internal)?;
+    let shown = api.codes.otp_auth(&enrolment.secret, &api.brand, &email).ok_or_else(internal)?;
+    let picture = qr_code::draw(&shown.uri).ok_or_else(internal)?;
     let body = EnrolmentBody {
         secret: shown.secret,
         otpauth_uri: shown.uri,
-        qr_svg: shown.svg,
-        qr_png: STANDARD.encode(shown.png),
+        qr_svg: picture.svg,
+        qr_png: STANDARD.encode(picture.png),
         expires_at: enrolment.expires_at,
         position: enrolment.position.0,
     };

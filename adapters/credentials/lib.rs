@@ -1,0 +1,6 @@
+//! What people prove who they are with: password hashes (Argon2id), the password blocklist, and one-time codes.
+#![forbid(unsafe_code)]
+
+pub mod one_time_codes;
+pub mod password_blocklist;
+pub mod password_hasher;

@@ -1,0 +1,83 @@
+//! The port of the accounts' keys, under which the sealed parts of events are encrypted.
+
+use std::sync::Arc;
+
+use loquet_domain::ids::AccountId;
+use loquet_domain::ports::{BoxFuture, CodecError, KeyVault};
+use zeroize::Zeroizing;
+
+use crate::tokens::HmacTokens;
+
+/// A key of 256 bits that seals and opens. It is wiped from memory when its last holder drops it.
+pub type AccountKey = Arc<Zeroizing<[u8; 32]>>;
+
+/// What a key store knows of an account's key.
+#[derive(Clone)]
+pub enum Held {
+    /// The key.
+    Key(AccountKey),
+    /// The account had a key, and it was erased.
+    Erased,
+}
+
+/// What [`AccountKeys::refresh`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noticed {
+    /// The server key is the one that was known.
+    Nothing,
+    /// There is a new server key, which is in use now.
+    Rotation,
+}
+
+/// The keys cannot be used. The cause says why, and what mends it.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct KeysUnavailable(#[from] pub Box<dyn std::error::Error + Send + Sync>);
+
+/// The keys of all accounts, and the tokens that are signed with the server key that wraps them.
+///
+/// What a store must keep: a key that was returned by [`AccountKeys::held_or_made`] is durable before it is returned.
+/// Two calls for one account, at once or on two nodes, return the same key. After [`KeyVault::forget`] returns, no call
+/// returns the key again, and none makes another one for that account.
+pub trait AccountKeys: KeyVault {
+    /// Returns the account's key.
+    ///
+    /// # Errors
+    /// [`CodecError::Keys`] if the store cannot be used, or has never had a key of this account.
+    fn held(&self, account: AccountId) -> BoxFuture<'_, Result<Held, CodecError>>;
+
+    /// Returns the account's key. Makes one, and stores it durably, if the account never had one.
+    ///
+    /// # Errors
+    /// [`CodecError::Keys`] if the store cannot be used.
+    fn held_or_made(&self, account: AccountId) -> BoxFuture<'_, Result<Held, CodecError>>;
+
+    /// Makes the keys of accounts that will follow, and stores all of them durably in one step. An account that has a
+    /// key keeps it, and an erased one stays erased.
+    ///
+    /// # Errors
+    /// [`CodecError::Keys`] if the store cannot be used; then it has made none of them.
+    fn make(&self, accounts: Vec<AccountId>) -> BoxFuture<'_, Result<(), CodecError>>;
+
+    /// Returns whether the store has never held a key. A key that was erased counts.
+    ///
+    /// # Errors
+    /// [`CodecError::Keys`] if the store cannot be used.
+    fn is_empty(&self) -> BoxFuture<'_, Result<bool, CodecError>>;
+
+    /// Returns the key that hashes commands with an idempotency key. It is random and stays the same through every
+    /// rotation of the server key. It is made at the first call.
+    ///
+    /// # Errors
+    /// [`KeysUnavailable`].
+    fn commands_key(&self) -> BoxFuture<'_, Result<Zeroizing<[u8; 32]>, KeysUnavailable>>;
+
+    /// Looks whether another process has rotated the server key, and uses the new one from then on.
+    ///
+    /// # Errors
+    /// [`KeysUnavailable`] if the new server key is not in its file. The next call looks again.
+    fn refresh(&self) -> BoxFuture<'_, Result<Noticed, KeysUnavailable>>;
+
+    /// Returns the tokens that are signed with the server key. They follow every rotation.
+    fn tokens(&self) -> HmacTokens;
+}

@@ -1,0 +1,9 @@
+//! The server key and what follows from it: sealing, the event codec, signed tokens. Random ids.
+#![forbid(unsafe_code)]
+
+pub mod account_keys;
+pub mod event_codec;
+pub mod random_ids;
+pub mod sealing;
+pub mod server_key;
+pub mod tokens;

@@ -1,0 +1,36 @@
+//! Small things that are kept in a file between two runs, and can be done without.
+
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::create_private;
+
+/// Reads the content of the snapshot file. Returns the default if there is no file, or if it can't be read; the latter
+/// is logged as a warning.
+pub fn load<T: DeserializeOwned + Default>(path: &Path) -> T {
+    let kept = match std::fs::read(path) {
+        Ok(json) => serde_json::from_slice(&json).map_err(std::io::Error::from),
+        Err(error) if error.kind() == ErrorKind::NotFound => return T::default(),
+        Err(error) => Err(error),
+    };
+    kept.unwrap_or_else(|error| {
+        tracing::warn!(file = %path.display(), %error, "it can't be read: what it held is forgotten");
+        T::default()
+    })
+}
+
+/// Puts this in place of what was in the file, all of it or nothing.
+///
+/// # Errors
+/// What the file system said.
+pub fn save(path: &Path, kept: &impl Serialize) -> std::io::Result<()> {
+    let unfinished = path.with_extension("new");
+    let json = serde_json::to_vec(kept)?;
+    // What a stop in the middle left is in the way of nothing.
+    let _ = std::fs::remove_file(&unfinished);
+    create_private(&unfinished)?.write_all(&json)?;
+    std::fs::rename(unfinished, path)
+}

@@ -1,0 +1,21 @@
+//! The mails that a development server wrote instead of sending them.
+
+use loquet_domain::ports::BoxFuture;
+
+/// A mail as it lies in the folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // the names say it
+pub struct FiledMail {
+    pub name: String,
+    pub to: String,
+    pub subject: String,
+    pub date: String,
+    pub text: String,
+    pub html: String,
+}
+
+/// A folder of development mails.
+pub trait DevMails: Send + Sync {
+    /// Returns the mails, newest first. A file that is no mail is left out.
+    fn list(&self) -> BoxFuture<'_, Vec<FiledMail>>;
+}

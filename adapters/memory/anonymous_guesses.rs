@@ -1,0 +1,92 @@
+//! Wrong guesses at addresses that are no active account.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use loquet_domain::email_address::EmailHash;
+use loquet_domain::lockout::Lockout;
+use loquet_domain::ports::Strangers;
+use lru::LruCache;
+
+use loquet_files::snapshot_file;
+
+/// Counts in memory, bounded: the address least recently guessed at is forgotten when it is full.
+///
+/// They are this node's, unlike an account's, which are in the log: writing them down there would let
+/// anybody fill the log with names that they made up. A clean stop keeps them in a file; a kill does
+/// not.
+pub struct RecentStrangers {
+    counts: Mutex<LruCache<EmailHash, Lockout>>,
+}
+
+impl RecentStrangers {
+    /// Remembers at most `capacity` addresses, about 200 bytes each.
+    #[must_use]
+    pub fn new(capacity: NonZeroUsize) -> Self {
+        Self { counts: Mutex::new(LruCache::new(capacity)) }
+    }
+}
+
+impl RecentStrangers {
+    /// Takes up what [`RecentStrangers::save`] kept. What can't be read is forgotten: it protects
+    /// nobody's password.
+    pub fn load(&self, path: &Path) {
+        let kept: Vec<(EmailHash, Lockout)> = snapshot_file::load(path);
+        kept.into_iter().for_each(|(email, lockout)| self.put(email, lockout));
+    }
+
+    /// Keeps the counts for the next start, hashes of addresses only.
+    ///
+    /// # Errors
+    /// What the file system said.
+    pub fn save(&self, path: &Path) -> std::io::Result<()> {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        // Oldest first, so that loading leaves the newest the last to be forgotten.
+        let kept: Vec<_> = counts.iter().rev().collect();
+        snapshot_file::save(path, &kept)
+    }
+}
+
+impl Strangers for RecentStrangers {
+    fn get(&self, email: &EmailHash) -> Lockout {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.get(email).copied().unwrap_or_default()
+    }
+
+    fn put(&self, email: EmailHash, lockout: Lockout) {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).put(email, lockout);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use loquet_domain::Moment;
+
+    #[test]
+    fn a_clean_stop_keeps_the_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("strangers");
+        let (before, after) =
+            (RecentStrangers::new(NonZeroUsize::MIN), RecentStrangers::new(NonZeroUsize::MIN));
+        before.put(EmailHash("ab".to_owned()), Lockout::default().failed(Moment::MIN_UTC, 6, 0));
+        before.save(&path).unwrap();
+        after.load(&path);
+        assert_eq!(after.get(&EmailHash("ab".to_owned())), Lockout::default().failed(Moment::MIN_UTC, 6, 0));
+        std::fs::write(&path, "nonsense").unwrap();
+        after.load(&path);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_the_least_recent_is_forgotten_first() {
+        let strangers = RecentStrangers::new(NonZeroUsize::MIN.saturating_add(1));
+        let name = |n: usize| EmailHash(n.to_string());
+        for n in 0..100 {
+            strangers.put(name(n), Lockout::default().failed(Moment::MIN_UTC, 3, 0));
+        }
+        assert_eq!(strangers.counts.lock().map(|counts| counts.len()).ok(), Some(2));
+        assert_eq!(strangers.get(&name(99)), Lockout::default().failed(Moment::MIN_UTC, 3, 0));
+        assert_eq!(strangers.get(&name(0)), Lockout::default());
+    }
+}

@@ -1,0 +1,173 @@
+//! The log in memory: for tests and simulation. Deterministic; faults can be injected.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use loquet_domain::ports::{
+    AppendError, Appended, BoxFuture, BoxStream, EventStore, NewEvent, Position, ReadError, RecordedEvent,
+    Revision, StreamId, Subscribed,
+};
+use tokio::sync::watch;
+
+/// Whether and how the next append goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It goes well: lets an append through to the fault behind it.
+    Nothing,
+    /// Nothing is written, and the caller is told so.
+    Unavailable,
+    /// Nothing is written, and the caller is not told whether.
+    LostRequest,
+    /// It is written, and the caller is not told so.
+    LostReply,
+}
+
+/// A log that lives as long as the process.
+#[derive(Clone)]
+pub struct MemoryStore {
+    log: Arc<Mutex<Log>>,
+    head: Arc<watch::Sender<Position>>,
+}
+
+#[derive(Default)]
+struct Log {
+    events: Vec<RecordedEvent>,
+    streams: HashMap<StreamId, Vec<usize>>,
+    faults: VecDeque<Fault>,
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self { log: Arc::default(), head: Arc::new(watch::Sender::new(Position::default())) }
+    }
+}
+
+impl MemoryStore {
+    /// Has the next append, and those after it, go wrong like this, one fault an append.
+    pub fn inject(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.log().faults.extend(faults);
+    }
+
+    /// Has nothing go wrong any more.
+    pub fn heal(&self) {
+        self.log().faults.clear();
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn append_now(
+        &self,
+        stream: &StreamId,
+        expected: Revision,
+        events: Vec<NewEvent>,
+    ) -> Result<Appended, AppendError> {
+        let mut log = self.log();
+        let fault = log.faults.pop_front();
+        match fault {
+            Some(Fault::Unavailable) => {
+                return Err(AppendError::Unavailable("injected".to_owned()));
+            }
+            Some(Fault::LostRequest) => return Err(AppendError::Unknown("injected".to_owned())),
+            Some(Fault::LostReply | Fault::Nothing) | None => {}
+        }
+        let appended = log.append(stream, expected, events)?;
+        self.head.send_if_modified(|head| {
+            let moved = appended.position > *head;
+            *head = appended.position.max(*head);
+            moved
+        });
+        if fault == Some(Fault::LostReply) {
+            Err(AppendError::Unknown("injected".to_owned()))
+        } else {
+            Ok(appended)
+        }
+    }
+}
+
+impl Log {
+    fn append(
+        &mut self,
+        stream: &StreamId,
+        expected: Revision,
+        events: Vec<NewEvent>,
+    ) -> Result<Appended, AppendError> {
+        let held = self.streams.get(stream).map_or(0, Vec::len);
+        let actual = Revision(u64::try_from(held).unwrap_or(u64::MAX));
+        if actual != expected {
+            return self.repeated(stream, expected, &events).ok_or(AppendError::Conflict { actual });
+        }
+        let mut last = Appended { position: Position::default(), revision: actual };
+        for event in events {
+            let position = Position(u64::try_from(self.events.len()).unwrap_or(u64::MAX).saturating_add(1));
+            let revision = Revision(last.revision.0 + 1);
+            self.streams.entry(stream.clone()).or_default().push(self.events.len());
+            self.events.push(RecordedEvent { position, stream: stream.clone(), revision, event });
+            last = Appended { position, revision };
+        }
+        Ok(last)
+    }
+
+    /// Where these very events stand, if they were appended at this revision before.
+    fn repeated(&self, stream: &StreamId, expected: Revision, events: &[NewEvent]) -> Option<Appended> {
+        let start = usize::try_from(expected.0).ok()?;
+        let places = self.streams.get(stream)?.get(start..start.checked_add(events.len())?)?;
+        let recorded = places.iter().map(|place| self.events.get(*place)).collect::<Option<Vec<_>>>()?;
+        let same = recorded.iter().zip(events).all(|(held, new)| held.event.id == new.id);
+        let last = recorded.last().filter(|_| same)?;
+        Some(Appended { position: last.position, revision: last.revision })
+    }
+}
+
+impl EventStore for MemoryStore {
+    fn append<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        expected: Revision,
+        events: Vec<NewEvent>,
+    ) -> BoxFuture<'a, Result<Appended, AppendError>> {
+        Box::pin(async move { self.append_now(stream, expected, events) })
+    }
+
+    fn read_stream<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        after: Revision,
+    ) -> BoxFuture<'a, Result<Vec<RecordedEvent>, ReadError>> {
+        Box::pin(async move {
+            let log = self.log();
+            let places = log.streams.get(stream).map(Vec::as_slice).unwrap_or_default();
+            let skipped = usize::try_from(after.0).unwrap_or(usize::MAX);
+            Ok(places.iter().skip(skipped).filter_map(|place| log.events.get(*place)).cloned().collect())
+        })
+    }
+
+    fn read_all(
+        &self,
+        after: Position,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<RecordedEvent>, ReadError>> {
+        Box::pin(async move {
+            let skipped = usize::try_from(after.0).unwrap_or(usize::MAX);
+            Ok(self.log().events.iter().skip(skipped).take(limit).cloned().collect())
+        })
+    }
+
+    fn subscribe(&self, after: Position) -> BoxStream<'static, Result<Subscribed, ReadError>> {
+        loquet_subscription::subscribe(Arc::new(self.clone()), self.head.subscribe(), after)
+    }
+
+    fn head(&self) -> BoxFuture<'_, Result<Position, ReadError>> {
+        Box::pin(async move { Ok(*self.head.borrow()) })
+    }
+
+    fn decoy(&self) -> BoxFuture<'_, Result<(), AppendError>> {
+        Box::pin(async move {
+            match self.log().faults.pop_front() {
+                Some(Fault::Unavailable) => Err(AppendError::Unavailable("injected".to_owned())),
+                _ => Ok(()),
+            }
+        })
+    }
+}

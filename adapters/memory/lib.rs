@@ -1,0 +1,9 @@
+//! What is kept in memory: an event store for tests and simulation, the state cache, keyed locks, guesses at unknown
+//! addresses, and when sessions were used.
+#![forbid(unsafe_code)]
+
+pub mod anonymous_guesses;
+pub mod event_store;
+pub mod keyed_lock;
+pub mod session_activity;
+pub mod state_cache;

@@ -1,0 +1,98 @@
+//! When each session was last used: for its owner's list, and so that one that nobody uses ends.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{PoisonError, RwLock};
+
+use chrono::TimeDelta;
+use loquet_domain::Moment;
+use loquet_domain::ids::SessionId;
+use loquet_domain::ports::Activity;
+
+use loquet_files::snapshot_file;
+
+/// How exactly it is noted: most requests of a session that is used change nothing.
+const GRAIN: TimeDelta = TimeDelta::seconds(10);
+
+/// In memory, and every minute in a file of its own: it is no decision, and the log has no event of it. What a kill loses
+/// of it is a minute.
+pub struct SessionActivity {
+    seen: RwLock<HashMap<SessionId, Moment>>,
+    changed: AtomicBool,
+    idle: TimeDelta,
+}
+
+impl SessionActivity {
+    /// Remembers sessions that were used in the last `idle`; all others are over.
+    #[must_use]
+    pub fn new(idle: TimeDelta) -> Self {
+        Self { seen: RwLock::default(), changed: AtomicBool::new(false), idle }
+    }
+
+    /// Takes up what [`SessionActivity::save`] kept. What can't be read is forgotten: such sessions are as old as their
+    /// login.
+    pub fn load(&self, path: &Path) {
+        let kept: HashMap<SessionId, Moment> = snapshot_file::load(path);
+        self.seen.write().unwrap_or_else(PoisonError::into_inner).extend(kept);
+    }
+
+    /// Keeps what changed since the last time, and forgets what is over, as of the newest.
+    ///
+    /// # Errors
+    /// What the file system said.
+    pub fn save(&self, path: &Path) -> std::io::Result<()> {
+        if !self.changed.swap(false, Ordering::SeqCst) {
+            return Ok(());
+        }
+        let kept = {
+            let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
+            let newest = seen.values().max().copied();
+            seen.retain(|_, last| newest.is_some_and(|newest| newest - *last < self.idle));
+            seen.clone()
+        };
+        snapshot_file::save(path, &kept).inspect_err(|_| self.changed.store(true, Ordering::SeqCst))
+    }
+}
+
+impl Activity for SessionActivity {
+    fn last_seen(&self, session: SessionId) -> Option<Moment> {
+        self.seen.read().unwrap_or_else(PoisonError::into_inner).get(&session).copied()
+    }
+
+    fn seen(&self, session: SessionId, at: Moment) {
+        if self.last_seen(session).is_some_and(|last| at - last < GRAIN) {
+            return;
+        }
+        let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
+        let last = seen.entry(session).or_insert(at);
+        *last = at.max(*last);
+        self.changed.store(true, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    #[test]
+    fn what_was_used_lately_is_kept_and_what_is_over_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sessions.json");
+        let at = |minute: i64| Moment::from_timestamp(minute * 60, 0).unwrap();
+        let (used, idle) = (SessionId(Uuid::from_u128(1)), SessionId(Uuid::from_u128(2)));
+        let before = SessionActivity::new(TimeDelta::minutes(30));
+        before.seen(idle, at(0));
+        before.seen(used, at(30));
+        before.seen(used, at(28));
+        before.save(&path).unwrap();
+        let after = SessionActivity::new(TimeDelta::minutes(30));
+        after.load(&path);
+        assert_eq!((after.last_seen(used), after.last_seen(idle)), (Some(at(30)), None));
+        std::fs::remove_file(&path).unwrap();
+        after.save(&path).unwrap();
+        assert!(!path.exists(), "nothing changed, nothing is written");
+    }
+}

@@ -1,0 +1,403 @@
+//! What an operator's questions are answered with: counts, times and gauges, in Prometheus' form.
+//!
+//! Handles are cheap to clone and are given to whoever measures; what is only read now and then (how far
+//! views are, how many mails wait) is set when somebody asks.
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use loquet_domain::ports::{
+    AppendError, Appended, BoxFuture, BoxStream, EventStore, NewEvent, Position, ReadError, RecordedEvent,
+    Revision, StreamId, Subscribed,
+};
+use loquet_projections::ports::Hold;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+pub use prometheus_client::metrics::gauge::Gauge;
+pub use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::histogram::exponential_buckets;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+use tracing::Instrument;
+
+/// One label.
+macro_rules! label {
+    ($(#[$doc:meta])* $name:ident { $($field:ident),+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+        #[allow(missing_docs)] // the names say it
+        pub struct $name { $(pub $field: String),+ }
+    };
+}
+label!(
+    /// What a login came to.
+    Outcome { outcome }
+);
+label!(
+    /// Which event.
+    EventType { r#type }
+);
+label!(
+    /// Why not.
+    Reason { reason }
+);
+label!(
+    /// Which view or reaction.
+    OfView { view }
+);
+label!(
+    /// In which state a mail is.
+    OfState { state }
+);
+label!(
+    /// Which part of what is set when somebody asks.
+    OfPart { part }
+);
+label!(
+    /// Which file.
+    OfFile { file }
+);
+label!(
+    /// Which limit.
+    OfLimit { limit }
+);
+/// Which request.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+#[allow(missing_docs)] // the names say it
+pub struct Request {
+    pub method: &'static str,
+    pub route: String,
+    pub status: u16,
+}
+label!(
+    /// By which route.
+    OfRoute { route }
+);
+
+/// Seconds from 100 microseconds to some 26 seconds.
+fn seconds() -> Histogram {
+    Histogram::new(exponential_buckets(0.0001, 4.0, 10))
+}
+
+/// Of hashing passwords.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)] // the help texts say it
+pub struct HashMetrics {
+    pub waiting: Gauge,
+    pub seconds: Histogram,
+    pub refused: Counter,
+}
+
+/// Of writing to the log.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct LogMetrics {
+    pub append_seconds: Histogram,
+    pub batch: Histogram,
+    pub conflicts: Counter,
+    pub failures: Family<Reason, Counter>,
+    pub events: Family<EventType, Counter>,
+}
+
+/// Of serving requests.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct HttpMetrics {
+    pub requests: Family<Request, Counter>,
+    pub seconds: Family<OfRoute, Histogram>,
+    pub limited: Family<OfLimit, Counter>,
+    pub logins: Family<Outcome, Counter>,
+    pub event_streams: Gauge,
+}
+
+/// What is set when somebody asks.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs)]
+pub struct AskedMetrics {
+    pub position: Gauge,
+    pub view_position: Family<OfView, Gauge>,
+    pub view_lag: Family<OfView, Gauge>,
+    pub view_stopped: Family<OfView, Gauge>,
+    pub view_building_stopped: Family<OfView, Gauge>,
+    pub mails: Family<OfState, Gauge>,
+    pub mails_failing: Family<OfState, Gauge>,
+    pub oldest_mail: Gauge,
+    pub mails_held: Family<OfState, Gauge>,
+    pub memory: Gauge,
+    pub wal: Family<OfFile, Gauge>,
+    pub wal_held: Family<OfFile, Gauge>,
+    pub failed: Family<OfPart, Gauge>,
+}
+
+impl AskedMetrics {
+    /// Whether mails go, and why not.
+    pub fn tell_whether_mails_go(&self, hold: Option<&Hold>) {
+        let refused = hold.map(Hold::is_refusal);
+        for (state, holds) in [("refused", refused == Some(true)), ("away", refused == Some(false))] {
+            self.mails_held.get_or_create(&OfState { state: state.to_owned() }).set(i64::from(holds));
+        }
+    }
+}
+
+impl Default for HashMetrics {
+    fn default() -> Self {
+        Self { waiting: Gauge::default(), seconds: seconds(), refused: Counter::default() }
+    }
+}
+
+impl Default for LogMetrics {
+    fn default() -> Self {
+        Self {
+            append_seconds: seconds(),
+            batch: Histogram::new(exponential_buckets(1.0, 2.0, 11)),
+            conflicts: Counter::default(),
+            failures: Family::default(),
+            events: Family::default(),
+        }
+    }
+}
+
+impl Default for HttpMetrics {
+    fn default() -> Self {
+        Self {
+            requests: Family::default(),
+            seconds: Family::new_with_constructor(seconds),
+            limited: Family::default(),
+            logins: Family::default(),
+            event_streams: Gauge::default(),
+        }
+    }
+}
+
+/// Everything that is measured.
+pub struct Metrics {
+    registry: Registry,
+    /// Of hashing passwords.
+    pub hashing: HashMetrics,
+    /// Of writing to the log.
+    pub log: LogMetrics,
+    /// Of serving requests.
+    pub http: HttpMetrics,
+    /// What is set when somebody asks.
+    pub asked: AskedMetrics,
+}
+
+impl Metrics {
+    /// Everything at zero.
+    #[must_use]
+    pub fn new(version: &str, node: &str) -> Self {
+        let (hashing, log, http) = (HashMetrics::default(), LogMetrics::default(), HttpMetrics::default());
+        let asked = AskedMetrics::default();
+        begin_at_zero(&log, &http);
+        asked.tell_whether_mails_go(None);
+        let mut r = Registry::with_prefix("loquet");
+        let info = vec![("version".to_owned(), version.to_owned()), ("node".to_owned(), node.to_owned())];
+        r.register("build", "Which version runs, under which name", Info::new(info));
+        r.register("logins", "Logins by outcome", http.logins.clone());
+        r.register("events", "Events written, by type", log.events.clone());
+        r.register(
+            "append_conflicts",
+            "Appends that were decided again, another having won",
+            log.conflicts.clone(),
+        );
+        r.register("append_failures", "Appends that failed, by reason", log.failures.clone());
+        r.register("append_batch", "Requests that one transaction of the log took", log.batch.clone());
+        r.register("hash_waiting", "Passwords that are being hashed or wait for it", hashing.waiting.clone());
+        r.register(
+            "hash_refused",
+            "Passwords that were refused because too many waited",
+            hashing.refused.clone(),
+        );
+        r.register("http_requests", "Requests by method, route and status", http.requests.clone());
+        r.register("rate_limited", "Requests that were refused by a limit", http.limited.clone());
+        r.register("event_streams", "Programs that follow the events", http.event_streams.clone());
+        r.register("log_position", "The position of the last event", asked.position.clone());
+        r.register(
+            "view_position",
+            "Up to where a view or reaction has seen the log",
+            asked.view_position.clone(),
+        );
+        r.register("view_lag", "How many events a view or reaction has not seen", asked.view_lag.clone());
+        r.register("view_stopped", "1 where a view or reaction has stopped", asked.view_stopped.clone());
+        r.register(
+            "view_building_stopped",
+            "1 where what is to take a view's place can't be built",
+            asked.view_building_stopped.clone(),
+        );
+        r.register("mails", "Mails that wait, are handed over, or were given up", asked.mails.clone());
+        r.register(
+            "mails_failing",
+            "Mails that were tried in vain and wait, and those whose end the log does not take in",
+            asked.mails_failing.clone(),
+        );
+        r.register(
+            "mails_held",
+            "1 while no mail goes, by why: the mail server refuses us, or is away",
+            asked.mails_held.clone(),
+        );
+        r.register(
+            "scrape_failed",
+            "1 where a part of the metrics could not be asked for, and is as it was",
+            asked.failed.clone(),
+        );
+        let timed = [
+            ("append", "Time of an append until it is durable", log.append_seconds.clone()),
+            ("hash", "Time of hashing a password, waiting included", hashing.seconds.clone()),
+        ];
+        for (name, help, histogram) in timed {
+            r.register_with_unit(name, help, Unit::Seconds, histogram);
+        }
+        r.register_with_unit("http_request", "Time of a request", Unit::Seconds, http.seconds.clone());
+        let oldest = asked.oldest_mail.clone();
+        r.register_with_unit(
+            "mail_oldest_pending",
+            "Age of the oldest mail that waits",
+            Unit::Seconds,
+            oldest,
+        );
+        let logs = [
+            ("write_ahead_log", "Size of the write-ahead log beside a file", asked.wal.clone()),
+            (
+                "write_ahead_log_held",
+                "How much of it can't be copied into its file, mostly because a program reads an old state",
+                asked.wal_held.clone(),
+            ),
+        ];
+        for (name, help, family) in logs {
+            r.register_with_unit(name, help, Unit::Bytes, family);
+        }
+        r.register_with_unit("resident_memory", "Memory in use", Unit::Bytes, asked.memory.clone());
+        Self { registry: r, hashing, log, http, asked }
+    }
+
+    /// All of it as text (OpenMetrics 1.0).
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+/// Series that an alert watches are there from the start: one that appears with its first failure shows no
+/// increase.
+fn begin_at_zero(log: &LogMetrics, http: &HttpMetrics) {
+    for reason in ["unavailable", "unknown"] {
+        drop(log.failures.get_or_create(&Reason { reason: reason.to_owned() }));
+    }
+    for limit in ["requests", "strangers", "all_strangers"] {
+        drop(http.limited.get_or_create(&OfLimit { limit: limit.to_owned() }));
+    }
+    for outcome in ["succeeded", "refused", "locked", "awaiting_conversion", "unavailable"] {
+        drop(http.logins.get_or_create(&Outcome { outcome: outcome.to_owned() }));
+    }
+    for r#type in ["account-locked", "lockout-released", "mail-sent", "mail-given-up"] {
+        drop(log.events.get_or_create(&EventType { r#type: r#type.to_owned() }));
+    }
+}
+
+/// A store whose appends are measured.
+pub struct MeasuredStore {
+    inner: Arc<dyn EventStore>,
+    metrics: LogMetrics,
+}
+
+impl MeasuredStore {
+    /// Measures the appends of `inner`.
+    #[must_use]
+    pub fn new(inner: Arc<dyn EventStore>, metrics: LogMetrics) -> Self {
+        Self { inner, metrics }
+    }
+}
+
+impl EventStore for MeasuredStore {
+    fn append<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        expected: Revision,
+        events: Vec<NewEvent>,
+    ) -> BoxFuture<'a, Result<Appended, AppendError>> {
+        let append = async move {
+            let names: Vec<_> = events.iter().map(|event| event.name.clone()).collect();
+            let begun = Instant::now();
+            let appended = self.inner.append(stream, expected, events).await;
+            self.metrics.append_seconds.observe(begun.elapsed().as_secs_f64());
+            let failed = |reason: &str| {
+                self.metrics.failures.get_or_create(&Reason { reason: reason.to_owned() }).inc();
+            };
+            match &appended {
+                Ok(_) => names.into_iter().for_each(|r#type| {
+                    self.metrics.events.get_or_create(&EventType { r#type }).inc();
+                }),
+                Err(AppendError::Conflict { .. }) => drop(self.metrics.conflicts.inc()),
+                Err(AppendError::Unavailable(_)) => failed("unavailable"),
+                Err(AppendError::Unknown(_)) => failed("unknown"),
+            }
+            appended
+        };
+        Box::pin(append.instrument(tracing::info_span!("append")))
+    }
+
+    fn read_stream<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        after: Revision,
+    ) -> BoxFuture<'a, Result<Vec<RecordedEvent>, ReadError>> {
+        self.inner.read_stream(stream, after)
+    }
+
+    fn read_all(
+        &self,
+        after: Position,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<RecordedEvent>, ReadError>> {
+        self.inner.read_all(after, limit)
+    }
+
+    fn subscribe(&self, after: Position) -> BoxStream<'static, Result<Subscribed, ReadError>> {
+        self.inner.subscribe(after)
+    }
+
+    fn head(&self) -> BoxFuture<'_, Result<Position, ReadError>> {
+        self.inner.head()
+    }
+
+    fn decoy(&self) -> BoxFuture<'_, Result<(), AppendError>> {
+        self.inner.decoy()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use loquet_domain::ids::EventId;
+
+    use super::*;
+    use loquet_memory::event_store::MemoryStore;
+
+    #[tokio::test]
+    async fn an_append_that_another_beat_is_counted_as_a_conflict_and_as_nothing_else() {
+        let metrics = Metrics::new("test", "test");
+        let store = MeasuredStore::new(Arc::new(MemoryStore::default()), metrics.log.clone());
+        let event = || NewEvent {
+            id: EventId(uuid::Uuid::nil()),
+            name: "login-failed".to_owned(),
+            version: 1,
+            data: b"{}".to_vec(),
+            metadata: b"{}".to_vec(),
+            sealed: None,
+        };
+        let stream = StreamId::new("account", "a");
+        store.append(&stream, Revision(0), vec![event()]).await.unwrap();
+        assert_eq!(metrics.log.conflicts.get(), 0);
+        let other = NewEvent { id: EventId(uuid::Uuid::max()), ..event() };
+        store.append(&stream, Revision(0), vec![other]).await.unwrap_err();
+        assert_eq!(metrics.log.conflicts.get(), 1);
+        let text = metrics.text();
+        assert!(text.contains("loquet_append_conflicts_total 1"), "{text}");
+        assert!(text.contains("loquet_append_failures_total{reason=\"unavailable\"} 0"), "{text}");
+    }
+}

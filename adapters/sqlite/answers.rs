@@ -1,0 +1,226 @@
+//! What was answered to a command that carried an idempotency key, so that asking again is answered again
+//! and does nothing (IETF draft-ietf-httpapi-idempotency-key-header).
+//!
+//! Kept for a day. A command is known by a keyed hash of who asked, its key and its contents; an answer
+//! names ids and positions, never a person, a password or a token.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::TimeDelta;
+use hmac::Mac;
+use loquet_domain::Moment;
+use loquet_domain::ports::BoxFuture;
+use loquet_http_ports::answers::{Answers, CommandId, Known, UnderWay};
+use loquet_projections::ports::StoreFailed;
+use rusqlite::{Connection, OptionalExtension};
+use zeroize::Zeroizing;
+
+use crate::database::{FileError, Kind, work_on};
+use loquet_crypto::tokens::mac;
+
+pub(crate) const ANSWERS: Kind = Kind {
+    what: "a Loquet store of answers",
+    application_id: 0x4c71_7406,
+    version: 2,
+    // Answers of version 1 are known by hashes under a key that is no longer used.
+    upgrades: &["DROP TABLE answers;"],
+    holds_keys: false,
+    remedy: "delete it and what is beside it (-wal, -shm): commands that are repeated are then done again",
+    synchronous: "FULL",
+    schema: "
+        CREATE TABLE IF NOT EXISTS answers (
+            command  BLOB PRIMARY KEY,    -- keyed hash of the caller and the key
+            contents BLOB NOT NULL,       -- keyed hash of method, address and body
+            begun_at INTEGER NOT NULL,    -- microseconds since 1970
+            answer   BLOB NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX IF NOT EXISTS answers_begun ON answers (begun_at);",
+};
+
+/// How long storing an answer waits for a write lock that another program holds. The caller waits as long.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
+/// For how long answers are kept.
+const KEPT: TimeDelta = TimeDelta::hours(24);
+
+/// Commands that are being carried out, and what is in them.
+type Claims = Arc<Mutex<HashMap<[u8; 32], [u8; 32]>>>;
+
+/// A claim on a command. It is in memory alone: so it cannot outlive the process that carries the command out, as a row
+/// in a file would.
+struct Claim {
+    command: [u8; 32],
+    claims: Claims,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.command);
+    }
+}
+
+/// The answers.
+#[derive(Clone)]
+pub struct SqliteAnswers {
+    connection: Arc<Mutex<Connection>>,
+    claims: Claims,
+    key: Arc<Zeroizing<[u8; 32]>>,
+}
+
+impl SqliteAnswers {
+    /// Opens the file, making it if there is none. `key` hashes commands; with another one every answer is
+    /// forgotten.
+    ///
+    /// # Errors
+    /// [`FileError`] names the file and what is wrong.
+    pub fn open(path: &Path, key: Zeroizing<[u8; 32]>) -> Result<Self, FileError> {
+        let connection = ANSWERS.open(path)?;
+        connection.busy_timeout(PATIENCE).map_err(|e| ANSWERS.unusable(path, &e))?;
+        let connection = Arc::new(Mutex::new(connection));
+        Ok(Self { connection, claims: Claims::default(), key: Arc::new(key) })
+    }
+
+    fn claim(&self, id: CommandId, begun_at: Moment) -> Result<UnderWay, Known> {
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        match claims.get(&id.command) {
+            Some(contents) if *contents != id.contents => Err(Known::Differs),
+            Some(_) => Err(Known::UnderWay),
+            None => {
+                claims.insert(id.command, id.contents);
+                let claim = Claim { command: id.command, claims: self.claims.clone() };
+                Ok(UnderWay::new(id, begun_at, claim))
+            }
+        }
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreFailed> {
+        work_on(&self.connection, work).await.map_err(StoreFailed)
+    }
+}
+
+impl Answers for SqliteAnswers {
+    fn id(&self, caller: &str, key: &str, contents: &[&[u8]]) -> CommandId {
+        let mut digest = mac(&self.key, b"contents");
+        for part in contents {
+            digest.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            digest.update(part);
+        }
+        let command = mac(&self.key, format!("command\0{caller}\0{key}").as_bytes());
+        CommandId {
+            command: command.finalize().into_bytes().into(),
+            contents: digest.finalize().into_bytes().into(),
+        }
+    }
+
+    fn begin(&self, id: CommandId, now: Moment) -> BoxFuture<'_, Result<Known, StoreFailed>> {
+        Box::pin(async move {
+            // Claimed before it is looked up: what ends in between is found answered.
+            let claim = match self.claim(id, now) {
+                Ok(claim) => claim,
+                Err(known) => return Ok(known),
+            };
+            let held: Option<([u8; 32], Vec<u8>)> = self
+                .run(move |connection| {
+                    let query = "SELECT contents, answer FROM answers WHERE command = ? AND begun_at >= ?";
+                    let oldest = (now - KEPT).timestamp_micros();
+                    let mut select = connection.prepare_cached(query)?;
+                    select.query_row((id.command, oldest), |row| Ok((row.get(0)?, row.get(1)?))).optional()
+                })
+                .await?;
+            Ok(match held {
+                Some((contents, _)) if contents != id.contents => Known::Differs,
+                Some((_, answer)) => Known::Answered(answer),
+                None => Known::New(claim),
+            })
+        })
+    }
+
+    fn end(&self, command: UnderWay, answer: Vec<u8>) -> BoxFuture<'_, Result<(), StoreFailed>> {
+        Box::pin(self.run(move |connection| {
+            let UnderWay { id, begun_at, .. } = &command;
+            let transaction = connection.transaction()?;
+            let stale = "DELETE FROM answers WHERE begun_at < ?";
+            transaction.prepare_cached(stale)?.execute([(*begun_at - KEPT).timestamp_micros()])?;
+            let keep = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)";
+            let row = (id.command, id.contents, begun_at.timestamp_micros(), answer);
+            transaction.prepare_cached(keep)?.execute(row)?;
+            transaction.commit()
+        }))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    fn at(hour: i64) -> Moment {
+        Moment::from_timestamp(1_800_000_000 + hour * 3600, 0).unwrap()
+    }
+
+    fn open(folder: &tempfile::TempDir) -> SqliteAnswers {
+        SqliteAnswers::open(&folder.path().join("answers.db"), Zeroizing::new([7; 32])).unwrap()
+    }
+
+    async fn begin(store: &SqliteAnswers, contents: &str, hour: i64) -> Known {
+        store.begin(store.id("shop", "k-1", &[contents.as_bytes()]), at(hour)).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_command_whose_carrying_out_broke_off_can_be_asked_for_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder);
+        let Known::New(first) = begin(&store, "a", 0).await else { panic!("it is new") };
+        assert!(matches!(begin(&store, "a", 0).await, Known::UnderWay));
+        assert!(matches!(begin(&store, "b", 0).await, Known::Differs));
+        let carried_out = tokio::spawn(async move {
+            let _first = first;
+            panic!("a handler that panics");
+        });
+        assert!(carried_out.await.is_err());
+        let Known::New(second) = begin(&store, "a", 0).await else { panic!("it was not done") };
+        // What could not be kept does not stay under way either.
+        let break_it = "ALTER TABLE answers RENAME TO elsewhere";
+        store.connection.lock().unwrap().execute(break_it, []).unwrap();
+        assert!(store.end(second, b"done".to_vec()).await.is_err());
+        let mend_it = "ALTER TABLE elsewhere RENAME TO answers";
+        store.connection.lock().unwrap().execute(mend_it, []).unwrap();
+        assert!(matches!(begin(&store, "a", 0).await, Known::New(_)));
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_given_again_for_a_day_by_whichever_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder);
+        let Known::New(command) = begin(&store, "a", 0).await else { panic!("it is new") };
+        store.end(command, b"done".to_vec()).await.unwrap();
+        drop(store);
+        let store = open(&folder);
+        assert!(matches!(begin(&store, "a", 24).await, Known::Answered(answer) if answer == b"done"));
+        assert!(matches!(begin(&store, "b", 24).await, Known::Differs));
+        let Known::New(command) = begin(&store, "a", 25).await else { panic!("a day is over") };
+        store.end(command, b"again".to_vec()).await.unwrap();
+        assert!(matches!(begin(&store, "a", 25).await, Known::Answered(answer) if answer == b"again"));
+    }
+
+    #[tokio::test]
+    async fn a_file_of_an_older_version_is_begun_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let older = Connection::open(folder.path().join("answers.db")).unwrap();
+        let version_1 = "CREATE TABLE answers (command BLOB PRIMARY KEY, contents BLOB NOT NULL,
+            begun_at INTEGER NOT NULL, answer BLOB) STRICT, WITHOUT ROWID;
+            CREATE INDEX answers_begun ON answers (begun_at); PRAGMA user_version = 1;";
+        let id = ANSWERS.application_id;
+        older.execute_batch(&format!("PRAGMA application_id = {id}; {version_1}")).unwrap();
+        older.execute("INSERT INTO answers VALUES (x'00', x'00', 0, NULL)", []).unwrap();
+        drop(older);
+        let store = open(&folder);
+        let Known::New(command) = begin(&store, "a", 0).await else { panic!("it is new") };
+        store.end(command, b"done".to_vec()).await.unwrap();
+        assert!(matches!(begin(&store, "a", 0).await, Known::Answered(_)));
+    }
+}

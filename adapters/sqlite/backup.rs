@@ -1,0 +1,462 @@
+//! Backups: copies of the data's files, each as it is at one moment, taken beside a running server.
+//!
+//! The log comes first; what is copied after it knows at least as much: the journal of mails, so that a
+//! restored server does not send again what was sent, and the keys, so that everything in the log can be
+//! read. Read models are left out: they are built from the log. The server key is never part of a backup.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use loquet_crypto::server_key::{Fingerprint, KeyFile, ServerKeyError};
+use loquet_domain::Moment;
+use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::database::{FileError, Kind, copy_to, explain, explain_io};
+use crate::event_store::{LOG, check_all};
+use crate::key_store::{KEYS, wrapped_by};
+use crate::mail_journal::JOURNAL;
+use crate::service_tokens::TOKENS;
+use crate::write_ahead_log;
+use loquet_files::{remove_if_there, suffixed};
+
+/// The files of a backup, in the order in which they are taken.
+const FILES: [(&str, &Kind); 4] =
+    [("log.db", &LOG), ("reactions.db", &JOURNAL), ("keys.db", &KEYS), ("tokens.db", &TOKENS)];
+/// What describes a backup, beside its files. Written last: without it there is no backup.
+const MANIFEST: &str = "backup.json";
+const FORMAT: u32 = 1;
+/// What a server keeps in its folder, but its key. Each `.db` may have others of its name beside it.
+const KEPT: [&str; 11] = [
+    "log.db",
+    "reactions.db",
+    "keys.db",
+    "tokens.db",
+    "views.db",
+    "answers.db",
+    "strangers.json",
+    "sessions.json",
+    "clock.json",
+    "dev-token",
+    "mail",
+];
+
+/// Whether the accounts' keys become part of a backup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keys {
+    /// They are in it.
+    Included,
+    /// They are kept apart: a backup of them brings the erased back.
+    Apart,
+}
+
+/// A backup could not be taken, or does not hold.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// A file of the data.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A folder or file that can't be used.
+    #[error("can't use {path}: {why}")]
+    Unusable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// There is something where the backup is to go.
+    #[error("{0} is not empty: choose a folder that is, or that is not there yet")]
+    Occupied(PathBuf),
+    /// There is something of a server's where the restored data is to go: what was left behind would be mixed
+    /// with what was restored.
+    #[error("{folder} still holds {}: move that away, or choose another folder with --data-dir", names.join(", "))]
+    InTheWay {
+        /// The folder.
+        folder: PathBuf,
+        /// What is in it.
+        names: Vec<String>,
+    },
+    /// The copy's keys would need a server key that the rotation is about to take away.
+    #[error("the server key is being rotated: let `loquet keys rotate` end, and take the backup again")]
+    Rotating,
+    /// A server could not read what would be restored.
+    #[error(
+        "these keys need the server key {needed}, and {path} holds {held}: give the newest keys.db with --keys, or put \
+         back the server key of that time"
+    )]
+    OtherServerKey {
+        /// The file of the server key.
+        path: PathBuf,
+        /// What it holds.
+        held: Fingerprint,
+        /// What the keys are wrapped with.
+        needed: Fingerprint,
+    },
+    /// The server key that is there can't be used.
+    #[error(transparent)]
+    ServerKey(#[from] ServerKeyError),
+    /// What is there is not what was written.
+    #[error("{path} is not as it was backed up: {why}")]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// In which way.
+        why: String,
+    },
+}
+
+/// What a backup holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    format: u32,
+    /// The version of the software that took it.
+    pub version: String,
+    /// When.
+    pub taken_at: Moment,
+    /// The position of the last event.
+    pub position: u64,
+    /// Which server key wrapped the accounts' keys then; a rotation makes another. Unknown of old backups.
+    #[serde(default)]
+    pub server_key: Option<Fingerprint>,
+    files: BTreeMap<String, FileEntry>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct FileEntry {
+    bytes: u64,
+    sha256: String,
+}
+
+impl Manifest {
+    /// Whether the accounts' keys are in it.
+    #[must_use]
+    pub fn has_keys(&self) -> bool {
+        self.files.contains_key("keys.db")
+    }
+
+    /// How many bytes its files have.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.files.values().map(|file| file.bytes).sum()
+    }
+}
+
+/// What was restored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// What the backup says of itself.
+    pub manifest: Manifest,
+    /// The server key without which nothing of it can be read, as far as that is known.
+    pub server_key: Option<Fingerprint>,
+}
+
+/// Copies the data in `folder` into `to`, which is not there or empty. Each file that is begun is told.
+///
+/// # Errors
+/// [`BackupError`]; what was written so far is deleted again, for some of it may be keys.
+pub fn take(
+    folder: &Path,
+    to: &Path,
+    keys: Keys,
+    version: &str,
+    now: Moment,
+    begin: impl FnMut(&str),
+) -> Result<Manifest, BackupError> {
+    make_empty(to)?;
+    let taken = copy(folder, to, keys, begin).and_then(|files| {
+        let server_key = wrapped_in(&files, to, folder)?;
+        describe_all(
+            Manifest {
+                server_key,
+                files,
+                format: FORMAT,
+                version: version.to_owned(),
+                taken_at: now,
+                position: 0,
+            },
+            to,
+        )
+    });
+    if taken.is_err() {
+        delete(to)?;
+    }
+    taken
+}
+
+fn copy(
+    folder: &Path,
+    to: &Path,
+    keys: Keys,
+    mut begin: impl FnMut(&str),
+) -> Result<BTreeMap<String, FileEntry>, BackupError> {
+    let mut files = BTreeMap::new();
+    for (name, kind) in FILES {
+        let path = folder.join(name);
+        let wanted = name != "keys.db" || keys == Keys::Included;
+        if !wanted || (!path.exists() && name != "log.db") {
+            continue;
+        }
+        begin(name);
+        let copy = to.join(name);
+        let reader = kind.open_reader(&path)?;
+        copy_to(&reader, &copy).map_err(|why| BackupError::Unusable { path: copy.clone(), why })?;
+        if name == "keys.db" && is_being_rotated(&kind.open_to_look(&copy)?, &copy)? {
+            return Err(BackupError::Rotating);
+        }
+        files.insert(name.to_owned(), describe(&copy)?);
+    }
+    Ok(files)
+}
+
+/// Writes down what was copied.
+fn describe_all(copied: Manifest, to: &Path) -> Result<Manifest, BackupError> {
+    let log = to.join("log.db");
+    let position = last_position(&LOG.open_to_look(&log)?, &log)?;
+    let manifest = Manifest { position, ..copied };
+    let path = to.join(MANIFEST);
+    let json = serde_json::to_vec_pretty(&manifest).unwrap_or_default();
+    let written = std::fs::write(&path, json).and_then(|()| File::open(&path)?.sync_all());
+    written.and_then(|()| File::open(to)?.sync_all()).map_err(|e| unusable(&path, &e))?;
+    Ok(manifest)
+}
+
+/// Proves that a backup is whole: every file as it was written, sound to SQLite, and the log without gaps.
+///
+/// # Errors
+/// [`BackupError`] names the file and what is wrong with it.
+pub fn check(from: &Path) -> Result<Manifest, BackupError> {
+    let path = from.join(MANIFEST);
+    let damaged = |why: String| BackupError::Damaged { path: path.clone(), why };
+    let json = std::fs::read(&path).map_err(|e| unusable(&path, &e))?;
+    let manifest: Manifest = serde_json::from_slice(&json).map_err(|e| damaged(e.to_string()))?;
+    if manifest.format != FORMAT {
+        return Err(damaged(format!("its format is {}, this version knows {FORMAT}", manifest.format)));
+    }
+    for (name, kind) in FILES {
+        let Some(entry) = manifest.files.get(name) else { continue };
+        let path = from.join(name);
+        if describe(&path)? != *entry {
+            let why = "its size or its SHA-256 is another".to_owned();
+            return Err(BackupError::Damaged { path, why });
+        }
+        is_sound(&kind.open_to_look(&path)?, &path)?;
+    }
+    let log = from.join("log.db");
+    let whole = manifest.files.contains_key("log.db");
+    if !whole || last_position(&LOG.open_to_look(&log)?, &log)? != manifest.position {
+        return Err(BackupError::Damaged { path: log, why: "it does not end where it should".to_owned() });
+    }
+    Ok(manifest)
+}
+
+/// Checks that SQLite finds no damage in a log, that no event is missing, and that events follow from one another. A
+/// server may be writing to the log.
+///
+/// # Errors
+/// [`BackupError`] says what is wrong with it.
+pub fn check_log(path: &Path) -> Result<(), BackupError> {
+    let log = LOG.open_reader(path)?;
+    LOG.refuse_any_damage(&log, path)?;
+    last_position(&log, path)?;
+    Ok(check_all(&log, path)?)
+}
+
+/// Checks that SQLite finds no damage in the other files of a data directory. A server may be writing to them.
+///
+/// # Errors
+/// [`BackupError`] names the damaged file.
+pub fn check_files(folder: &Path) -> Result<(), BackupError> {
+    for (name, kind) in write_ahead_log::FILES.into_iter().zip(write_ahead_log::KINDS) {
+        let path = folder.join(name);
+        if path.exists() && name != "log.db" {
+            kind.refuse_any_damage(&kind.open_reader(&path)?, &path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts a backup, proved whole, into a data folder that holds nothing of a server's but its key. The keys are
+/// taken from `keys` where that is given, and must fit the server key at `server_key` where there is one. The
+/// log comes last: what was interrupted is no data.
+///
+/// # Errors
+/// [`BackupError`]; nothing that was there is overwritten, and what was put there is deleted again.
+pub fn restore(
+    from: &Path,
+    folder: &Path,
+    keys: Option<&Path>,
+    server_key: &Path,
+) -> Result<Restored, BackupError> {
+    let manifest = check(from)?;
+    let keys_of = match keys {
+        // Perhaps a server's own, which it writes to meanwhile.
+        Some(path) => Some((KEYS.open_reader(path)?, path.to_owned())),
+        None if manifest.has_keys() => {
+            Some((KEYS.open_to_look(&from.join("keys.db"))?, from.join("keys.db")))
+        }
+        None => None,
+    };
+    let needed = match &keys_of {
+        Some((found, path)) => {
+            is_sound(found, path)?;
+            let needed = wrapped(found, path)?;
+            refuse_other_key(needed.as_ref(), server_key)?;
+            needed
+        }
+        // Those that are put beside it by hand may be newer, and need another.
+        None => manifest.server_key.clone(),
+    };
+    refuse_left_overs(folder)?;
+    let put = put(&manifest, from, folder, keys);
+    if put.is_err() {
+        delete(folder)?;
+    }
+    put.map(|()| Restored { manifest, server_key: needed })
+}
+
+/// Which server key wraps the keys that were copied; where none were, those in the data folder.
+fn wrapped_in(
+    files: &BTreeMap<String, FileEntry>,
+    to: &Path,
+    folder: &Path,
+) -> Result<Option<Fingerprint>, BackupError> {
+    let (copy, own) = (to.join("keys.db"), folder.join("keys.db"));
+    if files.contains_key("keys.db") {
+        return wrapped(&KEYS.open_to_look(&copy)?, &copy);
+    }
+    if !own.exists() {
+        return Ok(None);
+    }
+    wrapped(&KEYS.open_reader(&own)?, &own)
+}
+
+fn wrapped(keys: &Connection, path: &Path) -> Result<Option<Fingerprint>, BackupError> {
+    wrapped_by(keys).map_err(|e| BackupError::Damaged { path: path.to_owned(), why: explain(&e) })
+}
+
+/// A key that is not there yet can still be put there; one that is there and does not fit says that something
+/// else was meant.
+fn refuse_other_key(needed: Option<&Fingerprint>, server_key: &Path) -> Result<(), BackupError> {
+    let Some(needed) = needed.filter(|_| server_key.exists()) else { return Ok(()) };
+    let file = KeyFile::load(server_key)?;
+    if file.keys().any(|key| Fingerprint::from(key) == *needed) {
+        return Ok(());
+    }
+    let held = Fingerprint::from(&file.newest);
+    Err(BackupError::OtherServerKey { path: server_key.to_owned(), held, needed: needed.clone() })
+}
+
+fn put(manifest: &Manifest, from: &Path, folder: &Path, keys: Option<&Path>) -> Result<(), BackupError> {
+    for (name, kind) in FILES.iter().rev() {
+        let reader = match (*name, keys) {
+            ("keys.db", Some(keys)) => kind.open_reader(keys)?,
+            (name, _) if manifest.files.contains_key(name) => kind.open_to_look(&from.join(name))?,
+            _ => continue,
+        };
+        let target = folder.join(name);
+        copy_to(&reader, &target).map_err(|why| BackupError::Unusable { path: target, why })?;
+    }
+    let log = folder.join("log.db");
+    if last_position(&LOG.open_as_it_is(&log)?, &log)? != manifest.position {
+        let why = "restored, it does not end where the backup does".to_owned();
+        return Err(BackupError::Damaged { path: log, why });
+    }
+    Ok(())
+}
+
+/// A left-over write-ahead log would be taken for the restored file's own, kept answers would be given that the
+/// log knows nothing of.
+fn refuse_left_overs(folder: &Path) -> Result<(), BackupError> {
+    let entries = std::fs::read_dir(folder).map_err(|e| unusable(folder, &e))?;
+    let names: Result<Vec<_>, _> = entries.map(|entry| entry.map(|entry| entry.file_name())).collect();
+    let names = names.map_err(|e| unusable(folder, &e))?;
+    let is_kept = |name: &String| {
+        let of = |kept: &&str| {
+            name.strip_prefix(kept).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.']))
+        };
+        KEPT.iter().any(of)
+    };
+    let mut names: Vec<String> =
+        names.into_iter().filter_map(|name| name.into_string().ok()).filter(is_kept).collect();
+    names.sort();
+    if names.is_empty() { Ok(()) } else { Err(BackupError::InTheWay { folder: folder.to_owned(), names }) }
+}
+
+/// Deletes what was copied into a folder that held none of it.
+fn delete(folder: &Path) -> Result<(), BackupError> {
+    let copies = FILES.iter().map(|(name, _)| folder.join(name)).chain([folder.join(MANIFEST)]);
+    for copy in copies {
+        for left in [suffixed(&copy, ".new"), suffixed(&copy, "-wal"), suffixed(&copy, "-shm"), copy] {
+            remove_if_there(&left).map_err(|e| unusable(&left, &e))?;
+        }
+    }
+    Ok(())
+}
+
+/// A folder that holds nothing, made if it is not there, for its owner alone.
+fn make_empty(folder: &Path) -> Result<(), BackupError> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(|e| unusable(folder, &e))?;
+    let mut entries = std::fs::read_dir(folder).map_err(|e| unusable(folder, &e))?;
+    match entries.next() {
+        None => Ok(()),
+        Some(_) => Err(BackupError::Occupied(folder.to_owned())),
+    }
+}
+
+fn describe(path: &Path) -> Result<FileEntry, BackupError> {
+    let read = || {
+        let mut file = File::open(path)?;
+        let (mut digest, mut bytes, mut buffer) = (Sha256::new(), 0_u64, vec![0; 1024 * 1024]);
+        loop {
+            let read = file.read(&mut buffer)?;
+            if read == 0 {
+                break;
+            }
+            digest.update(buffer.get(..read).unwrap_or_default());
+            bytes += u64::try_from(read).unwrap_or(0);
+        }
+        let sha256 = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(FileEntry { bytes, sha256 })
+    };
+    read().map_err(|e| unusable(path, &e))
+}
+
+/// Whether SQLite finds nothing wrong with a file.
+fn is_sound(found: &Connection, path: &Path) -> Result<(), BackupError> {
+    let damaged = |why: String| BackupError::Damaged { path: path.to_owned(), why };
+    let said: String =
+        found.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(|e| damaged(explain(&e)))?;
+    if said == "ok" { Ok(()) } else { Err(damaged(said)) }
+}
+
+/// The last position of a log that has no gaps.
+fn last_position(log: &Connection, path: &Path) -> Result<u64, BackupError> {
+    let damaged = |why: String| BackupError::Damaged { path: path.to_owned(), why };
+    let query = "SELECT count(*), coalesce(max(position), 0) FROM events";
+    let (count, last): (u64, u64) =
+        log.query_row(query, [], |row| Ok((row.get(0)?, row.get(1)?))).map_err(|e| damaged(explain(&e)))?;
+    if count == last {
+        Ok(last)
+    } else {
+        Err(damaged(format!("{} events are missing", last.abs_diff(count))))
+    }
+}
+
+/// Whether some of the keys are still wrapped by the server key before.
+fn is_being_rotated(keys: &Connection, path: &Path) -> Result<bool, BackupError> {
+    let count: i64 = keys
+        .query_row("SELECT count(*) FROM server", [], |row| row.get(0))
+        .map_err(|e| BackupError::Damaged { path: path.to_owned(), why: explain(&e) })?;
+    Ok(count > 1)
+}
+
+fn unusable(path: &Path, error: &std::io::Error) -> BackupError {
+    BackupError::Unusable { path: path.to_owned(), why: explain_io(error) }
+}

@@ -1,0 +1,392 @@
+//! What every SQLite file here has in common.
+
+mod error;
+mod files;
+mod reader_pool;
+
+use std::path::Path;
+
+use loquet_files::{create_private, remove_if_there, suffixed};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use crate::write_ahead_log::damage;
+
+pub use error::FileError;
+pub(crate) use error::{explain, explain_io};
+use files::copy_of;
+pub(crate) use files::{copy_to, lock_beside};
+pub(crate) use reader_pool::{ReaderPool, work_on};
+
+/// How large a write-ahead log stays on disk at most, in bytes, after it was copied into its file and begins anew. It
+/// may have grown because of a reader, or by one large transaction.
+const RESTING: u64 = 64 * 1024 * 1024;
+
+/// How much SQLite reads to find damage.
+#[derive(Clone, Copy)]
+enum Check {
+    /// Every page, each by itself.
+    Pages,
+    /// Every page, and whether rows and indexes agree.
+    Indexes,
+}
+
+impl Check {
+    /// The check before anything is done with a file of this many bytes. Each check takes about 100 ms at its limit.
+    /// `loquet doctor` checks larger files.
+    fn at_start(bytes: u64) -> Option<Self> {
+        match bytes {
+            0..=4_194_304 => Some(Self::Indexes),
+            4_194_305..=33_554_432 => Some(Self::Pages),
+            _ => None,
+        }
+    }
+
+    fn pragma(self) -> &'static str {
+        match self {
+            Self::Pages => "PRAGMA quick_check(1)",
+            Self::Indexes => "PRAGMA integrity_check(1)",
+        }
+    }
+}
+
+/// How a file is recognised: `application_id` and `user_version` of its header.
+pub(crate) struct Kind {
+    pub(crate) what: &'static str,
+    pub(crate) application_id: i32,
+    pub(crate) version: i64,
+    /// The tables of the newest version, each `IF NOT EXISTS`.
+    pub(crate) schema: &'static str,
+    /// What leads from version 1 to 2, from 2 to 3, and so on.
+    pub(crate) upgrades: &'static [&'static str],
+    /// What mends a damaged file.
+    pub(crate) remedy: &'static str,
+    /// Whether erasing somebody is deleting something in it.
+    pub(crate) holds_keys: bool,
+    /// `FULL` where what is acknowledged must be on disk; `NORMAL` where it can be derived again.
+    pub(crate) synchronous: &'static str,
+}
+
+impl Kind {
+    /// Opens the file, and makes it if it is not there. Refuses a file that is something else, or damaged. A process
+    /// does this once for each file. If a process reads the file without SQLite, the system drops the locks that
+    /// SQLite has on it in this process. Another program that closes the file would then delete the write-ahead log
+    /// that is in use here.
+    pub(crate) fn open(&self, path: &Path) -> Result<Connection, FileError> {
+        if !path.exists() {
+            // SQLite gives the files beside it the same owner and rights.
+            create_private(path)
+                .map(drop)
+                .map_err(|e| FileError::Unusable { path: path.to_owned(), why: explain_io(&e) })?;
+        }
+        self.refuse_truncated(path)?;
+        self.refuse_lost_commits(path)?;
+        if self.holds_keys {
+            self.delete_copies(path)?;
+        }
+        let connection = Connection::open(path).map_err(|e| self.unusable(path, &e))?;
+        self.prepare(&connection, path)?;
+        Ok(connection)
+    }
+
+    /// Opens a further connection that writes, in a process that has opened the file.
+    pub(crate) fn open_further(&self, path: &Path) -> Result<Connection, FileError> {
+        let connection = self.open_as_it_is(path)?;
+        let pragmas = format!("PRAGMA busy_timeout = 10000; {}", self.pragmas());
+        connection.execute_batch(&pragmas).map_err(|e| self.unusable(path, &e))?;
+        Ok(connection)
+    }
+
+    fn pragmas(&self) -> String {
+        let synchronous = self.synchronous;
+        format!(
+            "PRAGMA synchronous = {synchronous}; PRAGMA secure_delete = ON; PRAGMA journal_size_limit = {RESTING};"
+        )
+    }
+
+    /// Opens a further connection that only reads.
+    pub(crate) fn open_reader(&self, path: &Path) -> Result<Connection, FileError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(|e| self.unusable(path, &e))?;
+        let pragmas = "PRAGMA busy_timeout = 10000; PRAGMA query_only = ON; PRAGMA mmap_size = 1073741824;";
+        connection.execute_batch(pragmas).map_err(|e| self.unusable(path, &e))?;
+        if self.recognise(&connection, path)? < self.version {
+            return Err(FileError::Older(path.to_owned()));
+        }
+        Ok(connection)
+    }
+
+    /// Opens a file that nobody writes, such as a backup, to look at it as it is: nothing is made beside it.
+    pub(crate) fn open_to_look(&self, path: &Path) -> Result<Connection, FileError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+        let name = path.display().to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+        let connection = Connection::open_with_flags(format!("file:{name}?immutable=1"), flags);
+        let connection = connection.map_err(|e| self.unusable(path, &e))?;
+        self.recognise(&connection, path)?;
+        Ok(connection)
+    }
+
+    /// Opens a file as a server will, with whatever lies beside it, and changes nothing in it.
+    pub(crate) fn open_as_it_is(&self, path: &Path) -> Result<Connection, FileError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(|e| self.unusable(path, &e))?;
+        self.recognise(&connection, path)?;
+        Ok(connection)
+    }
+
+    fn prepare(&self, connection: &Connection, path: &Path) -> Result<(), FileError> {
+        let unusable = |e: rusqlite::Error| self.unusable(path, &e);
+        connection.execute_batch("PRAGMA busy_timeout = 10000;").map_err(unusable)?;
+        let tables = "SELECT count(*) FROM sqlite_master";
+        let empty: i64 = connection.query_row(tables, [], |row| row.get(0)).map_err(unusable)?;
+        if empty == 0 {
+            let pragmas = format!(
+                "PRAGMA application_id = {}; PRAGMA user_version = {}; PRAGMA page_size = 4096;",
+                self.application_id, self.version
+            );
+            connection.execute_batch(&pragmas).map_err(unusable)?;
+        }
+        let found = self.recognise(connection, path)?;
+        if let Some(check) = Check::at_start(size_on_disk(path)) {
+            self.refuse_unsound(connection, path, check)?;
+        }
+        // SQLite says in its answer, not as an error, when it stays with another journal.
+        let journal: String =
+            connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(unusable)?;
+        if journal != "wal" {
+            let why =
+                format!("it can't have a write-ahead log (SQLite stays with '{journal}'): is the disk well?");
+            return Err(FileError::Unusable { path: path.to_owned(), why });
+        }
+        connection.execute_batch(&self.pragmas()).map_err(unusable)?;
+        self.upgrade(connection, path, found)?;
+        connection.execute_batch(self.schema).map_err(unusable)
+    }
+
+    /// Brings an older file to this version, all of it or nothing, after a copy was taken beside it: none of
+    /// keys, since it would bring the erased back.
+    fn upgrade(&self, connection: &Connection, path: &Path, found: i64) -> Result<(), FileError> {
+        if found >= self.version {
+            return Ok(());
+        }
+        let unusable = |e: rusqlite::Error| self.unusable(path, &e);
+        if !self.holds_keys {
+            let copy = copy_of(path, found);
+            copy_to(connection, &copy).map_err(|why| FileError::Unusable { path: copy.clone(), why })?;
+        }
+        let steps = self.upgrades.get(usize::try_from(found - 1).unwrap_or(usize::MAX)..).unwrap_or_default();
+        let script =
+            format!("BEGIN IMMEDIATE; {} PRAGMA user_version = {}; COMMIT;", steps.join(" "), self.version);
+        if let Err(error) = connection.execute_batch(&script) {
+            drop(connection.execute_batch("ROLLBACK"));
+            return Err(unusable(error));
+        }
+        tracing::info!(file = %path.display(), from = found, to = self.version, "upgraded");
+        Ok(())
+    }
+
+    /// Deletes the copies of keys that a kill left beside them, in the middle of an upgrade by a version that
+    /// took them, or of a restore: they would bring the erased back. Nothing goes on while one can't be.
+    fn delete_copies(&self, path: &Path) -> Result<(), FileError> {
+        let copies = (1..self.version).map(|version| copy_of(path, version));
+        for copy in copies.chain([path.to_owned()]) {
+            for copy in [suffixed(&copy, ".new"), copy].into_iter().filter(|copy| copy != path) {
+                remove_if_there(&copy).map_err(|e| FileError::CopyOfKeys { copy, why: explain_io(&e) })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Says which version wrote the file, if it is one of ours and not newer than this one.
+    fn recognise(&self, connection: &Connection, path: &Path) -> Result<i64, FileError> {
+        let pragma = |name| {
+            connection
+                .query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0))
+                .map_err(|e| self.unusable(path, &e))
+        };
+        if pragma("application_id")? != i64::from(self.application_id) {
+            return Err(FileError::Foreign { path: path.to_owned(), what: self.what });
+        }
+        let found = pragma("user_version")?;
+        if found > self.version {
+            return Err(FileError::Newer { path: path.to_owned(), found, known: self.version });
+        }
+        Ok(found)
+    }
+
+    /// SQLite notices a missing tail only when it needs it; a log must notice at once. A file with a
+    /// write-ahead log beside it may be shorter than it says: its tail is in there.
+    fn refuse_truncated(&self, path: &Path) -> Result<(), FileError> {
+        let wal = suffixed(path, "-wal");
+        let foreign = || FileError::Foreign { path: path.to_owned(), what: self.what };
+        if path.is_dir() {
+            return Err(foreign());
+        }
+        let Ok(bytes) = read_header(path) else { return Ok(()) };
+        let (Some(header), length) = bytes else { return Ok(()) };
+        if !header.starts_with(b"SQLite format 3\0") {
+            return Err(foreign());
+        }
+        let pending = std::fs::metadata(wal).is_ok_and(|wal| wal.len() > 0);
+        if !pending && length < claimed_length(&header) {
+            return Err(self.damaged(path, "its end is missing"));
+        }
+        Ok(())
+    }
+
+    /// If a frame of a write-ahead log was overwritten, SQLite drops the rest of the log without an error, and
+    /// acknowledged commits with it. A file that can be derived again is not synced at every commit, so a crash may
+    /// leave holes in it.
+    fn refuse_lost_commits(&self, path: &Path) -> Result<(), FileError> {
+        match (self.synchronous, damage(path)) {
+            ("FULL", Some(how)) => Err(self.damaged(path, how)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Has SQLite read all of it.
+    fn refuse_unsound(&self, connection: &Connection, path: &Path, check: Check) -> Result<(), FileError> {
+        let check = connection.query_row(check.pragma(), [], |row| row.get::<_, String>(0));
+        let said = check.map_err(|e| self.unreadable(path, &e))?;
+        match said.as_str() {
+            "ok" => Ok(()),
+            _ => Err(self.damaged(path, &format!("SQLite says: {}", said.replace('\n', " ")))),
+        }
+    }
+
+    /// Has SQLite read the whole file, and reads its write-ahead log. It finds all damage that can be found without
+    /// knowing what the data means.
+    pub(crate) fn refuse_any_damage(&self, connection: &Connection, path: &Path) -> Result<(), FileError> {
+        self.refuse_lost_commits(path)?;
+        self.refuse_unsound(connection, path, Check::Indexes)
+    }
+
+    pub(crate) fn damaged(&self, path: &Path, how: &str) -> FileError {
+        FileError::Damaged { path: path.to_owned(), how: how.to_owned(), remedy: self.remedy }
+    }
+
+    /// Something in the file can't be read.
+    pub(crate) fn unreadable(&self, path: &Path, error: &rusqlite::Error) -> FileError {
+        match error.sqlite_error_code() {
+            Some(_) => self.unusable(path, error),
+            None => self.damaged(path, &format!("a row is not as it was written: {error}")),
+        }
+    }
+
+    pub(crate) fn unusable(&self, path: &Path, error: &rusqlite::Error) -> FileError {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => FileError::Foreign { path: path.to_owned(), what: self.what },
+            Some(ErrorCode::DatabaseCorrupt) => self.damaged(path, "its pages contradict one another"),
+            _ => FileError::Unusable { path: path.to_owned(), why: explain(error) },
+        }
+    }
+}
+
+/// How many bytes a database has, with its write-ahead log.
+fn size_on_disk(path: &Path) -> u64 {
+    [path.to_owned(), suffixed(path, "-wal")]
+        .iter()
+        .filter_map(|path| std::fs::metadata(path).ok())
+        .map(|file| file.len())
+        .sum()
+}
+
+/// The first bytes of a file, none if it is empty, and its length.
+fn read_header(path: &Path) -> std::io::Result<(Option<Vec<u8>>, u64)> {
+    let file = std::fs::File::open(path)?;
+    let length = file.metadata()?.len();
+    let mut header = Vec::new();
+    std::io::Read::read_to_end(&mut std::io::Read::take(file, 100), &mut header)?;
+    Ok(((!header.is_empty()).then_some(header), length))
+}
+
+/// How long a database says that it is: page size and page count of its header.
+fn claimed_length(header: &[u8]) -> u64 {
+    let number = |from: usize, to: usize| {
+        header
+            .get(from..to)
+            .unwrap_or_default()
+            .iter()
+            .fold(0_u64, |number, byte| number << 8 | u64::from(*byte))
+    };
+    let page_size = match number(16, 18) {
+        1 => 65_536,
+        size => size,
+    };
+    page_size.saturating_mul(number(28, 32)).max(100)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const FIRST: Kind = Kind {
+        what: "a test's file",
+        application_id: 0x4c71_74ff,
+        version: 1,
+        schema: "CREATE TABLE IF NOT EXISTS people (name TEXT) STRICT;",
+        upgrades: &[],
+        remedy: "none",
+        holds_keys: false,
+        synchronous: "FULL",
+    };
+    const THIRD: Kind = Kind {
+        version: 3,
+        schema: "CREATE TABLE IF NOT EXISTS people (name TEXT, town TEXT, age INTEGER) STRICT;",
+        upgrades: &["ALTER TABLE people ADD town TEXT;", "ALTER TABLE people ADD age INTEGER;"],
+        ..FIRST
+    };
+
+    fn columns(path: &Path) -> Vec<String> {
+        let connection = Connection::open(path).unwrap();
+        let mut select = connection.prepare("SELECT name FROM pragma_table_info('people')").unwrap();
+        let names = select.query_map([], |row| row.get(0)).unwrap();
+        names.map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn an_older_file_is_upgraded_after_a_copy_was_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("people.db");
+        FIRST.open(&path).unwrap().execute("INSERT INTO people VALUES ('Marie')", []).unwrap();
+        assert!(matches!(THIRD.open_reader(&path), Err(FileError::Older(_))));
+        let upgraded = THIRD.open(&path).unwrap();
+        let marie: String = upgraded.query_row("SELECT name FROM people", [], |row| row.get(0)).unwrap();
+        assert_eq!(marie, "Marie");
+        assert_eq!(columns(&path), ["name", "town", "age"]);
+        assert_eq!(columns(&folder.path().join("people.db.v1")), ["name"]);
+        assert!(matches!(FIRST.open(&path), Err(FileError::Newer { found: 3, known: 1, .. })));
+    }
+
+    #[test]
+    fn an_upgrade_that_fails_leaves_the_file_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("people.db");
+        drop(FIRST.open(&path).unwrap());
+        let broken = Kind { upgrades: &["ALTER TABLE people ADD town TEXT;", "nonsense;"], ..THIRD };
+        assert!(broken.open(&path).is_err());
+        assert_eq!(columns(&path), ["name"]);
+    }
+
+    /// A copy of keys would bring the erased back.
+    #[test]
+    fn no_copy_of_keys_is_taken_and_one_that_a_kill_left_is_deleted_before_anything_else() {
+        let keys = Kind { holds_keys: true, ..THIRD };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("people.db");
+        drop(FIRST.open(&path).unwrap());
+        let left = ["people.db.v1", "people.db.v1.new", "people.db.v2", "people.db.new"];
+        for name in left {
+            std::fs::write(folder.path().join(name), "keys").unwrap();
+        }
+        // What can't be deleted: not even root deletes a folder as if it were a file.
+        std::fs::create_dir(folder.path().join("people.db.v2.new")).unwrap();
+        assert!(matches!(keys.open(&path), Err(FileError::CopyOfKeys { .. })));
+        assert_eq!(columns(&path), ["name"], "nothing goes on beside it");
+        std::fs::remove_dir(folder.path().join("people.db.v2.new")).unwrap();
+        drop(keys.open(&path).unwrap());
+        assert_eq!(columns(&path), ["name", "town", "age"]);
+        let names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(names.collect::<Vec<_>>(), ["people.db"]);
+    }
+}

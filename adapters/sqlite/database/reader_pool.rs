@@ -1,0 +1,77 @@
+//! Connections that several callers share.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::Connection;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::{FileError, Kind, explain};
+
+/// A few connections that only read; whoever finds none free waits.
+#[derive(Clone)]
+pub(crate) struct ReaderPool {
+    free: Arc<Mutex<Vec<Connection>>>,
+    places: Arc<Semaphore>,
+}
+
+/// A connection out of the pool; it goes back however its reading ends.
+struct Borrowed {
+    connection: Option<Connection>,
+    free: Arc<Mutex<Vec<Connection>>>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        let connection = self.connection.take();
+        self.free.lock().unwrap_or_else(PoisonError::into_inner).extend(connection);
+    }
+}
+
+impl ReaderPool {
+    const CONNECTIONS: usize = 4;
+
+    pub(crate) fn open(kind: &Kind, path: &Path) -> Result<Self, FileError> {
+        let connections =
+            (0..Self::CONNECTIONS).map(|_| kind.open_reader(path)).collect::<Result<Vec<_>, _>>()?;
+        let places = Arc::new(Semaphore::new(connections.len()));
+        Ok(Self { free: Arc::new(Mutex::new(connections)), places })
+    }
+
+    /// Reads where it may block. Most of what is read is in memory and read in less time than another
+    /// thread takes to wake up: where the runtime has threads to spare, it is read right here, and the
+    /// runtime's other work moves to another thread if this one has to wait for the disk.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, String> {
+        let place = self.places.clone().acquire_owned().await.map_err(|e| e.to_string())?;
+        let free = self.free.clone();
+        let read = move || {
+            let connection = free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let borrowed = Borrowed { connection, free, _place: place };
+            match &borrowed.connection {
+                Some(connection) => read(connection).map_err(|e| explain(&e)),
+                None => Err("no connection is free".to_owned()),
+            }
+        };
+        if Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
+            return tokio::task::block_in_place(read);
+        }
+        tokio::task::spawn_blocking(read).await.map_err(|e| e.to_string())?
+    }
+}
+
+/// Works on a connection that others share, on a thread that may block.
+pub(crate) async fn work_on<T: Send + 'static>(
+    connection: &Arc<Mutex<Connection>>,
+    work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+) -> Result<T, String> {
+    let connection = connection.clone();
+    let done = tokio::task::spawn_blocking(move || {
+        work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner))
+    });
+    done.await.map_err(|e| e.to_string())?.map_err(|e| explain(&e))
+}

@@ -1,0 +1,115 @@
+//! Reading, beside the writer and without waiting for it.
+
+use std::path::Path;
+
+use loquet_domain::ids::{AccountId, EventId};
+use loquet_domain::ports::{
+    BoxFuture, NewEvent, Position, ReadError, RecordedEvent, Revision, Sealed, StreamId,
+};
+use rusqlite::{CachedStatement, Connection, Row};
+use uuid::Uuid;
+
+use super::LOG;
+use super::heads::Head;
+use crate::database::{FileError, ReaderPool};
+
+const COLUMNS: &str =
+    "position, stream, revision, previous, event_id, name, version, data, metadata, subject, sealed";
+
+/// Reads of the log.
+pub(super) struct Readers(ReaderPool);
+
+impl Readers {
+    pub(super) fn open(path: &Path) -> Result<Self, FileError> {
+        Ok(Self(ReaderPool::open(&LOG, path)?))
+    }
+
+    /// A stream's events after `after`, walked back from its head.
+    pub(super) fn stream(
+        &self,
+        stream: StreamId,
+        head: Head,
+        after: Revision,
+    ) -> BoxFuture<'static, Result<Vec<RecordedEvent>, ReadError>> {
+        self.run(move |connection| {
+            // In one transaction: each statement would lock and unlock the write-ahead log for itself.
+            let transaction = connection.unchecked_transaction()?;
+            walk_back(&transaction, &stream, head, after)
+        })
+    }
+
+    /// The whole log after `after`, at most `limit` events.
+    pub(super) fn all(
+        &self,
+        after: Position,
+        limit: usize,
+    ) -> BoxFuture<'static, Result<Vec<RecordedEvent>, ReadError>> {
+        self.run(move |connection| {
+            let query = format!("SELECT {COLUMNS} FROM events WHERE position > ? ORDER BY position LIMIT ?");
+            let mut statement = connection.prepare_cached(&query)?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let events = statement.query_map((after.0, limit), |row| Ok(recorded(row)?.0))?;
+            events.collect()
+        })
+    }
+
+    fn run<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> BoxFuture<'static, Result<T, ReadError>> {
+        let pool = self.0.clone();
+        Box::pin(async move { pool.read(read).await.map_err(ReadError) })
+    }
+}
+
+/// Follows the back pointers from the head to the revision after `after`.
+pub(super) fn walk_back(
+    connection: &Connection,
+    stream: &StreamId,
+    head: Head,
+    after: Revision,
+) -> rusqlite::Result<Vec<RecordedEvent>> {
+    let mut statement = statement(connection)?;
+    let mut events =
+        Vec::with_capacity(usize::try_from(head.revision.0.saturating_sub(after.0)).unwrap_or(0).min(4096));
+    let mut at = head.position;
+    while at != Position::default() {
+        let (event, previous) = statement.query_row([at.0], recorded)?;
+        if event.revision <= after {
+            break;
+        }
+        debug_assert_eq!(&event.stream, stream);
+        at = previous;
+        events.push(event);
+    }
+    events.reverse();
+    Ok(events)
+}
+
+fn statement(connection: &Connection) -> rusqlite::Result<CachedStatement<'_>> {
+    connection.prepare_cached(&format!("SELECT {COLUMNS} FROM events WHERE position = ?"))
+}
+
+/// An event, and the position of its stream's previous one.
+fn recorded(row: &Row<'_>) -> rusqlite::Result<(RecordedEvent, Position)> {
+    let uuid = |bytes: [u8; 16]| Uuid::from_bytes(bytes);
+    let subject: Option<[u8; 16]> = row.get(9)?;
+    let sealed: Option<Vec<u8>> = row.get(10)?;
+    let event = NewEvent {
+        id: EventId(uuid(row.get(4)?)),
+        name: row.get(5)?,
+        version: row.get(6)?,
+        data: row.get_ref(7)?.as_bytes()?.to_owned(),
+        metadata: row.get_ref(8)?.as_bytes()?.to_owned(),
+        sealed: subject
+            .zip(sealed)
+            .map(|(subject, bytes)| Sealed { subject: AccountId(uuid(subject)), bytes }),
+    };
+    let recorded = RecordedEvent {
+        position: Position(row.get(0)?),
+        stream: StreamId::stored(row.get(1)?),
+        revision: Revision(row.get(2)?),
+        event,
+    };
+    Ok((recorded, Position(row.get(3)?)))
+}

@@ -1,0 +1,522 @@
+//! Read models in a SQLite file of the node's own. All of it can be rebuilt from the log.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use loquet_domain::ports::{BoxFuture, Position};
+use loquet_projections::ports::{
+    BuildState, Cursor, FoundRow, IndexEntry, Order, ReadStore, Rows, Selection, StoreFailed, Work,
+};
+use loquet_projections::view::{Build, CannotApply, ViewId};
+use loquet_projections::views;
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params_from_iter};
+
+use crate::database::{FileError, Kind, ReaderPool, copy_to, explain};
+
+pub(crate) const VIEWS: Kind = Kind {
+    what: "a Loquet read store",
+    application_id: 0x4c71_7403,
+    version: 2,
+    // What was built keeps its tables: it serves until what this version wants is built beside it.
+    upgrades: &["CREATE TABLE builds (
+            view TEXT NOT NULL, version INTEGER NOT NULL, generation INTEGER NOT NULL,
+            position INTEGER NOT NULL, serving INTEGER NOT NULL, failure TEXT,
+            PRIMARY KEY (view, version, generation)
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO builds SELECT view, version, 0, position, 1, NULL FROM checkpoints;
+        DROP TABLE checkpoints;"],
+    holds_keys: false,
+    remedy: "delete it and what is beside it (-wal, -shm): it is built again from the log",
+    synchronous: "NORMAL",
+    schema: "
+        CREATE TABLE IF NOT EXISTS builds (
+            view       TEXT    NOT NULL,
+            version    INTEGER NOT NULL,
+            generation INTEGER NOT NULL,  -- its rows are in view_<view>_<version>_<generation>
+            position   INTEGER NOT NULL,  -- up to where it has seen the log
+            serving    INTEGER NOT NULL,  -- 1: queries read it, one of each name; 0: it is being built; 2: it goes
+            failure    TEXT,              -- what stopped it
+            PRIMARY KEY (view, version, generation)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS generations (view TEXT PRIMARY KEY, last INTEGER NOT NULL)
+            STRICT, WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS requests (view TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;",
+};
+
+/// How many prepared statements are kept: a handful for each view.
+const STATEMENTS: usize = 100;
+/// How many rows of a building that is deleted go in one transaction.
+const DISCARDED: usize = 2000;
+
+/// Read models in one file: a table of rows and a table of index entries for each building of a view.
+#[derive(Clone)]
+pub struct SqliteReadStore {
+    writer: Arc<Mutex<Connection>>,
+    readers: ReaderPool,
+}
+
+impl SqliteReadStore {
+    /// Opens the file, making it if there is none.
+    ///
+    /// # Errors
+    /// [`FileError`] names the file and what is wrong.
+    pub fn open(path: &Path) -> Result<Self, FileError> {
+        let writer = VIEWS.open(path)?;
+        let unusable = |e: rusqlite::Error| FileError::Unusable { path: path.to_owned(), why: explain(&e) };
+        // A view that is built anew changes rows all over its tables in one transaction, and its write-ahead log
+        // need not stay as large as that made it.
+        writer.execute_batch("PRAGMA cache_size = -8192;").map_err(unusable)?;
+        writer.set_prepared_statement_cache_capacity(STATEMENTS);
+        Ok(Self { writer: Arc::new(Mutex::new(writer)), readers: ReaderPool::open(&VIEWS, path)? })
+    }
+
+    /// Opens the file beside whoever writes it, to read alone: everything that would write fails.
+    ///
+    /// # Errors
+    /// [`FileError`] names the file and what is wrong; an older format is not upgraded.
+    pub fn open_to_read(path: &Path) -> Result<Self, FileError> {
+        let reader = Arc::new(Mutex::new(VIEWS.open_reader(path)?));
+        Ok(Self { writer: reader, readers: ReaderPool::open(&VIEWS, path)? })
+    }
+
+    /// Copies the file as it is at this moment, whoever writes to it, into a new one.
+    ///
+    /// # Errors
+    /// What SQLite or the file system said.
+    pub fn copy(path: &Path, to: &Path) -> Result<(), String> {
+        let reader = VIEWS.open_reader(path).map_err(|e| e.to_string())?;
+        copy_to(&reader, to)
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Connection> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreFailed> {
+        self.readers.read(read).await.map_err(StoreFailed)
+    }
+
+    /// Writes on a thread that may block, all of it or nothing.
+    async fn write<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreFailed> {
+        let store = self.clone();
+        let written = tokio::task::spawn_blocking(move || {
+            let mut connection = store.writer();
+            let transaction = connection.transaction()?;
+            let done = write(&transaction)?;
+            transaction.commit()?;
+            Ok::<_, rusqlite::Error>(done)
+        });
+        written.await.map_err(|e| StoreFailed(e.to_string()))?.map_err(failed)
+    }
+
+    fn look_now(&self, build: Build, work: Work) -> Result<(), CannotApply> {
+        let mut connection = self.writer();
+        // Dropped, it is rolled back.
+        let transaction = connection.transaction().map_err(failed)?;
+        work(&mut TableRows::of(&transaction, build))
+    }
+
+    fn update_now(
+        &self,
+        build: Build,
+        from: Position,
+        up_to: Position,
+        work: Work,
+    ) -> Result<(), CannotApply> {
+        let mut connection = self.writer();
+        let transaction =
+            connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        match checkpoint(&transaction, build).map_err(failed)? {
+            Some(at) if at == from => {}
+            Some(moved) => return Err(CannotApply::Moved(moved)),
+            None => {
+                return Err(StoreFailed(format!("{} is no building of a view any more", table(build))).into());
+            }
+        }
+        work(&mut TableRows::of(&transaction, build))?;
+        let checkpoint = "UPDATE builds SET position = ? WHERE view = ? AND version = ? AND generation = ?";
+        let (view, version, generation) = key(build);
+        transaction.execute(checkpoint, (up_to.0, view, version, generation)).map_err(failed)?;
+        Ok(transaction.commit().map_err(failed)?)
+    }
+}
+
+/// Up to where a building has seen the log; none where there is no such building.
+fn checkpoint(connection: &Connection, build: Build) -> rusqlite::Result<Option<Position>> {
+    let query = "SELECT position FROM builds
+        WHERE view = ? AND version = ? AND generation = ? AND serving < 2";
+    let mut select = connection.prepare_cached(query)?;
+    select.query_row(key(build), |row| row.get(0).map(Position)).optional()
+}
+
+fn key(build: Build) -> (&'static str, u32, u32) {
+    (build.view.name, build.view.version, build.generation)
+}
+
+/// The table of a building's rows. Generation zero is from a time that knew one building a version.
+fn table(build: Build) -> String {
+    match build {
+        Build { view: ViewId { name, version }, generation: 0 } => format!("view_{name}_{version}"),
+        Build { view: ViewId { name, version }, generation } => format!("view_{name}_{version}_{generation}"),
+    }
+}
+
+/// The table of the building that serves; none before the first was begun. Asked in the transaction that
+/// reads it: a moment later it may be another.
+fn serving(connection: &Connection, view: ViewId) -> rusqlite::Result<Option<String>> {
+    let query = "SELECT version, generation FROM builds WHERE view = ? AND serving = 1";
+    let mut select = connection.prepare_cached(query)?;
+    let found = select.query_row([view.name], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    Ok(found.map(|(version, generation)| table(Build { view: ViewId { version, ..view }, generation })))
+}
+
+fn failed(error: rusqlite::Error) -> StoreFailed {
+    StoreFailed(explain(&error))
+}
+
+fn begin(transaction: &Transaction<'_>, view: ViewId) -> rusqlite::Result<Build> {
+    // A number that was used is in the memory of whoever works on that building, or deletes it.
+    let next = "INSERT INTO generations
+        SELECT ?1, coalesce(max(generation), 0) + 1 FROM builds WHERE view = ?1
+        ON CONFLICT (view) DO UPDATE SET last = max(last + 1, excluded.last) RETURNING last";
+    let generation = transaction.query_row(next, [view.name], |row| row.get(0))?;
+    let build = Build { view, generation };
+    let table = table(build);
+    transaction.execute_batch(&format!(
+        "DROP TABLE IF EXISTS {table}; DROP TABLE IF EXISTS {table}_index;
+         CREATE TABLE {table} (key TEXT PRIMARY KEY, row TEXT NOT NULL) STRICT, WITHOUT ROWID;
+         CREATE TABLE {table}_index (
+             name TEXT NOT NULL, value TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (name, value, key)
+         ) STRICT, WITHOUT ROWID;"
+    ))?;
+    let first = "INSERT INTO builds SELECT ?1, ?2, ?3, 0,
+        NOT EXISTS (SELECT 1 FROM builds WHERE view = ?1 AND serving = 1), NULL";
+    transaction.execute(first, (view.name, view.version, generation))?;
+    Ok(build)
+}
+
+fn builds(connection: &Connection) -> rusqlite::Result<Vec<BuildState>> {
+    let query = "SELECT view, version, generation, position, serving, failure FROM builds
+        WHERE serving < 2 ORDER BY 1, 2, 3";
+    let mut select = connection.prepare_cached(query)?;
+    let rows = select.query_map([], |row| {
+        let name: String = row.get(0)?;
+        let view = ViewId { name: interned(&name), version: row.get(1)? };
+        let build = Build { view, generation: row.get(2)? };
+        let (position, serving, failure) = (Position(row.get(3)?), row.get(4)?, row.get(5)?);
+        Ok(BuildState { build, position, serving, failure })
+    })?;
+    rows.collect()
+}
+
+fn half_deleted(connection: &Connection) -> rusqlite::Result<Vec<Build>> {
+    let query = "SELECT view, version, generation FROM builds WHERE serving = 2";
+    let mut select = connection.prepare(query)?;
+    let builds = select.query_map([], |row| {
+        let name: String = row.get(0)?;
+        let view = ViewId { name: interned(&name), version: row.get(1)? };
+        Ok(Build { view, generation: row.get(2)? })
+    })?;
+    builds.collect()
+}
+
+/// The name of a view as the code has it. One that the code no longer has lives as long as the program:
+/// there are a handful, and each is met once.
+fn interned(name: &str) -> &'static str {
+    static RETIRED: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
+    let known = views::all().into_iter().map(|view| view.id().name).find(|known| *known == name);
+    known.unwrap_or_else(|| {
+        let mut retired = RETIRED.lock().unwrap_or_else(PoisonError::into_inner);
+        match retired.iter().find(|known| **known == name) {
+            Some(known) => known,
+            None => {
+                let leaked: &'static str = Box::leak(name.to_owned().into_boxed_str());
+                retired.push(leaked);
+                leaked
+            }
+        }
+    })
+}
+
+/// The keys whose rows or index entries differ, in either direction.
+fn differences(
+    connection: &Connection,
+    one: &str,
+    other: &str,
+    limit: usize,
+) -> rusqlite::Result<Vec<String>> {
+    let pairs = [(one, other), (other, one)];
+    let rows = pairs
+        .map(|(a, b)| format!("SELECT key FROM (SELECT key, row FROM {a} EXCEPT SELECT key, row FROM {b})"));
+    let entries = pairs.map(|(a, b)| {
+        let columns = "name, value, key";
+        format!("SELECT key FROM (SELECT {columns} FROM {a}_index EXCEPT SELECT {columns} FROM {b}_index)")
+    });
+    let all = [rows, entries].concat().join(" UNION ");
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut select = connection.prepare(&format!("SELECT key FROM ({all}) ORDER BY key LIMIT {limit}"))?;
+    select.query_map([], |row| row.get(0))?.collect()
+}
+
+/// The rows of one building, in a transaction.
+struct TableRows<'a> {
+    connection: &'a Connection,
+    get: String,
+    put: String,
+    delete: String,
+    enter: String,
+    leave: String,
+}
+
+impl<'a> TableRows<'a> {
+    fn of(connection: &'a Connection, build: Build) -> Self {
+        let table = table(build);
+        Self {
+            connection,
+            get: get_from(&table),
+            put: format!(
+                "INSERT INTO {table} VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET row = excluded.row"
+            ),
+            delete: format!("DELETE FROM {table} WHERE key = ?"),
+            enter: format!("INSERT OR IGNORE INTO {table}_index VALUES (?, ?, ?)"),
+            leave: format!("DELETE FROM {table}_index WHERE name = ? AND value = ? AND key = ?"),
+        }
+    }
+
+    fn execute(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), StoreFailed> {
+        self.connection.prepare_cached(sql).and_then(|mut s| s.execute(values)).map(drop).map_err(failed)
+    }
+
+    fn index(&self, sql: &str, key: &str, entries: &[IndexEntry]) -> Result<(), StoreFailed> {
+        entries.iter().try_for_each(|(name, value)| self.execute(sql, (name, value, key)))
+    }
+}
+
+impl Rows for TableRows<'_> {
+    fn get(&mut self, key: &str) -> Result<Option<Vec<u8>>, StoreFailed> {
+        get(self.connection, &self.get, key).map_err(failed)
+    }
+
+    fn put(
+        &mut self,
+        key: &str,
+        row: &[u8],
+        gone: &[IndexEntry],
+        new: &[IndexEntry],
+    ) -> Result<(), StoreFailed> {
+        let row = std::str::from_utf8(row).map_err(|e| StoreFailed(e.to_string()))?;
+        self.execute(&self.put, (key, row))?;
+        self.index(&self.leave, key, gone)?;
+        self.index(&self.enter, key, new)
+    }
+
+    fn delete(&mut self, key: &str, gone: &[IndexEntry]) -> Result<(), StoreFailed> {
+        self.execute(&self.delete, [key])?;
+        self.index(&self.leave, key, gone)
+    }
+}
+
+fn get_from(table: &str) -> String {
+    format!("SELECT row FROM {table} WHERE key = ?")
+}
+
+fn get(connection: &Connection, query: &str, key: &str) -> rusqlite::Result<Option<Vec<u8>>> {
+    let mut select = connection.prepare_cached(query)?;
+    select.query_row([key], |row| Ok(row.get_ref(0)?.as_bytes()?.to_owned())).optional()
+}
+
+fn select(connection: &Connection, table: &str, wanted: &Selection) -> rusqlite::Result<Vec<FoundRow>> {
+    let (direction, beyond) = match wanted.order {
+        Order::Ascending => ("ASC", ">"),
+        Order::Descending => ("DESC", "<"),
+    };
+    let limit = i64::try_from(wanted.limit).unwrap_or(i64::MAX);
+    let after = wanted.after.clone();
+    let mut places: Vec<String> = Vec::new();
+    let sql = match &wanted.by {
+        Some((name, prefix)) => {
+            // Everything that begins with the prefix lies between it and it with the last character there is.
+            places.extend([(*name).to_owned(), prefix.clone(), format!("{prefix}\u{10ffff}")]);
+            let behind = after.map_or_else(String::new, |after| {
+                places.extend([after.value, after.key]);
+                format!("AND (i.value, i.key) {beyond} (?, ?)")
+            });
+            format!(
+                "SELECT i.value, i.key, r.row FROM {table}_index AS i JOIN {table} AS r ON r.key = i.key
+                 WHERE i.name = ? AND i.value >= ? AND i.value < ? {behind}
+                 ORDER BY i.value {direction}, i.key {direction} LIMIT {limit}"
+            )
+        }
+        None => {
+            let behind = after.map_or_else(String::new, |after| {
+                places.push(after.key);
+                format!("WHERE key {beyond} ?")
+            });
+            format!("SELECT '', key, row FROM {table} {behind} ORDER BY key {direction} LIMIT {limit}")
+        }
+    };
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map(params_from_iter(places), |row| {
+        let cursor = Cursor { value: row.get(0)?, key: row.get(1)? };
+        Ok(FoundRow { cursor, row: row.get_ref(2)?.as_bytes()?.to_owned() })
+    })?;
+    rows.collect()
+}
+
+/// Reads the building that serves, in one view of the file; nothing before there is one.
+fn read_serving<T: Default>(
+    connection: &Connection,
+    view: ViewId,
+    read: impl FnOnce(&Connection, &str) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let transaction = connection.unchecked_transaction()?;
+    match serving(&transaction, view)? {
+        Some(table) => read(&transaction, &table),
+        None => Ok(T::default()),
+    }
+}
+
+/// Deletes some rows of a table; says how many.
+fn discard_some(transaction: &Transaction<'_>, table: &str, key: &str) -> rusqlite::Result<usize> {
+    let some = format!("DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} LIMIT {DISCARDED})");
+    transaction.execute(&some, [])
+}
+
+impl ReadStore for SqliteReadStore {
+    fn builds(&self) -> BoxFuture<'_, Result<Vec<BuildState>, StoreFailed>> {
+        Box::pin(self.read(builds))
+    }
+
+    fn begin(&self, view: ViewId) -> BoxFuture<'_, Result<Build, StoreFailed>> {
+        Box::pin(self.write(move |transaction| begin(transaction, view)))
+    }
+
+    fn serve(&self, build: Build) -> BoxFuture<'_, Result<(), StoreFailed>> {
+        let swap =
+            "UPDATE builds SET serving = (version = ?2 AND generation = ?3) WHERE view = ?1 AND serving < 2";
+        Box::pin(self.write(move |transaction| transaction.execute(swap, key(build)).map(drop)))
+    }
+
+    fn retire(&self, view: &'static str) -> BoxFuture<'_, Result<(), StoreFailed>> {
+        let retire = "UPDATE builds SET serving = 2 WHERE view = ?";
+        Box::pin(self.write(move |transaction| transaction.execute(retire, [view]).map(drop)))
+    }
+
+    fn half_deleted(&self) -> BoxFuture<'_, Result<Vec<Build>, StoreFailed>> {
+        Box::pin(self.read(half_deleted))
+    }
+
+    fn discard(&self, build: Build) -> BoxFuture<'_, Result<(), StoreFailed>> {
+        Box::pin(async move {
+            let mark = "UPDATE builds SET serving = 2
+                WHERE view = ? AND version = ? AND generation = ? AND serving <> 1";
+            if self.write(move |transaction| transaction.execute(mark, key(build))).await? == 0 {
+                return Ok(());
+            }
+            // Pages are zeroed as they are freed, which takes its time: others may write in between.
+            let (rows, index) = (table(build), format!("{}_index", table(build)));
+            for (table, key) in [(rows.clone(), "key"), (index.clone(), "name, value, key")] {
+                let some = move |transaction: &Transaction<'_>| discard_some(transaction, &table, key);
+                while self.write(some.clone()).await? > 0 {}
+            }
+            let forget = "DELETE FROM builds WHERE view = ? AND version = ? AND generation = ?";
+            self.write(move |transaction| {
+                transaction.execute_batch(&format!("DROP TABLE {rows}; DROP TABLE {index};"))?;
+                transaction.execute(forget, key(build)).map(drop)
+            })
+            .await
+        })
+    }
+
+    fn look(&self, build: Build, work: Work) -> BoxFuture<'_, Result<(), CannotApply>> {
+        let store = self.clone();
+        Box::pin(async move {
+            let done = tokio::task::spawn_blocking(move || store.look_now(build, work)).await;
+            done.map_err(|e| StoreFailed(e.to_string()))?
+        })
+    }
+
+    fn update(
+        &self,
+        build: Build,
+        from: Position,
+        up_to: Position,
+        work: Work,
+    ) -> BoxFuture<'_, Result<(), CannotApply>> {
+        let store = self.clone();
+        Box::pin(async move {
+            let done = tokio::task::spawn_blocking(move || store.update_now(build, from, up_to, work)).await;
+            done.map_err(|e| StoreFailed(e.to_string()))?
+        })
+    }
+
+    fn reset(&self, build: Build) -> BoxFuture<'_, Result<(), StoreFailed>> {
+        Box::pin(self.write(move |transaction| {
+            let table = table(build);
+            transaction.execute_batch(&format!("DELETE FROM {table}; DELETE FROM {table}_index;"))?;
+            let forget = "UPDATE builds SET position = 0, failure = NULL
+                WHERE view = ? AND version = ? AND generation = ?";
+            transaction.execute(forget, key(build)).map(drop)
+        }))
+    }
+
+    fn note_failure(&self, build: Build, failure: Option<String>) -> BoxFuture<'_, Result<(), StoreFailed>> {
+        let note = "UPDATE builds SET failure = ? WHERE view = ? AND version = ? AND generation = ?";
+        Box::pin(self.write(move |transaction| {
+            let (view, version, generation) = key(build);
+            transaction.execute(note, (failure, view, version, generation)).map(drop)
+        }))
+    }
+
+    fn request_rebuild(&self, view: String) -> BoxFuture<'_, Result<(), StoreFailed>> {
+        let request = "INSERT OR IGNORE INTO requests VALUES (?)";
+        Box::pin(self.write(move |transaction| transaction.execute(request, [view]).map(drop)))
+    }
+
+    fn take_requests(&self) -> BoxFuture<'_, Result<Vec<String>, StoreFailed>> {
+        Box::pin(async move {
+            let asked = self.read(requests).await?;
+            if !asked.is_empty() {
+                let taken = asked.clone();
+                let forget = "DELETE FROM requests WHERE view = ?";
+                self.write(move |transaction| {
+                    taken.iter().try_for_each(|view| transaction.execute(forget, [view]).map(drop))
+                })
+                .await?;
+            }
+            Ok(asked)
+        })
+    }
+
+    fn get(&self, view: ViewId, key: String) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreFailed>> {
+        Box::pin(self.read(move |connection| {
+            read_serving(connection, view, |connection, table| get(connection, &get_from(table), &key))
+        }))
+    }
+
+    fn select(&self, view: ViewId, wanted: Selection) -> BoxFuture<'_, Result<Vec<FoundRow>, StoreFailed>> {
+        Box::pin(self.read(move |connection| {
+            read_serving(connection, view, |connection, table| select(connection, table, &wanted))
+        }))
+    }
+
+    fn differences(
+        &self,
+        one: Build,
+        other: Build,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<String>, StoreFailed>> {
+        Box::pin(self.read(move |connection| differences(connection, &table(one), &table(other), limit)))
+    }
+}
+
+fn requests(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut select = connection.prepare_cached("SELECT view FROM requests")?;
+    select.query_map([], |row| row.get(0))?.collect()
+}

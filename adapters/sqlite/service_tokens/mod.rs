@@ -1,0 +1,308 @@
+//! Service tokens in a SQLite file of their own.
+
+use std::collections::HashMap;
+use std::future::ready;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::TimeDelta;
+use loquet_domain::Moment;
+use loquet_domain::fact::StaffRole;
+use loquet_domain::ports::BoxFuture;
+use loquet_http_ports::scope::scopes_of;
+use loquet_http_ports::service_tokens::{
+    Grant, PREFIX, Service, ServiceTokens, TokenEntry, TokenFamily, hash_of, id_of_hash,
+};
+use loquet_projections::ports::StoreFailed;
+use rusqlite::{Connection, Row, TransactionBehavior};
+
+use crate::database::{FileError, Kind, explain};
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) const TOKENS: Kind = Kind {
+    what: "a Loquet token store",
+    application_id: 0x4c71_7405,
+    version: 4,
+    upgrades: &[
+        "ALTER TABLE tokens ADD COLUMN last_used_at INTEGER;
+         ALTER TABLE tokens ADD COLUMN revoked_at INTEGER;",
+        "ALTER TABLE tokens ADD COLUMN family BLOB NOT NULL DEFAULT x'';
+         UPDATE tokens SET family = hash;",
+        // Deleting and erasing were part of accounts:write: what was made with it goes on as it was.
+        "ALTER TABLE tokens ADD COLUMN role TEXT;
+         UPDATE tokens SET scopes = scopes || ' accounts:delete'
+             WHERE ' ' || scopes || ' ' LIKE '% accounts:write %';",
+    ],
+    holds_keys: false,
+    remedy: "restore it from a backup, or delete it and make new tokens",
+    synchronous: "FULL",
+    schema: "
+        CREATE TABLE IF NOT EXISTS tokens (
+            hash       BLOB    PRIMARY KEY,  -- SHA-256 of the token
+            name       TEXT    NOT NULL,
+            scopes     TEXT    NOT NULL,     -- separated by spaces; of a program's token
+            created_at INTEGER NOT NULL,     -- microseconds since 1970
+            expires_at INTEGER,
+            last_used_at INTEGER,            -- to the minute
+            revoked_at INTEGER,
+            family     BLOB    NOT NULL,     -- hash of the first token that this one was rotated from
+            role       TEXT                  -- of a person's token: what it may do follows from this alone
+        ) STRICT, WITHOUT ROWID;",
+};
+
+/// The tokens. Other processes may change them while this one runs.
+#[derive(Clone)]
+pub struct SqliteServiceTokens {
+    inner: Arc<Mutex<Inner>>,
+    uses: Arc<Uses>,
+}
+
+/// Uses that are to be noted. They have a connection of their own: whoever asks whose token it is never waits
+/// for a write.
+struct Uses {
+    connection: Mutex<Connection>,
+    pending: Mutex<HashMap<[u8; 32], Moment>>,
+}
+
+struct Inner {
+    connection: Connection,
+    /// All of them, as they were at that version of the file: there are few, and asking is part of
+    /// every request.
+    known: HashMap<[u8; 32], TokenEntry>,
+    version: Option<i64>,
+}
+
+/// How exactly the last use is noted: writing it down at each use would cost more than the use.
+const NOTED: TimeDelta = TimeDelta::minutes(1);
+
+impl SqliteServiceTokens {
+    /// Opens the file, making it if there is none.
+    ///
+    /// # Errors
+    /// [`FileError`] names the file and what is wrong.
+    pub fn open(path: &Path) -> Result<Self, FileError> {
+        let inner = Inner { connection: TOKENS.open(path)?, known: HashMap::new(), version: None };
+        let connection = TOKENS.open_further(path)?;
+        let uses = Uses { connection: Mutex::new(connection), pending: Mutex::default() };
+        Ok(Self { inner: Arc::new(Mutex::new(inner)), uses: Arc::new(uses) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn create_now(
+        &self,
+        name: &str,
+        grant: &Grant,
+        now: Moment,
+        expires_at: Option<Moment>,
+    ) -> Result<String, StoreFailed> {
+        let mut inner = self.lock();
+        let token = inner.insert(name, grant, now, expires_at, None).map_err(failed)?;
+        inner.version = None;
+        Ok(token)
+    }
+
+    fn list_now(&self) -> Result<Vec<TokenEntry>, StoreFailed> {
+        let mut inner = self.lock();
+        inner.refresh().map_err(failed)?;
+        let mut entries: Vec<_> = inner.known.values().cloned().collect();
+        entries.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+        Ok(entries)
+    }
+
+    fn rotate_now(&self, id: &str, now: Moment, old_ends: Moment) -> Result<Option<String>, StoreFailed> {
+        let mut inner = self.lock();
+        let mut rotate = || {
+            inner.refresh()?;
+            let found = inner.known.iter().find(|(_, entry)| entry.id == id && entry.holds(now));
+            let Some((hash, entry)) = found.map(|(hash, entry)| (*hash, entry.clone())) else {
+                return Ok(None);
+            };
+            let ends = entry.expires_at.map_or(old_ends, |ends| ends.min(old_ends));
+            let service = &*entry.service;
+            let (grant, family) = (service.grant(), Some(service.family));
+            let token = inner.insert(&service.name, &grant, now, entry.expires_at, family)?;
+            let end = "UPDATE tokens SET expires_at = ? WHERE hash = ?";
+            inner.connection.execute(end, (ends.timestamp_micros(), hash))?;
+            inner.version = None;
+            Ok(Some(token))
+        };
+        rotate().map_err(failed)
+    }
+
+    fn revoke_now(&self, id: &str, now: Moment) -> Result<bool, StoreFailed> {
+        let mut inner = self.lock();
+        let mut revoke = || {
+            inner.refresh()?;
+            let found = inner.known.iter().find(|(_, entry)| entry.id == id && entry.holds(now));
+            let Some(hash) = found.map(|(hash, _)| *hash) else { return Ok(false) };
+            let end = "UPDATE tokens SET revoked_at = ? WHERE hash = ?";
+            inner.connection.execute(end, (now.timestamp_micros(), hash))?;
+            inner.version = None;
+            Ok(true)
+        };
+        revoke().map_err(failed)
+    }
+
+    fn find_now(&self, token: &str, at: Moment) -> Result<Option<Arc<Service>>, StoreFailed> {
+        let hash = hash_of(token);
+        let mut inner = self.lock();
+        inner.refresh().map_err(failed)?;
+        let Some(entry) = inner.known.get_mut(&hash).filter(|entry| entry.holds(at)) else { return Ok(None) };
+        let service = entry.service.clone();
+        if entry.last_used_at.is_none_or(|last| at - last >= NOTED) {
+            entry.last_used_at = Some(at);
+            self.note_use(hash, at);
+        }
+        Ok(Some(service))
+    }
+
+    /// Notes a use beside whoever waits for the answer, together with others. One that is lost is noted a
+    /// minute later.
+    fn note_use(&self, hash: [u8; 32], at: Moment) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let mut pending = self.uses.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_first = pending.is_empty();
+        pending.insert(hash, at);
+        if is_first {
+            let uses = self.uses.clone();
+            drop(runtime.spawn_blocking(move || {
+                if let Err(error) = uses.write() {
+                    tracing::warn!(error = %explain(&error), "the use of some tokens was not noted");
+                }
+            }));
+        }
+    }
+}
+
+impl ServiceTokens for SqliteServiceTokens {
+    fn create<'a>(
+        &'a self,
+        name: &'a str,
+        grant: &'a Grant,
+        now: Moment,
+        expires_at: Option<Moment>,
+    ) -> BoxFuture<'a, Result<String, StoreFailed>> {
+        Box::pin(ready(self.create_now(name, grant, now, expires_at)))
+    }
+
+    fn list(&self) -> BoxFuture<'_, Result<Vec<TokenEntry>, StoreFailed>> {
+        Box::pin(ready(self.list_now()))
+    }
+
+    fn rotate<'a>(
+        &'a self,
+        id: &'a str,
+        now: Moment,
+        old_ends: Moment,
+    ) -> BoxFuture<'a, Result<Option<String>, StoreFailed>> {
+        Box::pin(ready(self.rotate_now(id, now, old_ends)))
+    }
+
+    fn revoke<'a>(&'a self, id: &'a str, now: Moment) -> BoxFuture<'a, Result<bool, StoreFailed>> {
+        Box::pin(ready(self.revoke_now(id, now)))
+    }
+
+    /// The tokens are in memory, and asking whether the file has changed takes microseconds: so this does not go to
+    /// another thread.
+    fn find<'a>(
+        &'a self,
+        token: &'a str,
+        at: Moment,
+    ) -> BoxFuture<'a, Result<Option<Arc<Service>>, StoreFailed>> {
+        Box::pin(ready(self.find_now(token, at)))
+    }
+}
+
+fn failed(error: rusqlite::Error) -> StoreFailed {
+    StoreFailed(explain(&error))
+}
+
+impl Uses {
+    fn write(&self) -> rusqlite::Result<()> {
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let pending = std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner));
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for (hash, at) in pending {
+            let note = "UPDATE tokens SET last_used_at = ? WHERE hash = ?";
+            transaction.prepare_cached(note)?.execute((at.timestamp_micros(), hash))?;
+        }
+        transaction.commit()
+    }
+}
+
+impl Inner {
+    fn insert(
+        &self,
+        name: &str,
+        grant: &Grant,
+        now: Moment,
+        expires_at: Option<Moment>,
+        family: Option<TokenFamily>,
+    ) -> rusqlite::Result<String> {
+        let secret: [u8; 32] = rand::random();
+        let token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(secret));
+        let (scopes, role) = match grant {
+            Grant::Program(scopes) => (scopes.iter().map(|scope| scope.name()).collect(), None),
+            Grant::Staff(role) => (Vec::new(), Some(role.name())),
+        };
+        let expires_at = expires_at.map(|moment| moment.timestamp_micros());
+        let hash = hash_of(&token);
+        let family = family.map_or(hash, |family| family.0);
+        let row = (hash, name, scopes.join(" "), now.timestamp_micros(), expires_at, family, role);
+        self.connection.execute("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, NULL, NULL, ?, ?)", row)?;
+        Ok(token)
+    }
+
+    /// Reads the tokens again if another process has written to the file.
+    fn refresh(&mut self) -> rusqlite::Result<()> {
+        let version = self
+            .connection
+            .prepare_cached("PRAGMA data_version")?
+            .query_row([], |row| row.get::<_, i64>(0))?;
+        if self.version == Some(version) {
+            return Ok(());
+        }
+        let mut select = self.connection.prepare_cached(
+            "SELECT hash, name, scopes, created_at, expires_at, last_used_at, revoked_at, family, role FROM tokens",
+        )?;
+        self.known = select.query_map([], entry)?.collect::<rusqlite::Result<_>>()?;
+        self.version = Some(version);
+        Ok(())
+    }
+}
+
+fn entry(row: &Row<'_>) -> rusqlite::Result<([u8; 32], TokenEntry)> {
+    let hash: [u8; 32] = row.get(0)?;
+    let moment = |column| {
+        let micros: Option<i64> = row.get(column)?;
+        Ok::<_, rusqlite::Error>(micros.and_then(Moment::from_timestamp_micros))
+    };
+    // A scope or a role that this version does not know grants nothing.
+    let role: Option<String> = row.get(8)?;
+    let role = role.map(|role| role.parse::<StaffRole>().ok());
+    let scopes = match role {
+        None => row.get_ref(2)?.as_str()?.split(' ').filter_map(|scope| scope.parse().ok()).collect(),
+        Some(role) => role.map(scopes_of).unwrap_or_default(),
+    };
+    let entry = TokenEntry {
+        id: id_of_hash(&hash),
+        service: Arc::new(Service {
+            name: row.get(1)?,
+            scopes,
+            role: role.flatten(),
+            family: TokenFamily(row.get(7)?),
+        }),
+        created_at: moment(3)?.unwrap_or(Moment::MIN_UTC),
+        expires_at: moment(4)?,
+        last_used_at: moment(5)?,
+        revoked_at: moment(6)?,
+    };
+    Ok((hash, entry))
+}

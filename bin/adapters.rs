@@ -1,0 +1,154 @@
+//! Which technology keeps what. This is the one place of the program that chooses adapters.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, ensure};
+use loquet_crypto::account_keys::AccountKeys;
+use loquet_crypto::server_key::KeyFile;
+use loquet_domain::ports::EventStore;
+use loquet_http_ports::answers::Answers;
+use loquet_http_ports::dev_mails::DevMails;
+use loquet_http_ports::service_tokens::ServiceTokens;
+use loquet_mail::folder::MailFolder;
+use loquet_mail::smtp::Smtp;
+use loquet_metrics::LogMetrics;
+use loquet_projections::mail::MailLedger;
+use loquet_projections::ports::{Clock, Mailer, ReadStore};
+use loquet_sqlite::FileError;
+use loquet_sqlite::answers::SqliteAnswers;
+use loquet_sqlite::event_store::{self, SqliteStore};
+use loquet_sqlite::key_store::KeyStore;
+use loquet_sqlite::mail_journal::SqliteJournal;
+use loquet_sqlite::read_store::SqliteReadStore;
+use loquet_sqlite::service_tokens::SqliteServiceTokens;
+use loquet_sqlite::write_ahead_log::WriteAheadLogs;
+
+use crate::cli::Place;
+use crate::settings::Settings;
+
+/// How a store is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// To write, by this process alone.
+    Write,
+    /// To read, beside a process that writes.
+    Read,
+}
+
+/// The event log and the keys of the accounts in it.
+pub(crate) struct Log {
+    pub(crate) store: Arc<dyn EventStore>,
+    pub(crate) keys: Arc<dyn AccountKeys>,
+    pub(crate) close: Close,
+}
+
+/// Finishes what the log accepted, and closes it. Blocks.
+pub(crate) type Close = Box<dyn FnOnce() + Send>;
+
+/// Opens the log and the keys.
+pub(crate) fn log(place: &Place, access: Access, metrics: &LogMetrics) -> anyhow::Result<Log> {
+    let server_key = KeyFile::load(&place.server_key())?;
+    let (log, keys) = (place.file("log.db"), place.file("keys.db"));
+    let (store, keys) = match access {
+        Access::Write => (SqliteStore::open_measured(&log, metrics)?, KeyStore::open(&keys, server_key)?),
+        Access::Read => {
+            ensure!(log.exists(), "there is no log in {}", place.data_dir.display());
+            (SqliteStore::open_to_read(&log)?, KeyStore::open_to_read(&keys, server_key)?)
+        }
+    };
+    let closing = store.clone();
+    Ok(Log { store: Arc::new(store), keys: Arc::new(keys), close: Box::new(move || closing.close()) })
+}
+
+/// Opens the read models.
+pub(crate) fn read_models(place: &Place, access: Access) -> anyhow::Result<Arc<dyn ReadStore>> {
+    let path = place.file("views.db");
+    Ok(Arc::new(match access {
+        Access::Write => SqliteReadStore::open(&path)?,
+        Access::Read => {
+            ensure!(path.exists(), "no server has run in {} yet", place.data_dir.display());
+            SqliteReadStore::open_to_read(&path)?
+        }
+    }))
+}
+
+/// Opens the mail journal, in which reactions note their checkpoints too.
+pub(crate) fn mail_journal(place: &Place, access: Access) -> anyhow::Result<Arc<dyn MailLedger>> {
+    let path = place.file("reactions.db");
+    Ok(Arc::new(match access {
+        Access::Write => SqliteJournal::open(&path)?,
+        Access::Read => {
+            ensure!(path.exists(), "no server has run in {} yet", place.data_dir.display());
+            SqliteJournal::open_to_read(&path)?
+        }
+    }))
+}
+
+/// Opens the mail journal to read it. Returns `None` if no server has run here yet.
+pub(crate) fn mail_journal_if_there(place: &Place) -> anyhow::Result<Option<Arc<dyn MailLedger>>> {
+    match place.file("reactions.db").exists() {
+        true => mail_journal(place, Access::Read).map(Some),
+        false => Ok(None),
+    }
+}
+
+/// Opens the service tokens.
+pub(crate) fn service_tokens(place: &Place) -> anyhow::Result<Arc<dyn ServiceTokens>> {
+    Ok(Arc::new(SqliteServiceTokens::open(&place.file("tokens.db"))?))
+}
+
+/// Opens the answers to idempotency keys.
+pub(crate) async fn answers(place: &Place, keys: &dyn AccountKeys) -> anyhow::Result<Arc<dyn Answers>> {
+    let hashing = keys.commands_key().await?;
+    Ok(Arc::new(SqliteAnswers::open(&place.file("answers.db"), hashing)?))
+}
+
+/// Opens the accounts' keys beside a process that writes them.
+pub(crate) fn keys_to_read(place: &Place, server_key: KeyFile) -> anyhow::Result<Arc<dyn AccountKeys>> {
+    Ok(Arc::new(KeyStore::open_to_read(&place.file("keys.db"), server_key)?))
+}
+
+/// Opens the log to read it, without its keys.
+pub(crate) fn log_to_read(place: &Place) -> anyhow::Result<Arc<dyn EventStore>> {
+    Ok(Arc::new(SqliteStore::open_to_read(&place.file("log.db"))?))
+}
+
+/// Returns whether a server is running on this data.
+pub(crate) fn is_in_use(place: &Place) -> bool {
+    event_store::is_in_use(&place.file("log.db"))
+}
+
+/// Returns whether an error says that a server is running on this data.
+pub(crate) fn says_in_use(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(FileError::InUse(_)))
+}
+
+/// Copies the read models, as they are at one moment, and opens the copy at `scratch`.
+pub(crate) fn copy_of_read_models(place: &Place, scratch: &Path) -> anyhow::Result<Arc<dyn ReadStore>> {
+    let views = place.file("views.db");
+    ensure!(views.exists(), "no server has run in {} yet", place.data_dir.display());
+    SqliteReadStore::copy(&views, scratch).map_err(anyhow::Error::msg).context("can't copy views.db")?;
+    Ok(Arc::new(SqliteReadStore::open(scratch)?))
+}
+
+/// What sends mails, and what shows them in development.
+pub(crate) struct Mail {
+    pub(crate) mailer: Arc<dyn Mailer>,
+    pub(crate) dev_mails: Option<Arc<dyn DevMails>>,
+}
+
+/// The mail server of the settings. Without one, the folder `mail` in the data directory.
+pub(crate) fn mail(place: &Place, settings: &Settings, clock: &Clock) -> anyhow::Result<Mail> {
+    if let Some(smtp) = &settings.smtp {
+        return Ok(Mail { mailer: Arc::new(Smtp::new(smtp)?), dev_mails: None });
+    }
+    let folder = MailFolder::open(&place.file("mail"), &settings.from, clock.clone());
+    let folder = Arc::new(folder.map_err(anyhow::Error::msg)?);
+    Ok(Mail { mailer: folder.clone(), dev_mails: Some(folder) })
+}
+
+/// Opens what measures the write-ahead logs of the stores.
+pub(crate) fn write_ahead_logs(place: &Place) -> anyhow::Result<WriteAheadLogs> {
+    Ok(WriteAheadLogs::open(&place.data_dir)?)
+}
