@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use loquet_crypto::account_keys::AccountKeys;
@@ -12,7 +13,7 @@ use loquet_http_ports::dev_mails::DevMails;
 use loquet_http_ports::service_tokens::ServiceTokens;
 use loquet_mail::folder::MailFolder;
 use loquet_mail::smtp::Smtp;
-use loquet_metrics::LogMetrics;
+use loquet_metrics::{LogMetrics, Metrics};
 use loquet_projections::mail::MailLedger;
 use loquet_projections::ports::{Clock, Mailer, ReadStore};
 use loquet_sqlite::FileError;
@@ -26,6 +27,9 @@ use loquet_sqlite::write_ahead_log::WriteAheadLogs;
 
 use crate::cli::Place;
 use crate::settings::Settings;
+
+/// How often the write-ahead logs are measured.
+const LOOK_AT_LOGS: Duration = Duration::from_secs(5);
 
 /// How a store is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,7 +152,27 @@ pub(crate) fn mail(place: &Place, settings: &Settings, clock: &Clock) -> anyhow:
     Ok(Mail { mailer: folder.clone(), dev_mails: Some(folder) })
 }
 
-/// Opens what measures the write-ahead logs of the stores.
-pub(crate) fn write_ahead_logs(place: &Place) -> anyhow::Result<WriteAheadLogs> {
-    Ok(WriteAheadLogs::open(&place.data_dir)?)
+/// Measures the files of the stores at intervals, and warns of those that grow.
+pub(crate) fn watch_files(
+    place: &Place,
+    metrics: Arc<Metrics>,
+    clock: Clock,
+) -> anyhow::Result<impl Future<Output = ()> + Send + use<>> {
+    let logs = WriteAheadLogs::open(&place.data_dir)?;
+    Ok(look_at_logs(logs, metrics, clock))
+}
+
+/// Measures the write-ahead logs, and warns of those that grow.
+async fn look_at_logs(logs: WriteAheadLogs, metrics: Arc<Metrics>, clock: Clock) {
+    let mut now_and_then = tokio::time::interval(LOOK_AT_LOGS);
+    let mut held = Some(logs);
+    while let Some(mut logs) = held.take() {
+        now_and_then.tick().await;
+        let (metrics, now) = (metrics.clone(), clock());
+        let looked = tokio::task::spawn_blocking(move || {
+            logs.look(now, &metrics.asked);
+            logs
+        });
+        held = looked.await.ok();
+    }
 }

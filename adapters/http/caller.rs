@@ -1,25 +1,17 @@
 //! Who asks, and what they may.
 
-use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
-use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
 use loquet_domain::account::{Authority, Profile, Role};
-use loquet_domain::app::{Authenticated, Failure};
+use loquet_domain::app::Authenticated;
 use loquet_domain::fact::{Actor, Client, Context};
 use loquet_domain::ids::{AccountId, CompanyId, CorrelationId};
-use loquet_domain::ports::Position;
-use tracing::Instrument;
 
-use super::Api;
-use super::answers::Done;
-use super::problem::Problem;
-use super::request::{ClientAddress, RequestId};
+use crate::responses::faults::Faults;
+use crate::responses::problem::Problem;
 use loquet_http_ports::scope::Scope;
-use loquet_http_ports::service_tokens::{PREFIX, Service};
+use loquet_http_ports::service_tokens::Service;
 
 /// Whoever showed a token that holds.
 #[derive(Clone, Debug)]
@@ -34,8 +26,8 @@ pub(crate) struct Arrival {
     pub(crate) at: loquet_domain::Moment,
     /// From where, for the limits.
     pub(crate) address: Option<IpAddr>,
-    correlation: CorrelationId,
-    client: Client,
+    pub(crate) correlation: CorrelationId,
+    pub(crate) client: Client,
 }
 
 impl Arrival {
@@ -54,42 +46,6 @@ impl Arrival {
             reason: None,
         }
     }
-}
-
-impl FromRequestParts<Arc<Api>> for Arrival {
-    type Rejection = std::convert::Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Self::Rejection> {
-        let address = parts.extensions.get::<ClientAddress>().map(|client| client.0);
-        let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
-        let agent = agent.map(|agent| agent.chars().take(256).collect());
-        let id = parts.extensions.get::<RequestId>().map_or_else(|| api.identities.fresh(), |id| id.0);
-        let correlation = CorrelationId(id);
-        let client = Client { address: address.map(|address| address.to_string()), agent };
-        Ok(Self { at: (api.clock)(), address, correlation, client })
-    }
-}
-
-impl FromRequestParts<Arc<Api>> for Caller {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
-        let token = bearer(&parts.headers).ok_or_else(Problem::unauthenticated)?;
-        let now = (api.clock)();
-        if token.starts_with(PREFIX) {
-            let service = api.service_tokens.find(token, now).await?;
-            return service.map(Self::Service).ok_or_else(Problem::unauthenticated);
-        }
-        let person = api.app.authenticate(now, token).await?;
-        person.map(|person| Self::Person(Box::new(person))).ok_or_else(Problem::unauthenticated)
-    }
-}
-
-/// The token of an `Authorization: Bearer` header (RFC 6750).
-pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 impl Caller {
@@ -184,20 +140,15 @@ impl Caller {
     }
 }
 
-/// Runs a command to its end, whether or not the caller waits for it: a caller who hangs up must not
-/// leave a guess half judged, nor get it judged for free.
-pub(crate) async fn to_its_end<T: Send + 'static>(
-    command: impl Future<Output = T> + Send + 'static,
-) -> Result<T, Problem> {
-    tokio::spawn(command.in_current_span())
-        .await
-        .map_err(|_| Problem::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "internal"))
-}
-
-/// Carries a command out to its end and answers where its events stand.
-pub(crate) async fn carry_out(
-    at: loquet_domain::Moment,
-    command: impl Future<Output = Result<Position, Failure>> + Send + 'static,
-) -> Result<Done, Problem> {
-    to_its_end(command).await?.map(Done).map_err(|failure| Problem::of(failure, at))
+impl Faults {
+    /// A reason in a person's words, where one was given. Of the supplier's people it is asked.
+    pub(crate) fn reason_of(&mut self, caller: &Caller, pointer: &str, reason: Option<&str>) {
+        match reason {
+            None if caller.is_staff() => self.add(pointer, "reason-required"),
+            Some(reason) if !loquet_domain::plain_text::is_text(reason, 500) => {
+                self.add(pointer, "reason-invalid")
+            }
+            _ => {}
+        }
+    }
 }

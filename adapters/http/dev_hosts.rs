@@ -7,7 +7,7 @@ use axum::extract::Request;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode, header};
 
-use super::problem::Problem;
+use crate::responses::problem::Problem;
 
 /// `localhost`, the loopback addresses, the address that the server listens on, and the name in `public_url`. Ports
 /// are not compared: a page can forge a name by its DNS but not a port, and a tunnel to the server changes the port.

@@ -8,10 +8,11 @@ use proptest::test_runner::TestCaseError;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::localize::{self, words};
-use super::orders::OrderBody;
-use super::problem::{Fault, Problem};
-use super::request::RequestId;
+use crate::request_parts::RequestId;
+use crate::responses::localize;
+use crate::responses::localize::words;
+use crate::responses::problem::{Fault, Problem};
+use crate::routes::orders::OrderBody;
 use loquet_crypto::server_key::ServerKey;
 use loquet_crypto::tokens::HmacTokens;
 
@@ -28,9 +29,9 @@ fn names(file: &str) -> Vec<&str> {
 fn every_sentence_of_problems_and_pages_exists_in_every_language() {
     let words = words().unwrap();
     let (fr, nl, en) = (
-        include_str!("words/http.fr.ftl"),
-        include_str!("words/http.nl.ftl"),
-        include_str!("words/http.en.ftl"),
+        include_str!("responses/words/http.fr.ftl"),
+        include_str!("responses/words/http.nl.ftl"),
+        include_str!("responses/words/http.en.ftl"),
     );
     assert_eq!(names(fr), names(en));
     assert_eq!(names(nl), names(en));
@@ -136,14 +137,14 @@ proptest! {
         let json = serde_json::to_vec(&order).unwrap();
         let told = OrderBody::read(&json, &HmacTokens::new(&ServerKey::random()), Moment::default()).err().unwrap_or_default();
         nothing_hidden(&told)?;
-        if let Err(problem) = super::body::read::<OrderBody>(&json) {
+        if let Err(problem) = crate::extractors::body::read::<OrderBody>(&json) {
             nothing_hidden(&said(&problem))?;
         }
     }
 
     #[test]
     fn no_answer_to_bytes_that_are_no_order_holds_a_control_character(bytes in any::<Vec<u8>>()) {
-        if let Err(problem) = super::body::read::<OrderBody>(&bytes) {
+        if let Err(problem) = crate::extractors::body::read::<OrderBody>(&bytes) {
             nothing_hidden(&said(&problem))?;
         }
     }
@@ -158,7 +159,7 @@ proptest! {
             file.extend(cell);
             file.push(b',');
         }
-        if let Err(problem) = super::bulk::read(&file, &Fleet::default(), &Company::default()) {
+        if let Err(problem) = crate::routes::bulk::read(&file, &Fleet::default(), &Company::default()) {
             nothing_hidden(&said(&problem))?;
         }
     }

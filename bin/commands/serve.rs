@@ -12,7 +12,7 @@ use loquet_credentials::one_time_codes::TotpCodes;
 use loquet_crypto::account_keys::{AccountKeys, Noticed};
 use loquet_crypto::random_ids::RandomIdentities;
 use loquet_crypto::server_key::ServerKey;
-use loquet_http::logo::Drawing;
+use loquet_http::Drawing;
 use loquet_http::{
     Api, CompanyMails, Connections, DevHosts, Followers, Limiter, Probe, UnderWay, metrics_router, router,
 };
@@ -25,7 +25,6 @@ use loquet_projections::ports::{Clock, Hold, Mailer, ReactionJournal, ReadStore}
 use loquet_projections::reactions::{Erasure, Mails, Onboarding, Reaction, ReactionRunner, Settling};
 use loquet_projections::runner::{Runner, Status};
 use loquet_projections::views;
-use loquet_sqlite::write_ahead_log::WriteAheadLogs;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
@@ -46,9 +45,6 @@ use crate::system::{Parts, System, VERSION};
 const HAND_OVER: Duration = Duration::from_secs(10);
 /// How often it is looked whether the server key was rotated.
 const LOOK_AT_KEYS: Duration = Duration::from_secs(2);
-/// How often the write-ahead logs are measured.
-const LOOK_AT_LOGS: Duration = Duration::from_secs(5);
-
 pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow::Result<()> {
     let settings = Settings::of(&mut config, mode);
     refuse_faults(&config)?;
@@ -87,7 +83,6 @@ pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow
     let journal = adapters::mail_journal(place, Access::Write)?;
     let rows = adapters::read_models(place, Access::Write)?;
     let answers = adapters::answers(place, system.keys.as_ref()).await?;
-    let logs = adapters::write_ahead_logs(place)?;
     let status = Status::default();
     let known = Known {
         rows: rows.clone(),
@@ -96,7 +91,7 @@ pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow
         metrics: metrics.clone(),
     };
     let mut background = project(&settings, &system, &clock, mailer, known)?;
-    background.tasks.spawn(look_at_logs(logs, metrics.clone(), clock.clone()));
+    background.tasks.spawn(adapters::watch_files(place, metrics.clone(), clock.clone())?);
     let keeping = tokio::spawn(system.keep_activity());
     let listening = listener.local_addr()?;
     let is_dev = mode == Mode::Development;
@@ -271,21 +266,6 @@ async fn look_at_keys(keys: Arc<dyn AccountKeys>) {
                 tracing::error!(%error, "the server key was rotated, and the new one can't be used")
             }
         }
-    }
-}
-
-/// Measures the write-ahead logs, and warns of those that grow.
-async fn look_at_logs(logs: WriteAheadLogs, metrics: Arc<Metrics>, clock: Clock) {
-    let mut now_and_then = tokio::time::interval(LOOK_AT_LOGS);
-    let mut held = Some(logs);
-    while let Some(mut logs) = held.take() {
-        now_and_then.tick().await;
-        let (metrics, now) = (metrics.clone(), clock());
-        let looked = tokio::task::spawn_blocking(move || {
-            logs.look(now, &metrics.asked);
-            logs
-        });
-        held = looked.await.ok();
     }
 }
 

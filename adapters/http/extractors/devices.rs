@@ -1,0 +1,80 @@
+//! The cookies and the header in which a request brings the tokens of trusted devices.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
+use loquet_domain::Moment;
+use loquet_domain::app::GivenDevice;
+
+use crate::state::Api;
+
+/// The header in which a client without cookies carries what it was given.
+pub(crate) const HEADER: &str = "loquet-device";
+/// The cookie's name before the account's id: a browser that two people share has one for each. `__Host-` has the
+/// browser take it from this host alone, over TLS, for every path (RFC 6265bis, 4.1.3.2).
+const COOKIE: &str = "__Host-loquet-device-";
+/// How many tokens one request may bring.
+const MOST: usize = 50;
+
+/// The tokens of devices that came with a request.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Devices(pub(crate) Vec<String>);
+
+impl FromRequestParts<Arc<Api>> for Devices {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Self, Infallible> {
+        Ok(Self::of(&parts.headers))
+    }
+}
+
+impl Devices {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let text = |value: &HeaderValue| value.to_str().map(str::to_owned).ok();
+        let sent = headers.get_all(HEADER).iter().filter_map(text);
+        let cookies: Vec<String> = headers.get_all(header::COOKIE).iter().filter_map(text).collect();
+        let cookies = cookies.iter().flat_map(|line| line.split(';')).filter_map(|pair| {
+            let (name, value) = pair.trim().split_once('=')?;
+            name.starts_with(COOKIE).then(|| value.to_owned())
+        });
+        Self(sent.chain(cookies).take(MOST).collect())
+    }
+}
+
+/// Has a browser keep what it was given.
+pub(crate) fn keep(mut response: Response, given: Option<&GivenDevice>, now: Moment) -> Response {
+    let cookie = given.and_then(|given| {
+        let seconds = (given.expires_at - now).num_seconds().max(0);
+        let (account, token) = (given.account, &given.token);
+        let text =
+            format!("{COOKIE}{account}={token}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Lax");
+        HeaderValue::from_str(&text).ok()
+    });
+    if let Some(cookie) = cookie {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_come_by_header_and_by_cookies_of_their_name_and_no_more_than_so_many() {
+        let mut headers = HeaderMap::new();
+        headers.insert(HEADER, HeaderValue::from_static("sent"));
+        let cookies = "theme=dark; __Host-loquet-device-1=one;__Host-loquet-device-2=two; loquet-device=no";
+        headers.insert(header::COOKIE, HeaderValue::from_static(cookies));
+        assert_eq!(Devices::of(&headers).0, ["sent", "one", "two"]);
+        for n in 0..60 {
+            headers.append(HEADER, HeaderValue::from(n));
+        }
+        assert_eq!(Devices::of(&headers).0.len(), MOST);
+    }
+}

@@ -1,0 +1,6 @@
+//! What handlers take out of requests.
+
+pub(crate) mod body;
+pub(crate) mod caller;
+pub(crate) mod devices;
+pub(crate) mod query;

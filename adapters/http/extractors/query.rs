@@ -1,0 +1,129 @@
+//! The parameters of queries: read, and refused with every broken rule at once.
+
+use axum::extract::{FromRequestParts, Query};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use loquet_domain::ports::Position;
+use loquet_projections::ports::{Cursor, Order};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
+
+use crate::responses::faults::Faults;
+use crate::responses::problem::{Fault, Problem};
+
+/// How many items a page has unless it is said.
+const USUAL: u32 = 50;
+/// How many it has at most.
+const MOST: u32 = 200;
+
+/// The parameters of a query, of the shape `T`.
+pub(crate) struct Params<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Query::try_from_uri(&parts.uri).map(|Query(params)| Self(params)).map_err(|rejection| {
+            // "Failed to deserialize query string: limit: invalid digit": the name, and not the value.
+            let said = rejection.body_text();
+            let name = said.split(": ").nth(1).filter(|name| !name.contains(' ')).unwrap_or_default();
+            refused(vec![Fault {
+                pointer: format!("?{name}"),
+                rule: "parameter-malformed",
+                places: Vec::new(),
+            }])
+        })
+    }
+}
+
+/// From where on a query's answer holds.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct AtLeast {
+    /// Wait until the answer is at this position of the log.
+    pub(crate) at_least: Option<u64>,
+}
+
+impl AtLeast {
+    pub(crate) fn position(&self) -> Position {
+        Position(self.at_least.unwrap_or(0))
+    }
+}
+
+/// The query breaks these rules.
+fn refused(faults: Vec<Fault>) -> Problem {
+    Problem { faults, ..Problem::new(StatusCode::BAD_REQUEST, "malformed-request") }
+}
+
+fn read_cursor(text: &str) -> Option<Cursor> {
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+    let (value, key) = text.split_once('\0')?;
+    Some(Cursor { value: value.to_owned(), key: key.to_owned() })
+}
+
+impl Faults {
+    /// How many items a page has.
+    pub(crate) fn limit(&mut self, limit: Option<u32>) -> usize {
+        let limit = limit.unwrap_or(USUAL);
+        if !(1..=MOST).contains(&limit) {
+            self.add_with("?limit", "limit-range", "most", MOST);
+        }
+        usize::try_from(limit).unwrap_or_default()
+    }
+
+    /// A parameter that has one of some values.
+    pub(crate) fn one_of(&mut self, name: &str, value: Option<&str>, known: &[&str]) {
+        if value.is_some_and(|value| !known.contains(&value)) {
+            self.add_with(&format!("?{name}"), "value-unknown", "known", known.join(", "));
+        }
+    }
+
+    /// In which order a list is asked for: by the one thing that it can be sorted by, `-` before it for the
+    /// greatest first.
+    pub(crate) fn order(&mut self, sort: Option<&str>, by: &str) -> Order {
+        match sort {
+            Some(sort) if sort.strip_prefix('-') == Some(by) => Order::Descending,
+            Some(sort) if sort != by => {
+                self.add_with("?sort", "value-unknown", "known", format!("{by}, -{by}"));
+                Order::Ascending
+            }
+            _ => Order::Ascending,
+        }
+    }
+
+    /// A cursor that this server gave.
+    pub(crate) fn cursor(&mut self, text: Option<&str>) -> Option<Cursor> {
+        let cursor = text.map(read_cursor);
+        if cursor == Some(None) {
+            self.add("?cursor", "cursor-invalid");
+        }
+        cursor.flatten()
+    }
+
+    /// A cursor whose key is a number, such as a revision; zero where there is none.
+    pub(crate) fn number_cursor(&mut self, text: Option<&str>) -> u64 {
+        let number = self.cursor(text).map(|cursor| cursor.key.parse());
+        if let Some(Err(_)) = number {
+            self.add("?cursor", "cursor-invalid");
+        }
+        number.and_then(Result::ok).unwrap_or(0)
+    }
+
+    /// A cursor into the whole log: a position; its beginning where there is none.
+    pub(crate) fn position(&mut self, pointer: &str, text: Option<&str>) -> Position {
+        let position = text.map(|text| text.trim().parse());
+        if let Some(Err(_)) = position {
+            self.add(pointer, "cursor-invalid");
+        }
+        Position(position.and_then(Result::ok).unwrap_or(0))
+    }
+
+    /// Nothing, unless a rule was broken on the way.
+    pub(crate) fn finish_query(self) -> Result<(), Problem> {
+        let faults = self.into_faults();
+        if faults.is_empty() { Ok(()) } else { Err(refused(faults)) }
+    }
+}

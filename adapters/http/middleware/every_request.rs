@@ -1,0 +1,101 @@
+//! What is done around every handler, from the outside in.
+//!
+//! It is one middleware: each further one would box its future, and clone all that is within it, once more at
+//! every request.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use tracing::Instrument;
+
+use super::buffered_body;
+use super::conditional;
+use super::rate_limits;
+use super::request_identity;
+use crate::request_parts::REQUEST_ID;
+use crate::responses::problem::Problem;
+use crate::responses::{localize, problem};
+use crate::state::Api;
+
+/// What every answer says, unless it says otherwise.
+const FIXED: [(HeaderName, &str); 4] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::CACHE_CONTROL, "no-store"),
+];
+
+/// How long one request may take: a query's patience and a full queue of hashes fit.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) async fn every_request(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
+    let policy = content_policy(request.uri().path());
+    let language = localize::language(request.headers());
+    let (id, span) = request_identity::identify(&api, &mut request).await;
+    let answered = answered_in_time(&api, request, next).instrument(span).await;
+    let mut response = localize::localize(language, id, answered);
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, id.header());
+    for (name, value) in FIXED {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(policy));
+    response
+}
+
+/// An answer in any case: a panic is one, and so is what takes too long.
+async fn answered_in_time(api: &Api, request: Request, next: Next) -> Response {
+    let in_time = tokio::time::timeout(PATIENCE, admitted(api, request, next));
+    match AssertUnwindSafe(in_time).catch_unwind().await {
+        Ok(Ok(response)) => response,
+        Ok(Err(_)) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        Err(panic) => problem::panicked(panic),
+    }
+}
+
+/// In development, checks the name in `Host`. A request with a valid service token needs no check: a web page that
+/// forges a name has no token.
+async fn admit_host(api: &Api, request: Request) -> Result<Request, Problem> {
+    let Some(hosts) = &api.dev_hosts else { return Ok(request) };
+    if !request_identity::is_of_service(api, request.headers()).await {
+        hosts.admit(&request)?;
+    }
+    Ok(request)
+}
+
+async fn admitted(api: &Api, request: Request, next: Next) -> Response {
+    if let Err(problem) = rate_limits::admit_request(api, &request) {
+        return problem.into_response();
+    }
+    let request = match admit_host(api, request).await {
+        Ok(request) => request,
+        Err(problem) => return problem.into_response(),
+    };
+    let known = conditional::known_to_client(&request);
+    let response = match buffered_body::buffered(request).await {
+        Ok(request) => request_identity::measure(api, request, next).await,
+        Err(problem) => return problem.into_response(),
+    };
+    conditional::not_modified(known, response)
+}
+
+/// No script, no frame, no form to elsewhere; nothing but our own style sheet.
+fn content_policy(path: &str) -> &'static str {
+    // The viewer of the API is somebody else's: its own scripts, and styles that it makes itself.
+    match path.starts_with("/docs") {
+        true => {
+            "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+             base-uri 'none'; frame-ancestors 'none'"
+        }
+        false => {
+            "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
+             base-uri 'none'; frame-ancestors 'none'"
+        }
+    }
+}

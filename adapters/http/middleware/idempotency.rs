@@ -1,0 +1,147 @@
+//! Idempotency keys on commands: asked again with the same `Idempotency-Key`, a command is answered as it
+//! was the first time, and nothing is done (IETF draft-ietf-httpapi-idempotency-key-header).
+//!
+//! For whoever shows a token. A stranger's command has nobody to belong to, and its answer may be a session
+//! token or a verdict on a password, which must not be kept: links work once by themselves, and a login
+//! that is repeated is another login.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, IntoResponseParts, Response, ResponseParts};
+use serde::{Deserialize, Serialize};
+
+use crate::caller::Caller;
+use crate::middleware::buffered_body::MOST_BYTES;
+use crate::request_parts::bearer;
+use crate::responses::carry_out::to_its_end;
+use crate::responses::done::POSITION;
+use crate::responses::problem::Problem;
+use crate::state::Api;
+use loquet_http_ports::answers::{CommandId, Known, UnderWay};
+
+const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// The largest answer that is kept, in bytes. The report on a file of ten thousand lines has about three million.
+const MOST_ANSWER: usize = 8 * 1024 * 1024;
+
+/// An answer as it is kept.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+pub(crate) async fn once(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+    let is_command = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH | Method::DELETE);
+    let with_token = bearer(request.headers()).is_some();
+    let (Some(key), true, true) = (request.headers().get(KEY).cloned(), with_token, is_command) else {
+        return next.run(request).await;
+    };
+    let key = match key.to_str() {
+        Ok(key) if (1..=200).contains(&key.len()) => key.to_owned(),
+        _ => return Problem::new(StatusCode::BAD_REQUEST, "idempotency-key-invalid").into_response(),
+    };
+    let (mut parts, body) = request.into_parts();
+    // A token that has ended is told nothing, not even what it was told before.
+    let caller = match Caller::from_request_parts(&mut parts, &api).await {
+        Ok(caller) => caller.identity(),
+        Err(problem) => return problem.into_response(),
+    };
+    let Ok(bytes) = to_bytes(body, MOST_BYTES).await else {
+        return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large").into_response();
+    };
+    let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
+    // A key belongs to its caller and to what it was sent to: elsewhere it is another key.
+    let whose = format!("{caller}\0{}\0{}", parts.method, parts.uri.path());
+    let id = api.answers.id(&whose, &key, &[target.as_bytes(), &bytes]);
+    let request = Request::from_parts(parts, Body::from(bytes));
+    // From its claim on the key to the keeping of its answer, whether or not its caller waits.
+    to_its_end(once_at_most(api, id, request, next)).await.unwrap_or_else(Problem::into_response)
+}
+
+async fn once_at_most(api: Arc<Api>, id: CommandId, request: Request, next: Next) -> Response {
+    match api.answers.begin(id, (api.clock)()).await {
+        Ok(Known::New(claim)) => carry_out(&api, claim, request, next).await,
+        Ok(Known::Answered(answer)) => again(&answer),
+        Ok(Known::UnderWay) => {
+            let problem = Problem::new(StatusCode::CONFLICT, "idempotency-under-way");
+            Problem { retry_after: Some(1), ..problem }.into_response()
+        }
+        Ok(Known::Differs) => {
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused").into_response()
+        }
+        Err(error) => Problem::from(error).into_response(),
+    }
+}
+
+/// Carries a command out, and keeps the answer.
+async fn carry_out(api: &Api, claim: UnderWay, request: Request, next: Next) -> Response {
+    let (response, kept) = take_down(next.run(request).await).await;
+    if let Some(kept) = kept
+        && let Err(error) = api.answers.end(claim, kept).await
+    {
+        tracing::warn!(%error, "the answer to a command was not kept: asked again, it is done again");
+    }
+    response
+}
+
+/// Marks a successful answer to a dry run: nothing was done. It is not kept, and a repeated request runs again.
+/// Otherwise such answers would fill the disk.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NothingDone;
+
+impl IntoResponseParts for NothingDone {
+    type Error = Infallible;
+
+    fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
+        parts.extensions_mut().insert(self);
+        Ok(parts)
+    }
+}
+
+/// What is kept of an answer: of one that says that something was done. A refusal changed nothing, and asked
+/// again the command is judged again.
+async fn take_down(response: Response) -> (Response, Option<Vec<u8>>) {
+    let status = response.status();
+    if !status.is_success() || response.extensions().get::<NothingDone>().is_some() {
+        return (response, None);
+    }
+    let (parts, body) = response.into_parts();
+    let Ok(bytes) = to_bytes(body, MOST_ANSWER).await else {
+        // The command was done, but its answer is lost. The caller is told so, and no false answer is kept.
+        return (Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal").into_response(), None);
+    };
+    let header = |name: &HeaderName| {
+        let value = parts.headers.get(name)?.to_str().ok()?;
+        Some((name.as_str().to_owned(), value.to_owned()))
+    };
+    let kept = Kept {
+        status: status.as_u16(),
+        headers: [header::CONTENT_TYPE, POSITION].iter().filter_map(header).collect(),
+        body: String::from_utf8_lossy(&bytes).into_owned(),
+    };
+    (Response::from_parts(parts, Body::from(bytes)), serde_json::to_vec(&kept).ok())
+}
+
+fn again(answer: &[u8]) -> Response {
+    let Ok(kept) = serde_json::from_slice::<Kept>(answer) else {
+        return Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal").into_response();
+    };
+    let status = StatusCode::from_u16(kept.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = (status, kept.body).into_response();
+    response.headers_mut().remove(header::CONTENT_TYPE);
+    for (name, value) in kept.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    response
+}

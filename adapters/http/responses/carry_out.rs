@@ -1,0 +1,28 @@
+//! Commands that run to their end.
+
+use std::future::Future;
+
+use loquet_domain::app::Failure;
+use loquet_domain::ports::Position;
+use tracing::Instrument;
+
+use crate::responses::done::Done;
+use crate::responses::problem::Problem;
+
+/// Runs a command to its end, whether or not the caller waits for it: a caller who hangs up must not
+/// leave a guess half judged, nor get it judged for free.
+pub(crate) async fn to_its_end<T: Send + 'static>(
+    command: impl Future<Output = T> + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::spawn(command.in_current_span())
+        .await
+        .map_err(|_| Problem::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "internal"))
+}
+
+/// Carries a command out to its end and answers where its events stand.
+pub(crate) async fn carry_out(
+    at: loquet_domain::Moment,
+    command: impl Future<Output = Result<Position, Failure>> + Send + 'static,
+) -> Result<Done, Problem> {
+    to_its_end(command).await?.map(Done).map_err(|failure| Problem::of(failure, at))
+}

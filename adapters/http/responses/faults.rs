@@ -1,0 +1,95 @@
+//! Broken rules, collected so that an answer names all of them.
+
+use loquet_domain::company::{CompanyName, InvalidCompanyName};
+use loquet_domain::email_address::{EmailAddress, InvalidEmail};
+use loquet_domain::language::Language;
+use loquet_domain::person::{InvalidName, Person, PersonName};
+
+use crate::responses::problem::{Fault, Problem};
+
+/// Collects broken rules while a body is turned into values.
+#[derive(Default)]
+pub(crate) struct Faults(Vec<Fault>);
+
+impl Faults {
+    pub(crate) fn add(&mut self, pointer: impl Into<String>, rule: &'static str) {
+        self.0.push(Fault { pointer: pointer.into(), rule, places: Vec::new() });
+    }
+
+    pub(crate) fn add_with(
+        &mut self,
+        pointer: &str,
+        rule: &'static str,
+        place: &'static str,
+        text: impl ToString,
+    ) {
+        self.0.push(Fault { pointer: pointer.to_owned(), rule, places: vec![(place, text.to_string())] });
+    }
+
+    /// A value, or the rule that it breaks.
+    pub(crate) fn check<T, E>(
+        &mut self,
+        pointer: &str,
+        value: Result<T, E>,
+        rule: impl FnOnce(&E) -> &'static str,
+    ) -> Option<T> {
+        value.map_err(|error| self.add(pointer, rule(&error))).ok()
+    }
+
+    pub(crate) fn email(&mut self, pointer: &str, text: &str) -> Option<EmailAddress> {
+        self.check(pointer, EmailAddress::parse(text), |error| match error {
+            InvalidEmail::TooLong => "email-too-long",
+            InvalidEmail::NotAscii => "email-not-ascii",
+            InvalidEmail::Malformed => "email-malformed",
+        })
+    }
+
+    pub(crate) fn language(&mut self, pointer: &str, code: &str) -> Option<Language> {
+        self.check(pointer, Language::parse(code).ok_or(()), |()| "language-unknown")
+    }
+
+    pub(crate) fn person(&mut self, under: &str, email: &str, given: &str, family: &str) -> Option<Person> {
+        let email = self.email(&format!("{under}/email"), email);
+        let mut name = |field: &str, text| {
+            self.check(&format!("{under}/{field}"), PersonName::parse(text), |fault| match fault {
+                InvalidName::Text => "name-invalid",
+                InvalidName::Link => "name-with-link",
+            })
+        };
+        let (given_name, family_name) = (name("given_name", given), name("family_name", family));
+        Some(Person { email: email?, given_name: given_name?, family_name: family_name? })
+    }
+
+    pub(crate) fn company_name(&mut self, pointer: &str, text: &str) -> Option<CompanyName> {
+        self.check(pointer, CompanyName::parse(text), |fault| match fault {
+            InvalidCompanyName::Text => "company-name-invalid",
+            InvalidCompanyName::Link => "name-with-scheme",
+        })
+    }
+
+    /// The token of a link, of a length that may be one.
+    pub(crate) fn token(&mut self, token: &str) {
+        if !(1..=1000).contains(&token.len()) {
+            self.add("/token", "token-invalid");
+        }
+    }
+
+    /// A reason in a person's words.
+    pub(crate) fn reason(&mut self, reason: &str) {
+        if !loquet_domain::plain_text::is_text(reason, 500) {
+            self.add("/reason", "reason-invalid");
+        }
+    }
+
+    pub(crate) fn into_faults(self) -> Vec<Fault> {
+        self.0
+    }
+
+    /// The value that was built, unless a rule was broken on the way.
+    pub(crate) fn finish<T>(self, value: Option<T>) -> Result<T, Problem> {
+        match value {
+            Some(value) if self.0.is_empty() => Ok(value),
+            _ => Err(Problem::invalid(self.0)),
+        }
+    }
+}

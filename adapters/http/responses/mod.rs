@@ -1,0 +1,9 @@
+//! What handlers answer with.
+
+pub(crate) mod carry_out;
+pub(crate) mod done;
+pub(crate) mod faults;
+pub(crate) mod localize;
+pub(crate) mod page;
+pub(crate) mod problem;
+pub(crate) mod tagged;

@@ -1,0 +1,362 @@
+//! Errors as RFC 9457 problems.
+
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use loquet_domain::Moment;
+use loquet_domain::account::Refusal;
+use loquet_domain::app::{Failure, LinkRefused, ReceiptRefused, Unavailable};
+use loquet_domain::lockout::LockEnd;
+use loquet_domain::password_policy::PasswordRule;
+use loquet_domain::ports::{AppendError, ReadError};
+use loquet_domain::{access, company, fleet, takeover};
+use loquet_projections::people::Unreadable;
+use loquet_projections::ports::StoreFailed;
+use loquet_projections::runner::NotThere;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What went wrong, before it is put into the reader's language.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem {
+    pub(crate) status: StatusCode,
+    /// The last part of its type, and its name among the words.
+    pub(crate) slug: &'static str,
+    /// What stands in the sentence's places.
+    pub(crate) places: Vec<(&'static str, String)>,
+    /// Every broken rule.
+    pub(crate) faults: Vec<Fault>,
+    /// In how many seconds it is worth trying again.
+    pub(crate) retry_after: Option<i64>,
+    /// The end of a lockout.
+    pub(crate) locked_until: Option<DateTime<Utc>>,
+}
+
+/// One broken rule of the body.
+#[derive(Clone, Debug)]
+pub(crate) struct Fault {
+    /// Where, as a JSON pointer (RFC 6901).
+    pub(crate) pointer: String,
+    /// Which rule; its name among the words.
+    pub(crate) rule: &'static str,
+    /// What stands in the sentence's places.
+    pub(crate) places: Vec<(&'static str, String)>,
+}
+
+/// An error, as RFC 9457 writes it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemBody {
+    /// Which problem; stable.
+    #[schema(example = "urn:loquet:problem:locked")]
+    pub(crate) r#type: String,
+    /// What it is, in the reader's language.
+    pub(crate) title: String,
+    /// The HTTP status.
+    pub(crate) status: u16,
+    /// What to do about it, in the reader's language.
+    pub(crate) detail: String,
+    /// Which request it was: the same as in `X-Request-Id`, in the log and in events.
+    #[schema(example = "urn:uuid:0198c0de-0000-4000-8000-000000000000")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) instance: Option<String>,
+    /// Every rule of the body that is broken.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) errors: Vec<FaultBody>,
+    /// When the lockout ends; absent where only a new password ends it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) locked_until: Option<DateTime<Utc>>,
+}
+
+/// One broken rule.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BrokenRule)]
+pub(crate) struct FaultBody {
+    /// Where: a JSON pointer into the body (RFC 6901), or `?name` for a parameter of the query.
+    #[schema(example = "/contact/email")]
+    pub(crate) pointer: String,
+    /// Which rule; stable.
+    #[schema(example = "email-malformed")]
+    pub(crate) rule: String,
+    /// What it asks, in the reader's language.
+    pub(crate) message: String,
+}
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, slug: &'static str) -> Self {
+        let (places, faults) = (Vec::new(), Vec::new());
+        Self { status, slug, places, faults, retry_after: None, locked_until: None }
+    }
+
+    pub(crate) fn with(mut self, place: &'static str, text: impl ToString) -> Self {
+        self.places.push((place, text.to_string()));
+        self
+    }
+
+    /// The body breaks these rules.
+    pub(crate) fn invalid(faults: Vec<Fault>) -> Self {
+        Self { faults, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid") }
+    }
+
+    pub(crate) fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found")
+    }
+
+    pub(crate) fn forbidden() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden")
+    }
+
+    pub(crate) fn unauthenticated() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated")
+    }
+
+    /// The one answer to every login that is refused for a reason a stranger may not know (law 11).
+    pub(crate) fn wrong_credentials() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "wrong-credentials")
+    }
+
+    /// A lockout. One that only a reset ends has no moment to name: any would be untrue, and one that
+    /// moved on with each try would tell no more to a program than none does.
+    pub(crate) fn locked(until: LockEnd, now: Moment) -> Self {
+        let Some(until) = until.moment() else {
+            return Self::new(StatusCode::LOCKED, "locked-until-reset");
+        };
+        let seconds = (until - now).num_milliseconds().max(0);
+        let seconds = seconds.saturating_add(999) / 1000;
+        Self {
+            retry_after: Some(seconds),
+            locked_until: Some(until),
+            ..Self::new(StatusCode::LOCKED, "locked")
+        }
+    }
+
+    /// The limit of activation mails in one hour is reached.
+    pub(crate) fn enough_mails(later: Moment, now: Moment) -> Self {
+        let wait = (later - now).num_milliseconds().max(0).saturating_add(999) / 1000;
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "enough-activation-mails");
+        Self { retry_after: Some(wait), ..problem.with("minutes", wait.saturating_add(59) / 60) }
+    }
+
+    fn unavailable(slug: &'static str, why: impl ToString) -> Self {
+        tracing::error!(why = %why.to_string(), slug, "a request could not be served");
+        Self { retry_after: Some(2), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, slug) }
+    }
+
+    /// A failure of a use case, where the moment matters to what is said.
+    pub(crate) fn of(failure: Failure, now: Moment) -> Self {
+        let conflict = |slug| Self::new(StatusCode::CONFLICT, slug);
+        match failure {
+            Failure::Refused(Refusal::Locked { until }) => Self::locked(until, now),
+            Failure::Refused(Refusal::NoSuchAccount | Refusal::NoSuchSession | Refusal::NoSuchDevice) => {
+                Self::not_found()
+            }
+            Failure::Refused(Refusal::EnoughActivationMails { again_at }) => {
+                Self::enough_mails(again_at, now)
+            }
+            Failure::Refused(Refusal::NotActive) => conflict("not-active"),
+            Failure::Refused(Refusal::AlreadyActive) => conflict("already-active"),
+            Failure::Refused(Refusal::NotTemporary) => conflict("not-temporary"),
+            Failure::Refused(Refusal::NotLocked) => conflict("not-locked"),
+            Failure::Refused(Refusal::AlreadyExists) | Failure::EmailTaken => conflict("email-taken"),
+            Failure::Refused(Refusal::LinkVoid) | Failure::Link(LinkRefused::Used) => {
+                Self::new(StatusCode::GONE, "link-used")
+            }
+            Failure::Refused(Refusal::LinkExpired) | Failure::Link(LinkRefused::Expired) => {
+                Self::new(StatusCode::GONE, "link-expired")
+            }
+            Failure::Link(LinkRefused::Invalid) => Self::new(StatusCode::BAD_REQUEST, "link-invalid"),
+            Failure::Refused(Refusal::StaleProof) => Self::unavailable("busy", "a proof went stale"),
+            Failure::NoSuchCompany => {
+                let (pointer, rule) = ("/company_id".to_owned(), "company-unknown");
+                Self::invalid(vec![Fault { pointer, rule, places: Vec::new() }])
+            }
+            Failure::WeakPassword(rules) => Self::weak_password("/password", &rules),
+            Failure::WrongCode => Self::new(StatusCode::FORBIDDEN, "wrong-code"),
+            Failure::Refused(Refusal::ChallengeVoid) => Self::challenge_void(),
+            Failure::Refused(Refusal::SecondStepOn) => conflict("second-step-on"),
+            Failure::Refused(Refusal::NoSecondStep) => conflict("no-second-step"),
+            Failure::Refused(Refusal::NoProposal) => conflict("no-proposal"),
+            Failure::WrongPassword => Self::new(StatusCode::FORBIDDEN, "wrong-password"),
+            Failure::Order(loquet_domain::order::Refusal::Differs) => conflict("order-differs"),
+            Failure::Order(loquet_domain::order::Refusal::NoSuchOrder) => Self::not_found(),
+            Failure::Order(loquet_domain::order::Refusal::NotAwaiting) => conflict("order-not-waiting"),
+            Failure::Order(loquet_domain::order::Refusal::Resolved) => conflict("order-resolved"),
+            Failure::Refused(Refusal::AwaitingConversion) => conflict("awaits-conversion"),
+            Failure::NotAUser => conflict("not-a-user"),
+            Failure::SerialTaken | Failure::Fleet(fleet::Refusal::OtherSerial) => conflict("serial-taken"),
+            Failure::Receipt(ReceiptRefused::ContactSupport) => Self::contact_support(),
+            Failure::Receipt(ReceiptRefused::NoTerminal) => conflict("no-terminal"),
+            Failure::Company(refusal) => Self::of_company(refusal),
+            Failure::Fleet(refusal) => Self::of_fleet(refusal),
+            Failure::Access(refusal) => Self::of_access(refusal),
+            Failure::TakeOver(refusal) => Self::of_take_over(refusal),
+            Failure::Unavailable(unavailable) => unavailable.into(),
+        }
+    }
+
+    /// A challenge that is over, void or forged: all alike.
+    pub(crate) fn challenge_void() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "challenge-void")
+    }
+
+    /// What is no self-service.
+    pub(crate) fn contact_support() -> Self {
+        Self::new(StatusCode::CONFLICT, "contact-support")
+    }
+
+    fn at(pointer: &str, rule: &'static str) -> Self {
+        Self::invalid(vec![Fault { pointer: pointer.to_owned(), rule, places: Vec::new() }])
+    }
+
+    fn of_company(refusal: company::Refusal) -> Self {
+        match refusal {
+            company::Refusal::NoSuchCompany => Self::not_found(),
+            company::Refusal::NoSuchSite(site) => {
+                let problem = Self::at("/site_id", "site-unknown");
+                problem.with("site", site)
+            }
+            company::Refusal::AddressInUse(site) => {
+                Self::new(StatusCode::CONFLICT, "address-in-use").with("site", site)
+            }
+            company::Refusal::SitePromised(_) => Self::new(StatusCode::CONFLICT, "takeover-overlaps"),
+        }
+    }
+
+    fn of_fleet(refusal: fleet::Refusal) -> Self {
+        match refusal {
+            fleet::Refusal::NoSuchTerminal(_) => Self::not_found(),
+            fleet::Refusal::SiteGone(_) => Self::at("/site_id", "site-unknown"),
+            fleet::Refusal::Twice(_) => Self::at("/terminal", "terminal-twice"),
+            fleet::Refusal::OtherSerial => Self::new(StatusCode::CONFLICT, "serial-taken"),
+        }
+    }
+
+    fn of_access(refusal: access::Refusal) -> Self {
+        let conflict = |slug| Self::new(StatusCode::CONFLICT, slug);
+        match refusal {
+            access::Refusal::NoSuchGroup | access::Refusal::NotMember => Self::not_found(),
+            access::Refusal::NameTaken => conflict("group-name-taken"),
+            access::Refusal::HasMembers(members) => conflict("group-has-members").with("members", members),
+            access::Refusal::SameGroup => Self::at("?move_to", "group-same"),
+            access::Refusal::Beyond(permission) => {
+                Self::new(StatusCode::FORBIDDEN, "beyond-own-permissions").with("permission", permission)
+            }
+            access::Refusal::LastAdministrator => conflict("last-administrator"),
+            access::Refusal::Leaving => conflict("account-leaving"),
+            access::Refusal::TooManyGroups => conflict("too-many-groups").with("most", access::MOST_GROUPS),
+        }
+    }
+
+    fn of_take_over(refusal: takeover::Refusal) -> Self {
+        let conflict = |slug| Self::new(StatusCode::CONFLICT, slug);
+        match refusal {
+            takeover::Refusal::NoSuchTakeOver => Self::not_found(),
+            takeover::Refusal::SameCompany => Self::at("/to_company_id", "takeover-same-company"),
+            takeover::Refusal::Circular => conflict("takeover-circular"),
+            takeover::Refusal::Nothing => Self::at("/site_ids", "takeover-nothing"),
+            takeover::Refusal::NotConfirmed(_) => conflict("takeover-waits"),
+            takeover::Refusal::Completed => conflict("takeover-completed"),
+            takeover::Refusal::Cancelled => conflict("takeover-cancelled"),
+            takeover::Refusal::AlreadyOpened => conflict("takeover-completed"),
+        }
+    }
+
+    pub(crate) fn weak_password(pointer: &str, rules: &[PasswordRule]) -> Self {
+        let fault = |rule: &PasswordRule| {
+            let (rule, places) = match rule {
+                PasswordRule::TooShort(least) => {
+                    ("password-too-short", vec![("characters", least.to_string())])
+                }
+                PasswordRule::TooLong(most) => ("password-too-long", vec![("characters", most.to_string())]),
+                PasswordRule::UpperCase => ("password-upper-case", Vec::new()),
+                PasswordRule::LowerCase => ("password-lower-case", Vec::new()),
+                PasswordRule::Digit => ("password-digit", Vec::new()),
+                PasswordRule::Special => ("password-special", Vec::new()),
+                PasswordRule::Letter => ("password-letter", Vec::new()),
+                PasswordRule::Common => ("password-common", Vec::new()),
+                PasswordRule::Context => ("password-context", Vec::new()),
+                PasswordRule::Reused(last) => ("password-reused", vec![("passwords", last.to_string())]),
+            };
+            Fault { pointer: pointer.to_owned(), rule, places }
+        };
+        Self::invalid(rules.iter().map(fault).collect())
+    }
+}
+
+impl From<Unavailable> for Problem {
+    fn from(unavailable: Unavailable) -> Self {
+        match unavailable {
+            Unavailable::Busy(_) => Self { retry_after: Some(1), ..Self::unavailable("busy", unavailable) },
+            Unavailable::Append(AppendError::Conflict { .. }) => Self::unavailable("busy", unavailable),
+            Unavailable::Append(AppendError::Unknown(_)) => Self::unavailable("fate-unknown", unavailable),
+            Unavailable::Append(_) | Unavailable::Read(_) | Unavailable::Blocklist(_) => {
+                Self::unavailable("store-unavailable", unavailable)
+            }
+            Unavailable::Codec(loquet_domain::ports::CodecError::Erased(_)) => Self::not_found(),
+            Unavailable::Codec(_) => Self::unavailable("store-unavailable", unavailable),
+        }
+    }
+}
+
+impl From<StoreFailed> for Problem {
+    fn from(error: StoreFailed) -> Self {
+        Self::unavailable("store-unavailable", error)
+    }
+}
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        Self::unavailable("store-unavailable", error)
+    }
+}
+
+impl From<Unreadable> for Problem {
+    fn from(error: Unreadable) -> Self {
+        Self::unavailable("store-unavailable", error)
+    }
+}
+
+impl From<NotThere> for Problem {
+    /// Not an error of ours to log where the caller named a position that is still to come.
+    fn from(error: NotThere) -> Self {
+        match error {
+            NotThere::Stopped(_) => Self::unavailable("view-behind", error),
+            NotThere::Behind(_) => {
+                Self { retry_after: Some(2), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "view-behind") }
+            }
+        }
+    }
+}
+
+/// The problem travels beside an empty response; [`super::localize`] writes it out.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.slug == "unauthenticated" {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+pub(crate) async fn no_such_route(uri: Uri) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "no-such-route").with("path", uri.path())
+}
+
+pub(crate) async fn no_such_method(method: Method, uri: Uri) -> Problem {
+    // Nobody opens a site by hand; whoever tries is told what does open one.
+    let slug = match (method, uri.path()) {
+        (Method::POST, "/v1/sites") => "sites-open-themselves",
+        _ => "no-such-method",
+    };
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, slug)
+}
+
+/// A bug. It is logged without what it was about, which may be personal.
+pub(crate) fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    Problem::unavailable("internal", "a handler panicked").into_response()
+}

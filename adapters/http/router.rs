@@ -1,0 +1,131 @@
+//! Every route, and what stands before it.
+
+use std::sync::Arc;
+
+use axum::{Router, middleware};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::middleware::{every_request, idempotency, rate_limits};
+use crate::openapi as description;
+use crate::responses::problem;
+use crate::routes::{
+    accounts, bulk, companies, dev_mail, devices, events, feed, groups, health, links, logins, metrics,
+    orders, pages, permissions, receipts, search, sessions, sites, support, takeovers, terminals,
+};
+use crate::state::Api;
+
+fn described() -> OpenApiRouter<Arc<Api>> {
+    description::begun()
+        .routes(routes!(orders::place, orders::list))
+        .routes(routes!(orders::show))
+        .routes(routes!(orders::resolve))
+        .routes(routes!(sessions::log_out))
+        .routes(routes!(accounts::finding::list, accounts::admission::create))
+        .routes(routes!(accounts::finding::show, accounts::ending::delete))
+        .routes(routes!(accounts::history::lockout))
+        .routes(routes!(accounts::admission::convert))
+        .routes(routes!(accounts::admission::activation_mail))
+        .routes(routes!(accounts::admission::password_reset_mail))
+        .routes(routes!(accounts::ending::release))
+        .routes(routes!(accounts::ending::erase))
+        .routes(routes!(accounts::history::logins))
+        .routes(routes!(accounts::history::mails))
+        .routes(routes!(events::of_account))
+        .routes(routes!(feed::feed))
+        .routes(routes!(sessions::list, sessions::end_all))
+        .routes(routes!(sessions::end))
+        .routes(routes!(devices::list, devices::forget_all))
+        .routes(routes!(devices::forget))
+        .routes(routes!(accounts::admission::change_role))
+        .routes(routes!(support::diagnosis))
+        .routes(routes!(search::search))
+        .routes(routes!(accounts::second_step::show))
+        .routes(routes!(accounts::second_step::reset))
+        .merge(of_companies())
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(metrics::metrics))
+}
+
+/// Companies, their sites, terminals, groups, receipts and take-overs.
+fn of_companies() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .routes(routes!(companies::list))
+        .routes(routes!(companies::show, companies::change))
+        .routes(routes!(sites::list))
+        .routes(routes!(sites::show, sites::change))
+        .routes(routes!(terminals::of_site))
+        .routes(routes!(terminals::list))
+        .routes(routes!(terminals::show))
+        .routes(routes!(terminals::of_terminal))
+        .routes(routes!(terminals::assign))
+        .routes(routes!(terminals::note_serial))
+        .routes(routes!(bulk::assign))
+        .routes(routes!(groups::list, groups::create))
+        .routes(routes!(groups::show, groups::change, groups::delete))
+        .routes(routes!(groups::members))
+        .routes(routes!(groups::set_member, groups::remove_member))
+        .routes(routes!(permissions::ask))
+        .routes(routes!(permissions::of_account))
+        .routes(routes!(permissions::at_site))
+        .routes(routes!(receipts::show, receipts::save))
+        .routes(routes!(receipts::preview_text))
+        .routes(routes!(receipts::preview_picture))
+        .routes(routes!(receipts::of_terminal))
+        .routes(routes!(takeovers::list, takeovers::open))
+        .routes(routes!(takeovers::show))
+        .routes(routes!(takeovers::confirm))
+        .routes(routes!(takeovers::complete))
+        .routes(routes!(takeovers::cancel))
+}
+
+/// What takes no idempotency key: not even a keyed hash of a password is kept, and a wrong one is judged anew
+/// each time.
+fn with_passwords() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .routes(routes!(accounts::password::change))
+        .routes(routes!(accounts::second_step::propose))
+        .routes(routes!(accounts::second_step::confirm))
+        .routes(routes!(accounts::second_step::replace_recovery_codes))
+        .routes(routes!(accounts::second_step::disable))
+}
+
+/// What anybody can ask who has shown no token: each answer costs more than its question, or is about a
+/// secret.
+fn for_strangers() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .routes(routes!(links::activate))
+        .routes(routes!(links::request_reset))
+        .routes(routes!(links::confirm_reset))
+        .routes(routes!(logins::log_in))
+        .routes(routes!(logins::second_step))
+}
+
+/// The description of the API (OpenAPI 3.1), as it is served at `/openapi.json`.
+#[must_use]
+pub fn openapi() -> serde_json::Value {
+    description::complete(&described().merge(with_passwords()).merge(for_strangers()).into_openapi())
+}
+
+/// All routes.
+pub fn router(api: Arc<Api>) -> Router {
+    let limited = middleware::from_fn_with_state(api.clone(), rate_limits::strangers);
+    let strangers = for_strangers().layer(limited.clone());
+    // Only there: an answer to a stranger's command may hold a session's token, and must not be kept.
+    let once = middleware::from_fn_with_state(api.clone(), idempotency::once);
+    let described = described().layer(once).merge(with_passwords()).merge(strangers);
+    let (described, description) = described.split_for_parts();
+    let viewer =
+        SwaggerUi::new("/docs").external_url_unchecked("/openapi.json", description::complete(&description));
+    let mut router = described
+        .merge(pages::routes().layer(limited))
+        .merge(pages::open_routes())
+        .fallback(problem::no_such_route);
+    if api.dev_mail.is_some() {
+        router = router.merge(dev_mail::routes());
+    }
+    let around = middleware::from_fn_with_state(api.clone(), every_request::every_request);
+    router.method_not_allowed_fallback(problem::no_such_method).with_state(api).merge(viewer).layer(around)
+}

@@ -1,0 +1,272 @@
+//! How accounts come in: created, invited, admitted.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use loquet_domain::access::Grantor;
+use loquet_domain::account::Admission;
+use loquet_domain::app::NewColleague;
+use loquet_domain::fact::Context;
+use loquet_domain::ids::{AccountId, CompanyId};
+use loquet_domain::permission::Permission;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::authorisation::Needed;
+use crate::caller::{Arrival, Caller};
+use crate::extractors::body::{Body, MaybeBody};
+use crate::responses::carry_out::{carry_out, to_its_end};
+use crate::responses::done::Done;
+use crate::responses::faults::Faults;
+use crate::responses::problem::{Problem, ProblemBody};
+use crate::routes::accounts::ending::ReasonBody;
+use crate::state::Shared;
+use loquet_http_ports::scope::Scope;
+
+/// A colleague who is to have an account.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ColleagueBody {
+    #[schema(example = "jan@boulangerie.example")]
+    email: String,
+    given_name: String,
+    family_name: String,
+    /// fr, nl or en.
+    #[schema(example = "nl")]
+    language: String,
+    role: AdmissionBody,
+    /// For programs: of which company. A person creates accounts of their own.
+    company_id: Option<Uuid>,
+    /// Why; the supplier's people must say.
+    #[schema(example = "Their administrator asked for it by telephone")]
+    reason: Option<String>,
+}
+
+/// Administrator or user.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = Admission)]
+pub(crate) enum AdmissionBody {
+    /// Full access to the company.
+    Administrator,
+    /// What groups grant.
+    User,
+}
+
+impl From<AdmissionBody> for Admission {
+    fn from(body: AdmissionBody) -> Self {
+        match body {
+            AdmissionBody::Administrator => Self::Administrator,
+            AdmissionBody::User => Self::User,
+        }
+    }
+}
+
+/// An account that was created.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CreatedBody {
+    account_id: Uuid,
+    /// Where it stands in the log.
+    position: u64,
+}
+
+/// Create an account for a colleague. The colleague gets an activation mail. That mail waits for up to an hour if its
+/// address has received many activation mails in the last hour. If the supplier makes an administrator, the company's
+/// other administrators get a mail.
+#[utoipa::path(
+    post, path = "/v1/accounts", operation_id = "create_account", tag = "accounts", request_body = ColleagueBody,
+    security(("session" = []), ("service" = [])),
+    responses(
+        (status = 201, description = "Created", body = CreatedBody),
+        (status = 403, description = "Not an administrator", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "The address is an account's already", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The body breaks rules; all of them are listed", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "The limit of activation mails that your company may cause in one hour is reached; `Retry-After` says when to try again", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn create(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Body(body): Body<ColleagueBody>,
+) -> Result<(StatusCode, Json<CreatedBody>), Problem> {
+    let mut faults = Faults::default();
+    let (company, creator) = match &caller {
+        Caller::Service(_) => {
+            caller.service(Scope::AccountsWrite)?;
+            let company = body.company_id.map(CompanyId);
+            (faults.check("/company_id", company.ok_or(()), |()| "company-required"), None)
+        }
+        Caller::Person(person) if body.company_id.is_some_and(|asked| asked != person.profile.company.0) => {
+            return Err(Problem::not_found());
+        }
+        Caller::Person(person) => {
+            let company = person.profile.company;
+            let managing = (Permission::ManageUsers, Needed::Anywhere);
+            let grantor = api.permit(&caller, Scope::AccountsWrite, company, managing).await?;
+            // Whoever manages users creates users, never administrators.
+            if grantor != Grantor::Anything && matches!(body.role, AdmissionBody::Administrator) {
+                return Err(Problem::forbidden());
+            }
+            (Some(company), Some(person.account))
+        }
+    };
+    faults.reason_of(&caller, "/reason", body.reason.as_deref());
+    let person = faults.person("", &body.email, &body.given_name, &body.family_name);
+    let language = faults.language("/language", &body.language);
+    let role = body.role.into();
+    let new = person.zip(language).zip(company).map(|((person, language), company)| NewColleague {
+        company,
+        role,
+        language,
+        person,
+        creator,
+    });
+    let new = faults.finish(new)?;
+    api.company_mails.admit(&caller, arrival.at)?;
+    let (at, context) = (arrival.at, caller.context_because(&arrival, body.reason));
+    let created = to_its_end(async move { api.app.create_account(&context, new).await }).await?;
+    let (account, position) = created.map_err(|failure| Problem::of(failure, at))?;
+    Ok((StatusCode::CREATED, Json(CreatedBody { account_id: account.0, position: position.0 })))
+}
+
+/// As what a temporary administrator is admitted.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConversionBody {
+    to: AdmissionBody,
+    /// Why; the supplier's people must say.
+    #[schema(example = "Their administrator asked for it by telephone")]
+    reason: Option<String>,
+}
+
+/// Admit a temporary administrator as administrator or as user. If the supplier makes an administrator, the company's
+/// other administrators get a mail.
+#[utoipa::path(
+    post, path = "/v1/accounts/{account_id}/conversion", operation_id = "convert_account", tag = "accounts", request_body = ConversionBody,
+    security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path)),
+    responses(
+        (status = 204, description = "Admitted"),
+        (status = 403, description = "Not an administrator", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "Not a temporary administrator", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn convert(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Path(id): Path<Uuid>,
+    Body(body): Body<ConversionBody>,
+) -> Result<Done, Problem> {
+    let id = AccountId(id);
+    let authority = caller.administers(Scope::AccountsWrite, &api.profile(id).await?)?;
+    let (at, context) = (arrival.at, because(&caller, &arrival, body.reason)?);
+    carry_out(at, async move { api.app.convert(&context, authority, id, body.to.into()).await }).await
+}
+
+/// The context of a command, with why it is made; the supplier's people must say.
+fn because(caller: &Caller, arrival: &Arrival, reason: Option<String>) -> Result<Context, Problem> {
+    let mut faults = Faults::default();
+    faults.reason_of(caller, "/reason", reason.as_deref());
+    faults.finish(Some(caller.context_because(arrival, reason)))
+}
+
+/// Why a mail is sent.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WhyBody {
+    /// In your words; the supplier's people must say.
+    #[schema(example = "Says that no mail came; address checked by telephone")]
+    reason: Option<String>,
+}
+
+/// Have a reset link mailed to an account's owner. Support starts a reset, and neither sees the link nor chooses a
+/// password; the mail says that support sent it.
+#[utoipa::path(
+    post, path = "/v1/accounts/{account_id}/password-reset-mail", operation_id = "send_password_reset_mail", tag = "accounts", request_body = ReasonBody,
+    security(("service" = [])), params(("account_id" = Uuid, Path)),
+    responses(
+        (status = 204, description = "On its way; older links no longer work"),
+        (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "Not active yet, or enough were sent within the hour", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn password_reset_mail(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Path(id): Path<Uuid>,
+    Body(body): Body<ReasonBody>,
+) -> Result<Done, Problem> {
+    caller.service(Scope::AccountsWrite)?;
+    let reason = body.check()?;
+    let (at, context) = (arrival.at, caller.context_because(&arrival, Some(reason)));
+    let sent = to_its_end(async move { api.app.send_reset(&context, AccountId(id)).await }).await?;
+    let position = sent.map_err(|failure| Problem::of(failure, at))?;
+    position.map(Done).ok_or_else(|| Problem::new(StatusCode::CONFLICT, "enough-resets"))
+}
+
+/// Send the activation mail again. Older links no longer work. A company's people can ask for a limited number in an
+/// hour for one account. Beyond that nothing is sent, and the link in the newest mail still works. The supplier's
+/// people and programs have the same number of their own, so that they can help somebody who waits for a mail.
+#[utoipa::path(
+    post, path = "/v1/accounts/{account_id}/activation-mail", operation_id = "send_activation_mail", tag = "accounts", request_body = Option<WhyBody>,
+    security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path)),
+    responses(
+        (status = 204, description = "On its way"),
+        (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "Active already", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "The limit of activation mails in one hour is reached; `Retry-After` says when to try again", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn activation_mail(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Path(id): Path<Uuid>,
+    MaybeBody(why): MaybeBody<WhyBody>,
+) -> Result<Done, Problem> {
+    let id = AccountId(id);
+    let authority = caller.administers(Scope::AccountsWrite, &api.profile(id).await?)?;
+    let reason = why.and_then(|why| why.reason);
+    let (at, context) = (arrival.at, because(&caller, &arrival, reason)?);
+    api.company_mails.admit(&caller, at)?;
+    carry_out(at, async move { api.app.request_activation(&context, authority, id).await }).await
+}
+
+/// What an account is to be.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RoleBody {
+    role: AdmissionBody,
+    /// Why; the supplier's people must say.
+    #[schema(example = "Their administrator asked for it by telephone")]
+    reason: Option<String>,
+}
+
+/// Make a user of an administrator, or an administrator of a user. The last administrator of a company stays one. If
+/// the supplier makes an administrator, the company's other administrators get a mail.
+#[utoipa::path(
+    post, path = "/v1/accounts/{account_id}/role", operation_id = "change_role", tag = "accounts", request_body = RoleBody,
+    security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path)),
+    responses(
+        (status = 204, description = "That is what they are"),
+        (status = 403, description = "Not an administrator", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "The last administrator, or a temporary one", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn change_role(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Path(id): Path<Uuid>,
+    Body(body): Body<RoleBody>,
+) -> Result<Done, Problem> {
+    let id = AccountId(id);
+    let authority = caller.administers(Scope::AccountsWrite, &api.profile(id).await?)?;
+    let (at, context) = (arrival.at, because(&caller, &arrival, body.reason)?);
+    carry_out(at, async move { api.app.change_role(&context, authority, id, body.role.into()).await }).await
+}

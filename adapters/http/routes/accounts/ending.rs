@@ -1,0 +1,117 @@
+//! What ends, with a reason: a lockout, an account, what is known of a person.
+
+use axum::extract::{Path, State};
+use loquet_domain::ids::AccountId;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::caller::{Arrival, Caller};
+use crate::extractors::body::Body;
+use crate::extractors::query::Params;
+use crate::responses::carry_out::carry_out;
+use crate::responses::done::Done;
+use crate::responses::faults::Faults;
+use crate::responses::problem::{Problem, ProblemBody};
+use crate::state::Shared;
+use loquet_http_ports::scope::Scope;
+
+/// Why something is done to an account.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReasonBody {
+    /// In your words: it stands in the log, sealed with the rest of what concerns the account.
+    #[schema(example = "Called from the number on file")]
+    reason: String,
+}
+
+impl ReasonBody {
+    pub(crate) fn check(self) -> Result<String, Problem> {
+        let mut faults = Faults::default();
+        faults.reason(&self.reason);
+        faults.finish(Some(self.reason))
+    }
+}
+
+/// End a lockout early. Support alone may, with `lockouts:release`. The owner
+/// is told by mail.
+#[utoipa::path(
+    post, path = "/v1/accounts/{account_id}/release", operation_id = "release_lockout", tag = "accounts", request_body = ReasonBody,
+    security(("service" = [])), params(("account_id" = Uuid, Path)),
+    responses(
+        (status = 204, description = "Released"),
+        (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "Not locked", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn release(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Path(id): Path<Uuid>,
+    Body(body): Body<ReasonBody>,
+) -> Result<Done, Problem> {
+    caller.service(Scope::LockoutsRelease)?;
+    let (id, reason) = (AccountId(id), body.check()?);
+    let (at, context) = (arrival.at, caller.context(&arrival));
+    carry_out(at, async move { api.app.release(&context, id, &reason).await }).await
+}
+
+/// Delete an account. Its address is free for another.
+#[utoipa::path(
+    delete, path = "/v1/accounts/{account_id}", operation_id = "delete_account", tag = "accounts",
+    security(("session" = []), ("service" = [])),
+    params(("account_id" = Uuid, Path), Why),
+    responses(
+        (status = 204, description = "Deleted"),
+        (status = 403, description = "Not an administrator", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "A reason is asked for", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn delete(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Path(id): Path<Uuid>,
+    Params(why): Params<Why>,
+) -> Result<Done, Problem> {
+    let id = AccountId(id);
+    let authority = caller.administers(Scope::AccountsDelete, &api.profile(id).await?)?;
+    let mut faults = Faults::default();
+    faults.reason_of(&caller, "?reason", why.reason.as_deref());
+    let reason = faults.finish(Some(why.reason.unwrap_or_else(|| "not given".to_owned())))?;
+    let (at, context) = (arrival.at, caller.context(&arrival));
+    carry_out(at, async move { api.app.delete_account(&context, authority, id, &reason).await }).await
+}
+
+/// Why an account is deleted.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Why {
+    /// In your words; the supplier's people must say.
+    reason: Option<String>,
+}
+
+/// Forget a person: deletes the account, then the key of everything that was sealed for it. There is
+/// no way back.
+#[utoipa::path(
+    post, path = "/v1/accounts/{account_id}/erasure", operation_id = "erase_person", tag = "accounts", request_body = ReasonBody,
+    security(("service" = [])), params(("account_id" = Uuid, Path)),
+    responses(
+        (status = 204, description = "Forgotten"),
+        (status = 404, description = "There never was such an account", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn erase(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Path(id): Path<Uuid>,
+    Body(body): Body<ReasonBody>,
+) -> Result<Done, Problem> {
+    caller.service(Scope::AccountsDelete)?;
+    let (id, reason) = (AccountId(id), body.check()?);
+    let (at, context) = (arrival.at, caller.context(&arrival));
+    carry_out(at, async move { api.app.erase_account(&context, id, &reason).await }).await
+}

@@ -1,0 +1,334 @@
+//! The second step of one's own account, and support's way out.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, Utc};
+use loquet_domain::Moment;
+use loquet_domain::app::Owner;
+use loquet_domain::ids::AccountId;
+use loquet_domain::one_time_code::OneTimeCode;
+use loquet_domain::password::Password;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::caller::{Arrival, Caller};
+use crate::extractors::body::Body;
+use crate::extractors::devices::Devices;
+use crate::extractors::query::{AtLeast, Params};
+use crate::pictures::qr_code;
+use crate::responses::carry_out::{carry_out, to_its_end};
+use crate::responses::done::Done;
+use crate::responses::faults::Faults;
+use crate::responses::localize::language;
+use crate::responses::problem::{Problem, ProblemBody};
+use crate::responses::tagged::Tagged;
+use crate::routes::logins::one_of;
+use crate::routes::pages::recovery_codes_page;
+use crate::state::{Api, Shared};
+use loquet_http_ports::scope::Scope;
+
+/// The owner, and nobody else.
+fn own(api: &Api, caller: &Caller, at: Moment, devices: &Devices, id: Uuid) -> Result<Owner, Problem> {
+    match caller.person()? {
+        person if person.account.0 == id => {
+            Ok(api.app.owner(at, (person.account, person.session), &devices.0))
+        }
+        _ => Err(Problem::not_found()),
+    }
+}
+
+/// Whether the second step is on.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SecondStep)]
+pub(crate) struct StateBody {
+    account_id: Uuid,
+    on: bool,
+    since: Option<DateTime<Utc>>,
+    /// Recovery codes that are left.
+    recovery_codes_left: usize,
+    /// The position of the log that the answer is at.
+    position: u64,
+}
+
+/// Whether the second step is on: for its owner, an administrator of the company, or a program with `accounts:read`.
+#[utoipa::path(
+    get, path = "/v1/accounts/{account_id}/second-step", operation_id = "show_second_step", tag = "second step", security(("session" = []), ("service" = [])),
+    params(("account_id" = Uuid, Path), AtLeast),
+    responses(
+        (status = 200, description = "How it stands", body = StateBody),
+        (status = 404, description = "There is no account to see", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn show(
+    State(api): Shared,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+    Params(at_least): Params<AtLeast>,
+) -> Result<Tagged<StateBody>, Problem> {
+    let account = AccountId(id);
+    let position = api.log_at(at_least.position()).await?;
+    let held = api.app.account(account).await?;
+    caller.sees(Scope::AccountsRead, account, held.profile().ok_or_else(Problem::not_found)?)?;
+    let second = held.active().and_then(|active| active.second_step.as_ref());
+    Ok(Tagged(StateBody {
+        account_id: id,
+        on: second.is_some(),
+        since: second.map(|second| second.since),
+        recovery_codes_left: second.map_or(0, |second| second.recovery.len()),
+        position: position.0,
+    }))
+}
+
+/// The current password.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OwnPassword {
+    #[schema(format = Password)]
+    current_password: String,
+}
+
+/// A secret for an app. It is shown this once.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SecondStepEnrolment)]
+pub(crate) struct EnrolmentBody {
+    /// For who can't take a picture: base 32 (RFC 4648).
+    secret: String,
+    /// What the picture holds.
+    otpauth_uri: String,
+    /// The picture as SVG.
+    qr_svg: String,
+    /// The picture as PNG, in base64.
+    qr_png: String,
+    /// Confirm it by a code before this.
+    expires_at: DateTime<Utc>,
+    /// Where it stands in the log.
+    position: u64,
+}
+
+/// Begin to turn the second step on: shows a secret for an app (RFC 6238: SHA-1, 6 digits, 30 s). A wrong password counts
+/// as a wrong login.
+#[utoipa::path(
+    post, path = "/v1/accounts/{account_id}/second-step", operation_id = "propose_second_step", tag = "second step", request_body = OwnPassword,
+    security(("session" = [])), params(("account_id" = Uuid, Path)),
+    responses(
+        (status = 201, description = "Take the picture, then confirm by a code", body = EnrolmentBody),
+        (status = 403, description = "The current password is wrong", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "It is on already", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 423, description = "Locked; nothing was verified", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn propose(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    devices: Devices,
+    Path(id): Path<Uuid>,
+    Body(body): Body<OwnPassword>,
+) -> Result<(StatusCode, Json<EnrolmentBody>), Problem> {
+    let owner = own(&api, &caller, arrival.at, &devices, id)?;
+    let current = Password::new(body.current_password);
+    let (at, context, acting) = (arrival.at, caller.context(&arrival), api.clone());
+    let proposed = to_its_end(async move { acting.app.propose_second_step(&context, owner, current).await });
+    let enrolment = proposed.await?.map_err(|failure| Problem::of(failure, at))?;
+    let email = email(&api, owner.account).await?;
+    let internal = || Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal");
+    let shown = api.codes.otp_auth(&enrolment.secret, &api.brand, &email).ok_or_else(internal)?;
+    let picture = qr_code::draw(&shown.uri).ok_or_else(internal)?;
+    let body = EnrolmentBody {
+        secret: shown.secret,
+        otpauth_uri: shown.uri,
+        qr_svg: picture.svg,
+        qr_png: STANDARD.encode(picture.png),
+        expires_at: enrolment.expires_at,
+        position: enrolment.position.0,
+    };
+    Ok((StatusCode::CREATED, Json(body)))
+}
+
+async fn email(api: &Api, account: AccountId) -> Result<String, Problem> {
+    let profile = api.profile(account).await?;
+    let person = profile.person.known().ok_or_else(Problem::not_found)?;
+    Ok(person.email.to_string())
+}
+
+/// A code of the secret that was shown.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConfirmationBody {
+    /// Six digits of the app.
+    #[schema(example = "123456")]
+    code: String,
+}
+
+/// Ten recovery codes, each good for one login. They are shown this once.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RecoveryCodes)]
+pub(crate) struct RecoveryBody {
+    #[schema(example = json!(["4ZK9-0PQR-77TV-1XAB"]))]
+    recovery_codes: Vec<String>,
+    /// Where it stands in the log.
+    position: u64,
+}
+
+/// The codes: as a page to print where HTML is asked for, as JSON otherwise.
+fn recovery(api: &Api, headers: &HeaderMap, codes: Vec<String>, position: u64) -> Response {
+    let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let wanted = accepts.contains("text/html");
+    match wanted.then(|| recovery_codes_page(&api.brand, language(headers), &codes)).flatten() {
+        Some(page) => Html(page).into_response(),
+        None => Json(RecoveryBody { recovery_codes: codes, position }).into_response(),
+    }
+}
+
+/// Turn the second step on by a code of the app. Gives ten recovery codes; with `Accept: text/html` as a page to print. A
+/// wrong code counts as a wrong login.
+#[utoipa::path(
+    post, path = "/v1/accounts/{account_id}/second-step/confirmation", operation_id = "confirm_second_step", tag = "second step", request_body = ConfirmationBody,
+    security(("session" = [])), params(("account_id" = Uuid, Path)),
+    responses(
+        (status = 200, description = "It is on", body = RecoveryBody),
+        (status = 403, description = "The code is wrong", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "No secret was shown, or too long ago", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 423, description = "Locked; nothing was verified", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn confirm(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    headers: HeaderMap,
+    devices: Devices,
+    Path(id): Path<Uuid>,
+    Body(body): Body<ConfirmationBody>,
+) -> Result<Response, Problem> {
+    let owner = own(&api, &caller, arrival.at, &devices, id)?;
+    let (at, context, acting) = (arrival.at, caller.context(&arrival), api.clone());
+    let confirmed =
+        to_its_end(async move { acting.app.confirm_second_step(&context, owner, &body.code).await });
+    let (codes, position) = confirmed.await?.map_err(|failure| Problem::of(failure, at))?;
+    Ok(recovery(&api, &headers, codes, position.0))
+}
+
+/// The current password, and a code or a recovery code.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BothBody {
+    #[schema(format = Password)]
+    current_password: String,
+    /// Six digits of the app.
+    #[schema(example = "123456")]
+    code: Option<String>,
+    /// Or one of the recovery codes.
+    recovery_code: Option<String>,
+}
+
+impl BothBody {
+    fn check(self) -> Result<(Password, OneTimeCode), Problem> {
+        let mut faults = Faults::default();
+        let code = one_of(&mut faults, self.code, self.recovery_code);
+        Ok((Password::new(self.current_password), faults.finish(code)?))
+    }
+}
+
+/// Have other recovery codes in place of those that are left.
+#[utoipa::path(
+    post, path = "/v1/accounts/{account_id}/second-step/recovery-codes", operation_id = "replace_recovery_codes", tag = "second step", request_body = BothBody,
+    security(("session" = [])), params(("account_id" = Uuid, Path)),
+    responses(
+        (status = 200, description = "Those before are void", body = RecoveryBody),
+        (status = 403, description = "The password or the code is wrong; it counts", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "The second step is not on", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 423, description = "Locked; nothing was verified", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn replace_recovery_codes(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    headers: HeaderMap,
+    devices: Devices,
+    Path(id): Path<Uuid>,
+    Body(body): Body<BothBody>,
+) -> Result<Response, Problem> {
+    let owner = own(&api, &caller, arrival.at, &devices, id)?;
+    let (current, code) = body.check()?;
+    let (at, context, acting) = (arrival.at, caller.context(&arrival), api.clone());
+    let replaced =
+        to_its_end(async move { acting.app.replace_recovery_codes(&context, owner, current, code).await });
+    let (codes, position) = replaced.await?.map_err(|failure| Problem::of(failure, at))?;
+    Ok(recovery(&api, &headers, codes, position.0))
+}
+
+/// Turn the second step off. It takes the password and a code; its owner is told by mail.
+#[utoipa::path(
+    post, path = "/v1/accounts/{account_id}/second-step/removal", operation_id = "disable_second_step", tag = "second step", request_body = BothBody,
+    security(("session" = [])), params(("account_id" = Uuid, Path)),
+    responses(
+        (status = 204, description = "It is off"),
+        (status = 403, description = "The password or the code is wrong; it counts", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "It is not on", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 423, description = "Locked; nothing was verified", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn disable(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    devices: Devices,
+    Path(id): Path<Uuid>,
+    Body(body): Body<BothBody>,
+) -> Result<Done, Problem> {
+    let owner = own(&api, &caller, arrival.at, &devices, id)?;
+    let (current, code) = body.check()?;
+    let (at, context) = (arrival.at, caller.context(&arrival));
+    carry_out(at, async move { api.app.disable_second_step(&context, owner, current, code).await }).await
+}
+
+/// Why a second step is taken away, and how it was made sure who asks.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SecondStepReset)]
+pub(crate) struct ResetBody {
+    #[schema(example = "Phone stolen")]
+    reason: String,
+    /// How support made sure that it is the owner who asks.
+    #[schema(example = "Called back on the number on file; two invoices named")]
+    identity_proof: String,
+}
+
+/// Take a lost second step away. Support alone may, having made sure who asks: a program with `second-step:reset`. The owner
+/// is told by mail; every session ends, the password stays.
+#[utoipa::path(
+    post, path = "/v1/accounts/{account_id}/second-step/reset", operation_id = "reset_second_step", tag = "second step", request_body = ResetBody,
+    security(("service" = [])), params(("account_id" = Uuid, Path)),
+    responses(
+        (status = 204, description = "It is off"),
+        (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "It is not on", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "Reason and proof are asked for", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn reset(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Path(id): Path<Uuid>,
+    Body(body): Body<ResetBody>,
+) -> Result<Done, Problem> {
+    caller.service(Scope::SecondStepReset)?;
+    let mut faults = Faults::default();
+    for (pointer, text) in [("/reason", &body.reason), ("/identity_proof", &body.identity_proof)] {
+        if !loquet_domain::plain_text::is_text(text, 500) {
+            faults.add(pointer, "reason-invalid");
+        }
+    }
+    faults.finish(Some(()))?;
+    let reason = format!("{} — {}", body.reason.trim(), body.identity_proof.trim());
+    let (at, context) = (arrival.at, caller.context(&arrival));
+    carry_out(at, async move { api.app.reset_second_step(&context, AccountId(id), &reason).await }).await
+}

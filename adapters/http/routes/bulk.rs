@@ -1,0 +1,258 @@
+//! Assigning many terminals at once, from a CSV file: all of it or nothing, and a report first if one likes.
+
+use std::collections::{BTreeSet, HashMap};
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use loquet_domain::company::Company;
+use loquet_domain::fleet::{Assignment, Fleet};
+use loquet_domain::ids::{CompanyId, SiteId, TerminalId};
+use loquet_domain::permission::Permission;
+use loquet_domain::serial_number::SerialNumber;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::authorisation::Needed;
+use crate::caller::{Arrival, Caller};
+use crate::extractors::query::Params;
+use crate::limits::shares::Costly;
+use crate::middleware::idempotency::NothingDone;
+use crate::responses::carry_out::to_its_end;
+use crate::responses::done::POSITION;
+use crate::responses::faults::Faults;
+use crate::responses::problem::{Fault, Problem, ProblemBody};
+use crate::state::Shared;
+use loquet_http_ports::scope::Scope;
+
+/// How many lines a file may have.
+const MOST_LINES: usize = 10_000;
+/// How many faults are listed at most.
+const MOST_FAULTS: usize = 200;
+
+/// How the file is taken.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct How {
+    /// For programs: of which company.
+    company: Option<Uuid>,
+    /// Say what would be done, and do nothing.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// What a file of assignments does, or would do.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AssignmentReport {
+    /// Whether nothing was done.
+    dry_run: bool,
+    /// Lines read, the heading not counted.
+    lines: usize,
+    /// Terminals that stand there already.
+    unchanged: usize,
+    /// Terminals that move.
+    moves: Vec<MoveBody>,
+}
+
+/// A terminal that moves.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TerminalMove)]
+pub(crate) struct MoveBody {
+    /// On which line of the file, the heading being the first.
+    line: u64,
+    terminal_id: Uuid,
+    serial: Option<String>,
+    from_site_id: Uuid,
+    to_site_id: Uuid,
+}
+
+/// Assign many terminals: a CSV file (RFC 4180, UTF-8) with the columns `terminal` (serial number or id) and `site` (id
+/// or name). Every fault is listed with its line; with any fault nothing is done.
+#[utoipa::path(
+    post, path = "/v1/terminal-assignments", operation_id = "assign_terminals", tag = "terminals",
+    request_body(content = String, content_type = "text/csv", example = "terminal,site\n1850012345,Boutique du centre\n"),
+    security(("session" = []), ("service" = [])), params(How),
+    responses(
+        (status = 200, description = "What was done, or would be", body = AssignmentReport),
+        (status = 403, description = "*Manage terminals* is needed at every site in the file", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The file has faults; they are listed with their lines", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn assign(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Params(how): Params<How>,
+    headers: HeaderMap,
+    file: Bytes,
+) -> Result<Response, Problem> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/csv")) {
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-csv"));
+    }
+    let company = company(&caller, how.company)?;
+    let anywhere = (Permission::ManageTerminals, Needed::Anywhere);
+    api.permit(&caller, Scope::CompaniesWrite, company, anywhere).await?;
+    let share = api.admit_costly(&caller, Costly::Import)?;
+    let fleet = api.app.fleet(company).await?.state;
+    let sites = api.app.company(company).await?.state;
+    let (lines, moves) = read(&file, &fleet, &sites)?;
+    let concerned: BTreeSet<SiteId> = moves.iter().flat_map(|(_, from, to)| [*from, to.to]).collect();
+    for site in concerned {
+        let needed = (Permission::ManageTerminals, Needed::At(site));
+        api.permit(&caller, Scope::CompaniesWrite, company, needed).await?;
+    }
+    let report = report(&fleet, how.dry_run, lines, &moves);
+    if how.dry_run {
+        return Ok((NothingDone, Json(report)).into_response());
+    }
+    let assignments = moves.into_iter().map(|(_, _, assignment)| assignment).collect();
+    let (at, context) = (arrival.at, caller.context(&arrival));
+    let done = to_its_end(async move {
+        let done = api.app.assign(&context, company, assignments).await;
+        drop(share);
+        done
+    })
+    .await?;
+    let position = done.map_err(|failure| Problem::of(failure, at))?;
+    let position: [(HeaderName, HeaderValue); 1] = [(POSITION, HeaderValue::from(position.0))];
+    Ok((position, Json(report)).into_response())
+}
+
+fn company(caller: &Caller, asked: Option<Uuid>) -> Result<CompanyId, Problem> {
+    match caller {
+        Caller::Service(_) => {
+            caller.service(Scope::CompaniesWrite)?;
+            let mut faults = Faults::default();
+            let company = faults.check("?company", asked.ok_or(()), |()| "company-required");
+            faults.finish(company.map(CompanyId))
+        }
+        Caller::Person(person) => match asked {
+            Some(asked) if asked != person.profile.company.0 => Err(Problem::not_found()),
+            _ => Ok(person.profile.company),
+        },
+    }
+}
+
+/// Line, where the terminal stands, and where it is to stand.
+pub(super) type Move = (u64, SiteId, Assignment);
+
+/// How many lines there are, and what each says.
+pub(crate) fn read(file: &[u8], fleet: &Fleet, sites: &Company) -> Result<(usize, Vec<Move>), Problem> {
+    let known = Known::of(fleet, sites);
+    let mut faults = LineFaults::default();
+    let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(file);
+    let columns = reader.headers().ok().and_then(|headers| {
+        // A heading that stands there twice leaves open which column is meant.
+        let place = |name: &str| {
+            let mut places = (0..).zip(headers).filter(|(_, column)| column.eq_ignore_ascii_case(name));
+            places.next().filter(|_| places.next().is_none()).map(|(place, _)| place)
+        };
+        place("terminal").zip(place("site"))
+    });
+    let Some((terminal, site)) = columns else {
+        faults.add(1, "", "csv-columns");
+        return Err(Problem::invalid(faults.0));
+    };
+    let (mut moves, mut seen, mut lines) = (Vec::new(), BTreeSet::new(), 0);
+    // The heading is the first line.
+    for (line, record) in (2..).zip(reader.records()) {
+        lines += 1;
+        let Ok(record) = record else {
+            faults.add(line, "", "csv-line");
+            continue;
+        };
+        let cell = |column: usize| record.get(column).unwrap_or_default();
+        // A quoted cell may hold line ends.
+        let line = record.position().map_or(line, csv::Position::line);
+        let said = known.read(line, cell(terminal), cell(site), &mut faults);
+        if said.is_some_and(|(_, _, wanted)| !seen.insert(wanted.terminal)) {
+            faults.add(line, "terminal", "terminal-twice");
+        }
+        moves.extend(said);
+    }
+    if lines > MOST_LINES || lines == 0 {
+        faults.add(1, "", "csv-length");
+    }
+    if faults.0.is_empty() { Ok((lines, moves)) } else { Err(Problem::invalid(faults.0)) }
+}
+
+/// The faults of a file: the first of them, where there are many.
+#[derive(Default)]
+struct LineFaults(Vec<Fault>);
+
+impl LineFaults {
+    fn add(&mut self, line: u64, column: &str, rule: &'static str) {
+        if self.0.len() < MOST_FAULTS {
+            self.0.push(Fault { pointer: format!("/{line}/{column}"), rule, places: Vec::new() });
+        }
+    }
+}
+
+/// What a file can name.
+struct Known<'a> {
+    fleet: &'a Fleet,
+    sites: &'a Company,
+    by_serial: HashMap<&'a SerialNumber, TerminalId>,
+    by_name: HashMap<String, Vec<SiteId>>,
+}
+
+impl<'a> Known<'a> {
+    fn of(fleet: &'a Fleet, sites: &'a Company) -> Self {
+        let numbered = fleet.terminals.iter().filter_map(|(id, held)| Some((held.serial.as_ref()?, id)));
+        let mut by_name: HashMap<String, Vec<SiteId>> = HashMap::new();
+        for (id, site) in sites.sites.iter() {
+            by_name.entry(site.name.as_str().to_lowercase()).or_default().push(id);
+        }
+        Self { fleet, sites, by_serial: numbered.collect(), by_name }
+    }
+
+    fn read(&self, line: u64, terminal: &str, site: &str, faults: &mut LineFaults) -> Option<Move> {
+        let held = self.terminal(terminal);
+        if held.is_none() {
+            faults.add(line, "terminal", "terminal-unknown");
+        }
+        let to = self.site(site).map_err(|rule| faults.add(line, "site", rule)).ok();
+        let ((terminal, from), to) = held.zip(to)?;
+        Some((line, from, Assignment { terminal, to }))
+    }
+
+    fn terminal(&self, named: &str) -> Option<(TerminalId, SiteId)> {
+        let id = match named.parse::<TerminalId>() {
+            Ok(id) => id,
+            Err(_) => *self.by_serial.get(&SerialNumber::parse(named).ok()?)?,
+        };
+        Some((id, self.fleet.terminals.get(id)?.site))
+    }
+
+    fn site(&self, named: &str) -> Result<SiteId, &'static str> {
+        if let Ok(id) = named.parse::<SiteId>() {
+            return if self.sites.sites.contains(id) { Ok(id) } else { Err("site-unknown") };
+        }
+        match self.by_name.get(&named.to_lowercase()).map(Vec::as_slice) {
+            Some([id]) => Ok(*id),
+            Some(_) => Err("site-ambiguous"),
+            None => Err("site-unknown"),
+        }
+    }
+}
+
+fn report(fleet: &Fleet, dry_run: bool, lines: usize, moves: &[Move]) -> AssignmentReport {
+    let moving = moves.iter().filter(|(_, from, to)| *from != to.to);
+    let told = moving.map(|(line, from, assignment)| {
+        let held = fleet.terminals.get(assignment.terminal);
+        MoveBody {
+            line: *line,
+            terminal_id: assignment.terminal.0,
+            serial: held.and_then(|held| held.serial.as_ref()).map(ToString::to_string),
+            from_site_id: from.0,
+            to_site_id: assignment.to.0,
+        }
+    });
+    let moves: Vec<MoveBody> = told.collect();
+    AssignmentReport { dry_run, lines, unchanged: lines - moves.len(), moves }
+}

@@ -1,0 +1,257 @@
+//! Companies.
+
+use std::collections::BTreeMap;
+
+use axum::extract::{Path, State};
+use chrono::{DateTime, Utc};
+use loquet_domain::address::Address;
+use loquet_domain::company::{AddressKind, Description, SiteAtOffice};
+use loquet_domain::ids::CompanyId;
+use loquet_domain::permission::Permission;
+use loquet_domain::ports::Position;
+use loquet_projections::ports::{Order, Selection};
+use loquet_projections::table::{Row, find, select_where, sortable_name};
+use loquet_projections::views::companies::CompanyRow;
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::authorisation::Needed;
+use crate::caller::{Arrival, Caller};
+use crate::extractors::body::Body;
+use crate::extractors::query::{AtLeast, Params};
+use crate::responses::carry_out::carry_out;
+use crate::responses::done::Done;
+use crate::responses::faults::Faults;
+use crate::responses::page::Page;
+use crate::responses::problem::{Problem, ProblemBody};
+use crate::responses::tagged::Tagged;
+use crate::routes::addresses::AddressBody;
+use crate::state::{Api, Shared};
+use loquet_http_ports::scope::Scope;
+
+/// A company.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Company)]
+pub(crate) struct CompanyBody {
+    company_id: Uuid,
+    #[schema(example = "BE")]
+    country: String,
+    #[schema(example = "0123456749")]
+    enterprise_number: String,
+    #[schema(example = "Boulangerie Dupont SRL")]
+    legal_name: String,
+    trading_name: Option<String>,
+    registered_office: Option<AddressBody>,
+    invoicing_address: Option<AddressBody>,
+    correspondence_address: Option<AddressBody>,
+    registered_at: DateTime<Utc>,
+    /// The order that brought it.
+    order_id: String,
+    /// How many administrators the company has. If it has none, support admits or creates one.
+    administrators: usize,
+    /// The position of the log that the answer is at.
+    position: u64,
+}
+
+fn body(mut row: CompanyRow, position: Position) -> CompanyBody {
+    let mut address = |kind| row.addresses.remove(&kind).map(AddressBody::from);
+    CompanyBody {
+        registered_office: address(AddressKind::RegisteredOffice),
+        invoicing_address: address(AddressKind::Invoicing),
+        correspondence_address: address(AddressKind::Correspondence),
+        company_id: row.company_id.0,
+        country: row.country.to_string(),
+        enterprise_number: row.enterprise_number,
+        legal_name: row.legal_name.as_str().to_owned(),
+        trading_name: row.trading_name.map(|name| name.as_str().to_owned()),
+        registered_at: row.registered_at,
+        order_id: row.order_id.to_string(),
+        administrators: row.administrators.len(),
+        position: position.0,
+    }
+}
+
+/// Which companies.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct CompanyFilter {
+    /// The company of this enterprise number; digits only.
+    enterprise_number: Option<String>,
+    /// Companies whose legal or trading name begins so, whatever the case.
+    name: Option<String>,
+    /// With `true`, lists only the companies without an administrator: support must give them one.
+    without_administrator: Option<bool>,
+    /// `registered_at`, the oldest first, or `-registered_at`, the newest first; a name sorts by itself.
+    sort: Option<String>,
+    /// From `next_cursor` of the page before; with the same filter and order.
+    cursor: Option<String>,
+    /// 1 to 200; 50 unless said.
+    limit: Option<u32>,
+    /// Wait until the answer is at this position of the log.
+    at_least: Option<u64>,
+}
+
+/// Find companies. For programs with `companies:read`.
+#[utoipa::path(
+    get, path = "/v1/companies", operation_id = "list_companies", tag = "companies", params(CompanyFilter), security(("service" = [])),
+    responses((status = 200, description = "A page of companies", body = Page<CompanyBody>))
+)]
+pub(crate) async fn list(
+    State(api): Shared,
+    caller: Caller,
+    Params(filter): Params<CompanyFilter>,
+) -> Result<Tagged<Page<CompanyBody>>, Problem> {
+    caller.service(Scope::CompaniesRead)?;
+    let mut faults = Faults::default();
+    let size = faults.limit(filter.limit);
+    let order = faults.order(filter.sort.as_deref(), "registered_at");
+    let after = faults.cursor(filter.cursor.as_deref());
+    let alone = filter.without_administrator == Some(true);
+    faults.finish_query()?;
+    let position = api.reach(CompanyRow::VIEW, &AtLeast { at_least: filter.at_least }).await?;
+    let numbered = filter.enterprise_number.as_deref();
+    let by = match (numbered, &filter.name) {
+        (Some(number), _) if number.len() == 8 => ("number", format!("NL/{number}")),
+        (Some(number), _) => ("number", format!("BE/{number}")),
+        (None, Some(name)) => ("name", sortable_name(name)),
+        (None, None) if alone => ("without_administrator", String::new()),
+        (None, None) => ("created", String::new()),
+    };
+    // Rows by name come in the order of names; only ascending makes sense of a beginning.
+    let order = if filter.name.is_some() { Order::Ascending } else { order };
+    let wanted = Selection { by: Some(by), order, after, limit: size + 1 };
+    let fits = |row: &CompanyRow| {
+        numbered.is_none_or(|number| row.enterprise_number == number)
+            && (!alone || row.administrators.is_empty())
+    };
+    let rows = select_where(api.rows.as_ref(), wanted, fits).await?.into_iter();
+    let companies = rows.map(|(cursor, row)| (cursor, body(row, position)));
+    Ok(Tagged(Page::of(companies.collect(), size, position)))
+}
+
+/// One company: one's own, or any for a program with `companies:read`.
+#[utoipa::path(
+    get, path = "/v1/companies/{company_id}", operation_id = "show_company", tag = "companies", security(("session" = []), ("service" = [])),
+    params(("company_id" = Uuid, Path), AtLeast),
+    responses(
+        (status = 200, description = "The company", body = CompanyBody),
+        (status = 404, description = "There is none to see", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn show(
+    State(api): Shared,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+    Params(at_least): Params<AtLeast>,
+) -> Result<Tagged<CompanyBody>, Problem> {
+    api.company_asked(&caller, Some(id))?;
+    let position = api.reach(CompanyRow::VIEW, &at_least).await?;
+    let row = find::<CompanyRow>(api.rows.as_ref(), id.to_string()).await?;
+    Ok(Tagged(body(row.ok_or_else(Problem::not_found)?, position)))
+}
+
+/// What of a company is to be otherwise. What is left out stays; `null` takes away.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = CompanyChange)]
+pub(crate) struct ChangeBody {
+    legal_name: Option<String>,
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<String>)]
+    trading_name: Option<Option<String>>,
+    registered_office: Option<AddressBody>,
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<AddressBody>)]
+    invoicing_address: Option<Option<AddressBody>>,
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<AddressBody>)]
+    correspondence_address: Option<Option<AddressBody>>,
+    /// What becomes of a site at the registered office when that moves: `moves` with it, unless said, or `stays`.
+    #[serde(default)]
+    site_at_office: SiteAtOfficeBody,
+    /// Refused: a new number is a new company, or a take-over. Support helps.
+    #[schema(read_only)]
+    enterprise_number: Option<String>,
+}
+
+/// What becomes of a site at the registered office when that moves.
+#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = SiteAtOffice)]
+pub(crate) enum SiteAtOfficeBody {
+    /// It moves along.
+    #[default]
+    Moves,
+    /// It stays.
+    Stays,
+}
+
+/// A field that is there, `null` or not.
+pub(crate) fn said<'de, T: Deserialize<'de>, D: Deserializer<'de>>(field: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(field).map(Some)
+}
+
+impl ChangeBody {
+    fn check(self) -> Result<Description, Problem> {
+        let mut faults = Faults::default();
+        let mut name = |pointer: &str, text: &str| faults.company_name(pointer, text);
+        let legal_name = self.legal_name.as_deref().and_then(|text| name("/legal_name", text));
+        let trading_name =
+            self.trading_name.map(|text| text.as_deref().and_then(|text| name("/trading_name", text)));
+        let mut addresses: BTreeMap<AddressKind, Option<Address>> = BTreeMap::new();
+        let wanted = [
+            (AddressKind::RegisteredOffice, "/registered_office", self.registered_office.map(Some)),
+            (AddressKind::Invoicing, "/invoicing_address", self.invoicing_address),
+            (AddressKind::Correspondence, "/correspondence_address", self.correspondence_address),
+        ];
+        for (kind, pointer, address) in wanted {
+            if let Some(address) = address {
+                let address = address.and_then(|address| address.check(pointer, &mut faults));
+                addresses.insert(kind, address);
+            }
+        }
+        let site_at_office = match self.site_at_office {
+            SiteAtOfficeBody::Moves => SiteAtOffice::Moves,
+            SiteAtOfficeBody::Stays => SiteAtOffice::Stays,
+        };
+        let addresses = addresses.into_iter().collect();
+        faults.finish(Some(Description { legal_name, trading_name, addresses, site_at_office }))
+    }
+}
+
+/// Change a company's names and addresses, all that is said or none of it. For its administrators.
+#[utoipa::path(
+    patch, path = "/v1/companies/{company_id}", operation_id = "change_company", tag = "companies", request_body = ChangeBody,
+    security(("session" = []), ("service" = [])), params(("company_id" = Uuid, Path)),
+    responses(
+        (status = 204, description = "Changed"),
+        (status = 404, description = "There is none to see", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "The number is not changed here; or another site is at the new office", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The body breaks rules; all of them are listed", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn change(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Path(id): Path<Uuid>,
+    Body(body): Body<ChangeBody>,
+) -> Result<Done, Problem> {
+    let id = CompanyId(id);
+    let needed = (Permission::ManageCompany, Needed::Everywhere);
+    api.permit(&caller, Scope::CompaniesWrite, id, needed).await?;
+    if body.enterprise_number.is_some() {
+        return Err(Problem::contact_support());
+    }
+    let description = body.check()?;
+    let (at, context) = (arrival.at, caller.context(&arrival));
+    carry_out(at, async move { api.app.describe_company(&context, id, description).await }).await
+}
+
+impl Api {
+    /// The company's row, for what is shown of it elsewhere.
+    pub(crate) async fn company_row(&self, company: CompanyId) -> Result<Option<CompanyRow>, Problem> {
+        Ok(find::<CompanyRow>(self.rows.as_ref(), company.to_string()).await?)
+    }
+}

@@ -1,0 +1,220 @@
+//! An account's history, event by event.
+
+use std::collections::BTreeSet;
+
+use axum::extract::{Path, State};
+use chrono::{DateTime, Utc};
+use loquet_domain::account;
+use loquet_domain::fact::{Actor, Fact};
+use loquet_domain::ids::AccountId;
+use loquet_domain::ports::{EventCodec, Position, RecordedEvent, Revision, StreamId};
+use loquet_domain::schema::{self, DomainEvent};
+use loquet_projections::people::Unreadable;
+use loquet_projections::ports::Cursor;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::caller::Caller;
+use crate::extractors::query::Params;
+use crate::responses::faults::Faults;
+use crate::responses::page::Page;
+use crate::responses::problem::{Problem, ProblemBody};
+use crate::responses::tagged::Tagged;
+use crate::state::Shared;
+use loquet_http_ports::scope::Scope;
+
+/// An event as people and programs may read it: no password hash, and nothing of an erased person.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Event)]
+pub struct EventBody {
+    /// Where in the whole log.
+    position: u64,
+    /// The stream it belongs to.
+    #[schema(example = "account-0198c0de-0000-4000-8000-000000000000")]
+    stream: String,
+    /// Where in its stream, from one.
+    revision: u64,
+    event_id: Uuid,
+    /// What happened.
+    #[schema(example = "login-failed")]
+    r#type: String,
+    /// The version of its shape.
+    version: u16,
+    at: DateTime<Utc>,
+    /// Who acted: `stranger`, `account`, `service`, `staff`, `system` or `operator`, and what names them.
+    #[schema(value_type = Object, example = json!({ "kind": "staff", "name": "Sofie Maes", "role": "support" }))]
+    actor: Actor,
+    correlation_id: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    causation_id: Option<Uuid>,
+    /// What anybody who reads the log may see.
+    #[schema(value_type = Object)]
+    data: Value,
+    /// What was sealed for the account and can still be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    personal: Option<Value>,
+}
+
+impl EventBody {
+    /// Reads an event for programs: without what was sealed, and without asking for a key.
+    pub(crate) fn open(codec: &dyn EventCodec, recorded: &RecordedEvent) -> Result<Self, Unreadable> {
+        Ok(Self::of(recorded, codec.decode_open(recorded)?, None))
+    }
+
+    /// Reads an event for showing it.
+    ///
+    /// # Errors
+    /// [`Unreadable`] where it can't be read.
+    pub async fn read(codec: &dyn EventCodec, recorded: &RecordedEvent) -> Result<Self, Unreadable> {
+        let fact = codec.decode(recorded).await?;
+        let personal = personal(&fact);
+        Ok(Self::of(recorded, fact, personal))
+    }
+
+    fn of(recorded: &RecordedEvent, fact: Fact<DomainEvent>, personal: Option<Value>) -> Self {
+        Self {
+            position: recorded.position.0,
+            stream: recorded.stream.to_string(),
+            revision: recorded.revision.0,
+            event_id: fact.id.0,
+            r#type: recorded.event.name.clone(),
+            version: recorded.event.version,
+            at: fact.context.at,
+            actor: fact.context.actor,
+            correlation_id: fact.context.correlation.0,
+            causation_id: fact.context.causation.map(|id| id.0),
+            data: serde_json::from_slice(&recorded.event.data).unwrap_or(Value::Null),
+            personal,
+        }
+    }
+}
+
+impl EventBody {
+    /// The event as a company's people see it: without support's reason, and without how support checked who asked. A
+    /// reason that the company's own people gave stays.
+    fn without_proofs(mut self) -> Self {
+        if !matches!(self.actor, Actor::Account { .. })
+            && let Some(fields) = self.personal.as_mut().and_then(Value::as_object_mut)
+        {
+            fields.remove("reason");
+            self.personal =
+                self.personal.filter(|fields| fields.as_object().is_some_and(|held| !held.is_empty()));
+        }
+        self
+    }
+
+    /// The event on one line, for a terminal.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let at = self.at.format("%Y-%m-%dT%H:%M:%SZ");
+        let actor = match &self.actor {
+            Actor::Stranger => "stranger".to_owned(),
+            Actor::Account { account_id } => format!("account {account_id}"),
+            Actor::Service { name } => format!("service {name}"),
+            Actor::Staff { name, role } => format!("{role} {name}"),
+            Actor::System { reaction } => format!("reaction {reaction}"),
+            Actor::Operator => "operator".to_owned(),
+        };
+        let personal = self.personal.as_ref().map(|fields| format!(" {fields}")).unwrap_or_default();
+        let (position, stream, revision, name) = (self.position, &self.stream, self.revision, &self.r#type);
+        format!("{position:>8}  {at}  {name:<26} {stream}@{revision}  by {actor}  {}{personal}", self.data)
+    }
+}
+
+/// What of the sealed part is shown. Named one by one: password hashes, secrets of the second step and recovery codes
+/// leave the log for no one, nor does whatever is sealed one day and not thought of here.
+const SHOWN: [&str; 6] = ["email", "given_name", "family_name", "reason", "client_address", "client_agent"];
+
+fn personal(fact: &Fact<DomainEvent>) -> Option<Value> {
+    let private = schema::write(&fact.event).private.with_client(fact.context.client.as_ref());
+    let private = private.with_reason(fact.context.reason.clone());
+    let mut fields = serde_json::to_value(&private).ok()?;
+    let object = fields.as_object_mut()?;
+    object.retain(|name, _| SHOWN.contains(&name.as_str()));
+    (!object.is_empty()).then(|| json!(object))
+}
+
+/// Which part of a history.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct EventFilter {
+    /// From `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// 1 to 200; 50 unless said.
+    limit: Option<u32>,
+    /// Wait until the answer is at this position of the log.
+    at_least: Option<u64>,
+}
+
+/// The take-overs of an account in which the reader's company had no part: they are hidden from the reader. A person
+/// who was moved sees their own take-over.
+fn others_take_overs(
+    caller: &Caller,
+    id: AccountId,
+    codec: &dyn EventCodec,
+    events: &[RecordedEvent],
+) -> Result<BTreeSet<Revision>, Unreadable> {
+    let mut hidden = BTreeSet::new();
+    if matches!(caller, Caller::Person(person) if person.account != id) {
+        let mut held = None;
+        for recorded in events.iter().filter(|event| OF_COMPANIES.contains(&event.event.name.as_str())) {
+            match codec.decode_open(recorded)?.event {
+                DomainEvent::Account(account::Event::AccountCreated { company, .. }) => held = Some(company),
+                DomainEvent::Account(account::Event::AccountMoved { company, .. }) => {
+                    if held.is_some_and(|from| !caller.has_part(from, company)) {
+                        hidden.insert(recorded.revision);
+                    }
+                    held = Some(company);
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(hidden)
+}
+
+/// The events that say of which company an account is.
+const OF_COMPANIES: [&str; 2] = ["account-created", "account-moved"];
+
+/// Everything that happened to an account, oldest first. Only callers with `support:read` see why the supplier's
+/// people did something and how they checked who asked. Only the companies that had part in a take-over, and the
+/// person who was moved, see it.
+#[utoipa::path(
+    get, path = "/v1/accounts/{account_id}/events", operation_id = "list_account_events", tag = "accounts",
+    security(("session" = []), ("service" = [])),
+    params(("account_id" = Uuid, Path), EventFilter),
+    responses(
+        (status = 200, description = "A page of events", body = Page<EventBody>),
+        (status = 404, description = "There is no account to see", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn of_account(
+    State(api): Shared,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+    Params(filter): Params<EventFilter>,
+) -> Result<Tagged<Page<EventBody>>, Problem> {
+    let id = AccountId(id);
+    caller.sees(Scope::EventsRead, id, &api.profile(id).await?)?;
+    let mut faults = Faults::default();
+    let size = faults.limit(filter.limit);
+    let after = faults.number_cursor(filter.cursor.as_deref());
+    faults.finish_query()?;
+    let stream = StreamId::new("account", &id.to_string());
+    let position = api.log_at(Position(filter.at_least.unwrap_or(0))).await?;
+    let events = api.store.read_stream(&stream, Revision::default()).await?;
+    let hidden = others_take_overs(&caller, id, api.codec.as_ref(), &events)?;
+    let shown =
+        events.iter().filter(|event| event.revision > Revision(after) && !hidden.contains(&event.revision));
+    let mut rows = Vec::new();
+    for recorded in shown.take(size + 1) {
+        let body = EventBody::read(api.codec.as_ref(), recorded).await?;
+        let body = if caller.reads_proofs() { body } else { body.without_proofs() };
+        let key = recorded.revision.0.to_string();
+        rows.push((Cursor { value: String::new(), key }, body));
+    }
+    Ok(Tagged(Page::of(rows, size, position)))
+}

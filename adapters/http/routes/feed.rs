@@ -1,0 +1,264 @@
+//! The events of the whole log, for programs: page by page, or as they happen (server-sent events, WHATWG
+//! HTML 9.2). Nothing sealed is in them.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::{Stream, StreamExt, stream};
+use loquet_domain::ports::{BoxStream, Position, ReadError, RecordedEvent, Subscribed};
+use loquet_domain::schema;
+use loquet_metrics::Gauge;
+use serde::Deserialize;
+use tokio::sync::watch;
+use tokio::time::{Instant, Interval, interval_at};
+use utoipa::IntoParams;
+use zeroize::Zeroizing;
+
+use crate::caller::Caller;
+use crate::extractors::query::Params;
+use crate::limits::shares::{Costly, NoPlace, Place};
+use crate::request_parts::bearer;
+use crate::responses::faults::Faults;
+use crate::responses::page::Page;
+use crate::responses::problem::{Problem, ProblemBody};
+use crate::routes::events::EventBody;
+use crate::state::{Api, Shared};
+use loquet_http_ports::scope::Scope;
+use loquet_metrics::OfLimit;
+
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// How many events are looked through for one page: a filter that fits none answers all the same.
+const LOOKED_THROUGH: usize = 5_000;
+/// How many events are read at once.
+const READ: usize = 500;
+/// How often a stream without events says that it lives, so that proxies keep it open.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How often it is looked whether the token of a stream without events still holds.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+/// The categories of streams.
+const CATEGORIES: [&str; 9] =
+    ["account", "email", "company", "order", "terminals", "serial", "access", "receipt", "takeover"];
+
+/// Which events.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct FeedFilter {
+    /// Only events after this position; `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Only events of these types, separated by commas, such as `account-locked,lockout-released`.
+    r#type: Option<String>,
+    /// Only events of streams of this category: `account`, `email`, `company`, `order`, `terminals`, `serial`,
+    /// `access`, `receipt` or `takeover`.
+    category: Option<String>,
+    /// 1 to 200; 50 unless said.
+    limit: Option<u32>,
+    /// Wait until the log is at this position.
+    at_least: Option<u64>,
+}
+
+/// What of the log somebody wants.
+#[derive(Clone, Default)]
+struct Wanted {
+    types: Option<Vec<String>>,
+    category: Option<String>,
+}
+
+impl Wanted {
+    fn of(filter: &FeedFilter, faults: &mut Faults) -> Self {
+        let types: Option<Vec<String>> =
+            filter.r#type.as_ref().map(|types| types.split(',').map(|name| name.trim().to_owned()).collect());
+        let known = schema::names();
+        let unknown = types.iter().flatten().find(|name| !known.contains(&name.as_str()));
+        faults.one_of("type", unknown.map(String::as_str), &known);
+        faults.one_of("category", filter.category.as_deref(), &CATEGORIES);
+        Self { types, category: filter.category.clone() }
+    }
+
+    fn fits(&self, event: &RecordedEvent) -> bool {
+        let category = event.stream.as_str().split('-').next().unwrap_or_default();
+        self.types.as_ref().is_none_or(|types| types.contains(&event.event.name))
+            && self.category.as_ref().is_none_or(|wanted| wanted == category)
+    }
+}
+
+/// Follow the log.
+///
+/// As JSON, a page of events after `cursor`; `next_cursor` is always there, and on the last page is where to
+/// ask again later. With `Accept: text/event-stream`, the events after `Last-Event-ID` (or `cursor`), then
+/// each as it happens: `id` is its position, `event` its type, `data` the same object as in a page. The stream
+/// ends when the token does.
+#[utoipa::path(
+    get, path = "/v1/events", operation_id = "follow_events", tag = "events", security(("service" = [])),
+    params(FeedFilter, ("Last-Event-ID" = Option<u64>, Header, description = "With server-sent events: the position of the last event that was received")),
+    responses(
+        (status = 200, description = "A page of events, or a stream of them", content(
+            (Page<EventBody> = "application/json"), (String = "text/event-stream"))),
+        (status = 403, description = "No events:read", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "Too many programs follow the events, or this token does so too often", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn feed(
+    State(api): Shared,
+    caller: Caller,
+    headers: HeaderMap,
+    Params(filter): Params<FeedFilter>,
+) -> Result<Response, Problem> {
+    let service = caller.service(Scope::EventsRead)?;
+    let mut faults = Faults::default();
+    let wanted = Wanted::of(&filter, &mut faults);
+    let size = faults.limit(filter.limit);
+    let last = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok());
+    let resumed = faults.position("Last-Event-ID", last);
+    let after = faults.position("?cursor", filter.cursor.as_deref()).max(resumed);
+    faults.finish_query()?;
+    let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if accepts.contains("text/event-stream") {
+        let token = bearer(&headers).ok_or_else(Problem::unauthenticated)?;
+        let place = api.followers.admit(service).map_err(|why| no_place(&api, why))?;
+        return Ok(live(api, place, token, wanted, after));
+    }
+    let head = api.log_at(Position(filter.at_least.unwrap_or(0))).await?;
+    let _share = api.admit_costly(&caller, Costly::Feed)?;
+    let (found, seen) = look_through(&api, &wanted, after, head, size).await?;
+    let read = found.iter().map(|event| EventBody::open(api.codec.as_ref(), event));
+    let items = read.collect::<Result<Vec<_>, _>>()?;
+    Ok(Json(Page { items, next_cursor: Some(seen.to_string()), position: head.0 }).into_response())
+}
+
+/// Up to `size` events that fit, and how far was looked.
+async fn look_through(
+    api: &Api,
+    wanted: &Wanted,
+    after: Position,
+    head: Position,
+    size: usize,
+) -> Result<(Vec<RecordedEvent>, Position), Problem> {
+    let (mut found, mut seen, mut looked) = (Vec::new(), after, 0);
+    while seen < head && looked < LOOKED_THROUGH {
+        let page = api.store.read_all(seen, READ).await?;
+        looked += READ;
+        for event in page.into_iter().filter(|event| event.position <= head) {
+            seen = event.position;
+            if wanted.fits(&event) {
+                found.push(event);
+            }
+            if found.len() == size {
+                return Ok((found, seen));
+            }
+        }
+    }
+    Ok((found, seen))
+}
+
+/// One program that follows the events; its place is free again when it is gone.
+struct Following {
+    api: Arc<Api>,
+    log: BoxStream<'static, Result<Subscribed, ReadError>>,
+    token: Zeroizing<String>,
+    look_again: Interval,
+    wanted: Wanted,
+    stopping: watch::Receiver<bool>,
+    gauge: Gauge,
+    _place: Place,
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.gauge.dec();
+    }
+}
+
+impl Following {
+    /// The next event that is wanted. None where the stream is to end: the server stops, the token holds no
+    /// more, or the log can't be read.
+    async fn next(&mut self) -> Option<RecordedEvent> {
+        loop {
+            if *self.stopping.borrow_and_update() {
+                return None;
+            }
+            let next = tokio::select! {
+                next = self.log.next() => next?,
+                _ = self.stopping.changed() => return None,
+                _ = self.look_again.tick() => match may_read(&self.api, &self.token).await {
+                    true => continue,
+                    false => return None,
+                },
+            };
+            match next {
+                Ok(Subscribed::Event(event)) if self.wanted.fits(&event) => {
+                    return may_read(&self.api, &self.token).await.then_some(*event);
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::error!(%error, "the events can't be followed further");
+                    return None;
+                }
+            }
+        }
+    }
+}
+
+/// Whether a token holds and has the scope, as it is now: a stream must not outlive what opened it.
+async fn may_read(api: &Api, token: &str) -> bool {
+    match api.service_tokens.find(token, (api.clock)()).await {
+        Ok(service) => service.is_some_and(|service| service.scopes.contains(&Scope::EventsRead)),
+        Err(error) => {
+            tracing::error!(%error, "whether a token still holds can't be told: its stream ends");
+            false
+        }
+    }
+}
+
+/// A place becomes free when a stream ends. Nobody knows when that happens, but a program that has gone is noticed at
+/// the next sign of life on its stream at the latest.
+fn no_place(api: &Api, why: NoPlace) -> Problem {
+    api.metrics.http.limited.get_or_create(&OfLimit { limit: "event_streams".to_owned() }).inc();
+    let too_many = |slug| Problem::new(StatusCode::TOO_MANY_REQUESTS, slug);
+    let problem = match why {
+        NoPlace::Token { most } => too_many("too-many-followers-of-token").with("most", most),
+        NoPlace::All => too_many("too-many-followers"),
+    };
+    Problem { retry_after: i64::try_from(HEARTBEAT.as_secs()).ok(), ..problem }
+}
+
+fn live(api: Arc<Api>, place: Place, token: &str, wanted: Wanted, after: Position) -> Response {
+    let gauge = api.metrics.http.event_streams.clone();
+    gauge.inc();
+    let following = Following {
+        log: api.store.subscribe(after),
+        token: Zeroizing::new(token.to_owned()),
+        look_again: interval_at(Instant::now() + LOOK_AGAIN, LOOK_AGAIN),
+        wanted,
+        stopping: api.stopping.subscribe(),
+        gauge,
+        _place: place,
+        api,
+    };
+    let keep_alive = KeepAlive::new().interval(HEARTBEAT);
+    Sse::new(events(following)).keep_alive(keep_alive).into_response()
+}
+
+/// The events, until the stream is to end; then the program comes again with the last id that it saw. Nothing
+/// is passed over.
+fn events(following: Following) -> impl Stream<Item = Result<Event, Infallible>> {
+    stream::unfold(following, |mut following| async {
+        let event = following.next().await?;
+        let body = match EventBody::open(following.api.codec.as_ref(), &event) {
+            Ok(body) => body,
+            Err(error) => {
+                tracing::error!(%error, position = %event.position, "an event can't be read");
+                return None;
+            }
+        };
+        let json = serde_json::to_string(&body).ok()?;
+        let told = Event::default().id(event.position.to_string()).event(&event.event.name).data(json);
+        Some((Ok(told), following))
+    })
+}

@@ -1,0 +1,379 @@
+//! User groups and their members.
+
+use std::collections::BTreeSet;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use loquet_domain::access::{Group, GroupChange, GroupName, GroupText, InvalidGroupText, Where};
+use loquet_domain::ids::{AccountId, CompanyId, GroupId, SiteId};
+use loquet_domain::permission::Permission;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::authorisation::Needed;
+use crate::caller::{Arrival, Caller};
+use crate::extractors::body::Body;
+use crate::extractors::query::{AtLeast, Params};
+use crate::responses::carry_out::{carry_out, to_its_end};
+use crate::responses::done::Done;
+use crate::responses::faults::Faults;
+use crate::responses::page::Page;
+use crate::responses::problem::{Problem, ProblemBody};
+use crate::responses::tagged::Tagged;
+use crate::state::Shared;
+use loquet_http_ports::scope::Scope;
+
+/// Whoever manages users anywhere sees the groups.
+const MANAGES_USERS: (Permission, Needed) = (Permission::ManageUsers, Needed::Anywhere);
+
+/// One of the portal's menus.
+#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = Permission)]
+pub(crate) enum PermissionBody {
+    ViewTransactions,
+    ViewInvoices,
+    ManageUsers,
+    ManageTerminals,
+    ManageReceipts,
+    ActivateTerminalApp,
+    ManageCompany,
+}
+
+impl From<PermissionBody> for Permission {
+    fn from(body: PermissionBody) -> Self {
+        match body {
+            PermissionBody::ViewTransactions => Self::ViewTransactions,
+            PermissionBody::ViewInvoices => Self::ViewInvoices,
+            PermissionBody::ManageUsers => Self::ManageUsers,
+            PermissionBody::ManageTerminals => Self::ManageTerminals,
+            PermissionBody::ManageReceipts => Self::ManageReceipts,
+            PermissionBody::ActivateTerminalApp => Self::ActivateTerminalApp,
+            PermissionBody::ManageCompany => Self::ManageCompany,
+        }
+    }
+}
+
+/// A group: what it permits its members.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Group)]
+pub(crate) struct GroupBody {
+    group_id: Uuid,
+    #[schema(example = "Comptables")]
+    name: String,
+    description: String,
+    #[schema(value_type = Vec<PermissionBody>)]
+    permissions: BTreeSet<Permission>,
+    /// How many are in it.
+    members: usize,
+    /// The position of the log that the answer is at.
+    position: u64,
+}
+
+fn body(id: GroupId, group: &Group, position: u64) -> GroupBody {
+    GroupBody {
+        group_id: id.0,
+        name: group.name.as_str().to_owned(),
+        description: group.description.as_str().to_owned(),
+        permissions: group.permissions.clone(),
+        members: group.members.len(),
+        position,
+    }
+}
+
+/// The groups of a company, by name; there are at most 500.
+#[utoipa::path(
+    get, path = "/v1/companies/{company_id}/groups", operation_id = "list_groups", tag = "groups", security(("session" = []), ("service" = [])),
+    params(("company_id" = Uuid, Path), AtLeast),
+    responses((status = 200, description = "All of them", body = Page<GroupBody>))
+)]
+pub(crate) async fn list(
+    State(api): Shared,
+    caller: Caller,
+    Path(company): Path<Uuid>,
+    Params(at_least): Params<AtLeast>,
+) -> Result<Tagged<Page<GroupBody>>, Problem> {
+    let company = CompanyId(company);
+    api.permit(&caller, Scope::CompaniesRead, company, MANAGES_USERS).await?;
+    let position = api.log_at(at_least.position()).await?;
+    let access = api.app.access(company).await?.state;
+    let mut items: Vec<GroupBody> =
+        access.groups.iter().map(|(id, group)| body(*id, group, position.0)).collect();
+    items.sort_by_cached_key(|group| (group.name.to_lowercase(), group.group_id));
+    Ok(Tagged(Page::whole(items, position)))
+}
+
+/// One group.
+#[utoipa::path(
+    get, path = "/v1/companies/{company_id}/groups/{group_id}", operation_id = "show_group", tag = "groups", security(("session" = []), ("service" = [])),
+    params(("company_id" = Uuid, Path), ("group_id" = Uuid, Path), AtLeast),
+    responses(
+        (status = 200, description = "The group", body = GroupBody),
+        (status = 404, description = "There is none to see", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn show(
+    State(api): Shared,
+    caller: Caller,
+    Path((company, group)): Path<(Uuid, Uuid)>,
+    Params(at_least): Params<AtLeast>,
+) -> Result<Tagged<GroupBody>, Problem> {
+    let (company, id) = (CompanyId(company), GroupId(group));
+    api.permit(&caller, Scope::CompaniesRead, company, MANAGES_USERS).await?;
+    let position = api.log_at(at_least.position()).await?;
+    let access = api.app.access(company).await?.state;
+    let group = access.groups.get(&id).ok_or_else(Problem::not_found)?;
+    Ok(Tagged(body(id, group, position.0)))
+}
+
+/// A group that is to be.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewGroupBody {
+    #[schema(example = "Comptables")]
+    name: String,
+    #[serde(default)]
+    description: String,
+    permissions: Vec<PermissionBody>,
+}
+
+/// What of a group is to be otherwise; what is left out stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = GroupChange)]
+pub(crate) struct GroupChangeBody {
+    name: Option<String>,
+    description: Option<String>,
+    permissions: Option<Vec<PermissionBody>>,
+}
+
+fn permissions(wanted: Vec<PermissionBody>) -> BTreeSet<Permission> {
+    wanted.into_iter().map(Permission::from).collect()
+}
+
+fn group_name(faults: &mut Faults, name: &str) -> Option<GroupName> {
+    faults.check("/name", GroupName::parse(name), |fault| match fault {
+        InvalidGroupText::Text => "group-name-invalid",
+        InvalidGroupText::Link => "name-with-scheme",
+    })
+}
+
+fn group_text(faults: &mut Faults, text: &str) -> Option<GroupText> {
+    faults.check("/description", GroupText::parse(text), |fault| match fault {
+        InvalidGroupText::Text => "group-description-invalid",
+        InvalidGroupText::Link => "name-with-scheme",
+    })
+}
+
+/// A group that was made.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct GroupCreated {
+    group_id: Uuid,
+    /// Where it stands in the log.
+    position: u64,
+}
+
+/// Make a group. A user grants no permission that they lack themselves.
+#[utoipa::path(
+    post, path = "/v1/companies/{company_id}/groups", operation_id = "create_group", tag = "groups", request_body = NewGroupBody,
+    security(("session" = []), ("service" = [])), params(("company_id" = Uuid, Path)),
+    responses(
+        (status = 201, description = "Made", body = GroupCreated),
+        (status = 409, description = "Another group is called so", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The body breaks rules; all of them are listed", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn create(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Path(company): Path<Uuid>,
+    Body(body): Body<NewGroupBody>,
+) -> Result<(StatusCode, Json<GroupCreated>), Problem> {
+    let company = CompanyId(company);
+    let grantor = api.permit(&caller, Scope::CompaniesWrite, company, MANAGES_USERS).await?;
+    let mut faults = Faults::default();
+    let name = group_name(&mut faults, &body.name);
+    let description = group_text(&mut faults, &body.description);
+    let (name, description) = faults.finish(name.zip(description))?;
+    let new = (name, description, permissions(body.permissions));
+    let (at, context) = (arrival.at, caller.context(&arrival));
+    let made = to_its_end(async move { api.app.create_group(&context, company, grantor, new).await }).await?;
+    let (group, position) = made.map_err(|failure| Problem::of(failure, at))?;
+    Ok((StatusCode::CREATED, Json(GroupCreated { group_id: group.0, position: position.0 })))
+}
+
+/// Change a group. The change holds from its members' next request; they are not mailed.
+#[utoipa::path(
+    patch, path = "/v1/companies/{company_id}/groups/{group_id}", operation_id = "change_group", tag = "groups", request_body = GroupChangeBody,
+    security(("session" = []), ("service" = [])), params(("company_id" = Uuid, Path), ("group_id" = Uuid, Path)),
+    responses(
+        (status = 204, description = "Changed"),
+        (status = 404, description = "There is none to see", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "Another group is called so", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The body breaks rules; all of them are listed", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn change(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Path((company, group)): Path<(Uuid, Uuid)>,
+    Body(body): Body<GroupChangeBody>,
+) -> Result<Done, Problem> {
+    let (company, group) = (CompanyId(company), GroupId(group));
+    let grantor = api.permit(&caller, Scope::CompaniesWrite, company, MANAGES_USERS).await?;
+    let mut faults = Faults::default();
+    let change = GroupChange {
+        name: body.name.and_then(|name| group_name(&mut faults, &name)),
+        description: body.description.and_then(|text| group_text(&mut faults, &text)),
+        permissions: body.permissions.map(permissions),
+    };
+    let change = faults.finish(Some(change))?;
+    let (at, context) = (arrival.at, caller.context(&arrival));
+    carry_out(at, async move { api.app.change_group(&context, company, grantor, (group, change)).await })
+        .await
+}
+
+/// Where the members of a deleted group go.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct MoveTo {
+    /// To this group, where there are any.
+    move_to: Option<Uuid>,
+}
+
+/// Delete a group. One that has members is deleted with a group to move them to.
+#[utoipa::path(
+    delete, path = "/v1/companies/{company_id}/groups/{group_id}", operation_id = "delete_group", tag = "groups",
+    security(("session" = []), ("service" = [])), params(("company_id" = Uuid, Path), ("group_id" = Uuid, Path), MoveTo),
+    responses(
+        (status = 204, description = "Deleted"),
+        (status = 404, description = "There is none to see", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "It has members", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn delete(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Path((company, group)): Path<(Uuid, Uuid)>,
+    Params(target): Params<MoveTo>,
+) -> Result<Done, Problem> {
+    let company = CompanyId(company);
+    let grantor = api.permit(&caller, Scope::CompaniesWrite, company, MANAGES_USERS).await?;
+    let wanted = (GroupId(group), target.move_to.map(GroupId));
+    let (at, context) = (arrival.at, caller.context(&arrival));
+    carry_out(at, async move { api.app.delete_group(&context, company, grantor, wanted).await }).await
+}
+
+/// A member of a group.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Member)]
+pub(crate) struct MemberBody {
+    account_id: Uuid,
+    /// Where they hold what the group permits: `everywhere`, or on named sites.
+    #[schema(value_type = PlacesBody)]
+    sites: Where,
+}
+
+/// `"everywhere"`, or `{"sites": [...]}`.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = Places)]
+pub(crate) enum PlacesBody {
+    /// On every site, those still to be opened among them.
+    Everywhere,
+    /// On these.
+    Sites(Vec<Uuid>),
+}
+
+impl From<PlacesBody> for Where {
+    fn from(body: PlacesBody) -> Self {
+        match body {
+            PlacesBody::Everywhere => Self::Everywhere,
+            PlacesBody::Sites(sites) => Self::Sites(sites.into_iter().map(SiteId).collect()),
+        }
+    }
+}
+
+/// The members of a group.
+#[utoipa::path(
+    get, path = "/v1/companies/{company_id}/groups/{group_id}/members", operation_id = "list_members", tag = "groups", security(("session" = []), ("service" = [])),
+    params(("company_id" = Uuid, Path), ("group_id" = Uuid, Path), AtLeast),
+    responses(
+        (status = 200, description = "All of them", body = Page<MemberBody>),
+        (status = 404, description = "There is none to see", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn members(
+    State(api): Shared,
+    caller: Caller,
+    Path((company, group)): Path<(Uuid, Uuid)>,
+    Params(at_least): Params<AtLeast>,
+) -> Result<Tagged<Page<MemberBody>>, Problem> {
+    let company = CompanyId(company);
+    api.permit(&caller, Scope::CompaniesRead, company, MANAGES_USERS).await?;
+    let position = api.log_at(at_least.position()).await?;
+    let access = api.app.access(company).await?.state;
+    let group = access.groups.get(&GroupId(group)).ok_or_else(Problem::not_found)?;
+    let member =
+        |(account, sites): (&AccountId, &Where)| MemberBody { account_id: account.0, sites: sites.clone() };
+    Ok(Tagged(Page::whole(group.members.iter().map(member).collect(), position)))
+}
+
+/// Where a member is to hold what the group permits.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MembershipBody {
+    sites: PlacesBody,
+}
+
+/// Have a user in a group, on these sites and no others. A user grants no permission that they lack there.
+#[utoipa::path(
+    put, path = "/v1/companies/{company_id}/groups/{group_id}/members/{account_id}", operation_id = "set_member", tag = "groups", request_body = MembershipBody,
+    security(("session" = []), ("service" = [])), params(("company_id" = Uuid, Path), ("group_id" = Uuid, Path), ("account_id" = Uuid, Path)),
+    responses(
+        (status = 204, description = "They are in it"),
+        (status = 404, description = "There is none to see", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "The account is no user of the company", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The company has no such site", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn set_member(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Path((company, group, account)): Path<(Uuid, Uuid, Uuid)>,
+    Body(body): Body<MembershipBody>,
+) -> Result<Done, Problem> {
+    let company = CompanyId(company);
+    let grantor = api.permit(&caller, Scope::CompaniesWrite, company, MANAGES_USERS).await?;
+    let wanted = (GroupId(group), AccountId(account), Where::from(body.sites));
+    let (at, context) = (arrival.at, caller.context(&arrival));
+    carry_out(at, async move { api.app.set_member(&context, company, grantor, wanted).await }).await
+}
+
+/// Take a member out of a group.
+#[utoipa::path(
+    delete, path = "/v1/companies/{company_id}/groups/{group_id}/members/{account_id}", operation_id = "remove_member", tag = "groups",
+    security(("session" = []), ("service" = [])), params(("company_id" = Uuid, Path), ("group_id" = Uuid, Path), ("account_id" = Uuid, Path)),
+    responses(
+        (status = 204, description = "They are not in it any more"),
+        (status = 404, description = "There is none to see", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn remove_member(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Path((company, group, account)): Path<(Uuid, Uuid, Uuid)>,
+) -> Result<Done, Problem> {
+    let company = CompanyId(company);
+    let grantor = api.permit(&caller, Scope::CompaniesWrite, company, MANAGES_USERS).await?;
+    let wanted = (GroupId(group), AccountId(account));
+    let (at, context) = (arrival.at, caller.context(&arrival));
+    carry_out(at, async move { api.app.remove_member(&context, company, grantor, wanted).await }).await
+}

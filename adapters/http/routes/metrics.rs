@@ -1,0 +1,92 @@
+//! Metrics, for Prometheus to fetch.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use loquet_projections::ports::StoreFailed;
+
+use crate::caller::Caller;
+use crate::responses::problem::{Problem, ProblemBody};
+use crate::state::{Api, Shared};
+use loquet_http_ports::scope::Scope;
+use loquet_metrics::{OfPart, OfState, OfView};
+
+/// Metrics in OpenMetrics 1.0, for a program with `metrics:read`. `metrics.listen` serves the same without a
+/// token, on an address of its own.
+#[utoipa::path(
+    get, path = "/metrics", tag = "health", security(("service" = [])),
+    responses(
+        (status = 200, description = "The metrics", body = String, content_type = "application/openmetrics-text"),
+        (status = 401, description = "No token", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn metrics(State(api): Shared, caller: Caller) -> Result<Response, Problem> {
+    caller.service(Scope::MetricsRead)?;
+    Ok(told(&api).await)
+}
+
+/// The metrics alone, for an address that only the monitoring reaches.
+pub fn metrics_router(api: Arc<Api>) -> Router {
+    let open = get(|State(api): State<Arc<Api>>| async move { told(&api).await });
+    Router::new().route("/metrics", open).with_state(api)
+}
+
+/// All that can be told. When something can't be asked, the rest is wanted most.
+async fn told(api: &Api) -> Response {
+    let asked = [("log", ask_the_log(api).await), ("mails", ask_the_mails(api).await)];
+    for (part, answer) in asked {
+        let failed = api.metrics.asked.failed.get_or_create(&OfPart { part: part.to_owned() }).clone();
+        failed.set(i64::from(answer.is_err()));
+        if let Err(error) = answer {
+            tracing::error!(%error, part, "a part of the metrics can't be told: it stays as it was");
+        }
+    }
+    api.metrics.asked.memory.set(resident_memory().unwrap_or(0));
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], api.metrics.text()).into_response()
+}
+
+fn number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+async fn ask_the_log(api: &Api) -> Result<(), StoreFailed> {
+    let asked = &api.metrics.asked;
+    let head = api.store.head().await.map_err(|e| StoreFailed(e.to_string()))?;
+    asked.position.set(number(head.0));
+    for (who, progress) in api.status.all() {
+        let of = OfView { view: who.to_string() };
+        asked.view_position.get_or_create(&of).set(number(progress.position.0));
+        asked.view_lag.get_or_create(&of).set(number(head.0.saturating_sub(progress.position.0)));
+        let failing = progress.building.is_some_and(|building| building.failure.is_some());
+        asked.view_building_stopped.get_or_create(&of).set(i64::from(failing));
+        asked.view_stopped.get_or_create(&of).set(i64::from(progress.failure.is_some()));
+    }
+    Ok(())
+}
+
+async fn ask_the_mails(api: &Api) -> Result<(), StoreFailed> {
+    let asked = &api.metrics.asked;
+    let mails = api.mails.counts().await?;
+    for (state, count) in [("pending", mails.tried_in_vain), ("unnoted", mails.unnoted)] {
+        asked.mails_failing.get_or_create(&OfState { state: state.to_owned() }).set(number(count));
+    }
+    for (state, count) in [("pending", mails.pending), ("sending", mails.sending), ("dead", mails.dead)] {
+        asked.mails.get_or_create(&OfState { state: state.to_owned() }).set(number(count));
+    }
+    let age = mails.oldest_pending.map_or(0, |since| ((api.clock)() - since).num_seconds().max(0));
+    asked.oldest_mail.set(age);
+    Ok(())
+}
+
+/// The process's resident memory in bytes, where the system tells (Linux).
+fn resident_memory() -> Option<i64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: i64 = line.split_whitespace().next()?.parse().ok()?;
+    kibibytes.checked_mul(1024)
+}

@@ -1,0 +1,239 @@
+//! The pages that mailed links lead to: plain HTML forms, no script needed.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Form;
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use loquet_domain::app::Failure;
+use loquet_domain::language::Language;
+use loquet_domain::password::Password;
+use loquet_domain::ports::Purpose;
+use serde::Deserialize;
+
+use crate::caller::Arrival;
+use crate::extractors::devices;
+use crate::extractors::devices::Devices;
+use crate::responses::carry_out::to_its_end;
+use crate::responses::localize::{as_places, language, say};
+use crate::responses::problem::Problem;
+use crate::state::{Api, Shared};
+
+pub(crate) fn open_routes() -> Router<Arc<Api>> {
+    Router::new().route("/", get(home)).route("/style.css", get(style))
+}
+
+/// The pages that links lead to: as strangers' calls are, limited.
+pub(crate) fn routes() -> Router<Arc<Api>> {
+    Router::new()
+        .route("/activate", get(show_activation).post(activate))
+        .route("/reset", get(show_reset).post(reset))
+}
+
+async fn style() -> impl IntoResponse {
+    let headers =
+        [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "max-age=3600")];
+    (headers, include_str!("../templates/style.css"))
+}
+
+#[derive(Template)]
+#[template(path = "home.html")]
+struct Home<'a> {
+    brand: &'a str,
+    dev: bool,
+}
+
+async fn home(State(api): Shared) -> Response {
+    page(StatusCode::OK, Home { brand: &api.brand, dev: api.dev_mail.is_some() }.render())
+}
+
+#[derive(Template)]
+#[template(path = "password.html")]
+struct PasswordPage<'a> {
+    language: &'static str,
+    brand: &'a str,
+    heading: String,
+    intro: String,
+    label: String,
+    rules: Vec<String>,
+    save: String,
+    token: &'a str,
+    faults: Vec<String>,
+}
+
+#[derive(Template)]
+#[template(path = "message.html")]
+struct MessagePage<'a> {
+    language: &'static str,
+    brand: &'a str,
+    heading: String,
+    text: String,
+}
+
+#[derive(Deserialize)]
+struct Link {
+    #[serde(default)]
+    token: String,
+}
+
+#[derive(Deserialize)]
+struct Chosen {
+    #[serde(default)]
+    token: String,
+    #[serde(default)]
+    password: String,
+}
+
+async fn show_activation(
+    State(api): Shared,
+    arrival: Arrival,
+    headers: HeaderMap,
+    Query(link): Query<Link>,
+) -> Response {
+    let language = language(&headers);
+    match api.app.check_link(arrival.at, Purpose::Activation, &link.token).await {
+        Ok(()) => form(&api, Purpose::Activation, language, &link.token, Vec::new()),
+        Err(failure) => refused(&api, language, Problem::of(failure, arrival.at)),
+    }
+}
+
+async fn show_reset(
+    State(api): Shared,
+    arrival: Arrival,
+    headers: HeaderMap,
+    Query(link): Query<Link>,
+) -> Response {
+    let (language, context, acting) = (language(&headers), arrival.stranger(), api.clone());
+    let (Devices(devices), token) = (Devices::of(&headers), link.token.clone());
+    // Whoever opens the link in their mail is let try from here whatever strangers do elsewhere.
+    let opened = to_its_end(async move { acting.app.open_reset_link(&context, &token, &devices).await });
+    match opened.await {
+        Ok(Ok(given)) => {
+            let page = form(&api, Purpose::PasswordReset, language, &link.token, Vec::new());
+            devices::keep(page, given.as_ref(), arrival.at)
+        }
+        Ok(Err(failure)) => refused(&api, language, Problem::of(failure, arrival.at)),
+        Err(problem) => refused(&api, language, problem),
+    }
+}
+
+async fn activate(
+    State(api): Shared,
+    arrival: Arrival,
+    headers: HeaderMap,
+    Form(chosen): Form<Chosen>,
+) -> Response {
+    choose(api, Purpose::Activation, arrival, language(&headers), chosen).await
+}
+
+async fn reset(
+    State(api): Shared,
+    arrival: Arrival,
+    headers: HeaderMap,
+    Form(chosen): Form<Chosen>,
+) -> Response {
+    choose(api, Purpose::PasswordReset, arrival, language(&headers), chosen).await
+}
+
+async fn choose(
+    api: Arc<Api>,
+    purpose: Purpose,
+    arrival: Arrival,
+    language: Language,
+    chosen: Chosen,
+) -> Response {
+    if let Err(problem) = api.admit_with_link(&arrival, purpose, &chosen.token) {
+        return problem.into_response();
+    }
+    let context = arrival.stranger();
+    let (acting, token) = (api.clone(), chosen.token.clone());
+    let password = Password::new(chosen.password);
+    let done = to_its_end(async move {
+        match purpose {
+            Purpose::Activation => acting.app.activate(&context, &token, password).await,
+            Purpose::PasswordReset => acting.app.reset_password(&context, &token, password).await,
+        }
+    });
+    match done.await {
+        Ok(Ok(_)) => message(
+            &api,
+            StatusCode::OK,
+            language,
+            say(language, "done-heading", &[]),
+            say(language, "done-text", &[]),
+        ),
+        Ok(Err(Failure::WeakPassword(rules))) => {
+            let problem = Problem::weak_password("/password", &rules);
+            form(&api, purpose, language, &chosen.token, sentences(language, &problem))
+        }
+        Ok(Err(failure)) => refused(&api, language, Problem::of(failure, arrival.at)),
+        Err(problem) => refused(&api, language, problem),
+    }
+}
+
+fn form(api: &Api, purpose: Purpose, language: Language, token: &str, faults: Vec<String>) -> Response {
+    let kind = match purpose {
+        Purpose::Activation => "activate",
+        Purpose::PasswordReset => "reset",
+    };
+    let places = [("brand", api.brand.as_str())];
+    let status = if faults.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let template = PasswordPage {
+        language: language.code(),
+        brand: &api.brand,
+        heading: say(language, &format!("{kind}-heading"), &places),
+        intro: say(language, &format!("{kind}-intro"), &places),
+        label: say(language, "password-label", &[]),
+        rules: rules(api, language),
+        save: say(language, "save", &[]),
+        token,
+        faults,
+    };
+    page(status, template.render())
+}
+
+/// What a password must be.
+fn rules(api: &Api, language: Language) -> Vec<String> {
+    sentences(language, &Problem::weak_password("/password", &api.app.policies().password.rules()))
+}
+
+fn sentences(language: Language, problem: &Problem) -> Vec<String> {
+    problem.faults.iter().map(|fault| say(language, fault.rule, &as_places(&fault.places))).collect()
+}
+
+fn refused(api: &Api, language: Language, problem: Problem) -> Response {
+    let detail = say(language, &format!("{}-detail", problem.slug), &[]);
+    message(api, problem.status, language, say(language, "not-done-heading", &[]), detail)
+}
+
+fn message(api: &Api, status: StatusCode, language: Language, heading: String, text: String) -> Response {
+    page(status, MessagePage { language: language.code(), brand: &api.brand, heading, text }.render())
+}
+
+#[derive(Template)]
+#[template(path = "recovery.html")]
+struct RecoveryPage<'a> {
+    language: &'static str,
+    brand: &'a str,
+    heading: String,
+    text: String,
+    codes: &'a [String],
+}
+
+/// The recovery codes on a page to print; none where it can't be filled.
+pub(crate) fn recovery_codes_page(brand: &str, language: Language, codes: &[String]) -> Option<String> {
+    let heading = say(language, "recovery-heading", &[("brand", brand)]);
+    let text = say(language, "recovery-text", &[]);
+    RecoveryPage { language: language.code(), brand, heading, text, codes }.render().ok()
+}
+
+pub(crate) fn page(status: StatusCode, rendered: Result<String, askama::Error>) -> Response {
+    match rendered {
+        Ok(html) => (status, Html(html)).into_response(),
+        Err(_) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal").into_response(),
+    }
+}

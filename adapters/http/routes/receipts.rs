@@ -1,0 +1,398 @@
+//! Receipt layouts: set for a site, previewed, fetched by its terminals.
+
+use askama::Template;
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use loquet_domain::ids::SiteId;
+use loquet_domain::language::Language;
+use loquet_domain::logo::Logo;
+use loquet_domain::permission::Permission;
+use loquet_domain::plain_text::is_printable;
+use loquet_domain::receipt::{Layout, MOST_COLUMNS, Receipt, ReceiptText};
+use loquet_projections::views::sites::SiteRow;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::authorisation::Needed;
+use crate::caller::{Arrival, Caller};
+use crate::extractors::body::Body;
+use crate::extractors::query::{AtLeast, Params};
+use crate::limits::shares::Costly;
+use crate::pictures::logo;
+use crate::pictures::logo::{NoLogo, NotDrawn};
+use crate::responses::carry_out::to_its_end;
+use crate::responses::faults::Faults;
+use crate::responses::localize::{language, say};
+use crate::responses::problem::{Problem, ProblemBody};
+use crate::responses::tagged::Tagged;
+use crate::state::{Api, Shared};
+use loquet_http_ports::scope::Scope;
+
+/// What a site's receipts look like.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ReceiptLayout)]
+pub(crate) struct LayoutBody {
+    site_id: Uuid,
+    /// Goes up with each change; 0 where none was ever set.
+    version: u64,
+    /// Lines above the payment.
+    header: Vec<String>,
+    /// Lines between the payment and the cardholder's part.
+    middle: Vec<String>,
+    /// Lines below everything.
+    footer: Vec<String>,
+    /// The name that is printed.
+    trading_name: Option<String>,
+    /// The picture on top: a grey PNG in base64.
+    logo: Option<LogoBody>,
+    /// The position of the log that the answer is at.
+    position: u64,
+}
+
+/// A logo as it is printed.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Logo)]
+pub(crate) struct LogoBody {
+    /// PNG, in base64.
+    png: String,
+    width: u32,
+    height: u32,
+}
+
+fn body(
+    site: SiteId,
+    (receipt, logo): (Receipt, Option<Logo>),
+    name: Option<String>,
+    position: u64,
+) -> LayoutBody {
+    let Receipt { version, layout, .. } = receipt;
+    let lines = |text: &ReceiptText| text.lines().to_vec();
+    LayoutBody {
+        site_id: site.0,
+        version,
+        header: lines(&layout.header),
+        middle: lines(&layout.middle),
+        footer: lines(&layout.footer),
+        trading_name: layout.trading_name.map(|name| name.as_str().to_owned()).or(name),
+        logo: logo.map(|logo| LogoBody { png: logo.png, width: logo.width, height: logo.height }),
+        position,
+    }
+}
+
+impl Api {
+    async fn layout(&self, site: &SiteRow, at_least: &AtLeast) -> Result<LayoutBody, Problem> {
+        let position = self.log_at(at_least.position()).await?;
+        let receipt = std::sync::Arc::unwrap_or_clone(self.app.receipt(site.site_id).await?.state);
+        let company = self.company_row(site.company_id).await?;
+        let name = company.map(|row| row.trading_name.unwrap_or(row.legal_name).as_str().to_owned());
+        let logo = self.app.logo(&receipt).await?;
+        Ok(body(site.site_id, (receipt, logo), name, position.0))
+    }
+}
+
+/// The receipt layout of a site.
+#[utoipa::path(
+    get, path = "/v1/sites/{site_id}/receipt-layout", operation_id = "show_receipt_layout", tag = "receipts", security(("session" = []), ("service" = [])),
+    params(("site_id" = Uuid, Path), AtLeast),
+    responses(
+        (status = 200, description = "The layout", body = LayoutBody),
+        (status = 404, description = "There is no site to see", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn show(
+    State(api): Shared,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+    Params(at_least): Params<AtLeast>,
+) -> Result<Tagged<LayoutBody>, Problem> {
+    let site = api.site_in_sight(&caller, id).await?;
+    Ok(Tagged(api.layout(&site, &at_least).await?))
+}
+
+/// The receipt layout of the site where a terminal stands, for a terminal that synchronises: `If-None-Match` with the
+/// `ETag` of the last time is answered 304 while nothing has changed.
+#[utoipa::path(
+    get, path = "/v1/terminals/{terminal}/receipt-layout", operation_id = "fetch_receipt_layout", tag = "receipts", security(("service" = [])),
+    params(("terminal" = String, Path, description = "Its serial number or its id"), AtLeast),
+    responses(
+        (status = 200, description = "The layout", body = LayoutBody),
+        (status = 404, description = "There is no such terminal", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn of_terminal(
+    State(api): Shared,
+    caller: Caller,
+    Path(named): Path<String>,
+    Params(at_least): Params<AtLeast>,
+) -> Result<Tagged<LayoutBody>, Problem> {
+    caller.service(Scope::LayoutsRead)?;
+    let terminal = api.terminal(&named).await?;
+    let stands = api.app.fleet(terminal.company_id).await?.state;
+    let site = stands.terminals.get(terminal.terminal_id).map_or(terminal.site_id, |held| held.site);
+    Ok(Tagged(api.layout(&api.site(site).await?, &at_least).await?))
+}
+
+/// What a site's receipts are to look like. What is left out is empty.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewLayoutBody {
+    /// At most ten lines of 42 characters, separated by line ends.
+    #[serde(default)]
+    #[schema(example = "Le Fournil\nRue Neuve 12, Bruxelles")]
+    header: String,
+    #[serde(default)]
+    middle: String,
+    #[serde(default)]
+    #[schema(example = "Merci et à bientôt")]
+    footer: String,
+    /// The name that is printed, on several lines where it is wider than the paper; the company's where none is said.
+    trading_name: Option<String>,
+    /// A PNG or JPEG in base64, at most 512 KiB, 2000 pixels a side and 1048576 in all. It is drawn anew, grey, at most
+    /// 384 × 200. Left out, the logo that is there stays; `""` takes it away.
+    logo: Option<String>,
+}
+
+impl NewLayoutBody {
+    /// Whether a picture is to be drawn.
+    fn draws(&self) -> bool {
+        self.logo.as_ref().is_some_and(|sent| !sent.is_empty())
+    }
+
+    /// `kept` is the logo that stays where none is said.
+    fn check(self, kept: Option<Logo>) -> Result<(Layout, Option<Logo>), Problem> {
+        let mut faults = Faults::default();
+        let mut text = |pointer: &str, text: &str| {
+            faults.check(pointer, ReceiptText::parse(text), |_| "receipt-text-invalid")
+        };
+        let texts =
+            (text("/header", &self.header), text("/middle", &self.middle), text("/footer", &self.footer));
+        let trading_name =
+            self.trading_name.as_deref().map(|name| faults.company_name("/trading_name", name));
+        let logo = match self.logo.as_deref() {
+            None => kept,
+            Some("") => None,
+            Some(sent) => faults.check("/logo", logo::read(sent), |error| match error {
+                NoLogo::NotBase64 => "logo-not-base64",
+                NoLogo::TooLarge => "logo-too-large",
+                NoLogo::Unreadable => "logo-unreadable",
+                NoLogo::TooManyPixels => "logo-too-many-pixels",
+            }),
+        };
+        let layout = match texts {
+            (Some(header), Some(middle), Some(footer)) => {
+                let trading_name = trading_name.flatten();
+                Some((Layout { header, middle, footer, trading_name, logo: None }, logo))
+            }
+            _ => None,
+        };
+        faults.finish(layout)
+    }
+}
+
+/// A layout that was saved.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct LayoutSaved {
+    version: u64,
+    /// Where it stands in the log.
+    position: u64,
+}
+
+/// Save a site's receipt layout; its terminals fetch it when they next synchronise. For administrators, or a user with
+/// *manage receipts* there.
+#[utoipa::path(
+    put, path = "/v1/sites/{site_id}/receipt-layout", operation_id = "save_receipt_layout", tag = "receipts", request_body = NewLayoutBody,
+    security(("session" = []), ("service" = [])), params(("site_id" = Uuid, Path)),
+    responses(
+        (status = 200, description = "Saved", body = LayoutSaved),
+        (status = 404, description = "There is no site to see", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Too many pictures at once; `Retry-After` says when to try again", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "Only terminals that support serves stand there, or none", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The body breaks rules; all of them are listed", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn save(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Path(id): Path<Uuid>,
+    Body(body): Body<NewLayoutBody>,
+) -> Result<Json<LayoutSaved>, Problem> {
+    let row = api.site(SiteId(id)).await?;
+    let (site, company) = (row.site_id, row.company_id);
+    let needed = (Permission::ManageReceipts, Needed::At(site));
+    api.permit(&caller, Scope::CompaniesWrite, company, needed).await?;
+    let kept = api.app.logo(&api.app.receipt(site).await?.state).await?;
+    // Drawing a picture takes a while of a whole core.
+    let layout = match body.draws() {
+        true => {
+            let share = api.admit_costly(&caller, Costly::Picture)?;
+            let draw = move || {
+                let drawn = body.check(kept);
+                drop(share);
+                drawn
+            };
+            api.drawing.draw(draw).await.map_err(not_drawn)??
+        }
+        false => body.check(kept)?,
+    };
+    let (at, context) = (arrival.at, caller.context(&arrival));
+    let saved =
+        to_its_end(async move { api.app.save_receipt(&context, company, site, layout).await }).await?;
+    let (version, position) = saved.map_err(|failure| Problem::of(failure, at))?;
+    Ok(Json(LayoutSaved { version, position: position.0 }))
+}
+
+fn not_drawn(why: NotDrawn) -> Problem {
+    match why {
+        NotDrawn::Busy { retry_after } => {
+            let retry_after = i64::try_from(retry_after.as_secs()).ok();
+            Problem { retry_after, ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy") }
+        }
+        NotDrawn::Failed => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+    }
+}
+
+/// What a receipt of the site would print, as text.
+#[utoipa::path(
+    get, path = "/v1/sites/{site_id}/receipt-layout/preview.txt", operation_id = "preview_receipt_text", tag = "receipts", security(("session" = []), ("service" = [])),
+    params(("site_id" = Uuid, Path)),
+    responses(
+        (status = 200, description = "42 columns of text", body = String, content_type = "text/plain"),
+        (status = 404, description = "There is no site to see", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn preview_text(
+    State(api): Shared,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(id): Path<Uuid>,
+) -> Result<Response, Problem> {
+    let site = api.site_in_sight(&caller, id).await?;
+    let layout = api.layout(&site, &AtLeast::default()).await?;
+    let text = lines(&layout, language(&headers)).join("\n") + "\n";
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
+}
+
+/// What a receipt of the site would print, as a picture.
+#[utoipa::path(
+    get, path = "/v1/sites/{site_id}/receipt-layout/preview.svg", operation_id = "preview_receipt_picture", tag = "receipts", security(("session" = []), ("service" = [])),
+    params(("site_id" = Uuid, Path)),
+    responses(
+        (status = 200, description = "SVG", body = String, content_type = "image/svg+xml"),
+        (status = 404, description = "There is no site to see", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn preview_picture(
+    State(api): Shared,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(id): Path<Uuid>,
+) -> Result<Response, Problem> {
+    let site = api.site_in_sight(&caller, id).await?;
+    let layout = api.layout(&site, &AtLeast::default()).await?;
+    let picture = Picture::of(&layout, language(&headers));
+    let svg = picture.render().map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal"))?;
+    Ok(([(header::CONTENT_TYPE, "image/svg+xml")], svg).into_response())
+}
+
+/// The lines of a receipt with a payment that never was.
+fn lines(layout: &LayoutBody, language: Language) -> Vec<String> {
+    let word = |name: &str| say(language, name, &[]);
+    let rule = "-".repeat(MOST_COLUMNS);
+    let across = |left: &str, right: &str| {
+        let gap = MOST_COLUMNS.saturating_sub(left.chars().count() + right.chars().count());
+        format!("{left}{}{right}", " ".repeat(gap.max(1)))
+    };
+    let centred = |text: &String| format!("{text:^MOST_COLUMNS$}").trim_end().to_owned();
+    let name = layout.trading_name.as_deref().map(wrapped).unwrap_or_default();
+    let mut lines: Vec<String> = name.iter().map(centred).chain(layout.header.iter().map(centred)).collect();
+    lines.extend([
+        rule.clone(),
+        centred(&word("receipt-specimen")),
+        across(&word("receipt-total"), "12,50 EUR"),
+        across(&word("receipt-card"), "**** 1234"),
+        rule.clone(),
+    ]);
+    lines.extend(layout.middle.iter().map(centred));
+    if !layout.middle.is_empty() {
+        lines.push(rule);
+    }
+    lines.extend(layout.footer.iter().map(centred));
+    lines
+}
+
+/// A text in lines that fit the paper, broken between words; a word that is wider by itself is broken too.
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= MOST_COLUMNS => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => {
+                let letters: Vec<char> = word.chars().collect();
+                lines.extend(letters.chunks(MOST_COLUMNS).map(|part| part.iter().collect::<String>()));
+            }
+        }
+    }
+    lines
+}
+
+/// A receipt as SVG.
+#[derive(Template)]
+#[template(path = "receipt.svg", escape = "html")]
+struct Picture<'a> {
+    title: String,
+    logo: Option<&'a LogoBody>,
+    lines: Vec<(u32, String)>,
+    height: u32,
+}
+
+impl<'a> Picture<'a> {
+    /// The width that 42 characters of 14 pixels take, with a margin.
+    const LINE: u32 = 18;
+
+    fn of(layout: &'a LayoutBody, language: Language) -> Self {
+        let top = 24 + layout.logo.as_ref().map_or(0, |logo| logo.height + 12);
+        let mut y = top;
+        let mut placed = Vec::new();
+        for line in lines(layout, language) {
+            // Spaces that a browser does not draw together. What was taken before it was refused is not in XML.
+            let line = line.replace(' ', "\u{a0}").replace(|letter| !is_printable(letter), "\u{fffd}");
+            placed.push((y, line));
+            y += Self::LINE;
+        }
+        Self {
+            title: say(language, "receipt-preview", &[]),
+            logo: layout.logo.as_ref(),
+            lines: placed,
+            height: y + 12,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_was_taken_before_it_was_refused_does_not_break_the_picture() {
+        let layout = LayoutBody {
+            site_id: Uuid::nil(),
+            version: 1,
+            header: vec!["Le\u{ffff} Fournil\u{fffe}".to_owned()],
+            middle: Vec::new(),
+            footer: Vec::new(),
+            trading_name: None,
+            logo: None,
+            position: 1,
+        };
+        let svg = Picture::of(&layout, Language::Fr).render().unwrap();
+        assert!(svg.contains("Le\u{fffd}\u{a0}Fournil\u{fffd}"), "{svg}");
+        assert!(!svg.contains(['\u{fffe}', '\u{ffff}']));
+    }
+}

@@ -1,0 +1,378 @@
+//! Take-overs: opened, completed and cancelled by support, agreed to by both companies.
+
+use std::collections::BTreeSet;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use loquet_domain::account::Role;
+use loquet_domain::app::NewTakeOver;
+use loquet_domain::ids::{AccountId, CompanyId, SiteId, TakeOverId};
+use loquet_domain::ports::Position;
+use loquet_domain::takeover::{Cancellation, Side};
+use loquet_projections::ports::Selection;
+use loquet_projections::table::{Row, select};
+use loquet_projections::views::accounts::{AccountRow, live_accounts};
+use loquet_projections::views::takeovers::TakeOverRow;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::caller::{Arrival, Caller};
+use crate::extractors::body::Body;
+use crate::extractors::query::{AtLeast, Params};
+use crate::responses::carry_out::{carry_out, to_its_end};
+use crate::responses::done::Done;
+use crate::responses::faults::Faults;
+use crate::responses::page::Page;
+use crate::responses::problem::{Problem, ProblemBody};
+use crate::responses::tagged::Tagged;
+use crate::state::{Api, Shared};
+use loquet_http_ports::scope::Scope;
+
+/// A take-over.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TakeOver)]
+pub(crate) struct TakeOverBody {
+    takeover_id: Uuid,
+    from_company_id: Uuid,
+    to_company_id: Uuid,
+    /// Support's own number for it.
+    #[schema(example = "T-2026-0042")]
+    reference: String,
+    /// `open`, `completing`, `completed` or `cancelled`.
+    #[schema(example = "open")]
+    status: &'static str,
+    /// Who must do what next: `transferor_confirmation`, `acquirer_confirmation`, `support_completion`.
+    waits_for: Vec<&'static str>,
+    opened_at: DateTime<Utc>,
+    /// When it is expected to be over: four weeks after it was opened.
+    due_at: DateTime<Utc>,
+    /// Whether that has passed and it is not over.
+    overdue: bool,
+    ended_at: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<CancellationBody>)]
+    cancellation: Option<Cancellation>,
+    site_ids: Vec<Uuid>,
+    account_ids: Vec<Uuid>,
+    /// Those that moved; empty until it is completed.
+    terminal_ids: Vec<Uuid>,
+    /// The position of the log that the answer is at.
+    position: u64,
+}
+
+fn body(row: TakeOverRow, now: DateTime<Utc>, position: Position) -> TakeOverBody {
+    TakeOverBody {
+        waits_for: row.waits_for(),
+        overdue: row.ended_at.is_none() && now > row.due_at,
+        takeover_id: row.takeover_id.0,
+        from_company_id: row.from_company_id.0,
+        to_company_id: row.to_company_id.0,
+        reference: row.reference,
+        status: row.status.word(),
+        opened_at: row.opened_at,
+        due_at: row.due_at,
+        ended_at: row.ended_at,
+        cancellation: row.cancellation,
+        site_ids: row.site_ids.iter().map(|id| id.0).collect(),
+        account_ids: row.account_ids.iter().map(|id| id.0).collect(),
+        terminal_ids: row.terminal_ids.iter().map(|id| id.0).collect(),
+        position: position.0,
+    }
+}
+
+/// Why a take-over does not happen.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = Cancellation)]
+pub(crate) enum CancellationBody {
+    /// The companies do not want it any more.
+    Withdrawn,
+    /// One of them did not agree.
+    Refused,
+    /// It was opened by mistake.
+    Mistake,
+}
+
+/// Which take-overs.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct TakeOverFilter {
+    /// Those of this company, whichever side it is on. A person sees those of their own.
+    company: Option<Uuid>,
+    /// `open`, `completing`, `completed` or `cancelled`.
+    status: Option<String>,
+    /// `opened_at`, the oldest first, or `-opened_at`, the newest first.
+    sort: Option<String>,
+    /// From `next_cursor` of the page before; with the same filter and order.
+    cursor: Option<String>,
+    /// 1 to 200; 50 unless said.
+    limit: Option<u32>,
+    /// Wait until the answer is at this position of the log.
+    at_least: Option<u64>,
+}
+
+/// List take-overs: their own company's for administrators, any for a program with `companies:read`.
+#[utoipa::path(
+    get, path = "/v1/takeovers", operation_id = "list_takeovers", tag = "takeovers", params(TakeOverFilter), security(("session" = []), ("service" = [])),
+    responses((status = 200, description = "A page of take-overs", body = Page<TakeOverBody>))
+)]
+pub(crate) async fn list(
+    State(api): Shared,
+    caller: Caller,
+    Params(filter): Params<TakeOverFilter>,
+) -> Result<Tagged<Page<TakeOverBody>>, Problem> {
+    let company = api.company_asked(&caller, filter.company)?;
+    administers(&caller)?;
+    let mut faults = Faults::default();
+    let size = faults.limit(filter.limit);
+    faults.one_of("status", filter.status.as_deref(), &["open", "completing", "completed", "cancelled"]);
+    let order = faults.order(filter.sort.as_deref(), "opened_at");
+    let after = faults.cursor(filter.cursor.as_deref());
+    faults.finish_query()?;
+    let position = api.reach(TakeOverRow::VIEW, &AtLeast { at_least: filter.at_least }).await?;
+    let by = match (company, filter.status) {
+        (Some(company), Some(status)) => ("company_status", format!("{company}/{status}/")),
+        (Some(company), None) => ("company", format!("{company}/")),
+        (None, Some(status)) => ("status", format!("{status}/")),
+        (None, None) => ("created", String::new()),
+    };
+    let wanted = Selection { by: Some(by), order, after, limit: size + 1 };
+    let rows = select::<TakeOverRow>(api.rows.as_ref(), wanted).await?;
+    let now = (api.clock)();
+    let items = rows.into_iter().map(|(cursor, row)| (cursor, body(row, now, position)));
+    Ok(Tagged(Page::of(items.collect(), size, position)))
+}
+
+/// Take-overs are a matter of administrators.
+fn administers(caller: &Caller) -> Result<(), Problem> {
+    match caller {
+        Caller::Person(person) if person.profile.role != Role::Administrator => Err(Problem::forbidden()),
+        _ => Ok(()),
+    }
+}
+
+impl Api {
+    /// Returns the take-over of an id to a caller who may know of it: a program with the scope, or an administrator
+    /// of a company that has part in it. Permissions are checked first, so that the answer does not show whether a
+    /// take-over exists.
+    async fn take_over(&self, caller: &Caller, scope: Scope, id: Uuid) -> Result<TakeOverRow, Problem> {
+        match caller {
+            Caller::Service(_) => drop(caller.service(scope)?),
+            Caller::Person(_) => {
+                administers(caller)?;
+                // The time does not show it either: the wait for a take-over that does not exist is as long as for
+                // another company's.
+                let head = self.store.head().await?;
+                self.reach(TakeOverRow::VIEW, &AtLeast { at_least: Some(head.0) }).await?;
+            }
+        }
+        let row: TakeOverRow = self.known(id.to_string()).await?;
+        match caller.has_part(row.from_company_id, row.to_company_id) {
+            true => Ok(row),
+            false => Err(Problem::not_found()),
+        }
+    }
+}
+
+/// On which side of a take-over a person's company is.
+fn side_of(caller: &Caller, row: &TakeOverRow) -> Result<Side, Problem> {
+    match caller.person()?.profile.company {
+        company if company == row.from_company_id => Ok(Side::Transferor),
+        company if company == row.to_company_id => Ok(Side::Acquirer),
+        _ => Err(Problem::not_found()),
+    }
+}
+
+/// One take-over.
+#[utoipa::path(
+    get, path = "/v1/takeovers/{takeover_id}", operation_id = "show_takeover", tag = "takeovers", security(("session" = []), ("service" = [])),
+    params(("takeover_id" = Uuid, Path), AtLeast),
+    responses(
+        (status = 200, description = "The take-over", body = TakeOverBody),
+        (status = 404, description = "There is none to see", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn show(
+    State(api): Shared,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+    Params(at_least): Params<AtLeast>,
+) -> Result<Tagged<TakeOverBody>, Problem> {
+    let position = api.reach(TakeOverRow::VIEW, &at_least).await?;
+    let row = api.take_over(&caller, Scope::CompaniesRead, id).await?;
+    Ok(Tagged(body(row, (api.clock)(), position)))
+}
+
+/// A take-over that is to be opened.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewTakeOver)]
+pub(crate) struct NewBody {
+    /// The company that gives.
+    from_company_id: Uuid,
+    /// The company that takes.
+    to_company_id: Uuid,
+    /// The sites that go along, each with its terminals; all of them unless said.
+    site_ids: Option<Vec<Uuid>>,
+    /// The accounts that go along; all of them unless said.
+    account_ids: Option<Vec<Uuid>>,
+    /// Support's own number for it: 1 to 64 characters.
+    #[schema(example = "T-2026-0042")]
+    reference: String,
+}
+
+/// A take-over that was opened.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TakeOverOpened {
+    takeover_id: Uuid,
+    /// Where it stands in the log.
+    position: u64,
+}
+
+/// Open a take-over. Support alone may: a program with `takeovers:write`. Both companies' administrators are told.
+#[utoipa::path(
+    post, path = "/v1/takeovers", operation_id = "open_takeover", tag = "takeovers", request_body = NewBody, security(("service" = [])),
+    responses(
+        (status = 201, description = "Opened", body = TakeOverOpened),
+        (status = 409, description = "One of the two has an open take-over that this would cross", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The body breaks rules; all of them are listed", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn open(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Body(body): Body<NewBody>,
+) -> Result<(StatusCode, Json<TakeOverOpened>), Problem> {
+    caller.service(Scope::TakeOversWrite)?;
+    let (from, to) = (CompanyId(body.from_company_id), CompanyId(body.to_company_id));
+    let mut faults = Faults::default();
+    let reference = body.reference.trim().to_owned();
+    if !loquet_domain::plain_text::is_text(&reference, 64) {
+        faults.add("/reference", "reference-invalid");
+    }
+    faults.finish(Some(()))?;
+    let sites: Option<Vec<SiteId>> = body.site_ids.map(|sites| sites.into_iter().map(SiteId).collect());
+    let accounts = match body.account_ids {
+        Some(accounts) => accounts.into_iter().map(AccountId).collect(),
+        None => api.accounts_of(from).await?,
+    };
+    let accounts = BTreeSet::<AccountId>::from_iter(accounts).into_iter().collect();
+    let new = NewTakeOver { from, to, sites, accounts, reference };
+    let (at, context) = (arrival.at, caller.context(&arrival));
+    let opened = to_its_end(async move { api.app.open_take_over(&context, new).await }).await?;
+    let (id, position) = opened.map_err(|failure| Problem::of(failure, at))?;
+    Ok((StatusCode::CREATED, Json(TakeOverOpened { takeover_id: id.0, position: position.0 })))
+}
+
+impl Api {
+    /// The accounts of a company that are not deleted.
+    async fn accounts_of(&self, company: CompanyId) -> Result<Vec<AccountId>, Problem> {
+        let head = self.store.head().await?;
+        self.reach(AccountRow::VIEW, &AtLeast { at_least: Some(head.0) }).await?;
+        Ok(live_accounts(self.rows.as_ref(), company).await?)
+    }
+}
+
+/// Which company agrees: for a program, which notes what it was told. A person's own is known.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ForSide {
+    /// `transferor` or `acquirer`.
+    side: Option<String>,
+}
+
+/// Agree to a take-over: as an administrator of either company, or for one of them as a program with `takeovers:write`.
+#[utoipa::path(
+    post, path = "/v1/takeovers/{takeover_id}/confirmation", operation_id = "confirm_takeover", tag = "takeovers",
+    security(("session" = []), ("service" = [])), params(("takeover_id" = Uuid, Path), ForSide),
+    responses(
+        (status = 204, description = "Noted"),
+        (status = 404, description = "There is none to see", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "It is over", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "A program must say for which company", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn confirm(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Path(id): Path<Uuid>,
+    Params(wanted): Params<ForSide>,
+) -> Result<Done, Problem> {
+    let row = api.take_over(&caller, Scope::TakeOversWrite, id).await?;
+    let side = match &caller {
+        Caller::Person(_) => side_of(&caller, &row)?,
+        Caller::Service(_) => {
+            let mut faults = Faults::default();
+            let side = match wanted.side.as_deref() {
+                Some("transferor") => Ok(Side::Transferor),
+                Some("acquirer") => Ok(Side::Acquirer),
+                _ => Err(()),
+            };
+            let side = faults.check("?side", side, |()| "side-required");
+            faults.finish(side)?
+        }
+    };
+    let (at, context) = (arrival.at, caller.context(&arrival));
+    carry_out(at, async move { api.app.confirm_take_over(&context, TakeOverId(id), side).await }).await
+}
+
+/// Complete a take-over: sites, terminals and accounts move, with their history. For programs with `takeovers:write`, once
+/// both companies have agreed.
+#[utoipa::path(
+    post, path = "/v1/takeovers/{takeover_id}/completion", operation_id = "complete_takeover", tag = "takeovers",
+    security(("service" = [])), params(("takeover_id" = Uuid, Path)),
+    responses(
+        (status = 204, description = "Everything has moved"),
+        (status = 404, description = "There is no such take-over", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "A company has yet to agree, or it was cancelled", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn complete(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Path(id): Path<Uuid>,
+) -> Result<Done, Problem> {
+    caller.service(Scope::TakeOversWrite)?;
+    let (at, context) = (arrival.at, caller.context(&arrival));
+    carry_out(at, async move { api.app.complete_take_over(&context, TakeOverId(id)).await }).await
+}
+
+/// Why a take-over is given up.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WhyCancelled {
+    reason: CancellationBody,
+}
+
+/// Give a take-over up. For programs with `takeovers:write`.
+#[utoipa::path(
+    post, path = "/v1/takeovers/{takeover_id}/cancellation", operation_id = "cancel_takeover", tag = "takeovers", request_body = WhyCancelled,
+    security(("service" = [])), params(("takeover_id" = Uuid, Path)),
+    responses(
+        (status = 204, description = "Cancelled"),
+        (status = 404, description = "There is no such take-over", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "It is completed", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn cancel(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Path(id): Path<Uuid>,
+    Body(body): Body<WhyCancelled>,
+) -> Result<Done, Problem> {
+    caller.service(Scope::TakeOversWrite)?;
+    let reason = match body.reason {
+        CancellationBody::Withdrawn => Cancellation::Withdrawn,
+        CancellationBody::Refused => Cancellation::Refused,
+        CancellationBody::Mistake => Cancellation::Mistake,
+    };
+    let (at, context) = (arrival.at, caller.context(&arrival));
+    carry_out(at, async move { api.app.cancel_take_over(&context, TakeOverId(id), reason).await }).await
+}

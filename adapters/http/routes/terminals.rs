@@ -1,0 +1,352 @@
+//! Terminals: where they stand and stood.
+
+use std::collections::BTreeSet;
+
+use axum::extract::{Path, State};
+use chrono::{DateTime, Utc};
+use loquet_domain::fact::Actor;
+use loquet_domain::fleet::Assignment;
+use loquet_domain::ids::{SiteId, TerminalId};
+use loquet_domain::permission::Permission;
+use loquet_domain::ports::Position;
+use loquet_domain::serial_number::SerialNumber;
+use loquet_projections::ports::{Order, Selection};
+use loquet_projections::table::{Row, find, select, select_where};
+use loquet_projections::views::assignments::{AssignmentRow, Cause};
+use loquet_projections::views::terminals::TerminalRow;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::authorisation::Needed;
+use crate::caller::{Arrival, Caller};
+use crate::extractors::body::Body;
+use crate::extractors::query::{AtLeast, Params};
+use crate::responses::carry_out::carry_out;
+use crate::responses::done::Done;
+use crate::responses::faults::Faults;
+use crate::responses::page::Page;
+use crate::responses::problem::{Problem, ProblemBody};
+use crate::responses::tagged::Tagged;
+use crate::state::{Api, Shared};
+use loquet_http_ports::scope::Scope;
+
+/// A terminal.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Terminal)]
+pub(crate) struct TerminalBody {
+    terminal_id: Uuid,
+    company_id: Uuid,
+    site_id: Uuid,
+    #[schema(example = "PAX A920 Mobile")]
+    model: String,
+    /// None while it is not known.
+    #[schema(example = "1850012345")]
+    serial: Option<String>,
+    added_at: DateTime<Utc>,
+    /// The order that brought it.
+    order_id: String,
+    /// The position of the log that the answer is at.
+    position: u64,
+}
+
+fn body(row: TerminalRow, position: Position) -> TerminalBody {
+    TerminalBody {
+        terminal_id: row.terminal_id.0,
+        company_id: row.company_id.0,
+        site_id: row.site_id.0,
+        model: row.model.to_string(),
+        serial: row.serial.map(|serial| serial.to_string()),
+        added_at: row.added_at,
+        order_id: row.order_id.to_string(),
+        position: position.0,
+    }
+}
+
+impl Api {
+    /// The terminal of an id or of a serial number. One that the view does not know yet is waited for.
+    pub(crate) async fn terminal(&self, named: &str) -> Result<TerminalRow, Problem> {
+        if let Some(row) = self.terminal_known(named).await? {
+            return Ok(row);
+        }
+        let head = self.store.head().await?;
+        self.reach(TerminalRow::VIEW, &AtLeast { at_least: Some(head.0) }).await?;
+        self.terminal_known(named).await?.ok_or_else(Problem::not_found)
+    }
+
+    async fn terminal_known(&self, named: &str) -> Result<Option<TerminalRow>, Problem> {
+        if let Ok(id) = named.parse::<TerminalId>() {
+            return Ok(find(self.rows.as_ref(), id.to_string()).await?);
+        }
+        let Ok(serial) = SerialNumber::parse(named) else { return Ok(None) };
+        let by = Some(("serial", format!("{serial}/")));
+        let rows = select(self.rows.as_ref(), Selection { by, limit: 1, ..Selection::default() }).await?;
+        Ok(rows.into_iter().next().map(|(_, row)| row))
+    }
+
+    async fn terminal_in_sight(&self, caller: &Caller, named: &str) -> Result<TerminalRow, Problem> {
+        let row = self.terminal(named).await?;
+        match self.sight(caller, row.company_id).await?.includes(row.site_id) {
+            true => Ok(row),
+            false => Err(Problem::not_found()),
+        }
+    }
+}
+
+/// Which terminals.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct TerminalFilter {
+    /// The terminals of this company. A person sees those of their own.
+    company: Option<Uuid>,
+    /// The terminals at this site; a person is told that there is none where they don't see it.
+    site: Option<Uuid>,
+    /// The terminal with this serial number.
+    serial: Option<String>,
+    /// `added_at`, the oldest first, or `-added_at`, the newest first.
+    sort: Option<String>,
+    /// From `next_cursor` of the page before; with the same filter and order.
+    cursor: Option<String>,
+    /// 1 to 200; 50 unless said.
+    limit: Option<u32>,
+    /// Wait until the answer is at this position of the log.
+    at_least: Option<u64>,
+}
+
+/// List terminals. A user sees those at sites where they may do something.
+#[utoipa::path(
+    get, path = "/v1/terminals", operation_id = "list_terminals", tag = "terminals", params(TerminalFilter), security(("session" = []), ("service" = [])),
+    responses(
+        (status = 200, description = "A page of terminals", body = Page<TerminalBody>),
+        (status = 404, description = "There is no such company or site to see", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn list(
+    State(api): Shared,
+    caller: Caller,
+    Params(filter): Params<TerminalFilter>,
+) -> Result<Tagged<Page<TerminalBody>>, Problem> {
+    let company = api.company_asked(&caller, filter.company)?;
+    let mut faults = Faults::default();
+    let size = faults.limit(filter.limit);
+    let order = faults.order(filter.sort.as_deref(), "added_at");
+    let after = faults.cursor(filter.cursor.as_deref());
+    let serial = filter
+        .serial
+        .as_deref()
+        .map(|text| faults.check("?serial", SerialNumber::parse(text), |_| "serial-number-invalid"));
+    faults.finish_query()?;
+    let sight = api.sight_of(&caller, company).await?;
+    if let (Some(site), Caller::Person(_)) = (filter.site, &caller) {
+        api.site_in_sight(&caller, site).await?;
+    }
+    let position = api.reach(TerminalRow::VIEW, &AtLeast { at_least: filter.at_least }).await?;
+    let by = match (serial.flatten(), filter.site, company) {
+        (Some(serial), ..) => ("serial", format!("{serial}/")),
+        (None, Some(site), _) => ("site", format!("{site}/")),
+        (None, None, Some(company)) => ("company", format!("{company}/")),
+        (None, None, None) => ("created", String::new()),
+    };
+    let wanted = Selection { by: Some(by), order, after, limit: size + 1 };
+    let seen = |row: &TerminalRow| {
+        company.is_none_or(|company| row.company_id == company)
+            && filter.site.is_none_or(|site| row.site_id.0 == site)
+            && sight.includes(row.site_id)
+    };
+    let rows = select_where(api.rows.as_ref(), wanted, seen).await?.into_iter();
+    let terminals = rows.map(|(cursor, row)| (cursor, body(row, position)));
+    Ok(Tagged(Page::of(terminals.collect(), size, position)))
+}
+
+/// One terminal, by its id or its serial number.
+#[utoipa::path(
+    get, path = "/v1/terminals/{terminal}", operation_id = "show_terminal", tag = "terminals", security(("session" = []), ("service" = [])),
+    params(("terminal" = String, Path, description = "Its id or its serial number"), AtLeast),
+    responses(
+        (status = 200, description = "The terminal", body = TerminalBody),
+        (status = 404, description = "There is none to see", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn show(
+    State(api): Shared,
+    caller: Caller,
+    Path(named): Path<String>,
+    Params(at_least): Params<AtLeast>,
+) -> Result<Tagged<TerminalBody>, Problem> {
+    let position = api.reach(TerminalRow::VIEW, &at_least).await?;
+    Ok(Tagged(body(api.terminal_in_sight(&caller, &named).await?, position)))
+}
+
+/// A step in the history of a terminal.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TerminalStep)]
+pub(crate) struct StepBody {
+    terminal_id: Uuid,
+    at: DateTime<Utc>,
+    /// Where the event stands in the log.
+    event_position: u64,
+    /// Who did it.
+    #[schema(value_type = Object)]
+    actor: Actor,
+    /// `ordered` to a site, `assigned` from one to another, or `taken_over` by another company.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    cause: Cause,
+}
+
+/// Which part of a history.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct HistoryFilter {
+    /// From `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// 1 to 200; 50 unless said.
+    limit: Option<u32>,
+    /// Wait until the answer is at this position of the log.
+    at_least: Option<u64>,
+}
+
+async fn history(
+    api: &Api,
+    by: Option<(&'static str, String)>,
+    filter: HistoryFilter,
+    of: impl Fn(&AssignmentRow) -> bool,
+) -> Result<Tagged<Page<StepBody>>, Problem> {
+    let mut faults = Faults::default();
+    let size = faults.limit(filter.limit);
+    let after = faults.cursor(filter.cursor.as_deref());
+    faults.finish_query()?;
+    let position = api.reach(AssignmentRow::VIEW, &AtLeast { at_least: filter.at_least }).await?;
+    let wanted = Selection { by, order: Order::Descending, after, limit: size + 1 };
+    let rows = select_where(api.rows.as_ref(), wanted, of).await?.into_iter();
+    let step = |row: AssignmentRow| StepBody {
+        terminal_id: row.terminal_id.0,
+        at: row.at,
+        event_position: row.position.0,
+        actor: row.actor,
+        cause: row.cause,
+    };
+    let steps = rows.map(|(cursor, row)| (cursor, step(row)));
+    Ok(Tagged(Page::of(steps.collect(), size, position)))
+}
+
+/// Where a terminal stood, the newest first. Only the companies that had part in a take-over see it.
+#[utoipa::path(
+    get, path = "/v1/terminals/{terminal}/assignments", operation_id = "list_terminal_assignments", tag = "terminals", security(("session" = []), ("service" = [])),
+    params(("terminal" = String, Path, description = "Its id or its serial number"), HistoryFilter),
+    responses(
+        (status = 200, description = "A page of its history", body = Page<StepBody>),
+        (status = 404, description = "There is none to see", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn of_terminal(
+    State(api): Shared,
+    caller: Caller,
+    Path(named): Path<String>,
+    Params(filter): Params<HistoryFilter>,
+) -> Result<Tagged<Page<StepBody>>, Problem> {
+    let terminal = api.terminal_in_sight(&caller, &named).await?.terminal_id;
+    let by = Some(("terminal", format!("{terminal}/")));
+    let known = |row: &AssignmentRow| match row.cause {
+        Cause::TakenOver { from_company_id, to_company_id, .. } => {
+            caller.has_part(from_company_id, to_company_id)
+        }
+        Cause::Ordered { .. } | Cause::Assigned { .. } => true,
+    };
+    history(&api, by, filter, |row| row.terminal_id == terminal && known(row)).await
+}
+
+/// Which terminals came to a site and went from it, the newest first.
+#[utoipa::path(
+    get, path = "/v1/sites/{site_id}/assignments", operation_id = "list_site_assignments", tag = "sites", security(("session" = []), ("service" = [])),
+    params(("site_id" = Uuid, Path), HistoryFilter),
+    responses(
+        (status = 200, description = "A page of its history", body = Page<StepBody>),
+        (status = 404, description = "There is none to see", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn of_site(
+    State(api): Shared,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+    Params(filter): Params<HistoryFilter>,
+) -> Result<Tagged<Page<StepBody>>, Problem> {
+    api.site_in_sight(&caller, id).await?;
+    history(&api, Some(("site", format!("{id}/"))), filter, |_| true).await
+}
+
+/// Where a terminal is to stand.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewAssignment)]
+pub(crate) struct AssignmentBody {
+    site_id: Uuid,
+}
+
+/// Assign a terminal to another site of its company: for administrators, or a user with *manage terminals* on both.
+#[utoipa::path(
+    post, path = "/v1/terminals/{terminal}/assignment", operation_id = "assign_terminal", tag = "terminals", request_body = AssignmentBody,
+    security(("session" = []), ("service" = [])), params(("terminal" = String, Path, description = "Its id or its serial number")),
+    responses(
+        (status = 204, description = "It stands there"),
+        (status = 404, description = "There is none to see", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The company has no such site", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn assign(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Path(named): Path<String>,
+    Body(body): Body<AssignmentBody>,
+) -> Result<Done, Problem> {
+    let row = api.terminal(&named).await?;
+    let (to, company) = (SiteId(body.site_id), row.company_id);
+    // Where it stands is asked of memory: a view may be a moment behind.
+    let stands = api.app.fleet(company).await?.state.terminals.get(row.terminal_id).map(|held| held.site);
+    for site in BTreeSet::from([stands.unwrap_or(row.site_id), to]) {
+        let needed = (Permission::ManageTerminals, Needed::At(site));
+        api.permit(&caller, Scope::CompaniesWrite, company, needed).await?;
+    }
+    let assignments = vec![Assignment { terminal: row.terminal_id, to }];
+    let (at, context) = (arrival.at, caller.context(&arrival));
+    carry_out(at, async move { api.app.assign(&context, company, assignments).await }).await
+}
+
+/// The serial number of a terminal.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SerialNumber)]
+pub(crate) struct SerialBody {
+    #[schema(example = "1850012345")]
+    serial: String,
+}
+
+/// Note the serial number of a terminal that was ordered without. For programs with `companies:write`: the supplier
+/// knows which terminal it sent.
+#[utoipa::path(
+    post, path = "/v1/terminals/{terminal}/serial", operation_id = "note_serial", tag = "terminals", request_body = SerialBody,
+    security(("service" = [])), params(("terminal" = String, Path, description = "Its id")),
+    responses(
+        (status = 204, description = "Noted"),
+        (status = 404, description = "There is no such terminal", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "The number is another terminal's, or the terminal has another", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "This is no serial number", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn note_serial(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Path(named): Path<String>,
+    Body(body): Body<SerialBody>,
+) -> Result<Done, Problem> {
+    caller.service(Scope::CompaniesWrite)?;
+    let mut faults = Faults::default();
+    let serial = faults.check("/serial", SerialNumber::parse(&body.serial), |_| "serial-number-invalid");
+    let serial = faults.finish(serial)?;
+    let row = api.terminal(&named).await?;
+    let (terminal, company) = (row.terminal_id, row.company_id);
+    let (at, context) = (arrival.at, caller.context(&arrival));
+    carry_out(at, async move { api.app.note_serial(&context, company, terminal, serial).await }).await
+}
