@@ -11,7 +11,7 @@ use loquet_projections::view::{Build, CannotApply, ViewId};
 use loquet_projections::views;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params_from_iter};
 
-use crate::sqlite::{FileError, Kind, ReaderPool, copy_to, explain};
+use crate::sqlite::{FileError, Kind, ReaderPool, SqliteFailed, copy_to, explain};
 
 pub(crate) const VIEWS: Kind = Kind {
     what: "a Loquet read store",
@@ -96,7 +96,7 @@ impl SqliteReadStore {
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreFailed> {
-        self.readers.read(read).await.map_err(StoreFailed)
+        self.readers.read(read).await.map_err(StoreFailed::new)
     }
 
     /// Writes on a thread that may block, all of it or nothing.
@@ -112,7 +112,7 @@ impl SqliteReadStore {
             transaction.commit()?;
             Ok::<_, rusqlite::Error>(done)
         });
-        written.await.map_err(|e| StoreFailed(e.to_string()))?.map_err(failed)
+        written.await.map_err(StoreFailed::new)?.map_err(failed)
     }
 
     fn look_now(&self, build: Build, work: Work) -> Result<(), CannotApply> {
@@ -136,7 +136,8 @@ impl SqliteReadStore {
             Some(at) if at == from => {}
             Some(moved) => return Err(CannotApply::Moved(moved)),
             None => {
-                return Err(StoreFailed(format!("{} is no building of a view any more", table(build))).into());
+                let gone = format!("{} is no building of a view any more", table(build));
+                return Err(StoreFailed::new(gone).into());
             }
         }
         work(&mut TableRows::of(&transaction, build))?;
@@ -177,7 +178,7 @@ fn serving(connection: &Connection, view: ViewId) -> rusqlite::Result<Option<Str
 }
 
 fn failed(error: rusqlite::Error) -> StoreFailed {
-    StoreFailed(explain(&error))
+    StoreFailed::new(SqliteFailed::from(error))
 }
 
 fn begin(transaction: &Transaction<'_>, view: ViewId) -> rusqlite::Result<Build> {
@@ -310,7 +311,7 @@ impl Rows for TableRows<'_> {
         gone: &[IndexEntry],
         new: &[IndexEntry],
     ) -> Result<(), StoreFailed> {
-        let row = std::str::from_utf8(row).map_err(|e| StoreFailed(e.to_string()))?;
+        let row = std::str::from_utf8(row).map_err(StoreFailed::new)?;
         self.execute(&self.put, (key, row))?;
         self.index(&self.leave, key, gone)?;
         self.index(&self.enter, key, new)
@@ -438,7 +439,7 @@ impl ReadStore for SqliteReadStore {
         let store = self.clone();
         Box::pin(async move {
             let done = tokio::task::spawn_blocking(move || store.look_now(build, work)).await;
-            done.map_err(|e| StoreFailed(e.to_string()))?
+            done.map_err(StoreFailed::new)?
         })
     }
 
@@ -452,7 +453,7 @@ impl ReadStore for SqliteReadStore {
         let store = self.clone();
         Box::pin(async move {
             let done = tokio::task::spawn_blocking(move || store.update_now(build, from, up_to, work)).await;
-            done.map_err(|e| StoreFailed(e.to_string()))?
+            done.map_err(StoreFailed::new)?
         })
     }
 

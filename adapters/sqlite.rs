@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinError;
 
 use crate::ownership::{create_private, give, remove_if_there};
 use crate::write_ahead_log::damage;
@@ -371,21 +372,21 @@ impl ReaderPool {
     pub(crate) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, String> {
-        let place = self.places.clone().acquire_owned().await.map_err(|e| e.to_string())?;
+    ) -> Result<T, SqliteFailed> {
+        let place = self.places.clone().acquire_owned().await?;
         let free = self.free.clone();
         let read = move || {
             let connection = free.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let borrowed = Borrowed { connection, free, _place: place };
             match &borrowed.connection {
-                Some(connection) => read(connection).map_err(|e| explain(&e)),
-                None => Err("no connection is free".to_owned()),
+                Some(connection) => Ok(read(connection)?),
+                None => Err(SqliteFailed::NoConnection),
             }
         };
         if Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
             return tokio::task::block_in_place(read);
         }
-        tokio::task::spawn_blocking(read).await.map_err(|e| e.to_string())?
+        tokio::task::spawn_blocking(read).await?
     }
 }
 
@@ -393,12 +394,12 @@ impl ReaderPool {
 pub(crate) async fn work_on<T: Send + 'static>(
     connection: &Arc<Mutex<Connection>>,
     work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
-) -> Result<T, String> {
+) -> Result<T, SqliteFailed> {
     let connection = connection.clone();
     let done = tokio::task::spawn_blocking(move || {
         work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner))
     });
-    done.await.map_err(|e| e.to_string())?.map_err(|e| explain(&e))
+    Ok(done.await??)
 }
 
 /// A lock beside a file, held until what is returned is dropped, and whatever becomes of the process. SQLite's
@@ -469,20 +470,56 @@ pub(crate) fn copy_to(connection: &Connection, copy: &Path) -> Result<(), String
 
 /// What SQLite said, with the remedy where there is one.
 pub(crate) fn explain(error: &rusqlite::Error) -> String {
-    let remedy = match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => "the disk is full: make room",
-        Some(ErrorCode::ReadOnly) => "the file or its folder is read-only: make it writable",
-        Some(ErrorCode::CannotOpen) => {
-            "the file can't be opened: does its folder exist, and may it be written to?"
+    match remedy(error) {
+        Some(remedy) => format!("{remedy} ({error})"),
+        None => error.to_string(),
+    }
+}
+
+/// What helps against an error of SQLite, if that is known.
+fn remedy(error: &rusqlite::Error) -> Option<&'static str> {
+    match error.sqlite_error_code()? {
+        ErrorCode::DiskFull => Some("the disk is full: make room"),
+        ErrorCode::ReadOnly => Some("the file or its folder is read-only: make it writable"),
+        ErrorCode::CannotOpen => {
+            Some("the file can't be opened: does its folder exist, and may it be written to?")
         }
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            "another program holds a lock on the file: end it, or have it read and not write"
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
+            Some("another program holds a lock on the file: end it, or have it read and not write")
         }
-        Some(ErrorCode::SystemIoFailure) => "the disk failed: look at the kernel's log",
-        Some(ErrorCode::PermissionDenied) => "permission denied: whose file is it?",
-        _ => return error.to_string(),
-    };
-    format!("{remedy} ({error})")
+        ErrorCode::SystemIoFailure => Some("the disk failed: look at the kernel's log"),
+        ErrorCode::PermissionDenied => Some("permission denied: whose file is it?"),
+        _ => None,
+    }
+}
+
+/// Work on a SQLite file was not done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SqliteFailed {
+    /// SQLite refused, and it is known what helps.
+    #[error("{remedy}")]
+    Remediable { remedy: &'static str, source: rusqlite::Error },
+    /// SQLite refused.
+    #[error(transparent)]
+    Other(rusqlite::Error),
+    /// Every connection is taken.
+    #[error("no connection is free")]
+    NoConnection,
+    /// The pool of connections was closed.
+    #[error(transparent)]
+    Closed(#[from] AcquireError),
+    /// The thread that did the work ended before it was done.
+    #[error(transparent)]
+    Ended(#[from] JoinError),
+}
+
+impl From<rusqlite::Error> for SqliteFailed {
+    fn from(source: rusqlite::Error) -> Self {
+        match remedy(&source) {
+            Some(remedy) => Self::Remediable { remedy, source },
+            None => Self::Other(source),
+        }
+    }
 }
 
 /// What the file system said, with the remedy where there is one.

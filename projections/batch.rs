@@ -6,7 +6,7 @@ use std::any::Any;
 use std::collections::HashMap;
 
 use crate::ports::{IndexEntry, Rows};
-use crate::table::{Row, read, unreadable};
+use crate::table::{Row, RowFailed, read};
 use crate::view::CannotApply;
 
 /// Rows in memory, and what of them is to be written.
@@ -71,7 +71,7 @@ impl HeldRows {
             match (&held.row, old) {
                 (Some(row), _) => {
                     let (old, new) = (old.unwrap_or_default(), row.indexes());
-                    let bytes = row.to_json().map_err(|e| unreadable(&key, &e))?;
+                    let bytes = row.to_json().map_err(|e| RowFailed::written(&key, e))?;
                     stored.put(&key, &bytes, &without(old, &new), &without(&new, old))?;
                 }
                 (None, Some(old)) => stored.delete(&key, old)?,

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod batch;
+pub mod causes;
 pub mod diagnosis;
 pub mod mail;
 pub mod people;

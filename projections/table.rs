@@ -1,12 +1,14 @@
 //! A view's rows, typed.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use loquet_domain::Moment;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::batch::Batch;
+use crate::causes::Causes;
 use crate::ports::{Cursor, IndexEntry, ReadStore, Selection, StoreFailed};
 use crate::view::{CannotApply, ViewId};
 
@@ -100,12 +102,36 @@ impl<'a, 'b, R: Row> Table<'a, 'b, R> {
     }
 }
 
-pub(crate) fn read<R: Row>(key: &str, bytes: &[u8]) -> Result<R, CannotApply> {
-    serde_json::from_slice(bytes).map_err(|e| unreadable(key, &e))
+/// A row can't be read from its stored form, or written in it.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("row {key} can't be {done}")]
+pub struct RowFailed {
+    key: String,
+    done: &'static str,
+    source: Arc<serde_json::Error>,
 }
 
-pub(crate) fn unreadable(key: &str, error: &serde_json::Error) -> CannotApply {
-    CannotApply::Row { key: key.to_owned(), why: error.to_string() }
+impl RowFailed {
+    pub(crate) fn read(key: &str, error: serde_json::Error) -> Self {
+        Self { key: key.to_owned(), done: "read", source: Arc::new(error) }
+    }
+
+    pub(crate) fn written(key: &str, error: serde_json::Error) -> Self {
+        Self { key: key.to_owned(), done: "written", source: Arc::new(error) }
+    }
+}
+
+/// Two failures are equal if they read the same, causes included.
+impl PartialEq for RowFailed {
+    fn eq(&self, other: &Self) -> bool {
+        Causes(self).to_string() == Causes(other).to_string()
+    }
+}
+
+impl Eq for RowFailed {}
+
+pub(crate) fn read<R: Row>(key: &str, bytes: &[u8]) -> Result<R, RowFailed> {
+    serde_json::from_slice(bytes).map_err(|e| RowFailed::read(key, e))
 }
 
 /// One row of a view, for a query.
@@ -114,7 +140,7 @@ pub(crate) fn unreadable(key: &str, error: &serde_json::Error) -> CannotApply {
 /// [`StoreFailed`] where the store does not answer or the row can't be read.
 pub async fn find<R: Row>(store: &dyn ReadStore, key: String) -> Result<Option<R>, StoreFailed> {
     let bytes = store.get(R::VIEW, key.clone()).await?;
-    bytes.map(|bytes| read(&key, &bytes)).transpose().map_err(|e: CannotApply| StoreFailed(e.to_string()))
+    bytes.map(|bytes| read(&key, &bytes)).transpose().map_err(StoreFailed::new)
 }
 
 /// How many rows are read at once where nobody knows how many are wanted.
@@ -156,7 +182,7 @@ pub async fn select<R: Row>(
     let rows = store.select(R::VIEW, wanted).await?;
     rows.into_iter()
         .map(|found| {
-            let row = read(&found.cursor.key, &found.row).map_err(|e| StoreFailed(e.to_string()))?;
+            let row = read(&found.cursor.key, &found.row).map_err(StoreFailed::new)?;
             Ok((found.cursor, row))
         })
         .collect()

@@ -10,6 +10,7 @@ use loquet_domain::search;
 
 use crate::batch::Batch;
 use crate::ports::StoreFailed;
+use crate::table::RowFailed;
 
 /// Which view, in which version. A new version is built from the start, in tables of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -106,20 +107,28 @@ async fn hashed_names(codec: &dyn EventCodec, recorded: &RecordedEvent) -> Vec<S
     beginnings.iter().map(|beginning| codec.hash_word(beginning)).collect()
 }
 
+/// Some events were not shown to a view: taking in what follows would pass them over (law 9).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("what follows position {seen} was not shown to it: it was given what follows {after}")]
+pub struct PassedOver {
+    /// Up to where the view has seen the log.
+    pub seen: Position,
+    /// Behind which position the events begin that it was given.
+    pub after: Position,
+}
+
 /// Why a view stopped. It is shown and tried again; the event is never passed over (law 9).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CannotApply {
     /// The event contradicts the rows.
     #[error("{0}")]
     Contradiction(String),
-    /// A row can't be read.
-    #[error("row {key} can't be read: {why}")]
-    Row {
-        /// Which row.
-        key: String,
-        /// What is wrong with it.
-        why: String,
-    },
+    /// A row can't be read or written.
+    #[error(transparent)]
+    Row(#[from] RowFailed),
+    /// Some events before this one were not shown to the view.
+    #[error(transparent)]
+    PassedOver(#[from] PassedOver),
     /// Somebody else has moved the building's checkpoint: what was applied was applied to rows that are no
     /// more. Nothing was written; it goes on from there.
     #[error("the checkpoint was moved to {0} by somebody else")]

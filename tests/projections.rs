@@ -714,7 +714,7 @@ struct Forgetful {
 impl Forgetful {
     fn loses(&self, which: &AtomicBool) -> Result<(), StoreFailed> {
         match which.swap(false, Ordering::SeqCst) {
-            true => Err(StoreFailed("the answer is lost".to_owned())),
+            true => Err(StoreFailed::new("the answer is lost")),
             false => Ok(()),
         }
     }

@@ -78,7 +78,7 @@ impl FromRequestParts<Arc<Api>> for Caller {
         let now = (api.clock)();
         if token.starts_with(PREFIX) {
             let service =
-                api.service_tokens.find(token, now).map_err(loquet_projections::ports::StoreFailed)?;
+                api.service_tokens.find(token, now).map_err(loquet_projections::ports::StoreFailed::new)?;
             return service.map(Self::Service).ok_or_else(Problem::unauthenticated);
         }
         let person = api.app.authenticate(now, token).await?;

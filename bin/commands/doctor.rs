@@ -14,6 +14,7 @@ use loquet_adapters::smtp::Smtp;
 use loquet_adapters::sqlite_store::{self, SqliteStore};
 use loquet_adapters::write_ahead_log;
 use loquet_domain::ports::{EventStore, Position};
+use loquet_projections::causes::Causes;
 use loquet_projections::ports::{ReactionJournal, ReadStore};
 use serde::Serialize;
 
@@ -295,7 +296,7 @@ async fn read_models(place: &Place, findings: &mut Findings) {
     };
     let builds = match rows.builds().await {
         Ok(builds) => builds,
-        Err(error) => return findings.fail("read models", error, remedy),
+        Err(error) => return findings.fail("read models", Causes(&error), remedy),
     };
     let head = match SqliteStore::open_to_read(&place.file("log.db")) {
         Ok(store) => store.head().await.unwrap_or_default(),
@@ -338,7 +339,7 @@ async fn whether_mails_go(journal: &SqliteJournal, findings: &mut Findings) {
             format!("all mails wait since {}: {}", moment(hold.since), hold.trouble),
             "Mails go by themselves once the mail server is back. No mail is given up meanwhile.",
         ),
-        Err(error) => findings.fail("mail queue", error, "Restore reactions.db from a backup."),
+        Err(error) => findings.fail("mail queue", Causes(&error), "Restore reactions.db from a backup."),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Some buildings on their way through the log, each with its own checkpoint.
 
+use std::error::Error;
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,6 +8,8 @@ use std::time::{Duration, Instant};
 use loquet_domain::ports::{EventCodec, EventStore, Position};
 
 use crate::batch::{Batch, HeldRows};
+use crate::causes::Causes;
+use crate::people::Unreadable;
 use crate::ports::{ReadStore, StoreFailed, Work};
 use crate::reading::Stretch;
 use crate::view::{Build, CannotApply, Noted, Sight, View, sight_of};
@@ -30,6 +33,22 @@ pub(super) struct Entry {
     pub(super) position: Position,
     pub(super) failure: Option<String>,
     ahead: Option<Ahead>,
+}
+
+/// A view can't apply an event.
+#[derive(Debug, thiserror::Error)]
+#[error("event {event}")]
+struct StoppedAt {
+    event: Position,
+    source: CannotApply,
+}
+
+/// The log ends before events that were shown to others.
+#[derive(Debug, thiserror::Error)]
+#[error("the log has nothing between {after} and {goal}")]
+struct Gap {
+    after: Position,
+    goal: Position,
 }
 
 /// What was applied in memory and is not written yet.
@@ -131,12 +150,12 @@ impl Course {
         if let Err(why) = self.walk(n, goal, pages).await {
             let rows = self.rows.clone();
             if let Some(entry) = self.entries.get_mut(n) {
-                entry.stopped(rows.as_ref(), why).await;
+                entry.stopped(rows.as_ref(), &why).await;
             }
         }
     }
 
-    async fn walk(&mut self, n: usize, goal: Position, pages: usize) -> Result<(), String> {
+    async fn walk(&mut self, n: usize, goal: Position, pages: usize) -> Result<(), Unreadable> {
         for _ in 0..pages {
             let position = self.entries.get(n).map(|entry| entry.position);
             let Some(at) = position.filter(|at| *at < goal) else { break };
@@ -151,14 +170,14 @@ impl Course {
     }
 
     /// A page of the log as far as `up_to`; what comes before an event that can't be read, if there is any.
-    pub(super) async fn read(&self, after: Position, up_to: Position) -> Result<Vec<Arc<Noted>>, String> {
-        let page = self.store.read_all(after, PAGE).await.map_err(|e| e.to_string())?;
+    pub(super) async fn read(&self, after: Position, up_to: Position) -> Result<Vec<Arc<Noted>>, Unreadable> {
+        let page = self.store.read_all(after, PAGE).await?;
         let sight = self.sight();
         let mut noted = Vec::with_capacity(page.len());
         for recorded in page.into_iter().filter(|event| event.position <= up_to) {
             match Noted::read(self.codec.as_ref(), recorded, sight).await {
                 Ok(event) => noted.push(Arc::new(event)),
-                Err(error) if noted.is_empty() => return Err(error.to_string()),
+                Err(error) if noted.is_empty() => return Err(error.into()),
                 Err(_) => break,
             }
         }
@@ -189,11 +208,10 @@ impl Course {
             let after = entry.position;
             match self.read(after, goal).await {
                 Ok(page) => entry.advance(self.rows.as_ref(), Stretch { after, events: &page }).await,
-                Err(why) => entry.stopped(self.rows.as_ref(), why).await,
+                Err(why) => entry.stopped(self.rows.as_ref(), &why).await,
             }
             if entry.position == after && entry.failure.is_none() {
-                let why = format!("the log has nothing between {after} and {goal}");
-                entry.stopped(self.rows.as_ref(), why).await;
+                entry.stopped(self.rows.as_ref(), &Gap { after, goal }).await;
             }
         }
     }
@@ -209,9 +227,9 @@ impl Course {
     }
 
     /// Stops every entry that has not stopped yet, all for one reason.
-    pub(super) async fn stop(&mut self, why: &str) {
+    pub(super) async fn stop(&mut self, why: &(dyn Error + Sync)) {
         for entry in self.entries.iter_mut().filter(|entry| entry.failure.is_none()) {
-            entry.stopped(self.rows.as_ref(), why.to_owned()).await;
+            entry.stopped(self.rows.as_ref(), why).await;
         }
     }
 }
@@ -237,7 +255,7 @@ impl Entry {
     async fn go_ahead(&mut self, rows: &dyn ReadStore, batch: Stretch<'_>) -> Result<(), CannotApply> {
         let start = Ahead { rows: Arc::default(), position: self.position, since: Instant::now() };
         let ahead = self.ahead.take().unwrap_or(start);
-        let news = batch.news(ahead.position).map_err(|why| CannotApply::Contradiction(why.to_string()))?;
+        let news = batch.news(ahead.position)?;
         let Some(position) = news.last().map(|event| event.position) else {
             self.ahead = Some(ahead).filter(|ahead| ahead.position > self.position);
             return Ok(());
@@ -267,7 +285,7 @@ impl Entry {
     pub(super) async fn advance(&mut self, rows: &dyn ReadStore, batch: Stretch<'_>) {
         let mut parts = match batch.news(self.position) {
             Ok(news) => vec![news],
-            Err(why) => return self.stopped(rows, why.to_string()).await,
+            Err(why) => return self.stopped(rows, &why).await,
         };
         while let Some(part) = parts.pop() {
             let Some(last) = part.last().map(|event| event.position) else { continue };
@@ -277,11 +295,11 @@ impl Entry {
                     self.position = to;
                     match batch.news(to) {
                         Ok(news) => parts = vec![news],
-                        Err(why) => return self.stopped(rows, why.to_string()).await,
+                        Err(why) => return self.stopped(rows, &why).await,
                     }
                 }
-                Err(error) if part.len() == 1 => {
-                    return self.stopped(rows, format!("event {last}: {error}")).await;
+                Err(source) if part.len() == 1 => {
+                    return self.stopped(rows, &StoppedAt { event: last, source }).await;
                 }
                 Err(_) => {
                     let (first, second) = part.split_at(part.len() / 2);
@@ -315,7 +333,8 @@ impl Entry {
         }
     }
 
-    pub(super) async fn stopped(&mut self, rows: &dyn ReadStore, failure: String) {
+    pub(super) async fn stopped(&mut self, rows: &dyn ReadStore, why: &(dyn Error + Sync)) {
+        let failure = Causes(why).to_string();
         tracing::error!(view = self.build.view.name, %failure, "a view has stopped");
         if self.failure.as_ref() != Some(&failure) {
             said(rows.note_failure(self.build, Some(failure.clone())).await);
@@ -331,6 +350,6 @@ fn apply_all(view: &dyn View, batch: &mut Batch<'_>, events: &[Arc<Noted>]) -> R
 /// A note for onlookers that could not be made is no reason to stop.
 fn said(noted: Result<(), StoreFailed>) {
     if let Err(error) = noted {
-        tracing::warn!(%error, "the state of a view could not be noted");
+        tracing::warn!(error = %Causes(&error), "the state of a view could not be noted");
     }
 }

@@ -10,13 +10,16 @@ mod verify;
 use std::sync::Arc;
 use std::time::Duration;
 
-use loquet_domain::ports::{EventCodec, EventStore, Position};
+use loquet_domain::ports::{EventCodec, EventStore, Position, ReadError};
+use tokio::task::JoinError;
 
 pub use builder::{BuildFailed, Builder};
 pub use status::{Building, Follower, NotThere, Progress, Status};
 pub use verify::{Verdict, verify};
 
-use crate::ports::{BuildState, ReadStore};
+use crate::causes::Causes;
+use crate::people::Unreadable;
+use crate::ports::{BuildState, ReadStore, StoreFailed};
 use crate::reading::{End, Reading};
 use crate::view::{Build, View, ViewId, sight_of};
 use apart::{Apart, Ended, Outside, Role};
@@ -41,6 +44,23 @@ pub struct Runner {
     pub status: Status,
 }
 
+/// Why the views can't be followed on. They are tried again.
+#[derive(Debug, thiserror::Error)]
+enum Interrupted {
+    #[error(transparent)]
+    Rows(#[from] StoreFailed),
+    #[error(transparent)]
+    Log(#[from] Unreadable),
+    #[error("a building of a view ended by itself")]
+    Task(#[from] JoinError),
+}
+
+impl From<ReadError> for Interrupted {
+    fn from(error: ReadError) -> Self {
+        Self::Log(error.into())
+    }
+}
+
 /// A view that serves and is further behind the others than this goes by itself until it has caught up.
 const FAR_BEHIND: u64 = 10_000;
 
@@ -49,7 +69,7 @@ impl Runner {
     pub async fn run(self) {
         loop {
             if let Err(why) = self.follow().await {
-                tracing::error!(%why, "the views have stopped; trying again");
+                tracing::error!(why = %Causes(&why), "the views have stopped; trying again");
             } else {
                 return;
             }
@@ -58,7 +78,7 @@ impl Runner {
     }
 
     /// Follows the log from the checkpoint furthest behind.
-    async fn follow(&self) -> Result<(), String> {
+    async fn follow(&self) -> Result<(), Interrupted> {
         let mut apart = Apart::new(self.outside());
         let mut course = self.plan(&mut apart).await?;
         self.publish(&course);
@@ -85,7 +105,7 @@ impl Runner {
                         // The views stop at the event that can't be read, not at the page before it.
                         course.stop(&why).await;
                         self.publish(&course);
-                        return Err(why);
+                        return Err(why.into());
                     }
                 }
                 _ = retry.tick() => self.retry(&mut course, &mut apart).await,
@@ -108,8 +128,8 @@ impl Runner {
     }
 
     /// Finds the buildings that go on serving together, and sends off those that go by themselves.
-    async fn plan(&self, apart: &mut Apart) -> Result<Course, String> {
-        let head = self.store.head().await.map_err(|e| e.to_string())?;
+    async fn plan(&self, apart: &mut Apart) -> Result<Course, Interrupted> {
+        let head = self.store.head().await?;
         self.put_away(apart).await?;
         let states = self.states(head).await?;
         let mut entries = Vec::new();
@@ -128,7 +148,7 @@ impl Runner {
                 (None, true) if anything_serves => apart.send(self.begin(view).await?, Role::Successor),
                 (None, true) => {
                     let begun = self.begin(view).await?;
-                    self.rows.serve(begun.build).await.map_err(|e| e.to_string())?;
+                    self.rows.serve(begun.build).await?;
                     entries.push(begun);
                 }
                 (None, false) => {}
@@ -161,35 +181,35 @@ impl Runner {
     }
 
     /// Every building, those ahead of the log put back to its start.
-    async fn states(&self, head: Position) -> Result<Vec<BuildState>, String> {
-        let mut states = self.rows.builds().await.map_err(|e| e.to_string())?;
+    async fn states(&self, head: Position) -> Result<Vec<BuildState>, Interrupted> {
+        let mut states = self.rows.builds().await?;
         for state in states.iter_mut().filter(|state| state.position > head) {
             // The log was put back to an earlier state: what the view knows of what came after is not so,
             // and the next event would be passed over (law 9).
             let (view, position) = (state.build.view.name, state.position);
             tracing::warn!(view, %position, %head, "a view is ahead of the log; built anew");
-            self.rows.reset(state.build).await.map_err(|e| e.to_string())?;
+            self.rows.reset(state.build).await?;
             state.position = Position::default();
         }
         Ok(states)
     }
 
     /// Deletes what nobody will read: what a stop left half deleted, and views that the code no longer has.
-    async fn put_away(&self, apart: &mut Apart) -> Result<(), String> {
-        for state in self.rows.builds().await.map_err(|e| e.to_string())? {
+    async fn put_away(&self, apart: &mut Apart) -> Result<(), Interrupted> {
+        for state in self.rows.builds().await? {
             if self.newest(state.build.view.name).is_none() {
                 tracing::info!(view = state.build.view.name, "there is no such view any more; deleted");
-                self.rows.retire(state.build.view.name).await.map_err(|e| e.to_string())?;
+                self.rows.retire(state.build.view.name).await?;
             }
         }
-        for build in self.rows.half_deleted().await.map_err(|e| e.to_string())? {
+        for build in self.rows.half_deleted().await? {
             apart.sweep(build);
         }
         Ok(())
     }
 
-    async fn begin(&self, view: &Arc<dyn View>) -> Result<Entry, String> {
-        let build = self.rows.begin(view.id()).await.map_err(|e| e.to_string())?;
+    async fn begin(&self, view: &Arc<dyn View>) -> Result<Entry, Interrupted> {
+        let build = self.rows.begin(view.id()).await?;
         Ok(Entry::new(view.clone(), build, Position::default(), None))
     }
 
@@ -198,8 +218,8 @@ impl Runner {
     }
 
     /// One that is being built anew already is not begun twice, unless it has failed.
-    async fn rebuild_what_was_asked_for(&self, apart: &mut Apart) -> Result<(), String> {
-        let asked = self.rows.take_requests().await.map_err(|e| e.to_string())?;
+    async fn rebuild_what_was_asked_for(&self, apart: &mut Apart) -> Result<(), Interrupted> {
+        let asked = self.rows.take_requests().await?;
         for view in self.views.iter().filter(|view| asked.iter().any(|name| name == view.id().name)) {
             let ViewId { name, version } = view.id();
             if self.newest(name) != Some(version) {
@@ -224,7 +244,7 @@ impl Runner {
         apart: &mut Apart,
         mut entry: Entry,
         role: Role,
-    ) -> Result<(), String> {
+    ) -> Result<(), Interrupted> {
         let Build { view: ViewId { name, version }, generation } = entry.build;
         // As far as the log was shown to this course, whoever was there to see it: what it is shown next is
         // what follows that.
@@ -238,12 +258,12 @@ impl Runner {
         } else if entry.failure.is_some() {
             apart.send(entry, role);
         } else {
-            self.rows.serve(entry.build).await.map_err(|e| e.to_string())?;
+            self.rows.serve(entry.build).await?;
             tracing::info!(view = name, version, generation, "a view was built anew and serves");
             course.entries.retain(|held| held.build.view.name != name);
             course.entries.push(entry);
             self.status.change(Follower::View(name), |progress| progress.building = None);
-            let builds = self.rows.builds().await.map_err(|e| e.to_string())?;
+            let builds = self.rows.builds().await?;
             let gone = builds.into_iter().filter(|state| state.build.view.name == name && !state.serving);
             gone.for_each(|state| apart.sweep(state.build));
         }

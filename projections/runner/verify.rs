@@ -35,16 +35,15 @@ pub async fn verify(
     view: Arc<dyn View>,
     reached: impl FnMut(Position, Position) + Send,
 ) -> Result<Option<Verdict>, BuildFailed> {
-    let failed = |error: crate::ports::StoreFailed| BuildFailed(error.to_string());
     let is_it = |state: &BuildState| state.serving && state.build.view == view.id();
-    let builds = copy.builds().await.map_err(failed)?;
+    let builds = copy.builds().await?;
     let Some(serving) = builds.into_iter().find(is_it) else { return Ok(None) };
     let mut builder = Builder::begin(store, codec, copy.clone(), vec![view.clone()]).await?;
     let (goal, mut reached) = (serving.position, reached);
     builder.build(goal, |position| reached(position, goal)).await?;
     let mut differing = Vec::new();
     for build in builder.builds() {
-        differing.extend(copy.differences(serving.build, build, NAMED).await.map_err(failed)?);
+        differing.extend(copy.differences(serving.build, build, NAMED).await?);
     }
     Ok(Some(Verdict { view: view.id().name, position: goal, differing }))
 }
