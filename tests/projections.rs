@@ -27,7 +27,7 @@ use loquet_projections::ports::{
     BuildState, ClaimedMail, Clock, Hold, IndexEntry, MailOutcome, Mailer, QueuedMail, ReactionJournal,
     ReadStore, Selection, SendError, StoreFailed, UnnotedFate,
 };
-use loquet_projections::reactions::{Mails, Reaction, ReactionRunner};
+use loquet_projections::reactions::{Answer, Mails, Reaction, ReactionRunner};
 use loquet_projections::runner::{Follower, NotThere, Runner, Status, verify};
 use loquet_projections::table::{Row, Table, find, select, select_where};
 use loquet_projections::view::{CannotApply, Noted, View, ViewId};
@@ -877,16 +877,16 @@ impl Reaction for Choosy {
     fn name(&self) -> &'static str {
         "choosy"
     }
-    fn react<'a>(&'a self, noted: &'a Noted) -> BoxFuture<'a, Result<Vec<QueuedMail>, String>> {
+    fn react<'a>(&'a self, noted: &'a Noted) -> BoxFuture<'a, Answer> {
         Box::pin(async move {
             if noted.position == self.at {
                 self.tried.fetch_add(1, Ordering::SeqCst);
                 if self.broken.load(Ordering::SeqCst) {
-                    return Err("not this one".to_owned());
+                    return Answer::TryAgain("not this one".into());
                 }
             }
             self.acted.lock().unwrap().push(noted.position);
-            Ok(Vec::new())
+            Answer::Done(Vec::new())
         })
     }
 }
@@ -926,6 +926,58 @@ async fn an_event_that_a_reaction_cannot_act_on_holds_up_no_other_and_is_shown_u
     let mut acted = choosy.acted.lock().unwrap().clone();
     acted.sort_unstable();
     assert_eq!(acted, (1..=head.0).map(Position).collect::<Vec<_>>());
+}
+
+/// Acts on events until one at which nothing can be acted on, until that is mended.
+struct Halting {
+    broken: AtomicBool,
+    at: Position,
+    acted: Mutex<Vec<Position>>,
+}
+
+impl Reaction for Halting {
+    fn name(&self) -> &'static str {
+        "halting"
+    }
+    fn react<'a>(&'a self, noted: &'a Noted) -> BoxFuture<'a, Answer> {
+        Box::pin(async move {
+            if noted.position == self.at && self.broken.load(Ordering::SeqCst) {
+                return Answer::Stop("nothing goes".into());
+            }
+            self.acted.lock().unwrap().push(noted.position);
+            Answer::Done(Vec::new())
+        })
+    }
+}
+
+/// Nothing that follows is acted on before the reason is gone, and then nothing is left out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reaction_that_says_stop_acts_on_nothing_further_is_shown_and_begins_again_at_its_checkpoint() {
+    let world = World::new();
+    world.node.active(1, "marie@example.be").await;
+    let head = world.head().await;
+    let halting = Arc::new(Halting { broken: true.into(), at: Position(2), acted: Mutex::default() });
+    let status = Status::default();
+    let journal = SqliteJournal::open(&world.folder.path().join("reactions.db")).unwrap();
+    let runner = ReactionRunner {
+        store: Arc::new(world.store.clone()),
+        codec: world.node.codec.clone(),
+        journal: Arc::new(journal),
+        status: status.clone(),
+        reaction: halting.clone(),
+        clock: Arc::new(|| minute(1)),
+        queued: Arc::default(),
+    };
+    let _running = tokio::spawn(runner.run());
+    let progress = || status.all().get(&Follower::Reaction("halting")).cloned().unwrap_or_default();
+    until(async || halting.acted.lock().unwrap().len() >= 2).await;
+    assert!(halting.acted.lock().unwrap().iter().all(|acted| *acted == Position(1)), "it began again");
+    until(async || progress().failure.as_deref() == Some("event 2: nothing goes")).await;
+    halting.broken.store(false, Ordering::SeqCst);
+    until(async || progress().failure.is_none() && progress().position == head).await;
+    let acted = halting.acted.lock().unwrap().clone();
+    let since = acted.iter().rposition(|acted| *acted == Position(1)).unwrap();
+    assert_eq!(acted[since..], (1..=head.0).map(Position).collect::<Vec<_>>());
 }
 
 /// A mail server that is away costs nothing but time; one that comes back is used at once.
