@@ -7,6 +7,7 @@
 pub mod batch;
 pub mod causes;
 pub mod diagnosis;
+pub mod index;
 pub mod mail;
 pub mod people;
 pub mod ports;

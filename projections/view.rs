@@ -8,9 +8,9 @@ use loquet_domain::ports::{CodecError, EventCodec, Position, RecordedEvent, Revi
 use loquet_domain::schema::DomainEvent;
 use loquet_domain::search;
 
-use crate::batch::Batch;
+use crate::batch::{Batch, TypedBatch};
 use crate::ports::StoreFailed;
-use crate::table::RowFailed;
+use crate::table::{Row, RowFailed, Table};
 
 /// Which view, in which version. A new version is built from the start, in tables of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -139,14 +139,19 @@ pub enum CannotApply {
 }
 
 /// As much as the one that sees most of these views.
-pub(crate) fn sight_of<'a>(views: impl Iterator<Item = &'a Arc<dyn View>>) -> Sight {
+pub(crate) fn sight_of<'a>(views: impl Iterator<Item = &'a Arc<dyn ErasedView>>) -> Sight {
     views.map(|view| view.sight()).max().unwrap_or_default()
 }
 
-/// A read model. It can name rows, and nothing that sends (law 5).
-pub trait View: Send + Sync {
+/// A read model: a function from events to rows of one type. It can name rows, and nothing that sends (law 5).
+pub trait View: Send + Sync + 'static {
+    /// Its rows.
+    type Row: Row;
+
     /// Which.
-    fn id(&self) -> ViewId;
+    fn id(&self) -> ViewId {
+        Self::Row::VIEW
+    }
 
     /// How much it sees of events.
     fn sight(&self) -> Sight {
@@ -157,5 +162,31 @@ pub trait View: Send + Sync {
     ///
     /// # Errors
     /// [`CannotApply`] stops this view, and no other, at this event.
-    fn apply(&self, rows: &mut Batch<'_>, event: &Noted) -> Result<(), CannotApply>;
+    fn apply(&self, rows: &mut Table<'_, Self::Row>, event: &Noted) -> Result<(), CannotApply>;
+}
+
+/// A view without the type of its rows: what the runner keeps in one list. Every [`View`] is one.
+pub trait ErasedView: Send + Sync {
+    /// As [`View::id`].
+    fn id(&self) -> ViewId;
+
+    /// As [`View::sight`].
+    fn sight(&self) -> Sight;
+
+    /// Begins to apply events, with no rows in memory.
+    fn batch(self: Arc<Self>) -> Box<dyn Batch>;
+}
+
+impl<V: View> ErasedView for V {
+    fn id(&self) -> ViewId {
+        View::id(self)
+    }
+
+    fn sight(&self) -> Sight {
+        View::sight(self)
+    }
+
+    fn batch(self: Arc<Self>) -> Box<dyn Batch> {
+        Box::new(TypedBatch::new(self))
+    }
 }

@@ -15,9 +15,10 @@ use loquet_domain::permission::Permission;
 use loquet_domain::person::{Person, PersonName};
 use loquet_domain::ports::{EventStore, Position};
 use loquet_domain::takeover::{self, Cancellation, Side, Stage};
-use loquet_projections::batch::{Batch, HeldRows};
+use loquet_projections::batch::HeldRows;
 use loquet_projections::ports::{IndexEntry, Rows, StoreFailed};
 use loquet_projections::reactions::{Answer, Reaction, Settling};
+use loquet_projections::table;
 use loquet_projections::view::{Noted, View};
 use loquet_projections::views::accounts::{AccountRow, Accounts};
 use loquet_projections::views::sites::{SiteRow, Sites};
@@ -45,9 +46,9 @@ impl Rows for Table {
 }
 
 impl Table {
-    fn take_in(&mut self, view: &dyn View, event: &Noted) {
+    fn take_in(&mut self, view: &impl View, event: &Noted) {
         let mut held = HeldRows::default();
-        view.apply(&mut Batch::over(self, &mut held), event).unwrap();
+        view.apply(&mut table::Table::over(self, &mut held), event).unwrap();
         held.write(self).unwrap();
     }
 

@@ -13,7 +13,7 @@ use loquet_adapters::sqlite_store::{self, FileError};
 use loquet_domain::ports::{EventStore, Position};
 use loquet_projections::ports::{BuildState, ReadStore};
 use loquet_projections::runner::{Builder, Verdict, verify as compare};
-use loquet_projections::view::View;
+use loquet_projections::view::ErasedView;
 use loquet_projections::views;
 use serde_json::json;
 
@@ -38,7 +38,7 @@ pub(crate) async fn run(place: &Place, command: ProjectionsCommand) -> anyhow::R
 }
 
 /// The views of these names; all of them where none, or `all`, is named.
-fn chosen(names: &[String]) -> anyhow::Result<Vec<Arc<dyn View>>> {
+fn chosen(names: &[String]) -> anyhow::Result<Vec<Arc<dyn ErasedView>>> {
     let all = views::all();
     let known: Vec<_> = all.iter().map(|view| view.id().name).collect();
     if let Some(unknown) = names.iter().find(|name| *name != "all" && !known.contains(&name.as_str())) {
@@ -92,7 +92,7 @@ async fn list(place: &Place, output: Output) -> anyhow::Result<()> {
 }
 
 /// By a running server where there is one: it alone writes the read models while it runs.
-async fn rebuild(place: &Place, wanted: Vec<Arc<dyn View>>) -> anyhow::Result<()> {
+async fn rebuild(place: &Place, wanted: Vec<Arc<dyn ErasedView>>) -> anyhow::Result<()> {
     match System::open(place, Access::Write, Parts::default()) {
         Ok(system) => here(place, system, wanted).await,
         Err(error) if matches!(error.downcast_ref(), Some(FileError::InUse(_))) => {
@@ -102,7 +102,7 @@ async fn rebuild(place: &Place, wanted: Vec<Arc<dyn View>>) -> anyhow::Result<()
     }
 }
 
-async fn here(place: &Place, system: System, wanted: Vec<Arc<dyn View>>) -> anyhow::Result<()> {
+async fn here(place: &Place, system: System, wanted: Vec<Arc<dyn ErasedView>>) -> anyhow::Result<()> {
     let rows: Arc<dyn ReadStore> = Arc::new(SqliteReadStore::open(&place.file("views.db"))?);
     let goal = system.store.head().await?;
     let names = names(&wanted);
@@ -115,7 +115,7 @@ async fn here(place: &Place, system: System, wanted: Vec<Arc<dyn View>>) -> anyh
     system.close().await
 }
 
-async fn by_the_server(place: &Place, wanted: Vec<Arc<dyn View>>) -> anyhow::Result<()> {
+async fn by_the_server(place: &Place, wanted: Vec<Arc<dyn ErasedView>>) -> anyhow::Result<()> {
     let rows = rows(place)?;
     let goal = System::open_to_read(place)?.store.head().await?;
     let before = rows.builds().await?;
@@ -175,7 +175,7 @@ async fn by_the_server(place: &Place, wanted: Vec<Arc<dyn View>>) -> anyhow::Res
     }
 }
 
-fn names(views: &[Arc<dyn View>]) -> String {
+fn names(views: &[Arc<dyn ErasedView>]) -> String {
     views.iter().map(|view| view.id().name).collect::<Vec<_>>().join(", ")
 }
 
@@ -188,7 +188,7 @@ fn report(bar: &ProgressBar, names: &str, goal: Position, begun: Instant) {
 }
 
 /// In a copy, so that a running server is not kept from its work. Fails where something differs.
-async fn verify(place: &Place, wanted: Vec<Arc<dyn View>>) -> anyhow::Result<ExitCode> {
+async fn verify(place: &Place, wanted: Vec<Arc<dyn ErasedView>>) -> anyhow::Result<ExitCode> {
     let scratch = place.file(&format!("verify-{}.db", std::process::id()));
     let verdicts = verify_in(place, &scratch, wanted).await;
     for suffix in ["", "-wal", "-shm"] {
@@ -214,7 +214,7 @@ async fn verify(place: &Place, wanted: Vec<Arc<dyn View>>) -> anyhow::Result<Exi
 async fn verify_in(
     place: &Place,
     scratch: &std::path::Path,
-    wanted: Vec<Arc<dyn View>>,
+    wanted: Vec<Arc<dyn ErasedView>>,
 ) -> anyhow::Result<Vec<Verdict>> {
     let views = place.file("views.db");
     ensure!(views.exists(), "no server has run in {} yet", place.data_dir.display());

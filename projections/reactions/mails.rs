@@ -15,9 +15,9 @@ use loquet_domain::takeover;
 
 use super::{Answer, CannotAct, Reaction};
 use crate::mail::{MailKind, effect_of};
-use crate::ports::{QueuedMail, ReadStore, Selection};
+use crate::ports::{QueuedMail, ReadStore};
 use crate::runner::Status;
-use crate::table::{Row, find, select};
+use crate::table::{Row, RowQuery, find, select};
 use crate::view::Noted;
 use crate::views::accounts::{AccountRow, Status as AccountStatus};
 use crate::views::companies::CompanyRow;
@@ -198,9 +198,9 @@ impl Mails {
     /// them: they are the ones who can admit somebody.
     async fn administrators(&self, noted: &Noted, company: CompanyId) -> Result<Vec<AccountId>, CannotAct> {
         self.status.reach(AccountRow::VIEW, noted.position, PATIENCE).await?;
-        let by = Some(("company", format!("{company}/")));
-        let wanted = Selection { by, limit: MOST_COLLEAGUES, ..Selection::default() };
-        let rows = select::<AccountRow>(self.rows.as_ref(), wanted).await?;
+        let by = Some(AccountRow::BY_COMPANY.under(company));
+        let wanted = RowQuery { by, limit: MOST_COLLEAGUES, ..RowQuery::default() };
+        let rows = select(self.rows.as_ref(), wanted).await?;
         let mailed = |row: &AccountRow| {
             matches!(row.status, AccountStatus::Active | AccountStatus::AwaitingActivation)
         };

@@ -9,7 +9,7 @@ use super::course::{Course, Entry};
 use crate::people::Unreadable;
 use crate::ports::{ReadStore, StoreFailed};
 use crate::reading::{End, Reading};
-use crate::view::{Build, View};
+use crate::view::{Build, ErasedView};
 
 /// Views being built from the log.
 pub struct Builder {
@@ -53,7 +53,7 @@ impl Builder {
         store: Arc<dyn EventStore>,
         codec: Arc<dyn EventCodec>,
         rows: Arc<dyn ReadStore>,
-        views: Vec<Arc<dyn View>>,
+        views: Vec<Arc<dyn ErasedView>>,
     ) -> Result<Self, BuildFailed> {
         let mut entries = Vec::with_capacity(views.len());
         for view in views {

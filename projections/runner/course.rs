@@ -1,18 +1,17 @@
 //! Some buildings on their way through the log, each with its own checkpoint.
 
 use std::error::Error;
-use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use loquet_domain::ports::{EventCodec, EventStore, Position};
 
-use crate::batch::{Batch, HeldRows};
+use crate::batch::Batch;
 use crate::causes::Causes;
 use crate::people::Unreadable;
 use crate::ports::{ReadStore, StoreFailed, Work};
 use crate::reading::Stretch;
-use crate::view::{Build, CannotApply, Noted, Sight, View, sight_of};
+use crate::view::{Build, CannotApply, ErasedView, Noted, Sight, sight_of};
 
 /// How many events are read at once for an entry that is behind the others.
 const PAGE: usize = 500;
@@ -27,7 +26,7 @@ const HELD_FOR_LIVE: Duration = Duration::from_millis(200);
 
 /// A building of a view, and how far it is.
 pub(super) struct Entry {
-    pub(super) view: Arc<dyn View>,
+    pub(super) view: Arc<dyn ErasedView>,
     pub(super) build: Build,
     /// The checkpoint.
     pub(super) position: Position,
@@ -53,7 +52,7 @@ struct Gap {
 
 /// What was applied in memory and is not written yet.
 struct Ahead {
-    rows: Arc<Mutex<HeldRows>>,
+    batch: Arc<Mutex<Box<dyn Batch>>>,
     position: Position,
     since: Instant,
 }
@@ -236,7 +235,7 @@ impl Course {
 
 impl Entry {
     pub(super) fn new(
-        view: Arc<dyn View>,
+        view: Arc<dyn ErasedView>,
         build: Build,
         position: Position,
         failure: Option<String>,
@@ -246,25 +245,27 @@ impl Entry {
 
     /// How many rows it holds.
     fn held(&self) -> usize {
-        let rows = self.ahead.as_ref().map(|ahead| &ahead.rows);
-        rows.map_or(0, |rows| rows.lock().unwrap_or_else(PoisonError::into_inner).len())
+        self.ahead
+            .as_ref()
+            .map_or(0, |ahead| ahead.batch.lock().unwrap_or_else(PoisonError::into_inner).held())
     }
 
     /// Applies in memory what it has not seen. After a failure nothing is held: part of an event may have
     /// been applied.
     async fn go_ahead(&mut self, rows: &dyn ReadStore, batch: Stretch<'_>) -> Result<(), CannotApply> {
-        let start = Ahead { rows: Arc::default(), position: self.position, since: Instant::now() };
-        let ahead = self.ahead.take().unwrap_or(start);
+        let ahead = self.ahead.take().unwrap_or_else(|| Ahead {
+            batch: Arc::new(Mutex::new(self.view.clone().batch())),
+            position: self.position,
+            since: Instant::now(),
+        });
         let news = batch.news(ahead.position)?;
         let Some(position) = news.last().map(|event| event.position) else {
             self.ahead = Some(ahead).filter(|ahead| ahead.position > self.position);
             return Ok(());
         };
-        let (applying, held, news) = (self.view.clone(), ahead.rows.clone(), news.to_vec());
-        let work: Work = Box::new(move |stored| {
-            let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
-            apply_all(applying.as_ref(), &mut Batch::over(stored, &mut held), &news)
-        });
+        let (batch, news) = (ahead.batch.clone(), news.to_vec());
+        let work: Work =
+            Box::new(move |stored| batch.lock().unwrap_or_else(PoisonError::into_inner).apply(stored, &news));
         rows.look(self.build, work).await?;
         self.ahead = Some(Ahead { position, ..ahead });
         Ok(())
@@ -273,10 +274,11 @@ impl Entry {
     /// Writes what it holds; if that fails, says how far it was.
     async fn write(&mut self, rows: &dyn ReadStore) -> Result<(), Position> {
         let Some(ahead) = self.ahead.take() else { return Ok(()) };
-        let held = mem::take(&mut *ahead.rows.lock().unwrap_or_else(PoisonError::into_inner));
-        let work: Work = Box::new(move |stored| held.write(stored));
-        rows.update(self.build, self.position, ahead.position, work).await.map_err(|_| ahead.position)?;
-        self.reached(rows, ahead.position).await;
+        let Ahead { batch, position, .. } = ahead;
+        let work: Work =
+            Box::new(move |stored| batch.lock().unwrap_or_else(PoisonError::into_inner).write(stored));
+        rows.update(self.build, self.position, position, work).await.map_err(|_| position)?;
+        self.reached(rows, position).await;
         Ok(())
     }
 
@@ -316,11 +318,10 @@ impl Entry {
         up_to: Position,
         events: Vec<Arc<Noted>>,
     ) -> Result<(), CannotApply> {
-        let applying = self.view.clone();
+        let mut batch = self.view.clone().batch();
         let work: Work = Box::new(move |stored| {
-            let mut held = HeldRows::default();
-            apply_all(applying.as_ref(), &mut Batch::over(stored, &mut held), &events)?;
-            held.write(stored)
+            batch.apply(stored, &events)?;
+            batch.write(stored)
         });
         rows.update(self.build, self.position, up_to, work).await
     }
@@ -341,10 +342,6 @@ impl Entry {
         }
         self.failure = Some(failure);
     }
-}
-
-fn apply_all(view: &dyn View, batch: &mut Batch<'_>, events: &[Arc<Noted>]) -> Result<(), CannotApply> {
-    events.iter().try_for_each(|event| view.apply(batch, event))
 }
 
 /// A note for onlookers that could not be made is no reason to stop.

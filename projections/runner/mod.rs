@@ -21,7 +21,7 @@ use crate::causes::Causes;
 use crate::people::Unreadable;
 use crate::ports::{BuildState, ReadStore, StoreFailed};
 use crate::reading::{End, Reading};
-use crate::view::{Build, View, ViewId, sight_of};
+use crate::view::{Build, ErasedView, ViewId, sight_of};
 use apart::{Apart, Ended, Outside, Role};
 use course::{Course, Entry};
 
@@ -39,7 +39,7 @@ pub struct Runner {
     /// Where the rows go.
     pub rows: Arc<dyn ReadStore>,
     /// The views. Two of one name are two versions: the older serves until the newer is built.
-    pub views: Vec<Arc<dyn View>>,
+    pub views: Vec<Arc<dyn ErasedView>>,
     /// How far each is.
     pub status: Status,
 }
@@ -208,7 +208,7 @@ impl Runner {
         Ok(())
     }
 
-    async fn begin(&self, view: &Arc<dyn View>) -> Result<Entry, Interrupted> {
+    async fn begin(&self, view: &Arc<dyn ErasedView>) -> Result<Entry, Interrupted> {
         let build = self.rows.begin(view.id()).await?;
         Ok(Entry::new(view.clone(), build, Position::default(), None))
     }
@@ -290,7 +290,7 @@ impl Runner {
     }
 }
 
-fn entry(view: &Arc<dyn View>, state: &BuildState) -> Entry {
+fn entry(view: &Arc<dyn ErasedView>, state: &BuildState) -> Entry {
     let BuildState { build, position, failure, .. } = state.clone();
     Entry::new(view.clone(), build, position, failure)
 }

@@ -6,7 +6,7 @@ use loquet_domain::ports::{EventCodec, EventStore, Position};
 
 use super::builder::{BuildFailed, Builder};
 use crate::ports::{BuildState, ReadStore};
-use crate::view::View;
+use crate::view::ErasedView;
 
 /// How many keys that differ are named.
 const NAMED: usize = 20;
@@ -32,7 +32,7 @@ pub async fn verify(
     store: Arc<dyn EventStore>,
     codec: Arc<dyn EventCodec>,
     copy: Arc<dyn ReadStore>,
-    view: Arc<dyn View>,
+    view: Arc<dyn ErasedView>,
     reached: impl FnMut(Position, Position) + Send,
 ) -> Result<Option<Verdict>, BuildFailed> {
     let is_it = |state: &BuildState| state.serving && state.build.view == view.id();
