@@ -1295,7 +1295,7 @@ async fn whoever_only_looks_writes_nothing() {
     let looking = SqliteReadStore::open_to_read(&views).unwrap();
     assert_eq!(looking.builds().await.unwrap().len(), 1);
     assert!(looking.request_rebuild("fragile".to_owned()).await.is_err());
-    assert!(looking.discard(build).await.is_err());
+    assert!(looking.discard(build.into()).await.is_err());
     let journal = SqliteJournal::open_to_read(&reactions).unwrap();
     assert_eq!(journal.list(None, None, 10).await.unwrap(), []);
     assert!(journal.retry_all_dead(minute(1)).await.is_err());

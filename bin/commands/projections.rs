@@ -79,7 +79,7 @@ async fn list(place: &Place, output: Output) -> anyhow::Result<()> {
             (None, false) => "is being built",
             (Some(_), false) => "can't be built",
         };
-        add(build.view.name, &build.view.version.to_string(), state, position, failure);
+        add(&build.view.name, &build.view.version.to_string(), state, position, failure);
     }
     let journal = SqliteJournal::open_to_read(&place.file("reactions.db"))?;
     for (name, position) in journal.checkpoints().await? {

@@ -12,5 +12,8 @@ mod store_failed;
 pub use clock::Clock;
 pub use mail_journal::{ClaimedMail, Hold, MailOutcome, QueuedMail, ReactionJournal, UnnotedFate};
 pub use mailer::{Mailer, SendError};
-pub use read_store::{BuildState, Cursor, FoundRow, IndexEntry, Order, ReadStore, Rows, Selection, Work};
+pub use read_store::{
+    BuildState, Cursor, FoundRow, IndexEntry, Order, ReadStore, Rows, Selection, StoredBuild, StoredView,
+    Work,
+};
 pub use store_failed::StoreFailed;

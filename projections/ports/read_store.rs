@@ -74,11 +74,57 @@ pub struct FoundRow {
     pub row: Vec<u8>,
 }
 
+/// A view as the store knows it: the program may no longer have a view of that name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredView {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: u32,
+}
+
+impl PartialEq<ViewId> for StoredView {
+    fn eq(&self, view: &ViewId) -> bool {
+        self.name == view.name && self.version == view.version
+    }
+}
+
+/// A build as the store knows it: the program may no longer have its view.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredBuild {
+    /// Of which view.
+    pub view: StoredView,
+    /// Which: greater is later.
+    pub generation: u32,
+}
+
+impl StoredBuild {
+    /// This build, if it is of a view of this name, in whatever version.
+    #[must_use]
+    pub fn of(&self, name: &'static str) -> Option<Build> {
+        let view = ViewId { name, version: self.view.version };
+        (self.view == view).then_some(Build { view, generation: self.generation })
+    }
+}
+
+impl From<Build> for StoredBuild {
+    fn from(build: Build) -> Self {
+        let Build { view: ViewId { name, version }, generation } = build;
+        Self { view: StoredView { name: name.to_owned(), version }, generation }
+    }
+}
+
+impl PartialEq<Build> for StoredBuild {
+    fn eq(&self, build: &Build) -> bool {
+        self.view == build.view && self.generation == build.generation
+    }
+}
+
 /// How far a build of a view is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildState {
     /// Which.
-    pub build: Build,
+    pub build: StoredBuild,
     /// Up to where it has seen the log.
     pub position: Position,
     /// Whether queries read it.
@@ -110,14 +156,14 @@ pub trait ReadStore: Send + Sync {
     fn serve(&self, build: Build) -> BoxFuture<'_, Result<(), StoreFailed>>;
 
     /// Marks every build of this name as half deleted: the program no longer has such a view.
-    fn retire(&self, view: &'static str) -> BoxFuture<'_, Result<(), StoreFailed>>;
+    fn retire(&self, view: String) -> BoxFuture<'_, Result<(), StoreFailed>>;
 
     /// Returns the builds whose deletion was begun and not ended.
-    fn half_deleted(&self) -> BoxFuture<'_, Result<Vec<Build>, StoreFailed>>;
+    fn half_deleted(&self) -> BoxFuture<'_, Result<Vec<StoredBuild>, StoreFailed>>;
 
     /// Deletes a build, unless it serves. Deletes in steps, so that others can write in between. A crash leaves it half
     /// deleted.
-    fn discard(&self, build: Build) -> BoxFuture<'_, Result<(), StoreFailed>>;
+    fn discard(&self, build: StoredBuild) -> BoxFuture<'_, Result<(), StoreFailed>>;
 
     /// Does work on a build's rows, and undoes whatever it writes.
     ///

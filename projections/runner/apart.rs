@@ -12,7 +12,7 @@ use super::builder::{BuildFailed, Builder};
 use super::course::{Course, Entry};
 use super::status::{Building, Follower, Status};
 use crate::causes::Causes;
-use crate::ports::ReadStore;
+use crate::ports::{ReadStore, StoredBuild};
 use crate::view::Build;
 
 /// How long a building that failed waits before it is tried again; twice as long each further time.
@@ -87,19 +87,21 @@ impl Apart {
     }
 
     /// Deletes a building that nobody reads any more.
-    pub(super) fn sweep(&mut self, build: Build) {
-        self.give_up(build);
+    pub(super) fn sweep(&mut self, build: StoredBuild) {
+        self.give_up(&build);
         let rows = self.outside.rows.clone();
         self.tasks.spawn(async move {
+            let view = build.view.name.clone();
             if let Err(error) = rows.discard(build).await {
-                tracing::warn!(view = build.view.name, error = %Causes(&error), "a building was not deleted; at the next start again");
+                tracing::warn!(view, error = %Causes(&error), "a building was not deleted; at the next start again");
             }
             Ended::Swept
         });
     }
 
-    fn give_up(&mut self, build: Build) {
-        if let Some((_, task)) = self.under_way.remove(&build) {
+    fn give_up(&mut self, build: &StoredBuild) {
+        let going = self.under_way.keys().copied().find(|going| build == going);
+        if let Some((_, task)) = going.and_then(|going| self.under_way.remove(&going)) {
             task.abort();
         }
     }

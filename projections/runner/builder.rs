@@ -151,7 +151,7 @@ impl Builder {
         let all = rows.builds().await?;
         for build in self.builds() {
             for old in all.iter().filter(|old| old.build.view.name == build.view.name && old.build != build) {
-                rows.discard(old.build).await?;
+                rows.discard(old.build.clone()).await?;
             }
         }
         Ok(())

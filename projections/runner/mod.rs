@@ -44,6 +44,14 @@ pub struct Runner {
     pub status: Status,
 }
 
+/// How far a building is of a view that the code has.
+struct Known {
+    build: Build,
+    position: Position,
+    serving: bool,
+    failure: Option<String>,
+}
+
 /// Why the views can't be followed on. They are tried again.
 #[derive(Debug, thiserror::Error)]
 enum Interrupted {
@@ -136,7 +144,7 @@ impl Runner {
         for view in &self.views {
             let ViewId { name, version } = view.id();
             let of_it = states.iter().filter(|state| state.build.view == view.id());
-            let (serving, unfinished): (Vec<&BuildState>, Vec<_>) = of_it.partition(|state| state.serving);
+            let (serving, unfinished): (Vec<&Known>, Vec<_>) = of_it.partition(|state| state.serving);
             entries.extend(serving.first().map(|state| entry(view, state)));
             if self.newest(name) != Some(version) {
                 continue;
@@ -157,12 +165,12 @@ impl Runner {
         // What nobody goes on with: an older version's, or one that a later one has overtaken.
         for state in states.iter().filter(|state| !state.serving) {
             if !apart.has(state.build) {
-                apart.sweep(state.build);
+                apart.sweep(state.build.into());
             }
         }
         // What serves though nobody here can keep it up to date: it tells how old it is.
         for state in states.iter().filter(|state| state.serving) {
-            let BuildState { build, position, .. } = state;
+            let Known { build, position, .. } = state;
             self.status.set(Follower::View(build.view.name), build.view.version, *position, None);
         }
         Ok(self.together(entries, head, apart))
@@ -181,8 +189,9 @@ impl Runner {
     }
 
     /// Every building, those ahead of the log put back to its start.
-    async fn states(&self, head: Position) -> Result<Vec<BuildState>, Interrupted> {
-        let mut states = self.rows.builds().await?;
+    async fn states(&self, head: Position) -> Result<Vec<Known>, Interrupted> {
+        let stored = self.rows.builds().await?;
+        let mut states: Vec<_> = stored.into_iter().filter_map(|state| self.known(state)).collect();
         for state in states.iter_mut().filter(|state| state.position > head) {
             // The log was put back to an earlier state: what the view knows of what came after is not so,
             // and the next event would be passed over (law 9).
@@ -197,9 +206,10 @@ impl Runner {
     /// Deletes what nobody will read: what a stop left half deleted, and views that the code no longer has.
     async fn put_away(&self, apart: &mut Apart) -> Result<(), Interrupted> {
         for state in self.rows.builds().await? {
-            if self.newest(state.build.view.name).is_none() {
-                tracing::info!(view = state.build.view.name, "there is no such view any more; deleted");
-                self.rows.retire(state.build.view.name).await?;
+            let view = state.build.view.name;
+            if self.newest(&view).is_none() {
+                tracing::info!(view, "there is no such view any more; deleted");
+                self.rows.retire(view).await?;
             }
         }
         for build in self.rows.half_deleted().await? {
@@ -211,6 +221,13 @@ impl Runner {
     async fn begin(&self, view: &Arc<dyn ErasedView>) -> Result<Entry, Interrupted> {
         let build = self.rows.begin(view.id()).await?;
         Ok(Entry::new(view.clone(), build, Position::default(), None))
+    }
+
+    /// A building of a view that the code has; `None` if it has none of that name.
+    fn known(&self, state: BuildState) -> Option<Known> {
+        let BuildState { build, position, serving, failure } = state;
+        let build = self.views.iter().find_map(|view| build.of(view.id().name))?;
+        Some(Known { build, position, serving, failure })
     }
 
     fn newest(&self, name: &str) -> Option<u32> {
@@ -230,7 +247,7 @@ impl Runner {
                 if progress.building.is_none_or(|building| building.failure.is_none()) {
                     continue;
                 }
-                apart.sweep(under_way);
+                apart.sweep(under_way.into());
             }
             apart.send(self.begin(view).await?, Role::Successor);
         }
@@ -290,7 +307,6 @@ impl Runner {
     }
 }
 
-fn entry(view: &Arc<dyn ErasedView>, state: &BuildState) -> Entry {
-    let BuildState { build, position, failure, .. } = state.clone();
-    Entry::new(view.clone(), build, position, failure)
+fn entry(view: &Arc<dyn ErasedView>, state: &Known) -> Entry {
+    Entry::new(view.clone(), state.build, state.position, state.failure.clone())
 }

@@ -37,13 +37,15 @@ pub async fn verify(
 ) -> Result<Option<Verdict>, BuildFailed> {
     let is_it = |state: &BuildState| state.serving && state.build.view == view.id();
     let builds = copy.builds().await?;
-    let Some(serving) = builds.into_iter().find(is_it) else { return Ok(None) };
+    let serving =
+        builds.into_iter().find(is_it).map(|state| (state.build.of(view.id().name), state.position));
+    let Some((Some(serving), goal)) = serving else { return Ok(None) };
     let mut builder = Builder::begin(store, codec, copy.clone(), vec![view.clone()]).await?;
-    let (goal, mut reached) = (serving.position, reached);
+    let mut reached = reached;
     builder.build(goal, |position| reached(position, goal)).await?;
     let mut differing = Vec::new();
     for build in builder.builds() {
-        differing.extend(copy.differences(serving.build, build, NAMED).await?);
+        differing.extend(copy.differences(serving, build, NAMED).await?);
     }
     Ok(Some(Verdict { view: view.id().name, position: goal, differing }))
 }
