@@ -20,7 +20,9 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::pace::{Pace, RefusedInARow, Server, doubling, longest, pause_of_perhaps_taken};
-use super::{Letters, MailKind, Mailboxes, Message, Tidings, Trouble, effect_of, of_companies};
+use super::{
+    Letters, MailKind, Mailboxes, Message, Tidings, Trouble, UnfilledTemplate, effect_of, of_companies,
+};
 use crate::causes::Causes;
 use crate::people::{Unreadable, event_at, noted_at};
 use crate::ports::{
@@ -107,8 +109,8 @@ enum NotNow {
     App(#[from] Unavailable),
     #[error("the recipient's account is not there yet")]
     NoRecipient,
-    #[error("a template can't be filled")]
-    Template,
+    #[error(transparent)]
+    Letter(#[from] UnfilledTemplate),
 }
 
 /// The mails that were claimed, and those that are left.
@@ -400,8 +402,8 @@ impl Sender {
         let Some(tidings) = self.tidings(mail, &noted, &recipient).await? else {
             return Ok(Written::Void);
         };
-        let message = self.letters.write(mail.effect, mail.kind, (person, profile), tidings);
-        let message = Box::new(message.ok_or(NotNow::Template)?);
+        let message = self.letters.write(mail.effect, mail.kind, (person, profile), tidings)?;
+        let message = Box::new(message);
         let asker = Asker::of(&noted.fact.context.actor);
         if (mail.kind, asker) != (MailKind::Activation, Asker::Company) {
             return Ok(Written::Mail(message, None));
