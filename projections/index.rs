@@ -14,7 +14,7 @@ use crate::ports::IndexEntry;
 /// let of_a_company = SiteRow::BY_COMPANY.under("7c9e6679-7425-40de-944b-e07fc1f90ae7");
 /// ```
 ///
-/// ```compile_fail
+/// ```compile_fail,E0599
 /// use loquet_projections::views::sites::SiteRow;
 ///
 /// let misspelled = SiteRow::BY_COMPNAY.under("7c9e6679-7425-40de-944b-e07fc1f90ae7");
