@@ -498,10 +498,10 @@ fn remedy(error: &rusqlite::Error) -> Option<&'static str> {
 pub(crate) enum SqliteFailed {
     /// SQLite refused, and it is known what helps.
     #[error("{remedy}")]
-    Remediable { remedy: &'static str, source: rusqlite::Error },
+    Remediable { remedy: &'static str, source: Said },
     /// SQLite refused.
     #[error(transparent)]
-    Other(rusqlite::Error),
+    Other(Said),
     /// Every connection is taken.
     #[error("no connection is free")]
     NoConnection,
@@ -513,11 +513,16 @@ pub(crate) enum SqliteFailed {
     Ended(#[from] JoinError),
 }
 
+/// What SQLite said. It has no source: the one that rusqlite gives says the same again.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Said(rusqlite::Error);
+
 impl From<rusqlite::Error> for SqliteFailed {
-    fn from(source: rusqlite::Error) -> Self {
-        match remedy(&source) {
-            Some(remedy) => Self::Remediable { remedy, source },
-            None => Self::Other(source),
+    fn from(error: rusqlite::Error) -> Self {
+        match remedy(&error) {
+            Some(remedy) => Self::Remediable { remedy, source: Said(error) },
+            None => Self::Other(Said(error)),
         }
     }
 }
@@ -566,7 +571,25 @@ fn claimed_length(header: &[u8]) -> u64 {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use loquet_projections::causes::Causes;
+
     use super::*;
+
+    #[test]
+    fn what_sqlite_said_is_printed_once_behind_what_helps() {
+        let code = |code| rusqlite::ffi::Error::new(code);
+        let failed = |error, said: Option<&str>| {
+            let failed = SqliteFailed::from(rusqlite::Error::SqliteFailure(error, said.map(str::to_owned)));
+            Causes(&failed).to_string()
+        };
+        assert_eq!(
+            failed(code(rusqlite::ffi::SQLITE_FULL), Some("database or disk is full")),
+            "the disk is full: make room: database or disk is full"
+        );
+        assert_eq!(failed(code(rusqlite::ffi::SQLITE_ERROR), Some("no such table: x")), "no such table: x");
+        let bare = code(rusqlite::ffi::SQLITE_ERROR);
+        assert_eq!(failed(bare, None), bare.to_string());
+    }
 
     const FIRST: Kind = Kind {
         what: "a test's file",
