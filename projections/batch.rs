@@ -2,51 +2,35 @@
 //! written once when the batch ends. A batch may outlast many pages of the log; until it is written, the
 //! view is where its checkpoint says.
 
-use std::any::Any;
 use std::collections::HashMap;
+use std::mem;
+use std::sync::Arc;
 
 use crate::ports::{IndexEntry, Rows};
-use crate::table::{Row, read, unreadable};
-use crate::view::CannotApply;
+use crate::table::{Row, RowFailed, Table, read};
+use crate::view::{CannotApply, Noted, View};
 
-/// Rows in memory, and what of them is to be written.
-#[derive(Default)]
-pub struct HeldRows {
-    rows: HashMap<String, Held>,
+/// Rows in memory, and which of them have changed.
+pub struct HeldRows<R> {
+    rows: HashMap<String, Held<R>>,
 }
 
 /// A row in memory.
-pub(crate) struct Held {
-    row: Option<Box<dyn AnyRow>>,
-    /// The index entries of the row that is stored; none where none is.
+pub(crate) struct Held<R> {
+    row: Option<R>,
+    /// The index entries of the row that is stored. `None` if none is stored.
     stored: Option<Vec<IndexEntry>>,
     changed: bool,
 }
 
-/// A row of whatever view.
-trait AnyRow: Any + Send {
-    fn indexes(&self) -> Vec<IndexEntry>;
-    fn to_json(&self) -> serde_json::Result<Vec<u8>>;
-    fn as_any(&self) -> &dyn Any;
-    fn as_any_mut(&mut self) -> &mut dyn Any;
-}
-
-impl<R: Row> AnyRow for R {
-    fn indexes(&self) -> Vec<IndexEntry> {
-        Row::indexes(self)
-    }
-    fn to_json(&self) -> serde_json::Result<Vec<u8>> {
-        serde_json::to_vec(self)
-    }
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-    fn as_any_mut(&mut self) -> &mut dyn Any {
-        self
+// Derived, this would ask that there is a default row.
+impl<R> Default for HeldRows<R> {
+    fn default() -> Self {
+        Self { rows: HashMap::new() }
     }
 }
 
-impl HeldRows {
+impl<R: Row> HeldRows<R> {
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -59,10 +43,10 @@ impl HeldRows {
         self.rows.is_empty()
     }
 
-    /// Writes what was changed, in the order of the keys: neighbours share a page.
+    /// Writes the rows that have changed, in the order of their keys: neighbours share a page.
     ///
     /// # Errors
-    /// [`CannotApply`] where a row can't be written.
+    /// [`CannotApply`] if a row can't be written.
     pub fn write(self, stored: &mut dyn Rows) -> Result<(), CannotApply> {
         let mut changed: Vec<_> = self.rows.into_iter().filter(|(_, held)| held.changed).collect();
         changed.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
@@ -70,8 +54,8 @@ impl HeldRows {
             let old = held.stored.as_deref();
             match (&held.row, old) {
                 (Some(row), _) => {
-                    let (old, new) = (old.unwrap_or_default(), row.indexes());
-                    let bytes = row.to_json().map_err(|e| unreadable(&key, &e))?;
+                    let (old, new) = (old.unwrap_or_default(), row.index_entries());
+                    let bytes = serde_json::to_vec(row).map_err(|e| RowFailed::written(&key, e))?;
                     stored.put(&key, &bytes, &without(old, &new), &without(&new, old))?;
                 }
                 (None, Some(old)) => stored.delete(&key, old)?,
@@ -80,6 +64,17 @@ impl HeldRows {
         }
         Ok(())
     }
+
+    /// The row under a key, read from what is stored if it is not in memory yet.
+    pub(crate) fn hold(&mut self, stored: &mut dyn Rows, key: &str) -> Result<&mut Held<R>, CannotApply> {
+        if !self.rows.contains_key(key) {
+            let row = stored.get(key)?.map(|bytes| read::<R>(key, &bytes)).transpose()?;
+            let stored = row.as_ref().map(Row::index_entries);
+            self.rows.insert(key.to_owned(), Held { row, stored, changed: false });
+        }
+        let lost = || CannotApply::Contradiction(format!("the row {key} is not held"));
+        self.rows.get_mut(key).ok_or_else(lost)
+    }
 }
 
 /// The entries that are not among the others.
@@ -87,45 +82,66 @@ fn without(these: &[IndexEntry], others: &[IndexEntry]) -> Vec<IndexEntry> {
     these.iter().filter(|entry| !others.contains(entry)).cloned().collect()
 }
 
-/// The rows of one view while events are applied: those in memory, over those that are stored.
-pub struct Batch<'a> {
-    stored: &'a mut dyn Rows,
-    held: &'a mut HeldRows,
-}
-
-impl<'a> Batch<'a> {
-    /// Reads what is stored, and changes what is held.
-    pub fn over(stored: &'a mut dyn Rows, held: &'a mut HeldRows) -> Self {
-        Self { stored, held }
+impl<R: Row> Held<R> {
+    pub(crate) fn row(&self) -> Option<&R> {
+        self.row.as_ref()
     }
 
-    pub(crate) fn held<R: Row>(&mut self, key: &str) -> Result<&mut Held, CannotApply> {
-        let rows = &mut self.held.rows;
-        if !rows.contains_key(key) {
-            let row = self.stored.get(key)?.map(|bytes| read::<R>(key, &bytes)).transpose()?;
-            let stored = row.as_ref().map(Row::indexes);
-            let row = row.map(|row| -> Box<dyn AnyRow> { Box::new(row) });
-            rows.insert(key.to_owned(), Held { row, stored, changed: false });
-        }
-        let lost = || CannotApply::Contradiction(format!("the row {key} is not held"));
-        rows.get_mut(key).ok_or_else(lost)
-    }
-}
-
-impl Held {
-    pub(crate) fn row<R: Row>(&self) -> Option<&R> {
-        self.row.as_ref()?.as_ref().as_any().downcast_ref()
-    }
-
-    pub(crate) fn set<R: Row>(&mut self, row: Option<R>) {
-        self.row = row.map(|row| -> Box<dyn AnyRow> { Box::new(row) });
+    pub(crate) fn set(&mut self, row: Option<R>) {
+        self.row = row;
         self.changed = true;
     }
 
-    /// Changes the row; none where there is none.
-    pub(crate) fn change<R: Row>(&mut self, change: impl FnOnce(&mut R)) -> Option<()> {
-        change(self.row.as_mut()?.as_mut().as_any_mut().downcast_mut()?);
+    /// Changes the row. Returns `None` if there is no row.
+    pub(crate) fn change(&mut self, change: impl FnOnce(&mut R)) -> Option<()> {
+        change(self.row.as_mut()?);
         self.changed = true;
         Some(())
+    }
+}
+
+/// A view and its rows in memory, without their type: what the runner applies events to and then writes.
+pub trait Batch: Send {
+    /// Applies events in order, in memory. Reads what it needs from what is stored, and writes nothing there.
+    ///
+    /// # Errors
+    /// [`CannotApply`] at the first event that can't be applied. The batch is then of no more use: part of that event may
+    /// have been applied.
+    fn apply(&mut self, stored: &mut dyn Rows, events: &[Arc<Noted>]) -> Result<(), CannotApply>;
+
+    /// Writes the rows that have changed, and holds none any more.
+    ///
+    /// # Errors
+    /// [`CannotApply`] if a row can't be written.
+    fn write(&mut self, stored: &mut dyn Rows) -> Result<(), CannotApply>;
+
+    /// How many rows are held in memory.
+    fn held(&self) -> usize;
+}
+
+/// A view and its rows in memory.
+pub(crate) struct TypedBatch<V: View> {
+    view: Arc<V>,
+    rows: HeldRows<V::Row>,
+}
+
+impl<V: View> TypedBatch<V> {
+    pub(crate) fn new(view: Arc<V>) -> Self {
+        Self { view, rows: HeldRows::default() }
+    }
+}
+
+impl<V: View> Batch for TypedBatch<V> {
+    fn apply(&mut self, stored: &mut dyn Rows, events: &[Arc<Noted>]) -> Result<(), CannotApply> {
+        let mut table = Table::over(stored, &mut self.rows);
+        events.iter().try_for_each(|event| self.view.apply(&mut table, event))
+    }
+
+    fn write(&mut self, stored: &mut dyn Rows) -> Result<(), CannotApply> {
+        mem::take(&mut self.rows).write(stored)
+    }
+
+    fn held(&self) -> usize {
+        self.rows.len()
     }
 }

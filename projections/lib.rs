@@ -5,7 +5,9 @@
 #![forbid(unsafe_code)]
 
 pub mod batch;
+pub mod causes;
 pub mod diagnosis;
+pub mod index;
 pub mod mail;
 pub mod people;
 pub mod ports;

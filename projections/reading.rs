@@ -8,7 +8,8 @@ use loquet_domain::ports::{EventCodec, EventStore, Position, Subscribed};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::view::{Noted, Sight};
+use crate::people::Unreadable;
+use crate::view::{Noted, PassedOver, Sight};
 
 /// How many events are handed over at once.
 const PAGE: usize = 512;
@@ -61,14 +62,6 @@ impl<'a> Stretch<'a> {
     }
 }
 
-/// Some events were not shown to a view: taking in what follows would pass them over (law 9).
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("what follows position {seen} was not shown to it: it was given what follows {after}")]
-pub(crate) struct PassedOver {
-    seen: Position,
-    after: Position,
-}
-
 /// What comes behind a page.
 pub(crate) enum End {
     /// More events.
@@ -76,7 +69,7 @@ pub(crate) enum End {
     /// Everything that was there has come.
     CaughtUp,
     /// Something that can't be read; nothing comes any more.
-    Failed(String),
+    Failed(Unreadable),
 }
 
 /// A reading of the log; it ends with this value.
@@ -123,10 +116,10 @@ async fn read(
                     events.push(Arc::new(noted));
                     End::More
                 }
-                Err(error) => End::Failed(error.to_string()),
+                Err(error) => End::Failed(error.into()),
             },
             Ok(Subscribed::CaughtUp(_)) => End::CaughtUp,
-            Err(error) => End::Failed(error.to_string()),
+            Err(error) => End::Failed(error.into()),
         };
         if matches!(end, End::More) && events.len() < PAGE {
             continue;

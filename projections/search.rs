@@ -10,9 +10,10 @@ use loquet_domain::person::Person;
 use loquet_domain::ports::{CodecError, EventCodec, EventStore, ReadError, Tokens};
 use loquet_domain::search::Words;
 
+use crate::index::Lookup;
 use crate::people::{Unreadable, person_at};
-use crate::ports::{ReadStore, Selection, StoreFailed};
-use crate::table::{Row, find, select};
+use crate::ports::{ReadStore, StoreFailed};
+use crate::table::{FoundByWords, Row, RowQuery, find, select};
 use crate::views::accounts::AccountRow;
 use crate::views::companies::CompanyRow;
 use crate::views::people::PersonRow;
@@ -103,8 +104,8 @@ impl Search<'_> {
     /// # Errors
     /// [`SearchFailed`].
     pub async fn account_of(&self, email: &EmailAddress) -> Result<Hits<AccountHit>, SearchFailed> {
-        let by = ("email", format!("{}/", self.tokens.email_hash(email)));
-        let found = self.first::<AccountRow>(by, self.most).await?;
+        let by = AccountRow::BY_EMAIL.under(self.tokens.email_hash(email));
+        let found = self.first(by, self.most).await?;
         let mut items = Vec::new();
         for account in found.rows {
             let person = person_at(self.store, self.codec, account.person_at).await?;
@@ -158,8 +159,8 @@ impl Search<'_> {
     pub async fn companies(&self, words: &Words) -> Result<Hits<CompanyRow>, SearchFailed> {
         let mut numbered = Vec::new();
         for number in &words.numbers {
-            let by = ("number", format!("{}/{}", number.country(), number.digits()));
-            numbered.extend(self.first::<CompanyRow>(by, 1).await?.rows);
+            let by = CompanyRow::BY_NUMBER.beginning(format!("{}/{}", number.country(), number.digits()));
+            numbered.extend(self.first(by, 1).await?.rows);
         }
         let named = self.in_words::<CompanyRow>(words, |row| {
             let trading = row.trading_name.as_ref().map_or("", |name| name.as_str());
@@ -191,7 +192,7 @@ impl Search<'_> {
     /// As [`Search::account_of`].
     pub async fn terminals(&self, words: &Words) -> Result<Hits<CompanyHit<TerminalRow>>, SearchFailed> {
         let Some(serial) = &words.serial else { return Ok(Hits::none()) };
-        let found = self.first::<TerminalRow>(("serial", format!("{serial}/")), self.most).await?;
+        let found = self.first(TerminalRow::BY_SERIAL.under(serial), self.most).await?;
         let mut items = Vec::new();
         for row in found.rows {
             let company = self.company(&row.company_id).await?;
@@ -205,7 +206,7 @@ impl Search<'_> {
     }
 
     /// Rows with words in the open, of which all must fit.
-    async fn in_words<R: Row>(
+    async fn in_words<R: FoundByWords>(
         &self,
         words: &Words,
         fits: impl Fn(&R) -> bool,
@@ -219,14 +220,14 @@ impl Search<'_> {
     }
 
     /// The rows under the first of these words that not too many have; else some of those under the first.
-    async fn narrowest<R: Row>(
+    async fn narrowest<R: FoundByWords>(
         &self,
         words: &[String],
         at_most: usize,
     ) -> Result<Candidates<R>, StoreFailed> {
         let mut some = None;
         for word in words {
-            let found = self.first::<R>(("word", word.clone()), at_most).await?;
+            let found = self.first(R::BY_WORD.beginning(word.as_str()), at_most).await?;
             if found.complete {
                 return Ok(found);
             }
@@ -236,13 +237,9 @@ impl Search<'_> {
     }
 
     /// The first rows of an index, each once, and whether there are no more.
-    async fn first<R: Row>(
-        &self,
-        by: (&'static str, String),
-        at_most: usize,
-    ) -> Result<Candidates<R>, StoreFailed> {
-        let wanted = Selection { by: Some(by), limit: at_most + 1, ..Selection::default() };
-        let mut found = select::<R>(self.rows, wanted).await?;
+    async fn first<R: Row>(&self, by: Lookup<R>, at_most: usize) -> Result<Candidates<R>, StoreFailed> {
+        let wanted = RowQuery { by: Some(by), limit: at_most + 1, ..RowQuery::default() };
+        let mut found = select(self.rows, wanted).await?;
         let complete = found.len() <= at_most;
         found.truncate(at_most);
         let mut seen = BTreeSet::new();

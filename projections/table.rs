@@ -1,22 +1,35 @@
 //! A view's rows, typed.
 
-use std::marker::PhantomData;
+use std::sync::Arc;
 
 use loquet_domain::Moment;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::batch::Batch;
-use crate::ports::{Cursor, IndexEntry, ReadStore, Selection, StoreFailed};
+use crate::batch::HeldRows;
+use crate::causes::Causes;
+use crate::index::{Entry, Index, Lookup};
+use crate::ports::{Cursor, IndexEntry, Order, ReadStore, Rows, Selection, StoreFailed};
 use crate::view::{CannotApply, ViewId};
 
-/// A row of a view.
+/// A row of a view. It is stored as JSON.
 pub trait Row: Serialize + DeserializeOwned + Clone + Send + 'static {
     /// Of which view.
     const VIEW: ViewId;
 
-    /// Under what it is found besides its key.
-    fn indexes(&self) -> Vec<IndexEntry>;
+    /// What the row is found by besides its key: its entries in the indexes that are declared beside it.
+    fn indexes(&self) -> Vec<Entry<Self>>;
+
+    /// The same entries as a store keeps them.
+    fn index_entries(&self) -> Vec<IndexEntry> {
+        self.indexes().into_iter().map(Entry::stored).collect()
+    }
+}
+
+/// A row that is found by the words in it.
+pub trait FoundByWords: Row {
+    /// The words, or hashes of them.
+    const BY_WORD: Index<Self>;
 }
 
 /// A moment since 1970 as a text that sorts as moments do, for indexes.
@@ -31,24 +44,24 @@ pub fn sortable_name(name: &str) -> String {
     name.to_lowercase().replace('\0', " ")
 }
 
-/// The rows of one view, while an event is applied.
-pub struct Table<'a, 'b, R> {
-    batch: &'a mut Batch<'b>,
-    row: PhantomData<R>,
+/// The rows of one view, while events are applied: those in memory, over those that are stored.
+pub struct Table<'a, R> {
+    stored: &'a mut dyn Rows,
+    held: &'a mut HeldRows<R>,
 }
 
-impl<'a, 'b, R: Row> Table<'a, 'b, R> {
-    /// The typed rows.
-    pub fn new(batch: &'a mut Batch<'b>) -> Self {
-        Self { batch, row: PhantomData }
+impl<'a, R: Row> Table<'a, R> {
+    /// Reads what is stored, and changes what is held.
+    pub fn over(stored: &'a mut dyn Rows, held: &'a mut HeldRows<R>) -> Self {
+        Self { stored, held }
     }
 
     /// The row under a key.
     ///
     /// # Errors
-    /// [`CannotApply`] where it can't be read.
+    /// [`CannotApply`] if it can't be read.
     pub fn get(&mut self, key: &str) -> Result<Option<&R>, CannotApply> {
-        Ok(self.batch.held::<R>(key)?.row())
+        Ok(self.held.hold(self.stored, key)?.row())
     }
 
     /// Writes a row.
@@ -56,20 +69,20 @@ impl<'a, 'b, R: Row> Table<'a, 'b, R> {
     /// # Errors
     /// As [`Table::get`].
     pub fn put(&mut self, key: &str, row: R) -> Result<(), CannotApply> {
-        self.batch.held::<R>(key)?.set(Some(row));
+        self.held.hold(self.stored, key)?.set(Some(row));
         Ok(())
     }
 
     /// Changes a row that must be there.
     ///
     /// # Errors
-    /// [`CannotApply::Contradiction`] where it is not.
+    /// [`CannotApply::Contradiction`] if it is not.
     pub fn change(&mut self, key: &str, change: impl FnOnce(&mut R)) -> Result<(), CannotApply> {
         let missing = || CannotApply::Contradiction(format!("there is no row {key} to change"));
-        self.batch.held::<R>(key)?.change(change).ok_or_else(missing)
+        self.held.hold(self.stored, key)?.change(change).ok_or_else(missing)
     }
 
-    /// Changes a row, beginning with this one where there is none.
+    /// Changes a row. If there is none, `first` makes the row that is changed.
     ///
     /// # Errors
     /// As [`Table::get`].
@@ -79,8 +92,8 @@ impl<'a, 'b, R: Row> Table<'a, 'b, R> {
         first: impl FnOnce() -> R,
         change: impl FnOnce(&mut R),
     ) -> Result<(), CannotApply> {
-        let held = self.batch.held::<R>(key)?;
-        if held.row::<R>().is_none() {
+        let held = self.held.hold(self.stored, key)?;
+        if held.row().is_none() {
             held.set(Some(first()));
         }
         held.change(change);
@@ -92,32 +105,84 @@ impl<'a, 'b, R: Row> Table<'a, 'b, R> {
     /// # Errors
     /// As [`Table::get`].
     pub fn delete(&mut self, key: &str) -> Result<(), CannotApply> {
-        let held = self.batch.held::<R>(key)?;
-        if held.row::<R>().is_some() {
-            held.set::<R>(None);
+        let held = self.held.hold(self.stored, key)?;
+        if held.row().is_some() {
+            held.set(None);
         }
         Ok(())
     }
 }
 
-pub(crate) fn read<R: Row>(key: &str, bytes: &[u8]) -> Result<R, CannotApply> {
-    serde_json::from_slice(bytes).map_err(|e| unreadable(key, &e))
+/// A row can't be read from its stored form, or written in it.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("row {key} can't be {done}")]
+pub struct RowFailed {
+    key: String,
+    done: &'static str,
+    source: Arc<serde_json::Error>,
 }
 
-pub(crate) fn unreadable(key: &str, error: &serde_json::Error) -> CannotApply {
-    CannotApply::Row { key: key.to_owned(), why: error.to_string() }
+impl RowFailed {
+    pub(crate) fn read(key: &str, error: serde_json::Error) -> Self {
+        Self { key: key.to_owned(), done: "read", source: Arc::new(error) }
+    }
+
+    pub(crate) fn written(key: &str, error: serde_json::Error) -> Self {
+        Self { key: key.to_owned(), done: "written", source: Arc::new(error) }
+    }
+}
+
+/// Two failures are equal if they read the same, causes included.
+impl PartialEq for RowFailed {
+    fn eq(&self, other: &Self) -> bool {
+        Causes(self).to_string() == Causes(other).to_string()
+    }
+}
+
+impl Eq for RowFailed {}
+
+pub(crate) fn read<R: Row>(key: &str, bytes: &[u8]) -> Result<R, RowFailed> {
+    serde_json::from_slice(bytes).map_err(|e| RowFailed::read(key, e))
 }
 
 /// One row of a view, for a query.
 ///
 /// # Errors
-/// [`StoreFailed`] where the store does not answer or the row can't be read.
+/// [`StoreFailed`] if the store does not answer or the row can't be read.
 pub async fn find<R: Row>(store: &dyn ReadStore, key: String) -> Result<Option<R>, StoreFailed> {
     let bytes = store.get(R::VIEW, key.clone()).await?;
-    bytes.map(|bytes| read(&key, &bytes)).transpose().map_err(|e: CannotApply| StoreFailed(e.to_string()))
+    bytes.map(|bytes| read(&key, &bytes)).transpose().map_err(StoreFailed::new)
 }
 
-/// How many rows are read at once where nobody knows how many are wanted.
+/// Which rows of type `R` a query wants.
+#[derive(Clone, Debug)]
+pub struct RowQuery<R> {
+    /// What to look for in an index; the rows come in the order of their values there. Without it, all rows in the order
+    /// of their keys.
+    pub by: Option<Lookup<R>>,
+    /// In which order.
+    pub order: Order,
+    /// Only rows behind this one.
+    pub after: Option<Cursor>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+// Derived, this would ask that there is a default row.
+impl<R> Default for RowQuery<R> {
+    fn default() -> Self {
+        Self { by: None, order: Order::default(), after: None, limit: 0 }
+    }
+}
+
+impl<R> From<RowQuery<R>> for Selection {
+    fn from(query: RowQuery<R>) -> Self {
+        let RowQuery { by, order, after, limit } = query;
+        Self { by: by.map(Lookup::stored), order, after, limit }
+    }
+}
+
+/// How many rows are read at once if it is not known how many are wanted.
 const AT_ONCE: usize = 1_000;
 
 /// The first rows that fit, at most as many as are wanted, each with its place among all. What does not fit does not
@@ -127,13 +192,13 @@ const AT_ONCE: usize = 1_000;
 /// As [`find`].
 pub async fn select_where<R: Row>(
     store: &dyn ReadStore,
-    mut wanted: Selection,
+    mut wanted: RowQuery<R>,
     fits: impl Fn(&R) -> bool,
 ) -> Result<Vec<(Cursor, R)>, StoreFailed> {
     let (most, mut found) = (wanted.limit, Vec::new());
     wanted.limit = most.min(AT_ONCE);
     loop {
-        let rows = select::<R>(store, wanted.clone()).await?;
+        let rows = select(store, wanted.clone()).await?;
         let last = rows.last().map(|(cursor, _)| cursor.clone()).filter(|_| rows.len() == wanted.limit);
         found.extend(rows.into_iter().filter(|(_, row)| fits(row)));
         found.truncate(most);
@@ -151,13 +216,12 @@ pub async fn select_where<R: Row>(
 /// As [`find`].
 pub async fn select<R: Row>(
     store: &dyn ReadStore,
-    wanted: Selection,
+    wanted: RowQuery<R>,
 ) -> Result<Vec<(Cursor, R)>, StoreFailed> {
-    let rows = store.select(R::VIEW, wanted).await?;
-    rows.into_iter()
-        .map(|found| {
-            let row = read(&found.cursor.key, &found.row).map_err(|e| StoreFailed(e.to_string()))?;
-            Ok((found.cursor, row))
-        })
-        .collect()
+    let rows = store.select(R::VIEW, wanted.into()).await?;
+    let typed = rows.into_iter().map(|found| {
+        let row = read(&found.cursor.key, &found.row).map_err(StoreFailed::new)?;
+        Ok((found.cursor, row))
+    });
+    typed.collect()
 }

@@ -8,8 +8,9 @@ use loquet_domain::ports::{CodecError, EventCodec, Position, RecordedEvent, Revi
 use loquet_domain::schema::DomainEvent;
 use loquet_domain::search;
 
-use crate::batch::Batch;
+use crate::batch::{Batch, TypedBatch};
 use crate::ports::StoreFailed;
+use crate::table::{Row, RowFailed, Table};
 
 /// Which view, in which version. A new version is built from the start, in tables of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -106,20 +107,28 @@ async fn hashed_names(codec: &dyn EventCodec, recorded: &RecordedEvent) -> Vec<S
     beginnings.iter().map(|beginning| codec.hash_word(beginning)).collect()
 }
 
+/// Some events were not shown to a view: taking in what follows would pass them over (law 9).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("what follows position {seen} was not shown to it: it was given what follows {after}")]
+pub struct PassedOver {
+    /// Up to where the view has seen the log.
+    pub seen: Position,
+    /// Behind which position the events begin that it was given.
+    pub after: Position,
+}
+
 /// Why a view stopped. It is shown and tried again; the event is never passed over (law 9).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CannotApply {
     /// The event contradicts the rows.
     #[error("{0}")]
     Contradiction(String),
-    /// A row can't be read.
-    #[error("row {key} can't be read: {why}")]
-    Row {
-        /// Which row.
-        key: String,
-        /// What is wrong with it.
-        why: String,
-    },
+    /// A row can't be read or written.
+    #[error(transparent)]
+    Row(#[from] RowFailed),
+    /// Some events before this one were not shown to the view.
+    #[error(transparent)]
+    PassedOver(#[from] PassedOver),
     /// Somebody else has moved the building's checkpoint: what was applied was applied to rows that are no
     /// more. Nothing was written; it goes on from there.
     #[error("the checkpoint was moved to {0} by somebody else")]
@@ -130,14 +139,110 @@ pub enum CannotApply {
 }
 
 /// As much as the one that sees most of these views.
-pub(crate) fn sight_of<'a>(views: impl Iterator<Item = &'a Arc<dyn View>>) -> Sight {
+pub(crate) fn sight_of<'a>(views: impl Iterator<Item = &'a Arc<dyn ErasedView>>) -> Sight {
     views.map(|view| view.sight()).max().unwrap_or_default()
 }
 
-/// A read model. It can name rows, and nothing that sends (law 5).
-pub trait View: Send + Sync {
+/// A read model: a function from events to rows of one type. It can name rows, and nothing that sends (law 5).
+///
+/// This view counts the wrong passwords of each account. A query finds the accounts with the most through the index.
+///
+/// ```
+/// use loquet_domain::account::Event;
+/// use loquet_domain::schema::DomainEvent;
+/// use loquet_projections::index::{Entry, Index};
+/// use loquet_projections::table::{Row, Table};
+/// use loquet_projections::view::{CannotApply, Noted, View, ViewId};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Clone, Serialize, Deserialize)]
+/// struct FailureRow {
+///     failures: u32,
+/// }
+///
+/// impl FailureRow {
+///     const BY_FAILURES: Index<Self> = Index::new("failures");
+/// }
+///
+/// impl Row for FailureRow {
+///     const VIEW: ViewId = ViewId { name: "failures", version: 1 };
+///
+///     fn indexes(&self) -> Vec<Entry<Self>> {
+///         vec![Self::BY_FAILURES.entry(format!("{:010}", self.failures))]
+///     }
+/// }
+///
+/// struct Failures;
+///
+/// impl View for Failures {
+///     type Row = FailureRow;
+///
+///     fn apply(&self, rows: &mut Table<'_, FailureRow>, event: &Noted) -> Result<(), CannotApply> {
+///         match &event.fact.event {
+///             DomainEvent::Account(Event::LoginFailed { .. }) => {
+///                 let none_yet = || FailureRow { failures: 0 };
+///                 rows.change_or(event.stream.id(), none_yet, |row| row.failures += 1)
+///             }
+///             _ => Ok(()),
+///         }
+///     }
+/// }
+///
+/// # use loquet_domain::Moment;
+/// # use loquet_domain::account::Counts;
+/// # use loquet_domain::fact::{Actor, Context, Fact};
+/// # use loquet_domain::ids::{CorrelationId, EventId};
+/// # use loquet_domain::ports::{Position, Revision, StreamId};
+/// # use loquet_projections::batch::HeldRows;
+/// # use loquet_projections::ports::{IndexEntry, Rows, StoreFailed};
+/// # use uuid::Uuid;
+/// # struct NothingStored;
+/// # impl Rows for NothingStored {
+/// #     fn get(&mut self, _: &str) -> Result<Option<Vec<u8>>, StoreFailed> {
+/// #         Ok(None)
+/// #     }
+/// #     fn put(&mut self, _: &str, _: &[u8], _: &[IndexEntry], _: &[IndexEntry]) -> Result<(), StoreFailed> {
+/// #         Ok(())
+/// #     }
+/// #     fn delete(&mut self, _: &str, _: &[IndexEntry]) -> Result<(), StoreFailed> {
+/// #         Ok(())
+/// #     }
+/// # }
+/// # let marie = "7c9e6679-7425-40de-944b-e07fc1f90ae7";
+/// # let context = Context {
+/// #     at: Moment::UNIX_EPOCH,
+/// #     actor: Actor::Operator,
+/// #     correlation: CorrelationId(Uuid::nil()),
+/// #     causation: None,
+/// #     client: None,
+/// #     reason: None,
+/// # };
+/// # let failed = DomainEvent::Account(Event::LoginFailed { failures: Counts { account: None, device: None } });
+/// # let event = Noted {
+/// #     position: Position(1),
+/// #     stream: StreamId::new("account", marie),
+/// #     revision: Revision(1),
+/// #     fact: Fact { id: EventId(Uuid::nil()), context, event: failed },
+/// #     name_words: Vec::new(),
+/// # };
+/// # let mut held = HeldRows::default();
+/// # let mut nothing_stored = NothingStored;
+/// # let mut rows = Table::over(&mut nothing_stored, &mut held);
+/// // Two wrong passwords, of one account.
+/// for wrong_password in [&event, &event] {
+///     Failures.apply(&mut rows, wrong_password)?;
+/// }
+/// assert_eq!(rows.get(marie)?.map(|row| row.failures), Some(2));
+/// # Ok::<(), CannotApply>(())
+/// ```
+pub trait View: Send + Sync + 'static {
+    /// Its rows.
+    type Row: Row;
+
     /// Which.
-    fn id(&self) -> ViewId;
+    fn id(&self) -> ViewId {
+        Self::Row::VIEW
+    }
 
     /// How much it sees of events.
     fn sight(&self) -> Sight {
@@ -148,5 +253,31 @@ pub trait View: Send + Sync {
     ///
     /// # Errors
     /// [`CannotApply`] stops this view, and no other, at this event.
-    fn apply(&self, rows: &mut Batch<'_>, event: &Noted) -> Result<(), CannotApply>;
+    fn apply(&self, rows: &mut Table<'_, Self::Row>, event: &Noted) -> Result<(), CannotApply>;
+}
+
+/// A view without the type of its rows: what the runner keeps in one list. Every [`View`] is one.
+pub trait ErasedView: Send + Sync {
+    /// As [`View::id`].
+    fn id(&self) -> ViewId;
+
+    /// As [`View::sight`].
+    fn sight(&self) -> Sight;
+
+    /// Begins to apply events, with no rows in memory.
+    fn batch(self: Arc<Self>) -> Box<dyn Batch>;
+}
+
+impl<V: View> ErasedView for V {
+    fn id(&self) -> ViewId {
+        View::id(self)
+    }
+
+    fn sight(&self) -> Sight {
+        View::sight(self)
+    }
+
+    fn batch(self: Arc<Self>) -> Box<dyn Batch> {
+        Box::new(TypedBatch::new(self))
+    }
 }

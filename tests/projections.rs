@@ -15,20 +15,20 @@ use loquet_domain::ids::{AccountId, CompanyId};
 use loquet_domain::language::Language;
 use loquet_domain::ports::{BoxFuture, EventCodec, EventStore, NewEvent, Position, Revision, StreamId};
 use loquet_memory::event_store::MemoryStore;
-use loquet_projections::batch::Batch;
+use loquet_projections::index::Entry;
 use loquet_projections::mail::{
     Delivery, Letterhead, Letters, MailHelp, MailKind, MailStatus, Mailboxes, Message, Sender, Sending,
     Verdict,
 };
 use loquet_projections::mail::{MailLedger, MailState};
 use loquet_projections::ports::{
-    BuildState, ClaimedMail, Clock, Hold, IndexEntry, MailOutcome, Mailer, QueuedMail, ReactionJournal,
-    ReadStore, Selection, SendError, StoreFailed, UnnotedFate,
+    BuildState, ClaimedMail, Clock, Hold, MailOutcome, Mailer, QueuedMail, ReactionJournal, ReadStore,
+    Selection, SendError, StoreFailed, UnnotedFate,
 };
-use loquet_projections::reactions::{Mails, Reaction, ReactionRunner};
+use loquet_projections::reactions::{Answer, Mails, Reaction, ReactionRunner};
 use loquet_projections::runner::{Follower, NotThere, Runner, Status, verify};
-use loquet_projections::table::{Row, Table, find, select, select_where};
-use loquet_projections::view::{CannotApply, Noted, View, ViewId};
+use loquet_projections::table::{Row, RowQuery, Table, find, select, select_where};
+use loquet_projections::view::{CannotApply, ErasedView, Noted, View, ViewId};
 use loquet_projections::views;
 use loquet_projections::views::accounts::{AccountRow, Status as Standing, live_accounts};
 use loquet_projections::views::sessions::SessionsRow;
@@ -66,7 +66,7 @@ impl World {
     fn project(
         &self,
         rows: &Arc<dyn ReadStore>,
-        views: Vec<Arc<dyn View>>,
+        views: Vec<Arc<dyn ErasedView>>,
     ) -> (Status, tokio::task::JoinHandle<()>) {
         let status = Status::default();
         let runner = Runner {
@@ -204,7 +204,8 @@ proptest! {
                 replay.reach(view.id(), head, PATIENCE).await.unwrap();
             }
             assert_eq!(dump(live.as_ref()).await, dump(replayed.as_ref()).await);
-            for (_, row) in select::<AccountRow>(live.as_ref(), all_of(100)).await.unwrap() {
+            let all = RowQuery::<AccountRow> { limit: 100, ..RowQuery::default() };
+            for (_, row) in select(live.as_ref(), all).await.unwrap() {
                 let account = world.node.app.account(row.account_id).await.unwrap();
                 assert_eq!(account.profile().unwrap().role, row.role);
                 assert_eq!(account.active().is_some(), row.status == views::accounts::Status::Active);
@@ -234,20 +235,21 @@ struct Said(String);
 
 impl Row for Said {
     const VIEW: ViewId = FRAGILE;
-    fn indexes(&self) -> Vec<IndexEntry> {
+    fn indexes(&self) -> Vec<Entry<Self>> {
         Vec::new()
     }
 }
 
 impl View for Fragile {
+    type Row = Said;
     fn id(&self) -> ViewId {
         FRAGILE
     }
-    fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
+    fn apply(&self, rows: &mut Table<'_, Said>, noted: &Noted) -> Result<(), CannotApply> {
         if noted.position == self.at && self.broken.load(Ordering::SeqCst) {
             return Err(CannotApply::Contradiction("I don't like the third".to_owned()));
         }
-        Table::new(rows).put(&noted.position.0.to_string(), Said("seen".to_owned()))
+        rows.put(&noted.position.0.to_string(), Said("seen".to_owned()))
     }
 }
 
@@ -715,7 +717,7 @@ struct Forgetful {
 impl Forgetful {
     fn loses(&self, which: &AtomicBool) -> Result<(), StoreFailed> {
         match which.swap(false, Ordering::SeqCst) {
-            true => Err(StoreFailed("the answer is lost".to_owned())),
+            true => Err(StoreFailed::new("the answer is lost")),
             false => Ok(()),
         }
     }
@@ -878,16 +880,16 @@ impl Reaction for Choosy {
     fn name(&self) -> &'static str {
         "choosy"
     }
-    fn react<'a>(&'a self, noted: &'a Noted) -> BoxFuture<'a, Result<Vec<QueuedMail>, String>> {
+    fn react<'a>(&'a self, noted: &'a Noted) -> BoxFuture<'a, Answer> {
         Box::pin(async move {
             if noted.position == self.at {
                 self.tried.fetch_add(1, Ordering::SeqCst);
                 if self.broken.load(Ordering::SeqCst) {
-                    return Err("not this one".to_owned());
+                    return Answer::TryAgain("not this one".into());
                 }
             }
             self.acted.lock().unwrap().push(noted.position);
-            Ok(Vec::new())
+            Answer::Done(Vec::new())
         })
     }
 }
@@ -927,6 +929,58 @@ async fn an_event_that_a_reaction_cannot_act_on_holds_up_no_other_and_is_shown_u
     let mut acted = choosy.acted.lock().unwrap().clone();
     acted.sort_unstable();
     assert_eq!(acted, (1..=head.0).map(Position).collect::<Vec<_>>());
+}
+
+/// Acts on events until one at which nothing can be acted on, until that is mended.
+struct Halting {
+    broken: AtomicBool,
+    at: Position,
+    acted: Mutex<Vec<Position>>,
+}
+
+impl Reaction for Halting {
+    fn name(&self) -> &'static str {
+        "halting"
+    }
+    fn react<'a>(&'a self, noted: &'a Noted) -> BoxFuture<'a, Answer> {
+        Box::pin(async move {
+            if noted.position == self.at && self.broken.load(Ordering::SeqCst) {
+                return Answer::Stop("nothing goes".into());
+            }
+            self.acted.lock().unwrap().push(noted.position);
+            Answer::Done(Vec::new())
+        })
+    }
+}
+
+/// Nothing that follows is acted on before the reason is gone, and then nothing is left out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reaction_that_says_stop_acts_on_nothing_further_is_shown_and_begins_again_at_its_checkpoint() {
+    let world = World::new();
+    world.node.active(1, "marie@example.be").await;
+    let head = world.head().await;
+    let halting = Arc::new(Halting { broken: true.into(), at: Position(2), acted: Mutex::default() });
+    let status = Status::default();
+    let journal = SqliteJournal::open(&world.folder.path().join("reactions.db")).unwrap();
+    let runner = ReactionRunner {
+        store: Arc::new(world.store.clone()),
+        codec: world.node.codec.clone(),
+        journal: Arc::new(journal),
+        status: status.clone(),
+        reaction: halting.clone(),
+        clock: Arc::new(|| minute(1)),
+        queued: Arc::default(),
+    };
+    let _running = tokio::spawn(runner.run());
+    let progress = || status.all().get(&Follower::Reaction("halting")).cloned().unwrap_or_default();
+    until(async || halting.acted.lock().unwrap().len() >= 2).await;
+    assert!(halting.acted.lock().unwrap().iter().all(|acted| *acted == Position(1)), "it began again");
+    until(async || progress().failure.as_deref() == Some("event 2: nothing goes")).await;
+    halting.broken.store(false, Ordering::SeqCst);
+    until(async || progress().failure.is_none() && progress().position == head).await;
+    let acted = halting.acted.lock().unwrap().clone();
+    let since = acted.iter().rposition(|acted| *acted == Position(1)).unwrap();
+    assert_eq!(acted[since..], (1..=head.0).map(Position).collect::<Vec<_>>());
 }
 
 /// A mail server that is away costs nothing but time; one that comes back is used at once.
@@ -1114,11 +1168,12 @@ async fn what_is_refused_for_too_long_is_a_dead_letter_and_can_be_tried_again_by
 struct Counting(u32);
 
 impl View for Counting {
+    type Row = Said;
     fn id(&self) -> ViewId {
         ViewId { name: "counting", version: self.0 }
     }
-    fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
-        Table::new(rows).put(&format!("{:020}", noted.position.0), Said(format!("version {}", self.0)))
+    fn apply(&self, rows: &mut Table<'_, Said>, noted: &Noted) -> Result<(), CannotApply> {
+        rows.put(&format!("{:020}", noted.position.0), Said(format!("version {}", self.0)))
     }
 }
 
@@ -1126,7 +1181,8 @@ impl View for Counting {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_version_of_a_view_is_built_beside_the_old_one_and_then_takes_its_place() {
     let world = World::new();
-    let (old, new): (Arc<dyn View>, Arc<dyn View>) = (Arc::new(Counting(1)), Arc::new(Counting(2)));
+    let (old, new): (Arc<dyn ErasedView>, Arc<dyn ErasedView>) =
+        (Arc::new(Counting(1)), Arc::new(Counting(2)));
     let rows = world.rows("views.db");
     let newest = async || {
         let head = world.head().await;
@@ -1189,7 +1245,7 @@ async fn a_version_whose_predecessor_is_no_longer_in_the_code_misses_nothing_of_
     let happening = tokio::spawn(go_on_happening(world.store.clone()));
     // Several times, since the log must go on just while the new version takes its place.
     for version in 1..=12 {
-        let view: Arc<dyn View> = Arc::new(Counting(version));
+        let view: Arc<dyn ErasedView> = Arc::new(Counting(version));
         let (status, runner) = world.project(&rows, vec![view.clone()]);
         until(async || {
             let states = rows.builds().await.unwrap();
@@ -1240,7 +1296,7 @@ async fn whoever_only_looks_writes_nothing() {
     let looking = SqliteReadStore::open_to_read(&views).unwrap();
     assert_eq!(looking.builds().await.unwrap().len(), 1);
     assert!(looking.request_rebuild("fragile".to_owned()).await.is_err());
-    assert!(looking.discard(build).await.is_err());
+    assert!(looking.discard(build.into()).await.is_err());
     let journal = SqliteJournal::open_to_read(&reactions).unwrap();
     assert_eq!(journal.list(None, None, 10).await.unwrap(), []);
     assert!(journal.retry_all_dead(minute(1)).await.is_err());
@@ -1259,14 +1315,15 @@ struct Successor {
 }
 
 impl View for Successor {
+    type Row = Said;
     fn id(&self) -> ViewId {
         ViewId { name: self.name, version: 2 }
     }
-    fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
+    fn apply(&self, rows: &mut Table<'_, Said>, noted: &Noted) -> Result<(), CannotApply> {
         if noted.position == Position(3) && self.broken.load(Ordering::SeqCst) {
             return Err(CannotApply::Contradiction("I don't like the third".to_owned()));
         }
-        Table::new(rows).put(&format!("{:020}", noted.position.0), Said("version 2".to_owned()))
+        rows.put(&format!("{:020}", noted.position.0), Said("version 2".to_owned()))
     }
 }
 
@@ -1279,8 +1336,8 @@ async fn a_building_that_fails_is_shown_is_tried_again_and_keeps_no_other_from_i
     let head = world.head().await;
     let rows = world.rows("views.db");
     let broken = Arc::new(AtomicBool::new(true));
-    let fine: Arc<dyn View> = Arc::new(Counting(2));
-    let fails: Arc<dyn View> = Arc::new(Successor { broken: broken.clone(), name: FRAGILE.name });
+    let fine: Arc<dyn ErasedView> = Arc::new(Counting(2));
+    let fails: Arc<dyn ErasedView> = Arc::new(Successor { broken: broken.clone(), name: FRAGILE.name });
     rows.begin(ViewId { name: "counting", version: 1 }).await.unwrap();
     rows.begin(FRAGILE).await.unwrap();
     let (status, _runner) = world.project(&rows, vec![fails.clone(), fine.clone()]);
@@ -1330,7 +1387,7 @@ async fn a_view_that_is_mended_catches_up_while_the_others_go_on() {
         status: status.clone(),
     };
     let _running = tokio::spawn(runner.run());
-    let counting = Counting(1).id();
+    let counting = View::id(&Counting(1));
     status.reach(counting, world.head().await, PATIENCE).await.unwrap();
     happen(&world.store, 6000).await;
     status.reach(counting, world.head().await, PATIENCE).await.unwrap();
@@ -1417,7 +1474,7 @@ async fn verifying_finds_a_row_that_is_not_what_the_log_says() {
         SqliteReadStore::copy(&world.folder.path().join("live.db"), &copy).unwrap();
         let copy: Arc<dyn ReadStore> = Arc::new(SqliteReadStore::open(&copy).unwrap());
         let store = Arc::new(world.store.clone());
-        let view: Arc<dyn View> = Arc::new(views::accounts::Accounts);
+        let view: Arc<dyn ErasedView> = Arc::new(views::accounts::Accounts);
         verify(store, world.node.codec.clone(), copy, view, |_, _| {}).await.unwrap().unwrap()
     };
     let well = judge("well.db").await;
@@ -1450,7 +1507,7 @@ async fn accounts_of(store: &SqliteReadStore, company: CompanyId, count: u128) -
     let work = move |rows: &mut dyn loquet_projections::ports::Rows| {
         for row in (1..=count).map(row) {
             let bytes = serde_json::to_vec(&row).unwrap();
-            rows.put(&row.account_id.to_string(), &bytes, &[], &row.indexes())?;
+            rows.put(&row.account_id.to_string(), &bytes, &[], &row.index_entries())?;
         }
         Ok(())
     };
@@ -1476,8 +1533,8 @@ async fn rows_that_fit_come_in_full_pages_and_a_cursor_stands_on_one_of_them() {
     let expected = accounts_of(&store, company, 5_000).await;
     let (mut found, mut after) = (Vec::new(), None);
     loop {
-        let by = Some(("company", format!("{company}/")));
-        let wanted = Selection { by, after, limit: 7, ..Selection::default() };
+        let by = Some(AccountRow::BY_COMPANY.under(company));
+        let wanted = RowQuery { by, after, limit: 7, ..RowQuery::default() };
         let live = |row: &AccountRow| row.status == Standing::Active;
         let page = select_where(&store, wanted, live).await.unwrap();
         found.extend(page.iter().map(|(_, row)| row.account_id));

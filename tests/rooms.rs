@@ -136,7 +136,7 @@ fn aggregates_and_policies_import_neither_ports_nor_use_cases() {
 fn views_name_nothing_that_sends() {
     let mut files = sources("projections/views");
     files.extend(sources("projections/runner"));
-    files.extend(["view.rs", "table.rs", "batch.rs", "reading.rs"].map(|name| {
+    files.extend(["view.rs", "index.rs", "table.rs", "batch.rs", "reading.rs"].map(|name| {
         let path = root().join("projections").join(name);
         let text = std::fs::read_to_string(&path).unwrap();
         (path, text)

@@ -15,9 +15,10 @@ use loquet_domain::person::{Person, PersonName};
 use loquet_domain::ports::{EventStore, Position};
 use loquet_domain::takeover::{self, Cancellation, Side, Stage};
 use loquet_memory::event_store::{Fault, MemoryStore};
-use loquet_projections::batch::{Batch, HeldRows};
+use loquet_projections::batch::HeldRows;
 use loquet_projections::ports::{IndexEntry, Rows, StoreFailed};
-use loquet_projections::reactions::{Reaction, Settling};
+use loquet_projections::reactions::{Answer, Reaction, Settling};
+use loquet_projections::table;
 use loquet_projections::view::{Noted, View};
 use loquet_projections::views::accounts::{AccountRow, Accounts};
 use loquet_projections::views::sites::{SiteRow, Sites};
@@ -45,9 +46,9 @@ impl Rows for Table {
 }
 
 impl Table {
-    fn take_in(&mut self, view: &dyn View, event: &Noted) {
+    fn take_in(&mut self, view: &impl View, event: &Noted) {
         let mut held = HeldRows::default();
-        view.apply(&mut Batch::over(self, &mut held), event).unwrap();
+        view.apply(&mut table::Table::over(self, &mut held), event).unwrap();
         held.write(self).unwrap();
     }
 
@@ -258,7 +259,7 @@ async fn what_was_promised_to_a_take_over_that_a_crash_kept_from_being_opened_is
     let settling = Settling { app: app.clone(), clock: Arc::new(|| loquet_tests::kit::minute(4)) };
     for recorded in world.log().await {
         let noted = Noted::read_open(world.node.codec.as_ref(), recorded).unwrap();
-        settling.react(&noted).await.unwrap();
+        assert!(matches!(settling.react(&noted).await, Answer::Done(_)));
     }
     app.open_take_over(&context(5), wanted).await.unwrap();
 }
@@ -362,7 +363,7 @@ async fn a_take_over_that_a_crash_stopped_is_finished_by_whoever_follows_the_log
             Settling { app: world.node.app.clone(), clock: Arc::new(|| loquet_tests::kit::minute(4)) };
         for recorded in world.log().await.split_off(followed) {
             let noted = Noted::read_open(world.node.codec.as_ref(), recorded).unwrap();
-            settling.react(&noted).await.unwrap();
+            assert!(matches!(settling.react(&noted).await, Answer::Done(_)));
         }
         let stage = world.node.app.take_over(world.id).await.unwrap().state.as_ref().as_ref().unwrap().stage;
         match begun {

@@ -64,7 +64,7 @@ impl Mailer for MailFolder {
 
     fn forget(&self, mails: Vec<Uuid>) -> BoxFuture<'_, Result<(), StoreFailed>> {
         Box::pin(async move {
-            self.remove(&mails).map_err(|e| StoreFailed(format!("a mail can't be deleted: {e}")))
+            self.remove(&mails).map_err(|e| StoreFailed::because("a mail can't be deleted", e))
         })
     }
 }

@@ -98,7 +98,7 @@ impl SqliteAnswers {
         &self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreFailed> {
-        work_on(&self.connection, work).await.map_err(StoreFailed)
+        work_on(&self.connection, work).await.map_err(StoreFailed::new)
     }
 }
 

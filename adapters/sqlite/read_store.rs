@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use loquet_domain::ports::{BoxFuture, Position};
 use loquet_projections::ports::{
-    BuildState, Cursor, FoundRow, IndexEntry, Order, ReadStore, Rows, Selection, StoreFailed, Work,
+    BuildState, Cursor, FoundRow, IndexEntry, Order, ReadStore, Rows, Selection, StoreFailed, StoredBuild,
+    StoredView, Work,
 };
 use loquet_projections::view::{Build, CannotApply, ViewId};
-use loquet_projections::views;
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params_from_iter};
 
-use crate::database::{FileError, Kind, ReaderPool, copy_to, explain};
+use crate::database::{FileError, Kind, ReaderPool, SqliteFailed, copy_to, explain};
 
 pub(crate) const VIEWS: Kind = Kind {
     what: "a Loquet read store",
@@ -96,7 +96,7 @@ impl SqliteReadStore {
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreFailed> {
-        self.readers.read(read).await.map_err(StoreFailed)
+        self.readers.read(read).await.map_err(StoreFailed::new)
     }
 
     /// Writes on a thread that may block, all of it or nothing.
@@ -112,7 +112,7 @@ impl SqliteReadStore {
             transaction.commit()?;
             Ok::<_, rusqlite::Error>(done)
         });
-        written.await.map_err(|e| StoreFailed(e.to_string()))?.map_err(failed)
+        written.await.map_err(StoreFailed::new)?.map_err(failed)
     }
 
     fn look_now(&self, build: Build, work: Work) -> Result<(), CannotApply> {
@@ -136,7 +136,8 @@ impl SqliteReadStore {
             Some(at) if at == from => {}
             Some(moved) => return Err(CannotApply::Moved(moved)),
             None => {
-                return Err(StoreFailed(format!("{} is no building of a view any more", table(build))).into());
+                let gone = format!("{} is no building of a view any more", table(build));
+                return Err(StoreFailed::new(gone).into());
             }
         }
         work(&mut TableRows::of(&transaction, build))?;
@@ -159,11 +160,17 @@ fn key(build: Build) -> (&'static str, u32, u32) {
     (build.view.name, build.view.version, build.generation)
 }
 
-/// The table of a building's rows. Generation zero is from a time that knew one building a version.
+/// The table of a building's rows.
 fn table(build: Build) -> String {
-    match build {
-        Build { view: ViewId { name, version }, generation: 0 } => format!("view_{name}_{version}"),
-        Build { view: ViewId { name, version }, generation } => format!("view_{name}_{version}_{generation}"),
+    let Build { view: ViewId { name, version }, generation } = build;
+    table_of(name, version, generation)
+}
+
+/// Generation zero is from a time that knew one building a version.
+fn table_of(name: &str, version: u32, generation: u32) -> String {
+    match generation {
+        0 => format!("view_{name}_{version}"),
+        _ => format!("view_{name}_{version}_{generation}"),
     }
 }
 
@@ -177,7 +184,7 @@ fn serving(connection: &Connection, view: ViewId) -> rusqlite::Result<Option<Str
 }
 
 fn failed(error: rusqlite::Error) -> StoreFailed {
-    StoreFailed(explain(&error))
+    StoreFailed::new(SqliteFailed::from(error))
 }
 
 fn begin(transaction: &Transaction<'_>, view: ViewId) -> rusqlite::Result<Build> {
@@ -206,42 +213,23 @@ fn builds(connection: &Connection) -> rusqlite::Result<Vec<BuildState>> {
         WHERE serving < 2 ORDER BY 1, 2, 3";
     let mut select = connection.prepare_cached(query)?;
     let rows = select.query_map([], |row| {
-        let name: String = row.get(0)?;
-        let view = ViewId { name: interned(&name), version: row.get(1)? };
-        let build = Build { view, generation: row.get(2)? };
+        let build = stored_build(row)?;
         let (position, serving, failure) = (Position(row.get(3)?), row.get(4)?, row.get(5)?);
         Ok(BuildState { build, position, serving, failure })
     })?;
     rows.collect()
 }
 
-fn half_deleted(connection: &Connection) -> rusqlite::Result<Vec<Build>> {
+fn half_deleted(connection: &Connection) -> rusqlite::Result<Vec<StoredBuild>> {
     let query = "SELECT view, version, generation FROM builds WHERE serving = 2";
     let mut select = connection.prepare(query)?;
-    let builds = select.query_map([], |row| {
-        let name: String = row.get(0)?;
-        let view = ViewId { name: interned(&name), version: row.get(1)? };
-        Ok(Build { view, generation: row.get(2)? })
-    })?;
-    builds.collect()
+    select.query_map([], stored_build)?.collect()
 }
 
-/// The name of a view as the code has it. One that the code no longer has lives as long as the program:
-/// there are a handful, and each is met once.
-fn interned(name: &str) -> &'static str {
-    static RETIRED: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
-    let known = views::all().into_iter().map(|view| view.id().name).find(|known| *known == name);
-    known.unwrap_or_else(|| {
-        let mut retired = RETIRED.lock().unwrap_or_else(PoisonError::into_inner);
-        match retired.iter().find(|known| **known == name) {
-            Some(known) => known,
-            None => {
-                let leaked: &'static str = Box::leak(name.to_owned().into_boxed_str());
-                retired.push(leaked);
-                leaked
-            }
-        }
-    })
+/// A building, from its view, version and generation in the first three columns.
+fn stored_build(row: &Row<'_>) -> rusqlite::Result<StoredBuild> {
+    let view = StoredView { name: row.get(0)?, version: row.get(1)? };
+    Ok(StoredBuild { view, generation: row.get(2)? })
 }
 
 /// The keys whose rows or index entries differ, in either direction.
@@ -310,7 +298,7 @@ impl Rows for TableRows<'_> {
         gone: &[IndexEntry],
         new: &[IndexEntry],
     ) -> Result<(), StoreFailed> {
-        let row = std::str::from_utf8(row).map_err(|e| StoreFailed(e.to_string()))?;
+        let row = std::str::from_utf8(row).map_err(StoreFailed::new)?;
         self.execute(&self.put, (key, row))?;
         self.index(&self.leave, key, gone)?;
         self.index(&self.enter, key, new)
@@ -403,24 +391,27 @@ impl ReadStore for SqliteReadStore {
         Box::pin(self.write(move |transaction| transaction.execute(swap, key(build)).map(drop)))
     }
 
-    fn retire(&self, view: &'static str) -> BoxFuture<'_, Result<(), StoreFailed>> {
+    fn retire(&self, view: String) -> BoxFuture<'_, Result<(), StoreFailed>> {
         let retire = "UPDATE builds SET serving = 2 WHERE view = ?";
         Box::pin(self.write(move |transaction| transaction.execute(retire, [view]).map(drop)))
     }
 
-    fn half_deleted(&self) -> BoxFuture<'_, Result<Vec<Build>, StoreFailed>> {
+    fn half_deleted(&self) -> BoxFuture<'_, Result<Vec<StoredBuild>, StoreFailed>> {
         Box::pin(self.read(half_deleted))
     }
 
-    fn discard(&self, build: Build) -> BoxFuture<'_, Result<(), StoreFailed>> {
+    fn discard(&self, build: StoredBuild) -> BoxFuture<'_, Result<(), StoreFailed>> {
+        let StoredBuild { view: StoredView { name, version }, generation } = build;
         Box::pin(async move {
+            let build = (name.clone(), version, generation);
             let mark = "UPDATE builds SET serving = 2
                 WHERE view = ? AND version = ? AND generation = ? AND serving <> 1";
-            if self.write(move |transaction| transaction.execute(mark, key(build))).await? == 0 {
+            if self.write(move |transaction| transaction.execute(mark, build)).await? == 0 {
                 return Ok(());
             }
             // Pages are zeroed as they are freed, which takes its time: others may write in between.
-            let (rows, index) = (table(build), format!("{}_index", table(build)));
+            let rows = table_of(&name, version, generation);
+            let index = format!("{rows}_index");
             for (table, key) in [(rows.clone(), "key"), (index.clone(), "name, value, key")] {
                 let some = move |transaction: &Transaction<'_>| discard_some(transaction, &table, key);
                 while self.write(some.clone()).await? > 0 {}
@@ -428,7 +419,7 @@ impl ReadStore for SqliteReadStore {
             let forget = "DELETE FROM builds WHERE view = ? AND version = ? AND generation = ?";
             self.write(move |transaction| {
                 transaction.execute_batch(&format!("DROP TABLE {rows}; DROP TABLE {index};"))?;
-                transaction.execute(forget, key(build)).map(drop)
+                transaction.execute(forget, (name, version, generation)).map(drop)
             })
             .await
         })
@@ -438,7 +429,7 @@ impl ReadStore for SqliteReadStore {
         let store = self.clone();
         Box::pin(async move {
             let done = tokio::task::spawn_blocking(move || store.look_now(build, work)).await;
-            done.map_err(|e| StoreFailed(e.to_string()))?
+            done.map_err(StoreFailed::new)?
         })
     }
 
@@ -452,7 +443,7 @@ impl ReadStore for SqliteReadStore {
         let store = self.clone();
         Box::pin(async move {
             let done = tokio::task::spawn_blocking(move || store.update_now(build, from, up_to, work)).await;
-            done.map_err(|e| StoreFailed(e.to_string()))?
+            done.map_err(StoreFailed::new)?
         })
     }
 

@@ -25,13 +25,13 @@ pub(crate) async fn run(place: &Place, command: CompanyCommand) -> anyhow::Resul
 
 async fn list(known: &Known, which: &ListCompanies) -> anyhow::Result<()> {
     let (by, order) = match &which.name {
-        Some(name) => (("name", sortable_name(name)), Order::Ascending),
-        None if which.without_administrator => (("without_administrator", String::new()), Order::Descending),
-        None => (("created", String::new()), Order::Descending),
+        Some(name) => (CompanyRow::BY_NAME.beginning(sortable_name(name)), Order::Ascending),
+        None if which.without_administrator => (CompanyRow::WITHOUT_ADMINISTRATOR.all(), Order::Descending),
+        None => (CompanyRow::BY_REGISTRATION.all(), Order::Descending),
     };
     let limit = usize::try_from(which.how.limit)?;
     let mut rows = table(&["COMPANY", "NUMBER", "NAME", "OVER THE DOOR", "TOWN", "SINCE"]);
-    for company in known.some::<CompanyRow>(Rows { by, order, limit }).await? {
+    for company in known.some(Rows { by, order, limit }).await? {
         if which.without_administrator && !company.administrators.is_empty() {
             continue;
         }
@@ -76,8 +76,8 @@ fn as_json(company: &CompanyRow) -> Value {
 
 async fn show(known: &Known, which: &WhichCompany) -> anyhow::Result<()> {
     let company = known.company(&which.company).await?;
-    let by = ("company", format!("{}/", company.company_id));
-    let sites = known.some::<SiteRow>(Rows { by, order: Order::Ascending, limit: MOST_SITES }).await?;
+    let by = SiteRow::BY_COMPANY.under(company.company_id);
+    let sites = known.some(Rows { by, order: Order::Ascending, limit: MOST_SITES }).await?;
     let mut shown = as_json(&company);
     if let Some(told) = shown.as_object_mut() {
         told.insert("sites".to_owned(), json!(sites.len()));

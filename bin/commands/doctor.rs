@@ -8,6 +8,7 @@ use chrono::{Datelike, TimeDelta};
 use loquet_crypto::server_key::KeyFile;
 use loquet_domain::ports::Position;
 use loquet_mail::smtp::Smtp;
+use loquet_projections::causes::Causes;
 use loquet_projections::mail::MailLedger;
 use loquet_sqlite::backup;
 use loquet_sqlite::write_ahead_log;
@@ -292,7 +293,7 @@ async fn read_models(place: &Place, findings: &mut Findings) {
     };
     let builds = match rows.builds().await {
         Ok(builds) => builds,
-        Err(error) => return findings.fail("read models", error, remedy),
+        Err(error) => return findings.fail("read models", Causes(&error), remedy),
     };
     let head = match adapters::log_to_read(place) {
         Ok(store) => store.head().await.unwrap_or_default(),
@@ -335,7 +336,7 @@ async fn whether_mails_go(journal: &dyn MailLedger, findings: &mut Findings) {
             format!("all mails wait since {}: {}", moment(hold.since), hold.trouble),
             "Mails go by themselves once the mail server is back. No mail is given up meanwhile.",
         ),
-        Err(error) => findings.fail("mail queue", error, "Restore reactions.db from a backup."),
+        Err(error) => findings.fail("mail queue", Causes(&error), "Restore reactions.db from a backup."),
     }
 }
 

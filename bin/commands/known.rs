@@ -5,8 +5,9 @@ use std::sync::Arc;
 use anyhow::ensure;
 use loquet_domain::ids::CompanyId;
 use loquet_domain::ports::Position;
-use loquet_projections::ports::{IndexEntry, Order, ReadStore, Selection};
-use loquet_projections::table::{Row, find, select};
+use loquet_projections::index::Lookup;
+use loquet_projections::ports::{Order, ReadStore};
+use loquet_projections::table::{Row, RowQuery, find, select};
 use loquet_projections::views::companies::CompanyRow;
 
 use crate::adapters::{self, Access};
@@ -21,8 +22,8 @@ pub(super) struct Known {
 }
 
 /// Which rows are wanted.
-pub(super) struct Rows {
-    pub(super) by: IndexEntry,
+pub(super) struct Rows<R> {
+    pub(super) by: Lookup<R>,
     pub(super) order: Order,
     pub(super) limit: usize,
 }
@@ -53,10 +54,10 @@ impl Known {
         Ok(find(self.rows.as_ref(), id.to_string()).await?)
     }
 
-    pub(super) async fn some<R: Row>(&self, wanted: Rows) -> anyhow::Result<Vec<R>> {
+    pub(super) async fn some<R: Row>(&self, wanted: Rows<R>) -> anyhow::Result<Vec<R>> {
         let Rows { by, order, limit } = wanted;
-        let wanted = Selection { by: Some(by), order, limit, ..Selection::default() };
-        let rows = select::<R>(self.rows.as_ref(), wanted).await?;
+        let wanted = RowQuery { by: Some(by), order, limit, ..RowQuery::default() };
+        let rows = select(self.rows.as_ref(), wanted).await?;
         Ok(rows.into_iter().map(|(_, row)| row).collect())
     }
 
@@ -69,8 +70,8 @@ impl Known {
         let digits: String = which.chars().filter(char::is_ascii_digit).collect();
         ensure!(matches!(digits.len(), 8 | 10), "'{which}' is neither an id nor an enterprise number");
         let country = if digits.len() == 8 { "NL" } else { "BE" };
-        let by = ("number", format!("{country}/{digits}"));
-        let found = self.some::<CompanyRow>(Rows { by, order: Order::Ascending, limit: 1 }).await?;
+        let by = CompanyRow::BY_NUMBER.beginning(format!("{country}/{digits}"));
+        let found = self.some(Rows { by, order: Order::Ascending, limit: 1 }).await?;
         found.into_iter().next().ok_or_else(|| anyhow::anyhow!("no company has the number {digits}"))
     }
 }

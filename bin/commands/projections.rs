@@ -10,7 +10,7 @@ use indicatif::ProgressBar;
 use loquet_domain::ports::Position;
 use loquet_projections::ports::BuildState;
 use loquet_projections::runner::{Builder, Verdict, verify as compare};
-use loquet_projections::view::View;
+use loquet_projections::view::ErasedView;
 use loquet_projections::views;
 use serde_json::json;
 
@@ -36,7 +36,7 @@ pub(crate) async fn run(place: &Place, command: ProjectionsCommand) -> anyhow::R
 }
 
 /// The views of these names; all of them where none, or `all`, is named.
-fn chosen(names: &[String]) -> anyhow::Result<Vec<Arc<dyn View>>> {
+fn chosen(names: &[String]) -> anyhow::Result<Vec<Arc<dyn ErasedView>>> {
     let all = views::all();
     let known: Vec<_> = all.iter().map(|view| view.id().name).collect();
     if let Some(unknown) = names.iter().find(|name| *name != "all" && !known.contains(&name.as_str())) {
@@ -73,7 +73,7 @@ async fn list(place: &Place, output: Output) -> anyhow::Result<()> {
             (None, false) => "is being built",
             (Some(_), false) => "can't be built",
         };
-        add(build.view.name, &build.view.version.to_string(), state, position, failure);
+        add(&build.view.name, &build.view.version.to_string(), state, position, failure);
     }
     let journal = adapters::mail_journal(place, Access::Read)?;
     for (name, position) in journal.checkpoints().await? {
@@ -86,7 +86,7 @@ async fn list(place: &Place, output: Output) -> anyhow::Result<()> {
 }
 
 /// By a running server where there is one: it alone writes the read models while it runs.
-async fn rebuild(place: &Place, wanted: Vec<Arc<dyn View>>) -> anyhow::Result<()> {
+async fn rebuild(place: &Place, wanted: Vec<Arc<dyn ErasedView>>) -> anyhow::Result<()> {
     match System::open(place, Access::Write, Parts::default()).await {
         Ok(system) => here(place, system, wanted).await,
         Err(error) if adapters::says_in_use(&error) => by_the_server(place, wanted).await,
@@ -94,7 +94,7 @@ async fn rebuild(place: &Place, wanted: Vec<Arc<dyn View>>) -> anyhow::Result<()
     }
 }
 
-async fn here(place: &Place, system: System, wanted: Vec<Arc<dyn View>>) -> anyhow::Result<()> {
+async fn here(place: &Place, system: System, wanted: Vec<Arc<dyn ErasedView>>) -> anyhow::Result<()> {
     let rows = adapters::read_models(place, Access::Write)?;
     let goal = system.store.head().await?;
     let names = names(&wanted);
@@ -107,7 +107,7 @@ async fn here(place: &Place, system: System, wanted: Vec<Arc<dyn View>>) -> anyh
     system.close().await
 }
 
-async fn by_the_server(place: &Place, wanted: Vec<Arc<dyn View>>) -> anyhow::Result<()> {
+async fn by_the_server(place: &Place, wanted: Vec<Arc<dyn ErasedView>>) -> anyhow::Result<()> {
     let rows = adapters::read_models(place, Access::Read)?;
     let goal = System::open_to_read(place).await?.store.head().await?;
     let before = rows.builds().await?;
@@ -167,7 +167,7 @@ async fn by_the_server(place: &Place, wanted: Vec<Arc<dyn View>>) -> anyhow::Res
     }
 }
 
-fn names(views: &[Arc<dyn View>]) -> String {
+fn names(views: &[Arc<dyn ErasedView>]) -> String {
     views.iter().map(|view| view.id().name).collect::<Vec<_>>().join(", ")
 }
 
@@ -180,7 +180,7 @@ fn report(bar: &ProgressBar, names: &str, goal: Position, begun: Instant) {
 }
 
 /// In a copy, so that a running server is not kept from its work. Fails where something differs.
-async fn verify(place: &Place, wanted: Vec<Arc<dyn View>>) -> anyhow::Result<ExitCode> {
+async fn verify(place: &Place, wanted: Vec<Arc<dyn ErasedView>>) -> anyhow::Result<ExitCode> {
     let scratch = place.file(&format!("verify-{}.db", std::process::id()));
     let verdicts = verify_in(place, &scratch, wanted).await;
     for suffix in ["", "-wal", "-shm"] {
@@ -206,7 +206,7 @@ async fn verify(place: &Place, wanted: Vec<Arc<dyn View>>) -> anyhow::Result<Exi
 async fn verify_in(
     place: &Place,
     scratch: &std::path::Path,
-    wanted: Vec<Arc<dyn View>>,
+    wanted: Vec<Arc<dyn ErasedView>>,
 ) -> anyhow::Result<Vec<Verdict>> {
     let copy = adapters::copy_of_read_models(place, scratch)?;
     // The log after the copy, so that it has everything that the copy knows.

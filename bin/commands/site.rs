@@ -25,10 +25,10 @@ pub(crate) async fn run(place: &Place, command: SiteCommand) -> anyhow::Result<(
 
 async fn list(known: &Known, which: &ListSites) -> anyhow::Result<()> {
     let company = known.company(&which.company).await?.company_id;
-    let by = ("company_name", format!("{company}/"));
+    let by = SiteRow::BY_COMPANY_AND_NAME.under(company);
     let limit = usize::try_from(which.how.limit)?;
     let mut rows = table(&["SITE", "NAME", "ADDRESS", "SINCE"]);
-    for site in known.some::<SiteRow>(Rows { by, order: Order::Ascending, limit }).await? {
+    for site in known.some(Rows { by, order: Order::Ascending, limit }).await? {
         if which.how.json {
             if line(as_json(&site)) == Reader::Gone {
                 break;
@@ -63,9 +63,8 @@ async fn show(known: &Known, which: &WhichSite) -> anyhow::Result<()> {
     let site = known.one::<SiteRow>(which.site).await?;
     let site = site.with_context(|| format!("there is no site {}", which.site))?;
     let company = known.one::<CompanyRow>(site.company_id).await?;
-    let by = ("site", format!("{}/", site.site_id));
-    let terminals =
-        known.some::<TerminalRow>(Rows { by, order: Order::Ascending, limit: MOST_TERMINALS }).await?;
+    let by = TerminalRow::BY_SITE.under(site.site_id);
+    let terminals = known.some(Rows { by, order: Order::Ascending, limit: MOST_TERMINALS }).await?;
     let mut shown = as_json(&site);
     if let Some(told) = shown.as_object_mut() {
         told.insert("company_name".to_owned(), json!(company.map(|company| company.legal_name)));

@@ -23,14 +23,14 @@ pub(crate) async fn run(place: &Place, command: TakeOverCommand) -> anyhow::Resu
 
 async fn list(known: &Known, which: &ListTakeOvers) -> anyhow::Result<()> {
     let by = match &which.status {
-        Some(status) => ("status", format!("{status}/")),
-        None => ("created", String::new()),
+        Some(status) => TakeOverRow::BY_STATUS.under(status),
+        None => TakeOverRow::BY_OPENING.all(),
     };
     let limit = usize::try_from(which.how.limit)?;
     let heads =
         ["TAKE-OVER", "REFERENCE", "STATUS", "FROM COMPANY", "TO COMPANY", "DUE", "ENDED", "WAITS FOR"];
     let (mut rows, now) = (table(&heads), clock::now());
-    for row in known.some::<TakeOverRow>(Rows { by, order: Order::Descending, limit }).await? {
+    for row in known.some(Rows { by, order: Order::Descending, limit }).await? {
         if which.how.json {
             if line(as_json(&row, now)) == Reader::Gone {
                 break;

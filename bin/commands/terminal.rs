@@ -32,8 +32,8 @@ async fn show(place: &Place, which: &WhichTerminal) -> anyhow::Result<()> {
     let known = Known::open::<TerminalRow>(place).await?;
     let terminal = find(&known, &which.terminal).await?;
     let site = known.one::<SiteRow>(terminal.site_id).await?;
-    let by = ("terminal", format!("{}/", terminal.terminal_id));
-    let steps = known.some::<AssignmentRow>(Rows { by, order: Order::Ascending, limit: MOST_STEPS }).await?;
+    let by = AssignmentRow::BY_TERMINAL.under(terminal.terminal_id);
+    let steps = known.some(Rows { by, order: Order::Ascending, limit: MOST_STEPS }).await?;
     let mut shown = json!({
         "terminal_id": terminal.terminal_id,
         "model": terminal.model,
@@ -82,7 +82,7 @@ async fn find(known: &Known, which: &str) -> anyhow::Result<TerminalRow> {
     }
     let serial = SerialNumber::parse(which)
         .with_context(|| format!("'{which}' is neither an id nor a serial number"))?;
-    let by = ("serial", format!("{serial}/"));
+    let by = TerminalRow::BY_SERIAL.under(&serial);
     let found = known.some(Rows { by, order: Order::Ascending, limit: 1 }).await?;
     found.into_iter().next().with_context(|| format!("no terminal has the serial number {serial}"))
 }

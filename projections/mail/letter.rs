@@ -27,6 +27,11 @@ pub struct Letterhead {
 const MOST_OF_A_NAME: usize = 130;
 const MOST_OF_A_PLACE: usize = 2500;
 
+/// A template of the mails can't be filled.
+#[derive(Debug, thiserror::Error)]
+#[error("a template can't be filled")]
+pub struct UnfilledTemplate(#[from] askama::Error);
+
 /// Writes letters.
 pub struct Letters {
     head: Letterhead,
@@ -102,15 +107,17 @@ impl Letters {
         format!("{}/{page}?token={token}", self.head.public_url)
     }
 
-    /// Writes a mail. None if a template can't be filled.
-    #[must_use]
+    /// Writes a mail.
+    ///
+    /// # Errors
+    /// [`UnfilledTemplate`] if a template can't be filled.
     pub fn write(
         &self,
         effect: Uuid,
         kind: MailKind,
         to: (&Person, &Profile),
         tidings: Tidings,
-    ) -> Option<Message> {
+    ) -> Result<Message, UnfilledTemplate> {
         let (person, profile) = to;
         let language = profile.language;
         let Tidings { link, moment, about, places: told } = tidings;
@@ -151,14 +158,14 @@ impl Letters {
             button: link.map(|link| (say(&format!("{kind_name}-button")), link)),
             closing: vec![say("closing"), say("footer")],
         };
-        Some(Message {
+        Ok(Message {
             effect,
             to: person.email.as_str().to_owned(),
             to_name: name,
             language: letter.language,
             subject: letter.subject.clone(),
-            text: Text { letter: &letter }.render().ok()?,
-            html: Html { letter: &letter }.render().ok()?,
+            text: Text { letter: &letter }.render()?,
+            html: Html { letter: &letter }.render()?,
         })
     }
 

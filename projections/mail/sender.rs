@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use loquet_domain::Moment;
 use loquet_domain::account::{Account, Asker, Device, Event, MailFate, Profile, Rows};
-use loquet_domain::app::{App, Failure};
+use loquet_domain::app::{App, Failure, Unavailable};
 use loquet_domain::email_address::EmailHash;
 use loquet_domain::fact::{Actor, Context, Fact};
 use loquet_domain::ids::{CorrelationId, EventId};
@@ -20,8 +20,11 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::pace::{Pace, RefusedInARow, Server, doubling, longest, pause_of_perhaps_taken};
-use super::{Letters, MailKind, Mailboxes, Message, Tidings, Trouble, effect_of, of_companies};
-use crate::people::{event_at, noted_at};
+use super::{
+    Letters, MailKind, Mailboxes, Message, Tidings, Trouble, UnfilledTemplate, effect_of, of_companies,
+};
+use crate::causes::Causes;
+use crate::people::{Unreadable, event_at, noted_at};
 use crate::ports::{
     ClaimedMail, Clock, Hold, MailOutcome, Mailer, QueuedMail, ReactionJournal, SendError, StoreFailed,
     UnnotedFate,
@@ -97,6 +100,19 @@ enum Written {
 /// The address whose mailbox a mail has a place in, and since when.
 type Place = (EmailHash, Moment);
 
+/// Why a mail can't be written, or its fate not noted in the log, for now.
+#[derive(Debug, thiserror::Error)]
+enum NotNow {
+    #[error(transparent)]
+    Log(#[from] Unreadable),
+    #[error(transparent)]
+    App(#[from] Unavailable),
+    #[error("the recipient's account is not there yet")]
+    NoRecipient,
+    #[error(transparent)]
+    Letter(#[from] UnfilledTemplate),
+}
+
 /// The mails that were claimed, and those that are left.
 struct Taken {
     mails: Vec<ClaimedMail>,
@@ -149,7 +165,9 @@ impl Sender {
                         flying.extend(mails.into_iter().map(|mail| self.deliver(mail, &refused)));
                         pause = look_again;
                     }
-                    Err(error) => tracing::error!(%error, "the mail queue can't be used; trying again"),
+                    Err(error) => {
+                        tracing::error!(error = %Causes(&error), "the mail queue can't be used; trying again")
+                    }
                 }
             }
             tokio::select! {
@@ -167,7 +185,7 @@ impl Sender {
     /// Why no mail went when this program last ran.
     async fn held_before(&self) -> Option<Hold> {
         let held = self.journal.held().await.unwrap_or_else(|error| {
-            tracing::error!(%error, "the mail queue does not say whether it was held");
+            tracing::error!(error = %Causes(&error), "the mail queue does not say whether it was held");
             None
         });
         if held.is_some() {
@@ -190,7 +208,7 @@ impl Sender {
             None => tracing::info!("mails go again"),
         }
         if let Err(error) = self.journal.hold(now.clone()).await {
-            tracing::error!(%error, "it can't be noted whether mails go");
+            tracing::error!(error = %Causes(&error), "it can't be noted whether mails go");
         }
         self.held.send_replace(now);
     }
@@ -215,7 +233,7 @@ impl Sender {
         }
         // What was claimed is handed over whether or not it is known when the next is due.
         let next = self.journal.next_due().await.unwrap_or_else(|error| {
-            tracing::error!(%error, "the mail queue does not say what is due next; looking again soon");
+            tracing::error!(error = %Causes(&error), "the mail queue does not say what is due next; looking again soon");
             Some(now)
         });
         let waiting = match next {
@@ -247,7 +265,7 @@ impl Sender {
                 let trouble = "this address was sent enough activation mails within the hour".into();
                 (MailOutcome::Retry { at, waited: claimed.waited, trouble }, Server::NotKnown)
             }
-            Err(why) => (self.retry(&claimed, why.into()), Server::NotKnown),
+            Err(why) => (self.retry(&claimed, Causes(&why).to_string().into()), Server::NotKnown),
         };
         let (id, kind) = (mail.effect, mail.kind.name());
         match &outcome {
@@ -263,7 +281,7 @@ impl Sender {
         // Until it is noted nothing else may be concluded from it: neither that it is to be sent again
         // nor that it was sent.
         while let Err(error) = self.journal.conclude(id, outcome.clone(), (self.clock)()).await {
-            tracing::error!(%error, mail = %id, "what became of a mail can't be noted; trying again");
+            tracing::error!(error = %Causes(&error), mail = %id, "what became of a mail can't be noted; trying again");
             tokio::time::sleep(RETRY).await;
         }
         server
@@ -333,6 +351,7 @@ impl Sender {
         for ended in self.journal.unnoted((self.clock)(), FATES).await? {
             let (effect, at) = (ended.mail.effect, ended.at);
             if let Err(why) = self.note_fate(ended).await {
+                let why = Causes(&why).to_string();
                 tracing::error!(mail = %effect, %why, "the log does not take in what became of a mail");
                 let now = (self.clock)();
                 let pause = (now - at).clamp(TimeDelta::seconds(5), LONGEST_UNNOTED);
@@ -344,10 +363,10 @@ impl Sender {
         Ok(())
     }
 
-    async fn note_fate(&self, ended: UnnotedFate) -> Result<(), String> {
+    async fn note_fate(&self, ended: UnnotedFate) -> Result<(), NotNow> {
         let UnnotedFate { mail, at, given_up } = ended;
-        let about = noted_at(self.store.as_ref(), self.codec.as_ref(), mail.position).await;
-        let Some(about) = about.map_err(|e| e.to_string())? else { return Ok(()) };
+        let about = noted_at(self.store.as_ref(), self.codec.as_ref(), mail.position).await?;
+        let Some(about) = about else { return Ok(()) };
         let Fact { id, context, .. } = about.fact;
         let context = Context {
             at,
@@ -362,20 +381,19 @@ impl Sender {
         let since =
             if about.stream.account() == Some(mail.recipient) { about.revision } else { Revision::default() };
         match self.app.note_mail(&context, mail.recipient, fate, since).await {
-            Err(Failure::Unavailable(why)) => Err(why.to_string()),
+            Err(Failure::Unavailable(why)) => Err(why.into()),
             // An account that is not there has nobody to tell of its mails.
             Ok(()) | Err(_) => Ok(()),
         }
     }
 
-    async fn write(&self, mail: &QueuedMail) -> Result<Written, String> {
-        let found = event_at(self.store.as_ref(), self.codec.as_ref(), mail.position).await;
-        let Some(noted) = found.map_err(|e| e.to_string())? else {
+    async fn write(&self, mail: &QueuedMail) -> Result<Written, NotNow> {
+        let Some(noted) = event_at(self.store.as_ref(), self.codec.as_ref(), mail.position).await? else {
             return Ok(Written::Void);
         };
-        let recipient = self.app.account(mail.recipient).await.map_err(|e| e.to_string())?;
+        let recipient = self.app.account(mail.recipient).await?;
         if recipient == Account::Absent {
-            return Err("the recipient's account is not there yet".to_owned());
+            return Err(NotNow::NoRecipient);
         }
         let own = mail.effect == effect_of(noted.fact.id, mail.kind, mail.recipient);
         let Some((person, profile)) = reader(&recipient).filter(|_| own) else {
@@ -384,8 +402,8 @@ impl Sender {
         let Some(tidings) = self.tidings(mail, &noted, &recipient).await? else {
             return Ok(Written::Void);
         };
-        let message = self.letters.write(mail.effect, mail.kind, (person, profile), tidings);
-        let message = Box::new(message.ok_or("a template can't be filled")?);
+        let message = self.letters.write(mail.effect, mail.kind, (person, profile), tidings)?;
+        let message = Box::new(message);
         let asker = Asker::of(&noted.fact.context.actor);
         if (mail.kind, asker) != (MailKind::Activation, Asker::Company) {
             return Ok(Written::Mail(message, None));
@@ -398,9 +416,9 @@ impl Sender {
 
     /// Returns a place in a mailbox for one more activation mail that a company asked for, or the moment at which
     /// there is one.
-    async fn enter_mailbox(&self, address: &EmailHash) -> Result<Result<Place, Moment>, String> {
+    async fn enter_mailbox(&self, address: &EmailHash) -> Result<Result<Place, Moment>, NotNow> {
         let (now, most) = ((self.clock)(), self.app.policies().activation_mails_per_hour);
-        let known = self.app.activation_mails_sent_to(address, now).await.map_err(|e| e.to_string())?;
+        let known = self.app.activation_mails_sent_to(address, now).await?;
         let entered = self.mailboxes.enter(address, &known, most, now);
         Ok(entered.map(|()| (address.clone(), now)))
     }
@@ -411,7 +429,7 @@ impl Sender {
         mail: &QueuedMail,
         noted: &Noted,
         recipient: &Account,
-    ) -> Result<Option<Tidings>, String> {
+    ) -> Result<Option<Tidings>, NotNow> {
         let (fact, at) = (&noted.fact, noted.fact.context.at);
         let stale = (self.clock)() - at > STALE;
         Ok(match (mail.kind, &fact.event) {
@@ -449,13 +467,11 @@ impl Sender {
             }
             (MailKind::AdministratorBySupport, DomainEvent::Account(_)) => {
                 let Some(account) = noted.stream.account() else { return Ok(None) };
-                let about = self.app.account(account).await.map_err(|e| e.to_string())?;
+                let about = self.app.account(account).await?;
                 let about = about.profile().and_then(|profile| profile.person.known().cloned());
                 about.map(|about| Tidings { about: Some(about), ..Tidings::of(at) })
             }
-            (_, event) => {
-                of_companies::tidings(&self.app, event, &noted.stream, at).await.map_err(|e| e.to_string())?
-            }
+            (_, event) => of_companies::tidings(&self.app, event, &noted.stream, at).await?,
         })
     }
 

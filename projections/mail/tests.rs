@@ -48,7 +48,8 @@ fn write(kind: MailKind, language: Language, name: &str) -> Option<Message> {
     let link = linked.then(|| letters().link("activate", "TOKEN"));
     let told = ["sites", "order", "company", "giver", "taker", "reference", "client", "who", "ends"];
     let places = told.map(|place| (place, place.to_uppercase())).to_vec();
-    letters().write(Uuid::nil(), kind, (&person, &profile), Tidings { link, places, ..Tidings::of(until) })
+    let tidings = Tidings { link, places, ..Tidings::of(until) };
+    letters().write(Uuid::nil(), kind, (&person, &profile), tidings).ok()
 }
 
 #[test]

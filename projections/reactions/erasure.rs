@@ -9,8 +9,8 @@ use loquet_domain::ids::AccountId;
 use loquet_domain::ports::{BoxFuture, EventStore, KeyVault, Position, Revision};
 use loquet_domain::schema::{DomainEvent, ends_a_subject};
 
-use super::Reaction;
-use crate::ports::{Mailer, QueuedMail, ReactionJournal};
+use super::{Answer, CannotAct, Cause, Reaction};
+use crate::ports::{Mailer, ReactionJournal};
 use crate::view::Noted;
 
 /// How many events are read at once.
@@ -43,48 +43,52 @@ impl Reaction for Erasure {
 
     /// Reads the whole log, and no read model: whoever puts keys back may have put read models back too. The
     /// checkpoint says what was done to the keys that were there then, and nothing of those that are there.
-    fn start(&self, head: Position) -> BoxFuture<'_, Result<(), String>> {
-        Box::pin(async move {
-            let mut at = Position::default();
-            while at < head {
-                let page = self.store.read_all(at, PAGE).await.map_err(|e| e.to_string())?;
-                at = page.last().ok_or_else(|| format!("the log ends at {at}, before {head}"))?.position;
-                let erased = page.iter().filter(|recorded| ends_a_subject(&recorded.event.name));
-                self.forget_again(erased.filter_map(|recorded| recorded.stream.account()).collect()).await?;
-            }
-            Ok(())
-        })
+    fn start(&self, head: Position) -> BoxFuture<'_, Result<(), Cause>> {
+        Box::pin(async move { Ok(self.forget_all_up_to(head).await?) })
     }
 
-    fn react<'a>(&'a self, noted: &'a Noted) -> BoxFuture<'a, Result<Vec<QueuedMail>, String>> {
-        Box::pin(async move {
-            let erased = matches!(noted.fact.event, DomainEvent::Account(Event::AccountErased));
-            if let Some(account) = noted.stream.account().filter(|_| erased) {
-                self.app.forget(account).await.map_err(|e| e.to_string())?;
-                self.forget_mails(account, noted).await?;
-            }
-            Ok(Vec::new())
-        })
+    fn react<'a>(&'a self, noted: &'a Noted) -> BoxFuture<'a, Answer> {
+        Box::pin(async move { self.act_on(noted).await.map(|()| Vec::new()).into() })
     }
 }
 
 impl Erasure {
-    async fn forget_again(&self, erased: Vec<AccountId>) -> Result<(), String> {
+    async fn act_on(&self, noted: &Noted) -> Result<(), CannotAct> {
+        let erased = matches!(noted.fact.event, DomainEvent::Account(Event::AccountErased));
+        if let Some(account) = noted.stream.account().filter(|_| erased) {
+            self.app.forget(account).await?;
+            self.forget_mails(account, noted).await?;
+        }
+        Ok(())
+    }
+
+    async fn forget_all_up_to(&self, head: Position) -> Result<(), CannotAct> {
+        let mut at = Position::default();
+        while at < head {
+            let page = self.store.read_all(at, PAGE).await?;
+            at = page.last().ok_or(CannotAct::LogEnds { at, head })?.position;
+            let erased = page.iter().filter(|recorded| ends_a_subject(&recorded.event.name));
+            self.forget_again(erased.filter_map(|recorded| recorded.stream.account()).collect()).await?;
+        }
+        Ok(())
+    }
+
+    async fn forget_again(&self, erased: Vec<AccountId>) -> Result<(), CannotAct> {
         if erased.is_empty() {
             return Ok(());
         }
-        for account in self.keys.still_held(erased).await.map_err(|e| e.to_string())? {
-            self.app.forget(account).await.map_err(|e| e.to_string())?;
+        for account in self.keys.still_held(erased).await? {
+            self.app.forget(account).await?;
             tracing::warn!(%account, "an erased account's key was back, from an older keys.db; it is deleted again");
         }
         Ok(())
     }
 
     /// A mail is to the account, or follows from an event of the account that it is about.
-    async fn forget_mails(&self, account: AccountId, noted: &Noted) -> Result<(), String> {
-        let history = self.store.read_stream(&noted.stream, Revision::default()).await;
-        let positions = history.map_err(|e| e.to_string())?.iter().map(|event| event.position).collect();
-        let mails = self.journal.mails_about(account, positions).await.map_err(|e| e.to_string())?;
-        self.mailer.forget(mails).await.map_err(|e| e.to_string())
+    async fn forget_mails(&self, account: AccountId, noted: &Noted) -> Result<(), CannotAct> {
+        let history = self.store.read_stream(&noted.stream, Revision::default()).await?;
+        let positions = history.iter().map(|event| event.position).collect();
+        let mails = self.journal.mails_about(account, positions).await?;
+        Ok(self.mailer.forget(mails).await?)
     }
 }

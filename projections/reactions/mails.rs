@@ -13,11 +13,11 @@ use loquet_domain::ports::BoxFuture;
 use loquet_domain::schema::DomainEvent;
 use loquet_domain::takeover;
 
-use super::Reaction;
+use super::{Answer, CannotAct, Reaction};
 use crate::mail::{MailKind, effect_of};
-use crate::ports::{QueuedMail, ReadStore, Selection};
+use crate::ports::{QueuedMail, ReadStore};
 use crate::runner::Status;
-use crate::table::{Row, find, select};
+use crate::table::{Row, RowQuery, find, select};
 use crate::view::Noted;
 use crate::views::accounts::{AccountRow, Status as AccountStatus};
 use crate::views::companies::CompanyRow;
@@ -48,27 +48,29 @@ impl Reaction for Mails {
         Self::NAME
     }
 
-    fn react<'a>(&'a self, noted: &'a Noted) -> BoxFuture<'a, Result<Vec<QueuedMail>, String>> {
-        Box::pin(async move {
-            match (&noted.fact.event, noted.stream.account()) {
-                (DomainEvent::Account(event), Some(account)) => self.of_account(noted, event, account).await,
-                (DomainEvent::Order(order::Event::OrderEquipped(equipped)), _) => {
-                    self.of_order(noted, equipped).await
-                }
-                (DomainEvent::TakeOver(event), _) => self.of_take_over(noted, event).await,
-                _ => Ok(Vec::new()),
-            }
-        })
+    fn react<'a>(&'a self, noted: &'a Noted) -> BoxFuture<'a, Answer> {
+        Box::pin(async move { self.mails_after(noted).await.into() })
     }
 }
 
 impl Mails {
+    async fn mails_after(&self, noted: &Noted) -> Result<Vec<QueuedMail>, CannotAct> {
+        match (&noted.fact.event, noted.stream.account()) {
+            (DomainEvent::Account(event), Some(account)) => self.of_account(noted, event, account).await,
+            (DomainEvent::Order(order::Event::OrderEquipped(equipped)), _) => {
+                self.of_order(noted, equipped).await
+            }
+            (DomainEvent::TakeOver(event), _) => self.of_take_over(noted, event).await,
+            _ => Ok(Vec::new()),
+        }
+    }
+
     async fn of_account(
         &self,
         noted: &Noted,
         event: &Event,
         account: AccountId,
-    ) -> Result<Vec<QueuedMail>, String> {
+    ) -> Result<Vec<QueuedMail>, CannotAct> {
         let to_owner = |kind| queued(noted, kind, account);
         Ok(match event {
             Event::AccountCreated { role: Role::TemporaryAdministrator, company, .. } => {
@@ -91,7 +93,7 @@ impl Mails {
             | Event::RoleChanged { to: Admission::Administrator } => {
                 match self.row::<AccountRow>(noted, account.to_string()).await? {
                     Some(row) => self.of_administrator(noted, row.company_id, account).await?,
-                    None => return Err("the account is not known".to_owned()),
+                    None => return Err(CannotAct::NotKnown("account")),
                 }
             }
             Event::AccountCreated { .. } | Event::ActivationRequested { .. } => {
@@ -129,7 +131,7 @@ impl Mails {
         noted: &Noted,
         company: CompanyId,
         account: AccountId,
-    ) -> Result<Vec<QueuedMail>, String> {
+    ) -> Result<Vec<QueuedMail>, CannotAct> {
         match noted.fact.context.actor {
             Actor::Staff { .. } | Actor::Service { .. } | Actor::Operator => {}
             Actor::Account { .. } | Actor::Stranger | Actor::System { .. } => return Ok(Vec::new()),
@@ -140,7 +142,7 @@ impl Mails {
     }
 
     /// One mail an order, however many sites it opened. Whose first order it is has a mail of their own to read.
-    async fn of_order(&self, noted: &Noted, equipped: &Equipped) -> Result<Vec<QueuedMail>, String> {
+    async fn of_order(&self, noted: &Noted, equipped: &Equipped) -> Result<Vec<QueuedMail>, CannotAct> {
         if equipped.opened.is_empty() {
             return Ok(Vec::new());
         }
@@ -153,7 +155,11 @@ impl Mails {
     }
 
     /// Both companies' administrators are told, and of its end whoever moved with it.
-    async fn of_take_over(&self, noted: &Noted, event: &takeover::Event) -> Result<Vec<QueuedMail>, String> {
+    async fn of_take_over(
+        &self,
+        noted: &Noted,
+        event: &takeover::Event,
+    ) -> Result<Vec<QueuedMail>, CannotAct> {
         let kind = match event {
             takeover::Event::TakeOverOpened { .. } => MailKind::TakeOverOpened,
             takeover::Event::TakeOverCompleted { .. } => MailKind::TakeOverCompleted,
@@ -163,7 +169,7 @@ impl Mails {
             }
         };
         let Some(row) = self.row::<TakeOverRow>(noted, noted.stream.id().to_owned()).await? else {
-            return Err("the take-over is not known".to_owned());
+            return Err(CannotAct::NotKnown("take-over"));
         };
         let mut told = BTreeSet::new();
         for company in [row.from_company_id, row.to_company_id] {
@@ -176,9 +182,9 @@ impl Mails {
     }
 
     /// A row as of the event at the earliest.
-    async fn row<R: Row>(&self, noted: &Noted, key: String) -> Result<Option<R>, String> {
-        self.status.reach(R::VIEW, noted.position, PATIENCE).await.map_err(|e| e.to_string())?;
-        find::<R>(self.rows.as_ref(), key).await.map_err(|e| e.to_string())
+    async fn row<R: Row>(&self, noted: &Noted, key: String) -> Result<Option<R>, CannotAct> {
+        self.status.reach(R::VIEW, noted.position, PATIENCE).await?;
+        Ok(find::<R>(self.rows.as_ref(), key).await?)
     }
 }
 
@@ -190,11 +196,11 @@ fn queued(noted: &Noted, kind: MailKind, recipient: AccountId) -> QueuedMail {
 impl Mails {
     /// The company's administrators as of the event at the latest, those who have yet to activate among
     /// them: they are the ones who can admit somebody.
-    async fn administrators(&self, noted: &Noted, company: CompanyId) -> Result<Vec<AccountId>, String> {
-        self.status.reach(AccountRow::VIEW, noted.position, PATIENCE).await.map_err(|e| e.to_string())?;
-        let by = Some(("company", format!("{company}/")));
-        let wanted = Selection { by, limit: MOST_COLLEAGUES, ..Selection::default() };
-        let rows = select::<AccountRow>(self.rows.as_ref(), wanted).await.map_err(|e| e.to_string())?;
+    async fn administrators(&self, noted: &Noted, company: CompanyId) -> Result<Vec<AccountId>, CannotAct> {
+        self.status.reach(AccountRow::VIEW, noted.position, PATIENCE).await?;
+        let by = Some(AccountRow::BY_COMPANY.under(company));
+        let wanted = RowQuery { by, limit: MOST_COLLEAGUES, ..RowQuery::default() };
+        let rows = select(self.rows.as_ref(), wanted).await?;
         let mailed = |row: &AccountRow| {
             matches!(row.status, AccountStatus::Active | AccountStatus::AwaitingActivation)
         };

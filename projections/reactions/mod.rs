@@ -5,18 +5,21 @@ mod mails;
 mod onboarding;
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
-use loquet_domain::ports::{BoxFuture, EventCodec, EventStore, Position, Subscribed};
+use loquet_domain::app::{Failure, Unavailable};
+use loquet_domain::ports::{BoxFuture, CodecError, EventCodec, EventStore, Position, ReadError, Subscribed};
 
 pub use erasure::Erasure;
 pub use mails::Mails;
 pub use onboarding::{Onboarding, Settling};
 
-use crate::ports::{Clock, QueuedMail, ReactionJournal};
-use crate::runner::{Follower, Status};
+use crate::causes::Causes;
+use crate::ports::{Clock, QueuedMail, ReactionJournal, StoreFailed};
+use crate::runner::{Follower, NotThere, Status};
 use crate::view::Noted;
 
 /// How long a reaction that failed waits before it acts on the same event again.
@@ -29,6 +32,33 @@ const NOTE_EVERY: Duration = Duration::from_secs(5);
 /// The names of all of them, under which the journal keeps how far they are.
 pub const NAMES: [&str; 4] = [Mails::NAME, Onboarding::NAME, Settling::NAME, Erasure::NAME];
 
+/// The error that kept a reaction from acting.
+pub type Cause = Box<dyn Error + Send + Sync>;
+
+/// What a reaction answers to an event.
+#[derive(Debug)]
+#[must_use]
+pub enum Answer {
+    /// It has acted, or the event asks for nothing. These mails follow from the event.
+    Done(Vec<QueuedMail>),
+    /// It can't act on this event now. The runner shows why, goes on with the events that follow, and asks again about
+    /// this one every two seconds. The checkpoint stays before the event.
+    TryAgain(Cause),
+    /// It can't act on this event, and would fail at every other for the same reason. The runner shows why, reads no
+    /// further, and after two seconds begins again at the checkpoint.
+    Stop(Cause),
+}
+
+impl<E: Into<Cause>> From<Result<Vec<QueuedMail>, E>> for Answer {
+    /// A failure is tried again.
+    fn from(acted: Result<Vec<QueuedMail>, E>) -> Self {
+        match acted {
+            Ok(mails) => Self::Done(mails),
+            Err(cause) => Self::TryAgain(cause.into()),
+        }
+    }
+}
+
 /// Acts on events, each at least once; acting twice must do no more than acting once. In order, but for those
 /// that failed at first.
 pub trait Reaction: Send + Sync {
@@ -36,12 +66,63 @@ pub trait Reaction: Send + Sync {
     fn name(&self) -> &'static str;
 
     /// Does what is to be done at every start, before it follows what comes: `head` is where the log ends then.
-    fn start(&self, _head: Position) -> BoxFuture<'_, Result<(), String>> {
+    ///
+    /// # Errors
+    /// The error that kept it from being done. The runner shows it and starts again.
+    fn start(&self, _head: Position) -> BoxFuture<'_, Result<(), Cause>> {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    /// Acts on an event, and says which mails follow from it.
-    fn react<'a>(&'a self, event: &'a Noted) -> BoxFuture<'a, Result<Vec<QueuedMail>, String>>;
+    /// Acts on an event.
+    fn react<'a>(&'a self, event: &'a Noted) -> BoxFuture<'a, Answer>;
+}
+
+/// Why a reaction can't act for now.
+#[derive(Debug, thiserror::Error)]
+enum CannotAct {
+    #[error(transparent)]
+    UseCase(#[from] Failure),
+    #[error(transparent)]
+    View(#[from] NotThere),
+    #[error(transparent)]
+    Store(#[from] StoreFailed),
+    #[error(transparent)]
+    Log(#[from] ReadError),
+    #[error(transparent)]
+    Keys(#[from] CodecError),
+    #[error("the log ends at {at}, before {head}")]
+    LogEnds { at: Position, head: Position },
+    #[error("the {0} is not known")]
+    NotKnown(&'static str),
+}
+
+impl From<Unavailable> for CannotAct {
+    fn from(unavailable: Unavailable) -> Self {
+        Self::UseCase(unavailable.into())
+    }
+}
+
+/// Why a reaction does not follow the log. It begins again at its checkpoint.
+#[derive(Debug, thiserror::Error)]
+enum Interrupted {
+    #[error(transparent)]
+    Log(#[from] ReadError),
+    #[error(transparent)]
+    Event(#[from] CodecError),
+    #[error(transparent)]
+    Journal(#[from] StoreFailed),
+    #[error(transparent)]
+    Start(Cause),
+    #[error(transparent)]
+    At(#[from] FailedAt),
+}
+
+/// A reaction can't act on an event.
+#[derive(Debug, thiserror::Error)]
+#[error("event {event}")]
+struct FailedAt {
+    event: Position,
+    source: Cause,
 }
 
 /// Runs one reaction over the log.
@@ -93,19 +174,19 @@ impl ReactionRunner {
         }
     }
 
-    async fn wait_after(&self, why: String) {
-        let name = self.reaction.name();
+    async fn wait_after(&self, why: Interrupted) {
+        let (name, why) = (self.reaction.name(), Causes(&why).to_string());
         tracing::error!(reaction = name, %why, "a reaction failed; trying again");
         self.status.change(Follower::Reaction(name), |progress| progress.failure = Some(why));
         tokio::time::sleep(RETRY).await;
     }
 
-    async fn start(&self) -> Result<(), String> {
-        let head = self.store.head().await.map_err(|e| e.to_string())?;
-        self.reaction.start(head).await
+    async fn start(&self) -> Result<(), Interrupted> {
+        let head = self.store.head().await?;
+        self.reaction.start(head).await.map_err(Interrupted::Start)
     }
 
-    async fn follow(&self) -> Result<(), String> {
+    async fn follow(&self) -> Result<(), Interrupted> {
         let noted = self.checkpoint().await?;
         let mut way = Way { seen: noted, noted, failing: BTreeMap::new() };
         let mut last_noted = Instant::now();
@@ -116,11 +197,11 @@ impl ReactionRunner {
             tokio::select! {
                 next = log.next() => match next {
                     None => return Ok(()),
-                    Some(next) => match next.map_err(|e| e.to_string())? {
+                    Some(next) => match next? {
                         Subscribed::Event(recorded) => {
                             // The open part says all that a reaction asks: no key is needed to read on.
-                            let event = Noted::read_open(self.codec.as_ref(), *recorded);
-                            self.act(&mut way, event.map_err(|e| e.to_string())?).await?;
+                            let event = Noted::read_open(self.codec.as_ref(), *recorded)?;
+                            self.act(&mut way, event).await?;
                         }
                         Subscribed::CaughtUp(_) => {
                             // Positions that asked for nothing are noted now and then: acting on them again
@@ -143,37 +224,39 @@ impl ReactionRunner {
         }
     }
 
-    async fn checkpoint(&self) -> Result<Position, String> {
+    async fn checkpoint(&self) -> Result<Position, Interrupted> {
         let name = self.reaction.name();
-        let mut noted = self.journal.checkpoint(name).await.map_err(|e| e.to_string())?;
-        let head = self.store.head().await.map_err(|e| e.to_string())?;
+        let mut noted = self.journal.checkpoint(name).await?;
+        let head = self.store.head().await?;
         if noted > head {
             // The log was put back to an earlier state. What it holds was acted on; what comes was not.
             tracing::warn!(reaction = name, position = %noted, %head, "a reaction is ahead of the log; put back to it");
             noted = head;
-            self.journal.advance(name, head, Vec::new(), (self.clock)()).await.map_err(|e| e.to_string())?;
+            self.journal.advance(name, head, Vec::new(), (self.clock)()).await?;
         }
         // What made it fail before is shown until it is seen not to any more.
         self.status.change(Follower::Reaction(name), |progress| progress.position = noted);
         Ok(noted)
     }
 
-    async fn act(&self, way: &mut Way, event: Noted) -> Result<(), String> {
+    async fn act(&self, way: &mut Way, event: Noted) -> Result<(), Interrupted> {
         let position = event.position;
         way.seen = way.seen.max(position);
         match self.reaction.react(&event).await {
-            Ok(mails) => {
+            Answer::Done(mails) => {
                 way.failing.remove(&position);
                 if !mails.is_empty() {
                     self.note(way, mails).await?;
                     self.queued.notify_one();
                 }
             }
-            Err(why) => {
-                let why = format!("event {position}: {why}");
+            Answer::Stop(source) => return Err(FailedAt { event: position, source }.into()),
+            Answer::TryAgain(source) => {
+                let failed = FailedAt { event: position, source };
+                let why = Causes(&failed).to_string();
                 let known = way.failing.insert(position, (event, why.clone()));
                 if way.failing.len() > MOST_FAILING {
-                    return Err(why);
+                    return Err(failed.into());
                 }
                 if known.is_none_or(|(_, before)| before != why) {
                     tracing::error!(reaction = self.reaction.name(), %why, "a reaction failed; trying again");
@@ -184,9 +267,9 @@ impl ReactionRunner {
         Ok(())
     }
 
-    async fn note(&self, way: &mut Way, mails: Vec<QueuedMail>) -> Result<(), String> {
+    async fn note(&self, way: &mut Way, mails: Vec<QueuedMail>) -> Result<(), Interrupted> {
         let (name, up_to) = (self.reaction.name(), way.acted_on());
-        self.journal.advance(name, up_to, mails, (self.clock)()).await.map_err(|e| e.to_string())?;
+        self.journal.advance(name, up_to, mails, (self.clock)()).await?;
         way.noted = up_to;
         Ok(())
     }

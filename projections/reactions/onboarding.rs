@@ -12,8 +12,8 @@ use loquet_domain::ports::BoxFuture;
 use loquet_domain::schema::DomainEvent;
 use loquet_domain::takeover;
 
-use super::Reaction;
-use crate::ports::{Clock, QueuedMail};
+use super::{Answer, Reaction};
+use crate::ports::Clock;
 use crate::view::Noted;
 
 /// The context of what a reaction does because of an event.
@@ -48,13 +48,13 @@ impl Reaction for Onboarding {
         Self::NAME
     }
 
-    fn react<'a>(&'a self, noted: &'a Noted) -> BoxFuture<'a, Result<Vec<QueuedMail>, String>> {
+    fn react<'a>(&'a self, noted: &'a Noted) -> BoxFuture<'a, Answer> {
         Box::pin(async move {
-            if let DomainEvent::Order(order::Event::OrderReceived { content, .. }) = &noted.fact.event {
-                let context = because(noted, self.name(), &self.clock);
-                self.app.onboard(&context, &content.id).await.map_err(|e| e.to_string())?;
-            }
-            Ok(Vec::new())
+            let DomainEvent::Order(order::Event::OrderReceived { content, .. }) = &noted.fact.event else {
+                return Answer::Done(Vec::new());
+            };
+            let context = because(noted, self.name(), &self.clock);
+            self.app.onboard(&context, &content.id).await.map(|_| Vec::new()).into()
         })
     }
 }
@@ -79,11 +79,10 @@ impl Reaction for Settling {
         Self::NAME
     }
 
-    fn react<'a>(&'a self, noted: &'a Noted) -> BoxFuture<'a, Result<Vec<QueuedMail>, String>> {
+    fn react<'a>(&'a self, noted: &'a Noted) -> BoxFuture<'a, Answer> {
         Box::pin(async move {
             let context = because(noted, self.name(), &self.clock);
-            self.settle(noted, &context).await.map_err(|failure| failure.to_string())?;
-            Ok(Vec::new())
+            self.settle(noted, &context).await.map(|()| Vec::new()).into()
         })
     }
 }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use loquet_domain::ports::{EventCodec, EventStore};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinError, JoinSet};
 
 use super::builder::{BuildFailed, Builder};
 use super::course::{Course, Entry};
 use super::status::{Building, Follower, Status};
-use crate::ports::ReadStore;
+use crate::causes::Causes;
+use crate::ports::{ReadStore, StoredBuild};
 use crate::view::Build;
 
 /// How long a building that failed waits before it is tried again; twice as long each further time.
@@ -57,7 +58,7 @@ impl Apart {
     }
 
     /// How the next task to end did; waits for ever while there is none.
-    pub(super) async fn next(&mut self) -> Result<Ended, String> {
+    pub(super) async fn next(&mut self) -> Result<Ended, JoinError> {
         loop {
             match self.tasks.join_next().await {
                 Some(Ok(ended)) => {
@@ -67,7 +68,7 @@ impl Apart {
                     return Ok(ended);
                 }
                 Some(Err(error)) if error.is_cancelled() => {}
-                Some(Err(error)) => return Err(format!("a building of a view ended by itself: {error}")),
+                Some(Err(error)) => return Err(error),
                 None => std::future::pending().await,
             }
         }
@@ -86,19 +87,21 @@ impl Apart {
     }
 
     /// Deletes a building that nobody reads any more.
-    pub(super) fn sweep(&mut self, build: Build) {
-        self.give_up(build);
+    pub(super) fn sweep(&mut self, build: StoredBuild) {
+        self.give_up(&build);
         let rows = self.outside.rows.clone();
         self.tasks.spawn(async move {
+            let view = build.view.name.clone();
             if let Err(error) = rows.discard(build).await {
-                tracing::warn!(view = build.view.name, %error, "a building was not deleted; at the next start again");
+                tracing::warn!(view, error = %Causes(&error), "a building was not deleted; at the next start again");
             }
             Ended::Swept
         });
     }
 
-    fn give_up(&mut self, build: Build) {
-        if let Some((_, task)) = self.under_way.remove(&build) {
+    fn give_up(&mut self, build: &StoredBuild) {
+        let going = self.under_way.keys().copied().find(|going| build == going);
+        if let Some((_, task)) = going.and_then(|going| self.under_way.remove(&going)) {
             task.abort();
         }
     }
@@ -122,8 +125,8 @@ impl Apart {
 async fn go(outside: Outside, mut builder: Builder, role: Role) -> Vec<Entry> {
     let mut pause = RETRY;
     loop {
-        if let Err(BuildFailed(why)) = see_the_log(&outside, &mut builder, role).await {
-            builder.stopped(why).await;
+        if let Err(why) = see_the_log(&outside, &mut builder, role).await {
+            builder.stopped(&why).await;
         }
         show(&outside.status, builder.entries(), role);
         if builder.failure().is_none() || role == Role::Serving {
@@ -137,11 +140,12 @@ async fn go(outside: Outside, mut builder: Builder, role: Role) -> Vec<Entry> {
 }
 
 async fn see_the_log(outside: &Outside, builder: &mut Builder, role: Role) -> Result<(), BuildFailed> {
-    let head = || async { outside.store.head().await.map_err(|e| BuildFailed(e.to_string())) };
-    builder.try_again(head().await?).await?;
+    builder.try_again(outside.store.head().await?).await?;
     // The log goes on while it is read: what is left the second time is next to nothing.
     for _ in 0..2 {
-        builder.build_showing(head().await?, |entries, _| show(&outside.status, entries, role)).await?;
+        builder
+            .build_showing(outside.store.head().await?, |entries, _| show(&outside.status, entries, role))
+            .await?;
     }
     Ok(())
 }

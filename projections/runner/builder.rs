@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
-use loquet_domain::ports::{EventCodec, EventStore, Position};
+use loquet_domain::ports::{EventCodec, EventStore, Position, ReadError};
 
 use super::course::{Course, Entry};
-use crate::ports::ReadStore;
+use crate::people::Unreadable;
+use crate::ports::{ReadStore, StoreFailed};
 use crate::reading::{End, Reading};
-use crate::view::{Build, View};
+use crate::view::{Build, ErasedView};
 
 /// Views being built from the log.
 pub struct Builder {
@@ -17,8 +18,31 @@ pub struct Builder {
 
 /// Why a building was not finished.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct BuildFailed(pub String);
+pub enum BuildFailed {
+    /// The read store does not answer.
+    #[error(transparent)]
+    Rows(#[from] StoreFailed),
+    /// The log can't be read.
+    #[error(transparent)]
+    Log(#[from] Unreadable),
+    /// The log ends before the position up to which to build.
+    #[error("the log ends at {at}, before {goal}")]
+    LogEnds {
+        /// Where it ends.
+        at: Position,
+        /// Up to where to build.
+        goal: Position,
+    },
+    /// A view has stopped, for the reason that is noted of it.
+    #[error("{0}")]
+    Stopped(String),
+}
+
+impl From<ReadError> for BuildFailed {
+    fn from(error: ReadError) -> Self {
+        Self::Log(error.into())
+    }
+}
 
 impl Builder {
     /// Begins a building of each view.
@@ -29,11 +53,11 @@ impl Builder {
         store: Arc<dyn EventStore>,
         codec: Arc<dyn EventCodec>,
         rows: Arc<dyn ReadStore>,
-        views: Vec<Arc<dyn View>>,
+        views: Vec<Arc<dyn ErasedView>>,
     ) -> Result<Self, BuildFailed> {
         let mut entries = Vec::with_capacity(views.len());
         for view in views {
-            let build = rows.begin(view.id()).await.map_err(|e| BuildFailed(e.to_string()))?;
+            let build = rows.begin(view.id()).await?;
             entries.push(Entry::new(view, build, Position::default(), None));
         }
         Ok(Self { course: Course::new(store, codec, rows, entries, Position::default()) })
@@ -62,8 +86,8 @@ impl Builder {
         self.course.entries.iter().find_map(|entry| entry.failure.as_ref())
     }
 
-    pub(super) async fn stopped(&mut self, why: String) {
-        self.course.stop(&why).await;
+    pub(super) async fn stopped(&mut self, why: &BuildFailed) {
+        self.course.stop(why).await;
     }
 
     /// Looks whether what stopped it is mended.
@@ -92,7 +116,7 @@ impl Builder {
         let mut at = self.course.delivered();
         let mut log = Reading::begin(&self.course.store, &self.course.codec, at, self.course.sight());
         while at < goal {
-            let ended = BuildFailed(format!("the log ends at {at}, before {goal}"));
+            let ended = BuildFailed::LogEnds { at, goal };
             let Some(page) = log.next().await else { return Err(ended) };
             self.course.gather(page.stretch().up_to(goal)).await;
             self.fail_with_the_first()?;
@@ -101,7 +125,7 @@ impl Builder {
             match page.end {
                 End::Failed(why) if at < goal => {
                     self.course.write().await;
-                    return Err(BuildFailed(why));
+                    return Err(why.into());
                 }
                 End::CaughtUp if at < goal => return Err(ended),
                 End::CaughtUp | End::Failed(_) | End::More => {}
@@ -112,7 +136,7 @@ impl Builder {
     }
 
     fn fail_with_the_first(&self) -> Result<(), BuildFailed> {
-        self.failure().map_or(Ok(()), |failure| Err(BuildFailed(failure.clone())))
+        self.failure().map_or(Ok(()), |failure| Err(BuildFailed::Stopped(failure.clone())))
     }
 
     /// Lets the buildings take over from those that serve, and deletes those.
@@ -121,14 +145,13 @@ impl Builder {
     /// [`BuildFailed`] when the read store does not answer.
     pub async fn take_over(self) -> Result<(), BuildFailed> {
         let rows = self.course.rows.clone();
-        let failed = |error: crate::ports::StoreFailed| BuildFailed(error.to_string());
         for build in self.builds() {
-            rows.serve(build).await.map_err(failed)?;
+            rows.serve(build).await?;
         }
-        let all = rows.builds().await.map_err(failed)?;
+        let all = rows.builds().await?;
         for build in self.builds() {
             for old in all.iter().filter(|old| old.build.view.name == build.view.name && old.build != build) {
-                rows.discard(old.build).await.map_err(failed)?;
+                rows.discard(old.build.clone()).await?;
             }
         }
         Ok(())

@@ -1,15 +1,17 @@
 //! Some buildings on their way through the log, each with its own checkpoint.
 
-use std::mem;
+use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use loquet_domain::ports::{EventCodec, EventStore, Position};
 
-use crate::batch::{Batch, HeldRows};
+use crate::batch::Batch;
+use crate::causes::Causes;
+use crate::people::Unreadable;
 use crate::ports::{ReadStore, StoreFailed, Work};
 use crate::reading::Stretch;
-use crate::view::{Build, CannotApply, Noted, Sight, View, sight_of};
+use crate::view::{Build, CannotApply, ErasedView, Noted, Sight, sight_of};
 
 /// How many events are read at once for an entry that is behind the others.
 const PAGE: usize = 500;
@@ -24,7 +26,7 @@ const HELD_FOR_LIVE: Duration = Duration::from_millis(200);
 
 /// A building of a view, and how far it is.
 pub(super) struct Entry {
-    pub(super) view: Arc<dyn View>,
+    pub(super) view: Arc<dyn ErasedView>,
     pub(super) build: Build,
     /// The checkpoint.
     pub(super) position: Position,
@@ -32,9 +34,25 @@ pub(super) struct Entry {
     ahead: Option<Ahead>,
 }
 
+/// A view can't apply an event.
+#[derive(Debug, thiserror::Error)]
+#[error("event {event}")]
+struct StoppedAt {
+    event: Position,
+    source: CannotApply,
+}
+
+/// The log ends before events that were shown to others.
+#[derive(Debug, thiserror::Error)]
+#[error("the log has nothing between {after} and {goal}")]
+struct Gap {
+    after: Position,
+    goal: Position,
+}
+
 /// What was applied in memory and is not written yet.
 struct Ahead {
-    rows: Arc<Mutex<HeldRows>>,
+    batch: Arc<Mutex<Box<dyn Batch>>>,
     position: Position,
     since: Instant,
 }
@@ -131,12 +149,12 @@ impl Course {
         if let Err(why) = self.walk(n, goal, pages).await {
             let rows = self.rows.clone();
             if let Some(entry) = self.entries.get_mut(n) {
-                entry.stopped(rows.as_ref(), why).await;
+                entry.stopped(rows.as_ref(), &why).await;
             }
         }
     }
 
-    async fn walk(&mut self, n: usize, goal: Position, pages: usize) -> Result<(), String> {
+    async fn walk(&mut self, n: usize, goal: Position, pages: usize) -> Result<(), Unreadable> {
         for _ in 0..pages {
             let position = self.entries.get(n).map(|entry| entry.position);
             let Some(at) = position.filter(|at| *at < goal) else { break };
@@ -151,14 +169,14 @@ impl Course {
     }
 
     /// A page of the log as far as `up_to`; what comes before an event that can't be read, if there is any.
-    pub(super) async fn read(&self, after: Position, up_to: Position) -> Result<Vec<Arc<Noted>>, String> {
-        let page = self.store.read_all(after, PAGE).await.map_err(|e| e.to_string())?;
+    pub(super) async fn read(&self, after: Position, up_to: Position) -> Result<Vec<Arc<Noted>>, Unreadable> {
+        let page = self.store.read_all(after, PAGE).await?;
         let sight = self.sight();
         let mut noted = Vec::with_capacity(page.len());
         for recorded in page.into_iter().filter(|event| event.position <= up_to) {
             match Noted::read(self.codec.as_ref(), recorded, sight).await {
                 Ok(event) => noted.push(Arc::new(event)),
-                Err(error) if noted.is_empty() => return Err(error.to_string()),
+                Err(error) if noted.is_empty() => return Err(error.into()),
                 Err(_) => break,
             }
         }
@@ -189,11 +207,10 @@ impl Course {
             let after = entry.position;
             match self.read(after, goal).await {
                 Ok(page) => entry.advance(self.rows.as_ref(), Stretch { after, events: &page }).await,
-                Err(why) => entry.stopped(self.rows.as_ref(), why).await,
+                Err(why) => entry.stopped(self.rows.as_ref(), &why).await,
             }
             if entry.position == after && entry.failure.is_none() {
-                let why = format!("the log has nothing between {after} and {goal}");
-                entry.stopped(self.rows.as_ref(), why).await;
+                entry.stopped(self.rows.as_ref(), &Gap { after, goal }).await;
             }
         }
     }
@@ -209,16 +226,16 @@ impl Course {
     }
 
     /// Stops every entry that has not stopped yet, all for one reason.
-    pub(super) async fn stop(&mut self, why: &str) {
+    pub(super) async fn stop(&mut self, why: &(dyn Error + Sync)) {
         for entry in self.entries.iter_mut().filter(|entry| entry.failure.is_none()) {
-            entry.stopped(self.rows.as_ref(), why.to_owned()).await;
+            entry.stopped(self.rows.as_ref(), why).await;
         }
     }
 }
 
 impl Entry {
     pub(super) fn new(
-        view: Arc<dyn View>,
+        view: Arc<dyn ErasedView>,
         build: Build,
         position: Position,
         failure: Option<String>,
@@ -228,25 +245,27 @@ impl Entry {
 
     /// How many rows it holds.
     fn held(&self) -> usize {
-        let rows = self.ahead.as_ref().map(|ahead| &ahead.rows);
-        rows.map_or(0, |rows| rows.lock().unwrap_or_else(PoisonError::into_inner).len())
+        self.ahead
+            .as_ref()
+            .map_or(0, |ahead| ahead.batch.lock().unwrap_or_else(PoisonError::into_inner).held())
     }
 
     /// Applies in memory what it has not seen. After a failure nothing is held: part of an event may have
     /// been applied.
     async fn go_ahead(&mut self, rows: &dyn ReadStore, batch: Stretch<'_>) -> Result<(), CannotApply> {
-        let start = Ahead { rows: Arc::default(), position: self.position, since: Instant::now() };
-        let ahead = self.ahead.take().unwrap_or(start);
-        let news = batch.news(ahead.position).map_err(|why| CannotApply::Contradiction(why.to_string()))?;
+        let ahead = self.ahead.take().unwrap_or_else(|| Ahead {
+            batch: Arc::new(Mutex::new(self.view.clone().batch())),
+            position: self.position,
+            since: Instant::now(),
+        });
+        let news = batch.news(ahead.position)?;
         let Some(position) = news.last().map(|event| event.position) else {
             self.ahead = Some(ahead).filter(|ahead| ahead.position > self.position);
             return Ok(());
         };
-        let (applying, held, news) = (self.view.clone(), ahead.rows.clone(), news.to_vec());
-        let work: Work = Box::new(move |stored| {
-            let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
-            apply_all(applying.as_ref(), &mut Batch::over(stored, &mut held), &news)
-        });
+        let (batch, news) = (ahead.batch.clone(), news.to_vec());
+        let work: Work =
+            Box::new(move |stored| batch.lock().unwrap_or_else(PoisonError::into_inner).apply(stored, &news));
         rows.look(self.build, work).await?;
         self.ahead = Some(Ahead { position, ..ahead });
         Ok(())
@@ -255,10 +274,11 @@ impl Entry {
     /// Writes what it holds; if that fails, says how far it was.
     async fn write(&mut self, rows: &dyn ReadStore) -> Result<(), Position> {
         let Some(ahead) = self.ahead.take() else { return Ok(()) };
-        let held = mem::take(&mut *ahead.rows.lock().unwrap_or_else(PoisonError::into_inner));
-        let work: Work = Box::new(move |stored| held.write(stored));
-        rows.update(self.build, self.position, ahead.position, work).await.map_err(|_| ahead.position)?;
-        self.reached(rows, ahead.position).await;
+        let Ahead { batch, position, .. } = ahead;
+        let work: Work =
+            Box::new(move |stored| batch.lock().unwrap_or_else(PoisonError::into_inner).write(stored));
+        rows.update(self.build, self.position, position, work).await.map_err(|_| position)?;
+        self.reached(rows, position).await;
         Ok(())
     }
 
@@ -267,7 +287,7 @@ impl Entry {
     pub(super) async fn advance(&mut self, rows: &dyn ReadStore, batch: Stretch<'_>) {
         let mut parts = match batch.news(self.position) {
             Ok(news) => vec![news],
-            Err(why) => return self.stopped(rows, why.to_string()).await,
+            Err(why) => return self.stopped(rows, &why).await,
         };
         while let Some(part) = parts.pop() {
             let Some(last) = part.last().map(|event| event.position) else { continue };
@@ -277,11 +297,11 @@ impl Entry {
                     self.position = to;
                     match batch.news(to) {
                         Ok(news) => parts = vec![news],
-                        Err(why) => return self.stopped(rows, why.to_string()).await,
+                        Err(why) => return self.stopped(rows, &why).await,
                     }
                 }
-                Err(error) if part.len() == 1 => {
-                    return self.stopped(rows, format!("event {last}: {error}")).await;
+                Err(source) if part.len() == 1 => {
+                    return self.stopped(rows, &StoppedAt { event: last, source }).await;
                 }
                 Err(_) => {
                     let (first, second) = part.split_at(part.len() / 2);
@@ -298,11 +318,10 @@ impl Entry {
         up_to: Position,
         events: Vec<Arc<Noted>>,
     ) -> Result<(), CannotApply> {
-        let applying = self.view.clone();
+        let mut batch = self.view.clone().batch();
         let work: Work = Box::new(move |stored| {
-            let mut held = HeldRows::default();
-            apply_all(applying.as_ref(), &mut Batch::over(stored, &mut held), &events)?;
-            held.write(stored)
+            batch.apply(stored, &events)?;
+            batch.write(stored)
         });
         rows.update(self.build, self.position, up_to, work).await
     }
@@ -315,7 +334,8 @@ impl Entry {
         }
     }
 
-    pub(super) async fn stopped(&mut self, rows: &dyn ReadStore, failure: String) {
+    pub(super) async fn stopped(&mut self, rows: &dyn ReadStore, why: &(dyn Error + Sync)) {
+        let failure = Causes(why).to_string();
         tracing::error!(view = self.build.view.name, %failure, "a view has stopped");
         if self.failure.as_ref() != Some(&failure) {
             said(rows.note_failure(self.build, Some(failure.clone())).await);
@@ -324,13 +344,9 @@ impl Entry {
     }
 }
 
-fn apply_all(view: &dyn View, batch: &mut Batch<'_>, events: &[Arc<Noted>]) -> Result<(), CannotApply> {
-    events.iter().try_for_each(|event| view.apply(batch, event))
-}
-
 /// A note for onlookers that could not be made is no reason to stop.
 fn said(noted: Result<(), StoreFailed>) {
     if let Err(error) = noted {
-        tracing::warn!(%error, "the state of a view could not be noted");
+        tracing::warn!(error = %Causes(&error), "the state of a view could not be noted");
     }
 }

@@ -10,15 +10,18 @@ mod verify;
 use std::sync::Arc;
 use std::time::Duration;
 
-use loquet_domain::ports::{EventCodec, EventStore, Position};
+use loquet_domain::ports::{EventCodec, EventStore, Position, ReadError};
+use tokio::task::JoinError;
 
 pub use builder::{BuildFailed, Builder};
 pub use status::{Building, Follower, NotThere, Progress, Status};
 pub use verify::{Verdict, verify};
 
-use crate::ports::{BuildState, ReadStore};
+use crate::causes::Causes;
+use crate::people::Unreadable;
+use crate::ports::{BuildState, ReadStore, StoreFailed};
 use crate::reading::{End, Reading};
-use crate::view::{Build, View, ViewId, sight_of};
+use crate::view::{Build, ErasedView, ViewId, sight_of};
 use apart::{Apart, Ended, Outside, Role};
 use course::{Course, Entry};
 
@@ -36,9 +39,34 @@ pub struct Runner {
     /// Where the rows go.
     pub rows: Arc<dyn ReadStore>,
     /// The views. Two of one name are two versions: the older serves until the newer is built.
-    pub views: Vec<Arc<dyn View>>,
+    pub views: Vec<Arc<dyn ErasedView>>,
     /// How far each is.
     pub status: Status,
+}
+
+/// How far a building is of a view that the code has.
+struct Known {
+    build: Build,
+    position: Position,
+    serving: bool,
+    failure: Option<String>,
+}
+
+/// Why the views can't be followed on. They are tried again.
+#[derive(Debug, thiserror::Error)]
+enum Interrupted {
+    #[error(transparent)]
+    Rows(#[from] StoreFailed),
+    #[error(transparent)]
+    Log(#[from] Unreadable),
+    #[error("a building of a view ended by itself")]
+    Task(#[from] JoinError),
+}
+
+impl From<ReadError> for Interrupted {
+    fn from(error: ReadError) -> Self {
+        Self::Log(error.into())
+    }
 }
 
 /// A view that serves and is further behind the others than this goes by itself until it has caught up.
@@ -49,7 +77,7 @@ impl Runner {
     pub async fn run(self) {
         loop {
             if let Err(why) = self.follow().await {
-                tracing::error!(%why, "the views have stopped; trying again");
+                tracing::error!(why = %Causes(&why), "the views have stopped; trying again");
             } else {
                 return;
             }
@@ -58,7 +86,7 @@ impl Runner {
     }
 
     /// Follows the log from the checkpoint furthest behind.
-    async fn follow(&self) -> Result<(), String> {
+    async fn follow(&self) -> Result<(), Interrupted> {
         let mut apart = Apart::new(self.outside());
         let mut course = self.plan(&mut apart).await?;
         self.publish(&course);
@@ -85,7 +113,7 @@ impl Runner {
                         // The views stop at the event that can't be read, not at the page before it.
                         course.stop(&why).await;
                         self.publish(&course);
-                        return Err(why);
+                        return Err(why.into());
                     }
                 }
                 _ = retry.tick() => self.retry(&mut course, &mut apart).await,
@@ -108,15 +136,15 @@ impl Runner {
     }
 
     /// Finds the buildings that go on serving together, and sends off those that go by themselves.
-    async fn plan(&self, apart: &mut Apart) -> Result<Course, String> {
-        let head = self.store.head().await.map_err(|e| e.to_string())?;
+    async fn plan(&self, apart: &mut Apart) -> Result<Course, Interrupted> {
+        let head = self.store.head().await?;
         self.put_away(apart).await?;
         let states = self.states(head).await?;
         let mut entries = Vec::new();
         for view in &self.views {
             let ViewId { name, version } = view.id();
             let of_it = states.iter().filter(|state| state.build.view == view.id());
-            let (serving, unfinished): (Vec<&BuildState>, Vec<_>) = of_it.partition(|state| state.serving);
+            let (serving, unfinished): (Vec<&Known>, Vec<_>) = of_it.partition(|state| state.serving);
             entries.extend(serving.first().map(|state| entry(view, state)));
             if self.newest(name) != Some(version) {
                 continue;
@@ -128,7 +156,7 @@ impl Runner {
                 (None, true) if anything_serves => apart.send(self.begin(view).await?, Role::Successor),
                 (None, true) => {
                     let begun = self.begin(view).await?;
-                    self.rows.serve(begun.build).await.map_err(|e| e.to_string())?;
+                    self.rows.serve(begun.build).await?;
                     entries.push(begun);
                 }
                 (None, false) => {}
@@ -137,12 +165,12 @@ impl Runner {
         // What nobody goes on with: an older version's, or one that a later one has overtaken.
         for state in states.iter().filter(|state| !state.serving) {
             if !apart.has(state.build) {
-                apart.sweep(state.build);
+                apart.sweep(state.build.into());
             }
         }
         // What serves though nobody here can keep it up to date: it tells how old it is.
         for state in states.iter().filter(|state| state.serving) {
-            let BuildState { build, position, .. } = state;
+            let Known { build, position, .. } = state;
             self.status.set(Follower::View(build.view.name), build.view.version, *position, None);
         }
         Ok(self.together(entries, head, apart))
@@ -161,36 +189,45 @@ impl Runner {
     }
 
     /// Every building, those ahead of the log put back to its start.
-    async fn states(&self, head: Position) -> Result<Vec<BuildState>, String> {
-        let mut states = self.rows.builds().await.map_err(|e| e.to_string())?;
+    async fn states(&self, head: Position) -> Result<Vec<Known>, Interrupted> {
+        let stored = self.rows.builds().await?;
+        let mut states: Vec<_> = stored.into_iter().filter_map(|state| self.known(state)).collect();
         for state in states.iter_mut().filter(|state| state.position > head) {
             // The log was put back to an earlier state: what the view knows of what came after is not so,
             // and the next event would be passed over (law 9).
             let (view, position) = (state.build.view.name, state.position);
             tracing::warn!(view, %position, %head, "a view is ahead of the log; built anew");
-            self.rows.reset(state.build).await.map_err(|e| e.to_string())?;
+            self.rows.reset(state.build).await?;
             state.position = Position::default();
         }
         Ok(states)
     }
 
     /// Deletes what nobody will read: what a stop left half deleted, and views that the code no longer has.
-    async fn put_away(&self, apart: &mut Apart) -> Result<(), String> {
-        for state in self.rows.builds().await.map_err(|e| e.to_string())? {
-            if self.newest(state.build.view.name).is_none() {
-                tracing::info!(view = state.build.view.name, "there is no such view any more; deleted");
-                self.rows.retire(state.build.view.name).await.map_err(|e| e.to_string())?;
+    async fn put_away(&self, apart: &mut Apart) -> Result<(), Interrupted> {
+        for state in self.rows.builds().await? {
+            let view = state.build.view.name;
+            if self.newest(&view).is_none() {
+                tracing::info!(view, "there is no such view any more; deleted");
+                self.rows.retire(view).await?;
             }
         }
-        for build in self.rows.half_deleted().await.map_err(|e| e.to_string())? {
+        for build in self.rows.half_deleted().await? {
             apart.sweep(build);
         }
         Ok(())
     }
 
-    async fn begin(&self, view: &Arc<dyn View>) -> Result<Entry, String> {
-        let build = self.rows.begin(view.id()).await.map_err(|e| e.to_string())?;
+    async fn begin(&self, view: &Arc<dyn ErasedView>) -> Result<Entry, Interrupted> {
+        let build = self.rows.begin(view.id()).await?;
         Ok(Entry::new(view.clone(), build, Position::default(), None))
+    }
+
+    /// A building of a view that the code has; `None` if it has none of that name.
+    fn known(&self, state: BuildState) -> Option<Known> {
+        let BuildState { build, position, serving, failure } = state;
+        let build = self.views.iter().find_map(|view| build.of(view.id().name))?;
+        Some(Known { build, position, serving, failure })
     }
 
     fn newest(&self, name: &str) -> Option<u32> {
@@ -198,8 +235,8 @@ impl Runner {
     }
 
     /// One that is being built anew already is not begun twice, unless it has failed.
-    async fn rebuild_what_was_asked_for(&self, apart: &mut Apart) -> Result<(), String> {
-        let asked = self.rows.take_requests().await.map_err(|e| e.to_string())?;
+    async fn rebuild_what_was_asked_for(&self, apart: &mut Apart) -> Result<(), Interrupted> {
+        let asked = self.rows.take_requests().await?;
         for view in self.views.iter().filter(|view| asked.iter().any(|name| name == view.id().name)) {
             let ViewId { name, version } = view.id();
             if self.newest(name) != Some(version) {
@@ -210,7 +247,7 @@ impl Runner {
                 if progress.building.is_none_or(|building| building.failure.is_none()) {
                     continue;
                 }
-                apart.sweep(under_way);
+                apart.sweep(under_way.into());
             }
             apart.send(self.begin(view).await?, Role::Successor);
         }
@@ -224,7 +261,7 @@ impl Runner {
         apart: &mut Apart,
         mut entry: Entry,
         role: Role,
-    ) -> Result<(), String> {
+    ) -> Result<(), Interrupted> {
         let Build { view: ViewId { name, version }, generation } = entry.build;
         // As far as the log was shown to this course, whoever was there to see it: what it is shown next is
         // what follows that.
@@ -238,12 +275,12 @@ impl Runner {
         } else if entry.failure.is_some() {
             apart.send(entry, role);
         } else {
-            self.rows.serve(entry.build).await.map_err(|e| e.to_string())?;
+            self.rows.serve(entry.build).await?;
             tracing::info!(view = name, version, generation, "a view was built anew and serves");
             course.entries.retain(|held| held.build.view.name != name);
             course.entries.push(entry);
             self.status.change(Follower::View(name), |progress| progress.building = None);
-            let builds = self.rows.builds().await.map_err(|e| e.to_string())?;
+            let builds = self.rows.builds().await?;
             let gone = builds.into_iter().filter(|state| state.build.view.name == name && !state.serving);
             gone.for_each(|state| apart.sweep(state.build));
         }
@@ -270,7 +307,6 @@ impl Runner {
     }
 }
 
-fn entry(view: &Arc<dyn View>, state: &BuildState) -> Entry {
-    let BuildState { build, position, failure, .. } = state.clone();
-    Entry::new(view.clone(), build, position, failure)
+fn entry(view: &Arc<dyn ErasedView>, state: &Known) -> Entry {
+    Entry::new(view.clone(), state.build, state.position, state.failure.clone())
 }

@@ -6,7 +6,7 @@ use loquet_domain::ports::{EventCodec, EventStore, Position};
 
 use super::builder::{BuildFailed, Builder};
 use crate::ports::{BuildState, ReadStore};
-use crate::view::View;
+use crate::view::ErasedView;
 
 /// How many keys that differ are named.
 const NAMED: usize = 20;
@@ -32,19 +32,20 @@ pub async fn verify(
     store: Arc<dyn EventStore>,
     codec: Arc<dyn EventCodec>,
     copy: Arc<dyn ReadStore>,
-    view: Arc<dyn View>,
+    view: Arc<dyn ErasedView>,
     reached: impl FnMut(Position, Position) + Send,
 ) -> Result<Option<Verdict>, BuildFailed> {
-    let failed = |error: crate::ports::StoreFailed| BuildFailed(error.to_string());
     let is_it = |state: &BuildState| state.serving && state.build.view == view.id();
-    let builds = copy.builds().await.map_err(failed)?;
-    let Some(serving) = builds.into_iter().find(is_it) else { return Ok(None) };
+    let builds = copy.builds().await?;
+    let serving =
+        builds.into_iter().find(is_it).map(|state| (state.build.of(view.id().name), state.position));
+    let Some((Some(serving), goal)) = serving else { return Ok(None) };
     let mut builder = Builder::begin(store, codec, copy.clone(), vec![view.clone()]).await?;
-    let (goal, mut reached) = (serving.position, reached);
+    let mut reached = reached;
     builder.build(goal, |position| reached(position, goal)).await?;
     let mut differing = Vec::new();
     for build in builder.builds() {
-        differing.extend(copy.differences(serving.build, build, NAMED).await.map_err(failed)?);
+        differing.extend(copy.differences(serving, build, NAMED).await?);
     }
     Ok(Some(Verdict { view: view.id().name, position: goal, differing }))
 }

@@ -10,9 +10,9 @@ use loquet_domain::ports::Position;
 use loquet_domain::schema::DomainEvent;
 use serde::{Deserialize, Serialize};
 
-use crate::batch::Batch;
-use crate::ports::{IndexEntry, ReadStore, Selection, StoreFailed};
-use crate::table::{Row, Table, select_where, sortable};
+use crate::index::{Entry, Index};
+use crate::ports::{ReadStore, StoreFailed};
+use crate::table::{Row, RowQuery, Table, select_where, sortable};
 use crate::view::{CannotApply, Noted, View, ViewId};
 
 /// In which stage an account is.
@@ -63,20 +63,33 @@ pub struct AccountRow {
     pub deleted_at: Option<Moment>,
 }
 
+impl AccountRow {
+    /// All accounts: `<created>`.
+    pub const BY_CREATION: Index<Self> = Index::new("created");
+    /// The accounts of a company: `<company>/<created>`.
+    pub const BY_COMPANY: Index<Self> = Index::new("company");
+    /// The accounts in a stage: `<status>/<created>`.
+    pub const BY_STATUS: Index<Self> = Index::new("status");
+    /// The accounts of a company in a stage: `<company>/<status>/<created>`.
+    pub const BY_COMPANY_AND_STATUS: Index<Self> = Index::new("company_status");
+    /// The live account of an e-mail address: `<hash of the address>/<created>`.
+    pub const BY_EMAIL: Index<Self> = Index::new("email");
+}
+
 impl Row for AccountRow {
     const VIEW: ViewId = ViewId { name: "accounts", version: 3 };
 
     /// Each ends with the moment of creation, so that whatever is asked for comes in its order.
-    fn indexes(&self) -> Vec<IndexEntry> {
+    fn indexes(&self) -> Vec<Entry<Self>> {
         let (company, status, created) = (self.company_id, self.status.word(), sortable(self.created_at));
         let mut entries = vec![
-            ("created", created.clone()),
-            ("company", format!("{company}/{created}")),
-            ("status", format!("{status}/{created}")),
-            ("company_status", format!("{company}/{status}/{created}")),
+            Self::BY_CREATION.entry(created.as_str()),
+            Self::BY_COMPANY.entry(format!("{company}/{created}")),
+            Self::BY_STATUS.entry(format!("{status}/{created}")),
+            Self::BY_COMPANY_AND_STATUS.entry(format!("{company}/{status}/{created}")),
         ];
         if matches!(self.status, Status::AwaitingActivation | Status::Active) {
-            entries.push(("email", format!("{}/{created}", self.email_hash)));
+            entries.push(Self::BY_EMAIL.entry(format!("{}/{created}", self.email_hash)));
         }
         entries
     }
@@ -87,8 +100,8 @@ impl Row for AccountRow {
 /// # Errors
 /// [`StoreFailed`] where the store does not answer.
 pub async fn live_accounts(store: &dyn ReadStore, company: CompanyId) -> Result<Vec<AccountId>, StoreFailed> {
-    let by = Some(("company", format!("{company}/")));
-    let all = Selection { by, limit: usize::MAX, ..Selection::default() };
+    let by = Some(AccountRow::BY_COMPANY.under(company));
+    let all = RowQuery { by, limit: usize::MAX, ..RowQuery::default() };
     let live = |row: &AccountRow| matches!(row.status, Status::Active | Status::AwaitingActivation);
     let rows = select_where(store, all, live).await?;
     Ok(rows.into_iter().map(|(_, row)| row.account_id).collect())
@@ -98,19 +111,16 @@ pub async fn live_accounts(store: &dyn ReadStore, company: CompanyId) -> Result<
 pub struct Accounts;
 
 impl View for Accounts {
-    fn id(&self) -> ViewId {
-        AccountRow::VIEW
-    }
+    type Row = AccountRow;
 
-    fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
+    fn apply(&self, rows: &mut Table<'_, AccountRow>, noted: &Noted) -> Result<(), CannotApply> {
         let (DomainEvent::Account(event), Some(account)) = (&noted.fact.event, noted.stream.account()) else {
             return Ok(());
         };
-        let mut table = Table::<AccountRow>::new(rows);
         let key = noted.stream.id();
         let at = noted.fact.context.at;
         match event {
-            Event::AccountCreated { company, role, language, email_hash, .. } => table.put(
+            Event::AccountCreated { company, role, language, email_hash, .. } => rows.put(
                 key,
                 AccountRow {
                     account_id: account,
@@ -126,23 +136,23 @@ impl View for Accounts {
                     deleted_at: None,
                 },
             ),
-            Event::AccountActivated { .. } => table.change(key, |row| {
+            Event::AccountActivated { .. } => rows.change(key, |row| {
                 row.status = Status::Active;
                 row.activated_at = Some(at);
             }),
             Event::AccountConverted { to } | Event::RoleChanged { to } => {
-                table.change(key, |row| row.role = (*to).into())
+                rows.change(key, |row| row.role = (*to).into())
             }
-            Event::AccountMoved { company, role, .. } => table.change(key, |row| {
+            Event::AccountMoved { company, role, .. } => rows.change(key, |row| {
                 row.company_id = *company;
                 row.role = *role;
             }),
-            Event::LoginSucceeded { .. } => table.change(key, |row| row.last_login_at = Some(at)),
-            Event::AccountDeleted { .. } => table.change(key, |row| {
+            Event::LoginSucceeded { .. } => rows.change(key, |row| row.last_login_at = Some(at)),
+            Event::AccountDeleted { .. } => rows.change(key, |row| {
                 row.status = Status::Deleted;
                 row.deleted_at = Some(at);
             }),
-            Event::AccountErased => table.change(key, |row| row.status = Status::Erased),
+            Event::AccountErased => rows.change(key, |row| row.status = Status::Erased),
             _ => Ok(()),
         }
     }

@@ -10,8 +10,7 @@ use loquet_domain::schema::DomainEvent;
 use loquet_domain::takeover;
 use serde::{Deserialize, Serialize};
 
-use crate::batch::Batch;
-use crate::ports::IndexEntry;
+use crate::index::{Entry, Index};
 use crate::table::{Row, Table};
 use crate::view::{CannotApply, Noted, View, ViewId};
 
@@ -43,18 +42,25 @@ impl AssignmentRow {
     }
 }
 
+impl AssignmentRow {
+    /// The history of a terminal: the row's key, `<terminal>/<position>`.
+    pub const BY_TERMINAL: Index<Self> = Index::new("terminal");
+    /// What came to a site and went from it: `<site>/<position>`.
+    pub const BY_SITE: Index<Self> = Index::new("site");
+}
+
 impl Row for AssignmentRow {
     const VIEW: ViewId = ViewId { name: "assignments", version: 1 };
 
-    fn indexes(&self) -> Vec<IndexEntry> {
+    fn indexes(&self) -> Vec<Entry<Self>> {
         let sites = match &self.cause {
             Cause::Ordered { site_id, .. } => [Some(site_id), None],
             Cause::Assigned { from_site_id, to_site_id } => [Some(from_site_id), Some(to_site_id)],
             Cause::TakenOver { .. } => [None, None],
         };
         let sites = sites.into_iter().flatten();
-        let at_site = sites.map(|site| ("site", format!("{site}/{:020}", self.position.0)));
-        at_site.chain([("terminal", self.key())]).collect()
+        let at_site = sites.map(|site| Self::BY_SITE.entry(format!("{site}/{:020}", self.position.0)));
+        at_site.chain([Self::BY_TERMINAL.entry(self.key())]).collect()
     }
 }
 
@@ -62,12 +68,9 @@ impl Row for AssignmentRow {
 pub struct Assignments;
 
 impl View for Assignments {
-    fn id(&self) -> ViewId {
-        AssignmentRow::VIEW
-    }
+    type Row = AssignmentRow;
 
-    fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
-        let mut table = Table::<AssignmentRow>::new(rows);
+    fn apply(&self, rows: &mut Table<'_, AssignmentRow>, noted: &Noted) -> Result<(), CannotApply> {
         let mut note = |terminal: &TerminalId, cause: Cause| {
             let row = AssignmentRow {
                 terminal_id: *terminal,
@@ -76,7 +79,7 @@ impl View for Assignments {
                 actor: noted.fact.context.actor.clone(),
                 cause,
             };
-            table.put(&row.key(), row)
+            rows.put(&row.key(), row)
         };
         match &noted.fact.event {
             DomainEvent::Fleet(Event::TerminalAdded { terminal, site, order, .. }) => {

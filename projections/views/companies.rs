@@ -13,9 +13,8 @@ use loquet_domain::schema::DomainEvent;
 use loquet_domain::search::findable_words_of;
 use serde::{Deserialize, Serialize};
 
-use crate::batch::Batch;
-use crate::ports::IndexEntry;
-use crate::table::{Row, Table, sortable, sortable_name};
+use crate::index::{Entry, Index};
+use crate::table::{FoundByWords, Row, Table, sortable, sortable_name};
 use crate::view::{CannotApply, Noted, View, ViewId};
 
 /// A company.
@@ -35,19 +34,34 @@ pub struct CompanyRow {
     pub administrators: BTreeSet<AccountId>,
 }
 
+impl CompanyRow {
+    /// All companies: `<registered>`.
+    pub const BY_REGISTRATION: Index<Self> = Index::new("created");
+    /// By the beginning of the legal or the trading name, in small letters.
+    pub const BY_NAME: Index<Self> = Index::new("name");
+    /// By enterprise number: `<country>/<digits>`.
+    pub const BY_NUMBER: Index<Self> = Index::new("number");
+    /// The companies that nobody administers: `<registered>`.
+    pub const WITHOUT_ADMINISTRATOR: Index<Self> = Index::new("without_administrator");
+}
+
+impl FoundByWords for CompanyRow {
+    const BY_WORD: Index<Self> = Index::new("word");
+}
+
 impl Row for CompanyRow {
     const VIEW: ViewId = ViewId { name: "companies", version: 3 };
 
-    fn indexes(&self) -> Vec<IndexEntry> {
+    fn indexes(&self) -> Vec<Entry<Self>> {
         let trading = self.trading_name.as_ref().filter(|name| **name != self.legal_name);
         let names = [Some(&self.legal_name), trading].into_iter().flatten();
         let names: Vec<&str> = names.map(CompanyName::as_str).collect();
-        let mut entries: Vec<IndexEntry> = names.iter().map(|name| ("name", sortable_name(name))).collect();
-        entries.extend(findable_words_of(&names).into_iter().map(|word| ("word", word)));
-        entries.push(("number", format!("{}/{}", self.country, self.enterprise_number)));
-        entries.push(("created", sortable(self.registered_at)));
+        let mut entries: Vec<_> = names.iter().map(|name| Self::BY_NAME.entry(sortable_name(name))).collect();
+        entries.extend(findable_words_of(&names).into_iter().map(|word| Self::BY_WORD.entry(word)));
+        entries.push(Self::BY_NUMBER.entry(format!("{}/{}", self.country, self.enterprise_number)));
+        entries.push(Self::BY_REGISTRATION.entry(sortable(self.registered_at)));
         if self.administrators.is_empty() {
-            entries.push(("without_administrator", sortable(self.registered_at)));
+            entries.push(Self::WITHOUT_ADMINISTRATOR.entry(sortable(self.registered_at)));
         }
         entries
     }
@@ -57,23 +71,20 @@ impl Row for CompanyRow {
 pub struct Companies;
 
 impl View for Companies {
-    fn id(&self) -> ViewId {
-        CompanyRow::VIEW
-    }
+    type Row = CompanyRow;
 
-    fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
+    fn apply(&self, rows: &mut Table<'_, CompanyRow>, noted: &Noted) -> Result<(), CannotApply> {
         let Ok(company_id) = noted.stream.id().parse() else { return Ok(()) };
-        let mut table = Table::<CompanyRow>::new(rows);
         let key = noted.stream.id();
         let event = match &noted.fact.event {
             DomainEvent::Company(event) => event,
-            DomainEvent::Access(event) => return administered(&mut table, key, event),
+            DomainEvent::Access(event) => return administered(rows, key, event),
             _ => return Ok(()),
         };
         match event {
             Event::CompanyRegistered { order, registration } => {
                 let office = (AddressKind::RegisteredOffice, registration.registered_office.clone());
-                table.put(
+                rows.put(
                     key,
                     CompanyRow {
                         company_id,
@@ -88,11 +99,11 @@ impl View for Companies {
                     },
                 )
             }
-            Event::CompanyRenamed { legal_name, trading_name } => table.change(key, |row| {
+            Event::CompanyRenamed { legal_name, trading_name } => rows.change(key, |row| {
                 row.legal_name = legal_name.clone();
                 row.trading_name = trading_name.clone();
             }),
-            Event::CompanyAddressChanged { kind, address } => table.change(key, |row| match address {
+            Event::CompanyAddressChanged { kind, address } => rows.change(key, |row| match address {
                 Some(address) => drop(row.addresses.insert(*kind, address.clone())),
                 None => drop(row.addresses.remove(kind)),
             }),
@@ -103,19 +114,19 @@ impl View for Companies {
 
 /// Who administers the company. The stream of this event also has the company's id.
 fn administered(
-    table: &mut Table<'_, '_, CompanyRow>,
+    rows: &mut Table<'_, CompanyRow>,
     key: &str,
     event: &access::Event,
 ) -> Result<(), CannotApply> {
     match event {
         access::Event::AdministratorAdmitted { account } => {
-            table.change(key, |row| row.administrators.extend([*account]))
+            rows.change(key, |row| row.administrators.extend([*account]))
         }
         access::Event::AdministratorRemoved { account } => {
-            table.change(key, |row| row.administrators.retain(|held| held != account))
+            rows.change(key, |row| row.administrators.retain(|held| held != account))
         }
         access::Event::AccountsLeft { accounts, .. } => {
-            table.change(key, |row| row.administrators.retain(|held| !accounts.contains(held)))
+            rows.change(key, |row| row.administrators.retain(|held| !accounts.contains(held)))
         }
         _ => Ok(()),
     }

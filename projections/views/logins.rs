@@ -8,8 +8,7 @@ use loquet_domain::ports::Position;
 use loquet_domain::schema::DomainEvent;
 use serde::{Deserialize, Serialize};
 
-use crate::batch::Batch;
-use crate::ports::IndexEntry;
+use crate::index::Entry;
 use crate::table::{Row, Table};
 use crate::view::{CannotApply, Noted, View, ViewId};
 
@@ -69,7 +68,7 @@ pub struct LoginsRow {
 impl Row for LoginsRow {
     const VIEW: ViewId = ViewId { name: "logins", version: 2 };
 
-    fn indexes(&self) -> Vec<IndexEntry> {
+    fn indexes(&self) -> Vec<Entry<Self>> {
         Vec::new()
     }
 }
@@ -78,11 +77,9 @@ impl Row for LoginsRow {
 pub struct Logins;
 
 impl View for Logins {
-    fn id(&self) -> ViewId {
-        LoginsRow::VIEW
-    }
+    type Row = LoginsRow;
 
-    fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
+    fn apply(&self, rows: &mut Table<'_, LoginsRow>, noted: &Noted) -> Result<(), CannotApply> {
         let (DomainEvent::Account(event), Some(account)) = (&noted.fact.event, noted.stream.account()) else {
             return Ok(());
         };
@@ -94,11 +91,10 @@ impl View for Logins {
             Event::SecondStepFailed { .. } => Outcome::CodeFailed,
             _ => return Ok(()),
         };
-        let mut table = Table::<LoginsRow>::new(rows);
         let key = noted.stream.id();
         let attempt = Attempt { at: noted.fact.context.at, outcome, client_at: noted.position };
         let first = || LoginsRow { account_id: account, attempts: Vec::new() };
-        table.change_or(key, first, |row| {
+        rows.change_or(key, first, |row| {
             let surplus = (row.attempts.len() + 1).saturating_sub(KEPT);
             row.attempts.drain(..surplus);
             row.attempts.push(attempt);

@@ -8,8 +8,7 @@ use loquet_domain::schema::DomainEvent;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::batch::Batch;
-use crate::ports::IndexEntry;
+use crate::index::Entry;
 use crate::table::{Row, Table};
 use crate::view::{CannotApply, Noted, View, ViewId};
 
@@ -39,7 +38,7 @@ pub struct MailsRow {
 impl Row for MailsRow {
     const VIEW: ViewId = ViewId { name: "mails", version: 1 };
 
-    fn indexes(&self) -> Vec<IndexEntry> {
+    fn indexes(&self) -> Vec<Entry<Self>> {
         Vec::new()
     }
 }
@@ -48,11 +47,9 @@ impl Row for MailsRow {
 pub struct Mails;
 
 impl View for Mails {
-    fn id(&self) -> ViewId {
-        MailsRow::VIEW
-    }
+    type Row = MailsRow;
 
-    fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
+    fn apply(&self, rows: &mut Table<'_, MailsRow>, noted: &Noted) -> Result<(), CannotApply> {
         let (DomainEvent::Account(event), Some(account)) = (&noted.fact.event, noted.stream.account()) else {
             return Ok(());
         };
@@ -61,12 +58,11 @@ impl View for Mails {
             Event::MailGivenUp { mail, kind, about, why } => (mail, kind, about, Some(why.clone())),
             _ => return Ok(()),
         };
-        let mut table = Table::<MailsRow>::new(rows);
         let key = noted.stream.id();
         let at = noted.fact.context.at;
         let ended = EndedMail { mail_id: *mail, kind: *kind, about: *about, at, given_up };
         let first = || MailsRow { account_id: account, mails: Vec::new() };
-        table.change_or(key, first, |row| {
+        rows.change_or(key, first, |row| {
             let surplus = (row.mails.len() + 1).saturating_sub(KEPT);
             row.mails.drain(..surplus);
             row.mails.push(ended);

@@ -14,11 +14,11 @@ pub mod terminals;
 
 use std::sync::Arc;
 
-use crate::view::View;
+use crate::view::ErasedView;
 
 /// Every view there is.
 #[must_use]
-pub fn all() -> Vec<Arc<dyn View>> {
+pub fn all() -> Vec<Arc<dyn ErasedView>> {
     vec![
         Arc::new(accounts::Accounts),
         Arc::new(assignments::Assignments),

@@ -8,8 +8,7 @@ use loquet_domain::schema::DomainEvent;
 use loquet_domain::serial_number::SerialNumber;
 use serde::{Deserialize, Serialize};
 
-use crate::batch::Batch;
-use crate::ports::IndexEntry;
+use crate::index::{Entry, Index};
 use crate::table::{Row, Table, sortable};
 use crate::view::{CannotApply, Noted, View, ViewId};
 
@@ -33,10 +32,21 @@ pub struct OrderRow {
     pub resolved: Option<(Resolution, Position)>,
 }
 
+impl OrderRow {
+    /// All orders: `<received>`.
+    pub const BY_RECEIPT: Index<Self> = Index::new("received");
+    /// The orders in a stage: `<status>/<received>`.
+    pub const BY_STATUS: Index<Self> = Index::new("status");
+    /// The orders of a company: `<company>/<received>`.
+    pub const BY_COMPANY: Index<Self> = Index::new("company");
+    /// The orders of a company in a stage: `<company>/<status>/<received>`.
+    pub const BY_COMPANY_AND_STATUS: Index<Self> = Index::new("company_status");
+}
+
 impl Row for OrderRow {
     const VIEW: ViewId = ViewId { name: "orders", version: 3 };
 
-    fn indexes(&self) -> Vec<IndexEntry> {
+    fn indexes(&self) -> Vec<Entry<Self>> {
         let status = match self.outcome {
             _ if self.resolved.is_some() => "resolved",
             None => "received",
@@ -46,10 +56,10 @@ impl Row for OrderRow {
         };
         let received = sortable(self.received_at);
         vec![
-            ("status", format!("{status}/{received}")),
-            ("company", format!("{}/{received}", self.company_id)),
-            ("company_status", format!("{}/{status}/{received}", self.company_id)),
-            ("received", received),
+            Self::BY_STATUS.entry(format!("{status}/{received}")),
+            Self::BY_COMPANY.entry(format!("{}/{received}", self.company_id)),
+            Self::BY_COMPANY_AND_STATUS.entry(format!("{}/{status}/{received}", self.company_id)),
+            Self::BY_RECEIPT.entry(received),
         ]
     }
 }
@@ -58,15 +68,12 @@ impl Row for OrderRow {
 pub struct Orders;
 
 impl View for Orders {
-    fn id(&self) -> ViewId {
-        OrderRow::VIEW
-    }
+    type Row = OrderRow;
 
-    fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
+    fn apply(&self, rows: &mut Table<'_, OrderRow>, noted: &Noted) -> Result<(), CannotApply> {
         let DomainEvent::Order(event) = &noted.fact.event else {
             return Ok(());
         };
-        let mut table = Table::<OrderRow>::new(rows);
         let key = noted.stream.id();
         match event {
             Event::OrderReceived { content, account, .. } => {
@@ -82,15 +89,15 @@ impl View for Orders {
                     refused_serials: Vec::new(),
                     resolved: None,
                 };
-                table.put(key, row)
+                rows.put(key, row)
             }
-            Event::OrderOnboarded { outcome, .. } => table.change(key, |row| row.outcome = Some(*outcome)),
+            Event::OrderOnboarded { outcome, .. } => rows.change(key, |row| row.outcome = Some(*outcome)),
             Event::OrderResolved { resolution, .. } => {
-                table.change(key, |row| row.resolved = Some((*resolution, noted.position)))
+                rows.change(key, |row| row.resolved = Some((*resolution, noted.position)))
             }
             Event::OrderEquipped(equipped) if equipped.refused.is_empty() => Ok(()),
             Event::OrderEquipped(equipped) => {
-                table.change(key, |row| row.refused_serials = equipped.refused.clone())
+                rows.change(key, |row| row.refused_serials = equipped.refused.clone())
             }
         }
     }

@@ -10,9 +10,8 @@ use loquet_domain::ports::Position;
 use loquet_domain::schema::DomainEvent;
 use serde::{Deserialize, Serialize};
 
-use crate::batch::Batch;
-use crate::ports::IndexEntry;
-use crate::table::{Row, Table};
+use crate::index::{Entry, Index};
+use crate::table::{FoundByWords, Row, Table};
 use crate::view::{CannotApply, Noted, Sight, View, ViewId};
 
 /// Somebody with an account. Who they are is at `person_at` in the log.
@@ -25,11 +24,16 @@ pub struct PersonRow {
     pub words: Vec<String>,
 }
 
+impl FoundByWords for PersonRow {
+    /// The hashes of the words of their name.
+    const BY_WORD: Index<Self> = Index::new("word");
+}
+
 impl Row for PersonRow {
     const VIEW: ViewId = ViewId { name: "people", version: 1 };
 
-    fn indexes(&self) -> Vec<IndexEntry> {
-        self.words.iter().map(|word| ("word", word.clone())).collect()
+    fn indexes(&self) -> Vec<Entry<Self>> {
+        self.words.iter().map(|word| Self::BY_WORD.entry(word.as_str())).collect()
     }
 }
 
@@ -37,27 +41,24 @@ impl Row for PersonRow {
 pub struct People;
 
 impl View for People {
-    fn id(&self) -> ViewId {
-        PersonRow::VIEW
-    }
+    type Row = PersonRow;
 
     fn sight(&self) -> Sight {
         Sight::HashedNames
     }
 
-    fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
+    fn apply(&self, rows: &mut Table<'_, PersonRow>, noted: &Noted) -> Result<(), CannotApply> {
         let (DomainEvent::Account(event), Some(account_id)) = (&noted.fact.event, noted.stream.account())
         else {
             return Ok(());
         };
-        let mut table = Table::<PersonRow>::new(rows);
         let key = noted.stream.id();
         match event {
             Event::AccountCreated { .. } if !noted.name_words.is_empty() => {
                 let words = noted.name_words.clone();
-                table.put(key, PersonRow { account_id, person_at: noted.position, words })
+                rows.put(key, PersonRow { account_id, person_at: noted.position, words })
             }
-            Event::AccountDeleted { .. } | Event::AccountErased => table.delete(key),
+            Event::AccountDeleted { .. } | Event::AccountErased => rows.delete(key),
             _ => Ok(()),
         }
     }

@@ -9,8 +9,7 @@ use loquet_domain::ports::Position;
 use loquet_domain::schema::DomainEvent;
 use serde::{Deserialize, Serialize};
 
-use crate::batch::Batch;
-use crate::ports::IndexEntry;
+use crate::index::Entry;
 use crate::table::{Row, Table};
 use crate::view::{CannotApply, Noted, View, ViewId};
 
@@ -37,7 +36,7 @@ pub struct SessionsRow {
 impl Row for SessionsRow {
     const VIEW: ViewId = ViewId { name: "sessions", version: 2 };
 
-    fn indexes(&self) -> Vec<IndexEntry> {
+    fn indexes(&self) -> Vec<Entry<Self>> {
         Vec::new()
     }
 }
@@ -46,15 +45,12 @@ impl Row for SessionsRow {
 pub struct Sessions;
 
 impl View for Sessions {
-    fn id(&self) -> ViewId {
-        SessionsRow::VIEW
-    }
+    type Row = SessionsRow;
 
-    fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
+    fn apply(&self, rows: &mut Table<'_, SessionsRow>, noted: &Noted) -> Result<(), CannotApply> {
         let (DomainEvent::Account(event), Some(account)) = (&noted.fact.event, noted.stream.account()) else {
             return Ok(());
         };
-        let mut table = Table::<SessionsRow>::new(rows);
         let key = noted.stream.id();
         let at = noted.fact.context.at;
         match event {
@@ -66,15 +62,15 @@ impl View for Sessions {
                     client_at: noted.position,
                 };
                 let first = || SessionsRow { account_id: account, sessions: Vec::new() };
-                table.change_or(key, first, |row| {
+                rows.change_or(key, first, |row| {
                     row.sessions.retain(|held| at < held.expires_at);
                     row.sessions.push(opened);
                 })
             }
             Event::SessionEnded { session, .. } => {
-                table.change(key, |row| row.sessions.retain(|held| held.session_id != *session))
+                rows.change(key, |row| row.sessions.retain(|held| held.session_id != *session))
             }
-            Event::SessionsEnded | Event::AccountDeleted { .. } => table.delete(key),
+            Event::SessionsEnded | Event::AccountDeleted { .. } => rows.delete(key),
             _ => Ok(()),
         }
     }

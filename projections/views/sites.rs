@@ -10,9 +10,8 @@ use loquet_domain::search::findable_words_of;
 use loquet_domain::takeover;
 use serde::{Deserialize, Serialize};
 
-use crate::batch::Batch;
-use crate::ports::IndexEntry;
-use crate::table::{Row, Table, sortable, sortable_name};
+use crate::index::{Entry, Index};
+use crate::table::{FoundByWords, Row, Table, sortable, sortable_name};
 use crate::view::{CannotApply, Noted, View, ViewId};
 
 /// A site.
@@ -28,17 +27,31 @@ pub struct SiteRow {
     pub order_id: OrderId,
 }
 
+impl SiteRow {
+    /// All sites: `<opened>`.
+    pub const BY_OPENING: Index<Self> = Index::new("created");
+    /// The sites of a company: `<company>/<opened>`.
+    pub const BY_COMPANY: Index<Self> = Index::new("company");
+    /// The sites of a company by name: `<company>/<name in small letters>`.
+    pub const BY_COMPANY_AND_NAME: Index<Self> = Index::new("company_name");
+}
+
+impl FoundByWords for SiteRow {
+    /// The words of [`texts`](SiteRow::texts).
+    const BY_WORD: Index<Self> = Index::new("word");
+}
+
 impl Row for SiteRow {
     const VIEW: ViewId = ViewId { name: "sites", version: 2 };
 
-    fn indexes(&self) -> Vec<IndexEntry> {
+    fn indexes(&self) -> Vec<Entry<Self>> {
         let (company, opened) = (self.company_id, sortable(self.opened_at));
         let mut entries = vec![
-            ("company", format!("{company}/{opened}")),
-            ("company_name", format!("{company}/{}", sortable_name(self.name.as_str()))),
-            ("created", opened),
+            Self::BY_COMPANY.entry(format!("{company}/{opened}")),
+            Self::BY_COMPANY_AND_NAME.entry(format!("{company}/{}", sortable_name(self.name.as_str()))),
+            Self::BY_OPENING.entry(opened),
         ];
-        entries.extend(findable_words_of(&self.texts()).into_iter().map(|word| ("word", word)));
+        entries.extend(findable_words_of(&self.texts()).into_iter().map(|word| Self::BY_WORD.entry(word)));
         entries
     }
 }
@@ -56,14 +69,11 @@ impl SiteRow {
 pub struct Sites;
 
 impl View for Sites {
-    fn id(&self) -> ViewId {
-        SiteRow::VIEW
-    }
+    type Row = SiteRow;
 
-    fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
-        let mut table = Table::<SiteRow>::new(rows);
+    fn apply(&self, rows: &mut Table<'_, SiteRow>, noted: &Noted) -> Result<(), CannotApply> {
         match (&noted.fact.event, noted.stream.id().parse()) {
-            (DomainEvent::Company(Event::SiteOpened { site, name, address, order }), Ok(company_id)) => table
+            (DomainEvent::Company(Event::SiteOpened { site, name, address, order }), Ok(company_id)) => rows
                 .put(
                     &site.to_string(),
                     SiteRow {
@@ -76,14 +86,14 @@ impl View for Sites {
                     },
                 ),
             (DomainEvent::Company(Event::SiteNamed { site, name }), _) => {
-                table.change(&site.to_string(), |row| row.name = name.clone())
+                rows.change(&site.to_string(), |row| row.name = name.clone())
             }
             (DomainEvent::Company(Event::SiteAddressChanged { site, address }), _) => {
-                table.change(&site.to_string(), |row| row.address = address.clone())
+                rows.change(&site.to_string(), |row| row.address = address.clone())
             }
             // Everything that a take-over moves is shown there from this one event on.
             (DomainEvent::TakeOver(takeover::Event::TakeOverCompleted { to, sites, .. }), _) => {
-                sites.iter().try_for_each(|site| table.change(&site.to_string(), |row| row.company_id = *to))
+                sites.iter().try_for_each(|site| rows.change(&site.to_string(), |row| row.company_id = *to))
             }
             _ => Ok(()),
         }

@@ -8,8 +8,7 @@ use loquet_domain::schema::DomainEvent;
 use loquet_domain::takeover::{Cancellation, Event, Side};
 use serde::{Deserialize, Serialize};
 
-use crate::batch::Batch;
-use crate::ports::IndexEntry;
+use crate::index::{Entry, Index};
 use crate::table::{Row, Table, sortable};
 use crate::view::{CannotApply, Noted, View, ViewId};
 
@@ -79,18 +78,30 @@ impl TakeOverRow {
     }
 }
 
+impl TakeOverRow {
+    /// All take-overs: `<opened>`.
+    pub const BY_OPENING: Index<Self> = Index::new("created");
+    /// The take-overs in a stage: `<status>/<opened>`.
+    pub const BY_STATUS: Index<Self> = Index::new("status");
+    /// The take-overs from and to a company: `<company>/<opened>`.
+    pub const BY_COMPANY: Index<Self> = Index::new("company");
+    /// The take-overs from and to a company in a stage: `<company>/<status>/<opened>`.
+    pub const BY_COMPANY_AND_STATUS: Index<Self> = Index::new("company_status");
+}
+
 impl Row for TakeOverRow {
     const VIEW: ViewId = ViewId { name: "takeovers", version: 1 };
 
-    fn indexes(&self) -> Vec<IndexEntry> {
+    fn indexes(&self) -> Vec<Entry<Self>> {
         let (status, opened) = (self.status.word(), sortable(self.opened_at));
         let of = |company: CompanyId| {
             [
-                ("company", format!("{company}/{opened}")),
-                ("company_status", format!("{company}/{status}/{opened}")),
+                Self::BY_COMPANY.entry(format!("{company}/{opened}")),
+                Self::BY_COMPANY_AND_STATUS.entry(format!("{company}/{status}/{opened}")),
             ]
         };
-        let own = [("status", format!("{status}/{opened}")), ("created", opened.clone())];
+        let own =
+            [Self::BY_STATUS.entry(format!("{status}/{opened}")), Self::BY_OPENING.entry(opened.as_str())];
         own.into_iter().chain(of(self.from_company_id)).chain(of(self.to_company_id)).collect()
     }
 }
@@ -99,20 +110,17 @@ impl Row for TakeOverRow {
 pub struct TakeOvers;
 
 impl View for TakeOvers {
-    fn id(&self) -> ViewId {
-        TakeOverRow::VIEW
-    }
+    type Row = TakeOverRow;
 
-    fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
+    fn apply(&self, rows: &mut Table<'_, TakeOverRow>, noted: &Noted) -> Result<(), CannotApply> {
         let (DomainEvent::TakeOver(event), Ok(takeover_id)) = (&noted.fact.event, noted.stream.id().parse())
         else {
             return Ok(());
         };
-        let mut table = Table::<TakeOverRow>::new(rows);
         let key = noted.stream.id();
         let at = noted.fact.context.at;
         match event {
-            Event::TakeOverOpened { from, to, sites, accounts, reference, due_at } => table.put(
+            Event::TakeOverOpened { from, to, sites, accounts, reference, due_at } => rows.put(
                 key,
                 TakeOverRow {
                     takeover_id,
@@ -130,19 +138,19 @@ impl View for TakeOvers {
                     cancellation: None,
                 },
             ),
-            Event::TakeOverConfirmed { side } => table.change(key, |row| {
+            Event::TakeOverConfirmed { side } => rows.change(key, |row| {
                 row.confirmed.insert(*side);
             }),
-            Event::TakeOverBegun { accounts } => table.change(key, |row| {
+            Event::TakeOverBegun { accounts } => rows.change(key, |row| {
                 row.status = TakeOverStatus::Completing;
                 row.account_ids = accounts.clone();
             }),
-            Event::TakeOverCompleted { terminals, .. } => table.change(key, |row| {
+            Event::TakeOverCompleted { terminals, .. } => rows.change(key, |row| {
                 row.status = TakeOverStatus::Completed;
                 row.terminal_ids = terminals.clone();
                 row.ended_at = Some(at);
             }),
-            Event::TakeOverCancelled { reason } => table.change(key, |row| {
+            Event::TakeOverCancelled { reason } => rows.change(key, |row| {
                 row.status = TakeOverStatus::Cancelled;
                 row.cancellation = Some(*reason);
                 row.ended_at = Some(at);

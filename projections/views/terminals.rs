@@ -10,8 +10,7 @@ use loquet_domain::takeover;
 use loquet_domain::terminal_model::TerminalModel;
 use serde::{Deserialize, Serialize};
 
-use crate::batch::Batch;
-use crate::ports::IndexEntry;
+use crate::index::{Entry, Index};
 use crate::table::{Row, Table, sortable};
 use crate::view::{CannotApply, Noted, View, ViewId};
 
@@ -29,16 +28,27 @@ pub struct TerminalRow {
     pub order_id: OrderId,
 }
 
+impl TerminalRow {
+    /// All terminals: `<added>`.
+    pub const BY_ADDITION: Index<Self> = Index::new("created");
+    /// The terminals of a company: `<company>/<added>`.
+    pub const BY_COMPANY: Index<Self> = Index::new("company");
+    /// The terminals at a site: `<site>/<added>`.
+    pub const BY_SITE: Index<Self> = Index::new("site");
+    /// The terminal of a serial number: `<serial number>/`.
+    pub const BY_SERIAL: Index<Self> = Index::new("serial");
+}
+
 impl Row for TerminalRow {
     const VIEW: ViewId = ViewId { name: "terminals", version: 1 };
 
-    fn indexes(&self) -> Vec<IndexEntry> {
+    fn indexes(&self) -> Vec<Entry<Self>> {
         let added = sortable(self.added_at);
-        let serial = self.serial.as_ref().map(|serial| ("serial", format!("{serial}/")));
+        let serial = self.serial.as_ref().map(|serial| Self::BY_SERIAL.entry(format!("{serial}/")));
         let mut entries = vec![
-            ("company", format!("{}/{added}", self.company_id)),
-            ("site", format!("{}/{added}", self.site_id)),
-            ("created", added),
+            Self::BY_COMPANY.entry(format!("{}/{added}", self.company_id)),
+            Self::BY_SITE.entry(format!("{}/{added}", self.site_id)),
+            Self::BY_ADDITION.entry(added),
         ];
         entries.extend(serial);
         entries
@@ -49,17 +59,14 @@ impl Row for TerminalRow {
 pub struct Terminals;
 
 impl View for Terminals {
-    fn id(&self) -> ViewId {
-        TerminalRow::VIEW
-    }
+    type Row = TerminalRow;
 
-    fn apply(&self, rows: &mut Batch<'_>, noted: &Noted) -> Result<(), CannotApply> {
-        let mut table = Table::<TerminalRow>::new(rows);
+    fn apply(&self, rows: &mut Table<'_, TerminalRow>, noted: &Noted) -> Result<(), CannotApply> {
         match (&noted.fact.event, noted.stream.id().parse()) {
             (
                 DomainEvent::Fleet(Event::TerminalAdded { terminal, model, serial, site, order }),
                 Ok(company),
-            ) => table.put(
+            ) => rows.put(
                 &terminal.to_string(),
                 TerminalRow {
                     terminal_id: *terminal,
@@ -72,15 +79,15 @@ impl View for Terminals {
                 },
             ),
             (DomainEvent::Fleet(Event::TerminalAssigned { terminal, to, .. }), _) => {
-                table.change(&terminal.to_string(), |row| row.site_id = *to)
+                rows.change(&terminal.to_string(), |row| row.site_id = *to)
             }
             (DomainEvent::Fleet(Event::TerminalSerialNoted { terminal, serial }), _) => {
-                table.change(&terminal.to_string(), |row| row.serial = Some(serial.clone()))
+                rows.change(&terminal.to_string(), |row| row.serial = Some(serial.clone()))
             }
             // Everything that a take-over moves is shown there from this one event on.
             (DomainEvent::TakeOver(takeover::Event::TakeOverCompleted { to, terminals, .. }), _) => {
                 let move_to = |row: &mut TerminalRow| row.company_id = *to;
-                terminals.iter().try_for_each(|terminal| table.change(&terminal.to_string(), move_to))
+                terminals.iter().try_for_each(|terminal| rows.change(&terminal.to_string(), move_to))
             }
             _ => Ok(()),
         }

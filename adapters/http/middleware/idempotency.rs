@@ -13,6 +13,7 @@ use axum::extract::{FromRequestParts, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, IntoResponseParts, Response, ResponseParts};
+use loquet_projections::causes::Causes;
 use serde::{Deserialize, Serialize};
 
 use crate::caller::Caller;
@@ -87,7 +88,7 @@ async fn carry_out(api: &Api, claim: UnderWay, request: Request, next: Next) -> 
     if let Some(kept) = kept
         && let Err(error) = api.answers.end(claim, kept).await
     {
-        tracing::warn!(%error, "the answer to a command was not kept: asked again, it is done again");
+        tracing::warn!(error = %Causes(&error), "the answer to a command was not kept: asked again, it is done again");
     }
     response
 }

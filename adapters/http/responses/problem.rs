@@ -10,6 +10,7 @@ use loquet_domain::lockout::LockEnd;
 use loquet_domain::password_policy::PasswordRule;
 use loquet_domain::ports::{AppendError, ReadError};
 use loquet_domain::{access, company, fleet, takeover};
+use loquet_projections::causes::Causes;
 use loquet_projections::people::Unreadable;
 use loquet_projections::ports::StoreFailed;
 use loquet_projections::runner::NotThere;
@@ -300,7 +301,7 @@ impl From<Unavailable> for Problem {
 
 impl From<StoreFailed> for Problem {
     fn from(error: StoreFailed) -> Self {
-        Self::unavailable("store-unavailable", error)
+        Self::unavailable("store-unavailable", Causes(&error))
     }
 }
 

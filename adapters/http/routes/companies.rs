@@ -9,8 +9,8 @@ use loquet_domain::company::{AddressKind, Description, SiteAtOffice};
 use loquet_domain::ids::CompanyId;
 use loquet_domain::permission::Permission;
 use loquet_domain::ports::Position;
-use loquet_projections::ports::{Order, Selection};
-use loquet_projections::table::{Row, find, select_where, sortable_name};
+use loquet_projections::ports::Order;
+use loquet_projections::table::{Row, RowQuery, find, select_where, sortable_name};
 use loquet_projections::views::companies::CompanyRow;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -112,15 +112,15 @@ pub(crate) async fn list(
     let position = api.reach(CompanyRow::VIEW, &AtLeast { at_least: filter.at_least }).await?;
     let numbered = filter.enterprise_number.as_deref();
     let by = match (numbered, &filter.name) {
-        (Some(number), _) if number.len() == 8 => ("number", format!("NL/{number}")),
-        (Some(number), _) => ("number", format!("BE/{number}")),
-        (None, Some(name)) => ("name", sortable_name(name)),
-        (None, None) if alone => ("without_administrator", String::new()),
-        (None, None) => ("created", String::new()),
+        (Some(number), _) if number.len() == 8 => CompanyRow::BY_NUMBER.beginning(format!("NL/{number}")),
+        (Some(number), _) => CompanyRow::BY_NUMBER.beginning(format!("BE/{number}")),
+        (None, Some(name)) => CompanyRow::BY_NAME.beginning(sortable_name(name)),
+        (None, None) if alone => CompanyRow::WITHOUT_ADMINISTRATOR.all(),
+        (None, None) => CompanyRow::BY_REGISTRATION.all(),
     };
     // Rows by name come in the order of names; only ascending makes sense of a beginning.
     let order = if filter.name.is_some() { Order::Ascending } else { order };
-    let wanted = Selection { by: Some(by), order, after, limit: size + 1 };
+    let wanted = RowQuery { by: Some(by), order, after, limit: size + 1 };
     let fits = |row: &CompanyRow| {
         numbered.is_none_or(|number| row.enterprise_number == number)
             && (!alone || row.administrators.is_empty())

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use loquet_projections::causes::Causes;
 use loquet_projections::ports::StoreFailed;
 
 use crate::caller::Caller;
@@ -42,7 +43,7 @@ async fn told(api: &Api) -> Response {
         let failed = api.metrics.asked.failed.get_or_create(&OfPart { part: part.to_owned() }).clone();
         failed.set(i64::from(answer.is_err()));
         if let Err(error) = answer {
-            tracing::error!(%error, part, "a part of the metrics can't be told: it stays as it was");
+            tracing::error!(error = %Causes(&error), part, "a part of the metrics can't be told: it stays as it was");
         }
     }
     api.metrics.asked.memory.set(resident_memory().unwrap_or(0));
@@ -56,7 +57,7 @@ fn number(number: u64) -> i64 {
 
 async fn ask_the_log(api: &Api) -> Result<(), StoreFailed> {
     let asked = &api.metrics.asked;
-    let head = api.store.head().await.map_err(|e| StoreFailed(e.to_string()))?;
+    let head = api.store.head().await.map_err(StoreFailed::new)?;
     asked.position.set(number(head.0));
     for (who, progress) in api.status.all() {
         let of = OfView { view: who.to_string() };

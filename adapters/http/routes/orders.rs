@@ -19,8 +19,7 @@ use loquet_domain::ports::{Position, Tokens};
 use loquet_domain::serial_number::SerialNumber;
 use loquet_domain::terminal_model::TerminalModel;
 use loquet_projections::people::{event_at, person_at};
-use loquet_projections::ports::Selection;
-use loquet_projections::table::{Row, find, select};
+use loquet_projections::table::{Row, RowQuery, find, select};
 use loquet_projections::views::orders::OrderRow;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -465,13 +464,15 @@ pub(crate) async fn list(
     faults.finish_query()?;
     let position = api.reach(OrderRow::VIEW, &AtLeast { at_least: filter.at_least }).await?;
     let by = match (filter.company, filter.status) {
-        (Some(company), Some(status)) => ("company_status", format!("{company}/{status}/")),
-        (Some(company), None) => ("company", format!("{company}/")),
-        (None, Some(status)) => ("status", format!("{status}/")),
-        (None, None) => ("received", String::new()),
+        (Some(company), Some(status)) => {
+            OrderRow::BY_COMPANY_AND_STATUS.under(format_args!("{company}/{status}"))
+        }
+        (Some(company), None) => OrderRow::BY_COMPANY.under(company),
+        (None, Some(status)) => OrderRow::BY_STATUS.under(status),
+        (None, None) => OrderRow::BY_RECEIPT.all(),
     };
-    let wanted = Selection { by: Some(by), order, after, limit: size + 1 };
-    let rows = select::<OrderRow>(api.rows.as_ref(), wanted).await?;
+    let wanted = RowQuery { by: Some(by), order, after, limit: size + 1 };
+    let rows = select(api.rows.as_ref(), wanted).await?;
     let mut orders = Vec::with_capacity(rows.len());
     for (key, row) in rows {
         orders.push((key, summary(&api, &caller, row, position.0).await?));

@@ -6,8 +6,7 @@ use loquet_domain::company::{InvalidSiteName, SiteName};
 use loquet_domain::ids::SiteId;
 use loquet_domain::permission::Permission;
 use loquet_domain::ports::Position;
-use loquet_projections::ports::Selection;
-use loquet_projections::table::{Row, select_where};
+use loquet_projections::table::{Row, RowQuery, select_where};
 use loquet_projections::views::companies::CompanyRow;
 use loquet_projections::views::sites::SiteRow;
 use serde::{Deserialize, Serialize};
@@ -117,11 +116,11 @@ pub(crate) async fn list(
     faults.finish_query()?;
     let position = api.reach(SiteRow::VIEW, &AtLeast { at_least: filter.at_least }).await?;
     let by = match company {
-        Some(company) if by_name => ("company_name", format!("{company}/")),
-        Some(company) => ("company", format!("{company}/")),
-        None => ("created", String::new()),
+        Some(company) if by_name => SiteRow::BY_COMPANY_AND_NAME.under(company),
+        Some(company) => SiteRow::BY_COMPANY.under(company),
+        None => SiteRow::BY_OPENING.all(),
     };
-    let wanted = Selection { by: Some(by), order, after, limit: size + 1 };
+    let wanted = RowQuery { by: Some(by), order, after, limit: size + 1 };
     let sight = api.sight_of(&caller, company).await?;
     let seen = |row: &SiteRow| sight.includes(row.site_id);
     let rows = select_where(api.rows.as_ref(), wanted, seen).await?;

@@ -11,8 +11,7 @@ use loquet_domain::app::NewTakeOver;
 use loquet_domain::ids::{AccountId, CompanyId, SiteId, TakeOverId};
 use loquet_domain::ports::Position;
 use loquet_domain::takeover::{Cancellation, Side};
-use loquet_projections::ports::Selection;
-use loquet_projections::table::{Row, select};
+use loquet_projections::table::{Row, RowQuery, select};
 use loquet_projections::views::accounts::{AccountRow, live_accounts};
 use loquet_projections::views::takeovers::TakeOverRow;
 use serde::{Deserialize, Serialize};
@@ -134,13 +133,15 @@ pub(crate) async fn list(
     faults.finish_query()?;
     let position = api.reach(TakeOverRow::VIEW, &AtLeast { at_least: filter.at_least }).await?;
     let by = match (company, filter.status) {
-        (Some(company), Some(status)) => ("company_status", format!("{company}/{status}/")),
-        (Some(company), None) => ("company", format!("{company}/")),
-        (None, Some(status)) => ("status", format!("{status}/")),
-        (None, None) => ("created", String::new()),
+        (Some(company), Some(status)) => {
+            TakeOverRow::BY_COMPANY_AND_STATUS.under(format_args!("{company}/{status}"))
+        }
+        (Some(company), None) => TakeOverRow::BY_COMPANY.under(company),
+        (None, Some(status)) => TakeOverRow::BY_STATUS.under(status),
+        (None, None) => TakeOverRow::BY_OPENING.all(),
     };
-    let wanted = Selection { by: Some(by), order, after, limit: size + 1 };
-    let rows = select::<TakeOverRow>(api.rows.as_ref(), wanted).await?;
+    let wanted = RowQuery { by: Some(by), order, after, limit: size + 1 };
+    let rows = select(api.rows.as_ref(), wanted).await?;
     let now = (api.clock)();
     let items = rows.into_iter().map(|(cursor, row)| (cursor, body(row, now, position)));
     Ok(Tagged(Page::of(items.collect(), size, position)))

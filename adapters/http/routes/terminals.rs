@@ -10,8 +10,9 @@ use loquet_domain::ids::{SiteId, TerminalId};
 use loquet_domain::permission::Permission;
 use loquet_domain::ports::Position;
 use loquet_domain::serial_number::SerialNumber;
-use loquet_projections::ports::{Order, Selection};
-use loquet_projections::table::{Row, find, select, select_where};
+use loquet_projections::index::Lookup;
+use loquet_projections::ports::Order;
+use loquet_projections::table::{Row, RowQuery, find, select, select_where};
 use loquet_projections::views::assignments::{AssignmentRow, Cause};
 use loquet_projections::views::terminals::TerminalRow;
 use serde::{Deserialize, Serialize};
@@ -79,8 +80,8 @@ impl Api {
             return Ok(find(self.rows.as_ref(), id.to_string()).await?);
         }
         let Ok(serial) = SerialNumber::parse(named) else { return Ok(None) };
-        let by = Some(("serial", format!("{serial}/")));
-        let rows = select(self.rows.as_ref(), Selection { by, limit: 1, ..Selection::default() }).await?;
+        let by = Some(TerminalRow::BY_SERIAL.under(serial));
+        let rows = select(self.rows.as_ref(), RowQuery { by, limit: 1, ..RowQuery::default() }).await?;
         Ok(rows.into_iter().next().map(|(_, row)| row))
     }
 
@@ -142,12 +143,12 @@ pub(crate) async fn list(
     }
     let position = api.reach(TerminalRow::VIEW, &AtLeast { at_least: filter.at_least }).await?;
     let by = match (serial.flatten(), filter.site, company) {
-        (Some(serial), ..) => ("serial", format!("{serial}/")),
-        (None, Some(site), _) => ("site", format!("{site}/")),
-        (None, None, Some(company)) => ("company", format!("{company}/")),
-        (None, None, None) => ("created", String::new()),
+        (Some(serial), ..) => TerminalRow::BY_SERIAL.under(serial),
+        (None, Some(site), _) => TerminalRow::BY_SITE.under(site),
+        (None, None, Some(company)) => TerminalRow::BY_COMPANY.under(company),
+        (None, None, None) => TerminalRow::BY_ADDITION.all(),
     };
-    let wanted = Selection { by: Some(by), order, after, limit: size + 1 };
+    let wanted = RowQuery { by: Some(by), order, after, limit: size + 1 };
     let seen = |row: &TerminalRow| {
         company.is_none_or(|company| row.company_id == company)
             && filter.site.is_none_or(|site| row.site_id.0 == site)
@@ -208,7 +209,7 @@ pub(crate) struct HistoryFilter {
 
 async fn history(
     api: &Api,
-    by: Option<(&'static str, String)>,
+    by: Option<Lookup<AssignmentRow>>,
     filter: HistoryFilter,
     of: impl Fn(&AssignmentRow) -> bool,
 ) -> Result<Tagged<Page<StepBody>>, Problem> {
@@ -217,7 +218,7 @@ async fn history(
     let after = faults.cursor(filter.cursor.as_deref());
     faults.finish_query()?;
     let position = api.reach(AssignmentRow::VIEW, &AtLeast { at_least: filter.at_least }).await?;
-    let wanted = Selection { by, order: Order::Descending, after, limit: size + 1 };
+    let wanted = RowQuery { by, order: Order::Descending, after, limit: size + 1 };
     let rows = select_where(api.rows.as_ref(), wanted, of).await?.into_iter();
     let step = |row: AssignmentRow| StepBody {
         terminal_id: row.terminal_id.0,
@@ -246,7 +247,7 @@ pub(crate) async fn of_terminal(
     Params(filter): Params<HistoryFilter>,
 ) -> Result<Tagged<Page<StepBody>>, Problem> {
     let terminal = api.terminal_in_sight(&caller, &named).await?.terminal_id;
-    let by = Some(("terminal", format!("{terminal}/")));
+    let by = Some(AssignmentRow::BY_TERMINAL.under(terminal));
     let known = |row: &AssignmentRow| match row.cause {
         Cause::TakenOver { from_company_id, to_company_id, .. } => {
             caller.has_part(from_company_id, to_company_id)
@@ -272,7 +273,7 @@ pub(crate) async fn of_site(
     Params(filter): Params<HistoryFilter>,
 ) -> Result<Tagged<Page<StepBody>>, Problem> {
     api.site_in_sight(&caller, id).await?;
-    history(&api, Some(("site", format!("{id}/"))), filter, |_| true).await
+    history(&api, Some(AssignmentRow::BY_SITE.under(id)), filter, |_| true).await
 }
 
 /// Where a terminal is to stand.

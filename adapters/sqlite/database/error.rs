@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use rusqlite::ErrorCode;
+use tokio::sync::AcquireError;
+use tokio::task::JoinError;
 
 /// A database file that can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -66,20 +68,61 @@ pub enum FileError {
 
 /// What SQLite said, with the remedy where there is one.
 pub(crate) fn explain(error: &rusqlite::Error) -> String {
-    let remedy = match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => "the disk is full: make room",
-        Some(ErrorCode::ReadOnly) => "the file or its folder is read-only: make it writable",
-        Some(ErrorCode::CannotOpen) => {
-            "the file can't be opened: does its folder exist, and may it be written to?"
+    match remedy(error) {
+        Some(remedy) => format!("{remedy} ({error})"),
+        None => error.to_string(),
+    }
+}
+
+/// What helps against an error of SQLite, if that is known.
+fn remedy(error: &rusqlite::Error) -> Option<&'static str> {
+    match error.sqlite_error_code()? {
+        ErrorCode::DiskFull => Some("the disk is full: make room"),
+        ErrorCode::ReadOnly => Some("the file or its folder is read-only: make it writable"),
+        ErrorCode::CannotOpen => {
+            Some("the file can't be opened: does its folder exist, and may it be written to?")
         }
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            "another program holds a lock on the file: end it, or have it read and not write"
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
+            Some("another program holds a lock on the file: end it, or have it read and not write")
         }
-        Some(ErrorCode::SystemIoFailure) => "the disk failed: look at the kernel's log",
-        Some(ErrorCode::PermissionDenied) => "permission denied: whose file is it?",
-        _ => return error.to_string(),
-    };
-    format!("{remedy} ({error})")
+        ErrorCode::SystemIoFailure => Some("the disk failed: look at the kernel's log"),
+        ErrorCode::PermissionDenied => Some("permission denied: whose file is it?"),
+        _ => None,
+    }
+}
+
+/// Work on a SQLite file was not done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SqliteFailed {
+    /// SQLite refused, and it is known what helps.
+    #[error("{remedy}")]
+    Remediable { remedy: &'static str, source: Said },
+    /// SQLite refused.
+    #[error(transparent)]
+    Other(Said),
+    /// Every connection is taken.
+    #[error("no connection is free")]
+    NoConnection,
+    /// The pool of connections was closed.
+    #[error(transparent)]
+    Closed(#[from] AcquireError),
+    /// The thread that did the work ended before it was done.
+    #[error(transparent)]
+    Ended(#[from] JoinError),
+}
+
+/// What SQLite said. It has no source: the one that rusqlite gives says the same again.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Said(rusqlite::Error);
+
+impl From<rusqlite::Error> for SqliteFailed {
+    fn from(error: rusqlite::Error) -> Self {
+        match remedy(&error) {
+            Some(remedy) => Self::Remediable { remedy, source: Said(error) },
+            None => Self::Other(Said(error)),
+        }
+    }
 }
 
 /// What the file system said, with the remedy where there is one.

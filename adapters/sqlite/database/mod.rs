@@ -12,7 +12,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use crate::write_ahead_log::damage;
 
 pub use error::FileError;
-pub(crate) use error::{explain, explain_io};
+pub(crate) use error::{SqliteFailed, explain, explain_io};
 use files::copy_of;
 pub(crate) use files::{copy_to, lock_beside};
 pub(crate) use reader_pool::{ReaderPool, work_on};
@@ -318,7 +318,25 @@ fn claimed_length(header: &[u8]) -> u64 {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use loquet_projections::causes::Causes;
+
     use super::*;
+
+    #[test]
+    fn what_sqlite_said_is_printed_once_behind_what_helps() {
+        let code = |code| rusqlite::ffi::Error::new(code);
+        let failed = |error, said: Option<&str>| {
+            let failed = SqliteFailed::from(rusqlite::Error::SqliteFailure(error, said.map(str::to_owned)));
+            Causes(&failed).to_string()
+        };
+        assert_eq!(
+            failed(code(rusqlite::ffi::SQLITE_FULL), Some("database or disk is full")),
+            "the disk is full: make room: database or disk is full"
+        );
+        assert_eq!(failed(code(rusqlite::ffi::SQLITE_ERROR), Some("no such table: x")), "no such table: x");
+        let bare = code(rusqlite::ffi::SQLITE_ERROR);
+        assert_eq!(failed(bare, None), bare.to_string());
+    }
 
     const FIRST: Kind = Kind {
         what: "a test's file",

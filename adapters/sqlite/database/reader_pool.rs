@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{FileError, Kind, explain};
+use super::{FileError, Kind, SqliteFailed};
 
 /// A few connections that only read; whoever finds none free waits.
 #[derive(Clone)]
@@ -46,21 +46,21 @@ impl ReaderPool {
     pub(crate) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, String> {
-        let place = self.places.clone().acquire_owned().await.map_err(|e| e.to_string())?;
+    ) -> Result<T, SqliteFailed> {
+        let place = self.places.clone().acquire_owned().await?;
         let free = self.free.clone();
         let read = move || {
             let connection = free.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let borrowed = Borrowed { connection, free, _place: place };
             match &borrowed.connection {
-                Some(connection) => read(connection).map_err(|e| explain(&e)),
-                None => Err("no connection is free".to_owned()),
+                Some(connection) => Ok(read(connection)?),
+                None => Err(SqliteFailed::NoConnection),
             }
         };
         if Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
             return tokio::task::block_in_place(read);
         }
-        tokio::task::spawn_blocking(read).await.map_err(|e| e.to_string())?
+        tokio::task::spawn_blocking(read).await?
     }
 }
 
@@ -68,10 +68,10 @@ impl ReaderPool {
 pub(crate) async fn work_on<T: Send + 'static>(
     connection: &Arc<Mutex<Connection>>,
     work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
-) -> Result<T, String> {
+) -> Result<T, SqliteFailed> {
     let connection = connection.clone();
     let done = tokio::task::spawn_blocking(move || {
         work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner))
     });
-    done.await.map_err(|e| e.to_string())?.map_err(|e| explain(&e))
+    Ok(done.await??)
 }

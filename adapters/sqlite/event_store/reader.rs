@@ -6,6 +6,7 @@ use loquet_domain::ids::{AccountId, EventId};
 use loquet_domain::ports::{
     BoxFuture, NewEvent, Position, ReadError, RecordedEvent, Revision, Sealed, StreamId,
 };
+use loquet_projections::causes::Causes;
 use rusqlite::{CachedStatement, Connection, Row};
 use uuid::Uuid;
 
@@ -58,7 +59,7 @@ impl Readers {
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> BoxFuture<'static, Result<T, ReadError>> {
         let pool = self.0.clone();
-        Box::pin(async move { pool.read(read).await.map_err(ReadError) })
+        Box::pin(async move { pool.read(read).await.map_err(|e| ReadError(Causes(&e).to_string())) })
     }
 }
 

@@ -8,9 +8,9 @@ use loquet_domain::ids::AccountId;
 use loquet_domain::language::Language;
 use loquet_domain::permission::Permission;
 use loquet_domain::ports::Position;
+use loquet_projections::index::Lookup;
 use loquet_projections::people::person_at;
-use loquet_projections::ports::Selection;
-use loquet_projections::table::{Row, find, select_where};
+use loquet_projections::table::{Row, RowQuery, find, select_where};
 use loquet_projections::views::accounts::AccountRow;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -157,7 +157,7 @@ async fn company_of(api: &Api, caller: &Caller) -> Result<Option<Uuid>, Problem>
 }
 
 /// What a filter selects: one more than is to be on the page, to know whether another follows.
-fn selection(api: &Api, filter: &AccountFilter) -> Result<Selection, Problem> {
+fn selection(api: &Api, filter: &AccountFilter) -> Result<RowQuery<AccountRow>, Problem> {
     let mut faults = Faults::default();
     let size = faults.limit(filter.limit);
     let statuses = ["awaiting_activation", "active", "deleted", "erased"];
@@ -165,22 +165,24 @@ fn selection(api: &Api, filter: &AccountFilter) -> Result<Selection, Problem> {
     let order = faults.order(filter.sort.as_deref(), "created_at");
     let after = faults.cursor(filter.cursor.as_deref());
     faults.finish_query()?;
-    Ok(Selection { by: Some(filter.by(api)?), order, after, limit: size + 1 })
+    Ok(RowQuery { by: Some(filter.by(api)?), order, after, limit: size + 1 })
 }
 
 impl AccountFilter {
     /// The index that narrows most, and what to look for in it.
-    fn by(&self, api: &Api) -> Result<(&'static str, String), Problem> {
+    fn by(&self, api: &Api) -> Result<Lookup<AccountRow>, Problem> {
         Ok(match (&self.email, self.company, &self.status) {
             (Some(email), ..) => {
                 let mut faults = Faults::default();
                 let email: Option<EmailAddress> = faults.email("?email", email);
-                ("email", format!("{}/", api.app.tokens().email_hash(&faults.finish(email)?)))
+                AccountRow::BY_EMAIL.under(api.app.tokens().email_hash(&faults.finish(email)?))
             }
-            (None, Some(company), Some(status)) => ("company_status", format!("{company}/{status}/")),
-            (None, Some(company), None) => ("company", format!("{company}/")),
-            (None, None, Some(status)) => ("status", format!("{status}/")),
-            (None, None, None) => ("created", String::new()),
+            (None, Some(company), Some(status)) => {
+                AccountRow::BY_COMPANY_AND_STATUS.under(format_args!("{company}/{status}"))
+            }
+            (None, Some(company), None) => AccountRow::BY_COMPANY.under(company),
+            (None, None, Some(status)) => AccountRow::BY_STATUS.under(status),
+            (None, None, None) => AccountRow::BY_CREATION.all(),
         })
     }
 
