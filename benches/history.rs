@@ -283,7 +283,7 @@ impl Life {
     }
 
     fn stream(&self) -> StreamId {
-        StreamId::new("account", &self.account.to_string())
+        account::stream(self.account)
     }
 
     /// The id of what happened on a day.
@@ -307,9 +307,9 @@ fn moment(number: u32, day: usize) -> Moment {
 impl Pen {
     async fn birth(&self, life: &Life) -> Outcome<()> {
         let Life { account, company, content, person, .. } = life;
-        let order = StreamId::new("order", content.id.as_str());
-        let claim = StreamId::new("email", &content.email_hash.0);
-        let registered = StreamId::new("company", &company.to_string());
+        let order = order::stream(&content.id);
+        let claim = email_claim::stream(&content.email_hash);
+        let registered = company::stream(*company);
         let received = order::Event::OrderReceived {
             content: Box::new(content.clone()),
             account: *account,

@@ -41,6 +41,7 @@ pub mod search;
 pub mod serial_claim;
 pub mod serial_number;
 pub mod shared_map;
+pub mod stream;
 pub mod takeover;
 pub mod terminal_model;
 

@@ -2,7 +2,7 @@
 //! events behind each reason.
 
 use loquet_domain::Moment;
-use loquet_domain::account::{Account, Counts, Device, Event, Role, Rows};
+use loquet_domain::account::{self, Account, Counts, Device, Event, Role, Rows};
 use loquet_domain::app::{App, Unavailable};
 use loquet_domain::diagnosis::{Administrators, Answer, Hindrance, Remedy, answer, hindrances};
 use loquet_domain::email_address::EmailAddress;
@@ -10,7 +10,7 @@ use loquet_domain::fact::Client;
 use loquet_domain::ids::{AccountId, CompanyId, DeviceId};
 use loquet_domain::lockout::{LockEnd, Lockout};
 use loquet_domain::person::Person;
-use loquet_domain::ports::{EventCodec, EventStore, Position, Revision, StreamId};
+use loquet_domain::ports::{EventCodec, EventStore, Position, Revision};
 use loquet_domain::schema::DomainEvent;
 
 use crate::mail::{Delivery, MailKind, MailStatus};
@@ -245,7 +245,7 @@ async fn history(
     codec: &dyn EventCodec,
     account: AccountId,
 ) -> Result<Vec<Evidence>, Unreadable> {
-    let stream = StreamId::new("account", &account.to_string());
+    let stream = account::stream(account);
     let mut told = Vec::new();
     for recorded in store.read_stream(&stream, Revision::default()).await? {
         let fact = codec.decode(&recorded).await?;

@@ -1162,7 +1162,7 @@ async fn happen(store: &MemoryStore, times: u64) {
     use loquet_domain::ids::EventId;
     let head = store.head().await.unwrap();
     let last = store.read_all(Position(head.0 - 1), 1).await.unwrap().remove(0);
-    let stream = StreamId::new("account", &uuid::Uuid::from_u128(7).to_string());
+    let stream = loquet_domain::account::stream(AccountId(uuid::Uuid::from_u128(7)));
     let held = u64::try_from(store.read_stream(&stream, Revision(0)).await.unwrap().len()).unwrap();
     for revision in held..held + times {
         let mut again = last.event.clone();

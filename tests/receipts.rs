@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use loquet_adapters::memory_store::MemoryStore;
 use loquet_domain::ids::{EventId, LogoId};
-use loquet_domain::ports::{EventStore, NewEvent, Position, Revision, StreamId};
-use loquet_domain::receipt::{Layout, ReceiptText};
+use loquet_domain::ports::{EventStore, NewEvent, Position, Revision};
+use loquet_domain::receipt::{self, Layout, ReceiptText};
 use loquet_tests::kit::{Node, context};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -32,7 +32,7 @@ async fn the_logo_of_a_layout_that_holds_it_is_shown_and_moves_to_a_stream_of_it
         metadata: metadata.to_string().into_bytes(),
         sealed: None,
     };
-    let stream = StreamId::new("receipt", &site.to_string());
+    let stream = receipt::stream(site);
     store.append(&stream, Revision(0), vec![old]).await.unwrap();
 
     let receipt = app.receipt(site).await.unwrap().state;

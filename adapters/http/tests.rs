@@ -171,3 +171,14 @@ proptest! {
         nothing_hidden(&said(&Problem { slug: "malformed", ..problem }))?;
     }
 }
+
+#[test]
+fn the_description_of_the_event_feed_names_every_category() {
+    let json = super::openapi();
+    let parameters = json["paths"]["/v1/events"]["get"]["parameters"].as_array().unwrap();
+    let category = parameters.iter().find(|parameter| parameter["name"] == "category").unwrap();
+    let description = category["description"].as_str().unwrap();
+    for name in loquet_domain::schema::CATEGORIES {
+        assert!(description.contains(&format!("`{name}`")), "{name} is missing in {description}");
+    }
+}

@@ -2,12 +2,12 @@
 
 use anyhow::{Context, bail, ensure};
 use loquet_adapters::identities::RandomIdentities;
-use loquet_domain::account::{Account, Role};
+use loquet_domain::account::{self, Account, Role};
 use loquet_domain::email_address::EmailAddress;
 use loquet_domain::fact::{Actor, Context as CommandContext};
 use loquet_domain::ids::{AccountId, CorrelationId};
 use loquet_domain::lockout::LockEnd;
-use loquet_domain::ports::{EventStore, Identities, Revision, StreamId};
+use loquet_domain::ports::{EventStore, Identities, Revision};
 use serde_json::json;
 
 use super::events_tail::{bodies, print};
@@ -84,7 +84,7 @@ async fn show(place: &Place, which: Which) -> anyhow::Result<()> {
 async fn history(place: &Place, which: Which) -> anyhow::Result<()> {
     let system = System::open_to_read(place)?;
     let id = find(&system, &which.account).await?;
-    let stream = StreamId::new("account", &id.to_string());
+    let stream = account::stream(id);
     let events = system.store.read_stream(&stream, Revision::default()).await?;
     if events.is_empty() {
         bail!("there is no account {id}");

@@ -7,6 +7,7 @@ mod command;
 mod decide;
 mod event;
 mod evolve;
+mod identity;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -15,4 +16,5 @@ pub use command::{Command, Grantor, GroupChange};
 pub use decide::{MOST_GROUPS, Refusal, decide};
 pub use event::{Event, NewGroup};
 pub use evolve::evolve;
+pub use identity::{CATEGORY, stream};
 pub use state::{Access, Group, GroupName, GroupText, InvalidGroupText, Where};

@@ -10,6 +10,7 @@ mod device;
 mod device_tests;
 mod event;
 mod evolve;
+mod identity;
 mod judging;
 #[cfg(test)]
 mod naive;
@@ -31,5 +32,6 @@ pub use decide::{Refusal, decide, decide_for};
 pub use device::{Device, DeviceEnd, DeviceOrigin, MOST_DEVICES, NewDevice};
 pub use event::{Admission, Counts, DeviceCount, Event, Origin, Role, Rows, SessionEnd};
 pub use evolve::evolve;
+pub use identity::{CATEGORY, stream};
 pub use second_step::{Proposal, SecondProof, SecondStep};
 pub use state::{Account, Active, Challenge, Credential, Invited, Link, Profile, Session};

@@ -8,7 +8,7 @@ use crate::company;
 use crate::fact::Context;
 use crate::ids::{AccountId, CompanyId, GroupId};
 use crate::permission::Permission;
-use crate::ports::{Folded, Position, StreamId};
+use crate::ports::{Folded, Position};
 
 use super::{App, Failure, Unavailable};
 
@@ -25,7 +25,7 @@ impl App {
     /// # Errors
     /// [`Unavailable`] when it can't be read.
     pub async fn access(&self, company: CompanyId) -> Result<Folded<Access>, Unavailable> {
-        self.access.load(&access_stream(company)).await
+        self.access.load(&access::stream(company)).await
     }
 
     /// Makes a group.
@@ -193,7 +193,7 @@ impl App {
     /// Waits until nobody else changes who administers a company: the account and the list are two streams, and what is
     /// decided on the one is written to both.
     pub(super) async fn turn_of(&self, company: CompanyId) -> Box<dyn Send> {
-        self.ports.turnstile.enter(access_stream(company).to_string()).await
+        self.ports.turnstile.enter(access::stream(company).to_string()).await
     }
 
     /// An account, its company, and that company's turn.
@@ -245,15 +245,10 @@ impl App {
     ) -> Result<Position, Failure> {
         let committed = self
             .access
-            .transact(&access_stream(company), context, |held| {
+            .transact(&access::stream(company), context, |held| {
                 Ok::<_, Failure>(access::decide(held, grantor, command.clone())?)
             })
             .await?;
         Ok(committed.position)
     }
-}
-
-/// The stream of who may do what in a company.
-pub(super) fn access_stream(company: CompanyId) -> StreamId {
-    StreamId::new("access", &company.to_string())
 }

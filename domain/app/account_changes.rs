@@ -10,7 +10,6 @@ use crate::ports::{Position, Revision};
 
 use super::log_in::Wish;
 use super::sessions::Owner;
-use super::streams::account_stream;
 use super::{App, Failure, Unavailable};
 
 impl App {
@@ -19,7 +18,7 @@ impl App {
     /// # Errors
     /// [`Unavailable`] when it can't be read.
     pub async fn account(&self, account: AccountId) -> Result<Account, Unavailable> {
-        Ok(Arc::unwrap_or_clone(self.accounts.load(&account_stream(account)).await?.state))
+        Ok(Arc::unwrap_or_clone(self.accounts.load(&account::stream(account)).await?.state))
     }
 
     /// Admits a temporary administrator.
@@ -139,7 +138,7 @@ impl App {
     /// [`Unavailable`] while the key can't be deleted for good.
     pub async fn forget(&self, account: AccountId) -> Result<(), Unavailable> {
         let forgotten = self.ports.keys.forget(account).await;
-        self.accounts.forget(&account_stream(account));
+        self.accounts.forget(&account::stream(account));
         self.orders.forget_all();
         Ok(forgotten?)
     }
@@ -158,7 +157,7 @@ impl App {
         fate: MailFate,
         since: Revision,
     ) -> Result<(), Failure> {
-        let stream = account_stream(account);
+        let stream = account::stream(account);
         let id = EventId(fate.about.effect(&format!("fate/{}/{}", fate.mail, context.at.timestamp_micros())));
         let history = self.ports.store.read_stream(&stream, since).await;
         if history.map_err(Unavailable::from)?.iter().any(|recorded| recorded.event.id == id) {
@@ -177,7 +176,7 @@ impl App {
         account: AccountId,
         command: impl Fn() -> Command,
     ) -> Result<Position, Failure> {
-        let committed = self.decide_account(&account_stream(account), context, command).await?;
+        let committed = self.decide_account(&account::stream(account), context, command).await?;
         Ok(committed.position)
     }
 
@@ -192,7 +191,7 @@ impl App {
         let decide = |held: &Account| {
             Ok::<_, Failure>(account::decide_for(authority, held, &self.policies, context.at, command())?)
         };
-        Ok(self.accounts.transact(&account_stream(account), context, decide).await?.position)
+        Ok(self.accounts.transact(&account::stream(account), context, decide).await?.position)
     }
 
     async fn free_address(&self, context: &Context, account: AccountId) -> Result<Position, Unavailable> {

@@ -1,13 +1,12 @@
 //! Creating an account for a colleague.
 
-use crate::account::{Admission, Command, Creation, Origin, Refusal, Role};
+use crate::account::{self, Admission, Command, Creation, Origin, Refusal, Role};
 use crate::fact::Context;
 use crate::ids::{AccountId, CompanyId};
 use crate::language::Language;
 use crate::person::Person;
 use crate::ports::Position;
 
-use super::streams::account_stream;
 use super::{App, Failure};
 
 /// An account that somebody of the company wants for a colleague.
@@ -51,7 +50,7 @@ impl App {
             person: new.person,
         };
         let created = self
-            .decide_account(&account_stream(account), context, || Command::Create(creation.clone()))
+            .decide_account(&account::stream(account), context, || Command::Create(creation.clone()))
             .await;
         match created {
             Ok(committed) if new.role == Admission::Administrator => {

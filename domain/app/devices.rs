@@ -1,7 +1,7 @@
 //! Trusted devices: what is given to them, what they show, and the owner's list.
 
 use crate::Moment;
-use crate::account::{Account, Command, Device, Event, NewDevice, Opening, Refusal, Rows};
+use crate::account::{self, Account, Command, Device, Event, NewDevice, Opening, Refusal, Rows};
 use crate::fact::Context;
 use crate::ids::{AccountId, DeviceId, SessionId};
 use crate::ports::{DeviceClaims, Position, Purpose};
@@ -9,7 +9,7 @@ use crate::ports::{DeviceClaims, Position, Purpose};
 use super::followed_links::as_link;
 use super::log_in::GivenDevice;
 use super::sessions::Owner;
-use super::streams::{Committed, account_stream};
+use super::streams::Committed;
 use super::{App, Failure, Unavailable};
 
 /// How many tokens of devices one request may bring that are looked at.
@@ -107,7 +107,7 @@ impl App {
         }
         let device = DeviceId(claims.event.effect("device"));
         let trust = || Command::TrustForReset { link: claims.event, device };
-        let committed = match self.decide_account(&account_stream(account), context, trust).await {
+        let committed = match self.decide_account(&account::stream(account), context, trust).await {
             // What can't be noted now keeps nobody from choosing a password.
             Err(Failure::Unavailable(_)) => return Ok(None),
             Err(other) => return Err(as_link(other)),

@@ -1,13 +1,12 @@
 //! Following a mailed link: choosing a first password, or another one.
 
 use crate::Moment;
-use crate::account::{Activation, Command, Refusal, Reset};
+use crate::account::{self, Activation, Command, Refusal, Reset};
 use crate::fact::Context;
 use crate::ids::AccountId;
 use crate::password::{Password, PasswordHash};
 use crate::ports::{LinkClaims, Position, Purpose};
 
-use super::streams::account_stream;
 use super::{App, Failure};
 
 /// Why a link leads nowhere. The remedy is the same for all: ask for a new one.
@@ -63,7 +62,7 @@ impl App {
     /// [`Failure::Link`] where it does not.
     pub async fn check_link(&self, at: Moment, purpose: Purpose, token: &str) -> Result<(), Failure> {
         let claims = self.claims_of(at, purpose, token)?;
-        let account = self.accounts.load(&account_stream(claims.account)).await?.state;
+        let account = self.accounts.load(&account::stream(claims.account)).await?.state;
         let (newest, holds) = match (&*account, purpose) {
             (crate::account::Account::Invited(invited), Purpose::Activation) => {
                 (invited.activation.event, invited.activation.holds_early(at))
@@ -91,7 +90,7 @@ impl App {
         command: impl Fn(crate::ids::EventId, PasswordHash) -> Command,
     ) -> Result<(AccountId, Position), Failure> {
         let claims = self.claims_of(context.at, purpose, token)?;
-        let stream = account_stream(claims.account);
+        let stream = account::stream(claims.account);
         let _turn = self.ports.turnstile.enter(stream.to_string()).await;
         self.check_link(context.at, purpose, token).await?;
         let held = self.account(claims.account).await?;

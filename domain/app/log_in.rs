@@ -18,7 +18,7 @@ use crate::ports::{ChallengeClaims, Position, Revision, SessionClaims, StreamId}
 use crate::schema::DomainEvent;
 use crate::{Moment, email_claim};
 
-use super::streams::{Committed, account_stream};
+use super::streams::Committed;
 use super::{App, Unavailable};
 
 /// What a person types to get in.
@@ -167,7 +167,7 @@ impl App {
         password: Password,
         wish: Wish,
     ) -> Result<Judged, Unavailable> {
-        let stream = account_stream(account);
+        let stream = account::stream(account);
         let _turn = self.ports.turnstile.enter(stream.to_string()).await;
         loop {
             let folded = self.accounts.load(&stream).await?;
@@ -384,7 +384,7 @@ impl App {
     /// # Errors
     /// [`Unavailable`] when the log can't be read.
     pub async fn former_account_of(&self, email: &EmailAddress) -> Result<Option<AccountId>, Unavailable> {
-        let stream = claim_stream(&self.ports.tokens.email_hash(email));
+        let stream = email_claim::stream(&self.ports.tokens.email_hash(email));
         let history = self.ports.store.read_stream(&stream, Revision::default()).await?;
         let mut former = None;
         for recorded in &history {
@@ -401,8 +401,10 @@ impl App {
     /// A claim counts only where its account says the same address: whatever went wrong with a claim,
     /// nobody gets into an account by an address that is not its own.
     pub(super) async fn holder(&self, hash: &EmailHash) -> Result<Option<AccountId>, Unavailable> {
-        let Some(holder) = self.claims.load(&claim_stream(hash)).await?.state.holder else { return Ok(None) };
-        let account = self.accounts.load(&account_stream(holder)).await?.state;
+        let Some(holder) = self.claims.load(&email_claim::stream(hash)).await?.state.holder else {
+            return Ok(None);
+        };
+        let account = self.accounts.load(&account::stream(holder)).await?.state;
         let own = account.profile().is_some_and(|profile| profile.email_hash == *hash);
         Ok(own.then_some(holder))
     }
@@ -415,7 +417,7 @@ impl App {
         hash: &EmailHash,
         candidate: AccountId,
     ) -> Result<AccountId, Unavailable> {
-        let stream = claim_stream(hash);
+        let stream = email_claim::stream(hash);
         let mut candidate = candidate;
         loop {
             let claim = email_claim::Command::Claim { account: candidate };
@@ -426,7 +428,7 @@ impl App {
             let Some(holder) = committed.state.holder else {
                 continue;
             };
-            let account = self.accounts.load(&account_stream(holder)).await?.state;
+            let account = self.accounts.load(&account::stream(holder)).await?.state;
             let foreign = account.profile().is_some_and(|profile| profile.email_hash != *hash);
             if !foreign && !matches!(*account, Account::Deleted(_)) {
                 return Ok(holder);
@@ -449,7 +451,7 @@ impl App {
         let release = email_claim::Command::Release { account };
         let committed = self
             .claims
-            .transact(&claim_stream(hash), context, |held| {
+            .transact(&email_claim::stream(hash), context, |held| {
                 Ok::<_, Unavailable>(email_claim::decide(held, release))
             })
             .await?;
@@ -481,8 +483,4 @@ fn strangers_turn(hash: &EmailHash) -> String {
 /// A proof that proves nothing, of a second step that is not on: the rules say so.
 fn nothing(active: &Active) -> SecondProof {
     SecondProof::Code { secret: active.credential.id, step: None }
-}
-
-pub(super) fn claim_stream(hash: &EmailHash) -> StreamId {
-    StreamId::new("email", &hash.0)
 }

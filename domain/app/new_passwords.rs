@@ -2,12 +2,12 @@
 //! their company, the passwords before it.
 
 use crate::account::{Account, Active};
+use crate::company;
 use crate::password::Password;
 use crate::password_context::ContextWords;
 use crate::password_policy::{Blocklisted, Context, PasswordRule};
 use crate::ports::Verification;
 
-use super::company_changes::company_stream;
 use super::{App, Unavailable};
 
 impl App {
@@ -34,7 +34,7 @@ impl App {
 
     async fn words_around(&self, account: &Account, more: &[String]) -> Result<ContextWords, Unavailable> {
         let Some(profile) = account.profile() else { return Ok(ContextWords::default()) };
-        let company = self.companies.load(&company_stream(profile.company)).await?.state;
+        let company = self.companies.load(&company::stream(profile.company)).await?.state;
         Ok(ContextWords::of(profile.person.known(), &company, more))
     }
 

@@ -4,7 +4,7 @@
 //! idempotent; an order delivered again, or resumed after a crash between any two steps, goes on
 //! where it stopped.
 
-use crate::account::{Command, Creation, Origin, Refusal, Role};
+use crate::account::{self, Command, Creation, Origin, Refusal, Role};
 use crate::company;
 use crate::erasable::Erasable;
 use crate::fact::Context;
@@ -12,7 +12,6 @@ use crate::ids::{AccountId, CompanyId, OrderId};
 use crate::order::{self, Contact, Content, Onboarded, Order, Outcome, Received};
 use crate::ports::{Position, StreamId};
 
-use super::streams::account_stream;
 use super::{App, Failure, Unavailable};
 
 /// An order as it is delivered.
@@ -41,7 +40,7 @@ impl App {
     /// # Errors
     /// [`order::Refusal::Differs`] where the number was used for another order.
     pub async fn place_order(&self, context: &Context, order: NewOrder) -> Result<PlacedOrder, Failure> {
-        let stream = order_stream(&order.content.id);
+        let stream = order::stream(&order.content.id);
         let _turn = self.ports.turnstile.enter(stream.to_string()).await;
         let known = match &*self.orders.load(&stream).await?.state {
             Order::Absent => None,
@@ -78,12 +77,12 @@ impl App {
     /// [`order::Refusal::NoSuchOrder`] where it was never taken.
     pub async fn onboard(&self, context: &Context, id: &OrderId) -> Result<PlacedOrder, Failure> {
         // Whoever is delivering it on this node goes first, and most often leaves nothing to do.
-        let _turn = self.ports.turnstile.enter(order_stream(id).to_string()).await;
+        let _turn = self.ports.turnstile.enter(order::stream(id).to_string()).await;
         self.finish(context, id).await
     }
 
     async fn finish(&self, context: &Context, id: &OrderId) -> Result<PlacedOrder, Failure> {
-        let stream = order_stream(id);
+        let stream = order::stream(id);
         let folded = self.orders.load(&stream).await?;
         let Order::Received(received) = &*folded.state else {
             return Err(order::Refusal::NoSuchOrder.into());
@@ -151,7 +150,7 @@ impl App {
             true => (Role::Administrator, Outcome::FirstOrder),
             false => (Role::TemporaryAdministrator, Outcome::TemporaryAdministrator),
         };
-        let stream = account_stream(received.account);
+        let stream = account::stream(received.account);
         let Erasable::Known(person) = &received.person else {
             return Ok(self.known_contact(company, id, outcome, &stream).await?);
         };
@@ -190,9 +189,4 @@ impl App {
             None => Outcome::AwaitingSupport,
         })
     }
-}
-
-/// The stream of an order.
-pub(super) fn order_stream(id: &OrderId) -> StreamId {
-    StreamId::new("order", id.as_str())
 }

@@ -1,10 +1,9 @@
 //! "I forgot my password": the same answer in the same time, whoever asks.
 
-use crate::account::Command;
+use crate::account::{self, Command};
 use crate::email_address::EmailAddress;
 use crate::fact::Context;
 
-use super::streams::account_stream;
 use super::{App, Failure, Unavailable};
 
 impl App {
@@ -22,7 +21,7 @@ impl App {
         let holder = self.holder(&hash).await?;
         let asked = match holder {
             Some(account) => {
-                let stream = account_stream(account);
+                let stream = account::stream(account);
                 let asked = self.decide_account(&stream, context, || Command::RequestPasswordReset).await;
                 asked.map(|committed| !committed.facts.is_empty())
             }

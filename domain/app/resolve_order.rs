@@ -1,13 +1,11 @@
 //! Support decides what becomes of an order that waits for it.
 
-use crate::account::{Command, Creation, Origin, Refusal, Role};
+use crate::account::{self, Command, Creation, Origin, Refusal, Role};
 use crate::fact::Context;
 use crate::ids::{AccountId, OrderId};
 use crate::order::{self, Contact, Order, Received, Resolution};
 use crate::ports::Position;
 
-use super::place_order::order_stream;
-use super::streams::account_stream;
 use super::{App, Failure};
 
 /// What support decided.
@@ -32,7 +30,7 @@ impl App {
         id: &OrderId,
         decision: Decision,
     ) -> Result<(Resolution, Position), Failure> {
-        let stream = order_stream(id);
+        let stream = order::stream(id);
         let _turn = self.ports.turnstile.enter(stream.to_string()).await;
         let Order::Received(received) = &*self.orders.load(&stream).await?.state else {
             return Err(order::Refusal::NoSuchOrder.into());
@@ -78,7 +76,7 @@ impl App {
             origin: Origin::Order { order_id },
             person: contact.person,
         };
-        let stream = account_stream(account);
+        let stream = account::stream(account);
         match self.decide_account(&stream, context, || Command::Create(creation.clone())).await {
             Ok(_) => Ok(account),
             Err(Failure::Refused(Refusal::AlreadyExists)) => {

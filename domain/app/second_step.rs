@@ -11,7 +11,7 @@ use crate::ports::Position;
 
 use super::log_in::{Judged, Login, Wish};
 use super::sessions::Owner;
-use super::streams::{Committed, account_stream};
+use super::streams::Committed;
 use super::{App, Failure, Unavailable};
 
 /// A secret that is shown once, to be confirmed by a code.
@@ -42,7 +42,7 @@ impl App {
         // A challenge that had expired before the clock was put back is ignored.
         let expired = self.clock.reached(claims.event.0, context.at) >= claims.expires_at;
         let event = if expired { EventId(uuid::Uuid::nil()) } else { claims.event };
-        let stream = account_stream(claims.account);
+        let stream = account::stream(claims.account);
         let _turn = self.ports.turnstile.enter(stream.to_string()).await;
         let opening = self.opening(context);
         self.verdicts_can_be_written().await?;
@@ -98,7 +98,7 @@ impl App {
         let account = owner.account;
         let codes = self.ports.codes.recovery_codes();
         let recovery: Vec<_> = codes.iter().map(|c| self.ports.codes.recovery_hash(account, c)).collect();
-        let stream = account_stream(account);
+        let stream = account::stream(account);
         let _turn = self.ports.turnstile.enter(stream.to_string()).await;
         self.verdicts_can_be_written().await?;
         loop {

@@ -16,7 +16,7 @@ use crate::ports::{
     RecordedEvent, StreamId,
 };
 use crate::receipt::{self, Receipt};
-use crate::schema::DomainEvent;
+use crate::schema::AggregateEvent;
 use crate::serial_claim::{self, SerialClaim};
 use crate::takeover::{self, TakeOver};
 
@@ -28,45 +28,32 @@ const TRIES: usize = 3;
 /// Something that is folded from the events of one stream.
 pub trait Aggregate: Clone + Default + Send + Sync + 'static {
     /// Its events.
-    type Event: Clone + Send + Sync;
+    type Event: AggregateEvent + Clone + Send + Sync;
     /// The state after one more fact. Total (law 8).
     #[must_use]
     fn evolve(self, fact: &Fact<Self::Event>) -> Self;
-    /// Its event among all events.
-    fn wrap(event: Self::Event) -> DomainEvent;
-    /// Its event out of all events; none where it is another aggregate's.
-    fn unwrap(event: DomainEvent) -> Option<Self::Event>;
 }
 
 macro_rules! aggregate {
-    ($state:ty, $module:ident, $variant:ident) => {
+    ($state:ty, $module:ident) => {
         impl Aggregate for $state {
             type Event = $module::Event;
             fn evolve(self, fact: &Fact<Self::Event>) -> Self {
                 $module::evolve(self, fact)
             }
-            fn wrap(event: Self::Event) -> DomainEvent {
-                DomainEvent::$variant(event)
-            }
-            fn unwrap(event: DomainEvent) -> Option<Self::Event> {
-                match event {
-                    DomainEvent::$variant(event) => Some(event),
-                    _ => None,
-                }
-            }
         }
     };
 }
-aggregate!(Account, account, Account);
-aggregate!(EmailClaim, email_claim, EmailClaim);
-aggregate!(Company, company, Company);
-aggregate!(Order, order, Order);
-aggregate!(Fleet, fleet, Fleet);
-aggregate!(SerialClaim, serial_claim, SerialClaim);
-aggregate!(Access, access, Access);
-aggregate!(Receipt, receipt, Receipt);
-aggregate!(KeptLogo, logo, Logo);
-aggregate!(TakeOver, takeover, TakeOver);
+aggregate!(Account, account);
+aggregate!(EmailClaim, email_claim);
+aggregate!(Company, company);
+aggregate!(Order, order);
+aggregate!(Fleet, fleet);
+aggregate!(SerialClaim, serial_claim);
+aggregate!(Access, access);
+aggregate!(Receipt, receipt);
+aggregate!(KeptLogo, logo);
+aggregate!(TakeOver, takeover);
 
 /// The log and what it takes to write to it.
 #[derive(Clone)]
@@ -153,7 +140,7 @@ impl<A: Aggregate> Streams<A> {
         if facts.is_empty() {
             return Ok(Some(Committed { state: folded.state, facts, position: folded.position }));
         }
-        let wrapped = facts.iter().cloned().map(|fact| fact.map(A::wrap)).collect();
+        let wrapped = facts.iter().cloned().map(|fact| fact.map(AggregateEvent::wrap)).collect();
         let encoded = self.log.codec.encode(stream, wrapped).await.map_err(Unavailable::from)?;
         let appended = match self.append_surely(stream, &folded, encoded).await {
             Err(AppendError::Conflict { .. }) => return Ok(None),
@@ -198,7 +185,7 @@ impl<A: Aggregate> Streams<A> {
     async fn decode(&self, recorded: &RecordedEvent) -> Result<Fact<A::Event>, Unavailable> {
         let fact = self.log.codec.decode(recorded).await?;
         let Fact { id, context, event } = fact;
-        let event = A::unwrap(event).ok_or_else(|| CodecError::Unreadable {
+        let event = AggregateEvent::unwrap(event).ok_or_else(|| CodecError::Unreadable {
             id,
             place: format!("{}@{}", recorded.stream, recorded.revision.0),
             why: format!("{} does not belong into this stream", recorded.event.name),
@@ -212,10 +199,4 @@ impl<A: Aggregate> Folded<A> {
         let state = Arc::new(Arc::unwrap_or_clone(self.state).evolve(fact));
         Self { state, revision: recorded.revision, position: recorded.position }
     }
-}
-
-/// The stream of an account.
-#[must_use]
-pub(super) fn account_stream(account: crate::ids::AccountId) -> StreamId {
-    StreamId::new("account", &account.to_string())
 }

@@ -4,6 +4,7 @@ mod command;
 mod decide;
 mod event;
 mod evolve;
+mod identity;
 mod names;
 mod state;
 #[cfg(test)]
@@ -13,6 +14,7 @@ pub use command::{Command, Description, SiteAtOffice};
 pub use decide::{Refusal, decide};
 pub use event::{AddressKind, Event, MovedSite};
 pub use evolve::evolve;
+pub use identity::{CATEGORY, stream};
 pub use names::{CompanyName, InvalidCompanyName, InvalidSiteName, SiteName};
 pub use state::{Company, Registered, Site};
 

@@ -7,11 +7,22 @@
 use chrono::TimeDelta;
 
 use crate::Moment;
+use crate::email_address::EmailHash;
 use crate::fact::Fact;
 use crate::ids::AccountId;
+use crate::stream::StreamId;
 
 /// How many former holders are kept at most; the newest are kept.
 const MOST_FORMER: usize = 100;
+
+/// What the names of these claims' streams begin with. Part of the storage format: never change it.
+pub const CATEGORY: &str = "email";
+
+/// The stream of the claim on an address.
+#[must_use]
+pub fn stream(address: &EmailHash) -> StreamId {
+    StreamId::new(CATEGORY, &address.0)
+}
 
 /// Who holds the address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

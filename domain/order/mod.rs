@@ -1,8 +1,10 @@
 //! The order: what brings companies and accounts into being.
 
 mod content;
+mod identity;
 
 pub use content::{Channel, Contact, Line, MAX_LINES, Order as Content};
+pub use identity::{CATEGORY, stream};
 
 use serde::{Deserialize, Serialize};
 

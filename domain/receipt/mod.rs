@@ -4,9 +4,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::company::CompanyName;
 use crate::fact::Fact;
-use crate::ids::{CompanyId, LogoId};
+use crate::ids::{CompanyId, LogoId, SiteId};
 use crate::logo::Logo;
 use crate::plain_text::is_text;
+use crate::stream::StreamId;
+
+/// What the names of receipt layouts' streams begin with. Part of the storage format: never change it.
+pub const CATEGORY: &str = "receipt";
+
+/// The stream of a site's receipt layout.
+#[must_use]
+pub fn stream(site: SiteId) -> StreamId {
+    StreamId::new(CATEGORY, &site.to_string())
+}
 
 /// How many lines a part of a receipt has at most.
 pub const MOST_LINES: usize = 10;

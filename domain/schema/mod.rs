@@ -21,6 +21,8 @@ mod logo;
 mod order;
 mod receipt;
 mod serial_claim;
+#[cfg(test)]
+mod stream_names;
 mod takeover;
 #[cfg(test)]
 mod tests;
@@ -35,29 +37,109 @@ use crate::one_time_code::{RecoveryHash, TotpSecret};
 use crate::password::PasswordHash;
 use crate::person::{Person, PersonName};
 
-/// Any event of any aggregate.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DomainEvent {
+/// Declares the aggregates: for each the variant of its events, and the module that it has in this crate and in this
+/// folder.
+macro_rules! aggregates {
+    ($($(#[$doc:meta])* $variant:ident: $module:ident),* $(,)?) => {
+        /// Any event of any aggregate.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum DomainEvent {
+            $($(#[$doc])* $variant(crate::$module::Event)),*
+        }
+
+        /// The open part of an event, in its newest shape.
+        #[derive(Debug, Serialize)]
+        #[serde(untagged)]
+        #[allow(missing_docs)] // one variant a shape; the shapes are documented where they stand
+        pub enum Data {
+            $($variant($module::Data)),*
+        }
+
+        $(impl AggregateEvent for crate::$module::Event {
+            fn wrap(self) -> DomainEvent {
+                DomainEvent::$variant(self)
+            }
+
+            fn unwrap(event: DomainEvent) -> Option<Self> {
+                match event {
+                    DomainEvent::$variant(event) => Some(event),
+                    _ => None,
+                }
+            }
+        })*
+
+        /// What the names of streams begin with, one an aggregate.
+        pub const CATEGORIES: &[&str] = &[$(crate::$module::CATEGORY),*];
+
+        /// Every stored name, for the event catalogue and its test.
+        #[must_use]
+        pub fn names() -> Vec<&'static str> {
+            [$($module::NAMES),*].concat()
+        }
+
+        /// Gives an event in its newest stored shape.
+        #[must_use]
+        pub fn write(event: &DomainEvent) -> Stored {
+            match event {
+                $(DomainEvent::$variant(event) => $module::write(event)),*
+            }
+        }
+
+        /// Reads an event of any version ever written, upcasting old shapes.
+        ///
+        /// # Errors
+        /// [`ReadError`] for an unknown name or version, or a shape that does not fit.
+        pub fn read<'de, D: Deserializer<'de>>(
+            name: &str,
+            version: u16,
+            data: D,
+            private: Erasable<Private>,
+        ) -> Result<DomainEvent, ReadError<D::Error>> {
+            let read = match name {
+                $(name if $module::NAMES.contains(&name) => {
+                    let read = $module::read(name, version, data, private);
+                    read.map(|event| event.map(DomainEvent::$variant))
+                })*
+                _ => Ok(None),
+            };
+            match read {
+                Ok(Some(event)) => Ok(event),
+                Ok(None) => Err(ReadError::Unknown { name: name.to_owned(), version }),
+                Err(source) => Err(ReadError::Malformed { name: name.to_owned(), version, source }),
+            }
+        }
+    };
+}
+
+aggregates! {
     /// Of an account.
-    Account(crate::account::Event),
+    Account: account,
     /// Of the claim on an address.
-    EmailClaim(crate::email_claim::Event),
+    EmailClaim: email_claim,
     /// Of a company.
-    Company(crate::company::Event),
+    Company: company,
     /// Of an order.
-    Order(crate::order::Event),
+    Order: order,
     /// Of a company's terminals.
-    Fleet(crate::fleet::Event),
+    Fleet: fleet,
     /// Of the claim on a serial number.
-    SerialClaim(crate::serial_claim::Event),
+    SerialClaim: serial_claim,
     /// Of who may do what in a company.
-    Access(crate::access::Event),
+    Access: access,
     /// Of a site's receipt layout.
-    Receipt(crate::receipt::Event),
+    Receipt: receipt,
     /// Of a logo of receipts.
-    Logo(crate::logo::Event),
+    Logo: logo,
     /// Of a take-over.
-    TakeOver(crate::takeover::Event),
+    TakeOver: takeover,
+}
+
+/// An event of one aggregate, among the events of all.
+pub trait AggregateEvent: Sized {
+    /// The same event among all events.
+    fn wrap(self) -> DomainEvent;
+    /// The event out of all events. `None`: it is another aggregate's.
+    fn unwrap(event: DomainEvent) -> Option<Self>;
 }
 
 /// An event ready to be encoded.
@@ -73,23 +155,6 @@ pub struct Stored {
     pub private: Private,
     /// Under whose key, where the event itself says so; otherwise under its stream's account's.
     pub subject: Option<AccountId>,
-}
-
-/// The open part of an event, in its newest shape.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-#[allow(missing_docs)] // one variant a shape; the shapes are documented where they stand
-pub enum Data {
-    Account(account::Data),
-    EmailClaim(email_claim::Claim),
-    Company(company::Data),
-    Order(order::Data),
-    Fleet(fleet::Data),
-    SerialClaim(serial_claim::Data),
-    Access(access::Data),
-    Receipt(receipt::Data),
-    Logo(logo::Data),
-    TakeOver(takeover::Data),
 }
 
 /// The sealed part: personal data, password hashes, support's words. Absent fields are not written.
@@ -145,53 +210,6 @@ pub enum ReadError<E> {
     },
 }
 
-/// Gives an event in its newest stored shape.
-#[must_use]
-pub fn write(event: &DomainEvent) -> Stored {
-    match event {
-        DomainEvent::Account(event) => account::write(event),
-        DomainEvent::EmailClaim(event) => email_claim::write(event),
-        DomainEvent::Company(event) => company::write(event),
-        DomainEvent::Order(event) => order::write(event),
-        DomainEvent::Fleet(event) => fleet::write(event),
-        DomainEvent::SerialClaim(event) => serial_claim::write(event),
-        DomainEvent::Access(event) => access::write(event),
-        DomainEvent::Receipt(event) => receipt::write(event),
-        DomainEvent::Logo(event) => logo::write(event),
-        DomainEvent::TakeOver(event) => takeover::write(event),
-    }
-}
-
-/// Reads an event of any version ever written, upcasting old shapes.
-///
-/// # Errors
-/// [`ReadError`] for an unknown name or version, or a shape that does not fit.
-pub fn read<'de, D: Deserializer<'de>>(
-    name: &str,
-    version: u16,
-    data: D,
-    private: Erasable<Private>,
-) -> Result<DomainEvent, ReadError<D::Error>> {
-    let read = match name {
-        name if account::NAMES.contains(&name) => account::read(name, version, data, private),
-        name if email_claim::NAMES.contains(&name) => email_claim::read(name, version, data),
-        name if company::NAMES.contains(&name) => company::read(name, version, data),
-        name if order::NAMES.contains(&name) => order::read(name, version, data, private),
-        name if fleet::NAMES.contains(&name) => fleet::read(name, version, data),
-        name if serial_claim::NAMES.contains(&name) => serial_claim::read(name, version, data),
-        name if access::NAMES.contains(&name) => access::read(name, version, data),
-        name if receipt::NAMES.contains(&name) => receipt::read(name, version, data),
-        name if logo::NAMES.contains(&name) => logo::read(name, version, data),
-        name if takeover::NAMES.contains(&name) => takeover::read(name, version, data),
-        _ => Ok(None),
-    };
-    match read {
-        Ok(Some(event)) => Ok(event),
-        Ok(None) => Err(ReadError::Unknown { name: name.to_owned(), version }),
-        Err(source) => Err(ReadError::Malformed { name: name.to_owned(), version, source }),
-    }
-}
-
 /// Whether an event may be the first that is sealed for its account: only then is a key made. For any
 /// other, a missing key is a lost one, and a new one would hide it.
 #[must_use]
@@ -203,24 +221,6 @@ pub fn begins_a_subject(name: &str) -> bool {
 #[must_use]
 pub fn ends_a_subject(name: &str) -> bool {
     name == "account-erased"
-}
-
-/// Every stored name, for the event catalogue and its test.
-#[must_use]
-pub fn names() -> Vec<&'static str> {
-    [
-        account::NAMES,
-        email_claim::NAMES,
-        company::NAMES,
-        order::NAMES,
-        fleet::NAMES,
-        serial_claim::NAMES,
-        access::NAMES,
-        receipt::NAMES,
-        logo::NAMES,
-        takeover::NAMES,
-    ]
-    .concat()
 }
 
 impl Private {

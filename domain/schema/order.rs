@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::company::StoredRegistration;
-use super::{DomainEvent, Private, Stored, person};
+use super::{Private, Stored, person};
 use crate::Moment;
 use crate::email_address::EmailHash;
 use crate::erasable::Erasable;
@@ -110,7 +110,7 @@ pub(super) fn read<'de, D: Deserializer<'de>>(
     version: u16,
     data: D,
     private: Erasable<Private>,
-) -> Result<Option<DomainEvent>, D::Error> {
+) -> Result<Option<Event>, D::Error> {
     let event = match (name, version) {
         ("order-received", 1) => {
             let stored = OrderReceived::deserialize(data)?;
@@ -149,5 +149,5 @@ pub(super) fn read<'de, D: Deserializer<'de>>(
         }
         _ => return Ok(None),
     };
-    Ok(Some(DomainEvent::Order(event)))
+    Ok(Some(event))
 }

@@ -42,7 +42,8 @@ macro_rules! stored_events {
             name: &str,
             version: u16,
             data: D,
-        ) -> Result<Option<super::DomainEvent>, D::Error> {
+            _: crate::erasable::Erasable<super::Private>,
+        ) -> Result<Option<Event>, D::Error> {
             use serde::Deserialize;
             let event = match (name, version) {
                 $(($name, 1) => {
@@ -51,7 +52,7 @@ macro_rules! stored_events {
                 })*
                 _ => return Ok(None),
             };
-            Ok(Some(super::DomainEvent::$wrap(event)))
+            Ok(Some(event))
         }
     };
 }

@@ -3,6 +3,17 @@
 
 use crate::fact::Fact;
 use crate::ids::{OrderId, TerminalId};
+use crate::serial_number::SerialNumber;
+use crate::stream::StreamId;
+
+/// What the names of these claims' streams begin with. Part of the storage format: never change it.
+pub const CATEGORY: &str = "serial";
+
+/// The stream of the claim on a serial number.
+#[must_use]
+pub fn stream(serial: &SerialNumber) -> StreamId {
+    StreamId::new(CATEGORY, serial.as_str())
+}
 
 /// Which terminal has the number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use guesses::{CodeFailedV4, LockedV4, LoginFailedV3, LoginSucceededV3};
 
-use super::{DomainEvent, Private, Stored, hash, person, reason, recovery, secret};
+use super::{Private, Stored, hash, person, reason, recovery, secret};
 use crate::Moment;
 use crate::account::{Admission, DeviceEnd, DeviceOrigin, Event, Origin, Role, SessionEnd};
 use crate::email_address::EmailHash;
@@ -311,7 +311,7 @@ pub(super) fn read<'de, D: Deserializer<'de>>(
     version: u16,
     data: D,
     private: Erasable<Private>,
-) -> Result<Option<DomainEvent>, D::Error> {
+) -> Result<Option<Event>, D::Error> {
     let event = match (name, version) {
         ("account-created", 1) => created(AccountCreatedV1::deserialize(data)?.into(), &private),
         ("account-created", 2) => created(AccountCreatedV2::deserialize(data)?, &private),
@@ -328,7 +328,7 @@ pub(super) fn read<'de, D: Deserializer<'de>>(
             Event::AccountMoved { takeover: takeover_id, company: company_id, role }
         }
         ("login-succeeded" | "login-failed" | "second-step-failed" | "account-locked", _) => {
-            return Ok(guesses::read(name, version, data)?.map(DomainEvent::Account));
+            return Ok(guesses::read(name, version, data)?);
         }
         ("second-step-asked", 1 | 2) => {
             let Asked { expires_at, device_id } = Asked::deserialize(data)?;
@@ -374,11 +374,11 @@ pub(super) fn read<'de, D: Deserializer<'de>>(
         }
         (name, 1) => {
             Nothing::deserialize(data)?;
-            return Ok(bare(name, &private).map(DomainEvent::Account));
+            return Ok(bare(name, &private));
         }
         _ => return Ok(None),
     };
-    Ok(Some(DomainEvent::Account(event)))
+    Ok(Some(event))
 }
 
 /// The events whose open part is empty.

@@ -2,8 +2,29 @@
 //! however often their layouts are saved, it is in the log once.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::fact::Fact;
+use crate::ids::{LOQUET, LogoId};
+use crate::stream::StreamId;
+
+/// What the names of logos' streams begin with. Part of the storage format: never change it.
+pub const CATEGORY: &str = "logo";
+
+/// The stream of a picture.
+#[must_use]
+pub fn stream(logo: LogoId) -> StreamId {
+    StreamId::new(CATEGORY, &logo.to_string())
+}
+
+impl LogoId {
+    /// The picture that looks so: the same one, whoever sends it.
+    #[must_use]
+    pub fn of(logo: &Logo) -> Self {
+        let Logo { png, width, height } = logo;
+        Self(Uuid::new_v5(&LOQUET, format!("logo/{width}/{height}/{png}").as_bytes()))
+    }
+}
 
 /// A logo as it is kept: drawn anew from what was sent, never what was sent itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
