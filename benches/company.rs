@@ -192,8 +192,9 @@ impl Merchant {
 
 async fn users(app: &App, company: CompanyId, number: u32, count: u32) -> Outcome<Vec<AccountId>> {
     let name = GroupName::parse("Gérants")?;
-    let group = (name, GroupText::default(), [Permission::ManageTerminals].into());
-    let (group, _) = app.create_group(&context(), company, Grantor::Anything, group).await?;
+    let (text, permissions) = (GroupText::default(), [Permission::ManageTerminals].into());
+    let (group, _) =
+        app.create_group(&context(), company, Grantor::Anything, name, text, permissions).await?;
     let mut users = Vec::new();
     for n in 0..count {
         let person = Person {
@@ -204,8 +205,7 @@ async fn users(app: &App, company: CompanyId, number: u32, count: u32) -> Outcom
         let new =
             NewColleague { company, role: Admission::User, language: Language::Nl, person, creator: None };
         let (account, _) = app.create_account(&context(), new).await?;
-        let member = (group, account, Where::Everywhere);
-        app.set_member(&context(), company, Grantor::Anything, member).await?;
+        app.set_member(&context(), company, Grantor::Anything, group, account, Where::Everywhere).await?;
         users.push(account);
     }
     Ok(users)

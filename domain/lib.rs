@@ -12,7 +12,7 @@ pub mod address_key;
 pub mod app;
 pub mod clock_history;
 pub mod company;
-pub mod diagnosis;
+pub mod decider;
 pub mod email_address;
 pub mod email_claim;
 pub mod enterprise_number;

@@ -38,11 +38,12 @@ async fn the_logo_of_a_layout_that_holds_it_is_shown_and_moves_to_a_stream_of_it
     let receipt = app.receipt(site).await.unwrap().state;
     let logo = app.logo(&receipt).await.unwrap().unwrap();
     assert_eq!((receipt.version, logo.png.as_str(), logo.width), (1, "iVBORw0KGgo=", 64));
-    let same = (receipt.layout.clone(), Some(logo.clone()));
-    assert_eq!(app.save_receipt(&context(1), company, site, same).await.unwrap().0, 1, "nothing is new");
+    let (same, its_logo) = (receipt.layout.clone(), Some(logo.clone()));
+    let saved = app.save_receipt(&context(1), company, site, same, its_logo).await.unwrap();
+    assert_eq!(saved.0, 1, "nothing is new");
     let header = ReceiptText::parse("Le Fournil du Parc").unwrap();
-    let changed = (Layout { header, ..receipt.layout.clone() }, Some(logo.clone()));
-    assert_eq!(app.save_receipt(&context(2), company, site, changed).await.unwrap().0, 2);
+    let (changed, its_logo) = (Layout { header, ..receipt.layout.clone() }, Some(logo.clone()));
+    assert_eq!(app.save_receipt(&context(2), company, site, changed, its_logo).await.unwrap().0, 2);
     let receipt = app.receipt(site).await.unwrap().state;
     assert_eq!((receipt.layout.logo, &receipt.held), (Some(LogoId::of(&logo)), &None));
     assert_eq!(app.logo(&receipt).await.unwrap(), Some(logo));

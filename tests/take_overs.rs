@@ -90,11 +90,12 @@ async fn agreed() -> World {
         .activate(&context(0), &token, loquet_tests::kit::password(loquet_tests::kit::PASSWORD))
         .await
         .unwrap();
-    let sellers =
-        (GroupName::parse("Vendeurs").unwrap(), GroupText::default(), [Permission::ViewTransactions].into());
-    let (group, _) = node.app.create_group(&context(0), from, Grantor::Anything, sellers).await.unwrap();
-    let member = (group, jan, Where::Everywhere);
-    node.app.set_member(&context(0), from, Grantor::Anything, member).await.unwrap();
+    let (sellers, text) = (GroupName::parse("Vendeurs").unwrap(), GroupText::default());
+    let permissions = [Permission::ViewTransactions].into();
+    let made = node.app.create_group(&context(0), from, Grantor::Anything, sellers, text, permissions).await;
+    let (group, _) = made.unwrap();
+    let everywhere = Where::Everywhere;
+    node.app.set_member(&context(0), from, Grantor::Anything, group, jan, everywhere).await.unwrap();
     let site = node.app.company(from).await.unwrap().state.sites.iter().next().unwrap().0;
     let accounts = vec![marie, jan];
     let wanted = NewTakeOver { from, to, sites: None, accounts, reference: "T-1".to_owned() };

@@ -224,7 +224,7 @@ pub(crate) async fn save(
     api.permit(&caller, Scope::CompaniesWrite, company, needed).await?;
     let kept = api.app.logo(&api.app.receipt(site).await?.state).await?;
     // Drawing a picture takes a while of a whole core.
-    let layout = match body.draws() {
+    let (layout, logo) = match body.draws() {
         true => {
             let share = api.admit_costly(&caller, Costly::Picture)?;
             let draw = move || {
@@ -238,7 +238,7 @@ pub(crate) async fn save(
     };
     let (at, context) = (arrival.at, caller.context(&arrival));
     let saved =
-        to_its_end(async move { api.app.save_receipt(&context, company, site, layout).await }).await?;
+        to_its_end(async move { api.app.save_receipt(&context, company, site, layout, logo).await }).await?;
     let (version, position) = saved.map_err(|failure| Problem::of(failure, at))?;
     Ok(Json(LayoutSaved { version, position: position.0 }))
 }

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use loquet_domain::diagnosis::{Administrators, Answer, Hindrance, Remedy};
+use loquet_domain::account::diagnosis::{Administrators, Answer, Hindrance, Remedy};
 use loquet_domain::ids::AccountId;
 use loquet_domain::lockout::LockEnd;
 use loquet_domain::person::Person;

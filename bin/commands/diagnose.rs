@@ -6,7 +6,7 @@ use loquet_adapters::http::DiagnosisBody;
 use loquet_adapters::mail_journal::SqliteJournal;
 use loquet_domain::Moment;
 use loquet_domain::account::Admission;
-use loquet_domain::diagnosis::{Administrators, Answer, Hindrance, Remedy};
+use loquet_domain::account::diagnosis::{Administrators, Answer, Hindrance, Remedy};
 use loquet_domain::email_address::EmailAddress;
 use loquet_domain::fact::Client;
 use loquet_domain::ids::{AccountId, DeviceId};

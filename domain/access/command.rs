@@ -15,6 +15,23 @@ pub enum Grantor {
     User(AccountId),
 }
 
+impl Grantor {
+    /// A command that they give.
+    #[must_use]
+    pub fn asks(self, command: Command) -> Request {
+        Request { grantor: self, command }
+    }
+}
+
+/// A command, and who gives it.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Who asks.
+    pub grantor: Grantor,
+    /// What is asked.
+    pub command: Command,
+}
+
 /// What of a group is to be otherwise; what is not said stays.
 #[derive(Clone, Debug, Default)]
 pub struct GroupChange {

@@ -12,7 +12,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use command::{Command, Grantor, GroupChange};
+pub use command::{Command, Grantor, GroupChange, Request};
 pub use decide::{MOST_GROUPS, Refusal, decide};
 pub use event::{Event, NewGroup};
 pub use evolve::evolve;

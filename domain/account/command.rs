@@ -134,6 +134,16 @@ pub enum Authority {
 }
 
 impl Authority {
+    /// A command that they give.
+    #[must_use]
+    pub fn asks(self, command: Command) -> Request {
+        let within = match self {
+            Self::Supplier => None,
+            Self::Administrator(company) => Some(company),
+        };
+        Request { command, within }
+    }
+
     /// As whom they ask for an activation mail.
     #[must_use]
     pub fn asker(self) -> Asker {
@@ -141,6 +151,21 @@ impl Authority {
             Self::Supplier => Asker::Supplier,
             Self::Administrator(_) => Asker::Company,
         }
+    }
+}
+
+/// A command, and the accounts that it may change.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What is asked.
+    pub command: Command,
+    /// The company that the account must be of. `None`: any company.
+    pub within: Option<CompanyId>,
+}
+
+impl From<Command> for Request {
+    fn from(command: Command) -> Self {
+        Self { command, within: None }
     }
 }
 

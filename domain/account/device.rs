@@ -118,7 +118,8 @@ impl Active {
         &self,
         policies: &Policies,
         at: Moment,
-        (from, new): (Option<DeviceId>, Option<NewDevice>),
+        from: Option<DeviceId>,
+        new: Option<NewDevice>,
     ) -> (Option<DeviceId>, Vec<Event>) {
         let Some(lasts) = policies.trusted_devices else { return (None, Vec::new()) };
         let same = |new: &NewDevice| {

@@ -8,6 +8,7 @@ mod decide;
 mod device;
 #[cfg(test)]
 mod device_tests;
+pub mod diagnosis;
 mod event;
 mod evolve;
 mod identity;
@@ -16,6 +17,7 @@ mod judging;
 mod naive;
 #[cfg(test)]
 mod profile_tests;
+mod refusal;
 mod second_step;
 #[cfg(test)]
 mod second_step_tests;
@@ -25,13 +27,14 @@ mod tests;
 
 pub use activation::{ActivationMails, Asker, again_at};
 pub use command::{
-    Activation, Answer, Attempt, Authority, Command, Creation, MailFate, NewPassword, Opening, Proof, Reset,
-    Verdict,
+    Activation, Answer, Attempt, Authority, Command, Creation, MailFate, NewPassword, Opening, Proof,
+    Request, Reset, Verdict,
 };
-pub use decide::{Refusal, decide, decide_for};
+pub use decide::decide;
 pub use device::{Device, DeviceEnd, DeviceOrigin, MOST_DEVICES, NewDevice};
 pub use event::{Admission, Counts, DeviceCount, Event, Origin, Role, Rows, SessionEnd};
 pub use evolve::evolve;
 pub use identity::{CATEGORY, stream};
+pub use refusal::Refusal;
 pub use second_step::{Proposal, SecondProof, SecondStep};
 pub use state::{Account, Active, Challenge, Credential, Invited, Link, Profile, Session};

@@ -12,7 +12,7 @@ use crate::erasable::Erasable;
 use crate::ids::EventId;
 use crate::one_time_code::{RecoveryHash, TotpSecret};
 
-use super::decide::Refusal;
+use super::refusal::Refusal;
 
 /// How many challenges of one account are open at most; a further one voids the oldest.
 pub(super) const MOST_CHALLENGES: usize = 100;

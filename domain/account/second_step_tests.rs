@@ -3,7 +3,7 @@
 use super::naive::{Row, Then, Wrong};
 use super::tests::{Numbers, Story, at, names, numbers, opening};
 use super::*;
-use crate::diagnosis::{self, Administrators, Hindrance, Remedy, answer, hindrances};
+use crate::account::diagnosis::{self, Administrators, Hindrance, Remedy, answer, hindrances};
 use crate::ids::{DeviceId, EventId, SessionId};
 use crate::lockout::Lockout;
 use crate::one_time_code::{RecoveryHash, TotpSecret};
@@ -693,7 +693,7 @@ proptest! {
             for from in [From::Elsewhere, From::Phone, From::Link] {
                 let device = naive.device(from, now);
                 let locked = naive.locked(device, now);
-                let told = answer(&story.account, &Lockout::default(), &story.policies, (device, at(now)));
+                let told = answer(&story.account, &Lockout::default(), &story.policies, device, at(now));
                 prop_assert_eq!(matches!(told, diagnosis::Answer::Locked { .. }), locked, "from {:?}", from);
                 prop_assert!(locked || told == diagnosis::Answer::SecondStep);
             }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::Moment;
-use crate::diagnosis::{Answer, Hindrance, answer, hindrances};
+use crate::account::diagnosis::{Answer, Hindrance, answer, hindrances};
 use crate::email_address::{EmailAddress, EmailHash};
 use crate::erasable::Erasable;
 use crate::fact::{Actor, Client, Context, Fact};
@@ -646,7 +646,7 @@ proptest! {
             let logged_in = logged_in.map(|events| names(&events).last().copied().unwrap());
             let (expected, first) = diagnosed(logged_in);
             let nobody = Lockout::default();
-            prop_assert_eq!(answer(&story.account, &nobody, &story.policies, (None, now)), expected);
+            prop_assert_eq!(answer(&story.account, &nobody, &story.policies, None, now), expected);
             let found = hindrances(&story.account, &nobody, &story.policies, now);
             let told = found.first().copied().map(kind);
             prop_assert!(first.contains(&told), "{told:?} for {expected:?}");
@@ -656,7 +656,7 @@ proptest! {
                 let logged_in = story.clone().guess_from(now, right, Some(device));
                 let logged_in = logged_in.map(|events| names(&events).last().copied().unwrap());
                 let expected = diagnosed(logged_in).0;
-                prop_assert_eq!(answer(&story.account, &nobody, &story.policies, (Some(device), now)), expected);
+                prop_assert_eq!(answer(&story.account, &nobody, &story.policies, Some(device), now), expected);
                 let locked = matches!(expected, Answer::Locked { .. });
                 let trusted = story.account.active().is_some_and(|active| active.device(device, now).is_some());
                 let said = found.iter().any(|it| matches!(it, Hindrance::DeviceLocked { device: of, .. } if *of == device));
@@ -669,7 +669,7 @@ proptest! {
                 Some(_) => (expected, None),
                 None => (Answer::Locked { until }, Some(Hindrance::StrangersLocked { until })),
             };
-            prop_assert_eq!(answer(&story.account, &strangers, &story.policies, (None, now)), locked);
+            prop_assert_eq!(answer(&story.account, &strangers, &story.policies, None, now), locked);
             let expected: Vec<_> = found.into_iter().chain(more).collect();
             prop_assert_eq!(hindrances(&story.account, &strangers, &story.policies, now), expected);
         }

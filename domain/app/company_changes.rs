@@ -64,10 +64,6 @@ impl App {
         company: CompanyId,
         command: Command,
     ) -> Result<Committed<Company>, Failure> {
-        self.companies
-            .transact(&company::stream(company), context, |held| {
-                Ok::<_, Failure>(company::decide(held, command.clone())?)
-            })
-            .await
+        Ok(self.companies.transact(&company::stream(company), context, command).await?)
     }
 }

@@ -7,7 +7,7 @@ use crate::language::Language;
 use crate::person::Person;
 use crate::ports::Position;
 
-use super::{App, Failure};
+use super::{App, Failure, TransactError};
 
 /// An account that somebody of the company wants for a colleague.
 #[derive(Clone, Debug)]
@@ -49,17 +49,16 @@ impl App {
             origin: Origin::Colleague { account_id: new.creator },
             person: new.person,
         };
-        let created = self
-            .decide_account(&account::stream(account), context, || Command::Create(creation.clone()))
-            .await;
+        let created =
+            self.accounts.transact(&account::stream(account), context, Command::Create(creation)).await;
         match created {
             Ok(committed) if new.role == Admission::Administrator => {
                 let noted = self.settle_access(context, account).await?;
                 Ok((account, committed.position.max(noted)))
             }
             Ok(committed) => Ok((account, committed.position)),
-            Err(Failure::Refused(Refusal::AlreadyExists)) => Err(Failure::EmailTaken),
-            Err(other) => Err(other),
+            Err(TransactError::Refused(Refusal::AlreadyExists)) => Err(Failure::EmailTaken),
+            Err(other) => Err(other.into()),
         }
     }
 }

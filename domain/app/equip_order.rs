@@ -56,10 +56,8 @@ impl App {
         let (units, refused) = self.units(context, company, &sites, content).await?;
         let fleet = fleet::stream(company);
         for units in units.chunks(AT_ONCE) {
-            let add = || fleet::Command::Add { order: content.id.clone(), units: units.to_vec() };
-            self.fleets
-                .transact(&fleet, context, |held| Ok::<_, Failure>(fleet::decide(held, add())?))
-                .await?;
+            let add = fleet::Command::Add { order: content.id.clone(), units: units.to_vec() };
+            self.fleets.transact(&fleet, context, add).await?;
         }
         let opened: BTreeSet<SiteId> = content
             .lines
@@ -67,13 +65,8 @@ impl App {
             .filter_map(|line| sites.opened_by(&content.id, &line.delivery_address))
             .collect();
         let done = Equipped { company, opened: opened.into_iter().collect(), added: units.len(), refused };
-        let noted = self
-            .orders
-            .transact(&order::stream(&content.id), context, |held| {
-                Ok::<_, Failure>(order::decide(held, order::Command::Equip(done.clone()))?)
-            })
-            .await?;
-        Ok(noted.position)
+        let equip = order::Command::Equip(done);
+        Ok(self.orders.transact(&order::stream(&content.id), context, equip).await?.position)
     }
 
     /// The terminals of an order, and the serial numbers that are others'.
@@ -127,13 +120,8 @@ impl App {
         terminal: TerminalId,
         order: Option<&OrderId>,
     ) -> Result<(TerminalId, Option<OrderId>), Unavailable> {
-        let claim = || serial_claim::Command::Claim { terminal, order: order.cloned() };
-        let claimed = self
-            .serials
-            .transact(&serial_claim::stream(serial), context, |held| {
-                Ok::<_, Unavailable>(serial_claim::decide(held, claim()))
-            })
-            .await?;
+        let claim = serial_claim::Command::Claim { terminal, order: order.cloned() };
+        let claimed = self.serials.transact(&serial_claim::stream(serial), context, claim).await?;
         Ok(claimed.state.held.clone().unwrap_or((terminal, order.cloned())))
     }
 }

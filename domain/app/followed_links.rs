@@ -7,7 +7,7 @@ use crate::ids::AccountId;
 use crate::password::{Password, PasswordHash};
 use crate::ports::{LinkClaims, Position, Purpose};
 
-use super::{App, Failure};
+use super::{App, Failure, TransactError};
 
 /// Why a link leads nowhere. The remedy is the same for all: ask for a new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -100,8 +100,9 @@ impl App {
             return Err(Failure::WeakPassword(broken));
         }
         let hash = self.ports.hasher.hash(password).await.map_err(super::Unavailable::from)?;
-        let committed = self.decide_account(&stream, context, || command(claims.event, hash.clone())).await;
-        committed.map(|committed| (claims.account, committed.position)).map_err(as_link)
+        let command = command(claims.event, hash);
+        let committed = self.accounts.transact(&stream, context, command).await.map_err(as_link)?;
+        Ok((claims.account, committed.position))
     }
 
     fn claims_of(&self, at: Moment, purpose: Purpose, token: &str) -> Result<LinkClaims, LinkRefused> {
@@ -110,10 +111,13 @@ impl App {
     }
 }
 
-pub(super) fn as_link(failure: Failure) -> Failure {
-    match failure {
-        Failure::Refused(Refusal::LinkExpired) => LinkRefused::Expired.into(),
-        Failure::Refused(_) => LinkRefused::Used.into(),
-        other => other,
+/// What the person with the link is told of a refusal.
+pub(super) fn as_link(error: TransactError<Refusal>) -> Failure {
+    match error {
+        TransactError::Refused(Refusal::LinkExpired) => LinkRefused::Expired.into(),
+        TransactError::Refused(
+            Refusal::LinkVoid | Refusal::AlreadyActive | Refusal::NotActive | Refusal::NoSuchAccount,
+        ) => LinkRefused::Used.into(),
+        other => other.into(),
     }
 }

@@ -19,7 +19,7 @@ use crate::schema::DomainEvent;
 use crate::{Moment, email_claim};
 
 use super::streams::Committed;
-use super::{App, Unavailable};
+use super::{App, TransactError, Unavailable};
 
 /// What a person types to get in.
 #[derive(Clone, Debug)]
@@ -189,18 +189,15 @@ impl App {
             }
             let proof = Proof { credential, verdict, from };
             let command = match folded.state.active() {
-                Some(active) => self.command(&wish, proof, account, (active, context.at)).await?,
+                Some(active) => self.command(&wish, proof, account, active, context.at).await?,
                 None => return Ok(Judged::Nobody),
             };
-            match self.decide_account(&stream, context, || command.clone()).await {
+            match self.accounts.transact(&stream, context, command).await {
                 Ok(committed) => return Ok(Judged::Verdict(Box::new(committed))),
-                Err(super::Failure::Refused(Refusal::Locked { until })) => {
-                    return Ok(Judged::Locked(until));
-                }
-                Err(super::Failure::Refused(Refusal::StaleProof)) => continue,
-                Err(super::Failure::Unavailable(unavailable)) => return Err(self.lost(unavailable)),
-                Err(super::Failure::Refused(refusal)) => return Ok(Judged::Refused(refusal)),
-                Err(_) => return Ok(Judged::Nobody),
+                Err(TransactError::Refused(Refusal::Locked { until })) => return Ok(Judged::Locked(until)),
+                Err(TransactError::Refused(Refusal::StaleProof)) => continue,
+                Err(TransactError::Refused(refusal)) => return Ok(Judged::Refused(refusal)),
+                Err(TransactError::Unavailable(unavailable)) => return Err(self.lost(unavailable)),
             }
         }
     }
@@ -248,7 +245,8 @@ impl App {
         wish: &Wish,
         proof: Proof,
         account: AccountId,
-        (active, at): (&Active, Moment),
+        active: &Active,
+        at: Moment,
     ) -> Result<Command, Unavailable> {
         let look = |code: &OneTimeCode| self.look_at(account, active, code, at);
         Ok(match (wish, &proof.verdict) {
@@ -292,20 +290,6 @@ impl App {
                 SecondProof::Recovery { hash: self.ports.codes.recovery_hash(account, code) }
             }
         })
-    }
-
-    /// Decides an account's command and appends what follows.
-    pub(super) async fn decide_account(
-        &self,
-        stream: &StreamId,
-        context: &Context,
-        command: impl Fn() -> Command,
-    ) -> Result<Committed<Account>, super::Failure> {
-        self.accounts
-            .transact(stream, context, |account| {
-                Ok(account::decide(account, &self.policies, context.at, command())?)
-            })
-            .await
     }
 
     /// An address that nobody can get in with is treated as one that somebody can, to the eye and to
@@ -421,10 +405,7 @@ impl App {
         let mut candidate = candidate;
         loop {
             let claim = email_claim::Command::Claim { account: candidate };
-            let committed = self
-                .claims
-                .transact(&stream, context, |held| Ok::<_, Unavailable>(email_claim::decide(held, claim)))
-                .await?;
+            let committed = self.claims.transact(&stream, context, claim).await?;
             let Some(holder) = committed.state.holder else {
                 continue;
             };
@@ -449,13 +430,8 @@ impl App {
         account: AccountId,
     ) -> Result<Position, Unavailable> {
         let release = email_claim::Command::Release { account };
-        let committed = self
-            .claims
-            .transact(&email_claim::stream(hash), context, |held| {
-                Ok::<_, Unavailable>(email_claim::decide(held, release))
-            })
-            .await?;
-        Ok(committed.position)
+        let stream = email_claim::stream(hash);
+        Ok(self.claims.transact(&stream, context, release).await?.position)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::ids::{AccountId, CompanyId, OrderId};
 use crate::order::{self, Contact, Content, Onboarded, Order, Outcome, Received};
 use crate::ports::{Position, StreamId};
 
-use super::{App, Failure, Unavailable};
+use super::{App, Failure, TransactError, Unavailable};
 
 /// An order as it is delivered.
 #[derive(Clone, Debug)]
@@ -53,20 +53,14 @@ impl App {
                 self.claim(context, &order.content.email_hash, candidate).await?
             }
         };
-        let received = self
-            .orders
-            .transact(&stream, context, |held| {
-                Ok::<_, Failure>(order::decide(
-                    held,
-                    order::Command::Receive {
-                        content: Box::new(order.content.clone()),
-                        account,
-                        person: order.contact.person.clone(),
-                    },
-                )?)
-            })
-            .await?;
-        let onboarded = self.finish(context, &order.content.id).await?;
+        let id = order.content.id.clone();
+        let receive = order::Command::Receive {
+            content: Box::new(order.content),
+            account,
+            person: order.contact.person,
+        };
+        let received = self.orders.transact(&stream, context, receive).await?;
+        let onboarded = self.finish(context, &id).await?;
         Ok(PlacedOrder { new: !received.facts.is_empty(), ..onboarded })
     }
 
@@ -112,12 +106,7 @@ impl App {
             self.settle_access(context, received.account).await?;
         }
         let onboarded = Onboarded { company, account: received.account, outcome };
-        let done = self
-            .orders
-            .transact(stream, context, |held| {
-                Ok::<_, Failure>(order::decide(held, order::Command::Onboard(onboarded))?)
-            })
-            .await?;
+        let done = self.orders.transact(stream, context, order::Command::Onboard(onboarded)).await?;
         Ok((onboarded, done.position))
     }
 
@@ -162,12 +151,12 @@ impl App {
             origin: Origin::Order { order_id: id.clone() },
             person: person.clone(),
         };
-        match self.decide_account(&stream, context, || Command::Create(creation.clone())).await {
+        match self.accounts.transact(&stream, context, Command::Create(creation)).await {
             Ok(_) => Ok(outcome),
-            Err(Failure::Refused(Refusal::AlreadyExists)) => {
+            Err(TransactError::Refused(Refusal::AlreadyExists)) => {
                 Ok(self.known_contact(company, id, outcome, &stream).await?)
             }
-            Err(other) => Err(other),
+            Err(other) => Err(other.into()),
         }
     }
 

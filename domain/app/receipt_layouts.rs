@@ -44,9 +44,7 @@ impl App {
     /// Keeps a picture, unless it is kept already: its layouts name it.
     async fn keep_logo(&self, context: &Context, logo: Logo) -> Result<LogoId, Unavailable> {
         let id = LogoId::of(&logo);
-        let keep = || logo::Command::Keep { logo: logo.clone() };
-        let decide = |kept: &_| Ok::<_, Unavailable>(logo::decide(kept, keep()));
-        self.logos.transact(&logo::stream(id), context, decide).await?;
+        self.logos.transact(&logo::stream(id), context, logo::Command::Keep { logo }).await?;
         Ok(id)
     }
 
@@ -60,7 +58,8 @@ impl App {
         context: &Context,
         company: CompanyId,
         site: SiteId,
-        (layout, logo): (Layout, Option<Logo>),
+        layout: Layout,
+        logo: Option<Logo>,
     ) -> Result<(u64, Position), Failure> {
         if !self.company(company).await?.state.sites.contains(site) {
             return Err(company::Refusal::NoSuchSite(site).into());
@@ -70,12 +69,8 @@ impl App {
             Some(logo) => Some(self.keep_logo(context, logo).await?),
             None => None,
         };
-        let layout = Layout { logo, ..layout };
-        let save = || receipt::Command::Save { company, layout: Box::new(layout.clone()) };
-        let saved = self
-            .receipts
-            .transact(&receipt::stream(site), context, |held| Ok::<_, Failure>(receipt::decide(held, save())))
-            .await?;
+        let save = receipt::Command::Save { company, layout: Box::new(Layout { logo, ..layout }) };
+        let saved = self.receipts.transact(&receipt::stream(site), context, save).await?;
         Ok((saved.state.version, saved.position))
     }
 

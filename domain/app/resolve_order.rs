@@ -6,7 +6,7 @@ use crate::ids::{AccountId, OrderId};
 use crate::order::{self, Contact, Order, Received, Resolution};
 use crate::ports::Position;
 
-use super::{App, Failure};
+use super::{App, Failure, TransactError};
 
 /// What support decided.
 #[derive(Clone, Debug)]
@@ -42,8 +42,7 @@ impl App {
                 Resolution::ContactNamed { account_id }
             }
         };
-        let resolve =
-            |held: &Order| Ok::<_, Failure>(order::decide(held, order::Command::Resolve(resolution))?);
+        let resolve = order::Command::Resolve(resolution);
         let resolved = self.orders.transact(&stream, context, resolve).await?;
         Ok((resolution, resolved.position))
     }
@@ -77,14 +76,14 @@ impl App {
             person: contact.person,
         };
         let stream = account::stream(account);
-        match self.decide_account(&stream, context, || Command::Create(creation.clone())).await {
+        match self.accounts.transact(&stream, context, Command::Create(creation)).await {
             Ok(_) => Ok(account),
-            Err(Failure::Refused(Refusal::AlreadyExists)) => {
+            Err(TransactError::Refused(Refusal::AlreadyExists)) => {
                 let held = self.account(account).await?;
                 let own = held.profile().is_some_and(|profile| profile.company == company);
                 if own { Ok(account) } else { Err(Failure::EmailTaken) }
             }
-            Err(other) => Err(other),
+            Err(other) => Err(other.into()),
         }
     }
 }

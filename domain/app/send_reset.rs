@@ -19,7 +19,7 @@ impl App {
         account: AccountId,
     ) -> Result<Option<Position>, Failure> {
         let stream = account::stream(account);
-        let asked = self.decide_account(&stream, context, || Command::RequestPasswordReset).await?;
+        let asked = self.accounts.transact(&stream, context, Command::RequestPasswordReset).await?;
         Ok((!asked.facts.is_empty()).then_some(asked.position))
     }
 }

@@ -74,7 +74,7 @@ impl App {
         session: SessionId,
         reason: SessionEnd,
     ) -> Result<Position, Failure> {
-        self.change_account(context, account, || Command::EndSession { session, reason }).await
+        self.change_account(context, account, Command::EndSession { session, reason }).await
     }
 
     /// Ends every session of an account.
@@ -82,7 +82,7 @@ impl App {
     /// # Errors
     /// [`Refusal::NoSuchAccount`] and its like.
     pub async fn end_sessions(&self, context: &Context, account: AccountId) -> Result<Position, Failure> {
-        match self.change_account(context, account, || Command::EndSessions).await {
+        match self.change_account(context, account, Command::EndSessions).await {
             Err(Failure::Refused(Refusal::NotActive)) => Ok(Position::default()),
             other => other,
         }

@@ -248,7 +248,7 @@ impl App {
         account: AccountId,
         company: CompanyId,
     ) -> Result<Position, Failure> {
-        let follow = move || account::Command::Move { takeover, company };
+        let follow = account::Command::Move { takeover, company };
         match self.change_account(context, account, follow).await {
             // Deleted meanwhile: nothing to move.
             Err(Failure::Refused(account::Refusal::NoSuchAccount)) => Ok(Position::default()),
@@ -288,13 +288,7 @@ impl App {
         id: TakeOverId,
         command: Command,
     ) -> Result<Position, Failure> {
-        let committed = self
-            .takeovers
-            .transact(&takeover::stream(id), context, |held| {
-                Ok::<_, Failure>(takeover::decide(held, context.at, command.clone())?)
-            })
-            .await?;
-        Ok(committed.position)
+        Ok(self.takeovers.transact(&takeover::stream(id), context, command).await?.position)
     }
 }
 

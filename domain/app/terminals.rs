@@ -82,9 +82,9 @@ impl App {
         serial: &SerialNumber,
         terminal: TerminalId,
     ) -> Result<(), Unavailable> {
-        let release = || serial_claim::Command::Release { terminal };
-        let decide = |held: &_| Ok::<_, Unavailable>(serial_claim::decide(held, release()));
-        self.serials.transact(&serial_claim::stream(serial), context, decide).await.map(drop)
+        let release = serial_claim::Command::Release { terminal };
+        self.serials.transact(&serial_claim::stream(serial), context, release).await?;
+        Ok(())
     }
 
     pub(super) async fn change_fleet(
@@ -93,12 +93,6 @@ impl App {
         company: CompanyId,
         command: Command,
     ) -> Result<Position, Failure> {
-        let committed = self
-            .fleets
-            .transact(&fleet::stream(company), context, |held| {
-                Ok::<_, Failure>(fleet::decide(held, command.clone())?)
-            })
-            .await?;
-        Ok(committed.position)
+        Ok(self.fleets.transact(&fleet::stream(company), context, command).await?.position)
     }
 }

@@ -4,6 +4,10 @@
 //! (a crash between the two) holds nobody up: the next to want the address is given the claimed
 //! account id and creates the account under it.
 
+use std::convert::Infallible;
+
+use crate::decider::Decider;
+use crate::policies::Policies;
 use chrono::TimeDelta;
 
 use crate::Moment;
@@ -82,6 +86,21 @@ pub fn decide(claim: &EmailClaim, command: Command) -> Vec<Event> {
             vec![Event::EmailReleased { account }]
         }
         Command::Claim { .. } | Command::Release { .. } => Vec::new(),
+    }
+}
+
+impl Decider for EmailClaim {
+    const CATEGORY: &'static str = CATEGORY;
+    type Command = Command;
+    type Event = Event;
+    type Refusal = Infallible;
+
+    fn decide(&self, _: &Policies, _: Moment, command: Command) -> Result<Vec<Event>, Infallible> {
+        Ok(decide(self, command))
+    }
+
+    fn evolve(self, fact: &Fact<Event>) -> Self {
+        evolve(self, fact)
     }
 }
 

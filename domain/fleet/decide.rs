@@ -2,8 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{Event, Fleet, MovedTerminal, Terminal};
+use super::{CATEGORY, Event, Fleet, MovedTerminal, Terminal, evolve};
+use crate::Moment;
+use crate::decider::Decider;
+use crate::fact::Fact;
 use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId, TerminalId};
+use crate::policies::Policies;
 use crate::serial_number::SerialNumber;
 use crate::terminal_model::TerminalModel;
 
@@ -119,6 +123,21 @@ pub fn decide(fleet: &Fleet, command: Command) -> Result<Vec<Event>, Refusal> {
         Command::Receive { takeover, from, sites, terminals } => {
             Ok(vec![Event::TerminalsReceived { takeover, from, sites, terminals }])
         }
+    }
+}
+
+impl Decider for Fleet {
+    const CATEGORY: &'static str = CATEGORY;
+    type Command = Command;
+    type Event = Event;
+    type Refusal = Refusal;
+
+    fn decide(&self, _: &Policies, _: Moment, command: Command) -> Result<Vec<Event>, Refusal> {
+        decide(self, command)
+    }
+
+    fn evolve(self, fact: &Fact<Event>) -> Self {
+        evolve(self, fact)
     }
 }
 

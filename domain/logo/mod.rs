@@ -1,6 +1,11 @@
 //! A logo of receipts: one stream a picture, named by what is in it, so that however many sites print it and
 //! however often their layouts are saved, it is in the log once.
 
+use std::convert::Infallible;
+
+use crate::Moment;
+use crate::decider::Decider;
+use crate::policies::Policies;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -71,6 +76,21 @@ pub fn decide(kept: &KeptLogo, command: Command) -> Vec<Event> {
     match kept.logo {
         None => vec![Event::LogoKept { logo }],
         Some(_) => Vec::new(),
+    }
+}
+
+impl Decider for KeptLogo {
+    const CATEGORY: &'static str = CATEGORY;
+    type Command = Command;
+    type Event = Event;
+    type Refusal = Infallible;
+
+    fn decide(&self, _: &Policies, _: Moment, command: Command) -> Result<Vec<Event>, Infallible> {
+        Ok(decide(self, command))
+    }
+
+    fn evolve(self, fact: &Fact<Event>) -> Self {
+        evolve(self, fact)
     }
 }
 

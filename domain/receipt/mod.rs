@@ -1,5 +1,10 @@
 //! The receipt layout of a site: what its PAX terminals print around a payment.
 
+use std::convert::Infallible;
+
+use crate::Moment;
+use crate::decider::Decider;
+use crate::policies::Policies;
 use serde::{Deserialize, Serialize};
 
 use crate::company::CompanyName;
@@ -113,6 +118,21 @@ pub fn decide(receipt: &Receipt, command: Command) -> Vec<Event> {
     let Command::Save { company, layout } = command;
     let same = receipt.version > 0 && receipt.layout == *layout;
     (!same).then_some(Event::ReceiptLayoutSaved { company, layout, held: None }).into_iter().collect()
+}
+
+impl Decider for Receipt {
+    const CATEGORY: &'static str = CATEGORY;
+    type Command = Command;
+    type Event = Event;
+    type Refusal = Infallible;
+
+    fn decide(&self, _: &Policies, _: Moment, command: Command) -> Result<Vec<Event>, Infallible> {
+        Ok(decide(self, command))
+    }
+
+    fn evolve(self, fact: &Fact<Event>) -> Self {
+        evolve(self, fact)
+    }
 }
 
 /// The layout after one more fact.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 use super::CATEGORIES;
+use crate::decider::Decider;
 use crate::email_address::EmailHash;
 use crate::ids::{AccountId, CompanyId, LogoId, OrderId, SiteId, TakeOverId};
 use crate::serial_number::SerialNumber;
@@ -54,6 +55,23 @@ fn every_aggregates_category_is_in_the_list_and_no_two_are_the_same() {
     let of_aggregates: Vec<_> = streams.iter().map(StreamId::category).collect();
     assert_eq!(of_aggregates, CATEGORIES);
     assert_eq!(of_aggregates.iter().collect::<BTreeSet<_>>().len(), CATEGORIES.len());
+}
+
+#[test]
+fn what_an_aggregate_decides_on_is_of_its_own_category() {
+    let of_deciders = [
+        account::Account::CATEGORY,
+        email_claim::EmailClaim::CATEGORY,
+        company::Company::CATEGORY,
+        order::Order::CATEGORY,
+        fleet::Fleet::CATEGORY,
+        serial_claim::SerialClaim::CATEGORY,
+        access::Access::CATEGORY,
+        receipt::Receipt::CATEGORY,
+        logo::KeptLogo::CATEGORY,
+        takeover::TakeOver::CATEGORY,
+    ];
+    assert_eq!(of_deciders, CATEGORIES);
 }
 
 #[test]

@@ -1,8 +1,13 @@
 //! The claim on a serial number: one stream a number, so that a terminal is one company's, whoever orders it
 //! or has it noted at the same moment.
 
+use std::convert::Infallible;
+
+use crate::Moment;
+use crate::decider::Decider;
 use crate::fact::Fact;
 use crate::ids::{OrderId, TerminalId};
+use crate::policies::Policies;
 use crate::serial_number::SerialNumber;
 use crate::stream::StreamId;
 
@@ -66,6 +71,21 @@ pub fn decide(claim: &SerialClaim, command: Command) -> Vec<Event> {
             vec![Event::SerialReleased { terminal }]
         }
         (Command::Claim { .. }, Some(_)) | (Command::Release { .. }, _) => Vec::new(),
+    }
+}
+
+impl Decider for SerialClaim {
+    const CATEGORY: &'static str = CATEGORY;
+    type Command = Command;
+    type Event = Event;
+    type Refusal = Infallible;
+
+    fn decide(&self, _: &Policies, _: Moment, command: Command) -> Result<Vec<Event>, Infallible> {
+        Ok(decide(self, command))
+    }
+
+    fn evolve(self, fact: &Fact<Event>) -> Self {
+        evolve(self, fact)
     }
 }
 

@@ -348,8 +348,7 @@ impl Real {
             | Step::Disable { by, .. }
             | Step::ReplaceRecovery { by, .. } => {
                 let Some(who) = self.speaks(by.session).await else { return Ok(Said::Unauthenticated) };
-                let owner =
-                    self.node.app.owner(self.now(), (who.account, who.session), &self.devices(by.from));
+                let owner = self.node.app.owner(self.now(), who.account, who.session, &self.devices(by.from));
                 return self.own(step, owner).await;
             }
             _ => return Ok(self.support(step).await),

@@ -49,7 +49,7 @@ pub(crate) async fn change(
     if person.account != id {
         return Err(Problem::not_found());
     }
-    let owner = api.app.owner(arrival.at, (id, person.session), &devices);
+    let owner = api.app.owner(arrival.at, id, person.session, &devices);
     let (current, new) = (Password::new(body.current_password), Password::new(body.new_password));
     let (at, context) = (arrival.at, caller.context(&arrival));
     let changed =

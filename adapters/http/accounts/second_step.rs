@@ -33,9 +33,7 @@ use crate::service_tokens::Scope;
 /// The owner, and nobody else.
 fn own(api: &Api, caller: &Caller, at: Moment, devices: &Devices, id: Uuid) -> Result<Owner, Problem> {
     match caller.person()? {
-        person if person.account.0 == id => {
-            Ok(api.app.owner(at, (person.account, person.session), &devices.0))
-        }
+        person if person.account.0 == id => Ok(api.app.owner(at, person.account, person.session, &devices.0)),
         _ => Err(Problem::not_found()),
     }
 }

@@ -182,7 +182,8 @@ pub fn answer(
     account: &Account,
     strangers: &Lockout,
     policies: &Policies,
-    (from, at): (Option<DeviceId>, Moment),
+    from: Option<DeviceId>,
+    at: Moment,
 ) -> Answer {
     let from = from.filter(|_| policies.trusted_devices.is_some());
     let Some(active) = account.active() else {
