@@ -250,56 +250,92 @@ impl Private {
         (client != Client::default()).then_some(client)
     }
 
-    fn of_person(person: &Erasable<Person>) -> Self {
-        person.known().map_or_else(Self::default, |person| Self {
-            email: Some(person.email.as_str().to_owned()),
-            given_name: Some(person.given_name.as_str().to_owned()),
-            family_name: Some(person.family_name.as_str().to_owned()),
-            ..Self::default()
+    /// With what is sealed of an event, unless it is erased.
+    fn sealing<T: Sealable>(mut self, sealed: Erasable<T>) -> Self {
+        if let Erasable::Known(known) = sealed {
+            known.seal(&mut self);
+        }
+        self
+    }
+}
+
+/// What is sealed of an event, where it can still be read.
+fn opened<T: Sealable>(private: &Erasable<Private>) -> Erasable<T> {
+    private.known().and_then(T::open).into()
+}
+
+/// Something that stands in the sealed part of an event.
+trait Sealable: Sized {
+    /// Writes it into the sealed part.
+    fn seal(self, private: &mut Private);
+    /// Reads it out of the sealed part. `None`: something of it is not there, and it counts as erased.
+    fn open(private: &Private) -> Option<Self>;
+}
+
+impl Sealable for Person {
+    fn seal(self, private: &mut Private) {
+        private.email = Some(self.email.as_str().to_owned());
+        private.given_name = Some(self.given_name.as_str().to_owned());
+        private.family_name = Some(self.family_name.as_str().to_owned());
+    }
+
+    fn open(private: &Private) -> Option<Self> {
+        Some(Self {
+            email: EmailAddress::stored(private.email.clone()?),
+            given_name: PersonName::stored(private.given_name.clone()?),
+            family_name: PersonName::stored(private.family_name.clone()?),
         })
     }
+}
 
-    fn of_hash(hash: &Erasable<PasswordHash>) -> Self {
-        Self { password_hash: hash.known().map(|hash| hash.expose().to_owned()), ..Self::default() }
+impl Sealable for PasswordHash {
+    fn seal(self, private: &mut Private) {
+        private.password_hash = Some(self.expose().to_owned());
     }
 
-    /// Hexadecimal, as the log has no bytes.
-    fn of_secret(secret: &Erasable<TotpSecret>) -> Self {
-        let hex = |secret: &TotpSecret| secret.expose().iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { totp_secret: secret.known().map(hex), ..Self::default() }
-    }
-
-    fn of_recovery(recovery: &Erasable<Vec<RecoveryHash>>) -> Self {
-        let texts = |hashes: &Vec<RecoveryHash>| hashes.iter().map(|hash| hash.expose().to_owned()).collect();
-        Self { recovery_hashes: recovery.known().map(texts), ..Self::default() }
-    }
-
-    fn of_reason(reason: &Erasable<String>) -> Self {
-        Self { reason: reason.known().cloned(), ..Self::default() }
+    fn open(private: &Private) -> Option<Self> {
+        private.password_hash.clone().map(Self::new)
     }
 }
 
-/// What of the sealed part can still be read; a field that is not there counts as erased.
-fn person(private: &Erasable<Private>) -> Erasable<Person> {
-    private
-        .known()
-        .and_then(|private| {
-            Some(Person {
-                email: EmailAddress::stored(private.email.clone()?),
-                given_name: PersonName::stored(private.given_name.clone()?),
-                family_name: PersonName::stored(private.family_name.clone()?),
-            })
-        })
-        .into()
+/// Hexadecimal, as the log has no bytes.
+impl Sealable for TotpSecret {
+    fn seal(self, private: &mut Private) {
+        private.totp_secret = Some(self.expose().iter().map(|byte| format!("{byte:02x}")).collect());
+    }
+
+    fn open(private: &Private) -> Option<Self> {
+        bytes(private.totp_secret.as_deref()?).map(Self::new)
+    }
 }
 
-fn hash(private: &Erasable<Private>) -> Erasable<PasswordHash> {
-    private.known().and_then(|private| private.password_hash.clone()).map(PasswordHash::new).into()
+impl Sealable for Vec<RecoveryHash> {
+    fn seal(self, private: &mut Private) {
+        private.recovery_hashes = Some(self.iter().map(|hash| hash.expose().to_owned()).collect());
+    }
+
+    fn open(private: &Private) -> Option<Self> {
+        Some(private.recovery_hashes.clone()?.into_iter().map(RecoveryHash::new).collect())
+    }
 }
 
-fn secret(private: &Erasable<Private>) -> Erasable<TotpSecret> {
-    let hex = private.known().and_then(|private| private.totp_secret.clone());
-    hex.as_deref().and_then(bytes).map(TotpSecret::new).into()
+/// Why something was done, in the words of who did it.
+impl Sealable for String {
+    fn seal(self, private: &mut Private) {
+        private.reason = Some(self);
+    }
+
+    fn open(private: &Private) -> Option<Self> {
+        private.reason.clone()
+    }
+}
+
+/// Fields of an event that are stored as several others.
+trait Spread<Parts> {
+    /// The fields as they are stored.
+    fn spread(self) -> Parts;
+    /// The event's own fields.
+    fn gather(parts: Parts) -> Self;
 }
 
 fn bytes(hex: &str) -> Option<Vec<u8>> {
@@ -307,13 +343,4 @@ fn bytes(hex: &str) -> Option<Vec<u8>> {
         hex.chars().map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
     let (pairs, []) = digits.as_deref()?.as_chunks::<2>() else { return None };
     Some(pairs.iter().map(|[high, low]| high << 4 | low).collect())
-}
-
-fn recovery(private: &Erasable<Private>) -> Erasable<Vec<RecoveryHash>> {
-    let hashes = private.known().and_then(|private| private.recovery_hashes.clone());
-    hashes.map(|hashes| hashes.into_iter().map(RecoveryHash::new).collect::<Vec<_>>()).into()
-}
-
-fn reason(private: &Erasable<Private>) -> Erasable<String> {
-    private.known().and_then(|private| private.reason.clone()).into()
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::company::StoredRegistration;
-use super::{Private, Stored, person};
+use super::{Private, Stored, opened};
 use crate::Moment;
 use crate::email_address::EmailHash;
 use crate::erasable::Erasable;
@@ -83,7 +83,7 @@ pub(super) fn write(event: &Event) -> Stored {
                 lines: content.lines,
             };
             let data = Data::Received(Box::new(data));
-            stored("order-received", data, Private::of_person(&person), Some(account))
+            stored("order-received", data, Private::default().sealing(person), Some(account))
         }
         Event::OrderOnboarded { company, account, outcome } => {
             let data = Data::Onboarded(OrderOnboarded { company_id: company, account_id: account, outcome });
@@ -124,7 +124,7 @@ pub(super) fn read<'de, D: Deserializer<'de>>(
                 lines: stored.lines,
             };
             let account = stored.contact_account_id;
-            Event::OrderReceived { content: Box::new(content), account, person: person(&private) }
+            Event::OrderReceived { content: Box::new(content), account, person: opened(&private) }
         }
         ("order-onboarded", 1) => {
             let stored = OrderOnboarded::deserialize(data)?;
