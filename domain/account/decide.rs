@@ -25,6 +25,38 @@ use crate::policies::Policies;
 /// Decides a command: the events that follow from it, or why none do. The same state, policies,
 /// moment and command always give the same answer (law 7).
 ///
+/// ```
+/// use loquet_domain::Moment;
+/// use loquet_domain::account::{Account, Asker, Command, Event, Refusal, decide};
+/// use loquet_domain::policies::Policies;
+/// # use loquet_domain::account::{Creation, Origin, Role};
+/// # use loquet_domain::email_address::{EmailAddress, EmailHash};
+/// # use loquet_domain::ids::CompanyId;
+/// # use loquet_domain::language::Language;
+/// # use loquet_domain::person::{Person, PersonName};
+/// # let person = Person {
+/// #     email: EmailAddress::parse("marie@example.be")?,
+/// #     given_name: PersonName::parse("Marie")?,
+/// #     family_name: PersonName::parse("Dupont")?,
+/// # };
+/// # let creation = Creation {
+/// #     company: CompanyId("00000000-0000-0000-0000-000000000001".parse()?),
+/// #     role: Role::User,
+/// #     language: Language::Fr,
+/// #     email_hash: EmailHash("ab12".to_owned()),
+/// #     origin: Origin::Colleague { account_id: None },
+/// #     person,
+/// # };
+/// let (nobody, policies, at) = (Account::Absent, Policies::default(), Moment::UNIX_EPOCH);
+///
+/// let created = decide(&nobody, &policies, at, Command::Create(creation))?;
+/// assert!(matches!(created[..], [Event::AccountCreated { .. }]));
+///
+/// let refused = decide(&nobody, &policies, at, Command::RequestActivation(Asker::Supplier));
+/// assert_eq!(refused, Err(Refusal::NoSuchAccount));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// The rule that refuses, as a [`Refusal`]. A wrong password is none: it is an event (law 3).
 pub fn decide(

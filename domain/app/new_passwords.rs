@@ -35,7 +35,7 @@ impl App {
     async fn words_around(&self, account: &Account, more: &[String]) -> Result<ContextWords, Unavailable> {
         let Some(profile) = account.profile() else { return Ok(ContextWords::default()) };
         let company = self.companies.load(&company::stream(profile.company)).await?.state;
-        Ok(ContextWords::of(profile.person.known(), &company, more))
+        Ok(ContextWords::of(profile.person.known(), &company.names(), more))
     }
 
     /// The rule that a new password breaks that is one of the account's last ones. Each costs a hash, so

@@ -58,6 +58,14 @@ pub struct Site {
 }
 
 impl Company {
+    /// The names that it is registered under; none while it is no customer.
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
+        let registered = self.registered.as_deref();
+        let names = registered.map(|held| [Some(&held.legal_name), held.trading_name.as_ref()]);
+        names.into_iter().flatten().flatten().map(CompanyName::as_str).collect()
+    }
+
     /// The order that registered it; none while it is no customer.
     #[must_use]
     pub fn registered_by(&self) -> Option<&OrderId> {
