@@ -3,8 +3,8 @@
 use image::{GrayImage, ImageFormat, Luma};
 use loquet_domain::Moment;
 use loquet_domain::ids::AccountId;
-use loquet_domain::one_time_code::{RecoveryHash, TotpSecret};
 use loquet_domain::ports::OneTimeCodes;
+use loquet_domain::values::one_time_code::{RecoveryHash, TotpSecret};
 use qrcode::QrCode;
 use qrcode::render::svg;
 use sha2::{Digest, Sha256};

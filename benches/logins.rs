@@ -18,9 +18,9 @@ use loquet_benches::engine::{context, open};
 use loquet_benches::{Comparison, Outcome, cores, print_conditions, print_head, print_row, rate_since};
 use loquet_domain::account::Account;
 use loquet_domain::app::{App, Credentials, Login};
-use loquet_domain::email_address::EmailAddress;
-use loquet_domain::password::Password;
 use loquet_domain::ports::{LinkClaims, Purpose};
+use loquet_domain::values::email_address::EmailAddress;
+use loquet_domain::values::password::Password;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 

@@ -13,9 +13,11 @@ use loquet_adapters::argon2_pool::Cost;
 use loquet_adapters::http::{Connections, Limits, Rate};
 use loquet_adapters::password_blocklist::{BlocklistFile, PasswordBlocklist};
 use loquet_adapters::smtp::{Security, SmtpSettings};
-use loquet_domain::lockout::LockoutPolicy;
-use loquet_domain::password_policy::{Blocklisted, Composition, Context as ContextRule, PasswordPolicy};
 use loquet_domain::policies::Policies;
+use loquet_domain::policies::lockout::LockoutPolicy;
+use loquet_domain::policies::password_policy::{
+    Blocklisted, Composition, Context as ContextRule, PasswordPolicy,
+};
 use loquet_projections::mail::Sending;
 
 use crate::cli::Place;

@@ -10,13 +10,13 @@ use std::sync::Arc;
 use futures_core::Stream;
 use uuid::Uuid;
 
-use crate::email_address::{EmailAddress, EmailHash};
 use crate::fact::Fact;
 use crate::ids::{AccountId, DeviceId, EventId, SessionId};
-use crate::lockout::Lockout;
-use crate::one_time_code::{RecoveryHash, TotpSecret};
-use crate::password::{Password, PasswordHash};
+use crate::policies::lockout::Lockout;
 use crate::schema::DomainEvent;
+use crate::values::email_address::{EmailAddress, EmailHash};
+use crate::values::one_time_code::{RecoveryHash, TotpSecret};
+use crate::values::password::{Password, PasswordHash};
 use crate::{Moment, account};
 
 pub use crate::stream::{Position, Revision, StreamId};

@@ -5,13 +5,13 @@ use loquet_domain::Moment;
 use loquet_domain::account::diagnosis::{Administrators, Answer, Hindrance, Remedy, answer, hindrances};
 use loquet_domain::account::{self, Account, Counts, Device, Event, Role, Rows};
 use loquet_domain::app::{App, Unavailable};
-use loquet_domain::email_address::EmailAddress;
 use loquet_domain::fact::Client;
 use loquet_domain::ids::{AccountId, CompanyId, DeviceId};
-use loquet_domain::lockout::{LockEnd, Lockout};
-use loquet_domain::person::Person;
+use loquet_domain::policies::lockout::{LockEnd, Lockout};
 use loquet_domain::ports::{EventCodec, EventStore, Position, Revision};
 use loquet_domain::schema::DomainEvent;
+use loquet_domain::values::email_address::EmailAddress;
+use loquet_domain::values::person::Person;
 
 use crate::mail::{Delivery, MailKind, MailStatus};
 use crate::people::Unreadable;

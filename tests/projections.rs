@@ -14,10 +14,10 @@ use loquet_adapters::sqlite_store::FileError;
 use loquet_domain::Moment;
 use loquet_domain::account::{Account, Admission, Authority, Role};
 use loquet_domain::app::NewColleague;
-use loquet_domain::email_address::EmailHash;
 use loquet_domain::ids::{AccountId, CompanyId};
-use loquet_domain::language::Language;
 use loquet_domain::ports::{BoxFuture, EventCodec, EventStore, NewEvent, Position, Revision, StreamId};
+use loquet_domain::values::email_address::EmailHash;
+use loquet_domain::values::language::Language;
 use loquet_projections::batch::Batch;
 use loquet_projections::mail::{
     Delivery, Letterhead, Letters, MailHelp, MailKind, MailStatus, Mailboxes, Message, Sender, Sending,

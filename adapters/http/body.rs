@@ -6,9 +6,9 @@ use axum::http::{StatusCode, header};
 use futures_util::StreamExt;
 use hyper::body::Body as _;
 use loquet_domain::company::{CompanyName, InvalidCompanyName};
-use loquet_domain::email_address::{EmailAddress, InvalidEmail};
-use loquet_domain::language::Language;
-use loquet_domain::person::{InvalidName, Person, PersonName};
+use loquet_domain::values::email_address::{EmailAddress, InvalidEmail};
+use loquet_domain::values::language::Language;
+use loquet_domain::values::person::{InvalidName, Person, PersonName};
 use serde::de::DeserializeOwned;
 
 use super::MOST_BYTES;
@@ -183,7 +183,7 @@ impl Faults {
 
     /// A reason in a person's words.
     pub(crate) fn reason(&mut self, reason: &str) {
-        if !loquet_domain::plain_text::is_text(reason, 500) {
+        if !loquet_domain::values::plain_text::is_text(reason, 500) {
             self.add("/reason", "reason-invalid");
         }
     }
@@ -192,7 +192,7 @@ impl Faults {
     pub(crate) fn reason_of(&mut self, caller: &Caller, pointer: &str, reason: Option<&str>) {
         match reason {
             None if caller.is_staff() => self.add(pointer, "reason-required"),
-            Some(reason) if !loquet_domain::plain_text::is_text(reason, 500) => {
+            Some(reason) if !loquet_domain::values::plain_text::is_text(reason, 500) => {
                 self.add(pointer, "reason-invalid")
             }
             _ => {}

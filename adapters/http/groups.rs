@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use loquet_domain::access::{Group, GroupChange, GroupName, GroupText, InvalidGroupText, Where};
 use loquet_domain::ids::{AccountId, CompanyId, GroupId, SiteId};
-use loquet_domain::permission::Permission;
+use loquet_domain::values::permission::Permission;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;

@@ -4,7 +4,7 @@ use loquet_domain::access::Grantor;
 use loquet_domain::account::Role;
 use loquet_domain::app::Standing;
 use loquet_domain::ids::{CompanyId, SiteId};
-use loquet_domain::permission::Permission;
+use loquet_domain::values::permission::Permission;
 
 use super::Api;
 use super::caller::Caller;

@@ -1,8 +1,8 @@
 use loquet_domain::Moment;
 use loquet_domain::company::Company;
 use loquet_domain::fleet::Fleet;
-use loquet_domain::language::Language;
-use loquet_domain::plain_text::is_printable;
+use loquet_domain::values::language::Language;
+use loquet_domain::values::plain_text::is_printable;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use serde_json::{Value, json};

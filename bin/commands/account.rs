@@ -3,11 +3,11 @@
 use anyhow::{Context, bail, ensure};
 use loquet_adapters::identities::RandomIdentities;
 use loquet_domain::account::{self, Account, Role};
-use loquet_domain::email_address::EmailAddress;
 use loquet_domain::fact::{Actor, Context as CommandContext};
 use loquet_domain::ids::{AccountId, CorrelationId};
-use loquet_domain::lockout::LockEnd;
+use loquet_domain::policies::lockout::LockEnd;
 use loquet_domain::ports::{EventStore, Identities, Revision};
+use loquet_domain::values::email_address::EmailAddress;
 use serde_json::json;
 
 use super::events_tail::{bodies, print};
@@ -100,7 +100,7 @@ async fn history(place: &Place, which: Which) -> anyhow::Result<()> {
 /// Says whom it would forget; forgets them once told that this is meant.
 async fn erase(place: &Place, config: &mut Config, which: Erase) -> anyhow::Result<()> {
     ensure!(
-        loquet_domain::plain_text::is_text(&which.reason, 500),
+        loquet_domain::values::plain_text::is_text(&which.reason, 500),
         "a reason has 1 to 500 printable characters"
     );
     let id = find(&System::open_to_read(place)?, &which.account).await?;

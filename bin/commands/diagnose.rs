@@ -7,11 +7,11 @@ use loquet_adapters::mail_journal::SqliteJournal;
 use loquet_domain::Moment;
 use loquet_domain::account::Admission;
 use loquet_domain::account::diagnosis::{Administrators, Answer, Hindrance, Remedy};
-use loquet_domain::email_address::EmailAddress;
 use loquet_domain::fact::Client;
 use loquet_domain::ids::{AccountId, DeviceId};
-use loquet_domain::lockout::LockEnd;
+use loquet_domain::policies::lockout::LockEnd;
 use loquet_domain::ports::EventStore;
+use loquet_domain::values::email_address::EmailAddress;
 use loquet_projections::diagnosis::{
     DeviceDiagnosis, Diagnosis, Evidence, Reason, Sources, WhomToAsk, diagnose,
 };

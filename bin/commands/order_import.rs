@@ -7,7 +7,7 @@ use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use loquet_adapters::http::OrderBody;
 use loquet_domain::app::Failure;
-use loquet_domain::plain_text::visible;
+use loquet_domain::values::plain_text::visible;
 use serde::Serialize;
 use serde_json::Value;
 

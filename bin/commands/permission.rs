@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use loquet_domain::permission::Permission;
 use loquet_domain::ports::EventStore;
+use loquet_domain::values::permission::Permission;
 use serde_json::json;
 
 use super::account::find;

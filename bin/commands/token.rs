@@ -3,7 +3,7 @@
 use anyhow::{Context, bail, ensure};
 use chrono::TimeDelta;
 use loquet_adapters::service_tokens::{Grant, ServiceTokens, TokenEntry, id_of, scopes_of};
-use loquet_domain::plain_text::is_text;
+use loquet_domain::values::plain_text::is_text;
 use serde_json::json;
 
 use super::show::{moment, moment_or_dash, table};

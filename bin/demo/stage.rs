@@ -14,13 +14,13 @@ use loquet_domain::company::{AddressKind, CompanyName, Description, SiteName};
 use loquet_domain::fact::{Actor, Client, Context};
 use loquet_domain::fleet::Assignment;
 use loquet_domain::ids::{AccountId, CorrelationId, SessionId, SiteId, TakeOverId, TerminalId};
-use loquet_domain::one_time_code::OneTimeCode;
 use loquet_domain::order::Channel;
-use loquet_domain::password::Password;
-use loquet_domain::permission::Permission;
 use loquet_domain::ports::{LinkClaims, Purpose};
 use loquet_domain::receipt::{Layout, ReceiptText};
 use loquet_domain::takeover::{Cancellation, Side};
+use loquet_domain::values::one_time_code::OneTimeCode;
+use loquet_domain::values::password::Password;
+use loquet_domain::values::permission::Permission;
 
 use super::dice::Dice;
 use super::merchant::{Merchant, Named};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{GroupName, GroupText, NewGroup, Where};
 use crate::ids::{AccountId, CompanyId, GroupId, TakeOverId};
-use crate::permission::Permission;
+use crate::values::permission::Permission;
 
 /// Who asks: nobody grants what they lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

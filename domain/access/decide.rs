@@ -14,8 +14,8 @@ use crate::Moment;
 use crate::decider::Decider;
 use crate::fact::Fact;
 use crate::ids::{AccountId, GroupId, TakeOverId};
-use crate::permission::Permission;
 use crate::policies::Policies;
+use crate::values::permission::Permission;
 
 /// How many groups a company makes at most; those that come with a take-over come on top.
 pub const MOST_GROUPS: usize = 500;

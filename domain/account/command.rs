@@ -4,13 +4,13 @@ use crate::account::activation::Asker;
 use crate::account::device::NewDevice;
 use crate::account::event::{Admission, Origin, Role};
 use crate::account::second_step::SecondProof;
-use crate::email_address::EmailHash;
 use crate::ids::{CompanyId, DeviceId, EventId, SessionId, TakeOverId};
-use crate::language::Language;
-use crate::mail_kind::MailKind;
-use crate::one_time_code::{RecoveryHash, TotpSecret};
-use crate::password::PasswordHash;
-use crate::person::Person;
+use crate::values::email_address::EmailHash;
+use crate::values::language::Language;
+use crate::values::mail_kind::MailKind;
+use crate::values::one_time_code::{RecoveryHash, TotpSecret};
+use crate::values::password::PasswordHash;
+use crate::values::person::Person;
 use uuid::Uuid;
 
 /// A wish that the rules may refuse.

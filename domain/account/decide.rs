@@ -16,11 +16,11 @@ use crate::account::refusal::Refusal;
 use crate::account::second_step::SecondProof;
 use crate::account::state::{Account, Active, Link, Profile};
 use crate::decider::Decider;
-use crate::erasable::Erasable;
 use crate::fact::Fact;
 use crate::ids::{CompanyId, DeviceId, EventId, SessionId, TakeOverId};
-use crate::one_time_code::{RecoveryHash, TotpSecret};
 use crate::policies::Policies;
+use crate::values::erasable::Erasable;
+use crate::values::one_time_code::{RecoveryHash, TotpSecret};
 
 /// Decides a command: the events that follow from it, or why none do. The same state, policies,
 /// moment and command always give the same answer (law 7).
@@ -30,10 +30,10 @@ use crate::policies::Policies;
 /// use loquet_domain::account::{Account, Asker, Command, Event, Refusal, decide};
 /// use loquet_domain::policies::Policies;
 /// # use loquet_domain::account::{Creation, Origin, Role};
-/// # use loquet_domain::email_address::{EmailAddress, EmailHash};
+/// # use loquet_domain::values::email_address::{EmailAddress, EmailHash};
 /// # use loquet_domain::ids::CompanyId;
-/// # use loquet_domain::language::Language;
-/// # use loquet_domain::person::{Person, PersonName};
+/// # use loquet_domain::values::language::Language;
+/// # use loquet_domain::values::person::{Person, PersonName};
 /// # let person = Person {
 /// #     email: EmailAddress::parse("marie@example.be")?,
 /// #     given_name: PersonName::parse("Marie")?,

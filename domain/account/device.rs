@@ -13,8 +13,8 @@ use crate::account::event::Event;
 use crate::account::state::Active;
 use crate::fact::Client;
 use crate::ids::DeviceId;
-use crate::lockout::{LockEnd, Lockout, LockoutPolicy};
 use crate::policies::Policies;
+use crate::policies::lockout::{LockEnd, Lockout, LockoutPolicy};
 
 use super::decide::later;
 

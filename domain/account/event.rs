@@ -8,15 +8,15 @@ use uuid::Uuid;
 
 use crate::Moment;
 use crate::account::device::{DeviceEnd, DeviceOrigin};
-use crate::email_address::EmailHash;
-use crate::erasable::Erasable;
 use crate::ids::{AccountId, CompanyId, DeviceId, EventId, OrderId, SessionId, TakeOverId};
-use crate::language::Language;
-use crate::lockout::LockEnd;
-use crate::mail_kind::MailKind;
-use crate::one_time_code::{RecoveryHash, TotpSecret};
-use crate::password::PasswordHash;
-use crate::person::Person;
+use crate::policies::lockout::LockEnd;
+use crate::values::email_address::EmailHash;
+use crate::values::erasable::Erasable;
+use crate::values::language::Language;
+use crate::values::mail_kind::MailKind;
+use crate::values::one_time_code::{RecoveryHash, TotpSecret};
+use crate::values::password::PasswordHash;
+use crate::values::person::Person;
 
 /// What an account may do, before its groups are asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -2,9 +2,9 @@
 
 use uuid::Uuid;
 
-use crate::email_address::EmailHash;
 use crate::ids::{AccountId, LOQUET, OrderId};
 use crate::stream::StreamId;
+use crate::values::email_address::EmailHash;
 
 /// What the names of accounts' streams begin with. Part of the storage format: never change it.
 pub const CATEGORY: &str = "account";

@@ -8,8 +8,8 @@ use crate::account::refusal::Refusal;
 use crate::account::second_step::SecondProof;
 use crate::account::state::Active;
 use crate::ids::DeviceId;
-use crate::lockout::{Failure, LockEnd, Wrong};
 use crate::policies::Policies;
+use crate::policies::lockout::{Failure, LockEnd, Wrong};
 
 /// A guess at an account.
 pub(super) struct Guess<'a> {

@@ -1,7 +1,7 @@
 //! Why an account refuses a command.
 
 use crate::Moment;
-use crate::lockout::LockEnd;
+use crate::policies::lockout::LockEnd;
 
 /// Why a command changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use crate::Moment;
 use crate::account::event::Event;
 use crate::account::state::{Active, Challenge};
-use crate::erasable::Erasable;
 use crate::ids::EventId;
-use crate::one_time_code::{RecoveryHash, TotpSecret};
+use crate::values::erasable::Erasable;
+use crate::values::one_time_code::{RecoveryHash, TotpSecret};
 
 use super::refusal::Refusal;
 

@@ -7,14 +7,14 @@ use crate::account::activation::ActivationMails;
 use crate::account::device::Device;
 use crate::account::event::{Origin, Role};
 use crate::account::second_step::{Proposal, SecondStep};
-use crate::email_address::EmailHash;
-use crate::erasable::Erasable;
 use crate::ids::{CompanyId, DeviceId, EventId, SessionId};
-use crate::language::Language;
-use crate::lockout::Lockout;
-use crate::password::PasswordHash;
-use crate::password_history::PasswordHistory;
-use crate::person::Person;
+use crate::policies::lockout::Lockout;
+use crate::policies::password_history::PasswordHistory;
+use crate::values::email_address::EmailHash;
+use crate::values::erasable::Erasable;
+use crate::values::language::Language;
+use crate::values::password::PasswordHash;
+use crate::values::person::Person;
 
 /// An account in one of its stages. Only an active one has anything to guess. Boxed, since a hundred thousand
 /// are kept in places as large as the largest stage.

@@ -7,15 +7,15 @@ use uuid::Uuid;
 use super::*;
 use crate::Moment;
 use crate::account::diagnosis::{Answer, Hindrance, answer, hindrances};
-use crate::email_address::{EmailAddress, EmailHash};
-use crate::erasable::Erasable;
 use crate::fact::{Actor, Client, Context, Fact};
 use crate::ids::{AccountId, CompanyId, CorrelationId, DeviceId, EventId, SessionId};
-use crate::language::Language;
-use crate::lockout::{LockEnd, Lockout, LockoutPolicy};
-use crate::password::PasswordHash;
-use crate::person::{Person, PersonName};
 use crate::policies::Policies;
+use crate::policies::lockout::{LockEnd, Lockout, LockoutPolicy};
+use crate::values::email_address::{EmailAddress, EmailHash};
+use crate::values::erasable::Erasable;
+use crate::values::language::Language;
+use crate::values::password::PasswordHash;
+use crate::values::person::{Person, PersonName};
 
 pub(super) fn at(minute: i64) -> Moment {
     Moment::from_timestamp(1_800_000_000, 0).unwrap() + TimeDelta::minutes(minute)
@@ -518,7 +518,7 @@ fn commands() -> impl Strategy<Value = Vec<(i64, Command)>> {
         device().prop_map(|device| Command::ForgetDevices { device }),
         (0_u128..8, proof.clone()).prop_map(|(_, proof)| Command::ProposeSecondStep {
             proof,
-            secret: crate::one_time_code::TotpSecret::new(vec![7; 20]),
+            secret: crate::values::one_time_code::TotpSecret::new(vec![7; 20]),
         }),
         (link.clone(), proptest::option::of(0_u64..9)).prop_map(|(secret, step)| {
             Command::ConfirmSecondStep {

@@ -8,8 +8,8 @@ use crate::company;
 use crate::decider::Decider;
 use crate::fact::Context;
 use crate::ids::{AccountId, CompanyId, GroupId};
-use crate::permission::Permission;
 use crate::ports::{Folded, Position};
+use crate::values::permission::Permission;
 
 use super::{App, Failure, Unavailable};
 

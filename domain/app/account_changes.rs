@@ -6,8 +6,8 @@ use crate::account::{self, Account, Admission, Authority, Command, Event, MailFa
 use crate::decider::Decider;
 use crate::fact::Context;
 use crate::ids::{AccountId, EventId};
-use crate::password::Password;
 use crate::ports::{Position, Revision};
+use crate::values::password::Password;
 
 use super::log_in::Wish;
 use super::sessions::Owner;

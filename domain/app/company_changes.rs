@@ -1,10 +1,10 @@
 //! What is done with a company and its sites.
 
-use crate::address::Address;
 use crate::company::{self, Command, Company, Description, SiteName};
 use crate::fact::Context;
 use crate::ids::{CompanyId, SiteId};
 use crate::ports::{Folded, Position};
+use crate::values::address::Address;
 
 use super::{App, Committed, Failure, Unavailable};
 

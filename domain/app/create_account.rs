@@ -3,9 +3,9 @@
 use crate::account::{self, Admission, Command, Creation, Origin, Refusal, Role};
 use crate::fact::Context;
 use crate::ids::{AccountId, CompanyId};
-use crate::language::Language;
-use crate::person::Person;
 use crate::ports::Position;
+use crate::values::language::Language;
+use crate::values::person::Person;
 
 use super::{App, Failure, TransactError};
 

@@ -13,8 +13,8 @@ use crate::ids::{CompanyId, OrderId, SiteId, TerminalId};
 use crate::order::{self, Content, Equipped, Line};
 use crate::ports::{BoxFuture, Position};
 use crate::serial_claim;
-use crate::serial_number::SerialNumber;
-use crate::terminal_model::TerminalModel;
+use crate::values::serial_number::SerialNumber;
+use crate::values::terminal_model::TerminalModel;
 
 use super::side_by_side::side_by_side;
 use super::{App, Failure, Unavailable};

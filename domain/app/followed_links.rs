@@ -4,8 +4,8 @@ use crate::Moment;
 use crate::account::{self, Activation, Command, Refusal, Reset};
 use crate::fact::Context;
 use crate::ids::AccountId;
-use crate::password::{Password, PasswordHash};
 use crate::ports::{LinkClaims, Position, Purpose};
+use crate::values::password::{Password, PasswordHash};
 
 use super::{App, Failure, TransactError};
 

@@ -6,16 +6,16 @@ use crate::account::{
     self, Account, Active, Attempt, Command, Event, NewPassword, Opening, Proof, Refusal, SecondProof,
     Verdict,
 };
-use crate::email_address::{EmailAddress, EmailHash};
-use crate::erasable::Erasable;
 use crate::fact::Context;
 use crate::ids::{AccountId, DeviceId, EventId};
-use crate::lockout::{Failure, LockEnd, Lockout, Wrong};
-use crate::one_time_code::{OneTimeCode, RecoveryHash, TotpSecret};
-use crate::password::{Password, PasswordHash};
-use crate::password_policy::PasswordRule;
+use crate::policies::lockout::{Failure, LockEnd, Lockout, Wrong};
+use crate::policies::password_policy::PasswordRule;
 use crate::ports::{ChallengeClaims, Position, Revision, SessionClaims, StreamId};
 use crate::schema::DomainEvent;
+use crate::values::email_address::{EmailAddress, EmailHash};
+use crate::values::erasable::Erasable;
+use crate::values::one_time_code::{OneTimeCode, RecoveryHash, TotpSecret};
+use crate::values::password::{Password, PasswordHash};
 use crate::{Moment, email_claim};
 
 use super::streams::Committed;

@@ -1,7 +1,7 @@
 //! The mails that one mailbox was sent, from all accounts that had its address.
 
 use crate::Moment;
-use crate::email_address::EmailHash;
+use crate::values::email_address::EmailHash;
 use crate::{account, email_claim};
 
 use super::{App, Unavailable};

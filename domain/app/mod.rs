@@ -48,8 +48,8 @@ use crate::email_claim::EmailClaim;
 use crate::fleet::{self, Fleet};
 use crate::logo::KeptLogo;
 use crate::order::Order;
-use crate::password_policy::PasswordRule;
 use crate::policies::Policies;
+use crate::policies::password_policy::PasswordRule;
 use crate::ports::{
     Activity, AppendError, Blocklist, BlocklistUnreadable, Busy, CodecError, EventCodec, EventStore, Folds,
     Identities, KeyVault, OneTimeCodes, PasswordHasher, ReadError, Strangers, Tokens, Turnstile,

@@ -3,10 +3,10 @@
 
 use crate::account::{Account, Active};
 use crate::company;
-use crate::password::Password;
-use crate::password_context::ContextWords;
-use crate::password_policy::{Blocklisted, Context, PasswordRule};
+use crate::policies::password_context::ContextWords;
+use crate::policies::password_policy::{Blocklisted, Context, PasswordRule};
 use crate::ports::Verification;
+use crate::values::password::Password;
 
 use super::{App, Unavailable};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::access::{self, Access, Where};
 use crate::account::{self, Account, Role};
 use crate::ids::{AccountId, CompanyId, SiteId};
-use crate::permission::Permission;
+use crate::values::permission::Permission;
 
 use super::{App, Unavailable};
 

@@ -6,11 +6,11 @@
 
 use crate::account::{self, Command, Creation, Origin, Refusal, Role};
 use crate::company;
-use crate::erasable::Erasable;
 use crate::fact::Context;
 use crate::ids::{AccountId, CompanyId, OrderId};
 use crate::order::{self, Contact, Content, Onboarded, Order, Outcome, Received};
 use crate::ports::{Position, StreamId};
+use crate::values::erasable::Erasable;
 
 use super::{App, Failure, TransactError, Unavailable};
 

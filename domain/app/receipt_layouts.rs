@@ -6,7 +6,7 @@ use crate::ids::{CompanyId, LogoId, SiteId};
 use crate::logo::{self, Logo};
 use crate::ports::{Folded, Position};
 use crate::receipt::{self, Layout, Receipt};
-use crate::terminal_model::Maker;
+use crate::values::terminal_model::Maker;
 
 use super::{App, Failure, Unavailable};
 

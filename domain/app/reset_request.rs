@@ -1,8 +1,8 @@
 //! "I forgot my password": the same answer in the same time, whoever asks.
 
 use crate::account::{self, Command};
-use crate::email_address::EmailAddress;
 use crate::fact::Context;
+use crate::values::email_address::EmailAddress;
 
 use super::{App, TransactError, Unavailable};
 

@@ -2,12 +2,12 @@
 
 use crate::Moment;
 use crate::account::{self, Answer, Command, Event, Refusal, SecondProof};
-use crate::erasable::Erasable;
 use crate::fact::Context;
 use crate::ids::{AccountId, EventId};
-use crate::one_time_code::{OneTimeCode, TotpSecret};
-use crate::password::Password;
 use crate::ports::Position;
+use crate::values::erasable::Erasable;
+use crate::values::one_time_code::{OneTimeCode, TotpSecret};
+use crate::values::password::Password;
 
 use super::log_in::{Judged, Login, Wish};
 use super::sessions::Owner;

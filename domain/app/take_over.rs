@@ -8,9 +8,9 @@ use crate::company;
 use crate::fact::Context;
 use crate::fleet;
 use crate::ids::{AccountId, CompanyId, GroupId, SiteId, TakeOverId};
-use crate::permission::Permission;
 use crate::ports::{BoxFuture, Folded, Position};
 use crate::takeover::{self, Cancellation, Command, Opened, Side, Stage, TakeOver};
+use crate::values::permission::Permission;
 
 use super::side_by_side::side_by_side;
 use super::{App, Failure, Unavailable};

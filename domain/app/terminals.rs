@@ -6,7 +6,7 @@ use crate::fleet::{self, Assignment, Command, Fleet};
 use crate::ids::{CompanyId, TerminalId};
 use crate::ports::{Folded, Position};
 use crate::serial_claim;
-use crate::serial_number::SerialNumber;
+use crate::values::serial_number::SerialNumber;
 
 use super::{App, Failure, Unavailable};
 

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use super::command::{Command, Description, SiteAtOffice};
 use super::{AddressKind, CATEGORY, Company, Event, Registered, SiteName, evolve};
 use crate::Moment;
-use crate::address::Address;
 use crate::decider::Decider;
 use crate::fact::Fact;
 use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId};
 use crate::policies::Policies;
+use crate::values::address::Address;
 
 /// Why a command changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -2,10 +2,10 @@
 
 use uuid::Uuid;
 
-use crate::address_key::AddressKey;
-use crate::enterprise_number::EnterpriseNumber;
 use crate::ids::{CompanyId, LOQUET, OrderId, SiteId};
 use crate::stream::StreamId;
+use crate::values::address_key::AddressKey;
+use crate::values::enterprise_number::EnterpriseNumber;
 
 /// What the names of companies' streams begin with. Part of the storage format: never change it.
 pub const CATEGORY: &str = "company";

@@ -18,8 +18,8 @@ pub use identity::{CATEGORY, stream};
 pub use names::{CompanyName, InvalidCompanyName, InvalidSiteName, SiteName};
 pub use state::{Company, Registered, Site};
 
-use crate::address::Address;
-use crate::enterprise_number::EnterpriseNumber;
+use crate::values::address::Address;
+use crate::values::enterprise_number::EnterpriseNumber;
 
 /// What is known of a company when it is registered.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{AddressKind, CompanyName, MovedSite, SiteName};
-use crate::address::Address;
-use crate::address_key::AddressKey;
-use crate::enterprise_number::EnterpriseNumber;
 use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId};
 use crate::shared_map::SharedMap;
+use crate::values::address::Address;
+use crate::values::address_key::AddressKey;
+use crate::values::enterprise_number::EnterpriseNumber;
 
 /// A company that may be registered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -11,10 +11,10 @@ use crate::policies::Policies;
 use chrono::TimeDelta;
 
 use crate::Moment;
-use crate::email_address::EmailHash;
 use crate::fact::Fact;
 use crate::ids::AccountId;
 use crate::stream::StreamId;
+use crate::values::email_address::EmailHash;
 
 /// How many former holders are kept at most; the newest are kept.
 const MOST_FORMER: usize = 100;

@@ -8,8 +8,8 @@ use crate::decider::Decider;
 use crate::fact::Fact;
 use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId, TerminalId};
 use crate::policies::Policies;
-use crate::serial_number::SerialNumber;
-use crate::terminal_model::TerminalModel;
+use crate::values::serial_number::SerialNumber;
+use crate::values::terminal_model::TerminalModel;
 
 /// A terminal that was ordered.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use uuid::Uuid;
 
 use crate::ids::{CompanyId, LOQUET, OrderId, TerminalId};
-use crate::serial_number::SerialNumber;
 use crate::stream::StreamId;
+use crate::values::serial_number::SerialNumber;
 
 /// What the names of the streams of companies' terminals begin with. Part of the storage format: never change it.
 pub const CATEGORY: &str = "terminals";

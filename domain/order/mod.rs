@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::Moment;
 use crate::decider::Decider;
-use crate::erasable::Erasable;
 use crate::fact::Fact;
 use crate::ids::{AccountId, CompanyId, SiteId};
-use crate::person::Person;
 use crate::policies::Policies;
-use crate::serial_number::SerialNumber;
+use crate::values::erasable::Erasable;
+use crate::values::person::Person;
+use crate::values::serial_number::SerialNumber;
 
 /// What an order led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

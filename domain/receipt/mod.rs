@@ -11,8 +11,8 @@ use crate::company::CompanyName;
 use crate::fact::Fact;
 use crate::ids::{CompanyId, LogoId, SiteId};
 use crate::logo::Logo;
-use crate::plain_text::is_text;
 use crate::stream::StreamId;
+use crate::values::plain_text::is_text;
 
 /// What the names of receipt layouts' streams begin with. Part of the storage format: never change it.
 pub const CATEGORY: &str = "receipt";

@@ -29,13 +29,13 @@ mod tests;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::email_address::EmailAddress;
-use crate::erasable::Erasable;
 use crate::fact::Client;
 use crate::ids::AccountId;
-use crate::one_time_code::{RecoveryHash, TotpSecret};
-use crate::password::PasswordHash;
-use crate::person::{Person, PersonName};
+use crate::values::email_address::EmailAddress;
+use crate::values::erasable::Erasable;
+use crate::values::one_time_code::{RecoveryHash, TotpSecret};
+use crate::values::password::PasswordHash;
+use crate::values::person::{Person, PersonName};
 
 /// Declares the aggregates: for each the variant of its events, and the module that it has in this crate and in this
 /// folder.

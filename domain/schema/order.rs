@@ -5,12 +5,12 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::company::StoredRegistration;
 use super::{Private, Stored, opened};
 use crate::Moment;
-use crate::email_address::EmailHash;
-use crate::erasable::Erasable;
 use crate::ids::{AccountId, CompanyId, OrderId, SiteId};
-use crate::language::Language;
 use crate::order::{Channel, Content, Equipped, Event, Line, Outcome, Resolution};
-use crate::serial_number::SerialNumber;
+use crate::values::email_address::EmailHash;
+use crate::values::erasable::Erasable;
+use crate::values::language::Language;
+use crate::values::serial_number::SerialNumber;
 
 pub(super) const NAMES: &[&str] = &["order-received", "order-onboarded", "order-equipped", "order-resolved"];
 

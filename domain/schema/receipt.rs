@@ -5,10 +5,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Private, Stored};
 use crate::company::CompanyName;
-use crate::erasable::Erasable;
 use crate::ids::{CompanyId, LogoId};
 use crate::logo::Logo;
 use crate::receipt::{Event, Layout, ReceiptText};
+use crate::values::erasable::Erasable;
 
 pub(super) const NAMES: &[&str] = &["receipt-layout-saved"];
 

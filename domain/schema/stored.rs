@@ -51,7 +51,7 @@ macro_rules! stored_events {
 
             impl $variant {
                 #[allow(unused_variables)] // most events have no sealed part
-                fn event(self, private: &crate::erasable::Erasable<super::Private>) -> Event {
+                fn event(self, private: &crate::values::erasable::Erasable<super::Private>) -> Event {
                     $(
                         $(let $field = (<$type as Into<_>>::into(self.$field),);)?
                         $(let $field = super::Spread::gather(($(self.$part,)*));)?
@@ -87,7 +87,7 @@ macro_rules! stored_events {
             name: &str,
             version: u16,
             data: D,
-            private: crate::erasable::Erasable<super::Private>,
+            private: crate::values::erasable::Erasable<super::Private>,
         ) -> Result<Option<Event>, D::Error> {
             use serde::Deserialize;
             Ok(Some(match (name, version) {

@@ -6,10 +6,10 @@ use uuid::Uuid;
 
 use super::CATEGORIES;
 use crate::decider::Decider;
-use crate::email_address::EmailHash;
 use crate::ids::{AccountId, CompanyId, LogoId, OrderId, SiteId, TakeOverId};
-use crate::serial_number::SerialNumber;
 use crate::stream::StreamId;
+use crate::values::email_address::EmailHash;
+use crate::values::serial_number::SerialNumber;
 use crate::{access, account, company, email_claim, fleet, logo, order, receipt, serial_claim, takeover};
 
 /// A stream of each aggregate.

@@ -8,8 +8,8 @@ use crate::decider::Decider;
 use crate::fact::Fact;
 use crate::ids::{OrderId, TerminalId};
 use crate::policies::Policies;
-use crate::serial_number::SerialNumber;
 use crate::stream::StreamId;
+use crate::values::serial_number::SerialNumber;
 
 /// What the names of these claims' streams begin with. Part of the storage format: never change it.
 pub const CATEGORY: &str = "serial";

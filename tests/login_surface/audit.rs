@@ -7,7 +7,7 @@ use loquet_domain::Moment;
 use loquet_domain::account::{self, Account, Counts, DeviceOrigin, Event};
 use loquet_domain::fact;
 use loquet_domain::ids::{AccountId, CorrelationId, DeviceId, SessionId};
-use loquet_domain::lockout::LockEnd;
+use loquet_domain::policies::lockout::LockEnd;
 use loquet_domain::ports::{EventCodec, EventStore, Revision};
 use loquet_domain::schema::DomainEvent;
 use loquet_tests::kit::Node;

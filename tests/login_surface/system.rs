@@ -10,10 +10,10 @@ use loquet_domain::account::{Account, Admission, Authority, Refusal, SessionEnd}
 use loquet_domain::app::{App, Authenticated, Credentials, Failure, Login, Owner};
 use loquet_domain::fact::{Actor, Client, Context};
 use loquet_domain::ids::{AccountId, CorrelationId, DeviceId, EventId, SessionId};
-use loquet_domain::lockout::LockEnd;
-use loquet_domain::one_time_code::{OneTimeCode, TotpSecret};
-use loquet_domain::password::Password;
+use loquet_domain::policies::lockout::LockEnd;
 use loquet_domain::ports::{ChallengeClaims, Identities, LinkClaims, Purpose, Tokens};
+use loquet_domain::values::one_time_code::{OneTimeCode, TotpSecret};
+use loquet_domain::values::password::Password;
 use loquet_tests::kit::{Node, email_address, minute, password};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;

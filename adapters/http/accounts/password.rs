@@ -3,7 +3,7 @@
 use axum::extract::{Path, State};
 use loquet_domain::app::Failure;
 use loquet_domain::ids::AccountId;
-use loquet_domain::password::Password;
+use loquet_domain::values::password::Password;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;

@@ -12,10 +12,10 @@ use rows::{CodeFailedOnDevice, LoginFailedOnDevice, RowsName};
 
 use crate::Moment;
 use crate::account::{Admission, DeviceEnd, DeviceOrigin, Event, Origin, Role, SessionEnd};
-use crate::email_address::EmailHash;
 use crate::ids::{CompanyId, DeviceId, EventId, SessionId, TakeOverId};
-use crate::language::Language;
-use crate::mail_kind::MailKind;
+use crate::values::email_address::EmailHash;
+use crate::values::language::Language;
+use crate::values::mail_kind::MailKind;
 
 stored_events!(Account:
     "account-created" 2 => AccountCreated {

@@ -9,9 +9,9 @@ use super::rows::{CodeFailedOnDevice, LoginFailedOnDevice, RowsName};
 use super::{AccountCreated, AccountLocked, LoginFailed, LoginSucceeded, SecondStepFailed};
 use crate::Moment;
 use crate::account::{Origin, Role};
-use crate::email_address::EmailHash;
 use crate::ids::{CompanyId, DeviceId, SessionId};
-use crate::language::Language;
+use crate::values::email_address::EmailHash;
+use crate::values::language::Language;
 
 /// Version 1 had no language: French, where nothing else is known.
 #[derive(Debug, Deserialize)]

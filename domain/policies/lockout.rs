@@ -150,7 +150,7 @@ impl std::fmt::Display for LockEnd {
 /// ```
 /// use chrono::TimeDelta;
 /// use loquet_domain::Moment;
-/// use loquet_domain::lockout::{Lockout, LockoutPolicy, Wrong};
+/// use loquet_domain::policies::lockout::{Lockout, LockoutPolicy, Wrong};
 ///
 /// let (policy, at) = (LockoutPolicy::default(), Moment::UNIX_EPOCH);
 /// let mut lockout = Lockout::default();

@@ -1,8 +1,8 @@
 //! Words that whoever knows the person tries first: their names, their address, their company, the brand.
 
-use crate::address_key::plain;
-use crate::password::Password;
-use crate::person::Person;
+use crate::values::address_key::plain;
+use crate::values::password::Password;
+use crate::values::person::Person;
 
 /// Shorter words stand in too many good passwords by chance.
 const SHORTEST_WORD: usize = 4;
@@ -83,8 +83,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::email_address::EmailAddress;
-    use crate::person::PersonName;
+    use crate::values::email_address::EmailAddress;
+    use crate::values::person::PersonName;
 
     fn marie() -> ContextWords {
         let person = Person {
