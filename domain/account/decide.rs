@@ -7,14 +7,14 @@ use crate::account::activation::Asker;
 use crate::account::command::{
     Answer, Attempt, Command, Creation, MailFate, NewPassword, Opening, Proof, Request, Verdict,
 };
-use crate::account::device::{DeviceEnd, DeviceOrigin};
-use crate::account::event::{Admission, Event, Role, Rows, SessionEnd};
+use crate::account::event::{Admission, DeviceEnd, DeviceOrigin, Event, Role, Rows, SessionEnd};
 use crate::account::evolve::evolve;
 use crate::account::identity::CATEGORY;
 use crate::account::judging::Guess;
+use crate::account::link::{Link, later};
 use crate::account::refusal::Refusal;
 use crate::account::second_step::SecondProof;
-use crate::account::state::{Account, Active, Link, Profile};
+use crate::account::state::{Account, Active, Profile};
 use crate::decider::Decider;
 use crate::fact::Fact;
 use crate::ids::{CompanyId, DeviceId, EventId, SessionId, TakeOverId};
@@ -486,8 +486,4 @@ fn follow(newest: Link, followed: EventId, holds: bool) -> Result<(), Refusal> {
         return Err(Refusal::LinkVoid);
     }
     if holds { Ok(()) } else { Err(Refusal::LinkExpired) }
-}
-
-pub(super) fn later(at: Moment, duration: TimeDelta) -> Moment {
-    at.checked_add_signed(duration).unwrap_or(Moment::MAX_UTC)
 }

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::Moment;
-use crate::account::device::{DeviceEnd, DeviceOrigin};
 use crate::ids::{AccountId, CompanyId, DeviceId, EventId, OrderId, SessionId, TakeOverId};
 use crate::policies::lockout::LockEnd;
 use crate::values::email_address::EmailHash;
@@ -77,6 +76,30 @@ pub enum SessionEnd {
     Displaced,
     /// The owner turned the second step on in another session. A thief who had only the password is logged out.
     SecondStepEnabled,
+}
+
+/// What made a device trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceOrigin {
+    /// The account's first complete login.
+    FirstLogin,
+    /// A complete login from a device that was not.
+    Login,
+    /// A complete login from a device that was; its time begins anew.
+    Renewal,
+    /// A reset link that was opened on it.
+    ResetLink,
+}
+
+/// Why a device is trusted no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceEnd {
+    /// Its owner, or the supplier's staff, said so.
+    Revoked,
+    /// A further one exceeded the number that an account may have.
+    Displaced,
 }
 
 /// Which counts of wrong guesses an event changes: the account's, that of a trusted device, or both.

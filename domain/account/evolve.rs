@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use crate::Moment;
 use crate::account::activation::{ActivationMails, Asker};
-use crate::account::device::{Device, DeviceOrigin};
-use crate::account::event::{Counts, Event, Rows};
+use crate::account::device::Device;
+use crate::account::event::{Counts, DeviceOrigin, Event, Rows};
+use crate::account::link::Link;
 use crate::account::second_step::{Proposal, SecondStep};
-use crate::account::state::{Account, Active, Challenge, Credential, Invited, Link, Profile, Session};
+use crate::account::state::{Account, Active, Challenge, Credential, Invited, Profile, Session};
 use crate::fact::Fact;
 use crate::ids::DeviceId;
 use crate::policies::lockout::Lockout;

@@ -13,6 +13,7 @@ mod event;
 mod evolve;
 mod identity;
 mod judging;
+mod link;
 #[cfg(test)]
 mod naive;
 #[cfg(test)]
@@ -24,6 +25,7 @@ mod second_step_tests;
 mod state;
 #[cfg(test)]
 mod tests;
+mod trust;
 
 pub use activation::{ActivationMails, Asker, again_at};
 pub use command::{
@@ -31,10 +33,13 @@ pub use command::{
     Request, Reset, Verdict,
 };
 pub use decide::decide;
-pub use device::{Device, DeviceEnd, DeviceOrigin, MOST_DEVICES, NewDevice};
-pub use event::{Admission, Counts, DeviceCount, Event, Origin, Role, Rows, SessionEnd};
+pub use device::{Device, MOST_DEVICES, NewDevice};
+pub use event::{
+    Admission, Counts, DeviceCount, DeviceEnd, DeviceOrigin, Event, Origin, Role, Rows, SessionEnd,
+};
 pub use evolve::evolve;
 pub use identity::{CATEGORY, stream};
+pub use link::Link;
 pub use refusal::Refusal;
 pub use second_step::{Proposal, SecondProof, SecondStep};
-pub use state::{Account, Active, Challenge, Credential, Invited, Link, Profile, Session};
+pub use state::{Account, Active, Challenge, Credential, Invited, Profile, Session};
