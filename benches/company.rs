@@ -15,14 +15,14 @@ use loquet_domain::access::{Grantor, GroupName, GroupText, Where};
 use loquet_domain::account::{Account, Admission};
 use loquet_domain::app::{App, NewColleague};
 use loquet_domain::company::SiteName;
-use loquet_domain::email_address::EmailAddress;
 use loquet_domain::fleet::Assignment;
 use loquet_domain::ids::{AccountId, CompanyId, EventId, SiteId, TerminalId};
-use loquet_domain::language::Language;
-use loquet_domain::password::Password;
-use loquet_domain::permission::Permission;
-use loquet_domain::person::{Person, PersonName};
 use loquet_domain::ports::{EventStore, Identities, LinkClaims, NewEvent, Purpose, Revision, StreamId};
+use loquet_domain::values::email_address::EmailAddress;
+use loquet_domain::values::language::Language;
+use loquet_domain::values::password::Password;
+use loquet_domain::values::permission::Permission;
+use loquet_domain::values::person::{Person, PersonName};
 use loquet_http::OrderBody;
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -192,8 +192,9 @@ impl Merchant {
 
 async fn users(app: &App, company: CompanyId, number: u32, count: u32) -> Outcome<Vec<AccountId>> {
     let name = GroupName::parse("Gérants")?;
-    let group = (name, GroupText::default(), [Permission::ManageTerminals].into());
-    let (group, _) = app.create_group(&context(), company, Grantor::Anything, group).await?;
+    let (text, permissions) = (GroupText::default(), [Permission::ManageTerminals].into());
+    let (group, _) =
+        app.create_group(&context(), company, Grantor::Anything, name, text, permissions).await?;
     let mut users = Vec::new();
     for n in 0..count {
         let person = Person {
@@ -204,8 +205,7 @@ async fn users(app: &App, company: CompanyId, number: u32, count: u32) -> Outcom
         let new =
             NewColleague { company, role: Admission::User, language: Language::Nl, person, creator: None };
         let (account, _) = app.create_account(&context(), new).await?;
-        let member = (group, account, Where::Everywhere);
-        app.set_member(&context(), company, Grantor::Anything, member).await?;
+        app.set_member(&context(), company, Grantor::Anything, group, account, Where::Everywhere).await?;
         users.push(account);
     }
     Ok(users)

@@ -18,20 +18,20 @@ use loquet_crypto::server_key::ServerKey;
 use loquet_crypto::tokens::HmacTokens;
 use loquet_domain::Moment;
 use loquet_domain::account::{self, Origin, Role};
-use loquet_domain::address::Address;
 use loquet_domain::company::{self, CompanyName, Registration};
-use loquet_domain::email_address::EmailAddress;
 use loquet_domain::email_claim;
-use loquet_domain::enterprise_number::{Country, EnterpriseNumber};
-use loquet_domain::erasable::Erasable;
 use loquet_domain::fact::{Actor, Client, Context, Fact};
 use loquet_domain::ids::{AccountId, CompanyId, CorrelationId, EventId, OrderId, SessionId};
-use loquet_domain::language::Language;
 use loquet_domain::order::{self, Channel, Content, Line, Outcome as Onboarding};
-use loquet_domain::password::{Password, PasswordHash};
-use loquet_domain::person::{Person, PersonName};
 use loquet_domain::ports::{EventCodec, EventStore, PasswordHasher, Revision, StreamId, Tokens};
 use loquet_domain::schema::DomainEvent;
+use loquet_domain::values::address::Address;
+use loquet_domain::values::email_address::EmailAddress;
+use loquet_domain::values::enterprise_number::{Country, EnterpriseNumber};
+use loquet_domain::values::erasable::Erasable;
+use loquet_domain::values::language::Language;
+use loquet_domain::values::password::{Password, PasswordHash};
+use loquet_domain::values::person::{Person, PersonName};
 use loquet_projections::ports::ReactionJournal;
 use loquet_sqlite::event_store::SqliteStore;
 use loquet_sqlite::key_store::KeyStore;
@@ -283,7 +283,7 @@ impl Life {
     }
 
     fn stream(&self) -> StreamId {
-        StreamId::new("account", &self.account.to_string())
+        account::stream(self.account)
     }
 
     /// The id of what happened on a day.
@@ -307,9 +307,9 @@ fn moment(number: u32, day: usize) -> Moment {
 impl Pen {
     async fn birth(&self, life: &Life) -> Outcome<()> {
         let Life { account, company, content, person, .. } = life;
-        let order = StreamId::new("order", content.id.as_str());
-        let claim = StreamId::new("email", &content.email_hash.0);
-        let registered = StreamId::new("company", &company.to_string());
+        let order = order::stream(&content.id);
+        let claim = email_claim::stream(&content.email_hash);
+        let registered = company::stream(*company);
         let received = order::Event::OrderReceived {
             content: Box::new(content.clone()),
             account: *account,

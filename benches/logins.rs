@@ -17,9 +17,9 @@ use loquet_benches::{Comparison, Outcome, cores, print_conditions, print_head, p
 use loquet_credentials::password_hasher::Cost;
 use loquet_domain::account::Account;
 use loquet_domain::app::{App, Credentials, Login};
-use loquet_domain::email_address::EmailAddress;
-use loquet_domain::password::Password;
 use loquet_domain::ports::{LinkClaims, Purpose};
+use loquet_domain::values::email_address::EmailAddress;
+use loquet_domain::values::password::Password;
 use loquet_http::OrderBody;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;

@@ -20,6 +20,7 @@ use loquet_benches::history::{Extent, History};
 use loquet_benches::{
     Comparison, Outcome, argument, cores, print_conditions, print_head, print_row, rate_since,
 };
+use loquet_domain::account;
 use loquet_domain::ports::{EventStore, Revision, StreamId};
 use loquet_sqlite::event_store::SqliteStore;
 use rusqlite::{Connection, OpenFlags};
@@ -64,7 +65,7 @@ async fn places(store: &SqliteStore, history: &History) -> Outcome<Vec<Place>> {
     for turn in 0..STREAMS.min(accounts) {
         // A multiplier without a factor in common with any number of accounts that is tried.
         let number = u32::try_from(u64::from(turn) * 7_368_787 % u64::from(accounts))?;
-        let stream = StreamId::new("account", &history.account(number)?.to_string());
+        let stream = account::stream(history.account(number)?);
         let events = store.read_stream(&stream, Revision(0)).await?;
         if events.len() != 20 {
             return Err(format!("{stream} has {} events", events.len()).into());

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use loquet_domain::plain_text::{is_printable, visible_lines};
+use loquet_domain::values::plain_text::{is_printable, visible_lines};
 
 /// The exit code of a command that did what it was asked to do and could not write its output: `EX_IOERR` of BSD's
 /// `sysexits.h`. It differs from the exit code of a command that failed (1).

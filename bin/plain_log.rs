@@ -3,7 +3,7 @@
 
 use std::io::{Result, Write};
 
-use loquet_domain::plain_text::visible;
+use loquet_domain::values::plain_text::visible;
 
 /// Standard error, to which each event of the log is written as one line. It has no colours: the formatter's own
 /// could not be told from those in the input.
@@ -27,7 +27,7 @@ impl<W: Write> Write for PlainLog<W> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use loquet_domain::plain_text::is_printable;
+    use loquet_domain::values::plain_text::is_printable;
     use proptest::prelude::*;
     use tracing_subscriber::fmt::MakeWriter;
     use tracing_subscriber::layer::SubscriberExt;

@@ -11,9 +11,11 @@ use chrono::TimeDelta;
 use ipnet::IpNet;
 use loquet_credentials::password_blocklist::{BlocklistFile, PasswordBlocklist};
 use loquet_credentials::password_hasher::Cost;
-use loquet_domain::lockout::LockoutPolicy;
-use loquet_domain::password_policy::{Blocklisted, Composition, Context as ContextRule, PasswordPolicy};
 use loquet_domain::policies::Policies;
+use loquet_domain::policies::lockout::LockoutPolicy;
+use loquet_domain::policies::password_policy::{
+    Blocklisted, Composition, Context as ContextRule, PasswordPolicy,
+};
 use loquet_http::{Connections, Limits, Rate};
 use loquet_mail::smtp::{Security, SmtpSettings};
 use loquet_projections::mail::Sending;

@@ -1,17 +1,13 @@
-//! Identities. Those that follow from an order are UUIDv5 of it (RFC 9562), so that delivering
-//! the order again meets the same streams instead of making new ones.
+//! Identities. This module imports nothing of the crate.
+//!
+//! An identity that follows from something else, such as an order, is a UUIDv5 of it (RFC 9562), so that delivering the
+//! order again meets the same streams instead of making new ones. Each is derived in its aggregate's `identity.rs`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-
-use crate::address_key::AddressKey;
-use crate::email_address::EmailHash;
-use crate::enterprise_number::EnterpriseNumber;
-use crate::logo::Logo;
-use crate::serial_number::SerialNumber;
 
 /// The namespace of every derived identity. Part of the storage format: never change it.
 pub(crate) const LOQUET: Uuid = Uuid::from_u128(0x6c6f_7175_6574_5f8a_9d21_0f5a_1d3b_77c4);
@@ -88,70 +84,6 @@ uuid_id!(
     /// What belongs to one request: every event that it caused carries it.
     CorrelationId
 );
-
-impl AccountId {
-    /// The account that this order's contact gets, if the order makes one. The address is part of it:
-    /// two deliveries of one order number that name different contacts must never meet in one account.
-    #[must_use]
-    pub fn of_order(order: &OrderId, email: &EmailHash) -> Self {
-        Self(Uuid::new_v5(&LOQUET, format!("order/{order}/account/{email}").as_bytes()))
-    }
-}
-
-impl CompanyId {
-    /// The company first registered under this number; two first orders at once meet in one stream.
-    #[must_use]
-    pub fn registered_as(number: &EnterpriseNumber) -> Self {
-        let name = format!("company/{}/{}", number.country(), number.digits());
-        Self(Uuid::new_v5(&LOQUET, name.as_bytes()))
-    }
-}
-
-impl SiteId {
-    /// The site that this order opens at an address, if the company has none there yet. `times` counts those
-    /// that it opened there and that went to another company before the order was done.
-    #[must_use]
-    pub fn of_order(order: &OrderId, address: AddressKey, times: u32) -> Self {
-        let mut name = format!("order/{order}/site/{}", Uuid::from(address));
-        if times > 0 {
-            name.push_str(&format!("/{times}"));
-        }
-        Self(Uuid::new_v5(&LOQUET, name.as_bytes()))
-    }
-}
-
-impl TerminalId {
-    /// The terminal with this serial number, whoever ordered it.
-    #[must_use]
-    pub fn of_serial(serial: &SerialNumber) -> Self {
-        Self(Uuid::new_v5(&LOQUET, format!("terminal/{serial}").as_bytes()))
-    }
-
-    /// A terminal whose serial number was not known when it was ordered: the `unit`th of an order's `line`,
-    /// both counted from zero.
-    #[must_use]
-    pub fn of_order(order: &OrderId, line: usize, unit: u32) -> Self {
-        Self(Uuid::new_v5(&LOQUET, format!("order/{order}/line/{line}/terminal/{unit}").as_bytes()))
-    }
-}
-
-impl LogoId {
-    /// The picture that looks so: the same one, whoever sends it.
-    #[must_use]
-    pub fn of(logo: &Logo) -> Self {
-        let Logo { png, width, height } = logo;
-        Self(Uuid::new_v5(&LOQUET, format!("logo/{width}/{height}/{png}").as_bytes()))
-    }
-}
-
-impl GroupId {
-    /// The group in which the people of a take-over keep what they may do at the sites that moved with them.
-    #[must_use]
-    pub fn of_take_over(takeover: TakeOverId, former: Option<GroupId>) -> Self {
-        let former = former.map_or_else(|| "administrators".to_owned(), |group| group.to_string());
-        Self(Uuid::new_v5(&LOQUET, format!("takeover/{takeover}/group/{former}").as_bytes()))
-    }
-}
 
 impl EventId {
     /// The identity of an effect (an e-mail, say) that `purpose` derives from this event.

@@ -7,42 +7,26 @@
 
 pub mod access;
 pub mod account;
-pub mod address;
-pub mod address_key;
 pub mod app;
 pub mod clock_history;
 pub mod company;
-pub mod diagnosis;
-pub mod email_address;
+pub mod decider;
 pub mod email_claim;
-pub mod enterprise_number;
-pub mod erasable;
 pub mod fact;
 pub mod fleet;
 pub mod ids;
-pub mod language;
-pub mod lockout;
 pub mod logo;
-pub mod mail_kind;
-pub mod one_time_code;
 pub mod order;
-pub mod password;
-pub mod password_context;
-pub mod password_history;
-pub mod password_policy;
-pub mod permission;
-pub mod person;
-pub mod plain_text;
 pub mod policies;
 pub mod ports;
 pub mod receipt;
 pub mod schema;
 pub mod search;
 pub mod serial_claim;
-pub mod serial_number;
 pub mod shared_map;
+pub mod stream;
 pub mod takeover;
-pub mod terminal_model;
+pub mod values;
 
 /// A moment in UTC, microseconds at the finest. It is always handed in (law 7).
 pub type Moment = chrono::DateTime<chrono::Utc>;

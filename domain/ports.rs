@@ -9,80 +9,23 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_core::Stream;
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::email_address::{EmailAddress, EmailHash};
 use crate::fact::Fact;
 use crate::ids::{AccountId, DeviceId, EventId, SessionId};
-use crate::lockout::Lockout;
-use crate::one_time_code::{RecoveryHash, TotpSecret};
-use crate::password::{Password, PasswordHash};
+use crate::policies::lockout::Lockout;
 use crate::schema::DomainEvent;
+use crate::values::email_address::{EmailAddress, EmailHash};
+use crate::values::one_time_code::{RecoveryHash, TotpSecret};
+use crate::values::password::{Password, PasswordHash};
 use crate::{Moment, account};
+
+pub use crate::stream::{Position, Revision, StreamId};
 
 /// A future tied to no runtime.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// A stream tied to no runtime.
 pub type BoxStream<'a, T> = Pin<Box<dyn Stream<Item = T> + Send + 'a>>;
-
-/// How many events a stream has. What an append states as expected (law 2); zero is "no stream".
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Revision(pub u64);
-
-/// A place in the whole log; zero is before its first event. Greater is later.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Position(pub u64);
-
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// The name of a stream: `account-<uuid>`, `email-<hmac>`, `company-<uuid>`, `order-<id>`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct StreamId(String);
-
-impl StreamId {
-    /// One aggregate's stream.
-    #[must_use]
-    pub fn new(category: &str, id: &str) -> Self {
-        Self(format!("{category}-{id}"))
-    }
-
-    /// A name as a store gave it back.
-    #[must_use]
-    pub fn stored(name: String) -> Self {
-        Self(name)
-    }
-
-    /// The name.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// What stands behind the category.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        self.0.split_once('-').map_or("", |(_, id)| id)
-    }
-
-    /// Whose account it is, if it is an account's.
-    #[must_use]
-    pub fn account(&self) -> Option<AccountId> {
-        self.0.strip_prefix("account-")?.parse().ok()
-    }
-}
-
-impl fmt::Display for StreamId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// The sealed part of an event, and under whose key.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! How people search: by words in whatever case and accents, whole or their beginning.
 
-use crate::address_key::words;
-use crate::email_address::EmailAddress;
-use crate::enterprise_number::{Country, EnterpriseNumber};
-use crate::serial_number::SerialNumber;
+use crate::values::address_key::words;
+use crate::values::email_address::EmailAddress;
+use crate::values::enterprise_number::{Country, EnterpriseNumber};
+use crate::values::serial_number::SerialNumber;
 
 /// How many letters of a word are needed to look for it.
 const LEAST: usize = 3;

@@ -2,16 +2,16 @@
 //! events behind each reason.
 
 use loquet_domain::Moment;
-use loquet_domain::account::{Account, Counts, Device, Event, Role, Rows};
+use loquet_domain::account::diagnosis::{Administrators, Answer, Hindrance, Remedy, answer, hindrances};
+use loquet_domain::account::{self, Account, Counts, Device, Event, Role, Rows};
 use loquet_domain::app::{App, Unavailable};
-use loquet_domain::diagnosis::{Administrators, Answer, Hindrance, Remedy, answer, hindrances};
-use loquet_domain::email_address::EmailAddress;
 use loquet_domain::fact::Client;
 use loquet_domain::ids::{AccountId, CompanyId, DeviceId};
-use loquet_domain::lockout::{LockEnd, Lockout};
-use loquet_domain::person::Person;
-use loquet_domain::ports::{EventCodec, EventStore, Position, Revision, StreamId};
+use loquet_domain::policies::lockout::{LockEnd, Lockout};
+use loquet_domain::ports::{EventCodec, EventStore, Position, Revision};
 use loquet_domain::schema::DomainEvent;
+use loquet_domain::values::email_address::EmailAddress;
+use loquet_domain::values::person::Person;
 
 use crate::mail::{Delivery, MailKind, MailStatus};
 use crate::people::Unreadable;
@@ -183,7 +183,7 @@ pub async fn diagnose(
         awaited: deliveries.as_deref().and_then(|mails| awaited(&account, mails, at)),
         deliveries,
         administrators,
-        answer: answer(&account, &strangers, app.policies(), (None, at)),
+        answer: answer(&account, &strangers, app.policies(), None, at),
         reasons: hindrances(&account, &strangers, app.policies(), at).into_iter().map(reason).collect(),
         devices: devices(app, &account, &strangers, at),
         mails: newest(&history, &["mail-sent", "mail-given-up"]),
@@ -217,7 +217,7 @@ fn devices(app: &App, account: &Account, strangers: &Lockout, at: Moment) -> Vec
             device: device.clone(),
             failures: device.lockout.failures_at(at),
             locked_until: device.lockout.locked_until(at),
-            answer: answer(account, strangers, policies, (Some(device.id), at)),
+            answer: answer(account, strangers, policies, Some(device.id), at),
             codes_locked_until: active.codes_locked_for(Some(device.id), &policies.lockout, at),
         })
     });
@@ -245,7 +245,7 @@ async fn history(
     codec: &dyn EventCodec,
     account: AccountId,
 ) -> Result<Vec<Evidence>, Unreadable> {
-    let stream = StreamId::new("account", &account.to_string());
+    let stream = account::stream(account);
     let mut told = Vec::new();
     for recorded in store.read_stream(&stream, Revision::default()).await? {
         let fact = codec.decode(&recorded).await?;

@@ -4,11 +4,11 @@
 //! deleted, every read model has forgotten the person at once (law 6).
 
 use loquet_domain::account;
-use loquet_domain::erasable::Erasable;
 use loquet_domain::fact::Client;
-use loquet_domain::person::Person;
 use loquet_domain::ports::{CodecError, EventCodec, EventStore, Position, ReadError, RecordedEvent};
 use loquet_domain::schema::DomainEvent;
+use loquet_domain::values::erasable::Erasable;
+use loquet_domain::values::person::Person;
 
 use crate::view::Noted;
 

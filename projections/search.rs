@@ -5,10 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use loquet_domain::email_address::EmailAddress;
-use loquet_domain::person::Person;
 use loquet_domain::ports::{CodecError, EventCodec, EventStore, ReadError, Tokens};
 use loquet_domain::search::Words;
+use loquet_domain::values::email_address::EmailAddress;
+use loquet_domain::values::person::Person;
 
 use crate::index::Lookup;
 use crate::people::{Unreadable, person_at};

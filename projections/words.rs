@@ -2,7 +2,7 @@
 
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
-use loquet_domain::language::Language;
+use loquet_domain::values::language::Language;
 use unic_langid::LanguageIdentifier;
 
 /// A catalogue of words in every language.

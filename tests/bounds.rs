@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::process::Command;
 
-use loquet_domain::plain_text::is_printable;
+use loquet_domain::values::plain_text::is_printable;
 use loquet_tests::server::{Answer, Server, order, token_in};
 use reqwest::Method;
 use serde_json::{Value, json};

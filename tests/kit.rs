@@ -13,21 +13,21 @@ use loquet_crypto::server_key::ServerKey;
 use loquet_crypto::tokens::HmacTokens;
 use loquet_domain::Moment;
 use loquet_domain::account::{Account, Admission};
-use loquet_domain::address::Address;
 use loquet_domain::app::{App, Credentials, Login, NewColleague, NewOrder, Ports};
 use loquet_domain::company::{CompanyName, Registration};
-use loquet_domain::email_address::EmailAddress;
-use loquet_domain::enterprise_number::{Country, EnterpriseNumber};
 use loquet_domain::fact::{Actor, Context};
 use loquet_domain::ids::{AccountId, CorrelationId, OrderId};
-use loquet_domain::language::Language;
 use loquet_domain::order::{Channel, Contact, Content, Line};
-use loquet_domain::password::{Password, PasswordHash};
-use loquet_domain::person::{Person, PersonName};
 use loquet_domain::policies::Policies;
 use loquet_domain::ports::{
     BoxFuture, Busy, EventStore, Identities, LinkClaims, PasswordHasher, Purpose, Tokens, Verification,
 };
+use loquet_domain::values::address::Address;
+use loquet_domain::values::email_address::EmailAddress;
+use loquet_domain::values::enterprise_number::{Country, EnterpriseNumber};
+use loquet_domain::values::language::Language;
+use loquet_domain::values::password::{Password, PasswordHash};
+use loquet_domain::values::person::{Person, PersonName};
 use loquet_memory::anonymous_guesses::RecentStrangers;
 use loquet_memory::keyed_lock::KeyedTurnstile;
 use loquet_memory::session_activity::SessionActivity;

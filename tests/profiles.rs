@@ -11,9 +11,11 @@ use futures_util::future::join_all;
 use loquet_domain::account::Account;
 use loquet_domain::app::{Failure, LinkRefused, Login, Owner};
 use loquet_domain::ids::{AccountId, SessionId};
-use loquet_domain::lockout::{LockEnd, LockoutPolicy};
-use loquet_domain::password_policy::{Blocklisted, Composition, Context, PasswordPolicy, PasswordRule};
 use loquet_domain::policies::Policies;
+use loquet_domain::policies::lockout::{LockEnd, LockoutPolicy};
+use loquet_domain::policies::password_policy::{
+    Blocklisted, Composition, Context, PasswordPolicy, PasswordRule,
+};
 use loquet_domain::ports::{LinkClaims, Purpose, Tokens};
 use loquet_memory::event_store::MemoryStore;
 use loquet_tests::kit::{Node, context, email_address, minute, password};

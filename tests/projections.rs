@@ -10,10 +10,10 @@ use std::time::Duration;
 use loquet_domain::Moment;
 use loquet_domain::account::{Account, Admission, Authority, Role};
 use loquet_domain::app::NewColleague;
-use loquet_domain::email_address::EmailHash;
 use loquet_domain::ids::{AccountId, CompanyId};
-use loquet_domain::language::Language;
 use loquet_domain::ports::{BoxFuture, EventCodec, EventStore, NewEvent, Position, Revision, StreamId};
+use loquet_domain::values::email_address::EmailHash;
+use loquet_domain::values::language::Language;
 use loquet_memory::event_store::MemoryStore;
 use loquet_projections::index::Entry;
 use loquet_projections::mail::{
@@ -1219,7 +1219,7 @@ async fn happen(store: &MemoryStore, times: u64) {
     use loquet_domain::ids::EventId;
     let head = store.head().await.unwrap();
     let last = store.read_all(Position(head.0 - 1), 1).await.unwrap().remove(0);
-    let stream = StreamId::new("account", &uuid::Uuid::from_u128(7).to_string());
+    let stream = loquet_domain::account::stream(AccountId(uuid::Uuid::from_u128(7)));
     let held = u64::try_from(store.read_stream(&stream, Revision(0)).await.unwrap().len()).unwrap();
     for revision in held..held + times {
         let mut again = last.event.clone();

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use loquet_domain::ids::{EventId, LogoId};
-use loquet_domain::ports::{EventStore, NewEvent, Position, Revision, StreamId};
-use loquet_domain::receipt::{Layout, ReceiptText};
+use loquet_domain::ports::{EventStore, NewEvent, Position, Revision};
+use loquet_domain::receipt::{self, Layout, ReceiptText};
 use loquet_memory::event_store::MemoryStore;
 use loquet_tests::kit::{Node, context};
 use serde_json::{Value, json};
@@ -32,17 +32,18 @@ async fn the_logo_of_a_layout_that_holds_it_is_shown_and_moves_to_a_stream_of_it
         metadata: metadata.to_string().into_bytes(),
         sealed: None,
     };
-    let stream = StreamId::new("receipt", &site.to_string());
+    let stream = receipt::stream(site);
     store.append(&stream, Revision(0), vec![old]).await.unwrap();
 
     let receipt = app.receipt(site).await.unwrap().state;
     let logo = app.logo(&receipt).await.unwrap().unwrap();
     assert_eq!((receipt.version, logo.png.as_str(), logo.width), (1, "iVBORw0KGgo=", 64));
-    let same = (receipt.layout.clone(), Some(logo.clone()));
-    assert_eq!(app.save_receipt(&context(1), company, site, same).await.unwrap().0, 1, "nothing is new");
+    let (same, its_logo) = (receipt.layout.clone(), Some(logo.clone()));
+    let saved = app.save_receipt(&context(1), company, site, same, its_logo).await.unwrap();
+    assert_eq!(saved.0, 1, "nothing is new");
     let header = ReceiptText::parse("Le Fournil du Parc").unwrap();
-    let changed = (Layout { header, ..receipt.layout.clone() }, Some(logo.clone()));
-    assert_eq!(app.save_receipt(&context(2), company, site, changed).await.unwrap().0, 2);
+    let (changed, its_logo) = (Layout { header, ..receipt.layout.clone() }, Some(logo.clone()));
+    assert_eq!(app.save_receipt(&context(2), company, site, changed, its_logo).await.unwrap().0, 2);
     let receipt = app.receipt(site).await.unwrap().state;
     assert_eq!((receipt.layout.logo, &receipt.held), (Some(LogoId::of(&logo)), &None));
     assert_eq!(app.logo(&receipt).await.unwrap(), Some(logo));

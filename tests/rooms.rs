@@ -1,7 +1,7 @@
 //! The rooms of the house: which crate may depend on which, and what the domain may not name.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -128,6 +128,70 @@ fn aggregates_and_policies_import_neither_ports_nor_use_cases() {
             assert!(outer || !text.contains(word), "{} imports {word}", path.display());
         }
     }
+}
+
+/// Which modules of the domain each of them imports, tests and comments left out.
+fn imports_in_the_domain() -> BTreeMap<String, BTreeSet<String>> {
+    let sources = sources("domain");
+    let of_tests: BTreeSet<&str> = sources
+        .iter()
+        .flat_map(|(_, text)| text.split("#[cfg(test)]\nmod ").skip(1))
+        .filter_map(|rest| rest.split([';', ' ']).next())
+        .collect();
+    let mut imports: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (path, text) in &sources {
+        let relative = path.strip_prefix(root().join("domain")).unwrap();
+        let stem = path.file_stem().unwrap().to_str().unwrap();
+        if of_tests.contains(stem) || relative == Path::new("lib.rs") {
+            continue;
+        }
+        let first = relative.components().next().unwrap().as_os_str().to_str().unwrap();
+        let module = first.trim_end_matches(".rs");
+        let code = text.split("mod tests {").next().unwrap();
+        let code: Vec<_> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        let found = imports.entry(module.to_owned()).or_default();
+        for named in code.join("\n").split("crate::").skip(1) {
+            let names = match named.strip_prefix('{') {
+                Some(group) => group.split('}').next().unwrap().split(',').collect(),
+                None => vec![named],
+            };
+            let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            let names = names.into_iter().map(|name| name.trim().split(|c| !is_word(c)).next().unwrap());
+            found.extend(names.filter(|name| *name != module).map(ToOwned::to_owned));
+        }
+    }
+    let modules: BTreeSet<_> = imports.keys().cloned().collect();
+    imports.values_mut().for_each(|found| found.retain(|name| modules.contains(name)));
+    imports
+}
+
+#[test]
+fn no_modules_of_the_domain_import_each_other_in_a_circle() {
+    let mut left = imports_in_the_domain();
+    loop {
+        let free: Vec<_> =
+            left.iter().filter(|(_, found)| found.is_empty()).map(|(of, _)| of.clone()).collect();
+        if free.is_empty() {
+            break;
+        }
+        for module in free {
+            left.remove(&module);
+            left.values_mut().for_each(|found| {
+                found.remove(&module);
+            });
+        }
+    }
+    assert!(left.is_empty(), "in circles, or above one: {left:?}");
+}
+
+#[test]
+fn the_ground_floor_of_the_domain_imports_nothing_above_it() {
+    let imports = imports_in_the_domain();
+    let names = |of: &[&str]| of.iter().map(|&name| name.to_owned()).collect::<BTreeSet<_>>();
+    assert_eq!(imports["ids"], names(&[]));
+    assert_eq!(imports["stream"], names(&[]));
+    assert_eq!(imports["values"], names(&["ids"]));
+    assert_eq!(imports["policies"], names(&["values"]));
 }
 
 /// Law 5: what rebuilds names nothing that sends. That a view can do no more than write rows is in its

@@ -6,12 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use loquet_domain::account::diagnosis::{Answer, Hindrance};
 use loquet_domain::account::{Account, Authority, Role};
 use loquet_domain::app::{Credentials, Failure, Login, Owner};
-use loquet_domain::diagnosis::{Answer, Hindrance};
 use loquet_domain::order::Outcome;
-use loquet_domain::password_policy::PasswordPolicy;
 use loquet_domain::policies::Policies;
+use loquet_domain::policies::password_policy::PasswordPolicy;
 use loquet_domain::ports::{EventStore, Position, Purpose, RecordedEvent, Tokens};
 use loquet_memory::event_store::{Fault, MemoryStore};
 use loquet_projections::diagnosis::{Diagnosis, Sources, diagnose};

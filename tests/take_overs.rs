@@ -9,11 +9,11 @@ use loquet_domain::access::{self, Grantor, GroupName, GroupText, Where};
 use loquet_domain::account::{self, Admission, Authority, Role};
 use loquet_domain::app::{App, Failure, NewColleague, NewOrder, NewTakeOver};
 use loquet_domain::ids::{AccountId, CompanyId, SiteId, TakeOverId};
-use loquet_domain::language::Language;
-use loquet_domain::permission::Permission;
-use loquet_domain::person::{Person, PersonName};
 use loquet_domain::ports::{EventStore, Position};
 use loquet_domain::takeover::{self, Cancellation, Side, Stage};
+use loquet_domain::values::language::Language;
+use loquet_domain::values::permission::Permission;
+use loquet_domain::values::person::{Person, PersonName};
 use loquet_memory::event_store::{Fault, MemoryStore};
 use loquet_projections::batch::HeldRows;
 use loquet_projections::ports::{IndexEntry, Rows, StoreFailed};
@@ -91,11 +91,12 @@ async fn agreed() -> World {
         .activate(&context(0), &token, loquet_tests::kit::password(loquet_tests::kit::PASSWORD))
         .await
         .unwrap();
-    let sellers =
-        (GroupName::parse("Vendeurs").unwrap(), GroupText::default(), [Permission::ViewTransactions].into());
-    let (group, _) = node.app.create_group(&context(0), from, Grantor::Anything, sellers).await.unwrap();
-    let member = (group, jan, Where::Everywhere);
-    node.app.set_member(&context(0), from, Grantor::Anything, member).await.unwrap();
+    let (sellers, text) = (GroupName::parse("Vendeurs").unwrap(), GroupText::default());
+    let permissions = [Permission::ViewTransactions].into();
+    let made = node.app.create_group(&context(0), from, Grantor::Anything, sellers, text, permissions).await;
+    let (group, _) = made.unwrap();
+    let everywhere = Where::Everywhere;
+    node.app.set_member(&context(0), from, Grantor::Anything, group, jan, everywhere).await.unwrap();
     let site = node.app.company(from).await.unwrap().state.sites.iter().next().unwrap().0;
     let accounts = vec![marie, jan];
     let wanted = NewTakeOver { from, to, sites: None, accounts, reference: "T-1".to_owned() };

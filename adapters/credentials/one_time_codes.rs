@@ -2,8 +2,8 @@
 
 use loquet_domain::Moment;
 use loquet_domain::ids::AccountId;
-use loquet_domain::one_time_code::{RecoveryHash, TotpSecret};
 use loquet_domain::ports::{OneTimeCodes, OtpAuth};
+use loquet_domain::values::one_time_code::{RecoveryHash, TotpSecret};
 use sha2::{Digest, Sha256};
 use totp_rs::{Builder, Secret, Totp};
 

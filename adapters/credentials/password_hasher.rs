@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash as Phc, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
-use loquet_domain::password::{Password, PasswordHash};
 use loquet_domain::ports::{BoxFuture, Busy, PasswordHasher, Verification};
+use loquet_domain::values::password::{Password, PasswordHash};
 use loquet_metrics::{Gauge, HashMetrics};
 use subtle::ConstantTimeEq;
 use tokio::sync::oneshot;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use loquet_domain::Moment;
-use loquet_domain::erasable::Erasable;
 use loquet_domain::fact::{Actor, Context, Fact};
 use loquet_domain::ids::{AccountId, CorrelationId, EventId};
 use loquet_domain::ports::{BoxFuture, CodecError, EventCodec, NewEvent, RecordedEvent, Sealed, StreamId};
 use loquet_domain::schema::{self, DomainEvent, Private, Stored};
+use loquet_domain::values::erasable::Erasable;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 

@@ -4,7 +4,7 @@ use loquet_domain::access::Grantor;
 use loquet_domain::account::Role;
 use loquet_domain::app::Standing;
 use loquet_domain::ids::{CompanyId, SiteId};
-use loquet_domain::permission::Permission;
+use loquet_domain::values::permission::Permission;
 
 use crate::caller::Caller;
 use crate::responses::problem::Problem;

@@ -145,7 +145,7 @@ impl Faults {
     pub(crate) fn reason_of(&mut self, caller: &Caller, pointer: &str, reason: Option<&str>) {
         match reason {
             None if caller.is_staff() => self.add(pointer, "reason-required"),
-            Some(reason) if !loquet_domain::plain_text::is_text(reason, 500) => {
+            Some(reason) if !loquet_domain::values::plain_text::is_text(reason, 500) => {
                 self.add(pointer, "reason-invalid")
             }
             _ => {}

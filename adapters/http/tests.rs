@@ -1,8 +1,8 @@
 use loquet_domain::Moment;
 use loquet_domain::company::Company;
 use loquet_domain::fleet::Fleet;
-use loquet_domain::language::Language;
-use loquet_domain::plain_text::is_printable;
+use loquet_domain::values::language::Language;
+use loquet_domain::values::plain_text::is_printable;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use serde_json::{Value, json};
@@ -170,5 +170,16 @@ proptest! {
         let problem = Problem::invalid(vec![fault]).with("why", &text);
         nothing_hidden(&said(&problem))?;
         nothing_hidden(&said(&Problem { slug: "malformed", ..problem }))?;
+    }
+}
+
+#[test]
+fn the_description_of_the_event_feed_names_every_category() {
+    let json = super::openapi();
+    let parameters = json["paths"]["/v1/events"]["get"]["parameters"].as_array().unwrap();
+    let category = parameters.iter().find(|parameter| parameter["name"] == "category").unwrap();
+    let description = category["description"].as_str().unwrap();
+    for name in loquet_domain::schema::CATEGORIES {
+        assert!(description.contains(&format!("`{name}`")), "{name} is missing in {description}");
     }
 }

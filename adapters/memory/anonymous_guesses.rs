@@ -4,9 +4,9 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use loquet_domain::email_address::EmailHash;
-use loquet_domain::lockout::Lockout;
+use loquet_domain::policies::lockout::Lockout;
 use loquet_domain::ports::Strangers;
+use loquet_domain::values::email_address::EmailHash;
 use lru::LruCache;
 
 use loquet_files::snapshot_file;

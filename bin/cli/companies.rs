@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use loquet_domain::permission::Permission;
+use loquet_domain::values::permission::Permission;
 
 #[derive(Subcommand)]
 pub(crate) enum CompanyCommand {

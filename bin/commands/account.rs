@@ -2,12 +2,13 @@
 
 use anyhow::{Context, bail, ensure};
 use loquet_crypto::random_ids::RandomIdentities;
+use loquet_domain::account;
 use loquet_domain::account::{Account, Role};
-use loquet_domain::email_address::EmailAddress;
 use loquet_domain::fact::{Actor, Context as CommandContext};
 use loquet_domain::ids::{AccountId, CorrelationId};
-use loquet_domain::lockout::LockEnd;
-use loquet_domain::ports::{Identities, Revision, StreamId};
+use loquet_domain::policies::lockout::LockEnd;
+use loquet_domain::ports::{Identities, Revision};
+use loquet_domain::values::email_address::EmailAddress;
 use serde_json::json;
 
 use super::events_tail::{bodies, print};
@@ -85,7 +86,7 @@ async fn show(place: &Place, which: Which) -> anyhow::Result<()> {
 async fn history(place: &Place, which: Which) -> anyhow::Result<()> {
     let system = System::open_to_read(place).await?;
     let id = find(&system, &which.account).await?;
-    let stream = StreamId::new("account", &id.to_string());
+    let stream = account::stream(id);
     let events = system.store.read_stream(&stream, Revision::default()).await?;
     if events.is_empty() {
         bail!("there is no account {id}");
@@ -101,7 +102,7 @@ async fn history(place: &Place, which: Which) -> anyhow::Result<()> {
 /// Says whom it would forget; forgets them once told that this is meant.
 async fn erase(place: &Place, config: &mut Config, which: Erase) -> anyhow::Result<()> {
     ensure!(
-        loquet_domain::plain_text::is_text(&which.reason, 500),
+        loquet_domain::values::plain_text::is_text(&which.reason, 500),
         "a reason has 1 to 500 printable characters"
     );
     let id = find(&System::open_to_read(place).await?, &which.account).await?;

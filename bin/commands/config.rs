@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use loquet_domain::plain_text::visible;
+use loquet_domain::values::plain_text::visible;
 use serde_json::json;
 
 use super::show::table;

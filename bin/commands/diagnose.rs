@@ -4,11 +4,11 @@
 use anyhow::Context;
 use loquet_domain::Moment;
 use loquet_domain::account::Admission;
-use loquet_domain::diagnosis::{Administrators, Answer, Hindrance, Remedy};
-use loquet_domain::email_address::EmailAddress;
+use loquet_domain::account::diagnosis::{Administrators, Answer, Hindrance, Remedy};
 use loquet_domain::fact::Client;
 use loquet_domain::ids::{AccountId, DeviceId};
-use loquet_domain::lockout::LockEnd;
+use loquet_domain::policies::lockout::LockEnd;
+use loquet_domain::values::email_address::EmailAddress;
 use loquet_http::DiagnosisBody;
 use loquet_projections::diagnosis::{
     DeviceDiagnosis, Diagnosis, Evidence, Reason, Sources, WhomToAsk, diagnose,

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use loquet_domain::app::Failure;
-use loquet_domain::plain_text::visible;
+use loquet_domain::values::plain_text::visible;
 use loquet_http::OrderBody;
 use serde::Serialize;
 use serde_json::Value;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use loquet_domain::permission::Permission;
+use loquet_domain::values::permission::Permission;
 use serde_json::json;
 
 use super::account::find;

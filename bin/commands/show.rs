@@ -5,8 +5,8 @@ use std::path::Path;
 use comfy_table::{Table, TableStyle};
 use indicatif::{ProgressBar, ProgressStyle};
 use loquet_domain::Moment;
-use loquet_domain::address::Address;
-use loquet_domain::plain_text::visible;
+use loquet_domain::values::address::Address;
+use loquet_domain::values::plain_text::visible;
 use serde_json::Value;
 
 use crate::output::{self, line};

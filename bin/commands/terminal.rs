@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use loquet_domain::ids::TerminalId;
-use loquet_domain::serial_number::SerialNumber;
+use loquet_domain::values::serial_number::SerialNumber;
 use loquet_projections::ports::Order;
 use loquet_projections::views::assignments::{AssignmentRow, Cause};
 use loquet_projections::views::sites::SiteRow;

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail, ensure};
 use chrono::TimeDelta;
-use loquet_domain::plain_text::is_text;
+use loquet_domain::values::plain_text::is_text;
 use loquet_http_ports::scope::scopes_of;
 use loquet_http_ports::service_tokens::{Grant, ServiceTokens, TokenEntry, id_of};
 use serde_json::json;

@@ -6,16 +6,16 @@ use std::collections::BTreeSet;
 use anyhow::{Context, anyhow};
 use chrono::TimeDelta;
 use loquet_domain::Moment;
-use loquet_domain::address::Address;
 use loquet_domain::company::{CompanyName, Registration};
-use loquet_domain::email_address::EmailAddress;
-use loquet_domain::enterprise_number::{Country, EnterpriseNumber};
 use loquet_domain::ids::{CompanyId, OrderId};
-use loquet_domain::language::Language;
 use loquet_domain::order::{Channel, Contact, Content, Line};
-use loquet_domain::person::{Person, PersonName};
 use loquet_domain::ports::Tokens;
-use loquet_domain::serial_number::SerialNumber;
+use loquet_domain::values::address::Address;
+use loquet_domain::values::email_address::EmailAddress;
+use loquet_domain::values::enterprise_number::{Country, EnterpriseNumber};
+use loquet_domain::values::language::Language;
+use loquet_domain::values::person::{Person, PersonName};
+use loquet_domain::values::serial_number::SerialNumber;
 
 use loquet_domain::app::NewOrder;
 

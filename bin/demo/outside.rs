@@ -6,11 +6,11 @@ use std::sync::{Mutex, PoisonError};
 use loquet_credentials::one_time_codes::TotpCodes;
 use loquet_domain::Moment;
 use loquet_domain::ids::AccountId;
-use loquet_domain::one_time_code::{RecoveryHash, TotpSecret};
-use loquet_domain::password::{Password, PasswordHash};
 use loquet_domain::ports::{
     BoxFuture, Busy, Identities, OneTimeCodes, OtpAuth, PasswordHasher, Verification,
 };
+use loquet_domain::values::one_time_code::{RecoveryHash, TotpSecret};
+use loquet_domain::values::password::{Password, PasswordHash};
 use uuid::Uuid;
 
 use super::dice::Dice;

@@ -14,13 +14,13 @@ use loquet_domain::company::{AddressKind, CompanyName, Description, SiteName};
 use loquet_domain::fact::{Actor, Client, Context};
 use loquet_domain::fleet::Assignment;
 use loquet_domain::ids::{AccountId, CorrelationId, SessionId, SiteId, TakeOverId, TerminalId};
-use loquet_domain::one_time_code::OneTimeCode;
 use loquet_domain::order::Channel;
-use loquet_domain::password::Password;
-use loquet_domain::permission::Permission;
 use loquet_domain::ports::{LinkClaims, Purpose};
 use loquet_domain::receipt::{Layout, ReceiptText};
 use loquet_domain::takeover::{Cancellation, Side};
+use loquet_domain::values::one_time_code::OneTimeCode;
+use loquet_domain::values::password::Password;
+use loquet_domain::values::permission::Permission;
 
 use super::dice::Dice;
 use super::merchant::{Merchant, Named};
@@ -267,8 +267,8 @@ impl Scene<'_> {
         ];
         let wanted = usize::try_from(self.dice.between(1, 3))?;
         for ((name, text), permissions) in all.into_iter().take(wanted) {
-            let new = (GroupName::parse(name)?, GroupText::parse(text)?, permissions);
-            self.app.create_group(&context, company, Grantor::Anything, new).await?;
+            let (name, text) = (GroupName::parse(name)?, GroupText::parse(text)?);
+            self.app.create_group(&context, company, Grantor::Anything, name, text, permissions).await?;
         }
         Ok(())
     }
@@ -287,8 +287,9 @@ impl Scene<'_> {
                 Where::Sites((0..some).filter_map(|_| self.dice.pick(&sites)).collect())
             }
         };
-        let member = (group, account, sites);
-        Ok(self.app.set_member(&self.owner()?, company, Grantor::Anything, member).await.map(drop)?)
+        let context = self.owner()?;
+        self.app.set_member(&context, company, Grantor::Anything, group, account, sites).await?;
+        Ok(())
     }
 
     /// The company's sites, in an order that does not change.
@@ -354,7 +355,7 @@ impl Scene<'_> {
             trading_name: self.dice.chance(50).then(|| CompanyName::parse(&called)).transpose()?,
             logo: None,
         };
-        Ok(self.app.save_receipt(&self.owner()?, company, site, (layout, None)).await.map(drop)?)
+        Ok(self.app.save_receipt(&self.owner()?, company, site, layout, None).await.map(drop)?)
     }
 
     /// Another name over the door, or an address for invoices.

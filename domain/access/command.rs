@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{GroupName, GroupText, NewGroup, Where};
 use crate::ids::{AccountId, CompanyId, GroupId, TakeOverId};
-use crate::permission::Permission;
+use crate::values::permission::Permission;
 
 /// Who asks: nobody grants what they lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,23 @@ pub enum Grantor {
     Anything,
     /// A user, who has what their groups grant.
     User(AccountId),
+}
+
+impl Grantor {
+    /// A command that they give.
+    #[must_use]
+    pub fn asks(self, command: Command) -> Request {
+        Request { grantor: self, command }
+    }
+}
+
+/// A command, and who gives it.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Who asks.
+    pub grantor: Grantor,
+    /// What is asked.
+    pub command: Command,
 }
 
 /// What of a group is to be otherwise; what is not said stays.

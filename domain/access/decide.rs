@@ -6,9 +6,16 @@
 
 use std::collections::BTreeSet;
 
-use super::{Access, Command, Event, Grantor, Group, GroupChange, GroupName, NewGroup, Where};
+use super::{
+    Access, CATEGORY, Command, Event, Grantor, Group, GroupChange, GroupName, NewGroup, Request, Where,
+    evolve,
+};
+use crate::Moment;
+use crate::decider::Decider;
+use crate::fact::Fact;
 use crate::ids::{AccountId, GroupId, TakeOverId};
-use crate::permission::Permission;
+use crate::policies::Policies;
+use crate::values::permission::Permission;
 
 /// How many groups a company makes at most; those that come with a take-over come on top.
 pub const MOST_GROUPS: usize = 500;
@@ -97,6 +104,21 @@ pub fn decide(access: &Access, grantor: Grantor, command: Command) -> Result<Vec
             };
             Ok(access.leaving.get(&takeover).map(left).into_iter().collect())
         }
+    }
+}
+
+impl Decider for Access {
+    const CATEGORY: &'static str = CATEGORY;
+    type Command = Request;
+    type Event = Event;
+    type Refusal = Refusal;
+
+    fn decide(&self, _: &Policies, _: Moment, request: Request) -> Result<Vec<Event>, Refusal> {
+        decide(self, request.grantor, request.command)
+    }
+
+    fn evolve(self, fact: &Fact<Event>) -> Self {
+        evolve(self, fact)
     }
 }
 

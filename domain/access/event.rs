@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{GroupName, GroupText, Where};
 use crate::ids::{AccountId, CompanyId, GroupId, TakeOverId};
-use crate::permission::Permission;
+use crate::values::permission::Permission;
 
 /// A group that a take-over makes, with its members.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

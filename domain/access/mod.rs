@@ -7,12 +7,14 @@ mod command;
 mod decide;
 mod event;
 mod evolve;
+mod identity;
 mod state;
 #[cfg(test)]
 mod tests;
 
-pub use command::{Command, Grantor, GroupChange};
+pub use command::{Command, Grantor, GroupChange, Request};
 pub use decide::{MOST_GROUPS, Refusal, decide};
 pub use event::{Event, NewGroup};
 pub use evolve::evolve;
+pub use identity::{CATEGORY, stream};
 pub use state::{Access, Group, GroupName, GroupText, InvalidGroupText, Where};

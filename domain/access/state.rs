@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AccountId, GroupId, SiteId, TakeOverId};
-use crate::permission::Permission;
-use crate::plain_text::{is_text, names_scheme};
 use crate::shared_map::SharedMap;
+use crate::values::permission::Permission;
+use crate::values::plain_text::{is_text, names_scheme};
 
 /// A group's name: 1 to 100 printable characters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::*;
 use crate::fact::Fact;
 use crate::ids::{AccountId, CompanyId, GroupId, SiteId, TakeOverId};
-use crate::permission::Permission::{self, *};
+use crate::values::permission::Permission::{self, *};
 
 const JAN: AccountId = AccountId(Uuid::from_u128(1));
 const PIET: AccountId = AccountId(Uuid::from_u128(2));

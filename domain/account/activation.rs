@@ -8,9 +8,7 @@
 use chrono::TimeDelta;
 
 use crate::Moment;
-use crate::account::state::Profile;
 use crate::fact::Actor;
-use crate::policies::Policies;
 
 /// Who asks for an activation mail. Each of the two has a number of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +47,11 @@ impl ActivationMails {
         self.sent.iter().copied().filter(move |sent| within_the_hour(*sent, at))
     }
 
+    /// When an asker asked for mails, oldest first.
+    pub(super) fn asked_by(&self, asker: Asker) -> impl Iterator<Item = Moment> {
+        self.asked.iter().filter(move |(_, by)| *by == asker).map(|(asked, _)| *asked)
+    }
+
     pub(super) fn note_asked(&mut self, at: Moment, asker: Asker) {
         self.asked.retain(|(asked, _)| within_the_hour(*asked, at));
         self.asked.push((at, asker));
@@ -57,15 +60,6 @@ impl ActivationMails {
     pub(super) fn note_sent(&mut self, at: Moment) {
         self.sent.retain(|sent| within_the_hour(*sent, at));
         self.sent.push(at);
-    }
-}
-
-impl Profile {
-    /// The first moment at which a further activation mail may be asked for. Returns `None` if that is now.
-    #[must_use]
-    pub fn activation_mail_again_at(&self, policies: &Policies, at: Moment, asker: Asker) -> Option<Moment> {
-        let own = self.activations.asked.iter().filter(|(_, by)| *by == asker).map(|(asked, _)| *asked);
-        again_at(own, policies.activation_mails_per_hour, at)
     }
 }
 

@@ -6,14 +6,14 @@ use uuid::Uuid;
 
 use super::*;
 use crate::Moment;
-use crate::email_address::{EmailAddress, EmailHash};
-use crate::erasable::Erasable;
 use crate::fact::{Actor, Context, Fact};
 use crate::ids::{AccountId, CompanyId, CorrelationId, EventId};
-use crate::language::Language;
-use crate::mail_kind::MailKind;
-use crate::person::{Person, PersonName};
 use crate::policies::Policies;
+use crate::values::email_address::{EmailAddress, EmailHash};
+use crate::values::erasable::Erasable;
+use crate::values::language::Language;
+use crate::values::mail_kind::MailKind;
+use crate::values::person::{Person, PersonName};
 
 const COLLEAGUE: Actor = Actor::Account { account_id: AccountId(Uuid::from_u128(9)) };
 

@@ -4,13 +4,13 @@ use crate::account::activation::Asker;
 use crate::account::device::NewDevice;
 use crate::account::event::{Admission, Origin, Role};
 use crate::account::second_step::SecondProof;
-use crate::email_address::EmailHash;
 use crate::ids::{CompanyId, DeviceId, EventId, SessionId, TakeOverId};
-use crate::language::Language;
-use crate::mail_kind::MailKind;
-use crate::one_time_code::{RecoveryHash, TotpSecret};
-use crate::password::PasswordHash;
-use crate::person::Person;
+use crate::values::email_address::EmailHash;
+use crate::values::language::Language;
+use crate::values::mail_kind::MailKind;
+use crate::values::one_time_code::{RecoveryHash, TotpSecret};
+use crate::values::password::PasswordHash;
+use crate::values::person::Person;
 use uuid::Uuid;
 
 /// A wish that the rules may refuse.
@@ -134,6 +134,16 @@ pub enum Authority {
 }
 
 impl Authority {
+    /// A command that they give.
+    #[must_use]
+    pub fn asks(self, command: Command) -> Request {
+        let within = match self {
+            Self::Supplier => None,
+            Self::Administrator(company) => Some(company),
+        };
+        Request { command, within }
+    }
+
     /// As whom they ask for an activation mail.
     #[must_use]
     pub fn asker(self) -> Asker {
@@ -141,6 +151,21 @@ impl Authority {
             Self::Supplier => Asker::Supplier,
             Self::Administrator(_) => Asker::Company,
         }
+    }
+}
+
+/// A command, and the accounts that it may change.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What is asked.
+    pub command: Command,
+    /// The company that the account must be of. `None`: any company.
+    pub within: Option<CompanyId>,
+}
+
+impl From<Command> for Request {
+    fn from(command: Command) -> Self {
+        Self { command, within: None }
     }
 }
 

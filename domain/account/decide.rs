@@ -5,86 +5,57 @@ use chrono::TimeDelta;
 use crate::Moment;
 use crate::account::activation::Asker;
 use crate::account::command::{
-    Answer, Attempt, Authority, Command, Creation, MailFate, NewPassword, Opening, Proof, Verdict,
+    Answer, Attempt, Command, Creation, MailFate, NewPassword, Opening, Proof, Request, Verdict,
 };
-use crate::account::device::{DeviceEnd, DeviceOrigin};
-use crate::account::event::{Admission, Event, Role, Rows, SessionEnd};
+use crate::account::event::{Admission, DeviceEnd, DeviceOrigin, Event, Role, Rows, SessionEnd};
+use crate::account::evolve::evolve;
+use crate::account::identity::CATEGORY;
 use crate::account::judging::Guess;
+use crate::account::link::{Link, later};
+use crate::account::refusal::Refusal;
 use crate::account::second_step::SecondProof;
-use crate::account::state::{Account, Active, Link, Profile};
-use crate::erasable::Erasable;
+use crate::account::state::{Account, Active, Profile};
+use crate::decider::Decider;
+use crate::fact::Fact;
 use crate::ids::{CompanyId, DeviceId, EventId, SessionId, TakeOverId};
-use crate::lockout::LockEnd;
-use crate::one_time_code::{RecoveryHash, TotpSecret};
 use crate::policies::Policies;
-
-/// Why a command changes nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// The account was created before.
-    #[error("the account exists already")]
-    AlreadyExists,
-    /// There is no such account, or it was deleted.
-    #[error("there is no such account")]
-    NoSuchAccount,
-    /// Its owner has not chosen a password yet.
-    #[error("the account is not active yet")]
-    NotActive,
-    /// It is in use already.
-    #[error("the account is active already")]
-    AlreadyActive,
-    /// The limit of activation mails in one hour is reached.
-    #[error("enough activation mails were asked for until {again_at}")]
-    EnoughActivationMails {
-        /// The first moment at which a further one may be asked for.
-        again_at: Moment,
-    },
-    /// The link was followed before, or a newer one has been sent.
-    #[error("this link was used before, or a newer one was sent")]
-    LinkVoid,
-    /// The link's time is over.
-    #[error("this link has expired")]
-    LinkExpired,
-    /// Too many wrong guesses.
-    #[error("locked {until}")]
-    Locked {
-        /// The end of the lockout.
-        until: LockEnd,
-    },
-    /// The password changed while it was being verified: verify again.
-    #[error("the credential changed meanwhile")]
-    StaleProof,
-    /// Only a temporary administrator is converted.
-    #[error("the account is no temporary administrator")]
-    NotTemporary,
-    /// It is converted first.
-    #[error("the account is a temporary administrator")]
-    AwaitingConversion,
-    /// Nothing to release.
-    #[error("the account is not locked")]
-    NotLocked,
-    /// That session is over.
-    #[error("there is no such session")]
-    NoSuchSession,
-    /// The challenge was not given, is over, or is void.
-    #[error("the challenge is over or void: log in again")]
-    ChallengeVoid,
-    /// The second step is on already.
-    #[error("the second step is on already")]
-    SecondStepOn,
-    /// The second step is not on.
-    #[error("the second step is not on")]
-    NoSecondStep,
-    /// That device is not trusted.
-    #[error("there is no such device")]
-    NoSuchDevice,
-    /// No secret was shown, or too long ago.
-    #[error("no secret was shown, or too long ago")]
-    NoProposal,
-}
+use crate::values::erasable::Erasable;
+use crate::values::one_time_code::{RecoveryHash, TotpSecret};
 
 /// Decides a command: the events that follow from it, or why none do. The same state, policies,
 /// moment and command always give the same answer (law 7).
+///
+/// ```
+/// use loquet_domain::Moment;
+/// use loquet_domain::account::{Account, Asker, Command, Event, Refusal, decide};
+/// use loquet_domain::policies::Policies;
+/// # use loquet_domain::account::{Creation, Origin, Role};
+/// # use loquet_domain::values::email_address::{EmailAddress, EmailHash};
+/// # use loquet_domain::ids::CompanyId;
+/// # use loquet_domain::values::language::Language;
+/// # use loquet_domain::values::person::{Person, PersonName};
+/// # let person = Person {
+/// #     email: EmailAddress::parse("marie@example.be")?,
+/// #     given_name: PersonName::parse("Marie")?,
+/// #     family_name: PersonName::parse("Dupont")?,
+/// # };
+/// # let creation = Creation {
+/// #     company: CompanyId("00000000-0000-0000-0000-000000000001".parse()?),
+/// #     role: Role::User,
+/// #     language: Language::Fr,
+/// #     email_hash: EmailHash("ab12".to_owned()),
+/// #     origin: Origin::Colleague { account_id: None },
+/// #     person,
+/// # };
+/// let (nobody, policies, at) = (Account::Absent, Policies::default(), Moment::UNIX_EPOCH);
+///
+/// let created = decide(&nobody, &policies, at, Command::Create(creation))?;
+/// assert!(matches!(created[..], [Event::AccountCreated { .. }]));
+///
+/// let refused = decide(&nobody, &policies, at, Command::RequestActivation(Asker::Supplier));
+/// assert_eq!(refused, Err(Refusal::NoSuchAccount));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// The rule that refuses, as a [`Refusal`]. A wrong password is none: it is an event (law 3).
@@ -169,20 +140,25 @@ pub fn decide(
     }
 }
 
-/// As [`decide`], for somebody whose account it is not.
-///
-/// # Errors
-/// [`Refusal::NoSuchAccount`] where it is, by now, another company's than theirs.
-pub fn decide_for(
-    authority: Authority,
-    account: &Account,
-    policies: &Policies,
-    at: Moment,
-    command: Command,
-) -> Result<Vec<Event>, Refusal> {
-    match authority {
-        Authority::Administrator(company) if live(account)?.company != company => Err(Refusal::NoSuchAccount),
-        _ => decide(account, policies, at, command),
+impl Decider for Account {
+    const CATEGORY: &'static str = CATEGORY;
+    type Command = Request;
+    type Event = Event;
+    type Refusal = Refusal;
+
+    /// Decides as [`decide`] does, but not about an account that by now is another company's than the one in the request.
+    fn decide(&self, policies: &Policies, at: Moment, request: Request) -> Result<Vec<Event>, Refusal> {
+        let Request { command, within } = request;
+        if let Some(company) = within
+            && live(self)?.company != company
+        {
+            return Err(Refusal::NoSuchAccount);
+        }
+        decide(self, policies, at, command)
+    }
+
+    fn evolve(self, fact: &Fact<Event>) -> Self {
+        evolve(self, fact)
     }
 }
 
@@ -262,7 +238,7 @@ fn log_in(
             Ok(vec![Event::LoginAwaitedConversion])
         }
         Verdict::Match { rehashed } => {
-            let admit = |used| admit(account, policies, at, attempt.opening.clone(), (guess.device(), used));
+            let admit = |used| admit(account, policies, at, attempt.opening.clone(), guess.device(), used);
             let mut events = match (&account.second_step, attempt.second) {
                 (None, _) => admit(None),
                 // A right password alone lets nobody in and sets no count to zero.
@@ -288,11 +264,12 @@ fn admit(
     policies: &Policies,
     at: Moment,
     opening: Opening,
-    (from, used): (Option<DeviceId>, Option<Event>),
+    from: Option<DeviceId>,
+    used: Option<Event>,
 ) -> Vec<Event> {
     let session_expires_at = later(at, policies.session);
     let session = opening.session;
-    let (on, trusted) = account.trust(policies, at, (from, opening.device));
+    let (on, trusted) = account.trust(policies, at, from, opening.device);
     let succeeded = Event::LoginSucceeded { session, session_expires_at, cleared: Rows::of(from), on };
     displaced(account, policies, at).into_iter().chain(used).chain(trusted).chain([succeeded]).collect()
 }
@@ -313,7 +290,7 @@ fn answer_challenge(
     challenge.ok_or(Refusal::ChallengeVoid)?;
     Ok(match guess.code(&answer.proof)? {
         None => guess.wrong_code(),
-        used => admit(account, policies, at, answer.opening, (guess.device(), used)),
+        used => admit(account, policies, at, answer.opening, guess.device(), used),
     })
 }
 
@@ -509,8 +486,4 @@ fn follow(newest: Link, followed: EventId, holds: bool) -> Result<(), Refusal> {
         return Err(Refusal::LinkVoid);
     }
     if holds { Ok(()) } else { Err(Refusal::LinkExpired) }
-}
-
-pub(super) fn later(at: Moment, duration: TimeDelta) -> Moment {
-    at.checked_add_signed(duration).unwrap_or(Moment::MAX_UTC)
 }

@@ -7,16 +7,15 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::Moment;
-use crate::account::device::{DeviceEnd, DeviceOrigin};
-use crate::email_address::EmailHash;
-use crate::erasable::Erasable;
 use crate::ids::{AccountId, CompanyId, DeviceId, EventId, OrderId, SessionId, TakeOverId};
-use crate::language::Language;
-use crate::lockout::LockEnd;
-use crate::mail_kind::MailKind;
-use crate::one_time_code::{RecoveryHash, TotpSecret};
-use crate::password::PasswordHash;
-use crate::person::Person;
+use crate::policies::lockout::LockEnd;
+use crate::values::email_address::EmailHash;
+use crate::values::erasable::Erasable;
+use crate::values::language::Language;
+use crate::values::mail_kind::MailKind;
+use crate::values::one_time_code::{RecoveryHash, TotpSecret};
+use crate::values::password::PasswordHash;
+use crate::values::person::Person;
 
 /// What an account may do, before its groups are asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -77,6 +76,30 @@ pub enum SessionEnd {
     Displaced,
     /// The owner turned the second step on in another session. A thief who had only the password is logged out.
     SecondStepEnabled,
+}
+
+/// What made a device trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceOrigin {
+    /// The account's first complete login.
+    FirstLogin,
+    /// A complete login from a device that was not.
+    Login,
+    /// A complete login from a device that was; its time begins anew.
+    Renewal,
+    /// A reset link that was opened on it.
+    ResetLink,
+}
+
+/// Why a device is trusted no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceEnd {
+    /// Its owner, or the supplier's staff, said so.
+    Revoked,
+    /// A further one exceeded the number that an account may have.
+    Displaced,
 }
 
 /// Which counts of wrong guesses an event changes: the account's, that of a trusted device, or both.

@@ -5,18 +5,19 @@ use std::collections::BTreeMap;
 
 use crate::Moment;
 use crate::account::activation::{ActivationMails, Asker};
-use crate::account::device::{Device, DeviceOrigin};
-use crate::account::event::{Counts, Event, Rows};
+use crate::account::device::Device;
+use crate::account::event::{Counts, DeviceOrigin, Event, Rows};
+use crate::account::link::Link;
 use crate::account::second_step::{Proposal, SecondStep};
-use crate::account::state::{Account, Active, Challenge, Credential, Invited, Link, Profile, Session};
-use crate::erasable::Erasable;
+use crate::account::state::{Account, Active, Challenge, Credential, Invited, Profile, Session};
 use crate::fact::Fact;
 use crate::ids::DeviceId;
-use crate::lockout::Lockout;
-use crate::mail_kind::MailKind;
-use crate::one_time_code::RecoveryHash;
-use crate::password::PasswordHash;
-use crate::password_history::PasswordHistory;
+use crate::policies::lockout::Lockout;
+use crate::policies::password_history::PasswordHistory;
+use crate::values::erasable::Erasable;
+use crate::values::mail_kind::MailKind;
+use crate::values::one_time_code::RecoveryHash;
+use crate::values::password::PasswordHash;
 
 /// The account after one more fact.
 #[must_use]

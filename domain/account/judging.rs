@@ -4,13 +4,12 @@ use crate::Moment;
 use crate::account::command::{Proof, Verdict};
 use crate::account::device::Device;
 use crate::account::event::{Counts, DeviceCount, Event, Rows};
+use crate::account::refusal::Refusal;
 use crate::account::second_step::SecondProof;
 use crate::account::state::Active;
 use crate::ids::DeviceId;
-use crate::lockout::{Failure, LockEnd, Wrong};
 use crate::policies::Policies;
-
-use super::decide::Refusal;
+use crate::policies::lockout::{Failure, LockEnd, Wrong};
 
 /// A guess at an account.
 pub(super) struct Guess<'a> {

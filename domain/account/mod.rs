@@ -8,28 +8,38 @@ mod decide;
 mod device;
 #[cfg(test)]
 mod device_tests;
+pub mod diagnosis;
 mod event;
 mod evolve;
+mod identity;
 mod judging;
+mod link;
 #[cfg(test)]
 mod naive;
 #[cfg(test)]
 mod profile_tests;
+mod refusal;
 mod second_step;
 #[cfg(test)]
 mod second_step_tests;
 mod state;
 #[cfg(test)]
 mod tests;
+mod trust;
 
 pub use activation::{ActivationMails, Asker, again_at};
 pub use command::{
-    Activation, Answer, Attempt, Authority, Command, Creation, MailFate, NewPassword, Opening, Proof, Reset,
-    Verdict,
+    Activation, Answer, Attempt, Authority, Command, Creation, MailFate, NewPassword, Opening, Proof,
+    Request, Reset, Verdict,
 };
-pub use decide::{Refusal, decide, decide_for};
-pub use device::{Device, DeviceEnd, DeviceOrigin, MOST_DEVICES, NewDevice};
-pub use event::{Admission, Counts, DeviceCount, Event, Origin, Role, Rows, SessionEnd};
+pub use decide::decide;
+pub use device::{Device, MOST_DEVICES, NewDevice};
+pub use event::{
+    Admission, Counts, DeviceCount, DeviceEnd, DeviceOrigin, Event, Origin, Role, Rows, SessionEnd,
+};
 pub use evolve::evolve;
+pub use identity::{CATEGORY, stream};
+pub use link::Link;
+pub use refusal::Refusal;
 pub use second_step::{Proposal, SecondProof, SecondStep};
-pub use state::{Account, Active, Challenge, Credential, Invited, Link, Profile, Session};
+pub use state::{Account, Active, Challenge, Credential, Invited, Profile, Session};

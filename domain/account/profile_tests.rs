@@ -2,9 +2,9 @@
 
 use super::tests::{Story, at, hash, names};
 use super::*;
-use crate::erasable::Erasable;
-use crate::lockout::{LockEnd, LockoutPolicy};
-use crate::password_policy::MOST_HISTORY;
+use crate::policies::lockout::{LockEnd, LockoutPolicy};
+use crate::policies::password_policy::MOST_HISTORY;
+use crate::values::erasable::Erasable;
 use chrono::TimeDelta;
 
 fn capped(cap: u32) -> Story {

@@ -7,15 +7,11 @@ use std::collections::BTreeMap;
 
 use crate::Moment;
 use crate::account::event::Event;
-use crate::account::state::{Active, Challenge};
-use crate::erasable::Erasable;
+use crate::account::link::Link;
+use crate::account::refusal::Refusal;
 use crate::ids::EventId;
-use crate::one_time_code::{RecoveryHash, TotpSecret};
-
-use super::decide::Refusal;
-
-/// How many challenges of one account are open at most; a further one voids the oldest.
-pub(super) const MOST_CHALLENGES: usize = 100;
+use crate::values::erasable::Erasable;
+use crate::values::one_time_code::{RecoveryHash, TotpSecret};
 
 /// A second step that is on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +32,7 @@ pub struct SecondStep {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proposal {
     /// The event that proposed it, and until when it can be confirmed.
-    pub link: super::state::Link,
+    pub link: Link,
     /// What makes the codes.
     pub secret: Erasable<TotpSecret>,
 }
@@ -74,19 +70,5 @@ impl SecondStep {
                 Ok(known.map(|(number, _)| Event::RecoveryCodeUsed { number: *number }))
             }
         }
-    }
-}
-
-impl Active {
-    /// The challenge, if it can still be answered at `at`.
-    pub(super) fn challenge(&self, id: EventId, at: Moment) -> Option<&Challenge> {
-        self.challenges.iter().find(|held| held.link.event == id && held.link.holds(at))
-    }
-
-    pub(super) fn challenged(&mut self, challenge: Challenge, at: Moment) {
-        self.challenges.retain(|held| at < held.link.expires_at);
-        let surplus = (self.challenges.len() + 1).saturating_sub(MOST_CHALLENGES);
-        self.challenges.drain(..surplus);
-        self.challenges.push(challenge);
     }
 }

@@ -3,10 +3,10 @@
 use super::naive::{Row, Then, Wrong};
 use super::tests::{Numbers, Story, at, names, numbers, opening};
 use super::*;
-use crate::diagnosis::{self, Administrators, Hindrance, Remedy, answer, hindrances};
+use crate::account::diagnosis::{self, Administrators, Hindrance, Remedy, answer, hindrances};
 use crate::ids::{DeviceId, EventId, SessionId};
-use crate::lockout::Lockout;
-use crate::one_time_code::{RecoveryHash, TotpSecret};
+use crate::policies::lockout::Lockout;
+use crate::values::one_time_code::{RecoveryHash, TotpSecret};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -138,7 +138,8 @@ fn wrong_passwords_and_wrong_codes_count_towards_the_same_seven() {
 impl Story {
     fn reset_password(&mut self, minute: i64) {
         self.tell(minute, Command::RequestPasswordReset).unwrap();
-        let reset = Reset { link: self.link(), hash: crate::password::PasswordHash::new("r".to_owned()) };
+        let reset =
+            Reset { link: self.link(), hash: crate::values::password::PasswordHash::new("r".to_owned()) };
         self.tell(minute, Command::ResetPassword(reset)).unwrap();
     }
 }
@@ -312,7 +313,7 @@ fn a_challenge_holds_five_minutes_and_is_void_after_a_reset_a_change_or_another_
     let challenge = changed.challenge(10);
     let change = NewPassword {
         proof: changed.right_password(),
-        hash: crate::password::PasswordHash::new("x".to_owned()),
+        hash: crate::values::password::PasswordHash::new("x".to_owned()),
     };
     changed.tell(11, Command::ChangePassword(change)).unwrap();
     let right = changed.code(101);
@@ -620,7 +621,7 @@ impl Story {
                 self.tell(now, Command::RequestPasswordReset)?;
                 let link = self.account.active().unwrap().reset.unwrap().event;
                 self.tell(now, Command::TrustForReset { link, device: DeviceId(link.effect("device")) })?;
-                let hash = crate::password::PasswordHash::new("r".to_owned());
+                let hash = crate::values::password::PasswordHash::new("r".to_owned());
                 self.tell(now, Command::ResetPassword(Reset { link, hash }))
             }
             Try::Release => self.tell(now, Command::Release { reason: "called".to_owned() }),
@@ -693,7 +694,7 @@ proptest! {
             for from in [From::Elsewhere, From::Phone, From::Link] {
                 let device = naive.device(from, now);
                 let locked = naive.locked(device, now);
-                let told = answer(&story.account, &Lockout::default(), &story.policies, (device, at(now)));
+                let told = answer(&story.account, &Lockout::default(), &story.policies, device, at(now));
                 prop_assert_eq!(matches!(told, diagnosis::Answer::Locked { .. }), locked, "from {:?}", from);
                 prop_assert!(locked || told == diagnosis::Answer::SecondStep);
             }

@@ -3,18 +3,23 @@
 use chrono::TimeDelta;
 
 use crate::Moment;
-use crate::account::activation::ActivationMails;
+use crate::account::activation::{ActivationMails, Asker, again_at};
 use crate::account::device::Device;
 use crate::account::event::{Origin, Role};
+use crate::account::link::Link;
 use crate::account::second_step::{Proposal, SecondStep};
-use crate::email_address::EmailHash;
-use crate::erasable::Erasable;
 use crate::ids::{CompanyId, DeviceId, EventId, SessionId};
-use crate::language::Language;
-use crate::lockout::Lockout;
-use crate::password::PasswordHash;
-use crate::password_history::PasswordHistory;
-use crate::person::Person;
+use crate::policies::Policies;
+use crate::policies::lockout::Lockout;
+use crate::policies::password_history::PasswordHistory;
+use crate::values::email_address::EmailHash;
+use crate::values::erasable::Erasable;
+use crate::values::language::Language;
+use crate::values::password::PasswordHash;
+use crate::values::person::Person;
+
+/// How many challenges of one account are open at most; a further one voids the oldest.
+const MOST_CHALLENGES: usize = 100;
 
 /// An account in one of its stages. Only an active one has anything to guess. Boxed, since a hundred thousand
 /// are kept in places as large as the largest stage.
@@ -51,36 +56,6 @@ pub struct Profile {
     /// The activation mails of the last hour.
     pub activations: ActivationMails,
 }
-
-/// A link that was mailed and can still be followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Link {
-    /// The event that it comes from.
-    pub event: EventId,
-    /// When it was made.
-    pub since: Moment,
-    /// The first moment at which it no longer works.
-    pub expires_at: Moment,
-}
-
-impl Link {
-    /// Whether it works at `at`. One that a clock ahead has made waits until it is due: otherwise it would last as much
-    /// longer as the clock was ahead.
-    #[must_use]
-    pub fn holds(&self, at: Moment) -> bool {
-        self.since - at <= SKEW && self.holds_early(at)
-    }
-
-    /// Whether it works at `at`, or before it is due. Activation links last for weeks, and whoever waits for one must not
-    /// suffer from a clock that was ahead.
-    #[must_use]
-    pub fn holds_early(&self, at: Moment) -> bool {
-        at < self.expires_at
-    }
-}
-
-/// How far the clocks of two nodes may be apart.
-const SKEW: TimeDelta = TimeDelta::minutes(5);
 
 /// Created, not yet active.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,6 +134,14 @@ pub struct Active {
     pub code_asked_at: Option<Moment>,
 }
 
+impl Profile {
+    /// The first moment at which a further activation mail may be asked for. Returns `None` if that is now.
+    #[must_use]
+    pub fn activation_mail_again_at(&self, policies: &Policies, at: Moment, asker: Asker) -> Option<Moment> {
+        again_at(self.activations.asked_by(asker), policies.activation_mails_per_hour, at)
+    }
+}
+
 impl Account {
     /// Who and what it is, unless it was never created.
     #[must_use]
@@ -231,5 +214,17 @@ impl Active {
     /// Sessions that work at `at`, oldest first.
     pub fn sessions_at(&self, at: Moment) -> impl Iterator<Item = &Session> {
         self.sessions.iter().filter(move |session| at < session.expires_at)
+    }
+
+    /// The challenge, if it can still be answered at `at`.
+    pub(super) fn challenge(&self, id: EventId, at: Moment) -> Option<&Challenge> {
+        self.challenges.iter().find(|held| held.link.event == id && held.link.holds(at))
+    }
+
+    pub(super) fn challenged(&mut self, challenge: Challenge, at: Moment) {
+        self.challenges.retain(|held| at < held.link.expires_at);
+        let surplus = (self.challenges.len() + 1).saturating_sub(MOST_CHALLENGES);
+        self.challenges.drain(..surplus);
+        self.challenges.push(challenge);
     }
 }

@@ -6,16 +6,16 @@ use uuid::Uuid;
 
 use super::*;
 use crate::Moment;
-use crate::diagnosis::{Answer, Hindrance, answer, hindrances};
-use crate::email_address::{EmailAddress, EmailHash};
-use crate::erasable::Erasable;
+use crate::account::diagnosis::{Answer, Hindrance, answer, hindrances};
 use crate::fact::{Actor, Client, Context, Fact};
 use crate::ids::{AccountId, CompanyId, CorrelationId, DeviceId, EventId, SessionId};
-use crate::language::Language;
-use crate::lockout::{LockEnd, Lockout, LockoutPolicy};
-use crate::password::PasswordHash;
-use crate::person::{Person, PersonName};
 use crate::policies::Policies;
+use crate::policies::lockout::{LockEnd, Lockout, LockoutPolicy};
+use crate::values::email_address::{EmailAddress, EmailHash};
+use crate::values::erasable::Erasable;
+use crate::values::language::Language;
+use crate::values::password::PasswordHash;
+use crate::values::person::{Person, PersonName};
 
 pub(super) fn at(minute: i64) -> Moment {
     Moment::from_timestamp(1_800_000_000, 0).unwrap() + TimeDelta::minutes(minute)
@@ -518,7 +518,7 @@ fn commands() -> impl Strategy<Value = Vec<(i64, Command)>> {
         device().prop_map(|device| Command::ForgetDevices { device }),
         (0_u128..8, proof.clone()).prop_map(|(_, proof)| Command::ProposeSecondStep {
             proof,
-            secret: crate::one_time_code::TotpSecret::new(vec![7; 20]),
+            secret: crate::values::one_time_code::TotpSecret::new(vec![7; 20]),
         }),
         (link.clone(), proptest::option::of(0_u64..9)).prop_map(|(secret, step)| {
             Command::ConfirmSecondStep {
@@ -646,7 +646,7 @@ proptest! {
             let logged_in = logged_in.map(|events| names(&events).last().copied().unwrap());
             let (expected, first) = diagnosed(logged_in);
             let nobody = Lockout::default();
-            prop_assert_eq!(answer(&story.account, &nobody, &story.policies, (None, now)), expected);
+            prop_assert_eq!(answer(&story.account, &nobody, &story.policies, None, now), expected);
             let found = hindrances(&story.account, &nobody, &story.policies, now);
             let told = found.first().copied().map(kind);
             prop_assert!(first.contains(&told), "{told:?} for {expected:?}");
@@ -656,7 +656,7 @@ proptest! {
                 let logged_in = story.clone().guess_from(now, right, Some(device));
                 let logged_in = logged_in.map(|events| names(&events).last().copied().unwrap());
                 let expected = diagnosed(logged_in).0;
-                prop_assert_eq!(answer(&story.account, &nobody, &story.policies, (Some(device), now)), expected);
+                prop_assert_eq!(answer(&story.account, &nobody, &story.policies, Some(device), now), expected);
                 let locked = matches!(expected, Answer::Locked { .. });
                 let trusted = story.account.active().is_some_and(|active| active.device(device, now).is_some());
                 let said = found.iter().any(|it| matches!(it, Hindrance::DeviceLocked { device: of, .. } if *of == device));
@@ -669,7 +669,7 @@ proptest! {
                 Some(_) => (expected, None),
                 None => (Answer::Locked { until }, Some(Hindrance::StrangersLocked { until })),
             };
-            prop_assert_eq!(answer(&story.account, &strangers, &story.policies, (None, now)), locked);
+            prop_assert_eq!(answer(&story.account, &strangers, &story.policies, None, now), locked);
             let expected: Vec<_> = found.into_iter().chain(more).collect();
             prop_assert_eq!(hindrances(&story.account, &strangers, &story.policies, now), expected);
         }

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use crate::access::{self, Access, Command, Grantor, GroupChange, GroupName, GroupText, Where};
 use crate::account::{self, Account, Admission, Authority, Role};
 use crate::company;
+use crate::decider::Decider;
 use crate::fact::Context;
 use crate::ids::{AccountId, CompanyId, GroupId};
-use crate::permission::Permission;
-use crate::ports::{Folded, Position, StreamId};
+use crate::ports::{Folded, Position};
+use crate::values::permission::Permission;
 
 use super::{App, Failure, Unavailable};
 
@@ -25,7 +26,7 @@ impl App {
     /// # Errors
     /// [`Unavailable`] when it can't be read.
     pub async fn access(&self, company: CompanyId) -> Result<Folded<Access>, Unavailable> {
-        self.access.load(&access_stream(company)).await
+        self.access.load(&access::stream(company)).await
     }
 
     /// Makes a group.
@@ -37,13 +38,14 @@ impl App {
         context: &Context,
         company: CompanyId,
         grantor: Grantor,
-        new: (GroupName, GroupText, BTreeSet<Permission>),
+        name: GroupName,
+        description: GroupText,
+        permissions: BTreeSet<Permission>,
     ) -> Result<(GroupId, Position), Failure> {
         if self.company(company).await?.state.registered.is_none() {
             return Err(Failure::NoSuchCompany);
         }
         let group = GroupId(self.ports.identities.fresh());
-        let (name, description, permissions) = new;
         let create = Command::CreateGroup { group, name, description, permissions };
         Ok((group, self.change_access(context, company, grantor, create).await?))
     }
@@ -57,7 +59,8 @@ impl App {
         context: &Context,
         company: CompanyId,
         grantor: Grantor,
-        (group, change): (GroupId, GroupChange),
+        group: GroupId,
+        change: GroupChange,
     ) -> Result<Position, Failure> {
         self.change_access(context, company, grantor, Command::ChangeGroup { group, change }).await
     }
@@ -71,7 +74,8 @@ impl App {
         context: &Context,
         company: CompanyId,
         grantor: Grantor,
-        (group, move_to): (GroupId, Option<GroupId>),
+        group: GroupId,
+        move_to: Option<GroupId>,
     ) -> Result<Position, Failure> {
         self.change_access(context, company, grantor, Command::DeleteGroup { group, move_to }).await
     }
@@ -86,7 +90,9 @@ impl App {
         context: &Context,
         company: CompanyId,
         grantor: Grantor,
-        (group, account, sites): (GroupId, AccountId, Where),
+        group: GroupId,
+        account: AccountId,
+        sites: Where,
     ) -> Result<Position, Failure> {
         let held = self.account(account).await?;
         let user = held.profile().filter(|profile| held.is_live() && profile.company == company);
@@ -112,7 +118,8 @@ impl App {
         context: &Context,
         company: CompanyId,
         grantor: Grantor,
-        (group, account): (GroupId, AccountId),
+        group: GroupId,
+        account: AccountId,
     ) -> Result<Position, Failure> {
         self.change_access(context, company, grantor, Command::RemoveMember { group, account }).await
     }
@@ -129,14 +136,14 @@ impl App {
         account: AccountId,
         to: Admission,
     ) -> Result<Position, Failure> {
-        let change = || account::Command::ChangeRole(to);
+        let change = authority.asks(account::Command::ChangeRole(to));
         let turn = self.in_turn(account).await?;
         // Refused before anything is written.
-        account::decide_for(authority, &turn.held, &self.policies, context.at, change())?;
+        turn.held.decide(&self.policies, context.at, change.clone())?;
         if to == Admission::User {
             self.step_down(context, turn.company, account).await?;
         }
-        let changed = self.change_for(context, authority, account, change).await?;
+        let changed = self.change_account(context, account, change).await?;
         Ok(changed.max(self.settle(context, turn.company, account).await?))
     }
 
@@ -193,7 +200,7 @@ impl App {
     /// Waits until nobody else changes who administers a company: the account and the list are two streams, and what is
     /// decided on the one is written to both.
     pub(super) async fn turn_of(&self, company: CompanyId) -> Box<dyn Send> {
-        self.ports.turnstile.enter(access_stream(company).to_string()).await
+        self.ports.turnstile.enter(access::stream(company).to_string()).await
     }
 
     /// An account, its company, and that company's turn.
@@ -243,17 +250,7 @@ impl App {
         grantor: Grantor,
         command: Command,
     ) -> Result<Position, Failure> {
-        let committed = self
-            .access
-            .transact(&access_stream(company), context, |held| {
-                Ok::<_, Failure>(access::decide(held, grantor, command.clone())?)
-            })
-            .await?;
-        Ok(committed.position)
+        let request = grantor.asks(command);
+        Ok(self.access.transact(&access::stream(company), context, request).await?.position)
     }
-}
-
-/// The stream of who may do what in a company.
-pub(super) fn access_stream(company: CompanyId) -> StreamId {
-    StreamId::new("access", &company.to_string())
 }

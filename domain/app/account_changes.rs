@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::account::{self, Account, Admission, Authority, Command, Event, MailFate, Role};
+use crate::account::{self, Account, Admission, Authority, Command, Event, MailFate, Request, Role};
+use crate::decider::Decider;
 use crate::fact::Context;
 use crate::ids::{AccountId, EventId};
-use crate::password::Password;
 use crate::ports::{Position, Revision};
+use crate::values::password::Password;
 
 use super::log_in::Wish;
 use super::sessions::Owner;
-use super::streams::account_stream;
 use super::{App, Failure, Unavailable};
 
 impl App {
@@ -19,7 +19,7 @@ impl App {
     /// # Errors
     /// [`Unavailable`] when it can't be read.
     pub async fn account(&self, account: AccountId) -> Result<Account, Unavailable> {
-        Ok(Arc::unwrap_or_clone(self.accounts.load(&account_stream(account)).await?.state))
+        Ok(Arc::unwrap_or_clone(self.accounts.load(&account::stream(account)).await?.state))
     }
 
     /// Admits a temporary administrator.
@@ -33,7 +33,7 @@ impl App {
         account: AccountId,
         to: Admission,
     ) -> Result<Position, Failure> {
-        let converted = self.change_for(context, authority, account, || Command::Convert(to)).await?;
+        let converted = self.change_account(context, account, authority.asks(Command::Convert(to))).await?;
         Ok(converted.max(self.settle_access(context, account).await?))
     }
 
@@ -48,8 +48,8 @@ impl App {
         authority: Authority,
         account: AccountId,
     ) -> Result<Position, Failure> {
-        let request = || Command::RequestActivation(authority.asker());
-        self.change_for(context, authority, account, request).await
+        let request = authority.asks(Command::RequestActivation(authority.asker()));
+        self.change_account(context, account, request).await
     }
 
     /// Ends a lockout early.
@@ -62,7 +62,7 @@ impl App {
         account: AccountId,
         reason: &str,
     ) -> Result<Position, Failure> {
-        self.change_account(context, account, || Command::Release { reason: reason.to_owned() }).await
+        self.change_account(context, account, Command::Release { reason: reason.to_owned() }).await
     }
 
     /// Changes a password by its owner. The current one is verified as a login verifies it: a wrong
@@ -100,14 +100,14 @@ impl App {
         account: AccountId,
         reason: &str,
     ) -> Result<Position, Failure> {
-        let delete = || Command::Delete { reason: reason.to_owned() };
+        let delete = authority.asks(Command::Delete { reason: reason.to_owned() });
         let turn = self.in_turn(account).await?;
         // Refused before anything is written.
-        account::decide_for(authority, &turn.held, &self.policies, context.at, delete())?;
+        turn.held.decide(&self.policies, context.at, delete.clone())?;
         if turn.held.profile().is_some_and(|profile| profile.role == Role::Administrator) {
             self.step_down(context, turn.company, account).await?;
         }
-        let deleted = self.change_for(context, authority, account, delete).await?;
+        let deleted = self.change_account(context, account, delete).await?;
         let forgotten = self.forget_access(context, turn.company, account).await?;
         Ok(deleted.max(forgotten).max(self.free_address(context, account).await?))
     }
@@ -125,7 +125,7 @@ impl App {
         reason: &str,
     ) -> Result<Position, Failure> {
         let turn = self.in_turn(account).await?;
-        let erase = || Command::Erase { reason: reason.to_owned() };
+        let erase = Command::Erase { reason: reason.to_owned() };
         let erased = self.change_account(context, account, erase).await?;
         let freed = self.free_address(context, account).await?;
         let left = self.forget_access(context, turn.company, account).await?;
@@ -139,7 +139,7 @@ impl App {
     /// [`Unavailable`] while the key can't be deleted for good.
     pub async fn forget(&self, account: AccountId) -> Result<(), Unavailable> {
         let forgotten = self.ports.keys.forget(account).await;
-        self.accounts.forget(&account_stream(account));
+        self.accounts.forget(&account::stream(account));
         self.orders.forget_all();
         Ok(forgotten?)
     }
@@ -158,41 +158,23 @@ impl App {
         fate: MailFate,
         since: Revision,
     ) -> Result<(), Failure> {
-        let stream = account_stream(account);
+        let stream = account::stream(account);
         let id = EventId(fate.about.effect(&format!("fate/{}/{}", fate.mail, context.at.timestamp_micros())));
         let history = self.ports.store.read_stream(&stream, since).await;
         if history.map_err(Unavailable::from)?.iter().any(|recorded| recorded.event.id == id) {
             return Ok(());
         }
-        let decide = |held: &Account| {
-            let note = Command::NoteMail(fate.clone());
-            Ok::<_, Failure>(account::decide(held, &self.policies, context.at, note)?)
-        };
-        self.accounts.transact_as(&stream, context, || id, decide).await.map(drop)
+        self.accounts.transact_as(&stream, context, || id, Command::NoteMail(fate)).await?;
+        Ok(())
     }
 
     pub(super) async fn change_account(
         &self,
         context: &Context,
         account: AccountId,
-        command: impl Fn() -> Command,
+        request: impl Into<Request>,
     ) -> Result<Position, Failure> {
-        let committed = self.decide_account(&account_stream(account), context, command).await?;
-        Ok(committed.position)
-    }
-
-    /// As [`App::change_account`], for somebody whose account it is not.
-    pub(super) async fn change_for(
-        &self,
-        context: &Context,
-        authority: Authority,
-        account: AccountId,
-        command: impl Fn() -> Command,
-    ) -> Result<Position, Failure> {
-        let decide = |held: &Account| {
-            Ok::<_, Failure>(account::decide_for(authority, held, &self.policies, context.at, command())?)
-        };
-        Ok(self.accounts.transact(&account_stream(account), context, decide).await?.position)
+        Ok(self.accounts.transact(&account::stream(account), context, request).await?.position)
     }
 
     async fn free_address(&self, context: &Context, account: AccountId) -> Result<Position, Unavailable> {

@@ -1,10 +1,10 @@
 //! What is done with a company and its sites.
 
-use crate::address::Address;
 use crate::company::{self, Command, Company, Description, SiteName};
 use crate::fact::Context;
 use crate::ids::{CompanyId, SiteId};
-use crate::ports::{Folded, Position, StreamId};
+use crate::ports::{Folded, Position};
+use crate::values::address::Address;
 
 use super::{App, Committed, Failure, Unavailable};
 
@@ -14,7 +14,7 @@ impl App {
     /// # Errors
     /// [`Unavailable`] when it can't be read.
     pub async fn company(&self, company: CompanyId) -> Result<Folded<Company>, Unavailable> {
-        self.companies.load(&company_stream(company)).await
+        self.companies.load(&company::stream(company)).await
     }
 
     /// Changes names and addresses of a company, all of them or none.
@@ -64,15 +64,6 @@ impl App {
         company: CompanyId,
         command: Command,
     ) -> Result<Committed<Company>, Failure> {
-        self.companies
-            .transact(&company_stream(company), context, |held| {
-                Ok::<_, Failure>(company::decide(held, command.clone())?)
-            })
-            .await
+        Ok(self.companies.transact(&company::stream(company), context, command).await?)
     }
-}
-
-/// The stream of a company.
-pub(super) fn company_stream(company: CompanyId) -> StreamId {
-    StreamId::new("company", &company.to_string())
 }

@@ -1,14 +1,13 @@
 //! Creating an account for a colleague.
 
-use crate::account::{Admission, Command, Creation, Origin, Refusal, Role};
+use crate::account::{self, Admission, Command, Creation, Origin, Refusal, Role};
 use crate::fact::Context;
 use crate::ids::{AccountId, CompanyId};
-use crate::language::Language;
-use crate::person::Person;
 use crate::ports::Position;
+use crate::values::language::Language;
+use crate::values::person::Person;
 
-use super::streams::account_stream;
-use super::{App, Failure};
+use super::{App, Failure, TransactError};
 
 /// An account that somebody of the company wants for a colleague.
 #[derive(Clone, Debug)]
@@ -50,17 +49,16 @@ impl App {
             origin: Origin::Colleague { account_id: new.creator },
             person: new.person,
         };
-        let created = self
-            .decide_account(&account_stream(account), context, || Command::Create(creation.clone()))
-            .await;
+        let created =
+            self.accounts.transact(&account::stream(account), context, Command::Create(creation)).await;
         match created {
             Ok(committed) if new.role == Admission::Administrator => {
                 let noted = self.settle_access(context, account).await?;
                 Ok((account, committed.position.max(noted)))
             }
             Ok(committed) => Ok((account, committed.position)),
-            Err(Failure::Refused(Refusal::AlreadyExists)) => Err(Failure::EmailTaken),
-            Err(other) => Err(other),
+            Err(TransactError::Refused(Refusal::AlreadyExists)) => Err(Failure::EmailTaken),
+            Err(other) => Err(other.into()),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Trusted devices: what is given to them, what they show, and the owner's list.
 
 use crate::Moment;
-use crate::account::{Account, Command, Device, Event, NewDevice, Opening, Refusal, Rows};
+use crate::account::{self, Account, Command, Device, Event, NewDevice, Opening, Refusal, Rows};
 use crate::fact::Context;
 use crate::ids::{AccountId, DeviceId, SessionId};
 use crate::ports::{DeviceClaims, Position, Purpose};
@@ -9,8 +9,8 @@ use crate::ports::{DeviceClaims, Position, Purpose};
 use super::followed_links::as_link;
 use super::log_in::GivenDevice;
 use super::sessions::Owner;
-use super::streams::{Committed, account_stream};
-use super::{App, Failure, Unavailable};
+use super::streams::Committed;
+use super::{App, Failure, TransactError, Unavailable};
 
 /// How many tokens of devices one request may bring that are looked at.
 const MOST_LOOKED_AT: usize = 50;
@@ -36,7 +36,7 @@ impl App {
 
     /// The owner of an account, in a session, on the device whose tokens came along.
     #[must_use]
-    pub fn owner(&self, at: Moment, (account, session): (AccountId, SessionId), devices: &[String]) -> Owner {
+    pub fn owner(&self, at: Moment, account: AccountId, session: SessionId, devices: &[String]) -> Owner {
         Owner { account, session, device: self.read_devices(at, devices).of(account) }
     }
 
@@ -106,11 +106,11 @@ impl App {
             return Ok(None);
         }
         let device = DeviceId(claims.event.effect("device"));
-        let trust = || Command::TrustForReset { link: claims.event, device };
-        let committed = match self.decide_account(&account_stream(account), context, trust).await {
+        let trust = Command::TrustForReset { link: claims.event, device };
+        let committed = match self.accounts.transact(&account::stream(account), context, trust).await {
             // What can't be noted now keeps nobody from choosing a password.
-            Err(Failure::Unavailable(_)) => return Ok(None),
-            Err(other) => return Err(as_link(other)),
+            Err(TransactError::Unavailable(_)) => return Ok(None),
+            Err(refused) => return Err(as_link(refused)),
             Ok(committed) => committed,
         };
         let given = self.given(account, &committed);
@@ -142,6 +142,6 @@ impl App {
         account: AccountId,
         device: Option<DeviceId>,
     ) -> Result<Position, Failure> {
-        self.change_account(context, account, || Command::ForgetDevices { device }).await
+        self.change_account(context, account, Command::ForgetDevices { device }).await
     }
 }

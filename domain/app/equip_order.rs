@@ -11,10 +11,10 @@ use crate::fact::Context;
 use crate::fleet::{self, Unit};
 use crate::ids::{CompanyId, OrderId, SiteId, TerminalId};
 use crate::order::{self, Content, Equipped, Line};
-use crate::ports::{BoxFuture, Position, StreamId};
+use crate::ports::{BoxFuture, Position};
 use crate::serial_claim;
-use crate::serial_number::SerialNumber;
-use crate::terminal_model::TerminalModel;
+use crate::values::serial_number::SerialNumber;
+use crate::values::terminal_model::TerminalModel;
 
 use super::side_by_side::side_by_side;
 use super::{App, Failure, Unavailable};
@@ -54,12 +54,10 @@ impl App {
         let open = company::Command::OpenSites { order: content.id.clone(), addresses };
         let sites = self.change_company(context, company, open).await?.state;
         let (units, refused) = self.units(context, company, &sites, content).await?;
-        let fleet = fleet_stream(company);
+        let fleet = fleet::stream(company);
         for units in units.chunks(AT_ONCE) {
-            let add = || fleet::Command::Add { order: content.id.clone(), units: units.to_vec() };
-            self.fleets
-                .transact(&fleet, context, |held| Ok::<_, Failure>(fleet::decide(held, add())?))
-                .await?;
+            let add = fleet::Command::Add { order: content.id.clone(), units: units.to_vec() };
+            self.fleets.transact(&fleet, context, add).await?;
         }
         let opened: BTreeSet<SiteId> = content
             .lines
@@ -67,13 +65,8 @@ impl App {
             .filter_map(|line| sites.opened_by(&content.id, &line.delivery_address))
             .collect();
         let done = Equipped { company, opened: opened.into_iter().collect(), added: units.len(), refused };
-        let noted = self
-            .orders
-            .transact(&super::place_order::order_stream(&content.id), context, |held| {
-                Ok::<_, Failure>(order::decide(held, order::Command::Equip(done.clone()))?)
-            })
-            .await?;
-        Ok(noted.position)
+        let equip = order::Command::Equip(done);
+        Ok(self.orders.transact(&order::stream(&content.id), context, equip).await?.position)
     }
 
     /// The terminals of an order, and the serial numbers that are others'.
@@ -107,7 +100,7 @@ impl App {
             claims.push(Box::pin(self.claim_serial(context, serial, terminal, Some(&content.id))));
         }
         let claimed = side_by_side(claims).await?;
-        let own = self.fleets.load(&fleet_stream(company)).await?.state;
+        let own = self.fleets.load(&fleet::stream(company)).await?.state;
         let mut refused = Vec::new();
         for (unit, (holder, order)) in numbered.into_iter().zip(claimed) {
             if order.as_ref() == Some(&content.id) {
@@ -127,27 +120,12 @@ impl App {
         terminal: TerminalId,
         order: Option<&OrderId>,
     ) -> Result<(TerminalId, Option<OrderId>), Unavailable> {
-        let claim = || serial_claim::Command::Claim { terminal, order: order.cloned() };
-        let claimed = self
-            .serials
-            .transact(&serial_stream(serial), context, |held| {
-                Ok::<_, Unavailable>(serial_claim::decide(held, claim()))
-            })
-            .await?;
+        let claim = serial_claim::Command::Claim { terminal, order: order.cloned() };
+        let claimed = self.serials.transact(&serial_claim::stream(serial), context, claim).await?;
         Ok(claimed.state.held.clone().unwrap_or((terminal, order.cloned())))
     }
 }
 
 fn serials(line: &Line) -> impl Iterator<Item = SerialNumber> {
     line.serials.iter().filter_map(|serial| SerialNumber::parse(serial).ok())
-}
-
-/// The stream of who has a serial number.
-pub(super) fn serial_stream(serial: &SerialNumber) -> StreamId {
-    StreamId::new("serial", serial.as_str())
-}
-
-/// The stream of a company's terminals.
-pub(super) fn fleet_stream(company: CompanyId) -> StreamId {
-    StreamId::new("terminals", &company.to_string())
 }

@@ -1,14 +1,13 @@
 //! Following a mailed link: choosing a first password, or another one.
 
 use crate::Moment;
-use crate::account::{Activation, Command, Refusal, Reset};
+use crate::account::{self, Activation, Command, Refusal, Reset};
 use crate::fact::Context;
 use crate::ids::AccountId;
-use crate::password::{Password, PasswordHash};
 use crate::ports::{LinkClaims, Position, Purpose};
+use crate::values::password::{Password, PasswordHash};
 
-use super::streams::account_stream;
-use super::{App, Failure};
+use super::{App, Failure, TransactError};
 
 /// Why a link leads nowhere. The remedy is the same for all: ask for a new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -63,7 +62,7 @@ impl App {
     /// [`Failure::Link`] where it does not.
     pub async fn check_link(&self, at: Moment, purpose: Purpose, token: &str) -> Result<(), Failure> {
         let claims = self.claims_of(at, purpose, token)?;
-        let account = self.accounts.load(&account_stream(claims.account)).await?.state;
+        let account = self.accounts.load(&account::stream(claims.account)).await?.state;
         let (newest, holds) = match (&*account, purpose) {
             (crate::account::Account::Invited(invited), Purpose::Activation) => {
                 (invited.activation.event, invited.activation.holds_early(at))
@@ -91,7 +90,7 @@ impl App {
         command: impl Fn(crate::ids::EventId, PasswordHash) -> Command,
     ) -> Result<(AccountId, Position), Failure> {
         let claims = self.claims_of(context.at, purpose, token)?;
-        let stream = account_stream(claims.account);
+        let stream = account::stream(claims.account);
         let _turn = self.ports.turnstile.enter(stream.to_string()).await;
         self.check_link(context.at, purpose, token).await?;
         let held = self.account(claims.account).await?;
@@ -101,8 +100,9 @@ impl App {
             return Err(Failure::WeakPassword(broken));
         }
         let hash = self.ports.hasher.hash(password).await.map_err(super::Unavailable::from)?;
-        let committed = self.decide_account(&stream, context, || command(claims.event, hash.clone())).await;
-        committed.map(|committed| (claims.account, committed.position)).map_err(as_link)
+        let command = command(claims.event, hash);
+        let committed = self.accounts.transact(&stream, context, command).await.map_err(as_link)?;
+        Ok((claims.account, committed.position))
     }
 
     fn claims_of(&self, at: Moment, purpose: Purpose, token: &str) -> Result<LinkClaims, LinkRefused> {
@@ -111,10 +111,13 @@ impl App {
     }
 }
 
-pub(super) fn as_link(failure: Failure) -> Failure {
-    match failure {
-        Failure::Refused(Refusal::LinkExpired) => LinkRefused::Expired.into(),
-        Failure::Refused(_) => LinkRefused::Used.into(),
-        other => other,
+/// What the person with the link is told of a refusal.
+pub(super) fn as_link(error: TransactError<Refusal>) -> Failure {
+    match error {
+        TransactError::Refused(Refusal::LinkExpired) => LinkRefused::Expired.into(),
+        TransactError::Refused(
+            Refusal::LinkVoid | Refusal::AlreadyActive | Refusal::NotActive | Refusal::NoSuchAccount,
+        ) => LinkRefused::Used.into(),
+        other => other.into(),
     }
 }

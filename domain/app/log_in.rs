@@ -6,20 +6,20 @@ use crate::account::{
     self, Account, Active, Attempt, Command, Event, NewPassword, Opening, Proof, Refusal, SecondProof,
     Verdict,
 };
-use crate::email_address::{EmailAddress, EmailHash};
-use crate::erasable::Erasable;
 use crate::fact::Context;
 use crate::ids::{AccountId, DeviceId, EventId};
-use crate::lockout::{Failure, LockEnd, Lockout, Wrong};
-use crate::one_time_code::{OneTimeCode, RecoveryHash, TotpSecret};
-use crate::password::{Password, PasswordHash};
-use crate::password_policy::PasswordRule;
+use crate::policies::lockout::{Failure, LockEnd, Lockout, Wrong};
+use crate::policies::password_policy::PasswordRule;
 use crate::ports::{ChallengeClaims, Position, Revision, SessionClaims, StreamId};
 use crate::schema::DomainEvent;
+use crate::values::email_address::{EmailAddress, EmailHash};
+use crate::values::erasable::Erasable;
+use crate::values::one_time_code::{OneTimeCode, RecoveryHash, TotpSecret};
+use crate::values::password::{Password, PasswordHash};
 use crate::{Moment, email_claim};
 
-use super::streams::{Committed, account_stream};
-use super::{App, Unavailable};
+use super::streams::Committed;
+use super::{App, TransactError, Unavailable};
 
 /// What a person types to get in.
 #[derive(Clone, Debug)]
@@ -167,7 +167,7 @@ impl App {
         password: Password,
         wish: Wish,
     ) -> Result<Judged, Unavailable> {
-        let stream = account_stream(account);
+        let stream = account::stream(account);
         let _turn = self.ports.turnstile.enter(stream.to_string()).await;
         loop {
             let folded = self.accounts.load(&stream).await?;
@@ -189,18 +189,15 @@ impl App {
             }
             let proof = Proof { credential, verdict, from };
             let command = match folded.state.active() {
-                Some(active) => self.command(&wish, proof, account, (active, context.at)).await?,
+                Some(active) => self.command(&wish, proof, account, active, context.at).await?,
                 None => return Ok(Judged::Nobody),
             };
-            match self.decide_account(&stream, context, || command.clone()).await {
+            match self.accounts.transact(&stream, context, command).await {
                 Ok(committed) => return Ok(Judged::Verdict(Box::new(committed))),
-                Err(super::Failure::Refused(Refusal::Locked { until })) => {
-                    return Ok(Judged::Locked(until));
-                }
-                Err(super::Failure::Refused(Refusal::StaleProof)) => continue,
-                Err(super::Failure::Unavailable(unavailable)) => return Err(self.lost(unavailable)),
-                Err(super::Failure::Refused(refusal)) => return Ok(Judged::Refused(refusal)),
-                Err(_) => return Ok(Judged::Nobody),
+                Err(TransactError::Refused(Refusal::Locked { until })) => return Ok(Judged::Locked(until)),
+                Err(TransactError::Refused(Refusal::StaleProof)) => continue,
+                Err(TransactError::Refused(refusal)) => return Ok(Judged::Refused(refusal)),
+                Err(TransactError::Unavailable(unavailable)) => return Err(self.lost(unavailable)),
             }
         }
     }
@@ -248,7 +245,8 @@ impl App {
         wish: &Wish,
         proof: Proof,
         account: AccountId,
-        (active, at): (&Active, Moment),
+        active: &Active,
+        at: Moment,
     ) -> Result<Command, Unavailable> {
         let look = |code: &OneTimeCode| self.look_at(account, active, code, at);
         Ok(match (wish, &proof.verdict) {
@@ -292,20 +290,6 @@ impl App {
                 SecondProof::Recovery { hash: self.ports.codes.recovery_hash(account, code) }
             }
         })
-    }
-
-    /// Decides an account's command and appends what follows.
-    pub(super) async fn decide_account(
-        &self,
-        stream: &StreamId,
-        context: &Context,
-        command: impl Fn() -> Command,
-    ) -> Result<Committed<Account>, super::Failure> {
-        self.accounts
-            .transact(stream, context, |account| {
-                Ok(account::decide(account, &self.policies, context.at, command())?)
-            })
-            .await
     }
 
     /// An address that nobody can get in with is treated as one that somebody can, to the eye and to
@@ -384,7 +368,7 @@ impl App {
     /// # Errors
     /// [`Unavailable`] when the log can't be read.
     pub async fn former_account_of(&self, email: &EmailAddress) -> Result<Option<AccountId>, Unavailable> {
-        let stream = claim_stream(&self.ports.tokens.email_hash(email));
+        let stream = email_claim::stream(&self.ports.tokens.email_hash(email));
         let history = self.ports.store.read_stream(&stream, Revision::default()).await?;
         let mut former = None;
         for recorded in &history {
@@ -401,8 +385,10 @@ impl App {
     /// A claim counts only where its account says the same address: whatever went wrong with a claim,
     /// nobody gets into an account by an address that is not its own.
     pub(super) async fn holder(&self, hash: &EmailHash) -> Result<Option<AccountId>, Unavailable> {
-        let Some(holder) = self.claims.load(&claim_stream(hash)).await?.state.holder else { return Ok(None) };
-        let account = self.accounts.load(&account_stream(holder)).await?.state;
+        let Some(holder) = self.claims.load(&email_claim::stream(hash)).await?.state.holder else {
+            return Ok(None);
+        };
+        let account = self.accounts.load(&account::stream(holder)).await?.state;
         let own = account.profile().is_some_and(|profile| profile.email_hash == *hash);
         Ok(own.then_some(holder))
     }
@@ -415,18 +401,15 @@ impl App {
         hash: &EmailHash,
         candidate: AccountId,
     ) -> Result<AccountId, Unavailable> {
-        let stream = claim_stream(hash);
+        let stream = email_claim::stream(hash);
         let mut candidate = candidate;
         loop {
             let claim = email_claim::Command::Claim { account: candidate };
-            let committed = self
-                .claims
-                .transact(&stream, context, |held| Ok::<_, Unavailable>(email_claim::decide(held, claim)))
-                .await?;
+            let committed = self.claims.transact(&stream, context, claim).await?;
             let Some(holder) = committed.state.holder else {
                 continue;
             };
-            let account = self.accounts.load(&account_stream(holder)).await?.state;
+            let account = self.accounts.load(&account::stream(holder)).await?.state;
             let foreign = account.profile().is_some_and(|profile| profile.email_hash != *hash);
             if !foreign && !matches!(*account, Account::Deleted(_)) {
                 return Ok(holder);
@@ -447,13 +430,8 @@ impl App {
         account: AccountId,
     ) -> Result<Position, Unavailable> {
         let release = email_claim::Command::Release { account };
-        let committed = self
-            .claims
-            .transact(&claim_stream(hash), context, |held| {
-                Ok::<_, Unavailable>(email_claim::decide(held, release))
-            })
-            .await?;
-        Ok(committed.position)
+        let stream = email_claim::stream(hash);
+        Ok(self.claims.transact(&stream, context, release).await?.position)
     }
 }
 
@@ -481,8 +459,4 @@ fn strangers_turn(hash: &EmailHash) -> String {
 /// A proof that proves nothing, of a second step that is not on: the rules say so.
 fn nothing(active: &Active) -> SecondProof {
     SecondProof::Code { secret: active.credential.id, step: None }
-}
-
-pub(super) fn claim_stream(hash: &EmailHash) -> StreamId {
-    StreamId::new("email", &hash.0)
 }

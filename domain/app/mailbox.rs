@@ -1,10 +1,9 @@
 //! The mails that one mailbox was sent, from all accounts that had its address.
 
 use crate::Moment;
-use crate::email_address::EmailHash;
+use crate::values::email_address::EmailHash;
+use crate::{account, email_claim};
 
-use super::log_in::claim_stream;
-use super::streams::account_stream;
 use super::{App, Unavailable};
 
 impl App {
@@ -18,10 +17,10 @@ impl App {
         address: &EmailHash,
         at: Moment,
     ) -> Result<Vec<Moment>, Unavailable> {
-        let claim = self.claims.load(&claim_stream(address)).await?.state;
+        let claim = self.claims.load(&email_claim::stream(address)).await?.state;
         let mut sent = Vec::new();
         for holder in claim.holders_within_the_hour(at) {
-            let account = self.accounts.load(&account_stream(holder)).await?.state;
+            let account = self.accounts.load(&account::stream(holder)).await?.state;
             let own = account.profile().filter(|profile| profile.email_hash == *address);
             sent.extend(own.into_iter().flat_map(|profile| profile.activations.sent_at(at)));
         }

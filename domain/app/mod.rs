@@ -23,6 +23,7 @@ mod streams;
 mod take_over;
 mod terminals;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -35,7 +36,7 @@ pub use receipt_layouts::ReceiptRefused;
 pub use resolve_order::Decision;
 pub use second_step::Enrolment;
 pub use sessions::{Authenticated, Owner};
-pub use streams::{Aggregate, Committed, Streams};
+pub use streams::{Aggregate, Committed, Streams, TransactError};
 pub use take_over::NewTakeOver;
 
 use crate::Moment;
@@ -47,8 +48,8 @@ use crate::email_claim::EmailClaim;
 use crate::fleet::{self, Fleet};
 use crate::logo::KeptLogo;
 use crate::order::Order;
-use crate::password_policy::PasswordRule;
 use crate::policies::Policies;
+use crate::policies::password_policy::PasswordRule;
 use crate::ports::{
     Activity, AppendError, Blocklist, BlocklistUnreadable, Busy, CodecError, EventCodec, EventStore, Folds,
     Identities, KeyVault, OneTimeCodes, PasswordHasher, ReadError, Strangers, Tokens, Turnstile,
@@ -85,7 +86,7 @@ pub struct Ports {
 
 /// The use cases over their ports.
 pub struct App {
-    policies: Policies,
+    policies: Arc<Policies>,
     ports: Ports,
     clock: ClockHistory,
     /// Whether the last verdict could not be written down.
@@ -176,6 +177,12 @@ pub enum Failure {
     Unavailable(#[from] Unavailable),
 }
 
+impl From<Infallible> for Failure {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
 impl App {
     /// The use cases with these rules over these ports.
     #[must_use]
@@ -185,17 +192,18 @@ impl App {
             codec: ports.codec.clone(),
             identities: ports.identities.clone(),
         };
+        let policies = Arc::new(policies);
         Self {
-            accounts: Streams::new(log.clone(), ports.accounts.clone()),
-            claims: Streams::new(log.clone(), ports.claims.clone()),
-            companies: Streams::new(log.clone(), ports.companies.clone()),
-            orders: Streams::new(log.clone(), ports.orders.clone()),
-            fleets: Streams::new(log.clone(), ports.fleets.clone()),
-            serials: Streams::new(log.clone(), ports.serials.clone()),
-            access: Streams::new(log.clone(), ports.access.clone()),
-            receipts: Streams::new(log.clone(), ports.receipts.clone()),
-            logos: Streams::new(log.clone(), ports.logos.clone()),
-            takeovers: Streams::new(log, ports.takeovers.clone()),
+            accounts: Streams::new(log.clone(), policies.clone(), ports.accounts.clone()),
+            claims: Streams::new(log.clone(), policies.clone(), ports.claims.clone()),
+            companies: Streams::new(log.clone(), policies.clone(), ports.companies.clone()),
+            orders: Streams::new(log.clone(), policies.clone(), ports.orders.clone()),
+            fleets: Streams::new(log.clone(), policies.clone(), ports.fleets.clone()),
+            serials: Streams::new(log.clone(), policies.clone(), ports.serials.clone()),
+            access: Streams::new(log.clone(), policies.clone(), ports.access.clone()),
+            receipts: Streams::new(log.clone(), policies.clone(), ports.receipts.clone()),
+            logos: Streams::new(log.clone(), policies.clone(), ports.logos.clone()),
+            takeovers: Streams::new(log, policies.clone(), ports.takeovers.clone()),
             policies,
             ports,
             clock: ClockHistory::default(),

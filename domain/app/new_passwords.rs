@@ -2,12 +2,12 @@
 //! their company, the passwords before it.
 
 use crate::account::{Account, Active};
-use crate::password::Password;
-use crate::password_context::ContextWords;
-use crate::password_policy::{Blocklisted, Context, PasswordRule};
+use crate::company;
+use crate::policies::password_context::ContextWords;
+use crate::policies::password_policy::{Blocklisted, Context, PasswordRule};
 use crate::ports::Verification;
+use crate::values::password::Password;
 
-use super::company_changes::company_stream;
 use super::{App, Unavailable};
 
 impl App {
@@ -34,8 +34,8 @@ impl App {
 
     async fn words_around(&self, account: &Account, more: &[String]) -> Result<ContextWords, Unavailable> {
         let Some(profile) = account.profile() else { return Ok(ContextWords::default()) };
-        let company = self.companies.load(&company_stream(profile.company)).await?.state;
-        Ok(ContextWords::of(profile.person.known(), &company, more))
+        let company = self.companies.load(&company::stream(profile.company)).await?.state;
+        Ok(ContextWords::of(profile.person.known(), &company.names(), more))
     }
 
     /// The rule that a new password breaks that is one of the account's last ones. Each costs a hash, so

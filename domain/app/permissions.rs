@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::access::{Access, Where};
-use crate::account::{Account, Role};
+use crate::access::{self, Access, Where};
+use crate::account::{self, Account, Role};
 use crate::ids::{AccountId, CompanyId, SiteId};
-use crate::permission::Permission;
+use crate::values::permission::Permission;
 
-use super::access_changes::access_stream;
-use super::streams::account_stream;
 use super::{App, Unavailable};
 
 /// What an account is, and what its groups grant it, at one moment.
@@ -63,10 +61,10 @@ impl App {
     /// # Errors
     /// [`Unavailable`] when the log can't be read.
     pub async fn standing(&self, account: AccountId) -> Result<Option<Standing>, Unavailable> {
-        let held = self.accounts.load(&account_stream(account)).await?.state;
+        let held = self.accounts.load(&account::stream(account)).await?.state;
         let Some(profile) = held.profile() else { return Ok(None) };
         let role = matches!(*held, Account::Active(_)).then_some(profile.role);
-        let access = self.access.load(&access_stream(profile.company)).await?.state;
+        let access = self.access.load(&access::stream(profile.company)).await?.state;
         Ok(Some(Standing { account, company: profile.company, role, access }))
     }
 

@@ -4,16 +4,15 @@
 //! idempotent; an order delivered again, or resumed after a crash between any two steps, goes on
 //! where it stopped.
 
-use crate::account::{Command, Creation, Origin, Refusal, Role};
+use crate::account::{self, Command, Creation, Origin, Refusal, Role};
 use crate::company;
-use crate::erasable::Erasable;
 use crate::fact::Context;
 use crate::ids::{AccountId, CompanyId, OrderId};
 use crate::order::{self, Contact, Content, Onboarded, Order, Outcome, Received};
 use crate::ports::{Position, StreamId};
+use crate::values::erasable::Erasable;
 
-use super::streams::account_stream;
-use super::{App, Failure, Unavailable};
+use super::{App, Failure, TransactError, Unavailable};
 
 /// An order as it is delivered.
 #[derive(Clone, Debug)]
@@ -41,7 +40,7 @@ impl App {
     /// # Errors
     /// [`order::Refusal::Differs`] where the number was used for another order.
     pub async fn place_order(&self, context: &Context, order: NewOrder) -> Result<PlacedOrder, Failure> {
-        let stream = order_stream(&order.content.id);
+        let stream = order::stream(&order.content.id);
         let _turn = self.ports.turnstile.enter(stream.to_string()).await;
         let known = match &*self.orders.load(&stream).await?.state {
             Order::Absent => None,
@@ -54,20 +53,14 @@ impl App {
                 self.claim(context, &order.content.email_hash, candidate).await?
             }
         };
-        let received = self
-            .orders
-            .transact(&stream, context, |held| {
-                Ok::<_, Failure>(order::decide(
-                    held,
-                    order::Command::Receive {
-                        content: Box::new(order.content.clone()),
-                        account,
-                        person: order.contact.person.clone(),
-                    },
-                )?)
-            })
-            .await?;
-        let onboarded = self.finish(context, &order.content.id).await?;
+        let id = order.content.id.clone();
+        let receive = order::Command::Receive {
+            content: Box::new(order.content),
+            account,
+            person: order.contact.person,
+        };
+        let received = self.orders.transact(&stream, context, receive).await?;
+        let onboarded = self.finish(context, &id).await?;
         Ok(PlacedOrder { new: !received.facts.is_empty(), ..onboarded })
     }
 
@@ -78,12 +71,12 @@ impl App {
     /// [`order::Refusal::NoSuchOrder`] where it was never taken.
     pub async fn onboard(&self, context: &Context, id: &OrderId) -> Result<PlacedOrder, Failure> {
         // Whoever is delivering it on this node goes first, and most often leaves nothing to do.
-        let _turn = self.ports.turnstile.enter(order_stream(id).to_string()).await;
+        let _turn = self.ports.turnstile.enter(order::stream(id).to_string()).await;
         self.finish(context, id).await
     }
 
     async fn finish(&self, context: &Context, id: &OrderId) -> Result<PlacedOrder, Failure> {
-        let stream = order_stream(id);
+        let stream = order::stream(id);
         let folded = self.orders.load(&stream).await?;
         let Order::Received(received) = &*folded.state else {
             return Err(order::Refusal::NoSuchOrder.into());
@@ -113,12 +106,7 @@ impl App {
             self.settle_access(context, received.account).await?;
         }
         let onboarded = Onboarded { company, account: received.account, outcome };
-        let done = self
-            .orders
-            .transact(stream, context, |held| {
-                Ok::<_, Failure>(order::decide(held, order::Command::Onboard(onboarded))?)
-            })
-            .await?;
+        let done = self.orders.transact(stream, context, order::Command::Onboard(onboarded)).await?;
         Ok((onboarded, done.position))
     }
 
@@ -151,7 +139,7 @@ impl App {
             true => (Role::Administrator, Outcome::FirstOrder),
             false => (Role::TemporaryAdministrator, Outcome::TemporaryAdministrator),
         };
-        let stream = account_stream(received.account);
+        let stream = account::stream(received.account);
         let Erasable::Known(person) = &received.person else {
             return Ok(self.known_contact(company, id, outcome, &stream).await?);
         };
@@ -163,12 +151,12 @@ impl App {
             origin: Origin::Order { order_id: id.clone() },
             person: person.clone(),
         };
-        match self.decide_account(&stream, context, || Command::Create(creation.clone())).await {
+        match self.accounts.transact(&stream, context, Command::Create(creation)).await {
             Ok(_) => Ok(outcome),
-            Err(Failure::Refused(Refusal::AlreadyExists)) => {
+            Err(TransactError::Refused(Refusal::AlreadyExists)) => {
                 Ok(self.known_contact(company, id, outcome, &stream).await?)
             }
-            Err(other) => Err(other),
+            Err(other) => Err(other.into()),
         }
     }
 
@@ -190,9 +178,4 @@ impl App {
             None => Outcome::AwaitingSupport,
         })
     }
-}
-
-/// The stream of an order.
-pub(super) fn order_stream(id: &OrderId) -> StreamId {
-    StreamId::new("order", id.as_str())
 }

@@ -4,9 +4,9 @@ use crate::company;
 use crate::fact::Context;
 use crate::ids::{CompanyId, LogoId, SiteId};
 use crate::logo::{self, Logo};
-use crate::ports::{Folded, Position, StreamId};
+use crate::ports::{Folded, Position};
 use crate::receipt::{self, Layout, Receipt};
-use crate::terminal_model::Maker;
+use crate::values::terminal_model::Maker;
 
 use super::{App, Failure, Unavailable};
 
@@ -27,7 +27,7 @@ impl App {
     /// # Errors
     /// [`Unavailable`] when it can't be read.
     pub async fn receipt(&self, site: SiteId) -> Result<Folded<Receipt>, Unavailable> {
-        self.receipts.load(&receipt_stream(site)).await
+        self.receipts.load(&receipt::stream(site)).await
     }
 
     /// The picture of a layout.
@@ -36,7 +36,7 @@ impl App {
     /// [`Unavailable`] when it can't be read.
     pub async fn logo(&self, receipt: &Receipt) -> Result<Option<Logo>, Unavailable> {
         match (receipt.layout.logo, &receipt.held) {
-            (Some(logo), None) => Ok(self.logos.load(&logo_stream(logo)).await?.state.logo.clone()),
+            (Some(logo), None) => Ok(self.logos.load(&logo::stream(logo)).await?.state.logo.clone()),
             (_, held) => Ok(held.clone()),
         }
     }
@@ -44,9 +44,7 @@ impl App {
     /// Keeps a picture, unless it is kept already: its layouts name it.
     async fn keep_logo(&self, context: &Context, logo: Logo) -> Result<LogoId, Unavailable> {
         let id = LogoId::of(&logo);
-        let keep = || logo::Command::Keep { logo: logo.clone() };
-        let decide = |kept: &_| Ok::<_, Unavailable>(logo::decide(kept, keep()));
-        self.logos.transact(&logo_stream(id), context, decide).await?;
+        self.logos.transact(&logo::stream(id), context, logo::Command::Keep { logo }).await?;
         Ok(id)
     }
 
@@ -60,7 +58,8 @@ impl App {
         context: &Context,
         company: CompanyId,
         site: SiteId,
-        (layout, logo): (Layout, Option<Logo>),
+        layout: Layout,
+        logo: Option<Logo>,
     ) -> Result<(u64, Position), Failure> {
         if !self.company(company).await?.state.sites.contains(site) {
             return Err(company::Refusal::NoSuchSite(site).into());
@@ -70,12 +69,8 @@ impl App {
             Some(logo) => Some(self.keep_logo(context, logo).await?),
             None => None,
         };
-        let layout = Layout { logo, ..layout };
-        let save = || receipt::Command::Save { company, layout: Box::new(layout.clone()) };
-        let saved = self
-            .receipts
-            .transact(&receipt_stream(site), context, |held| Ok::<_, Failure>(receipt::decide(held, save())))
-            .await?;
+        let save = receipt::Command::Save { company, layout: Box::new(Layout { logo, ..layout }) };
+        let saved = self.receipts.transact(&receipt::stream(site), context, save).await?;
         Ok((saved.state.version, saved.position))
     }
 
@@ -92,12 +87,4 @@ impl App {
             _ => Err(ReceiptRefused::ContactSupport.into()),
         }
     }
-}
-
-fn logo_stream(logo: LogoId) -> StreamId {
-    StreamId::new("logo", &logo.to_string())
-}
-
-fn receipt_stream(site: SiteId) -> StreamId {
-    StreamId::new("receipt", &site.to_string())
 }

@@ -1,11 +1,10 @@
 //! "I forgot my password": the same answer in the same time, whoever asks.
 
-use crate::account::Command;
-use crate::email_address::EmailAddress;
+use crate::account::{self, Command};
 use crate::fact::Context;
+use crate::values::email_address::EmailAddress;
 
-use super::streams::account_stream;
-use super::{App, Failure, Unavailable};
+use super::{App, TransactError, Unavailable};
 
 impl App {
     /// Has a reset link mailed, if the address is an active account's. Nothing that is returned says
@@ -19,19 +18,14 @@ impl App {
         email: &EmailAddress,
     ) -> Result<(), Unavailable> {
         let hash = self.ports.tokens.email_hash(email);
-        let holder = self.holder(&hash).await?;
-        let asked = match holder {
-            Some(account) => {
-                let stream = account_stream(account);
-                let asked = self.decide_account(&stream, context, || Command::RequestPasswordReset).await;
-                asked.map(|committed| !committed.facts.is_empty())
-            }
-            None => Err(Failure::Refused(crate::account::Refusal::NoSuchAccount)),
-        };
-        match asked {
-            Ok(true) => Ok(()),
-            Err(Failure::Unavailable(unavailable)) => Err(unavailable),
-            Ok(false) | Err(_) => Ok(self.ports.store.decoy().await?),
+        let Some(account) = self.holder(&hash).await? else { return Ok(self.ports.store.decoy().await?) };
+        let stream = account::stream(account);
+        match self.accounts.transact(&stream, context, Command::RequestPasswordReset).await {
+            Ok(committed) if !committed.facts.is_empty() => Ok(()),
+            // As many as one hour allows were sent, or the account is not active, or it is gone. Whichever it is, the
+            // answer is the same.
+            Ok(_) | Err(TransactError::Refused(_)) => Ok(self.ports.store.decoy().await?),
+            Err(TransactError::Unavailable(unavailable)) => Err(unavailable),
         }
     }
 }

@@ -1,14 +1,12 @@
 //! Support decides what becomes of an order that waits for it.
 
-use crate::account::{Command, Creation, Origin, Refusal, Role};
+use crate::account::{self, Command, Creation, Origin, Refusal, Role};
 use crate::fact::Context;
 use crate::ids::{AccountId, OrderId};
 use crate::order::{self, Contact, Order, Received, Resolution};
 use crate::ports::Position;
 
-use super::place_order::order_stream;
-use super::streams::account_stream;
-use super::{App, Failure};
+use super::{App, Failure, TransactError};
 
 /// What support decided.
 #[derive(Clone, Debug)]
@@ -32,7 +30,7 @@ impl App {
         id: &OrderId,
         decision: Decision,
     ) -> Result<(Resolution, Position), Failure> {
-        let stream = order_stream(id);
+        let stream = order::stream(id);
         let _turn = self.ports.turnstile.enter(stream.to_string()).await;
         let Order::Received(received) = &*self.orders.load(&stream).await?.state else {
             return Err(order::Refusal::NoSuchOrder.into());
@@ -44,8 +42,7 @@ impl App {
                 Resolution::ContactNamed { account_id }
             }
         };
-        let resolve =
-            |held: &Order| Ok::<_, Failure>(order::decide(held, order::Command::Resolve(resolution))?);
+        let resolve = order::Command::Resolve(resolution);
         let resolved = self.orders.transact(&stream, context, resolve).await?;
         Ok((resolution, resolved.position))
     }
@@ -78,15 +75,15 @@ impl App {
             origin: Origin::Order { order_id },
             person: contact.person,
         };
-        let stream = account_stream(account);
-        match self.decide_account(&stream, context, || Command::Create(creation.clone())).await {
+        let stream = account::stream(account);
+        match self.accounts.transact(&stream, context, Command::Create(creation)).await {
             Ok(_) => Ok(account),
-            Err(Failure::Refused(Refusal::AlreadyExists)) => {
+            Err(TransactError::Refused(Refusal::AlreadyExists)) => {
                 let held = self.account(account).await?;
                 let own = held.profile().is_some_and(|profile| profile.company == company);
                 if own { Ok(account) } else { Err(Failure::EmailTaken) }
             }
-            Err(other) => Err(other),
+            Err(other) => Err(other.into()),
         }
     }
 }

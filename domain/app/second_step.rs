@@ -2,17 +2,17 @@
 
 use crate::Moment;
 use crate::account::{self, Answer, Command, Event, Refusal, SecondProof};
-use crate::erasable::Erasable;
 use crate::fact::Context;
 use crate::ids::{AccountId, EventId};
-use crate::one_time_code::{OneTimeCode, TotpSecret};
-use crate::password::Password;
 use crate::ports::Position;
+use crate::values::erasable::Erasable;
+use crate::values::one_time_code::{OneTimeCode, TotpSecret};
+use crate::values::password::Password;
 
 use super::log_in::{Judged, Login, Wish};
 use super::sessions::Owner;
-use super::streams::{Committed, account_stream};
-use super::{App, Failure, Unavailable};
+use super::streams::Committed;
+use super::{App, Failure, TransactError, Unavailable};
 
 /// A secret that is shown once, to be confirmed by a code.
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ impl App {
         // A challenge that had expired before the clock was put back is ignored.
         let expired = self.clock.reached(claims.event.0, context.at) >= claims.expires_at;
         let event = if expired { EventId(uuid::Uuid::nil()) } else { claims.event };
-        let stream = account_stream(claims.account);
+        let stream = account::stream(claims.account);
         let _turn = self.ports.turnstile.enter(stream.to_string()).await;
         let opening = self.opening(context);
         self.verdicts_can_be_written().await?;
@@ -52,13 +52,14 @@ impl App {
             let proof = active.and_then(|active| self.look_at(claims.account, active, &code, context.at));
             let Some(proof) = proof else { return Ok(Login::ChallengeVoid) };
             let answer = Answer { challenge: event, proof, opening: opening.clone() };
-            let answer = || Command::AnswerChallenge(answer.clone());
-            match self.decide_account(&stream, context, answer).await {
+            match self.accounts.transact(&stream, context, Command::AnswerChallenge(answer)).await {
                 Ok(committed) => return Ok(self.login(claims.account, &committed)),
-                Err(Failure::Refused(Refusal::Locked { until })) => return Ok(Login::Locked { until }),
-                Err(Failure::Refused(Refusal::StaleProof)) => continue,
-                Err(Failure::Unavailable(unavailable)) => return Err(self.lost(unavailable)),
-                Err(_) => return Ok(Login::ChallengeVoid),
+                Err(TransactError::Refused(Refusal::Locked { until })) => return Ok(Login::Locked { until }),
+                Err(TransactError::Refused(Refusal::StaleProof)) => continue,
+                Err(TransactError::Unavailable(unavailable)) => return Err(self.lost(unavailable)),
+                // The challenge is void, or the second step was turned off, or the account is not in use any more.
+                // Whichever it is, the answer is the same (law 11).
+                Err(TransactError::Refused(_)) => return Ok(Login::ChallengeVoid),
             }
         }
     }
@@ -98,7 +99,7 @@ impl App {
         let account = owner.account;
         let codes = self.ports.codes.recovery_codes();
         let recovery: Vec<_> = codes.iter().map(|c| self.ports.codes.recovery_hash(account, c)).collect();
-        let stream = account_stream(account);
+        let stream = account::stream(account);
         let _turn = self.ports.turnstile.enter(stream.to_string()).await;
         self.verdicts_can_be_written().await?;
         loop {
@@ -111,14 +112,12 @@ impl App {
             };
             let proof = SecondProof::Code { secret: proposal.link.event, step };
             let (from, session) = (owner.device, owner.session);
-            let confirm = || {
-                let (proof, recovery) = (proof.clone(), recovery.clone());
-                Command::ConfirmSecondStep { proof, from, session, recovery }
-            };
-            match self.decide_account(&stream, context, confirm).await {
-                Err(Failure::Refused(Refusal::StaleProof)) => continue,
-                Err(Failure::Unavailable(unavailable)) => return Err(self.lost(unavailable).into()),
-                Err(other) => return Err(other),
+            let recovery = recovery.clone();
+            let confirm = Command::ConfirmSecondStep { proof, from, session, recovery };
+            match self.accounts.transact(&stream, context, confirm).await {
+                Err(TransactError::Refused(Refusal::StaleProof)) => continue,
+                Err(TransactError::Refused(refusal)) => return Err(refusal.into()),
+                Err(TransactError::Unavailable(unavailable)) => return Err(self.lost(unavailable).into()),
                 Ok(committed) => {
                     let on = |event: &Event| matches!(event, Event::SecondStepEnabled { .. });
                     return did(&committed, on).map(|position| (codes, position));
@@ -171,7 +170,7 @@ impl App {
         account: AccountId,
         reason: &str,
     ) -> Result<Position, Failure> {
-        self.change_account(context, account, || Command::ResetSecondStep { reason: reason.to_owned() }).await
+        self.change_account(context, account, Command::ResetSecondStep { reason: reason.to_owned() }).await
     }
 
     /// What takes the owner's password.

@@ -1,11 +1,10 @@
 //! Support has a reset link mailed: it starts a reset, and neither sees the link nor chooses a password.
 
-use crate::account::Command;
+use crate::account::{self, Command};
 use crate::fact::Context;
 use crate::ids::AccountId;
 use crate::ports::Position;
 
-use super::streams::account_stream;
 use super::{App, Failure};
 
 impl App {
@@ -19,8 +18,8 @@ impl App {
         context: &Context,
         account: AccountId,
     ) -> Result<Option<Position>, Failure> {
-        let stream = account_stream(account);
-        let asked = self.decide_account(&stream, context, || Command::RequestPasswordReset).await?;
+        let stream = account::stream(account);
+        let asked = self.accounts.transact(&stream, context, Command::RequestPasswordReset).await?;
         Ok((!asked.facts.is_empty()).then_some(asked.position))
     }
 }

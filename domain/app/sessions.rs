@@ -1,12 +1,11 @@
 //! Sessions: who a token speaks for, and ending them.
 
 use crate::Moment;
-use crate::account::{Command, Profile, Refusal, Session, SessionEnd};
+use crate::account::{self, Command, Profile, Refusal, Session, SessionEnd};
 use crate::fact::Context;
 use crate::ids::{AccountId, DeviceId, SessionId};
 use crate::ports::Position;
 
-use super::streams::account_stream;
 use super::{App, Failure, Unavailable};
 
 /// A person with a session that works.
@@ -41,7 +40,7 @@ impl App {
         else {
             return Ok(None);
         };
-        let account = self.accounts.load(&account_stream(claims.account)).await?.state;
+        let account = self.accounts.load(&account::stream(claims.account)).await?.state;
         let Some(active) = account.active() else { return Ok(None) };
         if active.session(claims.session, at).and_then(|session| self.last_use(session, at)).is_none() {
             return Ok(None);
@@ -75,7 +74,7 @@ impl App {
         session: SessionId,
         reason: SessionEnd,
     ) -> Result<Position, Failure> {
-        self.change_account(context, account, || Command::EndSession { session, reason }).await
+        self.change_account(context, account, Command::EndSession { session, reason }).await
     }
 
     /// Ends every session of an account.
@@ -83,7 +82,7 @@ impl App {
     /// # Errors
     /// [`Refusal::NoSuchAccount`] and its like.
     pub async fn end_sessions(&self, context: &Context, account: AccountId) -> Result<Position, Failure> {
-        match self.change_account(context, account, || Command::EndSessions).await {
+        match self.change_account(context, account, Command::EndSessions).await {
             Err(Failure::Refused(Refusal::NotActive)) => Ok(Position::default()),
             other => other,
         }

@@ -1,72 +1,61 @@
 //! Load, decide, append, retry: the loop that every use case turns.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use crate::access::{self, Access};
-use crate::account::{self, Account};
-use crate::company::{self, Company};
-use crate::email_claim::{self, EmailClaim};
+use crate::decider::Decider;
 use crate::fact::{Context, Fact};
-use crate::fleet::{self, Fleet};
 use crate::ids::EventId;
-use crate::logo::{self, KeptLogo};
-use crate::order::{self, Order};
+use crate::policies::Policies;
 use crate::ports::{
     AppendError, Appended, CodecError, EventCodec, EventStore, Folded, Folds, Identities, NewEvent, Position,
     RecordedEvent, StreamId,
 };
-use crate::receipt::{self, Receipt};
-use crate::schema::DomainEvent;
-use crate::serial_claim::{self, SerialClaim};
-use crate::takeover::{self, TakeOver};
+use crate::schema::AggregateEvent;
 
-use super::Unavailable;
+use super::{Failure, Unavailable};
 
 /// How often an append whose fate is unknown is tried, the first time counted.
 const TRIES: usize = 3;
 
-/// Something that is folded from the events of one stream.
-pub trait Aggregate: Clone + Default + Send + Sync + 'static {
-    /// Its events.
-    type Event: Clone + Send + Sync;
-    /// The state after one more fact. Total (law 8).
-    #[must_use]
-    fn evolve(self, fact: &Fact<Self::Event>) -> Self;
-    /// Its event among all events.
-    fn wrap(event: Self::Event) -> DomainEvent;
-    /// Its event out of all events; none where it is another aggregate's.
-    fn unwrap(event: DomainEvent) -> Option<Self::Event>;
+/// An aggregate whose events the log knows.
+pub trait Aggregate: Decider<Event: AggregateEvent> {}
+impl<A: Decider<Event: AggregateEvent>> Aggregate for A {}
+
+/// Why nothing was appended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TransactError<R> {
+    /// A rule of the aggregate refused.
+    #[error(transparent)]
+    Refused(R),
+    /// The system could not.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
 }
 
-macro_rules! aggregate {
-    ($state:ty, $module:ident, $variant:ident) => {
-        impl Aggregate for $state {
-            type Event = $module::Event;
-            fn evolve(self, fact: &Fact<Self::Event>) -> Self {
-                $module::evolve(self, fact)
-            }
-            fn wrap(event: Self::Event) -> DomainEvent {
-                DomainEvent::$variant(event)
-            }
-            fn unwrap(event: DomainEvent) -> Option<Self::Event> {
-                match event {
-                    DomainEvent::$variant(event) => Some(event),
-                    _ => None,
-                }
-            }
+impl<R> From<TransactError<R>> for Failure
+where
+    Self: From<R>,
+{
+    fn from(error: TransactError<R>) -> Self {
+        match error {
+            TransactError::Refused(refusal) => refusal.into(),
+            TransactError::Unavailable(unavailable) => unavailable.into(),
         }
-    };
+    }
 }
-aggregate!(Account, account, Account);
-aggregate!(EmailClaim, email_claim, EmailClaim);
-aggregate!(Company, company, Company);
-aggregate!(Order, order, Order);
-aggregate!(Fleet, fleet, Fleet);
-aggregate!(SerialClaim, serial_claim, SerialClaim);
-aggregate!(Access, access, Access);
-aggregate!(Receipt, receipt, Receipt);
-aggregate!(KeptLogo, logo, Logo);
-aggregate!(TakeOver, takeover, TakeOver);
+
+impl From<TransactError<Infallible>> for Unavailable {
+    fn from(error: TransactError<Infallible>) -> Self {
+        match error {
+            TransactError::Refused(never) => match never {},
+            TransactError::Unavailable(unavailable) => unavailable,
+        }
+    }
+}
+
+/// What a transaction on an aggregate leads to.
+pub(super) type Transacted<A> = Result<Committed<A>, TransactError<<A as Decider>::Refusal>>;
 
 /// The log and what it takes to write to it.
 #[derive(Clone)]
@@ -79,6 +68,7 @@ pub(super) struct Log {
 /// The streams of one kind of aggregate.
 pub struct Streams<A> {
     log: Log,
+    policies: Arc<Policies>,
     folds: Arc<dyn Folds<A>>,
 }
 
@@ -94,8 +84,8 @@ pub struct Committed<A: Aggregate> {
 }
 
 impl<A: Aggregate> Streams<A> {
-    pub(super) fn new(log: Log, folds: Arc<dyn Folds<A>>) -> Self {
-        Self { log, folds }
+    pub(super) fn new(log: Log, policies: Arc<Policies>, folds: Arc<dyn Folds<A>>) -> Self {
+        Self { log, policies, folds }
     }
 
     /// Folds a stream as it is now, reading only what the cache lacks.
@@ -113,28 +103,30 @@ impl<A: Aggregate> Streams<A> {
         Ok(folded)
     }
 
-    /// Decides on the stream as it is, and appends what follows at the revision decided on. If
+    /// Decides a command on the stream as it is, and appends what follows at the revision decided on. If
     /// somebody was faster, decides again against what won (law 2).
-    pub(super) async fn transact<E: From<Unavailable>>(
+    pub(super) async fn transact(
         &self,
         stream: &StreamId,
         context: &Context,
-        decide: impl FnMut(&A) -> Result<Vec<A::Event>, E>,
-    ) -> Result<Committed<A>, E> {
-        self.transact_as(stream, context, || EventId(self.log.identities.fresh()), decide).await
+        command: impl Into<A::Command>,
+    ) -> Transacted<A> {
+        self.transact_as(stream, context, || EventId(self.log.identities.fresh()), command).await
     }
 
     /// As [`Streams::transact`], with the ids that the events get.
-    pub(super) async fn transact_as<E: From<Unavailable>>(
+    pub(super) async fn transact_as(
         &self,
         stream: &StreamId,
         context: &Context,
         mut id: impl FnMut() -> EventId,
-        mut decide: impl FnMut(&A) -> Result<Vec<A::Event>, E>,
-    ) -> Result<Committed<A>, E> {
+        command: impl Into<A::Command>,
+    ) -> Transacted<A> {
+        let command = command.into();
         loop {
             let folded = self.load(stream).await?;
-            let events = decide(&folded.state)?;
+            let decided = folded.state.decide(&self.policies, context.at, command.clone());
+            let events = decided.map_err(TransactError::Refused)?;
             let facts = events.into_iter().map(|event| Fact { id: id(), context: context.clone(), event });
             match self.append(stream, folded, facts.collect()).await? {
                 Some(committed) => return Ok(committed),
@@ -153,7 +145,7 @@ impl<A: Aggregate> Streams<A> {
         if facts.is_empty() {
             return Ok(Some(Committed { state: folded.state, facts, position: folded.position }));
         }
-        let wrapped = facts.iter().cloned().map(|fact| fact.map(A::wrap)).collect();
+        let wrapped = facts.iter().cloned().map(|fact| fact.map(AggregateEvent::wrap)).collect();
         let encoded = self.log.codec.encode(stream, wrapped).await.map_err(Unavailable::from)?;
         let appended = match self.append_surely(stream, &folded, encoded).await {
             Err(AppendError::Conflict { .. }) => return Ok(None),
@@ -198,7 +190,7 @@ impl<A: Aggregate> Streams<A> {
     async fn decode(&self, recorded: &RecordedEvent) -> Result<Fact<A::Event>, Unavailable> {
         let fact = self.log.codec.decode(recorded).await?;
         let Fact { id, context, event } = fact;
-        let event = A::unwrap(event).ok_or_else(|| CodecError::Unreadable {
+        let event = AggregateEvent::unwrap(event).ok_or_else(|| CodecError::Unreadable {
             id,
             place: format!("{}@{}", recorded.stream, recorded.revision.0),
             why: format!("{} does not belong into this stream", recorded.event.name),
@@ -212,10 +204,4 @@ impl<A: Aggregate> Folded<A> {
         let state = Arc::new(Arc::unwrap_or_clone(self.state).evolve(fact));
         Self { state, revision: recorded.revision, position: recorded.position }
     }
-}
-
-/// The stream of an account.
-#[must_use]
-pub(super) fn account_stream(account: crate::ids::AccountId) -> StreamId {
-    StreamId::new("account", &account.to_string())
 }

@@ -8,9 +8,9 @@ use crate::company;
 use crate::fact::Context;
 use crate::fleet;
 use crate::ids::{AccountId, CompanyId, GroupId, SiteId, TakeOverId};
-use crate::permission::Permission;
-use crate::ports::{BoxFuture, Folded, Position, StreamId};
+use crate::ports::{BoxFuture, Folded, Position};
 use crate::takeover::{self, Cancellation, Command, Opened, Side, Stage, TakeOver};
+use crate::values::permission::Permission;
 
 use super::side_by_side::side_by_side;
 use super::{App, Failure, Unavailable};
@@ -36,7 +36,7 @@ impl App {
     /// # Errors
     /// [`Unavailable`] when it can't be read.
     pub async fn take_over(&self, id: TakeOverId) -> Result<Folded<TakeOver>, Unavailable> {
-        self.takeovers.load(&take_over_stream(id)).await
+        self.takeovers.load(&takeover::stream(id)).await
     }
 
     /// Opens a take-over; both companies are asked.
@@ -69,7 +69,7 @@ impl App {
         let (from, to, accounts, reference) = (new.from, new.to, new.accounts, new.reference);
         let open = Command::Open { from, to, sites: sites.clone(), accounts, reference };
         takeover::decide(&None, context.at, open.clone())?;
-        let _turn = self.ports.turnstile.enter(take_over_stream(id).to_string()).await;
+        let _turn = self.ports.turnstile.enter(takeover::stream(id).to_string()).await;
         let promise = company::Command::PromiseSites { takeover: id, to, sites };
         self.change_company(context, from, promise).await?;
         // Of two that would take each other over at once, each has promised before it looks.
@@ -103,7 +103,7 @@ impl App {
         id: TakeOverId,
         reason: Cancellation,
     ) -> Result<Position, Failure> {
-        let _turn = self.ports.turnstile.enter(take_over_stream(id).to_string()).await;
+        let _turn = self.ports.turnstile.enter(takeover::stream(id).to_string()).await;
         let cancelled = self.change_take_over(context, id, Command::Cancel { reason }).await?;
         let folded = self.take_over(id).await?;
         let from = folded.state.as_ref().as_ref().ok_or(takeover::Refusal::NoSuchTakeOver)?.from;
@@ -117,7 +117,7 @@ impl App {
     /// [`takeover::Refusal::NotConfirmed`] where a company has yet to agree; [`company::Refusal`] where a site has gone
     /// elsewhere since, [`access::Refusal`] where it keeps sites and nobody to administer them.
     pub async fn complete_take_over(&self, context: &Context, id: TakeOverId) -> Result<Position, Failure> {
-        let _turn = self.ports.turnstile.enter(take_over_stream(id).to_string()).await;
+        let _turn = self.ports.turnstile.enter(takeover::stream(id).to_string()).await;
         let takeover = self.take_over(id).await?.state;
         let opened = takeover.as_deref().ok_or(takeover::Refusal::NoSuchTakeOver)?;
         // Who administers the company is changed by nobody else until all have left it.
@@ -158,7 +158,7 @@ impl App {
         id: TakeOverId,
         from: CompanyId,
     ) -> Result<(), Failure> {
-        let turn = self.ports.turnstile.enter(take_over_stream(id).to_string()).await;
+        let turn = self.ports.turnstile.enter(takeover::stream(id).to_string()).await;
         let begun = match self.take_over(id).await?.state.as_ref().as_ref().map(|opened| opened.stage) {
             None | Some(Stage::Cancelled) => {
                 self.call_off(context, id, from).await?;
@@ -248,7 +248,7 @@ impl App {
         account: AccountId,
         company: CompanyId,
     ) -> Result<Position, Failure> {
-        let follow = move || account::Command::Move { takeover, company };
+        let follow = account::Command::Move { takeover, company };
         match self.change_account(context, account, follow).await {
             // Deleted meanwhile: nothing to move.
             Err(Failure::Refused(account::Refusal::NoSuchAccount)) => Ok(Position::default()),
@@ -288,13 +288,7 @@ impl App {
         id: TakeOverId,
         command: Command,
     ) -> Result<Position, Failure> {
-        let committed = self
-            .takeovers
-            .transact(&take_over_stream(id), context, |held| {
-                Ok::<_, Failure>(takeover::decide(held, context.at, command.clone())?)
-            })
-            .await?;
-        Ok(committed.position)
+        Ok(self.takeovers.transact(&takeover::stream(id), context, command).await?.position)
     }
 }
 
@@ -340,8 +334,4 @@ fn kept_members(
     });
     let somewhere = held.filter(|(_, sites)| !sites.is_empty());
     somewhere.map(|(account, sites)| (account, Where::Sites(sites))).collect()
-}
-
-fn take_over_stream(id: TakeOverId) -> StreamId {
-    StreamId::new("takeover", &id.to_string())
 }

@@ -6,9 +6,8 @@ use crate::fleet::{self, Assignment, Command, Fleet};
 use crate::ids::{CompanyId, TerminalId};
 use crate::ports::{Folded, Position};
 use crate::serial_claim;
-use crate::serial_number::SerialNumber;
+use crate::values::serial_number::SerialNumber;
 
-use super::equip_order::{fleet_stream, serial_stream};
 use super::{App, Failure, Unavailable};
 
 impl App {
@@ -17,7 +16,7 @@ impl App {
     /// # Errors
     /// [`Unavailable`] when they can't be read.
     pub async fn fleet(&self, company: CompanyId) -> Result<Folded<Fleet>, Unavailable> {
-        self.fleets.load(&fleet_stream(company)).await
+        self.fleets.load(&fleet::stream(company)).await
     }
 
     /// Assigns terminals to sites of their company, all of them or none.
@@ -83,9 +82,9 @@ impl App {
         serial: &SerialNumber,
         terminal: TerminalId,
     ) -> Result<(), Unavailable> {
-        let release = || serial_claim::Command::Release { terminal };
-        let decide = |held: &_| Ok::<_, Unavailable>(serial_claim::decide(held, release()));
-        self.serials.transact(&serial_stream(serial), context, decide).await.map(drop)
+        let release = serial_claim::Command::Release { terminal };
+        self.serials.transact(&serial_claim::stream(serial), context, release).await?;
+        Ok(())
     }
 
     pub(super) async fn change_fleet(
@@ -94,12 +93,6 @@ impl App {
         company: CompanyId,
         command: Command,
     ) -> Result<Position, Failure> {
-        let committed = self
-            .fleets
-            .transact(&fleet_stream(company), context, |held| {
-                Ok::<_, Failure>(fleet::decide(held, command.clone())?)
-            })
-            .await?;
-        Ok(committed.position)
+        Ok(self.fleets.transact(&fleet::stream(company), context, command).await?.position)
     }
 }

@@ -1,8 +1,8 @@
 //! What can be asked of a company.
 
 use super::{AddressKind, CompanyName, MovedSite, Registration, SiteName};
-use crate::address::Address;
 use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId};
+use crate::values::address::Address;
 
 /// A wish that the rules may refuse.
 #[derive(Clone, Debug)]

@@ -3,9 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::command::{Command, Description, SiteAtOffice};
-use super::{AddressKind, Company, Event, Registered, SiteName};
-use crate::address::Address;
+use super::{AddressKind, CATEGORY, Company, Event, Registered, SiteName, evolve};
+use crate::Moment;
+use crate::decider::Decider;
+use crate::fact::Fact;
 use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId};
+use crate::policies::Policies;
+use crate::values::address::Address;
 
 /// Why a command changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -63,6 +67,21 @@ pub fn decide(company: &Company, command: Command) -> Result<Vec<Event>, Refusal
         Command::ReceiveSites { takeover, from, sites } => {
             Ok(vec![Event::SitesReceived { takeover, from, sites }])
         }
+    }
+}
+
+impl Decider for Company {
+    const CATEGORY: &'static str = CATEGORY;
+    type Command = Command;
+    type Event = Event;
+    type Refusal = Refusal;
+
+    fn decide(&self, _: &Policies, _: Moment, command: Command) -> Result<Vec<Event>, Refusal> {
+        decide(self, command)
+    }
+
+    fn evolve(self, fact: &Fact<Event>) -> Self {
+        evolve(self, fact)
     }
 }
 

@@ -6,8 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{CompanyName, Registration, SiteName};
-use crate::address::Address;
 use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId};
+use crate::values::address::Address;
 
 /// For what a company uses an address besides its sites.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

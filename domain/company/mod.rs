@@ -4,6 +4,7 @@ mod command;
 mod decide;
 mod event;
 mod evolve;
+mod identity;
 mod names;
 mod state;
 #[cfg(test)]
@@ -13,11 +14,12 @@ pub use command::{Command, Description, SiteAtOffice};
 pub use decide::{Refusal, decide};
 pub use event::{AddressKind, Event, MovedSite};
 pub use evolve::evolve;
+pub use identity::{CATEGORY, stream};
 pub use names::{CompanyName, InvalidCompanyName, InvalidSiteName, SiteName};
 pub use state::{Company, Registered, Site};
 
-use crate::address::Address;
-use crate::enterprise_number::EnterpriseNumber;
+use crate::values::address::Address;
+use crate::values::enterprise_number::EnterpriseNumber;
 
 /// What is known of a company when it is registered.
 #[derive(Clone, Debug, PartialEq, Eq)]

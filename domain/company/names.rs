@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::address::Address;
-use crate::plain_text::{is_text, names_scheme};
+use crate::values::address::Address;
+use crate::values::plain_text::{is_text, names_scheme};
 
 /// A company's name: 1 to 200 printable characters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

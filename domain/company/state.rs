@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{AddressKind, CompanyName, MovedSite, SiteName};
-use crate::address::Address;
-use crate::address_key::AddressKey;
-use crate::enterprise_number::EnterpriseNumber;
 use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId};
 use crate::shared_map::SharedMap;
+use crate::values::address::Address;
+use crate::values::address_key::AddressKey;
+use crate::values::enterprise_number::EnterpriseNumber;
 
 /// A company that may be registered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,6 +58,14 @@ pub struct Site {
 }
 
 impl Company {
+    /// The names that it is registered under; none while it is no customer.
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
+        let registered = self.registered.as_deref();
+        let names = registered.map(|held| [Some(&held.legal_name), held.trading_name.as_ref()]);
+        names.into_iter().flatten().flatten().map(CompanyName::as_str).collect()
+    }
+
     /// The order that registered it; none while it is no customer.
     #[must_use]
     pub fn registered_by(&self) -> Option<&OrderId> {

@@ -3,9 +3,9 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::enterprise_number::{Country, EnterpriseNumber};
 use crate::fact::Fact;
 use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId};
+use crate::values::enterprise_number::{Country, EnterpriseNumber};
 
 fn address(street: &str, number: &str) -> Address {
     Address {

@@ -4,14 +4,29 @@
 //! (a crash between the two) holds nobody up: the next to want the address is given the claimed
 //! account id and creates the account under it.
 
+use std::convert::Infallible;
+
+use crate::decider::Decider;
+use crate::policies::Policies;
 use chrono::TimeDelta;
 
 use crate::Moment;
 use crate::fact::Fact;
 use crate::ids::AccountId;
+use crate::stream::StreamId;
+use crate::values::email_address::EmailHash;
 
 /// How many former holders are kept at most; the newest are kept.
 const MOST_FORMER: usize = 100;
+
+/// What the names of these claims' streams begin with. Part of the storage format: never change it.
+pub const CATEGORY: &str = "email";
+
+/// The stream of the claim on an address.
+#[must_use]
+pub fn stream(address: &EmailHash) -> StreamId {
+    StreamId::new(CATEGORY, &address.0)
+}
 
 /// Who holds the address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,6 +86,21 @@ pub fn decide(claim: &EmailClaim, command: Command) -> Vec<Event> {
             vec![Event::EmailReleased { account }]
         }
         Command::Claim { .. } | Command::Release { .. } => Vec::new(),
+    }
+}
+
+impl Decider for EmailClaim {
+    const CATEGORY: &'static str = CATEGORY;
+    type Command = Command;
+    type Event = Event;
+    type Refusal = Infallible;
+
+    fn decide(&self, _: &Policies, _: Moment, command: Command) -> Result<Vec<Event>, Infallible> {
+        Ok(decide(self, command))
+    }
+
+    fn evolve(self, fact: &Fact<Event>) -> Self {
+        evolve(self, fact)
     }
 }
 

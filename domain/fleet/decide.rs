@@ -2,10 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::{Event, Fleet, MovedTerminal, Terminal};
+use super::{CATEGORY, Event, Fleet, MovedTerminal, Terminal, evolve};
+use crate::Moment;
+use crate::decider::Decider;
+use crate::fact::Fact;
 use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId, TerminalId};
-use crate::serial_number::SerialNumber;
-use crate::terminal_model::TerminalModel;
+use crate::policies::Policies;
+use crate::values::serial_number::SerialNumber;
+use crate::values::terminal_model::TerminalModel;
 
 /// A terminal that was ordered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,6 +123,21 @@ pub fn decide(fleet: &Fleet, command: Command) -> Result<Vec<Event>, Refusal> {
         Command::Receive { takeover, from, sites, terminals } => {
             Ok(vec![Event::TerminalsReceived { takeover, from, sites, terminals }])
         }
+    }
+}
+
+impl Decider for Fleet {
+    const CATEGORY: &'static str = CATEGORY;
+    type Command = Command;
+    type Event = Event;
+    type Refusal = Refusal;
+
+    fn decide(&self, _: &Policies, _: Moment, command: Command) -> Result<Vec<Event>, Refusal> {
+        decide(self, command)
+    }
+
+    fn evolve(self, fact: &Fact<Event>) -> Self {
+        evolve(self, fact)
     }
 }
 

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId, TerminalId};
-use crate::serial_number::SerialNumber;
-use crate::terminal_model::TerminalModel;
+use crate::values::serial_number::SerialNumber;
+use crate::values::terminal_model::TerminalModel;
 
 /// A terminal as it goes from one company to another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,6 +6,7 @@
 mod decide;
 mod event;
 mod evolve;
+mod identity;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -13,4 +14,5 @@ mod tests;
 pub use decide::{Assignment, Command, Refusal, Unit, decide};
 pub use event::{Event, MovedTerminal};
 pub use evolve::evolve;
+pub use identity::{CATEGORY, stream};
 pub use state::{Fleet, Terminal};

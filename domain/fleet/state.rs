@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::MovedTerminal;
 use crate::ids::{SiteId, TakeOverId, TerminalId};
-use crate::serial_number::SerialNumber;
 use crate::shared_map::SharedMap;
-use crate::terminal_model::TerminalModel;
+use crate::values::serial_number::SerialNumber;
+use crate::values::terminal_model::TerminalModel;
 
 /// A company's terminals.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

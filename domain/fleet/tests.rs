@@ -5,8 +5,8 @@ use uuid::Uuid;
 use super::*;
 use crate::fact::Fact;
 use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId, TerminalId};
-use crate::serial_number::SerialNumber;
-use crate::terminal_model::TerminalModel;
+use crate::values::serial_number::SerialNumber;
+use crate::values::terminal_model::TerminalModel;
 
 const HERE: SiteId = SiteId(Uuid::from_u128(1));
 const THERE: SiteId = SiteId(Uuid::from_u128(2));

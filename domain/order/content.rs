@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Moment;
-use crate::address::Address;
 use crate::company::Registration;
-use crate::email_address::EmailHash;
 use crate::ids::OrderId;
-use crate::language::Language;
-use crate::person::Person;
+use crate::values::address::Address;
+use crate::values::email_address::EmailHash;
+use crate::values::language::Language;
+use crate::values::person::Person;
 
 /// How many lines one order may have.
 pub const MAX_LINES: usize = 1_000;

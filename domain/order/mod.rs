@@ -1,16 +1,21 @@
 //! The order: what brings companies and accounts into being.
 
 mod content;
+mod identity;
 
 pub use content::{Channel, Contact, Line, MAX_LINES, Order as Content};
+pub use identity::{CATEGORY, stream};
 
 use serde::{Deserialize, Serialize};
 
-use crate::erasable::Erasable;
+use crate::Moment;
+use crate::decider::Decider;
 use crate::fact::Fact;
 use crate::ids::{AccountId, CompanyId, SiteId};
-use crate::person::Person;
-use crate::serial_number::SerialNumber;
+use crate::policies::Policies;
+use crate::values::erasable::Erasable;
+use crate::values::person::Person;
+use crate::values::serial_number::SerialNumber;
 
 /// What an order led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -200,6 +205,21 @@ pub fn decide(order: &Order, command: Command) -> Result<Vec<Event>, Refusal> {
             Ok((!received.equipped).then_some(Event::OrderEquipped(done)).into_iter().collect())
         }
         (Order::Received(received), Command::Resolve(resolution)) => resolve(received, resolution),
+    }
+}
+
+impl Decider for Order {
+    const CATEGORY: &'static str = CATEGORY;
+    type Command = Command;
+    type Event = Event;
+    type Refusal = Refusal;
+
+    fn decide(&self, _: &Policies, _: Moment, command: Command) -> Result<Vec<Event>, Refusal> {
+        decide(self, command)
+    }
+
+    fn evolve(self, fact: &Fact<Event>) -> Self {
+        evolve(self, fact)
     }
 }
 

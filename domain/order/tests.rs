@@ -1,12 +1,12 @@
 use super::*;
 use crate::Moment;
-use crate::address::Address;
 use crate::company::{CompanyName, Registration};
-use crate::email_address::{EmailAddress, EmailHash};
-use crate::enterprise_number::{Country, EnterpriseNumber};
 use crate::ids::OrderId;
-use crate::language::Language;
-use crate::person::PersonName;
+use crate::values::address::Address;
+use crate::values::email_address::{EmailAddress, EmailHash};
+use crate::values::enterprise_number::{Country, EnterpriseNumber};
+use crate::values::language::Language;
+use crate::values::person::PersonName;
 use uuid::Uuid;
 
 const CONTACT: AccountId = AccountId(Uuid::from_u128(1));

@@ -1,12 +1,27 @@
 //! The receipt layout of a site: what its PAX terminals print around a payment.
 
+use std::convert::Infallible;
+
+use crate::Moment;
+use crate::decider::Decider;
+use crate::policies::Policies;
 use serde::{Deserialize, Serialize};
 
 use crate::company::CompanyName;
 use crate::fact::Fact;
-use crate::ids::{CompanyId, LogoId};
+use crate::ids::{CompanyId, LogoId, SiteId};
 use crate::logo::Logo;
-use crate::plain_text::is_text;
+use crate::stream::StreamId;
+use crate::values::plain_text::is_text;
+
+/// What the names of receipt layouts' streams begin with. Part of the storage format: never change it.
+pub const CATEGORY: &str = "receipt";
+
+/// The stream of a site's receipt layout.
+#[must_use]
+pub fn stream(site: SiteId) -> StreamId {
+    StreamId::new(CATEGORY, &site.to_string())
+}
 
 /// How many lines a part of a receipt has at most.
 pub const MOST_LINES: usize = 10;
@@ -103,6 +118,21 @@ pub fn decide(receipt: &Receipt, command: Command) -> Vec<Event> {
     let Command::Save { company, layout } = command;
     let same = receipt.version > 0 && receipt.layout == *layout;
     (!same).then_some(Event::ReceiptLayoutSaved { company, layout, held: None }).into_iter().collect()
+}
+
+impl Decider for Receipt {
+    const CATEGORY: &'static str = CATEGORY;
+    type Command = Command;
+    type Event = Event;
+    type Refusal = Infallible;
+
+    fn decide(&self, _: &Policies, _: Moment, command: Command) -> Result<Vec<Event>, Infallible> {
+        Ok(decide(self, command))
+    }
+
+    fn evolve(self, fact: &Fact<Event>) -> Self {
+        evolve(self, fact)
+    }
 }
 
 /// The layout after one more fact.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::access::{Event, GroupName, GroupText, NewGroup, Where};
 use crate::ids::{AccountId, CompanyId, GroupId, TakeOverId};
-use crate::permission::Permission;
+use crate::values::permission::Permission;
 
 stored_events!(Access:
     "administrator-admitted" => AdministratorAdmitted { account as "account_id": AccountId },

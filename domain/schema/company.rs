@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::address::Address;
 use crate::company::{AddressKind, CompanyName, Event, MovedSite, Registration, SiteName};
-use crate::enterprise_number::{Country, EnterpriseNumber};
 use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId};
+use crate::values::address::Address;
+use crate::values::enterprise_number::{Country, EnterpriseNumber};
 
 stored_events!(Company:
     "company-registered" => CompanyRegistered {

@@ -2,8 +2,8 @@
 
 use crate::fleet::{Event, MovedTerminal};
 use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId, TerminalId};
-use crate::serial_number::SerialNumber;
-use crate::terminal_model::TerminalModel;
+use crate::values::serial_number::SerialNumber;
+use crate::values::terminal_model::TerminalModel;
 
 stored_events!(Fleet:
     "terminal-added" => TerminalAdded {

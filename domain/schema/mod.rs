@@ -21,43 +21,125 @@ mod logo;
 mod order;
 mod receipt;
 mod serial_claim;
+#[cfg(test)]
+mod stream_names;
 mod takeover;
 #[cfg(test)]
 mod tests;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::email_address::EmailAddress;
-use crate::erasable::Erasable;
 use crate::fact::Client;
 use crate::ids::AccountId;
-use crate::one_time_code::{RecoveryHash, TotpSecret};
-use crate::password::PasswordHash;
-use crate::person::{Person, PersonName};
+use crate::values::email_address::EmailAddress;
+use crate::values::erasable::Erasable;
+use crate::values::one_time_code::{RecoveryHash, TotpSecret};
+use crate::values::password::PasswordHash;
+use crate::values::person::{Person, PersonName};
 
-/// Any event of any aggregate.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DomainEvent {
+/// Declares the aggregates: for each the variant of its events, and the module that it has in this crate and in this
+/// folder.
+macro_rules! aggregates {
+    ($($(#[$doc:meta])* $variant:ident: $module:ident),* $(,)?) => {
+        /// Any event of any aggregate.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum DomainEvent {
+            $($(#[$doc])* $variant(crate::$module::Event)),*
+        }
+
+        /// The open part of an event, in its newest shape.
+        #[derive(Debug, Serialize)]
+        #[serde(untagged)]
+        #[allow(missing_docs)] // one variant a shape; the shapes are documented where they stand
+        pub enum Data {
+            $($variant($module::Data)),*
+        }
+
+        $(impl AggregateEvent for crate::$module::Event {
+            fn wrap(self) -> DomainEvent {
+                DomainEvent::$variant(self)
+            }
+
+            fn unwrap(event: DomainEvent) -> Option<Self> {
+                match event {
+                    DomainEvent::$variant(event) => Some(event),
+                    _ => None,
+                }
+            }
+        })*
+
+        /// What the names of streams begin with, one an aggregate.
+        pub const CATEGORIES: &[&str] = &[$(crate::$module::CATEGORY),*];
+
+        /// Every stored name, for the event catalogue and its test.
+        #[must_use]
+        pub fn names() -> Vec<&'static str> {
+            [$($module::NAMES),*].concat()
+        }
+
+        /// Gives an event in its newest stored shape.
+        #[must_use]
+        pub fn write(event: &DomainEvent) -> Stored {
+            match event {
+                $(DomainEvent::$variant(event) => $module::write(event)),*
+            }
+        }
+
+        /// Reads an event of any version ever written, upcasting old shapes.
+        ///
+        /// # Errors
+        /// [`ReadError`] for an unknown name or version, or a shape that does not fit.
+        pub fn read<'de, D: Deserializer<'de>>(
+            name: &str,
+            version: u16,
+            data: D,
+            private: Erasable<Private>,
+        ) -> Result<DomainEvent, ReadError<D::Error>> {
+            let read = match name {
+                $(name if $module::NAMES.contains(&name) => {
+                    let read = $module::read(name, version, data, private);
+                    read.map(|event| event.map(DomainEvent::$variant))
+                })*
+                _ => Ok(None),
+            };
+            match read {
+                Ok(Some(event)) => Ok(event),
+                Ok(None) => Err(ReadError::Unknown { name: name.to_owned(), version }),
+                Err(source) => Err(ReadError::Malformed { name: name.to_owned(), version, source }),
+            }
+        }
+    };
+}
+
+aggregates! {
     /// Of an account.
-    Account(crate::account::Event),
+    Account: account,
     /// Of the claim on an address.
-    EmailClaim(crate::email_claim::Event),
+    EmailClaim: email_claim,
     /// Of a company.
-    Company(crate::company::Event),
+    Company: company,
     /// Of an order.
-    Order(crate::order::Event),
+    Order: order,
     /// Of a company's terminals.
-    Fleet(crate::fleet::Event),
+    Fleet: fleet,
     /// Of the claim on a serial number.
-    SerialClaim(crate::serial_claim::Event),
+    SerialClaim: serial_claim,
     /// Of who may do what in a company.
-    Access(crate::access::Event),
+    Access: access,
     /// Of a site's receipt layout.
-    Receipt(crate::receipt::Event),
+    Receipt: receipt,
     /// Of a logo of receipts.
-    Logo(crate::logo::Event),
+    Logo: logo,
     /// Of a take-over.
-    TakeOver(crate::takeover::Event),
+    TakeOver: takeover,
+}
+
+/// An event of one aggregate, among the events of all.
+pub trait AggregateEvent: Sized {
+    /// The same event among all events.
+    fn wrap(self) -> DomainEvent;
+    /// The event out of all events. `None`: it is another aggregate's.
+    fn unwrap(event: DomainEvent) -> Option<Self>;
 }
 
 /// An event ready to be encoded.
@@ -73,23 +155,6 @@ pub struct Stored {
     pub private: Private,
     /// Under whose key, where the event itself says so; otherwise under its stream's account's.
     pub subject: Option<AccountId>,
-}
-
-/// The open part of an event, in its newest shape.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-#[allow(missing_docs)] // one variant a shape; the shapes are documented where they stand
-pub enum Data {
-    Account(account::Data),
-    EmailClaim(email_claim::Claim),
-    Company(company::Data),
-    Order(order::Data),
-    Fleet(fleet::Data),
-    SerialClaim(serial_claim::Data),
-    Access(access::Data),
-    Receipt(receipt::Data),
-    Logo(logo::Data),
-    TakeOver(takeover::Data),
 }
 
 /// The sealed part: personal data, password hashes, support's words. Absent fields are not written.
@@ -145,53 +210,6 @@ pub enum ReadError<E> {
     },
 }
 
-/// Gives an event in its newest stored shape.
-#[must_use]
-pub fn write(event: &DomainEvent) -> Stored {
-    match event {
-        DomainEvent::Account(event) => account::write(event),
-        DomainEvent::EmailClaim(event) => email_claim::write(event),
-        DomainEvent::Company(event) => company::write(event),
-        DomainEvent::Order(event) => order::write(event),
-        DomainEvent::Fleet(event) => fleet::write(event),
-        DomainEvent::SerialClaim(event) => serial_claim::write(event),
-        DomainEvent::Access(event) => access::write(event),
-        DomainEvent::Receipt(event) => receipt::write(event),
-        DomainEvent::Logo(event) => logo::write(event),
-        DomainEvent::TakeOver(event) => takeover::write(event),
-    }
-}
-
-/// Reads an event of any version ever written, upcasting old shapes.
-///
-/// # Errors
-/// [`ReadError`] for an unknown name or version, or a shape that does not fit.
-pub fn read<'de, D: Deserializer<'de>>(
-    name: &str,
-    version: u16,
-    data: D,
-    private: Erasable<Private>,
-) -> Result<DomainEvent, ReadError<D::Error>> {
-    let read = match name {
-        name if account::NAMES.contains(&name) => account::read(name, version, data, private),
-        name if email_claim::NAMES.contains(&name) => email_claim::read(name, version, data),
-        name if company::NAMES.contains(&name) => company::read(name, version, data),
-        name if order::NAMES.contains(&name) => order::read(name, version, data, private),
-        name if fleet::NAMES.contains(&name) => fleet::read(name, version, data),
-        name if serial_claim::NAMES.contains(&name) => serial_claim::read(name, version, data),
-        name if access::NAMES.contains(&name) => access::read(name, version, data),
-        name if receipt::NAMES.contains(&name) => receipt::read(name, version, data),
-        name if logo::NAMES.contains(&name) => logo::read(name, version, data),
-        name if takeover::NAMES.contains(&name) => takeover::read(name, version, data),
-        _ => Ok(None),
-    };
-    match read {
-        Ok(Some(event)) => Ok(event),
-        Ok(None) => Err(ReadError::Unknown { name: name.to_owned(), version }),
-        Err(source) => Err(ReadError::Malformed { name: name.to_owned(), version, source }),
-    }
-}
-
 /// Whether an event may be the first that is sealed for its account: only then is a key made. For any
 /// other, a missing key is a lost one, and a new one would hide it.
 #[must_use]
@@ -203,24 +221,6 @@ pub fn begins_a_subject(name: &str) -> bool {
 #[must_use]
 pub fn ends_a_subject(name: &str) -> bool {
     name == "account-erased"
-}
-
-/// Every stored name, for the event catalogue and its test.
-#[must_use]
-pub fn names() -> Vec<&'static str> {
-    [
-        account::NAMES,
-        email_claim::NAMES,
-        company::NAMES,
-        order::NAMES,
-        fleet::NAMES,
-        serial_claim::NAMES,
-        access::NAMES,
-        receipt::NAMES,
-        logo::NAMES,
-        takeover::NAMES,
-    ]
-    .concat()
 }
 
 impl Private {
@@ -250,56 +250,92 @@ impl Private {
         (client != Client::default()).then_some(client)
     }
 
-    fn of_person(person: &Erasable<Person>) -> Self {
-        person.known().map_or_else(Self::default, |person| Self {
-            email: Some(person.email.as_str().to_owned()),
-            given_name: Some(person.given_name.as_str().to_owned()),
-            family_name: Some(person.family_name.as_str().to_owned()),
-            ..Self::default()
+    /// With what is sealed of an event, unless it is erased.
+    fn sealing<T: Sealable>(mut self, sealed: Erasable<T>) -> Self {
+        if let Erasable::Known(known) = sealed {
+            known.seal(&mut self);
+        }
+        self
+    }
+}
+
+/// What is sealed of an event, where it can still be read.
+fn opened<T: Sealable>(private: &Erasable<Private>) -> Erasable<T> {
+    private.known().and_then(T::open).into()
+}
+
+/// Something that stands in the sealed part of an event.
+trait Sealable: Sized {
+    /// Writes it into the sealed part.
+    fn seal(self, private: &mut Private);
+    /// Reads it out of the sealed part. `None`: something of it is not there, and it counts as erased.
+    fn open(private: &Private) -> Option<Self>;
+}
+
+impl Sealable for Person {
+    fn seal(self, private: &mut Private) {
+        private.email = Some(self.email.as_str().to_owned());
+        private.given_name = Some(self.given_name.as_str().to_owned());
+        private.family_name = Some(self.family_name.as_str().to_owned());
+    }
+
+    fn open(private: &Private) -> Option<Self> {
+        Some(Self {
+            email: EmailAddress::stored(private.email.clone()?),
+            given_name: PersonName::stored(private.given_name.clone()?),
+            family_name: PersonName::stored(private.family_name.clone()?),
         })
     }
+}
 
-    fn of_hash(hash: &Erasable<PasswordHash>) -> Self {
-        Self { password_hash: hash.known().map(|hash| hash.expose().to_owned()), ..Self::default() }
+impl Sealable for PasswordHash {
+    fn seal(self, private: &mut Private) {
+        private.password_hash = Some(self.expose().to_owned());
     }
 
-    /// Hexadecimal, as the log has no bytes.
-    fn of_secret(secret: &Erasable<TotpSecret>) -> Self {
-        let hex = |secret: &TotpSecret| secret.expose().iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { totp_secret: secret.known().map(hex), ..Self::default() }
-    }
-
-    fn of_recovery(recovery: &Erasable<Vec<RecoveryHash>>) -> Self {
-        let texts = |hashes: &Vec<RecoveryHash>| hashes.iter().map(|hash| hash.expose().to_owned()).collect();
-        Self { recovery_hashes: recovery.known().map(texts), ..Self::default() }
-    }
-
-    fn of_reason(reason: &Erasable<String>) -> Self {
-        Self { reason: reason.known().cloned(), ..Self::default() }
+    fn open(private: &Private) -> Option<Self> {
+        private.password_hash.clone().map(Self::new)
     }
 }
 
-/// What of the sealed part can still be read; a field that is not there counts as erased.
-fn person(private: &Erasable<Private>) -> Erasable<Person> {
-    private
-        .known()
-        .and_then(|private| {
-            Some(Person {
-                email: EmailAddress::stored(private.email.clone()?),
-                given_name: PersonName::stored(private.given_name.clone()?),
-                family_name: PersonName::stored(private.family_name.clone()?),
-            })
-        })
-        .into()
+/// Hexadecimal, as the log has no bytes.
+impl Sealable for TotpSecret {
+    fn seal(self, private: &mut Private) {
+        private.totp_secret = Some(self.expose().iter().map(|byte| format!("{byte:02x}")).collect());
+    }
+
+    fn open(private: &Private) -> Option<Self> {
+        bytes(private.totp_secret.as_deref()?).map(Self::new)
+    }
 }
 
-fn hash(private: &Erasable<Private>) -> Erasable<PasswordHash> {
-    private.known().and_then(|private| private.password_hash.clone()).map(PasswordHash::new).into()
+impl Sealable for Vec<RecoveryHash> {
+    fn seal(self, private: &mut Private) {
+        private.recovery_hashes = Some(self.iter().map(|hash| hash.expose().to_owned()).collect());
+    }
+
+    fn open(private: &Private) -> Option<Self> {
+        Some(private.recovery_hashes.clone()?.into_iter().map(RecoveryHash::new).collect())
+    }
 }
 
-fn secret(private: &Erasable<Private>) -> Erasable<TotpSecret> {
-    let hex = private.known().and_then(|private| private.totp_secret.clone());
-    hex.as_deref().and_then(bytes).map(TotpSecret::new).into()
+/// Why something was done, in the words of who did it.
+impl Sealable for String {
+    fn seal(self, private: &mut Private) {
+        private.reason = Some(self);
+    }
+
+    fn open(private: &Private) -> Option<Self> {
+        private.reason.clone()
+    }
+}
+
+/// Fields of an event that are stored as several others.
+trait Spread<Parts> {
+    /// The fields as they are stored.
+    fn spread(self) -> Parts;
+    /// The event's own fields.
+    fn gather(parts: Parts) -> Self;
 }
 
 fn bytes(hex: &str) -> Option<Vec<u8>> {
@@ -307,13 +343,4 @@ fn bytes(hex: &str) -> Option<Vec<u8>> {
         hex.chars().map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
     let (pairs, []) = digits.as_deref()?.as_chunks::<2>() else { return None };
     Some(pairs.iter().map(|[high, low]| high << 4 | low).collect())
-}
-
-fn recovery(private: &Erasable<Private>) -> Erasable<Vec<RecoveryHash>> {
-    let hashes = private.known().and_then(|private| private.recovery_hashes.clone());
-    hashes.map(|hashes| hashes.into_iter().map(RecoveryHash::new).collect::<Vec<_>>()).into()
-}
-
-fn reason(private: &Erasable<Private>) -> Erasable<String> {
-    private.known().and_then(|private| private.reason.clone()).into()
 }

@@ -3,14 +3,14 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::company::StoredRegistration;
-use super::{DomainEvent, Private, Stored, person};
+use super::{Private, Stored, opened};
 use crate::Moment;
-use crate::email_address::EmailHash;
-use crate::erasable::Erasable;
 use crate::ids::{AccountId, CompanyId, OrderId, SiteId};
-use crate::language::Language;
 use crate::order::{Channel, Content, Equipped, Event, Line, Outcome, Resolution};
-use crate::serial_number::SerialNumber;
+use crate::values::email_address::EmailHash;
+use crate::values::erasable::Erasable;
+use crate::values::language::Language;
+use crate::values::serial_number::SerialNumber;
 
 pub(super) const NAMES: &[&str] = &["order-received", "order-onboarded", "order-equipped", "order-resolved"];
 
@@ -83,7 +83,7 @@ pub(super) fn write(event: &Event) -> Stored {
                 lines: content.lines,
             };
             let data = Data::Received(Box::new(data));
-            stored("order-received", data, Private::of_person(&person), Some(account))
+            stored("order-received", data, Private::default().sealing(person), Some(account))
         }
         Event::OrderOnboarded { company, account, outcome } => {
             let data = Data::Onboarded(OrderOnboarded { company_id: company, account_id: account, outcome });
@@ -110,7 +110,7 @@ pub(super) fn read<'de, D: Deserializer<'de>>(
     version: u16,
     data: D,
     private: Erasable<Private>,
-) -> Result<Option<DomainEvent>, D::Error> {
+) -> Result<Option<Event>, D::Error> {
     let event = match (name, version) {
         ("order-received", 1) => {
             let stored = OrderReceived::deserialize(data)?;
@@ -124,7 +124,7 @@ pub(super) fn read<'de, D: Deserializer<'de>>(
                 lines: stored.lines,
             };
             let account = stored.contact_account_id;
-            Event::OrderReceived { content: Box::new(content), account, person: person(&private) }
+            Event::OrderReceived { content: Box::new(content), account, person: opened(&private) }
         }
         ("order-onboarded", 1) => {
             let stored = OrderOnboarded::deserialize(data)?;
@@ -149,5 +149,5 @@ pub(super) fn read<'de, D: Deserializer<'de>>(
         }
         _ => return Ok(None),
     };
-    Ok(Some(DomainEvent::Order(event)))
+    Ok(Some(event))
 }

@@ -3,11 +3,12 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{DomainEvent, Private, Stored};
+use super::{Private, Stored};
 use crate::company::CompanyName;
 use crate::ids::{CompanyId, LogoId};
 use crate::logo::Logo;
 use crate::receipt::{Event, Layout, ReceiptText};
+use crate::values::erasable::Erasable;
 
 pub(super) const NAMES: &[&str] = &["receipt-layout-saved"];
 
@@ -71,7 +72,8 @@ pub(super) fn read<'de, D: Deserializer<'de>>(
     name: &str,
     version: u16,
     data: D,
-) -> Result<Option<DomainEvent>, D::Error> {
+    _: Erasable<Private>,
+) -> Result<Option<Event>, D::Error> {
     let event = match (name, version) {
         ("receipt-layout-saved", 1) => {
             Saved::<Held>::deserialize(data)?.event(|held| (held.logo.as_ref().map(LogoId::of), held.logo))
@@ -81,5 +83,5 @@ pub(super) fn read<'de, D: Deserializer<'de>>(
         }
         _ => return Ok(None),
     };
-    Ok(Some(DomainEvent::Receipt(event)))
+    Ok(Some(event))
 }

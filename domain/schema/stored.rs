@@ -1,11 +1,35 @@
-//! The stored shapes of aggregates whose events hold nothing private: each event one shape, written down as
-//! its fields are, under names that are frozen.
+//! The stored shapes of an aggregate's events, declared once each.
 
-/// Declares the stored shape of every event of an aggregate: its stored name, its variant, and for each field
-/// the name and the type that it is stored under. Gives `NAMES`, `Data`, `write` and `read`. An event that
-/// gets a second version leaves this macro and is read by hand.
+/// Declares how each event of an aggregate is stored: its stored name, the version of its newest shape (1 unless said),
+/// its variant, and its fields. It gives `NAMES`, `Data`, `write` and `read`.
+///
+/// ```text
+/// "login-failed" 3 => LoginFailed { … } sealed { … } before { 1 | 2 => LoginFailedV2 },
+/// ```
+///
+/// - `session as "session_id": SessionId` stores a field under that name, as that type. The field's own type and the
+///   stored type turn into each other by `From`.
+/// - `failures and codes as { failures: Option<u32>, … }` stores one or several fields as several others. [`Spread`] says
+///   how.
+/// - `sealed { hash }` names the fields that go into the sealed part. [`Sealable`] says where.
+/// - `before { 1 | 2 => Shape }` names the shapes of older versions. Each turns into the newest one by `From`.
+///
+/// [`Spread`]: super::Spread
+/// [`Sealable`]: super::Sealable
 macro_rules! stored_events {
-    ($wrap:ident: $($name:literal => $variant:ident { $($field:ident as $stored:literal: $type:ty),* $(,)? }),* $(,)?) => {
+    (@version) => { 1 };
+    (@version $version:literal) => { $version };
+    ($wrap:ident: $(
+        $name:literal $($version:literal)? => $variant:ident {
+            $(
+                $field:ident $(and $more:ident)* as
+                    $($(#[$attribute:meta])* $stored:literal: $type:ty)?
+                    $({ $($(#[$of_part:meta])* $part:ident: $part_type:ty),* $(,)? })?
+            ),* $(,)?
+        }
+        $(sealed { $($sealed:ident),* })?
+        $(before { $($($old:literal)|+ => $shape:ty),* $(,)? })?
+    ),* $(,)?) => {
         pub(super) const NAMES: &[&str] = &[$($name),*];
 
         #[derive(Debug, serde::Serialize)]
@@ -19,39 +43,64 @@ macro_rules! stored_events {
             #[derive(Debug, serde::Serialize, serde::Deserialize)]
             #[allow(missing_docs)]
             pub struct $variant {
-                $(#[serde(rename = $stored)] $field: $type),*
+                $(
+                    $($(#[$attribute])* #[serde(rename = $stored)] $field: $type,)?
+                    $($($(#[$of_part])* $part: $part_type,)*)?
+                )*
+            }
+
+            impl $variant {
+                #[allow(unused_variables)] // most events have no sealed part
+                fn event(self, private: &crate::values::erasable::Erasable<super::Private>) -> Event {
+                    $(
+                        $(let $field = (<$type as Into<_>>::into(self.$field),);)?
+                        $(let $field = super::Spread::gather(($(self.$part,)*));)?
+                        let ($field, $($more,)*) = $field;
+                    )*
+                    $($(let $sealed = super::opened(private);)*)?
+                    Event::$variant { $($field, $($more,)*)* $($($sealed),*)? }
+                }
             }
         )*
 
         pub(super) fn write(event: &Event) -> super::Stored {
-            let (name, data) = match event.clone() {
-                $(Event::$variant { $($field),* } => {
-                    ($name, Data::$variant($variant { $($field: $field.into()),* }))
+            let (name, version, data, private) = match event.clone() {
+                $(Event::$variant { $($field, $($more,)*)* $($($sealed),*)? } => {
+                    $(
+                        let $field = ($field, $($more,)*);
+                        $(let ($($part,)*) = super::Spread::spread($field);)?
+                    )*
+                    let data = $variant {
+                        $(
+                            $($field: Into::<$type>::into($field.0),)?
+                            $($($part,)*)?
+                        )*
+                    };
+                    let private = super::Private::default() $($(.sealing($sealed))*)?;
+                    ($name, stored_events!(@version $($version)?), Data::$variant(data), private)
                 }),*
             };
-            super::Stored {
-                name,
-                version: 1,
-                data: super::Data::$wrap(data),
-                private: super::Private::default(),
-                subject: None,
-            }
+            super::Stored { name, version, data: super::Data::$wrap(data), private, subject: None }
         }
 
         pub(super) fn read<'de, D: serde::Deserializer<'de>>(
             name: &str,
             version: u16,
             data: D,
-        ) -> Result<Option<super::DomainEvent>, D::Error> {
+            private: crate::values::erasable::Erasable<super::Private>,
+        ) -> Result<Option<Event>, D::Error> {
             use serde::Deserialize;
-            let event = match (name, version) {
-                $(($name, 1) => {
-                    let $variant { $($field),* } = $variant::deserialize(data)?;
-                    Event::$variant { $($field: $field.into()),* }
-                })*
+            Ok(Some(match (name, version) {
+                $(
+                    ($name, stored_events!(@version $($version)?)) => {
+                        $variant::deserialize(data)?.event(&private)
+                    }
+                    $($(($name, $($old)|+) => {
+                        $variant::from(<$shape>::deserialize(data)?).event(&private)
+                    })*)?
+                )*
                 _ => return Ok(None),
-            };
-            Ok(Some(super::DomainEvent::$wrap(event)))
+            }))
         }
     };
 }

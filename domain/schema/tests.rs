@@ -13,27 +13,27 @@ use crate::access::{Event as G, GroupName, GroupText, NewGroup, Where};
 use crate::account::{
     Admission, Counts, DeviceCount, DeviceEnd, DeviceOrigin, Event as A, Origin, Role, Rows, SessionEnd,
 };
-use crate::address::Address;
 use crate::company::{AddressKind, CompanyName, Event as C, MovedSite, Registration, SiteName};
-use crate::email_address::EmailHash;
 use crate::email_claim::Event as E;
-use crate::enterprise_number::{Country, EnterpriseNumber};
 use crate::fleet::{Event as F, MovedTerminal};
 use crate::ids::{
     CompanyId, DeviceId, EventId, GroupId, LogoId, OrderId, SessionId, SiteId, TakeOverId, TerminalId,
 };
-use crate::language::Language;
-use crate::lockout::LockEnd;
 use crate::logo::{Event as L, Logo};
-use crate::mail_kind::MailKind;
-use crate::one_time_code::{RecoveryHash, TotpSecret};
 use crate::order::{Channel, Content, Equipped, Event as O, Line, Outcome, Resolution};
-use crate::permission::Permission;
+use crate::policies::lockout::LockEnd;
 use crate::receipt::{Event as R, Layout, ReceiptText};
 use crate::serial_claim::Event as S;
-use crate::serial_number::SerialNumber;
 use crate::takeover::{Cancellation, Event as T, Side};
-use crate::terminal_model::TerminalModel;
+use crate::values::address::Address;
+use crate::values::email_address::EmailHash;
+use crate::values::enterprise_number::{Country, EnterpriseNumber};
+use crate::values::language::Language;
+use crate::values::mail_kind::MailKind;
+use crate::values::one_time_code::{RecoveryHash, TotpSecret};
+use crate::values::permission::Permission;
+use crate::values::serial_number::SerialNumber;
+use crate::values::terminal_model::TerminalModel;
 
 fn id(n: u128) -> Uuid {
     Uuid::from_u128(n)

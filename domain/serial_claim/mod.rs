@@ -1,8 +1,24 @@
 //! The claim on a serial number: one stream a number, so that a terminal is one company's, whoever orders it
 //! or has it noted at the same moment.
 
+use std::convert::Infallible;
+
+use crate::Moment;
+use crate::decider::Decider;
 use crate::fact::Fact;
 use crate::ids::{OrderId, TerminalId};
+use crate::policies::Policies;
+use crate::stream::StreamId;
+use crate::values::serial_number::SerialNumber;
+
+/// What the names of these claims' streams begin with. Part of the storage format: never change it.
+pub const CATEGORY: &str = "serial";
+
+/// The stream of the claim on a serial number.
+#[must_use]
+pub fn stream(serial: &SerialNumber) -> StreamId {
+    StreamId::new(CATEGORY, serial.as_str())
+}
 
 /// Which terminal has the number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,6 +71,21 @@ pub fn decide(claim: &SerialClaim, command: Command) -> Vec<Event> {
             vec![Event::SerialReleased { terminal }]
         }
         (Command::Claim { .. }, Some(_)) | (Command::Release { .. }, _) => Vec::new(),
+    }
+}
+
+impl Decider for SerialClaim {
+    const CATEGORY: &'static str = CATEGORY;
+    type Command = Command;
+    type Event = Event;
+    type Refusal = Infallible;
+
+    fn decide(&self, _: &Policies, _: Moment, command: Command) -> Result<Vec<Event>, Infallible> {
+        Ok(decide(self, command))
+    }
+
+    fn evolve(self, fact: &Fact<Event>) -> Self {
+        evolve(self, fact)
     }
 }
 

@@ -1,8 +1,11 @@
 //! The rules of a take-over.
 
-use super::{Cancellation, EXPECTED, Event, Opened, Side, Stage, TakeOver};
+use super::{CATEGORY, Cancellation, EXPECTED, Event, Opened, Side, Stage, TakeOver, evolve};
 use crate::Moment;
+use crate::decider::Decider;
+use crate::fact::Fact;
 use crate::ids::{AccountId, CompanyId, SiteId, TerminalId};
+use crate::policies::Policies;
 
 /// A wish that the rules may refuse.
 #[derive(Clone, Debug)]
@@ -90,6 +93,21 @@ pub fn decide(takeover: &TakeOver, at: Moment, command: Command) -> Result<Vec<E
         (Some(_), Command::Open { .. }) => Err(Refusal::AlreadyOpened),
         (None, _) => Err(Refusal::NoSuchTakeOver),
         (Some(opened), command) => decide_opened(opened, command),
+    }
+}
+
+impl Decider for TakeOver {
+    const CATEGORY: &'static str = CATEGORY;
+    type Command = Command;
+    type Event = Event;
+    type Refusal = Refusal;
+
+    fn decide(&self, _: &Policies, at: Moment, command: Command) -> Result<Vec<Event>, Refusal> {
+        decide(self, at, command)
+    }
+
+    fn evolve(self, fact: &Fact<Event>) -> Self {
+        evolve(self, fact)
     }
 }
 

@@ -7,12 +7,14 @@
 
 mod decide;
 mod event;
+mod identity;
 mod state;
 #[cfg(test)]
 mod tests;
 
 pub use decide::{Command, Refusal, decide};
 pub use event::{Cancellation, Event, Side};
+pub use identity::{CATEGORY, stream};
 pub use state::{Opened, Stage, TakeOver, evolve};
 
 use chrono::TimeDelta;

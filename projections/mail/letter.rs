@@ -4,9 +4,9 @@ use askama::Template;
 use chrono_tz::Tz;
 use loquet_domain::Moment;
 use loquet_domain::account::Profile;
-use loquet_domain::language::Language;
-use loquet_domain::person::Person;
-use loquet_domain::plain_text::without_links;
+use loquet_domain::values::language::Language;
+use loquet_domain::values::person::Person;
+use loquet_domain::values::plain_text::without_links;
 use uuid::Uuid;
 
 use super::{MailKind, Message};

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use chrono::TimeDelta;
 use loquet_domain::Moment;
 use loquet_domain::account::again_at;
-use loquet_domain::email_address::EmailHash;
+use loquet_domain::values::email_address::EmailHash;
 
 /// From this number of addresses on, addresses that got nothing in the last hour are removed.
 const SWEEP: usize = 1_000;

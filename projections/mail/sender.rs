@@ -9,13 +9,13 @@ use futures_util::stream::FuturesUnordered;
 use loquet_domain::Moment;
 use loquet_domain::account::{Account, Asker, Device, Event, MailFate, Profile, Rows};
 use loquet_domain::app::{App, Failure, Unavailable};
-use loquet_domain::email_address::EmailHash;
 use loquet_domain::fact::{Actor, Context, Fact};
 use loquet_domain::ids::{CorrelationId, EventId};
-use loquet_domain::lockout::LockEnd;
-use loquet_domain::person::Person;
+use loquet_domain::policies::lockout::LockEnd;
 use loquet_domain::ports::{EventCodec, EventStore, LinkClaims, Purpose, Revision};
 use loquet_domain::schema::DomainEvent;
+use loquet_domain::values::email_address::EmailHash;
+use loquet_domain::values::person::Person;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 

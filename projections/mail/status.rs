@@ -1,8 +1,8 @@
 //! What became of an account's mails, for support: which mail, when, what the server said, and what helps.
 
 use loquet_domain::Moment;
-use loquet_domain::mail_kind::MailKind;
 use loquet_domain::ports::Position;
+use loquet_domain::values::mail_kind::MailKind;
 use uuid::Uuid;
 
 use super::judge::{Judgement, Topic};

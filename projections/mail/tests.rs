@@ -1,10 +1,10 @@
 use loquet_domain::Moment;
 use loquet_domain::account::{ActivationMails, Origin, Profile, Role};
-use loquet_domain::email_address::{EmailAddress, EmailHash};
-use loquet_domain::erasable::Erasable;
 use loquet_domain::ids::CompanyId;
-use loquet_domain::language::Language;
-use loquet_domain::person::{Person, PersonName};
+use loquet_domain::values::email_address::{EmailAddress, EmailHash};
+use loquet_domain::values::erasable::Erasable;
+use loquet_domain::values::language::Language;
+use loquet_domain::values::person::{Person, PersonName};
 
 use super::*;
 

@@ -3,11 +3,11 @@
 use chrono::serde::{ts_microseconds, ts_microseconds_option};
 use loquet_domain::Moment;
 use loquet_domain::account::{Event, Role};
-use loquet_domain::email_address::EmailHash;
 use loquet_domain::ids::{AccountId, CompanyId};
-use loquet_domain::language::Language;
 use loquet_domain::ports::Position;
 use loquet_domain::schema::DomainEvent;
+use loquet_domain::values::email_address::EmailHash;
+use loquet_domain::values::language::Language;
 use serde::{Deserialize, Serialize};
 
 use crate::index::{Entry, Index};

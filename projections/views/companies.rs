@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::serde::ts_microseconds;
 use loquet_domain::Moment;
 use loquet_domain::access;
-use loquet_domain::address::Address;
 use loquet_domain::company::{AddressKind, CompanyName, Event};
-use loquet_domain::enterprise_number::Country;
 use loquet_domain::ids::{AccountId, CompanyId, OrderId};
 use loquet_domain::schema::DomainEvent;
 use loquet_domain::search::findable_words_of;
+use loquet_domain::values::address::Address;
+use loquet_domain::values::enterprise_number::Country;
 use serde::{Deserialize, Serialize};
 
 use crate::index::{Entry, Index};

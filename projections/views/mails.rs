@@ -3,8 +3,8 @@
 use loquet_domain::Moment;
 use loquet_domain::account::Event;
 use loquet_domain::ids::{AccountId, EventId};
-use loquet_domain::mail_kind::MailKind;
 use loquet_domain::schema::DomainEvent;
+use loquet_domain::values::mail_kind::MailKind;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 

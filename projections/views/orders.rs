@@ -5,7 +5,7 @@ use loquet_domain::ids::{AccountId, CompanyId, OrderId};
 use loquet_domain::order::{Channel, Event, Outcome, Resolution};
 use loquet_domain::ports::Position;
 use loquet_domain::schema::DomainEvent;
-use loquet_domain::serial_number::SerialNumber;
+use loquet_domain::values::serial_number::SerialNumber;
 use serde::{Deserialize, Serialize};
 
 use crate::index::{Entry, Index};

@@ -2,12 +2,12 @@
 
 use chrono::serde::ts_microseconds;
 use loquet_domain::Moment;
-use loquet_domain::address::Address;
 use loquet_domain::company::{Event, SiteName};
 use loquet_domain::ids::{CompanyId, OrderId, SiteId};
 use loquet_domain::schema::DomainEvent;
 use loquet_domain::search::findable_words_of;
 use loquet_domain::takeover;
+use loquet_domain::values::address::Address;
 use serde::{Deserialize, Serialize};
 
 use crate::index::{Entry, Index};

@@ -5,9 +5,9 @@ use loquet_domain::Moment;
 use loquet_domain::fleet::Event;
 use loquet_domain::ids::{CompanyId, OrderId, SiteId, TerminalId};
 use loquet_domain::schema::DomainEvent;
-use loquet_domain::serial_number::SerialNumber;
 use loquet_domain::takeover;
-use loquet_domain::terminal_model::TerminalModel;
+use loquet_domain::values::serial_number::SerialNumber;
+use loquet_domain::values::terminal_model::TerminalModel;
 use serde::{Deserialize, Serialize};
 
 use crate::index::{Entry, Index};

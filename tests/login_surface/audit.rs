@@ -6,8 +6,8 @@ use loquet_domain::Moment;
 use loquet_domain::account::{self, Account, Counts, DeviceOrigin, Event};
 use loquet_domain::fact;
 use loquet_domain::ids::{AccountId, CorrelationId, DeviceId, SessionId};
-use loquet_domain::lockout::LockEnd;
-use loquet_domain::ports::{EventCodec, EventStore, Revision, StreamId};
+use loquet_domain::policies::lockout::LockEnd;
+use loquet_domain::ports::{EventCodec, EventStore, Revision};
 use loquet_domain::schema::DomainEvent;
 use loquet_memory::event_store::MemoryStore;
 use loquet_tests::kit::Node;
@@ -18,7 +18,7 @@ const GUESSES: u32 = 7;
 
 /// An account's events as the log has them, after so many.
 pub(crate) async fn history(store: &MemoryStore, node: &Node, account: AccountId, after: usize) -> Vec<Fact> {
-    let stream = StreamId::new("account", &account.to_string());
+    let stream = account::stream(account);
     let after = Revision(u64::try_from(after).unwrap());
     let mut history = Vec::new();
     for recorded in store.read_stream(&stream, after).await.unwrap() {

@@ -9,10 +9,10 @@ use loquet_domain::account::{Account, Admission, Authority, Refusal, SessionEnd}
 use loquet_domain::app::{App, Authenticated, Credentials, Failure, Login, Owner};
 use loquet_domain::fact::{Actor, Client, Context};
 use loquet_domain::ids::{AccountId, CorrelationId, DeviceId, EventId, SessionId};
-use loquet_domain::lockout::LockEnd;
-use loquet_domain::one_time_code::{OneTimeCode, TotpSecret};
-use loquet_domain::password::Password;
+use loquet_domain::policies::lockout::LockEnd;
 use loquet_domain::ports::{ChallengeClaims, Identities, LinkClaims, Purpose, Tokens};
+use loquet_domain::values::one_time_code::{OneTimeCode, TotpSecret};
+use loquet_domain::values::password::Password;
 use loquet_memory::event_store::MemoryStore;
 use loquet_tests::kit::{Node, email_address, minute, password};
 use tempfile::TempDir;
@@ -348,8 +348,7 @@ impl Real {
             | Step::Disable { by, .. }
             | Step::ReplaceRecovery { by, .. } => {
                 let Some(who) = self.speaks(by.session).await else { return Ok(Said::Unauthenticated) };
-                let owner =
-                    self.node.app.owner(self.now(), (who.account, who.session), &self.devices(by.from));
+                let owner = self.node.app.owner(self.now(), who.account, who.session, &self.devices(by.from));
                 return self.own(step, owner).await;
             }
             _ => return Ok(self.support(step).await),

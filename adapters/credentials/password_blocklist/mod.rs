@@ -8,8 +8,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use loquet_domain::password::Password;
 use loquet_domain::ports::{Blocklist, BlocklistUnreadable, BoxFuture};
+use loquet_domain::values::password::Password;
 
 use sorted_lines::{Lines, OutOfOrder, ReadAt, SortedLines};
 

@@ -1,9 +1,9 @@
 //! Broken rules, collected so that an answer names all of them.
 
 use loquet_domain::company::{CompanyName, InvalidCompanyName};
-use loquet_domain::email_address::{EmailAddress, InvalidEmail};
-use loquet_domain::language::Language;
-use loquet_domain::person::{InvalidName, Person, PersonName};
+use loquet_domain::values::email_address::{EmailAddress, InvalidEmail};
+use loquet_domain::values::language::Language;
+use loquet_domain::values::person::{InvalidName, Person, PersonName};
 
 use crate::responses::problem::{Fault, Problem};
 
@@ -76,7 +76,7 @@ impl Faults {
 
     /// A reason in a person's words.
     pub(crate) fn reason(&mut self, reason: &str) {
-        if !loquet_domain::plain_text::is_text(reason, 500) {
+        if !loquet_domain::values::plain_text::is_text(reason, 500) {
             self.add("/reason", "reason-invalid");
         }
     }

@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 use axum::Json;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use loquet_domain::language::Language;
-use loquet_domain::plain_text::visible;
+use loquet_domain::values::language::Language;
+use loquet_domain::values::plain_text::visible;
 use loquet_projections::words::{Places, UnreadableWords, Words};
 
 use crate::request_parts::RequestId;

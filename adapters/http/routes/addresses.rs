@@ -1,6 +1,6 @@
 //! Postal addresses, as they come and go.
 
-use loquet_domain::address::{Address, AddressRule};
+use loquet_domain::values::address::{Address, AddressRule};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
-use loquet_domain::address::Address;
 use loquet_domain::company::{AddressKind, Description, SiteAtOffice};
 use loquet_domain::ids::CompanyId;
-use loquet_domain::permission::Permission;
 use loquet_domain::ports::Position;
+use loquet_domain::values::address::Address;
+use loquet_domain::values::permission::Permission;
 use loquet_projections::ports::Order;
 use loquet_projections::table::{Row, RowQuery, find, select_where, sortable_name};
 use loquet_projections::views::companies::CompanyRow;

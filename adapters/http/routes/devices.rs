@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use loquet_domain::Moment;
 use loquet_domain::account::Device;
 use loquet_domain::ids::{AccountId, DeviceId};
-use loquet_domain::lockout::LockEnd;
+use loquet_domain::policies::lockout::LockEnd;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use loquet_domain::account;
 use loquet_domain::fact::{Actor, Fact};
 use loquet_domain::ids::AccountId;
-use loquet_domain::ports::{EventCodec, Position, RecordedEvent, Revision, StreamId};
+use loquet_domain::ports::{EventCodec, Position, RecordedEvent, Revision};
 use loquet_domain::schema::{self, DomainEvent};
 use loquet_projections::people::Unreadable;
 use loquet_projections::ports::Cursor;
@@ -203,7 +203,7 @@ pub(crate) async fn of_account(
     let size = faults.limit(filter.limit);
     let after = faults.number_cursor(filter.cursor.as_deref());
     faults.finish_query()?;
-    let stream = StreamId::new("account", &id.to_string());
+    let stream = account::stream(id);
     let position = api.log_at(Position(filter.at_least.unwrap_or(0))).await?;
     let events = api.store.read_stream(&stream, Revision::default()).await?;
     let hidden = others_take_overs(&caller, id, api.codec.as_ref(), &events)?;

@@ -42,10 +42,6 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How often it is looked whether the token of a stream without events still holds.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
-/// The categories of streams.
-const CATEGORIES: [&str; 9] =
-    ["account", "email", "company", "order", "terminals", "serial", "access", "receipt", "takeover"];
-
 /// Which events.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -55,7 +51,7 @@ pub(crate) struct FeedFilter {
     /// Only events of these types, separated by commas, such as `account-locked,lockout-released`.
     r#type: Option<String>,
     /// Only events of streams of this category: `account`, `email`, `company`, `order`, `terminals`, `serial`,
-    /// `access`, `receipt` or `takeover`.
+    /// `access`, `receipt`, `logo` or `takeover`.
     category: Option<String>,
     /// 1 to 200; 50 unless said.
     limit: Option<u32>,
@@ -77,14 +73,13 @@ impl Wanted {
         let known = schema::names();
         let unknown = types.iter().flatten().find(|name| !known.contains(&name.as_str()));
         faults.one_of("type", unknown.map(String::as_str), &known);
-        faults.one_of("category", filter.category.as_deref(), &CATEGORIES);
+        faults.one_of("category", filter.category.as_deref(), schema::CATEGORIES);
         Self { types, category: filter.category.clone() }
     }
 
     fn fits(&self, event: &RecordedEvent) -> bool {
-        let category = event.stream.as_str().split('-').next().unwrap_or_default();
         self.types.as_ref().is_none_or(|types| types.contains(&event.event.name))
-            && self.category.as_ref().is_none_or(|wanted| wanted == category)
+            && self.category.as_ref().is_none_or(|wanted| wanted == event.stream.category())
     }
 }
 

@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use loquet_domain::access::{Group, GroupChange, GroupName, GroupText, InvalidGroupText, Where};
 use loquet_domain::ids::{AccountId, CompanyId, GroupId, SiteId};
-use loquet_domain::permission::Permission;
+use loquet_domain::values::permission::Permission;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -198,9 +198,12 @@ pub(crate) async fn create(
     let name = group_name(&mut faults, &body.name);
     let description = group_text(&mut faults, &body.description);
     let (name, description) = faults.finish(name.zip(description))?;
-    let new = (name, description, permissions(body.permissions));
+    let permitted = permissions(body.permissions);
     let (at, context) = (arrival.at, caller.context(&arrival));
-    let made = to_its_end(async move { api.app.create_group(&context, company, grantor, new).await }).await?;
+    let made = to_its_end(async move {
+        api.app.create_group(&context, company, grantor, name, description, permitted).await
+    })
+    .await?;
     let (group, position) = made.map_err(|failure| Problem::of(failure, at))?;
     Ok((StatusCode::CREATED, Json(GroupCreated { group_id: group.0, position: position.0 })))
 }
@@ -233,8 +236,7 @@ pub(crate) async fn change(
     };
     let change = faults.finish(Some(change))?;
     let (at, context) = (arrival.at, caller.context(&arrival));
-    carry_out(at, async move { api.app.change_group(&context, company, grantor, (group, change)).await })
-        .await
+    carry_out(at, async move { api.app.change_group(&context, company, grantor, group, change).await }).await
 }
 
 /// Where the members of a deleted group go.
@@ -264,9 +266,9 @@ pub(crate) async fn delete(
 ) -> Result<Done, Problem> {
     let company = CompanyId(company);
     let grantor = api.permit(&caller, Scope::CompaniesWrite, company, MANAGES_USERS).await?;
-    let wanted = (GroupId(group), target.move_to.map(GroupId));
+    let (group, move_to) = (GroupId(group), target.move_to.map(GroupId));
     let (at, context) = (arrival.at, caller.context(&arrival));
-    carry_out(at, async move { api.app.delete_group(&context, company, grantor, wanted).await }).await
+    carry_out(at, async move { api.app.delete_group(&context, company, grantor, group, move_to).await }).await
 }
 
 /// A member of a group.
@@ -351,9 +353,10 @@ pub(crate) async fn set_member(
 ) -> Result<Done, Problem> {
     let company = CompanyId(company);
     let grantor = api.permit(&caller, Scope::CompaniesWrite, company, MANAGES_USERS).await?;
-    let wanted = (GroupId(group), AccountId(account), Where::from(body.sites));
+    let (group, account, sites) = (GroupId(group), AccountId(account), Where::from(body.sites));
     let (at, context) = (arrival.at, caller.context(&arrival));
-    carry_out(at, async move { api.app.set_member(&context, company, grantor, wanted).await }).await
+    carry_out(at, async move { api.app.set_member(&context, company, grantor, group, account, sites).await })
+        .await
 }
 
 /// Take a member out of a group.
@@ -373,7 +376,8 @@ pub(crate) async fn remove_member(
 ) -> Result<Done, Problem> {
     let company = CompanyId(company);
     let grantor = api.permit(&caller, Scope::CompaniesWrite, company, MANAGES_USERS).await?;
-    let wanted = (GroupId(group), AccountId(account));
+    let (group, account) = (GroupId(group), AccountId(account));
     let (at, context) = (arrival.at, caller.context(&arrival));
-    carry_out(at, async move { api.app.remove_member(&context, company, grantor, wanted).await }).await
+    carry_out(at, async move { api.app.remove_member(&context, company, grantor, group, account).await })
+        .await
 }

@@ -4,8 +4,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use loquet_domain::app::Failure;
-use loquet_domain::password::Password;
 use loquet_domain::ports::Purpose;
+use loquet_domain::values::password::Password;
 use serde::Deserialize;
 use utoipa::ToSchema;
 

@@ -10,9 +10,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use loquet_domain::app::Failure;
-use loquet_domain::language::Language;
-use loquet_domain::password::Password;
 use loquet_domain::ports::Purpose;
+use loquet_domain::values::language::Language;
+use loquet_domain::values::password::Password;
 use serde::Deserialize;
 
 use crate::caller::Arrival;

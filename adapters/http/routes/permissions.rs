@@ -5,7 +5,7 @@ use loquet_domain::access::Where;
 use loquet_domain::account::Role;
 use loquet_domain::app::Standing;
 use loquet_domain::ids::{AccountId, SiteId};
-use loquet_domain::permission::Permission;
+use loquet_domain::values::permission::Permission;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;

@@ -6,11 +6,11 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use loquet_domain::ids::SiteId;
-use loquet_domain::language::Language;
 use loquet_domain::logo::Logo;
-use loquet_domain::permission::Permission;
-use loquet_domain::plain_text::is_printable;
 use loquet_domain::receipt::{Layout, MOST_COLUMNS, Receipt, ReceiptText};
+use loquet_domain::values::language::Language;
+use loquet_domain::values::permission::Permission;
+use loquet_domain::values::plain_text::is_printable;
 use loquet_projections::views::sites::SiteRow;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -226,7 +226,7 @@ pub(crate) async fn save(
     api.permit(&caller, Scope::CompaniesWrite, company, needed).await?;
     let kept = api.app.logo(&api.app.receipt(site).await?.state).await?;
     // Drawing a picture takes a while of a whole core.
-    let layout = match body.draws() {
+    let (layout, logo) = match body.draws() {
         true => {
             let share = api.admit_costly(&caller, Costly::Picture)?;
             let draw = move || {
@@ -240,7 +240,7 @@ pub(crate) async fn save(
     };
     let (at, context) = (arrival.at, caller.context(&arrival));
     let saved =
-        to_its_end(async move { api.app.save_receipt(&context, company, site, layout).await }).await?;
+        to_its_end(async move { api.app.save_receipt(&context, company, site, layout, logo).await }).await?;
     let (version, position) = saved.map_err(|failure| Problem::of(failure, at))?;
     Ok(Json(LayoutSaved { version, position: position.0 }))
 }

@@ -2,10 +2,10 @@
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use loquet_domain::diagnosis::{Administrators, Answer, Hindrance, Remedy};
+use loquet_domain::account::diagnosis::{Administrators, Answer, Hindrance, Remedy};
 use loquet_domain::ids::AccountId;
-use loquet_domain::lockout::LockEnd;
-use loquet_domain::person::Person;
+use loquet_domain::policies::lockout::LockEnd;
+use loquet_domain::values::person::Person;
 use loquet_projections::diagnosis::{
     CannotTell, DeviceDiagnosis, Diagnosis, Evidence, Reason, Sources, WhomToAsk, diagnose,
 };

@@ -252,7 +252,7 @@ pub(crate) async fn open(
     let (from, to) = (CompanyId(body.from_company_id), CompanyId(body.to_company_id));
     let mut faults = Faults::default();
     let reference = body.reference.trim().to_owned();
-    if !loquet_domain::plain_text::is_text(&reference, 64) {
+    if !loquet_domain::values::plain_text::is_text(&reference, 64) {
         faults.add("/reference", "reference-invalid");
     }
     faults.finish(Some(()))?;

@@ -1,7 +1,7 @@
 use chrono::TimeDelta;
-use loquet_domain::email_address::EmailAddress;
 use loquet_domain::ids::{EventId, SessionId};
 use loquet_domain::ports::{LinkClaims, Purpose, SessionClaims, Tokens};
+use loquet_domain::values::email_address::EmailAddress;
 use tempfile::TempDir;
 use uuid::Uuid;
 

@@ -18,7 +18,7 @@ use loquet_http_ports::service_tokens::{
 use loquet_projections::ports::StoreFailed;
 use rusqlite::{Connection, Row, TransactionBehavior};
 
-use crate::database::{FileError, Kind, explain};
+use crate::database::{FileError, Kind, SqliteFailed, explain};
 
 #[cfg(test)]
 mod tests;
@@ -221,7 +221,7 @@ impl ServiceTokens for SqliteServiceTokens {
 }
 
 fn failed(error: rusqlite::Error) -> StoreFailed {
-    StoreFailed(explain(&error))
+    StoreFailed::new(SqliteFailed::from(error))
 }
 
 impl Uses {

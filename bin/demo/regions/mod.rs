@@ -4,8 +4,8 @@ mod flanders;
 mod netherlands;
 mod wallonia;
 
-use loquet_domain::enterprise_number::Country;
-use loquet_domain::language::Language;
+use loquet_domain::values::enterprise_number::Country;
+use loquet_domain::values::language::Language;
 
 /// Where a company is, and how people speak there.
 pub(super) struct Region {

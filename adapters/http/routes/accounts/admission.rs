@@ -8,7 +8,7 @@ use loquet_domain::account::Admission;
 use loquet_domain::app::NewColleague;
 use loquet_domain::fact::Context;
 use loquet_domain::ids::{AccountId, CompanyId};
-use loquet_domain::permission::Permission;
+use loquet_domain::values::permission::Permission;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;

@@ -3,11 +3,11 @@
 use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
 use loquet_domain::account::Role;
-use loquet_domain::email_address::EmailAddress;
 use loquet_domain::ids::AccountId;
-use loquet_domain::language::Language;
-use loquet_domain::permission::Permission;
 use loquet_domain::ports::Position;
+use loquet_domain::values::email_address::EmailAddress;
+use loquet_domain::values::language::Language;
+use loquet_domain::values::permission::Permission;
 use loquet_projections::index::Lookup;
 use loquet_projections::people::person_at;
 use loquet_projections::table::{Row, RowQuery, find, select_where};

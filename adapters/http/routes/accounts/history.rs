@@ -3,8 +3,8 @@
 use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
 use loquet_domain::ids::AccountId;
-use loquet_domain::lockout::LockEnd;
-use loquet_domain::mail_kind::MailKind;
+use loquet_domain::policies::lockout::LockEnd;
+use loquet_domain::values::mail_kind::MailKind;
 use loquet_projections::people::client_at;
 use loquet_projections::table::{Row, find};
 use loquet_projections::views::logins::{LoginsRow, Outcome};

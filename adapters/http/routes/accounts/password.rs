@@ -3,7 +3,7 @@
 use axum::extract::{Path, State};
 use loquet_domain::app::Failure;
 use loquet_domain::ids::AccountId;
-use loquet_domain::password::Password;
+use loquet_domain::values::password::Password;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -50,7 +50,7 @@ pub(crate) async fn change(
     if person.account != id {
         return Err(Problem::not_found());
     }
-    let owner = api.app.owner(arrival.at, (id, person.session), &devices);
+    let owner = api.app.owner(arrival.at, id, person.session, &devices);
     let (current, new) = (Password::new(body.current_password), Password::new(body.new_password));
     let (at, context) = (arrival.at, caller.context(&arrival));
     let changed =

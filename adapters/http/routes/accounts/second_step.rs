@@ -10,8 +10,8 @@ use chrono::{DateTime, Utc};
 use loquet_domain::Moment;
 use loquet_domain::app::Owner;
 use loquet_domain::ids::AccountId;
-use loquet_domain::one_time_code::OneTimeCode;
-use loquet_domain::password::Password;
+use loquet_domain::values::one_time_code::OneTimeCode;
+use loquet_domain::values::password::Password;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -35,9 +35,7 @@ use loquet_http_ports::scope::Scope;
 /// The owner, and nobody else.
 fn own(api: &Api, caller: &Caller, at: Moment, devices: &Devices, id: Uuid) -> Result<Owner, Problem> {
     match caller.person()? {
-        person if person.account.0 == id => {
-            Ok(api.app.owner(at, (person.account, person.session), &devices.0))
-        }
+        person if person.account.0 == id => Ok(api.app.owner(at, person.account, person.session, &devices.0)),
         _ => Err(Problem::not_found()),
     }
 }
@@ -323,7 +321,7 @@ pub(crate) async fn reset(
     caller.service(Scope::SecondStepReset)?;
     let mut faults = Faults::default();
     for (pointer, text) in [("/reason", &body.reason), ("/identity_proof", &body.identity_proof)] {
-        if !loquet_domain::plain_text::is_text(text, 500) {
+        if !loquet_domain::values::plain_text::is_text(text, 500) {
             faults.add(pointer, "reason-invalid");
         }
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::plain_text::is_text;
+use crate::values::plain_text::is_text;
 
 /// An address whose parts are present and short enough to print.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,8 +1,8 @@
 //! The passwords that an account had before its present one, as hashes.
 
-use crate::erasable::Erasable;
-use crate::password::PasswordHash;
-use crate::password_policy::MOST_HISTORY;
+use crate::policies::password_policy::MOST_HISTORY;
+use crate::values::erasable::Erasable;
+use crate::values::password::PasswordHash;
 
 /// The hashes of former passwords, newest first. As many are kept as any policy may ask for, so that one
 /// that asks for more finds them; they are in the fold alone, and sealed in the log.

@@ -144,6 +144,28 @@ impl std::fmt::Display for LockEnd {
 }
 
 /// A row of wrong guesses, and the lockout that it led to: of an account, of a trusted device, or of an unknown address.
+///
+/// Seven wrong passwords in a row lock for 15 minutes, and then the count is zero again:
+///
+/// ```
+/// use chrono::TimeDelta;
+/// use loquet_domain::Moment;
+/// use loquet_domain::policies::lockout::{Lockout, LockoutPolicy, Wrong};
+///
+/// let (policy, at) = (LockoutPolicy::default(), Moment::UNIX_EPOCH);
+/// let mut lockout = Lockout::default();
+/// for guess in 1..=7 {
+///     let judged = lockout.judge(&policy, Wrong::Password, at);
+///     assert_eq!((judged.failures, judged.locks_until.is_some()), (guess, guess == 7));
+///     lockout = lockout.failed(at, judged.failures, judged.codes);
+///     if let Some(until) = judged.locks_until {
+///         lockout = lockout.locked(until);
+///     }
+/// }
+/// assert!(lockout.locked_until(at + TimeDelta::minutes(14)).is_some());
+/// assert!(lockout.locked_until(at + TimeDelta::minutes(15)).is_none());
+/// assert_eq!(lockout.failures_at(at + TimeDelta::minutes(15)), 0);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lockout {
     failures: u32,

@@ -9,8 +9,8 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use crate::address::Address;
 use crate::ids::LOQUET;
+use crate::values::address::Address;
 
 /// Equal for equal addresses.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

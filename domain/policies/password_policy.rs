@@ -1,6 +1,6 @@
 //! What a new password must be.
 
-use crate::password::Password;
+use crate::values::password::Password;
 
 /// The characters of which a password needs one, with the default rules.
 pub const SPECIAL: &str = "!@#$%^&*()_+=-[]}{<>?";

@@ -7,8 +7,8 @@ use chrono::TimeDelta;
 use crate::Moment;
 use crate::account::{Account, Active, Admission, Role};
 use crate::ids::DeviceId;
-use crate::lockout::{LockEnd, Lockout};
 use crate::policies::Policies;
+use crate::policies::lockout::{LockEnd, Lockout};
 
 /// What a login with the right password would be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,7 +182,8 @@ pub fn answer(
     account: &Account,
     strangers: &Lockout,
     policies: &Policies,
-    (from, at): (Option<DeviceId>, Moment),
+    from: Option<DeviceId>,
+    at: Moment,
 ) -> Answer {
     let from = from.filter(|_| policies.trusted_devices.is_some());
     let Some(active) = account.active() else {

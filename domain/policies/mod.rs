@@ -1,9 +1,14 @@
-//! Every rule that is a setting, as one value.
+//! Policies: every rule that is a setting, as one value, and the rules of lockouts and passwords.
+
+pub mod lockout;
+pub mod password_context;
+pub mod password_history;
+pub mod password_policy;
 
 use chrono::TimeDelta;
 
-use crate::lockout::LockoutPolicy;
-use crate::password_policy::PasswordPolicy;
+use crate::policies::lockout::LockoutPolicy;
+use crate::policies::password_policy::PasswordPolicy;
 
 /// The settings that deciding needs.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Who an account belongs to. Personal data: it is stored sealed.
 
-use crate::email_address::EmailAddress;
-use crate::plain_text::{carries_link, is_text};
+use crate::values::email_address::EmailAddress;
+use crate::values::plain_text::{carries_link, is_text};
 
 /// How many characters a person's given or family name has at most. The longest real names fit, and an advertising
 /// sentence hardly does.

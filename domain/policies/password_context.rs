@@ -1,9 +1,8 @@
 //! Words that whoever knows the person tries first: their names, their address, their company, the brand.
 
-use crate::address_key::plain;
-use crate::company::Company;
-use crate::password::Password;
-use crate::person::Person;
+use crate::values::address_key::plain;
+use crate::values::password::Password;
+use crate::values::person::Person;
 
 /// Shorter words stand in too many good passwords by chance.
 const SHORTEST_WORD: usize = 4;
@@ -15,23 +14,18 @@ const LITTLE_MORE: usize = 4;
 pub struct ContextWords(Vec<String>);
 
 impl ContextWords {
-    /// The words of the person, their company and whatever else is named.
+    /// The words of the person, of the names of their company, and of whatever else is named.
     ///
     /// Of each text the whole counts and every word in it of four letters and digits or more; of the
     /// address its local part and each label of its domain.
     #[must_use]
-    pub fn of(person: Option<&Person>, company: &Company, more: &[String]) -> Self {
+    pub fn of(person: Option<&Person>, company: &[&str], more: &[String]) -> Self {
         let of_person = person.into_iter().flat_map(|person| {
             let email = person.email.as_str().split(['@', '.']);
             let local = person.email.as_str().split('@').next();
             email.chain(local).chain([person.given_name.as_str(), person.family_name.as_str()])
         });
-        let registered = company.registered.as_deref();
-        let names = registered.into_iter().flat_map(|held| {
-            std::iter::once(held.legal_name.as_str())
-                .chain(held.trading_name.as_ref().map(|name| name.as_str()))
-        });
-        let texts = of_person.chain(names).chain(more.iter().map(String::as_str));
+        let texts = of_person.chain(company.iter().copied()).chain(more.iter().map(String::as_str));
         let mut words: Vec<String> = texts.flat_map(words_of).filter(|word| is_long_enough(word)).collect();
         // The longest first, so that nothing is left of a whole name of which a part is a word too.
         words.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
@@ -89,8 +83,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::email_address::EmailAddress;
-    use crate::person::PersonName;
+    use crate::values::email_address::EmailAddress;
+    use crate::values::person::PersonName;
 
     fn marie() -> ContextWords {
         let person = Person {
@@ -98,7 +92,7 @@ mod tests {
             given_name: PersonName::parse("Marie-Hélène").unwrap(),
             family_name: PersonName::parse("Dupont").unwrap(),
         };
-        ContextWords::of(Some(&person), &Company::default(), &["MyCCV".to_owned(), "pay terminal".to_owned()])
+        ContextWords::of(Some(&person), &[], &["MyCCV".to_owned(), "pay terminal".to_owned()])
     }
 
     fn refuses(text: &str) -> bool {
@@ -134,7 +128,7 @@ mod tests {
 
     #[test]
     fn words_of_three_letters_are_too_common_to_count() {
-        let words = ContextWords::of(None, &Company::default(), &["ING".to_owned(), "an".to_owned()]);
+        let words = ContextWords::of(None, &[], &["ING".to_owned(), "an".to_owned()]);
         assert!(!words.are_nearly_all_of(&Password::new("ing2026".to_owned())));
     }
 
