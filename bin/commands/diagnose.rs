@@ -40,7 +40,10 @@ pub(crate) async fn run(place: &Place, mut config: Config, whose: Diagnose) -> a
     let system = System::open(place, Access::Read, Parts { policies, ..Parts::default() }).await?;
     let position = system.store.head().await?;
     let journal = adapters::mail_journal_if_there(place)?;
-    let mails = journal.as_deref().map(|journal| journal as &dyn ReactionJournal);
+    let mails: Option<&dyn ReactionJournal> = match &journal {
+        Some(journal) => Some(journal.as_ref()),
+        None => None,
+    };
     let sources =
         Sources { app: &system.app, store: system.store.as_ref(), codec: system.codec.as_ref(), mails };
     let told = diagnose(sources, &email, clock::now()).await?;
