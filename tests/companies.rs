@@ -835,3 +835,79 @@ async fn settled(server: &Server) -> u64 {
         at = now;
     }
 }
+
+/// What an answer says is wrong, and where: the status, and each pointer with its rule.
+fn faults(answer: &Answer) -> (u16, Vec<(String, String)>) {
+    let shown = answer.json();
+    let errors = shown["errors"].as_array().cloned().unwrap_or_default();
+    let both = texts(&errors, "pointer").into_iter().zip(texts(&errors, "rule"));
+    (answer.status.as_u16(), both.collect())
+}
+
+fn fault(pointer: &str, rule: &str) -> (u16, Vec<(String, String)>) {
+    (422, vec![(pointer.to_owned(), rule.to_owned())])
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_field_of_its_own_request() {
+    let server = Server::start().await;
+    let at = place("Rue Neuve", "12");
+    let bakery = Merchant::new(&server, 1, &[line("PAX A77 Compact", 1, &[], &at)]).await;
+    let other = Merchant::new(&server, 2, &[line("PAX A77 Compact", 1, &[], &at)]).await;
+    let own = bakery.items("/v1/sites").await[0]["site_id"].clone();
+    let foreign = other.items("/v1/sites").await[0]["site_id"].clone();
+    let unknown = "00000000-0000-4000-8000-000000000000";
+
+    let open = async |change: Value| {
+        let mut asked = json!({
+            "from_company_id": bakery.company, "to_company_id": other.company, "reference": "T-1",
+        });
+        asked.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        faults(&server.service_post("/v1/takeovers", asked).await)
+    };
+    let company = "company-unknown";
+    assert_eq!(open(json!({ "from_company_id": unknown })).await, fault("/from_company_id", company));
+    assert_eq!(open(json!({ "to_company_id": unknown })).await, fault("/to_company_id", company));
+    let same = open(json!({ "to_company_id": bakery.company })).await;
+    assert_eq!(same, fault("/to_company_id", "takeover-same-company"));
+    assert_eq!(open(json!({ "site_ids": [own, foreign] })).await, fault("/site_ids/1", "site-unknown"));
+    assert_eq!(
+        open(json!({ "site_ids": [], "account_ids": [] })).await,
+        fault("/site_ids", "takeover-nothing")
+    );
+    let people = json!({ "account_ids": [bakery.account, other.account] });
+    assert_eq!(open(people).await, fault("/account_ids/1", "account-unknown"));
+
+    let group = bakery.group("Till", &["view_invoices"]).await;
+    let (jan, _) = bakery.user("jan@example.be").await;
+    let refused = bakery.member(&group, &jan, json!({ "sites": [own, foreign] })).await;
+    assert_eq!(faults(&refused), fault("/sites/sites/1", "site-unknown"));
+    bakery.member(&group, &jan, json!({ "sites": [own] })).await.expect(204);
+    let delete = async |move_to: &str| {
+        let path = bakery.of_company(&format!("groups/{group}?move_to={move_to}"));
+        faults(&bakery.call(Method::DELETE, &path, None).await)
+    };
+    assert_eq!(delete(unknown).await, fault("?move_to", "group-unknown"));
+    assert_eq!(delete(&group).await, fault("?move_to", "group-same"));
+
+    let terminal = bakery.items("/v1/terminals").await[0]["terminal_id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/terminals/{terminal}/assignment");
+    let moved = bakery.call(Method::POST, &path, Some(json!({ "site_id": foreign }))).await;
+    assert_eq!(faults(&moved), fault("/site_id", "site-unknown"));
+
+    let mut colleague = json!({
+        "email": "an@example.be", "given_name": "An", "family_name": "Maes", "language": "nl", "role": "user",
+    });
+    colleague["company_id"] = json!(unknown);
+    let made = server.service_post("/v1/accounts", colleague).await;
+    assert_eq!(faults(&made), fault("/company_id", company));
+
+    // What the path names is not there: no field of the request is wrong.
+    let nowhere = (404, Vec::new());
+    let group = json!({ "name": "Till", "permissions": [] });
+    let path = format!("/v1/companies/{unknown}/groups");
+    assert_eq!(faults(&server.service_post(&path, group).await), nowhere);
+    let site = format!("/v1/sites/{unknown}");
+    let (token, name) = (server.token(), json!({ "name": "Till" }));
+    assert_eq!(faults(&server.send(Method::PATCH, &site, Some(&token), Some(&name)).await), nowhere);
+}

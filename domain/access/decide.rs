@@ -25,7 +25,7 @@ pub const MOST_GROUPS: usize = 500;
 pub enum Refusal {
     /// The company has no such group.
     #[error("there is no such group")]
-    NoSuchGroup,
+    NoSuchGroup(GroupId),
     /// Another group is called so.
     #[error("another group has this name")]
     NameTaken,
@@ -265,7 +265,7 @@ fn forget(access: &Access, account: AccountId) -> Vec<Event> {
 }
 
 fn found(access: &Access, group: GroupId) -> Result<&Group, Refusal> {
-    access.groups.get(&group).map(AsRef::as_ref).ok_or(Refusal::NoSuchGroup)
+    access.groups.get(&group).map(AsRef::as_ref).ok_or(Refusal::NoSuchGroup(group))
 }
 
 fn free_name(access: &Access, group: GroupId, name: &GroupName) -> Result<(), Refusal> {

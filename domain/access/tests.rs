@@ -156,7 +156,10 @@ fn a_group_with_members_is_deleted_with_a_group_to_move_them_to() {
     let delete = |move_to| Command::DeleteGroup { group: group(2), move_to };
     assert_eq!(decide(&access, Grantor::Anything, delete(None)), Err(Refusal::HasMembers(1)));
     assert_eq!(decide(&access, Grantor::Anything, delete(Some(group(2)))), Err(Refusal::SameGroup));
-    assert_eq!(decide(&access, Grantor::Anything, delete(Some(group(9)))), Err(Refusal::NoSuchGroup));
+    assert_eq!(
+        decide(&access, Grantor::Anything, delete(Some(group(9)))),
+        Err(Refusal::NoSuchGroup(group(9)))
+    );
     tell(&mut access, Grantor::Anything, set(2, PIET, at(&[3]))).unwrap();
     tell(&mut access, Grantor::Anything, delete(Some(group(1)))).unwrap();
     assert!(access.grants(PIET, ManageTerminals, site(3)));

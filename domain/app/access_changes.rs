@@ -43,7 +43,7 @@ impl App {
         permissions: BTreeSet<Permission>,
     ) -> Result<(GroupId, Position), Failure> {
         if self.company(company).await?.state.registered.is_none() {
-            return Err(Failure::NoSuchCompany);
+            return Err(Failure::NoSuchCompany(company));
         }
         let group = GroupId(self.ports.identities.fresh());
         let create = Command::CreateGroup { group, name, description, permissions };

@@ -36,7 +36,7 @@ impl App {
         new: NewColleague,
     ) -> Result<(AccountId, Position), Failure> {
         if self.company(new.company).await?.state.registered.is_none() {
-            return Err(Failure::NoSuchCompany);
+            return Err(Failure::NoSuchCompany(new.company));
         }
         let email_hash = self.ports.tokens.email_hash(&new.person.email);
         let candidate = AccountId(self.ports.identities.fresh());

@@ -46,6 +46,7 @@ use crate::clock_history::ClockHistory;
 use crate::company::{self, Company};
 use crate::email_claim::EmailClaim;
 use crate::fleet::{self, Fleet};
+use crate::ids::{AccountId, CompanyId};
 use crate::logo::KeptLogo;
 use crate::order::Order;
 use crate::policies::Policies;
@@ -133,8 +134,11 @@ pub enum Failure {
     #[error("this e-mail address belongs to an account already")]
     EmailTaken,
     /// There is no such company.
-    #[error("there is no such company")]
-    NoSuchCompany,
+    #[error("there is no company {0}")]
+    NoSuchCompany(CompanyId),
+    /// The company has no such account, or the account is deleted.
+    #[error("the company has no account {0}")]
+    NoSuchMember(AccountId),
     /// The new password breaks these rules.
     #[error("the password breaks {} rule(s)", .0.len())]
     WeakPassword(Vec<PasswordRule>),

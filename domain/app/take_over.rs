@@ -42,8 +42,8 @@ impl App {
     /// Opens a take-over; both companies are asked.
     ///
     /// # Errors
-    /// [`takeover::Refusal`], [`company::Refusal::NoSuchSite`] or [`account::Refusal::NoSuchAccount`] for what
-    /// is not the company's, [`access::Refusal::LastAdministrator`] where it keeps sites and nobody to
+    /// [`takeover::Refusal`], [`Failure::NoSuchCompany`], [`company::Refusal::NoSuchSite`] or [`Failure::NoSuchMember`] for
+    /// what there is not, [`access::Refusal::LastAdministrator`] where it keeps sites and nobody to
     /// administer them.
     pub async fn open_take_over(
         &self,
@@ -52,8 +52,10 @@ impl App {
     ) -> Result<(TakeOverId, Position), Failure> {
         let company = self.company(new.from).await?.state;
         let acquirer = self.company(new.to).await?.state;
-        if company.registered.is_none() || acquirer.registered.is_none() {
-            return Err(Failure::NoSuchCompany);
+        for (id, held) in [(new.from, &company), (new.to, &acquirer)] {
+            if held.registered.is_none() {
+                return Err(Failure::NoSuchCompany(id));
+            }
         }
         let all = || company.sites.iter().map(|(id, _)| id).collect();
         let sites: BTreeSet<SiteId> = new.sites.map_or_else(all, |sites| sites.into_iter().collect());
@@ -194,7 +196,7 @@ impl App {
         for account in &opened.accounts {
             match self.member_role(opened.from, *account).await {
                 Ok(_) => accounts.push(*account),
-                Err(Failure::Refused(account::Refusal::NoSuchAccount)) => {}
+                Err(Failure::NoSuchMember(_)) => {}
                 Err(other) => return Err(other),
             }
         }
@@ -204,7 +206,7 @@ impl App {
     async fn member_role(&self, company: CompanyId, account: AccountId) -> Result<Role, Failure> {
         let held = self.account(account).await?;
         let profile = held.profile().filter(|profile| held.is_live() && profile.company == company);
-        Ok(profile.ok_or(account::Refusal::NoSuchAccount)?.role)
+        Ok(profile.ok_or(Failure::NoSuchMember(account))?.role)
     }
 
     /// Moves everything, each step an append that changes nothing the second time. People lose what they could

@@ -19,10 +19,19 @@ pub(crate) async fn to_its_end<T: Send + 'static>(
         .map_err(|_| Problem::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "internal"))
 }
 
-/// Carries a command out to its end and answers where its events stand.
+/// Carries a command out to its end and answers where its events stand. `refused` says a refusal in the words of the
+/// route's own request.
+pub(crate) async fn carry_out_or(
+    command: impl Future<Output = Result<Position, Failure>> + Send + 'static,
+    refused: impl FnOnce(Failure) -> Problem,
+) -> Result<Done, Problem> {
+    to_its_end(command).await?.map(Done).map_err(refused)
+}
+
+/// Carries a command out to its end and answers where its events stand. Its refusals are about what the path names.
 pub(crate) async fn carry_out(
     at: loquet_domain::Moment,
     command: impl Future<Output = Result<Position, Failure>> + Send + 'static,
 ) -> Result<Done, Problem> {
-    to_its_end(command).await?.map(Done).map_err(|failure| Problem::of(failure, at))
+    carry_out_or(command, |failure| Problem::of(failure, at)).await
 }

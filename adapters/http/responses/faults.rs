@@ -7,6 +7,14 @@ use loquet_domain::values::person::{InvalidName, Person, PersonName};
 
 use crate::responses::problem::{Fault, Problem};
 
+/// Returns the JSON pointer of an item in a list that a request named. Without the item in it, it points at the list.
+pub(crate) fn item<T: PartialEq>(list: &str, named: Option<&[T]>, item: T) -> String {
+    match named.and_then(|named| named.iter().position(|other| *other == item)) {
+        Some(place) => format!("{list}/{place}"),
+        None => list.to_owned(),
+    }
+}
+
 /// Collects broken rules while a body is turned into values.
 #[derive(Default)]
 pub(crate) struct Faults(Vec<Fault>);

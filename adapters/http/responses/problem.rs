@@ -167,10 +167,8 @@ impl Problem {
             }
             Failure::Link(LinkRefused::Invalid) => Self::new(StatusCode::BAD_REQUEST, "link-invalid"),
             Failure::Refused(Refusal::StaleProof) => Self::unavailable("busy", "a proof went stale"),
-            Failure::NoSuchCompany => {
-                let (pointer, rule) = ("/company_id".to_owned(), "company-unknown");
-                Self::invalid(vec![Fault { pointer, rule, places: Vec::new() }])
-            }
+            // A route whose request names it in a field says in which one; otherwise the path names it.
+            Failure::NoSuchCompany(_) | Failure::NoSuchMember(_) => Self::not_found(),
             Failure::WeakPassword(rules) => Self::weak_password("/password", &rules),
             Failure::WrongCode => Self::new(StatusCode::FORBIDDEN, "wrong-code"),
             Failure::Refused(Refusal::ChallengeVoid) => Self::challenge_void(),
@@ -205,17 +203,19 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, "contact-support")
     }
 
-    fn at(pointer: &str, rule: &'static str) -> Self {
-        Self::invalid(vec![Fault { pointer: pointer.to_owned(), rule, places: Vec::new() }])
+    /// One field breaks a rule. `pointer` is a JSON pointer into the body (RFC 6901), or `?name` for a parameter.
+    pub(crate) fn at(pointer: impl Into<String>, rule: &'static str) -> Self {
+        Self::invalid(vec![Fault { pointer: pointer.into(), rule, places: Vec::new() }])
+    }
+
+    /// A refusal about a field of the request, of which its route should have said the name.
+    fn of_some_field(refusal: impl ToString) -> Self {
+        Self::unavailable("internal", refusal)
     }
 
     fn of_company(refusal: company::Refusal) -> Self {
         match refusal {
-            company::Refusal::NoSuchCompany => Self::not_found(),
-            company::Refusal::NoSuchSite(site) => {
-                let problem = Self::at("/site_id", "site-unknown");
-                problem.with("site", site)
-            }
+            company::Refusal::NoSuchCompany | company::Refusal::NoSuchSite(_) => Self::not_found(),
             company::Refusal::AddressInUse(site) => {
                 Self::new(StatusCode::CONFLICT, "address-in-use").with("site", site)
             }
@@ -226,8 +226,9 @@ impl Problem {
     fn of_fleet(refusal: fleet::Refusal) -> Self {
         match refusal {
             fleet::Refusal::NoSuchTerminal(_) => Self::not_found(),
-            fleet::Refusal::SiteGone(_) => Self::at("/site_id", "site-unknown"),
-            fleet::Refusal::Twice(_) => Self::at("/terminal", "terminal-twice"),
+            // A take-over carries the site away at this moment. Afterwards the order opens another one.
+            fleet::Refusal::SiteGone(_) => Self::unavailable("busy", refusal),
+            fleet::Refusal::Twice(_) => Self::of_some_field(refusal),
             fleet::Refusal::OtherSerial => Self::new(StatusCode::CONFLICT, "serial-taken"),
         }
     }
@@ -235,10 +236,10 @@ impl Problem {
     fn of_access(refusal: access::Refusal) -> Self {
         let conflict = |slug| Self::new(StatusCode::CONFLICT, slug);
         match refusal {
-            access::Refusal::NoSuchGroup | access::Refusal::NotMember => Self::not_found(),
+            access::Refusal::NoSuchGroup(_) | access::Refusal::NotMember => Self::not_found(),
             access::Refusal::NameTaken => conflict("group-name-taken"),
             access::Refusal::HasMembers(members) => conflict("group-has-members").with("members", members),
-            access::Refusal::SameGroup => Self::at("?move_to", "group-same"),
+            access::Refusal::SameGroup => Self::of_some_field(refusal),
             access::Refusal::Beyond(permission) => {
                 Self::new(StatusCode::FORBIDDEN, "beyond-own-permissions").with("permission", permission)
             }
@@ -252,9 +253,8 @@ impl Problem {
         let conflict = |slug| Self::new(StatusCode::CONFLICT, slug);
         match refusal {
             takeover::Refusal::NoSuchTakeOver => Self::not_found(),
-            takeover::Refusal::SameCompany => Self::at("/to_company_id", "takeover-same-company"),
+            takeover::Refusal::SameCompany | takeover::Refusal::Nothing => Self::of_some_field(refusal),
             takeover::Refusal::Circular => conflict("takeover-circular"),
-            takeover::Refusal::Nothing => Self::at("/site_ids", "takeover-nothing"),
             takeover::Refusal::NotConfirmed(_) => conflict("takeover-waits"),
             takeover::Refusal::Completed => conflict("takeover-completed"),
             takeover::Refusal::Cancelled => conflict("takeover-cancelled"),

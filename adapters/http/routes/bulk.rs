@@ -7,8 +7,10 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use loquet_domain::company::Company;
-use loquet_domain::fleet::{Assignment, Fleet};
+use loquet_domain::Moment;
+use loquet_domain::app::Failure;
+use loquet_domain::company::{self, Company};
+use loquet_domain::fleet::{self, Assignment, Fleet};
 use loquet_domain::ids::{CompanyId, SiteId, TerminalId};
 use loquet_domain::values::permission::Permission;
 use loquet_domain::values::serial_number::SerialNumber;
@@ -109,7 +111,7 @@ pub(crate) async fn assign(
     if how.dry_run {
         return Ok((NothingDone, Json(report)).into_response());
     }
-    let assignments = moves.into_iter().map(|(_, _, assignment)| assignment).collect();
+    let assignments = moves.iter().map(|(_, _, assignment)| *assignment).collect();
     let (at, context) = (arrival.at, caller.context(&arrival));
     let done = to_its_end(async move {
         let done = api.app.assign(&context, company, assignments).await;
@@ -117,9 +119,30 @@ pub(crate) async fn assign(
         done
     })
     .await?;
-    let position = done.map_err(|failure| Problem::of(failure, at))?;
+    let position = done.map_err(|failure| refused(failure, &moves, at))?;
     let position: [(HeaderName, HeaderValue); 1] = [(POSITION, HeaderValue::from(position.0))];
     Ok((position, Json(report)).into_response())
+}
+
+/// What has changed since the file was read, with its line.
+fn refused(failure: Failure, moves: &[Move], at: Moment) -> Problem {
+    let at_line = |column: &str, rule, is_it: &dyn Fn(&Assignment) -> bool| {
+        let line = moves.iter().find(|(_, _, wanted)| is_it(wanted)).map_or(1, |(line, ..)| *line);
+        Problem::at(format!("/{line}/{column}"), rule)
+    };
+    match failure {
+        Failure::Company(company::Refusal::NoSuchSite(site))
+        | Failure::Fleet(fleet::Refusal::SiteGone(site)) => {
+            at_line("site", "site-unknown", &|wanted| wanted.to == site)
+        }
+        Failure::Fleet(fleet::Refusal::NoSuchTerminal(terminal)) => {
+            at_line("terminal", "terminal-unknown", &|wanted| wanted.terminal == terminal)
+        }
+        Failure::Fleet(fleet::Refusal::Twice(terminal)) => {
+            at_line("terminal", "terminal-twice", &|wanted| wanted.terminal == terminal)
+        }
+        failure => Problem::of(failure, at),
+    }
 }
 
 fn company(caller: &Caller, asked: Option<Uuid>) -> Result<CompanyId, Problem> {

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use loquet_domain::access::{Group, GroupChange, GroupName, GroupText, InvalidGroupText, Where};
+use loquet_domain::access::{self, Group, GroupChange, GroupName, GroupText, InvalidGroupText, Where};
+use loquet_domain::app::Failure;
+use loquet_domain::company;
 use loquet_domain::ids::{AccountId, CompanyId, GroupId, SiteId};
 use loquet_domain::values::permission::Permission;
 use serde::{Deserialize, Serialize};
@@ -16,9 +18,9 @@ use crate::authorisation::Needed;
 use crate::caller::{Arrival, Caller};
 use crate::extractors::body::Body;
 use crate::extractors::query::{AtLeast, Params};
-use crate::responses::carry_out::{carry_out, to_its_end};
+use crate::responses::carry_out::{carry_out, carry_out_or, to_its_end};
 use crate::responses::done::Done;
-use crate::responses::faults::Faults;
+use crate::responses::faults::{Faults, item};
 use crate::responses::page::Page;
 use crate::responses::problem::{Problem, ProblemBody};
 use crate::responses::tagged::Tagged;
@@ -268,7 +270,15 @@ pub(crate) async fn delete(
     let grantor = api.permit(&caller, Scope::CompaniesWrite, company, MANAGES_USERS).await?;
     let (group, move_to) = (GroupId(group), target.move_to.map(GroupId));
     let (at, context) = (arrival.at, caller.context(&arrival));
-    carry_out(at, async move { api.app.delete_group(&context, company, grantor, group, move_to).await }).await
+    let deleted = async move { api.app.delete_group(&context, company, grantor, group, move_to).await };
+    carry_out_or(deleted, |failure| match failure {
+        Failure::Access(access::Refusal::NoSuchGroup(unknown)) if Some(unknown) == move_to => {
+            Problem::at("?move_to", "group-unknown")
+        }
+        Failure::Access(access::Refusal::SameGroup) => Problem::at("?move_to", "group-same"),
+        failure => Problem::of(failure, at),
+    })
+    .await
 }
 
 /// A member of a group.
@@ -353,10 +363,20 @@ pub(crate) async fn set_member(
 ) -> Result<Done, Problem> {
     let company = CompanyId(company);
     let grantor = api.permit(&caller, Scope::CompaniesWrite, company, MANAGES_USERS).await?;
+    let named = match &body.sites {
+        PlacesBody::Everywhere => None,
+        PlacesBody::Sites(sites) => Some(sites.clone()),
+    };
     let (group, account, sites) = (GroupId(group), AccountId(account), Where::from(body.sites));
     let (at, context) = (arrival.at, caller.context(&arrival));
-    carry_out(at, async move { api.app.set_member(&context, company, grantor, group, account, sites).await })
-        .await
+    let set = async move { api.app.set_member(&context, company, grantor, group, account, sites).await };
+    carry_out_or(set, |failure| match failure {
+        Failure::Company(company::Refusal::NoSuchSite(site)) => {
+            Problem::at(item("/sites/sites", named.as_deref(), site.0), "site-unknown")
+        }
+        failure => Problem::of(failure, at),
+    })
+    .await
 }
 
 /// Take a member out of a group.

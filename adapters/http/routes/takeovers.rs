@@ -6,11 +6,13 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
+use loquet_domain::Moment;
 use loquet_domain::account::Role;
-use loquet_domain::app::NewTakeOver;
+use loquet_domain::app::{Failure, NewTakeOver};
+use loquet_domain::company;
 use loquet_domain::ids::{AccountId, CompanyId, SiteId, TakeOverId};
 use loquet_domain::ports::Position;
-use loquet_domain::takeover::{Cancellation, Side};
+use loquet_domain::takeover::{self, Cancellation, Side};
 use loquet_projections::table::{Row, RowQuery, select};
 use loquet_projections::views::accounts::{AccountRow, live_accounts};
 use loquet_projections::views::takeovers::TakeOverRow;
@@ -23,7 +25,7 @@ use crate::extractors::body::Body;
 use crate::extractors::query::{AtLeast, Params};
 use crate::responses::carry_out::{carry_out, to_its_end};
 use crate::responses::done::Done;
-use crate::responses::faults::Faults;
+use crate::responses::faults::{Faults, item};
 use crate::responses::page::Page;
 use crate::responses::problem::{Problem, ProblemBody};
 use crate::responses::tagged::Tagged;
@@ -256,6 +258,7 @@ pub(crate) async fn open(
         faults.add("/reference", "reference-invalid");
     }
     faults.finish(Some(()))?;
+    let asked = Asked { from, sites: body.site_ids.clone(), accounts: body.account_ids.clone() };
     let sites: Option<Vec<SiteId>> = body.site_ids.map(|sites| sites.into_iter().map(SiteId).collect());
     let accounts = match body.account_ids {
         Some(accounts) => accounts.into_iter().map(AccountId).collect(),
@@ -265,8 +268,37 @@ pub(crate) async fn open(
     let new = NewTakeOver { from, to, sites, accounts, reference };
     let (at, context) = (arrival.at, caller.context(&arrival));
     let opened = to_its_end(async move { api.app.open_take_over(&context, new).await }).await?;
-    let (id, position) = opened.map_err(|failure| Problem::of(failure, at))?;
+    let (id, position) = opened.map_err(|failure| asked.refused(failure, at))?;
     Ok((StatusCode::CREATED, Json(TakeOverOpened { takeover_id: id.0, position: position.0 })))
+}
+
+/// What a request to open a take-over named, for refusals to point at.
+struct Asked {
+    from: CompanyId,
+    sites: Option<Vec<Uuid>>,
+    accounts: Option<Vec<Uuid>>,
+}
+
+impl Asked {
+    fn refused(&self, failure: Failure, at: Moment) -> Problem {
+        match failure {
+            Failure::NoSuchCompany(company) if company == self.from => {
+                Problem::at("/from_company_id", "company-unknown")
+            }
+            Failure::NoSuchCompany(_) => Problem::at("/to_company_id", "company-unknown"),
+            Failure::NoSuchMember(account) => {
+                Problem::at(item("/account_ids", self.accounts.as_deref(), account.0), "account-unknown")
+            }
+            Failure::Company(company::Refusal::NoSuchSite(site)) => {
+                Problem::at(item("/site_ids", self.sites.as_deref(), site.0), "site-unknown")
+            }
+            Failure::TakeOver(takeover::Refusal::SameCompany) => {
+                Problem::at("/to_company_id", "takeover-same-company")
+            }
+            Failure::TakeOver(takeover::Refusal::Nothing) => Problem::at("/site_ids", "takeover-nothing"),
+            failure => Problem::of(failure, at),
+        }
+    }
 }
 
 impl Api {

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
+use loquet_domain::app::Failure;
+use loquet_domain::company;
 use loquet_domain::fact::Actor;
-use loquet_domain::fleet::Assignment;
+use loquet_domain::fleet::{self, Assignment};
 use loquet_domain::ids::{SiteId, TerminalId};
 use loquet_domain::ports::Position;
 use loquet_domain::values::permission::Permission;
@@ -23,7 +25,7 @@ use crate::authorisation::Needed;
 use crate::caller::{Arrival, Caller};
 use crate::extractors::body::Body;
 use crate::extractors::query::{AtLeast, Params};
-use crate::responses::carry_out::carry_out;
+use crate::responses::carry_out::{carry_out, carry_out_or};
 use crate::responses::done::Done;
 use crate::responses::faults::Faults;
 use crate::responses::page::Page;
@@ -311,7 +313,14 @@ pub(crate) async fn assign(
     }
     let assignments = vec![Assignment { terminal: row.terminal_id, to }];
     let (at, context) = (arrival.at, caller.context(&arrival));
-    carry_out(at, async move { api.app.assign(&context, company, assignments).await }).await
+    let assigned = async move { api.app.assign(&context, company, assignments).await };
+    carry_out_or(assigned, |failure| match failure {
+        Failure::Company(company::Refusal::NoSuchSite(_)) | Failure::Fleet(fleet::Refusal::SiteGone(_)) => {
+            Problem::at("/site_id", "site-unknown")
+        }
+        failure => Problem::of(failure, at),
+    })
+    .await
 }
 
 /// The serial number of a terminal.

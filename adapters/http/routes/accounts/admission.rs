@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use loquet_domain::access::Grantor;
 use loquet_domain::account::Admission;
-use loquet_domain::app::NewColleague;
+use loquet_domain::app::{Failure, NewColleague};
 use loquet_domain::fact::Context;
 use loquet_domain::ids::{AccountId, CompanyId};
 use loquet_domain::values::permission::Permission;
@@ -127,7 +127,10 @@ pub(crate) async fn create(
     api.company_mails.admit(&caller, arrival.at)?;
     let (at, context) = (arrival.at, caller.context_because(&arrival, body.reason));
     let created = to_its_end(async move { api.app.create_account(&context, new).await }).await?;
-    let (account, position) = created.map_err(|failure| Problem::of(failure, at))?;
+    let (account, position) = created.map_err(|failure| match failure {
+        Failure::NoSuchCompany(_) => Problem::at("/company_id", "company-unknown"),
+        failure => Problem::of(failure, at),
+    })?;
     Ok((StatusCode::CREATED, Json(CreatedBody { account_id: account.0, position: position.0 })))
 }
 
