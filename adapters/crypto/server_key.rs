@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::tokens::mac;
+use crate::keyed_hash::mac;
 
 /// The root secret. Losing it loses every sealed field and every link and session.
 #[derive(Clone)]

@@ -4,15 +4,15 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::Mac;
 use loquet_domain::Moment;
 use loquet_domain::ids::{AccountId, DeviceId, EventId, SessionId};
 use loquet_domain::ports::{ChallengeClaims, DeviceClaims, LinkClaims, Purpose, SessionClaims, Tokens};
 use loquet_domain::values::email_address::{EmailAddress, EmailHash};
-use sha2::Sha256;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::keyed_hash::mac;
 use crate::server_key::ServerKey;
 
 const FORMAT: u8 = 1;
@@ -191,17 +191,6 @@ impl Tokens for HmacTokens {
         let (account, session, expires_at) = self.keys().open(|signing| &signing.session, token)?;
         Some(SessionClaims { account: AccountId(account), session: SessionId(session), expires_at })
     }
-}
-
-/// Begins an HMAC-SHA-256 (RFC 2104) under a 32-byte key.
-#[must_use]
-pub fn mac(key: &[u8; 32], message: &[u8]) -> Hmac<Sha256> {
-    // HMAC pads a key with zeros to the hash's block of 64 bytes; done here, nothing can fail.
-    let mut block = Zeroizing::new([0; 64]);
-    block.iter_mut().zip(key).for_each(|(padded, byte)| *padded = *byte);
-    let mut mac = <Hmac<Sha256> as KeyInit>::new((&*block).into());
-    mac.update(message);
-    mac
 }
 
 fn seal(key: &[u8; 32], first: Uuid, second: Uuid, expires_at: Moment) -> String {

@@ -18,7 +18,7 @@ use rusqlite::{Connection, OptionalExtension};
 use zeroize::Zeroizing;
 
 use crate::database::{FileError, Kind, work_on};
-use loquet_crypto::tokens::mac;
+use loquet_crypto::keyed_hash::mac;
 
 pub(crate) const ANSWERS: Kind = Kind {
     what: "a Loquet store of answers",

@@ -3,19 +3,19 @@
 mod error;
 mod files;
 mod reader_pool;
+pub(crate) mod wal;
 
 use std::path::Path;
 
 use loquet_files::{create_private, remove_if_there, suffixed};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::write_ahead_log::damage;
-
 pub use error::FileError;
 pub(crate) use error::{SqliteFailed, explain, explain_io};
 use files::copy_of;
 pub(crate) use files::{copy_to, lock_beside};
 pub(crate) use reader_pool::{ReaderPool, work_on};
+use wal::damage;
 
 /// How large a write-ahead log stays on disk at most, in bytes, after it was copied into its file and begins anew. It
 /// may have grown because of a reader, or by one large transaction.
