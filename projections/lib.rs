@@ -4,15 +4,18 @@
 //! (law 5). A reaction acts on the outside and has a checkpoint of its own, which no rebuild moves.
 #![forbid(unsafe_code)]
 
-pub mod batch;
 pub mod causes;
 pub mod diagnosis;
+pub mod erased_view;
+pub mod event_envelope;
+pub mod held_rows;
 pub mod index;
 pub mod mail;
 pub mod people;
 pub mod ports;
 pub mod reactions;
 mod reading;
+pub mod row;
 pub mod runner;
 pub mod search;
 pub mod table;

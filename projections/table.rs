@@ -1,48 +1,10 @@
 //! A view's rows, typed.
 
-use std::sync::Arc;
-
-use loquet_domain::Moment;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
-use crate::batch::HeldRows;
-use crate::causes::Causes;
-use crate::index::{Entry, Index, Lookup};
-use crate::ports::{Cursor, IndexEntry, Order, ReadStore, Rows, Selection, StoreFailed};
-use crate::view::{CannotApply, ViewId};
-
-/// A row of a view. It is stored as JSON.
-pub trait Row: Serialize + DeserializeOwned + Clone + Send + 'static {
-    /// Of which view.
-    const VIEW: ViewId;
-
-    /// What the row is found by besides its key: its entries in the indexes that are declared beside it.
-    fn indexes(&self) -> Vec<Entry<Self>>;
-
-    /// The same entries as a store keeps them.
-    fn index_entries(&self) -> Vec<IndexEntry> {
-        self.indexes().into_iter().map(Entry::stored).collect()
-    }
-}
-
-/// A row that is found by the words in it.
-pub trait FoundByWords: Row {
-    /// The words, or hashes of them.
-    const BY_WORD: Index<Self>;
-}
-
-/// A moment since 1970 as a text that sorts as moments do, for indexes.
-#[must_use]
-pub fn sortable(moment: Moment) -> String {
-    format!("{:019}", moment.timestamp_micros().max(0))
-}
-
-/// A name as people look for it and sort it: small letters, for indexes.
-#[must_use]
-pub fn sortable_name(name: &str) -> String {
-    name.to_lowercase().replace('\0', " ")
-}
+use crate::held_rows::HeldRows;
+use crate::index::Lookup;
+use crate::ports::{Cursor, Order, ReadStore, Rows, Selection, StoreFailed};
+use crate::row::{CannotApply, read};
+pub use crate::row::{FoundByWords, Row, RowFailed, sortable, sortable_name};
 
 /// The rows of one view, while events are applied: those in memory, over those that are stored.
 pub struct Table<'a, R> {
@@ -111,38 +73,6 @@ impl<'a, R: Row> Table<'a, R> {
         }
         Ok(())
     }
-}
-
-/// A row can't be read from its stored form, or written in it.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("row {key} can't be {done}")]
-pub struct RowFailed {
-    key: String,
-    done: &'static str,
-    source: Arc<serde_json::Error>,
-}
-
-impl RowFailed {
-    pub(crate) fn read(key: &str, error: serde_json::Error) -> Self {
-        Self { key: key.to_owned(), done: "read", source: Arc::new(error) }
-    }
-
-    pub(crate) fn written(key: &str, error: serde_json::Error) -> Self {
-        Self { key: key.to_owned(), done: "written", source: Arc::new(error) }
-    }
-}
-
-/// Two failures are equal if they read the same, causes included.
-impl PartialEq for RowFailed {
-    fn eq(&self, other: &Self) -> bool {
-        Causes(self).to_string() == Causes(other).to_string()
-    }
-}
-
-impl Eq for RowFailed {}
-
-pub(crate) fn read<R: Row>(key: &str, bytes: &[u8]) -> Result<R, RowFailed> {
-    serde_json::from_slice(bytes).map_err(|e| RowFailed::read(key, e))
 }
 
 /// One row of a view, for a query.

@@ -15,6 +15,7 @@ use loquet_domain::ports::{BoxFuture, EventCodec, EventStore, NewEvent, Position
 use loquet_domain::values::email_address::EmailHash;
 use loquet_domain::values::language::Language;
 use loquet_memory::event_store::MemoryStore;
+use loquet_projections::erased_view::ErasedView;
 use loquet_projections::index::Entry;
 use loquet_projections::mail::{
     Delivery, Letterhead, Letters, MailHelp, MailKind, MailStatus, Mailboxes, Message, Sender, Sending,
@@ -28,7 +29,7 @@ use loquet_projections::ports::{
 use loquet_projections::reactions::{Answer, Mails, Reaction, ReactionRunner};
 use loquet_projections::runner::{Follower, NotThere, Runner, Status, verify};
 use loquet_projections::table::{Row, RowQuery, Table, find, select, select_where};
-use loquet_projections::view::{CannotApply, ErasedView, Noted, View, ViewId};
+use loquet_projections::view::{CannotApply, Noted, View, ViewId};
 use loquet_projections::views;
 use loquet_projections::views::accounts::{AccountRow, Status as Standing, live_accounts};
 use loquet_projections::views::sessions::SessionsRow;

@@ -15,7 +15,7 @@ use loquet_domain::values::language::Language;
 use loquet_domain::values::permission::Permission;
 use loquet_domain::values::person::{Person, PersonName};
 use loquet_memory::event_store::{Fault, MemoryStore};
-use loquet_projections::batch::HeldRows;
+use loquet_projections::held_rows::HeldRows;
 use loquet_projections::ports::{IndexEntry, Rows, StoreFailed};
 use loquet_projections::reactions::{Answer, Reaction, Settling};
 use loquet_projections::table;

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::{bail, ensure};
 use indicatif::ProgressBar;
 use loquet_domain::ports::Position;
+use loquet_projections::erased_view::ErasedView;
 use loquet_projections::ports::BuildState;
 use loquet_projections::runner::{Builder, Verdict, verify as compare};
-use loquet_projections::view::ErasedView;
 use loquet_projections::views;
 use serde_json::json;
 

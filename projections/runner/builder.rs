@@ -6,10 +6,11 @@ use std::sync::Arc;
 use loquet_domain::ports::{EventCodec, EventStore, Position, ReadError};
 
 use super::course::{Course, Entry};
+use crate::erased_view::ErasedView;
 use crate::people::Unreadable;
 use crate::ports::{ReadStore, StoreFailed};
 use crate::reading::{End, Reading};
-use crate::view::{Build, ErasedView};
+use crate::view::Build;
 
 /// Views being built from the log.
 pub struct Builder {

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use loquet_domain::ports::{EventCodec, EventStore, Position};
 
-use crate::batch::Batch;
 use crate::causes::Causes;
+use crate::erased_view::Batch;
+use crate::erased_view::{ErasedView, sight_of};
 use crate::people::Unreadable;
 use crate::ports::{ReadStore, StoreFailed, Work};
 use crate::reading::Stretch;
-use crate::view::{Build, CannotApply, ErasedView, Noted, Sight, sight_of};
+use crate::view::{Build, CannotApply, Noted, Sight};
 
 /// How many events are read at once for an entry that is behind the others.
 const PAGE: usize = 500;

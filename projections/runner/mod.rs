@@ -18,10 +18,11 @@ pub use status::{Building, Follower, NotThere, Progress, Status};
 pub use verify::{Verdict, verify};
 
 use crate::causes::Causes;
+use crate::erased_view::{ErasedView, sight_of};
 use crate::people::Unreadable;
 use crate::ports::{BuildState, ReadStore, StoreFailed};
 use crate::reading::{End, Reading};
-use crate::view::{Build, ErasedView, ViewId, sight_of};
+use crate::view::{Build, ViewId};
 use apart::{Apart, Ended, Outside, Role};
 use course::{Course, Entry};
 

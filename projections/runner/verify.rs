@@ -5,8 +5,8 @@ use std::sync::Arc;
 use loquet_domain::ports::{EventCodec, EventStore, Position};
 
 use super::builder::{BuildFailed, Builder};
+use crate::erased_view::ErasedView;
 use crate::ports::{BuildState, ReadStore};
-use crate::view::ErasedView;
 
 /// How many keys that differ are named.
 const NAMED: usize = 20;

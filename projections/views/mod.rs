@@ -14,7 +14,7 @@ pub mod terminals;
 
 use std::sync::Arc;
 
-use crate::view::ErasedView;
+use crate::erased_view::ErasedView;
 
 /// Every view there is.
 #[must_use]

@@ -1,14 +1,10 @@
-//! The rows of a view while events are applied: each is read and parsed once, changed in memory, and
-//! written once when the batch ends. A batch may outlast many pages of the log; until it is written, the
-//! view is where its checkpoint says.
+//! The rows of a view in memory while events are applied: each is read and parsed once, changed in memory, and written
+//! once.
 
 use std::collections::HashMap;
-use std::mem;
-use std::sync::Arc;
 
 use crate::ports::{IndexEntry, Rows};
-use crate::table::{Row, RowFailed, Table, read};
-use crate::view::{CannotApply, Noted, View};
+use crate::row::{CannotApply, Row, RowFailed, read};
 
 /// Rows in memory, and which of them have changed.
 pub struct HeldRows<R> {
@@ -97,51 +93,5 @@ impl<R: Row> Held<R> {
         change(self.row.as_mut()?);
         self.changed = true;
         Some(())
-    }
-}
-
-/// A view and its rows in memory, without their type: what the runner applies events to and then writes.
-pub trait Batch: Send {
-    /// Applies events in order, in memory. Reads what it needs from what is stored, and writes nothing there.
-    ///
-    /// # Errors
-    /// [`CannotApply`] at the first event that can't be applied. The batch is then of no more use: part of that event may
-    /// have been applied.
-    fn apply(&mut self, stored: &mut dyn Rows, events: &[Arc<Noted>]) -> Result<(), CannotApply>;
-
-    /// Writes the rows that have changed, and holds none any more.
-    ///
-    /// # Errors
-    /// [`CannotApply`] if a row can't be written.
-    fn write(&mut self, stored: &mut dyn Rows) -> Result<(), CannotApply>;
-
-    /// How many rows are held in memory.
-    fn held(&self) -> usize;
-}
-
-/// A view and its rows in memory.
-pub(crate) struct TypedBatch<V: View> {
-    view: Arc<V>,
-    rows: HeldRows<V::Row>,
-}
-
-impl<V: View> TypedBatch<V> {
-    pub(crate) fn new(view: Arc<V>) -> Self {
-        Self { view, rows: HeldRows::default() }
-    }
-}
-
-impl<V: View> Batch for TypedBatch<V> {
-    fn apply(&mut self, stored: &mut dyn Rows, events: &[Arc<Noted>]) -> Result<(), CannotApply> {
-        let mut table = Table::over(stored, &mut self.rows);
-        events.iter().try_for_each(|event| self.view.apply(&mut table, event))
-    }
-
-    fn write(&mut self, stored: &mut dyn Rows) -> Result<(), CannotApply> {
-        mem::take(&mut self.rows).write(stored)
-    }
-
-    fn held(&self) -> usize {
-        self.rows.len()
     }
 }
