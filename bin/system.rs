@@ -225,7 +225,7 @@ impl System {
     pub(crate) async fn close(self) -> anyhow::Result<()> {
         keep(&self.app, &self.activity, &self.files);
         if let Err(error) = self.strangers.save(&self.files.strangers) {
-            tracing::warn!(%error, "the wrong guesses at unknown addresses were not kept");
+            tracing::warn!(%error, "the counts of wrong logins at unknown addresses could not be saved");
         }
         let store = self.store;
         Ok(tokio::task::spawn_blocking(move || store.close()).await?)
@@ -235,10 +235,10 @@ impl System {
 /// Keeps what the next run needs of sessions: when they were used, and how far the clock has been.
 fn keep(app: &App, activity: &SessionActivity, files: &Files) {
     if let Err(error) = activity.save(&files.activity) {
-        tracing::warn!(%error, "when sessions were used could not be kept");
+        tracing::warn!(%error, "the times of last use of sessions could not be saved");
     }
     if let Err(error) = kept_file::save(&files.clock, &app.clock_history().kept()) {
-        tracing::warn!(%error, "how far the clock has been could not be kept");
+        tracing::warn!(%error, "the latest time of the clock could not be saved");
     }
 }
 
@@ -248,9 +248,11 @@ fn belong_together(store: &SqliteStore, keys: &KeyStore, place: &Place) -> anyho
     let folder = place.data_dir.display();
     match (store.is_empty(), keys.is_empty()?) {
         (true, false) => {
-            bail!("the log in {folder} is empty, but keys.db is not: restore log.db, or move both away")
+            bail!("the log in {folder} is empty, but keys.db is not: restore log.db, or move both files away")
         }
-        (false, true) => bail!("keys.db in {folder} holds no key, but the log is not empty: restore keys.db"),
+        (false, true) => {
+            bail!("keys.db in {folder} contains no key, but the log is not empty: restore keys.db")
+        }
         _ => Ok(()),
     }
 }

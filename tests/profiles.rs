@@ -443,7 +443,7 @@ fn config_check_refuses_a_list_out_of_order_with_the_command_that_sorts_it_and_t
     assert!(told.contains(":4: password.blocklist_file: ") && told.contains(&command), "{told}");
     let sorted = Command::new("sh").args(["-c", &command]).status().unwrap();
     assert!(sorted.success());
-    assert!(config(&text, "check").contains("the configuration holds"));
+    assert!(config(&text, "check").contains("the configuration is valid"));
     std::fs::write(&list, "zebra\naardvark\n").unwrap();
     assert!(config(&text, "check").contains(&command), "one that a start refuses");
 }

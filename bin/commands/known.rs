@@ -26,7 +26,8 @@ pub(super) struct Rows {
 }
 
 impl Known {
-    /// Opens the view of these rows. Says so where it is behind the log: no server runs, or it is still building.
+    /// Opens the view of these rows. Prints a note when the view is behind the log: no server runs, or it is still
+    /// building.
     pub(super) async fn open<R: Row>(place: &Place) -> anyhow::Result<Self> {
         let path = place.file("views.db");
         ensure!(path.exists(), "no server has run in {} yet", place.data_dir.display());
@@ -38,7 +39,7 @@ impl Known {
         if position < head {
             let behind = head.0 - position.0;
             note(format_args!(
-                "loquet: what follows is {behind} events behind the log; a running server catches up"
+                "loquet: this list is {behind} events behind the log; a running server catches up"
             ));
         }
         Ok(Self { rows, position })

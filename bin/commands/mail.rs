@@ -128,7 +128,7 @@ async fn retry(journal: &SqliteJournal, which: &RetryMails) -> anyhow::Result<()
         }
     }
     if !unknown.is_empty() {
-        bail!("there is nothing to try again: {} (sent, void, or no mail at all)", unknown.join(", "));
+        bail!("nothing to try again: {} (already sent, out of date, or unknown)", unknown.join(", "));
     }
     Ok(())
 }

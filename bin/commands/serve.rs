@@ -53,7 +53,7 @@ const LOOK_AT_LOGS: Duration = Duration::from_secs(5);
 pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow::Result<()> {
     let settings = Settings::of(&mut config, mode);
     refuse_faults(&config)?;
-    let settings = settings.context("the configuration does not hold")?;
+    let settings = settings.context("the configuration is not valid")?;
     let clock = clock::system();
     place.make_folder()?;
     if mode == Mode::Development && !place.server_key().exists() && !place.file("keys.db").exists() {
@@ -165,7 +165,7 @@ async fn listen(
     tokio::select! {
         _ = async { tokio::join!(serving, monitored) } => Ok(()),
         // They run for as long as the server does; one that ends has failed in a way nobody foresaw.
-        _ = background.tasks.join_next() => Err(anyhow::anyhow!("a view, a reaction or another task ended by itself")),
+        _ = background.tasks.join_next() => Err(anyhow::anyhow!("a view, a reaction or another background task ended unexpectedly")),
     }
 }
 
@@ -270,7 +270,7 @@ async fn look_at_keys(keys: KeyStore) {
             Ok(Err(error)) => {
                 tracing::error!(%error, "the server key was rotated, and the new one can't be used")
             }
-            Err(error) => tracing::error!(%error, "the server key could not be looked at"),
+            Err(error) => tracing::error!(%error, "the server key could not be checked"),
         }
     }
 }
@@ -302,7 +302,7 @@ impl Background {
     async fn stop(mut self) {
         self.stop_mail.send_replace(true);
         if tokio::time::timeout(HAND_OVER, &mut self.sender).await.is_err() {
-            tracing::warn!("the mail server did not answer in time: what it was given may be sent again");
+            tracing::warn!("the mail server did not answer in time: some mails may be sent twice");
             self.sender.abort();
         }
         self.tasks.shutdown().await;
@@ -356,8 +356,8 @@ fn write_private(path: &Path, secret: &str) -> std::io::Result<()> {
 fn greet(place: &Place, settings: &Settings, address: SocketAddr) {
     greeting(format_args!("Loquet is listening on http://{address}"));
     if settings.mode == Mode::Development {
-        greeting(format_args!("  the API, to read and to try   http://{address}/docs"));
-        greeting(format_args!("  the mails it sends            http://{address}/dev/mail"));
+        greeting(format_args!("  API documentation             http://{address}/docs"));
+        greeting(format_args!("  mails that were sent          http://{address}/dev/mail"));
         greeting(format_args!("  a token with every scope      {}", place_of(&place.file("dev-token"))));
         greeting("Development mode: anybody who reaches this address can read every mail.");
     }
@@ -368,7 +368,7 @@ async fn stop_signal(mut terminate: tokio::signal::unix::Signal) {
         _ = terminate.recv() => {}
         _ = tokio::signal::ctrl_c() => {}
     }
-    tracing::info!("stopping: finishing what was accepted; a second signal stops at once");
+    tracing::info!("stopping: finishing accepted requests; a second signal stops immediately");
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
