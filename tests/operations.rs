@@ -124,7 +124,7 @@ password = \"hunter2\"
     let lines: Vec<_> = out.lines().collect();
     assert_eq!(lines.len(), 5, "{out}");
     for (line, (number, named)) in lines.iter().zip([
-        (3, "0.0.0.0/0' is too wide"),
+        (3, "0.0.0.0/0' is too large"),
         (6, "lockout.duration must be at least 3000s"),
         (9, "with 7168 KiB of memory, at least 5 passes are required"),
         (12, "unencrypted"),

@@ -97,7 +97,8 @@ pub(crate) enum Command {
     Keys(KeysCommand),
     /// Make a consistent copy of the data. The server may be running.
     Backup(Backup),
-    /// Check a backup and copy it into a data directory. The directory must be empty except for the server key.
+    /// Check a backup and copy it into a data directory. The directory must not contain data of a server, except the
+    /// server key.
     Restore(Restore),
     /// Fill an empty data directory with sample data: merchants, people, sites, terminals and two years of history.
     Demo(Demo),
