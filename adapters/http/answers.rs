@@ -1,4 +1,4 @@
-//! What commands and queries have in common in their answers.
+//! The parts that the answers of commands and queries share.
 
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -9,10 +9,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::query::write_cursor;
 
-/// In which header a command without a body says where its events stand (law 10).
+/// The header in which the answer to a command without a body gives the log position of its events (law 10).
 pub(crate) const POSITION: HeaderName = HeaderName::from_static("loquet-position");
 
-/// 204, with the position of what was done.
+/// 204, with the log position of the command's events.
 pub(crate) struct Done(pub(crate) Position);
 
 impl IntoResponse for Done {
@@ -22,11 +22,11 @@ impl IntoResponse for Done {
     }
 }
 
-/// From where on a query's answer holds.
+/// The log position that an answer must include.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct AtLeast {
-    /// Wait until the answer is at this position of the log.
+    /// Answer only when all events up to this log position are included.
     pub(crate) at_least: Option<u64>,
 }
 
@@ -41,21 +41,21 @@ impl AtLeast {
 pub(crate) struct Page<T> {
     /// The items.
     pub(crate) items: Vec<T>,
-    /// What to send as `cursor` for the next page; absent on the last.
+    /// The `cursor` for the next page. Absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) next_cursor: Option<String>,
-    /// The position of the log that the answer is at.
+    /// The log position up to which the answer includes all events.
     pub(crate) position: u64,
 }
 
 impl<T> Page<T> {
-    /// A list that is short enough to be one page.
+    /// A whole list as one page.
     pub(crate) fn whole(items: Vec<T>, position: Position) -> Self {
         Self { items, next_cursor: None, position: position.0 }
     }
 
-    /// A page out of one row more than it may have: the one more tells that there is another page. The cursor names
-    /// the last row on the page: rows that are out of the caller's sight are taken out before.
+    /// Makes a page from up to one row more than fits: the additional row shows that there is another page. The cursor
+    /// names the last row on the page. Rows that the caller may not see must be removed before.
     pub(crate) fn of(mut rows: Vec<(Cursor, T)>, size: usize, position: Position) -> Self {
         let more = rows.len() > size;
         rows.truncate(size);

@@ -79,7 +79,7 @@ async fn whole(body: axum::body::Body) -> Result<Vec<u8>, Problem> {
     }
 }
 
-/// Reads JSON; what does not fit is named by its place, never by its content, which may be secret.
+/// Reads JSON. An error names the place of the fault and never its content, which may be secret.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let malformed = |why: String| Problem::new(StatusCode::BAD_REQUEST, "malformed").with("why", why);
@@ -95,7 +95,7 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     Ok(value)
 }
 
-/// What serde says, but for the values that it quotes.
+/// The message of serde, without the values that it quotes.
 fn without_values(error: &serde_json::Error) -> String {
     let (line, column) = (error.line(), error.column());
     let said = error.to_string();
@@ -174,7 +174,7 @@ impl Faults {
         })
     }
 
-    /// The token of a link, of a length that may be one.
+    /// Checks the length of a link's token.
     pub(crate) fn token(&mut self, token: &str) {
         if !(1..=1000).contains(&token.len()) {
             self.add("/token", "token-invalid");
@@ -188,7 +188,7 @@ impl Faults {
         }
     }
 
-    /// A reason in a person's words, where one was given. Of the supplier's people it is asked.
+    /// Checks a reason, if one was given. The supplier's staff must give one.
     pub(crate) fn reason_of(&mut self, caller: &Caller, pointer: &str, reason: Option<&str>) {
         match reason {
             None if caller.is_staff() => self.add(pointer, "reason-required"),

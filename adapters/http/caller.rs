@@ -1,4 +1,4 @@
-//! Who asks, and what they may.
+//! The caller of a request, and what the caller may do.
 
 use std::future::Future;
 use std::net::IpAddr;
@@ -21,7 +21,7 @@ use super::request::{ClientAddress, RequestId};
 use crate::identities::RandomIdentities;
 use crate::service_tokens::{PREFIX, Scope, Service};
 
-/// Whoever showed a token that holds.
+/// A caller with a valid token.
 #[derive(Clone, Debug)]
 pub(crate) enum Caller {
     Service(Arc<Service>),

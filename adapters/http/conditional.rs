@@ -1,5 +1,4 @@
-//! Entity tags: a client that has an answer already is told so, and not sent it again (RFC 9110, 8.8.3 and
-//! 13.1.2).
+//! Entity tags: a client that already has the current answer gets 304 and no body (RFC 9110, 8.8.3 and 13.1.2).
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -11,8 +10,8 @@ use sha2::{Digest, Sha256};
 
 use super::problem::Problem;
 
-/// A query's answer with a tag. The tag is weak: it leaves out the `position` that the answer ends with,
-/// which moves with everything that happens while what was asked about stays the same.
+/// A query's answer with a tag. The tag is weak: it ignores the `position` at the end of the answer, which changes with
+/// every event even if the rest of the answer stays the same.
 pub(crate) struct Tagged<T>(pub(crate) T);
 
 impl<T: Serialize> IntoResponse for Tagged<T> {
@@ -40,13 +39,13 @@ fn tag(body: &[u8]) -> String {
     format!("W/\"{}\"", URL_SAFE_NO_PAD.encode(digest.first_chunk::<16>().copied().unwrap_or_default()))
 }
 
-/// The tags of what the client has.
+/// The tags of the answers that the client has.
 pub(crate) fn known_to_client(request: &Request) -> Option<HeaderValue> {
     let asks = matches!(*request.method(), Method::GET | Method::HEAD);
     asks.then(|| request.headers().get(header::IF_NONE_MATCH).cloned()).flatten()
 }
 
-/// Answers 304 where the client has what it would be sent.
+/// Answers 304 if the client already has this answer.
 pub(crate) fn not_modified(known: Option<HeaderValue>, response: Response) -> Response {
     match known {
         Some(known) if response.status() == StatusCode::OK && matches(&known, response.headers()) => {
@@ -60,7 +59,7 @@ pub(crate) fn not_modified(known: Option<HeaderValue>, response: Response) -> Re
     }
 }
 
-/// The weak comparison of RFC 9110, 8.8.3.2, with each of the tags that the client has.
+/// Compares the tag with each tag of the client. This is the weak comparison of RFC 9110, 8.8.3.2.
 fn matches(asked: &HeaderValue, headers: &HeaderMap) -> bool {
     let Some(ours) = headers.get(header::ETAG).and_then(|tag| tag.to_str().ok()) else { return false };
     let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();

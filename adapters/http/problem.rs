@@ -22,11 +22,11 @@ pub(crate) struct Problem {
     pub(crate) status: StatusCode,
     /// The last part of its type, and its name among the words.
     pub(crate) slug: &'static str,
-    /// What stands in the sentence's places.
+    /// The values of the sentence's variables.
     pub(crate) places: Vec<(&'static str, String)>,
     /// Every broken rule.
     pub(crate) faults: Vec<Fault>,
-    /// In how many seconds it is worth trying again.
+    /// The number of seconds after which to try again.
     pub(crate) retry_after: Option<i64>,
     /// The end of a lockout.
     pub(crate) locked_until: Option<DateTime<Utc>>,
@@ -35,9 +35,9 @@ pub(crate) struct Problem {
 /// One broken rule of the body.
 #[derive(Clone, Debug)]
 pub(crate) struct Fault {
-    /// Where, as a JSON pointer (RFC 6901).
+    /// The field, as a JSON pointer (RFC 6901).
     pub(crate) pointer: String,
-    /// Which rule; its name among the words.
+    /// The name of the rule, which is also the name of its message.
     pub(crate) rule: &'static str,
     /// What stands in the sentence's places.
     pub(crate) places: Vec<(&'static str, String)>,
@@ -47,23 +47,23 @@ pub(crate) struct Fault {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(crate) struct ProblemBody {
-    /// Which problem; stable.
+    /// The kind of problem. It never changes between versions.
     #[schema(example = "urn:loquet:problem:locked")]
     pub(crate) r#type: String,
-    /// What it is, in the reader's language.
+    /// The problem in a few words, in the reader's language.
     pub(crate) title: String,
     /// The HTTP status.
     pub(crate) status: u16,
-    /// What to do about it, in the reader's language.
+    /// An explanation, and what to do, in the reader's language.
     pub(crate) detail: String,
-    /// Which request it was: the same as in `X-Request-Id`, in the log and in events.
+    /// The id of the request: the same as in `X-Request-Id`, in the program's log and in events.
     #[schema(example = "urn:uuid:0198c0de-0000-4000-8000-000000000000")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) instance: Option<String>,
-    /// Every rule of the body that is broken.
+    /// Every rule that the request breaks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) errors: Vec<FaultBody>,
-    /// When the lockout ends; absent where only a new password ends it.
+    /// The end of the lockout. Absent if only a new password or support ends it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) locked_until: Option<DateTime<Utc>>,
 }
@@ -72,13 +72,13 @@ pub(crate) struct ProblemBody {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = BrokenRule)]
 pub(crate) struct FaultBody {
-    /// Where: a JSON pointer into the body (RFC 6901), or `?name` for a parameter of the query.
+    /// The field: a JSON pointer into the body (RFC 6901), or `?name` for a query parameter.
     #[schema(example = "/contact/email")]
     pub(crate) pointer: String,
-    /// Which rule; stable.
+    /// The rule. Its name never changes between versions.
     #[schema(example = "email-malformed")]
     pub(crate) rule: String,
-    /// What it asks, in the reader's language.
+    /// The rule in words, in the reader's language.
     pub(crate) message: String,
 }
 
@@ -110,7 +110,7 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "unauthenticated")
     }
 
-    /// The one answer to every login that is refused for a reason a stranger may not know (law 11).
+    /// The one answer to every refused login whose reason an anonymous caller may not learn (law 11).
     pub(crate) fn wrong_credentials() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "wrong-credentials")
     }
@@ -192,7 +192,7 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "challenge-void")
     }
 
-    /// What is no self-service.
+    /// The caller must contact support.
     pub(crate) fn contact_support() -> Self {
         Self::new(StatusCode::CONFLICT, "contact-support")
     }

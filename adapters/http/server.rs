@@ -1,5 +1,5 @@
-//! Serving connections: a bounded number, so many of one address, none of which can be held open by sending
-//! nothing or by taking nothing.
+//! Serves connections. Their number is limited, in all and for each client address. A client that sends nothing, or
+//! reads nothing, loses its connection after a time.
 
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};

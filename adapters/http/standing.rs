@@ -1,4 +1,4 @@
-//! Who may do what at which site of which company, whoever asks.
+//! Authorisation: what a caller may do at which site of which company.
 
 use loquet_domain::access::Grantor;
 use loquet_domain::account::Role;
@@ -22,16 +22,16 @@ pub(crate) enum Needed {
     Everywhere,
 }
 
-/// What of a company somebody sees.
+/// The part of a company that a caller may see.
 pub(crate) enum Sight {
-    /// All of it.
+    /// The whole company.
     All,
-    /// The sites at which their groups grant them something.
+    /// The sites at which the caller's groups grant a permission.
     Granted(Box<Standing>),
 }
 
 impl Sight {
-    /// Whether a site is in sight.
+    /// Whether the caller may see a site.
     pub(crate) fn includes(&self, site: SiteId) -> bool {
         match self {
             Self::All => true,

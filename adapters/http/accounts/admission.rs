@@ -1,4 +1,4 @@
-//! How accounts come in: created, invited, admitted.
+//! Creating, inviting and admitting accounts.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -22,7 +22,7 @@ use crate::http::problem::{Problem, ProblemBody};
 use crate::http::standing::Needed;
 use crate::service_tokens::Scope;
 
-/// A colleague who is to have an account.
+/// The person who gets an account.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ColleagueBody {
@@ -30,13 +30,13 @@ pub(crate) struct ColleagueBody {
     email: String,
     given_name: String,
     family_name: String,
-    /// fr, nl or en.
+    /// The person's language: fr, nl or en.
     #[schema(example = "nl")]
     language: String,
     role: AdmissionBody,
-    /// For programs: of which company. A person creates accounts of their own.
+    /// The company. Required from programs. A person creates accounts of their own company only.
     company_id: Option<Uuid>,
-    /// Why; the supplier's people must say.
+    /// The reason. Required from the supplier's staff.
     #[schema(example = "Their administrator asked for it by telephone")]
     reason: Option<String>,
 }
@@ -48,7 +48,7 @@ pub(crate) struct ColleagueBody {
 pub(crate) enum AdmissionBody {
     /// Full access to the company.
     Administrator,
-    /// What groups grant.
+    /// The permissions that groups grant.
     User,
 }
 
@@ -65,7 +65,7 @@ impl From<AdmissionBody> for Admission {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct CreatedBody {
     account_id: Uuid,
-    /// Where it stands in the log.
+    /// The position of the event in the log.
     position: u64,
 }
 
@@ -77,10 +77,10 @@ pub(crate) struct CreatedBody {
     security(("session" = []), ("service" = [])),
     responses(
         (status = 201, description = "Created", body = CreatedBody),
-        (status = 403, description = "Not an administrator", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "The address is an account's already", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "The body breaks rules; all of them are listed", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "The limit of activation mails that your company may cause in one hour is reached; `Retry-After` says when to try again", body = ProblemBody, content_type = "application/problem+json")
+        (status = 403, description = "You are not an administrator", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "An account already has this address", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The body breaks rules. The answer lists all of them", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "Your company has reached the hourly limit of activation mails. `Retry-After` says when to try again", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn create(
@@ -129,12 +129,12 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, Json(CreatedBody { account_id: account.0, position: position.0 })))
 }
 
-/// As what a temporary administrator is admitted.
+/// The role of an admitted person.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ConversionBody {
     to: AdmissionBody,
-    /// Why; the supplier's people must say.
+    /// The reason. Required from the supplier's staff.
     #[schema(example = "Their administrator asked for it by telephone")]
     reason: Option<String>,
 }
@@ -146,9 +146,9 @@ pub(crate) struct ConversionBody {
     security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path)),
     responses(
         (status = 204, description = "Admitted"),
-        (status = 403, description = "Not an administrator", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "You are not an administrator", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "Not a temporary administrator", body = ProblemBody, content_type = "application/problem+json")
+        (status = 409, description = "The account is not a temporary administrator", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn convert(
@@ -175,20 +175,20 @@ fn because(caller: &Caller, arrival: &Arrival, reason: Option<String>) -> Result
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WhyBody {
-    /// In your words; the supplier's people must say.
+    /// The reason, in your own words. Required from the supplier's staff.
     #[schema(example = "Says that no mail came; address checked by telephone")]
     reason: Option<String>,
 }
 
-/// Have a reset link mailed to an account's owner. Support starts a reset, and neither sees the link nor chooses a
-/// password; the mail says that support sent it.
+/// Send a password reset link to an account's owner. Support does not see the link and does not choose the password. The
+/// mail says that support sent it.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/password-reset-mail", operation_id = "send_password_reset_mail", tag = "accounts", request_body = ReasonBody,
     security(("service" = [])), params(("account_id" = Uuid, Path)),
     responses(
-        (status = 204, description = "On its way; older links no longer work"),
+        (status = 204, description = "The mail is queued. Older links no longer work"),
         (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "Not active yet, or enough were sent within the hour", body = ProblemBody, content_type = "application/problem+json")
+        (status = 409, description = "The account is not active, or the hourly limit of reset mails is reached", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn password_reset_mail(
@@ -213,10 +213,10 @@ pub(crate) async fn password_reset_mail(
     post, path = "/v1/accounts/{account_id}/activation-mail", operation_id = "send_activation_mail", tag = "accounts", request_body = Option<WhyBody>,
     security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path)),
     responses(
-        (status = 204, description = "On its way"),
+        (status = 204, description = "The mail is queued"),
         (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "Active already", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "The limit of activation mails in one hour is reached; `Retry-After` says when to try again", body = ProblemBody, content_type = "application/problem+json")
+        (status = 409, description = "The account is already active", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "The hourly limit of activation mails is reached. `Retry-After` says when to try again", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn activation_mail(
@@ -234,26 +234,26 @@ pub(crate) async fn activation_mail(
     carry_out(at, async move { api.app.request_activation(&context, authority, id).await }).await
 }
 
-/// What an account is to be.
+/// The new role of an account.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RoleBody {
     role: AdmissionBody,
-    /// Why; the supplier's people must say.
+    /// The reason. Required from the supplier's staff.
     #[schema(example = "Their administrator asked for it by telephone")]
     reason: Option<String>,
 }
 
-/// Make a user of an administrator, or an administrator of a user. The last administrator of a company stays one. If
-/// the supplier makes an administrator, the company's other administrators get a mail.
+/// Change an account's role to administrator or user. The last administrator of a company can't become a user. If the
+/// supplier makes somebody an administrator, the company's other administrators get a mail.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/role", operation_id = "change_role", tag = "accounts", request_body = RoleBody,
     security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path)),
     responses(
-        (status = 204, description = "That is what they are"),
-        (status = 403, description = "Not an administrator", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 204, description = "The account has this role"),
+        (status = 403, description = "You are not an administrator", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "The last administrator, or a temporary one", body = ProblemBody, content_type = "application/problem+json")
+        (status = 409, description = "The account is the company's last administrator, or a temporary administrator", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn change_role(

@@ -1,4 +1,4 @@
-//! Accounts: what is known of them, and what is done with them.
+//! Accounts: what can be read of them, and what can be done with them.
 
 pub(crate) mod admission;
 pub(crate) mod ending;
