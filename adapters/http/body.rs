@@ -1,4 +1,4 @@
-//! JSON bodies: read strictly, refused with every broken rule at once.
+//! Reads JSON bodies strictly. A refusal lists every broken rule.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
@@ -48,8 +48,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for MaybeBody<T> {
     }
 }
 
-/// Reads every body before anything is done with its request: the moment of a command is taken when
-/// all of it is there, not when its first byte came.
+/// Reads the whole body before its request is handled. So the time of a command is that of its last byte, and not of its
+/// first.
 pub(crate) async fn buffered(request: Request) -> Result<Request, Problem> {
     let (parts, body) = request.into_parts();
     if body.is_end_stream() {
@@ -58,8 +58,8 @@ pub(crate) async fn buffered(request: Request) -> Result<Request, Problem> {
     Ok(Request::from_parts(parts, whole(body).await?.into()))
 }
 
-/// The whole body. One that is too large is read on for a while without being kept: a client that
-/// is still sending when the connection closes never sees the answer.
+/// Reads the whole body. If it is too large, the rest is read for a while and dropped: a client that is still sending when
+/// the connection closes never sees the answer.
 async fn whole(body: axum::body::Body) -> Result<Vec<u8>, Problem> {
     let mut chunks = body.into_data_stream();
     let (mut bytes, mut length) = (Vec::new(), 0_usize);

@@ -87,11 +87,11 @@ use crate::service_tokens::ServiceTokens;
 
 /// The largest body that is read. An order of a thousand lines fits.
 const MOST_BYTES: usize = 1024 * 1024;
-/// How long one request may take: a query's patience and a full queue of hashes fit.
+/// How long one request may take. This is long enough for a query that waits, and for a full queue of hashes.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How many events may come at most while a query waits.
+/// The maximum number of events that can arrive while a query waits.
 const MOST_EVENTS_AHEAD: u64 = 1_000_000;
-/// How long a query waits for the position that it was told to be at.
+/// How long a query waits for the requested position.
 const READERS_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the handlers need.
@@ -112,11 +112,11 @@ pub struct Api {
     pub service_tokens: ServiceTokens,
     /// The time.
     pub clock: Clock,
-    /// Refused logins leave at a multiple of this after they came: [`refusal_step`].
+    /// The answer to a refused login leaves at a multiple of this duration after the request: [`refusal_step`].
     pub refusal_step: Duration,
     /// The name of the customer account.
     pub brand: String,
-    /// What the log said when it was last written to for readiness.
+    /// The result of the latest test write to the log, for readiness.
     pub probe: Probe,
     /// The folder of development mails, shown at `/dev/mail`; none in production.
     pub dev_mail: Option<PathBuf>,
@@ -128,7 +128,7 @@ pub struct Api {
     pub metrics: Arc<Metrics>,
     /// How many mails wait, for the metrics.
     pub mails: SqliteJournal,
-    /// Whose word on a client's address is taken.
+    /// The proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
     /// Counts requests.
     pub limiter: Limiter,
@@ -140,12 +140,12 @@ pub struct Api {
     pub followers: Followers,
     /// Costly requests in progress.
     pub under_way: UnderWay,
-    /// Told when the server stops, so that what would go on for ever ends.
+    /// Becomes `true` when the server stops, so that event streams end.
     pub stopping: watch::Sender<bool>,
 }
 
 impl Api {
-    /// Waits until the log is at a position; gives where it is (law 10).
+    /// Waits until the log has reached a position. Returns the log's position (law 10).
     pub(crate) async fn log_at(&self, at_least: Position) -> Result<Position, Problem> {
         let head = self.store.head().await?;
         if head >= at_least {
@@ -167,7 +167,7 @@ impl Api {
         }
     }
 
-    /// Nobody waits for a position to which no log comes in that time: it is another log's, or made up.
+    /// Refuses a position that the log can't reach in the time of a request. It comes from another log, or was invented.
     pub(crate) async fn within_reach(&self, at_least: Position, head: Position) -> Result<(), Problem> {
         if at_least.0.saturating_sub(head.0) < MOST_EVENTS_AHEAD {
             return Ok(());
@@ -175,7 +175,8 @@ impl Api {
         Err(self.not_there(at_least, NotThere::Behind(head)).await)
     }
 
-    /// A view that is behind is ours to mend; a position that the log has not come to is the caller's.
+    /// The problem for a position that was not reached. A view that is behind is our fault. A position after the end of the
+    /// log is the caller's.
     pub(crate) async fn not_there(&self, at_least: Position, why: NotThere) -> Problem {
         match self.store.head().await {
             Ok(head) if at_least > head => {
@@ -254,8 +255,8 @@ fn of_companies() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(takeovers::cancel))
 }
 
-/// What takes no idempotency key: not even a keyed hash of a password is kept, and a wrong one is judged anew
-/// each time.
+/// Routes whose body contains a password. They take no idempotency key: not even a keyed hash of a password is stored, and a
+/// wrong password is judged each time.
 fn with_passwords() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(accounts::password::change))
@@ -265,8 +266,7 @@ fn with_passwords() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(accounts::second_step::disable))
 }
 
-/// What anybody can ask who has shown no token: each answer costs more than its question, or is about a
-/// secret.
+/// Routes for anonymous callers. Each answer costs more than its request, or is about a secret, so these routes are limited.
 fn for_strangers() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(links::activate))
@@ -286,7 +286,7 @@ pub fn openapi() -> serde_json::Value {
 pub fn router(api: Arc<Api>) -> Router {
     let limited = middleware::from_fn_with_state(api.clone(), limits::strangers);
     let strangers = for_strangers().layer(limited.clone());
-    // Only there: an answer to a stranger's command may hold a session's token, and must not be kept.
+    // Only there: an answer to an anonymous caller's command may contain a session token, and must not be stored.
     let once = middleware::from_fn_with_state(api.clone(), idempotency::once);
     let described = described().layer(once).merge(with_passwords()).merge(strangers);
     let (described, description) = described.split_for_parts();

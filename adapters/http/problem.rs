@@ -16,11 +16,11 @@ use loquet_projections::runner::NotThere;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What went wrong, before it is put into the reader's language.
+/// A problem, before it is translated into the reader's language.
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
     pub(crate) status: StatusCode,
-    /// The last part of its type, and its name among the words.
+    /// The last part of its type, which is also the name of its texts.
     pub(crate) slug: &'static str,
     /// The values of the sentence's variables.
     pub(crate) places: Vec<(&'static str, String)>,
@@ -39,7 +39,7 @@ pub(crate) struct Fault {
     pub(crate) pointer: String,
     /// The name of the rule, which is also the name of its message.
     pub(crate) rule: &'static str,
-    /// What stands in the sentence's places.
+    /// The values of the sentence's variables.
     pub(crate) places: Vec<(&'static str, String)>,
 }
 
@@ -115,8 +115,7 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "wrong-credentials")
     }
 
-    /// A lockout. One that only a reset ends has no moment to name: any would be untrue, and one that
-    /// moved on with each try would tell no more to a program than none does.
+    /// A lockout. A lockout that only a reset ends has no end time to name.
     pub(crate) fn locked(until: LockEnd, now: Moment) -> Self {
         let Some(until) = until.moment() else {
             return Self::new(StatusCode::LOCKED, "locked-until-reset");
@@ -135,7 +134,7 @@ impl Problem {
         Self { retry_after: Some(2), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, slug) }
     }
 
-    /// A failure of a use case, where the moment matters to what is said.
+    /// The problem for a failure of a use case. Some problems name a time that is counted from `now`.
     pub(crate) fn of(failure: Failure, now: Moment) -> Self {
         let conflict = |slug| Self::new(StatusCode::CONFLICT, slug);
         match failure {
@@ -187,7 +186,7 @@ impl Problem {
         }
     }
 
-    /// A challenge that is over, void or forged: all alike.
+    /// A challenge that is expired, void or forged. All get the same answer.
     pub(crate) fn challenge_void() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "challenge-void")
     }
@@ -310,7 +309,7 @@ impl From<Unreadable> for Problem {
 }
 
 impl From<NotThere> for Problem {
-    /// Not an error of ours to log where the caller named a position that is still to come.
+    /// A position that the log has not reached is the caller's fault, and is not logged as an error.
     fn from(error: NotThere) -> Self {
         match error {
             NotThere::Stopped(_) => Self::unavailable("view-behind", error),
@@ -341,7 +340,7 @@ pub(crate) async fn no_such_route(uri: Uri) -> Problem {
 }
 
 pub(crate) async fn no_such_method(method: Method, uri: Uri) -> Problem {
-    // Nobody opens a site by hand; whoever tries is told what does open one.
+    // Sites can't be created by hand. The answer says what opens one.
     let slug = match (method, uri.path()) {
         (Method::POST, "/v1/sites") => "sites-open-themselves",
         _ => "no-such-method",
@@ -349,7 +348,7 @@ pub(crate) async fn no_such_method(method: Method, uri: Uri) -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, slug)
 }
 
-/// A bug. It is logged without what it was about, which may be personal.
+/// A bug. The log line leaves out the message of the panic, which may contain personal data.
 pub(crate) fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     Problem::unavailable("internal", "a handler panicked").into_response()
 }
