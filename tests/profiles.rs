@@ -295,7 +295,11 @@ async fn nist_over_http_long_passwords_without_composition_no_common_ones_and_a_
     }
     let page = server.client.get(format!("{}/activate?token={token}", server.url));
     let page = page.header("accept-language", "en").send().await.unwrap().text().await.unwrap();
-    for rule in ["At least 15 characters", "Not a common password or one known from a data breach", "More than your name"] {
+    for rule in [
+        "At least 15 characters",
+        "Not a common password or one known from a data breach",
+        "More than your name",
+    ] {
         assert!(page.contains(rule), "'{rule}' is not on the page: {page}");
     }
     assert!(!page.contains("upper-case"), "{page}");
