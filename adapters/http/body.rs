@@ -48,8 +48,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for MaybeBody<T> {
     }
 }
 
-/// Reads the whole body before its request is handled. So the time of a command is that of its last byte, and not of its
-/// first.
+/// Reads the whole body before its request is handled. So the time of a command is that of its last byte, and not of
+/// its first.
 pub(crate) async fn buffered(request: Request) -> Result<Request, Problem> {
     let (parts, body) = request.into_parts();
     if body.is_end_stream() {
@@ -58,8 +58,8 @@ pub(crate) async fn buffered(request: Request) -> Result<Request, Problem> {
     Ok(Request::from_parts(parts, whole(body).await?.into()))
 }
 
-/// Reads the whole body. If it is too large, the rest is read for a while and dropped: a client that is still sending when
-/// the connection closes never sees the answer.
+/// Reads the whole body. If it is too large, the rest is read for a while and dropped: a client that is still sending
+/// when the connection closes never sees the answer.
 async fn whole(body: axum::body::Body) -> Result<Vec<u8>, Problem> {
     let mut chunks = body.into_data_stream();
     let (mut bytes, mut length) = (Vec::new(), 0_usize);

@@ -68,8 +68,10 @@ pub(crate) struct MoveBody {
     to_site_id: Uuid,
 }
 
-/// Assign many terminals to sites, from a CSV file (RFC 4180, UTF-8) with the columns `terminal` (serial number or id) and
-/// `site` (id or name). If the file has a fault, nothing is changed, and the answer lists every fault with its line.
+/// Assign many terminals to sites, from a CSV file.
+///
+/// The file is in UTF-8 (RFC 4180) and has the columns `terminal` (serial number or id) and `site` (id or name). If it
+/// has a fault, nothing is changed, and the answer lists every fault with its line.
 #[utoipa::path(
     post, path = "/v1/terminal-assignments", operation_id = "assign_terminals", tag = "terminals",
     request_body(content = String, content_type = "text/csv", example = "terminal,site\n1850012345,Boutique du centre\n"),

@@ -116,7 +116,8 @@ impl Caller {
         Context { reason, ..self.context(arrival) }
     }
 
-    /// Whether the caller is a member of the supplier's staff. They give a reason for everything that they do to an account.
+    /// Whether the caller is a member of the supplier's staff. They give a reason for everything that they do to an
+    /// account.
     pub(crate) fn is_staff(&self) -> bool {
         matches!(self, Self::Service(service) if service.role.is_some())
     }
@@ -152,9 +153,9 @@ impl Caller {
         }
     }
 
-    /// Lets through an administrator of this account's company, or a program with this scope. A caller who may not even see
-    /// the account gets 404. The command must carry the returned authority: when it is decided, the account may belong to
-    /// another company.
+    /// Lets through an administrator of this account's company, or a program with this scope. A caller who may not even
+    /// see the account gets 404. The command must carry the returned authority: when it is decided, the account may
+    /// belong to another company.
     pub(crate) fn administers(&self, scope: Scope, account: &Profile) -> Result<Authority, Problem> {
         match self {
             Self::Service(_) => self.service(scope).map(|_| Authority::Supplier),
@@ -185,8 +186,8 @@ impl Caller {
     }
 }
 
-/// Runs a command to its end, even if the caller hangs up. So hanging up does not leave a guess half judged, and does not
-/// get it judged for free.
+/// Runs a command to its end, even if the caller hangs up. So hanging up does not leave a guess half judged, and does
+/// not get it judged for free.
 pub(crate) async fn to_its_end<T: Send + 'static>(
     command: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, Problem> {

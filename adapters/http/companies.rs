@@ -89,7 +89,9 @@ pub(crate) struct CompanyFilter {
     at_least: Option<u64>,
 }
 
-/// List companies. Requires the scope `companies:read`.
+/// List companies.
+///
+/// Requires the scope `companies:read`.
 #[utoipa::path(
     get, path = "/v1/companies", operation_id = "list_companies", tag = "companies", params(CompanyFilter), security(("service" = [])),
     responses((status = 200, description = "A page of companies", body = Page<CompanyBody>))
@@ -127,7 +129,9 @@ pub(crate) async fn list(
     Ok(Tagged(Page::of(companies.collect(), size, position)))
 }
 
-/// Show a company. A person sees their own company. A token with the scope `companies:read` sees every company.
+/// Show a company.
+///
+/// A person sees their own company. A token with the scope `companies:read` sees every company.
 #[utoipa::path(
     get, path = "/v1/companies/{company_id}", operation_id = "show_company", tag = "companies", security(("session" = []), ("service" = [])),
     params(("company_id" = Uuid, Path), AtLeast),
@@ -218,7 +222,9 @@ impl ChangeBody {
     }
 }
 
-/// Change a company's names and addresses: all given fields, or none of them. For its administrators.
+/// Change a company's names and addresses: all given fields, or none of them.
+///
+/// Allowed for the company's administrators.
 #[utoipa::path(
     patch, path = "/v1/companies/{company_id}", operation_id = "change_company", tag = "companies", request_body = ChangeBody,
     security(("session" = []), ("service" = [])), params(("company_id" = Uuid, Path)),

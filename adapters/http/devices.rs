@@ -73,8 +73,8 @@ pub(crate) fn keep(mut response: Response, given: Option<&GivenDevice>, now: Mom
     response
 }
 
-/// A trusted device: it can log in during a lockout that others caused. Seven wrong logins in a row from the device lock
-/// it, and they count on the account too.
+/// A trusted device: it can log in during a lockout that others caused. Seven wrong logins in a row from the device
+/// lock it, and they count on the account too.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Device)]
 pub(crate) struct DeviceBody {
@@ -141,7 +141,9 @@ pub(crate) async fn list(
     Ok(Tagged(Page { items, next_cursor: None, position: position.0 }))
 }
 
-/// Stop trusting a device. A lockout of the account then locks it too.
+/// Stop trusting a device.
+///
+/// A lockout of the account then locks it too.
 #[utoipa::path(
     delete, path = "/v1/accounts/{account_id}/devices/{device_id}", operation_id = "forget_device", tag = "logins",
     security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path), ("device_id" = Uuid, Path)),

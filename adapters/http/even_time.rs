@@ -1,8 +1,8 @@
 //! Answers to anonymous callers leave at multiples of a fixed step. So their time does not show what was done.
 //!
-//! The runtime's timer counts in milliseconds, and the exact moment depends on what woke it last, for example a mail. So a
-//! separate thread wakes the answers, exact to some microseconds. A random delay of up to two milliseconds hides these
-//! microseconds.
+//! The runtime's timer counts in milliseconds, and the exact moment depends on what woke it last, for example a mail.
+//! So a separate thread wakes the answers, exact to some microseconds. A random delay of up to two milliseconds hides
+//! these microseconds.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

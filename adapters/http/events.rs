@@ -43,8 +43,8 @@ pub struct EventBody {
     /// The version of the event's format.
     version: u16,
     at: DateTime<Utc>,
-    /// Who acted: `stranger` (an anonymous caller), `account`, `service`, `staff`, `system` or `operator`, with an id or
-    /// a name.
+    /// Who acted: `stranger` (an anonymous caller), `account`, `service`, `staff`, `system` or `operator`, with an id
+    /// or a name.
     #[schema(value_type = Object, example = json!({ "kind": "staff", "name": "Sofie Maes", "role": "support" }))]
     actor: Actor,
     correlation_id: Uuid,
@@ -180,9 +180,10 @@ fn others_take_overs(
 /// The events that say to which company an account belongs.
 const OF_COMPANIES: [&str; 2] = ["account-created", "account-moved"];
 
-/// List all events of an account, the oldest first. Only callers with the scope `support:read` see why the supplier's
-/// staff did something, and how they checked the person's identity. Only the two companies of a take-over, and a person
-/// who moved with it, see it in the list.
+/// List all events of an account, the oldest first.
+///
+/// Only callers with the scope `support:read` see why the supplier's staff did something, and how they checked the
+/// person's identity. Only the two companies of a take-over, and a person who moved with it, see it in the list.
 #[utoipa::path(
     get, path = "/v1/accounts/{account_id}/events", operation_id = "list_account_events", tag = "accounts",
     security(("session" = []), ("service" = [])),

@@ -80,7 +80,9 @@ fn body(id: GroupId, group: &Group, position: u64) -> GroupBody {
     }
 }
 
-/// List the groups of a company, sorted by name. A company has at most 500 groups.
+/// List the groups of a company, sorted by name.
+///
+/// A company has at most 500 groups.
 #[utoipa::path(
     get, path = "/v1/companies/{company_id}/groups", operation_id = "list_groups", tag = "groups", security(("session" = []), ("service" = [])),
     params(("company_id" = Uuid, Path), AtLeast),
@@ -172,7 +174,9 @@ pub(crate) struct GroupCreated {
     position: u64,
 }
 
-/// Create a group. A user can't grant a permission that they do not have themselves.
+/// Create a group.
+///
+/// A user can't grant a permission that they do not have themselves.
 #[utoipa::path(
     post, path = "/v1/companies/{company_id}/groups", operation_id = "create_group", tag = "groups", request_body = NewGroupBody,
     security(("session" = []), ("service" = [])), params(("company_id" = Uuid, Path)),
@@ -202,7 +206,9 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, Json(GroupCreated { group_id: group.0, position: position.0 })))
 }
 
-/// Change a group. The change applies from the members' next request. They get no mail.
+/// Change a group.
+///
+/// The change applies from the members' next request. They get no mail.
 #[utoipa::path(
     patch, path = "/v1/companies/{company_id}/groups/{group_id}", operation_id = "change_group", tag = "groups", request_body = GroupChangeBody,
     security(("session" = []), ("service" = [])), params(("company_id" = Uuid, Path), ("group_id" = Uuid, Path)),
@@ -242,7 +248,9 @@ pub(crate) struct MoveTo {
     move_to: Option<Uuid>,
 }
 
-/// Delete a group. If it has members, name a group to which they move.
+/// Delete a group.
+///
+/// If it has members, name a group to which they move.
 #[utoipa::path(
     delete, path = "/v1/companies/{company_id}/groups/{group_id}", operation_id = "delete_group", tag = "groups",
     security(("session" = []), ("service" = [])), params(("company_id" = Uuid, Path), ("group_id" = Uuid, Path), MoveTo),
@@ -328,8 +336,9 @@ pub(crate) struct MembershipBody {
     sites: PlacesBody,
 }
 
-/// Add a user to a group at these sites, or replace the sites of a member. A user can't grant a permission that they do
-/// not have themselves at those sites.
+/// Add a user to a group at these sites, or replace the sites of a member.
+///
+/// A user can't grant a permission that they do not have themselves at those sites.
 #[utoipa::path(
     put, path = "/v1/companies/{company_id}/groups/{group_id}/members/{account_id}", operation_id = "set_member", tag = "groups", request_body = MembershipBody,
     security(("session" = []), ("service" = [])), params(("company_id" = Uuid, Path), ("group_id" = Uuid, Path), ("account_id" = Uuid, Path)),

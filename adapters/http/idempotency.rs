@@ -1,9 +1,9 @@
-//! Idempotency keys: a command that is repeated with the same `Idempotency-Key` gets the first answer again, and is not run
-//! again (IETF draft-ietf-httpapi-idempotency-key-header).
+//! Idempotency keys: a command that is repeated with the same `Idempotency-Key` gets the first answer again, and is not
+//! run again (IETF draft-ietf-httpapi-idempotency-key-header).
 //!
-//! This is for callers with a token only. An anonymous caller's key would belong to nobody, and the answer may contain a
-//! session token or the result of a password check, which must not be stored. Links work only once without a key, and a
-//! repeated login is a new login.
+//! This is for callers with a token only. An anonymous caller's key would belong to nobody, and the answer may contain
+//! a session token or the result of a password check, which must not be stored. Links work only once without a key, and
+//! a repeated login is a new login.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -55,7 +55,8 @@ pub(crate) async fn once(State(api): State<Arc<Api>>, request: Request, next: Ne
         return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large").into_response();
     };
     let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
-    // A key belongs to one caller and one route. The same key of another caller, or on another route, is a different key.
+    // A key belongs to one caller and one route. The same key of another caller, or on another route, is a different
+    // key.
     let whose = format!("{caller}\0{}\0{}", parts.method, parts.uri.path());
     let id = api.answers.id(&whose, &key, &[target.as_bytes(), &bytes]);
     let request = Request::from_parts(parts, Body::from(bytes));
@@ -103,8 +104,8 @@ impl IntoResponseParts for NothingDone {
     }
 }
 
-/// The part of an answer to store. Only an answer that says that something was done is stored. A refusal changed nothing,
-/// so a repeated command is decided again.
+/// The part of an answer to store. Only an answer that says that something was done is stored. A refusal changed
+/// nothing, so a repeated command is decided again.
 async fn take_down(response: Response) -> (Response, Option<Vec<u8>>) {
     let status = response.status();
     if !status.is_success() || response.extensions().get::<NothingDone>().is_some() {

@@ -45,7 +45,8 @@ pub struct Limits {
 
 /// After this number of requests, addresses that make no requests any more are removed.
 const SWEEP: u32 = 10_000;
-/// A /48 network has this many times the limit of a /64 network. The owner of a /48 network can use 65 536 /64 networks.
+/// A /48 network has this many times the limit of a /64 network. The owner of a /48 network can use 65 536 /64
+/// networks.
 pub(super) const WIDER: u32 = 8;
 /// One request in this many of the common limit is reserved for addresses that were not seen recently.
 const SHARE: u32 = 5;
@@ -53,8 +54,8 @@ const SHARE: u32 = 5;
 /// minute.
 const RARELY: NonZeroU32 = NonZeroU32::MIN.saturating_add(2);
 
-/// How often one token may search: this number at once after a pause, then once a second. This is enough to help one person
-/// after the other. It makes copying the customers name by name slow and visible.
+/// How often one token may search: this number at once after a pause, then once a second. This is enough to help one
+/// person after the other. It makes copying the customers name by name slow and visible.
 const SEARCHES_AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 
 type Keyed = DefaultKeyedRateLimiter<IpAddr>;
@@ -125,8 +126,8 @@ impl Limiter {
         }
     }
 
-    /// Takes one request from the common limit of all anonymous callers. A flood can use up the common part. An address that
-    /// was not seen recently still has the share for newcomers, which a flood from the same addresses can't use.
+    /// Takes one request from the common limit of all anonymous callers. A flood can use up the common part. An address
+    /// that was not seen recently still has the share for newcomers, which a flood from the same addresses can't use.
     fn of_all_strangers(&self, address: Option<IpAddr>) -> Result<(), Until> {
         let is_new = address.is_some_and(|address| {
             let Counted { near, wide } = Counted::of(address);
@@ -195,8 +196,9 @@ pub(crate) async fn strangers(State(api): State<Arc<Api>>, request: Request, nex
 }
 
 impl Api {
-    /// Checks the common limit of all anonymous callers. A handler calls it when the request is valid and a hash or a mail
-    /// may follow, and before anything is looked up. A request that was refused before takes nothing from the limit.
+    /// Checks the common limit of all anonymous callers. A handler calls it when the request is valid and a hash or a
+    /// mail may follow, and before anything is looked up. A request that was refused before takes nothing from the
+    /// limit.
     pub(crate) fn admit(&self, arrival: &Arrival) -> Result<(), Problem> {
         let taken = self.limiter.of_all_strangers(arrival.address);
         taken.map_err(|until| refused(self, "all_strangers", &until))

@@ -63,7 +63,9 @@ pub(crate) struct ForgottenPassword {
     email: String,
 }
 
-/// Request a password reset mail. The answer is the same for every address.
+/// Request a password reset mail.
+///
+/// The answer is the same for every address.
 #[utoipa::path(
     post, path = "/v1/password-resets", operation_id = "request_password_reset", tag = "links", request_body = ForgottenPassword,
     responses(
@@ -88,7 +90,9 @@ pub(crate) async fn request_reset(
     Ok(StatusCode::ACCEPTED)
 }
 
-/// Set a new password with the token of a reset mail. This ends all sessions and the lockout.
+/// Set a new password with the token of a reset mail.
+///
+/// This ends all sessions and the lockout.
 #[utoipa::path(
     post, path = "/v1/password-resets/confirm", operation_id = "confirm_password_reset", tag = "links", request_body = ChosenPassword,
     responses(

@@ -25,8 +25,8 @@ pub(crate) fn words() -> Option<&'static Words> {
     WORDS.get_or_init(read).as_ref().ok()
 }
 
-/// A sentence with the values of its variables, which may repeat input. Returns the sentence's name if the texts can't be
-/// read; a test makes sure that they can.
+/// A sentence with the values of its variables, which may repeat input. Returns the sentence's name if the texts can't
+/// be read; a test makes sure that they can.
 pub(crate) fn say(language: Language, name: &str, places: Places<'_>) -> String {
     let places: Vec<_> = places.iter().map(|(place, text)| (*place, visible(text))).collect();
     let places: Vec<_> = places.iter().map(|(place, text)| (*place, text.as_ref())).collect();

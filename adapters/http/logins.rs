@@ -130,7 +130,9 @@ pub(crate) struct SecondStepBody {
     recovery_code: Option<String>,
 }
 
-/// Complete a login with the code of an authenticator app, or with a recovery code. A wrong code counts as a wrong login.
+/// Complete a login with the code of an authenticator app, or with a recovery code.
+///
+/// A wrong code counts as a wrong login.
 #[utoipa::path(
     post, path = "/v1/logins/second-step", operation_id = "answer_challenge", tag = "logins", request_body = SecondStepBody,
     responses(

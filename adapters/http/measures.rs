@@ -15,8 +15,10 @@ use super::{Api, Shared};
 use crate::metrics::{OfPart, OfState, OfView};
 use crate::service_tokens::Scope;
 
-/// Return the metrics in the format OpenMetrics 1.0. Requires the scope `metrics:read`. With the setting `metrics.listen`,
-/// the same metrics are also served on another address without a token.
+/// Return the metrics in the format OpenMetrics 1.0.
+///
+/// Requires the scope `metrics:read`. With the setting `metrics.listen`, the same metrics are also served on another
+/// address without a token.
 #[utoipa::path(
     get, path = "/metrics", tag = "health", security(("service" = [])),
     responses(

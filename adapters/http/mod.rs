@@ -167,7 +167,8 @@ impl Api {
         }
     }
 
-    /// Refuses a position that the log can't reach in the time of a request. It comes from another log, or was invented.
+    /// Refuses a position that the log can't reach in the time of a request. It comes from another log, or was
+    /// invented.
     pub(crate) async fn within_reach(&self, at_least: Position, head: Position) -> Result<(), Problem> {
         if at_least.0.saturating_sub(head.0) < MOST_EVENTS_AHEAD {
             return Ok(());
@@ -175,8 +176,8 @@ impl Api {
         Err(self.not_there(at_least, NotThere::Behind(head)).await)
     }
 
-    /// The problem for a position that was not reached. A view that is behind is our fault. A position after the end of the
-    /// log is the caller's.
+    /// The problem for a position that was not reached. A view that is behind is our fault. A position after the end of
+    /// the log is the caller's.
     pub(crate) async fn not_there(&self, at_least: Position, why: NotThere) -> Problem {
         match self.store.head().await {
             Ok(head) if at_least > head => {
@@ -255,8 +256,8 @@ fn of_companies() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(takeovers::cancel))
 }
 
-/// Routes whose body contains a password. They take no idempotency key: not even a keyed hash of a password is stored, and a
-/// wrong password is judged each time.
+/// Routes whose body contains a password. They take no idempotency key: not even a keyed hash of a password is stored,
+/// and a wrong password is judged each time.
 fn with_passwords() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(accounts::password::change))
@@ -266,7 +267,8 @@ fn with_passwords() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(accounts::second_step::disable))
 }
 
-/// Routes for anonymous callers. Each answer costs more than its request, or is about a secret, so these routes are limited.
+/// Routes for anonymous callers. Each answer costs more than its request, or is about a secret, so these routes are
+/// limited.
 fn for_strangers() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(links::activate))

@@ -139,7 +139,9 @@ pub(crate) enum OutcomeBody {
     AwaitingSupport,
 }
 
-/// Deliver an order. If the same order is delivered again, nothing changes. Requires the scope `orders:write`.
+/// Deliver an order.
+///
+/// If the same order is delivered again, nothing changes. Requires the scope `orders:write`.
 #[utoipa::path(
     post, path = "/v1/orders", operation_id = "place_order", tag = "orders", request_body = OrderBody, security(("service" = [])),
     responses(
@@ -393,8 +395,10 @@ fn decided(resolution: Resolution) -> (DecisionBody, Option<Uuid>) {
     }
 }
 
-/// Decide about an order that waits for support. Its contact already has an account of another company, and a person has
-/// only one login. If the same decision is sent again, nothing changes. Requires the scope `orders:resolve`.
+/// Decide about an order that waits for support.
+///
+/// Its contact already has an account of another company, and a person has only one login. If the same decision is sent
+/// again, nothing changes. Requires the scope `orders:resolve`.
 #[utoipa::path(
     post, path = "/v1/orders/{order_id}/resolution", operation_id = "resolve_order", tag = "orders", request_body = ToResolve,
     security(("service" = [])), params(("order_id" = String, Path, description = "The order's number")),

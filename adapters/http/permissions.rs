@@ -48,8 +48,9 @@ pub(crate) struct AnswerBody {
     position: u64,
 }
 
-/// Tell whether an account has a permission at a site. A person can ask about their own account. Programs need the scope
-/// `permissions:read`.
+/// Tell whether an account has a permission at a site.
+///
+/// A person can ask about their own account. Programs need the scope `permissions:read`.
 #[utoipa::path(
     get, path = "/v1/permissions", operation_id = "ask_permission", tag = "permissions", params(Question), security(("session" = []), ("service" = [])),
     responses((status = 200, description = "Yes or no", body = AnswerBody))
@@ -85,8 +86,10 @@ pub(crate) struct GrantBody {
     sites: Where,
 }
 
-/// List what an account may do, and where. A person sees their own permissions, and with *manage users* those of
-/// colleagues. A token with the scope `permissions:read` sees those of every account.
+/// List what an account may do, and where.
+///
+/// A person sees their own permissions, and with *manage users* those of colleagues. A token with the scope
+/// `permissions:read` sees those of every account.
 #[utoipa::path(
     get, path = "/v1/accounts/{account_id}/permissions", operation_id = "list_permissions", tag = "permissions", security(("session" = []), ("service" = [])),
     params(("account_id" = Uuid, Path), AtLeast),
@@ -136,8 +139,9 @@ pub(crate) struct HolderBody {
     role: Role,
 }
 
-/// List the accounts that have a permission at a site. For persons with *manage users* at the site, and for tokens with
-/// the scope `permissions:read`.
+/// List the accounts that have a permission at a site.
+///
+/// Allowed for persons with *manage users* at the site, and for tokens with the scope `permissions:read`.
 #[utoipa::path(
     get, path = "/v1/sites/{site_id}/permission-holders", operation_id = "list_permission_holders", tag = "permissions", security(("session" = []), ("service" = [])),
     params(("site_id" = Uuid, Path), Which),

@@ -110,8 +110,10 @@ pub(crate) async fn show(
     Ok(Tagged(api.layout(&site, &at_least).await?))
 }
 
-/// Show the receipt layout of a terminal's site. A terminal calls this when it synchronises. If it sends the `ETag` of the
-/// last answer as `If-None-Match`, the answer is 304 as long as nothing has changed.
+/// Show the receipt layout of a terminal's site.
+///
+/// A terminal calls this when it synchronises. If it sends the `ETag` of the last answer as `If-None-Match`, the answer
+/// is 304 as long as nothing has changed.
 #[utoipa::path(
     get, path = "/v1/terminals/{terminal}/receipt-layout", operation_id = "fetch_receipt_layout", tag = "receipts", security(("service" = [])),
     params(("terminal" = String, Path, description = "The terminal's serial number or id"), AtLeast),
@@ -198,8 +200,10 @@ pub(crate) struct LayoutSaved {
     position: u64,
 }
 
-/// Save the receipt layout of a site. The terminals get it when they next synchronise. For administrators, and for users
-/// with *manage receipts* at the site.
+/// Save the receipt layout of a site.
+///
+/// The terminals get it when they next synchronise. Allowed for administrators, and for users with *manage receipts*
+/// at the site.
 #[utoipa::path(
     put, path = "/v1/sites/{site_id}/receipt-layout", operation_id = "save_receipt_layout", tag = "receipts", request_body = NewLayoutBody,
     security(("session" = []), ("service" = [])), params(("site_id" = Uuid, Path)),

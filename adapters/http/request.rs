@@ -43,9 +43,9 @@ impl RequestId {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ClientAddress(pub(crate) IpAddr);
 
-/// If the connection is from a trusted proxy, returns the last address of `X-Forwarded-For` that is not a trusted proxy.
-/// The client may have written anything before it. If the proxy's own part can't be read, returns the proxy's address: a
-/// limit always needs an address to count.
+/// If the connection is from a trusted proxy, returns the last address of `X-Forwarded-For` that is not a trusted
+/// proxy. The client may have written anything before it. If the proxy's own part can't be read, returns the proxy's
+/// address: a limit always needs an address to count.
 fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let mut nearest = peer;
     let lines = headers.get_all(FORWARDED_FOR).iter().rev();

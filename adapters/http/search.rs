@@ -35,8 +35,8 @@ const USUAL: u32 = 10;
 #[into_params(parameter_in = Query)]
 pub(crate) struct Sought {
     /// One of: a whole e-mail address; words, or beginnings of words, of a person's name, a company's name, or a site's
-    /// name and address; an enterprise number, with or without dots; a terminal's serial number. Case and accents do not
-    /// matter. At least one word must have three letters or digits.
+    /// name and address; an enterprise number, with or without dots; a terminal's serial number. Case and accents do
+    /// not matter. At least one word must have three letters or digits.
     #[param(example = "dupont", min_length = 1, max_length = 200)]
     q: String,
     /// The maximum number of results of each kind: 1 to 200. Default: 10.
@@ -132,9 +132,11 @@ pub struct SearchBody {
     position: u64,
 }
 
-/// Search for accounts, companies, sites and terminals by what a person on the telephone knows. Requires the scope
-/// `support:read`. Accounts are shown only with the scope `accounts:read`, and companies, sites and terminals only with
-/// `companies:read`. The program's log records who searched and the number of results, but not the search text.
+/// Search for accounts, companies, sites and terminals by what a person on the telephone knows.
+///
+/// Requires the scope `support:read`. Accounts are shown only with the scope `accounts:read`, and companies, sites and
+/// terminals only with `companies:read`. The program's log records who searched and the number of results, but not the
+/// search text.
 #[utoipa::path(
     get, path = "/v1/support/search", operation_id = "search", tag = "support", params(Sought), security(("service" = [])),
     responses(
@@ -177,7 +179,8 @@ pub(crate) async fn search(
 }
 
 impl Api {
-    /// Waits until all searched views have reached the position of the query. Returns the position that all have reached.
+    /// Waits until all searched views have reached the position of the query. Returns the position that all have
+    /// reached.
     async fn searchable(&self, at_least: &AtLeast) -> Result<Position, Problem> {
         let views = [PersonRow::VIEW, AccountRow::VIEW, CompanyRow::VIEW, SiteRow::VIEW, TerminalRow::VIEW];
         let mut furthest_behind = Position(u64::MAX);

@@ -94,8 +94,10 @@ pub(crate) struct SiteFilter {
     at_least: Option<u64>,
 }
 
-/// List sites. A user sees the sites where they have a permission. Nobody can create a site by hand: a site opens
-/// automatically when a terminal is ordered to an address where the company has no site yet.
+/// List sites.
+///
+/// A user sees the sites where they have a permission. Nobody can create a site by hand: a site opens automatically
+/// when a terminal is ordered to an address where the company has no site yet.
 #[utoipa::path(
     get, path = "/v1/sites", operation_id = "list_sites", tag = "sites", params(SiteFilter), security(("session" = []), ("service" = [])),
     responses((status = 200, description = "A page of sites", body = Page<SiteBody>))
@@ -159,7 +161,9 @@ pub(crate) struct ChangeBody {
     address: Option<AddressBody>,
 }
 
-/// Change a site's name or address. For administrators, and for users with *manage company* at the site.
+/// Change a site's name or address.
+///
+/// Allowed for administrators, and for users with *manage company* at the site.
 #[utoipa::path(
     patch, path = "/v1/sites/{site_id}", operation_id = "change_site", tag = "sites", request_body = ChangeBody,
     security(("session" = []), ("service" = [])), params(("site_id" = Uuid, Path)),

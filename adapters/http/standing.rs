@@ -43,8 +43,8 @@ impl Sight {
 }
 
 impl Api {
-    /// Lets through an administrator of the company, a user with the permission, or a program with the scope. Returns what
-    /// the caller may grant. A person of another company gets 404.
+    /// Lets through an administrator of the company, a user with the permission, or a program with the scope. Returns
+    /// what the caller may grant. A person of another company gets 404.
     pub(crate) async fn permit(
         &self,
         caller: &Caller,
@@ -67,8 +67,8 @@ impl Api {
         }
     }
 
-    /// The part of a company that a caller may see. An administrator, or a program with `companies:read`, sees all of it. A
-    /// user sees the sites where they have a permission.
+    /// The part of a company that a caller may see. An administrator, or a program with `companies:read`, sees all of
+    /// it. A user sees the sites where they have a permission.
     pub(crate) async fn sight(&self, caller: &Caller, company: CompanyId) -> Result<Sight, Problem> {
         match self.standing_in(caller, Scope::CompaniesRead, company).await? {
             Some(standing) if standing.role != Some(Role::Administrator) => {
@@ -78,8 +78,8 @@ impl Api {
         }
     }
 
-    /// The part of a list that a caller may see: for a person, that of their company; for a program, the list of one company
-    /// or of all.
+    /// The part of a list that a caller may see: for a person, that of their company; for a program, the list of one
+    /// company or of all.
     pub(crate) async fn sight_of(
         &self,
         caller: &Caller,

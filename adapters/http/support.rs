@@ -90,8 +90,8 @@ pub struct DiagnosisBody {
     company_id: Option<Uuid>,
     /// Whether the company has an administrator. With `false`, somebody must become one. Absent if there is no account.
     company_has_administrator: Option<bool>,
-    /// The result of a login with the right password now, from a browser that is new to the account: `refused`, `locked`,
-    /// `awaiting_conversion`, `second_step` or `succeeded`.
+    /// The result of a login with the right password now, from a browser that is new to the account: `refused`,
+    /// `locked`, `awaiting_conversion`, `second_step` or `succeeded`.
     #[schema(example = "locked")]
     login_would_be: &'static str,
     /// What prevents the person from logging in, or may prevent it. The reason to solve first comes first. Empty if
@@ -378,8 +378,10 @@ impl DiagnosisBody {
     }
 }
 
-/// Explain why a person cannot log in now: the reasons, the events behind them, the one action that helps, and the mails
-/// to the person with their delivery status. The answer contains no secret. Requires the scope `support:read`.
+/// Explain why a person cannot log in now: the reasons, the events behind them, the one action that helps, and the
+/// mails to the person with their delivery status.
+///
+/// The answer contains no secret. Requires the scope `support:read`.
 #[utoipa::path(
     get, path = "/v1/support/diagnosis", operation_id = "diagnose_login", tag = "support", params(Whose), security(("service" = [])),
     responses(

@@ -111,7 +111,9 @@ pub(crate) struct TakeOverFilter {
     at_least: Option<u64>,
 }
 
-/// List take-overs. An administrator sees those of their own company. A token with the scope `companies:read` sees all.
+/// List take-overs.
+///
+/// An administrator sees those of their own company. A token with the scope `companies:read` sees all.
 #[utoipa::path(
     get, path = "/v1/takeovers", operation_id = "list_takeovers", tag = "takeovers", params(TakeOverFilter), security(("session" = []), ("service" = [])),
     responses((status = 200, description = "A page of take-overs", body = Page<TakeOverBody>))
@@ -229,8 +231,9 @@ pub(crate) struct TakeOverOpened {
     position: u64,
 }
 
-/// Open a take-over. Only support can do this: it requires the scope `takeovers:write`. The administrators of both
-/// companies get a mail.
+/// Open a take-over.
+///
+/// Only support can do this: it requires the scope `takeovers:write`. The administrators of both companies get a mail.
 #[utoipa::path(
     post, path = "/v1/takeovers", operation_id = "open_takeover", tag = "takeovers", request_body = NewBody, security(("service" = [])),
     responses(
@@ -283,8 +286,9 @@ pub(crate) struct ForSide {
     side: Option<String>,
 }
 
-/// Agree to a take-over, as an administrator of one of the two companies. A token with the scope `takeovers:write` can
-/// record the agreement of either company.
+/// Agree to a take-over, as an administrator of one of the two companies.
+///
+/// A token with the scope `takeovers:write` can record the agreement of either company.
 #[utoipa::path(
     post, path = "/v1/takeovers/{takeover_id}/confirmation", operation_id = "confirm_takeover", tag = "takeovers",
     security(("session" = []), ("service" = [])), params(("takeover_id" = Uuid, Path), ForSide),
@@ -320,8 +324,9 @@ pub(crate) async fn confirm(
     carry_out(at, async move { api.app.confirm_take_over(&context, TakeOverId(id), side).await }).await
 }
 
-/// Complete a take-over: sites, terminals and accounts move, with their history. Both companies must have agreed.
-/// Requires the scope `takeovers:write`.
+/// Complete a take-over: sites, terminals and accounts move, with their history.
+///
+/// Both companies must have agreed. Requires the scope `takeovers:write`.
 #[utoipa::path(
     post, path = "/v1/takeovers/{takeover_id}/completion", operation_id = "complete_takeover", tag = "takeovers",
     security(("service" = [])), params(("takeover_id" = Uuid, Path)),
@@ -349,7 +354,9 @@ pub(crate) struct WhyCancelled {
     reason: CancellationBody,
 }
 
-/// Cancel a take-over. Requires the scope `takeovers:write`.
+/// Cancel a take-over.
+///
+/// Requires the scope `takeovers:write`.
 #[utoipa::path(
     post, path = "/v1/takeovers/{takeover_id}/cancellation", operation_id = "cancel_takeover", tag = "takeovers", request_body = WhyCancelled,
     security(("service" = [])), params(("takeover_id" = Uuid, Path)),

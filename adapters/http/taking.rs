@@ -1,5 +1,5 @@
-//! A write timeout for connections. Without it, a client that reads nothing would keep its connection, and the resources
-//! behind it, for ever.
+//! A write timeout for connections. Without it, a client that reads nothing would keep its connection, and the
+//! resources behind it, for ever.
 
 use std::io;
 use std::pin::Pin;

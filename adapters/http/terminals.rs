@@ -110,7 +110,9 @@ pub(crate) struct TerminalFilter {
     at_least: Option<u64>,
 }
 
-/// List terminals. A user sees the terminals at sites where they have a permission.
+/// List terminals.
+///
+/// A user sees the terminals at sites where they have a permission.
 #[utoipa::path(
     get, path = "/v1/terminals", operation_id = "list_terminals", tag = "terminals", params(TerminalFilter), security(("session" = []), ("service" = [])),
     responses(
@@ -227,7 +229,9 @@ async fn history(
     Ok(Tagged(Page::of(steps.collect(), size, position)))
 }
 
-/// List the sites of a terminal over time, the newest first. Only the two companies of a take-over see it in the list.
+/// List the sites of a terminal over time, the newest first.
+///
+/// Only the two companies of a take-over see it in the list.
 #[utoipa::path(
     get, path = "/v1/terminals/{terminal}/assignments", operation_id = "list_terminal_assignments", tag = "terminals", security(("session" = []), ("service" = [])),
     params(("terminal" = String, Path, description = "The terminal's id or serial number"), HistoryFilter),
@@ -253,7 +257,7 @@ pub(crate) async fn of_terminal(
     history(&api, by, filter, |row| row.terminal_id == terminal && known(row)).await
 }
 
-/// Which terminals came to a site and went from it, the newest first.
+/// List the terminals that came to a site or left it, the newest first.
 #[utoipa::path(
     get, path = "/v1/sites/{site_id}/assignments", operation_id = "list_site_assignments", tag = "sites", security(("session" = []), ("service" = [])),
     params(("site_id" = Uuid, Path), HistoryFilter),
@@ -280,8 +284,9 @@ pub(crate) struct AssignmentBody {
     site_id: Uuid,
 }
 
-/// Assign a terminal to another site of its company. For administrators, and for users with *manage terminals* at both
-/// sites.
+/// Assign a terminal to another site of its company.
+///
+/// Allowed for administrators, and for users with *manage terminals* at both sites.
 #[utoipa::path(
     post, path = "/v1/terminals/{terminal}/assignment", operation_id = "assign_terminal", tag = "terminals", request_body = AssignmentBody,
     security(("session" = []), ("service" = [])), params(("terminal" = String, Path, description = "The terminal's id or serial number")),
@@ -320,8 +325,9 @@ pub(crate) struct SerialBody {
     serial: String,
 }
 
-/// Set the serial number of a terminal that was ordered without one: the supplier knows which terminal it sent. Requires
-/// the scope `companies:write`.
+/// Set the serial number of a terminal that was ordered without one: the supplier knows which terminal it sent.
+///
+/// Requires the scope `companies:write`.
 #[utoipa::path(
     post, path = "/v1/terminals/{terminal}/serial", operation_id = "note_serial", tag = "terminals", request_body = SerialBody,
     security(("service" = [])), params(("terminal" = String, Path, description = "The terminal's id")),

@@ -380,9 +380,9 @@ pub(crate) struct CreateToken {
     /// The name of the program that uses the token. The log shows it with every action of the token.
     #[arg(long, required_unless_present = "staff", requires = "scopes")]
     pub(crate) name: Option<String>,
-    /// A scope of the token, which says what the program may do: orders:write, orders:read, orders:resolve, accounts:read, accounts:write,
-    /// accounts:delete, lockouts:release, events:read, metrics:read, companies:read, companies:write,
-    /// permissions:read, takeovers:write, layouts:read, second-step:reset, support:read. Repeatable.
+    /// A scope of the token, which says what the program may do: orders:write, orders:read, orders:resolve,
+    /// accounts:read, accounts:write, accounts:delete, lockouts:release, events:read, metrics:read, companies:read,
+    /// companies:write, permissions:read, takeovers:write, layouts:read, second-step:reset, support:read. Repeatable.
     #[arg(id = "scopes", long = "scope", conflicts_with = "staff")]
     pub(crate) scopes: Vec<loquet_adapters::service_tokens::Scope>,
     /// The name of the member of the supplier's staff who uses the token. The log shows it with every action.

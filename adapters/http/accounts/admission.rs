@@ -69,9 +69,10 @@ pub(crate) struct CreatedBody {
     position: u64,
 }
 
-/// Create an account for a colleague. The colleague gets an activation mail. That mail waits for up to an hour if its
-/// address has received many activation mails in the last hour. If the supplier makes an administrator, the company's
-/// other administrators get a mail.
+/// Create an account for a colleague.
+///
+/// The colleague gets an activation mail. That mail waits for up to an hour if its address has received many activation
+/// mails in the last hour. If the supplier makes an administrator, the company's other administrators get a mail.
 #[utoipa::path(
     post, path = "/v1/accounts", operation_id = "create_account", tag = "accounts", request_body = ColleagueBody,
     security(("session" = []), ("service" = [])),
@@ -139,8 +140,9 @@ pub(crate) struct ConversionBody {
     reason: Option<String>,
 }
 
-/// Admit a temporary administrator as administrator or as user. If the supplier makes an administrator, the company's
-/// other administrators get a mail.
+/// Admit a temporary administrator as administrator or as user.
+///
+/// If the supplier makes an administrator, the company's other administrators get a mail.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/conversion", operation_id = "convert_account", tag = "accounts", request_body = ConversionBody,
     security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path)),
@@ -180,8 +182,9 @@ pub(crate) struct WhyBody {
     reason: Option<String>,
 }
 
-/// Send a password reset link to an account's owner. Support does not see the link and does not choose the password. The
-/// mail says that support sent it.
+/// Send a password reset link to an account's owner.
+///
+/// Support does not see the link and does not choose the password. The mail says that support sent it.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/password-reset-mail", operation_id = "send_password_reset_mail", tag = "accounts", request_body = ReasonBody,
     security(("service" = [])), params(("account_id" = Uuid, Path)),
@@ -206,9 +209,11 @@ pub(crate) async fn password_reset_mail(
     position.map(Done).ok_or_else(|| Problem::new(StatusCode::CONFLICT, "enough-resets"))
 }
 
-/// Send the activation mail again. Older links no longer work. A company's people can ask for a limited number in an
-/// hour for one account. Beyond that nothing is sent, and the link in the newest mail still works. The supplier's
-/// people and programs have the same number of their own, so that they can help somebody who waits for a mail.
+/// Send the activation mail again.
+///
+/// Older links no longer work. The users of a company can request a limited number of these mails per hour for one
+/// account. After that, the answer is 429, and the link in the newest mail still works. The supplier's staff and
+/// programs have a separate limit of the same size, so that they can help a person who waits for a mail.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/activation-mail", operation_id = "send_activation_mail", tag = "accounts", request_body = Option<WhyBody>,
     security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path)),
@@ -244,8 +249,10 @@ pub(crate) struct RoleBody {
     reason: Option<String>,
 }
 
-/// Change an account's role to administrator or user. The last administrator of a company can't become a user. If the
-/// supplier makes somebody an administrator, the company's other administrators get a mail.
+/// Change an account's role to administrator or user.
+///
+/// The last administrator of a company can't become a user. If the supplier makes somebody an administrator, the
+/// company's other administrators get a mail.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/role", operation_id = "change_role", tag = "accounts", request_body = RoleBody,
     security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path)),

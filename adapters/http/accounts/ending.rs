@@ -31,7 +31,9 @@ impl ReasonBody {
     }
 }
 
-/// End a lockout early. Only support can do this: it requires the scope `lockouts:release`. The owner gets a mail.
+/// End a lockout early.
+///
+/// Only support can do this: it requires the scope `lockouts:release`. The owner gets a mail.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/release", operation_id = "release_lockout", tag = "accounts", request_body = ReasonBody,
     security(("service" = [])), params(("account_id" = Uuid, Path)),
@@ -54,7 +56,9 @@ pub(crate) async fn release(
     carry_out(at, async move { api.app.release(&context, id, &reason).await }).await
 }
 
-/// Delete an account. Its e-mail address can then be used for a new account.
+/// Delete an account.
+///
+/// Its e-mail address can then be used for a new account.
 #[utoipa::path(
     delete, path = "/v1/accounts/{account_id}", operation_id = "delete_account", tag = "accounts",
     security(("session" = []), ("service" = [])),
@@ -90,7 +94,9 @@ pub(crate) struct Why {
     reason: Option<String>,
 }
 
-/// Erase a person: deletes the account, and then the key of the person's data. This can't be undone.
+/// Erase a person.
+///
+/// This deletes the account, and then the key of the person's data. It can't be undone.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/erasure", operation_id = "erase_person", tag = "accounts", request_body = ReasonBody,
     security(("service" = [])), params(("account_id" = Uuid, Path)),

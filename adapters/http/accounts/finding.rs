@@ -71,8 +71,10 @@ async fn body(api: &Api, row: AccountRow, position: Position) -> Result<AccountB
     })
 }
 
-/// Show an account. A person sees their own account and, as an administrator, those of their company. A token with the
-/// scope `accounts:read` sees every account.
+/// Show an account.
+///
+/// A person sees their own account and, as an administrator, those of their company. A token with the scope
+/// `accounts:read` sees every account.
 #[utoipa::path(
     get, path = "/v1/accounts/{account_id}", operation_id = "show_account", tag = "accounts", security(("session" = []), ("service" = [])),
     params(("account_id" = Uuid, Path), AtLeast),
@@ -114,7 +116,9 @@ pub(crate) struct AccountFilter {
     at_least: Option<u64>,
 }
 
-/// List accounts. Administrators, and users with *manage users*, see those of their own company. A token with the scope
+/// List accounts.
+///
+/// Administrators, and users with *manage users*, see those of their own company. A token with the scope
 /// `accounts:read` sees all.
 #[utoipa::path(
     get, path = "/v1/accounts", operation_id = "list_accounts", tag = "accounts", params(AccountFilter),

@@ -30,9 +30,11 @@ pub(crate) struct LockoutBody {
     locked: bool,
     /// The start of the lockout.
     locked_since: Option<DateTime<Utc>>,
-    /// The end of the lockout. Absent if the account is not locked, or if only a new password or support ends the lockout.
+    /// The end of the lockout. Absent if the account is not locked, or if only a new password or support ends the
+    /// lockout.
     locked_until: Option<DateTime<Utc>>,
-    /// Whether only a new password or support ends the lockout, because there were too many wrong logins across lockouts.
+    /// Whether only a new password or support ends the lockout, because there were too many wrong logins across
+    /// lockouts.
     locked_until_reset: bool,
     /// Always absent: a new password ends a lockout for codes too. One more wrong code after it begins another if
     /// `wrong_codes` is as high as the number of wrong logins that lock.

@@ -27,8 +27,8 @@ impl Api {
         }
     }
 
-    /// The row of a view with a key. Waits for a row that the view does not know yet: a caller who was just told an id may ask
-    /// for it.
+    /// The row of a view with a key. Waits for a row that the view does not know yet: a caller who was just told an id
+    /// may ask for it.
     pub(crate) async fn known<R: Row>(&self, key: String) -> Result<R, Problem> {
         if let Some(row) = find::<R>(self.rows.as_ref(), key.clone()).await? {
             return Ok(row);

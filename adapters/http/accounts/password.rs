@@ -25,7 +25,9 @@ pub(crate) struct PasswordBody {
     new_password: String,
 }
 
-/// Change your own password. This ends all sessions. A wrong current password counts as a wrong login.
+/// Change your own password.
+///
+/// This ends all sessions. A wrong current password counts as a wrong login.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/password", operation_id = "change_password", tag = "accounts", request_body = PasswordBody,
     security(("session" = [])), params(("account_id" = Uuid, Path)),

@@ -53,8 +53,9 @@ pub(crate) struct StateBody {
     position: u64,
 }
 
-/// Show whether the second step is on. For the account's owner, the administrators of the company, and tokens with the
-/// scope `accounts:read`.
+/// Show whether the second step is on.
+///
+/// Allowed for the account's owner, the administrators of the company, and tokens with the scope `accounts:read`.
 #[utoipa::path(
     get, path = "/v1/accounts/{account_id}/second-step", operation_id = "show_second_step", tag = "second step", security(("session" = []), ("service" = [])),
     params(("account_id" = Uuid, Path), AtLeast),
@@ -109,8 +110,10 @@ pub(crate) struct EnrolmentBody {
     position: u64,
 }
 
-/// Start to turn the second step on: returns a secret for an authenticator app (RFC 6238: SHA-1, 6 digits, 30 s). A wrong
-/// password counts as a wrong login.
+/// Start to turn the second step on.
+///
+/// Returns a secret for an authenticator app (RFC 6238: SHA-1, 6 digits, 30 s). A wrong password counts as a wrong
+/// login.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/second-step", operation_id = "propose_second_step", tag = "second step", request_body = OwnPassword,
     security(("session" = [])), params(("account_id" = Uuid, Path)),
@@ -183,8 +186,9 @@ fn recovery(api: &Api, headers: &HeaderMap, codes: Vec<String>, position: u64) -
     }
 }
 
-/// Turn the second step on with a code of the app. Returns ten recovery codes; with `Accept: text/html`, as a page to
-/// print. A wrong code counts as a wrong login.
+/// Turn the second step on with a code of the app.
+///
+/// Returns ten recovery codes; with `Accept: text/html`, as a page to print. A wrong code counts as a wrong login.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/second-step/confirmation", operation_id = "confirm_second_step", tag = "second step", request_body = ConfirmationBody,
     security(("session" = [])), params(("account_id" = Uuid, Path)),
@@ -233,7 +237,9 @@ impl BothBody {
     }
 }
 
-/// Create ten new recovery codes. The old ones become invalid.
+/// Create ten new recovery codes.
+///
+/// The old ones become invalid.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/second-step/recovery-codes", operation_id = "replace_recovery_codes", tag = "second step", request_body = BothBody,
     security(("session" = [])), params(("account_id" = Uuid, Path)),
@@ -262,7 +268,9 @@ pub(crate) async fn replace_recovery_codes(
     Ok(recovery(&api, &headers, codes, position.0))
 }
 
-/// Turn the second step off. This requires the password and a code. The owner gets a mail.
+/// Turn the second step off.
+///
+/// This requires the password and a code. The owner gets a mail.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/second-step/removal", operation_id = "disable_second_step", tag = "second step", request_body = BothBody,
     security(("session" = [])), params(("account_id" = Uuid, Path)),
@@ -299,9 +307,10 @@ pub(crate) struct ResetBody {
     identity_proof: String,
 }
 
-/// Turn off the second step of an owner who has lost their phone. Only support can do this, after it has checked the
-/// person's identity: it requires the scope `second-step:reset`. The owner gets a mail, and all sessions end. The password
-/// stays the same.
+/// Turn off the second step of an owner who has lost their phone.
+///
+/// Only support can do this, after it has checked the person's identity: it requires the scope `second-step:reset`. The
+/// owner gets a mail, and all sessions end. The password stays the same.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/second-step/reset", operation_id = "reset_second_step", tag = "second step", request_body = ResetBody,
     security(("service" = [])), params(("account_id" = Uuid, Path)),
