@@ -68,11 +68,11 @@ pub enum BackupError {
         why: String,
     },
     /// There is something where the backup is to go.
-    #[error("{0} is not empty: choose a folder that is, or that is not there yet")]
+    #[error("{0} is not empty: choose a directory that is empty or does not exist yet")]
     Occupied(PathBuf),
     /// There is something of a server's where the restored data is to go: what was left behind would be mixed
     /// with what was restored.
-    #[error("{folder} still holds {}: move that away, or choose another folder with --data-dir", names.join(", "))]
+    #[error("{folder} still holds {}: move that away, or choose another directory with --data-dir", names.join(", "))]
     InTheWay {
         /// The folder.
         folder: PathBuf,
