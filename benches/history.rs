@@ -1,4 +1,4 @@
-//! A data folder with a history in it: accounts that came by orders, activated and logged in over
+//! A data directory with a history in it: accounts that came by orders, activated and logged in over
 //! many days, every event encoded and sealed as the program does it.
 //!
 //! A tenth of the accounts are in use at a time: they come, live through their days side by side, and

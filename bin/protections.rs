@@ -33,7 +33,7 @@ fn lockout(config: &mut Config) {
     let least = REST_AFTER_A_GUESS.saturating_mul(attempts);
     if duration < least {
         let why = format!(
-            "{attempts} attempts and then {}s of lockout hold nobody up: with so many, lockout.duration must be at least {}s",
+            "{attempts} attempts and then {}s of lockout do not slow down an attacker: with so many attempts, lockout.duration must be at least {}s",
             duration.as_secs(),
             least.as_secs()
         );
@@ -47,7 +47,7 @@ fn unused(config: &mut Config) {
         [("password.blocklist_file", "password.blocklist"), ("password.context_words", "password.context")]
     {
         if config.text(set).is_some() && config.text(switch) == Some("off") {
-            config.fault(set, format!("nothing is compared with it while {switch} is off: switch it on"));
+            config.fault(set, format!("it has no effect while {switch} is off: set {switch} to on"));
         }
     }
 }
@@ -57,8 +57,8 @@ fn development(config: &mut Config) {
     let Some(listen) = config.parsed::<SocketAddr>("http.listen") else { return };
     if !listen.ip().to_canonical().is_loopback() {
         let why = format!(
-            "with --dev the server shows every mail to whoever reaches it, and others reach {}: listen on \
-             127.0.0.1:{} or on [::1], or run it without --dev",
+            "with --dev the server shows every mail to anybody who can connect to it, and other machines can connect \
+             to {}: listen on 127.0.0.1:{} or on [::1], or run without --dev",
             listen.ip(),
             listen.port()
         );
@@ -74,7 +74,9 @@ fn hashing(config: &mut Config) {
     };
     let least = STRONG_ENOUGH.iter().find(|(least, _)| memory >= *least).map(|(_, passes)| *passes);
     if let Some(least) = least.filter(|least| passes < *least) {
-        let why = format!("with {memory} KiB it takes at least {least} passes (OWASP), not {passes}");
+        let why = format!(
+            "with {memory} KiB of memory, at least {least} passes are required (OWASP), not {passes}"
+        );
         config.fault_of_either(["argon2.passes", "argon2.memory_kib"], why);
     }
 }
@@ -82,7 +84,8 @@ fn hashing(config: &mut Config) {
 /// A password that anybody on the way could read.
 pub(crate) fn password_in_the_clear(config: &mut Config, smtp: &SmtpSettings) {
     if smtp.credentials.is_some() && matches!(smtp.security, Security::None) && !is_this_machine(&smtp.host) {
-        let why = format!("the password would go to {} in the clear: it must be starttls or tls", smtp.host);
+        let why =
+            format!("the password would be sent to {} unencrypted: it must be starttls or tls", smtp.host);
         config.fault("smtp.security", why);
     }
 }

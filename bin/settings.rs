@@ -1,5 +1,4 @@
-//! What the program is run with: the configuration's values, typed, and what takes more than one of
-//! them to judge.
+//! The values of the configuration, with their types, and the checks that need more than one value.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -92,21 +91,21 @@ impl Place {
         self.server_key_file.clone().unwrap_or_else(|| self.file("server.key"))
     }
 
-    /// Makes the data folder, readable by its owner alone.
+    /// Makes the data directory, readable by its owner alone.
     pub(crate) fn make_folder(&self) -> anyhow::Result<()> {
         let folder = &self.data_dir;
         let mut builder = std::fs::DirBuilder::new();
         builder.recursive(true);
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         if self.is_open_to_others() {
-            tracing::warn!(folder = %folder.display(), "others on this machine may look into the data folder: chmod 700");
+            tracing::warn!(folder = %folder.display(), "other users of this machine can read the data directory: chmod 700");
         }
         builder.create(folder).with_context(|| {
-            format!("can't make the data folder {}: choose another with --data-dir", folder.display())
+            format!("can't create the data directory {}: choose another with --data-dir", folder.display())
         })
     }
 
-    /// Whether others on this machine may look into the data folder.
+    /// Whether others on this machine may look into the data directory.
     pub(crate) fn is_open_to_others(&self) -> bool {
         let mode =
             |metadata: std::fs::Metadata| std::os::unix::fs::PermissionsExt::mode(&metadata.permissions());
@@ -264,7 +263,7 @@ fn public_url(config: &mut Config, mode: Mode) -> Option<String> {
     let listen: Option<SocketAddr> = config.parsed("http.listen");
     let Some(url) = config.text("public_url").map(|url| url.trim_end_matches('/').to_owned()) else {
         if mode == Mode::Production {
-            let why = "links in mails need an address: set LOQUET_PUBLIC_URL, such as https://portal.example";
+            let why = "links in mails need the public address of the server: set LOQUET_PUBLIC_URL, such as https://portal.example";
             config.fault("public_url", why);
         }
         return listen.filter(|_| mode == Mode::Development).map(|listen| format!("http://{listen}"));
@@ -279,7 +278,7 @@ fn public_url(config: &mut Config, mode: Mode) -> Option<String> {
 fn smtp(config: &mut Config, mode: Mode) -> Option<SmtpSettings> {
     let Some(host) = config.text("smtp.host").map(ToOwned::to_owned) else {
         if mode == Mode::Production {
-            let why = "mails need a server: set LOQUET_SMTP_HOST (or run with --dev, which puts them into a folder)";
+            let why = "mails need a mail server: set LOQUET_SMTP_HOST (or run with --dev, which writes mails into a directory)";
             config.fault("smtp.host", why);
         }
         return None;
@@ -312,14 +311,16 @@ fn credentials(config: &mut Config) -> Option<(String, String)> {
     let of_file = file(config, "smtp.password_file")
         .map(|bytes| String::from_utf8_lossy(&bytes).trim_end_matches(['\r', '\n']).to_owned());
     match (&own, &of_file) {
-        (Some(_), Some(_)) => config.fault("smtp.password", "smtp.password_file is set too: choose one"),
+        (Some(_), Some(_)) => {
+            config.fault("smtp.password", "smtp.password_file is set too: set only one of them")
+        }
         (None, Some(empty)) if empty.is_empty() => config.fault("smtp.password_file", "the file is empty"),
         _ => {}
     }
     match (user, own.or(of_file)) {
         (Some(user), Some(password)) => Some((user, password)),
         (Some(_), None) if !config.is_faulty("smtp.password_file") => {
-            config.fault("smtp.user", "it needs smtp.password_file (or smtp.password)");
+            config.fault("smtp.user", "it requires smtp.password_file (or smtp.password)");
             None
         }
         (None, Some(_)) => {

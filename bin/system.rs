@@ -96,7 +96,7 @@ pub(crate) struct Outside {
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 impl System {
-    /// Opens what is in the data folder.
+    /// Opens what is in the data directory.
     pub(crate) async fn open(place: &Place, access: Access, parts: Parts) -> anyhow::Result<Self> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let hasher =
@@ -106,7 +106,7 @@ impl System {
         Self::open_with(place, access, parts, outside).await
     }
 
-    /// Opens what is in the data folder, with what hashes passwords, what makes and checks codes and what gives identities.
+    /// Opens what is in the data directory, with what hashes passwords, what makes and checks codes and what gives identities.
     pub(crate) async fn open_with(
         place: &Place,
         access: Access,
@@ -185,7 +185,7 @@ impl System {
         }
     }
 
-    /// Opens what is in the data folder to look at it.
+    /// Opens what is in the data directory to look at it.
     pub(crate) async fn open_to_read(place: &Place) -> anyhow::Result<Self> {
         Self::open(place, Access::Read, Parts::default()).await
     }
@@ -216,7 +216,7 @@ impl System {
     pub(crate) async fn close(self) -> anyhow::Result<()> {
         keep(&self.app, &self.activity, &self.files);
         if let Err(error) = self.strangers.save(&self.files.strangers) {
-            tracing::warn!(%error, "the wrong guesses at unknown addresses were not kept");
+            tracing::warn!(%error, "the counts of wrong logins at unknown addresses could not be saved");
         }
         Ok(tokio::task::spawn_blocking(self.close).await?)
     }
@@ -225,10 +225,10 @@ impl System {
 /// Keeps what the next run needs of sessions: when they were used, and how far the clock has been.
 fn keep(app: &App, activity: &SessionActivity, files: &Files) {
     if let Err(error) = activity.save(&files.activity) {
-        tracing::warn!(%error, "when sessions were used could not be kept");
+        tracing::warn!(%error, "the times of last use of sessions could not be saved");
     }
     if let Err(error) = snapshot_file::save(&files.clock, &app.clock_history().kept()) {
-        tracing::warn!(%error, "how far the clock has been could not be kept");
+        tracing::warn!(%error, "the latest time of the clock could not be saved");
     }
 }
 
@@ -242,9 +242,11 @@ async fn belong_together(
     let folder = place.data_dir.display();
     match (store.head().await? == Position::default(), keys.is_empty().await?) {
         (true, false) => {
-            bail!("the log in {folder} is empty, but keys.db is not: restore log.db, or move both away")
+            bail!("the log in {folder} is empty, but keys.db is not: restore log.db, or move both files away")
         }
-        (false, true) => bail!("keys.db in {folder} holds no key, but the log is not empty: restore keys.db"),
+        (false, true) => {
+            bail!("keys.db in {folder} contains no key, but the log is not empty: restore keys.db")
+        }
         _ => Ok(()),
     }
 }

@@ -771,7 +771,7 @@ async fn a_take_over_moves_sites_terminals_and_people_with_their_history() {
     let former = rows.iter().find(|row| row["account_id"] == json!(giver.account)).unwrap();
     assert_eq!(former["role"], "user");
     for reader in ["admin1@example.be", "admin2@example.be", "jan@example.be"] {
-        server.mail(reader, "c'est fait", 1).await;
+        server.mail(reader, "conclue", 1).await;
     }
     let cancel = server.service_post(&format!("{path}/cancellation"), json!({ "reason": "mistake" })).await;
     assert_eq!(slug(&cancel.expect(409)), "takeover-completed");

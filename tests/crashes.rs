@@ -219,7 +219,7 @@ async fn a_folder_that_cannot_be_written_is_named() {
         command.args(["serve", "--dev", "--listen", &format!("127.0.0.1:{}", free_port())]).output().unwrap();
     let _ = Command::new("umount").arg(folder.path()).output();
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success() && said.contains("can't make the data folder"), "{said}");
+    assert!(!output.status.success() && said.contains("can't create the data directory"), "{said}");
     assert!(said.contains("--data-dir"), "{said}");
 }
 

@@ -429,10 +429,10 @@ async fn terminals_are_assigned_from_a_file_by_the_server_all_or_none() {
         said(data, &[&arguments[..], more].concat(), code)
     };
     let faulty = import(format!("terminal,site\nT-1,{other}\nT-9,{other}\n"), 2, &[]);
-    assert!(faulty.starts_with("nothing was done:\nline 3, terminal: "), "{faulty}");
+    assert!(faulty.starts_with("nothing was changed:\nline 3, terminal: "), "{faulty}");
     let good = format!("terminal,site\nT-1,{other}\nT-2,{before}\n");
     let tried = import(good.clone(), 0, &["--dry-run"]);
-    assert!(tried.contains("1 would move; nothing was done, 1 stand there already"), "{tried}");
+    assert!(tried.contains("1 would move (nothing was changed), 1 are already at their site"), "{tried}");
     let head = server.service_get("/v1/events").await.expect(200).position();
     server.service_get(&format!("/v1/terminals?company={company}&at_least={head}")).await.expect(200);
     assert_eq!(stands(), before);

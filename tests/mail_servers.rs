@@ -353,6 +353,6 @@ async fn the_diagnosis_tells_of_a_mail_that_was_put_off_or_refused_and_what_help
     );
     let said = program.command().args(["diagnose", THREE[0]]).output().unwrap();
     let said = String::from_utf8(said.stdout).unwrap();
-    assert!(said.contains("The mail that this person waits for is not with them."), "{said}");
+    assert!(said.contains("The mail that this person waits for has not reached them."), "{said}");
     assert!(said.contains("What helps: the address is wrong"), "{said}");
 }

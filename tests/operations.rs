@@ -125,10 +125,10 @@ password = \"hunter2\"
     let lines: Vec<_> = out.lines().collect();
     assert_eq!(lines.len(), 5, "{out}");
     for (line, (number, named)) in lines.iter().zip([
-        (3, "0.0.0.0/0' is too wide"),
+        (3, "0.0.0.0/0' is too large"),
         (6, "lockout.duration must be at least 3000s"),
-        (9, "with 7168 KiB it takes at least 5 passes"),
-        (12, "in the clear"),
+        (9, "with 7168 KiB of memory, at least 5 passes are required"),
+        (12, "unencrypted"),
     ]) {
         assert!(
             line.starts_with(&format!("{}:{number}: ", file.display())) && line.contains(named),
@@ -148,7 +148,7 @@ password = \"hunter2\"
     ] {
         let text =
             text.replace("0.0.0.0/0", "10.0.0.0/8").replace("1s", "50m").replace("mail.example", "localhost");
-        assert_eq!(checked(&text, more), "the configuration holds\n", "{text}");
+        assert_eq!(checked(&text, more), "the configuration is valid\n", "{text}");
     }
 }
 
@@ -374,7 +374,7 @@ async fn a_rebuild_does_not_wait_for_a_server_that_has_ended() {
         .unwrap();
     server.kill();
     let (code, _, errors) = rebuilding.await.unwrap();
-    assert!(code == Some(1) && errors.contains("the server has ended"), "{errors}");
+    assert!(code == Some(1) && errors.contains("the server has stopped"), "{errors}");
     // And at its next start it builds what it was asked for; the row was only this test's.
     views.execute("DELETE FROM builds WHERE generation = 99", []).unwrap();
     server.restart().await;
@@ -418,7 +418,7 @@ async fn the_server_key_is_rotated_beside_a_running_server_and_links_sessions_an
     let token = session["session_token"].as_str().unwrap().to_owned();
     let old = std::fs::read_to_string(server.folder.join("server.key")).unwrap();
     let out = said(&server, &["keys", "rotate"]);
-    assert!(out.contains("2 keys were wrapped anew; the server key is now number 2"), "{out}");
+    assert!(out.contains("2 keys were wrapped with the new key; the server key is now number 2"), "{out}");
     let new = std::fs::read_to_string(server.folder.join("server.key")).unwrap();
     assert!(new != old && new.lines().count() == 1);
     // Everything that the old key made holds, before the server has taken note and after.
@@ -489,7 +489,7 @@ async fn a_rotation_killed_half_way_goes_on_when_it_is_asked_for_again() {
     server.login("marie@example.be", PASSWORD).await.expect(201);
 
     let out = said(&server, &["keys", "rotate"]);
-    assert!(out.contains("0 keys were wrapped anew; the server key is now number 2"), "{out}");
+    assert!(out.contains("0 keys were wrapped with the new key; the server key is now number 2"), "{out}");
     assert_eq!(lines(), 1);
     server.stop();
     server.restart().await;
@@ -845,7 +845,7 @@ async fn a_backup_from_before_a_rotation_needs_the_newest_keys_and_says_so() {
         run(program().arg("--data-dir").arg(target).arg("restore").arg(&backup).args(more))
     };
     let (code, out, errors) = restore(&elsewhere.path().join("keyless"), &[]);
-    assert!(code == Some(0) && out.contains(&format!("Put the server key {print} at")), "{out}{errors}");
+    assert!(code == Some(0) && out.contains(&format!("Copy the server key {print} to")), "{out}{errors}");
     said(&server, &["keys", "rotate"]);
     server.stop();
     std::fs::create_dir(&target).unwrap();
@@ -1006,7 +1006,7 @@ async fn the_doctor_finds_what_is_wrong_and_says_what_mends_it() {
     mode(&server.folder, 0o755);
     mode(&server.folder.join("server.key"), 0o644);
     let (_, found) = findings(&server, &["--dev"]);
-    assert_eq!(state(&found, "data folder"), ["warning"]);
+    assert_eq!(state(&found, "data directory"), ["warning"]);
     assert!(state(&found, "server key").contains(&"warning".to_owned()), "{found:?}");
 
     let key = server.folder.join("server.key");

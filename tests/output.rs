@@ -164,7 +164,7 @@ fn every_command() -> BTreeMap<Vec<String>, bool> {
     commands
 }
 
-/// A data folder with something of everything, and what is in it.
+/// A data directory with something of everything, and what is in it.
 struct World {
     _folder: TempDir,
     data: PathBuf,
@@ -367,7 +367,7 @@ fn how(world: &World, command: &str) -> Option<Vec<(String, Task)>> {
         "token revoke" => does(
             token,
             |scene, _| tokens(scene)[0]["state"] == "revoked",
-            "is revoked: it opens nothing more",
+            "is revoked: it is no longer accepted",
         ),
         "token create" => {
             let made = |scene: &Scene, _: &World| tokens(scene).iter().any(|token| token["name"] == "made");
@@ -633,7 +633,7 @@ async fn terminals_are_assigned_and_the_report_told_wherever_the_outputs_lead() 
         let is_full = matches!(outputs, Outputs::Full | Outputs::BothFull);
         assert_eq!(ended.code, Some(if is_full { LOST } else { 0 }), "{outputs:?}: {ended:?}");
         if matches!(outputs, Outputs::Full | Outputs::ReaderGone) {
-            assert!(ended.errors.contains("1 moved, 0 stand there already"), "{outputs:?}: {ended:?}");
+            assert!(ended.errors.contains("1 moved, 0 are already at their site"), "{outputs:?}: {ended:?}");
         }
         let start = Instant::now();
         let path = format!("/v1/terminals/{terminal}");

@@ -297,7 +297,11 @@ async fn nist_over_http_long_passwords_without_composition_no_common_ones_and_a_
     }
     let page = server.client.get(format!("{}/activate?token={token}", server.url));
     let page = page.header("accept-language", "en").send().await.unwrap().text().await.unwrap();
-    for rule in ["At least 15 characters", "used most or known from a breach", "More than your name"] {
+    for rule in [
+        "At least 15 characters",
+        "Not a common password or one known from a data breach",
+        "More than your name",
+    ] {
         assert!(page.contains(rule), "'{rule}' is not on the page: {page}");
     }
     assert!(!page.contains("upper-case"), "{page}");
@@ -396,7 +400,7 @@ async fn a_password_of_the_operators_list_is_refused_with_the_reason_in_three_la
     let (_, token) = activation(&server, 1, "marie@example.be").await;
     let body = json!({ "token": token, "password": "Zomervakantie-2026" });
     for (language, reason) in [
-        ("en", "whoever guesses tries those first"),
+        ("en", "attackers try those first"),
         ("fr", "les premiers que l'on essaie"),
         ("nl", "het eerst geprobeerd"),
     ] {
@@ -445,7 +449,7 @@ fn config_check_refuses_a_list_out_of_order_with_the_command_that_sorts_it_and_t
     assert!(told.contains(":4: password.blocklist_file: ") && told.contains(&command), "{told}");
     let sorted = Command::new("sh").args(["-c", &command]).status().unwrap();
     assert!(sorted.success());
-    assert!(config(&text, "check").contains("the configuration holds"));
+    assert!(config(&text, "check").contains("the configuration is valid"));
     std::fs::write(&list, "zebra\naardvark\n").unwrap();
     assert!(config(&text, "check").contains(&command), "one that a start refuses");
 }

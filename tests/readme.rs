@@ -90,13 +90,13 @@ async fn the_commands_of_the_other_documents_work_as_written() {
         (
             "docs/operator.md",
             vec![
-                "the configuration holds",
+                "the configuration is valid",
                 "lockout.attempts",
                 "lqt_",
                 "web shop",
                 "is revoked",
                 "Boulangerie 1 SRL",
-                "Nothing keeps this person out",
+                "Nothing prevents this person from logging in",
                 "ordered by SO-1",
                 "\nyes\n",
                 "Everybody's password is",

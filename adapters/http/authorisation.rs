@@ -1,4 +1,4 @@
-//! Who may do what at which site of which company, whoever asks.
+//! Authorisation: what a caller may do at which site of which company.
 
 use loquet_domain::access::Grantor;
 use loquet_domain::account::Role;
@@ -22,16 +22,16 @@ pub(crate) enum Needed {
     Everywhere,
 }
 
-/// What of a company somebody sees.
+/// The part of a company that a caller may see.
 pub(crate) enum Sight {
-    /// All of it.
+    /// The whole company.
     All,
-    /// The sites at which their groups grant them something.
+    /// The sites at which the caller's groups grant a permission.
     Granted(Box<Standing>),
 }
 
 impl Sight {
-    /// Whether a site is in sight.
+    /// Whether the caller may see a site.
     pub(crate) fn includes(&self, site: SiteId) -> bool {
         match self {
             Self::All => true,
@@ -43,8 +43,8 @@ impl Sight {
 }
 
 impl Api {
-    /// Lets through an administrator of the company, a user with the permission, or a program with the scope;
-    /// says what they have to grant. Whoever is of another company is told that there is none.
+    /// Lets through an administrator of the company, a user with the permission, or a program with the scope. Returns
+    /// what the caller may grant. A person of another company gets 404.
     pub(crate) async fn permit(
         &self,
         caller: &Caller,
@@ -67,8 +67,8 @@ impl Api {
         }
     }
 
-    /// What of a company somebody sees: all of it as an administrator or a program with `companies:read`, the
-    /// sites where they may do something as a user.
+    /// The part of a company that a caller may see. An administrator, or a program with `companies:read`, sees all of
+    /// it. A user sees the sites where they have a permission.
     pub(crate) async fn sight(&self, caller: &Caller, company: CompanyId) -> Result<Sight, Problem> {
         match self.standing_in(caller, Scope::CompaniesRead, company).await? {
             Some(standing) if standing.role != Some(Role::Administrator) => {
@@ -78,7 +78,8 @@ impl Api {
         }
     }
 
-    /// What of a list somebody sees that is one company's, or everybody's for a program.
+    /// The part of a list that a caller may see: for a person, that of their company; for a program, the list of one
+    /// company or of all.
     pub(crate) async fn sight_of(
         &self,
         caller: &Caller,
@@ -90,7 +91,7 @@ impl Api {
         }
     }
 
-    /// A person's standing in their own company; none for a program.
+    /// A person's authorisation in their own company. `None` for a program.
     async fn standing_in(
         &self,
         caller: &Caller,
@@ -107,7 +108,7 @@ impl Api {
         }
     }
 
-    /// The company that a list is of: a person's own, or the one that a program names.
+    /// The company of a list: a person's own, or the one that a program names.
     pub(crate) fn company_asked(
         &self,
         caller: &Caller,

@@ -1,4 +1,4 @@
-//! Who asks, and what they may.
+//! The caller of a request, and what the caller may do.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,25 +13,25 @@ use crate::responses::problem::Problem;
 use loquet_http_ports::scope::Scope;
 use loquet_http_ports::service_tokens::Service;
 
-/// Whoever showed a token that holds.
+/// A caller with a valid token.
 #[derive(Clone, Debug)]
 pub(crate) enum Caller {
     Service(Arc<Service>),
     Person(Box<Authenticated>),
 }
 
-/// From where a request came, and the moment at which it did.
+/// The origin of a request, and the time at which it arrived.
 #[derive(Clone, Debug)]
 pub(crate) struct Arrival {
     pub(crate) at: loquet_domain::Moment,
-    /// From where, for the limits.
+    /// The client's address, for the limits.
     pub(crate) address: Option<IpAddr>,
     pub(crate) correlation: CorrelationId,
     pub(crate) client: Client,
 }
 
 impl Arrival {
-    /// The context of a command that somebody without a token makes.
+    /// The context of a command of an anonymous caller.
     pub(crate) fn stranger(&self) -> Context {
         self.by(Actor::Stranger)
     }
@@ -49,8 +49,8 @@ impl Arrival {
 }
 
 impl Caller {
-    /// Who it is, whichever of their tokens they show: a program that rotates its own is the same program,
-    /// and another of the same name is not.
+    /// Identifies the caller, with any of their tokens. A program that rotates its token stays the same caller. Another
+    /// program with the same name is a different one.
     pub(crate) fn identity(&self) -> String {
         match self {
             Self::Service(service) => format!("service/{}", service.family),
@@ -58,7 +58,7 @@ impl Caller {
         }
     }
 
-    /// The context of a command that they make.
+    /// The context of a command of this caller.
     pub(crate) fn context(&self, arrival: &Arrival) -> Context {
         arrival.by(match self {
             Self::Service(service) => service.actor(),
@@ -66,12 +66,13 @@ impl Caller {
         })
     }
 
-    /// The same, of one that is made for a reason.
+    /// The context of a command of this caller, with a reason.
     pub(crate) fn context_because(&self, arrival: &Arrival, reason: Option<String>) -> Context {
         Context { reason, ..self.context(arrival) }
     }
 
-    /// Whether it is one of the supplier's people: whatever they do to an account, they say why.
+    /// Whether the caller is a member of the supplier's staff. They give a reason for everything that they do to an
+    /// account.
     pub(crate) fn is_staff(&self) -> bool {
         matches!(self, Self::Service(service) if service.role.is_some())
     }
@@ -91,7 +92,7 @@ impl Caller {
         }
     }
 
-    /// A program, or one of the supplier's people, with this scope, and nobody else.
+    /// Lets through only a program or a member of the supplier's staff with this scope.
     pub(crate) fn service(&self, scope: Scope) -> Result<&Service, Problem> {
         match self {
             Self::Service(service) if service.scopes.contains(&scope) => Ok(service),
@@ -99,7 +100,7 @@ impl Caller {
         }
     }
 
-    /// A person, and no program.
+    /// Lets through only a person, and no program.
     pub(crate) fn person(&self) -> Result<&Authenticated, Problem> {
         match self {
             Self::Person(person) => Ok(person),
@@ -107,9 +108,9 @@ impl Caller {
         }
     }
 
-    /// An administrator of this account's company, or a program with this scope. Whoever may not even
-    /// see the account is told that there is none. What is given goes along with the command: the account may be
-    /// another company's by the time it is decided.
+    /// Lets through an administrator of this account's company, or a program with this scope. A caller who may not even
+    /// see the account gets 404. The command must carry the returned authority: when it is decided, the account may
+    /// belong to another company.
     pub(crate) fn administers(&self, scope: Scope, account: &Profile) -> Result<Authority, Problem> {
         match self {
             Self::Service(_) => self.service(scope).map(|_| Authority::Supplier),
@@ -121,7 +122,7 @@ impl Caller {
         }
     }
 
-    /// The account's owner, an administrator of its company, or a program with this scope.
+    /// Lets through the account's owner, an administrator of its company, or a program with this scope.
     pub(crate) fn sees(&self, scope: Scope, id: AccountId, account: &Profile) -> Result<(), Problem> {
         match self {
             Self::Person(person) if person.account == id => Ok(()),
@@ -130,7 +131,7 @@ impl Caller {
         }
     }
 
-    /// The account's owner, or a program with this scope.
+    /// Lets through the account's owner, or a program with this scope.
     pub(crate) fn owns(&self, scope: Scope, id: AccountId) -> Result<(), Problem> {
         match self {
             Self::Person(person) if person.account == id => Ok(()),

@@ -1,5 +1,5 @@
-//! The description of the API (OpenAPI 3.1): generated from the handlers, then completed with what all of
-//! them have in common, so that no handler has to say it.
+//! The description of the API (OpenAPI 3.1). It is generated from the handlers. The parts that all handlers share are
+//! added here, so that no handler repeats them.
 
 use std::sync::Arc;
 
@@ -15,31 +15,32 @@ use crate::state::Api;
     info(
         title = "Loquet",
         description = "Accounts, logins and lockouts of a customer portal.\n\n\
-            Errors are RFC 9457 problems in the language that `Accept-Language` asks for (fr, nl, en); a body's \
-            problem lists every broken rule. Commands answer with the `position` of their events in the log, \
-            in the body or in the header `Loquet-Position`; queries take `at_least` to wait for one. Every \
-            answer names its request in `X-Request-Id`, which is also the `correlation_id` of its events. \
-            Whoever asks too much is answered 429 with a `Retry-After` that is true.",
+            Errors are RFC 9457 problems, in the language of `Accept-Language` (fr, nl, en). If a body breaks \
+            rules, the problem lists all of them. A command answers with the log `position` of its events, in the \
+            body or in the header `Loquet-Position`. To read what a command wrote, send this position as `at_least` \
+            with a query: the query waits until its answer includes it. Every answer has an `X-Request-Id`, which is \
+            also the `correlation_id` of the request's events. If you send too many requests, the answer is 429, and \
+            `Retry-After` says after how many seconds a request is accepted again.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
     servers((url = "/", description = "This server")),
     modifiers(&Bearer),
     tags(
-        (name = "orders", description = "Orders bring companies and accounts into being."),
-        (name = "links", description = "What the mailed links do."),
-        (name = "logins", description = "Getting in, and out."),
-        (name = "accounts", description = "Accounts and what is done with them."),
+        (name = "orders", description = "Orders. They create companies, accounts, sites and terminals."),
+        (name = "links", description = "Links in mails: activate an account, choose a new password."),
+        (name = "logins", description = "Log in and out; sessions and trusted devices."),
+        (name = "accounts", description = "Accounts: create, admit, show, delete."),
         (name = "second step", description = "Two-step verification."),
-        (name = "support", description = "Why somebody cannot log in, and what mends it."),
+        (name = "support", description = "For support: find a customer, and see why a person cannot log in and what helps."),
         (name = "companies", description = "Companies, their names and addresses."),
-        (name = "sites", description = "Sites: opened by orders, named by their company."),
-        (name = "terminals", description = "Terminals, and where they stand and stood."),
-        (name = "groups", description = "Groups, what they permit, and to whom."),
-        (name = "permissions", description = "Who may do what where."),
-        (name = "receipts", description = "What a site's receipts look like."),
-        (name = "takeovers", description = "A company's sites and people go to another."),
-        (name = "events", description = "What happened, for programs that follow it."),
-        (name = "health", description = "For whoever runs it.")
+        (name = "sites", description = "Sites, where companies use terminals. Orders open them; their company names them."),
+        (name = "terminals", description = "Terminals, their sites and their history."),
+        (name = "groups", description = "User groups, their permissions and their members."),
+        (name = "permissions", description = "Who may do what at which site."),
+        (name = "receipts", description = "The layout of a site's receipts."),
+        (name = "takeovers", description = "Take-overs: sites, terminals and accounts move from one company to another."),
+        (name = "events", description = "The events of the log, for programs that follow them."),
+        (name = "health", description = "Health checks and metrics, for operators.")
     )
 )]
 struct Description;
@@ -54,8 +55,14 @@ impl utoipa::Modify for Bearer {
             )
         };
         let components = api.components.get_or_insert_with(Default::default);
-        components.add_security_scheme("session", scheme("A person's session token, from POST /v1/logins."));
-        components.add_security_scheme("service", scheme("A program's token, from `loquet token create`."));
+        components.add_security_scheme(
+            "session",
+            scheme("The session token of a person. POST /v1/logins returns it."),
+        );
+        components.add_security_scheme(
+            "service",
+            scheme("The token of a program or of the supplier's staff. `loquet token create` makes it."),
+        );
     }
 }
 
@@ -64,19 +71,22 @@ pub(super) fn begun() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::with_openapi(Description::openapi())
 }
 
-/// Answers that any operation may give, and when.
+/// Answers that every operation may give, with their meaning.
 const ANY: [(&str, &str); 3] = [
-    ("400", "The address, its query or the body is not of the form asked for"),
-    ("429", "Too much was asked from this address; `Retry-After` says when to ask again"),
-    ("503", "Not now; nothing was counted or changed, unless the problem says that it may have been"),
+    ("400", "The path, the query or the body does not have the required format"),
+    ("429", "There were too many requests. `Retry-After` says after how many seconds to try again"),
+    (
+        "503",
+        "The server can't answer now. Nothing was counted or changed, unless the problem says that it may have been",
+    ),
 ];
-/// Those of operations that take a token.
+/// Answers of operations that take a token.
 const WITH_TOKEN: [(&str, &str); 3] = [
-    ("401", "No token that holds"),
-    ("403", "The token does not allow it"),
-    ("404", "There is no such thing, or it is not yours to see"),
+    ("401", "There is no valid token"),
+    ("403", "The token does not allow this"),
+    ("404", "It does not exist, or you may not see it"),
 ];
-/// Those of operations that take a body.
+/// Answers of operations that take a body.
 const WITH_BODY: [(&str, &str); 2] =
     [("413", "The body is larger than 1 MiB"), ("415", "The body is not JSON")];
 
@@ -95,7 +105,8 @@ pub(super) fn complete(api: &utoipa::openapi::OpenApi) -> Value {
     api
 }
 
-/// What holds a password or shows a secret: no answer of these is kept.
+/// Operations whose request has a password or whose answer has a secret. Their answers are not stored, so they take no
+/// `Idempotency-Key`.
 const WITHOUT_KEY: [&str; 5] = [
     "/v1/accounts/{account_id}/password",
     "/v1/accounts/{account_id}/second-step",
@@ -109,7 +120,7 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
     let parameters = operation.get("parameters").and_then(Value::as_array).into_iter().flatten();
     let waits = parameters.clone().any(|parameter| parameter.get("name") == Some(&json!("at_least")));
     let with_token = operation.get("security").is_some();
-    // Whoever asks for no token says so.
+    // An operation without a token says so.
     operation.entry("security").or_insert_with(|| json!([]));
     let takes_key =
         with_token && matches!(method, "post" | "put" | "patch" | "delete") && !WITHOUT_KEY.contains(&path);
@@ -118,8 +129,8 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
             operation,
             json!({
                 "name": "Idempotency-Key", "in": "header", "required": false,
-                "description": "1 to 200 characters of your choice. Asked again with the same key within a day, \
-                    the command is answered as it was and not done again.",
+                "description": "1 to 200 characters of your choice. If you repeat a command with the same key within \
+                    24 hours, you get the first answer again, and the command is not run again.",
                 "schema": { "type": "string", "minLength": 1, "maxLength": 200 },
             }),
         );
@@ -134,11 +145,11 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
             common.extend(WITH_BODY);
         }
         if takes_key {
-            common.push(("409", "A command with this Idempotency-Key is being carried out"));
+            common.push(("409", "A command with this Idempotency-Key is still running"));
             common.push(("422", "The Idempotency-Key was used for another command"));
         }
         if waits {
-            common.push(("409", "The log has not come to the position asked for"));
+            common.push(("409", "The log has not reached the requested position"));
         }
         for (status, when) in common {
             responses.entry(status).or_insert_with(|| problem(when));
@@ -163,7 +174,7 @@ fn problem(when: &str) -> Value {
     json!({ "description": when, "content": { "application/problem+json": { "schema": schema } } })
 }
 
-/// The headers that every answer has, or every answer of its kind.
+/// Adds the headers that every answer of this kind has.
 fn complete_response(method: &str, status: &str, response: &mut Value) {
     let Some(response) = response.as_object_mut() else { return };
     let headers = response.entry("headers").or_insert_with(|| json!({}));
@@ -172,22 +183,22 @@ fn complete_response(method: &str, status: &str, response: &mut Value) {
     let mut add = |name: &str, value: Value| {
         headers.entry(name.to_owned()).or_insert(value);
     };
-    add("X-Request-Id", header("Names this request", json!({ "type": "string", "format": "uuid" })));
+    add("X-Request-Id", header("The id of this request", json!({ "type": "string", "format": "uuid" })));
     if matches!(status, "429" | "503") {
         let seconds = json!({ "type": "integer", "minimum": 0 });
-        add("Retry-After", header("In how many seconds to ask again", seconds));
+        add("Retry-After", header("The number of seconds after which to try again", seconds));
     }
     if status == "204" {
         let position = json!({ "type": "integer", "minimum": 0 });
-        add("Loquet-Position", header("Where what was done stands in the log", position));
+        add("Loquet-Position", header("The log position of the command's events", position));
     }
     if method == "get" && status == "200" {
-        let tag = "Sent back as If-None-Match, it is answered 304 while nothing has changed but the position";
+        let tag = "Send it back as If-None-Match: the answer is 304 as long as nothing but the position has changed";
         add("ETag", header(tag, json!({ "type": "string" })));
     }
 }
 
-/// A page's items are what is described elsewhere: they refer to it.
+/// Lets the items of a page refer to the schema that describes them.
 fn refer_to_items(api: &mut Value) {
     let Some(schemas) = api.pointer_mut("/components/schemas").and_then(Value::as_object_mut) else { return };
     let names: Vec<String> = schemas.keys().cloned().collect();

@@ -1,8 +1,8 @@
-//! Answers to strangers leave on a grid of time, so that what was done for them does not show.
+//! Answers to anonymous callers leave at multiples of a fixed step. So their time does not show what was done.
 //!
-//! The runtime's timer counts milliseconds, and how far into one it wakes depends on what had woken it last: a mail on its
-//! way, say. So a thread of its own says when, exact to some microseconds; and what those would tell is lost among up to
-//! two milliseconds by lot.
+//! The runtime's timer counts in milliseconds, and the exact moment depends on what woke it last, for example a mail.
+//! So a separate thread wakes the answers, exact to some microseconds. A random delay of up to two milliseconds hides
+//! these microseconds.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -16,9 +16,9 @@ use tokio::sync::oneshot;
 /// an account for the first time since the start. That work takes some milliseconds, so it rarely crosses the end of
 /// a step.
 const LEAST_LOGIN: Duration = Duration::from_millis(100);
-/// How many times as long as one hash a step of refused logins is.
+/// A step of refused logins takes this many times as long as one hash.
 const HASHES: u32 = 4;
-/// The step of reset requests: far more than writing an event takes.
+/// The step of reset requests. It is much longer than the time to write an event.
 pub(crate) const RESET: Duration = Duration::from_millis(50);
 
 /// The step of refused logins if one hash takes this long. It is several times as long as the hash, so that other
@@ -28,13 +28,13 @@ pub fn refusal_step(hash: Duration) -> Duration {
     LEAST_LOGIN.max(hash * HASHES)
 }
 
-/// Up to so much longer, by lot.
+/// The longest random delay.
 const LOT: Duration = Duration::from_millis(2);
 
-/// Who waits, and until when.
+/// A waiting answer, and the end of its wait.
 type Waiting = (Instant, oneshot::Sender<()>);
 
-/// Where one tells the thread; none where the system gave no thread.
+/// The channel to the thread. `None` if the system could not start a thread.
 static WAKER: LazyLock<Option<Sender<Waiting>>> = LazyLock::new(|| {
     let (told, waiting) = mpsc::channel();
     let thread = thread::Builder::new().name("even-time".to_owned()).spawn(move || wake(&waiting));
@@ -65,7 +65,7 @@ fn wake(told: &Receiver<Waiting>) {
         }
         let now = Instant::now();
         while let Some(due) = waiting.first_entry().filter(|first| *first.key() <= now) {
-            // Whoever hung up waits no more.
+            // A caller who hung up no longer waits.
             for wakes in due.remove() {
                 let _ = wakes.send(());
             }

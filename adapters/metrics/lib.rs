@@ -195,17 +195,21 @@ impl Metrics {
         asked.tell_whether_mails_go(None);
         let mut r = Registry::with_prefix("loquet");
         let info = vec![("version".to_owned(), version.to_owned()), ("node".to_owned(), node.to_owned())];
-        r.register("build", "Which version runs, under which name", Info::new(info));
+        r.register("build", "The version of the program and the name of the node", Info::new(info));
         r.register("logins", "Logins by outcome", http.logins.clone());
         r.register("events", "Events written, by type", log.events.clone());
         r.register(
             "append_conflicts",
-            "Appends that were decided again, another having won",
+            "Appends that were decided again because another append came first",
             log.conflicts.clone(),
         );
         r.register("append_failures", "Appends that failed, by reason", log.failures.clone());
-        r.register("append_batch", "Requests that one transaction of the log took", log.batch.clone());
-        r.register("hash_waiting", "Passwords that are being hashed or wait for it", hashing.waiting.clone());
+        r.register("append_batch", "The number of requests in one transaction of the log", log.batch.clone());
+        r.register(
+            "hash_waiting",
+            "Passwords that are being hashed or wait to be hashed",
+            hashing.waiting.clone(),
+        );
         r.register(
             "hash_refused",
             "Passwords that were refused because too many waited",
@@ -217,52 +221,51 @@ impl Metrics {
         r.register("log_position", "The position of the last event", asked.position.clone());
         r.register(
             "view_position",
-            "Up to where a view or reaction has seen the log",
+            "The log position up to which a view or reaction has read",
             asked.view_position.clone(),
         );
-        r.register("view_lag", "How many events a view or reaction has not seen", asked.view_lag.clone());
-        r.register("view_stopped", "1 where a view or reaction has stopped", asked.view_stopped.clone());
+        r.register(
+            "view_lag",
+            "The number of events that a view or reaction has not read yet",
+            asked.view_lag.clone(),
+        );
+        r.register("view_stopped", "1 if a view or reaction has stopped", asked.view_stopped.clone());
         r.register(
             "view_building_stopped",
-            "1 where what is to take a view's place can't be built",
+            "1 if the new version of a view can't be built",
             asked.view_building_stopped.clone(),
         );
-        r.register("mails", "Mails that wait, are handed over, or were given up", asked.mails.clone());
+        r.register("mails", "Mails that wait, are being sent, or were given up", asked.mails.clone());
         r.register(
             "mails_failing",
-            "Mails that were tried in vain and wait, and those whose end the log does not take in",
+            "Mails that failed and wait, and mails whose result can't be written to the log",
             asked.mails_failing.clone(),
         );
         r.register(
             "mails_held",
-            "1 while no mail goes, by why: the mail server refuses us, or is away",
+            "1 while no mail can be sent, by reason: the mail server refuses mails from Loquet, or can't be reached",
             asked.mails_held.clone(),
         );
         r.register(
             "scrape_failed",
-            "1 where a part of the metrics could not be asked for, and is as it was",
+            "1 if a part of the metrics could not be collected, and shows its last value",
             asked.failed.clone(),
         );
         let timed = [
             ("append", "Time of an append until it is durable", log.append_seconds.clone()),
-            ("hash", "Time of hashing a password, waiting included", hashing.seconds.clone()),
+            ("hash", "Time to hash a password, including the wait", hashing.seconds.clone()),
         ];
         for (name, help, histogram) in timed {
             r.register_with_unit(name, help, Unit::Seconds, histogram);
         }
         r.register_with_unit("http_request", "Time of a request", Unit::Seconds, http.seconds.clone());
         let oldest = asked.oldest_mail.clone();
-        r.register_with_unit(
-            "mail_oldest_pending",
-            "Age of the oldest mail that waits",
-            Unit::Seconds,
-            oldest,
-        );
+        r.register_with_unit("mail_oldest_pending", "Age of the oldest waiting mail", Unit::Seconds, oldest);
         let logs = [
             ("write_ahead_log", "Size of the write-ahead log beside a file", asked.wal.clone()),
             (
                 "write_ahead_log_held",
-                "How much of it can't be copied into its file, mostly because a program reads an old state",
+                "The part that can't be copied into its file, in most cases because a program reads an old state",
                 asked.wal_held.clone(),
             ),
         ];

@@ -68,11 +68,11 @@ pub enum BackupError {
         why: String,
     },
     /// There is something where the backup is to go.
-    #[error("{0} is not empty: choose a folder that is, or that is not there yet")]
+    #[error("{0} is not empty: choose a directory that is empty or does not exist yet")]
     Occupied(PathBuf),
     /// There is something of a server's where the restored data is to go: what was left behind would be mixed
     /// with what was restored.
-    #[error("{folder} still holds {}: move that away, or choose another folder with --data-dir", names.join(", "))]
+    #[error("{folder} still holds {}: move that away, or choose another directory with --data-dir", names.join(", "))]
     InTheWay {
         /// The folder.
         folder: PathBuf,
@@ -278,7 +278,7 @@ pub fn check_files(folder: &Path) -> Result<(), BackupError> {
     Ok(())
 }
 
-/// Puts a backup, proved whole, into a data folder that holds nothing of a server's but its key. The keys are
+/// Puts a backup, proved whole, into a data directory that holds nothing of a server's but its key. The keys are
 /// taken from `keys` where that is given, and must fit the server key at `server_key` where there is one. The
 /// log comes last: what was interrupted is no data.
 ///
@@ -317,7 +317,7 @@ pub fn restore(
     put.map(|()| Restored { manifest, server_key: needed })
 }
 
-/// Which server key wraps the keys that were copied; where none were, those in the data folder.
+/// Which server key wraps the keys that were copied; where none were, those in the data directory.
 fn wrapped_in(
     files: &BTreeMap<String, FileEntry>,
     to: &Path,

@@ -7,38 +7,38 @@ use loquet_domain::values::permission::Permission;
 
 #[derive(Subcommand)]
 pub(crate) enum CompanyCommand {
-    /// Companies by name, or the newest first.
+    /// List companies, the newest first. With `--name`, the list is sorted by name.
     List(ListCompanies),
-    /// One company.
+    /// Show one company.
     Show(WhichCompany),
 }
 
 #[derive(Args)]
 pub(crate) struct ListCompanies {
-    /// Only those whose legal or trading name begins so, whatever the case.
+    /// Show only companies whose legal or trading name begins with this text. Case does not matter.
     #[arg(long, value_name = "PREFIX")]
     pub(crate) name: Option<String>,
-    /// Only those that have no administrator.
+    /// Show only companies that have no administrator.
     #[arg(long)]
     pub(crate) without_administrator: bool,
     #[command(flatten)]
     pub(crate) how: HowMany,
 }
 
-/// How much of a list is printed, and for whom.
+/// How many rows a list prints, and in which format.
 #[derive(Args)]
 pub(crate) struct HowMany {
-    /// At most so many.
+    /// The maximum number of rows.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) limit: u32,
-    /// Print JSON, one a line.
+    /// Print JSON, one object per line.
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 #[derive(Args)]
 pub(crate) struct WhichCompany {
-    /// Its id or its enterprise number.
+    /// The company's id or enterprise number.
     pub(crate) company: String,
     /// Print JSON.
     #[arg(long)]
@@ -47,15 +47,15 @@ pub(crate) struct WhichCompany {
 
 #[derive(Subcommand)]
 pub(crate) enum SiteCommand {
-    /// A company's sites, by name.
+    /// List a company's sites, sorted by name.
     List(ListSites),
-    /// One site, with its terminals.
+    /// Show one site and its terminals.
     Show(WhichSite),
 }
 
 #[derive(Args)]
 pub(crate) struct ListSites {
-    /// The company's id or its enterprise number.
+    /// The company's id or enterprise number.
     pub(crate) company: String,
     #[command(flatten)]
     pub(crate) how: HowMany,
@@ -63,7 +63,7 @@ pub(crate) struct ListSites {
 
 #[derive(Args)]
 pub(crate) struct WhichSite {
-    /// Its id.
+    /// The site's id.
     pub(crate) site: loquet_domain::ids::SiteId,
     /// Print JSON.
     #[arg(long)]
@@ -72,16 +72,16 @@ pub(crate) struct WhichSite {
 
 #[derive(Subcommand)]
 pub(crate) enum TerminalCommand {
-    /// One terminal: what it is, where it stands, and where it stood.
+    /// Show one terminal: its model, its site, and its former sites.
     Show(WhichTerminal),
-    /// Assign many terminals to sites of their company, by the running server: all of a file or, where a line of it
-    /// has a fault, nothing.
+    /// Assign many terminals to sites of their company. The running server does the work. If one line of the file
+    /// has a fault, nothing is assigned.
     Import(ImportTerminals),
 }
 
 #[derive(Args)]
 pub(crate) struct WhichTerminal {
-    /// Its serial number or its id.
+    /// The terminal's serial number or id.
     pub(crate) terminal: String,
     /// Print JSON.
     #[arg(long)]
@@ -90,18 +90,18 @@ pub(crate) struct WhichTerminal {
 
 #[derive(Args)]
 pub(crate) struct ImportTerminals {
-    /// A CSV file with the columns `terminal` (serial number or id) and `site` (id or name); `-` is standard input.
+    /// A CSV file with the columns `terminal` (serial number or id) and `site` (id or name). `-` reads standard input.
     pub(crate) file: PathBuf,
-    /// The company whose terminals they are, by its id.
+    /// The id of the company that has the terminals.
     #[arg(long)]
     pub(crate) company: loquet_domain::ids::CompanyId,
-    /// Say what would be done, and do nothing.
+    /// Print what would be done, and change nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// The running server, such as `http://127.0.0.1:8080`.
+    /// The address of the running server, such as `http://127.0.0.1:8080`.
     #[arg(long)]
     pub(crate) url: String,
-    /// A file with a service token of scope companies:write.
+    /// A file that contains a service token with the scope companies:write.
     #[arg(long)]
     pub(crate) token_file: PathBuf,
     /// Print the report as JSON.
@@ -111,7 +111,7 @@ pub(crate) struct ImportTerminals {
 
 #[derive(Subcommand)]
 pub(crate) enum PermissionCommand {
-    /// May this account do that at this site? Yes is exit code 0, no is 2.
+    /// Tell whether an account has a permission at a site. The exit code is 0 for yes and 2 for no.
     Ask(AskPermission),
 }
 
@@ -120,7 +120,7 @@ pub(crate) struct AskPermission {
     /// The account's e-mail address or id.
     #[arg(long)]
     pub(crate) account: String,
-    /// What it would do.
+    /// The permission.
     #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(Permission::ALL.map(Permission::name)))]
     pub(crate) permission: String,
     /// The site's id.
@@ -133,15 +133,15 @@ pub(crate) struct AskPermission {
 
 #[derive(Subcommand)]
 pub(crate) enum TakeOverCommand {
-    /// Take-overs, the newest first.
+    /// List take-overs, the newest first.
     List(ListTakeOvers),
-    /// One take-over: who waits for what, and what moves.
+    /// Show one take-over: what it waits for, and what moves.
     Show(WhichTakeOver),
 }
 
 #[derive(Args)]
 pub(crate) struct ListTakeOvers {
-    /// Only those in this state.
+    /// Show only take-overs with this status.
     #[arg(long, value_parser = ["open", "completing", "completed", "cancelled"])]
     pub(crate) status: Option<String>,
     #[command(flatten)]
@@ -150,7 +150,7 @@ pub(crate) struct ListTakeOvers {
 
 #[derive(Args)]
 pub(crate) struct WhichTakeOver {
-    /// Its id.
+    /// The take-over's id.
     pub(crate) takeover: loquet_domain::ids::TakeOverId,
     /// Print JSON.
     #[arg(long)]

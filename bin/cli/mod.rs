@@ -1,4 +1,4 @@
-//! The command line. Its settings are flags made from the table of settings, [`crate::config`].
+//! The command line. The flags of the settings are made from the table of settings, [`crate::config`].
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ pub(crate) use companies::{
     WhichTerminal,
 };
 
-/// Accounts, logins and lockouts of a customer portal, every decision kept as an event.
+/// Accounts, logins and lockouts of a customer portal. Every decision is stored as an event.
 #[derive(Parser)]
 #[command(name = "loquet", version)]
 pub(crate) struct Cli {
@@ -22,7 +22,7 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// The whole command line: the commands below, with every setting as a flag where it is used.
+/// The whole command line: the commands below. A command that uses a setting has a flag for it.
 pub(crate) fn command() -> clap::Command {
     let file = Arg::new("config")
         .long("config")
@@ -30,7 +30,7 @@ pub(crate) fn command() -> clap::Command {
         .value_name("FILE")
         .value_parser(clap::value_parser!(PathBuf))
         .global(true)
-        .help("The configuration file; ./loquet.toml or /etc/loquet/loquet.toml, where there is one, unless said");
+        .help("The configuration file. Without this flag, ./loquet.toml is read if it exists, otherwise /etc/loquet/loquet.toml");
     config::flags_everywhere(Cli::command().arg(file))
         .mut_subcommand("serve", config::flags)
         .mut_subcommand("doctor", config::flags)
@@ -39,12 +39,12 @@ pub(crate) fn command() -> clap::Command {
         })
 }
 
-/// Where the data is.
+/// The data directory and the server key.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
-    /// The folder of the log, the keys and the read models.
+    /// The directory of the log, the keys and the read models.
     pub(crate) data_dir: PathBuf,
-    /// The file of the server key; `server.key` in the data folder unless said.
+    /// The file of the server key. Default: `server.key` in the data directory.
     pub(crate) server_key_file: Option<PathBuf>,
 }
 
@@ -52,67 +52,68 @@ pub(crate) struct Place {
 pub(crate) enum Command {
     /// Run the server.
     Serve(Serve),
-    /// The configuration: one file, overridden by variables, overridden by flags.
+    /// Check or print the configuration. A flag overrides an environment variable, and a variable overrides the file.
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Orders.
+    /// Import orders.
     #[command(subcommand)]
     Order(OrderCommand),
-    /// Accounts.
+    /// Show accounts and their history, or erase one.
     #[command(subcommand)]
     Account(AccountCommand),
-    /// Companies: who the customers are.
+    /// Show companies.
     #[command(subcommand)]
     Company(CompanyCommand),
-    /// Sites: where terminals stand.
+    /// Show sites and their terminals.
     #[command(subcommand)]
     Site(SiteCommand),
-    /// Terminals.
+    /// Show a terminal, or assign terminals to sites from a file.
     #[command(subcommand)]
     Terminal(TerminalCommand),
-    /// Who may do what where.
+    /// Tell whether an account may do something at a site.
     #[command(subcommand)]
     Permission(PermissionCommand),
-    /// Take-overs of one company by another.
+    /// Show take-overs of one company by another.
     #[command(subcommand)]
     Takeover(TakeOverCommand),
-    /// The log.
+    /// Print events of the log.
     #[command(subcommand)]
     Events(EventsCommand),
-    /// The read models.
+    /// Show, rebuild or verify the read models.
     #[command(subcommand)]
     Projections(ProjectionsCommand),
-    /// The e-mails: sent, waiting and given up.
+    /// Show e-mails (sent, waiting or given up), or send them again.
     #[command(subcommand)]
     Mail(MailCommand),
-    /// Tell why a person cannot log in now, and the one action that mends it.
+    /// Explain why a person cannot log in now, and name the one action that helps.
     Diagnose(Diagnose),
-    /// Find accounts, companies, sites and terminals by what somebody on the telephone knows.
+    /// Find accounts, companies, sites and terminals by name, address or number.
     Find(Find),
-    /// Tokens of programs and of the supplier's people.
+    /// Create, list, rotate or revoke the API tokens of programs and of the supplier's staff.
     #[command(subcommand)]
     Token(TokenCommand),
-    /// The server key.
+    /// Create or rotate the server key.
     #[command(subcommand, visible_alias = "key")]
     Keys(KeysCommand),
-    /// Copy the data, consistently, beside a running server or without one.
+    /// Make a consistent copy of the data. The server may be running.
     Backup(Backup),
-    /// Put a backup, once it has proved whole, into a data folder that holds nothing but the server key.
+    /// Check a backup and copy it into a data directory. The directory must not contain data of a server, except the
+    /// server key.
     Restore(Restore),
-    /// Fill an empty data folder with a sample world: merchants, people, sites, terminals and two years of history.
+    /// Fill an empty data directory with sample data: merchants, people, sites, terminals and two years of history.
     Demo(Demo),
-    /// Look for what is, or may soon be, wrong: disk, permissions, clock, keys, mail server, store.
+    /// Check disk, file permissions, clock, keys, mail server and data, and report problems with their remedy.
     Doctor(Doctor),
     /// Print the description of the HTTP API (OpenAPI 3.1).
     Openapi,
     /// Print completions for a shell.
     Completions {
-        /// Which.
+        /// The shell.
         shell: clap_complete::Shell,
     },
-    /// Print the manual page, or write one for each command into a folder.
+    /// Print the manual page, or write a page for each command into a directory.
     Man {
-        /// The folder.
+        /// The directory.
         #[arg(long)]
         to: Option<PathBuf>,
     },
@@ -120,28 +121,28 @@ pub(crate) enum Command {
 
 #[derive(Args)]
 pub(crate) struct Serve {
-    /// Development: makes a server key and a token with every scope if there are none, and puts mails
-    /// into a folder, shown at /dev/mail. It listens on a loopback address alone and answers only to its own names.
-    /// Never in production.
+    /// Run a development server. It creates a server key and a token with every scope if they do not exist, and
+    /// writes mails into a directory, which /dev/mail shows. It listens on a loopback address only, and answers only
+    /// requests for its own host names. Never use this in production.
     #[arg(long)]
     pub(crate) dev: bool,
 }
 
 #[derive(Args)]
 pub(crate) struct Diagnose {
-    /// The e-mail address that they log in with.
+    /// The e-mail address with which the person logs in.
     pub(crate) email: String,
-    /// Print JSON, as the API gives it.
+    /// Print JSON, in the same format as the API.
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 #[derive(Args)]
 pub(crate) struct Find {
-    /// A whole e-mail address; words of a person's, a company's or a site's name, or of a site's address, or their
-    /// beginnings; an enterprise number; a terminal's serial number.
+    /// One of: a whole e-mail address; words, or beginnings of words, of a person's name, a company's name, a site's
+    /// name or a site's address; an enterprise number; a terminal's serial number.
     pub(crate) text: String,
-    /// How many of each kind.
+    /// The maximum number of results of each kind.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=200))]
     pub(crate) limit: u32,
     /// Print JSON.
@@ -151,17 +152,17 @@ pub(crate) struct Find {
 
 #[derive(Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Tell every fault at once, each with its file and line.
+    /// Report every fault of the configuration, each with its file and line.
     Check(CheckConfig),
-    /// Print what holds, and where it came from; secrets are hidden.
+    /// Print the value of each setting, and where the value comes from. Secrets are hidden.
     Show(ShowConfig),
-    /// Print an annotated file with every setting at its default.
+    /// Print a sample file that explains every setting and shows its default.
     Sample,
 }
 
 #[derive(Args)]
 pub(crate) struct CheckConfig {
-    /// For `serve --dev`, which needs less.
+    /// Check for `serve --dev`, which requires fewer settings.
     #[arg(long)]
     pub(crate) dev: bool,
 }
@@ -175,14 +176,14 @@ pub(crate) struct ShowConfig {
 
 #[derive(Subcommand)]
 pub(crate) enum OrderCommand {
-    /// Deliver orders from a file, one JSON object a line, as POST /v1/orders takes them. Safe to
-    /// repeat: what was delivered before changes nothing.
+    /// Deliver orders from a file. Each line is one JSON object, in the format of POST /v1/orders. The import is safe
+    /// to repeat: an order that was delivered before changes nothing.
     Import(Import),
 }
 
 #[derive(Args)]
 pub(crate) struct Import {
-    /// The file; `-` is standard input.
+    /// The file. `-` reads standard input.
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) remote: Remote,
@@ -193,42 +194,43 @@ pub(crate) struct Import {
 
 #[derive(Subcommand)]
 pub(crate) enum AccountCommand {
-    /// What an account is now.
+    /// Show an account as it is now.
     Show(Which),
-    /// Everything that happened to it.
+    /// Show every event of an account.
     History(Which),
-    /// Forget the person: delete the account, then the key of everything sealed for it. No way back.
+    /// Erase a person: delete the account, and then the key of the personal data. This cannot be undone.
     Erase(Erase),
 }
 
 #[derive(Args)]
 pub(crate) struct Erase {
-    /// Its e-mail address or its id.
+    /// The account's e-mail address or id.
     pub(crate) account: String,
-    /// Why; it stands in the log.
+    /// The reason. It is stored in the log.
     #[arg(long)]
     pub(crate) reason: String,
-    /// Do it; without this, only say whom it would forget.
+    /// Erase the person. Without this flag, the command only prints which account it would erase.
     #[arg(long)]
     pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) remote: Remote,
 }
 
-/// A running server that does the work, instead of this process.
+/// A running server that does the work instead of this process.
 #[derive(Args)]
 pub(crate) struct Remote {
-    /// The running server, such as `http://127.0.0.1:8080`; without it the data folder is opened.
+    /// The address of a running server, such as `http://127.0.0.1:8080`. Without this flag, the command opens the
+    /// data directory itself.
     #[arg(long, requires = "token_file")]
     pub(crate) url: Option<String>,
-    /// A file with a service token that has the scope.
+    /// A file that contains a service token with the required scope.
     #[arg(long)]
     pub(crate) token_file: Option<PathBuf>,
 }
 
 #[derive(Args)]
 pub(crate) struct Which {
-    /// Its e-mail address or its id.
+    /// The account's e-mail address or id.
     pub(crate) account: String,
     /// Print JSON.
     #[arg(long)]
@@ -237,31 +239,31 @@ pub(crate) struct Which {
 
 #[derive(Subcommand)]
 pub(crate) enum EventsCommand {
-    /// Print events as they stand in the log.
+    /// Print events in the order of the log.
     Tail(Tail),
 }
 
 #[derive(Args)]
 pub(crate) struct Tail {
-    /// Only events after this position; the last 20 unless said.
+    /// Print events after this position. Without this flag, the last 20 events are printed.
     #[arg(long)]
     pub(crate) after: Option<u64>,
-    /// Wait for more, until interrupted.
+    /// Wait for further events until interrupted.
     #[arg(long, short)]
     pub(crate) follow: bool,
-    /// Print JSON, one event a line.
+    /// Print JSON, one event per line.
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum ProjectionsCommand {
-    /// How far each read model and reaction is, and what stopped it.
+    /// Show the position of each read model and reaction, and the error that stopped it.
     List(Json),
-    /// Build a read model anew from the log, beside the one that serves, then let it take over. A running
-    /// server does it, else this process.
+    /// Rebuild a read model from the log in the background. The old one answers queries until the new one is complete.
+    /// A running server does the work; without one, this process does.
     Rebuild(Rebuild),
-    /// Prove that read models are what the log says: build each again in a scratch file and compare.
+    /// Verify the read models against the log: build each again in a temporary file, and compare.
     Verify(Verify),
 }
 
@@ -272,17 +274,17 @@ pub(crate) struct Json {
     pub(crate) json: bool,
 }
 
-/// For whom something is printed.
+/// The format of printed output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Output {
-    /// For people.
+    /// Text for people.
     Text,
-    /// For programs.
+    /// JSON for programs.
     Json,
 }
 
 impl Output {
-    /// As `--json` says.
+    /// The format that `--json` chooses.
     pub(crate) fn of(json: bool) -> Self {
         if json { Self::Json } else { Self::Text }
     }
@@ -290,45 +292,45 @@ impl Output {
 
 #[derive(Args)]
 pub(crate) struct Rebuild {
-    /// Which, by the name that `projections list` gives it; `all` for every one.
+    /// The read model's name, as `projections list` prints it, or `all`.
     pub(crate) name: String,
 }
 
 #[derive(Args)]
 pub(crate) struct Verify {
-    /// Which; every one unless said.
+    /// The names of read models. Without a name, all are verified.
     pub(crate) names: Vec<String>,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum MailCommand {
-    /// Mails, newest first: when, to which account, what became of them and why.
+    /// List mails, the newest first, with their account, state and error.
     List(ListMails),
-    /// One mail.
+    /// Show one mail.
     Show(WhichMail),
-    /// Try mails again that were given up.
+    /// Try to send mails again that were given up.
     Retry(RetryMails),
 }
 
 #[derive(Args)]
 pub(crate) struct ListMails {
-    /// Only those in this state.
+    /// Show only mails in this state. `void`: no longer valid, so not sent. `dead`: given up.
     #[arg(long, value_parser = ["pending", "sending", "sent", "void", "dead"])]
     pub(crate) state: Option<String>,
-    /// Only those to this account, by its e-mail address or id.
+    /// Show only mails to this account: its e-mail address or id.
     #[arg(long)]
     pub(crate) account: Option<String>,
-    /// At most so many.
+    /// The maximum number of rows.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) limit: u32,
-    /// Print JSON, one mail a line.
+    /// Print JSON, one mail per line.
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 #[derive(Args)]
 pub(crate) struct WhichMail {
-    /// Its id, as `mail list` prints it and its Message-ID begins.
+    /// The mail's id. `mail list` prints it, and the Message-ID of the mail begins with it.
     pub(crate) mail: uuid::Uuid,
     /// Print JSON.
     #[arg(long)]
@@ -337,35 +339,35 @@ pub(crate) struct WhichMail {
 
 #[derive(Args)]
 pub(crate) struct RetryMails {
-    /// Their ids.
+    /// The ids of the mails.
     #[arg(required_unless_present = "all_dead")]
     pub(crate) mails: Vec<uuid::Uuid>,
-    /// Every mail that was given up.
+    /// Try every mail again that was given up.
     #[arg(long, conflicts_with = "mails")]
     pub(crate) all_dead: bool,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum TokenCommand {
-    /// Make a token; it is printed this once. Works beside a running server, as do the others.
+    /// Create a token, and print it once. The token commands work while the server runs.
     Create(CreateToken),
-    /// Every token: name, role or scopes, when it was made, last used, and when it ends. Never the token itself.
+    /// List all tokens: name, role or scopes, creation, last use and expiry. The token itself is never shown.
     List(Json),
-    /// Make a new token with the name and the scopes or role of another, which goes on for a while. It ends
-    /// when the old one would have.
+    /// Create a new token with the name, the scopes or role, and the expiry of an old one. The old token stays valid
+    /// for some hours.
     Rotate(RotateToken),
-    /// End a token at once.
+    /// Revoke a token immediately.
     Revoke {
-        /// Its id, as `token list` prints it.
+        /// The token's id, as `token list` prints it.
         id: String,
     },
 }
 
 #[derive(Args)]
 pub(crate) struct RotateToken {
-    /// The id of the old one, as `token list` prints it.
+    /// The id of the old token, as `token list` prints it.
     pub(crate) id: String,
-    /// For how many hours the old one still holds.
+    /// The number of hours for which the old token stays valid.
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(0..=720))]
     pub(crate) keep_hours: u16,
     /// Print JSON.
@@ -375,21 +377,22 @@ pub(crate) struct RotateToken {
 
 #[derive(Args)]
 pub(crate) struct CreateToken {
-    /// For which program: this name stands in the log beside what is done with the token.
+    /// The name of the program that uses the token. The log shows it with every action of the token.
     #[arg(long, required_unless_present = "staff", requires = "scopes")]
     pub(crate) name: Option<String>,
-    /// What a program may do: orders:write, orders:read, orders:resolve, accounts:read, accounts:write,
-    /// accounts:delete, lockouts:release, events:read, metrics:read, companies:read, companies:write,
-    /// permissions:read, takeovers:write, layouts:read, second-step:reset, support:read. Repeatable.
+    /// A scope of the token, which says what the program may do: orders:write, orders:read, orders:resolve,
+    /// accounts:read, accounts:write, accounts:delete, lockouts:release, events:read, metrics:read, companies:read,
+    /// companies:write, permissions:read, takeovers:write, layouts:read, second-step:reset, support:read. Repeatable.
     #[arg(id = "scopes", long = "scope", conflicts_with = "staff")]
     pub(crate) scopes: Vec<loquet_http_ports::scope::Scope>,
-    /// For which of the supplier's people, by their own name: it stands in the log beside what they do.
+    /// The name of the member of the supplier's staff who uses the token. The log shows it with every action.
     #[arg(long, conflicts_with = "name", requires = "role")]
     pub(crate) staff: Option<String>,
-    /// As what they act: support, supervisor or auditor. What each may do is in the operator's guide.
+    /// The role of the member of staff: support, supervisor or auditor. docs/operator.md lists what each role may do.
     #[arg(long, requires = "staff")]
     pub(crate) role: Option<loquet_domain::fact::StaffRole>,
-    /// For how many days it holds. A program's: for ever unless said. A person's: 90 unless said, 365 at most.
+    /// The number of days for which the token is valid. A program's token does not expire by default. A person's token
+    /// is valid for 90 days by default, and for 365 at most.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=3650))]
     pub(crate) days: Option<u16>,
     /// Print JSON.
@@ -399,64 +402,65 @@ pub(crate) struct CreateToken {
 
 #[derive(Subcommand)]
 pub(crate) enum KeysCommand {
-    /// Make the server key, unless there is one.
+    /// Create the server key, unless it exists.
     Create,
-    /// Make a new server key and wrap every account's key anew with it, beside a running server or
-    /// without one. Run again, it goes on where it was interrupted.
+    /// Create a new server key, and wrap every account's key again with it. The server may be running. If the command
+    /// is interrupted, run it again: it continues.
     Rotate(RotateKeys),
 }
 
 #[derive(Args)]
 pub(crate) struct RotateKeys {
-    /// The old key is known to somebody else: links and sessions made with it end at once. Without this
-    /// they hold for as long as they say. A rotation that was interrupted is finished first, then a whole new one
-    /// made.
+    /// Somebody else may know the old key: end all links and sessions that were made with it. Without this flag, they
+    /// stay valid until they expire. If an earlier rotation was interrupted, it is completed first, and then a second
+    /// rotation follows.
     #[arg(long)]
     pub(crate) compromised: bool,
 }
 
 #[derive(Args)]
 pub(crate) struct Backup {
-    /// A folder that is not there yet, or is empty.
+    /// A directory that does not exist yet, or is empty.
     pub(crate) to: PathBuf,
-    /// Leave out the keys, which are better kept apart: a backup of them brings the erased back.
+    /// Leave out the keys. Keep them in another place: if you restore old keys, the data of persons who were erased
+    /// since can be read again.
     #[arg(long)]
     pub(crate) without_keys: bool,
 }
 
 #[derive(Args)]
 pub(crate) struct Restore {
-    /// A folder that `loquet backup` made.
+    /// A directory that `loquet backup` made.
     pub(crate) from: PathBuf,
-    /// Take the keys from this file rather than from the backup: the newest there are, so that who was
-    /// erased since stays so.
+    /// Take the keys from this file instead of the backup. Use the newest copy of keys.db: then persons who were
+    /// erased since the backup stay erased.
     #[arg(long)]
     pub(crate) keys: Option<PathBuf>,
-    /// Only prove that the backup is whole.
+    /// Only check that the backup is complete and undamaged.
     #[arg(long)]
     pub(crate) check: bool,
 }
 
 #[derive(Args)]
 pub(crate) struct Demo {
-    /// How many accounts; companies, sites and terminals as many as go with them.
+    /// The number of accounts. The number of companies, sites and terminals follows from it.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(100..=5_000_000))]
     pub(crate) accounts: u32,
-    /// Another number, another world.
+    /// The seed of the random numbers. The same seed gives the same data.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// The moment at which the history ends, such as 2026-11-24T09:30:00Z; the start of today (UTC) unless said.
-    /// Whoever is locked out then is so for ten minutes more, or a little less.
+    /// The moment at which the history ends, such as 2026-11-24T09:30:00Z. Default: the start of today (UTC).
+    /// Accounts that are locked at that moment stay locked for about ten minutes after it.
     #[arg(long)]
     pub(crate) until: Option<loquet_domain::Moment>,
-    /// Print what there is as JSON.
+    /// Print the summary as JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 #[derive(Args)]
 pub(crate) struct Doctor {
-    /// For `serve --dev`, which needs less.
+    /// Check for `serve --dev`, which requires fewer settings.
     #[arg(long)]
     pub(crate) dev: bool,
     /// Print JSON.

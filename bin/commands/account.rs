@@ -34,10 +34,11 @@ pub(super) async fn find(system: &System, which: &str) -> anyhow::Result<Account
     if let Ok(id) = which.parse() {
         return Ok(id);
     }
-    let email =
-        EmailAddress::parse(which).with_context(|| format!("'{which}' is neither an id nor an address"))?;
+    let email = EmailAddress::parse(which)
+        .with_context(|| format!("'{which}' is neither an id nor an e-mail address"))?;
     let found = system.app.account_of(&email).await?;
-    found.with_context(|| format!("no account has the address {email} (a deleted one is found by its id)"))
+    found
+        .with_context(|| format!("no account has the address {email} (use the id to find a deleted account)"))
 }
 
 async fn show(place: &Place, which: Which) -> anyhow::Result<()> {
@@ -99,7 +100,7 @@ async fn history(place: &Place, which: Which) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Says whom it would forget; forgets them once told that this is meant.
+/// Prints which person it would erase. Erases the person if the operator said `--yes`.
 async fn erase(place: &Place, config: &mut Config, which: Erase) -> anyhow::Result<()> {
     ensure!(
         loquet_domain::values::plain_text::is_text(&which.reason, 500),
@@ -108,7 +109,7 @@ async fn erase(place: &Place, config: &mut Config, which: Erase) -> anyhow::Resu
     let id = find(&System::open_to_read(place).await?, &which.account).await?;
     if !which.yes {
         line(format_args!(
-            "This would delete account {id} and forget the person for good. Add --yes to do it."
+            "This would delete account {id} and erase the person for ever. Add --yes to do it."
         ));
         return Ok(());
     }
@@ -117,11 +118,11 @@ async fn erase(place: &Place, config: &mut Config, which: Erase) -> anyhow::Resu
         let answer = server.post(&format!("/v1/accounts/{id}/erasure"), body).await?;
         ensure!(answer.status == 204, answer.refusal());
     } else {
-        let policies = settings::policies(config).context("the configuration does not hold")?;
+        let policies = settings::policies(config).context("the configuration is not valid")?;
         let parts = Parts { policies, ..Parts::default() };
-        let system = System::open(place, Access::Write, parts)
-            .await
-            .context("can't erase in the data folder (in a running server: --url and --token-file)")?;
+        let system = System::open(place, Access::Write, parts).await.context(
+            "can't erase in the data directory (if a server is running, use --url and --token-file)",
+        )?;
         let erased = system.app.erase_account(&operator(), id, &which.reason).await;
         system.close().await?;
         erased?;

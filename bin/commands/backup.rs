@@ -23,11 +23,11 @@ pub(crate) fn take(place: &Place, wanted: &Backup) -> anyhow::Result<()> {
     let print = taken.server_key.as_ref().map(|print| format!(" ({print})")).unwrap_or_default();
     match taken.has_keys() {
         true => outcome(format_args!(
-            "The keys are in it, wrapped by {}{print}: keep that apart from it.",
+            "The backup contains the keys, wrapped by {}{print}: keep that file in another place.",
             place_of(&key)
         )),
         false => outcome(format_args!(
-            "The keys are not in it: keep copies of keys.db and {}{print} elsewhere.",
+            "The backup does not contain the keys: keep copies of keys.db and {}{print} in another place.",
             place_of(&key)
         )),
     }
@@ -46,12 +46,14 @@ pub(crate) fn restore(place: &Place, wanted: &Restore) -> anyhow::Result<()> {
     let Restored { manifest, server_key } = restored.context("nothing was restored")?;
     outcome(format_args!("restored into {}: {}", place_of(&place.data_dir), describe(&manifest)));
     if !manifest.has_keys() && wanted.keys.is_none() {
-        outcome("The keys were not in the backup: put keys.db beside the log before you start the server.");
+        outcome(
+            "The backup does not contain the keys: copy keys.db into the data directory before you start the server.",
+        );
     }
     if !key.exists() {
         let which = server_key.map(|print| format!(" {print}")).unwrap_or_default();
         outcome(format_args!(
-            "Put the server key{which} at {}: without it nothing can be read.",
+            "Copy the server key{which} to {}: without it, the data can't be read.",
             place_of(&key)
         ));
     }

@@ -30,7 +30,7 @@ async fn list(known: &Known, which: &ListCompanies) -> anyhow::Result<()> {
         None => (CompanyRow::BY_REGISTRATION.all(), Order::Descending),
     };
     let limit = usize::try_from(which.how.limit)?;
-    let mut rows = table(&["COMPANY", "NUMBER", "NAME", "OVER THE DOOR", "TOWN", "SINCE"]);
+    let mut rows = table(&["COMPANY", "NUMBER", "NAME", "TRADING NAME", "TOWN", "SINCE"]);
     for company in known.some(Rows { by, order, limit }).await? {
         if which.without_administrator && !company.administrators.is_empty() {
             continue;

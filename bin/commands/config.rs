@@ -11,10 +11,10 @@ use crate::config::{Config, SETTINGS, sample as sample_file};
 use crate::output::{document, line, note};
 use crate::settings::{Mode, Settings};
 
-/// Tells every fault; fails if there is one.
+/// Prints every fault. Fails if there is one.
 pub(crate) fn check(mut config: Config, mode: Mode) -> ExitCode {
     let settings = Settings::of(&mut config, mode);
-    // A server that starts looks at some of it only: a list of billions takes minutes to read.
+    // A server that starts checks a part of the list only: a list of billions takes minutes to read.
     if let Some(Err(why)) = settings.as_ref().map(|settings| settings.blocklist.check()) {
         config.fault("password.blocklist_file", why);
     }
@@ -26,10 +26,10 @@ pub(crate) fn check(mut config: Config, mode: Mode) -> ExitCode {
         line(visible(&fault.to_string()));
     }
     if holds {
-        line("the configuration holds");
+        line("the configuration is valid");
         return ExitCode::SUCCESS;
     }
-    line(format_args!("{} to mend", count(config.faults.len(), "fault")));
+    line(format_args!("{} to correct", count(config.faults.len(), "fault")));
     ExitCode::FAILURE
 }
 

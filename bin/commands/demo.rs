@@ -40,13 +40,13 @@ pub(crate) async fn run(place: &Place, demo: Demo) -> anyhow::Result<()> {
     if system.store.head().await? != Position::default() {
         system.close().await?;
         let folder = place.data_dir.display();
-        bail!("the log in {folder} is not empty: choose another folder with --data-dir");
+        bail!("the log in {folder} is not empty: choose another directory with --data-dir");
     }
     let journal = adapters::mail_journal(place, Access::Write)?;
     // First of all: nothing is to be mailed of a story that was broken off, either.
     note(journal.as_ref(), BEHIND_ALL).await?;
     let wanted = Wanted { seed: demo.seed, accounts: demo.accounts, until };
-    let bar = progress(0, "days told")?;
+    let bar = progress(0, "days written")?;
     let told = tell(system.app.clone(), system.keys.as_ref(), wanted, |day, days| {
         bar.set_length(days.unsigned_abs());
         bar.set_position(day.unsigned_abs());
@@ -118,7 +118,7 @@ fn print(place: &Place, told: &Told, wanted: Wanted, head: Position) {
         let count = told.counts.get(state).copied().unwrap_or_default().to_string();
         for (nth, example) in examples.iter().enumerate() {
             let (state, count) = if nth == 0 { (name(*state), count.as_str()) } else { ("", "") };
-            let email = example.email.as_deref().unwrap_or("(forgotten)");
+            let email = example.email.as_deref().unwrap_or("(erased)");
             rows.add_row([state, count, email, &example.account.to_string()]);
         }
     }
@@ -126,6 +126,8 @@ fn print(place: &Place, told: &Told, wanted: Wanted, head: Position) {
     line(format_args!("Everybody's password is {PASSWORD}"));
     let recovery = OneSecret.recovery_codes().into_iter().next().unwrap_or_default();
     let secret = secret();
-    line(format_args!("Every second step's secret, for an app, is {secret}; a recovery code is {recovery}"));
+    line(format_args!(
+        "The secret of every second step, for an authenticator app, is {secret}; a recovery code is {recovery}"
+    ));
     line(format_args!("Start the server:  loquet --data-dir {} serve --dev", place.data_dir.display()));
 }

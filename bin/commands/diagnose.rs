@@ -32,11 +32,11 @@ const MOST_EVENTS: usize = 5;
 /// Prints the diagnosis beside a running server or without one.
 pub(crate) async fn run(place: &Place, mut config: Config, whose: Diagnose) -> anyhow::Result<()> {
     let email = EmailAddress::parse(&whose.email)
-        .with_context(|| format!("'{}' is no e-mail address", whose.email.escape_debug()))?;
+        .with_context(|| format!("'{}' is not an e-mail address", whose.email.escape_debug()))?;
     // What a login is answered follows from the rules in force.
     let policies = policies(&mut config);
     refuse_faults(&config)?;
-    let policies = policies.context("the rules do not hold")?;
+    let policies = policies.context("the configured rules are not valid")?;
     let system = System::open(place, Access::Read, Parts { policies, ..Parts::default() }).await?;
     let position = system.store.head().await?;
     let journal = adapters::mail_journal_if_there(place)?;
@@ -63,7 +63,7 @@ fn sentences(email: &EmailAddress, told: &Diagnosis) -> Vec<String> {
     }
     if told.reasons.is_empty() {
         lines.push(
-            "Nothing keeps this person out: no wrong logins count, and no lockout is running.".to_owned(),
+            "Nothing prevents this person from logging in: there are no wrong logins in a row and no lockout.".to_owned(),
         );
     }
     for (number, reason) in (1..).zip(&told.reasons) {
@@ -77,7 +77,7 @@ fn sentences(email: &EmailAddress, told: &Diagnosis) -> Vec<String> {
     if let Some(mail) = &told.awaited {
         lines.push(String::new());
         lines.push(format!(
-            "{}. The mail that this person waits for is not with them.",
+            "{}. The mail that this person waits for has not reached them.",
             told.reasons.len() + 1
         ));
         lines.push(format!("   {}", delivery(mail)));
@@ -98,12 +98,12 @@ fn section(lines: &mut Vec<String>, title: &str, items: impl Iterator<Item = Str
 
 fn answered(answer: Answer) -> String {
     let what = match answer {
-        Answer::Refused => "would be refused, as a wrong password is".to_owned(),
+        Answer::Refused => "would be refused in the same way as a wrong password".to_owned(),
         Answer::Locked { until } => format!("would not be verified: {}", ends(until)),
         Answer::AwaitingConversion => {
             "would be refused: an administrator must admit this person first".to_owned()
         }
-        Answer::SecondStep => "would be answered with the question for a code".to_owned(),
+        Answer::SecondStep => "would be followed by a request for a code".to_owned(),
         Answer::Succeeded => "would succeed".to_owned(),
     };
     format!("a login with the right password, from a browser that is new to the account, {what}.")
@@ -112,27 +112,32 @@ fn answered(answer: Answer) -> String {
 fn ends(end: LockEnd) -> String {
     match end {
         LockEnd::At(until) => format!("a lockout is running until {}", moment(until)),
-        LockEnd::AtReset => "a lockout is running that only a new password, or support, ends".to_owned(),
+        LockEnd::AtReset => {
+            "a lockout is running that ends only with a new password or by support".to_owned()
+        }
     }
 }
 
 fn why(reason: &Reason, devices: &[DeviceDiagnosis]) -> String {
     let at = |at: Option<Moment>| at.map_or_else(|| "at an unknown moment".to_owned(), moment);
     match reason.hindrance {
-        Hindrance::NoSuchAccount => "Nobody has this address, nor ever had.".to_owned(),
+        Hindrance::NoSuchAccount => "No account has or had this address.".to_owned(),
         Hindrance::Deleted => "The account was deleted.".to_owned(),
         Hindrance::Erased => "The account was deleted, and the person was erased.".to_owned(),
         Hindrance::NotActivated { link_expires_at, link_expired: false } => {
             format!(
-                "Nobody has chosen a password yet. The newest link works until {}.",
+                "The account is not activated: no password was chosen yet. The newest link works until {}.",
                 moment(link_expires_at)
             )
         }
         Hindrance::NotActivated { link_expires_at, link_expired: true } => {
-            format!("Nobody has chosen a password yet. The newest link expired {}.", moment(link_expires_at))
+            format!(
+                "The account is not activated: no password was chosen yet. The newest link expired {}.",
+                moment(link_expires_at)
+            )
         }
         Hindrance::Locked { since, until } => format!(
-            "Too many wrong logins in a row locked the account {}: {}. It does not hold for trusted devices.",
+            "Too many wrong logins in a row locked the account {}: {}. Trusted devices can still log in.",
             at(since),
             ends(until)
         ),
@@ -144,27 +149,28 @@ fn why(reason: &Reason, devices: &[DeviceDiagnosis]) -> String {
             )
         }
         Hindrance::AwaitingConversion => {
-            "The account is a temporary administrator: somebody must admit this person.".to_owned()
+            "The account is a temporary administrator: an administrator or support must admit this person."
+                .to_owned()
         }
         Hindrance::StrangersLocked { until } => format!(
-            "Too many wrong logins at this address, which nobody gets in with: {}. Only this node counts them.",
+            "Too many wrong logins with this address, which belongs to no active account: {}. Each node counts them for itself.",
             ends(until)
         ),
         Hindrance::SecondStep { recovery_codes_left, wrong_codes, asked_at } => {
             let asked = asked_at.map_or_else(
-                || "No code was asked for since the last login.".to_owned(),
-                |at| format!("A code was last asked for {}, and no login was completed since.", moment(at)),
+                || "No code was requested since the last login.".to_owned(),
+                |at| format!("A code was last requested {}, and no login was completed since.", moment(at)),
             );
             format!(
-                "The second step is on. {asked} Wrong codes that count: {wrong_codes}. Recovery codes left: {recovery_codes_left}."
+                "The second step is on. {asked} Wrong codes that still count: {wrong_codes}. Recovery codes left: {recovery_codes_left}."
             )
         }
         Hindrance::WrongGuesses { failures, wrong_codes, last } => format!(
-            "Wrong logins in a row: {failures}. Wrong codes that count: {wrong_codes}.{}",
-            last.map(|last| format!(" The newest was judged {}.", moment(last))).unwrap_or_default()
+            "Wrong logins in a row: {failures}. Wrong codes that still count: {wrong_codes}.{}",
+            last.map(|last| format!(" The last one was {}.", moment(last))).unwrap_or_default()
         ),
         Hindrance::DeviceWrongGuesses { device, failures, wrong_codes } => format!(
-            "Wrong logins in a row from a trusted device ({}): {failures}. Wrong codes among them: {wrong_codes}.",
+            "Wrong logins in a row from a trusted device ({}): {failures}. Wrong codes that still count: {wrong_codes}.",
             named(device, devices)
         ),
     }
@@ -174,24 +180,27 @@ fn mends(remedy: Remedy, account: Option<AccountId>) -> String {
     let account = account.map(|account| account.to_string()).unwrap_or_default();
     let post = |path: &str| format!("POST /v1/accounts/{account}/{path}");
     match remedy {
-        Remedy::CheckAddress => "ask whether the address is spelled right.".to_owned(),
+        Remedy::CheckAddress => "ask the person to check the spelling of the address.".to_owned(),
         Remedy::CreateAccount { role } => {
-            format!("create a new account as {} (POST /v1/accounts).", role_of(role))
+            format!("create a new account with the role {} (POST /v1/accounts).", role_of(role))
         }
         Remedy::ResendActivation => format!("send the activation mail again ({}).", post("activation-mail")),
         Remedy::Release => {
-            format!("make sure who asks, then release the lockout ({}). Or let it run out.", post("release"))
+            format!(
+                "check the person's identity, then end the lockout ({}). Or wait until it ends.",
+                post("release")
+            )
         }
         Remedy::Convert { to } => format!("admit this person as {} ({}).", role_of(to), post("conversion")),
         Remedy::ResetSecondStep => format!(
-            "if the phone is lost, make sure who asks, then take the second step away ({}).",
+            "if the phone is lost, check the person's identity, then reset the second step ({}).",
             post("second-step/reset")
         ),
-        Remedy::EnterCode => "ask for the code of their app, or for a recovery code.".to_owned(),
+        Remedy::EnterCode => "ask the person to enter the code of their app, or a recovery code.".to_owned(),
         Remedy::SendReset => {
             format!("if the password is forgotten, send a reset mail ({}).", post("password-reset-mail"))
         }
-        Remedy::Nothing => "none of its own. What mends the reason before it mends this one.".to_owned(),
+        Remedy::Nothing => "the remedy of the previous reason solves this one too.".to_owned(),
     }
 }
 
@@ -213,7 +222,7 @@ fn device(told: &DeviceDiagnosis) -> String {
     let only_codes = told.codes_locked_until.filter(|_| told.locked_until.is_none());
     let codes = only_codes.map(|end| format!("; for codes, {}", ends(end))).unwrap_or_default();
     format!(
-        "{}: wrong logins in a row {}{locked}; a login from it {login}{codes}",
+        "{}: wrong logins in a row: {}{locked}; a login from it {login}{codes}",
         client(told.device.client.as_ref()),
         told.failures
     )
@@ -232,13 +241,15 @@ fn client(client: Option<&Client>) -> String {
 
 fn delivery(mail: &MailStatus) -> String {
     let where_it_is = match mail.delivery {
-        Delivery::Waiting => "it waits for its turn".to_owned(),
+        Delivery::Waiting => "it waits in the queue".to_owned(),
         Delivery::Sending => "it is being handed over".to_owned(),
-        Delivery::Held { since } => format!("it waits, since no mail goes since {}", moment(since)),
+        Delivery::Held { since } => {
+            format!("it waits, because no mail could be sent since {}", moment(since))
+        }
         Delivery::Deferred { until } => format!("it is tried again {}", moment(until)),
-        Delivery::Sent { at } => format!("the mail server took it {}", moment(at)),
+        Delivery::Sent { at } => format!("the mail server accepted it {}", moment(at)),
         Delivery::GivenUp { at } => format!("it was given up {}", moment(at)),
-        Delivery::Void { at } => format!("it said nothing true any more {}, and was not sent", moment(at)),
+        Delivery::Void { at } => format!("its contents were out of date {}, so it was not sent", moment(at)),
     };
     let why = mail.trouble.as_ref().map(|trouble| format!(" ({trouble})")).unwrap_or_default();
     let helps: Vec<_> = mail.what_helps().into_iter().map(helps).collect();
@@ -249,12 +260,12 @@ fn delivery(mail: &MailStatus) -> String {
 fn helps(help: MailHelp) -> &'static str {
     match help {
         MailHelp::Wait => "wait",
-        MailHelp::LookForIt => "look for it in the mailbox, among spam too",
+        MailHelp::LookForIt => "look for it in the mailbox, and in the spam folder",
         MailHelp::CorrectAddress => {
             "the address is wrong: delete the account and create one with the right address"
         }
-        MailHelp::AskTheirProvider => "the person asks who runs their mailbox",
-        MailHelp::TellOperator => "tell the operator, who looks at the mail server (loquet doctor)",
+        MailHelp::AskTheirProvider => "the person asks the provider of their mailbox",
+        MailHelp::TellOperator => "tell the operator to check the mail server (loquet doctor)",
         MailHelp::SendAgain => "send a new link",
     }
 }

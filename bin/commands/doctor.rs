@@ -1,4 +1,4 @@
-//! `loquet doctor`: what is wrong, or soon may be, each with its remedy.
+//! `loquet doctor`: finds problems, and problems that may come soon, and prints a remedy for each.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -103,13 +103,17 @@ pub(crate) async fn run(mut config: Config, doctor: Doctor) -> anyhow::Result<Ex
 
 fn configuration(config: &Config, findings: &mut Findings) {
     for notice in &config.notices {
-        findings.warn("configuration", notice, "Rename it, or take it away: nothing reads it.");
+        findings.warn(
+            "configuration",
+            notice,
+            "Rename it or remove it: it is no setting, and nothing reads it.",
+        );
     }
     for fault in &config.faults {
-        findings.fail("configuration", fault, "Mend it: the server does not start with it.");
+        findings.fail("configuration", fault, "Correct it: the server does not start with it.");
     }
     if config.faults.is_empty() {
-        findings.well("configuration", "every setting holds");
+        findings.well("configuration", "every setting is valid");
     }
 }
 
@@ -117,22 +121,22 @@ fn folder(place: &Place, findings: &mut Findings) {
     let folder = &place.data_dir;
     let shown = folder.display();
     if !folder.is_dir() {
-        let remedy = "Start the server once, restore a backup, or say where the data is with --data-dir.";
-        return findings.fail("data folder", format!("there is none at {shown}"), remedy);
+        let remedy = "Start the server once, restore a backup, or name the data directory with --data-dir.";
+        return findings.fail("data directory", format!("{shown} does not exist"), remedy);
     }
     let probe = folder.join(".doctor");
     match std::fs::write(&probe, "").and_then(|()| std::fs::remove_file(&probe)) {
         Ok(()) if place.is_open_to_others() => {
             findings.warn(
-                "data folder",
-                format!("others on this machine may look into {shown}"),
+                "data directory",
+                format!("other users of this machine can read {shown}"),
                 &format!("chmod 700 {shown}"),
             );
         }
-        Ok(()) => findings.well("data folder", format!("{shown} can be written to, by its owner alone")),
+        Ok(()) => findings.well("data directory", format!("{shown} is writable, and only by its owner")),
         Err(error) => {
-            let remedy = "Run as the user that the data belongs to, or mend the folder's rights.";
-            findings.fail("data folder", format!("{shown} can't be written to: {error}"), remedy);
+            let remedy = "Run as the user who owns the data, or correct the permissions of the directory.";
+            findings.fail("data directory", format!("{shown} can't be written to: {error}"), remedy);
         }
     }
 }
@@ -142,7 +146,7 @@ fn disk(folder: &Path, findings: &mut Findings) {
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
     let found = format!("{} MiB free", free / 1024 / 1024);
     if free < LITTLE {
-        let remedy = "Make room, or move the data to a larger disk: on a full one nothing is written, and logins answer 503.";
+        let remedy = "Free some space, or move the data to a larger disk. On a full disk nothing is written, and logins are answered with 503.";
         return findings.warn("disk", found, remedy);
     }
     findings.well("disk", found);
@@ -155,10 +159,10 @@ fn files(settings: Option<&Settings>, findings: &mut Findings) {
     match limit {
         Some(limit) if limit < needed => findings.warn(
             "open files",
-            format!("at most {limit}, while http.connections may need {needed}"),
+            format!("the limit is {limit}, but http.connections may need {needed}"),
             "Raise the limit (ulimit -n, LimitNOFILE=), or lower http.connections.",
         ),
-        Some(limit) => findings.well("open files", format!("at most {limit}")),
+        Some(limit) => findings.well("open files", format!("the limit is {limit}")),
         None => findings.well("open files", "no limit"),
     }
 }
@@ -168,40 +172,40 @@ fn keys(place: &Place, findings: &mut Findings) {
     let file = match KeyFile::load(&path) {
         Ok(file) => file,
         Err(error) => {
-            let remedy = "Restore it from the copy that you keep apart from the data.";
+            let remedy = "Restore it from your copy, which you keep apart from the data.";
             return findings.fail("server key", error, remedy);
         }
     };
     let mode = std::fs::metadata(&path).map(|held| held.permissions().mode() & 0o077);
     if mode.is_ok_and(|others| others != 0) {
-        let found = format!("others on this machine may read {}", path.display());
-        findings.warn("server key", found, &format!("chmod 600 {}; then rotate it.", path.display()));
+        let found = format!("other users of this machine can read {}", path.display());
+        findings.warn("server key", found, &format!("chmod 600 {}, then rotate the key.", path.display()));
     }
     if file.is_being_rotated() {
         findings.warn(
             "server key",
             "a rotation was interrupted",
-            "Run `loquet keys rotate` again: it goes on.",
+            "Run `loquet keys rotate` again: it continues the rotation.",
         );
     }
     let store = place.file("keys.db");
     if !store.exists() {
-        return findings.well("server key", "it can be read; there are no accounts' keys yet");
+        return findings.well("server key", "it is readable; no account has a key yet");
     }
     match adapters::keys_to_read(place, file) {
         Ok(_) => findings.well("server key", "it opens keys.db"),
-        Err(error) => findings.fail("server key", error, "Restore the key that belongs to this data."),
+        Err(error) => findings.fail("server key", error, "Restore the server key that belongs to this data."),
     }
 }
 
 async fn log(place: &Place, findings: &mut Findings) {
     let path = place.file("log.db");
     if !path.exists() {
-        return findings.well("log", "there is none yet");
+        return findings.well("log", "there is no log yet");
     }
     match adapters::is_in_use(place) {
-        true => findings.well("server", "one is running on this data"),
-        false => findings.well("server", "none is running on this data"),
+        true => findings.well("server", "a server is running on this data"),
+        false => findings.well("server", "no server is running on this data"),
     }
     if let Err(error) = backup::check_log(&path) {
         return findings.fail("log", error, "Restore log.db and keys.db from a backup.");
@@ -214,7 +218,7 @@ async fn log(place: &Place, findings: &mut Findings) {
     if let Some(altered) = altered(place).await {
         return findings.fail("log", altered, "Restore log.db and keys.db from a backup.");
     }
-    findings.well("log", format!("{head} events, each as it was written, without gaps, sound to SQLite"));
+    findings.well("log", format!("{head} events, none altered, no gaps; SQLite finds no damage"));
     clock_against(place, head, findings).await;
 }
 
@@ -229,8 +233,12 @@ async fn altered(place: &Place) -> Option<String> {
 /// The files beside the log.
 fn soundness(place: &Place, findings: &mut Findings) {
     match backup::check_files(&place.data_dir) {
-        Ok(()) => findings.well("files", "every other file is sound to SQLite"),
-        Err(error) => findings.fail("files", error, "The server does not start with it: do as it says."),
+        Ok(()) => findings.well("files", "SQLite finds no damage in the other files"),
+        Err(error) => findings.fail(
+            "files",
+            error,
+            "The server does not start with this file: do what the message says.",
+        ),
     }
 }
 
@@ -242,20 +250,20 @@ fn write_ahead_logs(place: &Place, findings: &mut Findings) {
     for log in held.clone() {
         let readers: Vec<String> = log.readers.iter().map(ToString::to_string).collect();
         let who = match readers.is_empty() {
-            true => "no program reads an old state of it at this moment".to_owned(),
-            false => format!("an old state of it is read by {}", readers.join(", ")),
+            true => "no program reads an old state of it now".to_owned(),
+            false => format!("these read an old state of it: {}", readers.join(", ")),
         };
         findings.warn(
             "write-ahead logs",
             format!(
-                "{}-wal has {} MiB, of which {} can't be copied into {}: {who}",
+                "{}-wal has {} MiB; {} of them can't be copied into {}: {who}",
                 log.file,
                 mebibytes(log.size),
                 mebibytes(log.held),
                 log.file
             ),
-            "Have that program end its transaction, or end it: nothing is lost, but the file grows until the disk is \
-             full. Where none reads it, look in the server's log for a sync that failed, and restart the server.",
+            "End the transaction of that program, or the program: nothing is lost, but the file grows until the disk \
+             is full. If no program reads it, look in the server's log for a failed sync, and restart the server.",
         );
     }
     if held.count() == 0 {
@@ -267,26 +275,31 @@ fn write_ahead_logs(place: &Place, findings: &mut Findings) {
 /// A clock that is behind the log's last event was put back, or was ahead before.
 async fn clock_against(place: &Place, head: Position, findings: &mut Findings) {
     let now = clock::now();
-    let wrong = "Set the clock, and keep it right with NTP: expiry and lockouts are compared with it.";
+    let wrong =
+        "Set the clock, and keep it right with NTP: the end of lockouts, links and sessions depends on it.";
     if now.year() < 2025 {
-        return findings.fail("clock", format!("it says {now}"), wrong);
+        return findings.fail("clock", format!("it shows {now}"), wrong);
     }
     let Ok(system) = System::open_to_read(place).await else { return };
     let last = loquet_projections::people::event_at(system.store.as_ref(), system.codec.as_ref(), head).await;
     match last.ok().flatten().map(|noted| noted.fact.context.at) {
         Some(last) if last > now + TimeDelta::seconds(5) => {
-            findings.fail("clock", format!("it says {now}, but the log's last event is of {last}"), wrong);
+            findings.fail(
+                "clock",
+                format!("it shows {now}, but the log's last event has the time {last}"),
+                wrong,
+            );
         }
-        _ => findings.well("clock", format!("it says {now}, not before the log's last event")),
+        _ => findings.well("clock", format!("it shows {now}, which is not before the log's last event")),
     }
 }
 
 async fn read_models(place: &Place, findings: &mut Findings) {
     let path = place.file("views.db");
     if !path.exists() {
-        return findings.well("read models", "none were built yet");
+        return findings.well("read models", "no read model was built yet");
     }
-    let remedy = "Delete views.db and what is beside it (-wal, -shm): it is built again from the log.";
+    let remedy = "Delete views.db, views.db-wal and views.db-shm: the server builds them again from the log.";
     let rows = match adapters::read_models(place, Access::Read) {
         Ok(rows) => rows,
         Err(error) => return findings.fail("read models", error, remedy),
@@ -304,20 +317,20 @@ async fn read_models(place: &Place, findings: &mut Findings) {
         let (name, lag) = (state.build.view.name, head.0.saturating_sub(state.position.0));
         if let Some(failure) = state.failure.as_ref().filter(|_| !state.serving) {
             well = false;
-            let remedy = "The old one serves meanwhile, and it is tried again. `loquet projections rebuild` begins anew.";
-            findings.warn("read models", format!("{name} can't be built anew: {failure}"), remedy);
+            let remedy = "The old one still answers queries, and the server tries again. `loquet projections rebuild` starts a new build.";
+            findings.warn("read models", format!("{name} can't be rebuilt: {failure}"), remedy);
         } else if let Some(failure) = &state.failure {
             well = false;
-            let remedy = "The others go on. An event of a newer version wants a newer program; else tell us.";
+            let remedy = "The other read models go on. If the event has a newer version, install a newer Loquet. Otherwise report this error.";
             findings.fail("read models", format!("{name} has stopped: {failure}"), remedy);
         } else if state.serving && lag > BEHIND {
             well = false;
-            let remedy = "It catches up while a server runs; `loquet projections list` says how fast.";
-            findings.warn("read models", format!("{name} has {lag} events to see"), remedy);
+            let remedy = "A running server catches up; `loquet projections list` shows its progress.";
+            findings.warn("read models", format!("{name} is {lag} events behind the log"), remedy);
         }
     }
     if well {
-        findings.well("read models", "none has stopped, none is far behind");
+        findings.well("read models", "none has stopped, and none is far behind the log");
     }
 }
 
@@ -328,13 +341,13 @@ async fn whether_mails_go(journal: &dyn MailLedger, findings: &mut Findings) {
         Ok(None) => {}
         Ok(Some(hold)) if hold.is_refusal() => findings.fail(
             "mail queue",
-            format!("all mails wait since {}: {}", moment(hold.since), hold.trouble),
-            "The mail server refuses us, not a recipient: look at smtp.*, at our account, quota and sender there, and at SPF, DKIM and DMARC. No mail is given up meanwhile.",
+            format!("no mail has been sent since {}: {}", moment(hold.since), hold.trouble),
+            "The mail server refuses Loquet, not a recipient. Check smtp.*, the account, quota and sender at the mail server, and SPF, DKIM and DMARC. No mail is given up meanwhile.",
         ),
         Ok(Some(hold)) => findings.warn(
             "mail queue",
-            format!("all mails wait since {}: {}", moment(hold.since), hold.trouble),
-            "Mails go by themselves once the mail server is back. No mail is given up meanwhile.",
+            format!("no mail has been sent since {}: {}", moment(hold.since), hold.trouble),
+            "Mails are sent automatically when the mail server is back. No mail is given up meanwhile.",
         ),
         Err(error) => findings.fail("mail queue", Causes(&error), "Restore reactions.db from a backup."),
     }
@@ -347,13 +360,13 @@ async fn mails(place: &Place, settings: Option<&Settings>, findings: &mut Findin
             Ok(journal) => {
                 whether_mails_go(journal.as_ref(), findings).await;
                 let counts = journal.counts().await.unwrap_or_default();
-                let found = format!("{} wait, {} were given up", counts.pending, counts.dead);
+                let found = format!("{} waiting, {} given up", counts.pending, counts.dead);
                 match counts.dead {
                     0 => findings.well("mails", found),
                     _ => findings.warn(
                         "mails",
                         found,
-                        "`loquet mail list --state dead` says why; `loquet mail retry` tries again.",
+                        "`loquet mail list --state dead` shows why; `loquet mail retry` tries again.",
                     ),
                 }
             }
@@ -368,11 +381,11 @@ async fn mails(place: &Place, settings: Option<&Settings>, findings: &mut Findin
     };
     match greeted {
         Ok(()) => findings
-            .well("mail server", format!("{host}:{port} lets us in, and takes mails of {}", smtp.from)),
+            .well("mail server", format!("{host}:{port} accepts the login and the sender {}", smtp.from)),
         Err(why) => findings.fail(
             "mail server",
             format!("{host}:{port}: {why}"),
-            "Mend smtp.*, or the way there: mails wait, and nothing else does.",
+            "Correct smtp.*, or the network to the mail server. Until then mails wait; everything else works.",
         ),
     }
 }

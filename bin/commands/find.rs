@@ -14,7 +14,7 @@ use crate::cli::{Find, Place};
 use crate::output::{line, note};
 use crate::system::System;
 
-/// Searches as the API does, beside a running server or without one, in the read models as they are.
+/// Searches the read models as they are, in the same way as the API. The server may be running.
 pub(crate) async fn run(place: &Place, sought: Find) -> anyhow::Result<()> {
     let query = Query::parse(&sought.text)?;
     let rows = adapters::read_models(place, Access::Read)?;
@@ -30,7 +30,7 @@ pub(crate) async fn run(place: &Place, sought: Find) -> anyhow::Result<()> {
     };
     let found =
         SearchBody::find(&search, &query, &Scope::ALL.into(), position.unwrap_or(Position(0))).await?;
-    let found = serde_json::to_value(found).context("what was found can't be written")?;
+    let found = serde_json::to_value(found).context("the results can't be written as JSON")?;
     system.close().await?;
     if sought.json {
         line(&found);
@@ -77,6 +77,6 @@ fn print(found: &Value) {
     line(&shown);
     if !cut_short.is_empty() {
         let kinds = cut_short.join(", ");
-        note(format_args!("there are more {kinds}: search for more words, or with a greater --limit"));
+        note(format_args!("there are more {kinds}: search for more words, or raise --limit"));
     }
 }

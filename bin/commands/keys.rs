@@ -14,28 +14,30 @@ pub(crate) fn create(place: &Place) -> anyhow::Result<()> {
     let path = place.server_key();
     ServerKey::create(&path)?;
     outcome(format_args!(
-        "Made {}. Keep a copy apart from the data: without it nothing sealed can be read.",
+        "Created {}. Keep a copy apart from the data: without it, sealed data can't be read.",
         place_of(&path)
     ));
     Ok(())
 }
 
-/// Beside a running server or without one: the server takes note by itself.
+/// The server may be running: it notices the new key by itself.
 pub(crate) fn rotate(place: &Place, rotate: &RotateKeys) -> anyhow::Result<()> {
     let path = place.server_key();
     let file = KeyFile::load(&path)?;
     let keys = place.file("keys.db");
     anyhow::ensure!(keys.exists(), "there are no keys in {}", place_of(&place.data_dir));
     let (cause, again) = match rotate.compromised {
-        true => (Cause::Compromise, "nothing is lost: run `loquet keys rotate --compromised` again to go on"),
-        false => (Cause::Routine, "nothing is lost: run `loquet keys rotate` again to go on"),
+        true => {
+            (Cause::Compromise, "nothing is lost: run `loquet keys rotate --compromised` again to continue")
+        }
+        false => (Cause::Routine, "nothing is lost: run `loquet keys rotate` again to continue"),
     };
     let mut next = Some(Rotation::begin(&keys, file, clock::now(), cause).context(again)?);
     while let Some(rotation) = next {
         next = to_its_end(rotation).context(again)?;
     }
     outcome(format_args!(
-        "Keep a copy of {} apart from the data, and destroy those of the old key.",
+        "Keep a copy of {} apart from the data, and destroy all copies of the old key.",
         place_of(&path)
     ));
     Ok(())
@@ -45,10 +47,10 @@ pub(crate) fn rotate(place: &Place, rotate: &RotateKeys) -> anyhow::Result<()> {
 fn to_its_end(mut rotation: Rotation) -> anyhow::Result<Option<Rotation>> {
     let report = rotation.report();
     if report.resumed {
-        outcome("going on with a rotation that was interrupted");
+        outcome("continuing a rotation that was interrupted");
     }
     let left = rotation.left()?;
-    let bar = progress(left, "keys wrapped anew")?;
+    let bar = progress(left, "keys wrapped")?;
     loop {
         match rotation.step()? {
             0 => break,
@@ -58,11 +60,11 @@ fn to_its_end(mut rotation: Rotation) -> anyhow::Result<Option<Rotation>> {
     bar.finish_and_clear();
     let next = rotation.finish(clock::now())?;
     outcome(format_args!(
-        "{left} keys were wrapped anew; the server key is now number {}",
+        "{left} keys were wrapped with the new key; the server key is now number {}",
         report.generation
     ));
     if next.is_some() {
-        outcome("the key that the interrupted rotation had made may be known too: making another");
+        outcome("the key of the interrupted rotation may be known too: creating another");
     }
     Ok(next)
 }

@@ -29,7 +29,8 @@ pub(super) struct Rows<R> {
 }
 
 impl Known {
-    /// Opens the view of these rows. Says so where it is behind the log: no server runs, or it is still building.
+    /// Opens the view of these rows. Prints a note when the view is behind the log: no server runs, or it is still
+    /// building.
     pub(super) async fn open<R: Row>(place: &Place) -> anyhow::Result<Self> {
         let rows = adapters::read_models(place, Access::Read)?;
         let builds = rows.builds().await?;
@@ -39,7 +40,7 @@ impl Known {
         if position < head {
             let behind = head.0 - position.0;
             note(format_args!(
-                "loquet: what follows is {behind} events behind the log; a running server catches up"
+                "loquet: this list is {behind} events behind the log; a running server catches up"
             ));
         }
         Ok(Self { rows, position })

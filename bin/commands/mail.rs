@@ -129,7 +129,7 @@ async fn retry(journal: &dyn MailLedger, which: &RetryMails) -> anyhow::Result<(
         }
     }
     if !unknown.is_empty() {
-        bail!("there is nothing to try again: {} (sent, void, or no mail at all)", unknown.join(", "));
+        bail!("nothing to try again: {} (already sent, out of date, or unknown)", unknown.join(", "));
     }
     Ok(())
 }

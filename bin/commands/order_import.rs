@@ -87,7 +87,7 @@ pub(crate) async fn run(place: &Place, config: &mut Config, import: Import) -> a
 /// Says how much was done before the import broke off.
 fn stopped_after(lines: u64) -> String {
     format!(
-        "stopped after line {lines}: every line up to it was delivered. Run the import again when the cause is gone"
+        "stopped after line {lines}: all lines up to it were delivered. Solve the problem, then run the import again"
     )
 }
 
@@ -123,11 +123,11 @@ impl Target {
         if let Some(server) = Running::open(&import.remote)? {
             return Ok(Self::Server(server));
         }
-        let policies = settings::policies(config).context("the configuration does not hold")?;
+        let policies = settings::policies(config).context("the configuration is not valid")?;
         let parts = Parts { policies, node: "import".to_owned(), ..Parts::default() };
-        let system = System::open(place, Access::Write, parts)
-            .await
-            .context("can't import into the data folder (into a running server: --url and --token-file)")?;
+        let system = System::open(place, Access::Write, parts).await.context(
+            "can't import into the data directory (if a server is running, use --url and --token-file)",
+        )?;
         Ok(Self::Folder(Box::new(system)))
     }
 

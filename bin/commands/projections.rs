@@ -35,7 +35,7 @@ pub(crate) async fn run(place: &Place, command: ProjectionsCommand) -> anyhow::R
     }
 }
 
-/// The views of these names; all of them where none, or `all`, is named.
+/// The views with these names. Without names, or with `all`, every view.
 fn chosen(names: &[String]) -> anyhow::Result<Vec<Arc<dyn ErasedView>>> {
     let all = views::all();
     let known: Vec<_> = all.iter().map(|view| view.id().name).collect();
@@ -50,7 +50,7 @@ async fn list(place: &Place, output: Output) -> anyhow::Result<()> {
     let head = System::open_to_read(place).await?.store.head().await?;
     let mut shown = table(&["NAME", "VERSION", "STATE", "POSITION", "LAG", "STOPPED BY"]);
     let mut add = |name: &str, version: &str, state: &str, position: Position, failure: Option<String>| {
-        // A reaction notes its position now and then only: how far it really is, the server knows.
+        // A reaction stores its position only from time to time. Only the server knows its real position.
         let lag = (!version.is_empty()).then(|| head.0.saturating_sub(position.0));
         if output == Output::Json {
             let row = json!({
@@ -85,7 +85,7 @@ async fn list(place: &Place, output: Output) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// By a running server where there is one: it alone writes the read models while it runs.
+/// Asks a running server to rebuild: while it runs, only it writes the read models. Without one, rebuilds here.
 async fn rebuild(place: &Place, wanted: Vec<Arc<dyn ErasedView>>) -> anyhow::Result<()> {
     match System::open(place, Access::Write, Parts::default()).await {
         Ok(system) => here(place, system, wanted).await,
@@ -133,7 +133,7 @@ async fn by_the_server(place: &Place, wanted: Vec<Arc<dyn ErasedView>>) -> anyho
             {
                 Some(BuildState { failure: Some(failure), .. }) => {
                     bail!(
-                        "the server can't build {name} for now: {failure}; it tries again, and the old one serves"
+                        "the server can't build {name} now: {failure}; it tries again, and the old one answers queries"
                     )
                 }
                 Some(state) => {
@@ -144,11 +144,11 @@ async fn by_the_server(place: &Place, wanted: Vec<Arc<dyn ErasedView>>) -> anyho
                 None => {
                     ensure!(
                         !begun.contains(name),
-                        "the server has begun {name} and given it up: its log says why"
+                        "the server started to build {name} and stopped: its log says why"
                     );
                     ensure!(
                         started.elapsed() < BEGINS,
-                        "the server has not begun {name}: does it build it already, or is it stuck? Its log says"
+                        "the server has not started to build {name}: another build may be running, or the server may be stuck. Its log says which"
                     );
                     furthest_behind = Position::default();
                 }
@@ -160,7 +160,7 @@ async fn by_the_server(place: &Place, wanted: Vec<Arc<dyn ErasedView>>) -> anyho
         }
         ensure!(
             adapters::is_in_use(place),
-            "the server has ended; at its next start it goes on with what it has begun"
+            "the server has stopped; at its next start it continues the build"
         );
         bar.set_position(furthest_behind.0);
         tokio::time::sleep(POLL).await;
@@ -176,10 +176,12 @@ fn report(bar: &ProgressBar, names: &str, goal: Position, begun: Instant) {
     let seconds = begun.elapsed().as_secs_f64();
     let events = u32::try_from(goal.0).map_or(f64::MAX, f64::from);
     let rate = events / seconds.max(0.001);
-    outcome(format_args!("{names}: {goal} events in {seconds:.1} s, {rate:.0} a second; the new one serves"));
+    outcome(format_args!(
+        "{names}: {goal} events in {seconds:.1} s, {rate:.0} a second; the new one serves queries now"
+    ));
 }
 
-/// In a copy, so that a running server is not kept from its work. Fails where something differs.
+/// Works on a copy, so that a running server is not disturbed. Fails when something differs.
 async fn verify(place: &Place, wanted: Vec<Arc<dyn ErasedView>>) -> anyhow::Result<ExitCode> {
     let scratch = place.file(&format!("verify-{}.db", std::process::id()));
     let verdicts = verify_in(place, &scratch, wanted).await;
@@ -194,7 +196,7 @@ async fn verify(place: &Place, wanted: Vec<Arc<dyn ErasedView>>) -> anyhow::Resu
         match differing.as_slice() {
             [] => line(format_args!("{view}: equals a replay of the log up to position {position}")),
             keys => line(format_args!(
-                "{view}: DIFFERS from a replay up to position {position}, at {} (the first {}); mend it with `loquet projections rebuild {view}`",
+                "{view}: DIFFERS from a replay up to position {position}, at {} (the first {}); repair it with `loquet projections rebuild {view}`",
                 keys.join(", "),
                 keys.len()
             )),
@@ -225,7 +227,9 @@ async fn verify_in(
         match verdict {
             Some(verdict) => verdicts.push(verdict),
             None => {
-                line(format_args!("{name}: another version of it serves; nothing to compare with"));
+                line(format_args!(
+                    "{name}: another version of it answers queries, so there is nothing to compare"
+                ));
             }
         }
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::cli::Remote;
 use crate::settings::read_secret;
 
-/// How often a request is made again that a limit refused.
+/// How often a request is repeated that a limit refused.
 const PATIENCE: u32 = 20;
 
 /// A running server, and the token for it.
@@ -26,7 +26,7 @@ pub(super) struct Answer {
 }
 
 impl Running {
-    /// None where the work is to be done here.
+    /// Returns `None` when this process does the work itself.
     pub(super) fn open(remote: &Remote) -> anyhow::Result<Option<Self>> {
         let (Some(url), Some(token)) = (&remote.url, &remote.token_file) else { return Ok(None) };
         let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build()?;
@@ -34,7 +34,7 @@ impl Running {
         Ok(Some(Self { client, url, token: read_secret(token)? }))
     }
 
-    /// Sends JSON as it is; waits where the server says that it is too much at once.
+    /// Sends JSON as it is. Waits and repeats the request when the server answers 429.
     pub(super) async fn post(&self, path: &str, json: Vec<u8>) -> anyhow::Result<Answer> {
         self.post_as(path, "application/json", json).await
     }
@@ -53,9 +53,7 @@ impl Running {
                 _ => return Ok(Answer { status, body: answer.json().await.unwrap_or_default() }),
             }
         }
-        anyhow::bail!(
-            "the server has refused too many requests in a row: are its limits too narrow for this?"
-        )
+        anyhow::bail!("the server refused {PATIENCE} requests in a row: its limits may be too low for this")
     }
 }
 

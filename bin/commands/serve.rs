@@ -48,7 +48,7 @@ const LOOK_AT_KEYS: Duration = Duration::from_secs(2);
 pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow::Result<()> {
     let settings = Settings::of(&mut config, mode);
     refuse_faults(&config)?;
-    let settings = settings.context("the configuration does not hold")?;
+    let settings = settings.context("the configuration is not valid")?;
     let clock = clock::system();
     place.make_folder()?;
     if mode == Mode::Development && !place.server_key().exists() && !place.file("keys.db").exists() {
@@ -161,7 +161,7 @@ async fn listen(
     tokio::select! {
         _ = async { tokio::join!(serving, monitored) } => Ok(()),
         // They run for as long as the server does; one that ends has failed in a way nobody foresaw.
-        _ = background.tasks.join_next() => Err(anyhow::anyhow!("a view, a reaction or another task ended by itself")),
+        _ = background.tasks.join_next() => Err(anyhow::anyhow!("a view, a reaction or another background task ended unexpectedly")),
     }
 }
 
@@ -281,7 +281,7 @@ impl Background {
     async fn stop(mut self) {
         self.stop_mail.send_replace(true);
         if tokio::time::timeout(HAND_OVER, &mut self.sender).await.is_err() {
-            tracing::warn!("the mail server did not answer in time: what it was given may be sent again");
+            tracing::warn!("the mail server did not answer in time: some mails may be sent twice");
             self.sender.abort();
         }
         self.tasks.shutdown().await;
@@ -322,8 +322,8 @@ fn write_private(path: &Path, secret: &str) -> std::io::Result<()> {
 fn greet(place: &Place, settings: &Settings, address: SocketAddr) {
     greeting(format_args!("Loquet is listening on http://{address}"));
     if settings.mode == Mode::Development {
-        greeting(format_args!("  the API, to read and to try   http://{address}/docs"));
-        greeting(format_args!("  the mails it sends            http://{address}/dev/mail"));
+        greeting(format_args!("  API documentation             http://{address}/docs"));
+        greeting(format_args!("  mails that were sent          http://{address}/dev/mail"));
         greeting(format_args!("  a token with every scope      {}", place_of(&place.file("dev-token"))));
         greeting("Development mode: anybody who reaches this address can read every mail.");
     }
@@ -334,7 +334,7 @@ async fn stop_signal(mut terminate: tokio::signal::unix::Signal) {
         _ = terminate.recv() => {}
         _ = tokio::signal::ctrl_c() => {}
     }
-    tracing::info!("stopping: finishing what was accepted; a second signal stops at once");
+    tracing::info!("stopping: finishing accepted requests; a second signal stops immediately");
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}

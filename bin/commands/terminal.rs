@@ -91,11 +91,12 @@ fn as_json(step: &AssignmentRow) -> Value {
     json!({ "at": step.at, "position": step.position, "actor": step.actor, "cause": step.cause })
 }
 
-/// Exit code 2 where the file has faults; then nothing was done.
+/// The exit code is 2 when the file has faults. Nothing was changed then.
 async fn import(import: ImportTerminals) -> anyhow::Result<ExitCode> {
     let csv = read(&import)?;
     let remote = Remote { url: Some(import.url), token_file: Some(import.token_file) };
-    let server = Running::open(&remote)?.context("a running server is needed: --url and --token-file")?;
+    let server =
+        Running::open(&remote)?.context("this needs a running server: give --url and --token-file")?;
     let path = format!("/v1/terminal-assignments?company={}&dry_run={}", import.company, import.dry_run);
     let answer = server.post_as(&path, "text/csv", csv).await?;
     match answer.status {
@@ -137,15 +138,15 @@ fn report(body: &Value, output: Output) {
     }
     line(&rows);
     let dry = body.get("dry_run").and_then(Value::as_bool).unwrap_or_default();
-    let verb = if dry { "would move; nothing was done" } else { "moved" };
-    outcome(format_args!("{} {verb}, {} stand there already", moves.len(), text(body, "unchanged")));
+    let verb = if dry { "would move (nothing was changed)" } else { "moved" };
+    outcome(format_args!("{} {verb}, {} are already at their site", moves.len(), text(body, "unchanged")));
 }
 
 fn faults(answer: &Answer, output: Output) {
     if output == Output::Json {
         return outcome(&answer.body);
     }
-    outcome("nothing was done:");
+    outcome("nothing was changed:");
     for fault in answer.body.get("errors").and_then(Value::as_array).into_iter().flatten() {
         let said = |name: &str| fault.get(name).and_then(Value::as_str).unwrap_or_default();
         // `/3/terminal` is the third line's column `terminal`.

@@ -27,11 +27,11 @@ pub(crate) async fn run(place: &Place, command: TokenCommand) -> anyhow::Result<
         TokenCommand::Revoke { id } => match tokens.revoke(&id, clock::now()).await? {
             true => {
                 outcome(format_args!(
-                    "{id} is revoked: it opens nothing more, and who follows the events with it is cut off"
+                    "{id} is revoked: it is no longer accepted, and event streams that were opened with it are closed"
                 ));
                 Ok(())
             }
-            false => bail!("no token that holds has the id {id}: `loquet token list` shows them"),
+            false => bail!("no valid token has the id {id}: `loquet token list` shows them"),
         },
     }
 }
@@ -40,11 +40,13 @@ async fn create(tokens: &dyn ServiceTokens, wanted: CreateToken) -> anyhow::Resu
     let (name, grant, days) = match (wanted.staff, wanted.role, wanted.name) {
         (Some(person), Some(role), _) => {
             let days = wanted.days.unwrap_or(STAFF_DAYS);
-            ensure!(days <= STAFF_MOST_DAYS, "a person's token holds for {STAFF_MOST_DAYS} days at most");
+            ensure!(days <= STAFF_MOST_DAYS, "a person's token is valid for {STAFF_MOST_DAYS} days at most");
             (person, Grant::Staff(role), Some(days))
         }
         (_, _, Some(program)) => (program, Grant::Program(wanted.scopes.into_iter().collect()), wanted.days),
-        _ => bail!("say for whom: --name and --scope for a program, --staff and --role for a person"),
+        _ => {
+            bail!("say who uses the token: --name and --scope for a program, --staff and --role for a person")
+        }
     };
     ensure!(is_text(&name, 100), "a name has 1 to 100 printable characters");
     let (name, now) = (name.trim(), clock::now());
@@ -53,8 +55,8 @@ async fn create(tokens: &dyn ServiceTokens, wanted: CreateToken) -> anyhow::Resu
     let lost = || {
         let id = id_of(&token);
         format!(
-            "the token of '{name}' was made, but could not be printed, and nobody can read it any more. \
-             End it with `loquet token revoke {id}`, and make another"
+            "the token of '{name}' was created but could not be printed, and it can't be shown again. \
+             Revoke it with `loquet token revoke {id}`, and create another"
         )
     };
     if wanted.json {
@@ -120,15 +122,14 @@ async fn rotate(tokens: &dyn ServiceTokens, which: &RotateToken) -> anyhow::Resu
     let now = clock::now();
     let old_ends = now + TimeDelta::hours(which.keep_hours.into());
     let token = tokens.rotate(&which.id, now, old_ends).await?;
-    let token = token.with_context(|| {
-        format!("no token that holds has the id {}: `loquet token list` shows them", which.id)
-    })?;
+    let token = token
+        .with_context(|| format!("no valid token has the id {}: `loquet token list` shows them", which.id))?;
     let until = moment(old_ends);
     let lost = || {
         let id = id_of(&token);
         format!(
-            "the new token was made, but could not be printed, and nobody can read it any more. \
-             End it with `loquet token revoke {id}`. The old one holds until {until} at the latest, and can be \
+            "the new token was created but could not be printed, and it can't be shown again. \
+             Revoke it with `loquet token revoke {id}`. The old token is valid until {until} at the latest, and can be \
              rotated again until then"
         )
     };
@@ -136,7 +137,7 @@ async fn rotate(tokens: &dyn ServiceTokens, which: &RotateToken) -> anyhow::Resu
         secret(json!({ "token": token, "old_expires_at": old_ends }), lost);
     } else {
         secret(&token, lost);
-        note(format_args!("the old one holds until {until} at the latest"));
+        note(format_args!("the old token is valid until {until} at the latest"));
     }
     Ok(())
 }

@@ -92,7 +92,7 @@ impl Reader<'_> {
             Some(text) => self.values.push((setting, text, self.line(at))),
             None => {
                 let wanted =
-                    if setting.kind.is_bare() { "a number without quotes" } else { "a text in quotes" };
+                    if setting.kind.is_bare() { "a number without quotes" } else { "text in quotes" };
                 self.fault(
                     at,
                     setting.key.to_owned(),

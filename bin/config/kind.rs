@@ -1,11 +1,11 @@
-//! What a setting may be.
+//! The kinds of settings, and the values that each kind allows.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
-/// What a setting may be, and between which bounds.
+/// The values that a setting may have, with their bounds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
     /// One line, not empty.
@@ -18,7 +18,8 @@ pub(crate) enum Kind {
     Choice(&'static [&'static str]),
     /// Address and port.
     Listen,
-    /// Addresses or networks, separated by commas: `10.0.0.0/8, ::1`. May be empty; none is everybody's.
+    /// Addresses or networks, separated by commas: `10.0.0.0/8, ::1`. The list may be empty. A network that covers
+    /// addresses of several owners is refused.
     Networks,
     /// `https://…`, or `http://…`.
     Url,
@@ -28,20 +29,20 @@ pub(crate) enum Kind {
     Path,
     /// `Name <address>`.
     Mailbox,
-    /// What of the logs is written, as `tracing` filters it.
+    /// A filter of log lines, in the syntax of `tracing`.
     Filter,
     /// A share between 0 and 1.
     Share,
-    /// A text that is shown to nobody.
+    /// Text that is never shown.
     Secret,
 }
 
-/// Reads `15m` and its like.
+/// Reads a duration such as `15m`.
 ///
 /// # Errors
-/// Says what it should look like.
+/// Says how a duration is written.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || "a duration is a whole number and s, m, h or d, such as 15m".to_owned();
+    let wrong = || "a duration is a whole number followed by s, m, h or d, such as 15m".to_owned();
     let digits = text.trim_end_matches(['s', 'm', 'h', 'd']);
     let seconds: u64 = match text.strip_prefix(digits) {
         Some("s") => 1,
@@ -58,7 +59,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 impl Kind {
-    /// Says what is wrong with a value.
+    /// Checks a value. The error says what is wrong with it.
     pub(crate) fn check(&self, text: &str) -> Result<(), String> {
         if text.contains(['\n', '\r', '\0']) {
             return Err("it must be one line".to_owned());
@@ -90,7 +91,7 @@ impl Kind {
             Self::Zone => text
                 .parse::<chrono_tz::Tz>()
                 .map(drop)
-                .map_err(|_| "no such time zone; Europe/Brussels is one".to_owned()),
+                .map_err(|_| "unknown time zone; an example of a valid one is Europe/Brussels".to_owned()),
             Self::Mailbox if loquet_mail::smtp::is_sender(text) => Ok(()),
             Self::Mailbox => Err("it must be an address, or 'Name <address>'".to_owned()),
             Self::Filter => tracing_subscriber::EnvFilter::try_new(text).map(drop).map_err(|e| e.to_string()),
@@ -101,7 +102,7 @@ impl Kind {
         }
     }
 
-    /// What it may be, in a few words, for the sample and the help.
+    /// The allowed values in a few words, for the sample and the help.
     pub(crate) fn range(&self) -> String {
         match *self {
             Self::Text => "text".to_owned(),
@@ -110,11 +111,11 @@ impl Kind {
             Self::Choice(known) => known.join(", "),
             Self::Listen => "address:port".to_owned(),
             Self::Networks => {
-                "addresses or networks, separated by commas; none wider than 10.0.0.0/8 or fc00::/7"
+                "addresses or networks, separated by commas; none larger than 10.0.0.0/8 or fc00::/7"
                     .to_owned()
             }
-            Self::Url => "an address".to_owned(),
-            Self::Zone => "a name of the IANA database".to_owned(),
+            Self::Url => "a URL".to_owned(),
+            Self::Zone => "a name of the IANA time zone database".to_owned(),
             Self::Path => "a path".to_owned(),
             Self::Mailbox => "'Name <address>'".to_owned(),
             Self::Filter => "error, warn, info, debug, or target=level, ...".to_owned(),
@@ -123,33 +124,33 @@ impl Kind {
         }
     }
 
-    /// Whether it stands in TOML without quotes.
+    /// Whether TOML writes the value without quotes.
     pub(crate) fn is_bare(&self) -> bool {
         matches!(self, Self::Number(..) | Self::Share)
     }
 }
 
-/// Reads networks; an address alone is a network of one.
+/// Reads networks. A single address is a network of one.
 ///
 /// # Errors
-/// Names the one that is none.
+/// Names the part that is neither an address nor a network.
 pub(crate) fn networks(text: &str) -> Result<Vec<IpNet>, String> {
     let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
     parts
         .map(|part| {
             let alone = part.parse::<std::net::IpAddr>().map(IpNet::from);
             let network = part.parse::<IpNet>().or(alone);
-            network.map_err(|_| format!("'{part}' is no address and no network")).and_then(no_wider)
+            network.map_err(|_| format!("'{part}' is neither an address nor a network")).and_then(no_wider)
         })
         .collect()
 }
 
-/// The widest networks that are one owner's are private: 10.0.0.0/8 and fc00::/7 (RFC 1918, RFC 4193).
+/// The largest networks that have one owner are the private ones: 10.0.0.0/8 and fc00::/7 (RFC 1918, RFC 4193).
 fn no_wider(network: IpNet) -> Result<IpNet, String> {
     let least = if matches!(network, IpNet::V4(_)) { 8 } else { 7 };
     match network.prefix_len() >= least {
         true => Ok(network),
-        false => Err(format!("'{network}' is too wide: anybody in it could say from where they come")),
+        false => Err(format!("'{network}' is too large: everybody in it could forge their client address")),
     }
 }
 
@@ -158,7 +159,9 @@ fn url(text: &str) -> Result<(), String> {
     let host = rest.and_then(|rest| rest.split('/').next()).unwrap_or_default();
     let is_url = reqwest::Url::parse(text).is_ok_and(|url| url.has_host());
     if !is_url || host.is_empty() || text.contains(['?', '#', ' ', '"', '<', '@', '\\']) {
-        return Err("it must be scheme, host and path alone, such as https://portal.example".to_owned());
+        return Err(
+            "it must consist of scheme, host and path only, such as https://portal.example".to_owned()
+        );
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The configuration: one TOML file, overridden by `LOQUET_*` variables, overridden by flags.
 //!
-//! Every setting is a row of [`table`]; the file, the variables, the flags, `config show` and the sample
-//! all follow from it. Whatever is wrong is collected and said at once.
+//! Every setting is a row of [`table`]. The file, the variables, the flags, `config show` and the sample all follow
+//! from it. All faults are collected and reported together.
 
 mod file;
 mod kind;
@@ -29,7 +29,7 @@ pub(crate) enum Source {
     File(PathBuf, usize),
     Variable(String),
     Flag(String),
-    /// What a profile says where nobody says otherwise.
+    /// A profile, for a setting that is not given explicitly.
     Profile(&'static str, String),
 }
 
@@ -49,7 +49,7 @@ impl fmt::Display for Source {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub(crate) at: Source,
-    /// Which setting, where it is one.
+    /// The setting at fault. Empty when the fault belongs to no setting.
     pub(crate) key: String,
     pub(crate) why: String,
 }
@@ -72,7 +72,7 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// Whether somebody set it.
+    /// Whether it was given explicitly.
     pub(crate) fn is_set(&self) -> bool {
         !matches!(self.from, Source::Default | Source::Profile(..))
     }
@@ -82,20 +82,20 @@ impl Held {
 #[derive(Debug, Default)]
 pub(crate) struct Config {
     values: BTreeMap<&'static str, Held>,
-    /// What is wrong, as it was found.
+    /// The faults, in the order in which they were found.
     pub(crate) faults: Vec<Fault>,
-    /// What is odd, and keeps nothing from running: variables that are no settings. A cluster's scheduler
-    /// sets some of its own for a service called `loquet`.
+    /// Variables that are no settings. They do not prevent a start: Kubernetes sets variables of its own for a service
+    /// called `loquet`.
     pub(crate) notices: Vec<Fault>,
 }
 
-/// Where the file is looked for if nobody says.
+/// The files that are tried when no file is named.
 const USUAL: [&str; 2] = ["loquet.toml", "/etc/loquet/loquet.toml"];
 /// Variables that are no settings.
 const OTHER_VARIABLES: [&str; 1] = ["LOQUET_CONFIG"];
 
 impl Config {
-    /// Reads the configuration that a command line and an environment say.
+    /// Reads the configuration from the file, the environment and the command line.
     pub(crate) fn read(
         said: Option<&Path>,
         flags: &ArgMatches,
@@ -149,7 +149,8 @@ impl Config {
         }
     }
 
-    /// One that is nearly a setting's name is that setting misspelled: what it was to say would be lost.
+    /// Reports an unknown variable. It is a fault when its name is nearly a setting's name: then it is probably a
+    /// spelling mistake, and its value would be lost.
     fn unknown_variable(&mut self, name: String) {
         let known = || SETTINGS.iter().map(Setting::variable);
         let why = unknown("setting", &name, known());
@@ -158,7 +159,7 @@ impl Config {
         told.push(Fault { at: Source::Variable(name), key: String::new(), why });
     }
 
-    /// The flags of the command, wherever on the line they stood.
+    /// Reads the flags of the command, before and after the names of subcommands.
     fn read_flags(&mut self, flags: &ArgMatches) {
         for setting in SETTINGS {
             let said = flags.try_get_one::<String>(setting.key).ok().flatten();
@@ -171,7 +172,7 @@ impl Config {
         }
     }
 
-    /// What the profiles say of settings that nobody set.
+    /// Applies the profiles to settings that were not given explicitly.
     fn read_profiles(&mut self) {
         for profiles::Profile { of, name, says } in profiles::PROFILES {
             if self.values.get(of).is_none_or(|held| held.text != name) {
@@ -187,7 +188,7 @@ impl Config {
         }
     }
 
-    /// Holds every value against the bounds of its setting.
+    /// Checks every value against the bounds of its setting.
     fn check(&mut self) {
         for setting in SETTINGS {
             let Some(held) = self.values.get(setting.key) else { continue };
@@ -199,7 +200,8 @@ impl Config {
         }
     }
 
-    /// Notes a fault of a setting that takes more than its own value to see, unless it has one already.
+    /// Adds a fault of a setting that is not visible in its value alone. Does nothing if the setting has a fault
+    /// already.
     pub(crate) fn fault(&mut self, key: &'static str, why: impl fmt::Display) {
         if self.is_faulty(key) {
             return;
@@ -208,7 +210,7 @@ impl Config {
         self.faults.push(Fault { at, key: key.to_owned(), why: why.to_string() });
     }
 
-    /// Notes a fault of two settings together, at the first of them that somebody set.
+    /// Adds a fault of two settings together, at the first of them that was given explicitly.
     pub(crate) fn fault_of_either(&mut self, keys: [&'static str; 2], why: impl fmt::Display) {
         let is_set = |key: &&str| self.values.get(key).is_some_and(Held::is_set);
         let [first, _] = keys;
@@ -216,7 +218,7 @@ impl Config {
         self.fault(key, why);
     }
 
-    /// Every fault, those of the file first and in its order.
+    /// Every fault. Those of the file come first, in the order of the file.
     pub(crate) fn faults_in_order(&self) -> Vec<&Fault> {
         let mut faults: Vec<_> = self.faults.iter().collect();
         faults.sort_by_key(|fault| match fault.at {
@@ -226,23 +228,23 @@ impl Config {
         faults
     }
 
-    /// Whether a setting's own value is at fault.
+    /// Whether a setting has a fault.
     pub(crate) fn is_faulty(&self, key: &str) -> bool {
         self.faults.iter().any(|fault| fault.key == key)
     }
 
-    /// A setting's value; none where nobody gave it one.
+    /// A setting's value. `None` when it has no value and no default.
     pub(crate) fn get(&self, key: &'static str) -> Option<&Held> {
         debug_assert!(SETTINGS.iter().any(|setting| setting.key == key), "{key} is no setting");
         self.values.get(key)
     }
 
-    /// A setting's text, unless it is at fault or nobody gave it one.
+    /// A setting's text. `None` when it has a fault, or no value.
     pub(crate) fn text(&self, key: &'static str) -> Option<&str> {
         self.get(key).map(|held| held.text.as_str()).filter(|_| !self.is_faulty(key))
     }
 
-    /// A setting's text as a value of its kind; none as for [`Config::text`].
+    /// A setting's text as a value of its type. `None` in the same cases as [`Config::text`].
     pub(crate) fn parsed<T: FromStr>(&self, key: &'static str) -> Option<T> {
         self.text(key)?.parse().ok()
     }
@@ -253,7 +255,7 @@ impl Config {
     }
 }
 
-/// "unknown ...", with what was probably meant.
+/// "unknown ...", with the known name that was probably meant.
 fn unknown(what: &str, name: &str, known: impl Iterator<Item = String>) -> String {
     let near = known
         .map(|known| (strsim::damerau_levenshtein(name, &known), known))

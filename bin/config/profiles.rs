@@ -1,6 +1,6 @@
-//! What each profile says of the settings of its section. `docs/profiles.md` is this table with the reasons.
+//! The values that each profile gives to the settings of its section. `docs/profiles.md` gives the reasons.
 
-/// The values of settings that nobody set.
+/// Values for the settings that are not given explicitly.
 pub(super) struct Profile {
     /// The setting that chooses it.
     pub(super) of: &'static str,
@@ -9,8 +9,7 @@ pub(super) struct Profile {
     pub(super) says: &'static [(&'static str, &'static str)],
 }
 
-/// Every profile but `default`, which is what each setting is by itself: the rules that this portal's
-/// customers know.
+/// Every profile except `default`. That one is the defaults of the table: the rules that this portal's customers know.
 pub(super) const PROFILES: [Profile; 4] = [
     // NIST SP 800-63B-4, 3.2.2: at most 100 failures in a row, whatever lies between them.
     Profile {
@@ -24,8 +23,8 @@ pub(super) const PROFILES: [Profile; 4] = [
         name: "pci",
         says: &[("lockout.attempts", "10"), ("lockout.duration", "30m"), ("lockout.cap", "0")],
     },
-    // NIST SP 800-63B-4, 3.1.1.2: 15 characters where nothing but the password is asked for, no rules of
-    // composition, a blocklist with words of the context.
+    // NIST SP 800-63B-4, 3.1.1.2: 15 characters when the password is the only factor, no rules of composition, a
+    // blocklist with words of the context.
     Profile {
         of: "password.profile",
         name: "nist",

@@ -10,9 +10,9 @@ pub(crate) struct Setting {
     /// Its name in the file, the section before the dot.
     pub(crate) key: &'static str,
     pub(crate) kind: Kind,
-    /// None where there is no usual value.
+    /// `None` when the setting has no default.
     pub(crate) default: Option<&'static str>,
-    /// What stands in the sample where there is no default.
+    /// The value that the sample shows when there is no default.
     pub(crate) example: &'static str,
     pub(crate) help: &'static str,
 }
@@ -33,11 +33,11 @@ impl Setting {
     }
 }
 
-/// Settings that every command has as a flag: where the data is.
+/// Settings that every command has as a flag: they say where the data is.
 const EVERYWHERE: [&str; 2] = ["data_dir", "server_key_file"];
 
-/// Adds the flags of a command that is run with all settings. Secrets have none: other users of the
-/// machine see a command line.
+/// Adds the flags of a command that uses all settings. A secret has no flag: other users of the machine can see the
+/// command line.
 pub(crate) fn flags(command: Command) -> Command {
     let own = |setting: &&Setting| !setting.is_secret() && !EVERYWHERE.contains(&setting.key);
     SETTINGS.iter().filter(own).fold(command, |command, setting| command.arg(argument(setting)))
@@ -61,7 +61,7 @@ fn argument(setting: &'static Setting) -> Arg {
         .long(flag.trim_start_matches('-').to_owned())
         .value_name("VALUE")
         .allow_hyphen_values(true)
-        // The last one wins: a script may add to what another says.
+        // The last one wins, so that a script can override a flag of another script.
         .overrides_with(setting.key)
         .help(help)
         .help_heading(heading);
@@ -79,88 +79,98 @@ const fn unset(key: &'static str, kind: Kind, example: &'static str, help: &'sta
     Setting { key, kind, default: None, example, help }
 }
 
-/// `default` is what this program was made for; the others serve a standard.
+/// `default` has the rules that this program was made for. The others follow a standard.
 const PROFILES: [&str; 3] = ["default", "nist", "pci"];
 const SWITCH: Kind = Kind::Choice(&["on", "off"]);
 
-/// The table. The bounds are such that no setting switches a protection off.
+/// The table. Within its bounds, no setting switches a protection off.
 pub(crate) const SETTINGS: &[Setting] = &[
-    setting("data_dir", Kind::Path, "var", "The folder of the log, the keys and the read models"),
+    setting(
+        "data_dir",
+        Kind::Path,
+        "var",
+        "The data directory: it contains the log, the keys and the read models",
+    ),
     unset(
         "server_key_file",
         Kind::Path,
         "/etc/loquet/server.key",
-        "The file of the server key; server.key in the data folder unless said",
+        "The file of the server key. Default: server.key in the data directory",
     ),
     unset(
         "public_url",
         Kind::Url,
         "https://portal.example",
-        "Where links in mails lead. Required, but with --dev",
+        "The public address of the server, to which links in mails lead. Required, except with --dev",
     ),
-    setting("brand", Kind::Text, "MyCCV", "The name of the customer account"),
-    setting("node", Kind::Text, "node-1", "This machine's name in the log"),
-    setting("time_zone", Kind::Zone, "Europe/Brussels", "The time zone in which mails tell the time"),
-    setting("http.listen", Kind::Listen, "127.0.0.1:8080", "The address to listen on"),
+    setting("brand", Kind::Text, "MyCCV", "The product name that mails and pages show"),
+    setting("node", Kind::Text, "node-1", "The name of this machine in the log"),
+    setting("time_zone", Kind::Zone, "Europe/Brussels", "The time zone of times in mails"),
+    setting(
+        "http.listen",
+        Kind::Listen,
+        "127.0.0.1:8080",
+        "The address and port on which the server listens",
+    ),
     setting(
         "http.trusted_proxies",
         Kind::Networks,
         "",
-        "Proxies whose X-Forwarded-For is believed; nobody's otherwise",
+        "Proxies whose X-Forwarded-For header is trusted. The header is ignored in requests from any other address",
     ),
     setting(
         "http.connections",
         Kind::Number(16, 65_536),
         "4096",
-        "How many connections are served at once; further ones wait",
+        "The maximum number of open connections. Further connections wait",
     ),
     setting(
         "http.connections_per_address",
         Kind::Number(8, 65_536),
         "256",
-        "How many of these connections one client address may have, trusted proxies excepted; further ones are closed. In IPv6, a /64 counts as one address, and a /48 may have eight times as many, but at most half of all connections",
+        "The maximum number of open connections from one client address. Further connections are closed. Trusted proxies have no such limit. In IPv6, a /64 network counts as one address; a /48 network may have eight times as many connections, but at most half of http.connections",
     ),
     setting(
         "limits.requests_per_second",
         Kind::Number(1, 1_000_000),
         "200",
-        "Requests that one client address may make in a second",
+        "The number of requests that one client address may make in a second",
     ),
     setting(
         "limits.requests_burst",
         Kind::Number(1, 1_000_000),
         "400",
-        "How many of them may come at once after a pause",
+        "The number of requests that one client address may make at once after a pause",
     ),
     setting(
         "limits.strangers_per_second",
         Kind::Number(1, 100_000),
         "5",
-        "Logins, reset requests and links that one client address may try in a second",
+        "The number of requests without a token (logins, password resets, links) that one client address may make in a second",
     ),
     setting(
         "limits.strangers_burst",
         Kind::Number(1, 100_000),
         "60",
-        "How many of them may come at once after a pause",
+        "The number of requests without a token that one client address may make at once after a pause",
     ),
     setting(
         "limits.all_strangers_per_second",
         Kind::Number(1, 1_000_000),
         "500",
-        "Logins, reset requests and links in a second, from everywhere together",
+        "The number of requests without a token (logins, password resets, links) in a second, from all client addresses together",
     ),
     setting(
         "limits.activation_mails_per_company",
         Kind::Number(5, 100_000),
         "100",
-        "How many activation mails the people of one company can cause in an hour on this node, by creating accounts or by having the mail sent again. The supplier's staff, programs and orders are not counted",
+        "The number of activation mails per hour that the users of one company can cause on this node, by creating accounts or by sending the mail again. Mails that the supplier's staff, programs or orders cause are not counted",
     ),
     setting(
         "limits.event_streams",
         Kind::Number(1, 4096),
         "64",
-        "How many event streams may be open at once; one token may hold a quarter of them",
+        "The maximum number of open event streams. One token may have a quarter of them",
     ),
     setting(
         "lockout.profile",
@@ -172,31 +182,31 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "lockout.attempts",
         Kind::Number(1, 100),
         "7",
-        "Wrong logins in a row that lock an account; 10 with pci",
+        "The number of wrong logins in a row that locks an account. Profile pci: 10",
     ),
     setting(
         "lockout.duration",
         Kind::Duration("1s", "30d"),
         "15m",
-        "How long a lockout lasts, at least 30s for each of lockout.attempts; 30m with pci",
+        "The duration of a lockout. It must be at least 30s for each of lockout.attempts. Profile pci: 30m",
     ),
     setting(
         "lockout.cap",
         Kind::Number(0, 100),
         "0",
-        "Wrong logins across lockouts after which only a new password or support opens the account, 0 for no such end; 100 with nist",
+        "The number of wrong logins in a row, counted across lockouts, after which the lockout ends only with a new password or by support. 0 switches this off. Profile nist: 100",
     ),
     setting(
         "devices.trusted",
         Kind::Choice(&["on", "off"]),
         "on",
-        "Whether a device on which a login was completed before is exempt from lockouts that others cause. Seven wrong logins in a row from the device lock it too",
+        "Trust browsers in which the owner has completed a login before: they can log in during a lockout that others caused. After lockout.attempts wrong logins in a row, such a browser is locked too",
     ),
     setting(
         "devices.lifetime",
         Kind::Duration("1d", "365d"),
         "180d",
-        "How long a device is trusted after a login from it",
+        "How long a browser is trusted after a login",
     ),
     setting(
         "password.profile",
@@ -208,150 +218,165 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "password.min_length",
         Kind::Number(8, 128),
         "8",
-        "How many characters a new password has at least; 15 with nist, 12 with pci",
+        "The minimum number of characters of a new password. Profile nist: 15, pci: 12",
     ),
     setting(
         "password.composition",
         Kind::Choice(&["required", "letters-and-digits", "free"]),
         "required",
-        "required: upper and lower case, a digit and a special character; letters-and-digits: one of each, as with pci; free: length alone, as with nist",
+        "The characters that a new password must contain. required: an upper-case letter, a lower-case letter, a digit and a special character. letters-and-digits: a letter and a digit. free: any characters. Profile nist: free, pci: letters-and-digits",
     ),
     setting(
         "password.history",
         Kind::Number(0, 10),
         "0",
-        "How many of an account's last passwords can't be chosen again, the present one counted; each costs a hash; 4 with pci",
+        "The number of last passwords, the present one included, that an account can't choose again. Each one costs a hash when a password is changed. Profile pci: 4",
     ),
     setting(
         "password.blocklist",
         SWITCH,
         "off",
-        "Whether a password is refused that is used most or known from a breach: one of the list that comes with the program, or of password.blocklist_file; on with nist",
+        "Refuse common passwords and passwords known from a breach: those in the built-in list and in password.blocklist_file. Profile nist: on",
     ),
     unset(
         "password.blocklist_file",
         Kind::Path,
         "/var/lib/loquet/breached.txt",
-        "A further list, of any size: passwords, or their SHA-1 as Have I Been Pwned gives them, one a line, sorted with LC_ALL=C sort -f",
+        "An additional list of refused passwords, of any size. Each line is a password, or a SHA-1 hash in the format of Have I Been Pwned. Sort the file with LC_ALL=C sort -f",
     ),
     setting(
         "password.context",
         SWITCH,
         "off",
-        "Whether a password is refused that is little more than the person's name or address, their company's name, the brand or one of password.context_words; on with nist",
+        "Refuse a password that is little more than the person's name or e-mail address, the company's name, the brand or one of password.context_words. Profile nist: on",
     ),
     unset(
         "password.context_words",
         Kind::Text,
         "payment terminal, helpdesk",
-        "Further words of that kind, separated by commas",
+        "Additional words for password.context, separated by commas",
     ),
     setting(
         "argon2.memory_kib",
         Kind::Number(7168, 1_048_576),
         "19456",
-        "Memory of one password hash in KiB (OWASP: 19456)",
+        "The memory of one password hash, in KiB. OWASP recommends 19456",
     ),
     setting(
         "argon2.passes",
         Kind::Number(1, 100),
         "2",
-        "Passes of one password hash; at least as OWASP says: 1 with 47104 KiB, 2 with 19456, 3 with 12288, 4 with 9216, 5 with 7168 (--dev takes fewer)",
+        "The number of passes of one password hash. The minimum follows OWASP: 1 with 47104 KiB of memory, 2 with 19456, 3 with 12288, 4 with 9216, 5 with 7168. With --dev there is no minimum",
     ),
-    setting("links.activation", Kind::Duration("1h", "365d"), "90d", "How long an activation link works"),
+    setting("links.activation", Kind::Duration("1h", "365d"), "90d", "How long an activation link is valid"),
     setting(
         "links.activation_mails_per_hour",
         Kind::Number(1, 100),
         "5",
-        "How many activation mails a company's people can ask for in an hour for one account; more are refused. One address gets the same number from all accounts together; more wait. The supplier has the same number of its own for each account",
+        "The number of activation mails that the users of a company can request per hour for one account. Further requests are refused. The supplier's staff have a separate limit of the same size. One e-mail address is sent at most this number of activation mails per hour, from all its accounts together; further mails wait",
     ),
-    setting("links.reset", Kind::Duration("5m", "1d"), "1h", "How long a reset link works"),
+    setting("links.reset", Kind::Duration("5m", "1d"), "1h", "How long a password reset link is valid"),
     setting(
         "links.resets_per_hour",
         Kind::Number(1, 100),
         "5",
-        "How many reset mails one account is sent in an hour; further requests are answered as ever and send none",
+        "The number of password reset mails that one account is sent per hour. Further requests get the same answer, but no mail is sent",
     ),
     setting(
         "second_step.challenge",
         Kind::Duration("1m", "15m"),
         "5m",
-        "How long a right password may be followed by its second step",
+        "After a right password, the time in which the second step must follow",
     ),
     setting(
         "second_step.enrolment",
         Kind::Duration("2m", "1h"),
         "15m",
-        "How long a secret that was shown may be confirmed by a code",
+        "After the secret of a second step was shown, the time in which a code must confirm it",
     ),
-    setting("sessions.lifetime", Kind::Duration("5m", "30d"), "12h", "How long a session lasts at most"),
+    setting("sessions.lifetime", Kind::Duration("5m", "30d"), "12h", "The maximum duration of a session"),
     setting(
         "sessions.idle",
         Kind::Duration("1m", "30d"),
         "2h",
-        "How long a session may go unused before it ends",
+        "A session ends when it was not used for this long",
     ),
     setting(
         "sessions.per_account",
         Kind::Number(1, 1000),
         "100",
-        "How many sessions an account has at most; a further login ends the oldest",
+        "The maximum number of sessions of an account. A further login ends the oldest session",
     ),
-    unset("smtp.host", Kind::Text, "mail.example", "The mail server. Required, but with --dev"),
+    unset(
+        "smtp.host",
+        Kind::Text,
+        "mail.example",
+        "The host name of the mail server. Required, except with --dev",
+    ),
     unset(
         "smtp.port",
         Kind::Number(1, 65_535),
         "587",
-        "Its port; 587 with starttls, 465 with tls, 25 with none, unless said",
+        "The port of the mail server. Default: 587 with starttls, 465 with tls, 25 with none",
     ),
     setting(
         "smtp.security",
         Kind::Choice(&["starttls", "tls", "none"]),
         "starttls",
-        "How the connection is kept private; none only for a relay on this machine, and with a password to no other",
+        "How the connection to the mail server is encrypted. Use none only for a mail server on this machine. A password is never sent to another machine unencrypted",
     ),
-    unset("smtp.user", Kind::Text, "loquet", "The user name, where the server asks for one"),
-    unset("smtp.password", Kind::Secret, "", "Its password; a file is better"),
-    unset("smtp.password_file", Kind::Path, "/run/secrets/smtp", "A file with the password"),
-    setting("smtp.from", Kind::Mailbox, "MyCCV <no-reply@localhost.localdomain>", "The sender"),
+    unset("smtp.user", Kind::Text, "loquet", "The user name, if the mail server requires one"),
+    unset("smtp.password", Kind::Secret, "", "The password for the mail server. smtp.password_file is safer"),
+    unset(
+        "smtp.password_file",
+        Kind::Path,
+        "/run/secrets/smtp",
+        "A file that contains the password for the mail server",
+    ),
+    setting("smtp.from", Kind::Mailbox, "MyCCV <no-reply@localhost.localdomain>", "The sender of all mails"),
     unset(
         "smtp.ca_file",
         Kind::Path,
         "/etc/loquet/ca.pem",
-        "A certificate authority to trust besides the usual ones, PEM",
+        "A PEM file with a certificate authority to trust for the mail server, in addition to the usual ones",
     ),
     setting(
         "smtp.timeout",
         Kind::Duration("1s", "10m"),
         "5m",
-        "How long one SMTP command may take. The greeting, and each 16 KiB of a message, count as one command. The answer to a whole message may always take 10m (RFC 5321, 4.5.3.2)",
+        "The time limit of one SMTP command. The greeting, and each 16 KiB of a message, count as one command. The answer to a whole message may always take 10m (RFC 5321, 4.5.3.2)",
     ),
-    setting("mail.connections", Kind::Number(1, 64), "4", "How many mails are handed over at once"),
+    setting(
+        "mail.connections",
+        Kind::Number(1, 64),
+        "4",
+        "The number of connections to the mail server, each of which sends one mail at a time",
+    ),
     setting(
         "mail.per_second",
         Kind::Number(1, 10_000),
         "20",
-        "How many mails the server is given in a second",
+        "The maximum number of mails that are sent in a second",
     ),
     setting(
         "mail.give_up_after",
         Kind::Duration("1h", "30d"),
         "3d",
-        "How long a refused mail is tried again before it becomes a dead letter. The time in which the mail server takes no mail at all does not count",
+        "How long a refused mail is tried again before it is given up. The time in which the mail server accepts no mail at all does not count",
     ),
-    setting("log.format", Kind::Choice(&["text", "json"]), "text", "How the program's own log is written"),
-    setting("log.filter", Kind::Filter, "info", "What of it is written"),
+    setting("log.format", Kind::Choice(&["text", "json"]), "text", "The format of the program's own log"),
+    setting("log.filter", Kind::Filter, "info", "The levels of the program's own log that are written"),
     unset(
         "metrics.listen",
         Kind::Listen,
         "127.0.0.1:9464",
-        "An address that serves /metrics to anybody who reaches it; without one, /metrics asks for a token",
+        "An address and port that serve /metrics without a token to anybody who can connect. Without this setting, /metrics is served on http.listen and requires a token",
     ),
     unset(
         "tracing.otlp_endpoint",
         Kind::Url,
         "http://127.0.0.1:4318/v1/traces",
-        "Where OpenTelemetry traces are sent, over OTLP/HTTP; nowhere unless said",
+        "The URL to which OpenTelemetry traces are sent, over OTLP/HTTP. Without this setting, no traces are sent",
     ),
-    setting("tracing.share", Kind::Share, "0.1", "The share of requests that are traced"),
+    setting("tracing.share", Kind::Share, "0.1", "The share of requests that are traced: 0.1 is one in ten"),
 ];

@@ -6,25 +6,25 @@ footer = This e-mail was sent to { $email } by { $url }.
 
 activation-subject = Confirm your { $brand } account
 activation-paragraph-1 = A { $brand } customer account has been created for you. Confirm it by choosing a password.
-activation-paragraph-2 = This link works once. It ends { $moment }.
-activation-paragraph-3 = If you did not expect this e-mail, you can ignore it: without a password nobody can log in.
+activation-paragraph-2 = This link works once. It expires { $moment }.
+activation-paragraph-3 = If you did not expect this e-mail, you can ignore it: nobody can log in as long as no password is chosen.
 activation-button = Choose my password
 
 password-reset-subject = Choose a new { $brand } password
-password-reset-paragraph-1 = Somebody, most likely you, said that the password of this account was forgotten.
-password-reset-paragraph-2 = This link works once. It ends { $moment }.
+password-reset-paragraph-1 = Somebody, most likely you, asked for a new password for this account.
+password-reset-paragraph-2 = This link works once. It expires { $moment }.
 password-reset-paragraph-3 = If it was not you, ignore this e-mail: your password stays the same.
 password-reset-button = Choose a new password
 
 password-changed-subject = Your { $brand } password was changed
 password-changed-paragraph-1 = The password of your account was changed { $moment }. All open sessions have been ended.
-password-changed-paragraph-2 = If it was not you, choose a new password at once by "forgotten password" and contact support.
+password-changed-paragraph-2 = If it was not you, choose a new password at once with "forgotten password" and contact support.
 
 locked-out-subject = Too many wrong logins to your { $brand } account
 locked-out-paragraph-1 = Too many wrong passwords or codes in a row were entered for your account. The account was therefore locked. { $who ->
     [over] The lockout has ended in the meantime.
     [others] This lockout ends { $moment } at the latest. Until then nobody can log in, not even with the right password. There is one exception: you can log in with the browsers in which you have logged in before.
-    [browser] This lockout ends { $moment } at the latest. Until then nobody can log in with the browser in which they were entered, not even with the right password. The same is true of every browser that is new to the account. You can log in with the other browsers in which you have logged in before.
+    [browser] This lockout ends { $moment } at the latest. Until then nobody can log in with the browser that was used for this, not even with the right password. The same is true of every browser in which you have never logged in. You can log in with the other browsers in which you have logged in before.
    *[everybody] This lockout ends { $moment } at the latest. Until then nobody can log in, not even with the right password.
 }
 locked-out-paragraph-2 = { $who ->
@@ -34,10 +34,10 @@ locked-out-paragraph-2 = { $who ->
 locked-out-paragraph-3 = If it was not you, somebody else tried to log in and did not succeed. If you use two-step verification, that person may know your password: choose a new one.
 
 locked-until-reset-subject = Your { $brand } account is locked until you choose a new password
-locked-until-reset-paragraph-1 = So many wrong passwords or codes were entered for your account that it was locked. { $who ->
+locked-until-reset-paragraph-1 = Too many wrong passwords or codes were entered for your account. The account was therefore locked. { $who ->
     [over] The lockout has ended in the meantime.
     [others] This lockout does not end by itself. Nobody can log in, not even with the right password. There is one exception: you can log in with the browsers in which you have logged in before.
-    [browser] This lockout does not end by itself. Nobody can log in with the browser in which they were entered, not even with the right password. The same is true of every browser that is new to the account. You can log in with the other browsers in which you have logged in before.
+    [browser] This lockout does not end by itself. Nobody can log in with the browser that was used for this, not even with the right password. The same is true of every browser in which you have never logged in. You can log in with the other browsers in which you have logged in before.
    *[everybody] This lockout does not end by itself. Nobody can log in, not even with the right password.
 }
 locked-until-reset-paragraph-2 = { $who ->
@@ -47,44 +47,44 @@ locked-until-reset-paragraph-2 = { $who ->
 locked-until-reset-paragraph-3 = If it was not you, somebody else tried to log in and did not succeed.
 
 awaiting-conversion-subject = { $about_name } awaits your consent on { $brand }
-awaiting-conversion-paragraph-1 = An order in your company's name gave { $about_name } ({ $about_email }) as its contact. An account as temporary administrator has been created.
-awaiting-conversion-paragraph-2 = They can log in only once you have admitted them as administrator or as user at { $url }.
-awaiting-conversion-paragraph-3 = You do not know them? Do not admit them, and contact support.
+awaiting-conversion-paragraph-1 = An order in your company's name has { $about_name } ({ $about_email }) as its contact. We have therefore created an account for this person, as temporary administrator.
+awaiting-conversion-paragraph-2 = This person can log in only after you have admitted them as administrator or as user at { $url }.
+awaiting-conversion-paragraph-3 = If you do not know this person, do not admit them, and contact support.
 
 sites-opened-subject = New sites on { $brand }
-sites-opened-paragraph-1 = Order { $order } goes to an address where your company had no site yet. Opened: { $sites }.
-sites-opened-paragraph-2 = You can give it a name and assign terminals to it at { $url }.
+sites-opened-paragraph-1 = Order { $order } goes to an address where your company had no site yet. We have opened: { $sites }.
+sites-opened-paragraph-2 = You can name new sites and assign terminals to them at { $url }.
 
 take-over-opened-subject = Take-over { $reference }: do you agree?
-take-over-opened-paragraph-1 = A take-over was opened: sites of { $giver } go to { $taker }, with their terminals and their users. It is expected to be over { $moment }.
+take-over-opened-paragraph-1 = A take-over was opened: sites of { $giver } go to { $taker }, with their terminals and their users. It is expected to be completed { $moment }.
 take-over-opened-paragraph-2 = An administrator of each of the two companies must agree at { $url }. Until then nothing changes.
-take-over-opened-paragraph-3 = You know nothing of it? Do not agree, and contact support, naming { $reference }.
+take-over-opened-paragraph-3 = If you know nothing about it, do not agree. Contact support and mention { $reference }.
 
 take-over-completed-subject = Take-over { $reference }: completed
 take-over-completed-paragraph-1 = The sites taken over from { $giver } went to { $taker } { $moment }, with their terminals, users and history.
-take-over-completed-paragraph-2 = Logging in stays the same. Whoever was administrator of { $giver } keeps every right at the sites taken over, and at those alone.
+take-over-completed-paragraph-2 = You log in as before. Administrators of { $giver } keep all their rights at the sites taken over, and only there.
 
 take-over-cancelled-subject = Take-over { $reference }: cancelled
 take-over-cancelled-paragraph-1 = The take-over of sites of { $giver } by { $taker } was cancelled { $moment }.
 take-over-cancelled-paragraph-2 = Nothing has changed.
 
-second-step-on-subject = Two-step verification turned on at { $brand }
+second-step-on-subject = Two-step verification turned on for { $brand }
 second-step-on-paragraph-1 = Two-step verification was turned on for your account { $moment }. From now on you log in with your password and a code of your app.
 second-step-on-paragraph-2 = If it was not you, contact support at once.
 
-second-step-off-subject = Two-step verification turned off at { $brand }
+second-step-off-subject = Two-step verification turned off for { $brand }
 second-step-off-paragraph-1 = Two-step verification was turned off for your account { $moment }. From now on your password is enough to log in.
-second-step-off-paragraph-2 = If it was not you, choose a new password by "forgotten password" and contact support.
+second-step-off-paragraph-2 = If it was not you, choose a new password with "forgotten password" and contact support.
 
-second-step-reset-subject = Two-step verification taken away by the support of { $brand }
-second-step-reset-paragraph-1 = At your request support took the two-step verification of your account away { $moment }. Your password has not changed. Wherever you were logged in, you have been logged out.
+second-step-reset-subject = Two-step verification turned off by the support of { $brand }
+second-step-reset-paragraph-1 = At your request, support turned off the two-step verification of your account { $moment }. Your password has not changed. You have been logged out everywhere.
 second-step-reset-paragraph-2 = You can turn it on again with your new phone at { $url }.
-second-step-reset-paragraph-3 = If you asked for nothing, choose a new password by "forgotten password" and contact support.
+second-step-reset-paragraph-3 = If you did not ask for this, choose a new password with "forgotten password" and contact support.
 
 new-device-subject = New login to your { $brand } account
 new-device-paragraph-1 = Somebody logged in to your account { $moment } from a device that we had not seen before: { $client }.
-new-device-paragraph-2 = If it was you, there is nothing to do. You see your devices, and can remove them, at { $url }.
-new-device-paragraph-3 = If it was not you, choose a new password by "forgotten password" at once and contact support.
+new-device-paragraph-2 = If it was you, you do not need to do anything. You can see and remove your devices at { $url }.
+new-device-paragraph-3 = If it was not you, choose a new password with "forgotten password" at once and contact support.
 
 device-locked-subject = Too many wrong logins to { $brand } in one of your browsers
 device-locked-paragraph-1 = Too many wrong passwords or codes in a row were entered in a browser in which you have logged in before. { $who ->
@@ -100,15 +100,15 @@ device-locked-paragraph-2 = { $who ->
 }
 device-locked-paragraph-3 = If it was not you, somebody else used your browser. Remove that browser from your devices at { $url } and contact support.
 
-password-reset-by-support-subject = Support sends you a link for a new { $brand } password
+password-reset-by-support-subject = A link from support for a new { $brand } password
 password-reset-by-support-paragraph-1 = The support of { $brand } sends you this link so that you can choose a new password yourself. Support does not see the link and does not know your password.
-password-reset-by-support-paragraph-2 = This link works once. It ends { $moment }.
-password-reset-by-support-paragraph-3 = If you asked support for nothing, ignore this e-mail and contact support: your password stays the same.
+password-reset-by-support-paragraph-2 = This link works once. It expires { $moment }.
+password-reset-by-support-paragraph-3 = If you did not ask support for this, ignore this e-mail and contact support: your password stays the same.
 password-reset-by-support-button = Choose a new password
 
 lockout-released-subject = Support unlocked your { $brand } account
 lockout-released-paragraph-1 = The support of { $brand } ended the lockout of your account { $moment }. Your password has not changed.
-lockout-released-paragraph-2 = If you asked for nothing, choose a new password by "forgotten password" and contact support.
+lockout-released-paragraph-2 = If you did not ask for this, choose a new password with "forgotten password" and contact support.
 
 administrator-by-support-subject = { $about_name } is now an administrator of your company on { $brand }
 administrator-by-support-paragraph-1 = The support of { $brand } made { $about_name } ({ $about_email }) an administrator of your company { $moment }. An administrator has full access to your company, its sites and its users.

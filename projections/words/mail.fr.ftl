@@ -7,24 +7,24 @@ footer = Cet e-mail a été envoyé à { $email } par { $url }.
 activation-subject = Confirmez votre compte { $brand }
 activation-paragraph-1 = Un compte client { $brand } a été créé pour vous. Confirmez-le en choisissant un mot de passe.
 activation-paragraph-2 = Ce lien fonctionne une seule fois et expire { $moment }.
-activation-paragraph-3 = Si vous n'attendiez pas cet e-mail, vous pouvez l'ignorer : sans mot de passe, personne ne peut se connecter.
+activation-paragraph-3 = Si vous n'attendiez pas cet e-mail, vous pouvez l'ignorer : tant qu'aucun mot de passe n'est choisi, personne ne peut se connecter.
 activation-button = Choisir mon mot de passe
 
 password-reset-subject = Choisissez un nouveau mot de passe { $brand }
-password-reset-paragraph-1 = Quelqu'un, sans doute vous, a indiqué avoir oublié le mot de passe de ce compte.
+password-reset-paragraph-1 = Quelqu'un, sans doute vous, a demandé un nouveau mot de passe pour ce compte.
 password-reset-paragraph-2 = Ce lien fonctionne une seule fois et expire { $moment }.
-password-reset-paragraph-3 = Si ce n'était pas vous, ignorez cet e-mail : votre mot de passe reste le même.
+password-reset-paragraph-3 = Si vous n'êtes pas à l'origine de cette demande, ignorez cet e-mail : votre mot de passe reste le même.
 password-reset-button = Choisir un nouveau mot de passe
 
 password-changed-subject = Votre mot de passe { $brand } a été modifié
 password-changed-paragraph-1 = Le mot de passe de votre compte a été modifié { $moment }. Toutes les sessions ouvertes ont été fermées.
-password-changed-paragraph-2 = Si ce n'était pas vous, choisissez tout de suite un nouveau mot de passe par « mot de passe oublié » et contactez le support.
+password-changed-paragraph-2 = Si ce n'était pas vous, choisissez immédiatement un nouveau mot de passe via « mot de passe oublié » et contactez le support.
 
 locked-out-subject = Trop de tentatives de connexion erronées à votre compte { $brand }
 locked-out-paragraph-1 = Trop de mots de passe ou de codes erronés ont été saisis d'affilée pour votre compte. Le compte a donc été bloqué. { $who ->
     [over] Le blocage a pris fin entre-temps.
     [others] Ce blocage prend fin { $moment } au plus tard. Jusque-là, personne ne peut se connecter, même avec le bon mot de passe. Il y a une exception : vous pouvez vous connecter avec les navigateurs que vous avez déjà utilisés pour vous connecter.
-    [browser] Ce blocage prend fin { $moment } au plus tard. Jusque-là, personne ne peut se connecter avec le navigateur dans lequel ils ont été saisis, même avec le bon mot de passe. Il en va de même pour tout navigateur nouveau pour le compte. Vous pouvez vous connecter avec les autres navigateurs que vous avez déjà utilisés pour vous connecter.
+    [browser] Ce blocage prend fin { $moment } au plus tard. Jusque-là, personne ne peut se connecter avec le navigateur utilisé pour ces tentatives, même avec le bon mot de passe. Il en va de même pour tout navigateur avec lequel vous ne vous êtes encore jamais connecté. Vous pouvez vous connecter avec les autres navigateurs que vous avez déjà utilisés pour vous connecter.
    *[everybody] Ce blocage prend fin { $moment } au plus tard. Jusque-là, personne ne peut se connecter, même avec le bon mot de passe.
 }
 locked-out-paragraph-2 = { $who ->
@@ -34,10 +34,10 @@ locked-out-paragraph-2 = { $who ->
 locked-out-paragraph-3 = Si ce n'était pas vous, quelqu'un d'autre a essayé de se connecter, sans y parvenir. Si vous utilisez la vérification en deux étapes, cette personne connaît peut-être votre mot de passe : choisissez-en un nouveau.
 
 locked-until-reset-subject = Votre compte { $brand } est bloqué jusqu'à ce que vous choisissiez un nouveau mot de passe
-locked-until-reset-paragraph-1 = Tant de mots de passe ou de codes erronés ont été saisis pour votre compte qu'il a été bloqué. { $who ->
+locked-until-reset-paragraph-1 = Trop de mots de passe ou de codes erronés ont été saisis pour votre compte. Le compte a donc été bloqué. { $who ->
     [over] Le blocage a pris fin entre-temps.
     [others] Ce blocage ne prend pas fin de lui-même. Personne ne peut se connecter, même avec le bon mot de passe. Il y a une exception : vous pouvez vous connecter avec les navigateurs que vous avez déjà utilisés pour vous connecter.
-    [browser] Ce blocage ne prend pas fin de lui-même. Personne ne peut se connecter avec le navigateur dans lequel ils ont été saisis, même avec le bon mot de passe. Il en va de même pour tout navigateur nouveau pour le compte. Vous pouvez vous connecter avec les autres navigateurs que vous avez déjà utilisés pour vous connecter.
+    [browser] Ce blocage ne prend pas fin de lui-même. Personne ne peut se connecter avec le navigateur utilisé pour ces tentatives, même avec le bon mot de passe. Il en va de même pour tout navigateur avec lequel vous ne vous êtes encore jamais connecté. Vous pouvez vous connecter avec les autres navigateurs que vous avez déjà utilisés pour vous connecter.
    *[everybody] Ce blocage ne prend pas fin de lui-même. Personne ne peut se connecter, même avec le bon mot de passe.
 }
 locked-until-reset-paragraph-2 = { $who ->
@@ -47,22 +47,22 @@ locked-until-reset-paragraph-2 = { $who ->
 locked-until-reset-paragraph-3 = Si ce n'était pas vous, quelqu'un d'autre a essayé de se connecter, sans y parvenir.
 
 awaiting-conversion-subject = { $about_name } attend votre accord sur { $brand }
-awaiting-conversion-paragraph-1 = Une commande au nom de votre entreprise a indiqué { $about_name } ({ $about_email }) comme personne de contact. Un compte d'administrateur temporaire a été créé.
-awaiting-conversion-paragraph-2 = Cette personne ne pourra se connecter que lorsque vous l'aurez acceptée comme administrateur ou comme utilisateur sur { $url }.
-awaiting-conversion-paragraph-3 = Vous ne connaissez pas cette personne ? N'acceptez pas et contactez le support.
+awaiting-conversion-paragraph-1 = Une commande passée au nom de votre entreprise mentionne { $about_name } ({ $about_email }) comme personne de contact. Un compte d'administrateur temporaire a donc été créé pour cette personne.
+awaiting-conversion-paragraph-2 = Cette personne ne pourra se connecter qu'après que vous l'aurez acceptée comme administrateur ou comme utilisateur sur { $url }.
+awaiting-conversion-paragraph-3 = Si vous ne connaissez pas cette personne, ne l'acceptez pas et contactez le support.
 
 sites-opened-subject = De nouveaux sites sur { $brand }
-sites-opened-paragraph-1 = La commande { $order } va à une adresse où votre entreprise n'avait pas encore de site. Ouvert : { $sites }.
-sites-opened-paragraph-2 = Vous pouvez lui donner un nom et y affecter des terminaux sur { $url }.
+sites-opened-paragraph-1 = La commande { $order } est destinée à une adresse où votre entreprise n'avait pas encore de site. Nous avons ouvert : { $sites }.
+sites-opened-paragraph-2 = Vous pouvez donner un nom aux nouveaux sites et y affecter des terminaux sur { $url }.
 
 take-over-opened-subject = Reprise { $reference } : votre accord est demandé
 take-over-opened-paragraph-1 = Une reprise a été ouverte : des sites de { $giver } passent à { $taker }, avec leurs terminaux et leurs utilisateurs. Elle devrait être conclue { $moment }.
-take-over-opened-paragraph-2 = Un administrateur de chacune des deux entreprises doit donner son accord sur { $url }. Rien ne change d'ici là.
-take-over-opened-paragraph-3 = Vous n'êtes au courant de rien ? Ne donnez pas votre accord et contactez le support en citant { $reference }.
+take-over-opened-paragraph-2 = Un administrateur de chacune des deux entreprises doit donner son accord sur { $url }. D'ici là, rien ne change.
+take-over-opened-paragraph-3 = Si vous n'êtes pas au courant de cette reprise, ne donnez pas votre accord et contactez le support en mentionnant { $reference }.
 
-take-over-completed-subject = Reprise { $reference } : c'est fait
+take-over-completed-subject = Reprise { $reference } : conclue
 take-over-completed-paragraph-1 = Les sites repris de { $giver } sont passés à { $taker } { $moment }, avec leurs terminaux, leurs utilisateurs et leur historique.
-take-over-completed-paragraph-2 = Les connexions restent les mêmes. Qui était administrateur de { $giver } garde tous les droits sur les sites repris, et eux seuls.
+take-over-completed-paragraph-2 = Vous vous connectez comme auparavant. Les administrateurs de { $giver } gardent tous leurs droits sur les sites repris, et uniquement sur ceux-ci.
 
 take-over-cancelled-subject = Reprise { $reference } : annulée
 take-over-cancelled-paragraph-1 = La reprise de sites de { $giver } par { $taker } a été annulée { $moment }.
@@ -70,21 +70,21 @@ take-over-cancelled-paragraph-2 = Rien n'a changé.
 
 second-step-on-subject = Vérification en deux étapes activée sur { $brand }
 second-step-on-paragraph-1 = La vérification en deux étapes a été activée pour votre compte { $moment }. Vous vous connectez désormais avec votre mot de passe et un code de votre application.
-second-step-on-paragraph-2 = Si ce n'était pas vous, contactez tout de suite le support.
+second-step-on-paragraph-2 = Si ce n'était pas vous, contactez immédiatement le support.
 
 second-step-off-subject = Vérification en deux étapes désactivée sur { $brand }
-second-step-off-paragraph-1 = La vérification en deux étapes a été désactivée pour votre compte { $moment }. Votre mot de passe suffit désormais pour se connecter.
-second-step-off-paragraph-2 = Si ce n'était pas vous, choisissez un nouveau mot de passe par « mot de passe oublié » et contactez le support.
+second-step-off-paragraph-1 = La vérification en deux étapes a été désactivée pour votre compte { $moment }. Désormais, votre mot de passe suffit pour vous connecter.
+second-step-off-paragraph-2 = Si ce n'était pas vous, choisissez un nouveau mot de passe via « mot de passe oublié » et contactez le support.
 
 second-step-reset-subject = Vérification en deux étapes supprimée par le support de { $brand }
-second-step-reset-paragraph-1 = À votre demande, le support a supprimé la vérification en deux étapes de votre compte { $moment }. Votre mot de passe n'a pas changé. Partout où vous étiez connecté, vous avez été déconnecté.
-second-step-reset-paragraph-2 = Vous pouvez la réactiver avec votre nouveau téléphone sur { $url }.
-second-step-reset-paragraph-3 = Si vous n'avez rien demandé, choisissez un nouveau mot de passe par « mot de passe oublié » et contactez le support.
+second-step-reset-paragraph-1 = À votre demande, le support a supprimé la vérification en deux étapes de votre compte { $moment }. Votre mot de passe n'a pas changé. Toutes vos sessions ont été fermées : vous avez été déconnecté partout.
+second-step-reset-paragraph-2 = Vous pouvez réactiver la vérification en deux étapes avec votre nouveau téléphone sur { $url }.
+second-step-reset-paragraph-3 = Si vous n'avez rien demandé, choisissez un nouveau mot de passe via « mot de passe oublié » et contactez le support.
 
 new-device-subject = Nouvelle connexion à votre compte { $brand }
-new-device-paragraph-1 = Quelqu'un s'est connecté à votre compte { $moment } depuis un appareil que nous n'avions pas encore vu : { $client }.
-new-device-paragraph-2 = Si c'était vous, vous n'avez rien à faire. Vous voyez vos appareils, et pouvez les retirer, sur { $url }.
-new-device-paragraph-3 = Si ce n'était pas vous, choisissez tout de suite un nouveau mot de passe par « mot de passe oublié » et contactez le support.
+new-device-paragraph-1 = Quelqu'un s'est connecté à votre compte { $moment } depuis un appareil que nous ne connaissions pas encore : { $client }.
+new-device-paragraph-2 = Si c'était vous, vous n'avez rien à faire. Vous pouvez consulter et retirer vos appareils sur { $url }.
+new-device-paragraph-3 = Si ce n'était pas vous, choisissez immédiatement un nouveau mot de passe via « mot de passe oublié » et contactez le support.
 
 device-locked-subject = Trop de tentatives de connexion erronées à { $brand } dans un de vos navigateurs
 device-locked-paragraph-1 = Trop de mots de passe ou de codes erronés ont été saisis d'affilée dans un navigateur dans lequel vous vous êtes déjà connecté. { $who ->
@@ -101,16 +101,16 @@ device-locked-paragraph-2 = { $who ->
 device-locked-paragraph-3 = Si ce n'était pas vous, quelqu'un d'autre a utilisé votre navigateur. Retirez ce navigateur de vos appareils sur { $url } et contactez le support.
 
 password-reset-by-support-subject = Le support vous envoie un lien pour un nouveau mot de passe { $brand }
-password-reset-by-support-paragraph-1 = Le support de { $brand } vous envoie ce lien pour que vous choisissiez vous-même un nouveau mot de passe. Le support ne voit pas le lien et ne connaît pas votre mot de passe.
+password-reset-by-support-paragraph-1 = Le support de { $brand } vous envoie ce lien pour que vous puissiez choisir vous-même un nouveau mot de passe. Le support ne voit pas le lien et ne connaît pas votre mot de passe.
 password-reset-by-support-paragraph-2 = Ce lien fonctionne une seule fois et expire { $moment }.
-password-reset-by-support-paragraph-3 = Si vous n'avez rien demandé au support, ignorez cet e-mail et contactez le support : votre mot de passe reste le même.
+password-reset-by-support-paragraph-3 = Si vous n'avez rien demandé au support, n'utilisez pas ce lien et contactez le support : votre mot de passe reste le même.
 password-reset-by-support-button = Choisir un nouveau mot de passe
 
 lockout-released-subject = Le support a débloqué votre compte { $brand }
 lockout-released-paragraph-1 = Le support de { $brand } a mis fin au blocage de votre compte { $moment }. Votre mot de passe n'a pas changé.
-lockout-released-paragraph-2 = Si vous n'avez rien demandé, choisissez un nouveau mot de passe par « mot de passe oublié » et contactez le support.
+lockout-released-paragraph-2 = Si vous n'avez rien demandé, choisissez un nouveau mot de passe via « mot de passe oublié » et contactez le support.
 
 administrator-by-support-subject = { $about_name } est maintenant administrateur de votre entreprise sur { $brand }
 administrator-by-support-paragraph-1 = Le support de { $brand } a fait de { $about_name } ({ $about_email }) un administrateur de votre entreprise { $moment }. Un administrateur a un accès complet à votre entreprise, à ses sites et à ses utilisateurs.
 administrator-by-support-paragraph-2 = Si votre entreprise l'a demandé, vous n'avez rien à faire.
-administrator-by-support-paragraph-3 = Si personne dans votre entreprise ne l'a demandé, contactez le support sans attendre. Sur { $url }, vous pouvez donner à cette personne le rôle d'utilisateur ou supprimer le compte.
+administrator-by-support-paragraph-3 = Si personne dans votre entreprise ne l'a demandé, contactez immédiatement le support. Sur { $url }, vous pouvez donner à cette personne le rôle d'utilisateur ou supprimer le compte.

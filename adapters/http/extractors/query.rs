@@ -1,4 +1,4 @@
-//! The parameters of queries: read, and refused with every broken rule at once.
+//! Reads query parameters. A refusal lists every broken rule.
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::StatusCode;
@@ -14,9 +14,9 @@ use utoipa::IntoParams;
 use crate::responses::faults::Faults;
 use crate::responses::problem::{Fault, Problem};
 
-/// How many items a page has unless it is said.
+/// The default number of items on a page.
 const USUAL: u32 = 50;
-/// How many it has at most.
+/// The maximum number of items on a page.
 const MOST: u32 = 200;
 
 /// The parameters of a query, of the shape `T`.
@@ -74,15 +74,14 @@ impl Faults {
         usize::try_from(limit).unwrap_or_default()
     }
 
-    /// A parameter that has one of some values.
+    /// Checks a parameter that must have one of some values.
     pub(crate) fn one_of(&mut self, name: &str, value: Option<&str>, known: &[&str]) {
         if value.is_some_and(|value| !known.contains(&value)) {
             self.add_with(&format!("?{name}"), "value-unknown", "known", known.join(", "));
         }
     }
 
-    /// In which order a list is asked for: by the one thing that it can be sorted by, `-` before it for the
-    /// greatest first.
+    /// The order of a list: by the one field by which it can be sorted, with `-` before it for descending order.
     pub(crate) fn order(&mut self, sort: Option<&str>, by: &str) -> Order {
         match sort {
             Some(sort) if sort.strip_prefix('-') == Some(by) => Order::Descending,
@@ -103,7 +102,7 @@ impl Faults {
         cursor.flatten()
     }
 
-    /// A cursor whose key is a number, such as a revision; zero where there is none.
+    /// A cursor whose key is a number, such as a revision. Zero if there is none.
     pub(crate) fn number_cursor(&mut self, text: Option<&str>) -> u64 {
         let number = self.cursor(text).map(|cursor| cursor.key.parse());
         if let Some(Err(_)) = number {
@@ -112,7 +111,7 @@ impl Faults {
         number.and_then(Result::ok).unwrap_or(0)
     }
 
-    /// A cursor into the whole log: a position; its beginning where there is none.
+    /// A cursor into the log: a position. The start of the log if there is none.
     pub(crate) fn position(&mut self, pointer: &str, text: Option<&str>) -> Position {
         let position = text.map(|text| text.trim().parse());
         if let Some(Err(_)) = position {
@@ -121,7 +120,7 @@ impl Faults {
         Position(position.and_then(Result::ok).unwrap_or(0))
     }
 
-    /// Nothing, unless a rule was broken on the way.
+    /// Fails if a rule was broken.
     pub(crate) fn finish_query(self) -> Result<(), Problem> {
         let faults = self.into_faults();
         if faults.is_empty() { Ok(()) } else { Err(refused(faults)) }

@@ -1,6 +1,6 @@
-//! How many requests one client, and all strangers together, may make (GCRA, by the `governor` library).
+//! Limits the requests of one client, and of all anonymous callers together (GCRA, with the `governor` library).
 //!
-//! A limit is asked before anything is looked up, so that it tells nothing about accounts (law 11).
+//! A limit is checked before anything is looked up. So its answer shows nothing about accounts (law 11).
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
@@ -11,7 +11,7 @@ use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, NotUntil, Quot
 
 use loquet_http_ports::service_tokens::TokenFamily;
 
-/// So many in a second, and so many at once after a pause.
+/// A number of requests in a second, and a number of requests at once after a pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // the names say it
 pub struct Rate {
@@ -22,29 +22,29 @@ pub struct Rate {
 /// The limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Of all requests, one client address.
+    /// All requests of one client address.
     pub requests: Rate,
-    /// Of logins, reset requests and followed links, one client address.
+    /// The logins, reset requests and followed links of one client address.
     pub strangers: Rate,
-    /// Of the same, everybody together.
+    /// The logins, reset requests and followed links of all client addresses together.
     pub all_strangers: Rate,
     /// How many programs may follow the events at once.
     pub event_streams: usize,
 }
 
-/// After so many requests the addresses that have come to rest are forgotten.
+/// After this number of requests, addresses that make no requests any more are removed.
 const SWEEP: u32 = 10_000;
-/// How many times as much a network of 48 bits may as one of 64 within it: whoever is given the former can
-/// use 65 536 of the latter.
+/// A /48 network has this many times the limit of a /64 network. The owner of a /48 network can use 65 536 /64
+/// networks.
 pub(crate) const WIDER: u32 = 8;
-/// Which share of what all strangers may is kept for addresses that were not seen lately: one in so many.
+/// One request in this many of the common limit is reserved for addresses that were not seen recently.
 const SHARE: u32 = 5;
-/// How often an address may come and still count as not seen lately: so often after a pause, then once a
+/// How many requests an address may make and still count as not seen recently: this number after a pause, then one a
 /// minute.
 const RARELY: NonZeroU32 = NonZeroU32::MIN.saturating_add(2);
 
-/// How often one token may search: so often after a pause, then once a second. It is enough for who helps one person
-/// after the other, and makes copying the customers name by name slow, and seen.
+/// How often one token may search: this number at once after a pause, then once a second. This is enough to help one
+/// person after the other. It makes copying the customers name by name slow and visible.
 const SEARCHES_AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 
 type Keyed = DefaultKeyedRateLimiter<IpAddr>;
@@ -54,7 +54,7 @@ pub(crate) type Until = NotUntil<<DefaultClock as Clock>::Instant>;
 pub struct Limiter {
     pub(crate) requests: ByClient,
     pub(crate) strangers: ByClient,
-    /// All strangers', less the share for newcomers.
+    /// The common limit of all anonymous callers, without the share for newcomers.
     everybody: DefaultDirectRateLimiter,
     newcomers: DefaultDirectRateLimiter,
     lately: Keyed,
@@ -62,7 +62,7 @@ pub struct Limiter {
     seen: AtomicU32,
 }
 
-/// Counts by address, and addresses of version 6 by the network around theirs too.
+/// Counts by address. An IPv6 address is counted with its /48 network too.
 pub(crate) struct ByClient {
     near: Keyed,
     wide: Keyed,
@@ -115,9 +115,8 @@ impl Limiter {
         }
     }
 
-    /// Takes one from what all strangers may. Whoever keeps asking uses up what is everybody's; somebody who
-    /// was not here lately still has the share of newcomers, which a flood from the same addresses does not
-    /// reach.
+    /// Takes one request from the common limit of all anonymous callers. A flood can use up the common part. An address
+    /// that was not seen recently still has the share for newcomers, which a flood from the same addresses can't use.
     pub(crate) fn of_all_strangers(&self, address: Option<IpAddr>) -> Result<(), Until> {
         let is_new = address.is_some_and(|address| {
             let Counted { near, wide } = Counted::of(address);
@@ -157,7 +156,7 @@ impl Counted {
     }
 }
 
-/// The network of so many bits that an address of version 6 is in; one of version 4 as it is.
+/// The network of an IPv6 address, with this number of bits. Returns an IPv4 address as it is.
 fn network(address: IpAddr, bits: u32) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,

@@ -1,17 +1,16 @@
-//! Entity tags: a client that has an answer already is told so, and not sent it again (RFC 9110, 8.8.3 and
-//! 13.1.2).
+//! Entity tags: a client that already has the current answer gets 304 and no body (RFC 9110, 8.8.3 and 13.1.2).
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 
-/// The tags of what the client has.
+/// The tags of the answers that the client has.
 pub(crate) fn known_to_client(request: &Request) -> Option<HeaderValue> {
     let asks = matches!(*request.method(), Method::GET | Method::HEAD);
     asks.then(|| request.headers().get(header::IF_NONE_MATCH).cloned()).flatten()
 }
 
-/// Answers 304 where the client has what it would be sent.
+/// Answers 304 if the client already has this answer.
 pub(crate) fn not_modified(known: Option<HeaderValue>, response: Response) -> Response {
     match known {
         Some(known) if response.status() == StatusCode::OK && matches(&known, response.headers()) => {
@@ -25,7 +24,7 @@ pub(crate) fn not_modified(known: Option<HeaderValue>, response: Response) -> Re
     }
 }
 
-/// The weak comparison of RFC 9110, 8.8.3.2, with each of the tags that the client has.
+/// Compares the tag with each tag of the client. This is the weak comparison of RFC 9110, 8.8.3.2.
 fn matches(asked: &HeaderValue, headers: &HeaderMap) -> bool {
     let Some(ours) = headers.get(header::ETAG).and_then(|tag| tag.to_str().ok()) else { return false };
     let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();

@@ -1,7 +1,6 @@
-//! What is done around every handler, from the outside in.
+//! The middleware around every handler, from the outside in.
 //!
-//! It is one middleware: each further one would box its future, and clone all that is within it, once more at
-//! every request.
+//! There is only one: each further middleware would box its future, and clone everything within it, at every request.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -23,7 +22,7 @@ use crate::responses::problem::Problem;
 use crate::responses::{localize, problem};
 use crate::state::Api;
 
-/// What every answer says, unless it says otherwise.
+/// The headers of every answer that does not set them itself.
 const FIXED: [(HeaderName, &str); 4] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
@@ -49,7 +48,7 @@ pub(crate) async fn every_request(State(api): State<Arc<Api>>, mut request: Requ
     response
 }
 
-/// An answer in any case: a panic is one, and so is what takes too long.
+/// Answers in any case, also after a panic or a timeout.
 async fn answered_in_time(api: &Api, request: Request, next: Next) -> Response {
     let in_time = tokio::time::timeout(PATIENCE, admitted(api, request, next));
     match AssertUnwindSafe(in_time).catch_unwind().await {

@@ -1,9 +1,9 @@
-//! Idempotency keys on commands: asked again with the same `Idempotency-Key`, a command is answered as it
-//! was the first time, and nothing is done (IETF draft-ietf-httpapi-idempotency-key-header).
+//! Idempotency keys: a command that is repeated with the same `Idempotency-Key` gets the first answer again, and is not
+//! run again (IETF draft-ietf-httpapi-idempotency-key-header).
 //!
-//! For whoever shows a token. A stranger's command has nobody to belong to, and its answer may be a session
-//! token or a verdict on a password, which must not be kept: links work once by themselves, and a login
-//! that is repeated is another login.
+//! This is for callers with a token only. An anonymous caller's key would belong to nobody, and the answer may contain
+//! a session token or the result of a password check, which must not be stored. Links work only once without a key, and
+//! a repeated login is a new login.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -28,10 +28,10 @@ use loquet_http_ports::answers::{CommandId, Known, UnderWay};
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// The largest answer that is kept, in bytes. The report on a file of ten thousand lines has about three million.
+/// The largest answer that is stored, in bytes. The report on a file of ten thousand lines has about three million.
 const MOST_ANSWER: usize = 8 * 1024 * 1024;
 
-/// An answer as it is kept.
+/// A stored answer.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     status: u16,
@@ -50,7 +50,7 @@ pub(crate) async fn once(State(api): State<Arc<Api>>, request: Request, next: Ne
         _ => return Problem::new(StatusCode::BAD_REQUEST, "idempotency-key-invalid").into_response(),
     };
     let (mut parts, body) = request.into_parts();
-    // A token that has ended is told nothing, not even what it was told before.
+    // A token that is no longer valid gets no answer, not even a stored one.
     let caller = match Caller::from_request_parts(&mut parts, &api).await {
         Ok(caller) => caller.identity(),
         Err(problem) => return problem.into_response(),
@@ -59,11 +59,12 @@ pub(crate) async fn once(State(api): State<Arc<Api>>, request: Request, next: Ne
         return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large").into_response();
     };
     let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
-    // A key belongs to its caller and to what it was sent to: elsewhere it is another key.
+    // A key belongs to one caller and one route. The same key of another caller, or on another route, is a different
+    // key.
     let whose = format!("{caller}\0{}\0{}", parts.method, parts.uri.path());
     let id = api.answers.id(&whose, &key, &[target.as_bytes(), &bytes]);
     let request = Request::from_parts(parts, Body::from(bytes));
-    // From its claim on the key to the keeping of its answer, whether or not its caller waits.
+    // Runs until the answer is stored, even if the caller hangs up.
     to_its_end(once_at_most(api, id, request, next)).await.unwrap_or_else(Problem::into_response)
 }
 
@@ -82,7 +83,7 @@ async fn once_at_most(api: Arc<Api>, id: CommandId, request: Request, next: Next
     }
 }
 
-/// Carries a command out, and keeps the answer.
+/// Runs a command, and stores the answer.
 async fn carry_out(api: &Api, claim: UnderWay, request: Request, next: Next) -> Response {
     let (response, kept) = take_down(next.run(request).await).await;
     if let Some(kept) = kept
@@ -93,7 +94,7 @@ async fn carry_out(api: &Api, claim: UnderWay, request: Request, next: Next) -> 
     response
 }
 
-/// Marks a successful answer to a dry run: nothing was done. It is not kept, and a repeated request runs again.
+/// Marks a successful answer to a dry run: nothing was done. It is not stored, and a repeated request runs again.
 /// Otherwise such answers would fill the disk.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NothingDone;
@@ -107,8 +108,8 @@ impl IntoResponseParts for NothingDone {
     }
 }
 
-/// What is kept of an answer: of one that says that something was done. A refusal changed nothing, and asked
-/// again the command is judged again.
+/// The part of an answer to store. Only an answer that says that something was done is stored. A refusal changed
+/// nothing, so a repeated command is decided again.
 async fn take_down(response: Response) -> (Response, Option<Vec<u8>>) {
     let status = response.status();
     if !status.is_success() || response.extensions().get::<NothingDone>().is_some() {
@@ -116,7 +117,7 @@ async fn take_down(response: Response) -> (Response, Option<Vec<u8>>) {
     }
     let (parts, body) = response.into_parts();
     let Ok(bytes) = to_bytes(body, MOST_ANSWER).await else {
-        // The command was done, but its answer is lost. The caller is told so, and no false answer is kept.
+        // The command was done, but its answer is lost. The caller is told so, and no false answer is stored.
         return (Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal").into_response(), None);
     };
     let header = |name: &HeaderName| {

@@ -1,5 +1,4 @@
-//! What every request gets before anything is done with it: an id, the address that it came from, a span
-//! for its log lines, and a place in the metrics.
+//! Prepares every request: it gets an id, the client's address, a span for its log lines, and an entry in the metrics.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
@@ -21,9 +20,9 @@ use loquet_metrics::{OfRoute, Request as Labels};
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const TRACE: HeaderName = HeaderName::from_static("traceparent");
 
-/// The last address of `X-Forwarded-For` that is no trusted proxy's, if the connection is from one. What
-/// stands before it anybody can have written, and need not even be text. What a proxy wrote and can't be
-/// read leaves the proxy's own address: a limit always has somebody to count.
+/// If the connection is from a trusted proxy, returns the last address of `X-Forwarded-For` that is not a trusted
+/// proxy. The client may have written anything before it. If the proxy's own part can't be read, returns the proxy's
+/// address: a limit always needs an address to count.
 fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let mut nearest = peer;
     let lines = headers.get_all(FORWARDED_FOR).iter().rev();
@@ -43,7 +42,7 @@ fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
     trusted.iter().any(|network| network.contains(&address))
 }
 
-/// An address as proxies write it: bare, in brackets, with a port or without.
+/// Reads an address as proxies write it: with or without brackets, with or without a port.
 fn address(hop: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(hop).ok()?.trim();
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
@@ -51,8 +50,8 @@ fn address(hop: &[u8]) -> Option<IpAddr> {
     address.map(|address: IpAddr| address.to_canonical())
 }
 
-/// Gives a request its id and its address, and a span. Its line in the log names the route, never the address
-/// that was asked for, which may hold an e-mail address or a token.
+/// Gives a request its id, its address and a span. Its log line names the route. It never contains the URL, which may
+/// contain an e-mail address or a token.
 pub(crate) async fn identify(api: &Api, request: &mut Request) -> (RequestId, Span) {
     let id = api.identities.fresh();
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
@@ -73,8 +72,8 @@ pub(crate) async fn identify(api: &Api, request: &mut Request) -> (RequestId, Sp
     (RequestId(id), span)
 }
 
-/// Whether a request's word on its trace is taken: a stranger's would have every request traced, whatever
-/// share of them is to be, and put theirs into anybody's trace.
+/// Whether the trace id of a request is accepted. An anonymous caller's is not: they could have every request traced,
+/// regardless of `tracing.share`, and add their requests to other traces.
 async fn may_name_a_trace(api: &Api, peer: Option<IpAddr>, headers: &HeaderMap) -> bool {
     peer.is_some_and(|peer| is_trusted(peer, &api.trusted_proxies)) || is_of_service(api, headers).await
 }
@@ -105,7 +104,7 @@ pub(crate) async fn measure(api: &Api, request: Request, next: Next) -> Response
     response
 }
 
-/// The headers in which a trace is named.
+/// The headers that contain the trace id.
 struct Headers<'a>(&'a HeaderMap);
 
 impl Extractor for Headers<'_> {
@@ -118,7 +117,7 @@ impl Extractor for Headers<'_> {
     }
 }
 
-/// A method as a label: a stranger must not be able to make new ones.
+/// A method as a label of a metric. A caller must not be able to create new labels.
 fn known_method(method: &str) -> &'static str {
     let known = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"];
     known.into_iter().find(|known| *known == method).unwrap_or("other")

@@ -1,4 +1,4 @@
-//! Writes problems out in the reader's language.
+//! Translates problems into the reader's language.
 
 use std::sync::OnceLock;
 
@@ -25,8 +25,8 @@ pub(crate) fn words() -> Option<&'static Words> {
     WORDS.get_or_init(read).as_ref().ok()
 }
 
-/// A sentence with its places filled in, which may repeat input. Returns the sentence's name if the words can't be
-/// read; a test makes sure that they can.
+/// A sentence with the values of its variables, which may repeat input. Returns the sentence's name if the texts can't
+/// be read; a test makes sure that they can.
 pub(crate) fn say(language: Language, name: &str, places: Places<'_>) -> String {
     let places: Vec<_> = places.iter().map(|(place, text)| (*place, visible(text))).collect();
     let places: Vec<_> = places.iter().map(|(place, text)| (*place, text.as_ref())).collect();
@@ -39,7 +39,7 @@ pub(crate) fn language(headers: &HeaderMap) -> Language {
     Language::accepted(accepted.unwrap_or_default())
 }
 
-/// An answer in a language; one that is no problem as it is.
+/// Translates an answer that is a problem. Returns any other answer as it is.
 pub(crate) fn localize(language: Language, id: RequestId, mut response: Response) -> Response {
     let problem = match response.extensions_mut().remove::<Problem>() {
         Some(problem) => problem,
@@ -61,8 +61,7 @@ pub(crate) fn localize(language: Language, id: RequestId, mut response: Response
     written
 }
 
-/// Answers of axum and tower that are plain text: a query that can't be read, a body too large, a
-/// timeout.
+/// The problem for a plain-text answer of axum or tower: an unreadable query, a body that is too large, a timeout.
 fn of_the_framework(response: &Response) -> Option<Problem> {
     let plain = response
         .headers()

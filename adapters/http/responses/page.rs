@@ -17,21 +17,21 @@ pub(crate) fn write_cursor(cursor: &Cursor) -> String {
 pub(crate) struct Page<T> {
     /// The items.
     pub(crate) items: Vec<T>,
-    /// What to send as `cursor` for the next page; absent on the last.
+    /// The `cursor` for the next page. Absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) next_cursor: Option<String>,
-    /// The position of the log that the answer is at.
+    /// The log position up to which the answer includes all events.
     pub(crate) position: u64,
 }
 
 impl<T> Page<T> {
-    /// A list that is short enough to be one page.
+    /// A whole list as one page.
     pub(crate) fn whole(items: Vec<T>, position: Position) -> Self {
         Self { items, next_cursor: None, position: position.0 }
     }
 
-    /// A page out of one row more than it may have: the one more tells that there is another page. The cursor names
-    /// the last row on the page: rows that are out of the caller's sight are taken out before.
+    /// Makes a page from up to one row more than fits: the additional row shows that there is another page. The cursor
+    /// names the last row on the page. Rows that the caller may not see must be removed before.
     pub(crate) fn of(mut rows: Vec<(Cursor, T)>, size: usize, position: Position) -> Self {
         let more = rows.len() > size;
         rows.truncate(size);

@@ -17,17 +17,17 @@ use loquet_projections::runner::NotThere;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What went wrong, before it is put into the reader's language.
+/// A problem, before it is translated into the reader's language.
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
     pub(crate) status: StatusCode,
-    /// The last part of its type, and its name among the words.
+    /// The last part of its type, which is also the name of its texts.
     pub(crate) slug: &'static str,
-    /// What stands in the sentence's places.
+    /// The values of the sentence's variables.
     pub(crate) places: Vec<(&'static str, String)>,
     /// Every broken rule.
     pub(crate) faults: Vec<Fault>,
-    /// In how many seconds it is worth trying again.
+    /// The number of seconds after which to try again.
     pub(crate) retry_after: Option<i64>,
     /// The end of a lockout.
     pub(crate) locked_until: Option<DateTime<Utc>>,
@@ -36,11 +36,11 @@ pub(crate) struct Problem {
 /// One broken rule of the body.
 #[derive(Clone, Debug)]
 pub(crate) struct Fault {
-    /// Where, as a JSON pointer (RFC 6901).
+    /// The field, as a JSON pointer (RFC 6901).
     pub(crate) pointer: String,
-    /// Which rule; its name among the words.
+    /// The name of the rule, which is also the name of its message.
     pub(crate) rule: &'static str,
-    /// What stands in the sentence's places.
+    /// The values of the sentence's variables.
     pub(crate) places: Vec<(&'static str, String)>,
 }
 
@@ -48,23 +48,23 @@ pub(crate) struct Fault {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(crate) struct ProblemBody {
-    /// Which problem; stable.
+    /// The kind of problem. It never changes between versions.
     #[schema(example = "urn:loquet:problem:locked")]
     pub(crate) r#type: String,
-    /// What it is, in the reader's language.
+    /// The problem in a few words, in the reader's language.
     pub(crate) title: String,
     /// The HTTP status.
     pub(crate) status: u16,
-    /// What to do about it, in the reader's language.
+    /// An explanation, and what to do, in the reader's language.
     pub(crate) detail: String,
-    /// Which request it was: the same as in `X-Request-Id`, in the log and in events.
+    /// The id of the request: the same as in `X-Request-Id`, in the program's log and in events.
     #[schema(example = "urn:uuid:0198c0de-0000-4000-8000-000000000000")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) instance: Option<String>,
-    /// Every rule of the body that is broken.
+    /// Every rule that the request breaks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) errors: Vec<FaultBody>,
-    /// When the lockout ends; absent where only a new password ends it.
+    /// The end of the lockout. Absent if only a new password or support ends it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) locked_until: Option<DateTime<Utc>>,
 }
@@ -73,13 +73,13 @@ pub(crate) struct ProblemBody {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = BrokenRule)]
 pub(crate) struct FaultBody {
-    /// Where: a JSON pointer into the body (RFC 6901), or `?name` for a parameter of the query.
+    /// The field: a JSON pointer into the body (RFC 6901), or `?name` for a query parameter.
     #[schema(example = "/contact/email")]
     pub(crate) pointer: String,
-    /// Which rule; stable.
+    /// The rule. Its name never changes between versions.
     #[schema(example = "email-malformed")]
     pub(crate) rule: String,
-    /// What it asks, in the reader's language.
+    /// The rule in words, in the reader's language.
     pub(crate) message: String,
 }
 
@@ -111,13 +111,12 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "unauthenticated")
     }
 
-    /// The one answer to every login that is refused for a reason a stranger may not know (law 11).
+    /// The one answer to every refused login whose reason an anonymous caller may not learn (law 11).
     pub(crate) fn wrong_credentials() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "wrong-credentials")
     }
 
-    /// A lockout. One that only a reset ends has no moment to name: any would be untrue, and one that
-    /// moved on with each try would tell no more to a program than none does.
+    /// A lockout. A lockout that only a reset ends has no end time to name.
     pub(crate) fn locked(until: LockEnd, now: Moment) -> Self {
         let Some(until) = until.moment() else {
             return Self::new(StatusCode::LOCKED, "locked-until-reset");
@@ -143,7 +142,7 @@ impl Problem {
         Self { retry_after: Some(2), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, slug) }
     }
 
-    /// A failure of a use case, where the moment matters to what is said.
+    /// The problem for a failure of a use case. Some problems name a time that is counted from `now`.
     pub(crate) fn of(failure: Failure, now: Moment) -> Self {
         let conflict = |slug| Self::new(StatusCode::CONFLICT, slug);
         match failure {
@@ -193,12 +192,12 @@ impl Problem {
         }
     }
 
-    /// A challenge that is over, void or forged: all alike.
+    /// A challenge that is expired, void or forged. All get the same answer.
     pub(crate) fn challenge_void() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "challenge-void")
     }
 
-    /// What is no self-service.
+    /// The caller must contact support.
     pub(crate) fn contact_support() -> Self {
         Self::new(StatusCode::CONFLICT, "contact-support")
     }
@@ -318,7 +317,7 @@ impl From<Unreadable> for Problem {
 }
 
 impl From<NotThere> for Problem {
-    /// Not an error of ours to log where the caller named a position that is still to come.
+    /// A position that the log has not reached is the caller's fault, and is not logged as an error.
     fn from(error: NotThere) -> Self {
         match error {
             NotThere::Stopped(_) => Self::unavailable("view-behind", error),
@@ -349,7 +348,7 @@ pub(crate) async fn no_such_route(uri: Uri) -> Problem {
 }
 
 pub(crate) async fn no_such_method(method: Method, uri: Uri) -> Problem {
-    // Nobody opens a site by hand; whoever tries is told what does open one.
+    // Sites can't be created by hand. The answer says what opens one.
     let slug = match (method, uri.path()) {
         (Method::POST, "/v1/sites") => "sites-open-themselves",
         _ => "no-such-method",
@@ -357,7 +356,7 @@ pub(crate) async fn no_such_method(method: Method, uri: Uri) -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, slug)
 }
 
-/// A bug. It is logged without what it was about, which may be personal.
+/// A bug. The log line leaves out the message of the panic, which may contain personal data.
 pub(crate) fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     Problem::unavailable("internal", "a handler panicked").into_response()
 }

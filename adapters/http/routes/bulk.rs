@@ -1,4 +1,4 @@
-//! Assigning many terminals at once, from a CSV file: all of it or nothing, and a report first if one likes.
+//! Assigns many terminals at once, from a CSV file: all lines or none. A dry run only reports what would change.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -35,27 +35,27 @@ const MOST_LINES: usize = 10_000;
 /// How many faults are listed at most.
 const MOST_FAULTS: usize = 200;
 
-/// How the file is taken.
+/// Options of the import.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct How {
-    /// For programs: of which company.
+    /// The company. Required from programs.
     company: Option<Uuid>,
-    /// Say what would be done, and do nothing.
+    /// Report what would change, and change nothing.
     #[serde(default)]
     dry_run: bool,
 }
 
-/// What a file of assignments does, or would do.
+/// The changes that a file of assignments made or, in a dry run, would make.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AssignmentReport {
-    /// Whether nothing was done.
+    /// Whether this was a dry run, which changes nothing.
     dry_run: bool,
-    /// Lines read, the heading not counted.
+    /// The number of lines, without the heading.
     lines: usize,
-    /// Terminals that stand there already.
+    /// The number of terminals that are at their site already.
     unchanged: usize,
-    /// Terminals that move.
+    /// The terminals that move.
     moves: Vec<MoveBody>,
 }
 
@@ -63,7 +63,7 @@ pub(crate) struct AssignmentReport {
 #[derive(Serialize, ToSchema)]
 #[schema(as = TerminalMove)]
 pub(crate) struct MoveBody {
-    /// On which line of the file, the heading being the first.
+    /// The line in the file. The heading is line 1.
     line: u64,
     terminal_id: Uuid,
     serial: Option<String>,
@@ -71,16 +71,18 @@ pub(crate) struct MoveBody {
     to_site_id: Uuid,
 }
 
-/// Assign many terminals: a CSV file (RFC 4180, UTF-8) with the columns `terminal` (serial number or id) and `site` (id
-/// or name). Every fault is listed with its line; with any fault nothing is done.
+/// Assign many terminals to sites, from a CSV file.
+///
+/// The file is in UTF-8 (RFC 4180) and has the columns `terminal` (serial number or id) and `site` (id or name). If it
+/// has a fault, nothing is changed, and the answer lists every fault with its line.
 #[utoipa::path(
     post, path = "/v1/terminal-assignments", operation_id = "assign_terminals", tag = "terminals",
     request_body(content = String, content_type = "text/csv", example = "terminal,site\n1850012345,Boutique du centre\n"),
     security(("session" = []), ("service" = [])), params(How),
     responses(
-        (status = 200, description = "What was done, or would be", body = AssignmentReport),
+        (status = 200, description = "The changes that were made, or would be made", body = AssignmentReport),
         (status = 403, description = "*Manage terminals* is needed at every site in the file", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "The file has faults; they are listed with their lines", body = ProblemBody, content_type = "application/problem+json")
+        (status = 422, description = "The file has faults. The answer lists them with their lines", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn assign(

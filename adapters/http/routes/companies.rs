@@ -46,11 +46,11 @@ pub(crate) struct CompanyBody {
     invoicing_address: Option<AddressBody>,
     correspondence_address: Option<AddressBody>,
     registered_at: DateTime<Utc>,
-    /// The order that brought it.
+    /// The order that created it.
     order_id: String,
-    /// How many administrators the company has. If it has none, support admits or creates one.
+    /// The number of the company's administrators. If there is none, support admits or creates one.
     administrators: usize,
-    /// The position of the log that the answer is at.
+    /// The log position up to which the answer includes all events.
     position: u64,
 }
 
@@ -72,27 +72,29 @@ fn body(mut row: CompanyRow, position: Position) -> CompanyBody {
     }
 }
 
-/// Which companies.
+/// A filter for companies.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct CompanyFilter {
-    /// The company of this enterprise number; digits only.
+    /// Only the company with this enterprise number. Digits only.
     enterprise_number: Option<String>,
-    /// Companies whose legal or trading name begins so, whatever the case.
+    /// Only companies whose legal or trading name begins with this text. Case does not matter.
     name: Option<String>,
-    /// With `true`, lists only the companies without an administrator: support must give them one.
+    /// With `true`, only companies without an administrator: support must give them one.
     without_administrator: Option<bool>,
-    /// `registered_at`, the oldest first, or `-registered_at`, the newest first; a name sorts by itself.
+    /// `registered_at`: the oldest first. `-registered_at`: the newest first. With `name`, the list is sorted by name.
     sort: Option<String>,
-    /// From `next_cursor` of the page before; with the same filter and order.
+    /// `next_cursor` of the previous page. Send it with the same filter and the same order.
     cursor: Option<String>,
-    /// 1 to 200; 50 unless said.
+    /// The maximum number of items: 1 to 200. Default: 50.
     limit: Option<u32>,
-    /// Wait until the answer is at this position of the log.
+    /// Answer only when all events up to this log position are included.
     at_least: Option<u64>,
 }
 
-/// Find companies. For programs with `companies:read`.
+/// List companies.
+///
+/// Requires the scope `companies:read`.
 #[utoipa::path(
     get, path = "/v1/companies", operation_id = "list_companies", tag = "companies", params(CompanyFilter), security(("service" = [])),
     responses((status = 200, description = "A page of companies", body = Page<CompanyBody>))
@@ -130,13 +132,15 @@ pub(crate) async fn list(
     Ok(Tagged(Page::of(companies.collect(), size, position)))
 }
 
-/// One company: one's own, or any for a program with `companies:read`.
+/// Show a company.
+///
+/// A person sees their own company. A token with the scope `companies:read` sees every company.
 #[utoipa::path(
     get, path = "/v1/companies/{company_id}", operation_id = "show_company", tag = "companies", security(("session" = []), ("service" = [])),
     params(("company_id" = Uuid, Path), AtLeast),
     responses(
         (status = 200, description = "The company", body = CompanyBody),
-        (status = 404, description = "There is none to see", body = ProblemBody, content_type = "application/problem+json")
+        (status = 404, description = "It does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn show(
@@ -151,7 +155,7 @@ pub(crate) async fn show(
     Ok(Tagged(body(row.ok_or_else(Problem::not_found)?, position)))
 }
 
-/// What of a company is to be otherwise. What is left out stays; `null` takes away.
+/// Fields to change. Omitted fields keep their value. `null` removes the value.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = CompanyChange)]
@@ -167,27 +171,28 @@ pub(crate) struct ChangeBody {
     #[serde(default, deserialize_with = "said")]
     #[schema(value_type = Option<AddressBody>)]
     correspondence_address: Option<Option<AddressBody>>,
-    /// What becomes of a site at the registered office when that moves: `moves` with it, unless said, or `stays`.
+    /// When the registered office changes and a site has the old address: the site gets the new address (`moves`, the
+    /// default) or keeps the old one (`stays`).
     #[serde(default)]
     site_at_office: SiteAtOfficeBody,
-    /// Refused: a new number is a new company, or a take-over. Support helps.
+    /// Always refused: a new number means a new company or a take-over. Contact support.
     #[schema(read_only)]
     enterprise_number: Option<String>,
 }
 
-/// What becomes of a site at the registered office when that moves.
+/// What happens to a site at the address of the registered office when the office moves.
 #[derive(Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = SiteAtOffice)]
 pub(crate) enum SiteAtOfficeBody {
-    /// It moves along.
+    /// The site gets the new address.
     #[default]
     Moves,
-    /// It stays.
+    /// The site keeps its address.
     Stays,
 }
 
-/// A field that is there, `null` or not.
+/// Reads a field that is present. Tells `null` from an omitted field.
 pub(crate) fn said<'de, T: Deserialize<'de>, D: Deserializer<'de>>(field: D) -> Result<Option<T>, D::Error> {
     T::deserialize(field).map(Some)
 }
@@ -220,15 +225,17 @@ impl ChangeBody {
     }
 }
 
-/// Change a company's names and addresses, all that is said or none of it. For its administrators.
+/// Change a company's names and addresses: all given fields, or none of them.
+///
+/// Allowed for the company's administrators.
 #[utoipa::path(
     patch, path = "/v1/companies/{company_id}", operation_id = "change_company", tag = "companies", request_body = ChangeBody,
     security(("session" = []), ("service" = [])), params(("company_id" = Uuid, Path)),
     responses(
         (status = 204, description = "Changed"),
-        (status = 404, description = "There is none to see", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "The number is not changed here; or another site is at the new office", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "The body breaks rules; all of them are listed", body = ProblemBody, content_type = "application/problem+json")
+        (status = 404, description = "It does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "The enterprise number can't be changed here, or another site has the address of the new office", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The body breaks rules. The answer lists all of them", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn change(
@@ -250,7 +257,7 @@ pub(crate) async fn change(
 }
 
 impl Api {
-    /// The company's row, for what is shown of it elsewhere.
+    /// The company's row, for answers that show a part of it.
     pub(crate) async fn company_row(&self, company: CompanyId) -> Result<Option<CompanyRow>, Problem> {
         Ok(find::<CompanyRow>(self.rows.as_ref(), company.to_string()).await?)
     }

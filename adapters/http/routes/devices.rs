@@ -22,24 +22,24 @@ use crate::responses::tagged::Tagged;
 use crate::state::{Api, Shared};
 use loquet_http_ports::scope::Scope;
 
-/// A trusted device. Lockouts that others cause do not hold for it. Seven wrong logins in a row from the device lock
-/// it, and they count on the account too.
+/// A trusted device: it can log in during a lockout that others caused. Seven wrong logins in a row from the device
+/// lock it, and they count on the account too.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Device)]
 pub(crate) struct DeviceBody {
     device_id: Uuid,
     trusted_since: DateTime<Utc>,
-    /// When it is not trusted any more, unless somebody logs in on it before.
+    /// When the trust ends, unless the owner logs in on the device before.
     expires_at: DateTime<Utc>,
-    /// When a login on it was last completed; none where only a reset link was opened on it.
+    /// When a login on it was last completed. Absent if only a reset link was opened on it.
     last_login_at: Option<DateTime<Utc>>,
-    /// Wrong logins in a row from it that count now.
+    /// The number of wrong logins in a row from this device that count now.
     failures: u32,
-    /// Until when no login from it is accepted. Absent if it is not locked, or if only a new password unlocks it.
+    /// The end of the device's lockout. Absent if it is not locked, or if only a new password or support unlocks it.
     locked_until: Option<DateTime<Utc>>,
-    /// Whether only a new password, or support, unlocks it, because there were too many wrong logins across lockouts.
+    /// Whether only a new password or support unlocks it, because there were too many wrong logins across lockouts.
     locked_until_reset: bool,
-    /// Whether the session that asks was opened on it.
+    /// Whether the session of this request was opened on it.
     current: bool,
     client_address: Option<String>,
     client_agent: Option<String>,
@@ -62,13 +62,13 @@ fn body(device: Device, current: Option<DeviceId>, now: Moment) -> DeviceBody {
     }
 }
 
-/// The devices that an account trusts, the newest first.
+/// List the trusted devices of an account, the newest first.
 #[utoipa::path(
     get, path = "/v1/accounts/{account_id}/devices", operation_id = "list_devices", tag = "logins",
     security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path), AtLeast),
     responses(
         (status = 200, description = "The devices", body = Page<DeviceBody>),
-        (status = 404, description = "There is no account to see", body = ProblemBody, content_type = "application/problem+json")
+        (status = 404, description = "The account does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn list(
@@ -90,12 +90,14 @@ pub(crate) async fn list(
     Ok(Tagged(Page { items, next_cursor: None, position: position.0 }))
 }
 
-/// Stop trusting a device. Lockouts of the account then hold for it too.
+/// Stop trusting a device.
+///
+/// A lockout of the account then locks it too.
 #[utoipa::path(
     delete, path = "/v1/accounts/{account_id}/devices/{device_id}", operation_id = "forget_device", tag = "logins",
     security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path), ("device_id" = Uuid, Path)),
     responses(
-        (status = 204, description = "It is trusted no more"),
+        (status = 204, description = "The device is no longer trusted"),
         (status = 404, description = "There is no such device", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
@@ -108,12 +110,12 @@ pub(crate) async fn forget(
     forget_those(api, &caller, &arrival, id, Some(DeviceId(device))).await
 }
 
-/// Trust no device of an account any more.
+/// Stop trusting all devices of an account.
 #[utoipa::path(
     delete, path = "/v1/accounts/{account_id}/devices", operation_id = "forget_all_devices", tag = "logins",
     security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path)),
     responses(
-        (status = 204, description = "None is trusted any more"),
+        (status = 204, description = "No device is trusted any more"),
         (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json")
     )
 )]

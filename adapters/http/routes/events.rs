@@ -25,41 +25,42 @@ use crate::responses::tagged::Tagged;
 use crate::state::Shared;
 use loquet_http_ports::scope::Scope;
 
-/// An event as people and programs may read it: no password hash, and nothing of an erased person.
+/// An event, as people and programs may read it. It contains no password hash and no data of an erased person.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Event)]
 pub struct EventBody {
-    /// Where in the whole log.
+    /// The event's position in the log.
     position: u64,
-    /// The stream it belongs to.
+    /// The stream to which the event belongs.
     #[schema(example = "account-0198c0de-0000-4000-8000-000000000000")]
     stream: String,
-    /// Where in its stream, from one.
+    /// The event's number in its stream, from 1.
     revision: u64,
     event_id: Uuid,
-    /// What happened.
+    /// The type of event, such as `account-locked`.
     #[schema(example = "login-failed")]
     r#type: String,
-    /// The version of its shape.
+    /// The version of the event's format.
     version: u16,
     at: DateTime<Utc>,
-    /// Who acted: `stranger`, `account`, `service`, `staff`, `system` or `operator`, and what names them.
+    /// Who acted: `stranger` (an anonymous caller), `account`, `service`, `staff`, `system` or `operator`, with an id
+    /// or a name.
     #[schema(value_type = Object, example = json!({ "kind": "staff", "name": "Sofie Maes", "role": "support" }))]
     actor: Actor,
     correlation_id: Uuid,
     #[serde(skip_serializing_if = "Option::is_none")]
     causation_id: Option<Uuid>,
-    /// What anybody who reads the log may see.
+    /// The open part of the event, which every reader of the log can see.
     #[schema(value_type = Object)]
     data: Value,
-    /// What was sealed for the account and can still be read.
+    /// The part that is encrypted with the account's key. Absent if it can no longer be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     personal: Option<Value>,
 }
 
 impl EventBody {
-    /// Reads an event for programs: without what was sealed, and without asking for a key.
+    /// Reads an event for programs: without its sealed part, and without a key.
     pub(crate) fn open(codec: &dyn EventCodec, recorded: &RecordedEvent) -> Result<Self, Unreadable> {
         Ok(Self::of(recorded, codec.decode_open(recorded)?, None))
     }
@@ -124,8 +125,8 @@ impl EventBody {
     }
 }
 
-/// What of the sealed part is shown. Named one by one: password hashes, secrets of the second step and recovery codes
-/// leave the log for no one, nor does whatever is sealed one day and not thought of here.
+/// The fields of the sealed part that are shown. All other fields stay hidden: password hashes, secrets of the second
+/// step, recovery codes, and fields that a later version adds.
 const SHOWN: [&str; 6] = ["email", "given_name", "family_name", "reason", "client_address", "client_agent"];
 
 fn personal(fact: &Fact<DomainEvent>) -> Option<Value> {
@@ -137,15 +138,15 @@ fn personal(fact: &Fact<DomainEvent>) -> Option<Value> {
     (!object.is_empty()).then(|| json!(object))
 }
 
-/// Which part of a history.
+/// The part of a history to list.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct EventFilter {
-    /// From `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     cursor: Option<String>,
-    /// 1 to 200; 50 unless said.
+    /// The maximum number of items: 1 to 200. Default: 50.
     limit: Option<u32>,
-    /// Wait until the answer is at this position of the log.
+    /// Answer only when all events up to this log position are included.
     at_least: Option<u64>,
 }
 
@@ -176,19 +177,20 @@ fn others_take_overs(
     Ok(hidden)
 }
 
-/// The events that say of which company an account is.
+/// The events that say to which company an account belongs.
 const OF_COMPANIES: [&str; 2] = ["account-created", "account-moved"];
 
-/// Everything that happened to an account, oldest first. Only callers with `support:read` see why the supplier's
-/// people did something and how they checked who asked. Only the companies that had part in a take-over, and the
-/// person who was moved, see it.
+/// List all events of an account, the oldest first.
+///
+/// Only callers with the scope `support:read` see why the supplier's staff did something, and how they checked the
+/// person's identity. Only the two companies of a take-over, and a person who moved with it, see it in the list.
 #[utoipa::path(
     get, path = "/v1/accounts/{account_id}/events", operation_id = "list_account_events", tag = "accounts",
     security(("session" = []), ("service" = [])),
     params(("account_id" = Uuid, Path), EventFilter),
     responses(
         (status = 200, description = "A page of events", body = Page<EventBody>),
-        (status = 404, description = "There is no account to see", body = ProblemBody, content_type = "application/problem+json")
+        (status = 404, description = "The account does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn of_account(

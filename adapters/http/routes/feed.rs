@@ -1,5 +1,5 @@
-//! The events of the whole log, for programs: page by page, or as they happen (server-sent events, WHATWG
-//! HTML 9.2). Nothing sealed is in them.
+//! The events of the whole log, for programs: page by page, or as they happen (server-sent events, WHATWG HTML 9.2).
+//! They contain no sealed data.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -33,33 +33,33 @@ use loquet_http_ports::scope::Scope;
 use loquet_metrics::OfLimit;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// How many events are looked through for one page: a filter that fits none answers all the same.
+/// The maximum number of events that are read for one page. So a filter that matches no event is answered too.
 const LOOKED_THROUGH: usize = 5_000;
 /// How many events are read at once.
 const READ: usize = 500;
-/// How often a stream without events says that it lives, so that proxies keep it open.
+/// How often a stream without events sends a comment, so that proxies keep it open.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// How often it is looked whether the token of a stream without events still holds.
+/// How often the token of a stream without events is checked again.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
-/// Which events.
+/// A filter for events.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct FeedFilter {
-    /// Only events after this position; `next_cursor` of the page before.
+    /// Only events after this position: `next_cursor` of the previous page.
     cursor: Option<String>,
     /// Only events of these types, separated by commas, such as `account-locked,lockout-released`.
     r#type: Option<String>,
     /// Only events of streams of this category: `account`, `email`, `company`, `order`, `terminals`, `serial`,
     /// `access`, `receipt`, `logo` or `takeover`.
     category: Option<String>,
-    /// 1 to 200; 50 unless said.
+    /// The maximum number of items: 1 to 200. Default: 50.
     limit: Option<u32>,
-    /// Wait until the log is at this position.
+    /// Answer only when the log has reached this position.
     at_least: Option<u64>,
 }
 
-/// What of the log somebody wants.
+/// The events that a caller wants.
 #[derive(Clone, Default)]
 struct Wanted {
     types: Option<Vec<String>>,
@@ -85,18 +85,18 @@ impl Wanted {
 
 /// Follow the log.
 ///
-/// As JSON, a page of events after `cursor`; `next_cursor` is always there, and on the last page is where to
-/// ask again later. With `Accept: text/event-stream`, the events after `Last-Event-ID` (or `cursor`), then
-/// each as it happens: `id` is its position, `event` its type, `data` the same object as in a page. The stream
-/// ends when the token does.
+/// As JSON, returns a page of events after `cursor`. Every page has a `next_cursor`; after the last page, use it later
+/// to ask for newer events. With `Accept: text/event-stream`, returns the events after `Last-Event-ID` (or `cursor`),
+/// and then each event as it happens: `id` is its position, `event` its type, and `data` the same object as in a page.
+/// The stream ends when the token is no longer valid. Requires the scope `events:read`.
 #[utoipa::path(
     get, path = "/v1/events", operation_id = "follow_events", tag = "events", security(("service" = [])),
     params(FeedFilter, ("Last-Event-ID" = Option<u64>, Header, description = "With server-sent events: the position of the last event that was received")),
     responses(
         (status = 200, description = "A page of events, or a stream of them", content(
             (Page<EventBody> = "application/json"), (String = "text/event-stream"))),
-        (status = 403, description = "No events:read", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Too many programs follow the events, or this token does so too often", body = ProblemBody, content_type = "application/problem+json")
+        (status = 403, description = "The token lacks the scope `events:read`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "There are too many event streams, in all or of this token", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn feed(
@@ -127,7 +127,7 @@ pub(crate) async fn feed(
     Ok(Json(Page { items, next_cursor: Some(seen.to_string()), position: head.0 }).into_response())
 }
 
-/// Up to `size` events that fit, and how far was looked.
+/// Up to `size` events that match, and the position up to which the log was read.
 async fn look_through(
     api: &Api,
     wanted: &Wanted,
@@ -152,7 +152,7 @@ async fn look_through(
     Ok((found, seen))
 }
 
-/// One program that follows the events; its place is free again when it is gone.
+/// One program that follows the events. Its place becomes free when the stream ends.
 struct Following {
     api: Arc<Api>,
     log: BoxStream<'static, Result<Subscribed, ReadError>>,
@@ -171,8 +171,8 @@ impl Drop for Following {
 }
 
 impl Following {
-    /// The next event that is wanted. None where the stream is to end: the server stops, the token holds no
-    /// more, or the log can't be read.
+    /// The next event that matches. Returns `None` when the stream must end: the server stops, the token is no longer
+    /// valid, or the log can't be read.
     async fn next(&mut self) -> Option<RecordedEvent> {
         loop {
             if *self.stopping.borrow_and_update() {
@@ -240,8 +240,8 @@ fn live(api: Arc<Api>, place: Place, token: &str, wanted: Wanted, after: Positio
     Sse::new(events(following)).keep_alive(keep_alive).into_response()
 }
 
-/// The events, until the stream is to end; then the program comes again with the last id that it saw. Nothing
-/// is passed over.
+/// The events, until the stream ends. Then the program connects again with the last id that it received. No event is
+/// skipped.
 fn events(following: Following) -> impl Stream<Item = Result<Event, Infallible>> {
     stream::unfold(following, |mut following| async {
         let event = following.next().await?;

@@ -27,10 +27,10 @@ use crate::responses::tagged::Tagged;
 use crate::state::Shared;
 use loquet_http_ports::scope::Scope;
 
-/// Whoever manages users anywhere sees the groups.
+/// A person with *manage users* at any site sees the groups.
 const MANAGES_USERS: (Permission, Needed) = (Permission::ManageUsers, Needed::Anywhere);
 
-/// One of the portal's menus.
+/// A permission: the right to use one of the portal's menus.
 #[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = Permission)]
@@ -58,7 +58,7 @@ impl From<PermissionBody> for Permission {
     }
 }
 
-/// A group: what it permits its members.
+/// A group, with the permissions of its members.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Group)]
 pub(crate) struct GroupBody {
@@ -68,9 +68,9 @@ pub(crate) struct GroupBody {
     description: String,
     #[schema(value_type = Vec<PermissionBody>)]
     permissions: BTreeSet<Permission>,
-    /// How many are in it.
+    /// The number of members.
     members: usize,
-    /// The position of the log that the answer is at.
+    /// The log position up to which the answer includes all events.
     position: u64,
 }
 
@@ -85,11 +85,13 @@ fn body(id: GroupId, group: &Group, position: u64) -> GroupBody {
     }
 }
 
-/// The groups of a company, by name; there are at most 500.
+/// List the groups of a company, sorted by name.
+///
+/// A company has at most 500 groups.
 #[utoipa::path(
     get, path = "/v1/companies/{company_id}/groups", operation_id = "list_groups", tag = "groups", security(("session" = []), ("service" = [])),
     params(("company_id" = Uuid, Path), AtLeast),
-    responses((status = 200, description = "All of them", body = Page<GroupBody>))
+    responses((status = 200, description = "All groups", body = Page<GroupBody>))
 )]
 pub(crate) async fn list(
     State(api): Shared,
@@ -107,13 +109,13 @@ pub(crate) async fn list(
     Ok(Tagged(Page::whole(items, position)))
 }
 
-/// One group.
+/// Show a group.
 #[utoipa::path(
     get, path = "/v1/companies/{company_id}/groups/{group_id}", operation_id = "show_group", tag = "groups", security(("session" = []), ("service" = [])),
     params(("company_id" = Uuid, Path), ("group_id" = Uuid, Path), AtLeast),
     responses(
         (status = 200, description = "The group", body = GroupBody),
-        (status = 404, description = "There is none to see", body = ProblemBody, content_type = "application/problem+json")
+        (status = 404, description = "It does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn show(
@@ -130,7 +132,7 @@ pub(crate) async fn show(
     Ok(Tagged(body(id, group, position.0)))
 }
 
-/// A group that is to be.
+/// The group to create.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewGroupBody {
@@ -141,7 +143,7 @@ pub(crate) struct NewGroupBody {
     permissions: Vec<PermissionBody>,
 }
 
-/// What of a group is to be otherwise; what is left out stays.
+/// Fields to change. Omitted fields keep their value.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = GroupChange)]
@@ -169,22 +171,24 @@ fn group_text(faults: &mut Faults, text: &str) -> Option<GroupText> {
     })
 }
 
-/// A group that was made.
+/// A group that was created.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct GroupCreated {
     group_id: Uuid,
-    /// Where it stands in the log.
+    /// The position of the event in the log.
     position: u64,
 }
 
-/// Make a group. A user grants no permission that they lack themselves.
+/// Create a group.
+///
+/// A user can't grant a permission that they do not have themselves.
 #[utoipa::path(
     post, path = "/v1/companies/{company_id}/groups", operation_id = "create_group", tag = "groups", request_body = NewGroupBody,
     security(("session" = []), ("service" = [])), params(("company_id" = Uuid, Path)),
     responses(
-        (status = 201, description = "Made", body = GroupCreated),
-        (status = 409, description = "Another group is called so", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "The body breaks rules; all of them are listed", body = ProblemBody, content_type = "application/problem+json")
+        (status = 201, description = "Created", body = GroupCreated),
+        (status = 409, description = "Another group has this name", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The body breaks rules. The answer lists all of them", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn create(
@@ -210,15 +214,17 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, Json(GroupCreated { group_id: group.0, position: position.0 })))
 }
 
-/// Change a group. The change holds from its members' next request; they are not mailed.
+/// Change a group.
+///
+/// The change applies from the members' next request. They get no mail.
 #[utoipa::path(
     patch, path = "/v1/companies/{company_id}/groups/{group_id}", operation_id = "change_group", tag = "groups", request_body = GroupChangeBody,
     security(("session" = []), ("service" = [])), params(("company_id" = Uuid, Path), ("group_id" = Uuid, Path)),
     responses(
         (status = 204, description = "Changed"),
-        (status = 404, description = "There is none to see", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "Another group is called so", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "The body breaks rules; all of them are listed", body = ProblemBody, content_type = "application/problem+json")
+        (status = 404, description = "It does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "Another group has this name", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The body breaks rules. The answer lists all of them", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn change(
@@ -241,22 +247,24 @@ pub(crate) async fn change(
     carry_out(at, async move { api.app.change_group(&context, company, grantor, group, change).await }).await
 }
 
-/// Where the members of a deleted group go.
+/// The new group for the members of a deleted group.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct MoveTo {
-    /// To this group, where there are any.
+    /// The group to which the members move. Required if the group has members.
     move_to: Option<Uuid>,
 }
 
-/// Delete a group. One that has members is deleted with a group to move them to.
+/// Delete a group.
+///
+/// If it has members, name a group to which they move.
 #[utoipa::path(
     delete, path = "/v1/companies/{company_id}/groups/{group_id}", operation_id = "delete_group", tag = "groups",
     security(("session" = []), ("service" = [])), params(("company_id" = Uuid, Path), ("group_id" = Uuid, Path), MoveTo),
     responses(
         (status = 204, description = "Deleted"),
-        (status = 404, description = "There is none to see", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "It has members", body = ProblemBody, content_type = "application/problem+json")
+        (status = 404, description = "It does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "The group has members", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn delete(
@@ -286,7 +294,7 @@ pub(crate) async fn delete(
 #[schema(as = Member)]
 pub(crate) struct MemberBody {
     account_id: Uuid,
-    /// Where they hold what the group permits: `everywhere`, or on named sites.
+    /// The sites where the member has the group's permissions: `everywhere`, or named sites.
     #[schema(value_type = PlacesBody)]
     sites: Where,
 }
@@ -296,9 +304,9 @@ pub(crate) struct MemberBody {
 #[serde(rename_all = "snake_case")]
 #[schema(as = Places)]
 pub(crate) enum PlacesBody {
-    /// On every site, those still to be opened among them.
+    /// All sites, future sites included.
     Everywhere,
-    /// On these.
+    /// These sites.
     Sites(Vec<Uuid>),
 }
 
@@ -311,13 +319,13 @@ impl From<PlacesBody> for Where {
     }
 }
 
-/// The members of a group.
+/// List the members of a group.
 #[utoipa::path(
     get, path = "/v1/companies/{company_id}/groups/{group_id}/members", operation_id = "list_members", tag = "groups", security(("session" = []), ("service" = [])),
     params(("company_id" = Uuid, Path), ("group_id" = Uuid, Path), AtLeast),
     responses(
-        (status = 200, description = "All of them", body = Page<MemberBody>),
-        (status = 404, description = "There is none to see", body = ProblemBody, content_type = "application/problem+json")
+        (status = 200, description = "All members", body = Page<MemberBody>),
+        (status = 404, description = "It does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn members(
@@ -336,21 +344,23 @@ pub(crate) async fn members(
     Ok(Tagged(Page::whole(group.members.iter().map(member).collect(), position)))
 }
 
-/// Where a member is to hold what the group permits.
+/// The sites where a member gets the group's permissions.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MembershipBody {
     sites: PlacesBody,
 }
 
-/// Have a user in a group, on these sites and no others. A user grants no permission that they lack there.
+/// Add a user to a group at these sites, or replace the sites of a member.
+///
+/// A user can't grant a permission that they do not have themselves at those sites.
 #[utoipa::path(
     put, path = "/v1/companies/{company_id}/groups/{group_id}/members/{account_id}", operation_id = "set_member", tag = "groups", request_body = MembershipBody,
     security(("session" = []), ("service" = [])), params(("company_id" = Uuid, Path), ("group_id" = Uuid, Path), ("account_id" = Uuid, Path)),
     responses(
-        (status = 204, description = "They are in it"),
-        (status = 404, description = "There is none to see", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "The account is no user of the company", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 204, description = "The user is a member at these sites"),
+        (status = 404, description = "It does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "The account is not a user of the company", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "The company has no such site", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
@@ -379,13 +389,13 @@ pub(crate) async fn set_member(
     .await
 }
 
-/// Take a member out of a group.
+/// Remove a member from a group.
 #[utoipa::path(
     delete, path = "/v1/companies/{company_id}/groups/{group_id}/members/{account_id}", operation_id = "remove_member", tag = "groups",
     security(("session" = []), ("service" = [])), params(("company_id" = Uuid, Path), ("group_id" = Uuid, Path), ("account_id" = Uuid, Path)),
     responses(
-        (status = 204, description = "They are not in it any more"),
-        (status = 404, description = "There is none to see", body = ProblemBody, content_type = "application/problem+json")
+        (status = 204, description = "The user is no longer a member"),
+        (status = 404, description = "It does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn remove_member(

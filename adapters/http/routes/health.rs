@@ -1,4 +1,4 @@
-//! Whether it lives, and whether it can serve.
+//! Health checks: whether the process runs, and whether it can serve requests.
 
 use std::collections::BTreeMap;
 
@@ -12,32 +12,32 @@ use utoipa::ToSchema;
 use crate::middleware::request_identity::is_of_service;
 use crate::state::{Api, Shared};
 
-/// The process lives.
-#[utoipa::path(get, path = "/healthz", tag = "health", responses((status = 200, description = "Alive", body = String)))]
+/// Tell that the process runs.
+#[utoipa::path(get, path = "/healthz", tag = "health", responses((status = 200, description = "The process runs", body = String)))]
 pub(crate) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// How far a view is.
+/// The state of a view.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ViewHealth {
-    /// Up to where it has seen the log.
+    /// The log position up to which the view has read.
     position: u64,
-    /// How many events it has not seen.
+    /// The number of events that the view has not read yet.
     lag: u64,
-    /// What stopped it.
+    /// The error that stopped the view.
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<String>,
-    /// Up to where what will take its place has seen the log, while that is built.
+    /// During a rebuild: the log position up to which the new view has read.
     #[serde(skip_serializing_if = "Option::is_none")]
     building: Option<u64>,
-    /// What stopped that; it is tried again, and does not keep the server from serving.
+    /// The error that stopped the rebuild. The server tries again, and it is ready meanwhile.
     #[serde(skip_serializing_if = "Option::is_none")]
     building_failure: Option<String>,
 }
 
-/// Whether it can serve; with a service token, what keeps it from it. A stranger is not told where the
-/// log ends: it would show them whether their last guess was at a known address (law 11).
+/// Whether the server can serve requests. With a service token, also the details. An anonymous caller is not told the
+/// end of the log: it would show whether a login was tried at a known address (law 11).
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Readiness {
     ready: bool,
@@ -45,23 +45,23 @@ pub(crate) struct Readiness {
     details: Option<Details>,
 }
 
-/// What readiness rests on.
+/// The checks behind readiness.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Details {
-    /// What the log said when it was written to a moment ago.
+    /// `ok`, or the error of the latest test write to the log.
     log: String,
-    /// What became of looking whether the server key was rotated.
+    /// `ok`, or the error of the latest check of the server key.
     keys: String,
-    /// `ok`, or since when and why no mail goes. It does not keep the server from serving.
+    /// `ok`, or the time since which no mail can be sent, and the reason. The server is ready even so.
     mails: String,
-    /// The position of its last event.
+    /// The position of the last event in the log.
     position: u64,
-    /// Views by name and version, and reactions.
+    /// The views, by name and version, and the reactions.
     views: BTreeMap<String, ViewHealth>,
 }
 
-/// Whether requests can be served: the log can be written, the server key is the one that the keys are
-/// wrapped with, and no view has stopped.
+/// Tell whether the server can serve requests: the log is writable, the server key fits the stored keys, and no view
+/// has stopped.
 #[utoipa::path(
     get, path = "/readyz", tag = "health", security((), ("service" = [])),
     responses(
@@ -101,7 +101,7 @@ pub(crate) async fn readyz(State(api): Shared, headers: HeaderMap) -> (StatusCod
     (status, Json(Readiness { ready, details }))
 }
 
-/// Whether mails go, in words.
+/// Whether mails can be sent, in words.
 async fn mails(api: &Api) -> String {
     match api.mails.held().await {
         Ok(None) => "ok".to_owned(),

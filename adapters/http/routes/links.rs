@@ -1,4 +1,4 @@
-//! What the mailed links do: activation and password reset.
+//! The links in mails: activation and password reset.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -20,11 +20,11 @@ use crate::responses::faults::Faults;
 use crate::responses::problem::{Problem, ProblemBody};
 use crate::state::Shared;
 
-/// The token of a mailed link, and the password that was chosen.
+/// The token of a link, and the chosen password.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChosenPassword {
-    /// What stands behind `?token=` in the link.
+    /// The value of `?token=` in the link.
     token: String,
     #[schema(example = "Boulange7!", format = Password)]
     password: String,
@@ -42,10 +42,10 @@ impl ChosenPassword {
 #[utoipa::path(
     post, path = "/v1/activations", operation_id = "activate", tag = "links", request_body = ChosenPassword,
     responses(
-        (status = 204, description = "Active", headers(("Loquet-Position" = u64, description = "Where it stands in the log"))),
+        (status = 204, description = "The account is active", headers(("Loquet-Position" = u64, description = "The position of the event in the log"))),
         (status = 400, description = "The token is not valid", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 410, description = "The token has expired, was used, or a newer one was sent", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "The password breaks rules; all of them are listed", body = ProblemBody, content_type = "application/problem+json")
+        (status = 410, description = "The token has expired, was used, or was replaced by a newer one", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The password breaks rules. The answer lists all of them", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn activate(
@@ -59,7 +59,7 @@ pub(crate) async fn activate(
     carry_out(at, async move { api.app.activate(&context, &token, password).await }).await
 }
 
-/// Whose password is forgotten.
+/// The account whose password is forgotten.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ForgottenPassword {
@@ -67,12 +67,14 @@ pub(crate) struct ForgottenPassword {
     email: String,
 }
 
-/// Ask for a reset mail. The answer is the same for every address.
+/// Request a password reset mail.
+///
+/// The answer is the same for every address.
 #[utoipa::path(
     post, path = "/v1/password-resets", operation_id = "request_password_reset", tag = "links", request_body = ForgottenPassword,
     responses(
-        (status = 202, description = "If this is an active account's address, a mail is on its way"),
-        (status = 422, description = "This is no e-mail address", body = ProblemBody, content_type = "application/problem+json")
+        (status = 202, description = "If an active account has this address, a mail is sent"),
+        (status = 422, description = "This is not an e-mail address", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn request_reset(
@@ -92,14 +94,16 @@ pub(crate) async fn request_reset(
     Ok(StatusCode::ACCEPTED)
 }
 
-/// Set a new password with the token of a reset mail. Ends all sessions and the lockout.
+/// Set a new password with the token of a reset mail.
+///
+/// This ends all sessions and the lockout.
 #[utoipa::path(
     post, path = "/v1/password-resets/confirm", operation_id = "confirm_password_reset", tag = "links", request_body = ChosenPassword,
     responses(
-        (status = 204, description = "Set", headers(("Loquet-Position" = u64, description = "Where it stands in the log"))),
+        (status = 204, description = "The password is set", headers(("Loquet-Position" = u64, description = "The position of the event in the log"))),
         (status = 400, description = "The token is not valid", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 410, description = "The token has expired, was used, or a newer one was sent", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "The password breaks rules; all of them are listed", body = ProblemBody, content_type = "application/problem+json")
+        (status = 410, description = "The token has expired, was used, or was replaced by a newer one", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The password breaks rules. The answer lists all of them", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn confirm_reset(

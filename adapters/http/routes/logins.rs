@@ -1,4 +1,4 @@
-//! Logging in, in one request or in two.
+//! Logins, in one request or in two.
 
 use std::future::Future;
 
@@ -26,7 +26,7 @@ use crate::responses::problem::{Problem, ProblemBody};
 use crate::state::{Api, Shared};
 use loquet_metrics::Outcome;
 
-/// Who somebody says they are, and how they prove it.
+/// An e-mail address, a password and optionally a code.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LoginBody {
@@ -34,10 +34,10 @@ pub(crate) struct LoginBody {
     email: String,
     #[schema(example = "Boulange7!", format = Password)]
     password: String,
-    /// For programs that log in in one request: the code of the second step, where it is on.
+    /// The code of the second step, to log in with one request when the second step is on.
     #[schema(example = "123456")]
     code: Option<String>,
-    /// A recovery code in place of the code.
+    /// A recovery code, instead of `code`.
     recovery_code: Option<String>,
 }
 
@@ -45,32 +45,32 @@ pub(crate) struct LoginBody {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SessionBody {
     account_id: Uuid,
-    /// Send it as `Authorization: Bearer …`. It is shown this once.
+    /// The session token. Send it as `Authorization: Bearer …`. It is shown only once.
     session_token: String,
-    /// When it ends by itself.
+    /// When the session expires.
     expires_at: DateTime<Utc>,
-    /// Where the login stands in the log.
+    /// The position of the login in the log.
     position: u64,
-    /// For clients without cookies: send it as `Loquet-Device: …` with later logins of this account, so that whoever
-    /// guesses at its password elsewhere does not lock you out. Given where the device was not trusted yet. Browsers get
-    /// the same as a cookie.
+    /// A token for clients without cookies. Send it as `Loquet-Device: …` with later logins of this account: then wrong
+    /// guesses from other devices do not lock you out. Present only if the device was not trusted before. Browsers get
+    /// the same value as a cookie.
     #[serde(skip_serializing_if = "Option::is_none")]
     device_token: Option<String>,
-    /// Until when it is trusted.
+    /// When the trust in the device ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     device_expires_at: Option<DateTime<Utc>>,
 }
 
-/// The password was right; the second step is yet to come.
+/// The password was right. The second step must follow.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ChallengeBody {
-    /// Send it with the code. It authorises nothing else.
+    /// Send this value with the code. It is valid for nothing else.
     challenge: String,
-    /// When it no longer works.
+    /// When the challenge expires.
     expires_at: DateTime<Utc>,
 }
 
-/// A code, or a recovery code: one of the two.
+/// Either a code or a recovery code.
 pub(crate) fn one_of(
     faults: &mut Faults,
     code: Option<String>,
@@ -87,20 +87,20 @@ pub(crate) fn one_of(
 
 /// Log in.
 ///
-/// Unknown, unactivated and deleted accounts are answered exactly as a wrong password is. Where the second step is on,
-/// a right password alone is answered 200 with a challenge.
+/// A login to an unknown, unactivated or deleted account gets exactly the same answer as a wrong password. When the
+/// second step is on, a right password without a code is answered with 200 and a challenge.
 #[utoipa::path(
     post, path = "/v1/logins", tag = "logins", request_body = LoginBody,
-    params(("Loquet-Device" = Option<String>, Header, description = "What an earlier login gave to this device; browsers send the cookie instead")),
+    params(("Loquet-Device" = Option<String>, Header, description = "The `device_token` of an earlier login. Browsers send a cookie instead")),
     responses(
-        (status = 200, description = "The password was right; the second step is yet to come", body = ChallengeBody),
-        (status = 201, description = "In", body = SessionBody),
-        (status = 401, description = "Refused", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The password was right, but nobody has admitted this account yet", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 200, description = "The password was right. The second step must follow", body = ChallengeBody),
+        (status = 201, description = "Logged in", body = SessionBody),
+        (status = 401, description = "The login was refused", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "The password was right, but an administrator must admit this account first", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "The body breaks a rule", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 423, description = "Locked; nothing was verified", body = ProblemBody, content_type = "application/problem+json",
-            headers(("Retry-After" = u64, description = "Seconds until the lockout ends; absent where only a new password ends it"))),
-        (status = 503, description = "Not now; nothing was counted", body = ProblemBody, content_type = "application/problem+json")
+        (status = 423, description = "The account is locked. Nothing was verified", body = ProblemBody, content_type = "application/problem+json",
+            headers(("Retry-After" = u64, description = "Seconds until the lockout ends. Absent if only a new password or support ends it"))),
+        (status = 503, description = "The server can't answer now. Nothing was counted; try again later", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn log_in(
@@ -127,23 +127,25 @@ pub(crate) async fn log_in(
 #[serde(deny_unknown_fields)]
 pub(crate) struct SecondStepBody {
     challenge: String,
-    /// Six digits of the app.
+    /// The six digits that the app shows.
     #[schema(example = "123456")]
     code: Option<String>,
-    /// Or one of the recovery codes.
+    /// A recovery code, instead of a code.
     recovery_code: Option<String>,
 }
 
-/// Finish a login with the code of an app, or with a recovery code. A wrong one counts as a wrong password does.
+/// Complete a login with the code of an authenticator app, or with a recovery code.
+///
+/// A wrong code counts as a wrong login.
 #[utoipa::path(
     post, path = "/v1/logins/second-step", operation_id = "answer_challenge", tag = "logins", request_body = SecondStepBody,
     responses(
-        (status = 201, description = "In", body = SessionBody),
-        (status = 401, description = "A wrong code; or the challenge is over or void: log in again", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 201, description = "Logged in", body = SessionBody),
+        (status = 401, description = "The code is wrong, or the challenge is no longer valid: log in again", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "The body breaks a rule", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 423, description = "Locked; nothing was verified", body = ProblemBody, content_type = "application/problem+json",
+        (status = 423, description = "The account is locked. Nothing was verified", body = ProblemBody, content_type = "application/problem+json",
             headers(("Retry-After" = u64, description = "Seconds until the lockout ends"))),
-        (status = 503, description = "Not now; nothing was counted", body = ProblemBody, content_type = "application/problem+json")
+        (status = 503, description = "The server can't answer now. Nothing was counted; try again later", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn second_step(
@@ -163,7 +165,7 @@ pub(crate) async fn second_step(
     answer(&api, at, async move { acting.app.answer_challenge(&context, &body.challenge, code).await }).await
 }
 
-/// Carries a login out to its end, counts what came of it, and says so.
+/// Runs a login to its end, counts its result in the metrics, and answers.
 async fn answer(
     api: &Api,
     at: Moment,

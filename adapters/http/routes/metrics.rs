@@ -16,13 +16,15 @@ use crate::state::{Api, Shared};
 use loquet_http_ports::scope::Scope;
 use loquet_metrics::{OfPart, OfState, OfView};
 
-/// Metrics in OpenMetrics 1.0, for a program with `metrics:read`. `metrics.listen` serves the same without a
-/// token, on an address of its own.
+/// Return the metrics in the format OpenMetrics 1.0.
+///
+/// Requires the scope `metrics:read`. With the setting `metrics.listen`, the same metrics are also served on another
+/// address without a token.
 #[utoipa::path(
     get, path = "/metrics", tag = "health", security(("service" = [])),
     responses(
         (status = 200, description = "The metrics", body = String, content_type = "application/openmetrics-text"),
-        (status = 401, description = "No token", body = ProblemBody, content_type = "application/problem+json")
+        (status = 401, description = "There is no token", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn metrics(State(api): Shared, caller: Caller) -> Result<Response, Problem> {

@@ -41,7 +41,7 @@ use loquet_http_ports::scope::Scope;
 /// How many terminals one order has at most: they are added before it is answered.
 const MOST_TERMINALS: u64 = 10_000;
 
-/// Who ordered.
+/// The company that ordered.
 #[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = OrderingCompany)]
@@ -56,7 +56,7 @@ pub(crate) struct CompanyBody {
     registered_office: AddressBody,
 }
 
-/// Who placed the order.
+/// The person who placed the order.
 #[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = OrderContact)]
@@ -67,7 +67,7 @@ pub(crate) struct ContactBody {
     given_name: String,
     #[schema(example = "Dupont")]
     family_name: String,
-    /// fr, nl or en.
+    /// The person's language: fr, nl or en.
     #[schema(example = "fr")]
     language: String,
 }
@@ -81,7 +81,7 @@ pub(crate) struct LineBody {
     model: String,
     #[schema(minimum = 1, maximum = 10000)]
     quantity: u32,
-    /// As many as the quantity, or none.
+    /// The serial numbers: as many as the quantity, or none.
     #[serde(default)]
     serials: Option<Vec<String>>,
     delivery_address: AddressBody,
@@ -106,13 +106,13 @@ pub struct OrderBody {
 #[serde(rename_all = "lowercase")]
 #[schema(as = Channel)]
 pub(crate) enum ChannelBody {
-    /// On the supplier's site.
+    /// On the supplier's website.
     Online,
     /// By telephone, by mail or at the counter.
     Offline,
 }
 
-/// What became of an order.
+/// The result of an order.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct PlacedBody {
     order_id: String,
@@ -120,34 +120,36 @@ pub(crate) struct PlacedBody {
     account_id: Uuid,
     #[schema(value_type = OutcomeBody)]
     outcome: Outcome,
-    /// Where it stands in the log.
+    /// The position of the event in the log.
     position: u64,
 }
 
-/// What an order led to.
+/// What happened to the order's contact.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = Outcome)]
 #[allow(dead_code)] // describes the domain's own enum in the documentation
 pub(crate) enum OutcomeBody {
-    /// The company is new; the contact became its administrator.
+    /// The company is new. The contact became its administrator.
     FirstOrder,
-    /// The contact became a temporary administrator, to be admitted by an administrator.
+    /// The contact became a temporary administrator. An administrator must admit them.
     TemporaryAdministrator,
-    /// The contact has an account of this company already.
+    /// The contact already has an account of this company.
     KnownContact,
-    /// The contact has an account of another company: support decides.
+    /// The contact has an account of another company. Support must decide.
     AwaitingSupport,
 }
 
-/// Deliver an order. The same order delivered twice changes nothing the second time.
+/// Deliver an order.
+///
+/// If the same order is delivered again, nothing changes. Requires the scope `orders:write`.
 #[utoipa::path(
     post, path = "/v1/orders", operation_id = "place_order", tag = "orders", request_body = OrderBody, security(("service" = [])),
     responses(
-        (status = 201, description = "Taken", body = PlacedBody),
-        (status = 200, description = "Delivered before", body = PlacedBody),
+        (status = 201, description = "The order was accepted", body = PlacedBody),
+        (status = 200, description = "The order was delivered before", body = PlacedBody),
         (status = 409, description = "Another order has this number", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "The order breaks rules; all of them are listed", body = ProblemBody, content_type = "application/problem+json")
+        (status = 422, description = "The order breaks rules. The answer lists all of them", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn place(
@@ -290,53 +292,53 @@ impl LineBody {
     }
 }
 
-/// An order, as it is listed.
+/// An order.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct OrderSummary {
     order_id: String,
     company_id: Uuid,
     account_id: Uuid,
-    /// None while it is being onboarded.
+    /// Absent until the order is processed.
     #[schema(value_type = Option<OutcomeBody>)]
     outcome: Option<Outcome>,
     placed_at: DateTime<Utc>,
     received_at: DateTime<Utc>,
-    /// The contact's address; none once the person was erased.
+    /// The contact's e-mail address. Absent if the person was erased.
     contact_email: Option<String>,
-    /// Serial numbers in it that are other companies' terminals; they were not added.
+    /// Serial numbers of the order that belong to terminals of other companies. These terminals were not added.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     refused_serials: Vec<String>,
-    /// What support decided of it.
+    /// Support's decision about the order.
     #[serde(skip_serializing_if = "Option::is_none")]
     resolution: Option<ResolutionBody>,
-    /// The position of the log that the answer is at.
+    /// The log position up to which the answer includes all events.
     position: u64,
 }
 
-/// What support decided, who did, when and why.
+/// Support's decision: what, by whom, when and why.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OrderResolution)]
 pub(crate) struct ResolutionBody {
     decision: DecisionBody,
     /// The account of the contact who was named.
     account_id: Option<Uuid>,
-    /// Who decided.
+    /// The person or program that decided.
     #[schema(value_type = Object, example = json!({ "kind": "staff", "name": "Sofie Maes", "role": "support" }))]
     by: Actor,
     at: DateTime<Utc>,
-    /// Absent if the person whom it is about was erased, or if the caller has no `support:read`.
+    /// The reason. Absent if the person concerned was erased, or if the caller lacks the scope `support:read`.
     reason: Option<String>,
 }
 
-/// What can be decided of an order that waits for support.
+/// The possible decisions about an order that waits for support.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = OrderDecision)]
 pub(crate) enum DecisionBody {
-    /// Somebody else of the company becomes its temporary administrator; whoever has an account of it already stays
-    /// what they are.
+    /// Another person of the company becomes its temporary administrator. If this person already has an account of the
+    /// company, the account stays as it is.
     ContactNamed,
-    /// Nobody is added.
+    /// No account is created.
     NobodyAdded,
 }
 
@@ -346,7 +348,8 @@ pub(crate) enum DecisionBody {
 #[schema(as = OrderToResolve)]
 pub(crate) struct ToResolve {
     decision: DecisionBody,
-    /// With `contact_named`: who. It can't be the contact of the order, whose account is another company's.
+    /// Required with `contact_named`: the person. This can't be the contact of the order, who has an account of another
+    /// company.
     contact: Option<ContactBody>,
     #[schema(example = "Called the company: Jan runs this shop")]
     reason: String,
@@ -360,7 +363,7 @@ pub(crate) struct ResolvedBody {
     decision: DecisionBody,
     /// The account of the contact who was named.
     account_id: Option<Uuid>,
-    /// Where it stands in the log.
+    /// The position of the event in the log.
     position: u64,
 }
 
@@ -393,16 +396,18 @@ fn decided(resolution: Resolution) -> (DecisionBody, Option<Uuid>) {
     }
 }
 
-/// Decide what becomes of an order that waits for support: its contact has an account of another company, and one
-/// person has one login. The same decision again changes nothing.
+/// Decide about an order that waits for support.
+///
+/// Its contact already has an account of another company, and a person has only one login. If the same decision is sent
+/// again, nothing changes. Requires the scope `orders:resolve`.
 #[utoipa::path(
     post, path = "/v1/orders/{order_id}/resolution", operation_id = "resolve_order", tag = "orders", request_body = ToResolve,
-    security(("service" = [])), params(("order_id" = String, Path, description = "Its number")),
+    security(("service" = [])), params(("order_id" = String, Path, description = "The order's number")),
     responses(
-        (status = 200, description = "Done; the order waits no longer", body = ResolvedBody),
+        (status = 200, description = "The decision is made. The order no longer waits", body = ResolvedBody),
         (status = 404, description = "There is no such order", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "It does not wait for that, something else was decided, or the contact has an account of another company", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "The decision breaks rules; all of them are listed", body = ProblemBody, content_type = "application/problem+json")
+        (status = 409, description = "The order does not wait for this decision, another decision was made, or the contact has an account of another company", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The decision breaks rules. The answer lists all of them", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn resolve(
@@ -423,25 +428,25 @@ pub(crate) async fn resolve(
     Ok(Json(ResolvedBody { order_id, decision, account_id, position: position.0 }))
 }
 
-/// Which orders.
+/// A filter for orders.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct OrderFilter {
     /// `awaiting_support`, `resolved` (by support), `onboarded` or `received`.
     status: Option<String>,
-    /// The orders of this company.
+    /// Only the orders of this company.
     company: Option<Uuid>,
-    /// `received_at`, the oldest first, or `-received_at`, the newest first.
+    /// `received_at`: the oldest first. `-received_at`: the newest first.
     sort: Option<String>,
-    /// From `next_cursor` of the page before; with the same filter and order.
+    /// `next_cursor` of the previous page. Send it with the same filter and the same order.
     cursor: Option<String>,
-    /// 1 to 200; 50 unless said.
+    /// The maximum number of items: 1 to 200. Default: 50.
     limit: Option<u32>,
-    /// Wait until the answer is at this position of the log.
+    /// Answer only when all events up to this log position are included.
     at_least: Option<u64>,
 }
 
-/// List orders, those awaiting support among them.
+/// List orders, for example those that wait for support.
 #[utoipa::path(
     get, path = "/v1/orders", operation_id = "list_orders", tag = "orders", params(OrderFilter), security(("service" = [])),
     responses((status = 200, description = "A page of orders", body = Page<OrderSummary>))
@@ -480,13 +485,13 @@ pub(crate) async fn list(
     Ok(Tagged(Page::of(orders, size, position)))
 }
 
-/// One order.
+/// Show an order.
 #[utoipa::path(
     get, path = "/v1/orders/{order_id}", operation_id = "show_order", tag = "orders", security(("service" = [])),
-    params(("order_id" = String, Path, description = "Its number"), AtLeast),
+    params(("order_id" = String, Path, description = "The order's number"), AtLeast),
     responses(
         (status = 200, description = "The order", body = OrderSummary),
-        (status = 404, description = "There is none", body = ProblemBody, content_type = "application/problem+json")
+        (status = 404, description = "It does not exist", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn show(
@@ -521,7 +526,7 @@ async fn summary(api: &Api, caller: &Caller, row: OrderRow, position: u64) -> Re
     })
 }
 
-/// A decision as it stands in the log.
+/// Reads a decision from the log.
 async fn resolution_at(
     api: &Api,
     caller: &Caller,

@@ -27,7 +27,7 @@ pub(crate) fn open_routes() -> Router<Arc<Api>> {
     Router::new().route("/", get(home)).route("/style.css", get(style))
 }
 
-/// The pages that links lead to: as strangers' calls are, limited.
+/// The pages to which links lead. They are limited like other routes for anonymous callers.
 pub(crate) fn routes() -> Router<Arc<Api>> {
     Router::new()
         .route("/activate", get(show_activation).post(activate))
@@ -196,7 +196,7 @@ fn form(api: &Api, purpose: Purpose, language: Language, token: &str, faults: Ve
     page(status, template.render())
 }
 
-/// What a password must be.
+/// The rules for a password, as sentences.
 fn rules(api: &Api, language: Language) -> Vec<String> {
     sentences(language, &Problem::weak_password("/password", &api.app.policies().password.rules()))
 }
@@ -224,7 +224,7 @@ struct RecoveryPage<'a> {
     codes: &'a [String],
 }
 
-/// The recovery codes on a page to print; none where it can't be filled.
+/// The recovery codes on a page to print. `None` if the template fails.
 pub(crate) fn recovery_codes_page(brand: &str, language: Language, codes: &[String]) -> Option<String> {
     let heading = say(language, "recovery-heading", &[("brand", brand)]);
     let text = say(language, "recovery-text", &[]);

@@ -1,4 +1,4 @@
-//! Who may do what where: asked of memory, at the log's head.
+//! Permissions: who may do what at which site. The answers come from memory and include the whole log.
 
 use axum::extract::{Path, State};
 use loquet_domain::access::Where;
@@ -20,17 +20,17 @@ use crate::routes::groups::{PermissionBody, PlacesBody};
 use crate::state::{Api, Shared};
 use loquet_http_ports::scope::Scope;
 
-/// May this account do that at this site?
+/// A question: may this account do this at this site?
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Question {
     /// The account.
     account: Uuid,
-    /// What it would do.
+    /// The permission.
     permission: PermissionBody,
-    /// Where.
+    /// The site.
     site: Uuid,
-    /// Wait until the answer is at this position of the log.
+    /// Answer only when all events up to this log position are included.
     at_least: Option<u64>,
 }
 
@@ -42,13 +42,15 @@ pub(crate) struct AnswerBody {
     #[schema(value_type = PermissionBody)]
     permission: Permission,
     site_id: Uuid,
-    /// Whether it may. What does not exist may nothing.
+    /// Whether the account has the permission at the site. `false` if the account or the site does not exist.
     allowed: bool,
-    /// The position of the log that the answer is at.
+    /// The log position up to which the answer includes all events.
     position: u64,
 }
 
-/// May account A do P at site S? For programs with `permissions:read`, and for a person about themselves.
+/// Tell whether an account has a permission at a site.
+///
+/// A person can ask about their own account. Programs need the scope `permissions:read`.
 #[utoipa::path(
     get, path = "/v1/permissions", operation_id = "ask_permission", tag = "permissions", params(Question), security(("session" = []), ("service" = [])),
     responses((status = 200, description = "Yes or no", body = AnswerBody))
@@ -73,25 +75,27 @@ pub(crate) async fn ask(
     }))
 }
 
-/// Where an account may do something.
+/// A permission, and the sites where an account has it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Grant)]
 pub(crate) struct GrantBody {
     #[schema(value_type = PermissionBody)]
     permission: Permission,
-    /// On every site of its company, or on these.
+    /// All sites of the company, or these.
     #[schema(value_type = PlacesBody)]
     sites: Where,
 }
 
-/// What an account may do, and where: one's own, a colleague's for whoever manages users, or any for a program with
-/// `permissions:read`.
+/// List what an account may do, and where.
+///
+/// A person sees their own permissions, and with *manage users* those of colleagues. A token with the scope
+/// `permissions:read` sees those of every account.
 #[utoipa::path(
     get, path = "/v1/accounts/{account_id}/permissions", operation_id = "list_permissions", tag = "permissions", security(("session" = []), ("service" = [])),
     params(("account_id" = Uuid, Path), AtLeast),
     responses(
-        (status = 200, description = "What it may do; what is not listed it may not", body = Page<GrantBody>),
-        (status = 404, description = "There is no account to see", body = ProblemBody, content_type = "application/problem+json")
+        (status = 200, description = "The permissions of the account. It has no others", body = Page<GrantBody>),
+        (status = 404, description = "The account does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn of_account(
@@ -116,17 +120,17 @@ fn grants(standing: &Standing) -> Vec<GrantBody> {
     Permission::ALL.into_iter().map(grant).filter(somewhere).collect()
 }
 
-/// Which permission.
+/// The permission to ask about.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Which {
-    /// What they may do.
+    /// The permission.
     permission: PermissionBody,
-    /// Wait until the answer is at this position of the log.
+    /// Answer only when all events up to this log position are included.
     at_least: Option<u64>,
 }
 
-/// An account that may.
+/// An account that has the permission.
 #[derive(Serialize, ToSchema)]
 #[schema(as = PermissionHolder)]
 pub(crate) struct HolderBody {
@@ -135,13 +139,15 @@ pub(crate) struct HolderBody {
     role: Role,
 }
 
-/// Who may do something at a site: for whoever manages users there, or a program with `permissions:read`.
+/// List the accounts that have a permission at a site.
+///
+/// Allowed for persons with *manage users* at the site, and for tokens with the scope `permissions:read`.
 #[utoipa::path(
     get, path = "/v1/sites/{site_id}/permission-holders", operation_id = "list_permission_holders", tag = "permissions", security(("session" = []), ("service" = [])),
     params(("site_id" = Uuid, Path), Which),
     responses(
-        (status = 200, description = "All who may", body = Page<HolderBody>),
-        (status = 404, description = "There is no site to see", body = ProblemBody, content_type = "application/problem+json")
+        (status = 200, description = "All accounts that have the permission", body = Page<HolderBody>),
+        (status = 404, description = "The site does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn at_site(

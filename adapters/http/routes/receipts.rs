@@ -31,32 +31,32 @@ use crate::responses::tagged::Tagged;
 use crate::state::{Api, Shared};
 use loquet_http_ports::scope::Scope;
 
-/// What a site's receipts look like.
+/// The layout of a site's receipts.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ReceiptLayout)]
 pub(crate) struct LayoutBody {
     site_id: Uuid,
-    /// Goes up with each change; 0 where none was ever set.
+    /// Increases with each change. 0 if no layout was ever set.
     version: u64,
-    /// Lines above the payment.
+    /// The lines above the payment.
     header: Vec<String>,
-    /// Lines between the payment and the cardholder's part.
+    /// The lines between the payment and the cardholder's part.
     middle: Vec<String>,
-    /// Lines below everything.
+    /// The lines at the end.
     footer: Vec<String>,
     /// The name that is printed.
     trading_name: Option<String>,
-    /// The picture on top: a grey PNG in base64.
+    /// The picture at the top: a greyscale PNG in base64.
     logo: Option<LogoBody>,
-    /// The position of the log that the answer is at.
+    /// The log position up to which the answer includes all events.
     position: u64,
 }
 
-/// A logo as it is printed.
+/// A logo, as it is printed.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Logo)]
 pub(crate) struct LogoBody {
-    /// PNG, in base64.
+    /// A PNG in base64.
     png: String,
     width: u32,
     height: u32,
@@ -93,13 +93,13 @@ impl Api {
     }
 }
 
-/// The receipt layout of a site.
+/// Show the receipt layout of a site.
 #[utoipa::path(
     get, path = "/v1/sites/{site_id}/receipt-layout", operation_id = "show_receipt_layout", tag = "receipts", security(("session" = []), ("service" = [])),
     params(("site_id" = Uuid, Path), AtLeast),
     responses(
         (status = 200, description = "The layout", body = LayoutBody),
-        (status = 404, description = "There is no site to see", body = ProblemBody, content_type = "application/problem+json")
+        (status = 404, description = "The site does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn show(
@@ -112,11 +112,13 @@ pub(crate) async fn show(
     Ok(Tagged(api.layout(&site, &at_least).await?))
 }
 
-/// The receipt layout of the site where a terminal stands, for a terminal that synchronises: `If-None-Match` with the
-/// `ETag` of the last time is answered 304 while nothing has changed.
+/// Show the receipt layout of a terminal's site.
+///
+/// A terminal calls this when it synchronises. If it sends the `ETag` of the last answer as `If-None-Match`, the answer
+/// is 304 as long as nothing has changed.
 #[utoipa::path(
     get, path = "/v1/terminals/{terminal}/receipt-layout", operation_id = "fetch_receipt_layout", tag = "receipts", security(("service" = [])),
-    params(("terminal" = String, Path, description = "Its serial number or its id"), AtLeast),
+    params(("terminal" = String, Path, description = "The terminal's serial number or id"), AtLeast),
     responses(
         (status = 200, description = "The layout", body = LayoutBody),
         (status = 404, description = "There is no such terminal", body = ProblemBody, content_type = "application/problem+json")
@@ -135,11 +137,11 @@ pub(crate) async fn of_terminal(
     Ok(Tagged(api.layout(&api.site(site).await?, &at_least).await?))
 }
 
-/// What a site's receipts are to look like. What is left out is empty.
+/// The new layout of a site's receipts. Omitted texts are empty.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewLayoutBody {
-    /// At most ten lines of 42 characters, separated by line ends.
+    /// At most ten lines of 42 characters, separated by line breaks.
     #[serde(default)]
     #[schema(example = "Le Fournil\nRue Neuve 12, Bruxelles")]
     header: String,
@@ -148,20 +150,20 @@ pub(crate) struct NewLayoutBody {
     #[serde(default)]
     #[schema(example = "Merci et à bientôt")]
     footer: String,
-    /// The name that is printed, on several lines where it is wider than the paper; the company's where none is said.
+    /// The name that is printed. A long name is printed on several lines. Default: the company's name.
     trading_name: Option<String>,
-    /// A PNG or JPEG in base64, at most 512 KiB, 2000 pixels a side and 1048576 in all. It is drawn anew, grey, at most
-    /// 384 × 200. Left out, the logo that is there stays; `""` takes it away.
+    /// A PNG or JPEG in base64, at most 512 KiB, 2000 pixels a side and 1048576 pixels in all. It is converted to a
+    /// greyscale picture of at most 384 × 200 pixels. If the field is omitted, the present logo stays. `""` removes it.
     logo: Option<String>,
 }
 
 impl NewLayoutBody {
-    /// Whether a picture is to be drawn.
+    /// Whether the request has a picture to convert.
     fn draws(&self) -> bool {
         self.logo.as_ref().is_some_and(|sent| !sent.is_empty())
     }
 
-    /// `kept` is the logo that stays where none is said.
+    /// `kept` is the present logo, which stays if the field is omitted.
     fn check(self, kept: Option<Logo>) -> Result<(Layout, Option<Logo>), Problem> {
         let mut faults = Faults::default();
         let mut text = |pointer: &str, text: &str| {
@@ -196,21 +198,23 @@ impl NewLayoutBody {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct LayoutSaved {
     version: u64,
-    /// Where it stands in the log.
+    /// The position of the event in the log.
     position: u64,
 }
 
-/// Save a site's receipt layout; its terminals fetch it when they next synchronise. For administrators, or a user with
-/// *manage receipts* there.
+/// Save the receipt layout of a site.
+///
+/// The terminals get it when they next synchronise. Allowed for administrators, and for users with *manage receipts*
+/// at the site.
 #[utoipa::path(
     put, path = "/v1/sites/{site_id}/receipt-layout", operation_id = "save_receipt_layout", tag = "receipts", request_body = NewLayoutBody,
     security(("session" = []), ("service" = [])), params(("site_id" = Uuid, Path)),
     responses(
         (status = 200, description = "Saved", body = LayoutSaved),
-        (status = 404, description = "There is no site to see", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "Too many pictures at once; `Retry-After` says when to try again", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "Only terminals that support serves stand there, or none", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "The body breaks rules; all of them are listed", body = ProblemBody, content_type = "application/problem+json")
+        (status = 404, description = "The site does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The server is converting too many pictures now. `Retry-After` says when to try again", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "The site has no terminal, or only terminals whose receipts support changes", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The body breaks rules. The answer lists all of them", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn save(
@@ -255,13 +259,13 @@ fn not_drawn(why: NotDrawn) -> Problem {
     }
 }
 
-/// What a receipt of the site would print, as text.
+/// Preview a receipt of the site, as text.
 #[utoipa::path(
     get, path = "/v1/sites/{site_id}/receipt-layout/preview.txt", operation_id = "preview_receipt_text", tag = "receipts", security(("session" = []), ("service" = [])),
     params(("site_id" = Uuid, Path)),
     responses(
         (status = 200, description = "42 columns of text", body = String, content_type = "text/plain"),
-        (status = 404, description = "There is no site to see", body = ProblemBody, content_type = "application/problem+json")
+        (status = 404, description = "The site does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn preview_text(
@@ -276,13 +280,13 @@ pub(crate) async fn preview_text(
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
 }
 
-/// What a receipt of the site would print, as a picture.
+/// Preview a receipt of the site, as a picture.
 #[utoipa::path(
     get, path = "/v1/sites/{site_id}/receipt-layout/preview.svg", operation_id = "preview_receipt_picture", tag = "receipts", security(("session" = []), ("service" = [])),
     params(("site_id" = Uuid, Path)),
     responses(
-        (status = 200, description = "SVG", body = String, content_type = "image/svg+xml"),
-        (status = 404, description = "There is no site to see", body = ProblemBody, content_type = "application/problem+json")
+        (status = 200, description = "The picture as SVG", body = String, content_type = "image/svg+xml"),
+        (status = 404, description = "The site does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn preview_picture(
@@ -298,7 +302,7 @@ pub(crate) async fn preview_picture(
     Ok(([(header::CONTENT_TYPE, "image/svg+xml")], svg).into_response())
 }
 
-/// The lines of a receipt with a payment that never was.
+/// The lines of a receipt with an invented payment.
 fn lines(layout: &LayoutBody, language: Language) -> Vec<String> {
     let word = |name: &str| say(language, name, &[]);
     let rule = "-".repeat(MOST_COLUMNS);
@@ -324,7 +328,7 @@ fn lines(layout: &LayoutBody, language: Language) -> Vec<String> {
     lines
 }
 
-/// A text in lines that fit the paper, broken between words; a word that is wider by itself is broken too.
+/// Breaks a text into lines that fit the paper, between words. A word that is wider than the paper is broken too.
 fn wrapped(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
@@ -353,7 +357,7 @@ struct Picture<'a> {
 }
 
 impl<'a> Picture<'a> {
-    /// The width that 42 characters of 14 pixels take, with a margin.
+    /// The height of a line of text, in pixels.
     const LINE: u32 = 18;
 
     fn of(layout: &'a LayoutBody, language: Language) -> Self {

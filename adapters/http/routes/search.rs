@@ -1,4 +1,4 @@
-//! Support's search: accounts, companies, sites and terminals by whatever somebody on the telephone knows.
+//! Support's search: accounts, companies, sites and terminals by name, address or number.
 
 use std::collections::BTreeSet;
 
@@ -27,29 +27,29 @@ use crate::state::{Api, Shared};
 use loquet_http_ports::scope::Scope;
 use loquet_http_ports::service_tokens::Service;
 
-/// How many of each kind are shown unless it is said.
+/// The default number of results of each kind.
 const USUAL: u32 = 10;
 
 /// What is searched for.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Sought {
-    /// An e-mail address, whole; or the words of a person's or a company's name, or of a site's name and address, or
-    /// their beginnings, in whatever case and accents; or an enterprise number, with or without dots; or a terminal's
-    /// serial number. At least one word has three letters or digits.
+    /// One of: a whole e-mail address; words, or beginnings of words, of a person's name, a company's name, or a site's
+    /// name and address; an enterprise number, with or without dots; a terminal's serial number. Case and accents do
+    /// not matter. At least one word must have three letters or digits.
     #[param(example = "dupont", min_length = 1, max_length = 200)]
     q: String,
-    /// How many of each kind: 1 to 200; 10 unless said.
+    /// The maximum number of results of each kind: 1 to 200. Default: 10.
     limit: Option<u32>,
-    /// Wait until the answer is at this position of the log.
+    /// Answer only when all events up to this log position are included.
     at_least: Option<u64>,
 }
 
-/// What was found of one kind.
+/// The results of one kind.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct HitsBody<T> {
     items: Vec<T>,
-    /// There are more, or may be: search for more words.
+    /// Whether there may be more results. Search for more words to see them.
     more: bool,
 }
 
@@ -58,7 +58,7 @@ pub(crate) struct HitsBody<T> {
 #[schema(as = FoundAccount)]
 pub(crate) struct AccountBody {
     account_id: Uuid,
-    /// Where all of it is told.
+    /// The path of the account.
     #[schema(example = "/v1/accounts/0198c0de-0000-4000-8000-000000000000")]
     href: String,
     #[schema(example = "marie@boulangerie.example")]
@@ -82,7 +82,7 @@ pub(crate) struct AccountBody {
 pub(crate) struct CompanyBody {
     company_id: Uuid,
     href: String,
-    /// Where its accounts are listed.
+    /// The path that lists the company's accounts.
     accounts_href: String,
     #[schema(example = "Boulangerie Dupont SRL")]
     legal_name: String,
@@ -120,7 +120,7 @@ pub(crate) struct TerminalBody {
     company_name: Option<String>,
 }
 
-/// What was found. A kind that the token may not see is null.
+/// The results. A kind that the token may not see is null.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SearchResult)]
 pub struct SearchBody {
@@ -128,18 +128,20 @@ pub struct SearchBody {
     companies: Option<HitsBody<CompanyBody>>,
     sites: Option<HitsBody<SiteBody>>,
     terminals: Option<HitsBody<TerminalBody>>,
-    /// The position of the log that the answer is at.
+    /// The log position up to which the answer includes all events.
     position: u64,
 }
 
-/// Search for what somebody on the telephone knows: with `support:read`. Accounts are shown to whoever has
-/// `accounts:read` besides; companies, sites and terminals to whoever has `companies:read`. Who searched, and how much
-/// was found, is logged; for what, is not.
+/// Search for accounts, companies, sites and terminals by what a person on the telephone knows.
+///
+/// Requires the scope `support:read`. Accounts are shown only with the scope `accounts:read`, and companies, sites and
+/// terminals only with `companies:read`. The program's log records who searched and the number of results, but not the
+/// search text.
 #[utoipa::path(
     get, path = "/v1/support/search", operation_id = "search", tag = "support", params(Sought), security(("service" = [])),
     responses(
-        (status = 200, description = "What was found, by kind", body = SearchBody),
-        (status = 422, description = "Nothing that can be looked for", body = ProblemBody, content_type = "application/problem+json")
+        (status = 200, description = "The results, by kind", body = SearchBody),
+        (status = 422, description = "The text is too short or too long to search for", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn search(
@@ -177,7 +179,8 @@ pub(crate) async fn search(
 }
 
 impl Api {
-    /// Waits until everything that is searched is where the query wants it; gives how far all of it is.
+    /// Waits until all searched views have reached the position of the query. Returns the position that all have
+    /// reached.
     async fn searchable(&self, at_least: &AtLeast) -> Result<Position, Problem> {
         let views = [PersonRow::VIEW, AccountRow::VIEW, CompanyRow::VIEW, SiteRow::VIEW, TerminalRow::VIEW];
         let mut furthest_behind = Position(u64::MAX);
@@ -189,7 +192,7 @@ impl Api {
 }
 
 impl SearchBody {
-    /// Searches, as far as these scopes see.
+    /// Searches everything that these scopes may see.
     ///
     /// # Errors
     /// [`SearchFailed`].
@@ -227,7 +230,7 @@ impl SearchBody {
         Ok(Self { accounts, companies, sites, terminals, ..nothing })
     }
 
-    /// Logs the access: who saw how much. What was searched for may be a customer's name.
+    /// Logs who searched and the number of results. It leaves out the search text, which may be a customer's name.
     fn note(&self, service: &Service) {
         let count = |items: Option<usize>| items.unwrap_or_default();
         tracing::info!(

@@ -1,4 +1,4 @@
-//! Sessions: listing and ending them.
+//! Sessions: list them and end them.
 
 use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
@@ -21,30 +21,30 @@ use crate::responses::tagged::Tagged;
 use crate::state::Shared;
 use loquet_http_ports::scope::Scope;
 
-/// A session that works.
+/// A valid session.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ListedSession)]
 pub(crate) struct SessionBody {
     session_id: Uuid,
     started_at: DateTime<Utc>,
-    /// When it was last used, to within some seconds.
+    /// When it was last used, accurate to a few seconds.
     last_seen_at: DateTime<Utc>,
     expires_at: DateTime<Utc>,
-    /// Whether it is the one that asks.
+    /// Whether this request was made with this session.
     current: bool,
-    /// From where it was opened.
+    /// The address from which the session was opened.
     client_address: Option<String>,
     client_agent: Option<String>,
 }
 
-/// The sessions of an account that work, newest first.
+/// List the valid sessions of an account, the newest first.
 #[utoipa::path(
     get, path = "/v1/accounts/{account_id}/sessions", operation_id = "list_sessions", tag = "logins",
     security(("session" = []), ("service" = [])),
     params(("account_id" = Uuid, Path), AtLeast),
     responses(
         (status = 200, description = "The sessions", body = Page<SessionBody>),
-        (status = 404, description = "There is no account to see", body = ProblemBody, content_type = "application/problem+json")
+        (status = 404, description = "The account does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn list(
@@ -124,7 +124,7 @@ pub(crate) async fn end(
     carry_out(at, async move { api.app.end_session(&context, id, session, SessionEnd::Revoked).await }).await
 }
 
-/// Log out: end the session that asks.
+/// Log out: end the session of this request.
 #[utoipa::path(
     delete, path = "/v1/sessions/current", operation_id = "log_out", tag = "logins", security(("session" = [])),
     responses((status = 204, description = "Logged out"), (status = 401, description = "No session", body = ProblemBody, content_type = "application/problem+json"))

@@ -33,16 +33,16 @@ use loquet_http_ports::scope::Scope;
 pub(crate) struct SiteBody {
     site_id: Uuid,
     company_id: Uuid,
-    /// What the company is called over the door.
+    /// The company's trading name.
     #[schema(example = "Le Fournil")]
     company_name: Option<String>,
     #[schema(example = "Rue Neuve, Bruxelles")]
     name: String,
     address: AddressBody,
     opened_at: DateTime<Utc>,
-    /// The order that opened it.
+    /// The order that opened the site.
     order_id: String,
-    /// The position of the log that the answer is at.
+    /// The log position up to which the answer includes all events.
     position: u64,
 }
 
@@ -65,12 +65,12 @@ fn called(company: CompanyRow) -> String {
 }
 
 impl Api {
-    /// The site of an id.
+    /// The site with an id.
     pub(crate) async fn site(&self, id: SiteId) -> Result<SiteRow, Problem> {
         self.known(id.to_string()).await
     }
 
-    /// The site of an id, for whoever sees it.
+    /// The site with an id, if the caller may see it.
     pub(crate) async fn site_in_sight(&self, caller: &Caller, id: Uuid) -> Result<SiteRow, Problem> {
         let row = self.site(SiteId(id)).await?;
         match self.sight(caller, row.company_id).await?.includes(row.site_id) {
@@ -80,24 +80,26 @@ impl Api {
     }
 }
 
-/// Which sites.
+/// A filter for sites.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct SiteFilter {
-    /// The sites of this company. A person sees those of their own.
+    /// Only the sites of this company. A person sees only the sites of their own company.
     company: Option<Uuid>,
-    /// `opened_at` or `-opened_at`; or, for one company, `name` or `-name`.
+    /// `opened_at`: the oldest first. `-opened_at`: the newest first. For one company also `name` and `-name`.
     sort: Option<String>,
-    /// From `next_cursor` of the page before; with the same filter and order.
+    /// `next_cursor` of the previous page. Send it with the same filter and the same order.
     cursor: Option<String>,
-    /// 1 to 200; 50 unless said.
+    /// The maximum number of items: 1 to 200. Default: 50.
     limit: Option<u32>,
-    /// Wait until the answer is at this position of the log.
+    /// Answer only when all events up to this log position are included.
     at_least: Option<u64>,
 }
 
-/// List sites. A user sees those at which they may do something. Nobody opens one by hand: a site opens by itself when a
-/// terminal is ordered to an address where the company has none yet.
+/// List sites.
+///
+/// A user sees the sites where they have a permission. Nobody can create a site by hand: a site opens automatically
+/// when a terminal is ordered to an address where the company has no site yet.
 #[utoipa::path(
     get, path = "/v1/sites", operation_id = "list_sites", tag = "sites", params(SiteFilter), security(("session" = []), ("service" = [])),
     responses((status = 200, description = "A page of sites", body = Page<SiteBody>))
@@ -131,13 +133,13 @@ pub(crate) async fn list(
     Ok(Tagged(Page::of(items, size, position)))
 }
 
-/// One site.
+/// Show a site.
 #[utoipa::path(
     get, path = "/v1/sites/{site_id}", operation_id = "show_site", tag = "sites", security(("session" = []), ("service" = [])),
     params(("site_id" = Uuid, Path), AtLeast),
     responses(
         (status = 200, description = "The site", body = SiteBody),
-        (status = 404, description = "There is none to see", body = ProblemBody, content_type = "application/problem+json")
+        (status = 404, description = "It does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn show(
@@ -151,7 +153,7 @@ pub(crate) async fn show(
     Ok(Tagged(body(&api, row, position).await?))
 }
 
-/// What of a site is to be otherwise; what is left out stays.
+/// Fields to change. Omitted fields keep their value.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = SiteChange)]
@@ -161,15 +163,17 @@ pub(crate) struct ChangeBody {
     address: Option<AddressBody>,
 }
 
-/// Name a site, or change its address: for administrators, or a user with *manage company* there.
+/// Change a site's name or address.
+///
+/// Allowed for administrators, and for users with *manage company* at the site.
 #[utoipa::path(
     patch, path = "/v1/sites/{site_id}", operation_id = "change_site", tag = "sites", request_body = ChangeBody,
     security(("session" = []), ("service" = [])), params(("site_id" = Uuid, Path)),
     responses(
         (status = 204, description = "Changed"),
-        (status = 404, description = "There is none to see", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "Another site is at that address", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "The body breaks rules; all of them are listed", body = ProblemBody, content_type = "application/problem+json")
+        (status = 404, description = "It does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "Another site of the company has this address", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The body breaks rules. The answer lists all of them", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn change(

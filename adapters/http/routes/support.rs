@@ -1,4 +1,4 @@
-//! What support sees.
+//! The login diagnosis, for support.
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
@@ -23,13 +23,13 @@ use crate::responses::tagged::Tagged;
 use crate::state::Shared;
 use loquet_http_ports::scope::Scope;
 
-/// Whose login.
+/// The person whose login is diagnosed.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Whose {
-    /// The e-mail address that they log in with.
+    /// The e-mail address with which the person logs in.
     email: String,
-    /// Wait until the answer is at this position of the log.
+    /// Answer only when all events up to this log position are included.
     at_least: Option<u64>,
 }
 
@@ -37,18 +37,18 @@ pub(crate) struct Whose {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Evidence)]
 pub(super) struct EvidenceBody {
-    /// Where it stands in the log.
+    /// The position of the event in the log.
     event_position: u64,
-    /// Which event.
+    /// The type of event.
     #[schema(example = "login-failed")]
     r#type: String,
     at: DateTime<Utc>,
-    /// From where, unless erased.
+    /// The client's address. Absent if the person was erased.
     client_address: Option<String>,
     client_agent: Option<String>,
 }
 
-/// A reason, and the one action that mends it.
+/// A reason, and the one action that helps.
 #[derive(Serialize, ToSchema)]
 #[schema(as = LoginHindrance)]
 pub(super) struct ReasonBody {
@@ -58,10 +58,10 @@ pub(super) struct ReasonBody {
     /// guesses at an address without an active account; each node counts them in memory.
     #[schema(example = "locked")]
     reason: &'static str,
-    /// What else is known of it: until when, how many, whether a link still works.
+    /// Further facts, such as an end, a count, or whether a link is still valid.
     #[schema(value_type = Object)]
     details: Value,
-    /// What mends it.
+    /// The action that helps.
     remedy: RemedyBody,
     /// The events behind it, the newest first.
     evidence: Vec<EvidenceBody>,
@@ -76,7 +76,7 @@ pub(super) struct RemedyBody {
     /// for the reason before it helps here too. For a mail, also the values of `what_helps` of a delivery.
     #[schema(example = "release")]
     action: &'static str,
-    /// The request that does it, where one does.
+    /// The request for this action. Absent if the action is not a request.
     #[schema(value_type = Option<Object>)]
     request: Option<Value>,
 }
@@ -89,16 +89,16 @@ pub struct DiagnosisBody {
     company_id: Option<Uuid>,
     /// Whether the company has an administrator. With `false`, somebody must become one. Absent if there is no account.
     company_has_administrator: Option<bool>,
-    /// What a login with the right password would be answered now, from a browser that is new to the account: `refused`,
+    /// The result of a login with the right password now, from a browser that is new to the account: `refused`,
     /// `locked`, `awaiting_conversion`, `second_step` or `succeeded`.
     #[schema(example = "locked")]
     login_would_be: &'static str,
-    /// What keeps the person out, or may. What must be solved first stands first. It is empty if nothing keeps them
-    /// out.
+    /// What prevents the person from logging in, or may prevent it. The reason to solve first comes first. Empty if
+    /// nothing prevents it.
     reasons: Vec<ReasonBody>,
-    /// The devices that the account trusts, the newest first, and what a login from each would be answered now.
+    /// The account's trusted devices, the newest first, each with the result of a login from it now.
     devices: Vec<DeviceDiagnosisBody>,
-    /// What was mailed to them, the newest first: events `mail-sent` and `mail-given-up`.
+    /// The mails to the person that were sent or given up, the newest first: events `mail-sent` and `mail-given-up`.
     mails: Vec<EvidenceBody>,
     /// The delivery status of the newest mails to them, the newest first. Absent from `loquet diagnose` if no server
     /// has run in its data directory.
@@ -107,26 +107,26 @@ pub struct DiagnosisBody {
     administrators: Vec<Uuid>,
     /// The same people, by name and masked address.
     whom_to_ask: Vec<WhomToAskBody>,
-    /// The position of the log that the answer is at.
+    /// The log position up to which the answer includes all events.
     position: u64,
 }
 
-/// A trusted device, and what keeps its user out.
+/// A trusted device, and what prevents a login from it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = DeviceDiagnosis)]
 pub(super) struct DeviceDiagnosisBody {
     device_id: Uuid,
     trusted_since: DateTime<Utc>,
     last_login_at: Option<DateTime<Utc>>,
-    /// Wrong logins in a row from it that count now.
+    /// The number of wrong logins in a row from this device that count now.
     failures: u32,
-    /// Until when no login from it is accepted. Absent if it is not locked, or if only a new password unlocks it.
+    /// The end of the device's lockout. Absent if it is not locked, or if only a new password or support unlocks it.
     locked_until: Option<DateTime<Utc>>,
-    /// Until when no code of the second step from it is accepted.
+    /// Until when the device's codes of the second step are not accepted.
     codes_locked_until: Option<DateTime<Utc>>,
-    /// Whether only a new password, or support, opens it for passwords.
+    /// Whether only a new password or support ends the device's lockout for passwords.
     locked_until_reset: bool,
-    /// Whether only a new password, or support, opens it for codes.
+    /// Whether only a new password or support ends the device's lockout for codes.
     codes_locked_until_reset: bool,
     /// The same as `login_would_be` of the diagnosis, for a login from this device.
     #[schema(example = "succeeded")]
@@ -135,7 +135,7 @@ pub(super) struct DeviceDiagnosisBody {
     client_agent: Option<String>,
 }
 
-/// Somebody to ask.
+/// A person to ask.
 #[derive(Serialize, ToSchema)]
 #[schema(as = WhomToAsk)]
 pub(super) struct WhomToAskBody {
@@ -171,29 +171,29 @@ fn device(told: DeviceDiagnosis) -> DeviceDiagnosisBody {
 #[schema(as = MailDelivery)]
 pub(super) struct DeliveryBody {
     mail_id: Uuid,
-    /// Which mail.
+    /// The kind of mail.
     #[schema(value_type = String, example = "activation")]
     kind: MailKind,
     queued_at: DateTime<Utc>,
-    /// How often it was tried.
+    /// The number of attempts to send it.
     tries: u32,
     tried_at: Option<DateTime<Utc>>,
-    /// `waiting`, `sending`, `held` (no mail goes since `at`), `deferred` (until `at`), `sent`, `given_up` or `void`
-    /// (it was out of date, and was not sent). The last three happened at `at`.
+    /// `waiting`, `sending`, `held` (no mail can be sent since `at`), `deferred` (until `at`), `sent`, `given_up` or
+    /// `void` (it was out of date, and was not sent). The last three happened at `at`.
     #[schema(example = "deferred")]
     state: &'static str,
     at: Option<DateTime<Utc>>,
-    /// At which stage of the conversation the mail server said so, such as `recipient`.
+    /// The stage of the SMTP conversation at which the mail server answered, such as `recipient`.
     stage: Option<&'static str>,
-    /// The mail server's code (RFC 5321).
+    /// The mail server's reply code (RFC 5321).
     #[schema(example = 451)]
     code: Option<u16>,
-    /// Its enhanced status code (RFC 3463).
+    /// The mail server's enhanced status code (RFC 3463).
     #[schema(example = "4.7.1")]
     enhanced_code: Option<String>,
-    /// The same in words, which name nobody.
+    /// The reason in words. They name no person.
     why: Option<String>,
-    /// What helps, the first thing to do first: `wait`, `look_for_it` (among spam too), `correct_address`,
+    /// The actions that help, in order: `wait`, `look_for_it` (in the spam folder too), `correct_address`,
     /// `ask_their_provider`, `tell_operator` or `send_again`.
     #[schema(example = json!(["wait"]))]
     what_helps: Vec<&'static str>,
@@ -377,13 +377,15 @@ impl DiagnosisBody {
     }
 }
 
-/// Why this person cannot log in now, the events behind it, what was mailed to them and what became of it, and the one
-/// action that mends it. For programs with `support:read`. Support never sees a secret.
+/// Explain why a person cannot log in now: the reasons, the events behind them, the one action that helps, and the
+/// mails to the person with their delivery status.
+///
+/// The answer contains no secret. Requires the scope `support:read`.
 #[utoipa::path(
     get, path = "/v1/support/diagnosis", operation_id = "diagnose_login", tag = "support", params(Whose), security(("service" = [])),
     responses(
-        (status = 200, description = "What a login would be answered, and why", body = DiagnosisBody),
-        (status = 422, description = "This is no e-mail address", body = ProblemBody, content_type = "application/problem+json")
+        (status = 200, description = "The result of a login, and the reasons", body = DiagnosisBody),
+        (status = 422, description = "This is not an e-mail address", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn diagnosis(

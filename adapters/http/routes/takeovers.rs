@@ -1,4 +1,4 @@
-//! Take-overs: opened, completed and cancelled by support, agreed to by both companies.
+//! Take-overs: support opens, completes and cancels them; both companies agree to them.
 
 use std::collections::BTreeSet;
 
@@ -39,18 +39,18 @@ pub(crate) struct TakeOverBody {
     takeover_id: Uuid,
     from_company_id: Uuid,
     to_company_id: Uuid,
-    /// Support's own number for it.
+    /// Support's own reference number.
     #[schema(example = "T-2026-0042")]
     reference: String,
     /// `open`, `completing`, `completed` or `cancelled`.
     #[schema(example = "open")]
     status: &'static str,
-    /// Who must do what next: `transferor_confirmation`, `acquirer_confirmation`, `support_completion`.
+    /// The next steps: `transferor_confirmation`, `acquirer_confirmation` or `support_completion`.
     waits_for: Vec<&'static str>,
     opened_at: DateTime<Utc>,
-    /// When it is expected to be over: four weeks after it was opened.
+    /// The expected end: four weeks after the take-over was opened.
     due_at: DateTime<Utc>,
-    /// Whether that has passed and it is not over.
+    /// Whether the take-over is still open after `due_at`.
     overdue: bool,
     ended_at: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,9 +58,9 @@ pub(crate) struct TakeOverBody {
     cancellation: Option<Cancellation>,
     site_ids: Vec<Uuid>,
     account_ids: Vec<Uuid>,
-    /// Those that moved; empty until it is completed.
+    /// The terminals that moved. Empty until the take-over is completed.
     terminal_ids: Vec<Uuid>,
-    /// The position of the log that the answer is at.
+    /// The log position up to which the answer includes all events.
     position: u64,
 }
 
@@ -84,38 +84,40 @@ fn body(row: TakeOverRow, now: DateTime<Utc>, position: Position) -> TakeOverBod
     }
 }
 
-/// Why a take-over does not happen.
+/// Why a take-over was cancelled.
 #[derive(Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = Cancellation)]
 pub(crate) enum CancellationBody {
-    /// The companies do not want it any more.
+    /// The companies no longer want it.
     Withdrawn,
-    /// One of them did not agree.
+    /// One of the companies did not agree.
     Refused,
     /// It was opened by mistake.
     Mistake,
 }
 
-/// Which take-overs.
+/// A filter for take-overs.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct TakeOverFilter {
-    /// Those of this company, whichever side it is on. A person sees those of their own.
+    /// Only the take-overs of this company, on either side. A person sees only those of their own company.
     company: Option<Uuid>,
     /// `open`, `completing`, `completed` or `cancelled`.
     status: Option<String>,
-    /// `opened_at`, the oldest first, or `-opened_at`, the newest first.
+    /// `opened_at`: the oldest first. `-opened_at`: the newest first.
     sort: Option<String>,
-    /// From `next_cursor` of the page before; with the same filter and order.
+    /// `next_cursor` of the previous page. Send it with the same filter and the same order.
     cursor: Option<String>,
-    /// 1 to 200; 50 unless said.
+    /// The maximum number of items: 1 to 200. Default: 50.
     limit: Option<u32>,
-    /// Wait until the answer is at this position of the log.
+    /// Answer only when all events up to this log position are included.
     at_least: Option<u64>,
 }
 
-/// List take-overs: their own company's for administrators, any for a program with `companies:read`.
+/// List take-overs.
+///
+/// An administrator sees those of their own company. A token with the scope `companies:read` sees all.
 #[utoipa::path(
     get, path = "/v1/takeovers", operation_id = "list_takeovers", tag = "takeovers", params(TakeOverFilter), security(("session" = []), ("service" = [])),
     responses((status = 200, description = "A page of take-overs", body = Page<TakeOverBody>))
@@ -149,7 +151,7 @@ pub(crate) async fn list(
     Ok(Tagged(Page::of(items.collect(), size, position)))
 }
 
-/// Take-overs are a matter of administrators.
+/// Refuses a person who is not an administrator.
 fn administers(caller: &Caller) -> Result<(), Problem> {
     match caller {
         Caller::Person(person) if person.profile.role != Role::Administrator => Err(Problem::forbidden()),
@@ -180,7 +182,7 @@ impl Api {
     }
 }
 
-/// On which side of a take-over a person's company is.
+/// The side of a take-over on which a person's company is.
 fn side_of(caller: &Caller, row: &TakeOverRow) -> Result<Side, Problem> {
     match caller.person()?.profile.company {
         company if company == row.from_company_id => Ok(Side::Transferor),
@@ -189,13 +191,13 @@ fn side_of(caller: &Caller, row: &TakeOverRow) -> Result<Side, Problem> {
     }
 }
 
-/// One take-over.
+/// Show a take-over.
 #[utoipa::path(
     get, path = "/v1/takeovers/{takeover_id}", operation_id = "show_takeover", tag = "takeovers", security(("session" = []), ("service" = [])),
     params(("takeover_id" = Uuid, Path), AtLeast),
     responses(
         (status = 200, description = "The take-over", body = TakeOverBody),
-        (status = 404, description = "There is none to see", body = ProblemBody, content_type = "application/problem+json")
+        (status = 404, description = "It does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn show(
@@ -209,20 +211,20 @@ pub(crate) async fn show(
     Ok(Tagged(body(row, (api.clock)(), position)))
 }
 
-/// A take-over that is to be opened.
+/// The take-over to open.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewTakeOver)]
 pub(crate) struct NewBody {
-    /// The company that gives.
+    /// The company that gives the sites away (the transferor).
     from_company_id: Uuid,
-    /// The company that takes.
+    /// The company that gets the sites (the acquirer).
     to_company_id: Uuid,
-    /// The sites that go along, each with its terminals; all of them unless said.
+    /// The sites that move, each with its terminals. Default: all sites.
     site_ids: Option<Vec<Uuid>>,
-    /// The accounts that go along; all of them unless said.
+    /// The accounts that move. Default: all accounts.
     account_ids: Option<Vec<Uuid>>,
-    /// Support's own number for it: 1 to 64 characters.
+    /// Support's own reference number: 1 to 64 characters.
     #[schema(example = "T-2026-0042")]
     reference: String,
 }
@@ -231,17 +233,19 @@ pub(crate) struct NewBody {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct TakeOverOpened {
     takeover_id: Uuid,
-    /// Where it stands in the log.
+    /// The position of the event in the log.
     position: u64,
 }
 
-/// Open a take-over. Support alone may: a program with `takeovers:write`. Both companies' administrators are told.
+/// Open a take-over.
+///
+/// Only support can do this: it requires the scope `takeovers:write`. The administrators of both companies get a mail.
 #[utoipa::path(
     post, path = "/v1/takeovers", operation_id = "open_takeover", tag = "takeovers", request_body = NewBody, security(("service" = [])),
     responses(
         (status = 201, description = "Opened", body = TakeOverOpened),
-        (status = 409, description = "One of the two has an open take-over that this would cross", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "The body breaks rules; all of them are listed", body = ProblemBody, content_type = "application/problem+json")
+        (status = 409, description = "One of the two companies has an open take-over that conflicts with this one", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The body breaks rules. The answer lists all of them", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn open(
@@ -310,7 +314,7 @@ impl Api {
     }
 }
 
-/// Which company agrees: for a program, which notes what it was told. A person's own is known.
+/// The company that agrees. Only programs name it; for a person it is their own company.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ForSide {
@@ -318,15 +322,17 @@ pub(crate) struct ForSide {
     side: Option<String>,
 }
 
-/// Agree to a take-over: as an administrator of either company, or for one of them as a program with `takeovers:write`.
+/// Agree to a take-over, as an administrator of one of the two companies.
+///
+/// A token with the scope `takeovers:write` can record the agreement of either company.
 #[utoipa::path(
     post, path = "/v1/takeovers/{takeover_id}/confirmation", operation_id = "confirm_takeover", tag = "takeovers",
     security(("session" = []), ("service" = [])), params(("takeover_id" = Uuid, Path), ForSide),
     responses(
-        (status = 204, description = "Noted"),
-        (status = 404, description = "There is none to see", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "It is over", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "A program must say for which company", body = ProblemBody, content_type = "application/problem+json")
+        (status = 204, description = "The agreement is recorded"),
+        (status = 404, description = "It does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "The take-over is completed or cancelled", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "A program must name the company that agrees", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn confirm(
@@ -354,15 +360,16 @@ pub(crate) async fn confirm(
     carry_out(at, async move { api.app.confirm_take_over(&context, TakeOverId(id), side).await }).await
 }
 
-/// Complete a take-over: sites, terminals and accounts move, with their history. For programs with `takeovers:write`, once
-/// both companies have agreed.
+/// Complete a take-over: sites, terminals and accounts move, with their history.
+///
+/// Both companies must have agreed. Requires the scope `takeovers:write`.
 #[utoipa::path(
     post, path = "/v1/takeovers/{takeover_id}/completion", operation_id = "complete_takeover", tag = "takeovers",
     security(("service" = [])), params(("takeover_id" = Uuid, Path)),
     responses(
         (status = 204, description = "Everything has moved"),
         (status = 404, description = "There is no such take-over", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "A company has yet to agree, or it was cancelled", body = ProblemBody, content_type = "application/problem+json")
+        (status = 409, description = "A company has not agreed yet, or the take-over was cancelled", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn complete(
@@ -376,21 +383,23 @@ pub(crate) async fn complete(
     carry_out(at, async move { api.app.complete_take_over(&context, TakeOverId(id)).await }).await
 }
 
-/// Why a take-over is given up.
+/// Why a take-over is cancelled.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WhyCancelled {
     reason: CancellationBody,
 }
 
-/// Give a take-over up. For programs with `takeovers:write`.
+/// Cancel a take-over.
+///
+/// Requires the scope `takeovers:write`.
 #[utoipa::path(
     post, path = "/v1/takeovers/{takeover_id}/cancellation", operation_id = "cancel_takeover", tag = "takeovers", request_body = WhyCancelled,
     security(("service" = [])), params(("takeover_id" = Uuid, Path)),
     responses(
         (status = 204, description = "Cancelled"),
         (status = 404, description = "There is no such take-over", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "It is completed", body = ProblemBody, content_type = "application/problem+json")
+        (status = 409, description = "The take-over is completed", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn cancel(

@@ -1,4 +1,4 @@
-//! Terminals: where they stand and stood.
+//! Terminals, their sites and their history.
 
 use std::collections::BTreeSet;
 
@@ -43,13 +43,13 @@ pub(crate) struct TerminalBody {
     site_id: Uuid,
     #[schema(example = "PAX A920 Mobile")]
     model: String,
-    /// None while it is not known.
+    /// Absent while it is not known.
     #[schema(example = "1850012345")]
     serial: Option<String>,
     added_at: DateTime<Utc>,
-    /// The order that brought it.
+    /// The order that created it.
     order_id: String,
-    /// The position of the log that the answer is at.
+    /// The log position up to which the answer includes all events.
     position: u64,
 }
 
@@ -67,7 +67,7 @@ fn body(row: TerminalRow, position: Position) -> TerminalBody {
 }
 
 impl Api {
-    /// The terminal of an id or of a serial number. One that the view does not know yet is waited for.
+    /// The terminal with an id or a serial number. Waits for a terminal that the view does not know yet.
     pub(crate) async fn terminal(&self, named: &str) -> Result<TerminalRow, Problem> {
         if let Some(row) = self.terminal_known(named).await? {
             return Ok(row);
@@ -96,32 +96,34 @@ impl Api {
     }
 }
 
-/// Which terminals.
+/// A filter for terminals.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct TerminalFilter {
-    /// The terminals of this company. A person sees those of their own.
+    /// Only the terminals of this company. A person sees only the terminals of their own company.
     company: Option<Uuid>,
-    /// The terminals at this site; a person is told that there is none where they don't see it.
+    /// Only the terminals at this site. The answer is 404 if the caller may not see the site.
     site: Option<Uuid>,
-    /// The terminal with this serial number.
+    /// Only the terminal with this serial number.
     serial: Option<String>,
-    /// `added_at`, the oldest first, or `-added_at`, the newest first.
+    /// `added_at`: the oldest first. `-added_at`: the newest first.
     sort: Option<String>,
-    /// From `next_cursor` of the page before; with the same filter and order.
+    /// `next_cursor` of the previous page. Send it with the same filter and the same order.
     cursor: Option<String>,
-    /// 1 to 200; 50 unless said.
+    /// The maximum number of items: 1 to 200. Default: 50.
     limit: Option<u32>,
-    /// Wait until the answer is at this position of the log.
+    /// Answer only when all events up to this log position are included.
     at_least: Option<u64>,
 }
 
-/// List terminals. A user sees those at sites where they may do something.
+/// List terminals.
+///
+/// A user sees the terminals at sites where they have a permission.
 #[utoipa::path(
     get, path = "/v1/terminals", operation_id = "list_terminals", tag = "terminals", params(TerminalFilter), security(("session" = []), ("service" = [])),
     responses(
         (status = 200, description = "A page of terminals", body = Page<TerminalBody>),
-        (status = 404, description = "There is no such company or site to see", body = ProblemBody, content_type = "application/problem+json")
+        (status = 404, description = "The company or site does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn list(
@@ -161,13 +163,13 @@ pub(crate) async fn list(
     Ok(Tagged(Page::of(terminals.collect(), size, position)))
 }
 
-/// One terminal, by its id or its serial number.
+/// Show a terminal, by its id or serial number.
 #[utoipa::path(
     get, path = "/v1/terminals/{terminal}", operation_id = "show_terminal", tag = "terminals", security(("session" = []), ("service" = [])),
-    params(("terminal" = String, Path, description = "Its id or its serial number"), AtLeast),
+    params(("terminal" = String, Path, description = "The terminal's id or serial number"), AtLeast),
     responses(
         (status = 200, description = "The terminal", body = TerminalBody),
-        (status = 404, description = "There is none to see", body = ProblemBody, content_type = "application/problem+json")
+        (status = 404, description = "It does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn show(
@@ -186,26 +188,26 @@ pub(crate) async fn show(
 pub(crate) struct StepBody {
     terminal_id: Uuid,
     at: DateTime<Utc>,
-    /// Where the event stands in the log.
+    /// The position of the event in the log.
     event_position: u64,
-    /// Who did it.
+    /// The person or program that did it.
     #[schema(value_type = Object)]
     actor: Actor,
-    /// `ordered` to a site, `assigned` from one to another, or `taken_over` by another company.
+    /// `ordered` to a site, `assigned` from one site to another, or `taken_over` by another company.
     #[serde(flatten)]
     #[schema(value_type = Object)]
     cause: Cause,
 }
 
-/// Which part of a history.
+/// The part of a history to list.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct HistoryFilter {
-    /// From `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     cursor: Option<String>,
-    /// 1 to 200; 50 unless said.
+    /// The maximum number of items: 1 to 200. Default: 50.
     limit: Option<u32>,
-    /// Wait until the answer is at this position of the log.
+    /// Answer only when all events up to this log position are included.
     at_least: Option<u64>,
 }
 
@@ -233,13 +235,15 @@ async fn history(
     Ok(Tagged(Page::of(steps.collect(), size, position)))
 }
 
-/// Where a terminal stood, the newest first. Only the companies that had part in a take-over see it.
+/// List the sites of a terminal over time, the newest first.
+///
+/// Only the two companies of a take-over see it in the list.
 #[utoipa::path(
     get, path = "/v1/terminals/{terminal}/assignments", operation_id = "list_terminal_assignments", tag = "terminals", security(("session" = []), ("service" = [])),
-    params(("terminal" = String, Path, description = "Its id or its serial number"), HistoryFilter),
+    params(("terminal" = String, Path, description = "The terminal's id or serial number"), HistoryFilter),
     responses(
-        (status = 200, description = "A page of its history", body = Page<StepBody>),
-        (status = 404, description = "There is none to see", body = ProblemBody, content_type = "application/problem+json")
+        (status = 200, description = "A page of the history", body = Page<StepBody>),
+        (status = 404, description = "It does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn of_terminal(
@@ -259,13 +263,13 @@ pub(crate) async fn of_terminal(
     history(&api, by, filter, |row| row.terminal_id == terminal && known(row)).await
 }
 
-/// Which terminals came to a site and went from it, the newest first.
+/// List the terminals that came to a site or left it, the newest first.
 #[utoipa::path(
     get, path = "/v1/sites/{site_id}/assignments", operation_id = "list_site_assignments", tag = "sites", security(("session" = []), ("service" = [])),
     params(("site_id" = Uuid, Path), HistoryFilter),
     responses(
-        (status = 200, description = "A page of its history", body = Page<StepBody>),
-        (status = 404, description = "There is none to see", body = ProblemBody, content_type = "application/problem+json")
+        (status = 200, description = "A page of the history", body = Page<StepBody>),
+        (status = 404, description = "It does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn of_site(
@@ -278,7 +282,7 @@ pub(crate) async fn of_site(
     history(&api, Some(AssignmentRow::BY_SITE.under(id)), filter, |_| true).await
 }
 
-/// Where a terminal is to stand.
+/// The new site of a terminal.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewAssignment)]
@@ -286,13 +290,15 @@ pub(crate) struct AssignmentBody {
     site_id: Uuid,
 }
 
-/// Assign a terminal to another site of its company: for administrators, or a user with *manage terminals* on both.
+/// Assign a terminal to another site of its company.
+///
+/// Allowed for administrators, and for users with *manage terminals* at both sites.
 #[utoipa::path(
     post, path = "/v1/terminals/{terminal}/assignment", operation_id = "assign_terminal", tag = "terminals", request_body = AssignmentBody,
-    security(("session" = []), ("service" = [])), params(("terminal" = String, Path, description = "Its id or its serial number")),
+    security(("session" = []), ("service" = [])), params(("terminal" = String, Path, description = "The terminal's id or serial number")),
     responses(
-        (status = 204, description = "It stands there"),
-        (status = 404, description = "There is none to see", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 204, description = "The terminal is assigned to the site"),
+        (status = 404, description = "It does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "The company has no such site", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
@@ -332,16 +338,17 @@ pub(crate) struct SerialBody {
     serial: String,
 }
 
-/// Note the serial number of a terminal that was ordered without. For programs with `companies:write`: the supplier
-/// knows which terminal it sent.
+/// Set the serial number of a terminal that was ordered without one: the supplier knows which terminal it sent.
+///
+/// Requires the scope `companies:write`.
 #[utoipa::path(
     post, path = "/v1/terminals/{terminal}/serial", operation_id = "note_serial", tag = "terminals", request_body = SerialBody,
-    security(("service" = [])), params(("terminal" = String, Path, description = "Its id")),
+    security(("service" = [])), params(("terminal" = String, Path, description = "The terminal's id")),
     responses(
-        (status = 204, description = "Noted"),
+        (status = 204, description = "The serial number is set"),
         (status = 404, description = "There is no such terminal", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "The number is another terminal's, or the terminal has another", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "This is no serial number", body = ProblemBody, content_type = "application/problem+json")
+        (status = 409, description = "Another terminal has this number, or this terminal has another number", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "This is not a serial number", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn note_serial(

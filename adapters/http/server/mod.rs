@@ -1,5 +1,5 @@
-//! Serving connections: a bounded number, so many of one address, none of which can be held open by sending
-//! nothing or by taking nothing.
+//! Serves connections. Their number is limited, in all and for each client address. A client that sends nothing, or
+//! reads nothing, loses its connection after a time.
 
 mod write_timeout;
 
@@ -32,20 +32,20 @@ const DRAIN: Duration = Duration::from_secs(15);
 /// How many connections are served.
 #[derive(Clone, Debug)]
 pub struct Connections {
-    /// At once; further ones wait to be accepted.
+    /// The maximum number of open connections. Further connections wait to be accepted.
     pub most: usize,
-    /// How many connections one address may have at once; further ones are closed. An IPv6 address is counted with
+    /// How many connections one address may have at once. Further ones are closed. An IPv6 address is counted with
     /// its /64 network, and with its /48 network, which may have eight times as many, but at most half of all
     /// connections.
     pub most_per_address: usize,
-    /// Proxies, which come with many clients and are not counted.
+    /// Proxies. They carry the requests of many clients, so their connections are not counted.
     pub trusted_proxies: Vec<IpNet>,
-    /// How long a client may take nothing of what it is sent.
+    /// How long a client may read nothing while data waits.
     pub patience: Duration,
 }
 
 impl Connections {
-    /// So many, from one address or from many.
+    /// A maximum number of connections, without a limit for one address.
     #[must_use]
     pub fn uncounted(most: usize) -> Self {
         let patience = Self::PATIENCE;
@@ -65,7 +65,7 @@ struct Places {
     trusted: Vec<IpNet>,
 }
 
-/// A connection's place among those of its address; none for a proxy that is trusted.
+/// A connection's place among those of its address. `None` for a trusted proxy.
 type Place = Option<Share<(u8, IpAddr)>>;
 
 /// This address already has as many connections as it may have.
@@ -110,7 +110,7 @@ pub async fn serve(
             let (stream, peer) = match listener.accept().await {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    // Out of file descriptors, most likely: others must end first.
+                    // Most likely there are no free file descriptors: other connections must end first.
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     continue;
@@ -126,7 +126,7 @@ pub async fn serve(
             let stream = TokioIo::new(Taking::new(stream, patience));
             let connection = graceful.watch(builder.serve_connection(stream, service));
             tokio::spawn(async move {
-                // A client that breaks off is no news.
+                // A client that closes its connection is not logged.
                 drop(connection.await);
                 drop((one_of_all, place));
             });

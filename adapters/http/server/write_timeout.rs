@@ -1,5 +1,5 @@
-//! A connection whose client must go on taking what it is sent: one that takes nothing would hold its place,
-//! and whatever feeds it, for ever.
+//! A write timeout for connections. Without it, a client that reads nothing would keep its connection, and the
+//! resources behind it, for ever.
 
 use std::io;
 use std::pin::Pin;
@@ -9,11 +9,11 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// A stream that fails once nothing of what waits to be written has been taken for a while.
+/// A stream that fails when the client has read nothing for a while although data waits.
 pub(super) struct Taking<S> {
     stream: S,
     patience: Duration,
-    /// Since when nothing was taken; none while something is.
+    /// Runs since the client last read something. `None` while it reads.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 

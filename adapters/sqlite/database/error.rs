@@ -46,7 +46,9 @@ pub enum FileError {
     #[error("{0} has an older format: start the server once, which upgrades it after taking a copy")]
     Older(PathBuf),
     /// Another process has it.
-    #[error("{0} is in use by another Loquet process: stop that one, or use another folder with --data-dir")]
+    #[error(
+        "{0} is in use by another Loquet process: stop that one, or use another directory with --data-dir"
+    )]
     InUse(PathBuf),
     /// A copy of keys is left over from before, and would bring the erased back.
     #[error("{copy} is a left-over copy of keys and can't be deleted ({why}): delete it")]
@@ -78,9 +80,9 @@ pub(crate) fn explain(error: &rusqlite::Error) -> String {
 fn remedy(error: &rusqlite::Error) -> Option<&'static str> {
     match error.sqlite_error_code()? {
         ErrorCode::DiskFull => Some("the disk is full: make room"),
-        ErrorCode::ReadOnly => Some("the file or its folder is read-only: make it writable"),
+        ErrorCode::ReadOnly => Some("the file or its directory is read-only: make it writable"),
         ErrorCode::CannotOpen => {
-            Some("the file can't be opened: does its folder exist, and may it be written to?")
+            Some("the file can't be opened: check that its directory exists and is writable")
         }
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
             Some("another program holds a lock on the file: end it, or have it read and not write")
@@ -129,13 +131,15 @@ impl From<rusqlite::Error> for SqliteFailed {
 pub(crate) fn explain_io(error: &std::io::Error) -> String {
     let remedy = match error.kind() {
         std::io::ErrorKind::PermissionDenied => {
-            "permission denied: make its folder writable, or choose another with --data-dir"
+            "permission denied: make its directory writable, or choose another with --data-dir"
         }
         std::io::ErrorKind::ReadOnlyFilesystem => {
-            "the file system is read-only: choose another folder with --data-dir"
+            "the file system is read-only: choose another directory with --data-dir"
         }
         std::io::ErrorKind::StorageFull => "the disk is full: make room",
-        std::io::ErrorKind::NotFound => "its folder is not there: make it, or choose another with --data-dir",
+        std::io::ErrorKind::NotFound => {
+            "its directory does not exist: create it, or choose another with --data-dir"
+        }
         _ => return error.to_string(),
     };
     remedy.to_owned()

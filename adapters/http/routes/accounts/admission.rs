@@ -1,4 +1,4 @@
-//! How accounts come in: created, invited, admitted.
+//! Creating, inviting and admitting accounts.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -24,7 +24,7 @@ use crate::routes::accounts::ending::ReasonBody;
 use crate::state::Shared;
 use loquet_http_ports::scope::Scope;
 
-/// A colleague who is to have an account.
+/// The person who gets an account.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ColleagueBody {
@@ -32,13 +32,13 @@ pub(crate) struct ColleagueBody {
     email: String,
     given_name: String,
     family_name: String,
-    /// fr, nl or en.
+    /// The person's language: fr, nl or en.
     #[schema(example = "nl")]
     language: String,
     role: AdmissionBody,
-    /// For programs: of which company. A person creates accounts of their own.
+    /// The company. Required from programs. A person creates accounts of their own company only.
     company_id: Option<Uuid>,
-    /// Why; the supplier's people must say.
+    /// The reason. Required from the supplier's staff.
     #[schema(example = "Their administrator asked for it by telephone")]
     reason: Option<String>,
 }
@@ -50,7 +50,7 @@ pub(crate) struct ColleagueBody {
 pub(crate) enum AdmissionBody {
     /// Full access to the company.
     Administrator,
-    /// What groups grant.
+    /// The permissions that groups grant.
     User,
 }
 
@@ -67,22 +67,23 @@ impl From<AdmissionBody> for Admission {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct CreatedBody {
     account_id: Uuid,
-    /// Where it stands in the log.
+    /// The position of the event in the log.
     position: u64,
 }
 
-/// Create an account for a colleague. The colleague gets an activation mail. That mail waits for up to an hour if its
-/// address has received many activation mails in the last hour. If the supplier makes an administrator, the company's
-/// other administrators get a mail.
+/// Create an account for a colleague.
+///
+/// The colleague gets an activation mail. That mail waits for up to an hour if its address has received many activation
+/// mails in the last hour. If the supplier makes an administrator, the company's other administrators get a mail.
 #[utoipa::path(
     post, path = "/v1/accounts", operation_id = "create_account", tag = "accounts", request_body = ColleagueBody,
     security(("session" = []), ("service" = [])),
     responses(
         (status = 201, description = "Created", body = CreatedBody),
-        (status = 403, description = "Not an administrator", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "The address is an account's already", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "The body breaks rules; all of them are listed", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "The limit of activation mails that your company may cause in one hour is reached; `Retry-After` says when to try again", body = ProblemBody, content_type = "application/problem+json")
+        (status = 403, description = "You are not an administrator", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "An account already has this address", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The body breaks rules. The answer lists all of them", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "Your company has reached the hourly limit of activation mails. `Retry-After` says when to try again", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn create(
@@ -134,26 +135,27 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, Json(CreatedBody { account_id: account.0, position: position.0 })))
 }
 
-/// As what a temporary administrator is admitted.
+/// The role of an admitted person.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ConversionBody {
     to: AdmissionBody,
-    /// Why; the supplier's people must say.
+    /// The reason. Required from the supplier's staff.
     #[schema(example = "Their administrator asked for it by telephone")]
     reason: Option<String>,
 }
 
-/// Admit a temporary administrator as administrator or as user. If the supplier makes an administrator, the company's
-/// other administrators get a mail.
+/// Admit a temporary administrator as administrator or as user.
+///
+/// If the supplier makes an administrator, the company's other administrators get a mail.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/conversion", operation_id = "convert_account", tag = "accounts", request_body = ConversionBody,
     security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path)),
     responses(
         (status = 204, description = "Admitted"),
-        (status = 403, description = "Not an administrator", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "You are not an administrator", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "Not a temporary administrator", body = ProblemBody, content_type = "application/problem+json")
+        (status = 409, description = "The account is not a temporary administrator", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn convert(
@@ -180,20 +182,21 @@ fn because(caller: &Caller, arrival: &Arrival, reason: Option<String>) -> Result
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WhyBody {
-    /// In your words; the supplier's people must say.
+    /// The reason, in your own words. Required from the supplier's staff.
     #[schema(example = "Says that no mail came; address checked by telephone")]
     reason: Option<String>,
 }
 
-/// Have a reset link mailed to an account's owner. Support starts a reset, and neither sees the link nor chooses a
-/// password; the mail says that support sent it.
+/// Send a password reset link to an account's owner.
+///
+/// Support does not see the link and does not choose the password. The mail says that support sent it.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/password-reset-mail", operation_id = "send_password_reset_mail", tag = "accounts", request_body = ReasonBody,
     security(("service" = [])), params(("account_id" = Uuid, Path)),
     responses(
-        (status = 204, description = "On its way; older links no longer work"),
+        (status = 204, description = "The mail is queued. Older links no longer work"),
         (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "Not active yet, or enough were sent within the hour", body = ProblemBody, content_type = "application/problem+json")
+        (status = 409, description = "The account is not active, or the hourly limit of reset mails is reached", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn password_reset_mail(
@@ -211,17 +214,19 @@ pub(crate) async fn password_reset_mail(
     position.map(Done).ok_or_else(|| Problem::new(StatusCode::CONFLICT, "enough-resets"))
 }
 
-/// Send the activation mail again. Older links no longer work. A company's people can ask for a limited number in an
-/// hour for one account. Beyond that nothing is sent, and the link in the newest mail still works. The supplier's
-/// people and programs have the same number of their own, so that they can help somebody who waits for a mail.
+/// Send the activation mail again.
+///
+/// Older links no longer work. The users of a company can request a limited number of these mails per hour for one
+/// account. After that, the answer is 429, and the link in the newest mail still works. The supplier's staff and
+/// programs have a separate limit of the same size, so that they can help a person who waits for a mail.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/activation-mail", operation_id = "send_activation_mail", tag = "accounts", request_body = Option<WhyBody>,
     security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path)),
     responses(
-        (status = 204, description = "On its way"),
+        (status = 204, description = "The mail is queued"),
         (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "Active already", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "The limit of activation mails in one hour is reached; `Retry-After` says when to try again", body = ProblemBody, content_type = "application/problem+json")
+        (status = 409, description = "The account is already active", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "The hourly limit of activation mails is reached. `Retry-After` says when to try again", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn activation_mail(
@@ -239,26 +244,28 @@ pub(crate) async fn activation_mail(
     carry_out(at, async move { api.app.request_activation(&context, authority, id).await }).await
 }
 
-/// What an account is to be.
+/// The new role of an account.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RoleBody {
     role: AdmissionBody,
-    /// Why; the supplier's people must say.
+    /// The reason. Required from the supplier's staff.
     #[schema(example = "Their administrator asked for it by telephone")]
     reason: Option<String>,
 }
 
-/// Make a user of an administrator, or an administrator of a user. The last administrator of a company stays one. If
-/// the supplier makes an administrator, the company's other administrators get a mail.
+/// Change an account's role to administrator or user.
+///
+/// The last administrator of a company can't become a user. If the supplier makes somebody an administrator, the
+/// company's other administrators get a mail.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/role", operation_id = "change_role", tag = "accounts", request_body = RoleBody,
     security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path)),
     responses(
-        (status = 204, description = "That is what they are"),
-        (status = 403, description = "Not an administrator", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 204, description = "The account has this role"),
+        (status = 403, description = "You are not an administrator", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "The last administrator, or a temporary one", body = ProblemBody, content_type = "application/problem+json")
+        (status = 409, description = "The account is the company's last administrator, or a temporary administrator", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn change_role(

@@ -1,4 +1,4 @@
-//! What ends, with a reason: a lockout, an account, what is known of a person.
+//! Ending a lockout, deleting an account, erasing a person: each with a reason.
 
 use axum::extract::{Path, State};
 use loquet_domain::ids::AccountId;
@@ -20,7 +20,7 @@ use loquet_http_ports::scope::Scope;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReasonBody {
-    /// In your words: it stands in the log, sealed with the rest of what concerns the account.
+    /// The reason, in your own words. It is stored in the log, encrypted with the account's key.
     #[schema(example = "Called from the number on file")]
     reason: String,
 }
@@ -33,15 +33,16 @@ impl ReasonBody {
     }
 }
 
-/// End a lockout early. Support alone may, with `lockouts:release`. The owner
-/// is told by mail.
+/// End a lockout early.
+///
+/// Only support can do this: it requires the scope `lockouts:release`. The owner gets a mail.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/release", operation_id = "release_lockout", tag = "accounts", request_body = ReasonBody,
     security(("service" = [])), params(("account_id" = Uuid, Path)),
     responses(
-        (status = 204, description = "Released"),
+        (status = 204, description = "The lockout is ended"),
         (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "Not locked", body = ProblemBody, content_type = "application/problem+json")
+        (status = 409, description = "The account is not locked", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn release(
@@ -57,16 +58,18 @@ pub(crate) async fn release(
     carry_out(at, async move { api.app.release(&context, id, &reason).await }).await
 }
 
-/// Delete an account. Its address is free for another.
+/// Delete an account.
+///
+/// Its e-mail address can then be used for a new account.
 #[utoipa::path(
     delete, path = "/v1/accounts/{account_id}", operation_id = "delete_account", tag = "accounts",
     security(("session" = []), ("service" = [])),
     params(("account_id" = Uuid, Path), Why),
     responses(
         (status = 204, description = "Deleted"),
-        (status = 403, description = "Not an administrator", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "You are not an administrator", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "A reason is asked for", body = ProblemBody, content_type = "application/problem+json")
+        (status = 422, description = "A reason is required", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn delete(
@@ -89,18 +92,19 @@ pub(crate) async fn delete(
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Why {
-    /// In your words; the supplier's people must say.
+    /// The reason, in your own words. Required from the supplier's staff.
     reason: Option<String>,
 }
 
-/// Forget a person: deletes the account, then the key of everything that was sealed for it. There is
-/// no way back.
+/// Erase a person.
+///
+/// This deletes the account, and then the key of the person's data. It can't be undone.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/erasure", operation_id = "erase_person", tag = "accounts", request_body = ReasonBody,
     security(("service" = [])), params(("account_id" = Uuid, Path)),
     responses(
-        (status = 204, description = "Forgotten"),
-        (status = 404, description = "There never was such an account", body = ProblemBody, content_type = "application/problem+json")
+        (status = 204, description = "The person is erased"),
+        (status = 404, description = "There was never such an account", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn erase(

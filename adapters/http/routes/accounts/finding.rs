@@ -39,7 +39,7 @@ pub(crate) struct AccountBody {
     status: &'static str,
     #[schema(value_type = String, example = "fr")]
     language: Language,
-    /// None once the person was erased.
+    /// Absent if the person was erased.
     email: Option<String>,
     given_name: Option<String>,
     family_name: Option<String>,
@@ -47,7 +47,7 @@ pub(crate) struct AccountBody {
     activated_at: Option<DateTime<Utc>>,
     last_login_at: Option<DateTime<Utc>>,
     deleted_at: Option<DateTime<Utc>>,
-    /// The position of the log that the answer is at.
+    /// The log position up to which the answer includes all events.
     position: u64,
 }
 
@@ -71,13 +71,16 @@ async fn body(api: &Api, row: AccountRow, position: Position) -> Result<AccountB
     })
 }
 
-/// One account: one's own, one of one's company, or any for a program with `accounts:read`.
+/// Show an account.
+///
+/// A person sees their own account and, as an administrator, those of their company. A token with the scope
+/// `accounts:read` sees every account.
 #[utoipa::path(
     get, path = "/v1/accounts/{account_id}", operation_id = "show_account", tag = "accounts", security(("session" = []), ("service" = [])),
     params(("account_id" = Uuid, Path), AtLeast),
     responses(
         (status = 200, description = "The account", body = AccountBody),
-        (status = 404, description = "There is none to see", body = ProblemBody, content_type = "application/problem+json")
+        (status = 404, description = "It does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn show(
@@ -93,33 +96,36 @@ pub(crate) async fn show(
     Ok(Tagged(body(&api, row, position).await?))
 }
 
-/// Which accounts.
+/// A filter for accounts.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct AccountFilter {
-    /// The account of this e-mail address.
+    /// Only the account with this e-mail address.
     email: Option<String>,
-    /// The accounts of this company.
+    /// Only the accounts of this company.
     company: Option<Uuid>,
     /// `awaiting_activation`, `active`, `deleted` or `erased`.
     status: Option<String>,
-    /// `created_at`, the oldest first, or `-created_at`, the newest first.
+    /// `created_at`: the oldest first. `-created_at`: the newest first.
     sort: Option<String>,
-    /// From `next_cursor` of the page before; with the same filter and order.
+    /// `next_cursor` of the previous page. Send it with the same filter and the same order.
     cursor: Option<String>,
-    /// 1 to 200; 50 unless said.
+    /// The maximum number of items: 1 to 200. Default: 50.
     limit: Option<u32>,
-    /// Wait until the answer is at this position of the log.
+    /// Answer only when all events up to this log position are included.
     at_least: Option<u64>,
 }
 
-/// Find accounts. A person finds those of their own company, as its administrator or as a user with *manage users*.
+/// List accounts.
+///
+/// Administrators, and users with *manage users*, see those of their own company. A token with the scope
+/// `accounts:read` sees all.
 #[utoipa::path(
     get, path = "/v1/accounts", operation_id = "list_accounts", tag = "accounts", params(AccountFilter),
     security(("session" = []), ("service" = [])),
     responses(
         (status = 200, description = "A page of accounts", body = Page<AccountBody>),
-        (status = 422, description = "This is no e-mail address", body = ProblemBody, content_type = "application/problem+json")
+        (status = 422, description = "This is not an e-mail address", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn list(
@@ -143,7 +149,7 @@ pub(crate) async fn list(
     Ok(Tagged(Page::of(accounts, size, position)))
 }
 
-/// The one company whose accounts somebody finds; none for a program, which finds all.
+/// The one company whose accounts the caller may list. `None` for a program, which may list all.
 async fn company_of(api: &Api, caller: &Caller) -> Result<Option<Uuid>, Problem> {
     match caller {
         Caller::Service(_) => caller.service(Scope::AccountsRead).map(|_| None),
@@ -156,7 +162,7 @@ async fn company_of(api: &Api, caller: &Caller) -> Result<Option<Uuid>, Problem>
     }
 }
 
-/// What a filter selects: one more than is to be on the page, to know whether another follows.
+/// The selection of a filter: one row more than the page has, to know whether another page follows.
 fn selection(api: &Api, filter: &AccountFilter) -> Result<RowQuery<AccountRow>, Problem> {
     let mut faults = Faults::default();
     let size = faults.limit(filter.limit);
@@ -186,7 +192,7 @@ impl AccountFilter {
         })
     }
 
-    /// What no index narrowed to.
+    /// Whether a row matches the parts of the filter that no index covers.
     fn fits(&self, row: &AccountRow) -> bool {
         self.company.is_none_or(|company| row.company_id.0 == company)
             && self.status.as_ref().is_none_or(|status| row.status.word() == status)

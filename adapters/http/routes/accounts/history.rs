@@ -1,4 +1,4 @@
-//! Why somebody gets in or does not: lockouts, attempts, mails.
+//! An account's lockout, login attempts and mails.
 
 use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
@@ -21,41 +21,43 @@ use crate::responses::tagged::Tagged;
 use crate::state::Shared;
 use loquet_http_ports::scope::Scope;
 
-/// The lockout of an account. It holds for everybody but its trusted devices, each of which has a lockout of its own.
+/// The lockout of an account. It does not apply to trusted devices, each of which has a lockout of its own.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Lockout)]
 pub(crate) struct LockoutBody {
     account_id: Uuid,
-    /// Whether it is locked now.
+    /// Whether the account is locked now.
     locked: bool,
-    /// Since when.
+    /// The start of the lockout.
     locked_since: Option<DateTime<Utc>>,
-    /// Until when; none where it is not locked, or where only a new password or support ends it.
+    /// The end of the lockout. Absent if the account is not locked, or if only a new password or support ends the
+    /// lockout.
     locked_until: Option<DateTime<Utc>>,
-    /// Whether only a new password or support ends it: too many wrong logins across lockouts.
+    /// Whether only a new password or support ends the lockout, because there were too many wrong logins across
+    /// lockouts.
     locked_until_reset: bool,
     /// Always absent: a new password ends a lockout for codes too. One more wrong code after it begins another if
     /// `wrong_codes` is as high as the number of wrong logins that lock.
     second_step_locked_until: Option<DateTime<Utc>>,
-    /// Wrong codes of the second step that count now. A new password does not set them to zero.
+    /// The number of wrong codes of the second step that count now. A new password does not set it to zero.
     wrong_codes: u32,
-    /// Wrong logins since the last success, reset or release, across lockouts.
+    /// The number of wrong logins since the last success, reset or release, across lockouts.
     failures_across_lockouts: u32,
-    /// Wrong logins in a row that count now.
+    /// The number of wrong logins in a row that count now.
     failures: u32,
     last_failure_at: Option<DateTime<Utc>>,
-    /// The position of the log that the answer is at.
+    /// The log position up to which the answer includes all events.
     position: u64,
 }
 
-/// Whether an account is locked, until when, and how many wrong logins count.
+/// Show whether an account is locked, until when, and how many wrong logins count.
 #[utoipa::path(
     get, path = "/v1/accounts/{account_id}/lockout", operation_id = "show_lockout", tag = "accounts",
     security(("session" = []), ("service" = [])),
     params(("account_id" = Uuid, Path), AtLeast),
     responses(
         (status = 200, description = "The lockout", body = LockoutBody),
-        (status = 404, description = "There is no account to see", body = ProblemBody, content_type = "application/problem+json")
+        (status = 404, description = "The account does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn lockout(
@@ -94,19 +96,19 @@ pub(crate) struct AttemptBody {
     /// `succeeded`, `failed`, `code_failed`, `second_step_asked` or `awaited_conversion`.
     #[schema(value_type = String, example = "failed")]
     outcome: Outcome,
-    /// From where, unless erased.
+    /// The client's address. Absent if the person was erased.
     client_address: Option<String>,
     client_agent: Option<String>,
 }
 
-/// The newest attempts to log in, newest first.
+/// List the latest attempts to log in, the newest first.
 #[utoipa::path(
     get, path = "/v1/accounts/{account_id}/logins", operation_id = "list_login_attempts", tag = "accounts",
     security(("session" = []), ("service" = [])),
     params(("account_id" = Uuid, Path), AtLeast),
     responses(
-        (status = 200, description = "The newest 50 attempts", body = Page<AttemptBody>),
-        (status = 404, description = "There is no account to see", body = ProblemBody, content_type = "application/problem+json")
+        (status = 200, description = "The latest 50 attempts", body = Page<AttemptBody>),
+        (status = 404, description = "The account does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn logins(
@@ -129,15 +131,15 @@ pub(crate) async fn logins(
     Ok(Tagged(Page { items, next_cursor: None, position: position.0 }))
 }
 
-/// A mail that has ended.
+/// A mail that was sent or given up.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct MailBody {
-    /// With its Message-ID begins.
+    /// The mail's id. Its Message-ID begins with it.
     mail_id: Uuid,
-    /// Which mail.
+    /// The kind of mail.
     #[schema(value_type = String, example = "activation")]
     kind: MailKind,
-    /// `sent`: the mail server took it; or `given_up`.
+    /// `sent` (the mail server accepted it) or `given_up`.
     #[schema(example = "sent")]
     outcome: &'static str,
     /// When it was sent or given up.
@@ -147,12 +149,12 @@ pub(crate) struct MailBody {
     why: Option<String>,
 }
 
-/// What became of the newest mails to an account, newest first.
+/// List the latest mails to an account that were sent or given up, the newest first.
 #[utoipa::path(
     get, path = "/v1/accounts/{account_id}/mails", operation_id = "list_mails", tag = "accounts", security(("service" = [])),
     params(("account_id" = Uuid, Path), AtLeast),
     responses(
-        (status = 200, description = "The newest 20 mails that were sent or given up", body = Page<MailBody>),
+        (status = 200, description = "The latest 20 mails", body = Page<MailBody>),
         (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json")
     )
 )]

@@ -1,4 +1,4 @@
-//! Accounts: what is known of them, and what is done with them.
+//! Accounts: what can be read of them, and what can be done with them.
 
 pub(crate) mod admission;
 pub(crate) mod ending;
@@ -18,7 +18,7 @@ use crate::responses::problem::Problem;
 use crate::state::{Api, READERS_PATIENCE};
 
 impl Api {
-    /// Waits until a view is where the query wants it (law 10).
+    /// Waits until a view has reached the position of the query (law 10).
     pub(crate) async fn reach(&self, view: ViewId, at_least: &AtLeast) -> Result<Position, Problem> {
         self.within_reach(at_least.position(), self.store.head().await?).await?;
         match self.status.reach(view, at_least.position(), READERS_PATIENCE).await {
@@ -27,8 +27,8 @@ impl Api {
         }
     }
 
-    /// The row of a view under a key. One that the view does not know yet is waited for: whoever was just told of a
-    /// thing may ask for it.
+    /// The row of a view with a key. Waits for a row that the view does not know yet: a caller who was just told an id
+    /// may ask for it.
     pub(crate) async fn known<R: Row>(&self, key: String) -> Result<R, Problem> {
         if let Some(row) = find::<R>(self.rows.as_ref(), key.clone()).await? {
             return Ok(row);

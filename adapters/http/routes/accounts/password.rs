@@ -1,4 +1,4 @@
-//! Changing one's own password.
+//! Changing the own password.
 
 use axum::extract::{Path, State};
 use loquet_domain::app::Failure;
@@ -16,7 +16,7 @@ use crate::responses::done::Done;
 use crate::responses::problem::{Problem, ProblemBody};
 use crate::state::Shared;
 
-/// The current password, and another.
+/// The current password and a new one.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PasswordBody {
@@ -26,15 +26,17 @@ pub(crate) struct PasswordBody {
     new_password: String,
 }
 
-/// Change one's own password. Ends all sessions. A wrong current password counts as a wrong login.
+/// Change your own password.
+///
+/// This ends all sessions. A wrong current password counts as a wrong login.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/password", operation_id = "change_password", tag = "accounts", request_body = PasswordBody,
     security(("session" = [])), params(("account_id" = Uuid, Path)),
     responses(
-        (status = 204, description = "Changed; log in again"),
+        (status = 204, description = "The password is changed. Log in again"),
         (status = 403, description = "The current password is wrong", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "The new password breaks rules; all of them are listed", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 423, description = "Locked; nothing was verified", body = ProblemBody, content_type = "application/problem+json")
+        (status = 422, description = "The new password breaks rules. The answer lists all of them", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 423, description = "The account is locked. Nothing was verified", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn change(

@@ -1,4 +1,4 @@
-//! The second step of one's own account, and support's way out.
+//! The second step of the own account, and its reset by support.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -47,19 +47,21 @@ pub(crate) struct StateBody {
     account_id: Uuid,
     on: bool,
     since: Option<DateTime<Utc>>,
-    /// Recovery codes that are left.
+    /// The number of unused recovery codes.
     recovery_codes_left: usize,
-    /// The position of the log that the answer is at.
+    /// The log position up to which the answer includes all events.
     position: u64,
 }
 
-/// Whether the second step is on: for its owner, an administrator of the company, or a program with `accounts:read`.
+/// Show whether the second step is on.
+///
+/// Allowed for the account's owner, the administrators of the company, and tokens with the scope `accounts:read`.
 #[utoipa::path(
     get, path = "/v1/accounts/{account_id}/second-step", operation_id = "show_second_step", tag = "second step", security(("session" = []), ("service" = [])),
     params(("account_id" = Uuid, Path), AtLeast),
     responses(
-        (status = 200, description = "How it stands", body = StateBody),
-        (status = 404, description = "There is no account to see", body = ProblemBody, content_type = "application/problem+json")
+        (status = 200, description = "The state of the second step", body = StateBody),
+        (status = 404, description = "The account does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn show(
@@ -90,34 +92,36 @@ pub(crate) struct OwnPassword {
     current_password: String,
 }
 
-/// A secret for an app. It is shown this once.
+/// A secret for an authenticator app. It is shown only once.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SecondStepEnrolment)]
 pub(crate) struct EnrolmentBody {
-    /// For who can't take a picture: base 32 (RFC 4648).
+    /// The secret as text in base32 (RFC 4648), for people who can't scan the QR code.
     secret: String,
-    /// What the picture holds.
+    /// The URI in the QR code.
     otpauth_uri: String,
-    /// The picture as SVG.
+    /// The QR code as SVG.
     qr_svg: String,
-    /// The picture as PNG, in base64.
+    /// The QR code as PNG, in base64.
     qr_png: String,
-    /// Confirm it by a code before this.
+    /// The time by which a code must confirm the secret.
     expires_at: DateTime<Utc>,
-    /// Where it stands in the log.
+    /// The position of the event in the log.
     position: u64,
 }
 
-/// Begin to turn the second step on: shows a secret for an app (RFC 6238: SHA-1, 6 digits, 30 s). A wrong password counts
-/// as a wrong login.
+/// Start to turn the second step on.
+///
+/// Returns a secret for an authenticator app (RFC 6238: SHA-1, 6 digits, 30 s). A wrong password counts as a wrong
+/// login.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/second-step", operation_id = "propose_second_step", tag = "second step", request_body = OwnPassword,
     security(("session" = [])), params(("account_id" = Uuid, Path)),
     responses(
-        (status = 201, description = "Take the picture, then confirm by a code", body = EnrolmentBody),
+        (status = 201, description = "Scan the QR code with the app, then confirm with a code", body = EnrolmentBody),
         (status = 403, description = "The current password is wrong", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "It is on already", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 423, description = "Locked; nothing was verified", body = ProblemBody, content_type = "application/problem+json")
+        (status = 409, description = "The second step is already on", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 423, description = "The account is locked. Nothing was verified", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn propose(
@@ -154,26 +158,26 @@ async fn email(api: &Api, account: AccountId) -> Result<String, Problem> {
     Ok(person.email.to_string())
 }
 
-/// A code of the secret that was shown.
+/// A code that was made with the new secret.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ConfirmationBody {
-    /// Six digits of the app.
+    /// The six digits that the app shows.
     #[schema(example = "123456")]
     code: String,
 }
 
-/// Ten recovery codes, each good for one login. They are shown this once.
+/// Ten recovery codes. Each is valid for one login. They are shown only once.
 #[derive(Serialize, ToSchema)]
 #[schema(as = RecoveryCodes)]
 pub(crate) struct RecoveryBody {
     #[schema(example = json!(["4ZK9-0PQR-77TV-1XAB"]))]
     recovery_codes: Vec<String>,
-    /// Where it stands in the log.
+    /// The position of the event in the log.
     position: u64,
 }
 
-/// The codes: as a page to print where HTML is asked for, as JSON otherwise.
+/// The codes: as a page to print if the client accepts HTML, otherwise as JSON.
 fn recovery(api: &Api, headers: &HeaderMap, codes: Vec<String>, position: u64) -> Response {
     let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let wanted = accepts.contains("text/html");
@@ -183,16 +187,17 @@ fn recovery(api: &Api, headers: &HeaderMap, codes: Vec<String>, position: u64) -
     }
 }
 
-/// Turn the second step on by a code of the app. Gives ten recovery codes; with `Accept: text/html` as a page to print. A
-/// wrong code counts as a wrong login.
+/// Turn the second step on with a code of the app.
+///
+/// Returns ten recovery codes; with `Accept: text/html`, as a page to print. A wrong code counts as a wrong login.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/second-step/confirmation", operation_id = "confirm_second_step", tag = "second step", request_body = ConfirmationBody,
     security(("session" = [])), params(("account_id" = Uuid, Path)),
     responses(
-        (status = 200, description = "It is on", body = RecoveryBody),
+        (status = 200, description = "The second step is on", body = RecoveryBody),
         (status = 403, description = "The code is wrong", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "No secret was shown, or too long ago", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 423, description = "Locked; nothing was verified", body = ProblemBody, content_type = "application/problem+json")
+        (status = 409, description = "No secret was shown, or it has expired", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 423, description = "The account is locked. Nothing was verified", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn confirm(
@@ -218,10 +223,10 @@ pub(crate) async fn confirm(
 pub(crate) struct BothBody {
     #[schema(format = Password)]
     current_password: String,
-    /// Six digits of the app.
+    /// The six digits that the app shows.
     #[schema(example = "123456")]
     code: Option<String>,
-    /// Or one of the recovery codes.
+    /// A recovery code, instead of a code.
     recovery_code: Option<String>,
 }
 
@@ -233,15 +238,17 @@ impl BothBody {
     }
 }
 
-/// Have other recovery codes in place of those that are left.
+/// Create ten new recovery codes.
+///
+/// The old ones become invalid.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/second-step/recovery-codes", operation_id = "replace_recovery_codes", tag = "second step", request_body = BothBody,
     security(("session" = [])), params(("account_id" = Uuid, Path)),
     responses(
-        (status = 200, description = "Those before are void", body = RecoveryBody),
-        (status = 403, description = "The password or the code is wrong; it counts", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 200, description = "The new codes. The old ones are invalid", body = RecoveryBody),
+        (status = 403, description = "The password or the code is wrong. It counts as a wrong login", body = ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "The second step is not on", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 423, description = "Locked; nothing was verified", body = ProblemBody, content_type = "application/problem+json")
+        (status = 423, description = "The account is locked. Nothing was verified", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn replace_recovery_codes(
@@ -262,15 +269,17 @@ pub(crate) async fn replace_recovery_codes(
     Ok(recovery(&api, &headers, codes, position.0))
 }
 
-/// Turn the second step off. It takes the password and a code; its owner is told by mail.
+/// Turn the second step off.
+///
+/// This requires the password and a code. The owner gets a mail.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/second-step/removal", operation_id = "disable_second_step", tag = "second step", request_body = BothBody,
     security(("session" = [])), params(("account_id" = Uuid, Path)),
     responses(
-        (status = 204, description = "It is off"),
-        (status = 403, description = "The password or the code is wrong; it counts", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "It is not on", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 423, description = "Locked; nothing was verified", body = ProblemBody, content_type = "application/problem+json")
+        (status = 204, description = "The second step is off"),
+        (status = 403, description = "The password or the code is wrong. It counts as a wrong login", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "The second step is not on", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 423, description = "The account is locked. Nothing was verified", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn disable(
@@ -287,28 +296,30 @@ pub(crate) async fn disable(
     carry_out(at, async move { api.app.disable_second_step(&context, owner, current, code).await }).await
 }
 
-/// Why a second step is taken away, and how it was made sure who asks.
+/// Why a second step is reset, and how support checked the person's identity.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = SecondStepReset)]
 pub(crate) struct ResetBody {
     #[schema(example = "Phone stolen")]
     reason: String,
-    /// How support made sure that it is the owner who asks.
+    /// How support checked that the caller is the account's owner.
     #[schema(example = "Called back on the number on file; two invoices named")]
     identity_proof: String,
 }
 
-/// Take a lost second step away. Support alone may, having made sure who asks: a program with `second-step:reset`. The owner
-/// is told by mail; every session ends, the password stays.
+/// Turn off the second step of an owner who has lost their phone.
+///
+/// Only support can do this, after it has checked the person's identity: it requires the scope `second-step:reset`. The
+/// owner gets a mail, and all sessions end. The password stays the same.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/second-step/reset", operation_id = "reset_second_step", tag = "second step", request_body = ResetBody,
     security(("service" = [])), params(("account_id" = Uuid, Path)),
     responses(
-        (status = 204, description = "It is off"),
+        (status = 204, description = "The second step is off"),
         (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "It is not on", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "Reason and proof are asked for", body = ProblemBody, content_type = "application/problem+json")
+        (status = 409, description = "The second step is not on", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "A reason and a proof of identity are required", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn reset(
