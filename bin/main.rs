@@ -7,6 +7,7 @@ mod clock;
 mod commands;
 mod config;
 mod demo;
+mod mode;
 mod output;
 mod plain_log;
 mod protections;
@@ -23,7 +24,8 @@ use cli::{
     Cli, Command, ConfigCommand, EventsCommand, KeysCommand, OrderCommand, Output, PermissionCommand, Place,
 };
 use config::Config;
-use settings::{Logging, Mode};
+use mode::Mode;
+use settings::Logging;
 use telemetry::Traces;
 
 /// Threads that may wait for a disk or a lock. More would wait for the same disk, each with memory of its own.

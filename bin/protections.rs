@@ -6,7 +6,7 @@ use std::time::Duration;
 use loquet_mail::smtp::{Security, SmtpSettings};
 
 use crate::config::Config;
-use crate::settings::Mode;
+use crate::mode::Mode;
 
 /// How long a lockout lasts at least, for each wrong login that it takes: 120 guesses in an hour at most, so
 /// that the passwords most used are not through in a night.

@@ -21,26 +21,11 @@ use loquet_projections::mail::Sending;
 
 use crate::cli::Place;
 use crate::config::{Config, networks};
+use crate::mode::Mode;
 use crate::protections;
 
 /// The longest password that is taken.
 const MOST_CHARACTERS: usize = 1024;
-
-/// What it is run for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// For people: links need an address, mails a server.
-    Production,
-    /// For whoever develops beside it: needs nothing, and shows every mail.
-    Development,
-}
-
-impl Mode {
-    /// As `--dev` says.
-    pub(crate) fn of(dev: bool) -> Self {
-        if dev { Self::Development } else { Self::Production }
-    }
-}
 
 /// Everything that the server is run with.
 pub(crate) struct Settings {

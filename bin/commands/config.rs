@@ -8,8 +8,9 @@ use serde_json::json;
 use super::show::table;
 use crate::cli::Output;
 use crate::config::{Config, SETTINGS, sample as sample_file};
+use crate::mode::Mode;
 use crate::output::{document, line, note};
-use crate::settings::{Mode, Settings};
+use crate::settings::Settings;
 
 /// Prints every fault. Fails if there is one.
 pub(crate) fn check(mut config: Config, mode: Mode) -> ExitCode {

@@ -19,8 +19,9 @@ use crate::adapters::{self, Access};
 use crate::cli::{Doctor, Place};
 use crate::clock;
 use crate::config::Config;
+use crate::mode::Mode;
 use crate::output::line;
-use crate::settings::{Mode, Settings};
+use crate::settings::Settings;
 use crate::system::System;
 
 /// Below this, the disk is nearly full.

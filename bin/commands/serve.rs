@@ -36,8 +36,9 @@ use crate::adapters::{self, Access, Mail};
 use crate::cli::Place;
 use crate::clock;
 use crate::config::Config;
+use crate::mode::Mode;
 use crate::output::greeting;
-use crate::settings::{Mode, Settings, read_secret};
+use crate::settings::{Settings, read_secret};
 use crate::system::{Parts, System, VERSION};
 
 /// How long a stop waits for mails that are being handed over. A mail server may take ten minutes, and a stop does

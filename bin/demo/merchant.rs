@@ -21,7 +21,7 @@ use loquet_domain::app::NewOrder;
 
 use super::dice::Dice;
 use super::regions::{Region, region};
-use super::world::{CHAIN, Size, TakeOverPlan};
+use super::size::{CHAIN, Size, TakeOverPlan};
 
 /// What is sold, each as often as it is sold.
 const MODELS: [&str; 10] = [

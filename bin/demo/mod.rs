@@ -7,6 +7,7 @@ mod month;
 mod outside;
 mod plan;
 mod regions;
+mod size;
 mod stage;
 mod world;
 
@@ -25,8 +26,9 @@ pub(crate) use outside::{OnePassword, OneSecret, Seeded};
 pub(crate) use stage::PASSWORD;
 
 use plan::{Act, Due, Seat, Standing};
+use size::Ending;
 use stage::Stage;
-use world::{Ending, World};
+use world::World;
 
 /// For how long people log in.
 const LOGINS: TimeDelta = TimeDelta::days(31);

@@ -6,7 +6,8 @@ use loquet_domain::account::Admission;
 
 use super::dice::Dice;
 use super::merchant::{Merchant, Named};
-use super::world::{Ending, World};
+use super::size::Ending;
+use super::world::World;
 
 const STORY: u64 = 6;
 /// What the dice of a second step are rolled for: others than the story's, which stays as it is.
