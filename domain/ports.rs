@@ -8,7 +8,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use futures_core::Stream;
+use futures_util::Stream;
 use uuid::Uuid;
 
 use crate::fact::Fact;

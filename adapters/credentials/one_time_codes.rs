@@ -49,7 +49,7 @@ impl OneTimeCodes for TotpCodes {
         let mut hash = Sha256::new_with_prefix(b"loquet/recovery/1");
         hash.update(account.0.as_bytes());
         hash.update(plain(code).as_bytes());
-        RecoveryHash::new(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        RecoveryHash::new(base16ct::lower::encode_string(&hash.finalize()))
     }
 }
 

@@ -123,7 +123,7 @@ impl Fingerprint {
     /// The first eight bytes of a [`ServerKey::fingerprint`], as a person reads them.
     #[must_use]
     pub fn shown(fingerprint: &[u8]) -> Self {
-        Self(fingerprint.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+        Self(base16ct::lower::encode_string(fingerprint.get(..8).unwrap_or(fingerprint)))
     }
 }
 

@@ -141,7 +141,7 @@ impl HmacTokens {
         // No e-mail address has this form, so that none hashes to the key.
         let key = mac(&self.keys().email, b"loquet/words of names/1").finalize().into_bytes();
         let hash = mac(&Zeroizing::new(key.into()), word.as_bytes()).finalize().into_bytes();
-        hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        base16ct::lower::encode_string(hash.get(..16).unwrap_or(&hash))
     }
 
     fn keys(&self) -> RwLockReadGuard<'_, TokenKeys> {
@@ -152,7 +152,7 @@ impl HmacTokens {
 impl Tokens for HmacTokens {
     fn email_hash(&self, email: &EmailAddress) -> EmailHash {
         let tag = mac(&self.keys().email, email.as_str().as_bytes()).finalize().into_bytes();
-        EmailHash(tag.iter().map(|byte| format!("{byte:02x}")).collect())
+        EmailHash(base16ct::lower::encode_string(&tag))
     }
 
     fn link(&self, claims: &LinkClaims) -> String {

@@ -60,7 +60,7 @@ pub struct TokenFamily(pub [u8; 32]);
 
 impl std::fmt::Display for TokenFamily {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&base16ct::lower::encode_string(&self.0))
     }
 }
 
@@ -101,7 +101,7 @@ pub fn id_of(token: &str) -> String {
 /// Returns the id under which a token with this hash is listed.
 #[must_use]
 pub fn id_of_hash(hash: &[u8; 32]) -> String {
-    hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    base16ct::lower::encode_string(hash.get(..6).unwrap_or(hash))
 }
 
 /// The service tokens. Several processes may use one store: what one of them changes, the others see at their next

@@ -422,7 +422,7 @@ fn describe(path: &Path) -> Result<FileEntry, BackupError> {
             digest.update(buffer.get(..read).unwrap_or_default());
             bytes += u64::try_from(read).unwrap_or(0);
         }
-        let sha256 = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = base16ct::lower::encode_string(&digest.finalize());
         Ok(FileEntry { bytes, sha256 })
     };
     read().map_err(|e| unusable(path, &e))

@@ -1,24 +1,29 @@
 //! Chance that falls the same way for the same seed, on every machine and in every version: SplitMix64
 //! (Steele, Lea and Flood, 2014). Nothing secret is drawn with it.
 
+use rand_xoshiro::SplitMix64;
+use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use uuid::{Builder, Uuid};
 
 /// A row of numbers that follows from what it is made of.
 #[derive(Clone, Debug)]
-pub(super) struct Dice(u64);
+pub(super) struct Dice(SplitMix64);
 
 impl Dice {
     /// The dice of one thing: the same for the same seed and the same numbers.
     pub(super) fn of(seed: u64, thing: &[u64]) -> Self {
-        thing.iter().fold(Self(seed), |mut dice, number| Self(dice.roll() ^ number.wrapping_mul(0x9fb2_1c65)))
+        let mixed =
+            |mut dice: Self, number: &u64| Self::seeded(dice.roll() ^ number.wrapping_mul(0x9fb2_1c65));
+        thing.iter().fold(Self::seeded(seed), mixed)
+    }
+
+    fn seeded(seed: u64) -> Self {
+        Self(SplitMix64::from_seed(seed.to_le_bytes()))
     }
 
     /// 64 bits.
     pub(super) fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        self.0.next_u64()
     }
 
     /// A number below `limit`; zero where there is none.
@@ -60,7 +65,7 @@ mod tests {
     fn the_same_thing_falls_the_same_way_and_another_does_not() {
         let uuid = |seed, thing: &[u64]| Dice::of(seed, thing).uuid();
         // The generator's published row for this seed, and ours: another would tell another world.
-        let mut published = Dice(1_234_567);
+        let mut published = Dice::seeded(1_234_567);
         assert_eq!(
             [published.roll(), published.roll()],
             [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]

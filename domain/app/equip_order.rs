@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::{StreamExt, TryStreamExt, stream};
+
 use crate::company;
 use crate::company::Company;
 use crate::fact::Context;
@@ -16,8 +18,7 @@ use crate::serial_claim;
 use crate::values::serial_number::SerialNumber;
 use crate::values::terminal_model::TerminalModel;
 
-use super::side_by_side::side_by_side;
-use super::{App, Failure, Unavailable};
+use super::{App, Failure, SIDE_BY_SIDE, Unavailable};
 
 /// How many terminals one append adds at most.
 const AT_ONCE: usize = 1_000;
@@ -99,7 +100,7 @@ impl App {
             let terminal = TerminalId::of_serial(serial);
             claims.push(Box::pin(self.claim_serial(context, serial, terminal, Some(&content.id))));
         }
-        let claimed = side_by_side(claims).await?;
+        let claimed: Vec<_> = stream::iter(claims).buffered(SIDE_BY_SIDE).try_collect().await?;
         let own = self.fleets.load(&fleet::stream(company)).await?.state;
         let mut refused = Vec::new();
         for (unit, (holder, order)) in numbered.into_iter().zip(claimed) {

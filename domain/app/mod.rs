@@ -18,7 +18,6 @@ mod resolve_order;
 mod second_step;
 mod send_reset;
 mod sessions;
-mod side_by_side;
 mod streams;
 mod take_over;
 mod terminals;
@@ -58,6 +57,9 @@ use crate::ports::{
 use crate::receipt::Receipt;
 use crate::serial_claim::SerialClaim;
 use crate::takeover::{self, TakeOver};
+
+/// How many streams a use case writes to side by side: as many callers as fill one commit of the store well.
+const SIDE_BY_SIDE: usize = 64;
 
 /// Everything that the use cases need of the outside.
 #[allow(missing_docs)] // each port says what it is

@@ -1,6 +1,9 @@
 //! A take-over, from its opening to the last thing that moves.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::ready;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::access::{self, Access, Grantor, Group, GroupName, NewGroup, Where};
 use crate::account::{self, Role};
@@ -12,8 +15,7 @@ use crate::ports::{BoxFuture, Folded, Position};
 use crate::takeover::{self, Cancellation, Command, Opened, Side, Stage, TakeOver};
 use crate::values::permission::Permission;
 
-use super::side_by_side::side_by_side;
-use super::{App, Failure, Unavailable};
+use super::{App, Failure, SIDE_BY_SIDE, Unavailable};
 
 /// A take-over that support wants to open.
 #[derive(Clone, Debug)]
@@ -237,7 +239,8 @@ impl App {
         for account in &opened.accounts {
             moves.push(Box::pin(self.follow_company(context, id, *account, to)));
         }
-        side_by_side(moves).await?;
+        let moves = stream::iter(moves).buffered(SIDE_BY_SIDE);
+        moves.try_for_each(|_| ready(Ok(()))).await?;
         let leave = access::Command::Leave { takeover: id };
         self.change_access(context, from, Grantor::Anything, leave).await?;
         self.change_take_over(context, id, Command::Finish { terminals: ids }).await

@@ -7,6 +7,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
+use cookie::{Cookie, SameSite};
 use loquet_domain::Moment;
 use loquet_domain::app::GivenDevice;
 
@@ -36,11 +37,11 @@ impl Devices {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let text = |value: &HeaderValue| value.to_str().map(str::to_owned).ok();
         let sent = headers.get_all(HEADER).iter().filter_map(text);
-        let cookies: Vec<String> = headers.get_all(header::COOKIE).iter().filter_map(text).collect();
-        let cookies = cookies.iter().flat_map(|line| line.split(';')).filter_map(|pair| {
-            let (name, value) = pair.trim().split_once('=')?;
-            name.starts_with(COOKIE).then(|| value.to_owned())
-        });
+        let lines = headers.get_all(header::COOKIE).iter().filter_map(text);
+        let cookies = lines.flat_map(Cookie::split_parse).filter_map(Result::ok);
+        let cookies = cookies
+            .filter(|cookie| cookie.name().starts_with(COOKIE))
+            .map(|cookie| cookie.value().to_owned());
         Self(sent.chain(cookies).take(MOST).collect())
     }
 }
@@ -48,11 +49,14 @@ impl Devices {
 /// Has a browser keep what it was given.
 pub(crate) fn keep(mut response: Response, given: Option<&GivenDevice>, now: Moment) -> Response {
     let cookie = given.and_then(|given| {
-        let seconds = (given.expires_at - now).num_seconds().max(0);
-        let (account, token) = (given.account, &given.token);
-        let text =
-            format!("{COOKIE}{account}={token}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Lax");
-        HeaderValue::from_str(&text).ok()
+        let lasts = (given.expires_at - now).to_std().unwrap_or_default();
+        let cookie = Cookie::build((format!("{COOKIE}{}", given.account), given.token.as_str()))
+            .path("/")
+            .max_age(lasts.try_into().unwrap_or_default())
+            .secure(true)
+            .http_only(true)
+            .same_site(SameSite::Lax);
+        HeaderValue::from_str(&cookie.to_string()).ok()
     });
     if let Some(cookie) = cookie {
         response.headers_mut().append(header::SET_COOKIE, cookie);

@@ -22,7 +22,8 @@ use tower::ServiceExt;
 
 use crate::limits::limiter::{Counted, WIDER};
 use crate::limits::shares::{Share, Shares};
-use write_timeout::Taking;
+
+use write_timeout::with_write_timeout;
 
 /// How long a client may take to send a request's head, idle time between requests included.
 const HEAD: Duration = Duration::from_secs(20);
@@ -123,7 +124,7 @@ pub async fn serve(
                 request.extensions_mut().insert(ConnectInfo::<SocketAddr>(peer));
                 router.clone().oneshot(request)
             });
-            let stream = TokioIo::new(Taking::new(stream, patience));
+            let stream = TokioIo::new(with_write_timeout(stream, patience));
             let connection = graceful.watch(builder.serve_connection(stream, service));
             tokio::spawn(async move {
                 // A client that closes its connection is not logged.

@@ -138,8 +138,7 @@ impl Rotation {
             .map_err(KeyStoreError::sqlite)?;
         let rows = old_rows(&transaction, newest, &self.at).map_err(KeyStoreError::sqlite)?;
         for (account, wrapped, generation) in &rows {
-            let altered =
-                || KeyStoreError::Altered(account.iter().map(|byte| format!("{byte:02x}")).collect());
+            let altered = || KeyStoreError::Altered(base16ct::lower::encode_string(account));
             let rewrapped = match wrapped {
                 None => None,
                 Some(wrapped) => {
