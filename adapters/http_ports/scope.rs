@@ -1,89 +1,72 @@
 //! What tokens may do: a program's names its scopes, a person's the role from which they follow.
 
 use std::collections::BTreeSet;
-use std::str::FromStr;
 
 use loquet_domain::fact::StaffRole;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 /// What a program may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, EnumString, IntoStaticStr, VariantArray)]
+#[strum(parse_err_ty = UnknownScope, parse_err_fn = unknown)]
 pub enum Scope {
     /// Deliver orders.
+    #[strum(serialize = "orders:write")]
     OrdersWrite,
     /// See orders.
+    #[strum(serialize = "orders:read")]
     OrdersRead,
     /// Decide what becomes of orders that wait for support.
+    #[strum(serialize = "orders:resolve")]
     OrdersResolve,
     /// See accounts, their lockouts and sessions.
+    #[strum(serialize = "accounts:read")]
     AccountsRead,
     /// Create and convert accounts; have activation and reset mails sent; end sessions.
+    #[strum(serialize = "accounts:write")]
     AccountsWrite,
     /// Delete accounts, and forget people.
+    #[strum(serialize = "accounts:delete")]
     AccountsDelete,
     /// End lockouts.
+    #[strum(serialize = "lockouts:release")]
     LockoutsRelease,
     /// Read the history of accounts, and follow the log.
+    #[strum(serialize = "events:read")]
     EventsRead,
     /// Read the metrics.
+    #[strum(serialize = "metrics:read")]
     MetricsRead,
     /// See companies, sites, terminals, groups, receipts and take-overs.
+    #[strum(serialize = "companies:read")]
     CompaniesRead,
     /// Change them, as their administrators can.
+    #[strum(serialize = "companies:write")]
     CompaniesWrite,
     /// Ask who may do what.
+    #[strum(serialize = "permissions:read")]
     PermissionsRead,
     /// Open, confirm, complete and cancel take-overs.
+    #[strum(serialize = "takeovers:write")]
     TakeOversWrite,
     /// Fetch receipt layouts: for terminals that synchronise.
+    #[strum(serialize = "layouts:read")]
     LayoutsRead,
     /// Take a lost second step away.
+    #[strum(serialize = "second-step:reset")]
     SecondStepReset,
     /// Search, and see why a person cannot log in.
+    #[strum(serialize = "support:read")]
     SupportRead,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 16] = [
-        Self::OrdersWrite,
-        Self::OrdersRead,
-        Self::OrdersResolve,
-        Self::AccountsRead,
-        Self::AccountsWrite,
-        Self::AccountsDelete,
-        Self::LockoutsRelease,
-        Self::EventsRead,
-        Self::MetricsRead,
-        Self::CompaniesRead,
-        Self::CompaniesWrite,
-        Self::PermissionsRead,
-        Self::TakeOversWrite,
-        Self::LayoutsRead,
-        Self::SecondStepReset,
-        Self::SupportRead,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// Its name.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::OrdersWrite => "orders:write",
-            Self::OrdersRead => "orders:read",
-            Self::OrdersResolve => "orders:resolve",
-            Self::AccountsRead => "accounts:read",
-            Self::AccountsWrite => "accounts:write",
-            Self::AccountsDelete => "accounts:delete",
-            Self::LockoutsRelease => "lockouts:release",
-            Self::EventsRead => "events:read",
-            Self::MetricsRead => "metrics:read",
-            Self::CompaniesRead => "companies:read",
-            Self::CompaniesWrite => "companies:write",
-            Self::PermissionsRead => "permissions:read",
-            Self::TakeOversWrite => "takeovers:write",
-            Self::LayoutsRead => "layouts:read",
-            Self::SecondStepReset => "second-step:reset",
-            Self::SupportRead => "support:read",
-        }
+        self.into()
     }
 }
 
@@ -94,11 +77,8 @@ impl Scope {
 )]
 pub struct UnknownScope(String);
 
-impl FromStr for Scope {
-    type Err = UnknownScope;
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|scope| scope.name() == name).ok_or_else(|| UnknownScope(name.to_owned()))
-    }
+fn unknown(name: &str) -> UnknownScope {
+    UnknownScope(name.to_owned())
 }
 
 /// What an auditor sees. Nothing here changes anything.

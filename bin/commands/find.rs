@@ -28,8 +28,13 @@ pub(crate) async fn run(place: &Place, sought: Find) -> anyhow::Result<()> {
         tokens: system.app.tokens(),
         most: usize::try_from(sought.limit).unwrap_or(usize::MAX),
     };
-    let found =
-        SearchBody::find(&search, &query, &Scope::ALL.into(), position.unwrap_or(Position(0))).await?;
+    let found = SearchBody::find(
+        &search,
+        &query,
+        &Scope::ALL.iter().copied().collect(),
+        position.unwrap_or(Position(0)),
+    )
+    .await?;
     let found = serde_json::to_value(found).context("the results can't be written as JSON")?;
     system.close().await?;
     if sought.json {

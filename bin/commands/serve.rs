@@ -300,7 +300,7 @@ async fn dev_token(place: &Place, tokens: &dyn ServiceTokens) -> anyhow::Result<
         let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
         return Ok(std::fs::set_permissions(&path, private)?);
     }
-    let every = Grant::Program(Scope::ALL.into());
+    let every = Grant::Program(Scope::ALL.iter().copied().collect());
     let token = tokens.create("dev", &every, now, None).await?;
     write_private(&path, &token).with_context(|| format!("can't write {}", place_of(&path)))
 }

@@ -335,7 +335,7 @@ mod tests {
         );
         assert_eq!(words("greeting 554"), "the mail server said 554 at its greeting");
         assert_eq!(words("end too-long"), "the mail server took too long after the message");
-        for stage in Stage::ALL.into_iter().filter(|stage| *stage < Stage::Recipient) {
+        for stage in Stage::ALL.iter().copied().filter(|stage| *stage < Stage::Recipient) {
             for code in [501, 550, 553, 554] {
                 for enhanced in ["5.1.0", "5.1.1", "5.1.8", "5.7.0", "5.7.1", "5.7.26"] {
                     let verdict = Verdict::reply(stage, code, Enhanced::parse(enhanced));
@@ -351,7 +351,7 @@ mod tests {
     /// message; what is not lasting gives none up; and the words are ours, on one line.
     #[test]
     fn no_reply_before_the_recipient_and_none_that_is_not_lasting_gives_a_mail_up() {
-        for stage in Stage::ALL {
+        for stage in Stage::ALL.iter().copied() {
             for code in 400..=599 {
                 let every = (0..=10).flat_map(|subject| (0..=30).map(move |detail| (subject, detail)));
                 let class = if code < 500 { 4 } else { 5 };
@@ -375,8 +375,8 @@ mod tests {
 
     #[test]
     fn what_is_kept_of_a_verdict_can_be_read_and_nothing_else_can() {
-        for stage in Stage::ALL {
-            for missing in Missing::ALL {
+        for stage in Stage::ALL.iter().copied() {
+            for missing in Missing::ALL.iter().copied() {
                 let verdict = Verdict::missing(stage, missing);
                 assert_eq!(Verdict::parse(&verdict.stored()), Some(verdict));
             }

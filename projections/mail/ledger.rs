@@ -4,47 +4,44 @@ use loquet_domain::Moment;
 use loquet_domain::ids::AccountId;
 use loquet_domain::ports::{BoxFuture, Position};
 use serde::Serialize;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 use uuid::Uuid;
 
 use super::Verdict;
 use crate::ports::{QueuedMail, ReactionJournal, StoreFailed};
 
 /// In which state a mail is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, EnumString, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "snake_case")]
 pub enum MailState {
     /// It is due, or will be again.
+    #[strum(serialize = "pending")]
     Pending,
     /// It is being handed over.
+    #[strum(serialize = "sending")]
     Sending,
     /// The mail server took it.
+    #[strum(serialize = "sent")]
     Sent,
     /// It says nothing true any more, and was not sent.
+    #[strum(serialize = "void")]
     Void,
     /// It was given up: refused for good, or tried for too long.
+    #[strum(serialize = "dead")]
     Dead,
 }
 
 impl MailState {
-    /// Every state.
-    pub const ALL: [Self; 5] = [Self::Pending, Self::Sending, Self::Sent, Self::Void, Self::Dead];
-
     /// Its name, in the file and on the command line.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Sending => "sending",
-            Self::Sent => "sent",
-            Self::Void => "void",
-            Self::Dead => "dead",
-        }
+        self.into()
     }
 
     /// Reads a name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.name() == name)
+        name.parse().ok()
     }
 }
 

@@ -3,71 +3,62 @@
 
 use std::fmt;
 
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
 /// The stage of the conversation with a mail server at which a reply came, or did not come (RFC 5321, 3.1 and 4.1.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, EnumString, IntoStaticStr, VariantArray,
+)]
 pub enum Stage {
     /// The connection is made.
+    #[strum(serialize = "connect")]
     Connect,
     /// TLS is agreed on.
+    #[strum(serialize = "secure")]
     Secure,
     /// The server's first line.
+    #[strum(serialize = "greeting")]
     Greeting,
     /// EHLO.
+    #[strum(serialize = "hello")]
     Hello,
     /// STARTTLS (RFC 3207).
+    #[strum(serialize = "starttls")]
     StartTls,
     /// AUTH (RFC 4954).
+    #[strum(serialize = "login")]
     Login,
     /// MAIL FROM.
+    #[strum(serialize = "sender")]
     Sender,
     /// RCPT TO.
+    #[strum(serialize = "recipient")]
     Recipient,
     /// DATA.
+    #[strum(serialize = "data")]
     Data,
     /// The message is being sent, but not its end: the server has not taken it.
+    #[strum(serialize = "body")]
     Body,
     /// The final dot is sent: the server may have taken the message, whether it says so or not.
+    #[strum(serialize = "end")]
     End,
 }
 
 impl Stage {
     /// Every stage, in the order of a conversation.
-    pub const ALL: [Self; 11] = [
-        Self::Connect,
-        Self::Secure,
-        Self::Greeting,
-        Self::Hello,
-        Self::StartTls,
-        Self::Login,
-        Self::Sender,
-        Self::Recipient,
-        Self::Data,
-        Self::Body,
-        Self::End,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// Its name, in the journal and on the command line. Stored: never change one.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Connect => "connect",
-            Self::Secure => "secure",
-            Self::Greeting => "greeting",
-            Self::Hello => "hello",
-            Self::StartTls => "starttls",
-            Self::Login => "login",
-            Self::Sender => "sender",
-            Self::Recipient => "recipient",
-            Self::Data => "data",
-            Self::Body => "body",
-            Self::End => "end",
-        }
+        self.into()
     }
 
     /// Reads a name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|stage| stage.name() == name)
+        name.parse().ok()
     }
 
     /// When the server answered, in words.
@@ -121,54 +112,45 @@ impl fmt::Display for Enhanced {
 }
 
 /// Why there is no reply that says yes or no.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]
 pub enum Missing {
     /// The server's name is not known, or no server accepts the connection.
+    #[strum(serialize = "unreachable")]
     Unreachable,
     /// No reply in time.
+    #[strum(serialize = "too-long")]
     TooLong,
     /// The connection ended.
+    #[strum(serialize = "broken")]
     Broken,
     /// TLS failed, or bytes came in the clear where none may be.
+    #[strum(serialize = "not-private")]
     NotPrivate,
     /// The reply was no SMTP.
+    #[strum(serialize = "not-smtp")]
     NotSmtp,
     /// The server does not offer what the settings ask for: STARTTLS, or an authentication method that we know.
+    #[strum(serialize = "not-offered")]
     NotOffered,
     /// An address is not ASCII, and the server takes no other (RFC 6531).
+    #[strum(serialize = "ascii-only")]
     AsciiOnly,
 }
 
 impl Missing {
     /// Every one.
-    pub const ALL: [Self; 7] = [
-        Self::Unreachable,
-        Self::TooLong,
-        Self::Broken,
-        Self::NotPrivate,
-        Self::NotSmtp,
-        Self::NotOffered,
-        Self::AsciiOnly,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// Its name, in the journal and on the command line. Stored: never change one.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Unreachable => "unreachable",
-            Self::TooLong => "too-long",
-            Self::Broken => "broken",
-            Self::NotPrivate => "not-private",
-            Self::NotSmtp => "not-smtp",
-            Self::NotOffered => "not-offered",
-            Self::AsciiOnly => "ascii-only",
-        }
+        self.into()
     }
 
     /// Reads a name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|missing| missing.name() == name)
+        name.parse().ok()
     }
 
     fn words(self) -> &'static str {
