@@ -141,6 +141,8 @@ fn every_link_between_documents_leads_somewhere() {
     let documents = [
         "README.md",
         "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
         "docs/operator.md",
         "docs/auditor.md",
         "docs/events.md",
@@ -154,6 +156,46 @@ fn every_link_between_documents_leads_somewhere() {
             let file = link.split('#').next().unwrap();
             assert!(link.starts_with("http") || folder.join(file).exists(), "{name} links to {link}");
         }
+    }
+}
+
+/// The words of a text between backticks.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|line| !line.starts_with("```")).flat_map(|line| line.split('`').skip(1).step_by(2))
+}
+
+#[test]
+fn what_contributors_are_told_to_run_is_what_ci_runs() {
+    let (told, ci) = (document("CONTRIBUTING.md"), document(".ci/run"));
+    let commands = commands(&told);
+    assert!(commands.lines().count() > 1);
+    for command in commands.lines() {
+        assert!(command.is_empty() || ci.lines().any(|line| line == command), "CI does not run: {command}");
+    }
+    let binaries = document("tests/Cargo.toml");
+    for test in told.split("--test ").skip(1).map(|rest| rest.split([' ', '\n', '`']).next().unwrap()) {
+        assert!(binaries.contains(&format!("name = \"{test}\"")), "there are no tests {test}");
+    }
+    for package in told.split("-p ").skip(1).map(|rest| rest.split([' ', '\n', '`']).next().unwrap()) {
+        let folder = package.strip_prefix("loquet-").unwrap().replace('-', "_");
+        let exists = [folder.clone(), format!("adapters/{folder}")].iter().any(|at| root().join(at).is_dir());
+        assert!(exists, "there is no package {package}");
+    }
+}
+
+#[test]
+fn every_file_that_contributors_are_told_to_touch_exists() {
+    let told = document("CONTRIBUTING.md");
+    let is_path = |word: &&str| {
+        word.contains('/')
+            && !word.contains([' ', '<', '"'])
+            && !word.starts_with('/')
+            && !word.starts_with("target/")
+    };
+    let paths: Vec<_> = code(&told).filter(is_path).collect();
+    assert!(paths.len() > 20, "the files to touch are named");
+    for path in paths {
+        assert!(root().join(path).exists(), "CONTRIBUTING.md names {path}");
     }
 }
 
@@ -179,14 +221,14 @@ fn every_test_that_a_document_names_exists() {
         .unwrap();
     let sources = String::from_utf8(sources.stdout).unwrap();
     let exists = |name: &str| sources.lines().any(|line| line == format!("fn {name}"));
-    for name in ["docs/security.md", "ARCHITECTURE.md"] {
+    for (name, least) in [("docs/security.md", 11), ("ARCHITECTURE.md", 11), ("CONTRIBUTING.md", 1)] {
         let document = document(name);
-        let named = document.split('`').skip(1).step_by(2).filter(|code| {
+        let named = code(&document).filter(|code| {
             code.matches('_').count() >= 4
                 && code.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
         });
         let named: Vec<_> = named.collect();
-        assert!(named.len() > 10, "{name} names its tests");
+        assert!(named.len() >= least, "{name} names its tests");
         for test in named {
             assert!(exists(test), "{name} names the test {test}, which there is not");
         }

@@ -18,8 +18,8 @@ use loquet_tests::kit::{Node, email_address, minute, password};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::audit::{self, Audit, Fact};
-use crate::model::{Code, From, Model, Role, Said, Stage, Start, Step, Transition, Typed, newest};
+use super::audit::{self, Audit, Fact};
+use super::model::{Code, From, Model, Role, Said, Stage, Start, Step, Transition, Typed, newest};
 
 const EMAIL: &str = "marie@example.be";
 const COLLEAGUE: &str = "paul@example.be";

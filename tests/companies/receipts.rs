@@ -20,7 +20,7 @@ async fn the_logo_of_a_layout_that_holds_it_is_shown_and_moves_to_a_stream_of_it
     let placed = app.place_order(&context(0), node.order(1, 1, "marie@example.be")).await.unwrap();
     let company = placed.onboarded.company;
     let site = app.company(company).await.unwrap().state.sites.iter().next().unwrap().0;
-    let golden = include_str!("../domain/schema/golden/receipt-layout-saved.v1.json");
+    let golden = include_str!("../../domain/schema/golden/receipt-layout-saved.v1.json");
     let golden: Value = serde_json::from_str(golden).unwrap();
     let metadata = json!({ "at": "2026-11-20T09:30:00Z", "actor": { "kind": "operator" },
                            "correlation_id": Uuid::from_u128(1), "node": "old" });

@@ -136,7 +136,7 @@ impl<'a> Child<'a> {
         let mut traced = Command::new("strace");
         traced.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync,pwrite64,ftruncate"]);
         traced.args(&self.arguments).arg(std::env::current_exe().unwrap());
-        traced.args(["--exact", "appends_in_a_child", "--nocapture"]);
+        traced.args(["--exact", "log_recovery::appends_in_a_child", "--nocapture"]);
         traced.env("LOQUET_TEST_LOG", self.log).envs(self.variables);
         traced.env("LOQUET_TEST_FROM", self.from.to_string());
         traced.env("LOQUET_TEST_COUNT", self.count.to_string());

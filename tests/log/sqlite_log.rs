@@ -188,7 +188,11 @@ async fn a_disk_that_fails_a_sync_loses_nothing_acknowledged() {
         let mut traced = Command::new("strace");
         traced.args(["-f", "-qq", "-e", "trace=fsync,fdatasync", "-e"]);
         traced.arg(format!("inject=fsync,fdatasync:{injected}")).arg("-o").arg(folder.path().join("trace"));
-        traced.arg(std::env::current_exe().unwrap()).args(["--exact", "appends_in_a_child", "--nocapture"]);
+        traced.arg(std::env::current_exe().unwrap()).args([
+            "--exact",
+            "sqlite_log::appends_in_a_child",
+            "--nocapture",
+        ]);
         let output = traced.env("LOQUET_TEST_APPEND_TO", &path).output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         let numbers =
