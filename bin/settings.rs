@@ -296,7 +296,7 @@ fn smtp(config: &mut Config, mode: Mode) -> Option<SmtpSettings> {
         credentials: credentials(config),
         from: config.text("smtp.from")?.to_owned(),
         extra_ca: file(config, "smtp.ca_file"),
-        timeout: config.duration("smtp.timeout").unwrap_or(Duration::from_secs(300)),
+        timeout: config.duration("smtp.timeout").unwrap_or(Duration::from_mins(5)),
         connections: config.parsed("mail.connections").unwrap_or(4),
     };
     protections::password_in_the_clear(config, &settings);

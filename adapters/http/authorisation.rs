@@ -109,7 +109,6 @@ impl Api {
 
     /// The company that a list is of: a person's own, or the one that a program names.
     pub(crate) fn company_asked(
-        &self,
         caller: &Caller,
         asked: Option<uuid::Uuid>,
     ) -> Result<Option<CompanyId>, Problem> {

@@ -144,7 +144,7 @@ pub(crate) fn networks(text: &str) -> Result<Vec<IpNet>, String> {
         .collect()
 }
 
-/// The widest networks that are one owner's are private: 10.0.0.0/8 and fc00::/7 (RFC 1918, RFC 4193).
+/// The widest networks that are one owner's are private: `10.0.0.0/8` and `fc00::/7` (RFC 1918, RFC 4193).
 fn no_wider(network: IpNet) -> Result<IpNet, String> {
     let least = if matches!(network, IpNet::V4(_)) { 8 } else { 7 };
     match network.prefix_len() >= least {
