@@ -9,7 +9,7 @@
 //! `-- --prefill N` begins with a log of N events instead of an empty one (and takes the time that
 //! this takes); `TMPDIR` chooses the disk.
 #![forbid(unsafe_code)]
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a benchmark is started by hand, and prints what it measured
+#![expect(clippy::print_stdout, reason = "a benchmark is started by hand, and prints what it measured")]
 
 use std::fs::File;
 use std::future::Future;

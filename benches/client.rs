@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::{Outcome, rate_since};
 
 /// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Threads that call.
 const THREADS: u32 = 2;
 /// Connections of each.

@@ -2,7 +2,7 @@
 //! does its size cost each thing that is done with it? And assigning all its terminals in one append against an
 //! append to a stream of its own for each, which is what terminals as streams of their own would take.
 #![forbid(unsafe_code)]
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a benchmark is started by hand, and prints what it measured
+#![expect(clippy::print_stdout, reason = "a benchmark is started by hand, and prints what it measured")]
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};

@@ -59,6 +59,7 @@ impl Drop for Constant {
 ///
 /// # Errors
 /// What the system said.
+#[expect(clippy::disallowed_methods, reason = "a benchmark is a program of its own")]
 pub fn serves_constant() -> Outcome<bool> {
     if !std::env::args().any(|given| given == ARGUMENT) {
         return Ok(false);

@@ -66,6 +66,7 @@ pub fn open(folder: &Path) -> Outcome<(Arc<App>, SqliteStore)> {
 
 /// What a command brings besides its own contents.
 #[must_use]
+#[expect(clippy::disallowed_methods, reason = "a benchmark is a program of its own")]
 pub fn context() -> Context {
     Context {
         at: Utc::now().trunc_subsecs(6),

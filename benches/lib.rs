@@ -3,7 +3,11 @@
 //! A time says something about the machine that it was taken on; a ratio of two rates taken in turns
 //! says something about the software. Nothing here asserts: a figure is printed beside its goal.
 #![forbid(unsafe_code)]
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a benchmark is started by hand, and prints what it measured
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark is started by hand, and prints what it measured"
+)]
 
 pub mod client;
 pub mod constant;
@@ -132,6 +136,7 @@ fn print_cells(what: &str, ours: &str, limit: &str, ratio: &str, goal: &str) {
 ///
 /// # Errors
 /// Where nothing stands there, or not what is asked for.
+#[expect(clippy::disallowed_methods, reason = "a benchmark is a program of its own")]
 pub fn argument<T: FromStr>(name: &str) -> Outcome<Option<T>>
 where
     T::Err: fmt::Display,
@@ -142,6 +147,12 @@ where
     }
     let given = behind.next().ok_or_else(|| format!("{name} takes a value"))?;
     given.parse().map(Some).map_err(|error| format!("{name} {given}: {error}").into())
+}
+
+/// Waits on this thread: whoever measures serves nobody meanwhile.
+#[expect(clippy::disallowed_methods, reason = "the one place of the benchmarks that waits")]
+pub fn pause(how_long: Duration) {
+    std::thread::sleep(how_long);
 }
 
 /// How many threads run at once here.

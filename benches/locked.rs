@@ -6,7 +6,7 @@
 //!
 //! `-- --program PATH` measures a program that was built elsewhere.
 #![forbid(unsafe_code)]
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a benchmark is started by hand, and prints what it measured
+#![expect(clippy::print_stdout, reason = "a benchmark is started by hand, and prints what it measured")]
 
 use loquet_benches::Outcome;
 use loquet_benches::client::{Connection, request};

@@ -4,7 +4,7 @@
 //! the sealed event, its durable append, the session's token. Whatever is missing from 1.0 is what
 //! all of that costs beside the hash.
 #![forbid(unsafe_code)]
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a benchmark is started by hand, and prints what it measured
+#![expect(clippy::print_stdout, reason = "a benchmark is started by hand, and prints what it measured")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

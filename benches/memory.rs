@@ -8,7 +8,7 @@
 //! `-- --accounts N` for another number; `--folder PATH` keeps what was written for the next run, which
 //! saves minutes; `--program PATH` measures a program that was built elsewhere.
 #![forbid(unsafe_code)]
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a benchmark is started by hand, and prints what it measured
+#![expect(clippy::print_stdout, reason = "a benchmark is started by hand, and prints what it measured")]
 
 use loquet_benches::client::{Connection, request};
 use loquet_benches::history::{Extent, History, PASSWORD};

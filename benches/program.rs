@@ -5,7 +5,6 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -45,6 +44,7 @@ pub fn executable() -> Outcome<PathBuf> {
         return Ok(path);
     }
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
+    #[expect(clippy::disallowed_methods, reason = "the cargo that runs the benchmark builds the program")]
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let build = ["build", "--release", "--quiet", "--package", "loquet", "--manifest-path"];
     if !Command::new(cargo).args(build).arg(manifest).status()?.success() {
@@ -89,7 +89,7 @@ impl Program {
         let mut connection = Connection::open(self.address)?;
         let question = request("GET", "/readyz", None, "");
         while connection.call(&question)?.status != 200 {
-            thread::sleep(ASK_EVERY);
+            crate::pause(ASK_EVERY);
         }
         Ok(self.started.elapsed())
     }
@@ -106,7 +106,7 @@ impl Program {
             if behind(&serde_json::from_str(&answer.body)?)? == 0 {
                 return Ok(self.started.elapsed());
             }
-            thread::sleep(ASK_EVERY * 10);
+            crate::pause(ASK_EVERY * 10);
         }
     }
 

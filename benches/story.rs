@@ -1,6 +1,5 @@
 //! What a merchant does, as requests: orders, follows the mailed link, logs in.
 
-use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -80,7 +79,7 @@ pub fn activate(connection: &mut Connection, story: &Story) -> Outcome<Answer> {
         if Instant::now() > end {
             return Err(format!("no activation mail came for {email}").into());
         }
-        thread::sleep(ASK_EVERY);
+        crate::pause(ASK_EVERY);
     };
     let body = json!({ "token": token, "password": PASSWORD }).to_string();
     connection.call(&request("POST", "/v1/activations", None, &body))

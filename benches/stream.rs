@@ -8,7 +8,7 @@
 //! `-- --events N` for another number; `--folder PATH` keeps what was written for the next run, which
 //! saves minutes.
 #![forbid(unsafe_code)]
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a benchmark is started by hand, and prints what it measured
+#![expect(clippy::print_stdout, reason = "a benchmark is started by hand, and prints what it measured")]
 
 use std::hint::black_box;
 use std::path::Path;

@@ -8,6 +8,7 @@ use loquet_domain::app::App;
 use loquet_projections::ports::Clock;
 
 /// The moment it is, to the microsecond: what the log keeps.
+#[expect(clippy::disallowed_methods, reason = "the program's one clock")]
 pub(crate) fn now() -> Moment {
     Utc::now().trunc_subsecs(6)
 }

@@ -41,6 +41,10 @@ fn main() -> ExitCode {
     })
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the variables, which the configuration checks"
+)]
 fn begin(matches: &ArgMatches, cli: Cli) -> ExitCode {
     let file = matches.get_one::<PathBuf>("config");
     let config = Config::read(file.map(PathBuf::as_path), matches, std::env::vars_os());

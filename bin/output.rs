@@ -9,7 +9,10 @@
 //!   succeeded ends with [`LOST`], and says why on standard error.
 //! - A secret that was made and could not be handed over is lost in both cases.
 
-#![allow(clippy::disallowed_methods)] // this is the place
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the one place that writes to standard output and standard error"
+)]
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal, Write};

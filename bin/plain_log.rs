@@ -24,7 +24,6 @@ impl<W: Write> Write for PlainLog<W> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use loquet_domain::values::plain_text::is_printable;

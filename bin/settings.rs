@@ -280,7 +280,7 @@ fn smtp(config: &mut Config, mode: Mode) -> Option<SmtpSettings> {
         credentials: credentials(config),
         from: config.text("smtp.from")?.to_owned(),
         extra_ca: file(config, "smtp.ca_file"),
-        timeout: config.duration("smtp.timeout").unwrap_or(Duration::from_secs(300)),
+        timeout: config.duration("smtp.timeout").unwrap_or(Duration::from_mins(5)),
         connections: config.parsed("mail.connections").unwrap_or(4),
     };
     protections::password_in_the_clear(config, &settings);
@@ -297,7 +297,7 @@ fn credentials(config: &mut Config) -> Option<(String, String)> {
         .map(|bytes| String::from_utf8_lossy(&bytes).trim_end_matches(['\r', '\n']).to_owned());
     match (&own, &of_file) {
         (Some(_), Some(_)) => {
-            config.fault("smtp.password", "smtp.password_file is set too: set only one of them")
+            config.fault("smtp.password", "smtp.password_file is set too: set only one of them");
         }
         (None, Some(empty)) if empty.is_empty() => config.fault("smtp.password_file", "the file is empty"),
         _ => {}

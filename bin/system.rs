@@ -40,7 +40,7 @@ const UNSEALED_AT_START: u64 = 2000;
 /// How many events are read at once.
 const PAGE: usize = 500;
 /// How often it is kept when sessions were used.
-const KEPT_EVERY: Duration = Duration::from_secs(60);
+const KEPT_EVERY: Duration = Duration::from_mins(1);
 /// Hashes that may wait for a core before logins are told to come back.
 const WAITING_HASHES: usize = 1024;
 

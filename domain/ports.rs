@@ -178,6 +178,9 @@ pub trait EventCodec: Send + Sync {
 
     /// Decodes the open part alone, without asking for a key: what is sealed comes back as erased.
     /// Views read so; they may hold nothing of a person (law 6).
+    ///
+    /// # Errors
+    /// [`CodecError`] if the open part can't be read.
     fn decode_open(&self, recorded: &RecordedEvent) -> Result<Fact<DomainEvent>, CodecError>;
 
     /// A keyed hash of a word of a name: all that a read model may hold of it. It is the same whatever becomes of the

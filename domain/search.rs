@@ -140,6 +140,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[track_caller]
     fn sought(text: &str) -> Words {
         match Query::parse(text) {
             Ok(Query::Words(words)) => words,

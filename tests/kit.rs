@@ -73,6 +73,7 @@ impl Node {
     }
 
     /// A node with rules of its own.
+    #[track_caller]
     pub fn with(policies: Policies, store: Arc<dyn EventStore>, folder: &Path) -> Self {
         let path = folder.join("server.key");
         let key = ServerKey::load(&path).or_else(|_| ServerKey::create(&path)).unwrap();
@@ -91,6 +92,7 @@ impl Node {
         Self::over(self.app.policies().clone(), log, self.tokens.clone(), self.hasher.clone())
     }
 
+    #[track_caller]
     fn over(
         policies: Policies,
         (store, codec, keys): (Arc<dyn EventStore>, Arc<JsonCodec>, KeyStore),
@@ -133,6 +135,7 @@ impl Node {
         self.hasher.hashed.load(std::sync::atomic::Ordering::SeqCst)
     }
 
+    #[track_caller]
     pub fn order(&self, number: u32, company: u32, email: &str) -> NewOrder {
         let address = Address {
             street: "Rue Neuve".to_owned(),
@@ -211,6 +214,7 @@ impl Node {
     }
 }
 
+#[track_caller]
 pub fn email_address(text: &str) -> EmailAddress {
     EmailAddress::parse(text).unwrap()
 }
@@ -220,6 +224,7 @@ pub fn password(text: &str) -> Password {
 }
 
 /// So many minutes into the test.
+#[track_caller]
 pub fn minute(minute: i64) -> Moment {
     Moment::from_timestamp(1_800_000_000 + minute * 60, 0).unwrap()
 }

@@ -1,9 +1,22 @@
 //! What the whole-system tests share: a server of one's own, an engine in process, counted skips.
 #![forbid(unsafe_code)]
-#![allow(clippy::print_stdout)] // the harness of the tests takes it
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
-#![allow(missing_docs)] // names say it; nobody outside this package reads them
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test stops at the first thing amiss, and its harness takes what it prints"
+)]
+#![expect(
+    missing_docs,
+    clippy::missing_panics_doc,
+    clippy::missing_errors_doc,
+    clippy::must_use_candidate,
+    clippy::return_self_not_must_use,
+    reason = "names say it; nobody outside this package reads them"
+)]
 
+pub mod environment;
 pub mod kit;
 pub mod server;
 pub mod skip;

@@ -1,5 +1,5 @@
 //! Views and reactions: a view equals a replay, stops at what it can't apply, and sends nothing.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
+#![cfg(test)]
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -59,6 +59,7 @@ impl World {
         Self { folder, store, node }
     }
 
+    #[track_caller]
     fn rows(&self, file: &str) -> Arc<dyn ReadStore> {
         Arc::new(SqliteReadStore::open(&self.folder.path().join(file)).unwrap())
     }
@@ -428,6 +429,7 @@ fn post(
     post_by(Sending::default(), world, journal, rows, status, letterbox)
 }
 
+#[track_caller]
 fn post_by(
     sending: Sending,
     world: &World,
@@ -439,6 +441,7 @@ fn post_by(
     post_over(sending, world, Arc::new(SqliteJournal::open(journal).unwrap()), rows, status, letterbox)
 }
 
+#[track_caller]
 fn post_over(
     sending: Sending,
     world: &World,
@@ -716,7 +719,7 @@ struct Forgetful {
 }
 
 impl Forgetful {
-    fn loses(&self, which: &AtomicBool) -> Result<(), StoreFailed> {
+    fn loses(which: &AtomicBool) -> Result<(), StoreFailed> {
         match which.swap(false, Ordering::SeqCst) {
             true => Err(StoreFailed::new("the answer is lost")),
             false => Ok(()),
@@ -741,7 +744,7 @@ impl ReactionJournal for Forgetful {
         Box::pin(async move {
             let claimed = self.journal.claim_due(now, limit).await?;
             if !claimed.is_empty() {
-                self.loses(&self.claim)?;
+                Self::loses(&self.claim)?;
             }
             Ok(claimed)
         })
@@ -760,7 +763,7 @@ impl ReactionJournal for Forgetful {
     fn next_due(&self) -> BoxFuture<'_, Result<Option<Moment>, StoreFailed>> {
         Box::pin(async move {
             if self.journal.counts().await?.sending > 0 {
-                self.loses(&self.next_due)?;
+                Self::loses(&self.next_due)?;
             }
             self.journal.next_due().await
         })
@@ -1006,11 +1009,13 @@ async fn while_the_mail_server_is_away_one_mail_at_a_time_looks_whether_it_is_ba
     post.stop();
 }
 
+#[track_caller]
 fn said(verdict: &str) -> SendError {
     Verdict::parse(verdict).unwrap().into()
 }
 
 /// Every reason for which no mail went, one after another; `None` where mails went again.
+#[track_caller]
 fn holds(post: &Post) -> Arc<Mutex<Vec<Option<String>>>> {
     let (mut held, holds) = (post.held.subscribe(), Arc::new(Mutex::new(Vec::new())));
     let seen = holds.clone();

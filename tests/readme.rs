@@ -1,21 +1,23 @@
 //! The documents: their commands are run as written, and what they name exists.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
+#![cfg(test)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use loquet_tests::server::Server;
-use loquet_tests::skip;
+use loquet_tests::{environment, skip};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
+#[track_caller]
 fn document(name: &str) -> String {
     std::fs::read_to_string(root().join(name)).unwrap()
 }
 
 /// The shell commands of a document, in order.
+#[track_caller]
 fn commands(text: &str) -> String {
     let blocks = text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     blocks.collect::<Vec<_>>().join("\n")
@@ -36,7 +38,7 @@ async fn the_walk_through_works_as_written() {
         .env("LOQUET", &server.url)
         .env("LOQUET_DATA_DIR", &server.folder);
     shell.kill_on_drop(true);
-    let output = tokio::time::timeout(std::time::Duration::from_secs(120), shell.output()).await;
+    let output = tokio::time::timeout(std::time::Duration::from_mins(2), shell.output()).await;
     let output = output.expect("the walk-through waits for something that never comes").unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
@@ -81,7 +83,7 @@ async fn the_commands_of_the_other_documents_work_as_written() {
     server.active(1, "marie@example.be", "Boulange7!").await;
     let folder = tempfile::tempdir().unwrap();
     let program = loquet_tests::server::binary().parent().unwrap().display().to_string();
-    let path = format!("{program}:{}", std::env::var("PATH").unwrap());
+    let path = format!("{program}:{}", environment::variable("PATH").unwrap().display());
     for (document, expected) in [
         (
             "docs/auditor.md",
@@ -111,12 +113,11 @@ async fn the_commands_of_the_other_documents_work_as_written() {
         let script = format!("set -euo pipefail\n{}", commands(&self::document(document)));
         let mut shell = tokio::process::Command::new("bash");
         shell.arg("-c").arg(script).current_dir(folder.path());
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LOQUET_"))
-        {
+        for name in environment::settings() {
             shell.env_remove(name);
         }
         shell.env("LOQUET_DATA_DIR", &server.folder).env("PATH", &path).kill_on_drop(true);
-        let output = tokio::time::timeout(std::time::Duration::from_secs(120), shell.output()).await;
+        let output = tokio::time::timeout(std::time::Duration::from_mins(2), shell.output()).await;
         let output = output.expect("a command waits for something that never comes").unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{document}: {said}\n{}", String::from_utf8_lossy(&output.stderr));

@@ -1,17 +1,20 @@
 //! The rooms of the house: which crate may depend on which, and what the domain may not name.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
+#![cfg(test)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use loquet_tests::environment;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
 /// The packages in a package's own tree, build and test dependencies left out.
+#[track_caller]
 fn tree(package: &str, depth: &str) -> BTreeSet<String> {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = Command::new(environment::cargo());
     cargo.args(["tree", "--edges", "normal", "--prefix", "none", "--format", "{p}", "--depth", depth]);
     let output = cargo.args(["--package", package]).current_dir(root()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -19,6 +22,7 @@ fn tree(package: &str, depth: &str) -> BTreeSet<String> {
     text.lines().skip(1).filter_map(|line| line.split(' ').next()).map(ToOwned::to_owned).collect()
 }
 
+#[track_caller]
 fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     let mut folders = vec![root().join(folder)];

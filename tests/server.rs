@@ -9,13 +9,14 @@ use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::environment;
+
 /// The program, built now if it is not up to date.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut build = Command::new(cargo);
+        let mut build = Command::new(environment::cargo());
         build.args(["build", "--quiet", "--package", "loquet", "--manifest-path"]).arg(manifest);
         assert!(build.status().unwrap().success(), "the program can't be built");
         // target/debug/deps/<this test> -> target/debug/loquet
@@ -48,10 +49,12 @@ pub struct Answer {
 }
 
 impl Answer {
+    #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|e| panic!("{e}: {}", self.text))
     }
 
+    #[track_caller]
     pub fn position(&self) -> u64 {
         match self.headers.get("loquet-position") {
             Some(position) => position.to_str().unwrap().parse().unwrap(),
@@ -75,8 +78,8 @@ impl Server {
     pub async fn start_with(arguments: &[&str]) -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let folder = temporary.path().join("var");
-        let mut server = Self::over(folder, arguments).await;
-        server._temporary = Some(temporary);
+        let mut server = Self::made(folder, arguments, Vec::new(), Some(temporary));
+        server.restart().await;
         server
     }
 
@@ -84,20 +87,26 @@ impl Server {
     pub async fn with_variables(variables: &[(&str, &str)]) -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let mut server = Self::made(temporary.path().join("var"), &[], variables.collect());
-        server._temporary = Some(temporary);
+        let folder = temporary.path().join("var");
+        let mut server = Self::made(folder, &[], variables.collect(), Some(temporary));
         server.restart().await;
         server
     }
 
     /// A server over a folder that somebody else keeps.
     pub async fn over(folder: PathBuf, arguments: &[&str]) -> Self {
-        let mut server = Self::made(folder, arguments, Vec::new());
+        let mut server = Self::made(folder, arguments, Vec::new(), None);
         server.restart().await;
         server
     }
 
-    fn made(folder: PathBuf, arguments: &[&str], variables: Vec<(String, String)>) -> Self {
+    #[track_caller]
+    fn made(
+        folder: PathBuf,
+        arguments: &[&str],
+        variables: Vec<(String, String)>,
+        temporary: Option<TempDir>,
+    ) -> Self {
         let port = free_port();
         Self {
             url: format!("http://127.0.0.1:{port}"),
@@ -106,17 +115,16 @@ impl Server {
             arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
             variables,
             child: None,
-            client: Client::builder().timeout(Duration::from_secs(60)).build().unwrap(),
-            _temporary: None,
+            client: Client::builder().timeout(Duration::from_mins(1)).build().unwrap(),
+            _temporary: temporary,
         }
     }
 
     pub fn command(&self) -> Command {
         let mut command = Command::new(binary());
         command.arg("--data-dir").arg(&self.folder);
-        // Only what the test says: a setting of whoever runs the tests must not reach the program.
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LOQUET_"))
-        {
+        // Only what the test says.
+        for name in environment::settings() {
             command.env_remove(name);
         }
         command
@@ -149,11 +157,7 @@ impl Server {
         let start = Instant::now();
         while self.client.get(format!("{}/healthz", self.url)).send().await.is_err() {
             assert!(self.child.as_mut().unwrap().try_wait().unwrap().is_none(), "{}", self.errors());
-            assert!(
-                start.elapsed() < Duration::from_secs(60),
-                "the server does not start: {}",
-                self.errors()
-            );
+            assert!(start.elapsed() < Duration::from_mins(1), "the server does not start: {}", self.errors());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -171,6 +175,7 @@ impl Server {
     }
 
     /// kill -9.
+    #[track_caller]
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().unwrap();
@@ -187,20 +192,24 @@ impl Server {
     }
 
     /// SIGTERM.
+    #[track_caller]
     pub fn terminate(&self) {
         assert!(Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().unwrap().success());
     }
 
     /// Waits for a clean end.
+    #[track_caller]
     pub fn wait(&mut self) {
         let ended = self.child.take().unwrap().wait().unwrap();
         assert!(ended.success(), "{}", self.errors());
     }
 
+    #[track_caller]
     pub fn pid(&self) -> u32 {
         self.child.as_ref().unwrap().id()
     }
 
+    #[track_caller]
     pub fn token(&self) -> String {
         std::fs::read_to_string(self.folder.join("dev-token")).unwrap().trim().to_owned()
     }
@@ -314,6 +323,7 @@ impl Drop for Server {
 }
 
 /// The token of the link in a mail.
+#[track_caller]
 pub fn token_in(text: &str) -> String {
     let (_, rest) = text.split_once("token=").unwrap_or_else(|| panic!("no link in {text}"));
     rest.split_whitespace().next().unwrap().to_owned()

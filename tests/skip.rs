@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::environment::variable;
+
 /// Whether a program can be started; if not, the skip is said and written down for CI to count.
 #[must_use]
 pub fn unless_installed(test: &str, program: &str) -> bool {
@@ -16,6 +18,7 @@ pub fn unless_installed(test: &str, program: &str) -> bool {
 
 /// A program that `tests/install` puts beside what is built, or a skip that is said.
 #[must_use]
+#[track_caller]
 pub fn unless_tool(test: &str, path: &str) -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let tool = root.join("target/test-tools").join(path);
@@ -27,14 +30,15 @@ pub fn unless_tool(test: &str, path: &str) -> Option<PathBuf> {
 }
 
 /// Says why a test does not run here. In CI, where everything can be installed, that is a failure.
+#[track_caller]
 pub fn skipped(test: &str, why: &str) {
     println!("skipped: {test}: {why}");
-    if let Some(list) = std::env::var_os("LOQUET_SKIP_LIST") {
+    if let Some(list) = variable("LOQUET_SKIP_LIST") {
         use std::io::Write;
         let mut list = std::fs::OpenOptions::new().create(true).append(true).open(list).unwrap();
         writeln!(list, "{test}: {why}").unwrap();
     }
-    assert!(std::env::var_os("CI").is_none(), "{test} must not be skipped in CI: {why}");
+    assert!(variable("CI").is_none(), "{test} must not be skipped in CI: {why}");
 }
 
 /// Whether this process may mount, trace and the like.

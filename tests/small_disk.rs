@@ -8,6 +8,7 @@ pub struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
     /// Mounts one, such as `8m`. `None` where that is not allowed.
+    #[track_caller]
     pub fn mount(size: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let mut mount = Command::new("mount");

@@ -41,6 +41,7 @@ impl OneTimeCodes for TotpCodes {
         totp.check(&code, u64::try_from(at.timestamp()).ok()?)
     }
 
+    #[expect(clippy::disallowed_methods, reason = "new codes")]
     fn recovery_codes(&self) -> Vec<String> {
         (0..CODES).map(|_| spelled(rand::random::<[u8; BYTES]>())).collect()
     }

@@ -155,6 +155,7 @@ impl PasswordHasher for Argon2Pool {
 
 impl Hashing {
     fn hash(&mut self, password: &Password) -> PasswordHash {
+        #[expect(clippy::disallowed_methods, reason = "a salt")]
         let salt: [u8; 16] = rand::random();
         let params = self.params.clone();
         let phc =
@@ -224,7 +225,6 @@ impl Hashing {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

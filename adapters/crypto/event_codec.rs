@@ -186,7 +186,6 @@ impl EventCodec for JsonCodec {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use serde_json::{Value, json};

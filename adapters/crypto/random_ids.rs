@@ -7,6 +7,7 @@ use uuid::{Builder, Uuid};
 pub struct RandomIdentities;
 
 impl Identities for RandomIdentities {
+    #[expect(clippy::disallowed_methods, reason = "this is the port through which ids come")]
     fn fresh(&self) -> Uuid {
         Builder::from_random_bytes(rand::random()).into_uuid()
     }

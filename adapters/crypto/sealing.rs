@@ -9,6 +9,7 @@ const NONCE: usize = 24;
 /// message is longer than the cipher takes (256 GiB).
 #[must_use]
 pub fn seal(key: &[u8; 32], message: &[u8], context: &[u8]) -> Option<Vec<u8>> {
+    #[expect(clippy::disallowed_methods, reason = "a nonce")]
     let nonce: [u8; NONCE] = rand::random();
     let payload = Payload { msg: message, aad: context };
     let sealed = XChaCha20Poly1305::new(key.into()).encrypt(&XNonce::from(nonce), payload).ok()?;

@@ -52,6 +52,7 @@ pub enum ServerKeyError {
 impl ServerKey {
     /// Makes a key of random bytes; for tests and for [`ServerKey::create`].
     #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "keys are made here")]
     pub fn random() -> Self {
         Self(Zeroizing::new(rand::random()))
     }

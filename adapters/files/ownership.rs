@@ -6,6 +6,9 @@ use std::io;
 use std::path::Path;
 
 /// A new file that its owner alone can read.
+///
+/// # Errors
+/// What the file system said; a file of that name is one.
 pub fn create_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -31,6 +34,9 @@ pub fn give(file: &File, like: &Metadata) -> io::Result<()> {
 }
 
 /// Deletes a file; none there is as good.
+///
+/// # Errors
+/// What the file system said.
 pub fn remove_if_there(path: &Path) -> io::Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),

@@ -110,7 +110,6 @@ impl Api {
 
     /// The company of a list: a person's own, or the one that a program names.
     pub(crate) fn company_asked(
-        &self,
         caller: &Caller,
         asked: Option<uuid::Uuid>,
     ) -> Result<Option<CompanyId>, Problem> {

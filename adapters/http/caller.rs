@@ -147,7 +147,7 @@ impl Faults {
         match reason {
             None if caller.is_staff() => self.add(pointer, "reason-required"),
             Some(reason) if !loquet_domain::values::plain_text::is_text(reason, 500) => {
-                self.add(pointer, "reason-invalid")
+                self.add(pointer, "reason-invalid");
             }
             _ => {}
         }

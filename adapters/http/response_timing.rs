@@ -43,6 +43,10 @@ static WAKER: LazyLock<Option<Sender<Waiting>>> = LazyLock::new(|| {
 
 /// Waits for the next multiple of `step` since `begun`, and a little longer.
 pub(crate) async fn wait(step: Duration, begun: Instant) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how much later an answer leaves is no decision, and nobody may foresee it"
+    )]
     let until = next(begun, Instant::now(), step) + LOT.mul_f64(rand::random());
     let (wakes, woken) = oneshot::channel();
     let told = WAKER.as_ref().is_some_and(|waker| waker.send((until, wakes)).is_ok());

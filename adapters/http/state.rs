@@ -54,7 +54,7 @@ pub struct Api {
     pub codes: Arc<dyn OneTimeCodes>,
     /// The time.
     pub clock: Clock,
-    /// Refused logins leave at a multiple of this after they came: [`refusal_step`].
+    /// Refused logins leave at a multiple of this after they came: [`crate::response_timing::refusal_step`].
     pub refusal_step: Duration,
     /// The name of the customer account.
     pub brand: String,

@@ -4,7 +4,7 @@ use loquet_domain::ports::BoxFuture;
 
 /// A mail as it lies in the folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs)] // the names say it
+#[expect(missing_docs, reason = "the names say it")]
 pub struct FiledMail {
     pub name: String,
     pub to: String,

@@ -66,7 +66,7 @@ impl std::fmt::Display for TokenFamily {
 
 /// A token as an operator sees it: all but the token.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs)] // the names say it
+#[expect(missing_docs, reason = "the names say it")]
 pub struct TokenEntry {
     /// The beginning of its hash: tells tokens apart and gives nothing away.
     pub id: String,

@@ -80,7 +80,9 @@ fn filed(folder: &Path) -> Vec<FiledMail> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries
         .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| name.ends_with(".eml") && !name.starts_with('.'))
+        .filter(|name| {
+            Path::new(name).extension().is_some_and(|ending| ending == "eml") && !name.starts_with('.')
+        })
         .collect();
     names.sort_unstable_by(|a, b| b.cmp(a));
     names.into_iter().filter_map(|name| read(folder, name)).collect()

@@ -72,7 +72,6 @@ impl Activity for SessionActivity {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use uuid::Uuid;

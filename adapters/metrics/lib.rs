@@ -28,7 +28,7 @@ macro_rules! label {
     ($(#[$doc:meta])* $name:ident { $($field:ident),+ }) => {
         $(#[$doc])*
         #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-        #[allow(missing_docs)] // the names say it
+        #[expect(missing_docs, reason = "the names say it")]
         pub struct $name { $(pub $field: String),+ }
     };
 }
@@ -66,7 +66,7 @@ label!(
 );
 /// Which request.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-#[allow(missing_docs)] // the names say it
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Request {
     pub method: &'static str,
     pub route: String,
@@ -84,7 +84,7 @@ fn seconds() -> Histogram {
 
 /// Of hashing passwords.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)] // the help texts say it
+#[expect(missing_docs, reason = "the help texts say it")]
 pub struct HashMetrics {
     pub waiting: Gauge,
     pub seconds: Histogram,
@@ -93,7 +93,7 @@ pub struct HashMetrics {
 
 /// Of writing to the log.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct LogMetrics {
     pub append_seconds: Histogram,
     pub batch: Histogram,
@@ -104,7 +104,7 @@ pub struct LogMetrics {
 
 /// Of serving requests.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct HttpMetrics {
     pub requests: Family<Request, Counter>,
     pub seconds: Family<OfRoute, Histogram>,
@@ -115,7 +115,7 @@ pub struct HttpMetrics {
 
 /// What is set when somebody asks.
 #[derive(Clone, Debug, Default)]
-#[allow(missing_docs)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct AskedMetrics {
     pub position: Gauge,
     pub view_position: Family<OfView, Gauge>,

@@ -154,7 +154,6 @@ impl Answers for SqliteAnswers {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
 

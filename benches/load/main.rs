@@ -4,7 +4,11 @@
 //! It talks to the address it is given and to nothing else, and ends by itself. A server that limits how
 //! often one address may try says so often here: for a measurement, start it with higher limits.
 #![forbid(unsafe_code)]
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a benchmark is started by hand, and prints what it measured
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark is started by hand, and prints what it measured"
+)]
 
 mod merchants;
 mod record;
@@ -100,7 +104,7 @@ fn show(record: &Record, start: Instant, length: Duration, callers: &[thread::Jo
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     let mut before = (start, 0);
     while start.elapsed() < length && callers.iter().any(|caller| !caller.is_finished()) {
-        thread::sleep(SHOW_EVERY);
+        loquet_benches::pause(SHOW_EVERY);
         let (now, answers) = (Instant::now(), record.answers());
         let rate =
             loquet_benches::rate_since(before.0, u32::try_from(answers - before.1).unwrap_or(u32::MAX));

@@ -53,6 +53,7 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) fn new() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "no other run may have drawn it")]
         let random: u64 = rand::random();
         let first = u32::try_from(random % NUMBERS).unwrap_or(0);
         Self { name: format!("{random:x}"), first }

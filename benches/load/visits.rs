@@ -3,12 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use loquet_benches::Outcome;
 use loquet_benches::client::{Answer, Connection, request};
 use loquet_benches::history::PASSWORD;
+use loquet_benches::{Outcome, pause};
 
 use crate::merchants::{Merchant, Run};
 use crate::record::{Kind, Record, Verdict};
@@ -55,7 +54,7 @@ impl Visitor {
                 Err(error) => {
                     failures += 1;
                     record.note(kind, Verdict::Failed, begun.elapsed(), &error.to_string());
-                    thread::sleep(PAUSE);
+                    pause(PAUSE);
                 }
             }
         }
@@ -86,6 +85,7 @@ impl Visitor {
 }
 
 /// Of a hundred requests, so many of each kind.
+#[expect(clippy::disallowed_methods, reason = "a load is not repeated")]
 fn some_kind() -> Kind {
     match rand::random::<u32>() % 100 {
         0..35 => Kind::LogIn,

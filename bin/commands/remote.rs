@@ -29,7 +29,7 @@ impl Running {
     /// Returns `None` when this process does the work itself.
     pub(super) fn open(remote: &Remote) -> anyhow::Result<Option<Self>> {
         let (Some(url), Some(token)) = (&remote.url, &remote.token_file) else { return Ok(None) };
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build()?;
+        let client = reqwest::Client::builder().timeout(Duration::from_mins(1)).build()?;
         let url = url.trim_end_matches('/').to_owned();
         Ok(Some(Self { client, url, token: read_secret(token)? }))
     }

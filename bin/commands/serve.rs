@@ -264,7 +264,7 @@ async fn look_at_keys(keys: Arc<dyn AccountKeys>) {
             Ok(Noticed::Rotation) => tracing::info!("the server key was rotated: the new one is in use"),
             Ok(Noticed::Nothing) => {}
             Err(error) => {
-                tracing::error!(%error, "the server key was rotated, and the new one can't be used")
+                tracing::error!(%error, "the server key was rotated, and the new one can't be used");
             }
         }
     }
@@ -341,6 +341,7 @@ async fn stop_signal(mut terminate: tokio::signal::unix::Signal) {
             _ = terminate.recv() => {}
             _ = tokio::signal::ctrl_c() => {}
         }
+        #[expect(clippy::disallowed_methods, reason = "who sends a second signal wants nothing finished")]
         std::process::exit(1);
     });
 }

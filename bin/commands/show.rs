@@ -53,7 +53,7 @@ pub(super) fn place_of(path: &Path) -> String {
 /// An address on one line.
 pub(super) fn address(address: &Address) -> String {
     let Address { street, number, r#box, postal_code, town, country } = address;
-    let within = r#box.as_ref().map(|r#box| format!(" / {}", r#box)).unwrap_or_default();
+    let within = r#box.as_ref().map(|within| format!(" / {within}")).unwrap_or_default();
     format!("{street} {number}{within}, {postal_code} {town}, {country}")
 }
 

@@ -145,7 +145,7 @@ pub(crate) fn networks(text: &str) -> Result<Vec<IpNet>, String> {
         .collect()
 }
 
-/// The largest networks that have one owner are the private ones: 10.0.0.0/8 and fc00::/7 (RFC 1918, RFC 4193).
+/// The largest networks that have one owner are the private ones: `10.0.0.0/8` and `fc00::/7` (RFC 1918, RFC 4193).
 fn no_wider(network: IpNet) -> Result<IpNet, String> {
     let least = if matches!(network, IpNet::V4(_)) { 8 } else { 7 };
     match network.prefix_len() >= least {

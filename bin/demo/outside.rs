@@ -34,6 +34,7 @@ pub(super) fn first_identity(roll: u64) -> Uuid {
 pub(crate) struct Seeded;
 
 impl Identities for Seeded {
+    #[expect(clippy::disallowed_methods, reason = "outside an act no dice are at hand")]
     fn fresh(&self) -> Uuid {
         let drawn = DICE.try_with(|dice| dice.lock().unwrap_or_else(PoisonError::into_inner).uuid());
         drawn.unwrap_or_else(|_| Uuid::new_v4())

@@ -65,6 +65,7 @@ impl Story {
     }
 
     /// A stranger locks all that is not trusted.
+    #[track_caller]
     fn hammered(&mut self, minute: i64) {
         for _ in 0..7 {
             self.wrong_from(minute, None).unwrap();

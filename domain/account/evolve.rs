@@ -99,6 +99,7 @@ fn created(fact: &Fact<Event>) -> Account {
     }))
 }
 
+#[expect(clippy::too_many_lines, reason = "one match over every event of an account in use")]
 fn in_use(active: &mut Active, fact: &Fact<Event>) {
     let at = fact.context.at;
     match &fact.event {

@@ -15,6 +15,7 @@ fn capped(cap: u32) -> Story {
 
 /// Wrong guesses, each lockout waited out, up to the one that locks for good; gives how many there were and
 /// the minute of the last.
+#[track_caller]
 fn guess_to_the_cap(story: &mut Story) -> (usize, i64) {
     let mut minute = 0;
     for guesses in 1..=1000 {
@@ -148,7 +149,7 @@ fn of_an_erased_person_no_former_password_is_left() {
     let erased = story.history.iter().cloned().map(|mut fact| {
         match &mut fact.event {
             Event::AccountActivated { hash, .. } | Event::PasswordChanged { hash } => {
-                *hash = Erasable::Erased
+                *hash = Erasable::Erased;
             }
             _ => {}
         }

@@ -70,6 +70,7 @@ impl Story {
         self.tell(minute, Command::AnswerChallenge(Answer { challenge, proof, opening: opening(session) }))
     }
 
+    #[track_caller]
     pub(super) fn challenge(&mut self, minute: i64) -> EventId {
         assert_eq!(names(&self.log_in(minute, None).unwrap()), ["second-step-asked"]);
         self.link()

@@ -542,6 +542,7 @@ fn commands() -> impl Strategy<Value = Vec<(i64, Command)>> {
 
 /// What a diagnosis must say where a login with the right password ends with this event or refusal: the answer,
 /// and what may stand first among what keeps the owner out.
+#[track_caller]
 fn diagnosed(logged_in: Result<&'static str, Refusal>) -> (Answer, &'static [Option<&'static str>]) {
     match logged_in {
         Ok("login-succeeded" | "password-rehashed") => {

@@ -62,7 +62,7 @@ use crate::takeover::{self, TakeOver};
 const SIDE_BY_SIDE: usize = 64;
 
 /// Everything that the use cases need of the outside.
-#[allow(missing_docs)] // each port says what it is
+#[expect(missing_docs, reason = "each port says what it is")]
 pub struct Ports {
     pub store: Arc<dyn EventStore>,
     pub codec: Arc<dyn EventCodec>,

@@ -30,10 +30,8 @@ impl SiteId {
     /// that it opened there and that went to another company before the order was done.
     #[must_use]
     pub fn of_order(order: &OrderId, address: AddressKey, times: u32) -> Self {
-        let mut name = format!("order/{order}/site/{}", Uuid::from(address));
-        if times > 0 {
-            name.push_str(&format!("/{times}"));
-        }
+        let first = format!("order/{order}/site/{}", Uuid::from(address));
+        let name = if times == 0 { first } else { format!("{first}/{times}") };
         Self(Uuid::new_v5(&LOQUET, name.as_bytes()))
     }
 }

@@ -78,7 +78,6 @@ fn spelled_out(text: &str, one: char) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use proptest::prelude::*;
 

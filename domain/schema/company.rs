@@ -47,7 +47,6 @@ stored_events!(Company:
 );
 
 #[derive(Debug, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub struct StoredRegistration {
     country: Country,
     enterprise_number: String,

@@ -50,7 +50,7 @@ macro_rules! aggregates {
         /// The open part of an event, in its newest shape.
         #[derive(Debug, Serialize)]
         #[serde(untagged)]
-        #[allow(missing_docs)] // one variant a shape; the shapes are documented where they stand
+        #[expect(missing_docs, reason = "one variant a shape; the shapes are documented where they stand")]
         pub enum Data {
             $($variant($module::Data)),*
         }
@@ -159,7 +159,7 @@ pub struct Stored {
 
 /// The sealed part: personal data, password hashes, support's words. Absent fields are not written.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)] // the names say it
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Private {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,

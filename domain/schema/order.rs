@@ -16,7 +16,6 @@ pub(super) const NAMES: &[&str] = &["order-received", "order-onboarded", "order-
 
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-#[allow(missing_docs)]
 pub enum Data {
     Received(Box<OrderReceived>),
     Onboarded(OrderOnboarded),
@@ -25,7 +24,6 @@ pub enum Data {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub struct OrderReceived {
     order_id: OrderId,
     channel: Channel,
@@ -38,7 +36,6 @@ pub struct OrderReceived {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub struct OrderOnboarded {
     company_id: CompanyId,
     account_id: AccountId,
@@ -46,7 +43,6 @@ pub struct OrderOnboarded {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub struct OrderEquipped {
     company_id: CompanyId,
     opened_site_ids: Vec<SiteId>,
@@ -56,7 +52,6 @@ pub struct OrderEquipped {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub struct OrderResolved {
     resolution: Resolution,
     about: Option<AccountId>,

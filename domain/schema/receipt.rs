@@ -14,7 +14,6 @@ pub(super) const NAMES: &[&str] = &["receipt-layout-saved"];
 
 /// What is said of a layout, with the logo as that version holds it.
 #[derive(Debug, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub struct Saved<L> {
     company_id: CompanyId,
     layout: StoredLayout<L>,
@@ -22,7 +21,6 @@ pub struct Saved<L> {
 
 /// A layout.
 #[derive(Debug, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub(super) struct StoredLayout<L> {
     header: ReceiptText,
     middle: ReceiptText,
@@ -42,7 +40,6 @@ struct Held {
 
 /// The name of the picture's stream.
 #[derive(Debug, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub struct Named {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     logo_id: Option<LogoId>,

@@ -34,14 +34,13 @@ macro_rules! stored_events {
 
         #[derive(Debug, serde::Serialize)]
         #[serde(untagged)]
-        #[allow(missing_docs, clippy::enum_variant_names)] // they are the events' own names
+        #[allow(missing_docs, clippy::enum_variant_names, reason = "they are the events' own names, which may be alike")]
         pub enum Data {
             $($variant($variant)),*
         }
 
         $(
             #[derive(Debug, serde::Serialize, serde::Deserialize)]
-            #[allow(missing_docs)]
             pub struct $variant {
                 $(
                     $($(#[$attribute])* #[serde(rename = $stored)] $field: $type,)?
@@ -50,7 +49,7 @@ macro_rules! stored_events {
             }
 
             impl $variant {
-                #[allow(unused_variables)] // most events have no sealed part
+                #[allow(unused_variables, reason = "most events have no sealed part")]
                 fn event(self, private: &crate::values::erasable::Erasable<super::Private>) -> Event {
                     $(
                         $(let $field = (<$type as Into<_>>::into(self.$field),);)?

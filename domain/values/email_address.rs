@@ -113,7 +113,6 @@ impl fmt::Display for EmailHash {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -189,7 +189,6 @@ impl Verdict {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use Judgement::{AboutUs, Never, NotNow, Unclear};

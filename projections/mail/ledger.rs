@@ -47,7 +47,7 @@ impl MailState {
 
 /// A mail and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs)] // the names say it
+#[expect(missing_docs, reason = "the names say it")]
 pub struct LedgerEntry {
     pub mail: QueuedMail,
     pub state: MailState,
@@ -66,7 +66,7 @@ pub struct LedgerEntry {
 
 /// How many mails are in the states that an operator watches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct MailCounts {
     pub pending: u64,
     pub sending: u64,

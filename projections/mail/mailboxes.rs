@@ -62,7 +62,6 @@ impl Mailboxes {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

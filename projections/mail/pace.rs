@@ -152,7 +152,6 @@ impl RefusedInARow {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::super::verdict::Verdict;
     use super::*;

@@ -166,7 +166,7 @@ impl Sender {
                         pause = look_again;
                     }
                     Err(error) => {
-                        tracing::error!(error = %Causes(&error), "the mail queue can't be used; trying again")
+                        tracing::error!(error = %Causes(&error), "the mail queue can't be used; trying again");
                     }
                 }
             }

@@ -137,7 +137,6 @@ fn given_up(verdict: &Verdict) -> Vec<MailHelp> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use MailHelp::{AskTheirProvider, CorrectAddress, LookForIt, SendAgain, TellOperator, Wait};

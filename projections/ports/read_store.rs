@@ -8,6 +8,7 @@ use crate::view::{Build, CannotApply, ViewId};
 /// One build's rows, within a transaction. A view changes them through a [`Table`](crate::table::Table).
 ///
 /// Every method fails with [`StoreFailed`] if the store does not answer. The transaction is then undone as a whole.
+#[expect(clippy::missing_errors_doc, reason = "the trait says it of all its methods")]
 pub trait Rows {
     /// Returns the row under a key, as it was put. Returns `None` if there is none.
     fn get(&mut self, key: &str) -> Result<Option<Vec<u8>>, StoreFailed>;

@@ -17,7 +17,7 @@ use crate::view::Build;
 
 /// How long a building that failed waits before it is tried again; twice as long each further time.
 const RETRY: Duration = Duration::from_secs(5);
-const LONGEST: Duration = Duration::from_secs(300);
+const LONGEST: Duration = Duration::from_mins(5);
 
 /// What a building is, while it goes by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

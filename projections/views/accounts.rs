@@ -44,7 +44,7 @@ impl Status {
 
 /// An account. Who it belongs to is at `person_at` in the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)] // the names say it
+#[expect(missing_docs, reason = "the names say it")]
 pub struct AccountRow {
     pub account_id: AccountId,
     pub company_id: CompanyId,

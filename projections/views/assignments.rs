@@ -17,7 +17,7 @@ use crate::view::{CannotApply, Noted, View, ViewId};
 /// What brought a terminal to where it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-#[allow(missing_docs)] // the names say it
+#[expect(missing_docs, reason = "the names say it")]
 pub enum Cause {
     Ordered { order_id: OrderId, site_id: SiteId },
     Assigned { from_site_id: SiteId, to_site_id: SiteId },
@@ -26,7 +26,7 @@ pub enum Cause {
 
 /// One step in a terminal's history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)] // the names say it
+#[expect(missing_docs, reason = "the names say it")]
 pub struct AssignmentRow {
     pub terminal_id: TerminalId,
     #[serde(with = "ts_microseconds")]

@@ -19,7 +19,7 @@ use crate::view::{CannotApply, Noted, View, ViewId};
 
 /// A company.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)] // the names say it
+#[expect(missing_docs, reason = "the names say it")]
 pub struct CompanyRow {
     pub company_id: CompanyId,
     pub country: Country,

@@ -35,7 +35,7 @@ pub enum Outcome {
 /// outcome and position: a row of many attempts must fit on a page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Stored", into = "Stored")]
-#[allow(missing_docs)] // the names say it
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Attempt {
     pub at: Moment,
     pub outcome: Outcome,
@@ -59,7 +59,7 @@ impl From<Attempt> for Stored {
 
 /// The newest attempts at one account, newest last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct LoginsRow {
     pub account_id: AccountId,
     pub attempts: Vec<Attempt>,

@@ -17,7 +17,7 @@ const KEPT: usize = 20;
 
 /// A mail that has ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)] // the names say it
+#[expect(missing_docs, reason = "the names say it")]
 pub struct EndedMail {
     pub mail_id: Uuid,
     pub kind: MailKind,
@@ -29,7 +29,7 @@ pub struct EndedMail {
 
 /// The newest mails to one account, newest last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct MailsRow {
     pub account_id: AccountId,
     pub mails: Vec<EndedMail>,

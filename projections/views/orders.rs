@@ -14,7 +14,7 @@ use crate::view::{CannotApply, Noted, View, ViewId};
 
 /// An order. Who placed it is at `person_at` in the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)] // the names say it
+#[expect(missing_docs, reason = "the names say it")]
 pub struct OrderRow {
     pub order_id: OrderId,
     pub channel: Channel,

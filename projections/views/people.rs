@@ -16,7 +16,7 @@ use crate::view::{CannotApply, Noted, Sight, View, ViewId};
 
 /// Somebody with an account. Who they are is at `person_at` in the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)] // the names say it
+#[expect(missing_docs, reason = "the names say it")]
 pub struct PersonRow {
     pub account_id: AccountId,
     pub person_at: Position,

@@ -15,7 +15,7 @@ use crate::view::{CannotApply, Noted, View, ViewId};
 
 /// A session. From where it was opened is at `client_at` in the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)] // the names say it
+#[expect(missing_docs, reason = "the names say it")]
 pub struct SessionRow {
     pub session_id: SessionId,
     #[serde(with = "ts_microseconds")]
@@ -27,7 +27,7 @@ pub struct SessionRow {
 
 /// The sessions of one account, oldest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct SessionsRow {
     pub account_id: AccountId,
     pub sessions: Vec<SessionRow>,

@@ -16,7 +16,7 @@ use crate::view::{CannotApply, Noted, View, ViewId};
 
 /// A site.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)] // the names say it
+#[expect(missing_docs, reason = "the names say it")]
 pub struct SiteRow {
     pub site_id: SiteId,
     pub company_id: CompanyId,

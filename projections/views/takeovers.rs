@@ -41,7 +41,7 @@ impl TakeOverStatus {
 
 /// A take-over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)] // the names say it
+#[expect(missing_docs, reason = "the names say it")]
 pub struct TakeOverRow {
     pub takeover_id: TakeOverId,
     pub from_company_id: CompanyId,

@@ -16,7 +16,7 @@ use crate::view::{CannotApply, Noted, View, ViewId};
 
 /// A terminal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)] // the names say it
+#[expect(missing_docs, reason = "the names say it")]
 pub struct TerminalRow {
     pub terminal_id: TerminalId,
     pub company_id: CompanyId,

@@ -1,6 +1,5 @@
 //! Trusted devices through real HTTP: a stranger hammers, and the owner gets in all the same; an owner who mistypes is locked
 //! out as anybody is.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
 
 use loquet_tests::server::{Answer, Server, free_port, token_in};
 use reqwest::Method;
@@ -50,11 +49,13 @@ impl<'a> Client<'a> {
 }
 
 /// A client that shows the token of the device that a login gave.
+#[track_caller]
 fn on_device<'a>(server: &'a Server, given: &Value) -> Client<'a> {
     Client::new(server, "any/1").with("loquet-device", given["device_token"].as_str().unwrap())
 }
 
 /// The cookie that an answer has a browser keep, and what it says of it.
+#[track_caller]
 fn cookie(answer: &Answer) -> (String, String) {
     let set = answer.headers["set-cookie"].to_str().unwrap();
     let (pair, attributes) = set.split_once(';').unwrap();
@@ -112,6 +113,7 @@ async fn shown(server: &Server, account: &str) -> (Value, Value) {
     (lockout, diagnosis)
 }
 
+#[track_caller]
 fn reasons(diagnosis: &Value) -> Vec<&str> {
     diagnosis["reasons"].as_array().unwrap().iter().map(|reason| reason["reason"].as_str().unwrap()).collect()
 }

@@ -1,5 +1,4 @@
 //! Argon2id held against an implementation that nobody here wrote: argon2-cffi, over the reference code in C.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -33,6 +32,7 @@ fn python(test: &str) -> Option<PathBuf> {
 }
 
 /// What a script prints that is told this on its input. Nothing of it is on a command line.
+#[track_caller]
 fn told(python: &Path, script: &str, input: &Value) -> Value {
     let mut child = Command::new(python);
     child

@@ -1,6 +1,5 @@
 //! The profiles `default`, `nist` and `pci` of lockout and passwords: in process, where time is handed in,
 //! and through real HTTP.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
 
 use std::path::Path;
 use std::process::Command;
@@ -245,12 +244,14 @@ async fn a_change_that_is_refused_as_reused_counts_nothing_and_a_wrong_one_count
     assert_eq!(change(PHRASE).await, Err(refusal.into()), "nothing is compared while it is locked");
 }
 
+#[track_caller]
 fn rules(answer: &Answer) -> Vec<String> {
     let errors = answer.json()["errors"].as_array().cloned().unwrap_or_default();
     errors.iter().map(|error| error["rule"].as_str().unwrap().to_owned()).collect()
 }
 
 /// Everything of an answer that a stranger sees, but for the date and the request's own id.
+#[track_caller]
 fn seen(answer: &Answer) -> (u16, Vec<(String, String)>, String) {
     let headers =
         answer.headers.iter().filter(|(name, _)| !["date", "x-request-id"].contains(&name.as_str()));
@@ -414,6 +415,7 @@ async fn a_password_of_the_operators_list_is_refused_with_the_reason_in_three_la
 }
 
 /// The SHA-1 that the system's own program gives.
+#[track_caller]
 fn sha1_of(text: &str) -> String {
     use std::io::Write;
     use std::process::Stdio;
@@ -423,6 +425,7 @@ fn sha1_of(text: &str) -> String {
     told.split(' ').next().unwrap().to_uppercase()
 }
 
+#[track_caller]
 fn config(text: &str, command: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("loquet.toml");

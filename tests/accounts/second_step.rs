@@ -1,14 +1,13 @@
 //! Two-step verification through real HTTP, checked against implementations that nobody here wrote.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
 
 use std::process::{Command, Stdio};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::future::join_all;
 use loquet_tests::server::{Answer, Server};
-use loquet_tests::skip;
+use loquet_tests::{environment, skip};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -16,17 +15,19 @@ const PASSWORD: &str = "Boulange7!";
 const EMAIL: &str = "marie@example.be";
 
 /// Now in steps of 30 seconds, from where on a few seconds are left: a code made now is of this step when it comes.
+#[expect(clippy::disallowed_methods, reason = "the clock is the one thing that this waits for")]
 fn step() -> u64 {
     loop {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        if now.as_secs() % 30 < 24 {
-            return now.as_secs() / 30;
+        let now = u64::try_from(environment::now().timestamp()).unwrap();
+        if now % 30 < 24 {
+            return now / 30;
         }
         std::thread::sleep(Duration::from_millis(200));
     }
 }
 
 /// The code of a step, by oathtool.
+#[track_caller]
 fn code(secret: &str, step: u64) -> String {
     let at = format!("@{}", step * 30);
     let made = Command::new("oathtool").args(["--totp", "--base32", secret, "--now", &at]).output().unwrap();
@@ -72,11 +73,13 @@ async fn answer(server: &Server, challenge: &str, kind: &str, code: &str) -> Ans
     server.post("/v1/logins/second-step", json!({ "challenge": challenge, kind: code })).await
 }
 
+#[track_caller]
 fn slug(answer: &Answer) -> String {
     answer.json()["type"].as_str().unwrap().rsplit(':').next().unwrap().to_owned()
 }
 
 /// The text of the picture, by zbarimg.
+#[track_caller]
 fn read_picture(png: &[u8]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("qr.png");

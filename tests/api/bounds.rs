@@ -1,5 +1,4 @@
 //! What a company's people, and whoever sends input, can do to others is bounded.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
 
 use std::io::Write;
 use std::process::Command;
@@ -23,6 +22,7 @@ fn program(server: &Server, scopes: &str) -> String {
     made(server.command().args(["token", "create", "--name", "portal"]).args(scopes))
 }
 
+#[track_caller]
 fn made(command: &mut Command) -> String {
     let output = command.output().unwrap();
     let token = String::from_utf8(output.stdout).unwrap().trim().to_owned();
@@ -74,14 +74,17 @@ async fn activated(server: &Server, email: &str) -> String {
     session(server, email).await
 }
 
+#[track_caller]
 fn text(value: &Value, name: &str) -> String {
     value[name].as_str().unwrap_or_else(|| panic!("no {name} in {value}")).to_owned()
 }
 
+#[track_caller]
 fn slug(answer: &Answer) -> String {
     text(&answer.json(), "type").rsplit(':').next().unwrap().to_owned()
 }
 
+#[track_caller]
 fn rules(answer: &Answer) -> Vec<String> {
     let errors = answer.json()["errors"].as_array().cloned().unwrap_or_default();
     errors.iter().map(|fault| format!("{} {}", text(fault, "pointer"), text(fault, "rule"))).collect()
@@ -384,13 +387,16 @@ async fn a_take_over_is_hidden_from_companies_that_have_no_part_in_it() {
 const HOSTILE: &str = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{9b}31m\u{202e}\u{2066}\r\n\u{0}\u{7f}\u{2028}\u{200b}";
 
 /// Whether an output holds nothing but what can be shown and the line ends of its own.
+#[track_caller]
 fn plain(what: &str, output: &[u8]) {
     let output = String::from_utf8(output.to_vec()).unwrap();
     assert!(output.chars().all(|letter| letter == '\n' || is_printable(letter)), "{what}: {output:?}");
 }
 
 /// Every text of a problem, as a client reads it.
+#[track_caller]
 fn plain_problem(what: &str, answer: &Answer) {
+    #[track_caller]
     fn look(what: &str, value: &Value) {
         match value {
             Value::String(text) => assert!(text.chars().all(is_printable), "{what}: {text:?}"),
@@ -409,6 +415,7 @@ fn plain_problem(what: &str, answer: &Answer) {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "every answer and every output, one after the other")]
 #[tokio::test]
 async fn neither_an_answer_nor_an_output_repeats_a_control_character() {
     let mut server = Server::start().await;

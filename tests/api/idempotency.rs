@@ -1,5 +1,4 @@
 //! Idempotency keys: a command is done once, however often it is asked for and whoever hangs up meanwhile.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
 
 use std::io::Write;
 use std::net::TcpStream;

@@ -1,5 +1,4 @@
 //! Support's people at work, over HTTP and at the command line: they search, they act, and what they did is told.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
 
 use std::time::{Duration, Instant};
 
@@ -10,6 +9,7 @@ use serde_json::{Value, json};
 const PASSWORD: &str = "Boulange7!";
 
 /// What the program prints, and whether it ended well.
+#[track_caller]
 fn loquet(server: &Server, arguments: &[&str]) -> (bool, String, String) {
     let output = server.command().args(arguments).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
@@ -17,6 +17,7 @@ fn loquet(server: &Server, arguments: &[&str]) -> (bool, String, String) {
 }
 
 /// The token of one of the supplier's people.
+#[track_caller]
 fn staff(server: &Server, name: &str, role: &str) -> String {
     let (made, token, why) = loquet(server, &["token", "create", "--staff", name, "--role", role]);
     assert!(made && token.starts_with("lqt_"), "{why}");
@@ -65,16 +66,19 @@ async fn head(server: &Server) -> u64 {
     server.service_get("/v1/events?limit=1").await.expect(200).json()["position"].as_u64().unwrap()
 }
 
+#[track_caller]
 fn slug(answer: &Answer) -> String {
     answer.json()["type"].as_str().unwrap().rsplit(':').next().unwrap().to_owned()
 }
 
+#[track_caller]
 fn rules(answer: &Answer) -> Vec<String> {
     let errors = answer.json()["errors"].as_array().cloned().unwrap_or_default();
     errors.iter().map(|fault| format!("{} {}", fault["pointer"], fault["rule"]).replace('"', "")).collect()
 }
 
 /// An order of a company with names of its own, for one terminal at an address.
+#[track_caller]
 fn bakery(number: u32, email: &str, given: &str, family: &str) -> Value {
     let mut order = order(number, number, email);
     order["contact"]["given_name"] = json!(given);

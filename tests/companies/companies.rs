@@ -1,5 +1,4 @@
 //! Companies, sites, terminals, groups, receipts and take-overs: through real HTTP, against the real program.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
 
 use futures_util::future::join_all;
 use loquet_tests::server::{Answer, Server, order, token_in};
@@ -19,6 +18,7 @@ fn line(model: &str, quantity: u32, serials: &[&str], at: &Value) -> Value {
     }
 }
 
+#[track_caller]
 fn order_of(number: u32, company: u32, email: &str, lines: &[Value]) -> Value {
     let mut wanted = order(number, company, email);
     wanted["lines"] = json!(lines);
@@ -100,10 +100,12 @@ async fn items(server: &Server, path: &str, token: &str) -> Vec<Value> {
     page.expect(200).json()["items"].as_array().unwrap().clone()
 }
 
+#[track_caller]
 fn slug(answer: &Answer) -> String {
     answer.json()["type"].as_str().unwrap().rsplit(':').next().unwrap().to_owned()
 }
 
+#[track_caller]
 fn texts(items: &[Value], name: &str) -> Vec<String> {
     items.iter().map(|item| item[name].as_str().unwrap_or_default().to_owned()).collect()
 }
@@ -451,6 +453,7 @@ async fn a_name_that_is_wider_than_the_paper_is_printed_on_several_lines() {
 }
 
 /// A picture of so many pixels a side, in base64.
+#[track_caller]
 fn picture(width: u32, height: u32) -> String {
     let mut png = std::io::Cursor::new(Vec::new());
     let drawn =
@@ -530,6 +533,7 @@ async fn a_logo_is_in_the_log_once_however_often_a_layout_with_it_is_saved() {
 }
 
 /// What a cursor says: the value by which its row is sorted, and the row's key.
+#[track_caller]
 fn told_by(page: &Value) -> Option<String> {
     use base64::Engine;
     let cursor = page["next_cursor"].as_str()?;
@@ -661,7 +665,7 @@ async fn one_caller_has_one_file_under_way_and_a_long_report_comes_whole_with_an
     loop {
         let page = admin.get(&format!("/v1/terminals?site={neuve}&limit=200{cursor}")).await;
         for terminal in page["items"].as_array().unwrap() {
-            file += &format!("{},{haute}\n", terminal["terminal_id"].as_str().unwrap());
+            file.extend([terminal["terminal_id"].as_str().unwrap(), ",", haute, "\n"]);
         }
         match page["next_cursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),

@@ -1,5 +1,4 @@
 //! What versions before this one wrote about receipts.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
 
 use std::sync::Arc;
 

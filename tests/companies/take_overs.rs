@@ -1,5 +1,4 @@
 //! A take-over killed between any two steps, and what both companies see at every position in between.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -46,12 +45,14 @@ impl Rows for Table {
 }
 
 impl Table {
+    #[track_caller]
     fn take_in(&mut self, view: &impl View, event: &Noted) {
         let mut held = HeldRows::default();
         view.apply(&mut table::Table::over(self, &mut held), event).unwrap();
         held.write(self).unwrap();
     }
 
+    #[track_caller]
     fn rows<R: DeserializeOwned>(&self) -> Vec<R> {
         self.0.values().map(|row| serde_json::from_slice(row).unwrap()).collect()
     }
@@ -304,7 +305,7 @@ async fn at_no_step_of_a_take_over_can_the_administrator_who_stays_step_down() {
         match early {
             true => assert!(down.is_ok()),
             false => {
-                assert_eq!(down, Err(Failure::Access(access::Refusal::LastAdministrator)), "step {step}")
+                assert_eq!(down, Err(Failure::Access(access::Refusal::LastAdministrator)), "step {step}");
             }
         }
         let completed = app.complete_take_over(&context(4), world.id).await;
@@ -382,6 +383,7 @@ async fn a_take_over_that_a_crash_stopped_is_finished_by_whoever_follows_the_log
 }
 
 /// Another order of the company's: two terminals to where it has a site, two to where it has none.
+#[track_caller]
 fn crossing(node: &Node) -> NewOrder {
     let mut order = node.order(3, 1, "marie@example.be");
     order.content.lines[0].quantity = 2;

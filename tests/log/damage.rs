@@ -1,5 +1,4 @@
 //! Files that were overwritten, and programs that handle them beside the server.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -17,6 +16,7 @@ const LONG: Duration = Duration::from_secs(20);
 const FILES: [&str; 6] = ["log.db", "keys.db", "reactions.db", "views.db", "tokens.db", "answers.db"];
 
 /// Puts a folder's files into another one, as they were.
+#[track_caller]
 fn put(from: &Path, to: &Path) {
     let _ = std::fs::remove_dir_all(to);
     std::fs::create_dir_all(to).unwrap();
@@ -29,6 +29,7 @@ fn put(from: &Path, to: &Path) {
 }
 
 /// Overwrites some bytes of a file.
+#[track_caller]
 fn overwrite(path: &Path, from: usize, count: usize) {
     let mut bytes = std::fs::read(path).unwrap();
     assert!(from + count <= bytes.len(), "{} has only {} bytes", path.display(), bytes.len());
@@ -36,17 +37,20 @@ fn overwrite(path: &Path, from: usize, count: usize) {
     std::fs::write(path, bytes).unwrap();
 }
 
+#[track_caller]
 fn sql(path: &Path, statements: &str) {
     Connection::open(path).unwrap().execute_batch(statements).unwrap();
 }
 
 /// The first page that holds rows of a table, by SQLite's own account.
+#[track_caller]
 fn page_of(path: &Path, table: &str) -> usize {
     let root = "SELECT rootpage FROM sqlite_master WHERE name = ?";
     let page: i64 = Connection::open(path).unwrap().query_row(root, [table], |row| row.get(0)).unwrap();
     (usize::try_from(page).unwrap() - 1) * 4096
 }
 
+#[track_caller]
 fn mails(folder: &Path) -> usize {
     std::fs::read_dir(folder.join("mail")).unwrap().count()
 }
@@ -73,7 +77,7 @@ type Damage = (&'static str, &'static str, fn(&Path));
 const DAMAGES: [Damage; 19] = [
     ("log.db", "its beginning", |folder| overwrite(&folder.join("log.db"), 0, 100)),
     ("log.db", "a page", |folder| {
-        overwrite(&folder.join("log.db"), page_of(&folder.join("log.db"), "events"), 512)
+        overwrite(&folder.join("log.db"), page_of(&folder.join("log.db"), "events"), 512);
     }),
     ("log.db", "its last page", |folder| {
         let length = usize::try_from(std::fs::metadata(folder.join("log.db")).unwrap().len()).unwrap();
@@ -96,7 +100,7 @@ const DAMAGES: [Damage; 19] = [
         );
     }),
     ("log.db", "an event is missing", |folder| {
-        sql(&folder.join("log.db"), "DELETE FROM events WHERE position = 5")
+        sql(&folder.join("log.db"), "DELETE FROM events WHERE position = 5");
     }),
     ("log.db", "an event's stream", |folder| {
         sql(&folder.join("log.db"), "UPDATE events SET stream = 'account-0' WHERE position = 6");
@@ -111,7 +115,7 @@ const DAMAGES: [Damage; 19] = [
         );
     }),
     ("keys.db", "a page", |folder| {
-        overwrite(&folder.join("keys.db"), page_of(&folder.join("keys.db"), "keys"), 512)
+        overwrite(&folder.join("keys.db"), page_of(&folder.join("keys.db"), "keys"), 512);
     }),
     ("reactions.db", "a page", |folder| {
         overwrite(&folder.join("reactions.db"), page_of(&folder.join("reactions.db"), "mails"), 512);
@@ -146,6 +150,7 @@ const DAMAGES: [Damage; 19] = [
 ];
 
 /// Starts the program, which must refuse; gives what it said.
+#[track_caller]
 fn refused(server: &Server, what: &str) -> String {
     let listen = format!("127.0.0.1:{}", free_port());
     let mut child = server
@@ -267,6 +272,7 @@ async fn metric(server: &Server, name: &str, holds: impl Fn(f64) -> bool) {
     }
 }
 
+#[track_caller]
 fn doctor(server: &Server) -> Value {
     let output = server.command().args(["doctor", "--dev", "--json"]).output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();

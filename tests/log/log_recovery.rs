@@ -1,6 +1,5 @@
 //! The embedded log after a write that failed: it writes again once the cause is gone, whoever reads it, and what
 //! comes back after a crash is what the callers were told.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -13,8 +12,8 @@ use loquet_domain::ids::EventId;
 use loquet_domain::ports::{AppendError, EventStore, NewEvent, Position, Revision, StreamId};
 use loquet_sqlite::event_store::SqliteStore;
 use loquet_tests::server::Server;
-use loquet_tests::skip;
 use loquet_tests::small_disk::SmallDisk;
+use loquet_tests::{environment, skip};
 use rusqlite::{Connection, OpenFlags};
 use uuid::Uuid;
 
@@ -57,8 +56,8 @@ enum Told {
 /// Appends in a process of its own, as the variables say, and tells what became of each.
 #[tokio::test]
 async fn appends_in_a_child() {
-    let Some(path) = std::env::var_os("LOQUET_TEST_LOG").map(PathBuf::from) else { return };
-    let variable = |name: &str| std::env::var(name).ok();
+    let Some(path) = environment::variable("LOQUET_TEST_LOG").map(PathBuf::from) else { return };
+    let variable = |name: &str| environment::variable(name)?.into_string().ok();
     let from: u64 = variable("LOQUET_TEST_FROM").unwrap().parse().unwrap();
     let count: u64 = variable("LOQUET_TEST_COUNT").unwrap().parse().unwrap();
     let store = SqliteStore::open(&path).unwrap();
@@ -87,6 +86,7 @@ async fn appends_in_a_child() {
 }
 
 /// Copies the log as it is, by a process of its own: if this one closed the file, SQLite's locks on it would be gone.
+#[track_caller]
 fn copy(log: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     let wal = log.with_extension("db-wal");
@@ -94,6 +94,7 @@ fn copy(log: &Path, to: &Path) {
 }
 
 /// Has the write-ahead log read anew, as if whoever wrote it had died.
+#[track_caller]
 fn rebuild_the_index(log: &Path) {
     let mut erase = Command::new("dd");
     erase.args(["if=/dev/zero", "bs=96", "count=1", "conv=notrunc", "status=none"]);
@@ -132,6 +133,7 @@ impl<'a> Child<'a> {
     }
 
     /// What each caller was told, and all that the child said.
+    #[track_caller]
     fn run(self) -> (BTreeMap<u64, Told>, String) {
         let mut traced = Command::new("strace");
         traced.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync,pwrite64,ftruncate"]);
@@ -182,7 +184,7 @@ fn agree(held: &BTreeSet<u64>, told: &BTreeMap<u64, Told>, where_: &str) {
     for (number, told) in told {
         match told {
             Told::Acknowledged => {
-                assert!(held.contains(number), "{where_}: {number} was acknowledged and is gone")
+                assert!(held.contains(number), "{where_}: {number} was acknowledged and is gone");
             }
             Told::Refused => assert!(!held.contains(number), "{where_}: {number} was refused and came back"),
             Told::Unknown | Told::Nothing => {}
@@ -195,6 +197,7 @@ fn count(told: &BTreeMap<u64, Told>, wanted: Told) -> usize {
 }
 
 /// A transaction that reads the log for as long as it is kept, like an auditor's tool.
+#[track_caller]
 fn reader(log: &Path) -> Connection {
     let reader = Connection::open_with_flags(log, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     reader.execute_batch("BEGIN; SELECT max(position) FROM events;").unwrap();
@@ -286,6 +289,7 @@ async fn survives_a_power_failure(copies: &Path, number: u64, told: &BTreeMap<u6
 }
 
 /// How many frames of a copy's write-ahead log SQLite reads.
+#[track_caller]
 fn frames(copy: &Path, scratch: &Path) -> usize {
     let looked = scratch.join("looked");
     std::fs::create_dir_all(&looked).unwrap();

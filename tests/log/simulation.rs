@@ -1,6 +1,5 @@
 //! Races and faults, in process: several nodes on one log, replies that are lost, crashes between
 //! any two steps.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
 
 use std::path::Path;
 use std::sync::Arc;

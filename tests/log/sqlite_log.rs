@@ -1,6 +1,4 @@
 //! The embedded log as a file: reopening, locking, damage, a full disk, a disk that fails.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
-#![allow(clippy::print_stdout)] // the harness of the tests takes it
 
 use std::path::Path;
 use std::process::Command;
@@ -8,8 +6,8 @@ use std::process::Command;
 use loquet_domain::ids::EventId;
 use loquet_domain::ports::{AppendError, EventStore, NewEvent, Position, Revision, StreamId};
 use loquet_sqlite::event_store::{FileError, SqliteStore};
-use loquet_tests::skip;
 use loquet_tests::small_disk::SmallDisk;
+use loquet_tests::{environment, skip};
 use uuid::Uuid;
 
 fn event(size: usize) -> NewEvent {
@@ -150,7 +148,7 @@ async fn a_full_disk_is_said_loses_nothing_acknowledged_and_is_left_behind_when_
 /// The child of the test below: appends as told, and says what was acknowledged.
 #[tokio::test]
 async fn appends_in_a_child() {
-    let Some(path) = std::env::var_os("LOQUET_TEST_APPEND_TO") else { return };
+    let Some(path) = environment::variable("LOQUET_TEST_APPEND_TO") else { return };
     let store = match SqliteStore::open(Path::new(&path)) {
         Ok(store) => store,
         Err(error) => return println!("refused: {error}"),

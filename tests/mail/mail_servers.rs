@@ -1,5 +1,4 @@
 //! Mail servers as they are: what Exim does not say, said by a server of the test's own to the real program.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -45,10 +44,12 @@ impl MailServer {
         server
     }
 
+    #[track_caller]
     fn become_well(&self) {
         self.state.lock().unwrap().script.clear();
     }
 
+    #[track_caller]
     fn taken(&self) -> Vec<String> {
         let mut taken = self.state.lock().unwrap().taken.clone();
         taken.sort();
@@ -137,6 +138,7 @@ async fn until(program: &Server, what: &str, mut holds: impl AsyncFnMut() -> boo
 }
 
 /// What `loquet mail list --json` says.
+#[track_caller]
 fn mails(program: &Server) -> Vec<Value> {
     let listed = program.command().args(["mail", "list", "--json"]).output().unwrap();
     let listed = String::from_utf8(listed.stdout).unwrap();
@@ -144,11 +146,13 @@ fn mails(program: &Server) -> Vec<Value> {
 }
 
 /// The activation mails in a state: all mails go to three accounts, one each.
+#[track_caller]
 fn activations(program: &Server, state: &str) -> usize {
     mails(program).iter().filter(|mail| mail["kind"] == "activation" && mail["state"] == state).count()
 }
 
 /// What `loquet doctor` says of whether mails go.
+#[track_caller]
 fn doctor(program: &Server, port: u16) -> Option<Value> {
     let port = port.to_string();
     let mut doctor = program.command();

@@ -1,6 +1,5 @@
 //! Mails: with a real mail server, and with one that says what a script tells it.
+#![cfg(test)]
 
-#[cfg(test)]
 mod mail_servers;
-#[cfg(test)]
 mod smtp;

@@ -1,5 +1,4 @@
 //! The sample world of `loquet demo`, and the commands that look at companies, sites, terminals and take-overs.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use loquet_tests::server::{Server, order};
-use loquet_tests::skip;
+use loquet_tests::{environment, skip};
 use reqwest::Method;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
@@ -20,6 +19,7 @@ fn program(folder: &Path) -> Command {
     command
 }
 
+#[track_caller]
 fn run(command: &mut Command) -> (Option<i32>, String, String) {
     let output = command.output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
@@ -45,6 +45,7 @@ fn lines(folder: &Path, arguments: &[&str]) -> Vec<Value> {
 const UNTIL: &str = "2026-11-20T00:00:00Z";
 
 /// A sample world.
+#[track_caller]
 fn sample(folder: &Path, accounts: &str, until: &str) -> Value {
     serde_json::from_str(&said(folder, &["demo", "--accounts", accounts, "--until", until, "--json"], 0))
         .unwrap()
@@ -58,6 +59,7 @@ async fn over_a_sample(accounts: &str, until: &str) -> (TempDir, Server, Value) 
     (folder, server, told)
 }
 
+#[track_caller]
 fn log(folder: &Path) -> Connection {
     Connection::open_with_flags(folder.join("log.db"), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap()
 }
@@ -66,6 +68,7 @@ fn log(folder: &Path) -> Connection {
 type Open = (String, u64, Vec<u8>, String, u16, String, String);
 
 /// Every event as anybody may read it: all but what is sealed, and where it stands in the whole log.
+#[track_caller]
 fn open_part(folder: &Path) -> Vec<Open> {
     let log = log(folder);
     let query = "SELECT stream, revision, event_id, name, version, data, metadata FROM events ORDER BY 1, 2";
@@ -117,7 +120,7 @@ fn assert_in_order(folder: &Path, end: DateTime<Utc>, slack: TimeDelta) {
 #[tokio::test]
 async fn a_server_over_a_sample_world_finds_everybody_as_they_were_left_and_mails_nothing_of_it() {
     // Its story ends now, so that whoever is locked out still is.
-    let (_folder, server, told) = over_a_sample("300", &Utc::now().to_rfc3339()).await;
+    let (_folder, server, told) = over_a_sample("300", &environment::now().to_rfc3339()).await;
     let password = told["password"].as_str().unwrap();
     assert_eq!(told["accounts"], 300);
     let counted: u64 =
@@ -291,7 +294,7 @@ async fn nothing_is_mailed_of_a_story_that_was_broken_off() {
         log.query_row("SELECT count(*) FROM events WHERE name = 'account-created'", [], |row| row.get(0)).ok()
     };
     while created().is_none_or(|accounts: u64| accounts < 50) {
-        assert!(begun.elapsed() < Duration::from_secs(60) && telling.try_wait().unwrap().is_none());
+        assert!(begun.elapsed() < Duration::from_mins(1) && telling.try_wait().unwrap().is_none());
         std::thread::yield_now();
     }
     telling.kill().unwrap();

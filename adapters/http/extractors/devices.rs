@@ -65,7 +65,6 @@ pub(crate) fn keep(mut response: Response, given: Option<&GivenDevice>, now: Mom
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

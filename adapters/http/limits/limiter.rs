@@ -13,7 +13,7 @@ use loquet_http_ports::service_tokens::TokenFamily;
 
 /// A number of requests in a second, and a number of requests at once after a pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)] // the names say it
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Rate {
     pub per_second: NonZeroU32,
     pub burst: NonZeroU32,

@@ -149,7 +149,7 @@ pub(crate) async fn show(
     Path(id): Path<Uuid>,
     Params(at_least): Params<AtLeast>,
 ) -> Result<Tagged<CompanyBody>, Problem> {
-    api.company_asked(&caller, Some(id))?;
+    Api::company_asked(&caller, Some(id))?;
     let position = api.reach(CompanyRow::VIEW, &at_least).await?;
     let row = find::<CompanyRow>(api.rows.as_ref(), id.to_string()).await?;
     Ok(Tagged(body(row.ok_or_else(Problem::not_found)?, position)))
@@ -159,6 +159,7 @@ pub(crate) async fn show(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = CompanyChange)]
+#[expect(clippy::option_option, reason = "a field left out keeps its value, and `null` removes it")]
 pub(crate) struct ChangeBody {
     legal_name: Option<String>,
     #[serde(default, deserialize_with = "said")]

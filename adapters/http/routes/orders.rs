@@ -128,7 +128,7 @@ pub(crate) struct PlacedBody {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = Outcome)]
-#[allow(dead_code)] // describes the domain's own enum in the documentation
+#[expect(dead_code, reason = "describes the domain's own enum in the documentation")]
 pub(crate) enum OutcomeBody {
     /// The company is new. The contact became its administrator.
     FirstOrder,

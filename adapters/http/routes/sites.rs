@@ -109,7 +109,7 @@ pub(crate) async fn list(
     caller: Caller,
     Params(filter): Params<SiteFilter>,
 ) -> Result<Tagged<Page<SiteBody>>, Problem> {
-    let company = api.company_asked(&caller, filter.company)?;
+    let company = Api::company_asked(&caller, filter.company)?;
     let mut faults = Faults::default();
     let size = faults.limit(filter.limit);
     let by_name = company.is_some() && filter.sort.as_deref().is_some_and(|sort| sort.ends_with("name"));

@@ -127,7 +127,7 @@ pub(crate) async fn list(
     caller: Caller,
     Params(filter): Params<TakeOverFilter>,
 ) -> Result<Tagged<Page<TakeOverBody>>, Problem> {
-    let company = api.company_asked(&caller, filter.company)?;
+    let company = Api::company_asked(&caller, filter.company)?;
     administers(&caller)?;
     let mut faults = Faults::default();
     let size = faults.limit(filter.limit);

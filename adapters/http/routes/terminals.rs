@@ -131,7 +131,7 @@ pub(crate) async fn list(
     caller: Caller,
     Params(filter): Params<TerminalFilter>,
 ) -> Result<Tagged<Page<TerminalBody>>, Problem> {
-    let company = api.company_asked(&caller, filter.company)?;
+    let company = Api::company_asked(&caller, filter.company)?;
     let mut faults = Faults::default();
     let size = faults.limit(filter.limit);
     let order = faults.order(filter.sort.as_deref(), "added_at");

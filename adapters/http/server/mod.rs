@@ -225,6 +225,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_that_nobody_reads_ends() {
+        static ZEROS: [u8; 65_536] = [0; 65_536];
         let (gone, noticed) = tokio::sync::oneshot::channel::<()>();
         let endless = Arc::new(Mutex::new(Some(gone)));
         let router = Router::new().route(
@@ -235,7 +236,7 @@ mod tests {
                     Body::from_stream(stream::repeat_with(move || {
                         // Dropped with the stream.
                         let _ = &held;
-                        Ok::<_, Infallible>(Bytes::from_static(&[0; 65_536]))
+                        Ok::<_, Infallible>(Bytes::from_static(&ZEROS))
                     }))
                 }
             }),

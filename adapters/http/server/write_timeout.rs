@@ -33,7 +33,7 @@ mod tests {
         let mut ours = with_write_timeout(ours, PATIENCE);
         let slowly = async {
             for _ in 0..20 {
-                sleep(PATIENCE - Duration::from_secs(1)).await;
+                sleep(PATIENCE.saturating_sub(Duration::from_secs(1))).await;
                 theirs.read_u8().await.unwrap();
             }
             theirs

@@ -61,6 +61,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for T {}
 
 /// What the server offers (RFC 5321, 4.1.1.1). Its keywords are read whatever their case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "a server offers each or not, whatever else it offers")]
 struct Offers {
     starttls: bool,
     eight_bits: bool,

@@ -31,7 +31,7 @@ use kept::Kept;
 
 /// How long the server may take to answer a whole message (RFC 5321, 4.5.3.2.6), whatever the other time limits are.
 /// A client that gives up sooner sends the mail twice.
-const FINAL_REPLY: Duration = Duration::from_secs(600);
+const FINAL_REPLY: Duration = Duration::from_mins(10);
 /// How long a command may take while somebody waits for the result of a test connection.
 const GREETING: Duration = Duration::from_secs(30);
 

@@ -122,7 +122,6 @@ fn enhanced(text: &str) -> Option<Enhanced> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -316,7 +316,6 @@ fn claimed_length(header: &[u8]) -> u64 {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use loquet_projections::causes::Causes;
 

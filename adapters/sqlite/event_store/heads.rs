@@ -84,8 +84,8 @@ struct Entry {
 impl Entry {
     fn new(rest: [u8; 14], head: Head) -> Self {
         let six = |number: u64| {
-            let [_, _, a, b, c, d, e, f] = number.to_be_bytes();
-            [a, b, c, d, e, f]
+            let [_, _, six @ ..] = number.to_be_bytes();
+            six
         };
         Self { rest, position: six(head.position.0), revision: six(head.revision.0) }
     }

@@ -146,7 +146,7 @@ impl KeyStore {
             if let Some(key) = ring.kept_key(&connection, COMMANDS)? {
                 return Ok(key);
             }
-            let key: Zeroizing<[u8; 32]> = Zeroizing::new(rand::random());
+            let key = new_key();
             let wrapped = ring
                 .wrapping(ring.newest)
                 .and_then(|wrapping| seal(wrapping, key.as_slice(), COMMANDS.as_bytes()))
@@ -221,7 +221,7 @@ impl KeyStore {
         let transaction = connection.unchecked_transaction().map_err(failed)?;
         let mut made = Vec::with_capacity(accounts.len());
         for account in accounts {
-            let key: AccountKey = Arc::new(Zeroizing::new(rand::random()));
+            let key: AccountKey = Arc::new(new_key());
             // One that a rotation keeps from being made here is made when it is needed.
             if self.row(&transaction, account)?.is_none() && self.insert(&transaction, account, &key)? {
                 made.push((account, key));
@@ -245,7 +245,7 @@ impl KeyStore {
         if let Some(held) = self.row(&connection, account)? {
             return Ok(held);
         }
-        let key: AccountKey = Arc::new(Zeroizing::new(rand::random()));
+        let key: AccountKey = Arc::new(new_key());
         while !self.insert(&connection, account, &key)? {
             // The server key was rotated since we last looked: what it wraps now must be wrapped anew.
             self.refresh_with(&connection).map_err(|e| CodecError::Keys(e.to_string()))?;
@@ -432,4 +432,10 @@ impl KeyVault for KeyStore {
 
 fn failed(error: rusqlite::Error) -> CodecError {
     CodecError::Keys(explain(&error))
+}
+
+/// A key of random bytes.
+#[expect(clippy::disallowed_methods, reason = "keys are made here")]
+fn new_key() -> Zeroizing<[u8; 32]> {
+    Zeroizing::new(rand::random())
 }

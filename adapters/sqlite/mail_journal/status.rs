@@ -89,7 +89,6 @@ fn pending(due: Moment, own: Option<Trouble>, hold: Option<&Hold>) -> (Delivery,
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use chrono::TimeDelta;
     use loquet_domain::ports::Position;

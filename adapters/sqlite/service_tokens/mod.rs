@@ -246,6 +246,7 @@ impl Inner {
         expires_at: Option<Moment>,
         family: Option<TokenFamily>,
     ) -> rusqlite::Result<String> {
+        #[expect(clippy::disallowed_methods, reason = "a token's secret")]
         let secret: [u8; 32] = rand::random();
         let token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(secret));
         let (scopes, role) = match grant {

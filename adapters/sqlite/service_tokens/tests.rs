@@ -157,7 +157,7 @@ async fn whose_token_it_is_is_told_while_the_file_is_being_written() {
     let folder = tempfile::tempdir().unwrap();
     let tokens = open(&folder);
     let token = tokens.create_now("audit", &Grant::Program([Scope::EventsRead].into()), at(0), None).unwrap();
-    let forever = std::time::Duration::from_secs(3600);
+    let forever = std::time::Duration::from_hours(1);
     tokens.lock().connection.busy_timeout(forever).unwrap();
     tokens.uses.connection.lock().unwrap().busy_timeout(forever).unwrap();
     let other = Connection::open(folder.path().join("tokens.db")).unwrap();

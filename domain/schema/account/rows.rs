@@ -9,7 +9,6 @@ use crate::schema::Spread;
 /// Which rows an event moves. The device stands beside it.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
 pub(super) enum RowsName {
     Account,
     Device,
@@ -39,7 +38,6 @@ impl Spread<(RowsName, Option<DeviceId>)> for (Rows,) {
 
 /// The wrong guesses in a row on a device.
 #[derive(Debug, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub(super) struct LoginFailedOnDevice {
     pub(super) device_id: DeviceId,
     pub(super) failures: u32,
@@ -60,7 +58,6 @@ impl Spread<(Option<u32>, Option<LoginFailedOnDevice>)> for (Counts,) {
 
 /// The wrong guesses in a row on a device, and the wrong codes among them.
 #[derive(Debug, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub(super) struct CodeFailedOnDevice {
     pub(super) device_id: DeviceId,
     pub(super) failures: u32,

@@ -54,6 +54,7 @@ impl Row {
         }
     }
 
+    #[track_caller]
     fn judged(&mut self, at: Moment, what: &str) {
         if let Some(until) = self.locked_until {
             panic!("{what}: judged at {at}, locked until {until}");
@@ -62,6 +63,7 @@ impl Row {
         assert!(self.judged <= GUESSES, "{what}: {} guesses were judged in a row", self.judged);
     }
 
+    #[track_caller]
     fn code(&mut self, what: &str) {
         self.codes += 1;
         let most = GUESSES + self.codes_more;
@@ -103,12 +105,14 @@ impl Audit {
     }
 
     /// No session stands that a complete login did not open.
+    #[track_caller]
     pub(crate) fn check(&self, held: &Account) {
         for session in held.active().into_iter().flat_map(|active| &active.sessions) {
             assert!(self.opened.contains(&session.id), "a session that no login opened");
         }
     }
 
+    #[track_caller]
     fn read(&mut self, event: &Event, at: Moment, request: CorrelationId) {
         match event {
             Event::LoginFailed { failures } => self.wrong(failures, at),
@@ -159,6 +163,7 @@ impl Audit {
     }
 
     /// Each wrong guess counts on the account. The bound is on those who have no trusted device, and on each device.
+    #[track_caller]
     fn wrong(&mut self, failures: &Counts, at: Moment) {
         let device = failures.device.map(|counted| counted.device);
         assert!(failures.account.is_some(), "a wrong guess that does not count on the account");

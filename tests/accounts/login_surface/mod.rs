@@ -1,6 +1,5 @@
 //! Every way in, at once: the real use cases against a small model, over any sequence of steps; and every route that can
 //! yield a session or a challenge, over real HTTP.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
 
 mod audit;
 mod model;

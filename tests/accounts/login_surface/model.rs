@@ -674,6 +674,7 @@ impl Model {
         Ok(Said::Done)
     }
 
+    #[track_caller]
     fn ask_reset(&mut self) -> Said {
         let (now, lately) = (self.now, self.now - HOUR..=self.now);
         let asked = self.resets_asked.iter().copied();

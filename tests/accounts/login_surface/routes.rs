@@ -124,6 +124,7 @@ async fn close(server: &Server, prepared: &Prepared, state: State) {
 }
 
 /// Which of [`KEYS`] a schema holds, however deep.
+#[track_caller]
 fn keys_in(schema: &Value, description: &Value, found: &mut BTreeSet<&'static str>) {
     match schema {
         Value::Object(members) => {
@@ -143,6 +144,7 @@ fn keys_in(schema: &Value, description: &Value, found: &mut BTreeSet<&'static st
 }
 
 /// Method and path of each operation whose success can hold one of [`KEYS`].
+#[track_caller]
 fn ways_in(description: &Value) -> Vec<String> {
     let mut ways = Vec::new();
     for (path, operations) in description["paths"].as_object().unwrap() {
@@ -161,6 +163,7 @@ fn ways_in(description: &Value) -> Vec<String> {
 }
 
 /// What an answer came to: the last part of its problem's type, or which of [`KEYS`] it holds.
+#[track_caller]
 fn came_to(answer: &Answer) -> (u16, String) {
     let body = answer.json();
     let held = KEYS.into_iter().find(|key| body.get(key).is_some()).map(str::to_owned);

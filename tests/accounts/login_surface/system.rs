@@ -65,6 +65,7 @@ struct SameByChance;
 type Answer = Result<Said, SameByChance>;
 
 impl System {
+    #[track_caller]
     pub(crate) fn start(start: Start) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let real = runtime.block_on(Real::start());
@@ -86,6 +87,7 @@ impl System {
         (self, said)
     }
 
+    #[track_caller]
     pub(crate) fn agrees_with(&mut self, model: &Model) {
         let Some(real) = &mut self.real else { return };
         self.runtime.block_on(async {
@@ -100,6 +102,7 @@ impl System {
     }
 
     /// And a node that opens the key store anew says so too.
+    #[track_caller]
     pub(crate) fn ends_as(&self, model: &Model) {
         let Some(real) = &self.real else { return };
         self.runtime.block_on(async {
@@ -112,6 +115,7 @@ impl System {
 }
 
 /// Counts, locks, devices and challenges.
+#[track_caller]
 fn agree_on_counts(held: &Account, model: &Model, now: Moment) {
     let stage = match held {
         Account::Absent => panic!("it was never created"),
@@ -143,6 +147,7 @@ fn seconds(moment: Moment) -> i64 {
     (moment - minute(0)).num_seconds()
 }
 
+#[track_caller]
 fn seconds_until(end: LockEnd) -> i64 {
     seconds(end.moment().expect("without a cap every lockout ends by itself"))
 }
@@ -159,6 +164,7 @@ fn context(at: Moment, client: Option<String>) -> Context {
 }
 
 /// The so-many-th from the newest; beyond the oldest, something that nobody was given.
+#[track_caller]
 fn shown(given: &[String], back: usize) -> &str {
     newest(back, given.len()).map_or("AAAA", |n| &given[n])
 }
@@ -170,6 +176,7 @@ fn admission(to: Role) -> Admission {
     }
 }
 
+#[track_caller]
 fn done<T>(result: Result<T, Failure>) -> Said {
     match result {
         Ok(_) => Said::Done,
@@ -283,6 +290,7 @@ impl Real {
         password(&format!("Boulange{}!", self.passwords + 1))
     }
 
+    #[track_caller]
     fn code(&self, secret: Option<&TotpSecret>, code: Code) -> Result<OneTimeCode, SameByChance> {
         let Code::Recovery { lists_ago, number } = code else {
             return self.of_app(secret, code).map(OneTimeCode::Totp);
@@ -292,6 +300,7 @@ impl Real {
         Ok(OneTimeCode::Recovery(list.map_or(nobodys, |n| self.recovery[n][number].clone())))
     }
 
+    #[track_caller]
     fn of_app(&self, secret: Option<&TotpSecret>, code: Code) -> Result<String, SameByChance> {
         let Some(secret) = secret else { return Ok("123456".to_owned()) };
         let app: totp_rs::Totp =
@@ -312,6 +321,7 @@ impl Real {
         self.node.app.authenticate(self.now(), shown(&self.sessions, back)).await.unwrap()
     }
 
+    #[track_caller]
     fn logged_in(&mut self, login: Login) -> Said {
         match login {
             Login::Succeeded { account, session_token, expires_at, device, .. } => {
