@@ -8,6 +8,7 @@ pub mod batch;
 pub mod causes;
 pub mod diagnosis;
 pub mod index;
+pub mod leader;
 pub mod mail;
 pub mod people;
 pub mod ports;
