@@ -9,7 +9,7 @@ use super::StoreFailed;
 
 /// A fencing token: a number that grows each time the lease is given. Whoever writes shows it, and a store refuses an older
 /// one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fence(pub u64);
 
 impl fmt::Display for Fence {
