@@ -32,7 +32,7 @@ use loquet_domain::values::erasable::Erasable;
 use loquet_domain::values::language::Language;
 use loquet_domain::values::password::{Password, PasswordHash};
 use loquet_domain::values::person::{Person, PersonName};
-use loquet_projections::ports::ReactionJournal;
+use loquet_projections::ports::{Acquired, Lease, ReactionJournal};
 use loquet_sqlite::event_store::SqliteStore;
 use loquet_sqlite::key_store::KeyStore;
 use loquet_sqlite::mail_journal::SqliteJournal;
@@ -190,8 +190,12 @@ fn write(folder: &Path, extent: Extent) -> Outcome<()> {
         }
         // Their mails were sent, so to speak.
         let head = store.head().await?;
+        let now = moment(0, extent.days);
+        let Acquired::Given(fence) = journal.acquire("bench", now, now).await? else {
+            return Err("the new journal is somebody else's".into());
+        };
         for reaction in REACTIONS {
-            journal.advance(reaction, head, Vec::new(), moment(0, extent.days)).await?;
+            journal.advance(fence, reaction, head, Vec::new(), now).await?;
         }
         Outcome::Ok(())
     })?;

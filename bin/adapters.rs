@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use chrono::TimeDelta;
 use loquet_crypto::account_keys::AccountKeys;
 use loquet_crypto::server_key::KeyFile;
 use loquet_domain::ports::EventStore;
@@ -15,7 +16,7 @@ use loquet_mail::folder::MailFolder;
 use loquet_mail::smtp::Smtp;
 use loquet_metrics::{LogMetrics, Metrics};
 use loquet_projections::mail::MailLedger;
-use loquet_projections::ports::{Clock, Mailer, ReadStore};
+use loquet_projections::ports::{Clock, Lease, Mailer, ReadStore};
 use loquet_sqlite::FileError;
 use loquet_sqlite::answers::SqliteAnswers;
 use loquet_sqlite::event_store::{self, SqliteStore};
@@ -87,6 +88,28 @@ pub(crate) fn mail_journal(place: &Place, access: Access) -> anyhow::Result<Arc<
             SqliteJournal::open_to_read(&path)?
         }
     }))
+}
+
+/// What the reactions and the mail sender note, and the lease under which they may.
+pub(crate) struct Reactions {
+    pub(crate) journal: Arc<dyn MailLedger>,
+    pub(crate) lease: Arc<dyn Lease>,
+    /// Under which name this process takes the lease.
+    pub(crate) holder: &'static str,
+    /// For how long it takes the lease. `None` if it takes the lease without an end.
+    pub(crate) lasts: Option<TimeDelta>,
+}
+
+/// Opens the mail journal with its lease. The process that has locked the log is the only one that runs reactions here. So
+/// every such process has the same name, which never waits for a process that was killed, and a lease has no end.
+pub(crate) fn reactions(place: &Place) -> anyhow::Result<Reactions> {
+    let journal = Arc::new(SqliteJournal::open(&place.file("reactions.db"))?);
+    Ok(Reactions {
+        journal: journal.clone(),
+        lease: journal,
+        holder: "the process that has locked the log",
+        lasts: None,
+    })
 }
 
 /// Opens the mail journal to read it. Returns `None` if no server has run here yet.

@@ -8,6 +8,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use futures_util::Stream;
 use uuid::Uuid;
 
@@ -357,12 +358,37 @@ pub trait Blocklist: Send + Sync {
     fn contains(&self, password: Password) -> BoxFuture<'_, Result<bool, BlocklistUnreadable>>;
 }
 
-/// When sessions were last used. It is no decision, and the log has no event of it.
-pub trait Activity: Send + Sync {
-    /// When a session was last used, to within some seconds; none where that is not known.
-    fn last_seen(&self, session: SessionId) -> Option<Moment>;
-    /// Notes that a session is used.
-    fn seen(&self, session: SessionId, at: Moment);
+/// How old the moment may be that [`SessionUses`] gives for a session that is in use.
+pub const SESSION_USE_GRAIN: TimeDelta = TimeDelta::seconds(10);
+
+/// The store of session uses can't be used. It says why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it can't be read or noted when sessions were used: {0}")]
+pub struct SessionUsesUnavailable(pub String);
+
+/// When sessions were last used. It is no decision, and the log has no event of it. All nodes share it: a session that is
+/// used on one of them does not end on another.
+///
+/// What an adapter keeps:
+/// - **The latest use wins**, in whatever order uses are noted and on whatever node.
+/// - **To within 10 seconds** ([`SESSION_USE_GRAIN`]): the moment that it gives is never later than the latest use, and at
+///   most 10 seconds earlier. So it may skip a use that follows another one closely.
+/// - **Not durable**: a crash may lose the newest minute. A lost use makes a session end too early, never too late.
+/// - **Forgetting is allowed** for a session that was not used for longer than any session may stay unused.
+///
+/// Every request with a session asks and notes. So an adapter answers without waiting for a disk.
+pub trait SessionUses: Send + Sync {
+    /// Returns when a session was last used. Returns `None` if no use is known.
+    ///
+    /// # Errors
+    /// [`SessionUsesUnavailable`] if the store can't be read.
+    fn last_use(&self, session: SessionId) -> BoxFuture<'_, Result<Option<Moment>, SessionUsesUnavailable>>;
+
+    /// Notes that a session is used at `at`.
+    ///
+    /// # Errors
+    /// [`SessionUsesUnavailable`] if it may not have been noted. The caller may repeat it.
+    fn note_use(&self, session: SessionId, at: Moment) -> BoxFuture<'_, Result<(), SessionUsesUnavailable>>;
 }
 
 /// Lets one caller at a time through for each key, in the order of their coming.
@@ -371,12 +397,57 @@ pub trait Turnstile: Send + Sync {
     fn enter(&self, key: String) -> BoxFuture<'_, Box<dyn Send>>;
 }
 
-/// The wrong guesses at addresses that are no active account, in bounded memory.
-pub trait Strangers: Send + Sync {
-    /// What was guessed at this address.
-    fn get(&self, email: &EmailHash) -> Lockout;
-    /// Remembers what was guessed, forgetting the address least recently guessed at if full.
-    fn put(&self, email: EmailHash, lockout: Lockout);
+/// The store of wrong guesses at unknown addresses can't be used. It says why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the wrong guesses at unknown addresses can't be read or counted: {0}")]
+pub struct GuessesUnavailable(pub String);
+
+/// Why a guess at an unknown address was not counted, or may not have been.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CountError {
+    /// Another guess was counted meanwhile: judge again from what is there now.
+    #[error("another guess at the address was counted meanwhile")]
+    Conflict {
+        /// What is there now.
+        actual: Lockout,
+    },
+    /// It may have been counted or not.
+    #[error(transparent)]
+    Unavailable(#[from] GuessesUnavailable),
+}
+
+/// The wrong guesses at addresses that no active account has. All nodes share them, so that an unknown address is locked
+/// after as many guesses as a known one, on however many nodes they come (law 11).
+///
+/// What an adapter keeps:
+/// - **A guess is counted once.** [`replace`](Self::replace) compares and writes in one step. Of two nodes that judged from
+///   the same state, one gets [`CountError::Conflict`], as it would from the log for a known address.
+/// - **All nodes see it at once**: what `replace` wrote is what the next `get` or `replace` finds, on every node.
+/// - **Bounded**: names are made up by anybody, so the number of addresses has a limit. At the limit, an adapter forgets the
+///   address that was least recently guessed at. A forgotten address counts from zero.
+/// - **Not durable**: a crash may lose the newest counts. An adapter does not wait for a disk. The wait that shows in the
+///   answer for a known address is made by [`EventStore::decoy`], and a second one would tell addresses apart.
+/// - **The same time for every address**, whether it was guessed at before or never.
+/// - It stores a hash, and never the address itself.
+pub trait AnonymousGuesses: Send + Sync {
+    /// Returns the guesses at an address. Returns the default, no guess, for an address that is not there.
+    ///
+    /// # Errors
+    /// [`GuessesUnavailable`] if the store can't be read.
+    fn get<'a>(&'a self, email: &'a EmailHash) -> BoxFuture<'a, Result<Lockout, GuessesUnavailable>>;
+
+    /// Writes `next` if the address is still at `judged`, the state from which `next` was computed. The default stands for
+    /// an address that is not there.
+    ///
+    /// # Errors
+    /// [`CountError::Conflict`] if it is at another state; then nothing is written. [`CountError::Unavailable`] if the store
+    /// did not say whether it wrote.
+    fn replace<'a>(
+        &'a self,
+        email: &'a EmailHash,
+        judged: Lockout,
+        next: Lockout,
+    ) -> BoxFuture<'a, Result<(), CountError>>;
 }
 
 /// A folded aggregate and the revision up to which it is folded.

@@ -151,7 +151,7 @@ pub async fn diagnose(
         Some(id) => history(store, codec, id).await?,
         None => Vec::new(),
     };
-    let strangers = app.guesses_of_strangers(email);
+    let strangers = app.guesses_of_strangers(email).await?;
     let company = account.profile().map(|profile| profile.company);
     let admins: Vec<AccountId> = match company {
         Some(company) => app.access(company).await?.state.administrators.iter().copied().collect(),

@@ -10,6 +10,7 @@ pub mod erased_view;
 pub mod event_envelope;
 pub mod held_rows;
 pub mod index;
+pub mod leader;
 pub mod mail;
 pub mod people;
 pub mod ports;

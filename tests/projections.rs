@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,14 +17,15 @@ use loquet_domain::values::language::Language;
 use loquet_memory::event_store::MemoryStore;
 use loquet_projections::erased_view::ErasedView;
 use loquet_projections::index::Entry;
+use loquet_projections::leader::{Leader, Term};
 use loquet_projections::mail::{
     Delivery, Letterhead, Letters, MailHelp, MailKind, MailStatus, Mailboxes, Message, Sender, Sending,
     Verdict,
 };
 use loquet_projections::mail::{MailLedger, MailState};
 use loquet_projections::ports::{
-    BuildState, ClaimedMail, Clock, Hold, MailOutcome, Mailer, QueuedMail, ReactionJournal, ReadStore,
-    Selection, SendError, StoreFailed, UnnotedFate,
+    Acquired, BuildState, ClaimedMail, Clock, Fence, Fenced, Hold, Lease, MailOutcome, Mailer, QueuedMail,
+    ReactionJournal, ReadStore, Selection, SendError, StoreFailed, UnnotedFate, WriteFailed,
 };
 use loquet_projections::reactions::{Answer, Mails, Reaction, ReactionRunner};
 use loquet_projections::runner::{Follower, NotThere, Runner, Status, verify};
@@ -41,6 +42,7 @@ use loquet_tests::watched_store::WatchedStore;
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -441,11 +443,19 @@ fn post_by(
     post_over(sending, world, Arc::new(SqliteJournal::open(journal).unwrap()), rows, status, letterbox)
 }
 
+/// The lease on a journal, as a program that starts takes it.
+async fn lead(journal: &SqliteJournal) -> Fence {
+    match journal.acquire("test", minute(0), Moment::MAX_UTC).await.unwrap() {
+        Acquired::Given(fence) => fence,
+        Acquired::Taken { until } => panic!("taken until {until}"),
+    }
+}
+
 #[track_caller]
-fn post_over(
+fn post_over<J: ReactionJournal + Lease + 'static>(
     sending: Sending,
     world: &World,
-    journal: Arc<dyn ReactionJournal>,
+    journal: Arc<J>,
     rows: &Arc<dyn ReadStore>,
     status: &Status,
     letterbox: Arc<Letterbox>,
@@ -457,35 +467,53 @@ fn post_over(
     });
     let queued = Arc::new(Notify::new());
     let held = tokio::sync::watch::Sender::new(None);
-    let (stop, stopped) = tokio::sync::watch::channel(false);
-    let reaction = ReactionRunner {
-        store: Arc::new(world.store.clone()),
-        codec: world.node.codec.clone(),
-        journal: journal.clone(),
-        status: status.clone(),
-        reaction: Arc::new(Mails { rows: rows.clone(), status: status.clone() }),
-        clock: clock.clone(),
-        queued: queued.clone(),
-    };
     let head = Letterhead {
         brand: "MyCCV".to_owned(),
         public_url: "https://portal.example".to_owned(),
         time_zone: "Europe/Brussels".parse().unwrap(),
     };
-    let sender = Sender {
-        store: Arc::new(world.store.clone()),
-        codec: world.node.codec.clone(),
-        app: world.node.app.clone(),
-        journal,
-        mailer: letterbox.clone(),
-        letters: Letters::new(head).unwrap(),
-        sending,
-        clock,
-        queued: queued.clone(),
-        mailboxes: Mailboxes::default(),
-        held: held.clone(),
+    let letters = Arc::new(Letters::new(head).unwrap());
+    let (store, node) = (Arc::new(world.store.clone()), world.node.clone());
+    let leader =
+        Leader { lease: journal.clone(), holder: "test".to_owned(), lasts: None, clock: clock.clone() };
+    let begin = {
+        let (rows, status, letterbox) = (rows.clone(), status.clone(), letterbox.clone());
+        let (queued, held) = (queued.clone(), held.clone());
+        move |fence| {
+            let reaction = ReactionRunner {
+                store: store.clone(),
+                codec: node.codec.clone(),
+                journal: journal.clone(),
+                fence,
+                status: status.clone(),
+                reaction: Arc::new(Mails { rows: rows.clone(), status: status.clone() }),
+                clock: clock.clone(),
+                queued: queued.clone(),
+            };
+            let sender = Sender {
+                store: store.clone(),
+                codec: node.codec.clone(),
+                app: node.app.clone(),
+                journal: journal.clone(),
+                fence,
+                mailer: letterbox.clone(),
+                letters: letters.clone(),
+                sending,
+                clock: clock.clone(),
+                queued: queued.clone(),
+                mailboxes: Arc::new(Mailboxes::default()),
+                held: held.clone(),
+            };
+            let (stop_sender, stopped) = tokio::sync::watch::channel(false);
+            let (mut reactions, mut sending) = (JoinSet::new(), JoinSet::new());
+            reactions.spawn(reaction.run());
+            sending.spawn(sender.run(stopped));
+            Term { reactions, sender: sending, stop_sender }
+        }
     };
-    let tasks = vec![tokio::spawn(reaction.run()), tokio::spawn(sender.run(stopped))];
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let leading = async move { leader.run(begin, stopped).await.unwrap() };
+    let tasks = vec![tokio::spawn(leading)];
     Post { letterbox, queued, held, _stop: stop, tasks }
 }
 
@@ -727,38 +755,62 @@ impl Forgetful {
     }
 }
 
+impl Lease for Forgetful {
+    fn acquire<'a>(
+        &'a self,
+        holder: &'a str,
+        now: Moment,
+        until: Moment,
+    ) -> BoxFuture<'a, Result<Acquired, StoreFailed>> {
+        self.journal.acquire(holder, now, until)
+    }
+    fn renew(&self, fence: Fence, until: Moment) -> BoxFuture<'_, Result<(), WriteFailed>> {
+        self.journal.renew(fence, until)
+    }
+    fn release(&self, fence: Fence) -> BoxFuture<'_, Result<(), StoreFailed>> {
+        self.journal.release(fence)
+    }
+}
+
 impl ReactionJournal for Forgetful {
     fn checkpoint(&self, reaction: &'static str) -> BoxFuture<'_, Result<Position, StoreFailed>> {
         self.journal.checkpoint(reaction)
     }
     fn advance(
         &self,
+        fence: Fence,
         reaction: &'static str,
         up_to: Position,
         mails: Vec<QueuedMail>,
         now: Moment,
-    ) -> BoxFuture<'_, Result<(), StoreFailed>> {
-        self.journal.advance(reaction, up_to, mails, now)
+    ) -> BoxFuture<'_, Result<(), WriteFailed>> {
+        self.journal.advance(fence, reaction, up_to, mails, now)
     }
-    fn claim_due(&self, now: Moment, limit: usize) -> BoxFuture<'_, Result<Vec<ClaimedMail>, StoreFailed>> {
+    fn claim_due(
+        &self,
+        fence: Fence,
+        now: Moment,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<ClaimedMail>, WriteFailed>> {
         Box::pin(async move {
-            let claimed = self.journal.claim_due(now, limit).await?;
+            let claimed = self.journal.claim_due(fence, now, limit).await?;
             if !claimed.is_empty() {
                 Self::loses(&self.claim)?;
             }
             Ok(claimed)
         })
     }
-    fn reclaim(&self) -> BoxFuture<'_, Result<(), StoreFailed>> {
-        self.journal.reclaim()
+    fn reclaim(&self, fence: Fence) -> BoxFuture<'_, Result<(), WriteFailed>> {
+        self.journal.reclaim(fence)
     }
     fn conclude(
         &self,
+        fence: Fence,
         effect: Uuid,
         outcome: MailOutcome,
         now: Moment,
-    ) -> BoxFuture<'_, Result<(), StoreFailed>> {
-        self.journal.conclude(effect, outcome, now)
+    ) -> BoxFuture<'_, Result<(), WriteFailed>> {
+        self.journal.conclude(fence, effect, outcome, now)
     }
     fn next_due(&self) -> BoxFuture<'_, Result<Option<Moment>, StoreFailed>> {
         Box::pin(async move {
@@ -771,14 +823,20 @@ impl ReactionJournal for Forgetful {
     fn unnoted(&self, now: Moment, limit: usize) -> BoxFuture<'_, Result<Vec<UnnotedFate>, StoreFailed>> {
         self.journal.unnoted(now, limit)
     }
-    fn not_noted(&self, effect: Uuid, why: String, again: Moment) -> BoxFuture<'_, Result<(), StoreFailed>> {
-        self.journal.not_noted(effect, why, again)
+    fn not_noted(
+        &self,
+        fence: Fence,
+        effect: Uuid,
+        why: String,
+        again: Moment,
+    ) -> BoxFuture<'_, Result<(), WriteFailed>> {
+        self.journal.not_noted(fence, effect, why, again)
     }
-    fn noted(&self, effect: Uuid) -> BoxFuture<'_, Result<(), StoreFailed>> {
-        self.journal.noted(effect)
+    fn noted(&self, fence: Fence, effect: Uuid) -> BoxFuture<'_, Result<(), WriteFailed>> {
+        self.journal.noted(fence, effect)
     }
-    fn hold(&self, hold: Option<Hold>) -> BoxFuture<'_, Result<(), StoreFailed>> {
-        self.journal.hold(hold)
+    fn hold(&self, fence: Fence, hold: Option<Hold>) -> BoxFuture<'_, Result<(), WriteFailed>> {
+        self.journal.hold(fence, hold)
     }
     fn held(&self) -> BoxFuture<'_, Result<Option<Hold>, StoreFailed>> {
         self.journal.held()
@@ -872,6 +930,96 @@ async fn noting_what_became_of_a_mail_reads_no_history_from_before_it() {
     post.stop();
 }
 
+/// What acts under a lease in the test below.
+type Acting = Arc<Mutex<Vec<&'static str>>>;
+
+/// Says that its node acts, for as long as its term lasts.
+struct Acts(Acting, &'static str);
+
+impl Acts {
+    fn begin(acting: &Acting, node: &'static str) -> Self {
+        acting.lock().unwrap().push(node);
+        Self(acting.clone(), node)
+    }
+}
+
+impl Drop for Acts {
+    fn drop(&mut self) {
+        self.0.lock().unwrap().retain(|node| *node != self.1);
+    }
+}
+
+/// The other node takes over when the leader gives the lease back, and when the leader falls silent; a leader that wakes up
+/// after it was replaced writes nothing, is told, and ends its term.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_nodes_one_runs_the_reactions_and_the_other_takes_over_when_it_stops_or_falls_silent() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("reactions.db");
+    let journals = [SqliteJournal::open(&path).unwrap(), SqliteJournal::open(&path).unwrap()].map(Arc::new);
+    let acting = Acting::default();
+    let fences = Arc::new(Mutex::new(Vec::new()));
+    // The time is the test's own: nothing ends until it says so.
+    let seconds = Arc::new(AtomicI64::new(0));
+    let clock: Clock = {
+        let seconds = seconds.clone();
+        Arc::new(move || minute(0) + chrono::TimeDelta::seconds(seconds.load(Ordering::SeqCst)))
+    };
+    let lead = |node: usize, lasts: chrono::TimeDelta| {
+        let name = ["one", "other"][node];
+        let (lease, holder) = (journals[node].clone(), name.to_owned());
+        let leader = Leader { lease, holder, lasts: Some(lasts), clock: clock.clone() };
+        let (acting, fences) = (acting.clone(), fences.clone());
+        let begin = move |fence| {
+            fences.lock().unwrap().push((name, fence));
+            let acts = Acts::begin(&acting, name);
+            let (mut reactions, mut sender) = (JoinSet::new(), JoinSet::new());
+            reactions.spawn(async move {
+                let _acts = acts;
+                std::future::pending().await
+            });
+            let (stop_sender, mut stopped) = tokio::sync::watch::channel(false);
+            sender.spawn(async move {
+                let _ = stopped.wait_for(|stop| *stop).await;
+                Ok(())
+            });
+            Term { reactions, sender, stop_sender }
+        };
+        let (stop, stopped) = tokio::sync::watch::channel(false);
+        (stop, tokio::spawn(leader.run(begin, stopped)))
+    };
+    let acts = |node: &[&str]| *acting.lock().unwrap() == node;
+    // Renewed once in five minutes: it falls silent.
+    let (_silent, silent) = lead(0, chrono::TimeDelta::minutes(15));
+    until(async || acts(&["one"])).await;
+    let (stop, other) = lead(1, chrono::TimeDelta::seconds(1));
+    seconds.store(899, Ordering::SeqCst);
+    until(async || {
+        matches!(journals[1].acquire("third", clock(), clock()).await, Ok(Acquired::Taken { .. }))
+    })
+    .await;
+    assert!(acts(&["one"]), "its lease has not ended");
+    seconds.store(900, Ordering::SeqCst);
+    until(async || acting.lock().unwrap().contains(&"other")).await;
+    let [(_, first), (_, second)] = fences.lock().unwrap()[..] else { panic!("two terms") };
+    assert!(first < second);
+    let late = journals[0].advance(first, "mails", Position(7), Vec::new(), clock()).await;
+    assert_eq!(late, Err(WriteFailed::Fenced(Fenced { shown: first, newest: second })));
+    silent.abort();
+    until(async || acts(&["other"])).await;
+    let (_next, next) = lead(0, chrono::TimeDelta::seconds(1));
+    stop.send_replace(true);
+    other.await.unwrap().unwrap();
+    until(async || acts(&["one"])).await;
+    // Somebody takes it away by force: under its name, as a process that started again would.
+    let Ok(Acquired::Given(_)) =
+        journals[1].acquire("one", clock(), clock() + chrono::TimeDelta::hours(1)).await
+    else {
+        panic!("a process that starts again waits for itself")
+    };
+    until(async || acts(&[])).await;
+    next.abort();
+}
+
 /// Acts on every event but one, until that is mended.
 struct Choosy {
     broken: AtomicBool,
@@ -911,6 +1059,7 @@ async fn an_event_that_a_reaction_cannot_act_on_holds_up_no_other_and_is_shown_u
     let runner = ReactionRunner {
         store: Arc::new(world.store.clone()),
         codec: world.node.codec.clone(),
+        fence: lead(&journal).await,
         journal: Arc::new(journal),
         status: status.clone(),
         reaction: choosy.clone(),
@@ -969,6 +1118,7 @@ async fn a_reaction_that_says_stop_acts_on_nothing_further_is_shown_and_begins_a
     let runner = ReactionRunner {
         store: Arc::new(world.store.clone()),
         codec: world.node.codec.clone(),
+        fence: lead(&journal).await,
         journal: Arc::new(journal),
         status: status.clone(),
         reaction: halting.clone(),

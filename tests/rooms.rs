@@ -48,7 +48,7 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ("subscription", &["domain"]),
     ("http-ports", &["domain", "projections"]),
     ("metrics", &["domain", "projections"]),
-    ("memory", &["domain", "files", "subscription"]),
+    ("memory", &["domain", "projections", "files", "subscription"]),
     ("crypto", &["domain", "files"]),
     ("credentials", &["domain", "metrics"]),
     ("mail", &["domain", "projections", "http-ports"]),

@@ -38,7 +38,8 @@ pub struct KeysUnavailable(#[from] pub Box<dyn std::error::Error + Send + Sync>)
 ///
 /// What a store must keep: a key that was returned by [`AccountKeys::held_or_made`] is durable before it is returned.
 /// Two calls for one account, at once or on two nodes, return the same key. After [`KeyVault::forget`] returns, no call
-/// returns the key again, and none makes another one for that account.
+/// makes another key for that account, and none on this node returns the key. Another node may have the key in memory. It
+/// returns the key no more after its next [`AccountKeys::refresh`], which every node calls every two seconds.
 pub trait AccountKeys: KeyVault {
     /// Returns the account's key.
     ///
@@ -72,7 +73,8 @@ pub trait AccountKeys: KeyVault {
     /// [`KeysUnavailable`].
     fn commands_key(&self) -> BoxFuture<'_, Result<Zeroizing<[u8; 32]>, KeysUnavailable>>;
 
-    /// Looks whether another process has rotated the server key, and uses the new one from then on.
+    /// Looks whether another process has rotated the server key, and uses the new one from then on. Drops from memory
+    /// every account's key that another process has erased.
     ///
     /// # Errors
     /// [`KeysUnavailable`] if the new server key is not in its file. The next call looks again.

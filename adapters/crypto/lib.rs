@@ -4,6 +4,7 @@
 pub mod account_keys;
 pub mod event_codec;
 pub mod keyed_hash;
+pub mod memory_keys;
 pub mod random_ids;
 pub mod sealing;
 pub mod server_key;

@@ -2,8 +2,16 @@
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use zeroize::Zeroizing;
 
 const NONCE: usize = 24;
+
+/// Draws a key of 256 bits.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "a key")]
+pub fn random_key() -> Zeroizing<[u8; 32]> {
+    Zeroizing::new(rand::random())
+}
 
 /// Encrypts `message` and binds it to `context`. Returns the nonce followed by the ciphertext. Returns `None` if the
 /// message is longer than the cipher takes (256 GiB).

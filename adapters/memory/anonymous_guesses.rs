@@ -1,11 +1,12 @@
 //! Wrong guesses at addresses that are no active account.
 
+use std::future::ready;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use loquet_domain::policies::lockout::Lockout;
-use loquet_domain::ports::Strangers;
+use loquet_domain::ports::{AnonymousGuesses, BoxFuture, CountError, GuessesUnavailable};
 use loquet_domain::values::email_address::EmailHash;
 use lru::LruCache;
 
@@ -33,7 +34,10 @@ impl RecentStrangers {
     /// nobody's password.
     pub fn load(&self, path: &Path) {
         let kept: Vec<(EmailHash, Lockout)> = snapshot_file::load(path);
-        kept.into_iter().for_each(|(email, lockout)| self.put(email, lockout));
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        for (email, lockout) in kept {
+            counts.put(email, lockout);
+        }
     }
 
     /// Keeps the counts for the next start, hashes of addresses only.
@@ -48,18 +52,40 @@ impl RecentStrangers {
     }
 }
 
-impl Strangers for RecentStrangers {
-    fn get(&self, email: &EmailHash) -> Lockout {
+impl RecentStrangers {
+    fn get_now(&self, email: &EmailHash) -> Lockout {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.get(email).copied().unwrap_or_default()
     }
 
-    fn put(&self, email: EmailHash, lockout: Lockout) {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner).put(email, lockout);
+    fn replace_now(&self, email: &EmailHash, judged: Lockout, next: Lockout) -> Result<(), CountError> {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let actual = counts.get(email).copied().unwrap_or_default();
+        if actual != judged {
+            return Err(CountError::Conflict { actual });
+        }
+        counts.put(email.clone(), next);
+        Ok(())
+    }
+}
+
+impl AnonymousGuesses for RecentStrangers {
+    fn get<'a>(&'a self, email: &'a EmailHash) -> BoxFuture<'a, Result<Lockout, GuessesUnavailable>> {
+        Box::pin(ready(Ok(self.get_now(email))))
+    }
+
+    fn replace<'a>(
+        &'a self,
+        email: &'a EmailHash,
+        judged: Lockout,
+        next: Lockout,
+    ) -> BoxFuture<'a, Result<(), CountError>> {
+        Box::pin(ready(self.replace_now(email, judged, next)))
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use loquet_domain::Moment;
@@ -70,10 +96,14 @@ mod tests {
         let path = folder.path().join("strangers");
         let (before, after) =
             (RecentStrangers::new(NonZeroUsize::MIN), RecentStrangers::new(NonZeroUsize::MIN));
-        before.put(EmailHash("ab".to_owned()), Lockout::default().failed(Moment::MIN_UTC, 6, 0));
+        let counted = Lockout::default().failed(Moment::MIN_UTC, 6, 0);
+        before.replace_now(&EmailHash("ab".to_owned()), Lockout::default(), counted).unwrap();
         before.save(&path).unwrap();
         after.load(&path);
-        assert_eq!(after.get(&EmailHash("ab".to_owned())), Lockout::default().failed(Moment::MIN_UTC, 6, 0));
+        assert_eq!(
+            after.get_now(&EmailHash("ab".to_owned())),
+            Lockout::default().failed(Moment::MIN_UTC, 6, 0)
+        );
         std::fs::write(&path, "nonsense").unwrap();
         after.load(&path);
     }
@@ -83,10 +113,11 @@ mod tests {
         let strangers = RecentStrangers::new(NonZeroUsize::MIN.saturating_add(1));
         let name = |n: usize| EmailHash(n.to_string());
         for n in 0..100 {
-            strangers.put(name(n), Lockout::default().failed(Moment::MIN_UTC, 3, 0));
+            let counted = Lockout::default().failed(Moment::MIN_UTC, 3, 0);
+            strangers.replace_now(&name(n), Lockout::default(), counted).unwrap();
         }
         assert_eq!(strangers.counts.lock().map(|counts| counts.len()).ok(), Some(2));
-        assert_eq!(strangers.get(&name(99)), Lockout::default().failed(Moment::MIN_UTC, 3, 0));
-        assert_eq!(strangers.get(&name(0)), Lockout::default());
+        assert_eq!(strangers.get_now(&name(99)), Lockout::default().failed(Moment::MIN_UTC, 3, 0));
+        assert_eq!(strangers.get_now(&name(0)), Lockout::default());
     }
 }

@@ -1,9 +1,10 @@
-//! What is kept in memory: an event store for tests and simulation, the state cache, keyed locks, guesses at unknown
+//! What is kept in memory: an event store and a mail journal for tests and simulation, the state cache, keyed locks, guesses at unknown
 //! addresses, and when sessions were used.
 #![forbid(unsafe_code)]
 
 pub mod anonymous_guesses;
 pub mod event_store;
 pub mod keyed_lock;
+pub mod mail_journal;
 pub mod session_activity;
 pub mod state_cache;

@@ -1,6 +1,7 @@
 //! When each session was last used: for its owner's list, and so that one that nobody uses ends.
 
 use std::collections::HashMap;
+use std::future::ready;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
@@ -8,12 +9,9 @@ use std::sync::{PoisonError, RwLock};
 use chrono::TimeDelta;
 use loquet_domain::Moment;
 use loquet_domain::ids::SessionId;
-use loquet_domain::ports::Activity;
+use loquet_domain::ports::{BoxFuture, SESSION_USE_GRAIN, SessionUses, SessionUsesUnavailable};
 
 use loquet_files::snapshot_file;
-
-/// How exactly it is noted: most requests of a session that is used change nothing.
-const GRAIN: TimeDelta = TimeDelta::seconds(10);
 
 /// In memory, and every minute in a file of its own: it is no decision, and the log has no event of it. What a kill loses
 /// of it is a minute.
@@ -55,13 +53,25 @@ impl SessionActivity {
     }
 }
 
-impl Activity for SessionActivity {
+impl SessionUses for SessionActivity {
+    fn last_use(&self, session: SessionId) -> BoxFuture<'_, Result<Option<Moment>, SessionUsesUnavailable>> {
+        Box::pin(ready(Ok(self.last_seen(session))))
+    }
+
+    fn note_use(&self, session: SessionId, at: Moment) -> BoxFuture<'_, Result<(), SessionUsesUnavailable>> {
+        self.seen(session, at);
+        Box::pin(ready(Ok(())))
+    }
+}
+
+impl SessionActivity {
     fn last_seen(&self, session: SessionId) -> Option<Moment> {
         self.seen.read().unwrap_or_else(PoisonError::into_inner).get(&session).copied()
     }
 
+    /// Most requests of a session that is used change nothing.
     fn seen(&self, session: SessionId, at: Moment) {
-        if self.last_seen(session).is_some_and(|last| at - last < GRAIN) {
+        if self.last_seen(session).is_some_and(|last| at - last < SESSION_USE_GRAIN) {
             return;
         }
         let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);

@@ -6,14 +6,16 @@ use anyhow::{bail, ensure};
 use chrono::{Datelike, SubsecRound};
 use loquet_credentials::password_hasher::{Argon2Pool, Cost};
 use loquet_crypto::server_key::ServerKey;
+use loquet_domain::Moment;
 use loquet_domain::ports::{OneTimeCodes, PasswordHasher, Position};
 use loquet_domain::values::password::Password;
 use loquet_projections::mail::MailLedger;
+use loquet_projections::ports::{Acquired, Fence};
 use loquet_projections::reactions;
 use serde_json::{Map, Value, json};
 
 use super::show::{moment, progress, table};
-use crate::adapters::{self, Access};
+use crate::adapters::{self, Access, Reactions};
 use crate::cli::{Demo, Place};
 use crate::clock;
 use crate::demo::{OnePassword, OneSecret, PASSWORD, Seeded, State, Told, Wanted, midnight, tell};
@@ -42,9 +44,13 @@ pub(crate) async fn run(place: &Place, demo: Demo) -> anyhow::Result<()> {
         let folder = place.data_dir.display();
         bail!("the log in {folder} is not empty: choose another directory with --data-dir");
     }
-    let journal = adapters::mail_journal(place, Access::Write)?;
+    let Reactions { journal, lease, holder, .. } = adapters::reactions(place)?;
+    let fence = match lease.acquire(holder, clock::now(), Moment::MAX_UTC).await? {
+        Acquired::Given(fence) => fence,
+        Acquired::Taken { .. } => bail!("another process runs the reactions: stop it first"),
+    };
     // First of all: nothing is to be mailed of a story that was broken off, either.
-    note(journal.as_ref(), BEHIND_ALL).await?;
+    note(journal.as_ref(), fence, BEHIND_ALL).await?;
     let wanted = Wanted { seed: demo.seed, accounts: demo.accounts, until };
     let bar = progress(0, "days written")?;
     let told = tell(system.app.clone(), system.keys.as_ref(), wanted, |day, days| {
@@ -56,7 +62,8 @@ pub(crate) async fn run(place: &Place, demo: Demo) -> anyhow::Result<()> {
     let head = system.store.head().await?;
     system.close().await?;
     let told = told?;
-    note(journal.as_ref(), head).await?;
+    note(journal.as_ref(), fence, head).await?;
+    lease.release(fence).await?;
     match demo.json {
         true => outcome(as_json(&told, wanted, head)),
         false => print(place, &told, wanted, head),
@@ -65,9 +72,9 @@ pub(crate) async fn run(place: &Place, demo: Demo) -> anyhow::Result<()> {
 }
 
 /// Notes that the reactions have acted on everything up to here.
-async fn note(journal: &dyn MailLedger, position: Position) -> anyhow::Result<()> {
+async fn note(journal: &dyn MailLedger, fence: Fence, position: Position) -> anyhow::Result<()> {
     for reaction in reactions::NAMES {
-        journal.advance(reaction, position, Vec::new(), clock::now()).await?;
+        journal.advance(fence, reaction, position, Vec::new(), clock::now()).await?;
     }
     Ok(())
 }

@@ -20,7 +20,8 @@ use loquet_http_ports::scope::Scope;
 use loquet_http_ports::service_tokens::Grant;
 use loquet_http_ports::service_tokens::ServiceTokens;
 use loquet_metrics::Metrics;
-use loquet_projections::mail::{Letterhead, Letters, MailLedger, Mailboxes, Sender};
+use loquet_projections::leader::{EndedByItself, Leader, Term};
+use loquet_projections::mail::{Letterhead, Letters, Mailboxes, Sender};
 use loquet_projections::ports::{Clock, Hold, Mailer, ReactionJournal, ReadStore};
 use loquet_projections::reactions::{Erasure, Mails, Onboarding, Reaction, ReactionRunner, Settling};
 use loquet_projections::runner::{Runner, Status};
@@ -32,7 +33,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::config::refuse_faults;
 use super::show::place_of;
-use crate::adapters::{self, Access, Mail};
+use crate::adapters::{self, Access, Mail, Reactions};
 use crate::cli::Place;
 use crate::clock;
 use crate::config::Config;
@@ -41,9 +42,6 @@ use crate::output::greeting;
 use crate::settings::{Settings, read_secret};
 use crate::system::{Parts, System, VERSION};
 
-/// How long a stop waits for mails that are being handed over. A mail server may take ten minutes, and a stop does
-/// not wait for that. Such a mail stays claimed, and is sent again at the next start with the same Message-ID.
-const HAND_OVER: Duration = Duration::from_secs(10);
 /// How often it is looked whether the server key was rotated.
 const LOOK_AT_KEYS: Duration = Duration::from_secs(2);
 pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow::Result<()> {
@@ -81,16 +79,12 @@ pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow
     if mode == Mode::Development {
         dev_token(place, service_tokens.as_ref()).await?;
     }
-    let journal = adapters::mail_journal(place, Access::Write)?;
+    let reactions = adapters::reactions(place)?;
+    let journal = reactions.journal.clone();
     let rows = adapters::read_models(place, Access::Write)?;
     let answers = adapters::answers(place, system.keys.as_ref()).await?;
     let status = Status::default();
-    let known = Known {
-        rows: rows.clone(),
-        journal: journal.clone(),
-        status: status.clone(),
-        metrics: metrics.clone(),
-    };
+    let known = Known { rows: rows.clone(), reactions, status: status.clone(), metrics: metrics.clone() };
     let mut background = project(&settings, &system, &clock, mailer, known)?;
     background.tasks.spawn(adapters::watch_files(place, metrics.clone(), clock.clone())?);
     let keeping = tokio::spawn(system.keep_activity());
@@ -162,14 +156,19 @@ async fn listen(
     tokio::select! {
         _ = async { tokio::join!(serving, monitored) } => Ok(()),
         // They run for as long as the server does; one that ends has failed in a way nobody foresaw.
-        _ = background.tasks.join_next() => Err(anyhow::anyhow!("a view, a reaction or another background task ended unexpectedly")),
+        _ = background.tasks.join_next() => Err(anyhow::anyhow!("a view or another background task ended unexpectedly")),
+        ended = &mut background.leader => match ended {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(error.into()),
+            Err(error) => Err(error.into()),
+        },
     }
 }
 
 /// What is known beside the log.
 struct Known {
     rows: Arc<dyn ReadStore>,
-    journal: Arc<dyn MailLedger>,
+    reactions: Reactions,
     status: Status,
     metrics: Arc<Metrics>,
 }
@@ -182,7 +181,7 @@ fn project(
     mailer: Arc<dyn Mailer>,
     known: Known,
 ) -> anyhow::Result<Background> {
-    let Known { rows, journal, status, metrics } = known;
+    let Known { rows, reactions: Reactions { journal, lease, holder, lasts }, status, metrics } = known;
     let journal: Arc<dyn ReactionJournal> = journal;
     let queued = Arc::new(Notify::new());
     let mut tasks = JoinSet::new();
@@ -207,41 +206,55 @@ fn project(
         Arc::new(Settling { app: system.app.clone(), clock: clock.clone() }),
         Arc::new(erasure),
     ];
-    for reaction in reactions {
-        let runner = ReactionRunner {
-            store: system.store.clone(),
-            codec: system.codec.clone(),
-            journal: journal.clone(),
-            status: status.clone(),
-            reaction,
-            clock: clock.clone(),
-            queued: queued.clone(),
-        };
-        tasks.spawn(runner.run());
-    }
     tasks.spawn(look_at_keys(system.keys.clone()));
     let head = Letterhead {
         brand: settings.brand.clone(),
         public_url: settings.public_url.clone(),
         time_zone: settings.time_zone,
     };
-    let sender = Sender {
-        store: system.store.clone(),
-        codec: system.codec.clone(),
-        app: system.app.clone(),
-        journal,
-        mailer,
-        letters: Letters::new(head)?,
-        sending: settings.sending,
-        clock: clock.clone(),
-        queued,
-        mailboxes: Mailboxes::default(),
-        held: watch::Sender::new(None),
+    let held = watch::Sender::new(None);
+    tasks.spawn(tell_whether_mails_go(held.subscribe(), metrics));
+    let leader = Leader { lease, holder: holder.to_owned(), lasts, clock: clock.clone() };
+    let (store, codec, app) = (system.store.clone(), system.codec.clone(), system.app.clone());
+    let (letters, mailboxes) = (Arc::new(Letters::new(head)?), Arc::new(Mailboxes::default()));
+    let (sending, clock) = (settings.sending, clock.clone());
+    let begin = move |fence| {
+        let mut running = JoinSet::new();
+        for reaction in &reactions {
+            let runner = ReactionRunner {
+                store: store.clone(),
+                codec: codec.clone(),
+                journal: journal.clone(),
+                fence,
+                status: status.clone(),
+                reaction: reaction.clone(),
+                clock: clock.clone(),
+                queued: queued.clone(),
+            };
+            running.spawn(runner.run());
+        }
+        let sender = Sender {
+            store: store.clone(),
+            codec: codec.clone(),
+            app: app.clone(),
+            journal: journal.clone(),
+            fence,
+            mailer: mailer.clone(),
+            letters: letters.clone(),
+            sending,
+            clock: clock.clone(),
+            queued: queued.clone(),
+            mailboxes: mailboxes.clone(),
+            held: held.clone(),
+        };
+        let (stop_sender, stopped) = watch::channel(false);
+        let mut sending = JoinSet::new();
+        sending.spawn(sender.run(stopped));
+        Term { reactions: running, sender: sending, stop_sender }
     };
-    tasks.spawn(tell_whether_mails_go(sender.held.subscribe(), metrics));
-    let (stop_mail, stopped) = watch::channel(false);
-    let sender = tokio::spawn(sender.run(stopped));
-    Ok(Background { tasks, sender, stop_mail })
+    let (stop_leading, stopped) = watch::channel(false);
+    let leader = tokio::spawn(leader.run(begin, stopped));
+    Ok(Background { tasks, leader, stop_leading })
 }
 
 /// Keeps the metric up to date that says whether mails go.
@@ -273,17 +286,16 @@ async fn look_at_keys(keys: Arc<dyn AccountKeys>) {
 /// What runs beside the server.
 struct Background {
     tasks: JoinSet<()>,
-    sender: JoinHandle<()>,
-    stop_mail: watch::Sender<bool>,
+    leader: JoinHandle<Result<(), EndedByItself>>,
+    stop_leading: watch::Sender<bool>,
 }
 
 impl Background {
     /// Lets the mails that are being handed over end, so that none is sent again at the next start.
     async fn stop(mut self) {
-        self.stop_mail.send_replace(true);
-        if tokio::time::timeout(HAND_OVER, &mut self.sender).await.is_err() {
-            tracing::warn!("the mail server did not answer in time: some mails may be sent twice");
-            self.sender.abort();
+        self.stop_leading.send_replace(true);
+        if !self.leader.is_finished() {
+            drop((&mut self.leader).await);
         }
         self.tasks.shutdown().await;
     }

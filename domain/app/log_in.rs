@@ -10,7 +10,9 @@ use crate::fact::Context;
 use crate::ids::{AccountId, DeviceId, EventId};
 use crate::policies::lockout::{Failure, LockEnd, Lockout, Wrong};
 use crate::policies::password_policy::PasswordRule;
-use crate::ports::{ChallengeClaims, Position, Revision, SessionClaims, StreamId};
+use crate::ports::{
+    ChallengeClaims, CountError, GuessesUnavailable, Position, Revision, SessionClaims, StreamId,
+};
 use crate::schema::DomainEvent;
 use crate::values::email_address::{EmailAddress, EmailHash};
 use crate::values::erasable::Erasable;
@@ -129,6 +131,7 @@ impl App {
     /// [`Unavailable`] when the system could not judge; then nothing was counted.
     pub async fn log_in(&self, context: &Context, credentials: Credentials) -> Result<Login, Unavailable> {
         let hash = self.ports.tokens.email_hash(&credentials.email);
+        self.guesses_can_be_counted(&hash).await?;
         // Every token is read before it is known whether anybody has the address, so that they take the same time.
         let shown = self.read_devices(context.at, &credentials.devices);
         let Some(account) = self.holder(&hash).await? else {
@@ -148,7 +151,7 @@ impl App {
             Judged::Locked(until) => {
                 // The same is done as for an address that nobody has.
                 let _turn = self.ports.turnstile.enter(strangers_turn(&hash)).await;
-                self.ports.strangers.get(&hash);
+                self.guesses_at(&hash).await?;
                 Ok(Login::Locked { until })
             }
             Judged::Nobody | Judged::Refused(_) | Judged::Reused(_) => {
@@ -296,18 +299,50 @@ impl App {
     /// the clock: the same lockout, one hash, one wait for the disk.
     async fn stranger(&self, at: Moment, hash: EmailHash, password: Password) -> Result<Login, Unavailable> {
         let _turn = self.ports.turnstile.enter(strangers_turn(&hash)).await;
-        let lockout = self.ports.strangers.get(&hash);
-        if let Some(until) = lockout.locked_until(at) {
+        let mut judged = self.guesses_at(&hash).await?;
+        if let Some(until) = judged.locked_until(at) {
             return Ok(Login::Locked { until });
         }
         self.verdicts_can_be_written().await?;
         self.ports.hasher.verify_decoy(password).await?;
         self.ports.store.decoy().await.map_err(|why| self.lost(why.into()))?;
-        let Failure { failures, codes, locks_until } =
-            lockout.judge(&self.policies.lockout, Wrong::Password, at);
-        let counted = lockout.failed(at, failures, codes);
-        self.ports.strangers.put(hash, locks_until.map_or(counted, |until| counted.locked(until)));
-        Ok(Login::Refused)
+        loop {
+            let Failure { failures, codes, locks_until } =
+                judged.judge(&self.policies.lockout, Wrong::Password, at);
+            let counted = judged.failed(at, failures, codes);
+            let next = locks_until.map_or(counted, |until| counted.locked(until));
+            match self.ports.guesses.replace(&hash, judged, next).await {
+                Ok(()) => return Ok(Login::Refused),
+                // A guess on another node was faster: this one is decided again, as at a known address.
+                Err(CountError::Conflict { actual }) => judged = actual,
+                Err(CountError::Unavailable(why)) => return Err(self.guesses_failed(why)),
+            }
+            if let Some(until) = judged.locked_until(at) {
+                return Ok(Login::Locked { until });
+            }
+        }
+    }
+
+    /// The guesses at an address that no active account has.
+    async fn guesses_at(&self, hash: &EmailHash) -> Result<Lockout, Unavailable> {
+        self.ports.guesses.get(hash).await.map_err(|why| self.guesses_failed(why))
+    }
+
+    /// Refuses every login while the guesses at unknown addresses can't be counted.
+    ///
+    /// A known address does not need them. If only logins at unknown addresses failed, everybody could tell the two apart
+    /// (law 11). So after a failure, each login asks for them first, until they are there again.
+    async fn guesses_can_be_counted(&self, hash: &EmailHash) -> Result<(), Unavailable> {
+        if self.guesses_lost.load(Ordering::Relaxed) {
+            self.guesses_at(hash).await?;
+            self.guesses_lost.store(false, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn guesses_failed(&self, why: GuessesUnavailable) -> Unavailable {
+        self.guesses_lost.store(true, Ordering::Relaxed);
+        why.into()
     }
 
     /// Measures how long one hash takes here and now. It gives the shortest of five: the first one pays for its memory, and
@@ -328,10 +363,12 @@ impl App {
         Ok(shortest)
     }
 
-    /// What this node knows of guesses at an address, which counts while no account in use has it.
-    #[must_use]
-    pub fn guesses_of_strangers(&self, email: &EmailAddress) -> Lockout {
-        self.ports.strangers.get(&self.ports.tokens.email_hash(email))
+    /// What is known of guesses at an address, which counts while no account in use has it.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when they can't be read.
+    pub async fn guesses_of_strangers(&self, email: &EmailAddress) -> Result<Lockout, Unavailable> {
+        Ok(self.ports.guesses.get(&self.ports.tokens.email_hash(email)).await?)
     }
 
     pub(super) fn login(&self, account: AccountId, committed: &Committed<Account>) -> Login {

@@ -51,8 +51,9 @@ use crate::order::Order;
 use crate::policies::Policies;
 use crate::policies::password_policy::PasswordRule;
 use crate::ports::{
-    Activity, AppendError, Blocklist, BlocklistUnreadable, Busy, CodecError, EventCodec, EventStore, Folds,
-    Identities, KeyVault, OneTimeCodes, PasswordHasher, ReadError, Strangers, Tokens, Turnstile,
+    AnonymousGuesses, AppendError, Blocklist, BlocklistUnreadable, Busy, CodecError, EventCodec, EventStore,
+    Folds, GuessesUnavailable, Identities, KeyVault, OneTimeCodes, PasswordHasher, ReadError, SessionUses,
+    SessionUsesUnavailable, Tokens, Turnstile,
 };
 use crate::receipt::Receipt;
 use crate::serial_claim::SerialClaim;
@@ -72,8 +73,8 @@ pub struct Ports {
     pub codes: Arc<dyn OneTimeCodes>,
     pub identities: Arc<dyn Identities>,
     pub turnstile: Arc<dyn Turnstile>,
-    pub strangers: Arc<dyn Strangers>,
-    pub activity: Arc<dyn Activity>,
+    pub guesses: Arc<dyn AnonymousGuesses>,
+    pub session_uses: Arc<dyn SessionUses>,
     pub blocklist: Arc<dyn Blocklist>,
     pub accounts: Arc<dyn Folds<Account>>,
     pub claims: Arc<dyn Folds<EmailClaim>>,
@@ -94,6 +95,8 @@ pub struct App {
     clock: ClockHistory,
     /// Whether the last verdict could not be written down.
     verdict_lost: AtomicBool,
+    /// Whether the guesses at unknown addresses could not be used last time.
+    guesses_lost: AtomicBool,
     accounts: Streams<Account>,
     claims: Streams<EmailClaim>,
     companies: Streams<Company>,
@@ -124,6 +127,12 @@ pub enum Unavailable {
     /// A new password can't be compared with the blocklist.
     #[error(transparent)]
     Blocklist(#[from] BlocklistUnreadable),
+    /// The guesses at unknown addresses can't be read or counted.
+    #[error(transparent)]
+    Guesses(#[from] GuessesUnavailable),
+    /// It can't be read or noted when sessions were used.
+    #[error(transparent)]
+    SessionUses(#[from] SessionUsesUnavailable),
 }
 
 /// Why a use case did not do what was asked.
@@ -214,6 +223,7 @@ impl App {
             ports,
             clock: ClockHistory::default(),
             verdict_lost: AtomicBool::new(false),
+            guesses_lost: AtomicBool::new(false),
         }
     }
 

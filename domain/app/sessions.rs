@@ -42,10 +42,12 @@ impl App {
         };
         let account = self.accounts.load(&account::stream(claims.account)).await?.state;
         let Some(active) = account.active() else { return Ok(None) };
-        if active.session(claims.session, at).and_then(|session| self.last_use(session, at)).is_none() {
+        let Some(session) = active.session(claims.session, at) else { return Ok(None) };
+        if self.last_use(session, at).await?.is_none() {
             return Ok(None);
         }
-        self.ports.activity.seen(claims.session, self.clock.reached(claims.session.0, at));
+        let reached = self.clock.reached(claims.session.0, at);
+        self.ports.session_uses.note_use(claims.session, reached).await?;
         Ok(Some(Authenticated {
             account: claims.account,
             session: claims.session,
@@ -55,12 +57,15 @@ impl App {
 
     /// When a session was last used. `None` if it is over: it was not used for too long, or it has expired. A clock that
     /// was put back changes nothing about that. Expiry is compared, not scheduled (law 7).
-    #[must_use]
-    pub fn last_use(&self, session: &Session, at: Moment) -> Option<Moment> {
-        let seen = self.ports.activity.last_seen(session.id);
-        let last = seen.map_or(session.started_at, |seen| seen.max(session.started_at));
+    ///
+    /// # Errors
+    /// [`Unavailable`] when it can't be read when sessions were used.
+    pub async fn last_use(&self, session: &Session, at: Moment) -> Result<Option<Moment>, Unavailable> {
+        let used = self.ports.session_uses.last_use(session.id).await?;
+        let last = used.map_or(session.started_at, |used| used.max(session.started_at));
         let reached = self.clock.reached(session.id.0, at);
-        (reached - last < self.policies.idle_session && reached < session.expires_at).then_some(last)
+        let works = reached - last < self.policies.idle_session && reached < session.expires_at;
+        Ok(works.then_some(last))
     }
 
     /// Ends one session. One that has ended already stays ended.

@@ -79,7 +79,7 @@ pub struct MailCounts {
     pub oldest_pending: Option<Moment>,
 }
 
-/// The mail journal as an operator looks at it.
+/// The mail journal as an operator looks at it. An operator needs no lease: what they change holds, whoever sends the mails.
 pub trait MailLedger: ReactionJournal {
     /// Returns mails, newest first: those in a state, those to an account, or all; at most `limit`.
     fn list(

@@ -26,8 +26,8 @@ use super::{
 use crate::causes::Causes;
 use crate::people::{Unreadable, event_at, noted_at};
 use crate::ports::{
-    ClaimedMail, Clock, Hold, MailOutcome, Mailer, QueuedMail, ReactionJournal, SendError, StoreFailed,
-    UnnotedFate,
+    ClaimedMail, Clock, Fence, Fenced, Hold, MailOutcome, Mailer, QueuedMail, ReactionJournal, SendError,
+    UnnotedFate, WriteFailed,
 };
 use crate::view::Noted;
 
@@ -73,10 +73,12 @@ pub struct Sender {
     pub app: Arc<App>,
     /// What is due.
     pub journal: Arc<dyn ReactionJournal>,
+    /// The lease under which it sends.
+    pub fence: Fence,
     /// Hands mails over.
     pub mailer: Arc<dyn Mailer>,
     /// Writes them.
-    pub letters: Letters,
+    pub letters: Arc<Letters>,
     /// How they are handed over.
     pub sending: Sending,
     /// The time.
@@ -84,7 +86,7 @@ pub struct Sender {
     /// Rung when mails were queued.
     pub queued: Arc<Notify>,
     /// What each mailbox got recently.
-    pub mailboxes: Mailboxes,
+    pub mailboxes: Arc<Mailboxes>,
     /// Publishes why no mail goes.
     pub held: watch::Sender<Option<Hold>>,
 }
@@ -142,15 +144,20 @@ impl Sender {
     /// that is refused for good is given up at once. No mail waits for another's pause. A mail server
     /// that is away or refuses us is probed with one mail at a time, holds up nothing but mails, and gives
     /// none of them up, however long it takes.
-    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+    ///
+    /// # Errors
+    /// [`Fenced`] once the journal says that the lease is over. Then too, what is being handed over is finished and nothing
+    /// more begun. Whoever holds the lease now sends those mails again, with the same Message-ID.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) -> Result<(), Fenced> {
         let refused = Mutex::new(RefusedInARow::default());
         let mut flying = FuturesUnordered::new();
         let mut pace = Pace::new(self.sending.per_second, self.held_before().await);
         let mut claims = Claims::Unsure;
+        let mut lease = Ok(());
         loop {
-            let stopping = *stop.borrow_and_update();
+            let stopping = *stop.borrow_and_update() || lease.is_err();
             if stopping && flying.is_empty() {
-                return;
+                return lease;
             }
             let mut pause = RETRY;
             // While it is not known which mails are claimed, none is until those in our hands have ended.
@@ -165,16 +172,23 @@ impl Sender {
                         flying.extend(mails.into_iter().map(|mail| self.deliver(mail, &refused)));
                         pause = look_again;
                     }
-                    Err(error) => {
+                    Err(WriteFailed::Fenced(fenced)) => {
+                        lease = Err(fenced);
+                        continue;
+                    }
+                    Err(WriteFailed::Store(error)) => {
                         tracing::error!(error = %Causes(&error), "the mail queue can't be used; trying again");
                     }
                 }
             }
             tokio::select! {
-                Some(server) = flying.next(), if !flying.is_empty() => {
-                    pace.learn(server, (self.clock)());
-                    self.tell(&pace).await;
-                }
+                Some(delivered) = flying.next(), if !flying.is_empty() => match delivered {
+                    Ok(server) => {
+                        pace.learn(server, (self.clock)());
+                        self.tell(&pace).await;
+                    }
+                    Err(fenced) => lease = Err(fenced),
+                },
                 () = tokio::time::sleep(pause), if !stopping => {}
                 () = self.queued.notified(), if !stopping => {}
                 _ = stop.changed(), if !stopping => {}
@@ -207,16 +221,16 @@ impl Sender {
             Some(hold) => tracing::warn!(why = %hold.trouble, "the mail server is away: all mails wait"),
             None => tracing::info!("mails go again"),
         }
-        if let Err(error) = self.journal.hold(now.clone()).await {
+        if let Err(error) = self.journal.hold(self.fence, now.clone()).await {
             tracing::error!(error = %Causes(&error), "it can't be noted whether mails go");
         }
         self.held.send_replace(now);
     }
 
     /// Claims what may be handed over now, and says when to look again.
-    async fn take(&self, claims: &mut Claims, pace: &mut Pace, free: usize) -> Result<Taken, StoreFailed> {
+    async fn take(&self, claims: &mut Claims, pace: &mut Pace, free: usize) -> Result<Taken, WriteFailed> {
         if *claims == Claims::Unsure {
-            self.journal.reclaim().await?;
+            self.journal.reclaim(self.fence).await?;
             *claims = Claims::Known;
         }
         self.note_fates().await?;
@@ -225,7 +239,8 @@ impl Sender {
         let taken = match allowed {
             0 => Vec::new(),
             allowed => {
-                self.journal.claim_due(now, allowed).await.inspect_err(|_| *claims = Claims::Unsure)?
+                let claimed = self.journal.claim_due(self.fence, now, allowed).await;
+                claimed.inspect_err(|_| *claims = Claims::Unsure)?
             }
         };
         if !taken.is_empty() {
@@ -250,7 +265,7 @@ impl Sender {
     }
 
     /// Hands a mail over and notes what became of it.
-    async fn deliver(&self, claimed: ClaimedMail, refused: &Mutex<RefusedInARow>) -> Server {
+    async fn deliver(&self, claimed: ClaimedMail, refused: &Mutex<RefusedInARow>) -> Result<Server, Fenced> {
         let mail = &claimed.mail;
         let (outcome, server) = match self.write(mail).await {
             Ok(Written::Mail(message, place)) => {
@@ -280,11 +295,18 @@ impl Sender {
         }
         // Until it is noted nothing else may be concluded from it: neither that it is to be sent again
         // nor that it was sent.
-        while let Err(error) = self.journal.conclude(id, outcome.clone(), (self.clock)()).await {
+        loop {
+            let error = match self.journal.conclude(self.fence, id, outcome.clone(), (self.clock)()).await {
+                Ok(()) => return Ok(server),
+                Err(WriteFailed::Fenced(fenced)) => {
+                    tracing::warn!(mail = %id, kind, "another node sends the mails now, and may send this one again");
+                    return Err(fenced);
+                }
+                Err(WriteFailed::Store(error)) => error,
+            };
             tracing::error!(error = %Causes(&error), mail = %id, "what became of a mail can't be noted; trying again");
             tokio::time::sleep(RETRY).await;
         }
-        server
     }
 
     async fn hand_over(
@@ -347,7 +369,7 @@ impl Sender {
     /// history. The journal is asked rather than told: what a crash left out is made up for. One that the
     /// log does not take in, say because its account's key is missing, is tried again later and holds up
     /// no other.
-    async fn note_fates(&self) -> Result<(), StoreFailed> {
+    async fn note_fates(&self) -> Result<(), WriteFailed> {
         for ended in self.journal.unnoted((self.clock)(), FATES).await? {
             let (effect, at) = (ended.mail.effect, ended.at);
             if let Err(why) = self.note_fate(ended).await {
@@ -355,10 +377,10 @@ impl Sender {
                 tracing::error!(mail = %effect, %why, "the log does not take in what became of a mail");
                 let now = (self.clock)();
                 let pause = (now - at).clamp(TimeDelta::seconds(5), LONGEST_UNNOTED);
-                self.journal.not_noted(effect, why, now + pause).await?;
+                self.journal.not_noted(self.fence, effect, why, now + pause).await?;
                 continue;
             }
-            self.journal.noted(effect).await?;
+            self.journal.noted(self.fence, effect).await?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use loquet_domain::ids::AccountId;
 use loquet_domain::ports::{BoxFuture, Position};
 use uuid::Uuid;
 
-use super::StoreFailed;
+use super::{Fence, StoreFailed, WriteFailed};
 use crate::mail::{MailKind, MailStatus, Trouble};
 
 /// A mail that is due: everything in it is read from the log when it is sent, so that nothing of the
@@ -94,8 +94,11 @@ pub enum MailOutcome {
 /// checkpoint would come twice, and a checkpoint without its mail would lose it.
 ///
 /// **Durable**: every method that changes something answers once the change survives a crash. **Atomic**: each method
-/// does all of its change or none of it, whatever moment the process is killed at. An adapter that is used by several
-/// nodes hands a mail to one claim at a time.
+/// does all of its change or none of it, whatever moment the process is killed at. A mail is in one claim at a time.
+///
+/// **Fenced**: every method that changes something takes the fence of the caller's [`Lease`](super::Lease), and compares it
+/// within the transaction of the change. It fails with [`Fenced`](super::Fenced) and changes nothing if that lease is over.
+/// So a node that lost the lease writes nothing, however late it notices.
 ///
 /// Every method fails with [`StoreFailed`] if the journal can't be used. Then the change may have been made or not, and
 /// the caller repeats the call: making a change twice leads to the same state as making it once. The exception is
@@ -108,27 +111,34 @@ pub trait ReactionJournal: Send + Sync {
     /// A mail whose identity the journal knows, sent or not, is not queued again. `now` is when they were queued.
     fn advance(
         &self,
+        fence: Fence,
         reaction: &'static str,
         up_to: Position,
         mails: Vec<QueuedMail>,
         now: Moment,
-    ) -> BoxFuture<'_, Result<(), StoreFailed>>;
+    ) -> BoxFuture<'_, Result<(), WriteFailed>>;
 
     /// Claims the mails that are due at `now`, at most `limit`, the urgent ones first. The claim and the counted try are
     /// durable before this answers, so that a mail is never sent twice without the journal knowing of the first time.
-    fn claim_due(&self, now: Moment, limit: usize) -> BoxFuture<'_, Result<Vec<ClaimedMail>, StoreFailed>>;
+    fn claim_due(
+        &self,
+        fence: Fence,
+        now: Moment,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<ClaimedMail>, WriteFailed>>;
 
     /// Makes every claimed mail due again. For claims whose owner can no longer say what became of them: a process that
-    /// died, or one that was not told what it claimed.
-    fn reclaim(&self) -> BoxFuture<'_, Result<(), StoreFailed>>;
+    /// died, one that lost the lease, or one that was not told what it claimed.
+    fn reclaim(&self, fence: Fence) -> BoxFuture<'_, Result<(), WriteFailed>>;
 
     /// Notes what became of a claimed mail, at `now`. The claim ends with it.
     fn conclude(
         &self,
+        fence: Fence,
         effect: Uuid,
         outcome: MailOutcome,
         now: Moment,
-    ) -> BoxFuture<'_, Result<(), StoreFailed>>;
+    ) -> BoxFuture<'_, Result<(), WriteFailed>>;
 
     /// Returns when the next mail is due. Returns `None` if no mail waits.
     fn next_due(&self) -> BoxFuture<'_, Result<Option<Moment>, StoreFailed>>;
@@ -139,13 +149,19 @@ pub trait ReactionJournal: Send + Sync {
 
     /// Notes that the log did not take in what became of a mail, and why. [`unnoted`](Self::unnoted) returns the mail
     /// again from the moment `again` on.
-    fn not_noted(&self, effect: Uuid, why: String, again: Moment) -> BoxFuture<'_, Result<(), StoreFailed>>;
+    fn not_noted(
+        &self,
+        fence: Fence,
+        effect: Uuid,
+        why: String,
+        again: Moment,
+    ) -> BoxFuture<'_, Result<(), WriteFailed>>;
 
     /// Notes that the log knows what became of a mail.
-    fn noted(&self, effect: Uuid) -> BoxFuture<'_, Result<(), StoreFailed>>;
+    fn noted(&self, fence: Fence, effect: Uuid) -> BoxFuture<'_, Result<(), WriteFailed>>;
 
     /// Stores why no mail goes. `None` says that mails go. It survives a restart, and other processes read it.
-    fn hold(&self, hold: Option<Hold>) -> BoxFuture<'_, Result<(), StoreFailed>>;
+    fn hold(&self, fence: Fence, hold: Option<Hold>) -> BoxFuture<'_, Result<(), WriteFailed>>;
 
     /// Returns why no mail goes. Returns `None` while mails go.
     fn held(&self) -> BoxFuture<'_, Result<Option<Hold>, StoreFailed>>;

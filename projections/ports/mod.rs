@@ -4,12 +4,14 @@
 //! are boxed.
 
 mod clock;
+mod lease;
 mod mail_journal;
 mod mailer;
 mod read_store;
 mod store_failed;
 
 pub use clock::Clock;
+pub use lease::{Acquired, Fence, Fenced, Lease, WriteFailed};
 pub use mail_journal::{ClaimedMail, Hold, MailOutcome, QueuedMail, ReactionJournal, UnnotedFate};
 pub use mailer::{Mailer, SendError};
 pub use read_store::{

@@ -18,7 +18,7 @@ pub use mails::Mails;
 pub use onboarding::{Onboarding, Settling};
 
 use crate::causes::Causes;
-use crate::ports::{Clock, QueuedMail, ReactionJournal, StoreFailed};
+use crate::ports::{Clock, Fence, Fenced, QueuedMail, ReactionJournal, StoreFailed, WriteFailed};
 use crate::runner::{Follower, NotThere, Status};
 use crate::view::Noted;
 
@@ -115,6 +115,17 @@ enum Interrupted {
     Start(Cause),
     #[error(transparent)]
     At(#[from] FailedAt),
+    #[error(transparent)]
+    Fenced(#[from] Fenced),
+}
+
+impl From<WriteFailed> for Interrupted {
+    fn from(failed: WriteFailed) -> Self {
+        match failed {
+            WriteFailed::Fenced(fenced) => Self::Fenced(fenced),
+            WriteFailed::Store(failed) => Self::Journal(failed),
+        }
+    }
 }
 
 /// A reaction can't act on an event.
@@ -133,6 +144,8 @@ pub struct ReactionRunner {
     pub codec: Arc<dyn EventCodec>,
     /// Where the checkpoint is kept.
     pub journal: Arc<dyn ReactionJournal>,
+    /// The lease under which it runs.
+    pub fence: Fence,
     /// Where readiness sees how far it is.
     pub status: Status,
     /// What acts.
@@ -165,20 +178,28 @@ impl Way {
 impl ReactionRunner {
     /// Runs for as long as the log does. What fails is reported and tried again, and nothing is skipped; an
     /// event that can't be acted on holds up no other.
-    pub async fn run(self) {
+    ///
+    /// # Errors
+    /// [`Fenced`] once the journal says that the lease is over. Whoever holds it now goes on at the checkpoint.
+    pub async fn run(self) -> Result<(), Fenced> {
         while let Err(why) = self.start().await {
-            self.wait_after(why).await;
+            self.wait_after(why).await?;
         }
         while let Err(why) = self.follow().await {
-            self.wait_after(why).await;
+            self.wait_after(why).await?;
         }
+        Ok(())
     }
 
-    async fn wait_after(&self, why: Interrupted) {
+    async fn wait_after(&self, why: Interrupted) -> Result<(), Fenced> {
+        if let Interrupted::Fenced(fenced) = why {
+            return Err(fenced);
+        }
         let (name, why) = (self.reaction.name(), Causes(&why).to_string());
         tracing::error!(reaction = name, %why, "a reaction failed; trying again");
         self.status.change(Follower::Reaction(name), |progress| progress.failure = Some(why));
         tokio::time::sleep(RETRY).await;
+        Ok(())
     }
 
     async fn start(&self) -> Result<(), Interrupted> {
@@ -232,7 +253,7 @@ impl ReactionRunner {
             // The log was put back to an earlier state. What it holds was acted on; what comes was not.
             tracing::warn!(reaction = name, position = %noted, %head, "a reaction is ahead of the log; put back to it");
             noted = head;
-            self.journal.advance(name, head, Vec::new(), (self.clock)()).await?;
+            self.journal.advance(self.fence, name, head, Vec::new(), (self.clock)()).await?;
         }
         // What made it fail before is shown until it is seen not to any more.
         self.status.change(Follower::Reaction(name), |progress| progress.position = noted);
@@ -269,7 +290,7 @@ impl ReactionRunner {
 
     async fn note(&self, way: &mut Way, mails: Vec<QueuedMail>) -> Result<(), Interrupted> {
         let (name, up_to) = (self.reaction.name(), way.acted_on());
-        self.journal.advance(name, up_to, mails, (self.clock)()).await?;
+        self.journal.advance(self.fence, name, up_to, mails, (self.clock)()).await?;
         way.noted = up_to;
         Ok(())
     }

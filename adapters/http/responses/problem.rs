@@ -289,9 +289,11 @@ impl From<Unavailable> for Problem {
             Unavailable::Busy(_) => Self { retry_after: Some(1), ..Self::unavailable("busy", unavailable) },
             Unavailable::Append(AppendError::Conflict { .. }) => Self::unavailable("busy", unavailable),
             Unavailable::Append(AppendError::Unknown(_)) => Self::unavailable("fate-unknown", unavailable),
-            Unavailable::Append(_) | Unavailable::Read(_) | Unavailable::Blocklist(_) => {
-                Self::unavailable("store-unavailable", unavailable)
-            }
+            Unavailable::Append(_)
+            | Unavailable::Read(_)
+            | Unavailable::Blocklist(_)
+            | Unavailable::Guesses(_)
+            | Unavailable::SessionUses(_) => Self::unavailable("store-unavailable", unavailable),
             Unavailable::Codec(loquet_domain::ports::CodecError::Erased(_)) => Self::not_found(),
             Unavailable::Codec(_) => Self::unavailable("store-unavailable", unavailable),
         }

@@ -69,7 +69,7 @@ pub(crate) async fn list(
             expires_at: session.expires_at,
             device: None,
         };
-        let Some(last_seen_at) = api.app.last_use(&held, now) else {
+        let Some(last_seen_at) = api.app.last_use(&held, now).await? else {
             continue;
         };
         let client =

@@ -15,13 +15,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use loquet_crypto::account_keys::{AccountKey, AccountKeys, Held, KeysUnavailable, Noticed};
-use loquet_crypto::sealing::{open, seal};
+use loquet_crypto::sealing::{open, random_key, seal};
 use loquet_crypto::server_key::{KeyFile, ServerKeyError};
 use loquet_crypto::tokens::HmacTokens;
 use loquet_domain::ids::AccountId;
 use loquet_domain::ports::{BoxFuture, CodecError, KeyVault};
 use quick_cache::sync::Cache;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use zeroize::Zeroizing;
 
 pub(crate) use ring::wrapped_by;
@@ -146,7 +146,7 @@ impl KeyStore {
             if let Some(key) = ring.kept_key(&connection, COMMANDS)? {
                 return Ok(key);
             }
-            let key = new_key();
+            let key = random_key();
             let wrapped = ring
                 .wrapping(ring.newest)
                 .and_then(|wrapping| seal(wrapping, key.as_slice(), COMMANDS.as_bytes()))
@@ -181,6 +181,8 @@ impl KeyStore {
         if changes == held.1 {
             return Ok(Noticed::Nothing);
         }
+        // Another process may have erased keys. Those that are still there are read again.
+        self.cache.clear();
         let load = || Ring::load(connection, file.reload()?, &self.path);
         // The two files can't be read at one moment: a rotation that begins in between is read whole the
         // second time.
@@ -218,10 +220,11 @@ impl KeyStore {
 
     fn make_together(&self, accounts: Vec<AccountId>) -> Result<(), CodecError> {
         let connection = self.lock();
-        let transaction = connection.unchecked_transaction().map_err(failed)?;
+        let transaction =
+            Transaction::new_unchecked(&connection, TransactionBehavior::Immediate).map_err(failed)?;
         let mut made = Vec::with_capacity(accounts.len());
         for account in accounts {
-            let key: AccountKey = Arc::new(new_key());
+            let key: AccountKey = Arc::new(random_key());
             // One that a rotation keeps from being made here is made when it is needed.
             if self.row(&transaction, account)?.is_none() && self.insert(&transaction, account, &key)? {
                 made.push((account, key));
@@ -242,20 +245,23 @@ impl KeyStore {
 
     fn load_or_make(&self, account: AccountId) -> Result<Held, CodecError> {
         let connection = self.lock();
-        if let Some(held) = self.row(&connection, account)? {
-            return Ok(held);
-        }
-        let key: AccountKey = Arc::new(new_key());
-        while !self.insert(&connection, account, &key)? {
-            // The server key was rotated since we last looked: what it wraps now must be wrapped anew.
+        let key: AccountKey = Arc::new(random_key());
+        loop {
+            if let Some(held) = self.row(&connection, account)? {
+                return Ok(held);
+            }
+            if self.insert(&connection, account, &key)? {
+                break;
+            }
+            // Another process made the key, or rotated the server key: what that wraps now must be wrapped anew.
             self.refresh_with(&connection).map_err(|e| CodecError::Keys(e.to_string()))?;
         }
         self.cache.insert(account, key.clone());
         Ok(Held::Key(key))
     }
 
-    /// Keeps a new key, unless its generation is no longer the newest: a rotation that has been through the
-    /// keys would not come back for it.
+    /// Keeps a new key, unless the account has one, or its generation is no longer the newest: a rotation that has been
+    /// through the keys would not come back for it.
     fn insert(
         &self,
         connection: &Connection,
@@ -267,7 +273,7 @@ impl KeyStore {
             .wrapping(connection, generation)?
             .and_then(|wrapping| seal(&wrapping, key.as_slice(), account.0.as_bytes()))
             .ok_or_else(|| CodecError::Keys("a key could not be wrapped".to_owned()))?;
-        let insert = "INSERT INTO keys SELECT ?1, ?2, ?3 WHERE ?3 = (SELECT max(id) FROM server)";
+        let insert = "INSERT OR IGNORE INTO keys SELECT ?1, ?2, ?3 WHERE ?3 = (SELECT max(id) FROM server)";
         let inserted = connection
             .prepare_cached(insert)
             .and_then(|mut insert| insert.execute((account.0.as_bytes(), wrapped, generation)));
@@ -432,10 +438,4 @@ impl KeyVault for KeyStore {
 
 fn failed(error: rusqlite::Error) -> CodecError {
     CodecError::Keys(explain(&error))
-}
-
-/// A key of random bytes.
-#[expect(clippy::disallowed_methods, reason = "keys are made here")]
-fn new_key() -> Zeroizing<[u8; 32]> {
-    Zeroizing::new(rand::random())
 }

@@ -3,6 +3,7 @@
 //! It is no read model: rebuilding those never touches it (law 5). It names no person: a mail is
 //! written from the log when it is sent.
 
+mod lease;
 mod ledger;
 mod status;
 
@@ -15,9 +16,9 @@ use loquet_domain::ids::AccountId;
 use loquet_domain::ports::{BoxFuture, Position};
 use loquet_projections::mail::{MailKind, MailStatus, Trouble, Urgency};
 use loquet_projections::ports::{
-    ClaimedMail, Hold, MailOutcome, QueuedMail, ReactionJournal, StoreFailed, UnnotedFate,
+    ClaimedMail, Fence, Hold, MailOutcome, QueuedMail, ReactionJournal, StoreFailed, UnnotedFate, WriteFailed,
 };
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior};
 use uuid::Uuid;
 
 use crate::database::{FileError, Kind, work_on};
@@ -72,6 +73,13 @@ pub(crate) const JOURNAL: Kind = Kind {
             why     TEXT    NOT NULL,
             verdict TEXT
         ) STRICT;
+        -- No version of its own: the version before finds its tables as they were, and leaves this one alone.
+        CREATE TABLE IF NOT EXISTS lease (
+            id      INTEGER PRIMARY KEY CHECK (id = 1),
+            fence   INTEGER NOT NULL,    -- grows each time the lease is given
+            holder  TEXT,                -- none once it was given back
+            ends_at INTEGER NOT NULL     -- microseconds since 1970
+        ) STRICT;
         CREATE INDEX IF NOT EXISTS mails_due ON mails (due_at) WHERE state = 'pending';
         CREATE INDEX IF NOT EXISTS mails_urgent ON mails (urgency, due_at, position) WHERE state = 'pending';
         CREATE INDEX IF NOT EXISTS mails_open ON mails (state) WHERE state IN ('pending', 'sending', 'dead');
@@ -110,16 +118,33 @@ impl SqliteJournal {
     ) -> Result<T, StoreFailed> {
         work_on(&self.connection, work).await.map_err(StoreFailed::new)
     }
+
+    /// Writes under the lease, all of it or nothing. Nothing is written if the lease under this fence is over.
+    async fn write<T: Send + 'static>(
+        &self,
+        fence: Fence,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, WriteFailed> {
+        let written = self.run(move |connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            if let Some(fenced) = lease::is_over(&transaction, fence)? {
+                return Ok(Err(fenced));
+            }
+            let done = work(&transaction)?;
+            transaction.commit()?;
+            Ok(Ok(done))
+        });
+        Ok(written.await??)
+    }
 }
 
 fn advance(
-    connection: &mut Connection,
+    transaction: &Transaction<'_>,
     reaction: &str,
     up_to: Position,
     mails: &[QueuedMail],
     now: Moment,
 ) -> rusqlite::Result<()> {
-    let transaction = connection.transaction()?;
     let queue = "INSERT OR IGNORE INTO mails
         (effect, kind, recipient, position, state, tries, due_at, queued_at, since, noted, urgency, note_at, waited)
         VALUES (?, ?, ?, ?, 'pending', 0, ?5, ?5, ?5, 1, ?6, 0, 0)";
@@ -135,8 +160,7 @@ fn advance(
     }
     let checkpoint = "INSERT INTO checkpoints VALUES (?, ?)
         ON CONFLICT (reaction) DO UPDATE SET position = excluded.position";
-    transaction.execute(checkpoint, (reaction, up_to.0))?;
-    transaction.commit()
+    transaction.execute(checkpoint, (reaction, up_to.0)).map(drop)
 }
 
 /// The columns that [`queued`] reads.
@@ -166,18 +190,16 @@ fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Moment> {
     Moment::from_timestamp_micros(micros).ok_or(rusqlite::Error::IntegralValueOutOfRange(column, micros))
 }
 
-fn claim(connection: &mut Connection, now: Moment, limit: usize) -> rusqlite::Result<Vec<ClaimedMail>> {
-    let transaction = connection.transaction()?;
+fn claim(transaction: &Transaction<'_>, now: Moment, limit: usize) -> rusqlite::Result<Vec<ClaimedMail>> {
     let mut claimed = Vec::new();
     for urgency in Urgency::ALL {
         let left = limit.saturating_sub(claimed.len());
-        claimed.extend(due(&transaction, urgency, now, left)?);
+        claimed.extend(due(transaction, urgency, now, left)?);
     }
     for ClaimedMail { mail, .. } in &claimed {
         let claim = "UPDATE mails SET state = 'sending', tries = tries + 1, tried_at = ? WHERE effect = ?";
         transaction.prepare_cached(claim)?.execute((now.timestamp_micros(), mail.effect.as_bytes()))?;
     }
-    transaction.commit()?;
     Ok(claimed)
 }
 
@@ -273,30 +295,37 @@ impl ReactionJournal for SqliteJournal {
 
     fn advance(
         &self,
+        fence: Fence,
         reaction: &'static str,
         up_to: Position,
         mails: Vec<QueuedMail>,
         now: Moment,
-    ) -> BoxFuture<'_, Result<(), StoreFailed>> {
-        Box::pin(self.run(move |connection| advance(connection, reaction, up_to, &mails, now)))
+    ) -> BoxFuture<'_, Result<(), WriteFailed>> {
+        Box::pin(self.write(fence, move |transaction| advance(transaction, reaction, up_to, &mails, now)))
     }
 
-    fn claim_due(&self, now: Moment, limit: usize) -> BoxFuture<'_, Result<Vec<ClaimedMail>, StoreFailed>> {
-        Box::pin(self.run(move |connection| claim(connection, now, limit)))
+    fn claim_due(
+        &self,
+        fence: Fence,
+        now: Moment,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<ClaimedMail>, WriteFailed>> {
+        Box::pin(self.write(fence, move |transaction| claim(transaction, now, limit)))
     }
 
-    fn reclaim(&self) -> BoxFuture<'_, Result<(), StoreFailed>> {
+    fn reclaim(&self, fence: Fence) -> BoxFuture<'_, Result<(), WriteFailed>> {
         let reclaim = "UPDATE mails SET state = 'pending' WHERE state = 'sending'";
-        Box::pin(self.run(move |connection| connection.execute(reclaim, []).map(drop)))
+        Box::pin(self.write(fence, move |transaction| transaction.execute(reclaim, []).map(drop)))
     }
 
     fn conclude(
         &self,
+        fence: Fence,
         effect: Uuid,
         outcome: MailOutcome,
         now: Moment,
-    ) -> BoxFuture<'_, Result<(), StoreFailed>> {
-        Box::pin(self.run(move |connection| conclude(connection, effect, &outcome, now)))
+    ) -> BoxFuture<'_, Result<(), WriteFailed>> {
+        Box::pin(self.write(fence, move |transaction| conclude(transaction, effect, &outcome, now)))
     }
 
     fn next_due(&self) -> BoxFuture<'_, Result<Option<Moment>, StoreFailed>> {
@@ -311,20 +340,28 @@ impl ReactionJournal for SqliteJournal {
         Box::pin(self.run(move |connection| unnoted(connection, now, limit)))
     }
 
-    fn not_noted(&self, effect: Uuid, why: String, again: Moment) -> BoxFuture<'_, Result<(), StoreFailed>> {
+    fn not_noted(
+        &self,
+        fence: Fence,
+        effect: Uuid,
+        why: String,
+        again: Moment,
+    ) -> BoxFuture<'_, Result<(), WriteFailed>> {
         let note = "UPDATE mails SET note_at = ?, unnoted_why = ? WHERE effect = ?";
-        Box::pin(self.run(move |connection| {
-            connection.execute(note, (again.timestamp_micros(), why, effect.as_bytes())).map(drop)
+        Box::pin(self.write(fence, move |transaction| {
+            transaction.execute(note, (again.timestamp_micros(), why, effect.as_bytes())).map(drop)
         }))
     }
 
-    fn noted(&self, effect: Uuid) -> BoxFuture<'_, Result<(), StoreFailed>> {
+    fn noted(&self, fence: Fence, effect: Uuid) -> BoxFuture<'_, Result<(), WriteFailed>> {
         let note = "UPDATE mails SET noted = 1, unnoted_why = NULL WHERE effect = ?";
-        Box::pin(self.run(move |connection| connection.execute(note, [effect.as_bytes()]).map(drop)))
+        Box::pin(
+            self.write(fence, move |transaction| transaction.execute(note, [effect.as_bytes()]).map(drop)),
+        )
     }
 
-    fn hold(&self, hold: Option<Hold>) -> BoxFuture<'_, Result<(), StoreFailed>> {
-        Box::pin(self.run(move |connection| status::hold(connection, hold.as_ref())))
+    fn hold(&self, fence: Fence, hold: Option<Hold>) -> BoxFuture<'_, Result<(), WriteFailed>> {
+        Box::pin(self.write(fence, move |transaction| status::hold(transaction, hold.as_ref())))
     }
 
     fn held(&self) -> BoxFuture<'_, Result<Option<Hold>, StoreFailed>> {

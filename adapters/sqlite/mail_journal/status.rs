@@ -93,7 +93,7 @@ mod tests {
     use chrono::TimeDelta;
     use loquet_domain::ports::Position;
     use loquet_projections::mail::{MailHelp, MailKind};
-    use loquet_projections::ports::{MailOutcome, QueuedMail, ReactionJournal};
+    use loquet_projections::ports::{Acquired, Fence, Lease, MailOutcome, QueuedMail, ReactionJournal};
     use uuid::Uuid;
 
     use super::super::SqliteJournal;
@@ -117,7 +117,7 @@ mod tests {
     }
 
     async fn conclude(journal: &SqliteJournal, number: u64, outcome: MailOutcome) {
-        journal.conclude(mail(number, 1).effect, outcome, at(20)).await.unwrap();
+        journal.conclude(Fence(1), mail(number, 1).effect, outcome, at(20)).await.unwrap();
     }
 
     #[tokio::test]
@@ -127,8 +127,9 @@ mod tests {
         let account = mail(0, 1).recipient;
         let six = (1..=6).map(|number| mail(number, 1));
         let mails = six.chain([mail(7, 2)]).collect();
-        journal.advance("mails", Position(7), mails, at(0)).await.unwrap();
-        let claimed = journal.claim_due(at(10), 5).await.unwrap();
+        assert_eq!(journal.acquire("test", at(0), at(100)).await, Ok(Acquired::Given(Fence(1))));
+        journal.advance(Fence(1), "mails", Position(7), mails, at(0)).await.unwrap();
+        let claimed = journal.claim_due(Fence(1), at(10), 5).await.unwrap();
         assert_eq!(claimed.len(), 5);
         let retry = |said, seconds| MailOutcome::Retry {
             at: at(seconds),
@@ -169,8 +170,8 @@ mod tests {
         assert_eq!(deliveries().await, [six, five.clone(), four.clone(), three, two.clone(), one.clone()]);
 
         let hold = Hold { since: at(12), trouble: trouble("sender 553") };
-        journal.hold(Some(hold.clone())).await.unwrap();
-        journal.hold(Some(hold.clone())).await.unwrap();
+        journal.hold(Fence(1), Some(hold.clone())).await.unwrap();
+        journal.hold(Fence(1), Some(hold.clone())).await.unwrap();
         assert_eq!(journal.held().await.unwrap(), Some(hold));
         let held = |number, tries, tried| {
             let delivery = Delivery::Held { since: at(12) };
@@ -178,7 +179,7 @@ mod tests {
         };
         let expected = [held(6, 0, None), five, four, held(3, 1, tried), two, one];
         assert_eq!(deliveries().await, expected);
-        journal.hold(None).await.unwrap();
+        journal.hold(Fence(1), None).await.unwrap();
         assert_eq!(journal.held().await.unwrap(), None);
         assert_eq!(journal.mails_of(account, 2).await.unwrap().len(), 2);
     }

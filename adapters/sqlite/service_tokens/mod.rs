@@ -16,7 +16,7 @@ use loquet_http_ports::service_tokens::{
     Grant, PREFIX, Service, ServiceTokens, TokenEntry, TokenFamily, hash_of, id_of_hash,
 };
 use loquet_projections::ports::StoreFailed;
-use rusqlite::{Connection, Row, TransactionBehavior};
+use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
 
 use crate::database::{FileError, Kind, SqliteFailed, explain};
 
@@ -102,10 +102,7 @@ impl SqliteServiceTokens {
         now: Moment,
         expires_at: Option<Moment>,
     ) -> Result<String, StoreFailed> {
-        let mut inner = self.lock();
-        let token = inner.insert(name, grant, now, expires_at, None).map_err(failed)?;
-        inner.version = None;
-        Ok(token)
+        self.change(|transaction| insert(transaction, name, grant, now, expires_at, None))
     }
 
     fn list_now(&self) -> Result<Vec<TokenEntry>, StoreFailed> {
@@ -117,37 +114,41 @@ impl SqliteServiceTokens {
     }
 
     fn rotate_now(&self, id: &str, now: Moment, old_ends: Moment) -> Result<Option<String>, StoreFailed> {
-        let mut inner = self.lock();
-        let mut rotate = || {
-            inner.refresh()?;
-            let found = inner.known.iter().find(|(_, entry)| entry.id == id && entry.holds(now));
-            let Some((hash, entry)) = found.map(|(hash, entry)| (*hash, entry.clone())) else {
-                return Ok(None);
-            };
+        self.change(|transaction| {
+            let Some((hash, entry)) = held(transaction, id, now)? else { return Ok(None) };
             let ends = entry.expires_at.map_or(old_ends, |ends| ends.min(old_ends));
             let service = &*entry.service;
             let (grant, family) = (service.grant(), Some(service.family));
-            let token = inner.insert(&service.name, &grant, now, entry.expires_at, family)?;
+            let token = insert(transaction, &service.name, &grant, now, entry.expires_at, family)?;
             let end = "UPDATE tokens SET expires_at = ? WHERE hash = ?";
-            inner.connection.execute(end, (ends.timestamp_micros(), hash))?;
-            inner.version = None;
+            transaction.execute(end, (ends.timestamp_micros(), hash))?;
             Ok(Some(token))
-        };
-        rotate().map_err(failed)
+        })
     }
 
     fn revoke_now(&self, id: &str, now: Moment) -> Result<bool, StoreFailed> {
-        let mut inner = self.lock();
-        let mut revoke = || {
-            inner.refresh()?;
-            let found = inner.known.iter().find(|(_, entry)| entry.id == id && entry.holds(now));
-            let Some(hash) = found.map(|(hash, _)| *hash) else { return Ok(false) };
+        self.change(|transaction| {
+            let Some((hash, _)) = held(transaction, id, now)? else { return Ok(false) };
             let end = "UPDATE tokens SET revoked_at = ? WHERE hash = ?";
-            inner.connection.execute(end, (now.timestamp_micros(), hash))?;
-            inner.version = None;
-            Ok(true)
-        };
-        revoke().map_err(failed)
+            Ok(transaction.execute(end, (now.timestamp_micros(), hash))? == 1)
+        })
+    }
+
+    /// Looks and changes in one step, for all processes: all of it or nothing.
+    fn change<T>(
+        &self,
+        change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreFailed> {
+        let mut inner = self.lock();
+        inner.version = None;
+        let changed = inner.connection.transaction_with_behavior(TransactionBehavior::Immediate).and_then(
+            |transaction| {
+                let done = change(&transaction)?;
+                transaction.commit()?;
+                Ok(done)
+            },
+        );
+        changed.map_err(failed)
     }
 
     fn find_now(&self, token: &str, at: Moment) -> Result<Option<Arc<Service>>, StoreFailed> {
@@ -237,30 +238,44 @@ impl Uses {
     }
 }
 
-impl Inner {
-    fn insert(
-        &self,
-        name: &str,
-        grant: &Grant,
-        now: Moment,
-        expires_at: Option<Moment>,
-        family: Option<TokenFamily>,
-    ) -> rusqlite::Result<String> {
-        #[expect(clippy::disallowed_methods, reason = "a token's secret")]
-        let secret: [u8; 32] = rand::random();
-        let token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(secret));
-        let (scopes, role) = match grant {
-            Grant::Program(scopes) => (scopes.iter().map(|scope| scope.name()).collect(), None),
-            Grant::Staff(role) => (Vec::new(), Some(role.name())),
-        };
-        let expires_at = expires_at.map(|moment| moment.timestamp_micros());
-        let hash = hash_of(&token);
-        let family = family.map_or(hash, |family| family.0);
-        let row = (hash, name, scopes.join(" "), now.timestamp_micros(), expires_at, family, role);
-        self.connection.execute("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, NULL, NULL, ?, ?)", row)?;
-        Ok(token)
-    }
+/// Makes a token and keeps its hash.
+fn insert(
+    connection: &Connection,
+    name: &str,
+    grant: &Grant,
+    now: Moment,
+    expires_at: Option<Moment>,
+    family: Option<TokenFamily>,
+) -> rusqlite::Result<String> {
+    #[expect(clippy::disallowed_methods, reason = "a token's secret")]
+    let secret: [u8; 32] = rand::random();
+    let token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(secret));
+    let (scopes, role) = match grant {
+        Grant::Program(scopes) => (scopes.iter().map(|scope| scope.name()).collect(), None),
+        Grant::Staff(role) => (Vec::new(), Some(role.name())),
+    };
+    let expires_at = expires_at.map(|moment| moment.timestamp_micros());
+    let hash = hash_of(&token);
+    let family = family.map_or(hash, |family| family.0);
+    let row = (hash, name, scopes.join(" "), now.timestamp_micros(), expires_at, family, role);
+    connection.execute("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, NULL, NULL, ?, ?)", row)?;
+    Ok(token)
+}
 
+/// Every token, by its hash.
+fn all(connection: &Connection) -> rusqlite::Result<HashMap<[u8; 32], TokenEntry>> {
+    let mut select = connection.prepare_cached(
+        "SELECT hash, name, scopes, created_at, expires_at, last_used_at, revoked_at, family, role FROM tokens",
+    )?;
+    select.query_map([], entry)?.collect()
+}
+
+/// The token with this id, if it holds.
+fn held(connection: &Connection, id: &str, now: Moment) -> rusqlite::Result<Option<([u8; 32], TokenEntry)>> {
+    Ok(all(connection)?.into_iter().find(|(_, entry)| entry.id == id && entry.holds(now)))
+}
+
+impl Inner {
     /// Reads the tokens again if another process has written to the file.
     fn refresh(&mut self) -> rusqlite::Result<()> {
         let version = self
@@ -270,10 +285,7 @@ impl Inner {
         if self.version == Some(version) {
             return Ok(());
         }
-        let mut select = self.connection.prepare_cached(
-            "SELECT hash, name, scopes, created_at, expires_at, last_used_at, revoked_at, family, role FROM tokens",
-        )?;
-        self.known = select.query_map([], entry)?.collect::<rusqlite::Result<_>>()?;
+        self.known = all(&self.connection)?;
         self.version = Some(version);
         Ok(())
     }

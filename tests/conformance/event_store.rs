@@ -1,5 +1,4 @@
-//! What every event store keeps. A new adapter adds a module with its own way to be made.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test stops at the first thing amiss
+//! What every event store keeps.
 
 use std::sync::Arc;
 

@@ -1,0 +1,109 @@
+//! Kills a process of its own in the middle of its work, again and again, and looks at what is left each time.
+
+use std::io::Write;
+use std::os::unix::process::parent_id;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::store::{Make, Store};
+
+/// In the process that is killed: the folder of the store.
+const FOLDER: &str = "LOQUET_CONFORMANCE_FOLDER";
+/// How often a process is killed.
+const ROUNDS: usize = 12;
+/// How long a process may take before it has done anything.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A test that kills processes. The process that is killed is this same program, started again to run this one test.
+pub(crate) struct Kills {
+    test: &'static str,
+}
+
+/// What the process says was done, so that nothing of it may be lost. It says so after the store did.
+pub(crate) struct Acknowledged {
+    file: std::fs::File,
+    parent: u32,
+}
+
+impl Acknowledged {
+    /// Adds a line.
+    #[expect(clippy::disallowed_methods, reason = "a child of a test that is gone ends at once")]
+    pub(crate) fn add(&mut self, line: &str) {
+        // Whoever kills may have been killed.
+        if parent_id() != self.parent {
+            std::process::exit(0);
+        }
+        self.file.write_all(format!("{line}\n").as_bytes()).unwrap();
+    }
+}
+
+impl Kills {
+    pub(crate) fn of(test: &'static str) -> Self {
+        // The name of this program is no part of the test's.
+        Self { test: test.split_once("::").unwrap().1 }
+    }
+
+    /// Runs `work` in a process of its own and kills it, each time at another moment. `work` takes which round it is, so that
+    /// it does not begin with what is done, and goes on without an end. `check` takes the store and all lines so far.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the environment says that this is the child, and which round it is"
+    )]
+    pub(crate) async fn at_any_moment<P: ?Sized>(
+        self,
+        make: Make<P>,
+        work: impl AsyncFn(Store<P>, usize, &mut Acknowledged),
+        check: impl AsyncFn(Store<P>, Vec<String>),
+    ) {
+        if let Some(folder) = std::env::var_os(FOLDER) {
+            let folder = PathBuf::from(folder);
+            let file = std::fs::OpenOptions::new().append(true).open(lines_in(&folder)).unwrap();
+            let round = std::env::var("LOQUET_CONFORMANCE_ROUND").unwrap().parse().unwrap();
+            work(make(&folder), round, &mut Acknowledged { file, parent: parent_id() }).await;
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(lines_in(folder.path()), "").unwrap();
+        for round in 0..ROUNDS {
+            let known = lines(folder.path()).len();
+            let mut child = self.start(folder.path(), round);
+            let begun = Instant::now();
+            while lines(folder.path()).len() <= known + round {
+                let ended = child.try_wait().unwrap();
+                assert!(ended.is_none(), "the process ended by itself: {}", said(child));
+                assert!(begun.elapsed() < PATIENCE, "the process does nothing");
+                tokio::task::yield_now().await;
+            }
+            // A little later each time, so that another instruction is the last one.
+            let moment = Instant::now();
+            while moment.elapsed() < Duration::from_micros(97 * u64::try_from(round).unwrap()) {
+                std::hint::spin_loop();
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+            check(make(folder.path()), lines(folder.path())).await;
+        }
+    }
+
+    fn start(&self, folder: &Path, round: usize) -> Child {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args([self.test, "--exact", "--nocapture"]);
+        child.env(FOLDER, folder).env("LOQUET_CONFORMANCE_ROUND", round.to_string());
+        child.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+}
+
+fn said(child: Child) -> String {
+    String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap()
+}
+
+fn lines_in(folder: &Path) -> PathBuf {
+    folder.join("acknowledged")
+}
+
+/// Only whole lines: the last one may have been cut off.
+fn lines(folder: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(lines_in(folder)).unwrap();
+    text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n').map(ToOwned::to_owned)).collect()
+}

@@ -1,0 +1,120 @@
+//! What every store of the last use of sessions keeps.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use chrono::TimeDelta;
+use futures_util::future::join_all;
+use loquet_domain::Moment;
+use loquet_domain::ids::SessionId;
+use loquet_domain::ports::{SESSION_USE_GRAIN, SessionUses};
+use loquet_memory::session_activity::SessionActivity;
+use uuid::Uuid;
+
+use crate::store::{Store, second, suite};
+
+type Port = dyn SessionUses;
+
+macro_rules! adapter {
+    ($name:ident, $make:expr) => {
+        suite!(
+            $name,
+            $make,
+            [
+                a_session_that_was_never_used_has_no_use,
+                a_use_is_known_on_every_node_to_within_ten_seconds_and_never_ahead,
+                the_latest_use_wins_in_whatever_order_they_are_noted,
+                of_many_uses_at_once_on_two_nodes_the_latest_wins,
+                a_clean_stop_keeps_what_was_used_lately,
+            ]
+        );
+    };
+}
+
+// The only adapter, until several nodes share them in a database. Its two nodes are two handles of one memory.
+adapter!(memory, in_memory);
+
+fn in_memory(folder: &Path) -> Store<Port> {
+    let file = folder.join("sessions.json");
+    let new = || Arc::new(SessionActivity::new(TimeDelta::minutes(30)));
+    let memory = Arc::new(Mutex::new(new()));
+    let stopping = memory.clone();
+    let open = move || -> Arc<Port> { memory.lock().unwrap().clone() };
+    Store::opened_by(open).stopped_by(move || {
+        let mut memory = stopping.lock().unwrap();
+        memory.save(&file).unwrap();
+        *memory = new();
+        memory.load(&file);
+    })
+}
+
+fn session(n: u128) -> SessionId {
+    SessionId(Uuid::from_u128(n))
+}
+
+#[track_caller]
+fn is_near(known: Option<Moment>, latest: Moment) {
+    let known = known.unwrap();
+    assert!(known <= latest && latest - known <= SESSION_USE_GRAIN, "{known} for {latest}");
+}
+
+async fn a_session_that_was_never_used_has_no_use(store: Store<Port>) {
+    let uses = store.open();
+    assert_eq!(uses.last_use(session(1)).await, Ok(None));
+    uses.note_use(session(2), second(0)).await.unwrap();
+    assert_eq!(uses.last_use(session(1)).await, Ok(None), "another one's use is not its own");
+}
+
+async fn a_use_is_known_on_every_node_to_within_ten_seconds_and_never_ahead(store: Store<Port>) {
+    let nodes = store.two();
+    for at in [0, 1, 9, 10, 19, 25, 400, 401] {
+        nodes[0].note_use(session(1), second(at)).await.unwrap();
+        nodes[0].note_use(session(1), second(at)).await.unwrap();
+        for uses in &nodes {
+            is_near(uses.last_use(session(1)).await.unwrap(), second(at));
+        }
+    }
+    nodes[1].note_use(session(2), second(7)).await.unwrap();
+    assert_eq!(nodes[0].last_use(session(2)).await, Ok(Some(second(7))), "a first use is not left out");
+}
+
+async fn the_latest_use_wins_in_whatever_order_they_are_noted(store: Store<Port>) {
+    let nodes = store.two();
+    for (n, order) in [(1, [100, 50, 0]), (2, [0, 100, 50]), (3, [50, 0, 100])] {
+        for (task, at) in order.into_iter().enumerate() {
+            nodes[task % 2].note_use(session(n), second(at)).await.unwrap();
+        }
+        is_near(nodes[0].last_use(session(n)).await.unwrap(), second(100));
+    }
+}
+
+async fn of_many_uses_at_once_on_two_nodes_the_latest_wins(store: Store<Port>) {
+    let nodes = store.two();
+    let tasks = (0..200_i64).map(|task| {
+        let uses = nodes[usize::try_from(task).unwrap() % 2].clone();
+        tokio::spawn(async move {
+            // Each moment once, in no order.
+            let at = task * 37 % 200 * 20;
+            uses.note_use(session(u128::try_from(task % 5).unwrap()), second(at)).await.unwrap();
+            at
+        })
+    });
+    let mut latest = [0; 5];
+    for (task, at) in join_all(tasks).await.into_iter().enumerate() {
+        latest[task % 5] = latest[task % 5].max(at.unwrap());
+    }
+    for (n, latest) in latest.into_iter().enumerate() {
+        for uses in &nodes {
+            is_near(uses.last_use(session(u128::try_from(n).unwrap())).await.unwrap(), second(latest));
+        }
+    }
+}
+
+async fn a_clean_stop_keeps_what_was_used_lately(store: Store<Port>) {
+    let [one, other] = store.two();
+    one.note_use(session(1), second(1000)).await.unwrap();
+    other.note_use(session(2), second(1100)).await.unwrap();
+    let again = store.reopen([one, other]);
+    is_near(again.last_use(session(1)).await.unwrap(), second(1000));
+    is_near(again.last_use(session(2)).await.unwrap(), second(1100));
+}

@@ -1,0 +1,82 @@
+//! How a suite opens the store that it tests.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use loquet_domain::Moment;
+
+/// A store that a suite tests. It is empty at first.
+pub(crate) struct Store<P: ?Sized> {
+    open: Box<dyn Fn() -> Arc<P> + Send + Sync>,
+    stop: Box<dyn Fn() + Send + Sync>,
+}
+
+/// Makes the store of a test. The folder is the test's own, and names the store: another process that makes a store with the
+/// same folder opens the same one.
+pub(crate) type Make<P> = fn(&Path) -> Store<P>;
+
+impl<P: ?Sized> Store<P> {
+    /// A store that `open` opens, as a node does. What it opens twice is what two nodes share.
+    pub(crate) fn opened_by(open: impl Fn() -> Arc<P> + Send + Sync + 'static) -> Self {
+        Self { open: Box::new(open), stop: Box::new(|| {}) }
+    }
+
+    /// The same store. A clean stop does this too.
+    pub(crate) fn stopped_by(self, stop: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { stop: Box::new(stop), ..self }
+    }
+
+    pub(crate) fn open(&self) -> Arc<P> {
+        (self.open)()
+    }
+
+    /// The store as two nodes have it.
+    pub(crate) fn two(&self) -> [Arc<P>; 2] {
+        [self.open(), self.open()]
+    }
+
+    /// Stops the nodes that have these openings, and opens the store anew.
+    pub(crate) fn reopen(&self, openings: impl IntoIterator<Item = Arc<P>>) -> Arc<P> {
+        openings.into_iter().for_each(drop);
+        (self.stop)();
+        self.open()
+    }
+}
+
+/// So many seconds into a test.
+pub(crate) fn second(second: i64) -> Moment {
+    Moment::from_timestamp(1_800_000_000 + second, 0).unwrap()
+}
+
+/// Writes a test for each rule of a suite, for one adapter. A rule is a function that takes the [`Store`]. A rule behind
+/// `killed` needs an adapter that outlives its process, and takes [`Kills`](crate::kills::Kills) and the [`Make`].
+///
+/// Each suite lists its rules once, in a macro of its own: `adapter!(sqlite, in_sqlite, killed)` is the one line that an
+/// adapter adds, and `adapter!(memory, in_memory)` that of one which ends with its process.
+macro_rules! suite {
+    ($name:ident, $make:expr, [$($rule:ident),* $(,)?] $(, killed: [$($killed:ident),* $(,)?])?) => {
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+
+            const MAKE: $crate::store::Make<super::Port> = $make;
+
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn $rule() {
+                    let folder = tempfile::tempdir().unwrap();
+                    super::$rule(MAKE(folder.path())).await;
+                }
+            )*
+
+            $($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn $killed() {
+                    let test = concat!(module_path!(), "::", stringify!($killed));
+                    super::$killed($crate::kills::Kills::of(test), MAKE).await;
+                }
+            )*)?
+        }
+    };
+}
+pub(crate) use suite;
