@@ -15,9 +15,9 @@ use loquet_domain::access::{Grantor, GroupName, GroupText, Where};
 use loquet_domain::account::{Account, Admission};
 use loquet_domain::app::{App, NewColleague};
 use loquet_domain::company::SiteName;
-use loquet_domain::fleet::Assignment;
 use loquet_domain::ids::{AccountId, CompanyId, EventId, SiteId, TerminalId};
 use loquet_domain::ports::{EventStore, Identities, LinkClaims, NewEvent, Purpose, Revision, StreamId};
+use loquet_domain::terminals::Assignment;
 use loquet_domain::values::email_address::EmailAddress;
 use loquet_domain::values::language::Language;
 use loquet_domain::values::password::Password;
@@ -68,8 +68,8 @@ fn main() -> Outcome<()> {
         print_row(what, &compared, None);
     }
     let together = || runtime.block_on(large.assign_all(&app));
-    let apart = || runtime.block_on(append_to_each(&store, large.terminals.len()));
-    let compared = Comparison::in_turns(ROUNDS, together, apart)?;
+    let background = || runtime.block_on(append_to_each(&store, large.terminals.len()));
+    let compared = Comparison::in_turns(ROUNDS, together, background)?;
     println!();
     print_head("", "one append, a second", "a stream each, a second");
     print_row("assign all", &compared, None);
@@ -116,7 +116,7 @@ impl Merchant {
         let company = app.account(administrator).await?.profile().ok_or("no account")?.company;
         let users = users(app, company, number, size.users).await?;
         let sites: Vec<SiteId> = app.company(company).await?.state.sites.iter().map(|(id, _)| id).collect();
-        let terminals = app.fleet(company).await?.state.terminals.iter().map(|(id, _)| id).collect();
+        let terminals = app.terminals(company).await?.state.held.iter().map(|(id, _)| id).collect();
         let user = *users.first().ok_or("no user")?;
         activate(app, user).await?;
         Ok(Self { company, sites, terminals, user, number, asked: AtomicU32::new(10) })

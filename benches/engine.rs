@@ -17,10 +17,10 @@ use loquet_domain::fact::{Actor, Client, Context};
 use loquet_domain::ids::CorrelationId;
 use loquet_domain::policies::Policies;
 use loquet_domain::ports::Identities;
-use loquet_memory::anonymous_guesses::RecentStrangers;
-use loquet_memory::keyed_lock::KeyedTurnstile;
+use loquet_memory::anonymous_guesses::MemoryAnonymousGuesses;
+use loquet_memory::keyed_lock::KeyedLocks;
 use loquet_memory::session_activity::SessionActivity;
-use loquet_memory::state_cache::CachedFolds;
+use loquet_memory::state_cache::MemoryStateCache;
 use loquet_sqlite::event_store::SqliteStore;
 use loquet_sqlite::key_store::KeyStore;
 
@@ -46,20 +46,20 @@ pub fn open(folder: &Path) -> Outcome<(Arc<App>, SqliteStore)> {
         tokens: Arc::new(HmacTokens::new(&key)),
         codes: Arc::new(TotpCodes),
         identities: Arc::new(RandomIdentities),
-        turnstile: Arc::new(KeyedTurnstile::default()),
+        keyed_lock: Arc::new(KeyedLocks::default()),
         blocklist: Arc::new(PasswordBlocklist::default()),
         session_uses: Arc::new(SessionActivity::new(chrono::TimeDelta::hours(2))),
-        guesses: Arc::new(RecentStrangers::new(NonZeroUsize::MIN.saturating_add(FOLDS))),
-        accounts: Arc::new(CachedFolds::new(FOLDS)),
-        claims: Arc::new(CachedFolds::new(FOLDS)),
-        companies: Arc::new(CachedFolds::new(FOLDS)),
-        orders: Arc::new(CachedFolds::new(FOLDS)),
-        fleets: Arc::new(CachedFolds::new(FOLDS)),
-        serials: Arc::new(CachedFolds::new(FOLDS)),
-        access: Arc::new(CachedFolds::new(FOLDS)),
-        receipts: Arc::new(CachedFolds::new(FOLDS)),
-        logos: Arc::new(CachedFolds::new(FOLDS)),
-        takeovers: Arc::new(CachedFolds::new(FOLDS)),
+        guesses: Arc::new(MemoryAnonymousGuesses::new(NonZeroUsize::MIN.saturating_add(FOLDS))),
+        accounts: Arc::new(MemoryStateCache::new(FOLDS)),
+        claims: Arc::new(MemoryStateCache::new(FOLDS)),
+        companies: Arc::new(MemoryStateCache::new(FOLDS)),
+        orders: Arc::new(MemoryStateCache::new(FOLDS)),
+        terminals: Arc::new(MemoryStateCache::new(FOLDS)),
+        serials: Arc::new(MemoryStateCache::new(FOLDS)),
+        access: Arc::new(MemoryStateCache::new(FOLDS)),
+        receipts: Arc::new(MemoryStateCache::new(FOLDS)),
+        logos: Arc::new(MemoryStateCache::new(FOLDS)),
+        takeovers: Arc::new(MemoryStateCache::new(FOLDS)),
     };
     Ok((Arc::new(App::new(Policies::default(), ports)), store))
 }
@@ -70,7 +70,7 @@ pub fn open(folder: &Path) -> Outcome<(Arc<App>, SqliteStore)> {
 pub fn context() -> Context {
     Context {
         at: Utc::now().trunc_subsecs(6),
-        actor: Actor::Stranger,
+        actor: Actor::Anonymous,
         correlation: CorrelationId(RandomIdentities.fresh()),
         causation: None,
         client: Some(Client {

@@ -387,7 +387,7 @@ impl Pen {
         let id = life.event(number);
         let context = Context {
             at: moment(life.number, day),
-            actor: Actor::Stranger,
+            actor: Actor::Anonymous,
             correlation: CorrelationId(id.0),
             causation: None,
             client: Some(Client {

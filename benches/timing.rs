@@ -1,4 +1,4 @@
-//! Whether the clock tells a stranger which accounts there are: logins and reset requests of several kinds, in random
+//! Whether the clock tells an anonymous caller which accounts there are: logins and reset requests of several kinds, in random
 //! order over one connection, and how well one could tell each kind from another by the time that its answer took. Logins are
 //! tried at open addresses, at locked ones with and without cookies of devices, beside others that log in, and at addresses that
 //! nobody has asked for since the program started.
@@ -262,7 +262,7 @@ fn print_pairs(what: &str, kinds: &[Kind], taken: &[Vec<f64>]) -> Outcome<()> {
     println!("{:<20} {:<20} {:<24} D", "", "against", "AUC");
     for (n, (kind, one)) in kinds.iter().zip(taken).enumerate() {
         for (other_kind, other) in kinds.iter().zip(taken).skip(n + 1) {
-            let told = Told::apart(one, other).ok_or("nothing was measured")?;
+            let told = Told::background(one, other).ok_or("nothing was measured")?;
             println!("{:<20} {:<20} {told}", kind.name(), other_kind.name());
         }
     }
@@ -282,7 +282,7 @@ struct Told {
 }
 
 impl Told {
-    fn apart(one: &[f64], other: &[f64]) -> Option<Self> {
+    fn background(one: &[f64], other: &[f64]) -> Option<Self> {
         let (m, n) = (count(one), count(other));
         let mut all: Vec<(f64, bool)> = one.iter().map(|took| (*took, true)).collect();
         all.extend(other.iter().map(|took| (*took, false)));

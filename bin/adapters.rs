@@ -26,7 +26,7 @@ use loquet_sqlite::read_store::SqliteReadStore;
 use loquet_sqlite::service_tokens::SqliteServiceTokens;
 use loquet_sqlite::write_ahead_log::WriteAheadLogs;
 
-use crate::cli::Place;
+use crate::cli::DataDirectory;
 use crate::settings::Settings;
 
 /// How often the write-ahead logs are measured.
@@ -52,13 +52,13 @@ pub(crate) struct Log {
 pub(crate) type Close = Box<dyn FnOnce() + Send>;
 
 /// Opens the log and the keys.
-pub(crate) fn log(place: &Place, access: Access, metrics: &LogMetrics) -> anyhow::Result<Log> {
-    let server_key = KeyFile::load(&place.server_key())?;
-    let (log, keys) = (place.file("log.db"), place.file("keys.db"));
+pub(crate) fn log(directory: &DataDirectory, access: Access, metrics: &LogMetrics) -> anyhow::Result<Log> {
+    let server_key = KeyFile::load(&directory.server_key())?;
+    let (log, keys) = (directory.file("log.db"), directory.file("keys.db"));
     let (store, keys) = match access {
         Access::Write => (SqliteStore::open_measured(&log, metrics)?, KeyStore::open(&keys, server_key)?),
         Access::Read => {
-            ensure!(log.exists(), "there is no log in {}", place.data_dir.display());
+            ensure!(log.exists(), "there is no log in {}", directory.data_dir.display());
             (SqliteStore::open_to_read(&log)?, KeyStore::open_to_read(&keys, server_key)?)
         }
     };
@@ -67,24 +67,24 @@ pub(crate) fn log(place: &Place, access: Access, metrics: &LogMetrics) -> anyhow
 }
 
 /// Opens the read models.
-pub(crate) fn read_models(place: &Place, access: Access) -> anyhow::Result<Arc<dyn ReadStore>> {
-    let path = place.file("views.db");
+pub(crate) fn read_models(directory: &DataDirectory, access: Access) -> anyhow::Result<Arc<dyn ReadStore>> {
+    let path = directory.file("views.db");
     Ok(Arc::new(match access {
         Access::Write => SqliteReadStore::open(&path)?,
         Access::Read => {
-            ensure!(path.exists(), "no server has run in {} yet", place.data_dir.display());
+            ensure!(path.exists(), "no server has run in {} yet", directory.data_dir.display());
             SqliteReadStore::open_to_read(&path)?
         }
     }))
 }
 
 /// Opens the mail journal, in which reactions note their checkpoints too.
-pub(crate) fn mail_journal(place: &Place, access: Access) -> anyhow::Result<Arc<dyn MailLedger>> {
-    let path = place.file("reactions.db");
+pub(crate) fn mail_journal(directory: &DataDirectory, access: Access) -> anyhow::Result<Arc<dyn MailLedger>> {
+    let path = directory.file("reactions.db");
     Ok(Arc::new(match access {
         Access::Write => SqliteJournal::open(&path)?,
         Access::Read => {
-            ensure!(path.exists(), "no server has run in {} yet", place.data_dir.display());
+            ensure!(path.exists(), "no server has run in {} yet", directory.data_dir.display());
             SqliteJournal::open_to_read(&path)?
         }
     }))
@@ -102,8 +102,8 @@ pub(crate) struct Reactions {
 
 /// Opens the mail journal with its lease. The process that has locked the log is the only one that runs reactions here. So
 /// every such process has the same name, which never waits for a process that was killed, and a lease has no end.
-pub(crate) fn reactions(place: &Place) -> anyhow::Result<Reactions> {
-    let journal = Arc::new(SqliteJournal::open(&place.file("reactions.db"))?);
+pub(crate) fn reactions(directory: &DataDirectory) -> anyhow::Result<Reactions> {
+    let journal = Arc::new(SqliteJournal::open(&directory.file("reactions.db"))?);
     Ok(Reactions {
         journal: journal.clone(),
         lease: journal,
@@ -113,37 +113,45 @@ pub(crate) fn reactions(place: &Place) -> anyhow::Result<Reactions> {
 }
 
 /// Opens the mail journal to read it. Returns `None` if no server has run here yet.
-pub(crate) fn mail_journal_if_there(place: &Place) -> anyhow::Result<Option<Arc<dyn MailLedger>>> {
-    match place.file("reactions.db").exists() {
-        true => mail_journal(place, Access::Read).map(Some),
+pub(crate) fn mail_journal_if_there(
+    directory: &DataDirectory,
+) -> anyhow::Result<Option<Arc<dyn MailLedger>>> {
+    match directory.file("reactions.db").exists() {
+        true => mail_journal(directory, Access::Read).map(Some),
         false => Ok(None),
     }
 }
 
 /// Opens the service tokens.
-pub(crate) fn service_tokens(place: &Place) -> anyhow::Result<Arc<dyn ServiceTokens>> {
-    Ok(Arc::new(SqliteServiceTokens::open(&place.file("tokens.db"))?))
+pub(crate) fn service_tokens(directory: &DataDirectory) -> anyhow::Result<Arc<dyn ServiceTokens>> {
+    Ok(Arc::new(SqliteServiceTokens::open(&directory.file("tokens.db"))?))
 }
 
 /// Opens the answers to idempotency keys.
-pub(crate) async fn answers(place: &Place, keys: &dyn AccountKeys) -> anyhow::Result<Arc<dyn Answers>> {
+pub(crate) async fn answers(
+    directory: &DataDirectory,
+    keys: &dyn AccountKeys,
+) -> anyhow::Result<Arc<dyn Answers>> {
     let hashing = keys.commands_key().await?;
-    Ok(Arc::new(SqliteAnswers::open(&place.file("answers.db"), hashing)?))
+    Ok(Arc::new(SqliteAnswers::open(&directory.file("answers.db"), hashing)?))
 }
 
 /// Opens the accounts' keys beside a process that writes them.
-pub(crate) fn keys_to_read(place: &Place, server_key: KeyFile) -> anyhow::Result<Arc<dyn AccountKeys>> {
-    Ok(Arc::new(KeyStore::open_to_read(&place.file("keys.db"), server_key)?))
+pub(crate) fn keys_to_read(
+    directory: &DataDirectory,
+    server_key: KeyFile,
+) -> anyhow::Result<Arc<dyn AccountKeys>> {
+    Ok(Arc::new(KeyStore::open_to_read(&directory.file("keys.db"), server_key)?))
 }
 
 /// Opens the log to read it, without its keys.
-pub(crate) fn log_to_read(place: &Place) -> anyhow::Result<Arc<dyn EventStore>> {
-    Ok(Arc::new(SqliteStore::open_to_read(&place.file("log.db"))?))
+pub(crate) fn log_to_read(directory: &DataDirectory) -> anyhow::Result<Arc<dyn EventStore>> {
+    Ok(Arc::new(SqliteStore::open_to_read(&directory.file("log.db"))?))
 }
 
 /// Returns whether a server is running on this data.
-pub(crate) fn is_in_use(place: &Place) -> bool {
-    event_store::is_in_use(&place.file("log.db"))
+pub(crate) fn is_in_use(directory: &DataDirectory) -> bool {
+    event_store::is_in_use(&directory.file("log.db"))
 }
 
 /// Returns whether an error says that a server is running on this data.
@@ -152,9 +160,12 @@ pub(crate) fn says_in_use(error: &anyhow::Error) -> bool {
 }
 
 /// Copies the read models, as they are at one moment, and opens the copy at `scratch`.
-pub(crate) fn copy_of_read_models(place: &Place, scratch: &Path) -> anyhow::Result<Arc<dyn ReadStore>> {
-    let views = place.file("views.db");
-    ensure!(views.exists(), "no server has run in {} yet", place.data_dir.display());
+pub(crate) fn copy_of_read_models(
+    directory: &DataDirectory,
+    scratch: &Path,
+) -> anyhow::Result<Arc<dyn ReadStore>> {
+    let views = directory.file("views.db");
+    ensure!(views.exists(), "no server has run in {} yet", directory.data_dir.display());
     SqliteReadStore::copy(&views, scratch).map_err(anyhow::Error::msg).context("can't copy views.db")?;
     Ok(Arc::new(SqliteReadStore::open(scratch)?))
 }
@@ -166,22 +177,22 @@ pub(crate) struct Mail {
 }
 
 /// The mail server of the settings. Without one, the folder `mail` in the data directory.
-pub(crate) fn mail(place: &Place, settings: &Settings, clock: &Clock) -> anyhow::Result<Mail> {
+pub(crate) fn mail(directory: &DataDirectory, settings: &Settings, clock: &Clock) -> anyhow::Result<Mail> {
     if let Some(smtp) = &settings.smtp {
         return Ok(Mail { mailer: Arc::new(Smtp::new(smtp)?), dev_mails: None });
     }
-    let folder = MailFolder::open(&place.file("mail"), &settings.from, clock.clone());
+    let folder = MailFolder::open(&directory.file("mail"), &settings.from, clock.clone());
     let folder = Arc::new(folder.map_err(anyhow::Error::msg)?);
     Ok(Mail { mailer: folder.clone(), dev_mails: Some(folder) })
 }
 
 /// Measures the files of the stores at intervals, and warns of those that grow.
 pub(crate) fn watch_files(
-    place: &Place,
+    directory: &DataDirectory,
     metrics: Arc<Metrics>,
     clock: Clock,
 ) -> anyhow::Result<impl Future<Output = ()> + Send + use<>> {
-    let logs = WriteAheadLogs::open(&place.data_dir)?;
+    let logs = WriteAheadLogs::open(&directory.data_dir)?;
     Ok(look_at_logs(logs, metrics, clock))
 }
 

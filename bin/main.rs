@@ -21,7 +21,8 @@ use std::process::ExitCode;
 use clap::{ArgMatches, FromArgMatches};
 
 use cli::{
-    Cli, Command, ConfigCommand, EventsCommand, KeysCommand, OrderCommand, Output, PermissionCommand, Place,
+    Cli, Command, ConfigCommand, DataDirectory, EventsCommand, KeysCommand, OrderCommand, Output,
+    PermissionCommand,
 };
 use config::Config;
 use mode::Mode;
@@ -94,35 +95,39 @@ fn run(cli: Cli, mut config: Config) -> anyhow::Result<ExitCode> {
     for notice in &config.notices {
         tracing::warn!("{notice}");
     }
-    let place = Place::of(&config);
+    let directory = DataDirectory::of(&config);
     runtime.block_on(async move {
         if !matches!(cli.command, Command::Serve(_)) {
             commands::config::refuse_faults(&config)?;
         }
         match cli.command {
-            Command::Serve(serve) => done(commands::serve::run(&place, config, Mode::of(serve.dev)).await),
+            Command::Serve(serve) => {
+                done(commands::serve::run(&directory, config, Mode::of(serve.dev)).await)
+            }
             Command::Order(OrderCommand::Import(import)) => {
-                commands::order_import::run(&place, &mut config, import).await
+                commands::order_import::run(&directory, &mut config, import).await
             }
-            Command::Account(command) => done(commands::account::run(&place, &mut config, command).await),
-            Command::Company(command) => done(commands::company::run(&place, command).await),
-            Command::Site(command) => done(commands::site::run(&place, command).await),
-            Command::Terminal(command) => commands::terminal::run(&place, command).await,
-            Command::Permission(PermissionCommand::Ask(ask)) => commands::permission::ask(&place, ask).await,
-            Command::Takeover(command) => done(commands::takeover::run(&place, command).await),
-            Command::Demo(demo) => done(commands::demo::run(&place, demo).await),
+            Command::Account(command) => done(commands::account::run(&directory, &mut config, command).await),
+            Command::Company(command) => done(commands::company::run(&directory, command).await),
+            Command::Site(command) => done(commands::site::run(&directory, command).await),
+            Command::Terminal(command) => commands::terminal::run(&directory, command).await,
+            Command::Permission(PermissionCommand::Ask(ask)) => {
+                commands::permission::ask(&directory, ask).await
+            }
+            Command::Takeover(command) => done(commands::takeover::run(&directory, command).await),
+            Command::Demo(demo) => done(commands::demo::run(&directory, demo).await),
             Command::Events(EventsCommand::Tail(tail)) => {
-                done(commands::events_tail::run(&place, tail).await)
+                done(commands::events_tail::run(&directory, tail).await)
             }
-            Command::Projections(command) => commands::projections::run(&place, command).await,
-            Command::Mail(command) => done(commands::mail::run(&place, command).await),
-            Command::Find(sought) => done(commands::find::run(&place, sought).await),
-            Command::Diagnose(whose) => done(commands::diagnose::run(&place, config, whose).await),
-            Command::Token(command) => done(commands::token::run(&place, command).await),
-            Command::Keys(KeysCommand::Create) => done(commands::keys::create(&place)),
-            Command::Keys(KeysCommand::Rotate(rotate)) => done(commands::keys::rotate(&place, &rotate)),
-            Command::Backup(backup) => done(commands::backup::take(&place, &backup)),
-            Command::Restore(restore) => done(commands::backup::restore(&place, &restore)),
+            Command::Projections(command) => commands::projections::run(&directory, command).await,
+            Command::Mail(command) => done(commands::mail::run(&directory, command).await),
+            Command::Find(sought) => done(commands::find::run(&directory, sought).await),
+            Command::Diagnose(whose) => done(commands::diagnose::run(&directory, config, whose).await),
+            Command::Token(command) => done(commands::token::run(&directory, command).await),
+            Command::Keys(KeysCommand::Create) => done(commands::keys::create(&directory)),
+            Command::Keys(KeysCommand::Rotate(rotate)) => done(commands::keys::rotate(&directory, &rotate)),
+            Command::Backup(backup) => done(commands::backup::take(&directory, &backup)),
+            Command::Restore(restore) => done(commands::backup::restore(&directory, &restore)),
             // Run above.
             Command::Config(_)
             | Command::Doctor(_)

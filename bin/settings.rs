@@ -19,7 +19,7 @@ use loquet_http::{Connections, Limits, Rate};
 use loquet_mail::smtp::{Security, SmtpSettings};
 use loquet_projections::mail::Sending;
 
-use crate::cli::Place;
+use crate::cli::DataDirectory;
 use crate::config::{Config, networks};
 use crate::mode::Mode;
 use crate::protections;
@@ -59,7 +59,7 @@ pub(crate) struct Logging {
     pub(crate) traces: Option<(String, f64)>,
 }
 
-impl Place {
+impl DataDirectory {
     /// Where the configuration says that the data is.
     pub(crate) fn of(config: &Config) -> Self {
         Self {
@@ -163,8 +163,8 @@ fn limits(config: &Config) -> Option<Limits> {
     };
     Some(Limits {
         requests: rate("limits.requests_per_second", "limits.requests_burst")?,
-        strangers: rate("limits.strangers_per_second", "limits.strangers_burst")?,
-        all_strangers: rate("limits.all_strangers_per_second", "limits.all_strangers_per_second")?,
+        anonymous: rate("limits.strangers_per_second", "limits.strangers_burst")?,
+        all_anonymous: rate("limits.all_strangers_per_second", "limits.all_strangers_per_second")?,
         event_streams: config.parsed("limits.event_streams")?,
     })
 }

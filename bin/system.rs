@@ -13,20 +13,20 @@ use loquet_crypto::account_keys::AccountKeys;
 use loquet_crypto::event_codec::JsonCodec;
 use loquet_crypto::random_ids::RandomIdentities;
 use loquet_domain::app::{App, Ports};
-use loquet_domain::clock_history::KeptClock;
+use loquet_domain::clock_history::ClockSnapshot;
 use loquet_domain::policies::Policies;
 use loquet_domain::ports::{
     CodecError, EventCodec, EventStore, Identities, OneTimeCodes, PasswordHasher, Position,
 };
 use loquet_files::snapshot_file;
-use loquet_memory::anonymous_guesses::RecentStrangers;
-use loquet_memory::keyed_lock::KeyedTurnstile;
+use loquet_memory::anonymous_guesses::MemoryAnonymousGuesses;
+use loquet_memory::keyed_lock::KeyedLocks;
 use loquet_memory::session_activity::SessionActivity;
-use loquet_memory::state_cache::CachedFolds;
+use loquet_memory::state_cache::MemoryStateCache;
 use loquet_metrics::{MeasuredStore, Metrics};
 
 use crate::adapters::{self, Access, Close, Log};
-use crate::cli::Place;
+use crate::cli::DataDirectory;
 
 /// Folds of that many accounts, and as many claims, are kept.
 const FOLDS: usize = 100_000;
@@ -51,7 +51,7 @@ pub(crate) struct System {
     pub(crate) codec: Arc<JsonCodec>,
     pub(crate) keys: Arc<dyn AccountKeys>,
     close: Close,
-    strangers: Arc<RecentStrangers>,
+    anonymous: Arc<MemoryAnonymousGuesses>,
     activity: Arc<SessionActivity>,
     files: Files,
 }
@@ -59,7 +59,7 @@ pub(crate) struct System {
 /// Where what is in memory is kept between two runs.
 #[derive(Clone)]
 struct Files {
-    strangers: PathBuf,
+    anonymous: PathBuf,
     activity: PathBuf,
     clock: PathBuf,
 }
@@ -97,31 +97,35 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 impl System {
     /// Opens what is in the data directory.
-    pub(crate) async fn open(place: &Place, access: Access, parts: Parts) -> anyhow::Result<Self> {
+    pub(crate) async fn open(
+        directory: &DataDirectory,
+        access: Access,
+        parts: Parts,
+    ) -> anyhow::Result<Self> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let hasher =
             Argon2Pool::start(parts.cost, threads, WAITING_HASHES).context("can't start password hashing")?;
         let hasher = Arc::new(hasher.measured(parts.metrics.hashing.clone()));
         let outside = Outside { hasher, codes: Arc::new(TotpCodes), identities: Arc::new(RandomIdentities) };
-        Self::open_with(place, access, parts, outside).await
+        Self::open_with(directory, access, parts, outside).await
     }
 
     /// Opens what is in the data directory, with what hashes passwords, what makes and checks codes and what gives identities.
     pub(crate) async fn open_with(
-        place: &Place,
+        directory: &DataDirectory,
         access: Access,
         parts: Parts,
         outside: Outside,
     ) -> anyhow::Result<Self> {
         let Parts { policies, blocklist, node, metrics, .. } = parts;
-        let Log { store, keys, close } = adapters::log(place, access, &metrics.log)?;
-        belong_together(store.as_ref(), keys.as_ref(), place).await?;
+        let Log { store, keys, close } = adapters::log(directory, access, &metrics.log)?;
+        belong_together(store.as_ref(), keys.as_ref(), directory).await?;
         let codec = Arc::new(JsonCodec::new(keys.clone(), node));
-        let (strangers, strangers_file) =
-            (Arc::new(RecentStrangers::new(STRANGERS)), place.file("strangers.json"));
-        strangers.load(&strangers_file);
+        let (anonymous, strangers_file) =
+            (Arc::new(MemoryAnonymousGuesses::new(STRANGERS)), directory.file("strangers.json"));
+        anonymous.load(&strangers_file);
         let activity = Arc::new(SessionActivity::new(policies.idle_session));
-        let activity_file = place.file("sessions.json");
+        let activity_file = directory.file("sessions.json");
         activity.load(&activity_file);
         let ports = Ports {
             store: Arc::new(MeasuredStore::new(store.clone(), metrics.log.clone())),
@@ -131,39 +135,39 @@ impl System {
             tokens: Arc::new(keys.tokens()),
             codes: outside.codes,
             identities: outside.identities,
-            turnstile: Arc::new(KeyedTurnstile::default()),
-            guesses: strangers.clone(),
+            keyed_lock: Arc::new(KeyedLocks::default()),
+            guesses: anonymous.clone(),
             session_uses: activity.clone(),
             blocklist: Arc::new(blocklist),
-            accounts: Arc::new(CachedFolds::new(FOLDS)),
-            claims: Arc::new(CachedFolds::new(FOLDS)),
-            companies: Arc::new(CachedFolds::new(FOLDS / 10)),
-            orders: Arc::new(CachedFolds::new(FOLDS / 100)),
-            fleets: Arc::new(CachedFolds::new(FOLDS / 10)),
-            serials: Arc::new(CachedFolds::new(FOLDS / 100)),
-            access: Arc::new(CachedFolds::new(FOLDS / 10)),
-            receipts: Arc::new(CachedFolds::new(FOLDS / 100)),
+            accounts: Arc::new(MemoryStateCache::new(FOLDS)),
+            claims: Arc::new(MemoryStateCache::new(FOLDS)),
+            companies: Arc::new(MemoryStateCache::new(FOLDS / 10)),
+            orders: Arc::new(MemoryStateCache::new(FOLDS / 100)),
+            terminals: Arc::new(MemoryStateCache::new(FOLDS / 10)),
+            serials: Arc::new(MemoryStateCache::new(FOLDS / 100)),
+            access: Arc::new(MemoryStateCache::new(FOLDS / 10)),
+            receipts: Arc::new(MemoryStateCache::new(FOLDS / 100)),
             // Up to a hundred kilobytes each.
-            logos: Arc::new(CachedFolds::new(100)),
-            takeovers: Arc::new(CachedFolds::new(FOLDS / 100)),
+            logos: Arc::new(MemoryStateCache::new(100)),
+            takeovers: Arc::new(MemoryStateCache::new(FOLDS / 100)),
         };
         let app = Arc::new(App::new(policies, ports));
-        let clock_file = place.file("clock.json");
-        if let Some(kept) = snapshot_file::load::<Option<KeptClock>>(&clock_file) {
+        let clock_file = directory.file("clock.json");
+        if let Some(kept) = snapshot_file::load::<Option<ClockSnapshot>>(&clock_file) {
             app.clock_history().take_up(kept);
         }
-        let files = Files { strangers: strangers_file, activity: activity_file, clock: clock_file };
-        Ok(Self { app, store, codec, keys, close, strangers, activity, files })
+        let files = Files { anonymous: strangers_file, activity: activity_file, clock: clock_file };
+        Ok(Self { app, store, codec, keys, close, anonymous, activity, files })
     }
 
     /// Refuses a log if the sealed part of one of the newest events was altered.
-    pub(crate) async fn refuse_altered(&self, place: &Place) -> anyhow::Result<()> {
+    pub(crate) async fn refuse_altered(&self, directory: &DataDirectory) -> anyhow::Result<()> {
         let head = self.store.head().await?;
         let newest = Position(head.0.saturating_sub(UNSEALED_AT_START));
         match self.altered_after(newest).await? {
             None => Ok(()),
             Some(altered) => {
-                let log = place.file("log.db");
+                let log = directory.file("log.db");
                 bail!("{} is damaged ({altered}): restore it from a backup, with its keys.db", log.display())
             }
         }
@@ -186,8 +190,8 @@ impl System {
     }
 
     /// Opens what is in the data directory to look at it.
-    pub(crate) async fn open_to_read(place: &Place) -> anyhow::Result<Self> {
-        Self::open(place, Access::Read, Parts::default()).await
+    pub(crate) async fn open_to_read(directory: &DataDirectory) -> anyhow::Result<Self> {
+        Self::open(directory, Access::Read, Parts::default()).await
     }
 
     /// Notes when the newest event happened, so that a clock that was put back while no server ran is noticed too.
@@ -215,7 +219,7 @@ impl System {
     /// Finishes what was accepted and closes the log.
     pub(crate) async fn close(self) -> anyhow::Result<()> {
         keep(&self.app, &self.activity, &self.files);
-        if let Err(error) = self.strangers.save(&self.files.strangers) {
+        if let Err(error) = self.anonymous.save(&self.files.anonymous) {
             tracing::warn!(%error, "the counts of wrong logins at unknown addresses could not be saved");
         }
         Ok(tokio::task::spawn_blocking(self.close).await?)
@@ -237,9 +241,9 @@ fn keep(app: &App, activity: &SessionActivity, files: &Files) {
 async fn belong_together(
     store: &dyn EventStore,
     keys: &dyn AccountKeys,
-    place: &Place,
+    directory: &DataDirectory,
 ) -> anyhow::Result<()> {
-    let folder = place.data_dir.display();
+    let folder = directory.data_dir.display();
     match (store.head().await? == Position::default(), keys.is_empty().await?) {
         (true, false) => {
             bail!("the log in {folder} is empty, but keys.db is not: restore log.db, or move both files away")

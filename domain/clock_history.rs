@@ -51,7 +51,7 @@ struct Jump {
 
 /// A clock's history as it is kept between two runs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct KeptClock {
+pub struct ClockSnapshot {
     latest: Option<Moment>,
     jumps: Jumps,
 }
@@ -87,13 +87,13 @@ impl ClockHistory {
 
     /// What the next run must know.
     #[must_use]
-    pub fn kept(&self) -> KeptClock {
+    pub fn kept(&self) -> ClockSnapshot {
         let latest = Moment::from_timestamp_micros(self.latest.load(Ordering::SeqCst));
-        KeptClock { latest, jumps: self.jumps.read().unwrap_or_else(PoisonError::into_inner).clone() }
+        ClockSnapshot { latest, jumps: self.jumps.read().unwrap_or_else(PoisonError::into_inner).clone() }
     }
 
     /// Takes up what the last run knew, before the clock is first looked at.
-    pub fn take_up(&self, kept: KeptClock) {
+    pub fn take_up(&self, kept: ClockSnapshot) {
         let furthest = kept.jumps.back.iter().map(|jump| jump.from.timestamp_micros()).max();
         self.furthest.fetch_max(furthest.unwrap_or(i64::MIN), Ordering::SeqCst);
         *self.jumps.write().unwrap_or_else(PoisonError::into_inner) = kept.jumps;

@@ -10,7 +10,8 @@ use crate::ids::{AccountId, CorrelationId, EventId};
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Actor {
     /// Somebody who has proved nothing yet: a login, a reset asked for, a link followed.
-    Stranger,
+    #[serde(rename = "stranger")]
+    Anonymous,
     /// A person with a session.
     Account {
         /// Whose session.

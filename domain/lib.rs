@@ -13,19 +13,19 @@ pub mod company;
 pub mod decider;
 pub mod email_claim;
 pub mod fact;
-pub mod fleet;
 pub mod ids;
 pub mod logo;
 pub mod order;
+pub mod persistent_map;
 pub mod policies;
 pub mod ports;
 pub mod receipt;
 pub mod schema;
 pub mod search;
 pub mod serial_claim;
-pub mod shared_map;
 pub mod stream;
 pub mod takeover;
+pub mod terminals;
 pub mod values;
 
 /// A moment in UTC, microseconds at the finest. It is always handed in (law 7).

@@ -136,7 +136,7 @@ pub trait EventStore: Send + Sync {
     /// The position of the last durable event.
     fn head(&self) -> BoxFuture<'_, Result<Position, ReadError>>;
 
-    /// Takes as long as an append does and appends nothing. What is said to a stranger about an
+    /// Takes as long as an append does and appends nothing. What is said to an anonymous caller about an
     /// unknown address waits for it, so that the clock does not tell addresses apart (law 11).
     fn decoy(&self) -> BoxFuture<'_, Result<(), AppendError>>;
 }
@@ -392,9 +392,9 @@ pub trait SessionUses: Send + Sync {
 }
 
 /// Lets one caller at a time through for each key, in the order of their coming.
-pub trait Turnstile: Send + Sync {
+pub trait KeyedLock: Send + Sync {
     /// Waits for its turn; the turn ends when what is returned is dropped.
-    fn enter(&self, key: String) -> BoxFuture<'_, Box<dyn Send>>;
+    fn acquire(&self, key: String) -> BoxFuture<'_, Box<dyn Send>>;
 }
 
 /// The store of wrong guesses at unknown addresses can't be used. It says why.
@@ -463,7 +463,7 @@ pub struct Folded<S> {
 }
 
 /// A bounded cache of folds. A stale one is harmless: the append's revision check finds it out.
-pub trait Folds<S>: Send + Sync {
+pub trait StateCache<S>: Send + Sync {
     /// The newest fold known here.
     fn get(&self, stream: &StreamId) -> Option<Folded<S>>;
     /// Keeps a fold.

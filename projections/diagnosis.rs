@@ -2,7 +2,9 @@
 //! events behind each reason.
 
 use loquet_domain::Moment;
-use loquet_domain::account::diagnosis::{Administrators, Answer, Hindrance, Remedy, answer, hindrances};
+use loquet_domain::account::diagnosis::{
+    Administrators, Answer, LoginBlocker, Remedy, answer, login_blockers,
+};
 use loquet_domain::account::{self, Account, Counts, Device, Event, Role, Rows};
 use loquet_domain::app::{App, Unavailable};
 use loquet_domain::fact::Client;
@@ -59,7 +61,7 @@ enum Does {
 #[derive(Clone, Debug)]
 pub struct Reason {
     /// What keeps them out.
-    pub hindrance: Hindrance,
+    pub blocker: LoginBlocker,
     /// What solves it.
     pub remedy: Remedy,
     /// Why that is known.
@@ -151,7 +153,7 @@ pub async fn diagnose(
         Some(id) => history(store, codec, id).await?,
         None => Vec::new(),
     };
-    let strangers = app.guesses_of_strangers(email).await?;
+    let anonymous = app.anonymous_guesses_at(email).await?;
     let company = account.profile().map(|profile| profile.company);
     let admins: Vec<AccountId> = match company {
         Some(company) => app.access(company).await?.state.administrators.iter().copied().collect(),
@@ -161,10 +163,10 @@ pub async fn diagnose(
         if admins.is_empty() { Administrators::Missing } else { Administrators::Present }
     };
     let administrators = company.map(|_| has(&admins));
-    let reason = |hindrance: Hindrance| Reason {
-        hindrance,
-        remedy: hindrance.remedy(administrators.unwrap_or(Administrators::Present)),
-        evidence: behind(hindrance, &history),
+    let reason = |blocker: LoginBlocker| Reason {
+        blocker,
+        remedy: blocker.remedy(administrators.unwrap_or(Administrators::Present)),
+        evidence: behind(blocker, &history),
     };
     let waits = account.profile().is_some_and(|profile| profile.role == Role::TemporaryAdministrator);
     let mut whom_to_ask = Vec::new();
@@ -183,9 +185,9 @@ pub async fn diagnose(
         awaited: deliveries.as_deref().and_then(|mails| awaited(&account, mails, at)),
         deliveries,
         administrators,
-        answer: answer(&account, &strangers, app.policies(), None, at),
-        reasons: hindrances(&account, &strangers, app.policies(), at).into_iter().map(reason).collect(),
-        devices: devices(app, &account, &strangers, at),
+        answer: answer(&account, &anonymous, app.policies(), None, at),
+        reasons: login_blockers(&account, &anonymous, app.policies(), at).into_iter().map(reason).collect(),
+        devices: devices(app, &account, &anonymous, at),
         mails: newest(&history, &["mail-sent", "mail-given-up"]),
         whom_to_ask,
     })
@@ -209,7 +211,7 @@ fn awaited(account: &Account, mails: &[MailStatus], at: Moment) -> Option<MailSt
 }
 
 /// The trusted devices, if any are trusted at all, each with what a login from it would be answered.
-fn devices(app: &App, account: &Account, strangers: &Lockout, at: Moment) -> Vec<DeviceDiagnosis> {
+fn devices(app: &App, account: &Account, anonymous: &Lockout, at: Moment) -> Vec<DeviceDiagnosis> {
     let policies = app.policies();
     let active = account.active().filter(|_| policies.trusted_devices.is_some());
     let diagnosed = active.into_iter().flat_map(|active| {
@@ -217,7 +219,7 @@ fn devices(app: &App, account: &Account, strangers: &Lockout, at: Moment) -> Vec
             device: device.clone(),
             failures: device.lockout.failures_at(at),
             locked_until: device.lockout.locked_until(at),
-            answer: answer(account, strangers, policies, Some(device.id), at),
+            answer: answer(account, anonymous, policies, Some(device.id), at),
             codes_locked_until: active.codes_locked_for(Some(device.id), &policies.lockout, at),
         })
     });
@@ -297,33 +299,35 @@ impl Row {
     }
 }
 
-/// The events that speak for a hindrance.
-fn behind(hindrance: Hindrance, history: &[Evidence]) -> Vec<Evidence> {
-    let names: &[&str] = match hindrance {
-        // What is known of strangers is in no log.
-        Hindrance::NoSuchAccount | Hindrance::StrangersLocked { .. } => &[],
-        Hindrance::Deleted => &["account-deleted"],
-        Hindrance::Erased => &["account-deleted", "account-erased"],
-        Hindrance::NotActivated { .. } => &["account-created", "activation-requested"],
-        Hindrance::Locked { until: LockEnd::AtReset, .. } => {
+/// The events that speak for a login blocker.
+fn behind(blocker: LoginBlocker, history: &[Evidence]) -> Vec<Evidence> {
+    let names: &[&str] = match blocker {
+        // What is known of anonymous callers is in no log.
+        LoginBlocker::NoSuchAccount | LoginBlocker::AnonymousLocked { .. } => &[],
+        LoginBlocker::Deleted => &["account-deleted"],
+        LoginBlocker::Erased => &["account-deleted", "account-erased"],
+        LoginBlocker::NotActivated { .. } => &["account-created", "activation-requested"],
+        LoginBlocker::Locked { until: LockEnd::AtReset, .. } => {
             let led_to_it = up_to_the_lockout(history, Row::Account);
             return newest_first(since_cleared(led_to_it, Row::Account, A_RESET_CLEARS).iter());
         }
-        Hindrance::WrongGuesses { failures, wrong_codes, .. } if wrong_codes > failures => {
+        LoginBlocker::WrongGuesses { failures, wrong_codes, .. } if wrong_codes > failures => {
             let counted = since_cleared(history, Row::Account, A_RESET_LEAVES_CODES);
             return newest_first(since_a_lockouts_end(counted).iter());
         }
-        Hindrance::Locked { .. } => {
+        LoginBlocker::Locked { .. } => {
             return guesses(up_to_the_lockout(history, Row::Account), Row::Account);
         }
-        Hindrance::DeviceLocked { device, .. } => {
+        LoginBlocker::DeviceLocked { device, .. } => {
             let row = Row::Device(device);
             return guesses(up_to_the_lockout(history, row), row);
         }
-        Hindrance::WrongGuesses { .. } => return guesses(history, Row::Account),
-        Hindrance::DeviceWrongGuesses { device, .. } => return guesses(history, Row::Device(device)),
-        Hindrance::AwaitingConversion => &["account-created", "login-awaited-conversion"],
-        Hindrance::SecondStep { .. } => &["second-step-enabled", "second-step-asked", "second-step-failed"],
+        LoginBlocker::WrongGuesses { .. } => return guesses(history, Row::Account),
+        LoginBlocker::DeviceWrongGuesses { device, .. } => return guesses(history, Row::Device(device)),
+        LoginBlocker::AwaitingConversion => &["account-created", "login-awaited-conversion"],
+        LoginBlocker::SecondStep { .. } => {
+            &["second-step-enabled", "second-step-asked", "second-step-failed"]
+        }
     };
     newest(history, names)
 }

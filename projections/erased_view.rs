@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::held_rows::HeldRows;
 use crate::ports::Rows;
 use crate::table::Table;
-use crate::view::{CannotApply, Noted, Sight, View, ViewId};
+use crate::view::{CannotApply, EventEnvelope, Sight, View, ViewId};
 
 /// A view without the type of its rows: what the runner keeps in one list. Every [`View`] is one.
 pub trait ErasedView: Send + Sync {
@@ -48,7 +48,7 @@ pub trait Batch: Send {
     /// # Errors
     /// [`CannotApply`] at the first event that can't be applied. The batch is then of no more use: part of that event may
     /// have been applied.
-    fn apply(&mut self, stored: &mut dyn Rows, events: &[Arc<Noted>]) -> Result<(), CannotApply>;
+    fn apply(&mut self, stored: &mut dyn Rows, events: &[Arc<EventEnvelope>]) -> Result<(), CannotApply>;
 
     /// Writes the rows that have changed, and holds none any more.
     ///
@@ -73,7 +73,7 @@ impl<V: View> TypedBatch<V> {
 }
 
 impl<V: View> Batch for TypedBatch<V> {
-    fn apply(&mut self, stored: &mut dyn Rows, events: &[Arc<Noted>]) -> Result<(), CannotApply> {
+    fn apply(&mut self, stored: &mut dyn Rows, events: &[Arc<EventEnvelope>]) -> Result<(), CannotApply> {
         let mut table = Table::over(stored, &mut self.rows);
         events.iter().try_for_each(|event| self.view.apply(&mut table, event))
     }

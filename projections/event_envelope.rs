@@ -8,7 +8,7 @@ use loquet_domain::search;
 
 /// An event as views and reactions see it.
 #[derive(Clone, Debug)]
-pub struct Noted {
+pub struct EventEnvelope {
     /// Where in the log.
     pub position: Position,
     /// Of which stream.
@@ -32,7 +32,7 @@ pub enum Sight {
     HashedNames,
 }
 
-impl Noted {
+impl EventEnvelope {
     /// Reads the open part of an event: all that a view may see, and no key is asked for.
     ///
     /// # Errors
@@ -45,7 +45,7 @@ impl Noted {
     /// Reads as much of an event as views of that sight may see.
     ///
     /// # Errors
-    /// As [`Noted::read_open`]. A name that can't be read is none: the loss of one account's key stops no view.
+    /// As [`EventEnvelope::read_open`]. A name that can't be read is none: the loss of one account's key stops no view.
     pub(crate) async fn read(
         codec: &dyn EventCodec,
         recorded: RecordedEvent,

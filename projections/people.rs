@@ -10,7 +10,7 @@ use loquet_domain::schema::DomainEvent;
 use loquet_domain::values::erasable::Erasable;
 use loquet_domain::values::person::Person;
 
-use crate::view::Noted;
+use crate::view::EventEnvelope;
 
 /// The log could not be asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,11 +31,11 @@ pub async fn event_at(
     store: &dyn EventStore,
     codec: &dyn EventCodec,
     position: Position,
-) -> Result<Option<Noted>, Unreadable> {
+) -> Result<Option<EventEnvelope>, Unreadable> {
     match recorded_at(store, position).await? {
         Some(recorded) => {
             let fact = codec.decode(&recorded).await?;
-            Ok(Some(Noted::new(recorded, fact)))
+            Ok(Some(EventEnvelope::new(recorded, fact)))
         }
         None => Ok(None),
     }
@@ -54,9 +54,9 @@ pub async fn noted_at(
     store: &dyn EventStore,
     codec: &dyn EventCodec,
     position: Position,
-) -> Result<Option<Noted>, Unreadable> {
+) -> Result<Option<EventEnvelope>, Unreadable> {
     let found = recorded_at(store, position).await?;
-    Ok(found.map(|recorded| Noted::read_open(codec, recorded)).transpose()?)
+    Ok(found.map(|recorded| EventEnvelope::read_open(codec, recorded)).transpose()?)
 }
 
 /// The person that the account created at a position belongs to.
@@ -68,7 +68,7 @@ pub async fn person_at(
     codec: &dyn EventCodec,
     position: Position,
 ) -> Result<Erasable<Person>, Unreadable> {
-    let event = event_at(store, codec, position).await?.map(|noted| noted.fact.event);
+    let event = event_at(store, codec, position).await?.map(|envelope| envelope.fact.event);
     Ok(match event {
         Some(DomainEvent::Account(account::Event::AccountCreated { person, .. })) => person,
         Some(DomainEvent::Order(loquet_domain::order::Event::OrderReceived { person, .. })) => person,
@@ -85,5 +85,5 @@ pub async fn client_at(
     codec: &dyn EventCodec,
     position: Position,
 ) -> Result<Option<Client>, Unreadable> {
-    Ok(event_at(store, codec, position).await?.and_then(|noted| noted.fact.context.client))
+    Ok(event_at(store, codec, position).await?.and_then(|envelope| envelope.fact.context.client))
 }

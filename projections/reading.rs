@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::people::Unreadable;
-use crate::view::{Noted, PassedOver, Sight};
+use crate::view::{EventEnvelope, PassedOver, Sight};
 
 /// How many events are handed over at once.
 const PAGE: usize = 512;
@@ -20,25 +20,25 @@ const PAGES: usize = 32;
 pub(crate) struct Page {
     /// The position behind which they begin.
     pub(crate) after: Position,
-    pub(crate) events: Vec<Arc<Noted>>,
+    pub(crate) events: Vec<Arc<EventEnvelope>>,
     pub(crate) end: End,
 }
 
 impl Page {
-    pub(crate) fn stretch(&self) -> Stretch<'_> {
-        Stretch { after: self.after, events: &self.events }
+    pub(crate) fn slice(&self) -> Slice<'_> {
+        Slice { after: self.after, events: &self.events }
     }
 }
 
 /// Every event behind one position up to another. Not every store counts its positions without leaving
-/// some out, so that where a stretch begins can't be told from its first event.
+/// some out, so that where a slice begins can't be told from its first event.
 #[derive(Clone, Copy)]
-pub(crate) struct Stretch<'a> {
+pub(crate) struct Slice<'a> {
     pub(crate) after: Position,
-    pub(crate) events: &'a [Arc<Noted>],
+    pub(crate) events: &'a [Arc<EventEnvelope>],
 }
 
-impl<'a> Stretch<'a> {
+impl<'a> Slice<'a> {
     /// As far as a position.
     pub(crate) fn up_to(self, last: Position) -> Self {
         let fitting = self.events.partition_point(|event| event.position <= last);
@@ -48,8 +48,8 @@ impl<'a> Stretch<'a> {
     /// What is new to whoever has seen the log up to `seen`.
     ///
     /// # Errors
-    /// [`PassedOver`] where what comes next for them comes before this stretch.
-    pub(crate) fn news(self, seen: Position) -> Result<&'a [Arc<Noted>], PassedOver> {
+    /// [`PassedOver`] where what comes next for them comes before this slice.
+    pub(crate) fn news(self, seen: Position) -> Result<&'a [Arc<EventEnvelope>], PassedOver> {
         if seen < self.after {
             return Err(PassedOver { seen, after: self.after });
         }
@@ -108,12 +108,12 @@ async fn read(
 ) {
     let mut log = store.subscribe(after);
     let mut after = after;
-    let mut events: Vec<Arc<Noted>> = Vec::new();
+    let mut events: Vec<Arc<EventEnvelope>> = Vec::new();
     while let Some(next) = log.next().await {
         let end = match next {
-            Ok(Subscribed::Event(recorded)) => match Noted::read(codec, *recorded, sight).await {
-                Ok(noted) => {
-                    events.push(Arc::new(noted));
+            Ok(Subscribed::Event(recorded)) => match EventEnvelope::read(codec, *recorded, sight).await {
+                Ok(envelope) => {
+                    events.push(Arc::new(envelope));
                     End::More
                 }
                 Err(error) => End::Failed(error.into()),
@@ -126,7 +126,7 @@ async fn read(
         }
         let failed = matches!(end, End::Failed(_));
         let page = Page { after, events: std::mem::take(&mut events), end };
-        after = page.stretch().end();
+        after = page.slice().end();
         // Nobody takes it any more once the views have gone.
         if ahead.send(page).await.is_err() || failed {
             return;

@@ -20,7 +20,7 @@ pub struct ViewId {
     pub version: u32,
 }
 
-/// One building of a view, its rows in tables of their own: a view can be built anew beside the building
+/// One build of a view, its rows in tables of their own: a view can be built anew beside the build
 /// that serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Build {
@@ -116,7 +116,7 @@ pub enum CannotApply {
     /// Some events before this one were not shown to the view.
     #[error(transparent)]
     PassedOver(#[from] PassedOver),
-    /// Somebody else has moved the building's checkpoint: what was applied was applied to rows that are no
+    /// Somebody else has moved the build's checkpoint: what was applied was applied to rows that are no
     /// more. Nothing was written; it goes on from there.
     #[error("the checkpoint was moved to {0} by somebody else")]
     Moved(Position),

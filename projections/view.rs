@@ -1,6 +1,6 @@
 //! A view: a pure function from events to rows.
 
-pub use crate::event_envelope::{Noted, Sight};
+pub use crate::event_envelope::{EventEnvelope, Sight};
 pub use crate::row::{Build, CannotApply, PassedOver, ViewId};
 use crate::table::{Row, Table};
 
@@ -13,7 +13,7 @@ use crate::table::{Row, Table};
 /// use loquet_domain::schema::DomainEvent;
 /// use loquet_projections::index::{Entry, Index};
 /// use loquet_projections::table::{Row, Table};
-/// use loquet_projections::view::{CannotApply, Noted, View, ViewId};
+/// use loquet_projections::view::{CannotApply, EventEnvelope, View, ViewId};
 /// use serde::{Deserialize, Serialize};
 ///
 /// #[derive(Clone, Serialize, Deserialize)]
@@ -38,7 +38,7 @@ use crate::table::{Row, Table};
 /// impl View for Failures {
 ///     type Row = FailureRow;
 ///
-///     fn apply(&self, rows: &mut Table<'_, FailureRow>, event: &Noted) -> Result<(), CannotApply> {
+///     fn apply(&self, rows: &mut Table<'_, FailureRow>, event: &EventEnvelope) -> Result<(), CannotApply> {
 ///         match &event.fact.event {
 ///             DomainEvent::Account(Event::LoginFailed { .. }) => {
 ///                 let none_yet = || FailureRow { failures: 0 };
@@ -79,7 +79,7 @@ use crate::table::{Row, Table};
 /// #     reason: None,
 /// # };
 /// # let failed = DomainEvent::Account(Event::LoginFailed { failures: Counts { account: None, device: None } });
-/// # let event = Noted {
+/// # let event = EventEnvelope {
 /// #     position: Position(1),
 /// #     stream: StreamId::new("account", marie),
 /// #     revision: Revision(1),
@@ -114,5 +114,5 @@ pub trait View: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`CannotApply`] stops this view, and no other, at this event.
-    fn apply(&self, rows: &mut Table<'_, Self::Row>, event: &Noted) -> Result<(), CannotApply>;
+    fn apply(&self, rows: &mut Table<'_, Self::Row>, event: &EventEnvelope) -> Result<(), CannotApply>;
 }

@@ -28,10 +28,10 @@ use loquet_domain::values::enterprise_number::{Country, EnterpriseNumber};
 use loquet_domain::values::language::Language;
 use loquet_domain::values::password::{Password, PasswordHash};
 use loquet_domain::values::person::{Person, PersonName};
-use loquet_memory::anonymous_guesses::RecentStrangers;
-use loquet_memory::keyed_lock::KeyedTurnstile;
+use loquet_memory::anonymous_guesses::MemoryAnonymousGuesses;
+use loquet_memory::keyed_lock::KeyedLocks;
 use loquet_memory::session_activity::SessionActivity;
-use loquet_memory::state_cache::CachedFolds;
+use loquet_memory::state_cache::MemoryStateCache;
 use loquet_sqlite::key_store::KeyStore;
 
 pub const PASSWORD: &str = "Boulange7!";
@@ -107,20 +107,20 @@ impl Node {
             tokens: tokens.clone(),
             codes: Arc::new(TotpCodes),
             identities: Arc::new(RandomIdentities),
-            turnstile: Arc::new(KeyedTurnstile::default()),
+            keyed_lock: Arc::new(KeyedLocks::default()),
             blocklist: Arc::new(PasswordBlocklist::default()),
             session_uses: Arc::new(SessionActivity::new(chrono::TimeDelta::hours(2))),
-            guesses: Arc::new(RecentStrangers::new(NonZeroUsize::new(1000).unwrap())),
-            accounts: Arc::new(CachedFolds::new(1000)),
-            claims: Arc::new(CachedFolds::new(1000)),
-            companies: Arc::new(CachedFolds::new(1000)),
-            orders: Arc::new(CachedFolds::new(1000)),
-            fleets: Arc::new(CachedFolds::new(1000)),
-            serials: Arc::new(CachedFolds::new(1000)),
-            access: Arc::new(CachedFolds::new(1000)),
-            receipts: Arc::new(CachedFolds::new(1000)),
-            logos: Arc::new(CachedFolds::new(1000)),
-            takeovers: Arc::new(CachedFolds::new(1000)),
+            guesses: Arc::new(MemoryAnonymousGuesses::new(NonZeroUsize::new(1000).unwrap())),
+            accounts: Arc::new(MemoryStateCache::new(1000)),
+            claims: Arc::new(MemoryStateCache::new(1000)),
+            companies: Arc::new(MemoryStateCache::new(1000)),
+            orders: Arc::new(MemoryStateCache::new(1000)),
+            terminals: Arc::new(MemoryStateCache::new(1000)),
+            serials: Arc::new(MemoryStateCache::new(1000)),
+            access: Arc::new(MemoryStateCache::new(1000)),
+            receipts: Arc::new(MemoryStateCache::new(1000)),
+            logos: Arc::new(MemoryStateCache::new(1000)),
+            takeovers: Arc::new(MemoryStateCache::new(1000)),
         };
         Self { app: Arc::new(App::new(policies, ports)), codec, keys, tokens, hasher }
     }
@@ -232,7 +232,7 @@ pub fn minute(minute: i64) -> Moment {
 pub fn context(at: i64) -> Context {
     Context {
         at: minute(at),
-        actor: Actor::Stranger,
+        actor: Actor::Anonymous,
         correlation: CorrelationId(RandomIdentities.fresh()),
         causation: None,
         client: None,

@@ -30,7 +30,7 @@ use loquet_projections::ports::{
 use loquet_projections::reactions::{Answer, Mails, Reaction, ReactionRunner};
 use loquet_projections::runner::{Follower, NotThere, Runner, Status, verify};
 use loquet_projections::table::{Row, RowQuery, Table, find, select, select_where};
-use loquet_projections::view::{CannotApply, Noted, View, ViewId};
+use loquet_projections::view::{CannotApply, EventEnvelope, View, ViewId};
 use loquet_projections::views;
 use loquet_projections::views::accounts::{AccountRow, Status as Standing, live_accounts};
 use loquet_projections::views::sessions::SessionsRow;
@@ -92,7 +92,7 @@ fn all_of(limit: usize) -> Selection {
     Selection { limit, ..Selection::default() }
 }
 
-/// The building of a view that serves.
+/// The build of a view that serves.
 async fn state_of(rows: &dyn ReadStore, view: ViewId) -> BuildState {
     let states = rows.builds().await.unwrap();
     states.into_iter().find(|state| state.serving && state.build.view.name == view.name).unwrap()
@@ -249,7 +249,7 @@ impl View for Fragile {
     fn id(&self) -> ViewId {
         FRAGILE
     }
-    fn apply(&self, rows: &mut Table<'_, Said>, noted: &Noted) -> Result<(), CannotApply> {
+    fn apply(&self, rows: &mut Table<'_, Said>, noted: &EventEnvelope) -> Result<(), CannotApply> {
         if noted.position == self.at && self.broken.load(Ordering::SeqCst) {
             return Err(CannotApply::Contradiction("I don't like the third".to_owned()));
         }
@@ -1032,7 +1032,7 @@ impl Reaction for Choosy {
     fn name(&self) -> &'static str {
         "choosy"
     }
-    fn react<'a>(&'a self, noted: &'a Noted) -> BoxFuture<'a, Answer> {
+    fn react<'a>(&'a self, noted: &'a EventEnvelope) -> BoxFuture<'a, Answer> {
         Box::pin(async move {
             if noted.position == self.at {
                 self.tried.fetch_add(1, Ordering::SeqCst);
@@ -1095,7 +1095,7 @@ impl Reaction for Halting {
     fn name(&self) -> &'static str {
         "halting"
     }
-    fn react<'a>(&'a self, noted: &'a Noted) -> BoxFuture<'a, Answer> {
+    fn react<'a>(&'a self, noted: &'a EventEnvelope) -> BoxFuture<'a, Answer> {
         Box::pin(async move {
             if noted.position == self.at && self.broken.load(Ordering::SeqCst) {
                 return Answer::Stop("nothing goes".into());
@@ -1328,7 +1328,7 @@ impl View for Counting {
     fn id(&self) -> ViewId {
         ViewId { name: "counting", version: self.0 }
     }
-    fn apply(&self, rows: &mut Table<'_, Said>, noted: &Noted) -> Result<(), CannotApply> {
+    fn apply(&self, rows: &mut Table<'_, Said>, noted: &EventEnvelope) -> Result<(), CannotApply> {
         rows.put(&format!("{:020}", noted.position.0), Said(format!("version {}", self.0)))
     }
 }
@@ -1475,7 +1475,7 @@ impl View for Successor {
     fn id(&self) -> ViewId {
         ViewId { name: self.name, version: 2 }
     }
-    fn apply(&self, rows: &mut Table<'_, Said>, noted: &Noted) -> Result<(), CannotApply> {
+    fn apply(&self, rows: &mut Table<'_, Said>, noted: &EventEnvelope) -> Result<(), CannotApply> {
         if noted.position == Position(3) && self.broken.load(Ordering::SeqCst) {
             return Err(CannotApply::Contradiction("I don't like the third".to_owned()));
         }
@@ -1483,7 +1483,7 @@ impl View for Successor {
     }
 }
 
-/// A building that fails keeps none of the others from being finished, is shown, and is finished once what
+/// A build that fails keeps none of the others from being finished, is shown, and is finished once what
 /// stopped it is mended, without anybody asking.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_building_that_fails_is_shown_is_tried_again_and_keeps_no_other_from_its_place() {

@@ -2,7 +2,7 @@
 
 use loquet_domain::access::Grantor;
 use loquet_domain::account::Role;
-use loquet_domain::app::Standing;
+use loquet_domain::app::Authorisation;
 use loquet_domain::ids::{CompanyId, SiteId};
 use loquet_domain::values::permission::Permission;
 
@@ -27,7 +27,7 @@ pub(crate) enum Sight {
     /// The whole company.
     All,
     /// The sites at which the caller's groups grant a permission.
-    Granted(Box<Standing>),
+    Granted(Box<Authorisation>),
 }
 
 impl Sight {
@@ -35,8 +35,8 @@ impl Sight {
     pub(crate) fn includes(&self, site: SiteId) -> bool {
         match self {
             Self::All => true,
-            Self::Granted(standing) => {
-                Permission::ALL.into_iter().any(|permission| standing.may(permission, site))
+            Self::Granted(authorisation) => {
+                Permission::ALL.into_iter().any(|permission| authorisation.may(permission, site))
             }
         }
     }
@@ -52,17 +52,17 @@ impl Api {
         company: CompanyId,
         (permission, needed): (Permission, Needed),
     ) -> Result<Grantor, Problem> {
-        let Some(standing) = self.standing_in(caller, scope, company).await? else {
+        let Some(authorisation) = self.authorisation_in(caller, scope, company).await? else {
             return Ok(Grantor::Anything);
         };
         let allowed = match needed {
-            Needed::At(site) => standing.may(permission, site),
-            Needed::Anywhere => standing.may_anywhere(permission),
-            Needed::Everywhere => standing.may_everywhere(permission),
+            Needed::At(site) => authorisation.may(permission, site),
+            Needed::Anywhere => authorisation.may_anywhere(permission),
+            Needed::Everywhere => authorisation.may_everywhere(permission),
         };
-        match (allowed, standing.role) {
+        match (allowed, authorisation.role) {
             (true, Some(Role::Administrator)) => Ok(Grantor::Anything),
-            (true, _) => Ok(Grantor::User(standing.account)),
+            (true, _) => Ok(Grantor::User(authorisation.account)),
             (false, _) => Err(Problem::forbidden()),
         }
     }
@@ -70,9 +70,9 @@ impl Api {
     /// The part of a company that a caller may see. An administrator, or a program with `companies:read`, sees all of
     /// it. A user sees the sites where they have a permission.
     pub(crate) async fn sight(&self, caller: &Caller, company: CompanyId) -> Result<Sight, Problem> {
-        match self.standing_in(caller, Scope::CompaniesRead, company).await? {
-            Some(standing) if standing.role != Some(Role::Administrator) => {
-                Ok(Sight::Granted(Box::new(standing)))
+        match self.authorisation_in(caller, Scope::CompaniesRead, company).await? {
+            Some(authorisation) if authorisation.role != Some(Role::Administrator) => {
+                Ok(Sight::Granted(Box::new(authorisation)))
             }
             _ => Ok(Sight::All),
         }
@@ -92,18 +92,18 @@ impl Api {
     }
 
     /// A person's authorisation in their own company. `None` for a program.
-    async fn standing_in(
+    async fn authorisation_in(
         &self,
         caller: &Caller,
         scope: Scope,
         company: CompanyId,
-    ) -> Result<Option<Standing>, Problem> {
+    ) -> Result<Option<Authorisation>, Problem> {
         match caller {
             Caller::Service(_) => caller.service(scope).map(|_| None),
             Caller::Person(person) if person.profile.company != company => Err(Problem::not_found()),
             Caller::Person(person) => {
-                let standing = self.app.standing(person.account).await?;
-                standing.map(Some).ok_or_else(Problem::not_found)
+                let authorisation = self.app.authorisation(person.account).await?;
+                authorisation.map(Some).ok_or_else(Problem::not_found)
             }
         }
     }

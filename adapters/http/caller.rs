@@ -32,8 +32,8 @@ pub(crate) struct Arrival {
 
 impl Arrival {
     /// The context of a command of an anonymous caller.
-    pub(crate) fn stranger(&self) -> Context {
-        self.by(Actor::Stranger)
+    pub(crate) fn anonymous(&self) -> Context {
+        self.by(Actor::Anonymous)
     }
 
     fn by(&self, actor: Actor) -> Context {

@@ -94,7 +94,7 @@ fn with_passwords() -> OpenApiRouter<Arc<Api>> {
 
 /// What anybody can ask who has shown no token: each answer costs more than its question, or is about a
 /// secret.
-fn for_strangers() -> OpenApiRouter<Arc<Api>> {
+fn for_anonymous() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(links::activate))
         .routes(routes!(links::request_reset))
@@ -106,16 +106,16 @@ fn for_strangers() -> OpenApiRouter<Arc<Api>> {
 /// The description of the API (OpenAPI 3.1), as it is served at `/openapi.json`.
 #[must_use]
 pub fn openapi() -> serde_json::Value {
-    description::complete(&described().merge(with_passwords()).merge(for_strangers()).into_openapi())
+    description::complete(&described().merge(with_passwords()).merge(for_anonymous()).into_openapi())
 }
 
 /// All routes.
 pub fn router(api: Arc<Api>) -> Router {
-    let limited = middleware::from_fn_with_state(api.clone(), rate_limits::strangers);
-    let strangers = for_strangers().layer(limited.clone());
-    // Only there: an answer to a stranger's command may hold a session's token, and must not be kept.
+    let limited = middleware::from_fn_with_state(api.clone(), rate_limits::anonymous);
+    let anonymous = for_anonymous().layer(limited.clone());
+    // Only there: an answer to an anonymous caller's command may hold a session's token, and must not be kept.
     let once = middleware::from_fn_with_state(api.clone(), idempotency::once);
-    let described = described().layer(once).merge(with_passwords()).merge(strangers);
+    let described = described().layer(once).merge(with_passwords()).merge(anonymous);
     let (described, description) = described.split_for_parts();
     let viewer =
         SwaggerUi::new("/docs").external_url_unchecked("/openapi.json", description::complete(&description));

@@ -1,6 +1,6 @@
 use loquet_domain::Moment;
 use loquet_domain::company::Company;
-use loquet_domain::fleet::Fleet;
+use loquet_domain::terminals::Terminals;
 use loquet_domain::values::language::Language;
 use loquet_domain::values::plain_text::is_printable;
 use proptest::prelude::*;
@@ -159,7 +159,7 @@ proptest! {
             file.extend(cell);
             file.push(b',');
         }
-        if let Err(problem) = crate::routes::bulk::read(&file, &Fleet::default(), &Company::default()) {
+        if let Err(problem) = crate::routes::bulk::read(&file, &Terminals::default(), &Company::default()) {
             nothing_hidden(&said(&problem))?;
         }
     }

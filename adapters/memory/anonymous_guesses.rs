@@ -17,11 +17,11 @@ use loquet_files::snapshot_file;
 /// They are this node's, unlike an account's, which are in the log: writing them down there would let
 /// anybody fill the log with names that they made up. A clean stop keeps them in a file; a kill does
 /// not.
-pub struct RecentStrangers {
+pub struct MemoryAnonymousGuesses {
     counts: Mutex<LruCache<EmailHash, Lockout>>,
 }
 
-impl RecentStrangers {
+impl MemoryAnonymousGuesses {
     /// Remembers at most `capacity` addresses, about 200 bytes each.
     #[must_use]
     pub fn new(capacity: NonZeroUsize) -> Self {
@@ -29,7 +29,7 @@ impl RecentStrangers {
     }
 }
 
-impl RecentStrangers {
+impl MemoryAnonymousGuesses {
     /// Takes up what [`RecentStrangers::save`] kept. What can't be read is forgotten: it protects
     /// nobody's password.
     pub fn load(&self, path: &Path) {
@@ -52,7 +52,7 @@ impl RecentStrangers {
     }
 }
 
-impl RecentStrangers {
+impl MemoryAnonymousGuesses {
     fn get_now(&self, email: &EmailHash) -> Lockout {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.get(email).copied().unwrap_or_default()
@@ -69,7 +69,7 @@ impl RecentStrangers {
     }
 }
 
-impl AnonymousGuesses for RecentStrangers {
+impl AnonymousGuesses for MemoryAnonymousGuesses {
     fn get<'a>(&'a self, email: &'a EmailHash) -> BoxFuture<'a, Result<Lockout, GuessesUnavailable>> {
         Box::pin(ready(Ok(self.get_now(email))))
     }
@@ -95,7 +95,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("strangers");
         let (before, after) =
-            (RecentStrangers::new(NonZeroUsize::MIN), RecentStrangers::new(NonZeroUsize::MIN));
+            (MemoryAnonymousGuesses::new(NonZeroUsize::MIN), MemoryAnonymousGuesses::new(NonZeroUsize::MIN));
         let counted = Lockout::default().failed(Moment::MIN_UTC, 6, 0);
         before.replace_now(&EmailHash("ab".to_owned()), Lockout::default(), counted).unwrap();
         before.save(&path).unwrap();
@@ -110,14 +110,14 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_and_the_least_recent_is_forgotten_first() {
-        let strangers = RecentStrangers::new(NonZeroUsize::MIN.saturating_add(1));
+        let anonymous = MemoryAnonymousGuesses::new(NonZeroUsize::MIN.saturating_add(1));
         let name = |n: usize| EmailHash(n.to_string());
         for n in 0..100 {
             let counted = Lockout::default().failed(Moment::MIN_UTC, 3, 0);
-            strangers.replace_now(&name(n), Lockout::default(), counted).unwrap();
+            anonymous.replace_now(&name(n), Lockout::default(), counted).unwrap();
         }
-        assert_eq!(strangers.counts.lock().map(|counts| counts.len()).ok(), Some(2));
-        assert_eq!(strangers.get_now(&name(99)), Lockout::default().failed(Moment::MIN_UTC, 3, 0));
-        assert_eq!(strangers.get_now(&name(0)), Lockout::default());
+        assert_eq!(anonymous.counts.lock().map(|counts| counts.len()).ok(), Some(2));
+        assert_eq!(anonymous.get_now(&name(99)), Lockout::default().failed(Moment::MIN_UTC, 3, 0));
+        assert_eq!(anonymous.get_now(&name(0)), Lockout::default());
     }
 }

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use loquet_domain::ports::{BoxFuture, Turnstile};
+use loquet_domain::ports::{BoxFuture, KeyedLock};
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 
 type Turns = Arc<Mutex<HashMap<String, Arc<Turn<()>>>>>;
 
 /// Turnstiles that exist only while somebody waits at them.
 #[derive(Default)]
-pub struct KeyedTurnstile {
+pub struct KeyedLocks {
     turns: Turns,
 }
 
@@ -20,8 +20,8 @@ struct Passing {
     turns: Turns,
 }
 
-impl Turnstile for KeyedTurnstile {
-    fn enter(&self, key: String) -> BoxFuture<'_, Box<dyn Send>> {
+impl KeyedLock for KeyedLocks {
+    fn acquire(&self, key: String) -> BoxFuture<'_, Box<dyn Send>> {
         let turn = self.lock().entry(key.clone()).or_default().clone();
         let turns = self.turns.clone();
         Box::pin(async move {
@@ -32,7 +32,7 @@ impl Turnstile for KeyedTurnstile {
     }
 }
 
-impl KeyedTurnstile {
+impl KeyedLocks {
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Turn<()>>>> {
         self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -56,13 +56,13 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn one_at_a_time_passes_for_a_key_and_nothing_is_kept_behind() {
-        let turnstile = Arc::new(KeyedTurnstile::default());
+        let keyed_lock = Arc::new(KeyedLocks::default());
         let inside = Arc::new(AtomicUsize::new(0));
         let callers: Vec<_> = (0..200)
             .map(|_| {
-                let (turnstile, inside) = (turnstile.clone(), inside.clone());
+                let (keyed_lock, inside) = (keyed_lock.clone(), inside.clone());
                 tokio::spawn(async move {
-                    let _turn = turnstile.enter("marie".to_owned()).await;
+                    let _turn = keyed_lock.acquire("marie".to_owned()).await;
                     assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
                     tokio::task::yield_now().await;
                     inside.fetch_sub(1, Ordering::SeqCst);
@@ -72,13 +72,13 @@ mod tests {
         for caller in callers {
             assert!(caller.await.is_ok());
         }
-        assert!(turnstile.lock().is_empty());
+        assert!(keyed_lock.lock().is_empty());
     }
 
     #[tokio::test]
     async fn keys_do_not_wait_for_one_another() {
-        let turnstile = KeyedTurnstile::default();
-        let _marie = turnstile.enter("marie".to_owned()).await;
-        let _jan = turnstile.enter("jan".to_owned()).await;
+        let keyed_lock = KeyedLocks::default();
+        let _marie = keyed_lock.acquire("marie".to_owned()).await;
+        let _jan = keyed_lock.acquire("jan".to_owned()).await;
     }
 }

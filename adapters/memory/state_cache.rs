@@ -1,14 +1,14 @@
 //! Folded aggregates, cached.
 
-use loquet_domain::ports::{Folded, Folds, StreamId};
+use loquet_domain::ports::{Folded, StateCache, StreamId};
 use quick_cache::sync::Cache;
 
 /// A bounded cache of folds (S3-FIFO).
-pub struct CachedFolds<S: Clone> {
+pub struct MemoryStateCache<S: Clone> {
     cache: Cache<StreamId, Folded<S>>,
 }
 
-impl<S: Clone + Send + Sync> CachedFolds<S> {
+impl<S: Clone + Send + Sync> MemoryStateCache<S> {
     /// Keeps at most `capacity` folds.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
@@ -16,7 +16,7 @@ impl<S: Clone + Send + Sync> CachedFolds<S> {
     }
 }
 
-impl<S: Clone + Send + Sync> Folds<S> for CachedFolds<S> {
+impl<S: Clone + Send + Sync> StateCache<S> for MemoryStateCache<S> {
     fn get(&self, stream: &StreamId) -> Option<Folded<S>> {
         self.cache.get(stream)
     }

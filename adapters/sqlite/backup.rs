@@ -50,7 +50,7 @@ pub enum Keys {
     /// They are in it.
     Included,
     /// They are kept apart: a backup of them brings the erased back.
-    Apart,
+    BackgroundRebuilds,
 }
 
 /// A backup could not be taken, or does not hold.

@@ -45,10 +45,10 @@ pub(crate) const VIEWS: Kind = Kind {
 
 /// How many prepared statements are kept: a handful for each view.
 const STATEMENTS: usize = 100;
-/// How many rows of a building that is deleted go in one transaction.
+/// How many rows of a build that is deleted go in one transaction.
 const DISCARDED: usize = 2000;
 
-/// Read models in one file: a table of rows and a table of index entries for each building of a view.
+/// Read models in one file: a table of rows and a table of index entries for each build of a view.
 #[derive(Clone)]
 pub struct SqliteReadStore {
     writer: Arc<Mutex<Connection>>,
@@ -148,7 +148,7 @@ impl SqliteReadStore {
     }
 }
 
-/// Up to where a building has seen the log; none where there is no such building.
+/// Up to where a build has seen the log; none where there is no such building.
 fn checkpoint(connection: &Connection, build: Build) -> rusqlite::Result<Option<Position>> {
     let query = "SELECT position FROM builds
         WHERE view = ? AND version = ? AND generation = ? AND serving < 2";
@@ -160,13 +160,13 @@ fn key(build: Build) -> (&'static str, u32, u32) {
     (build.view.name, build.view.version, build.generation)
 }
 
-/// The table of a building's rows.
+/// The table of a build's rows.
 fn table(build: Build) -> String {
     let Build { view: ViewId { name, version }, generation } = build;
     table_of(name, version, generation)
 }
 
-/// Generation zero is from a time that knew one building a version.
+/// Generation zero is from a time that knew one build a version.
 fn table_of(name: &str, version: u32, generation: u32) -> String {
     match generation {
         0 => format!("view_{name}_{version}"),
@@ -174,7 +174,7 @@ fn table_of(name: &str, version: u32, generation: u32) -> String {
     }
 }
 
-/// The table of the building that serves; none before the first was begun. Asked in the transaction that
+/// The table of the build that serves; none before the first was begun. Asked in the transaction that
 /// reads it: a moment later it may be another.
 fn serving(connection: &Connection, view: ViewId) -> rusqlite::Result<Option<String>> {
     let query = "SELECT version, generation FROM builds WHERE view = ? AND serving = 1";
@@ -226,7 +226,7 @@ fn half_deleted(connection: &Connection) -> rusqlite::Result<Vec<StoredBuild>> {
     select.query_map([], stored_build)?.collect()
 }
 
-/// A building, from its view, version and generation in the first three columns.
+/// A build, from its view, version and generation in the first three columns.
 fn stored_build(row: &Row<'_>) -> rusqlite::Result<StoredBuild> {
     let view = StoredView { name: row.get(0)?, version: row.get(1)? };
     Ok(StoredBuild { view, generation: row.get(2)? })
@@ -252,7 +252,7 @@ fn differences(
     select.query_map([], |row| row.get(0))?.collect()
 }
 
-/// The rows of one building, in a transaction.
+/// The rows of one build, in a transaction.
 struct TableRows<'a> {
     connection: &'a Connection,
     get: String,
@@ -357,7 +357,7 @@ fn select(connection: &Connection, table: &str, wanted: &Selection) -> rusqlite:
     rows.collect()
 }
 
-/// Reads the building that serves, in one view of the file; nothing before there is one.
+/// Reads the build that serves, in one view of the file; nothing before there is one.
 fn read_serving<T: Default>(
     connection: &Connection,
     view: ViewId,

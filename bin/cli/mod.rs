@@ -41,7 +41,7 @@ pub(crate) fn command() -> clap::Command {
 
 /// The data directory and the server key.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub(crate) struct DataDirectory {
     /// The directory of the log, the keys and the read models.
     pub(crate) data_dir: PathBuf,
     /// The file of the server key. Default: `server.key` in the data directory.

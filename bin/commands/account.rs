@@ -14,18 +14,22 @@ use serde_json::json;
 use super::events_tail::{bodies, print};
 use super::remote::Running;
 use crate::adapters::Access;
-use crate::cli::{AccountCommand, Erase, Output, Place, Which};
+use crate::cli::{AccountCommand, DataDirectory, Erase, Output, Which};
 use crate::clock;
 use crate::config::Config;
 use crate::output::{Reader, line, outcome};
 use crate::settings;
 use crate::system::{Parts, System};
 
-pub(crate) async fn run(place: &Place, config: &mut Config, command: AccountCommand) -> anyhow::Result<()> {
+pub(crate) async fn run(
+    directory: &DataDirectory,
+    config: &mut Config,
+    command: AccountCommand,
+) -> anyhow::Result<()> {
     match command {
-        AccountCommand::Show(which) => show(place, which).await,
-        AccountCommand::History(which) => history(place, which).await,
-        AccountCommand::Erase(which) => erase(place, config, which).await,
+        AccountCommand::Show(which) => show(directory, which).await,
+        AccountCommand::History(which) => history(directory, which).await,
+        AccountCommand::Erase(which) => erase(directory, config, which).await,
     }
 }
 
@@ -41,8 +45,8 @@ pub(super) async fn find(system: &System, which: &str) -> anyhow::Result<Account
         .with_context(|| format!("no account has the address {email} (use the id to find a deleted account)"))
 }
 
-async fn show(place: &Place, which: Which) -> anyhow::Result<()> {
-    let system = System::open_to_read(place).await?;
+async fn show(directory: &DataDirectory, which: Which) -> anyhow::Result<()> {
+    let system = System::open_to_read(directory).await?;
     let id = find(&system, &which.account).await?;
     let account = system.app.account(id).await?;
     let Some(profile) = account.profile() else { bail!("there is no account {id}") };
@@ -84,8 +88,8 @@ async fn show(place: &Place, which: Which) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn history(place: &Place, which: Which) -> anyhow::Result<()> {
-    let system = System::open_to_read(place).await?;
+async fn history(directory: &DataDirectory, which: Which) -> anyhow::Result<()> {
+    let system = System::open_to_read(directory).await?;
     let id = find(&system, &which.account).await?;
     let stream = account::stream(id);
     let events = system.store.read_stream(&stream, Revision::default()).await?;
@@ -101,12 +105,12 @@ async fn history(place: &Place, which: Which) -> anyhow::Result<()> {
 }
 
 /// Prints which person it would erase. Erases the person if the operator said `--yes`.
-async fn erase(place: &Place, config: &mut Config, which: Erase) -> anyhow::Result<()> {
+async fn erase(directory: &DataDirectory, config: &mut Config, which: Erase) -> anyhow::Result<()> {
     ensure!(
         loquet_domain::values::plain_text::is_text(&which.reason, 500),
         "a reason has 1 to 500 printable characters"
     );
-    let id = find(&System::open_to_read(place).await?, &which.account).await?;
+    let id = find(&System::open_to_read(directory).await?, &which.account).await?;
     if !which.yes {
         line(format_args!(
             "This would delete account {id} and erase the person for ever. Add --yes to do it."
@@ -120,7 +124,7 @@ async fn erase(place: &Place, config: &mut Config, which: Erase) -> anyhow::Resu
     } else {
         let policies = settings::policies(config).context("the configuration is not valid")?;
         let parts = Parts { policies, ..Parts::default() };
-        let system = System::open(place, Access::Write, parts).await.context(
+        let system = System::open(directory, Access::Write, parts).await.context(
             "can't erase in the data directory (if a server is running, use --url and --token-file)",
         )?;
         let erased = system.app.erase_account(&operator(), id, &which.reason).await;

@@ -4,22 +4,22 @@ use anyhow::Context;
 use loquet_sqlite::backup::{self, Keys, Restored};
 
 use super::show::{moment, place_of};
-use crate::cli::{Backup, Place, Restore};
+use crate::cli::{Backup, DataDirectory, Restore};
 use crate::clock;
 use crate::output::{line, note, outcome};
 use crate::system::VERSION;
 
-pub(crate) fn take(place: &Place, wanted: &Backup) -> anyhow::Result<()> {
+pub(crate) fn take(directory: &DataDirectory, wanted: &Backup) -> anyhow::Result<()> {
     let begin = |name: &str| note(format_args!("copying {name}"));
-    let keys = if wanted.without_keys { Keys::Apart } else { Keys::Included };
-    let taken = backup::take(&place.data_dir, &wanted.to, keys, VERSION, clock::now(), begin)?;
+    let keys = if wanted.without_keys { Keys::BackgroundRebuilds } else { Keys::Included };
+    let taken = backup::take(&directory.data_dir, &wanted.to, keys, VERSION, clock::now(), begin)?;
     outcome(format_args!(
         "{} bytes up to position {} are in {}",
         taken.bytes(),
         taken.position,
         place_of(&wanted.to)
     ));
-    let key = place.server_key();
+    let key = directory.server_key();
     let print = taken.server_key.as_ref().map(|print| format!(" ({print})")).unwrap_or_default();
     match taken.has_keys() {
         true => outcome(format_args!(
@@ -34,17 +34,17 @@ pub(crate) fn take(place: &Place, wanted: &Backup) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub(crate) fn restore(place: &Place, wanted: &Restore) -> anyhow::Result<()> {
+pub(crate) fn restore(directory: &DataDirectory, wanted: &Restore) -> anyhow::Result<()> {
     if wanted.check {
         let whole = backup::check(&wanted.from)?;
         line(format_args!("{} is whole: {}", place_of(&wanted.from), describe(&whole)));
         return Ok(());
     }
-    place.make_folder()?;
-    let key = place.server_key();
-    let restored = backup::restore(&wanted.from, &place.data_dir, wanted.keys.as_deref(), &key);
+    directory.make_folder()?;
+    let key = directory.server_key();
+    let restored = backup::restore(&wanted.from, &directory.data_dir, wanted.keys.as_deref(), &key);
     let Restored { manifest, server_key } = restored.context("nothing was restored")?;
-    outcome(format_args!("restored into {}: {}", place_of(&place.data_dir), describe(&manifest)));
+    outcome(format_args!("restored into {}: {}", place_of(&directory.data_dir), describe(&manifest)));
     if !manifest.has_keys() && wanted.keys.is_none() {
         outcome(
             "The backup does not contain the keys: copy keys.db into the data directory before you start the server.",

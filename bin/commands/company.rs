@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 
 use super::known::{Known, Rows};
 use super::show::{address, fields, moment, table};
-use crate::cli::{CompanyCommand, ListCompanies, Place, WhichCompany};
+use crate::cli::{CompanyCommand, DataDirectory, ListCompanies, WhichCompany};
 use crate::output::{Reader, line};
 
 /// How many sites are counted at most.
 const MOST_SITES: usize = 100_000;
 
-pub(crate) async fn run(place: &Place, command: CompanyCommand) -> anyhow::Result<()> {
-    let known = Known::open::<CompanyRow>(place).await?;
+pub(crate) async fn run(directory: &DataDirectory, command: CompanyCommand) -> anyhow::Result<()> {
+    let known = Known::open::<CompanyRow>(directory).await?;
     match command {
         CompanyCommand::List(which) => list(&known, &which).await,
         CompanyCommand::Show(which) => show(&known, &which).await,

@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 
 use super::show::{moment, progress, table};
 use crate::adapters::{self, Access, Reactions};
-use crate::cli::{Demo, Place};
+use crate::cli::{DataDirectory, Demo};
 use crate::clock;
 use crate::demo::{OnePassword, OneSecret, PASSWORD, Seeded, State, Told, Wanted, midnight, tell};
 use crate::output::{line, outcome};
@@ -25,12 +25,12 @@ use crate::system::{Outside, Parts, System};
 /// Behind every event that there will be.
 const BEHIND_ALL: Position = Position(1 << 62);
 
-pub(crate) async fn run(place: &Place, demo: Demo) -> anyhow::Result<()> {
+pub(crate) async fn run(directory: &DataDirectory, demo: Demo) -> anyhow::Result<()> {
     let until = demo.until.map_or_else(|| midnight(clock::now()), |until| until.trunc_subsecs(6));
     ensure!((2000..2200).contains(&until.year()), "--until must be from 2000 to 2199");
-    place.make_folder()?;
-    if !place.server_key().exists() && !place.file("keys.db").exists() {
-        ServerKey::create(&place.server_key())?;
+    directory.make_folder()?;
+    if !directory.server_key().exists() && !directory.file("keys.db").exists() {
+        ServerKey::create(&directory.server_key())?;
     }
     let password = Password::new(PASSWORD.to_owned());
     let hash = Argon2Pool::start(Cost::default(), 1, 1)?.hash(password.clone()).await?;
@@ -38,13 +38,13 @@ pub(crate) async fn run(place: &Place, demo: Demo) -> anyhow::Result<()> {
     let parts = Parts { node: "demo".to_owned(), ..Parts::default() };
     let hasher = Arc::new(OnePassword::new(password, hash));
     let outside = Outside { hasher, codes: Arc::new(OneSecret), identities: Arc::new(Seeded) };
-    let system = System::open_with(place, Access::Write, parts, outside).await?;
+    let system = System::open_with(directory, Access::Write, parts, outside).await?;
     if system.store.head().await? != Position::default() {
         system.close().await?;
-        let folder = place.data_dir.display();
+        let folder = directory.data_dir.display();
         bail!("the log in {folder} is not empty: choose another directory with --data-dir");
     }
-    let Reactions { journal, lease, holder, .. } = adapters::reactions(place)?;
+    let Reactions { journal, lease, holder, .. } = adapters::reactions(directory)?;
     let fence = match lease.acquire(holder, clock::now(), Moment::MAX_UTC).await? {
         Acquired::Given(fence) => fence,
         Acquired::Taken { .. } => bail!("another process runs the reactions: stop it first"),
@@ -66,7 +66,7 @@ pub(crate) async fn run(place: &Place, demo: Demo) -> anyhow::Result<()> {
     lease.release(fence).await?;
     match demo.json {
         true => outcome(as_json(&told, wanted, head)),
-        false => print(place, &told, wanted, head),
+        false => print(directory, &told, wanted, head),
     }
     Ok(())
 }
@@ -114,7 +114,7 @@ fn as_json(told: &Told, wanted: Wanted, head: Position) -> Value {
     })
 }
 
-fn print(place: &Place, told: &Told, wanted: Wanted, head: Position) {
+fn print(directory: &DataDirectory, told: &Told, wanted: Wanted, head: Position) {
     let Told { companies, sites, terminals, takeovers, accounts, .. } = told;
     let until = moment(wanted.until);
     outcome(format_args!(
@@ -136,5 +136,5 @@ fn print(place: &Place, told: &Told, wanted: Wanted, head: Position) {
     line(format_args!(
         "The secret of every second step, for an authenticator app, is {secret}; a recovery code is {recovery}"
     ));
-    line(format_args!("Start the server:  loquet --data-dir {} serve --dev", place.data_dir.display()));
+    line(format_args!("Start the server:  loquet --data-dir {} serve --dev", directory.data_dir.display()));
 }

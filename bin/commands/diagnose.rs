@@ -4,7 +4,7 @@
 use anyhow::Context;
 use loquet_domain::Moment;
 use loquet_domain::account::Admission;
-use loquet_domain::account::diagnosis::{Administrators, Answer, Hindrance, Remedy};
+use loquet_domain::account::diagnosis::{Administrators, Answer, LoginBlocker, Remedy};
 use loquet_domain::fact::Client;
 use loquet_domain::ids::{AccountId, DeviceId};
 use loquet_domain::policies::lockout::LockEnd;
@@ -19,7 +19,7 @@ use loquet_projections::ports::ReactionJournal;
 use super::config::refuse_faults;
 use super::show::moment;
 use crate::adapters::{self, Access};
-use crate::cli::{Diagnose, Place};
+use crate::cli::{DataDirectory, Diagnose};
 use crate::clock;
 use crate::config::Config;
 use crate::output::line;
@@ -30,16 +30,20 @@ use crate::system::{Parts, System};
 const MOST_EVENTS: usize = 5;
 
 /// Prints the diagnosis beside a running server or without one.
-pub(crate) async fn run(place: &Place, mut config: Config, whose: Diagnose) -> anyhow::Result<()> {
+pub(crate) async fn run(
+    directory: &DataDirectory,
+    mut config: Config,
+    whose: Diagnose,
+) -> anyhow::Result<()> {
     let email = EmailAddress::parse(&whose.email)
         .with_context(|| format!("'{}' is not an e-mail address", whose.email.escape_debug()))?;
     // What a login is answered follows from the rules in force.
     let policies = policies(&mut config);
     refuse_faults(&config)?;
     let policies = policies.context("the configured rules are not valid")?;
-    let system = System::open(place, Access::Read, Parts { policies, ..Parts::default() }).await?;
+    let system = System::open(directory, Access::Read, Parts { policies, ..Parts::default() }).await?;
     let position = system.store.head().await?;
-    let journal = adapters::mail_journal_if_there(place)?;
+    let journal = adapters::mail_journal_if_there(directory)?;
     let mails: Option<&dyn ReactionJournal> = match &journal {
         Some(journal) => Some(journal.as_ref()),
         None => None,
@@ -120,43 +124,43 @@ fn ends(end: LockEnd) -> String {
 
 fn why(reason: &Reason, devices: &[DeviceDiagnosis]) -> String {
     let at = |at: Option<Moment>| at.map_or_else(|| "at an unknown moment".to_owned(), moment);
-    match reason.hindrance {
-        Hindrance::NoSuchAccount => "No account has or had this address.".to_owned(),
-        Hindrance::Deleted => "The account was deleted.".to_owned(),
-        Hindrance::Erased => "The account was deleted, and the person was erased.".to_owned(),
-        Hindrance::NotActivated { link_expires_at, link_expired: false } => {
+    match reason.blocker {
+        LoginBlocker::NoSuchAccount => "No account has or had this address.".to_owned(),
+        LoginBlocker::Deleted => "The account was deleted.".to_owned(),
+        LoginBlocker::Erased => "The account was deleted, and the person was erased.".to_owned(),
+        LoginBlocker::NotActivated { link_expires_at, link_expired: false } => {
             format!(
                 "The account is not activated: no password was chosen yet. The newest link works until {}.",
                 moment(link_expires_at)
             )
         }
-        Hindrance::NotActivated { link_expires_at, link_expired: true } => {
+        LoginBlocker::NotActivated { link_expires_at, link_expired: true } => {
             format!(
                 "The account is not activated: no password was chosen yet. The newest link expired {}.",
                 moment(link_expires_at)
             )
         }
-        Hindrance::Locked { since, until } => format!(
+        LoginBlocker::Locked { since, until } => format!(
             "Too many wrong logins in a row locked the account {}: {}. Trusted devices can still log in.",
             at(since),
             ends(until)
         ),
-        Hindrance::DeviceLocked { device, until } => {
+        LoginBlocker::DeviceLocked { device, until } => {
             format!(
                 "Too many wrong logins in a row locked a trusted device ({}): {}.",
                 named(device, devices),
                 ends(until)
             )
         }
-        Hindrance::AwaitingConversion => {
+        LoginBlocker::AwaitingConversion => {
             "The account is a temporary administrator: an administrator or support must admit this person."
                 .to_owned()
         }
-        Hindrance::StrangersLocked { until } => format!(
+        LoginBlocker::AnonymousLocked { until } => format!(
             "Too many wrong logins with this address, which belongs to no active account: {}. Each node counts them for itself.",
             ends(until)
         ),
-        Hindrance::SecondStep { recovery_codes_left, wrong_codes, asked_at } => {
+        LoginBlocker::SecondStep { recovery_codes_left, wrong_codes, asked_at } => {
             let asked = asked_at.map_or_else(
                 || "No code was requested since the last login.".to_owned(),
                 |at| format!("A code was last requested {}, and no login was completed since.", moment(at)),
@@ -165,11 +169,11 @@ fn why(reason: &Reason, devices: &[DeviceDiagnosis]) -> String {
                 "The second step is on. {asked} Wrong codes that still count: {wrong_codes}. Recovery codes left: {recovery_codes_left}."
             )
         }
-        Hindrance::WrongGuesses { failures, wrong_codes, last } => format!(
+        LoginBlocker::WrongGuesses { failures, wrong_codes, last } => format!(
             "Wrong logins in a row: {failures}. Wrong codes that still count: {wrong_codes}.{}",
             last.map(|last| format!(" The last one was {}.", moment(last))).unwrap_or_default()
         ),
-        Hindrance::DeviceWrongGuesses { device, failures, wrong_codes } => format!(
+        LoginBlocker::DeviceWrongGuesses { device, failures, wrong_codes } => format!(
             "Wrong logins in a row from a trusted device ({}): {failures}. Wrong codes that still count: {wrong_codes}.",
             named(device, devices)
         ),

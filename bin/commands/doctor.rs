@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::show::moment;
 use crate::adapters::{self, Access};
-use crate::cli::{Doctor, Place};
+use crate::cli::{DataDirectory, Doctor};
 use crate::clock;
 use crate::config::Config;
 use crate::mode::Mode;
@@ -69,20 +69,20 @@ impl Findings {
 
 /// Looks at everything; fails if something is failing.
 pub(crate) async fn run(mut config: Config, doctor: Doctor) -> anyhow::Result<ExitCode> {
-    let place = Place::of(&config);
+    let directory = DataDirectory::of(&config);
     let mut findings = Findings::default();
     let settings = Settings::of(&mut config, Mode::of(doctor.dev));
     configuration(&config, &mut findings);
-    folder(&place, &mut findings);
+    folder(&directory, &mut findings);
     // Before any of these files is opened.
-    write_ahead_logs(&place, &mut findings);
-    disk(&place.data_dir, &mut findings);
+    write_ahead_logs(&directory, &mut findings);
+    disk(&directory.data_dir, &mut findings);
     files(settings.as_ref(), &mut findings);
-    keys(&place, &mut findings);
-    log(&place, &mut findings).await;
-    soundness(&place, &mut findings);
-    read_models(&place, &mut findings).await;
-    mails(&place, settings.as_ref(), &mut findings).await;
+    keys(&directory, &mut findings);
+    log(&directory, &mut findings).await;
+    soundness(&directory, &mut findings);
+    read_models(&directory, &mut findings).await;
+    mails(&directory, settings.as_ref(), &mut findings).await;
     let failing = findings.0.iter().any(|finding| finding.state == State::Failing);
     for finding in &findings.0 {
         if doctor.json {
@@ -118,8 +118,8 @@ fn configuration(config: &Config, findings: &mut Findings) {
     }
 }
 
-fn folder(place: &Place, findings: &mut Findings) {
-    let folder = &place.data_dir;
+fn folder(directory: &DataDirectory, findings: &mut Findings) {
+    let folder = &directory.data_dir;
     let shown = folder.display();
     if !folder.is_dir() {
         let remedy = "Start the server once, restore a backup, or name the data directory with --data-dir.";
@@ -127,7 +127,7 @@ fn folder(place: &Place, findings: &mut Findings) {
     }
     let probe = folder.join(".doctor");
     match std::fs::write(&probe, "").and_then(|()| std::fs::remove_file(&probe)) {
-        Ok(()) if place.is_open_to_others() => {
+        Ok(()) if directory.is_open_to_others() => {
             findings.warn(
                 "data directory",
                 format!("other users of this machine can read {shown}"),
@@ -168,8 +168,8 @@ fn files(settings: Option<&Settings>, findings: &mut Findings) {
     }
 }
 
-fn keys(place: &Place, findings: &mut Findings) {
-    let path = place.server_key();
+fn keys(directory: &DataDirectory, findings: &mut Findings) {
+    let path = directory.server_key();
     let file = match KeyFile::load(&path) {
         Ok(file) => file,
         Err(error) => {
@@ -189,51 +189,51 @@ fn keys(place: &Place, findings: &mut Findings) {
             "Run `loquet keys rotate` again: it continues the rotation.",
         );
     }
-    let store = place.file("keys.db");
+    let store = directory.file("keys.db");
     if !store.exists() {
         return findings.well("server key", "it is readable; no account has a key yet");
     }
-    match adapters::keys_to_read(place, file) {
+    match adapters::keys_to_read(directory, file) {
         Ok(_) => findings.well("server key", "it opens keys.db"),
         Err(error) => findings.fail("server key", error, "Restore the server key that belongs to this data."),
     }
 }
 
-async fn log(place: &Place, findings: &mut Findings) {
-    let path = place.file("log.db");
+async fn log(directory: &DataDirectory, findings: &mut Findings) {
+    let path = directory.file("log.db");
     if !path.exists() {
         return findings.well("log", "there is no log yet");
     }
-    match adapters::is_in_use(place) {
+    match adapters::is_in_use(directory) {
         true => findings.well("server", "a server is running on this data"),
         false => findings.well("server", "no server is running on this data"),
     }
     if let Err(error) = backup::check_log(&path) {
         return findings.fail("log", error, "Restore log.db and keys.db from a backup.");
     }
-    let store = match adapters::log_to_read(place) {
+    let store = match adapters::log_to_read(directory) {
         Ok(store) => store,
         Err(error) => return findings.fail("log", error, "Restore log.db and keys.db from a backup."),
     };
     let head = store.head().await.unwrap_or_default();
-    if let Some(altered) = altered(place).await {
+    if let Some(altered) = altered(directory).await {
         return findings.fail("log", altered, "Restore log.db and keys.db from a backup.");
     }
     findings.well("log", format!("{head} events, none altered, no gaps; SQLite finds no damage"));
-    clock_against(place, head, findings).await;
+    clock_against(directory, head, findings).await;
 }
 
 /// What is wrong with the sealed parts of events in the log. `None` also if the keys can't be opened: another check
 /// reports that.
-async fn altered(place: &Place) -> Option<String> {
-    let altered = System::open_to_read(place).await.ok()?.altered_after(Position::default()).await;
-    let log = place.file("log.db");
+async fn altered(directory: &DataDirectory) -> Option<String> {
+    let altered = System::open_to_read(directory).await.ok()?.altered_after(Position::default()).await;
+    let log = directory.file("log.db");
     altered.ok()?.map(|altered| format!("{} is damaged: {altered}", log.display()))
 }
 
 /// The files beside the log.
-fn soundness(place: &Place, findings: &mut Findings) {
-    match backup::check_files(&place.data_dir) {
+fn soundness(directory: &DataDirectory, findings: &mut Findings) {
+    match backup::check_files(&directory.data_dir) {
         Ok(()) => findings.well("files", "SQLite finds no damage in the other files"),
         Err(error) => findings.fail(
             "files",
@@ -244,8 +244,8 @@ fn soundness(place: &Place, findings: &mut Findings) {
 }
 
 /// A write-ahead log grows for as long as a program reads an old state of its file.
-fn write_ahead_logs(place: &Place, findings: &mut Findings) {
-    let logs = write_ahead_log::look_from_beside(&place.data_dir);
+fn write_ahead_logs(directory: &DataDirectory, findings: &mut Findings) {
+    let logs = write_ahead_log::look_from_beside(&directory.data_dir);
     let mebibytes = |bytes: u64| bytes / 1024 / 1024;
     let held = logs.iter().filter(|log| log.held > write_ahead_log::MUCH);
     for log in held.clone() {
@@ -274,16 +274,16 @@ fn write_ahead_logs(place: &Place, findings: &mut Findings) {
 }
 
 /// A clock that is behind the log's last event was put back, or was ahead before.
-async fn clock_against(place: &Place, head: Position, findings: &mut Findings) {
+async fn clock_against(directory: &DataDirectory, head: Position, findings: &mut Findings) {
     let now = clock::now();
     let wrong =
         "Set the clock, and keep it right with NTP: the end of lockouts, links and sessions depends on it.";
     if now.year() < 2025 {
         return findings.fail("clock", format!("it shows {now}"), wrong);
     }
-    let Ok(system) = System::open_to_read(place).await else { return };
+    let Ok(system) = System::open_to_read(directory).await else { return };
     let last = loquet_projections::people::event_at(system.store.as_ref(), system.codec.as_ref(), head).await;
-    match last.ok().flatten().map(|noted| noted.fact.context.at) {
+    match last.ok().flatten().map(|envelope| envelope.fact.context.at) {
         Some(last) if last > now + TimeDelta::seconds(5) => {
             findings.fail(
                 "clock",
@@ -295,13 +295,13 @@ async fn clock_against(place: &Place, head: Position, findings: &mut Findings) {
     }
 }
 
-async fn read_models(place: &Place, findings: &mut Findings) {
-    let path = place.file("views.db");
+async fn read_models(directory: &DataDirectory, findings: &mut Findings) {
+    let path = directory.file("views.db");
     if !path.exists() {
         return findings.well("read models", "no read model was built yet");
     }
     let remedy = "Delete views.db, views.db-wal and views.db-shm: the server builds them again from the log.";
-    let rows = match adapters::read_models(place, Access::Read) {
+    let rows = match adapters::read_models(directory, Access::Read) {
         Ok(rows) => rows,
         Err(error) => return findings.fail("read models", error, remedy),
     };
@@ -309,7 +309,7 @@ async fn read_models(place: &Place, findings: &mut Findings) {
         Ok(builds) => builds,
         Err(error) => return findings.fail("read models", Causes(&error), remedy),
     };
-    let head = match adapters::log_to_read(place) {
+    let head = match adapters::log_to_read(directory) {
         Ok(store) => store.head().await.unwrap_or_default(),
         Err(_) => return,
     };
@@ -354,10 +354,10 @@ async fn whether_mails_go(journal: &dyn MailLedger, findings: &mut Findings) {
     }
 }
 
-async fn mails(place: &Place, settings: Option<&Settings>, findings: &mut Findings) {
-    let path = place.file("reactions.db");
+async fn mails(directory: &DataDirectory, settings: Option<&Settings>, findings: &mut Findings) {
+    let path = directory.file("reactions.db");
     if path.exists() {
-        match adapters::mail_journal(place, Access::Read) {
+        match adapters::mail_journal(directory, Access::Read) {
             Ok(journal) => {
                 whether_mails_go(journal.as_ref(), findings).await;
                 let counts = journal.counts().await.unwrap_or_default();

@@ -5,15 +5,15 @@ use std::time::Duration;
 use loquet_domain::ports::{Position, RecordedEvent};
 use loquet_http::EventBody;
 
-use crate::cli::{Output, Place, Tail};
+use crate::cli::{DataDirectory, Output, Tail};
 use crate::output::{Reader, line};
 use crate::system::System;
 
 const PAGE: usize = 500;
 const POLL: Duration = Duration::from_millis(300);
 
-pub(crate) async fn run(place: &Place, tail: Tail) -> anyhow::Result<()> {
-    let system = System::open_to_read(place).await?;
+pub(crate) async fn run(directory: &DataDirectory, tail: Tail) -> anyhow::Result<()> {
+    let system = System::open_to_read(directory).await?;
     let head = system.store.head().await?;
     let mut at = tail.after.map_or(Position(head.0.saturating_sub(20)), Position);
     loop {

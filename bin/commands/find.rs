@@ -10,17 +10,17 @@ use serde_json::Value;
 
 use super::show::table;
 use crate::adapters::{self, Access};
-use crate::cli::{Find, Place};
+use crate::cli::{DataDirectory, Find};
 use crate::output::{line, note};
 use crate::system::System;
 
 /// Searches the read models as they are, in the same way as the API. The server may be running.
-pub(crate) async fn run(place: &Place, sought: Find) -> anyhow::Result<()> {
+pub(crate) async fn run(directory: &DataDirectory, sought: Find) -> anyhow::Result<()> {
     let query = Query::parse(&sought.text)?;
-    let rows = adapters::read_models(place, Access::Read)?;
+    let rows = adapters::read_models(directory, Access::Read)?;
     let builds = rows.builds().await?;
     let position = builds.iter().filter(|state| state.serving).map(|state| state.position).min();
-    let system = System::open_to_read(place).await?;
+    let system = System::open_to_read(directory).await?;
     let search = Search {
         rows: rows.as_ref(),
         store: system.store.as_ref(),

@@ -5,13 +5,13 @@ use loquet_crypto::server_key::{KeyFile, ServerKey};
 use loquet_sqlite::key_store::{Cause, Rotation};
 
 use super::show::{place_of, progress};
-use crate::cli::{Place, RotateKeys};
+use crate::cli::{DataDirectory, RotateKeys};
 use crate::clock;
 use crate::output::outcome;
 
-pub(crate) fn create(place: &Place) -> anyhow::Result<()> {
-    place.make_folder()?;
-    let path = place.server_key();
+pub(crate) fn create(directory: &DataDirectory) -> anyhow::Result<()> {
+    directory.make_folder()?;
+    let path = directory.server_key();
     ServerKey::create(&path)?;
     outcome(format_args!(
         "Created {}. Keep a copy apart from the data: without it, sealed data can't be read.",
@@ -21,11 +21,11 @@ pub(crate) fn create(place: &Place) -> anyhow::Result<()> {
 }
 
 /// The server may be running: it notices the new key by itself.
-pub(crate) fn rotate(place: &Place, rotate: &RotateKeys) -> anyhow::Result<()> {
-    let path = place.server_key();
+pub(crate) fn rotate(directory: &DataDirectory, rotate: &RotateKeys) -> anyhow::Result<()> {
+    let path = directory.server_key();
     let file = KeyFile::load(&path)?;
-    let keys = place.file("keys.db");
-    anyhow::ensure!(keys.exists(), "there are no keys in {}", place_of(&place.data_dir));
+    let keys = directory.file("keys.db");
+    anyhow::ensure!(keys.exists(), "there are no keys in {}", place_of(&directory.data_dir));
     let (cause, again) = match rotate.compromised {
         true => {
             (Cause::Compromise, "nothing is lost: run `loquet keys rotate --compromised` again to continue")

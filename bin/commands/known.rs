@@ -11,7 +11,7 @@ use loquet_projections::table::{Row, RowQuery, find, select};
 use loquet_projections::views::companies::CompanyRow;
 
 use crate::adapters::{self, Access};
-use crate::cli::Place;
+use crate::cli::DataDirectory;
 use crate::output::note;
 use crate::system::System;
 
@@ -31,12 +31,12 @@ pub(super) struct Rows<R> {
 impl Known {
     /// Opens the view of these rows. Prints a note when the view is behind the log: no server runs, or it is still
     /// building.
-    pub(super) async fn open<R: Row>(place: &Place) -> anyhow::Result<Self> {
-        let rows = adapters::read_models(place, Access::Read)?;
+    pub(super) async fn open<R: Row>(directory: &DataDirectory) -> anyhow::Result<Self> {
+        let rows = adapters::read_models(directory, Access::Read)?;
         let builds = rows.builds().await?;
         let serving = builds.iter().find(|state| state.serving && state.build.view.name == R::VIEW.name);
         let position = serving.map(|state| state.position).unwrap_or_default();
-        let head = System::open_to_read(place).await?.store.head().await?;
+        let head = System::open_to_read(directory).await?.store.head().await?;
         if position < head {
             let behind = head.0 - position.0;
             note(format_args!(

@@ -8,27 +8,27 @@ use serde_json::{Value, json};
 use super::account;
 use super::show::{moment, moment_or_dash, table};
 use crate::adapters::{self, Access};
-use crate::cli::{ListMails, MailCommand, Place, RetryMails, WhichMail};
+use crate::cli::{DataDirectory, ListMails, MailCommand, RetryMails, WhichMail};
 use crate::clock;
 use crate::output::{Reader, line, outcome};
 use crate::system::System;
 
-pub(crate) async fn run(place: &Place, command: MailCommand) -> anyhow::Result<()> {
+pub(crate) async fn run(directory: &DataDirectory, command: MailCommand) -> anyhow::Result<()> {
     // Reading first: an older format is the server's to upgrade, which may be running.
-    let journal = adapters::mail_journal(place, Access::Read)?;
+    let journal = adapters::mail_journal(directory, Access::Read)?;
     match command {
-        MailCommand::List(which) => list(place, journal.as_ref(), &which).await,
-        MailCommand::Show(which) => show(place, journal.as_ref(), &which).await,
+        MailCommand::List(which) => list(directory, journal.as_ref(), &which).await,
+        MailCommand::Show(which) => show(directory, journal.as_ref(), &which).await,
         MailCommand::Retry(which) => {
-            retry(adapters::mail_journal(place, Access::Write)?.as_ref(), &which).await
+            retry(adapters::mail_journal(directory, Access::Write)?.as_ref(), &which).await
         }
     }
 }
 
-async fn list(place: &Place, journal: &dyn MailLedger, which: &ListMails) -> anyhow::Result<()> {
+async fn list(directory: &DataDirectory, journal: &dyn MailLedger, which: &ListMails) -> anyhow::Result<()> {
     let state = which.state.as_deref().and_then(MailState::parse);
     let recipient = match &which.account {
-        Some(account) => Some(account::find(&System::open_to_read(place).await?, account).await?),
+        Some(account) => Some(account::find(&System::open_to_read(directory).await?, account).await?),
         None => None,
     };
     let entries = journal.list(state, recipient, which.limit).await?;
@@ -83,18 +83,18 @@ fn as_json(entry: &LedgerEntry) -> Value {
 }
 
 /// One mail, with the address that it goes to and the event that it follows from.
-async fn show(place: &Place, journal: &dyn MailLedger, which: &WhichMail) -> anyhow::Result<()> {
+async fn show(directory: &DataDirectory, journal: &dyn MailLedger, which: &WhichMail) -> anyhow::Result<()> {
     let entry = journal.entry(which.mail).await?;
     let entry = entry.with_context(|| format!("there is no mail {}", which.mail))?;
-    let system = System::open_to_read(place).await?;
+    let system = System::open_to_read(directory).await?;
     let recipient = system.app.account(entry.mail.recipient).await?;
     let person = recipient.profile().and_then(|profile| profile.person.known());
     let about = event_at(system.store.as_ref(), system.codec.as_ref(), entry.mail.position).await?;
     let mut shown = as_json(&entry);
     if let Some(fields) = shown.as_object_mut() {
         fields.insert("to".to_owned(), json!(person.map(|person| person.email.to_string())));
-        let about = about.map(|noted| {
-            json!({ "event_id": noted.fact.id, "at": noted.fact.context.at, "request_id": noted.fact.context.correlation })
+        let about = about.map(|envelope| {
+            json!({ "event_id": envelope.fact.id, "at": envelope.fact.context.at, "request_id": envelope.fact.context.correlation })
         });
         fields.insert("about".to_owned(), json!(about));
     }

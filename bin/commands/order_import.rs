@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::account::operator;
 use super::remote::Running;
 use crate::adapters::Access;
-use crate::cli::{Import, Place};
+use crate::cli::{DataDirectory, Import};
 use crate::config::Config;
 use crate::output::{self, line, outcome};
 use crate::settings;
@@ -51,8 +51,12 @@ struct Refused {
 }
 
 /// Succeeds if every line was taken; fails, after all of them were tried, if one was refused.
-pub(crate) async fn run(place: &Place, config: &mut Config, import: Import) -> anyhow::Result<ExitCode> {
-    let target = Target::open(place, config, &import).await?;
+pub(crate) async fn run(
+    directory: &DataDirectory,
+    config: &mut Config,
+    import: Import,
+) -> anyhow::Result<ExitCode> {
+    let target = Target::open(directory, config, &import).await?;
     let (mut lines, bar) = open(&import)?;
     let mut report = Report::default();
     loop {
@@ -119,13 +123,13 @@ fn skip_line(lines: &mut Box<dyn BufRead>) -> anyhow::Result<()> {
 }
 
 impl Target {
-    async fn open(place: &Place, config: &mut Config, import: &Import) -> anyhow::Result<Self> {
+    async fn open(directory: &DataDirectory, config: &mut Config, import: &Import) -> anyhow::Result<Self> {
         if let Some(server) = Running::open(&import.remote)? {
             return Ok(Self::Server(server));
         }
         let policies = settings::policies(config).context("the configuration is not valid")?;
         let parts = Parts { policies, node: "import".to_owned(), ..Parts::default() };
-        let system = System::open(place, Access::Write, parts).await.context(
+        let system = System::open(directory, Access::Write, parts).await.context(
             "can't import into the data directory (if a server is running, use --url and --token-file)",
         )?;
         Ok(Self::Folder(Box::new(system)))

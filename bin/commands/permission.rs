@@ -7,15 +7,15 @@ use loquet_domain::values::permission::Permission;
 use serde_json::json;
 
 use super::account::find;
-use crate::cli::{AskPermission, Place};
+use crate::cli::{AskPermission, DataDirectory};
 use crate::output::line;
 use crate::system::System;
 
 /// Asked of the log itself, so that the answer is never older than the question.
-pub(crate) async fn ask(place: &Place, asked: AskPermission) -> anyhow::Result<ExitCode> {
+pub(crate) async fn ask(directory: &DataDirectory, asked: AskPermission) -> anyhow::Result<ExitCode> {
     let permission = Permission::parse(&asked.permission)
         .with_context(|| format!("there is no permission '{}'", asked.permission))?;
-    let system = System::open_to_read(place).await?;
+    let system = System::open_to_read(directory).await?;
     let account = find(&system, &asked.account).await?;
     let allowed = system.app.may(account, permission, asked.site).await?;
     if asked.json {

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::show::{progress, table};
 use crate::adapters::{self, Access};
-use crate::cli::{Output, Place, ProjectionsCommand};
+use crate::cli::{DataDirectory, Output, ProjectionsCommand};
 use crate::output::{line, outcome};
 use crate::system::{Parts, System};
 
@@ -25,13 +25,15 @@ const POLL: Duration = Duration::from_millis(200);
 /// How long a running server may take to begin what it was asked for.
 const BEGINS: Duration = Duration::from_secs(20);
 
-pub(crate) async fn run(place: &Place, command: ProjectionsCommand) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(directory: &DataDirectory, command: ProjectionsCommand) -> anyhow::Result<ExitCode> {
     match command {
-        ProjectionsCommand::List(how) => list(place, Output::of(how.json)).await.map(|()| ExitCode::SUCCESS),
-        ProjectionsCommand::Rebuild(which) => {
-            rebuild(place, chosen(&[which.name])?).await.map(|()| ExitCode::SUCCESS)
+        ProjectionsCommand::List(how) => {
+            list(directory, Output::of(how.json)).await.map(|()| ExitCode::SUCCESS)
         }
-        ProjectionsCommand::Verify(which) => verify(place, chosen(&which.names)?).await,
+        ProjectionsCommand::Rebuild(which) => {
+            rebuild(directory, chosen(&[which.name])?).await.map(|()| ExitCode::SUCCESS)
+        }
+        ProjectionsCommand::Verify(which) => verify(directory, chosen(&which.names)?).await,
     }
 }
 
@@ -46,8 +48,8 @@ fn chosen(names: &[String]) -> anyhow::Result<Vec<Arc<dyn ErasedView>>> {
     Ok(all.into_iter().filter(|view| every || names.iter().any(|name| name == view.id().name)).collect())
 }
 
-async fn list(place: &Place, output: Output) -> anyhow::Result<()> {
-    let head = System::open_to_read(place).await?.store.head().await?;
+async fn list(directory: &DataDirectory, output: Output) -> anyhow::Result<()> {
+    let head = System::open_to_read(directory).await?.store.head().await?;
     let mut shown = table(&["NAME", "VERSION", "STATE", "POSITION", "LAG", "STOPPED BY"]);
     let mut add = |name: &str, version: &str, state: &str, position: Position, failure: Option<String>| {
         // A reaction stores its position only from time to time. Only the server knows its real position.
@@ -65,7 +67,7 @@ async fn list(place: &Place, output: Output) -> anyhow::Result<()> {
         shown.add_row([name, version, state, &position.to_string(), &lag, &failure]);
     };
     for BuildState { build, position, serving, failure } in
-        adapters::read_models(place, Access::Read)?.builds().await?
+        adapters::read_models(directory, Access::Read)?.builds().await?
     {
         let state = match (&failure, serving) {
             (Some(_), true) => "stopped",
@@ -75,7 +77,7 @@ async fn list(place: &Place, output: Output) -> anyhow::Result<()> {
         };
         add(&build.view.name, &build.view.version.to_string(), state, position, failure);
     }
-    let journal = adapters::mail_journal(place, Access::Read)?;
+    let journal = adapters::mail_journal(directory, Access::Read)?;
     for (name, position) in journal.checkpoints().await? {
         add(&format!("reaction {name}"), "", "noted", position, None);
     }
@@ -86,16 +88,20 @@ async fn list(place: &Place, output: Output) -> anyhow::Result<()> {
 }
 
 /// Asks a running server to rebuild: while it runs, only it writes the read models. Without one, rebuilds here.
-async fn rebuild(place: &Place, wanted: Vec<Arc<dyn ErasedView>>) -> anyhow::Result<()> {
-    match System::open(place, Access::Write, Parts::default()).await {
-        Ok(system) => here(place, system, wanted).await,
-        Err(error) if adapters::says_in_use(&error) => by_the_server(place, wanted).await,
+async fn rebuild(directory: &DataDirectory, wanted: Vec<Arc<dyn ErasedView>>) -> anyhow::Result<()> {
+    match System::open(directory, Access::Write, Parts::default()).await {
+        Ok(system) => here(directory, system, wanted).await,
+        Err(error) if adapters::says_in_use(&error) => by_the_server(directory, wanted).await,
         Err(error) => Err(error),
     }
 }
 
-async fn here(place: &Place, system: System, wanted: Vec<Arc<dyn ErasedView>>) -> anyhow::Result<()> {
-    let rows = adapters::read_models(place, Access::Write)?;
+async fn here(
+    directory: &DataDirectory,
+    system: System,
+    wanted: Vec<Arc<dyn ErasedView>>,
+) -> anyhow::Result<()> {
+    let rows = adapters::read_models(directory, Access::Write)?;
     let goal = system.store.head().await?;
     let names = names(&wanted);
     let (bar, begun) = (progress(goal.0, &names)?, Instant::now());
@@ -107,11 +113,11 @@ async fn here(place: &Place, system: System, wanted: Vec<Arc<dyn ErasedView>>) -
     system.close().await
 }
 
-async fn by_the_server(place: &Place, wanted: Vec<Arc<dyn ErasedView>>) -> anyhow::Result<()> {
-    let rows = adapters::read_models(place, Access::Read)?;
-    let goal = System::open_to_read(place).await?.store.head().await?;
+async fn by_the_server(directory: &DataDirectory, wanted: Vec<Arc<dyn ErasedView>>) -> anyhow::Result<()> {
+    let rows = adapters::read_models(directory, Access::Read)?;
+    let goal = System::open_to_read(directory).await?.store.head().await?;
     let before = rows.builds().await?;
-    let requests = adapters::read_models(place, Access::Write)?;
+    let requests = adapters::read_models(directory, Access::Write)?;
     for view in &wanted {
         requests.request_rebuild(view.id().name.to_owned()).await?;
     }
@@ -159,7 +165,7 @@ async fn by_the_server(place: &Place, wanted: Vec<Arc<dyn ErasedView>>) -> anyho
             return Ok(());
         }
         ensure!(
-            adapters::is_in_use(place),
+            adapters::is_in_use(directory),
             "the server has stopped; at its next start it continues the build"
         );
         bar.set_position(furthest_behind.0);
@@ -182,9 +188,9 @@ fn report(bar: &ProgressBar, names: &str, goal: Position, begun: Instant) {
 }
 
 /// Works on a copy, so that a running server is not disturbed. Fails when something differs.
-async fn verify(place: &Place, wanted: Vec<Arc<dyn ErasedView>>) -> anyhow::Result<ExitCode> {
-    let scratch = place.file(&format!("verify-{}.db", std::process::id()));
-    let verdicts = verify_in(place, &scratch, wanted).await;
+async fn verify(directory: &DataDirectory, wanted: Vec<Arc<dyn ErasedView>>) -> anyhow::Result<ExitCode> {
+    let scratch = directory.file(&format!("verify-{}.db", std::process::id()));
+    let verdicts = verify_in(directory, &scratch, wanted).await;
     for suffix in ["", "-wal", "-shm"] {
         let mut name = scratch.clone().into_os_string();
         name.push(suffix);
@@ -206,13 +212,13 @@ async fn verify(place: &Place, wanted: Vec<Arc<dyn ErasedView>>) -> anyhow::Resu
 }
 
 async fn verify_in(
-    place: &Place,
+    directory: &DataDirectory,
     scratch: &std::path::Path,
     wanted: Vec<Arc<dyn ErasedView>>,
 ) -> anyhow::Result<Vec<Verdict>> {
-    let copy = adapters::copy_of_read_models(place, scratch)?;
+    let copy = adapters::copy_of_read_models(directory, scratch)?;
     // The log after the copy, so that it has everything that the copy knows.
-    let system = System::open_to_read(place).await?;
+    let system = System::open_to_read(directory).await?;
     let mut verdicts = Vec::new();
     for view in wanted {
         let name = view.id().name;

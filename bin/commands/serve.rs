@@ -34,7 +34,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::config::refuse_faults;
 use super::show::place_of;
 use crate::adapters::{self, Access, Mail, Reactions};
-use crate::cli::Place;
+use crate::cli::DataDirectory;
 use crate::clock;
 use crate::config::Config;
 use crate::mode::Mode;
@@ -44,16 +44,16 @@ use crate::system::{Parts, System, VERSION};
 
 /// How often it is looked whether the server key was rotated.
 const LOOK_AT_KEYS: Duration = Duration::from_secs(2);
-pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow::Result<()> {
+pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mode) -> anyhow::Result<()> {
     let settings = Settings::of(&mut config, mode);
     refuse_faults(&config)?;
     let settings = settings.context("the configuration is not valid")?;
     let clock = clock::system();
-    place.make_folder()?;
-    if mode == Mode::Development && !place.server_key().exists() && !place.file("keys.db").exists() {
-        ServerKey::create(&place.server_key())?;
+    directory.make_folder()?;
+    if mode == Mode::Development && !directory.server_key().exists() && !directory.file("keys.db").exists() {
+        ServerKey::create(&directory.server_key())?;
     }
-    let Mail { mailer, dev_mails } = adapters::mail(place, &settings, &clock)?;
+    let Mail { mailer, dev_mails } = adapters::mail(directory, &settings, &clock)?;
     // Bound before the log is opened: whoever finds the port in use has not touched the log.
     let listener = bind(settings.listen, "LOQUET_HTTP_LISTEN").await?;
     let monitoring = match settings.metrics_listen {
@@ -69,24 +69,24 @@ pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow
         metrics: metrics.clone(),
     };
     // All files are opened, and damaged ones refused, before the first mail is sent or request answered.
-    let system = System::open(place, Access::Write, parts).await?;
-    system.refuse_altered(place).await?;
+    let system = System::open(directory, Access::Write, parts).await?;
+    system.refuse_altered(directory).await?;
     system.note_last_moment().await?;
     let clock = clock::noted_by(system.app.clone());
     let started = Instant::now();
     let refusal_step = loquet_http::refusal_step(system.app.time_a_hash(|| started.elapsed()).await?);
-    let service_tokens = adapters::service_tokens(place)?;
+    let service_tokens = adapters::service_tokens(directory)?;
     if mode == Mode::Development {
-        dev_token(place, service_tokens.as_ref()).await?;
+        dev_token(directory, service_tokens.as_ref()).await?;
     }
-    let reactions = adapters::reactions(place)?;
+    let reactions = adapters::reactions(directory)?;
     let journal = reactions.journal.clone();
-    let rows = adapters::read_models(place, Access::Write)?;
-    let answers = adapters::answers(place, system.keys.as_ref()).await?;
+    let rows = adapters::read_models(directory, Access::Write)?;
+    let answers = adapters::answers(directory, system.keys.as_ref()).await?;
     let status = Status::default();
     let known = Known { rows: rows.clone(), reactions, status: status.clone(), metrics: metrics.clone() };
     let mut background = project(&settings, &system, &clock, mailer, known)?;
-    background.tasks.spawn(adapters::watch_files(place, metrics.clone(), clock.clone())?);
+    background.tasks.spawn(adapters::watch_files(directory, metrics.clone(), clock.clone())?);
     let keeping = tokio::spawn(system.keep_activity());
     let listening = listener.local_addr()?;
     let is_dev = mode == Mode::Development;
@@ -118,7 +118,7 @@ pub(crate) async fn run(place: &Place, mut config: Config, mode: Mode) -> anyhow
         under_way: UnderWay::default(),
         stopping: watch::Sender::new(false),
     });
-    greet(place, &settings, listening);
+    greet(directory, &settings, listening);
     let stop = stop_signal(signal(SignalKind::terminate())?);
     let ended = listen(&api, listener, monitoring, settings.connections.clone(), stop, &mut background).await;
     background.stop().await;
@@ -302,8 +302,8 @@ impl Background {
 }
 
 /// Makes a token with every scope, unless the one in the folder still holds.
-async fn dev_token(place: &Place, tokens: &dyn ServiceTokens) -> anyhow::Result<()> {
-    let path = place.file("dev-token");
+async fn dev_token(directory: &DataDirectory, tokens: &dyn ServiceTokens) -> anyhow::Result<()> {
+    let path = directory.file("dev-token");
     let now = clock::now();
     let held = path.exists().then(|| read_secret(&path)).transpose()?;
     if let Some(held) = held
@@ -332,12 +332,12 @@ fn write_private(path: &Path, secret: &str) -> std::io::Result<()> {
     std::fs::rename(unfinished, path)
 }
 
-fn greet(place: &Place, settings: &Settings, address: SocketAddr) {
+fn greet(directory: &DataDirectory, settings: &Settings, address: SocketAddr) {
     greeting(format_args!("Loquet is listening on http://{address}"));
     if settings.mode == Mode::Development {
         greeting(format_args!("  API documentation             http://{address}/docs"));
         greeting(format_args!("  mails that were sent          http://{address}/dev/mail"));
-        greeting(format_args!("  a token with every scope      {}", place_of(&place.file("dev-token"))));
+        greeting(format_args!("  a token with every scope      {}", place_of(&directory.file("dev-token"))));
         greeting("Development mode: anybody who reaches this address can read every mail.");
     }
 }

@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 
 use super::known::{Known, Rows};
 use super::show::{address, fields, moment, table};
-use crate::cli::{ListSites, Place, SiteCommand, WhichSite};
+use crate::cli::{DataDirectory, ListSites, SiteCommand, WhichSite};
 use crate::output::{Reader, line};
 
 /// How many terminals of one site are listed at most.
 const MOST_TERMINALS: usize = 10_000;
 
-pub(crate) async fn run(place: &Place, command: SiteCommand) -> anyhow::Result<()> {
-    let known = Known::open::<SiteRow>(place).await?;
+pub(crate) async fn run(directory: &DataDirectory, command: SiteCommand) -> anyhow::Result<()> {
+    let known = Known::open::<SiteRow>(directory).await?;
     match command {
         SiteCommand::List(which) => list(&known, &which).await,
         SiteCommand::Show(which) => show(&known, &which).await,

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 
 use super::known::{Known, Rows};
 use super::show::{fields, moment, moment_or_dash, table};
-use crate::cli::{ListTakeOvers, Place, TakeOverCommand, WhichTakeOver};
+use crate::cli::{DataDirectory, ListTakeOvers, TakeOverCommand, WhichTakeOver};
 use crate::clock;
 use crate::output::{Reader, line};
 
-pub(crate) async fn run(place: &Place, command: TakeOverCommand) -> anyhow::Result<()> {
-    let known = Known::open::<TakeOverRow>(place).await?;
+pub(crate) async fn run(directory: &DataDirectory, command: TakeOverCommand) -> anyhow::Result<()> {
+    let known = Known::open::<TakeOverRow>(directory).await?;
     match command {
         TakeOverCommand::List(which) => list(&known, &which).await,
         TakeOverCommand::Show(which) => show(&known, &which).await,

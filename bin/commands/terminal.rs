@@ -15,21 +15,21 @@ use serde_json::{Value, json};
 use super::known::{Known, Rows};
 use super::remote::{Answer, Running};
 use super::show::{address, fields, moment, table};
-use crate::cli::{ImportTerminals, Output, Place, Remote, TerminalCommand, WhichTerminal};
+use crate::cli::{DataDirectory, ImportTerminals, Output, Remote, TerminalCommand, WhichTerminal};
 use crate::output::{line, outcome};
 
 /// How many steps of a terminal's history are listed at most.
 const MOST_STEPS: usize = 10_000;
 
-pub(crate) async fn run(place: &Place, command: TerminalCommand) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(directory: &DataDirectory, command: TerminalCommand) -> anyhow::Result<ExitCode> {
     match command {
-        TerminalCommand::Show(which) => show(place, &which).await.map(|()| ExitCode::SUCCESS),
+        TerminalCommand::Show(which) => show(directory, &which).await.map(|()| ExitCode::SUCCESS),
         TerminalCommand::Import(import) => self::import(import).await,
     }
 }
 
-async fn show(place: &Place, which: &WhichTerminal) -> anyhow::Result<()> {
-    let known = Known::open::<TerminalRow>(place).await?;
+async fn show(directory: &DataDirectory, which: &WhichTerminal) -> anyhow::Result<()> {
+    let known = Known::open::<TerminalRow>(directory).await?;
     let terminal = find(&known, &which.terminal).await?;
     let site = known.one::<SiteRow>(terminal.site_id).await?;
     let by = AssignmentRow::BY_TERMINAL.under(terminal.terminal_id);
@@ -150,7 +150,7 @@ fn faults(answer: &Answer, output: Output) {
     for fault in answer.body.get("errors").and_then(Value::as_array).into_iter().flatten() {
         let said = |name: &str| fault.get(name).and_then(Value::as_str).unwrap_or_default();
         // `/3/terminal` is the third line's column `terminal`.
-        let place = said("pointer").trim_matches('/').replace('/', ", ");
-        line(format_args!("line {place}: {}", said("message")));
+        let cell = said("pointer").trim_matches('/').replace('/', ", ");
+        line(format_args!("line {cell}: {}", said("message")));
     }
 }

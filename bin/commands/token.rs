@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::show::{moment, moment_or_dash, table};
 use crate::adapters;
-use crate::cli::{CreateToken, Output, Place, RotateToken, TokenCommand};
+use crate::cli::{CreateToken, DataDirectory, Output, RotateToken, TokenCommand};
 use crate::clock;
 use crate::output::{Reader, line, note, outcome, secret};
 
@@ -17,9 +17,9 @@ use crate::output::{Reader, line, note, outcome, secret};
 const STAFF_DAYS: u16 = 90;
 const STAFF_MOST_DAYS: u16 = 365;
 
-pub(crate) async fn run(place: &Place, command: TokenCommand) -> anyhow::Result<()> {
-    place.make_folder()?;
-    let tokens = adapters::service_tokens(place)?;
+pub(crate) async fn run(directory: &DataDirectory, command: TokenCommand) -> anyhow::Result<()> {
+    directory.make_folder()?;
+    let tokens = adapters::service_tokens(directory)?;
     match command {
         TokenCommand::Create(wanted) => create(tokens.as_ref(), wanted).await,
         TokenCommand::List(how) => list(tokens.as_ref(), Output::of(how.json)).await,

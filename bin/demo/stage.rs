@@ -12,12 +12,12 @@ use loquet_domain::account::{Account, Admission, Authority};
 use loquet_domain::app::{App, Credentials, Login, NewColleague, NewTakeOver, Owner};
 use loquet_domain::company::{AddressKind, CompanyName, Description, SiteName};
 use loquet_domain::fact::{Actor, Client, Context};
-use loquet_domain::fleet::Assignment;
 use loquet_domain::ids::{AccountId, CorrelationId, SessionId, SiteId, TakeOverId, TerminalId};
 use loquet_domain::order::Channel;
 use loquet_domain::ports::{LinkClaims, Purpose};
 use loquet_domain::receipt::{Layout, ReceiptText};
 use loquet_domain::takeover::{Cancellation, Side};
+use loquet_domain::terminals::Assignment;
 use loquet_domain::values::one_time_code::OneTimeCode;
 use loquet_domain::values::password::Password;
 use loquet_domain::values::permission::Permission;
@@ -306,8 +306,8 @@ impl Scene<'_> {
 
     /// A terminal, where there is one that fits.
     async fn terminal(&mut self, fits: Fits) -> anyhow::Result<Option<TerminalId>> {
-        let fleet = self.app.fleet(self.merchant.company()?).await?.state;
-        let fitting = fleet.terminals.iter().filter(|(_, terminal)| match fits {
+        let terminals = self.app.terminals(self.merchant.company()?).await?.state;
+        let fitting = terminals.held.iter().filter(|(_, terminal)| match fits {
             Fits::Any => true,
             Fits::WithoutSerial => terminal.serial.is_none(),
         });
@@ -476,7 +476,7 @@ impl Scene<'_> {
     /// Somebody who has proved nothing yet, so many seconds after the act began.
     fn visitor(&self, person: u32, seconds: i64) -> Context {
         let at = self.due.at + TimeDelta::seconds(seconds);
-        self.context(at, Actor::Stranger, Some(self.client(person)))
+        self.context(at, Actor::Anonymous, Some(self.client(person)))
     }
 
     fn context(&self, at: Moment, actor: Actor, client: Option<Client>) -> Context {

@@ -38,7 +38,7 @@ pub fn evolve(mut access: Access, fact: &Fact<Event>) -> Access {
                 access.leave(*group, account);
             }
         }
-        Event::MemberAdded { group, account, sites } => access.enter(*group, *account, sites),
+        Event::MemberAdded { group, account, sites } => access.acquire(*group, *account, sites),
         Event::MemberRemoved { group, account } => {
             if let Some(held) = access.groups.get_mut(group).map(Arc::make_mut) {
                 held.members.remove(account);
@@ -74,7 +74,7 @@ pub fn evolve(mut access: Access, fact: &Fact<Event>) -> Access {
                 };
                 access.groups.insert(new.group, Arc::new(group));
                 for (account, sites) in &new.members {
-                    access.enter(new.group, *account, sites);
+                    access.acquire(new.group, *account, sites);
                 }
             }
         }
@@ -101,7 +101,7 @@ impl Access {
         }
     }
 
-    fn enter(&mut self, group: GroupId, account: AccountId, sites: &Where) {
+    fn acquire(&mut self, group: GroupId, account: AccountId, sites: &Where) {
         let Some(held) = self.groups.get_mut(&group).map(Arc::make_mut) else { return };
         held.members.insert(account, sites.clone());
         let mut groups = self.of.get(account).cloned().unwrap_or_default();

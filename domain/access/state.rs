@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AccountId, GroupId, SiteId, TakeOverId};
-use crate::shared_map::SharedMap;
+use crate::persistent_map::PersistentMap;
 use crate::values::permission::Permission;
 use crate::values::plain_text::{is_text, names_scheme};
 
@@ -166,7 +166,7 @@ pub struct Access {
     /// The groups.
     pub groups: BTreeMap<GroupId, Arc<Group>>,
     /// In which groups an account is.
-    pub(super) of: SharedMap<AccountId, BTreeSet<GroupId>>,
+    pub(super) of: PersistentMap<AccountId, BTreeSet<GroupId>>,
     /// The take-overs whose people have come.
     pub(super) joined: BTreeSet<TakeOverId>,
     /// Who is about to go, by which take-over.

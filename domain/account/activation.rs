@@ -25,7 +25,7 @@ impl Asker {
     pub fn of(actor: &Actor) -> Self {
         match actor {
             Actor::Account { .. } => Self::Company,
-            Actor::Stranger
+            Actor::Anonymous
             | Actor::Service { .. }
             | Actor::Staff { .. }
             | Actor::System { .. }

@@ -64,7 +64,7 @@ impl Story {
         &self.account.active().unwrap().devices
     }
 
-    /// A stranger locks all that is not trusted.
+    /// An anonymous caller locks all that is not trusted.
     #[track_caller]
     fn hammered(&mut self, minute: i64) {
         for _ in 0..7 {

@@ -30,7 +30,7 @@ pub enum Answer {
 
 /// Something that keeps a person out, or may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hindrance {
+pub enum LoginBlocker {
     /// Nobody has this address, nor ever had.
     NoSuchAccount,
     /// The account is gone.
@@ -62,7 +62,7 @@ pub enum Hindrance {
     AwaitingConversion,
     /// Too many guesses at an address that nobody gets in with. They are counted in the memory of a node, and each
     /// has its own.
-    StrangersLocked {
+    AnonymousLocked {
         /// Until when.
         until: LockEnd,
     },
@@ -95,7 +95,7 @@ pub enum Hindrance {
     },
 }
 
-/// The one action that mends a hindrance.
+/// The one action that mends a login blocker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remedy {
     /// Look whether the address is spelled right: nobody has it.
@@ -144,7 +144,7 @@ impl Administrators {
     }
 }
 
-impl Hindrance {
+impl LoginBlocker {
     /// What mends it.
     #[must_use]
     pub fn remedy(&self, administrators: Administrators) -> Remedy {
@@ -168,7 +168,7 @@ impl Hindrance {
                 Remedy::EnterCode
             }
             Self::WrongGuesses { .. } | Self::DeviceWrongGuesses { .. } => Remedy::SendReset,
-            Self::StrangersLocked { .. } => Remedy::Nothing,
+            Self::AnonymousLocked { .. } => Remedy::Nothing,
         }
     }
 }
@@ -176,18 +176,18 @@ impl Hindrance {
 /// What a login with the right password would be answered at `at`, if it comes from this device.
 ///
 /// A device that the account does not trust is ignored. Guesses at an address without an account in use are judged as
-/// an account's are (law 11): `strangers` is what is known of them on this node.
+/// an account's are (law 11): `anonymous callers` is what is known of them on this node.
 #[must_use]
 pub fn answer(
     account: &Account,
-    strangers: &Lockout,
+    anonymous: &Lockout,
     policies: &Policies,
     from: Option<DeviceId>,
     at: Moment,
 ) -> Answer {
     let from = from.filter(|_| policies.trusted_devices.is_some());
     let Some(active) = account.active() else {
-        return strangers.locked_until(at).map_or(Answer::Refused, |until| Answer::Locked { until });
+        return anonymous.locked_until(at).map_or(Answer::Refused, |until| Answer::Locked { until });
     };
     match (active.locked_for(from, at), active.profile.role, &active.second_step) {
         (Some(until), ..) => Answer::Locked { until },
@@ -200,43 +200,45 @@ pub fn answer(
 /// What keeps the owner out at `at`, or may. What must be solved first stands first. It is empty if nothing keeps
 /// them out.
 #[must_use]
-pub fn hindrances(account: &Account, strangers: &Lockout, policies: &Policies, at: Moment) -> Vec<Hindrance> {
+pub fn login_blockers(
+    account: &Account,
+    anonymous: &Lockout,
+    policies: &Policies,
+    at: Moment,
+) -> Vec<LoginBlocker> {
     let nobody = match account {
-        Account::Absent => Hindrance::NoSuchAccount,
-        Account::Deleted(profile) if profile.erased => Hindrance::Erased,
-        Account::Deleted(_) => Hindrance::Deleted,
+        Account::Absent => LoginBlocker::NoSuchAccount,
+        Account::Deleted(profile) if profile.erased => LoginBlocker::Erased,
+        Account::Deleted(_) => LoginBlocker::Deleted,
         Account::Invited(invited) => {
             let link_expires_at = invited.activation.expires_at;
-            Hindrance::NotActivated { link_expires_at, link_expired: at >= link_expires_at }
+            LoginBlocker::NotActivated { link_expires_at, link_expired: at >= link_expires_at }
         }
         Account::Active(active) => return in_use(active, policies, at),
     };
-    let locked = strangers.locked_until(at).map(|until| Hindrance::StrangersLocked { until });
+    let locked = anonymous.locked_until(at).map(|until| LoginBlocker::AnonymousLocked { until });
     std::iter::once(nobody).chain(locked).collect()
 }
 
-fn in_use(active: &Active, policies: &Policies, at: Moment) -> Vec<Hindrance> {
+fn in_use(active: &Active, policies: &Policies, at: Moment) -> Vec<LoginBlocker> {
     let until = active.lockout.locked_until(at);
-    let locked = until.map(|until| Hindrance::Locked { since: active.locked_since, until });
+    let locked = until.map(|until| LoginBlocker::Locked { since: active.locked_since, until });
     let (failures, wrong_codes) = (active.lockout.failures_at(at), active.lockout.codes_at(at));
-    let guesses = (until.is_none() && (failures > 0 || wrong_codes > 0)).then_some(Hindrance::WrongGuesses {
-        failures,
-        wrong_codes,
-        last: active.last_failure_at,
-    });
+    let guesses = (until.is_none() && (failures > 0 || wrong_codes > 0))
+        .then_some(LoginBlocker::WrongGuesses { failures, wrong_codes, last: active.last_failure_at });
     let trusted = policies.trusted_devices.is_some();
     let devices = || active.devices_at(at).filter(move |_| trusted).map(|device| (device.id, device.lockout));
     let devices_locked = devices().filter_map(|(device, row)| {
-        row.locked_until(at).map(|until| Hindrance::DeviceLocked { device, until })
+        row.locked_until(at).map(|until| LoginBlocker::DeviceLocked { device, until })
     });
     let devices_guessed = devices().filter_map(|(device, row)| {
         let (failures, wrong_codes) = (row.failures_at(at), row.codes_at(at));
         let counts = failures > 0 && row.locked_until(at).is_none();
-        counts.then_some(Hindrance::DeviceWrongGuesses { device, failures, wrong_codes })
+        counts.then_some(LoginBlocker::DeviceWrongGuesses { device, failures, wrong_codes })
     });
     let temporary = active.profile.role == Role::TemporaryAdministrator;
-    let waiting = temporary.then_some(Hindrance::AwaitingConversion);
-    let second = active.second_step.as_ref().filter(|_| !temporary).map(|second| Hindrance::SecondStep {
+    let waiting = temporary.then_some(LoginBlocker::AwaitingConversion);
+    let second = active.second_step.as_ref().filter(|_| !temporary).map(|second| LoginBlocker::SecondStep {
         recovery_codes_left: second.recovery.len(),
         wrong_codes,
         asked_at: active.code_asked_at.filter(|asked| is_fresh(*asked, active.last_failure_at, at)),

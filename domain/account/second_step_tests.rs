@@ -3,7 +3,7 @@
 use super::naive::{Row, Then, Wrong};
 use super::tests::{Numbers, Story, at, names, numbers, opening};
 use super::*;
-use crate::account::diagnosis::{self, Administrators, Hindrance, Remedy, answer, hindrances};
+use crate::account::diagnosis::{self, Administrators, LoginBlocker, Remedy, answer, login_blockers};
 use crate::ids::{DeviceId, EventId, SessionId};
 use crate::policies::lockout::Lockout;
 use crate::values::one_time_code::{RecoveryHash, TotpSecret};
@@ -700,9 +700,9 @@ proptest! {
                 prop_assert!(locked || told == diagnosis::Answer::SecondStep);
             }
             // Taking the second step away is support's answer to wrong codes, and to a code that nobody entered.
-            let told = hindrances(&story.account, &Lockout::default(), &story.policies, at(now));
+            let told = login_blockers(&story.account, &Lockout::default(), &story.policies, at(now));
             let remedies = told.iter().map(|it| it.remedy(Administrators::Present)).collect::<Vec<_>>();
-            let asked = told.iter().any(|it| matches!(it, Hindrance::SecondStep { asked_at: Some(_), .. }));
+            let asked = told.iter().any(|it| matches!(it, LoginBlocker::SecondStep { asked_at: Some(_), .. }));
             let trouble = naive.account.codes > 0 || asked;
             prop_assert_eq!(remedies.contains(&Remedy::ResetSecondStep), trouble);
         }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::Moment;
-use crate::account::diagnosis::{Answer, Hindrance, answer, hindrances};
+use crate::account::diagnosis::{Answer, LoginBlocker, answer, login_blockers};
 use crate::fact::{Actor, Client, Context, Fact};
 use crate::ids::{AccountId, CompanyId, CorrelationId, DeviceId, EventId, SessionId};
 use crate::policies::Policies;
@@ -84,7 +84,7 @@ impl Story {
                 id: EventId(Uuid::from_u128(u128::try_from(self.history.len()).unwrap() + 1)),
                 context: Context {
                     at,
-                    actor: Actor::Stranger,
+                    actor: Actor::Anonymous,
                     correlation: CorrelationId(Uuid::nil()),
                     causation: None,
                     client: client.clone(),
@@ -564,19 +564,19 @@ fn diagnosed(logged_in: Result<&'static str, Refusal>) -> (Answer, &'static [Opt
     }
 }
 
-fn kind(hindrance: Hindrance) -> &'static str {
-    match hindrance {
-        Hindrance::NoSuchAccount => "no such account",
-        Hindrance::Deleted => "deleted",
-        Hindrance::Erased => "erased",
-        Hindrance::NotActivated { .. } => "not activated",
-        Hindrance::Locked { until: LockEnd::At(_), .. } => "locked",
-        Hindrance::Locked { until: LockEnd::AtReset, .. } => "locked until reset",
-        Hindrance::AwaitingConversion => "awaiting conversion",
-        Hindrance::StrangersLocked { .. } => "guesses of strangers",
-        Hindrance::DeviceLocked { .. } | Hindrance::DeviceWrongGuesses { .. } => "device",
-        Hindrance::SecondStep { .. } => "second step",
-        Hindrance::WrongGuesses { .. } => "wrong guesses",
+fn kind(blocker: LoginBlocker) -> &'static str {
+    match blocker {
+        LoginBlocker::NoSuchAccount => "no such account",
+        LoginBlocker::Deleted => "deleted",
+        LoginBlocker::Erased => "erased",
+        LoginBlocker::NotActivated { .. } => "not activated",
+        LoginBlocker::Locked { until: LockEnd::At(_), .. } => "locked",
+        LoginBlocker::Locked { until: LockEnd::AtReset, .. } => "locked until reset",
+        LoginBlocker::AwaitingConversion => "awaiting conversion",
+        LoginBlocker::AnonymousLocked { .. } => "guesses of strangers",
+        LoginBlocker::DeviceLocked { .. } | LoginBlocker::DeviceWrongGuesses { .. } => "device",
+        LoginBlocker::SecondStep { .. } => "second step",
+        LoginBlocker::WrongGuesses { .. } => "wrong guesses",
     }
 }
 
@@ -648,7 +648,7 @@ proptest! {
             let (expected, first) = diagnosed(logged_in);
             let nobody = Lockout::default();
             prop_assert_eq!(answer(&story.account, &nobody, &story.policies, None, now), expected);
-            let found = hindrances(&story.account, &nobody, &story.policies, now);
+            let found = login_blockers(&story.account, &nobody, &story.policies, now);
             let told = found.first().copied().map(kind);
             prop_assert!(first.contains(&told), "{told:?} for {expected:?}");
             // And so it does for a login from each device, whether the account trusts it or not.
@@ -660,19 +660,19 @@ proptest! {
                 prop_assert_eq!(answer(&story.account, &nobody, &story.policies, Some(device), now), expected);
                 let locked = matches!(expected, Answer::Locked { .. });
                 let trusted = story.account.active().is_some_and(|active| active.device(device, now).is_some());
-                let said = found.iter().any(|it| matches!(it, Hindrance::DeviceLocked { device: of, .. } if *of == device));
+                let said = found.iter().any(|it| matches!(it, LoginBlocker::DeviceLocked { device: of, .. } if *of == device));
                 prop_assert_eq!(said, trusted && locked);
             }
             // Guesses at an address without an account in use lock it, and no other.
             let until = LockEnd::At(now + TimeDelta::minutes(1));
-            let strangers = Lockout::default().failed(now, 7, 0).locked(until);
+            let anonymous = Lockout::default().failed(now, 7, 0).locked(until);
             let (locked, more) = match story.account.active() {
                 Some(_) => (expected, None),
-                None => (Answer::Locked { until }, Some(Hindrance::StrangersLocked { until })),
+                None => (Answer::Locked { until }, Some(LoginBlocker::AnonymousLocked { until })),
             };
-            prop_assert_eq!(answer(&story.account, &strangers, &story.policies, None, now), locked);
+            prop_assert_eq!(answer(&story.account, &anonymous, &story.policies, None, now), locked);
             let expected: Vec<_> = found.into_iter().chain(more).collect();
-            prop_assert_eq!(hindrances(&story.account, &strangers, &story.policies, now), expected);
+            prop_assert_eq!(login_blockers(&story.account, &anonymous, &story.policies, now), expected);
         }
     }
 

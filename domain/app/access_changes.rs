@@ -200,7 +200,7 @@ impl App {
     /// Waits until nobody else changes who administers a company: the account and the list are two streams, and what is
     /// decided on the one is written to both.
     pub(super) async fn turn_of(&self, company: CompanyId) -> Box<dyn Send> {
-        self.ports.turnstile.enter(access::stream(company).to_string()).await
+        self.ports.keyed_lock.acquire(access::stream(company).to_string()).await
     }
 
     /// An account, its company, and that company's turn.

@@ -9,7 +9,7 @@ use crate::ids::{AccountId, EventId};
 use crate::ports::{Position, Revision};
 use crate::values::password::Password;
 
-use super::log_in::Wish;
+use super::log_in::PasswordPurpose;
 use super::sessions::Owner;
 use super::{App, Failure, Unavailable};
 
@@ -83,7 +83,8 @@ impl App {
         if !broken.is_empty() {
             return Err(Failure::WeakPassword(broken));
         }
-        let committed = self.judge_owner(context, owner, current, Wish::ChangePassword { new }).await?;
+        let committed =
+            self.judge_owner(context, owner, current, PasswordPurpose::ChangePassword { new }).await?;
         let changed = committed.facts.iter().any(|fact| matches!(fact.event, Event::PasswordChanged { .. }));
         if changed { Ok(committed.position) } else { Err(Failure::WrongPassword) }
     }

@@ -10,11 +10,11 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use crate::company;
 use crate::company::Company;
 use crate::fact::Context;
-use crate::fleet::{self, Unit};
 use crate::ids::{CompanyId, OrderId, SiteId, TerminalId};
 use crate::order::{self, Content, Equipped, Line};
 use crate::ports::{BoxFuture, Position};
 use crate::serial_claim;
+use crate::terminals::{self, Unit};
 use crate::values::serial_number::SerialNumber;
 use crate::values::terminal_model::TerminalModel;
 
@@ -39,7 +39,7 @@ impl App {
         let mut tries = 1;
         loop {
             match self.equip_once(context, company, content).await {
-                Err(Failure::Fleet(fleet::Refusal::SiteGone(_))) if tries < TRIES => tries += 1,
+                Err(Failure::Terminals(terminals::Refusal::SiteGone(_))) if tries < TRIES => tries += 1,
                 done => return done,
             }
         }
@@ -55,10 +55,10 @@ impl App {
         let open = company::Command::OpenSites { order: content.id.clone(), addresses };
         let sites = self.change_company(context, company, open).await?.state;
         let (units, refused) = self.units(context, company, &sites, content).await?;
-        let fleet = fleet::stream(company);
+        let terminals = terminals::stream(company);
         for units in units.chunks(AT_ONCE) {
-            let add = fleet::Command::Add { order: content.id.clone(), units: units.to_vec() };
-            self.fleets.transact(&fleet, context, add).await?;
+            let add = terminals::Command::Add { order: content.id.clone(), units: units.to_vec() };
+            self.terminals.transact(&terminals, context, add).await?;
         }
         let opened: BTreeSet<SiteId> = content
             .lines
@@ -101,12 +101,12 @@ impl App {
             claims.push(Box::pin(self.claim_serial(context, serial, terminal, Some(&content.id))));
         }
         let claimed: Vec<_> = stream::iter(claims).buffered(SIDE_BY_SIDE).try_collect().await?;
-        let own = self.fleets.load(&fleet::stream(company)).await?.state;
+        let own = self.terminals.load(&terminals::stream(company)).await?.state;
         let mut refused = Vec::new();
         for (unit, (holder, order)) in numbered.into_iter().zip(claimed) {
             if order.as_ref() == Some(&content.id) {
                 units.push(unit);
-            } else if let Some(serial) = unit.serial.filter(|_| !own.terminals.contains(holder)) {
+            } else if let Some(serial) = unit.serial.filter(|_| !own.held.contains(holder)) {
                 refused.push(serial);
             }
         }

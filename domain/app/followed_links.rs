@@ -80,7 +80,7 @@ impl App {
         }
     }
 
-    /// The link is checked before the password is hashed: a stranger's token costs no hash.
+    /// The link is checked before the password is hashed: an anonymous caller's token costs no hash.
     async fn follow(
         &self,
         context: &Context,
@@ -91,7 +91,7 @@ impl App {
     ) -> Result<(AccountId, Position), Failure> {
         let claims = self.claims_of(context.at, purpose, token)?;
         let stream = account::stream(claims.account);
-        let _turn = self.ports.turnstile.enter(stream.to_string()).await;
+        let _turn = self.ports.keyed_lock.acquire(stream.to_string()).await;
         self.check_link(context.at, purpose, token).await?;
         let held = self.account(claims.account).await?;
         let mut broken = self.rules_broken(&held, &password).await?;

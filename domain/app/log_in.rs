@@ -86,7 +86,7 @@ pub enum Login {
 }
 
 /// For what a password is verified.
-pub(super) enum Wish {
+pub(super) enum PasswordPurpose {
     /// To get in.
     LogIn {
         /// What it opens if it is complete.
@@ -138,24 +138,24 @@ impl App {
             // The same is done as for a known address: its account is looked up here, and once more in its turn.
             let nobody = StreamId::new("nobody", &hash.0);
             self.accounts.load(&nobody).await?;
-            let turn = self.ports.turnstile.enter(nobody.to_string()).await;
+            let turn = self.ports.keyed_lock.acquire(nobody.to_string()).await;
             self.accounts.load(&nobody).await?;
             drop(turn);
-            return self.stranger(context.at, hash, credentials.password).await;
+            return self.anonymous(context.at, hash, credentials.password).await;
         };
         let from = shown.of(account);
         let password = credentials.password.clone();
-        let wish = Wish::LogIn { opening: self.opening(context), second: credentials.second };
-        match self.judge(context, account, from, password, wish).await? {
+        let purpose = PasswordPurpose::LogIn { opening: self.opening(context), second: credentials.second };
+        match self.judge(context, account, from, password, purpose).await? {
             Judged::Verdict(committed) => Ok(self.login(account, &committed)),
             Judged::Locked(until) => {
                 // The same is done as for an address that nobody has.
-                let _turn = self.ports.turnstile.enter(strangers_turn(&hash)).await;
+                let _turn = self.ports.keyed_lock.acquire(anonymous_turn(&hash)).await;
                 self.guesses_at(&hash).await?;
                 Ok(Login::Locked { until })
             }
             Judged::Nobody | Judged::Refused(_) | Judged::Reused(_) => {
-                self.stranger(context.at, hash, credentials.password).await
+                self.anonymous(context.at, hash, credentials.password).await
             }
         }
     }
@@ -168,10 +168,10 @@ impl App {
         account: AccountId,
         from: Option<DeviceId>,
         password: Password,
-        wish: Wish,
+        purpose: PasswordPurpose,
     ) -> Result<Judged, Unavailable> {
         let stream = account::stream(account);
-        let _turn = self.ports.turnstile.enter(stream.to_string()).await;
+        let _turn = self.ports.keyed_lock.acquire(stream.to_string()).await;
         loop {
             let folded = self.accounts.load(&stream).await?;
             let (credential, hash) = match judgeable(&folded.state, context.at, from) {
@@ -180,7 +180,7 @@ impl App {
             };
             self.verdicts_can_be_written().await?;
             let verdict = self.ports.hasher.verify(password.clone(), hash).await?.into();
-            if let Some(rule) = self.wishes_reuse(&wish, &verdict, &folded.state).await? {
+            if let Some(rule) = self.would_reuse(&purpose, &verdict, &folded.state).await? {
                 // This answer shows that the current password is right, and writes no event. It must not be given
                 // while the log can't be written, since wrong passwords do not count then.
                 self.ports.store.decoy().await?;
@@ -192,7 +192,7 @@ impl App {
             }
             let proof = Proof { credential, verdict, from };
             let command = match folded.state.active() {
-                Some(active) => self.command(&wish, proof, account, active, context.at).await?,
+                Some(active) => self.command(&purpose, proof, account, active, context.at).await?,
                 None => return Ok(Judged::Nobody),
             };
             match self.accounts.transact(&stream, context, command).await {
@@ -229,14 +229,16 @@ impl App {
     }
 
     /// The rule that the new password breaks that somebody wishes for who knows the present one.
-    async fn wishes_reuse(
+    async fn would_reuse(
         &self,
-        wish: &Wish,
+        purpose: &PasswordPurpose,
         verdict: &Verdict,
         account: &Account,
     ) -> Result<Option<PasswordRule>, Unavailable> {
-        match (wish, verdict) {
-            (Wish::ChangePassword { new }, Verdict::Match { .. }) => self.reuse(account.active(), new).await,
+        match (purpose, verdict) {
+            (PasswordPurpose::ChangePassword { new }, Verdict::Match { .. }) => {
+                self.reuse(account.active(), new).await
+            }
             _ => Ok(None),
         }
     }
@@ -245,29 +247,31 @@ impl App {
     /// right, so that a flood of wrong ones costs no more here than at the login.
     async fn command(
         &self,
-        wish: &Wish,
+        purpose: &PasswordPurpose,
         proof: Proof,
         account: AccountId,
         active: &Active,
         at: Moment,
     ) -> Result<Command, Unavailable> {
         let look = |code: &OneTimeCode| self.look_at(account, active, code, at);
-        Ok(match (wish, &proof.verdict) {
-            (Wish::LogIn { opening, second }, _) => {
+        Ok(match (purpose, &proof.verdict) {
+            (PasswordPurpose::LogIn { opening, second }, _) => {
                 let second = second.as_ref().and_then(look);
                 Command::LogIn(Attempt { proof, opening: opening.clone(), second })
             }
             (_, Verdict::Mismatch) => Command::RejectGuess(proof),
-            (Wish::ChangePassword { new }, Verdict::Match { .. }) => {
+            (PasswordPurpose::ChangePassword { new }, Verdict::Match { .. }) => {
                 let hash = self.ports.hasher.hash(new.clone()).await?;
                 Command::ChangePassword(NewPassword { proof, hash })
             }
-            (Wish::Propose(secret), _) => Command::ProposeSecondStep { proof, secret: secret.clone() },
-            (Wish::ReplaceRecovery(code, recovery), _) => {
+            (PasswordPurpose::Propose(secret), _) => {
+                Command::ProposeSecondStep { proof, secret: secret.clone() }
+            }
+            (PasswordPurpose::ReplaceRecovery(code, recovery), _) => {
                 let second = look(code).unwrap_or_else(|| nothing(active));
                 Command::ReplaceRecoveryCodes { proof, second, recovery: recovery.clone() }
             }
-            (Wish::Disable(code), _) => {
+            (PasswordPurpose::Disable(code), _) => {
                 let second = look(code).unwrap_or_else(|| nothing(active));
                 Command::DisableSecondStep { proof, second }
             }
@@ -297,8 +301,8 @@ impl App {
 
     /// An address that nobody can get in with is treated as one that somebody can, to the eye and to
     /// the clock: the same lockout, one hash, one wait for the disk.
-    async fn stranger(&self, at: Moment, hash: EmailHash, password: Password) -> Result<Login, Unavailable> {
-        let _turn = self.ports.turnstile.enter(strangers_turn(&hash)).await;
+    async fn anonymous(&self, at: Moment, hash: EmailHash, password: Password) -> Result<Login, Unavailable> {
+        let _turn = self.ports.keyed_lock.acquire(anonymous_turn(&hash)).await;
         let mut judged = self.guesses_at(&hash).await?;
         if let Some(until) = judged.locked_until(at) {
             return Ok(Login::Locked { until });
@@ -367,7 +371,7 @@ impl App {
     ///
     /// # Errors
     /// [`Unavailable`] when they can't be read.
-    pub async fn guesses_of_strangers(&self, email: &EmailAddress) -> Result<Lockout, Unavailable> {
+    pub async fn anonymous_guesses_at(&self, email: &EmailAddress) -> Result<Lockout, Unavailable> {
         Ok(self.ports.guesses.get(&self.ports.tokens.email_hash(email)).await?)
     }
 
@@ -489,7 +493,7 @@ fn judgeable(
 }
 
 /// Guesses at an address that nobody can get in with are judged one after the other too.
-fn strangers_turn(hash: &EmailHash) -> String {
+fn anonymous_turn(hash: &EmailHash) -> String {
     format!("stranger-{hash}")
 }
 

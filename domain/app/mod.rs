@@ -20,7 +20,7 @@ mod send_reset;
 mod sessions;
 mod streams;
 mod take_over;
-mod terminals;
+mod terminal_changes;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ use std::sync::atomic::AtomicBool;
 pub use create_account::NewColleague;
 pub use followed_links::LinkRefused;
 pub use log_in::{Credentials, GivenDevice, Login};
-pub use permissions::Standing;
+pub use permissions::Authorisation;
 pub use place_order::{NewOrder, PlacedOrder};
 pub use receipt_layouts::ReceiptRefused;
 pub use resolve_order::Decision;
@@ -44,7 +44,6 @@ use crate::account::{self, Account};
 use crate::clock_history::ClockHistory;
 use crate::company::{self, Company};
 use crate::email_claim::EmailClaim;
-use crate::fleet::{self, Fleet};
 use crate::ids::{AccountId, CompanyId};
 use crate::logo::KeptLogo;
 use crate::order::Order;
@@ -52,12 +51,13 @@ use crate::policies::Policies;
 use crate::policies::password_policy::PasswordRule;
 use crate::ports::{
     AnonymousGuesses, AppendError, Blocklist, BlocklistUnreadable, Busy, CodecError, EventCodec, EventStore,
-    Folds, GuessesUnavailable, Identities, KeyVault, OneTimeCodes, PasswordHasher, ReadError, SessionUses,
-    SessionUsesUnavailable, Tokens, Turnstile,
+    GuessesUnavailable, Identities, KeyVault, KeyedLock, OneTimeCodes, PasswordHasher, ReadError,
+    SessionUses, SessionUsesUnavailable, StateCache, Tokens,
 };
 use crate::receipt::Receipt;
 use crate::serial_claim::SerialClaim;
 use crate::takeover::{self, TakeOver};
+use crate::terminals::{self, Terminals};
 
 /// How many streams a use case writes to side by side: as many callers as fill one commit of the store well.
 const SIDE_BY_SIDE: usize = 64;
@@ -72,20 +72,20 @@ pub struct Ports {
     pub tokens: Arc<dyn Tokens>,
     pub codes: Arc<dyn OneTimeCodes>,
     pub identities: Arc<dyn Identities>,
-    pub turnstile: Arc<dyn Turnstile>,
+    pub keyed_lock: Arc<dyn KeyedLock>,
     pub guesses: Arc<dyn AnonymousGuesses>,
     pub session_uses: Arc<dyn SessionUses>,
     pub blocklist: Arc<dyn Blocklist>,
-    pub accounts: Arc<dyn Folds<Account>>,
-    pub claims: Arc<dyn Folds<EmailClaim>>,
-    pub companies: Arc<dyn Folds<Company>>,
-    pub orders: Arc<dyn Folds<Order>>,
-    pub fleets: Arc<dyn Folds<Fleet>>,
-    pub serials: Arc<dyn Folds<SerialClaim>>,
-    pub access: Arc<dyn Folds<Access>>,
-    pub receipts: Arc<dyn Folds<Receipt>>,
-    pub logos: Arc<dyn Folds<KeptLogo>>,
-    pub takeovers: Arc<dyn Folds<TakeOver>>,
+    pub accounts: Arc<dyn StateCache<Account>>,
+    pub claims: Arc<dyn StateCache<EmailClaim>>,
+    pub companies: Arc<dyn StateCache<Company>>,
+    pub orders: Arc<dyn StateCache<Order>>,
+    pub terminals: Arc<dyn StateCache<Terminals>>,
+    pub serials: Arc<dyn StateCache<SerialClaim>>,
+    pub access: Arc<dyn StateCache<Access>>,
+    pub receipts: Arc<dyn StateCache<Receipt>>,
+    pub logos: Arc<dyn StateCache<KeptLogo>>,
+    pub takeovers: Arc<dyn StateCache<TakeOver>>,
 }
 
 /// The use cases over their ports.
@@ -101,7 +101,7 @@ pub struct App {
     claims: Streams<EmailClaim>,
     companies: Streams<Company>,
     orders: Streams<Order>,
-    fleets: Streams<Fleet>,
+    terminals: Streams<Terminals>,
     serials: Streams<SerialClaim>,
     access: Streams<Access>,
     receipts: Streams<Receipt>,
@@ -170,7 +170,7 @@ pub enum Failure {
     Company(#[from] company::Refusal),
     /// A rule of terminals refused.
     #[error(transparent)]
-    Fleet(#[from] fleet::Refusal),
+    Terminals(#[from] terminals::Refusal),
     /// The serial number is another terminal's.
     #[error("the serial number is another terminal's")]
     SerialTaken,
@@ -213,7 +213,7 @@ impl App {
             claims: Streams::new(log.clone(), policies.clone(), ports.claims.clone()),
             companies: Streams::new(log.clone(), policies.clone(), ports.companies.clone()),
             orders: Streams::new(log.clone(), policies.clone(), ports.orders.clone()),
-            fleets: Streams::new(log.clone(), policies.clone(), ports.fleets.clone()),
+            terminals: Streams::new(log.clone(), policies.clone(), ports.terminals.clone()),
             serials: Streams::new(log.clone(), policies.clone(), ports.serials.clone()),
             access: Streams::new(log.clone(), policies.clone(), ports.access.clone()),
             receipts: Streams::new(log.clone(), policies.clone(), ports.receipts.clone()),

@@ -11,7 +11,7 @@ use super::{App, Unavailable};
 
 /// What an account is, and what its groups grant it, at one moment.
 #[derive(Clone, Debug)]
-pub struct Standing {
+pub struct Authorisation {
     /// Whose.
     pub account: AccountId,
     /// Of which company.
@@ -21,7 +21,7 @@ pub struct Standing {
     access: Arc<Access>,
 }
 
-impl Standing {
+impl Authorisation {
     /// Where the account may do something. Whether a site is the company's is not asked here.
     #[must_use]
     pub fn allowed(&self, permission: Permission) -> Where {
@@ -60,12 +60,12 @@ impl App {
     ///
     /// # Errors
     /// [`Unavailable`] when the log can't be read.
-    pub async fn standing(&self, account: AccountId) -> Result<Option<Standing>, Unavailable> {
+    pub async fn authorisation(&self, account: AccountId) -> Result<Option<Authorisation>, Unavailable> {
         let held = self.accounts.load(&account::stream(account)).await?.state;
         let Some(profile) = held.profile() else { return Ok(None) };
         let role = matches!(*held, Account::Active(_)).then_some(profile.role);
         let access = self.access.load(&access::stream(profile.company)).await?.state;
-        Ok(Some(Standing { account, company: profile.company, role, access }))
+        Ok(Some(Authorisation { account, company: profile.company, role, access }))
     }
 
     /// Whether an account may do something at a site: it is in use, the site is its company's, and it is an
@@ -79,7 +79,8 @@ impl App {
         permission: Permission,
         site: SiteId,
     ) -> Result<bool, Unavailable> {
-        let Some(standing) = self.standing(account).await? else { return Ok(false) };
-        Ok(standing.may(permission, site) && self.company(standing.company).await?.state.sites.contains(site))
+        let Some(authorisation) = self.authorisation(account).await? else { return Ok(false) };
+        Ok(authorisation.may(permission, site)
+            && self.company(authorisation.company).await?.state.sites.contains(site))
     }
 }

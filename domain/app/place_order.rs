@@ -41,7 +41,7 @@ impl App {
     /// [`order::Refusal::Differs`] where the number was used for another order.
     pub async fn place_order(&self, context: &Context, order: NewOrder) -> Result<PlacedOrder, Failure> {
         let stream = order::stream(&order.content.id);
-        let _turn = self.ports.turnstile.enter(stream.to_string()).await;
+        let _turn = self.ports.keyed_lock.acquire(stream.to_string()).await;
         let known = match &*self.orders.load(&stream).await?.state {
             Order::Absent => None,
             Order::Received(received) => Some(received.account),
@@ -71,7 +71,7 @@ impl App {
     /// [`order::Refusal::NoSuchOrder`] where it was never taken.
     pub async fn onboard(&self, context: &Context, id: &OrderId) -> Result<PlacedOrder, Failure> {
         // Whoever is delivering it on this node goes first, and most often leaves nothing to do.
-        let _turn = self.ports.turnstile.enter(order::stream(id).to_string()).await;
+        let _turn = self.ports.keyed_lock.acquire(order::stream(id).to_string()).await;
         self.finish(context, id).await
     }
 

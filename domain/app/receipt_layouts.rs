@@ -79,8 +79,8 @@ impl App {
     /// # Errors
     /// [`ReceiptRefused`] where none does.
     pub async fn prints_receipts(&self, company: CompanyId, site: SiteId) -> Result<(), Failure> {
-        let fleet = self.fleet(company).await?.state;
-        let makers: Vec<Maker> = fleet.at(site).map(|(_, terminal)| terminal.model.maker()).collect();
+        let terminals = self.terminals(company).await?.state;
+        let makers: Vec<Maker> = terminals.at(site).map(|(_, terminal)| terminal.model.maker()).collect();
         match makers.as_slice() {
             [] => Err(ReceiptRefused::NoTerminal.into()),
             makers if makers.contains(&Maker::Pax) => Ok(()),

@@ -31,7 +31,7 @@ impl App {
         decision: Decision,
     ) -> Result<(Resolution, Position), Failure> {
         let stream = order::stream(id);
-        let _turn = self.ports.turnstile.enter(stream.to_string()).await;
+        let _turn = self.ports.keyed_lock.acquire(stream.to_string()).await;
         let Order::Received(received) = &*self.orders.load(&stream).await?.state else {
             return Err(order::Refusal::NoSuchOrder.into());
         };

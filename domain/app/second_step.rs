@@ -9,7 +9,7 @@ use crate::values::erasable::Erasable;
 use crate::values::one_time_code::{OneTimeCode, TotpSecret};
 use crate::values::password::Password;
 
-use super::log_in::{Judged, Login, Wish};
+use super::log_in::{Judged, Login, PasswordPurpose};
 use super::sessions::Owner;
 use super::streams::Committed;
 use super::{App, Failure, TransactError, Unavailable};
@@ -43,7 +43,7 @@ impl App {
         let expired = self.clock.reached(claims.event.0, context.at) >= claims.expires_at;
         let event = if expired { EventId(uuid::Uuid::nil()) } else { claims.event };
         let stream = account::stream(claims.account);
-        let _turn = self.ports.turnstile.enter(stream.to_string()).await;
+        let _turn = self.ports.keyed_lock.acquire(stream.to_string()).await;
         let opening = self.opening(context);
         self.verdicts_can_be_written().await?;
         loop {
@@ -75,8 +75,8 @@ impl App {
         current: Password,
     ) -> Result<Enrolment, Failure> {
         let secret = self.ports.codes.secret();
-        let wish = Wish::Propose(secret.clone());
-        let committed = self.judge_owner(context, owner, current, wish).await?;
+        let purpose = PasswordPurpose::Propose(secret.clone());
+        let committed = self.judge_owner(context, owner, current, purpose).await?;
         let proposed = committed.facts.iter().find_map(|fact| match fact.event {
             Event::SecondStepProposed { expires_at, .. } => Some(expires_at),
             _ => None,
@@ -100,7 +100,7 @@ impl App {
         let codes = self.ports.codes.recovery_codes();
         let recovery: Vec<_> = codes.iter().map(|c| self.ports.codes.recovery_hash(account, c)).collect();
         let stream = account::stream(account);
-        let _turn = self.ports.turnstile.enter(stream.to_string()).await;
+        let _turn = self.ports.keyed_lock.acquire(stream.to_string()).await;
         self.verdicts_can_be_written().await?;
         loop {
             let held = self.accounts.load(&stream).await?.state;
@@ -139,8 +139,8 @@ impl App {
     ) -> Result<(Vec<String>, Position), Failure> {
         let codes = self.ports.codes.recovery_codes();
         let recovery = codes.iter().map(|c| self.ports.codes.recovery_hash(owner.account, c)).collect();
-        let wish = Wish::ReplaceRecovery(code, recovery);
-        let committed = self.judge_owner(context, owner, current, wish).await?;
+        let purpose = PasswordPurpose::ReplaceRecovery(code, recovery);
+        let committed = self.judge_owner(context, owner, current, purpose).await?;
         let replaced = |event: &Event| matches!(event, Event::RecoveryCodesReplaced { .. });
         did(&committed, replaced).map(|position| (codes, position))
     }
@@ -156,7 +156,7 @@ impl App {
         current: Password,
         code: OneTimeCode,
     ) -> Result<Position, Failure> {
-        let committed = self.judge_owner(context, owner, current, Wish::Disable(code)).await?;
+        let committed = self.judge_owner(context, owner, current, PasswordPurpose::Disable(code)).await?;
         did(&committed, |event| matches!(event, Event::SecondStepDisabled))
     }
 
@@ -179,9 +179,9 @@ impl App {
         context: &Context,
         owner: Owner,
         current: Password,
-        wish: Wish,
+        purpose: PasswordPurpose,
     ) -> Result<Box<Committed<account::Account>>, Failure> {
-        match self.judge(context, owner.account, owner.device, current, wish).await? {
+        match self.judge(context, owner.account, owner.device, current, purpose).await? {
             Judged::Verdict(committed) => Ok(committed),
             Judged::Locked(until) => Err(Refusal::Locked { until }.into()),
             Judged::Reused(rule) => Err(Failure::WeakPassword(vec![rule])),

@@ -8,8 +8,8 @@ use crate::fact::{Context, Fact};
 use crate::ids::EventId;
 use crate::policies::Policies;
 use crate::ports::{
-    AppendError, Appended, CodecError, EventCodec, EventStore, Folded, Folds, Identities, NewEvent, Position,
-    RecordedEvent, StreamId,
+    AppendError, Appended, CodecError, EventCodec, EventStore, Folded, Identities, NewEvent, Position,
+    RecordedEvent, StateCache, StreamId,
 };
 use crate::schema::AggregateEvent;
 
@@ -69,7 +69,7 @@ pub(super) struct Log {
 pub struct Streams<A> {
     log: Log,
     policies: Arc<Policies>,
-    folds: Arc<dyn Folds<A>>,
+    cache: Arc<dyn StateCache<A>>,
 }
 
 /// What a decision led to, durable.
@@ -84,13 +84,13 @@ pub struct Committed<A: Aggregate> {
 }
 
 impl<A: Aggregate> Streams<A> {
-    pub(super) fn new(log: Log, policies: Arc<Policies>, folds: Arc<dyn Folds<A>>) -> Self {
-        Self { log, policies, folds }
+    pub(super) fn new(log: Log, policies: Arc<Policies>, cache: Arc<dyn StateCache<A>>) -> Self {
+        Self { log, policies, cache }
     }
 
     /// Folds a stream as it is now, reading only what the cache lacks.
     pub(super) async fn load(&self, stream: &StreamId) -> Result<Folded<A>, Unavailable> {
-        let mut folded = self.folds.get(stream).unwrap_or_default();
+        let mut folded = self.cache.get(stream).unwrap_or_default();
         let news = self.log.store.read_stream(stream, folded.revision).await?;
         if news.is_empty() {
             return Ok(folded);
@@ -99,7 +99,7 @@ impl<A: Aggregate> Streams<A> {
             let fact = self.decode(recorded).await?;
             folded = folded.after(&fact, recorded);
         }
-        self.folds.put(stream, &folded);
+        self.cache.put(stream, &folded);
         Ok(folded)
     }
 
@@ -154,7 +154,7 @@ impl<A: Aggregate> Streams<A> {
         let state = facts.iter().fold(Arc::unwrap_or_clone(folded.state), A::evolve);
         let folded =
             Folded { state: Arc::new(state), revision: appended.revision, position: appended.position };
-        self.folds.put(stream, &folded);
+        self.cache.put(stream, &folded);
         Ok(Some(Committed { state: folded.state, facts, position: appended.position }))
     }
 
@@ -180,11 +180,11 @@ impl<A: Aggregate> Streams<A> {
     }
 
     pub(super) fn forget(&self, stream: &StreamId) {
-        self.folds.remove(stream);
+        self.cache.remove(stream);
     }
 
     pub(super) fn forget_all(&self) {
-        self.folds.clear();
+        self.cache.clear();
     }
 
     async fn decode(&self, recorded: &RecordedEvent) -> Result<Fact<A::Event>, Unavailable> {

@@ -9,10 +9,10 @@ use crate::access::{self, Access, Grantor, Group, GroupName, NewGroup, Where};
 use crate::account::{self, Role};
 use crate::company;
 use crate::fact::Context;
-use crate::fleet;
 use crate::ids::{AccountId, CompanyId, GroupId, SiteId, TakeOverId};
 use crate::ports::{BoxFuture, Folded, Position};
 use crate::takeover::{self, Cancellation, Command, Opened, Side, Stage, TakeOver};
+use crate::terminals;
 use crate::values::permission::Permission;
 
 use super::{App, Failure, SIDE_BY_SIDE, Unavailable};
@@ -73,7 +73,7 @@ impl App {
         let (from, to, accounts, reference) = (new.from, new.to, new.accounts, new.reference);
         let open = Command::Open { from, to, sites: sites.clone(), accounts, reference };
         takeover::decide(&None, context.at, open.clone())?;
-        let _turn = self.ports.turnstile.enter(takeover::stream(id).to_string()).await;
+        let _turn = self.ports.keyed_lock.acquire(takeover::stream(id).to_string()).await;
         let promise = company::Command::PromiseSites { takeover: id, to, sites };
         self.change_company(context, from, promise).await?;
         // Of two that would take each other over at once, each has promised before it looks.
@@ -107,7 +107,7 @@ impl App {
         id: TakeOverId,
         reason: Cancellation,
     ) -> Result<Position, Failure> {
-        let _turn = self.ports.turnstile.enter(takeover::stream(id).to_string()).await;
+        let _turn = self.ports.keyed_lock.acquire(takeover::stream(id).to_string()).await;
         let cancelled = self.change_take_over(context, id, Command::Cancel { reason }).await?;
         let folded = self.take_over(id).await?;
         let from = folded.state.as_ref().as_ref().ok_or(takeover::Refusal::NoSuchTakeOver)?.from;
@@ -121,7 +121,7 @@ impl App {
     /// [`takeover::Refusal::NotConfirmed`] where a company has yet to agree; [`company::Refusal`] where a site has gone
     /// elsewhere since, [`access::Refusal`] where it keeps sites and nobody to administer them.
     pub async fn complete_take_over(&self, context: &Context, id: TakeOverId) -> Result<Position, Failure> {
-        let _turn = self.ports.turnstile.enter(takeover::stream(id).to_string()).await;
+        let _turn = self.ports.keyed_lock.acquire(takeover::stream(id).to_string()).await;
         let takeover = self.take_over(id).await?.state;
         let opened = takeover.as_deref().ok_or(takeover::Refusal::NoSuchTakeOver)?;
         // Who administers the company is changed by nobody else until all have left it.
@@ -162,7 +162,7 @@ impl App {
         id: TakeOverId,
         from: CompanyId,
     ) -> Result<(), Failure> {
-        let turn = self.ports.turnstile.enter(takeover::stream(id).to_string()).await;
+        let turn = self.ports.keyed_lock.acquire(takeover::stream(id).to_string()).await;
         let begun = match self.take_over(id).await?.state.as_ref().as_ref().map(|opened| opened.stage) {
             None | Some(Stage::Cancelled) => {
                 self.call_off(context, id, from).await?;
@@ -226,13 +226,13 @@ impl App {
         self.change_access(context, from, Grantor::Anything, depart).await?;
         let groups = self.kept_groups(id, opened).await?;
         self.carry_sites(context, id, opened).await?;
-        let release = fleet::Command::Release { takeover: id, to, sites: sites.clone() };
-        self.change_fleet(context, from, release).await?;
-        let gone = self.fleet(from).await?.state;
+        let release = terminals::Command::Release { takeover: id, to, sites: sites.clone() };
+        self.change_terminals(context, from, release).await?;
+        let gone = self.terminals(from).await?.state;
         let terminals = gone.moved_by(id).unwrap_or_default().to_vec();
         let ids = terminals.iter().map(|moved| moved.terminal).collect();
-        let receive = fleet::Command::Receive { takeover: id, from, sites, terminals };
-        self.change_fleet(context, to, receive).await?;
+        let receive = terminals::Command::Receive { takeover: id, from, sites, terminals };
+        self.change_terminals(context, to, receive).await?;
         let join = access::Command::Join { takeover: id, from, groups };
         self.change_access(context, to, Grantor::Anything, join).await?;
         let mut moves: Vec<BoxFuture<'_, _>> = Vec::with_capacity(opened.accounts.len());

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{AddressKind, CompanyName, MovedSite, SiteName};
 use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId};
-use crate::shared_map::SharedMap;
+use crate::persistent_map::PersistentMap;
 use crate::values::address::Address;
 use crate::values::address_key::AddressKey;
 use crate::values::enterprise_number::EnterpriseNumber;
@@ -15,9 +15,9 @@ pub struct Company {
     /// Who it is; none while it is no customer.
     pub registered: Option<Box<Registered>>,
     /// Its sites.
-    pub sites: SharedMap<SiteId, Site>,
+    pub sites: PersistentMap<SiteId, Site>,
     /// Which of them is at an address; the first that was there.
-    pub(super) at: SharedMap<AddressKey, SiteId>,
+    pub(super) at: PersistentMap<AddressKey, SiteId>,
     /// What is promised to take-overs that are open.
     pub(super) promised: BTreeMap<TakeOverId, Promise>,
     /// The take-overs whose sites have come, and those whose sites have gone, with the sites as they were then.

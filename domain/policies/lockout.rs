@@ -72,7 +72,7 @@ pub enum LockEnd {
     AtReset,
 }
 
-/// How strangers' lockouts are kept between two runs: a moment, as ever, or a word in its place.
+/// How anonymous callers' lockouts are kept between two runs: a moment, as ever, or a word in its place.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Kept {

@@ -16,7 +16,6 @@ mod access;
 mod account;
 mod company;
 mod email_claim;
-mod fleet;
 mod logo;
 mod order;
 mod receipt;
@@ -24,6 +23,7 @@ mod serial_claim;
 #[cfg(test)]
 mod stream_names;
 mod takeover;
+mod terminals;
 #[cfg(test)]
 mod tests;
 
@@ -121,7 +121,7 @@ aggregates! {
     /// Of an order.
     Order: order,
     /// Of a company's terminals.
-    Fleet: fleet,
+    Terminals: terminals,
     /// Of the claim on a serial number.
     SerialClaim: serial_claim,
     /// Of who may do what in a company.

@@ -10,7 +10,7 @@ use crate::ids::{AccountId, CompanyId, LogoId, OrderId, SiteId, TakeOverId};
 use crate::stream::StreamId;
 use crate::values::email_address::EmailHash;
 use crate::values::serial_number::SerialNumber;
-use crate::{access, account, company, email_claim, fleet, logo, order, receipt, serial_claim, takeover};
+use crate::{access, account, company, email_claim, logo, order, receipt, serial_claim, takeover, terminals};
 
 /// A stream of each aggregate.
 fn streams() -> [StreamId; 10] {
@@ -20,7 +20,7 @@ fn streams() -> [StreamId; 10] {
         email_claim::stream(&EmailHash("ab12".to_owned())),
         company::stream(CompanyId(id)),
         order::stream(&OrderId::parse("SO-2026-000123").unwrap()),
-        fleet::stream(CompanyId(id)),
+        terminals::stream(CompanyId(id)),
         serial_claim::stream(&SerialNumber::parse("1234567890").unwrap()),
         access::stream(CompanyId(id)),
         receipt::stream(SiteId(id)),
@@ -64,7 +64,7 @@ fn what_an_aggregate_decides_on_is_of_its_own_category() {
         email_claim::EmailClaim::CATEGORY,
         company::Company::CATEGORY,
         order::Order::CATEGORY,
-        fleet::Fleet::CATEGORY,
+        terminals::Terminals::CATEGORY,
         serial_claim::SerialClaim::CATEGORY,
         access::Access::CATEGORY,
         receipt::Receipt::CATEGORY,

@@ -15,7 +15,6 @@ use crate::account::{
 };
 use crate::company::{AddressKind, CompanyName, Event as C, MovedSite, Registration, SiteName};
 use crate::email_claim::Event as E;
-use crate::fleet::{Event as F, MovedTerminal};
 use crate::ids::{
     CompanyId, DeviceId, EventId, GroupId, LogoId, OrderId, SessionId, SiteId, TakeOverId, TerminalId,
 };
@@ -25,6 +24,7 @@ use crate::policies::lockout::LockEnd;
 use crate::receipt::{Event as R, Layout, ReceiptText};
 use crate::serial_claim::Event as S;
 use crate::takeover::{Cancellation, Event as T, Side};
+use crate::terminals::{Event as F, MovedTerminal};
 use crate::values::address::Address;
 use crate::values::email_address::EmailHash;
 use crate::values::enterprise_number::{Country, EnterpriseNumber};
@@ -207,7 +207,7 @@ fn of_companies() -> Vec<DomainEvent> {
             sites: vec![MovedSite { site, name, address: address() }],
         },
     ];
-    let fleets = [
+    let terminals = [
         F::TerminalAdded { terminal, model, serial: Some(serial()), site, order: order() },
         F::TerminalAssigned { terminal, from: site, to: SiteId(id(14)) },
         F::TerminalSerialNoted { terminal, serial: serial() },
@@ -273,7 +273,7 @@ fn of_companies() -> Vec<DomainEvent> {
     companies
         .map(DomainEvent::Company)
         .into_iter()
-        .chain(fleets.map(DomainEvent::Fleet))
+        .chain(terminals.map(DomainEvent::Terminals))
         .chain(access.map(DomainEvent::Access))
         .chain(takeovers.map(DomainEvent::TakeOver))
         .chain([DomainEvent::Receipt(receipt), DomainEvent::Logo(L::LogoKept { logo })])

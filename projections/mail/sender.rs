@@ -29,7 +29,7 @@ use crate::ports::{
     ClaimedMail, Clock, Fence, Fenced, Hold, MailOutcome, Mailer, QueuedMail, ReactionJournal, SendError,
     UnnotedFate, WriteFailed,
 };
-use crate::view::Noted;
+use crate::view::EventEnvelope;
 
 /// How many fates are noted in the log at a time.
 const FATES: usize = 32;
@@ -410,23 +410,23 @@ impl Sender {
     }
 
     async fn write(&self, mail: &QueuedMail) -> Result<Written, NotNow> {
-        let Some(noted) = event_at(self.store.as_ref(), self.codec.as_ref(), mail.position).await? else {
+        let Some(envelope) = event_at(self.store.as_ref(), self.codec.as_ref(), mail.position).await? else {
             return Ok(Written::Void);
         };
         let recipient = self.app.account(mail.recipient).await?;
         if recipient == Account::Absent {
             return Err(NotNow::NoRecipient);
         }
-        let own = mail.effect == effect_of(noted.fact.id, mail.kind, mail.recipient);
+        let own = mail.effect == effect_of(envelope.fact.id, mail.kind, mail.recipient);
         let Some((person, profile)) = reader(&recipient).filter(|_| own) else {
             return Ok(Written::Void);
         };
-        let Some(tidings) = self.tidings(mail, &noted, &recipient).await? else {
+        let Some(tidings) = self.tidings(mail, &envelope, &recipient).await? else {
             return Ok(Written::Void);
         };
         let message = self.letters.write(mail.effect, mail.kind, (person, profile), tidings)?;
         let message = Box::new(message);
-        let asker = Asker::of(&noted.fact.context.actor);
+        let asker = Asker::of(&envelope.fact.context.actor);
         if (mail.kind, asker) != (MailKind::Activation, Asker::Company) {
             return Ok(Written::Mail(message, None));
         }
@@ -449,10 +449,10 @@ impl Sender {
     async fn tidings(
         &self,
         mail: &QueuedMail,
-        noted: &Noted,
+        envelope: &EventEnvelope,
         recipient: &Account,
     ) -> Result<Option<Tidings>, NotNow> {
-        let (fact, at) = (&noted.fact, noted.fact.context.at);
+        let (fact, at) = (&envelope.fact, envelope.fact.context.at);
         let stale = (self.clock)() - at > STALE;
         Ok(match (mail.kind, &fact.event) {
             (MailKind::Activation, DomainEvent::Account(_)) => {
@@ -488,12 +488,12 @@ impl Sender {
                 person.known().map(|about| Tidings { about: Some(about.clone()), ..Tidings::of(at) })
             }
             (MailKind::AdministratorBySupport, DomainEvent::Account(_)) => {
-                let Some(account) = noted.stream.account() else { return Ok(None) };
+                let Some(account) = envelope.stream.account() else { return Ok(None) };
                 let about = self.app.account(account).await?;
                 let about = about.profile().and_then(|profile| profile.person.known().cloned());
                 about.map(|about| Tidings { about: Some(about), ..Tidings::of(at) })
             }
-            (_, event) => of_companies::tidings(&self.app, event, &noted.stream, at).await?,
+            (_, event) => of_companies::tidings(&self.app, event, &envelope.stream, at).await?,
         })
     }
 

@@ -11,7 +11,7 @@ use loquet_domain::schema::{DomainEvent, ends_a_subject};
 
 use super::{Answer, CannotAct, Cause, Reaction};
 use crate::ports::{Mailer, ReactionJournal};
-use crate::view::Noted;
+use crate::view::EventEnvelope;
 
 /// How many events are read at once.
 const PAGE: usize = 1000;
@@ -47,17 +47,17 @@ impl Reaction for Erasure {
         Box::pin(async move { Ok(self.forget_all_up_to(head).await?) })
     }
 
-    fn react<'a>(&'a self, noted: &'a Noted) -> BoxFuture<'a, Answer> {
-        Box::pin(async move { self.act_on(noted).await.map(|()| Vec::new()).into() })
+    fn react<'a>(&'a self, envelope: &'a EventEnvelope) -> BoxFuture<'a, Answer> {
+        Box::pin(async move { self.act_on(envelope).await.map(|()| Vec::new()).into() })
     }
 }
 
 impl Erasure {
-    async fn act_on(&self, noted: &Noted) -> Result<(), CannotAct> {
-        let erased = matches!(noted.fact.event, DomainEvent::Account(Event::AccountErased));
-        if let Some(account) = noted.stream.account().filter(|_| erased) {
+    async fn act_on(&self, envelope: &EventEnvelope) -> Result<(), CannotAct> {
+        let erased = matches!(envelope.fact.event, DomainEvent::Account(Event::AccountErased));
+        if let Some(account) = envelope.stream.account().filter(|_| erased) {
             self.app.forget(account).await?;
-            self.forget_mails(account, noted).await?;
+            self.forget_mails(account, envelope).await?;
         }
         Ok(())
     }
@@ -85,8 +85,8 @@ impl Erasure {
     }
 
     /// A mail is to the account, or follows from an event of the account that it is about.
-    async fn forget_mails(&self, account: AccountId, noted: &Noted) -> Result<(), CannotAct> {
-        let history = self.store.read_stream(&noted.stream, Revision::default()).await?;
+    async fn forget_mails(&self, account: AccountId, envelope: &EventEnvelope) -> Result<(), CannotAct> {
+        let history = self.store.read_stream(&envelope.stream, Revision::default()).await?;
         let positions = history.iter().map(|event| event.position).collect();
         let mails = self.journal.mails_about(account, positions).await?;
         Ok(self.mailer.forget(mails).await?)

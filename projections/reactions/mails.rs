@@ -18,7 +18,7 @@ use crate::mail::{MailKind, effect_of};
 use crate::ports::{QueuedMail, ReadStore};
 use crate::runner::Status;
 use crate::table::{Row, RowQuery, find, select};
-use crate::view::Noted;
+use crate::view::EventEnvelope;
 use crate::views::accounts::{AccountRow, Status as AccountStatus};
 use crate::views::companies::CompanyRow;
 use crate::views::takeovers::TakeOverRow;
@@ -48,35 +48,35 @@ impl Reaction for Mails {
         Self::NAME
     }
 
-    fn react<'a>(&'a self, noted: &'a Noted) -> BoxFuture<'a, Answer> {
-        Box::pin(async move { self.mails_after(noted).await.into() })
+    fn react<'a>(&'a self, envelope: &'a EventEnvelope) -> BoxFuture<'a, Answer> {
+        Box::pin(async move { self.mails_after(envelope).await.into() })
     }
 }
 
 impl Mails {
-    async fn mails_after(&self, noted: &Noted) -> Result<Vec<QueuedMail>, CannotAct> {
-        match (&noted.fact.event, noted.stream.account()) {
-            (DomainEvent::Account(event), Some(account)) => self.of_account(noted, event, account).await,
+    async fn mails_after(&self, envelope: &EventEnvelope) -> Result<Vec<QueuedMail>, CannotAct> {
+        match (&envelope.fact.event, envelope.stream.account()) {
+            (DomainEvent::Account(event), Some(account)) => self.of_account(envelope, event, account).await,
             (DomainEvent::Order(order::Event::OrderEquipped(equipped)), _) => {
-                self.of_order(noted, equipped).await
+                self.of_order(envelope, equipped).await
             }
-            (DomainEvent::TakeOver(event), _) => self.of_take_over(noted, event).await,
+            (DomainEvent::TakeOver(event), _) => self.of_take_over(envelope, event).await,
             _ => Ok(Vec::new()),
         }
     }
 
     async fn of_account(
         &self,
-        noted: &Noted,
+        envelope: &EventEnvelope,
         event: &Event,
         account: AccountId,
     ) -> Result<Vec<QueuedMail>, CannotAct> {
-        let to_owner = |kind| queued(noted, kind, account);
+        let to_owner = |kind| queued(envelope, kind, account);
         Ok(match event {
             Event::AccountCreated { role: Role::TemporaryAdministrator, company, .. } => {
                 let mut mails = vec![to_owner(MailKind::Activation)];
-                let told = self.administrators(noted, *company).await?;
-                mails.extend(told.into_iter().map(|to| queued(noted, MailKind::AwaitingConversion, to)));
+                let told = self.administrators(envelope, *company).await?;
+                mails.extend(told.into_iter().map(|to| queued(envelope, MailKind::AwaitingConversion, to)));
                 mails
             }
             Event::AccountCreated {
@@ -86,20 +86,20 @@ impl Mails {
                 ..
             } => {
                 let mut mails = vec![to_owner(MailKind::Activation)];
-                mails.extend(self.of_administrator(noted, *company, account).await?);
+                mails.extend(self.of_administrator(envelope, *company, account).await?);
                 mails
             }
             Event::AccountConverted { to: Admission::Administrator }
             | Event::RoleChanged { to: Admission::Administrator } => {
-                match self.row::<AccountRow>(noted, account.to_string()).await? {
-                    Some(row) => self.of_administrator(noted, row.company_id, account).await?,
+                match self.row::<AccountRow>(envelope, account.to_string()).await? {
+                    Some(row) => self.of_administrator(envelope, row.company_id, account).await?,
                     None => return Err(CannotAct::NotKnown("account")),
                 }
             }
             Event::AccountCreated { .. } | Event::ActivationRequested { .. } => {
                 vec![to_owner(MailKind::Activation)]
             }
-            Event::PasswordResetRequested { .. } => match noted.fact.context.actor {
+            Event::PasswordResetRequested { .. } => match envelope.fact.context.actor {
                 // Whoever did not prove anything says of themselves that they are the owner; support does not.
                 Actor::Staff { .. } | Actor::Service { .. } => {
                     vec![to_owner(MailKind::PasswordResetBySupport)]
@@ -128,36 +128,40 @@ impl Mails {
     /// nobody gets a mail; the history shows it.
     async fn of_administrator(
         &self,
-        noted: &Noted,
+        envelope: &EventEnvelope,
         company: CompanyId,
         account: AccountId,
     ) -> Result<Vec<QueuedMail>, CannotAct> {
-        match noted.fact.context.actor {
+        match envelope.fact.context.actor {
             Actor::Staff { .. } | Actor::Service { .. } | Actor::Operator => {}
-            Actor::Account { .. } | Actor::Stranger | Actor::System { .. } => return Ok(Vec::new()),
+            Actor::Account { .. } | Actor::Anonymous | Actor::System { .. } => return Ok(Vec::new()),
         }
-        let told = self.administrators(noted, company).await?;
+        let told = self.administrators(envelope, company).await?;
         let others = told.into_iter().filter(|to| *to != account);
-        Ok(others.map(|to| queued(noted, MailKind::AdministratorBySupport, to)).collect())
+        Ok(others.map(|to| queued(envelope, MailKind::AdministratorBySupport, to)).collect())
     }
 
     /// One mail an order, however many sites it opened. Whose first order it is has a mail of their own to read.
-    async fn of_order(&self, noted: &Noted, equipped: &Equipped) -> Result<Vec<QueuedMail>, CannotAct> {
+    async fn of_order(
+        &self,
+        envelope: &EventEnvelope,
+        equipped: &Equipped,
+    ) -> Result<Vec<QueuedMail>, CannotAct> {
         if equipped.opened.is_empty() {
             return Ok(Vec::new());
         }
-        let company = self.row::<CompanyRow>(noted, equipped.company.to_string()).await?;
-        if company.is_none_or(|company| company.order_id.as_str() == noted.stream.id()) {
+        let company = self.row::<CompanyRow>(envelope, equipped.company.to_string()).await?;
+        if company.is_none_or(|company| company.order_id.as_str() == envelope.stream.id()) {
             return Ok(Vec::new());
         }
-        let told = self.administrators(noted, equipped.company).await?;
-        Ok(told.into_iter().map(|to| queued(noted, MailKind::SitesOpened, to)).collect())
+        let told = self.administrators(envelope, equipped.company).await?;
+        Ok(told.into_iter().map(|to| queued(envelope, MailKind::SitesOpened, to)).collect())
     }
 
     /// Both companies' administrators are told, and of its end whoever moved with it.
     async fn of_take_over(
         &self,
-        noted: &Noted,
+        envelope: &EventEnvelope,
         event: &takeover::Event,
     ) -> Result<Vec<QueuedMail>, CannotAct> {
         let kind = match event {
@@ -168,36 +172,40 @@ impl Mails {
                 return Ok(Vec::new());
             }
         };
-        let Some(row) = self.row::<TakeOverRow>(noted, noted.stream.id().to_owned()).await? else {
+        let Some(row) = self.row::<TakeOverRow>(envelope, envelope.stream.id().to_owned()).await? else {
             return Err(CannotAct::NotKnown("take-over"));
         };
         let mut told = BTreeSet::new();
         for company in [row.from_company_id, row.to_company_id] {
-            told.extend(self.administrators(noted, company).await?);
+            told.extend(self.administrators(envelope, company).await?);
         }
         if kind == MailKind::TakeOverCompleted {
             told.extend(row.account_ids);
         }
-        Ok(told.into_iter().map(|to| queued(noted, kind, to)).collect())
+        Ok(told.into_iter().map(|to| queued(envelope, kind, to)).collect())
     }
 
     /// A row as of the event at the earliest.
-    async fn row<R: Row>(&self, noted: &Noted, key: String) -> Result<Option<R>, CannotAct> {
-        self.status.reach(R::VIEW, noted.position, PATIENCE).await?;
+    async fn row<R: Row>(&self, envelope: &EventEnvelope, key: String) -> Result<Option<R>, CannotAct> {
+        self.status.reach(R::VIEW, envelope.position, PATIENCE).await?;
         Ok(find::<R>(self.rows.as_ref(), key).await?)
     }
 }
 
-fn queued(noted: &Noted, kind: MailKind, recipient: AccountId) -> QueuedMail {
-    let effect = effect_of(noted.fact.id, kind, recipient);
-    QueuedMail { effect, kind, recipient, position: noted.position }
+fn queued(envelope: &EventEnvelope, kind: MailKind, recipient: AccountId) -> QueuedMail {
+    let effect = effect_of(envelope.fact.id, kind, recipient);
+    QueuedMail { effect, kind, recipient, position: envelope.position }
 }
 
 impl Mails {
     /// The company's administrators as of the event at the latest, those who have yet to activate among
     /// them: they are the ones who can admit somebody.
-    async fn administrators(&self, noted: &Noted, company: CompanyId) -> Result<Vec<AccountId>, CannotAct> {
-        self.status.reach(AccountRow::VIEW, noted.position, PATIENCE).await?;
+    async fn administrators(
+        &self,
+        envelope: &EventEnvelope,
+        company: CompanyId,
+    ) -> Result<Vec<AccountId>, CannotAct> {
+        self.status.reach(AccountRow::VIEW, envelope.position, PATIENCE).await?;
         let by = Some(AccountRow::BY_COMPANY.under(company));
         let wanted = RowQuery { by, limit: MOST_COLLEAGUES, ..RowQuery::default() };
         let rows = select(self.rows.as_ref(), wanted).await?;

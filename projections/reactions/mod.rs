@@ -20,7 +20,7 @@ pub use onboarding::{Onboarding, Settling};
 use crate::causes::Causes;
 use crate::ports::{Clock, Fence, Fenced, QueuedMail, ReactionJournal, StoreFailed, WriteFailed};
 use crate::runner::{Follower, NotThere, Status};
-use crate::view::Noted;
+use crate::view::EventEnvelope;
 
 /// How long a reaction that failed waits before it acts on the same event again.
 const RETRY: Duration = Duration::from_secs(2);
@@ -74,7 +74,7 @@ pub trait Reaction: Send + Sync {
     }
 
     /// Acts on an event.
-    fn react<'a>(&'a self, event: &'a Noted) -> BoxFuture<'a, Answer>;
+    fn react<'a>(&'a self, event: &'a EventEnvelope) -> BoxFuture<'a, Answer>;
 }
 
 /// Why a reaction can't act for now.
@@ -164,7 +164,7 @@ struct Way {
     /// The checkpoint.
     noted: Position,
     /// What it could not act on yet, and why.
-    failing: BTreeMap<Position, (Noted, String)>,
+    failing: BTreeMap<Position, (EventEnvelope, String)>,
 }
 
 impl Way {
@@ -208,10 +208,10 @@ impl ReactionRunner {
     }
 
     async fn follow(&self) -> Result<(), Interrupted> {
-        let noted = self.checkpoint().await?;
+        let envelope = self.checkpoint().await?;
         let mut way = Way { seen: noted, noted, failing: BTreeMap::new() };
         let mut last_noted = Instant::now();
-        let mut log = self.store.subscribe(noted);
+        let mut log = self.store.subscribe(envelope);
         let mut retry = tokio::time::interval(RETRY);
         retry.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -221,12 +221,12 @@ impl ReactionRunner {
                     Some(next) => match next? {
                         Subscribed::Event(recorded) => {
                             // The open part says all that a reaction asks: no key is needed to read on.
-                            let event = Noted::read_open(self.codec.as_ref(), *recorded)?;
+                            let event = EventEnvelope::read_open(self.codec.as_ref(), *recorded)?;
                             self.act(&mut way, event).await?;
                         }
                         Subscribed::CaughtUp(_) => {
                             // Positions that asked for nothing are noted now and then: acting on them again
-                            // is harmless, and a sync for each event would tell strangers which there were.
+                            // is harmless, and a sync for each event would tell anonymous callers which there were.
                             if way.acted_on() > way.noted && last_noted.elapsed() > NOTE_EVERY {
                                 last_noted = Instant::now();
                                 self.note(&mut way, Vec::new()).await?;
@@ -236,7 +236,7 @@ impl ReactionRunner {
                     },
                 },
                 _ = retry.tick(), if !way.failing.is_empty() => {
-                    let again: Vec<Noted> = way.failing.values().map(|(event, _)| event.clone()).collect();
+                    let again: Vec<EventEnvelope> = way.failing.values().map(|(event, _)| event.clone()).collect();
                     for event in again {
                         self.act(&mut way, event).await?;
                     }
@@ -260,7 +260,7 @@ impl ReactionRunner {
         Ok(noted)
     }
 
-    async fn act(&self, way: &mut Way, event: Noted) -> Result<(), Interrupted> {
+    async fn act(&self, way: &mut Way, event: EventEnvelope) -> Result<(), Interrupted> {
         let position = event.position;
         way.seen = way.seen.max(position);
         match self.reaction.react(&event).await {

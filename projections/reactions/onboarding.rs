@@ -14,15 +14,15 @@ use loquet_domain::takeover;
 
 use super::{Answer, Reaction};
 use crate::ports::Clock;
-use crate::view::Noted;
+use crate::view::EventEnvelope;
 
 /// The context of what a reaction does because of an event.
-fn because(noted: &Noted, reaction: &'static str, clock: &Clock) -> Context {
+fn because(envelope: &EventEnvelope, reaction: &'static str, clock: &Clock) -> Context {
     Context {
         at: clock(),
         actor: Actor::System { reaction: reaction.to_owned() },
-        correlation: noted.fact.context.correlation,
-        causation: Some(noted.fact.id),
+        correlation: envelope.fact.context.correlation,
+        causation: Some(envelope.fact.id),
         client: None,
         reason: None,
     }
@@ -48,12 +48,12 @@ impl Reaction for Onboarding {
         Self::NAME
     }
 
-    fn react<'a>(&'a self, noted: &'a Noted) -> BoxFuture<'a, Answer> {
+    fn react<'a>(&'a self, envelope: &'a EventEnvelope) -> BoxFuture<'a, Answer> {
         Box::pin(async move {
-            let DomainEvent::Order(order::Event::OrderReceived { content, .. }) = &noted.fact.event else {
+            let DomainEvent::Order(order::Event::OrderReceived { content, .. }) = &envelope.fact.event else {
                 return Answer::Done(Vec::new());
             };
-            let context = because(noted, self.name(), &self.clock);
+            let context = because(envelope, self.name(), &self.clock);
             self.app.onboard(&context, &content.id).await.map(|_| Vec::new()).into()
         })
     }
@@ -79,19 +79,19 @@ impl Reaction for Settling {
         Self::NAME
     }
 
-    fn react<'a>(&'a self, noted: &'a Noted) -> BoxFuture<'a, Answer> {
+    fn react<'a>(&'a self, envelope: &'a EventEnvelope) -> BoxFuture<'a, Answer> {
         Box::pin(async move {
-            let context = because(noted, self.name(), &self.clock);
-            self.settle(noted, &context).await.map(|()| Vec::new()).into()
+            let context = because(envelope, self.name(), &self.clock);
+            self.settle(envelope, &context).await.map(|()| Vec::new()).into()
         })
     }
 }
 
 impl Settling {
-    async fn settle(&self, noted: &Noted, context: &Context) -> Result<(), Failure> {
-        let (takeover, from) = match &noted.fact.event {
+    async fn settle(&self, envelope: &EventEnvelope, context: &Context) -> Result<(), Failure> {
+        let (takeover, from) = match &envelope.fact.event {
             DomainEvent::Account(event) => {
-                let Some(account) = noted.stream.account() else { return Ok(()) };
+                let Some(account) = envelope.stream.account() else { return Ok(()) };
                 if let account::Event::AccountMoved { takeover, .. } = event {
                     let from = self
                         .app
@@ -112,12 +112,12 @@ impl Settling {
             }
             DomainEvent::Company(company::Event::SitesPromised { takeover, .. })
             | DomainEvent::Access(access::Event::AccountsLeaving { takeover, .. }) => {
-                (*takeover, noted.stream.id().parse().ok())
+                (*takeover, envelope.stream.id().parse().ok())
             }
             DomainEvent::TakeOver(
                 takeover::Event::TakeOverBegun { .. } | takeover::Event::TakeOverCancelled { .. },
             ) => {
-                let Ok(takeover) = noted.stream.id().parse() else { return Ok(()) };
+                let Ok(takeover) = envelope.stream.id().parse() else { return Ok(()) };
                 (
                     takeover,
                     self.app.take_over(takeover).await?.state.as_ref().as_ref().map(|opened| opened.from),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use loquet_domain::ports::{EventCodec, EventStore, Position, ReadError};
 
-use super::course::{Course, Entry};
+use super::projection_group::{Entry, ProjectionGroup};
 use crate::erased_view::ErasedView;
 use crate::people::Unreadable;
 use crate::ports::{ReadStore, StoreFailed};
@@ -14,10 +14,10 @@ use crate::view::Build;
 
 /// Views being built from the log.
 pub struct Builder {
-    course: Course,
+    group: ProjectionGroup,
 }
 
-/// Why a building was not finished.
+/// Why a build was not finished.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BuildFailed {
     /// The read store does not answer.
@@ -46,7 +46,7 @@ impl From<ReadError> for BuildFailed {
 }
 
 impl Builder {
-    /// Begins a building of each view.
+    /// Begins a build of each view.
     ///
     /// # Errors
     /// [`BuildFailed`] when the read store does not answer.
@@ -61,46 +61,46 @@ impl Builder {
             let build = rows.begin(view.id()).await?;
             entries.push(Entry::new(view, build, Position::default(), None));
         }
-        Ok(Self { course: Course::new(store, codec, rows, entries, Position::default()) })
+        Ok(Self { group: ProjectionGroup::new(store, codec, rows, entries, Position::default()) })
     }
 
-    /// Goes on with buildings that were begun.
-    pub(super) fn resume(course: Course) -> Self {
-        Self { course }
+    /// Goes on with builds that were begun.
+    pub(super) fn resume(group: ProjectionGroup) -> Self {
+        Self { group }
     }
 
-    /// The buildings.
+    /// The builds.
     pub fn builds(&self) -> impl Iterator<Item = Build> {
-        self.course.entries.iter().map(|entry| entry.build)
+        self.group.entries.iter().map(|entry| entry.build)
     }
 
     pub(super) fn entries(&self) -> &[Entry] {
-        &self.course.entries
+        &self.group.entries
     }
 
     pub(super) fn into_entries(self) -> Vec<Entry> {
-        self.course.entries
+        self.group.entries
     }
 
     /// What stopped one of them.
     pub(super) fn failure(&self) -> Option<&String> {
-        self.course.entries.iter().find_map(|entry| entry.failure.as_ref())
+        self.group.entries.iter().find_map(|entry| entry.failure.as_ref())
     }
 
     pub(super) async fn stopped(&mut self, why: &BuildFailed) {
-        self.course.stop(why).await;
+        self.group.stop(why).await;
     }
 
     /// Looks whether what stopped it is mended.
     pub(super) async fn try_again(&mut self, goal: Position) -> Result<(), BuildFailed> {
-        self.course.try_again(goal).await;
+        self.group.try_again(goal).await;
         self.fail_with_the_first()
     }
 
     /// Builds up to `goal`, saying after each page where it is.
     ///
     /// # Errors
-    /// [`BuildFailed`] says which event can't be read or applied; the building is kept for looking at.
+    /// [`BuildFailed`] says which event can't be read or applied; the build is kept for looking at.
     pub async fn build(
         &mut self,
         goal: Position,
@@ -114,25 +114,25 @@ impl Builder {
         goal: Position,
         mut reached: impl FnMut(&[Entry], Position) + Send,
     ) -> Result<(), BuildFailed> {
-        let mut at = self.course.delivered();
-        let mut log = Reading::begin(&self.course.store, &self.course.codec, at, self.course.sight());
+        let mut at = self.group.delivered();
+        let mut log = Reading::begin(&self.group.store, &self.group.codec, at, self.group.sight());
         while at < goal {
             let ended = BuildFailed::LogEnds { at, goal };
             let Some(page) = log.next().await else { return Err(ended) };
-            self.course.gather(page.stretch().up_to(goal)).await;
+            self.group.gather(page.slice().up_to(goal)).await;
             self.fail_with_the_first()?;
-            at = self.course.delivered();
-            reached(&self.course.entries, at);
+            at = self.group.delivered();
+            reached(&self.group.entries, at);
             match page.end {
                 End::Failed(why) if at < goal => {
-                    self.course.write().await;
+                    self.group.write().await;
                     return Err(why.into());
                 }
                 End::CaughtUp if at < goal => return Err(ended),
                 End::CaughtUp | End::Failed(_) | End::More => {}
             }
         }
-        self.course.write().await;
+        self.group.write().await;
         self.fail_with_the_first()
     }
 
@@ -140,12 +140,12 @@ impl Builder {
         self.failure().map_or(Ok(()), |failure| Err(BuildFailed::Stopped(failure.clone())))
     }
 
-    /// Lets the buildings take over from those that serve, and deletes those.
+    /// Lets the builds take over from those that serve, and deletes those.
     ///
     /// # Errors
     /// [`BuildFailed`] when the read store does not answer.
     pub async fn take_over(self) -> Result<(), BuildFailed> {
-        let rows = self.course.rows.clone();
+        let rows = self.group.rows.clone();
         for build in self.builds() {
             rows.serve(build).await?;
         }

@@ -1,9 +1,9 @@
 //! Runs views: one reading of the log for all of them, each with its own checkpoint; those that are built
 //! anew have a reading of their own.
 
-mod apart;
+mod background_rebuild;
 mod builder;
-mod course;
+mod projection_group;
 mod status;
 mod verify;
 
@@ -23,8 +23,8 @@ use crate::people::Unreadable;
 use crate::ports::{BuildState, ReadStore, StoreFailed};
 use crate::reading::{End, Reading};
 use crate::view::{Build, ViewId};
-use apart::{Apart, Ended, Outside, Role};
-use course::{Course, Entry};
+use background_rebuild::{BackgroundRebuilds, Ended, Outside, Role};
+use projection_group::{Entry, ProjectionGroup};
 
 /// How long a view that stopped waits before it is tried again.
 const RETRY: Duration = Duration::from_secs(5);
@@ -45,7 +45,7 @@ pub struct Runner {
     pub status: Status,
 }
 
-/// How far a building is of a view that the code has.
+/// How far a build is of a view that the code has.
 struct Known {
     build: Build,
     position: Position,
@@ -88,13 +88,13 @@ impl Runner {
 
     /// Follows the log from the checkpoint furthest behind.
     async fn follow(&self) -> Result<(), Interrupted> {
-        let mut apart = Apart::new(self.outside());
-        let mut course = self.plan(&mut apart).await?;
-        self.publish(&course);
+        let mut background = BackgroundRebuilds::new(self.outside());
+        let mut group = self.plan(&mut background).await?;
+        self.publish(&group);
         let mut log = {
             // As much as any view sees: whichever is built anew joins this course.
             let sight = sight_of(self.views.iter());
-            Reading::begin(&self.store, &self.codec, course.delivered(), sight)
+            Reading::begin(&self.store, &self.codec, group.delivered(), sight)
         };
         let mut retry = tokio::time::interval(RETRY);
         let mut requests = tokio::time::interval(REQUESTS);
@@ -103,27 +103,27 @@ impl Runner {
                 page = log.next() => {
                     let Some(page) = page else { return Ok(()) };
                     match page.end {
-                        End::More => course.gather(page.stretch()).await,
+                        End::More => group.gather(page.slice()).await,
                         End::CaughtUp | End::Failed(_) => {
-                            course.apply(page.stretch()).await;
-                            course.is_live();
+                            group.apply(page.slice()).await;
+                            group.is_live();
                         }
                     }
-                    self.publish(&course);
+                    self.publish(&group);
                     if let End::Failed(why) = page.end {
                         // The views stop at the event that can't be read, not at the page before it.
-                        course.stop(&why).await;
-                        self.publish(&course);
+                        group.stop(&why).await;
+                        self.publish(&group);
                         return Err(why.into());
                     }
                 }
-                _ = retry.tick() => self.retry(&mut course, &mut apart).await,
-                _ = requests.tick() => self.rebuild_what_was_asked_for(&mut apart).await?,
-                ended = apart.next() => {
+                _ = retry.tick() => self.retry(&mut group, &mut background).await,
+                _ = requests.tick() => self.rebuild_what_was_asked_for(&mut background).await?,
+                ended = background.next() => {
                     if let Ended::Arrived(_, arrived, role) = ended? {
-                        course.write().await;
+                        group.write().await;
                         for entry in arrived {
-                            self.admit(&mut course, &mut apart, entry, role).await?;
+                            self.admit(&mut group, &mut background, entry, role).await?;
                         }
                     }
                 }
@@ -136,10 +136,10 @@ impl Runner {
         Outside { store, codec, rows, status: self.status.clone() }
     }
 
-    /// Finds the buildings that go on serving together, and sends off those that go by themselves.
-    async fn plan(&self, apart: &mut Apart) -> Result<Course, Interrupted> {
+    /// Finds the builds that go on serving together, and sends off those that go by themselves.
+    async fn plan(&self, background: &mut BackgroundRebuilds) -> Result<ProjectionGroup, Interrupted> {
         let head = self.store.head().await?;
-        self.put_away(apart).await?;
+        self.put_away(background).await?;
         let states = self.states(head).await?;
         let mut entries = Vec::new();
         for view in &self.views {
@@ -152,9 +152,9 @@ impl Runner {
             }
             let anything_serves = states.iter().any(|state| state.serving && state.build.view.name == name);
             match (unfinished.last(), serving.is_empty()) {
-                // A building that a stop interrupted goes on.
-                (Some(state), _) => apart.send(entry(view, state), Role::Successor),
-                (None, true) if anything_serves => apart.send(self.begin(view).await?, Role::Successor),
+                // A build that a stop interrupted goes on.
+                (Some(state), _) => background.send(entry(view, state), Role::Successor),
+                (None, true) if anything_serves => background.send(self.begin(view).await?, Role::Successor),
                 (None, true) => {
                     let begun = self.begin(view).await?;
                     self.rows.serve(begun.build).await?;
@@ -165,8 +165,8 @@ impl Runner {
         }
         // What nobody goes on with: an older version's, or one that a later one has overtaken.
         for state in states.iter().filter(|state| !state.serving) {
-            if !apart.has(state.build) {
-                apart.sweep(state.build.into());
+            if !background.has(state.build) {
+                background.sweep(state.build.into());
             }
         }
         // What serves though nobody here can keep it up to date: it tells how old it is.
@@ -174,22 +174,27 @@ impl Runner {
             let Known { build, position, .. } = state;
             self.status.set(Follower::View(build.view.name), build.view.version, *position, None);
         }
-        Ok(self.together(entries, head, apart))
+        Ok(self.together(entries, head, background))
     }
 
     /// Those that go together: not those far behind the others, for which the others would wait.
-    fn together(&self, entries: Vec<Entry>, head: Position, apart: &mut Apart) -> Course {
+    fn together(
+        &self,
+        entries: Vec<Entry>,
+        head: Position,
+        background: &mut BackgroundRebuilds,
+    ) -> ProjectionGroup {
         let going = |entry: &&Entry| entry.failure.is_none();
         let furthest = entries.iter().filter(going).map(|entry| entry.position).max().unwrap_or(head);
         let (behind, together): (Vec<Entry>, Vec<Entry>) = entries.into_iter().partition(|entry| {
             entry.failure.is_none() && furthest.0.saturating_sub(entry.position.0) > FAR_BEHIND
         });
-        behind.into_iter().for_each(|entry| apart.send(entry, Role::Serving));
+        behind.into_iter().for_each(|entry| background.send(entry, Role::Serving));
         let start = together.iter().filter(going).map(|entry| entry.position).min().unwrap_or(head);
-        Course::new(self.store.clone(), self.codec.clone(), self.rows.clone(), together, start)
+        ProjectionGroup::new(self.store.clone(), self.codec.clone(), self.rows.clone(), together, start)
     }
 
-    /// Every building, those ahead of the log put back to its start.
+    /// Every build, those ahead of the log put back to its start.
     async fn states(&self, head: Position) -> Result<Vec<Known>, Interrupted> {
         let stored = self.rows.builds().await?;
         let mut states: Vec<_> = stored.into_iter().filter_map(|state| self.known(state)).collect();
@@ -205,7 +210,7 @@ impl Runner {
     }
 
     /// Deletes what nobody will read: what a stop left half deleted, and views that the code no longer has.
-    async fn put_away(&self, apart: &mut Apart) -> Result<(), Interrupted> {
+    async fn put_away(&self, background: &mut BackgroundRebuilds) -> Result<(), Interrupted> {
         for state in self.rows.builds().await? {
             let view = state.build.view.name;
             if self.newest(&view).is_none() {
@@ -214,7 +219,7 @@ impl Runner {
             }
         }
         for build in self.rows.half_deleted().await? {
-            apart.sweep(build);
+            background.sweep(build);
         }
         Ok(())
     }
@@ -224,7 +229,7 @@ impl Runner {
         Ok(Entry::new(view.clone(), build, Position::default(), None))
     }
 
-    /// A building of a view that the code has; `None` if it has none of that name.
+    /// A build of a view that the code has; `None` if it has none of that name.
     fn known(&self, state: BuildState) -> Option<Known> {
         let BuildState { build, position, serving, failure } = state;
         let build = self.views.iter().find_map(|view| build.of(view.id().name))?;
@@ -236,72 +241,75 @@ impl Runner {
     }
 
     /// One that is being built anew already is not begun twice, unless it has failed.
-    async fn rebuild_what_was_asked_for(&self, apart: &mut Apart) -> Result<(), Interrupted> {
+    async fn rebuild_what_was_asked_for(
+        &self,
+        background: &mut BackgroundRebuilds,
+    ) -> Result<(), Interrupted> {
         let asked = self.rows.take_requests().await?;
         for view in self.views.iter().filter(|view| asked.iter().any(|name| name == view.id().name)) {
             let ViewId { name, version } = view.id();
             if self.newest(name) != Some(version) {
                 continue;
             }
-            if let Some(under_way) = apart.successor(name) {
+            if let Some(under_way) = background.successor(name) {
                 let progress = self.status.of(Follower::View(name));
                 if progress.building.is_none_or(|building| building.failure.is_none()) {
                     continue;
                 }
-                apart.sweep(under_way.into());
+                background.sweep(under_way.into());
             }
-            apart.send(self.begin(view).await?, Role::Successor);
+            background.send(self.begin(view).await?, Role::Successor);
         }
         Ok(())
     }
 
-    /// Lets a building go on with the others, in the place of the one that served where it is a successor.
+    /// Lets a build go on with the others, in the place of the one that served where it is a successor.
     async fn admit(
         &self,
-        course: &mut Course,
-        apart: &mut Apart,
+        group: &mut ProjectionGroup,
+        background: &mut BackgroundRebuilds,
         mut entry: Entry,
         role: Role,
     ) -> Result<(), Interrupted> {
         let Build { view: ViewId { name, version }, generation } = entry.build;
         // As far as the log was shown to this course, whoever was there to see it: what it is shown next is
         // what follows that.
-        course.bring_along(&mut entry).await;
+        group.bring_along(&mut entry).await;
         if role == Role::Serving {
             // Its successor may have been faster.
-            let replaced = course.entries.iter().any(|held| held.build.view.name == name);
+            let replaced = group.entries.iter().any(|held| held.build.view.name == name);
             if !replaced {
-                course.entries.push(entry);
+                group.entries.push(entry);
             }
         } else if entry.failure.is_some() {
-            apart.send(entry, role);
+            background.send(entry, role);
         } else {
             self.rows.serve(entry.build).await?;
             tracing::info!(view = name, version, generation, "a view was built anew and serves");
-            course.entries.retain(|held| held.build.view.name != name);
-            course.entries.push(entry);
+            group.entries.retain(|held| held.build.view.name != name);
+            group.entries.push(entry);
             self.status.change(Follower::View(name), |progress| progress.building = None);
             let builds = self.rows.builds().await?;
             let gone = builds.into_iter().filter(|state| state.build.view.name == name && !state.serving);
-            gone.for_each(|state| apart.sweep(state.build));
+            gone.for_each(|state| background.sweep(state.build));
         }
-        self.publish(course);
+        self.publish(group);
         Ok(())
     }
 
     /// Tries views that stopped again.
-    async fn retry(&self, course: &mut Course, apart: &mut Apart) {
-        if course.entries.iter().all(|entry| entry.failure.is_none()) {
+    async fn retry(&self, group: &mut ProjectionGroup, background: &mut BackgroundRebuilds) {
+        if group.entries.iter().all(|entry| entry.failure.is_none()) {
             return;
         }
-        course.write().await;
-        let behind = course.retry_stopped().await;
-        self.publish(course);
-        behind.into_iter().for_each(|entry| apart.send(entry, Role::Serving));
+        group.write().await;
+        let behind = group.retry_stopped().await;
+        self.publish(group);
+        behind.into_iter().for_each(|entry| background.send(entry, Role::Serving));
     }
 
-    fn publish(&self, course: &Course) {
-        for entry in &course.entries {
+    fn publish(&self, group: &ProjectionGroup) {
+        for entry in &group.entries {
             let view = entry.build.view;
             self.status.set(Follower::View(view.name), view.version, entry.position, entry.failure.clone());
         }

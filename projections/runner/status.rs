@@ -13,17 +13,17 @@ use crate::view::ViewId;
 /// How far a view is, and what stopped it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// The version of the building that queries read; zero for a reaction, which has none.
+    /// The version of the build that queries read; zero for a reaction, which has none.
     pub version: u32,
     /// Up to where it has seen the log.
     pub position: Position,
     /// What it can't apply, if it has stopped.
     pub failure: Option<String>,
-    /// The building that is to take its place, while there is one.
+    /// The build that is to take its place, while there is one.
     pub building: Option<Building>,
 }
 
-/// How far a building is that does not serve yet.
+/// How far a build is that does not serve yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Building {
     /// Up to where it has seen the log.
@@ -79,7 +79,7 @@ impl Status {
         self.sender(who).send_modify(change);
     }
 
-    /// How far the building is that queries read.
+    /// How far the build is that queries read.
     pub(crate) fn set(&self, who: Follower, version: u32, position: Position, failure: Option<String>) {
         self.change(who, |progress| {
             (progress.version, progress.position) = (version, position);

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::index::{Entry, Index};
 use crate::ports::{ReadStore, StoreFailed};
 use crate::table::{Row, RowQuery, Table, select_where, sortable};
-use crate::view::{CannotApply, Noted, View, ViewId};
+use crate::view::{CannotApply, EventEnvelope, View, ViewId};
 
 /// In which stage an account is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,12 +113,13 @@ pub struct Accounts;
 impl View for Accounts {
     type Row = AccountRow;
 
-    fn apply(&self, rows: &mut Table<'_, AccountRow>, noted: &Noted) -> Result<(), CannotApply> {
-        let (DomainEvent::Account(event), Some(account)) = (&noted.fact.event, noted.stream.account()) else {
+    fn apply(&self, rows: &mut Table<'_, AccountRow>, envelope: &EventEnvelope) -> Result<(), CannotApply> {
+        let (DomainEvent::Account(event), Some(account)) = (&envelope.fact.event, envelope.stream.account())
+        else {
             return Ok(());
         };
-        let key = noted.stream.id();
-        let at = noted.fact.context.at;
+        let key = envelope.stream.id();
+        let at = envelope.fact.context.at;
         match event {
             Event::AccountCreated { company, role, language, email_hash, .. } => rows.put(
                 key,
@@ -129,7 +130,7 @@ impl View for Accounts {
                     language: *language,
                     status: Status::AwaitingActivation,
                     email_hash: email_hash.clone(),
-                    person_at: noted.position,
+                    person_at: envelope.position,
                     created_at: at,
                     activated_at: None,
                     last_login_at: None,

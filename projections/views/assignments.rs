@@ -3,16 +3,16 @@
 use chrono::serde::ts_microseconds;
 use loquet_domain::Moment;
 use loquet_domain::fact::Actor;
-use loquet_domain::fleet::Event;
 use loquet_domain::ids::{CompanyId, OrderId, SiteId, TakeOverId, TerminalId};
 use loquet_domain::ports::Position;
 use loquet_domain::schema::DomainEvent;
 use loquet_domain::takeover;
+use loquet_domain::terminals::Event;
 use serde::{Deserialize, Serialize};
 
 use crate::index::{Entry, Index};
 use crate::table::{Row, Table};
-use crate::view::{CannotApply, Noted, View, ViewId};
+use crate::view::{CannotApply, EventEnvelope, View, ViewId};
 
 /// What brought a terminal to where it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,26 +70,30 @@ pub struct Assignments;
 impl View for Assignments {
     type Row = AssignmentRow;
 
-    fn apply(&self, rows: &mut Table<'_, AssignmentRow>, noted: &Noted) -> Result<(), CannotApply> {
+    fn apply(
+        &self,
+        rows: &mut Table<'_, AssignmentRow>,
+        envelope: &EventEnvelope,
+    ) -> Result<(), CannotApply> {
         let mut note = |terminal: &TerminalId, cause: Cause| {
             let row = AssignmentRow {
                 terminal_id: *terminal,
-                at: noted.fact.context.at,
-                position: noted.position,
-                actor: noted.fact.context.actor.clone(),
+                at: envelope.fact.context.at,
+                position: envelope.position,
+                actor: envelope.fact.context.actor.clone(),
                 cause,
             };
             rows.put(&row.key(), row)
         };
-        match &noted.fact.event {
-            DomainEvent::Fleet(Event::TerminalAdded { terminal, site, order, .. }) => {
+        match &envelope.fact.event {
+            DomainEvent::Terminals(Event::TerminalAdded { terminal, site, order, .. }) => {
                 note(terminal, Cause::Ordered { order_id: order.clone(), site_id: *site })
             }
-            DomainEvent::Fleet(Event::TerminalAssigned { terminal, from, to }) => {
+            DomainEvent::Terminals(Event::TerminalAssigned { terminal, from, to }) => {
                 note(terminal, Cause::Assigned { from_site_id: *from, to_site_id: *to })
             }
             DomainEvent::TakeOver(takeover::Event::TakeOverCompleted { from, to, terminals, .. }) => {
-                let Ok(takeover_id) = noted.stream.id().parse() else { return Ok(()) };
+                let Ok(takeover_id) = envelope.stream.id().parse() else { return Ok(()) };
                 let cause = Cause::TakenOver { takeover_id, from_company_id: *from, to_company_id: *to };
                 terminals.iter().try_for_each(|terminal| note(terminal, cause.clone()))
             }

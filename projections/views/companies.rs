@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::index::{Entry, Index};
 use crate::table::{FoundByWords, Row, Table, sortable, sortable_name};
-use crate::view::{CannotApply, Noted, View, ViewId};
+use crate::view::{CannotApply, EventEnvelope, View, ViewId};
 
 /// A company.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,10 +73,10 @@ pub struct Companies;
 impl View for Companies {
     type Row = CompanyRow;
 
-    fn apply(&self, rows: &mut Table<'_, CompanyRow>, noted: &Noted) -> Result<(), CannotApply> {
-        let Ok(company_id) = noted.stream.id().parse() else { return Ok(()) };
-        let key = noted.stream.id();
-        let event = match &noted.fact.event {
+    fn apply(&self, rows: &mut Table<'_, CompanyRow>, envelope: &EventEnvelope) -> Result<(), CannotApply> {
+        let Ok(company_id) = envelope.stream.id().parse() else { return Ok(()) };
+        let key = envelope.stream.id();
+        let event = match &envelope.fact.event {
             DomainEvent::Company(event) => event,
             DomainEvent::Access(event) => return administered(rows, key, event),
             _ => return Ok(()),
@@ -93,7 +93,7 @@ impl View for Companies {
                         legal_name: registration.legal_name.clone(),
                         trading_name: registration.trading_name.clone(),
                         addresses: BTreeMap::from([office]),
-                        registered_at: noted.fact.context.at,
+                        registered_at: envelope.fact.context.at,
                         order_id: order.clone(),
                         administrators: BTreeSet::new(),
                     },

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::index::Entry;
 use crate::table::{Row, Table};
-use crate::view::{CannotApply, Noted, View, ViewId};
+use crate::view::{CannotApply, EventEnvelope, View, ViewId};
 
 /// How many attempts are kept here; the log has them all.
 const KEPT: usize = 50;
@@ -79,8 +79,9 @@ pub struct Logins;
 impl View for Logins {
     type Row = LoginsRow;
 
-    fn apply(&self, rows: &mut Table<'_, LoginsRow>, noted: &Noted) -> Result<(), CannotApply> {
-        let (DomainEvent::Account(event), Some(account)) = (&noted.fact.event, noted.stream.account()) else {
+    fn apply(&self, rows: &mut Table<'_, LoginsRow>, envelope: &EventEnvelope) -> Result<(), CannotApply> {
+        let (DomainEvent::Account(event), Some(account)) = (&envelope.fact.event, envelope.stream.account())
+        else {
             return Ok(());
         };
         let outcome = match event {
@@ -91,8 +92,8 @@ impl View for Logins {
             Event::SecondStepFailed { .. } => Outcome::CodeFailed,
             _ => return Ok(()),
         };
-        let key = noted.stream.id();
-        let attempt = Attempt { at: noted.fact.context.at, outcome, client_at: noted.position };
+        let key = envelope.stream.id();
+        let attempt = Attempt { at: envelope.fact.context.at, outcome, client_at: envelope.position };
         let first = || LoginsRow { account_id: account, attempts: Vec::new() };
         rows.change_or(key, first, |row| {
             let surplus = (row.attempts.len() + 1).saturating_sub(KEPT);

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::index::Entry;
 use crate::table::{Row, Table};
-use crate::view::{CannotApply, Noted, View, ViewId};
+use crate::view::{CannotApply, EventEnvelope, View, ViewId};
 
 /// How many mails are kept here; the log has them all.
 const KEPT: usize = 20;
@@ -49,8 +49,9 @@ pub struct Mails;
 impl View for Mails {
     type Row = MailsRow;
 
-    fn apply(&self, rows: &mut Table<'_, MailsRow>, noted: &Noted) -> Result<(), CannotApply> {
-        let (DomainEvent::Account(event), Some(account)) = (&noted.fact.event, noted.stream.account()) else {
+    fn apply(&self, rows: &mut Table<'_, MailsRow>, envelope: &EventEnvelope) -> Result<(), CannotApply> {
+        let (DomainEvent::Account(event), Some(account)) = (&envelope.fact.event, envelope.stream.account())
+        else {
             return Ok(());
         };
         let (mail, kind, about, given_up) = match event {
@@ -58,8 +59,8 @@ impl View for Mails {
             Event::MailGivenUp { mail, kind, about, why } => (mail, kind, about, Some(why.clone())),
             _ => return Ok(()),
         };
-        let key = noted.stream.id();
-        let at = noted.fact.context.at;
+        let key = envelope.stream.id();
+        let at = envelope.fact.context.at;
         let ended = EndedMail { mail_id: *mail, kind: *kind, about: *about, at, given_up };
         let first = || MailsRow { account_id: account, mails: Vec::new() };
         rows.change_or(key, first, |row| {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::index::{Entry, Index};
 use crate::table::{Row, Table, sortable};
-use crate::view::{CannotApply, Noted, View, ViewId};
+use crate::view::{CannotApply, EventEnvelope, View, ViewId};
 
 /// An order. Who placed it is at `person_at` in the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,22 +70,22 @@ pub struct Orders;
 impl View for Orders {
     type Row = OrderRow;
 
-    fn apply(&self, rows: &mut Table<'_, OrderRow>, noted: &Noted) -> Result<(), CannotApply> {
-        let DomainEvent::Order(event) = &noted.fact.event else {
+    fn apply(&self, rows: &mut Table<'_, OrderRow>, envelope: &EventEnvelope) -> Result<(), CannotApply> {
+        let DomainEvent::Order(event) = &envelope.fact.event else {
             return Ok(());
         };
-        let key = noted.stream.id();
+        let key = envelope.stream.id();
         match event {
             Event::OrderReceived { content, account, .. } => {
                 let row = OrderRow {
                     order_id: content.id.clone(),
                     channel: content.channel,
                     placed_at: content.placed_at,
-                    received_at: noted.fact.context.at,
+                    received_at: envelope.fact.context.at,
                     company_id: CompanyId::registered_as(&content.company.number),
                     account_id: *account,
                     outcome: None,
-                    person_at: noted.position,
+                    person_at: envelope.position,
                     refused_serials: Vec::new(),
                     resolved: None,
                 };
@@ -93,7 +93,7 @@ impl View for Orders {
             }
             Event::OrderOnboarded { outcome, .. } => rows.change(key, |row| row.outcome = Some(*outcome)),
             Event::OrderResolved { resolution, .. } => {
-                rows.change(key, |row| row.resolved = Some((*resolution, noted.position)))
+                rows.change(key, |row| row.resolved = Some((*resolution, envelope.position)))
             }
             Event::OrderEquipped(equipped) if equipped.refused.is_empty() => Ok(()),
             Event::OrderEquipped(equipped) => {

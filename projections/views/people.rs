@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::index::{Entry, Index};
 use crate::table::{FoundByWords, Row, Table};
-use crate::view::{CannotApply, Noted, Sight, View, ViewId};
+use crate::view::{CannotApply, EventEnvelope, Sight, View, ViewId};
 
 /// Somebody with an account. Who they are is at `person_at` in the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,16 +47,17 @@ impl View for People {
         Sight::HashedNames
     }
 
-    fn apply(&self, rows: &mut Table<'_, PersonRow>, noted: &Noted) -> Result<(), CannotApply> {
-        let (DomainEvent::Account(event), Some(account_id)) = (&noted.fact.event, noted.stream.account())
+    fn apply(&self, rows: &mut Table<'_, PersonRow>, envelope: &EventEnvelope) -> Result<(), CannotApply> {
+        let (DomainEvent::Account(event), Some(account_id)) =
+            (&envelope.fact.event, envelope.stream.account())
         else {
             return Ok(());
         };
-        let key = noted.stream.id();
+        let key = envelope.stream.id();
         match event {
-            Event::AccountCreated { .. } if !noted.name_words.is_empty() => {
-                let words = noted.name_words.clone();
-                rows.put(key, PersonRow { account_id, person_at: noted.position, words })
+            Event::AccountCreated { .. } if !envelope.name_words.is_empty() => {
+                let words = envelope.name_words.clone();
+                rows.put(key, PersonRow { account_id, person_at: envelope.position, words })
             }
             Event::AccountDeleted { .. } | Event::AccountErased => rows.delete(key),
             _ => Ok(()),

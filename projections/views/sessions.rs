@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::index::Entry;
 use crate::table::{Row, Table};
-use crate::view::{CannotApply, Noted, View, ViewId};
+use crate::view::{CannotApply, EventEnvelope, View, ViewId};
 
 /// A session. From where it was opened is at `client_at` in the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,19 +47,20 @@ pub struct Sessions;
 impl View for Sessions {
     type Row = SessionsRow;
 
-    fn apply(&self, rows: &mut Table<'_, SessionsRow>, noted: &Noted) -> Result<(), CannotApply> {
-        let (DomainEvent::Account(event), Some(account)) = (&noted.fact.event, noted.stream.account()) else {
+    fn apply(&self, rows: &mut Table<'_, SessionsRow>, envelope: &EventEnvelope) -> Result<(), CannotApply> {
+        let (DomainEvent::Account(event), Some(account)) = (&envelope.fact.event, envelope.stream.account())
+        else {
             return Ok(());
         };
-        let key = noted.stream.id();
-        let at = noted.fact.context.at;
+        let key = envelope.stream.id();
+        let at = envelope.fact.context.at;
         match event {
             Event::LoginSucceeded { session, session_expires_at, .. } => {
                 let opened = SessionRow {
                     session_id: *session,
                     started_at: at,
                     expires_at: *session_expires_at,
-                    client_at: noted.position,
+                    client_at: envelope.position,
                 };
                 let first = || SessionsRow { account_id: account, sessions: Vec::new() };
                 rows.change_or(key, first, |row| {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::index::{Entry, Index};
 use crate::table::{FoundByWords, Row, Table, sortable, sortable_name};
-use crate::view::{CannotApply, Noted, View, ViewId};
+use crate::view::{CannotApply, EventEnvelope, View, ViewId};
 
 /// A site.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,8 +71,8 @@ pub struct Sites;
 impl View for Sites {
     type Row = SiteRow;
 
-    fn apply(&self, rows: &mut Table<'_, SiteRow>, noted: &Noted) -> Result<(), CannotApply> {
-        match (&noted.fact.event, noted.stream.id().parse()) {
+    fn apply(&self, rows: &mut Table<'_, SiteRow>, envelope: &EventEnvelope) -> Result<(), CannotApply> {
+        match (&envelope.fact.event, envelope.stream.id().parse()) {
             (DomainEvent::Company(Event::SiteOpened { site, name, address, order }), Ok(company_id)) => rows
                 .put(
                     &site.to_string(),
@@ -81,7 +81,7 @@ impl View for Sites {
                         company_id,
                         name: name.clone(),
                         address: address.clone(),
-                        opened_at: noted.fact.context.at,
+                        opened_at: envelope.fact.context.at,
                         order_id: order.clone(),
                     },
                 ),

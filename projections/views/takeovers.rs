@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::index::{Entry, Index};
 use crate::table::{Row, Table, sortable};
-use crate::view::{CannotApply, Noted, View, ViewId};
+use crate::view::{CannotApply, EventEnvelope, View, ViewId};
 
 /// How far a take-over is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,13 +112,14 @@ pub struct TakeOvers;
 impl View for TakeOvers {
     type Row = TakeOverRow;
 
-    fn apply(&self, rows: &mut Table<'_, TakeOverRow>, noted: &Noted) -> Result<(), CannotApply> {
-        let (DomainEvent::TakeOver(event), Ok(takeover_id)) = (&noted.fact.event, noted.stream.id().parse())
+    fn apply(&self, rows: &mut Table<'_, TakeOverRow>, envelope: &EventEnvelope) -> Result<(), CannotApply> {
+        let (DomainEvent::TakeOver(event), Ok(takeover_id)) =
+            (&envelope.fact.event, envelope.stream.id().parse())
         else {
             return Ok(());
         };
-        let key = noted.stream.id();
-        let at = noted.fact.context.at;
+        let key = envelope.stream.id();
+        let at = envelope.fact.context.at;
         match event {
             Event::TakeOverOpened { from, to, sites, accounts, reference, due_at } => rows.put(
                 key,

@@ -2,17 +2,17 @@
 
 use chrono::serde::ts_microseconds;
 use loquet_domain::Moment;
-use loquet_domain::fleet::Event;
 use loquet_domain::ids::{CompanyId, OrderId, SiteId, TerminalId};
 use loquet_domain::schema::DomainEvent;
 use loquet_domain::takeover;
+use loquet_domain::terminals::Event;
 use loquet_domain::values::serial_number::SerialNumber;
 use loquet_domain::values::terminal_model::TerminalModel;
 use serde::{Deserialize, Serialize};
 
 use crate::index::{Entry, Index};
 use crate::table::{Row, Table, sortable};
-use crate::view::{CannotApply, Noted, View, ViewId};
+use crate::view::{CannotApply, EventEnvelope, View, ViewId};
 
 /// A terminal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,10 +61,10 @@ pub struct Terminals;
 impl View for Terminals {
     type Row = TerminalRow;
 
-    fn apply(&self, rows: &mut Table<'_, TerminalRow>, noted: &Noted) -> Result<(), CannotApply> {
-        match (&noted.fact.event, noted.stream.id().parse()) {
+    fn apply(&self, rows: &mut Table<'_, TerminalRow>, envelope: &EventEnvelope) -> Result<(), CannotApply> {
+        match (&envelope.fact.event, envelope.stream.id().parse()) {
             (
-                DomainEvent::Fleet(Event::TerminalAdded { terminal, model, serial, site, order }),
+                DomainEvent::Terminals(Event::TerminalAdded { terminal, model, serial, site, order }),
                 Ok(company),
             ) => rows.put(
                 &terminal.to_string(),
@@ -74,14 +74,14 @@ impl View for Terminals {
                     site_id: *site,
                     model: model.clone(),
                     serial: serial.clone(),
-                    added_at: noted.fact.context.at,
+                    added_at: envelope.fact.context.at,
                     order_id: order.clone(),
                 },
             ),
-            (DomainEvent::Fleet(Event::TerminalAssigned { terminal, to, .. }), _) => {
+            (DomainEvent::Terminals(Event::TerminalAssigned { terminal, to, .. }), _) => {
                 rows.change(&terminal.to_string(), |row| row.site_id = *to)
             }
-            (DomainEvent::Fleet(Event::TerminalSerialNoted { terminal, serial }), _) => {
+            (DomainEvent::Terminals(Event::TerminalSerialNoted { terminal, serial }), _) => {
                 rows.change(&terminal.to_string(), |row| row.serial = Some(serial.clone()))
             }
             // Everything that a take-over moves is shown there from this one event on.

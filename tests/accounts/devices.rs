@@ -1,4 +1,4 @@
-//! Trusted devices through real HTTP: a stranger hammers, and the owner gets in all the same; an owner who mistypes is locked
+//! Trusted devices through real HTTP: an anonymous caller hammers, and the owner gets in all the same; an owner who mistypes is locked
 //! out as anybody is.
 
 use loquet_tests::server::{Answer, Server, free_port, token_in};
@@ -64,11 +64,11 @@ fn cookie(answer: &Answer) -> (String, String) {
 
 /// Seven wrong passwords from nowhere in particular; after them the right one is refused.
 async fn hammer(server: &Server) {
-    let stranger = Client::new(server, "stranger/1");
+    let anonymous = Client::new(server, "stranger/1");
     for n in 0..7 {
-        stranger.log_in(&format!("Guess{n}!!")).await.expect(401);
+        anonymous.log_in(&format!("Guess{n}!!")).await.expect(401);
     }
-    stranger.log_in(PASSWORD).await.expect(423);
+    anonymous.log_in(PASSWORD).await.expect(423);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 const PASSWORD: &str = "Boulange7!";
 
-/// Everything of an answer that a stranger sees, but for the date.
+/// Everything of an answer that an anonymous caller sees, but for the date.
 #[track_caller]
 fn seen(answer: &Answer) -> (u16, BTreeMap<String, String>, String) {
     let headers =
@@ -186,7 +186,7 @@ async fn colleagues_and_temporary_administrators_come_in_by_an_administrator() {
     let other = server.active(2, "other@example.be", PASSWORD).await;
     let token = |answer: Answer| answer.json()["session_token"].as_str().unwrap().to_owned();
     let admin = token(server.login("marie@example.be", PASSWORD).await.expect(201));
-    let stranger = token(server.login("other@example.be", PASSWORD).await.expect(201));
+    let anonymous = token(server.login("other@example.be", PASSWORD).await.expect(201));
     let call = |method: Method, path: String, token: String, body: Option<Value>| {
         let server = &server;
         async move { server.send(method, &path, Some(&token), body.as_ref()).await }
@@ -211,7 +211,7 @@ async fn colleagues_and_temporary_administrators_come_in_by_an_administrator() {
             Some(json!({ "to": "user" })),
         )
     };
-    convert(&stranger).await.expect(404);
+    convert(&anonymous).await.expect(404);
     convert(&admin).await.expect(204);
     convert(&admin).await.expect(409);
     let user = token(server.login("jan@example.be", PASSWORD).await.expect(201));
@@ -245,7 +245,7 @@ async fn colleagues_and_temporary_administrators_come_in_by_an_administrator() {
     };
     assert_eq!(statuses(&admin).await, [200, 200, 200, 404]);
     assert_eq!(statuses(&user).await, [404, 200, 404, 404]);
-    assert_eq!(statuses(&stranger).await, [404, 404, 404, 200]);
+    assert_eq!(statuses(&anonymous).await, [404, 404, 404, 200]);
     assert_eq!(statuses("nonsense").await, [401; 4]);
     let listed = call(Method::GET, "/v1/accounts".to_owned(), admin.clone(), None).await.expect(200).json();
     assert_eq!(listed["items"].as_array().unwrap().len(), 3);
@@ -265,7 +265,7 @@ async fn colleagues_and_temporary_administrators_come_in_by_an_administrator() {
         call(Method::POST, path, admin.clone(), Some(body)).await.expect(403);
     }
     call(Method::DELETE, format!("/v1/accounts/{jan}"), user, None).await.expect(403);
-    call(Method::DELETE, format!("/v1/accounts/{jan}"), stranger, None).await.expect(404);
+    call(Method::DELETE, format!("/v1/accounts/{jan}"), anonymous, None).await.expect(404);
     call(Method::DELETE, format!("/v1/accounts/{jan}?reason=left"), admin, None).await.expect(204);
     server.login("jan@example.be", PASSWORD).await.expect(401);
 }

@@ -18,7 +18,7 @@ use loquet_projections::held_rows::HeldRows;
 use loquet_projections::ports::{IndexEntry, Rows, StoreFailed};
 use loquet_projections::reactions::{Answer, Reaction, Settling};
 use loquet_projections::table;
-use loquet_projections::view::{Noted, View};
+use loquet_projections::view::{EventEnvelope, View};
 use loquet_projections::views::accounts::{AccountRow, Accounts};
 use loquet_projections::views::sites::{SiteRow, Sites};
 use loquet_projections::views::terminals::{TerminalRow, Terminals};
@@ -46,7 +46,7 @@ impl Rows for Table {
 
 impl Table {
     #[track_caller]
-    fn take_in(&mut self, view: &impl View, event: &Noted) {
+    fn take_in(&mut self, view: &impl View, event: &EventEnvelope) {
         let mut held = HeldRows::default();
         view.apply(&mut table::Table::over(self, &mut held), event).unwrap();
         held.write(self).unwrap();
@@ -114,10 +114,10 @@ impl World {
         let (node, site) = (&self.node, self.site);
         assert_eq!(node.app.company(self.from).await.unwrap().state.sites.len(), 0);
         assert!(node.app.company(self.to).await.unwrap().state.sites.contains(site));
-        assert_eq!(node.app.fleet(self.from).await.unwrap().state.terminals.len(), 0);
-        assert_eq!(node.app.fleet(self.to).await.unwrap().state.at(site).count(), 1);
+        assert_eq!(node.app.terminals(self.from).await.unwrap().state.held.len(), 0);
+        assert_eq!(node.app.terminals(self.to).await.unwrap().state.at(site).count(), 1);
         for account in [self.marie, self.jan] {
-            let standing = node.app.standing(account).await.unwrap().unwrap();
+            let standing = node.app.authorisation(account).await.unwrap().unwrap();
             assert_eq!(standing.company, self.to);
         }
         let may = async |account, permission| node.app.may(account, permission, site).await.unwrap();
@@ -170,7 +170,7 @@ async fn at_every_position_of_a_take_over_each_site_terminal_and_account_is_show
     let (mut sites, mut terminals, mut accounts) = (Table::default(), Table::default(), Table::default());
     let mut moved_at = Vec::new();
     for recorded in world.log().await {
-        let event = Noted::read_open(world.node.codec.as_ref(), recorded).unwrap();
+        let event = EventEnvelope::read_open(world.node.codec.as_ref(), recorded).unwrap();
         sites.take_in(&Sites, &event);
         terminals.take_in(&Terminals, &event);
         accounts.take_in(&Accounts, &event);
@@ -260,7 +260,7 @@ async fn what_was_promised_to_a_take_over_that_a_crash_kept_from_being_opened_is
     assert!(app.open_take_over(&context(3), wanted.clone()).await.is_err(), "it is promised");
     let settling = Settling { app: app.clone(), clock: Arc::new(|| loquet_tests::kit::minute(4)) };
     for recorded in world.log().await {
-        let noted = Noted::read_open(world.node.codec.as_ref(), recorded).unwrap();
+        let noted = EventEnvelope::read_open(world.node.codec.as_ref(), recorded).unwrap();
         assert!(matches!(settling.react(&noted).await, Answer::Done(_)));
     }
     app.open_take_over(&context(5), wanted).await.unwrap();
@@ -364,7 +364,7 @@ async fn a_take_over_that_a_crash_stopped_is_finished_by_whoever_follows_the_log
         let settling =
             Settling { app: world.node.app.clone(), clock: Arc::new(|| loquet_tests::kit::minute(4)) };
         for recorded in world.log().await.split_off(followed) {
-            let noted = Noted::read_open(world.node.codec.as_ref(), recorded).unwrap();
+            let noted = EventEnvelope::read_open(world.node.codec.as_ref(), recorded).unwrap();
             assert!(matches!(settling.react(&noted).await, Answer::Done(_)));
         }
         let stage = world.node.app.take_over(world.id).await.unwrap().state.as_ref().as_ref().unwrap().stage;
@@ -408,16 +408,16 @@ impl World {
     /// of the order.
     async fn check_crossed(&self, when: &str) {
         let app = &self.node.app;
-        let mut terminals = 0;
+        let mut count = 0;
         for company in [self.from, self.to] {
             let sites = &app.company(company).await.unwrap().state.sites;
-            let fleet = app.fleet(company).await.unwrap().state;
-            for (_, terminal) in fleet.terminals.iter() {
+            let terminals = app.terminals(company).await.unwrap().state;
+            for (_, terminal) in terminals.held.iter() {
                 assert!(sites.contains(terminal.site), "{when}: a terminal stands at a site of its company");
-                terminals += 1;
+                count += 1;
             }
         }
-        assert_eq!(terminals, 1 + 1 + 4, "{when}");
+        assert_eq!(count, 1 + 1 + 4, "{when}");
         let (there, here) = (app.company(self.to).await.unwrap(), app.company(self.from).await.unwrap());
         let both = there.state.sites.iter().filter(|(id, _)| here.state.sites.contains(*id));
         assert_eq!(both.count(), 0, "{when}: no site is of two companies");

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use loquet_domain::policies::lockout::{LockEnd, Lockout, LockoutPolicy, Wrong};
 use loquet_domain::ports::{AnonymousGuesses, CountError};
 use loquet_domain::values::email_address::EmailHash;
-use loquet_memory::anonymous_guesses::RecentStrangers;
+use loquet_memory::anonymous_guesses::MemoryAnonymousGuesses;
 
 use crate::store::{Store, second, suite};
 
@@ -39,7 +39,7 @@ adapter!(memory, in_memory);
 
 fn in_memory(folder: &Path) -> Store<Port> {
     let file = folder.join("strangers.json");
-    let new = || Arc::new(RecentStrangers::new(NonZeroUsize::new(1000).unwrap()));
+    let new = || Arc::new(MemoryAnonymousGuesses::new(NonZeroUsize::new(1000).unwrap()));
     let memory = Arc::new(Mutex::new(new()));
     let stopping = memory.clone();
     let open = move || -> Arc<Port> { memory.lock().unwrap().clone() };

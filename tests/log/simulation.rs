@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use loquet_domain::account::diagnosis::{Answer, Hindrance};
+use loquet_domain::account::diagnosis::{Answer, LoginBlocker};
 use loquet_domain::account::{Account, Authority, Role};
 use loquet_domain::app::{Credentials, Failure, Login, Owner};
 use loquet_domain::order::Outcome;
@@ -120,9 +120,9 @@ async fn the_diagnosis_knows_the_lockout_of_an_address_without_an_account_where_
         let told = diagnosis(&here, &store, email, 15).await;
         assert_eq!(Login::Locked { until }, here.log_in(15, email, "Wrong1!!").await);
         assert_eq!(told.answer, Answer::Locked { until }, "{email}");
-        let reasons: Vec<_> = told.reasons.iter().map(|reason| reason.hindrance).collect();
+        let reasons: Vec<_> = told.reasons.iter().map(|reason| reason.blocker).collect();
         assert!(format!("{:?}", reasons[0]).starts_with(reason), "what mends it stands first: {reasons:?}");
-        assert_eq!(reasons[1..], [Hindrance::StrangersLocked { until }], "{email}");
+        assert_eq!(reasons[1..], [LoginBlocker::AnonymousLocked { until }], "{email}");
         for (node, at) in [(&here, 16), (&elsewhere, 15)] {
             let told = diagnosis(node, &store, email, at).await;
             assert_eq!((told.answer, told.reasons.len()), (Answer::Refused, 1), "{email} at {at}");
@@ -139,16 +139,16 @@ async fn the_evidence_of_a_lockout_begins_behind_the_end_of_the_one_before() {
     node.active(1, email).await;
     let evidence = async |at: i64| {
         let told = diagnosis(&node, &store, email, at).await;
-        let shown = told.reasons.first().map(|reason| (reason.hindrance, reason.evidence.clone()));
-        let (hindrance, evidence) = shown.unwrap();
-        (hindrance, evidence.len(), evidence.last().unwrap().at)
+        let shown = told.reasons.first().map(|reason| (reason.blocker, reason.evidence.clone()));
+        let (blocker, evidence) = shown.unwrap();
+        (blocker, evidence.len(), evidence.last().unwrap().at)
     };
     for at in [1, 20, 40] {
         for guess in 1..=7 {
             node.log_in(at, email, "Wrong1!!").await;
             let events = if guess == 7 { 8 } else { guess };
-            let (hindrance, told, first) = evidence(at).await;
-            assert_eq!((told, first), (events, minute(at)), "guess {guess} at {at}: {hindrance:?}");
+            let (blocker, told, first) = evidence(at).await;
+            assert_eq!((told, first), (events, minute(at)), "guess {guess} at {at}: {blocker:?}");
         }
     }
 }

@@ -25,9 +25,9 @@ pub struct Limits {
     /// All requests of one client address.
     pub requests: Rate,
     /// The logins, reset requests and followed links of one client address.
-    pub strangers: Rate,
+    pub anonymous: Rate,
     /// The logins, reset requests and followed links of all client addresses together.
-    pub all_strangers: Rate,
+    pub all_anonymous: Rate,
     /// How many programs may follow the events at once.
     pub event_streams: usize,
 }
@@ -53,7 +53,7 @@ pub(crate) type Until = NotUntil<<DefaultClock as Clock>::Instant>;
 /// Counts requests.
 pub struct Limiter {
     pub(crate) requests: ByClient,
-    pub(crate) strangers: ByClient,
+    pub(crate) anonymous: ByClient,
     /// The common limit of all anonymous callers, without the share for newcomers.
     everybody: DefaultDirectRateLimiter,
     newcomers: DefaultDirectRateLimiter,
@@ -97,13 +97,13 @@ impl Limiter {
     pub fn new(limits: &Limits) -> Self {
         let part = |of: NonZeroU32| NonZeroU32::new(of.get() / SHARE).unwrap_or(NonZeroU32::MIN);
         let rest = |of: NonZeroU32| NonZeroU32::new(of.get() - of.get() / SHARE).unwrap_or(NonZeroU32::MIN);
-        let all = limits.all_strangers;
+        let all = limits.all_anonymous;
         let split = |share: &dyn Fn(NonZeroU32) -> NonZeroU32| {
             RateLimiter::direct(quota(Rate { per_second: share(all.per_second), burst: share(all.burst) }))
         };
         Self {
             requests: ByClient::new(limits.requests),
-            strangers: ByClient::new(limits.strangers),
+            anonymous: ByClient::new(limits.anonymous),
             everybody: split(&rest),
             newcomers: split(&part),
             lately: RateLimiter::keyed(Quota::per_minute(NonZeroU32::MIN).allow_burst(RARELY)),
@@ -117,7 +117,7 @@ impl Limiter {
 
     /// Takes one request from the common limit of all anonymous callers. A flood can use up the common part. An address
     /// that was not seen recently still has the share for newcomers, which a flood from the same addresses can't use.
-    pub(crate) fn of_all_strangers(&self, address: Option<IpAddr>) -> Result<(), Until> {
+    pub(crate) fn of_all_anonymous(&self, address: Option<IpAddr>) -> Result<(), Until> {
         let is_new = address.is_some_and(|address| {
             let Counted { near, wide } = Counted::of(address);
             self.lately.check_key(&wide.unwrap_or(near)).is_ok()
@@ -131,7 +131,7 @@ impl Limiter {
     pub(crate) fn sweep(&self) {
         if self.seen.fetch_add(1, Ordering::Relaxed) % SWEEP == SWEEP - 1 {
             self.requests.forget_rested();
-            self.strangers.forget_rested();
+            self.anonymous.forget_rested();
             self.lately.retain_recent();
             self.searches.retain_recent();
         }
@@ -183,10 +183,10 @@ mod tests {
         assert_eq!(counted("::ffff:192.0.2.1"), ("192.0.2.1".to_owned(), None));
     }
 
-    fn limiter(strangers: u32, all: u32) -> Limiter {
+    fn limiter(anonymous: u32, all: u32) -> Limiter {
         let rate = |n| Rate { per_second: NonZeroU32::MIN, burst: NonZeroU32::new(n).unwrap() };
-        let (strangers, all_strangers) = (rate(strangers), rate(all));
-        Limiter::new(&Limits { requests: rate(1000), strangers, all_strangers, event_streams: 1 })
+        let (anonymous, all_anonymous) = (rate(anonymous), rate(all));
+        Limiter::new(&Limits { requests: rate(1000), anonymous, all_anonymous, event_streams: 1 })
     }
 
     fn through(tries: usize, ask: impl Fn(usize) -> bool) -> usize {
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn one_customer_of_a_provider_gets_no_further_with_all_of_its_networks() {
         let limiter = limiter(10, 1);
-        let from = |text: String| limiter.strangers.check(text.parse().unwrap()).is_ok();
+        let from = |text: String| limiter.anonymous.check(text.parse().unwrap()).is_ok();
         assert!((10..30).contains(&through(100, |n| from(format!("2001:db8:1:1::{n:x}")))));
         // Of 1000 networks within one of 48 bits: eight times as much, not a thousand times.
         assert!((60..120).contains(&through(1000, |n| from(format!("2001:db8:1:{n:x}::1")))));
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn a_flood_from_many_addresses_leaves_a_share_for_who_was_not_here_lately() {
         let limiter = limiter(1000, 1000);
-        let from = |text: String| limiter.of_all_strangers(Some(text.parse().unwrap())).is_ok();
+        let from = |text: String| limiter.of_all_anonymous(Some(text.parse().unwrap())).is_ok();
         // 50 addresses, 20 000 tries: they get what is everybody's, and nothing of the share.
         let flood = through(20_000, |n| from(format!("198.51.100.{}", n % 50)));
         assert!((800..850).contains(&flood), "{flood}");

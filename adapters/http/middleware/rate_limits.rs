@@ -25,10 +25,10 @@ pub(crate) fn admit_request(api: &Api, request: &Request) -> Result<(), Problem>
     api.limiter.requests.check(address).map_err(|until| refused(api, "requests", &until))
 }
 
-/// The limit on what one stranger can ask.
-pub(crate) async fn strangers(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+/// The limit on what one anonymous caller can ask.
+pub(crate) async fn anonymous(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     if let Some(ClientAddress(address)) = request.extensions().get().copied()
-        && let Err(until) = api.limiter.strangers.check(address)
+        && let Err(until) = api.limiter.anonymous.check(address)
     {
         return refused(&api, "strangers", &until).into_response();
     }
@@ -36,11 +36,11 @@ pub(crate) async fn strangers(State(api): State<Arc<Api>>, request: Request, nex
 }
 
 impl Api {
-    /// The limit on what all strangers together can ask. For a handler to ask once what it was sent is in
+    /// The limit on what all anonymous callers together can ask. For a handler to ask once what it was sent is in
     /// order and a hash or a mail may follow: what is refused for less costs others nothing. Asked before
     /// anything is looked up.
     pub(crate) fn admit(&self, arrival: &Arrival) -> Result<(), Problem> {
-        let taken = self.limiter.of_all_strangers(arrival.address);
+        let taken = self.limiter.of_all_anonymous(arrival.address);
         taken.map_err(|until| refused(self, "all_strangers", &until))
     }
 

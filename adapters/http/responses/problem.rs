@@ -9,7 +9,7 @@ use loquet_domain::app::{Failure, LinkRefused, ReceiptRefused, Unavailable};
 use loquet_domain::policies::lockout::LockEnd;
 use loquet_domain::policies::password_policy::PasswordRule;
 use loquet_domain::ports::{AppendError, ReadError};
-use loquet_domain::{access, company, fleet, takeover};
+use loquet_domain::{access, company, takeover, terminals};
 use loquet_projections::causes::Causes;
 use loquet_projections::people::Unreadable;
 use loquet_projections::ports::StoreFailed;
@@ -181,11 +181,13 @@ impl Problem {
             Failure::Order(loquet_domain::order::Refusal::Resolved) => conflict("order-resolved"),
             Failure::Refused(Refusal::AwaitingConversion) => conflict("awaits-conversion"),
             Failure::NotAUser => conflict("not-a-user"),
-            Failure::SerialTaken | Failure::Fleet(fleet::Refusal::OtherSerial) => conflict("serial-taken"),
+            Failure::SerialTaken | Failure::Terminals(terminals::Refusal::OtherSerial) => {
+                conflict("serial-taken")
+            }
             Failure::Receipt(ReceiptRefused::ContactSupport) => Self::contact_support(),
             Failure::Receipt(ReceiptRefused::NoTerminal) => conflict("no-terminal"),
             Failure::Company(refusal) => Self::of_company(refusal),
-            Failure::Fleet(refusal) => Self::of_fleet(refusal),
+            Failure::Terminals(refusal) => Self::of_terminals(refusal),
             Failure::Access(refusal) => Self::of_access(refusal),
             Failure::TakeOver(refusal) => Self::of_take_over(refusal),
             Failure::Unavailable(unavailable) => unavailable.into(),
@@ -222,13 +224,13 @@ impl Problem {
         }
     }
 
-    fn of_fleet(refusal: fleet::Refusal) -> Self {
+    fn of_terminals(refusal: terminals::Refusal) -> Self {
         match refusal {
-            fleet::Refusal::NoSuchTerminal(_) => Self::not_found(),
+            terminals::Refusal::NoSuchTerminal(_) => Self::not_found(),
             // A take-over carries the site away at this moment. Afterwards the order opens another one.
-            fleet::Refusal::SiteGone(_) => Self::unavailable("busy", refusal),
-            fleet::Refusal::Twice(_) => Self::of_some_field(refusal),
-            fleet::Refusal::OtherSerial => Self::new(StatusCode::CONFLICT, "serial-taken"),
+            terminals::Refusal::SiteGone(_) => Self::unavailable("busy", refusal),
+            terminals::Refusal::Twice(_) => Self::of_some_field(refusal),
+            terminals::Refusal::OtherSerial => Self::new(StatusCode::CONFLICT, "serial-taken"),
         }
     }
 

@@ -10,8 +10,8 @@ use axum::response::{IntoResponse, Response};
 use loquet_domain::Moment;
 use loquet_domain::app::Failure;
 use loquet_domain::company::{self, Company};
-use loquet_domain::fleet::{self, Assignment, Fleet};
 use loquet_domain::ids::{CompanyId, SiteId, TerminalId};
+use loquet_domain::terminals::{self, Assignment, Terminals};
 use loquet_domain::values::permission::Permission;
 use loquet_domain::values::serial_number::SerialNumber;
 use serde::{Deserialize, Serialize};
@@ -101,15 +101,15 @@ pub(crate) async fn assign(
     let anywhere = (Permission::ManageTerminals, Needed::Anywhere);
     api.permit(&caller, Scope::CompaniesWrite, company, anywhere).await?;
     let share = api.admit_costly(&caller, Costly::Import)?;
-    let fleet = api.app.fleet(company).await?.state;
+    let terminals = api.app.terminals(company).await?.state;
     let sites = api.app.company(company).await?.state;
-    let (lines, moves) = read(&file, &fleet, &sites)?;
+    let (lines, moves) = read(&file, &terminals, &sites)?;
     let concerned: BTreeSet<SiteId> = moves.iter().flat_map(|(_, from, to)| [*from, to.to]).collect();
     for site in concerned {
         let needed = (Permission::ManageTerminals, Needed::At(site));
         api.permit(&caller, Scope::CompaniesWrite, company, needed).await?;
     }
-    let report = report(&fleet, how.dry_run, lines, &moves);
+    let report = report(&terminals, how.dry_run, lines, &moves);
     if how.dry_run {
         return Ok((NothingDone, Json(report)).into_response());
     }
@@ -134,13 +134,13 @@ fn refused(failure: Failure, moves: &[Move], at: Moment) -> Problem {
     };
     match failure {
         Failure::Company(company::Refusal::NoSuchSite(site))
-        | Failure::Fleet(fleet::Refusal::SiteGone(site)) => {
+        | Failure::Terminals(terminals::Refusal::SiteGone(site)) => {
             at_line("site", "site-unknown", &|wanted| wanted.to == site)
         }
-        Failure::Fleet(fleet::Refusal::NoSuchTerminal(terminal)) => {
+        Failure::Terminals(terminals::Refusal::NoSuchTerminal(terminal)) => {
             at_line("terminal", "terminal-unknown", &|wanted| wanted.terminal == terminal)
         }
-        Failure::Fleet(fleet::Refusal::Twice(terminal)) => {
+        Failure::Terminals(terminals::Refusal::Twice(terminal)) => {
             at_line("terminal", "terminal-twice", &|wanted| wanted.terminal == terminal)
         }
         failure => Problem::of(failure, at),
@@ -166,8 +166,12 @@ fn company(caller: &Caller, asked: Option<Uuid>) -> Result<CompanyId, Problem> {
 pub(super) type Move = (u64, SiteId, Assignment);
 
 /// How many lines there are, and what each says.
-pub(crate) fn read(file: &[u8], fleet: &Fleet, sites: &Company) -> Result<(usize, Vec<Move>), Problem> {
-    let known = Known::of(fleet, sites);
+pub(crate) fn read(
+    file: &[u8],
+    terminals: &Terminals,
+    sites: &Company,
+) -> Result<(usize, Vec<Move>), Problem> {
+    let known = Known::of(terminals, sites);
     let mut faults = LineFaults::default();
     let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(file);
@@ -220,20 +224,20 @@ impl LineFaults {
 
 /// What a file can name.
 struct Known<'a> {
-    fleet: &'a Fleet,
+    terminals: &'a Terminals,
     sites: &'a Company,
     by_serial: HashMap<&'a SerialNumber, TerminalId>,
     by_name: HashMap<String, Vec<SiteId>>,
 }
 
 impl<'a> Known<'a> {
-    fn of(fleet: &'a Fleet, sites: &'a Company) -> Self {
-        let numbered = fleet.terminals.iter().filter_map(|(id, held)| Some((held.serial.as_ref()?, id)));
+    fn of(terminals: &'a Terminals, sites: &'a Company) -> Self {
+        let numbered = terminals.held.iter().filter_map(|(id, held)| Some((held.serial.as_ref()?, id)));
         let mut by_name: HashMap<String, Vec<SiteId>> = HashMap::new();
         for (id, site) in sites.sites.iter() {
             by_name.entry(site.name.as_str().to_lowercase()).or_default().push(id);
         }
-        Self { fleet, sites, by_serial: numbered.collect(), by_name }
+        Self { terminals, sites, by_serial: numbered.collect(), by_name }
     }
 
     fn read(&self, line: u64, terminal: &str, site: &str, faults: &mut LineFaults) -> Option<Move> {
@@ -251,7 +255,7 @@ impl<'a> Known<'a> {
             Ok(id) => id,
             Err(_) => *self.by_serial.get(&SerialNumber::parse(named).ok()?)?,
         };
-        Some((id, self.fleet.terminals.get(id)?.site))
+        Some((id, self.terminals.held.get(id)?.site))
     }
 
     fn site(&self, named: &str) -> Result<SiteId, &'static str> {
@@ -266,10 +270,10 @@ impl<'a> Known<'a> {
     }
 }
 
-fn report(fleet: &Fleet, dry_run: bool, lines: usize, moves: &[Move]) -> AssignmentReport {
+fn report(terminals: &Terminals, dry_run: bool, lines: usize, moves: &[Move]) -> AssignmentReport {
     let moving = moves.iter().filter(|(_, from, to)| *from != to.to);
     let told = moving.map(|(line, from, assignment)| {
-        let held = fleet.terminals.get(assignment.terminal);
+        let held = terminals.held.get(assignment.terminal);
         MoveBody {
             line: *line,
             terminal_id: assignment.terminal.0,

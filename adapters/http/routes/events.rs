@@ -43,7 +43,7 @@ pub struct EventBody {
     /// The version of the event's format.
     version: u16,
     at: DateTime<Utc>,
-    /// Who acted: `stranger` (an anonymous caller), `account`, `service`, `staff`, `system` or `operator`, with an id
+    /// Who acted: `anonymous caller` (an anonymous caller), `account`, `service`, `staff`, `system` or `operator`, with an id
     /// or a name.
     #[schema(value_type = Object, example = json!({ "kind": "staff", "name": "Sofie Maes", "role": "support" }))]
     actor: Actor,
@@ -112,7 +112,7 @@ impl EventBody {
     pub fn line(&self) -> String {
         let at = self.at.format("%Y-%m-%dT%H:%M:%SZ");
         let actor = match &self.actor {
-            Actor::Stranger => "stranger".to_owned(),
+            Actor::Anonymous => "stranger".to_owned(),
             Actor::Account { account_id } => format!("account {account_id}"),
             Actor::Service { name } => format!("service {name}"),
             Actor::Staff { name, role } => format!("{role} {name}"),

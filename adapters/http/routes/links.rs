@@ -55,7 +55,7 @@ pub(crate) async fn activate(
 ) -> Result<Done, Problem> {
     let (token, password) = body.check()?;
     api.admit_with_link(&arrival, Purpose::Activation, &token)?;
-    let (at, context) = (arrival.at, arrival.stranger());
+    let (at, context) = (arrival.at, arrival.anonymous());
     carry_out(at, async move { api.app.activate(&context, &token, password).await }).await
 }
 
@@ -86,7 +86,7 @@ pub(crate) async fn request_reset(
     let email = faults.email("/email", &body.email);
     let email = faults.finish(email)?;
     api.admit(&arrival)?;
-    let context = arrival.stranger();
+    let context = arrival.anonymous();
     let begun = std::time::Instant::now();
     let asked = to_its_end(async move { api.app.request_password_reset(&context, &email).await }).await?;
     response_timing::wait(response_timing::RESET, begun).await;
@@ -114,7 +114,7 @@ pub(crate) async fn confirm_reset(
 ) -> Result<Response, Problem> {
     let (token, password) = body.check()?;
     api.admit_with_link(&arrival, Purpose::PasswordReset, &token)?;
-    let (at, context) = (arrival.at, arrival.stranger());
+    let (at, context) = (arrival.at, arrival.anonymous());
     let reset = to_its_end(async move {
         // Whoever has no page to open opens the link with this.
         let given = api.app.open_reset_link(&context, &token, &devices).await?;

@@ -118,7 +118,7 @@ pub(crate) async fn log_in(
     let email = faults.finish(email)?;
     api.admit(&arrival)?;
     let credentials = Credentials { email, password: Password::new(body.password), second, devices };
-    let (at, context, acting) = (arrival.at, arrival.stranger(), api.clone());
+    let (at, context, acting) = (arrival.at, arrival.anonymous(), api.clone());
     answer(&api, at, async move { acting.app.log_in(&context, credentials).await }).await
 }
 
@@ -161,7 +161,7 @@ pub(crate) async fn second_step(
         return Err(Problem::challenge_void());
     }
     api.admit(&arrival)?;
-    let (at, context, acting) = (arrival.at, arrival.stranger(), api.clone());
+    let (at, context, acting) = (arrival.at, arrival.anonymous(), api.clone());
     answer(&api, at, async move { acting.app.answer_challenge(&context, &body.challenge, code).await }).await
 }
 

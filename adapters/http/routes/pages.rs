@@ -107,9 +107,9 @@ async fn show_reset(
     headers: HeaderMap,
     Query(link): Query<Link>,
 ) -> Response {
-    let (language, context, acting) = (language(&headers), arrival.stranger(), api.clone());
+    let (language, context, acting) = (language(&headers), arrival.anonymous(), api.clone());
     let (Devices(devices), token) = (Devices::of(&headers), link.token.clone());
-    // Whoever opens the link in their mail is let try from here whatever strangers do elsewhere.
+    // Whoever opens the link in their mail is let try from here whatever anonymous callers do elsewhere.
     let opened = to_its_end(async move { acting.app.open_reset_link(&context, &token, &devices).await });
     match opened.await {
         Ok(Ok(given)) => {
@@ -149,7 +149,7 @@ async fn choose(
     if let Err(problem) = api.admit_with_link(&arrival, purpose, &chosen.token) {
         return problem.into_response();
     }
-    let context = arrival.stranger();
+    let context = arrival.anonymous();
     let (acting, token) = (api.clone(), chosen.token.clone());
     let password = Password::new(chosen.password);
     let done = to_its_end(async move {

@@ -3,7 +3,7 @@
 use axum::extract::{Path, State};
 use loquet_domain::access::Where;
 use loquet_domain::account::Role;
-use loquet_domain::app::Standing;
+use loquet_domain::app::Authorisation;
 use loquet_domain::ids::{AccountId, SiteId};
 use loquet_domain::values::permission::Permission;
 use serde::{Deserialize, Serialize};
@@ -106,16 +106,16 @@ pub(crate) async fn of_account(
 ) -> Result<Tagged<Page<GrantBody>>, Problem> {
     let id = AccountId(id);
     let position = api.log_at(at_least.position()).await?;
-    let standing = api.app.standing(id).await?.ok_or_else(Problem::not_found)?;
+    let authorisation = api.app.authorisation(id).await?.ok_or_else(Problem::not_found)?;
     if caller.owns(Scope::PermissionsRead, id).is_err() {
         let needed = (Permission::ManageUsers, Needed::Anywhere);
-        api.permit(&caller, Scope::PermissionsRead, standing.company, needed).await?;
+        api.permit(&caller, Scope::PermissionsRead, authorisation.company, needed).await?;
     }
-    Ok(Tagged(Page::whole(grants(&standing), position)))
+    Ok(Tagged(Page::whole(grants(&authorisation), position)))
 }
 
-fn grants(standing: &Standing) -> Vec<GrantBody> {
-    let grant = |permission| GrantBody { permission, sites: standing.allowed(permission) };
+fn grants(authorisation: &Authorisation) -> Vec<GrantBody> {
+    let grant = |permission| GrantBody { permission, sites: authorisation.allowed(permission) };
     let somewhere = |grant: &GrantBody| grant.sites != Where::nowhere();
     Permission::ALL.into_iter().map(grant).filter(somewhere).collect()
 }
@@ -179,9 +179,9 @@ async fn holders(
     let mut holders = Vec::new();
     for account in asked {
         // What a group grants counts only for an account that is in use.
-        let standing = api.app.standing(account).await?;
-        let standing = standing.filter(|standing| standing.company == site.company_id);
-        if let Some(role) = standing.filter(|s| s.may(permission, site.site_id)).and_then(|s| s.role) {
+        let authorisation = api.app.authorisation(account).await?;
+        let authorisation = authorisation.filter(|authorisation| authorisation.company == site.company_id);
+        if let Some(role) = authorisation.filter(|s| s.may(permission, site.site_id)).and_then(|s| s.role) {
             holders.push(HolderBody { account_id: account.0, role });
         }
     }

@@ -132,8 +132,8 @@ pub(crate) async fn of_terminal(
 ) -> Result<Tagged<LayoutBody>, Problem> {
     caller.service(Scope::LayoutsRead)?;
     let terminal = api.terminal(&named).await?;
-    let stands = api.app.fleet(terminal.company_id).await?.state;
-    let site = stands.terminals.get(terminal.terminal_id).map_or(terminal.site_id, |held| held.site);
+    let stands = api.app.terminals(terminal.company_id).await?.state;
+    let site = stands.held.get(terminal.terminal_id).map_or(terminal.site_id, |held| held.site);
     Ok(Tagged(api.layout(&api.site(site).await?, &at_least).await?))
 }
 

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use loquet_domain::account::diagnosis::{Administrators, Answer, Hindrance, Remedy};
+use loquet_domain::account::diagnosis::{Administrators, Answer, LoginBlocker, Remedy};
 use loquet_domain::ids::AccountId;
 use loquet_domain::policies::lockout::LockEnd;
 use loquet_domain::values::person::Person;
@@ -284,35 +284,37 @@ fn evidence(told: Vec<Evidence>) -> Vec<EvidenceBody> {
 }
 
 fn reason(account: Option<AccountId>, email: &str, reason: Reason) -> ReasonBody {
-    let (name, details) = match reason.hindrance {
-        Hindrance::NoSuchAccount => ("no_such_account", json!({})),
-        Hindrance::Deleted => ("deleted", json!({})),
-        Hindrance::Erased => ("erased", json!({})),
-        Hindrance::NotActivated { link_expires_at, link_expired } => {
+    let (name, details) = match reason.blocker {
+        LoginBlocker::NoSuchAccount => ("no_such_account", json!({})),
+        LoginBlocker::Deleted => ("deleted", json!({})),
+        LoginBlocker::Erased => ("erased", json!({})),
+        LoginBlocker::NotActivated { link_expires_at, link_expired } => {
             ("not_activated", json!({ "link_expires_at": link_expires_at, "link_expired": link_expired }))
         }
-        Hindrance::Locked { since, until: LockEnd::At(until) } => {
+        LoginBlocker::Locked { since, until: LockEnd::At(until) } => {
             ("locked", json!({ "since": since, "until": until }))
         }
-        Hindrance::Locked { since, until: LockEnd::AtReset } => {
+        LoginBlocker::Locked { since, until: LockEnd::AtReset } => {
             ("locked_until_reset", json!({ "since": since }))
         }
-        Hindrance::DeviceLocked { device, until: LockEnd::At(until) } => {
+        LoginBlocker::DeviceLocked { device, until: LockEnd::At(until) } => {
             ("device_locked", json!({ "device_id": device, "until": until }))
         }
-        Hindrance::DeviceLocked { device, until: LockEnd::AtReset } => {
+        LoginBlocker::DeviceLocked { device, until: LockEnd::AtReset } => {
             ("device_locked_until_reset", json!({ "device_id": device }))
         }
-        Hindrance::AwaitingConversion => ("awaiting_conversion", json!({})),
-        Hindrance::StrangersLocked { until } => ("locked_on_this_node", json!({ "until": until.moment() })),
-        Hindrance::SecondStep { recovery_codes_left, wrong_codes, asked_at } => {
+        LoginBlocker::AwaitingConversion => ("awaiting_conversion", json!({})),
+        LoginBlocker::AnonymousLocked { until } => {
+            ("locked_on_this_node", json!({ "until": until.moment() }))
+        }
+        LoginBlocker::SecondStep { recovery_codes_left, wrong_codes, asked_at } => {
             let details = json!({ "recovery_codes_left": recovery_codes_left, "wrong_codes": wrong_codes, "asked_at": asked_at });
             ("second_step", details)
         }
-        Hindrance::WrongGuesses { failures, wrong_codes, last } => {
+        LoginBlocker::WrongGuesses { failures, wrong_codes, last } => {
             ("wrong_guesses", json!({ "failures": failures, "wrong_codes": wrong_codes, "last": last }))
         }
-        Hindrance::DeviceWrongGuesses { device, failures, wrong_codes } => {
+        LoginBlocker::DeviceWrongGuesses { device, failures, wrong_codes } => {
             let details = json!({ "device_id": device, "failures": failures, "wrong_codes": wrong_codes });
             ("device_wrong_guesses", details)
         }

@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 use loquet_domain::app::Failure;
 use loquet_domain::company;
 use loquet_domain::fact::Actor;
-use loquet_domain::fleet::{self, Assignment};
 use loquet_domain::ids::{SiteId, TerminalId};
 use loquet_domain::ports::Position;
+use loquet_domain::terminals::{self, Assignment};
 use loquet_domain::values::permission::Permission;
 use loquet_domain::values::serial_number::SerialNumber;
 use loquet_projections::index::Lookup;
@@ -312,7 +312,7 @@ pub(crate) async fn assign(
     let row = api.terminal(&named).await?;
     let (to, company) = (SiteId(body.site_id), row.company_id);
     // Where it stands is asked of memory: a view may be a moment behind.
-    let stands = api.app.fleet(company).await?.state.terminals.get(row.terminal_id).map(|held| held.site);
+    let stands = api.app.terminals(company).await?.state.held.get(row.terminal_id).map(|held| held.site);
     for site in BTreeSet::from([stands.unwrap_or(row.site_id), to]) {
         let needed = (Permission::ManageTerminals, Needed::At(site));
         api.permit(&caller, Scope::CompaniesWrite, company, needed).await?;
@@ -321,9 +321,8 @@ pub(crate) async fn assign(
     let (at, context) = (arrival.at, caller.context(&arrival));
     let assigned = async move { api.app.assign(&context, company, assignments).await };
     carry_out_or(assigned, |failure| match failure {
-        Failure::Company(company::Refusal::NoSuchSite(_)) | Failure::Fleet(fleet::Refusal::SiteGone(_)) => {
-            Problem::at("/site_id", "site-unknown")
-        }
+        Failure::Company(company::Refusal::NoSuchSite(_))
+        | Failure::Terminals(terminals::Refusal::SiteGone(_)) => Problem::at("/site_id", "site-unknown"),
         failure => Problem::of(failure, at),
     })
     .await

@@ -287,7 +287,7 @@ pub(crate) struct Model {
     furthest: i64,
     pub(crate) stage: Stage,
     /// Wrong guesses at the address while nobody could log in there.
-    strangers: Count,
+    anonymous: Count,
     /// Wrong guesses from anywhere.
     pub(crate) account: Count,
     /// In the order of their becoming trusted.
@@ -339,7 +339,7 @@ impl Model {
             now: 0,
             furthest: i64::MIN,
             stage: Stage::Invited,
-            strangers: Count::default(),
+            anonymous: Count::default(),
             account: Count::default(),
             devices: Vec::new(),
             devices_added: Vec::new(),
@@ -449,8 +449,8 @@ impl Model {
 
     fn log_in(&mut self, from: From, password: Typed, code: Option<Code>) -> Result<Said, Said> {
         if self.stage != Stage::Active {
-            locked(self.strangers.locked(self.now))?;
-            self.strangers.one_more(self.now, Wrong::Password);
+            locked(self.anonymous.locked(self.now))?;
+            self.anonymous.one_more(self.now, Wrong::Password);
             return Err(Said::Refused);
         }
         let on = self.shown(from).filter(|device| self.device(*device).is_some());

@@ -155,7 +155,7 @@ fn seconds_until(end: LockEnd) -> i64 {
 fn context(at: Moment, client: Option<String>) -> Context {
     Context {
         at,
-        actor: Actor::Stranger,
+        actor: Actor::Anonymous,
         correlation: CorrelationId(RandomIdentities.fresh()),
         causation: None,
         client: client.map(|agent| Client { address: None, agent: Some(agent) }),
@@ -346,7 +346,7 @@ impl Real {
     async fn take(&mut self, step: Step) -> Answer {
         match step {
             Step::Wait(seconds) => self.now += seconds,
-            Step::LogIn { .. } | Step::Answer { .. } => return self.enter(step).await,
+            Step::LogIn { .. } | Step::Answer { .. } => return self.acquire(step).await,
             Step::AskReset | Step::OpenReset { .. } | Step::FollowReset { .. } => {
                 return Ok(self.reset(step).await);
             }
@@ -366,7 +366,7 @@ impl Real {
         Ok(Said::Done)
     }
 
-    async fn enter(&mut self, step: Step) -> Answer {
+    async fn acquire(&mut self, step: Step) -> Answer {
         let app = self.node.app.clone();
         let enrolled = self.enrolled.as_ref();
         let login = match step {

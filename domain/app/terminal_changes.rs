@@ -2,10 +2,10 @@
 
 use crate::company;
 use crate::fact::Context;
-use crate::fleet::{self, Assignment, Command, Fleet};
 use crate::ids::{CompanyId, TerminalId};
 use crate::ports::{Folded, Position};
 use crate::serial_claim;
+use crate::terminals::{self, Assignment, Command, Terminals};
 use crate::values::serial_number::SerialNumber;
 
 use super::{App, Failure, Unavailable};
@@ -15,14 +15,14 @@ impl App {
     ///
     /// # Errors
     /// [`Unavailable`] when they can't be read.
-    pub async fn fleet(&self, company: CompanyId) -> Result<Folded<Fleet>, Unavailable> {
-        self.fleets.load(&fleet::stream(company)).await
+    pub async fn terminals(&self, company: CompanyId) -> Result<Folded<Terminals>, Unavailable> {
+        self.terminals.load(&terminals::stream(company)).await
     }
 
     /// Assigns terminals to sites of their company, all of them or none.
     ///
     /// # Errors
-    /// [`company::Refusal::NoSuchSite`], [`fleet::Refusal::NoSuchTerminal`] or [`fleet::Refusal::Twice`] for
+    /// [`company::Refusal::NoSuchSite`], [`terminals::Refusal::NoSuchTerminal`] or [`terminals::Refusal::Twice`] for
     /// the first assignment that does not hold.
     pub async fn assign(
         &self,
@@ -34,13 +34,13 @@ impl App {
         if let Some(foreign) = assignments.iter().find(|wanted| !sites.contains(wanted.to)) {
             return Err(company::Refusal::NoSuchSite(foreign.to).into());
         }
-        self.change_fleet(context, company, Command::Assign(assignments)).await
+        self.change_terminals(context, company, Command::Assign(assignments)).await
     }
 
     /// Notes the serial number of a terminal that was ordered without.
     ///
     /// # Errors
-    /// [`Failure::SerialTaken`] where another terminal has it, [`fleet::Refusal::OtherSerial`] where this one
+    /// [`Failure::SerialTaken`] where another terminal has it, [`terminals::Refusal::OtherSerial`] where this one
     /// has another.
     pub async fn note_serial(
         &self,
@@ -52,7 +52,7 @@ impl App {
         let noted = self.claim_and_note(context, company, terminal, serial.clone()).await;
         // Of two numbers at once for one terminal both are claimed and one is noted; the other is free again. So is one
         // that was claimed right before a crash, once it is asked for again.
-        if let Err(Failure::Fleet(fleet::Refusal::OtherSerial)) = noted {
+        if let Err(Failure::Terminals(terminals::Refusal::OtherSerial)) = noted {
             self.release_serial(context, &serial, terminal).await?;
         }
         noted
@@ -65,14 +65,14 @@ impl App {
         terminal: TerminalId,
         serial: SerialNumber,
     ) -> Result<Position, Failure> {
-        let fleet = self.fleet(company).await?.state;
+        let terminals = self.terminals(company).await?.state;
         // Refused before the number is claimed, so that others can have it.
-        fleet::decide(&fleet, Command::NoteSerial { terminal, serial: serial.clone() })?;
+        terminals::decide(&terminals, Command::NoteSerial { terminal, serial: serial.clone() })?;
         let (holder, _) = self.claim_serial(context, &serial, terminal, None).await?;
         if holder != terminal {
             return Err(Failure::SerialTaken);
         }
-        self.change_fleet(context, company, Command::NoteSerial { terminal, serial }).await
+        self.change_terminals(context, company, Command::NoteSerial { terminal, serial }).await
     }
 
     /// Frees the number of a terminal that has another: the one it has is its own for ever.
@@ -87,12 +87,12 @@ impl App {
         Ok(())
     }
 
-    pub(super) async fn change_fleet(
+    pub(super) async fn change_terminals(
         &self,
         context: &Context,
         company: CompanyId,
         command: Command,
     ) -> Result<Position, Failure> {
-        Ok(self.fleets.transact(&fleet::stream(company), context, command).await?.position)
+        Ok(self.terminals.transact(&terminals::stream(company), context, command).await?.position)
     }
 }

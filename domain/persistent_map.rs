@@ -15,18 +15,18 @@ const SMALL: usize = 256;
 
 /// A map from identities. It is gone through in an order that depends on its keys alone.
 #[derive(Clone, Debug)]
-pub struct SharedMap<K, V> {
+pub struct PersistentMap<K, V> {
     parts: Vec<Arc<BTreeMap<K, V>>>,
     len: usize,
 }
 
-impl<K, V> Default for SharedMap<K, V> {
+impl<K, V> Default for PersistentMap<K, V> {
     fn default() -> Self {
         Self { parts: Vec::new(), len: 0 }
     }
 }
 
-impl<K: Copy + Ord + Into<Uuid>, V: Clone> SharedMap<K, V> {
+impl<K: Copy + Ord + Into<Uuid>, V: Clone> PersistentMap<K, V> {
     /// How many entries there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -105,13 +105,13 @@ impl<K: Copy + Ord + Into<Uuid>, V: Clone> SharedMap<K, V> {
     }
 }
 
-impl<K: Copy + Ord + Into<Uuid>, V: Clone + PartialEq> PartialEq for SharedMap<K, V> {
+impl<K: Copy + Ord + Into<Uuid>, V: Clone + PartialEq> PartialEq for PersistentMap<K, V> {
     fn eq(&self, other: &Self) -> bool {
         self.len == other.len && self.iter().all(|(key, value)| other.get(key) == Some(value))
     }
 }
 
-impl<K: Copy + Ord + Into<Uuid>, V: Clone + Eq> Eq for SharedMap<K, V> {}
+impl<K: Copy + Ord + Into<Uuid>, V: Clone + Eq> Eq for PersistentMap<K, V> {}
 
 #[cfg(test)]
 mod tests {
@@ -123,7 +123,7 @@ mod tests {
         fn it_is_a_map_and_a_copy_stays_as_it_was(
             done in prop::collection::vec((0_u128..600, prop::option::of(0_u8..9)), 0..900)
         ) {
-            let (mut shared, mut plain) = (SharedMap::default(), BTreeMap::new());
+            let (mut shared, mut plain) = (PersistentMap::default(), BTreeMap::new());
             for (n, (key, value)) in done.iter().enumerate() {
                 let (key, before, copy) = (Uuid::from_u128(*key), plain.clone(), shared.clone());
                 match value {

@@ -1,4 +1,4 @@
-//! Some buildings on their way through the log, each with its own checkpoint.
+//! Some builds on their way through the log, each with its own checkpoint.
 
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,8 +11,8 @@ use crate::erased_view::Batch;
 use crate::erased_view::{ErasedView, sight_of};
 use crate::people::Unreadable;
 use crate::ports::{ReadStore, StoreFailed, Work};
-use crate::reading::Stretch;
-use crate::view::{Build, CannotApply, Noted, Sight};
+use crate::reading::Slice;
+use crate::view::{Build, CannotApply, EventEnvelope, Sight};
 
 /// How many events are read at once for an entry that is behind the others.
 const PAGE: usize = 500;
@@ -20,12 +20,12 @@ const PAGE: usize = 500;
 const TRIED: usize = 4;
 /// How many changed rows are held at most before they are written: some hundred megabytes at the worst.
 const HELD: usize = 200_000;
-/// How long they are held at most, as long as more is to come: by a course that is far behind, and by one
+/// How long they are held at most, as long as more is to come: by a projection group that is far behind, and by one
 /// that has caught up and that queries wait for.
 const HELD_FOR: Duration = Duration::from_secs(10);
 const HELD_FOR_LIVE: Duration = Duration::from_millis(200);
 
-/// A building of a view, and how far it is.
+/// A build of a view, and how far it is.
 pub(super) struct Entry {
     pub(super) view: Arc<dyn ErasedView>,
     pub(super) build: Build,
@@ -58,8 +58,8 @@ struct Ahead {
     since: Instant,
 }
 
-/// What lies before a course.
-pub(super) struct Course {
+/// What lies before a projection group.
+pub(super) struct ProjectionGroup {
     pub(super) store: Arc<dyn EventStore>,
     pub(super) codec: Arc<dyn EventCodec>,
     pub(super) rows: Arc<dyn ReadStore>,
@@ -70,7 +70,7 @@ pub(super) struct Course {
     held_for: Duration,
 }
 
-impl Course {
+impl ProjectionGroup {
     pub(super) fn new(
         store: Arc<dyn EventStore>,
         codec: Arc<dyn EventCodec>,
@@ -97,7 +97,7 @@ impl Course {
     }
 
     /// Applies what each entry has not seen, and writes it; one that has stopped stays where it is.
-    pub(super) async fn apply(&mut self, batch: Stretch<'_>) {
+    pub(super) async fn apply(&mut self, batch: Slice<'_>) {
         if self.entries.iter().any(|entry| entry.ahead.is_some()) {
             self.gather(batch).await;
             return self.write().await;
@@ -110,7 +110,7 @@ impl Course {
 
     /// Applies in memory what each entry has not seen, since more is to come: a row that changes a hundred
     /// times on the way is written once. Writes it when it is much, or was held for long.
-    pub(super) async fn gather(&mut self, batch: Stretch<'_>) {
+    pub(super) async fn gather(&mut self, batch: Slice<'_>) {
         let rows = self.rows.clone();
         for n in 0..self.entries.len() {
             let Some(entry) = self.entries.get_mut(n).filter(|entry| entry.failure.is_none()) else {
@@ -161,7 +161,7 @@ impl Course {
             let Some(at) = position.filter(|at| *at < goal) else { break };
             let page = self.read(at, goal).await?;
             let Some(entry) = self.entries.get_mut(n) else { break };
-            entry.advance(self.rows.as_ref(), Stretch { after: at, events: &page }).await;
+            entry.advance(self.rows.as_ref(), Slice { after: at, events: &page }).await;
             if entry.failure.is_some() || entry.position == at {
                 break;
             }
@@ -170,12 +170,16 @@ impl Course {
     }
 
     /// A page of the log as far as `up_to`; what comes before an event that can't be read, if there is any.
-    pub(super) async fn read(&self, after: Position, up_to: Position) -> Result<Vec<Arc<Noted>>, Unreadable> {
+    pub(super) async fn read(
+        &self,
+        after: Position,
+        up_to: Position,
+    ) -> Result<Vec<Arc<EventEnvelope>>, Unreadable> {
         let page = self.store.read_all(after, PAGE).await?;
         let sight = self.sight();
         let mut noted = Vec::with_capacity(page.len());
         for recorded in page.into_iter().filter(|event| event.position <= up_to) {
-            match Noted::read(self.codec.as_ref(), recorded, sight).await {
+            match EventEnvelope::read(self.codec.as_ref(), recorded, sight).await {
                 Ok(event) => noted.push(Arc::new(event)),
                 Err(error) if noted.is_empty() => return Err(error.into()),
                 Err(_) => break,
@@ -207,7 +211,7 @@ impl Course {
         while entry.position < goal && entry.failure.is_none() {
             let after = entry.position;
             match self.read(after, goal).await {
-                Ok(page) => entry.advance(self.rows.as_ref(), Stretch { after, events: &page }).await,
+                Ok(page) => entry.advance(self.rows.as_ref(), Slice { after, events: &page }).await,
                 Err(why) => entry.stopped(self.rows.as_ref(), &why).await,
             }
             if entry.position == after && entry.failure.is_none() {
@@ -253,7 +257,7 @@ impl Entry {
 
     /// Applies in memory what it has not seen. After a failure nothing is held: part of an event may have
     /// been applied.
-    async fn go_ahead(&mut self, rows: &dyn ReadStore, batch: Stretch<'_>) -> Result<(), CannotApply> {
+    async fn go_ahead(&mut self, rows: &dyn ReadStore, batch: Slice<'_>) -> Result<(), CannotApply> {
         let ahead = self.ahead.take().unwrap_or_else(|| Ahead {
             batch: Arc::new(Mutex::new(self.view.clone().batch())),
             position: self.position,
@@ -285,7 +289,7 @@ impl Entry {
 
     /// Applies what it has not seen, and writes it. A batch that fails as a whole is halved until the event
     /// that fails stands alone; what comes before that is applied.
-    pub(super) async fn advance(&mut self, rows: &dyn ReadStore, batch: Stretch<'_>) {
+    pub(super) async fn advance(&mut self, rows: &dyn ReadStore, batch: Slice<'_>) {
         let mut parts = match batch.news(self.position) {
             Ok(news) => vec![news],
             Err(why) => return self.stopped(rows, &why).await,
@@ -317,7 +321,7 @@ impl Entry {
         &self,
         rows: &dyn ReadStore,
         up_to: Position,
-        events: Vec<Arc<Noted>>,
+        events: Vec<Arc<EventEnvelope>>,
     ) -> Result<(), CannotApply> {
         let mut batch = self.view.clone().batch();
         let work: Work = Box::new(move |stored| {

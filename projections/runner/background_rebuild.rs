@@ -9,17 +9,17 @@ use loquet_domain::ports::{EventCodec, EventStore};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 
 use super::builder::{BuildFailed, Builder};
-use super::course::{Course, Entry};
+use super::projection_group::{Entry, ProjectionGroup};
 use super::status::{Building, Follower, Status};
 use crate::causes::Causes;
 use crate::ports::{ReadStore, StoredBuild};
 use crate::view::Build;
 
-/// How long a building that failed waits before it is tried again; twice as long each further time.
+/// How long a build that failed waits before it is tried again; twice as long each further time.
 const RETRY: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_mins(5);
 
-/// What a building is, while it goes by itself.
+/// What a build is, while it goes by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     /// It is to take the place of the one that serves.
@@ -32,7 +32,7 @@ pub(super) enum Role {
 pub(super) enum Ended {
     /// It has seen the log, or it serves and can't go on.
     Arrived(Build, Vec<Entry>, Role),
-    /// A building was deleted.
+    /// A build was deleted.
     Swept,
 }
 
@@ -46,13 +46,13 @@ pub(super) struct Outside {
 }
 
 /// The tasks. They end with this value; what they leave is taken up by whoever comes next.
-pub(super) struct Apart {
+pub(super) struct BackgroundRebuilds {
     outside: Outside,
     tasks: JoinSet<Ended>,
     under_way: HashMap<Build, (Role, AbortHandle)>,
 }
 
-impl Apart {
+impl BackgroundRebuilds {
     pub(super) fn new(outside: Outside) -> Self {
         Self { outside, tasks: JoinSet::new(), under_way: HashMap::new() }
     }
@@ -74,19 +74,19 @@ impl Apart {
         }
     }
 
-    /// Sends a building through the log.
+    /// Sends a build through the log.
     pub(super) fn send(&mut self, entry: Entry, role: Role) {
         let (build, at, outside) = (entry.build, entry.position, self.outside.clone());
         let Outside { store, codec, rows, status } = outside.clone();
         let entries = vec![entry];
         show(&status, &entries, role);
-        let builder = Builder::resume(Course::new(store, codec, rows, entries, at));
+        let builder = Builder::resume(ProjectionGroup::new(store, codec, rows, entries, at));
         let task =
             self.tasks.spawn(async move { Ended::Arrived(build, go(outside, builder, role).await, role) });
         self.under_way.insert(build, (role, task));
     }
 
-    /// Deletes a building that nobody reads any more.
+    /// Deletes a build that nobody reads any more.
     pub(super) fn sweep(&mut self, build: StoredBuild) {
         self.give_up(&build);
         let rows = self.outside.rows.clone();
@@ -106,12 +106,12 @@ impl Apart {
         }
     }
 
-    /// Whether a building is on its way.
+    /// Whether a build is on its way.
     pub(super) fn has(&self, build: Build) -> bool {
         self.under_way.contains_key(&build)
     }
 
-    /// The building that is to take the place of the one of this name that serves.
+    /// The build that is to take the place of the one of this name that serves.
     pub(super) fn successor(&self, name: &str) -> Option<Build> {
         let of_it = |(build, (role, _)): &(&Build, &(Role, AbortHandle))| {
             build.view.name == name && *role == Role::Successor

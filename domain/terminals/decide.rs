@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{CATEGORY, Event, Fleet, MovedTerminal, Terminal, evolve};
+use super::{CATEGORY, Event, MovedTerminal, Terminal, Terminals, evolve};
 use crate::Moment;
 use crate::decider::Decider;
 use crate::fact::Fact;
@@ -95,24 +95,24 @@ pub enum Refusal {
 ///
 /// # Errors
 /// The rule that refuses, as a [`Refusal`].
-pub fn decide(fleet: &Fleet, command: Command) -> Result<Vec<Event>, Refusal> {
+pub fn decide(state: &Terminals, command: Command) -> Result<Vec<Event>, Refusal> {
     match command {
-        Command::Add { order, units } => add(fleet, &order, units),
-        Command::Assign(assignments) => assign(fleet, &assignments),
-        Command::NoteSerial { terminal, serial } => match &held(fleet, terminal)?.serial {
+        Command::Add { order, units } => add(state, &order, units),
+        Command::Assign(assignments) => assign(state, &assignments),
+        Command::NoteSerial { terminal, serial } => match &held(state, terminal)?.serial {
             None => Ok(vec![Event::TerminalSerialNoted { terminal, serial }]),
             Some(known) if *known == serial => Ok(Vec::new()),
             Some(_) => Err(Refusal::OtherSerial),
         },
         Command::Release { takeover, .. } | Command::Receive { takeover, .. }
-            if fleet.moved.contains_key(&takeover) =>
+            if state.moved.contains_key(&takeover) =>
         {
             Ok(Vec::new())
         }
         Command::Release { takeover, to, sites } => {
             let leaving: BTreeSet<SiteId> = sites.iter().copied().collect();
-            let mut terminals: Vec<TerminalId> = fleet
-                .terminals
+            let mut terminals: Vec<TerminalId> = state
+                .held
                 .iter()
                 .filter(|(_, terminal)| leaving.contains(&terminal.site))
                 .map(|(id, _)| id)
@@ -126,7 +126,7 @@ pub fn decide(fleet: &Fleet, command: Command) -> Result<Vec<Event>, Refusal> {
     }
 }
 
-impl Decider for Fleet {
+impl Decider for Terminals {
     const CATEGORY: &'static str = CATEGORY;
     type Command = Command;
     type Event = Event;
@@ -143,30 +143,30 @@ impl Decider for Fleet {
 
 /// Delivering an order again adds nothing: its terminals are known by the order and the line. Nothing is added at a
 /// site that a take-over carried away meanwhile.
-fn add(fleet: &Fleet, order: &OrderId, units: Vec<Unit>) -> Result<Vec<Event>, Refusal> {
+fn add(state: &Terminals, order: &OrderId, units: Vec<Unit>) -> Result<Vec<Event>, Refusal> {
     let mut seen = BTreeSet::new();
-    let gone: BTreeSet<TerminalId> = fleet.moved.values().flatten().map(|moved| moved.terminal).collect();
+    let gone: BTreeSet<TerminalId> = state.moved.values().flatten().map(|moved| moved.terminal).collect();
     let new = units.into_iter().filter(|unit| {
         let id = unit.terminal;
-        !fleet.terminals.contains(id) && seen.insert(id) && !gone.contains(&id)
+        !state.held.contains(id) && seen.insert(id) && !gone.contains(&id)
     });
     let added = |unit: Unit| {
-        stands(fleet, unit.site)?;
+        stands(state, unit.site)?;
         let Unit { terminal, model, serial, site } = unit;
         Ok(Event::TerminalAdded { terminal, model, serial, site, order: order.clone() })
     };
     new.map(added).collect()
 }
 
-fn assign(fleet: &Fleet, assignments: &[Assignment]) -> Result<Vec<Event>, Refusal> {
+fn assign(state: &Terminals, assignments: &[Assignment]) -> Result<Vec<Event>, Refusal> {
     let mut seen = BTreeSet::new();
     let mut events = Vec::new();
     for Assignment { terminal, to } in assignments {
-        let from = held(fleet, *terminal)?.site;
+        let from = held(state, *terminal)?.site;
         if !seen.insert(*terminal) {
             return Err(Refusal::Twice(*terminal));
         }
-        stands(fleet, *to)?;
+        stands(state, *to)?;
         if from != *to {
             events.push(Event::TerminalAssigned { terminal: *terminal, from, to: *to });
         }
@@ -174,10 +174,10 @@ fn assign(fleet: &Fleet, assignments: &[Assignment]) -> Result<Vec<Event>, Refus
     Ok(events)
 }
 
-fn stands(fleet: &Fleet, site: SiteId) -> Result<(), Refusal> {
-    if fleet.gone.contains(&site) { Err(Refusal::SiteGone(site)) } else { Ok(()) }
+fn stands(state: &Terminals, site: SiteId) -> Result<(), Refusal> {
+    if state.gone.contains(&site) { Err(Refusal::SiteGone(site)) } else { Ok(()) }
 }
 
-fn held(fleet: &Fleet, terminal: TerminalId) -> Result<&Terminal, Refusal> {
-    fleet.terminals.get(terminal).ok_or(Refusal::NoSuchTerminal(terminal))
+fn held(state: &Terminals, terminal: TerminalId) -> Result<&Terminal, Refusal> {
+    state.held.get(terminal).ok_or(Refusal::NoSuchTerminal(terminal))
 }

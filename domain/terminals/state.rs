@@ -1,18 +1,18 @@
-//! What of a fleet's history matters to the next decision.
+//! What of a terminals' history matters to the next decision.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::MovedTerminal;
 use crate::ids::{SiteId, TakeOverId, TerminalId};
-use crate::shared_map::SharedMap;
+use crate::persistent_map::PersistentMap;
 use crate::values::serial_number::SerialNumber;
 use crate::values::terminal_model::TerminalModel;
 
 /// A company's terminals.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Fleet {
+pub struct Terminals {
     /// Each of them.
-    pub terminals: SharedMap<TerminalId, Terminal>,
+    pub held: PersistentMap<TerminalId, Terminal>,
     /// Sites that went to another company: nothing is assigned there any more.
     pub(super) gone: BTreeSet<SiteId>,
     /// The take-overs whose terminals have come, and those whose terminals have gone, with the terminals.
@@ -30,10 +30,10 @@ pub struct Terminal {
     pub site: SiteId,
 }
 
-impl Fleet {
+impl Terminals {
     /// The terminals at a site.
     pub fn at(&self, site: SiteId) -> impl Iterator<Item = (TerminalId, &Terminal)> {
-        self.terminals.iter().filter(move |(_, terminal)| terminal.site == site)
+        self.held.iter().filter(move |(_, terminal)| terminal.site == site)
     }
 
     /// The terminals that went with a take-over, as they were then.

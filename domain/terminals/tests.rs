@@ -20,19 +20,19 @@ fn unit(n: u32) -> Unit {
     Unit { terminal: TerminalId::of_order(&order(1), 0, n), model, serial: None, site: HERE }
 }
 
-fn tell(fleet: &mut Fleet, command: Command) -> Result<Vec<Event>, Refusal> {
-    let events = decide(fleet, command)?;
+fn tell(state: &mut Terminals, command: Command) -> Result<Vec<Event>, Refusal> {
+    let events = decide(state, command)?;
     for event in &events {
-        *fleet = evolve(fleet.clone(), &Fact::told(event.clone()));
+        *state = evolve(state.clone(), &Fact::told(event.clone()));
     }
     Ok(events)
 }
 
-fn three() -> Fleet {
-    let mut fleet = Fleet::default();
+fn three() -> Terminals {
+    let mut state = Terminals::default();
     let units = vec![unit(0), unit(1), unit(2)];
-    tell(&mut fleet, Command::Add { order: order(1), units }).unwrap();
-    fleet
+    tell(&mut state, Command::Add { order: order(1), units }).unwrap();
+    state
 }
 
 fn to(n: u32, to: SiteId) -> Assignment {
@@ -41,62 +41,62 @@ fn to(n: u32, to: SiteId) -> Assignment {
 
 #[test]
 fn what_was_ordered_is_added_once_however_often_it_is_delivered() {
-    let mut fleet = three();
+    let mut state = three();
     let again = Command::Add { order: order(1), units: vec![unit(2), unit(3), unit(3)] };
-    assert_eq!(tell(&mut fleet, again).unwrap().len(), 1);
-    assert_eq!(fleet.terminals.len(), 4);
+    assert_eq!(tell(&mut state, again).unwrap().len(), 1);
+    assert_eq!(state.held.len(), 4);
 }
 
 #[test]
 fn a_terminal_stands_at_one_site_at_a_time() {
-    let mut fleet = three();
-    let events = tell(&mut fleet, Command::Assign(vec![to(0, THERE), to(1, HERE)])).unwrap();
+    let mut state = three();
+    let events = tell(&mut state, Command::Assign(vec![to(0, THERE), to(1, HERE)])).unwrap();
     let moved = Event::TerminalAssigned { terminal: unit(0).terminal, from: HERE, to: THERE };
     assert_eq!(events, [moved], "one that is there already does not move");
-    assert_eq!((fleet.at(HERE).count(), fleet.at(THERE).count()), (2, 1));
+    assert_eq!((state.at(HERE).count(), state.at(THERE).count()), (2, 1));
 }
 
 #[test]
 fn nothing_is_added_at_a_site_that_went_to_another_company() {
-    let mut fleet = three();
+    let mut state = three();
     let takeover = TakeOverId(Uuid::from_u128(9));
     let to = CompanyId(Uuid::from_u128(2));
-    tell(&mut fleet, Command::Release { takeover, to, sites: vec![HERE] }).unwrap();
+    tell(&mut state, Command::Release { takeover, to, sites: vec![HERE] }).unwrap();
     let add = |units| Command::Add { order: order(1), units };
-    assert_eq!(tell(&mut fleet, add(vec![unit(2), unit(3)])), Err(Refusal::SiteGone(HERE)));
-    assert_eq!(tell(&mut fleet, add(vec![unit(2)])), Ok(Vec::new()), "what went along is there, not here");
+    assert_eq!(tell(&mut state, add(vec![unit(2), unit(3)])), Err(Refusal::SiteGone(HERE)));
+    assert_eq!(tell(&mut state, add(vec![unit(2)])), Ok(Vec::new()), "what went along is there, not here");
     let elsewhere = Unit { site: THERE, ..unit(3) };
-    assert_eq!(tell(&mut fleet, add(vec![elsewhere])).unwrap().len(), 1);
+    assert_eq!(tell(&mut state, add(vec![elsewhere])).unwrap().len(), 1);
 }
 
 #[test]
 fn a_list_of_assignments_is_done_whole_or_not_at_all() {
-    let fleet = three();
-    let unknown = decide(&fleet, Command::Assign(vec![to(0, THERE), to(7, THERE)]));
+    let state = three();
+    let unknown = decide(&state, Command::Assign(vec![to(0, THERE), to(7, THERE)]));
     assert_eq!(unknown, Err(Refusal::NoSuchTerminal(unit(7).terminal)));
-    let twice = decide(&fleet, Command::Assign(vec![to(0, THERE), to(0, HERE)]));
+    let twice = decide(&state, Command::Assign(vec![to(0, THERE), to(0, HERE)]));
     assert_eq!(twice, Err(Refusal::Twice(unit(0).terminal)));
 }
 
 #[test]
 fn a_serial_number_is_noted_once() {
-    let mut fleet = three();
+    let mut state = three();
     let serial = |text: &str| SerialNumber::parse(text).unwrap();
     let note = |text| Command::NoteSerial { terminal: unit(0).terminal, serial: serial(text) };
-    assert_eq!(tell(&mut fleet, note("a-1")).unwrap().len(), 1);
-    assert_eq!(tell(&mut fleet, note("A-1")), Ok(Vec::new()));
-    assert_eq!(tell(&mut fleet, note("A-2")), Err(Refusal::OtherSerial));
+    assert_eq!(tell(&mut state, note("a-1")).unwrap().len(), 1);
+    assert_eq!(tell(&mut state, note("A-1")), Ok(Vec::new()));
+    assert_eq!(tell(&mut state, note("A-2")), Err(Refusal::OtherSerial));
 }
 
 #[test]
 fn terminals_go_with_their_site_and_nothing_is_assigned_there_any_more() {
-    let (mut giving, mut taking) = (three(), Fleet::default());
+    let (mut giving, mut taking) = (three(), Terminals::default());
     tell(&mut giving, Command::Assign(vec![to(0, THERE)])).unwrap();
     let takeover = TakeOverId(Uuid::from_u128(9));
     let (from, to_company) = (CompanyId(Uuid::from_u128(1)), CompanyId(Uuid::from_u128(2)));
     let release = Command::Release { takeover, to: to_company, sites: vec![HERE] };
     tell(&mut giving, release.clone()).unwrap();
-    assert_eq!(giving.terminals.len(), 1);
+    assert_eq!(giving.held.len(), 1);
     assert_eq!(decide(&giving, Command::Assign(vec![to(0, HERE)])), Err(Refusal::SiteGone(HERE)));
     let terminals = giving.moved_by(takeover).unwrap().to_vec();
     let receive = Command::Receive { takeover, from, sites: vec![HERE], terminals };

@@ -1,40 +1,40 @@
 //! What each event changes. Total (law 8).
 
-use super::{Event, Fleet, MovedTerminal, Terminal};
+use super::{Event, MovedTerminal, Terminal, Terminals};
 use crate::fact::Fact;
 
-/// The fleet after one more fact.
+/// The terminals after one more fact.
 #[must_use]
-pub fn evolve(mut fleet: Fleet, fact: &Fact<Event>) -> Fleet {
+pub fn evolve(mut state: Terminals, fact: &Fact<Event>) -> Terminals {
     match &fact.event {
         Event::TerminalAdded { terminal, model, serial, site, .. } => {
             let added = Terminal { model: model.clone(), serial: serial.clone(), site: *site };
-            fleet.terminals.insert(*terminal, added);
+            state.held.insert(*terminal, added);
         }
         Event::TerminalAssigned { terminal, to, .. } => {
-            fleet.terminals.change(*terminal, |held| held.site = *to);
+            state.held.change(*terminal, |held| held.site = *to);
         }
         Event::TerminalSerialNoted { terminal, serial } => {
-            fleet.terminals.change(*terminal, |held| held.serial = Some(serial.clone()));
+            state.held.change(*terminal, |held| held.serial = Some(serial.clone()));
         }
         Event::TerminalsReleased { takeover, sites, terminals, .. } => {
-            fleet.gone.extend(sites);
+            state.gone.extend(sites);
             let gone = terminals.iter().filter_map(|terminal| {
-                let held = fleet.terminals.remove(*terminal)?;
+                let held = state.held.remove(*terminal)?;
                 let Terminal { model, serial, site } = held;
                 Some(MovedTerminal { terminal: *terminal, model, serial, site })
             });
             let gone = gone.collect();
-            fleet.moved.insert(*takeover, gone);
+            state.moved.insert(*takeover, gone);
         }
         Event::TerminalsReceived { takeover, sites, terminals, .. } => {
-            fleet.gone.retain(|site| !sites.contains(site));
-            fleet.moved.insert(*takeover, Vec::new());
+            state.gone.retain(|site| !sites.contains(site));
+            state.moved.insert(*takeover, Vec::new());
             for MovedTerminal { terminal, model, serial, site } in terminals {
                 let came = Terminal { model: model.clone(), serial: serial.clone(), site: *site };
-                fleet.terminals.insert(*terminal, came);
+                state.held.insert(*terminal, came);
             }
         }
     }
-    fleet
+    state
 }

@@ -1,11 +1,11 @@
 //! The events of a company's terminals as they are stored.
 
-use crate::fleet::{Event, MovedTerminal};
 use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId, TerminalId};
+use crate::terminals::{Event, MovedTerminal};
 use crate::values::serial_number::SerialNumber;
 use crate::values::terminal_model::TerminalModel;
 
-stored_events!(Fleet:
+stored_events!(Terminals:
     "terminal-added" => TerminalAdded {
         terminal as "terminal_id": TerminalId,
         model as "model": TerminalModel,

@@ -1,4 +1,4 @@
-//! The fleet: all terminals of one company, one stream for them all.
+//! The terminals: all terminals of one company, one stream for them all.
 //!
 //! A terminal is not a stream of its own: an order of a thousand terminals, or a file that assigns ten
 //! thousand of them, is one decision and one append, so that either all of it happens or nothing does.
@@ -15,4 +15,4 @@ pub use decide::{Assignment, Command, Refusal, Unit, decide};
 pub use event::{Event, MovedTerminal};
 pub use evolve::evolve;
 pub use identity::{CATEGORY, stream};
-pub use state::{Fleet, Terminal};
+pub use state::{Terminal, Terminals};
