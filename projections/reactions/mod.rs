@@ -208,10 +208,10 @@ impl ReactionRunner {
     }
 
     async fn follow(&self) -> Result<(), Interrupted> {
-        let envelope = self.checkpoint().await?;
+        let noted = self.checkpoint().await?;
         let mut way = Way { seen: noted, noted, failing: BTreeMap::new() };
         let mut last_noted = Instant::now();
-        let mut log = self.store.subscribe(envelope);
+        let mut log = self.store.subscribe(noted);
         let mut retry = tokio::time::interval(RETRY);
         retry.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
