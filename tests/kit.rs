@@ -20,7 +20,8 @@ use loquet_domain::ids::{AccountId, CorrelationId, OrderId};
 use loquet_domain::order::{Channel, Contact, Content, Line};
 use loquet_domain::policies::Policies;
 use loquet_domain::ports::{
-    BoxFuture, Busy, EventStore, Identities, LinkClaims, PasswordHasher, Purpose, Tokens, Verification,
+    AnonymousGuesses, BoxFuture, Busy, EventStore, Identities, LinkClaims, PasswordHasher, Purpose, Tokens,
+    Verification,
 };
 use loquet_domain::values::address::Address;
 use loquet_domain::values::email_address::EmailAddress;
@@ -83,13 +84,18 @@ impl Node {
         let pool = Argon2Pool::start(cost, 2, 10_000).unwrap();
         let hasher = Arc::new(CountedHasher { pool, verified: 0.into(), hashed: 0.into() });
         let tokens = Arc::new(HmacTokens::new(&key));
-        Self::over(policies, (store, codec, keys), tokens, hasher)
+        Self::over(policies, (store, codec, keys), tokens, hasher, own_guesses())
     }
 
     /// A node with the same keys over another log.
     pub fn beside(&self, store: Arc<dyn EventStore>) -> Self {
+        self.beside_counting(store, own_guesses())
+    }
+
+    /// A node with the same keys over another log, which counts guesses at unknown addresses there.
+    pub fn beside_counting(&self, store: Arc<dyn EventStore>, guesses: Arc<dyn AnonymousGuesses>) -> Self {
         let log = (store, self.codec.clone(), self.keys.clone());
-        Self::over(self.app.policies().clone(), log, self.tokens.clone(), self.hasher.clone())
+        Self::over(self.app.policies().clone(), log, self.tokens.clone(), self.hasher.clone(), guesses)
     }
 
     #[track_caller]
@@ -98,6 +104,7 @@ impl Node {
         (store, codec, keys): (Arc<dyn EventStore>, Arc<JsonCodec>, KeyStore),
         tokens: Arc<HmacTokens>,
         hasher: Arc<CountedHasher>,
+        guesses: Arc<dyn AnonymousGuesses>,
     ) -> Self {
         let ports = Ports {
             store,
@@ -110,7 +117,7 @@ impl Node {
             keyed_lock: Arc::new(KeyedLocks::default()),
             blocklist: Arc::new(PasswordBlocklist::default()),
             session_uses: Arc::new(SessionActivity::new(chrono::TimeDelta::hours(2))),
-            guesses: Arc::new(MemoryAnonymousGuesses::new(NonZeroUsize::new(1000).unwrap())),
+            guesses,
             accounts: Arc::new(MemoryStateCache::new(1000)),
             claims: Arc::new(MemoryStateCache::new(1000)),
             companies: Arc::new(MemoryStateCache::new(1000)),
@@ -212,6 +219,11 @@ impl Node {
         let credentials = Credentials { email, password, second: None, devices: Vec::new() };
         self.app.log_in(&context(at), credentials).await.unwrap()
     }
+}
+
+/// What a node alone knows of guesses at unknown addresses.
+fn own_guesses() -> Arc<dyn AnonymousGuesses> {
+    Arc::new(MemoryAnonymousGuesses::new(NonZeroUsize::new(1000).unwrap()))
 }
 
 #[track_caller]

@@ -1,17 +1,25 @@
 //! Races and faults, in process: several nodes on one log, replies that are lost, crashes between
 //! any two steps.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::future::join_all;
 use loquet_domain::account::diagnosis::{Answer, LoginBlocker};
 use loquet_domain::account::{Account, Authority, Role};
-use loquet_domain::app::{Credentials, Failure, Login, Owner};
+use loquet_domain::app::{Credentials, Failure, Login, Owner, Unavailable};
 use loquet_domain::order::Outcome;
 use loquet_domain::policies::Policies;
+use loquet_domain::policies::lockout::Lockout;
 use loquet_domain::policies::password_policy::PasswordPolicy;
-use loquet_domain::ports::{EventStore, Position, Purpose, RecordedEvent, Tokens};
+use loquet_domain::ports::{
+    AnonymousGuesses, BoxFuture, CountError, EventStore, GuessesUnavailable, Position, Purpose,
+    RecordedEvent, Tokens,
+};
+use loquet_domain::values::email_address::EmailHash;
+use loquet_memory::anonymous_guesses::MemoryAnonymousGuesses;
 use loquet_memory::event_store::{Fault, MemoryStore};
 use loquet_projections::diagnosis::{Diagnosis, Sources, diagnose};
 use loquet_sqlite::event_store::SqliteStore;
@@ -96,6 +104,92 @@ async fn unknown_unactivated_and_deleted_addresses_are_locked_as_known_ones_are(
             assert_eq!(log(&store).await.len(), before.0, "strangers can't fill the log");
         }
     }
+}
+
+/// Law 11 on several nodes: an unknown address is locked after as many guesses as a known one, whichever nodes they come to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_500_guesses_at_once_at_an_unknown_address_on_three_nodes_seven_are_judged_as_at_a_known_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = MemoryStore::default();
+    let first = node(&store, folder.path());
+    first.active(1, "known@example.be").await;
+    let guesses = Arc::new(MemoryAnonymousGuesses::new(NonZeroUsize::new(1000).unwrap()));
+    let beside = || Arc::new(first.beside_counting(Arc::new(store.clone()), guesses.clone()));
+    let nodes: Vec<_> = (0..3).map(|_| beside()).collect();
+    for email in ["known@example.be", "unknown@example.be"] {
+        let guesses = (0..500).map(|n| {
+            let node = nodes[n % nodes.len()].clone();
+            tokio::spawn(async move { node.log_in(1, email, &format!("Wrong{n}!")).await })
+        });
+        let answers: Vec<Login> = join_all(guesses).await.into_iter().map(Result::unwrap).collect();
+        let refused = answers.iter().filter(|answer| **answer == Login::Refused).count();
+        let locked = answers.iter().filter(|answer| matches!(answer, Login::Locked { .. })).count();
+        assert_eq!((refused, locked), (7, 493), "{email}");
+    }
+}
+
+/// Guesses at unknown addresses that can't be counted for a while.
+struct Away {
+    guesses: MemoryAnonymousGuesses,
+    away: AtomicBool,
+}
+
+impl Away {
+    fn ask(&self) -> Result<(), GuessesUnavailable> {
+        match self.away.load(Ordering::SeqCst) {
+            true => Err(GuessesUnavailable("away".to_owned())),
+            false => Ok(()),
+        }
+    }
+}
+
+impl AnonymousGuesses for Away {
+    fn get<'a>(&'a self, email: &'a EmailHash) -> BoxFuture<'a, Result<Lockout, GuessesUnavailable>> {
+        Box::pin(async move {
+            self.ask()?;
+            self.guesses.get(email).await
+        })
+    }
+
+    fn replace<'a>(
+        &'a self,
+        email: &'a EmailHash,
+        judged: Lockout,
+        next: Lockout,
+    ) -> BoxFuture<'a, Result<(), CountError>> {
+        Box::pin(async move {
+            self.ask()?;
+            self.guesses.replace(email, judged, next).await
+        })
+    }
+}
+
+/// Law 11: a known address needs no count of unknown ones, and must not show that.
+#[tokio::test]
+async fn while_guesses_at_unknown_addresses_cannot_be_counted_every_login_is_refused_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = MemoryStore::default();
+    let first = node(&store, folder.path());
+    first.active(1, "known@example.be").await;
+    let guesses = MemoryAnonymousGuesses::new(NonZeroUsize::new(1000).unwrap());
+    let away = Arc::new(Away { guesses, away: AtomicBool::new(false) });
+    let node = first.beside_counting(Arc::new(store.clone()), away.clone());
+    let log_in = async |email| {
+        let (email, password) = (email_address(email), password(PASSWORD));
+        let credentials = Credentials { email, password, second: None, devices: Vec::new() };
+        node.app.log_in(&context(1), credentials).await
+    };
+    assert!(matches!(log_in("known@example.be").await, Ok(Login::Succeeded { .. })));
+    away.away.store(true, Ordering::SeqCst);
+    let unavailable = Err(Unavailable::Guesses(GuessesUnavailable("away".to_owned())));
+    let before = (log(&store).await.len(), node.verified());
+    for email in ["unknown@example.be", "known@example.be", "other@example.be", "known@example.be"] {
+        assert_eq!(log_in(email).await, unavailable, "{email}");
+    }
+    assert_eq!((log(&store).await.len(), node.verified()), before, "and costs as little");
+    away.away.store(false, Ordering::SeqCst);
+    assert!(matches!(log_in("known@example.be").await, Ok(Login::Succeeded { .. })));
+    assert_eq!(log_in("unknown@example.be").await, Ok(Login::Refused));
 }
 
 async fn diagnosis(node: &Node, store: &MemoryStore, email: &str, at: i64) -> Diagnosis {
