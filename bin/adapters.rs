@@ -166,7 +166,7 @@ pub(crate) fn copy_of_read_models(
 ) -> anyhow::Result<Arc<dyn ReadStore>> {
     let views = directory.file("views.db");
     ensure!(views.exists(), "no server has run in {} yet", directory.data_dir.display());
-    SqliteReadStore::copy(&views, scratch).map_err(anyhow::Error::msg).context("can't copy views.db")?;
+    SqliteReadStore::copy(&views, scratch).context("can't copy views.db")?;
     Ok(Arc::new(SqliteReadStore::open(scratch)?))
 }
 
@@ -182,7 +182,7 @@ pub(crate) fn mail(directory: &DataDirectory, settings: &Settings, clock: &Clock
         return Ok(Mail { mailer: Arc::new(Smtp::new(smtp)?), dev_mails: None });
     }
     let folder = MailFolder::open(&directory.file("mail"), &settings.from, clock.clone());
-    let folder = Arc::new(folder.map_err(anyhow::Error::msg)?);
+    let folder = Arc::new(folder?);
     Ok(Mail { mailer: folder.clone(), dev_mails: Some(folder) })
 }
 

@@ -17,6 +17,7 @@ use loquet_domain::policies::password_policy::{
 };
 use loquet_http::{Connections, Limits, Rate};
 use loquet_mail::smtp::{Security, SmtpSettings};
+use loquet_projections::causes::Causes;
 use loquet_projections::mail::Sending;
 
 use crate::cli::DataDirectory;
@@ -285,7 +286,7 @@ fn smtp(config: &mut Config, mode: Mode) -> Option<SmtpSettings> {
     };
     protections::password_in_the_clear(config, &settings);
     if let Err(why) = settings.check() {
-        config.fault(if settings.extra_ca.is_some() { "smtp.ca_file" } else { "smtp.host" }, why);
+        config.fault(if settings.extra_ca.is_some() { "smtp.ca_file" } else { "smtp.host" }, Causes(&why));
     }
     Some(settings)
 }

@@ -11,11 +11,35 @@ use crate::responses::problem::Problem;
 use crate::state::Api;
 use loquet_http_ports::scope::Scope;
 
+/// A permission that a caller needs, and where.
+#[derive(Clone, Copy)]
+pub(crate) struct Need {
+    permission: Permission,
+    place: Place,
+}
+
+impl Need {
+    /// The permission at one site.
+    pub(crate) const fn at(permission: Permission, site: SiteId) -> Self {
+        Self { permission, place: Place::Site(site) }
+    }
+
+    /// The permission at any site.
+    pub(crate) const fn anywhere(permission: Permission) -> Self {
+        Self { permission, place: Place::Anywhere }
+    }
+
+    /// The permission at every site.
+    pub(crate) const fn everywhere(permission: Permission) -> Self {
+        Self { permission, place: Place::Everywhere }
+    }
+}
+
 /// Where a permission is needed.
 #[derive(Clone, Copy)]
-pub(crate) enum Needed {
+enum Place {
     /// At one site.
-    At(SiteId),
+    Site(SiteId),
     /// At any site at all.
     Anywhere,
     /// At every site.
@@ -50,15 +74,16 @@ impl Api {
         caller: &Caller,
         scope: Scope,
         company: CompanyId,
-        (permission, needed): (Permission, Needed),
+        need: Need,
     ) -> Result<Grantor, Problem> {
         let Some(authorisation) = self.authorisation_in(caller, scope, company).await? else {
             return Ok(Grantor::Anything);
         };
-        let allowed = match needed {
-            Needed::At(site) => authorisation.may(permission, site),
-            Needed::Anywhere => authorisation.may_anywhere(permission),
-            Needed::Everywhere => authorisation.may_everywhere(permission),
+        let permission = need.permission;
+        let allowed = match need.place {
+            Place::Site(site) => authorisation.may(permission, site),
+            Place::Anywhere => authorisation.may_anywhere(permission),
+            Place::Everywhere => authorisation.may_everywhere(permission),
         };
         match (allowed, authorisation.role) {
             (true, Some(Role::Administrator)) => Ok(Grantor::Anything),

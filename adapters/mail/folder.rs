@@ -6,12 +6,34 @@ use lettre::message::Mailbox;
 use lettre::message::header::ContentTransferEncoding;
 use loquet_domain::ports::BoxFuture;
 use loquet_http_ports::dev_mails::{DevMails, FiledMail};
+use loquet_projections::causes::Causes;
 use loquet_projections::mail::Message;
 use loquet_projections::ports::{Clock, Mailer, SendError, StoreFailed};
 use mailparse::MailHeaderMap;
 use uuid::Uuid;
 
 use crate::mime::compose;
+
+/// The folder of mails can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum NoMailFolder {
+    /// The sender is no address.
+    #[error("'{sender}' is no sender's address")]
+    Sender {
+        /// The sender.
+        sender: String,
+        /// What is wrong with it.
+        source: lettre::address::AddressError,
+    },
+    /// The folder can't be made.
+    #[error("can't make {}", folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the file system said.
+        source: std::io::Error,
+    },
+}
 
 /// Writes mails into a folder.
 pub struct MailFolder {
@@ -24,17 +46,18 @@ impl MailFolder {
     /// Uses `folder`, making it if it is not there.
     ///
     /// # Errors
-    /// What the file system said.
-    pub fn open(folder: &Path, from: &str, clock: Clock) -> Result<Self, String> {
-        let from = from.parse().map_err(|e| format!("'{from}' is no sender's address: {e}"))?;
-        std::fs::create_dir_all(folder).map_err(|e| format!("can't make {}: {e}", folder.display()))?;
+    /// [`NoMailFolder`] says why it can't be used.
+    pub fn open(folder: &Path, from: &str, clock: Clock) -> Result<Self, NoMailFolder> {
+        let from = from.parse().map_err(|source| NoMailFolder::Sender { sender: from.to_owned(), source })?;
+        std::fs::create_dir_all(folder)
+            .map_err(|source| NoMailFolder::Folder { folder: folder.to_owned(), source })?;
         Ok(Self { folder: folder.to_owned(), from, clock })
     }
 
     fn write(&self, message: &Message) -> Result<(), SendError> {
         // Eight bits: so that a person, or grep, can read the file as it is.
         let mime = compose(message, &self.from, ContentTransferEncoding::EightBit)
-            .map_err(|why| SendError::Permanent(why.into()))?;
+            .map_err(|why| SendError::Permanent(Causes(&why).to_string().into()))?;
         let moment = (self.clock)().format("%Y%m%dT%H%M%S%6f");
         let name = format!("{moment}-{}.eml", message.effect);
         let unfinished = self.folder.join(format!(".{name}"));

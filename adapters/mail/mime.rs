@@ -4,28 +4,41 @@ use lettre::message::header::{ContentTransferEncoding, ContentType, Header, Head
 use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
 use loquet_projections::mail::Message;
 
+/// A mail can't be written as MIME.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotComposed {
+    /// The recipient's address is none.
+    #[error("the recipient's address")]
+    Address(#[source] lettre::address::AddressError),
+    /// The message has no recipient.
+    #[error("the mail has no recipient")]
+    NoRecipient,
+    /// lettre does not take the message.
+    #[error(transparent)]
+    Message(#[from] lettre::error::Error),
+}
+
 /// Builds a MIME message with the effect's id as its Message-ID (law 5).
 pub(crate) fn compose(
     message: &Message,
     from: &Mailbox,
     encoding: ContentTransferEncoding,
-) -> Result<lettre::Message, String> {
-    let address = message.to.parse().map_err(|e| format!("the recipient's address: {e}"))?;
+) -> Result<lettre::Message, NotComposed> {
+    let address = message.to.parse().map_err(NotComposed::Address)?;
     let to = Mailbox::new(Some(message.to_name.clone()), address);
     let part =
         |kind: ContentType, text: &str| SinglePart::builder().header(kind).body(encode(text, encoding));
     let alternatives = MultiPart::alternative()
         .singlepart(part(ContentType::TEXT_PLAIN, &message.text))
         .singlepart(part(ContentType::TEXT_HTML, &message.html));
-    lettre::Message::builder()
+    Ok(lettre::Message::builder()
         .from(from.clone())
         .to(to)
         .subject(message.subject.clone())
         .message_id(Some(format!("<{}@{}>", message.effect, from.email.domain())))
         .header(ContentLanguage(message.language.to_owned()))
         .header(AutoSubmitted)
-        .multipart(alternatives)
-        .map_err(|e| e.to_string())
+        .multipart(alternatives)?)
 }
 
 /// Eight bits are written as they are: our lines are far shorter than the 998 bytes that RFC 5322,

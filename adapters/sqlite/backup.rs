@@ -202,7 +202,7 @@ fn copy(
         begin(name);
         let copy = to.join(name);
         let reader = kind.open_reader(&path)?;
-        copy_to(&reader, &copy).map_err(|why| BackupError::Unusable { path: copy.clone(), why })?;
+        copy_to(&reader, &copy)?;
         if name == "keys.db" && is_being_rotated(&kind.open_to_look(&copy)?, &copy)? {
             return Err(BackupError::Rotating);
         }
@@ -357,7 +357,7 @@ fn put(manifest: &Manifest, from: &Path, folder: &Path, keys: Option<&Path>) -> 
             _ => continue,
         };
         let target = folder.join(name);
-        copy_to(&reader, &target).map_err(|why| BackupError::Unusable { path: target, why })?;
+        copy_to(&reader, &target)?;
     }
     let log = folder.join("log.db");
     if last_position(&LOG.open_as_it_is(&log)?, &log)? != manifest.position {

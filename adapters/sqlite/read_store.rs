@@ -82,10 +82,9 @@ impl SqliteReadStore {
     /// Copies the file as it is at this moment, whoever writes to it, into a new one.
     ///
     /// # Errors
-    /// What SQLite or the file system said.
-    pub fn copy(path: &Path, to: &Path) -> Result<(), String> {
-        let reader = VIEWS.open_reader(path).map_err(|e| e.to_string())?;
-        copy_to(&reader, to)
+    /// [`FileError`] names the file and what is wrong.
+    pub fn copy(path: &Path, to: &Path) -> Result<(), FileError> {
+        copy_to(&VIEWS.open_reader(path)?, to)
     }
 
     fn writer(&self) -> MutexGuard<'_, Connection> {

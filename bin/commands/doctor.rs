@@ -378,7 +378,7 @@ async fn mails(directory: &DataDirectory, settings: Option<&Settings>, findings:
     let (host, port) = (&smtp.host, smtp.port);
     let greeted = match Smtp::new(smtp) {
         Ok(server) => server.greet().await.map_err(|verdict| verdict.to_string()),
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(Causes(&error).to_string()),
     };
     match greeted {
         Ok(()) => findings

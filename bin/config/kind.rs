@@ -37,12 +37,29 @@ pub(crate) enum Kind {
     Secret,
 }
 
+/// A value that a setting may not have. It says what the setting takes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Wrong(String);
+
+impl From<&str> for Wrong {
+    fn from(why: &str) -> Self {
+        Self(why.to_owned())
+    }
+}
+
+impl From<String> for Wrong {
+    fn from(why: String) -> Self {
+        Self(why)
+    }
+}
+
 /// Reads a duration such as `15m`.
 ///
 /// # Errors
 /// Says how a duration is written.
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || "a duration is a whole number followed by s, m, h or d, such as 15m".to_owned();
+pub(crate) fn duration(text: &str) -> Result<Duration, Wrong> {
+    let wrong = || Wrong::from("a duration is a whole number followed by s, m, h or d, such as 15m");
     let digits = text.trim_end_matches(['s', 'm', 'h', 'd']);
     let seconds: u64 = match text.strip_prefix(digits) {
         Some("s") => 1,
@@ -54,50 +71,52 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(wrong());
     }
-    let number: u64 = digits.parse().map_err(|_| "too long".to_owned())?;
-    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| "too long".to_owned())
+    let number: u64 = digits.parse().map_err(|_| Wrong::from("too long"))?;
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| Wrong::from("too long"))
 }
 
 impl Kind {
     /// Checks a value. The error says what is wrong with it.
-    pub(crate) fn check(&self, text: &str) -> Result<(), String> {
+    pub(crate) fn check(&self, text: &str) -> Result<(), Wrong> {
         if text.contains(['\n', '\r', '\0']) {
-            return Err("it must be one line".to_owned());
+            return Err("it must be one line".into());
         }
         match *self {
             Self::Text | Self::Path | Self::Secret if text.trim().is_empty() => {
-                Err("it must not be empty".to_owned())
+                Err("it must not be empty".into())
             }
             Self::Text | Self::Path | Self::Secret => Ok(()),
             Self::Number(least, most) => match text.parse::<u64>() {
                 Ok(number) if (least..=most).contains(&number) => Ok(()),
-                _ => Err(format!("it must be a whole number from {least} to {most}")),
+                _ => Err(format!("it must be a whole number from {least} to {most}").into()),
             },
             Self::Duration(least, most) => {
                 let given = duration(text)?;
                 if given < duration(least)? || given > duration(most)? {
-                    return Err(format!("it must be from {least} to {most}"));
+                    return Err(format!("it must be from {least} to {most}").into());
                 }
                 Ok(())
             }
             Self::Choice(known) if known.contains(&text) => Ok(()),
-            Self::Choice(known) => Err(format!("it must be one of {}", known.join(", "))),
+            Self::Choice(known) => Err(format!("it must be one of {}", known.join(", ")).into()),
             Self::Listen => text
                 .parse::<SocketAddr>()
                 .map(drop)
-                .map_err(|_| "it must be an address and a port, such as 127.0.0.1:8080".to_owned()),
+                .map_err(|_| Wrong::from("it must be an address and a port, such as 127.0.0.1:8080")),
             Self::Networks => networks(text).map(drop),
             Self::Url => url(text),
             Self::Zone => text
                 .parse::<chrono_tz::Tz>()
                 .map(drop)
-                .map_err(|_| "unknown time zone; an example of a valid one is Europe/Brussels".to_owned()),
+                .map_err(|_| Wrong::from("unknown time zone; an example of a valid one is Europe/Brussels")),
             Self::Mailbox if loquet_mail::smtp::is_sender(text) => Ok(()),
-            Self::Mailbox => Err("it must be an address, or 'Name <address>'".to_owned()),
-            Self::Filter => tracing_subscriber::EnvFilter::try_new(text).map(drop).map_err(|e| e.to_string()),
+            Self::Mailbox => Err("it must be an address, or 'Name <address>'".into()),
+            Self::Filter => {
+                tracing_subscriber::EnvFilter::try_new(text).map(drop).map_err(|e| e.to_string().into())
+            }
             Self::Share => match text.parse::<f64>() {
                 Ok(share) if (0.0..=1.0).contains(&share) => Ok(()),
-                _ => Err("it must be a number from 0 to 1".to_owned()),
+                _ => Err("it must be a number from 0 to 1".into()),
             },
         }
     }
@@ -134,34 +153,36 @@ impl Kind {
 ///
 /// # Errors
 /// Names the part that is neither an address nor a network.
-pub(crate) fn networks(text: &str) -> Result<Vec<IpNet>, String> {
+pub(crate) fn networks(text: &str) -> Result<Vec<IpNet>, Wrong> {
     let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
     parts
         .map(|part| {
             let alone = part.parse::<std::net::IpAddr>().map(IpNet::from);
             let network = part.parse::<IpNet>().or(alone);
-            network.map_err(|_| format!("'{part}' is neither an address nor a network")).and_then(no_wider)
+            network
+                .map_err(|_| Wrong::from(format!("'{part}' is neither an address nor a network")))
+                .and_then(no_wider)
         })
         .collect()
 }
 
 /// The largest networks that have one owner are the private ones: `10.0.0.0/8` and `fc00::/7` (RFC 1918, RFC 4193).
-fn no_wider(network: IpNet) -> Result<IpNet, String> {
+fn no_wider(network: IpNet) -> Result<IpNet, Wrong> {
     let least = if matches!(network, IpNet::V4(_)) { 8 } else { 7 };
     match network.prefix_len() >= least {
         true => Ok(network),
-        false => Err(format!("'{network}' is too large: everybody in it could forge their client address")),
+        false => {
+            Err(format!("'{network}' is too large: everybody in it could forge their client address").into())
+        }
     }
 }
 
-fn url(text: &str) -> Result<(), String> {
+fn url(text: &str) -> Result<(), Wrong> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let host = rest.and_then(|rest| rest.split('/').next()).unwrap_or_default();
     let is_url = reqwest::Url::parse(text).is_ok_and(|url| url.has_host());
     if !is_url || host.is_empty() || text.contains(['?', '#', ' ', '"', '<', '@', '\\']) {
-        return Err(
-            "it must consist of scheme, host and path only, such as https://portal.example".to_owned()
-        );
+        return Err("it must consist of scheme, host and path only, such as https://portal.example".into());
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::authorisation::Needed;
+use crate::authorisation::Need;
 use crate::caller::{Arrival, Caller};
 use crate::extractors::query::Params;
 use crate::limits::shares::Costly;
@@ -98,7 +98,7 @@ pub(crate) async fn assign(
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-csv"));
     }
     let company = company(&caller, how.company)?;
-    let anywhere = (Permission::ManageTerminals, Needed::Anywhere);
+    let anywhere = Need::anywhere(Permission::ManageTerminals);
     api.permit(&caller, Scope::CompaniesWrite, company, anywhere).await?;
     let share = api.admit_costly(&caller, Costly::Import)?;
     let terminals = api.app.terminals(company).await?.state;
@@ -106,7 +106,7 @@ pub(crate) async fn assign(
     let (lines, moves) = read(&file, &terminals, &sites)?;
     let concerned: BTreeSet<SiteId> = moves.iter().flat_map(|(_, from, to)| [*from, to.to]).collect();
     for site in concerned {
-        let needed = (Permission::ManageTerminals, Needed::At(site));
+        let needed = Need::at(Permission::ManageTerminals, site);
         api.permit(&caller, Scope::CompaniesWrite, company, needed).await?;
     }
     let report = report(&terminals, how.dry_run, lines, &moves);

@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::authorisation::Needed;
+use crate::authorisation::Need;
 use crate::caller::{Arrival, Caller};
 use crate::extractors::body::Body;
 use crate::extractors::query::{AtLeast, Params};
@@ -247,7 +247,7 @@ pub(crate) async fn change(
     Body(body): Body<ChangeBody>,
 ) -> Result<Done, Problem> {
     let id = CompanyId(id);
-    let needed = (Permission::ManageCompany, Needed::Everywhere);
+    let needed = Need::everywhere(Permission::ManageCompany);
     api.permit(&caller, Scope::CompaniesWrite, id, needed).await?;
     if body.enterprise_number.is_some() {
         return Err(Problem::contact_support());

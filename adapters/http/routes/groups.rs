@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::authorisation::Needed;
+use crate::authorisation::Need;
 use crate::caller::{Arrival, Caller};
 use crate::extractors::body::Body;
 use crate::extractors::query::{AtLeast, Params};
@@ -28,7 +28,7 @@ use crate::state::Shared;
 use loquet_http_ports::scope::Scope;
 
 /// A person with *manage users* at any site sees the groups.
-const MANAGES_USERS: (Permission, Needed) = (Permission::ManageUsers, Needed::Anywhere);
+const MANAGES_USERS: Need = Need::anywhere(Permission::ManageUsers);
 
 /// A permission: the right to use one of the portal's menus.
 #[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]

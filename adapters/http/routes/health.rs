@@ -92,7 +92,7 @@ pub(crate) async fn readyz(State(api): Shared, headers: HeaderMap) -> (StatusCod
     let keys = api.keys.failure();
     let ready = written.is_ok() && keys.is_none() && views.values().all(|view| view.failure.is_none());
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let log = written.map_or_else(|error| error, |()| "ok".to_owned());
+    let log = written.map_or_else(|error| error.to_string(), |()| "ok".to_owned());
     let keys = keys.unwrap_or_else(|| "ok".to_owned());
     let details = match is_of_service(&api, &headers).await {
         true => Some(Details { log, keys, mails: mails(&api).await, position: head.0, views }),

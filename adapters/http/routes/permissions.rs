@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::authorisation::Needed;
+use crate::authorisation::Need;
 use crate::caller::Caller;
 use crate::extractors::query::{AtLeast, Params};
 use crate::responses::page::Page;
@@ -108,7 +108,7 @@ pub(crate) async fn of_account(
     let position = api.log_at(at_least.position()).await?;
     let authorisation = api.app.authorisation(id).await?.ok_or_else(Problem::not_found)?;
     if caller.owns(Scope::PermissionsRead, id).is_err() {
-        let needed = (Permission::ManageUsers, Needed::Anywhere);
+        let needed = Need::anywhere(Permission::ManageUsers);
         api.permit(&caller, Scope::PermissionsRead, authorisation.company, needed).await?;
     }
     Ok(Tagged(Page::whole(grants(&authorisation), position)))
@@ -157,7 +157,7 @@ pub(crate) async fn at_site(
     Params(which): Params<Which>,
 ) -> Result<Tagged<Page<HolderBody>>, Problem> {
     let site = api.site(SiteId(id)).await?;
-    let needed = (Permission::ManageUsers, Needed::At(site.site_id));
+    let needed = Need::at(Permission::ManageUsers, site.site_id);
     api.permit(&caller, Scope::PermissionsRead, site.company_id, needed).await?;
     let at_least = AtLeast { at_least: which.at_least };
     let position = api.log_at(at_least.position()).await?;

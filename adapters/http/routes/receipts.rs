@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::authorisation::Needed;
+use crate::authorisation::Need;
 use crate::caller::{Arrival, Caller};
 use crate::extractors::body::Body;
 use crate::extractors::query::{AtLeast, Params};
@@ -226,7 +226,7 @@ pub(crate) async fn save(
 ) -> Result<Json<LayoutSaved>, Problem> {
     let row = api.site(SiteId(id)).await?;
     let (site, company) = (row.site_id, row.company_id);
-    let needed = (Permission::ManageReceipts, Needed::At(site));
+    let needed = Need::at(Permission::ManageReceipts, site);
     api.permit(&caller, Scope::CompaniesWrite, company, needed).await?;
     let kept = api.app.logo(&api.app.receipt(site).await?.state).await?;
     // Drawing a picture takes a while of a whole core.

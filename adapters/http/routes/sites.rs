@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::authorisation::Needed;
+use crate::authorisation::Need;
 use crate::caller::{Arrival, Caller};
 use crate::extractors::body::Body;
 use crate::extractors::query::{AtLeast, Params};
@@ -185,7 +185,7 @@ pub(crate) async fn change(
 ) -> Result<Done, Problem> {
     let row = api.site(SiteId(id)).await?;
     let (site, company) = (row.site_id, row.company_id);
-    let needed = (Permission::ManageCompany, Needed::At(site));
+    let needed = Need::at(Permission::ManageCompany, site);
     api.permit(&caller, Scope::CompaniesWrite, company, needed).await?;
     let mut faults = Faults::default();
     let name = body.name.map(|name| {

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::authorisation::Needed;
+use crate::authorisation::Need;
 use crate::caller::{Arrival, Caller};
 use crate::extractors::body::Body;
 use crate::extractors::query::{AtLeast, Params};
@@ -314,7 +314,7 @@ pub(crate) async fn assign(
     // Where it stands is asked of memory: a view may be a moment behind.
     let stands = api.app.terminals(company).await?.state.held.get(row.terminal_id).map(|held| held.site);
     for site in BTreeSet::from([stands.unwrap_or(row.site_id), to]) {
-        let needed = (Permission::ManageTerminals, Needed::At(site));
+        let needed = Need::at(Permission::ManageTerminals, site);
         api.permit(&caller, Scope::CompaniesWrite, company, needed).await?;
     }
     let assignments = vec![Assignment { terminal: row.terminal_id, to }];

@@ -20,12 +20,13 @@ use lettre::message::Mailbox;
 use lettre::message::header::ContentTransferEncoding;
 use lettre::transport::smtp::extension::ClientId;
 use loquet_domain::ports::BoxFuture;
+use loquet_projections::causes::Causes;
 use loquet_projections::mail::{Answer, Message, Stage, Verdict};
 use loquet_projections::ports::{Mailer, SendError};
 use tokio::sync::Semaphore;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use crate::mime::compose;
+use crate::mime::{NotComposed, compose};
 use connection::{Connection, Parcel, Patience, Peer};
 use kept::Kept;
 
@@ -68,9 +69,23 @@ pub struct SmtpSettings {
 }
 
 /// Invalid settings.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the mail server's settings do not hold: {0}")]
-pub struct InvalidSmtp(String);
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidSmtp {
+    /// The sender is no address.
+    #[error("the mail server's settings do not hold: sender '{sender}'")]
+    Sender {
+        /// The sender of the settings.
+        sender: String,
+        /// What is wrong with it.
+        source: lettre::address::AddressError,
+    },
+    /// The host is neither a name nor an address.
+    #[error("the mail server's settings do not hold: '{0}' is neither a name nor an address")]
+    Host(String),
+    /// The certificate authority can't be used.
+    #[error("the mail server's settings do not hold")]
+    Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
 
 /// Whether a text is a sender: an address, or `Name <address>`.
 #[must_use]
@@ -98,17 +113,17 @@ impl SmtpSettings {
     }
 
     fn sender(&self) -> Result<Mailbox, InvalidSmtp> {
-        self.from.parse().map_err(|e| InvalidSmtp(format!("sender '{}': {e}", self.from)))
+        self.from.parse().map_err(|source| InvalidSmtp::Sender { sender: self.from.clone(), source })
     }
 
     fn peer(&self) -> Result<Peer, InvalidSmtp> {
-        let name = ServerName::try_from(self.host.clone())
-            .map_err(|_| InvalidSmtp(format!("'{}' is neither a name nor an address", self.host)))?;
+        let name =
+            ServerName::try_from(self.host.clone()).map_err(|_| InvalidSmtp::Host(self.host.clone()))?;
         Ok(Peer {
             host: self.host.clone(),
             port: self.port,
             security: self.security,
-            tls: tls::config(self.extra_ca.as_deref()).map_err(InvalidSmtp)?,
+            tls: tls::config(self.extra_ca.as_deref()).map_err(|error| InvalidSmtp::Tls(error.into()))?,
             name,
             credentials: self.credentials.clone(),
             hello: ClientId::default(),
@@ -133,7 +148,8 @@ impl Smtp {
     }
 
     async fn hand_over(&self, message: Message) -> Result<(), SendError> {
-        let parcel = self.parcel(&message).map_err(|why| SendError::Permanent(why.into()))?;
+        let parcel =
+            self.parcel(&message).map_err(|why| SendError::Permanent(Causes(&why).to_string().into()))?;
         // Closed only with the mailer itself.
         let _open = self.open.acquire().await;
         if let Some(mut connection) = self.kept.take() {
@@ -147,9 +163,9 @@ impl Smtp {
         self.end(connection, ended).await
     }
 
-    fn parcel(&self, message: &Message) -> Result<Parcel, String> {
+    fn parcel(&self, message: &Message) -> Result<Parcel, NotComposed> {
         let mime = compose(message, &self.from, ContentTransferEncoding::QuotedPrintable)?;
-        let to = mime.envelope().to().first().cloned().ok_or("the mail has no recipient")?;
+        let to = mime.envelope().to().first().cloned().ok_or(NotComposed::NoRecipient)?;
         Ok(Parcel { from: self.from.email.clone(), to, message: mime.formatted() })
     }
 

@@ -42,17 +42,20 @@ pub(super) fn copy_of(path: &Path, version: i64) -> PathBuf {
 
 /// Copies a database as it is at one moment, whoever writes to it meanwhile, into a new file that only
 /// its owner can read, and has it on disk before it says so.
-pub(crate) fn copy_to(connection: &Connection, copy: &Path) -> Result<(), String> {
+pub(crate) fn copy_to(connection: &Connection, copy: &Path) -> Result<(), FileError> {
+    let unusable = |why: String| FileError::Unusable { path: copy.to_owned(), why };
+    let of_files = |error: std::io::Error| unusable(explain_io(&error));
+    let of_sqlite = |error: rusqlite::Error| unusable(explain(&error));
     let unfinished = suffixed(copy, ".new");
     drop(std::fs::remove_file(&unfinished));
-    create_private(&unfinished).map(drop).map_err(|e| explain_io(&e))?;
-    let mut target = Connection::open(&unfinished).map_err(|e| explain(&e))?;
+    create_private(&unfinished).map(drop).map_err(of_files)?;
+    let mut target = Connection::open(&unfinished).map_err(of_sqlite)?;
     // One step holds one view of the source; several would begin anew with each write to it.
     let copied = rusqlite::backup::Backup::new(connection, &mut target).and_then(|backup| backup.step(-1));
-    copied.map_err(|e| explain(&e))?;
+    copied.map_err(of_sqlite)?;
     drop(target);
     let synced = std::fs::File::open(&unfinished).and_then(|file| file.sync_all());
-    synced.and_then(|()| std::fs::rename(&unfinished, copy)).map_err(|e| explain_io(&e))?;
+    synced.and_then(|()| std::fs::rename(&unfinished, copy)).map_err(of_files)?;
     let folder = copy.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(|e| explain_io(&e))
+    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(of_files)
 }

@@ -171,7 +171,7 @@ impl Kind {
         let unusable = |e: rusqlite::Error| self.unusable(path, &e);
         if !self.holds_keys {
             let copy = copy_of(path, found);
-            copy_to(connection, &copy).map_err(|why| FileError::Unusable { path: copy.clone(), why })?;
+            copy_to(connection, &copy)?;
         }
         let steps = self.upgrades.get(usize::try_from(found - 1).unwrap_or(usize::MAX)..).unwrap_or_default();
         let script =

@@ -151,7 +151,7 @@ impl Writer {
                 }
                 (false, Request::Append { stream, key, expected, events, reply }) => {
                     let outcome =
-                        batch.append(&self.connection, &self.heads, (&stream, key), expected, &events);
+                        batch.append(&self.connection, &self.heads, &stream, key, expected, &events);
                     let answer = match outcome {
                         Ok(outcome) => outcome,
                         Err(error) => {
@@ -258,7 +258,8 @@ impl Batch {
         &mut self,
         connection: &Connection,
         heads: &Heads,
-        (stream, key): (&StreamId, Key),
+        stream: &StreamId,
+        key: Key,
         expected: Revision,
         events: &[NewEvent],
     ) -> rusqlite::Result<Result<Appended, AppendError>> {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::authorisation::Needed;
+use crate::authorisation::Need;
 use crate::caller::{Arrival, Caller};
 use crate::extractors::body::{Body, MaybeBody};
 use crate::responses::carry_out::{carry_out, to_its_end};
@@ -104,7 +104,7 @@ pub(crate) async fn create(
         }
         Caller::Person(person) => {
             let company = person.profile.company;
-            let managing = (Permission::ManageUsers, Needed::Anywhere);
+            let managing = Need::anywhere(Permission::ManageUsers);
             let grantor = api.permit(&caller, Scope::AccountsWrite, company, managing).await?;
             // Whoever manages users creates users, never administrators.
             if grantor != Grantor::Anything && matches!(body.role, AdmissionBody::Administrator) {

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::authorisation::Needed;
+use crate::authorisation::Need;
 use crate::caller::Caller;
 use crate::extractors::query::{AtLeast, Params};
 use crate::responses::faults::Faults;
@@ -155,7 +155,7 @@ async fn company_of(api: &Api, caller: &Caller) -> Result<Option<Uuid>, Problem>
         Caller::Service(_) => caller.service(Scope::AccountsRead).map(|_| None),
         Caller::Person(person) => {
             let company = person.profile.company;
-            let managing = (Permission::ManageUsers, Needed::Anywhere);
+            let managing = Need::anywhere(Permission::ManageUsers);
             api.permit(caller, Scope::AccountsRead, company, managing).await?;
             Ok(Some(company.0))
         }
