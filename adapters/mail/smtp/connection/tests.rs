@@ -82,7 +82,7 @@ fn parcel(to: &str) -> Parcel {
     Parcel { from, to, message: b"Subject: x\r\n\r\n.hidden dot\r\nend".to_vec() }
 }
 
-const PATIENCE: Patience = Patience { command: Duration::from_mins(0), end: Duration::from_mins(10) };
+const PATIENCE: Patience = Patience { command: Duration::from_secs(30), end: Duration::from_mins(10) };
 
 /// Hands one mail over. The verdict in the form that the journal keeps, "" where there is none, and what the
 /// server was sent.
