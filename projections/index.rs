@@ -3,7 +3,8 @@
 use std::fmt::{self, Display};
 use std::marker::PhantomData;
 
-use crate::ports::IndexEntry;
+/// What a row is found by besides its key: the index's name, and the row's value in it.
+pub type IndexEntry = (&'static str, String);
 
 /// An index of the rows of type `R`. The row declares it as a constant, enters itself under it, and a query names it by
 /// the constant. So a query of an index that these rows do not have does not compile.

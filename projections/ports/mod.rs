@@ -10,12 +10,12 @@ mod mailer;
 mod read_store;
 mod store_failed;
 
+pub use crate::index::IndexEntry;
 pub use clock::Clock;
 pub use lease::{Acquired, Fence, Fenced, Lease, WriteFailed};
 pub use mail_journal::{ClaimedMail, Hold, MailOutcome, QueuedMail, ReactionJournal, UnnotedFate};
 pub use mailer::{Mailer, SendError};
 pub use read_store::{
-    BuildState, Cursor, FoundRow, IndexEntry, Order, ReadStore, Rows, Selection, StoredBuild, StoredView,
-    Work,
+    BuildState, Cursor, FoundRow, Order, ReadStore, Rows, Selection, StoredBuild, StoredView, Work,
 };
 pub use store_failed::StoreFailed;

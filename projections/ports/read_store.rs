@@ -3,6 +3,7 @@
 use loquet_domain::ports::{BoxFuture, Position};
 
 use super::StoreFailed;
+use crate::index::IndexEntry;
 use crate::view::{Build, CannotApply, ViewId};
 
 /// One build's rows, within a transaction. A view changes them through a [`Table`](crate::table::Table).
@@ -26,9 +27,6 @@ pub trait Rows {
     /// Removes a row and its index entries, all of which are in `gone`.
     fn delete(&mut self, key: &str, gone: &[IndexEntry]) -> Result<(), StoreFailed>;
 }
-
-/// What a row is found by besides its key: the index's name, and the row's value in it.
-pub type IndexEntry = (&'static str, String);
 
 /// Work on the rows of one build. If it fails, none of it is written.
 pub type Work = Box<dyn FnOnce(&mut dyn Rows) -> Result<(), CannotApply> + Send>;

@@ -589,7 +589,7 @@ fn every_command_without_a_token_is_limited() {
             "/v1/password-resets",
             "/v1/password-resets/confirm"
         ],
-        "a new one belongs among `for_strangers`, and into the test of limits above"
+        "a new one belongs among `for_anonymous`, and into the test of limits above"
     );
 }
 
