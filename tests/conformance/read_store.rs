@@ -25,6 +25,7 @@ macro_rules! adapter {
             work_that_fails_leaves_nothing_behind,
             looking_leaves_nothing_behind,
             of_many_who_move_one_checkpoint_at_once_one_does,
+            whoever_reads_meanwhile_never_sees_rows_and_checkpoint_apart,
             rows_come_in_the_order_of_their_keys_or_of_an_index_page_by_page,
             an_index_follows_its_rows,
             a_build_that_is_put_back_to_the_beginning_is_empty_and_goes_on,
@@ -225,6 +226,32 @@ async fn of_many_who_move_one_checkpoint_at_once_one_does(store: Store<Port>) {
         let row = get(nodes[1].as_ref(), &round.to_string()).await;
         assert_eq!(row, Some(moved[0].to_string()), "the row is the winner's");
     }
+}
+
+async fn whoever_reads_meanwhile_never_sees_rows_and_checkpoint_apart(store: Store<Port>) {
+    const LAST: u64 = 1000;
+    let [one, other] = store.two();
+    let build = one.begin(VIEW).await.unwrap();
+    let writing = tokio::spawn(async move {
+        for n in 0..LAST {
+            update(one.as_ref(), build, n, n + 1, put(&(n + 1).to_string(), "x")).await;
+        }
+    });
+    loop {
+        let seen = position(other.as_ref(), build).await;
+        let has = async |n: u64| get(other.as_ref(), &n.to_string()).await.is_some();
+        assert!(seen == 0 || has(seen).await, "the checkpoint is at {seen} and its row is not there");
+        if has(seen + 1).await {
+            assert!(
+                position(other.as_ref(), build).await > seen,
+                "a row is ahead of the checkpoint at {seen}"
+            );
+        }
+        if seen == LAST {
+            break;
+        }
+    }
+    writing.await.unwrap();
 }
 
 async fn rows_come_in_the_order_of_their_keys_or_of_an_index_page_by_page(store: Store<Port>) {
