@@ -1,6 +1,7 @@
 //! What every event store keeps.
 
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use futures_util::StreamExt;
 use futures_util::future::join_all;
@@ -12,7 +13,11 @@ use loquet_memory::event_store::MemoryStore;
 use loquet_sqlite::event_store::SqliteStore;
 use uuid::Uuid;
 
-type Store = Arc<dyn EventStore>;
+use crate::kills::{Acknowledged, Kills};
+use crate::store::{self, Make, suite};
+
+type Port = dyn EventStore;
+type Store = Arc<Port>;
 
 fn stream(name: &str) -> StreamId {
     StreamId::new("test", name)
@@ -203,3 +208,83 @@ macro_rules! adapter {
 
 adapter!(memory, |_| Arc::new(MemoryStore::default()));
 adapter!(sqlite, |folder| Arc::new(SqliteStore::open(&folder.join("log.db")).unwrap()));
+
+/// What a store that outlives its process keeps besides.
+macro_rules! durable {
+    ($name:ident, $make:expr) => {
+        suite!($name, $make, [
+            a_stop_keeps_the_log_and_the_revision_of_each_stream,
+        ], killed: [
+            killed_at_any_moment_no_acknowledged_event_is_lost_and_every_append_is_whole,
+        ]);
+    };
+}
+
+durable!(sqlite_on_disk, in_sqlite);
+
+/// One process has the log, so its two nodes are two handles of one opening.
+fn in_sqlite(folder: &Path) -> store::Store<Port> {
+    let path = folder.join("log.db");
+    let opened: Arc<Mutex<Option<SqliteStore>>> = Arc::default();
+    let stopping = opened.clone();
+    let open = move || -> Store {
+        let mut opened = opened.lock().unwrap();
+        Arc::new(opened.get_or_insert_with(|| SqliteStore::open(&path).unwrap()).clone())
+    };
+    store::Store::opened_by(open).stopped_by(move || {
+        if let Some(store) = stopping.lock().unwrap().take() {
+            store.close();
+        }
+    })
+}
+
+async fn a_stop_keeps_the_log_and_the_revision_of_each_stream(stored: store::Store<Port>) {
+    let log = stored.open();
+    log.append(&stream("a"), Revision(0), events(1..4)).await.unwrap();
+    log.append(&stream("b"), Revision(0), events(4..5)).await.unwrap();
+    let before = log.read_all(Position(0), 100).await.unwrap();
+    let again = stored.reopen([log]);
+    assert_eq!(again.read_all(Position(0), 100).await.unwrap(), before);
+    assert_eq!(again.head().await, Ok(Position(4)));
+    let conflict = again.append(&stream("a"), Revision(2), vec![event(9)]).await;
+    assert_eq!(conflict, Err(AppendError::Conflict { actual: Revision(3) }));
+    let appended = again.append(&stream("a"), Revision(3), vec![event(9)]).await.unwrap();
+    assert_eq!((appended.position, appended.revision), (Position(5), Revision(4)));
+}
+
+async fn killed_at_any_moment_no_acknowledged_event_is_lost_and_every_append_is_whole(
+    kills: Kills,
+    make: Make<Port>,
+) {
+    let name = |n: u64| stream(&(n % 4).to_string());
+    let ids = |n: u64| [2 * n, 2 * n + 1].map(|id| EventId(Uuid::from_u128(u128::from(id))));
+    let work = async |stored: store::Store<Port>, _: usize, done: &mut Acknowledged| {
+        let log = stored.open();
+        for n in log.head().await.unwrap().0 / 2 + 1.. {
+            let held = log.read_stream(&name(n), Revision(0)).await.unwrap().len();
+            let two = events(u128::from(2 * n)..u128::from(2 * n + 2));
+            log.append(&name(n), Revision(u64::try_from(held).unwrap()), two).await.unwrap();
+            done.add(&n.to_string());
+        }
+    };
+    let check = async |stored: store::Store<Port>, lines: Vec<String>| {
+        let log = stored.open();
+        let all = log.read_all(Position(0), 1_000_000).await.unwrap();
+        for (n, two) in (1..).zip(all.chunks(2)) {
+            assert_eq!(
+                two.iter().map(|recorded| recorded.event.id).collect::<Vec<_>>(),
+                ids(n),
+                "half an append"
+            );
+            assert!(two.iter().all(|recorded| recorded.stream == name(n)));
+            assert_eq!(
+                two.iter().map(|recorded| recorded.position.0).collect::<Vec<_>>(),
+                [2 * n - 1, 2 * n]
+            );
+        }
+        let last = lines.last().map_or(0, |line| line.parse().unwrap());
+        assert!(all.len() >= 2 * last, "of {last} acknowledged appends {} events are left", all.len());
+        stored.stop([log]);
+    };
+    kills.at_any_moment(make, work, check).await;
+}

@@ -35,10 +35,15 @@ impl<P: ?Sized> Store<P> {
         [self.open(), self.open()]
     }
 
-    /// Stops the nodes that have these openings, and opens the store anew.
-    pub(crate) fn reopen(&self, openings: impl IntoIterator<Item = Arc<P>>) -> Arc<P> {
+    /// Stops the nodes that have these openings.
+    pub(crate) fn stop(&self, openings: impl IntoIterator<Item = Arc<P>>) {
         openings.into_iter().for_each(drop);
         (self.stop)();
+    }
+
+    /// Stops the nodes that have these openings, and opens the store anew.
+    pub(crate) fn reopen(&self, openings: impl IntoIterator<Item = Arc<P>>) -> Arc<P> {
+        self.stop(openings);
         self.open()
     }
 }
