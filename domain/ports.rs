@@ -374,7 +374,7 @@ pub struct SessionUsesUnavailable(pub String);
 /// An adapter guarantees:
 /// - **The latest use wins**, in whatever order and on whatever node uses are recorded.
 /// - **To within 10 seconds** ([`SESSION_USE_GRAIN`]): the returned time is never later than the latest use, and at
-/// most 10 seconds earlier. So the adapter may skip a use that follows another one closely.
+///   most 10 seconds earlier. So the adapter may skip a use that follows another one closely.
 /// - **Not durable**: a crash may lose the newest minute. A lost use makes a session end too early, never too late.
 /// - **Forgetting is allowed** for a session that has been unused for longer than any setting allows.
 ///
@@ -423,13 +423,13 @@ pub enum CountError {
 ///
 /// An adapter guarantees:
 /// - **A guess is counted once.** [`replace`](Self::replace) compares and writes in one step. If two nodes judged
-/// from the same state, one of them gets [`CountError::Conflict`], as it gets a conflict from the log for a known
-/// address.
+///   from the same state, one of them gets [`CountError::Conflict`], as it gets a conflict from the log for a known
+///   address.
 /// - **All nodes see it at once**: the next `get` or `replace` on any node finds what `replace` wrote.
 /// - **Bounded**: anybody can make up addresses, so their number has a limit. At the limit an adapter forgets the
-/// address whose last guess is oldest. A forgotten address counts from zero.
+///   address whose last guess is oldest. A forgotten address counts from zero.
 /// - **Not durable**: a crash may lose the newest counts. An adapter does not wait for a disk. The answer for an
-/// unknown address waits once, in [`EventStore::decoy`]. A second wait would tell addresses apart.
+///   unknown address waits once, in [`EventStore::decoy`]. A second wait would tell addresses apart.
 /// - **The same time for every address**, whether or not there was a guess at it before.
 /// - The adapter stores a hash, and never the address itself.
 pub trait AnonymousGuesses: Send + Sync {
