@@ -53,12 +53,12 @@ pub enum Command {
         /// Whether it is active.
         active: bool,
     },
-    /// Prepare to make an administrator a user, or to delete the account. Refused for the last administrator.
+    /// Remove an account from the list of administrators, before its role changes. Refused for the last one.
     RemoveAdministrator {
         /// The account.
         account: AccountId,
     },
-    /// Record that an account is no longer an administrator. Never refused.
+    /// Remove an account from the list of administrators. Never refused.
     StrikeAdministrator {
         /// The account.
         account: AccountId,

@@ -83,10 +83,10 @@ impl App {
         self.change_account(context, account, Command::EndSession { session, reason }).await
     }
 
-    /// Ends every session of an account.
+    /// Ends every session of an account. Does nothing for an account that is not active yet.
     ///
     /// # Errors
-    /// [`Refusal::NoSuchAccount`] or [`Refusal::NotActive`] if the account is not in use.
+    /// [`Refusal::NoSuchAccount`] if the account does not exist.
     pub async fn end_sessions(&self, context: &Context, account: AccountId) -> Result<Position, Failure> {
         match self.change_account(context, account, Command::EndSessions).await {
             Err(Failure::Refused(Refusal::NotActive)) => Ok(Position::default()),

@@ -27,7 +27,9 @@ pub enum Maker {
 
 /// The text is not a model that is sold here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the models are PAX A80 Duo Base, PAX A920 Mobile, PAX A77 Compact, and Verifone models by their full name")]
+#[error(
+    "the models are PAX A80 Duo Base, PAX A920 Mobile, PAX A77 Compact, and Verifone models by their full name"
+)]
 pub struct UnknownModel;
 
 impl TerminalModel {

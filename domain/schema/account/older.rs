@@ -102,8 +102,8 @@ impl From<SecondStepFailedV3> for SecondStepFailed {
         let SecondStepFailedV3 { failures, codes, device_id, .. } = old;
         match device_id {
             None => Self { failures: Some(failures), codes: (codes > 0).then_some(codes), device: None },
-            // The device's codes count on the account. The account has no lockout from them, which would set them to
-            // zero when it ends.
+            // The device's codes are left out. They counted on the account without locking it, and a lockout would have
+            // set them to zero by now.
             Some(device_id) => {
                 let device = CodeFailedOnDevice { device_id, failures, codes: None };
                 Self { failures: None, codes: None, device: Some(device) }
