@@ -1,11 +1,12 @@
-//! Remembers when a clock was put back, so that nothing that had expired works again.
+//! Remembers when a clock was set back, so that nothing that had expired works again.
 //!
-//! Expiry is compared, not scheduled (law 7). So a clock that is put back would make an expired session valid again.
-//! Comparing with the latest moment ever shown is no solution: after a clock was ahead by mistake and is put right,
-//! sessions that begin then would count as expired. The solution is to know, for each session, how much time has passed
-//! since it began. So each jump back is remembered, with the sessions and challenges that begin after it, until the
-//! clock has passed the moment that it jumped from. A jump back adds nothing to the time of a session and takes nothing
-//! from it: a session that a clock ahead has made lasts no longer than any other, and goes on once the clock is right.
+//! Expiry is compared, not scheduled (law 7). So a clock that is set back would make an expired session valid again.
+//! It is no solution to compare with the latest time ever shown: after a clock was ahead by mistake and was
+//! corrected, new sessions would count as expired. The solution is to know how much time has passed since each
+//! session began. So each jump back is remembered, with the sessions and challenges that begin after it, until the
+//! clock has passed the time that it jumped from. A jump back neither lengthens nor shortens a session. A session
+//! from a time when the clock was ahead lasts no longer than any other, and still works after the clock was
+//! corrected.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -17,39 +18,39 @@ use uuid::Uuid;
 
 use crate::Moment;
 
-/// Requests that come at the same time arrive in any order. A clock that goes back by no more than this was not put
-/// back.
+/// Requests that come at the same time may be processed in any order. A clock that goes back by at most this much was
+/// not set back.
 const NOISE: TimeDelta = TimeDelta::seconds(1);
 
-/// The jumps back of the clock of this process.
+/// The times at which the clock of this process was set back.
 #[derive(Debug)]
 pub struct ClockHistory {
-    /// The latest moment shown since the last jump, in microseconds since 1970.
+    /// The latest time shown since the last jump, in microseconds since 1970.
     latest: AtomicI64,
-    /// The latest moment that any remembered jump came from, in the same unit.
+    /// The latest time that any remembered jump came from, in the same unit.
     furthest: AtomicI64,
     jumps: RwLock<Jumps>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Jumps {
-    /// Those whose beginning the clock has not passed since.
+    /// The jumps whose starting time the clock has not passed again.
     back: Vec<Jump>,
-    /// How many jumps there were.
+    /// The number of jumps so far.
     count: u64,
-    /// What began while a jump was remembered, and how many jumps there had been then.
+    /// The sessions and challenges that began while a jump was remembered, with the number of jumps at that time.
     began: HashMap<Uuid, u64>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Jump {
-    /// Which: the first is 1.
+    /// Its number. The first jump is 1.
     number: u64,
     from: Moment,
     to: Moment,
 }
 
-/// A clock's history as it is kept between two runs.
+/// A clock's history as it is stored between two runs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ClockSnapshot {
     latest: Option<Moment>,
@@ -64,7 +65,7 @@ impl Default for ClockHistory {
 }
 
 impl ClockHistory {
-    /// Notes a moment that the clock shows.
+    /// Records a time that the clock shows.
     pub fn note(&self, at: Moment) {
         let shown = at.timestamp_micros();
         let before = self.latest.fetch_max(shown, Ordering::SeqCst);
@@ -85,14 +86,14 @@ impl ClockHistory {
         self.furthest.fetch_max(before, Ordering::SeqCst);
     }
 
-    /// What the next run must know.
+    /// The part that the next run must know.
     #[must_use]
     pub fn kept(&self) -> ClockSnapshot {
         let latest = Moment::from_timestamp_micros(self.latest.load(Ordering::SeqCst));
         ClockSnapshot { latest, jumps: self.jumps.read().unwrap_or_else(PoisonError::into_inner).clone() }
     }
 
-    /// Takes up what the last run knew, before the clock is first looked at.
+    /// Restores what the last run stored. It must be called before the clock is first recorded.
     pub fn take_up(&self, kept: ClockSnapshot) {
         let furthest = kept.jumps.back.iter().map(|jump| jump.from.timestamp_micros()).max();
         self.furthest.fetch_max(furthest.unwrap_or(i64::MIN), Ordering::SeqCst);
@@ -102,7 +103,7 @@ impl ClockHistory {
         }
     }
 
-    /// Notes that something begins at `at`, which is now: a session, or a challenge.
+    /// Records that a session or challenge begins. `at` is now.
     pub fn begins(&self, id: Uuid, at: Moment) {
         if !self.has_passed(at) {
             let mut jumps = self.jumps.write().unwrap_or_else(PoisonError::into_inner);
@@ -111,8 +112,8 @@ impl ClockHistory {
         }
     }
 
-    /// What the clock would show if it had not been put back since something began. `at` is now, and it is the answer
-    /// unless the clock was put back. If it is not known that something began after a jump, it is taken to have begun
+    /// The time that the clock would show if it had not been set back since something began. `at` is now. The result
+    /// is `at` unless the clock was set back. Something that is not known to have begun after a jump counts as begun
     /// before it.
     #[must_use]
     pub fn reached(&self, id: Uuid, at: Moment) -> Moment {
@@ -127,7 +128,7 @@ impl ClockHistory {
         since.fold(now, |reached, lost| reached.checked_add_signed(lost).unwrap_or(Moment::MAX_UTC))
     }
 
-    /// Whether the clock has passed every moment that it was put back from.
+    /// Whether the clock has passed every time from which it was set back.
     fn has_passed(&self, at: Moment) -> bool {
         at.timestamp_micros() >= self.furthest.load(Ordering::SeqCst)
     }

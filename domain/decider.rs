@@ -1,25 +1,26 @@
-//! What an aggregate is to the loop of the use cases: something that decides commands and is folded from facts.
+//! The interface of an aggregate to the loop of the use cases: it decides commands, and its state is computed from
+//! events.
 
 use crate::Moment;
 use crate::fact::Fact;
 use crate::policies::Policies;
 
-/// An aggregate: its state, how it decides, and how it changes.
+/// An aggregate: its state, its decisions, and how events change it.
 ///
-/// Both functions are synchronous and pure: the loop calls them again whenever somebody else's append came first.
-/// Whatever needs waiting for, such as verifying a password, is done before, and its outcome is part of the command.
+/// Both functions are synchronous and pure, because the loop calls them again each time another append came first.
+/// Anything slow, such as verifying a password, happens before; its result is part of the command.
 pub trait Decider: Clone + Default + Send + Sync + 'static {
-    /// What the names of its streams begin with.
+    /// The category of its streams: the first part of their names.
     const CATEGORY: &'static str;
-    /// What can be asked of it.
+    /// The commands that it decides.
     type Command: Clone + Send + Sync;
-    /// What can happen to it.
+    /// The events that happen to it.
     type Event: Clone + Send + Sync;
-    /// Why a command changes nothing. [`std::convert::Infallible`] if it refuses nothing.
+    /// Why a command is refused. [`std::convert::Infallible`] if no command is refused.
     type Refusal: Send;
 
-    /// Decides a command: the events that follow from it, none if nothing has to change. The same state, policies,
-    /// moment and command always give the same answer (law 7).
+    /// Decides a command. Returns the events that follow; the list is empty if nothing has to change. The same state,
+    /// policies, moment and command always give the same answer (law 7).
     ///
     /// # Errors
     /// The rule that refuses.
@@ -30,7 +31,7 @@ pub trait Decider: Clone + Default + Send + Sync + 'static {
         command: Self::Command,
     ) -> Result<Vec<Self::Event>, Self::Refusal>;
 
-    /// The state after one more fact. Total (law 8).
+    /// The state after one more event. It accepts every event (law 8).
     #[must_use]
     fn evolve(self, fact: &Fact<Self::Event>) -> Self;
 }

@@ -1,4 +1,4 @@
-//! An event together with what is written beside it: when, by whom, because of what.
+//! An event with its context: when it happened, who caused it, and why.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,12 +9,12 @@ use crate::ids::{AccountId, CorrelationId, EventId};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Actor {
-    /// Somebody who has proved nothing yet: a login, a reset asked for, a link followed.
+    /// Somebody who has not proved an identity yet: they log in, request a reset or follow a link.
     #[serde(rename = "stranger")]
     Anonymous,
     /// A person with a session.
     Account {
-        /// Whose session.
+        /// The account of the session.
         account_id: AccountId,
     },
     /// A program with a service token.
@@ -22,31 +22,31 @@ pub enum Actor {
         /// The token's name, as the operator gave it.
         name: String,
     },
-    /// One of the supplier's people, with a token of their own. Their name is not the customer's personal data and
-    /// stands in the open: who did what stays known after the customer is forgotten.
+    /// One of the supplier's people, with a personal token. Their name is not the customer's personal data, so it is
+    /// stored unencrypted: it stays known who did what after the customer's data was erased.
     Staff {
         /// Their name, as the operator gave it.
         name: String,
-        /// As what they acted, at that moment.
+        /// The role in which they acted at that moment.
         role: StaffRole,
     },
-    /// Loquet itself, finishing what it began.
+    /// Loquet itself, continuing work that it began.
     System {
-        /// Which reaction.
+        /// The name of the reaction.
         reaction: String,
     },
     /// Somebody at the command line of the machine.
     Operator,
 }
 
-/// As what one of the supplier's people acts. Its name is part of the storage format: none is ever changed or
-/// taken away, or events that hold it could no longer be read.
+/// The role of one of the supplier's people. Its name is part of the storage format. Never change or remove one, or
+/// events that contain it can no longer be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StaffRole {
-    /// Helps where self-service ends.
+    /// Helps customers where self-service ends.
     Support,
-    /// As support, and deletes and erases.
+    /// Does what support does, and also deletes and erases accounts.
     Supervisor,
     /// Reads history, changes nothing.
     Auditor,
@@ -73,9 +73,9 @@ impl std::fmt::Display for StaffRole {
     }
 }
 
-/// A name that is no role's.
+/// A name that is not the name of a role.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown role '{0}': there are support, supervisor, auditor")]
+#[error("unknown role '{0}': the roles are support, supervisor and auditor")]
 pub struct UnknownRole(String);
 
 impl std::str::FromStr for StaffRole {
@@ -85,46 +85,46 @@ impl std::str::FromStr for StaffRole {
     }
 }
 
-/// From where a request came. Personal data: it is stored sealed.
+/// Where a request came from. This is personal data, so it is stored encrypted.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Client {
-    /// The address of the connection.
+    /// The IP address of the connection.
     pub address: Option<String>,
     /// The `User-Agent` header, cut at 256 characters.
     pub agent: Option<String>,
 }
 
-/// What a command brings besides its own contents.
+/// The circumstances of a command: when, who, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Context {
-    /// The moment that the command was made.
+    /// When the command was given.
     pub at: Moment,
-    /// Who made it.
+    /// Who gave it.
     pub actor: Actor,
-    /// What the events of one request share.
+    /// The id that all events of one request share.
     pub correlation: CorrelationId,
-    /// The event that led to this command, where one did.
+    /// The event that caused this command, if one did.
     pub causation: Option<EventId>,
-    /// From where it came.
+    /// Where it came from.
     pub client: Option<Client>,
-    /// Why, in the words of whoever made it, where they were asked. It is stored sealed, with whatever event of an
-    /// account follows.
+    /// Why, in the words of the actor, if a reason was asked for. It is stored encrypted with each event of an
+    /// account that follows.
     pub reason: Option<String>,
 }
 
 /// An event that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fact<E> {
-    /// Its identity.
+    /// Its id.
     pub id: EventId,
-    /// Everything that its command brought along; the client may be erased by now.
+    /// The context of its command. The client may have been erased by now.
     pub context: Context,
     /// What happened.
     pub event: E,
 }
 
 impl<E> Fact<E> {
-    /// The same fact with its event seen through `f`.
+    /// The same fact with `f` applied to its event.
     pub fn map<F>(self, f: impl FnOnce(E) -> F) -> Fact<F> {
         Fact { id: self.id, context: self.context, event: f(self.event) }
     }
@@ -132,7 +132,7 @@ impl<E> Fact<E> {
 
 #[cfg(test)]
 impl<E> Fact<E> {
-    /// A fact for tests of rules that look at nothing beside the event.
+    /// A fact for tests of rules that depend on the event alone.
     pub(crate) fn told(event: E) -> Self {
         let context = Context {
             at: Moment::UNIX_EPOCH,

@@ -1,7 +1,7 @@
-//! Identities. This module imports nothing of the crate.
+//! The ids of all things. This module imports nothing of the crate.
 //!
-//! An identity that follows from something else, such as an order, is a UUIDv5 of it (RFC 9562), so that delivering the
-//! order again meets the same streams instead of making new ones. Each is derived in its aggregate's `identity.rs`.
+//! An id that is derived from something else, such as an order, is a UUIDv5 of it (RFC 9562). So an order that is
+//! delivered again writes to the same streams. Each aggregate derives its ids in its own `identity.rs`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// The namespace of every derived identity. Part of the storage format: never change it.
+/// The namespace of all derived ids. Part of the storage format: never change it.
 pub(crate) const LOQUET: Uuid = Uuid::from_u128(0x6c6f_7175_6574_5f8a_9d21_0f5a_1d3b_77c4);
 
 macro_rules! uuid_id {
@@ -41,52 +41,52 @@ macro_rules! uuid_id {
 }
 
 uuid_id!(
-    /// One account, for ever: it is never given to another person.
+    /// The id of an account. It is never given to another person.
     AccountId
 );
 uuid_id!(
-    /// One company, whatever its names and numbers become.
+    /// The id of a company. It stays when names and numbers change.
     CompanyId
 );
 uuid_id!(
-    /// One site of a company, whatever its name and address become, and whoever's it becomes.
+    /// The id of a site. It stays when the site's name, address or company changes.
     SiteId
 );
 uuid_id!(
-    /// One terminal, wherever it stands.
+    /// The id of a terminal. It stays wherever the terminal stands.
     TerminalId
 );
 uuid_id!(
-    /// One group of a company's users.
+    /// The id of a group of a company's users.
     GroupId
 );
 uuid_id!(
-    /// One picture, by what is in it.
+    /// The id of a picture, derived from its content.
     LogoId
 );
 uuid_id!(
-    /// One take-over.
+    /// The id of a take-over.
     TakeOverId
 );
 uuid_id!(
-    /// One event. The same id appended again at the same revision is the same event (law 2).
+    /// The id of an event. The same id appended again at the same revision is the same event (law 2).
     EventId
 );
 uuid_id!(
-    /// One login of one account.
+    /// The id of a session: one login of one account.
     SessionId
 );
 uuid_id!(
-    /// One device that an account trusts.
+    /// The id of a device that an account trusts.
     DeviceId
 );
 uuid_id!(
-    /// What belongs to one request: every event that it caused carries it.
+    /// The id of a request. All events that it caused carry it.
     CorrelationId
 );
 
 impl EventId {
-    /// The identity of an effect (an e-mail, say) that `purpose` derives from this event.
+    /// The id of an effect, such as a mail, that follows from this event. `purpose` tells several effects apart.
     #[must_use]
     pub fn effect(self, purpose: &str) -> Uuid {
         Uuid::new_v5(&self.0, purpose.as_bytes())
@@ -98,13 +98,13 @@ impl EventId {
 #[serde(transparent)]
 pub struct OrderId(String);
 
-/// Why a text is no order number.
+/// The text is not an order number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an order id has 1 to 64 characters out of letters, digits, '.', '_' and '-'")]
+#[error("an order id has 1 to 64 letters, digits, '.', '_' or '-'")]
 pub struct InvalidOrderId;
 
 impl OrderId {
-    /// Takes 1 to 64 ASCII letters, digits, `.`, `_` or `-`.
+    /// Reads 1 to 64 ASCII letters, digits, `.`, `_` or `-`.
     ///
     /// # Errors
     /// [`InvalidOrderId`] for anything else.

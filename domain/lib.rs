@@ -1,8 +1,8 @@
-//! What is decided: who has an account, who gets in, who is locked out.
+//! The domain: decides who has an account, who can log in and who is locked out.
 //!
-//! This crate is pure. It has no clock, no randomness, no I/O and no async runtime: time and
-//! identity are handed in, and the outside is reached through the traits in [`ports`]. The
-//! aggregates and policies import neither [`ports`] nor [`app`]; `tests/rooms.rs` checks it.
+//! This crate is pure. It has no clock, no randomness, no I/O and no async runtime. The caller gives it the time and
+//! new ids. It reaches the outside through the traits in [`ports`]. The aggregates and policies import neither
+//! [`ports`] nor [`app`]; `tests/rooms.rs` checks this.
 #![forbid(unsafe_code)]
 
 pub mod access;
@@ -28,5 +28,5 @@ pub mod takeover;
 pub mod terminals;
 pub mod values;
 
-/// A moment in UTC, microseconds at the finest. It is always handed in (law 7).
+/// A moment in UTC with microseconds. The caller always supplies it (law 7).
 pub type Moment = chrono::DateTime<chrono::Utc>;

@@ -1,19 +1,19 @@
-//! A map whose copies share what they have in common.
+//! A persistent map: copies share the parts that are the same.
 //!
-//! A fold is copied for every decision, and a company may have ten thousand terminals: a copy of this map
-//! costs a handful of reference counts, and a change copies one part in sixty-four.
+//! A state is copied for every decision, and a company may have ten thousand terminals. A copy of this map costs a
+//! few reference counts. A change copies one part of sixty-four.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
-/// Into how many parts a map falls once it is large.
+/// The number of parts of a large map.
 const PARTS: usize = 64;
-/// Up to how many entries it is in one part: most companies are small.
+/// Up to this many entries a map has only one part. Most companies are small.
 const SMALL: usize = 256;
 
-/// A map from identities. It is gone through in an order that depends on its keys alone.
+/// A map whose keys are ids. The order of iteration depends on the keys alone.
 #[derive(Clone, Debug)]
 pub struct PersistentMap<K, V> {
     parts: Vec<Arc<BTreeMap<K, V>>>,
@@ -27,31 +27,31 @@ impl<K, V> Default for PersistentMap<K, V> {
 }
 
 impl<K: Copy + Ord + Into<Uuid>, V: Clone> PersistentMap<K, V> {
-    /// How many entries there are.
+    /// The number of entries.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there are none.
+    /// Whether there are no entries.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// What is under a key.
+    /// The value of a key.
     #[must_use]
     pub fn get(&self, key: K) -> Option<&V> {
         self.parts.get(self.part_of(key))?.get(&key)
     }
 
-    /// Whether there is anything under a key.
+    /// Whether there is a value for a key.
     #[must_use]
     pub fn contains(&self, key: K) -> bool {
         self.get(key).is_some()
     }
 
-    /// Puts a value under a key, in place of what was there.
+    /// Sets the value of a key. Replaces an earlier one.
     pub fn insert(&mut self, key: K, value: V) {
         if self.parts.is_empty() {
             self.parts.push(Arc::default());
@@ -66,7 +66,7 @@ impl<K: Copy + Ord + Into<Uuid>, V: Clone> PersistentMap<K, V> {
         }
     }
 
-    /// Takes away what is under a key.
+    /// Removes the value of a key and returns it.
     pub fn remove(&mut self, key: K) -> Option<V> {
         let part = self.part_of(key);
         let removed = self.parts.get_mut(part).filter(|part| part.contains_key(&key))?;
@@ -74,7 +74,7 @@ impl<K: Copy + Ord + Into<Uuid>, V: Clone> PersistentMap<K, V> {
         Arc::make_mut(removed).remove(&key)
     }
 
-    /// Changes what is under a key, if there is anything.
+    /// Changes the value of a key, if there is one.
     pub fn change(&mut self, key: K, change: impl FnOnce(&mut V)) {
         let part = self.part_of(key);
         let found = self.parts.get_mut(part).filter(|part| part.contains_key(&key));
@@ -83,7 +83,7 @@ impl<K: Copy + Ord + Into<Uuid>, V: Clone> PersistentMap<K, V> {
         }
     }
 
-    /// Every entry.
+    /// All entries.
     pub fn iter(&self) -> impl Iterator<Item = (K, &V)> {
         self.parts.iter().flat_map(|part| part.iter().map(|(key, value)| (*key, value)))
     }

@@ -1,7 +1,7 @@
-//! What the domain asks of the outside. Adapters implement these; nothing here names a technology.
+//! The ports: what the domain needs from outside. Adapters implement these traits. Nothing here names a technology.
 //!
-//! The traits are object-safe and their futures boxed: which adapter runs is a setting, known only
-//! when the program starts. Next to a commit to disk the allocation does not show.
+//! The traits are object-safe and their futures are boxed, because a setting chooses the adapters at start-up. The
+//! cost of an allocation is small beside a commit to disk.
 
 use std::fmt;
 use std::future::Future;
@@ -23,47 +23,47 @@ use crate::{Moment, account};
 
 pub use crate::stream::{Position, Revision, StreamId};
 
-/// A future tied to no runtime.
+/// A future that needs no particular runtime.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-/// A stream tied to no runtime.
+/// A stream that needs no particular runtime.
 pub type BoxStream<'a, T> = Pin<Box<dyn Stream<Item = T> + Send + 'a>>;
 
-/// The sealed part of an event, and under whose key.
+/// The encrypted part of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sealed {
-    /// The account whose key opens it.
+    /// The account whose key decrypts it.
     pub subject: AccountId,
-    /// Nonce and ciphertext.
+    /// The nonce and the ciphertext.
     pub bytes: Vec<u8>,
 }
 
 /// An encoded event, ready to append.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewEvent {
-    /// Its identity.
+    /// Its id.
     pub id: EventId,
     /// Its stored name.
     pub name: String,
-    /// The version of its shape.
+    /// The version of its stored shape.
     pub version: u16,
-    /// The open part, JSON.
+    /// The unencrypted part, as JSON.
     pub data: Vec<u8>,
-    /// When, by whom, because of what: JSON.
+    /// Its context (when, who and why), as JSON.
     pub metadata: Vec<u8>,
-    /// The sealed part, where there is one.
+    /// The encrypted part, if it has one.
     pub sealed: Option<Sealed>,
 }
 
-/// An event as the log has it.
+/// An event in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedEvent {
-    /// Where in the whole log.
+    /// Its position in the whole log.
     pub position: Position,
-    /// Of which stream.
+    /// Its stream.
     pub stream: StreamId,
-    /// Where in its stream, from one.
+    /// Its revision in the stream. The first is 1.
     pub revision: Revision,
-    /// What was appended.
+    /// The event that was appended.
     pub event: NewEvent,
 }
 
@@ -76,42 +76,42 @@ pub struct Appended {
     pub revision: Revision,
 }
 
-/// Why an append did not happen, or may not have.
+/// Why an append did not happen, or may not have happened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
-    /// The stream has moved on: fold what is new and decide again.
-    #[error("the stream is at revision {actual:?}, not at the one decided on")]
+    /// Another append came first: load the new events and decide again.
+    #[error("the stream is at revision {actual:?}, not at the expected one")]
     Conflict {
-        /// Where it is.
+        /// The revision of the stream.
         actual: Revision,
     },
-    /// Nothing was written and nothing will be; says why and what mends it.
+    /// Nothing was written. The text says why and how to solve it.
     #[error("the event store can't write: {0}")]
     Unavailable(String),
-    /// It may have been written: the same events at the same revision again will tell (law 2).
+    /// The events may have been written. Appending them again at the same revision tells (law 2).
     #[error("the event store did not say whether it wrote: {0}")]
     Unknown(String),
 }
 
-/// The log could not be read.
+/// The log cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the event store can't be read: {0}")]
 pub struct ReadError(pub String);
 
-/// What a subscription gives.
+/// What a subscription delivers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subscribed {
     /// The next event.
     Event(Box<RecordedEvent>),
-    /// Everything that was there is delivered; what follows is live. Given each time it is so anew.
+    /// All stored events have been delivered, and the next ones are new. Sent each time the subscription has caught
+    /// up.
     CaughtUp(Position),
 }
 
-/// The log. Every adapter passes the conformance suite in `tests/`.
+/// The log of events. Every adapter passes the conformance suite in `tests/`.
 pub trait EventStore: Send + Sync {
-    /// Appends events to a stream that must be at `expected`, all of them or none. Answers once they
-    /// are durable. Appending the same event ids at the same revision again changes nothing and
-    /// gives the same answer.
+    /// Appends events to a stream that must be at `expected`: all of them or none. Returns when they are durable.
+    /// Appending the same event ids at the same revision again changes nothing and returns the same answer.
     fn append<'a>(
         &'a self,
         stream: &'a StreamId,
@@ -119,126 +119,126 @@ pub trait EventStore: Send + Sync {
         events: Vec<NewEvent>,
     ) -> BoxFuture<'a, Result<Appended, AppendError>>;
 
-    /// A stream's events after revision `after`, in order.
+    /// The events of a stream after revision `after`, in order.
     fn read_stream<'a>(
         &'a self,
         stream: &'a StreamId,
         after: Revision,
     ) -> BoxFuture<'a, Result<Vec<RecordedEvent>, ReadError>>;
 
-    /// At most `limit` events of the whole log after `after`, in order, without gaps.
+    /// At most `limit` events of the whole log after `after`, in order and without gaps.
     fn read_all(&self, after: Position, limit: usize)
     -> BoxFuture<'_, Result<Vec<RecordedEvent>, ReadError>>;
 
-    /// Everything after `after`, then what comes, each event once and in order.
+    /// All events after `after`, then each new event as it comes. Each event comes once and in order.
     fn subscribe(&self, after: Position) -> BoxStream<'static, Result<Subscribed, ReadError>>;
 
     /// The position of the last durable event.
     fn head(&self) -> BoxFuture<'_, Result<Position, ReadError>>;
 
-    /// Takes as long as an append does and appends nothing. What is said to an anonymous caller about an
-    /// unknown address waits for it, so that the clock does not tell addresses apart (law 11).
+    /// Takes as long as an append and appends nothing. An answer to an anonymous caller about an unknown address
+    /// waits for it, so that the time does not tell addresses apart (law 11).
     fn decoy(&self) -> BoxFuture<'_, Result<(), AppendError>>;
 }
 
-/// The sealed part could not be sealed or opened.
+/// An event could not be encoded or decoded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CodecError {
-    /// Something in the log can't be read; the reader stops.
+    /// Something in the log cannot be read. The reader stops.
     #[error("event {id} at {place} can't be read: {why}")]
     Unreadable {
-        /// Which event.
+        /// The event's id.
         id: EventId,
-        /// Stream and revision.
+        /// Its stream and revision.
         place: String,
         /// What is wrong with it.
         why: String,
     },
-    /// The person was erased: nothing is sealed for them any more.
+    /// The person's data was erased, so nothing can be encrypted for this account.
     #[error("account {0} was erased")]
     Erased(AccountId),
-    /// The key store does not answer.
+    /// The key store cannot be used.
     #[error("the key store can't be used: {0}")]
     Keys(String),
 }
 
-/// Turns events into what a store keeps, and back: JSON outside, sealed inside.
+/// Encodes events for the store and decodes them: JSON with an encrypted part.
 pub trait EventCodec: Send + Sync {
-    /// Encodes facts of one stream; what is private is sealed under their account's key.
+    /// Encodes events of one stream. Private parts are encrypted with the key of their account.
     fn encode<'a>(
         &'a self,
         stream: &'a StreamId,
         facts: Vec<Fact<DomainEvent>>,
     ) -> BoxFuture<'a, Result<Vec<NewEvent>, CodecError>>;
 
-    /// Decodes what a store gave back. What was sealed under a deleted key comes back as erased.
+    /// Decodes stored events. Parts encrypted with a deleted key are returned as erased.
     fn decode<'a>(
         &'a self,
         recorded: &'a RecordedEvent,
     ) -> BoxFuture<'a, Result<Fact<DomainEvent>, CodecError>>;
 
-    /// Decodes the open part alone, without asking for a key: what is sealed comes back as erased.
-    /// Views read so; they may hold nothing of a person (law 6).
+    /// Decodes only the unencrypted part, without a key. Encrypted parts are returned as erased. Views read events in
+    /// this way, because they may hold no personal data (law 6).
     ///
     /// # Errors
-    /// [`CodecError`] if the open part can't be read.
+    /// [`CodecError`] if the unencrypted part can't be read.
     fn decode_open(&self, recorded: &RecordedEvent) -> Result<Fact<DomainEvent>, CodecError>;
 
-    /// A keyed hash of a word of a name: all that a read model may hold of it. It is the same whatever becomes of the
-    /// server key.
+    /// The keyed hash of a word of a name. A read model may hold this hash, but not the word. It does not change when
+    /// the server key changes.
     fn hash_word(&self, word: &str) -> String;
 }
 
-/// The keys of the sealed parts, one an account.
+/// The keys that encrypt personal data. Each account has one.
 pub trait KeyVault: Send + Sync {
-    /// Deletes the account's key for ever; nothing can be sealed for it again.
+    /// Deletes the account's key for ever. Nothing can be encrypted for this account again.
     fn forget(&self, account: AccountId) -> BoxFuture<'_, Result<(), CodecError>>;
 
-    /// Those of these accounts that have a key, or had one whose deletion is not yet for good. After an older
-    /// store of keys was put back, erased ones may.
+    /// The accounts among these that have a key, or whose key is not deleted for good yet. Erased accounts can have a
+    /// key again after an older backup of the key store was restored.
     fn still_held(&self, accounts: Vec<AccountId>) -> BoxFuture<'_, Result<Vec<AccountId>, CodecError>>;
 
-    /// Why the keys could not be brought up to date with a rotation of the server key. Returns `None` when they are. As
-    /// long as there is a reason, no account can be made, and what the new server key has signed or wrapped cannot be
-    /// read.
+    /// Why the keys could not be updated after a rotation of the server key. Returns `None` if they are up to date.
+    /// While there is a reason, no account can be created, and nothing that the new server key signed or encrypted
+    /// can be read.
     fn failure(&self) -> Option<String>;
 }
 
-/// What verifying said.
+/// The result of verifying a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verification {
-    /// Right; with the same password under the newest parameters, where the hash had others.
+    /// The password is right.
     Match {
-        /// The newer hash.
+        /// The same password hashed with the newest parameters, if the stored hash has others.
         rehashed: Option<PasswordHash>,
     },
-    /// Wrong, or the hash can't be read.
+    /// The password is wrong, or the hash can't be read.
     Mismatch,
 }
 
-/// No password can be hashed now.
+/// The server cannot hash a password now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many passwords are being verified; try again shortly")]
 pub struct Busy;
 
-/// A slow, memory-hard hash, a bounded number at a time.
+/// Hashes passwords with a slow, memory-hard function. The number of hashes at the same time is limited.
 pub trait PasswordHasher: Send + Sync {
-    /// Hashes a new password under the newest parameters, with a salt of its own.
+    /// Hashes a new password with the newest parameters and a new salt.
     fn hash(&self, password: Password) -> BoxFuture<'_, Result<PasswordHash, Busy>>;
 
     /// Verifies a password against a hash.
     fn verify(&self, password: Password, hash: PasswordHash) -> BoxFuture<'_, Result<Verification, Busy>>;
 
-    /// Takes as long as [`PasswordHasher::verify`] and always says no.
+    /// Takes as long as [`PasswordHasher::verify`] and verifies nothing.
     fn verify_decoy(&self, password: Password) -> BoxFuture<'_, Result<(), Busy>>;
 }
 
 /// A secret of the second step in the two forms that its owner can give to an authenticator app.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OtpAuth {
-    /// The secret as text (base 32, RFC 4648), to type in.
+    /// The secret as text to type in (base 32, RFC 4648).
     pub secret: String,
-    /// The `otpauth://` address (Google Authenticator's key URI format), which a QR code holds.
+    /// The `otpauth://` address for a QR code (Google Authenticator's key URI format).
     pub uri: String,
 }
 
@@ -250,100 +250,102 @@ impl fmt::Debug for OtpAuth {
 
 /// Makes and checks codes of the second step.
 pub trait OneTimeCodes: Send + Sync {
-    /// A fresh secret.
+    /// A new random secret.
     fn secret(&self) -> TotpSecret;
-    /// Returns a secret as an authenticator app takes it. `issuer` and `account` are the two lines that the app shows.
-    /// Returns `None` if the secret is shorter than RFC 6238 allows.
+    /// A secret in the forms that an authenticator app accepts. The app displays `issuer` and `account`. Returns
+    /// `None` if the secret is shorter than RFC 6238 allows.
     fn otp_auth(&self, secret: &TotpSecret, issuer: &str, account: &str) -> Option<OtpAuth>;
-    /// Of which step of 30 seconds a code is, if it is of the step of `at` or of one beside it (RFC 6238).
+    /// The time step of a code: the number of 30-second steps since 1970 (RFC 6238). Returns `None` if the code does
+    /// not belong to the step of `at` or to one beside it.
     fn step_of(&self, secret: &TotpSecret, code: &str, at: Moment) -> Option<u64>;
-    /// Ten fresh recovery codes, as they are shown; each has at least 64 random bits.
+    /// Ten new recovery codes to show to the owner. Each has at least 64 random bits.
     fn recovery_codes(&self) -> Vec<String>;
-    /// What a recovery code of an account hashes to, however it is typed.
+    /// The hash of an account's recovery code. Different spellings of one code have the same hash.
     fn recovery_hash(&self, account: AccountId, code: &str) -> RecoveryHash;
 }
 
-/// For what a link was mailed.
+/// The purpose of a mailed link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// To choose a first password.
     Activation,
-    /// To choose another one.
+    /// To choose a new password.
     PasswordReset,
 }
 
-/// What a link's token says. It is derived from an event and stored nowhere (law 6).
+/// The content of a link's token. It is derived from an event and not stored (law 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LinkClaims {
-    /// For what.
+    /// The purpose.
     pub purpose: Purpose,
-    /// For whose account.
+    /// The account.
     pub account: AccountId,
-    /// From which event.
+    /// The event that created the link.
     pub event: EventId,
-    /// Until when.
+    /// The first moment at which it no longer works.
     pub expires_at: Moment,
 }
 
-/// What a challenge says: a right password whose second step is yet to come. It is derived from an event and
-/// stored nowhere (law 6).
+/// The content of a challenge's token: the password was right, and a code is asked for. It is derived from an event
+/// and not stored (law 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChallengeClaims {
-    /// Of whose login.
+    /// The account.
     pub account: AccountId,
-    /// From which event.
+    /// The event that opened the challenge.
     pub event: EventId,
-    /// Until when.
+    /// The first moment at which it no longer works.
     pub expires_at: Moment,
 }
 
-/// What a session's token says.
+/// The content of a session's token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionClaims {
-    /// Whose.
+    /// The account.
     pub account: AccountId,
-    /// Which.
+    /// The session.
     pub session: SessionId,
-    /// Until when.
+    /// The first moment at which it no longer works.
     pub expires_at: Moment,
 }
 
-/// What a device's token says: that it is trusted, until the account says otherwise. It authorises nothing.
+/// The content of a device's token: the device is trusted until the account's state says otherwise. It authorises
+/// nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeviceClaims {
-    /// By whose account.
+    /// The account that trusts it.
     pub account: AccountId,
-    /// Which.
+    /// The device.
     pub device: DeviceId,
-    /// Until when.
+    /// The first moment at which it no longer works.
     pub expires_at: Moment,
 }
 
-/// Makes and reads tokens with the server's key, and hashes addresses with it.
+/// Makes and reads signed tokens, and hashes e-mail addresses. Both use the server's key.
 pub trait Tokens: Send + Sync {
-    /// The keyed hash that stands for an address in stream names and read models.
+    /// The keyed hash of an address, for stream names and read models.
     fn email_hash(&self, email: &EmailAddress) -> EmailHash;
-    /// The token of a mailed link.
+    /// Makes the token of a mailed link.
     fn link(&self, claims: &LinkClaims) -> String;
-    /// What a link's token says, if this server made it for that purpose.
+    /// Reads a link's token. Returns `None` if this server did not make it for this purpose.
     fn read_link(&self, purpose: Purpose, token: &str) -> Option<LinkClaims>;
-    /// The token of a challenge.
+    /// Makes the token of a challenge.
     fn challenge(&self, claims: &ChallengeClaims) -> String;
-    /// What a challenge's token says, if this server made it.
+    /// Reads a challenge's token. Returns `None` if this server did not make it.
     fn read_challenge(&self, token: &str) -> Option<ChallengeClaims>;
-    /// The token of a session.
+    /// Makes the token of a session.
     fn session(&self, claims: &SessionClaims) -> String;
-    /// What a session's token says, if this server made it.
+    /// Reads a session's token. Returns `None` if this server did not make it.
     fn read_session(&self, token: &str) -> Option<SessionClaims>;
-    /// The token of a trusted device.
+    /// Makes the token of a trusted device.
     fn device(&self, claims: &DeviceClaims) -> String;
-    /// What a device's token says, if this server made it.
+    /// Reads a device's token. Returns `None` if this server did not make it.
     fn read_device(&self, token: &str) -> Option<DeviceClaims>;
 }
 
-/// Fresh random identities.
+/// Makes new random ids.
 pub trait Identities: Send + Sync {
-    /// 122 bits from a cryptographically secure source.
+    /// A new id: 122 bits from a cryptographically secure source.
     fn fresh(&self) -> Uuid;
 }
 
@@ -352,31 +354,31 @@ pub trait Identities: Send + Sync {
 #[error("the blocklist of passwords can't be read: {0}")]
 pub struct BlocklistUnreadable(pub String);
 
-/// Passwords that are used most, or are known from a breach: whoever guesses tries them first.
+/// The blocklist: common passwords and passwords known from a breach, which attackers try first.
 pub trait Blocklist: Send + Sync {
-    /// Whether a password is among them, as it is typed or in other case.
+    /// Whether a password is on the list, in any case of its letters.
     fn contains(&self, password: Password) -> BoxFuture<'_, Result<bool, BlocklistUnreadable>>;
 }
 
-/// How old the moment may be that [`SessionUses`] gives for a session that is in use.
+/// The precision of [`SessionUses`]: the time that it returns may be this much too early.
 pub const SESSION_USE_GRAIN: TimeDelta = TimeDelta::seconds(10);
 
-/// The store of session uses can't be used. It says why.
+/// The store of session uses can't be used. The text says why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("it can't be read or noted when sessions were used: {0}")]
+#[error("the last use of sessions can't be read or written: {0}")]
 pub struct SessionUsesUnavailable(pub String);
 
-/// When sessions were last used. It is no decision, and the log has no event of it. All nodes share it: a session that is
-/// used on one of them does not end on another.
+/// The times at which sessions were last used. They are not part of a decision, and the log has no event for them.
+/// All nodes share them, so a session that is used on one node does not end on another.
 ///
-/// What an adapter keeps:
-/// - **The latest use wins**, in whatever order uses are noted and on whatever node.
-/// - **To within 10 seconds** ([`SESSION_USE_GRAIN`]): the moment that it gives is never later than the latest use, and at
-///   most 10 seconds earlier. So it may skip a use that follows another one closely.
+/// An adapter guarantees:
+/// - **The latest use wins**, in whatever order and on whatever node uses are recorded.
+/// - **To within 10 seconds** ([`SESSION_USE_GRAIN`]): the returned time is never later than the latest use, and at
+///   most 10 seconds earlier. So the adapter may skip a use that follows another one closely.
 /// - **Not durable**: a crash may lose the newest minute. A lost use makes a session end too early, never too late.
-/// - **Forgetting is allowed** for a session that was not used for longer than any session may stay unused.
+/// - **Forgetting is allowed** for a session that has been unused for longer than any setting allows.
 ///
-/// Every request with a session asks and notes. So an adapter answers without waiting for a disk.
+/// Every request with a session reads and records a use. So an adapter answers without waiting for a disk.
 pub trait SessionUses: Send + Sync {
     /// Returns when a session was last used. Returns `None` if no use is known.
     ///
@@ -384,20 +386,20 @@ pub trait SessionUses: Send + Sync {
     /// [`SessionUsesUnavailable`] if the store can't be read.
     fn last_use(&self, session: SessionId) -> BoxFuture<'_, Result<Option<Moment>, SessionUsesUnavailable>>;
 
-    /// Notes that a session is used at `at`.
+    /// Records that a session is used at `at`.
     ///
     /// # Errors
-    /// [`SessionUsesUnavailable`] if it may not have been noted. The caller may repeat it.
+    /// [`SessionUsesUnavailable`] if the use may not have been recorded. The caller may try again.
     fn note_use(&self, session: SessionId, at: Moment) -> BoxFuture<'_, Result<(), SessionUsesUnavailable>>;
 }
 
-/// Lets one caller at a time through for each key, in the order of their coming.
+/// Lets one caller at a time through for each key, in the order in which they came.
 pub trait KeyedLock: Send + Sync {
-    /// Waits for its turn; the turn ends when what is returned is dropped.
+    /// Waits for the lock of this key. The lock ends when the returned value is dropped.
     fn acquire(&self, key: String) -> BoxFuture<'_, Box<dyn Send>>;
 }
 
-/// The store of wrong guesses at unknown addresses can't be used. It says why.
+/// The store of wrong guesses at unknown addresses can't be used. The text says why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the wrong guesses at unknown addresses can't be read or counted: {0}")]
 pub struct GuessesUnavailable(pub String);
@@ -405,43 +407,44 @@ pub struct GuessesUnavailable(pub String);
 /// Why a guess at an unknown address was not counted, or may not have been.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CountError {
-    /// Another guess was counted meanwhile: judge again from what is there now.
-    #[error("another guess at the address was counted meanwhile")]
+    /// Another guess was counted first. Judge again from the present state.
+    #[error("another guess at the address was counted first")]
     Conflict {
-        /// What is there now.
+        /// The present state.
         actual: Lockout,
     },
-    /// It may have been counted or not.
+    /// The guess may have been counted or not.
     #[error(transparent)]
     Unavailable(#[from] GuessesUnavailable),
 }
 
-/// The wrong guesses at addresses that no active account has. All nodes share them, so that an unknown address is locked
-/// after as many guesses as a known one, on however many nodes they come (law 11).
+/// The wrong guesses at addresses that no active account has. All nodes share them. So an unknown address is locked
+/// after as many guesses as a known one, however many nodes the guesses reach (law 11).
 ///
-/// What an adapter keeps:
-/// - **A guess is counted once.** [`replace`](Self::replace) compares and writes in one step. Of two nodes that judged from
-///   the same state, one gets [`CountError::Conflict`], as it would from the log for a known address.
-/// - **All nodes see it at once**: what `replace` wrote is what the next `get` or `replace` finds, on every node.
-/// - **Bounded**: names are made up by anybody, so the number of addresses has a limit. At the limit, an adapter forgets the
-///   address that was least recently guessed at. A forgotten address counts from zero.
-/// - **Not durable**: a crash may lose the newest counts. An adapter does not wait for a disk. The wait that shows in the
-///   answer for a known address is made by [`EventStore::decoy`], and a second one would tell addresses apart.
-/// - **The same time for every address**, whether it was guessed at before or never.
-/// - It stores a hash, and never the address itself.
+/// An adapter guarantees:
+/// - **A guess is counted once.** [`replace`](Self::replace) compares and writes in one step. If two nodes judged
+///   from the same state, one of them gets [`CountError::Conflict`], as it gets a conflict from the log for a known
+///   address.
+/// - **All nodes see it at once**: the next `get` or `replace` on any node finds what `replace` wrote.
+/// - **Bounded**: anybody can make up addresses, so their number has a limit. At the limit an adapter forgets the
+///   address whose last guess is oldest. A forgotten address counts from zero.
+/// - **Not durable**: a crash may lose the newest counts. An adapter does not wait for a disk. The answer for an
+///   unknown address waits once, in [`EventStore::decoy`]. A second wait would tell addresses apart.
+/// - **The same time for every address**, whether or not there was a guess at it before.
+/// - The adapter stores a hash, and never the address itself.
 pub trait AnonymousGuesses: Send + Sync {
-    /// Returns the guesses at an address. Returns the default, no guess, for an address that is not there.
+    /// The guesses at an address. Returns the default, no guesses, for an address that is not stored.
     ///
     /// # Errors
     /// [`GuessesUnavailable`] if the store can't be read.
     fn get<'a>(&'a self, email: &'a EmailHash) -> BoxFuture<'a, Result<Lockout, GuessesUnavailable>>;
 
-    /// Writes `next` if the address is still at `judged`, the state from which `next` was computed. The default stands for
-    /// an address that is not there.
+    /// Writes `next` if the stored state is still `judged`, from which `next` was computed. The default stands for an
+    /// address that is not stored.
     ///
     /// # Errors
-    /// [`CountError::Conflict`] if it is at another state; then nothing is written. [`CountError::Unavailable`] if the store
-    /// did not say whether it wrote.
+    /// [`CountError::Conflict`] if the stored state is another one; then nothing is written.
+    /// [`CountError::Unavailable`] if the store did not say whether it wrote.
     fn replace<'a>(
         &'a self,
         email: &'a EmailHash,
@@ -450,27 +453,27 @@ pub trait AnonymousGuesses: Send + Sync {
     ) -> BoxFuture<'a, Result<(), CountError>>;
 }
 
-/// A folded aggregate and the revision up to which it is folded.
+/// The state of an aggregate, and the revision that it is loaded up to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Folded<S> {
-    /// The state. The cache and whoever reads it share it: what a look at an account costs does not tell how much is known
-    /// of it.
+    /// The state. The cache and its readers share it, so reading an account takes the same time whatever the size of
+    /// its state.
     pub state: Arc<S>,
-    /// Up to here.
+    /// The revision of the last event in it.
     pub revision: Revision,
-    /// Where in the whole log its last event stands.
+    /// The position of that event in the whole log.
     pub position: Position,
 }
 
-/// A bounded cache of folds. A stale one is harmless: the append's revision check finds it out.
+/// A bounded cache of states. An outdated state is harmless: the append's revision check detects it.
 pub trait StateCache<S>: Send + Sync {
-    /// The newest fold known here.
+    /// The newest state in this cache.
     fn get(&self, stream: &StreamId) -> Option<Folded<S>>;
-    /// Keeps a fold.
+    /// Stores a state.
     fn put(&self, stream: &StreamId, folded: &Folded<S>);
-    /// Forgets a fold: it holds what was erased.
+    /// Removes a state, because it holds erased data.
     fn remove(&self, stream: &StreamId);
-    /// Forgets every fold: one of them holds what was erased.
+    /// Removes all states, because one of them holds erased data.
     fn clear(&self);
 }
 

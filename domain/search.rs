@@ -1,19 +1,20 @@
-//! How people search: by words in whatever case and accents, whole or their beginning.
+//! How people search: by words, or the beginnings of words. Case and accents do not matter.
 
 use crate::values::address_key::words;
 use crate::values::email_address::EmailAddress;
 use crate::values::enterprise_number::{Country, EnterpriseNumber};
 use crate::values::serial_number::SerialNumber;
 
-/// How many letters of a word are needed to look for it.
+/// The minimum number of letters of a word to search for.
 const LEAST: usize = 3;
-/// A word of a name is found by its first letters, so many of them: more tell more names apart, fewer find it sooner.
+/// A name is found by the first letters of its words, in these lengths. Longer ones separate more names. Shorter ones
+/// find a name sooner.
 const PREFIXES: [usize; 2] = [LEAST, 5];
-/// How many characters and words a search has at most.
+/// The maximum number of characters and words in a search.
 const MOST_CHARACTERS: usize = 200;
 const MOST_WORDS: usize = 8;
 
-/// Words as they are searched for: small letters and digits without accents, each once.
+/// The words to search for: lower-case letters and digits without accents, each word once.
 #[must_use]
 pub fn words_of(texts: &[&str]) -> Vec<String> {
     let mut all: Vec<String> = texts.iter().flat_map(|text| words(text)).collect();
@@ -22,13 +23,13 @@ pub fn words_of(texts: &[&str]) -> Vec<String> {
     all
 }
 
-/// Those of them that are long enough to be looked for.
+/// The words that are long enough to search for.
 #[must_use]
 pub fn findable_words_of(texts: &[&str]) -> Vec<String> {
     words_of(texts).into_iter().filter(|word| word.chars().count() >= LEAST).collect()
 }
 
-/// By which beginnings the words of a name are found.
+/// The beginnings by which the words of a name are found.
 #[must_use]
 pub fn beginnings_of(texts: &[&str]) -> Vec<String> {
     let words = words_of(texts);
@@ -41,47 +42,47 @@ pub fn beginnings_of(texts: &[&str]) -> Vec<String> {
     all
 }
 
-/// The first letters of a word that has as many.
+/// The first letters of a word. Returns `None` if it is shorter.
 fn beginning(word: &str, letters: usize) -> Option<String> {
     let taken: String = word.chars().take(letters).collect();
     (taken.chars().count() == letters).then_some(taken)
 }
 
-/// What somebody searches for.
+/// A search.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Query {
-    /// A whole e-mail address.
+    /// For a whole e-mail address.
     Email(EmailAddress),
-    /// Words, which may be a number too.
+    /// For words, which may also be a number.
     Words(Words),
 }
 
-/// Words, the longest first. At least one is long enough to be looked for.
+/// Words to search for, the longest first. At least one is long enough.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Words {
     words: Vec<String>,
-    /// What the text is where it is an enterprise number, with or without dots.
+    /// The text as enterprise numbers, if it is one in any register. Dots are ignored.
     pub numbers: Vec<EnterpriseNumber>,
-    /// What it is where it may be a serial number.
+    /// The text as a serial number, if it could be one.
     pub serial: Option<SerialNumber>,
 }
 
-/// Why nothing can be looked for.
+/// Why a text can't be searched for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidQuery {
     /// No word is long enough.
     #[error("at least one word of {LEAST} letters or digits, or a whole e-mail address")]
     TooShort,
-    /// Nobody types that.
+    /// Too many characters or words.
     #[error("at most {MOST_CHARACTERS} characters in {MOST_WORDS} words")]
     TooLong,
 }
 
 impl Query {
-    /// Reads what was typed.
+    /// Reads a search as it was typed.
     ///
     /// # Errors
-    /// [`InvalidQuery`] says what is missing.
+    /// [`InvalidQuery`] says what is wrong.
     pub fn parse(text: &str) -> Result<Self, InvalidQuery> {
         if text.chars().count() > MOST_CHARACTERS {
             return Err(InvalidQuery::TooLong);
@@ -96,7 +97,7 @@ impl Query {
         let numbers: Vec<_> =
             numbers.into_iter().filter_map(|country| EnterpriseNumber::parse(country, &upper).ok()).collect();
         let serial = SerialNumber::parse(text).ok();
-        // A number is looked for whole, however short its parts are.
+        // A number is searched for as a whole, even if its parts are short.
         let letters = text.chars().filter(|c| c.is_alphanumeric()).count();
         let is_number = !numbers.is_empty() || (serial.is_some() && letters >= LEAST);
         match words.first() {
@@ -110,24 +111,24 @@ impl Query {
 }
 
 impl Words {
-    /// Those that are long enough to be looked for, the longest first.
+    /// The words that are long enough to search for, the longest first.
     pub fn looked_for(&self) -> impl Iterator<Item = &str> {
         self.words.iter().map(String::as_str).filter(|word| word.chars().count() >= LEAST)
     }
 
-    /// For each of those, the longest beginning by which names are found.
+    /// For each of these words, the longest beginning by which names are found.
     pub fn beginnings(&self) -> impl Iterator<Item = String> {
         self.looked_for()
             .filter_map(|word| PREFIXES.iter().rev().find_map(|letters| beginning(word, *letters)))
     }
 
-    /// Whether there is but one word: then whatever is found by it fits.
+    /// Whether there is only one word. Then everything found by it matches.
     #[must_use]
     pub fn is_one(&self) -> bool {
         self.words.len() == 1
     }
 
-    /// Whether every word is one of these texts', or the beginning of one.
+    /// Whether each word is a word of these texts, or the beginning of one.
     #[must_use]
     pub fn fit(&self, texts: &[&str]) -> bool {
         let there = words_of(texts);
@@ -184,7 +185,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whoever types the beginning of a word of a name looks under a beginning that the name is found by.
+        /// Typing the beginning of a word of a name searches under a beginning by which that name is found.
         #[test]
         fn whatever_fits_a_name_is_looked_for_where_the_name_is_found(
             given in "[A-Za-zéèçöß' -]{1,12}", family in "[A-Za-zéèçöß' -]{1,12}", letters in 3_usize..8,

@@ -1,17 +1,18 @@
-//! Streams: the name of one, and where an event stands in it and in the whole log.
+//! Streams: their names, and the place of an event in its stream and in the whole log.
 //!
-//! Which categories there are is said by the aggregates: each has its `CATEGORY` and makes its streams' names.
+//! Each aggregate has its own category, `CATEGORY`, and makes the names of its streams.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// How many events a stream has. What an append states as expected (law 2); zero is "no stream".
+/// The number of events in a stream. Zero means that the stream does not exist. An append states the revision that it
+/// expects (law 2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Revision(pub u64);
 
-/// A place in the whole log; zero is before its first event. Greater is later.
+/// A position in the whole log. Zero is before the first event. A later event has a greater position.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Position(pub u64);
@@ -27,13 +28,14 @@ impl fmt::Display for Position {
 pub struct StreamId(String);
 
 impl StreamId {
-    /// One aggregate's stream. An aggregate's own function, such as [`crate::account::stream`], knows the category.
+    /// The stream of one aggregate. Prefer the aggregate's own function, such as [`crate::account::stream`], which
+    /// knows the category.
     #[must_use]
     pub fn new(category: &str, id: &str) -> Self {
         Self(format!("{category}-{id}"))
     }
 
-    /// A name as a store gave it back.
+    /// A stream name that a store returned.
     #[must_use]
     pub fn stored(name: String) -> Self {
         Self(name)
@@ -45,13 +47,13 @@ impl StreamId {
         &self.0
     }
 
-    /// What stands before the first hyphen.
+    /// The category: the part before the first hyphen.
     #[must_use]
     pub fn category(&self) -> &str {
         self.0.split_once('-').map_or("", |(category, _)| category)
     }
 
-    /// What stands behind the category.
+    /// The id: the part after the first hyphen.
     #[must_use]
     pub fn id(&self) -> &str {
         self.0.split_once('-').map_or("", |(_, id)| id)

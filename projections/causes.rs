@@ -1,13 +1,13 @@
-//! Prints an error together with what caused it.
+//! Prints an error together with its causes.
 
 use std::error::Error;
 use std::fmt;
 
 /// An error and each of its sources, in one line: `event 7: row 3 can't be read: EOF while parsing a value`.
 ///
-/// An error of this crate says in its own words what failed, and leaves the reason to its source. Whatever shows an error
-/// to a person (a log line, the failure of a view, the fate of a mail) prints it through this, so that the reason is
-/// there, and there once.
+/// An error of this crate says what failed. Its source says why. Code that shows an error to a person (a log line,
+/// the failure of a view, the result of a mail) prints it through this type, so that the reason is there exactly
+/// once.
 pub struct Causes<'a>(pub &'a (dyn Error + 'a));
 
 impl fmt::Display for Causes<'_> {

@@ -1,5 +1,5 @@
-//! Why this person cannot log in now: the account as the log has it, what was mailed and what became of it, and the
-//! events behind each reason.
+//! Explains why a person cannot log in now: the state of the account, the mails to its owner, and the events behind
+//! each reason.
 
 use loquet_domain::Moment;
 use loquet_domain::account::diagnosis::{
@@ -19,119 +19,119 @@ use crate::mail::{Delivery, MailKind, MailStatus};
 use crate::people::Unreadable;
 use crate::ports::{ReactionJournal, StoreFailed};
 
-/// How many events are told at most, the newest.
+/// The maximum number of events to show. The newest are shown.
 const MOST_TOLD: usize = 50;
-/// How many mails are told at most, the newest.
+/// The maximum number of mails to show. The newest are shown.
 const MOST_MAILS: u32 = 20;
-/// How many administrators are named at most.
+/// The maximum number of administrators to name.
 const MOST_TO_ASK: usize = 20;
 
 /// An event behind a reason.
 #[derive(Clone, Debug)]
 pub struct Evidence {
-    /// Where in the log.
+    /// Its position in the log.
     pub position: Position,
-    /// Which event.
+    /// Its stored name.
     pub name: String,
-    /// When.
+    /// When it happened.
     pub at: Moment,
-    /// From where, where that is known and not erased.
+    /// The client, if it is known and not erased.
     pub client: Option<Client>,
-    /// Until when it locks, where it does.
+    /// When the lockout ends, if the event is a lockout.
     locks_until: Option<LockEnd>,
-    /// What it does to the counts of wrong guesses.
+    /// Its effect on the counts of wrong guesses.
     does: Does,
 }
 
-/// What an event does to the counts of wrong guesses.
+/// The effect of an event on the counts of wrong guesses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Does {
-    /// It adds to these counts, or locks these rows.
+    /// It adds to the counts of these rows, or locks them.
     Counts(Rows),
-    /// It sets these to zero.
+    /// It sets the counts of these rows to zero.
     Clears(Rows),
-    /// It sets all to zero.
+    /// It sets all counts to zero.
     ClearsAll,
-    /// It sets all to zero except the wrong codes.
+    /// It sets all counts to zero except the wrong codes.
     ClearsAllButCodes,
     Nothing,
 }
 
-/// A reason, and the events behind it, the newest first.
+/// A reason, and the events behind it, newest first.
 #[derive(Clone, Debug)]
 pub struct Reason {
-    /// What keeps them out.
+    /// The login blocker.
     pub blocker: LoginBlocker,
-    /// What solves it.
+    /// What removes it.
     pub remedy: Remedy,
-    /// Why that is known.
+    /// The events that show it.
     pub evidence: Vec<Evidence>,
 }
 
-/// A trusted device, and what a login from it would be answered.
+/// A trusted device, and the answer that a login from it would get.
 #[derive(Clone, Debug)]
 pub struct DeviceDiagnosis {
     /// The device.
     pub device: Device,
-    /// Wrong guesses in a row from it that count now.
+    /// The wrong guesses in a row from it that count now.
     pub failures: u32,
-    /// Until when it is locked.
+    /// When its lockout ends. `None` if it is not locked.
     pub locked_until: Option<LockEnd>,
-    /// What a login with the right password would be answered now.
+    /// The answer that a login with the right password would get now.
     pub answer: Answer,
-    /// Until when a code from it would not be judged.
+    /// When codes from it are judged again. `None` if they are judged now.
     pub codes_locked_until: Option<LockEnd>,
 }
 
-/// Somebody who can admit a temporary administrator.
+/// A person who can admit a temporary administrator.
 #[derive(Clone, Debug)]
 pub struct WhomToAsk {
     /// Their account.
     pub account: AccountId,
-    /// Their name and address, unless they were erased.
+    /// Their name and address. `None` if their data was erased.
     pub person: Option<Person>,
 }
 
 /// Why a person cannot log in now.
 #[derive(Clone, Debug)]
 pub struct Diagnosis {
-    /// The account. `None` if nobody has or had the address.
+    /// The account. `None` if no account has or had the address.
     pub account: Option<AccountId>,
-    /// Of which company.
+    /// Its company.
     pub company: Option<CompanyId>,
-    /// Whether that company has an administrator. `None` if there is no account, and so no company.
+    /// Whether that company has an administrator. `None` if there is no account.
     pub administrators: Option<Administrators>,
-    /// What a login with the right password would be answered now, from a browser that the account does not trust.
+    /// The answer that a login with the right password would get now from a browser that the account does not trust.
     pub answer: Answer,
-    /// What keeps the person out. What must be solved first stands first. Empty if nothing keeps them out.
+    /// What keeps the person out. The blocker to solve first comes first. Empty if nothing keeps them out.
     pub reasons: Vec<Reason>,
-    /// The devices that the account trusts, the newest first.
+    /// The devices that the account trusts, newest first.
     pub devices: Vec<DeviceDiagnosis>,
-    /// What was mailed to them, the newest first: events `mail-sent` and `mail-given-up`.
+    /// The mails to the owner, newest first: events `mail-sent` and `mail-given-up`.
     pub mails: Vec<Evidence>,
-    /// The delivery status of the newest mails to them, the newest first. `None` if the mail queue can't be asked
-    /// here.
+    /// The delivery status of the newest mails, newest first. `None` if this process has no access to the mail queue.
     pub deliveries: Option<Vec<MailStatus>>,
-    /// The mail that they wait for, if it has not been delivered. It holds the link that they need.
+    /// The mail with the link that the person needs, if it has not been delivered.
     pub awaited: Option<MailStatus>,
-    /// Who can admit a temporary administrator.
+    /// The people who can admit a temporary administrator.
     pub whom_to_ask: Vec<WhomToAsk>,
 }
 
-/// What a diagnosis is made from.
+/// The sources of a diagnosis.
 #[derive(Clone, Copy)]
 pub struct Sources<'a> {
-    /// The accounts.
+    /// The use cases, for the state of accounts.
     pub app: &'a App,
     /// The log.
     pub store: &'a dyn EventStore,
-    /// Reads its events.
+    /// Decodes its events.
     pub codec: &'a dyn EventCodec,
-    /// The mail queue, if there is one here.
+    /// The mail queue, if this process has access to it.
     pub mails: Option<&'a dyn ReactionJournal>,
 }
 
-/// Diagnoses the login of whoever has an e-mail address, or had it last.
+/// Diagnoses the login for an e-mail address. Uses the account that has the address, or the deleted account that last
+/// had it.
 ///
 /// # Errors
 /// [`CannotTell`] if the log or the mail queue can't be read.
@@ -193,7 +193,7 @@ pub async fn diagnose(
     })
 }
 
-/// The newest mail with the link that a person needs now, if it has not been delivered.
+/// The newest mail with the link that the person needs now, if it has not been delivered.
 fn awaited(account: &Account, mails: &[MailStatus], at: Moment) -> Option<MailStatus> {
     let needed: &[MailKind] = match account {
         Account::Invited(_) => &[MailKind::Activation],
@@ -210,7 +210,8 @@ fn awaited(account: &Account, mails: &[MailStatus], at: Moment) -> Option<MailSt
     is_late.then(|| newest.clone())
 }
 
-/// The trusted devices, if any are trusted at all, each with what a login from it would be answered.
+/// The trusted devices, each with the answer that a login from it would get. Empty if the trusting of devices is
+/// switched off.
 fn devices(app: &App, account: &Account, anonymous: &Lockout, at: Moment) -> Vec<DeviceDiagnosis> {
     let policies = app.policies();
     let active = account.active().filter(|_| policies.trusted_devices.is_some());
@@ -228,16 +229,16 @@ fn devices(app: &App, account: &Account, anonymous: &Lockout, at: Moment) -> Vec
     all
 }
 
-/// The log could not be asked.
+/// Why a diagnosis failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CannotTell {
-    /// A fold.
+    /// The state of an account can't be read.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
-    /// An event.
+    /// An event can't be read.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
-    /// The mail queue.
+    /// The mail queue can't be read.
     #[error(transparent)]
     Mails(#[from] StoreFailed),
 }
@@ -283,7 +284,7 @@ fn does(event: &Event) -> Does {
     }
 }
 
-/// One row of wrong guesses: the account's, or that of a device.
+/// A row of wrong guesses: the account's, or a device's.
 #[derive(Clone, Copy)]
 enum Row {
     Account,
@@ -299,10 +300,10 @@ impl Row {
     }
 }
 
-/// The events that speak for a login blocker.
+/// The events behind a login blocker.
 fn behind(blocker: LoginBlocker, history: &[Evidence]) -> Vec<Evidence> {
     let names: &[&str] = match blocker {
-        // What is known of anonymous callers is in no log.
+        // Guesses at unknown addresses are not in the log.
         LoginBlocker::NoSuchAccount | LoginBlocker::AnonymousLocked { .. } => &[],
         LoginBlocker::Deleted => &["account-deleted"],
         LoginBlocker::Erased => &["account-deleted", "account-erased"],
@@ -332,8 +333,8 @@ fn behind(blocker: LoginBlocker, history: &[Evidence]) -> Vec<Evidence> {
     newest(history, names)
 }
 
-/// The history up to the newest lockout of a row. A complete login from a trusted device may have set the count to zero
-/// since, and the lockout goes on.
+/// The history up to the newest lockout of a row. A complete login from a trusted device may have set the count to
+/// zero after it, and the lockout goes on.
 fn up_to_the_lockout(history: &[Evidence], row: Row) -> &[Evidence] {
     let locks = |event: &Evidence| {
         event.locks_until.is_some() && matches!(event.does, Does::Counts(rows) if row.is_of(rows))
@@ -341,18 +342,18 @@ fn up_to_the_lockout(history: &[Evidence], row: Row) -> &[Evidence] {
     history.iter().rposition(locks).and_then(|last| history.get(..=last)).unwrap_or(history)
 }
 
-/// The guesses that count on a row, and the lockout that they led to.
+/// The guesses that count in a row, and the lockout that they caused.
 fn guesses(history: &[Evidence], row: Row) -> Vec<Evidence> {
     let counted = since_cleared(history, row, A_RESET_CLEARS);
     newest_first(since_a_lockouts_end(counted).iter())
 }
 
-/// What a new password through a mailed link does to the count of guesses.
+/// A new password through a mailed link sets the count of guesses to zero.
 const A_RESET_CLEARS: Does = Does::ClearsAllButCodes;
-/// What it does to the count of wrong codes: nothing.
+/// It does not set the count of wrong codes to zero. Only an event that clears all counts does.
 const A_RESET_LEAVES_CODES: Does = Does::ClearsAll;
 
-/// The events that count on a row since it was last set to zero.
+/// The events that count in a row since its count was last set to zero.
 fn since_cleared(history: &[Evidence], row: Row, also_clears: Does) -> Vec<Evidence> {
     let clears = |event: &Evidence| match event.does {
         Does::ClearsAll => true,
@@ -365,8 +366,7 @@ fn since_cleared(history: &[Evidence], row: Row, also_clears: Does) -> Vec<Evide
     history.get(since..).unwrap_or_default().iter().filter(counts).cloned().collect()
 }
 
-/// The guesses from the first on that was judged after the newest lockout that had ended by then: those before it
-/// count no more.
+/// The guesses after the end of the newest lockout that has ended. Guesses before it no longer count.
 fn since_a_lockouts_end(counted: Vec<Evidence>) -> Vec<Evidence> {
     let mut ends = None;
     let mut first = 0;

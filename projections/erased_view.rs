@@ -1,6 +1,6 @@
-//! Views without the type of their rows: what the runner keeps in one list, and applies events to.
+//! Views without the type of their rows, so that the runner can keep them in one list.
 //!
-//! A batch may outlast many slices of the log. Until it is written, the view is where its checkpoint says.
+//! A batch may collect many slices of the log. Until it is written, the view's position is its checkpoint.
 
 use std::mem;
 use std::sync::Arc;
@@ -10,15 +10,15 @@ use crate::ports::Rows;
 use crate::table::Table;
 use crate::view::{CannotApply, EventEnvelope, Sight, View, ViewId};
 
-/// A view without the type of its rows: what the runner keeps in one list. Every [`View`] is one.
+/// A view without the type of its rows. Every [`View`] is one.
 pub trait ErasedView: Send + Sync {
-    /// As [`View::id`].
+    /// The same as [`View::id`].
     fn id(&self) -> ViewId;
 
-    /// As [`View::sight`].
+    /// The same as [`View::sight`].
     fn sight(&self) -> Sight;
 
-    /// Begins to apply events, with no rows in memory.
+    /// Starts a batch with no rows in memory.
     fn batch(self: Arc<Self>) -> Box<dyn Batch>;
 }
 
@@ -36,27 +36,27 @@ impl<V: View> ErasedView for V {
     }
 }
 
-/// As much as the one that sees most of these views.
+/// The largest sight among these views.
 pub(crate) fn sight_of<'a>(views: impl Iterator<Item = &'a Arc<dyn ErasedView>>) -> Sight {
     views.map(|view| view.sight()).max().unwrap_or_default()
 }
 
-/// A view and its rows in memory, without their type: what the runner applies events to and then writes.
+/// A view and its rows in memory, without their type. The runner applies events to it and then writes it.
 pub trait Batch: Send {
-    /// Applies events in order, in memory. Reads what it needs from what is stored, and writes nothing there.
+    /// Applies events in order, in memory. Reads stored rows as needed, and writes none.
     ///
     /// # Errors
-    /// [`CannotApply`] at the first event that can't be applied. The batch is then of no more use: part of that event may
-    /// have been applied.
+    /// [`CannotApply`] at the first event that can't be applied. Discard the batch then, because part of that event
+    /// may have been applied.
     fn apply(&mut self, stored: &mut dyn Rows, events: &[Arc<EventEnvelope>]) -> Result<(), CannotApply>;
 
-    /// Writes the rows that have changed, and holds none any more.
+    /// Writes the changed rows and removes all rows from memory.
     ///
     /// # Errors
     /// [`CannotApply`] if a row can't be written.
     fn write(&mut self, stored: &mut dyn Rows) -> Result<(), CannotApply>;
 
-    /// How many rows are held in memory.
+    /// The number of rows in memory.
     fn held(&self) -> usize;
 }
 

@@ -1,4 +1,4 @@
-//! An event as views and reactions see it.
+//! An event in the form that views and reactions see.
 
 use loquet_domain::account;
 use loquet_domain::fact::Fact;
@@ -6,46 +6,47 @@ use loquet_domain::ports::{CodecError, EventCodec, Position, RecordedEvent, Revi
 use loquet_domain::schema::DomainEvent;
 use loquet_domain::search;
 
-/// An event as views and reactions see it.
+/// An event in the form that views and reactions see.
 #[derive(Clone, Debug)]
 pub struct EventEnvelope {
-    /// Where in the log.
+    /// Its position in the log.
     pub position: Position,
-    /// Of which stream.
+    /// Its stream.
     pub stream: StreamId,
-    /// Where in its stream.
+    /// Its revision in the stream.
     pub revision: Revision,
-    /// What happened.
+    /// The event and its context.
     pub fact: Fact<DomainEvent>,
-    /// Of an account that was created, keyed hashes of the first letters of the words of its owner's name: for views
-    /// that see as much, and where the account's key is there.
+    /// The keyed hashes of the first letters of the words of the owner's name, for an account that was created. Empty
+    /// for views that do not ask for them, and if the account's key is missing.
     pub name_words: Vec<String>,
 }
 
-/// How much of events views see.
+/// How much of an event a view sees.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sight {
-    /// The open part. No key is asked for.
+    /// The unencrypted part. No key is needed.
     #[default]
     Open,
-    /// And keyed hashes of the words of names, by which people are found. The names themselves no view sees.
+    /// Also the keyed hashes of the words of names, by which people are found. No view sees the names.
     HashedNames,
 }
 
 impl EventEnvelope {
-    /// Reads the open part of an event: all that a view may see, and no key is asked for.
+    /// Reads the unencrypted part of an event. No key is needed, and a view may see no more.
     ///
     /// # Errors
-    /// [`CodecError`] where it can't be read.
+    /// [`CodecError`] if it can't be read.
     pub fn read_open(codec: &dyn EventCodec, recorded: RecordedEvent) -> Result<Self, CodecError> {
         let fact = codec.decode_open(&recorded)?;
         Ok(Self::new(recorded, fact))
     }
 
-    /// Reads as much of an event as views of that sight may see.
+    /// Reads as much of an event as this sight allows.
     ///
     /// # Errors
-    /// As [`EventEnvelope::read_open`]. A name that can't be read is none: the loss of one account's key stops no view.
+    /// The same as [`EventEnvelope::read_open`]. A name that can't be read has no hashes: the loss of one account's
+    /// key stops no view.
     pub(crate) async fn read(
         codec: &dyn EventCodec,
         recorded: RecordedEvent,
@@ -66,14 +67,14 @@ impl EventEnvelope {
     }
 }
 
-/// What finds the person whose account was created; nothing where they were erased.
+/// The hashes by which the owner of a new account is found. Empty if the owner's data was erased.
 async fn hashed_names(codec: &dyn EventCodec, recorded: &RecordedEvent) -> Vec<String> {
     let person = match codec.decode(recorded).await.map(|fact| fact.event) {
         Ok(DomainEvent::Account(account::Event::AccountCreated { person, .. })) => person,
         Ok(_) => return Vec::new(),
         Err(error) => {
             let (stream, position) = (&recorded.stream, recorded.position);
-            tracing::error!(%stream, %position, %error, "whose account this is can't be read: they are not found by name");
+            tracing::error!(%stream, %position, %error, "the owner of an account can't be read: a search by name does not find this person");
             return Vec::new();
         }
     };

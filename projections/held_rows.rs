@@ -1,12 +1,12 @@
-//! The rows of a view in memory while events are applied: each is read and parsed once, changed in memory, and written
-//! once.
+//! The rows of a view in memory while events are applied. Each row is read and parsed once, changed in memory, and
+//! written once.
 
 use std::collections::HashMap;
 
 use crate::ports::{IndexEntry, Rows};
 use crate::row::{CannotApply, Row, RowFailed, read};
 
-/// Rows in memory, and which of them have changed.
+/// Rows in memory, with a mark on those that changed.
 pub struct HeldRows<R> {
     rows: HashMap<String, Held<R>>,
 }
@@ -14,12 +14,12 @@ pub struct HeldRows<R> {
 /// A row in memory.
 pub(crate) struct Held<R> {
     row: Option<R>,
-    /// The index entries of the row that is stored. `None` if none is stored.
+    /// The index entries of the stored row. `None` if no row is stored.
     stored: Option<Vec<IndexEntry>>,
     changed: bool,
 }
 
-// Derived, this would ask that there is a default row.
+// A derived implementation would require a default row.
 impl<R> Default for HeldRows<R> {
     fn default() -> Self {
         Self { rows: HashMap::new() }
@@ -27,19 +27,19 @@ impl<R> Default for HeldRows<R> {
 }
 
 impl<R: Row> HeldRows<R> {
-    /// How many there are.
+    /// The number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no rows.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// Writes the rows that have changed, in the order of their keys: neighbours share a page.
+    /// Writes the changed rows in the order of their keys, because neighbouring rows share a page.
     ///
     /// # Errors
     /// [`CannotApply`] if a row can't be written.
@@ -61,7 +61,7 @@ impl<R: Row> HeldRows<R> {
         Ok(())
     }
 
-    /// The row under a key, read from what is stored if it is not in memory yet.
+    /// The row with this key. Reads the stored row if it is not in memory yet.
     pub(crate) fn hold(&mut self, stored: &mut dyn Rows, key: &str) -> Result<&mut Held<R>, CannotApply> {
         if !self.rows.contains_key(key) {
             let row = stored.get(key)?.map(|bytes| read::<R>(key, &bytes)).transpose()?;
@@ -73,7 +73,7 @@ impl<R: Row> HeldRows<R> {
     }
 }
 
-/// The entries that are not among the others.
+/// The entries of the first list that are not in the second.
 fn without(these: &[IndexEntry], others: &[IndexEntry]) -> Vec<IndexEntry> {
     these.iter().filter(|entry| !others.contains(entry)).cloned().collect()
 }

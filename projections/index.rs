@@ -1,4 +1,4 @@
-//! The indexes of a view's rows, each named once: where a row says what it is found by.
+//! The indexes of a view's rows. Each is declared once, beside the row.
 
 use std::fmt::{self, Display};
 use std::marker::PhantomData;
@@ -6,8 +6,8 @@ use std::marker::PhantomData;
 /// What a row is found by besides its key: the index's name, and the row's value in it.
 pub type IndexEntry = (&'static str, String);
 
-/// An index of the rows of type `R`. The row declares it as a constant, enters itself under it, and a query names it by
-/// the constant. So a query of an index that these rows do not have does not compile.
+/// An index of the rows of type `R`. The row declares it as a constant and returns its entries for it. A query names
+/// the same constant. So a query with an index that these rows do not have does not compile.
 ///
 /// ```
 /// use loquet_projections::views::sites::SiteRow;
@@ -25,20 +25,20 @@ pub struct Index<R> {
     row: PhantomData<fn() -> R>,
 }
 
-/// A row's value in one of its indexes. A row may have several in one index.
+/// The value of a row in an index. A row may have several values in one index.
 pub struct Entry<R> {
     index: Index<R>,
     value: String,
 }
 
-/// What a query looks for in an index: the beginning of the value that a row has there.
+/// What a query looks for in an index: the beginning of the rows' values.
 pub struct Lookup<R> {
     index: Index<R>,
     beginning: String,
 }
 
 impl<R> Index<R> {
-    /// Declares an index. Its name is stored with each entry: a new name takes a new version of the view.
+    /// Declares an index. Its name is stored with each entry, so a new name needs a new version of the view.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
         Self { name, row: PhantomData }
@@ -50,19 +50,19 @@ impl<R> Index<R> {
         Entry { index: self, value: value.into() }
     }
 
-    /// Looks for every row that is in this index.
+    /// Finds all rows that have a value in this index.
     #[must_use]
     pub fn all(self) -> Lookup<R> {
         self.beginning(String::new())
     }
 
-    /// Looks for the rows whose value begins with this text.
+    /// Finds the rows whose value begins with this text.
     #[must_use]
     pub fn beginning(self, text: impl Into<String>) -> Lookup<R> {
         Lookup { index: self, beginning: text.into() }
     }
 
-    /// Looks for the rows whose value begins with this part and a slash. Looking for `7` finds `7/2026`, and not `70/2026`.
+    /// Finds the rows whose value begins with this part and a slash. For `7` it finds `7/2026`, but not `70/2026`.
     #[must_use]
     pub fn under(self, part: impl Display) -> Lookup<R> {
         self.beginning(format!("{part}/"))
@@ -70,7 +70,7 @@ impl<R> Index<R> {
 }
 
 impl<R> Entry<R> {
-    /// The entry as a store keeps it.
+    /// The entry in its stored form.
     #[must_use]
     pub fn stored(self) -> IndexEntry {
         (self.index.name, self.value)
@@ -78,14 +78,14 @@ impl<R> Entry<R> {
 }
 
 impl<R> Lookup<R> {
-    /// What a store is asked for.
+    /// The lookup in its stored form.
     #[must_use]
     pub fn stored(self) -> IndexEntry {
         (self.index.name, self.beginning)
     }
 }
 
-// Derived, these would ask that rows can be copied.
+// Derived implementations would require rows that can be copied.
 impl<R> Clone for Index<R> {
     fn clone(&self) -> Self {
         *self

@@ -11,42 +11,43 @@ use tokio::task::JoinSet;
 use crate::causes::Causes;
 use crate::ports::{Acquired, Clock, Fence, Fenced, Lease, WriteFailed};
 
-/// How long the lease is left alone after it was lost, after asking for it failed, and at most while somebody else holds it.
+/// The longest pause before the lease is asked for again: after it was lost, after a failure, and while another node
+/// holds it.
 const RETRY: Duration = Duration::from_secs(2);
 /// The shortest pause before the lease is asked for again.
 const SHORTEST: Duration = Duration::from_millis(10);
-/// How long the end of a term waits for mails that are being handed over. A mail server may take ten minutes, and a stop
-/// does not wait for that. Such a mail stays claimed, and is sent again in the next term with the same Message-ID.
+/// How long the end of a term waits for mails that are being sent. A mail server may take ten minutes, and a stop
+/// does not wait that long. Such a mail stays claimed. The next term sends it again with the same Message-ID.
 const HAND_OVER: Duration = Duration::from_secs(10);
 
-/// Leads: holds the lease, and runs what only its holder may run. On all other nodes it waits for its turn.
+/// Holds the lease and runs what only its holder may run. On all other nodes it waits for the lease.
 pub struct Leader {
     /// The lease.
     pub lease: Arc<dyn Lease>,
-    /// Under which name this process holds it.
+    /// The name under which this process holds it.
     pub holder: String,
-    /// For how long it is taken. It is renewed three times as often. `None` takes it without an end, for a store that no
-    /// other process can use.
+    /// The duration of the lease. It is renewed after a third of this time. `None`: the lease has no end, for a store
+    /// that no other process can use.
     pub lasts: Option<TimeDelta>,
     /// The time.
     pub clock: Clock,
 }
 
-/// What runs under one fence, from the moment at which the lease is given until it is over.
+/// The tasks that run under one fence, while the lease holds.
 pub struct Term {
-    /// The reactions. The end of the term drops them in the middle of their work, as a crash would: they begin again at
-    /// their checkpoints.
+    /// The reactions. The end of the term stops them immediately, as a crash would. They start again at their
+    /// checkpoints.
     pub reactions: JoinSet<Result<(), Fenced>>,
-    /// The mail sender. The end of the term lets it finish the mails that it is handing over.
+    /// The mail sender. The end of the term waits for the mails that it is sending.
     pub sender: JoinSet<Result<(), Fenced>>,
     /// Tells the sender to stop.
     pub stop_sender: watch::Sender<bool>,
 }
 
-/// A reaction or the mail sender has ended while the lease held. They run for as long as the process does, so it failed in a
-/// way that nobody foresaw.
+/// A reaction or the mail sender ended while the lease held. They are meant to run as long as the process, so this is
+/// an unexpected failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a reaction or the mail sender ended by itself")]
+#[error("a reaction or the mail sender ended unexpectedly")]
 pub struct EndedByItself;
 
 /// Why a term ends.
@@ -57,11 +58,11 @@ enum End {
 }
 
 impl Leader {
-    /// Begins a term with `begin` each time the lease is given, and ends it when the lease is over. Runs until told to stop,
-    /// and then gives the lease back.
+    /// Starts a term with `begin` each time this process gets the lease, and ends the term when the lease is over.
+    /// Runs until told to stop. Then gives the lease back.
     ///
     /// # Errors
-    /// [`EndedByItself`].
+    /// [`EndedByItself`] if a task of a term ended unexpectedly.
     pub async fn run(
         self,
         begin: impl Fn(Fence) -> Term + Send + Sync,
@@ -84,7 +85,7 @@ impl Leader {
                 End::Stopped => return Ok(()),
                 End::ByItself => return Err(EndedByItself),
                 End::Lost => {
-                    tracing::warn!(%fence, "another node runs the reactions now; this one waits for its turn");
+                    tracing::warn!(%fence, "another node runs the reactions now; this node waits for the lease");
                 }
             }
             tokio::select! {
@@ -94,7 +95,7 @@ impl Leader {
         }
     }
 
-    /// Asks for the lease until it is given. Returns its fence and its end.
+    /// Asks for the lease until it is given. Returns its fence and when it ends.
     async fn acquire(&self) -> (Fence, Moment) {
         loop {
             let now = (self.clock)();
@@ -103,7 +104,7 @@ impl Leader {
                 Ok(Acquired::Given(fence)) => return (fence, until),
                 Ok(Acquired::Taken { until }) => (until - now).to_std().unwrap_or(SHORTEST),
                 Err(error) => {
-                    tracing::error!(error = %Causes(&error), "the lease on the reactions can't be had; trying again");
+                    tracing::error!(error = %Causes(&error), "can't ask for the lease on the reactions; trying again");
                     RETRY
                 }
             };
@@ -115,7 +116,7 @@ impl Leader {
         self.lasts.and_then(|lasts| now.checked_add_signed(lasts)).unwrap_or(Moment::MAX_UTC)
     }
 
-    /// Renews the lease until it is over, or until its end has come and it is not known whether it still holds.
+    /// Renews the lease until it is over, or until its end has passed without a successful renewal.
     async fn hold(&self, fence: Fence, mut until: Moment) {
         let Some(lasts) = self.lasts else { return std::future::pending().await };
         let pause = (lasts / 3).to_std().unwrap_or(SHORTEST).max(SHORTEST);
@@ -126,9 +127,9 @@ impl Leader {
                 Ok(Ok(())) => until = next,
                 Ok(Err(WriteFailed::Fenced(_))) => return,
                 Ok(Err(WriteFailed::Store(error))) => {
-                    tracing::error!(error = %Causes(&error), "the lease on the reactions can't be renewed; trying again");
+                    tracing::error!(error = %Causes(&error), "can't renew the lease on the reactions; trying again");
                 }
-                Err(_) => tracing::error!("the lease on the reactions is not renewed in time; trying again"),
+                Err(_) => tracing::error!("the lease on the reactions was not renewed in time; trying again"),
             }
             if (self.clock)() >= until {
                 return;
@@ -138,7 +139,7 @@ impl Leader {
 
     async fn release(&self, fence: Fence) {
         if let Err(error) = self.lease.release(fence).await {
-            tracing::warn!(error = %Causes(&error), "the lease on the reactions was not given back; it ends by itself");
+            tracing::warn!(error = %Causes(&error), "can't give back the lease on the reactions; it ends by itself");
         }
     }
 }
@@ -156,18 +157,18 @@ impl Term {
         }
     }
 
-    /// Lets the mails that are being handed over end, so that none is sent again, and then ends the reactions.
+    /// Waits for the mails that are being sent, so that none is sent twice. Then ends the reactions.
     async fn end(mut self) {
         self.stop_sender.send_replace(true);
         if tokio::time::timeout(HAND_OVER, self.sender.join_next()).await.is_err() {
-            tracing::warn!("the mail server did not answer in time: what it was given may be sent again");
+            tracing::warn!("the mail server did not answer in time: some mails may be sent again");
         }
         self.sender.shutdown().await;
         self.reactions.shutdown().await;
     }
 }
 
-/// Waits until told to stop. Whoever could tell and is gone has told.
+/// Waits until told to stop, or until the sender of that signal is gone.
 async fn told(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stopping| *stopping).await;
 }

@@ -1,7 +1,7 @@
-//! What is known: read models and reactions, derived from the log.
+//! Read models and reactions: everything that is derived from the log.
 //!
-//! A view turns events into rows and can be rebuilt at any time; nothing it can name sends anything
-//! (law 5). A reaction acts on the outside and has a checkpoint of its own, which no rebuild moves.
+//! A view turns events into rows and can be rebuilt at any time. It has no access to anything that sends (law 5). A
+//! reaction acts on the outside world. Its checkpoint is separate, and a rebuild does not move it.
 #![forbid(unsafe_code)]
 
 pub mod causes;

@@ -1,7 +1,7 @@
-//! Who an account belongs to, read from the log when it is asked for.
+//! Reads the owner of an account from the log, each time it is asked for.
 //!
-//! Views hold no personal data, only the position of the event that does: when the account's key is
-//! deleted, every read model has forgotten the person at once (law 6).
+//! Views hold no personal data, only the position of the event that does. So when the account's key is deleted, no
+//! read model can show the person any more (law 6).
 
 use loquet_domain::account;
 use loquet_domain::fact::Client;
@@ -12,21 +12,21 @@ use loquet_domain::values::person::Person;
 
 use crate::view::EventEnvelope;
 
-/// The log could not be asked.
+/// The log could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
-    /// The store.
+    /// The store can't be read.
     #[error(transparent)]
     Store(#[from] ReadError),
-    /// The event.
+    /// The event can't be decoded.
     #[error(transparent)]
     Codec(#[from] CodecError),
 }
 
-/// The event at a position, and where it stands.
+/// The event at a position, with its envelope.
 ///
 /// # Errors
-/// [`Unreadable`] where the log can't be read there.
+/// [`Unreadable`] if the log can't be read there.
 pub async fn event_at(
     store: &dyn EventStore,
     codec: &dyn EventCodec,
@@ -46,10 +46,10 @@ async fn recorded_at(store: &dyn EventStore, position: Position) -> Result<Optio
     Ok(store.read_all(before, 1).await?.into_iter().find(|event| event.position == position))
 }
 
-/// The open part of the event at a position, and where it stands: no key is asked for.
+/// The unencrypted part of the event at a position, with its envelope. No key is needed.
 ///
 /// # Errors
-/// As [`event_at`].
+/// The same as [`event_at`].
 pub async fn noted_at(
     store: &dyn EventStore,
     codec: &dyn EventCodec,
@@ -59,10 +59,10 @@ pub async fn noted_at(
     Ok(found.map(|recorded| EventEnvelope::read_open(codec, recorded)).transpose()?)
 }
 
-/// The person that the account created at a position belongs to.
+/// The owner of the account that was created at a position.
 ///
 /// # Errors
-/// As [`event_at`].
+/// The same as [`event_at`].
 pub async fn person_at(
     store: &dyn EventStore,
     codec: &dyn EventCodec,
@@ -76,10 +76,10 @@ pub async fn person_at(
     })
 }
 
-/// From where the command came that led to the event at a position.
+/// The client that sent the command of the event at a position.
 ///
 /// # Errors
-/// As [`event_at`].
+/// The same as [`event_at`].
 pub async fn client_at(
     store: &dyn EventStore,
     codec: &dyn EventCodec,

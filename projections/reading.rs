@@ -1,5 +1,4 @@
-//! Reads the log ahead of the views, on a task of its own: while one batch is applied, the next is read
-//! and decoded.
+//! Reads the log for the views in a task of its own. While one batch is applied, the next is read and decoded.
 
 use std::sync::Arc;
 
@@ -11,14 +10,14 @@ use tokio::task::JoinSet;
 use crate::people::Unreadable;
 use crate::view::{EventEnvelope, PassedOver, Sight};
 
-/// How many events are handed over at once.
+/// The number of events in a page.
 const PAGE: usize = 512;
-/// How many pages may wait to be applied.
+/// The maximum number of pages that wait to be applied.
 const PAGES: usize = 32;
 
-/// Events, in order, decoded as far as views may see them; and what comes behind them.
+/// Decoded events, in order, and what follows them.
 pub(crate) struct Page {
-    /// The position behind which they begin.
+    /// The position after which the events begin.
     pub(crate) after: Position,
     pub(crate) events: Vec<Arc<EventEnvelope>>,
     pub(crate) end: End,
@@ -30,8 +29,8 @@ impl Page {
     }
 }
 
-/// Every event behind one position up to another. Not every store counts its positions without leaving
-/// some out, so that where a slice begins can't be told from its first event.
+/// All events between two positions. Some stores leave out positions, so the start of a slice can't be computed from
+/// its first event.
 #[derive(Clone, Copy)]
 pub(crate) struct Slice<'a> {
     pub(crate) after: Position,
@@ -39,16 +38,16 @@ pub(crate) struct Slice<'a> {
 }
 
 impl<'a> Slice<'a> {
-    /// As far as a position.
+    /// The part of the slice up to a position.
     pub(crate) fn up_to(self, last: Position) -> Self {
         let fitting = self.events.partition_point(|event| event.position <= last);
         Self { events: self.events.get(..fitting).unwrap_or_default(), ..self }
     }
 
-    /// What is new to whoever has seen the log up to `seen`.
+    /// The events that a view has not seen, which has seen the log up to `seen`.
     ///
     /// # Errors
-    /// [`PassedOver`] where what comes next for them comes before this slice.
+    /// [`PassedOver`] if the next event for the view comes before this slice.
     pub(crate) fn news(self, seen: Position) -> Result<&'a [Arc<EventEnvelope>], PassedOver> {
         if seen < self.after {
             return Err(PassedOver { seen, after: self.after });
@@ -62,24 +61,24 @@ impl<'a> Slice<'a> {
     }
 }
 
-/// What comes behind a page.
+/// What follows a page.
 pub(crate) enum End {
     /// More events.
     More,
-    /// Everything that was there has come.
+    /// All stored events have been delivered.
     CaughtUp,
-    /// Something that can't be read; nothing comes any more.
+    /// An event can't be read, so nothing follows.
     Failed(Unreadable),
 }
 
-/// A reading of the log; it ends with this value.
+/// A reading of the log. Dropping this value ends it.
 pub(crate) struct Reading {
     pages: mpsc::Receiver<Page>,
     _task: JoinSet<()>,
 }
 
 impl Reading {
-    /// Begins to read after a position, for views of that sight.
+    /// Starts to read after a position, for views with this sight.
     pub(crate) fn begin(
         store: &Arc<dyn EventStore>,
         codec: &Arc<dyn EventCodec>,
@@ -93,7 +92,7 @@ impl Reading {
         Self { pages, _task: task }
     }
 
-    /// What comes next; none once the log is closed. Whoever stops waiting loses nothing.
+    /// The next page. Returns `None` when the log is closed. A caller that stops waiting loses no page.
     pub(crate) async fn next(&mut self) -> Option<Page> {
         self.pages.recv().await
     }
@@ -127,7 +126,7 @@ async fn read(
         let failed = matches!(end, End::Failed(_));
         let page = Page { after, events: std::mem::take(&mut events), end };
         after = page.slice().end();
-        // Nobody takes it any more once the views have gone.
+        // The views have ended, so nobody receives the page.
         if ahead.send(page).await.is_err() || failed {
             return;
         }

@@ -1,4 +1,4 @@
-//! A row of a view, and what goes wrong with one.
+//! A row of a view, and the errors of rows and views.
 
 use std::sync::Arc;
 
@@ -11,58 +11,58 @@ use crate::causes::Causes;
 use crate::index::{Entry, Index};
 use crate::ports::{IndexEntry, StoreFailed};
 
-/// Which view, in which version. A new version is built from the start, in tables of its own.
+/// The name and version of a view. A new version is built from the start of the log, in its own tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ViewId {
     /// Its name: lower case, underscores.
     pub name: &'static str,
-    /// Goes up whenever its rows come to mean something else.
+    /// Increases when the meaning of the rows changes.
     pub version: u32,
 }
 
-/// One build of a view, its rows in tables of their own: a view can be built anew beside the build
-/// that serves.
+/// One build of a view. Its rows have their own tables, so a view can be built again while the old build answers
+/// queries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Build {
-    /// Of which view.
+    /// The view.
     pub view: ViewId,
-    /// Which: greater is later.
+    /// The number of the build. A later build has a greater number.
     pub generation: u32,
 }
 
 /// A row of a view. It is stored as JSON.
 pub trait Row: Serialize + DeserializeOwned + Clone + Send + 'static {
-    /// Of which view.
+    /// The view that it belongs to.
     const VIEW: ViewId;
 
-    /// What the row is found by besides its key: its entries in the indexes that are declared beside it.
+    /// The row's entries in the indexes of its view. Queries find the row by them.
     fn indexes(&self) -> Vec<Entry<Self>>;
 
-    /// The same entries as a store keeps them.
+    /// The same entries in their stored form.
     fn index_entries(&self) -> Vec<IndexEntry> {
         self.indexes().into_iter().map(Entry::stored).collect()
     }
 }
 
-/// A row that is found by the words in it.
+/// A row that a search finds by words.
 pub trait FoundByWords: Row {
-    /// The words, or hashes of them.
+    /// The index of the words, or of their hashes.
     const BY_WORD: Index<Self>;
 }
 
-/// A moment since 1970 as a text that sorts as moments do, for indexes.
+/// A moment as text for an index. The texts sort in the order of the moments.
 #[must_use]
 pub fn sortable(moment: Moment) -> String {
     format!("{:019}", moment.timestamp_micros().max(0))
 }
 
-/// A name as people look for it and sort it: small letters, for indexes.
+/// A name as text for an index: in lower case, for searching and sorting.
 #[must_use]
 pub fn sortable_name(name: &str) -> String {
     name.to_lowercase().replace('\0', " ")
 }
 
-/// A row can't be read from its stored form, or written in it.
+/// A row can't be read or written in its stored form.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("row {key} can't be {done}")]
 pub struct RowFailed {
@@ -81,7 +81,7 @@ impl RowFailed {
     }
 }
 
-/// Two failures are equal if they read the same, causes included.
+/// Two failures are equal if their texts and the texts of their causes are equal.
 impl PartialEq for RowFailed {
     fn eq(&self, other: &Self) -> bool {
         Causes(self).to_string() == Causes(other).to_string()
@@ -94,17 +94,19 @@ pub(crate) fn read<R: Row>(key: &str, bytes: &[u8]) -> Result<R, RowFailed> {
     serde_json::from_slice(bytes).map_err(|e| RowFailed::read(key, e))
 }
 
-/// Some events were not shown to a view: taking in what follows would pass them over (law 9).
+/// Some events were not shown to a view. Applying later ones would skip them (law 9).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("what follows position {seen} was not shown to it: it was given what follows {after}")]
+#[error(
+    "events are missing: the view has applied events up to position {seen}, but the next ones follow position {after}"
+)]
 pub struct PassedOver {
-    /// Up to where the view has seen the log.
+    /// The position up to which the view has applied the log.
     pub seen: Position,
-    /// Behind which position the events begin that it was given.
+    /// The position after which the given events begin.
     pub after: Position,
 }
 
-/// Why a view stopped. It is shown and tried again; the event is never passed over (law 9).
+/// Why a view stopped. The reason is shown, and the view tries again. The event is never skipped (law 9).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CannotApply {
     /// The event contradicts the rows.
@@ -116,11 +118,11 @@ pub enum CannotApply {
     /// Some events before this one were not shown to the view.
     #[error(transparent)]
     PassedOver(#[from] PassedOver),
-    /// Somebody else has moved the build's checkpoint: what was applied was applied to rows that are no
-    /// more. Nothing was written; it goes on from there.
-    #[error("the checkpoint was moved to {0} by somebody else")]
+    /// Another process moved the build's checkpoint, so the rows have changed. Nothing was written. The view goes on
+    /// from the new checkpoint.
+    #[error("another process moved the checkpoint to {0}")]
     Moved(Position),
-    /// The store.
+    /// The store can't be used.
     #[error(transparent)]
     Store(#[from] StoreFailed),
 }

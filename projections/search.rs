@@ -1,7 +1,7 @@
-//! Support's search, over read models that were built for it.
+//! Support's search, with read models that exist for it.
 //!
-//! People are found by keyed hashes of how the words of their names begin; whoever is found so is read from the log with
-//! their key, and compared for real.
+//! The read model of people holds keyed hashes of the beginnings of their names' words. The search finds accounts by
+//! these hashes. Then it reads each person from the log with the account's key, and compares the real name.
 
 use std::collections::BTreeSet;
 
@@ -20,18 +20,18 @@ use crate::views::people::PersonRow;
 use crate::views::sites::SiteRow;
 use crate::views::terminals::TerminalRow;
 
-/// How many rows that begin with a word are looked through for those with all words. With more, the search says that
-/// there are more.
+/// The maximum number of rows under one word that are compared with the other words. If there are more, the search
+/// says so.
 const LOOKED_THROUGH: usize = 1_000;
-/// How many people are read from the log for one search.
+/// The maximum number of people that one search reads from the log.
 const READ: usize = 200;
 
-/// Some of what was found.
+/// Some of the results.
 #[derive(Clone, Debug)]
 pub struct Hits<T> {
-    /// As many as were asked for.
+    /// The results, at most as many as were asked for.
     pub items: Vec<T>,
-    /// Whether there are, or may be, more: search for more words.
+    /// Whether there are more results, or may be. A search with more words narrows them down.
     pub more: bool,
 }
 
@@ -52,57 +52,57 @@ impl<T> Hits<T> {
 pub struct AccountHit {
     /// The account.
     pub account: AccountRow,
-    /// Whose it is.
+    /// The account's owner.
     pub person: Person,
-    /// Their company.
+    /// The account's company.
     pub company: Option<CompanyRow>,
 }
 
-/// Something of a company that was found.
+/// A site or terminal that was found.
 #[derive(Clone, Debug)]
 pub struct CompanyHit<R> {
     /// What was found.
     pub row: R,
-    /// Whose it is.
+    /// The company that it belongs to.
     pub company: Option<CompanyRow>,
 }
 
-/// The search can't be done.
+/// Why a search failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SearchFailed {
-    /// A read model does not answer.
+    /// A read model can't be read.
     #[error(transparent)]
     Rows(#[from] StoreFailed),
-    /// The log does not.
+    /// The log can't be read.
     #[error(transparent)]
     Log(#[from] Unreadable),
 }
 
-/// What is searched.
+/// The sources of a search.
 pub struct Search<'a> {
     /// The read models.
     pub rows: &'a dyn ReadStore,
     /// The log.
     pub store: &'a dyn EventStore,
-    /// Reads it, and hashes words as the index of people does.
+    /// Decodes events, and hashes words in the same way as the read model of people.
     pub codec: &'a dyn EventCodec,
-    /// Hashes addresses.
+    /// Hashes e-mail addresses.
     pub tokens: &'a dyn Tokens,
-    /// How many of each kind are wanted.
+    /// The maximum number of results of each kind.
     pub most: usize,
 }
 
-/// Rows that may fit, and whether those are all.
+/// Rows that may match, and whether there are no others.
 struct Candidates<R> {
     rows: Vec<R>,
     complete: bool,
 }
 
 impl Search<'_> {
-    /// The account of an address.
+    /// The account with this address.
     ///
     /// # Errors
-    /// [`SearchFailed`].
+    /// [`SearchFailed`] if a read model or the log can't be read.
     pub async fn account_of(&self, email: &EmailAddress) -> Result<Hits<AccountHit>, SearchFailed> {
         let by = AccountRow::BY_EMAIL.under(self.tokens.email_hash(email));
         let found = self.first(by, self.most).await?;
@@ -117,10 +117,10 @@ impl Search<'_> {
         Ok(Hits::of(items, self.most, found.complete))
     }
 
-    /// The accounts of people of that name.
+    /// The accounts of people with this name.
     ///
     /// # Errors
-    /// As [`Search::account_of`].
+    /// The same as [`Search::account_of`].
     pub async fn people(&self, words: &Words) -> Result<Hits<AccountHit>, SearchFailed> {
         let hashes: Vec<String> = words.beginnings().map(|word| self.codec.hash_word(&word)).collect();
         let found = self.narrowest::<PersonRow>(&hashes, LOOKED_THROUGH).await?;
@@ -136,8 +136,8 @@ impl Search<'_> {
         Ok(Hits::of(items, self.most, found.complete))
     }
 
-    /// The account behind a row, if its owner's name is the one that is sought. One account's missing key keeps nobody
-    /// else from being found.
+    /// The account of a row, if its owner's name matches. If the key of one account is missing, other people are
+    /// still found.
     async fn named(&self, row: &PersonRow, words: &Words) -> Result<Option<AccountHit>, SearchFailed> {
         let person = match person_at(self.store, self.codec, row.person_at).await {
             Err(Unreadable::Codec(CodecError::Keys(_))) => return Ok(None),
@@ -152,10 +152,10 @@ impl Search<'_> {
         Ok(Some(AccountHit { account, person: person.clone(), company }))
     }
 
-    /// The companies of that name or number.
+    /// The companies with this name or number.
     ///
     /// # Errors
-    /// As [`Search::account_of`].
+    /// The same as [`Search::account_of`].
     pub async fn companies(&self, words: &Words) -> Result<Hits<CompanyRow>, SearchFailed> {
         let mut numbered = Vec::new();
         for number in &words.numbers {
@@ -172,10 +172,10 @@ impl Search<'_> {
         Ok(Hits::of(numbered, self.most, !more))
     }
 
-    /// The sites at that address, or of that name.
+    /// The sites with this address or name.
     ///
     /// # Errors
-    /// As [`Search::account_of`].
+    /// The same as [`Search::account_of`].
     pub async fn sites(&self, words: &Words) -> Result<Hits<CompanyHit<SiteRow>>, SearchFailed> {
         let Hits { items, more } = self.in_words::<SiteRow>(words, |row| words.fit(&row.texts())).await?;
         let mut hits = Vec::with_capacity(items.len());
@@ -186,10 +186,10 @@ impl Search<'_> {
         Ok(Hits { items: hits, more })
     }
 
-    /// The terminal of that serial number.
+    /// The terminal with this serial number.
     ///
     /// # Errors
-    /// As [`Search::account_of`].
+    /// The same as [`Search::account_of`].
     pub async fn terminals(&self, words: &Words) -> Result<Hits<CompanyHit<TerminalRow>>, SearchFailed> {
         let Some(serial) = &words.serial else { return Ok(Hits::none()) };
         let found = self.first(TerminalRow::BY_SERIAL.under(serial), self.most).await?;
@@ -205,21 +205,22 @@ impl Search<'_> {
         find::<CompanyRow>(self.rows, id.to_string()).await
     }
 
-    /// Rows with words in the open, of which all must fit.
+    /// The rows that match all words. The words are stored unhashed.
     async fn in_words<R: FoundByWords>(
         &self,
         words: &Words,
         fits: impl Fn(&R) -> bool,
     ) -> Result<Hits<R>, StoreFailed> {
         let looked_for: Vec<String> = words.looked_for().map(ToOwned::to_owned).collect();
-        // Whatever begins with the only word fits: no more need be looked at than are shown.
+        // With one word everything that begins with it matches, so only as many rows are read as are shown.
         let at_most = if words.is_one() { LOOKED_THROUGH.min((self.most + 1) * 4) } else { LOOKED_THROUGH };
         let found = self.narrowest::<R>(&looked_for, at_most).await?;
         let fitting = found.rows.into_iter().filter(fits).take(self.most + 1).collect();
         Ok(Hits::of(fitting, self.most, found.complete))
     }
 
-    /// The rows under the first of these words that not too many have; else some of those under the first.
+    /// The rows under the first word that does not have too many. If all have too many, some rows under the first
+    /// word.
     async fn narrowest<R: FoundByWords>(
         &self,
         words: &[String],
@@ -236,7 +237,7 @@ impl Search<'_> {
         Ok(some.unwrap_or(Candidates { rows: Vec::new(), complete: true }))
     }
 
-    /// The first rows of an index, each once, and whether there are no more.
+    /// The first rows of an index, each once, and whether there are no others.
     async fn first<R: Row>(&self, by: Lookup<R>, at_most: usize) -> Result<Candidates<R>, StoreFailed> {
         let wanted = RowQuery { by: Some(by), limit: at_most + 1, ..RowQuery::default() };
         let mut found = select(self.rows, wanted).await?;

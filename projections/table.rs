@@ -1,4 +1,4 @@
-//! A view's rows, typed.
+//! A view's rows, with their type.
 
 use crate::held_rows::HeldRows;
 use crate::index::Lookup;
@@ -6,19 +6,19 @@ use crate::ports::{Cursor, Order, ReadStore, Rows, Selection, StoreFailed};
 use crate::row::{CannotApply, read};
 pub use crate::row::{FoundByWords, Row, RowFailed, sortable, sortable_name};
 
-/// The rows of one view, while events are applied: those in memory, over those that are stored.
+/// The rows of one view while events are applied. Rows in memory hide the stored ones.
 pub struct Table<'a, R> {
     stored: &'a mut dyn Rows,
     held: &'a mut HeldRows<R>,
 }
 
 impl<'a, R: Row> Table<'a, R> {
-    /// Reads what is stored, and changes what is held.
+    /// Makes a table that reads from `stored` and changes `held`.
     pub fn over(stored: &'a mut dyn Rows, held: &'a mut HeldRows<R>) -> Self {
         Self { stored, held }
     }
 
-    /// The row under a key.
+    /// The row with this key.
     ///
     /// # Errors
     /// [`CannotApply`] if it can't be read.
@@ -29,25 +29,25 @@ impl<'a, R: Row> Table<'a, R> {
     /// Writes a row.
     ///
     /// # Errors
-    /// As [`Table::get`].
+    /// The same as [`Table::get`].
     pub fn put(&mut self, key: &str, row: R) -> Result<(), CannotApply> {
         self.held.hold(self.stored, key)?.set(Some(row));
         Ok(())
     }
 
-    /// Changes a row that must be there.
+    /// Changes an existing row.
     ///
     /// # Errors
-    /// [`CannotApply::Contradiction`] if it is not.
+    /// [`CannotApply::Contradiction`] if there is no such row.
     pub fn change(&mut self, key: &str, change: impl FnOnce(&mut R)) -> Result<(), CannotApply> {
         let missing = || CannotApply::Contradiction(format!("there is no row {key} to change"));
         self.held.hold(self.stored, key)?.change(change).ok_or_else(missing)
     }
 
-    /// Changes a row. If there is none, `first` makes the row that is changed.
+    /// Changes a row. If there is none, changes the row that `first` makes.
     ///
     /// # Errors
-    /// As [`Table::get`].
+    /// The same as [`Table::get`].
     pub fn change_or(
         &mut self,
         key: &str,
@@ -62,10 +62,10 @@ impl<'a, R: Row> Table<'a, R> {
         Ok(())
     }
 
-    /// Removes a row, if it is there.
+    /// Removes a row, if there is one.
     ///
     /// # Errors
-    /// As [`Table::get`].
+    /// The same as [`Table::get`].
     pub fn delete(&mut self, key: &str) -> Result<(), CannotApply> {
         let held = self.held.hold(self.stored, key)?;
         if held.row().is_some() {
@@ -78,27 +78,27 @@ impl<'a, R: Row> Table<'a, R> {
 /// One row of a view, for a query.
 ///
 /// # Errors
-/// [`StoreFailed`] if the store does not answer or the row can't be read.
+/// [`StoreFailed`] if the store can't be used or the row can't be read.
 pub async fn find<R: Row>(store: &dyn ReadStore, key: String) -> Result<Option<R>, StoreFailed> {
     let bytes = store.get(R::VIEW, key.clone()).await?;
     bytes.map(|bytes| read(&key, &bytes)).transpose().map_err(StoreFailed::new)
 }
 
-/// Which rows of type `R` a query wants.
+/// The rows of type `R` that a query asks for.
 #[derive(Clone, Debug)]
 pub struct RowQuery<R> {
-    /// What to look for in an index; the rows come in the order of their values there. Without it, all rows in the order
-    /// of their keys.
+    /// What to look for in an index. The rows come in the order of their values in that index. `None`: all rows, in
+    /// the order of their keys.
     pub by: Option<Lookup<R>>,
-    /// In which order.
+    /// The order of the rows.
     pub order: Order,
-    /// Only rows behind this one.
+    /// Only rows after this one. `None`: from the first row.
     pub after: Option<Cursor>,
-    /// At most so many.
+    /// The maximum number of rows.
     pub limit: usize,
 }
 
-// Derived, this would ask that there is a default row.
+// A derived implementation would require a default row.
 impl<R> Default for RowQuery<R> {
     fn default() -> Self {
         Self { by: None, order: Order::default(), after: None, limit: 0 }
@@ -112,14 +112,14 @@ impl<R> From<RowQuery<R>> for Selection {
     }
 }
 
-/// How many rows are read at once if it is not known how many are wanted.
+/// How many rows are read at once if the number of wanted rows is not known.
 const AT_ONCE: usize = 1_000;
 
-/// The first rows that fit, at most as many as are wanted, each with its place among all. What does not fit does not
-/// count, so that a page is cut behind a row that is on it.
+/// The first rows that match, at most as many as are wanted, each with its cursor. Rows that do not match do not
+/// count towards the limit. So a page ends with a row that is on it.
 ///
 /// # Errors
-/// As [`find`].
+/// The same as [`find`].
 pub async fn select_where<R: Row>(
     store: &dyn ReadStore,
     mut wanted: RowQuery<R>,
@@ -140,10 +140,10 @@ pub async fn select_where<R: Row>(
     }
 }
 
-/// Rows of a view, each with its place among them, for a query.
+/// The rows that a query asks for, each with its cursor.
 ///
 /// # Errors
-/// As [`find`].
+/// The same as [`find`].
 pub async fn select<R: Row>(
     store: &dyn ReadStore,
     wanted: RowQuery<R>,

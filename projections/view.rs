@@ -4,7 +4,8 @@ pub use crate::event_envelope::{EventEnvelope, Sight};
 pub use crate::row::{Build, CannotApply, PassedOver, ViewId};
 use crate::table::{Row, Table};
 
-/// A read model: a function from events to rows of one type. It can name rows, and nothing that sends (law 5).
+/// A read model: a function from events to rows of one type. It can change rows, and has no access to anything that
+/// sends (law 5).
 ///
 /// This view counts the wrong passwords of each account. A query finds the accounts with the most through the index.
 ///
@@ -89,7 +90,7 @@ use crate::table::{Row, Table};
 /// # let mut held = HeldRows::default();
 /// # let mut nothing_stored = NothingStored;
 /// # let mut rows = Table::over(&mut nothing_stored, &mut held);
-/// // Two wrong passwords, of one account.
+/// Two wrong passwords for one account.
 /// for wrong_password in [&event, &event] {
 ///     Failures.apply(&mut rows, wrong_password)?;
 /// }
@@ -97,22 +98,22 @@ use crate::table::{Row, Table};
 /// # Ok::<(), CannotApply>(())
 /// ```
 pub trait View: Send + Sync + 'static {
-    /// Its rows.
+    /// The type of its rows.
     type Row: Row;
 
-    /// Which.
+    /// Its name and version.
     fn id(&self) -> ViewId {
         Self::Row::VIEW
     }
 
-    /// How much it sees of events.
+    /// How much of each event it sees.
     fn sight(&self) -> Sight {
         Sight::Open
     }
 
-    /// Takes one event in: its open part, what is sealed reads as erased.
+    /// Applies one event. Encrypted parts are shown as erased.
     ///
     /// # Errors
-    /// [`CannotApply`] stops this view, and no other, at this event.
+    /// [`CannotApply`] stops this view at this event. Other views go on.
     fn apply(&self, rows: &mut Table<'_, Self::Row>, event: &EventEnvelope) -> Result<(), CannotApply>;
 }

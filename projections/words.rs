@@ -1,33 +1,33 @@
-//! Everything that a person reads, in French, Dutch and English: one Fluent file a language.
+//! All texts for people, in French, Dutch and English. Each language has one Fluent file.
 
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use loquet_domain::values::language::Language;
 use unic_langid::LanguageIdentifier;
 
-/// A catalogue of words in every language.
+/// The texts of a catalogue in all languages.
 pub struct Words {
     bundles: [(Language, FluentBundle<FluentResource>); 3],
 }
 
-/// A catalogue can't be read. Found at start and by a test, never while serving.
+/// A catalogue can't be read. This is found at start-up and by a test, never while the server runs.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the words of {language} can't be read: {why}")]
+#[error("the texts in {language} can't be read: {why}")]
 pub struct UnreadableWords {
-    /// Of which language.
+    /// The language.
     pub language: &'static str,
     /// What is wrong.
     pub why: String,
 }
 
-/// What stands in a sentence's places.
+/// The values for the variables in a text.
 pub type Places<'a> = &'a [(&'a str, &'a str)];
 
 impl Words {
     /// Reads the three files of a catalogue.
     ///
     /// # Errors
-    /// [`UnreadableWords`] names the first fault.
+    /// [`UnreadableWords`] names the first error.
     pub fn read(fr: &str, nl: &str, en: &str) -> Result<Self, UnreadableWords> {
         Ok(Self {
             bundles: [
@@ -38,7 +38,8 @@ impl Words {
         })
     }
 
-    /// A message in a language; in French where it is missing there; its name where it is nowhere.
+    /// A message in a language. If it is missing there, returns the French one. If that is missing too, returns its
+    /// name.
     #[must_use]
     pub fn say(&self, language: Language, name: &str, places: Places<'_>) -> String {
         self.look_up(language, name, places)
@@ -75,7 +76,7 @@ fn bundle(language: Language, text: &str) -> Result<FluentBundle<FluentResource>
         FluentResource::try_new(text.to_owned()).map_err(|(_, faults)| fault(format!("{faults:?}")))?;
     let id: LanguageIdentifier = language.code().parse().map_err(|e| fault(format!("{e:?}")))?;
     let mut bundle = FluentBundle::new_concurrent(vec![id]);
-    // The isolation marks that Fluent puts around places would end up in subjects and addresses.
+    // Fluent puts isolation marks around variables. They would end up in subjects and addresses.
     bundle.set_use_isolating(false);
     bundle.add_resource(resource).map_err(|faults| fault(format!("{faults:?}")))?;
     Ok(bundle)

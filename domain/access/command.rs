@@ -1,4 +1,4 @@
-//! What can be asked of who may do what.
+//! The commands on access: administrators, groups and their members.
 
 use std::collections::BTreeSet;
 
@@ -6,17 +6,17 @@ use super::{GroupName, GroupText, NewGroup, Where};
 use crate::ids::{AccountId, CompanyId, GroupId, TakeOverId};
 use crate::values::permission::Permission;
 
-/// Who asks: nobody grants what they lack.
+/// Who gives a command. Nobody can grant a permission that they lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grantor {
-    /// An administrator, or the supplier: has everything to grant.
+    /// An administrator or the supplier, who can grant everything.
     Anything,
-    /// A user, who has what their groups grant.
+    /// A user, who has the permissions that their groups grant.
     User(AccountId),
 }
 
 impl Grantor {
-    /// A command that they give.
+    /// The request for a command by this grantor.
     #[must_use]
     pub fn asks(self, command: Command) -> Request {
         Request { grantor: self, command }
@@ -26,115 +26,115 @@ impl Grantor {
 /// A command, and who gives it.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Who asks.
+    /// Who gives it.
     pub grantor: Grantor,
-    /// What is asked.
+    /// The command.
     pub command: Command,
 }
 
-/// What of a group is to be otherwise; what is not said stays.
+/// Changes to a group. Omitted fields keep their value.
 #[derive(Clone, Debug, Default)]
 pub struct GroupChange {
-    /// What it is called.
+    /// Its name.
     pub name: Option<GroupName>,
-    /// What it is for.
+    /// Its description.
     pub description: Option<GroupText>,
-    /// What it permits.
+    /// Its permissions.
     pub permissions: Option<BTreeSet<Permission>>,
 }
 
-/// A wish that the rules may refuse.
+/// A command on access. The rules may refuse it.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// Note that an account is an administrator.
+    /// Record that an account is an administrator.
     AdmitAdministrator {
-        /// Which.
+        /// The account.
         account: AccountId,
-        /// Whether it is in use.
+        /// Whether it is active.
         active: bool,
     },
-    /// An account is about to be no administrator any more.
+    /// Remove an account from the list of administrators, before its role changes. Refused for the last one.
     RemoveAdministrator {
-        /// Which.
+        /// The account.
         account: AccountId,
     },
-    /// An account is no administrator any more, whatever is left.
+    /// Remove an account from the list of administrators. Never refused.
     StrikeAdministrator {
-        /// Which.
+        /// The account.
         account: AccountId,
     },
-    /// Make a group.
+    /// Create a group.
     CreateGroup {
         /// Its id.
         group: GroupId,
-        /// What it is called.
+        /// Its name.
         name: GroupName,
-        /// What it is for.
+        /// Its description.
         description: GroupText,
-        /// What it permits.
+        /// Its permissions.
         permissions: BTreeSet<Permission>,
     },
     /// Change a group.
     ChangeGroup {
-        /// Which.
+        /// The group.
         group: GroupId,
-        /// How.
+        /// The changes.
         change: GroupChange,
     },
     /// Delete a group.
     DeleteGroup {
-        /// Which.
+        /// The group.
         group: GroupId,
-        /// To which its members go; none where it has none.
+        /// The group that its members move to. `None` if it has no members.
         move_to: Option<GroupId>,
     },
-    /// Have an account in a group, on these sites and no others.
+    /// Make an account a member of a group, on exactly these sites.
     SetMember {
-        /// Which group.
+        /// The group.
         group: GroupId,
-        /// Which account; whoever asks knows that it is a user of the company.
+        /// The account. The caller has checked that it is a user of the company.
         account: AccountId,
-        /// Where; whoever asks knows that they are the company's.
+        /// The sites. The caller has checked that they belong to the company.
         sites: Where,
     },
-    /// Take an account out of a group.
+    /// Remove an account from a group.
     RemoveMember {
-        /// Which group.
+        /// The group.
         group: GroupId,
-        /// Which account.
+        /// The account.
         account: AccountId,
     },
-    /// Forget an account that is gone: it is in no group and no administrator.
+    /// Remove a deleted account from all groups and from the administrators.
     Forget {
-        /// Which.
+        /// The account.
         account: AccountId,
     },
-    /// Have people ready to go to another company.
+    /// Prepare accounts for moving to another company.
     Depart {
-        /// By which take-over.
+        /// The take-over.
         takeover: TakeOverId,
-        /// Who.
+        /// The accounts.
         accounts: Vec<AccountId>,
-        /// Whether the company keeps sites, which somebody must administer.
+        /// Whether the company keeps sites. Then it must keep an administrator too.
         keeps_sites: bool,
     },
-    /// Let those who were ready to go with a take-over stay.
+    /// Let the accounts stay that were prepared for a take-over, because it was cancelled.
     Stay {
-        /// Which does not happen.
+        /// The take-over.
         takeover: TakeOverId,
     },
-    /// Let go those who were ready to go with a take-over.
+    /// Let the accounts leave that were prepared for a take-over.
     Leave {
-        /// Which.
+        /// The take-over.
         takeover: TakeOverId,
     },
-    /// Take in people from another company.
+    /// Receive accounts from another company.
     Join {
-        /// By which take-over.
+        /// The take-over.
         takeover: TakeOverId,
-        /// From whom.
+        /// The company that they come from.
         from: CompanyId,
-        /// The groups in which they keep what they could do.
+        /// The groups that give them the rights that they had.
         groups: Vec<NewGroup>,
     },
 }

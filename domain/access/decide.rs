@@ -1,8 +1,9 @@
-//! The rules of access: DOMAIN's section on access, and who creates whom.
+//! The rules of access: DOMAIN's section on access, and who may create whom.
 //!
-//! What a user who manages users may do with a group is one rule: **they touch it only where they hold everything that it
-//! permits, and manage users, at every site where it is held before or after**. To touch is to grant, to take away, to
-//! rename, to change or to delete; of a group that is held nowhere, they hold each permission somewhere.
+//! One rule says what a user who manages users may do with a group: **they may touch it only if, at every site where
+//! it is held before or after, they hold everything that it permits, and manage users**. To touch is to grant, to
+//! take away, to rename, to change or to delete. For a group that is held nowhere, they must hold each of its
+//! permissions somewhere.
 
 use std::collections::BTreeSet;
 
@@ -17,42 +18,42 @@ use crate::ids::{AccountId, GroupId, TakeOverId};
 use crate::policies::Policies;
 use crate::values::permission::Permission;
 
-/// How many groups a company makes at most; those that come with a take-over come on top.
+/// The maximum number of groups that a company can create. Groups that come with a take-over do not count.
 pub const MOST_GROUPS: usize = 500;
 
-/// Why a command changes nothing.
+/// Why a command is refused. A refused command changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The company has no such group.
     #[error("there is no such group")]
     NoSuchGroup(GroupId),
-    /// Another group is called so.
+    /// Another group has this name.
     #[error("another group has this name")]
     NameTaken,
-    /// It has members; they must go somewhere.
-    #[error("{0} member(s) are in the group")]
+    /// The group has members, and no group is named for them to move to.
+    #[error("the group still has {0} member(s)")]
     HasMembers(usize),
-    /// Its members can't go to the group that is deleted.
+    /// The members cannot move to the group that is deleted.
     #[error("members can't go to the group that is deleted")]
     SameGroup,
     /// The account is not in the group.
     #[error("the account is not in the group")]
     NotMember,
-    /// The caller lacks this permission there, so can neither grant it nor take it away.
-    #[error("you lack {0} there yourself")]
+    /// The caller lacks this permission at one of the sites, so the caller can neither grant it nor take it away.
+    #[error("you do not have {0} there yourself")]
     Beyond(Permission),
     /// The company would be left without an administrator.
     #[error("it is the company's last administrator")]
     LastAdministrator,
-    /// It is about to go to another company.
-    #[error("the account is about to go to another company")]
+    /// The account is about to move to another company.
+    #[error("the account is about to move to another company")]
     Leaving,
-    /// There are as many groups as there may be.
+    /// The company has the maximum number of groups.
     #[error("a company has at most {MOST_GROUPS} groups")]
     TooManyGroups,
 }
 
-/// Decides a command by whoever asks.
+/// Decides a command. `grantor` is who gives it.
 ///
 /// # Errors
 /// The rule that refuses, as a [`Refusal`].
@@ -131,15 +132,15 @@ fn admit(access: &Access, account: AccountId, active: bool) -> Result<Vec<Event>
     Ok(admitted.into_iter().chain(activated).collect())
 }
 
-/// The last administrator of a company can neither be deleted nor demoted.
+/// The last administrator of a company can neither be deleted nor made a user.
 fn remove_administrator(access: &Access, account: AccountId) -> Result<Vec<Event>, Refusal> {
     stays(access, account)?;
     keep_an_administrator(access, |other| other == account)?;
     Ok(strike(access, account).into_iter().collect())
 }
 
-/// Somebody who can administer stays: one who uses the account, where there is any such, since whoever never followed
-/// the activation link may never do so.
+/// A company must keep an administrator. If it has active ones, one of them must stay, because somebody who has not
+/// followed the activation link may never do so.
 fn keep_an_administrator(access: &Access, goes: impl Fn(AccountId) -> bool) -> Result<(), Refusal> {
     let here = |account: &AccountId| !access.is_leaving(*account);
     let enough = |list: &BTreeSet<AccountId>| list.iter().any(|account| here(account) && !goes(*account));
@@ -148,12 +149,12 @@ fn keep_an_administrator(access: &Access, goes: impl Fn(AccountId) -> bool) -> R
     if kept { Ok(()) } else { Err(Refusal::LastAdministrator) }
 }
 
-/// Nothing is changed about an account that is about to go to another company.
+/// Refuses changes to an account that is about to move to another company.
 fn stays(access: &Access, account: AccountId) -> Result<(), Refusal> {
     if access.is_leaving(account) { Err(Refusal::Leaving) } else { Ok(()) }
 }
 
-/// A company that keeps sites keeps somebody to administer them, if it has anybody.
+/// A company that keeps sites keeps an administrator, if it has any.
 fn depart(
     access: &Access,
     takeover: TakeOverId,
@@ -173,7 +174,7 @@ fn depart(
     Ok(vec![Event::AccountsLeaving { takeover, accounts }])
 }
 
-/// The groups that come along, called so that no two groups of the company have one name.
+/// The groups that come with a take-over, renamed where needed so that each name is unique in the company.
 fn with_free_names(access: &Access, groups: Vec<NewGroup>) -> Vec<NewGroup> {
     let mut taken: Vec<GroupName> = access.groups.values().map(|group| group.name.clone()).collect();
     let named = groups.into_iter().map(|group| {
@@ -202,7 +203,7 @@ fn create_group(
     access.has_anywhere(grantor, permissions)
 }
 
-/// A change reaches whoever is in the group: what it adds is granted to each of them.
+/// A change applies to all members of the group. What it adds is granted to each of them.
 fn change_group(
     access: &Access,
     grantor: Grantor,
@@ -224,7 +225,7 @@ fn change_group(
     Ok((!same).then_some(changed).into_iter().collect())
 }
 
-/// A group is deleted once nobody is in it, or with a group to move its members to.
+/// A group can be deleted if it has no members, or if another group is named for them to move to.
 fn delete_group(
     access: &Access,
     grantor: Grantor,
@@ -274,7 +275,7 @@ fn free_name(access: &Access, group: GroupId, name: &GroupName) -> Result<(), Re
 }
 
 impl Access {
-    /// Whoever touches a group must manage users there, and hold everything there that it permits.
+    /// A user may touch a group only if they manage users at its sites and hold all its permissions there.
     fn may_touch(
         &self,
         grantor: Grantor,
@@ -285,7 +286,7 @@ impl Access {
         let needed = [Permission::ManageUsers].into_iter().chain(permissions.iter().copied());
         for permission in needed {
             let held = self.granted(user, permission);
-            // Managing nobody's access anywhere is no power to manage.
+            // The right to manage users nowhere does not count.
             if held == Where::nowhere() || !held.covers(sites) {
                 return Err(Refusal::Beyond(permission));
             }
@@ -293,8 +294,8 @@ impl Access {
         Ok(())
     }
 
-    /// A group without members grants nothing yet. A user still can't add a permission to it, or remove one, that
-    /// they lack everywhere.
+    /// A group without members grants nothing yet. Still, a user can't add or remove a permission that they do not
+    /// have at any site.
     fn has_anywhere(&self, grantor: Grantor, permissions: &BTreeSet<Permission>) -> Result<(), Refusal> {
         self.may_touch(grantor, permissions, &Where::nowhere())
     }

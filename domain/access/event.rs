@@ -1,4 +1,4 @@
-//! What can happen to who may do what. Stored names are frozen in [`crate::schema`].
+//! The events of access. [`crate::schema`] freezes their stored names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,106 +8,106 @@ use super::{GroupName, GroupText, Where};
 use crate::ids::{AccountId, CompanyId, GroupId, TakeOverId};
 use crate::values::permission::Permission;
 
-/// A group that a take-over makes, with its members.
+/// A group that a take-over creates, with its members.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewGroup {
-    /// Which.
+    /// Its id.
     pub group: GroupId,
-    /// What it is called.
+    /// Its name.
     pub name: GroupName,
-    /// What it permits.
+    /// Its permissions.
     pub permissions: BTreeSet<Permission>,
-    /// Who is in it, and where they hold what it permits.
+    /// Its members, and the sites where each has the permissions.
     pub members: BTreeMap<AccountId, Where>,
 }
 
-/// What happened.
+/// Something that happened to the access rights of a company.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// An account has full access.
+    /// An account became an administrator.
     AdministratorAdmitted {
-        /// Whose.
+        /// The account.
         account: AccountId,
     },
-    /// An administrator's account is in use: it counts when the last one is asked for.
+    /// An administrator's account was activated. From now on it counts when the last administrator is protected.
     AdministratorActivated {
-        /// Whose.
+        /// The account.
         account: AccountId,
     },
-    /// An account no longer has full access.
+    /// An account is no longer an administrator.
     AdministratorRemoved {
-        /// Whose.
+        /// The account.
         account: AccountId,
     },
-    /// There is a group.
+    /// A group was created.
     GroupCreated {
-        /// Which.
+        /// The group.
         group: GroupId,
-        /// What it is called.
+        /// Its name.
         name: GroupName,
-        /// What it is for.
+        /// Its description.
         description: GroupText,
-        /// What it permits.
+        /// Its permissions.
         permissions: BTreeSet<Permission>,
     },
-    /// A group is called otherwise, or permits something else.
+    /// A group's name, description or permissions changed.
     GroupChanged {
-        /// Which.
+        /// The group.
         group: GroupId,
-        /// What it is called.
+        /// Its name.
         name: GroupName,
-        /// What it is for.
+        /// Its description.
         description: GroupText,
-        /// What it permits.
+        /// Its permissions.
         permissions: BTreeSet<Permission>,
     },
-    /// A group is gone; nobody was in it any more.
+    /// A group was deleted. It had no members any more.
     GroupDeleted {
-        /// Which.
+        /// The group.
         group: GroupId,
     },
-    /// An account is in a group, or is in it on other sites.
+    /// An account became a member of a group, or its sites changed.
     MemberAdded {
-        /// Of which group.
+        /// The group.
         group: GroupId,
-        /// Who.
+        /// The account.
         account: AccountId,
-        /// Where it holds what the group permits.
+        /// The sites where it has the group's permissions.
         sites: Where,
     },
-    /// An account is not in a group any more.
+    /// An account is no longer a member of a group.
     MemberRemoved {
-        /// Of which group.
+        /// The group.
         group: GroupId,
-        /// Who.
+        /// The account.
         account: AccountId,
     },
-    /// People are about to go to another company; until they have left or stayed nothing about them is changed.
+    /// Accounts are about to move to another company. Nothing about them changes until they have left or stayed.
     AccountsLeaving {
-        /// By which take-over.
+        /// The take-over.
         takeover: TakeOverId,
-        /// Who.
+        /// The accounts.
         accounts: Vec<AccountId>,
     },
-    /// Those who were about to go with a take-over stay.
+    /// The accounts that were about to move with a take-over stay.
     AccountsStayed {
-        /// Which does not happen.
+        /// The take-over, which was cancelled.
         takeover: TakeOverId,
     },
-    /// People went to another company: they are in no group any more and administer nothing.
+    /// Accounts moved to another company. They are no longer members or administrators here.
     AccountsLeft {
-        /// By which take-over.
+        /// The take-over.
         takeover: TakeOverId,
-        /// Who.
+        /// The accounts.
         accounts: Vec<AccountId>,
     },
-    /// People came from another company, with what they could do at the sites that came with them.
+    /// Accounts came from another company. They keep their rights at the sites that came with them.
     AccountsJoined {
-        /// By which take-over.
+        /// The take-over.
         takeover: TakeOverId,
-        /// From whom.
+        /// The company that they come from.
         from: CompanyId,
-        /// The groups in which they keep it.
+        /// The groups that give them these rights.
         groups: Vec<NewGroup>,
     },
 }

@@ -1,4 +1,4 @@
-//! What each event changes. Total (law 8).
+//! How each event changes access rights. Every event is accepted (law 8).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use super::{Access, Event, Group, GroupText, Where};
 use crate::fact::Fact;
 use crate::ids::{AccountId, GroupId};
 
-/// Who may do what after one more fact.
+/// The access rights after one more event.
 #[must_use]
 pub fn evolve(mut access: Access, fact: &Fact<Event>) -> Access {
     match &fact.event {

@@ -1,7 +1,7 @@
-//! Who may do what in a company: its administrators, its groups and their members.
+//! Access: the administrators of a company, its groups and their members.
 //!
-//! One stream a company, so that "the last administrator stays" and "nobody grants what they lack" are
-//! decided on everything that they depend on.
+//! Each company has one such stream. So the rules "the last administrator stays" and "nobody grants what they lack"
+//! see everything that they depend on.
 
 mod command;
 mod decide;

@@ -1,4 +1,4 @@
-//! What of a company's access history matters to the next decision.
+//! The state of a company's access rights: the part of their history that the next decision needs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,19 +15,19 @@ use crate::values::plain_text::{is_text, names_scheme};
 #[serde(transparent)]
 pub struct GroupName(String);
 
-/// What a group is for: up to 500 printable characters.
+/// A group's description: at most 500 printable characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct GroupText(String);
 
-/// Why a text is no group's name or description.
+/// Why a text is not accepted as a group's name or description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidGroupText {
-    /// Too short, too long, or with a character that can't be shown.
+    /// Too short, too long, or with a character that cannot be displayed.
     #[error("a group's name has 1 to 100 printable characters, its description at most 500")]
     Text,
-    /// It names the scheme of a link.
-    #[error("a group's name and description name no scheme such as https://")]
+    /// It contains a URL scheme.
+    #[error("a group's name and description must not contain a scheme such as https://")]
     Link,
 }
 
@@ -40,7 +40,7 @@ fn checked(text: &str, fits: bool) -> Result<String, InvalidGroupText> {
 }
 
 impl GroupName {
-    /// Takes a name, outer white space dropped.
+    /// Reads a name. Outer white space is dropped.
     ///
     /// # Errors
     /// [`InvalidGroupText`] says which rule it breaks.
@@ -49,13 +49,13 @@ impl GroupName {
         checked(text, is_text(text, 100)).map(Self)
     }
 
-    /// What a group is called that came with a take-over: its name and whose it was.
+    /// The name of a group that came with a take-over: its old name and the name of its old company.
     #[must_use]
     pub fn of_take_over(name: &str, company: &str) -> Self {
         Self(format!("{name} ({company})").chars().take(100).collect())
     }
 
-    /// The name, or the first of "name 2", "name 3" that is none of the others.
+    /// The name if it is free, or the first free one of "name 2", "name 3" and so on.
     pub(super) fn made_free(&self, taken: &[Self]) -> Self {
         let numbered = |n: usize| {
             let number = format!(" {n}");
@@ -73,14 +73,14 @@ impl GroupName {
         &self.0
     }
 
-    /// Whether people would take the two for one.
+    /// Whether people would confuse the two names.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         self.0.to_lowercase() == other.0.to_lowercase()
     }
 }
 
 impl GroupText {
-    /// Takes a description, outer white space dropped; it may be empty.
+    /// Reads a description. Outer white space is dropped. It may be empty.
     ///
     /// # Errors
     /// [`InvalidGroupText`] says which rule it breaks.
@@ -96,18 +96,18 @@ impl GroupText {
     }
 }
 
-/// On which sites a member holds what the group permits.
+/// The sites where a member has the group's permissions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Where {
-    /// On every site, those that are still to be opened among them.
+    /// On all sites, also on those that open later.
     Everywhere,
-    /// On these.
+    /// On these sites.
     Sites(BTreeSet<SiteId>),
 }
 
 impl Where {
-    /// Whether it holds at a site.
+    /// Whether it includes a site.
     #[must_use]
     pub fn includes(&self, site: SiteId) -> bool {
         match self {
@@ -116,7 +116,7 @@ impl Where {
         }
     }
 
-    /// Whether it holds wherever the other does.
+    /// Whether it includes all sites of the other.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         match (self, other) {
@@ -126,7 +126,7 @@ impl Where {
         }
     }
 
-    /// Where either holds.
+    /// The sites of both.
     #[must_use]
     pub fn or(self, other: &Self) -> Self {
         match (self, other) {
@@ -135,7 +135,7 @@ impl Where {
         }
     }
 
-    /// Nowhere.
+    /// No site.
     #[must_use]
     pub fn nowhere() -> Self {
         Self::Sites(BTreeSet::new())
@@ -145,50 +145,50 @@ impl Where {
 /// A named set of permissions, and who holds them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// Its name; no other group of the company has it.
+    /// Its name. It is unique in the company.
     pub name: GroupName,
-    /// What it is for.
+    /// Its description.
     pub description: GroupText,
-    /// What it permits.
+    /// Its permissions.
     pub permissions: BTreeSet<Permission>,
-    /// Who is in it, and where they hold what it permits.
+    /// Its members, and the sites where each has the permissions.
     pub members: BTreeMap<AccountId, Where>,
 }
 
-/// Who may do what in a company.
+/// The access rights in a company.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Access {
-    /// Those with full access. An account is in here no sooner than it is an administrator, and out of here no
-    /// later than it ceases to be one.
+    /// The administrators. An account is added after its role becomes administrator, and removed before it ceases to
+    /// be one.
     pub administrators: BTreeSet<AccountId>,
-    /// Those of them whose account is in use.
+    /// The administrators whose account is active.
     pub active: BTreeSet<AccountId>,
     /// The groups.
     pub groups: BTreeMap<GroupId, Arc<Group>>,
-    /// In which groups an account is.
+    /// The groups of each account.
     pub(super) of: PersistentMap<AccountId, BTreeSet<GroupId>>,
-    /// The take-overs whose people have come.
+    /// The take-overs whose accounts have come.
     pub(super) joined: BTreeSet<TakeOverId>,
-    /// Who is about to go, by which take-over.
+    /// The accounts that are about to leave, by take-over.
     pub(super) leaving: BTreeMap<TakeOverId, BTreeSet<AccountId>>,
-    /// The take-overs whose people have gone.
+    /// The take-overs whose accounts have left.
     pub(super) left: BTreeSet<TakeOverId>,
 }
 
 impl Access {
-    /// Whether people are about to go with a take-over.
+    /// Whether accounts are about to leave with a take-over.
     #[must_use]
     pub fn awaits(&self, takeover: TakeOverId) -> bool {
         self.leaving.contains_key(&takeover)
     }
 
-    /// Whether an account is about to go to another company.
+    /// Whether an account is about to move to another company.
     #[must_use]
     pub fn is_leaving(&self, account: AccountId) -> bool {
         self.leaving.values().any(|accounts| accounts.contains(&account))
     }
 
-    /// The groups that an account is in, and where it holds what each permits.
+    /// The groups of an account, and the sites where it has each group's permissions.
     pub fn memberships(&self, account: AccountId) -> impl Iterator<Item = (GroupId, &Group, &Where)> {
         let groups = self.of.get(account).into_iter().flatten();
         groups.filter_map(move |id| {
@@ -197,7 +197,7 @@ impl Access {
         })
     }
 
-    /// Where an account's groups let it do something.
+    /// The sites where an account's groups grant a permission.
     #[must_use]
     pub fn granted(&self, account: AccountId, permission: Permission) -> Where {
         let granting =
@@ -205,7 +205,7 @@ impl Access {
         granting.fold(Where::nowhere(), |held, (_, _, more)| held.or(more))
     }
 
-    /// Whether an account's groups let it do something at a site.
+    /// Whether an account's groups grant a permission at a site.
     #[must_use]
     pub fn grants(&self, account: AccountId, permission: Permission, site: SiteId) -> bool {
         self.memberships(account)

@@ -1,4 +1,4 @@
-//! The rules of access, as sentences, and the one that no list of cases can show: nobody grants what they lack.
+//! The rules of access, as sentences. One property covers all cases: nobody grants what they lack.
 
 use std::collections::BTreeSet;
 
@@ -122,13 +122,13 @@ fn a_user_touches_no_group_that_permits_what_they_lack() {
     {
         assert_eq!(refused(command), Refusal::Beyond(ViewInvoices));
     }
-    // They see transactions, but not where Piet does.
+    // They see transactions, but not at Piet's sites.
     for command in
         [change(2, renamed()), change(2, emptied()), remove(2), set(2, PIET, at(&[1])), delete(2, 4)]
     {
         assert_eq!(refused(command), Refusal::Beyond(ViewTransactions));
     }
-    // They manage users, but not where Piet does.
+    // They manage users, but not at Piet's sites.
     for command in [change(1, renamed()), remove(1), set(1, PIET, at(&[1]))] {
         assert_eq!(refused(command), Refusal::Beyond(ManageUsers));
     }
@@ -167,7 +167,7 @@ fn a_group_with_members_is_deleted_with_a_group_to_move_them_to() {
     assert_eq!(access.groups.len(), 1);
 }
 
-/// Whoever deletes a group changes where its members hold the other one.
+/// Deleting a group changes where its members have the other group's permissions.
 #[test]
 fn a_user_moves_members_into_a_group_only_where_they_may_touch_what_the_members_hold_there() {
     let moved = |held: Where| {
@@ -372,14 +372,14 @@ fn any_command() -> impl Strategy<Value = Command> {
     ]
 }
 
-/// What an account may do, at the sites there are and at those still to come.
+/// The permissions of an account at each site, and at sites that open later.
 fn held(access: &Access, account: AccountId) -> BTreeSet<(Permission, u128)> {
     let places = (1..=SITES + 1).flat_map(|n| Permission::ALL.map(|permission| (permission, n)));
     places.filter(|(permission, n)| access.grants(account, *permission, site(*n))).collect()
 }
 
-/// What an event adds to, takes from or renames, where: whoever caused it must hold all of that. Who manages the users
-/// of a place touches them, whatever they hold.
+/// The permissions and sites that an event adds, takes away or renames. The caller must hold all of them. Somebody
+/// who manages users at a site may touch them there, whatever permissions those users hold.
 fn touched(before: &Access, after: &Access, event: &Event) -> BTreeSet<(Permission, u128)> {
     let rights = |group: &Group, sites: &Where| {
         let permissions = group.permissions.iter().copied().chain([ManageUsers]).collect::<Vec<_>>();

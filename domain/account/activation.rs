@@ -1,26 +1,26 @@
-//! Limits how many activation mails are asked for, for one account. Otherwise a company's people could flood any
-//! mailbox (fxa-auth-server #520).
+//! Limits how many activation mails can be requested for one account. Without a limit, people of a company could
+//! flood any mailbox (fxa-auth-server #520).
 //!
-//! The supplier's requests have a count of their own. So support can send the mail that a real person waits for,
-//! whatever the company did. The number that one mailbox gets from all accounts together is limited where mails are
-//! sent.
+//! The supplier's requests are counted separately. So support can send the mail that a real person waits for,
+//! whatever the company did. The mail sender limits the number of mails that one mailbox gets from all accounts
+//! together.
 
 use chrono::TimeDelta;
 
 use crate::Moment;
 use crate::fact::Actor;
 
-/// Who asks for an activation mail. Each of the two has a number of its own.
+/// Who requests an activation mail. Each kind of asker has its own limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asker {
     /// One of the company's people.
     Company,
-    /// The supplier: its staff, its programs, an order.
+    /// The supplier: its staff, its programs, or an order.
     Supplier,
 }
 
 impl Asker {
-    /// The asker that an actor counts as.
+    /// The asker that this actor counts as.
     #[must_use]
     pub fn of(actor: &Actor) -> Self {
         match actor {
@@ -34,7 +34,7 @@ impl Asker {
     }
 }
 
-/// The activation mails of one account in the last hour, until it is active.
+/// The activation mails of an account in the last hour. They are kept until the account is active.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ActivationMails {
     asked: Vec<(Moment, Asker)>,
@@ -42,12 +42,12 @@ pub struct ActivationMails {
 }
 
 impl ActivationMails {
-    /// When mail servers took the mails of the hour before `at`, oldest first.
+    /// When mail servers accepted activation mails in the hour before `at`, oldest first.
     pub fn sent_at(&self, at: Moment) -> impl Iterator<Item = Moment> {
         self.sent.iter().copied().filter(move |sent| within_the_hour(*sent, at))
     }
 
-    /// When an asker asked for mails, oldest first.
+    /// When this asker requested mails, oldest first.
     pub(super) fn asked_by(&self, asker: Asker) -> impl Iterator<Item = Moment> {
         self.asked.iter().filter(move |(_, by)| *by == asker).map(|(asked, _)| *asked)
     }
@@ -63,8 +63,8 @@ impl ActivationMails {
     }
 }
 
-/// The first moment at which fewer than `most` moments lie in the hour before. Returns `None` if that is `at`.
-/// Moments after `at`, which a clock that was ahead has noted, are not counted.
+/// The first moment at which fewer than `most` of the moments lie in the hour before. Returns `None` if that is `at`.
+/// Moments after `at`, which a clock that was ahead recorded, do not count.
 #[must_use]
 pub fn again_at(moments: impl Iterator<Item = Moment>, most: usize, at: Moment) -> Option<Moment> {
     let mut counted: Vec<Moment> = moments.filter(|moment| within_the_hour(*moment, at)).collect();

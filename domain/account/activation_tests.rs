@@ -1,4 +1,4 @@
-//! Nobody's mailbox is flooded with activation mails.
+//! Nobody can flood a mailbox with activation mails.
 
 use chrono::TimeDelta;
 use proptest::prelude::*;
@@ -49,7 +49,8 @@ fn created_by(actor: &Actor) -> Account {
     after(Account::default(), 0, actor, created)
 }
 
-/// Asks as somebody; the account after it, and when a refused one may come again.
+/// Requests a mail as this actor. Returns the account after it, and when the next request is allowed if this one is
+/// refused.
 #[track_caller]
 fn ask(account: Account, second: i64, actor: &Actor) -> (Account, Option<Moment>) {
     let request = Command::RequestActivation(Asker::of(actor));

@@ -1,4 +1,4 @@
-//! What can be asked of an account. The moment and the actor come beside it, in the context.
+//! The commands of an account. The time and the actor are in the context, not in the command.
 
 use crate::account::activation::Asker;
 use crate::account::device::NewDevice;
@@ -13,70 +13,70 @@ use crate::values::password::PasswordHash;
 use crate::values::person::Person;
 use uuid::Uuid;
 
-/// A wish that the rules may refuse.
+/// A command to an account. The rules may refuse it.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// Make the account.
+    /// Create the account.
     Create(Creation),
-    /// Mail the activation link again, for this asker.
+    /// Send the activation link again. The asker decides which limit applies.
     RequestActivation(Asker),
     /// Follow the activation link.
     Activate(Activation),
-    /// Admit a temporary administrator.
+    /// Admit a temporary administrator as administrator or as user.
     Convert(Admission),
-    /// Make a user of an administrator, or the other way round.
+    /// Make an administrator a user, or a user an administrator.
     ChangeRole(Admission),
-    /// Have it follow its company's sites to another company.
+    /// Move the account to another company, because a take-over moved its company's sites there.
     Move {
-        /// By which take-over.
+        /// The take-over that moves it.
         takeover: TakeOverId,
-        /// To which company.
+        /// The company that it moves to.
         company: CompanyId,
     },
-    /// Log in, the password having been verified.
+    /// Log in. The password has been verified before.
     LogIn(Attempt),
-    /// Answer the challenge that a right password led to.
+    /// Answer the challenge that followed a right password.
     AnswerChallenge(Answer),
-    /// Show a secret for a second step, the password having been verified.
+    /// Show a secret for a second step. The password has been verified before.
     ProposeSecondStep {
-        /// What was proved of the password.
+        /// The result of verifying the password.
         proof: Proof,
         /// The secret that is shown.
         secret: TotpSecret,
     },
-    /// Turn the second step on: a code shows that the secret arrived.
+    /// Turn the second step on. A code proves that the owner's app has the secret.
     ConfirmSecondStep {
-        /// What the code proves, of the proposed secret.
+        /// The result of checking the code against the proposed secret.
         proof: SecondProof,
-        /// The device that it comes from.
+        /// The device that the code comes from.
         from: Option<DeviceId>,
         /// The session in which the command was given. It goes on; all others end.
         session: SessionId,
         /// The hashes of the recovery codes that are shown.
         recovery: Vec<RecoveryHash>,
     },
-    /// Show other recovery codes in place of those that are left.
+    /// Show new recovery codes. They replace the codes that are left.
     ReplaceRecoveryCodes {
-        /// What was proved of the password.
+        /// The result of verifying the password.
         proof: Proof,
-        /// What was proved of the second step.
+        /// The result of checking the code.
         second: SecondProof,
         /// The hashes of the codes that are shown.
         recovery: Vec<RecoveryHash>,
     },
     /// Turn the second step off.
     DisableSecondStep {
-        /// What was proved of the password.
+        /// The result of verifying the password.
         proof: Proof,
-        /// What was proved of the second step.
+        /// The result of checking the code.
         second: SecondProof,
     },
-    /// Take a lost second step away, by support.
+    /// Support turns the second step off, because the owner lost it.
     ResetSecondStep {
-        /// Why, and how it was made sure who asks.
+        /// Why, and how support checked the identity of the person who asked.
         reason: String,
     },
-    /// Count a wrong password that was given for something else than logging in.
+    /// Count a wrong password that was given for something other than a login.
     RejectGuess(Proof),
     /// End a lockout early.
     Release {
@@ -87,29 +87,29 @@ pub enum Command {
     RequestPasswordReset,
     /// Follow the reset link.
     ResetPassword(Reset),
-    /// Choose a new password, knowing the old one.
+    /// Choose a new password. The owner knows the old one.
     ChangePassword(NewPassword),
     /// End one session.
     EndSession {
-        /// Which.
+        /// The session to end.
         session: SessionId,
         /// Why.
         reason: super::SessionEnd,
     },
     /// End every session.
     EndSessions,
-    /// Note what became of a mail to the account's owner.
+    /// Record whether a mail to the account's owner was sent or given up.
     NoteMail(MailFate),
     /// Trust the device on which a reset link was opened.
     TrustForReset {
         /// The event that the link names.
         link: EventId,
-        /// The device: of one link, one.
+        /// The device. Each link has one device.
         device: DeviceId,
     },
-    /// Trust a device no more; every one where none is named.
+    /// Stop trusting one device, or every device if none is named.
     ForgetDevices {
-        /// Which.
+        /// The device. `None`: every device.
         device: Option<DeviceId>,
     },
     /// Delete the account.
@@ -117,24 +117,25 @@ pub enum Command {
         /// Why.
         reason: String,
     },
-    /// Forget the person; deletes the account first, if that has not been done.
+    /// Erase the person's data. An account that still exists is deleted first.
     Erase {
         /// Why.
         reason: String,
     },
 }
 
-/// Who has somebody else's account changed.
+/// The right by which somebody changes another person's account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Authority {
-    /// The supplier: any account.
+    /// The supplier may change any account.
     Supplier,
-    /// An administrator: the accounts of this company, and of no other to which one may be on its way.
+    /// An administrator may change the accounts of this company only. An account that moves to another company during
+    /// the request is refused.
     Administrator(CompanyId),
 }
 
 impl Authority {
-    /// A command that they give.
+    /// The request for a command given with this right.
     #[must_use]
     pub fn asks(self, command: Command) -> Request {
         let within = match self {
@@ -144,7 +145,7 @@ impl Authority {
         Request { command, within }
     }
 
-    /// As whom they ask for an activation mail.
+    /// The kind of asker that they count as when they ask for an activation mail.
     #[must_use]
     pub fn asker(self) -> Asker {
         match self {
@@ -154,12 +155,12 @@ impl Authority {
     }
 }
 
-/// A command, and the accounts that it may change.
+/// A command, and the limit on the accounts that it may change.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// What is asked.
+    /// The command.
     pub command: Command,
-    /// The company that the account must be of. `None`: any company.
+    /// The company that the account must belong to. `None`: any company.
     pub within: Option<CompanyId>,
 }
 
@@ -169,113 +170,113 @@ impl From<Command> for Request {
     }
 }
 
-/// A new account.
+/// The details of a new account.
 #[derive(Clone, Debug)]
 pub struct Creation {
-    /// Of which company.
+    /// The company that it belongs to.
     pub company: CompanyId,
-    /// As what.
+    /// Its role.
     pub role: Role,
-    /// In which language it is written to.
+    /// The language of its mails.
     pub language: Language,
-    /// What finds it by address.
+    /// The keyed hash of its e-mail address. Finds the account by address.
     pub email_hash: EmailHash,
-    /// How it comes about.
+    /// How it was created.
     pub origin: Origin,
-    /// Whose it is.
+    /// The person who owns it.
     pub person: Person,
 }
 
-/// An activation link, followed.
+/// What somebody sends who follows an activation link.
 #[derive(Clone, Debug)]
 pub struct Activation {
     /// The event that the link names.
     pub link: EventId,
-    /// The hash of the password chosen.
+    /// The hash of the chosen password.
     pub hash: PasswordHash,
 }
 
-/// A reset link, followed.
+/// What somebody sends who follows a reset link.
 #[derive(Clone, Debug)]
 pub struct Reset {
     /// The event that the link names.
     pub link: EventId,
-    /// The hash of the password chosen.
+    /// The hash of the chosen password.
     pub hash: PasswordHash,
 }
 
-/// What verifying a password against a credential said.
+/// The result of verifying a password against a credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Right.
     Match {
-        /// The same password under newer parameters, where its hash had older ones.
+        /// The same password hashed with the current parameters, if the stored hash has older ones.
         rehashed: Option<PasswordHash>,
     },
     /// Wrong.
     Mismatch,
 }
 
-/// A password verified: it holds for that credential alone.
+/// A verified password. It is valid for the named credential only.
 #[derive(Clone, Debug)]
 pub struct Proof {
-    /// Against which credential.
+    /// The credential that the password was verified against.
     pub credential: EventId,
-    /// With what outcome.
+    /// The result.
     pub verdict: Verdict,
-    /// The device that it came from.
+    /// The device that the password came from.
     pub from: Option<DeviceId>,
 }
 
-/// What a complete login opens.
+/// What a complete login creates.
 #[derive(Clone, Debug)]
 pub struct Opening {
-    /// The id that its session gets.
+    /// The id of the new session.
     pub session: SessionId,
-    /// What a device that is not trusted yet gets.
+    /// The device to trust from now on, if the login came from a device that is not trusted yet.
     pub device: Option<NewDevice>,
 }
 
-/// A login whose password has been verified.
+/// A login after its password has been verified.
 #[derive(Clone, Debug)]
 pub struct Attempt {
-    /// What was proved.
+    /// The result of verifying the password.
     pub proof: Proof,
-    /// What it opens if it is complete.
+    /// What the login creates if it is complete.
     pub opening: Opening,
-    /// What was given for the second step, where anything was.
+    /// The result of checking the code, if one was given.
     pub second: Option<SecondProof>,
 }
 
 /// An answer to a challenge.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// The event that the challenge names.
+    /// The event that opened the challenge.
     pub challenge: EventId,
-    /// What was proved.
+    /// The result of checking the code.
     pub proof: SecondProof,
-    /// What it opens.
+    /// What the login creates if it is complete.
     pub opening: Opening,
 }
 
-/// A change of password by its owner.
+/// A change of password by the account's owner.
 #[derive(Clone, Debug)]
 pub struct NewPassword {
-    /// What was proved of the old password.
+    /// The result of verifying the old password.
     pub proof: Proof,
-    /// The hash of the new one.
+    /// The hash of the new password.
     pub hash: PasswordHash,
 }
 
-/// A mail that will not be tried again, and why.
+/// The final result of a mail: it was sent, or it will not be tried again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailFate {
-    /// Its identity: its Message-ID begins with it.
+    /// The id of the mail. Its Message-ID begins with this id.
     pub mail: Uuid,
-    /// Which mail.
+    /// The kind of mail.
     pub kind: MailKind,
-    /// The event that it follows from.
+    /// The event that caused the mail.
     pub about: EventId,
-    /// Why the mail server was given up, in words that name nobody; none where it took the mail.
+    /// Why the mail was given up, without personal data. `None` if the mail server took the mail.
     pub given_up: Option<String>,
 }

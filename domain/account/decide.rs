@@ -1,4 +1,4 @@
-//! The rules of an account: DOMAIN's sections on accounts, activation, passwords and lockout.
+//! The rules of an account: the sections of DOMAIN on accounts, activation, passwords and lockout.
 
 use chrono::TimeDelta;
 
@@ -22,8 +22,8 @@ use crate::policies::Policies;
 use crate::values::erasable::Erasable;
 use crate::values::one_time_code::{RecoveryHash, TotpSecret};
 
-/// Decides a command: the events that follow from it, or why none do. The same state, policies,
-/// moment and command always give the same answer (law 7).
+/// Decides a command. Returns the events that follow, or the rule that refuses. The same state, policies, moment and
+/// command always give the same answer (law 7).
 ///
 /// ```
 /// use loquet_domain::Moment;
@@ -58,7 +58,7 @@ use crate::values::one_time_code::{RecoveryHash, TotpSecret};
 /// ```
 ///
 /// # Errors
-/// The rule that refuses, as a [`Refusal`]. A wrong password is none: it is an event (law 3).
+/// The rule that refuses, as a [`Refusal`]. A wrong password is not a refusal: it is an event (law 3).
 pub fn decide(
     account: &Account,
     policies: &Policies,
@@ -102,7 +102,7 @@ pub fn decide(
         }
         Command::ResetSecondStep { reason } => {
             active(account)?.second_step.as_ref().ok_or(Refusal::NoSecondStep)?;
-            // Whoever has the phone may have a session too.
+            // Somebody who has the lost phone may have a session too.
             Ok(vec![Event::SecondStepReset { reason: Erasable::Known(reason) }, Event::SessionsEnded])
         }
         Command::RejectGuess(proof) => {
@@ -124,8 +124,8 @@ pub fn decide(
             Ok(vec![Event::SessionEnded { session, reason }])
         }
         Command::EndSessions => {
-            // A login that is half done would become one, and a clock that is put back would let what is out of time in
-            // again: both end with them.
+            // A login that waits for a code must not become a session. A session or challenge that has expired must
+            // not work again when a clock is set back. So both end with the sessions.
             let account = active(account)?;
             let any = !account.sessions.is_empty() || !account.challenges.is_empty();
             Ok(any.then_some(Event::SessionsEnded).into_iter().collect())
@@ -146,7 +146,7 @@ impl Decider for Account {
     type Event = Event;
     type Refusal = Refusal;
 
-    /// Decides as [`decide`] does, but not about an account that by now is another company's than the one in the request.
+    /// Decides as [`decide`] does. Refuses if the account no longer belongs to the company that the request names.
     fn decide(&self, policies: &Policies, at: Moment, request: Request) -> Result<Vec<Event>, Refusal> {
         let Request { command, within } = request;
         if let Some(company) = within
@@ -182,8 +182,8 @@ fn create(
     }])
 }
 
-/// Limits activation mails, so that no mailbox is flooded. Beyond the limit of an hour nothing is sent, and the newest
-/// link still works.
+/// Limits activation mails, so that nobody can flood a mailbox. Sends nothing when the limit of one hour is reached;
+/// the newest link still works.
 fn request_activation(
     account: &Account,
     policies: &Policies,
@@ -212,8 +212,8 @@ fn change_role(profile: &Profile, to: Admission) -> Result<Vec<Event>, Refusal> 
     }
 }
 
-/// Nobody becomes administrator of a company by being taken over: what they could do at the sites that moved
-/// with them, they keep through a group.
+/// Moves the account. A take-over makes nobody an administrator of the new company. The person keeps their rights at
+/// the sites that moved with them through a group.
 fn follow_company(profile: &Profile, takeover: TakeOverId, company: CompanyId) -> Vec<Event> {
     let role = match profile.role {
         Role::Administrator | Role::User => Role::User,
@@ -223,8 +223,8 @@ fn follow_company(profile: &Profile, takeover: TakeOverId, company: CompanyId) -
     moves.then_some(Event::AccountMoved { takeover, company, role }).into_iter().collect()
 }
 
-/// Seven wrong guesses in a row lock. While locked nothing is judged, not even the right password.
-/// A complete login sets the count to zero. A right password that lets nobody in does not.
+/// Seven wrong guesses in a row lock the account. While it is locked nothing is judged, not even the right password.
+/// A complete login sets the count to zero. A right password that does not complete a login does not.
 fn log_in(
     account: &Active,
     policies: &Policies,
@@ -241,7 +241,7 @@ fn log_in(
             let admit = |used| admit(account, policies, at, attempt.opening.clone(), guess.device(), used);
             let mut events = match (&account.second_step, attempt.second) {
                 (None, _) => admit(None),
-                // A right password alone lets nobody in and sets no count to zero.
+                // A right password alone completes no login, so it does not set the count to zero.
                 (Some(_), None) => {
                     let expires_at = later(at, policies.challenge);
                     vec![Event::SecondStepAsked { expires_at, device: guess.device() }]
@@ -257,8 +257,8 @@ fn log_in(
     }
 }
 
-/// A complete login: what of the second step it used, the session that it opens, and the device that is trusted from
-/// here on.
+/// The events of a complete login: the code that it used, the session that it opens, and the device that becomes
+/// trusted.
 fn admit(
     account: &Active,
     policies: &Policies,
@@ -274,15 +274,15 @@ fn admit(
     displaced(account, policies, at).into_iter().chain(used).chain(trusted).chain([succeeded]).collect()
 }
 
-/// A challenge authorises nothing but this: it holds for a few minutes, for one account, and not after a complete
-/// login, a lockout, a new password, another second step or the end of all sessions.
+/// Answers a challenge. A challenge authorises nothing else. It lasts a few minutes and belongs to one account. It
+/// ends with a complete login, a lockout, a new password, a new second step or the end of all sessions.
 fn answer_challenge(
     account: &Active,
     policies: &Policies,
     at: Moment,
     answer: Answer,
 ) -> Result<Vec<Event>, Refusal> {
-    // Of one that is void nothing is said but whether the account is locked.
+    // For a void challenge the answer says only whether the account is locked.
     let challenge = account.challenge(answer.challenge, at);
     let from = challenge.and_then(|challenge| challenge.from);
     let guess = Guess::new(account, policies, at, from);
@@ -294,7 +294,7 @@ fn answer_challenge(
     })
 }
 
-/// The password is asked for, so that a session left open gives nobody a second step of theirs.
+/// Asks for the password, so that somebody who finds an open session cannot set up a second step of their own.
 fn propose_second_step(
     account: &Active,
     policies: &Policies,
@@ -315,7 +315,7 @@ fn propose_second_step(
     }
 }
 
-/// A wrong code counts here too: nobody tries them all on a secret that they did not see.
+/// A wrong code counts here too. Otherwise somebody could try all codes for a secret that they did not see.
 fn confirm_second_step(
     account: &Active,
     guess: &Guess<'_>,
@@ -336,13 +336,13 @@ fn confirm_second_step(
     }
 }
 
-/// Every other session was opened with the password alone.
+/// Ends every session except `kept`: the others were opened with the password alone.
 fn all_sessions_but(account: &Active, kept: SessionId, at: Moment) -> impl Iterator<Item = Event> {
     let others = account.sessions_at(at).map(|session| session.id).filter(move |session| *session != kept);
     others.map(|session| Event::SessionEnded { session, reason: SessionEnd::SecondStepEnabled })
 }
 
-/// What takes the password and a code: each wrong one counts as at a login.
+/// Verifies a password and a code. A wrong password or code counts as it does at a login.
 fn with_both(
     account: &Active,
     policies: &Policies,
@@ -364,7 +364,7 @@ fn with_both(
     }
 }
 
-/// Verifies a password as a login does, so it counts as a login does.
+/// Verifies the old password. A wrong one counts as it does at a login.
 fn change_password(
     account: &Active,
     policies: &Policies,
@@ -380,8 +380,8 @@ fn change_password(
     }
 }
 
-/// Opening a reset link makes a device trusted for a day: time to choose a password and to log in with it. Of one link one
-/// device, however often it is opened.
+/// Trusts the device on which a reset link was opened, for one day. That is enough time to choose a password and log
+/// in with it. One link makes one device trusted, however often it is opened.
 fn trust_for_reset(
     account: &Active,
     policies: &Policies,
@@ -414,7 +414,7 @@ fn forget_devices(account: &Active, at: Moment, device: Option<DeviceId>) -> Res
     Ok(gone.into_iter().map(forgotten).collect())
 }
 
-/// The oldest sessions, as many as must end for one more to fit.
+/// Ends the oldest sessions, so that one more fits within the maximum.
 fn displaced(account: &Active, policies: &Policies, at: Moment) -> Vec<Event> {
     let live = account.sessions_at(at).count();
     let surplus = (live + 1).saturating_sub(policies.sessions_per_account.max(1));
@@ -422,15 +422,15 @@ fn displaced(account: &Active, policies: &Policies, at: Moment) -> Vec<Event> {
     oldest.map(|s| Event::SessionEnded { session: s.id, reason: SessionEnd::Displaced }).collect()
 }
 
-/// Nobody's mailbox is flooded: beyond so many in an hour nothing is sent, and the newest link goes on
-/// working.
+/// Limits reset mails, so that nobody can flood a mailbox. Sends nothing when the limit of one hour is reached; the
+/// newest link still works.
 fn request_reset(account: &Active, policies: &Policies, at: Moment) -> Vec<Event> {
     let enough = account.resets_asked_at(at).count() >= policies.resets_per_hour;
     let asked = Event::PasswordResetRequested { expires_at: later(at, policies.reset_link) };
     (!enough).then_some(asked).into_iter().collect()
 }
 
-/// What became of a mail is noted whatever became of the account since.
+/// Records the result of a mail, whatever has happened to the account since.
 fn note_mail(account: &Account, fate: MailFate) -> Result<Vec<Event>, Refusal> {
     account.profile().ok_or(Refusal::NoSuchAccount)?;
     let MailFate { mail, kind, about, given_up } = fate;
@@ -480,7 +480,7 @@ fn invited(account: &Account) -> Result<Link, Refusal> {
     }
 }
 
-/// A link works once, until it expires, and only the newest does.
+/// Only the newest link works. It works once, until it expires.
 fn follow(newest: Link, followed: EventId, holds: bool) -> Result<(), Refusal> {
     if newest.event != followed {
         return Err(Refusal::LinkVoid);

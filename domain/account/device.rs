@@ -1,35 +1,35 @@
-//! What is known of a trusted device.
+//! A trusted device.
 
 use crate::Moment;
 use crate::fact::Client;
 use crate::ids::DeviceId;
 use crate::policies::lockout::Lockout;
 
-/// How many devices of one account are trusted at most. A further one displaces the one with the oldest login.
+/// The maximum number of trusted devices of one account. A further one replaces the one whose last login is oldest.
 pub const MOST_DEVICES: usize = 20;
 
-/// A device that is trusted.
+/// A trusted device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
-    /// Which.
+    /// Its id.
     pub id: DeviceId,
-    /// Since when.
+    /// When it became trusted.
     pub since: Moment,
-    /// The first moment at which it is not any more.
+    /// The first moment at which it is no longer trusted.
     pub expires_at: Moment,
-    /// When a login from it was last completed; none where only a reset link was opened on it.
+    /// When a login from it was last completed. `None` if only a reset link was opened on it.
     pub last_login_at: Option<Moment>,
-    /// What was known of it when it was last made trusted.
+    /// The address and user agent that it had when it was last made trusted.
     pub client: Option<Client>,
-    /// Wrong guesses from it, and the lockout that they led to. It holds for this device.
+    /// The wrong guesses from it, and the lockout that they caused. It holds for this device only.
     pub lockout: Lockout,
 }
 
-/// What a complete login gives a device that has none, if it gives any.
+/// The device that a complete login makes trusted, if it came from a device without an id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewDevice {
-    /// The id that it gets.
+    /// Its new id.
     pub id: DeviceId,
-    /// From where the login came: a device whose address and agent are the same is taken for the same.
+    /// The address and user agent of the login. A trusted device with the same two is treated as the same device.
     pub client: Client,
 }

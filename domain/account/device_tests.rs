@@ -1,4 +1,4 @@
-//! The rules of trusted devices, as sentences, and what no sequence of guesses gets past.
+//! The rules of trusted devices, as sentences, and proof that no sequence of guesses gets around them.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ impl Story {
         Proof { credential, verdict, from }
     }
 
-    /// A login with the right password and the code of a step, that makes this device trusted.
+    /// A login with the right password and the code of this time step. It makes this device trusted.
     fn with_code(&self, step: u64, device: Option<NewDevice>) -> Command {
         let proof = self.proof(Verdict::Match { rehashed: None }, None);
         let opening = Opening { session: SessionId(Uuid::nil()), device };
@@ -44,7 +44,7 @@ impl Story {
         self.tell(minute, Command::LogIn(Attempt { proof, opening, second: None }))
     }
 
-    /// A complete login on a device that says nothing of itself, and gets this if it is a new one.
+    /// A complete login on a device that sends no token. The device gets this id if it is new.
     fn log_in_on(&mut self, minute: i64, id: DeviceId, agent: &str) -> Result<Vec<Event>, Refusal> {
         let proof = self.proof(Verdict::Match { rehashed: None }, None);
         let device = Some(NewDevice { id, client: client(agent) });
@@ -64,7 +64,7 @@ impl Story {
         &self.account.active().unwrap().devices
     }
 
-    /// An anonymous caller locks all that is not trusted.
+    /// An anonymous caller locks out everything that is not trusted.
     #[track_caller]
     fn hammered(&mut self, minute: i64) {
         for _ in 0..7 {
@@ -156,7 +156,7 @@ fn guesses_of_strangers_and_of_the_owner_add_up_to_seven_and_the_owners_browser_
     }
     let locked = Event::AccountLocked { failures: 7, until: at(18).into(), rows: Rows::Account };
     assert_eq!(story.wrong_from(3, None).unwrap(), [wrong_guesses(7, None), locked]);
-    // Those that are judged on the device during the lockout count, and lengthen nothing.
+    // Guesses judged on the device during the lockout count, but do not lengthen the lockout.
     assert_eq!(story.wrong_from(10, Some(PHONE)).unwrap(), [wrong_guesses(8, Some((PHONE, 4)))]);
     assert_eq!(story.right_from(11, None), Err(Refusal::Locked { until: at(18).into() }));
     assert_eq!(story.wrong_from(18, None).unwrap(), [wrong_guesses(1, None)]);
@@ -188,7 +188,7 @@ fn a_complete_login_on_a_trusted_device_does_not_end_the_lockout_that_strangers_
         Err(Refusal::Locked { until: at(18).into() }),
         "the 15 minutes go on"
     );
-    // Guesses that count meanwhile lengthen nothing and begin nothing.
+    // Guesses that count during the lockout neither lengthen it nor begin another.
     (0..6).for_each(|_| drop(story.wrong_from(6, Some(PHONE)).unwrap()));
     (0..6).for_each(|_| drop(story.wrong_from(6, Some(SHOP)).unwrap()));
     assert_eq!(story.right_from(17, None), Err(Refusal::Locked { until: at(18).into() }));
@@ -276,12 +276,12 @@ fn opening_a_reset_link_makes_one_device_trusted_for_a_day_and_only_while_the_li
     story.tell(7, Command::ResetPassword(Reset { link, hash })).unwrap();
     assert_eq!(story.tell(8, open()), Err(Refusal::LinkVoid));
     story.hammered(8);
-    // Whoever hammers on keeps out nobody who has opened the link; from then on the device is one of the owner's.
+    // More guesses do not keep out the owner, who has opened the link. From then on the device is one of the owner's.
     assert_eq!(names(&story.right_from(9, Some(device)).unwrap()), ["device-trusted", "login-succeeded"]);
     assert!(story.account.active().unwrap().device(device, at(100 * DAY)).is_some());
 }
 
-/// Whatever reads the owner's mail, such as a scanner, opens the link too and is given the same token.
+/// A mail scanner opens the link too and gets the same token.
 #[test]
 fn once_its_owner_has_logged_in_who_else_opened_the_link_is_a_stranger() {
     let mut story = Story::of_two_devices();
@@ -324,8 +324,8 @@ fn a_release_by_support_opens_devices_too() {
     assert_eq!(open.tell(3, release), Err(Refusal::NotLocked));
 }
 
-/// A reset gives the owner, who has proved the mailbox, a code to enter. It gives whoever has the mailbox and the password,
-/// but not the phone, that one code and no more.
+/// A reset gives the owner, who has proved the mailbox, one code to enter. It gives somebody who has the mailbox and
+/// the password, but not the phone, that one code and no more.
 #[test]
 fn each_reset_after_seven_wrong_codes_gives_one_code_more_on_whichever_device_the_link_was_opened() {
     let mut story = Story::with_second_step();
@@ -347,7 +347,7 @@ fn each_reset_after_seven_wrong_codes_gives_one_code_more_on_whichever_device_th
         judged.push(of_this_round);
     }
     assert_eq!(judged, [7, 1, 1, 1]);
-    // The owner, who has the phone, gets in with that one.
+    // The owner, who has the phone, uses that one code to log in.
     story.tell(6, Command::RequestPasswordReset).unwrap();
     let (link, hash) = (story.link(), super::tests::hash("x"));
     story.tell(6, Command::ResetPassword(Reset { link, hash })).unwrap();
@@ -406,7 +406,7 @@ fn a_lockout_of_strangers_voids_no_challenge_of_a_trusted_device() {
     assert!(story.answer(5, challenge, story.code(201)).is_ok());
 }
 
-/// Something that happens to an account of which two devices are trusted.
+/// Something that happens to an account that trusts two devices.
 #[derive(Clone, Debug)]
 enum Step {
     Guess { from: usize, right: bool },
@@ -427,9 +427,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
-    /// Law 4 with devices, in every profile: every wrong guess counts on the account, and on the trusted device that it came
-    /// from. So no more than seven are judged of those without a device, and seven more of each device, between two complete
-    /// logins, lockout ends, resets and releases.
+    /// Law 4 with devices, in every profile: every wrong guess counts on the account, and on the trusted device that
+    /// it came from. Between two complete logins, lockout ends, resets and releases, at most seven guesses without a
+    /// device are judged, and at most seven more from each device.
     #[test]
     fn the_rule_of_seven_holds_for_an_account_and_for_each_of_its_devices_over_any_history(
         numbers in numbers(),
@@ -440,8 +440,8 @@ proptest! {
         story.policies.resets_per_hour = usize::MAX;
         let mut account = Row::default();
         let mut devices = BTreeMap::from([(PHONE, Row::default()), (SHOP, Row::default())]);
-        // What was judged wrong since the row was last cleared or its lockout ended: by callers without a device, and by
-        // each device.
+        // The wrong guesses judged since the row was last cleared or its lockout ended: from callers without a
+        // device, and from each device.
         let mut judged: BTreeMap<Option<DeviceId>, u32> = BTreeMap::new();
         let mut now = 3;
         for step in steps {

@@ -1,6 +1,7 @@
-//! Why somebody cannot log in now, and the one action that mends it: DOMAIN's section on support.
+//! Explains why somebody cannot log in now, and names the one action that solves it (DOMAIN's section on support).
 //!
-//! Pure: from the fold of an account and a moment. A test holds it against what a login at that moment answers.
+//! Pure: it needs only the state of an account and a moment. A test compares it with the answer that a login gets at
+//! that moment.
 
 use chrono::TimeDelta;
 
@@ -10,60 +11,59 @@ use crate::ids::DeviceId;
 use crate::policies::Policies;
 use crate::policies::lockout::{LockEnd, Lockout};
 
-/// What a login with the right password would be answered.
+/// The answer that a login with the right password would get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// Refused, as a wrong password is.
+    /// Refused in the same way as a wrong password.
     Refused,
-    /// Nothing would be verified until then.
+    /// Locked: nothing is verified until the lockout ends.
     Locked {
-        /// The end of the lockout.
+        /// When the lockout ends.
         until: LockEnd,
     },
-    /// Right, and not admitted yet.
+    /// The password is right, but the account has not been admitted yet.
     AwaitingConversion,
-    /// A code would be asked for.
+    /// A code is asked for.
     SecondStep,
-    /// In.
+    /// The login succeeds.
     Succeeded,
 }
 
-/// Something that keeps a person out, or may.
+/// Something that keeps a person from logging in, or may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoginBlocker {
-    /// Nobody has this address, nor ever had.
+    /// No account has this address, and none ever had.
     NoSuchAccount,
-    /// The account is gone.
+    /// The account was deleted.
     Deleted,
-    /// The account is gone and the person forgotten.
+    /// The account was deleted and the person's data erased.
     Erased,
     /// Nobody has chosen a password yet.
     NotActivated {
-        /// When the newest link ends.
+        /// When the newest activation link expires.
         link_expires_at: Moment,
-        /// Whether that is over.
+        /// Whether that moment has passed.
         link_expired: bool,
     },
-    /// Too many wrong guesses at the account: everybody except trusted devices is locked out.
+    /// Too many wrong guesses at the account. Everybody except trusted devices is locked out.
     Locked {
-        /// Since when.
+        /// When the lockout began.
         since: Option<Moment>,
-        /// Until when.
+        /// When it ends.
         until: LockEnd,
     },
-    /// Too many wrong guesses from a trusted device: it is locked out.
+    /// Too many wrong guesses from a trusted device. That device is locked out.
     DeviceLocked {
         /// Which device.
         device: DeviceId,
-        /// Until when.
+        /// When the lockout ends.
         until: LockEnd,
     },
     /// An administrator must admit them first.
     AwaitingConversion,
-    /// Too many guesses at an address that nobody gets in with. They are counted in the memory of a node, and each
-    /// has its own.
+    /// Too many guesses at an address that has no account in use.
     AnonymousLocked {
-        /// Until when.
+        /// When the lockout ends.
         until: LockEnd,
     },
     /// A code is asked for.
@@ -72,55 +72,57 @@ pub enum LoginBlocker {
         recovery_codes_left: usize,
         /// Wrong codes since the last complete login.
         wrong_codes: u32,
-        /// When a code was asked for in the last day, if neither a login was completed nor a wrong guess judged since.
+        /// When a code was asked for, within the last day. `None` if a login was completed or a wrong guess was
+        /// judged since.
         asked_at: Option<Moment>,
     },
-    /// Wrong guesses in a row at the account, not yet enough to lock it.
+    /// Wrong guesses in a row at the account, not enough to lock it yet.
     WrongGuesses {
         /// How many.
         failures: u32,
-        /// How many wrong codes count. They may be more than the guesses: a new password does not set them to zero.
+        /// The number of wrong codes. It may be higher than `failures`, because a new password does not set it to
+        /// zero.
         wrong_codes: u32,
-        /// When the newest was judged.
+        /// When the newest wrong guess was judged.
         last: Option<Moment>,
     },
-    /// Wrong guesses in a row from a trusted device, not yet enough to lock it.
+    /// Wrong guesses in a row from a trusted device, not enough to lock it yet.
     DeviceWrongGuesses {
         /// Which device.
         device: DeviceId,
         /// How many.
         failures: u32,
-        /// How many wrong codes count.
+        /// The number of wrong codes.
         wrong_codes: u32,
     },
 }
 
-/// The one action that mends a login blocker.
+/// The one action that removes a login blocker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remedy {
-    /// Look whether the address is spelled right: nobody has it.
+    /// Check the spelling of the address: no account has it.
     CheckAddress,
     /// An administrator or support creates a new account, or an order names the address.
     CreateAccount {
-        /// As what, so that the company has an administrator.
+        /// The role to give, so that the company has an administrator.
         role: Admission,
     },
-    /// Have the activation mail sent again.
+    /// Send the activation mail again.
     ResendActivation,
-    /// Release the lockout, once it is sure who asks.
+    /// Release the lockout, after the identity of the person who asks was checked.
     Release,
     /// An administrator of the company, or support, admits them.
     Convert {
-        /// As what, so that the company has an administrator.
+        /// The role to give, so that the company has an administrator.
         to: Admission,
     },
-    /// Take the second step away, once it is sure who asks.
+    /// Turn the second step off, after the identity of the person who asks was checked.
     ResetSecondStep,
     /// The person enters a code of their app, or a recovery code.
     EnterCode,
-    /// Have a reset mail sent.
+    /// Send a reset mail.
     SendReset,
-    /// Nothing: it holds for nobody once what stands before it is mended.
+    /// Nothing: the blocker goes away when the ones before it are solved.
     Nothing,
 }
 
@@ -134,8 +136,8 @@ pub enum Administrators {
 }
 
 impl Administrators {
-    /// The role that somebody new must get so that the company has an administrator. It is user if the company has
-    /// one: the one who admits them may choose another role.
+    /// The role that a new account must get so that the company has an administrator. It is `User` if the company has
+    /// one already: the person who admits it may choose another role.
     fn needs(self) -> Admission {
         match self {
             Self::Present => Admission::User,
@@ -145,22 +147,22 @@ impl Administrators {
 }
 
 impl LoginBlocker {
-    /// What mends it.
+    /// The action that removes this blocker.
     #[must_use]
     pub fn remedy(&self, administrators: Administrators) -> Remedy {
         match self {
             Self::NoSuchAccount => Remedy::CheckAddress,
             Self::Deleted | Self::Erased => Remedy::CreateAccount { role: administrators.needs() },
             Self::NotActivated { .. } => Remedy::ResendActivation,
-            // Its owner opens it with a new password, and nobody need be told whether they are who they say.
+            // The owner ends this lockout with a new password. Support need not check the owner's identity for that.
             Self::Locked { until: LockEnd::AtReset, .. }
             | Self::DeviceLocked { until: LockEnd::AtReset, .. } => Remedy::SendReset,
             Self::Locked { .. } | Self::DeviceLocked { .. } => Remedy::Release,
             Self::AwaitingConversion => Remedy::Convert { to: administrators.needs() },
-            // A code was never the problem: the person has not reached that step.
+            // No wrong code was given: the person has not reached that step.
             Self::SecondStep { wrong_codes: 0, asked_at: None, .. } => Remedy::EnterCode,
             Self::SecondStep { .. } => Remedy::ResetSecondStep,
-            // A new password mends no code.
+            // A new password does not help with wrong codes.
             Self::WrongGuesses { failures, wrong_codes, .. }
             | Self::DeviceWrongGuesses { failures, wrong_codes, .. }
                 if wrong_codes >= failures =>
@@ -173,10 +175,10 @@ impl LoginBlocker {
     }
 }
 
-/// What a login with the right password would be answered at `at`, if it comes from this device.
+/// The answer that a login with the right password would get at `at` from this device.
 ///
 /// A device that the account does not trust is ignored. Guesses at an address without an account in use are judged as
-/// an account's are (law 11): `anonymous callers` is what is known of them on this node.
+/// guesses at an account are (law 11): `anonymous` is the row of such an address.
 #[must_use]
 pub fn answer(
     account: &Account,
@@ -197,8 +199,8 @@ pub fn answer(
     }
 }
 
-/// What keeps the owner out at `at`, or may. What must be solved first stands first. It is empty if nothing keeps
-/// them out.
+/// Everything that keeps the owner out at `at`, or may. The blocker to solve first comes first. Empty if nothing
+/// keeps the owner out.
 #[must_use]
 pub fn login_blockers(
     account: &Account,
@@ -249,8 +251,8 @@ fn in_use(active: &Active, policies: &Policies, at: Moment) -> Vec<LoginBlocker>
     all
 }
 
-/// Whether a code that was asked for may still be what a person waits with: it was in the last day, and what came after it
-/// was no other trouble.
+/// Whether the person may still be waiting to enter the code that was asked for: it was asked for within the last
+/// day, and no wrong guess was judged since.
 fn is_fresh(asked: Moment, last_failure: Option<Moment>, at: Moment) -> bool {
     at - asked < TimeDelta::days(1) && last_failure.is_none_or(|failed| failed <= asked)
 }

@@ -1,7 +1,7 @@
-//! What can happen to an account.
+//! The events of an account.
 //!
-//! How each of these is written down is frozen in [`crate::schema`]: a variant may be
-//! renamed here, its stored name never.
+//! [`crate::schema`] freezes how each event is stored. A variant may be renamed here. Its stored name must never
+//! change.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -17,25 +17,25 @@ use crate::values::one_time_code::{RecoveryHash, TotpSecret};
 use crate::values::password::PasswordHash;
 use crate::values::person::Person;
 
-/// What an account may do, before its groups are asked.
+/// The role of an account. For a user, groups grant the permissions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Full access to its company.
     Administrator,
-    /// Created by an order, not yet admitted by an administrator or by support.
+    /// Created by an order. An administrator or support has not admitted it yet, so it cannot log in.
     TemporaryAdministrator,
-    /// What its groups grant.
+    /// Has the permissions that its groups grant.
     User,
 }
 
-/// As what a temporary administrator is admitted.
+/// The role that a temporary administrator gets when admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Admission {
-    /// Full access.
+    /// Full access to the company.
     Administrator,
-    /// What groups grant.
+    /// The permissions that groups grant.
     User,
 }
 
@@ -48,7 +48,7 @@ impl From<Admission> for Role {
     }
 }
 
-/// How an account came into being.
+/// How an account was created.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Origin {
@@ -57,71 +57,71 @@ pub enum Origin {
         /// Which order.
         order_id: OrderId,
     },
-    /// Somebody of the company, or the supplier's staff, created it.
+    /// Somebody of the company or of the supplier's staff created it.
     Colleague {
-        /// The colleague; none where a service token did it.
+        /// The account of the person who created it. `None` if it was created with a service token or a staff token.
         account_id: Option<AccountId>,
     },
 }
 
-/// Why a session ended before its time.
+/// Why a session ended before its expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SessionEnd {
     /// Its owner logged out.
     LoggedOut,
-    /// Its owner ended it from elsewhere, or the supplier's staff did.
+    /// Its owner ended it from another session, or the supplier's staff ended it.
     Revoked,
-    /// A further login exceeded the number of sessions an account may have.
+    /// The account reached its maximum number of sessions, and a new login ended the oldest.
     Displaced,
     /// The owner turned the second step on in another session. A thief who had only the password is logged out.
     SecondStepEnabled,
 }
 
-/// What made a device trusted.
+/// Why a device became trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeviceOrigin {
     /// The account's first complete login.
     FirstLogin,
-    /// A complete login from a device that was not.
+    /// A complete login from a device that was not trusted.
     Login,
-    /// A complete login from a device that was; its time begins anew.
+    /// A complete login from a device that was trusted. Its period of trust starts again.
     Renewal,
-    /// A reset link that was opened on it.
+    /// A reset link was opened on it.
     ResetLink,
 }
 
-/// Why a device is trusted no more.
+/// Why a device is no longer trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeviceEnd {
-    /// Its owner, or the supplier's staff, said so.
+    /// Its owner or the supplier's staff ended the trust.
     Revoked,
-    /// A further one exceeded the number that an account may have.
+    /// The account reached its maximum number of devices, and a new device replaced it.
     Displaced,
 }
 
-/// Which counts of wrong guesses an event changes: the account's, that of a trusted device, or both.
+/// The rows of wrong guesses that an event changes: the account's, a trusted device's, or both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rows {
     /// The account's row.
     Account,
-    /// The row of this device alone. Only old versions of events have it, from before every guess counted on the
-    /// account.
+    /// The row of this device alone. It occurs only in old versions of events, from the time when not every guess
+    /// counted on the account.
     Device(DeviceId),
     /// The account's row and that of this device.
     Both(DeviceId),
 }
 
 impl Rows {
-    /// The account's row, and the device's if there is one.
+    /// The account's row, and the device's row if there is a device.
     #[must_use]
     pub fn of(device: Option<DeviceId>) -> Self {
         device.map_or(Self::Account, Self::Both)
     }
 
-    /// The device whose row it moves.
+    /// The device whose row changes.
     #[must_use]
     pub fn device(self) -> Option<DeviceId> {
         match self {
@@ -130,14 +130,14 @@ impl Rows {
         }
     }
 
-    /// Whether it moves the account's row.
+    /// Whether the account's row changes.
     #[must_use]
     pub fn has_account(self) -> bool {
         !matches!(self, Self::Device(_))
     }
 }
 
-/// How many wrong guesses, or wrong codes, the rows count after an event. `None`: the row was not moved.
+/// The counts of wrong guesses, or of wrong codes, after an event. `None`: that row did not change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// The account's row.
@@ -151,155 +151,159 @@ pub struct Counts {
 pub struct DeviceCount {
     /// Which device.
     pub device: DeviceId,
-    /// How many.
+    /// The count.
     pub count: u32,
 }
 
-/// What happened.
+/// Something that happened to an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The account exists; its activation mail follows, whose link is this event's id.
+    /// The account was created. An activation mail follows; the id of its link is this event's id.
     AccountCreated {
-        /// Of which company.
+        /// The company that it belongs to.
         company: CompanyId,
-        /// As what.
+        /// Its role.
         role: Role,
-        /// In which language mails and pages come.
+        /// The language of its mails and pages.
         language: Language,
-        /// What finds it by address.
+        /// The keyed hash of its e-mail address. Finds the account by address.
         email_hash: EmailHash,
-        /// How it came about.
+        /// How it was created.
         origin: Origin,
-        /// When the first activation link ends.
+        /// When the first activation link expires.
         activation_expires_at: Moment,
-        /// Whose it is.
+        /// The person who owns it.
         person: Erasable<Person>,
     },
-    /// A new activation mail was asked for; older links are void.
+    /// A new activation mail was requested. Older links no longer work.
     ActivationRequested {
-        /// When the link ends.
+        /// When the new link expires.
         expires_at: Moment,
     },
     /// The person followed the link and chose a password.
     AccountActivated {
-        /// The event whose link it was.
+        /// The event whose link was followed.
         link: EventId,
-        /// What verifies the password.
+        /// The hash of the password.
         hash: Erasable<PasswordHash>,
     },
     /// A temporary administrator was admitted.
     AccountConverted {
-        /// As what.
+        /// The role that it got.
         to: Admission,
     },
     /// An administrator became a user, or a user an administrator.
     RoleChanged {
-        /// What it is now.
+        /// The new role.
         to: Admission,
     },
-    /// A take-over brought the account to another company; its logins, links and sessions stay.
+    /// A take-over moved the account to another company. Its password, links and sessions stay.
     AccountMoved {
-        /// Which take-over.
+        /// The take-over.
         takeover: TakeOverId,
-        /// To which company.
+        /// The company that it moved to.
         company: CompanyId,
-        /// What it is there: nobody becomes administrator of a company by being taken over.
+        /// Its role at the new company. A take-over makes nobody an administrator.
         role: Role,
     },
-    /// A complete login: the rows of wrong guesses are zero again.
+    /// A login was completed. The counts of wrong guesses are zero again.
     LoginSucceeded {
         /// The session that it opened.
         session: SessionId,
-        /// When that ends by itself.
+        /// When the session expires.
         session_expires_at: Moment,
-        /// The rows that are zero again: the account's, and that of the trusted device that it came from.
+        /// The rows that are zero again: the account's row, and the row of the trusted device that the login came
+        /// from.
         cleared: Rows,
-        /// The trusted device that the session is on: the one that it came from, one that showed no token and has the
-        /// same address and agent, or one that is trusted from this login on.
+        /// The trusted device that the session is on. It is one of three: the device whose token came with the login;
+        /// a trusted device with the same address and user agent, if no token came; or the device that this login
+        /// made trusted.
         on: Option<DeviceId>,
     },
-    /// A wrong guess was judged.
+    /// A wrong password was given.
     LoginFailed {
         /// Wrong guesses in a row, this one included.
         failures: Counts,
     },
-    /// The password was right, but a temporary administrator is not let in.
+    /// The password was right, but the account belongs to a temporary administrator, who cannot log in.
     LoginAwaitedConversion,
-    /// The password was right, and a second step is asked for. The challenge is this event's id. The count stays.
+    /// The password was right, and a code is asked for. The challenge's id is this event's id. The count does not
+    /// change.
     SecondStepAsked {
-        /// The first moment at which it can't be answered any more.
+        /// The first moment at which the challenge can no longer be answered.
         expires_at: Moment,
         /// The trusted device that the password came from.
         device: Option<DeviceId>,
     },
-    /// A wrong code was judged. It counts as a wrong password does, and among the wrong codes.
+    /// A wrong code was given. It counts as a wrong guess and as a wrong code.
     SecondStepFailed {
         /// Wrong guesses in a row, this one included.
         failures: Counts,
-        /// Wrong codes of the second step that is on, this one included. A new password does not set them to zero.
+        /// Wrong codes of the present second step, this one included. A new password does not set them to zero.
         codes: Counts,
     },
-    /// A device is trusted by the account: the lockouts that others cause do not hold for it.
+    /// The account trusts a device. A lockout that others cause does not hold for this device.
     DeviceTrusted {
-        /// Which.
+        /// The device.
         device: DeviceId,
-        /// The first moment at which it is not any more.
+        /// The first moment at which it is no longer trusted.
         expires_at: Moment,
-        /// What made it so.
+        /// Why it became trusted.
         by: DeviceOrigin,
     },
-    /// A device is trusted no more.
+    /// The account no longer trusts a device.
     DeviceForgotten {
-        /// Which.
+        /// The device.
         device: DeviceId,
         /// Why.
         reason: DeviceEnd,
     },
-    /// A code was accepted; codes of this step and before are void.
+    /// A code was accepted. Codes of this time step and of earlier ones no longer work.
     CodeAccepted {
-        /// Of which step of 30 seconds since 1970.
+        /// The time step of the code: the number of 30-second steps since 1970 (RFC 6238).
         step: u64,
     },
-    /// A recovery code was accepted, once and for all.
+    /// A recovery code was accepted. It does not work again.
     RecoveryCodeUsed {
-        /// Which of the ten.
+        /// The number of the code, out of ten.
         number: u32,
     },
-    /// A secret was shown; a code turns the second step on.
+    /// A secret was shown. A code made from it turns the second step on.
     SecondStepProposed {
-        /// The first moment at which it can't be confirmed any more.
+        /// The first moment at which the secret can no longer be confirmed.
         expires_at: Moment,
-        /// What makes the codes.
+        /// The secret that codes are made from.
         secret: Erasable<TotpSecret>,
     },
     /// The second step is on.
     SecondStepEnabled {
         /// The event that proposed the secret.
         proposal: EventId,
-        /// The step of the code that confirmed it.
+        /// The time step of the code that confirmed it.
         step: u64,
-        /// What the recovery codes hash to.
+        /// The hashes of the recovery codes.
         recovery: Erasable<Vec<RecoveryHash>>,
     },
-    /// Other recovery codes were shown; those before are void.
+    /// New recovery codes were shown. The earlier ones no longer work.
     RecoveryCodesReplaced {
-        /// What they hash to.
+        /// The hashes of the recovery codes.
         recovery: Erasable<Vec<RecoveryHash>>,
     },
     /// The owner turned the second step off.
     SecondStepDisabled,
-    /// Support took a lost second step away.
+    /// Support turned the second step off, because the owner lost it.
     SecondStepReset {
-        /// Why, and how it was made sure who asked.
+        /// Why, and how support checked the identity of the person who asked.
         reason: Erasable<String>,
     },
-    /// A lockout began: nothing is verified until it ends.
+    /// A lockout began. No password is verified until it ends.
     AccountLocked {
-        /// Wrong guesses in a row, or wrong codes, that led here.
+        /// The number of wrong guesses in a row, or of wrong codes, that caused it.
         failures: u32,
-        /// The end.
+        /// When it ends.
         until: LockEnd,
-        /// Who is locked out. With the account's row, everybody but trusted devices; with a device's row, that device.
+        /// Whom it locks out. The account's row locks out everybody except trusted devices. A device's row locks out
+        /// that device.
         rows: Rows,
     },
     /// Support ended a lockout early.
@@ -307,62 +311,62 @@ pub enum Event {
         /// Why, in support's words.
         reason: Erasable<String>,
     },
-    /// A reset mail was asked for; older links are void. The link is this event's id.
+    /// A reset mail was requested. Older links no longer work. The id of the new link is this event's id.
     PasswordResetRequested {
-        /// When the link ends.
+        /// When the link expires.
         expires_at: Moment,
     },
     /// A new password was chosen through a reset link.
     PasswordReset {
-        /// The event whose link it was.
+        /// The event whose link was followed.
         link: EventId,
-        /// What verifies the new password.
+        /// The hash of the new password.
         hash: Erasable<PasswordHash>,
     },
-    /// The owner chose a new password, knowing the old one.
+    /// The owner chose a new password and knew the old one.
     PasswordChanged {
-        /// What verifies the new password.
+        /// The hash of the new password.
         hash: Erasable<PasswordHash>,
     },
-    /// The same password, hashed under newer parameters at a login.
+    /// A login hashed the same password again, with newer parameters.
     PasswordRehashed {
-        /// What verifies it now.
+        /// The new hash.
         hash: Erasable<PasswordHash>,
     },
-    /// One session ended before its time.
+    /// One session ended before its expiry.
     SessionEnded {
-        /// Which.
+        /// The session.
         session: SessionId,
         /// Why.
         reason: SessionEnd,
     },
-    /// Every session ended at once.
+    /// Every session of the account ended.
     SessionsEnded,
-    /// The mail server took a mail to the owner.
+    /// The mail server accepted a mail to the owner.
     MailSent {
-        /// Its identity: its Message-ID begins with it.
+        /// The id of the mail. Its Message-ID begins with this id.
         mail: Uuid,
-        /// Which mail.
+        /// The kind of mail.
         kind: MailKind,
-        /// The event that it follows from.
+        /// The event that caused the mail.
         about: EventId,
     },
-    /// A mail to the owner was refused for good, or tried for too long.
+    /// A mail to the owner was given up: the mail server refused it for good, or it was tried for too long.
     MailGivenUp {
-        /// Its identity.
+        /// The id of the mail.
         mail: Uuid,
-        /// Which mail.
+        /// The kind of mail.
         kind: MailKind,
-        /// The event that it follows from.
+        /// The event that caused the mail.
         about: EventId,
-        /// What the mail server said last, in words that name nobody.
+        /// The last answer of the mail server, without personal data.
         why: String,
     },
-    /// The account is gone; its address is free for another.
+    /// The account was deleted. Its e-mail address is free for another account.
     AccountDeleted {
-        /// Why, in the words of who did it.
+        /// Why, in the words of the person who deleted it.
         reason: Erasable<String>,
     },
-    /// The person is forgotten: the key of everything sealed for this account is deleted.
+    /// The person's data was erased: the key that encrypts everything of this account is deleted.
     AccountErased,
 }

@@ -1,5 +1,5 @@
-//! What each event changes. Total: an event that says nothing to a stage leaves it as it is
-//! (law 8), since a history once written must always be readable.
+//! How each event changes an account. Every event is accepted in every stage: one that means nothing in a stage
+//! changes nothing (law 8). So a history that was once written can always be read.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use crate::values::mail_kind::MailKind;
 use crate::values::one_time_code::RecoveryHash;
 use crate::values::password::PasswordHash;
 
-/// The account after one more fact.
+/// The account after one more event.
 #[must_use]
 pub fn evolve(account: Account, fact: &Fact<Event>) -> Account {
     match (account, &fact.event) {
@@ -32,7 +32,7 @@ pub fn evolve(account: Account, fact: &Fact<Event>) -> Account {
         }
         (Account::Invited(invited), Event::AccountActivated { hash, .. }) => {
             Account::Active(Box::new(Active {
-                // Somebody who follows the link wanted the mail.
+                // Somebody who follows the link wanted the mail, so the mails before no longer count.
                 profile: Profile { activations: ActivationMails::default(), ..invited.profile },
                 credential: Credential { id: fact.id, hash: hash.clone() },
                 former: PasswordHistory::default(),
@@ -64,7 +64,7 @@ pub fn evolve(account: Account, fact: &Fact<Event>) -> Account {
         (mut account, event) => {
             if let Some(profile) = account.profile_mut() {
                 match event {
-                    // Also for an account that is deleted by now: its mailbox got the mail.
+                    // This includes an account that has been deleted since: its mailbox got the mail.
                     Event::MailSent { kind: MailKind::Activation, .. } => {
                         profile.activations.note_sent(fact.context.at);
                     }
@@ -106,7 +106,7 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
         Event::LoginSucceeded { session, session_expires_at, cleared, on } => {
             logged_in(active, *cleared, *on, at);
             active.has_logged_in = true;
-            // The one that it answered and any other: whoever else has the password begins anew.
+            // This ends the answered challenge and all others. Anybody else who has the password must log in again.
             active.challenges.clear();
             active.code_asked_at = None;
             active.sessions.retain(|session| at < session.expires_at);
@@ -152,8 +152,8 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
             set_password(active, fact, hash);
         }
         Event::PasswordChanged { hash } => {
-            // Whoever knows the old one may ask for reset mails anew. Whoever followed a link may not: each mail gives one
-            // more guess at a code.
+            // Somebody who knows the old password may request reset mails again. Somebody who followed a link may
+            // not, because each reset mail gives one more guess at a code.
             active.resets_asked.clear();
             set_password(active, fact, hash);
         }
@@ -207,7 +207,7 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
     }
 }
 
-/// Sets the rows to what the event says that they count.
+/// Sets the rows to the counts in the event.
 fn failed(active: &mut Active, failures: &Counts, codes: &Counts, at: Moment) {
     let settled = active.lockout.settled(at);
     let wrong_codes = codes.account.unwrap_or(settled.codes_at(at));
@@ -226,8 +226,8 @@ fn failed(active: &mut Active, failures: &Counts, codes: &Counts, at: Moment) {
     }
 }
 
-/// A complete login sets the account's count to zero, and that of the device that it is on. It ends no lockout of the account.
-/// Another device keeps its row: it says how many wrong guesses in a row came from there.
+/// Sets the account's count to zero, and the count of the device that the login came from. Does not end a lockout of
+/// the account. Other devices keep their counts, which say how many wrong guesses in a row came from each.
 fn logged_in(active: &mut Active, cleared: Rows, on: Option<DeviceId>, at: Moment) {
     if cleared.has_account() {
         active.lockout = active.lockout.after_login(at);
@@ -247,8 +247,8 @@ fn trusted(active: &mut Active, id: DeviceId, (expires_at, by): (Moment, DeviceO
     let (at, client) = (fact.context.at, fact.context.client.clone());
     active.devices.retain(|device| device.id == id || at < device.expires_at);
     if active.device_mut(id).is_none() {
-        // A mail scanner opens reset links too. Such a device does not count among those that logins may add in a
-        // day.
+        // A mail scanner opens reset links too. So a device trusted through a link does not use up the number that
+        // logins may add in a day.
         if matches!(by, DeviceOrigin::FirstLogin | DeviceOrigin::Login) {
             active.devices_added = active.devices_added_at(at).copied().chain([at]).collect();
         }
@@ -265,7 +265,7 @@ impl Active {
         self.devices.iter_mut().find(|device| device.id == id)
     }
 
-    /// Wrong codes of another second step count no more.
+    /// Sets the wrong codes to zero: they belong to another second step.
     fn forget_codes(&mut self) {
         self.lockout = self.lockout.without_codes();
         for device in &mut self.devices {
@@ -274,13 +274,13 @@ impl Active {
     }
 }
 
-/// Codes that were erased are as good as used: nobody knows them.
+/// The recovery codes by number. Erased codes count as used, because nobody knows them.
 fn numbered(recovery: &Erasable<Vec<RecoveryHash>>) -> BTreeMap<u32, Erasable<RecoveryHash>> {
     let known = recovery.known().into_iter().flatten();
     (1..).zip(known).map(|(number, hash)| (number, Erasable::Known(hash.clone()))).collect()
 }
 
-/// A new password voids the reset link that may be on its way, and whoever set it may ask for more.
+/// Sets a new password. This voids a reset link that is still in the mail. Reset mails may be requested again.
 fn set_password(active: &mut Active, fact: &Fact<Event>, hash: &Erasable<PasswordHash>) {
     let new = Credential { id: fact.id, hash: hash.clone() };
     let replaced = std::mem::replace(&mut active.credential, new);

@@ -1,4 +1,4 @@
-//! The names of accounts' streams, and the ids of accounts that follow from an order.
+//! The names of account streams, and the account ids that are derived from an order.
 
 use uuid::Uuid;
 
@@ -6,7 +6,7 @@ use crate::ids::{AccountId, LOQUET, OrderId};
 use crate::stream::StreamId;
 use crate::values::email_address::EmailHash;
 
-/// What the names of accounts' streams begin with. Part of the storage format: never change it.
+/// The category of account streams: the first part of their names. Part of the storage format: never change it.
 pub const CATEGORY: &str = "account";
 
 /// The stream of an account.
@@ -16,7 +16,7 @@ pub fn stream(account: AccountId) -> StreamId {
 }
 
 impl StreamId {
-    /// Whose account it is, if it is an account's.
+    /// The id of the account whose stream this is. Returns `None` for a stream of any other kind.
     #[must_use]
     pub fn account(&self) -> Option<AccountId> {
         (self.category() == CATEGORY).then(|| self.id().parse().ok()).flatten()
@@ -24,8 +24,8 @@ impl StreamId {
 }
 
 impl AccountId {
-    /// The account that this order's contact gets, if the order makes one. The address is part of it:
-    /// two deliveries of one order number that name different contacts must never meet in one account.
+    /// The id of the account that this order creates for its contact. The contact's address is part of the id: two
+    /// deliveries of one order number that name different contacts must never share an account.
     #[must_use]
     pub fn of_order(order: &OrderId, email: &EmailHash) -> Self {
         Self(Uuid::new_v5(&LOQUET, format!("order/{order}/account/{email}").as_bytes()))

@@ -1,4 +1,4 @@
-//! The one guard in front of every verdict on a password or a code, and what a wrong one leads to (law 4).
+//! Guards every verdict on a password or a code, and decides what follows from a wrong one (law 4).
 
 use crate::Moment;
 use crate::account::command::{Proof, Verdict};
@@ -37,7 +37,7 @@ impl<'a> Guess<'a> {
         self.device.map(|device| device.id)
     }
 
-    /// The verdict on a password, if one may be given.
+    /// The verdict on a password. Refuses while a lockout holds.
     pub(super) fn verdict(&self, proof: Proof) -> Result<Verdict, Refusal> {
         self.unlocked()?;
         if proof.credential != self.account.credential.id {
@@ -52,7 +52,7 @@ impl<'a> Guess<'a> {
         refuse(self.account.locked_for(self.device(), self.at))
     }
 
-    /// The verdict on a code of the second step that is on: the event that says what it used, or nothing if it was wrong.
+    /// The verdict on a code. Returns the event that says which code was used, or `None` if the code is wrong.
     pub(super) fn code(&self, proof: &SecondProof) -> Result<Option<Event>, Refusal> {
         let second = self.account.second_step.as_ref().ok_or(Refusal::NoSecondStep)?;
         refuse(self.account.codes_locked_for(self.device(), &self.policies.lockout, self.at))?;
@@ -89,7 +89,8 @@ fn counts(account: Failure, device: Option<(DeviceId, Failure)>, count: impl Fn(
     Counts { account: Some(count(&account)), device }
 }
 
-/// The lockouts that begin: of the account, of the device, or of both. It is one event for both if they end together.
+/// The events of the lockouts that begin: of the account, of the device, or of both. Lockouts that end at the same
+/// moment share one event.
 fn locked(account: Failure, device: Option<(DeviceId, Failure)>) -> Vec<Event> {
     let begins = |failure: Failure, rows| {
         let failures = failure.failures.max(failure.codes);

@@ -1,4 +1,4 @@
-//! The account: one person's login.
+//! The account: one person's login. Start at [`decide()`] for its rules and at [`Event`] for what can happen to it.
 
 mod activation;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A simple model of the rule of seven. Tests compare the real one with it.
+//! A simple model of the rule of seven. Tests compare the real rule with it.
 
 use super::tests::Numbers;
 
@@ -8,7 +8,7 @@ pub(super) struct Row {
     pub(super) failures: u32,
     pub(super) codes: u32,
     pub(super) across: u32,
-    /// The minute at which the lockout ends; `i64::MAX` for one that only a reset or a release ends.
+    /// The minute at which the lockout ends. `i64::MAX` for a lockout that only a reset or a release ends.
     pub(super) until: Option<i64>,
 }
 
@@ -27,7 +27,7 @@ pub(super) enum Then {
 }
 
 impl Row {
-    /// Whether nothing is judged now. A lockout that is over takes with it what led to it.
+    /// Whether nothing is judged now. A lockout that has ended sets the count to zero.
     pub(super) fn is_locked(&mut self, now: i64) -> bool {
         if self.until.is_some_and(|until| now >= until) {
             *self = Self { across: self.across, ..Self::default() };
@@ -35,7 +35,7 @@ impl Row {
         self.until.is_some()
     }
 
-    /// One more wrong guess.
+    /// Counts one more wrong guess.
     pub(super) fn wrong(&mut self, now: i64, numbers: Numbers, wrong: Wrong) -> Then {
         let was_locked = self.is_locked(now);
         self.failures += 1;
@@ -57,13 +57,13 @@ impl Row {
         Then::Locks
     }
 
-    /// A new password through a mailed link: the wrong codes stay counted, and nothing else.
+    /// A new password through a mailed link. Only the wrong codes stay counted.
     pub(super) fn reset(&mut self, now: i64) {
         self.is_locked(now);
         *self = Self { codes: self.codes, ..Self::default() };
     }
 
-    /// A complete login. It ends no lockout that others caused.
+    /// A complete login. It does not end a lockout that others caused.
     pub(super) fn log_in(&mut self, now: i64) {
         self.is_locked(now);
         *self = Self { until: self.until, ..Self::default() };

@@ -1,4 +1,4 @@
-//! The rules of the profiles `nist` and `pci`, and what is kept of former passwords, as sentences.
+//! The rules of the profiles `nist` and `pci`, and which former passwords are kept, as sentences.
 
 use super::tests::{Story, at, hash, names};
 use super::*;
@@ -13,8 +13,8 @@ fn capped(cap: u32) -> Story {
     story
 }
 
-/// Wrong guesses, each lockout waited out, up to the one that locks for good; gives how many there were and
-/// the minute of the last.
+/// Makes wrong guesses and waits for the end of each lockout, up to the lockout that does not end by itself. Returns
+/// the number of guesses and the minute of the last.
 #[track_caller]
 fn guess_to_the_cap(story: &mut Story) -> (usize, i64) {
     let mut minute = 0;
@@ -145,7 +145,7 @@ fn of_an_erased_person_no_former_password_is_left() {
     let mut story = Story::active(Role::User);
     change(&mut story, "second");
     change(&mut story, "third");
-    // As the log reads once the key is gone.
+    // The log as it reads after the key was deleted.
     let erased = story.history.iter().cloned().map(|mut fact| {
         match &mut fact.event {
             Event::AccountActivated { hash, .. } | Event::PasswordChanged { hash } => {

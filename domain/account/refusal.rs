@@ -3,7 +3,7 @@
 use crate::Moment;
 use crate::policies::lockout::LockEnd;
 
-/// Why a command changes nothing.
+/// Why a command is refused. A refused command changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The account was created before.
@@ -15,44 +15,44 @@ pub enum Refusal {
     /// Its owner has not chosen a password yet.
     #[error("the account is not active yet")]
     NotActive,
-    /// It is in use already.
+    /// The account is in use already.
     #[error("the account is active already")]
     AlreadyActive,
     /// The limit of activation mails in one hour is reached.
-    #[error("enough activation mails were asked for until {again_at}")]
+    #[error("the limit of activation mails is reached until {again_at}")]
     EnoughActivationMails {
-        /// The first moment at which a further one may be asked for.
+        /// The first moment at which another one may be requested.
         again_at: Moment,
     },
     /// The link was followed before, or a newer one has been sent.
     #[error("this link was used before, or a newer one was sent")]
     LinkVoid,
-    /// The link's time is over.
+    /// The link has expired.
     #[error("this link has expired")]
     LinkExpired,
-    /// Too many wrong guesses.
+    /// Too many wrong guesses: the account is locked.
     #[error("locked {until}")]
     Locked {
-        /// The end of the lockout.
+        /// When the lockout ends.
         until: LockEnd,
     },
-    /// The password changed while it was being verified: verify again.
-    #[error("the credential changed meanwhile")]
+    /// The password changed while it was being verified. Verify it again.
+    #[error("the credential changed while it was being verified")]
     StaleProof,
-    /// Only a temporary administrator is converted.
-    #[error("the account is no temporary administrator")]
+    /// The account is not a temporary administrator, so it cannot be converted.
+    #[error("the account is not a temporary administrator")]
     NotTemporary,
-    /// It is converted first.
+    /// The account is a temporary administrator. Convert it first.
     #[error("the account is a temporary administrator")]
     AwaitingConversion,
-    /// Nothing to release.
+    /// There is no lockout to release.
     #[error("the account is not locked")]
     NotLocked,
-    /// That session is over.
+    /// There is no such session, or it has ended.
     #[error("there is no such session")]
     NoSuchSession,
-    /// The challenge was not given, is over, or is void.
-    #[error("the challenge is over or void: log in again")]
+    /// The challenge never existed, has expired, or is void.
+    #[error("the challenge has expired or is void: log in again")]
     ChallengeVoid,
     /// The second step is on already.
     #[error("the second step is on already")]
@@ -63,7 +63,7 @@ pub enum Refusal {
     /// That device is not trusted.
     #[error("there is no such device")]
     NoSuchDevice,
-    /// No secret was shown, or too long ago.
+    /// No secret was shown, or the secret has expired.
     #[error("no secret was shown, or too long ago")]
     NoProposal,
 }

@@ -1,7 +1,7 @@
-//! The second step of a login: codes of an app (RFC 6238) and single-use recovery codes.
+//! The second step of a login: codes of an app (TOTP, RFC 6238) and single-use recovery codes.
 //!
-//! A code is accepted one step either side of now, and never twice: the step that it was of is in the log. What
-//! verifies a code is not decided here; a proof says of which step the code is, and for which secret.
+//! A code is accepted one time step either side of now, and never twice: the log holds the time step of each accepted
+//! code. The code itself is checked elsewhere. A proof says which time step and which secret the code belongs to.
 
 use std::collections::BTreeMap;
 
@@ -16,35 +16,35 @@ use crate::values::one_time_code::{RecoveryHash, TotpSecret};
 /// A second step that is on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecondStep {
-    /// The event that proposed the secret: a proof names it, so that a proof for an older secret is void.
+    /// The event that proposed the secret. A proof names this event, so a proof for an older secret is void.
     pub id: EventId,
-    /// What makes the codes.
+    /// The secret that codes are made from.
     pub secret: Erasable<TotpSecret>,
-    /// The step of the newest code that was accepted.
+    /// The time step of the newest accepted code.
     pub used: u64,
-    /// Recovery codes that are left, by their number.
+    /// The recovery codes that are left, by number.
     pub recovery: BTreeMap<u32, Erasable<RecoveryHash>>,
-    /// Since when it is on.
+    /// When it was turned on.
     pub since: Moment,
 }
 
-/// A secret that was shown and not confirmed by a code yet.
+/// A secret that was shown and that no code has confirmed yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proposal {
-    /// The event that proposed it, and until when it can be confirmed.
+    /// The event that proposed it, and when it expires.
     pub link: Link,
-    /// What makes the codes.
+    /// The secret that codes are made from.
     pub secret: Erasable<TotpSecret>,
 }
 
-/// What somebody typed for the second step, looked at.
+/// The result of checking what somebody typed for the second step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecondProof {
-    /// Six digits of an app.
+    /// A six-digit code of an app.
     Code {
-        /// For which secret they were looked at: the event that proposed it.
+        /// The secret that the code was checked against: the event that proposed it.
         secret: EventId,
-        /// Of which step they are, one step either side of now; none where they are of no such step.
+        /// The time step that the code belongs to, one step either side of now. `None` if the code is wrong.
         step: Option<u64>,
     },
     /// A recovery code.
@@ -55,10 +55,10 @@ pub enum SecondProof {
 }
 
 impl SecondStep {
-    /// What follows from a proof: the event that says what was used, or nothing where it proves nothing.
+    /// The event that says which code was used. Returns `None` if the code is wrong.
     ///
     /// # Errors
-    /// [`Refusal::StaleProof`] where the secret is another meanwhile: look again.
+    /// [`Refusal::StaleProof`] if the account has another secret by now: check the code again.
     pub(super) fn accept(&self, proof: &SecondProof) -> Result<Option<Event>, Refusal> {
         match proof {
             SecondProof::Code { secret, .. } if *secret != self.id => Err(Refusal::StaleProof),

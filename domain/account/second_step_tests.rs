@@ -31,12 +31,12 @@ impl Story {
         self.account.active().unwrap().second_step.as_ref().unwrap().id
     }
 
-    /// A code of the secret that is on: of this step, or of none.
+    /// A code of the present secret: of this time step, or of none.
     pub(super) fn code(&self, step: impl Into<Option<u64>>) -> SecondProof {
         SecondProof::Code { secret: self.secret(), step: step.into() }
     }
 
-    /// In use, with the second step on since step 100.
+    /// An account in use, with the second step on since step 100.
     pub(super) fn with_second_step() -> Self {
         let mut story = Self::active(Role::User);
         let proposal = story.propose(0);
@@ -145,7 +145,7 @@ impl Story {
     }
 }
 
-/// Law 4, against whoever holds the mailbox and the password, but not the phone.
+/// Law 4, against somebody who has the mailbox and the password, but not the phone.
 #[test]
 fn seven_codes_are_judged_and_one_more_for_each_reset_that_comes_between() {
     let mut story = Story::with_second_step();
@@ -189,12 +189,12 @@ fn a_reset_ends_the_lockout_for_codes_too_and_leaves_them_counted() {
     let right = story.code(101);
     assert_eq!(names(&story.clone().log_in(4, Some(right)).unwrap()), ["code-accepted", "login-succeeded"]);
     assert_eq!(wrong(&mut story, 4), locks, "the eighth");
-    // Wrong passwords have seven of their own after a reset.
+    // Wrong passwords are counted up to seven again after a reset.
     story.reset_password(5);
     (0..6).for_each(|_| assert_eq!(names(&story.wrong(5).unwrap()), ["login-failed"]));
 }
 
-/// Law 11: who does not know the password is told nothing by codes that nobody judges.
+/// Law 11: while codes are not judged, a caller who does not know the password learns nothing from them.
 #[test]
 fn a_wrong_password_beside_a_code_is_a_wrong_password_while_no_code_is_judged() {
     let mut story = Story::with_second_step();
@@ -338,7 +338,7 @@ fn a_challenge_is_void_after_a_login_and_once_all_sessions_are_ended() {
         let next = story.code(102);
         assert_eq!(story.answer(11, left, next), Err(Refusal::ChallengeVoid));
     }
-    // The second time no session is open: a login that is half done ends all the same.
+    // The second time no session is open. A login that waits for a code ends all the same.
     for minute in [12, 13] {
         let asked = story.challenge(minute);
         assert_eq!(names(&story.tell(minute, Command::EndSessions).unwrap()), ["sessions-ended"]);
@@ -346,7 +346,7 @@ fn a_challenge_is_void_after_a_login_and_once_all_sessions_are_ended() {
         assert_eq!(story.answer(minute, asked, next), Err(Refusal::ChallengeVoid));
     }
     assert_eq!(story.tell(13, Command::EndSessions), Ok(Vec::new()));
-    // One that is out of time ends too: a clock may be put back.
+    // An expired challenge ends too, because a clock may be set back.
     let asked = story.challenge(14);
     assert_eq!(names(&story.tell(19, Command::EndSessions).unwrap()), ["sessions-ended"]);
     let next = story.code(102);
@@ -383,7 +383,7 @@ fn turning_it_off_takes_the_password_and_a_code() {
     );
 }
 
-/// Something that somebody tries.
+/// An action that somebody tries.
 #[derive(Clone, Debug)]
 enum Try {
     Wait(i64),
@@ -393,8 +393,8 @@ enum Try {
     Release,
 }
 
-/// From where: a device on which a login was completed before anything else, the one on which the newest reset link was
-/// opened, or neither.
+/// Where it comes from: a device with a completed login, the device on which the newest reset link was opened, or
+/// neither.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum From {
     Elsewhere,
@@ -402,7 +402,7 @@ enum From {
     Link,
 }
 
-/// A code of a step, of none, or a recovery code; 0 is one that was never shown.
+/// A code of a time step, a wrong code, or a recovery code. Recovery code 0 was never shown.
 #[derive(Clone, Debug)]
 enum Typed {
     Code(Option<u64>),
@@ -429,7 +429,7 @@ fn tries() -> impl Strategy<Value = Vec<Try>> {
     proptest::collection::vec(one, 0..80)
 }
 
-/// The whole login surface of an account with a second step, told naively.
+/// A naive model of everything that a login does for an account with a second step.
 struct Naive {
     numbers: Numbers,
     account: Row,
@@ -448,7 +448,7 @@ struct OpenedLink {
     logged_in: bool,
 }
 
-/// A challenge, until when it holds, and from where the password came.
+/// A challenge, when it expires, and where the password came from.
 #[derive(Clone, Copy)]
 struct Given {
     id: EventId,
@@ -466,7 +466,7 @@ enum Outcome {
 }
 
 impl Naive {
-    /// The so many-th newest challenge, void ones too.
+    /// The n-th newest challenge, void ones included.
     fn challenge(&self, so_many: usize) -> Option<Given> {
         self.challenges.iter().rev().nth(so_many).copied()
     }
@@ -502,7 +502,7 @@ impl Naive {
         }
     }
 
-    /// It counts on the account, and on the device.
+    /// Counts a wrong guess on the account, and on the device.
     fn wrong(&mut self, device: Option<DeviceId>, now: i64, wrong: Wrong) -> Outcome {
         let numbers = self.numbers;
         if self.account.wrong(now, numbers, wrong) == Then::Locks {
@@ -629,7 +629,7 @@ impl Story {
         }
     }
 
-    /// With the second step on, and a login completed on the phone.
+    /// An account with the second step on and a login completed on the phone.
     fn with_a_phone() -> Self {
         let mut story = Self::with_second_step();
         let client = crate::fact::Client { address: None, agent: Some("phone".to_owned()) };
@@ -643,8 +643,8 @@ impl Story {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
-    /// In every profile, from anywhere: no more wrong passwords and codes are judged than the rule says, nothing but a right
-    /// password and an unused code opens a session, and the diagnosis says what a login would be answered.
+    /// In every profile and from every device: no more wrong passwords and codes are judged than the rule allows,
+    /// only a right password and an unused code open a session, and the diagnosis agrees with the answer to a login.
     #[test]
     fn the_whole_login_surface_agrees_with_a_naive_model(numbers in numbers(), tries in tries()) {
         let mut story = Story::with_a_phone();
@@ -665,7 +665,7 @@ proptest! {
                 now += minutes;
                 continue;
             }
-            // Support's release of an account that is not locked is refused, and changes nothing.
+            // Support's release of an account that is not locked is refused and changes nothing.
             if matches!(tried, Try::Release) && !naive.anything_locked(now) {
                 let refused = story.attempt(now, &tried, &naive);
                 prop_assert_eq!(refused, Err(Refusal::NotLocked));
@@ -699,7 +699,7 @@ proptest! {
                 prop_assert_eq!(matches!(told, diagnosis::Answer::Locked { .. }), locked, "from {:?}", from);
                 prop_assert!(locked || told == diagnosis::Answer::SecondStep);
             }
-            // Taking the second step away is support's answer to wrong codes, and to a code that nobody entered.
+            // Turning the second step off is the remedy for wrong codes, and for a code that nobody entered.
             let told = login_blockers(&story.account, &Lockout::default(), &story.policies, at(now));
             let remedies = told.iter().map(|it| it.remedy(Administrators::Present)).collect::<Vec<_>>();
             let asked = told.iter().any(|it| matches!(it, LoginBlocker::SecondStep { asked_at: Some(_), .. }));

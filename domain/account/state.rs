@@ -1,4 +1,4 @@
-//! What of an account's history matters to the next decision.
+//! The state of an account: the part of its history that the next decision needs.
 
 use chrono::TimeDelta;
 
@@ -18,124 +18,126 @@ use crate::values::language::Language;
 use crate::values::password::PasswordHash;
 use crate::values::person::Person;
 
-/// How many challenges of one account are open at most; a further one voids the oldest.
+/// The maximum number of open challenges of one account. A further challenge voids the oldest.
 const MOST_CHALLENGES: usize = 100;
 
-/// An account in one of its stages. Only an active one has anything to guess. Boxed, since a hundred thousand
-/// are kept in places as large as the largest stage.
+/// An account in one of its stages. Only an active account has a password to guess. The contents are boxed, because a
+/// node keeps about a hundred thousand accounts in memory and each enum value is as large as its largest variant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Account {
     /// Never created.
     #[default]
     Absent,
-    /// Created; nobody has chosen a password yet.
+    /// Created. Nobody has chosen a password yet.
     Invited(Box<Invited>),
-    /// In use.
+    /// In use: it has a password.
     Active(Box<Active>),
-    /// Gone for ever.
+    /// Deleted for ever.
     Deleted(Box<Profile>),
 }
 
-/// Who and what an account is, whatever its stage.
+/// The details that an account has in every stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
-    /// Of which company.
+    /// The company that it belongs to.
     pub company: CompanyId,
-    /// As what.
+    /// Its role.
     pub role: Role,
-    /// In which language it is written to.
+    /// The language of its mails.
     pub language: Language,
-    /// What finds it by address.
+    /// The keyed hash of its e-mail address. Finds the account by address.
     pub email_hash: EmailHash,
-    /// How it came about.
+    /// How it was created.
     pub origin: Origin,
-    /// Whose it is.
+    /// The person who owns it.
     pub person: Erasable<Person>,
-    /// Whether the person was erased.
+    /// Whether the person's data was erased.
     pub erased: bool,
     /// The activation mails of the last hour.
     pub activations: ActivationMails,
 }
 
-/// Created, not yet active.
+/// An account that was created and is not active yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invited {
-    /// Who and what.
+    /// The account's details.
     pub profile: Profile,
-    /// The newest activation link; older ones are void.
+    /// The newest activation link. Older links do not work.
     pub activation: Link,
 }
 
-/// What verifies the password.
+/// The password's hash, and the event that set it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
-    /// The event that set it: a proof names it, so that a proof of an older password is void.
+    /// The event that set the password. A proof names this event, so a proof of an older password is void.
     pub id: EventId,
     /// The hash.
     pub hash: Erasable<PasswordHash>,
 }
 
-/// A right password whose second step has yet to come.
+/// A login that gave the right password and has not given a code yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Challenge {
-    /// The event that it is, and until when it can be answered.
+    /// The event that opened the challenge, and when the challenge expires.
     pub link: Link,
     /// The trusted device that the password came from.
     pub from: Option<DeviceId>,
 }
 
-/// A login that has not ended.
+/// A session: a login that has not ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// Which.
+    /// Its id.
     pub id: SessionId,
-    /// Since when.
+    /// When it started.
     pub started_at: Moment,
     /// The first moment at which it no longer works.
     pub expires_at: Moment,
-    /// The device that it is on, where that is trusted.
+    /// The trusted device that it is on. `None` if its device is not trusted.
     pub device: Option<DeviceId>,
 }
 
-/// In use.
+/// An account in use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Active {
-    /// Who and what.
+    /// The account's details.
     pub profile: Profile,
-    /// What verifies the password.
+    /// The present password.
     pub credential: Credential,
-    /// What verified the passwords before it.
+    /// The hashes of earlier passwords.
     pub former: PasswordHistory,
-    /// Wrong guesses from anywhere, and the lockout that they led to. It holds for all but trusted devices.
+    /// The wrong guesses from all devices, and the lockout that they caused. It holds for everybody except trusted
+    /// devices.
     pub lockout: Lockout,
     /// Whether a login was ever completed.
     pub has_logged_in: bool,
-    /// Devices that are trusted, in the order of their coming. Each counts its own wrong guesses too.
+    /// The trusted devices, oldest first. Each also counts its own wrong guesses.
     pub devices: Vec<Device>,
-    /// When logins made devices trusted that were not, in the last day, oldest first.
+    /// When logins made a new device trusted, within the last day, oldest first.
     pub devices_added: Vec<Moment>,
     /// When the newest wrong guess was judged.
     pub last_failure_at: Option<Moment>,
     /// When the account's lockout began.
     pub locked_since: Option<Moment>,
-    /// The newest reset link, not yet followed.
+    /// The newest reset link, if it has not been followed.
     pub reset: Option<Link>,
-    /// When reset mails were asked for in the last hour, oldest first.
+    /// When reset mails were requested, within the last hour, oldest first.
     pub resets_asked: Vec<Moment>,
-    /// Logins that have not been ended, oldest first.
+    /// The sessions that have not been ended, oldest first.
     pub sessions: Vec<Session>,
-    /// The second step, where it is on.
+    /// The second step, if it is on.
     pub second_step: Option<Box<SecondStep>>,
-    /// A second step that was shown and not confirmed.
+    /// A secret that was shown and has not been confirmed.
     pub proposal: Option<Box<Proposal>>,
-    /// Right passwords whose second step has yet to come, oldest first.
+    /// Logins that wait for a code, oldest first.
     pub challenges: Vec<Challenge>,
-    /// When a code was last asked for, if no login was completed since.
+    /// When a code was last asked for. `None` if a login was completed since.
     pub code_asked_at: Option<Moment>,
 }
 
 impl Profile {
-    /// The first moment at which a further activation mail may be asked for. Returns `None` if that is now.
+    /// The first moment at which a further activation mail may be requested. Returns `None` if one may be requested
+    /// now.
     #[must_use]
     pub fn activation_mail_again_at(&self, policies: &Policies, at: Moment, asker: Asker) -> Option<Moment> {
         again_at(self.activations.asked_by(asker), policies.activation_mails_per_hour, at)
@@ -143,7 +145,7 @@ impl Profile {
 }
 
 impl Account {
-    /// Who and what it is, unless it was never created.
+    /// The account's details. Returns `None` if it was never created.
     #[must_use]
     pub fn profile(&self) -> Option<&Profile> {
         match self {
@@ -163,7 +165,7 @@ impl Account {
         }
     }
 
-    /// The account while it is in use.
+    /// The account, if it is in use.
     #[must_use]
     pub fn active(&self) -> Option<&Active> {
         match self {
@@ -172,7 +174,7 @@ impl Account {
         }
     }
 
-    /// Whether it holds its e-mail address: it was created and not deleted.
+    /// Whether the account holds its e-mail address: it was created and has not been deleted.
     #[must_use]
     pub fn is_live(&self) -> bool {
         matches!(self, Self::Invited(_) | Self::Active(_))
@@ -180,14 +182,14 @@ impl Account {
 }
 
 impl Active {
-    /// When reset mails were asked for in the hour before `at`. What a clock that was ahead has noted for
-    /// later is not before it: it would keep the owner from asking until that clock was right.
+    /// When reset mails were requested in the hour before `at`. Moments after `at`, which a clock that was ahead
+    /// recorded, do not count. Otherwise the owner could not request a mail until that time.
     pub fn resets_asked_at(&self, at: Moment) -> impl Iterator<Item = &Moment> {
         self.resets_asked.iter().filter(move |asked| **asked <= at && at - **asked < TimeDelta::hours(1))
     }
 
-    /// When logins made devices trusted that were not, in the day before `at`. A clock that was ahead may have noted a
-    /// moment after `at`: it does not count, or it would block new devices until then.
+    /// When logins made a new device trusted in the day before `at`. Moments after `at`, which a clock that was ahead
+    /// recorded, do not count. Otherwise no new device could become trusted until that time.
     pub fn devices_added_at(&self, at: Moment) -> impl Iterator<Item = &Moment> {
         self.devices_added.iter().filter(move |added| **added <= at && at - **added < TimeDelta::days(1))
     }
@@ -198,25 +200,25 @@ impl Active {
         present.chain(self.former.newest(count.saturating_sub(1)))
     }
 
-    /// The session, if it works at `at`.
+    /// The session with this id, if it works at `at`.
     #[must_use]
     pub fn session(&self, id: SessionId, at: Moment) -> Option<&Session> {
         self.sessions_at(at).find(|session| session.id == id)
     }
 
-    /// The wrong guesses no longer count, nor does what they led to.
+    /// Sets the wrong guesses to zero and ends the lockout that they caused.
     pub(super) fn forgive(&mut self) {
         self.lockout = Lockout::default();
         self.last_failure_at = None;
         self.locked_since = None;
     }
 
-    /// Sessions that work at `at`, oldest first.
+    /// The sessions that work at `at`, oldest first.
     pub fn sessions_at(&self, at: Moment) -> impl Iterator<Item = &Session> {
         self.sessions.iter().filter(move |session| at < session.expires_at)
     }
 
-    /// The challenge, if it can still be answered at `at`.
+    /// The challenge with this id, if it can still be answered at `at`.
     pub(super) fn challenge(&self, id: EventId, at: Moment) -> Option<&Challenge> {
         self.challenges.iter().find(|held| held.link.event == id && held.link.holds(at))
     }

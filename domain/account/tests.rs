@@ -44,7 +44,7 @@ pub(super) fn hash(name: &str) -> PasswordHash {
     PasswordHash::new(name.to_owned())
 }
 
-/// An account and how it came to be: each command is decided, and what follows takes effect.
+/// An account and its history. Each command is decided, and its events take effect.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Story {
     pub(super) account: Account,
@@ -58,7 +58,7 @@ impl Story {
         self.tell_at(at(minute), command)
     }
 
-    /// As told by somebody of whom something is known.
+    /// Gives a command as a caller of whom something is known.
     pub(super) fn tell_from(
         &mut self,
         minute: i64,
@@ -149,7 +149,7 @@ pub(super) fn opening(session: SessionId) -> Opening {
     Opening { session, device: None }
 }
 
-/// A wrong password: the count of the account after it, and that of the device that it came from.
+/// A wrong password, with the account's count after it and the count of the device that it came from.
 pub(super) fn wrong_guesses(account: u32, device: Option<(DeviceId, u32)>) -> Event {
     let device = device.map(|(device, count)| DeviceCount { device, count });
     Event::LoginFailed { failures: Counts { account: Some(account), device } }
@@ -395,7 +395,7 @@ fn a_login_under_newer_parameters_rehashes() {
     assert_eq!(story.account.active().unwrap().credential.hash, Erasable::Known(hash("newer")));
 }
 
-/// What the lockout's rule says, without state machines: walk the whole history each time.
+/// The lockout rule without state machines: it walks the whole history each time.
 #[derive(Clone, Debug)]
 enum Step {
     Wrong,
@@ -420,7 +420,7 @@ impl Numbers {
     }
 }
 
-/// Those of each profile, and small ones; the caps are low enough to be reached by a history of some length.
+/// The numbers of each profile, and small ones. The caps are low enough for a history of some length to reach them.
 pub(super) fn numbers() -> impl Strategy<Value = Numbers> {
     let default = Numbers { attempts: 7, minutes: 15, cap: None };
     let nist = (1_u32..30).prop_map(move |cap| Numbers { cap: Some(cap), ..default });
@@ -444,8 +444,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 0..120)
 }
 
-/// A naive model: the moments of all wrong guesses that were judged since the last forgiveness, and at
-/// which of them the present row began.
+/// A naive model: the moments of all wrong guesses that were judged since the count was last cleared, and the guess
+/// at which the present row began.
 struct Naive {
     attempts: usize,
     duration: TimeDelta,
@@ -540,8 +540,8 @@ fn commands() -> impl Strategy<Value = Vec<(i64, Command)>> {
     proptest::collection::vec((-100_000_i64..100_000, command), 0..60)
 }
 
-/// What a diagnosis must say where a login with the right password ends with this event or refusal: the answer,
-/// and what may stand first among what keeps the owner out.
+/// What a diagnosis must say if a login with the right password ends with this event or refusal: the answer, and the
+/// blockers that may come first.
 #[track_caller]
 fn diagnosed(logged_in: Result<&'static str, Refusal>) -> (Answer, &'static [Option<&'static str>]) {
     match logged_in {
@@ -631,7 +631,7 @@ proptest! {
         }
     }
 
-    /// The diagnosis of every state that commands lead to agrees with what a login at that moment answers.
+    /// In every state that commands lead to, the diagnosis agrees with the answer to a login at that moment.
     #[test]
     fn the_diagnosis_agrees_with_a_login_at_that_moment_in_every_profile(
         numbers in numbers(),
@@ -651,7 +651,7 @@ proptest! {
             let found = login_blockers(&story.account, &nobody, &story.policies, now);
             let told = found.first().copied().map(kind);
             prop_assert!(first.contains(&told), "{told:?} for {expected:?}");
-            // And so it does for a login from each device, whether the account trusts it or not.
+            // The same holds for a login from each device, whether the account trusts it or not.
             for device in (0..3).map(|n| DeviceId(Uuid::from_u128(n))) {
                 let right = Verdict::Match { rehashed: None };
                 let logged_in = story.clone().guess_from(now, right, Some(device));
@@ -663,7 +663,7 @@ proptest! {
                 let said = found.iter().any(|it| matches!(it, LoginBlocker::DeviceLocked { device: of, .. } if *of == device));
                 prop_assert_eq!(said, trusted && locked);
             }
-            // Guesses at an address without an account in use lock it, and no other.
+            // Guesses at an address without an account in use lock that address, and no other.
             let until = LockEnd::At(now + TimeDelta::minutes(1));
             let anonymous = Lockout::default().failed(now, 7, 0).locked(until);
             let (locked, more) = match story.account.active() {

@@ -1,10 +1,10 @@
-//! Trusted devices: a lockout that others cause does not hold for them (OWASP, "Slow Down Online Guessing Attacks with
-//! Device Cookies").
+//! Trusted devices: a lockout that others cause does not hold for them (OWASP, "Slow Down Online Guessing Attacks
+//! with Device Cookies").
 //!
-//! A complete login makes a device trusted for an account, and so does opening a reset link. A wrong guess from it
-//! counts on the account, as every wrong guess does, and on the device too. A lockout of the account does not hold
-//! for the device. Seven wrong guesses in a row from the device lock the device. A device that was forgotten, or
-//! whose time is over, is not trusted. A device authorises nothing.
+//! A complete login makes a device trusted for an account. Opening a reset link does too. A wrong guess from a
+//! trusted device counts on the account, as every wrong guess does, and also on the device. A lockout of the account
+//! does not hold for the device. Seven wrong guesses in a row from the device lock the device. A device that was
+//! forgotten, or whose trust has expired, is not trusted. A trusted device authorises nothing.
 
 use crate::Moment;
 use crate::account::device::{Device, MOST_DEVICES, NewDevice};
@@ -15,34 +15,35 @@ use crate::ids::DeviceId;
 use crate::policies::Policies;
 use crate::policies::lockout::{LockEnd, LockoutPolicy};
 
-/// How many devices logins make trusted in a day at most. So somebody who has the password can fill neither the
-/// owner's list nor the owner's mailbox.
+/// The maximum number of devices that logins make trusted in a day. So somebody who has the password can fill neither
+/// the owner's list nor the owner's mailbox.
 const MOST_A_DAY: usize = 10;
 
 impl Active {
-    /// The device, if it is trusted at `at`, locked or not.
+    /// The device with this id, if it is trusted at `at`. It may be locked.
     #[must_use]
     pub fn device(&self, id: DeviceId, at: Moment) -> Option<&Device> {
         self.devices_at(at).find(|device| device.id == id)
     }
 
-    /// Devices that are trusted at `at`, in the order of their coming.
+    /// The devices that are trusted at `at`, in the order in which they were added.
     pub fn devices_at(&self, at: Moment) -> impl Iterator<Item = &Device> {
         self.devices.iter().filter(move |device| at < device.expires_at)
     }
 
-    /// The end of the lockout that keeps a password from being judged at `at`, if it comes from this device. A trusted
-    /// device is held back by its own row alone. Everybody else is held back by the account's.
+    /// When the lockout ends that keeps a password from this device from being judged at `at`. Only its own row locks
+    /// a trusted device. The account's row locks everybody else.
     #[must_use]
     pub fn locked_for(&self, from: Option<DeviceId>, at: Moment) -> Option<LockEnd> {
         let device = from.and_then(|id| self.device(id, at));
         device.map_or(self.lockout, |device| device.lockout).locked_until(at)
     }
 
-    /// The end of the lockout that keeps a code from being judged at `at`, if it comes from this device.
+    /// When the lockout ends that keeps a code from this device from being judged at `at`.
     ///
-    /// It is as for a password, but a device that has only opened a reset link is held back by a lockout of the account
-    /// too, if wrong codes led to it. Otherwise each reset mail would give whoever reads it seven more codes to guess.
+    /// The rule is the same as for a password, with one exception. A lockout of the account that wrong codes caused
+    /// also holds for a device that has only opened a reset link. Otherwise each reset mail would give its reader
+    /// seven more codes to guess.
     #[must_use]
     pub fn codes_locked_for(
         &self,
@@ -56,8 +57,8 @@ impl Active {
         self.locked_for(from, at).max(codes)
     }
 
-    /// The device that a complete login is on, if that is trusted, and what makes it so from here on: nothing for one that
-    /// is, unless more than half of its time is over.
+    /// The trusted device that a complete login is on, with the event that makes it trusted. There is no event if the
+    /// device is trusted already and less than half of its period of trust is over.
     pub(super) fn trust(
         &self,
         policies: &Policies,
@@ -86,8 +87,8 @@ impl Active {
         (Some(device), self.displaced_devices(device, at).chain([trusted]).collect())
     }
 
-    /// A login on a device that had only opened a reset link makes another one trusted in its place. Whoever else opened the
-    /// link, such as a mail scanner, has the same token: theirs is none from then on.
+    /// Replaces a device that had only opened a reset link when a login is completed on it. Somebody else who opened
+    /// the link, such as a mail scanner, has the same token. Their token does not work from then on.
     fn in_place_of(&self, opened: DeviceId, device: DeviceId, expires_at: Moment, at: Moment) -> Vec<Event> {
         let forgotten = Event::DeviceForgotten { device: opened, reason: DeviceEnd::Displaced };
         let trusted = Event::DeviceTrusted { device, expires_at, by: DeviceOrigin::Renewal };
@@ -95,7 +96,7 @@ impl Active {
         displaced.chain([forgotten.clone(), trusted]).collect()
     }
 
-    /// The devices that make room for one more. One from which no login was completed goes first.
+    /// Ends the trust in enough devices to make room for one more. Devices without a completed login go first.
     pub(super) fn displaced_devices(&self, new: DeviceId, at: Moment) -> impl Iterator<Item = Event> {
         let mut held: Vec<&Device> = self.devices_at(at).filter(|device| device.id != new).collect();
         held.sort_by_key(|device| (device.last_login_at, device.since));

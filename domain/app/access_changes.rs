@@ -1,4 +1,4 @@
-//! What is done with groups, their members, and who is an administrator.
+//! Changes to groups, their members, and administrators.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::values::permission::Permission;
 
 use super::{App, Failure, Unavailable};
 
-/// An account whose company's turn it is, until this is dropped.
+/// An account, with the lock of its company. The lock ends when this is dropped.
 pub(super) struct Turn {
     pub(super) held: Account,
     pub(super) company: CompanyId,
@@ -21,18 +21,18 @@ pub(super) struct Turn {
 }
 
 impl App {
-    /// Who may do what in a company, as the log has it now.
+    /// The present access rights of a company in the log.
     ///
     /// # Errors
-    /// [`Unavailable`] when it can't be read.
+    /// [`Unavailable`] if they can't be read.
     pub async fn access(&self, company: CompanyId) -> Result<Folded<Access>, Unavailable> {
         self.access.load(&access::stream(company)).await
     }
 
-    /// Makes a group.
+    /// Creates a group.
     ///
     /// # Errors
-    /// [`access::Refusal::NameTaken`], or [`access::Refusal::Beyond`] where a user asks for what they lack.
+    /// [`access::Refusal::NameTaken`]. [`access::Refusal::Beyond`] if a user grants a permission that they lack.
     pub async fn create_group(
         &self,
         context: &Context,
@@ -50,7 +50,7 @@ impl App {
         Ok((group, self.change_access(context, company, grantor, create).await?))
     }
 
-    /// Changes a group; the change holds from its members' next request.
+    /// Changes a group. The change applies from its members' next request.
     ///
     /// # Errors
     /// [`access::Refusal::NoSuchGroup`], [`access::Refusal::NameTaken`] or [`access::Refusal::Beyond`].
@@ -65,10 +65,10 @@ impl App {
         self.change_access(context, company, grantor, Command::ChangeGroup { group, change }).await
     }
 
-    /// Deletes a group, its members going to another or being none.
+    /// Deletes a group. Its members move to another group, or to none.
     ///
     /// # Errors
-    /// [`access::Refusal::HasMembers`] where they are to go nowhere.
+    /// [`access::Refusal::HasMembers`] if it has members and no group to move them to.
     pub async fn delete_group(
         &self,
         context: &Context,
@@ -80,11 +80,11 @@ impl App {
         self.change_access(context, company, grantor, Command::DeleteGroup { group, move_to }).await
     }
 
-    /// Has a user in a group, on these sites and no others.
+    /// Makes a user a member of a group, on exactly these sites.
     ///
     /// # Errors
-    /// [`Failure::NotAUser`] for whoever is no user of the company, [`company::Refusal::NoSuchSite`] for a
-    /// site that is not its, [`access::Refusal::Beyond`] where a user grants what they lack.
+    /// [`Failure::NotAUser`] if the account is not a user of the company. [`company::Refusal::NoSuchSite`] if a site
+    /// does not belong to the company. [`access::Refusal::Beyond`] if a user grants a permission that they lack.
     pub async fn set_member(
         &self,
         context: &Context,
@@ -109,10 +109,10 @@ impl App {
         self.change_access(context, company, grantor, set).await
     }
 
-    /// Takes a member out of a group.
+    /// Removes a member from a group.
     ///
     /// # Errors
-    /// [`access::Refusal::NotMember`] for whoever is not in it.
+    /// [`access::Refusal::NotMember`] if the account is not in the group.
     pub async fn remove_member(
         &self,
         context: &Context,
@@ -124,11 +124,11 @@ impl App {
         self.change_access(context, company, grantor, Command::RemoveMember { group, account }).await
     }
 
-    /// Makes a user of an administrator, or the other way round.
+    /// Makes an administrator a user, or a user an administrator.
     ///
     /// # Errors
-    /// [`access::Refusal::LastAdministrator`] where the company would have none left, [`access::Refusal::Leaving`]
-    /// while a take-over carries the account away.
+    /// [`access::Refusal::LastAdministrator`] if it is the company's last administrator. [`access::Refusal::Leaving`]
+    /// while a take-over moves the account away.
     pub async fn change_role(
         &self,
         context: &Context,
@@ -138,7 +138,7 @@ impl App {
     ) -> Result<Position, Failure> {
         let change = authority.asks(account::Command::ChangeRole(to));
         let turn = self.in_turn(account).await?;
-        // Refused before anything is written.
+        // Checked before anything is written, so that a refusal leaves nothing behind.
         turn.held.decide(&self.policies, context.at, change.clone())?;
         if to == Admission::User {
             self.step_down(context, turn.company, account).await?;
@@ -147,12 +147,12 @@ impl App {
         Ok(changed.max(self.settle(context, turn.company, account).await?))
     }
 
-    /// Has the list of administrators and members agree with what an account is now. Whoever makes an administrator
-    /// does this after, so that the list never holds one more than there are; whoever follows the log does it again,
-    /// where a crash fell between the two.
+    /// Makes the lists of administrators and members agree with the account's present role. Code that makes an
+    /// administrator calls this afterwards, so that the list never has an administrator too many. The code that
+    /// follows the log calls it again, in case of a crash in between.
     ///
     /// # Errors
-    /// [`Failure::Unavailable`] while that can't be written.
+    /// [`Failure::Unavailable`] if it can't be written now.
     pub async fn settle_access(&self, context: &Context, account: AccountId) -> Result<Position, Failure> {
         match self.in_turn(account).await {
             Ok(turn) => self.settle(context, turn.company, account).await,
@@ -161,10 +161,10 @@ impl App {
         }
     }
 
-    /// Strikes an account out of a company that it has left.
+    /// Removes an account from the lists of a company that it has left.
     ///
     /// # Errors
-    /// [`Failure::Unavailable`] while that can't be written.
+    /// [`Failure::Unavailable`] if it can't be written now.
     pub async fn settle_left(
         &self,
         context: &Context,
@@ -191,19 +191,19 @@ impl App {
             Some(_) => Command::StrikeAdministrator { account },
         };
         match self.change_access(context, company, Grantor::Anything, settle).await {
-            // Whoever leaves is struck out when they have left.
+            // An account that is leaving is removed after it has left.
             Err(Failure::Access(access::Refusal::Leaving)) => Ok(Position::default()),
             other => other,
         }
     }
 
-    /// Waits until nobody else changes who administers a company: the account and the list are two streams, and what is
-    /// decided on the one is written to both.
+    /// Waits for the lock under which a company's administrators change. The account and the list are two streams,
+    /// and a decision on one is written to both.
     pub(super) async fn turn_of(&self, company: CompanyId) -> Box<dyn Send> {
         self.ports.keyed_lock.acquire(access::stream(company).to_string()).await
     }
 
-    /// An account, its company, and that company's turn.
+    /// An account, its company, and the lock of that company.
     pub(super) async fn in_turn(&self, account: AccountId) -> Result<Turn, Failure> {
         let company = async || {
             let held = self.account(account).await?;
@@ -214,15 +214,15 @@ impl App {
             let (_, before) = company().await?;
             let turn = self.turn_of(before).await;
             let (held, company) = company().await?;
-            // It may have gone to another company in the meantime.
+            // The account may have moved to another company while this waited.
             if company == before {
                 return Ok(Turn { held, company, _turn: turn });
             }
         }
     }
 
-    /// Strikes an administrator off before they cease to be one, so that the list never holds one more than
-    /// there are.
+    /// Removes an administrator from the list before the account's role changes. So the list never has an
+    /// administrator too many.
     pub(super) async fn step_down(
         &self,
         context: &Context,
@@ -233,7 +233,7 @@ impl App {
         self.change_access(context, company, Grantor::Anything, remove).await
     }
 
-    /// Takes an account that is gone out of every group.
+    /// Removes a deleted account from every group.
     pub(super) async fn forget_access(
         &self,
         context: &Context,

@@ -1,4 +1,4 @@
-//! What administrators, support and the owner do with an account that exists.
+//! What administrators, support and the owner do with an existing account.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use super::sessions::Owner;
 use super::{App, Failure, Unavailable};
 
 impl App {
-    /// The account as the log has it now.
+    /// The account's present state in the log.
     ///
     /// # Errors
-    /// [`Unavailable`] when it can't be read.
+    /// [`Unavailable`] if it can't be read.
     pub async fn account(&self, account: AccountId) -> Result<Account, Unavailable> {
         Ok(Arc::unwrap_or_clone(self.accounts.load(&account::stream(account)).await?.state))
     }
@@ -37,11 +37,11 @@ impl App {
         Ok(converted.max(self.settle_access(context, account).await?))
     }
 
-    /// Has the activation mail sent again; older links are void.
+    /// Sends the activation mail again. Older links no longer work.
     ///
     /// # Errors
-    /// [`account::Refusal::AlreadyActive`] where there is nothing to activate,
-    /// [`account::Refusal::EnoughActivationMails`] beyond as many as one hour allows.
+    /// [`account::Refusal::AlreadyActive`] if the account is active already.
+    /// [`account::Refusal::EnoughActivationMails`] if the limit of one hour is reached.
     pub async fn request_activation(
         &self,
         context: &Context,
@@ -55,7 +55,7 @@ impl App {
     /// Ends a lockout early.
     ///
     /// # Errors
-    /// [`account::Refusal::NotLocked`] where there is none.
+    /// [`account::Refusal::NotLocked`] if there is no lockout.
     pub async fn release(
         &self,
         context: &Context,
@@ -65,13 +65,13 @@ impl App {
         self.change_account(context, account, Command::Release { reason: reason.to_owned() }).await
     }
 
-    /// Changes a password by its owner. The current one is verified as a login verifies it: a wrong
-    /// one counts, and a locked account verifies nothing.
+    /// Changes a password for its owner. The current password is verified as at a login: a wrong one counts, and a
+    /// locked account verifies nothing.
     ///
     /// # Errors
-    /// [`Failure::WrongPassword`], [`account::Refusal::Locked`], or [`Failure::WeakPassword`] with every rule
-    /// that the new one breaks; that it was used before is told once the current one proved right and
-    /// every other rule holds.
+    /// [`Failure::WrongPassword`], [`account::Refusal::Locked`], or [`Failure::WeakPassword`] with all rules that the
+    /// new password breaks. Whether it was used before is said only if the current password is right and no other
+    /// rule is broken.
     pub async fn change_password(
         &self,
         context: &Context,
@@ -92,8 +92,8 @@ impl App {
     /// Deletes an account and frees its address.
     ///
     /// # Errors
-    /// [`account::Refusal::NoSuchAccount`] where there is none, [`crate::access::Refusal::LastAdministrator`] where its company
-    /// would have none left.
+    /// [`account::Refusal::NoSuchAccount`] if it does not exist. [`crate::access::Refusal::LastAdministrator`] if it
+    /// is the last administrator of its company.
     pub async fn delete_account(
         &self,
         context: &Context,
@@ -103,7 +103,7 @@ impl App {
     ) -> Result<Position, Failure> {
         let delete = authority.asks(Command::Delete { reason: reason.to_owned() });
         let turn = self.in_turn(account).await?;
-        // Refused before anything is written.
+        // Checked before anything is written, so that a refusal leaves nothing behind.
         turn.held.decide(&self.policies, context.at, delete.clone())?;
         if turn.held.profile().is_some_and(|profile| profile.role == Role::Administrator) {
             self.step_down(context, turn.company, account).await?;
@@ -113,12 +113,12 @@ impl App {
         Ok(deleted.max(forgotten).max(self.free_address(context, account).await?))
     }
 
-    /// Forgets a person: deletes the account if need be, then the key of everything sealed for it.
-    /// Asked again, it finishes what a crash left undone. It is a duty towards the person, so it is done for a
-    /// company's last administrator too.
+    /// Erases a person's data: deletes the account if it still exists, then the key that encrypts its data. Called
+    /// again after a crash, it finishes the rest. Erasure is the person's right (GDPR, article 17), so a company's
+    /// last administrator is erased too.
     ///
     /// # Errors
-    /// [`account::Refusal::NoSuchAccount`] where there never was one.
+    /// [`account::Refusal::NoSuchAccount`] if the account never existed.
     pub async fn erase_account(
         &self,
         context: &Context,
@@ -134,10 +134,10 @@ impl App {
         Ok(erased.max(freed).max(left))
     }
 
-    /// Forgets what was sealed for an account: its key, and every fold in memory that may hold some of it.
+    /// Deletes an account's key, and every state in memory that may hold its decrypted data.
     ///
     /// # Errors
-    /// [`Unavailable`] while the key can't be deleted for good.
+    /// [`Unavailable`] if the key can't be deleted for good.
     pub async fn forget(&self, account: AccountId) -> Result<(), Unavailable> {
         let forgotten = self.ports.keys.forget(account).await;
         self.accounts.forget(&account::stream(account));
@@ -145,13 +145,13 @@ impl App {
         Ok(forgotten?)
     }
 
-    /// Notes what became of a mail to an account's owner, once: the event's id follows from the mail's and
-    /// the moment at which it ended, so that asking again after a crash changes nothing, and trying again by
-    /// hand may end otherwise. `since` is a revision of the account's stream up to which it can't be noted
-    /// yet: only what came after is read.
+    /// Records the result of a mail to an account's owner. The event's id is derived from the mail's id and the
+    /// moment of the result. So calling again after a crash changes nothing, and a mail that is tried again by hand
+    /// may get another result. `since` is a revision of the account's stream: the result cannot be recorded up to
+    /// there, so only later events are read.
     ///
     /// # Errors
-    /// [`account::Refusal::NoSuchAccount`] where there never was one.
+    /// [`account::Refusal::NoSuchAccount`] if the account never existed.
     pub async fn note_mail(
         &self,
         context: &Context,

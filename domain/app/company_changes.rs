@@ -1,4 +1,4 @@
-//! What is done with a company and its sites.
+//! Changes to a company and its sites.
 
 use crate::company::{self, Command, Company, Description, SiteName};
 use crate::fact::Context;
@@ -9,18 +9,18 @@ use crate::values::address::Address;
 use super::{App, Committed, Failure, Unavailable};
 
 impl App {
-    /// The company as the log has it now.
+    /// The company's present state in the log.
     ///
     /// # Errors
-    /// [`Unavailable`] when it can't be read.
+    /// [`Unavailable`] if it can't be read.
     pub async fn company(&self, company: CompanyId) -> Result<Folded<Company>, Unavailable> {
         self.companies.load(&company::stream(company)).await
     }
 
-    /// Changes names and addresses of a company, all of them or none.
+    /// Changes names and addresses of a company: all of them or none.
     ///
     /// # Errors
-    /// [`company::Refusal::AddressInUse`] where the office moves with its site to where another site is.
+    /// [`company::Refusal::AddressInUse`] if the office's site moves along and another site is at the new address.
     pub async fn describe_company(
         &self,
         context: &Context,
@@ -30,10 +30,10 @@ impl App {
         Ok(self.change_company(context, company, Command::Describe(description)).await?.position)
     }
 
-    /// Calls a site otherwise.
+    /// Renames a site.
     ///
     /// # Errors
-    /// [`company::Refusal::NoSuchSite`] where the company has none such.
+    /// [`company::Refusal::NoSuchSite`] if the company has no such site.
     pub async fn name_site(
         &self,
         context: &Context,
@@ -44,10 +44,10 @@ impl App {
         Ok(self.change_company(context, company, Command::NameSite { site, name }).await?.position)
     }
 
-    /// Gives a site another address.
+    /// Changes a site's address.
     ///
     /// # Errors
-    /// [`company::Refusal::AddressInUse`] where another site of the company is there.
+    /// [`company::Refusal::AddressInUse`] if another site of the company is at that address.
     pub async fn move_site(
         &self,
         context: &Context,

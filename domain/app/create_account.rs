@@ -1,4 +1,4 @@
-//! Creating an account for a colleague.
+//! Creates an account for a colleague.
 
 use crate::account::{self, Admission, Command, Creation, Origin, Refusal, Role};
 use crate::fact::Context;
@@ -9,27 +9,27 @@ use crate::values::person::Person;
 
 use super::{App, Failure, TransactError};
 
-/// An account that somebody of the company wants for a colleague.
+/// An account that somebody of the company asks for on behalf of a colleague.
 #[derive(Clone, Debug)]
 pub struct NewColleague {
-    /// Of which company.
+    /// The company.
     pub company: CompanyId,
     /// Administrator or user.
     pub role: Admission,
-    /// In which language they are written to.
+    /// The language of the colleague's mails.
     pub language: Language,
-    /// Who they are.
+    /// The colleague.
     pub person: Person,
-    /// The colleague who asks; none where a service does.
+    /// The account that asks. `None` if a service or the supplier's staff asks.
     pub creator: Option<AccountId>,
 }
 
 impl App {
-    /// Creates an account; its activation mail follows.
+    /// Creates an account. An activation mail follows.
     ///
     /// # Errors
-    /// [`Failure::EmailTaken`] where the address is an account's already, [`Failure::NoSuchCompany`] where
-    /// nobody ordered for that company yet.
+    /// [`Failure::EmailTaken`] if the address belongs to an account already. [`Failure::NoSuchCompany`] if the
+    /// company has no order yet.
     pub async fn create_account(
         &self,
         context: &Context,

@@ -1,4 +1,4 @@
-//! Trusted devices: what is given to them, what they show, and the owner's list.
+//! Trusted devices: the tokens that they get and send, and the owner's list of them.
 
 use crate::Moment;
 use crate::account::{self, Account, Command, Device, Event, NewDevice, Opening, Refusal, Rows};
@@ -12,10 +12,10 @@ use super::sessions::Owner;
 use super::streams::Committed;
 use super::{App, Failure, TransactError, Unavailable};
 
-/// How many tokens of devices one request may bring that are looked at.
+/// The maximum number of device tokens that are read from one request.
 const MOST_LOOKED_AT: usize = 50;
 
-/// The devices whose valid tokens came with a request, of any account.
+/// The devices of any account whose valid tokens came with a request.
 pub(super) struct ShownDevices(Vec<DeviceClaims>);
 
 impl ShownDevices {
@@ -26,15 +26,15 @@ impl ShownDevices {
 }
 
 impl App {
-    /// Returns the devices whose tokens came with a request. Whether their accounts still trust them is decided with
-    /// the guess.
+    /// Reads the devices whose tokens came with a request. The decision on the guess checks whether their accounts
+    /// still trust them.
     pub(super) fn read_devices(&self, at: Moment, tokens: &[String]) -> ShownDevices {
         let looked_at = if self.policies.trusted_devices.is_some() { MOST_LOOKED_AT } else { 0 };
         let claims = tokens.iter().take(looked_at).filter_map(|token| self.ports.tokens.read_device(token));
         ShownDevices(claims.filter(|claims| at < claims.expires_at).collect())
     }
 
-    /// The owner of an account, in a session, on the device whose tokens came along.
+    /// The owner of an account, in a session, on the device whose token came with the request.
     #[must_use]
     pub fn owner(&self, at: Moment, account: AccountId, session: SessionId, devices: &[String]) -> Owner {
         Owner { account, session, device: self.read_devices(at, devices).of(account) }
@@ -43,7 +43,7 @@ impl App {
     /// The trusted device on which a session was opened.
     ///
     /// # Errors
-    /// [`Unavailable`] when the account can't be read.
+    /// [`Unavailable`] if the account can't be read.
     pub async fn device_of_session(
         &self,
         account: AccountId,
@@ -54,7 +54,7 @@ impl App {
         Ok(held.active().and_then(|active| active.session(session, at)?.device))
     }
 
-    /// What a login opens if it is complete. Where nothing is known of the client there is nothing to trust.
+    /// What a complete login creates. A device becomes trusted only if the client's address or user agent is known.
     pub(super) fn opening(&self, context: &Context) -> Opening {
         let fresh = || self.ports.identities.fresh();
         let known =
@@ -63,11 +63,11 @@ impl App {
         Opening { session: SessionId(fresh()), device }
     }
 
-    /// What a login, or a link, gave to the device that it came from.
+    /// The token that a login or a link gives to the device that it came from.
     pub(super) fn given(&self, account: AccountId, committed: &Committed<Account>) -> Option<GivenDevice> {
         let of = |event: &Event| match event {
             Event::DeviceTrusted { device, expires_at, .. } => Some((*device, *expires_at)),
-            // Known, though it showed no token: it has lost it, or keeps none.
+            // The account trusts this device, but no token came: the device has lost it, or keeps none.
             Event::LoginSucceeded { cleared: Rows::Account, on: Some(device), .. } => {
                 let held = committed.state.active()?.devices.iter().find(|held| held.id == *device)?;
                 Some((*device, held.expires_at))
@@ -83,11 +83,11 @@ impl App {
         GivenDevice { account, token, expires_at }
     }
 
-    /// Notes that a reset link that holds was opened, and trusts the device for the login that follows: whoever hammers
-    /// the address meanwhile keeps its owner out no longer. Gives nothing where the device has something already.
+    /// Records that a valid reset link was opened, and trusts the device for the login that follows. So an attacker
+    /// who locks the account cannot keep its owner out. Returns `None` if the account trusts the device already.
     ///
     /// # Errors
-    /// [`Failure::Link`] for a link that does not hold.
+    /// [`Failure::Link`] if the link is not valid.
     pub async fn open_reset_link(
         &self,
         context: &Context,
@@ -101,20 +101,20 @@ impl App {
         let (account, at) = (claims.account, context.at);
         let held = self.account(account).await?;
         let shown = self.read_devices(at, devices).of(account);
-        // A device that the account trusts needs no other. If it is locked, the new password unlocks it.
+        // A device that the account trusts needs no further token. If it is locked, the new password unlocks it.
         if shown.zip(held.active()).is_some_and(|(id, active)| active.device(id, at).is_some()) {
             return Ok(None);
         }
         let device = DeviceId(claims.event.effect("device"));
         let trust = Command::TrustForReset { link: claims.event, device };
         let committed = match self.accounts.transact(&account::stream(account), context, trust).await {
-            // What can't be noted now keeps nobody from choosing a password.
+            // If the store does not write now, the person may still choose a password.
             Err(TransactError::Unavailable(_)) => return Ok(None),
             Err(refused) => return Err(as_link(refused)),
             Ok(committed) => committed,
         };
         let given = self.given(account, &committed);
-        // Opened before, on this device or on another: one link, one device.
+        // The link was opened before, on this device or on another. One link trusts one device.
         let again = || {
             let expires_at = committed.state.active()?.device(device, at)?.expires_at;
             Some(self.shown(account, device, expires_at))
@@ -122,20 +122,20 @@ impl App {
         Ok(given.or_else(again))
     }
 
-    /// The devices that an account trusts at `at`, in the order of their coming.
+    /// The devices that an account trusts at `at`, in the order in which they were added.
     ///
     /// # Errors
-    /// [`Refusal::NoSuchAccount`] where there is none in use, [`Unavailable`] when it can't be read.
+    /// [`Refusal::NoSuchAccount`] if there is no such account in use. [`Unavailable`] if it can't be read.
     pub async fn devices(&self, account: AccountId, at: Moment) -> Result<Vec<Device>, Failure> {
         let held = self.account(account).await?;
         let active = held.active().ok_or(Refusal::NoSuchAccount)?;
         Ok(active.devices_at(at).cloned().collect())
     }
 
-    /// Trusts a device no more; every device where none is named.
+    /// Stops trusting a device, or every device if none is named.
     ///
     /// # Errors
-    /// [`Refusal::NoSuchDevice`] where the account does not trust it.
+    /// [`Refusal::NoSuchDevice`] if the account does not trust it.
     pub async fn forget_devices(
         &self,
         context: &Context,

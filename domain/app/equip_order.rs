@@ -1,7 +1,7 @@
-//! What an order's lines lead to: sites where the company has none yet, and the terminals that go there.
+//! Carries out an order's lines: opens sites where the company has none yet, and adds the terminals.
 //!
-//! Each step is an append of its own and idempotent: sites are known by their address, terminals by their
-//! serial number or by the order and the line. Two orders to one new address meet in the company's stream.
+//! Each step is an append and idempotent. Sites are identified by their address; terminals by their serial number, or
+//! by the order and the line. Two orders to one new address use the same stream, the company's.
 
 use std::collections::BTreeSet;
 
@@ -20,16 +20,16 @@ use crate::values::terminal_model::TerminalModel;
 
 use super::{App, Failure, SIDE_BY_SIDE, Unavailable};
 
-/// How many terminals one append adds at most.
+/// The maximum number of terminals that one append adds.
 const AT_ONCE: usize = 1_000;
 
-/// How often an order that take-overs cross is gone through at once; after that it waits until it is asked for again.
+/// How often an order is tried at once if take-overs interfere. After that it waits until it is called for again.
 const TRIES: usize = 3;
 
 impl App {
-    /// Opens the sites that an order opens and adds its terminals; whoever asks has seen that this has not been
-    /// noted as done. Where a take-over carries a site away in the middle, what is left of the order goes to another
-    /// that opens in its place.
+    /// Opens the sites of an order and adds its terminals. The caller has checked that this is not done yet. If a
+    /// take-over moves a site away meanwhile, the rest of the order goes to a new site that opens at the same
+    /// address.
     pub(super) async fn equip(
         &self,
         context: &Context,
@@ -70,7 +70,7 @@ impl App {
         Ok(self.orders.transact(&order::stream(&content.id), context, equip).await?.position)
     }
 
-    /// The terminals of an order, and the serial numbers that are others'.
+    /// The terminals of an order, and the serial numbers that belong to other companies' terminals.
     async fn units(
         &self,
         context: &Context,
@@ -113,7 +113,8 @@ impl App {
         Ok((units, refused))
     }
 
-    /// Claims a serial number for a terminal; gives whose it is, and by which order it came to be.
+    /// Claims a serial number for a terminal. Returns the terminal that has the number, and the order that brought
+    /// it.
     pub(super) async fn claim_serial(
         &self,
         context: &Context,

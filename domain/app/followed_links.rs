@@ -1,4 +1,4 @@
-//! Following a mailed link: choosing a first password, or another one.
+//! Follows a mailed link: a person chooses a first password, or a new one.
 
 use crate::Moment;
 use crate::account::{self, Activation, Command, Refusal, Reset};
@@ -9,13 +9,13 @@ use crate::values::password::{Password, PasswordHash};
 
 use super::{App, Failure, TransactError};
 
-/// Why a link leads nowhere. The remedy is the same for all: ask for a new one.
+/// Why a link does not work. The remedy is always the same: request a new link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LinkRefused {
-    /// Not a token of this server for this purpose: forged, truncated or altered.
+    /// Not a token that this server made for this purpose: it is forged, truncated or altered.
     #[error("this link is not valid")]
     Invalid,
-    /// Its time is over.
+    /// The link has expired.
     #[error("this link has expired")]
     Expired,
     /// It was used, or a newer one was sent.
@@ -24,11 +24,11 @@ pub enum LinkRefused {
 }
 
 impl App {
-    /// Activates an account with the link that was mailed to its owner, and sets its password.
+    /// Activates an account with its activation link, and sets its password.
     ///
     /// # Errors
-    /// [`Failure::Link`] for a link that does not hold, [`Failure::WeakPassword`] with every rule that
-    /// the password breaks; the link can then be used again.
+    /// [`Failure::Link`] if the link is not valid. [`Failure::WeakPassword`] with all rules that the password breaks;
+    /// the link still works then.
     pub async fn activate(
         &self,
         context: &Context,
@@ -41,11 +41,10 @@ impl App {
         Ok(activated.max(self.settle_access(context, account).await?))
     }
 
-    /// Sets a new password with the link that was mailed to the account's owner; ends all sessions
-    /// and the lockout.
+    /// Sets a new password with the reset link. Ends all sessions and the lockout.
     ///
     /// # Errors
-    /// As [`App::activate`].
+    /// The same as [`App::activate`].
     pub async fn reset_password(
         &self,
         context: &Context,
@@ -56,10 +55,10 @@ impl App {
         Ok(self.follow(context, Purpose::PasswordReset, token, password, reset).await?.1)
     }
 
-    /// Whether a link would hold at `at`, for the page that it leads to.
+    /// Checks whether a link is valid at `at`, for the page that it leads to.
     ///
     /// # Errors
-    /// [`Failure::Link`] where it does not.
+    /// [`Failure::Link`] if it is not.
     pub async fn check_link(&self, at: Moment, purpose: Purpose, token: &str) -> Result<(), Failure> {
         let claims = self.claims_of(at, purpose, token)?;
         let account = self.accounts.load(&account::stream(claims.account)).await?.state;
@@ -80,7 +79,7 @@ impl App {
         }
     }
 
-    /// The link is checked before the password is hashed: an anonymous caller's token costs no hash.
+    /// Checks the link before it hashes the password, so that a forged token costs no hash.
     async fn follow(
         &self,
         context: &Context,
@@ -111,7 +110,7 @@ impl App {
     }
 }
 
-/// What the person with the link is told of a refusal.
+/// The answer to a person whose link is refused.
 pub(super) fn as_link(error: TransactError<Refusal>) -> Failure {
     match error {
         TransactError::Refused(Refusal::LinkExpired) => LinkRefused::Expired.into(),

@@ -1,4 +1,4 @@
-//! Logging in, and whatever else verifies a password.
+//! Logging in, and everything else that verifies a password.
 
 use std::sync::atomic::Ordering;
 
@@ -23,119 +23,122 @@ use crate::{Moment, email_claim};
 use super::streams::Committed;
 use super::{App, TransactError, Unavailable};
 
-/// What a person types to get in.
+/// What a person types to log in.
 #[derive(Clone, Debug)]
 pub struct Credentials {
-    /// Who they say they are.
+    /// The e-mail address.
     pub email: EmailAddress,
-    /// How they prove it.
+    /// The password.
     pub password: Password,
-    /// The second step at once, for machines.
+    /// A code, sent together with the password. Programs use this.
     pub second: Option<OneTimeCode>,
-    /// The tokens of devices that came along: one counts that the account trusts.
+    /// The tokens of devices that came with the request. A token counts if the account trusts its device.
     pub devices: Vec<String>,
 }
 
-/// A device that is trusted from here on, and how it says so.
+/// A device that is trusted from now on, and the token that it gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GivenDevice {
-    /// Of which account.
+    /// The account that trusts it.
     pub account: AccountId,
-    /// What it sends with the next login. It authorises nothing.
+    /// The token that it sends with the next login. The token authorises nothing.
     pub token: String,
-    /// The first moment at which it is not trusted any more.
+    /// The first moment at which it is no longer trusted.
     pub expires_at: Moment,
 }
 
-/// What a login came to. A wrong password is an answer, not an error (law 3).
+/// The result of a login. A wrong password is a result, not an error (law 3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Login {
-    /// In.
+    /// The login succeeded.
     Succeeded {
-        /// Who.
+        /// The account.
         account: AccountId,
         /// The session's token.
         session_token: String,
-        /// When the session ends by itself.
+        /// When the session expires.
         expires_at: Moment,
-        /// Where its event stands.
+        /// The position of the login's event.
         position: Position,
-        /// What a device is given that was not trusted before, or whose time begins anew.
+        /// The token for a device that was not trusted before, or whose trust is renewed.
         device: Option<GivenDevice>,
     },
-    /// The password was right, and the second step is yet to come.
+    /// The password is right, and a code is asked for.
     SecondStep {
-        /// What answers for the password when it does.
+        /// The token of the challenge. The answer with the code must contain it.
         challenge: String,
-        /// The first moment at which it no longer works.
+        /// The first moment at which the challenge no longer works.
         expires_at: Moment,
     },
-    /// The code was wrong; it counts.
+    /// The code is wrong. It counts as a wrong guess.
     WrongCode,
-    /// The challenge is over or void, or never was one: log in again.
+    /// The challenge has expired, is void or never existed. The caller must log in again.
     ChallengeVoid,
-    /// Wrong password, unknown address, not active or deleted: nobody can tell which (law 11).
+    /// The password is wrong, the address is unknown, or the account is not active or deleted. The caller cannot tell
+    /// which (law 11).
     Refused,
-    /// Right password of a temporary administrator who has not been admitted.
+    /// The password is right, but the temporary administrator has not been admitted.
     AwaitingConversion,
-    /// Nothing was verified, and nothing will be until then.
+    /// The account is locked: nothing was verified.
     Locked {
-        /// The end of the lockout.
+        /// When the lockout ends.
         until: LockEnd,
     },
 }
 
-/// For what a password is verified.
+/// Why a password is verified.
 pub(super) enum PasswordPurpose {
-    /// To get in.
+    /// To log in.
     LogIn {
-        /// What it opens if it is complete.
+        /// What the login creates if it is complete.
         opening: Opening,
-        /// The second step, where it came at once.
+        /// The code, if it came together with the password.
         second: Option<OneTimeCode>,
     },
-    /// To choose another; a wrong current password counts as a wrong login.
+    /// To choose a new password. A wrong current password counts as a wrong login.
     ChangePassword {
-        /// The other.
+        /// The new password.
         new: Password,
     },
-    /// To be shown a secret for a second step.
+    /// To show a secret for a second step.
     Propose(TotpSecret),
-    /// To be shown other recovery codes, whose hashes these are.
+    /// To show new recovery codes. These are their hashes.
     ReplaceRecovery(OneTimeCode, Vec<RecoveryHash>),
     /// To turn the second step off.
     Disable(OneTimeCode),
 }
 
-/// What verifying a password under the account's lock led to.
+/// The result of verifying a password under the account's lock.
 pub(super) enum Judged {
-    /// It was judged, and the verdict is durable.
+    /// The password was judged, and the verdict is durable.
     Verdict(Box<Committed<Account>>),
-    /// The account is not one that anybody can guess at.
+    /// No account in use has this address, so there is no password to judge.
     Nobody,
-    /// Locked: nothing was verified.
+    /// The account is locked: nothing was verified.
     Locked(LockEnd),
-    /// Right, but the password wished for is one of the last ones: nothing was changed or counted.
+    /// The password is right, but the new password is one of the last ones. Nothing was changed or counted.
     Reused(PasswordRule),
-    /// Another rule refused.
+    /// Another rule refuses the command.
     Refused(Refusal),
 }
 
 impl App {
     /// Judges a login.
     ///
-    /// Guesses at one account are judged one after the other, so a flood costs at most the hashes
-    /// that the lockout allows; across nodes the append's revision check does the same (law 4).
+    /// Guesses at one account are judged one after the other. So a flood of guesses costs at most as many hashes as
+    /// the lockout allows. On several nodes, the append's revision check has the same effect (law 4).
     ///
     /// # Errors
-    /// [`Unavailable`] when the system could not judge; then nothing was counted.
+    /// [`Unavailable`] if the system could not judge. Then nothing was counted.
     pub async fn log_in(&self, context: &Context, credentials: Credentials) -> Result<Login, Unavailable> {
         let hash = self.ports.tokens.email_hash(&credentials.email);
         self.guesses_can_be_counted(&hash).await?;
-        // Every token is read before it is known whether anybody has the address, so that they take the same time.
+        // Every token is read before the address is looked up, so that known and unknown addresses take the same
+        // time.
         let shown = self.read_devices(context.at, &credentials.devices);
         let Some(account) = self.holder(&hash).await? else {
-            // The same is done as for a known address: its account is looked up here, and once more in its turn.
+            // For a known address the account is looked up here, and again under its lock. An unknown address does
+            // the same work.
             let nobody = StreamId::new("nobody", &hash.0);
             self.accounts.load(&nobody).await?;
             let turn = self.ports.keyed_lock.acquire(nobody.to_string()).await;
@@ -149,7 +152,7 @@ impl App {
         match self.judge(context, account, from, password, purpose).await? {
             Judged::Verdict(committed) => Ok(self.login(account, &committed)),
             Judged::Locked(until) => {
-                // The same is done as for an address that nobody has.
+                // The same is done here as for an address that no account has.
                 let _turn = self.ports.keyed_lock.acquire(anonymous_turn(&hash)).await;
                 self.guesses_at(&hash).await?;
                 Ok(Login::Locked { until })
@@ -160,8 +163,8 @@ impl App {
         }
     }
 
-    /// Verifies a password in the account's turn and appends the verdict. A guess that loses the
-    /// race is decided again from the same proof; it is hashed again only if the credential changed.
+    /// Verifies a password under the account's lock and appends the verdict. If another append came first, the same
+    /// proof is decided again. The password is hashed again only if the credential changed.
     pub(super) async fn judge(
         &self,
         context: &Context,
@@ -182,9 +185,9 @@ impl App {
             let verdict = self.ports.hasher.verify(password.clone(), hash).await?.into();
             if let Some(rule) = self.would_reuse(&purpose, &verdict, &folded.state).await? {
                 // This answer shows that the current password is right, and writes no event. It must not be given
-                // while the log can't be written, since wrong passwords do not count then.
+                // while the log can't be written, because then wrong passwords do not count.
                 self.ports.store.decoy().await?;
-                // Locked meanwhile, on another node: then nothing is said of the password.
+                // Another node locked the account in the meantime. Then the answer says nothing about the password.
                 return match judgeable(&self.accounts.load(&stream).await?.state, context.at, from) {
                     Ok(_) => Ok(Judged::Reused(rule)),
                     Err(judged) => Ok(judged),
@@ -220,7 +223,7 @@ impl App {
         Ok(())
     }
 
-    /// Notes that a verdict could not be written down.
+    /// Remembers that a verdict could not be written to the log.
     pub(super) fn lost(&self, unavailable: Unavailable) -> Unavailable {
         if matches!(unavailable, Unavailable::Append(_)) {
             self.verdict_lost.store(true, Ordering::Relaxed);
@@ -228,7 +231,8 @@ impl App {
         unavailable
     }
 
-    /// The rule that the new password breaks that somebody wishes for who knows the present one.
+    /// The rule that the new password breaks if it is one of the last ones. Only a caller who knows the present
+    /// password gets this answer.
     async fn would_reuse(
         &self,
         purpose: &PasswordPurpose,
@@ -243,8 +247,8 @@ impl App {
         }
     }
 
-    /// What follows from the proof. A new password is hashed only once the current one has proved
-    /// right, so that a flood of wrong ones costs no more here than at the login.
+    /// The command that follows from the proof. A new password is hashed only after the current one proved right. So
+    /// a flood of wrong passwords costs no more here than at a login.
     async fn command(
         &self,
         purpose: &PasswordPurpose,
@@ -278,7 +282,8 @@ impl App {
         })
     }
 
-    /// What a code proves of the second step that is on; none where none is.
+    /// The result of checking a code against the present second step. Returns `None` if the account has no second
+    /// step.
     pub(super) fn look_at(
         &self,
         account: AccountId,
@@ -299,8 +304,8 @@ impl App {
         })
     }
 
-    /// An address that nobody can get in with is treated as one that somebody can, to the eye and to
-    /// the clock: the same lockout, one hash, one wait for the disk.
+    /// Judges a guess at an address with no account in use. It is treated as a known address is, so that neither the
+    /// answer nor the time tells them apart: the same lockout, one hash, one wait for the disk.
     async fn anonymous(&self, at: Moment, hash: EmailHash, password: Password) -> Result<Login, Unavailable> {
         let _turn = self.ports.keyed_lock.acquire(anonymous_turn(&hash)).await;
         let mut judged = self.guesses_at(&hash).await?;
@@ -317,7 +322,7 @@ impl App {
             let next = locks_until.map_or(counted, |until| counted.locked(until));
             match self.ports.guesses.replace(&hash, judged, next).await {
                 Ok(()) => return Ok(Login::Refused),
-                // A guess on another node was faster: this one is decided again, as at a known address.
+                // A guess on another node came first. This guess is decided again, as at a known address.
                 Err(CountError::Conflict { actual }) => judged = actual,
                 Err(CountError::Unavailable(why)) => return Err(self.guesses_failed(why)),
             }
@@ -334,8 +339,9 @@ impl App {
 
     /// Refuses every login while the guesses at unknown addresses can't be counted.
     ///
-    /// A known address does not need them. If only logins at unknown addresses failed, everybody could tell the two apart
-    /// (law 11). So after a failure, each login asks for them first, until they are there again.
+    /// A login at a known address does not need them. But if only logins at unknown addresses failed, everybody could
+    /// tell the two apart (law 11). So after a failure each login first reads the guesses, until they can be read
+    /// again.
     async fn guesses_can_be_counted(&self, hash: &EmailHash) -> Result<(), Unavailable> {
         if self.guesses_lost.load(Ordering::Relaxed) {
             self.guesses_at(hash).await?;
@@ -349,11 +355,11 @@ impl App {
         why.into()
     }
 
-    /// Measures how long one hash takes here and now. It gives the shortest of five: the first one pays for its memory, and
-    /// others may have waited for a core.
+    /// Measures how long one hash takes on this machine. Returns the shortest of five times: the first hash allocates
+    /// its memory, and others may have waited for a core.
     ///
     /// # Errors
-    /// [`Unavailable`] when passwords can't be hashed.
+    /// [`Unavailable`] if passwords can't be hashed.
     pub async fn time_a_hash(
         &self,
         now: impl Fn() -> std::time::Duration,
@@ -367,10 +373,10 @@ impl App {
         Ok(shortest)
     }
 
-    /// What is known of guesses at an address, which counts while no account in use has it.
+    /// The wrong guesses at an address. They count while no account in use has it.
     ///
     /// # Errors
-    /// [`Unavailable`] when they can't be read.
+    /// [`Unavailable`] if they can't be read.
     pub async fn anonymous_guesses_at(&self, email: &EmailAddress) -> Result<Lockout, Unavailable> {
         Ok(self.ports.guesses.get(&self.ports.tokens.email_hash(email)).await?)
     }
@@ -396,18 +402,18 @@ impl App {
         verdict.unwrap_or(Login::Refused)
     }
 
-    /// The account that an e-mail address belongs to, whatever its stage; none where it is free.
+    /// The account that holds an e-mail address, in any stage. Returns `None` if the address is free.
     ///
     /// # Errors
-    /// [`Unavailable`] when the log can't be read.
+    /// [`Unavailable`] if the log can't be read.
     pub async fn account_of(&self, email: &EmailAddress) -> Result<Option<AccountId>, Unavailable> {
         self.holder(&self.ports.tokens.email_hash(email)).await
     }
 
-    /// The account that last let an address go: it was deleted. None where nobody ever had it.
+    /// The deleted account that last held an address. Returns `None` if no deleted account held it.
     ///
     /// # Errors
-    /// [`Unavailable`] when the log can't be read.
+    /// [`Unavailable`] if the log can't be read.
     pub async fn former_account_of(&self, email: &EmailAddress) -> Result<Option<AccountId>, Unavailable> {
         let stream = email_claim::stream(&self.ports.tokens.email_hash(email));
         let history = self.ports.store.read_stream(&stream, Revision::default()).await?;
@@ -421,10 +427,10 @@ impl App {
         Ok(former)
     }
 
-    /// The account that holds an address, whatever its stage.
+    /// The account that holds an address, in any stage.
     ///
-    /// A claim counts only where its account says the same address: whatever went wrong with a claim,
-    /// nobody gets into an account by an address that is not its own.
+    /// A claim counts only if its account has the same address. So even with a wrong claim nobody gets into an
+    /// account through another address.
     pub(super) async fn holder(&self, hash: &EmailHash) -> Result<Option<AccountId>, Unavailable> {
         let Some(holder) = self.claims.load(&email_claim::stream(hash)).await?.state.holder else {
             return Ok(None);
@@ -434,8 +440,8 @@ impl App {
         Ok(own.then_some(holder))
     }
 
-    /// Claims an address for `candidate`, or for whoever holds it already: gives the holder. An
-    /// address whose account was deleted is taken over.
+    /// Claims an address for `candidate` and returns the account that holds it. That is another account if it holds
+    /// the address already. The address of a deleted account is free.
     pub(super) async fn claim(
         &self,
         context: &Context,
@@ -457,13 +463,13 @@ impl App {
             }
             self.release_claim(context, hash, holder).await?;
             if holder == candidate {
-                // The id that the order would give was used and its account deleted meanwhile.
+                // The id that the order gives was used before, and its account was deleted.
                 candidate = AccountId(self.ports.identities.fresh());
             }
         }
     }
 
-    /// Lets go of a deleted account's address.
+    /// Frees a deleted account's address.
     pub(super) async fn release_claim(
         &self,
         context: &Context,
@@ -476,7 +482,7 @@ impl App {
     }
 }
 
-/// The credential to verify against; or why nothing is verified.
+/// The credential to verify against. Refuses if nothing may be verified.
 fn judgeable(
     account: &Account,
     at: Moment,
@@ -492,12 +498,12 @@ fn judgeable(
     }
 }
 
-/// Guesses at an address that nobody can get in with are judged one after the other too.
+/// The key of the lock under which guesses at an address without an account in use are judged one after the other.
 fn anonymous_turn(hash: &EmailHash) -> String {
     format!("stranger-{hash}")
 }
 
-/// A proof that proves nothing, of a second step that is not on: the rules say so.
+/// A wrong proof for an account without a second step. The rules then refuse it.
 fn nothing(active: &Active) -> SecondProof {
     SecondProof::Code { secret: active.credential.id, step: None }
 }

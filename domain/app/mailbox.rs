@@ -1,4 +1,4 @@
-//! The mails that one mailbox was sent, from all accounts that had its address.
+//! The mails that one mailbox got, from all accounts that had its address.
 
 use crate::Moment;
 use crate::values::email_address::EmailHash;
@@ -7,10 +7,11 @@ use crate::{account, email_claim};
 use super::{App, Unavailable};
 
 impl App {
-    /// When activation mails were sent to an address in the hour before `at`: those of its account, and of accounts that
-    /// have been deleted since.
+    /// When activation mails were sent to an address in the hour before `at`. This includes the mails of accounts
+    /// that have been deleted since.
     ///
     /// # Errors
+    /// [`Unavailable`] if the log can't be read.
     /// [`Unavailable`] when the log can't be read.
     pub async fn activation_mails_sent_to(
         &self,

@@ -1,4 +1,5 @@
-//! The use cases: load, decide, append, retry. Async, but tied to no runtime.
+//! The use cases: each loads an aggregate, decides, appends the events, and retries if another append came first.
+//! They are async, but need no particular runtime.
 
 mod access_changes;
 mod account_changes;
@@ -59,10 +60,10 @@ use crate::serial_claim::SerialClaim;
 use crate::takeover::{self, TakeOver};
 use crate::terminals::{self, Terminals};
 
-/// How many streams a use case writes to side by side: as many callers as fill one commit of the store well.
+/// How many streams a use case writes to at the same time: about as many as one commit of the store can take.
 const SIDE_BY_SIDE: usize = 64;
 
-/// Everything that the use cases need of the outside.
+/// The ports that the use cases need.
 #[expect(missing_docs, reason = "each port says what it is")]
 pub struct Ports {
     pub store: Arc<dyn EventStore>,
@@ -88,14 +89,14 @@ pub struct Ports {
     pub takeovers: Arc<dyn StateCache<TakeOver>>,
 }
 
-/// The use cases over their ports.
+/// The use cases and their ports.
 pub struct App {
     policies: Arc<Policies>,
     ports: Ports,
     clock: ClockHistory,
-    /// Whether the last verdict could not be written down.
+    /// Whether the last verdict on a password could not be written to the log.
     verdict_lost: AtomicBool,
-    /// Whether the guesses at unknown addresses could not be used last time.
+    /// Whether the last access to the guesses at unknown addresses failed.
     guesses_lost: AtomicBool,
     accounts: Streams<Account>,
     claims: Streams<EmailClaim>,
@@ -109,28 +110,28 @@ pub struct App {
     takeovers: Streams<TakeOver>,
 }
 
-/// The system could not do what was asked: nothing to do with the rules.
+/// The system could not do what was asked. No rule refused it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unavailable {
-    /// The store did not write. Nothing was acknowledged.
+    /// The store did not write. Nothing was acknowledged to the caller.
     #[error(transparent)]
     Append(#[from] AppendError),
-    /// The store can't be read.
+    /// The store cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// An event or a key can't be read.
+    /// An event or a key cannot be read.
     #[error(transparent)]
     Codec(#[from] CodecError),
-    /// Too many passwords at once.
+    /// Too many passwords are being verified at once.
     #[error(transparent)]
     Busy(#[from] Busy),
-    /// A new password can't be compared with the blocklist.
+    /// A new password cannot be compared with the blocklist.
     #[error(transparent)]
     Blocklist(#[from] BlocklistUnreadable),
-    /// The guesses at unknown addresses can't be read or counted.
+    /// The guesses at unknown addresses cannot be read or counted.
     #[error(transparent)]
     Guesses(#[from] GuessesUnavailable),
-    /// It can't be read or noted when sessions were used.
+    /// The times at which sessions were used cannot be read or written.
     #[error(transparent)]
     SessionUses(#[from] SessionUsesUnavailable),
 }
@@ -138,7 +139,7 @@ pub enum Unavailable {
 /// Why a use case did not do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
-    /// A rule of the account refused.
+    /// A rule of the account refuses it.
     #[error(transparent)]
     Refused(#[from] account::Refusal),
     /// The e-mail address belongs to an account already.
@@ -153,41 +154,41 @@ pub enum Failure {
     /// The new password breaks these rules.
     #[error("the password breaks {} rule(s)", .0.len())]
     WeakPassword(Vec<PasswordRule>),
-    /// The current password was wrong; it counts as a wrong login.
+    /// The current password is wrong. This counts as a wrong login.
     #[error("the current password is wrong")]
     WrongPassword,
-    /// The code was wrong; it counts as a wrong login.
+    /// The code is wrong. This counts as a wrong login.
     #[error("the code is wrong")]
     WrongCode,
-    /// A mailed link was forged, used, replaced or is too old.
+    /// A mailed link is forged, used, replaced or expired.
     #[error(transparent)]
     Link(#[from] LinkRefused),
     /// The order's number was used for another order.
     #[error(transparent)]
     Order(#[from] crate::order::Refusal),
-    /// A rule of companies and sites refused.
+    /// A rule of companies and sites refuses it.
     #[error(transparent)]
     Company(#[from] company::Refusal),
-    /// A rule of terminals refused.
+    /// A rule of terminals refuses it.
     #[error(transparent)]
     Terminals(#[from] terminals::Refusal),
-    /// The serial number is another terminal's.
-    #[error("the serial number is another terminal's")]
+    /// Another terminal has this serial number.
+    #[error("another terminal has this serial number")]
     SerialTaken,
-    /// A rule of access refused.
+    /// A rule of access refuses it.
     #[error(transparent)]
     Access(#[from] access::Refusal),
-    /// A member must be a user of the company: administrators need no group, and whoever waits to be admitted
-    /// has no access yet.
-    #[error("the account is no user of this company")]
+    /// A member of a group must be a user of the company. Administrators need no group. Temporary administrators have
+    /// no access yet.
+    #[error("the account is not a user of this company")]
     NotAUser,
-    /// No receipt layout can be set there.
+    /// No receipt layout can be set at this site.
     #[error(transparent)]
     Receipt(#[from] ReceiptRefused),
-    /// A rule of take-overs refused.
+    /// A rule of take-overs refuses it.
     #[error(transparent)]
     TakeOver(#[from] takeover::Refusal),
-    /// The system could not.
+    /// The system could not do it.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -199,7 +200,7 @@ impl From<Infallible> for Failure {
 }
 
 impl App {
-    /// The use cases with these rules over these ports.
+    /// Makes the use cases with these policies and ports.
     #[must_use]
     pub fn new(policies: Policies, ports: Ports) -> Self {
         let log = streams::Log {
@@ -227,24 +228,24 @@ impl App {
         }
     }
 
-    /// Notes a moment that the clock of this process shows, so that a clock that is put back is noticed.
+    /// Records the time that the clock of this process shows. So it is noticed when the clock is set back.
     pub fn note_time(&self, at: Moment) {
         self.clock.note(at);
     }
 
-    /// What the clock of this process has shown.
+    /// The history of the clock of this process.
     #[must_use]
     pub fn clock_history(&self) -> &ClockHistory {
         &self.clock
     }
 
-    /// The rules in force.
+    /// The policies in force.
     #[must_use]
     pub fn policies(&self) -> &Policies {
         &self.policies
     }
 
-    /// What signs links and hashes addresses.
+    /// The port that signs links and hashes addresses.
     #[must_use]
     pub fn tokens(&self) -> &dyn Tokens {
         self.ports.tokens.as_ref()

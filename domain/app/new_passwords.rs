@@ -1,5 +1,5 @@
-//! What a new password must be, where more than the password is needed to tell: a list, the person and
-//! their company, the passwords before it.
+//! The rules for a new password that need more than the password: the blocklist, the words of the person and of their
+//! company, and earlier passwords.
 
 use crate::account::{Account, Active};
 use crate::company;
@@ -11,7 +11,8 @@ use crate::values::password::Password;
 use super::{App, Unavailable};
 
 impl App {
-    /// Every rule that a new password of this account breaks, but for those that cost a hash.
+    /// All rules that a new password of this account breaks, without the rule on earlier passwords, which costs
+    /// hashes.
     pub(super) async fn rules_broken(
         &self,
         account: &Account,
@@ -38,8 +39,8 @@ impl App {
         Ok(ContextWords::of(profile.person.known(), &company.names(), more))
     }
 
-    /// The rule that a new password breaks that is one of the account's last ones. Each costs a hash, so
-    /// it is asked only of who has proved something: a link, or the present password.
+    /// The rule that a new password breaks if it is one of the account's last ones. Each comparison costs a hash. So
+    /// it is checked only for a caller who proved something: a link, or the present password.
     pub(super) async fn reuse(
         &self,
         active: Option<&Active>,

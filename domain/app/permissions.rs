@@ -1,4 +1,4 @@
-//! May this account do that at this site? Answered from memory, at the log's head.
+//! May this account do that at this site? Answered from memory, as of the log's newest event.
 
 use std::sync::Arc;
 
@@ -9,20 +9,20 @@ use crate::values::permission::Permission;
 
 use super::{App, Unavailable};
 
-/// What an account is, and what its groups grant it, at one moment.
+/// An account's role and permissions at one moment.
 #[derive(Clone, Debug)]
 pub struct Authorisation {
-    /// Whose.
+    /// The account.
     pub account: AccountId,
-    /// Of which company.
+    /// Its company.
     pub company: CompanyId,
-    /// As what; none where it is not in use, and may do nothing.
+    /// Its role. `None` if the account is not in use: then it may do nothing.
     pub role: Option<Role>,
     access: Arc<Access>,
 }
 
 impl Authorisation {
-    /// Where the account may do something. Whether a site is the company's is not asked here.
+    /// The sites where the account has a permission. Does not check that a site belongs to the company.
     #[must_use]
     pub fn allowed(&self, permission: Permission) -> Where {
         match self.role {
@@ -32,7 +32,7 @@ impl Authorisation {
         }
     }
 
-    /// Whether it may do something at a site of its company.
+    /// Whether it has a permission at a site of its company.
     #[must_use]
     pub fn may(&self, permission: Permission, site: SiteId) -> bool {
         match self.role {
@@ -42,13 +42,13 @@ impl Authorisation {
         }
     }
 
-    /// Whether it may do something on every site of its company.
+    /// Whether it has a permission on all sites of its company.
     #[must_use]
     pub fn may_everywhere(&self, permission: Permission) -> bool {
         self.allowed(permission) == Where::Everywhere
     }
 
-    /// Whether it may do something on any site at all.
+    /// Whether it has a permission on at least one site.
     #[must_use]
     pub fn may_anywhere(&self, permission: Permission) -> bool {
         self.allowed(permission) != Where::nowhere()
@@ -56,10 +56,10 @@ impl Authorisation {
 }
 
 impl App {
-    /// What an account is and may do; none where there never was one.
+    /// An account's role and permissions. Returns `None` if the account never existed.
     ///
     /// # Errors
-    /// [`Unavailable`] when the log can't be read.
+    /// [`Unavailable`] if the log can't be read.
     pub async fn authorisation(&self, account: AccountId) -> Result<Option<Authorisation>, Unavailable> {
         let held = self.accounts.load(&account::stream(account)).await?.state;
         let Some(profile) = held.profile() else { return Ok(None) };
@@ -68,11 +68,11 @@ impl App {
         Ok(Some(Authorisation { account, company: profile.company, role, access }))
     }
 
-    /// Whether an account may do something at a site: it is in use, the site is its company's, and it is an
-    /// administrator or one of its groups permits it there.
+    /// Whether an account has a permission at a site. It has if it is in use, the site belongs to its company, and it
+    /// is an administrator or one of its groups grants the permission there.
     ///
     /// # Errors
-    /// [`Unavailable`] when the log can't be read.
+    /// [`Unavailable`] if the log can't be read.
     pub async fn may(
         &self,
         account: AccountId,

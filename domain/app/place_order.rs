@@ -1,8 +1,7 @@
-//! Taking an order: the company, its contact's account, what became of both, and what its lines lead to.
+//! Takes an order: registers the company, creates the contact's account, and opens sites for the order's lines.
 //!
-//! Each step is an append of its own to a stream whose name follows from the order, and each is
-//! idempotent; an order delivered again, or resumed after a crash between any two steps, goes on
-//! where it stopped.
+//! Each step is an append to a stream whose name is derived from the order, and each step is idempotent. So an order
+//! that is delivered again, or continued after a crash, goes on where it stopped.
 
 use crate::account::{self, Command, Creation, Origin, Refusal, Role};
 use crate::company;
@@ -17,20 +16,20 @@ use super::{App, Failure, TransactError, Unavailable};
 /// An order as it is delivered.
 #[derive(Clone, Debug)]
 pub struct NewOrder {
-    /// What it says, but for its contact.
+    /// The order without its contact.
     pub content: Content,
-    /// Who placed it.
+    /// The person who placed it.
     pub contact: Contact,
 }
 
 /// An order that was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlacedOrder {
-    /// What became of it.
+    /// The result of the order's onboarding.
     pub onboarded: Onboarded,
-    /// Whether it was delivered for the first time.
+    /// Whether this was the first delivery.
     pub new: bool,
-    /// Where its last event stands.
+    /// The position of its last event.
     pub position: Position,
 }
 
@@ -38,7 +37,7 @@ impl App {
     /// Takes an order. The same order delivered twice changes nothing the second time.
     ///
     /// # Errors
-    /// [`order::Refusal::Differs`] where the number was used for another order.
+    /// [`order::Refusal::Differs`] if the number was used for an order with other contents.
     pub async fn place_order(&self, context: &Context, order: NewOrder) -> Result<PlacedOrder, Failure> {
         let stream = order::stream(&order.content.id);
         let _turn = self.ports.keyed_lock.acquire(stream.to_string()).await;
@@ -64,13 +63,13 @@ impl App {
         Ok(PlacedOrder { new: !received.facts.is_empty(), ..onboarded })
     }
 
-    /// Finishes an order that was taken: registers the company, creates the account, notes the
-    /// outcome, opens sites and adds terminals. Does nothing for one that is finished.
+    /// Finishes an order that was taken: registers the company, creates the account, records the outcome, opens sites
+    /// and adds terminals. Does nothing if the order is finished.
     ///
     /// # Errors
-    /// [`order::Refusal::NoSuchOrder`] where it was never taken.
+    /// [`order::Refusal::NoSuchOrder`] if it was never taken.
     pub async fn onboard(&self, context: &Context, id: &OrderId) -> Result<PlacedOrder, Failure> {
-        // Whoever is delivering it on this node goes first, and most often leaves nothing to do.
+        // A delivery of the same order on this node goes first. Usually it leaves nothing to do.
         let _turn = self.ports.keyed_lock.acquire(order::stream(id).to_string()).await;
         self.finish(context, id).await
     }
@@ -92,7 +91,7 @@ impl App {
         Ok(PlacedOrder { onboarded, new: false, position })
     }
 
-    /// Registers the company and creates the contact's account, whatever of it is still to be done.
+    /// Registers the company and creates the contact's account, if this has not been done.
     async fn admit(
         &self,
         context: &Context,
@@ -110,7 +109,7 @@ impl App {
         Ok((onboarded, done.position))
     }
 
-    /// Registers the company unless it is a customer; gives the order that did.
+    /// Registers the company if it is not a customer yet. Returns the order that registered it.
     async fn register(
         &self,
         context: &Context,
@@ -125,7 +124,7 @@ impl App {
         Ok(committed.state.registered_by().cloned())
     }
 
-    /// Creates the contact's account, if the address has none.
+    /// Creates the contact's account, if no account has the address.
     async fn admit_contact(
         &self,
         context: &Context,
@@ -160,8 +159,8 @@ impl App {
         }
     }
 
-    /// What an order means whose contact has an account: perhaps one that this very order made before
-    /// a crash.
+    /// The outcome of an order whose contact has an account. This very order may have created the account before a
+    /// crash.
     async fn known_contact(
         &self,
         company: CompanyId,

@@ -1,4 +1,4 @@
-//! Saving what a site's receipts look like.
+//! Saves the layout of a site's receipts.
 
 use crate::company;
 use crate::fact::Context;
@@ -13,27 +13,27 @@ use super::{App, Failure, Unavailable};
 /// Why no receipt layout can be set at a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReceiptRefused {
-    /// Only terminals stand there that support serves.
-    #[error("the receipts of these terminals are changed by support")]
+    /// The site has only terminals that support serves.
+    #[error("support changes the receipts of these terminals")]
     ContactSupport,
-    /// Nothing stands there that would print them.
-    #[error("no terminal stands at this site")]
+    /// The site has no terminal to print receipts.
+    #[error("there is no terminal at this site")]
     NoTerminal,
 }
 
 impl App {
-    /// A site's receipt layout as the log has it now.
+    /// The present layout of a site's receipts in the log.
     ///
     /// # Errors
-    /// [`Unavailable`] when it can't be read.
+    /// [`Unavailable`] if it can't be read.
     pub async fn receipt(&self, site: SiteId) -> Result<Folded<Receipt>, Unavailable> {
         self.receipts.load(&receipt::stream(site)).await
     }
 
-    /// The picture of a layout.
+    /// The logo of a layout.
     ///
     /// # Errors
-    /// [`Unavailable`] when it can't be read.
+    /// [`Unavailable`] if it can't be read.
     pub async fn logo(&self, receipt: &Receipt) -> Result<Option<Logo>, Unavailable> {
         match (receipt.layout.logo, &receipt.held) {
             (Some(logo), None) => Ok(self.logos.load(&logo::stream(logo)).await?.state.logo.clone()),
@@ -41,18 +41,19 @@ impl App {
         }
     }
 
-    /// Keeps a picture, unless it is kept already: its layouts name it.
+    /// Stores a logo, if it is not stored yet. Returns the id by which layouts name it.
     async fn keep_logo(&self, context: &Context, logo: Logo) -> Result<LogoId, Unavailable> {
         let id = LogoId::of(&logo);
         self.logos.transact(&logo::stream(id), context, logo::Command::Keep { logo }).await?;
         Ok(id)
     }
 
-    /// Saves a site's receipt layout with this picture; its terminals fetch it when they next synchronise.
+    /// Saves the layout of a site's receipts with this logo. The site's terminals fetch it when they next
+    /// synchronise.
     ///
     /// # Errors
-    /// [`ReceiptRefused`] where no PAX terminal stands at the site, [`company::Refusal::NoSuchSite`] where the
-    /// company has none such.
+    /// [`ReceiptRefused`] if the site has no PAX terminal. [`company::Refusal::NoSuchSite`] if the company has no
+    /// such site.
     pub async fn save_receipt(
         &self,
         context: &Context,
@@ -74,10 +75,10 @@ impl App {
         Ok((saved.state.version, saved.position))
     }
 
-    /// Whether a terminal stands at a site whose receipts its owner may change.
+    /// Checks that a site has a terminal whose receipts its owner may change.
     ///
     /// # Errors
-    /// [`ReceiptRefused`] where none does.
+    /// [`ReceiptRefused`] if it has none.
     pub async fn prints_receipts(&self, company: CompanyId, site: SiteId) -> Result<(), Failure> {
         let terminals = self.terminals(company).await?.state;
         let makers: Vec<Maker> = terminals.at(site).map(|(_, terminal)| terminal.model.maker()).collect();

@@ -1,4 +1,4 @@
-//! "I forgot my password": the same answer in the same time, whoever asks.
+//! "I forgot my password": every caller gets the same answer in the same time.
 
 use crate::account::{self, Command};
 use crate::fact::Context;
@@ -7,11 +7,11 @@ use crate::values::email_address::EmailAddress;
 use super::{App, TransactError, Unavailable};
 
 impl App {
-    /// Has a reset link mailed, if the address is an active account's. Nothing that is returned says
-    /// whether it is (law 11): an unknown address waits for the disk as a known one does.
+    /// Sends a reset link if the address belongs to an active account. The result does not say whether it does (law
+    /// 11): an unknown address waits for the disk as a known one does.
     ///
     /// # Errors
-    /// [`Unavailable`] when the store does not write, whoever's address it is.
+    /// [`Unavailable`] if the store does not write, for every address.
     pub async fn request_password_reset(
         &self,
         context: &Context,
@@ -22,8 +22,8 @@ impl App {
         let stream = account::stream(account);
         match self.accounts.transact(&stream, context, Command::RequestPasswordReset).await {
             Ok(committed) if !committed.facts.is_empty() => Ok(()),
-            // As many as one hour allows were sent, or the account is not active, or it is gone. Whichever it is, the
-            // answer is the same.
+            // The limit of one hour is reached, or the account is not active or was deleted. The answer is the same
+            // for all three.
             Ok(_) | Err(TransactError::Refused(_)) => Ok(self.ports.store.decoy().await?),
             Err(TransactError::Unavailable(unavailable)) => Err(unavailable),
         }

@@ -1,4 +1,4 @@
-//! Support decides what becomes of an order that waits for it.
+//! Support decides about an order that waits for it.
 
 use crate::account::{self, Command, Creation, Origin, Refusal, Role};
 use crate::fact::Context;
@@ -8,22 +8,23 @@ use crate::ports::Position;
 
 use super::{App, Failure, TransactError};
 
-/// What support decided.
+/// The decision of support.
 #[derive(Clone, Debug)]
 pub enum Decision {
-    /// Somebody else of the company becomes its temporary administrator.
+    /// Another person of the company becomes its temporary administrator.
     NameContact(Contact),
-    /// Nobody is added.
+    /// No account is added.
     AddNobody,
 }
 
 impl App {
-    /// Carries out what support decided of an order, and notes it: then the order waits no longer. The account comes
-    /// first: what a crash leaves in between is an order that still waits, and deciding the same again goes on.
+    /// Carries out support's decision on an order and records it. Then the order no longer waits. The account is
+    /// created first. So after a crash in between, the order still waits, and the same decision continues the work.
     ///
     /// # Errors
-    /// [`order::Refusal::NotAwaiting`] where it does not wait for that, [`order::Refusal::Resolved`] where something
-    /// else was decided, [`Failure::EmailTaken`] where the new contact has an account of another company too.
+    /// [`order::Refusal::NotAwaiting`] if the order does not wait for this decision. [`order::Refusal::Resolved`] if
+    /// it was decided differently before. [`Failure::EmailTaken`] if the new contact has an account of another
+    /// company.
     pub async fn resolve_order(
         &self,
         context: &Context,
@@ -47,7 +48,7 @@ impl App {
         Ok((resolution, resolved.position))
     }
 
-    /// The account of the contact whom support names: made, unless the company has it.
+    /// The account of the contact that support names. It is created if the company does not have it.
     async fn name_contact(
         &self,
         context: &Context,
@@ -63,7 +64,7 @@ impl App {
                 _ => Err(order::Refusal::Resolved.into()),
             };
         }
-        // Asked before the address is claimed: what is refused leaves nothing behind.
+        // Checked before the address is claimed, so that a refusal leaves nothing behind.
         let company = received.awaits_contact().ok_or(order::Refusal::NotAwaiting)?;
         let order_id = received.content.id.clone();
         let account = self.claim(context, &email_hash, AccountId::of_order(&order_id, &email_hash)).await?;

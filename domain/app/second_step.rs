@@ -1,4 +1,4 @@
-//! Turning the second step on and off, answering its challenge, and support's way out.
+//! Turns the second step on and off and answers its challenge. Support can reset a lost second step.
 
 use crate::Moment;
 use crate::account::{self, Answer, Command, Event, Refusal, SecondProof};
@@ -14,22 +14,22 @@ use super::sessions::Owner;
 use super::streams::Committed;
 use super::{App, Failure, TransactError, Unavailable};
 
-/// A secret that is shown once, to be confirmed by a code.
+/// A secret that is shown once. A code must confirm it.
 #[derive(Clone, Debug)]
 pub struct Enrolment {
-    /// What an app makes its codes from.
+    /// The secret that the app makes its codes from.
     pub secret: TotpSecret,
-    /// The first moment at which it can't be confirmed any more.
+    /// The first moment at which it can no longer be confirmed.
     pub expires_at: Moment,
-    /// Where its event stands.
+    /// The position of its event.
     pub position: Position,
 }
 
 impl App {
-    /// Answers the challenge that a right password led to.
+    /// Answers the challenge that followed a right password.
     ///
     /// # Errors
-    /// [`Unavailable`] when the system could not judge; then nothing was counted.
+    /// [`Unavailable`] if the system could not judge. Then nothing was counted.
     pub async fn answer_challenge(
         &self,
         context: &Context,
@@ -39,7 +39,7 @@ impl App {
         let Some(claims) = self.ports.tokens.read_challenge(challenge) else {
             return Ok(Login::ChallengeVoid);
         };
-        // A challenge that had expired before the clock was put back is ignored.
+        // A challenge that had expired before the clock was set back stays expired.
         let expired = self.clock.reached(claims.event.0, context.at) >= claims.expires_at;
         let event = if expired { EventId(uuid::Uuid::nil()) } else { claims.event };
         let stream = account::stream(claims.account);
@@ -57,14 +57,14 @@ impl App {
                 Err(TransactError::Refused(Refusal::Locked { until })) => return Ok(Login::Locked { until }),
                 Err(TransactError::Refused(Refusal::StaleProof)) => continue,
                 Err(TransactError::Unavailable(unavailable)) => return Err(self.lost(unavailable)),
-                // The challenge is void, or the second step was turned off, or the account is not in use any more.
-                // Whichever it is, the answer is the same (law 11).
+                // The challenge is void, or the second step was turned off, or the account is no longer in use. The
+                // answer is the same for all three (law 11).
                 Err(TransactError::Refused(_)) => return Ok(Login::ChallengeVoid),
             }
         }
     }
 
-    /// Shows a secret for a second step to its owner, whose password is verified as at a login.
+    /// Shows a secret for a second step to the account's owner. Their password is verified as at a login.
     ///
     /// # Errors
     /// [`Failure::WrongPassword`], [`Refusal::Locked`], [`Refusal::SecondStepOn`].
@@ -89,7 +89,7 @@ impl App {
     /// ten recovery codes, which are shown only once.
     ///
     /// # Errors
-    /// [`Failure::WrongCode`], which counts; [`Refusal::NoProposal`], [`Refusal::Locked`].
+    /// [`Failure::WrongCode`], which counts as a wrong login; [`Refusal::NoProposal`], [`Refusal::Locked`].
     pub async fn confirm_second_step(
         &self,
         context: &Context,
@@ -126,7 +126,7 @@ impl App {
         }
     }
 
-    /// Shows other recovery codes; those that are left are void.
+    /// Shows new recovery codes. The earlier ones no longer work.
     ///
     /// # Errors
     /// [`Failure::WrongPassword`], [`Failure::WrongCode`], [`Refusal::NoSecondStep`], [`Refusal::Locked`].
@@ -145,10 +145,10 @@ impl App {
         did(&committed, replaced).map(|position| (codes, position))
     }
 
-    /// Turns the second step off: it takes the password and a code.
+    /// Turns the second step off. This needs the password and a code.
     ///
     /// # Errors
-    /// As [`App::replace_recovery_codes`].
+    /// The same as [`App::replace_recovery_codes`].
     pub async fn disable_second_step(
         &self,
         context: &Context,
@@ -160,10 +160,11 @@ impl App {
         did(&committed, |event| matches!(event, Event::SecondStepDisabled))
     }
 
-    /// Takes a lost second step away, by support, who has made sure who asks; ends every session.
+    /// Turns a lost second step off for support, after support checked the identity of the person who asks. Ends
+    /// every session.
     ///
     /// # Errors
-    /// [`Refusal::NoSecondStep`] where none is on.
+    /// [`Refusal::NoSecondStep`] if the account has none.
     pub async fn reset_second_step(
         &self,
         context: &Context,
@@ -173,7 +174,7 @@ impl App {
         self.change_account(context, account, Command::ResetSecondStep { reason: reason.to_owned() }).await
     }
 
-    /// What takes the owner's password.
+    /// Runs a command that needs the owner's password.
     pub(super) async fn judge_owner(
         &self,
         context: &Context,
@@ -191,7 +192,8 @@ impl App {
     }
 }
 
-/// Where it was done; or what was wrong, which has been counted.
+/// The position of the event that says that it was done. Returns the error if the password or the code was wrong,
+/// which has been counted.
 fn did(committed: &Committed<account::Account>, done: impl Fn(&Event) -> bool) -> Result<Position, Failure> {
     let mut events = committed.facts.iter().map(|fact| &fact.event);
     if events.clone().any(done) {

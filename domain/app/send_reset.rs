@@ -1,4 +1,4 @@
-//! Support has a reset link mailed: it starts a reset, and neither sees the link nor chooses a password.
+//! Support sends a reset link to an account's owner. Support does not see the link and does not choose the password.
 
 use crate::account::{self, Command};
 use crate::fact::Context;
@@ -8,11 +8,12 @@ use crate::ports::Position;
 use super::{App, Failure};
 
 impl App {
-    /// Has a reset link mailed to an account's owner. None where as many as one hour allows were sent: the newest
-    /// goes on working, so that whoever asks for them in the owner's name does not void what support sent.
+    /// Sends a reset link to an account's owner. Returns `None` if the limit of one hour is reached: then the newest
+    /// link still works. So an attacker who requests mails in the owner's name does not void the link that support
+    /// sent.
     ///
     /// # Errors
-    /// [`crate::account::Refusal::NotActive`] where there is no password to reset yet.
+    /// [`crate::account::Refusal::NotActive`] if the account has no password yet.
     pub async fn send_reset(
         &self,
         context: &Context,

@@ -1,4 +1,4 @@
-//! Sessions: who a token speaks for, and ending them.
+//! Sessions: finds the account of a session token, and ends sessions.
 
 use crate::Moment;
 use crate::account::{self, Command, Profile, Refusal, Session, SessionEnd};
@@ -8,33 +8,34 @@ use crate::ports::Position;
 
 use super::{App, Failure, Unavailable};
 
-/// A person with a session that works.
+/// A person with a valid session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authenticated {
-    /// Who.
-    pub account: AccountId,
-    /// By which session.
-    pub session: SessionId,
-    /// Of what company, in what role.
-    pub profile: Profile,
-}
-
-/// Who does something with their own account, in which session, and on which device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Owner {
-    /// Whose account it is.
+    /// The account.
     pub account: AccountId,
     /// The session.
     pub session: SessionId,
-    /// The device, if it showed its token.
+    /// The account's details, such as its company and role.
+    pub profile: Profile,
+}
+
+/// A person who acts on their own account, with the session and the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The account.
+    pub account: AccountId,
+    /// The session.
+    pub session: SessionId,
+    /// The device, if its token came with the request.
     pub device: Option<DeviceId>,
 }
 
 impl App {
-    /// Who a session token speaks for at `at`; none where it is forged, over or ended.
+    /// The account of a session token at `at`. Returns `None` if the token is forged or the session has ended or
+    /// expired.
     ///
     /// # Errors
-    /// [`Unavailable`] when the account can't be read.
+    /// [`Unavailable`] if the account can't be read.
     pub async fn authenticate(&self, at: Moment, token: &str) -> Result<Option<Authenticated>, Unavailable> {
         let Some(claims) = self.ports.tokens.read_session(token).filter(|claims| at < claims.expires_at)
         else {
@@ -55,11 +56,11 @@ impl App {
         }))
     }
 
-    /// When a session was last used. `None` if it is over: it was not used for too long, or it has expired. A clock that
-    /// was put back changes nothing about that. Expiry is compared, not scheduled (law 7).
+    /// When a session was last used. Returns `None` if the session has expired, or has not been used for too long. A
+    /// clock that was set back does not change this. Expiry is compared, not scheduled (law 7).
     ///
     /// # Errors
-    /// [`Unavailable`] when it can't be read when sessions were used.
+    /// [`Unavailable`] if the times of use can't be read.
     pub async fn last_use(&self, session: &Session, at: Moment) -> Result<Option<Moment>, Unavailable> {
         let used = self.ports.session_uses.last_use(session.id).await?;
         let last = used.map_or(session.started_at, |used| used.max(session.started_at));
@@ -68,10 +69,10 @@ impl App {
         Ok(works.then_some(last))
     }
 
-    /// Ends one session. One that has ended already stays ended.
+    /// Ends one session. A session that has ended already stays ended.
     ///
     /// # Errors
-    /// [`Refusal::NoSuchSession`] where the account has no such session.
+    /// [`Refusal::NoSuchSession`] if the account has no such session.
     pub async fn end_session(
         &self,
         context: &Context,
@@ -82,10 +83,10 @@ impl App {
         self.change_account(context, account, Command::EndSession { session, reason }).await
     }
 
-    /// Ends every session of an account.
+    /// Ends every session of an account. Does nothing for an account that is not active yet.
     ///
     /// # Errors
-    /// [`Refusal::NoSuchAccount`] and its like.
+    /// [`Refusal::NoSuchAccount`] if the account does not exist.
     pub async fn end_sessions(&self, context: &Context, account: AccountId) -> Result<Position, Failure> {
         match self.change_account(context, account, Command::EndSessions).await {
             Err(Failure::Refused(Refusal::NotActive)) => Ok(Position::default()),

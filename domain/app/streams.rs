@@ -1,4 +1,4 @@
-//! Load, decide, append, retry: the loop that every use case turns.
+//! Load, decide, append, retry: the loop of every use case.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -15,20 +15,20 @@ use crate::schema::AggregateEvent;
 
 use super::{Failure, Unavailable};
 
-/// How often an append whose fate is unknown is tried, the first time counted.
+/// How often an append with an unknown result is tried, including the first time.
 const TRIES: usize = 3;
 
-/// An aggregate whose events the log knows.
+/// An aggregate whose events are stored in the log.
 pub trait Aggregate: Decider<Event: AggregateEvent> {}
 impl<A: Decider<Event: AggregateEvent>> Aggregate for A {}
 
 /// Why nothing was appended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TransactError<R> {
-    /// A rule of the aggregate refused.
+    /// A rule of the aggregate refuses the command.
     #[error(transparent)]
     Refused(R),
-    /// The system could not.
+    /// The system could not do it.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -54,10 +54,10 @@ impl From<TransactError<Infallible>> for Unavailable {
     }
 }
 
-/// What a transaction on an aggregate leads to.
+/// The result of a transaction on an aggregate.
 pub(super) type Transacted<A> = Result<Committed<A>, TransactError<<A as Decider>::Refusal>>;
 
-/// The log and what it takes to write to it.
+/// The log, and what is needed to write to it.
 #[derive(Clone)]
 pub(super) struct Log {
     pub(super) store: Arc<dyn EventStore>,
@@ -72,14 +72,14 @@ pub struct Streams<A> {
     cache: Arc<dyn StateCache<A>>,
 }
 
-/// What a decision led to, durable.
+/// The result of a decision. It is durable.
 #[derive(Clone, Debug)]
 pub struct Committed<A: Aggregate> {
-    /// The state after it.
+    /// The aggregate's state after it.
     pub state: Arc<A>,
-    /// What was decided; empty where nothing had to change.
+    /// The events that were decided. Empty if nothing had to change.
     pub facts: Vec<Fact<A::Event>>,
-    /// Where its last event stands, or the last before it where nothing changed.
+    /// The position of the stream's last event.
     pub position: Position,
 }
 
@@ -88,7 +88,7 @@ impl<A: Aggregate> Streams<A> {
         Self { log, policies, cache }
     }
 
-    /// Folds a stream as it is now, reading only what the cache lacks.
+    /// Loads the aggregate's present state. It reads only the events that the cache does not have.
     pub(super) async fn load(&self, stream: &StreamId) -> Result<Folded<A>, Unavailable> {
         let mut folded = self.cache.get(stream).unwrap_or_default();
         let news = self.log.store.read_stream(stream, folded.revision).await?;
@@ -103,8 +103,8 @@ impl<A: Aggregate> Streams<A> {
         Ok(folded)
     }
 
-    /// Decides a command on the stream as it is, and appends what follows at the revision decided on. If
-    /// somebody was faster, decides again against what won (law 2).
+    /// Decides a command and appends its events at the revision that was decided on. If another append came first, it
+    /// decides again with the new events (law 2).
     pub(super) async fn transact(
         &self,
         stream: &StreamId,
@@ -114,7 +114,7 @@ impl<A: Aggregate> Streams<A> {
         self.transact_as(stream, context, || EventId(self.log.identities.fresh()), command).await
     }
 
-    /// As [`Streams::transact`], with the ids that the events get.
+    /// The same as [`Streams::transact`]. The caller gives the ids of the events.
     pub(super) async fn transact_as(
         &self,
         stream: &StreamId,
@@ -135,7 +135,7 @@ impl<A: Aggregate> Streams<A> {
         }
     }
 
-    /// Appends at the revision of the fold; none says that somebody was faster.
+    /// Appends at the revision of the state. Returns `None` if another append came first.
     async fn append(
         &self,
         stream: &StreamId,
@@ -158,7 +158,7 @@ impl<A: Aggregate> Streams<A> {
         Ok(Some(Committed { state: folded.state, facts, position: appended.position }))
     }
 
-    /// An append whose fate is unknown is made again with the same ids and revision (law 2).
+    /// Repeats an append with an unknown result, with the same ids and revision (law 2).
     async fn append_surely(
         &self,
         stream: &StreamId,
@@ -169,7 +169,7 @@ impl<A: Aggregate> Streams<A> {
         for _ in 0..TRIES {
             match self.log.store.append(stream, folded.revision, events.clone()).await {
                 Err(AppendError::Unknown(why)) => unknown = Some(AppendError::Unknown(why)),
-                // That the store does not write now says nothing of the time before.
+                // The store not writing now does not tell whether it wrote before.
                 Err(AppendError::Unavailable(why)) => {
                     return Err(unknown.unwrap_or(AppendError::Unavailable(why)));
                 }

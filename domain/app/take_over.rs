@@ -1,4 +1,4 @@
-//! A take-over, from its opening to the last thing that moves.
+//! A take-over, from its opening until everything has moved.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::ready;
@@ -17,36 +17,36 @@ use crate::values::permission::Permission;
 
 use super::{App, Failure, SIDE_BY_SIDE, Unavailable};
 
-/// A take-over that support wants to open.
+/// The details of a take-over that support opens.
 #[derive(Clone, Debug)]
 pub struct NewTakeOver {
-    /// The company that gives.
+    /// The company that gives sites and accounts away.
     pub from: CompanyId,
-    /// The company that takes.
+    /// The company that gets them.
     pub to: CompanyId,
-    /// The sites that go along; none for all of them.
+    /// The sites that move. `None`: all sites.
     pub sites: Option<Vec<SiteId>>,
-    /// The accounts that go along.
+    /// The accounts that move.
     pub accounts: Vec<AccountId>,
-    /// Support's own number for it.
+    /// Support's own reference number.
     pub reference: String,
 }
 
 impl App {
-    /// A take-over as the log has it now.
+    /// A take-over's present state in the log.
     ///
     /// # Errors
-    /// [`Unavailable`] when it can't be read.
+    /// [`Unavailable`] if it can't be read.
     pub async fn take_over(&self, id: TakeOverId) -> Result<Folded<TakeOver>, Unavailable> {
         self.takeovers.load(&takeover::stream(id)).await
     }
 
-    /// Opens a take-over; both companies are asked.
+    /// Opens a take-over. Both companies are asked to agree.
     ///
     /// # Errors
-    /// [`takeover::Refusal`], [`Failure::NoSuchCompany`], [`company::Refusal::NoSuchSite`] or [`Failure::NoSuchMember`] for
-    /// what there is not, [`access::Refusal::LastAdministrator`] where it keeps sites and nobody to
-    /// administer them.
+    /// [`takeover::Refusal`]. [`Failure::NoSuchCompany`], [`company::Refusal::NoSuchSite`] or
+    /// [`Failure::NoSuchMember`] if a company, site or account does not exist. [`access::Refusal::LastAdministrator`]
+    /// if the company keeps sites but no administrator.
     pub async fn open_take_over(
         &self,
         context: &Context,
@@ -68,7 +68,7 @@ impl App {
         let id = TakeOverId(self.ports.identities.fresh());
         let keeps_sites = sites.len() < company.sites.len();
         let depart = access::Command::Depart { takeover: id, accounts: new.accounts.clone(), keeps_sites };
-        // They depart when it completes; who could never is refused now.
+        // The accounts leave when the take-over completes. Accounts that can never leave are refused now.
         access::decide(&self.access(new.from).await?.state, Grantor::Anything, depart)?;
         let (from, to, accounts, reference) = (new.from, new.to, new.accounts, new.reference);
         let open = Command::Open { from, to, sites: sites.clone(), accounts, reference };
@@ -76,7 +76,8 @@ impl App {
         let _turn = self.ports.keyed_lock.acquire(takeover::stream(id).to_string()).await;
         let promise = company::Command::PromiseSites { takeover: id, to, sites };
         self.change_company(context, from, promise).await?;
-        // Of two that would take each other over at once, each has promised before it looks.
+        // If two companies open take-overs of each other at once, each has made its promise before it checks the
+        // other's.
         if self.company(to).await?.state.is_taken_over_by(from) {
             self.call_off(context, id, from).await?;
             return Err(takeover::Refusal::Circular.into());
@@ -84,10 +85,10 @@ impl App {
         Ok((id, self.change_take_over(context, id, open).await?))
     }
 
-    /// Notes that a company agreed.
+    /// Records that a company agreed.
     ///
     /// # Errors
-    /// [`takeover::Refusal`] where it is over.
+    /// [`takeover::Refusal`] if the take-over is completed or cancelled.
     pub async fn confirm_take_over(
         &self,
         context: &Context,
@@ -97,10 +98,10 @@ impl App {
         self.change_take_over(context, id, Command::Confirm { side }).await
     }
 
-    /// Gives a take-over up.
+    /// Cancels a take-over.
     ///
     /// # Errors
-    /// [`takeover::Refusal::Completed`] where things have moved.
+    /// [`takeover::Refusal::Completed`] if things have started to move.
     pub async fn cancel_take_over(
         &self,
         context: &Context,
@@ -114,17 +115,17 @@ impl App {
         Ok(cancelled.max(self.call_off(context, id, from).await?))
     }
 
-    /// Completes a take-over: sites, terminals and accounts move, with their history. Asked again, it goes on
-    /// where a crash stopped it. Whatever could refuse is asked before the first thing moves.
+    /// Completes a take-over: sites, terminals and accounts move, with their history. Called again after a crash, it
+    /// goes on where it stopped. All refusals are checked before the first thing moves.
     ///
     /// # Errors
-    /// [`takeover::Refusal::NotConfirmed`] where a company has yet to agree; [`company::Refusal`] where a site has gone
-    /// elsewhere since, [`access::Refusal`] where it keeps sites and nobody to administer them.
+    /// [`takeover::Refusal::NotConfirmed`] if a company has not agreed yet. [`company::Refusal`] if a site has moved
+    /// elsewhere since. [`access::Refusal`] if the company keeps sites but no administrator.
     pub async fn complete_take_over(&self, context: &Context, id: TakeOverId) -> Result<Position, Failure> {
         let _turn = self.ports.keyed_lock.acquire(takeover::stream(id).to_string()).await;
         let takeover = self.take_over(id).await?.state;
         let opened = takeover.as_deref().ok_or(takeover::Refusal::NoSuchTakeOver)?;
-        // Who administers the company is changed by nobody else until all have left it.
+        // Nobody else may change the company's administrators until all accounts have left.
         let _company = self.turn_of(opened.from).await;
         let accounts = self.still_there(opened).await?;
         let begin = Command::Begin { accounts: accounts.clone() };
@@ -137,7 +138,7 @@ impl App {
             let depart = access::Command::Depart { takeover: id, accounts, keeps_sites };
             self.change_access(context, from, Grantor::Anything, depart).await?;
             if let Err(refused) = self.change_take_over(context, id, begin).await {
-                // Cancelled at this very moment, elsewhere.
+                // It was cancelled elsewhere at the same time.
                 if refused == Failure::TakeOver(takeover::Refusal::Cancelled) {
                     self.call_off(context, id, from).await?;
                 }
@@ -151,11 +152,11 @@ impl App {
         }
     }
 
-    /// Goes on with a take-over where a crash stopped it: completes one that began to, and frees what `from` had promised
-    /// to one that does not happen. For whoever follows the log.
+    /// Continues a take-over after a crash. Completes one that has begun. For a cancelled one, frees what `from` had
+    /// promised. Called by the code that follows the log.
     ///
     /// # Errors
-    /// [`Failure::Unavailable`] while that can't be done.
+    /// [`Failure::Unavailable`] if that can't be done now.
     pub async fn resume_take_over(
         &self,
         context: &Context,
@@ -179,7 +180,7 @@ impl App {
         Ok(())
     }
 
-    /// Frees what was promised to a take-over that does not happen.
+    /// Frees everything that was promised to a take-over that was cancelled.
     async fn call_off(
         &self,
         context: &Context,
@@ -192,7 +193,7 @@ impl App {
         Ok(kept.max(self.change_access(context, from, Grantor::Anything, stay).await?))
     }
 
-    /// The accounts that are still of the company, to be moved.
+    /// The accounts to move that still belong to the company.
     async fn still_there(&self, opened: &Opened) -> Result<Vec<AccountId>, Failure> {
         let mut accounts = Vec::new();
         for account in &opened.accounts {
@@ -211,8 +212,8 @@ impl App {
         Ok(profile.ok_or(Failure::NoSuchMember(account))?.role)
     }
 
-    /// Moves everything, each step an append that changes nothing the second time. People lose what they could
-    /// do at the old company last: until then nobody is left without an access that they had.
+    /// Moves everything. Each step is an append that changes nothing the second time. People lose their rights at the
+    /// old company last, so nobody is without access in between.
     async fn carry_over(
         &self,
         context: &Context,
@@ -220,7 +221,7 @@ impl App {
         opened: &Opened,
     ) -> Result<Position, Failure> {
         let (from, to, sites) = (opened.from, opened.to, opened.sites.clone());
-        // Done already, unless it was begun before accounts were asked to depart.
+        // This is done already, unless the take-over began before accounts had to be prepared for leaving.
         let accounts = opened.accounts.clone();
         let depart = access::Command::Depart { takeover: id, accounts, keeps_sites: false };
         self.change_access(context, from, Grantor::Anything, depart).await?;
@@ -255,7 +256,7 @@ impl App {
     ) -> Result<Position, Failure> {
         let follow = account::Command::Move { takeover, company };
         match self.change_account(context, account, follow).await {
-            // Deleted meanwhile: nothing to move.
+            // The account was deleted meanwhile, so there is nothing to move.
             Err(Failure::Refused(account::Refusal::NoSuchAccount)) => Ok(Position::default()),
             other => other,
         }
@@ -265,14 +266,14 @@ impl App {
         let (from, to) = (opened.from, opened.to);
         let release = company::Command::ReleaseSites { takeover: id, to, sites: opened.sites.clone() };
         let giving = self.change_company(context, from, release).await?.state;
-        // As they were when they went: a name given in this very moment goes along.
+        // The sites as they were when they left. So a name given at that moment moves with them.
         let sites = giving.moved_by(id).unwrap_or_default().to_vec();
         let receive = company::Command::ReceiveSites { takeover: id, from, sites };
         self.change_company(context, to, receive).await?;
         Ok(())
     }
 
-    /// The groups in which the accounts that move keep what they could do at the sites that move.
+    /// The groups that give the moving accounts the rights that they had at the moving sites.
     async fn kept_groups(&self, id: TakeOverId, opened: &Opened) -> Result<Vec<NewGroup>, Failure> {
         let access = self.access(opened.from).await?.state;
         let company = self.company(opened.from).await?.state;

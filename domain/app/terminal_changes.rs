@@ -1,4 +1,4 @@
-//! What is done with a company's terminals.
+//! Changes to a company's terminals.
 
 use crate::company;
 use crate::fact::Context;
@@ -11,19 +11,19 @@ use crate::values::serial_number::SerialNumber;
 use super::{App, Failure, Unavailable};
 
 impl App {
-    /// A company's terminals as the log has them now.
+    /// The present state of a company's terminals in the log.
     ///
     /// # Errors
-    /// [`Unavailable`] when they can't be read.
+    /// [`Unavailable`] if it can't be read.
     pub async fn terminals(&self, company: CompanyId) -> Result<Folded<Terminals>, Unavailable> {
         self.terminals.load(&terminals::stream(company)).await
     }
 
-    /// Assigns terminals to sites of their company, all of them or none.
+    /// Assigns terminals to sites of their company: all of them or none.
     ///
     /// # Errors
     /// [`company::Refusal::NoSuchSite`], [`terminals::Refusal::NoSuchTerminal`] or [`terminals::Refusal::Twice`] for
-    /// the first assignment that does not hold.
+    /// the first assignment that is not possible.
     pub async fn assign(
         &self,
         context: &Context,
@@ -37,11 +37,11 @@ impl App {
         self.change_terminals(context, company, Command::Assign(assignments)).await
     }
 
-    /// Notes the serial number of a terminal that was ordered without.
+    /// Records the serial number of a terminal that was ordered without one.
     ///
     /// # Errors
-    /// [`Failure::SerialTaken`] where another terminal has it, [`terminals::Refusal::OtherSerial`] where this one
-    /// has another.
+    /// [`Failure::SerialTaken`] if another terminal has the number. [`terminals::Refusal::OtherSerial`] if this
+    /// terminal has another number.
     pub async fn note_serial(
         &self,
         context: &Context,
@@ -50,8 +50,8 @@ impl App {
         serial: SerialNumber,
     ) -> Result<Position, Failure> {
         let noted = self.claim_and_note(context, company, terminal, serial.clone()).await;
-        // Of two numbers at once for one terminal both are claimed and one is noted; the other is free again. So is one
-        // that was claimed right before a crash, once it is asked for again.
+        // If two numbers are given to one terminal at once, both are claimed and one is recorded. The other becomes
+        // free again. A number that was claimed right before a crash becomes free when it is asked for again.
         if let Err(Failure::Terminals(terminals::Refusal::OtherSerial)) = noted {
             self.release_serial(context, &serial, terminal).await?;
         }
@@ -66,7 +66,7 @@ impl App {
         serial: SerialNumber,
     ) -> Result<Position, Failure> {
         let terminals = self.terminals(company).await?.state;
-        // Refused before the number is claimed, so that others can have it.
+        // Checked before the number is claimed, so that a refusal leaves it free for others.
         terminals::decide(&terminals, Command::NoteSerial { terminal, serial: serial.clone() })?;
         let (holder, _) = self.claim_serial(context, &serial, terminal, None).await?;
         if holder != terminal {
@@ -75,7 +75,7 @@ impl App {
         self.change_terminals(context, company, Command::NoteSerial { terminal, serial }).await
     }
 
-    /// Frees the number of a terminal that has another: the one it has is its own for ever.
+    /// Frees a claimed number of a terminal that has another. A terminal keeps its recorded number for ever.
     async fn release_serial(
         &self,
         context: &Context,

@@ -1,93 +1,93 @@
-//! What can be asked of a company.
+//! The commands of a company.
 
 use super::{AddressKind, CompanyName, MovedSite, Registration, SiteName};
 use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId};
 use crate::values::address::Address;
 
-/// A wish that the rules may refuse.
+/// A command to a company. The rules may refuse it.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// Register it, unless it is a customer already.
+    /// Register the company, unless it is a customer already.
     Register {
-        /// By which order.
+        /// The order that registers it.
         order: OrderId,
-        /// What is known of it.
+        /// The company's details.
         registration: Registration,
     },
-    /// Open a site at each of these addresses where there is none yet.
+    /// Open a site at each of these addresses where the company has none yet.
     OpenSites {
-        /// By which order.
+        /// The order that opens them.
         order: OrderId,
-        /// Where its terminals go.
+        /// The addresses to which terminals are delivered.
         addresses: Vec<Address>,
     },
     /// Change names and addresses, all of them or none.
     Describe(Description),
-    /// Call a site otherwise.
+    /// Rename a site.
     NameSite {
-        /// Which.
+        /// The site.
         site: SiteId,
-        /// What it is to be called.
+        /// Its new name.
         name: SiteName,
     },
-    /// Give a site another address.
+    /// Change a site's address.
     MoveSite {
-        /// Which.
+        /// The site.
         site: SiteId,
-        /// Where it is.
+        /// Its new address.
         address: Address,
     },
-    /// Promise sites to a take-over, all of them or none.
+    /// Promise sites to a take-over: all of them or none.
     PromiseSites {
-        /// To which.
+        /// The take-over.
         takeover: TakeOverId,
-        /// To whom they are to go.
+        /// The company that gets them.
         to: CompanyId,
-        /// Which.
+        /// The sites.
         sites: Vec<SiteId>,
     },
-    /// Keep what was promised to a take-over that does not happen.
+    /// Keep the sites that were promised to a take-over, because it was cancelled.
     KeepSites {
-        /// Which.
+        /// The take-over.
         takeover: TakeOverId,
     },
-    /// Let sites go to another company.
+    /// Give sites to another company.
     ReleaseSites {
-        /// By which take-over.
+        /// The take-over.
         takeover: TakeOverId,
-        /// To whom.
+        /// The company that gets them.
         to: CompanyId,
-        /// Which.
+        /// The sites.
         sites: Vec<SiteId>,
     },
-    /// Take sites from another company.
+    /// Receive sites from another company.
     ReceiveSites {
-        /// By which take-over.
+        /// The take-over.
         takeover: TakeOverId,
-        /// From whom.
+        /// The company that gives them.
         from: CompanyId,
-        /// Which.
+        /// The sites.
         sites: Vec<MovedSite>,
     },
 }
 
-/// What of a company is to be otherwise; what is not said stays.
+/// Changes to a company's names and addresses. Omitted fields keep their value.
 #[derive(Clone, Debug, Default)]
 pub struct Description {
     /// The name in the register.
     pub legal_name: Option<CompanyName>,
-    /// The name over the door; `Some(None)` for none.
+    /// The trading name. `Some(None)` removes it.
     pub trading_name: Option<Option<CompanyName>>,
-    /// Addresses; `None` for no address of that kind.
+    /// Addresses by kind. `None` removes an address.
     pub addresses: Vec<(AddressKind, Option<Address>)>,
-    /// What becomes of a site at the registered office when that moves.
+    /// Whether a site at the registered office moves along with it.
     pub site_at_office: SiteAtOffice,
 }
 
-/// What becomes of a site at the registered office when that moves.
+/// Whether a site at the registered office moves along with it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SiteAtOffice {
-    /// It moves along: shop and office are one.
+    /// It moves along, because shop and office are in one place.
     #[default]
     Moves,
     /// It stays where it is.

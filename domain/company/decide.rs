@@ -11,25 +11,24 @@ use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId};
 use crate::policies::Policies;
 use crate::values::address::Address;
 
-/// Why a command changes nothing.
+/// Why a command is refused. A refused command changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// Nobody ordered for it yet.
+    /// The company has no order yet.
     #[error("there is no such company")]
     NoSuchCompany,
     /// It has no such site.
     #[error("the company has no site {0}")]
     NoSuchSite(SiteId),
-    /// Another of its sites is there already.
+    /// Another site of the company is at that address.
     #[error("site {0} is at that address already")]
     AddressInUse(SiteId),
-    /// It goes along in another take-over that is open.
+    /// The site is promised to another take-over that is open.
     #[error("site {0} is promised to another take-over")]
     SitePromised(SiteId),
 }
 
-/// Decides a command. A company is registered once; a further order changes nothing about it but the sites
-/// that it opens.
+/// Decides a command. A company is registered once. A further order changes only its sites.
 ///
 /// # Errors
 /// The rule that refuses, as a [`Refusal`].
@@ -85,7 +84,7 @@ impl Decider for Company {
     }
 }
 
-/// A site is opened by itself where the company has none yet; two ways to write one address open one.
+/// Opens a site at each address where the company has none yet. Two spellings of one address open one site.
 fn open_sites(company: &Company, order: &OrderId, addresses: Vec<Address>) -> Vec<Event> {
     let mut opened = BTreeSet::new();
     let new = addresses
@@ -108,7 +107,7 @@ fn describe(company: &Company, held: &Registered, wanted: Description) -> Result
         renamed.then_some(Event::CompanyRenamed { legal_name, trading_name }).into_iter().collect();
     for (kind, address) in wanted.addresses {
         let old = held.addresses.get(&kind);
-        // The registered office can be moved and not taken away.
+        // The registered office can be changed, but not removed.
         if old == address.as_ref() || kind == AddressKind::RegisteredOffice && address.is_none() {
             continue;
         }
@@ -123,7 +122,7 @@ fn describe(company: &Company, held: &Registered, wanted: Description) -> Result
     Ok(events)
 }
 
-/// Two sites at one address could not be told apart by the next order.
+/// Two sites may not have one address, because the next order could not tell them apart.
 fn move_site(company: &Company, site: SiteId, address: Address) -> Result<Vec<Event>, Refusal> {
     let held = company.sites.get(site).ok_or(Refusal::NoSuchSite(site))?;
     match company.site_at(&address) {
@@ -133,7 +132,7 @@ fn move_site(company: &Company, site: SiteId, address: Address) -> Result<Vec<Ev
     }
 }
 
-/// A site goes one way at a time.
+/// A site can be promised to one take-over at a time.
 fn promise_sites(
     company: &Company,
     takeover: TakeOverId,

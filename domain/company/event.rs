@@ -1,7 +1,7 @@
-//! What can happen to a company and its sites.
+//! The events of a company and its sites.
 //!
-//! How each of these is written down is frozen in [`crate::schema`]: a variant may be renamed here, its
-//! stored name never.
+//! [`crate::schema`] freezes how each event is stored. A variant may be renamed here. Its stored name must never
+//! change.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,108 +9,108 @@ use super::{CompanyName, Registration, SiteName};
 use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId};
 use crate::values::address::Address;
 
-/// For what a company uses an address besides its sites.
+/// The purpose of a company's address that is not a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AddressKind {
-    /// Where the law finds it.
+    /// The legal address.
     RegisteredOffice,
-    /// Where invoices go.
+    /// The address for invoices.
     Invoicing,
-    /// Where letters go.
+    /// The address for letters.
     Correspondence,
 }
 
-/// A site as it goes from one company to another.
+/// A site that moves from one company to another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MovedSite {
-    /// Which.
+    /// Its id.
     pub site: SiteId,
-    /// What it is called.
+    /// Its name.
     pub name: SiteName,
-    /// Where it is.
+    /// Its address.
     pub address: Address,
 }
 
-/// What happened.
+/// Something that happened to a company.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The company is a customer from here on.
+    /// The company became a customer.
     CompanyRegistered {
-        /// The order that brought it, whose contact becomes its administrator.
+        /// The order that registered it. The order's contact becomes its administrator.
         order: OrderId,
-        /// What was known of it.
+        /// The company's details.
         registration: Registration,
     },
-    /// It is called otherwise.
+    /// The company was renamed.
     CompanyRenamed {
         /// The name in the register.
         legal_name: CompanyName,
-        /// The name over the door, where it is another.
+        /// The trading name, if it differs from the legal name.
         trading_name: Option<CompanyName>,
     },
-    /// An address of the company, not of a site, changed.
+    /// An address of the company changed. This is not the address of a site.
     CompanyAddressChanged {
-        /// Which.
+        /// The kind of address.
         kind: AddressKind,
-        /// The new one; none where it has no address for that any more.
+        /// The new address. `None` if the company no longer has an address of this kind.
         address: Option<Address>,
     },
-    /// A terminal was ordered to where the company had no site yet.
+    /// A site was opened, because a terminal was ordered to an address where the company had none.
     SiteOpened {
-        /// Which.
+        /// The site.
         site: SiteId,
-        /// What it is called: its street and town.
+        /// Its name: its street and town.
         name: SiteName,
-        /// Where it is.
+        /// Its address.
         address: Address,
-        /// By which order.
+        /// The order that opened it.
         order: OrderId,
     },
-    /// A site is called otherwise.
+    /// A site was renamed.
     SiteNamed {
-        /// Which.
+        /// The site.
         site: SiteId,
-        /// What it is called now.
+        /// Its new name.
         name: SiteName,
     },
-    /// A site moved, or its address was written wrongly.
+    /// A site's address changed: it moved, or the address was wrong.
     SiteAddressChanged {
-        /// Which.
+        /// The site.
         site: SiteId,
-        /// Where it is now.
+        /// Its new address.
         address: Address,
     },
-    /// Sites are promised to a take-over: they go nowhere else while it is open.
+    /// Sites were promised to a take-over. They cannot move elsewhere while it is open.
     SitesPromised {
-        /// To which take-over.
+        /// The take-over.
         takeover: TakeOverId,
-        /// To whom they are to go.
+        /// The company that gets them.
         to: CompanyId,
-        /// Which.
+        /// The sites.
         sites: Vec<SiteId>,
     },
-    /// The sites that were promised to a take-over stay.
+    /// Sites that were promised to a take-over stay, because it was cancelled.
     SitesKept {
-        /// Which take-over does not happen.
+        /// The take-over.
         takeover: TakeOverId,
     },
-    /// Sites go to another company; until the take-over is completed they are shown here.
+    /// Sites left for another company. They are still shown here until the take-over is completed.
     SitesReleased {
-        /// By which take-over.
+        /// The take-over.
         takeover: TakeOverId,
-        /// To whom.
+        /// The company that gets them.
         to: CompanyId,
-        /// Which.
+        /// The sites.
         sites: Vec<SiteId>,
     },
-    /// Sites come from another company; they are shown here once the take-over is completed.
+    /// Sites came from another company. They are shown here once the take-over is completed.
     SitesReceived {
-        /// By which take-over.
+        /// The take-over.
         takeover: TakeOverId,
-        /// From whom.
+        /// The company that gave them.
         from: CompanyId,
-        /// Which.
+        /// The sites.
         sites: Vec<MovedSite>,
     },
 }

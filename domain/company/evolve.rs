@@ -1,4 +1,4 @@
-//! What each event changes. Total (law 8).
+//! How each event changes a company. Every event is accepted (law 8).
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::state::Promise;
 use super::{AddressKind, Company, Event, MovedSite, Registered, Site};
 use crate::fact::Fact;
 
-/// The company after one more fact.
+/// The company after one more event.
 #[must_use]
 pub fn evolve(mut company: Company, fact: &Fact<Event>) -> Company {
     match &fact.event {

@@ -1,4 +1,4 @@
-//! The names of companies' streams, and the ids of companies and sites that follow from an order.
+//! The names of company streams, and the ids of companies and sites that are derived from an order.
 
 use uuid::Uuid;
 
@@ -7,7 +7,7 @@ use crate::stream::StreamId;
 use crate::values::address_key::AddressKey;
 use crate::values::enterprise_number::EnterpriseNumber;
 
-/// What the names of companies' streams begin with. Part of the storage format: never change it.
+/// The category of company streams: the first part of their names. Part of the storage format: never change it.
 pub const CATEGORY: &str = "company";
 
 /// The stream of a company and its sites.
@@ -17,7 +17,8 @@ pub fn stream(company: CompanyId) -> StreamId {
 }
 
 impl CompanyId {
-    /// The company first registered under this number; two first orders at once meet in one stream.
+    /// The id of the company that was first registered under this number. Two first orders at once get the same id,
+    /// and so the same stream.
     #[must_use]
     pub fn registered_as(number: &EnterpriseNumber) -> Self {
         let name = format!("company/{}/{}", number.country(), number.digits());
@@ -26,8 +27,8 @@ impl CompanyId {
 }
 
 impl SiteId {
-    /// The site that this order opens at an address, if the company has none there yet. `times` counts those
-    /// that it opened there and that went to another company before the order was done.
+    /// The id of the site that this order opens at an address. `times` is the number of sites that the order opened
+    /// there before and that a take-over moved to another company.
     #[must_use]
     pub fn of_order(order: &OrderId, address: AddressKey, times: u32) -> Self {
         let first = format!("order/{order}/site/{}", Uuid::from(address));

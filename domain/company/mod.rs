@@ -1,4 +1,4 @@
-//! The company: a merchant and its sites. Registered by its first order.
+//! The company: a merchant and its sites. Its first order registers it.
 
 mod command;
 mod decide;
@@ -21,14 +21,14 @@ pub use state::{Company, Registered, Site};
 use crate::values::address::Address;
 use crate::values::enterprise_number::EnterpriseNumber;
 
-/// What is known of a company when it is registered.
+/// The details with which a company is registered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registration {
-    /// Its number and the register that gave it.
+    /// Its number and the country of the register.
     pub number: EnterpriseNumber,
     /// The name in the register.
     pub legal_name: CompanyName,
-    /// The name over the door, where it is another.
+    /// The trading name, if it differs from the legal name.
     pub trading_name: Option<CompanyName>,
     /// The registered office.
     pub registered_office: Address,

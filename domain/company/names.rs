@@ -10,19 +10,19 @@ use crate::values::plain_text::{is_text, names_scheme};
 #[serde(transparent)]
 pub struct CompanyName(String);
 
-/// Why a text is no company name.
+/// Why a text is not accepted as a company's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCompanyName {
-    /// Empty, too long, or with what can't be shown.
+    /// Empty, too long, or with a character that cannot be displayed.
     #[error("a company's name has 1 to 200 printable characters")]
     Text,
-    /// It names the scheme of a link. A domain is no fault: some are called so.
-    #[error("a company's name names no scheme such as https://")]
+    /// It contains a URL scheme. A domain is allowed, because some companies are named after theirs.
+    #[error("a company's name must not contain a scheme such as https://")]
     Link,
 }
 
 impl CompanyName {
-    /// Takes a name, outer white space dropped.
+    /// Reads a name. Outer white space is dropped.
     ///
     /// # Errors
     /// [`InvalidCompanyName`] says which rule it breaks.
@@ -41,24 +41,24 @@ impl CompanyName {
     }
 }
 
-/// A site's name: 1 to 100 printable characters; longer only where it is a street and a town.
+/// A site's name: 1 to 100 printable characters. A name made of a street and a town may be longer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SiteName(String);
 
-/// Why a text is no site name.
+/// Why a text is not accepted as a site's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSiteName {
-    /// Empty, too long, or with what can't be shown.
+    /// Empty, too long, or with a character that cannot be displayed.
     #[error("a site's name has 1 to 100 printable characters")]
     Text,
-    /// It names the scheme of a link. A domain is no fault: some are called so.
-    #[error("a site's name names no scheme such as https://")]
+    /// It contains a URL scheme. A domain is allowed, because some sites are named after theirs.
+    #[error("a site's name must not contain a scheme such as https://")]
     Link,
 }
 
 impl SiteName {
-    /// Takes a name, outer white space dropped.
+    /// Reads a name. Outer white space is dropped.
     ///
     /// # Errors
     /// [`InvalidSiteName`] says which rule it breaks.
@@ -70,7 +70,7 @@ impl SiteName {
         if names_scheme(text) { Err(InvalidSiteName::Link) } else { Ok(Self(text.to_owned())) }
     }
 
-    /// What a new site is called: its street and town.
+    /// The name of a new site: its street and town.
     #[must_use]
     pub fn of(address: &Address) -> Self {
         Self(format!("{}, {}", address.street, address.town))

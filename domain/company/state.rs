@@ -1,4 +1,4 @@
-//! What of a company's history matters to the next decision.
+//! The state of a company: the part of its history that the next decision needs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,53 +12,53 @@ use crate::values::enterprise_number::EnterpriseNumber;
 /// A company that may be registered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Company {
-    /// Who it is; none while it is no customer.
+    /// Its details. `None` if it is not a customer yet.
     pub registered: Option<Box<Registered>>,
     /// Its sites.
     pub sites: PersistentMap<SiteId, Site>,
-    /// Which of them is at an address; the first that was there.
+    /// The site at each address: the first that was there.
     pub(super) at: PersistentMap<AddressKey, SiteId>,
-    /// What is promised to take-overs that are open.
+    /// The sites that are promised to open take-overs.
     pub(super) promised: BTreeMap<TakeOverId, Promise>,
-    /// The take-overs whose sites have come, and those whose sites have gone, with the sites as they were then.
+    /// The completed moves of sites to and from this company, by take-over, with the sites as they were then.
     pub(super) moved: BTreeMap<TakeOverId, Vec<MovedSite>>,
-    /// Sites that went to another company: their ids are given to no site that is opened here.
+    /// Sites that moved to another company. A site that is opened here never gets one of these ids again.
     pub(super) gone: BTreeSet<SiteId>,
 }
 
-/// What is promised to a take-over.
+/// The promise to one take-over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Promise {
     pub(super) to: CompanyId,
     pub(super) sites: Vec<SiteId>,
 }
 
-/// A customer.
+/// The details of a customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registered {
     /// The order that registered it.
     pub by: OrderId,
-    /// Its number and the register that gave it.
+    /// Its number and the country of the register.
     pub number: EnterpriseNumber,
     /// The name in the register.
     pub legal_name: CompanyName,
-    /// The name over the door, where it is another.
+    /// The trading name, if it differs from the legal name.
     pub trading_name: Option<CompanyName>,
-    /// Its addresses; the registered office is always there.
+    /// Its addresses. The registered office is always among them.
     pub addresses: BTreeMap<AddressKind, Address>,
 }
 
 /// A place where a company uses terminals.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Site {
-    /// What it is called.
+    /// Its name.
     pub name: SiteName,
-    /// Where it is.
+    /// Its address.
     pub address: Address,
 }
 
 impl Company {
-    /// The names that it is registered under; none while it is no customer.
+    /// The company's legal and trading name. Empty if it is not a customer yet.
     #[must_use]
     pub fn names(&self) -> Vec<&str> {
         let registered = self.registered.as_deref();
@@ -66,33 +66,34 @@ impl Company {
         names.into_iter().flatten().flatten().map(CompanyName::as_str).collect()
     }
 
-    /// The order that registered it; none while it is no customer.
+    /// The order that registered it. Returns `None` if it is not a customer yet.
     #[must_use]
     pub fn registered_by(&self) -> Option<&OrderId> {
         self.registered.as_ref().map(|registered| &registered.by)
     }
 
-    /// The site at an address, however it is written.
+    /// The site at an address, in any spelling of the address.
     #[must_use]
     pub fn site_at(&self, address: &Address) -> Option<SiteId> {
         self.at.get(address.key()).copied()
     }
 
-    /// The site to which what this order brings to an address goes, once it is opened.
+    /// The site for the terminals that this order delivers to an address. The site is open by then.
     #[must_use]
     pub fn site_for(&self, order: &OrderId, address: &Address) -> Option<SiteId> {
         self.site_at(address).or_else(|| self.opened_by(order, address))
     }
 
-    /// The site that this very order opened at an address, wherever it is since: asked again, the order opens no other.
+    /// The site that this order opened at an address, even if it has moved since. So the order opens no second site
+    /// when it is delivered again.
     #[must_use]
     pub fn opened_by(&self, order: &OrderId, address: &Address) -> Option<SiteId> {
         let opened = self.next_site(order, address.key());
         self.sites.contains(opened).then_some(opened)
     }
 
-    /// The id of the site that an order opens at an address. Where it opened one that went to another company
-    /// before the order was done, it opens another.
+    /// The id of the site that an order opens at an address. If the order opened one there before and a take-over
+    /// moved that to another company, the id is a new one.
     pub(super) fn next_site(&self, order: &OrderId, address: AddressKey) -> SiteId {
         let (mut times, mut site) = (0, SiteId::of_order(order, address, 0));
         while self.gone.contains(&site) {
@@ -102,13 +103,13 @@ impl Company {
         site
     }
 
-    /// The sites that went with a take-over, as they were then.
+    /// The sites that left with a take-over, as they were then.
     #[must_use]
     pub fn moved_by(&self, takeover: TakeOverId) -> Option<&[MovedSite]> {
         self.moved.get(&takeover).map(Vec::as_slice)
     }
 
-    /// Whether anything is promised to a take-over by this company.
+    /// Whether sites are promised to a take-over by that company.
     #[must_use]
     pub fn is_taken_over_by(&self, company: CompanyId) -> bool {
         self.promised.values().any(|promise| promise.to == company)
@@ -122,7 +123,7 @@ impl Company {
         self.sites.insert(id, site);
     }
 
-    /// Takes a site away from its address; another that came to be there keeps it.
+    /// Removes a site from its address. If another site is at the address by now, that site keeps it.
     pub(super) fn unplace(&mut self, id: SiteId) -> Option<Site> {
         let site = self.sites.remove(id)?;
         let key = site.address.key();

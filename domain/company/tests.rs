@@ -30,7 +30,7 @@ fn told(company: Company, event: &Event) -> Company {
     evolve(company, &Fact::told(event.clone()))
 }
 
-/// Decides, and lets what follows take effect.
+/// Decides a command and applies its events.
 fn tell(company: &mut Company, command: Command) -> Result<Vec<Event>, Refusal> {
     let events = decide(company, command)?;
     *company = events.iter().fold(company.clone(), told);

@@ -1,8 +1,9 @@
-//! The claim that makes a login unique: one stream an address, named by the address's keyed hash.
+//! The claim on an e-mail address, which makes logins unique. Each address has its own stream, named by the address's
+//! keyed hash.
 //!
-//! Whoever appends `EmailClaimed` to it first holds the address. A claim whose account never came
-//! (a crash between the two) holds nobody up: the next to want the address is given the claimed
-//! account id and creates the account under it.
+//! The account whose `EmailClaimed` is appended first holds the address. After a crash a claim may exist without its
+//! account. That blocks nobody: the next caller who wants the address gets the claimed account id and creates the
+//! account under it.
 
 use std::convert::Infallible;
 
@@ -16,10 +17,10 @@ use crate::ids::AccountId;
 use crate::stream::StreamId;
 use crate::values::email_address::EmailHash;
 
-/// How many former holders are kept at most; the newest are kept.
+/// The maximum number of former holders that are kept. The newest are kept.
 const MOST_FORMER: usize = 100;
 
-/// What the names of these claims' streams begin with. Part of the storage format: never change it.
+/// The category of these streams: the first part of their names. Part of the storage format: never change it.
 pub const CATEGORY: &str = "email";
 
 /// The stream of the claim on an address.
@@ -28,54 +29,55 @@ pub fn stream(address: &EmailHash) -> StreamId {
     StreamId::new(CATEGORY, &address.0)
 }
 
-/// Who holds the address.
+/// The account that holds an address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EmailClaim {
     /// The holder.
     pub holder: Option<AccountId>,
-    /// Who gave the address up in the hour before the last change, and when. Mails to them reached the same mailbox.
+    /// The accounts that gave the address up in the hour before the last change, and when. Mails to them went to the
+    /// same mailbox.
     former: Vec<(AccountId, Moment)>,
 }
 
 impl EmailClaim {
-    /// The accounts that held the address at some time in the hour before `at`.
+    /// The accounts that held the address at any time in the hour before `at`.
     pub fn holders_within_the_hour(&self, at: Moment) -> impl Iterator<Item = AccountId> {
         let former = self.former.iter().filter(move |(_, left)| at - *left < TimeDelta::hours(1));
         former.map(|(account, _)| *account).chain(self.holder)
     }
 }
 
-/// What can happen to a claim.
+/// Something that happened to a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The address belongs to this account from here on.
+    /// The address belongs to this account from now on.
     EmailClaimed {
-        /// The holder.
+        /// The account.
         account: AccountId,
     },
-    /// The account was deleted: the address is free.
+    /// The account was deleted, so the address is free.
     EmailReleased {
-        /// Who held it.
+        /// The account that held it.
         account: AccountId,
     },
 }
 
-/// What can be asked of a claim.
+/// The commands of a claim.
 #[derive(Clone, Copy, Debug)]
 pub enum Command {
-    /// Claim a free address, or learn who holds it.
+    /// Claim the address, if it is free.
     Claim {
-        /// For whom.
+        /// The account.
         account: AccountId,
     },
-    /// Let go of an address whose account is deleted.
+    /// Free the address, because its account was deleted.
     Release {
         /// The deleted account.
         account: AccountId,
     },
 }
 
-/// Decides a command; an address that is held already stays with its holder, without an event.
+/// Decides a command. An address that is held stays with its holder, and there is no event.
 #[must_use]
 pub fn decide(claim: &EmailClaim, command: Command) -> Vec<Event> {
     match command {
@@ -104,7 +106,7 @@ impl Decider for EmailClaim {
     }
 }
 
-/// The claim after one more fact.
+/// The claim after one more event.
 #[must_use]
 pub fn evolve(mut claim: EmailClaim, fact: &Fact<Event>) -> EmailClaim {
     let at = fact.context.at;

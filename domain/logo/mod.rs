@@ -1,5 +1,5 @@
-//! A logo of receipts: one stream a picture, named by what is in it, so that however many sites print it and
-//! however often their layouts are saved, it is in the log once.
+//! A receipt logo. Its stream is named by its content. So a logo is in the log once, however many sites print it and
+//! however often their layouts are saved.
 
 use std::convert::Infallible;
 
@@ -13,17 +13,17 @@ use crate::fact::Fact;
 use crate::ids::{LOQUET, LogoId};
 use crate::stream::StreamId;
 
-/// What the names of logos' streams begin with. Part of the storage format: never change it.
+/// The category of logo streams: the first part of their names. Part of the storage format: never change it.
 pub const CATEGORY: &str = "logo";
 
-/// The stream of a picture.
+/// The stream of a logo.
 #[must_use]
 pub fn stream(logo: LogoId) -> StreamId {
     StreamId::new(CATEGORY, &logo.to_string())
 }
 
 impl LogoId {
-    /// The picture that looks so: the same one, whoever sends it.
+    /// The id of a logo, derived from its content. The same picture always has the same id.
     #[must_use]
     pub fn of(logo: &Logo) -> Self {
         let Logo { png, width, height } = logo;
@@ -31,10 +31,10 @@ impl LogoId {
     }
 }
 
-/// A logo as it is kept: drawn anew from what was sent, never what was sent itself.
+/// A stored logo. It is drawn anew from the uploaded picture. The uploaded file itself is not stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Logo {
-    /// A grey PNG, in base64.
+    /// The picture as a grey PNG, in base64.
     pub png: String,
     /// Its width in pixels.
     pub width: u32,
@@ -42,34 +42,34 @@ pub struct Logo {
     pub height: u32,
 }
 
-/// Whether the picture of a stream is in it.
+/// The state of a logo's stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeptLogo {
-    /// The picture.
+    /// The logo, if it is stored.
     pub logo: Option<Logo>,
 }
 
-/// What can happen to a picture.
+/// Something that happened to a logo.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// It is kept, for every layout that names it.
+    /// The logo was stored. Layouts refer to it by its id.
     LogoKept {
-        /// The picture.
+        /// The logo.
         logo: Logo,
     },
 }
 
-/// What can be asked.
+/// The commands of a logo.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// Keep it.
+    /// Store the logo.
     Keep {
-        /// The picture.
+        /// The logo.
         logo: Logo,
     },
 }
 
-/// Decides a command; a picture that is kept is not kept again.
+/// Decides a command. A logo that is stored already is not stored again.
 #[must_use]
 pub fn decide(kept: &KeptLogo, command: Command) -> Vec<Event> {
     let Command::Keep { logo } = command;
@@ -94,7 +94,7 @@ impl Decider for KeptLogo {
     }
 }
 
-/// The picture after one more fact.
+/// The logo after one more event.
 #[must_use]
 pub fn evolve(kept: KeptLogo, fact: &Fact<Event>) -> KeptLogo {
     let Event::LogoKept { logo } = &fact.event;

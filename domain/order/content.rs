@@ -1,4 +1,4 @@
-//! What an order says.
+//! The contents of an order.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use crate::values::email_address::EmailHash;
 use crate::values::language::Language;
 use crate::values::person::Person;
 
-/// How many lines one order may have.
+/// The maximum number of lines in one order.
 pub const MAX_LINES: usize = 1_000;
 
 /// Where an order was placed.
@@ -19,48 +19,48 @@ pub const MAX_LINES: usize = 1_000;
 pub enum Channel {
     /// On the supplier's site.
     Online,
-    /// By telephone, by mail or at the counter.
+    /// By telephone, by mail or in a shop.
     Offline,
 }
 
 /// Terminals of one model for one address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
-    /// The model, in the supplier's words.
+    /// The model, by the supplier's name.
     pub model: String,
-    /// How many.
+    /// The number of terminals.
     pub quantity: u32,
-    /// Their serial numbers, where they are known: as many as the quantity.
+    /// Their serial numbers, if they are known: one for each terminal.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub serials: Vec<String>,
-    /// Where they go.
+    /// The address that they are delivered to.
     pub delivery_address: Address,
 }
 
-/// An order, without who its contact is.
+/// An order without its contact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
     /// Its number.
     pub id: OrderId,
     /// Where it was placed.
     pub channel: Channel,
-    /// When.
+    /// When it was placed.
     pub placed_at: Moment,
-    /// Who ordered.
+    /// The company that ordered.
     pub company: Registration,
-    /// In which language its contact is written to.
+    /// The language of its contact.
     pub language: Language,
-    /// What finds its contact.
+    /// The keyed hash of the contact's e-mail address. Finds the contact.
     pub email_hash: EmailHash,
-    /// What was ordered. Kept for the sites that it opens.
+    /// The lines. They are kept because sites are opened for them.
     pub lines: Vec<Line>,
 }
 
-/// Who placed it.
+/// The person who placed the order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contact {
-    /// Name and address.
+    /// The name and the e-mail address.
     pub person: Person,
-    /// Preferred language.
+    /// The preferred language.
     pub language: Language,
 }

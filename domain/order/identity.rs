@@ -1,9 +1,9 @@
-//! The names of orders' streams.
+//! The names of order streams.
 
 use crate::ids::OrderId;
 use crate::stream::StreamId;
 
-/// What the names of orders' streams begin with. Part of the storage format: never change it.
+/// The category of order streams: the first part of their names. Part of the storage format: never change it.
 pub const CATEGORY: &str = "order";
 
 /// The stream of an order.

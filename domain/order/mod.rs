@@ -1,4 +1,4 @@
-//! The order: what brings companies and accounts into being.
+//! The order: it creates companies and accounts.
 
 mod content;
 mod identity;
@@ -17,81 +17,82 @@ use crate::values::erasable::Erasable;
 use crate::values::person::Person;
 use crate::values::serial_number::SerialNumber;
 
-/// What an order led to.
+/// The result of an order for its contact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// The company is new; the contact became its administrator.
+    /// The company is new, and the contact became its administrator.
     FirstOrder,
-    /// The company was known, the contact was not: a temporary administrator.
+    /// The company was a customer, but the contact had no account. The contact became a temporary administrator.
     TemporaryAdministrator,
-    /// The contact has an account of this company already.
+    /// The contact already has an account of this company.
     KnownContact,
-    /// The contact has an account of another company: one person, one login. Support decides.
+    /// The contact has an account of another company, and a person can have only one login. Support decides.
     AwaitingSupport,
 }
 
-/// What support decided of an order that waited for it.
+/// Support's decision about an order that waited for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Resolution {
-    /// Somebody else of the company is its contact: a temporary administrator, unless they have an account of it.
+    /// Support named another person of the company. That person becomes a temporary administrator, unless they have
+    /// an account of it.
     ContactNamed {
-        /// Their account.
+        /// The person's account.
         account_id: AccountId,
     },
-    /// Nobody is added. It is all there is to say where serial numbers alone waited.
+    /// No account is added. It is the only decision for an order that waits only because of serial numbers.
     NobodyAdded,
 }
 
-/// What can happen to an order.
+/// Something that happened to an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The order was taken; its contact is sealed under the key of the account that holds the
-    /// contact's address.
+    /// The order was taken. The contact's data is encrypted with the key of the account that holds the contact's
+    /// address.
     OrderReceived {
-        /// All of it but who the contact is.
+        /// The order without its contact.
         content: Box<Content>,
-        /// Who holds the contact's address.
+        /// The account that holds the contact's address.
         account: AccountId,
-        /// Who the contact is.
+        /// The contact.
         person: Erasable<Person>,
     },
-    /// Company and account exist, or support has been asked.
+    /// The company and the account exist, or support has been asked to decide.
     OrderOnboarded {
         /// The company that ordered.
         company: CompanyId,
         /// The contact's account.
         account: AccountId,
-        /// What became of it.
+        /// The result for the contact.
         outcome: Outcome,
     },
-    /// The sites that it opens are open, and its terminals stand there.
+    /// The order's sites are open and its terminals are added.
     OrderEquipped(Equipped),
-    /// Support decided what becomes of it. Why is sealed beside it.
+    /// Support decided about the order. The reason is stored encrypted.
     OrderResolved {
-        /// What.
+        /// The decision.
         resolution: Resolution,
-        /// Under whose key why is sealed: the contact's of the decision or, with none, of the order; none where that
-        /// person was erased, and then nothing is kept of it.
+        /// The account whose key encrypts the reason: that of the contact whom support named, or else that of the
+        /// order's contact. `None` if that person's data was erased; then the reason is not stored.
         about: Option<AccountId>,
     },
 }
 
-/// What an order's lines led to.
+/// The result of an order's lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Equipped {
-    /// The company whose they are.
+    /// The company that the sites and terminals belong to.
     pub company: CompanyId,
     /// The sites that it opened.
     pub opened: Vec<SiteId>,
     /// How many terminals it added.
     pub added: usize,
-    /// Serial numbers that belong to terminals of other companies: support looks into it.
+    /// Serial numbers that belong to terminals of other companies. Support checks them.
     pub refused: Vec<SerialNumber>,
 }
 
-/// How far an order has come.
+/// The stage of an order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Order {
     /// Never delivered.
@@ -104,24 +105,24 @@ pub enum Order {
 /// An order that was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Received {
-    /// All of it but who the contact is.
+    /// The order without its contact.
     pub content: Content,
-    /// Who holds the contact's address.
+    /// The account that holds the contact's address.
     pub account: AccountId,
-    /// Who the contact is.
+    /// The contact.
     pub person: Erasable<Person>,
-    /// What became of it, once that is done.
+    /// The result of its onboarding, once that is done.
     pub onboarded: Option<Onboarded>,
-    /// Whether its sites are open and its terminals there.
+    /// Whether its sites are open and its terminals added.
     pub equipped: bool,
-    /// Whether serial numbers of it are other companies' terminals.
+    /// Whether some of its serial numbers belong to other companies' terminals.
     pub serials_refused: bool,
-    /// What support decided.
+    /// Support's decision.
     pub resolution: Option<Resolution>,
 }
 
 impl Received {
-    /// The company that waits for support to name a contact; none where none is wanted.
+    /// The company for which support must name a contact. Returns `None` if the order does not wait for that.
     #[must_use]
     pub fn awaits_contact(&self) -> Option<CompanyId> {
         let waits = self.onboarded.filter(|done| done.outcome == Outcome::AwaitingSupport);
@@ -129,58 +130,59 @@ impl Received {
     }
 }
 
-/// The end of an order's onboarding.
+/// The result of an order's onboarding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Onboarded {
     /// The company that ordered.
     pub company: CompanyId,
     /// The contact's account.
     pub account: AccountId,
-    /// What became of it.
+    /// The result for the contact.
     pub outcome: Outcome,
 }
 
-/// What can be asked of an order.
+/// The commands of an order.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// Take it.
+    /// Take the order.
     Receive {
-        /// All of it but who the contact is.
+        /// The order without its contact.
         content: Box<Content>,
-        /// Who holds the contact's address.
+        /// The account that holds the contact's address.
         account: AccountId,
-        /// Who the contact is.
+        /// The contact.
         person: Person,
     },
-    /// Note what became of it.
+    /// Record the result of its onboarding.
     Onboard(Onboarded),
-    /// Note what its lines led to.
+    /// Record the result of its lines.
     Equip(Equipped),
-    /// Note what support decided.
+    /// Record support's decision.
     Resolve(Resolution),
 }
 
-/// Why a command changes nothing.
+/// Why a command is refused. A refused command changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// An order of this number was delivered before, and it said something else.
+    /// An order of this number was delivered before with other contents.
     #[error("an order of this number was delivered before with other contents")]
     Differs,
-    /// It was never taken.
+    /// The order was never taken.
     #[error("there is no such order")]
     NoSuchOrder,
-    /// It does not wait for support to decide that.
-    #[error("the order does not wait for that")]
+    /// The order does not wait for this decision.
+    #[error("the order does not wait for this decision")]
     NotAwaiting,
-    /// Support decided something else of it.
-    #[error("something else was decided of this order")]
+    /// Support made another decision about it before.
+    #[error("support made another decision about this order before")]
     Resolved,
 }
 
 /// Decides a command. The same order delivered twice changes nothing the second time.
 ///
 /// # Errors
-/// [`Refusal::Differs`] where the number was used for another order.
+/// [`Refusal::Differs`] if the number was used for an order with other contents. The other refusals say what does not
+/// fit.
 pub fn decide(order: &Order, command: Command) -> Result<Vec<Event>, Refusal> {
     match (order, command) {
         (Order::Absent, Command::Receive { content, account, person }) => {
@@ -223,7 +225,7 @@ impl Decider for Order {
     }
 }
 
-/// One decision an order. It is made of an order that waits, and again changes nothing.
+/// An order gets one decision, and only if it waits for one. The same decision again changes nothing.
 fn resolve(received: &Received, resolution: Resolution) -> Result<Vec<Event>, Refusal> {
     if let Some(decided) = received.resolution {
         return if decided == resolution { Ok(Vec::new()) } else { Err(Refusal::Resolved) };
@@ -239,7 +241,7 @@ fn resolve(received: &Received, resolution: Resolution) -> Result<Vec<Event>, Re
     if waits { Ok(vec![Event::OrderResolved { resolution, about }]) } else { Err(Refusal::NotAwaiting) }
 }
 
-/// The order after one more fact.
+/// The order after one more event.
 #[must_use]
 pub fn evolve(order: Order, fact: &Fact<Event>) -> Order {
     match (order, &fact.event) {

@@ -1,13 +1,15 @@
-//! The lockout rule: seven wrong guesses in a row, and nothing is verified for 15 minutes. Both numbers are settings.
+//! The lockout rule: after seven wrong guesses in a row nothing is verified for 15 minutes. Both numbers are
+//! settings.
 //!
-//! Accounts, trusted devices and unknown addresses each have such a row (laws 4 and 11).
+//! Each account, each trusted device and each unknown address has its own row of wrong guesses (laws 4 and 11).
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::Moment;
 
-/// How many wrong guesses in a row lock, and for how long. Seven and fifteen minutes by default.
+/// How many wrong guesses in a row begin a lockout, and how long it lasts. The default is seven guesses and 15
+/// minutes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LockoutPolicy {
     attempts: u32,
@@ -15,16 +17,16 @@ pub struct LockoutPolicy {
     cap: Option<u32>,
 }
 
-/// A setting that would switch the lockout off, or never let anybody back in.
+/// A setting that would switch the lockout off, or make it endless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnsafeLockoutPolicy {
-    /// Zero, or over a hundred guesses.
+    /// Zero guesses, or more than a hundred.
     #[error("the lockout must begin after 1 to 100 wrong logins in a row")]
     Attempts,
-    /// Under a second, or over 30 days.
+    /// Shorter than a second, or longer than 30 days.
     #[error("a lockout must last from 1 second to 30 days")]
     Duration,
-    /// A cap of zero would lock everybody out, one over a hundred is none (NIST SP 800-63B-4, 3.2.2).
+    /// A cap of zero would lock everybody out. A cap over a hundred limits nothing (NIST SP 800-63B-4, 3.2.2).
     #[error("the cap across lockouts must be from 1 to 100 wrong logins")]
     Cap,
 }
@@ -36,10 +38,10 @@ impl Default for LockoutPolicy {
 }
 
 impl LockoutPolicy {
-    /// A policy of 1 to 100 attempts and 1 second to 30 days.
+    /// Makes a policy of 1 to 100 attempts and of 1 second to 30 days.
     ///
     /// # Errors
-    /// [`UnsafeLockoutPolicy`] for anything that would protect nobody.
+    /// [`UnsafeLockoutPolicy`] for values outside these limits.
     pub fn new(attempts: u32, duration: TimeDelta) -> Result<Self, UnsafeLockoutPolicy> {
         if !(1..=100).contains(&attempts) {
             return Err(UnsafeLockoutPolicy::Attempts);
@@ -50,10 +52,11 @@ impl LockoutPolicy {
         Ok(Self { attempts, duration, cap: None })
     }
 
-    /// The same, with so many wrong guesses across lockouts, after which only a reset or a release opens.
+    /// The same policy with a cap on wrong guesses across lockouts. When the cap is reached, only a password reset or
+    /// a release by support ends the lockout.
     ///
     /// # Errors
-    /// [`UnsafeLockoutPolicy::Cap`] for zero, or over a hundred.
+    /// [`UnsafeLockoutPolicy::Cap`] for zero, or for more than a hundred.
     pub fn with_cap(self, cap: u32) -> Result<Self, UnsafeLockoutPolicy> {
         match (1..=100).contains(&cap) {
             true => Ok(Self { cap: Some(cap), ..self }),
@@ -62,17 +65,17 @@ impl LockoutPolicy {
     }
 }
 
-/// When a lockout ends; what ends first is the least.
+/// When a lockout ends. The earlier end is the smaller value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "Kept", into = "Kept")]
 pub enum LockEnd {
-    /// By itself, then.
+    /// By itself, at this moment.
     At(Moment),
-    /// Not by itself: a new password through a mailed link ends it, or support.
+    /// Not by itself. A new password through a mailed link ends it, or support does.
     AtReset,
 }
 
-/// How anonymous callers' lockouts are kept between two runs: a moment, as ever, or a word in its place.
+/// How the lockout of an unknown address is stored between two runs: as a moment, or as a word in its place.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Kept {
@@ -102,7 +105,7 @@ impl From<LockEnd> for Kept {
 }
 
 impl LockEnd {
-    /// When it ends by itself, where it does.
+    /// The moment at which it ends by itself. Returns `None` if it does not.
     #[must_use]
     pub fn moment(self) -> Option<Moment> {
         self.into()
@@ -143,7 +146,8 @@ impl std::fmt::Display for LockEnd {
     }
 }
 
-/// A row of wrong guesses, and the lockout that it led to: of an account, of a trusted device, or of an unknown address.
+/// A row of wrong guesses and the lockout that it caused. It belongs to an account, a trusted device or an unknown
+/// address.
 ///
 /// Seven wrong passwords in a row lock for 15 minutes, and then the count is zero again:
 ///
@@ -170,10 +174,10 @@ impl std::fmt::Display for LockEnd {
 pub struct Lockout {
     failures: u32,
     until: Option<LockEnd>,
-    /// Those since the last success, reset or release: no expiry sets it to zero.
+    /// Wrong guesses since the last success, reset or release. The end of a lockout does not set this to zero.
     #[serde(default)]
     across: u32,
-    /// Wrong codes of the second step since the last success, release or expiry. A new password does not set it to zero.
+    /// Wrong codes since the last success, release or end of a lockout. A new password does not set this to zero.
     #[serde(default, skip_serializing_if = "is_zero")]
     codes: u32,
 }
@@ -188,41 +192,42 @@ fn is_zero(number: &u32) -> bool {
 pub enum Wrong {
     /// The password.
     Password,
-    /// A code of the second step that is on.
+    /// The code of the second step.
     Code,
 }
 
-/// What one more wrong guess does to a row.
+/// What one more wrong guess changes in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// Wrong guesses in a row, this one included.
     pub failures: u32,
-    /// Wrong codes, which no new password sets to zero, this guess included.
+    /// Wrong codes, this guess included. A new password does not set them to zero.
     pub codes: u32,
-    /// The end of the lockout that begins with it. `None` if none begins, because it is too early or one is running.
+    /// When the lockout ends that this guess begins. `None` if it begins none, because it is too early or a lockout
+    /// is running already.
     pub locks_until: Option<LockEnd>,
 }
 
 impl Lockout {
-    /// The end of the lockout that is running at `at`.
+    /// When the lockout ends that is running at `at`.
     #[must_use]
     pub fn locked_until(&self, at: Moment) -> Option<LockEnd> {
         self.until.filter(|until| !until.is_over(at))
     }
 
-    /// The wrong guesses in a row that count at `at`. It is zero once a lockout has ended by itself.
+    /// The wrong guesses in a row that count at `at`. Zero after a lockout has ended by itself.
     #[must_use]
     pub fn failures_at(&self, at: Moment) -> u32 {
         self.settled(at).failures
     }
 
-    /// The wrong codes that count at `at`, those before a reset included. It is zero once a lockout has ended by itself.
+    /// The wrong codes that count at `at`, including codes before a reset. Zero after a lockout has ended by itself.
     #[must_use]
     pub fn codes_at(&self, at: Moment) -> u32 {
         self.settled(at).codes
     }
 
-    /// The same row without a lockout that is over at `at`, and without the wrong guesses that led to it.
+    /// The same row. A lockout that has ended by `at` is removed, and so are the wrong guesses that caused it.
     #[must_use]
     pub fn settled(self, at: Moment) -> Self {
         let over = self.until.is_some_and(|until| until.is_over(at));
@@ -235,7 +240,7 @@ impl Lockout {
         self.across
     }
 
-    /// The end of the lockout that is running at `at`, if wrong codes alone would have led to it.
+    /// When the lockout ends that is running at `at`, if wrong codes alone would have caused it.
     #[must_use]
     pub fn codes_locked_until(&self, policy: &LockoutPolicy, at: Moment) -> Option<LockEnd> {
         self.locked_until(at).filter(|_| self.codes >= policy.attempts)
@@ -243,9 +248,9 @@ impl Lockout {
 
     /// Judges a wrong guess made at `at`.
     ///
-    /// As many wrong guesses in a row as the policy says begin a lockout. So do as many wrong codes, even if a
-    /// password was reset between them. A lockout that is running is not lengthened. It becomes one without an end
-    /// when the policy's cap is reached.
+    /// The policy's number of wrong guesses in a row begins a lockout. The same number of wrong codes does too, even
+    /// if the password was reset between them. A running lockout is not lengthened. When the policy's cap is reached,
+    /// it becomes a lockout that does not end by itself.
     #[must_use]
     pub fn judge(&self, policy: &LockoutPolicy, wrong: Wrong, at: Moment) -> Failure {
         let now = self.settled(at);
@@ -268,16 +273,16 @@ impl Lockout {
         Failure { failures, codes, locks_until }
     }
 
-    /// The row after a wrong guess at `at`, with these numbers of wrong guesses and wrong codes. It keeps a lockout
-    /// that is running.
+    /// The row after a wrong guess at `at`, with these numbers of wrong guesses and wrong codes. A running lockout
+    /// stays.
     #[must_use]
     pub fn failed(self, at: Moment, failures: u32, codes: u32) -> Self {
         let now = self.settled(at);
         Self { failures, codes, across: now.across.saturating_add(1), until: now.until }
     }
 
-    /// The row after wrong codes were counted that are no wrong guesses of this row. This happens only with events
-    /// `second-step-failed` up to version 3.
+    /// The row after wrong codes that do not count as wrong guesses. Only `second-step-failed` events up to version 3
+    /// have such codes.
     #[must_use]
     pub fn with_codes(self, at: Moment, codes: u32) -> Self {
         Self { codes, ..self.settled(at) }
@@ -289,22 +294,22 @@ impl Lockout {
         Self { until: Some(until), ..self }
     }
 
-    /// The row after a complete login at `at`: it counts from zero. A lockout that is running, which cannot have kept out the
-    /// trusted device that the login came from, goes on for all others.
+    /// The row after a complete login at `at`: the count is zero. A running lockout goes on for everybody else; it
+    /// did not hold for the trusted device that the login came from.
     #[must_use]
     pub fn after_login(self, at: Moment) -> Self {
         Self { until: self.locked_until(at), ..Self::default() }
     }
 
-    /// The row after the owner set a new password through a mailed link: only the wrong codes are left. After seven
-    /// wrong codes, one more begins a lockout. So the mailbox without the phone gives one more code to guess, not
-    /// seven.
+    /// The row after the owner chose a new password through a mailed link: only the wrong codes stay. After seven
+    /// wrong codes, one more begins a lockout. So a thief who has the mailbox but not the phone gets one more code to
+    /// guess, not seven.
     #[must_use]
     pub fn after_reset(self, at: Moment) -> Self {
         Self { codes: self.codes_at(at), ..Self::default() }
     }
 
-    /// The row after the second step was turned on or off: wrong codes of another second step do not count.
+    /// The row after the second step was turned on or off: wrong codes of the earlier second step do not count.
     #[must_use]
     pub fn without_codes(self) -> Self {
         Self { codes: 0, ..self }

@@ -1,4 +1,4 @@
-//! Policies: every rule that is a setting, as one value, and the rules of lockouts and passwords.
+//! The policies: all rules that are settings, as one value, and the rules of lockouts and passwords.
 
 pub mod lockout;
 pub mod password_context;
@@ -10,34 +10,34 @@ use chrono::TimeDelta;
 use crate::policies::lockout::LockoutPolicy;
 use crate::policies::password_policy::PasswordPolicy;
 
-/// The settings that deciding needs.
+/// The settings that decisions depend on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policies {
-    /// When guessing stops.
+    /// When guesses lead to a lockout, and how long it lasts.
     pub lockout: LockoutPolicy,
-    /// What a new password must be.
+    /// The rules for a new password.
     pub password: PasswordPolicy,
     /// How long an activation link works.
     pub activation_link: TimeDelta,
-    /// How many activation mails may be asked for in an hour for one account. The company's people and the supplier
-    /// have this number each. One address gets the same number from all accounts together; mails that the supplier
-    /// asked for are always sent.
+    /// The maximum number of activation mails that can be requested in an hour for one account. The company's people
+    /// and the supplier each have this limit. One address gets at most this number from all accounts together. Mails
+    /// that the supplier requested are always sent.
     pub activation_mails_per_hour: usize,
     /// How long a reset link works.
     pub reset_link: TimeDelta,
-    /// How many reset mails one account is sent in an hour at most.
+    /// The maximum number of reset mails in an hour for one account.
     pub resets_per_hour: usize,
-    /// How long a session lasts, whatever is done with it (OWASP ASVS 5.0, 7.3.2).
+    /// How long a session lasts at most, even if it is in use (OWASP ASVS 5.0, 7.3.2).
     pub session: TimeDelta,
-    /// For how long a session may go unused before it ends (OWASP ASVS 5.0, 7.3.1).
+    /// How long a session may be unused before it ends (OWASP ASVS 5.0, 7.3.1).
     pub idle_session: TimeDelta,
-    /// How long a right password may be followed by its second step.
+    /// How long a challenge can be answered: the time between the right password and the code.
     pub challenge: TimeDelta,
-    /// How long a shown secret may be confirmed by a code.
+    /// How long a shown secret can be confirmed by a code.
     pub enrolment: TimeDelta,
-    /// How many sessions one account has at most; a further login ends the oldest.
+    /// The maximum number of sessions of one account. A further login ends the oldest session.
     pub sessions_per_account: usize,
-    /// How long a device is trusted after a login from it; none where no device is.
+    /// How long a device stays trusted after a login from it. `None`: no device is trusted.
     pub trusted_devices: Option<TimeDelta>,
 }
 

@@ -1,23 +1,24 @@
-//! Words that whoever knows the person tries first: their names, their address, their company, the brand.
+//! Refuses passwords made of words that a person's acquaintances try first: the person's names, address and company,
+//! and the brand.
 
 use crate::values::address_key::plain;
 use crate::values::password::Password;
 use crate::values::person::Person;
 
-/// Shorter words stand in too many good passwords by chance.
+/// Shorter words occur in too many good passwords by chance.
 const SHORTEST_WORD: usize = 4;
-/// What a year or a few digits add to a word does not make it a password.
+/// A password made of a known word and up to this many more letters or digits, such as a year, is refused.
 const LITTLE_MORE: usize = 4;
 
-/// The words of one password's context, reduced to their letters and digits.
+/// The context of one password: its words, reduced to letters and digits.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct ContextWords(Vec<String>);
 
 impl ContextWords {
-    /// The words of the person, of the names of their company, and of whatever else is named.
+    /// The words of the person, of their company's names, and of the further texts.
     ///
-    /// Of each text the whole counts and every word in it of four letters and digits or more; of the
-    /// address its local part and each label of its domain.
+    /// From each text come the whole, and each word of at least four letters or digits. From the e-mail address come
+    /// its local part and each label of its domain.
     #[must_use]
     pub fn of(person: Option<&Person>, company: &[&str], more: &[String]) -> Self {
         let of_person = person.into_iter().flat_map(|person| {
@@ -27,15 +28,15 @@ impl ContextWords {
         });
         let texts = of_person.chain(company.iter().copied()).chain(more.iter().map(String::as_str));
         let mut words: Vec<String> = texts.flat_map(words_of).filter(|word| is_long_enough(word)).collect();
-        // The longest first, so that nothing is left of a whole name of which a part is a word too.
+        // Longest first: a whole name is removed before a word that is part of it.
         words.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
         words.dedup();
         Self(words)
     }
 
-    /// Whether a password is little more than words of its context: at least one stands in it, and once all
-    /// are taken out at most four letters and digits are left. Case, accents, spaces and punctuation do not
-    /// count, and `@`, `0`, `1`, `3`, `4`, `5`, `7` and `$` stand for the letters that they look like too.
+    /// Whether a password consists of little more than context words: it contains at least one, and at most four
+    /// letters or digits are left without them. Case, accents, spaces and punctuation do not count. The characters
+    /// `@`, `0`, `1`, `3`, `4`, `5`, `7` and `$` also count as the letters that they look like.
     #[must_use]
     pub fn are_nearly_all_of(&self, password: &Password) -> bool {
         let typed = password.expose();
@@ -58,12 +59,12 @@ fn is_long_enough(word: &str) -> bool {
     word.chars().count() >= SHORTEST_WORD
 }
 
-/// Letters and digits alone, without case and accents.
+/// The letters and digits of a text, without case and accents.
 fn reduced(text: &str) -> String {
     plain(text).into_iter().filter(|c| c.is_alphanumeric()).collect()
 }
 
-/// What stands for a letter, as that letter; a one looks like two.
+/// The text with look-alike characters replaced by letters. `1` looks like two letters, so the caller chooses one.
 fn spelled_out(text: &str, one: char) -> String {
     let letter = |c| match c {
         '@' | '4' => 'a',

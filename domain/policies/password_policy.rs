@@ -1,14 +1,14 @@
-//! What a new password must be.
+//! The rules for a new password.
 
 use crate::values::password::Password;
 
-/// The characters of which a password needs one, with the default rules.
+/// The special characters. With the default rules a password needs one of them.
 pub const SPECIAL: &str = "!@#$%^&*()_+=-[]}{<>?";
 
-/// How many of an account's passwords can be kept from coming back at most: each costs a hash.
+/// The maximum number of earlier passwords that can be refused. Each comparison costs one hash.
 pub const MOST_HISTORY: usize = 10;
 
-/// The rules, as a value. The default is the customer's.
+/// The rules for new passwords. The default is the customer's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PasswordPolicy {
     min_characters: usize,
@@ -37,34 +37,34 @@ pub enum PasswordRule {
     /// No digit.
     #[error("at least one digit")]
     Digit,
-    /// None of [`SPECIAL`].
+    /// No character of [`SPECIAL`].
     #[error("at least one of ! @ # $ % ^ & * ( ) _ + = - [ ] }} {{ < > ?")]
     Special,
     /// No letter.
     #[error("at least one letter")]
     Letter,
-    /// On the blocklist.
-    #[error("none of the passwords used most or known from a breach")]
+    /// On the blocklist of common or breached passwords.
+    #[error("not a common password, nor one known from a breach")]
     Common,
-    /// Little more than a word of its context.
+    /// Little more than a word of its context, such as the person's name.
     #[error("more than a name, an address or a word of this company")]
     Context,
-    /// One of the account's last so many.
-    #[error("none of the last {0} passwords")]
+    /// One of the account's last passwords; the number says how many count.
+    #[error("not one of the last {0} passwords")]
     Reused(usize),
 }
 
-/// A setting that would make the policy worthless.
+/// A setting that would make the policy useless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnsafePasswordPolicy {
-    /// Fewer than 8 characters asked for.
-    #[error("a password policy asks for at least 8 characters")]
+    /// The minimum length is below 8 characters.
+    #[error("a password policy must ask for at least 8 characters")]
     MinimumTooLow,
-    /// A maximum below 128.
-    #[error("a password policy allows at least 128 characters and at most 4096")]
+    /// The maximum length is below 128 or above 4096 characters.
+    #[error("the maximum length of a password must be from 128 to 4096 characters")]
     MaximumOutOfRange,
-    /// More than [`MOST_HISTORY`] passwords.
-    #[error("at most {MOST_HISTORY} former passwords are compared, each costs a hash")]
+    /// More than [`MOST_HISTORY`] earlier passwords.
+    #[error("at most {MOST_HISTORY} earlier passwords can be compared, because each costs a hash")]
     HistoryTooLong,
 }
 
@@ -82,11 +82,10 @@ impl Default for PasswordPolicy {
 }
 
 impl PasswordPolicy {
-    /// A policy of at least `min` and at most `max` characters, with or without the customer's
-    /// composition rules.
+    /// Makes a policy of at least `min` and at most `max` characters, with this rule of composition.
     ///
     /// # Errors
-    /// [`UnsafePasswordPolicy`] for bounds that would protect nobody, or cut long passwords off.
+    /// [`UnsafePasswordPolicy`] if the minimum is too low, or if the maximum would refuse long passwords.
     pub fn new(min: usize, max: usize, composition: Composition) -> Result<Self, UnsafePasswordPolicy> {
         if min < 8 {
             return Err(UnsafePasswordPolicy::MinimumTooLow);
@@ -97,10 +96,10 @@ impl PasswordPolicy {
         Ok(Self { min_characters: min, max_characters: max, composition, ..Self::default() })
     }
 
-    /// The same, with the last so many passwords of an account refused, the present one counted.
+    /// The same policy. It also refuses the account's last `passwords` passwords, the present one included.
     ///
     /// # Errors
-    /// [`UnsafePasswordPolicy::HistoryTooLong`] beyond [`MOST_HISTORY`].
+    /// [`UnsafePasswordPolicy::HistoryTooLong`] for more than [`MOST_HISTORY`].
     pub fn with_history(self, passwords: usize) -> Result<Self, UnsafePasswordPolicy> {
         match passwords <= MOST_HISTORY {
             true => Ok(Self { history: passwords, ..self }),
@@ -108,37 +107,37 @@ impl PasswordPolicy {
         }
     }
 
-    /// The same, with passwords of the blocklist refused or not.
+    /// The same policy with this rule for passwords on the blocklist.
     #[must_use]
     pub fn with_blocklist(self, blocklist: Blocklisted) -> Self {
         Self { blocklist, ..self }
     }
 
-    /// The same, with words of the context refused or not.
+    /// The same policy with this rule for words of the context.
     #[must_use]
     pub fn with_context(self, context: Context) -> Self {
         Self { context, ..self }
     }
 
-    /// How many of the account's last passwords are refused; the present one is the first.
+    /// How many of the account's last passwords are refused, the present one included.
     #[must_use]
     pub fn history(&self) -> usize {
         self.history
     }
 
-    /// Whether a password is looked for on the blocklist.
+    /// Whether passwords on the blocklist are refused.
     #[must_use]
     pub fn blocklist(&self) -> Blocklisted {
         self.blocklist
     }
 
-    /// What of a password's context is refused.
+    /// Whether words of the context are refused, and which.
     #[must_use]
     pub fn context(&self) -> &Context {
         &self.context
     }
 
-    /// Every rule in force, for whoever is to choose a password.
+    /// All rules in force, to show to a person who chooses a password.
     #[must_use]
     pub fn rules(&self) -> Vec<PasswordRule> {
         let common = (self.blocklist == Blocklisted::Refused).then_some(PasswordRule::Common);
@@ -152,10 +151,11 @@ impl PasswordPolicy {
             .collect()
     }
 
-    /// Judges a new password by itself: what it takes more than the password to judge is not judged here.
+    /// Checks a new password's length and composition. The blocklist, the context and earlier passwords are checked
+    /// elsewhere.
     ///
     /// # Errors
-    /// Every rule that it breaks, at once.
+    /// All rules that the password breaks.
     pub fn check(&self, password: &Password) -> Result<(), Vec<PasswordRule>> {
         let text = password.expose();
         let length = text.chars().count();
@@ -171,7 +171,7 @@ impl PasswordPolicy {
     }
 }
 
-/// Whether a text keeps a rule of composition.
+/// Whether a text meets a rule of composition.
 fn is_composed(rule: PasswordRule, text: &str) -> bool {
     let has = |class: fn(char) -> bool| text.chars().any(class);
     match rule {
@@ -184,14 +184,14 @@ fn is_composed(rule: PasswordRule, text: &str) -> bool {
     }
 }
 
-/// Whether a password must mix letters, digits and special characters.
+/// Whether a password must contain letters, digits and special characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Composition {
-    /// The customer's rules.
+    /// The customer's rules: an upper-case letter, a lower-case letter, a digit and a special character.
     Required,
     /// A letter and a digit (PCI DSS 4.0, 8.3.6).
     LettersAndDigits,
-    /// Length alone (NIST SP 800-63B-4, 3.1.1.2).
+    /// Only the length matters (NIST SP 800-63B-4, 3.1.1.2).
     Free,
 }
 
@@ -206,24 +206,24 @@ impl Composition {
     }
 }
 
-/// What becomes of a password that is on the blocklist.
+/// Whether passwords on the blocklist are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blocklisted {
-    /// It may be chosen: nothing is looked up.
+    /// Allowed. Nothing is looked up.
     Allowed,
-    /// It may not (NIST SP 800-63B-4, 3.1.1.2; OWASP ASVS 5.0, 6.2.4 and 6.2.12).
+    /// Refused (NIST SP 800-63B-4, 3.1.1.2; OWASP ASVS 5.0, 6.2.4 and 6.2.12).
     Refused,
 }
 
-/// What becomes of a password that is little more than a word of its context.
+/// Whether passwords are refused that are little more than a word of their context.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Context {
-    /// It may be chosen: nothing is compared.
+    /// Allowed. Nothing is compared.
     Free,
-    /// It may not (NIST SP 800-63B-4, 3.1.1.2; OWASP ASVS 5.0, 6.2.11): the person's and company's own
-    /// words, and these of everybody's.
+    /// Refused (NIST SP 800-63B-4, 3.1.1.2; OWASP ASVS 5.0, 6.2.11). The context is the person's and the company's
+    /// own words, and `words` for everybody.
     Refused {
-        /// The brand, and what the operator lists.
+        /// The brand, and the words that the operator lists.
         words: Vec<String>,
     },
 }

@@ -1,4 +1,4 @@
-//! The receipt layout of a site: what its PAX terminals print around a payment.
+//! The receipt layout of a site: the texts and the logo that its PAX terminals print around a payment.
 
 use std::convert::Infallible;
 
@@ -14,7 +14,7 @@ use crate::logo::Logo;
 use crate::stream::StreamId;
 use crate::values::plain_text::is_text;
 
-/// What the names of receipt layouts' streams begin with. Part of the storage format: never change it.
+/// The category of these streams: the first part of their names. Part of the storage format: never change it.
 pub const CATEGORY: &str = "receipt";
 
 /// The stream of a site's receipt layout.
@@ -23,26 +23,26 @@ pub fn stream(site: SiteId) -> StreamId {
     StreamId::new(CATEGORY, &site.to_string())
 }
 
-/// How many lines a part of a receipt has at most.
+/// The maximum number of lines in a part of a receipt.
 pub const MOST_LINES: usize = 10;
-/// How many characters a line has at most: what a 58 mm printer prints in its small font.
+/// The maximum number of characters in a line: the width of a 58 mm printer in its small font.
 pub const MOST_COLUMNS: usize = 42;
 
-/// A part of a receipt: up to ten lines of up to 42 printable characters.
+/// One text of a receipt: at most ten lines of at most 42 printable characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ReceiptText(Vec<String>);
 
-/// Why a text is no part of a receipt.
+/// The text cannot be a part of a receipt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a part of a receipt has at most {MOST_LINES} lines of {MOST_COLUMNS} printable characters")]
 pub struct InvalidReceiptText;
 
 impl ReceiptText {
-    /// Takes lines separated by line ends; space at the end of lines and empty lines at the end are dropped.
+    /// Reads lines separated by line ends. Drops white space at the end of lines and empty lines at the end.
     ///
     /// # Errors
-    /// [`InvalidReceiptText`] where there are too many lines, one is too long, or one holds control characters.
+    /// [`InvalidReceiptText`] if there are too many lines, a line is too long, or a line contains control characters.
     pub fn parse(text: &str) -> Result<Self, InvalidReceiptText> {
         let lines: Vec<String> = text.trim_end().lines().map(|line| line.trim_end().to_owned()).collect();
         let fits = |line: &String| line.is_empty() || is_text(line, MOST_COLUMNS);
@@ -60,59 +60,59 @@ impl ReceiptText {
     }
 }
 
-/// What a site's receipts look like.
+/// The layout of a site's receipts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Layout {
-    /// Above the payment.
+    /// The text above the payment.
     pub header: ReceiptText,
-    /// Between the payment and the cardholder's part.
+    /// The text between the payment and the cardholder's part.
     pub middle: ReceiptText,
-    /// Below everything.
+    /// The text at the bottom.
     pub footer: ReceiptText,
-    /// The name over the door; the company's where none is said.
+    /// The trading name to print. `None`: the company's name.
     pub trading_name: Option<CompanyName>,
-    /// The picture on top.
+    /// The logo at the top.
     pub logo: Option<LogoId>,
 }
 
-/// What can happen to a layout.
+/// Something that happened to a layout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// It was saved; terminals fetch it when they next synchronise.
+    /// The layout was saved. Terminals fetch it when they next synchronise.
     ReceiptLayoutSaved {
-        /// Whose site it was then.
+        /// The company that the site belonged to.
         company: CompanyId,
-        /// What it is now.
+        /// The new layout.
         layout: Box<Layout>,
-        /// The picture itself, where it stands here and not in a stream of its own, as it did once.
+        /// The logo itself. Only old events have it; today a logo has a stream of its own.
         held: Option<Logo>,
     },
 }
 
-/// The layout of one site.
+/// The receipt layout of one site.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Receipt {
-    /// How often it was saved; zero says never.
+    /// The number of times it was saved. Zero means never.
     pub version: u64,
-    /// What was saved last.
+    /// The layout that was saved last.
     pub layout: Layout,
-    /// Its picture, where that is in no stream of its own.
+    /// Its logo, if the logo has no stream of its own.
     pub held: Option<Logo>,
 }
 
-/// What can be asked of a layout.
+/// The commands of a layout.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// Save it.
+    /// Save the layout.
     Save {
-        /// Whose site it is.
+        /// The company that the site belongs to.
         company: CompanyId,
-        /// What it is to be.
+        /// The new layout.
         layout: Box<Layout>,
     },
 }
 
-/// Decides a command; saving what is there already changes nothing.
+/// Decides a command. Saving the same layout again changes nothing.
 #[must_use]
 pub fn decide(receipt: &Receipt, command: Command) -> Vec<Event> {
     let Command::Save { company, layout } = command;
@@ -135,7 +135,7 @@ impl Decider for Receipt {
     }
 }
 
-/// The layout after one more fact.
+/// The layout after one more event.
 #[must_use]
 pub fn evolve(receipt: Receipt, fact: &Fact<Event>) -> Receipt {
     let Event::ReceiptLayoutSaved { layout, held, .. } = &fact.event;

@@ -1,4 +1,4 @@
-//! The events of who may do what as they are stored.
+//! The stored form of the events of access.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! The company's events as they are stored.
+//! The stored form of the events of a company.
 
 use serde::{Deserialize, Serialize};
 

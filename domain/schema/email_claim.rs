@@ -1,4 +1,5 @@
-//! The claim's events as they are stored. They name no address: the stream's name is its keyed hash.
+//! The stored form of the events of an address claim. They do not contain the address. The stream's name is its keyed
+//! hash.
 
 use crate::email_claim::Event;
 use crate::ids::AccountId;

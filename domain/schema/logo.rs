@@ -1,4 +1,4 @@
-//! The events of a logo as they are stored.
+//! The stored form of the events of a logo.
 
 use crate::logo::{Event, Logo};
 

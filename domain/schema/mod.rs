@@ -1,13 +1,12 @@
-//! How each event is written down.
+//! How each event is stored.
 //!
-//! **The names and shapes in this folder are the storage format.** A stored name is never changed
-//! or reused. A shape changes by a new version beside the old one, and the old one is upcast when
-//! it is read. `golden/` holds one file for every version that was ever written; `tests.rs` fails
-//! when one of them reads or writes differently.
+//! **The names and shapes in this folder are the storage format.** A stored name is never changed or reused. A
+//! changed shape is a new version beside the old one, and the old one is upcast when it is read. `golden/` holds one
+//! file for every version that was ever written. `tests.rs` fails if one of them reads or writes differently.
 //!
-//! An event has two parts: `data`, which anybody who reads the log may see, and [`Private`], which
-//! is sealed under a key of the account it concerns (law 6). This module knows neither JSON nor
-//! cryptography: it gives serde values and takes deserializers.
+//! An event has two parts: `data`, which every reader of the log may see, and [`Private`], which is encrypted with
+//! the key of the account that it concerns (law 6). This module knows neither JSON nor cryptography. It returns serde
+//! values and reads from deserializers.
 
 #[macro_use]
 mod stored;
@@ -37,8 +36,8 @@ use crate::values::one_time_code::{RecoveryHash, TotpSecret};
 use crate::values::password::PasswordHash;
 use crate::values::person::{Person, PersonName};
 
-/// Declares the aggregates: for each the variant of its events, and the module that it has in this crate and in this
-/// folder.
+/// Declares the aggregates. Each has its variant of [`DomainEvent`] and the name of its module, here and in the
+/// crate.
 macro_rules! aggregates {
     ($($(#[$doc:meta])* $variant:ident: $module:ident),* $(,)?) => {
         /// Any event of any aggregate.
@@ -47,7 +46,7 @@ macro_rules! aggregates {
             $($(#[$doc])* $variant(crate::$module::Event)),*
         }
 
-        /// The open part of an event, in its newest shape.
+        /// The unencrypted part of an event, in its newest shape.
         #[derive(Debug, Serialize)]
         #[serde(untagged)]
         #[expect(missing_docs, reason = "one variant a shape; the shapes are documented where they stand")]
@@ -68,16 +67,16 @@ macro_rules! aggregates {
             }
         })*
 
-        /// What the names of streams begin with, one an aggregate.
+        /// The categories of all streams, one for each aggregate.
         pub const CATEGORIES: &[&str] = &[$(crate::$module::CATEGORY),*];
 
-        /// Every stored name, for the event catalogue and its test.
+        /// All stored names, for the event catalogue and its test.
         #[must_use]
         pub fn names() -> Vec<&'static str> {
             [$($module::NAMES),*].concat()
         }
 
-        /// Gives an event in its newest stored shape.
+        /// Returns an event in its newest stored shape.
         #[must_use]
         pub fn write(event: &DomainEvent) -> Stored {
             match event {
@@ -85,10 +84,10 @@ macro_rules! aggregates {
             }
         }
 
-        /// Reads an event of any version ever written, upcasting old shapes.
+        /// Reads an event of any version that was ever written. Upcasts old shapes.
         ///
         /// # Errors
-        /// [`ReadError`] for an unknown name or version, or a shape that does not fit.
+        /// [`ReadError`] for an unknown name or version, or for data that does not have the shape of its version.
         pub fn read<'de, D: Deserializer<'de>>(
             name: &str,
             version: u16,
@@ -112,52 +111,52 @@ macro_rules! aggregates {
 }
 
 aggregates! {
-    /// Of an account.
+    /// An event of an account.
     Account: account,
-    /// Of the claim on an address.
+    /// An event of the claim on an e-mail address.
     EmailClaim: email_claim,
-    /// Of a company.
+    /// An event of a company.
     Company: company,
-    /// Of an order.
+    /// An event of an order.
     Order: order,
-    /// Of a company's terminals.
+    /// An event of a company's terminals.
     Terminals: terminals,
-    /// Of the claim on a serial number.
+    /// An event of the claim on a serial number.
     SerialClaim: serial_claim,
-    /// Of who may do what in a company.
+    /// An event of a company's access rights.
     Access: access,
-    /// Of a site's receipt layout.
+    /// An event of a site's receipt layout.
     Receipt: receipt,
-    /// Of a logo of receipts.
+    /// An event of a receipt logo.
     Logo: logo,
-    /// Of a take-over.
+    /// An event of a take-over.
     TakeOver: takeover,
 }
 
-/// An event of one aggregate, among the events of all.
+/// Converts between the events of one aggregate and the events of all.
 pub trait AggregateEvent: Sized {
-    /// The same event among all events.
+    /// Converts to the type of all events.
     fn wrap(self) -> DomainEvent;
-    /// The event out of all events. `None`: it is another aggregate's.
+    /// Converts from the type of all events. Returns `None` for an event of another aggregate.
     fn unwrap(event: DomainEvent) -> Option<Self>;
 }
 
 /// An event ready to be encoded.
 #[derive(Debug)]
 pub struct Stored {
-    /// Its name in the log, for ever.
+    /// Its stored name. It never changes.
     pub name: &'static str,
     /// The version of its shape.
     pub version: u16,
-    /// What anybody who reads the log may see.
+    /// The part that every reader of the log may see.
     pub data: Data,
-    /// What is sealed.
+    /// The part to encrypt.
     pub private: Private,
-    /// Under whose key, where the event itself says so; otherwise under its stream's account's.
+    /// The account whose key encrypts it, if the event names one. Otherwise it is the account of the stream.
     pub subject: Option<AccountId>,
 }
 
-/// The sealed part: personal data, password hashes, support's words. Absent fields are not written.
+/// The encrypted part: personal data, password hashes and reasons given by support. Absent fields are not written.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Private {
@@ -187,70 +186,70 @@ impl std::fmt::Debug for Private {
     }
 }
 
-/// Why something in the log can't be read. The reader stops: nothing is skipped (law 8).
+/// Why an event in the log can't be read. The reader stops: no event is skipped (law 8).
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError<E> {
-    /// No version of this software wrote it, or only a newer one.
+    /// A newer version of this software wrote it, or another program did.
     #[error("unknown event {name} version {version}: written by a newer version, or not by Loquet")]
     Unknown {
-        /// The name found.
+        /// The name that was found.
         name: String,
-        /// The version found.
+        /// The version that was found.
         version: u16,
     },
-    /// The shape is not that of its name and version.
+    /// The data does not have the shape of its name and version.
     #[error("malformed event {name} version {version}: {source}")]
     Malformed {
-        /// The name found.
+        /// The name that was found.
         name: String,
-        /// The version found.
+        /// The version that was found.
         version: u16,
-        /// What the deserializer said.
+        /// The error of the deserializer.
         source: E,
     },
 }
 
-/// Whether an event may be the first that is sealed for its account: only then is a key made. For any
-/// other, a missing key is a lost one, and a new one would hide it.
+/// Whether an event may be the first with data encrypted for its account. Only then a key is created. For any other
+/// event a missing key is a lost key, and a new key would hide that.
 #[must_use]
 pub fn begins_a_subject(name: &str) -> bool {
     matches!(name, "account-created" | "order-received")
 }
 
-/// Whether an event says that its account's key is no more.
+/// Whether an event says that its account's key is deleted.
 #[must_use]
 pub fn ends_a_subject(name: &str) -> bool {
     name == "account-erased"
 }
 
 impl Private {
-    /// Whether there is nothing to seal.
+    /// Whether there is nothing to encrypt.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// With the client from which the event's command came.
+    /// Adds the client that the event's command came from.
     #[must_use]
     pub fn with_client(self, client: Option<&Client>) -> Self {
         let client = client.cloned().unwrap_or_default();
         Self { client_address: client.address, client_agent: client.agent, ..self }
     }
 
-    /// With why its command was made, unless the event itself says why.
+    /// Adds the reason of its command, unless the event has a reason of its own.
     #[must_use]
     pub fn with_reason(self, reason: Option<String>) -> Self {
         Self { reason: self.reason.or(reason), ..self }
     }
 
-    /// The client, where one was noted.
+    /// The client, if one was stored.
     #[must_use]
     pub fn client(&self) -> Option<Client> {
         let client = Client { address: self.client_address.clone(), agent: self.client_agent.clone() };
         (client != Client::default()).then_some(client)
     }
 
-    /// With what is sealed of an event, unless it is erased.
+    /// Adds an event's private data, unless it was erased.
     fn sealing<T: Sealable>(mut self, sealed: Erasable<T>) -> Self {
         if let Erasable::Known(known) = sealed {
             known.seal(&mut self);
@@ -259,16 +258,16 @@ impl Private {
     }
 }
 
-/// What is sealed of an event, where it can still be read.
+/// An event's private data, if it can still be read.
 fn opened<T: Sealable>(private: &Erasable<Private>) -> Erasable<T> {
     private.known().and_then(T::open).into()
 }
 
-/// Something that stands in the sealed part of an event.
+/// A value that is stored in the encrypted part of an event.
 trait Sealable: Sized {
-    /// Writes it into the sealed part.
+    /// Writes it into the encrypted part.
     fn seal(self, private: &mut Private);
-    /// Reads it out of the sealed part. `None`: something of it is not there, and it counts as erased.
+    /// Reads it from the encrypted part. Returns `None` if something is missing: then it counts as erased.
     fn open(private: &Private) -> Option<Self>;
 }
 
@@ -298,7 +297,7 @@ impl Sealable for PasswordHash {
     }
 }
 
-/// Hexadecimal, as the log has no bytes.
+/// As hexadecimal text, because the log contains JSON and no bytes.
 impl Sealable for TotpSecret {
     fn seal(self, private: &mut Private) {
         private.totp_secret = Some(self.expose().iter().map(|byte| format!("{byte:02x}")).collect());
@@ -319,7 +318,7 @@ impl Sealable for Vec<RecoveryHash> {
     }
 }
 
-/// Why something was done, in the words of who did it.
+/// A reason, in the words of the person who gave it.
 impl Sealable for String {
     fn seal(self, private: &mut Private) {
         private.reason = Some(self);
@@ -330,11 +329,11 @@ impl Sealable for String {
     }
 }
 
-/// Fields of an event that are stored as several others.
+/// Fields of an event that are stored as several other fields.
 trait Spread<Parts> {
-    /// The fields as they are stored.
+    /// The stored fields.
     fn spread(self) -> Parts;
-    /// The event's own fields.
+    /// The fields of the event.
     fn gather(parts: Parts) -> Self;
 }
 

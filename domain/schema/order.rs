@@ -1,4 +1,4 @@
-//! The order's events as they are stored.
+//! The stored form of the events of an order.
 
 use serde::{Deserialize, Deserializer, Serialize};
 

@@ -1,5 +1,5 @@
-//! The events of a site's receipt layout as they are stored. Version 1 held the logo itself, in every layout that
-//! was saved; version 2 names it.
+//! The stored form of the events of a receipt layout. Version 1 contained the logo itself, once in every saved
+//! layout. Version 2 contains the logo's id.
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -12,7 +12,7 @@ use crate::values::erasable::Erasable;
 
 pub(super) const NAMES: &[&str] = &["receipt-layout-saved"];
 
-/// What is said of a layout, with the logo as that version holds it.
+/// A saved layout, with the logo in the form of its version.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Saved<L> {
     company_id: CompanyId,
@@ -31,14 +31,14 @@ pub(super) struct StoredLayout<L> {
     logo: L,
 }
 
-/// The picture itself.
+/// The logo itself.
 #[derive(Debug, Deserialize)]
 struct Held {
     #[serde(default)]
     logo: Option<Logo>,
 }
 
-/// The name of the picture's stream.
+/// The id of the logo, which has its own stream.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Named {
     #[serde(default, skip_serializing_if = "Option::is_none")]

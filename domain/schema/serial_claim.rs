@@ -1,4 +1,4 @@
-//! The events of the claim on a serial number as they are stored.
+//! The stored form of the events of a serial number claim.
 
 use crate::ids::{OrderId, TerminalId};
 use crate::serial_claim::Event;

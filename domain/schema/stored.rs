@@ -1,18 +1,18 @@
-//! The stored shapes of an aggregate's events, declared once each.
+//! Declares the stored shapes of an aggregate's events, each in one place.
 
-/// Declares how each event of an aggregate is stored: its stored name, the version of its newest shape (1 unless said),
-/// its variant, and its fields. It gives `NAMES`, `Data`, `write` and `read`.
+/// Declares how each event of an aggregate is stored: its stored name, the version of its newest shape (1 by
+/// default), its variant and its fields. It generates `NAMES`, `Data`, `write` and `read`.
 ///
 /// ```text
 /// "login-failed" 3 => LoginFailed { … } sealed { … } before { 1 | 2 => LoginFailedV2 },
 /// ```
 ///
-/// - `session as "session_id": SessionId` stores a field under that name, as that type. The field's own type and the
-///   stored type turn into each other by `From`.
-/// - `failures and codes as { failures: Option<u32>, … }` stores one or several fields as several others. [`Spread`] says
-///   how.
-/// - `sealed { hash }` names the fields that go into the sealed part. [`Sealable`] says where.
-/// - `before { 1 | 2 => Shape }` names the shapes of older versions. Each turns into the newest one by `From`.
+/// - `session as "session_id": SessionId` stores a field under that name and as that type. `From` converts between
+///   the field's own type and the stored type, in both directions.
+/// - `failures and codes as { failures: Option<u32>, … }` stores one or several fields as several others. [`Spread`]
+///   converts them.
+/// - `sealed { hash }` names the fields that are stored in the encrypted part. [`Sealable`] converts them.
+/// - `before { 1 | 2 => Shape }` names the shapes of older versions. `From` converts each into the newest one.
 ///
 /// [`Spread`]: super::Spread
 /// [`Sealable`]: super::Sealable

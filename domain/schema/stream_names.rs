@@ -1,4 +1,4 @@
-//! The names of streams, frozen: they are in somebody's log.
+//! The names of streams are frozen, because existing logs contain them.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::values::email_address::EmailHash;
 use crate::values::serial_number::SerialNumber;
 use crate::{access, account, company, email_claim, logo, order, receipt, serial_claim, takeover, terminals};
 
-/// A stream of each aggregate.
+/// One stream of each aggregate.
 fn streams() -> [StreamId; 10] {
     let id = Uuid::from_u128(7);
     [

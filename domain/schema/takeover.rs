@@ -1,4 +1,4 @@
-//! The events of a take-over as they are stored.
+//! The stored form of the events of a take-over.
 
 use crate::Moment;
 use crate::ids::{AccountId, CompanyId, SiteId, TerminalId};

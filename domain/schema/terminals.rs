@@ -1,4 +1,4 @@
-//! The events of a company's terminals as they are stored.
+//! The stored form of the events of a company's terminals.
 
 use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId, TerminalId};
 use crate::terminals::{Event, MovedTerminal};

@@ -1,5 +1,5 @@
-//! The storage format, frozen. `golden/` holds one file for every version of every event that was
-//! ever written. A file may be added, never changed: what it holds is in somebody's log.
+//! The storage format is frozen. `golden/` holds one file for every version of every event that was ever written. A
+//! file may be added but never changed, because existing logs contain such events.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -177,7 +177,7 @@ fn serial() -> SerialNumber {
     SerialNumber::parse("1234567890").unwrap()
 }
 
-/// Those of companies, terminals, groups, receipts and take-overs.
+/// The examples of companies, terminals, groups, receipts and take-overs.
 fn of_companies() -> Vec<DomainEvent> {
     let order = || OrderId::parse("SO-2026-000123").unwrap();
     let (site, terminal, group, takeover) =
@@ -307,7 +307,7 @@ fn read_back(name: &str, version: u16, value: &Value, erased: bool) -> DomainEve
     read(name, version, &value["data"], private).unwrap_or_else(|e| panic!("{e}"))
 }
 
-/// Writes the files of events that have none yet. Never overwrites one.
+/// Writes a file for each event that has none yet. Never overwrites a file.
 fn bless(golden: &BTreeMap<(String, u16), Value>) {
     for event in examples() {
         let (key, value) = written(&event);
@@ -393,7 +393,7 @@ fn of_a_wrong_code_of_before_they_were_counted_apart_no_fewer_are_counted() {
     assert_eq!(read, DomainEvent::Account(counted));
 }
 
-/// Until every guess counted on the account, one from a trusted device counted on that device alone.
+/// In these older versions a guess from a trusted device counted on that device alone.
 #[test]
 fn what_a_trusted_device_did_before_every_guess_counted_on_the_account_is_read_as_it_was_meant() {
     let golden = golden();

@@ -1,5 +1,5 @@
-//! The claim on a serial number: one stream a number, so that a terminal is one company's, whoever orders it
-//! or has it noted at the same moment.
+//! The claim on a serial number. Each number has its own stream, so only one terminal can have it, even if two
+//! companies name it at the same time.
 
 use std::convert::Infallible;
 
@@ -11,7 +11,7 @@ use crate::policies::Policies;
 use crate::stream::StreamId;
 use crate::values::serial_number::SerialNumber;
 
-/// What the names of these claims' streams begin with. Part of the storage format: never change it.
+/// The category of these streams: the first part of their names. Part of the storage format: never change it.
 pub const CATEGORY: &str = "serial";
 
 /// The stream of the claim on a serial number.
@@ -20,49 +20,49 @@ pub fn stream(serial: &SerialNumber) -> StreamId {
     StreamId::new(CATEGORY, serial.as_str())
 }
 
-/// Which terminal has the number.
+/// The terminal that has a serial number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SerialClaim {
-    /// The terminal, and the order that brought the number, where one did.
+    /// The terminal, and the order that brought the number. The order is `None` if the number was recorded later.
     pub held: Option<(TerminalId, Option<OrderId>)>,
 }
 
-/// What can happen to a claim.
+/// Something that happened to a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The number is this terminal's.
+    /// The number belongs to this terminal now.
     SerialClaimed {
-        /// Whose.
+        /// The terminal.
         terminal: TerminalId,
-        /// By which order; none where somebody noted it later.
+        /// The order. `None` if the number was recorded later.
         order: Option<OrderId>,
     },
-    /// The number is free again: the terminal has another.
+    /// The number is free again, because the terminal has another.
     SerialReleased {
-        /// Whose it was.
+        /// The terminal that had it.
         terminal: TerminalId,
     },
 }
 
-/// What can be asked of a claim.
+/// The commands of a claim.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// Claim a free number, or learn whose it is.
+    /// Claim the number, if it is free.
     Claim {
-        /// For which terminal.
+        /// The terminal.
         terminal: TerminalId,
-        /// By which order.
+        /// The order.
         order: Option<OrderId>,
     },
-    /// Free the number of a terminal that has another and so will never have this one.
+    /// Free the number, because the terminal has another and will never have this one.
     Release {
-        /// Which terminal.
+        /// The terminal.
         terminal: TerminalId,
     },
 }
 
-/// Decides a command; a number that is taken stays with its terminal, without an event, and one that another
-/// terminal has is not freed.
+/// Decides a command. A number that is taken stays with its terminal, and there is no event. A number of another
+/// terminal is not freed.
 #[must_use]
 pub fn decide(claim: &SerialClaim, command: Command) -> Vec<Event> {
     match (command, &claim.held) {
@@ -89,7 +89,7 @@ impl Decider for SerialClaim {
     }
 }
 
-/// The claim after one more fact.
+/// The claim after one more event.
 #[must_use]
 pub fn evolve(claim: SerialClaim, fact: &Fact<Event>) -> SerialClaim {
     match &fact.event {

@@ -7,70 +7,70 @@ use crate::fact::Fact;
 use crate::ids::{AccountId, CompanyId, SiteId, TerminalId};
 use crate::policies::Policies;
 
-/// A wish that the rules may refuse.
+/// A command to a take-over. The rules may refuse it.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// Open it.
+    /// Open the take-over.
     Open {
-        /// The company that gives.
+        /// The company that gives sites and accounts away.
         from: CompanyId,
-        /// The company that takes.
+        /// The company that gets them.
         to: CompanyId,
-        /// The sites that go along.
+        /// The sites that move.
         sites: Vec<SiteId>,
-        /// The accounts that go along.
+        /// The accounts that move.
         accounts: Vec<AccountId>,
-        /// Support's own number for it.
+        /// Support's own reference number.
         reference: String,
     },
-    /// Note that a company agreed.
+    /// Record that a company agreed.
     Confirm {
-        /// Which.
+        /// The company.
         side: Side,
     },
-    /// Complete it: from here on things move.
+    /// Start the completion. From here on things move.
     Begin {
-        /// The accounts that go.
+        /// The accounts that move.
         accounts: Vec<AccountId>,
     },
-    /// Note that everything has moved.
+    /// Record that everything has moved.
     Finish {
         /// The terminals that moved.
         terminals: Vec<TerminalId>,
     },
-    /// Give it up.
+    /// Cancel the take-over.
     Cancel {
         /// Why.
         reason: Cancellation,
     },
 }
 
-/// Why a command changes nothing.
+/// Why a command is refused. A refused command changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// It was never opened.
     #[error("there is no such take-over")]
     NoSuchTakeOver,
-    /// A company does not take itself over.
+    /// A company cannot take itself over.
     #[error("a company can't take itself over")]
     SameCompany,
-    /// An open take-over goes the other way.
+    /// Another open take-over goes in the opposite direction.
     #[error("the companies would take each other over")]
     Circular,
-    /// Neither sites nor accounts go along.
-    #[error("nothing goes along")]
+    /// Neither sites nor accounts move.
+    #[error("no site or account would move")]
     Nothing,
-    /// A company has yet to agree.
-    #[error("the {0:?} has yet to agree")]
+    /// A company has not agreed yet.
+    #[error("the {0:?} has not agreed yet")]
     NotConfirmed(Side),
-    /// It is completed, or about to be.
+    /// The take-over is completed, or its completion has started.
     #[error("the take-over is completed")]
     Completed,
     /// It was cancelled.
     #[error("the take-over was cancelled")]
     Cancelled,
-    /// It was opened before, otherwise.
-    #[error("the take-over was opened before")]
+    /// The take-over was opened before with other details.
+    #[error("the take-over was opened before with other details")]
     AlreadyOpened,
 }
 
@@ -129,7 +129,7 @@ fn decide_opened(opened: &Opened, command: Command) -> Result<Vec<Event>, Refusa
             terminals,
             accounts: opened.accounts.clone(),
         }]),
-        // Asked again after a crash, it goes on.
+        // Called again after a crash, it goes on.
         (Stage::Begun | Stage::Completed, Command::Begin { .. })
         | (Stage::Completed, Command::Finish { .. })
         | (Stage::Cancelled, Command::Cancel { .. }) => Ok(Vec::new()),

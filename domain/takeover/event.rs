@@ -1,65 +1,65 @@
-//! What can happen to a take-over. Stored names are frozen in [`crate::schema`].
+//! The events of a take-over. [`crate::schema`] freezes their stored names.
 
 use serde::{Deserialize, Serialize};
 
 use crate::Moment;
 use crate::ids::{AccountId, CompanyId, SiteId, TerminalId};
 
-/// One of the two companies.
+/// One of the two companies of a take-over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
-    /// The one that gives.
+    /// The company that gives sites and accounts away.
     Transferor,
-    /// The one that takes.
+    /// The company that gets them.
     Acquirer,
 }
 
-/// Why a take-over does not happen.
+/// Why a take-over was cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cancellation {
-    /// The companies do not want it any more.
+    /// The companies no longer want it.
     Withdrawn,
-    /// One of them did not agree.
+    /// One of the companies did not agree.
     Refused,
     /// It was opened by mistake.
     Mistake,
 }
 
-/// What happened.
+/// Something that happened to a take-over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Support opened it.
+    /// Support opened the take-over.
     TakeOverOpened {
-        /// The company that gives.
+        /// The company that gives sites and accounts away.
         from: CompanyId,
-        /// The company that takes.
+        /// The company that gets them.
         to: CompanyId,
-        /// The sites that go along, each with its terminals.
+        /// The sites that move, each with its terminals.
         sites: Vec<SiteId>,
-        /// The accounts that go along.
+        /// The accounts that move.
         accounts: Vec<AccountId>,
-        /// Support's own number for it.
+        /// Support's own reference number.
         reference: String,
-        /// When it is expected to be over.
+        /// When the take-over is expected to be completed.
         due_at: Moment,
     },
     /// One of the companies agreed.
     TakeOverConfirmed {
-        /// Which.
+        /// The company.
         side: Side,
     },
-    /// Support completes it: from here on it can't be cancelled.
+    /// Support started the completion. From here on the take-over can't be cancelled.
     TakeOverBegun {
-        /// The accounts that go: those that are still there.
+        /// The accounts that move: those that still belong to the company.
         accounts: Vec<AccountId>,
     },
-    /// Everything has moved; it is shown there from here on.
+    /// Everything has moved. From this event on it is shown at the new company.
     TakeOverCompleted {
-        /// The company that gave.
+        /// The company that gave sites and accounts away.
         from: CompanyId,
-        /// The company that took.
+        /// The company that got them.
         to: CompanyId,
         /// The sites that moved.
         sites: Vec<SiteId>,
@@ -68,7 +68,7 @@ pub enum Event {
         /// The accounts that moved.
         accounts: Vec<AccountId>,
     },
-    /// It does not happen.
+    /// The take-over was cancelled.
     TakeOverCancelled {
         /// Why.
         reason: Cancellation,

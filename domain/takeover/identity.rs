@@ -1,9 +1,9 @@
-//! The names of take-overs' streams.
+//! The names of take-over streams.
 
 use crate::ids::TakeOverId;
 use crate::stream::StreamId;
 
-/// What the names of take-overs' streams begin with. Part of the storage format: never change it.
+/// The category of take-over streams: the first part of their names. Part of the storage format: never change it.
 pub const CATEGORY: &str = "takeover";
 
 /// The stream of a take-over.

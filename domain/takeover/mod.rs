@@ -1,9 +1,9 @@
-//! A take-over: a company's sites, with their terminals, and its people go to another company.
+//! A take-over: sites with their terminals, and accounts, move from one company to another.
 //!
-//! Support opens it and completes it; both companies are asked. Completing takes appends to the streams of
-//! both companies and of every account that moves. Each is idempotent, and what people see moves with the
-//! last of them, `TakeOverCompleted`, all at once: at every position in between each site, terminal and
-//! account is shown at exactly one company.
+//! Support opens and completes it. Both companies are asked to agree. Completing it takes appends to the streams of
+//! both companies and of every account that moves. Each append is idempotent. What people see changes all at once
+//! with the last of them, `TakeOverCompleted`. At every position of the log each site, terminal and account is shown
+//! at exactly one company.
 
 mod decide;
 mod event;
@@ -19,5 +19,5 @@ pub use state::{Opened, Stage, TakeOver, evolve};
 
 use chrono::TimeDelta;
 
-/// How long a take-over is expected to last.
+/// The expected duration of a take-over.
 pub const EXPECTED: TimeDelta = TimeDelta::days(28);

@@ -1,4 +1,4 @@
-//! What of a take-over's history matters to the next decision.
+//! The state of a take-over: the part of its history that the next decision needs.
 
 use std::collections::BTreeSet;
 
@@ -7,52 +7,52 @@ use crate::Moment;
 use crate::fact::Fact;
 use crate::ids::{AccountId, CompanyId, SiteId};
 
-/// A take-over, if it was opened.
+/// A take-over. `None` if it was never opened.
 pub type TakeOver = Option<Box<Opened>>;
 
-/// How far a take-over is.
+/// The stage of a take-over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// Both companies are asked.
+    /// The companies are asked to agree.
     Open,
     /// Things are moving.
     Begun,
     /// Everything has moved.
     Completed,
-    /// Nothing will move.
+    /// Cancelled: nothing moves.
     Cancelled,
 }
 
 /// A take-over that was opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opened {
-    /// The company that gives.
+    /// The company that gives sites and accounts away.
     pub from: CompanyId,
-    /// The company that takes.
+    /// The company that gets them.
     pub to: CompanyId,
-    /// The sites that go along.
+    /// The sites that move.
     pub sites: Vec<SiteId>,
-    /// The accounts that go along.
+    /// The accounts that move.
     pub accounts: Vec<AccountId>,
-    /// Support's own number for it.
+    /// Support's own reference number.
     pub reference: String,
-    /// When it is expected to be over.
+    /// When it is expected to be completed.
     pub due_at: Moment,
-    /// Who agreed.
+    /// The companies that agreed.
     pub confirmed: BTreeSet<Side>,
-    /// How far it is.
+    /// Its stage.
     pub stage: Stage,
 }
 
 impl Opened {
-    /// Who has yet to agree.
+    /// The companies that have not agreed yet.
     pub fn waits_for(&self) -> impl Iterator<Item = Side> {
         let sides = [Side::Transferor, Side::Acquirer].into_iter();
         sides.filter(|side| self.stage == Stage::Open && !self.confirmed.contains(side))
     }
 }
 
-/// The take-over after one more fact. Total (law 8).
+/// The take-over after one more event. Every event is accepted (law 8).
 #[must_use]
 pub fn evolve(takeover: TakeOver, fact: &Fact<Event>) -> TakeOver {
     let Some(mut opened) = takeover else {

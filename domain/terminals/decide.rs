@@ -1,4 +1,4 @@
-//! The rules of terminals: each stands at exactly one site of its company at a time.
+//! The rules of terminals: a terminal is at exactly one site of its company at a time.
 
 use std::collections::BTreeSet;
 
@@ -11,83 +11,83 @@ use crate::policies::Policies;
 use crate::values::serial_number::SerialNumber;
 use crate::values::terminal_model::TerminalModel;
 
-/// A terminal that was ordered.
+/// A terminal to add.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unit {
-    /// Which.
+    /// Its id.
     pub terminal: TerminalId,
     /// Its model.
     pub model: TerminalModel,
-    /// Its number, where it is known.
+    /// Its serial number, if it is known.
     pub serial: Option<SerialNumber>,
-    /// To which site.
+    /// The site that it is delivered to.
     pub site: SiteId,
 }
 
-/// Where a terminal is to stand.
+/// The assignment of a terminal to a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Assignment {
-    /// Which.
+    /// The terminal.
     pub terminal: TerminalId,
-    /// At which site of the company; whoever asks knows that it is one.
+    /// The site. The caller has checked that it belongs to the company.
     pub to: SiteId,
 }
 
-/// A wish that the rules may refuse.
+/// A command to a company's terminals. The rules may refuse it.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// Add what was ordered and is not there yet.
+    /// Add the terminals of an order that are not there yet.
     Add {
-        /// By which order.
+        /// The order.
         order: OrderId,
-        /// What.
+        /// The terminals.
         units: Vec<Unit>,
     },
-    /// Assign terminals to sites, all of them or none.
+    /// Assign terminals to sites: all of them or none.
     Assign(Vec<Assignment>),
-    /// Note the number of a terminal that was ordered without.
+    /// Record the serial number of a terminal that was ordered without one.
     NoteSerial {
-        /// Which.
+        /// The terminal.
         terminal: TerminalId,
-        /// Its number, claimed for it.
+        /// Its serial number. The number has been claimed for this terminal.
         serial: SerialNumber,
     },
-    /// Let the terminals at these sites go to another company.
+    /// Give the terminals at these sites to another company.
     Release {
-        /// By which take-over.
+        /// The take-over.
         takeover: TakeOverId,
-        /// To whom.
+        /// The company that gets them.
         to: CompanyId,
-        /// At which sites.
+        /// The sites.
         sites: Vec<SiteId>,
     },
-    /// Take terminals from another company.
+    /// Receive terminals from another company.
     Receive {
-        /// By which take-over.
+        /// The take-over.
         takeover: TakeOverId,
-        /// From whom.
+        /// The company that gives them.
         from: CompanyId,
-        /// The sites that come.
+        /// The sites that move.
         sites: Vec<SiteId>,
-        /// The terminals there.
+        /// The terminals at these sites.
         terminals: Vec<MovedTerminal>,
     },
 }
 
-/// Why a command changes nothing.
+/// Why a command is refused. A refused command changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The company has no such terminal.
     #[error("the company has no terminal {0}")]
     NoSuchTerminal(TerminalId),
-    /// The site went to another company meanwhile.
-    #[error("site {0} went to another company")]
+    /// The site has moved to another company.
+    #[error("site {0} has moved to another company")]
     SiteGone(SiteId),
-    /// The same terminal twice in one list.
+    /// A list names the same terminal twice.
     #[error("terminal {0} is named twice")]
     Twice(TerminalId),
-    /// It has a number, and it is another.
-    #[error("the terminal has another serial number")]
+    /// The terminal has a different serial number.
+    #[error("the terminal has a different serial number")]
     OtherSerial,
 }
 
@@ -141,8 +141,8 @@ impl Decider for Terminals {
     }
 }
 
-/// Delivering an order again adds nothing: its terminals are known by the order and the line. Nothing is added at a
-/// site that a take-over carried away meanwhile.
+/// Adds an order's terminals. A second delivery of the order adds nothing, because its terminals are identified by
+/// the order and the line. Adds nothing at a site that a take-over has moved away.
 fn add(state: &Terminals, order: &OrderId, units: Vec<Unit>) -> Result<Vec<Event>, Refusal> {
     let mut seen = BTreeSet::new();
     let gone: BTreeSet<TerminalId> = state.moved.values().flatten().map(|moved| moved.terminal).collect();

@@ -1,4 +1,4 @@
-//! What can happen to a company's terminals. Stored names are frozen in [`crate::schema`].
+//! The events of a company's terminals. [`crate::schema`] freezes their stored names.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,68 +6,68 @@ use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId, TerminalId};
 use crate::values::serial_number::SerialNumber;
 use crate::values::terminal_model::TerminalModel;
 
-/// A terminal as it goes from one company to another.
+/// A terminal that moves from one company to another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MovedTerminal {
-    /// Which.
+    /// Its id.
     pub terminal: TerminalId,
     /// Its model.
     pub model: TerminalModel,
-    /// Its number, where it is known.
+    /// Its serial number, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub serial: Option<SerialNumber>,
-    /// At which site it stands.
+    /// Its site.
     pub site: SiteId,
 }
 
-/// What happened.
+/// Something that happened to a company's terminals.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A terminal was ordered to a site.
     TerminalAdded {
-        /// Which.
+        /// The terminal.
         terminal: TerminalId,
         /// Its model.
         model: TerminalModel,
-        /// Its number, where it is known.
+        /// Its serial number, if it is known.
         serial: Option<SerialNumber>,
-        /// To which site.
+        /// The site.
         site: SiteId,
-        /// By which order.
+        /// The order.
         order: OrderId,
     },
-    /// A terminal stands elsewhere.
+    /// A terminal was assigned to another site.
     TerminalAssigned {
-        /// Which.
+        /// The terminal.
         terminal: TerminalId,
-        /// Where it stood.
+        /// The site before.
         from: SiteId,
-        /// Where it stands.
+        /// The site now.
         to: SiteId,
     },
-    /// The number of a terminal became known.
+    /// The serial number of a terminal was recorded.
     TerminalSerialNoted {
-        /// Which.
+        /// The terminal.
         terminal: TerminalId,
-        /// Its number.
+        /// Its serial number.
         serial: SerialNumber,
     },
-    /// Sites go to another company and every terminal there with them.
+    /// Sites left for another company, with all their terminals.
     TerminalsReleased {
-        /// By which take-over.
+        /// The take-over.
         takeover: TakeOverId,
-        /// To whom.
+        /// The company that gets them.
         to: CompanyId,
-        /// The sites, those without a terminal among them: nothing is assigned there any more.
+        /// The sites, also those without a terminal. No terminal can be assigned to them any more.
         sites: Vec<SiteId>,
         /// The terminals.
         terminals: Vec<TerminalId>,
     },
-    /// Sites come from another company and every terminal there with them.
+    /// Sites came from another company, with all their terminals.
     TerminalsReceived {
-        /// By which take-over.
+        /// The take-over.
         takeover: TakeOverId,
-        /// From whom.
+        /// The company that gave them.
         from: CompanyId,
         /// The sites.
         sites: Vec<SiteId>,

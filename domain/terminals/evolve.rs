@@ -1,9 +1,9 @@
-//! What each event changes. Total (law 8).
+//! How each event changes the terminals. Every event is accepted (law 8).
 
 use super::{Event, MovedTerminal, Terminal, Terminals};
 use crate::fact::Fact;
 
-/// The terminals after one more fact.
+/// The terminals after one more event.
 #[must_use]
 pub fn evolve(mut state: Terminals, fact: &Fact<Event>) -> Terminals {
     match &fact.event {

@@ -1,4 +1,4 @@
-//! The names of the streams of companies' terminals, and the ids of terminals that follow from an order.
+//! The names of the streams of terminals, and the ids of terminals that are derived from an order.
 
 use uuid::Uuid;
 
@@ -6,7 +6,7 @@ use crate::ids::{CompanyId, LOQUET, OrderId, TerminalId};
 use crate::stream::StreamId;
 use crate::values::serial_number::SerialNumber;
 
-/// What the names of the streams of companies' terminals begin with. Part of the storage format: never change it.
+/// The category of these streams: the first part of their names. Part of the storage format: never change it.
 pub const CATEGORY: &str = "terminals";
 
 /// The stream of a company's terminals.
@@ -16,14 +16,14 @@ pub fn stream(company: CompanyId) -> StreamId {
 }
 
 impl TerminalId {
-    /// The terminal with this serial number, whoever ordered it.
+    /// The id of the terminal with this serial number. It does not depend on the order.
     #[must_use]
     pub fn of_serial(serial: &SerialNumber) -> Self {
         Self(Uuid::new_v5(&LOQUET, format!("terminal/{serial}").as_bytes()))
     }
 
-    /// A terminal whose serial number was not known when it was ordered: the `unit`th of an order's `line`,
-    /// both counted from zero.
+    /// The id of a terminal that was ordered without a serial number: number `unit` of the order's `line`. Both count
+    /// from zero.
     #[must_use]
     pub fn of_order(order: &OrderId, line: usize, unit: u32) -> Self {
         Self(Uuid::new_v5(&LOQUET, format!("order/{order}/line/{line}/terminal/{unit}").as_bytes()))

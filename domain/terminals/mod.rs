@@ -1,7 +1,7 @@
-//! The terminals: all terminals of one company, one stream for them all.
+//! All terminals of one company. They share one stream.
 //!
-//! A terminal is not a stream of its own: an order of a thousand terminals, or a file that assigns ten
-//! thousand of them, is one decision and one append, so that either all of it happens or nothing does.
+//! A terminal has no stream of its own. An order of a thousand terminals, or a file that assigns ten thousand, is one
+//! decision and one append. So either all of it happens or nothing.
 
 mod decide;
 mod event;

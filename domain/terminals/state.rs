@@ -1,4 +1,4 @@
-//! What of a terminals' history matters to the next decision.
+//! The state of a company's terminals: the part of their history that the next decision needs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,11 +11,11 @@ use crate::values::terminal_model::TerminalModel;
 /// A company's terminals.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Terminals {
-    /// Each of them.
+    /// The terminals by id.
     pub held: PersistentMap<TerminalId, Terminal>,
-    /// Sites that went to another company: nothing is assigned there any more.
+    /// Sites that moved to another company. No terminal can be assigned to them any more.
     pub(super) gone: BTreeSet<SiteId>,
-    /// The take-overs whose terminals have come, and those whose terminals have gone, with the terminals.
+    /// The completed moves of terminals to and from this company, by take-over.
     pub(super) moved: BTreeMap<TakeOverId, Vec<MovedTerminal>>,
 }
 
@@ -24,9 +24,9 @@ pub struct Terminals {
 pub struct Terminal {
     /// Its model.
     pub model: TerminalModel,
-    /// Its number, where it is known.
+    /// Its serial number, if it is known.
     pub serial: Option<SerialNumber>,
-    /// At which site it stands: one at a time.
+    /// The site where it is.
     pub site: SiteId,
 }
 
@@ -36,7 +36,7 @@ impl Terminals {
         self.held.iter().filter(move |(_, terminal)| terminal.site == site)
     }
 
-    /// The terminals that went with a take-over, as they were then.
+    /// The terminals that left with a take-over, as they were then.
     #[must_use]
     pub fn moved_by(&self, takeover: TakeOverId) -> Option<&[MovedTerminal]> {
         self.moved.get(&takeover).map(Vec::as_slice)

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::values::plain_text::is_text;
 
-/// An address whose parts are present and short enough to print.
+/// An address. Each part is present and short enough to print.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Address {
     /// Street, without the number.
@@ -22,24 +22,24 @@ pub struct Address {
     pub country: String,
 }
 
-/// A part of an address that does not hold.
+/// A part of an address that is not valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{part}: {rule}")]
 pub struct InvalidPart {
-    /// The field's name.
+    /// The name of the field.
     pub part: &'static str,
-    /// Which rule it breaks.
+    /// The rule that it breaks.
     pub rule: AddressRule,
 }
 
-/// What is asked of an address.
+/// A rule for a part of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressRule {
-    /// Empty, too long, or with control characters.
+    /// Empty, longer than 100 characters, or with characters that cannot be printed.
     #[error("1 to 100 printable characters")]
     Text,
-    /// Not a postal code of that country.
-    #[error("no postal code of that country")]
+    /// Not a postal code of the address's country.
+    #[error("not a postal code of that country")]
     PostalCode,
     /// Not two capital letters.
     #[error("an ISO 3166 code of two capital letters")]
@@ -47,10 +47,10 @@ pub enum AddressRule {
 }
 
 impl Address {
-    /// Trims every part and checks it.
+    /// Trims each part and checks it.
     ///
     /// # Errors
-    /// Every part that does not hold, at once.
+    /// All parts that are not valid.
     pub fn check(self) -> Result<Self, Vec<InvalidPart>> {
         let trim = |text: String| text.trim().to_owned();
         let address = Self {

@@ -1,9 +1,9 @@
-//! When two addresses are the same: those that differ only in case, accents, punctuation, spacing or the
-//! usual abbreviations (DOMAIN's section on sites).
+//! Decides when two addresses are the same: they differ only in case, accents, punctuation, spacing or the usual
+//! abbreviations (DOMAIN's section on sites).
 //!
-//! What a key is made of is not stored; it is computed again from addresses in the log. To fold more things
-//! together is therefore a change of this file alone: it joins no sites that are open already, but no
-//! further one is opened.
+//! Keys are not stored. They are computed from the addresses in the log. So a change of this file is enough to treat
+//! more addresses as the same. Such a change does not join sites that are open already; it only keeps a second site
+//! from being opened.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::ids::LOQUET;
 use crate::values::address::Address;
 
-/// Equal for equal addresses.
+/// A key of an address. Equal addresses have equal keys.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AddressKey(Uuid);
 
@@ -29,13 +29,13 @@ impl fmt::Debug for AddressKey {
 }
 
 impl Address {
-    /// Under what this address is the same as another.
+    /// The key under which this address is compared with others.
     #[must_use]
     pub fn key(&self) -> AddressKey {
         AddressKey(Uuid::new_v5(&LOQUET, self.folded().as_bytes()))
     }
 
-    /// The address with everything folded away that does not tell it from another.
+    /// The address without the differences that do not matter.
     fn folded(&self) -> String {
         let country = self.country.to_uppercase();
         let house = House::read(&country, &self.number, self.r#box.as_deref());
@@ -46,12 +46,12 @@ impl Address {
     }
 }
 
-/// A street's words under their full names, joined.
+/// The words of a street without abbreviations, joined.
 fn street(text: &str) -> String {
     let words = words(text);
     let last = words.len().saturating_sub(1);
     let full = words.into_iter().enumerate().map(|(n, word)| match (n, word.as_str()) {
-        // English puts the street last, French the saint first.
+        // In English `St` at the end is a street. In French `St` at the beginning is a saint.
         (n, "st") if n > 0 && n == last => "street".to_owned(),
         (0, "r") => "rue".to_owned(),
         (_, _) => saint(long_ending(long_word(word))),
@@ -59,7 +59,7 @@ fn street(text: &str) -> String {
     joined_van(&full.collect::<Vec<_>>())
 }
 
-/// Abbreviations of whole words, in the three languages and what they stand for.
+/// Abbreviations of whole words in the three languages, and the full words.
 const WORDS: [(&str, &str); 56] = [
     ("av", "avenue"),
     ("ave", "avenue"),
@@ -119,7 +119,7 @@ const WORDS: [(&str, &str); 56] = [
     ("min", "minister"),
 ];
 
-/// Abbreviations at the end of a word, as Dutch has them, longest first.
+/// Dutch abbreviations at the end of a word, longest first.
 const ENDINGS: [(&str, &str); 6] = [
     ("steenwg", "steenweg"),
     ("stwg", "steenweg"),
@@ -144,7 +144,7 @@ fn long_ending(word: String) -> String {
     longer.unwrap_or(word)
 }
 
-/// `St` is a saint in French and in Dutch.
+/// `St` means saint in French and in Dutch.
 fn saint(word: String) -> String {
     match word.as_str() {
         "st" | "sint" => "saint".to_owned(),
@@ -153,7 +153,7 @@ fn saint(word: String) -> String {
     }
 }
 
-/// `v.d.` and `v/d` stand for `van de`, `van der` and `van den`.
+/// `v.d.` and `v/d` mean `van de`, `van der` or `van den`.
 fn joined_van(words: &[String]) -> String {
     let mut joined = String::new();
     let mut words = words.iter().map(String::as_str).peekable();
@@ -171,13 +171,13 @@ fn joined_van(words: &[String]) -> String {
     joined
 }
 
-/// A house number and a box, told apart however they were written.
+/// A house number and a box, separated, however they were written.
 struct House {
     number: String,
     r#box: String,
 }
 
-/// What says that a box follows.
+/// Words and signs before a box.
 const BOXES: [&str; 14] = [
     "bte",
     "boite",
@@ -194,12 +194,12 @@ const BOXES: [&str; 14] = [
     "flat",
     "suite",
 ];
-/// What says that a number follows.
+/// Words before a house number.
 const NUMBERS: [&str; 5] = ["nr", "no", "num", "numero", "nummer"];
 
 impl House {
     fn read(country: &str, number: &str, r#box: Option<&str>) -> Self {
-        // What separates digits from digits tells numbers apart; what separates a letter does not.
+        // Punctuation between digits separates two numbers. Punctuation before a letter does not matter.
         let number = number.replace(['°', 'º'], "o ");
         let (mut house, mut rest) = (String::new(), String::new());
         let mut in_box = false;
@@ -208,14 +208,14 @@ impl House {
             if house.is_empty() && names_number {
                 continue;
             }
-            // A marker is one behind a number only: `B 12` is a house in a row of blocks.
+            // A box marker counts only after a number: in `B 12` the letter is the name of a block.
             if !house.is_empty() && BOXES.contains(&part.as_str()) && !alone(&number, &part) {
                 in_box = true;
                 continue;
             }
             let digits = part.starts_with(|c: char| c.is_ascii_digit());
             in_box |= before == Some('/') && !house.is_empty();
-            // A Dutch house number has an addition where a Belgian one has a range.
+            // A second number is an addition in the Netherlands and part of a range in Belgium.
             in_box |= country == "NL" && before.is_some() && digits && !house.is_empty();
             let target = if in_box { &mut rest } else { &mut house };
             if digits && target.ends_with(|c: char| c.is_ascii_digit()) {
@@ -233,17 +233,17 @@ impl House {
     }
 }
 
-/// Whether a letter that could stand for a box is the number's own: nothing follows it.
+/// Whether a letter that could mark a box belongs to the number, because nothing follows it.
 fn alone(number: &str, part: &str) -> bool {
     part == "b" && parts(number).last().is_some_and(|(_, last)| last == part)
 }
 
-/// A box without the word for it.
+/// A box without its marker.
 fn box_of(text: &str) -> String {
     let mut said = String::new();
     for (_, part) in parts(text) {
         if said.is_empty() && (BOXES.contains(&part.as_str()) || NUMBERS.contains(&part.as_str())) {
-            // `b` alone is a box's name too.
+            // A box may also be called `b`.
             if !alone(text, &part) {
                 continue;
             }
@@ -262,7 +262,7 @@ fn without_zeros(part: &str) -> &str {
     if shorter.is_empty() && !part.is_empty() { "0" } else { shorter }
 }
 
-/// Runs of digits and runs of letters, each with the punctuation or space before it.
+/// Splits a text into runs of digits and runs of letters, each with the character before it.
 fn parts(text: &str) -> Vec<(Option<char>, String)> {
     let mut parts: Vec<(Option<char>, String)> = Vec::new();
     let mut between = None;
@@ -281,7 +281,7 @@ fn parts(text: &str) -> Vec<(Option<char>, String)> {
     parts
 }
 
-/// Words without accents, capitals and punctuation.
+/// The words of a text without accents, capitals and punctuation.
 pub(crate) fn words(text: &str) -> Vec<String> {
     folded(text).split_whitespace().map(str::to_owned).collect()
 }
@@ -290,7 +290,8 @@ fn folded(text: &str) -> String {
     plain(text).into_iter().map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect()
 }
 
-/// Small letters without accents, whether a letter and its accent were one character or two.
+/// The lower-case letters of a text without accents. Composed and decomposed accents (one character or two) give the
+/// same result.
 pub(crate) fn plain(text: &str) -> Vec<char> {
     let mut plain = Vec::with_capacity(text.len());
     for c in text.chars().flat_map(char::to_lowercase) {
@@ -306,7 +307,7 @@ pub(crate) fn plain(text: &str) -> Vec<char> {
     plain
 }
 
-/// A letter of the Latin alphabet without its accent.
+/// A Latin letter without its accent.
 fn bare(c: char) -> char {
     match c {
         'à' | 'á' | 'â' | 'ã' | 'ä' | 'å' | 'ā' | 'ă' | 'ą' => 'a',

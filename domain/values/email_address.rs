@@ -1,33 +1,33 @@
-//! The e-mail address: an account's identity.
+//! The e-mail address, which identifies an account.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// An address in the one spelling that counts: no outer white space, lower case, ASCII.
+/// An e-mail address in its one accepted spelling: no outer white space, lower case, ASCII.
 ///
-/// One spelling is what keeps `Marie@Example.be` and `marie@example.be ` from having seven guesses
-/// each. Addresses outside ASCII are refused: a Unicode look-alike would be a second spelling, and
-/// an international domain has an ASCII form (`xn--…`, RFC 5890).
+/// With one spelling, `Marie@Example.be` and `marie@example.be ` share their seven guesses. Addresses outside ASCII
+/// are refused, because Unicode look-alikes would be further spellings. An international domain can be written in its
+/// ASCII form (`xn--…`, RFC 5890).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EmailAddress(String);
 
-/// Why a text is no e-mail address here.
+/// Why a text is not accepted as an e-mail address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidEmail {
-    /// Longer than RFC 5321, 4.5.3.1 lets a mail server take.
+    /// Longer than RFC 5321, 4.5.3.1 allows.
     #[error("an e-mail address has at most 254 characters, 64 of them before the @")]
     TooLong,
     /// A letter outside ASCII.
-    #[error("write the address in ASCII; an international domain in its xn-- form")]
+    #[error("write the address in ASCII, and an international domain in its xn-- form")]
     NotAscii,
-    /// Not `local@domain.tld` of the letters that RFC 5321 takes unquoted.
-    #[error("this is no e-mail address of the form name@example.be")]
+    /// Not of the form `local@domain.tld`, or with a character that RFC 5321 allows only in quotes.
+    #[error("this is not an e-mail address of the form name@example.be")]
     Malformed,
 }
 
 impl EmailAddress {
-    /// Takes an address as a person types it and gives it in its one spelling.
+    /// Reads an address as a person types it. Returns it in its one spelling.
     ///
     /// # Errors
     /// [`InvalidEmail`] says which rule it breaks.
@@ -46,8 +46,8 @@ impl EmailAddress {
         Ok(Self(text.to_ascii_lowercase()))
     }
 
-    /// An address that was checked when it was written down: today's rules never make yesterday's
-    /// events unreadable (law 8).
+    /// An address from the log. It is not checked again, because it was checked when it was stored: stricter rules
+    /// must not make old events unreadable (law 8).
     pub(crate) fn stored(text: String) -> Self {
         Self(text)
     }
@@ -58,8 +58,8 @@ impl EmailAddress {
         &self.0
     }
 
-    /// The address for somebody who knows it already: `m***@boulangerie.example`. It keeps the first character of the name
-    /// and the whole domain.
+    /// The address with most of its name hidden, for a person who knows it already: `m***@boulangerie.example`. It
+    /// keeps the first character of the name and the whole domain.
     #[must_use]
     pub fn masked(&self) -> String {
         let (local, domain) = self.0.rsplit_once('@').unwrap_or_default();
@@ -72,12 +72,13 @@ fn dot_separated(text: &str, allowed: fn(char) -> bool) -> bool {
     text.split('.').all(|part| !part.is_empty() && part.chars().all(allowed))
 }
 
-/// `atext` of RFC 5322, 3.2.3.
+/// Whether a character is `atext` of RFC 5322, 3.2.3.
 fn is_atext(c: char) -> bool {
     c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c)
 }
 
-/// At least two labels of RFC 1034, 3.5; the last not a number, so no bare IP address.
+/// Whether a text has at least two labels (RFC 1034, 3.5). The last label must not be a number, so IP addresses are
+/// refused.
 fn is_domain(domain: &str) -> bool {
     let label_fits = |label: &str| label.len() <= 63 && !label.starts_with('-') && !label.ends_with('-');
     let last_is_name =
@@ -94,14 +95,14 @@ impl fmt::Display for EmailAddress {
     }
 }
 
-/// Prints nothing of the address: logs and errors are no place for personal data.
+/// Does not print the address: logs and errors must not contain personal data.
 impl fmt::Debug for EmailAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("EmailAddress(…)")
     }
 }
 
-/// The keyed hash of an address (HMAC-SHA-256, hexadecimal): finds an account without naming it.
+/// The keyed hash of an address (HMAC-SHA-256, hexadecimal). It finds an account without storing its address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EmailHash(pub String);

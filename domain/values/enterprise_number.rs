@@ -1,10 +1,10 @@
-//! The number under which a company is registered.
+//! The registration number of a company.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The registers that are known here, by ISO 3166 country.
+/// The countries whose company registers are known, by ISO 3166 code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Country {
     /// Belgium: KBO/BCE.
@@ -36,21 +36,21 @@ impl fmt::Display for Country {
     }
 }
 
-/// A number that its register could have given: right length, right check digits.
+/// A valid registration number: it has the right length and the right check digits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EnterpriseNumber {
     country: Country,
     digits: String,
 }
 
-/// Why a text is no enterprise number of that country.
+/// Why a text is not an enterprise number of the country.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidEnterpriseNumber {
-    /// Belgian numbers have ten digits, the first 0 or 1.
+    /// Belgian numbers have ten digits. The first is 0 or 1.
     #[error("a Belgian enterprise number has 10 digits, the first a 0 or a 1")]
     NotBelgian,
     /// The last two digits are 97 minus the first eight modulo 97.
-    #[error("the check digits of this Belgian enterprise number do not fit")]
+    #[error("the check digits of this Belgian enterprise number are wrong")]
     CheckDigits,
     /// Dutch KvK numbers have eight digits.
     #[error("a Dutch KvK number has 8 digits")]
@@ -58,11 +58,10 @@ pub enum InvalidEnterpriseNumber {
 }
 
 impl EnterpriseNumber {
-    /// Takes a number as people write it: spaces and dots between the digits are dropped, and a
-    /// leading country code.
+    /// Reads a number as people write it. Spaces, dots and a leading country code are dropped.
     ///
     /// # Errors
-    /// [`InvalidEnterpriseNumber`] says which rule of the country's register it breaks.
+    /// [`InvalidEnterpriseNumber`] says which rule the number breaks.
     pub fn parse(country: Country, text: &str) -> Result<Self, InvalidEnterpriseNumber> {
         let text = text.trim();
         let text = text.strip_prefix(&country.to_string()).unwrap_or(text);
@@ -76,18 +75,18 @@ impl EnterpriseNumber {
         Ok(Self { country, digits })
     }
 
-    /// A number that was checked when it was written down.
+    /// A number from the log. It is not checked again, because it was checked when it was stored.
     pub(crate) fn stored(country: Country, digits: String) -> Self {
         Self { country, digits }
     }
 
-    /// Whose register.
+    /// The country of the register.
     #[must_use]
     pub fn country(&self) -> Country {
         self.country
     }
 
-    /// Digits only.
+    /// The number's digits.
     #[must_use]
     pub fn digits(&self) -> &str {
         &self.digits

@@ -1,17 +1,17 @@
-//! What may be gone: a value that was sealed under a key which has since been deleted (law 6).
+//! Personal data that may have been erased: it was encrypted under a key that has since been deleted (law 6).
 
-/// A sealed value, as it is read back.
+/// A value that is stored encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Erasable<T> {
-    /// The key exists; this is what was sealed.
+    /// The value. Its key exists.
     Known(T),
-    /// The person was erased: the key is gone, and with it this value, for ever.
+    /// The person's data was erased. The key is deleted, so the value can never be read again.
     #[default]
     Erased,
 }
 
 impl<T> Erasable<T> {
-    /// The value, where it still can be read.
+    /// The value. Returns `None` if it was erased.
     pub fn known(&self) -> Option<&T> {
         match self {
             Self::Known(value) => Some(value),
@@ -19,7 +19,7 @@ impl<T> Erasable<T> {
         }
     }
 
-    /// Applies `f` to a value that can still be read.
+    /// Applies `f` to the value, if it was not erased.
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Erasable<U> {
         match self {
             Self::Known(value) => Erasable::Known(f(value)),

@@ -1,8 +1,8 @@
-//! The languages of what a person reads.
+//! The languages of everything that a person reads.
 
 use serde::{Deserialize, Serialize};
 
-/// French, Dutch or English; French where nothing else is known.
+/// French, Dutch or English. French is the default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Language {
@@ -35,7 +35,8 @@ impl Language {
         Self::ALL.into_iter().find(|language| language.code() == code)
     }
 
-    /// The best of ours for an `Accept-Language` header (RFC 9110, 12.5.4); French for none.
+    /// The best of the three languages for an `Accept-Language` header (RFC 9110, 12.5.4). Returns French if none
+    /// fits.
     #[must_use]
     pub fn accepted(header: &str) -> Self {
         let weighted = header.split(',').filter_map(|range| {

@@ -1,46 +1,47 @@
-//! Which mails are sent. What they say, and how they leave, is not decided here.
+//! The kinds of mail. Their texts and their delivery are not decided here.
 
 use serde::{Deserialize, Serialize};
 
-/// Which mail. Its name is part of the storage format: never change one.
+/// A kind of mail. Its name is part of the storage format: never change one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MailKind {
-    /// Choose a first password.
+    /// Asks the owner to choose a first password.
     Activation,
-    /// Choose another password.
+    /// Lets the owner choose a new password, who asked for it.
     PasswordReset,
-    /// The password was changed.
+    /// Says that the password was changed.
     PasswordChanged,
-    /// Too many wrong passwords.
+    /// Says that the account is locked after too many wrong guesses.
     LockedOut,
-    /// Too many wrong passwords across lockouts: only a new password opens the account again.
+    /// Says that the account is locked after too many wrong guesses across lockouts. Only a new password ends this
+    /// lockout.
     LockedUntilReset,
-    /// A temporary administrator waits for you.
+    /// Tells administrators that a temporary administrator waits to be admitted.
     AwaitingConversion,
-    /// An order opened sites of your company.
+    /// Tells administrators that an order opened sites of their company.
     SitesOpened,
-    /// A take-over of or by your company was opened: do you agree?
+    /// Asks administrators to agree to a take-over of or by their company.
     TakeOverOpened,
-    /// A take-over is completed.
+    /// Says that a take-over was completed.
     TakeOverCompleted,
-    /// A take-over does not happen.
+    /// Says that a take-over was cancelled.
     TakeOverCancelled,
-    /// The second step is on.
+    /// Says that the second step was turned on.
     SecondStepOn,
-    /// The owner turned it off.
+    /// Says that the owner turned the second step off.
     SecondStepOff,
-    /// Support took it away.
+    /// Says that support turned the second step off.
     SecondStepReset,
-    /// Somebody logged in from a device that had not been seen before.
+    /// Says that somebody logged in from a new device.
     NewDevice,
-    /// Too many wrong passwords from one of the owner's devices: it alone is locked.
+    /// Says that one trusted device is locked after too many wrong guesses from it.
     DeviceLocked,
-    /// Choose another password: support sends the link.
+    /// Lets the owner choose a new password. Support requested the mail.
     PasswordResetBySupport,
-    /// Support ended a lockout.
+    /// Says that support ended a lockout.
     LockoutReleased,
-    /// Support made somebody an administrator of your company.
+    /// Says that support made somebody an administrator of the company.
     AdministratorBySupport,
 }
 
@@ -67,7 +68,7 @@ impl MailKind {
         Self::AdministratorBySupport,
     ];
 
-    /// Its name in the log, in the journal and in the words.
+    /// Its name in the log, in the mail journal and in the text files.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -92,7 +93,7 @@ impl MailKind {
         }
     }
 
-    /// Reads a name.
+    /// Reads a name. Returns `None` for an unknown one.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
@@ -103,7 +104,7 @@ impl MailKind {
 mod tests {
     use super::*;
 
-    /// Law 8: the names that the log, the journal and every effect's id hold.
+    /// Law 8: these names are stored in the log, in the mail journal and in the ids of effects.
     #[test]
     fn the_stored_name_of_every_mail_is_frozen() {
         let frozen = [

@@ -1,6 +1,7 @@
-//! Value types: made once at the edge by a constructor that can refuse, and not checked again inside.
+//! Value types. A constructor at the edge checks the value once and may refuse it. Code inside does not check it
+//! again.
 //!
-//! They import identities ([`crate::ids`]) and each other, and nothing else of the crate.
+//! These modules import only [`crate::ids`] and each other.
 
 pub mod address;
 pub mod address_key;

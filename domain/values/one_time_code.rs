@@ -1,19 +1,19 @@
-//! Secrets of the second step: they do not print.
+//! Secrets of the second step. They cannot be printed.
 
 use std::fmt;
 
-/// What an app makes its codes from: 20 random bytes (RFC 4226, section 4, R6).
+/// The secret of an authenticator app: 20 random bytes (RFC 4226, section 4, R6).
 #[derive(Clone, PartialEq, Eq)]
 pub struct TotpSecret(Vec<u8>);
 
 impl TotpSecret {
-    /// Takes the bytes.
+    /// Makes a secret of these bytes.
     #[must_use]
     pub fn new(bytes: Vec<u8>) -> Self {
         Self(bytes)
     }
 
-    /// The bytes, for whoever makes or checks codes, and for the sealed part of an event.
+    /// The bytes, for code that makes or checks codes and for the encrypted part of an event.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0
@@ -26,18 +26,18 @@ impl fmt::Debug for TotpSecret {
     }
 }
 
-/// The hash of a recovery code. The code has so many random bits that a fast hash is enough.
+/// The hash of a recovery code. A fast hash is enough, because a recovery code has many random bits.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RecoveryHash(String);
 
 impl RecoveryHash {
-    /// Takes a hash as text.
+    /// Makes a hash from its text.
     #[must_use]
     pub fn new(text: String) -> Self {
         Self(text)
     }
 
-    /// The hash, for the sealed part of an event.
+    /// The hash, for the encrypted part of an event.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -50,10 +50,10 @@ impl fmt::Debug for RecoveryHash {
     }
 }
 
-/// What somebody types for the second step; it does not print.
+/// What somebody types for the second step. It cannot be printed.
 #[derive(Clone, PartialEq, Eq)]
 pub enum OneTimeCode {
-    /// Six digits of an app.
+    /// A six-digit code of an app.
     Totp(String),
     /// A recovery code.
     Recovery(String),

@@ -1,20 +1,19 @@
-//! Passwords and their hashes: secrets that do not print.
+//! Passwords and their hashes. They cannot be printed.
 
 use std::fmt;
 
-/// A password as it was typed: nothing trimmed, nothing normalised, nothing cut off
-/// (OWASP ASVS 5.0, 6.2.8).
+/// A password as it was typed. It is not trimmed, normalised or cut off (OWASP ASVS 5.0, 6.2.8).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password(String);
 
 impl Password {
-    /// Takes any text.
+    /// Makes a password of any text.
     #[must_use]
     pub fn new(text: String) -> Self {
         Self(text)
     }
 
-    /// The text, for hashing and for the policy.
+    /// The text, for hashing it and for checking the policy.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -27,18 +26,19 @@ impl fmt::Debug for Password {
     }
 }
 
-/// A salted hash in PHC string format, its parameters included.
+/// A salted password hash with its parameters, in PHC string format.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 
 impl PasswordHash {
-    /// Takes a PHC string. It is not judged here: one that can't be read verifies nothing.
+    /// Makes a hash from a PHC string. The string is not checked here. A string that cannot be read matches no
+    /// password.
     #[must_use]
     pub fn new(phc: String) -> Self {
         Self(phc)
     }
 
-    /// The PHC string, for the verifier and the sealed part of an event.
+    /// The PHC string, for verifying and for the encrypted part of an event.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

@@ -1,31 +1,31 @@
-//! What a group can permit: the portal's menus.
+//! The permissions that a group can grant. They follow the portal's menus.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// One of the portal's menus. Its name is part of the storage format: never change one.
+/// A permission. Its name is part of the storage format: never change one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Permission {
-    /// See what was paid.
+    /// See payments.
     ViewTransactions,
-    /// See what is owed.
+    /// See invoices.
     ViewInvoices,
-    /// Create users and say what they may do, never more than oneself may.
+    /// Create users and grant them permissions. Nobody can grant a permission that they lack.
     ManageUsers,
     /// Assign terminals to sites.
     ManageTerminals,
-    /// Say what receipts look like.
+    /// Set the layout of receipts.
     ManageReceipts,
     /// Activate the terminal app.
     ActivateTerminalApp,
-    /// Name sites; on every site, change the company's names and addresses.
+    /// Name sites. With this permission on every site: also change the company's names and addresses.
     ManageCompany,
 }
 
 impl Permission {
-    /// All of them.
+    /// All permissions.
     pub const ALL: [Self; 7] = [
         Self::ViewTransactions,
         Self::ViewInvoices,
@@ -50,7 +50,7 @@ impl Permission {
         }
     }
 
-    /// Reads a name.
+    /// Reads a name. Returns `None` for an unknown one.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|permission| permission.name() == name)

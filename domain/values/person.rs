@@ -1,29 +1,28 @@
-//! Who an account belongs to. Personal data: it is stored sealed.
+//! The person who owns an account. This is personal data, so it is stored encrypted.
 
 use crate::values::email_address::EmailAddress;
 use crate::values::plain_text::{carries_link, is_text};
 
-/// How many characters a person's given or family name has at most. The longest real names fit, and an advertising
-/// sentence hardly does.
+/// The maximum number of characters of a given or family name. The longest real names fit. Advertising hardly fits.
 pub const MOST_LETTERS: usize = 64;
 
-/// A person's given or family name: 1 to 64 printable characters without a link, outer white space gone.
+/// A given or family name: 1 to 64 printable characters, without a link and without outer white space.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PersonName(String);
 
-/// Why a text is no name.
+/// Why a text is not accepted as a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidName {
-    /// Empty, too long, or with a character that can't be shown.
+    /// Empty, too long, or with a character that cannot be displayed.
     #[error("a name has 1 to {MOST_LETTERS} printable characters")]
     Text,
-    /// It holds a text that a mail client makes a link of.
-    #[error("a name holds no link")]
+    /// It contains text that a mail client would show as a link.
+    #[error("a name must not contain a link")]
     Link,
 }
 
 impl PersonName {
-    /// Takes a name as a person types it.
+    /// Reads a name as a person types it.
     ///
     /// # Errors
     /// [`InvalidName`] says which rule it breaks.
@@ -35,7 +34,7 @@ impl PersonName {
         if carries_link(text) { Err(InvalidName::Link) } else { Ok(Self(text.to_owned())) }
     }
 
-    /// A name as the log has it. It was checked by the rules of its time, so code that shows it must not rely on
+    /// A name from the log. It was checked by the rules of that time, so code that displays it must not rely on
     /// today's rules.
     #[must_use]
     pub fn stored(text: String) -> Self {
@@ -58,7 +57,7 @@ impl std::fmt::Debug for PersonName {
 /// The person behind an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
-    /// Where mail reaches them, and what they log in with.
+    /// The address that mails are sent to and that they log in with.
     pub email: EmailAddress,
     /// Given name.
     pub given_name: PersonName,

@@ -1,16 +1,16 @@
-//! Keeps texts harmless for their readers: no hidden characters, and no link where nobody expects one.
+//! Keeps texts harmless for their readers: no hidden characters, and no unexpected links.
 //!
-//! A name is written by one person and read by another, in a mail with our letterhead or in a terminal. A reader
-//! would follow a link in it because they trust our letterhead (fxa-auth-server #520, FusionAuth #675). A control
-//! character could change what is displayed (CWE-150, CVE-2021-42574).
+//! One person writes a name and another reads it, in a mail with our letterhead or in a terminal. A reader would
+//! follow a link in it because they trust the letterhead (fxa-auth-server #520, FusionAuth #675). A control character
+//! could change what is displayed (CWE-150, CVE-2021-42574).
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Whether a character can be shown as it is. These can't: control characters, the ends of lines and paragraphs,
-/// marks that turn the direction of what follows, letters without width, tags, and the 66 code points that Unicode
-/// keeps free for ever (noncharacters), which XML forbids in part. The two joiners stay, since some scripts and
-/// pictographs need them.
+/// Whether a character can be displayed as it is. These cannot: control characters, line and paragraph separators,
+/// marks that change the direction of text, zero-width letters, tags, and the 66 code points that Unicode never
+/// assigns (noncharacters), some of which XML forbids. The two joiners are allowed, because some scripts and emoji
+/// need them.
 #[must_use]
 pub fn is_printable(character: char) -> bool {
     let code = u32::from(character);
@@ -22,20 +22,20 @@ pub fn is_printable(character: char) -> bool {
     !character.is_control() && !hidden && code & 0xfffe != 0xfffe
 }
 
-/// Whether a text has 1 to `most` characters, each of which can be shown.
+/// Whether a text has 1 to `most` characters and all of them can be displayed.
 #[must_use]
 pub fn is_text(text: &str, most: usize) -> bool {
     !text.trim().is_empty() && text.chars().count() <= most && text.chars().all(is_printable)
 }
 
-/// Returns the text for display on one line. A character that can't be shown is escaped as in JSON (RFC 8259, 7),
-/// such as `\u001b`, so that JSON keeps its meaning. All code that repeats input to a person uses this function.
+/// Returns the text for display on one line. A character that cannot be displayed is escaped as in JSON (RFC 8259,
+/// 7), such as `\u001b`, so that JSON keeps its meaning. All code that shows input to a person uses this function.
 #[must_use]
 pub fn visible(text: &str) -> Cow<'_, str> {
     escaped(text, is_printable)
 }
 
-/// The same as [`visible`], for a text of several lines: line ends stay.
+/// The same as [`visible`] for a text of several lines. Line ends stay.
 #[must_use]
 pub fn visible_lines(text: &str) -> Cow<'_, str> {
     escaped(text, |character| character == '\n' || is_printable(character))
@@ -58,14 +58,14 @@ fn escaped(text: &str, shown: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Whether a text names the scheme of a link and what follows it: `https://`, `ftp://`.
+/// Whether a text contains a URL scheme and something after it: `https://x`, `ftp://x`.
 #[must_use]
 pub fn names_scheme(text: &str) -> bool {
     plain(text).contains("://")
 }
 
-/// Whether a person's name holds what a mail client makes a link of: a scheme, `www.`, a slash, an @, or a domain
-/// such as `win.example`. Initials are no link: neither `J.P.` nor `J.Jansen`.
+/// Whether a person's name contains something that a mail client would show as a link: a scheme, `www.`, a slash, an
+/// `@`, or a domain such as `win.example`. Initials such as `J.P.` or `J.Jansen` are not links.
 #[must_use]
 pub fn carries_link(name: &str) -> bool {
     let name = plain(name);
@@ -75,7 +75,7 @@ pub fn carries_link(name: &str) -> bool {
         || name.split_whitespace().any(holds_domain)
 }
 
-/// The text with the signs that Unicode has more than one of, such as the dot, as ASCII.
+/// The text with Unicode variants of signs, such as other dots, replaced by ASCII.
 fn plain(text: &str) -> String {
     let ascii = |character| match character {
         '。' | '．' | '｡' | '․' | '﹒' => '.',
@@ -88,7 +88,8 @@ fn plain(text: &str) -> String {
     text.chars().map(ascii).collect()
 }
 
-/// `mailto:x`: two letters or more, a colon, and no space after it. The Swedish `H:son` has one letter.
+/// Whether a name begins as `mailto:x` does: two or more letters, a colon, and no space. The Swedish `H:son` has one
+/// letter, so it is allowed.
 fn begins_scheme(name: &str) -> bool {
     let parts: Vec<&str> = name.split(':').collect();
     parts.windows(2).any(|pair| {
@@ -117,7 +118,7 @@ fn no_label(letter: char) -> bool {
     !letter.is_alphanumeric() && letter != '-'
 }
 
-/// `J.Jansen`: one capital, and a word that begins with one and goes on in small letters.
+/// Whether the text has the form of `J.Jansen`: one capital before the dot, and after it a capital and small letters.
 fn are_initials(before: &str, after: &str) -> bool {
     let mut letters = after.chars();
     before.chars().count() == 1
@@ -126,12 +127,12 @@ fn are_initials(before: &str, after: &str) -> bool {
         && letters.any(char::is_lowercase)
 }
 
-/// A mark without width, between two letters where it keeps them from being taken for one word.
+/// A zero-width space. It separates two characters that a mail client would otherwise read as one word.
 const APART: char = '\u{200b}';
 
-/// A name as a mail shows it: on one line, with at most `most` characters, and so that no mail client makes a link of
-/// it. A zero-width character separates each colon, each @, and each dot that is not part of a number from the text
-/// after it, as in the mails of GOV.UK Notify. The name looks the same, and is no address any more.
+/// A name as mails show it: on one line, with at most `most` characters, and without anything that a mail client
+/// shows as a link. A zero-width space follows each colon, each `@`, and each dot that is not part of a number, as in
+/// the mails of GOV.UK Notify. The name looks the same, but is not an address any more.
 #[must_use]
 pub fn without_links(name: &str, most: usize) -> String {
     let letters: Vec<char> = name.chars().filter(|letter| is_printable(*letter)).collect();
@@ -265,7 +266,7 @@ mod tests {
         assert_eq!(without_links(&"x".repeat(90), 80), format!("{}…", "x".repeat(80)));
     }
 
-    /// Any text: the strings of proptest hold no control character.
+    /// Any text. The strings of proptest contain no control characters.
     fn any_text() -> impl Strategy<Value = String> {
         let hidden = prop::sample::select(vec![
             '\0',
@@ -298,7 +299,7 @@ mod tests {
             prop_assert!(!names_scheme(&shown), "{shown:?}");
             prop_assert!(!shown.split(APART).any(|part| part.trim_end().contains('@') && !part.trim_end().ends_with('@')
                 && part.split('@').nth(1).is_some_and(|after| after.starts_with(|c: char| !c.is_whitespace()))), "{shown:?}");
-            // No word that a client would see has a dot before a letter.
+            // No word that a mail client sees has a dot before a letter.
             let letters: Vec<char> = shown.chars().collect();
             for pair in letters.windows(2) {
                 prop_assert!(pair[0] != '.' || !pair[1].is_alphabetic(), "{shown:?}");

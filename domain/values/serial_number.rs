@@ -1,24 +1,24 @@
-//! A terminal's serial number.
+//! The serial number of a terminal.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The number that a maker gave a terminal: 1 to 64 letters, digits or `-`, capitals.
+/// A serial number that the maker gave a terminal: 1 to 64 capital letters, digits or `-`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SerialNumber(String);
 
-/// Why a text is no serial number.
+/// The text is not a serial number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a serial number has 1 to 64 characters out of letters, digits and '-'")]
+#[error("a serial number has 1 to 64 letters, digits or '-'")]
 pub struct InvalidSerialNumber;
 
 impl SerialNumber {
-    /// Takes a serial number as it is printed or typed; small letters become capitals.
+    /// Reads a serial number as it is printed or typed. Small letters become capitals.
     ///
     /// # Errors
-    /// [`InvalidSerialNumber`] for anything but 1 to 64 ASCII letters, digits or `-`.
+    /// [`InvalidSerialNumber`] for anything except 1 to 64 ASCII letters, digits or `-`.
     pub fn parse(text: &str) -> Result<Self, InvalidSerialNumber> {
         let text = text.trim();
         let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';

@@ -4,9 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The self-service models, in the supplier's words.
+/// The self-service models, by the supplier's names.
 const PAX: [&str; 3] = ["PAX A80 Duo Base", "PAX A920 Mobile", "PAX A77 Compact"];
-/// With what the name of a model begins that support serves.
+/// The names of models that support serves begin with this.
 const VERIFONE: &str = "Verifone ";
 
 /// A model of terminal.
@@ -14,27 +14,29 @@ const VERIFONE: &str = "Verifone ";
 #[serde(transparent)]
 pub struct TerminalModel(String);
 
-/// Who makes a model, and so who serves it.
+/// The maker of a model. It decides who serves the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Maker {
-    /// Its owner helps themselves.
+    /// The owner changes settings without help.
     Pax,
-    /// Support serves it.
+    /// Support changes settings for the owner.
     Verifone,
-    /// Ordered before models were checked.
+    /// An unknown maker: the terminal was ordered before models were checked.
     Unknown,
 }
 
-/// Why a text is no model that is sold here.
+/// The text is not a model that is sold here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there are PAX A80 Duo Base, PAX A920 Mobile, PAX A77 Compact, and Verifone models by their name")]
+#[error(
+    "the models are PAX A80 Duo Base, PAX A920 Mobile, PAX A77 Compact, and Verifone models by their full name"
+)]
 pub struct UnknownModel;
 
 impl TerminalModel {
-    /// Takes a model as an order names it: the case does not matter, and PAX need not be said.
+    /// Reads a model as an order names it. Case does not matter, and `PAX` may be left out.
     ///
     /// # Errors
-    /// [`UnknownModel`] for what is not sold here.
+    /// [`UnknownModel`] for a model that is not sold here.
     pub fn parse(text: &str) -> Result<Self, UnknownModel> {
         let words: Vec<&str> = text.split_whitespace().collect();
         let text = words.join(" ");
@@ -55,13 +57,13 @@ impl TerminalModel {
         }
     }
 
-    /// A model as an order in the log names it, known or not.
+    /// The model that an order in the log names. It may be unknown.
     #[must_use]
     pub fn ordered(text: &str) -> Self {
         Self::parse(text).unwrap_or_else(|_| Self(text.trim().to_owned()))
     }
 
-    /// Who makes it.
+    /// The maker of this model.
     #[must_use]
     pub fn maker(&self) -> Maker {
         match self.0.as_str() {
@@ -71,7 +73,7 @@ impl TerminalModel {
         }
     }
 
-    /// Its name.
+    /// The model's name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,62 +1,62 @@
-//! Decides whom a mail server's verdict is about: us, or one mail.
+//! Decides what a mail server's verdict is about: us, or one mail.
 //!
-//! A verdict on the session, the sender or a quota would apply to every mail. It holds the queue, and gives no mail
-//! up. A verdict on the recipient or the message concerns only that mail. Some replies may be either. For example, a
-//! server says `5.7.1` at RCPT TO if it relays nothing for us, and also if one recipient accepts nothing from us. One
-//! wrong setting must not give up every mail, and one recipient must not hold the queue. So such a mail is tried
-//! again later, and the queue goes on. Only when several recipients in a row get such a reply is it taken to be about
-//! us (`pace.rs`).
+//! A verdict on the session, the sender or a quota would apply to every mail. It holds the queue, and no mail is
+//! given up. A verdict on the recipient or the message concerns only that mail. Some replies can mean either. For
+//! example, a server replies `5.7.1` at RCPT TO if it relays nothing for us, and also if one recipient accepts
+//! nothing from us. A wrong setting must not give up every mail, and one recipient must not hold the queue. So such a
+//! mail is tried again later, and the queue goes on. Only after several recipients in a row got such a reply does it
+//! count as a verdict on us (`pace.rs`).
 
 use super::verdict::{Answer, Enhanced, Missing, Stage, Verdict};
 
-/// Whom a verdict is about.
+/// What a verdict is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Judgement {
-    /// Us: the session, our sender, our quota. Every mail would get the same reply, so the queue waits.
+    /// About us: the session, our sender or our quota. Every mail would get the same reply, so the queue waits.
     AboutUs,
-    /// This mail, for now: it is tried again, and given up after a while.
+    /// About this mail, for now. It is tried again, and given up after a while.
     NotNow,
-    /// This mail or us: it is tried again, and the queue waits if other mails get the same reply.
+    /// About this mail or us. The mail is tried again, and the queue waits if other mails get the same reply.
     Unclear,
-    /// This mail, for good: it is given up.
+    /// About this mail, for good. It is given up.
     Never,
 }
 
-/// What a reply speaks of.
+/// The topic of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Topic {
     /// The recipient's address does not exist.
     Address,
-    /// The recipient's mailbox accepts nothing: it is disabled, moved, or closed to us.
+    /// The recipient's mailbox accepts nothing: it is disabled, has moved, or refuses our mails.
     Mailbox,
     /// The recipient's mailbox is full.
     MailboxFull,
-    /// The recipient's server can't be reached from the mail server.
+    /// The mail server can't reach the recipient's server.
     Route,
     /// The message is too large.
     TooLarge,
-    /// The message's content, or its form.
+    /// The message's content or form.
     Content,
-    /// A rule forbids it: a rule of the recipient, or a rule about us.
+    /// A rule forbids it. The rule may be the recipient's or may concern us.
     Policy,
     /// Our sender's address.
     Sender,
-    /// We send too much, or too fast.
+    /// We send too many mails, or too fast.
     Quota,
     /// Our user name and password.
     Login,
-    /// What our domain and our address prove: SPF, DKIM, DMARC, reverse DNS, block lists.
+    /// Evidence about our domain and IP address: SPF, DKIM, DMARC, reverse DNS, block lists.
     Reputation,
-    /// A problem of the mail server itself: it closes, its disk is full, or it is set up wrongly.
+    /// A problem of the mail server itself: it closes the connection, its disk is full, or it is set up wrongly.
     System,
-    /// The mail server and this program do not understand each other.
+    /// The mail server and this program do not understand each other (SMTP errors).
     Protocol,
-    /// Nothing more than yes or no.
+    /// The reply says only yes or no.
     Unsaid,
 }
 
 impl Topic {
-    /// In words, after "the mail server said 550". Returns `None` if the reply says nothing more.
+    /// The topic in words, to follow "the mail server said 550". Returns `None` for [`Topic::Unsaid`].
     pub(super) fn words(self) -> Option<&'static str> {
         Some(match self {
             Self::Address => "it knows no such address",
@@ -79,12 +79,13 @@ impl Topic {
     }
 }
 
-/// Returns what a reply speaks of. The enhanced status code says it best (RFC 3463, the registry of RFC 5248, and
-/// what large providers add to it). Without one, the code and the stage decide (RFC 5321, 4.2.3).
+/// The topic of a reply. The enhanced status code describes it best (RFC 3463, the registry of RFC 5248, and the
+/// codes that large providers add). Without one, the code and the stage decide (RFC 5321, 4.2.3).
 #[must_use]
 pub fn topic(stage: Stage, code: u16, enhanced: Option<Enhanced>) -> Topic {
     match code {
-        // The server closes the connection, whatever it was asked (RFC 5321, 3.8), or takes no mail at all (RFC 7504).
+        // The server closes the connection, whatever the command was (RFC 5321, 3.8), or accepts no mail at all (RFC
+        // 7504).
         421 | 521 => return Topic::System,
         // RFC 4954, 6.
         530 | 534 | 535 | 538 => return Topic::Login,
@@ -92,7 +93,7 @@ pub fn topic(stage: Stage, code: u16, enhanced: Option<Enhanced>) -> Topic {
     }
     let Some(Enhanced { subject, detail, .. }) = enhanced else { return of_code(stage, code) };
     match (subject, detail) {
-        // No recipient was named yet.
+        // No recipient has been named yet.
         (1, _) | (7, 1) if stage == Stage::Sender => Topic::Sender,
         (7, 0 | 1) if stage < Stage::Sender => Topic::Reputation,
         (1, 7 | 8) => Topic::Sender,
@@ -130,12 +131,12 @@ fn of_code(stage: Stage, code: u16) -> Topic {
     }
 }
 
-/// Whom a reply of 400 or more is about.
+/// What a reply of 400 or more is about.
 #[must_use]
 pub fn judge(stage: Stage, code: u16, enhanced: Option<Enhanced>) -> Judgement {
     let lasting = |judgement| if code < 500 { Judgement::NotNow } else { judgement };
     match topic(stage, code, enhanced) {
-        // Before MAIL FROM the server knows nothing of a mail. At MAIL FROM it may know the size and the form.
+        // Before MAIL FROM the server knows nothing about the mail. At MAIL FROM it may know the size and the form.
         Topic::TooLarge | Topic::Content if stage >= Stage::Sender => lasting(Judgement::Never),
         _ if stage < Stage::Recipient => Judgement::AboutUs,
         Topic::Sender | Topic::Quota | Topic::Login | Topic::Reputation | Topic::System | Topic::Protocol => {
@@ -148,16 +149,16 @@ pub fn judge(stage: Stage, code: u16, enhanced: Option<Enhanced>) -> Judgement {
         | Topic::TooLarge
         | Topic::Content => lasting(Judgement::Never),
         Topic::Policy => lasting(Judgement::Unclear),
-        // The server's disk is full, or a mailbox is: servers use it for both.
+        // The server's disk or a mailbox is full: servers use this code for both.
         Topic::Unsaid if code == 452 => Judgement::Unclear,
-        // What a filter says of a message.
+        // A filter refused the message.
         Topic::Unsaid if stage == Stage::End => lasting(Judgement::Never),
         Topic::Unsaid => lasting(Judgement::Unclear),
     }
 }
 
 impl Verdict {
-    /// What it speaks of.
+    /// The topic of this verdict.
     #[must_use]
     pub fn topic(&self) -> Topic {
         match self.answer {
@@ -168,8 +169,8 @@ impl Verdict {
         }
     }
 
-    /// Whom it is about. A missing reply at RCPT TO or later may be due to that recipient or message: a server that
-    /// fails on one mail must not hold the others.
+    /// What this verdict is about. A missing reply at RCPT TO or later may be due to that recipient or message. A
+    /// server that fails on one mail must not hold the others.
     #[must_use]
     pub fn judgement(&self) -> Judgement {
         match self.answer {
@@ -180,8 +181,8 @@ impl Verdict {
         }
     }
 
-    /// Whether the server said why, by an enhanced status code. A bare 550 is what some servers say to every
-    /// recipient of a client for whom they relay nothing.
+    /// Whether the server explained its reply with an enhanced status code. Some servers send a bare 550 for every
+    /// recipient of a client for which they relay nothing.
     #[must_use]
     pub fn is_explained(&self) -> bool {
         self.enhanced().is_some_and(|enhanced| enhanced.subject != 0)
@@ -193,7 +194,7 @@ mod tests {
     use super::*;
     use Judgement::{AboutUs, Never, NotNow, Unclear};
 
-    /// Returns the answer, in the form that the journal keeps, and whom it is about.
+    /// Each answer, in the form that the journal stores, and what it is about.
     const TABLE: &[(&str, Judgement)] = &[
         // The session.
         ("connect unreachable", AboutUs),
@@ -238,7 +239,7 @@ mod tests {
         ("end 421 4.7.0", AboutUs),
         ("end 452 4.3.1", AboutUs),
         ("recipient 432 4.3.2", AboutUs),
-        // What our domain and address prove.
+        // The evidence about our domain and IP address.
         ("end 550 5.7.26", AboutUs),
         ("recipient 550 5.7.23", AboutUs),
         ("recipient 550 5.7.25", AboutUs),
@@ -246,7 +247,7 @@ mod tests {
         ("end 451 4.7.26", AboutUs),
         ("recipient 550 5.7.511", AboutUs),
         ("recipient 550 5.7.708", AboutUs),
-        // Who we are.
+        // Our login.
         ("recipient 530", AboutUs),
         ("recipient 535 5.7.8", AboutUs),
         ("recipient 550 5.7.13", AboutUs),
@@ -346,8 +347,8 @@ mod tests {
         }
     }
 
-    /// Whatever a server may ever say: nothing before the recipient gives a mail up, save what it says of the
-    /// message; what is not lasting gives none up; and the words are ours, on one line.
+    /// For every possible reply of a server: a reply before the recipient gives no mail up, unless it is about the
+    /// message; a reply that is not permanent gives no mail up; and the text is in our words, on one line.
     #[test]
     fn no_reply_before_the_recipient_and_none_that_is_not_lasting_gives_a_mail_up() {
         for stage in Stage::ALL.iter().copied() {

@@ -1,4 +1,4 @@
-//! The mails as an operator looks at them: what became of each, and trying again by hand.
+//! The mail journal for an operator: shows the status of each mail, and sends mails again by hand.
 
 use loquet_domain::Moment;
 use loquet_domain::ids::AccountId;
@@ -10,20 +10,20 @@ use uuid::Uuid;
 use super::Verdict;
 use crate::ports::{QueuedMail, ReactionJournal, StoreFailed};
 
-/// In which state a mail is.
+/// The state of a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, EnumString, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "snake_case")]
 pub enum MailState {
-    /// It is due, or will be again.
+    /// It is due, or will be tried again.
     #[strum(serialize = "pending")]
     Pending,
-    /// It is being handed over.
+    /// It is being sent.
     #[strum(serialize = "sending")]
     Sending,
     /// The mail server took it.
     #[strum(serialize = "sent")]
     Sent,
-    /// It says nothing true any more, and was not sent.
+    /// It was out of date and was not sent.
     #[strum(serialize = "void")]
     Void,
     /// It was given up: refused for good, or tried for too long.
@@ -32,20 +32,20 @@ pub enum MailState {
 }
 
 impl MailState {
-    /// Its name, in the file and on the command line.
+    /// Its name, in the database and on the command line.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.into()
     }
 
-    /// Reads a name.
+    /// Reads a name. Returns `None` for an unknown one.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         name.parse().ok()
     }
 }
 
-/// A mail and what became of it.
+/// A mail and its status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct LedgerEntry {
@@ -56,32 +56,33 @@ pub struct LedgerEntry {
     /// When it is tried next, while it is pending.
     pub due_at: Moment,
     pub ended_at: Option<Moment>,
-    /// What the mail server said last, in words that name nobody.
+    /// The last answer of the mail server, without personal data.
     pub why: Option<String>,
     /// The same as stage and codes.
     pub verdict: Option<Verdict>,
-    /// Why the log did not take in what became of it.
+    /// Why its result could not be written to the log.
     pub unnoted: Option<String>,
 }
 
-/// How many mails are in the states that an operator watches.
+/// The number of mails in the states that an operator watches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct MailCounts {
     pub pending: u64,
     pub sending: u64,
     pub dead: u64,
-    /// Of the pending ones, those that were tried in vain.
+    /// The number of pending mails that were tried without success.
     pub tried_in_vain: u64,
-    /// How many have ended, and the log did not take that in.
+    /// The number of mails whose result could not be written to the log.
     pub unnoted: u64,
-    /// The moment since which the oldest of the pending ones waits.
+    /// Since when the oldest pending mail waits.
     pub oldest_pending: Option<Moment>,
 }
 
-/// The mail journal as an operator looks at it. An operator needs no lease: what they change holds, whoever sends the mails.
+/// The mail journal for an operator. An operator needs no lease: their changes take effect whichever node sends the
+/// mails.
 pub trait MailLedger: ReactionJournal {
-    /// Returns mails, newest first: those in a state, those to an account, or all; at most `limit`.
+    /// Lists mails, newest first: those in a state, those to an account, or all. At most `limit`.
     fn list(
         &self,
         state: Option<MailState>,
@@ -92,16 +93,16 @@ pub trait MailLedger: ReactionJournal {
     /// Returns one mail.
     fn entry(&self, mail: Uuid) -> BoxFuture<'_, Result<Option<LedgerEntry>, StoreFailed>>;
 
-    /// Puts a mail that was given up, or that waits for its next try, back at the head of the queue: it is due now and
-    /// is tried for as long as a new one. Returns `false` if there is no such mail to try.
+    /// Puts a mail that was given up, or that waits for its next try, at the head of the queue. It is due now, and is
+    /// tried for as long as a new mail. Returns `false` if there is no such mail to try.
     fn retry(&self, mail: Uuid, now: Moment) -> BoxFuture<'_, Result<bool, StoreFailed>>;
 
-    /// Puts every mail that was given up back into the queue. Returns how many these are.
+    /// Puts every mail that was given up back into the queue. Returns their number.
     fn retry_all_dead(&self, now: Moment) -> BoxFuture<'_, Result<usize, StoreFailed>>;
 
-    /// Returns the name and the checkpoint of each reaction, in the order of the names.
+    /// The name and the checkpoint of each reaction, in the order of the names.
     fn checkpoints(&self) -> BoxFuture<'_, Result<Vec<(String, Position)>, StoreFailed>>;
 
-    /// Counts the mails that wait, are being handed over, or were given up.
+    /// Counts the mails that wait, are being sent, or were given up.
     fn counts(&self) -> BoxFuture<'_, Result<MailCounts, StoreFailed>>;
 }

@@ -1,4 +1,4 @@
-//! Writes a mail out of the event that it follows from.
+//! Writes a mail about the event that caused it.
 
 use askama::Template;
 use chrono_tz::Tz;
@@ -12,18 +12,18 @@ use uuid::Uuid;
 use super::{MailKind, Message};
 use crate::words::{Places, UnreadableWords, Words};
 
-/// What every mail says of its sender.
+/// What every mail says about its sender.
 #[derive(Clone, Debug)]
 pub struct Letterhead {
     /// The name of the customer account, `MyCCV` by default.
     pub brand: String,
-    /// Where links lead: scheme and host, no trailing slash. Links are built from this alone.
+    /// The beginning of all links: scheme and host, without a trailing slash. Nothing else is used for links.
     pub public_url: String,
-    /// In which time zone moments are told.
+    /// The time zone in which times are written.
     pub time_zone: Tz,
 }
 
-/// How many characters a mail shows at most of a person's name, and of another text in a sentence.
+/// The maximum number of characters that a mail shows of a person's name, or of another text in a sentence.
 const MOST_OF_A_NAME: usize = 130;
 const MOST_OF_A_PLACE: usize = 2500;
 
@@ -32,7 +32,7 @@ const MOST_OF_A_PLACE: usize = 2500;
 #[error("a template can't be filled")]
 pub struct UnfilledTemplate(#[from] askama::Error);
 
-/// Writes letters.
+/// Writes mails.
 pub struct Letters {
     head: Letterhead,
     words: Words,
@@ -50,28 +50,28 @@ struct Html<'a> {
     letter: &'a Letter,
 }
 
-/// What a mail tells.
+/// The variable contents of a mail.
 #[derive(Clone, Debug)]
 pub struct Tidings {
-    /// Where its button leads.
+    /// The address that its button leads to.
     pub link: Option<String>,
-    /// The moment that it tells: when the link or the lockout ends, when something was done or is due.
+    /// The time that it mentions: the end of a link or lockout, or when something was done or is due.
     pub moment: Moment,
-    /// Whom it is about, where that is not its reader.
+    /// The person that it is about, if that is not the recipient.
     pub about: Option<Person>,
-    /// What stands in further places of its sentences.
+    /// The values of further variables in its sentences.
     pub places: Vec<(&'static str, String)>,
 }
 
 impl Tidings {
-    /// Of a moment, and nothing else.
+    /// Contents with a time and nothing else.
     #[must_use]
     pub fn of(moment: Moment) -> Self {
         Self { link: None, moment, about: None, places: Vec::new() }
     }
 }
 
-/// A letter's parts, in one language.
+/// The parts of a mail in one language.
 struct Letter {
     language: &'static str,
     brand: String,
@@ -83,10 +83,10 @@ struct Letter {
 }
 
 impl Letters {
-    /// Reads the words of the mails.
+    /// Reads the texts of the mails.
     ///
     /// # Errors
-    /// [`UnreadableWords`] where a file of words has a fault.
+    /// [`UnreadableWords`] if a text file has an error.
     pub fn new(head: Letterhead) -> Result<Self, UnreadableWords> {
         let words = Words::read(
             include_str!("../words/mail.fr.ftl"),
@@ -101,7 +101,7 @@ impl Letters {
         &self.words
     }
 
-    /// The address of a page that a link leads to.
+    /// The address of a page, with the token of a link.
     #[must_use]
     pub fn link(&self, page: &str, token: &str) -> String {
         format!("{}/{page}?token={token}", self.head.public_url)
@@ -126,7 +126,7 @@ impl Letters {
             let name = format!("{} {}", person.given_name.as_str(), person.family_name.as_str());
             without_links(&name, MOST_OF_A_NAME)
         };
-        // Others choose some of these texts. They could otherwise send links under our letterhead.
+        // Other people choose some of these texts. Without this they could send links under our letterhead.
         let told: Vec<_> =
             told.into_iter().map(|(place, text)| (place, without_links(&text, MOST_OF_A_PLACE))).collect();
         let (name, about_name) = (full_name(person), full_name(about));
@@ -169,7 +169,7 @@ impl Letters {
         })
     }
 
-    /// A moment as people tell it, in the reader's language and the letterhead's time zone.
+    /// A time as people write it, in the reader's language and the letterhead's time zone.
     fn tell(&self, language: Language, moment: Moment) -> String {
         let local = moment.with_timezone(&self.head.time_zone);
         let day = local.format("%d/%m/%Y").to_string();

@@ -1,8 +1,8 @@
-//! Limits how many activation mails one mailbox gets, from all accounts of all companies together.
+//! Limits the number of activation mails that one mailbox gets from all accounts of all companies together.
 //!
-//! A mail beyond the limit waits, and nobody is told: an answer would show what other companies did (law 11). An
-//! address belongs to one account at a time, and only the newest link of an account is mailed. So at most one mail
-//! waits for each mailbox. Mails that the supplier asks for are sent at once.
+//! A mail beyond the limit waits, and nobody is told, because an answer would show what other companies did (law 11).
+//! An address belongs to one account at a time, and only the newest link of an account is mailed. So at most one mail
+//! waits for each mailbox. Mails that the supplier requests are sent at once.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -12,19 +12,18 @@ use loquet_domain::Moment;
 use loquet_domain::account::again_at;
 use loquet_domain::values::email_address::EmailHash;
 
-/// From this number of addresses on, addresses that got nothing in the last hour are removed.
+/// From this number of addresses on, addresses without a mail in the last hour are removed.
 const SWEEP: usize = 1_000;
 
-/// The activation mails that this sender handed over, or is about to hand over. The log has them only a moment later.
+/// The activation mails that this sender has sent or is about to send. They are in the log only a moment later.
 #[derive(Default)]
 pub struct Mailboxes(Mutex<HashMap<EmailHash, Vec<Moment>>>);
 
 impl Mailboxes {
-    /// Takes a place for a mail that is about to be handed over. `known` are the moments at which others were sent,
-    /// by the log.
+    /// Reserves a place for a mail that is about to be sent. `known` are the times of sent mails in the log.
     ///
     /// # Errors
-    /// The first moment at which there is a place.
+    /// The first time at which there is a free place.
     pub(super) fn enter(
         &self,
         address: &EmailHash,
@@ -38,7 +37,7 @@ impl Mailboxes {
         }
         let handed = boxes.entry(address.clone()).or_default();
         handed.retain(|moment| now - *moment < TimeDelta::hours(1));
-        // Each mail is in both, or after a restart only in the log. The one that has more mails is right.
+        // Each mail is in both lists, or after a restart only in the log. The list with more mails is the right one.
         let here = again_at(handed.iter().copied(), most, now);
         let there = again_at(known.iter().copied(), most, now);
         match here.max(there) {
@@ -50,7 +49,7 @@ impl Mailboxes {
         }
     }
 
-    /// Gives a place back: the mail was not sent after all.
+    /// Gives a place back, because the mail was not sent.
     pub(super) fn leave(&self, address: &EmailHash, entered: Moment) {
         let mut boxes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(handed) = boxes.get_mut(address)

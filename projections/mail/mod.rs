@@ -1,4 +1,4 @@
-//! The mails: what they say, and the sender that sends them.
+//! The mails: their contents, and the sender that sends them.
 
 mod judge;
 mod ledger;
@@ -24,20 +24,20 @@ pub use verdict::{Answer, Enhanced, Missing, Stage, Trouble, Verdict};
 use loquet_domain::ids::{AccountId, EventId};
 use uuid::Uuid;
 
-/// Which mails go first when many wait.
+/// The priority of a mail when many wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Urgency {
-    /// Somebody waits for it at the door, or is to see at once what was done with their account.
+    /// Somebody is waiting for it, or must see at once what was done with their account.
     AtOnce,
-    /// It may wait its turn, behind as many as an import of orders brings.
+    /// It may wait behind all the mails that an import of orders causes.
     InTurn,
 }
 
 impl Urgency {
-    /// Every one, the most urgent first.
+    /// All priorities, the most urgent first.
     pub const ALL: [Self; 2] = [Self::AtOnce, Self::InTurn];
 
-    /// How urgent a mail of a kind is.
+    /// The priority of a kind of mail.
     #[must_use]
     pub fn of(kind: MailKind) -> Self {
         match kind {
@@ -63,24 +63,24 @@ impl Urgency {
     }
 }
 
-/// The identity of the mail of this kind that follows from an event for a recipient.
+/// The id of the mail of this kind to this recipient that follows from this event.
 #[must_use]
 pub fn effect_of(event: EventId, kind: MailKind, recipient: AccountId) -> Uuid {
     event.effect(&format!("mail/{}/{recipient}", kind.name()))
 }
 
-/// A mail, written and ready to be sent.
+/// A mail that is written and ready to be sent.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Message {
-    /// Its identity; with the sender's domain, its Message-ID.
+    /// Its id. The Message-ID is this id and the sender's domain.
     pub effect: Uuid,
-    /// Where it goes.
+    /// The address of the recipient.
     pub to: String,
-    /// To whom, by name.
+    /// The name of the recipient.
     pub to_name: String,
     /// The language it is written in, for `Content-Language`.
     pub language: &'static str,
-    /// Subject.
+    /// The subject.
     pub subject: String,
     /// The body as plain text.
     pub text: String,

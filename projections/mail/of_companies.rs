@@ -1,4 +1,4 @@
-//! What the mails about a company's sites and take-overs tell, as it is when they are written.
+//! The contents of mails about a company's sites and take-overs, as of the time of writing.
 
 use loquet_domain::Moment;
 use loquet_domain::app::{App, Unavailable};
@@ -10,10 +10,10 @@ use loquet_domain::takeover;
 
 use super::Tidings;
 
-/// How many sites are named.
+/// The maximum number of sites that a mail names.
 const MOST_NAMED: usize = 10;
 
-/// What a mail tells that follows from an event of an order or of a take-over; none for any other event.
+/// The contents of a mail that follows from an event of an order or a take-over. Returns `None` for any other event.
 pub(super) async fn tidings(
     app: &App,
     event: &DomainEvent,
@@ -29,7 +29,7 @@ pub(super) async fn tidings(
             names.truncate(MOST_NAMED);
             let sites = format!("{}{}", names.join("; "), if more { "; …" } else { "" });
             let places = vec![("sites", sites), ("order", stream.id().to_owned())];
-            // Moved on by a take-over meanwhile: there is nothing to tell.
+            // A take-over has moved the sites on since, so there is nothing to say.
             Ok((!names.is_empty()).then(|| Tidings { places, ..Tidings::of(at) }))
         }
         DomainEvent::TakeOver(event) => {
@@ -43,7 +43,7 @@ pub(super) async fn tidings(
                 ("taker", name(app, opened.to).await?),
                 ("reference", opened.reference.clone()),
             ];
-            // Nobody is asked to agree to what is over.
+            // Nobody is asked to agree to a take-over that is over.
             Ok((!(asks && over)).then(|| Tidings { places, ..Tidings::of(moment) }))
         }
         _ => Ok(None),

@@ -1,4 +1,4 @@
-//! How fast mails are handed over, and when the queue waits for the mail server.
+//! How fast mails are sent, and when the queue waits for the mail server.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,27 +12,26 @@ use super::judge::Judgement;
 use super::verdict::{Answer, Trouble};
 use crate::ports::Hold;
 
-/// The longest pause before a mail server that can't be reached, or is busy, is tried again.
+/// The longest pause before the next try if the mail server can't be reached or is busy.
 const LONGEST_ABSENCE: TimeDelta = TimeDelta::seconds(30);
-/// The longest pause before a mail server that refuses us is tried again. A client that tries too often stays
-/// blocked.
+/// The longest pause before the next try if the mail server refuses us. A client that tries too often stays blocked.
 const LONGEST_REFUSAL: TimeDelta = TimeDelta::minutes(5);
-/// The first pause before a mail is tried again that the server may have taken. Usually the server had crashed.
+/// The first pause after a try in which the server may have accepted the mail. Usually the server had crashed.
 const PERHAPS_TAKEN: TimeDelta = TimeDelta::seconds(20);
-/// The pause after the second time. It is long, since each try may deliver a copy.
+/// The pause after the second such try. It is long, because each try may deliver a copy.
 const PERHAPS_TAKEN_AGAIN: TimeDelta = TimeDelta::minutes(10);
 /// The longest such pause.
 const LONGEST_PERHAPS_TAKEN: TimeDelta = TimeDelta::hours(6);
-/// After this many recipients in a row who are refused for a reason that may be about us, it is about us.
+/// The number of recipients in a row with a reply that may be about us, after which it counts as being about us.
 const SEVERAL: usize = 3;
-/// After this many recipients in a row who are refused for good without a reason, it is about us, not about their
-/// addresses.
+/// The number of recipients in a row who are refused for good without a reason, after which the reply counts as being
+/// about us and not about their addresses.
 const MANY: usize = 5;
 
-/// How handing a mail over ended, for the mails after it.
+/// What a try to send a mail showed about the server, for the next mails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Server {
-    /// The server said something about that mail, so the server is there.
+    /// The server said something about that mail, so it works.
     Answered,
     /// Every mail would get the same reply.
     Away(Trouble),
@@ -40,24 +39,26 @@ pub(super) enum Server {
     NotKnown,
 }
 
-/// When the next mail may be handed over.
+/// When the next mail may be sent.
 pub(super) struct Pace {
     step: Duration,
     pub(super) next: Instant,
-    /// How often in a row the mail server was away.
+    /// The number of times in a row that the mail server was away.
     absences: u32,
-    /// Since when, and why.
+    /// Since when no mail is sent, and why.
     hold: Option<Hold>,
 }
 
 impl Pace {
-    /// Allows this many mails a second. If the queue was held when this program last ran, one mail is tried first.
+    /// Allows this number of mails in a second. If the queue was held when this program last ran, one mail is tried
+    /// first.
     pub(super) fn new(per_second: u32, hold: Option<Hold>) -> Self {
         let step = Duration::from_secs(1) / per_second.max(1);
         Self { step, next: Instant::now(), absences: u32::from(hold.is_some()), hold }
     }
 
-    /// How many mails may be handed over now. It is one while the server is away, to see whether it is back.
+    /// The number of mails that may be sent now. While the server is away it is one, to see whether the server is
+    /// back.
     pub(super) fn allowed(&self, at_once: usize) -> usize {
         let due = Instant::now() >= self.next;
         if self.absences > 0 { usize::from(due) } else { at_once * usize::from(due) }
@@ -82,7 +83,7 @@ impl Pace {
         }
     }
 
-    /// The server is there, or no mail waits for it.
+    /// The server works again, or no mail waits for it.
     pub(super) fn release(&mut self) {
         (self.absences, self.hold) = (0, None);
     }
@@ -92,7 +93,7 @@ impl Pace {
     }
 }
 
-/// The longest pause of a mail that waits for the server.
+/// The longest pause for a mail that waits for the server.
 pub(super) fn longest(trouble: &Trouble) -> TimeDelta {
     match trouble.verdict.map(|verdict| verdict.answer) {
         Some(Answer::Reply { code: 500.., .. }) => LONGEST_REFUSAL,
@@ -100,7 +101,8 @@ pub(super) fn longest(trouble: &Trouble) -> TimeDelta {
     }
 }
 
-/// The longest pause of the queue. It is short if the reply may be about one mail: another mail soon shows.
+/// The longest pause for the queue. It is short if the reply may be about one mail, because another mail soon shows
+/// which.
 fn longest_of_all(trouble: &Trouble) -> TimeDelta {
     match trouble.verdict.map(|verdict| verdict.judgement()) {
         Some(Judgement::AboutUs) => longest(trouble),
@@ -108,13 +110,13 @@ fn longest_of_all(trouble: &Trouble) -> TimeDelta {
     }
 }
 
-/// `first`, doubled each further time, at most `longest`.
+/// `first`, doubled for each further time, at most `longest`.
 pub(super) fn doubling(first: TimeDelta, times: u32, longest: TimeDelta) -> TimeDelta {
     let doubled = 1_i32 << times.saturating_sub(1).min(16);
     first.checked_mul(doubled).map_or(longest, |pause| pause.min(longest))
 }
 
-/// The pause before a mail is tried again that the server may have taken, after so many tries.
+/// The pause before the next try of a mail that the server may have accepted, after this number of tries.
 pub(super) fn pause_of_perhaps_taken(tries: u32) -> TimeDelta {
     match tries {
         0 | 1 => PERHAPS_TAKEN,
@@ -122,19 +124,19 @@ pub(super) fn pause_of_perhaps_taken(tries: u32) -> TimeDelta {
     }
 }
 
-/// Counts the recipients in a row who were refused for reasons that may be about us. A mail that is taken sets the
-/// count to zero.
+/// The recipients in a row who were refused for reasons that may be about us. A mail that is accepted empties the
+/// list.
 #[derive(Default)]
 pub(super) struct RefusedInARow(BTreeSet<AccountId>);
 
 impl RefusedInARow {
-    /// Counts a recipient whose refusal may be about us. Returns whether it must be about us.
+    /// Adds a recipient whose refusal may be about us. Returns whether it now counts as being about us.
     pub(super) fn unclear(&mut self, recipient: AccountId) -> bool {
         self.count(recipient) >= SEVERAL
     }
 
-    /// Counts a recipient who was refused for good without a reason. Returns whether it can't be due to their
-    /// addresses.
+    /// Adds a recipient who was refused for good without a reason. Returns whether it now counts as being about us,
+    /// and not about the addresses.
     pub(super) fn unexplained(&mut self, recipient: AccountId) -> bool {
         self.count(recipient) >= MANY
     }
@@ -174,11 +176,11 @@ mod tests {
         assert_eq!(longest_of("connect unreachable"), (30, 30));
         assert_eq!(longest_of("greeting 421"), (30, 30));
         assert_eq!(longest_of("sender 553 5.7.1"), (300, 300));
-        // It may be a rule of each of the three recipients: the next mail shows.
+        // It may be a rule of each of the three recipients. The next mail shows which.
         assert_eq!(longest_of("recipient 550 5.7.1"), (30, 300));
     }
 
-    /// In three days a mail whose answer is always lost goes out some fifteen times, not thousands.
+    /// In three days a mail whose answer is always lost is sent about fifteen times, not thousands of times.
     #[test]
     fn a_mail_that_may_have_been_taken_is_soon_tried_once_more_and_then_seldom() {
         let pauses: Vec<_> = (1..=8).map(|tries| pause_of_perhaps_taken(tries).num_seconds()).collect();

@@ -1,4 +1,4 @@
-//! Sends what is due: claims a mail, writes it from the log, hands it over, notes what became of it.
+//! Sends the mails that are due: claims a mail, writes it from the log, sends it, and records the result.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -31,29 +31,29 @@ use crate::ports::{
 };
 use crate::view::EventEnvelope;
 
-/// How many fates are noted in the log at a time.
+/// The maximum number of results that are written to the log at once.
 const FATES: usize = 32;
-/// How long the journal is left alone after it failed.
+/// The pause after the journal failed.
 const RETRY: Duration = Duration::from_secs(2);
-/// How long a look into the queue may wait: another process may have put a mail back into it.
+/// The longest time between two looks into the queue, because another process may have put a mail back.
 const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(5);
 /// The first pause before a mail is tried again.
 const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(5);
 /// The longest pause before a mail is tried again.
 const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(1);
-/// The longest pause before a fate that the log did not take in is noted again.
+/// The longest pause before the next try to write a result to the log.
 const LONGEST_UNNOTED: TimeDelta = TimeDelta::minutes(5);
-/// A notice older than this says nothing new: a journal that was lost must not mail the past again.
+/// The age at which a notice is no longer sent. So the loss of a journal does not send old mails again.
 const STALE: TimeDelta = TimeDelta::days(7);
 
-/// How mails are handed over.
+/// The settings for sending mails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sending {
-    /// How many at once.
+    /// The maximum number of mails at the same time.
     pub at_once: usize,
-    /// How many in a second.
+    /// The maximum number of mails in a second.
     pub per_second: u32,
-    /// How long a mail may wait because of its own refusals before it becomes a dead letter.
+    /// How long a mail may wait because of its own refusals before it is given up.
     pub give_up_after: TimeDelta,
 }
 
@@ -63,59 +63,59 @@ impl Default for Sending {
     }
 }
 
-/// Sends queued mails.
+/// Sends the queued mails.
 pub struct Sender {
-    /// The log, from which each mail is written.
+    /// The log. Each mail is written from it.
     pub store: Arc<dyn EventStore>,
-    /// Reads its events.
+    /// Decodes its events.
     pub codec: Arc<dyn EventCodec>,
-    /// Recipients as they are now, the tokens of links, and where the fates of mails are noted.
+    /// The use cases: the present state of recipients, the tokens of links, and the recording of results.
     pub app: Arc<App>,
-    /// What is due.
+    /// The journal with the queue.
     pub journal: Arc<dyn ReactionJournal>,
     /// The lease under which it sends.
     pub fence: Fence,
-    /// Hands mails over.
+    /// Sends a mail to the mail server.
     pub mailer: Arc<dyn Mailer>,
-    /// Writes them.
+    /// Writes the mails.
     pub letters: Arc<Letters>,
-    /// How they are handed over.
+    /// The settings for sending.
     pub sending: Sending,
     /// The time.
     pub clock: Clock,
-    /// Rung when mails were queued.
+    /// Notified when mails were queued.
     pub queued: Arc<Notify>,
-    /// What each mailbox got recently.
+    /// The mails that each mailbox got recently.
     pub mailboxes: Arc<Mailboxes>,
-    /// Publishes why no mail goes.
+    /// Publishes why no mail is being sent.
     pub held: watch::Sender<Option<Hold>>,
 }
 
-/// A mail as the log says it should be, or why it should not be.
+/// The result of writing a mail from the log.
 enum Written {
     Mail(Box<Message>, Option<Place>),
     Void,
-    /// The mailbox has reached its limit until then.
+    /// The mailbox has reached its limit until this time.
     Later(Moment),
 }
 
-/// The address whose mailbox a mail has a place in, and since when.
+/// The place of a mail in a mailbox's limit: the address, and when the place was reserved.
 type Place = (EmailHash, Moment);
 
-/// Why a mail can't be written, or its fate not noted in the log, for now.
+/// Why a mail can't be written now, or its result can't be recorded in the log now.
 #[derive(Debug, thiserror::Error)]
 enum NotNow {
     #[error(transparent)]
     Log(#[from] Unreadable),
     #[error(transparent)]
     App(#[from] Unavailable),
-    #[error("the recipient's account is not there yet")]
+    #[error("the recipient's account does not exist yet")]
     NoRecipient,
     #[error(transparent)]
     Letter(#[from] UnfilledTemplate),
 }
 
-/// The mails that were claimed, and those that are left.
+/// The claimed mails, and information about the rest of the queue.
 struct Taken {
     mails: Vec<ClaimedMail>,
     look_again: Duration,
@@ -129,8 +129,8 @@ enum Waiting {
     None,
 }
 
-/// Whether it is known which mails are claimed: not before the first look into a queue that another process
-/// may have left, and not after a claim that failed.
+/// Whether it is known which mails are claimed. It is not known at the start, because another process may have left
+/// claims, nor after a claim that failed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Claims {
     Known,
@@ -138,16 +138,16 @@ enum Claims {
 }
 
 impl Sender {
-    /// Runs until told to stop; what is being handed over is then finished, and nothing more begun.
+    /// Runs until told to stop. Then it finishes the mails that are being sent and starts no others.
     ///
-    /// A mail that is refused for now is tried again at growing pauses, and given up after a while; one
-    /// that is refused for good is given up at once. No mail waits for another's pause. A mail server
-    /// that is away or refuses us is probed with one mail at a time, holds up nothing but mails, and gives
-    /// none of them up, however long it takes.
+    /// A mail that is refused for now is tried again, with longer and longer pauses, and given up after a while. A
+    /// mail that is refused for good is given up at once. No mail waits for the pause of another. If the mail server
+    /// is away or refuses us, one mail at a time is tried, however long it takes. Then only mails wait, and none is
+    /// given up.
     ///
     /// # Errors
-    /// [`Fenced`] once the journal says that the lease is over. Then too, what is being handed over is finished and nothing
-    /// more begun. Whoever holds the lease now sends those mails again, with the same Message-ID.
+    /// [`Fenced`] when the journal says that the lease is over. Then too it finishes the mails that are being sent
+    /// and starts no others. The next holder of the lease sends those mails again, with the same Message-ID.
     pub async fn run(self, mut stop: watch::Receiver<bool>) -> Result<(), Fenced> {
         let refused = Mutex::new(RefusedInARow::default());
         let mut flying = FuturesUnordered::new();
@@ -160,7 +160,7 @@ impl Sender {
                 return lease;
             }
             let mut pause = RETRY;
-            // While it is not known which mails are claimed, none is until those in our hands have ended.
+            // While it is not known which mails are claimed, no mail is claimed until those being sent have ended.
             if !stopping && (claims == Claims::Known || flying.is_empty()) {
                 let free = self.sending.at_once.saturating_sub(flying.len());
                 match self.take(&mut claims, &mut pace, free).await {
@@ -196,10 +196,10 @@ impl Sender {
         }
     }
 
-    /// Why no mail went when this program last ran.
+    /// Why no mail was being sent when this program last ran.
     async fn held_before(&self) -> Option<Hold> {
         let held = self.journal.held().await.unwrap_or_else(|error| {
-            tracing::error!(error = %Causes(&error), "the mail queue does not say whether it was held");
+            tracing::error!(error = %Causes(&error), "can't read from the mail queue why no mails were sent before");
             None
         });
         if held.is_some() {
@@ -208,7 +208,8 @@ impl Sender {
         held
     }
 
-    /// Tells the journal, the program's log and all watchers when mails stop going, why, and when they go again.
+    /// Tells the journal, the program's log and all watchers when mails are no longer sent, why, and when they are
+    /// sent again.
     async fn tell(&self, pace: &Pace) {
         let (before, now) = (self.held.borrow().clone(), pace.hold().cloned());
         if before == now {
@@ -219,15 +220,15 @@ impl Sender {
                 tracing::error!(why = %hold.trouble, "the mail server refuses us: all mails wait");
             }
             Some(hold) => tracing::warn!(why = %hold.trouble, "the mail server is away: all mails wait"),
-            None => tracing::info!("mails go again"),
+            None => tracing::info!("mails are being sent again"),
         }
         if let Err(error) = self.journal.hold(self.fence, now.clone()).await {
-            tracing::error!(error = %Causes(&error), "it can't be noted whether mails go");
+            tracing::error!(error = %Causes(&error), "can't record in the mail queue whether mails are being sent");
         }
         self.held.send_replace(now);
     }
 
-    /// Claims what may be handed over now, and says when to look again.
+    /// Claims the mails that may be sent now, and says when to look again.
     async fn take(&self, claims: &mut Claims, pace: &mut Pace, free: usize) -> Result<Taken, WriteFailed> {
         if *claims == Claims::Unsure {
             self.journal.reclaim(self.fence).await?;
@@ -246,9 +247,9 @@ impl Sender {
         if !taken.is_empty() {
             pace.took(taken.len());
         }
-        // What was claimed is handed over whether or not it is known when the next is due.
+        // The claimed mails are sent even if the time of the next one can't be read.
         let next = self.journal.next_due().await.unwrap_or_else(|error| {
-            tracing::error!(error = %Causes(&error), "the mail queue does not say what is due next; looking again soon");
+            tracing::error!(error = %Causes(&error), "can't read from the mail queue when the next mail is due; looking again soon");
             Some(now)
         });
         let waiting = match next {
@@ -264,7 +265,7 @@ impl Sender {
         Ok(Taken { mails: taken, look_again, waiting })
     }
 
-    /// Hands a mail over and notes what became of it.
+    /// Sends a mail and records the result.
     async fn deliver(&self, claimed: ClaimedMail, refused: &Mutex<RefusedInARow>) -> Result<Server, Fenced> {
         let mail = &claimed.mail;
         let (outcome, server) = match self.write(mail).await {
@@ -285,7 +286,7 @@ impl Sender {
         let (id, kind) = (mail.effect, mail.kind.name());
         match &outcome {
             MailOutcome::Sent => tracing::info!(mail = %id, kind, "mail sent"),
-            MailOutcome::Void => tracing::info!(mail = %id, kind, "mail is void"),
+            MailOutcome::Void => tracing::info!(mail = %id, kind, "mail is out of date and was not sent"),
             MailOutcome::Retry { at, trouble, .. } => {
                 tracing::warn!(mail = %id, kind, again_at = %at, why = %trouble, "mail not sent");
             }
@@ -293,8 +294,8 @@ impl Sender {
                 tracing::error!(mail = %id, kind, why = %trouble, "mail given up");
             }
         }
-        // Until it is noted nothing else may be concluded from it: neither that it is to be sent again
-        // nor that it was sent.
+        // Until the result is recorded, nothing else may happen with this mail: neither a second try nor a note that
+        // it was sent.
         loop {
             let error = match self.journal.conclude(self.fence, id, outcome.clone(), (self.clock)()).await {
                 Ok(()) => return Ok(server),
@@ -304,7 +305,7 @@ impl Sender {
                 }
                 Err(WriteFailed::Store(error)) => error,
             };
-            tracing::error!(error = %Causes(&error), mail = %id, "what became of a mail can't be noted; trying again");
+            tracing::error!(error = %Causes(&error), mail = %id, "can't record the result of a mail; trying again");
             tokio::time::sleep(RETRY).await;
         }
     }
@@ -338,8 +339,8 @@ impl Sender {
         }
     }
 
-    /// Tries the mail again when the server may take mails again. However often that happens, it uses up nothing of
-    /// the mail's time, since the mail is not the cause.
+    /// Tries the mail again when the server accepts mails again. The waiting time does not count for this mail,
+    /// because the mail is not the cause.
     fn wait_for_the_server(&self, claimed: &ClaimedMail, trouble: Trouble) -> (MailOutcome, Server) {
         let pause = match may_be_taken(&trouble) {
             true => pause_of_perhaps_taken(claimed.tries),
@@ -349,12 +350,12 @@ impl Sender {
         (MailOutcome::Retry { at, waited, trouble: trouble.clone() }, Server::Away(trouble))
     }
 
-    /// Tries the mail again after 5 seconds, then twice as long each time, up to an hour, unless that would be too
-    /// late.
+    /// Tries the mail again after 5 seconds, and then after pauses that double each time, up to an hour. Gives it up
+    /// if the next try would be too late.
     fn retry(&self, claimed: &ClaimedMail, trouble: Trouble) -> MailOutcome {
         let pause = match may_be_taken(&trouble) {
             true => pause_of_perhaps_taken(claimed.tries),
-            // All pauses before it were together as long as this one, less the first.
+            // All earlier pauses together are as long as this pause, less the first.
             false => (claimed.waited + FIRST_PAUSE).min(LONGEST_PAUSE),
         };
         let waited = claimed.waited + pause;
@@ -365,16 +366,15 @@ impl Sender {
         MailOutcome::Retry { at: (self.clock)() + pause, waited, trouble }
     }
 
-    /// Writes into the log what became of mails, so that support sees it beside the rest of an account's
-    /// history. The journal is asked rather than told: what a crash left out is made up for. One that the
-    /// log does not take in, say because its account's key is missing, is tried again later and holds up
-    /// no other.
+    /// Writes the results of mails into the log, so that support sees them in the account's history. It reads the
+    /// journal for them, so results from before a crash are included. If a result can't be written, for example
+    /// because its account's key is missing, it is tried again later. Other results do not wait for it.
     async fn note_fates(&self) -> Result<(), WriteFailed> {
         for ended in self.journal.unnoted((self.clock)(), FATES).await? {
             let (effect, at) = (ended.mail.effect, ended.at);
             if let Err(why) = self.note_fate(ended).await {
                 let why = Causes(&why).to_string();
-                tracing::error!(mail = %effect, %why, "the log does not take in what became of a mail");
+                tracing::error!(mail = %effect, %why, "the result of a mail can't be written to the log");
                 let now = (self.clock)();
                 let pause = (now - at).clamp(TimeDelta::seconds(5), LONGEST_UNNOTED);
                 self.journal.not_noted(self.fence, effect, why, now + pause).await?;
@@ -399,12 +399,13 @@ impl Sender {
             reason: None,
         };
         let fate = MailFate { mail: mail.effect, kind: mail.kind, about: id, given_up };
-        // In the stream of the event it is behind the event; in another, nobody knows from where on.
+        // The result can only come after the event in the event's own stream. In another stream the place is not
+        // known.
         let since =
             if about.stream.account() == Some(mail.recipient) { about.revision } else { Revision::default() };
         match self.app.note_mail(&context, mail.recipient, fate, since).await {
             Err(Failure::Unavailable(why)) => Err(why.into()),
-            // An account that is not there has nobody to tell of its mails.
+            // An account that does not exist has no history for the result.
             Ok(()) | Err(_) => Ok(()),
         }
     }
@@ -436,8 +437,8 @@ impl Sender {
         })
     }
 
-    /// Returns a place in a mailbox for one more activation mail that a company asked for, or the moment at which
-    /// there is one.
+    /// Reserves a place in a mailbox for one more activation mail that a company requested. If there is none, returns
+    /// the time at which there is one.
     async fn enter_mailbox(&self, address: &EmailHash) -> Result<Result<Place, Moment>, NotNow> {
         let (now, most) = ((self.clock)(), self.app.policies().activation_mails_per_hour);
         let known = self.app.activation_mails_sent_to(address, now).await?;
@@ -445,7 +446,7 @@ impl Sender {
         Ok(entered.map(|()| (address.clone(), now)))
     }
 
-    /// What a mail tells; none where it says nothing true or new any more.
+    /// The contents of a mail. Returns `None` if the mail is out of date.
     async fn tidings(
         &self,
         mail: &QueuedMail,
@@ -497,9 +498,9 @@ impl Sender {
         })
     }
 
-    /// Whom a lockout keeps out, for the words of a mail: `everybody`; `others`, because the recipient has a trusted device
-    /// that is not locked; `browser`, because it also holds for the device that the guesses came from; or nobody any more,
-    /// because it is `over`.
+    /// Who is locked out, as a word for the texts of a mail. `everybody`. `others`: the recipient has a trusted
+    /// device that is not locked. `browser`: the device of the guesses is locked out too. `over`: the lockout has
+    /// ended.
     fn locked_out(&self, rows: Rows, until: LockEnd, recipient: &Account) -> &'static str {
         let now = (self.clock)();
         let Some(active) = recipient.active() else { return "over" };
@@ -519,7 +520,7 @@ impl Sender {
         }
     }
 
-    /// A link is mailed only while it is the newest of its account and still works.
+    /// The contents of a mail with a link. A link is mailed only while it is the newest of its account and works.
     fn with_link(
         &self,
         mail: &QueuedMail,
@@ -544,12 +545,12 @@ fn is_unexplained(trouble: &Trouble) -> bool {
     trouble.verdict.is_some_and(|verdict| verdict.code().is_some() && !verdict.is_explained())
 }
 
-/// Whether the server may have taken the mail. Then each further try may deliver a copy.
+/// Whether the server may have accepted the mail. Then each further try may deliver a copy.
 fn may_be_taken(trouble: &Trouble) -> bool {
     trouble.verdict.is_some_and(|verdict| verdict.may_be_taken())
 }
 
-/// Who reads a mail to this account, if anybody still does.
+/// The recipient of mails to this account. Returns `None` if nobody reads them any more.
 fn reader(account: &Account) -> Option<(&Person, &Profile)> {
     let profile = account.profile().filter(|_| account.is_live())?;
     Some((profile.person.known()?, profile))

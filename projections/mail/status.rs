@@ -1,4 +1,4 @@
-//! What became of an account's mails, for support: which mail, when, what the server said, and what helps.
+//! The status of an account's mails, for support: the mail, the time, the server's answer, and what helps.
 
 use loquet_domain::Moment;
 use loquet_domain::ports::Position;
@@ -13,31 +13,31 @@ use super::verdict::{Trouble, Verdict};
 pub enum Delivery {
     /// It waits for its turn.
     Waiting,
-    /// It is being handed over.
+    /// It is being sent.
     Sending,
-    /// It waits because the mail server takes no mail from us: no mail goes.
+    /// It waits because the mail server accepts nothing from us. No mail is being sent.
     Held {
-        /// Since when no mail goes.
+        /// Since when no mail is being sent.
         since: Moment,
     },
-    /// The mail server did not take it for now. It is tried again.
+    /// The mail server did not accept it for now. It is tried again.
     Deferred {
-        /// When.
+        /// When it is tried again.
         until: Moment,
     },
-    /// The mail server took it. Only that server knows whether it arrived.
+    /// The mail server accepted it. Only that server knows whether it arrived.
     Sent {
-        /// When.
+        /// When it was sent.
         at: Moment,
     },
     /// It was refused for good, or tried for too long.
     GivenUp {
-        /// When.
+        /// When it was given up.
         at: Moment,
     },
-    /// It was out of date (there was a newer link, or the link had expired), and was not sent.
+    /// It was out of date, because there was a newer link or the link had expired. It was not sent.
     Void {
-        /// When.
+        /// When that was noticed.
         at: Moment,
     },
 }
@@ -45,26 +45,26 @@ pub enum Delivery {
 /// One mail to an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailStatus {
-    /// Its identity; begins its Message-ID.
+    /// Its id. The Message-ID begins with it.
     pub mail: Uuid,
-    /// Which mail.
+    /// The kind of mail.
     pub kind: MailKind,
-    /// Where the event that it tells of stands in the log.
+    /// The position of its event in the log.
     pub about: Position,
     /// When it was queued.
     pub queued_at: Moment,
-    /// How often it was tried.
+    /// The number of tries.
     pub tries: u32,
-    /// When it was last tried; `None` before the first time.
+    /// When it was last tried. `None` before the first try.
     pub tried_at: Option<Moment>,
-    /// Where it is on its way.
+    /// Its delivery status.
     pub delivery: Delivery,
-    /// Why it was not sent yet, or never will be: its last failure, or what holds the queue.
+    /// Why it was not sent yet, or never will be: its last failure, or the reason that holds the queue.
     pub trouble: Option<Trouble>,
 }
 
 impl MailStatus {
-    /// What helps, in the order in which to do it. Empty if there is nothing to do.
+    /// What helps, in the order in which to do it. Empty if nothing needs to be done.
     #[must_use]
     pub fn what_helps(&self) -> Vec<MailHelp> {
         let verdict = self.trouble.as_ref().and_then(|trouble| trouble.verdict);
@@ -75,14 +75,14 @@ impl MailStatus {
 /// What helps if a mail has not arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MailHelp {
-    /// Wait: it goes by itself.
+    /// Wait: it is sent automatically.
     Wait,
-    /// Look for it in the mailbox, also among spam: it was handed over.
+    /// Look for it in the mailbox and among spam. The mail server accepted it.
     LookForIt,
     /// The address is wrong. Delete the account and create one with the right address: an account's address
     /// never changes.
     CorrectAddress,
-    /// The recipient asks the provider of their mailbox: it is full, closed, or takes nothing from us.
+    /// The recipient asks the provider of their mailbox, which is full, closed, or accepts nothing from us.
     AskTheirProvider,
     /// The operator looks at the mail server and its settings (`loquet doctor`, `loquet mail list`).
     TellOperator,
@@ -90,7 +90,7 @@ pub enum MailHelp {
     SendAgain,
 }
 
-/// What helps a mail of a kind in a delivery status, after the mail server's last verdict.
+/// What helps with a mail of this kind, in this delivery status, after the mail server's last verdict.
 #[must_use]
 pub fn what_helps(delivery: Delivery, verdict: Option<Verdict>, kind: MailKind) -> Vec<MailHelp> {
     use MailHelp::{LookForIt, SendAgain, TellOperator, Wait};

@@ -20,7 +20,7 @@ fn letters() -> Letters {
 fn marie(name: &str) -> Option<Person> {
     Some(Person {
         email: EmailAddress::parse("marie@boulangerie.be").ok()?,
-        // As old events may hold it.
+        // Old events may contain such a name.
         given_name: PersonName::stored(name.to_owned()),
         family_name: PersonName::parse("Dupont").ok()?,
     })

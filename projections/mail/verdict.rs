@@ -1,19 +1,19 @@
-//! What a mail server said of a mail: at which stage, and with which code. The server's text is never kept: it names
-//! the recipient, and this record outlives an erasure. The words are our own.
+//! What a mail server said about a mail: the stage and the codes. The server's text is never stored, because it names
+//! the recipient and this record is kept after an erasure. The stored words are our own.
 
 use std::fmt;
 
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
-/// The stage of the conversation with a mail server at which a reply came, or did not come (RFC 5321, 3.1 and 4.1.1).
+/// The stage of the SMTP conversation at which a reply came, or was missing (RFC 5321, 3.1 and 4.1.1).
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, EnumString, IntoStaticStr, VariantArray,
 )]
 pub enum Stage {
-    /// The connection is made.
+    /// The connection is being made.
     #[strum(serialize = "connect")]
     Connect,
-    /// TLS is agreed on.
+    /// TLS is being set up.
     #[strum(serialize = "secure")]
     Secure,
     /// The server's first line.
@@ -37,31 +37,31 @@ pub enum Stage {
     /// DATA.
     #[strum(serialize = "data")]
     Data,
-    /// The message is being sent, but not its end: the server has not taken it.
+    /// The message is being sent, and its end has not been sent. So the server has not accepted it.
     #[strum(serialize = "body")]
     Body,
-    /// The final dot is sent: the server may have taken the message, whether it says so or not.
+    /// The final dot has been sent. The server may have accepted the message, even without a reply.
     #[strum(serialize = "end")]
     End,
 }
 
 impl Stage {
-    /// Every stage, in the order of a conversation.
+    /// All stages, in the order of a conversation.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    /// Its name, in the journal and on the command line. Stored: never change one.
+    /// Its name, in the journal and on the command line. It is stored: never change one.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.into()
     }
 
-    /// Reads a name.
+    /// Reads a name. Returns `None` for an unknown one.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         name.parse().ok()
     }
 
-    /// When the server answered, in words.
+    /// The time of the server's answer, in words.
     fn words(self) -> &'static str {
         match self {
             Self::Connect => "at the connection",
@@ -82,17 +82,17 @@ impl Stage {
 /// An enhanced status code `class.subject.detail` (RFC 3463; the registry is that of RFC 5248).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Enhanced {
-    /// 2: done, 4: not now, 5: never.
+    /// The first number. 2: success, 4: temporary failure, 5: permanent failure.
     pub class: u8,
-    /// Of what it speaks: 1 the address, 2 the mailbox, 3 the system, 4 the network, 5 the protocol, 6 the
-    /// content, 7 security and policy.
+    /// The second number. 1: address, 2: mailbox, 3: mail system, 4: network, 5: protocol, 6: content, 7: security
+    /// and policy.
     pub subject: u16,
-    /// What of it.
+    /// The third number, which gives the detail.
     pub detail: u16,
 }
 
 impl Enhanced {
-    /// Reads `5.1.1`; Returns `None` if a text is no enhanced status code.
+    /// Reads a code such as `5.1.1`. Returns `None` if the text is not an enhanced status code.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('.').map(|part| {
@@ -114,40 +114,40 @@ impl fmt::Display for Enhanced {
 /// Why there is no reply that says yes or no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]
 pub enum Missing {
-    /// The server's name is not known, or no server accepts the connection.
+    /// The server's name can't be resolved, or no server accepts the connection.
     #[strum(serialize = "unreachable")]
     Unreachable,
-    /// No reply in time.
+    /// There was no reply in time.
     #[strum(serialize = "too-long")]
     TooLong,
     /// The connection ended.
     #[strum(serialize = "broken")]
     Broken,
-    /// TLS failed, or bytes came in the clear where none may be.
+    /// TLS failed, or unencrypted bytes came where they are not allowed.
     #[strum(serialize = "not-private")]
     NotPrivate,
-    /// The reply was no SMTP.
+    /// The reply was not SMTP.
     #[strum(serialize = "not-smtp")]
     NotSmtp,
-    /// The server does not offer what the settings ask for: STARTTLS, or an authentication method that we know.
+    /// The server does not offer what the settings require: STARTTLS, or a login method that we support.
     #[strum(serialize = "not-offered")]
     NotOffered,
-    /// An address is not ASCII, and the server takes no other (RFC 6531).
+    /// An address is not ASCII, and the server accepts only ASCII (RFC 6531).
     #[strum(serialize = "ascii-only")]
     AsciiOnly,
 }
 
 impl Missing {
-    /// Every one.
+    /// All variants.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    /// Its name, in the journal and on the command line. Stored: never change one.
+    /// Its name, in the journal and on the command line. It is stored: never change one.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.into()
     }
 
-    /// Reads a name.
+    /// Reads a name. Returns `None` for an unknown one.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         name.parse().ok()
@@ -166,43 +166,43 @@ impl Missing {
     }
 }
 
-/// What the server answered.
+/// The server's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Answer {
-    /// A reply's code.
+    /// A reply.
     Reply {
-        /// Three digits (RFC 5321, 4.2); here 400 or more.
+        /// The reply's code: three digits (RFC 5321, 4.2), here 400 or more.
         code: u16,
-        /// The enhanced status code, where the server gave one.
+        /// The enhanced status code, if the server sent one.
         enhanced: Option<Enhanced>,
     },
     /// There is no reply that says yes or no.
     Missing(Missing),
 }
 
-/// What a mail server said of a mail that it did not take, or that is not known to be taken.
+/// What a mail server said about a mail that it did not accept, or may not have accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Verdict {
-    /// When it said it.
+    /// The stage at which it said it.
     pub stage: Stage,
-    /// What it said.
+    /// The answer.
     pub answer: Answer,
 }
 
 impl Verdict {
-    /// A reply's verdict.
+    /// Makes a verdict of a reply.
     #[must_use]
     pub fn reply(stage: Stage, code: u16, enhanced: Option<Enhanced>) -> Self {
         Self { stage, answer: Answer::Reply { code, enhanced } }
     }
 
-    /// A verdict when there is no reply.
+    /// Makes a verdict of a missing reply.
     #[must_use]
     pub fn missing(stage: Stage, missing: Missing) -> Self {
         Self { stage, answer: Answer::Missing(missing) }
     }
 
-    /// The reply's code, where there was one.
+    /// The reply's code. Returns `None` if there was no reply.
     #[must_use]
     pub fn code(&self) -> Option<u16> {
         match self.answer {
@@ -211,7 +211,7 @@ impl Verdict {
         }
     }
 
-    /// The enhanced status code, where the server gave one.
+    /// The enhanced status code. Returns `None` if the server sent none.
     #[must_use]
     pub fn enhanced(&self) -> Option<Enhanced> {
         match self.answer {
@@ -220,13 +220,13 @@ impl Verdict {
         }
     }
 
-    /// Whether the server may have taken the mail: the final dot was sent, and its answer was lost.
+    /// Whether the server may have accepted the mail: the final dot was sent, and the answer was lost.
     #[must_use]
     pub fn may_be_taken(&self) -> bool {
         self.stage == Stage::End && matches!(self.answer, Answer::Missing(_))
     }
 
-    /// As it is kept: `recipient 550 5.1.1`, `greeting 421`, `end too-long`.
+    /// The stored form: `recipient 550 5.1.1`, `greeting 421`, `end too-long`.
     #[must_use]
     pub fn stored(&self) -> String {
         let stage = self.stage.name();
@@ -252,7 +252,7 @@ impl Verdict {
     }
 }
 
-/// In our own words, which name nobody.
+/// The verdict in our own words, without personal data.
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.answer {
@@ -272,13 +272,13 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Why a mail was not sent, in words that name nobody, with the mail server's verdict if the server was asked.
+/// Why a mail was not sent, without personal data. It has the mail server's verdict if the server was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{why}")]
 pub struct Trouble {
-    /// In words.
+    /// The reason in words.
     pub why: String,
-    /// What the mail server said.
+    /// The mail server's verdict.
     pub verdict: Option<Verdict>,
 }
 

@@ -1,12 +1,12 @@
-//! The time, handed in.
+//! The clock. The caller supplies it.
 
 use std::sync::Arc;
 
 use loquet_domain::Moment;
 
-/// Tells the current moment. Takes nothing, and never fails.
+/// Returns the current time. Never fails.
 ///
-/// The program makes the only one that reads the real clock. A test hands in one that stands where it wants. Two calls
-/// may give the same moment, and a later call an earlier one: an operator may set the clock back. Nothing here takes
-/// the order of events from it.
+/// The program makes the only clock that reads the real time. A test supplies one that shows a chosen time. Two calls
+/// may return the same time. A later call may return an earlier time, because an operator may set the clock back. No
+/// code here orders events by it.
 pub type Clock = Arc<dyn Fn() -> Moment + Send + Sync>;

@@ -1,4 +1,4 @@
-//! How far each reaction is, and the mails that are to be sent.
+//! The journal of the reactions: their checkpoints, and the queue of mails.
 
 use chrono::TimeDelta;
 use loquet_domain::Moment;
@@ -9,44 +9,43 @@ use uuid::Uuid;
 use super::{Fence, StoreFailed, WriteFailed};
 use crate::mail::{MailKind, MailStatus, Trouble};
 
-/// A mail that is due: everything in it is read from the log when it is sent, so that nothing of the
-/// person is kept here.
+/// A mail in the queue. Its contents are read from the log when it is sent, so the queue holds no personal data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueuedMail {
-    /// Its identity, derived from the event and the recipient; its Message-ID.
+    /// Its id, derived from the event and the recipient. The Message-ID begins with it.
     pub effect: Uuid,
-    /// Which mail.
+    /// The kind of mail.
     pub kind: MailKind,
-    /// To whom.
+    /// The account of the recipient.
     pub recipient: AccountId,
-    /// Where its event stands in the log.
+    /// The position of its event in the log.
     pub position: Position,
 }
 
-/// A mail that was claimed to be sent.
+/// A mail that the sender has claimed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimedMail {
-    /// Which.
+    /// The mail.
     pub mail: QueuedMail,
-    /// How often it was tried, this time counted.
+    /// The number of tries, this one included.
     pub tries: u32,
-    /// How long it has waited since it was first refused. Only its own pauses count, not the time in which no mail
-    /// went at all.
+    /// How long it has waited since it was first refused. Only the pauses after its own refusals count, not the time
+    /// in which no mail was sent at all.
     pub waited: TimeDelta,
 }
 
-/// Why no mail goes.
+/// Why no mail is being sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hold {
     /// Since when.
     pub since: Moment,
-    /// What the mail server said of us, or that it is away.
+    /// What the mail server said about us, or that it can't be reached.
     pub trouble: Trouble,
 }
 
 impl Hold {
-    /// Whether the mail server refuses us, so that an operator must look. `false` if it is only away, or closes for
-    /// now.
+    /// Whether the mail server refuses us, so that an operator must act. `false` if it can't be reached or closes the
+    /// connection.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         let code = self.trouble.verdict.and_then(|verdict| verdict.code());
@@ -54,34 +53,34 @@ impl Hold {
     }
 }
 
-/// A mail whose fate is known here and not yet in the log.
+/// A mail whose result is in the journal and not in the log yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnnotedFate {
-    /// Which.
+    /// The mail.
     pub mail: QueuedMail,
-    /// When it ended.
+    /// When it was sent or given up.
     pub at: Moment,
     /// Why it was given up. `None` if it was sent.
     pub given_up: Option<String>,
 }
 
-/// What became of a mail.
+/// The result of a try to send a mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MailOutcome {
     /// The mail server took it.
     Sent,
-    /// It says nothing true any more: a newer link, an account deleted meanwhile.
+    /// The mail is out of date, because there is a newer link or the account was deleted. It was not sent.
     Void,
-    /// Not now; again at that moment.
+    /// The mail is tried again.
     Retry {
-        /// When.
+        /// When it is tried again.
         at: Moment,
-        /// How long it has then waited, as in [`ClaimedMail::waited`].
+        /// How long it will have waited by then, as in [`ClaimedMail::waited`].
         waited: TimeDelta,
         /// What went wrong.
         trouble: Trouble,
     },
-    /// Never; somebody must look at it.
+    /// The mail is given up. An operator must look at it.
     Dead {
         /// What went wrong.
         trouble: Trouble,
@@ -90,25 +89,27 @@ pub enum MailOutcome {
 
 /// Keeps the checkpoint of each reaction and the queue of mails. It outlives every rebuild of a read model.
 ///
-/// Both are behind one port because [`advance`](Self::advance) changes both in one step: a mail that is queued without its
-/// checkpoint would come twice, and a checkpoint without its mail would lose it.
+/// Both are behind one port because [`advance`](Self::advance) changes both in one step. Otherwise a crash could
+/// queue a mail without moving the checkpoint, and the mail would come twice. Or it could move the checkpoint without
+/// queueing the mail, and the mail would be lost.
 ///
-/// **Durable**: every method that changes something answers once the change survives a crash. **Atomic**: each method
-/// does all of its change or none of it, whatever moment the process is killed at. A mail is in one claim at a time.
+/// **Durable**: every method that changes something returns when the change survives a crash. **Atomic**: each method
+/// makes its whole change or none of it, even if the process is killed. A mail is in one claim at a time.
 ///
-/// **Fenced**: every method that changes something takes the fence of the caller's [`Lease`](super::Lease), and compares it
-/// within the transaction of the change. It fails with [`Fenced`](super::Fenced) and changes nothing if that lease is over.
-/// So a node that lost the lease writes nothing, however late it notices.
+/// **Fenced**: every method that changes something takes the fence of the caller's [`Lease`](super::Lease), and
+/// compares it in the transaction of the change. If that lease is over, the method fails with
+/// [`Fenced`](super::Fenced) and changes nothing. So a node that lost the lease writes nothing, even if it notices
+/// late.
 ///
-/// Every method fails with [`StoreFailed`] if the journal can't be used. Then the change may have been made or not, and
-/// the caller repeats the call: making a change twice leads to the same state as making it once. The exception is
-/// [`claim_due`](Self::claim_due), whose caller calls [`reclaim`](Self::reclaim) first.
+/// Every method fails with [`StoreFailed`] if the journal can't be used. Then the change may have been made or not,
+/// and the caller repeats the call. Making a change twice has the same effect as making it once. The exception is
+/// [`claim_due`](Self::claim_due): its caller calls [`reclaim`](Self::reclaim) first.
 pub trait ReactionJournal: Send + Sync {
     /// Returns the position up to which a reaction has acted. Returns zero for a reaction that is new.
     fn checkpoint(&self, reaction: &'static str) -> BoxFuture<'_, Result<Position, StoreFailed>>;
 
-    /// Moves a reaction's checkpoint to `up_to` and queues the mails that follow from its events, both or neither.
-    /// A mail whose identity the journal knows, sent or not, is not queued again. `now` is when they were queued.
+    /// Moves a reaction's checkpoint to `up_to` and queues the mails that follow from its events: both or neither. A
+    /// mail whose id the journal knows, sent or not, is not queued again. `now` is the time of queueing.
     fn advance(
         &self,
         fence: Fence,
@@ -118,8 +119,8 @@ pub trait ReactionJournal: Send + Sync {
         now: Moment,
     ) -> BoxFuture<'_, Result<(), WriteFailed>>;
 
-    /// Claims the mails that are due at `now`, at most `limit`, the urgent ones first. The claim and the counted try are
-    /// durable before this answers, so that a mail is never sent twice without the journal knowing of the first time.
+    /// Claims at most `limit` mails that are due at `now`, the urgent ones first. The claim and the counted try are
+    /// durable before this returns. So a mail is never sent twice without the journal knowing of the first time.
     fn claim_due(
         &self,
         fence: Fence,
@@ -127,11 +128,11 @@ pub trait ReactionJournal: Send + Sync {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<ClaimedMail>, WriteFailed>>;
 
-    /// Makes every claimed mail due again. For claims whose owner can no longer say what became of them: a process that
-    /// died, one that lost the lease, or one that was not told what it claimed.
+    /// Makes every claimed mail due again. Used for claims whose owner can no longer say how they ended: the process
+    /// died, lost the lease, or did not get the answer to its claim.
     fn reclaim(&self, fence: Fence) -> BoxFuture<'_, Result<(), WriteFailed>>;
 
-    /// Notes what became of a claimed mail, at `now`. The claim ends with it.
+    /// Records the result of a claimed mail at `now`. This ends the claim.
     fn conclude(
         &self,
         fence: Fence,
@@ -140,15 +141,15 @@ pub trait ReactionJournal: Send + Sync {
         now: Moment,
     ) -> BoxFuture<'_, Result<(), WriteFailed>>;
 
-    /// Returns when the next mail is due. Returns `None` if no mail waits.
+    /// The time at which the next mail is due. Returns `None` if no mail waits.
     fn next_due(&self) -> BoxFuture<'_, Result<Option<Moment>, StoreFailed>>;
 
-    /// Returns mails that have ended, of which the log does not know yet, and that are to be noted at `now`: at most
+    /// Mails that were sent or given up, whose result is not in the log yet and is to be written at `now`: at most
     /// `limit`.
     fn unnoted(&self, now: Moment, limit: usize) -> BoxFuture<'_, Result<Vec<UnnotedFate>, StoreFailed>>;
 
-    /// Notes that the log did not take in what became of a mail, and why. [`unnoted`](Self::unnoted) returns the mail
-    /// again from the moment `again` on.
+    /// Records why the result of a mail could not be written to the log. [`unnoted`](Self::unnoted) returns the mail
+    /// again from `again` on.
     fn not_noted(
         &self,
         fence: Fence,
@@ -157,20 +158,21 @@ pub trait ReactionJournal: Send + Sync {
         again: Moment,
     ) -> BoxFuture<'_, Result<(), WriteFailed>>;
 
-    /// Notes that the log knows what became of a mail.
+    /// Records that the result of a mail is in the log.
     fn noted(&self, fence: Fence, effect: Uuid) -> BoxFuture<'_, Result<(), WriteFailed>>;
 
-    /// Stores why no mail goes. `None` says that mails go. It survives a restart, and other processes read it.
+    /// Stores why no mail is being sent. `None`: mails are being sent. The value survives a restart, and other
+    /// processes can read it.
     fn hold(&self, fence: Fence, hold: Option<Hold>) -> BoxFuture<'_, Result<(), WriteFailed>>;
 
-    /// Returns why no mail goes. Returns `None` while mails go.
+    /// Why no mail is being sent. Returns `None` if mails are being sent.
     fn held(&self) -> BoxFuture<'_, Result<Option<Hold>, StoreFailed>>;
 
-    /// Returns what became of the mails to an account, the newest first: at most `limit`.
+    /// The mails to an account and their status, newest first: at most `limit`.
     fn mails_of(&self, account: AccountId, limit: u32)
     -> BoxFuture<'_, Result<Vec<MailStatus>, StoreFailed>>;
 
-    /// Returns the identities of the mails to an account, and of those that follow from the events at these positions.
+    /// The ids of the mails to an account, and of the mails that follow from the events at these positions.
     fn mails_about(
         &self,
         account: AccountId,

@@ -1,4 +1,4 @@
-//! Where mails are handed over.
+//! The mailer: sends mails to a mail server.
 
 use loquet_domain::ports::BoxFuture;
 use uuid::Uuid;
@@ -6,19 +6,19 @@ use uuid::Uuid;
 use super::StoreFailed;
 use crate::mail::{Judgement, Message, Trouble, Verdict};
 
-/// Why a mail was not sent. Each variant says whether another try can succeed, and which mails it concerns.
+/// Why a mail was not sent. Each variant says whether another try can succeed, and which mails are concerned.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
-    /// The server can't be reached, or takes nothing from us. Every mail would get the same reply.
+    /// The server can't be reached, or accepts nothing from us. Every mail would get the same reply.
     #[error("{0}")]
     Away(Trouble),
-    /// The server does not take this mail for now. Another try may succeed.
+    /// The server does not accept this mail now. Another try may succeed.
     #[error("{0}")]
     Transient(Trouble),
-    /// The server does not take this mail, or takes nothing from us: its reply fits both.
+    /// The server does not accept this mail, or accepts nothing from us. The reply can mean either.
     #[error("{0}")]
     Unclear(Trouble),
-    /// The server never takes this mail, or the address can't be used. Another try is useless.
+    /// The server will never accept this mail, or the address can't be used. Another try is useless.
     #[error("{0}")]
     Permanent(Trouble),
 }
@@ -34,16 +34,16 @@ impl From<Verdict> for SendError {
     }
 }
 
-/// Hands mails to a mail server, or to a folder while the program is developed.
+/// Sends mails to a mail server, or writes them to a directory during development.
 ///
-/// A mailer tries once and does not repeat: the sender decides when to try again. It keeps no queue; the journal does.
+/// A mailer tries once. The mail sender decides when to try again. A mailer has no queue; the journal has it.
 pub trait Mailer: Send + Sync {
-    /// Hands over one message, which is written and addressed. Answers `Ok` once the mail server has said that it took
-    /// the message. The message's identity stands in its Message-ID, so that a server or a reader can recognise a copy.
+    /// Sends one message. Returns `Ok` once the mail server has said that it accepted the message. The Message-ID
+    /// contains the message's id, so that a server or a reader can recognise a copy.
     ///
     /// # Errors
-    /// [`SendError`] says whether the reason is this mail or us. After a connection that broke at the end of a message
-    /// the server may have taken it: [`Verdict::may_be_taken`] says so.
+    /// [`SendError`] says whether the reason is this mail or us. If the connection broke at the end of a message, the
+    /// server may have accepted it: see [`Verdict::may_be_taken`].
     fn send(&self, message: Message) -> BoxFuture<'_, Result<(), SendError>>;
 
     /// Deletes the copies of these mails that the mailer keeps, because a person was erased. A mailer that keeps no

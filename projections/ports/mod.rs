@@ -1,7 +1,7 @@
-//! What projections ask of the outside: a file for each port.
+//! The ports: what projections need from outside. Each port has its own file.
 //!
-//! The program chooses an adapter for each when it starts. The traits are object-safe for that reason, and their futures
-//! are boxed.
+//! The program chooses an adapter for each port when it starts. For that reason the traits are object-safe and their
+//! futures are boxed.
 
 mod clock;
 mod lease;

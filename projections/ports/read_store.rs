@@ -1,4 +1,4 @@
-//! Where the rows of views are kept.
+//! The store of the rows of views.
 
 use loquet_domain::ports::{BoxFuture, Position};
 
@@ -6,16 +6,16 @@ use super::StoreFailed;
 use crate::index::IndexEntry;
 use crate::view::{Build, CannotApply, ViewId};
 
-/// One build's rows, within a transaction. A view changes them through a [`Table`](crate::table::Table).
+/// The rows of one build within a transaction. A view changes them through a [`Table`](crate::table::Table).
 ///
-/// Every method fails with [`StoreFailed`] if the store does not answer. The transaction is then undone as a whole.
+/// Every method fails with [`StoreFailed`] if the store can't be used. Then the whole transaction is undone.
 #[expect(clippy::missing_errors_doc, reason = "the trait says it of all its methods")]
 pub trait Rows {
-    /// Returns the row under a key, as it was put. Returns `None` if there is none.
+    /// The row with this key, as it was written. Returns `None` if there is none.
     fn get(&mut self, key: &str) -> Result<Option<Vec<u8>>, StoreFailed>;
 
-    /// Writes a row under a key, in place of the one that is there. `gone` and `new` are the index entries that the row
-    /// no longer has and has now; entries that stay are in neither. The row is UTF-8.
+    /// Writes a row. Replaces an earlier row with the same key. `gone` are the index entries that the row no longer
+    /// has, and `new` are those that it did not have before. Entries that stay are in neither. The row is UTF-8.
     fn put(
         &mut self,
         key: &str,
@@ -24,56 +24,56 @@ pub trait Rows {
         new: &[IndexEntry],
     ) -> Result<(), StoreFailed>;
 
-    /// Removes a row and its index entries, all of which are in `gone`.
+    /// Removes a row and its index entries. `gone` contains all of its entries.
     fn delete(&mut self, key: &str, gone: &[IndexEntry]) -> Result<(), StoreFailed>;
 }
 
 /// Work on the rows of one build. If it fails, none of it is written.
 pub type Work = Box<dyn FnOnce(&mut dyn Rows) -> Result<(), CannotApply> + Send>;
 
-/// In which order rows come.
+/// The order of rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
-    /// The least first.
+    /// The smallest first.
     #[default]
     Ascending,
     /// The greatest first.
     Descending,
 }
 
-/// A place among the rows that a query finds: behind it the next page begins.
+/// The place of a row in the results of a query. The next page begins after it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cursor {
-    /// The row's value in the index that was asked. Empty if none was asked.
+    /// The row's value in the index of the query. Empty if the query has no index.
     pub value: String,
     /// The row's key.
     pub key: String,
 }
 
-/// Which rows a query wants.
+/// The rows that a query asks for.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
-    /// An index, and with what a row's value in it begins; the rows come in the order of these values.
-    /// Without one, all rows in the order of their keys.
+    /// An index, and the beginning of the rows' values in it. The rows come in the order of these values. `None`: all
+    /// rows, in the order of their keys.
     pub by: Option<IndexEntry>,
-    /// In which order.
+    /// The order of the rows.
     pub order: Order,
-    /// Only rows behind this one.
+    /// Only rows after this one. `None`: from the first row.
     pub after: Option<Cursor>,
-    /// At most so many.
+    /// The maximum number of rows.
     pub limit: usize,
 }
 
 /// A row that a query found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundRow {
-    /// Where it stands among the others, its key included.
+    /// Its place in the results. It includes the row's key.
     pub cursor: Cursor,
     /// The row.
     pub row: Vec<u8>,
 }
 
-/// A view as the store knows it: the program may no longer have a view of that name.
+/// A view as the store knows it. The program may no longer have a view of that name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredView {
     /// Its name.
@@ -88,17 +88,17 @@ impl PartialEq<ViewId> for StoredView {
     }
 }
 
-/// A build as the store knows it: the program may no longer have its view.
+/// A build as the store knows it. The program may no longer have its view.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredBuild {
-    /// Of which view.
+    /// The view.
     pub view: StoredView,
-    /// Which: greater is later.
+    /// The number of the build. A later build has a greater number.
     pub generation: u32,
 }
 
 impl StoredBuild {
-    /// This build, if it is of a view of this name, in whatever version.
+    /// This build, if its view has this name. The version does not matter.
     #[must_use]
     pub fn of(&self, name: &'static str) -> Option<Build> {
         let view = ViewId { name, version: self.view.version };
@@ -119,62 +119,62 @@ impl PartialEq<Build> for StoredBuild {
     }
 }
 
-/// How far a build of a view is.
+/// The progress of a build of a view.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildState {
-    /// Which.
+    /// The build.
     pub build: StoredBuild,
-    /// Up to where it has seen the log.
+    /// The position up to which it has applied the log.
     pub position: Position,
     /// Whether queries read it.
     pub serving: bool,
-    /// What stopped it.
+    /// Why it stopped. `None` if it has not.
     pub failure: Option<String>,
 }
 
-/// Keeps the rows of views and their checkpoints.
+/// Stores the rows of views and their checkpoints.
 ///
-/// A view may have several builds at a time, each with rows and a checkpoint of its own. Queries read the one that
-/// serves.
+/// A view may have several builds at a time. Each has its own rows and checkpoint. Queries read the one that serves.
 ///
-/// **Atomic**: [`update`](Self::update) writes the rows and the checkpoint, both or neither (law 9). A query sees a build
-/// as it is between two updates. **Durable**: not required. A store that forgets its newest updates in a crash forgets
-/// rows and checkpoint alike, and the views take the events in again. A store that loses everything is built again from
-/// the log.
+/// **Atomic**: [`update`](Self::update) writes the rows and the checkpoint: both or neither (law 9). A query sees a
+/// build as it is between two updates. **Durable**: not required. A store that loses its newest updates in a crash
+/// loses both rows and checkpoint, and the views apply the events again. A store that loses everything is built again
+/// from the log.
 ///
 /// Every method fails with [`StoreFailed`] if the store can't be used. The caller tries again.
 pub trait ReadStore: Send + Sync {
-    /// Returns every build that is not being deleted.
+    /// All builds that are not being deleted.
     fn builds(&self) -> BoxFuture<'_, Result<Vec<BuildState>, StoreFailed>>;
 
-    /// Begins a build of a view, without rows, at position zero. Its generation is greater than that of every build that
-    /// any view of this name ever had, deleted ones included. Queries read it at once if no other of this name serves.
+    /// Begins a build of a view, without rows, at position zero. Its generation is greater than that of every build
+    /// that any view of this name ever had, including deleted ones. Queries read it at once if no other build of this
+    /// name serves.
     fn begin(&self, view: ViewId) -> BoxFuture<'_, Result<Build, StoreFailed>>;
 
-    /// Lets queries read this build from now on, and no other of its name.
+    /// Makes queries read this build from now on, and no other of its name.
     fn serve(&self, build: Build) -> BoxFuture<'_, Result<(), StoreFailed>>;
 
-    /// Marks every build of this name as half deleted: the program no longer has such a view.
+    /// Marks every build of this name as half deleted, because the program no longer has such a view.
     fn retire(&self, view: String) -> BoxFuture<'_, Result<(), StoreFailed>>;
 
-    /// Returns the builds whose deletion was begun and not ended.
+    /// The builds whose deletion was started and not finished.
     fn half_deleted(&self) -> BoxFuture<'_, Result<Vec<StoredBuild>, StoreFailed>>;
 
-    /// Deletes a build, unless it serves. Deletes in steps, so that others can write in between. A crash leaves it half
-    /// deleted.
+    /// Deletes a build, unless it serves. Deletes in steps, so that others can write in between. After a crash the
+    /// build is half deleted.
     fn discard(&self, build: StoredBuild) -> BoxFuture<'_, Result<(), StoreFailed>>;
 
-    /// Does work on a build's rows, and undoes whatever it writes.
+    /// Runs work on a build's rows, and then undoes everything that it wrote.
     ///
     /// # Errors
-    /// What the work fails with.
+    /// The error of the work.
     fn look(&self, build: Build, work: Work) -> BoxFuture<'_, Result<(), CannotApply>>;
 
-    /// Does work on a build's rows and moves its checkpoint from `from` to `up_to`, both or neither (law 9).
+    /// Runs work on a build's rows and moves its checkpoint from `from` to `up_to`: both or neither (law 9).
     ///
     /// # Errors
-    /// [`CannotApply::Moved`] if the checkpoint is not at `from`, without doing the work: somebody else has changed the
-    /// rows. Otherwise what the work fails with.
+    /// [`CannotApply::Moved`] if the checkpoint is not at `from`, because another process has changed the rows. Then
+    /// the work is not run. Otherwise the error of the work.
     fn update(
         &self,
         build: Build,
@@ -183,26 +183,26 @@ pub trait ReadStore: Send + Sync {
         work: Work,
     ) -> BoxFuture<'_, Result<(), CannotApply>>;
 
-    /// Deletes a build's rows and failure, and puts its checkpoint back to zero, all or nothing.
+    /// Deletes a build's rows and failure, and sets its checkpoint to zero: all or nothing.
     fn reset(&self, build: Build) -> BoxFuture<'_, Result<(), StoreFailed>>;
 
-    /// Notes what stopped a build, for other processes to see. `None` says that it goes on.
+    /// Stores why a build stopped, for other processes to see. `None`: the build goes on.
     fn note_failure(&self, build: Build, failure: Option<String>) -> BoxFuture<'_, Result<(), StoreFailed>>;
 
-    /// Asks the process that runs the views to build one anew. Asking again before it is taken changes nothing.
+    /// Asks the process that runs the views to rebuild one. Asking twice before the request is taken changes nothing.
     fn request_rebuild(&self, view: String) -> BoxFuture<'_, Result<(), StoreFailed>>;
 
-    /// Returns the names of the views that were asked to be built anew, and forgets that they were. A crash in between
-    /// may return them again.
+    /// The names of the views whose rebuild was requested. Removes the requests. After a crash in between it may
+    /// return them again.
     fn take_requests(&self) -> BoxFuture<'_, Result<Vec<String>, StoreFailed>>;
 
-    /// Returns one row of the build that serves. Returns `None` if there is no such row, or no such build.
+    /// One row of the serving build. Returns `None` if there is no such row or build.
     fn get(&self, view: ViewId, key: String) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreFailed>>;
 
-    /// Returns rows of the build that serves, all as of one moment. Returns none if there is no such build.
+    /// Rows of the serving build, all as of one moment. Returns none if there is no such build.
     fn select(&self, view: ViewId, wanted: Selection) -> BoxFuture<'_, Result<Vec<FoundRow>, StoreFailed>>;
 
-    /// Returns the keys whose rows or index entries two builds do not have in common, in order, at most `limit`.
+    /// The keys whose rows or index entries differ between two builds, in order, at most `limit`.
     fn differences(
         &self,
         one: Build,

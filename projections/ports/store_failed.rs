@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use crate::causes::Causes;
 
-/// A store of read models or reactions did not do what was asked.
+/// An operation on a store of read models or reactions failed.
 ///
-/// It reads like the error that caused it, and has the same source. [`Causes`] prints all of it.
+/// It has the text and the source of the error that caused it. [`Causes`] prints all of it.
 ///
 /// ```
 /// use loquet_projections::causes::Causes;
@@ -22,7 +22,7 @@ use crate::causes::Causes;
 #[derive(Clone, Debug)]
 pub struct StoreFailed(Arc<dyn Error + Send + Sync>);
 
-/// What could not be done, and the error that kept it from being done.
+/// What could not be done, and the error that caused it.
 #[derive(Debug, thiserror::Error)]
 #[error("{what}")]
 struct Because {
@@ -31,19 +31,19 @@ struct Because {
 }
 
 impl StoreFailed {
-    /// Takes an error as it is, or a text if there is no error to keep.
+    /// Makes one from an error, or from a text if there is no error.
     #[must_use]
     pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(Arc::from(cause.into()))
     }
 
-    /// Says what could not be done, and keeps the error that caused it.
+    /// Makes one that says what could not be done, and keeps the error that caused it.
     #[must_use]
     pub fn because(what: &'static str, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(Because { what, source: cause.into() })
     }
 
-    /// The error itself, for a caller that knows its type.
+    /// The inner error, for a caller that knows its type.
     #[must_use]
     pub fn cause(&self) -> &(dyn Error + Send + Sync + 'static) {
         self.0.as_ref()
@@ -56,7 +56,7 @@ impl fmt::Display for StoreFailed {
     }
 }
 
-/// Two failures are equal if they read the same, causes included.
+/// Two failures are equal if their texts and the texts of their causes are equal.
 impl PartialEq for StoreFailed {
     fn eq(&self, other: &Self) -> bool {
         Causes(self).to_string() == Causes(other).to_string()

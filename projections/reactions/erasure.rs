@@ -1,5 +1,5 @@
-//! Finishes erasures that a crash left between the event and the key, and those of what lies outside; and
-//! erases again whom an older store of keys, put back, has brought along.
+//! Finishes erasures that a crash interrupted: deletes the key, and the mailer's copies. Also erases persons again
+//! whose keys came back with an older backup of the key store.
 
 use std::sync::Arc;
 
@@ -13,21 +13,21 @@ use super::{Answer, CannotAct, Cause, Reaction};
 use crate::ports::{Mailer, ReactionJournal};
 use crate::view::EventEnvelope;
 
-/// How many events are read at once.
+/// The number of events read at once.
 const PAGE: usize = 1000;
 
-/// Deletes the key of every account that was erased, and what the mailer keeps of mails to them or
-/// about them; deleting again changes nothing.
+/// Deletes the key of every erased account, and the mailer's copies of mails to the person or about them. Deleting
+/// again changes nothing.
 pub struct Erasure {
     /// The use cases.
     pub app: Arc<App>,
-    /// The keys, to see whose is there that should not be.
+    /// The keys, to find those that should not exist.
     pub keys: Arc<dyn KeyVault>,
-    /// The log, for the events from which mails followed.
+    /// The log, for the events that caused mails.
     pub store: Arc<dyn EventStore>,
-    /// Which mails those were.
+    /// The journal, for the mails of an account.
     pub journal: Arc<dyn ReactionJournal>,
-    /// Who may have kept them.
+    /// The mailer, which may have kept copies of mails.
     pub mailer: Arc<dyn Mailer>,
 }
 
@@ -41,8 +41,8 @@ impl Reaction for Erasure {
         Self::NAME
     }
 
-    /// Reads the whole log, and no read model: whoever puts keys back may have put read models back too. The
-    /// checkpoint says what was done to the keys that were there then, and nothing of those that are there.
+    /// Reads the whole log, and no read model: if keys were restored from a backup, read models may have been too.
+    /// The checkpoint only says what was done with the keys of that time.
     fn start(&self, head: Position) -> BoxFuture<'_, Result<(), Cause>> {
         Box::pin(async move { Ok(self.forget_all_up_to(head).await?) })
     }
@@ -79,12 +79,12 @@ impl Erasure {
         }
         for account in self.keys.still_held(erased).await? {
             self.app.forget(account).await?;
-            tracing::warn!(%account, "an erased account's key was back, from an older keys.db; it is deleted again");
+            tracing::warn!(%account, "the key of an erased account is back, from an older keys.db; it is deleted again");
         }
         Ok(())
     }
 
-    /// A mail is to the account, or follows from an event of the account that it is about.
+    /// Forgets the mails to the account, and the mails caused by events of the account, which are about the person.
     async fn forget_mails(&self, account: AccountId, envelope: &EventEnvelope) -> Result<(), CannotAct> {
         let history = self.store.read_stream(&envelope.stream, Revision::default()).await?;
         let positions = history.iter().map(|event| event.position).collect();

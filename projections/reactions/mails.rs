@@ -1,4 +1,4 @@
-//! Which mails follow from which events.
+//! Decides which mails follow from which events.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -23,18 +23,18 @@ use crate::views::accounts::{AccountRow, Status as AccountStatus};
 use crate::views::companies::CompanyRow;
 use crate::views::takeovers::TakeOverRow;
 
-/// How long the accounts view may take to reach an event whose company's administrators are mailed.
+/// How long to wait until the accounts view has applied an event whose company's administrators get a mail.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How many accounts of a company are looked through for its administrators.
+/// The maximum number of accounts of a company that are searched for administrators.
 const MOST_COLLEAGUES: usize = 10_000;
-/// How many administrators of one company are told that somebody waits.
+/// The maximum number of administrators of a company who get a mail.
 const MOST_TOLD: usize = 100;
 
-/// Queues mails; the sender sends them.
+/// Queues mails. The mail sender sends them.
 pub struct Mails {
-    /// Who the administrators are.
+    /// The read models, to find the administrators.
     pub rows: Arc<dyn ReadStore>,
-    /// How far that is known.
+    /// The progress of the read models.
     pub status: Status,
 }
 
@@ -100,7 +100,7 @@ impl Mails {
                 vec![to_owner(MailKind::Activation)]
             }
             Event::PasswordResetRequested { .. } => match envelope.fact.context.actor {
-                // Whoever did not prove anything says of themselves that they are the owner; support does not.
+                // An anonymous caller asks for the owner's own account. Support asks for somebody else's.
                 Actor::Staff { .. } | Actor::Service { .. } => {
                     vec![to_owner(MailKind::PasswordResetBySupport)]
                 }
@@ -123,9 +123,9 @@ impl Mails {
         })
     }
 
-    /// If the supplier makes somebody an administrator of a company, the company's other administrators get a mail:
-    /// nobody gets all of a company's rights without its knowledge. If one of the company's administrators does so,
-    /// nobody gets a mail; the history shows it.
+    /// If the supplier makes somebody an administrator of a company, the company's other administrators get a mail,
+    /// so that this does not happen without their knowledge. If one of the company's administrators does it, nobody
+    /// gets a mail. The history shows it.
     async fn of_administrator(
         &self,
         envelope: &EventEnvelope,
@@ -141,7 +141,8 @@ impl Mails {
         Ok(others.map(|to| queued(envelope, MailKind::AdministratorBySupport, to)).collect())
     }
 
-    /// One mail an order, however many sites it opened. Whose first order it is has a mail of their own to read.
+    /// One mail for each order, however many sites it opened. No mail for the order that registered the company: its
+    /// contact gets an activation mail.
     async fn of_order(
         &self,
         envelope: &EventEnvelope,
@@ -158,7 +159,7 @@ impl Mails {
         Ok(told.into_iter().map(|to| queued(envelope, MailKind::SitesOpened, to)).collect())
     }
 
-    /// Both companies' administrators are told, and of its end whoever moved with it.
+    /// Administrators of both companies get a mail. At the end, the people who moved get one too.
     async fn of_take_over(
         &self,
         envelope: &EventEnvelope,
@@ -185,7 +186,7 @@ impl Mails {
         Ok(told.into_iter().map(|to| queued(envelope, kind, to)).collect())
     }
 
-    /// A row as of the event at the earliest.
+    /// A row of a view that has applied at least this event.
     async fn row<R: Row>(&self, envelope: &EventEnvelope, key: String) -> Result<Option<R>, CannotAct> {
         self.status.reach(R::VIEW, envelope.position, PATIENCE).await?;
         Ok(find::<R>(self.rows.as_ref(), key).await?)
@@ -198,8 +199,8 @@ fn queued(envelope: &EventEnvelope, kind: MailKind, recipient: AccountId) -> Que
 }
 
 impl Mails {
-    /// The company's administrators as of the event at the latest, those who have yet to activate among
-    /// them: they are the ones who can admit somebody.
+    /// The company's administrators after this event or later, including those who have not activated their account
+    /// yet: they can admit somebody once they have.
     async fn administrators(
         &self,
         envelope: &EventEnvelope,

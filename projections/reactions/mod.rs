@@ -1,4 +1,4 @@
-//! Reactions: what follows from events in the outside. Each has a checkpoint that no rebuild moves.
+//! Reactions: actions on the outside world that follow from events. A rebuild does not move their checkpoints.
 
 mod erasure;
 mod mails;
@@ -22,35 +22,36 @@ use crate::ports::{Clock, Fence, Fenced, QueuedMail, ReactionJournal, StoreFaile
 use crate::runner::{Follower, NotThere, Status};
 use crate::view::EventEnvelope;
 
-/// How long a reaction that failed waits before it acts on the same event again.
+/// The pause before a reaction that failed handles the same event again.
 const RETRY: Duration = Duration::from_secs(2);
-/// How many events may fail, each tried again, before it must be what they have in common that is wrong.
+/// The maximum number of failing events that are tried again one by one. With more, the cause must be something that
+/// they have in common.
 const MOST_FAILING: usize = 100;
-/// How often the position of events that asked for nothing is noted.
+/// How often the checkpoint is saved while events ask for nothing.
 const NOTE_EVERY: Duration = Duration::from_secs(5);
 
-/// The names of all of them, under which the journal keeps how far they are.
+/// The names of all reactions. The journal keeps their checkpoints under these names.
 pub const NAMES: [&str; 4] = [Mails::NAME, Onboarding::NAME, Settling::NAME, Erasure::NAME];
 
 /// The error that kept a reaction from acting.
 pub type Cause = Box<dyn Error + Send + Sync>;
 
-/// What a reaction answers to an event.
+/// A reaction's answer to an event.
 #[derive(Debug)]
 #[must_use]
 pub enum Answer {
     /// It has acted, or the event asks for nothing. These mails follow from the event.
     Done(Vec<QueuedMail>),
-    /// It can't act on this event now. The runner shows why, goes on with the events that follow, and asks again about
-    /// this one every two seconds. The checkpoint stays before the event.
+    /// It can't act on this event now. The runner shows why and goes on with later events. It asks again about this
+    /// event every two seconds. The checkpoint stays before the event.
     TryAgain(Cause),
-    /// It can't act on this event, and would fail at every other for the same reason. The runner shows why, reads no
-    /// further, and after two seconds begins again at the checkpoint.
+    /// It can't act on this event, and would fail at every other for the same reason. The runner shows why and stops
+    /// reading. After two seconds it starts again at the checkpoint.
     Stop(Cause),
 }
 
 impl<E: Into<Cause>> From<Result<Vec<QueuedMail>, E>> for Answer {
-    /// A failure is tried again.
+    /// A failed event is tried again.
     fn from(acted: Result<Vec<QueuedMail>, E>) -> Self {
         match acted {
             Ok(mails) => Self::Done(mails),
@@ -59,16 +60,16 @@ impl<E: Into<Cause>> From<Result<Vec<QueuedMail>, E>> for Answer {
     }
 }
 
-/// Acts on events, each at least once; acting twice must do no more than acting once. In order, but for those
-/// that failed at first.
+/// Acts on events, each at least once. Acting twice on an event must have the same effect as acting once. Events come
+/// in order, except those that failed at first.
 pub trait Reaction: Send + Sync {
-    /// Its name, under which its checkpoint is kept.
+    /// Its name. Its checkpoint is stored under it.
     fn name(&self) -> &'static str;
 
-    /// Does what is to be done at every start, before it follows what comes: `head` is where the log ends then.
+    /// Does the work that each start needs before new events. `head` is the end of the log at that time.
     ///
     /// # Errors
-    /// The error that kept it from being done. The runner shows it and starts again.
+    /// The error that kept it from doing the work. The runner shows it and starts again.
     fn start(&self, _head: Position) -> BoxFuture<'_, Result<(), Cause>> {
         Box::pin(std::future::ready(Ok(())))
     }
@@ -77,7 +78,7 @@ pub trait Reaction: Send + Sync {
     fn react<'a>(&'a self, event: &'a EventEnvelope) -> BoxFuture<'a, Answer>;
 }
 
-/// Why a reaction can't act for now.
+/// Why a reaction can't act now.
 #[derive(Debug, thiserror::Error)]
 enum CannotAct {
     #[error(transparent)]
@@ -92,7 +93,7 @@ enum CannotAct {
     Keys(#[from] CodecError),
     #[error("the log ends at {at}, before {head}")]
     LogEnds { at: Position, head: Position },
-    #[error("the {0} is not known")]
+    #[error("the {0} can't be found yet")]
     NotKnown(&'static str),
 }
 
@@ -102,7 +103,7 @@ impl From<Unavailable> for CannotAct {
     }
 }
 
-/// Why a reaction does not follow the log. It begins again at its checkpoint.
+/// Why a reaction stopped following the log. It starts again at its checkpoint.
 #[derive(Debug, thiserror::Error)]
 enum Interrupted {
     #[error(transparent)]
@@ -140,35 +141,36 @@ struct FailedAt {
 pub struct ReactionRunner {
     /// The log.
     pub store: Arc<dyn EventStore>,
-    /// Reads its events.
+    /// Decodes its events.
     pub codec: Arc<dyn EventCodec>,
-    /// Where the checkpoint is kept.
+    /// The journal that keeps the checkpoint.
     pub journal: Arc<dyn ReactionJournal>,
     /// The lease under which it runs.
     pub fence: Fence,
-    /// Where readiness sees how far it is.
+    /// Its progress, for readiness.
     pub status: Status,
-    /// What acts.
+    /// The reaction.
     pub reaction: Arc<dyn Reaction>,
     /// The time.
     pub clock: Clock,
-    /// Rung when mails were queued.
+    /// Notified when mails were queued.
     pub queued: Arc<tokio::sync::Notify>,
 }
 
-/// How far a reaction has come.
+/// The progress of a reaction.
 #[derive(Default)]
 struct Way {
-    /// Up to where it has read the log.
+    /// The position up to which it has read the log.
     seen: Position,
     /// The checkpoint.
     noted: Position,
-    /// What it could not act on yet, and why.
+    /// The events that it could not act on yet, and why.
     failing: BTreeMap<Position, (EventEnvelope, String)>,
 }
 
 impl Way {
-    /// Up to where everything was acted on: the checkpoint goes no further, so that a stop forgets nothing.
+    /// The position up to which it has acted on all events. The checkpoint goes no further, so that nothing is lost
+    /// at a stop.
     fn acted_on(&self) -> Position {
         let before = |first: &Position| Position(first.0.saturating_sub(1));
         self.failing.keys().next().map_or(self.seen, before)
@@ -176,11 +178,11 @@ impl Way {
 }
 
 impl ReactionRunner {
-    /// Runs for as long as the log does. What fails is reported and tried again, and nothing is skipped; an
-    /// event that can't be acted on holds up no other.
+    /// Runs as long as the log does. Reports failures and tries again. Nothing is skipped, and one failing event does
+    /// not stop the others.
     ///
     /// # Errors
-    /// [`Fenced`] once the journal says that the lease is over. Whoever holds it now goes on at the checkpoint.
+    /// [`Fenced`] when the journal says that the lease is over. The next holder continues at the checkpoint.
     pub async fn run(self) -> Result<(), Fenced> {
         while let Err(why) = self.start().await {
             self.wait_after(why).await?;
@@ -220,13 +222,15 @@ impl ReactionRunner {
                     None => return Ok(()),
                     Some(next) => match next? {
                         Subscribed::Event(recorded) => {
-                            // The open part says all that a reaction asks: no key is needed to read on.
+                            // The unencrypted part has everything that a reaction needs to choose its events, so no
+                            // key is needed.
                             let event = EventEnvelope::read_open(self.codec.as_ref(), *recorded)?;
                             self.act(&mut way, event).await?;
                         }
                         Subscribed::CaughtUp(_) => {
-                            // Positions that asked for nothing are noted now and then: acting on them again
-                            // is harmless, and a sync for each event would tell anonymous callers which there were.
+                            // The positions of events that asked for nothing are saved only now and then. Acting on
+                            // these events again is harmless. A sync to disk for each event would show anonymous
+                            // callers which events there were.
                             if way.acted_on() > way.noted && last_noted.elapsed() > NOTE_EVERY {
                                 last_noted = Instant::now();
                                 self.note(&mut way, Vec::new()).await?;
@@ -250,12 +254,13 @@ impl ReactionRunner {
         let mut noted = self.journal.checkpoint(name).await?;
         let head = self.store.head().await?;
         if noted > head {
-            // The log was put back to an earlier state. What it holds was acted on; what comes was not.
-            tracing::warn!(reaction = name, position = %noted, %head, "a reaction is ahead of the log; put back to it");
+            // The log was restored to an earlier state. The reaction has acted on the events that the log has, but
+            // not on the next ones.
+            tracing::warn!(reaction = name, position = %noted, %head, "a reaction is ahead of the log; its checkpoint is set back");
             noted = head;
             self.journal.advance(self.fence, name, head, Vec::new(), (self.clock)()).await?;
         }
-        // What made it fail before is shown until it is seen not to any more.
+        // The earlier failure stays visible until the reaction succeeds again.
         self.status.change(Follower::Reaction(name), |progress| progress.position = noted);
         Ok(noted)
     }

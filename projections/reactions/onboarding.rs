@@ -1,4 +1,4 @@
-//! Finishes what a crash left between two steps: orders, take-overs, and the list of who administers what.
+//! Finishes what a crash interrupted: orders, take-overs, and the list of administrators and members.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use super::{Answer, Reaction};
 use crate::ports::Clock;
 use crate::view::EventEnvelope;
 
-/// The context of what a reaction does because of an event.
+/// The context of a command that a reaction gives because of an event.
 fn because(envelope: &EventEnvelope, reaction: &'static str, clock: &Clock) -> Context {
     Context {
         at: clock(),
@@ -28,9 +28,9 @@ fn because(envelope: &EventEnvelope, reaction: &'static str, clock: &Clock) -> C
     }
 }
 
-/// Onboards what was received: registers the company, creates the account, opens sites, adds terminals. Most
-/// orders are finished by whoever delivered them; then this does nothing. Its name is that of the second of
-/// its kind: orders in logs from before there were sites are gone through once more.
+/// Finishes orders: registers the company, creates the account, opens sites and adds terminals. Most orders are
+/// finished by the request that delivered them; then this does nothing. Its name has a 2, so that it handles all
+/// orders again in logs from before sites existed.
 pub struct Onboarding {
     /// The use cases.
     pub app: Arc<App>,
@@ -59,9 +59,8 @@ impl Reaction for Onboarding {
     }
 }
 
-/// Has the list of who administers and who is a member agree with the accounts, and finishes take-overs that
-/// were begun, or given up. Its name is that of the second of its kind: in logs from before it was noted which
-/// administrators use their account, that is made up for.
+/// Makes the lists of administrators and members agree with the accounts, and finishes take-overs that were begun or
+/// cancelled. Its name has a 2, so that it reads old logs again, which do not say which administrators are active.
 pub struct Settling {
     /// The use cases.
     pub app: Arc<App>,

@@ -1,5 +1,5 @@
-//! Buildings that go through the log by themselves, each in a task of its own: those that are to take the
-//! place of one that serves, and those that serve and are far behind. Nobody waits for them.
+//! Builds that read the log in a task of their own, so that no other view waits for them. They are new builds that
+//! will replace a serving build, and serving builds that are far behind.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,28 +15,28 @@ use crate::causes::Causes;
 use crate::ports::{ReadStore, StoredBuild};
 use crate::view::Build;
 
-/// How long a build that failed waits before it is tried again; twice as long each further time.
+/// The pause before a failed build is tried again. It doubles each time.
 const RETRY: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_mins(5);
 
-/// What a build is, while it goes by itself.
+/// The purpose of a build that runs in its own task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
-    /// It is to take the place of the one that serves.
+    /// It will replace the serving build.
     Successor,
-    /// Queries read it; it catches up.
+    /// Queries read it, and it catches up.
     Serving,
 }
 
-/// How a task ended.
+/// The result of a task.
 pub(super) enum Ended {
-    /// It has seen the log, or it serves and can't go on.
+    /// The build has applied the log, or it serves and can't go on.
     Arrived(Build, Vec<Entry>, Role),
     /// A build was deleted.
     Swept,
 }
 
-/// What the tasks need of the outside.
+/// What the tasks need from outside.
 #[derive(Clone)]
 pub(super) struct Outside {
     pub(super) store: Arc<dyn EventStore>,
@@ -45,7 +45,7 @@ pub(super) struct Outside {
     pub(super) status: Status,
 }
 
-/// The tasks. They end with this value; what they leave is taken up by whoever comes next.
+/// The tasks. Dropping this value ends them. The next runner continues what they leave.
 pub(super) struct BackgroundRebuilds {
     outside: Outside,
     tasks: JoinSet<Ended>,
@@ -57,7 +57,7 @@ impl BackgroundRebuilds {
         Self { outside, tasks: JoinSet::new(), under_way: HashMap::new() }
     }
 
-    /// How the next task to end did; waits for ever while there is none.
+    /// The result of the next task that ends. Waits for ever if there is no task.
     pub(super) async fn next(&mut self) -> Result<Ended, JoinError> {
         loop {
             match self.tasks.join_next().await {
@@ -74,7 +74,7 @@ impl BackgroundRebuilds {
         }
     }
 
-    /// Sends a build through the log.
+    /// Starts a task that takes a build through the log.
     pub(super) fn send(&mut self, entry: Entry, role: Role) {
         let (build, at, outside) = (entry.build, entry.position, self.outside.clone());
         let Outside { store, codec, rows, status } = outside.clone();
@@ -86,14 +86,14 @@ impl BackgroundRebuilds {
         self.under_way.insert(build, (role, task));
     }
 
-    /// Deletes a build that nobody reads any more.
+    /// Deletes a build that no query reads any more.
     pub(super) fn sweep(&mut self, build: StoredBuild) {
         self.give_up(&build);
         let rows = self.outside.rows.clone();
         self.tasks.spawn(async move {
             let view = build.view.name.clone();
             if let Err(error) = rows.discard(build).await {
-                tracing::warn!(view, error = %Causes(&error), "a building was not deleted; at the next start again");
+                tracing::warn!(view, error = %Causes(&error), "a build of a view was not deleted; the next start tries again");
             }
             Ended::Swept
         });
@@ -106,12 +106,12 @@ impl BackgroundRebuilds {
         }
     }
 
-    /// Whether a build is on its way.
+    /// Whether a build has a task.
     pub(super) fn has(&self, build: Build) -> bool {
         self.under_way.contains_key(&build)
     }
 
-    /// The build that is to take the place of the one of this name that serves.
+    /// The build that will replace the serving one of this name.
     pub(super) fn successor(&self, name: &str) -> Option<Build> {
         let of_it = |(build, (role, _)): &(&Build, &(Role, AbortHandle))| {
             build.view.name == name && *role == Role::Successor
@@ -120,8 +120,8 @@ impl BackgroundRebuilds {
     }
 }
 
-/// Goes until it has seen the log. A successor that fails is tried again, at growing pauses; one that
-/// serves is given back with its failure.
+/// Runs until the build has applied the log. A successor that fails is tried again, with longer and longer pauses. A
+/// serving build that fails is returned with its failure.
 async fn go(outside: Outside, mut builder: Builder, role: Role) -> Vec<Entry> {
     let mut pause = RETRY;
     loop {
@@ -141,7 +141,7 @@ async fn go(outside: Outside, mut builder: Builder, role: Role) -> Vec<Entry> {
 
 async fn see_the_log(outside: &Outside, builder: &mut Builder, role: Role) -> Result<(), BuildFailed> {
     builder.try_again(outside.store.head().await?).await?;
-    // The log goes on while it is read: what is left the second time is next to nothing.
+    // The log grows while it is read. After the second time almost nothing is left.
     for _ in 0..2 {
         builder
             .build_showing(outside.store.head().await?, |entries, _| show(&outside.status, entries, role))

@@ -1,5 +1,5 @@
-//! Builds views anew beside those that serve, with a reading of the log of their own: what serves goes on
-//! without waiting for it.
+//! Builds views again while the old builds serve. A builder reads the log by itself, so the serving builds do not
+//! wait for it.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::ports::{ReadStore, StoreFailed};
 use crate::reading::{End, Reading};
 use crate::view::Build;
 
-/// Views being built from the log.
+/// Views that are being built from the log.
 pub struct Builder {
     group: ProjectionGroup,
 }
@@ -20,21 +20,21 @@ pub struct Builder {
 /// Why a build was not finished.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BuildFailed {
-    /// The read store does not answer.
+    /// The read store can't be used.
     #[error(transparent)]
     Rows(#[from] StoreFailed),
     /// The log can't be read.
     #[error(transparent)]
     Log(#[from] Unreadable),
-    /// The log ends before the position up to which to build.
+    /// The log ends before the position that the build should reach.
     #[error("the log ends at {at}, before {goal}")]
     LogEnds {
-        /// Where it ends.
+        /// The end of the log.
         at: Position,
-        /// Up to where to build.
+        /// The position to reach.
         goal: Position,
     },
-    /// A view has stopped, for the reason that is noted of it.
+    /// A view has stopped for this reason.
     #[error("{0}")]
     Stopped(String),
 }
@@ -49,7 +49,7 @@ impl Builder {
     /// Begins a build of each view.
     ///
     /// # Errors
-    /// [`BuildFailed`] when the read store does not answer.
+    /// [`BuildFailed`] if the read store can't be used.
     pub async fn begin(
         store: Arc<dyn EventStore>,
         codec: Arc<dyn EventCodec>,
@@ -64,7 +64,7 @@ impl Builder {
         Ok(Self { group: ProjectionGroup::new(store, codec, rows, entries, Position::default()) })
     }
 
-    /// Goes on with builds that were begun.
+    /// Continues builds that were begun before.
     pub(super) fn resume(group: ProjectionGroup) -> Self {
         Self { group }
     }
@@ -82,7 +82,7 @@ impl Builder {
         self.group.entries
     }
 
-    /// What stopped one of them.
+    /// The failure of one of the builds, if one has stopped.
     pub(super) fn failure(&self) -> Option<&String> {
         self.group.entries.iter().find_map(|entry| entry.failure.as_ref())
     }
@@ -91,16 +91,16 @@ impl Builder {
         self.group.stop(why).await;
     }
 
-    /// Looks whether what stopped it is mended.
+    /// Tries again to apply the event that stopped a build.
     pub(super) async fn try_again(&mut self, goal: Position) -> Result<(), BuildFailed> {
         self.group.try_again(goal).await;
         self.fail_with_the_first()
     }
 
-    /// Builds up to `goal`, saying after each page where it is.
+    /// Builds up to `goal`. Reports its position after each page.
     ///
     /// # Errors
-    /// [`BuildFailed`] says which event can't be read or applied; the build is kept for looking at.
+    /// [`BuildFailed`] says which event can't be read or applied. The build is kept, so that it can be examined.
     pub async fn build(
         &mut self,
         goal: Position,
@@ -140,10 +140,10 @@ impl Builder {
         self.failure().map_or(Ok(()), |failure| Err(BuildFailed::Stopped(failure.clone())))
     }
 
-    /// Lets the builds take over from those that serve, and deletes those.
+    /// Makes the new builds serve in place of the old ones, and deletes the old ones.
     ///
     /// # Errors
-    /// [`BuildFailed`] when the read store does not answer.
+    /// [`BuildFailed`] if the read store can't be used.
     pub async fn take_over(self) -> Result<(), BuildFailed> {
         let rows = self.group.rows.clone();
         for build in self.builds() {

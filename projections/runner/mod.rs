@@ -1,5 +1,5 @@
-//! Runs views: one reading of the log for all of them, each with its own checkpoint; those that are built
-//! anew have a reading of their own.
+//! Runs the views. They share one reading of the log, and each has its own checkpoint. A view that is being rebuilt
+//! has its own reading.
 
 mod background_rebuild;
 mod builder;
@@ -26,26 +26,26 @@ use crate::view::{Build, ViewId};
 use background_rebuild::{BackgroundRebuilds, Ended, Outside, Role};
 use projection_group::{Entry, ProjectionGroup};
 
-/// How long a view that stopped waits before it is tried again.
+/// The pause before a view that stopped is tried again.
 const RETRY: Duration = Duration::from_secs(5);
-/// How often it is looked whether a view is to be built anew.
+/// How often the runner checks for requests to rebuild a view.
 const REQUESTS: Duration = Duration::from_secs(1);
 
 /// Runs views over a log.
 pub struct Runner {
     /// The log.
     pub store: Arc<dyn EventStore>,
-    /// Reads its events.
+    /// Decodes its events.
     pub codec: Arc<dyn EventCodec>,
-    /// Where the rows go.
+    /// The store of the rows.
     pub rows: Arc<dyn ReadStore>,
-    /// The views. Two of one name are two versions: the older serves until the newer is built.
+    /// The views. Two views of one name are two versions: the older one serves until the newer one is built.
     pub views: Vec<Arc<dyn ErasedView>>,
-    /// How far each is.
+    /// The progress of each view.
     pub status: Status,
 }
 
-/// How far a build is of a view that the code has.
+/// A build of a view that exists in the code, and its progress.
 struct Known {
     build: Build,
     position: Position,
@@ -53,14 +53,14 @@ struct Known {
     failure: Option<String>,
 }
 
-/// Why the views can't be followed on. They are tried again.
+/// Why the runner stopped following the log. It tries again.
 #[derive(Debug, thiserror::Error)]
 enum Interrupted {
     #[error(transparent)]
     Rows(#[from] StoreFailed),
     #[error(transparent)]
     Log(#[from] Unreadable),
-    #[error("a building of a view ended by itself")]
+    #[error("the task of a background rebuild ended unexpectedly")]
     Task(#[from] JoinError),
 }
 
@@ -70,11 +70,11 @@ impl From<ReadError> for Interrupted {
     }
 }
 
-/// A view that serves and is further behind the others than this goes by itself until it has caught up.
+/// A serving view that is further behind the others than this number of events catches up in its own task.
 const FAR_BEHIND: u64 = 10_000;
 
 impl Runner {
-    /// Runs for as long as the log does. What can't be read is reported and tried again.
+    /// Runs as long as the log does. Reports what can't be read, and tries again.
     pub async fn run(self) {
         loop {
             if let Err(why) = self.follow().await {
@@ -92,7 +92,7 @@ impl Runner {
         let mut group = self.plan(&mut background).await?;
         self.publish(&group);
         let mut log = {
-            // As much as any view sees: whichever is built anew joins this course.
+            // Reads as much as any view sees, because a view that is rebuilt joins this projection group later.
             let sight = sight_of(self.views.iter());
             Reading::begin(&self.store, &self.codec, group.delivered(), sight)
         };
@@ -136,7 +136,7 @@ impl Runner {
         Outside { store, codec, rows, status: self.status.clone() }
     }
 
-    /// Finds the builds that go on serving together, and sends off those that go by themselves.
+    /// Finds the builds that serve together, and starts tasks for those that run by themselves.
     async fn plan(&self, background: &mut BackgroundRebuilds) -> Result<ProjectionGroup, Interrupted> {
         let head = self.store.head().await?;
         self.put_away(background).await?;
@@ -152,7 +152,7 @@ impl Runner {
             }
             let anything_serves = states.iter().any(|state| state.serving && state.build.view.name == name);
             match (unfinished.last(), serving.is_empty()) {
-                // A build that a stop interrupted goes on.
+                // Continues a build that a stop interrupted.
                 (Some(state), _) => background.send(entry(view, state), Role::Successor),
                 (None, true) if anything_serves => background.send(self.begin(view).await?, Role::Successor),
                 (None, true) => {
@@ -163,13 +163,13 @@ impl Runner {
                 (None, false) => {}
             }
         }
-        // What nobody goes on with: an older version's, or one that a later one has overtaken.
+        // Builds that nobody continues: those of an older version, and those that a later build has overtaken.
         for state in states.iter().filter(|state| !state.serving) {
             if !background.has(state.build) {
                 background.sweep(state.build.into());
             }
         }
-        // What serves though nobody here can keep it up to date: it tells how old it is.
+        // Serving builds that this program cannot update. Queries see from their position how old they are.
         for state in states.iter().filter(|state| state.serving) {
             let Known { build, position, .. } = state;
             self.status.set(Follower::View(build.view.name), build.view.version, *position, None);
@@ -177,7 +177,8 @@ impl Runner {
         Ok(self.together(entries, head, background))
     }
 
-    /// Those that go together: not those far behind the others, for which the others would wait.
+    /// The builds that go through the log together. Builds far behind the others are left out, because the others
+    /// would wait for them.
     fn together(
         &self,
         entries: Vec<Entry>,
@@ -194,27 +195,28 @@ impl Runner {
         ProjectionGroup::new(self.store.clone(), self.codec.clone(), self.rows.clone(), together, start)
     }
 
-    /// Every build, those ahead of the log put back to its start.
+    /// All builds. A build that is ahead of the log is reset to its start.
     async fn states(&self, head: Position) -> Result<Vec<Known>, Interrupted> {
         let stored = self.rows.builds().await?;
         let mut states: Vec<_> = stored.into_iter().filter_map(|state| self.known(state)).collect();
         for state in states.iter_mut().filter(|state| state.position > head) {
-            // The log was put back to an earlier state: what the view knows of what came after is not so,
-            // and the next event would be passed over (law 9).
+            // The log was restored to an earlier state. The view contains events that the log no longer has, and
+            // would skip the next ones (law 9).
             let (view, position) = (state.build.view.name, state.position);
-            tracing::warn!(view, %position, %head, "a view is ahead of the log; built anew");
+            tracing::warn!(view, %position, %head, "a view is ahead of the log; it is rebuilt");
             self.rows.reset(state.build).await?;
             state.position = Position::default();
         }
         Ok(states)
     }
 
-    /// Deletes what nobody will read: what a stop left half deleted, and views that the code no longer has.
+    /// Deletes builds that nobody will read: those that a stop left half deleted, and those of views that the code no
+    /// longer has.
     async fn put_away(&self, background: &mut BackgroundRebuilds) -> Result<(), Interrupted> {
         for state in self.rows.builds().await? {
             let view = state.build.view.name;
             if self.newest(&view).is_none() {
-                tracing::info!(view, "there is no such view any more; deleted");
+                tracing::info!(view, "the program no longer has this view; its rows are deleted");
                 self.rows.retire(view).await?;
             }
         }
@@ -229,7 +231,7 @@ impl Runner {
         Ok(Entry::new(view.clone(), build, Position::default(), None))
     }
 
-    /// A build of a view that the code has; `None` if it has none of that name.
+    /// A build of a view that exists in the code. Returns `None` if the code has no view of that name.
     fn known(&self, state: BuildState) -> Option<Known> {
         let BuildState { build, position, serving, failure } = state;
         let build = self.views.iter().find_map(|view| build.of(view.id().name))?;
@@ -240,7 +242,8 @@ impl Runner {
         self.views.iter().map(|view| view.id()).filter(|id| id.name == name).map(|id| id.version).max()
     }
 
-    /// One that is being built anew already is not begun twice, unless it has failed.
+    /// Starts the rebuilds that were requested. A view that is being rebuilt already is not started twice, unless its
+    /// build has failed.
     async fn rebuild_what_was_asked_for(
         &self,
         background: &mut BackgroundRebuilds,
@@ -263,7 +266,7 @@ impl Runner {
         Ok(())
     }
 
-    /// Lets a build go on with the others, in the place of the one that served where it is a successor.
+    /// Lets a build join the others. A successor replaces the build that served.
     async fn admit(
         &self,
         group: &mut ProjectionGroup,
@@ -272,11 +275,11 @@ impl Runner {
         role: Role,
     ) -> Result<(), Interrupted> {
         let Build { view: ViewId { name, version }, generation } = entry.build;
-        // As far as the log was shown to this course, whoever was there to see it: what it is shown next is
-        // what follows that.
+        // Shows the build all events up to the position that this projection group was shown, whichever builds were
+        // in it then. The next event for the group is then the next one for the build.
         group.bring_along(&mut entry).await;
         if role == Role::Serving {
-            // Its successor may have been faster.
+            // The successor of this build may have finished first.
             let replaced = group.entries.iter().any(|held| held.build.view.name == name);
             if !replaced {
                 group.entries.push(entry);
@@ -285,7 +288,7 @@ impl Runner {
             background.send(entry, role);
         } else {
             self.rows.serve(entry.build).await?;
-            tracing::info!(view = name, version, generation, "a view was built anew and serves");
+            tracing::info!(view = name, version, generation, "a view was rebuilt and serves now");
             group.entries.retain(|held| held.build.view.name != name);
             group.entries.push(entry);
             self.status.change(Follower::View(name), |progress| progress.building = None);
@@ -297,7 +300,7 @@ impl Runner {
         Ok(())
     }
 
-    /// Tries views that stopped again.
+    /// Tries the views again that have stopped.
     async fn retry(&self, group: &mut ProjectionGroup, background: &mut BackgroundRebuilds) {
         if group.entries.iter().all(|entry| entry.failure.is_none()) {
             return;

@@ -1,4 +1,4 @@
-//! Some builds on their way through the log, each with its own checkpoint.
+//! A group of builds that go through the log together. Each has its own checkpoint.
 
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,18 +14,18 @@ use crate::ports::{ReadStore, StoreFailed, Work};
 use crate::reading::Slice;
 use crate::view::{Build, CannotApply, EventEnvelope, Sight};
 
-/// How many events are read at once for an entry that is behind the others.
+/// The number of events read at once for an entry that is behind the others.
 const PAGE: usize = 500;
-/// How many such pages a view that had stopped goes through while the others wait for it.
+/// The maximum number of such pages for a view that had stopped. The other views wait meanwhile.
 const TRIED: usize = 4;
-/// How many changed rows are held at most before they are written: some hundred megabytes at the worst.
+/// The maximum number of changed rows in memory before they are written. They take a few hundred megabytes at most.
 const HELD: usize = 200_000;
-/// How long they are held at most, as long as more is to come: by a projection group that is far behind, and by one
-/// that has caught up and that queries wait for.
+/// The longest time that changed rows stay in memory while more events follow: for a projection group that is far
+/// behind, and for one that has caught up and that queries wait for.
 const HELD_FOR: Duration = Duration::from_secs(10);
 const HELD_FOR_LIVE: Duration = Duration::from_millis(200);
 
-/// A build of a view, and how far it is.
+/// A build of a view, and its progress.
 pub(super) struct Entry {
     pub(super) view: Arc<dyn ErasedView>,
     pub(super) build: Build,
@@ -43,29 +43,29 @@ struct StoppedAt {
     source: CannotApply,
 }
 
-/// The log ends before events that were shown to others.
+/// The log has no events in a range in which others have seen some.
 #[derive(Debug, thiserror::Error)]
-#[error("the log has nothing between {after} and {goal}")]
+#[error("the log has no events between {after} and {goal}")]
 struct Gap {
     after: Position,
     goal: Position,
 }
 
-/// What was applied in memory and is not written yet.
+/// Events that were applied in memory and not written yet.
 struct Ahead {
     batch: Arc<Mutex<Box<dyn Batch>>>,
     position: Position,
     since: Instant,
 }
 
-/// What lies before a projection group.
+/// The builds of a group, and what they have been shown.
 pub(super) struct ProjectionGroup {
     pub(super) store: Arc<dyn EventStore>,
     pub(super) codec: Arc<dyn EventCodec>,
     pub(super) rows: Arc<dyn ReadStore>,
     pub(super) entries: Vec<Entry>,
-    /// Up to where the log was shown to the entries, whichever of them are there: whoever joins must have
-    /// seen as much.
+    /// The position up to which the log was shown to the group. An entry that joins must have seen the log up to
+    /// here.
     delivered: Position,
     held_for: Duration,
 }
@@ -81,22 +81,24 @@ impl ProjectionGroup {
         Self { store, codec, rows, entries, delivered, held_for: HELD_FOR }
     }
 
-    /// From now on queries wait for what comes: it is written soon, however much more is to come.
+    /// Marks the group as caught up. From now on queries wait for new events, so rows are written soon even if more
+    /// events follow.
     pub(super) fn is_live(&mut self) {
         self.held_for = HELD_FOR_LIVE;
     }
 
-    /// How much of events its views see.
+    /// The largest sight among its views.
     pub(super) fn sight(&self) -> Sight {
         sight_of(self.entries.iter().map(|entry| &entry.view))
     }
 
-    /// Up to where the log was shown to the entries.
+    /// The position up to which the log was shown to the group.
     pub(super) fn delivered(&self) -> Position {
         self.delivered
     }
 
-    /// Applies what each entry has not seen, and writes it; one that has stopped stays where it is.
+    /// Applies the events that each entry has not seen, and writes the rows. An entry that has stopped stays where it
+    /// is.
     pub(super) async fn apply(&mut self, batch: Slice<'_>) {
         if self.entries.iter().any(|entry| entry.ahead.is_some()) {
             self.gather(batch).await;
@@ -108,8 +110,8 @@ impl ProjectionGroup {
         self.delivered = batch.end();
     }
 
-    /// Applies in memory what each entry has not seen, since more is to come: a row that changes a hundred
-    /// times on the way is written once. Writes it when it is much, or was held for long.
+    /// Applies in memory the events that each entry has not seen, because more events follow. So a row that changes a
+    /// hundred times is written once. Writes the rows when there are many, or after some time.
     pub(super) async fn gather(&mut self, batch: Slice<'_>) {
         let rows = self.rows.clone();
         for n in 0..self.entries.len() {
@@ -129,7 +131,7 @@ impl ProjectionGroup {
         }
     }
 
-    /// Writes what is held.
+    /// Writes the rows in memory.
     pub(super) async fn write(&mut self) {
         let rows = self.rows.clone();
         for n in 0..self.entries.len() {
@@ -140,8 +142,8 @@ impl ProjectionGroup {
         }
     }
 
-    /// Brings an entry that could not be applied in memory up to `goal` from its checkpoint, a page at a
-    /// time, as far as it goes.
+    /// Brings an entry whose events could not be applied in memory from its checkpoint up to `goal`, page by page, as
+    /// far as possible.
     async fn bring_up(&mut self, n: usize, goal: Position) {
         self.go_some_way(n, goal, usize::MAX).await;
     }
@@ -169,7 +171,7 @@ impl ProjectionGroup {
         Ok(())
     }
 
-    /// A page of the log as far as `up_to`; what comes before an event that can't be read, if there is any.
+    /// A page of the log up to `up_to`. If an event can't be read, returns the events before it, if there are any.
     pub(super) async fn read(
         &self,
         after: Position,
@@ -188,8 +190,8 @@ impl ProjectionGroup {
         Ok(noted)
     }
 
-    /// Tries entries that stopped again, each for a few pages: whoever has caught up waits meanwhile. Gives
-    /// back those that go on and are further behind than that.
+    /// Tries the entries again that have stopped, each for a few pages. The others wait meanwhile. Returns the
+    /// entries that go on but are still further behind.
     pub(super) async fn retry_stopped(&mut self) -> Vec<Entry> {
         let goal = self.delivered;
         let mut behind = Vec::new();
@@ -205,7 +207,7 @@ impl ProjectionGroup {
         behind
     }
 
-    /// Shows an entry that is to join what the others were shown.
+    /// Shows an entry that joins the events that the others were shown.
     pub(super) async fn bring_along(&self, entry: &mut Entry) {
         let goal = self.delivered;
         while entry.position < goal && entry.failure.is_none() {
@@ -220,7 +222,7 @@ impl ProjectionGroup {
         }
     }
 
-    /// Tries entries that stopped again, and goes on from where they are.
+    /// Tries the entries again that have stopped, and continues from their checkpoints.
     pub(super) async fn try_again(&mut self, goal: Position) {
         for n in 0..self.entries.len() {
             if self.entries.get(n).is_some_and(|entry| entry.failure.is_some()) {
@@ -230,7 +232,7 @@ impl ProjectionGroup {
         self.delivered = self.entries.iter().map(|entry| entry.position).min().unwrap_or(goal);
     }
 
-    /// Stops every entry that has not stopped yet, all for one reason.
+    /// Stops all entries that have not stopped yet, for this reason.
     pub(super) async fn stop(&mut self, why: &(dyn Error + Sync)) {
         for entry in self.entries.iter_mut().filter(|entry| entry.failure.is_none()) {
             entry.stopped(self.rows.as_ref(), why).await;
@@ -248,15 +250,15 @@ impl Entry {
         Self { view, build, position, failure, ahead: None }
     }
 
-    /// How many rows it holds.
+    /// The number of rows in memory.
     fn held(&self) -> usize {
         self.ahead
             .as_ref()
             .map_or(0, |ahead| ahead.batch.lock().unwrap_or_else(PoisonError::into_inner).held())
     }
 
-    /// Applies in memory what it has not seen. After a failure nothing is held: part of an event may have
-    /// been applied.
+    /// Applies in memory the events that it has not seen. After a failure no rows stay in memory, because part of an
+    /// event may have been applied.
     async fn go_ahead(&mut self, rows: &dyn ReadStore, batch: Slice<'_>) -> Result<(), CannotApply> {
         let ahead = self.ahead.take().unwrap_or_else(|| Ahead {
             batch: Arc::new(Mutex::new(self.view.clone().batch())),
@@ -276,7 +278,7 @@ impl Entry {
         Ok(())
     }
 
-    /// Writes what it holds; if that fails, says how far it was.
+    /// Writes the rows in memory. If that fails, returns the position that was reached.
     async fn write(&mut self, rows: &dyn ReadStore) -> Result<(), Position> {
         let Some(ahead) = self.ahead.take() else { return Ok(()) };
         let Ahead { batch, position, .. } = ahead;
@@ -287,8 +289,8 @@ impl Entry {
         Ok(())
     }
 
-    /// Applies what it has not seen, and writes it. A batch that fails as a whole is halved until the event
-    /// that fails stands alone; what comes before that is applied.
+    /// Applies the events that it has not seen, and writes the rows. A batch that fails is halved until the failing
+    /// event is alone. The events before it are applied.
     pub(super) async fn advance(&mut self, rows: &dyn ReadStore, batch: Slice<'_>) {
         let mut parts = match batch.news(self.position) {
             Ok(news) => vec![news],
@@ -334,7 +336,7 @@ impl Entry {
     async fn reached(&mut self, rows: &dyn ReadStore, position: Position) {
         self.position = position;
         if self.failure.take().is_some() {
-            tracing::info!(view = self.build.view.name, "a view goes on");
+            tracing::info!(view = self.build.view.name, "a view continues");
             said(rows.note_failure(self.build, None).await);
         }
     }
@@ -349,9 +351,9 @@ impl Entry {
     }
 }
 
-/// A note for onlookers that could not be made is no reason to stop.
+/// The status is written for other processes to see. If it can't be written, the view goes on.
 fn said(noted: Result<(), StoreFailed>) {
     if let Err(error) = noted {
-        tracing::warn!(error = %Causes(&error), "the state of a view could not be noted");
+        tracing::warn!(error = %Causes(&error), "the state of a view could not be written");
     }
 }

@@ -1,4 +1,4 @@
-//! How far views and reactions are: for queries that wait, for readiness and for metrics.
+//! The progress of views and reactions. Queries wait for it, and readiness and metrics show it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,34 +10,34 @@ use tokio::sync::watch;
 
 use crate::view::ViewId;
 
-/// How far a view is, and what stopped it.
+/// The progress of a view or reaction, and why it stopped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// The version of the build that queries read; zero for a reaction, which has none.
+    /// The version of the build that queries read. Zero for a reaction, which has no version.
     pub version: u32,
-    /// Up to where it has seen the log.
+    /// The position up to which it has applied the log.
     pub position: Position,
-    /// What it can't apply, if it has stopped.
+    /// Why it stopped. `None` if it has not.
     pub failure: Option<String>,
-    /// The build that is to take its place, while there is one.
+    /// The build that will replace it, if there is one.
     pub building: Option<Building>,
 }
 
-/// How far a build is that does not serve yet.
+/// The progress of a build that does not serve yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Building {
-    /// Up to where it has seen the log.
+    /// The position up to which it has applied the log.
     pub position: Position,
-    /// What it can't apply; it is tried again.
+    /// Why it stopped. It is tried again.
     pub failure: Option<String>,
 }
 
-/// Whose progress it is. A view and a reaction may have the same name.
+/// A view or a reaction. Both may have the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Follower {
-    /// A view's, by its name.
+    /// The name of a view.
     View(&'static str),
-    /// A reaction's, by its name.
+    /// The name of a reaction.
     Reaction(&'static str),
 }
 
@@ -56,11 +56,11 @@ pub struct Status {
     views: Arc<RwLock<BTreeMap<Follower, watch::Sender<Progress>>>>,
 }
 
-/// A query waited in vain.
+/// Why a query that waited for a view got no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotThere {
-    /// The view is behind, and stayed so.
-    #[error("this is known up to position {0} so far")]
+    /// The view is behind and did not catch up in time.
+    #[error("the view has applied events up to position {0} only")]
     Behind(Position),
     /// The view has stopped.
     #[error("the view has stopped: {0}")]
@@ -79,7 +79,7 @@ impl Status {
         self.sender(who).send_modify(change);
     }
 
-    /// How far the build is that queries read.
+    /// Sets the progress of the build that queries read.
     pub(crate) fn set(&self, who: Follower, version: u32, position: Position, failure: Option<String>) {
         self.change(who, |progress| {
             (progress.version, progress.position) = (version, position);
@@ -98,10 +98,10 @@ impl Status {
         views.iter().map(|(who, progress)| (*who, progress.borrow().clone())).collect()
     }
 
-    /// Waits until a view is at `at_least`; gives where it is (law 10).
+    /// Waits until a view has reached `at_least`. Returns the view's position (law 10).
     ///
     /// # Errors
-    /// [`NotThere`] when it stays behind for `patience`, or has stopped.
+    /// [`NotThere`] if it stays behind for `patience`, or has stopped.
     pub async fn reach(
         &self,
         view: ViewId,

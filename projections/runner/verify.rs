@@ -1,4 +1,4 @@
-//! Proves that read models are what the log says.
+//! Verifies that read models agree with the log.
 
 use std::sync::Arc;
 
@@ -8,23 +8,22 @@ use super::builder::{BuildFailed, Builder};
 use crate::erased_view::ErasedView;
 use crate::ports::{BuildState, ReadStore};
 
-/// How many keys that differ are named.
+/// The maximum number of differing keys to name.
 const NAMED: usize = 20;
 
-/// What a comparison found.
+/// The result of a comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// Of which view.
+    /// The view.
     pub view: &'static str,
-    /// Up to which position both were built.
+    /// The position up to which both builds go.
     pub position: Position,
-    /// The first keys that differ; none where all is well.
+    /// The first keys that differ. Empty if the builds are equal.
     pub differing: Vec<String>,
 }
 
-/// Builds a view anew in `copy`, which holds a copy of the read models as they serve, up to exactly the
-/// position that the copy is at, and compares. `reached` is told how far it is. None where the view was
-/// never built.
+/// Builds a view again in `copy` and compares. `copy` holds a copy of the serving read models, and the new build goes
+/// up to the copy's position. Calls `reached` with its progress. Returns `None` if the view was never built.
 ///
 /// # Errors
 /// [`BuildFailed`] says what can't be read or applied.

@@ -15,22 +15,22 @@ use crate::ports::{ReadStore, StoreFailed};
 use crate::table::{Row, RowQuery, Table, select_where, sortable};
 use crate::view::{CannotApply, EventEnvelope, View, ViewId};
 
-/// In which stage an account is.
+/// The stage of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Created; nobody has chosen a password yet.
+    /// Created. Nobody has chosen a password yet.
     AwaitingActivation,
     /// In use.
     Active,
-    /// Gone.
+    /// Deleted.
     Deleted,
-    /// Gone, and the person forgotten.
+    /// Deleted, and the person's data was erased.
     Erased,
 }
 
 impl Status {
-    /// The word for it in the API.
+    /// Its name in the API.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -42,7 +42,7 @@ impl Status {
     }
 }
 
-/// An account. Who it belongs to is at `person_at` in the log.
+/// An account. The event at `person_at` in the log holds its owner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct AccountRow {
@@ -72,14 +72,14 @@ impl AccountRow {
     pub const BY_STATUS: Index<Self> = Index::new("status");
     /// The accounts of a company in a stage: `<company>/<status>/<created>`.
     pub const BY_COMPANY_AND_STATUS: Index<Self> = Index::new("company_status");
-    /// The live account of an e-mail address: `<hash of the address>/<created>`.
+    /// The live account with an e-mail address: `<hash of the address>/<created>`.
     pub const BY_EMAIL: Index<Self> = Index::new("email");
 }
 
 impl Row for AccountRow {
     const VIEW: ViewId = ViewId { name: "accounts", version: 3 };
 
-    /// Each ends with the moment of creation, so that whatever is asked for comes in its order.
+    /// Each value ends with the time of creation, so that results come in that order.
     fn indexes(&self) -> Vec<Entry<Self>> {
         let (company, status, created) = (self.company_id, self.status.word(), sortable(self.created_at));
         let mut entries = vec![
@@ -95,10 +95,10 @@ impl Row for AccountRow {
     }
 }
 
-/// Every account of a company that is not deleted, the oldest first.
+/// The accounts of a company that are not deleted, oldest first.
 ///
 /// # Errors
-/// [`StoreFailed`] where the store does not answer.
+/// [`StoreFailed`] if the store can't be used.
 pub async fn live_accounts(store: &dyn ReadStore, company: CompanyId) -> Result<Vec<AccountId>, StoreFailed> {
     let by = Some(AccountRow::BY_COMPANY.under(company));
     let all = RowQuery { by, limit: usize::MAX, ..RowQuery::default() };
@@ -107,7 +107,7 @@ pub async fn live_accounts(store: &dyn ReadStore, company: CompanyId) -> Result<
     Ok(rows.into_iter().map(|(_, row)| row.account_id).collect())
 }
 
-/// The view.
+/// The view of accounts.
 pub struct Accounts;
 
 impl View for Accounts {

@@ -1,4 +1,4 @@
-//! Where each terminal stood, from when to when, by terminal and by site.
+//! The history of where each terminal was, by terminal and by site.
 
 use chrono::serde::ts_microseconds;
 use loquet_domain::Moment;
@@ -14,7 +14,7 @@ use crate::index::{Entry, Index};
 use crate::table::{Row, Table};
 use crate::view::{CannotApply, EventEnvelope, View, ViewId};
 
-/// What brought a terminal to where it stands.
+/// Why a terminal came to a site or left it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names say it")]
@@ -45,7 +45,7 @@ impl AssignmentRow {
 impl AssignmentRow {
     /// The history of a terminal: the row's key, `<terminal>/<position>`.
     pub const BY_TERMINAL: Index<Self> = Index::new("terminal");
-    /// What came to a site and went from it: `<site>/<position>`.
+    /// The terminals that came to a site or left it: `<site>/<position>`.
     pub const BY_SITE: Index<Self> = Index::new("site");
 }
 
@@ -64,7 +64,7 @@ impl Row for AssignmentRow {
     }
 }
 
-/// The view.
+/// The view of assignments.
 pub struct Assignments;
 
 impl View for Assignments {

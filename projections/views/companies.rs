@@ -37,11 +37,11 @@ pub struct CompanyRow {
 impl CompanyRow {
     /// All companies: `<registered>`.
     pub const BY_REGISTRATION: Index<Self> = Index::new("created");
-    /// By the beginning of the legal or the trading name, in small letters.
+    /// By the legal or the trading name, in lower case.
     pub const BY_NAME: Index<Self> = Index::new("name");
     /// By enterprise number: `<country>/<digits>`.
     pub const BY_NUMBER: Index<Self> = Index::new("number");
-    /// The companies that nobody administers: `<registered>`.
+    /// The companies without an administrator: `<registered>`.
     pub const WITHOUT_ADMINISTRATOR: Index<Self> = Index::new("without_administrator");
 }
 
@@ -67,7 +67,7 @@ impl Row for CompanyRow {
     }
 }
 
-/// The view.
+/// The view of companies.
 pub struct Companies;
 
 impl View for Companies {
@@ -112,7 +112,7 @@ impl View for Companies {
     }
 }
 
-/// Who administers the company. The stream of this event also has the company's id.
+/// The company's administrators. The stream of this event has the company's id too.
 fn administered(
     rows: &mut Table<'_, CompanyRow>,
     key: &str,

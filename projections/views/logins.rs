@@ -1,4 +1,4 @@
-//! The login history of each account: its newest attempts.
+//! The newest login attempts of each account.
 
 use chrono::serde::ts_microseconds;
 use loquet_domain::Moment;
@@ -12,27 +12,27 @@ use crate::index::Entry;
 use crate::table::{Row, Table};
 use crate::view::{CannotApply, EventEnvelope, View, ViewId};
 
-/// How many attempts are kept here; the log has them all.
+/// The number of attempts in a row. The log has all.
 const KEPT: usize = 50;
 
-/// What an attempt came to.
+/// The result of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// In.
+    /// The login succeeded.
     Succeeded,
-    /// Wrong password.
+    /// The password was wrong.
     Failed,
-    /// Right password, not admitted yet.
+    /// The password was right, but the account is not admitted yet.
     AwaitedConversion,
-    /// Right password, the second step yet to come.
+    /// The password was right, and a code was asked for.
     SecondStepAsked,
-    /// Wrong code.
+    /// The code was wrong.
     CodeFailed,
 }
 
-/// An attempt. From where it came is at `client_at` in the log. It is stored as a list of microseconds,
-/// outcome and position: a row of many attempts must fit on a page.
+/// An attempt. The event at `client_at` in the log holds the client. An attempt is stored as a list of microseconds,
+/// outcome and position, so that a row with many attempts fits in a page of the store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Stored", into = "Stored")]
 #[expect(missing_docs, reason = "the names say it")]
@@ -57,7 +57,7 @@ impl From<Attempt> for Stored {
     }
 }
 
-/// The newest attempts at one account, newest last.
+/// The newest attempts at one account, oldest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct LoginsRow {
@@ -73,7 +73,7 @@ impl Row for LoginsRow {
     }
 }
 
-/// The view.
+/// The view of logins.
 pub struct Logins;
 
 impl View for Logins {

@@ -1,4 +1,4 @@
-//! What became of each account's newest mails.
+//! The results of the newest mails to each account.
 
 use loquet_domain::Moment;
 use loquet_domain::account::Event;
@@ -12,10 +12,10 @@ use crate::index::Entry;
 use crate::table::{Row, Table};
 use crate::view::{CannotApply, EventEnvelope, View, ViewId};
 
-/// How many mails are kept here; the log has them all.
+/// The number of mails in a row. The log has all.
 const KEPT: usize = 20;
 
-/// A mail that has ended.
+/// A mail that was sent or given up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct EndedMail {
@@ -23,11 +23,11 @@ pub struct EndedMail {
     pub kind: MailKind,
     pub about: EventId,
     pub at: Moment,
-    /// Why it was given up; none where the mail server took it.
+    /// Why it was given up. `None` if the mail server took it.
     pub given_up: Option<String>,
 }
 
-/// The newest mails to one account, newest last.
+/// The newest mails to one account, oldest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct MailsRow {
@@ -43,7 +43,7 @@ impl Row for MailsRow {
     }
 }
 
-/// The view.
+/// The view of mails.
 pub struct Mails;
 
 impl View for Mails {

@@ -1,4 +1,4 @@
-//! The read models, one file each.
+//! The read models. Each has its own file.
 
 pub mod accounts;
 pub mod assignments;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use crate::erased_view::ErasedView;
 
-/// Every view there is.
+/// All views.
 #[must_use]
 pub fn all() -> Vec<Arc<dyn ErasedView>> {
     vec![

@@ -12,7 +12,7 @@ use crate::index::{Entry, Index};
 use crate::table::{Row, Table, sortable};
 use crate::view::{CannotApply, EventEnvelope, View, ViewId};
 
-/// An order. Who placed it is at `person_at` in the log.
+/// An order. The event at `person_at` in the log holds its contact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct OrderRow {
@@ -24,10 +24,10 @@ pub struct OrderRow {
     pub account_id: AccountId,
     pub outcome: Option<Outcome>,
     pub person_at: Position,
-    /// Serial numbers in it that are other companies' terminals': support looks into it.
+    /// Its serial numbers that belong to terminals of other companies. Support checks them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused_serials: Vec<SerialNumber>,
-    /// What support decided, and where in the log.
+    /// Support's decision, and its position in the log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolved: Option<(Resolution, Position)>,
 }
@@ -64,7 +64,7 @@ impl Row for OrderRow {
     }
 }
 
-/// The view.
+/// The view of orders.
 pub struct Orders;
 
 impl View for Orders {

@@ -1,8 +1,9 @@
-//! People by the words of their names, of which a row holds keyed hashes alone.
+//! People by the words of their names. A row holds only keyed hashes of the words.
 //!
-//! Whoever has this file and no key learns that two names begin alike, and not how. A row is there for as long as the
-//! account is live: deleting or erasing it takes the row away. That verifying gives the same takes the key of every
-//! account: of one that is erased while it is verified, the row is told to differ.
+//! Somebody who has this file but not the key can learn that two names begin with the same letters, but not which
+//! letters. A row exists while its account does: deleting or erasing the account removes it. `loquet projections
+//! verify` needs the keys of all accounts. If an account is erased during a verification, its row is reported as
+//! different.
 
 use loquet_domain::account::Event;
 use loquet_domain::ids::AccountId;
@@ -14,18 +15,18 @@ use crate::index::{Entry, Index};
 use crate::table::{FoundByWords, Row, Table};
 use crate::view::{CannotApply, EventEnvelope, Sight, View, ViewId};
 
-/// Somebody with an account. Who they are is at `person_at` in the log.
+/// A person with an account. The event at `person_at` in the log holds the name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct PersonRow {
     pub account_id: AccountId,
     pub person_at: Position,
-    /// Keyed hashes of the first letters of the words of their name.
+    /// The keyed hashes of the first letters of the words of their name.
     pub words: Vec<String>,
 }
 
 impl FoundByWords for PersonRow {
-    /// The hashes of the words of their name.
+    /// The keyed hashes of the words of their name.
     const BY_WORD: Index<Self> = Index::new("word");
 }
 
@@ -37,7 +38,7 @@ impl Row for PersonRow {
     }
 }
 
-/// The view.
+/// The view of people.
 pub struct People;
 
 impl View for People {

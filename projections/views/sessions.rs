@@ -1,5 +1,5 @@
-//! Sessions that have not been ended, by account. Those that are over by time are left out by the
-//! query: expiry is compared, not scheduled (law 7).
+//! The sessions of each account that have not been ended. Queries leave out sessions that have expired, because
+//! expiry is compared, not scheduled (law 7).
 
 use chrono::serde::ts_microseconds;
 use loquet_domain::Moment;
@@ -13,7 +13,7 @@ use crate::index::Entry;
 use crate::table::{Row, Table};
 use crate::view::{CannotApply, EventEnvelope, View, ViewId};
 
-/// A session. From where it was opened is at `client_at` in the log.
+/// A session. The event at `client_at` in the log holds the client that opened it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct SessionRow {
@@ -41,7 +41,7 @@ impl Row for SessionsRow {
     }
 }
 
-/// The view.
+/// The view of sessions.
 pub struct Sessions;
 
 impl View for Sessions {

@@ -32,7 +32,7 @@ impl SiteRow {
     pub const BY_OPENING: Index<Self> = Index::new("created");
     /// The sites of a company: `<company>/<opened>`.
     pub const BY_COMPANY: Index<Self> = Index::new("company");
-    /// The sites of a company by name: `<company>/<name in small letters>`.
+    /// The sites of a company by name: `<company>/<name in lower case>`.
     pub const BY_COMPANY_AND_NAME: Index<Self> = Index::new("company_name");
 }
 
@@ -57,7 +57,7 @@ impl Row for SiteRow {
 }
 
 impl SiteRow {
-    /// What people search it by.
+    /// The texts that a search looks in.
     #[must_use]
     pub fn texts(&self) -> [&str; 5] {
         let Address { street, number, postal_code, town, .. } = &self.address;
@@ -65,7 +65,7 @@ impl SiteRow {
     }
 }
 
-/// The view.
+/// The view of sites.
 pub struct Sites;
 
 impl View for Sites {
@@ -91,7 +91,7 @@ impl View for Sites {
             (DomainEvent::Company(Event::SiteAddressChanged { site, address }), _) => {
                 rows.change(&site.to_string(), |row| row.address = address.clone())
             }
-            // Everything that a take-over moves is shown there from this one event on.
+            // This one event shows everything that a take-over moves at the new company.
             (DomainEvent::TakeOver(takeover::Event::TakeOverCompleted { to, sites, .. }), _) => {
                 sites.iter().try_for_each(|site| rows.change(&site.to_string(), |row| row.company_id = *to))
             }

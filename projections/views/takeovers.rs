@@ -12,22 +12,22 @@ use crate::index::{Entry, Index};
 use crate::table::{Row, Table, sortable};
 use crate::view::{CannotApply, EventEnvelope, View, ViewId};
 
-/// How far a take-over is.
+/// The stage of a take-over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TakeOverStatus {
-    /// A company has yet to agree, or support to complete it.
+    /// A company has not agreed yet, or support has not completed it.
     Open,
     /// Things are moving.
     Completing,
     /// Everything has moved.
     Completed,
-    /// Nothing moves.
+    /// Cancelled: nothing moves.
     Cancelled,
 }
 
 impl TakeOverStatus {
-    /// The word for it in the API.
+    /// Its name in the API.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -59,7 +59,7 @@ pub struct TakeOverRow {
 }
 
 impl TakeOverRow {
-    /// What it waits for, in the words of the API; nothing once it is over.
+    /// What it waits for, in the words of the API. Empty if it is completed or cancelled.
     #[must_use]
     pub fn waits_for(&self) -> Vec<&'static str> {
         if self.status == TakeOverStatus::Completing {
@@ -83,9 +83,9 @@ impl TakeOverRow {
     pub const BY_OPENING: Index<Self> = Index::new("created");
     /// The take-overs in a stage: `<status>/<opened>`.
     pub const BY_STATUS: Index<Self> = Index::new("status");
-    /// The take-overs from and to a company: `<company>/<opened>`.
+    /// The take-overs that a company takes part in: `<company>/<opened>`.
     pub const BY_COMPANY: Index<Self> = Index::new("company");
-    /// The take-overs from and to a company in a stage: `<company>/<status>/<opened>`.
+    /// The take-overs in a stage that a company takes part in: `<company>/<status>/<opened>`.
     pub const BY_COMPANY_AND_STATUS: Index<Self> = Index::new("company_status");
 }
 
@@ -106,7 +106,7 @@ impl Row for TakeOverRow {
     }
 }
 
-/// The view.
+/// The view of take-overs.
 pub struct TakeOvers;
 
 impl View for TakeOvers {

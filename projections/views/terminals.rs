@@ -35,7 +35,7 @@ impl TerminalRow {
     pub const BY_COMPANY: Index<Self> = Index::new("company");
     /// The terminals at a site: `<site>/<added>`.
     pub const BY_SITE: Index<Self> = Index::new("site");
-    /// The terminal of a serial number: `<serial number>/`.
+    /// The terminal with a serial number: `<serial number>/`.
     pub const BY_SERIAL: Index<Self> = Index::new("serial");
 }
 
@@ -55,7 +55,7 @@ impl Row for TerminalRow {
     }
 }
 
-/// The view.
+/// The view of terminals.
 pub struct Terminals;
 
 impl View for Terminals {
@@ -84,7 +84,7 @@ impl View for Terminals {
             (DomainEvent::Terminals(Event::TerminalSerialNoted { terminal, serial }), _) => {
                 rows.change(&terminal.to_string(), |row| row.serial = Some(serial.clone()))
             }
-            // Everything that a take-over moves is shown there from this one event on.
+            // This one event shows everything that a take-over moves at the new company.
             (DomainEvent::TakeOver(takeover::Event::TakeOverCompleted { to, terminals, .. }), _) => {
                 let move_to = |row: &mut TerminalRow| row.company_id = *to;
                 terminals.iter().try_for_each(|terminal| rows.change(&terminal.to_string(), move_to))

@@ -1,4 +1,4 @@
-//! The account's events as they are stored.
+//! The stored form of the events of an account.
 
 mod older;
 mod rows;
@@ -39,7 +39,7 @@ stored_events!(Account:
         session as "session_id": SessionId,
         session_expires_at as "session_expires_at": Moment,
         cleared as {
-            /// The rows of wrong guesses that are zero again.
+            /// The rows whose count is zero again.
             cleared: RowsName,
             #[serde(skip_serializing_if = "Option::is_none")]
             device_id: Option<DeviceId>,
@@ -69,7 +69,8 @@ stored_events!(Account:
             /// Wrong guesses in a row on the account.
             #[serde(skip_serializing_if = "Option::is_none")]
             failures: Option<u32>,
-            /// Wrong codes on the account that no new password forgives. Absent while the second step is not on.
+            /// Wrong codes on the account. A new password does not set them to zero. Absent if the second step is not
+            /// on.
             #[serde(skip_serializing_if = "Option::is_none")]
             codes: Option<u32>,
             #[serde(skip_serializing_if = "Option::is_none")]
@@ -95,10 +96,11 @@ stored_events!(Account:
     "account-locked" 4 => AccountLocked {
         failures as "failures": u32,
         until as
-            /// `None`: only a reset or support ends it.
+            /// `None`: only a password reset or support ends the lockout.
             "until": Option<Moment>,
         rows as {
-            /// Whose rows led to it, and who is locked out: everybody except trusted devices, a device, or both.
+            /// The rows that caused the lockout, and so who is locked out: everybody except trusted devices, a
+            /// device, or both.
             locked: RowsName,
             #[serde(skip_serializing_if = "Option::is_none")]
             device_id: Option<DeviceId>,

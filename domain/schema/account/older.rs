@@ -1,7 +1,7 @@
-//! The shapes that the account's events had in older versions, and how each turns into the newest one.
+//! The older shapes of the account's events, and how each is converted to the newest one.
 //!
-//! In the older versions a wrong guess from a trusted device counted on that device alone, and a login from there set
-//! that device's count to zero alone. They are read as what they meant.
+//! In the older versions a wrong guess from a trusted device counted on that device alone, and a login from it set
+//! only that device's count to zero. They are read with that meaning.
 
 use serde::Deserialize;
 
@@ -13,7 +13,7 @@ use crate::ids::{CompanyId, DeviceId, SessionId};
 use crate::values::email_address::EmailHash;
 use crate::values::language::Language;
 
-/// Version 1 had no language: French, where nothing else is known.
+/// Version 1 had no language. It is read as French, the default.
 #[derive(Debug, Deserialize)]
 pub(super) struct AccountCreatedV1 {
     company_id: CompanyId,
@@ -36,7 +36,7 @@ impl From<AccountCreatedV1> for AccountCreated {
     }
 }
 
-/// Until version 2 a login from a trusted device set that device's row to zero alone. Version 1 had no device.
+/// Up to version 2 a login from a trusted device set only that device's count to zero. Version 1 had no device.
 #[derive(Debug, Deserialize)]
 pub(super) struct LoginSucceededV2 {
     session_id: SessionId,
@@ -53,12 +53,12 @@ impl From<LoginSucceededV2> for LoginSucceeded {
     }
 }
 
-/// Which rows moved, until every guess counted on the account.
+/// The rows that changed in the versions in which a guess from a device counted on the device alone.
 fn moved_alone(device: Option<DeviceId>) -> RowsName {
     if device.is_some() { RowsName::Device } else { RowsName::Account }
 }
 
-/// Until version 2 a guess from a trusted device counted on that device alone. Version 1 had no device.
+/// Up to version 2 a guess from a trusted device counted on that device alone. Version 1 had no device.
 ///
 /// Version 1 of a wrong code had this shape too.
 #[derive(Debug, Deserialize)]
@@ -81,13 +81,13 @@ impl From<LoginFailedV2> for LoginFailed {
 
 impl From<LoginFailedV2> for SecondStepFailed {
     fn from(old: LoginFailedV2) -> Self {
-        // It counted codes among all guesses alone: there were no more of them than of all.
+        // This version counted codes only among all guesses, so there were at most as many codes as guesses.
         Self { failures: Some(old.failures), codes: Some(old.failures), device: None }
     }
 }
 
-/// Until version 3 a code from a trusted device counted on that device, and its codes on the account until a login on the
-/// device was complete. Version 2 had no device.
+/// Up to version 3 a wrong code from a trusted device counted on that device. Its wrong codes also counted on the
+/// account, until a login on the device was completed. Version 2 had no device.
 #[derive(Debug, Deserialize)]
 pub(super) struct SecondStepFailedV3 {
     failures: u32,
@@ -102,7 +102,8 @@ impl From<SecondStepFailedV3> for SecondStepFailed {
         let SecondStepFailedV3 { failures, codes, device_id, .. } = old;
         match device_id {
             None => Self { failures: Some(failures), codes: (codes > 0).then_some(codes), device: None },
-            // The codes of a device counted on the account without a lockout of it, which would set them to zero by now.
+            // The device's codes are left out. They counted on the account without locking it, and a lockout would have
+            // set them to zero by now.
             Some(device_id) => {
                 let device = CodeFailedOnDevice { device_id, failures, codes: None };
                 Self { failures: None, codes: None, device: Some(device) }
@@ -111,7 +112,7 @@ impl From<SecondStepFailedV3> for SecondStepFailed {
     }
 }
 
-/// Version 1 always had an end.
+/// In version 1 a lockout always ended by itself.
 #[derive(Debug, Deserialize)]
 pub(super) struct AccountLockedV1 {
     failures: u32,
@@ -124,7 +125,7 @@ impl From<AccountLockedV1> for AccountLocked {
     }
 }
 
-/// Until version 3 a lockout was the account's or a device's. Version 2 had no device.
+/// Up to version 3 a lockout was either the account's or a device's. Version 2 had no device.
 #[derive(Debug, Deserialize)]
 pub(super) struct AccountLockedV3 {
     failures: u32,

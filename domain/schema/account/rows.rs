@@ -1,4 +1,4 @@
-//! How the counts of wrong guesses are stored: the account's beside that of a device.
+//! The stored form of the counts of wrong guesses: the account's count and a device's count.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use crate::account::{Counts, DeviceCount, Rows};
 use crate::ids::DeviceId;
 use crate::schema::Spread;
 
-/// Which rows an event moves. The device stands beside it.
+/// The rows that an event changes. The device is a field beside it.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum RowsName {
@@ -56,7 +56,7 @@ impl Spread<(Option<u32>, Option<LoginFailedOnDevice>)> for (Counts,) {
     }
 }
 
-/// The wrong guesses in a row on a device, and the wrong codes among them.
+/// The wrong guesses in a row on a device, and the number of wrong codes among them.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct CodeFailedOnDevice {
     pub(super) device_id: DeviceId,

@@ -1,4 +1,4 @@
-//! Equal addresses stay equal, different ones stay different, over addresses as people write them.
+//! Equal addresses have equal keys and different addresses have different keys, for addresses as people write them.
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -8,7 +8,7 @@ use super::*;
 /// Street, number, box, postal code, town, country.
 type Written = (&'static str, &'static str, &'static str, &'static str, &'static str, &'static str);
 
-/// Each line is one place, written in several ways.
+/// Each line is one address, written in several ways.
 const PLACES: &[&[Written]] = &[
     &[
         ("Rue Neuve", "12", "3", "1000", "Bruxelles", "BE"),
@@ -179,7 +179,7 @@ fn one_place_has_one_key_however_it_is_written_and_no_other_place_has_it() {
     }
 }
 
-/// What does not tell one address from another, done to a text.
+/// Changes a text in ways that do not make it another address.
 fn noise(text: &str, spaces: bool, capitals: bool, accents: bool) -> String {
     let text = if capitals { text.to_uppercase() } else { text.to_lowercase() };
     let text = if accents { text.replace(['e', 'E'], "é").replace(['a', 'A'], "à") } else { text };
