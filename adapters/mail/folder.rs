@@ -1,4 +1,4 @@
-//! Mail into a folder, for development: one `.eml` file a message.
+//! Writes mails into a folder, for development. Each message is one `.eml` file.
 
 use std::path::{Path, PathBuf};
 
@@ -21,10 +21,10 @@ pub struct MailFolder {
 }
 
 impl MailFolder {
-    /// Uses `folder`, making it if it is not there.
+    /// Uses `folder`. Makes it if it does not exist.
     ///
     /// # Errors
-    /// What the file system said.
+    /// The file system's error.
     pub fn open(folder: &Path, from: &str, clock: Clock) -> Result<Self, String> {
         let from = from.parse().map_err(|e| format!("'{from}' is no sender's address: {e}"))?;
         std::fs::create_dir_all(folder).map_err(|e| format!("can't make {}: {e}", folder.display()))?;
@@ -32,7 +32,7 @@ impl MailFolder {
     }
 
     fn write(&self, message: &Message) -> Result<(), SendError> {
-        // Eight bits: so that a person, or grep, can read the file as it is.
+        // The message is written with 8-bit characters, so that a person, or grep, can read the file.
         let mime = compose(message, &self.from, ContentTransferEncoding::EightBit)
             .map_err(|why| SendError::Permanent(why.into()))?;
         let moment = (self.clock)().format("%Y%m%dT%H%M%S%6f");
@@ -45,7 +45,7 @@ impl MailFolder {
 }
 
 impl MailFolder {
-    /// Deletes the files of these mails, whose names end with their identity.
+    /// Deletes the files of these mails. Their names end with the mail's id.
     fn remove(&self, mails: &[Uuid]) -> std::io::Result<()> {
         for entry in std::fs::read_dir(&self.folder)? {
             let name = entry?.file_name().into_string().unwrap_or_default();

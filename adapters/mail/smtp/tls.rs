@@ -9,7 +9,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 /// Makes a TLS client that trusts the authorities that browsers trust, and those of a PEM file.
 ///
 /// # Errors
-/// What is wrong with the file.
+/// What is wrong with the PEM file.
 pub(super) fn config(extra_ca: Option<&[u8]>) -> Result<Arc<ClientConfig>, String> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(pem) = extra_ca {
