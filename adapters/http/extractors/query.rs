@@ -27,7 +27,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         Query::try_from_uri(&parts.uri).map(|Query(params)| Self(params)).map_err(|rejection| {
-            // "Failed to deserialize query string: limit: invalid digit": the name, and not the value.
+            // "Failed to deserialize query string: limit: invalid digit": this takes the name and leaves the
+            // value out.
             let said = rejection.body_text();
             let name = said.split(": ").nth(1).filter(|name| !name.contains(' ')).unwrap_or_default();
             refused(vec![Fault {
