@@ -1,8 +1,8 @@
-//! The load driver: merchants who order, follow their links, log in, forget their passwords, and programs
-//! that ask about them, all at once against a running server.
+//! The load driver. It simulates merchants who order, follow their links, log in and forget their passwords,
+//! and programs that ask about them, all at once, against a running server.
 //!
-//! It talks to the address it is given and to nothing else, and ends by itself. A server that limits how
-//! often one address may try says so often here: for a measurement, start it with higher limits.
+//! It connects only to the address that it is given, and ends by itself. The server limits how often one
+//! address may try, and would refuse many requests. For a measurement, start the server with higher limits.
 #![forbid(unsafe_code)]
 #![expect(
     clippy::print_stdout,
@@ -28,7 +28,7 @@ use loquet_benches::Outcome;
 use crate::record::Record;
 use crate::visits::Visitor;
 
-/// How often what is shown changes.
+/// How often the progress line is updated.
 const SHOW_EVERY: Duration = Duration::from_millis(200);
 
 #[derive(Parser)]
@@ -89,7 +89,7 @@ fn main() -> Outcome<()> {
     ended
 }
 
-/// Where a URL leads. There is no TLS here: it would be a proxy's that is measured.
+/// Returns the host and port of a URL. There is no TLS here: it would measure the proxy.
 fn address(url: &str) -> Outcome<SocketAddr> {
     let host = url.strip_prefix("http://").ok_or("the address must begin with http://")?;
     let mut found =
@@ -97,7 +97,7 @@ fn address(url: &str) -> Outcome<SocketAddr> {
     found.next().ok_or_else(|| format!("{url} leads nowhere").into())
 }
 
-/// Shows how it goes until the time is over, or every caller has given up.
+/// Shows the progress until the time is over, or until every caller has given up.
 fn show(record: &Record, start: Instant, length: Duration, callers: &[thread::JoinHandle<()>]) {
     let bar = ProgressBar::new(length.as_secs());
     let style = ProgressStyle::with_template("{elapsed_precise} {bar:30} {msg}");
