@@ -79,13 +79,13 @@ pub(crate) struct Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoPlace {
     /// The token and the tokens of its rotation together already hold as many places as they may.
-    #[error("the token follows the events {most} times")]
+    #[error("the token already follows the events {most} times")]
     Token {
         /// How many places they hold.
         most: usize,
     },
     /// All places are taken.
-    #[error("every place is taken")]
+    #[error("all places for following the events are taken")]
     All,
 }
 
@@ -108,7 +108,7 @@ impl Followers {
 /// Requests that keep a core or the disk busy for long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Costly {
-    /// Decoding a picture and drawing it anew.
+    /// Decoding a picture and drawing it again.
     Picture,
     /// Reading a file of up to ten thousand lines.
     Import,

@@ -116,7 +116,7 @@ pub(crate) async fn confirm_reset(
     api.admit_with_link(&arrival, Purpose::PasswordReset, &token)?;
     let (at, context) = (arrival.at, arrival.anonymous());
     let reset = to_its_end(async move {
-        // Whoever has no page to open opens the link with this.
+        // A client without a page of its own opens the link with this.
         let given = api.app.open_reset_link(&context, &token, &devices).await?;
         Ok::<_, Failure>((given, api.app.reset_password(&context, &token, password).await?))
     });

@@ -76,7 +76,7 @@ impl Checkpoints {
         // Closing would also copy it.
         let kept = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
         if let Err(error) = kept {
-            tracing::error!(error = %explain(&error), "the write-ahead log can't be kept as it is");
+            tracing::error!(error = %explain(&error), "SQLite can't be told to leave the write-ahead log as it is when it closes");
         }
         tracing::error!(
             why = explain(error),

@@ -4,13 +4,9 @@
 //! started again.
 //!
 //! 1. The new key is written above the old one in the key file.
-//!
 //! 2. The key store records the new generation, and keeps what must survive the old key.
-//!
 //! 3. The account keys are wrapped again, some hundreds in each transaction.
-//!
 //! 4. When none is left, the old generation is deleted from the store.
-//!
 //! 5. The old key is deleted from the key file.
 
 use std::fs::File;

@@ -106,7 +106,7 @@ pub(crate) async fn create(
             let company = person.profile.company;
             let managing = (Permission::ManageUsers, Needed::Anywhere);
             let grantor = api.permit(&caller, Scope::AccountsWrite, company, managing).await?;
-            // Whoever manages users creates users, never administrators.
+            // A user who manages users may create users, but no administrators.
             if grantor != Grantor::Anything && matches!(body.role, AdmissionBody::Administrator) {
                 return Err(Problem::forbidden());
             }
