@@ -171,7 +171,7 @@ fn limits(config: &Config) -> Option<Limits> {
 
 /// Returns the policies in force. Returns `None` if one of them is wrong.
 ///
-/// The bounds of the table are at least as narrow as the policies' own.
+/// The settings table allows no value that a policy would refuse.
 pub(crate) fn policies(config: &mut Config) -> Option<Policies> {
     let lockout =
         LockoutPolicy::new(config.parsed("lockout.attempts")?, time_delta(config, "lockout.duration")?);

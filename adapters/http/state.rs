@@ -67,7 +67,7 @@ pub struct Api {
     pub dev_hosts: Option<DevHosts>,
     /// The stored answers to commands with an idempotency key.
     pub answers: Arc<dyn Answers>,
-    /// What is measured.
+    /// The metrics.
     pub metrics: Arc<Metrics>,
     /// The mail queue. The metrics show how many mails wait.
     pub mails: Arc<dyn MailLedger>,

@@ -40,25 +40,25 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Make a believable mix of requests for a while, then print rates and times by kind.
+    /// Send a realistic mix of requests for some time, then print rates and times for each kind.
     Load(Load),
 }
 
 #[derive(Args)]
 struct Load {
-    /// The server, `http://host:port`. One started with --dev: its mails are read to follow their links.
+    /// The server, `http://host:port`. Start it with --dev: this command reads its mails to follow their links.
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     url: String,
-    /// A file with a service token of scopes orders:write and accounts:read.
+    /// A file with a service token that has the scopes orders:write and accounts:read.
     #[arg(long, default_value = "var/dev-token")]
     token_file: PathBuf,
-    /// For how long.
+    /// How long to send requests.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
-    /// How many call at once.
+    /// The number of concurrent callers.
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1024))]
     callers: u32,
-    /// How many merchants there are before the time begins.
+    /// The number of merchants that are created before the measurement begins.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     merchants: u32,
 }

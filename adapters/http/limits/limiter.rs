@@ -39,12 +39,12 @@ const SWEEP: u32 = 10_000;
 pub(crate) const WIDER: u32 = 8;
 /// One request in this many of the common limit is reserved for addresses that were not seen recently.
 const SHARE: u32 = 5;
-/// How many requests an address may make and still count as not seen recently: this number after a pause, then one a
+/// An address counts as not seen recently if it makes at most this number of requests after a pause, and then one a
 /// minute.
 const RARELY: NonZeroU32 = NonZeroU32::MIN.saturating_add(2);
 
-/// How often one token may search: this number at once after a pause, then once a second. This is enough to help one
-/// person after the other. It makes copying the customers name by name slow and visible.
+/// The searches that one token may make: this number at once after a pause, then one a second. This is enough to help
+/// one person after another, and makes copying all customers by name slow and visible.
 const SEARCHES_AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 
 type Keyed = DefaultKeyedRateLimiter<IpAddr>;

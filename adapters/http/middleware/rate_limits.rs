@@ -38,7 +38,7 @@ pub(crate) async fn anonymous(State(api): State<Arc<Api>>, request: Request, nex
 impl Api {
     /// The limit on the requests of all anonymous callers together. A handler calls this once, after it has
     /// checked the request's form and before it looks anything up. Only requests that may lead to a hash or a
-    /// mail count, so malformed requests use up nobody's limit.
+    /// mail count, so malformed requests use up nothing of the common limit.
     pub(crate) fn admit(&self, arrival: &Arrival) -> Result<(), Problem> {
         let taken = self.limiter.of_all_anonymous(arrival.address);
         taken.map_err(|until| refused(self, "all_strangers", &until))
@@ -85,7 +85,7 @@ impl Api {
     }
 }
 
-/// Says when the next request will be let through, in whole seconds, rounded up.
+/// Counts a refused request in the metrics. Returns its problem, with the time to wait in whole seconds, rounded up.
 fn refused(api: &Api, limit: &'static str, until: &Until) -> Problem {
     api.metrics.http.limited.get_or_create(&OfLimit { limit: limit.to_owned() }).inc();
     let wait = until.wait_time_from(DefaultClock::default().now());

@@ -31,16 +31,16 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Why a file is not accepted as a logo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoLogo {
-    /// Not base64.
+    /// The text is not base64.
     #[error("the picture is not base64")]
     NotBase64,
-    /// Too many bytes.
+    /// The picture has too many bytes.
     #[error("a picture has at most {MOST_BYTES} bytes")]
     TooLarge,
-    /// Neither PNG nor JPEG, or broken.
+    /// The picture is neither PNG nor JPEG, or it is damaged.
     #[error("the picture is not a readable PNG or JPEG")]
     Unreadable,
-    /// Too many pixels.
+    /// The picture has too many pixels.
     #[error("a picture has at most {LARGEST_SIDE} pixels a side and {MOST_PIXELS} in all")]
     TooManyPixels,
 }
@@ -52,7 +52,7 @@ pub struct Drawing {
     places: Arc<Semaphore>,
 }
 
-/// No picture was drawn.
+/// Why no picture was drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotDrawn {
     /// Every place is taken, and too many pictures wait for one to become free in time.
@@ -61,23 +61,23 @@ pub(crate) enum NotDrawn {
         /// The moment when the requests that wait now will be done.
         retry_after: Duration,
     },
-    /// Drawing broke off.
+    /// Drawing failed.
     #[error("drawing a picture failed")]
     Failed,
 }
 
 impl Drawing {
-    /// One place, or two where there are four cores or more.
+    /// Makes one place. Makes two if there are four cores or more.
     #[must_use]
     pub fn on(cores: NonZeroUsize) -> Self {
         Self { places: Arc::new(Semaphore::new((cores.get() / 2).clamp(1, 2))) }
     }
 
-    /// Does something that draws, at a place of its own and on a thread that may block, in the order in which it was
-    /// asked for. It goes on, and keeps its place, where nobody waits for it any more.
+    /// Runs `drawing` in a place of its own, on a thread that may block. Requests are served in their order. If the
+    /// caller stops waiting, the drawing continues and keeps its place until it is done.
     ///
     /// # Errors
-    /// [`NotDrawn`], and nothing was done.
+    /// [`NotDrawn`] if no place became free in time, or if drawing failed.
     pub(crate) async fn draw<T: Send + 'static>(
         &self,
         drawing: impl FnOnce() -> T + Send + 'static,
