@@ -1,13 +1,13 @@
-//! Durable, revision-checked appends a second, against a bare segment file with the same batching and
-//! fdatasync.
+//! Durable, revision-checked appends a second, compared with a bare segment file that uses the same batching
+//! and fdatasync.
 //!
-//! Both sides have one writer thread behind a bounded channel, take what waits up to the same number,
-//! sync once and then reply. The segment file checks no revision, finds no stream and knows no
-//! transaction; it never grows, so that a sync writes no metadata of the file system (half of the cost
-//! for one caller). It is what the disk and the passing of messages allow.
+//! Both sides have one writer thread behind a bounded channel. It takes the waiting requests up to the same
+//! number, syncs once, and then replies. The segment file checks no revisions, and has no streams and no
+//! transactions. It never grows, so a sync writes no file system metadata (half of the cost for one caller).
+//! It shows what the disk and the message passing allow.
 //!
-//! `-- --prefill N` begins with a log of N events instead of an empty one (and takes the time that
-//! this takes); `TMPDIR` chooses the disk.
+//! `-- --prefill N` begins with a log of N events instead of an empty one; writing them takes time. `TMPDIR`
+//! chooses the disk.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a benchmark is started by hand, and prints what it measured")]
 
@@ -31,15 +31,15 @@ use uuid::Uuid;
 
 const ROUNDS: u32 = 9;
 const WINDOW: Duration = Duration::from_millis(800);
-/// How many call at once, and what is to be reached then.
+/// The number of concurrent callers, and the goal for that number.
 const CALLERS: [(u64, Option<f64>); 3] = [(1, None), (64, Some(0.5)), (512, Some(0.5))];
-/// How many events a stream has before its caller begins another.
+/// The number of events in a stream before its caller begins another one.
 const STREAM: u64 = 20;
-/// How long the segment file is, in bytes.
+/// The length of the segment file, in bytes.
 const SEGMENT: usize = 64 * 1024 * 1024;
-/// As the store's.
+/// The same as the store's.
 const QUEUE: usize = 4096;
-/// As the store's.
+/// The same as the store's.
 const BATCH: usize = 1024;
 
 fn main() -> Outcome<()> {
@@ -73,9 +73,9 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-/// What is compared.
+/// One of the two sides.
 trait Log: Clone + Send + Sync + 'static {
-    /// Answers once the event is durable.
+    /// Returns once the event is durable.
     fn append(
         &self,
         stream: &StreamId,
@@ -91,7 +91,7 @@ impl Log for SqliteStore {
     }
 }
 
-/// Callers append one event after the other until the window is over; all who began are counted.
+/// Lets callers append one event after another until the window ends. Every append that began is counted.
 fn appends_a_second(
     runtime: &Runtime,
     log: &impl Log,
@@ -147,7 +147,7 @@ fn fresh_stream(streams: &AtomicU64) -> (u64, StreamId) {
     (number, StreamId::new("account", &Uuid::from_u64_pair(number, 0).to_string()))
 }
 
-/// A login that succeeded, as the log has it: its address and agent sealed.
+/// A successful login as the log stores it, with its address and user agent sealed.
 fn event(id: Uuid) -> NewEvent {
     NewEvent {
         id: EventId(id),
@@ -161,14 +161,14 @@ fn event(id: Uuid) -> NewEvent {
     }
 }
 
-/// What an event comes to: its stream, ids, name and parts.
+/// The content of an event: its stream, ids, name and parts.
 fn size(stream: &StreamId, event: &NewEvent) -> usize {
     let mut record = Vec::new();
     encode(&mut record, stream, event);
     record.len()
 }
 
-/// Length, then everything that the store keeps too.
+/// Writes the length, and then everything that the store keeps too.
 fn encode(buffer: &mut Vec<u8>, stream: &StreamId, event: &NewEvent) {
     let NewEvent { id, name, version, data, metadata, sealed } = event;
     let (subject, sealed) = sealed
@@ -192,8 +192,8 @@ fn encode(buffer: &mut Vec<u8>, stream: &StreamId, event: &NewEvent) {
     }
 }
 
-/// The limit: records one behind the other in a file that is written ahead, and begun again when it is
-/// full, as PostgreSQL recycles the segments of its log.
+/// The limit: writes records one after another to a preallocated file. Begins again at its start when it is
+/// full, as PostgreSQL recycles its log segments.
 #[derive(Clone)]
 struct Segment {
     requests: mpsc::Sender<Record>,
@@ -231,7 +231,7 @@ struct SegmentWriter {
 }
 
 impl SegmentWriter {
-    /// Takes what waits, writes it at once, syncs, replies, and so on.
+    /// Takes the waiting requests, writes them together, syncs, replies, and begins again.
     fn run(mut self, mut queue: mpsc::Receiver<Record>) {
         let (mut batch, mut buffer) = (Vec::with_capacity(BATCH), Vec::new());
         while queue.blocking_recv_many(&mut batch, BATCH) > 0 {

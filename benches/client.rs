@@ -1,5 +1,5 @@
-//! A client that costs little: HTTP/1.1 by hand over connections that stay open, so that what is
-//! measured is the server.
+//! A cheap client: hand-written HTTP/1.1 over connections that stay open. So the benchmarks measure the
+//! server and not the client.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use crate::{Outcome, rate_since};
 
-/// How long an answer may take.
+/// The longest time that an answer may take.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// Threads that call.
+/// The number of calling threads.
 const THREADS: u32 = 2;
-/// Connections of each.
+/// The number of connections of each thread.
 const CONNECTIONS: usize = 16;
 
-/// An answer.
+/// The answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// Its status.
@@ -25,10 +25,10 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The answer, if its status is the one expected.
+    /// Returns the answer if it has the expected status.
     ///
     /// # Errors
-    /// Says what came instead.
+    /// The status and body that came instead.
     pub fn expect(self, status: u16) -> Outcome<Self> {
         if self.status == status {
             return Ok(self);
@@ -36,10 +36,10 @@ impl Answer {
         Err(format!("{} instead of {status}: {}", self.status, self.body).into())
     }
 
-    /// A member of its JSON object that is a text.
+    /// Returns a text member of the JSON object in the body.
     ///
     /// # Errors
-    /// Where there is none.
+    /// An error if there is no such member.
     pub fn text(&self, member: &str) -> Outcome<String> {
         let json: serde_json::Value = serde_json::from_str(&self.body)?;
         let text = json.get(member).and_then(|member| member.as_str());
@@ -54,10 +54,10 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Opens one.
+    /// Opens a connection.
     ///
     /// # Errors
-    /// What the network said.
+    /// The network's error.
     pub fn open(address: SocketAddr) -> Outcome<Self> {
         let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
         stream.set_nodelay(true)?;
@@ -68,21 +68,21 @@ impl Connection {
     /// Sends a request and waits for its answer.
     ///
     /// # Errors
-    /// What the network said, or that the answer can't be read.
+    /// The network's error, or an error if the answer can't be read.
     pub fn call(&mut self, request: &[u8]) -> Outcome<Answer> {
         self.send(request)?;
         self.receive()
     }
 
-    /// Sends a request; its answer is still to be received.
+    /// Sends a request. Call [`Connection::receive`] for its answer.
     ///
     /// # Errors
-    /// What the network said.
+    /// The network's error.
     pub fn send(&mut self, request: &[u8]) -> Outcome<()> {
         Ok(self.stream.write_all(request)?)
     }
 
-    /// Receives the answer of the request that was sent.
+    /// Receives the answer to the request that was sent.
     ///
     /// # Errors
     /// As [`Connection::call`].
@@ -117,7 +117,7 @@ fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
     bytes.windows(wanted.len()).position(|window| window == wanted)
 }
 
-/// The status of a head, and how long the body behind it is.
+/// Returns the status in a response's head, and the length of the body after it.
 fn read_head(head: &[u8]) -> Outcome<(u16, usize)> {
     let head = std::str::from_utf8(head)?;
     let mut lines = head.split("\r\n");
@@ -129,7 +129,7 @@ fn read_head(head: &[u8]) -> Outcome<(u16, usize)> {
     Ok((status, length.transpose()?.unwrap_or(0)))
 }
 
-/// A request: its head, with a token where one is given, and its body, JSON where there is one.
+/// Builds a request: a head with the token, if there is one, and a JSON body, if there is one.
 #[must_use]
 pub fn request(method: &str, path: &str, token: Option<&str>, body: &str) -> Vec<u8> {
     let token = token.map_or_else(String::new, |token| format!("Authorization: Bearer {token}\r\n"));
@@ -141,11 +141,11 @@ pub fn request(method: &str, path: &str, token: Option<&str>, body: &str) -> Vec
         .into_bytes()
 }
 
-/// Sends these requests over and over until the window is over, a few connections at a time with one
-/// request each under way; each answer must have the status. Gives answers a second.
+/// Sends these requests over and over until the window ends. Uses a few connections, each with one request at
+/// a time. Every answer must have the status. Returns the number of answers a second.
 ///
 /// # Errors
-/// The first answer that is another, or that did not come.
+/// The first answer with another status, or the error if none came.
 pub fn answers_a_second(
     address: SocketAddr,
     requests: &[Vec<u8>],

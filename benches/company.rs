@@ -1,6 +1,7 @@
-//! A company with 10,000 terminals, 2,000 sites and 500 users against one with two terminals, two sites and a user: what
-//! does its size cost each thing that is done with it? And assigning all its terminals in one append against an
-//! append to a stream of its own for each, which is what terminals as streams of their own would take.
+//! Measures how the size of a company affects the cost of each operation. A company with 10,000 terminals,
+//! 2,000 sites and 500 users is compared with one that has two terminals, two sites and one user. Also
+//! assigns all terminals in one append, and compares that with one append to a separate stream for each
+//! terminal, which a design with a stream for each terminal would need.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a benchmark is started by hand, and prints what it measured")]
 
@@ -38,7 +39,7 @@ struct Size {
     users: u32,
 }
 
-/// A company as it was ordered into being.
+/// A company that was created by orders.
 struct Merchant {
     company: CompanyId,
     sites: Vec<SiteId>,
@@ -74,7 +75,7 @@ fn main() -> Outcome<()> {
     print_head("", "one append, a second", "a stream each, a second");
     print_row("assign all", &compared, None);
     store.close();
-    // The file is locked for as long as anybody holds the store.
+    // The file stays locked as long as the store exists.
     drop((app, store));
 
     let (app, store) = open(folder.path())?;
@@ -152,7 +153,7 @@ impl Merchant {
         Ok(())
     }
 
-    /// Each terminal in turn, always to another site than before.
+    /// Assigns each terminal in turn to another site than before.
     async fn assign(&self, app: &App) -> Outcome<()> {
         let (n, count) = (self.next(), u32::try_from(self.terminals.len())?);
         let place = usize::try_from(n.checked_rem(count).ok_or("no terminal")?)?;
@@ -174,7 +175,7 @@ impl Merchant {
         Ok(())
     }
 
-    /// Every terminal to another site, in one append.
+    /// Assigns every terminal to another site, in one append.
     async fn assign_all(&self, app: &App) -> Outcome<f64> {
         let turn = self.next();
         let wanted = self
@@ -249,7 +250,7 @@ async fn place(
     Ok(placed.onboarded.account)
 }
 
-/// An append to a stream of its own for each, 64 at a time.
+/// Appends to a separate stream for each terminal, 64 at a time.
 async fn append_to_each(store: &dyn EventStore, count: usize) -> Outcome<f64> {
     let identities = loquet_crypto::random_ids::RandomIdentities;
     let event = || NewEvent {

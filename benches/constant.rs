@@ -1,5 +1,5 @@
-//! The limit of what is asked over HTTP: the same server, in a process of its own, whose only route
-//! reads the body and answers a constant.
+//! The limit for HTTP requests: the same server in a separate process. Its only route reads the body and
+//! returns a constant.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -14,24 +14,24 @@ use tokio::net::TcpListener;
 
 use crate::Outcome;
 
-/// As many as the program takes unless told otherwise.
+/// The default number of connections of the program.
 const CONNECTIONS: usize = 4096;
 const ARGUMENT: &str = "--serve-constant";
-/// As long as a lockout in JSON.
+/// A constant as long as a lockout in JSON.
 const BODY: &str = r#"{"account_id":"6c6f7175-6574-4f8a-9d21-0f5a1d3b77c4","locked":true,"locked_since":"2026-11-23T09:30:00Z","locked_until":"2026-11-23T09:45:00Z","failures":7,"last_failure_at":"2026-11-23T09:30:00Z","position":1234567}"#;
 
-/// The constant's server, gone with this value.
+/// The server with the constant. It is stopped when this is dropped.
 pub struct Constant {
     child: Child,
-    /// Where it listens.
+    /// The address that it listens on.
     pub address: SocketAddr,
 }
 
 impl Constant {
-    /// Starts this very program once more, as the constant's server.
+    /// Starts this program again, as the server with the constant.
     ///
     /// # Errors
-    /// What the system said.
+    /// The system's error.
     pub fn start() -> Outcome<Self> {
         let mut child =
             Command::new(std::env::current_exe()?).arg(ARGUMENT).stdout(Stdio::piped()).spawn()?;
@@ -41,7 +41,7 @@ impl Constant {
         Ok(Self { child, address: line.trim().parse()? })
     }
 
-    /// Its process.
+    /// Returns its process id.
     #[must_use]
     pub fn process(&self) -> u32 {
         self.child.id()
@@ -55,10 +55,11 @@ impl Drop for Constant {
     }
 }
 
-/// Whether this process is to be the constant's server; then it serves until it is killed.
+/// Serves the constant until the process is killed, if this process was started for that. Returns whether it
+/// was.
 ///
 /// # Errors
-/// What the system said.
+/// The system's error.
 #[expect(clippy::disallowed_methods, reason = "a benchmark is a program of its own")]
 pub fn serves_constant() -> Outcome<bool> {
     if !std::env::args().any(|given| given == ARGUMENT) {

@@ -1,4 +1,4 @@
-//! The use cases over the program's own adapters, in process.
+//! The use cases over the program's own adapters, within the benchmark's process.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -26,13 +26,13 @@ use loquet_sqlite::key_store::KeyStore;
 
 use crate::{Outcome, cores};
 
-/// How many folds of each kind are kept.
+/// The number of cached states of each kind.
 const FOLDS: usize = 10_000;
 
-/// The use cases over the same adapters as the program's.
+/// Makes the use cases over the same adapters as the program's.
 ///
 /// # Errors
-/// Where a store can't be opened.
+/// An error if a store can't be opened.
 pub fn open(folder: &Path) -> Outcome<(Arc<App>, SqliteStore)> {
     let path = folder.join("server.key");
     let key = ServerKey::load(&path).or_else(|_| ServerKey::create(&path))?;
@@ -64,7 +64,7 @@ pub fn open(folder: &Path) -> Outcome<(Arc<App>, SqliteStore)> {
     Ok((Arc::new(App::new(Policies::default(), ports)), store))
 }
 
-/// What a command brings besides its own contents.
+/// Returns the context of a command.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "a benchmark is a program of its own")]
 pub fn context() -> Context {

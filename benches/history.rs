@@ -1,9 +1,9 @@
-//! A data directory with a history in it: accounts that came by orders, activated and logged in over
-//! many days, every event encoded and sealed as the program does it.
+//! A data directory with a history. Accounts came by orders, were activated, and logged in over many days.
+//! Every event is encoded and sealed as the program does it.
 //!
-//! A tenth of the accounts are in use at a time: they come, live through their days side by side, and
-//! the next tenth comes. The events of one stream so lie thousands of events apart in the log, no two
-//! of them on one page.
+//! A tenth of the accounts are in use at a time. They come, and their days are written side by side; then the
+//! next tenth comes. So the events of one stream are thousands of events apart in the log, and no two of them
+//! are on the same page.
 
 use std::fs;
 use std::ops::Range;
@@ -46,19 +46,19 @@ use crate::{Outcome, argument};
 
 /// The password of every account.
 pub const PASSWORD: &str = "Boulange7!";
-/// Events before the days begin: an order received and onboarded, an address claimed, a company
-/// registered, an account created and activated.
+/// The events of an account before its first day: an order is received and onboarded, an address claimed, a
+/// company registered, and an account created and activated.
 const BIRTH: u32 = 6;
-/// In how many parts the accounts come.
+/// The number of groups in which the accounts come.
 const TENTHS: u32 = 10;
-/// How many accounts are written at once.
+/// The number of accounts that are written at once.
 const WRITERS: u32 = 2048;
-/// What one event a day came to: a login, a wrong password, a reset asked for and done.
+/// The event of each day: a login, a wrong password, or a password reset that was requested or completed.
 const DAYS: [Day; 18] = {
     use Day::{Failed, In, Requested, Reset};
     [In, In, Failed(1), In, In, In, In, Failed(1), Failed(2), In, In, In, In, In, Requested, Reset, In, In]
 };
-/// How far reactions are is noted under these names.
+/// The names under which the checkpoints of the reactions are stored.
 const REACTIONS: [&str; 3] = ["mails", "onboarding", "erasure"];
 
 #[derive(Clone, Copy)]
@@ -69,17 +69,18 @@ enum Day {
     Reset,
 }
 
-/// How much history there is.
+/// The amount of history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {
-    /// How many accounts.
+    /// The number of accounts.
     pub accounts: u32,
-    /// How many of the 18 days each of them lived through: one event a day.
+    /// How many of the 18 days are written for each account. Each day is one event.
     pub days: usize,
 }
 
 impl Extent {
-    /// Accounts with streams of 20 events, as many as come to this number of events in all.
+    /// Returns the number of accounts for this number of events in all. Each account has streams of about 20
+    /// events.
     #[must_use]
     pub fn of_events(events: u32) -> Self {
         let days = DAYS.len();
@@ -87,7 +88,7 @@ impl Extent {
         Self { accounts: (events / each).max(1), days }
     }
 
-    /// How many events that is.
+    /// Returns the number of events.
     #[must_use]
     pub fn events(&self) -> u64 {
         let days = u64::try_from(self.days).unwrap_or(u64::MAX);
@@ -99,18 +100,18 @@ impl Extent {
 pub struct History {
     /// The folder.
     pub folder: PathBuf,
-    /// How much is in it.
+    /// The amount of history in it.
     pub extent: Extent,
     tokens: HmacTokens,
     _temporary: Option<TempDir>,
 }
 
 impl History {
-    /// The folder behind `--folder`, written now unless it holds that much already; without one, a
-    /// folder that is gone afterwards.
+    /// Returns the folder named by `--folder`. Writes the history unless the folder holds it already. Without
+    /// `--folder`, uses a temporary folder.
     ///
     /// # Errors
-    /// Where it can't be written, or holds another history.
+    /// An error if it can't be written, or if it holds another history.
     pub fn prepare(extent: Extent) -> Outcome<Self> {
         let (folder, temporary) = match argument::<PathBuf>("--folder")? {
             Some(folder) => (folder, None),
@@ -135,10 +136,10 @@ impl History {
         Ok(Self { folder, extent, tokens, _temporary: temporary })
     }
 
-    /// Lets the program bring its read models up to the log's end, and stops it.
+    /// Starts the program, waits until its read models have reached the end of the log, and stops it.
     ///
     /// # Errors
-    /// Where it does not come to that.
+    /// An error if they do not reach it.
     pub fn bring_up_to_date(&self, program: &Path) -> Outcome<()> {
         eprintln!("building the read models …");
         let program = Program::start(program, &self.folder)?;
@@ -146,22 +147,22 @@ impl History {
         program.stop()
     }
 
-    /// One of the accounts.
+    /// Returns one of the accounts.
     ///
     /// # Errors
-    /// Where it can't be named.
+    /// An error if there is no such account.
     pub fn account(&self, number: u32) -> Outcome<AccountId> {
         Ok(Life::of(number, &self.tokens)?.account)
     }
 
-    /// The address of one of the accounts.
+    /// Returns the address of one of the accounts.
     #[must_use]
     pub fn email(number: u32) -> String {
         format!("marie.dupont.{number}@boulangerie.example")
     }
 }
 
-/// What writing takes.
+/// What writing a history needs.
 struct Pen {
     store: SqliteStore,
     codec: JsonCodec,
@@ -188,7 +189,7 @@ fn write(folder: &Path, extent: Extent) -> Outcome<()> {
                 write_all(&pen, accounts.clone(), Some(day)).await?;
             }
         }
-        // Their mails were sent, so to speak.
+        // The mails count as sent.
         let head = store.head().await?;
         let now = moment(0, extent.days);
         let Acquired::Given(fence) = journal.acquire("bench", now, now).await? else {
@@ -203,18 +204,18 @@ fn write(folder: &Path, extent: Extent) -> Outcome<()> {
     Ok(())
 }
 
-/// A hash that is verified in no time: a wrong password against it costs what is around the hash.
+/// A hash that takes no time to verify. A wrong password against it costs only the work around the hash.
 async fn quick_hash() -> Outcome<PasswordHash> {
     let cost = Cost { memory_kib: 8, passes: 1, lanes: 1 };
     Ok(Argon2Pool::start(cost, 1, 1)?.hash(Password::new(PASSWORD.to_owned())).await?)
 }
 
-/// Where a tenth of the accounts begins.
+/// Returns the number of the first account of a group.
 fn share(accounts: u32, tenth: u32) -> u32 {
     u32::try_from(u64::from(accounts) * u64::from(tenth) / u64::from(TENTHS)).unwrap_or(accounts)
 }
 
-/// Writes one day of these accounts, or their births.
+/// Writes one day of these accounts, or their first events.
 async fn write_all(pen: &Arc<Pen>, accounts: Range<u32>, day: Option<usize>) -> Outcome<()> {
     let next = Arc::new(AtomicU32::new(accounts.start));
     let mut writing = JoinSet::new();
@@ -237,7 +238,7 @@ async fn write_all(pen: &Arc<Pen>, accounts: Range<u32>, day: Option<usize>) -> 
     writing.join_all().await.into_iter().collect()
 }
 
-/// Who an account is.
+/// One account.
 struct Life {
     number: u32,
     account: AccountId,
@@ -290,7 +291,7 @@ impl Life {
         account::stream(self.account)
     }
 
-    /// The id of what happened on a day.
+    /// Returns the id of a day's event.
     fn event(&self, day: usize) -> EventId {
         let day = u64::try_from(day).unwrap_or(u64::MAX);
         EventId(Uuid::from_u64_pair(
@@ -300,7 +301,7 @@ impl Life {
     }
 }
 
-/// When an account's day was.
+/// Returns the moment of an account's day.
 fn moment(number: u32, day: usize) -> Moment {
     let first = DateTime::from_timestamp(1_767_225_600, 0).unwrap_or_default();
     first
@@ -375,7 +376,7 @@ impl Pen {
         self.append(life, &life.stream(), revision, (day + 1, day), DomainEvent::Account(event)).await
     }
 
-    /// Appends one event, with its day and number in the account's life.
+    /// Appends one event. The day and the number say where it is in the account's history.
     async fn append(
         &self,
         life: &Life,

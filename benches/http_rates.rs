@@ -1,5 +1,5 @@
-//! Requests to the program against the same server answering a constant, by the clock and by what the
-//! servers use of the processors.
+//! Compares requests to the program with requests to a server that returns a constant: by time, and by the
+//! processor time that the servers use.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,15 +12,15 @@ use crate::{Comparison, Outcome, print_conditions, print_head, print_row};
 const ROUNDS: u32 = 7;
 const WINDOW: Duration = Duration::from_secs(2);
 
-/// Sends these requests to the program, and as many of their kind to the constant, in turns; prints how
-/// they compare.
+/// Sends these requests to the program, and similar ones to the server with the constant, in turns. Prints
+/// the comparison.
 ///
-/// The callers run on the same machine and take their share of it on both sides, which brings the ratio
-/// by the clock nearer to one. The second row leaves them out: answers for each second of processor time
-/// that the server itself has used.
+/// The callers run on the same machine and use a part of it on both sides. This brings the ratio by time
+/// nearer to one. The second row leaves the callers out: it shows answers for each second of processor time
+/// that the server itself used.
 ///
 /// # Errors
-/// The first answer that is not as expected.
+/// The first answer that differs from the expected one.
 pub fn compare(what: &str, program: &Program, requests: &[Vec<u8>], status: u16, goal: f64) -> Outcome<()> {
     let constant = Constant::start()?;
     let body = requests.first().map(|request| body_of(request)).unwrap_or_default();

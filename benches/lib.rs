@@ -1,7 +1,7 @@
-//! What the benchmarks share: measuring two sides in turns, and printing how they compare.
+//! What the benchmarks share: measuring two sides in turns, and printing the comparison.
 //!
-//! A time says something about the machine that it was taken on; a ratio of two rates taken in turns
-//! says something about the software. Nothing here asserts: a figure is printed beside its goal.
+//! A time says something about the machine it was measured on. A ratio of two rates, measured in turns, says
+//! something about the software. Nothing here asserts: each figure is printed beside its goal.
 #![forbid(unsafe_code)]
 #![expect(
     clippy::print_stdout,
@@ -22,22 +22,22 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-/// Whatever stops a benchmark.
+/// Any error that stops a benchmark.
 pub type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// Several measurements of the same thing.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
-    /// The middle one; of an even number, the mean of the middle two.
+    /// The median. If the number of measurements is even, the mean of the middle two.
     pub median: f64,
-    /// The least.
+    /// The smallest.
     pub min: f64,
-    /// The greatest.
+    /// The largest.
     pub max: f64,
 }
 
 impl Spread {
-    /// Of these measurements; none where there are none.
+    /// Summarises these measurements. Returns `None` if there are none.
     #[must_use]
     pub fn of(mut measured: Vec<f64>) -> Option<Self> {
         measured.sort_by(f64::total_cmp);
@@ -47,7 +47,7 @@ impl Spread {
     }
 }
 
-/// With the precision given (`{:.2}`); without, whole numbers.
+/// Prints with the given precision (`{:.2}`), or as whole numbers without one.
 impl fmt::Display for Spread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = f.precision().unwrap_or(0);
@@ -55,22 +55,22 @@ impl fmt::Display for Spread {
     }
 }
 
-/// Ours against the bare limit, by the same measure.
+/// Our rates and the bare limit's, measured in the same way.
 #[derive(Clone, Copy, Debug)]
 pub struct Comparison {
     /// Our rates, a second.
     pub ours: Spread,
     /// The limit's rates, a second.
     pub limit: Spread,
-    /// Ours over the limit's, round by round.
+    /// The ratio of ours to the limit's, in each round.
     pub ratio: Spread,
 }
 
 impl Comparison {
-    /// Measures ours and the limit in turns. Each closure gives a rate, a second.
+    /// Measures ours and the limit in turns. Each closure returns a rate, a second.
     ///
     /// # Errors
-    /// The first failure of either side.
+    /// The first error of either side.
     pub fn in_turns(
         rounds: u32,
         mut ours: impl FnMut() -> Outcome<f64>,
@@ -80,10 +80,10 @@ impl Comparison {
         Self::of(&measured)
     }
 
-    /// Compares what was measured: a round's rate of ours and of the limit.
+    /// Summarises the measured rounds. Each holds our rate and the limit's.
     ///
     /// # Errors
-    /// Where nothing was measured.
+    /// An error if nothing was measured.
     pub fn of(rounds: &[(f64, f64)]) -> Outcome<Self> {
         let spread = |figure: fn(&(f64, f64)) -> f64| {
             Spread::of(rounds.iter().map(figure).collect()).ok_or("nothing was measured")
@@ -96,13 +96,13 @@ impl Comparison {
     }
 }
 
-/// A rate, a second, since `start`.
+/// Returns a rate, a second, since `start`.
 #[must_use]
 pub fn rate_since(start: Instant, count: u32) -> f64 {
     f64::from(count) / start.elapsed().as_secs_f64()
 }
 
-/// Says on what it was measured, and how.
+/// Prints the machine and the way of measuring.
 pub fn print_conditions(rounds: u32, window: Duration) {
     println!(
         "{} cores, {} {}; {rounds} rounds of {:.1} s a side, in turns; median (least to greatest)",
@@ -113,12 +113,12 @@ pub fn print_conditions(rounds: u32, window: Duration) {
     );
 }
 
-/// The head of a table of comparisons.
+/// Prints the head of a table of comparisons.
 pub fn print_head(what: &str, ours: &str, limit: &str) {
     print_cells(what, ours, limit, "ratio", "goal");
 }
 
-/// A row of a table of comparisons; without a goal where none is set.
+/// Prints a row of a table of comparisons. Leaves the goal out if there is none.
 pub fn print_row(what: &str, comparison: &Comparison, goal: Option<f64>) {
     let verdict = goal.map_or_else(String::new, |goal| {
         let reached = if comparison.ratio.median >= goal { "reached" } else { "missed" };
@@ -132,10 +132,10 @@ fn print_cells(what: &str, ours: &str, limit: &str, ratio: &str, goal: &str) {
     println!("{what:<14} {ours:>28} {limit:>28} {ratio:>24}   {goal}");
 }
 
-/// What stands behind `--name` on the command line; other arguments are cargo's.
+/// Returns the value after `--name` on the command line. Ignores other arguments, which are cargo's.
 ///
 /// # Errors
-/// Where nothing stands there, or not what is asked for.
+/// An error if there is no value, or if it is of the wrong type.
 #[expect(clippy::disallowed_methods, reason = "a benchmark is a program of its own")]
 pub fn argument<T: FromStr>(name: &str) -> Outcome<Option<T>>
 where
@@ -149,13 +149,13 @@ where
     given.parse().map(Some).map_err(|error| format!("{name} {given}: {error}").into())
 }
 
-/// Waits on this thread: whoever measures serves nobody meanwhile.
+/// Waits on this thread. Use it only where the thread has nothing else to do.
 #[expect(clippy::disallowed_methods, reason = "the one place of the benchmarks that waits")]
 pub fn pause(how_long: Duration) {
     std::thread::sleep(how_long);
 }
 
-/// How many threads run at once here.
+/// Returns how many threads run at once on this machine.
 #[must_use]
 pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)

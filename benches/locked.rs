@@ -1,8 +1,9 @@
-//! Login attempts on a locked account a second, over HTTP, against the same server answering a
-//! constant to the same body.
+//! Login attempts on a locked account a second, over HTTP, compared with a server that returns a constant for
+//! the same body.
 //!
-//! What a flood of guesses costs once the account is locked: reading the body strictly, finding the
-//! account, its turn, its fold, and a problem in the caller's language; no hash and no event.
+//! This is the cost of a flood of guesses once the account is locked. The server parses the body strictly,
+//! finds the account, takes its lock, reads its cached state, and returns a problem in the caller's language.
+//! It computes no hash and writes no event.
 //!
 //! `-- --program PATH` measures a program that was built elsewhere.
 #![forbid(unsafe_code)]

@@ -1,8 +1,8 @@
-//! Complete logins a second on all cores, against bare Argon2id with the same parameters on all cores.
+//! Complete logins a second on all cores, compared with bare Argon2id with the same parameters on all cores.
 //!
-//! A login is whole: the claim on the address, the account's turn and fold, the hash, the decision,
-//! the sealed event, its durable append, the session's token. Whatever is missing from 1.0 is what
-//! all of that costs beside the hash.
+//! A login is complete: the address claim, the account's lock and state, the hash, the decision, the sealed
+//! event, its durable append, and the session token. The difference to 1.0 is the cost of everything besides
+//! the hash.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a benchmark is started by hand, and prints what it measured")]
 
@@ -52,7 +52,7 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-/// Accounts that can log in, by address: each through an order and its link, as they come into being.
+/// Creates accounts that can log in, by address. Each comes by an order and its link, as in production.
 async fn open_accounts(app: &Arc<App>) -> Outcome<Vec<EmailAddress>> {
     let mut opening = JoinSet::new();
     for n in 0..ACCOUNTS {
@@ -78,7 +78,7 @@ async fn open_account(app: &App, n: usize) -> Outcome<EmailAddress> {
     Ok(EmailAddress::parse(&email)?)
 }
 
-/// A first order, each of a company of its own.
+/// A first order, for a separate company each.
 fn order(n: usize, email: &str) -> String {
     let address =
         r#"{"street":"Rue Neuve","number":"12","postal_code":"1000","town":"Bruxelles","country":"BE"}"#;
@@ -91,8 +91,7 @@ fn order(n: usize, email: &str) -> String {
     )
 }
 
-/// As a login by HTTP has it.
-/// Callers log in one account after the other until the window is over; all who began are counted.
+/// Logs in with one account after another until the window ends. Every login that began is counted.
 fn logins_a_second(runtime: &Runtime, app: &Arc<App>, addresses: &Arc<Vec<EmailAddress>>) -> Outcome<f64> {
     let next = Arc::new(AtomicUsize::new(0));
     let start = Instant::now();
@@ -129,7 +128,7 @@ async fn log_in(app: &App, email: EmailAddress) -> Outcome<()> {
     }
 }
 
-/// Argon2id and nothing else: a thread a core, each with memory of its own that it reuses.
+/// Runs only Argon2id: one thread for each core, each with its own memory that it reuses.
 struct Bare {
     argon2: Argon2<'static>,
     memories: Vec<Vec<Block>>,

@@ -1,12 +1,12 @@
-//! Resident memory of the program over a million accounts, a tenth of them recently active.
+//! Resident memory of the program with a million accounts. A tenth of them were active recently.
 //!
-//! Every account came by an order of its own, so that there are four streams an account: more than a
-//! supplier has whose customers order twice or have colleagues. A tenth of them then get a wrong
-//! password each, over HTTP, through everything that a login goes through; some log in, each with a
-//! hash of the usual cost. The program runs as an operator would run it, read models and all.
+//! Every account came by its own order, so there are four streams for each account. This is more than in
+//! practice, where customers order twice or have colleagues. Then a tenth of the accounts get a wrong
+//! password each, over HTTP, with all steps of a login. Some log in, each with a hash of the usual cost. The
+//! program runs as in production, with its read models.
 //!
-//! `-- --accounts N` for another number; `--folder PATH` keeps what was written for the next run, which
-//! saves minutes; `--program PATH` measures a program that was built elsewhere.
+//! `-- --accounts N` changes the number. `--folder PATH` keeps the data for the next run, which saves
+//! minutes. `--program PATH` measures a program that was built elsewhere.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a benchmark is started by hand, and prints what it measured")]
 
@@ -16,11 +16,11 @@ use loquet_benches::program::{Program, executable, megabytes};
 use loquet_benches::{Outcome, argument};
 
 const ACCOUNTS: u32 = 1_000_000;
-/// One in so many is recently active.
+/// One in this many accounts was active recently.
 const ACTIVE: u32 = 10;
-/// One in so many of those logs in rather than fail to.
+/// One in this many of those logs in. The others enter a wrong password.
 const RIGHT: u32 = 200;
-/// In MB.
+/// The goal, in MB.
 const GOAL: f64 = 300.0;
 const CALLERS: u32 = 256;
 
@@ -44,7 +44,7 @@ fn main() -> Outcome<()> {
     program.stop()
 }
 
-/// Prints what is resident, and gives it.
+/// Prints the resident memory, and returns it.
 fn print_memory(when: &str, program: &Program) -> Outcome<f64> {
     let of = |figure| megabytes(program.process(), figure);
     let resident = of("VmRSS")?;
@@ -57,8 +57,8 @@ fn print_memory(when: &str, program: &Program) -> Outcome<f64> {
     Ok(resident)
 }
 
-/// A login at each of so many accounts; most have the wrong password. Refused logins leave on a grid of
-/// time, so many are under way at once.
+/// Tries to log in at this many accounts, mostly with a wrong password. The server delays refused logins to
+/// fixed steps, so many requests run at once.
 fn be_active(program: &Program, accounts: u32) -> Outcome<()> {
     let mut connections =
         (0..CALLERS).map(|_| Connection::open(program.address)).collect::<Outcome<Vec<_>>>()?;

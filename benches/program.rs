@@ -1,4 +1,4 @@
-//! The real program, built for release, in a process of its own.
+//! The real program, built for release, in a separate process.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -12,9 +12,9 @@ use serde_json::Value;
 use crate::client::{Answer, Connection, request};
 use crate::{Outcome, argument};
 
-/// How often it is asked whether it is there.
+/// How often its readiness is checked.
 const ASK_EVERY: Duration = Duration::from_millis(2);
-/// Limits that no benchmark reaches: what is measured is the work behind them.
+/// Limits that no benchmark reaches, so that the work behind them is measured.
 const UNLIMITED: [(&str, &str); 5] = [
     ("LOQUET_LIMITS_REQUESTS_PER_SECOND", "1000000"),
     ("LOQUET_LIMITS_REQUESTS_BURST", "1000000"),
@@ -23,22 +23,22 @@ const UNLIMITED: [(&str, &str); 5] = [
     ("LOQUET_LIMITS_ALL_STRANGERS_PER_SECOND", "1000000"),
 ];
 
-/// A running server, killed with this value unless it was stopped.
+/// A running server. It is killed when this is dropped, unless it was stopped before.
 pub struct Program {
     child: Child,
-    /// Held open: a program whose output nobody takes any more ends.
+    /// Kept open, because the program ends when nobody reads its output.
     _said: BufReader<ChildStdout>,
     started: Instant,
-    /// Where it listens.
+    /// The address that it listens on.
     pub address: SocketAddr,
     /// A token with every scope.
     pub token: String,
 }
 
-/// Finds the program: behind `--program`, or built now where it is not up to date.
+/// Finds the program: the one named by `--program`, or the one that cargo builds now if needed.
 ///
 /// # Errors
-/// Where it can't be built.
+/// An error if it can't be built.
 pub fn executable() -> Outcome<PathBuf> {
     if let Some(path) = argument("--program")? {
         return Ok(path);
@@ -56,10 +56,10 @@ pub fn executable() -> Outcome<PathBuf> {
 }
 
 impl Program {
-    /// Starts it for development over a folder, on a free port.
+    /// Starts a development server on a data directory and a free port.
     ///
     /// # Errors
-    /// Where it does not come to listen.
+    /// An error if it does not begin to listen.
     pub fn start(executable: &Path, folder: &Path) -> Outcome<Self> {
         fs::create_dir_all(folder)?;
         let started = Instant::now();
@@ -81,10 +81,10 @@ impl Program {
         Ok(Self { child, _said: said, started, address, token })
     }
 
-    /// Waits until it says that it is ready; gives how long that took since it was started.
+    /// Waits until the server says that it is ready. Returns the time since it was started.
     ///
     /// # Errors
-    /// Where it does not answer.
+    /// An error if it does not answer.
     pub fn ready(&self) -> Outcome<Duration> {
         let mut connection = Connection::open(self.address)?;
         let question = request("GET", "/readyz", None, "");
@@ -94,10 +94,10 @@ impl Program {
         Ok(self.started.elapsed())
     }
 
-    /// Waits until every read model is at the log's end; gives how long that took since the start.
+    /// Waits until every read model has reached the end of the log. Returns the time since the start.
     ///
     /// # Errors
-    /// Where it does not answer, or a read model has stopped.
+    /// An error if the server does not answer, or if a read model has stopped.
     pub fn current(&self) -> Outcome<Duration> {
         let mut connection = Connection::open(self.address)?;
         let question = request("GET", "/readyz", Some(&self.token), "");
@@ -110,24 +110,24 @@ impl Program {
         }
     }
 
-    /// One request with the token that may do everything.
+    /// Sends a request with the token that has every scope.
     ///
     /// # Errors
-    /// Where no answer comes.
+    /// An error if there is no answer.
     pub fn call(&self, method: &str, path: &str, body: &str) -> Outcome<Answer> {
         Connection::open(self.address)?.call(&request(method, path, Some(&self.token), body))
     }
 
-    /// Its process.
+    /// Returns its process id.
     #[must_use]
     pub fn process(&self) -> u32 {
         self.child.id()
     }
 
-    /// Asks it to stop and waits until it has.
+    /// Asks the server to stop, and waits until it has.
     ///
     /// # Errors
-    /// Where it ended badly.
+    /// An error if its exit code is not 0.
     pub fn stop(mut self) -> Outcome<()> {
         Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status()?;
         let ended = self.child.wait()?;
@@ -142,14 +142,14 @@ impl Drop for Program {
     }
 }
 
-/// What it greets with says where it listens.
+/// Reads the address from the line that the server prints at its start.
 fn listening_on(said: &mut impl BufRead) -> Option<SocketAddr> {
     let mut line = String::new();
     said.read_line(&mut line).ok()?;
     line.split_once("listening on http://")?.1.trim().parse().ok()
 }
 
-/// How many events the read model furthest behind has not seen.
+/// Returns how many events the slowest read model has not read yet.
 fn behind(readiness: &Value) -> Outcome<u64> {
     let views = readiness.get("views").and_then(Value::as_object).ok_or("no read models")?;
     if let Some(failure) = views.values().find_map(|view| view.get("failure")) {
@@ -163,24 +163,24 @@ fn behind(readiness: &Value) -> Outcome<u64> {
     Ok(lags.max().unwrap_or(u64::MAX))
 }
 
-/// What a process has used of the processors so far, in seconds.
+/// Returns the processor time that a process has used so far, in seconds.
 ///
 /// # Errors
-/// Where the system does not say: it is Linux's to say.
+/// An error if the system does not tell. Only Linux does.
 pub fn processor_seconds(process: u32) -> Outcome<f64> {
-    /// Ticks a second: fixed for what Linux tells programs.
+    /// Ticks a second. Linux reports this constant to all programs.
     const TICKS: f64 = 100.0;
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // Behind the name, which may hold anything, in brackets.
+    // The fields after the name, which is in brackets and may hold anything.
     let (_, fields) = stat.rsplit_once(')').ok_or("no name")?;
     let ticks = |at: usize| -> Outcome<f64> { Ok(fields.split(' ').nth(at).ok_or("too short")?.parse()?) };
     Ok((ticks(12)? + ticks(13)?) / TICKS)
 }
 
-/// A figure in KiB of a process's status, such as `VmRSS`, in MB (10⁶ bytes).
+/// Returns a figure of a process's status that is in KiB, such as `VmRSS`, in MB (10⁶ bytes).
 ///
 /// # Errors
-/// Where the system does not say: it is Linux's to say.
+/// An error if the system does not tell. Only Linux does.
 pub fn megabytes(process: u32, figure: &str) -> Outcome<f64> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find(|line| line.starts_with(figure)).ok_or_else(|| format!("no {figure}"))?;

@@ -1,10 +1,10 @@
-//! Lockout queries a second, over HTTP, against the same server answering a constant.
+//! Lockout queries a second, over HTTP, compared with a server that returns a constant.
 //!
-//! A program with a service token asks for the lockout of one account after the other out of many,
-//! each of which was in use lately.
+//! A program with a service token asks for the lockout of many accounts, one after another. All of them were
+//! used recently.
 //!
-//! `-- --accounts N` (10,000 unless said); `--folder PATH` keeps what was written for the next run;
-//! `--program PATH` measures a program that was built elsewhere.
+//! `-- --accounts N` changes the number of accounts (10,000 by default). `--folder PATH` keeps the data for
+//! the next run. `--program PATH` measures a program that was built elsewhere.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a benchmark is started by hand, and prints what it measured")]
 
@@ -34,7 +34,7 @@ fn main() -> Outcome<()> {
         .collect::<Outcome<Vec<_>>>()?;
     let mut connection = Connection::open(program.address)?;
     for question in &questions {
-        // Once over all of them: in use lately.
+        // Each account is queried once before, so that all of them were used recently.
         connection.call(question)?.expect(200)?;
     }
 

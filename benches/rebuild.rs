@@ -1,12 +1,12 @@
-//! Rebuilding every read model from 5 million events, against a bare scan and JSON parse of the same
+//! Rebuilding every read model from 5 million events, compared with a bare scan and JSON parse of the same
 //! rows.
 //!
-//! Ours is the program itself, started over a log whose read models were deleted, until it says that
-//! they are current. The limit reads every row in one thread, and parses its data and metadata into
-//! [`serde_json::Value`]; it decides nothing and writes nothing.
+//! Our side is the program itself, started on a log whose read models were deleted. It is measured until it
+//! says that they are current. The limit reads every row in one thread, and parses its data and metadata into
+//! [`serde_json::Value`]. It decides nothing and writes nothing.
 //!
-//! `-- --events N` for another number; `--folder PATH` keeps what was written for the next run, which
-//! saves minutes; `--program PATH` measures a program that was built elsewhere.
+//! `-- --events N` changes the number. `--folder PATH` keeps the data for the next run, which saves minutes.
+//! `--program PATH` measures a program that was built elsewhere.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a benchmark is started by hand, and prints what it measured")]
 

@@ -1,8 +1,8 @@
-//! How long the program takes from its start until it is ready, over a log of 5 million events whose
-//! read models are current.
+//! The time from the program's start until it is ready, on a log of 5 million events with current read
+//! models.
 //!
-//! `-- --events N` for another number; `--folder PATH` keeps what was written for the next run, which
-//! saves minutes; `--program PATH` measures a program that was built elsewhere.
+//! `-- --events N` changes the number. `--folder PATH` keeps the data for the next run, which saves minutes.
+//! `--program PATH` measures a program that was built elsewhere.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a benchmark is started by hand, and prints what it measured")]
 
@@ -12,7 +12,7 @@ use loquet_benches::{Outcome, Spread, argument, cores};
 
 const ROUNDS: u32 = 7;
 const EVENTS: u32 = 5_000_000;
-/// In seconds.
+/// The goal, in seconds.
 const GOAL: f64 = 1.0;
 
 fn main() -> Outcome<()> {

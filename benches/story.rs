@@ -1,4 +1,4 @@
-//! What a merchant does, as requests: orders, follows the mailed link, logs in.
+//! The requests of a merchant: an order, the mailed link, and a login.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use crate::Outcome;
 use crate::client::{Answer, Connection, request};
 use crate::history::PASSWORD;
 
-/// How long a mail may take.
+/// The longest time that a mail may take.
 const MAIL: Duration = Duration::from_secs(20);
 const ASK_EVERY: Duration = Duration::from_millis(50);
 
@@ -20,19 +20,19 @@ pub struct Story {
 }
 
 impl Story {
-    /// The merchant of this number among those of a name that no other run has used.
+    /// The merchant with this number. `name` must be one that no other run has used.
     #[must_use]
     pub fn new(name: &str, number: u32) -> Self {
         Self { name: name.to_owned(), number }
     }
 
-    /// Their address.
+    /// Returns the merchant's e-mail address.
     #[must_use]
     pub fn email(&self) -> String {
         format!("marie.{}.{}@boulangerie.example", self.name, self.number)
     }
 
-    /// Their first order.
+    /// Returns the merchant's first order.
     #[must_use]
     pub fn order(&self, token: &str) -> Vec<u8> {
         let office = json!({
@@ -56,18 +56,18 @@ impl Story {
         request("POST", "/v1/orders", Some(token), &order.to_string())
     }
 
-    /// The body of a login.
+    /// Returns the body of a login.
     #[must_use]
     pub fn credentials(&self, password: &str) -> String {
         json!({ "email": self.email(), "password": password }).to_string()
     }
 }
 
-/// Follows the link of the activation mail, once it is there, and chooses the password. Only a server
-/// for development shows its mails.
+/// Waits for the activation mail, follows its link, and chooses the password. Only a development server shows
+/// its mails.
 ///
 /// # Errors
-/// Where no mail comes.
+/// An error if no mail comes.
 pub fn activate(connection: &mut Connection, story: &Story) -> Outcome<Answer> {
     let end = Instant::now() + MAIL;
     let email = story.email();
@@ -88,12 +88,12 @@ pub fn activate(connection: &mut Connection, story: &Story) -> Outcome<Answer> {
 /// Tries to log in.
 ///
 /// # Errors
-/// Where no answer comes.
+/// An error if no answer comes.
 pub fn log_in(connection: &mut Connection, story: &Story, password: &str) -> Outcome<Answer> {
     connection.call(&request("POST", "/v1/logins", None, &story.credentials(password)))
 }
 
-/// The token of the newest link that was mailed to an address.
+/// Returns the token of the newest link that was mailed to an address.
 fn mailed_token(mails: &str, email: &str) -> Outcome<Option<String>> {
     let mails: Vec<Value> = serde_json::from_str(mails)?;
     let text = |mail: &Value, member| Some(mail.get(member)?.as_str()?.to_owned());

@@ -1,12 +1,11 @@
-//! Streams of 20 events loaded a second among 5 million events, against a bare SQLite lookup of the
-//! same rows.
+//! Loads of streams of 20 events a second, in a log of 5 million events, compared with a bare SQLite lookup
+//! of the same rows.
 //!
-//! The limit is told where the rows stand: it finds nothing, it takes each by its position, in order,
-//! over a connection and a prepared statement of its thread's own, into values of its own. As many
-//! callers on both sides as there are cores.
+//! The limit knows the positions of the rows. It searches for nothing: it reads each row by its position, in
+//! order, over its thread's own connection and prepared statement, into its own values. Both sides have as
+//! many callers as there are cores.
 //!
-//! `-- --events N` for another number; `--folder PATH` keeps what was written for the next run, which
-//! saves minutes.
+//! `-- --events N` changes the number. `--folder PATH` keeps the data for the next run, which saves minutes.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a benchmark is started by hand, and prints what it measured")]
 
@@ -31,10 +30,10 @@ const ROUNDS: u32 = 9;
 const WINDOW: Duration = Duration::from_secs(1);
 const EVENTS: u32 = 5_000_000;
 const GOAL: f64 = 0.8;
-/// How many streams are loaded, one after the other, all over the log.
+/// The number of streams that are loaded, one after another. They are spread over the log.
 const STREAMS: u32 = 20_000;
 
-/// A stream, and where its events stand.
+/// A stream and the positions of its events.
 type Place = (StreamId, Vec<u64>);
 
 fn main() -> Outcome<()> {
@@ -58,12 +57,12 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-/// Streams all over the log, in no order.
+/// Returns streams from all parts of the log, in no order.
 async fn places(store: &SqliteStore, history: &History) -> Outcome<Vec<Place>> {
     let accounts = history.extent.accounts;
     let mut places = Vec::new();
     for turn in 0..STREAMS.min(accounts) {
-        // A multiplier without a factor in common with any number of accounts that is tried.
+        // This multiplier has no common factor with any number of accounts that is used.
         let number = u32::try_from(u64::from(turn) * 7_368_787 % u64::from(accounts))?;
         let stream = account::stream(history.account(number)?);
         let events = store.read_stream(&stream, Revision(0)).await?;
@@ -107,7 +106,7 @@ fn loads_a_second(
     })
 }
 
-/// Each caller begins elsewhere.
+/// Each caller begins at another stream.
 fn turns(places: &[Place], caller: usize) -> impl Iterator<Item = &Place> {
     places.iter().cycle().skip(caller * places.len() / cores())
 }
@@ -124,7 +123,7 @@ fn lookups_a_second(log: &Path, places: &[Place], window: Duration) -> Outcome<f
     Ok(rate_since(start, lookups))
 }
 
-/// A row: everything that the log holds of an event.
+/// A row: everything that the log holds about an event.
 type Row = (u64, String, u64, [u8; 16], String, u16, String, String, Option<[u8; 16]>, Option<Vec<u8>>);
 
 fn look_up_until<'a>(log: &Path, places: impl Iterator<Item = &'a Place>, end: Instant) -> Outcome<u32> {
@@ -141,7 +140,7 @@ fn look_up_until<'a>(log: &Path, places: impl Iterator<Item = &'a Place>, end: I
             break;
         }
         let mut rows: Vec<Row> = Vec::with_capacity(positions.len());
-        // One transaction, as one statement over an index would be.
+        // One transaction, as one statement over an index would have.
         connection.execute_batch("BEGIN")?;
         for position in positions {
             rows.push(select.query_row([position], |row| row.try_into())?);

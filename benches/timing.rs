@@ -1,14 +1,19 @@
-//! Whether the clock tells an anonymous caller which accounts there are: logins and reset requests of several kinds, in random
-//! order over one connection, and how well one could tell each kind from another by the time that its answer took. Logins are
-//! tried at open addresses, at locked ones with and without cookies of devices, beside others that log in, and at addresses that
-//! nobody has asked for since the program started.
+//! Measures whether response times tell an anonymous caller which accounts exist. Sends logins and reset
+//! requests of several kinds, in random order over one connection. Then computes how well each kind can be
+//! told apart from another by the response time. Logins are tried at open addresses, at locked ones with and
+//! without device cookies, while others log in, and at addresses that nobody has asked for since the program
+//! started.
 //!
-//! For each kind: the median, and between what eight of ten lie. For each pair: the probability that an answer of the one takes longer than one of the other (the area
-//! under the curve, which is Mann and Whitney's U over all pairs), with the range in which it lies 95 times of 100 where
-//! nothing differs; and the greatest distance between their distributions (Kolmogorov and Smirnov's D), with what it
-//! stays under 95 times of 100 then.
+//! For each kind, prints the median and the range of the middle 80 %. For each pair, prints two numbers:
 //!
-//! `-- --program PATH` measures a program that was built elsewhere; `-- --tries N` takes so many of each kind of login.
+//! - The probability that an answer of the first kind takes longer than one of the second (the area under the
+//!   curve, which is Mann and Whitney's U over all pairs), and the range in which it lies in 95 of 100 cases if
+//!   nothing differs.
+//! - The greatest distance between the two distributions (Kolmogorov and Smirnov's D), and the value that it
+//!   stays below in 95 of 100 cases if nothing differs.
+//!
+//! `-- --program PATH` measures a program that was built elsewhere. `-- --tries N` changes the number of
+//! logins of each kind.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a benchmark is started by hand, and prints what it measured")]
 
@@ -24,20 +29,20 @@ use loquet_benches::{Outcome, argument, cores};
 use rand::seq::SliceRandom;
 use serde_json::{Value, json};
 
-/// Of each kind, unless told otherwise.
+/// The default number of tries of each kind.
 const LOGINS: usize = 480;
 const RESETS: usize = 300;
-/// Guesses at one address before another's turn: the seventh would lock it.
+/// The number of guesses at one address before the next address. The seventh would lock it.
 const GUESSES: usize = 6;
-/// Reset mails that one account is sent in an hour.
+/// The number of reset mails that one account gets in an hour.
 const MAILS: usize = 5;
 const WRONG: &str = "Croissant1!";
-/// Addresses of each kind that are tried once after a start.
+/// The number of addresses of each kind that are tried once after a start.
 const FIRST_TOUCHES: usize = 150;
-/// Tokens of devices that a request shows: as many as are looked at.
+/// The number of device tokens in a request: as many as the server reads.
 const COOKIES: u32 = 50;
 
-/// What is asked, and what it is asked of.
+/// The kinds of addresses that requests are about.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Active,
@@ -90,7 +95,7 @@ fn main() -> Outcome<()> {
     let taken = resets.measure(&mut connection, &TWO, MAILS, 202, ask)?;
     print_pairs("reset requests (202)", &TWO, &taken)?;
 
-    // Each address once: nothing of it is in the memory of a program that has just started.
+    // Each address is tried once. Nothing about it is in the memory of a program that has just started.
     let fresh = Stage::new(&program, &mut connection, ("fresh", 3), FIRST_TOUCHES.min(tries))?;
     drop(connection);
     program.stop()?;
@@ -105,7 +110,7 @@ fn guess(email: &str) -> Vec<u8> {
     guess_with(email, "")
 }
 
-/// A wrong login with further lines in its head.
+/// Builds the request of a wrong login, with further headers.
 fn guess_with(email: &str, head: &str) -> Vec<u8> {
     let body = json!({ "email": email, "password": WRONG }).to_string();
     let length = body.len();
@@ -115,7 +120,7 @@ fn guess_with(email: &str, head: &str) -> Vec<u8> {
     format!("{head}{body}").into_bytes()
 }
 
-/// As many tokens of devices as are looked at, of accounts that nobody guesses at.
+/// Returns as many device tokens as the server reads, of accounts that nobody guesses at.
 fn cookies(program: &Program, connection: &mut Connection) -> Outcome<String> {
     let mut pairs = Vec::new();
     for number in 0..COOKIES {
@@ -129,16 +134,16 @@ fn cookies(program: &Program, connection: &mut Connection) -> Outcome<String> {
     Ok(format!("Cookie: {}\r\n", pairs.join("; ")))
 }
 
-/// Addresses of each kind.
+/// The addresses of each kind.
 struct Stage {
     addresses: usize,
     name: &'static str,
-    /// Tells its merchants from those of other stages.
+    /// Distinguishes its merchants from those of other stages.
     number: u32,
 }
 
 impl Stage {
-    /// Makes the accounts, so many of each kind.
+    /// Makes this many accounts of each kind.
     fn new(
         program: &Program,
         connection: &mut Connection,
@@ -161,7 +166,7 @@ impl Stage {
     }
 
     fn story(&self, kind: Kind, at: usize) -> Outcome<Story> {
-        // Names as long as one another: nothing but what they are differs.
+        // All names have the same length, so that only their kinds differ.
         let letter = match kind {
             Kind::Active => 'a',
             Kind::Unknown => 'b',
@@ -184,7 +189,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Tries each address while others log in for real, on two connections all the time.
+    /// Tries each address while others log in with the right password, on two connections all the time.
     fn beside_logins(&self, program: &Program, connection: &mut Connection) -> Outcome<Vec<Vec<f64>>> {
         let story = Story::new("others", 5_000_000);
         connection.call(&story.order(&program.token))?.expect(201)?;
@@ -201,7 +206,8 @@ impl Stage {
         })
     }
 
-    /// Tries each address so many times, all kinds in random order; gives the milliseconds of each kind's answers.
+    /// Tries each address this many times, all kinds in random order. Returns the milliseconds of each kind's
+    /// answers.
     fn measure(
         &self,
         connection: &mut Connection,
@@ -243,7 +249,7 @@ fn milliseconds(took: Duration) -> f64 {
     took.as_secs_f64() * 1e3
 }
 
-/// Erases the person, which deletes the account of a company's last administrator too.
+/// Erases the person. This also deletes the account of a company's last administrator.
 fn delete(program: &Program, placed: &str) -> Outcome<()> {
     let placed: Value = serde_json::from_str(placed)?;
     let account = placed.get("account_id").and_then(Value::as_str).ok_or("no account")?;
@@ -271,13 +277,13 @@ fn print_pairs(what: &str, kinds: &[Kind], taken: &[Vec<f64>]) -> Outcome<()> {
 
 /// How well two kinds can be told apart.
 struct Told {
-    /// The probability that an answer of the first takes longer than one of the second.
+    /// The probability that an answer of the first kind takes longer than one of the second.
     auc: f64,
-    /// How far from a half it lies at most, 95 times of 100, where nothing differs.
+    /// The largest distance from one half, in 95 of 100 cases, if nothing differs.
     by_chance: f64,
     /// The greatest distance between the two distributions.
     distance: f64,
-    /// What it stays under 95 times of 100, where nothing differs.
+    /// The value that it stays below in 95 of 100 cases, if nothing differs.
     distance_by_chance: f64,
 }
 
@@ -287,7 +293,8 @@ impl Told {
         let mut all: Vec<(f64, bool)> = one.iter().map(|took| (*took, true)).collect();
         all.extend(other.iter().map(|took| (*took, false)));
         all.sort_by(|a, b| a.0.total_cmp(&b.0));
-        // Walked through from the shortest, equal ones together: pairs in which the first took longer, a tie half.
+        // Goes through the times from the shortest, equal ones together. Counts the pairs in which the first
+        // took longer. A tie counts as a half.
         let (mut ones, mut others, mut longer, mut distance) = (0.0, 0.0, 0.0, 0.0_f64);
         for equal in all.chunk_by(|a, b| a.0.total_cmp(&b.0).is_eq()) {
             let of_one = f64::from(u32::try_from(equal.iter().filter(|(_, first)| *first).count()).ok()?);

@@ -1,4 +1,4 @@
-//! Which technology keeps what. This is the one place of the program that chooses adapters.
+//! Chooses the adapter of every port. No other part of the program does.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -35,20 +35,20 @@ const LOOK_AT_LOGS: Duration = Duration::from_secs(5);
 /// How a store is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// To write, by this process alone.
+    /// For writing, by this process only.
     Write,
-    /// To read, beside a process that writes.
+    /// For reading, while another process writes.
     Read,
 }
 
-/// The event log and the keys of the accounts in it.
+/// The event log and the account keys.
 pub(crate) struct Log {
     pub(crate) store: Arc<dyn EventStore>,
     pub(crate) keys: Arc<dyn AccountKeys>,
     pub(crate) close: Close,
 }
 
-/// Finishes what the log accepted, and closes it. Blocks.
+/// Finishes the accepted appends and closes the log. Blocks.
 pub(crate) type Close = Box<dyn FnOnce() + Send>;
 
 /// Opens the log and the keys.
@@ -78,7 +78,7 @@ pub(crate) fn read_models(directory: &DataDirectory, access: Access) -> anyhow::
     }))
 }
 
-/// Opens the mail journal, in which reactions note their checkpoints too.
+/// Opens the mail journal. It also stores the checkpoints of the reactions.
 pub(crate) fn mail_journal(directory: &DataDirectory, access: Access) -> anyhow::Result<Arc<dyn MailLedger>> {
     let path = directory.file("reactions.db");
     Ok(Arc::new(match access {
@@ -90,18 +90,19 @@ pub(crate) fn mail_journal(directory: &DataDirectory, access: Access) -> anyhow:
     }))
 }
 
-/// What the reactions and the mail sender note, and the lease under which they may.
+/// The journal of the reactions and the mail sender, and the lease that they need to write to it.
 pub(crate) struct Reactions {
     pub(crate) journal: Arc<dyn MailLedger>,
     pub(crate) lease: Arc<dyn Lease>,
-    /// Under which name this process takes the lease.
+    /// The name under which this process takes the lease.
     pub(crate) holder: &'static str,
-    /// For how long it takes the lease. `None` if it takes the lease without an end.
+    /// How long a lease lasts. `None` if it never ends.
     pub(crate) lasts: Option<TimeDelta>,
 }
 
-/// Opens the mail journal with its lease. The process that has locked the log is the only one that runs reactions here. So
-/// every such process has the same name, which never waits for a process that was killed, and a lease has no end.
+/// Opens the mail journal with its lease. Only the process that has locked the log runs reactions on this
+/// data. So every such process takes the lease under the same name and without an end: it never waits for a
+/// process that was killed.
 pub(crate) fn reactions(directory: &DataDirectory) -> anyhow::Result<Reactions> {
     let journal = Arc::new(SqliteJournal::open(&directory.file("reactions.db"))?);
     Ok(Reactions {
@@ -112,7 +113,7 @@ pub(crate) fn reactions(directory: &DataDirectory) -> anyhow::Result<Reactions> 
     })
 }
 
-/// Opens the mail journal to read it. Returns `None` if no server has run here yet.
+/// Opens the mail journal for reading. Returns `None` if no server has run on this data yet.
 pub(crate) fn mail_journal_if_there(
     directory: &DataDirectory,
 ) -> anyhow::Result<Option<Arc<dyn MailLedger>>> {
@@ -127,7 +128,7 @@ pub(crate) fn service_tokens(directory: &DataDirectory) -> anyhow::Result<Arc<dy
     Ok(Arc::new(SqliteServiceTokens::open(&directory.file("tokens.db"))?))
 }
 
-/// Opens the answers to idempotency keys.
+/// Opens the stored answers to commands with an idempotency key.
 pub(crate) async fn answers(
     directory: &DataDirectory,
     keys: &dyn AccountKeys,
@@ -136,7 +137,7 @@ pub(crate) async fn answers(
     Ok(Arc::new(SqliteAnswers::open(&directory.file("answers.db"), hashing)?))
 }
 
-/// Opens the accounts' keys beside a process that writes them.
+/// Opens the account keys, while another process writes them.
 pub(crate) fn keys_to_read(
     directory: &DataDirectory,
     server_key: KeyFile,
@@ -144,7 +145,7 @@ pub(crate) fn keys_to_read(
     Ok(Arc::new(KeyStore::open_to_read(&directory.file("keys.db"), server_key)?))
 }
 
-/// Opens the log to read it, without its keys.
+/// Opens the log for reading, without its keys.
 pub(crate) fn log_to_read(directory: &DataDirectory) -> anyhow::Result<Arc<dyn EventStore>> {
     Ok(Arc::new(SqliteStore::open_to_read(&directory.file("log.db"))?))
 }
@@ -154,7 +155,7 @@ pub(crate) fn is_in_use(directory: &DataDirectory) -> bool {
     event_store::is_in_use(&directory.file("log.db"))
 }
 
-/// Returns whether an error says that a server is running on this data.
+/// Returns whether an error means that a server is running on this data.
 pub(crate) fn says_in_use(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(FileError::InUse(_)))
 }
@@ -170,13 +171,13 @@ pub(crate) fn copy_of_read_models(
     Ok(Arc::new(SqliteReadStore::open(scratch)?))
 }
 
-/// What sends mails, and what shows them in development.
+/// Sends mails. In development, also shows them.
 pub(crate) struct Mail {
     pub(crate) mailer: Arc<dyn Mailer>,
     pub(crate) dev_mails: Option<Arc<dyn DevMails>>,
 }
 
-/// The mail server of the settings. Without one, the folder `mail` in the data directory.
+/// Uses the mail server from the settings. Without one, uses the folder `mail` in the data directory.
 pub(crate) fn mail(directory: &DataDirectory, settings: &Settings, clock: &Clock) -> anyhow::Result<Mail> {
     if let Some(smtp) = &settings.smtp {
         return Ok(Mail { mailer: Arc::new(Smtp::new(smtp)?), dev_mails: None });
@@ -186,7 +187,7 @@ pub(crate) fn mail(directory: &DataDirectory, settings: &Settings, clock: &Clock
     Ok(Mail { mailer: folder.clone(), dev_mails: Some(folder) })
 }
 
-/// Measures the files of the stores at intervals, and warns of those that grow.
+/// Measures the files of the stores at intervals, and warns if one grows.
 pub(crate) fn watch_files(
     directory: &DataDirectory,
     metrics: Arc<Metrics>,
@@ -196,7 +197,7 @@ pub(crate) fn watch_files(
     Ok(look_at_logs(logs, metrics, clock))
 }
 
-/// Measures the write-ahead logs, and warns of those that grow.
+/// Measures the write-ahead logs at intervals, and warns if one grows.
 async fn look_at_logs(logs: WriteAheadLogs, metrics: Arc<Metrics>, clock: Clock) {
     let mut now_and_then = tokio::time::interval(LOOK_AT_LOGS);
     let mut held = Some(logs);

@@ -1,4 +1,4 @@
-//! The clock: read here and nowhere else.
+//! The clock. Nothing else in the program reads it.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use loquet_domain::Moment;
 use loquet_domain::app::App;
 use loquet_projections::ports::Clock;
 
-/// The moment it is, to the microsecond: what the log keeps.
+/// Returns the current moment, to the microsecond: the precision of the log.
 #[expect(clippy::disallowed_methods, reason = "the program's one clock")]
 pub(crate) fn now() -> Moment {
     Utc::now().trunc_subsecs(6)
@@ -17,7 +17,8 @@ pub(crate) fn system() -> Clock {
     Arc::new(now)
 }
 
-/// The clock of a server. The use cases learn each moment that it shows, so they notice when it is put back.
+/// Returns the clock of a server. The use cases see each moment that it returns, so they notice when the
+/// clock is put back.
 pub(crate) fn noted_by(app: Arc<App>) -> Clock {
     Arc::new(move || {
         let at = now();

@@ -1,4 +1,4 @@
-//! Loquet: who has an account, who gets in, who is locked out.
+//! Loquet: accounts, logins and lockouts of a customer portal.
 #![forbid(unsafe_code)]
 
 mod adapters;
@@ -29,7 +29,8 @@ use mode::Mode;
 use settings::Logging;
 use telemetry::Traces;
 
-/// Threads that may wait for a disk or a lock. More would wait for the same disk, each with memory of its own.
+/// The number of threads that may wait for a disk or a lock. More would wait for the same disk, and each
+/// takes memory.
 const BLOCKING: usize = 16;
 
 fn main() -> ExitCode {
@@ -51,7 +52,7 @@ fn begin(matches: &ArgMatches, cli: Cli) -> ExitCode {
     let config = Config::read(file.map(PathBuf::as_path), matches, std::env::vars_os());
     let logging = Logging::of(&config);
     let traces = if matches!(cli.command, Command::Serve(_)) { Traces::Sent } else { Traces::Dropped };
-    // Before the runtime is there: what sends the traces has threads of its own.
+    // Set up before the runtime starts, because the trace exporter has its own threads.
     let telemetry = match telemetry::init(&logging, traces) {
         Ok(telemetry) => telemetry,
         Err(error) => return failed(&error),
@@ -67,7 +68,7 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 }
 
 fn run(cli: Cli, mut config: Config) -> anyhow::Result<ExitCode> {
-    // What needs no data, and tells of a faulty configuration rather than stumble over it.
+    // These commands need no data. They work or report faults even if the configuration is wrong.
     match &cli.command {
         Command::Config(ConfigCommand::Check(check)) => {
             return Ok(commands::config::check(config, Mode::of(check.dev)));
@@ -128,7 +129,7 @@ fn run(cli: Cli, mut config: Config) -> anyhow::Result<ExitCode> {
             Command::Keys(KeysCommand::Rotate(rotate)) => done(commands::keys::rotate(&directory, &rotate)),
             Command::Backup(backup) => done(commands::backup::take(&directory, &backup)),
             Command::Restore(restore) => done(commands::backup::restore(&directory, &restore)),
-            // Run above.
+            // This command was run above.
             Command::Config(_)
             | Command::Doctor(_)
             | Command::Openapi

@@ -1,16 +1,16 @@
 //! Production or development.
 
-/// What it is run for.
+/// What the server is run for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// For people: links need an address, mails a server.
+    /// For real users. Links need a public address, and mails need a mail server.
     Production,
-    /// For whoever develops beside it: needs nothing, and shows every mail.
+    /// For developers. It needs no settings, and shows every mail.
     Development,
 }
 
 impl Mode {
-    /// As `--dev` says.
+    /// Returns the mode for the flag `--dev`.
     pub(crate) fn of(dev: bool) -> Self {
         if dev { Self::Development } else { Self::Production }
     }

@@ -28,15 +28,15 @@ const LOST: u8 = 74;
 
 /// The first failure to write to standard output. Nothing is written after it, so that the output has no gap.
 static FAILED: OnceLock<io::Error> = OnceLock::new();
-/// Whether something was lost that cannot be had by asking again.
+/// Whether something was lost that can't be printed again.
 static SECRET_LOST: AtomicBool = AtomicBool::new(false);
 
-/// Whether somebody still takes what is written to standard output.
+/// Whether somebody still reads standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reader {
     /// Yes, as far as is known.
     There,
-    /// No: whatever is written now is lost, so a long list can stop.
+    /// No. Further output would be lost, so a long list can stop.
     Gone,
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn document(bytes: &[u8]) -> Reader {
     write(bytes)
 }
 
-/// Says what was done: on standard output, or on standard error if that fails.
+/// Prints the result of a command: on standard output, or on standard error if that fails.
 pub(crate) fn outcome(text: impl Display) {
     let text = text.to_string();
     if line(&text) == Reader::Gone {
@@ -85,8 +85,8 @@ pub(crate) fn note(text: impl Display) {
 /// Prints what the command line's parser says: help and version on standard output, a fault on standard error.
 /// Returns its exit code.
 pub(crate) fn usage(said: &clap::Error) -> ExitCode {
-    // A fault repeats parts of the command line, which may hold anything. Help and version are our own text, and may
-    // be coloured.
+    // A fault repeats parts of the command line, which may hold anything. Help and version are our own text
+    // and may be coloured.
     if said.use_stderr() && !std::env::args_os().all(|given| given.to_str().is_some_and(is_plain)) {
         note(said.render().to_string().trim_end());
         return ExitCode::from(u8::try_from(said.exit_code()).unwrap_or(2));
@@ -100,7 +100,7 @@ pub(crate) fn usage(said: &clap::Error) -> ExitCode {
     ExitCode::from(u8::try_from(said.exit_code()).unwrap_or(2))
 }
 
-/// The exit code of a command that returned `code`, when all of its output is written or lost.
+/// Returns the exit code of a command that returned `code`, once all of its output is written or lost.
 pub(crate) fn ending(code: ExitCode) -> ExitCode {
     if FAILED.get().is_none()
         && let Err(error) = io::stdout().flush()
@@ -116,7 +116,7 @@ pub(crate) fn ending(code: ExitCode) -> ExitCode {
     if is_lost && code == ExitCode::SUCCESS { ExitCode::from(LOST) } else { code }
 }
 
-/// Whether standard error is a terminal, so that progress and colours are shown there.
+/// Returns whether standard error is a terminal. If so, progress and colours are shown there.
 pub(crate) fn errors_are_watched() -> bool {
     io::stderr().is_terminal()
 }
@@ -129,7 +129,7 @@ fn write(bytes: &[u8]) -> Reader {
     if FAILED.get().is_some() {
         return Reader::Gone;
     }
-    // Flushed at once: a failure is noticed where the text is written, and not at the end.
+    // Flushed at once, so that a failure is noticed where the text is written and not at the end.
     let mut out = io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
         Ok(()) => Reader::There,
@@ -141,18 +141,18 @@ fn write(bytes: &[u8]) -> Reader {
 }
 
 fn fail(error: io::Error) {
-    // The first failure is kept.
+    // Only the first failure is kept.
     drop(FAILED.set(error));
 }
 
-/// The text with its control characters escaped: a terminal would take them for commands. Printed text comes from
-/// files, orders and servers. Tabs and ends of lines are our own, and stay.
+/// Returns the text with its control characters escaped, because a terminal would take them for commands.
+/// Printed text comes from files, orders and servers. Tabs and line ends are our own, and stay.
 fn printable(text: &str) -> String {
     text.split('\t').map(visible_lines).collect::<Vec<_>>().join("\t")
 }
 
-/// Standard error, for the program's log. A line that can't be written is lost, and nothing stops: a server goes on
-/// serving when the disk of its log is full, or when the program that read the log has ended.
+/// Standard error, for the program's log. If a line can't be written, it is lost and nothing stops. A server
+/// goes on even if the disk of its log is full, or if the program that reads the log has ended.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Log;
 

@@ -1,16 +1,16 @@
-//! Lines of the program's own log. Input that is logged can't begin a new line, and can't give a colour or a command
-//! to the reader's terminal (CWE-117, CWE-150).
+//! The lines of the program's log. Logged input can't begin a new line, and can't send colours or commands to
+//! the reader's terminal (CWE-117, CWE-150).
 
 use std::io::{Result, Write};
 
 use loquet_domain::values::plain_text::visible;
 
-/// Standard error, to which each event of the log is written as one line. It has no colours: the formatter's own
-/// could not be told from those in the input.
+/// Writes each log event to standard error as one line. It has no colours, because the formatter's colours
+/// could not be told apart from colours in the input.
 pub(crate) struct PlainLog<W>(pub(crate) W);
 
 impl<W: Write> Write for PlainLog<W> {
-    /// Takes one event, as the formatter hands it over: whole, its line end last.
+    /// Writes one event. The formatter passes it whole, with the line end last.
     fn write(&mut self, event: &[u8]) -> Result<usize> {
         let text = String::from_utf8_lossy(event);
         let line = text.strip_suffix('\n').unwrap_or(&text);
@@ -66,7 +66,7 @@ mod tests {
         String::from_utf8(bytes).unwrap()
     }
 
-    /// Any text: the strings of proptest hold no control character.
+    /// Any text. proptest's own string strategies produce no control characters.
     fn any_text() -> impl Strategy<Value = String> {
         let hidden = prop::sample::select(vec![
             '\0',

@@ -1,4 +1,5 @@
-//! Settings that would switch a protection off together, each of them within its own bounds.
+//! Finds combinations of settings that would switch a protection off although each value is within its
+//! bounds.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -8,13 +9,14 @@ use loquet_mail::smtp::{Security, SmtpSettings};
 use crate::config::Config;
 use crate::mode::Mode;
 
-/// How long a lockout lasts at least, for each wrong login that it takes: 120 guesses in an hour at most, so
-/// that the passwords most used are not through in a night.
+/// The shortest lockout for each wrong login that leads to it. It allows at most 120 guesses an hour, too few
+/// to try the most common passwords in a night.
 const REST_AFTER_A_GUESS: Duration = Duration::from_secs(30);
-/// Memory in KiB and passes that OWASP holds for equally strong (Password Storage Cheat Sheet, Argon2id).
+/// Pairs of memory (in KiB) and passes that OWASP considers equally strong (Password Storage Cheat Sheet,
+/// Argon2id).
 const STRONG_ENOUGH: [(u32, u32); 5] = [(47_104, 1), (19_456, 2), (12_288, 3), (9216, 4), (7168, 5)];
 
-/// Notes every fault of this kind.
+/// Adds a fault to the configuration for each such combination.
 pub(crate) fn check(config: &mut Config, mode: Mode) {
     lockout(config);
     unused(config);
@@ -41,7 +43,7 @@ fn lockout(config: &mut Config) {
     }
 }
 
-/// What somebody set to protect, and another setting keeps from doing so.
+/// Finds settings that protect nothing because another setting switches them off.
 fn unused(config: &mut Config) {
     for (set, switch) in
         [("password.blocklist_file", "password.blocklist"), ("password.context_words", "password.context")]
@@ -52,7 +54,8 @@ fn unused(config: &mut Config) {
     }
 }
 
-/// A development server shows every mail, and so every link, to anybody who reaches it.
+/// Refuses a development server that other machines can reach. It shows every mail, and so every link, to
+/// anybody.
 fn development(config: &mut Config) {
     let Some(listen) = config.parsed::<SocketAddr>("http.listen") else { return };
     if !listen.ip().to_canonical().is_loopback() {
@@ -81,7 +84,7 @@ fn hashing(config: &mut Config) {
     }
 }
 
-/// A password that anybody on the way could read.
+/// Finds a password that would be sent unencrypted.
 pub(crate) fn password_in_the_clear(config: &mut Config, smtp: &SmtpSettings) {
     if smtp.credentials.is_some() && matches!(smtp.security, Security::None) && !is_this_machine(&smtp.host) {
         let why =

@@ -1,4 +1,4 @@
-//! The values of the configuration, with their types, and the checks that need more than one value.
+//! The values of the configuration as types, and the checks that involve more than one value.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -25,13 +25,13 @@ use crate::config::{Config, networks};
 use crate::mode::Mode;
 use crate::protections;
 
-/// The longest password that is taken.
+/// The longest password that is accepted, in characters.
 const MOST_CHARACTERS: usize = 1024;
 
-/// Everything that the server is run with.
+/// The settings of the server.
 pub(crate) struct Settings {
     pub(crate) mode: Mode,
-    /// Where links lead: scheme and host, without a trailing slash.
+    /// The beginning of every link: scheme and host, without a trailing slash.
     pub(crate) public_url: String,
     pub(crate) brand: String,
     pub(crate) node: String,
@@ -40,28 +40,28 @@ pub(crate) struct Settings {
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) connections: Connections,
     pub(crate) limits: Limits,
-    /// Activation mails that a company's people cause in an hour.
+    /// The most activation mails that the users of one company cause in an hour.
     pub(crate) mails_per_company: usize,
     pub(crate) policies: Policies,
     pub(crate) blocklist: PasswordBlocklist,
     pub(crate) cost: Cost,
     pub(crate) from: String,
-    /// None with `--dev`, where no mail server is named.
+    /// `None` with `--dev` if no mail server is configured.
     pub(crate) smtp: Option<SmtpSettings>,
     pub(crate) sending: Sending,
     pub(crate) metrics_listen: Option<SocketAddr>,
 }
 
-/// How the program writes down what it does.
+/// The settings of the program's log and traces.
 pub(crate) struct Logging {
     pub(crate) json: bool,
     pub(crate) filter: String,
-    /// Where traces go, and which share of requests is traced.
+    /// The address that traces are sent to, and the share of requests that are traced.
     pub(crate) traces: Option<(String, f64)>,
 }
 
 impl DataDirectory {
-    /// Where the configuration says that the data is.
+    /// Reads the paths from the configuration.
     pub(crate) fn of(config: &Config) -> Self {
         Self {
             data_dir: config.text("data_dir").unwrap_or("var").into(),
@@ -77,7 +77,7 @@ impl DataDirectory {
         self.server_key_file.clone().unwrap_or_else(|| self.file("server.key"))
     }
 
-    /// Makes the data directory, readable by its owner alone.
+    /// Makes the data directory. Only its owner can read it.
     pub(crate) fn make_folder(&self) -> anyhow::Result<()> {
         let folder = &self.data_dir;
         let mut builder = std::fs::DirBuilder::new();
@@ -91,7 +91,7 @@ impl DataDirectory {
         })
     }
 
-    /// Whether others on this machine may look into the data directory.
+    /// Returns whether other users of this machine can read the data directory.
     pub(crate) fn is_open_to_others(&self) -> bool {
         let mode =
             |metadata: std::fs::Metadata| std::os::unix::fs::PermissionsExt::mode(&metadata.permissions());
@@ -111,8 +111,8 @@ impl Logging {
 }
 
 impl Settings {
-    /// Types the configuration. None where something is wrong with it: then its faults say what, all of
-    /// them at once.
+    /// Converts the configuration into types. Returns `None` if a setting is wrong; the configuration then
+    /// holds all faults.
     pub(crate) fn of(config: &mut Config, mode: Mode) -> Option<Self> {
         let public_url = public_url(config, mode);
         let smtp = smtp(config, mode);
@@ -170,9 +170,9 @@ fn limits(config: &Config) -> Option<Limits> {
     })
 }
 
-/// The rules in force. None where something is wrong with one of them.
+/// Returns the policies in force. Returns `None` if one of them is wrong.
 ///
-/// The bounds of the table are at least as narrow as the policies' own.
+/// The settings table allows no value that a policy would refuse.
 pub(crate) fn policies(config: &mut Config) -> Option<Policies> {
     let lockout =
         LockoutPolicy::new(config.parsed("lockout.attempts")?, time_delta(config, "lockout.duration")?);
@@ -223,14 +223,14 @@ fn password_policy(config: &mut Config) -> Option<PasswordPolicy> {
     Some(policy.with_blocklist(blocklist).with_context(context))
 }
 
-/// The brand, and what the operator lists.
+/// Returns the brand and the further context words that the operator lists.
 fn context_words(config: &Config) -> Option<Vec<String>> {
     let listed = config.text("password.context_words").unwrap_or_default().split(',');
     let listed = listed.map(|word| word.trim().to_owned()).filter(|word| !word.is_empty());
     Some(std::iter::once(config.text("brand")?.to_owned()).chain(listed).collect())
 }
 
-/// The lists that new passwords are looked up in, the operator's opened; none is where none is looked up.
+/// Returns the blocklist for new passwords. Opens the operator's list only if the blocklist is on.
 fn blocklist(config: &mut Config) -> PasswordBlocklist {
     let is_on = config.text("password.blocklist") == Some("on");
     let path = config.text("password.blocklist_file").filter(|_| is_on).map(PathBuf::from);
@@ -260,7 +260,7 @@ fn public_url(config: &mut Config, mode: Mode) -> Option<String> {
     Some(url)
 }
 
-/// The mail server, its files read; none where there is none to be.
+/// Returns the mail server with its files read. Returns `None` if there is no mail server.
 fn smtp(config: &mut Config, mode: Mode) -> Option<SmtpSettings> {
     let Some(host) = config.text("smtp.host").map(ToOwned::to_owned) else {
         if mode == Mode::Production {
@@ -317,7 +317,7 @@ fn credentials(config: &mut Config) -> Option<(String, String)> {
     }
 }
 
-/// The bytes of a file that a setting names.
+/// Reads the file that a setting names.
 fn file(config: &mut Config, key: &'static str) -> Option<Vec<u8>> {
     let path = PathBuf::from(config.text(key)?);
     match std::fs::read(&path) {
@@ -329,7 +329,7 @@ fn file(config: &mut Config, key: &'static str) -> Option<Vec<u8>> {
     }
 }
 
-/// A secret out of a file, its line end dropped.
+/// Reads a secret from a file, without the line end.
 pub(crate) fn read_secret(path: &Path) -> anyhow::Result<String> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("can't read the secret in {}", path.display()))?;

@@ -1,4 +1,4 @@
-//! Puts the parts together.
+//! Assembles the program: the log, its keys, the adapters, and the use cases over them.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -28,20 +28,20 @@ use loquet_metrics::{MeasuredStore, Metrics};
 use crate::adapters::{self, Access, Close, Log};
 use crate::cli::DataDirectory;
 
-/// Folds of that many accounts, and as many claims, are kept.
+/// The number of accounts whose states are cached. As many address claims are cached too.
 const FOLDS: usize = 100_000;
-/// Unknown addresses whose wrong guesses are remembered.
+/// The number of unknown addresses whose wrong guesses are remembered.
 const STRANGERS: NonZeroUsize = match NonZeroUsize::new(200_000) {
     Some(number) => number,
     None => NonZeroUsize::MIN,
 };
-/// How many of the newest events have their sealed parts opened at a start.
+/// The number of newest events whose sealed parts are checked at a start.
 const UNSEALED_AT_START: u64 = 2000;
-/// How many events are read at once.
+/// The number of events that one read returns.
 const PAGE: usize = 500;
-/// How often it is kept when sessions were used.
+/// How often the times of last use of sessions are saved.
 const KEPT_EVERY: Duration = Duration::from_mins(1);
-/// Hashes that may wait for a core before logins are told to come back.
+/// The number of hashes that may wait for a core. Further logins are told to try again later.
 const WAITING_HASHES: usize = 1024;
 
 /// The log, its keys and the use cases over them.
@@ -56,7 +56,7 @@ pub(crate) struct System {
     files: Files,
 }
 
-/// Where what is in memory is kept between two runs.
+/// The snapshot files that keep state in memory from one run to the next.
 #[derive(Clone)]
 struct Files {
     anonymous: PathBuf,
@@ -64,7 +64,7 @@ struct Files {
     clock: PathBuf,
 }
 
-/// What the parts are made with.
+/// The configuration of the parts.
 pub(crate) struct Parts {
     pub(crate) policies: Policies,
     pub(crate) blocklist: PasswordBlocklist,
@@ -85,18 +85,18 @@ impl Default for Parts {
     }
 }
 
-/// What hashes passwords, makes and checks codes, and gives identities.
+/// The adapters that hash passwords, make and check one-time codes, and make ids.
 pub(crate) struct Outside {
     pub(crate) hasher: Arc<dyn PasswordHasher>,
     pub(crate) codes: Arc<dyn OneTimeCodes>,
     pub(crate) identities: Arc<dyn Identities>,
 }
 
-/// The version of the program.
+/// The version of Loquet.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 impl System {
-    /// Opens what is in the data directory.
+    /// Opens the data in the data directory.
     pub(crate) async fn open(
         directory: &DataDirectory,
         access: Access,
@@ -110,7 +110,7 @@ impl System {
         Self::open_with(directory, access, parts, outside).await
     }
 
-    /// Opens what is in the data directory, with what hashes passwords, what makes and checks codes and what gives identities.
+    /// Opens the data in the data directory with these adapters for passwords, codes and ids.
     pub(crate) async fn open_with(
         directory: &DataDirectory,
         access: Access,
@@ -147,7 +147,7 @@ impl System {
             serials: Arc::new(MemoryStateCache::new(FOLDS / 100)),
             access: Arc::new(MemoryStateCache::new(FOLDS / 10)),
             receipts: Arc::new(MemoryStateCache::new(FOLDS / 100)),
-            // Up to a hundred kilobytes each.
+            // Each state may take up to a hundred kilobytes.
             logos: Arc::new(MemoryStateCache::new(100)),
             takeovers: Arc::new(MemoryStateCache::new(FOLDS / 100)),
         };
@@ -173,8 +173,8 @@ impl System {
         }
     }
 
-    /// Opens the sealed part of every event after a position. Returns what is wrong with the first one that was
-    /// altered.
+    /// Opens the sealed part of every event after a position. Returns what is wrong with the first altered
+    /// one.
     pub(crate) async fn altered_after(&self, position: Position) -> anyhow::Result<Option<CodecError>> {
         let mut at = position;
         loop {
@@ -189,12 +189,13 @@ impl System {
         }
     }
 
-    /// Opens what is in the data directory to look at it.
+    /// Opens the data in the data directory for reading.
     pub(crate) async fn open_to_read(directory: &DataDirectory) -> anyhow::Result<Self> {
         Self::open(directory, Access::Read, Parts::default()).await
     }
 
-    /// Notes when the newest event happened, so that a clock that was put back while no server ran is noticed too.
+    /// Tells the clock the time of the newest event. So the server notices a clock that was put back while no
+    /// server ran.
     pub(crate) async fn note_last_moment(&self) -> anyhow::Result<()> {
         let head = self.store.head().await?;
         let before = Position(head.0.saturating_sub(1));
@@ -204,7 +205,7 @@ impl System {
         Ok(())
     }
 
-    /// Keeps when sessions were used, every minute, until it is dropped.
+    /// Saves the times of last use of sessions every minute, until the task is dropped.
     pub(crate) fn keep_activity(&self) -> impl Future<Output = ()> + Send + 'static {
         let (app, activity, files) = (self.app.clone(), self.activity.clone(), self.files.clone());
         async move {
@@ -216,7 +217,7 @@ impl System {
         }
     }
 
-    /// Finishes what was accepted and closes the log.
+    /// Finishes accepted work and closes the log.
     pub(crate) async fn close(self) -> anyhow::Result<()> {
         keep(&self.app, &self.activity, &self.files);
         if let Err(error) = self.anonymous.save(&self.files.anonymous) {
@@ -226,7 +227,7 @@ impl System {
     }
 }
 
-/// Keeps what the next run needs of sessions: when they were used, and how far the clock has been.
+/// Saves what the next run needs: the times of last use of sessions, and the latest time of the clock.
 fn keep(app: &App, activity: &SessionActivity, files: &Files) {
     if let Err(error) = activity.save(&files.activity) {
         tracing::warn!(%error, "the times of last use of sessions could not be saved");
@@ -236,8 +237,8 @@ fn keep(app: &App, activity: &SessionActivity, files: &Files) {
     }
 }
 
-/// A log without its keys, or keys without their log, are what is left of a mishap: going on would make
-/// it worse.
+/// Refuses a log without its keys, and keys without their log. Something went wrong before, and going on
+/// would make it worse.
 async fn belong_together(
     store: &dyn EventStore,
     keys: &dyn AccountKeys,

@@ -1,4 +1,4 @@
-//! The program's own log, as text or JSON, and its traces, over OTLP/HTTP.
+//! The program's log, as text or JSON, and its traces, sent over OTLP/HTTP.
 
 use anyhow::Context;
 use opentelemetry::trace::TracerProvider;
@@ -15,21 +15,21 @@ use crate::output;
 use crate::plain_log::PlainLog;
 use crate::settings::Logging;
 
-/// Traces that are still to be sent.
+/// Traces that are not sent yet.
 pub(crate) struct Telemetry {
     traces: Option<SdkTracerProvider>,
 }
 
-/// What becomes of the traces that the settings ask for: one command is no server, and its spans are nobody's.
+/// Whether a command sends traces when the settings ask for them. Only the server does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Traces {
     Sent,
     Dropped,
 }
 
-/// Begins to write the log to standard error; sends traces where a server is told where to.
+/// Starts the log on standard error. Starts sending traces if this is a server with an address for them.
 pub(crate) fn init(logging: &Logging, sends: Traces) -> anyhow::Result<Telemetry> {
-    // What the configuration says wrongly is told by whoever reads it; until then, the usual.
+    // The command that reads the configuration reports its faults. Here a wrong value counts as the default.
     let filter = EnvFilter::try_new(&logging.filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt::layer().with_writer(|| PlainLog(output::Log));
     let log = match logging.json {
@@ -51,7 +51,7 @@ pub(crate) fn init(logging: &Logging, sends: Traces) -> anyhow::Result<Telemetry
 fn provider(endpoint: &str, share: f64) -> anyhow::Result<SdkTracerProvider> {
     let exporter = SpanExporter::builder().with_http().with_endpoint(endpoint).build();
     let exporter = exporter.with_context(|| format!("traces can't be sent to {endpoint}"))?;
-    // Whoever began a trace has decided whether it is kept.
+    // The program that began a trace has decided whether it is recorded.
     let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(share)));
     let resource = Resource::builder().with_service_name("loquet").build();
     Ok(SdkTracerProvider::builder()
@@ -62,7 +62,7 @@ fn provider(endpoint: &str, share: f64) -> anyhow::Result<SdkTracerProvider> {
 }
 
 impl Telemetry {
-    /// Sends what is left.
+    /// Sends the remaining traces.
     pub(crate) fn end(self) {
         if let Some(Err(error)) = self.traces.map(|traces| traces.shutdown()) {
             tracing::warn!(%error, "the last traces were not sent");

@@ -1,28 +1,28 @@
-//! The machine of whoever runs the tests: its variables and its clock. Read here alone.
+//! The variables and the clock of the machine that runs the tests. They are read only here.
 
 use std::ffi::OsString;
 
 use chrono::{DateTime, Utc};
 
-/// A variable.
+/// Returns a variable.
 #[expect(clippy::disallowed_methods, reason = "the one place of the tests that reads variables")]
 pub fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
-/// The cargo that runs the tests.
+/// Returns the path of the cargo that runs the tests.
 pub fn cargo() -> OsString {
     variable("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-/// The names of the variables that are settings of Loquet. A test removes them for the programs that it starts, so that
-/// no setting of whoever runs the tests reaches them.
+/// Returns the names of the variables that are settings of Loquet. A test removes them for the programs that
+/// it starts, so that the settings of the developer's machine do not affect them.
 #[expect(clippy::disallowed_methods, reason = "the one place of the tests that reads variables")]
 pub fn settings() -> impl Iterator<Item = OsString> {
     std::env::vars_os().map(|(name, _)| name).filter(|name| name.to_string_lossy().starts_with("LOQUET_"))
 }
 
-/// The clock that a program started by a test reads too.
+/// Returns the time of the clock that a program started by a test reads too.
 #[expect(clippy::disallowed_methods, reason = "the one place of the tests that reads the clock")]
 pub fn now() -> DateTime<Utc> {
     Utc::now()

@@ -1,4 +1,5 @@
-//! The engine in process: real use cases, real sealing, real (cheap) hashing, over any store.
+//! The engine within the test's process: real use cases, real sealing and real (cheap) hashing, over any
+//! store.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -37,7 +38,7 @@ use loquet_sqlite::key_store::KeyStore;
 
 pub const PASSWORD: &str = "Boulange7!";
 
-/// Counts how many passwords were really verified.
+/// Counts the passwords that were really verified.
 pub struct CountedHasher {
     pool: Argon2Pool,
     pub verified: std::sync::atomic::AtomicUsize,
@@ -59,7 +60,7 @@ impl PasswordHasher for CountedHasher {
     }
 }
 
-/// One node: an engine with caches of its own over a store that it may share.
+/// One node: an engine with its own caches, over a store that several nodes may share.
 pub struct Node {
     pub app: Arc<App>,
     pub codec: Arc<JsonCodec>,
@@ -73,7 +74,7 @@ impl Node {
         Self::with(Policies::default(), store, folder)
     }
 
-    /// A node with rules of its own.
+    /// A node with other rules.
     #[track_caller]
     pub fn with(policies: Policies, store: Arc<dyn EventStore>, folder: &Path) -> Self {
         let path = folder.join("server.key");
@@ -92,7 +93,7 @@ impl Node {
         self.beside_counting(store, own_guesses())
     }
 
-    /// A node with the same keys over another log, which counts guesses at unknown addresses there.
+    /// A node with the same keys over another log. It counts guesses at unknown addresses in `guesses`.
     pub fn beside_counting(&self, store: Arc<dyn EventStore>, guesses: Arc<dyn AnonymousGuesses>) -> Self {
         let log = (store, self.codec.clone(), self.keys.clone());
         Self::over(self.app.policies().clone(), log, self.tokens.clone(), self.hasher.clone(), guesses)
@@ -132,12 +133,12 @@ impl Node {
         Self { app: Arc::new(App::new(policies, ports)), codec, keys, tokens, hasher }
     }
 
-    /// How many passwords were verified here so far.
+    /// Returns how many passwords were verified on this node.
     pub fn verified(&self) -> usize {
         self.hasher.verified.load(std::sync::atomic::Ordering::SeqCst)
     }
 
-    /// How many new passwords were hashed here so far.
+    /// Returns how many new passwords were hashed on this node.
     pub fn hashed(&self) -> usize {
         self.hasher.hashed.load(std::sync::atomic::Ordering::SeqCst)
     }
@@ -182,7 +183,7 @@ impl Node {
         }
     }
 
-    /// An active account, by an order and its link.
+    /// Makes an active account, by an order and its link.
     pub async fn active(&self, number: u32, email: &str) -> AccountId {
         let order = self.order(number, number, email);
         let account = self.app.place_order(&context(0), order).await.unwrap().onboarded.account;
@@ -191,7 +192,7 @@ impl Node {
         account
     }
 
-    /// Another administrator for an account's company: the last one can't be deleted.
+    /// Makes another administrator for an account's company, because the last one can't be deleted.
     pub async fn successor(&self, account: AccountId) {
         let company = self.app.account(account).await.unwrap().profile().unwrap().company;
         let person = Person {
@@ -221,7 +222,7 @@ impl Node {
     }
 }
 
-/// What a node alone knows of guesses at unknown addresses.
+/// Returns a store of guesses at unknown addresses for one node alone.
 fn own_guesses() -> Arc<dyn AnonymousGuesses> {
     Arc::new(MemoryAnonymousGuesses::new(NonZeroUsize::new(1000).unwrap()))
 }
@@ -235,7 +236,7 @@ pub fn password(text: &str) -> Password {
     Password::new(text.to_owned())
 }
 
-/// So many minutes into the test.
+/// Returns the moment this number of minutes into the test.
 #[track_caller]
 pub fn minute(minute: i64) -> Moment {
     Moment::from_timestamp(1_800_000_000 + minute * 60, 0).unwrap()

@@ -1,4 +1,4 @@
-//! What the whole-system tests share: a server of one's own, an engine in process, counted skips.
+//! What the whole-system tests share: a server, an engine within the test's process, and counted skips.
 #![forbid(unsafe_code)]
 #![expect(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! The real program, on a free port, with a folder of its own, gone when the test is.
+//! The real program on a free port, with its own folder. The folder is deleted when the test ends.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::environment;
 
-/// The program, built now if it is not up to date.
+/// Returns the path of the program. Builds it if it is not up to date.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
@@ -24,7 +24,7 @@ pub fn binary() -> &'static Path {
     })
 }
 
-/// A port that was free a moment ago.
+/// Returns a port that was free a moment ago.
 pub fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
@@ -40,7 +40,7 @@ pub struct Server {
     _temporary: Option<TempDir>,
 }
 
-/// An answer, whole.
+/// A complete answer.
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,
@@ -83,7 +83,7 @@ impl Server {
         server
     }
 
-    /// A development server on an empty folder, in an environment of its own.
+    /// A development server on an empty folder, with these environment variables.
     pub async fn with_variables(variables: &[(&str, &str)]) -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -93,7 +93,7 @@ impl Server {
         server
     }
 
-    /// A server over a folder that somebody else keeps.
+    /// A server on an existing folder, which is not deleted at the end.
     pub async fn over(folder: PathBuf, arguments: &[&str]) -> Self {
         let mut server = Self::made(folder, arguments, Vec::new(), None);
         server.restart().await;
@@ -123,20 +123,20 @@ impl Server {
     pub fn command(&self) -> Command {
         let mut command = Command::new(binary());
         command.arg("--data-dir").arg(&self.folder);
-        // Only what the test says.
+        // Only the variables that the test sets.
         for name in environment::settings() {
             command.env_remove(name);
         }
         command
     }
 
-    /// Starts the program again over the same folder and port.
+    /// Starts the program again on the same folder and port.
     pub async fn restart(&mut self) {
         let mut command = self.command();
         command.args(["serve", "--dev", "--listen"]).arg(format!("127.0.0.1:{}", self.port));
-        // Cheaper hashes than production's, so that tests wait for logic and not for Argon2.
+        // Hashes are cheaper than in production, so that tests do not wait for Argon2.
         command.args(["--argon2-memory-kib", "7168", "--argon2-passes", "1"]);
-        // One address asks for everything here; tests of the limits set them narrower again.
+        // All requests come from one address, so the limits are high. Tests of the limits lower them again.
         for limit in ["requests-per-second", "requests-burst", "all-strangers-per-second"] {
             command.args([format!("--limits-{limit}"), "1000000".to_owned()]);
         }
@@ -169,12 +169,12 @@ impl Server {
         self.restart().await;
     }
 
-    /// What the program wrote to standard error, over all its runs.
+    /// Returns what the program wrote to standard error, in all its runs.
     pub fn errors(&self) -> String {
         std::fs::read_to_string(self.folder.with_extension("log")).unwrap_or_default()
     }
 
-    /// kill -9.
+    /// Kills the program (kill -9).
     #[track_caller]
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
@@ -183,7 +183,7 @@ impl Server {
         }
     }
 
-    /// SIGTERM, and waits for a clean end.
+    /// Sends SIGTERM, and waits for a clean end.
     pub fn stop(&mut self) {
         if self.child.is_some() {
             self.terminate();
@@ -191,7 +191,7 @@ impl Server {
         }
     }
 
-    /// SIGTERM.
+    /// Sends SIGTERM.
     #[track_caller]
     pub fn terminate(&self) {
         assert!(Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().unwrap().success());
@@ -248,7 +248,7 @@ impl Server {
         self.send(Method::POST, path, None, Some(&body)).await
     }
 
-    /// As a service with every scope.
+    /// Sends a request with a service token that has every scope.
     pub async fn service_post(&self, path: &str, body: Value) -> Answer {
         self.send(Method::POST, path, Some(&self.token()), Some(&body)).await
     }
@@ -261,14 +261,14 @@ impl Server {
         self.post("/v1/logins", json!({ "email": email, "password": password })).await
     }
 
-    /// The mails to an address so far, newest first.
+    /// Returns the mails to an address so far, newest first.
     pub async fn mails(&self, to: &str) -> Vec<Value> {
         let all = self.send(Method::GET, "/dev/mail.json", None, None).await.json();
         let to_them = |mail: &&Value| mail["to"].as_str().unwrap().contains(to);
         all.as_array().unwrap().iter().filter(to_them).cloned().collect()
     }
 
-    /// Waits for the newest mail to an address whose subject contains this, if `count` of them came.
+    /// Waits until at least `count` mails to an address have this text in their subject. Returns the newest one.
     pub async fn mail(&self, to: &str, subject: &str, count: usize) -> String {
         let start = Instant::now();
         loop {
@@ -287,19 +287,19 @@ impl Server {
         }
     }
 
-    /// An account of its own, active: through an order, its mail and its link.
+    /// Makes an active account, through an order, its mail and its link.
     pub async fn active(&self, n: u32, email: &str, password: &str) -> String {
         let placed = self.service_post("/v1/orders", order(n, n, email)).await.expect(201).json();
         let token = token_in(&self.mail(email, "Confirmez", 1).await);
         let activated = self.post("/v1/activations", json!({ "token": token, "password": password })).await;
         let account = placed["account_id"].as_str().unwrap().to_owned();
-        // The views follow the log: whoever reads the account next finds it there.
+        // The views follow the log. This waits until a reader of the account finds it there.
         let shown = format!("/v1/accounts/{account}?at_least={}", activated.expect(204).position());
         self.service_get(&shown).await.expect(200);
         account
     }
 
-    /// Another administrator for an account's company: the last one can't be deleted.
+    /// Makes another administrator for an account's company, because the last one can't be deleted.
     pub async fn successor(&self, account: &str) {
         let shown = self.service_get(&format!("/v1/accounts/{account}")).await.expect(200).json();
         let email = format!("successor-{account}@example.be");
@@ -322,14 +322,14 @@ impl Drop for Server {
     }
 }
 
-/// The token of the link in a mail.
+/// Returns the token of the link in a mail.
 #[track_caller]
 pub fn token_in(text: &str) -> String {
     let (_, rest) = text.split_once("token=").unwrap_or_else(|| panic!("no link in {text}"));
     rest.split_whitespace().next().unwrap().to_owned()
 }
 
-/// An order: its number, its company's, and its contact's address.
+/// Returns an order, from its number, its company's number, and its contact's address.
 pub fn order(number: u32, company: u32, email: &str) -> Value {
     let address = json!({ "street": "Rue Neuve", "number": "12", "postal_code": "1000", "town": "Bruxelles", "country": "BE" });
     json!({

@@ -1,11 +1,11 @@
-//! Skips: said, counted, and refused where CI should have been able to run.
+//! Skipped tests. They are printed and counted. In CI, where everything can be installed, they fail.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::environment::variable;
 
-/// Whether a program can be started; if not, the skip is said and written down for CI to count.
+/// Returns whether a program can be started. If not, prints the skip and records it for CI to count.
 #[must_use]
 pub fn unless_installed(test: &str, program: &str) -> bool {
     let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output();
@@ -16,7 +16,7 @@ pub fn unless_installed(test: &str, program: &str) -> bool {
     false
 }
 
-/// A program that `tests/install` puts beside what is built, or a skip that is said.
+/// Returns a program that `tests/install` installs beside the build. If it is missing, skips.
 #[must_use]
 #[track_caller]
 pub fn unless_tool(test: &str, path: &str) -> Option<PathBuf> {
@@ -29,7 +29,7 @@ pub fn unless_tool(test: &str, path: &str) -> Option<PathBuf> {
     None
 }
 
-/// Says why a test does not run here. In CI, where everything can be installed, that is a failure.
+/// Prints why a test does not run here. In CI, where everything can be installed, this is a failure.
 #[track_caller]
 pub fn skipped(test: &str, why: &str) {
     println!("skipped: {test}: {why}");
@@ -41,7 +41,7 @@ pub fn skipped(test: &str, why: &str) {
     assert!(variable("CI").is_none(), "{test} must not be skipped in CI: {why}");
 }
 
-/// Whether this process may mount, trace and the like.
+/// Returns whether this process has the rights to mount, trace and similar.
 #[must_use]
 pub fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.starts_with(b"0\n"))

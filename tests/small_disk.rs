@@ -1,13 +1,13 @@
-//! A disk that is soon full.
+//! A disk that is full soon.
 
 use std::path::Path;
 use std::process::Command;
 
-/// A file system of a given size, gone when the test is.
+/// A file system with a given size. It is unmounted when this is dropped.
 pub struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
-    /// Mounts one, such as `8m`. `None` where that is not allowed.
+    /// Mounts a file system with a size such as `8m`. Returns `None` if that is not allowed.
     #[track_caller]
     pub fn mount(size: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! A log in memory with somebody watching: what is read out of streams is counted, and appends and readers can be made
-//! to wait.
+//! A log in memory that a test can watch. It counts the events that are read from streams, and can make
+//! appends and readers wait.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -29,7 +29,7 @@ impl WatchedStore {
         }
     }
 
-    /// Has every append wait for what this gives.
+    /// Makes every append wait for the future that `hook` returns.
     pub fn before_append(
         mut self,
         hook: impl Fn(&StreamId) -> BoxFuture<'static, ()> + Send + Sync + 'static,
@@ -38,7 +38,7 @@ impl WatchedStore {
         self
     }
 
-    /// Has every reader of the whole log wait for what this gives.
+    /// Makes every reader of the whole log wait for the future that `hook` returns.
     pub fn before_read(
         mut self,
         hook: impl Fn(&Position) -> BoxFuture<'static, ()> + Send + Sync + 'static,
@@ -47,7 +47,7 @@ impl WatchedStore {
         self
     }
 
-    /// How many events were read out of streams.
+    /// Returns how many events were read from streams.
     pub fn read(&self) -> usize {
         self.read.load(Ordering::SeqCst)
     }

@@ -1,4 +1,4 @@
-//! What people prove who they are with: password hashes (Argon2id), the password blocklist, and one-time codes.
+//! How people prove who they are: password hashes (Argon2id), the password blocklist, and one-time codes.
 #![forbid(unsafe_code)]
 
 pub mod one_time_codes;

@@ -7,13 +7,13 @@ use loquet_domain::values::one_time_code::{RecoveryHash, TotpSecret};
 use sha2::{Digest, Sha256};
 use totp_rs::{Builder, Secret, Totp};
 
-/// How many recovery codes there are.
+/// The number of recovery codes that are made at once.
 const CODES: usize = 10;
 /// Random bytes of a recovery code: 80 bits, above the 64 that a single-use code asks for.
 const BYTES: usize = 10;
-/// Letters and digits that nobody takes for one another (Crockford's base 32).
+/// Letters and digits that are hard to mistake for one another (Crockford's base 32).
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-/// Codes from the operating system's randomness.
+/// Makes codes from the operating system's randomness.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TotpCodes;
 
@@ -54,7 +54,7 @@ impl OneTimeCodes for TotpCodes {
     }
 }
 
-/// Sixteen letters in groups of four.
+/// Writes sixteen letters in groups of four.
 fn spelled(bytes: [u8; BYTES]) -> String {
     let number = bytes.iter().fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
     let letter = |place: u32| {
@@ -65,7 +65,8 @@ fn spelled(bytes: [u8; BYTES]) -> String {
     letters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
 }
 
-/// A code however it was typed: without spaces and hyphens, in capitals, look-alikes as what they stand for.
+/// Brings a typed code into its stored form: no spaces or hyphens, capital letters, and look-alike characters
+/// replaced by the ones they stand for.
 fn plain(code: &str) -> String {
     let told = code.chars().filter(|c| c.is_ascii_alphanumeric()).map(|c| c.to_ascii_uppercase());
     told.map(|c| match c {
@@ -85,7 +86,7 @@ mod tests {
         Moment::from_timestamp(second, 0).unwrap()
     }
 
-    /// RFC 6238, appendix B, SHA-1, the last six of its eight digits.
+    /// RFC 6238, appendix B, SHA-1. Our codes are the last six of its eight digits.
     #[test]
     fn the_codes_are_those_of_the_standard() {
         let secret = TotpSecret::new(b"12345678901234567890".to_vec());

@@ -1,4 +1,4 @@
-//! Argon2id (RFC 9106) on a bounded pool of threads, each with memory of its own that it reuses.
+//! Argon2id (RFC 9106) on a bounded pool of threads. Each thread has its own memory and reuses it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -15,7 +15,7 @@ use subtle::ConstantTimeEq;
 use tokio::sync::oneshot;
 use tracing::Instrument;
 
-/// A hash that is asked for more memory than this was not written by us: 1 GiB.
+/// The most memory that a stored hash may ask for: 1 GiB, in KiB. We never write a hash that asks for more.
 const MOST_MEMORY_KIB: u32 = 1024 * 1024;
 
 /// A pool of hashing threads.
@@ -34,25 +34,25 @@ struct Hashing {
     memory: Vec<Block>,
 }
 
-/// The pool can't run.
+/// The pool can't be started.
 #[derive(Debug, thiserror::Error)]
 pub enum PoolError {
     /// The parameters are not Argon2's.
-    #[error("these Argon2 parameters do not hold: {0}")]
+    #[error("invalid Argon2 parameters: {0}")]
     Parameters(String),
     /// No thread could be started.
     #[error("can't start a hashing thread: {0}")]
     Thread(#[from] std::io::Error),
 }
 
-/// What a hash costs. OWASP's password storage cheat sheet: 19 MiB, 2 passes, 1 lane.
+/// The cost of a hash. The default is from OWASP's password storage cheat sheet: 19 MiB, 2 passes, 1 lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cost {
-    /// Memory in KiB.
+    /// Memory, in KiB.
     pub memory_kib: u32,
-    /// Passes over the memory.
+    /// The number of passes over the memory.
     pub passes: u32,
-    /// Lanes.
+    /// The number of lanes.
     pub lanes: u32,
 }
 
@@ -63,10 +63,11 @@ impl Default for Cost {
 }
 
 impl Argon2Pool {
-    /// Starts `threads` threads; at most `waiting` hashes wait for one, further ones are [`Busy`].
+    /// Starts `threads` threads. At most `waiting` hashes wait for a thread; any further hash is refused with
+    /// [`Busy`].
     ///
     /// # Errors
-    /// [`PoolError`] for parameters that Argon2 does not take.
+    /// [`PoolError`] for parameters that Argon2 does not accept, or if a thread can't be started.
     pub fn start(cost: Cost, threads: usize, waiting: usize) -> Result<Self, PoolError> {
         let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, None)
             .map_err(|e| PoolError::Parameters(e.to_string()))?;
@@ -80,7 +81,7 @@ impl Argon2Pool {
         Ok(Self { jobs, decoy, metrics: HashMetrics::default() })
     }
 
-    /// Measures into `metrics`.
+    /// Records its measurements in `metrics`.
     #[must_use]
     pub fn measured(self, metrics: HashMetrics) -> Self {
         Self { metrics, ..self }
@@ -108,7 +109,7 @@ impl Argon2Pool {
     }
 }
 
-/// One that waits, for as long as somebody waits for it.
+/// Counts a hash that waits or runs. It stops counting when it is dropped, also when its caller stops waiting.
 struct Waiting<'a>(&'a Gauge);
 
 impl<'a> Waiting<'a> {
@@ -129,8 +130,8 @@ fn work(queue: &Mutex<Receiver<Job>>, params: Params) {
     loop {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Job(job)) = next else { return };
-        // A malformed stored hash has crashed a verifier before (RUSTSEC-2026-0199): whatever
-        // happens here, the thread lives on and the waiting caller hears that it failed.
+        // A malformed stored hash has crashed a verifier before (RUSTSEC-2026-0199). If that happens here,
+        // the thread keeps running and the waiting caller gets an error.
         if catch_unwind(AssertUnwindSafe(|| job(&mut hashing))).is_err() {
             tracing::error!("password hashing panicked; the caller was refused");
             hashing.memory = Vec::new();
@@ -168,7 +169,8 @@ impl Hashing {
                     hash: Some(Output::new(&output).ok()?),
                 })
             });
-        // Parameters were checked at start, so there is always one; an empty hash verifies nothing.
+        // The parameters were checked at start, so this always returns a hash. An empty hash would verify
+        // nothing.
         PasswordHash::new(phc.map(|phc| phc.to_string()).unwrap_or_default())
     }
 
@@ -190,7 +192,8 @@ impl Hashing {
         (self.params.m_cost(), self.params.t_cost(), self.params.p_cost())
     }
 
-    /// Whether it matches, and the cost it was made with; none where the hash can't be read.
+    /// Returns whether the password matches, and the cost that the hash was made with. Returns `None` if the
+    /// hash can't be read.
     fn matches(&mut self, password: &Password, hash: &PasswordHash) -> Option<(bool, (u32, u32, u32))> {
         let phc = Phc::new(hash.expose()).ok()?;
         let algorithm = Algorithm::try_from(phc.algorithm.as_str()).ok()?;

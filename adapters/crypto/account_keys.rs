@@ -1,4 +1,4 @@
-//! The port of the accounts' keys, under which the sealed parts of events are encrypted.
+//! The port of the account keys. They encrypt the sealed parts of events.
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use zeroize::Zeroizing;
 
 use crate::tokens::HmacTokens;
 
-/// A key of 256 bits that seals and opens. It is wiped from memory when its last holder drops it.
+/// A key of 256 bits that seals and opens. It is wiped from memory when the last reference to it is dropped.
 pub type AccountKey = Arc<Zeroizing<[u8; 32]>>;
 
-/// What a key store knows of an account's key.
+/// What a key store knows about an account's key.
 #[derive(Clone)]
 pub enum Held {
     /// The key.
@@ -23,13 +23,13 @@ pub enum Held {
 /// What [`AccountKeys::refresh`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Noticed {
-    /// The server key is the one that was known.
+    /// The server key has not changed.
     Nothing,
-    /// There is a new server key, which is in use now.
+    /// There is a new server key. It is in use now.
     Rotation,
 }
 
-/// The keys cannot be used. The cause says why, and what mends it.
+/// The keys can't be used. The cause says why, and how to fix it.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct KeysUnavailable(#[from] pub Box<dyn std::error::Error + Send + Sync>);
@@ -53,11 +53,11 @@ pub trait AccountKeys: KeyVault {
     /// [`CodecError::Keys`] if the store cannot be used.
     fn held_or_made(&self, account: AccountId) -> BoxFuture<'_, Result<Held, CodecError>>;
 
-    /// Makes the keys of accounts that will follow, and stores all of them durably in one step. An account that has a
-    /// key keeps it, and an erased one stays erased.
+    /// Makes keys for accounts that are about to be created, and stores all of them durably in one step. An
+    /// account that has a key keeps it, and an erased key stays erased.
     ///
     /// # Errors
-    /// [`CodecError::Keys`] if the store cannot be used; then it has made none of them.
+    /// [`CodecError::Keys`] if the store cannot be used. In that case, no key was made.
     fn make(&self, accounts: Vec<AccountId>) -> BoxFuture<'_, Result<(), CodecError>>;
 
     /// Returns whether the store has never held a key. A key that was erased counts.
@@ -70,11 +70,11 @@ pub trait AccountKeys: KeyVault {
     /// rotation of the server key. It is made at the first call.
     ///
     /// # Errors
-    /// [`KeysUnavailable`].
+    /// [`KeysUnavailable`] if the store cannot be used.
     fn commands_key(&self) -> BoxFuture<'_, Result<Zeroizing<[u8; 32]>, KeysUnavailable>>;
 
-    /// Looks whether another process has rotated the server key, and uses the new one from then on. Drops from memory
-    /// every account's key that another process has erased.
+    /// Checks whether another process has rotated the server key, and uses the new one from then on. Removes
+    /// from memory every account key that another process has erased.
     ///
     /// # Errors
     /// [`KeysUnavailable`] if the new server key is not in its file. The next call looks again.

@@ -1,4 +1,4 @@
-//! Events as JSON, their private part sealed.
+//! Stores events as JSON and seals their private parts.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::account_keys::{AccountKeys, Held};
 use crate::sealing::{open, seal};
 use crate::tokens::HmacTokens;
 
-/// What stands beside an event, in the clear. Part of the storage format.
+/// The metadata stored beside an event, unencrypted. It is part of the storage format.
 #[derive(Serialize, Deserialize)]
 struct Metadata {
     at: Moment,
@@ -26,7 +26,7 @@ struct Metadata {
     node: String,
 }
 
-/// Encodes for one node.
+/// Encodes and decodes events for one node.
 pub struct JsonCodec {
     keys: Arc<dyn AccountKeys>,
     tokens: HmacTokens,
@@ -34,7 +34,7 @@ pub struct JsonCodec {
 }
 
 impl JsonCodec {
-    /// A codec that seals with these keys and notes this node's name.
+    /// A codec that seals with these keys and writes this node's name into the metadata.
     #[must_use]
     pub fn new(keys: Arc<dyn AccountKeys>, node: String) -> Self {
         let tokens = keys.tokens();
@@ -87,8 +87,8 @@ impl JsonCodec {
         parse(recorded, self.open(recorded).await?)
     }
 
-    /// Checks that the sealed part of an event is as it was written. An event whose key is missing or erased passes,
-    /// since it can't be checked.
+    /// Checks that the sealed part of an event is as it was written. An event whose key is missing or erased
+    /// passes, since it can't be checked.
     ///
     /// # Errors
     /// [`CodecError::Unreadable`] names the event.
@@ -118,7 +118,8 @@ impl JsonCodec {
     }
 }
 
-/// Reads the open parts; the private one was opened, or is not to be.
+/// Reads the open part of an event and adds `private` to it. The caller has opened the private part, or passes a
+/// value for one that stays closed.
 fn parse(recorded: &RecordedEvent, private: Erasable<Private>) -> Result<Fact<DomainEvent>, CodecError> {
     let event = &recorded.event;
     let place = || format!("{}@{}", recorded.stream, recorded.revision.0);
@@ -141,7 +142,7 @@ fn parse(recorded: &RecordedEvent, private: Erasable<Private>) -> Result<Fact<Do
     Ok(Fact { id: event.id, context, event: domain_event })
 }
 
-/// What the sealed part is bound to: it opens as part of this very event only.
+/// The context that a sealed part is bound to. It can be opened only as part of this event.
 fn associated(id: EventId, name: &str) -> Vec<u8> {
     [id.0.as_bytes().as_slice(), name.as_bytes()].concat()
 }
@@ -190,7 +191,8 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    /// Law 8: what stands beside events in somebody's log, each kind of actor as it was first written.
+    /// Law 8: the metadata of stored events stays readable. Each kind of actor is here as it was first
+    /// written.
     #[test]
     fn every_kind_of_actor_ever_written_is_read_and_written_alike() {
         let id = "00000000-0000-0000-0000-000000000001";

@@ -1,4 +1,5 @@
-//! The server key and what follows from it: sealing, the event codec, signed tokens. Random ids.
+//! The server key and everything derived from it: sealing, the event codec, signed tokens. Also makes random
+//! ids.
 #![forbid(unsafe_code)]
 
 pub mod account_keys;

@@ -1,4 +1,4 @@
-//! The accounts' keys in memory: for tests and simulation.
+//! The account keys in memory, for tests and simulation.
 
 use std::collections::HashMap;
 use std::future::ready;
@@ -13,7 +13,8 @@ use crate::sealing::random_key;
 use crate::server_key::ServerKey;
 use crate::tokens::{HmacTokens, TokenKeys};
 
-/// Keys that live as long as the process. Clones share them, as several nodes do. The server key is never rotated.
+/// Keys that exist until the process ends. Clones share them, as several nodes do. The server key is never
+/// rotated.
 #[derive(Clone)]
 pub struct MemoryKeys {
     keys: Arc<Mutex<HashMap<AccountId, Held>>>,
@@ -22,7 +23,7 @@ pub struct MemoryKeys {
 }
 
 impl MemoryKeys {
-    /// No keys yet, and the tokens that this server key signs.
+    /// Starts without account keys. Tokens are signed with keys derived from this server key.
     #[must_use]
     pub fn new(server: &ServerKey) -> Self {
         let commands = random_key();

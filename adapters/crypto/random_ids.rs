@@ -1,9 +1,9 @@
-//! Random identities.
+//! Random ids.
 
 use loquet_domain::ports::Identities;
 use uuid::{Builder, Uuid};
 
-/// UUIDv4 (RFC 9562) from the operating system's generator, by way of a CSPRNG.
+/// UUIDv4 (RFC 9562), from a CSPRNG that the operating system seeds.
 pub struct RandomIdentities;
 
 impl Identities for RandomIdentities {

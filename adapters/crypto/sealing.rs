@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 const NONCE: usize = 24;
 
-/// Draws a key of 256 bits.
+/// Makes a random key of 256 bits.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "a key")]
 pub fn random_key() -> Zeroizing<[u8; 32]> {
@@ -24,7 +24,7 @@ pub fn seal(key: &[u8; 32], message: &[u8], context: &[u8]) -> Option<Vec<u8>> {
     Some([nonce.as_slice(), &sealed].concat())
 }
 
-/// Decrypts what [`seal`] returned. Returns `None` if the ciphertext, the key or the context is another one.
+/// Decrypts what [`seal`] returned. Returns `None` if the ciphertext, the key or the context does not match.
 #[must_use]
 pub fn open(key: &[u8; 32], sealed: &[u8], context: &[u8]) -> Option<Vec<u8>> {
     let (nonce, sealed) = sealed.split_first_chunk::<NONCE>()?;

@@ -1,6 +1,5 @@
-//! The server's key: 32 bytes from which every other key of the server is derived (HKDF-SHA-256,
-//! RFC 5869). Its file holds one line; while a rotation is under way, the new key's and below it the old
-//! one's.
+//! The server key: 32 bytes from which all other keys of the server are derived (HKDF-SHA-256, RFC 5869). Its
+//! file holds one line. During a rotation, it holds two: the new key, and below it the old key.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -17,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::keyed_hash::mac;
 
-/// The root secret. Losing it loses every sealed field and every link and session.
+/// The root secret. Without it, no sealed field can be read, and no link and no session is valid.
 #[derive(Clone)]
 pub struct ServerKey(Zeroizing<[u8; 32]>);
 
@@ -27,30 +26,30 @@ impl std::fmt::Debug for ServerKey {
     }
 }
 
-/// Why there is no server key.
+/// Why the server key can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerKeyError {
-    /// There is no such file, and none may be made.
+    /// The file does not exist, and may not be made.
     #[error("there is no server key at {0}: make one with `loquet keys create`, or restore yours")]
     Missing(PathBuf),
     /// A line of the file is not 32 bytes in base64.
     #[error("{0} is no server key: each line must be 32 bytes in base64")]
     Malformed(PathBuf),
-    /// There is one already.
+    /// There is a key already.
     #[error("{0} exists: a new server key would make everything sealed under it unreadable")]
     Exists(PathBuf),
     /// The file system refused.
     #[error("can't use {path}: {source}")]
     Io {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What it said.
+        /// The file system's error.
         source: std::io::Error,
     },
 }
 
 impl ServerKey {
-    /// Makes a key of random bytes; for tests and for [`ServerKey::create`].
+    /// Makes a key of random bytes. For tests and for [`ServerKey::create`].
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "keys are made here")]
     pub fn random() -> Self {
@@ -65,10 +64,10 @@ impl ServerKey {
         Ok(KeyFile::load(path)?.newest)
     }
 
-    /// Makes a new key and writes it, readable by its owner alone.
+    /// Makes a new key and writes it to a file that only its owner can read.
     ///
     /// # Errors
-    /// [`ServerKeyError::Exists`] rather than overwrite one.
+    /// [`ServerKeyError::Exists`] if there is a file already. It is not overwritten.
     pub fn create(path: &Path) -> Result<Self, ServerKeyError> {
         let key = Self::random();
         let mut file = create_private(path).map_err(|e| match e.kind() {
@@ -89,11 +88,11 @@ impl ServerKey {
         Zeroizing::new(format!("{}\n", STANDARD.encode(self.0.as_slice())))
     }
 
-    /// The key for one use. `purpose` is part of the storage format: never change one.
+    /// Derives the key for one purpose. `purpose` is part of the storage format: never change it.
     #[must_use]
     pub fn derive(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
         let mut key = Zeroizing::new([0; 32]);
-        // HKDF-SHA-256 fails only above 255 * 32 bytes of output.
+        // HKDF-SHA-256 fails only if more than 255 * 32 bytes are asked for.
         let derived =
             Hkdf::<Sha256>::new(None, self.0.as_slice()).expand(purpose.as_bytes(), key.as_mut_slice());
         debug_assert!(derived.is_ok());
@@ -102,26 +101,26 @@ impl ServerKey {
 }
 
 impl ServerKey {
-    /// The key that wraps the accounts' keys.
+    /// Returns the key that wraps the account keys.
     #[must_use]
     pub fn wrapping(&self) -> Zeroizing<[u8; 32]> {
         self.derive("loquet/wrap/1")
     }
 
-    /// What a key store knows this key by: 32 bytes that give nothing of it away.
+    /// Returns the 32 bytes by which a key store recognises this key. They reveal nothing about the key.
     #[must_use]
     pub fn fingerprint(&self) -> Vec<u8> {
         mac(&self.derive("loquet/fingerprint/1"), b"keys").finalize().into_bytes().to_vec()
     }
 }
 
-/// What tells a server key without giving it away, as people compare it: sixteen hexadecimal digits.
+/// Identifies a server key without revealing it: sixteen hexadecimal digits that people can compare.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Fingerprint(String);
 
 impl Fingerprint {
-    /// The first eight bytes of a [`ServerKey::fingerprint`], as a person reads them.
+    /// Shows the first eight bytes of a [`ServerKey::fingerprint`].
     #[must_use]
     pub fn shown(fingerprint: &[u8]) -> Self {
         Self(base16ct::lower::encode_string(fingerprint.get(..8).unwrap_or(fingerprint)))
@@ -140,14 +139,14 @@ impl std::fmt::Display for Fingerprint {
     }
 }
 
-/// What the key's file holds.
+/// The content of the key file.
 #[derive(Clone, Debug)]
 pub struct KeyFile {
-    /// None for a key that is in no file.
+    /// The path. `None` for a key that is in no file.
     pub path: Option<PathBuf>,
-    /// The key in use, or about to be.
+    /// The key in use, or the one that is about to be used.
     pub newest: ServerKey,
-    /// Keys that something may still be wrapped with.
+    /// Earlier keys. Some account keys may still be wrapped with them.
     pub older: Vec<ServerKey>,
 }
 
@@ -176,16 +175,16 @@ impl KeyFile {
         Ok(Self { path: Some(path.to_owned()), newest, older: keys.collect() })
     }
 
-    /// Puts another key above those that the file holds.
+    /// Writes another key above those that the file holds.
     ///
     /// # Errors
-    /// What the file system said; the file is then as it was.
+    /// The file system's error. The file is then unchanged.
     pub fn put_above(&self, newest: ServerKey) -> Result<Self, ServerKeyError> {
         let older = self.keys().cloned().collect();
         Self { path: self.path.clone(), newest, older }.written()
     }
 
-    /// Drops all keys but the newest.
+    /// Removes all keys but the newest.
     ///
     /// # Errors
     /// As [`KeyFile::put_above`].
@@ -193,8 +192,9 @@ impl KeyFile {
         Self { older: Vec::new(), ..self.clone() }.written()
     }
 
-    /// Replaces the file at once: whoever reads it finds what it was or what it is. It stays where a link
-    /// leads to, and whose it was: the server that reads it may run as another user than this process.
+    /// Replaces the file in one step. A reader finds either the old content or the new content. If the path
+    /// is a link, the file that the link points to is replaced. The owner stays the same, because the server
+    /// may run as another user than this process.
     fn written(self) -> Result<Self, ServerKeyError> {
         let Some(link) = &self.path else { return Ok(self) };
         let io = |source| ServerKeyError::Io { path: link.clone(), source };
@@ -215,7 +215,7 @@ impl KeyFile {
         };
         let written = write();
         if written.is_err() {
-            // It would hold the key for whoever looks.
+            // The temporary file would hold the key, so it is deleted.
             drop(fs::remove_file(&unfinished));
         }
         written.map_err(io)?;
@@ -230,13 +230,13 @@ impl KeyFile {
         self.path.as_deref().map_or_else(|| Ok(self.clone()), Self::load)
     }
 
-    /// Whether a rotation is under way, or was interrupted.
+    /// Returns whether a rotation is running, or was interrupted.
     #[must_use]
     pub fn is_being_rotated(&self) -> bool {
         !self.older.is_empty()
     }
 
-    /// Every key, the newest first.
+    /// Returns all keys, the newest first.
     pub fn keys(&self) -> impl Iterator<Item = &ServerKey> {
         std::iter::once(&self.newest).chain(&self.older)
     }

@@ -1,4 +1,4 @@
-//! Tokens that are derived, not stored: HMAC-SHA-256 (RFC 2104) over what they say.
+//! Tokens that are not stored: each one carries its content and an HMAC-SHA-256 (RFC 2104) of it.
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
@@ -21,7 +21,7 @@ const TAG: usize = 32;
 
 type Key = Zeroizing<[u8; 32]>;
 
-/// The keys that sign one generation's tokens.
+/// The keys that sign the tokens of one generation.
 #[derive(Clone)]
 pub struct Signing {
     activation: Key,
@@ -31,19 +31,19 @@ pub struct Signing {
     device: Key,
 }
 
-/// The keys that sign, that still open, and that hash addresses.
+/// The keys that sign tokens, the keys that still verify older tokens, and the key that hashes addresses.
 #[derive(Clone)]
 pub struct TokenKeys {
-    /// Hashes addresses.
+    /// Hashes e-mail addresses.
     pub email: Key,
-    /// Signs.
+    /// Signs new tokens.
     pub current: Signing,
-    /// What earlier server keys signed still holds, until that moment.
+    /// Verifies tokens that earlier server keys signed. Each is valid until the given moment.
     pub older: Vec<(Signing, Moment)>,
 }
 
 impl Signing {
-    /// The keys that follow from a server key.
+    /// Derives the keys from a server key.
     #[must_use]
     pub fn of(key: &ServerKey) -> Self {
         Self {
@@ -55,7 +55,7 @@ impl Signing {
         }
     }
 
-    /// The keys one behind the other, as a key store keeps them.
+    /// Returns the keys one after another, in the form that a key store keeps.
     #[must_use]
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         let [activation, reset] = [self.activation.as_slice(), self.reset.as_slice()];
@@ -63,13 +63,14 @@ impl Signing {
         Zeroizing::new([activation, reset, session, challenge, self.device.as_slice()].concat())
     }
 
-    /// Reads what [`Signing::to_bytes`] wrote. Returns `None` if the length is another one.
+    /// Reads what [`Signing::to_bytes`] wrote. Returns `None` if the length is wrong.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (activation, rest) = bytes.split_first_chunk::<32>()?;
         let (reset, rest) = rest.split_first_chunk::<32>()?;
         let (session, rest) = rest.split_first_chunk::<32>()?;
-        // What was kept before there were challenges, or devices, signed none: none fits a key that nobody knows.
+        // Stored keys from before challenges or devices existed lack these keys. A random key takes their
+        // place, and no token matches it.
         let (challenge, rest) = Self::kept_or_unknown(rest)?;
         let (device, rest) = Self::kept_or_unknown(rest)?;
         let key = |bytes: &[u8; 32]| Zeroizing::new(*bytes);
@@ -97,20 +98,20 @@ impl Signing {
 }
 
 impl TokenKeys {
-    /// The keys that follow from a server key that has no predecessor.
+    /// Derives the keys from a server key that has no predecessor.
     #[must_use]
     pub fn of(key: &ServerKey) -> Self {
         Self { email: Self::email_of(key), current: Signing::of(key), older: Vec::new() }
     }
 
-    /// The key that hashes addresses, of a server key that has no predecessor.
+    /// Derives the key that hashes addresses, from a server key that has no predecessor.
     #[must_use]
     pub fn email_of(key: &ServerKey) -> Key {
         key.derive("loquet/email/1")
     }
 
-    /// What a token says, under the first key that it fits. One of an earlier generation must end before
-    /// that generation does.
+    /// Returns the token's content, verified with the first key that matches. A token of an earlier
+    /// generation must end before that generation does.
     fn open(&self, which: impl Fn(&Signing) -> &Key, token: &str) -> Option<(Uuid, Uuid, Moment)> {
         open(which(&self.current), token).or_else(|| {
             let mut older = self.older.iter();
@@ -119,7 +120,7 @@ impl TokenKeys {
     }
 }
 
-/// Makes and checks tokens with keys derived from the server's.
+/// Makes and verifies tokens with keys derived from the server key.
 pub struct HmacTokens {
     keys: Arc<RwLock<TokenKeys>>,
 }
@@ -131,16 +132,17 @@ impl HmacTokens {
         Self::sharing(Arc::new(RwLock::new(TokenKeys::of(key))))
     }
 
-    /// Tokens under keys that a key store changes when the server key is rotated.
+    /// Tokens whose keys change when the key store rotates the server key.
     #[must_use]
     pub fn sharing(keys: Arc<RwLock<TokenKeys>>) -> Self {
         Self { keys }
     }
 
-    /// A keyed hash of a word of a name. Its key follows from the one that hashes addresses, and so outlives every
-    /// rotation of the server key. Half of the hash is enough: whatever is found by it is compared for real.
+    /// Returns a keyed hash of a word of a name. Its key is derived from the key that hashes addresses, so it
+    /// stays the same through every rotation of the server key. Half of the hash is enough, because each
+    /// match is compared with the real name afterwards.
     pub(crate) fn hash_word(&self, word: &str) -> String {
-        // No e-mail address has this form, so that none hashes to the key.
+        // No e-mail address has this form, so no address can have the same hash as this key.
         let key = mac(&self.keys().email, b"loquet/words of names/1").finalize().into_bytes();
         let hash = mac(&Zeroizing::new(key.into()), word.as_bytes()).finalize().into_bytes();
         base16ct::lower::encode_string(hash.get(..16).unwrap_or(&hash))
@@ -206,7 +208,7 @@ fn seal(key: &[u8; 32], first: Uuid, second: Uuid, expires_at: Moment) -> String
     URL_SAFE_NO_PAD.encode(token)
 }
 
-/// What the token says, if its tag fits; compared in constant time.
+/// Returns the token's content if its tag matches. Compares in constant time.
 fn open(key: &[u8; 32], token: &str) -> Option<(Uuid, Uuid, Moment)> {
     let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
     let (payload, tag) = bytes.split_at_checked(PAYLOAD)?;

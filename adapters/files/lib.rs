@@ -1,5 +1,5 @@
-//! Files of one owner: how private files are made, how a file takes the place of another in one step, and snapshots of
-//! what is in memory.
+//! Files: how private files are made, how one file replaces another in one step, and snapshot files of what
+//! is in memory.
 #![forbid(unsafe_code)]
 
 mod ownership;

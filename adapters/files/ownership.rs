@@ -1,14 +1,14 @@
-//! Whose a file is. A command that root runs beside a server of another user must leave nothing behind
-//! that this one can't read.
+//! The owner of a file. Root may run a command beside a server that runs as another user. The server must be
+//! able to read every file that the command leaves behind.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::path::Path;
 
-/// A new file that its owner alone can read.
+/// Makes a new file that only its owner can read.
 ///
 /// # Errors
-/// What the file system said; a file of that name is one.
+/// The file system's error. It is an error if the file already exists.
 pub fn create_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -17,10 +17,10 @@ pub fn create_private(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Gives a file to the owner and the group that another has.
+/// Gives a file the owner and the group of another file.
 ///
 /// # Errors
-/// What the file system said: only root gives files away.
+/// The file system's error. Only root can change a file's owner.
 pub fn give(file: &File, like: &Metadata) -> io::Result<()> {
     #[cfg(unix)]
     {
@@ -33,10 +33,10 @@ pub fn give(file: &File, like: &Metadata) -> io::Result<()> {
     Ok(())
 }
 
-/// Deletes a file; none there is as good.
+/// Deletes a file. Succeeds if there is no such file.
 ///
 /// # Errors
-/// What the file system said.
+/// The file system's error.
 pub fn remove_if_there(path: &Path) -> io::Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),

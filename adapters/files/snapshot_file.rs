@@ -1,4 +1,4 @@
-//! Small things that are kept in a file between two runs, and can be done without.
+//! Small files that keep some state from one run to the next. The program also works without them.
 
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -17,19 +17,19 @@ pub fn load<T: DeserializeOwned + Default>(path: &Path) -> T {
         Err(error) => Err(error),
     };
     kept.unwrap_or_else(|error| {
-        tracing::warn!(file = %path.display(), %error, "it can't be read: what it held is forgotten");
+        tracing::warn!(file = %path.display(), %error, "snapshot file can't be read: starting without its content");
         T::default()
     })
 }
 
-/// Puts this in place of what was in the file, all of it or nothing.
+/// Replaces the content of the file in one step. After a failure, the old content is still there.
 ///
 /// # Errors
-/// What the file system said.
+/// The file system's error.
 pub fn save(path: &Path, kept: &impl Serialize) -> std::io::Result<()> {
     let unfinished = path.with_extension("new");
     let json = serde_json::to_vec(kept)?;
-    // What a stop in the middle left is in the way of nothing.
+    // Removes a temporary file that an interrupted run may have left behind.
     let _ = std::fs::remove_file(&unfinished);
     create_private(&unfinished)?.write_all(&json)?;
     std::fs::rename(unfinished, path)

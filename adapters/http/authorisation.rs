@@ -42,7 +42,7 @@ enum Place {
     Site(SiteId),
     /// At any site at all.
     Anywhere,
-    /// At every site.
+    /// Every site.
     Everywhere,
 }
 
@@ -92,8 +92,8 @@ impl Api {
         }
     }
 
-    /// The part of a company that a caller may see. An administrator, or a program with `companies:read`, sees all of
-    /// it. A user sees the sites where they have a permission.
+    /// Returns the part of a company that a caller may see. An administrator, or a program with
+    /// `companies:read`, sees the whole company. A user sees the sites where they have a permission.
     pub(crate) async fn sight(&self, caller: &Caller, company: CompanyId) -> Result<Sight, Problem> {
         match self.authorisation_in(caller, Scope::CompaniesRead, company).await? {
             Some(authorisation) if authorisation.role != Some(Role::Administrator) => {
@@ -103,8 +103,8 @@ impl Api {
         }
     }
 
-    /// The part of a list that a caller may see: for a person, that of their company; for a program, the list of one
-    /// company or of all.
+    /// Returns the part of a list that a caller may see. A person sees their company's part. A program sees
+    /// the part of one company, or the whole list.
     pub(crate) async fn sight_of(
         &self,
         caller: &Caller,
@@ -116,7 +116,7 @@ impl Api {
         }
     }
 
-    /// A person's authorisation in their own company. `None` for a program.
+    /// Returns a person's authorisation in their own company. Returns `None` for a program.
     async fn authorisation_in(
         &self,
         caller: &Caller,
@@ -133,7 +133,7 @@ impl Api {
         }
     }
 
-    /// The company of a list: a person's own, or the one that a program names.
+    /// Returns the company of a list: a person's own, or the one that a program names.
     pub(crate) fn company_asked(
         caller: &Caller,
         asked: Option<uuid::Uuid>,

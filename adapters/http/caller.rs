@@ -49,8 +49,8 @@ impl Arrival {
 }
 
 impl Caller {
-    /// Identifies the caller, with any of their tokens. A program that rotates its token stays the same caller. Another
-    /// program with the same name is a different one.
+    /// Identifies the caller, whichever of their tokens they use. A program that rotates its token stays the
+    /// same caller. Another program with the same name is a different one.
     pub(crate) fn identity(&self) -> String {
         match self {
             Self::Service(service) => format!("service/{}", service.family),
@@ -71,20 +71,21 @@ impl Caller {
         Context { reason, ..self.context(arrival) }
     }
 
-    /// Whether the caller is a member of the supplier's staff. They give a reason for everything that they do to an
-    /// account.
+    /// Whether the caller is a member of the supplier's staff. Staff must give a reason for everything that
+    /// they do to an account.
     pub(crate) fn is_staff(&self) -> bool {
         matches!(self, Self::Service(service) if service.role.is_some())
     }
 
-    /// Whether the caller may read what support notes about people, such as how it checked who asked. The supplier's
-    /// people (auditors too) and programs with `support:read` may. A company's people never may.
+    /// Whether the caller may read support's notes about people, such as how support checked a person's
+    /// identity. The supplier's staff (auditors too) and programs with `support:read` may. A company's users
+    /// may not.
     pub(crate) fn reads_proofs(&self) -> bool {
         self.service(Scope::SupportRead).is_ok()
     }
 
-    /// Whether the caller may know of a take-over between these two companies. A caller who has no part in it is not
-    /// told that it exists.
+    /// Whether the caller may see a take-over between these two companies. Other callers are not told that it
+    /// exists.
     pub(crate) fn has_part(&self, from: CompanyId, to: CompanyId) -> bool {
         match self {
             Self::Service(_) => true,
@@ -100,7 +101,7 @@ impl Caller {
         }
     }
 
-    /// Lets through only a person, and no program.
+    /// Lets through only a person. Refuses programs.
     pub(crate) fn person(&self) -> Result<&Authenticated, Problem> {
         match self {
             Self::Person(person) => Ok(person),
@@ -108,9 +109,9 @@ impl Caller {
         }
     }
 
-    /// Lets through an administrator of this account's company, or a program with this scope. A caller who may not even
-    /// see the account gets 404. The command must carry the returned authority: when it is decided, the account may
-    /// belong to another company.
+    /// Lets through an administrator of this account's company, or a program with this scope. A caller who
+    /// may not see the account gets 404. The command must carry the returned authority, because the account
+    /// may belong to another company by the time the command is decided.
     pub(crate) fn administers(&self, scope: Scope, account: &Profile) -> Result<Authority, Problem> {
         match self {
             Self::Service(_) => self.service(scope).map(|_| Authority::Supplier),
@@ -142,7 +143,7 @@ impl Caller {
 }
 
 impl Faults {
-    /// A reason in a person's words, where one was given. Of the supplier's people it is asked.
+    /// Checks the reason that the caller gave. The supplier's staff must give one.
     pub(crate) fn reason_of(&mut self, caller: &Caller, pointer: &str, reason: Option<&str>) {
         match reason {
             None if caller.is_staff() => self.add(pointer, "reason-required"),

@@ -15,7 +15,8 @@ use crate::responses::problem::Problem;
 pub struct DevHosts {
     /// In lower case. An IPv6 address has its brackets.
     names: Vec<String>,
-    /// Where the server listens: a request under another name is told this address.
+    /// The address that the server listens on. A request with another host name gets this address in its
+    /// answer.
     listening: SocketAddr,
 }
 
@@ -48,7 +49,7 @@ impl DevHosts {
 
 /// The name in `name:port` or `name`. Returns `None` if the text after the name is no port.
 fn name_of(host: &str) -> Option<&str> {
-    // An IPv6 address has colons of its own.
+    // An IPv6 address contains colons.
     let end = host.find(']').map_or(0, |bracket| bracket + 1);
     let (within, rest) = host.split_at_checked(end)?;
     let (name, port) = rest.split_once(':').map_or((rest, None), |(name, port)| (name, Some(port)));

@@ -1,6 +1,7 @@
-//! The HTTP API under `/v1`, its documentation, the pages that mailed links lead to, and health. Over ports alone.
+//! The HTTP API under `/v1`, its documentation, the pages that mailed links lead to, and health. It knows
+//! only ports.
 //!
-//! A request goes from `server` through `middleware` to a handler in `routes`. Handlers take what they need by
+//! A request goes from `server` through `middleware` to a handler in `routes`. Handlers read their input with
 //! `extractors`, and answer with `responses`. `router` lists every route.
 #![forbid(unsafe_code)]
 

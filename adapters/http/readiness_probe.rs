@@ -1,13 +1,13 @@
-//! Whether the log can be written, asked at most once a second.
+//! Checks whether the log can be written, at most once a second.
 
 use loquet_domain::ports::{AppendError, EventStore};
 use tokio::sync::Mutex;
 use tokio::time::{Duration, Instant};
 
-/// How often readiness writes to the log at most.
+/// The shortest time between two writes to the log.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 
-/// What the log said when it was last written to: asking often does not write often.
+/// The result of the last write to the log. Frequent checks do not write more often.
 #[derive(Default)]
 pub struct Probe(Mutex<Option<(Instant, Result<(), AppendError>)>>);
 

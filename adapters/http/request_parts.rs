@@ -1,11 +1,12 @@
-//! What a request is known by, before anything is looked up: its id, the address that it came from, its token.
+//! The parts of a request that are read first: its id, the address that it came from, and its token.
 
 use std::net::IpAddr;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use uuid::Uuid;
 
-/// Names the request in the answer, in log lines and, as correlation id, in its events.
+/// The header with the request's id. The id is also in log lines and is the correlation id of the request's
+/// events.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A request's id.
@@ -13,20 +14,20 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 pub(crate) struct RequestId(pub(crate) Uuid);
 
 impl RequestId {
-    /// As the answer names it.
+    /// Returns the id as the value of the header.
     pub(crate) fn header(self) -> HeaderValue {
         let mut text = Uuid::encode_buffer();
-        // Hexadecimal digits and hyphens are a header's value.
+        // Hexadecimal digits and hyphens are always a valid header value.
         HeaderValue::from_str(self.0.hyphenated().encode_lower(&mut text))
             .unwrap_or(HeaderValue::from_static("unknown"))
     }
 }
 
-/// The address that a request came from: the connection's, or what a proxy that is trusted says.
+/// The address that a request came from: the connection's address, or the one that a trusted proxy reports.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ClientAddress(pub(crate) IpAddr);
 
-/// The token of an `Authorization: Bearer` header (RFC 6750).
+/// Returns the token of an `Authorization: Bearer` header (RFC 6750).
 pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;

@@ -1,4 +1,4 @@
-//! Every route, and what stands before it.
+//! All routes, and the middleware in front of them.
 
 use std::sync::Arc;
 
@@ -81,8 +81,8 @@ fn of_companies() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(takeovers::cancel))
 }
 
-/// What takes no idempotency key: not even a keyed hash of a password is kept, and a wrong one is judged anew
-/// each time.
+/// Routes whose requests contain a password. They accept no idempotency key: not even a keyed hash of a
+/// password is stored, and a wrong password is checked again each time.
 fn with_passwords() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(accounts::password::change))
@@ -92,8 +92,8 @@ fn with_passwords() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(accounts::second_step::disable))
 }
 
-/// What anybody can ask who has shown no token: each answer costs more than its question, or is about a
-/// secret.
+/// Routes for callers without a token. Their requests are limited, because answering one costs more than
+/// sending it, or because the answer depends on a secret.
 fn for_anonymous() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(links::activate))
@@ -103,17 +103,18 @@ fn for_anonymous() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(logins::second_step))
 }
 
-/// The description of the API (OpenAPI 3.1), as it is served at `/openapi.json`.
+/// Returns the description of the API (OpenAPI 3.1) that `/openapi.json` serves.
 #[must_use]
 pub fn openapi() -> serde_json::Value {
     description::complete(&described().merge(with_passwords()).merge(for_anonymous()).into_openapi())
 }
 
-/// All routes.
+/// Returns all routes.
 pub fn router(api: Arc<Api>) -> Router {
     let limited = middleware::from_fn_with_state(api.clone(), rate_limits::anonymous);
     let anonymous = for_anonymous().layer(limited.clone());
-    // Only there: an answer to an anonymous caller's command may hold a session's token, and must not be kept.
+    // Only these routes store answers: an answer to an anonymous caller may contain a session token, and must
+    // not be stored.
     let once = middleware::from_fn_with_state(api.clone(), idempotency::once);
     let described = described().layer(once).merge(with_passwords()).merge(anonymous);
     let (described, description) = described.split_for_parts();

@@ -1,4 +1,4 @@
-//! What the handlers need: the use cases, ports, and what is counted.
+//! What the handlers use: the use cases, the ports, the limits and the metrics.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,67 +27,68 @@ use crate::pictures::logo::Drawing;
 use crate::readiness_probe::Probe;
 use crate::responses::problem::Problem;
 
-/// How many events may come at most while a query waits.
+/// A query waits only if the position that it asks for is at most this number of events ahead of the log.
 const MOST_EVENTS_AHEAD: u64 = 1_000_000;
-/// How long a query waits for the position that it was told to be at.
+/// How long a query waits for the position that it asks for.
 pub(crate) const READERS_PATIENCE: Duration = Duration::from_secs(5);
 
-/// What the handlers need.
+/// Everything that the handlers use.
 pub struct Api {
     /// The use cases.
     pub app: Arc<App>,
-    /// The log, for history.
+    /// The event log, for histories.
     pub store: Arc<dyn EventStore>,
-    /// Reads its events.
+    /// Decodes the events of the log.
     pub codec: Arc<dyn EventCodec>,
     /// The read models.
     pub rows: Arc<dyn ReadStore>,
-    /// How far they are.
+    /// The positions of the read models.
     pub status: Status,
-    /// The keys, for readiness.
+    /// The account keys. The readiness check asks whether they can be used.
     pub keys: Arc<dyn KeyVault>,
-    /// The tokens of programs.
+    /// The service tokens.
     pub service_tokens: Arc<dyn ServiceTokens>,
-    /// Draws the ids of requests.
+    /// Makes the ids of requests.
     pub identities: Arc<dyn Identities>,
-    /// Writes a secret of the second step as an authenticator app takes it.
+    /// Formats a secret of the second step for an authenticator app.
     pub codes: Arc<dyn OneTimeCodes>,
     /// The time.
     pub clock: Clock,
-    /// Refused logins leave at a multiple of this after they came: [`crate::response_timing::refusal_step`].
+    /// Refused logins are answered at a multiple of this time after they arrived: see
+    /// [`crate::response_timing::refusal_step`].
     pub refusal_step: Duration,
-    /// The name of the customer account.
+    /// The name of the customer portal, as users see it.
     pub brand: String,
-    /// What the log said when it was last written to for readiness.
+    /// The result of the last write to the log by the readiness check.
     pub probe: Probe,
     /// The development mails that `/dev/mail` shows. `None` in production.
     pub dev_mail: Option<Arc<dyn DevMails>>,
     /// The host names that a development server answers to. `None` in production, where the proxy checks names.
     pub dev_hosts: Option<DevHosts>,
-    /// What was answered to commands that carried a key.
+    /// The stored answers to commands with an idempotency key.
     pub answers: Arc<dyn Answers>,
-    /// What is measured.
+    /// The metrics.
     pub metrics: Arc<Metrics>,
-    /// How many mails wait, for the metrics.
+    /// The mail queue. The metrics show how many mails wait.
     pub mails: Arc<dyn MailLedger>,
-    /// Whose word on a client's address is taken.
+    /// The proxies that may report a client's address.
     pub trusted_proxies: Vec<IpNet>,
-    /// Counts requests.
+    /// Limits the number of requests.
     pub limiter: Limiter,
-    /// Counts the activation mails that companies ask for.
+    /// Limits the activation mails that a company causes.
     pub company_mails: CompanyMails,
-    /// Places at which pictures are drawn.
+    /// Limits how many pictures are drawn at once.
     pub drawing: Drawing,
-    /// Places for programs that follow the events.
+    /// Limits how many programs follow the events at once.
     pub followers: Followers,
-    /// Costly requests in progress.
+    /// Limits the costly requests that a caller has in progress.
     pub under_way: UnderWay,
-    /// Told when the server stops, so that what would go on for ever ends.
+    /// Signals that the server stops, so that endless responses end.
     pub stopping: watch::Sender<bool>,
 }
 
 impl Api {
-    /// Waits until the log is at a position; gives where it is (law 10).
+    /// Waits until the log has reached a position. Returns the log's position (law 10).
     pub(crate) async fn log_at(&self, at_least: Position) -> Result<Position, Problem> {
         let head = self.store.head().await?;
         if head >= at_least {
@@ -109,7 +110,8 @@ impl Api {
         }
     }
 
-    /// Nobody waits for a position to which no log comes in that time: it is another log's, or made up.
+    /// Refuses a position that the log can't reach during the wait. Such a position is from another log, or
+    /// made up.
     pub(crate) async fn within_reach(&self, at_least: Position, head: Position) -> Result<(), Problem> {
         if at_least.0.saturating_sub(head.0) < MOST_EVENTS_AHEAD {
             return Ok(());
@@ -117,7 +119,8 @@ impl Api {
         Err(self.not_there(at_least, NotThere::Behind(head)).await)
     }
 
-    /// A view that is behind is ours to mend; a position that the log has not come to is the caller's.
+    /// If a view is behind the log, the answer is a server error. If the log has not reached the position,
+    /// the answer is a client error.
     pub(crate) async fn not_there(&self, at_least: Position, why: NotThere) -> Problem {
         match self.store.head().await {
             Ok(head) if at_least > head => {
@@ -129,5 +132,5 @@ impl Api {
     }
 }
 
-/// The state, as a handler takes it.
+/// The state, as handlers receive it.
 pub(crate) type Shared = axum::extract::State<Arc<Api>>;

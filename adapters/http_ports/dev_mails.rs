@@ -1,8 +1,8 @@
-//! The mails that a development server wrote instead of sending them.
+//! The mails that a development server writes to a folder instead of sending them.
 
 use loquet_domain::ports::BoxFuture;
 
-/// A mail as it lies in the folder.
+/// A mail in the folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct FiledMail {
@@ -16,6 +16,6 @@ pub struct FiledMail {
 
 /// A folder of development mails.
 pub trait DevMails: Send + Sync {
-    /// Returns the mails, newest first. A file that is no mail is left out.
+    /// Returns the mails, newest first. Skips files that are not mails.
     fn list(&self) -> BoxFuture<'_, Vec<FiledMail>>;
 }

@@ -1,5 +1,5 @@
-//! What the HTTP interface asks of stores. It names no technology, so that the interface and a store are built without one
-//! another.
+//! The ports that the HTTP interface needs. They name no technology, so the interface and the stores can be
+//! built separately.
 #![forbid(unsafe_code)]
 
 pub mod answers;

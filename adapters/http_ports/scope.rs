@@ -1,11 +1,12 @@
-//! What tokens may do: a program's names its scopes, a person's the role from which they follow.
+//! What tokens allow. A program's token names its scopes. A person's token names a role, and the scopes
+//! follow from the role.
 
 use std::collections::BTreeSet;
 
 use loquet_domain::fact::StaffRole;
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
-/// What a program may do.
+/// What a program's token allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, EnumString, IntoStaticStr, VariantArray)]
 #[strum(parse_err_ty = UnknownScope, parse_err_fn = unknown)]
 pub enum Scope {
@@ -15,13 +16,13 @@ pub enum Scope {
     /// See orders.
     #[strum(serialize = "orders:read")]
     OrdersRead,
-    /// Decide what becomes of orders that wait for support.
+    /// Decide what happens to orders that wait for support.
     #[strum(serialize = "orders:resolve")]
     OrdersResolve,
     /// See accounts, their lockouts and sessions.
     #[strum(serialize = "accounts:read")]
     AccountsRead,
-    /// Create and convert accounts; have activation and reset mails sent; end sessions.
+    /// Create and convert accounts, send activation and reset mails, and end sessions.
     #[strum(serialize = "accounts:write")]
     AccountsWrite,
     /// Delete accounts, and forget people.
@@ -30,7 +31,7 @@ pub enum Scope {
     /// End lockouts.
     #[strum(serialize = "lockouts:release")]
     LockoutsRelease,
-    /// Read the history of accounts, and follow the log.
+    /// Read the history of accounts, and follow the event log.
     #[strum(serialize = "events:read")]
     EventsRead,
     /// Read the metrics.
@@ -39,10 +40,10 @@ pub enum Scope {
     /// See companies, sites, terminals, groups, receipts and take-overs.
     #[strum(serialize = "companies:read")]
     CompaniesRead,
-    /// Change them, as their administrators can.
+    /// Change companies, as their administrators can.
     #[strum(serialize = "companies:write")]
     CompaniesWrite,
-    /// Ask who may do what.
+    /// Ask which permissions a person has.
     #[strum(serialize = "permissions:read")]
     PermissionsRead,
     /// Open, confirm, complete and cancel take-overs.
@@ -51,7 +52,7 @@ pub enum Scope {
     /// Fetch receipt layouts: for terminals that synchronise.
     #[strum(serialize = "layouts:read")]
     LayoutsRead,
-    /// Take a lost second step away.
+    /// Remove a second step that a person has lost.
     #[strum(serialize = "second-step:reset")]
     SecondStepReset,
     /// Search, and see why a person cannot log in.
@@ -63,14 +64,14 @@ impl Scope {
     /// Every scope.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    /// Its name.
+    /// Returns its name.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.into()
     }
 }
 
-/// A name that is no scope's.
+/// A name that is not the name of a scope.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "unknown scope '{0}': there are orders:write, orders:read, orders:resolve, accounts:read, accounts:write, accounts:delete, lockouts:release, events:read, metrics:read, companies:read, companies:write, permissions:read, takeovers:write, layouts:read, second-step:reset, support:read"
@@ -81,7 +82,7 @@ fn unknown(name: &str) -> UnknownScope {
     UnknownScope(name.to_owned())
 }
 
-/// What an auditor sees. Nothing here changes anything.
+/// The scopes of an auditor. None of them can change anything.
 const AUDITOR: [Scope; 6] = [
     Scope::AccountsRead,
     Scope::CompaniesRead,
@@ -90,7 +91,7 @@ const AUDITOR: [Scope; 6] = [
     Scope::PermissionsRead,
     Scope::SupportRead,
 ];
-/// What support does besides: all but delete and erase.
+/// The further scopes of support. Support can't delete accounts or erase people.
 const SUPPORT: [Scope; 6] = [
     Scope::AccountsWrite,
     Scope::CompaniesWrite,
@@ -100,8 +101,8 @@ const SUPPORT: [Scope; 6] = [
     Scope::TakeOversWrite,
 ];
 
-/// What a role may do. It is asked at each use of a token and noted in none: a change here holds at once for
-/// everybody who has the role.
+/// Returns the scopes of a role. Tokens store the role and not its scopes, so a change here applies at once
+/// to every person with the role.
 #[must_use]
 pub fn scopes_of(role: StaffRole) -> BTreeSet<Scope> {
     let support = AUDITOR.iter().chain(&SUPPORT);

@@ -1,5 +1,5 @@
-//! Tokens of programs and of the supplier's people. A program's token names its scopes; a person's token names their
-//! role, from which the scopes follow. A store keeps hashes of tokens, and no token.
+//! Tokens of programs and of the supplier's staff. A program's token names its scopes. A person's token names
+//! a role, and the scopes follow from the role. A store keeps only hashes of tokens.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,33 +12,33 @@ use sha2::{Digest, Sha256};
 
 use crate::scope::Scope;
 
-/// With what a service token begins, so that a leaked one can be searched for.
+/// The prefix of every service token. It makes leaked tokens easy to search for.
 pub const PREFIX: &str = "lqt_";
 
-/// To whom a token is given, and with it what it may do.
+/// Who a token is for. This decides what the token allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Grant {
-    /// A program, which may do this.
+    /// A program with these scopes.
     Program(BTreeSet<Scope>),
-    /// One of the supplier's people, who may do what this role may at any time.
+    /// A person of the supplier's staff with this role. The role's current scopes apply.
     Staff(StaffRole),
 }
 
-/// A program, or one of the supplier's people, that showed a token.
+/// The caller who presented a token: a program, or a person of the supplier's staff.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {
     /// The name that the operator gave it.
     pub name: String,
-    /// What it may do.
+    /// Its scopes.
     pub scopes: BTreeSet<Scope>,
-    /// Of a person, as what they act.
+    /// The role of a person. `None` for a program.
     pub role: Option<StaffRole>,
-    /// Whose token it is: a name may be given twice.
+    /// The id of the caller's tokens. It is needed because two tokens can have the same name.
     pub family: TokenFamily,
 }
 
 impl Service {
-    /// As what its acts are noted.
+    /// Returns the actor that events name for this caller.
     #[must_use]
     pub fn actor(&self) -> Actor {
         match self.role {
@@ -47,14 +47,15 @@ impl Service {
         }
     }
 
-    /// To whom its token is given.
+    /// Returns who the token is for.
     #[must_use]
     pub fn grant(&self) -> Grant {
         self.role.map_or_else(|| Grant::Program(self.scopes.clone()), Grant::Staff)
     }
 }
 
-/// A token and those that it was rotated to, and no other of the same name.
+/// The id of a token and of the tokens that replaced it in rotations. Other tokens with the same name have
+/// another id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TokenFamily(pub [u8; 32]);
 
@@ -64,29 +65,30 @@ impl std::fmt::Display for TokenFamily {
     }
 }
 
-/// A token as an operator sees it: all but the token.
+/// A token in the operator's list. It does not hold the secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct TokenEntry {
-    /// The beginning of its hash: tells tokens apart and gives nothing away.
+    /// The first digits of the token's hash. They identify the token and reveal nothing about it.
     pub id: String,
     pub service: Arc<Service>,
     pub created_at: Moment,
     pub expires_at: Option<Moment>,
-    /// To the minute.
+    /// Accurate to the minute.
     pub last_used_at: Option<Moment>,
     pub revoked_at: Option<Moment>,
 }
 
 impl TokenEntry {
-    /// Whether it holds at `at`.
+    /// Returns whether the token is valid at `at`.
     #[must_use]
     pub fn holds(&self, at: Moment) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|ends| at < ends)
     }
 }
 
-/// Returns what a token is stored as. A token has 256 random bits, so its plain SHA-256 gives nothing away.
+/// Returns the hash under which a token is stored. A token has 256 random bits, so a plain SHA-256 reveals
+/// nothing about it.
 #[must_use]
 pub fn hash_of(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
@@ -104,10 +106,10 @@ pub fn id_of_hash(hash: &[u8; 32]) -> String {
     base16ct::lower::encode_string(hash.get(..6).unwrap_or(hash))
 }
 
-/// The service tokens. Several processes may use one store: what one of them changes, the others see at their next
-/// call.
+/// The service tokens. Several processes may use one store. When one of them changes something, the others
+/// see it at their next call.
 pub trait ServiceTokens: Send + Sync {
-    /// Makes a token and stores its hash durably. Returns the token, which is shown this once.
+    /// Makes a token and stores its hash durably. Returns the token. It can't be shown again.
     fn create<'a>(
         &'a self,
         name: &'a str,
@@ -116,11 +118,12 @@ pub trait ServiceTokens: Send + Sync {
         expires_at: Option<Moment>,
     ) -> BoxFuture<'a, Result<String, StoreFailed>>;
 
-    /// Returns every token, the oldest first. Tokens that have ended are among them.
+    /// Returns every token, oldest first, including those that have ended.
     fn list(&self) -> BoxFuture<'_, Result<Vec<TokenEntry>, StoreFailed>>;
 
-    /// Makes a token with the name and the grant of another one, which ends at `old_ends` at the latest. Both happen or
-    /// neither. Returns `None` if there is no such token, or if it has ended.
+    /// Makes a token with the name and the grant of an existing one. The existing token ends at `old_ends` at
+    /// the latest. Either both happen or neither. Returns `None` if there is no such token, or if it has
+    /// ended.
     fn rotate<'a>(
         &'a self,
         id: &'a str,
@@ -131,8 +134,8 @@ pub trait ServiceTokens: Send + Sync {
     /// Ends a token at once. Returns `false` if there is no such token, or if it has ended.
     fn revoke<'a>(&'a self, id: &'a str, now: Moment) -> BoxFuture<'a, Result<bool, StoreFailed>>;
 
-    /// Returns whose token it is. Returns `None` if it is none, or does not hold at `at`. The store notes the use to the
-    /// minute, and nobody waits for that.
+    /// Returns the caller that a token belongs to. Returns `None` if the token is unknown or not valid at
+    /// `at`. The store records the use, to the minute. No caller waits for that.
     fn find<'a>(
         &'a self,
         token: &'a str,

@@ -1,4 +1,4 @@
-//! Mail into a folder, for development: one `.eml` file a message.
+//! Writes mails into a folder, for development. Each message is one `.eml` file.
 
 use std::path::{Path, PathBuf};
 
@@ -43,7 +43,7 @@ pub struct MailFolder {
 }
 
 impl MailFolder {
-    /// Uses `folder`, making it if it is not there.
+    /// Uses `folder`. Makes it if it does not exist.
     ///
     /// # Errors
     /// [`NoMailFolder`] says why it can't be used.
@@ -55,7 +55,7 @@ impl MailFolder {
     }
 
     fn write(&self, message: &Message) -> Result<(), SendError> {
-        // Eight bits: so that a person, or grep, can read the file as it is.
+        // The message is written with 8-bit characters, so that a person, or grep, can read the file.
         let mime = compose(message, &self.from, ContentTransferEncoding::EightBit)
             .map_err(|why| SendError::Permanent(Causes(&why).to_string().into()))?;
         let moment = (self.clock)().format("%Y%m%dT%H%M%S%6f");
@@ -68,7 +68,7 @@ impl MailFolder {
 }
 
 impl MailFolder {
-    /// Deletes the files of these mails, whose names end with their identity.
+    /// Deletes the files of these mails. Their names end with the mail's id.
     fn remove(&self, mails: &[Uuid]) -> std::io::Result<()> {
         for entry in std::fs::read_dir(&self.folder)? {
             let name = entry?.file_name().into_string().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Messages as MIME (RFC 2045), whichever way they leave.
+//! Messages as MIME (RFC 2045), for SMTP and for the folder.
 
 use lettre::message::header::{ContentTransferEncoding, ContentType, Header, HeaderName, HeaderValue};
 use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
@@ -41,8 +41,8 @@ pub(crate) fn compose(
         .multipart(alternatives)?)
 }
 
-/// Eight bits are written as they are: our lines are far shorter than the 998 bytes that RFC 5322,
-/// 2.1.1 allows, and lettre would rather have 76.
+/// Writes 8-bit text unchanged. Our lines are far shorter than the 998 bytes that RFC 5322, 2.1.1 allows, but
+/// lettre would encode lines above 76.
 fn encode(text: &str, encoding: ContentTransferEncoding) -> Body {
     match encoding {
         ContentTransferEncoding::EightBit => {
@@ -53,7 +53,7 @@ fn encode(text: &str, encoding: ContentTransferEncoding) -> Body {
     }
 }
 
-/// RFC 3282.
+/// The date in the format of RFC 3282.
 #[derive(Clone)]
 struct ContentLanguage(String);
 
@@ -69,7 +69,7 @@ impl Header for ContentLanguage {
     }
 }
 
-/// RFC 3834: no out-of-office answers, please.
+/// Asks for no automatic replies (RFC 3834).
 #[derive(Clone)]
 struct AutoSubmitted;
 

@@ -1,4 +1,4 @@
-//! Wrong guesses at addresses that are no active account.
+//! Wrong guesses at addresses that belong to no active account.
 
 use std::future::ready;
 use std::num::NonZeroUsize;
@@ -12,11 +12,11 @@ use lru::LruCache;
 
 use loquet_files::snapshot_file;
 
-/// Counts in memory, bounded: the address least recently guessed at is forgotten when it is full.
+/// Counts guesses in memory. The number of addresses is bounded: when it is full, the least recently guessed
+/// address is forgotten.
 ///
-/// They are this node's, unlike an account's, which are in the log: writing them down there would let
-/// anybody fill the log with names that they made up. A clean stop keeps them in a file; a kill does
-/// not.
+/// The counts belong to this node. An account's guesses are in the log, but these are not: otherwise anybody
+/// could fill the log with made-up names. A clean stop saves the counts in a file. A kill loses them.
 pub struct MemoryAnonymousGuesses {
     counts: Mutex<LruCache<EmailHash, Lockout>>,
 }
@@ -30,8 +30,8 @@ impl MemoryAnonymousGuesses {
 }
 
 impl MemoryAnonymousGuesses {
-    /// Takes up what [`RecentStrangers::save`] kept. What can't be read is forgotten: it protects
-    /// nobody's password.
+    /// Loads what [`MemoryAnonymousGuesses::save`] saved. If the file can't be read, the counts start at
+    /// zero. These counts protect no account's password.
     pub fn load(&self, path: &Path) {
         let kept: Vec<(EmailHash, Lockout)> = snapshot_file::load(path);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -40,13 +40,13 @@ impl MemoryAnonymousGuesses {
         }
     }
 
-    /// Keeps the counts for the next start, hashes of addresses only.
+    /// Saves the counts for the next start. The file holds only hashes of addresses.
     ///
     /// # Errors
-    /// What the file system said.
+    /// The file system's error.
     pub fn save(&self, path: &Path) -> std::io::Result<()> {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        // Oldest first, so that loading leaves the newest the last to be forgotten.
+        // Oldest first. So after loading, the oldest is still the first to be forgotten.
         let kept: Vec<_> = counts.iter().rev().collect();
         snapshot_file::save(path, &kept)
     }

@@ -1,4 +1,4 @@
-//! The log in memory: for tests and simulation. Deterministic; faults can be injected.
+//! The event log in memory, for tests and simulation. It is deterministic, and tests can inject faults.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,20 +9,20 @@ use loquet_domain::ports::{
 };
 use tokio::sync::watch;
 
-/// Whether and how the next append goes wrong.
+/// Whether and how the next append fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// It goes well: lets an append through to the fault behind it.
+    /// The append succeeds. This lets one append through before the next fault.
     Nothing,
     /// Nothing is written, and the caller is told so.
     Unavailable,
-    /// Nothing is written, and the caller is not told whether.
+    /// Nothing is written, and the caller does not learn whether it was.
     LostRequest,
-    /// It is written, and the caller is not told so.
+    /// The events are written, but the caller does not learn that.
     LostReply,
 }
 
-/// A log that lives as long as the process.
+/// An event log that exists until the process ends.
 #[derive(Clone)]
 pub struct MemoryStore {
     log: Arc<Mutex<Log>>,
@@ -43,12 +43,12 @@ impl Default for MemoryStore {
 }
 
 impl MemoryStore {
-    /// Has the next append, and those after it, go wrong like this, one fault an append.
+    /// Makes the next appends fail in these ways, one fault for each append.
     pub fn inject(&self, faults: impl IntoIterator<Item = Fault>) {
         self.log().faults.extend(faults);
     }
 
-    /// Has nothing go wrong any more.
+    /// Removes the faults that are left.
     pub fn heal(&self) {
         self.log().faults.clear();
     }
@@ -109,7 +109,7 @@ impl Log {
         Ok(last)
     }
 
-    /// Where these very events stand, if they were appended at this revision before.
+    /// Returns the positions of these events, if they were appended at this revision before.
     fn repeated(&self, stream: &StreamId, expected: Revision, events: &[NewEvent]) -> Option<Appended> {
         let start = usize::try_from(expected.0).ok()?;
         let places = self.streams.get(stream)?.get(start..start.checked_add(events.len())?)?;

@@ -8,7 +8,7 @@ use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 
 type Turns = Arc<Mutex<HashMap<String, Arc<Turn<()>>>>>;
 
-/// Turnstiles that exist only while somebody waits at them.
+/// Locks by key. The lock of a key exists only while somebody holds it or waits for it.
 #[derive(Default)]
 pub struct KeyedLocks {
     turns: Turns,
@@ -42,7 +42,8 @@ impl Drop for Passing {
     fn drop(&mut self) {
         self.guard.take();
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        // Whoever waits holds a reference of their own; the map's is the last when nobody does.
+        // Each waiter holds a reference. If only the map's reference is left, nobody waits, and the entry is
+        // removed.
         if turns.get(&self.key).is_some_and(|turn| Arc::strong_count(turn) == 1) {
             turns.remove(&self.key);
         }

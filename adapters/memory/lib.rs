@@ -1,5 +1,5 @@
-//! What is kept in memory: an event store and a mail journal for tests and simulation, the state cache, keyed locks, guesses at unknown
-//! addresses, and when sessions were used.
+//! What is kept in memory: an event store and a mail journal for tests and simulation, the state cache, keyed
+//! locks, guesses at unknown addresses, and when sessions were last used.
 #![forbid(unsafe_code)]
 
 pub mod anonymous_guesses;

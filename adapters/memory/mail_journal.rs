@@ -1,4 +1,4 @@
-//! The mail journal in memory: for tests and simulation.
+//! The mail journal in memory, for tests and simulation.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +16,7 @@ use loquet_projections::ports::{
 };
 use uuid::Uuid;
 
-/// A journal that lives as long as the process. Clones share it, as several nodes do.
+/// A journal that exists until the process ends. Clones share it, as several nodes do.
 #[derive(Clone, Default)]
 pub struct MemoryJournal {
     journal: Arc<Mutex<Journal>>,
@@ -30,7 +30,7 @@ struct Journal {
     lease: Given,
 }
 
-/// The lease as it was last given.
+/// The last lease that was given.
 #[derive(Default)]
 struct Given {
     fence: Fence,
@@ -38,20 +38,21 @@ struct Given {
     ends_at: Moment,
 }
 
-/// A mail, and what became of it.
+/// A mail and its state.
 struct Held {
     mail: QueuedMail,
     state: MailState,
     tries: u32,
     waited: TimeDelta,
     queued_at: Moment,
-    /// From when on it is tried: queued, or put back by hand.
+    /// The mail is tried from this moment on: when it was queued, or put back into the queue by hand.
     since: Moment,
     due_at: Moment,
     tried_at: Option<Moment>,
     ended_at: Option<Moment>,
     trouble: Option<Trouble>,
-    /// From when on the log is to be told how it ended. `None` if it knows, or if there is nothing to tell.
+    /// The log must be told the result from this moment on. `None` if the log knows it, or if there is
+    /// nothing to tell.
     note_at: Option<Moment>,
     unnoted: Option<String>,
 }
@@ -136,7 +137,7 @@ impl Held {
         }
     }
 
-    /// Why a mail waits: for its own next try after a verdict on it, or together with all others.
+    /// Returns why a mail waits: for its own next try after a verdict, or together with all other mails.
     fn pending(&self, own: Option<Trouble>, hold: Option<&Hold>) -> (Delivery, Option<Trouble>) {
         let is_about_us = |trouble: &Trouble| {
             trouble.verdict.is_some_and(|verdict| verdict.judgement() == Judgement::AboutUs)
@@ -231,7 +232,7 @@ impl MemoryJournal {
         Box::pin(async move { Ok(changed) })
     }
 
-    /// Writes under the lease. Nothing is written if the lease under this fence is over.
+    /// Writes under the lease. Writes nothing if the lease of this fence has ended.
     fn write<T: Send + 'static>(
         &self,
         fence: Fence,

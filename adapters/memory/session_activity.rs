@@ -1,4 +1,4 @@
-//! When each session was last used: for its owner's list, and so that one that nobody uses ends.
+//! When each session was last used. Owners see it in their list of sessions, and unused sessions end by it.
 
 use std::collections::HashMap;
 use std::future::ready;
@@ -13,8 +13,8 @@ use loquet_domain::ports::{BoxFuture, SESSION_USE_GRAIN, SessionUses, SessionUse
 
 use loquet_files::snapshot_file;
 
-/// In memory, and every minute in a file of its own: it is no decision, and the log has no event of it. What a kill loses
-/// of it is a minute.
+/// Kept in memory, and saved in its own file every minute. It is not a decision, so the log has no event for
+/// it. A kill loses at most one minute.
 pub struct SessionActivity {
     seen: RwLock<HashMap<SessionId, Moment>>,
     changed: AtomicBool,
@@ -22,23 +22,24 @@ pub struct SessionActivity {
 }
 
 impl SessionActivity {
-    /// Remembers sessions that were used in the last `idle`; all others are over.
+    /// Remembers sessions that were used within the last `idle`. All other sessions have ended.
     #[must_use]
     pub fn new(idle: TimeDelta) -> Self {
         Self { seen: RwLock::default(), changed: AtomicBool::new(false), idle }
     }
 
-    /// Takes up what [`SessionActivity::save`] kept. What can't be read is forgotten: such sessions are as old as their
-    /// login.
+    /// Loads what [`SessionActivity::save`] saved. If the file can't be read, a session counts as last used
+    /// at its login.
     pub fn load(&self, path: &Path) {
         let kept: HashMap<SessionId, Moment> = snapshot_file::load(path);
         self.seen.write().unwrap_or_else(PoisonError::into_inner).extend(kept);
     }
 
-    /// Keeps what changed since the last time, and forgets what is over, as of the newest.
+    /// Saves what changed since the last call. Removes sessions that have ended, measured from the newest
+    /// use.
     ///
     /// # Errors
-    /// What the file system said.
+    /// The file system's error.
     pub fn save(&self, path: &Path) -> std::io::Result<()> {
         if !self.changed.swap(false, Ordering::SeqCst) {
             return Ok(());
@@ -69,7 +70,7 @@ impl SessionActivity {
         self.seen.read().unwrap_or_else(PoisonError::into_inner).get(&session).copied()
     }
 
-    /// Most requests of a session that is used change nothing.
+    /// Most requests of a session that is in use change nothing here.
     fn seen(&self, session: SessionId, at: Moment) {
         if self.last_seen(session).is_some_and(|last| at - last < SESSION_USE_GRAIN) {
             return;

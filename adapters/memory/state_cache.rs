@@ -1,15 +1,15 @@
-//! Folded aggregates, cached.
+//! A cache of aggregate states, each computed from its stream's events.
 
 use loquet_domain::ports::{Folded, StateCache, StreamId};
 use quick_cache::sync::Cache;
 
-/// A bounded cache of folds (S3-FIFO).
+/// A bounded cache of aggregate states (S3-FIFO).
 pub struct MemoryStateCache<S: Clone> {
     cache: Cache<StreamId, Folded<S>>,
 }
 
 impl<S: Clone + Send + Sync> MemoryStateCache<S> {
-    /// Keeps at most `capacity` folds.
+    /// Keeps at most `capacity` states.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self { cache: Cache::new(capacity) }
@@ -21,7 +21,7 @@ impl<S: Clone + Send + Sync> StateCache<S> for MemoryStateCache<S> {
         self.cache.get(stream)
     }
 
-    /// An older fold never replaces a newer one.
+    /// An older state never replaces a newer one.
     fn put(&self, stream: &StreamId, folded: &Folded<S>) {
         let newer = self.cache.peek(stream).is_some_and(|held| held.revision > folded.revision);
         if !newer {

@@ -1,7 +1,7 @@
-//! What an operator's questions are answered with: counts, times and gauges, in Prometheus' form.
+//! Metrics for operators: counters, durations and gauges, in the format of Prometheus.
 //!
-//! Handles are cheap to clone and are given to whoever measures; what is only read now and then (how far
-//! views are, how many mails wait) is set when somebody asks.
+//! Handles are cheap to clone. Every part that measures something gets one. Some gauges are set only when
+//! somebody reads the metrics: for example how far the views are, and how many mails wait.
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 use tracing::Instrument;
 
-/// One label.
+/// A label.
 macro_rules! label {
     ($(#[$doc:meta])* $name:ident { $($field:ident),+ }) => {
         $(#[$doc])*
@@ -33,38 +33,38 @@ macro_rules! label {
     };
 }
 label!(
-    /// What a login came to.
+    /// The result of a login.
     Outcome { outcome }
 );
 label!(
-    /// Which event.
+    /// The name of the event.
     EventType { r#type }
 );
 label!(
-    /// Why not.
+    /// The reason.
     Reason { reason }
 );
 label!(
-    /// Which view or reaction.
+    /// The view or reaction.
     OfView { view }
 );
 label!(
-    /// In which state a mail is.
+    /// The state of the mail.
     OfState { state }
 );
 label!(
-    /// Which part of what is set when somebody asks.
+    /// The part of the metrics that is collected when somebody reads them.
     OfPart { part }
 );
 label!(
-    /// Which file.
+    /// The file.
     OfFile { file }
 );
 label!(
-    /// Which limit.
+    /// The limit.
     OfLimit { limit }
 );
-/// Which request.
+/// The labels of a request.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Request {
@@ -73,16 +73,16 @@ pub struct Request {
     pub status: u16,
 }
 label!(
-    /// By which route.
+    /// The route.
     OfRoute { route }
 );
 
-/// Seconds from 100 microseconds to some 26 seconds.
+/// Buckets from 100 microseconds to about 26 seconds, in seconds.
 fn seconds() -> Histogram {
     Histogram::new(exponential_buckets(0.0001, 4.0, 10))
 }
 
-/// Of hashing passwords.
+/// Measures password hashing.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the help texts say it")]
 pub struct HashMetrics {
@@ -91,7 +91,7 @@ pub struct HashMetrics {
     pub refused: Counter,
 }
 
-/// Of writing to the log.
+/// Measures appends to the log.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct LogMetrics {
@@ -102,7 +102,7 @@ pub struct LogMetrics {
     pub events: Family<EventType, Counter>,
 }
 
-/// Of serving requests.
+/// Measures HTTP requests.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct HttpMetrics {
@@ -113,7 +113,7 @@ pub struct HttpMetrics {
     pub event_streams: Gauge,
 }
 
-/// What is set when somebody asks.
+/// The gauges that are set when somebody reads the metrics.
 #[derive(Clone, Debug, Default)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct AskedMetrics {
@@ -133,7 +133,7 @@ pub struct AskedMetrics {
 }
 
 impl AskedMetrics {
-    /// Whether mails go, and why not.
+    /// Whether mails can be sent, and if not, why.
     pub fn tell_whether_mails_go(&self, hold: Option<&Hold>) {
         let refused = hold.map(Hold::is_refusal);
         for (state, holds) in [("refused", refused == Some(true)), ("away", refused == Some(false))] {
@@ -172,21 +172,21 @@ impl Default for HttpMetrics {
     }
 }
 
-/// Everything that is measured.
+/// All metrics.
 pub struct Metrics {
     registry: Registry,
-    /// Of hashing passwords.
+    /// Password hashing.
     pub hashing: HashMetrics,
-    /// Of writing to the log.
+    /// Appends to the log.
     pub log: LogMetrics,
-    /// Of serving requests.
+    /// HTTP requests.
     pub http: HttpMetrics,
-    /// What is set when somebody asks.
+    /// The gauges that are set when somebody reads the metrics.
     pub asked: AskedMetrics,
 }
 
 impl Metrics {
-    /// Everything at zero.
+    /// Starts with every value at zero.
     #[must_use]
     pub fn new(version: &str, node: &str) -> Self {
         let (hashing, log, http) = (HashMetrics::default(), LogMetrics::default(), HttpMetrics::default());
@@ -276,18 +276,18 @@ impl Metrics {
         Self { registry: r, hashing, log, http, asked }
     }
 
-    /// All of it as text (OpenMetrics 1.0).
+    /// Returns all metrics as text (OpenMetrics 1.0).
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = String::new();
-        // Writing to a string does not fail.
+        // Writing to a string can't fail.
         let _ = encode(&mut text, &self.registry);
         text
     }
 }
 
-/// Series that an alert watches are there from the start: one that appears with its first failure shows no
-/// increase.
+/// Creates the series that alerts watch at the start. A series that first appears with its first failure
+/// shows no increase.
 fn begin_at_zero(log: &LogMetrics, http: &HttpMetrics) {
     for reason in ["unavailable", "unknown"] {
         drop(log.failures.get_or_create(&Reason { reason: reason.to_owned() }));
@@ -303,7 +303,7 @@ fn begin_at_zero(log: &LogMetrics, http: &HttpMetrics) {
     }
 }
 
-/// A store whose appends are measured.
+/// An event store that measures its appends.
 pub struct MeasuredStore {
     inner: Arc<dyn EventStore>,
     metrics: LogMetrics,

@@ -1,8 +1,9 @@
-//! What was answered to a command that carried an idempotency key, so that asking again is answered again
-//! and does nothing (IETF draft-ietf-httpapi-idempotency-key-header).
+//! Stored answers to commands with an idempotency key, in a SQLite file. If a client sends a command again,
+//! it gets the same answer and the command is not carried out again (IETF
+//! draft-ietf-httpapi-idempotency-key-header).
 //!
-//! Kept for a day. A command is known by a keyed hash of who asked, its key and its contents; an answer
-//! names ids and positions, never a person, a password or a token.
+//! Answers are kept for 24 hours. A command is identified by a keyed hash of the caller, the key and the
+//! content. An answer holds ids and positions. It never holds a person's data, a password or a token.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -24,7 +25,7 @@ pub(crate) const ANSWERS: Kind = Kind {
     what: "a Loquet store of answers",
     application_id: 0x4c71_7406,
     version: 2,
-    // Answers of version 1 are known by hashes under a key that is no longer used.
+    // Version 1 identified answers by hashes under a key that is no longer used.
     upgrades: &["DROP TABLE answers;"],
     holds_keys: false,
     remedy: "delete it and what is beside it (-wal, -shm): commands that are repeated are then done again",
@@ -39,16 +40,16 @@ pub(crate) const ANSWERS: Kind = Kind {
         CREATE INDEX IF NOT EXISTS answers_begun ON answers (begun_at);",
 };
 
-/// How long storing an answer waits for a write lock that another program holds. The caller waits as long.
+/// How long storing an answer waits for a write lock of another program. The caller waits as long.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
-/// For how long answers are kept.
+/// How long answers are kept.
 const KEPT: TimeDelta = TimeDelta::hours(24);
 
-/// Commands that are being carried out, and what is in them.
+/// The commands that are being carried out: the hash of caller and key, and the hash of the content.
 type Claims = Arc<Mutex<HashMap<[u8; 32], [u8; 32]>>>;
 
-/// A claim on a command. It is in memory alone: so it cannot outlive the process that carries the command out, as a row
-/// in a file would.
+/// A claim on a command. It is only in memory, so it ends with the process that carries the command out. A
+/// row in a file would not.
 struct Claim {
     command: [u8; 32],
     claims: Claims,
@@ -60,7 +61,7 @@ impl Drop for Claim {
     }
 }
 
-/// The answers.
+/// The stored answers.
 #[derive(Clone)]
 pub struct SqliteAnswers {
     connection: Arc<Mutex<Connection>>,
@@ -69,8 +70,8 @@ pub struct SqliteAnswers {
 }
 
 impl SqliteAnswers {
-    /// Opens the file, making it if there is none. `key` hashes commands; with another one every answer is
-    /// forgotten.
+    /// Opens the file. Makes it if it does not exist. `key` hashes commands; if it is not the key of the
+    /// stored answers, all of them are deleted.
     ///
     /// # Errors
     /// [`FileError`] names the file and what is wrong.
@@ -118,7 +119,8 @@ impl Answers for SqliteAnswers {
 
     fn begin(&self, id: CommandId, now: Moment) -> BoxFuture<'_, Result<Known, StoreFailed>> {
         Box::pin(async move {
-            // Claimed before it is looked up: what ends in between is found answered.
+            // The command is claimed before it is looked up. If another call ends it in between, the lookup
+            // finds the answer.
             let claim = match self.claim(id, now) {
                 Ok(claim) => claim,
                 Err(known) => return Ok(known),
@@ -182,7 +184,7 @@ mod tests {
         });
         assert!(carried_out.await.is_err());
         let Known::New(second) = begin(&store, "a", 0).await else { panic!("it was not done") };
-        // What could not be kept does not stay under way either.
+        // If the answer could not be stored, the claim ends too.
         let break_it = "ALTER TABLE answers RENAME TO elsewhere";
         store.connection.lock().unwrap().execute(break_it, []).unwrap();
         assert!(store.end(second, b"done".to_vec()).await.is_err());

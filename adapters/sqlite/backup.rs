@@ -1,8 +1,9 @@
-//! Backups: copies of the data's files, each as it is at one moment, taken beside a running server.
+//! Backups: copies of the data files, taken while a server runs. Each copy shows its file at one moment.
 //!
-//! The log comes first; what is copied after it knows at least as much: the journal of mails, so that a
-//! restored server does not send again what was sent, and the keys, so that everything in the log can be
-//! read. Read models are left out: they are built from the log. The server key is never part of a backup.
+//! The log is copied first, so the files copied after it are at least as new. The mail journal must be newer
+//! so that a restored server does not send mails twice. The keys must be newer so that every event in the log
+//! can be read. Read models are left out, because they can be built from the log. The server key is never
+//! part of a backup.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -23,13 +24,14 @@ use crate::service_tokens::TOKENS;
 use crate::write_ahead_log;
 use loquet_files::{remove_if_there, suffixed};
 
-/// The files of a backup, in the order in which they are taken.
+/// The files of a backup, in the order in which they are copied.
 const FILES: [(&str, &Kind); 4] =
     [("log.db", &LOG), ("reactions.db", &JOURNAL), ("keys.db", &KEYS), ("tokens.db", &TOKENS)];
-/// What describes a backup, beside its files. Written last: without it there is no backup.
+/// The file that describes a backup. It is written last: a backup without it is not complete.
 const MANIFEST: &str = "backup.json";
 const FORMAT: u32 = 1;
-/// What a server keeps in its folder, but its key. Each `.db` may have others of its name beside it.
+/// The files and folders in a server's data directory, without the server key. Each `.db` file may have
+/// further files of its name beside it.
 const KEPT: [&str; 11] = [
     "log.db",
     "reactions.db",
@@ -44,45 +46,44 @@ const KEPT: [&str; 11] = [
     "mail",
 ];
 
-/// Whether the accounts' keys become part of a backup.
+/// Whether the account keys are part of a backup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keys {
-    /// They are in it.
+    /// The keys are included.
     Included,
-    /// They are kept apart: a backup of them brings the erased back.
+    /// The keys are kept separately. A backup that includes them can bring back erased data.
     BackgroundRebuilds,
 }
 
-/// A backup could not be taken, or does not hold.
+/// A backup could not be taken, checked or restored.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// A file of the data.
+    /// A data file can't be used.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A folder or file that can't be used.
+    /// A folder or file can't be used.
     #[error("can't use {path}: {why}")]
     Unusable {
-        /// Which.
+        /// The folder or file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         why: String,
     },
-    /// There is something where the backup is to go.
+    /// The target of the backup is not empty.
     #[error("{0} is not empty: choose a directory that is empty or does not exist yet")]
     Occupied(PathBuf),
-    /// There is something of a server's where the restored data is to go: what was left behind would be mixed
-    /// with what was restored.
+    /// The target of the restore still holds data of a server. It would be mixed with the restored data.
     #[error("{folder} still holds {}: move that away, or choose another directory with --data-dir", names.join(", "))]
     InTheWay {
         /// The folder.
         folder: PathBuf,
-        /// What is in it.
+        /// The names of what it holds.
         names: Vec<String>,
     },
-    /// The copy's keys would need a server key that the rotation is about to take away.
+    /// The keys in the copy would need a server key that the running rotation is about to remove.
     #[error("the server key is being rotated: let `loquet keys rotate` end, and take the backup again")]
     Rotating,
-    /// A server could not read what would be restored.
+    /// A server could not read the restored data.
     #[error(
         "these keys need the server key {needed}, and {path} holds {held}: give the newest keys.db with --keys, or put \
          back the server key of that time"
@@ -90,35 +91,36 @@ pub enum BackupError {
     OtherServerKey {
         /// The file of the server key.
         path: PathBuf,
-        /// What it holds.
+        /// The fingerprint of the key in that file.
         held: Fingerprint,
-        /// What the keys are wrapped with.
+        /// The fingerprint of the server key that the account keys are wrapped with.
         needed: Fingerprint,
     },
-    /// The server key that is there can't be used.
+    /// The server key in place can't be used.
     #[error(transparent)]
     ServerKey(#[from] ServerKeyError),
-    /// What is there is not what was written.
+    /// A file of the backup has changed since the backup was taken.
     #[error("{path} is not as it was backed up: {why}")]
     Damaged {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// In which way.
+        /// What is wrong with it.
         why: String,
     },
 }
 
-/// What a backup holds.
+/// The description of a backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     format: u32,
-    /// The version of the software that took it.
+    /// The version of Loquet that took it.
     pub version: String,
-    /// When.
+    /// When it was taken.
     pub taken_at: Moment,
     /// The position of the last event.
     pub position: u64,
-    /// Which server key wrapped the accounts' keys then; a rotation makes another. Unknown of old backups.
+    /// The server key that wrapped the account keys at that time. A rotation replaces it. `None` in old
+    /// backups.
     #[serde(default)]
     pub server_key: Option<Fingerprint>,
     files: BTreeMap<String, FileEntry>,
@@ -131,32 +133,33 @@ struct FileEntry {
 }
 
 impl Manifest {
-    /// Whether the accounts' keys are in it.
+    /// Returns whether the account keys are included.
     #[must_use]
     pub fn has_keys(&self) -> bool {
         self.files.contains_key("keys.db")
     }
 
-    /// How many bytes its files have.
+    /// Returns the total size of its files, in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.files.values().map(|file| file.bytes).sum()
     }
 }
 
-/// What was restored.
+/// The result of a restore.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restored {
-    /// What the backup says of itself.
+    /// The backup's description.
     pub manifest: Manifest,
-    /// The server key without which nothing of it can be read, as far as that is known.
+    /// The server key that the restored data needs, if it is known.
     pub server_key: Option<Fingerprint>,
 }
 
-/// Copies the data in `folder` into `to`, which is not there or empty. Each file that is begun is told.
+/// Copies the data in `folder` to `to`, which must not exist or be empty. Reports each file when its copying
+/// begins.
 ///
 /// # Errors
-/// [`BackupError`]; what was written so far is deleted again, for some of it may be keys.
+/// [`BackupError`]. What was written so far is deleted, because it may include keys.
 pub fn take(
     folder: &Path,
     to: &Path,
@@ -211,7 +214,7 @@ fn copy(
     Ok(files)
 }
 
-/// Writes down what was copied.
+/// Writes the description of the backup.
 fn describe_all(copied: Manifest, to: &Path) -> Result<Manifest, BackupError> {
     let log = to.join("log.db");
     let position = last_position(&LOG.open_to_look(&log)?, &log)?;
@@ -223,7 +226,8 @@ fn describe_all(copied: Manifest, to: &Path) -> Result<Manifest, BackupError> {
     Ok(manifest)
 }
 
-/// Proves that a backup is whole: every file as it was written, sound to SQLite, and the log without gaps.
+/// Checks that a backup is complete: every file is as it was written, SQLite finds no damage, and the log has
+/// no gaps.
 ///
 /// # Errors
 /// [`BackupError`] names the file and what is wrong with it.
@@ -278,12 +282,13 @@ pub fn check_files(folder: &Path) -> Result<(), BackupError> {
     Ok(())
 }
 
-/// Puts a backup, proved whole, into a data directory that holds nothing of a server's but its key. The keys are
-/// taken from `keys` where that is given, and must fit the server key at `server_key` where there is one. The
-/// log comes last: what was interrupted is no data.
+/// Restores a backup into a data directory, after checking it completely. The directory may hold a server key
+/// and nothing else of a server. If `keys` is given, the account keys come from there. If there is a server
+/// key at `server_key`, the account keys must match it. The log is copied last, so an interrupted restore
+/// leaves nothing that a server would take for data.
 ///
 /// # Errors
-/// [`BackupError`]; nothing that was there is overwritten, and what was put there is deleted again.
+/// [`BackupError`]. No existing file is overwritten, and what was restored so far is deleted.
 pub fn restore(
     from: &Path,
     folder: &Path,
@@ -292,7 +297,7 @@ pub fn restore(
 ) -> Result<Restored, BackupError> {
     let manifest = check(from)?;
     let keys_of = match keys {
-        // Perhaps a server's own, which it writes to meanwhile.
+        // This may be the file of a running server that writes to it.
         Some(path) => Some((KEYS.open_reader(path)?, path.to_owned())),
         None if manifest.has_keys() => {
             Some((KEYS.open_to_look(&from.join("keys.db"))?, from.join("keys.db")))
@@ -306,7 +311,7 @@ pub fn restore(
             refuse_other_key(needed.as_ref(), server_key)?;
             needed
         }
-        // Those that are put beside it by hand may be newer, and need another.
+        // An operator may put newer keys in place by hand. They may need another server key.
         None => manifest.server_key.clone(),
     };
     refuse_left_overs(folder)?;
@@ -317,7 +322,8 @@ pub fn restore(
     put.map(|()| Restored { manifest, server_key: needed })
 }
 
-/// Which server key wraps the keys that were copied; where none were, those in the data directory.
+/// Returns the server key that wraps the copied account keys. If no keys were copied, returns the one for the
+/// keys in the data directory.
 fn wrapped_in(
     files: &BTreeMap<String, FileEntry>,
     to: &Path,
@@ -337,8 +343,8 @@ fn wrapped(keys: &Connection, path: &Path) -> Result<Option<Fingerprint>, Backup
     wrapped_by(keys).map_err(|e| BackupError::Damaged { path: path.to_owned(), why: explain(&e) })
 }
 
-/// A key that is not there yet can still be put there; one that is there and does not fit says that something
-/// else was meant.
+/// Refuses a server key that does not match. If there is no server key yet, the operator can still put the
+/// right one in place.
 fn refuse_other_key(needed: Option<&Fingerprint>, server_key: &Path) -> Result<(), BackupError> {
     let Some(needed) = needed.filter(|_| server_key.exists()) else { return Ok(()) };
     let file = KeyFile::load(server_key)?;
@@ -367,8 +373,8 @@ fn put(manifest: &Manifest, from: &Path, folder: &Path, keys: Option<&Path>) -> 
     Ok(())
 }
 
-/// A left-over write-ahead log would be taken for the restored file's own, kept answers would be given that the
-/// log knows nothing of.
+/// Refuses a folder that holds files of a server. A leftover write-ahead log would be read as part of a
+/// restored file, and stored answers could name events that the restored log does not have.
 fn refuse_left_overs(folder: &Path) -> Result<(), BackupError> {
     let entries = std::fs::read_dir(folder).map_err(|e| unusable(folder, &e))?;
     let names: Result<Vec<_>, _> = entries.map(|entry| entry.map(|entry| entry.file_name())).collect();
@@ -385,7 +391,7 @@ fn refuse_left_overs(folder: &Path) -> Result<(), BackupError> {
     if names.is_empty() { Ok(()) } else { Err(BackupError::InTheWay { folder: folder.to_owned(), names }) }
 }
 
-/// Deletes what was copied into a folder that held none of it.
+/// Deletes what was copied into a folder. The folder held none of these files before.
 fn delete(folder: &Path) -> Result<(), BackupError> {
     let copies = FILES.iter().map(|(name, _)| folder.join(name)).chain([folder.join(MANIFEST)]);
     for copy in copies {
@@ -396,7 +402,7 @@ fn delete(folder: &Path) -> Result<(), BackupError> {
     Ok(())
 }
 
-/// A folder that holds nothing, made if it is not there, for its owner alone.
+/// Makes a folder that only its owner can read. Accepts an existing folder if it is empty.
 fn make_empty(folder: &Path) -> Result<(), BackupError> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
@@ -428,7 +434,7 @@ fn describe(path: &Path) -> Result<FileEntry, BackupError> {
     read().map_err(|e| unusable(path, &e))
 }
 
-/// Whether SQLite finds nothing wrong with a file.
+/// Checks that SQLite finds no damage in a file.
 fn is_sound(found: &Connection, path: &Path) -> Result<(), BackupError> {
     let damaged = |why: String| BackupError::Damaged { path: path.to_owned(), why };
     let said: String =
@@ -436,7 +442,7 @@ fn is_sound(found: &Connection, path: &Path) -> Result<(), BackupError> {
     if said == "ok" { Ok(()) } else { Err(damaged(said)) }
 }
 
-/// The last position of a log that has no gaps.
+/// Returns the last position of a log. Fails if the log has gaps.
 fn last_position(log: &Connection, path: &Path) -> Result<u64, BackupError> {
     let damaged = |why: String| BackupError::Damaged { path: path.to_owned(), why };
     let query = "SELECT count(*), coalesce(max(position), 0) FROM events";
@@ -449,7 +455,7 @@ fn last_position(log: &Connection, path: &Path) -> Result<u64, BackupError> {
     }
 }
 
-/// Whether some of the keys are still wrapped by the server key before.
+/// Returns whether some of the keys are still wrapped by the previous server key.
 fn is_being_rotated(keys: &Connection, path: &Path) -> Result<bool, BackupError> {
     let count: i64 = keys
         .query_row("SELECT count(*) FROM server", [], |row| row.get(0))

@@ -1,5 +1,6 @@
-//! Everything that is kept in SQLite files, a file for each port: the event log, read models, accounts' keys, the mail
-//! journal, service tokens, answers to idempotency keys. Their backups.
+//! Everything that is stored in SQLite files: the event log, read models, account keys, the mail journal,
+//! service tokens, and answers to commands with idempotency keys. Also their backups. Each source file
+//! implements one port.
 #![forbid(unsafe_code)]
 
 pub mod answers;

@@ -1,4 +1,4 @@
-//! Read models in a SQLite file of the node's own. All of it can be rebuilt from the log.
+//! Read models in a SQLite file of each node. All of them can be rebuilt from the log.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +17,7 @@ pub(crate) const VIEWS: Kind = Kind {
     what: "a Loquet read store",
     application_id: 0x4c71_7403,
     version: 2,
-    // What was built keeps its tables: it serves until what this version wants is built beside it.
+    // Existing builds keep their tables. They serve until the builds that this version needs are ready.
     upgrades: &["CREATE TABLE builds (
             view TEXT NOT NULL, version INTEGER NOT NULL, generation INTEGER NOT NULL,
             position INTEGER NOT NULL, serving INTEGER NOT NULL, failure TEXT,
@@ -43,12 +43,12 @@ pub(crate) const VIEWS: Kind = Kind {
         CREATE TABLE IF NOT EXISTS requests (view TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;",
 };
 
-/// How many prepared statements are kept: a handful for each view.
+/// The number of prepared statements that are kept: a few for each view.
 const STATEMENTS: usize = 100;
-/// How many rows of a build that is deleted go in one transaction.
+/// The number of rows that one transaction deletes from an old build.
 const DISCARDED: usize = 2000;
 
-/// Read models in one file: a table of rows and a table of index entries for each build of a view.
+/// Read models in one file. Each build of a view has a table of rows and a table of index entries.
 #[derive(Clone)]
 pub struct SqliteReadStore {
     writer: Arc<Mutex<Connection>>,
@@ -56,30 +56,32 @@ pub struct SqliteReadStore {
 }
 
 impl SqliteReadStore {
-    /// Opens the file, making it if there is none.
+    /// Opens the file. Makes it if it does not exist.
     ///
     /// # Errors
     /// [`FileError`] names the file and what is wrong.
     pub fn open(path: &Path) -> Result<Self, FileError> {
         let writer = VIEWS.open(path)?;
         let unusable = |e: rusqlite::Error| FileError::Unusable { path: path.to_owned(), why: explain(&e) };
-        // A view that is built anew changes rows all over its tables in one transaction, and its write-ahead log
-        // need not stay as large as that made it.
+        // A build changes rows in all parts of its tables within one transaction. With this cache size, the
+        // write-ahead log does not grow as much.
         writer.execute_batch("PRAGMA cache_size = -8192;").map_err(unusable)?;
         writer.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(Self { writer: Arc::new(Mutex::new(writer)), readers: ReaderPool::open(&VIEWS, path)? })
     }
 
-    /// Opens the file beside whoever writes it, to read alone: everything that would write fails.
+    /// Opens the file for reading, while another process may write it. Every write fails.
     ///
     /// # Errors
-    /// [`FileError`] names the file and what is wrong; an older format is not upgraded.
+    /// [`FileError`] names the file and what is wrong. A file with an older format is refused, and not
+    /// upgraded.
     pub fn open_to_read(path: &Path) -> Result<Self, FileError> {
         let reader = Arc::new(Mutex::new(VIEWS.open_reader(path)?));
         Ok(Self { writer: reader, readers: ReaderPool::open(&VIEWS, path)? })
     }
 
-    /// Copies the file as it is at this moment, whoever writes to it, into a new one.
+    /// Copies the file into a new one. The copy shows the file at one moment, even if other processes write
+    /// to it.
     ///
     /// # Errors
     /// [`FileError`] names the file and what is wrong.
@@ -98,7 +100,7 @@ impl SqliteReadStore {
         self.readers.read(read).await.map_err(StoreFailed::new)
     }
 
-    /// Writes on a thread that may block, all of it or nothing.
+    /// Writes on a thread that may block, in one transaction.
     async fn write<T: Send + 'static>(
         &self,
         write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
@@ -116,7 +118,7 @@ impl SqliteReadStore {
 
     fn look_now(&self, build: Build, work: Work) -> Result<(), CannotApply> {
         let mut connection = self.writer();
-        // Dropped, it is rolled back.
+        // Dropping the transaction rolls it back.
         let transaction = connection.transaction().map_err(failed)?;
         work(&mut TableRows::of(&transaction, build))
     }
@@ -147,7 +149,7 @@ impl SqliteReadStore {
     }
 }
 
-/// Up to where a build has seen the log; none where there is no such building.
+/// Returns the position that a build has read up to. Returns `None` if there is no such build.
 fn checkpoint(connection: &Connection, build: Build) -> rusqlite::Result<Option<Position>> {
     let query = "SELECT position FROM builds
         WHERE view = ? AND version = ? AND generation = ? AND serving < 2";
@@ -159,13 +161,13 @@ fn key(build: Build) -> (&'static str, u32, u32) {
     (build.view.name, build.view.version, build.generation)
 }
 
-/// The table of a build's rows.
+/// Returns the name of the table with a build's rows.
 fn table(build: Build) -> String {
     let Build { view: ViewId { name, version }, generation } = build;
     table_of(name, version, generation)
 }
 
-/// Generation zero is from a time that knew one build a version.
+/// Generation zero comes from versions that had only one build for each version of a view.
 fn table_of(name: &str, version: u32, generation: u32) -> String {
     match generation {
         0 => format!("view_{name}_{version}"),
@@ -173,8 +175,8 @@ fn table_of(name: &str, version: u32, generation: u32) -> String {
     }
 }
 
-/// The table of the build that serves; none before the first was begun. Asked in the transaction that
-/// reads it: a moment later it may be another.
+/// Returns the table of the serving build. Returns `None` before the first build has begun. Call it in the
+/// transaction that reads the table, because the serving build can change at any time.
 fn serving(connection: &Connection, view: ViewId) -> rusqlite::Result<Option<String>> {
     let query = "SELECT version, generation FROM builds WHERE view = ? AND serving = 1";
     let mut select = connection.prepare_cached(query)?;
@@ -187,7 +189,8 @@ fn failed(error: rusqlite::Error) -> StoreFailed {
 }
 
 fn begin(transaction: &Transaction<'_>, view: ViewId) -> rusqlite::Result<Build> {
-    // A number that was used is in the memory of whoever works on that building, or deletes it.
+    // Numbers are not used again: a task that works on an old build, or deletes it, may still have its number
+    // in memory.
     let next = "INSERT INTO generations
         SELECT ?1, coalesce(max(generation), 0) + 1 FROM builds WHERE view = ?1
         ON CONFLICT (view) DO UPDATE SET last = max(last + 1, excluded.last) RETURNING last";
@@ -225,13 +228,13 @@ fn half_deleted(connection: &Connection) -> rusqlite::Result<Vec<StoredBuild>> {
     select.query_map([], stored_build)?.collect()
 }
 
-/// A build, from its view, version and generation in the first three columns.
+/// Reads a build from its view, version and generation in the first three columns.
 fn stored_build(row: &Row<'_>) -> rusqlite::Result<StoredBuild> {
     let view = StoredView { name: row.get(0)?, version: row.get(1)? };
     Ok(StoredBuild { view, generation: row.get(2)? })
 }
 
-/// The keys whose rows or index entries differ, in either direction.
+/// Returns the keys whose rows or index entries differ between two builds.
 fn differences(
     connection: &Connection,
     one: &str,
@@ -251,7 +254,7 @@ fn differences(
     select.query_map([], |row| row.get(0))?.collect()
 }
 
-/// The rows of one build, in a transaction.
+/// The rows of one build, within a transaction.
 struct TableRows<'a> {
     connection: &'a Connection,
     get: String,
@@ -328,7 +331,8 @@ fn select(connection: &Connection, table: &str, wanted: &Selection) -> rusqlite:
     let mut places: Vec<String> = Vec::new();
     let sql = match &wanted.by {
         Some((name, prefix)) => {
-            // Everything that begins with the prefix lies between it and it with the last character there is.
+            // All keys with this prefix lie between the prefix and the prefix followed by the last character
+            // of Unicode.
             places.extend([(*name).to_owned(), prefix.clone(), format!("{prefix}\u{10ffff}")]);
             let behind = after.map_or_else(String::new, |after| {
                 places.extend([after.value, after.key]);
@@ -356,7 +360,7 @@ fn select(connection: &Connection, table: &str, wanted: &Selection) -> rusqlite:
     rows.collect()
 }
 
-/// Reads the build that serves, in one view of the file; nothing before there is one.
+/// Reads from the serving build, in one transaction. Returns nothing before there is one.
 fn read_serving<T: Default>(
     connection: &Connection,
     view: ViewId,
@@ -369,7 +373,7 @@ fn read_serving<T: Default>(
     }
 }
 
-/// Deletes some rows of a table; says how many.
+/// Deletes some rows of a table. Returns how many.
 fn discard_some(transaction: &Transaction<'_>, table: &str, key: &str) -> rusqlite::Result<usize> {
     let some = format!("DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} LIMIT {DISCARDED})");
     transaction.execute(&some, [])
@@ -408,7 +412,7 @@ impl ReadStore for SqliteReadStore {
             if self.write(move |transaction| transaction.execute(mark, build)).await? == 0 {
                 return Ok(());
             }
-            // Pages are zeroed as they are freed, which takes its time: others may write in between.
+            // Freed pages are overwritten with zeros, which takes time. Other writes may happen in between.
             let rows = table_of(&name, version, generation);
             let index = format!("{rows}_index");
             for (table, key) in [(rows.clone(), "key"), (index.clone(), "name, value, key")] {

@@ -1,4 +1,4 @@
-//! The write-ahead logs of a server's files: how large they are, and which program keeps them from being copied into
+//! The write-ahead logs of a server's files: how large they are, and which program prevents copying them into
 //! their files.
 
 use std::fs::File;
@@ -25,31 +25,32 @@ use crate::service_tokens::TOKENS;
 pub const FILES: [&str; 6] = ["log.db", "keys.db", "reactions.db", "views.db", "tokens.db", "answers.db"];
 pub(crate) const KINDS: [&Kind; 6] = [&LOG, &KEYS, &JOURNAL, &VIEWS, &TOKENS, &ANSWERS];
 
-/// From this number of bytes that can't be copied into a file, a warning is logged: 64 MiB. A busy server writes that
-/// in minutes; no reader of our own stays so long.
+/// A warning is logged if this number of bytes can't be copied into a file: 64 MiB. A busy server writes that
+/// in minutes, and no reader of the server runs so long.
 pub const MUCH: u64 = 64 * 1024 * 1024;
-/// Below this number of bytes the warning is over: an automatic checkpoint begins from here on.
+/// Below this number of bytes, the warning ends. An automatic checkpoint begins at this size.
 const LITTLE: u64 = 4 * 1024 * 1024;
 
-/// What was found of a file's write-ahead log.
+/// The state of a file's write-ahead log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// Which file.
+    /// The file's name.
     pub file: &'static str,
-    /// How large it is on disk, in bytes.
+    /// Its size on disk, in bytes.
     pub size: u64,
-    /// How much of it is not copied into its file, in bytes. It stays small unless a program reads an old state.
+    /// The part that is not copied into its file, in bytes. It stays small unless a program reads an old
+    /// state.
     pub held: u64,
-    /// Which processes read a state that is older than the newest one.
+    /// The processes that read a state older than the newest one.
     pub readers: Vec<Reader>,
 }
 
 /// A process that reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reader {
-    /// Its number.
+    /// Its process id.
     pub pid: i32,
-    /// Its name, if the system tells it.
+    /// Its name, if the system gives it.
     pub name: Option<String>,
 }
 
@@ -70,7 +71,8 @@ fn bytes_of(frames: u64) -> u64 {
     frames.saturating_mul(PAGE + 24)
 }
 
-/// Looks at the write-ahead logs in a folder from outside the server, and asks the system which processes read.
+/// Examines the write-ahead logs in a folder from outside the server, and asks the system which processes
+/// read.
 ///
 /// Call it only in a process that has none of these files open: when a process closes a file, the system drops all of
 /// its locks on that file, also those of SQLite.
@@ -84,8 +86,8 @@ pub fn look_from_beside(folder: &Path) -> Vec<Found> {
     FILES.into_iter().map(look).collect()
 }
 
-/// How many bytes wait to be copied, and which processes read an older state. Both come from the index of the
-/// write-ahead log, which is in shared memory, and from the locks on it.
+/// Returns how many bytes can't be copied yet, and which processes read an older state. Both come from the
+/// index of the write-ahead log, which is in shared memory, and from the locks on it.
 fn readers_of(database: &Path) -> Option<(u64, Vec<Reader>)> {
     let mut index = File::open(suffixed(database, "-shm")).ok()?;
     let mut bytes = [0; 136];
@@ -96,7 +98,8 @@ fn readers_of(database: &Path) -> Option<(u64, Vec<Reader>)> {
     let mut readers = Vec::new();
     for slot in 0..5_u8 {
         let state = number(100 + 4 * usize::from(slot))?;
-        // A process in the first slot reads the file itself, so nothing is copied into the file meanwhile.
+        // A process in the first slot reads the file itself, so nothing can be copied into the file
+        // meanwhile.
         if slot > 0 && state >= last {
             continue;
         }
@@ -112,7 +115,7 @@ fn readers_of(database: &Path) -> Option<(u64, Vec<Reader>)> {
     Some((bytes_of(u64::from(last.saturating_sub(copied))), readers))
 }
 
-/// Which other process has a lock on a byte.
+/// Returns another process that has a lock on a byte.
 fn holder(file: &File, byte: u64) -> Option<Pid> {
     let wanted = Flock {
         start: byte,
@@ -124,21 +127,21 @@ fn holder(file: &File, byte: u64) -> Option<Pid> {
     fcntl_getlk(file, &wanted).ok().flatten()?.pid
 }
 
-/// The write-ahead logs of a server, measured from within it at intervals.
+/// Measures a server's write-ahead logs at intervals, from within the server.
 pub struct WriteAheadLogs(Vec<Watched>);
 
 struct Watched {
     file: &'static str,
     path: PathBuf,
     connection: Connection,
-    /// Since when more is held than a checkpoint leaves behind.
+    /// Since when more bytes are held than a checkpoint leaves behind.
     since: Option<Moment>,
     is_told: bool,
 }
 
 impl WriteAheadLogs {
-    /// Opens a further connection to each file that is there. These connections never run a checkpoint, not even when
-    /// they are closed.
+    /// Opens another connection to each file that exists. These connections never run a checkpoint, not even
+    /// when they are closed.
     ///
     /// # Errors
     /// [`FileError`] names the file.
@@ -158,7 +161,8 @@ impl WriteAheadLogs {
         Ok(Self(watched))
     }
 
-    /// Measures each log. Warns once when much can't be copied, and logs when that is over. Blocks.
+    /// Measures each log. Logs a warning once when much can't be copied, and a message when that ends.
+    /// Blocks.
     pub fn look(&mut self, now: Moment, metrics: &AskedMetrics) {
         for watched in &mut self.0 {
             let of = OfFile { file: watched.file.to_owned() };
@@ -171,7 +175,7 @@ impl WriteAheadLogs {
                 }
                 Err(error) => {
                     let why = explain(&error);
-                    tracing::warn!(file = watched.file, why, "its write-ahead log can't be looked at");
+                    tracing::warn!(file = watched.file, why, "its write-ahead log can't be examined");
                 }
             }
         }

@@ -1,4 +1,5 @@
-//! A catch-up subscription to an event store, made of paged reads and a signal that there is more.
+//! A catch-up subscription to an event store. It reads pages and waits for a signal that there are new
+//! events.
 #![forbid(unsafe_code)]
 
 use std::collections::VecDeque;
@@ -18,7 +19,8 @@ struct Subscription<S> {
     announced: bool,
 }
 
-/// Everything after `after`, then what comes. `head` is the position of the last durable event.
+/// Delivers every event after `after`, then new ones as they come. `head` is the position of the last durable
+/// event.
 pub fn subscribe<S: EventStore + 'static>(
     store: Arc<S>,
     head: watch::Receiver<Position>,
@@ -36,7 +38,7 @@ pub fn subscribe<S: EventStore + 'static>(
 }
 
 impl<S: EventStore> Subscription<S> {
-    /// What comes next; none once the store is closed.
+    /// Returns the next events. Returns `None` once the store is closed.
     async fn next(&mut self) -> Result<Option<Subscribed>, ReadError> {
         loop {
             if let Some(event) = self.page.pop_front() {
@@ -46,8 +48,8 @@ impl<S: EventStore> Subscription<S> {
             }
             let head = *self.head.borrow_and_update();
             if head > self.at {
-                // What is committed but not yet published is left for the next round: whoever is
-                // given an event must find it in its stream too.
+                // An event that is committed but not yet published is left for the next round. When a
+                // subscriber gets an event, it must be able to read it in its stream too.
                 let page = self.store.read_all(self.at, PAGE).await?;
                 self.page = page.into_iter().filter(|event| event.position <= head).collect();
             } else if !self.announced {

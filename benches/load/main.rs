@@ -1,8 +1,8 @@
-//! The load driver: merchants who order, follow their links, log in, forget their passwords, and programs
-//! that ask about them, all at once against a running server.
+//! The load driver. It simulates merchants who order, follow their links, log in and forget their passwords,
+//! and programs that ask about them, all at once, against a running server.
 //!
-//! It talks to the address it is given and to nothing else, and ends by itself. A server that limits how
-//! often one address may try says so often here: for a measurement, start it with higher limits.
+//! It connects only to the address that it is given, and ends by itself. The server limits how often one
+//! address may try, and would refuse many requests. For a measurement, start the server with higher limits.
 #![forbid(unsafe_code)]
 #![expect(
     clippy::print_stdout,
@@ -28,7 +28,7 @@ use loquet_benches::Outcome;
 use crate::record::Record;
 use crate::visits::Visitor;
 
-/// How often what is shown changes.
+/// How often the progress line is updated.
 const SHOW_EVERY: Duration = Duration::from_millis(200);
 
 #[derive(Parser)]
@@ -40,25 +40,25 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Make a believable mix of requests for a while, then print rates and times by kind.
+    /// Send a realistic mix of requests for some time, then print rates and times for each kind.
     Load(Load),
 }
 
 #[derive(Args)]
 struct Load {
-    /// The server, `http://host:port`. One started with --dev: its mails are read to follow their links.
+    /// The server, `http://host:port`. Start it with --dev: this command reads its mails to follow their links.
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     url: String,
-    /// A file with a service token of scopes orders:write and accounts:read.
+    /// A file with a service token that has the scopes orders:write and accounts:read.
     #[arg(long, default_value = "var/dev-token")]
     token_file: PathBuf,
-    /// For how long.
+    /// How long to send requests.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
-    /// How many call at once.
+    /// The number of concurrent callers.
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1024))]
     callers: u32,
-    /// How many merchants there are before the time begins.
+    /// The number of merchants that are created before the measurement begins.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     merchants: u32,
 }
@@ -89,7 +89,7 @@ fn main() -> Outcome<()> {
     ended
 }
 
-/// Where a URL leads. There is no TLS here: it would be a proxy's that is measured.
+/// Returns the host and port of a URL. There is no TLS here: it would measure the proxy.
 fn address(url: &str) -> Outcome<SocketAddr> {
     let host = url.strip_prefix("http://").ok_or("the address must begin with http://")?;
     let mut found =
@@ -97,7 +97,7 @@ fn address(url: &str) -> Outcome<SocketAddr> {
     found.next().ok_or_else(|| format!("{url} leads nowhere").into())
 }
 
-/// Shows how it goes until the time is over, or every caller has given up.
+/// Shows the progress until the time is over, or until every caller has given up.
 fn show(record: &Record, start: Instant, length: Duration, callers: &[thread::JoinHandle<()>]) {
     let bar = ProgressBar::new(length.as_secs());
     let style = ProgressStyle::with_template("{elapsed_precise} {bar:30} {msg}");

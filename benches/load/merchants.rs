@@ -1,4 +1,4 @@
-//! The merchants whom the load is about: each came by an order and followed the mailed link.
+//! The merchants of the load. Each came by an order and followed the mailed link.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,8 @@ use loquet_benches::Outcome;
 use loquet_benches::client::{Connection, request};
 use loquet_benches::story::{Story, activate};
 
-/// A Belgian enterprise number begins with 0 or 1: so many there are, but for some that are left to count on.
+/// The number of Belgian enterprise numbers that can be used. They begin with 0 or 1; some at the end are
+/// left for counting on.
 const NUMBERS: u64 = 19_000_000;
 
 /// A merchant with an account.
@@ -19,7 +20,7 @@ pub(crate) struct Merchant {
 /// Opens this many accounts.
 ///
 /// # Errors
-/// Where the server refuses.
+/// An error if the server refuses a request.
 pub(crate) fn open(address: SocketAddr, token: &str, count: u32) -> Outcome<Vec<Merchant>> {
     let mut connection = Connection::open(address)
         .map_err(|error| format!("no server at {address} ({error}): start one, or say --url"))?;
@@ -45,7 +46,7 @@ pub(crate) fn open(address: SocketAddr, token: &str, count: u32) -> Outcome<Vec<
     Ok(merchants)
 }
 
-/// Names and numbers that no other run has used.
+/// Returns names and numbers that no other run has used.
 pub(crate) struct Run {
     name: String,
     first: u32,

@@ -1,22 +1,22 @@
-//! What came of the requests: how many, how long they took, how many were refused or not as expected.
+//! The results of the requests: how many there were, how long they took, and how many were refused or failed.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// What is asked.
+/// The kinds of requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A right password.
+    /// A login with the right password.
     LogIn,
-    /// A wrong one.
+    /// A login with a wrong password.
     Guess,
-    /// A reset mail.
+    /// A request for a reset mail.
     Reset,
-    /// An order of somebody new.
+    /// An order for a new customer.
     Order,
-    /// Is it locked?
+    /// A query whether an account is locked.
     Lockout,
-    /// An account.
+    /// A query for an account.
     Account,
 }
 
@@ -36,20 +36,20 @@ impl Kind {
     }
 }
 
-/// What an answer was.
+/// The kinds of answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// As the kind has it.
+    /// The answer that the kind of request expects.
     Expected,
     /// The account was locked.
     Locked,
-    /// Too often, or too much at once.
+    /// A limit refused the request, or the server was too busy.
     Limited,
-    /// Anything else, and no answer at all.
+    /// Any other answer, or none.
     Failed,
 }
 
-/// All of it, by kind.
+/// All results, by kind of request.
 #[derive(Default)]
 pub(crate) struct Record {
     kinds: [Mutex<OfKind>; Kind::ALL.len()],
@@ -61,7 +61,7 @@ struct OfKind {
     locked: u64,
     limited: u64,
     failed: u64,
-    /// The first answer that was not as expected.
+    /// The first unexpected answer.
     first: Option<String>,
 }
 
@@ -88,14 +88,14 @@ impl Record {
         }
     }
 
-    /// How many answers there were.
+    /// Returns the number of answers.
     pub(crate) fn answers(&self) -> u64 {
         let mut answers = 0;
         self.each(|_, held| answers += held.times.count);
         answers
     }
 
-    /// One line for while it runs.
+    /// Returns the line that is shown during the run.
     pub(crate) fn summary(&self) -> String {
         let (mut all, mut limited, mut failed) = (Times::default(), 0, 0);
         self.each(|_, held| {
@@ -106,7 +106,7 @@ impl Record {
         format!("p50 {} p99 {}   {limited} limited, {failed} failed", shown(all.at(0.5)), shown(all.at(0.99)))
     }
 
-    /// The table at the end.
+    /// Returns the table that is shown at the end.
     pub(crate) fn print(&self, length: Duration) {
         print_cells(["", "answers", "a second", "p50", "p95", "p99", "max", "locked", "limited", "failed"]);
         self.each(|kind, held| {
@@ -132,13 +132,13 @@ fn print_cells([kind, numbers @ ..]: [&str; 10]) {
     println!("{kind:<14} {}", numbers.join(" "));
 }
 
-/// Microseconds, as milliseconds.
+/// Converts microseconds into milliseconds.
 fn shown(micros: u64) -> String {
     let millis = f64::from(u32::try_from(micros).unwrap_or(u32::MAX)) / 1000.0;
     format!("{millis:.1} ms")
 }
 
-/// How often what took how long, to one part in 32, in bounded memory.
+/// A histogram of times. Its error is at most one part in 32, and its memory is bounded.
 #[derive(Clone)]
 struct Times {
     shelves: Vec<u64>,
@@ -146,7 +146,7 @@ struct Times {
     max: u64,
 }
 
-/// Shelves for each doubling.
+/// The number of shelves for each doubling of the time.
 const FINE: u64 = 32;
 
 impl Default for Times {
@@ -170,7 +170,7 @@ impl Times {
         self.max = self.max.max(other.max);
     }
 
-    /// What this share of all took at most, in microseconds.
+    /// Returns the time that this share of all answers took at most, in microseconds.
     fn at(&self, share: f64) -> u64 {
         let count = u32::try_from(self.count).unwrap_or(u32::MAX);
         let wanted = f64::from(count) * share;
@@ -183,7 +183,8 @@ impl Times {
     }
 }
 
-/// The first 32 shelves hold one microsecond each, the next 32 two each, and so on twice as many.
+/// Returns the shelf for a time. The first 32 shelves hold one microsecond each, the next 32 two each, the
+/// next 32 four each, and so on.
 fn shelf(micros: u64) -> u64 {
     let doublings = (micros / FINE).checked_ilog2().map_or(0, |doublings| u64::from(doublings) + 1);
     match doublings {
@@ -192,7 +193,7 @@ fn shelf(micros: u64) -> u64 {
     }
 }
 
-/// The most that a shelf holds.
+/// Returns the longest time that a shelf holds, in microseconds.
 fn most_on(shelf: u64) -> u64 {
     match shelf / FINE {
         0 => shelf,

@@ -1,4 +1,4 @@
-//! One caller: asks one thing after the other, as a portal's visitors and the programs behind it do.
+//! One caller. It sends one request after another, as visitors of a portal and the programs behind it do.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,9 +12,9 @@ use loquet_benches::{Outcome, pause};
 use crate::merchants::{Merchant, Run};
 use crate::record::{Kind, Record, Verdict};
 
-/// How long a caller waits before it connects anew.
+/// How long a caller waits before it connects again.
 const PAUSE: Duration = Duration::from_millis(200);
-/// How many connections may fail in a row before a caller gives up.
+/// The number of failed connections in a row after which a caller gives up.
 const FAILURES: u32 = 50;
 
 pub(crate) struct Visitor {
@@ -37,7 +37,7 @@ impl Visitor {
         Self { address, token, merchants, run: Run::new(), orders: 0, turn }
     }
 
-    /// Asks until it is told to stop.
+    /// Sends requests until it is told to stop.
     pub(crate) fn visit(mut self, record: &Record, stop: &AtomicBool) {
         let mut connection = None;
         let mut failures = 0;
@@ -61,7 +61,7 @@ impl Visitor {
     }
 
     fn request(&mut self, kind: Kind) -> Vec<u8> {
-        // An odd stride: callers meet at an account now and then, as people do.
+        // The stride is odd, so that callers sometimes meet at the same account, as people do.
         self.turn = self.turn.wrapping_add(17);
         let turn = self.turn % self.merchants.len().max(1);
         let Some(Merchant { story, account }) = self.merchants.get(turn) else { return Vec::new() };
@@ -84,7 +84,7 @@ impl Visitor {
     }
 }
 
-/// Of a hundred requests, so many of each kind.
+/// How many of a hundred requests are of each kind.
 #[expect(clippy::disallowed_methods, reason = "a load is not repeated")]
 fn some_kind() -> Kind {
     match rand::random::<u32>() % 100 {
@@ -97,7 +97,7 @@ fn some_kind() -> Kind {
     }
 }
 
-/// Asks over the connection that is open; opens one where none is.
+/// Sends a request over the open connection. Opens a connection if there is none.
 fn ask(connection: &mut Option<Connection>, address: SocketAddr, request: &[u8]) -> Outcome<Answer> {
     let mut open = match connection.take() {
         Some(open) => open,

@@ -33,7 +33,7 @@ pub(crate) async fn run(
     }
 }
 
-/// The account of an id or of an e-mail address.
+/// Returns the account with this id or e-mail address.
 pub(super) async fn find(system: &System, which: &str) -> anyhow::Result<AccountId> {
     if let Ok(id) = which.parse() {
         return Ok(id);
@@ -104,7 +104,7 @@ async fn history(directory: &DataDirectory, which: Which) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Prints which person it would erase. Erases the person if the operator said `--yes`.
+/// Prints which person it would erase. Erases the person if the operator gave `--yes`.
 async fn erase(directory: &DataDirectory, config: &mut Config, which: Erase) -> anyhow::Result<()> {
     ensure!(
         loquet_domain::values::plain_text::is_text(&which.reason, 500),
@@ -137,7 +137,7 @@ async fn erase(directory: &DataDirectory, config: &mut Config, which: Erase) -> 
     Ok(())
 }
 
-/// The context of a command that is given at the command line.
+/// Returns the context of a command that an operator runs.
 pub(super) fn operator() -> CommandContext {
     CommandContext {
         at: clock::now(),

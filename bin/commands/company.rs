@@ -12,7 +12,7 @@ use super::show::{address, fields, moment, table};
 use crate::cli::{CompanyCommand, DataDirectory, ListCompanies, WhichCompany};
 use crate::output::{Reader, line};
 
-/// How many sites are counted at most.
+/// The most sites that are counted.
 const MOST_SITES: usize = 100_000;
 
 pub(crate) async fn run(directory: &DataDirectory, command: CompanyCommand) -> anyhow::Result<()> {

@@ -15,7 +15,8 @@ use crate::settings::Settings;
 /// Prints every fault. Fails if there is one.
 pub(crate) fn check(mut config: Config, mode: Mode) -> ExitCode {
     let settings = Settings::of(&mut config, mode);
-    // A server that starts checks a part of the list only: a list of billions takes minutes to read.
+    // A server that starts checks only parts of the list, because reading a list of billions of lines takes
+    // minutes.
     if let Some(Err(why)) = settings.as_ref().map(|settings| settings.blocklist.check()) {
         config.fault("password.blocklist_file", why);
     }
@@ -34,7 +35,7 @@ pub(crate) fn check(mut config: Config, mode: Mode) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// An error that tells every fault, if there is one.
+/// Returns an error with every fault, if there is one.
 pub(crate) fn refuse_faults(config: &Config) -> anyhow::Result<()> {
     if config.faults.is_empty() {
         return Ok(());
@@ -47,7 +48,7 @@ fn count(number: usize, of: &str) -> String {
     if number == 1 { format!("one {of}") } else { format!("{number} {of}s") }
 }
 
-/// Every setting, what it is, and where that came from.
+/// Prints every setting, its value, and where the value comes from.
 pub(crate) fn show(config: &Config, output: Output) -> anyhow::Result<ExitCode> {
     let mut rows = table(&["SETTING", "VALUE", "FROM"]);
     let mut object = serde_json::Map::new();
@@ -68,7 +69,7 @@ pub(crate) fn show(config: &Config, output: Output) -> anyhow::Result<ExitCode> 
     Ok(if config.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// An annotated file with every setting at its default.
+/// Prints an annotated file with every setting at its default.
 pub(crate) fn sample() {
     document(sample_file().as_bytes());
 }

@@ -22,7 +22,7 @@ use crate::demo::{OnePassword, OneSecret, PASSWORD, Seeded, State, Told, Wanted,
 use crate::output::{line, outcome};
 use crate::system::{Outside, Parts, System};
 
-/// Behind every event that there will be.
+/// A position after every event that will ever be written.
 const BEHIND_ALL: Position = Position(1 << 62);
 
 pub(crate) async fn run(directory: &DataDirectory, demo: Demo) -> anyhow::Result<()> {
@@ -34,7 +34,7 @@ pub(crate) async fn run(directory: &DataDirectory, demo: Demo) -> anyhow::Result
     }
     let password = Password::new(PASSWORD.to_owned());
     let hash = Argon2Pool::start(Cost::default(), 1, 1)?.hash(password.clone()).await?;
-    // By the default rules, whatever the configuration says: the same seed tells the same story.
+    // The default rules apply, whatever the configuration says, so that the same seed gives the same data.
     let parts = Parts { node: "demo".to_owned(), ..Parts::default() };
     let hasher = Arc::new(OnePassword::new(password, hash));
     let outside = Outside { hasher, codes: Arc::new(OneSecret), identities: Arc::new(Seeded) };
@@ -49,7 +49,7 @@ pub(crate) async fn run(directory: &DataDirectory, demo: Demo) -> anyhow::Result
         Acquired::Given(fence) => fence,
         Acquired::Taken { .. } => bail!("another process runs the reactions: stop it first"),
     };
-    // First of all: nothing is to be mailed of a story that was broken off, either.
+    // This comes first, so that no mails are sent if the command is interrupted.
     note(journal.as_ref(), fence, BEHIND_ALL).await?;
     let wanted = Wanted { seed: demo.seed, accounts: demo.accounts, until };
     let bar = progress(0, "days written")?;
@@ -71,7 +71,7 @@ pub(crate) async fn run(directory: &DataDirectory, demo: Demo) -> anyhow::Result
     Ok(())
 }
 
-/// Notes that the reactions have acted on everything up to here.
+/// Records that the reactions have handled every event up to this position.
 async fn note(journal: &dyn MailLedger, fence: Fence, position: Position) -> anyhow::Result<()> {
     for reaction in reactions::NAMES {
         journal.advance(fence, reaction, position, Vec::new(), clock::now()).await?;
@@ -93,7 +93,7 @@ fn name(state: State) -> &'static str {
     }
 }
 
-/// The secret of every second step as an app takes it.
+/// Returns the secret of every second step, in the format of an authenticator app.
 fn secret() -> String {
     OneSecret.otp_auth(&OneSecret.secret(), "Loquet", "demo").map(|shown| shown.secret).unwrap_or_default()
 }

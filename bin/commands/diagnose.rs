@@ -1,5 +1,5 @@
-//! `loquet diagnose`: why a person cannot log in now, in sentences for the supporter who talks to them on the
-//! telephone.
+//! `loquet diagnose`: explains why a person cannot log in now, in sentences for a supporter who is on the
+//! telephone with that person.
 
 use anyhow::Context;
 use loquet_domain::Moment;
@@ -26,10 +26,10 @@ use crate::output::line;
 use crate::settings::policies;
 use crate::system::{Parts, System};
 
-/// How many events behind a reason are told.
+/// The number of events that are listed for a reason.
 const MOST_EVENTS: usize = 5;
 
-/// Prints the diagnosis beside a running server or without one.
+/// Prints the diagnosis. The server may be running.
 pub(crate) async fn run(
     directory: &DataDirectory,
     mut config: Config,
@@ -37,7 +37,7 @@ pub(crate) async fn run(
 ) -> anyhow::Result<()> {
     let email = EmailAddress::parse(&whose.email)
         .with_context(|| format!("'{}' is not an e-mail address", whose.email.escape_debug()))?;
-    // What a login is answered follows from the rules in force.
+    // The answer to a login follows from the rules in force.
     let policies = policies(&mut config);
     refuse_faults(&config)?;
     let policies = policies.context("the configured rules are not valid")?;
@@ -59,7 +59,7 @@ pub(crate) async fn run(
     system.close().await
 }
 
-/// The whole diagnosis.
+/// Prints the whole diagnosis.
 fn sentences(email: &EmailAddress, told: &Diagnosis) -> Vec<String> {
     let mut lines = vec![format!("{email}: {}", answered(told.answer))];
     if told.administrators == Some(Administrators::Missing) {

@@ -24,12 +24,12 @@ use crate::output::line;
 use crate::settings::Settings;
 use crate::system::System;
 
-/// Below this, the disk is nearly full.
+/// With fewer free bytes than this, the disk is nearly full.
 const LITTLE: u64 = 1024 * 1024 * 1024;
-/// A read model that far behind is not merely busy.
+/// A read model that is this many events behind has more than a short delay.
 const BEHIND: u64 = 10_000;
 
-/// How well something is.
+/// The state of what was checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum State {
@@ -38,7 +38,7 @@ enum State {
     Failing,
 }
 
-/// What was found.
+/// The result of a check.
 #[derive(Serialize)]
 struct Finding {
     what: &'static str,
@@ -67,14 +67,14 @@ impl Findings {
     }
 }
 
-/// Looks at everything; fails if something is failing.
+/// Runs every check. Fails if one of them fails.
 pub(crate) async fn run(mut config: Config, doctor: Doctor) -> anyhow::Result<ExitCode> {
     let directory = DataDirectory::of(&config);
     let mut findings = Findings::default();
     let settings = Settings::of(&mut config, Mode::of(doctor.dev));
     configuration(&config, &mut findings);
     folder(&directory, &mut findings);
-    // Before any of these files is opened.
+    // This must run before any of these files is opened.
     write_ahead_logs(&directory, &mut findings);
     disk(&directory.data_dir, &mut findings);
     files(settings.as_ref(), &mut findings);
@@ -153,7 +153,7 @@ fn disk(folder: &Path, findings: &mut Findings) {
     findings.well("disk", found);
 }
 
-/// Every connection, and every file of SQLite's, takes a file descriptor.
+/// Checks the limit of file descriptors. Every connection and every SQLite file takes some.
 fn files(settings: Option<&Settings>, findings: &mut Findings) {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     let needed = settings.map_or(0, |settings| u64::try_from(settings.connections.most).unwrap_or(0)) + 128;
@@ -223,15 +223,15 @@ async fn log(directory: &DataDirectory, findings: &mut Findings) {
     clock_against(directory, head, findings).await;
 }
 
-/// What is wrong with the sealed parts of events in the log. `None` also if the keys can't be opened: another check
-/// reports that.
+/// Returns what is wrong with the sealed parts of events in the log. Returns `None` also if the keys can't be
+/// opened, because another check reports that.
 async fn altered(directory: &DataDirectory) -> Option<String> {
     let altered = System::open_to_read(directory).await.ok()?.altered_after(Position::default()).await;
     let log = directory.file("log.db");
     altered.ok()?.map(|altered| format!("{} is damaged: {altered}", log.display()))
 }
 
-/// The files beside the log.
+/// Checks the files beside the log.
 fn soundness(directory: &DataDirectory, findings: &mut Findings) {
     match backup::check_files(&directory.data_dir) {
         Ok(()) => findings.well("files", "SQLite finds no damage in the other files"),
@@ -243,7 +243,7 @@ fn soundness(directory: &DataDirectory, findings: &mut Findings) {
     }
 }
 
-/// A write-ahead log grows for as long as a program reads an old state of its file.
+/// Checks the write-ahead logs. Each one grows as long as a program reads an old state of its file.
 fn write_ahead_logs(directory: &DataDirectory, findings: &mut Findings) {
     let logs = write_ahead_log::look_from_beside(&directory.data_dir);
     let mebibytes = |bytes: u64| bytes / 1024 / 1024;
@@ -273,7 +273,8 @@ fn write_ahead_logs(directory: &DataDirectory, findings: &mut Findings) {
     }
 }
 
-/// A clock that is behind the log's last event was put back, or was ahead before.
+/// Checks the clock against the log's last event. A clock that is behind it was put back, or was ahead
+/// before.
 async fn clock_against(directory: &DataDirectory, head: Position, findings: &mut Findings) {
     let now = clock::now();
     let wrong =
@@ -335,8 +336,8 @@ async fn read_models(directory: &DataDirectory, findings: &mut Findings) {
     }
 }
 
-/// What the running server noted, or the last server that ran. What a mail server says of mails is known only after
-/// mails were sent.
+/// Reports what the running server, or the last one, recorded about mails. What the mail server thinks of
+/// them is known only after mails were sent.
 async fn whether_mails_go(journal: &dyn MailLedger, findings: &mut Findings) {
     match journal.held().await {
         Ok(None) => {}

@@ -45,7 +45,7 @@ pub(crate) async fn run(directory: &DataDirectory, sought: Find) -> anyhow::Resu
     Ok(())
 }
 
-/// What of each kind is shown in its two columns beside the id.
+/// The two columns that are shown beside the id, for each kind of result.
 const KINDS: [(&str, &str, [&str; 4], [&str; 2]); 4] = [
     ("accounts", "account_id", ["given_name", "family_name", "email", "status"], ["role", "company_name"]),
     ("companies", "company_id", ["legal_name", "trading_name", "country", "enterprise_number"], ["", ""]),

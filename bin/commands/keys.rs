@@ -20,7 +20,7 @@ pub(crate) fn create(directory: &DataDirectory) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The server may be running: it notices the new key by itself.
+/// Rotates the server key. A running server notices the new key by itself.
 pub(crate) fn rotate(directory: &DataDirectory, rotate: &RotateKeys) -> anyhow::Result<()> {
     let path = directory.server_key();
     let file = KeyFile::load(&path)?;
@@ -43,7 +43,7 @@ pub(crate) fn rotate(directory: &DataDirectory, rotate: &RotateKeys) -> anyhow::
     Ok(())
 }
 
-/// Gives the rotation that has to follow.
+/// Runs a rotation to its end. Returns a second rotation if one must follow.
 fn to_its_end(mut rotation: Rotation) -> anyhow::Result<Option<Rotation>> {
     let report = rotation.report();
     if report.resumed {

@@ -1,4 +1,4 @@
-//! The read models, looked at beside the server that keeps them.
+//! Reads the read models, while a server may be writing them.
 
 use std::sync::Arc;
 
@@ -15,13 +15,13 @@ use crate::cli::DataDirectory;
 use crate::output::note;
 use crate::system::System;
 
-/// What is known, and up to which position of the log.
+/// The read models, and the position of the log that they have reached.
 pub(super) struct Known {
     rows: Arc<dyn ReadStore>,
     position: Position,
 }
 
-/// Which rows are wanted.
+/// The rows to return.
 pub(super) struct Rows<R> {
     pub(super) by: Lookup<R>,
     pub(super) order: Order,
@@ -29,8 +29,8 @@ pub(super) struct Rows<R> {
 }
 
 impl Known {
-    /// Opens the view of these rows. Prints a note when the view is behind the log: no server runs, or it is still
-    /// building.
+    /// Opens the view of these rows. Prints a note when the view is behind the log: either no server runs, or
+    /// the server is still building the view.
     pub(super) async fn open<R: Row>(directory: &DataDirectory) -> anyhow::Result<Self> {
         let rows = adapters::read_models(directory, Access::Read)?;
         let builds = rows.builds().await?;
@@ -46,7 +46,7 @@ impl Known {
         Ok(Self { rows, position })
     }
 
-    /// Up to where it is known.
+    /// Returns the position that the view has reached.
     pub(super) fn position(&self) -> Position {
         self.position
     }
@@ -62,7 +62,8 @@ impl Known {
         Ok(rows.into_iter().map(|(_, row)| row).collect())
     }
 
-    /// The company of an id or of an enterprise number, as people write it.
+    /// Returns the company with this id or this enterprise number. The number may be written in any usual
+    /// way.
     pub(super) async fn company(&self, which: &str) -> anyhow::Result<CompanyRow> {
         if let Ok(id) = which.parse::<CompanyId>() {
             let found = self.one::<CompanyRow>(id).await?;

@@ -14,7 +14,7 @@ use crate::output::{Reader, line, outcome};
 use crate::system::System;
 
 pub(crate) async fn run(directory: &DataDirectory, command: MailCommand) -> anyhow::Result<()> {
-    // Reading first: an older format is the server's to upgrade, which may be running.
+    // Opened for reading first: a file with an older format is upgraded by the server, which may be running.
     let journal = adapters::mail_journal(directory, Access::Read)?;
     match command {
         MailCommand::List(which) => list(directory, journal.as_ref(), &which).await,
@@ -82,7 +82,7 @@ fn as_json(entry: &LedgerEntry) -> Value {
     })
 }
 
-/// One mail, with the address that it goes to and the event that it follows from.
+/// Prints one mail, with its address and the event that caused it.
 async fn show(directory: &DataDirectory, journal: &dyn MailLedger, which: &WhichMail) -> anyhow::Result<()> {
     let entry = journal.entry(which.mail).await?;
     let entry = entry.with_context(|| format!("there is no mail {}", which.mail))?;

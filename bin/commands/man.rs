@@ -9,13 +9,13 @@ use crate::output::document;
 
 /// Prints completions for a shell.
 pub(crate) fn completions(shell: clap_complete::Shell) {
-    // Into memory first: the generator panics if it can't write.
+    // Written into memory first, because the generator panics if it can't write.
     let mut written = Vec::new();
     clap_complete::generate(shell, &mut cli::command(), "loquet", &mut written);
     document(&written);
 }
 
-/// Prints the manual page, or writes one for each command into a folder.
+/// Prints the manual page, or writes one page for each command into a folder.
 pub(crate) fn pages(to: Option<&Path>) -> anyhow::Result<()> {
     let Some(folder) = to else {
         let mut page = Vec::new();

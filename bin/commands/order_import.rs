@@ -20,16 +20,16 @@ use crate::output::{self, line, outcome};
 use crate::settings;
 use crate::system::{Parts, System};
 
-/// The longest line that is read.
+/// The longest line that is read, in bytes.
 const MOST_BYTES: u64 = 1024 * 1024;
 
-/// Where orders go.
+/// Where the orders are delivered to.
 enum Target {
     Folder(Box<System>),
     Server(Running),
 }
 
-/// What became of one line.
+/// The result of one line.
 enum Delivered {
     New,
     Again,
@@ -50,7 +50,7 @@ struct Refused {
     why: Vec<String>,
 }
 
-/// Succeeds if every line was taken; fails, after all of them were tried, if one was refused.
+/// Delivers every order. Fails at the end if an order was refused.
 pub(crate) async fn run(
     directory: &DataDirectory,
     config: &mut Config,
@@ -88,7 +88,7 @@ pub(crate) async fn run(
     Ok(if report.refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }
 
-/// Says how much was done before the import broke off.
+/// Reports how much was done before the import stopped.
 fn stopped_after(lines: u64) -> String {
     format!(
         "stopped after line {lines}: all lines up to it were delivered. Solve the problem, then run the import again"

@@ -11,7 +11,7 @@ use crate::cli::{AskPermission, DataDirectory};
 use crate::output::line;
 use crate::system::System;
 
-/// Asked of the log itself, so that the answer is never older than the question.
+/// Reads the log itself, so that the answer is up to date.
 pub(crate) async fn ask(directory: &DataDirectory, asked: AskPermission) -> anyhow::Result<ExitCode> {
     let permission = Permission::parse(&asked.permission)
         .with_context(|| format!("there is no permission '{}'", asked.permission))?;

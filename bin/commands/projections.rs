@@ -20,9 +20,9 @@ use crate::cli::{DataDirectory, Output, ProjectionsCommand};
 use crate::output::{line, outcome};
 use crate::system::{Parts, System};
 
-/// How often a running server's progress is looked at.
+/// How often the progress of a running server is checked.
 const POLL: Duration = Duration::from_millis(200);
-/// How long a running server may take to begin what it was asked for.
+/// How long a running server may take to begin a rebuild.
 const BEGINS: Duration = Duration::from_secs(20);
 
 pub(crate) async fn run(directory: &DataDirectory, command: ProjectionsCommand) -> anyhow::Result<ExitCode> {
@@ -87,7 +87,8 @@ async fn list(directory: &DataDirectory, output: Output) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Asks a running server to rebuild: while it runs, only it writes the read models. Without one, rebuilds here.
+/// Asks a running server to rebuild, because only it may write the read models while it runs. Without a
+/// server, rebuilds here.
 async fn rebuild(directory: &DataDirectory, wanted: Vec<Arc<dyn ErasedView>>) -> anyhow::Result<()> {
     match System::open(directory, Access::Write, Parts::default()).await {
         Ok(system) => here(directory, system, wanted).await,
@@ -187,7 +188,7 @@ fn report(bar: &ProgressBar, names: &str, goal: Position, begun: Instant) {
     ));
 }
 
-/// Works on a copy, so that a running server is not disturbed. Fails when something differs.
+/// Verifies a copy of the read models, so that a running server is not disturbed. Fails if something differs.
 async fn verify(directory: &DataDirectory, wanted: Vec<Arc<dyn ErasedView>>) -> anyhow::Result<ExitCode> {
     let scratch = directory.file(&format!("verify-{}.db", std::process::id()));
     let verdicts = verify_in(directory, &scratch, wanted).await;
@@ -217,7 +218,7 @@ async fn verify_in(
     wanted: Vec<Arc<dyn ErasedView>>,
 ) -> anyhow::Result<Vec<Verdict>> {
     let copy = adapters::copy_of_read_models(directory, scratch)?;
-    // The log after the copy, so that it has everything that the copy knows.
+    // The log is opened after the copy, so that it has every event that the copy includes.
     let system = System::open_to_read(directory).await?;
     let mut verdicts = Vec::new();
     for view in wanted {

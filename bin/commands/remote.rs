@@ -1,4 +1,4 @@
-//! A running server that does the work.
+//! Sends requests to a running server, which does the work.
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use serde_json::Value;
 use crate::cli::Remote;
 use crate::settings::read_secret;
 
-/// How often a request is repeated that a limit refused.
+/// How often a request is repeated when a limit refuses it.
 const PATIENCE: u32 = 20;
 
-/// A running server, and the token for it.
+/// A running server, and a token for it.
 pub(super) struct Running {
     client: reqwest::Client,
     url: String,
     token: String,
 }
 
-/// An answer, whole.
+/// A complete answer.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: Value,
@@ -39,7 +39,7 @@ impl Running {
         self.post_as(path, "application/json", json).await
     }
 
-    /// The same for a body of any type.
+    /// Does the same with a body of any type.
     pub(super) async fn post_as(&self, path: &str, kind: &str, body: Vec<u8>) -> anyhow::Result<Answer> {
         for _ in 0..PATIENCE {
             let request = self.client.post(format!("{}{path}", self.url)).bearer_auth(&self.token);
@@ -58,12 +58,12 @@ impl Running {
 }
 
 impl Answer {
-    /// One text of the body, empty where there is none.
+    /// Returns a text from the body. Returns an empty text if it is missing.
     pub(super) fn text(&self, name: &str) -> &str {
         self.body.get(name).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// An error that says what the server said.
+    /// Makes an error from the server's answer.
     pub(super) fn refusal(&self) -> anyhow::Error {
         anyhow::anyhow!("the server answered {}: {}", self.status, self.text("detail"))
     }

@@ -42,7 +42,7 @@ use crate::output::greeting;
 use crate::settings::{Settings, read_secret};
 use crate::system::{Parts, System, VERSION};
 
-/// How often it is looked whether the server key was rotated.
+/// How often the server checks whether its key was rotated.
 const LOOK_AT_KEYS: Duration = Duration::from_secs(2);
 pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mode) -> anyhow::Result<()> {
     let settings = Settings::of(&mut config, mode);
@@ -54,7 +54,7 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
         ServerKey::create(&directory.server_key())?;
     }
     let Mail { mailer, dev_mails } = adapters::mail(directory, &settings, &clock)?;
-    // Bound before the log is opened: whoever finds the port in use has not touched the log.
+    // The port is bound before the log is opened. If the port is in use, the log stays untouched.
     let listener = bind(settings.listen, "LOQUET_HTTP_LISTEN").await?;
     let monitoring = match settings.metrics_listen {
         Some(address) => Some(bind(address, "LOQUET_METRICS_LISTEN").await?),
@@ -68,7 +68,8 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
         node: settings.node.clone(),
         metrics: metrics.clone(),
     };
-    // All files are opened, and damaged ones refused, before the first mail is sent or request answered.
+    // All files are opened, and damaged ones refused, before the first mail is sent or the first request is
+    // answered.
     let system = System::open(directory, Access::Write, parts).await?;
     system.refuse_altered(directory).await?;
     system.note_last_moment().await?;
@@ -132,7 +133,7 @@ async fn bind(address: SocketAddr, variable: &str) -> anyhow::Result<TcpListener
     bound.with_context(|| format!("can't listen on {address}: choose another address with {variable}"))
 }
 
-/// Serves until told to stop, or until something beside it ends that should not.
+/// Serves until a signal stops it, or until a background task ends unexpectedly.
 async fn listen(
     api: &Arc<Api>,
     listener: TcpListener,
@@ -155,7 +156,7 @@ async fn listen(
     let serving = loquet_http::serve(listener, router(api.clone()), connections, stopping);
     tokio::select! {
         _ = async { tokio::join!(serving, monitored) } => Ok(()),
-        // They run for as long as the server does; one that ends has failed in a way nobody foresaw.
+        // Background tasks run as long as the server. If one ends, it has failed unexpectedly.
         _ = background.tasks.join_next() => Err(anyhow::anyhow!("a view or another background task ended unexpectedly")),
         ended = &mut background.leader => match ended {
             Ok(Ok(())) => Ok(()),
@@ -165,7 +166,7 @@ async fn listen(
     }
 }
 
-/// What is known beside the log.
+/// The stores beside the log.
 struct Known {
     rows: Arc<dyn ReadStore>,
     reactions: Reactions,
@@ -173,7 +174,7 @@ struct Known {
     metrics: Arc<Metrics>,
 }
 
-/// Starts the views, the reactions, the mail sender, and the look at the server key.
+/// Starts the views, the reactions, the mail sender, and the check for a rotated server key.
 fn project(
     settings: &Settings,
     system: &System,
@@ -257,18 +258,18 @@ fn project(
     Ok(Background { tasks, leader, stop_leading })
 }
 
-/// Keeps the metric up to date that says whether mails go.
+/// Keeps the metric up to date that shows whether mails can be sent.
 async fn tell_whether_mails_go(mut held: watch::Receiver<Option<Hold>>, metrics: Arc<Metrics>) {
     loop {
         metrics.asked.tell_whether_mails_go(held.borrow_and_update().as_ref());
         if held.changed().await.is_err() {
-            // The sender has ended, which is noticed elsewhere.
+            // The sender has ended. Another task notices that.
             return std::future::pending().await;
         }
     }
 }
 
-/// Takes note of a rotation of the server key that `loquet keys rotate` has begun beside this process.
+/// Checks whether `loquet keys rotate` has rotated the server key beside this process.
 async fn look_at_keys(keys: Arc<dyn AccountKeys>) {
     let mut now_and_then = tokio::time::interval(LOOK_AT_KEYS);
     loop {
@@ -283,7 +284,7 @@ async fn look_at_keys(keys: Arc<dyn AccountKeys>) {
     }
 }
 
-/// What runs beside the server.
+/// The background tasks of the server.
 struct Background {
     tasks: JoinSet<()>,
     leader: JoinHandle<Result<(), EndedByItself>>,
@@ -291,7 +292,7 @@ struct Background {
 }
 
 impl Background {
-    /// Lets the mails that are being handed over end, so that none is sent again at the next start.
+    /// Waits for mails that are being sent, so that none is sent again at the next start.
     async fn stop(mut self) {
         self.stop_leading.send_replace(true);
         if !self.leader.is_finished() {
@@ -301,7 +302,7 @@ impl Background {
     }
 }
 
-/// Makes a token with every scope, unless the one in the folder still holds.
+/// Makes a token with every scope, unless the token in the folder is still valid.
 async fn dev_token(directory: &DataDirectory, tokens: &dyn ServiceTokens) -> anyhow::Result<()> {
     let path = directory.file("dev-token");
     let now = clock::now();
@@ -317,8 +318,8 @@ async fn dev_token(directory: &DataDirectory, tokens: &dyn ServiceTokens) -> any
     write_private(&path, &token).with_context(|| format!("can't write {}", place_of(&path)))
 }
 
-/// Writes a file that only its owner can read. An unfinished old file is removed first: a mode is given to a new file
-/// only.
+/// Writes a file that only its owner can read. Removes an unfinished old file first, because only new files
+/// get the right permissions.
 fn write_private(path: &Path, secret: &str) -> std::io::Result<()> {
     let unfinished = path.with_extension("new");
     match std::fs::remove_file(&unfinished) {

@@ -1,4 +1,4 @@
-//! How commands show what they found: tables for people, progress while it takes time.
+//! How commands print results: tables, fields and progress.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::output::{self, line};
 
-/// A table without lines, as other programs can cut it.
+/// A table without borders, so that other programs can split it into columns.
 pub(super) fn table(head: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(TableStyle::new()).set_header(head.to_vec());
@@ -21,14 +21,14 @@ pub(super) fn table(head: &[&str]) -> Table {
     table
 }
 
-/// A bar on a terminal, nothing elsewhere.
+/// Shows a progress bar on a terminal. Shows nothing elsewhere.
 pub(super) fn progress(length: u64, what: &str) -> anyhow::Result<ProgressBar> {
     let bar = if output::errors_are_watched() { ProgressBar::new(length) } else { ProgressBar::hidden() };
     let style = ProgressStyle::with_template("{msg:24} {bar:30} {human_pos}/{human_len} {per_sec} {eta}")?;
     Ok(bar.with_style(style).with_message(what.to_owned()))
 }
 
-/// What is known of one thing, a line for each field that holds something.
+/// Prints one item: a line for each field with a value.
 pub(super) fn fields(shown: &Value) {
     let holds = |value: &Value| !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty());
     for (name, value) in shown.as_object().into_iter().flatten().filter(|(_, value)| holds(value)) {
@@ -45,24 +45,24 @@ fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
 }
 
-/// The path of a file, escaped for display.
+/// Returns the path of a file, escaped for display.
 pub(super) fn place_of(path: &Path) -> String {
     visible(&path.display().to_string()).into_owned()
 }
 
-/// An address on one line.
+/// Returns an address on one line.
 pub(super) fn address(address: &Address) -> String {
     let Address { street, number, r#box, postal_code, town, country } = address;
     let within = r#box.as_ref().map(|within| format!(" / {within}")).unwrap_or_default();
     format!("{street} {number}{within}, {postal_code} {town}, {country}")
 }
 
-/// A moment to the second.
+/// Returns a moment, to the second.
 pub(super) fn moment(moment: Moment) -> String {
     moment.format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// The same, or a dash.
+/// Returns a moment, to the second, or a dash.
 pub(super) fn moment_or_dash(at: Option<Moment>) -> String {
     at.map_or_else(|| "-".to_owned(), moment)
 }

@@ -12,7 +12,7 @@ use super::show::{address, fields, moment, table};
 use crate::cli::{DataDirectory, ListSites, SiteCommand, WhichSite};
 use crate::output::{Reader, line};
 
-/// How many terminals of one site are listed at most.
+/// The most terminals of one site that are listed.
 const MOST_TERMINALS: usize = 10_000;
 
 pub(crate) async fn run(directory: &DataDirectory, command: SiteCommand) -> anyhow::Result<()> {

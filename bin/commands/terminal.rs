@@ -18,7 +18,7 @@ use super::show::{address, fields, moment, table};
 use crate::cli::{DataDirectory, ImportTerminals, Output, Remote, TerminalCommand, WhichTerminal};
 use crate::output::{line, outcome};
 
-/// How many steps of a terminal's history are listed at most.
+/// The most steps of a terminal's history that are listed.
 const MOST_STEPS: usize = 10_000;
 
 pub(crate) async fn run(directory: &DataDirectory, command: TerminalCommand) -> anyhow::Result<ExitCode> {
@@ -91,7 +91,7 @@ fn as_json(step: &AssignmentRow) -> Value {
     json!({ "at": step.at, "position": step.position, "actor": step.actor, "cause": step.cause })
 }
 
-/// The exit code is 2 when the file has faults. Nothing was changed then.
+/// The exit code is 2 if the file has faults. In that case nothing was changed.
 async fn import(import: ImportTerminals) -> anyhow::Result<ExitCode> {
     let csv = read(&import)?;
     let remote = Remote { url: Some(import.url), token_file: Some(import.token_file) };
@@ -149,7 +149,7 @@ fn faults(answer: &Answer, output: Output) {
     outcome("nothing was changed:");
     for fault in answer.body.get("errors").and_then(Value::as_array).into_iter().flatten() {
         let said = |name: &str| fault.get(name).and_then(Value::as_str).unwrap_or_default();
-        // `/3/terminal` is the third line's column `terminal`.
+        // `/3/terminal` names the column `terminal` of the third line.
         let cell = said("pointer").trim_matches('/').replace('/', ", ");
         line(format_args!("line {cell}: {}", said("message")));
     }

@@ -13,7 +13,8 @@ use crate::cli::{CreateToken, DataDirectory, Output, RotateToken, TokenCommand};
 use crate::clock;
 use crate::output::{Reader, line, note, outcome, secret};
 
-/// For how many days a person's token holds unless said, and at most: people come and go.
+/// The number of days for which a person's token is valid: by default, and at most. They are limited because
+/// staff change.
 const STAFF_DAYS: u16 = 90;
 const STAFF_MOST_DAYS: u16 = 365;
 

@@ -1,4 +1,4 @@
-//! Reads the TOML file, with the line of every value and of every fault.
+//! Reads the TOML file. Keeps the line of every value and of every fault.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Fault, SETTINGS, Setting, Source, unknown};
 
-/// A value of the file: which setting, its text, and its line.
+/// A value in the file: its setting, its text and its line.
 pub(super) type Value = (&'static Setting, String, usize);
 
 struct Reader<'a> {
@@ -17,7 +17,7 @@ struct Reader<'a> {
     faults: Vec<Fault>,
 }
 
-/// Every value of a file that is a setting's, and everything that is wrong with the rest.
+/// Returns every value that belongs to a setting, and every fault in the rest of the file.
 pub(super) fn read(path: &Path) -> (Vec<Value>, Vec<Fault>) {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,

@@ -29,7 +29,7 @@ pub(crate) enum Source {
     File(PathBuf, usize),
     Variable(String),
     Flag(String),
-    /// A profile, for a setting that is not given explicitly.
+    /// A profile. This is for settings that are not given explicitly.
     Profile(&'static str, String),
 }
 
@@ -45,7 +45,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// Something wrong with the configuration.
+/// A fault in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub(crate) at: Source,
@@ -84,14 +84,14 @@ pub(crate) struct Config {
     values: BTreeMap<&'static str, Held>,
     /// The faults, in the order in which they were found.
     pub(crate) faults: Vec<Fault>,
-    /// Variables that are no settings. They do not prevent a start: Kubernetes sets variables of its own for a service
+    /// Unknown variables. They do not prevent a start, because Kubernetes sets such variables for a service
     /// called `loquet`.
     pub(crate) notices: Vec<Fault>,
 }
 
-/// The files that are tried when no file is named.
+/// The files that are tried if no file is named.
 const USUAL: [&str; 2] = ["loquet.toml", "/etc/loquet/loquet.toml"];
-/// Variables that are no settings.
+/// Variables of ours that are not settings.
 const OTHER_VARIABLES: [&str; 1] = ["LOQUET_CONFIG"];
 
 impl Config {
@@ -334,7 +334,7 @@ mod tests {
                 ("LOQUET_LOCKOUT_ATTEMPT", "x"),
                 ("LOQUET_CONFIG", "x"),
                 ("PATH", "x"),
-                // What a cluster's scheduler sets for a service called `loquet`.
+                // Kubernetes sets this for a service called `loquet`.
                 ("LOQUET_PORT", "tcp://10.0.0.1:8080"),
                 ("LOQUET_PORT_8080_TCP_ADDR", "10.0.0.1"),
                 ("LOQUET_SERVICE_HOST", "10.0.0.1"),

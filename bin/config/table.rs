@@ -1,4 +1,4 @@
-//! Every setting there is.
+//! The table of all settings.
 
 use clap::{Arg, Command};
 
@@ -7,7 +7,7 @@ use super::Kind;
 /// One setting.
 #[derive(Debug)]
 pub(crate) struct Setting {
-    /// Its name in the file, the section before the dot.
+    /// Its name in the file, with the section before the dot.
     pub(crate) key: &'static str,
     pub(crate) kind: Kind,
     /// `None` when the setting has no default.
@@ -18,12 +18,12 @@ pub(crate) struct Setting {
 }
 
 impl Setting {
-    /// `lockout.attempts` is `LOQUET_LOCKOUT_ATTEMPTS`.
+    /// Returns the variable's name: `LOQUET_LOCKOUT_ATTEMPTS` for `lockout.attempts`.
     pub(crate) fn variable(&self) -> String {
         format!("LOQUET_{}", self.key.replace('.', "_").to_uppercase())
     }
 
-    /// `lockout.attempts` is `--lockout-attempts`.
+    /// Returns the flag's name: `--lockout-attempts` for `lockout.attempts`.
     pub(crate) fn flag(&self) -> String {
         format!("--{}", self.key.replace(['.', '_'], "-"))
     }
@@ -33,7 +33,7 @@ impl Setting {
     }
 }
 
-/// Settings that every command has as a flag: they say where the data is.
+/// The settings that every command has as flags, because they say where the data is.
 const EVERYWHERE: [&str; 2] = ["data_dir", "server_key_file"];
 
 /// Adds the flags of a command that uses all settings. A secret has no flag: other users of the machine can see the
@@ -61,7 +61,7 @@ fn argument(setting: &'static Setting) -> Arg {
         .long(flag.trim_start_matches('-').to_owned())
         .value_name("VALUE")
         .allow_hyphen_values(true)
-        // The last one wins, so that a script can override a flag of another script.
+        // If a flag is given twice, the last one wins. So a script can override a flag of another script.
         .overrides_with(setting.key)
         .help(help)
         .help_heading(heading);

@@ -1,16 +1,16 @@
-//! Chance that falls the same way for the same seed, on every machine and in every version: SplitMix64
-//! (Steele, Lea and Flood, 2014). Nothing secret is drawn with it.
+//! Random numbers that are the same for the same seed, on every machine and in every version: SplitMix64
+//! (Steele, Lea and Flood, 2014). Do not use them for secrets.
 
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use uuid::{Builder, Uuid};
 
-/// A row of numbers that follows from what it is made of.
+/// A sequence of numbers that depends only on its seed.
 #[derive(Clone, Debug)]
 pub(super) struct Dice(SplitMix64);
 
 impl Dice {
-    /// The dice of one thing: the same for the same seed and the same numbers.
+    /// Returns the dice for one purpose. The same seed and numbers give the same dice.
     pub(super) fn of(seed: u64, thing: &[u64]) -> Self {
         let mixed =
             |mut dice: Self, number: &u64| Self::seeded(dice.roll() ^ number.wrapping_mul(0x9fb2_1c65));
@@ -21,35 +21,35 @@ impl Dice {
         Self(SplitMix64::from_seed(seed.to_le_bytes()))
     }
 
-    /// 64 bits.
+    /// Returns 64 random bits.
     pub(super) fn roll(&mut self) -> u64 {
         self.0.next_u64()
     }
 
-    /// A number below `limit`; zero where there is none.
+    /// Returns a number below `limit`. Returns zero if the limit is zero.
     pub(super) fn below(&mut self, limit: u64) -> u64 {
         let wide = u128::from(self.roll()) * u128::from(limit);
         u64::try_from(wide >> 64).unwrap_or(0)
     }
 
-    /// A number from `least` to `most`, both counted in.
+    /// Returns a number from `least` to `most`, including both.
     pub(super) fn between(&mut self, least: u64, most: u64) -> u64 {
         least + self.below((most + 1).saturating_sub(least))
     }
 
-    /// Yes, in so many cases of a hundred.
+    /// Returns `true` in this many cases of a hundred.
     pub(super) fn chance(&mut self, of_a_hundred: u64) -> bool {
         self.below(100) < of_a_hundred
     }
 
-    /// One of these; the type's default where there is none.
+    /// Returns one of these. Returns the type's default if there are none.
     pub(super) fn pick<T: Copy + Default>(&mut self, of: &[T]) -> T {
         let count = u64::try_from(of.len()).unwrap_or(0);
         let at = usize::try_from(self.below(count)).unwrap_or(0);
         of.get(at).copied().unwrap_or_default()
     }
 
-    /// An identity.
+    /// Returns a random id.
     pub(super) fn uuid(&mut self) -> Uuid {
         let bytes = (u128::from(self.roll()) << 64) | u128::from(self.roll());
         Builder::from_random_bytes(bytes.to_be_bytes()).into_uuid()
@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn the_same_thing_falls_the_same_way_and_another_does_not() {
         let uuid = |seed, thing: &[u64]| Dice::of(seed, thing).uuid();
-        // The generator's published row for this seed, and ours: another would tell another world.
+        // The generator's published sequence for this seed, and ours. A change would give other sample data.
         let mut published = Dice::seeded(1_234_567);
         assert_eq!(
             [published.roll(), published.roll()],

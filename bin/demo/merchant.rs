@@ -1,5 +1,5 @@
-//! Who a merchant of the sample world is: company, people, sites and what it orders. All of it follows from
-//! the seed and the merchant's number, so that nothing has to be remembered.
+//! A merchant of the sample data: its company, people, sites and orders. Everything is computed from the seed
+//! and the merchant's number, so nothing has to be stored.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ use super::dice::Dice;
 use super::regions::{Region, region};
 use super::size::{CHAIN, Size, TakeOverPlan};
 
-/// What is sold, each as often as it is sold.
+/// The terminal models. A model that is sold more often is listed more often.
 const MODELS: [&str; 10] = [
     "PAX A920 Mobile",
     "PAX A920 Mobile",
@@ -36,15 +36,16 @@ const MODELS: [&str; 10] = [
     "Verifone V400m",
     "Verifone P400 Plus",
 ];
-/// Letters of Dutch postal codes.
+/// The letters of Dutch postal codes.
 const LETTERS: &[u8] = b"ABCDEGHJKLMNPRTVWXZ";
-/// What the dice of a merchant are rolled for, besides what an act needs.
+/// The purposes of a merchant's dice, besides those of acts.
 const NAME: u64 = 1;
 const OFFICE: u64 = 2;
 const ORDERS: u64 = 3;
 const PEOPLE: u64 = 4;
 const NUMBERS: u64 = 5;
-/// The number of the order, so to speak, by which serial numbers come that are noted later.
+/// The order number for terminals that were ordered without a serial number. Their serial numbers are derived
+/// from it and recorded later.
 const NOTED_LATER: u64 = 63;
 
 /// A merchant.
@@ -56,10 +57,10 @@ pub(super) struct Merchant {
     seed: u64,
 }
 
-/// Who is named as an order's contact.
+/// The person whom an order names as its contact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Named {
-    /// Somebody of the merchant's own.
+    /// A person of the merchant itself.
     Own(u32),
     /// The owner of another merchant.
     OwnerOf(u32),
@@ -75,12 +76,13 @@ impl Merchant {
         Dice::of(self.seed, &[self.number.into(), about])
     }
 
-    /// Whether it is a chain.
+    /// Returns whether the merchant is a chain.
     pub(super) fn is_chain(&self) -> bool {
         self.size.sites >= CHAIN
     }
 
-    /// Whether its owner activates and looks after it: who has colleagues, or is to be taken over.
+    /// Returns whether the owner activates the account and manages the company. This is so if there are
+    /// colleagues, or if the company will be taken over.
     pub(super) fn is_kept(&self, takeovers: &[TakeOverPlan]) -> bool {
         let named = |plan: &TakeOverPlan| plan.from == self.number || plan.to == self.number;
         self.size.people > 1 || takeovers.iter().any(named)
@@ -92,7 +94,7 @@ impl Merchant {
         nth(names, at + shift)
     }
 
-    /// The name in the register without its legal form.
+    /// Returns the registered name without its legal form.
     fn trade(&self) -> String {
         let mut dice = self.dice(NAME);
         match self.is_chain() {
@@ -101,20 +103,20 @@ impl Merchant {
         }
     }
 
-    /// The name over the door, where it is another.
+    /// Returns the name on the shop, if it differs from the registered name.
     fn door(&self) -> Option<String> {
         let mut dice = self.dice(NAME);
         let (_, named) = (dice.roll(), dice.chance(35) && !self.is_chain());
         named.then(|| dice.pick(self.region.doors).replace("{}", self.person_names(0).0))
     }
 
-    /// What is over the door.
+    /// Returns the name that customers see.
     pub(super) fn called(&self) -> String {
         self.door().unwrap_or_else(|| self.trade())
     }
 
-    /// A register's numbers, each given once: a multiplication by a number that has no divisor in common with
-    /// their count.
+    /// Returns a unique enterprise number. The merchant's number is multiplied by a number that has no common
+    /// divisor with the size of the range, so no result repeats.
     fn enterprise_number(&self) -> anyhow::Result<EnterpriseNumber> {
         let (number, shift) = (u64::from(self.number), Dice::of(self.seed, &[NUMBERS]).below(1_000_000));
         let digits = match self.region.country {
@@ -142,7 +144,7 @@ impl Merchant {
         })
     }
 
-    /// Given and family name; no two people of a merchant have the same.
+    /// Returns a given name and a family name. No two people of a merchant have the same.
     fn person_names(&self, person: u32) -> (&'static str, &'static str) {
         let (names, person) = (self.region.given, u64::from(person));
         let first = self.dice(PEOPLE).roll() % 997;
@@ -150,7 +152,7 @@ impl Merchant {
         (nth(names, first + person), self.family(person * 7 + round))
     }
 
-    /// Somebody of the company; the owner is number zero.
+    /// Returns a person of the company. Number zero is the owner.
     pub(super) fn person(&self, person: u32) -> anyhow::Result<Person> {
         let (given, family) = self.person_names(person);
         let domain = format!("{}-{}.example", plain(&self.trade(), "-"), self.number);
@@ -162,7 +164,7 @@ impl Merchant {
         })
     }
 
-    /// In which language somebody is written to: hardly anybody but in the region's.
+    /// Returns the language for a person: nearly always the language of the region.
     pub(super) fn language(&self, person: u32) -> Language {
         match Dice::of(self.seed, &[self.number.into(), PEOPLE, person.into()]).chance(4) {
             true => Language::En,
@@ -170,8 +172,8 @@ impl Merchant {
         }
     }
 
-    /// Where a site is; number zero is the registered office too. Shops are near one another, a chain's are
-    /// everywhere.
+    /// Returns the address of a site. Number zero is also the registered office. The sites of a shop are near
+    /// one another; those of a chain are everywhere.
     pub(super) fn address(&self, site: u32) -> anyhow::Result<Address> {
         let towns = self.region.towns;
         let home = self.dice(OFFICE).roll() % 9973;
@@ -197,7 +199,7 @@ impl Merchant {
         address.check().map_err(|faults| anyhow!("an address of the sample world does not hold: {faults:?}"))
     }
 
-    /// How many sites it has: two ways to one address are one.
+    /// Returns the number of sites. Two sites at the same address count as one.
     pub(super) fn count_sites(&self) -> anyhow::Result<u64> {
         let mut places = BTreeSet::new();
         for site in 0..self.size.sites {
@@ -206,7 +208,7 @@ impl Merchant {
         Ok(u64::try_from(places.len())?)
     }
 
-    /// How many orders bring its sites and terminals.
+    /// Returns how many orders bring the sites and terminals.
     pub(super) fn stock_orders(&self) -> u32 {
         let mut dice = self.dice(ORDERS);
         let more = match self.size.sites {
@@ -222,7 +224,8 @@ impl Merchant {
         Ok(OrderId::parse(&format!("SO-{}-{number:07}", at.format("%Y")))?)
     }
 
-    /// An order. The first ones bring the sites, each its share; any other one terminal for a site that is there.
+    /// Returns an order. Each of the first orders brings some of the sites. Every later one brings a terminal
+    /// for an existing site.
     pub(super) fn order(
         &self,
         order: u32,
@@ -269,18 +272,18 @@ impl Merchant {
         Ok(Line { model: model.to_owned(), quantity, serials, delivery_address: self.address(site)? })
     }
 
-    /// The number of a terminal; no two have the same.
+    /// Returns the serial number of a terminal. No two terminals have the same.
     fn serial(&self, order: u64, unit: u64) -> String {
         let terminal = (u128::from(self.number) * 64 + u128::from(order)) * 4096 + u128::from(unit);
         format!("{:012}", terminal * 387_420_489_001 % 1_000_000_000_000)
     }
 
-    /// The number of a terminal that was ordered without, and is noted later.
+    /// Returns the serial number of a terminal that was ordered without one. It is recorded later.
     pub(super) fn later_serial(&self, nth: u64) -> anyhow::Result<SerialNumber> {
         Ok(SerialNumber::parse(&self.serial(NOTED_LATER, nth))?)
     }
 
-    /// What stands on receipts about the value-added tax.
+    /// Returns the line about the value-added tax on receipts.
     pub(super) fn tax_line(&self) -> anyhow::Result<String> {
         let number = self.enterprise_number()?;
         Ok(match number.country() {
@@ -299,7 +302,7 @@ fn letter(dice: &mut Dice) -> char {
     dice.pick(LETTERS).into()
 }
 
-/// A text in the letters of e-mail addresses: accents off, words joined.
+/// Returns a text in the letters of e-mail addresses: without accents, and with the words joined.
 fn plain(text: &str, joined: &str) -> String {
     let text = text.to_lowercase();
     let folded = text.chars().map(|letter| match letter {

@@ -1,5 +1,5 @@
-//! A sample world: merchants, their people, sites and terminals, and two years of what happened to them. It is
-//! told by the use cases themselves, in the order of its moments, and follows from a seed.
+//! Sample data: merchants, their people, sites and terminals, and two years of their history. The use cases
+//! write it, in the order of time. It depends only on a seed.
 
 mod dice;
 mod merchant;
@@ -30,23 +30,24 @@ use size::Ending;
 use stage::Stage;
 use world::World;
 
-/// For how long people log in.
+/// The period at the end of the history in which people log in.
 const LOGINS: TimeDelta = TimeDelta::days(31);
-/// How many acts go on at once at most: as many as fill the store's commits well.
+/// The most acts that run at once. More would not fill the store's commits better.
 const MOST_AT_ONCE: u32 = 4096;
-/// One act at a time for every so many accounts: a small world is told strictly one after the other.
+/// One act runs at a time for each group of this many accounts. So small sample data is written strictly one
+/// act after another.
 const ACCOUNTS_AN_ACT: u32 = 100;
 
-/// What is wanted.
+/// The requested sample data.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted {
     pub(crate) seed: u64,
     pub(crate) accounts: u32,
-    /// The moment at which the story ends.
+    /// The moment at which the history ends.
     pub(crate) until: Moment,
 }
 
-/// What there is once it is told.
+/// The sample data that was written.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
     pub(crate) companies: u32,
@@ -54,12 +55,12 @@ pub(crate) struct Told {
     pub(crate) terminals: u64,
     pub(crate) takeovers: usize,
     pub(crate) accounts: u32,
-    /// How many accounts end in each state, and the first of them.
+    /// How many accounts end in each state, with examples.
     pub(crate) states: BTreeMap<State, Vec<Example>>,
     pub(crate) counts: BTreeMap<State, u32>,
 }
 
-/// In what state an account ends.
+/// The state in which an account ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum State {
     Administrator,
@@ -73,18 +74,18 @@ pub(crate) enum State {
     Erased,
 }
 
-/// Somebody to try it with.
+/// An account that a user of the sample data can try.
 #[derive(Clone, Debug)]
 pub(crate) struct Example {
-    /// None where the person is forgotten.
+    /// `None` if the person was erased.
     pub(crate) email: Option<String>,
     pub(crate) account: AccountId,
 }
 
-/// How many of each state are named at the end.
+/// How many examples of each state are printed at the end.
 const EXAMPLES: usize = 2;
 
-/// Tells the story day by day; `progress` hears how many days of how many are told.
+/// Writes the history day by day. Calls `progress` with the number of days done and the number of all days.
 pub(crate) async fn tell(
     app: Arc<App>,
     keys: &dyn AccountKeys,
@@ -124,13 +125,13 @@ pub(crate) async fn tell(
     told(&stage, &seats, &finale)
 }
 
-/// The beginning of a moment's day, UTC.
+/// Returns the beginning of a moment's day, in UTC.
 pub(crate) fn midnight(at: Moment) -> Moment {
     at.with_time(NaiveTime::MIN).single().unwrap_or(at)
 }
 
-/// Plays acts that are in order: a number of them at once, those of one merchant one after the other, and what
-/// concerns two merchants by itself.
+/// Plays acts in order. Several run at once, but those of one merchant run one after another, and those that
+/// concern two merchants run alone.
 async fn play(
     stage: &Arc<Stage>,
     keys: &dyn AccountKeys,
@@ -163,7 +164,7 @@ async fn play_together(stage: &Arc<Stage>, keys: &dyn AccountKeys, due: Vec<Due>
         }
         scenes.entry(act.merchant).or_default().push(act);
     }
-    // All at once: each by itself would wait for the disk.
+    // The keys are made together, because making each alone would wait for the disk.
     keys.make(made).await?;
     let mut playing = JoinSet::new();
     for acts in order.into_iter().filter_map(|merchant| scenes.remove(&merchant)) {
@@ -193,7 +194,7 @@ fn told(stage: &Stage, seats: &[Seat], finale: &[Due]) -> anyhow::Result<Told> {
             let seat = usize::try_from(merchant.size.first + person).ok().and_then(|at| seats.get(at));
             let seat = seat.copied().unwrap_or_default();
             let state = last.get(&(number, person)).copied().unwrap_or_else(|| state(&seat));
-            // Nobody becomes administrator of a company by being taken over.
+            // A person does not become administrator of a company by being taken over.
             let state = if moved && state == State::Administrator { State::User } else { state };
             told.accounts += 1;
             *told.counts.entry(state).or_default() += 1;

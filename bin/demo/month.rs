@@ -1,4 +1,5 @@
-//! The last month's logins, day by day: most go well, some need a second try, a few lock the account.
+//! The logins of the last month, day by day. Most succeed at once, some at the second try, and a few lock the
+//! account.
 
 use chrono::TimeDelta;
 use loquet_domain::Moment;
@@ -10,10 +11,10 @@ use super::world::World;
 const LOGINS: u64 = 102;
 const HABITS: u64 = 103;
 const LAST: u64 = 104;
-/// Of so many who can log in, one is locked out at the end, and another has asked for a link.
+/// Of this many people who can log in, one is locked out at the end, and another has an open reset link.
 const OF: usize = 80;
 
-/// How many in a hundred days somebody logs in.
+/// Returns on how many days of a hundred a person logs in.
 fn habit(seed: u64, person: u64) -> u64 {
     match Dice::of(seed, &[HABITS, person]).below(100) {
         0..6 => 85,
@@ -22,7 +23,7 @@ fn habit(seed: u64, person: u64) -> u64 {
     }
 }
 
-/// What those do on a day, of the merchants that have come, who can log in then.
+/// Returns the logins of one day, for people of the first `come` merchants who can log in then.
 pub(super) fn day(world: &World, seats: &[Seat], come: u32, day: Moment) -> anyhow::Result<Vec<Due>> {
     let mut due = Vec::new();
     let nth = u64::try_from((day - world.begins()).num_days()).unwrap_or(0);
@@ -59,7 +60,7 @@ fn visit(
     }
     let log_in = |wrong| Act::LogIn { person, wrong };
     let acts = match (seat.standing, dice.below(200)) {
-        // Right or wrong, they are not let in.
+        // A person who waits for admission is not let in, whether the password is right or wrong.
         (Standing::Waiting, _) | (_, 0..170) => vec![(0, log_in(0))],
         (_, 170..190) => vec![(0, log_in(dice.pick(&[1, 1, 2, 3])))],
         (_, 190..196) => vec![(0, Act::Forget(person)), (4, Act::Reset(person)), (6, log_in(0))],
@@ -75,7 +76,7 @@ fn visit(
     due.extend(acts);
 }
 
-/// What is so at the very end: some are locked out, some have a reset link that is open.
+/// Returns the last acts: some accounts are locked, and some have an open reset link.
 pub(super) fn last(world: &World, seats: &[Seat]) -> anyhow::Result<Vec<Due>> {
     let mut due = Vec::new();
     let mut nth = 0;
@@ -88,7 +89,7 @@ pub(super) fn last(world: &World, seats: &[Seat]) -> anyhow::Result<Vec<Due>> {
             }
             let mut dice = Dice::of(world.seed, &[LAST, u64::try_from(whole)?]);
             nth += 1;
-            // Who is left so gets in with the password alone.
+            // These examples must be able to log in with the password alone.
             if seats.get(whole).is_some_and(|seat| seat.secured) {
                 continue;
             }
@@ -105,7 +106,7 @@ pub(super) fn last(world: &World, seats: &[Seat]) -> anyhow::Result<Vec<Due>> {
 }
 
 impl Seat {
-    /// Whether they can log in as the story ends.
+    /// Returns whether this person can log in when the history ends.
     pub(super) fn is_in_use(&self) -> bool {
         let let_in = matches!(self.standing, Standing::Administrator | Standing::User);
         let_in && self.active_from.is_some() && self.gone_from.is_none()

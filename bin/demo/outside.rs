@@ -1,5 +1,5 @@
-//! What the use cases need of the outside, as the sample world has it: identities that follow from the seed,
-//! one password for everybody, and one secret for every second step.
+//! The adapters of the sample data: ids that depend on the seed, one password for everybody, and one secret
+//! for every second step.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -16,21 +16,21 @@ use uuid::Uuid;
 use super::dice::Dice;
 
 tokio::task_local! {
-    /// The dice of the act that is going on.
+    /// The dice of the running act.
     static DICE: Mutex<Dice>;
 }
 
-/// Does something whose identities fall as this act's dice do, whatever goes on beside it.
+/// Runs an act that draws its ids from its own dice, whatever runs at the same time.
 pub(super) async fn with_dice<T>(roll: u64, doing: impl Future<Output = T>) -> T {
     DICE.scope(Mutex::new(Dice::of(roll, &[])), doing).await
 }
 
-/// The first identity that an act with this roll draws.
+/// Returns the first id that an act with this roll draws.
 pub(super) fn first_identity(roll: u64) -> Uuid {
     Dice::of(roll, &[]).uuid()
 }
 
-/// Identities from the dice of the act that draws them.
+/// Draws ids from the dice of the running act.
 pub(crate) struct Seeded;
 
 impl Identities for Seeded {
@@ -41,7 +41,7 @@ impl Identities for Seeded {
     }
 }
 
-/// One password, hashed once: a million hashes with a salt of their own would take days.
+/// One password, hashed once. A million hashes, each with its own salt, would take days.
 pub(crate) struct OnePassword {
     password: Password,
     hash: PasswordHash,
@@ -71,12 +71,12 @@ impl PasswordHasher for OnePassword {
     }
 }
 
-/// The 20 bytes from which every second step's codes are made.
+/// The 20 bytes from which the codes of every second step are made.
 const SECRET: &[u8; 20] = b"Loquet-Demo-Secret-7";
-/// What stands in the story for the code that an app shows at that moment. The server over the sample world takes
-/// the codes that follow from the secret.
+/// Stands for the code that an app shows at that moment, in the history only. A server on the sample data
+/// accepts the codes that follow from the secret.
 pub(super) const CODE: &str = "the code of now";
-/// The recovery codes of everybody.
+/// The recovery codes of every account.
 pub(super) const RECOVERY: [&str; 10] = [
     "DEM0-0000-0000-0001",
     "DEM0-0000-0000-0002",
@@ -90,7 +90,7 @@ pub(super) const RECOVERY: [&str; 10] = [
     "DEM0-0000-0000-0010",
 ];
 
-/// One secret and ten recovery codes, the same for everybody, so that anybody can try them.
+/// One secret and ten recovery codes for everybody, so that anybody can try them.
 pub(crate) struct OneSecret;
 
 impl OneTimeCodes for OneSecret {

@@ -1,4 +1,5 @@
-//! What happens to a merchant and when, logins aside: its orders, its people, its sites and terminals.
+//! Plans what happens to a merchant, and when: its orders, people, sites and terminals. Logins are planned
+//! elsewhere.
 
 use chrono::{NaiveTime, TimeDelta};
 use loquet_domain::Moment;
@@ -10,27 +11,28 @@ use super::size::Ending;
 use super::world::World;
 
 const STORY: u64 = 6;
-/// What the dice of a second step are rolled for: others than the story's, which stays as it is.
+/// The dice for second steps. They are separate from the other dice, so that the rest of the plan stays the
+/// same.
 const SECOND: u64 = 7;
 
-/// Something that happens at a moment.
+/// An act that happens at a moment.
 #[derive(Clone, Debug)]
 pub(super) struct Due {
     pub(super) at: Moment,
     pub(super) merchant: u32,
-    /// What the dice of this act are made of.
+    /// The seed of the dice for this act.
     pub(super) roll: u64,
     pub(super) act: Act,
 }
 
 impl Due {
-    /// In which order what is due is done.
+    /// The order in which acts are played.
     pub(super) fn key(&self) -> (Moment, u32, u64) {
         (self.at, self.merchant, self.roll)
     }
 }
 
-/// What happens. People are the merchant's, by their number; the owner is zero.
+/// What happens. A number names a person of the merchant; zero is the owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Act {
     Order {
@@ -38,7 +40,7 @@ pub(super) enum Act {
         contact: Named,
     },
     Activate(u32),
-    /// The second step is turned on.
+    /// A person turns the second step on.
     Secure(u32),
     /// The activation mail is sent again.
     Remind(u32),
@@ -55,26 +57,26 @@ pub(super) enum Act {
     Describe,
     Delete(u32),
     Erase(u32),
-    /// A login, after so many wrong passwords.
+    /// A login after this number of wrong passwords.
     LogIn {
         person: u32,
         wrong: u32,
     },
-    /// Wrong passwords until the account locks, by somebody else perhaps.
+    /// Wrong passwords until the account locks. They may come from another person.
     LockOut(u32),
     Release(u32),
-    /// A reset link is asked for.
+    /// A person asks for a reset link.
     Forget(u32),
-    /// The newest reset link is followed.
+    /// A person follows the newest reset link.
     Reset(u32),
-    /// A take-over's steps, by its number among them all.
+    /// The steps of a take-over, by its number among all take-overs.
     OpenTakeOver(usize),
     Agree(usize, Consent),
     Complete(usize),
     Cancel(usize),
 }
 
-/// Which side agrees to a take-over.
+/// The side that agrees to a take-over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Consent {
     Giver,
@@ -82,16 +84,16 @@ pub(super) enum Consent {
 }
 
 impl Act {
-    /// Whether it reaches beyond one merchant: then nothing goes on beside it.
+    /// Returns whether the act concerns more than one merchant. Then nothing runs at the same time.
     pub(super) fn is_alone(&self) -> bool {
         matches!(self, Self::OpenTakeOver(_) | Self::Agree(..) | Self::Complete(_) | Self::Cancel(_))
     }
 }
 
-/// What becomes of somebody, as far as it is planned.
+/// The plan for one person.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Seat {
-    /// From when on they can log in; none where they never activate.
+    /// The moment from which the person can log in. `None` if they never activate.
     pub(super) active_from: Option<Moment>,
     pub(super) gone_from: Option<Moment>,
     pub(super) standing: Standing,
@@ -99,20 +101,20 @@ pub(super) struct Seat {
     pub(super) secured: bool,
 }
 
-/// As what somebody ends.
+/// The person's state at the end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Standing {
     #[default]
     Administrator,
     User,
-    /// A temporary administrator whom nobody has admitted.
+    /// A temporary administrator who was not admitted.
     Waiting,
     Deleted,
     Erased,
 }
 
-/// How somebody comes to a company and what becomes of them, where chance does not decide: in a chain, so that
-/// every world has each.
+/// What happens to a person whose fate is fixed and not random. Every chain has one person of each kind, so
+/// all sample data has each.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Usual,
@@ -134,7 +136,7 @@ impl Fate {
     }
 }
 
-/// The plan of one merchant while it is being made.
+/// Makes the plan of one merchant.
 struct Planner<'a> {
     merchant: &'a Merchant,
     world: &'a World,
@@ -143,11 +145,11 @@ struct Planner<'a> {
     end: Moment,
     due: Vec<Due>,
     seats: Vec<Seat>,
-    /// The next order's number.
+    /// The number of the next order.
     order: u32,
 }
 
-/// What is planned for a merchant, and what becomes of its people.
+/// Returns the plan of a merchant and of its people.
 pub(super) fn plan(world: &World, merchant: &Merchant) -> (Vec<Due>, Vec<Seat>) {
     let mut dice = merchant.dice(STORY);
     let born = at_work(world.born(merchant.number), &mut dice);
@@ -186,7 +188,7 @@ impl Planner<'_> {
             let at = self.sometime(self.born, 400);
             self.push(at, Act::Order { order, contact: Named::Own(0) });
         }
-        // One person, one login: whoever has an account of another company awaits support.
+        // A person has one login. A person with an account at another company waits for support.
         let number = self.merchant.number;
         if number == 9 || (number > 9 && self.dice.chance(2)) {
             let (at, other) = (self.sometime(self.born, 300), Named::OwnerOf(number / 2));
@@ -219,7 +221,7 @@ impl Planner<'_> {
         }
     }
 
-    /// The groups are made when the first user comes, and each user joins one; gives when.
+    /// Makes the groups when the first user comes, and adds each user to one. Returns when the user joins.
     fn joins(&mut self, person: u32, since: Moment, groups: &mut Option<Moment>) -> Moment {
         let made = match *groups {
             Some(made) => made,
@@ -229,13 +231,13 @@ impl Planner<'_> {
                 *groups.insert(made)
             }
         };
-        // Who comes next by number may come first by the calendar: the groups are there by then.
+        // A person with a later number may come at an earlier time. By then, the groups exist.
         let joined = since.max(made) + TimeDelta::minutes(self.number(25, 600));
         self.push(joined, Act::Join(person));
         joined
     }
 
-    /// By an order that named them: they are temporary until the owner admits them.
+    /// Adds a person whom an order names. They are a temporary administrator until the owner admits them.
     fn by_order(&mut self, person: u32, came: Moment, fate: Fate) -> (Seat, Moment) {
         self.next_order(came, Named::Own(person));
         let active = fate == Fate::Waits || self.dice.chance(85);
@@ -262,14 +264,14 @@ impl Planner<'_> {
         Seat { active_from, standing: standing(role), ..Seat::default() }
     }
 
-    /// Some leave, some are forgotten.
+    /// Some people leave, and some are erased.
     fn leaves(&mut self, person: u32, seat: Seat, since: Moment, fate: Fate) -> Seat {
         let (act, standing) = match (fate, self.dice.below(100)) {
             (Fate::Erased, _) | (Fate::Usual, 0) => (Act::Erase(person), Standing::Erased),
             (Fate::Deleted, _) | (Fate::Usual, 1..5) => (Act::Delete(person), Standing::Deleted),
             _ => return seat,
         };
-        // After everything else that is planned for them.
+        // This comes after all other acts of these people.
         let left = self.later(since, 45, 150);
         match self.push(left, act) {
             Some(left) => Seat { gone_from: Some(left), standing, ..seat },
@@ -277,7 +279,7 @@ impl Planner<'_> {
         }
     }
 
-    /// What the owner does with sites and terminals.
+    /// Adds what the owner does with sites and terminals.
     fn shops(&mut self, opened: Moment) {
         let sites = u64::from(self.merchant.size.sites);
         let named = if sites > 1 { self.dice.below(sites.min(6)) } else { 0 };
@@ -297,7 +299,7 @@ impl Planner<'_> {
         }
     }
 
-    /// The steps of the take-over by which the merchant goes, where it does.
+    /// Adds the steps of the take-over if the merchant is taken over.
     fn take_over(&mut self) {
         let plans = self.world.takeovers.iter().enumerate();
         let Some((nth, plan)) = plans.clone().find(|(_, plan)| plan.from == self.merchant.number) else {
@@ -319,7 +321,8 @@ impl Planner<'_> {
         }
     }
 
-    /// Some turn the second step on right after they activated, before anybody logs in: a chain's owner always.
+    /// Some people turn the second step on right after activation, before anybody logs in. The owner of a
+    /// chain always does.
     fn secure(&mut self) {
         let mut dice = self.merchant.dice(SECOND);
         for (person, seat) in (0..).zip(&mut self.seats) {
@@ -333,7 +336,7 @@ impl Planner<'_> {
         }
     }
 
-    /// Plans something, unless it is too late for it; gives when.
+    /// Adds an act, unless it is too late for it. Returns when it happens.
     fn push(&mut self, at: Moment, act: Act) -> Option<Moment> {
         if at >= self.end {
             return None;
@@ -347,18 +350,18 @@ impl Planner<'_> {
         i64::try_from(self.dice.between(least, most)).unwrap_or(0)
     }
 
-    /// Within the hours after.
+    /// Returns a moment that is 4 to 2,500 minutes after another.
     fn soon(&mut self, after: Moment) -> Moment {
         after + TimeDelta::minutes(self.number(4, 2_500))
     }
 
-    /// So many days later, at work.
+    /// Returns a moment in working hours, `least` to `most` days later.
     fn later(&mut self, after: Moment, least: u64, most: u64) -> Moment {
         let day = after + TimeDelta::days(self.number(least, most));
         at_work(day, &mut self.dice)
     }
 
-    /// On some day of the next so many, at work, in time for the plan's end.
+    /// Returns a moment in working hours within the next `most` days, before the plan ends.
     fn sometime(&mut self, after: Moment, most: u64) -> Moment {
         let room = u64::try_from((self.end - after).num_days() - 2).unwrap_or(0);
         self.later(after, 1, most.min(room).max(1))
@@ -372,7 +375,7 @@ fn standing(to: Admission) -> Standing {
     }
 }
 
-/// That day, from seven to seventeen hours, UTC.
+/// Returns a moment on that day, from 7:00 to 17:00 UTC.
 fn at_work(day: Moment, dice: &mut Dice) -> Moment {
     let second = u32::try_from(dice.between(7 * 3_600, 17 * 3_600)).unwrap_or(0);
     let time = NaiveTime::from_num_seconds_from_midnight_opt(second, 0).unwrap_or(day.time());

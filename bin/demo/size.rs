@@ -1,20 +1,20 @@
-//! How large a merchant is, and which of them are taken over.
+//! The sizes of merchants, and which of them are taken over.
 
 use loquet_domain::Moment;
 
-/// From how many sites on a merchant is a chain.
+/// A merchant with at least this many sites is a chain.
 pub(super) const CHAIN: u32 = 100;
 
-/// How large a merchant is.
+/// The size of a merchant.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Size {
-    /// Which of all people its owner is.
+    /// The number of its owner among all people.
     pub(super) first: u32,
     pub(super) people: u32,
     pub(super) sites: u32,
 }
 
-/// How a take-over ends.
+/// The result of a take-over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
     Completed,
@@ -22,7 +22,7 @@ pub(super) enum Ending {
     Open,
 }
 
-/// A merchant that another takes over.
+/// A merchant that another merchant takes over.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TakeOverPlan {
     pub(super) from: u32,

@@ -1,4 +1,4 @@
-//! Where what is due is done: by the use cases, as the server does it, at moments that have passed.
+//! Plays the planned acts with the use cases, as the server does it, at moments in the past.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,9 +30,9 @@ use super::world::World;
 
 /// The password of every account.
 pub(crate) const PASSWORD: &str = "Loquet-Demo-7";
-/// What somebody types who has forgotten it.
+/// A wrong password, typed by people who have forgotten theirs.
 const WRONG: [&str; 4] = ["Loquet-Demo-1", "loquet-demo-7", "Bienvenue1!", "Welkom123!"];
-/// With what people come.
+/// The browsers that people use.
 const AGENTS: [&str; 5] = [
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0",
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
@@ -40,23 +40,23 @@ const AGENTS: [&str; 5] = [
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.0 Safari/605.1.15",
     "Mozilla/5.0 (Linux; Android 16; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Mobile Safari/537.36",
 ];
-/// What the dice of an act are rolled for besides identities.
+/// The purposes of an act's dice, besides ids.
 const CHOICE: u64 = 1;
 const CORRELATION: u64 = 2;
 const CLIENT: u64 = 3;
 
-/// The use cases, and what has to be remembered of what they gave.
+/// The use cases, and the ids that they returned.
 pub(super) struct Stage {
     pub(super) app: Arc<App>,
     pub(super) world: Arc<World>,
-    /// By the number of a person among all.
+    /// By the person's number among all people.
     accounts: Vec<OnceLock<AccountId>>,
     takeovers: Vec<OnceLock<TakeOverId>>,
-    /// How many terminals were ordered.
+    /// The number of terminals that were ordered.
     pub(super) terminals: AtomicU64,
 }
 
-/// One act, with what it is about.
+/// One act and everything that it needs.
 struct Scene<'a> {
     stage: &'a Stage,
     app: &'a App,
@@ -72,7 +72,7 @@ impl Stage {
         Self { app, world, accounts, takeovers, terminals: AtomicU64::new(0) }
     }
 
-    /// Does what is due.
+    /// Plays an act.
     pub(super) async fn play(&self, due: &Due) -> anyhow::Result<()> {
         let merchant = self.world.merchant(due.merchant)?;
         let dice = Dice::of(due.roll, &[CHOICE]);
@@ -81,7 +81,7 @@ impl Stage {
         played.with_context(|| format!("{:?} of merchant {} at {}", due.act, due.merchant, due.at))
     }
 
-    /// The account whose key is made by an act, where one is.
+    /// Returns the account whose key an act makes. Returns `None` if it makes no key.
     pub(super) fn account_made_by(&self, due: &Due) -> anyhow::Result<Option<AccountId>> {
         match due.act {
             Act::Invite(..) => Ok(Some(AccountId(first_identity(due.roll)))),
@@ -99,7 +99,7 @@ impl Stage {
         self.accounts.get(at).context("there is no such person")
     }
 
-    /// Somebody's account.
+    /// Returns the account of a person.
     pub(super) fn account(&self, merchant: &Merchant, person: u32) -> anyhow::Result<AccountId> {
         let account = self.slot(merchant, person)?.get().copied();
         account.with_context(|| format!("person {person} of merchant {} has no account yet", merchant.number))
@@ -273,7 +273,7 @@ impl Scene<'_> {
         Ok(())
     }
 
-    /// In one of the groups, on some sites or everywhere.
+    /// Adds a person to one of the groups, for some sites or for all.
     async fn join(&mut self, person: u32) -> anyhow::Result<()> {
         let (company, account) = (self.merchant.company()?, self.account(person)?);
         let access = self.app.access(company).await?.state;
@@ -292,7 +292,7 @@ impl Scene<'_> {
         Ok(())
     }
 
-    /// The company's sites, in an order that does not change.
+    /// Returns the company's sites, always in the same order.
     async fn sites(&self) -> anyhow::Result<Vec<Option<SiteId>>> {
         let company = self.app.company(self.merchant.company()?).await?.state;
         let sites: BTreeSet<SiteId> = company.sites.iter().map(|(id, _)| id).collect();
@@ -304,7 +304,7 @@ impl Scene<'_> {
         self.dice.pick(&sites).context("the company has no site")
     }
 
-    /// A terminal, where there is one that fits.
+    /// Returns a terminal that fits. Returns `None` if there is none.
     async fn terminal(&mut self, fits: Fits) -> anyhow::Result<Option<TerminalId>> {
         let terminals = self.app.terminals(self.merchant.company()?).await?.state;
         let fitting = terminals.held.iter().filter(|(_, terminal)| match fits {
@@ -340,7 +340,7 @@ impl Scene<'_> {
         Ok(self.app.note_serial(&self.owner()?, company, terminal, serial).await.map(drop)?)
     }
 
-    /// At a site whose terminals print what their owner says.
+    /// Changes the receipts of a site whose terminals print the owner's text.
     async fn save_receipt(&mut self) -> anyhow::Result<()> {
         let (company, site) = (self.merchant.company()?, self.site().await?);
         if self.app.prints_receipts(company, site).await.is_err() {
@@ -358,7 +358,7 @@ impl Scene<'_> {
         Ok(self.app.save_receipt(&self.owner()?, company, site, layout, None).await.map(drop)?)
     }
 
-    /// Another name over the door, or an address for invoices.
+    /// Changes the name of the company's shops or the address for invoices.
     async fn describe(&mut self) -> anyhow::Result<()> {
         let description = match self.dice.chance(50) {
             true => {
@@ -394,7 +394,8 @@ impl Scene<'_> {
         }
     }
 
-    /// By the app's code, now and then a wrong one first; seldom by a recovery code, as long as there are some.
+    /// Completes the second step with the app's code, sometimes after a wrong one. In a few cases uses a
+    /// recovery code, as long as there are some.
     async fn answer(&mut self, challenge: &str, person: u32, seconds: i64) -> anyhow::Result<()> {
         let held = self.app.account(self.account(person)?).await?;
         let second = held.active().and_then(|active| active.second_step.as_ref());
@@ -414,7 +415,7 @@ impl Scene<'_> {
         }
     }
 
-    /// Until it locks, and no further.
+    /// Enters wrong passwords until the account locks, and no more.
     async fn lock_out(&mut self, person: u32) -> anyhow::Result<()> {
         for guess in 0..200 {
             if matches!(self.guess(person, guess * 5).await?, Login::Locked { .. }) {
@@ -473,7 +474,8 @@ impl Scene<'_> {
         Ok(self.context(self.due.at, actor, Some(self.client(0))))
     }
 
-    /// Somebody who has proved nothing yet, so many seconds after the act began.
+    /// Returns the context of a person who has proved nothing yet, this number of seconds after the act
+    /// began.
     fn visitor(&self, person: u32, seconds: i64) -> Context {
         let at = self.due.at + TimeDelta::seconds(seconds);
         self.context(at, Actor::Anonymous, Some(self.client(person)))
@@ -485,7 +487,7 @@ impl Scene<'_> {
         Context { at, actor, correlation, causation: None, client, reason: None }
     }
 
-    /// From where and with what somebody comes; the addresses are those of documentation (RFC 5737).
+    /// Returns a person's address and browser. The addresses are reserved for documentation (RFC 5737).
     fn client(&self, person: u32) -> Client {
         let mut dice = Dice::of(u64::from(self.merchant.size.first + person), &[CLIENT]);
         let network = dice.pick(&["192.0.2", "198.51.100", "203.0.113"]);
@@ -494,14 +496,14 @@ impl Scene<'_> {
     }
 }
 
-/// Which terminal is meant.
+/// Which terminals fit.
 #[derive(Clone, Copy)]
 enum Fits {
     Any,
     WithoutSerial,
 }
 
-/// The recovery code of a number.
+/// Returns the recovery code with this number.
 fn recovery_code(number: u32) -> Option<&'static str> {
     RECOVERY.get(usize::try_from(number).ok()?.checked_sub(1)?).copied()
 }

@@ -1,5 +1,5 @@
-//! The sample world as a whole: how many merchants there are, how large each is, when each comes, and which
-//! of them are taken over.
+//! The sample data as a whole: the number of merchants, the size of each, when each comes, and which are
+//! taken over.
 
 use anyhow::Context;
 use chrono::{NaiveTime, TimeDelta};
@@ -9,23 +9,23 @@ use super::dice::Dice;
 use super::merchant::Merchant;
 use super::size::{CHAIN, Ending, Size, TakeOverPlan};
 
-/// How long the history is.
+/// The length of the history.
 const HISTORY: TimeDelta = TimeDelta::days(730);
-/// The newest merchant came so long ago.
+/// The newest merchant came this long before the end.
 const NEWEST: TimeDelta = TimeDelta::days(20);
 const SIZES: u64 = 101;
 
-/// Everything that is to be told.
+/// The complete plan.
 pub(super) struct World {
     pub(super) seed: u64,
-    /// The moment at which the story ends.
+    /// The moment at which the history ends.
     pub(super) until: Moment,
     pub(super) takeovers: Vec<TakeOverPlan>,
     merchants: Vec<Size>,
 }
 
 impl World {
-    /// A world with this many accounts.
+    /// Makes a plan for this many accounts.
     pub(super) fn new(seed: u64, accounts: u32, until: Moment) -> Self {
         let mut merchants = Vec::new();
         let mut first = 0;
@@ -40,7 +40,7 @@ impl World {
         Self { seed, until, takeovers, merchants }
     }
 
-    /// How many merchants there are.
+    /// Returns the number of merchants.
     pub(super) fn count(&self) -> u32 {
         u32::try_from(self.merchants.len()).unwrap_or(u32::MAX)
     }
@@ -54,19 +54,21 @@ impl World {
         Ok(Merchant::of(self.seed, number, self.size(number)?))
     }
 
-    /// When the story begins.
+    /// Returns when the history begins.
     pub(super) fn begins(&self) -> Moment {
         self.until - HISTORY
     }
 
-    /// When a merchant first orders: one after the other, the newest of late.
+    /// Returns when a merchant places its first order. Merchants come one after another, until shortly before
+    /// the end.
     pub(super) fn born(&self, number: u32) -> Moment {
         let span = (HISTORY - NEWEST).num_minutes();
         let minutes = i64::from(number) * span / i64::from(self.count().max(1));
         self.begins() + TimeDelta::minutes(minutes)
     }
 
-    /// Until when a merchant's plan may go: one that is being taken over changes nothing any more.
+    /// Returns the moment at which a merchant's plan ends. A merchant that is being taken over changes
+    /// nothing any more.
     pub(super) fn plans_until(&self, number: u32) -> Moment {
         let leaving = self.takeovers.iter().find(|plan| plan.from == number);
         leaving.map_or(self.until - TimeDelta::hours(26), |plan| plan.opened - TimeDelta::days(2))
@@ -80,7 +82,7 @@ fn size(seed: u64, number: u32, accounts: u32) -> Size {
         let people = if accounts < 2_000 { dice.between(14, 18) } else { dice.between(24, 60) };
         return sized(people, dice.between(u64::from(CHAIN) + 20, 400));
     }
-    // Those who are taken over, and those who take: small shops, with somebody to bring along.
+    // The merchants of the first take-overs are small shops with some people and sites.
     if (1..=6).contains(&number) {
         return sized(dice.between(2, 3), dice.between(2, 4));
     }
@@ -109,7 +111,7 @@ fn morning(day: Moment) -> Moment {
     day.with_time(nine).single().unwrap_or(day)
 }
 
-/// Three at least: one completed, one cancelled, one open.
+/// Returns at least three take-overs: one completed, one cancelled, and one open.
 fn takeovers(merchants: u32, until: Moment) -> Vec<TakeOverPlan> {
     let endings = [(Ending::Completed, 52), (Ending::Cancelled, 33), (Ending::Open, 12)];
     let few = endings.into_iter().zip([(1, 2), (3, 4), (5, 6)]);

@@ -1,5 +1,5 @@
-//! Trusted devices through real HTTP: an anonymous caller hammers, and the owner gets in all the same; an owner who mistypes is locked
-//! out as anybody is.
+//! Trusted devices through real HTTP. A flood of wrong guesses by an anonymous caller does not keep the owner out. An
+//! owner who mistypes is locked out like anybody else.
 
 use loquet_tests::server::{Answer, Server, free_port, token_in};
 use reqwest::Method;

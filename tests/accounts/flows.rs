@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 const PASSWORD: &str = "Boulange7!";
 
-/// Everything of an answer that an anonymous caller sees, but for the date.
+/// Returns everything that an anonymous caller sees of an answer, except the date.
 #[track_caller]
 fn seen(answer: &Answer) -> (u16, BTreeMap<String, String>, String) {
     let headers =

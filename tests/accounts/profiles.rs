@@ -250,7 +250,7 @@ fn rules(answer: &Answer) -> Vec<String> {
     errors.iter().map(|error| error["rule"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Everything of an answer that an anonymous caller sees, but for the date and the request's own id.
+/// Returns everything that an anonymous caller sees of an answer, except the date and the request's id.
 #[track_caller]
 fn seen(answer: &Answer) -> (u16, Vec<(String, String)>, String) {
     let headers =

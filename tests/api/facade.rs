@@ -501,7 +501,7 @@ async fn limits_refuse_with_a_time_to_wait_that_is_true_and_tell_nothing_of_acco
     let wait: u64 = refused.headers["retry-after"].to_str().unwrap().parse().unwrap();
     tokio::time::sleep(Duration::from_secs(wait)).await;
     assert_ne!(server.login("nobody@example.be", PASSWORD).await.status, 429, "the time to wait is true");
-    // Whoever has a token is not an anonymous caller.
+    // A caller with a token is not an anonymous caller.
     server.service_get("/v1/accounts").await.expect(200);
 
     let server =
@@ -567,7 +567,7 @@ async fn clients_behind_a_trusted_proxy_are_told_apart_and_nobody_else_can_claim
     assert!(of_bare.contains(&429), "{of_bare:?}");
 }
 
-/// Every route that asks for no token is limited as anonymous callers are, but for those that cost nothing.
+/// Every command that needs no token is limited for anonymous callers, unless it costs nothing.
 #[test]
 fn every_command_without_a_token_is_limited() {
     let api = loquet_http::openapi();

@@ -1,4 +1,4 @@
-//! What every store of the accounts' keys keeps.
+//! The rules for every store of account keys.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -71,7 +71,7 @@ fn is_erased(held: &Result<Held, CodecError>) -> bool {
     matches!(held, Ok(Held::Erased))
 }
 
-/// Erases, and asks again as long as the store says that it could not.
+/// Erases the key of an account. Tries again as long as the store says that it could not.
 async fn erase(keys: &Port, account: AccountId) {
     while keys.forget(account).await.is_err() {
         tokio::task::yield_now().await;
@@ -156,7 +156,7 @@ async fn an_erased_key_is_returned_by_no_call_and_no_other_is_made(store: Store<
     one.forget(account(1)).await.unwrap();
     one.forget(account(1)).await.unwrap();
     one.forget(account(2)).await.unwrap();
-    // Another node may have the key in memory until it looks.
+    // Another node may have the key in memory until its next refresh.
     other.refresh().await.unwrap();
     let nodes = [one, other];
     for keys in &nodes {
@@ -183,7 +183,7 @@ async fn an_erasure_wins_against_everybody_who_wants_the_key_meanwhile(store: St
                     1..4 => keys.make(vec![account(n)]).await.unwrap(),
                     _ => drop(keys.held_or_made(account(n)).await.unwrap()),
                 }
-                // Whoever erased gets it no more, even while others still ask.
+                // The node that erased the key does not return it any more, even while other nodes still ask.
                 assert!(task != 0 || is_erased(&keys.held_or_made(account(n)).await));
             })
         });

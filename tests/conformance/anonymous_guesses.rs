@@ -1,4 +1,4 @@
-//! What every store of guesses at unknown addresses keeps.
+//! The rules for every store of guesses at unknown addresses.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -34,7 +34,8 @@ macro_rules! adapter {
     };
 }
 
-// The only adapter, until several nodes share them in a database. Its two nodes are two handles of one memory.
+// The only adapter, until several nodes share the counts in a database. Its two nodes are two handles of one
+// memory.
 adapter!(memory, in_memory);
 
 fn in_memory(folder: &Path) -> Store<Port> {
@@ -55,23 +56,23 @@ fn email(n: usize) -> EmailHash {
     EmailHash(format!("{n:032x}"))
 }
 
-/// The state after one more wrong guess.
+/// Returns the state after one more wrong guess.
 fn after(lockout: Lockout, policy: &LockoutPolicy) -> Lockout {
     let judged = lockout.judge(policy, Wrong::Password, second(0));
     let counted = lockout.failed(second(0), judged.failures, judged.codes);
     judged.locks_until.map_or(counted, |until| counted.locked(until))
 }
 
-/// Never locks within a test.
+/// A policy that never locks within a test.
 fn patient() -> LockoutPolicy {
     LockoutPolicy::new(100, chrono::TimeDelta::minutes(15)).unwrap()
 }
 
-/// Counts one guess as a login does. Returns whether it was judged: not where a lockout holds.
+/// Counts one guess as a login does. Returns whether it was judged. A guess during a lockout is not judged.
 async fn guess(guesses: &Port, email: &EmailHash, policy: &LockoutPolicy) -> bool {
     let mut judged = guesses.get(email).await.unwrap();
     loop {
-        // So that two have read the same.
+        // Two callers may have read the same state before either of them writes.
         tokio::task::yield_now().await;
         if judged.locked_until(second(0)).is_some() {
             return false;

@@ -1,4 +1,4 @@
-//! What every store of answers to idempotency keys keeps.
+//! The rules for every store of answers to commands with an idempotency key.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,7 +31,7 @@ macro_rules! adapter {
     };
 }
 
-// The only adapter. It keeps claims in memory, so its two nodes are two handles of one opening.
+// The only adapter. It keeps claims in memory, so its two nodes are two handles of one opened store.
 adapter!(sqlite, in_sqlite, killed);
 
 fn in_sqlite(folder: &Path) -> Store<Port> {
@@ -123,7 +123,7 @@ async fn a_command_that_breaks_off_can_be_asked_for_anew(store: Store<Port>) {
         panic!("a handler that panics");
     });
     assert!(carried_out.await.is_err());
-    // For something else, too: nothing was done under this key.
+    // The key is free for another command too, because nothing was done under it.
     drop(new(begin(nodes[1].as_ref(), "k", "b", 0).await));
     drop(new(begin(nodes[0].as_ref(), "k", "a", 0).await));
 }
@@ -132,7 +132,7 @@ async fn an_answer_is_kept_for_24_hours_from_the_beginning_of_its_command(store:
     let answers = store.open();
     let command = new(begin(answers.as_ref(), "k", "a", 0).await);
     answers.end(command, b"first".to_vec()).await.unwrap();
-    // Another command's end clears away what is too old, and nothing else.
+    // When another command ends, answers that are too old are deleted. All others stay.
     let other = new(begin(answers.as_ref(), "other", "a", 24).await);
     answers.end(other, Vec::new()).await.unwrap();
     assert_eq!(answer(begin(answers.as_ref(), "k", "a", 24).await), b"first");

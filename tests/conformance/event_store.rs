@@ -1,4 +1,4 @@
-//! What every event store keeps.
+//! The rules for every event store.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -98,8 +98,8 @@ async fn reading_starts_after_where_it_is_told_to(store: Store) {
     assert!(store.read_all(Position(10), 3).await.unwrap().is_empty());
 }
 
-/// Sixteen callers race for the same revisions of four streams: each revision is won once, the
-/// whole log has no gaps, and each stream is in the order of the log.
+/// Sixteen callers race for the same revisions of four streams. Each revision has one winner, the log has no
+/// gaps, and each stream is in the order of the log.
 async fn concurrent_writers_leave_order_without_gaps(store: Store) {
     let writers = (0..16_u128).map(|writer| {
         let store = store.clone();

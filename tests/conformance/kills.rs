@@ -1,4 +1,4 @@
-//! Kills a process of its own in the middle of its work, again and again, and looks at what is left each time.
+//! Kills a separate process in the middle of its work, again and again, and checks each time what is left.
 
 use std::io::Write;
 use std::os::unix::process::parent_id;
@@ -8,19 +8,20 @@ use std::time::{Duration, Instant};
 
 use crate::store::{Make, Store};
 
-/// In the process that is killed: the folder of the store.
+/// The variable that names the store's folder, in the process that is killed.
 const FOLDER: &str = "LOQUET_CONFORMANCE_FOLDER";
-/// How often a process is killed.
+/// The number of times that a process is killed.
 const ROUNDS: usize = 12;
-/// How long a process may take before it has done anything.
+/// The longest time that a process may take before its first result.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A test that kills processes. The process that is killed is this same program, started again to run this one test.
+/// A test that kills processes. The killed process is this same program, started again to run only this test.
 pub(crate) struct Kills {
     test: &'static str,
 }
 
-/// What the process says was done, so that nothing of it may be lost. It says so after the store did.
+/// Records what the process has done. It adds a line after the store confirms a step, so nothing in it may be
+/// lost.
 pub(crate) struct Acknowledged {
     file: std::fs::File,
     parent: u32,
@@ -30,7 +31,7 @@ impl Acknowledged {
     /// Adds a line.
     #[expect(clippy::disallowed_methods, reason = "a child of a test that is gone ends at once")]
     pub(crate) fn add(&mut self, line: &str) {
-        // Whoever kills may have been killed.
+        // The process that kills may have been killed itself.
         if parent_id() != self.parent {
             std::process::exit(0);
         }
@@ -40,12 +41,13 @@ impl Acknowledged {
 
 impl Kills {
     pub(crate) fn of(test: &'static str) -> Self {
-        // The name of this program is no part of the test's.
+        // A test's name, as the test program takes it, does not include the program's own name.
         Self { test: test.split_once("::").unwrap().1 }
     }
 
-    /// Runs `work` in a process of its own and kills it, each time at another moment. `work` takes which round it is, so that
-    /// it does not begin with what is done, and goes on without an end. `check` takes the store and all lines so far.
+    /// Runs `work` in a separate process and kills it, each time at another moment. `work` takes the number
+    /// of the round, so that it does not repeat what is done, and never ends. `check` takes the store and all
+    /// lines so far.
     #[expect(
         clippy::disallowed_methods,
         reason = "the environment says that this is the child, and which round it is"
@@ -75,7 +77,7 @@ impl Kills {
                 assert!(begun.elapsed() < PATIENCE, "the process does nothing");
                 tokio::task::yield_now().await;
             }
-            // A little later each time, so that another instruction is the last one.
+            // A little later each time, so that the process is killed at another instruction.
             let moment = Instant::now();
             while moment.elapsed() < Duration::from_micros(97 * u64::try_from(round).unwrap()) {
                 std::hint::spin_loop();
@@ -102,7 +104,7 @@ fn lines_in(folder: &Path) -> PathBuf {
     folder.join("acknowledged")
 }
 
-/// Only whole lines: the last one may have been cut off.
+/// Returns only whole lines. The last one may have been cut off.
 fn lines(folder: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(lines_in(folder)).unwrap();
     text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n').map(ToOwned::to_owned)).collect()

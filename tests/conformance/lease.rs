@@ -1,4 +1,4 @@
-//! What every lease keeps, and what a journal writes for its holder alone.
+//! The rules for every lease, and for the writes that a journal accepts only from the holder.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -74,7 +74,7 @@ async fn a_lease_is_free_from_its_end_on_and_not_before(store: Store<Port>) {
     assert_eq!(other.acquire("other", almost, second(20)).await, Ok(taken(10)));
     given(other.as_ref(), "other", 10, 20).await;
     assert_eq!(acquire(one.as_ref(), "one", 11, 30).await, taken(20));
-    // A lease without an end, for a store that one process has.
+    // A lease without an end, for a store that belongs to one process.
     given(one.as_ref(), "one", 20, 30).await;
     assert!(matches!(one.acquire("one", second(20), Moment::MAX_UTC).await, Ok(Acquired::Given(_))));
     assert!(matches!(
@@ -109,7 +109,7 @@ async fn a_renewed_lease_ends_later(store: Store<Port>) {
 async fn a_holder_that_is_late_can_renew_as_long_as_nobody_else_has_it(store: Store<Port>) {
     let [one, other] = store.two();
     let first = given(one.as_ref(), "one", 0, 10).await;
-    // It stood still until now. The journal is still its own.
+    // It was paused until now. The journal is still its own.
     queue(one.as_ref(), first, 1..2, 50).await;
     one.renew(first, second(60)).await.unwrap();
     assert_eq!(acquire(other.as_ref(), "other", 55, 100).await, taken(60));
@@ -183,7 +183,7 @@ async fn a_stop_keeps_the_lease_and_goes_on_counting(store: Store<Port>) {
     assert!(given(again.as_ref(), "other", 5, 100).await > before);
 }
 
-/// Every method of the journal that changes something, under one fence.
+/// Calls every method of the journal that changes something, under one fence.
 async fn write_everything(journal: &Port, fence: Fence) -> Vec<Result<(), WriteFailed>> {
     let effect = mail(1).effect;
     let hold = Hold { since: second(3), trouble: "somebody else's".into() };
@@ -267,7 +267,7 @@ async fn what_a_late_holder_writes_while_another_takes_over_is_before_it_or_not_
             })
         };
         begun.notified().await;
-        // Its lease has ended, and it goes on writing.
+        // Its lease has ended, and it continues to write.
         fence = given(next.as_ref(), &format!("node {round}"), 1, 0).await;
         let at_take_over = next.checkpoint("mails").await.unwrap();
         let last_told = writing.await.unwrap();

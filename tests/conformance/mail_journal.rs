@@ -1,4 +1,5 @@
-//! What every mail journal keeps: reactions' checkpoints, the queue of mails, and the ledger that an operator looks at.
+//! The rules for every mail journal: the checkpoints of reactions, the queue of mails, and the ledger for the
+//! operator.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -19,7 +20,7 @@ use uuid::Uuid;
 use crate::kills::{Acknowledged, Kills};
 use crate::store::{Make, Store, second, suite};
 
-/// A journal and its lease, which are in one store.
+/// A journal and its lease. Both are in one store.
 pub(crate) trait Journal: MailLedger + Lease {}
 impl<J: MailLedger + Lease> Journal for J {}
 
@@ -82,7 +83,7 @@ fn trouble(said: &str) -> Trouble {
     Verdict::parse(said).unwrap().into()
 }
 
-/// Takes the lease, as a process that starts does.
+/// Takes the lease, as a process does at its start.
 pub(crate) async fn lead(journal: &Port) -> Fence {
     match journal.acquire("test", second(0), second(1_000_000_000)).await.unwrap() {
         Acquired::Given(fence) => fence,
@@ -90,7 +91,7 @@ pub(crate) async fn lead(journal: &Port) -> Fence {
     }
 }
 
-/// Queues mails of these numbers at that second, as one reaction does.
+/// Queues mails with these numbers at that second, as one reaction does.
 pub(crate) async fn queue(journal: &Port, fence: Fence, numbers: std::ops::Range<u64>, at: i64) {
     let (up_to, mails) = (Position(numbers.end - 1), numbers.map(mail).collect());
     journal.advance(fence, "mails", up_to, mails, second(at)).await.unwrap();
@@ -117,7 +118,7 @@ fn dead() -> MailOutcome {
     MailOutcome::Dead { trouble: trouble("recipient 550 5.1.1") }
 }
 
-/// All that a journal says of itself.
+/// Returns everything that the journal says about itself.
 pub(crate) async fn everything(journal: &Port) -> impl PartialEq + std::fmt::Debug + use<> {
     let list: Vec<LedgerEntry> = journal.list(None, None, 10_000).await.unwrap();
     let unnoted: Vec<UnnotedFate> = journal.unnoted(second(1_000_000), 10_000).await.unwrap();
@@ -134,7 +135,7 @@ async fn a_new_reaction_is_at_zero_and_each_has_a_checkpoint_of_its_own(store: S
         one.advance(fence, reaction, Position(position), Vec::new(), second(0)).await.unwrap();
         assert_eq!(other.checkpoint(reaction).await, Ok(Position(position)));
     }
-    // A log that was put back puts a checkpoint back.
+    // If an older log was restored, a checkpoint moves back.
     let expected = [("mails".to_owned(), Position(3)), ("onboarding".to_owned(), Position(5))];
     assert_eq!(other.checkpoints().await.unwrap(), expected);
     assert_eq!(other.checkpoint("erasure").await, Ok(Position(0)));
@@ -338,7 +339,7 @@ async fn why_no_mail_goes_is_known_on_every_node_and_after_a_stop(store: Store<P
     assert_eq!(again.mails_of(mail(1).recipient, 10).await.unwrap()[0].delivery, Delivery::Waiting);
 }
 
-/// A caller that was not told whether a change was made makes it again.
+/// A caller may not learn whether a change was made, and then makes it again.
 async fn making_a_change_twice_is_as_making_it_once(store: Store<Port>) {
     let journal = store.open();
     let fence = lead(journal.as_ref()).await;
@@ -407,7 +408,7 @@ async fn an_operator_sees_every_mail_and_tries_again_by_hand(store: Store<Port>)
     assert_eq!(numbers(Some(MailState::Sending), Some(1), 100).await, [5].into());
     assert_eq!(numbers(None, Some(2), 100).await, BTreeSet::new());
     assert_eq!(operator.entry(effect(99)).await, Ok(None));
-    // No lease is needed for that.
+    // This needs no lease.
     for (number, can) in [(1, false), (2, true), (4, true), (5, false), (6, true), (99, false)] {
         assert_eq!(operator.retry(effect(number), second(60)).await, Ok(can), "mail {number}");
     }
@@ -420,7 +421,7 @@ async fn an_operator_sees_every_mail_and_tries_again_by_hand(store: Store<Port>)
     assert_eq!(due, [(2, anew), (3, anew), (4, anew), (6, anew)].into(), "tried for as long as a new one");
 }
 
-/// A request that ends, a task that is stopped: whatever step a call is dropped at.
+/// A request may end, or a task may be stopped. A call may be dropped at any step.
 async fn a_caller_who_is_gone_leaves_a_change_whole_or_not_made(store: Store<Port>) {
     let [one, other] = store.two();
     let fence = lead(one.as_ref()).await;
@@ -439,7 +440,7 @@ async fn a_caller_who_is_gone_leaves_a_change_whole_or_not_made(store: Store<Por
         }
         drop(advance);
         let seen = other.checkpoint("mails").await.unwrap();
-        // What was begun may end later; what is seen is whole.
+        // The call may still end later. Everything that can be seen is complete.
         for number in 1..=seen.0 {
             let is_there = |number| other.entry(effect(number));
             let (first, second) =

@@ -1,4 +1,4 @@
-//! What every store of read models keeps.
+//! The rules for every store of read models.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -41,7 +41,8 @@ macro_rules! adapter {
     };
 }
 
-// The only adapter: read models are each node's own. A second opening is what the command line has beside a server.
+// The only adapter, because each node has its own read models. The second opening stands for the command line
+// beside a server.
 adapter!(sqlite, in_sqlite, killed);
 
 const VIEW: ViewId = ViewId { name: "things", version: 1 };
@@ -58,7 +59,7 @@ fn put(key: &str, row: &str) -> Work {
     Box::new(move |rows| Ok(rows.put(&key, row.as_bytes(), &[], &[])?))
 }
 
-/// Puts a row with one index entry, in place of one with another entry.
+/// Puts a row with one index entry, instead of a row with another entry.
 fn put_by(key: &str, row: &str, gone: &[IndexEntry], new: &[IndexEntry]) -> Work {
     let (key, row, gone, new) = (key.to_owned(), row.to_owned(), gone.to_vec(), new.to_vec());
     Box::new(move |rows| Ok(rows.put(&key, row.as_bytes(), &gone, &new)?))

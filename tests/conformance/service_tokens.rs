@@ -1,4 +1,4 @@
-//! What every store of service tokens keeps.
+//! The rules for every store of service tokens.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -36,7 +36,7 @@ macro_rules! adapter {
     };
 }
 
-// The only adapter: a token in memory would not outlive the program that it lets in.
+// The only adapter. Tokens in memory would be lost when the program that checks them ends.
 adapter!(sqlite, in_sqlite, killed);
 
 fn in_sqlite(folder: &Path) -> Store<Port> {
@@ -224,7 +224,7 @@ async fn a_use_is_noted_to_the_minute_for_every_node_to_see(store: Store<Port>) 
     let token = one.create("shop", &orders(), second(0), None).await.unwrap();
     assert_eq!(entry(other.as_ref(), &token).await.last_used_at, None);
     one.find(&token, second(300)).await.unwrap();
-    // Nobody waits for it.
+    // The use is recorded in the background.
     while entry(other.as_ref(), &token).await.last_used_at.is_none() {
         tokio::task::yield_now().await;
     }

@@ -1,4 +1,4 @@
-//! What every store of the last use of sessions keeps.
+//! The rules for every store of the last use of sessions.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -31,7 +31,8 @@ macro_rules! adapter {
     };
 }
 
-// The only adapter, until several nodes share them in a database. Its two nodes are two handles of one memory.
+// The only adapter, until several nodes share the times in a database. Its two nodes are two handles of one
+// memory.
 adapter!(memory, in_memory);
 
 fn in_memory(folder: &Path) -> Store<Port> {
@@ -93,7 +94,7 @@ async fn of_many_uses_at_once_on_two_nodes_the_latest_wins(store: Store<Port>) {
     let tasks = (0..200_i64).map(|task| {
         let uses = nodes[usize::try_from(task).unwrap() % 2].clone();
         tokio::spawn(async move {
-            // Each moment once, in no order.
+            // Each moment occurs once, in no order.
             let at = task * 37 % 200 * 20;
             uses.note_use(session(u128::try_from(task % 5).unwrap()), second(at)).await.unwrap();
             at

@@ -5,23 +5,23 @@ use std::sync::Arc;
 
 use loquet_domain::Moment;
 
-/// A store that a suite tests. It is empty at first.
+/// A store that a suite tests. It starts empty.
 pub(crate) struct Store<P: ?Sized> {
     open: Box<dyn Fn() -> Arc<P> + Send + Sync>,
     stop: Box<dyn Fn() + Send + Sync>,
 }
 
-/// Makes the store of a test. The folder is the test's own, and names the store: another process that makes a store with the
-/// same folder opens the same one.
+/// Makes the store of a test. Each test has its own folder, which identifies the store: another process that
+/// makes a store with the same folder opens the same one.
 pub(crate) type Make<P> = fn(&Path) -> Store<P>;
 
 impl<P: ?Sized> Store<P> {
-    /// A store that `open` opens, as a node does. What it opens twice is what two nodes share.
+    /// A store that `open` opens, as a node does. Two openings stand for two nodes and share their data.
     pub(crate) fn opened_by(open: impl Fn() -> Arc<P> + Send + Sync + 'static) -> Self {
         Self { open: Box::new(open), stop: Box::new(|| {}) }
     }
 
-    /// The same store. A clean stop does this too.
+    /// Returns the store with a step for a clean stop.
     pub(crate) fn stopped_by(self, stop: impl Fn() + Send + Sync + 'static) -> Self {
         Self { stop: Box::new(stop), ..self }
     }
@@ -30,7 +30,7 @@ impl<P: ?Sized> Store<P> {
         (self.open)()
     }
 
-    /// The store as two nodes have it.
+    /// Opens the store twice, for two nodes.
     pub(crate) fn two(&self) -> [Arc<P>; 2] {
         [self.open(), self.open()]
     }
@@ -48,16 +48,18 @@ impl<P: ?Sized> Store<P> {
     }
 }
 
-/// So many seconds into a test.
+/// Returns the moment this number of seconds into a test.
 pub(crate) fn second(second: i64) -> Moment {
     Moment::from_timestamp(1_800_000_000 + second, 0).unwrap()
 }
 
-/// Writes a test for each rule of a suite, for one adapter. A rule is a function that takes the [`Store`]. A rule behind
-/// `killed` needs an adapter that outlives its process, and takes [`Kills`](crate::kills::Kills) and the [`Make`].
+/// Writes one test for each rule of a suite, for one adapter. A rule is a function that takes the [`Store`].
+/// The rules after `killed` are for adapters that outlive their process. They take
+/// [`Kills`](crate::kills::Kills) and the [`Make`].
 ///
-/// Each suite lists its rules once, in a macro of its own: `adapter!(sqlite, in_sqlite, killed)` is the one line that an
-/// adapter adds, and `adapter!(memory, in_memory)` that of one which ends with its process.
+/// Each suite lists its rules once, in its own macro. Each adapter adds one line: `adapter!(sqlite,
+/// in_sqlite, killed)` for one that outlives its process, `adapter!(memory, in_memory)` for one that does
+/// not.
 macro_rules! suite {
     ($name:ident, $make:expr, [$($rule:ident),* $(,)?] $(, killed: [$($killed:ident),* $(,)?])?) => {
         mod $name {

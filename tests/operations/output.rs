@@ -515,7 +515,7 @@ fn help_and_faults_of_the_command_line_are_shown_or_lost_without_a_panic_whereve
     assert_eq!(run(&words(&["--version"]), Outputs::Full).code, Some(LOST));
 }
 
-/// an anonymous caller's environment: nothing in it is as it usually is.
+/// An environment in which nothing is as usual.
 #[test]
 fn no_argument_variable_or_folder_makes_a_command_panic() {
     let world = World::new();

@@ -1,5 +1,5 @@
-//! Passwords that nobody may choose: a short list that is shipped, and one of any size that the operator
-//! names.
+//! Passwords that nobody may choose. One short list is part of the program. The operator can name a second
+//! list of any size.
 
 mod sorted_lines;
 
@@ -13,30 +13,30 @@ use loquet_domain::values::password::Password;
 
 use sorted_lines::{Lines, OutOfOrder, ReadAt, SortedLines};
 
-/// 30,000 passwords; where they are from says `SOURCE.md` beside them.
+/// 30,000 passwords. `SOURCE.md` beside the list says where they come from.
 const SHIPPED: &[u8] = include_bytes!("common.txt");
-/// At how many places a list is looked at when it is opened.
+/// The number of places that are checked for order when a list is opened.
 const SAMPLES: u64 = 4096;
-/// A password of so short a part again and again is as good as that part.
+/// A password that repeats a part of at most this length is as weak as the part itself.
 const SHORTEST_PART: usize = 4;
 
-/// The lists.
+/// Both lists: the one in the program, and the operator's.
 #[derive(Clone, Debug, Default)]
 pub struct PasswordBlocklist {
     file: Option<Arc<BlocklistFile>>,
 }
 
-/// A list on disk: passwords or their SHA-1, one a line, in the order of `LC_ALL=C sort -f`.
+/// A list on disk, sorted as `LC_ALL=C sort -f` does. Each line is a password or the SHA-1 of a password.
 #[derive(Debug)]
 pub struct BlocklistFile {
     path: PathBuf,
     list: SortedLines<File>,
 }
 
-/// Why a file is no blocklist.
+/// Why a file can't be used as a blocklist.
 #[derive(Debug, thiserror::Error)]
 pub enum BlocklistFault {
-    /// It is not there, or not for this program, or holds no lines.
+    /// The file does not exist, this program may not read it, or it does not consist of lines.
     #[error("{} can't be read: {why}", path.display())]
     Unreadable {
         /// Which file.
@@ -44,24 +44,24 @@ pub enum BlocklistFault {
         /// What the system said.
         why: std::io::Error,
     },
-    /// It is empty: whoever named it meant another.
+    /// The file is empty. The operator probably meant another file.
     #[error("{} is empty", .0.display())]
     Empty(PathBuf),
-    /// It can't be searched as it is.
+    /// The file is not sorted, so it can't be searched.
     #[error("{0} is not in order: the line at byte {at} belongs further up. Sort it: LC_ALL=C sort -f -u {0} -o {0}", path.display())]
     Unsorted {
         /// Which file.
         path: PathBuf,
-        /// Where the first line begins that was found out of order.
+        /// The byte at which the first line out of order begins.
         at: u64,
     },
 }
 
 impl BlocklistFile {
-    /// Opens a list and looks at some thousand places whether it is sorted.
+    /// Opens a list and checks at some thousand places whether it is sorted.
     ///
     /// # Errors
-    /// [`BlocklistFault`] says why it can't be searched, and what mends it.
+    /// [`BlocklistFault`] says why the list can't be searched, and how to fix that.
     pub fn open(path: &Path) -> Result<Self, BlocklistFault> {
         let unreadable = |why| BlocklistFault::Unreadable { path: path.to_owned(), why };
         let file = File::open(path).map_err(unreadable)?;
@@ -75,7 +75,7 @@ impl BlocklistFile {
         Ok(opened)
     }
 
-    /// Reads the whole list and looks at every line. It takes as long as reading the file does.
+    /// Reads the whole list and checks the order of every line. This takes as long as reading the file.
     ///
     /// # Errors
     /// As [`BlocklistFile::open`].
@@ -93,13 +93,13 @@ impl BlocklistFile {
 }
 
 impl PasswordBlocklist {
-    /// The shipped list, and a file beside it.
+    /// Uses the list in the program, and a file besides it.
     #[must_use]
     pub fn with_file(file: Option<Arc<BlocklistFile>>) -> Self {
         Self { file }
     }
 
-    /// Reads the whole of the operator's list and looks whether it is in order.
+    /// Reads the whole of the operator's list and checks the order of its lines.
     ///
     /// # Errors
     /// As [`BlocklistFile::open`].
@@ -147,7 +147,8 @@ fn any_in<R: ReadAt>(list: &SortedLines<R>, spellings: &BTreeSet<String>) -> std
     Ok(false)
 }
 
-/// As it was typed, and as it is likely to stand in a list: a hash tells nothing of case.
+/// Returns the password as typed, and in the forms that a list may hold. A list of hashes needs each form,
+/// since a hash does not ignore upper and lower case.
 fn spellings(text: &str) -> impl Iterator<Item = String> {
     let small = text.to_lowercase();
     let mut letters = small.chars();
@@ -155,7 +156,8 @@ fn spellings(text: &str) -> impl Iterator<Item = String> {
     [text.to_owned(), text.to_uppercase(), capital, small].into_iter()
 }
 
-/// What a text repeats, once and a half at least and maybe cut off at its end, case aside.
+/// Returns the part that a text repeats, ignoring upper and lower case. The text must repeat it at least one
+/// and a half times; the last repetition may be cut off.
 fn part_of(text: &str) -> Option<String> {
     let letters: Vec<char> = text.to_lowercase().chars().collect();
     let repeats = |length: &usize| letters.iter().zip(letters.iter().skip(*length)).all(|(a, b)| a == b);

@@ -1,22 +1,23 @@
-//! Lines that stand in order, searched where they lie: a list of billions is never loaded.
+//! Searches sorted lines directly in their file. A list of billions of lines is never loaded into memory.
 
 use std::cmp::Ordering;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-/// What is read at once.
+/// The number of bytes that one read of a search takes.
 const BLOCK: usize = 4096;
-/// The same, as a length of what is searched.
+/// The same number, as a length in a file.
 const BLOCK_LENGTH: u64 = 4096;
-/// What is read at once where all of it is.
+/// The number of bytes that one read takes when the whole list is read.
 const LARGE_BLOCK: usize = 1 << 20;
-/// No password is longer; a file with longer lines is no list.
+/// No password is longer than this, in bytes. A file with longer lines is not a list.
 const LONGEST_LINE: usize = 1 << 16;
 
-/// Something that can be read at any place.
+/// A source that can be read from any offset.
 pub(super) trait ReadAt {
-    /// As many bytes from `offset` on as fit, at least one unless it ends there.
+    /// Reads bytes from `offset` on into the buffer. Returns how many were read; 0 means that the source ends
+    /// there.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 }
 
@@ -35,20 +36,21 @@ impl ReadAt for &[u8] {
     }
 }
 
-/// What of a line is compared.
+/// Which part of a line is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lines {
-    /// All of it: a password.
+    /// The whole line, which is a password.
     Passwords,
-    /// Its first 40 characters: the SHA-1 of a password, as Have I Been Pwned gives them (`SHA-1:count`).
+    /// The first 40 characters of the line. They are the SHA-1 of a password, in the format of Have I Been
+    /// Pwned (`SHA-1:count`).
     Hashes,
 }
 
-/// Characters of a SHA-1 in hexadecimal.
+/// The number of characters of a SHA-1 in hexadecimal.
 const HASH: usize = 40;
 
 impl Lines {
-    /// What a list holds, as its first line says.
+    /// Tells from a list's first line what the list holds.
     fn of(first: &[u8]) -> Self {
         let (hash, rest) = first.split_at_checked(HASH).unwrap_or_default();
         let counted = rest.strip_prefix(b":").is_some_and(|count| count.iter().all(u8::is_ascii_digit));
@@ -56,7 +58,7 @@ impl Lines {
         if is_hash && (rest.is_empty() || counted) { Self::Hashes } else { Self::Passwords }
     }
 
-    /// The order of `LC_ALL=C sort -f`: byte by byte, ASCII letters as capitals.
+    /// Compares as `LC_ALL=C sort -f` does: byte by byte, with ASCII letters as capitals.
     fn compare(self, line: &[u8], other: &[u8]) -> Ordering {
         let folded = |line: &[u8]| line.iter().map(u8::to_ascii_uppercase).collect::<Vec<_>>();
         match self {
@@ -70,10 +72,10 @@ fn head(line: &[u8]) -> &[u8] {
     line.get(..HASH).unwrap_or(line)
 }
 
-/// A line that stands before the one that it belongs behind.
+/// A line that is out of order: it stands before a line that it belongs after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct OutOfOrder {
-    /// Where it begins.
+    /// The offset at which the line begins.
     pub(super) at: u64,
 }
 
@@ -86,26 +88,26 @@ pub(super) struct SortedLines<R> {
 }
 
 impl<R: ReadAt> SortedLines<R> {
-    /// Looks at the first line.
+    /// Opens the lines. Reads the first one to learn what the lines hold.
     pub(super) fn open(source: R, length: u64) -> io::Result<Self> {
         let mut first = Vec::new();
         Cursor::new(&source, BLOCK).line(0, &mut first)?;
         Ok(Self { lines: Lines::of(&first), source, length })
     }
 
-    /// What its lines are.
+    /// Returns what the lines hold.
     pub(super) fn lines(&self) -> Lines {
         self.lines
     }
 
-    /// Whether a line stands there that is the same but for case. Takes as many reads as the length has
-    /// halves, about 35 for a list of 40 GB.
+    /// Returns whether the list holds this line, ignoring upper and lower case. The number of reads grows
+    /// with the logarithm of the length: about 35 for a list of 40 GB.
     pub(super) fn contain(&self, wanted: &[u8]) -> io::Result<bool> {
         let mut cursor = Cursor::new(&self.source, BLOCK);
         let mut line = Vec::new();
-        // Where it is, if it is anywhere: its first byte is in [low, high), and at `low` a line begins.
+        // If the line is in the list, its first byte is in [low, high). A line begins at `low`.
         let (mut low, mut high) = (0, self.length);
-        // Behind a line that ends at `high` or reaches over it there is nothing left.
+        // If a line ends at `high` or after it, nothing is left after that line.
         while high.saturating_sub(low) > BLOCK_LENGTH {
             let middle = low + (high - low) / 2;
             let start = cursor.line(middle - 1, &mut line)?;
@@ -129,8 +131,8 @@ impl<R: ReadAt> SortedLines<R> {
         Ok(false)
     }
 
-    /// Looks for a line out of order at so many places, spread evenly; a list that was never sorted has one
-    /// at nearly every second.
+    /// Checks the order at this many places, spread evenly. In a list that was never sorted, about every
+    /// second place is out of order.
     pub(super) fn sample(&self, places: u64) -> io::Result<Option<OutOfOrder>> {
         let mut cursor = Cursor::new(&self.source, BLOCK);
         let (mut before, mut line) = (Vec::new(), Vec::new());
@@ -151,7 +153,7 @@ impl<R: ReadAt> SortedLines<R> {
         Ok(None)
     }
 
-    /// Reads all of it and looks at every line.
+    /// Reads the whole list and checks the order of every line.
     pub(super) fn check(&self) -> io::Result<Option<OutOfOrder>> {
         let mut cursor = Cursor::new(&self.source, LARGE_BLOCK);
         let (mut before, mut line) = (Vec::new(), Vec::new());
@@ -169,17 +171,17 @@ impl<R: ReadAt> SortedLines<R> {
 }
 
 impl<'a> SortedLines<&'a [u8]> {
-    /// Lines in memory.
+    /// Searches lines in memory.
     pub(super) fn of_bytes(bytes: &'a [u8]) -> io::Result<Self> {
         Self::open(bytes, wide(bytes.len()))
     }
 }
 
-/// Reads lines, keeping the block that it read last.
+/// Reads lines. Keeps the block that was read last.
 struct Cursor<'a, R> {
     source: &'a R,
     block: Vec<u8>,
-    /// Where the block begins, and how much of it was read.
+    /// Where the block begins, and how many of its bytes were read.
     at: u64,
     read: usize,
 }
@@ -189,7 +191,7 @@ impl<'a, R: ReadAt> Cursor<'a, R> {
         Self { source, block: vec![0; block], at: 0, read: 0 }
     }
 
-    /// What stands from `offset` on, as far as it is at hand; nothing at the end.
+    /// Returns the bytes from `offset` to the end of the block. Returns no bytes at the end of the list.
     fn rest(&mut self, offset: u64) -> io::Result<&[u8]> {
         let held = offset.checked_sub(self.at).and_then(|into| usize::try_from(into).ok());
         let into = match held.filter(|into| *into < self.read) {
@@ -203,7 +205,8 @@ impl<'a, R: ReadAt> Cursor<'a, R> {
         Ok(self.block.get(into..self.read).unwrap_or_default())
     }
 
-    /// The line, or what is left of it, from `from` on, without its end; gives where the next one begins.
+    /// Reads the line, or the rest of it, from `from` on, without its line end. Returns where the next line
+    /// begins.
     fn line(&mut self, from: u64, line: &mut Vec<u8>) -> io::Result<u64> {
         line.clear();
         let mut at = from;

@@ -1,4 +1,4 @@
-//! JSON bodies: read strictly, refused with every broken rule at once.
+//! JSON bodies. They are parsed strictly, and a refusal lists every broken rule.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
@@ -41,11 +41,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for MaybeBody<T> {
     }
 }
 
-/// Reads JSON; what does not fit is named by its place, never by its content, which may be secret.
+/// Parses JSON. A fault names the place and never the content, which may be secret.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let malformed = |why: String| Problem::new(StatusCode::BAD_REQUEST, "malformed").with("why", why);
-    // serde would take a list of the fields' values too, in the order in which they are declared.
+    // serde would also accept a list of the fields' values, in the order of their declaration.
     if bytes.trim_ascii_start().first() == Some(&b'[') {
         return Err(malformed("a list, where an object is asked for".to_owned()));
     }
@@ -57,7 +57,7 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     Ok(value)
 }
 
-/// What serde says, but for the values that it quotes.
+/// Returns serde's message without the values that it quotes.
 fn without_values(error: &serde_json::Error) -> String {
     let (line, column) = (error.line(), error.column());
     let said = error.to_string();

@@ -1,4 +1,4 @@
-//! Reads who asks out of a request.
+//! Reads the caller of a request.
 
 use std::sync::Arc;
 

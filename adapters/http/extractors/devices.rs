@@ -1,4 +1,4 @@
-//! The cookies and the header in which a request brings the tokens of trusted devices.
+//! The cookies and the header with which a request sends the tokens of trusted devices.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -13,15 +13,16 @@ use loquet_domain::app::GivenDevice;
 
 use crate::state::Api;
 
-/// The header in which a client without cookies carries what it was given.
+/// The header in which a client without cookies sends its device tokens.
 pub(crate) const HEADER: &str = "loquet-device";
-/// The cookie's name before the account's id: a browser that two people share has one for each. `__Host-` has the
-/// browser take it from this host alone, over TLS, for every path (RFC 6265bis, 4.1.3.2).
+/// The prefix of the cookie's name; the account's id follows it. If two people share a browser, it has one
+/// cookie for each. `__Host-` makes the browser accept it only from this host, over TLS, for every path (RFC
+/// 6265bis, 4.1.3.2).
 const COOKIE: &str = "__Host-loquet-device-";
-/// How many tokens one request may bring.
+/// The most tokens that are read from one request.
 const MOST: usize = 50;
 
-/// The tokens of devices that came with a request.
+/// The device tokens of a request.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Devices(pub(crate) Vec<String>);
 
@@ -46,7 +47,7 @@ impl Devices {
     }
 }
 
-/// Has a browser keep what it was given.
+/// Sets the cookie that makes the browser keep a device token.
 pub(crate) fn keep(mut response: Response, given: Option<&GivenDevice>, now: Moment) -> Response {
     let cookie = given.and_then(|given| {
         let lasts = (given.expires_at - now).to_std().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What handlers take out of requests.
+//! What handlers read from requests.
 
 pub(crate) mod body;
 pub(crate) mod caller;

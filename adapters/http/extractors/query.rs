@@ -27,7 +27,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         Query::try_from_uri(&parts.uri).map(|Query(params)| Self(params)).map_err(|rejection| {
-            // "Failed to deserialize query string: limit: invalid digit": the name, and not the value.
+            // "Failed to deserialize query string: limit: invalid digit": this takes the name and leaves the
+            // value out.
             let said = rejection.body_text();
             let name = said.split(": ").nth(1).filter(|name| !name.contains(' ')).unwrap_or_default();
             refused(vec![Fault {
@@ -39,7 +40,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     }
 }
 
-/// From where on a query's answer holds.
+/// The log position that the answer to a query must include.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct AtLeast {
@@ -65,7 +66,7 @@ fn read_cursor(text: &str) -> Option<Cursor> {
 }
 
 impl Faults {
-    /// How many items a page has.
+    /// Returns the number of items on a page.
     pub(crate) fn limit(&mut self, limit: Option<u32>) -> usize {
         let limit = limit.unwrap_or(USUAL);
         if !(1..=MOST).contains(&limit) {
@@ -93,7 +94,7 @@ impl Faults {
         }
     }
 
-    /// A cursor that this server gave.
+    /// Reads a cursor that this server made.
     pub(crate) fn cursor(&mut self, text: Option<&str>) -> Option<Cursor> {
         let cursor = text.map(read_cursor);
         if cursor == Some(None) {

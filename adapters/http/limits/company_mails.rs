@@ -1,11 +1,11 @@
-//! Limits how many activation mails the people of one company cause in an hour, by creating accounts and by having
-//! mails sent again. They choose the addresses. What one account and one address get is limited elsewhere
+//! Limits how many activation mails the users of one company cause in an hour, by creating accounts and by
+//! sending mails again. The users choose the addresses. Other limits apply to one account and to one address
 //! (`account/activation.rs`, `mail/mailboxes.rs`).
 //!
-//! The counts are in this node's memory: for each company that asked within the hour, at most as many moments as it
-//! may ask for mails. A restart sets them to zero. The limits of one account and one mailbox are decided from the
-//! log. The supplier's people and programs are not counted, so that they can create accounts for the whole staff of a
-//! large customer.
+//! The counts are in this node's memory. For each company with mails within the hour, it holds the time of
+//! each mail. A restart sets the counts to zero; the limits of one account and one address come from the log
+//! and stay. The supplier's staff and programs are not counted, so that they can create accounts for the
+//! whole staff of a large customer.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -18,7 +18,7 @@ use loquet_domain::ids::CompanyId;
 use crate::caller::Caller;
 use crate::responses::problem::Problem;
 
-/// From this number of companies on, companies that asked for nothing in the last hour are removed.
+/// From this number of companies on, companies without a mail in the last hour are removed.
 const SWEEP: usize = 1_000;
 
 /// Counts by company.
@@ -34,10 +34,10 @@ impl CompanyMails {
         Self { most, asked: Mutex::default() }
     }
 
-    /// Counts an activation mail that somebody asks for. It is called when the request is valid.
+    /// Counts an activation mail. Call it when the request is known to be valid.
     ///
     /// # Errors
-    /// 429 if their company has reached the limit of one hour.
+    /// 429 if the company has reached its limit for the hour.
     pub(crate) fn admit(&self, caller: &Caller, now: Moment) -> Result<(), Problem> {
         let Caller::Person(person) = caller else { return Ok(()) };
         self.count(person.profile.company, now).map_err(|later| Problem::enough_mails(later, now))

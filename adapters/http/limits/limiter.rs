@@ -1,6 +1,6 @@
 //! Limits the requests of one client, and of all anonymous callers together (GCRA, with the `governor` library).
 //!
-//! A limit is checked before anything is looked up. So its answer shows nothing about accounts (law 11).
+//! A limit is checked before anything is looked up, so its answer reveals nothing about accounts (law 11).
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
@@ -11,7 +11,7 @@ use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, NotUntil, Quot
 
 use loquet_http_ports::service_tokens::TokenFamily;
 
-/// A number of requests in a second, and a number of requests at once after a pause.
+/// A rate in requests a second, and the number of requests that may come at once after a pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Rate {
@@ -28,23 +28,23 @@ pub struct Limits {
     pub anonymous: Rate,
     /// The logins, reset requests and followed links of all client addresses together.
     pub all_anonymous: Rate,
-    /// How many programs may follow the events at once.
+    /// How many programs may follow the events at the same time.
     pub event_streams: usize,
 }
 
-/// After this number of requests, addresses that make no requests any more are removed.
+/// After this number of requests, addresses without recent requests are removed.
 const SWEEP: u32 = 10_000;
 /// A /48 network has this many times the limit of a /64 network. The owner of a /48 network can use 65 536 /64
 /// networks.
 pub(crate) const WIDER: u32 = 8;
 /// One request in this many of the common limit is reserved for addresses that were not seen recently.
 const SHARE: u32 = 5;
-/// How many requests an address may make and still count as not seen recently: this number after a pause, then one a
+/// An address counts as not seen recently if it makes at most this number of requests after a pause, and then one a
 /// minute.
 const RARELY: NonZeroU32 = NonZeroU32::MIN.saturating_add(2);
 
-/// How often one token may search: this number at once after a pause, then once a second. This is enough to help one
-/// person after the other. It makes copying the customers name by name slow and visible.
+/// The searches that one token may make: this number at once after a pause, then one a second. This is enough to help
+/// one person after another, and makes copying all customers by name slow and visible.
 const SEARCHES_AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 
 type Keyed = DefaultKeyedRateLimiter<IpAddr>;
@@ -115,8 +115,9 @@ impl Limiter {
         }
     }
 
-    /// Takes one request from the common limit of all anonymous callers. A flood can use up the common part. An address
-    /// that was not seen recently still has the share for newcomers, which a flood from the same addresses can't use.
+    /// Takes one request from the common limit of all anonymous callers. A flood can use up the common part.
+    /// An address that was not seen recently still has the share for newcomers, which a flood from known
+    /// addresses can't use.
     pub(crate) fn of_all_anonymous(&self, address: Option<IpAddr>) -> Result<(), Until> {
         let is_new = address.is_some_and(|address| {
             let Counted { near, wide } = Counted::of(address);
@@ -141,9 +142,10 @@ impl Limiter {
 /// The keys under which every limit counts an address: requests, anonymous callers' requests, connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Counted {
-    /// An IPv4 address itself. Of an IPv6 address, its /64 network: a provider gives each customer at least one.
+    /// An IPv4 address as it is. For an IPv6 address, its /64 network: a provider gives each customer at
+    /// least one.
     pub(crate) near: IpAddr,
-    /// Of an IPv6 address, its /48 network, which may have [`WIDER`] times as much.
+    /// For an IPv6 address, its /48 network, which may have [`WIDER`] times as much.
     pub(crate) wide: Option<IpAddr>,
 }
 
@@ -198,7 +200,7 @@ mod tests {
         let limiter = limiter(10, 1);
         let from = |text: String| limiter.anonymous.check(text.parse().unwrap()).is_ok();
         assert!((10..30).contains(&through(100, |n| from(format!("2001:db8:1:1::{n:x}")))));
-        // Of 1000 networks within one of 48 bits: eight times as much, not a thousand times.
+        // 1000 networks within one /48 get eight times as much, not a thousand times.
         assert!((60..120).contains(&through(1000, |n| from(format!("2001:db8:1:{n:x}::1")))));
         assert!(from("2001:db8:2:1::1".to_owned()), "a neighbour is not concerned");
         assert!((90..=100).contains(&through(100, |n| from(format!("198.51.100.{n}")))));
@@ -208,7 +210,7 @@ mod tests {
     fn a_flood_from_many_addresses_leaves_a_share_for_who_was_not_here_lately() {
         let limiter = limiter(1000, 1000);
         let from = |text: String| limiter.of_all_anonymous(Some(text.parse().unwrap())).is_ok();
-        // 50 addresses, 20 000 tries: they get what is everybody's, and nothing of the share.
+        // 50 addresses make 20 000 tries. They get the common part, and nothing of the newcomers' share.
         let flood = through(20_000, |n| from(format!("198.51.100.{}", n % 50)));
         assert!((800..850).contains(&flood), "{flood}");
         let flood = through(1000, |n| from(format!("2001:db8:1:{n:x}::1")));

@@ -1,4 +1,4 @@
-//! Counts that bound what one client, one company or all clients together may ask for.
+//! Limits on what one client, one company or all clients together may request.
 
 pub(crate) mod company_mails;
 pub(crate) mod limiter;

@@ -1,5 +1,5 @@
-//! Shares of limited resources: how much of a resource one address, one token or one person may hold at the same
-//! time, so that something is left for the others.
+//! Shares of limited resources: how much of a resource one address, token or person may hold at the same
+//! time. The rest stays available for others.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -15,7 +15,7 @@ pub(crate) struct Shares<K> {
     held: Mutex<HashMap<K, usize>>,
 }
 
-/// What one caller holds. Dropping it gives it back.
+/// What one caller holds. Dropping it releases it.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct Share<K: Eq + Hash> {
@@ -68,7 +68,7 @@ pub struct Followers {
 /// One token holds at most a quarter of the places, so that others can always follow the events.
 const SHARE_OF_A_TOKEN: usize = 4;
 
-/// A place of a program that follows the events, and its token's.
+/// A place of a program that follows the events. It also counts for the program's token.
 #[derive(Debug)]
 pub(crate) struct Place {
     _of_all: OwnedSemaphorePermit,
@@ -78,14 +78,14 @@ pub(crate) struct Place {
 /// Why there is no place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoPlace {
-    /// The token, together with those that it was rotated to, already holds as many places as it may.
-    #[error("the token follows the events {most} times")]
+    /// The token and the tokens of its rotation together already hold as many places as they may.
+    #[error("the token already follows the events {most} times")]
     Token {
-        /// How many that is.
+        /// How many places they hold.
         most: usize,
     },
     /// All places are taken.
-    #[error("every place is taken")]
+    #[error("all places for following the events are taken")]
     All,
 }
 
@@ -108,16 +108,16 @@ impl Followers {
 /// Requests that keep a core or the disk busy for long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Costly {
-    /// Decoding a picture and drawing it anew.
+    /// Decoding a picture and drawing it again.
     Picture,
     /// Reading a file of up to ten thousand lines.
     Import,
-    /// Looking through up to five thousand events for those that fit a filter.
+    /// Filtering up to five thousand events.
     Feed,
 }
 
 impl Costly {
-    /// How many of them one caller may have in progress at most.
+    /// The most of these requests that one caller may have in progress.
     pub(crate) fn most(self) -> usize {
         match self {
             Self::Feed => 4,
@@ -127,12 +127,13 @@ impl Costly {
     }
 }
 
-/// What callers have in progress. Programs are counted by their token's family, people by their account.
+/// The requests that callers have in progress. Programs are counted by the family of their token, people by
+/// their account.
 #[derive(Debug, Default)]
 pub struct UnderWay(Arc<Shares<(Costly, String)>>);
 
 impl UnderWay {
-    /// Takes a share for a caller. Returns `None` if the caller already has the greatest number in progress.
+    /// Takes a share for a caller. Returns `None` if the caller has the most that it may have in progress.
     pub(crate) fn take(&self, kind: Costly, caller: String) -> Option<Share<(Costly, String)>> {
         self.0.take(&[((kind, caller), kind.most())])
     }
@@ -160,7 +161,7 @@ mod tests {
 
     #[test]
     fn one_token_with_those_it_was_rotated_to_never_takes_the_places_of_all_followers() {
-        // A rotated token is of the family of the old one: every store of service tokens is tested for that.
+        // A rotated token has the family of the old one. The conformance suite of service tokens tests that.
         let of_family = |family: u8| Service {
             name: "greedy".to_owned(),
             scopes: BTreeSet::new(),

@@ -7,11 +7,11 @@ use hyper::body::Body as _;
 
 use crate::responses::problem::Problem;
 
-/// The largest body that is read. An order of a thousand lines fits.
+/// The largest body that is accepted, in bytes. An order with a thousand lines fits.
 pub(crate) const MOST_BYTES: usize = 1024 * 1024;
 
-/// Reads every body before anything is done with its request: the moment of a command is taken when
-/// all of it is there, not when its first byte came.
+/// Reads the whole body before the request is handled. So the moment of a command is when all of it has
+/// arrived, not when its first byte came.
 pub(crate) async fn buffered(request: Request) -> Result<Request, Problem> {
     let (parts, body) = request.into_parts();
     if body.is_end_stream() {
@@ -20,8 +20,8 @@ pub(crate) async fn buffered(request: Request) -> Result<Request, Problem> {
     Ok(Request::from_parts(parts, whole(body).await?.into()))
 }
 
-/// The whole body. One that is too large is read on for a while without being kept: a client that
-/// is still sending when the connection closes never sees the answer.
+/// Returns the whole body. If it is too large, reads on for a while and discards what it reads, because a
+/// client that is still sending when the connection closes never sees the answer.
 async fn whole(body: axum::body::Body) -> Result<Vec<u8>, Problem> {
     let mut chunks = body.into_data_stream();
     let (mut bytes, mut length) = (Vec::new(), 0_usize);

@@ -1,6 +1,7 @@
 //! The middleware around every handler, from the outside in.
 //!
-//! There is only one: each further middleware would box its future, and clone everything within it, at every request.
+//! There is only one middleware. Each further one would box its future, and clone everything within it, at
+//! every request.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -30,7 +31,7 @@ const FIXED: [(HeaderName, &str); 4] = [
     (header::CACHE_CONTROL, "no-store"),
 ];
 
-/// How long one request may take: a query's patience and a full queue of hashes fit.
+/// How long one request may take. A query's wait and a full queue of hashes fit into it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) async fn every_request(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
@@ -48,7 +49,7 @@ pub(crate) async fn every_request(State(api): State<Arc<Api>>, mut request: Requ
     response
 }
 
-/// Answers in any case, also after a panic or a timeout.
+/// Always returns an answer, also after a panic or a timeout.
 async fn answered_in_time(api: &Api, request: Request, next: Next) -> Response {
     let in_time = tokio::time::timeout(PATIENCE, admitted(api, request, next));
     match AssertUnwindSafe(in_time).catch_unwind().await {
@@ -84,9 +85,9 @@ async fn admitted(api: &Api, request: Request, next: Next) -> Response {
     conditional::not_modified(known, response)
 }
 
-/// No script, no frame, no form to elsewhere; nothing but our own style sheet.
+/// Allows no scripts, no frames, no forms to other hosts, and only our own style sheet.
 fn content_policy(path: &str) -> &'static str {
-    // The viewer of the API is somebody else's: its own scripts, and styles that it makes itself.
+    // The API viewer is third-party software. It needs its own scripts, and styles that it creates itself.
     match path.starts_with("/docs") {
         true => {
             "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \

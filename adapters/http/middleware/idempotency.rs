@@ -89,7 +89,7 @@ async fn carry_out(api: &Api, claim: UnderWay, request: Request, next: Next) -> 
     if let Some(kept) = kept
         && let Err(error) = api.answers.end(claim, kept).await
     {
-        tracing::warn!(error = %Causes(&error), "the answer to a command was not kept: asked again, it is done again");
+        tracing::warn!(error = %Causes(&error), "the answer to a command was not stored: if the command is sent again, it is carried out again");
     }
     response
 }

@@ -1,4 +1,4 @@
-//! What every request, or every request of a kind, goes through before its handler.
+//! Middleware: steps before the handlers, for all requests or for some kinds of requests.
 
 mod buffered_body;
 mod conditional;

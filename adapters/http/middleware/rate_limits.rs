@@ -25,7 +25,7 @@ pub(crate) fn admit_request(api: &Api, request: &Request) -> Result<(), Problem>
     api.limiter.requests.check(address).map_err(|until| refused(api, "requests", &until))
 }
 
-/// The limit on what one anonymous caller can ask.
+/// The limit on the requests of one anonymous caller.
 pub(crate) async fn anonymous(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     if let Some(ClientAddress(address)) = request.extensions().get().copied()
         && let Err(until) = api.limiter.anonymous.check(address)
@@ -36,15 +36,15 @@ pub(crate) async fn anonymous(State(api): State<Arc<Api>>, request: Request, nex
 }
 
 impl Api {
-    /// The limit on what all anonymous callers together can ask. For a handler to ask once what it was sent is in
-    /// order and a hash or a mail may follow: what is refused for less costs others nothing. Asked before
-    /// anything is looked up.
+    /// The limit on the requests of all anonymous callers together. A handler calls this once, after it has
+    /// checked the request's form and before it looks anything up. Only requests that may lead to a hash or a
+    /// mail count, so malformed requests use up nothing of the common limit.
     pub(crate) fn admit(&self, arrival: &Arrival) -> Result<(), Problem> {
         let taken = self.limiter.of_all_anonymous(arrival.address);
         taken.map_err(|until| refused(self, "all_strangers", &until))
     }
 
-    /// The limit on what one token searches, whatever address it comes from.
+    /// The limit on the searches of one token, whatever address they come from.
     pub(crate) fn admit_search(&self, service: &Service) -> Result<(), Problem> {
         let taken = self.limiter.searches.check_key(&service.family);
         taken.map_err(|until| {
@@ -53,7 +53,8 @@ impl Api {
         })
     }
 
-    /// The same, for whoever follows a link: one that this server did not make is refused without a hash.
+    /// The same limit for a request with a link. A link that this server did not make is not counted, because
+    /// it is refused without a hash.
     pub(crate) fn admit_with_link(
         &self,
         arrival: &Arrival,
@@ -84,7 +85,7 @@ impl Api {
     }
 }
 
-/// Says when the next request will be let through, in whole seconds, rounded up.
+/// Counts a refused request in the metrics. Returns its problem, with the time to wait in whole seconds, rounded up.
 fn refused(api: &Api, limit: &'static str, until: &Until) -> Problem {
     api.metrics.http.limited.get_or_create(&OfLimit { limit: limit.to_owned() }).inc();
     let wait = until.wait_time_from(DefaultClock::default().now());

@@ -63,7 +63,8 @@ pub(crate) async fn identify(api: &Api, request: &mut Request) -> (RequestId, Sp
     let method = known_method(request.method().as_str());
     let span = tracing::info_span!("request", request_id = %id, method, route = tracing::field::Empty);
     if request.headers().contains_key(TRACE) && may_name_a_trace(api, peer, request.headers()).await {
-        // A trace that began elsewhere goes on here (W3C Trace Context). Refused where nothing is traced.
+        // Continues a trace that began in another program (W3C Trace Context). Does nothing if tracing is
+        // off.
         let caller = opentelemetry::global::get_text_map_propagator(|known| {
             known.extract(&Headers(request.headers()))
         });
@@ -72,8 +73,8 @@ pub(crate) async fn identify(api: &Api, request: &mut Request) -> (RequestId, Sp
     (RequestId(id), span)
 }
 
-/// Whether the trace id of a request is accepted. An anonymous caller's is not: they could have every request traced,
-/// regardless of `tracing.share`, and add their requests to other traces.
+/// Whether the trace id of a request is accepted. The trace id of an anonymous caller is not. Otherwise
+/// anybody could have every request traced, regardless of `tracing.share`, and add requests to other traces.
 async fn may_name_a_trace(api: &Api, peer: Option<IpAddr>, headers: &HeaderMap) -> bool {
     peer.is_some_and(|peer| is_trusted(peer, &api.trusted_proxies)) || is_of_service(api, headers).await
 }
@@ -86,7 +87,7 @@ pub(crate) async fn is_of_service(api: &Api, headers: &HeaderMap) -> bool {
     }
 }
 
-/// Measures a request, now that it is known which route serves it.
+/// Measures a request. Runs once its route is known.
 pub(crate) async fn measure(api: &Api, request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let path = request.extensions().get::<MatchedPath>().cloned();
@@ -145,11 +146,11 @@ mod tests {
         assert_eq!(told("::1", "203.0.113.9, 198.51.100.7, 10.0.0.2"), "198.51.100.7");
         assert_eq!(told("10.0.0.1", "10.0.0.3"), "10.0.0.3", "a request of a proxy's own");
         assert_eq!(heard("10.0.0.1", &[]), "10.0.0.1");
-        // What a client wrote before the proxy's own word hides nobody, whatever it is made of.
+        // What a client wrote before the proxy's part is ignored, whatever it looks like.
         assert_eq!(heard("10.0.0.1", &[b"\xe9\xff, 198.51.100.7"]), "198.51.100.7");
         assert_eq!(heard("10.0.0.1", &[b"\xe9", b"203.0.113.9", b"198.51.100.7,10.0.0.2"]), "198.51.100.7");
         assert_eq!(told("10.0.0.1", "nonsense, 198.51.100.7"), "198.51.100.7");
-        // What the proxy itself wrote and can't be read is the proxy's to answer for.
+        // If the proxy's own part can't be read, the proxy's address counts.
         assert_eq!(told("10.0.0.1", "198.51.100.7, nonsense"), "10.0.0.1");
         assert_eq!(heard("10.0.0.1", &[b"198.51.100.7, \xe9"]), "10.0.0.1");
         for with_port in ["198.51.100.7:4711", "[2001:db8::7]:4711", "[2001:db8::7]", "2001:db8::7"] {

@@ -1,4 +1,5 @@
-//! Logos for receipts: what is sent is decoded within limits and drawn anew, never kept or served as it came.
+//! Logos for receipts. A received picture is decoded within limits and drawn again. The received file is
+//! never stored or served.
 
 use std::io::Cursor;
 use std::num::NonZeroUsize;
@@ -12,71 +13,71 @@ use image::{DynamicImage, GrayImage, ImageFormat, ImageReader, Limits, Luma};
 use loquet_domain::logo::Logo;
 use tokio::sync::Semaphore;
 
-/// The largest picture that is taken, in bytes.
+/// The largest picture that is accepted, in bytes.
 pub(crate) const MOST_BYTES: usize = 512 * 1024;
-/// Its largest side, in pixels.
+/// The largest side of a picture, in pixels.
 pub(crate) const LARGEST_SIDE: u32 = 2_000;
-/// How many pixels it has at most: far more than a printer of 384 dots has use for.
+/// The most pixels of a picture. A printer with 384 dots needs far fewer.
 pub(crate) const MOST_PIXELS: u32 = 1024 * 1024;
-/// The widest picture that is kept: the dots of a 58 mm printer.
+/// The widest stored picture: the dots of a 58 mm printer.
 const WIDTH: u32 = 384;
-/// The highest.
+/// The highest stored picture.
 const HEIGHT: u32 = 200;
-/// How much memory decoding may take, in bytes: the largest picture with eight bytes a pixel, twice.
+/// The most memory for decoding, in bytes: twice the largest picture with eight bytes a pixel.
 const MOST_MEMORY: u64 = 16 * 1024 * 1024;
-/// How long somebody waits for a place.
+/// How long a request waits for a place.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Why a file is no logo.
+/// Why a file is not accepted as a logo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoLogo {
-    /// Not base64.
+    /// The text is not base64.
     #[error("the picture is not base64")]
     NotBase64,
-    /// Too many bytes.
+    /// The picture has too many bytes.
     #[error("a picture has at most {MOST_BYTES} bytes")]
     TooLarge,
-    /// Neither PNG nor JPEG, or broken.
-    #[error("the picture is no PNG or JPEG that can be read")]
+    /// The picture is neither PNG nor JPEG, or it is damaged.
+    #[error("the picture is not a readable PNG or JPEG")]
     Unreadable,
-    /// Too many pixels.
+    /// The picture has too many pixels.
     #[error("a picture has at most {LARGEST_SIDE} pixels a side and {MOST_PIXELS} in all")]
     TooManyPixels,
 }
 
-/// The places at which pictures are drawn. Drawing keeps a core busy, and whatever else the server does needs cores
-/// too: however many pictures come at once, half of the cores are left to others.
+/// Limits how many pictures are drawn at once. Drawing keeps a core busy, and the server needs cores for
+/// other work. At most half of the cores draw pictures.
 #[derive(Clone, Debug)]
 pub struct Drawing {
     places: Arc<Semaphore>,
 }
 
-/// No picture was drawn.
+/// Why no picture was drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotDrawn {
-    /// Every place is taken, and so many pictures wait that none became free in time.
+    /// Every place is taken, and too many pictures wait for one to become free in time.
     #[error("too many pictures at once")]
     Busy {
-        /// When whoever waits now has been served or sent away.
+        /// The moment when the requests that wait now will be done.
         retry_after: Duration,
     },
-    /// Drawing broke off.
-    #[error("drawing a picture broke off")]
+    /// Drawing failed.
+    #[error("drawing a picture failed")]
     Failed,
 }
 
 impl Drawing {
-    /// One place, or two where there are four cores or more.
+    /// Makes one place. Makes two if there are four cores or more.
     #[must_use]
     pub fn on(cores: NonZeroUsize) -> Self {
         Self { places: Arc::new(Semaphore::new((cores.get() / 2).clamp(1, 2))) }
     }
 
-    /// Does something that draws, at a place of its own and on a thread that may block, in the order in which it was
-    /// asked for. It goes on, and keeps its place, where nobody waits for it any more.
+    /// Runs `drawing` in a place of its own, on a thread that may block. Requests are served in their order. If the
+    /// caller stops waiting, the drawing continues and keeps its place until it is done.
     ///
     /// # Errors
-    /// [`NotDrawn`], and nothing was done.
+    /// [`NotDrawn`] if no place became free in time, or if drawing failed.
     pub(crate) async fn draw<T: Send + 'static>(
         &self,
         drawing: impl FnOnce() -> T + Send + 'static,
@@ -93,7 +94,7 @@ impl Drawing {
     }
 }
 
-/// Reads a picture in base64 and draws it anew: grey, on white, no larger than a receipt's width.
+/// Decodes a picture in base64 and draws it again: grey, on white, and no larger than a receipt's width.
 ///
 /// # Errors
 /// [`NoLogo`] says what is wrong with it.
@@ -109,7 +110,7 @@ pub(crate) fn read(base64: &str) -> Result<Logo, NoLogo> {
     Ok(Logo { png: STANDARD.encode(png.into_inner()), width, height })
 }
 
-/// The sides are looked at before a pixel is decoded: a small file can say that it is a huge picture.
+/// The size is checked before any pixel is decoded, because a small file can claim to be a huge picture.
 fn decode(bytes: &[u8]) -> Result<DynamicImage, NoLogo> {
     let open = || {
         let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
@@ -222,14 +223,14 @@ mod tests {
         };
         let waiting = [waits(), waits()];
         tokio::task::yield_now().await;
-        // Time does not go on by itself while something is drawn.
+        // Paused time does not advance by itself while something is drawn.
         tokio::time::advance(PATIENCE.saturating_sub(Duration::from_millis(1))).await;
         assert!(waiting.iter().all(|waiting| !waiting.is_finished()), "they are sent away too soon");
         tokio::time::advance(Duration::from_millis(1)).await;
         for waiting in waiting {
             assert_eq!(waiting.await.unwrap(), busy);
         }
-        // Nobody waits for it any more, and still it has its place.
+        // Nobody waits for this picture any more, but it still has its place.
         first.abort();
         let late = waits();
         tokio::task::yield_now().await;

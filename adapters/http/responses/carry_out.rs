@@ -1,4 +1,4 @@
-//! Commands that run to their end.
+//! Runs commands to their end.
 
 use std::future::Future;
 
@@ -9,8 +9,8 @@ use tracing::Instrument;
 use crate::responses::done::Done;
 use crate::responses::problem::Problem;
 
-/// Runs a command to its end, whether or not the caller waits for it: a caller who hangs up must not
-/// leave a guess half judged, nor get it judged for free.
+/// Runs a command to its end, whether or not the caller waits for it. A caller who hangs up must not leave a
+/// password check unfinished, nor get it for free.
 pub(crate) async fn to_its_end<T: Send + 'static>(
     command: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, Problem> {
@@ -19,8 +19,8 @@ pub(crate) async fn to_its_end<T: Send + 'static>(
         .map_err(|_| Problem::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "internal"))
 }
 
-/// Carries a command out to its end and answers where its events stand. `refused` says a refusal in the words of the
-/// route's own request.
+/// Runs a command to its end. Returns the position of its events. `refused` turns a refusal into the route's
+/// own problem.
 pub(crate) async fn carry_out_or(
     command: impl Future<Output = Result<Position, Failure>> + Send + 'static,
     refused: impl FnOnce(Failure) -> Problem,
@@ -28,7 +28,7 @@ pub(crate) async fn carry_out_or(
     to_its_end(command).await?.map(Done).map_err(refused)
 }
 
-/// Carries a command out to its end and answers where its events stand. Its refusals are about what the path names.
+/// Runs a command to its end. Returns the position of its events. A refusal concerns what the path names.
 pub(crate) async fn carry_out(
     at: loquet_domain::Moment,
     command: impl Future<Output = Result<Position, Failure>> + Send + 'static,

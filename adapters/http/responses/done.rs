@@ -1,13 +1,13 @@
-//! The answer to a command that has no body.
+//! The answer to a command that returns no content.
 
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use loquet_domain::ports::Position;
 
-/// In which header a command without a body says where its events stand (law 10).
+/// The header with the position of the command's events, in answers without a body (law 10).
 pub(crate) const POSITION: HeaderName = HeaderName::from_static("loquet-position");
 
-/// 204, with the position of what was done.
+/// 204, with the position of the command's events.
 pub(crate) struct Done(pub(crate) Position);
 
 impl IntoResponse for Done {

@@ -1,4 +1,4 @@
-//! Broken rules, collected so that an answer names all of them.
+//! Collects broken rules, so that an answer names all of them.
 
 use loquet_domain::company::{CompanyName, InvalidCompanyName};
 use loquet_domain::values::email_address::{EmailAddress, InvalidEmail};
@@ -7,7 +7,8 @@ use loquet_domain::values::person::{InvalidName, Person, PersonName};
 
 use crate::responses::problem::{Fault, Problem};
 
-/// Returns the JSON pointer of an item in a list that a request named. Without the item in it, it points at the list.
+/// Returns the JSON pointer of an item in a list of the request. If the item is not in the list, the pointer
+/// names the list.
 pub(crate) fn item<T: PartialEq>(list: &str, named: Option<&[T]>, item: T) -> String {
     match named.and_then(|named| named.iter().position(|other| *other == item)) {
         Some(place) => format!("{list}/{place}"),
@@ -15,7 +16,7 @@ pub(crate) fn item<T: PartialEq>(list: &str, named: Option<&[T]>, item: T) -> St
     }
 }
 
-/// Collects broken rules while a body is turned into values.
+/// Collects broken rules while a body is converted into values.
 #[derive(Default)]
 pub(crate) struct Faults(Vec<Fault>);
 
@@ -34,7 +35,7 @@ impl Faults {
         self.0.push(Fault { pointer: pointer.to_owned(), rule, places: vec![(place, text.to_string())] });
     }
 
-    /// A value, or the rule that it breaks.
+    /// Returns the value, or records the rule that it breaks.
     pub(crate) fn check<T, E>(
         &mut self,
         pointer: &str,
@@ -75,14 +76,14 @@ impl Faults {
         })
     }
 
-    /// The token of a link, of a length that may be one.
+    /// Checks the token of a link: its length must be 1 to 1000 bytes.
     pub(crate) fn token(&mut self, token: &str) {
         if !(1..=1000).contains(&token.len()) {
             self.add("/token", "token-invalid");
         }
     }
 
-    /// A reason in a person's words.
+    /// Checks a reason: plain text, at most 500 characters.
     pub(crate) fn reason(&mut self, reason: &str) {
         if !loquet_domain::values::plain_text::is_text(reason, 500) {
             self.add("/reason", "reason-invalid");
@@ -93,7 +94,7 @@ impl Faults {
         self.0
     }
 
-    /// The value that was built, unless a rule was broken on the way.
+    /// Returns the value, unless a rule was broken.
     pub(crate) fn finish<T>(self, value: Option<T>) -> Result<T, Problem> {
         match value {
             Some(value) if self.0.is_empty() => Ok(value),

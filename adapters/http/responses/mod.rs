@@ -1,4 +1,4 @@
-//! What handlers answer with.
+//! The answers that handlers return.
 
 pub(crate) mod carry_out;
 pub(crate) mod done;

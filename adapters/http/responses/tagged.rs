@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 
 use crate::responses::problem::Problem;
 
-/// A query's answer with a tag. The tag is weak: it leaves out the `position` that the answer ends with,
-/// which moves with everything that happens while what was asked about stays the same.
+/// The answer to a query, with a weak tag. The tag leaves out the `position` at the end of the answer,
+/// because the position changes with every event in the log, also when the queried data does not.
 pub(crate) struct Tagged<T>(pub(crate) T);
 
 impl<T: Serialize> IntoResponse for Tagged<T> {
@@ -23,7 +23,7 @@ impl<T: Serialize> IntoResponse for Tagged<T> {
         let mut response = ([(header::CONTENT_TYPE, kind)], body).into_response();
         if let Ok(tag) = HeaderValue::from_str(&tag) {
             response.headers_mut().insert(header::ETAG, tag);
-            // Kept by whoever asked and by nobody else, and asked about again before it is used.
+            // Only the caller may cache the answer, and must check it with the server before using it.
             let private = HeaderValue::from_static("private, no-cache");
             response.headers_mut().insert(header::CACHE_CONTROL, private);
         }

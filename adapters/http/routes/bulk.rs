@@ -162,10 +162,10 @@ fn company(caller: &Caller, asked: Option<Uuid>) -> Result<CompanyId, Problem> {
     }
 }
 
-/// Line, where the terminal stands, and where it is to stand.
+/// The line, the terminal's current site, and its new site.
 pub(super) type Move = (u64, SiteId, Assignment);
 
-/// How many lines there are, and what each says.
+/// The number of lines, and the content of each.
 pub(crate) fn read(
     file: &[u8],
     terminals: &Terminals,
@@ -176,7 +176,7 @@ pub(crate) fn read(
     let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(file);
     let columns = reader.headers().ok().and_then(|headers| {
-        // A heading that stands there twice leaves open which column is meant.
+        // If a heading occurs twice, it is not clear which column is meant.
         let place = |name: &str| {
             let mut places = (0..).zip(headers).filter(|(_, column)| column.eq_ignore_ascii_case(name));
             places.next().filter(|_| places.next().is_none()).map(|(place, _)| place)
@@ -210,7 +210,7 @@ pub(crate) fn read(
     if faults.0.is_empty() { Ok((lines, moves)) } else { Err(Problem::invalid(faults.0)) }
 }
 
-/// The faults of a file: the first of them, where there are many.
+/// Returns the faults of a file. If there are many, returns only the first of them.
 #[derive(Default)]
 struct LineFaults(Vec<Fault>);
 
@@ -222,7 +222,7 @@ impl LineFaults {
     }
 }
 
-/// What a file can name.
+/// The sites and terminals that a file can name.
 struct Known<'a> {
     terminals: &'a Terminals,
     sites: &'a Company,

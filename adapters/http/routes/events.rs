@@ -43,7 +43,7 @@ pub struct EventBody {
     /// The version of the event's format.
     version: u16,
     at: DateTime<Utc>,
-    /// Who acted: `anonymous caller` (an anonymous caller), `account`, `service`, `staff`, `system` or `operator`, with an id
+    /// Who acted: `stranger` (an anonymous caller), `account`, `service`, `staff`, `system` or `operator`, with an id
     /// or a name.
     #[schema(value_type = Object, example = json!({ "kind": "staff", "name": "Sofie Maes", "role": "support" }))]
     actor: Actor,

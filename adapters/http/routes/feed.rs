@@ -192,7 +192,7 @@ impl Following {
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    tracing::error!(%error, "the events can't be followed further");
+                    tracing::error!(%error, "the stream of events can't be continued");
                     return None;
                 }
             }
@@ -200,12 +200,12 @@ impl Following {
     }
 }
 
-/// Whether a token holds and has the scope, as it is now: a stream must not outlive what opened it.
+/// Whether a token is valid now and has the scope. A stream must end when its token does.
 async fn may_read(api: &Api, token: &str) -> bool {
     match api.service_tokens.find(token, (api.clock)()).await {
         Ok(service) => service.is_some_and(|service| service.scopes.contains(&Scope::EventsRead)),
         Err(error) => {
-            tracing::error!(%error, "whether a token still holds can't be told: its stream ends");
+            tracing::error!(%error, "a token could not be checked: its stream of events ends");
             false
         }
     }

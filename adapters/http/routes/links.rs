@@ -116,7 +116,7 @@ pub(crate) async fn confirm_reset(
     api.admit_with_link(&arrival, Purpose::PasswordReset, &token)?;
     let (at, context) = (arrival.at, arrival.anonymous());
     let reset = to_its_end(async move {
-        // Whoever has no page to open opens the link with this.
+        // Some clients have no page for the link. For them, this request counts as opening it.
         let given = api.app.open_reset_link(&context, &token, &devices).await?;
         Ok::<_, Failure>((given, api.app.reset_password(&context, &token, password).await?))
     });

@@ -156,7 +156,8 @@ pub(crate) async fn second_step(
     let mut faults = Faults::default();
     let code = one_of(&mut faults, body.code, body.recovery_code);
     let code = faults.finish(code)?;
-    // Whoever shows a challenge that this server never gave costs nothing.
+    // A challenge that this server did not make is refused without a hash, so it does not count towards the
+    // common limit.
     if api.app.tokens().read_challenge(&body.challenge).is_none() {
         return Err(Problem::challenge_void());
     }

@@ -38,14 +38,15 @@ pub fn metrics_router(api: Arc<Api>) -> Router {
     Router::new().route("/metrics", open).with_state(api)
 }
 
-/// All that can be told. When something can't be asked, the rest is wanted most.
+/// Collects all parts of the metrics. If one part fails, the others are still collected, because they are
+/// needed most at such a time.
 async fn told(api: &Api) -> Response {
     let asked = [("log", ask_the_log(api).await), ("mails", ask_the_mails(api).await)];
     for (part, answer) in asked {
         let failed = api.metrics.asked.failed.get_or_create(&OfPart { part: part.to_owned() }).clone();
         failed.set(i64::from(answer.is_err()));
         if let Err(error) = answer {
-            tracing::error!(error = %Causes(&error), part, "a part of the metrics can't be told: it stays as it was");
+            tracing::error!(error = %Causes(&error), part, "a part of the metrics could not be collected: it shows its last value");
         }
     }
     api.metrics.asked.memory.set(resident_memory().unwrap_or(0));

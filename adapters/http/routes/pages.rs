@@ -109,7 +109,8 @@ async fn show_reset(
 ) -> Response {
     let (language, context, acting) = (language(&headers), arrival.anonymous(), api.clone());
     let (Devices(devices), token) = (Devices::of(&headers), link.token.clone());
-    // Whoever opens the link in their mail is let try from here whatever anonymous callers do elsewhere.
+    // A person who opens the link from their mail may then log in from here, even if a flood by other anonymous
+    // callers has locked the account.
     let opened = to_its_end(async move { acting.app.open_reset_link(&context, &token, &devices).await });
     match opened.await {
         Ok(Ok(given)) => {

@@ -311,7 +311,7 @@ pub(crate) async fn assign(
 ) -> Result<Done, Problem> {
     let row = api.terminal(&named).await?;
     let (to, company) = (SiteId(body.site_id), row.company_id);
-    // Where it stands is asked of memory: a view may be a moment behind.
+    // The current site is read from the aggregate, because a view may be a moment behind.
     let stands = api.app.terminals(company).await?.state.held.get(row.terminal_id).map(|held| held.site);
     for site in BTreeSet::from([stands.unwrap_or(row.site_id), to]) {
         let needed = Need::at(Permission::ManageTerminals, site);

@@ -27,7 +27,7 @@ use write_timeout::with_write_timeout;
 
 /// How long a client may take to send a request's head, idle time between requests included.
 const HEAD: Duration = Duration::from_secs(20);
-/// How long requests that were accepted may take to end once the server is to stop.
+/// How long accepted requests may take once the server stops.
 const DRAIN: Duration = Duration::from_secs(15);
 
 /// How many connections are served.
@@ -53,7 +53,7 @@ impl Connections {
         Self { most, most_per_address: most, trusted_proxies: Vec::new(), patience }
     }
 
-    /// As long as a request may take.
+    /// How long a client may read nothing unless told otherwise. A request may take as long.
     pub const PATIENCE: Duration = Duration::from_secs(30);
 }
 
@@ -157,7 +157,7 @@ mod tests {
 
     use super::*;
 
-    /// A guard against a test that would never end; nothing here waits for it.
+    /// Ends a test that would otherwise never end. The test itself does not wait for this.
     const TOO_LONG: Duration = Duration::from_secs(30);
 
     async fn serving(router: Router, connections: Connections) -> SocketAddr {
@@ -167,7 +167,8 @@ mod tests {
         address
     }
 
-    /// A connection that was served once, and stays open; none where it was closed unserved.
+    /// Makes a connection, sends one request on it, and keeps it open. Returns `None` if the server closed it
+    /// without an answer.
     async fn open(address: SocketAddr) -> Option<TcpStream> {
         let mut stream = TcpStream::connect(address).await.ok()?;
         stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.ok()?;
@@ -187,7 +188,7 @@ mod tests {
             held.push(open(address).await.unwrap());
         }
         assert!(open(address).await.is_none());
-        // A place is free again when its connection is gone.
+        // The place is free again once its connection has ended.
         held.pop();
         let again = async { while open(address).await.is_none() {} };
         tokio::time::timeout(TOO_LONG, again).await.unwrap();
@@ -234,7 +235,7 @@ mod tests {
                 let held = endless.lock().unwrap_or_else(PoisonError::into_inner).take();
                 async move {
                     Body::from_stream(stream::repeat_with(move || {
-                        // Dropped with the stream.
+                        // Ends when the stream is dropped.
                         let _ = &held;
                         Ok::<_, Infallible>(Bytes::from_static(&ZEROS))
                     }))

@@ -1,4 +1,4 @@
-//! One connection to a mail server, command by command. Every failure comes with the stage at which it happened.
+//! One connection to a mail server, command by command. Each failure says at which stage it happened.
 
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -21,19 +21,19 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use super::Security;
 use super::reply::{self, Reply};
 
-/// How long it may take to connect to one address.
+/// The longest time to connect to one address.
 const CONNECT: Duration = Duration::from_secs(30);
-/// How long a goodbye may take.
+/// The longest time to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(5);
-/// How many bytes of a message are sent under one time limit (RFC 5321, 4.5.3.2.5).
+/// The number of bytes of a message that are sent under one time limit (RFC 5321, 4.5.3.2.5).
 const BLOCK: usize = 16 * 1024;
 
-/// How long a server may take.
+/// How long a server may take for each step.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
-    /// For each command, the greeting, TLS, and each block of a message.
+    /// The limit for each command, the greeting, TLS, and each block of a message.
     pub(super) command: Duration,
-    /// For its answer to the final dot.
+    /// The limit for the reply to the final dot.
     pub(super) end: Duration,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct Peer {
     pub(super) hello: ClientId,
 }
 
-/// A mail, ready to be handed over.
+/// A mail that is ready to be sent.
 pub(super) struct Parcel {
     pub(super) from: Address,
     pub(super) to: Address,
@@ -59,7 +59,7 @@ pub(super) struct Parcel {
 trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for T {}
 
-/// What the server offers (RFC 5321, 4.1.1.1). Its keywords are read whatever their case.
+/// The capabilities that the server offers (RFC 5321, 4.1.1.1). Keywords are read in upper and lower case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "a server offers each or not, whatever else it offers")]
 struct Offers {
@@ -74,7 +74,7 @@ impl Offers {
     fn of(reply: &Reply) -> Self {
         let mut offers = Self::default();
         for line in reply.lines.iter().skip(1) {
-            // "AUTH=PLAIN LOGIN" is how servers wrote it before there was a standard.
+            // Before there was a standard, servers wrote "AUTH=PLAIN LOGIN".
             let line = line.to_ascii_uppercase().replacen("AUTH=", "AUTH ", 1);
             let mut words = line.split_whitespace();
             match words.next() {
@@ -93,20 +93,20 @@ impl Offers {
     }
 }
 
-/// A connection over which mails can be handed over, one after another.
+/// A connection that can send several mails, one after another.
 pub(super) struct Connection {
     stream: BufReader<Box<dyn Stream>>,
     patience: Patience,
     offers: Offers,
-    /// Whether it can be used again: replies and commands are in step, and nobody closes.
+    /// Whether the connection can be used again: no reply is outstanding, and neither side is closing it.
     in_step: bool,
 }
 
 impl Connection {
-    /// Connects, secures the connection, says who we are and authenticates.
+    /// Connects, secures the connection, greets the server and authenticates.
     ///
     /// # Errors
-    /// The verdict. It is about us, since no mail was named yet.
+    /// The verdict. It concerns us and not a mail, since no mail was named yet.
     pub(super) async fn open(peer: &Peer, patience: Patience) -> Result<Self, Verdict> {
         let tcp = Box::new(connect(peer, patience).await?);
         let stream = match peer.security {
@@ -116,7 +116,7 @@ impl Connection {
         Self::begin(stream, peer, patience).await
     }
 
-    /// The conversation from the greeting until mails can be handed over.
+    /// Talks to the server from its greeting until it is ready for mails.
     async fn begin(stream: Box<dyn Stream>, peer: &Peer, patience: Patience) -> Result<Self, Verdict> {
         let stream = BufReader::new(stream);
         let mut connection = Self { stream, patience, offers: Offers::default(), in_step: true };
@@ -138,8 +138,8 @@ impl Connection {
         Ok(())
     }
 
-    /// STARTTLS (RFC 3207). Refuses TLS if bytes in the clear follow the server's reply: anybody may have injected
-    /// them.
+    /// Starts TLS (STARTTLS, RFC 3207). Refuses if unencrypted bytes follow the server's reply, since an
+    /// attacker may have injected them.
     async fn start_tls(mut self, peer: &Peer) -> Result<Self, Verdict> {
         if !self.offers.starttls {
             return Err(Verdict::missing(Stage::StartTls, Missing::NotOffered));
@@ -152,8 +152,8 @@ impl Connection {
         Ok(Self { stream: BufReader::new(stream), ..self })
     }
 
-    /// AUTH (RFC 4954), with PLAIN (RFC 4616) or else LOGIN. The text of LOGIN's questions is not read: the first one
-    /// asks for the name.
+    /// Authenticates (AUTH, RFC 4954), with PLAIN (RFC 4616) or else LOGIN. The text of LOGIN's questions is
+    /// ignored: the first one asks for the name.
     async fn log_in(&mut self, user: &str, password: &str) -> Result<(), Verdict> {
         let line = |text: String| format!("{text}\r\n");
         if self.offers.plain {
@@ -169,10 +169,10 @@ impl Connection {
         Ok(())
     }
 
-    /// Hands a mail over.
+    /// Sends a mail.
     ///
     /// # Errors
-    /// The verdict. After [`Stage::End`] without a reply the server may have taken the mail.
+    /// The verdict. If no reply came after [`Stage::End`], the server may have accepted the mail.
     pub(super) async fn deliver(&mut self, parcel: &Parcel) -> Result<(), Verdict> {
         self.sender(parcel).await?;
         self.command(Stage::Recipient, Rcpt::new(parcel.to.clone(), Vec::new()), 2).await?;
@@ -183,8 +183,8 @@ impl Connection {
         self.exchange(Stage::End, b".\r\n", 2).await.map(drop)
     }
 
-    /// MAIL FROM, with what this mail needs of the server: SMTPUTF8 (RFC 6531) for an address that is not ASCII,
-    /// 8BITMIME (RFC 6152) for a message that is not.
+    /// Sends MAIL FROM with the extensions that this mail needs: SMTPUTF8 (RFC 6531) if an address is not
+    /// ASCII, 8BITMIME (RFC 6152) if the message is not ASCII.
     async fn sender(&mut self, parcel: &Parcel) -> Result<(), Verdict> {
         let mut parameters = Vec::new();
         for (address, stage) in [(&parcel.from, Stage::Sender), (&parcel.to, Stage::Recipient)] {
@@ -201,7 +201,7 @@ impl Connection {
         self.command(Stage::Sender, Mail::new(Some(parcel.from.clone()), parameters), 2).await.map(drop)
     }
 
-    /// Asks whether the server takes mails of this sender. Sends no mail.
+    /// Asks whether the server accepts mails from this sender. Sends no mail.
     ///
     /// # Errors
     /// The verdict.
@@ -209,17 +209,17 @@ impl Connection {
         self.command(Stage::Sender, Mail::new(Some(from.clone()), Vec::new()), 2).await.map(drop)
     }
 
-    /// Sends RSET for the last mail. Returns whether the connection can be used for another mail.
+    /// Sends RSET after a mail. Returns whether the connection can be used for another mail.
     pub(super) async fn reset(&mut self) -> bool {
         self.in_step && self.command(Stage::Sender, Rset, 2).await.is_ok()
     }
 
-    /// Whether the connection can be used for another mail.
+    /// Returns whether the connection can be used for another mail.
     pub(super) fn is_usable(&self) -> bool {
         self.in_step && self.stream.buffer().is_empty()
     }
 
-    /// Says goodbye. The server's reply does not matter.
+    /// Says goodbye. Ignores the server's reply.
     pub(super) async fn quit(mut self) {
         if self.in_step {
             self.patience.command = self.patience.command.min(GOODBYE);
@@ -233,7 +233,7 @@ impl Connection {
 
     /// Sends a command and reads a reply whose code begins with a digit.
     async fn exchange(&mut self, stage: Stage, command: &[u8], digit: u16) -> Result<Reply, Verdict> {
-        // A reply that came before the command is no answer to it. It is usually a 421.
+        // A reply that came before the command does not answer it. It is usually a 421.
         let early = !self.stream.buffer().is_empty() && !command.is_empty();
         if !early {
             self.send(stage, command).await?;
@@ -247,7 +247,7 @@ impl Connection {
         }
     }
 
-    /// Sends bytes. If that fails, the server may have said why before it closed the connection.
+    /// Sends bytes. If that fails, reads what the server may have said before it closed the connection.
     async fn send(&mut self, stage: Stage, bytes: &[u8]) -> Result<(), Verdict> {
         let sending = async {
             self.stream.write_all(bytes).await?;
@@ -267,7 +267,7 @@ impl Connection {
         }
     }
 
-    /// Reads a reply: all of it, or as much as came in time. If a code came, it decides.
+    /// Reads a reply. If only a part came in time but the code is in it, the code decides.
     async fn reply(&mut self, stage: Stage) -> Result<Reply, Verdict> {
         let patience = if stage == Stage::End { self.patience.end } else { self.patience.command };
         let mut reply = None;
@@ -286,7 +286,7 @@ impl Connection {
     }
 }
 
-/// Tries each of the server's addresses.
+/// Connects to the server. Tries each of its addresses.
 async fn connect(peer: &Peer, patience: Patience) -> Result<TcpStream, Verdict> {
     let unreachable = || Verdict::missing(Stage::Connect, Missing::Unreachable);
     let limit = patience.command.min(CONNECT);
@@ -294,7 +294,8 @@ async fn connect(peer: &Peer, patience: Patience) -> Result<TcpStream, Verdict> 
     let addresses: Vec<SocketAddr> = found.ok().and_then(Result::ok).ok_or_else(unreachable)?.collect();
     for address in addresses {
         if let Ok(Ok(stream)) = timeout(limit, TcpStream::connect(address)).await {
-            // Commands are small, and each is waited for. Where this can't be set, they are slower.
+            // Commands are small, and each one is waited for, so they are sent without delay. If this can't
+            // be set, they are slower.
             let _ = stream.set_nodelay(true);
             return Ok(stream);
         }
@@ -315,8 +316,9 @@ async fn secure(
     }
 }
 
-/// A message as it is sent behind DATA: every line ends with CRLF, the last one too, and a dot at a line's
-/// beginning is doubled (RFC 5321, 2.3.8 and 4.5.2), so that nothing in it ends it.
+/// Returns a message as it is sent after DATA. Every line ends with CRLF, including the last one, and a dot
+/// at the beginning of a line is doubled (RFC 5321, 2.3.8 and 4.5.2). So no line inside the message can end
+/// it.
 fn transparent(message: &[u8]) -> Vec<u8> {
     let mut sent = Vec::with_capacity(message.len() + 64);
     let mut bytes = message.iter().copied().peekable();

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::connection::Connection;
 
-/// How long a connection is kept without a mail.
+/// How long an unused connection stays open.
 const IDLE: Duration = Duration::from_secs(30);
 
 /// Connections that wait for a mail.
@@ -20,7 +20,7 @@ struct Idle {
     closing: Closing,
 }
 
-/// Whether a task closes what is kept for too long.
+/// Whether a task runs that closes connections after that time.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Closing {
     #[default]
@@ -29,10 +29,10 @@ enum Closing {
 }
 
 impl Kept {
-    /// The connection that was used last, if any is young enough.
+    /// Returns the connection that was used last. Returns `None` if none is young enough.
     pub(super) fn take(&self) -> Option<Connection> {
         let mut idle = self.lock();
-        // Those that are too old lie below it; the task closes them.
+        // Connections that are too old come after it in the list. The task closes them.
         let young = idle.connections.last().is_some_and(|(since, _)| since.elapsed() < IDLE);
         idle.connections.pop_if(|_| young).map(|(_, connection)| connection)
     }
@@ -47,7 +47,7 @@ impl Kept {
         }
     }
 
-    /// Takes out the connections that were kept for too long. Returns `None` if no connection is left, so that the
+    /// Removes the connections that were open for too long. Returns `None` if no connection is left; then the
     /// task can end.
     fn old(&self) -> Option<Vec<Connection>> {
         let mut idle = self.lock();

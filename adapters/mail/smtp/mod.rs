@@ -30,41 +30,41 @@ use crate::mime::{NotComposed, compose};
 use connection::{Connection, Parcel, Patience, Peer};
 use kept::Kept;
 
-/// How long the server may take to answer a whole message (RFC 5321, 4.5.3.2.6), whatever the other time limits are.
-/// A client that gives up sooner sends the mail twice.
+/// How long the server may take to answer a whole message (RFC 5321, 4.5.3.2.6). The other time limits do not
+/// shorten it. A client that gives up sooner may send the mail twice.
 const FINAL_REPLY: Duration = Duration::from_mins(10);
-/// How long a command may take while somebody waits for the result of a test connection.
+/// How long a command may take during a connection test, where a person waits for the result.
 const GREETING: Duration = Duration::from_secs(30);
 
-/// How the connection is kept private.
+/// How the connection is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Security {
     /// TLS from the first byte (port 465, RFC 8314).
     Tls,
-    /// STARTTLS; nothing is sent without it (port 587).
+    /// STARTTLS (port 587). Nothing is sent unencrypted.
     StartTls,
-    /// In the clear: for a relay on this machine only.
+    /// Not encrypted. Only for a relay on this machine.
     None,
 }
 
-/// Where and how mail is handed over.
+/// The mail server, and how to send mail to it.
 #[derive(Clone, Debug)]
 pub struct SmtpSettings {
-    /// The server's name, as its certificate has it.
+    /// The server's name, as in its certificate.
     pub host: String,
     /// Its port.
     pub port: u16,
-    /// How the connection is kept private.
+    /// How the connection is encrypted.
     pub security: Security,
-    /// User name and password, where the server asks for them.
+    /// User name and password, if the server asks for them.
     pub credentials: Option<(String, String)>,
     /// The sender: `Name <address>`.
     pub from: String,
-    /// A certificate authority to trust besides the usual ones, PEM.
+    /// A file (PEM) with a certificate authority to trust besides the usual ones.
     pub extra_ca: Option<Vec<u8>>,
-    /// How long one command may take. The answer to a whole message may take ten minutes at least.
+    /// How long one command may take. The reply to a whole message may always take at least ten minutes.
     pub timeout: Duration,
-    /// How many connections are open at most.
+    /// The most connections that are open at once.
     pub connections: u32,
 }
 
@@ -72,7 +72,7 @@ pub struct SmtpSettings {
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidSmtp {
     /// The sender is no address.
-    #[error("the mail server's settings do not hold: sender '{sender}'")]
+    #[error("invalid mail server settings: sender '{sender}'")]
     Sender {
         /// The sender of the settings.
         sender: String,
@@ -80,20 +80,20 @@ pub enum InvalidSmtp {
         source: lettre::address::AddressError,
     },
     /// The host is neither a name nor an address.
-    #[error("the mail server's settings do not hold: '{0}' is neither a name nor an address")]
+    #[error("invalid mail server settings: '{0}' is neither a name nor an address")]
     Host(String),
     /// The certificate authority can't be used.
-    #[error("the mail server's settings do not hold")]
+    #[error("invalid mail server settings")]
     Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Whether a text is a sender: an address, or `Name <address>`.
+/// Returns whether a text is a valid sender: an address, or `Name <address>`.
 #[must_use]
 pub fn is_sender(text: &str) -> bool {
     text.parse::<Mailbox>().is_ok()
 }
 
-/// Hands mails over to a mail server.
+/// Sends mails to a mail server.
 pub struct Smtp {
     peer: Peer,
     from: Mailbox,
@@ -103,7 +103,7 @@ pub struct Smtp {
 }
 
 impl SmtpSettings {
-    /// Checks the settings without connecting, and without a runtime.
+    /// Checks the settings. Does not connect, and needs no async runtime.
     ///
     /// # Errors
     /// [`InvalidSmtp`] names the setting.
@@ -132,7 +132,7 @@ impl SmtpSettings {
 }
 
 impl Smtp {
-    /// Checks the settings; connects when the first mail is sent.
+    /// Checks the settings. Connects when the first mail is sent.
     ///
     /// # Errors
     /// [`InvalidSmtp`] names the setting.
@@ -150,7 +150,7 @@ impl Smtp {
     async fn hand_over(&self, message: Message) -> Result<(), SendError> {
         let parcel =
             self.parcel(&message).map_err(|why| SendError::Permanent(Causes(&why).to_string().into()))?;
-        // Closed only with the mailer itself.
+        // This ends only when the mailer itself is dropped.
         let _open = self.open.acquire().await;
         if let Some(mut connection) = self.kept.take() {
             match connection.deliver(&parcel).await {
@@ -169,7 +169,7 @@ impl Smtp {
         Ok(Parcel { from: self.from.email.clone(), to, message: mime.formatted() })
     }
 
-    /// Keeps the connection for the next mail, if it can be used again.
+    /// Keeps the connection open for the next mail, if it can be used again.
     async fn end(&self, mut connection: Connection, ended: Result<(), Verdict>) -> Result<(), SendError> {
         if ended.is_ok() && connection.is_usable() || ended.is_err() && connection.reset().await {
             self.kept.keep(connection);
@@ -190,8 +190,9 @@ impl Smtp {
     }
 }
 
-/// Whether a verdict may be due to a connection that was kept for too long: the server closed it, or accepts only a
-/// limited number of mails on each connection. The message was not sent to its end, so it can be sent again.
+/// Returns whether a verdict may come from a connection that was open for too long: the server closed it, or
+/// accepts only a limited number of mails on each connection. The message was not sent completely, so it can
+/// be sent again.
 fn may_be_of_an_old_connection(verdict: &Verdict) -> bool {
     matches!(
         (verdict.stage, verdict.answer),

@@ -1,14 +1,14 @@
-//! A mail server's reply (RFC 5321, 4.2): its code decides. Its text may be Latin-1, empty, long, or missing.
+//! A mail server's reply (RFC 5321, 4.2). Its code decides. Its text may be Latin-1, empty, long, or missing.
 
 use loquet_projections::mail::{Enhanced, Missing};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 
-/// How many bytes of a reply are read at most. The code is known long before. After a longer reply, the connection
-/// can't be used.
+/// The most bytes of a reply that are read. The code is known long before. After a longer reply, the
+/// connection can't be used.
 const LONGEST_REPLY: usize = 256 * 1024;
-/// How many bytes of a line are kept: enough for codes, or a capability. The rest is skipped.
+/// The number of bytes of a line that are kept: enough for codes, or a capability. The rest is skipped.
 const KEPT_OF_A_LINE: usize = 512;
-/// How many lines are kept: more than any server has capabilities.
+/// The number of lines that are kept. No server has that many capabilities.
 const KEPT_LINES: usize = 128;
 
 /// A reply, or the beginning of one.
@@ -16,21 +16,21 @@ const KEPT_LINES: usize = 128;
 pub(super) struct Reply {
     /// The code: 200 to 599.
     pub(super) code: u16,
-    /// The enhanced status code of its first line that has one (RFC 2034).
+    /// The enhanced status code (RFC 2034) of the first line that has one.
     pub(super) enhanced: Option<Enhanced>,
-    /// The beginning of each line's text. It is read for capabilities, and never kept.
+    /// The beginning of each line's text. It is searched for capabilities and never stored.
     pub(super) lines: Vec<String>,
-    /// Whether it was read to its end. If so, the next bytes are another reply.
+    /// Whether the reply was read to its end. If so, the next bytes belong to another reply.
     pub(super) whole: bool,
 }
 
 impl Reply {
-    /// Whether the first digit is this one.
+    /// Returns whether the code begins with this digit.
     pub(super) fn is(&self, digit: u16) -> bool {
         self.code / 100 == digit
     }
 
-    /// Takes in one more line. If lines have different codes, the last one decides.
+    /// Adds one more line. If lines have different codes, the last one decides.
     fn add(reply: Option<Self>, line: Line) -> Self {
         let mut reply = reply.unwrap_or(Self { code: 0, enhanced: None, lines: Vec::new(), whole: false });
         reply.code = line.code;
@@ -74,7 +74,7 @@ where
             }
             None if reply.is_none() && bytes.is_empty() && !ended => return Err(Missing::Broken),
             None if reply.is_none() => return Err(Missing::NotSmtp),
-            // A line of a text that the server broke without putting the code before it.
+            // A line of text that the server broke without repeating the code.
             None => {}
         }
         if !ended {
@@ -83,8 +83,8 @@ where
     }
 }
 
-/// The beginning of a line, and whether its end was read. The end is not read if the connection ended, or if the
-/// limit of bytes is reached.
+/// Reads the beginning of a line. Returns it, and whether the line's end was read. The end is not read if the
+/// connection ends, or if the limit of bytes is reached.
 async fn read_line<R: AsyncBufRead + Unpin>(reader: &mut R, room: &mut usize) -> (Vec<u8>, bool) {
     let mut kept = Vec::new();
     while *room > 0 {
@@ -105,7 +105,7 @@ async fn read_line<R: AsyncBufRead + Unpin>(reader: &mut R, room: &mut usize) ->
     (kept, false)
 }
 
-/// Reads `250-text`, `250 text` and a bare `250`.
+/// Parses `250-text`, `250 text` and `250` alone.
 fn parse(line: &[u8]) -> Option<Line> {
     let (code, rest) = (line.get(..3)?, line.get(3..)?);
     let code: u16 = std::str::from_utf8(code).ok()?.parse().ok()?;

@@ -1,4 +1,4 @@
-//! What can go wrong with a database file, with the remedy where there is one.
+//! The errors of database files, with a remedy where one is known.
 
 use std::path::PathBuf;
 
@@ -9,66 +9,66 @@ use tokio::task::JoinError;
 /// A database file that can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// It is something else.
+    /// The file is of another kind.
     #[error(
         "{path} is not {what}, or its beginning was overwritten: move it away and restore the right one, or choose \
          another folder with --data-dir"
     )]
     Foreign {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What it should have been.
+        /// The kind of file that was expected.
         what: &'static str,
     },
-    /// A newer version of this software wrote it.
+    /// A newer version of Loquet wrote the file.
     #[error(
         "{path} was written by a newer version of Loquet (format {found}, this one knows {known}): upgrade"
     )]
     Newer {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Its format.
+        /// The file's format.
         found: i64,
-        /// The newest format known.
+        /// The newest format that this version knows.
         known: i64,
     },
-    /// It is shorter than it says it is, or its pages contradict one another.
+    /// The file is shorter than its header says, or its pages contradict one another.
     #[error("{path} is damaged ({how}): {remedy}")]
     Damaged {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// In which way.
+        /// What is damaged.
         how: String,
-        /// What mends it.
+        /// How to repair it.
         remedy: &'static str,
     },
-    /// An older version of this software wrote it, and it is only to be read.
+    /// An older version of Loquet wrote the file. It was opened for reading only, so it can't be upgraded.
     #[error("{0} has an older format: start the server once, which upgrades it after taking a copy")]
     Older(PathBuf),
-    /// Another process has it.
+    /// Another process has the file open.
     #[error(
         "{0} is in use by another Loquet process: stop that one, or use another directory with --data-dir"
     )]
     InUse(PathBuf),
-    /// A copy of keys is left over from before, and would bring the erased back.
+    /// An old copy of keys was left behind. It would bring back erased data.
     #[error("{copy} is a left-over copy of keys and can't be deleted ({why}): delete it")]
     CopyOfKeys {
-        /// Which file.
+        /// The file.
         copy: PathBuf,
-        /// What the file system said.
+        /// The file system's error.
         why: String,
     },
-    /// SQLite or the file system refused.
+    /// SQLite or the file system reported an error.
     #[error("can't use {path}: {why}")]
     Unusable {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What they said.
+        /// The error.
         why: String,
     },
 }
 
-/// What SQLite said, with the remedy where there is one.
+/// Returns SQLite's error text, with the remedy if one is known.
 pub(crate) fn explain(error: &rusqlite::Error) -> String {
     match remedy(error) {
         Some(remedy) => format!("{remedy} ({error})"),
@@ -76,7 +76,7 @@ pub(crate) fn explain(error: &rusqlite::Error) -> String {
     }
 }
 
-/// What helps against an error of SQLite, if that is known.
+/// Returns the remedy for an error of SQLite, if one is known.
 fn remedy(error: &rusqlite::Error) -> Option<&'static str> {
     match error.sqlite_error_code()? {
         ErrorCode::DiskFull => Some("the disk is full: make room"),
@@ -93,27 +93,27 @@ fn remedy(error: &rusqlite::Error) -> Option<&'static str> {
     }
 }
 
-/// Work on a SQLite file was not done.
+/// An operation on a SQLite file failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SqliteFailed {
-    /// SQLite refused, and it is known what helps.
+    /// SQLite reported an error with a known remedy.
     #[error("{remedy}")]
     Remediable { remedy: &'static str, source: Said },
-    /// SQLite refused.
+    /// SQLite reported an error.
     #[error(transparent)]
     Other(Said),
-    /// Every connection is taken.
+    /// All connections are in use.
     #[error("no connection is free")]
     NoConnection,
-    /// The pool of connections was closed.
+    /// The connection pool was closed.
     #[error(transparent)]
     Closed(#[from] AcquireError),
-    /// The thread that did the work ended before it was done.
+    /// The thread ended before the work was done.
     #[error(transparent)]
     Ended(#[from] JoinError),
 }
 
-/// What SQLite said. It has no source: the one that rusqlite gives says the same again.
+/// SQLite's error text. It has no source, because the source that rusqlite gives repeats the same text.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Said(rusqlite::Error);
@@ -127,7 +127,7 @@ impl From<rusqlite::Error> for SqliteFailed {
     }
 }
 
-/// What the file system said, with the remedy where there is one.
+/// Returns the file system's error text, with the remedy if one is known.
 pub(crate) fn explain_io(error: &std::io::Error) -> String {
     let remedy = match error.kind() {
         std::io::ErrorKind::PermissionDenied => {

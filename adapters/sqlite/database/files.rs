@@ -1,4 +1,4 @@
-//! The files beside a database: its lock, and its copies.
+//! The files beside a database: its lock file and its copies.
 
 use std::path::{Path, PathBuf};
 
@@ -7,8 +7,8 @@ use rusqlite::Connection;
 
 use super::{FileError, explain, explain_io};
 
-/// A lock beside a file, held until what is returned is dropped, and whatever becomes of the process. SQLite's
-/// own would keep an auditor's tool out.
+/// Locks a file by a lock file beside it. The lock is held until the returned file is dropped; the system
+/// releases it if the process dies. SQLite's own lock would prevent an auditor from reading the file.
 pub(crate) fn lock_beside(path: &Path, suffix: &str) -> Result<std::fs::File, FileError> {
     let name = suffixed(path, suffix);
     let unusable = |e: std::io::Error| FileError::Unusable { path: name.clone(), why: explain_io(&e) };
@@ -20,8 +20,8 @@ pub(crate) fn lock_beside(path: &Path, suffix: &str) -> Result<std::fs::File, Fi
     }
 }
 
-/// The file of a lock, which whoever may write to the file that it is for can open: a lock needs no more than
-/// to read it.
+/// Opens the lock file, or makes it with the owner of the file that it protects. Opening it needs only the
+/// right to read.
 fn lock_file(name: &Path, of: &Path) -> std::io::Result<std::fs::File> {
     match create_private(name) {
         Ok(file) => {
@@ -35,13 +35,13 @@ fn lock_file(name: &Path, of: &Path) -> std::io::Result<std::fs::File> {
     }
 }
 
-/// The copy that is taken of a file before it is upgraded from a version.
+/// Returns the name of the copy that is taken before a file is upgraded from this version.
 pub(super) fn copy_of(path: &Path, version: i64) -> PathBuf {
     suffixed(path, &format!(".v{version}"))
 }
 
-/// Copies a database as it is at one moment, whoever writes to it meanwhile, into a new file that only
-/// its owner can read, and has it on disk before it says so.
+/// Copies a database into a new file that only its owner can read. The copy shows the database at one moment,
+/// even if other processes write to it. When this returns, the copy is on disk.
 pub(crate) fn copy_to(connection: &Connection, copy: &Path) -> Result<(), FileError> {
     let unusable = |why: String| FileError::Unusable { path: copy.to_owned(), why };
     let of_files = |error: std::io::Error| unusable(explain_io(&error));
@@ -50,7 +50,7 @@ pub(crate) fn copy_to(connection: &Connection, copy: &Path) -> Result<(), FileEr
     drop(std::fs::remove_file(&unfinished));
     create_private(&unfinished).map(drop).map_err(of_files)?;
     let mut target = Connection::open(&unfinished).map_err(of_sqlite)?;
-    // One step holds one view of the source; several would begin anew with each write to it.
+    // One step reads one state of the source. Several steps would start again at each write to it.
     let copied = rusqlite::backup::Backup::new(connection, &mut target).and_then(|backup| backup.step(-1));
     copied.map_err(of_sqlite)?;
     drop(target);

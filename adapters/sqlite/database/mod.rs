@@ -1,4 +1,4 @@
-//! What every SQLite file here has in common.
+//! What all SQLite files of this crate share.
 
 mod error;
 mod files;
@@ -17,22 +17,22 @@ pub(crate) use files::{copy_to, lock_beside};
 pub(crate) use reader_pool::{ReaderPool, work_on};
 use wal::damage;
 
-/// How large a write-ahead log stays on disk at most, in bytes, after it was copied into its file and begins anew. It
-/// may have grown because of a reader, or by one large transaction.
+/// The largest size of a write-ahead log on disk, in bytes, once it was copied into its file and begins anew.
+/// It may have grown larger because of a reader, or by one large transaction.
 const RESTING: u64 = 64 * 1024 * 1024;
 
 /// How much SQLite reads to find damage.
 #[derive(Clone, Copy)]
 enum Check {
-    /// Every page, each by itself.
+    /// Every page, each on its own.
     Pages,
-    /// Every page, and whether rows and indexes agree.
+    /// Every page, and whether rows and indexes match.
     Indexes,
 }
 
 impl Check {
-    /// The check before anything is done with a file of this many bytes. Each check takes about 100 ms at its limit.
-    /// `loquet doctor` checks larger files.
+    /// Returns the check that runs before a file of this many bytes is used. Each check takes about 100 ms
+    /// for the largest file that it is used for. `loquet doctor` checks larger files.
     fn at_start(bytes: u64) -> Option<Self> {
         match bytes {
             0..=4_194_304 => Some(Self::Indexes),
@@ -49,31 +49,32 @@ impl Check {
     }
 }
 
-/// How a file is recognised: `application_id` and `user_version` of its header.
+/// How a file is recognised: by `application_id` and `user_version` in its header.
 pub(crate) struct Kind {
     pub(crate) what: &'static str,
     pub(crate) application_id: i32,
     pub(crate) version: i64,
-    /// The tables of the newest version, each `IF NOT EXISTS`.
+    /// The tables of the newest version. Each is created with `IF NOT EXISTS`.
     pub(crate) schema: &'static str,
-    /// What leads from version 1 to 2, from 2 to 3, and so on.
+    /// The migrations: from version 1 to 2, from 2 to 3, and so on.
     pub(crate) upgrades: &'static [&'static str],
-    /// What mends a damaged file.
+    /// How to repair a damaged file.
     pub(crate) remedy: &'static str,
-    /// Whether erasing somebody is deleting something in it.
+    /// Whether erasing a person's data means deleting something in this file.
     pub(crate) holds_keys: bool,
-    /// `FULL` where what is acknowledged must be on disk; `NORMAL` where it can be derived again.
+    /// `FULL` if acknowledged data must be on disk. `NORMAL` if the data can be derived again.
     pub(crate) synchronous: &'static str,
 }
 
 impl Kind {
-    /// Opens the file, and makes it if it is not there. Refuses a file that is something else, or damaged. A process
-    /// does this once for each file. If a process reads the file without SQLite, the system drops the locks that
-    /// SQLite has on it in this process. Another program that closes the file would then delete the write-ahead log
-    /// that is in use here.
+    /// Opens the file. Makes it if it does not exist. Refuses a file that is of another kind, or damaged.
+    ///
+    /// A process calls this once for each file. If a process reads the file without SQLite, the system drops
+    /// SQLite's locks on it in this process. Another program that closes the file would then delete the
+    /// write-ahead log that is in use here.
     pub(crate) fn open(&self, path: &Path) -> Result<Connection, FileError> {
         if !path.exists() {
-            // SQLite gives the files beside it the same owner and rights.
+            // SQLite gives the files beside this file the same owner and permissions.
             create_private(path)
                 .map(drop)
                 .map_err(|e| FileError::Unusable { path: path.to_owned(), why: explain_io(&e) })?;
@@ -88,7 +89,7 @@ impl Kind {
         Ok(connection)
     }
 
-    /// Opens a further connection that writes, in a process that has opened the file.
+    /// Opens another connection for writing, in a process that has opened the file.
     pub(crate) fn open_further(&self, path: &Path) -> Result<Connection, FileError> {
         let connection = self.open_as_it_is(path)?;
         let pragmas = format!("PRAGMA busy_timeout = 10000; {}", self.pragmas());
@@ -103,7 +104,7 @@ impl Kind {
         )
     }
 
-    /// Opens a further connection that only reads.
+    /// Opens another connection for reading.
     pub(crate) fn open_reader(&self, path: &Path) -> Result<Connection, FileError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(|e| self.unusable(path, &e))?;
@@ -115,7 +116,7 @@ impl Kind {
         Ok(connection)
     }
 
-    /// Opens a file that nobody writes, such as a backup, to look at it as it is: nothing is made beside it.
+    /// Opens a file that nobody writes, such as a backup, for reading. Makes no files beside it.
     pub(crate) fn open_to_look(&self, path: &Path) -> Result<Connection, FileError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
         let name = path.display().to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
@@ -125,7 +126,7 @@ impl Kind {
         Ok(connection)
     }
 
-    /// Opens a file as a server will, with whatever lies beside it, and changes nothing in it.
+    /// Opens a file as a server will open it, with the files beside it. Changes nothing in it.
     pub(crate) fn open_as_it_is(&self, path: &Path) -> Result<Connection, FileError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(|e| self.unusable(path, &e))?;
@@ -149,7 +150,7 @@ impl Kind {
         if let Some(check) = Check::at_start(size_on_disk(path)) {
             self.refuse_unsound(connection, path, check)?;
         }
-        // SQLite says in its answer, not as an error, when it stays with another journal.
+        // If SQLite keeps another journal mode, it says so in its answer, and does not report an error.
         let journal: String =
             connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(unusable)?;
         if journal != "wal" {
@@ -162,8 +163,8 @@ impl Kind {
         connection.execute_batch(self.schema).map_err(unusable)
     }
 
-    /// Brings an older file to this version, all of it or nothing, after a copy was taken beside it: none of
-    /// keys, since it would bring the erased back.
+    /// Upgrades an older file to this version: either completely or not at all. A copy is taken beside it
+    /// first. No copy is taken of keys, since it would bring back erased data.
     fn upgrade(&self, connection: &Connection, path: &Path, found: i64) -> Result<(), FileError> {
         if found >= self.version {
             return Ok(());
@@ -184,8 +185,9 @@ impl Kind {
         Ok(())
     }
 
-    /// Deletes the copies of keys that a kill left beside them, in the middle of an upgrade by a version that
-    /// took them, or of a restore: they would bring the erased back. Nothing goes on while one can't be.
+    /// Deletes leftover copies of keys, since they would bring back erased data. A kill may have left them,
+    /// during a restore or during an upgrade by a version that still took them. Fails if a copy can't be
+    /// deleted.
     fn delete_copies(&self, path: &Path) -> Result<(), FileError> {
         let copies = (1..self.version).map(|version| copy_of(path, version));
         for copy in copies.chain([path.to_owned()]) {
@@ -196,7 +198,8 @@ impl Kind {
         Ok(())
     }
 
-    /// Says which version wrote the file, if it is one of ours and not newer than this one.
+    /// Returns the version that wrote the file. Fails if the file is of another kind, or newer than this
+    /// version.
     fn recognise(&self, connection: &Connection, path: &Path) -> Result<i64, FileError> {
         let pragma = |name| {
             connection
@@ -213,8 +216,9 @@ impl Kind {
         Ok(found)
     }
 
-    /// SQLite notices a missing tail only when it needs it; a log must notice at once. A file with a
-    /// write-ahead log beside it may be shorter than it says: its tail is in there.
+    /// Refuses a file whose end is missing. SQLite would notice this only when it needs the missing part. If
+    /// there is a write-ahead log beside the file, the file may be shorter than its header says, because the
+    /// rest is in that log.
     fn refuse_truncated(&self, path: &Path) -> Result<(), FileError> {
         let wal = suffixed(path, "-wal");
         let foreign = || FileError::Foreign { path: path.to_owned(), what: self.what };
@@ -233,9 +237,9 @@ impl Kind {
         Ok(())
     }
 
-    /// If a frame of a write-ahead log was overwritten, SQLite drops the rest of the log without an error, and
-    /// acknowledged commits with it. A file that can be derived again is not synced at every commit, so a crash may
-    /// leave holes in it.
+    /// Refuses a file whose write-ahead log was damaged. If a frame of it was overwritten, SQLite drops the
+    /// rest without an error, and acknowledged commits with it. Files that can be derived again are not
+    /// checked: they are not synced at every commit, so a crash may leave gaps in their logs.
     fn refuse_lost_commits(&self, path: &Path) -> Result<(), FileError> {
         match (self.synchronous, damage(path)) {
             ("FULL", Some(how)) => Err(self.damaged(path, how)),
@@ -243,7 +247,7 @@ impl Kind {
         }
     }
 
-    /// Has SQLite read all of it.
+    /// Refuses a file in which SQLite finds damage.
     fn refuse_unsound(&self, connection: &Connection, path: &Path, check: Check) -> Result<(), FileError> {
         let check = connection.query_row(check.pragma(), [], |row| row.get::<_, String>(0));
         let said = check.map_err(|e| self.unreadable(path, &e))?;
@@ -253,8 +257,8 @@ impl Kind {
         }
     }
 
-    /// Has SQLite read the whole file, and reads its write-ahead log. It finds all damage that can be found without
-    /// knowing what the data means.
+    /// Lets SQLite check the whole file, and checks its write-ahead log. This finds all damage that can be
+    /// found without knowing what the data means.
     pub(crate) fn refuse_any_damage(&self, connection: &Connection, path: &Path) -> Result<(), FileError> {
         self.refuse_lost_commits(path)?;
         self.refuse_unsound(connection, path, Check::Indexes)
@@ -264,7 +268,7 @@ impl Kind {
         FileError::Damaged { path: path.to_owned(), how: how.to_owned(), remedy: self.remedy }
     }
 
-    /// Something in the file can't be read.
+    /// Makes the error for a file that can't be read.
     pub(crate) fn unreadable(&self, path: &Path, error: &rusqlite::Error) -> FileError {
         match error.sqlite_error_code() {
             Some(_) => self.unusable(path, error),
@@ -281,7 +285,7 @@ impl Kind {
     }
 }
 
-/// How many bytes a database has, with its write-ahead log.
+/// Returns the size of a database in bytes, including its write-ahead log.
 fn size_on_disk(path: &Path) -> u64 {
     [path.to_owned(), suffixed(path, "-wal")]
         .iter()
@@ -290,7 +294,7 @@ fn size_on_disk(path: &Path) -> u64 {
         .sum()
 }
 
-/// The first bytes of a file, none if it is empty, and its length.
+/// Returns the first bytes of a file and its length in bytes. The bytes are `None` if the file is empty.
 fn read_header(path: &Path) -> std::io::Result<(Option<Vec<u8>>, u64)> {
     let file = std::fs::File::open(path)?;
     let length = file.metadata()?.len();
@@ -299,7 +303,7 @@ fn read_header(path: &Path) -> std::io::Result<(Option<Vec<u8>>, u64)> {
     Ok(((!header.is_empty()).then_some(header), length))
 }
 
-/// How long a database says that it is: page size and page count of its header.
+/// Returns the length of a database according to its header: page size times page count.
 fn claimed_length(header: &[u8]) -> u64 {
     let number = |from: usize, to: usize| {
         header
@@ -385,7 +389,7 @@ mod tests {
         assert_eq!(columns(&path), ["name"]);
     }
 
-    /// A copy of keys would bring the erased back.
+    /// A copy of keys would bring back erased data.
     #[test]
     fn no_copy_of_keys_is_taken_and_one_that_a_kill_left_is_deleted_before_anything_else() {
         let keys = Kind { holds_keys: true, ..THIRD };
@@ -396,7 +400,7 @@ mod tests {
         for name in left {
             std::fs::write(folder.path().join(name), "keys").unwrap();
         }
-        // What can't be deleted: not even root deletes a folder as if it were a file.
+        // This can't be deleted: not even root deletes a folder as if it were a file.
         std::fs::create_dir(folder.path().join("people.db.v2.new")).unwrap();
         assert!(matches!(keys.open(&path), Err(FileError::CopyOfKeys { .. })));
         assert_eq!(columns(&path), ["name"], "nothing goes on beside it");

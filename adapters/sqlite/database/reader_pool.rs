@@ -9,14 +9,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{FileError, Kind, SqliteFailed};
 
-/// A few connections that only read; whoever finds none free waits.
+/// A few connections for reading. A caller waits if all are in use.
 #[derive(Clone)]
 pub(crate) struct ReaderPool {
     free: Arc<Mutex<Vec<Connection>>>,
     places: Arc<Semaphore>,
 }
 
-/// A connection out of the pool; it goes back however its reading ends.
+/// A connection from the pool. It returns to the pool when this is dropped, also after a failure.
 struct Borrowed {
     connection: Option<Connection>,
     free: Arc<Mutex<Vec<Connection>>>,
@@ -40,9 +40,9 @@ impl ReaderPool {
         Ok(Self { free: Arc::new(Mutex::new(connections)), places })
     }
 
-    /// Reads where it may block. Most of what is read is in memory and read in less time than another
-    /// thread takes to wake up: where the runtime has threads to spare, it is read right here, and the
-    /// runtime's other work moves to another thread if this one has to wait for the disk.
+    /// Reads on the current thread, which may block. Most reads are served from memory, and take less time
+    /// than waking another thread. If the runtime has several threads, its other work moves to another thread
+    /// while this one waits for the disk.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -64,7 +64,7 @@ impl ReaderPool {
     }
 }
 
-/// Works on a connection that others share, on a thread that may block.
+/// Uses a shared connection on a thread that may block.
 pub(crate) async fn work_on<T: Send + 'static>(
     connection: &Arc<Mutex<Connection>>,
     work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,

@@ -1,4 +1,4 @@
-//! The format of SQLite's write-ahead log, and whether one is undamaged.
+//! The format of SQLite's write-ahead log, and a check that finds damage in it.
 //!
 //! The layout follows SQLite's description of its file format, <https://sqlite.org/fileformat2.html> (section 4) and
 //! <https://sqlite.org/walformat.html> (section 2).
@@ -9,12 +9,12 @@ use std::path::Path;
 
 use loquet_files::suffixed;
 
-/// Bytes before the first frame, of a frame before its page, and of a page.
+/// The number of bytes before the first frame, of a frame's header, and of a page.
 const HEADER: usize = 32;
 const FRAME_HEADER: usize = 24;
 pub(crate) const PAGE: u64 = 4096;
 
-/// Two running sums, each over all that came before.
+/// A checksum: two running sums over everything before it.
 type Checksum = (u32, u32);
 
 pub(crate) fn word(bytes: &[u8], at: usize) -> Option<u32> {
@@ -26,7 +26,7 @@ fn pair(bytes: &[u8], at: usize) -> Option<(u32, u32)> {
     Some((word(bytes, at)?, word(bytes, at + 4)?))
 }
 
-/// How a write-ahead log begins.
+/// The header of a write-ahead log.
 struct Beginning {
     page_size: usize,
     salts: (u32, u32),
@@ -45,7 +45,7 @@ impl Beginning {
         (valid && checksum == pair(header, 24)?).then_some(Self { page_size, salts, checksum, is_big_endian })
     }
 
-    /// The checksum that a frame should hold if it follows a frame with this checksum.
+    /// Returns the checksum that a frame holds if it follows a frame with this checksum.
     fn checksum_after(&self, before: Checksum, frame: &[u8]) -> Option<Checksum> {
         let head = sum(frame.get(..8)?, before, self.is_big_endian);
         Some(sum(frame.get(FRAME_HEADER..)?, head, self.is_big_endian))
@@ -65,9 +65,9 @@ fn sum(bytes: &[u8], from: Checksum, is_big_endian: bool) -> Checksum {
     (first, second)
 }
 
-/// Says what was overwritten in the write-ahead log of a file whose every commit is synced. SQLite would drop what
-/// follows without an error. Returns `None` if nothing was overwritten. Also returns `None` if it looks like a crash
-/// in the middle of the last commit: such a commit was never acknowledged.
+/// Returns what was overwritten in the write-ahead log of a file that is synced at every commit. SQLite would
+/// drop what follows without an error. Returns `None` if nothing was overwritten. Also returns `None` if it
+/// looks like a crash during the last commit, which was then never acknowledged.
 ///
 /// SQLite stops reading at a frame that does not follow from those before it. If two commits come after that frame
 /// and follow from one another, the first of them was durable before the second began. So the frame was whole once.
@@ -76,7 +76,7 @@ pub(crate) fn damage(database: &Path) -> Option<&'static str> {
     for _ in 0..3 {
         let before = header_of(&path)?;
         let found = damage_after(&path, &before);
-        // If another program begins the write-ahead log anew meanwhile, parts of two logs are read.
+        // If another program restarts the write-ahead log meanwhile, this reads parts of two logs.
         if header_of(&path) == Some(before) {
             return found;
         }
@@ -131,7 +131,8 @@ mod tests {
 
     use super::*;
 
-    /// A file with twelve commits in its write-ahead log, and the place of each frame in it that ends a commit.
+    /// Makes a file with twelve commits in its write-ahead log. Returns the offset of each frame that ends a
+    /// commit.
     fn twelve_commits(folder: &Path) -> (PathBuf, Vec<u8>, Vec<bool>) {
         let path = folder.join("some.db");
         let connection = Connection::open(&path).unwrap();

@@ -1,5 +1,5 @@
-//! Copies the write-ahead log into the log's file. This happens after a commit, never as a part of it: callers who
-//! wait for the commit are answered first.
+//! Copies the write-ahead log into the log's file (a checkpoint). This happens after a commit and never as a
+//! part of it, so callers who wait for the commit are answered first.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -10,28 +10,29 @@ use rusqlite::{Connection, ffi};
 
 use crate::database::explain;
 
-/// From this number of frames on, they are copied: about 4 MiB.
+/// Copying begins at this number of frames: about 4 MiB.
 const WORTH_COPYING: i32 = 1000;
 
-/// Copies what a commit has left in the write-ahead log.
+/// Copies what commits have left in the write-ahead log.
 pub(super) struct Checkpoints {
-    /// How many frames the write-ahead log had after the last commit.
+    /// The number of frames in the write-ahead log after the last commit.
     frames: Arc<AtomicI32>,
     health: Health,
 }
 
-/// How the last copying went.
+/// The result of the last copying.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Health {
     Well,
-    /// It failed, and is tried again after the next commit.
+    /// It failed. It is tried again after the next commit.
     Failing,
-    /// A sync failed in it. This process does not try it again.
+    /// A sync failed during it. This process does not try it again.
     Stopped,
 }
 
 impl Checkpoints {
-    /// Takes the place of SQLite's automatic checkpoints, which tell nobody how they went.
+    /// Starts counting frames after each commit, and turns SQLite's automatic checkpoints off: those report no
+    /// errors.
     pub(super) fn after_commits_of(connection: &mut Connection) -> rusqlite::Result<Self> {
         let frames = Arc::new(AtomicI32::new(0));
         let noted = frames.clone();
@@ -42,13 +43,13 @@ impl Checkpoints {
         Ok(Self { frames, health: Health::Well })
     }
 
-    /// Copies as much as the readers allow. A failure loses nothing: what was committed is in the write-ahead log,
-    /// which grows until copying works again.
+    /// Copies as much as the readers allow. A failure loses nothing: committed data stays in the write-ahead
+    /// log, which grows until copying works again.
     ///
-    /// After a sync that failed, the system treats pages as written that are not. When SQLite tries again, it writes
-    /// only what it has not copied yet. What it had copied without a sync, while a reader was there, would be lost
-    /// when the write-ahead log begins anew. So this process copies nothing any more. Everything stays in the
-    /// write-ahead log, and a new process begins with the whole of it.
+    /// After a failed sync, the system treats pages as written although they are not. A second try of SQLite
+    /// would write only what it has not copied yet. Pages that it copied without a sync, while there was a
+    /// reader, would be lost when the write-ahead log begins anew. So this process stops copying. Everything
+    /// stays in the write-ahead log, and the next process copies all of it.
     pub(super) fn after_commit(&mut self, connection: &Connection) {
         if self.frames.load(Ordering::Relaxed) < WORTH_COPYING || self.health == Health::Stopped {
             return;
@@ -72,10 +73,10 @@ impl Checkpoints {
 
     fn stop(&mut self, connection: &Connection, error: &rusqlite::Error) {
         self.health = Health::Stopped;
-        // Closing would copy it too.
+        // Closing would also copy it.
         let kept = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
         if let Err(error) = kept {
-            tracing::error!(error = %explain(&error), "the write-ahead log can't be kept as it is");
+            tracing::error!(error = %explain(&error), "SQLite can't be told to leave the write-ahead log as it is when it closes");
         }
         tracing::error!(
             why = explain(error),
@@ -84,7 +85,8 @@ impl Checkpoints {
         );
     }
 
-    /// Copies all of it if nobody reads. If something is left, the next start reads it again; nothing is lost.
+    /// Copies all of it, if there are no readers. If some of it is left, the next start reads it. Nothing is
+    /// lost.
     pub(super) fn at_the_end(&self, connection: &Connection) {
         if self.health == Health::Stopped {
             return;

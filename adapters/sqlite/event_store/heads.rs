@@ -1,8 +1,8 @@
-//! The head of every stream, in memory: where its last event stands.
+//! The heads of all streams, in memory: the position and revision of each stream's last event.
 //!
-//! Derived from the log. So that a start need not scan all of it, the heads are noted in a file
-//! beside the log when it is closed; what came after is scanned. A note that does not fit the log
-//! is ignored.
+//! The heads are derived from the log. When the log is closed, they are written to a snapshot file beside it,
+//! so that the next start need not read the whole log. It reads only the events after the snapshot. A
+//! snapshot that does not match the log is ignored.
 
 use std::fs;
 use std::io::{BufReader, BufWriter, Read, Write};
@@ -17,23 +17,24 @@ use super::LOG;
 use crate::database::FileError;
 
 const MAGIC: &[u8; 8] = b"lqheads1";
-/// What a note begins with: what it is, the last position and its event's id.
+/// The snapshot's header: its format, the last position, and the id of the event there.
 const HEAD: usize = 8 + 8 + 16;
-/// One stream's key, position and revision.
+/// An entry: a stream's key, position and revision.
 const ENTRY: usize = 16 + 8 + 8;
-/// What it ends with: SHA-256 of all before.
+/// The snapshot's end: the SHA-256 of everything before.
 const DIGEST: usize = 32;
-/// A tail longer than this is noted at once, so that the next start need not scan it again.
+/// If a start had to read more events than this, it writes a new snapshot at once.
 const LONG_TAIL: u64 = 100_000;
 
-/// A stream's end.
+/// A stream's head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) position: Position,
     pub(super) revision: Revision,
 }
 
-/// 128 bits of a name's SHA-256: a quarter of the memory that the names would take.
+/// The first 128 bits of the SHA-256 of a stream's name. They take a quarter of the memory that names would
+/// take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key([u8; 16]);
 
@@ -43,7 +44,7 @@ impl Key {
         Self(digest.first_chunk().copied().unwrap_or_default())
     }
 
-    /// The shelf that it is on, and what finds it there.
+    /// Returns the shelf of this key, and the rest of the key, by which the shelf is sorted.
     fn split(self) -> (usize, [u8; 14]) {
         let [first, second, rest @ ..] = self.0;
         (usize::from(u16::from_be_bytes([first, second])), rest)
@@ -62,17 +63,17 @@ pub(super) struct Heads {
     by_stream: RwLock<(Table, Position)>,
 }
 
-/// How many shelves a table has: one for every value of a key's first two bytes.
+/// The number of shelves: one for each value of a key's first two bytes.
 const SHELVES: usize = 1 << 16;
 
-/// Heads by key: a million accounts have four million streams, so every byte of an entry counts. The
-/// entries stand in order on the shelf that their key's first two bytes name, without gaps and packed
-/// to 26 bytes; a hash map would take 33 and leave up to half of its places empty.
+/// Heads by key. A million accounts have four million streams, so every byte of an entry counts. The first
+/// two bytes of a key choose the shelf. The entries of a shelf are sorted, without gaps, and take 26 bytes
+/// each. A hash map would take 33 bytes, and leave up to half of its places empty.
 struct Table {
     shelves: Vec<Vec<Entry>>,
 }
 
-/// A key's other bytes, its head's position and revision. SQLite holds at most 2⁴⁸ bytes, so that six
+/// The rest of a key, and its head's position and revision. SQLite files hold at most 2⁴⁸ bytes, so six bytes
 /// are enough for the number of any event.
 #[derive(Clone, Copy)]
 struct Entry {
@@ -118,7 +119,7 @@ impl Table {
             Ok(at) => entries.iter_mut().skip(at).take(1).for_each(|held| *held = entry),
             Err(at) => {
                 if entries.len() == entries.capacity() {
-                    // Doubling would leave a quarter of all places empty.
+                    // Doubling the capacity would leave a quarter of all places empty.
                     entries.reserve_exact(4 + entries.len() / 8);
                 }
                 entries.insert(at, entry);
@@ -126,7 +127,7 @@ impl Table {
         }
     }
 
-    /// In the order in which they are found again fastest.
+    /// Returns the entries in the order in which inserting them again is fastest.
     fn iter(&self) -> impl Iterator<Item = (Key, Head)> {
         let shelves = (0_u16..=u16::MAX).zip(&self.shelves);
         shelves.flat_map(|(shelf, entries)| {
@@ -136,7 +137,7 @@ impl Table {
 }
 
 impl Heads {
-    /// The heads of a log that is about to be written to.
+    /// Reads the heads of a log that is opened for writing.
     pub(super) fn open(connection: &Connection, log: &Path) -> Result<Self, FileError> {
         let (heads, noted) = Self::scan(connection, log)?;
         if heads.last().0.saturating_sub(noted.0) > LONG_TAIL {
@@ -145,7 +146,7 @@ impl Heads {
         Ok(heads)
     }
 
-    /// The heads of a log that is only read.
+    /// Reads the heads of a log that is opened for reading.
     pub(super) fn read(connection: &Connection, log: &Path) -> Result<Self, FileError> {
         Ok(Self::scan(connection, log)?.0)
     }
@@ -165,20 +166,20 @@ impl Heads {
         self.by_stream.read().unwrap_or_else(PoisonError::into_inner).0.get(key)
     }
 
-    /// The last position of the whole log.
+    /// Returns the last position of the log.
     pub(super) fn last(&self) -> Position {
         self.by_stream.read().unwrap_or_else(PoisonError::into_inner).1
     }
 
-    /// Moves the heads of a batch that is durable.
+    /// Updates the heads with a batch that is durable.
     pub(super) fn advance(&self, moved: impl IntoIterator<Item = (Key, Head)>, last: Position) {
         let mut heads = self.by_stream.write().unwrap_or_else(PoisonError::into_inner);
         moved.into_iter().for_each(|(key, head)| heads.0.insert(key, head));
         heads.1 = last;
     }
 
-    /// Takes in the events of the file that are not known here. There are some only if a batch whose fate was unknown
-    /// turns out to be committed.
+    /// Adds the events of the file that are missing here. Some are missing only if a batch was committed
+    /// after all although its result was unknown.
     pub(super) fn catch_up(&self, connection: &Connection) -> rusqlite::Result<()> {
         let known = self.last();
         let mut found = Vec::new();
@@ -189,16 +190,17 @@ impl Heads {
         Ok(())
     }
 
-    /// Notes the heads beside the log. Failing costs time at the next start and nothing else.
+    /// Writes the snapshot beside the log. If this fails, the next start takes longer. Nothing else is lost.
     pub(super) fn note(&self, log: &Path, connection: &Connection) {
         let heads = self.by_stream.read().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = write_note(log, connection, &heads.0, heads.1) {
-            tracing::warn!(%error, "the heads of the log were not noted; the next start takes longer");
+            tracing::warn!(%error, "the heads of the log were not saved; the next start takes longer");
         }
     }
 }
 
-/// Tells the head that each event after a position makes, in order; returns the position of the last event.
+/// Calls `tell` for each event after a position, in order, with its stream's key and the head that it makes.
+/// Returns the position of the last event.
 fn each_after(
     connection: &Connection,
     after: Position,
@@ -221,7 +223,7 @@ fn note_path(log: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// What ties a note to its log: the identity of the event at the note's position.
+/// Ties a snapshot to its log: the id of the event at the snapshot's position.
 fn event_at(connection: &Connection, position: Position) -> rusqlite::Result<Option<Vec<u8>>> {
     let query = "SELECT event_id FROM events WHERE position = ?";
     connection.query_row(query, [position.0], |row| row.get(0)).optional()
@@ -252,7 +254,8 @@ fn write_note(log: &Path, connection: &Connection, heads: &Table, last: Position
     fs::rename(unfinished, path)
 }
 
-/// The heads as they were noted, and up to where; none where there is no note, or it does not fit.
+/// Reads the snapshot. Returns the heads and the position that they reach. Returns `None` if there is no
+/// snapshot, or if it does not match the log.
 fn noted(log: &Path, connection: &Connection) -> Option<(Table, Position)> {
     let file = fs::File::open(note_path(log)).ok()?;
     let length = file.metadata().ok()?.len();

@@ -1,10 +1,10 @@
-//! The embedded log: one SQLite file, written only at its end.
+//! The embedded event log: one SQLite file that is only appended to.
 //!
-//! There is no index over the log: keeping one costs ten times the rate of appends, since its pages
-//! are written all over the file. Instead each event holds the position of its stream's previous
-//! event, and the head of every stream is in memory. A stream is read by walking back from its head.
-//! One thread writes, many callers' appends in one transaction (group commit); readers never wait
-//! for it. The file is locked against a second process; an auditor can read it with any SQLite tool.
+//! There is no index over streams: maintaining one would make appends ten times slower, because its pages are
+//! spread over the whole file. Instead, each event holds the position of the previous event of its stream,
+//! and the head of every stream is in memory. A stream is read backwards from its head. One thread writes the
+//! appends of many callers in one transaction (group commit). Readers never wait for it. The file is locked
+//! against a second process. An auditor can read it with any SQLite tool.
 
 mod checkpoints;
 mod heads;
@@ -62,12 +62,12 @@ pub(crate) const LOG: Kind = Kind {
             FROM events ORDER BY position;",
 };
 
-/// What the name of the lock beside the log ends with.
+/// The suffix of the lock file beside the log.
 const LOCK: &str = ".lock";
-/// How many appends may wait for the writer before further callers wait for a place.
+/// The number of appends that may wait for the writer. Further callers wait until there is room.
 const QUEUE: usize = 4096;
 
-/// The log in one file.
+/// The event log in one file.
 #[derive(Clone)]
 pub struct SqliteStore {
     inner: Arc<Inner>,
@@ -83,15 +83,15 @@ struct Inner {
 }
 
 impl SqliteStore {
-    /// Opens the log at `path`, making it if there is none, and locks it against other processes.
+    /// Opens the log at `path` and locks it against other processes. Makes the file if it does not exist.
     ///
     /// # Errors
-    /// [`FileError`] names the file, what is wrong, and what mends it.
+    /// [`FileError`] names the file, what is wrong, and how to fix it.
     pub fn open(path: &Path) -> Result<Self, FileError> {
         Self::open_measured(path, &LogMetrics::default())
     }
 
-    /// As [`SqliteStore::open`]; how many requests a transaction takes is measured.
+    /// Opens the log like [`SqliteStore::open`]. Also measures how many requests each transaction takes.
     ///
     /// # Errors
     /// As [`SqliteStore::open`].
@@ -121,10 +121,10 @@ impl SqliteStore {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Opens the log to read it as it is now, beside a process that writes it. Appends are refused.
+    /// Opens the log for reading, as it is now. Another process may be writing it. Appends are refused.
     ///
     /// # Errors
-    /// [`FileError`] where there is no log, or it can't be read.
+    /// [`FileError`] if there is no log, or if it can't be read.
     pub fn open_to_read(path: &Path) -> Result<Self, FileError> {
         let connection = LOG.open_reader(path)?;
         let heads = Arc::new(Heads::read(&connection, path)?);
@@ -135,14 +135,14 @@ impl SqliteStore {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Whether it holds no event.
+    /// Returns whether the log holds no events.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.inner.heads.last() == Position::default()
     }
 
-    /// Finishes what was accepted, notes the heads for a quick start, and closes the file. Later
-    /// appends are refused. Blocks.
+    /// Finishes the accepted appends, saves the heads for a quick start, and closes the file. Later appends
+    /// are refused. Blocks.
     pub fn close(&self) {
         self.inner.requests.lock().unwrap_or_else(PoisonError::into_inner).take();
         let thread = self.inner.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -179,7 +179,7 @@ fn refused(path: &Path, fault: &Fault) -> FileError {
     }
 }
 
-/// Whether another process has the log open to write it.
+/// Returns whether another process has the log open for writing.
 #[must_use]
 pub fn is_in_use(path: &Path) -> bool {
     matches!(lock_beside(path, LOCK), Err(FileError::InUse(_)))
@@ -192,7 +192,7 @@ impl EventStore for SqliteStore {
         expected: Revision,
         events: Vec<NewEvent>,
     ) -> BoxFuture<'a, Result<Appended, AppendError>> {
-        // Hashed here, by many threads, and not by the one that writes.
+        // The hash is computed here, on many threads, and not on the writer's thread.
         let (stream, key) = (stream.clone(), Key::of(stream.as_str()));
         Box::pin(self.request(move |reply| Request::Append { stream, key, expected, events, reply }))
     }

@@ -1,4 +1,4 @@
-//! Reading, beside the writer and without waiting for it.
+//! Reads the log. Reading does not wait for the writer.
 
 use std::path::Path;
 
@@ -25,7 +25,7 @@ impl Readers {
         Ok(Self(ReaderPool::open(&LOG, path)?))
     }
 
-    /// A stream's events after `after`, walked back from its head.
+    /// Reads a stream's events after `after`, backwards from its head.
     pub(super) fn stream(
         &self,
         stream: StreamId,
@@ -33,13 +33,14 @@ impl Readers {
         after: Revision,
     ) -> BoxFuture<'static, Result<Vec<RecordedEvent>, ReadError>> {
         self.run(move |connection| {
-            // In one transaction: each statement would lock and unlock the write-ahead log for itself.
+            // All reads are in one transaction. Otherwise each statement would lock and unlock the
+            // write-ahead log.
             let transaction = connection.unchecked_transaction()?;
             walk_back(&transaction, &stream, head, after)
         })
     }
 
-    /// The whole log after `after`, at most `limit` events.
+    /// Reads the events of the whole log after `after`, at most `limit` of them.
     pub(super) fn all(
         &self,
         after: Position,
@@ -91,7 +92,7 @@ fn statement(connection: &Connection) -> rusqlite::Result<CachedStatement<'_>> {
     connection.prepare_cached(&format!("SELECT {COLUMNS} FROM events WHERE position = ?"))
 }
 
-/// An event, and the position of its stream's previous one.
+/// An event, and the position of the previous event of its stream.
 fn recorded(row: &Row<'_>) -> rusqlite::Result<(RecordedEvent, Position)> {
     let uuid = |bytes: [u8; 16]| Uuid::from_bytes(bytes);
     let subject: Option<[u8; 16]> = row.get(9)?;

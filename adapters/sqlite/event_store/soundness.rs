@@ -1,5 +1,5 @@
-//! Checks that the log's events are as they were written, as far as the log itself can show. SQLite has no checksum
-//! over the content of a page.
+//! Checks that events are as they were written, as far as the log itself can show. SQLite has no checksum
+//! over a page's content.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,8 @@ use serde::de::IgnoredAny;
 
 use super::heads::{Heads, Key};
 
-/// How many of the newest events a start reads. The events that reactions are about to act on are among them.
+/// The number of the newest events that a start checks. They include the events that reactions are about to
+/// handle.
 pub(super) const NEWEST: u64 = 50_000;
 
 /// What is wrong with an event.
@@ -18,24 +19,23 @@ pub(crate) enum Fault {
     /// SQLite can't read it.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
-    /// It can be read, but is not what was written.
+    /// It can be read, but it has changed since it was written.
     #[error("event {position} is not as it was written: {why}")]
     Altered {
-        /// Which event.
+        /// The event's position.
         position: u64,
         /// What is wrong with it.
         why: String,
     },
 }
 
-/// Reads every event after a position, and finds the first one that is wrong. A good event has the number after the
-/// one before it, its texts are JSON, and it names the event of its stream that came before it.
+/// Reads every event after a position. Returns the first one that is wrong. A correct event has the number
+/// after the previous one, its texts are JSON, and it names the previous event of its stream.
 pub(crate) fn check_events(connection: &Connection, after: Position) -> Result<(), Fault> {
     each_stream(connection, after).map(drop)
 }
 
-/// The same as [`check_events`]. It also checks that the last event of each stream is the one that the heads in
-/// memory name.
+/// Checks the same as [`check_events`]. Also checks that the last event of each stream is the head in memory.
 pub(super) fn check_newest(connection: &Connection, heads: &Heads) -> Result<(), Fault> {
     let after = Position(heads.last().0.saturating_sub(NEWEST));
     for (stream, last) in each_stream(connection, after)? {
@@ -48,7 +48,7 @@ pub(super) fn check_newest(connection: &Connection, heads: &Heads) -> Result<(),
     Ok(())
 }
 
-/// Position and revision.
+/// A position and a revision.
 type Place = (u64, u64);
 
 fn each_stream(connection: &Connection, after: Position) -> Result<HashMap<String, Place>, Fault> {
@@ -78,7 +78,7 @@ fn each_stream(connection: &Connection, after: Position) -> Result<HashMap<Strin
     Ok(streams)
 }
 
-/// An event's stream and place, and the position of its stream's event before it.
+/// An event's stream and place, and the position of the previous event of its stream.
 fn read(row: &Row<'_>) -> Result<(String, Place, u64), Box<dyn std::error::Error>> {
     let _id: [u8; 16] = row.get(4)?;
     for text in [row.get_ref(5)?, row.get_ref(6)?] {

@@ -1,5 +1,5 @@
-//! The one thread that writes: many callers' appends in one transaction, each with its own
-//! revision check and its own reply.
+//! The thread that writes the log. It writes many callers' appends in one transaction. Each append has its
+//! own revision check and its own reply.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -15,19 +15,20 @@ use super::heads::{Head, Heads, Key};
 use super::reader::walk_back;
 use crate::database::explain;
 
-/// How many requests one transaction takes at most.
+/// The most requests in one transaction.
 const BATCH: usize = 1024;
-/// From how many requests on a batch is worth waiting for.
+/// A batch waits for more requests only if the previous batch had at least this many.
 const MANY: usize = 16;
-/// How long a batch waits at most to grow as large as the one before.
+/// The longest time that a batch waits to grow as large as the previous one.
 const GATHER: Duration = Duration::from_micros(150);
 
-/// How long a batch waits for a write lock that another program holds. Everybody who wants to log in waits as long,
-/// and is then told to try again. So the time is shorter than that after which browsers and proxies give up, and
-/// longer than that which another program needs for a checkpoint.
+/// How long a batch waits for a write lock of another program. Everybody who wants to log in waits as long,
+/// and is then told to try again. The time is shorter than the timeouts of browsers and proxies, and longer
+/// than a checkpoint of another program takes.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How many bytes must be free before anything is written to a disk that was full: far more than a login takes.
+/// The number of bytes that must be free before anything is written to a disk that was full. A login takes
+/// far less.
 const ROOM: u64 = 1024 * 1024;
 
 type Reply<T> = oneshot::Sender<Result<T, AppendError>>;
@@ -37,13 +38,13 @@ pub(super) enum Request {
     Decoy(Reply<()>),
 }
 
-/// What a caller is told once the transaction is durable.
+/// The reply that a caller gets once the transaction is durable.
 enum Answer {
     Append(Reply<Appended>, Result<Appended, AppendError>),
     Decoy(Reply<()>),
 }
 
-/// The heads as this transaction moves them.
+/// The heads as they are after this transaction.
 struct Batch {
     moved: HashMap<Key, Head>,
     last: Position,
@@ -54,7 +55,7 @@ struct Batch {
 enum Failure {
     /// It failed before its last frame was written, so it can never be in the log.
     Refused(rusqlite::Error),
-    /// It failed in its commit. It may be whole on the disk, and after a crash now it would be read.
+    /// It failed in its commit. It may be complete on the disk, and would then be read after a crash.
     InDoubt(rusqlite::Error),
 }
 
@@ -64,11 +65,12 @@ pub(super) struct Writer {
     heads: std::sync::Arc<Heads>,
     published: watch::Sender<Position>,
     checkpoints: Checkpoints,
-    /// Why the last batch failed, if it did. It was logged once, and is not logged again for each further batch.
+    /// Why the last batch failed. `None` if it did not. The failure was logged once, and is not logged again
+    /// for each further batch.
     failing: Option<ErrorCode>,
-    /// A batch failed in its commit, and no other has been committed since. See [`Writer::settle`].
+    /// Whether a batch failed in its commit and no other has been committed since. See [`Writer::settle`].
     doubtful: bool,
-    /// How many requests a transaction takes.
+    /// Measures how many requests a transaction takes.
     batch: Histogram,
 }
 
@@ -86,8 +88,8 @@ impl Writer {
         Ok(Self { connection, log, heads, published, checkpoints, failing, doubtful, batch })
     }
 
-    /// Serves until every sender is gone: takes what waits, commits it, replies, and so on. While one
-    /// commit waits for the disk, the next batch gathers.
+    /// Runs until every sender is gone: takes the waiting requests, commits them, replies, and begins again.
+    /// While one commit waits for the disk, the next batch gathers.
     pub(super) fn run(mut self, mut queue: mpsc::Receiver<Request>) {
         let mut previous = 1;
         while let Some(first) = queue.blocking_recv() {
@@ -167,8 +169,8 @@ impl Writer {
             return Err(Failure::Refused(error));
         }
         self.connection.execute_batch("COMMIT").map_err(|error| match error.sqlite_error_code() {
-            // There was no room for a frame, at the latest for the last one, and without the last one the others are
-            // never read. If a sync finds no room, SQLite gives another error.
+            // If the disk was full, at least the last frame is missing, and without it the others are never
+            // read. A sync that finds no room gives another error.
             Some(ErrorCode::DiskFull) => Failure::Refused(error),
             _ => Failure::InDoubt(error),
         })
@@ -191,13 +193,13 @@ impl Writer {
         }
     }
 
-    /// Makes sure that nothing of a batch that failed can come back. Until that works, nothing is written.
+    /// Makes sure that nothing of a failed batch can come back. Writes nothing else until that is certain.
     ///
-    /// A batch that failed before its commit has left no commit frame: rolling back is enough. A batch that failed in
-    /// its commit may be in the write-ahead log with every frame. A process that reads the log after a crash then
-    /// takes the batch for committed. So a transaction of our own, which changes only a counter, is committed right
-    /// away. If it fails, the callers of the batch are told that its fate is unknown. The transaction helps for these
-    /// reasons:
+    /// A batch that failed before its commit has left no commit frame, so rolling back is enough. A batch
+    /// that failed in its commit may have all its frames in the write-ahead log. A process that reads the log
+    /// after a crash would then treat the batch as committed. So a transaction that changes only a counter is
+    /// committed at once. If it fails, the callers of the batch are told that the result is unknown. The
+    /// transaction works for these reasons:
     ///
     /// - SQLite rolls back to the last frame that was committed. The next transaction is written from there,
     ///   over the first frames of the one that failed, and is synced.
@@ -228,9 +230,9 @@ impl Writer {
     }
 }
 
-/// Takes what waits. The callers of the previous batch have just been answered and are about to come
-/// again: for a moment it waits for as many, since a sync for half of them costs as much as one for
-/// all. A few callers never wait: they would only keep a core from the hashes they come from.
+/// Takes the waiting requests. The callers of the previous batch were just answered and are about to come
+/// again, so this waits a moment for as many: a sync for half of them would cost as much as one for all. It
+/// never waits for a few callers, because waiting would keep a core from the hashes that those callers need.
 fn gather(first: Request, queue: &mut mpsc::Receiver<Request>, previous: usize) -> Vec<Request> {
     let (begun, waits) = (Instant::now(), previous >= MANY);
     let mut batch = vec![first];
@@ -309,7 +311,7 @@ fn insert(
     Ok(())
 }
 
-/// Where these very events stand, if they were appended at this revision before.
+/// Returns the positions of these events, if they were appended at this revision before.
 fn repeated(
     connection: &Connection,
     stream: &StreamId,
@@ -327,24 +329,24 @@ fn repeated(
     Ok(last.map(|last| Appended { position: last.position, revision: last.revision }))
 }
 
-/// Writes as an append does, in the same transaction, without appending.
+/// Writes what an append writes, in the same transaction, but appends no event.
 fn beat(connection: &Connection) -> rusqlite::Result<()> {
     connection.prepare_cached("UPDATE pulse SET beats = beats + 1")?.execute([]).map(drop)
 }
 
-/// Whether a disk that was full has room for any batch again. Without this check a small batch would succeed before a
-/// large one, and so tell an anonymous caller whether an address is known (law 11).
+/// Returns whether a disk that was full has room for any batch again. Without this check, a small batch would
+/// succeed before a large one. That would tell an anonymous caller whether an address is known (law 11).
 fn has_room(log: &Path) -> bool {
     let folder = log.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     rustix::fs::statvfs(folder).map_or(true, |disk| disk.f_bavail.saturating_mul(disk.f_frsize) >= ROOM)
 }
 
-/// Nothing of this batch was written, and nothing of it will be.
+/// Tells the callers that their batch was not written, and never will be.
 fn refuse(answers: Vec<Answer>, error: &rusqlite::Error) {
     tell(answers, &AppendError::Unavailable(explain(error)));
 }
 
-/// Nobody can say yet whether this batch is in the log.
+/// Tells the callers that their batch may or may not be in the log.
 fn doubt(answers: Vec<Answer>, error: &rusqlite::Error) {
     tell(answers, &AppendError::Unknown(explain(error)));
 }

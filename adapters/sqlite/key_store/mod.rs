@@ -1,8 +1,8 @@
-//! The accounts' keys, in a file of their own: a backup of the log does not bring the erased back.
+//! The account keys, in a separate file, so that a backup of the log does not bring back erased data.
 //!
-//! Each account has a random key of 32 bytes, wrapped by the server's (XChaCha20-Poly1305, the
-//! account id as associated data). Erasing a person overwrites the row; what was sealed under the
-//! key is noise from then on (cryptographic erasure, NIST SP 800-88).
+//! Each account has a random key of 32 bytes. It is wrapped with the server key (XChaCha20-Poly1305, with the
+//! account id as associated data). Erasing a person overwrites the row. What was sealed with the key can't be
+//! read from then on (cryptographic erasure, NIST SP 800-88).
 
 mod ring;
 mod rotation;
@@ -53,31 +53,31 @@ pub(crate) const KEYS: Kind = Kind {
         ) STRICT, WITHOUT ROWID;",
 };
 const CACHED: usize = 100_000;
-/// How long a write waits for another program's write.
+/// How long a write waits for another program's write lock.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long an erasure waits for programs that read the file, before it is tried again later. At each try, everybody
-/// who needs a key that is not in memory waits as long.
+/// How long an erasure waits for programs that read the file before it is tried again later. During each try,
+/// everybody who needs a key that is not in memory waits as long.
 const PATIENCE_WITH_READERS: Duration = Duration::from_millis(250);
 
 /// The key store can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyStoreError {
-    /// The file.
+    /// The file can't be used.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The keys were wrapped by another server key.
+    /// The keys were wrapped with another server key.
     #[error("the server key is not the one that {0} was made with: restore the right one")]
     WrongServerKey(String),
-    /// The server key's own file.
+    /// The server key's file can't be used.
     #[error(transparent)]
     ServerKey(#[from] ServerKeyError),
-    /// Something in it is not what was written.
-    #[error("what is kept as '{0}' among the keys was altered: restore keys.db from a backup")]
+    /// An entry has changed since it was written.
+    #[error("the entry '{0}' in keys.db was altered: restore keys.db from a backup")]
     Altered(String),
-    /// Two rotations at once would lose a key.
-    #[error("a rotation of the server key is under way: let it end")]
+    /// Another rotation is running. Two at once would lose a key.
+    #[error("another rotation of the server key is running: wait until it ends")]
     UnderWay,
-    /// SQLite.
+    /// SQLite reported an error.
     #[error("the key store can't be used: {0}")]
     Sqlite(String),
 }
@@ -88,13 +88,13 @@ impl KeyStoreError {
     }
 }
 
-/// The keys of all accounts.
+/// The account keys.
 #[derive(Clone)]
 pub struct KeyStore {
     connection: Arc<Mutex<Connection>>,
     ring: Arc<RwLock<Ring>>,
     cache: Arc<Cache<AccountId, AccountKey>>,
-    /// Why the last look at what others did to the keys failed.
+    /// Why the last check for changes by other processes failed. `None` if it succeeded.
     failure: Arc<Mutex<Option<String>>>,
     /// Whether an erased key may still be in the write-ahead log.
     kept_in_log: Arc<AtomicBool>,
@@ -102,10 +102,10 @@ pub struct KeyStore {
 }
 
 impl KeyStore {
-    /// Opens the keys at `path`, making the file if there is none.
+    /// Opens the keys at `path`. Makes the file if it does not exist.
     ///
     /// # Errors
-    /// [`KeyStoreError::WrongServerKey`] where another server key wrapped them.
+    /// [`KeyStoreError::WrongServerKey`] if another server key wrapped them.
     pub fn open(path: &Path, server: impl Into<KeyFile>) -> Result<Self, KeyStoreError> {
         let (connection, server) = (KEYS.open(path)?, server.into());
         if generations(&connection).map_err(KeyStoreError::sqlite)?.is_empty() {
@@ -115,7 +115,7 @@ impl KeyStore {
         Self::with(connection, path, server)
     }
 
-    /// Opens the keys to read them, beside a process that writes them.
+    /// Opens the keys for reading. Another process may be writing them.
     ///
     /// # Errors
     /// As [`KeyStore::open`].
@@ -151,7 +151,7 @@ impl KeyStore {
                 .wrapping(ring.newest)
                 .and_then(|wrapping| seal(wrapping, key.as_slice(), COMMANDS.as_bytes()))
                 .ok_or_else(|| KeyStoreError::Altered(COMMANDS.to_owned()))?;
-            // A rotation meanwhile has been through the secrets, and would not come back for this one.
+            // A rotation may have finished with the secrets meanwhile. It would not wrap this one.
             let insert = "INSERT OR IGNORE INTO secrets
                 SELECT ?1, ?2, ?3, NULL WHERE ?3 = (SELECT max(id) FROM server)";
             connection.execute(insert, (COMMANDS, wrapped, ring.newest)).map_err(KeyStoreError::sqlite)?;
@@ -172,7 +172,7 @@ impl KeyStore {
     }
 
     fn notice(&self, connection: &Connection) -> Result<Noticed, KeyStoreError> {
-        // Read before what it stands for: what is written in between is then taken for new the next time.
+        // The number is read before the keys. A change in between then counts as new at the next check.
         let changes = changes_by_others(connection).map_err(KeyStoreError::sqlite)?;
         let (held, file) = {
             let ring = self.ring();
@@ -181,11 +181,11 @@ impl KeyStore {
         if changes == held.1 {
             return Ok(Noticed::Nothing);
         }
-        // Another process may have erased keys. Those that are still there are read again.
+        // Another process may have erased keys. Those that still exist are read again.
         self.cache.clear();
         let load = || Ring::load(connection, file.reload()?, &self.path);
-        // The two files can't be read at one moment: a rotation that begins in between is read whole the
-        // second time.
+        // The two files can't be read at one moment. If a rotation begins in between, the second try reads
+        // both as they are after it.
         let fresh = load().or_else(|_| load())?;
         let noticed = if fresh.newest == held.0 { Noticed::Nothing } else { Noticed::Rotation };
         self.ring.write().unwrap_or_else(PoisonError::into_inner).become_like(fresh);
@@ -196,7 +196,8 @@ impl KeyStore {
         self.ring.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The key that wraps a generation's, after looking for one that is new.
+    /// Returns the key that wraps the account keys of a generation. If it is not known, looks for a new
+    /// generation first.
     fn wrapping(
         &self,
         connection: &Connection,
@@ -225,7 +226,7 @@ impl KeyStore {
         let mut made = Vec::with_capacity(accounts.len());
         for account in accounts {
             let key: AccountKey = Arc::new(random_key());
-            // One that a rotation keeps from being made here is made when it is needed.
+            // A running rotation may prevent this key from being made now. It is then made when it is needed.
             if self.row(&transaction, account)?.is_none() && self.insert(&transaction, account, &key)? {
                 made.push((account, key));
             }
@@ -236,7 +237,8 @@ impl KeyStore {
     }
 
     fn load(&self, account: AccountId) -> Result<Held, CodecError> {
-        // The cache is filled under the lock: an erasure meanwhile must not be undone by it.
+        // The cache is filled while the lock is held, so that it can't undo an erasure that happens
+        // meanwhile.
         let connection = self.lock();
         let missing =
             || CodecError::Keys(format!("the key of account {account} is missing: restore keys.db"));
@@ -253,15 +255,16 @@ impl KeyStore {
             if self.insert(&connection, account, &key)? {
                 break;
             }
-            // Another process made the key, or rotated the server key: what that wraps now must be wrapped anew.
+            // Another process made the key, or rotated the server key. In the second case the key must be
+            // wrapped again.
             self.refresh_with(&connection).map_err(|e| CodecError::Keys(e.to_string()))?;
         }
         self.cache.insert(account, key.clone());
         Ok(Held::Key(key))
     }
 
-    /// Keeps a new key, unless the account has one, or its generation is no longer the newest: a rotation that has been
-    /// through the keys would not come back for it.
+    /// Stores a new key. Does not store it if the account has one already, or if its generation is no longer
+    /// the newest, because a rotation that has finished with the account keys would not wrap it.
     fn insert(
         &self,
         connection: &Connection,
@@ -280,7 +283,7 @@ impl KeyStore {
         Ok(inserted.map_err(failed)? == 1)
     }
 
-    /// What is kept for an account; none where nothing ever was.
+    /// Returns what is stored for an account. Returns `None` if the account never had a key.
     fn row(&self, connection: &Connection, account: AccountId) -> Result<Option<Held>, CodecError> {
         let query = "SELECT wrapped, generation FROM keys WHERE account = ?";
         let row: Option<(Option<Vec<u8>>, Generation)> = connection
@@ -322,7 +325,8 @@ impl KeyStore {
         self.empty_log(&connection)
     }
 
-    /// `secure_delete` zeroes an erased row in its page; this takes the old page out of the write-ahead log.
+    /// Removes an erased key from the write-ahead log, which still has the old page. In the file itself,
+    /// `secure_delete` overwrites the row with zeros.
     fn empty_log(&self, connection: &Connection) -> Result<(), CodecError> {
         connection.busy_timeout(PATIENCE_WITH_READERS).map_err(failed)?;
         let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));

@@ -1,9 +1,9 @@
-//! The keys that follow from the server's, by generation: what wraps accounts' keys, what signs links
-//! and sessions, what hashes addresses.
+//! The keys derived from the server key, by generation: for wrapping account keys, for signing links and
+//! sessions, and for hashing addresses.
 //!
-//! A rotation makes a new generation. What was wrapped is wrapped anew; what was mailed can't be mailed
-//! anew, so the keys that signed it are kept, wrapped, until everything they signed has ended. The key
-//! that hashes addresses is part of stream names: it outlives every rotation.
+//! A rotation makes a new generation. Wrapped keys are wrapped again. Mailed links can't be mailed again, so
+//! the keys that signed them are kept, wrapped, until everything they signed has ended. The key that hashes
+//! addresses is part of stream names, so it is kept for ever.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -19,42 +19,44 @@ use super::KeyStoreError;
 
 /// A number that grows with each rotation.
 pub(super) type Generation = u32;
-/// Under which name the key that hashes addresses is kept once the server key it came from is gone.
+/// The name under which the key that hashes addresses is stored once its server key is gone.
 pub(super) const EMAIL: &str = "email";
-/// Under which name the key that hashes commands is kept. It comes from no server key.
+/// The name under which the key that hashes commands is stored. It is not derived from a server key.
 pub(super) const COMMANDS: &str = "commands";
 
-/// The keys as they are now.
+/// The current keys.
 pub(super) struct Ring {
     pub(super) newest: Generation,
-    /// How often others had written to the file of keys when this was read.
+    /// The number of other processes' writes when this was read. See [`changes_by_others`].
     pub(super) changes: i64,
     pub(super) file: KeyFile,
     wrapping: BTreeMap<Generation, Zeroizing<[u8; 32]>>,
-    /// What links, sessions and addresses are signed and hashed with; shared with whoever does.
+    /// The keys that sign links and sessions and hash addresses. All users of the keys share them.
     tokens: Arc<RwLock<TokenKeys>>,
 }
 
-/// The server key that a file of keys needs; none where it never met one.
+/// Returns the fingerprint of the server key that a file of keys needs. Returns `None` if the file has no key
+/// yet.
 pub(crate) fn wrapped_by(keys: &Connection) -> rusqlite::Result<Option<Fingerprint>> {
     Ok(generations(keys)?.last_key_value().map(|(_, print)| Fingerprint::shown(print)))
 }
 
-/// Which generations the file of keys knows, by fingerprint.
+/// Returns the generations that the file of keys knows, with their fingerprints.
 pub(super) fn generations(connection: &Connection) -> rusqlite::Result<BTreeMap<Generation, Vec<u8>>> {
     let mut select = connection.prepare_cached("SELECT id, fingerprint FROM server")?;
     let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     rows.collect()
 }
 
-/// A number that is another whenever somebody else has written to the file: a rotation that ends, or that
-/// forgets what the old key signed, makes no new generation, and must be noticed all the same.
+/// Returns a number that changes whenever another connection has written to the file. Generations alone are
+/// not enough: a rotation that ends, or that removes what the old key signed, makes no new generation, but
+/// must be noticed.
 pub(super) fn changes_by_others(connection: &Connection) -> rusqlite::Result<i64> {
     connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
 }
 
 impl Ring {
-    /// The ring of a file of keys that is not empty.
+    /// Reads the ring from a file of keys that is not empty.
     pub(super) fn load(connection: &Connection, file: KeyFile, path: &str) -> Result<Self, KeyStoreError> {
         let wrong = || KeyStoreError::WrongServerKey(path.to_owned());
         let changes = changes_by_others(connection).map_err(KeyStoreError::sqlite)?;
@@ -80,7 +82,7 @@ impl Ring {
         Ok(ring)
     }
 
-    /// Takes over what another ring knows; whoever signs with this one signs with those keys from now on.
+    /// Takes over what another ring holds. All users of this ring's tokens use those keys from now on.
     pub(super) fn become_like(&mut self, other: Self) {
         let theirs = other.tokens.read().unwrap_or_else(PoisonError::into_inner).clone();
         *self.tokens.write().unwrap_or_else(PoisonError::into_inner) = theirs;
@@ -96,7 +98,7 @@ impl Ring {
         self.wrapping.get(&generation)
     }
 
-    /// A secret that outlived its server key.
+    /// Returns a secret that was kept after its server key was gone.
     fn secret(
         &self,
         connection: &Connection,
@@ -115,12 +117,12 @@ impl Ring {
         .transpose()
     }
 
-    /// The key that hashes addresses, if it outlived the server key that it came from.
+    /// Returns the key that hashes addresses, if it was kept after its server key was gone.
     fn email(&self, connection: &Connection) -> Result<Option<Zeroizing<[u8; 32]>>, KeyStoreError> {
         self.kept_key(connection, EMAIL)
     }
 
-    /// A key that is kept under a name.
+    /// Returns the key that is stored under a name.
     pub(super) fn kept_key(
         &self,
         connection: &Connection,
@@ -131,7 +133,8 @@ impl Ring {
         kept.map(|key| key.as_slice().try_into().map(Zeroizing::new).map_err(altered)).transpose()
     }
 
-    /// What still opens links and sessions of earlier generations, and until when; the newest first.
+    /// Returns the keys that still verify links and sessions of earlier generations, and until when. Newest
+    /// first.
     fn older(&self, connection: &Connection) -> Result<Vec<(Signing, Moment)>, KeyStoreError> {
         let query = "SELECT name, ends_at FROM secrets WHERE ends_at IS NOT NULL ORDER BY ends_at DESC";
         let mut select = connection.prepare(query).map_err(KeyStoreError::sqlite)?;
@@ -149,7 +152,7 @@ impl Ring {
     }
 }
 
-/// Wraps a secret of the server's.
+/// Wraps a secret of the server.
 pub(super) fn wrap(key: &ServerKey, name: &str, secret: &[u8]) -> Result<Vec<u8>, KeyStoreError> {
     seal(&key.wrapping(), secret, name.as_bytes()).ok_or_else(|| KeyStoreError::Altered(name.to_owned()))
 }

@@ -1,9 +1,13 @@
-//! A new server key, and everything wrapped anew with it, beside a running server.
+//! Rotates the server key while a server runs: makes a new one and wraps everything again with it.
 //!
-//! In this order, each step durable before the next, so that a rotation killed at any point goes on when
-//! it is asked for again: the new key is written above the old one in its file; the key store notes the
-//! new generation, and keeps what outlives the old key; accounts' keys are wrapped anew, some hundreds in a
-//! transaction; when none is left the old generation is struck out, and last the old key from the file.
+//! Each step is durable before the next one begins. So a rotation that was killed continues when it is
+//! started again.
+//!
+//! 1. The new key is written above the old one in the key file.
+//! 2. The key store records the new generation, and keeps what must survive the old key.
+//! 3. The account keys are wrapped again, some hundreds in each transaction.
+//! 4. When none is left, the old generation is deleted from the store.
+//! 5. The old key is deleted from the key file.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -20,21 +24,22 @@ use super::ring::{COMMANDS, EMAIL, Generation, Ring, generations, wrap};
 use super::{KEYS, KeyStoreError};
 use crate::database::{FileError, lock_beside};
 
-/// How many keys one transaction wraps anew.
+/// The number of keys that one transaction wraps.
 const BATCH: usize = 500;
-/// For how long links and sessions of the old key are taken: the longest that any may last.
+/// How long links and sessions signed with the old key stay valid: the longest time that any of them may
+/// last.
 const GRACE: TimeDelta = TimeDelta::days(366);
 
 /// Why the server key is rotated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// Because it is time: links and sessions of the old key hold until they end by themselves.
+    /// A planned rotation. Links and sessions signed with the old key stay valid until they expire.
     Routine,
-    /// The old key is known to somebody else: links and sessions that it signed end at once.
+    /// Somebody else knows the old key. Links and sessions that it signed end at once.
     Compromise,
 }
 
-/// A rotation under way.
+/// A running rotation.
 pub struct Rotation {
     connection: Connection,
     path: PathBuf,
@@ -43,26 +48,27 @@ pub struct Rotation {
     report: RotationReport,
     old: Vec<(Generation, Zeroizing<[u8; 32]>)>,
     newest: Generation,
-    /// The account up to which keys were looked at.
+    /// The last account whose key was looked at.
     at: Vec<u8>,
-    /// Two at once would each write a key of its own into the file, and one of the two would be lost.
+    /// A lock against a second rotation. Two at once would each write a key to the file, and one would be
+    /// lost.
     alone: File,
 }
 
 /// What a rotation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RotationReport {
-    /// The number of the new server key, from one.
+    /// The number of the new server key, starting at one.
     pub generation: u32,
-    /// Whether it went on with one that had been interrupted.
+    /// Whether it continues an interrupted rotation.
     pub resumed: bool,
 }
 
 impl Rotation {
-    /// Begins a rotation, or goes on with one that was interrupted.
+    /// Begins a rotation, or continues one that was interrupted.
     ///
     /// # Errors
-    /// [`KeyStoreError`]; nothing is lost, and asking again goes on.
+    /// [`KeyStoreError`]. Nothing is lost, and the next call continues.
     pub fn begin(path: &Path, file: KeyFile, now: Moment, cause: Cause) -> Result<Self, KeyStoreError> {
         let alone = lock_beside(path, ".rotation").map_err(|error| match error {
             FileError::InUse(_) => KeyStoreError::UnderWay,
@@ -78,7 +84,7 @@ impl Rotation {
         now: Moment,
         cause: Cause,
     ) -> Result<Self, KeyStoreError> {
-        // Read again: what was read before the lock was had may be what another rotation has replaced.
+        // The file is read again under the lock, because another rotation may have changed it before.
         let file = file.reload()?;
         let mut connection = KEYS.open(path)?;
         let prints = generations(&connection).map_err(KeyStoreError::sqlite)?;
@@ -86,7 +92,8 @@ impl Rotation {
             let print = key.fingerprint();
             prints.values().any(|known| **known == print)
         };
-        // A key in the file that the store has not heard of was written by a rotation killed just then.
+        // A key that is in the file but unknown to the store comes from a rotation that was killed at that
+        // moment.
         let unheard = file.older.iter().find(|older| is_known(older)).filter(|_| !is_known(&file.newest));
         let current = unheard.map_or_else(|| file.clone(), KeyFile::from);
         let ring = Ring::load(&connection, current, &path.display().to_string())?;
@@ -111,22 +118,22 @@ impl Rotation {
         Ok(Self { connection, path, file, cause, report, old, newest, at: Vec::new(), alone })
     }
 
-    /// What it does.
+    /// Returns what this rotation does.
     #[must_use]
     pub fn report(&self) -> RotationReport {
         self.report
     }
 
-    /// How many keys are still to be wrapped anew.
+    /// Returns how many keys must still be wrapped again.
     ///
     /// # Errors
-    /// What SQLite said.
+    /// SQLite's error.
     pub fn left(&self) -> Result<u64, KeyStoreError> {
         let count = "SELECT count(*) FROM keys WHERE generation < ?";
         self.connection.query_row(count, [self.newest], |row| row.get(0)).map_err(KeyStoreError::sqlite)
     }
 
-    /// Wraps some more keys anew; says how many, none once all are.
+    /// Wraps some more keys again. Returns how many; zero means that all are done.
     ///
     /// # Errors
     /// [`KeyStoreError::Altered`] names a key that can't be unwrapped.
@@ -157,12 +164,12 @@ impl Rotation {
         Ok(rows.len())
     }
 
-    /// Strikes the old key out: first from the store, where no key may be left that it wraps, then from its
-    /// file. Gives the rotation that has to follow, which is to be finished too: one that was interrupted
-    /// ends with the key that it had made then, and who has seen the file since knows that one as well.
+    /// Deletes the old key: first from the store, where it wraps no key any more, then from its file. May
+    /// return a second rotation, which the caller must finish too: an interrupted rotation ends with the key
+    /// that it had made, and an attacker who has read the file since knows that key as well.
     ///
     /// # Errors
-    /// [`KeyStoreError`]; asking for a rotation again ends it.
+    /// [`KeyStoreError`]. Starting the rotation again finishes it.
     pub fn finish(mut self, now: Moment) -> Result<Option<Self>, KeyStoreError> {
         while self.left()? > 0 {
             self.at.clear();
@@ -183,7 +190,7 @@ impl Rotation {
     }
 }
 
-/// The next keys that an old generation wraps.
+/// Returns the next keys that an old generation wraps.
 type OldRow = (Vec<u8>, Option<Vec<u8>>, Generation);
 
 fn old_rows(connection: &Connection, newest: Generation, after: &[u8]) -> rusqlite::Result<Vec<OldRow>> {
@@ -195,7 +202,7 @@ fn old_rows(connection: &Connection, newest: Generation, after: &[u8]) -> rusqli
     rows.collect()
 }
 
-/// Notes the new generation and what outlives the old one, all of it or nothing.
+/// Records the new generation and what must survive the old one, in one transaction.
 fn announce(
     connection: &mut Connection,
     file: &KeyFile,

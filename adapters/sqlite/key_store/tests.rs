@@ -46,7 +46,7 @@ impl House {
         Rotation::begin(&self.keys(), self.file(), now(), cause).unwrap()
     }
 
-    /// A rotation to its end; what it did last.
+    /// Runs a rotation to its end. Returns what it did last.
     fn rotate(&self, cause: Cause) -> RotationReport {
         let mut rotation = self.begin(cause);
         loop {
@@ -134,8 +134,8 @@ async fn after_a_compromise_what_the_old_key_signed_holds_no_more() {
     assert_eq!(tokens.email_hash(&email()), hash);
 }
 
-/// What a rotation that was interrupted had made lay in the file beside the old key: after a compromise
-/// neither is believed, by a server that runs meanwhile either.
+/// An interrupted rotation leaves its new key in the file beside the old one. After a compromise, neither key
+/// is trusted. A server that runs meanwhile trusts neither as well.
 #[tokio::test]
 async fn after_a_compromise_a_rotation_that_was_interrupted_is_finished_and_a_whole_new_one_made() {
     let house = House::new();
@@ -162,7 +162,8 @@ async fn after_a_compromise_a_rotation_that_was_interrupted_is_finished_and_a_wh
     assert_eq!(make(&running, 0..3).await, made);
 }
 
-/// Law: whatever instruction it is killed at, everything can still be read, and asking again ends it.
+/// Law: a rotation may be killed at any instruction. Everything can still be read, and starting it again
+/// finishes it.
 #[tokio::test]
 async fn a_rotation_killed_half_way_goes_on_where_it_stopped() {
     for steps in 0..5 {
@@ -190,11 +191,11 @@ async fn a_rotation_killed_half_way_goes_on_where_it_stopped() {
 async fn a_rotation_killed_between_its_files_goes_on() {
     let house = House::new();
     let made = make(&house.open(), 0..3).await;
-    // Killed after the new key was written, before the store heard of it.
+    // Killed after the new key was written, before the store recorded it.
     house.file().put_above(ServerKey::random()).unwrap();
     assert_eq!(make(&house.open(), 0..3).await, made, "the store goes on with the key it knows");
     assert!(house.rotate(Cause::Routine).resumed);
-    // Killed after the store forgot the old key, before its file did.
+    // Killed after the store deleted the old key, before the key file did.
     let spent = house.file().newest;
     house.rotate(Cause::Routine);
     let file = KeyFile { older: vec![spent], ..house.file() };
@@ -226,8 +227,8 @@ async fn a_server_that_runs_meanwhile_reads_and_makes_keys_and_signs_with_the_ne
     assert_eq!(running.refresh_now().unwrap(), Noticed::Nothing);
 }
 
-/// Two at once would each put a key into the file; the one that is overwritten would be lost, and with it
-/// everything that it had wrapped.
+/// Two rotations at once would each write a key to the file. One would overwrite the other, and everything
+/// wrapped with the lost key would be lost too.
 #[tokio::test]
 async fn a_second_rotation_at_once_is_refused() {
     let house = House::new();
@@ -235,7 +236,7 @@ async fn a_second_rotation_at_once_is_refused() {
     let first = house.begin(Cause::Routine);
     let second = Rotation::begin(&house.keys(), house.file(), now(), Cause::Routine);
     assert!(matches!(second.err(), Some(KeyStoreError::UnderWay)));
-    // Begun with what the file held before the first: it is read again.
+    // This rotation begins with what the file held before the first one. It must read the file again.
     let before = house.file();
     first.finish(now()).unwrap();
     let third = Rotation::begin(&house.keys(), before, now(), Cause::Routine).unwrap();
@@ -243,7 +244,7 @@ async fn a_second_rotation_at_once_is_refused() {
     assert_eq!(make(&house.open(), 0..3).await, made);
 }
 
-/// A process that has not looked since before the rotation must not wrap a key with what is no more.
+/// A process may not have checked since the rotation. It must not wrap a key with the old server key.
 #[tokio::test]
 async fn a_key_made_by_who_has_not_heard_of_a_rotation_is_wrapped_by_the_new_server_key() {
     let house = House::new();
@@ -254,7 +255,7 @@ async fn a_key_made_by_who_has_not_heard_of_a_rotation_is_wrapped_by_the_new_ser
     assert_eq!(make(&house.open(), 0..3).await, made);
 }
 
-/// As when root rotates beside a server that runs as another user, its key mounted from elsewhere.
+/// Root rotates the key beside a server that runs as another user. The key file is a link to a mounted file.
 #[test]
 fn a_rotation_leaves_the_key_file_where_it_is_and_to_whom_it_belongs() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
@@ -266,7 +267,7 @@ fn a_rotation_leaves_the_key_file_where_it_is_and_to_whom_it_belongs() {
     symlink(&real, house.server_key()).unwrap();
     std::fs::set_permissions(&real, std::fs::Permissions::from_mode(0o440)).unwrap();
     for path in [&real, &house.keys()] {
-        // Who is not root can give nothing away, and has the files to themselves.
+        // Without root, a test can't give files to another user.
         let _ = chown(path, Some(65_533), Some(65_534));
     }
     let of = |path: &Path| {

@@ -1,4 +1,5 @@
-//! The lease on the reactions, in the journal's file: each write compares its fence in its own transaction.
+//! The lease for the reactions, in the journal's file. Each write compares its fence within its own
+//! transaction.
 
 use loquet_domain::Moment;
 use loquet_domain::ports::BoxFuture;
@@ -7,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::{SqliteJournal, moment};
 
-/// Returns why nothing may be written under this fence. Returns `None` if its lease holds.
+/// Returns why nothing may be written under this fence. Returns `None` if its lease is valid.
 pub(super) fn is_over(connection: &Connection, shown: Fence) -> rusqlite::Result<Option<Fenced>> {
     let query = "SELECT fence, holder IS NOT NULL FROM lease";
     let mut select = connection.prepare_cached(query)?;

@@ -1,4 +1,4 @@
-//! The mail ledger over the journal's file.
+//! The mail ledger, stored in the journal's file.
 
 use loquet_domain::Moment;
 use loquet_domain::ids::AccountId;

@@ -1,7 +1,7 @@
-//! How far each reaction is, and the mails that are to be sent, in a SQLite file of their own.
+//! The checkpoints of the reactions and the mails to send, in a SQLite file of their own.
 //!
-//! It is no read model: rebuilding those never touches it (law 5). It names no person: a mail is
-//! written from the log when it is sent.
+//! This is not a read model, so rebuilding read models never touches it (law 5). It holds no personal data:
+//! the text of a mail is built from the log when the mail is sent.
 
 mod lease;
 mod ledger;
@@ -96,7 +96,7 @@ pub struct SqliteJournal {
 }
 
 impl SqliteJournal {
-    /// Opens the file, making it if there is none.
+    /// Opens the file. Makes it if it does not exist.
     ///
     /// # Errors
     /// [`FileError`] names the file and what is wrong.
@@ -104,10 +104,11 @@ impl SqliteJournal {
         Ok(Self { connection: Arc::new(Mutex::new(JOURNAL.open(path)?)) })
     }
 
-    /// Opens the file beside whoever writes it, to read alone: everything that would write fails.
+    /// Opens the file for reading, while another process may write it. Every write fails.
     ///
     /// # Errors
-    /// [`FileError`] names the file and what is wrong; an older format is not upgraded.
+    /// [`FileError`] names the file and what is wrong. A file with an older format is refused, and not
+    /// upgraded.
     pub fn open_to_read(path: &Path) -> Result<Self, FileError> {
         Ok(Self { connection: Arc::new(Mutex::new(JOURNAL.open_reader(path)?)) })
     }
@@ -119,7 +120,7 @@ impl SqliteJournal {
         work_on(&self.connection, work).await.map_err(StoreFailed::new)
     }
 
-    /// Writes under the lease, all of it or nothing. Nothing is written if the lease under this fence is over.
+    /// Writes under the lease, in one transaction. Writes nothing if the lease of this fence has ended.
     async fn write<T: Send + 'static>(
         &self,
         fence: Fence,
@@ -184,7 +185,7 @@ fn stored(urgency: Urgency) -> i64 {
     }
 }
 
-/// A moment as it is kept; out of range only in a file that was tampered with.
+/// Reads a stored moment. It is out of range only in a file that somebody has changed.
 fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Moment> {
     let micros: i64 = row.get(column)?;
     Moment::from_timestamp_micros(micros).ok_or(rusqlite::Error::IntegralValueOutOfRange(column, micros))
@@ -235,7 +236,7 @@ fn unnoted(connection: &Connection, now: Moment, limit: usize) -> rusqlite::Resu
     ended.collect()
 }
 
-/// The mails that follow from the events at these positions.
+/// Returns the mails that follow from the events at these positions.
 fn mails_about(
     connection: &Connection,
     account: AccountId,
@@ -278,7 +279,7 @@ fn conclude(
     connection.execute(update, values).map(drop)
 }
 
-/// A failure as it is stored: in words, and the mail server's verdict.
+/// A failure as it is stored: the text, and the mail server's verdict.
 fn kept(trouble: Option<&Trouble>) -> (Option<&str>, Option<String>) {
     let verdict = trouble.and_then(|trouble| trouble.verdict);
     (trouble.map(|trouble| trouble.why.as_str()), verdict.map(|verdict| verdict.stored()))

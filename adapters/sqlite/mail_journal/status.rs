@@ -1,4 +1,4 @@
-//! Whether mails go, and what became of the mails to an account, for support.
+//! Whether mails can be sent, and what happened to the mails of an account, for support.
 
 use loquet_domain::Moment;
 use loquet_domain::ids::AccountId;
@@ -24,7 +24,7 @@ pub(super) fn held(connection: &Connection) -> rusqlite::Result<Option<Hold>> {
     hold.optional()
 }
 
-/// The verdict in a column. Returns `None` if there is none, or if this version does not know it.
+/// Reads a verdict from a column. Returns `None` if there is none, or if this version does not know it.
 pub(super) fn verdict(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Verdict>> {
     let kept: Option<String> = row.get(column)?;
     Ok(kept.as_deref().and_then(Verdict::parse))
@@ -35,7 +35,7 @@ pub(super) fn mails_of(
     account: AccountId,
     limit: u32,
 ) -> rusqlite::Result<Vec<MailStatus>> {
-    // Both as of one moment.
+    // Both are read in one transaction.
     let transaction = connection.transaction()?;
     let hold = held(&transaction)?;
     let query = format!(
@@ -55,7 +55,7 @@ fn status(row: &Row<'_>, hold: Option<&Hold>) -> rusqlite::Result<MailStatus> {
     let (tries, ended, tried): (u32, Option<i64>, Option<i64>) = (row.get(5)?, row.get(8)?, row.get(9)?);
     let verdict = verdict(row, 11)?;
     let why: Option<String> = row.get(10)?;
-    // A mail that an operator queued again begins anew.
+    // A mail that an operator put back into the queue starts over.
     let own = why.filter(|_| tries > 0).map(|why| Trouble { why, verdict });
     let at = ended.and_then(Moment::from_timestamp_micros).map_or_else(|| moment(row, 7), Ok)?;
     let (delivery, trouble) = match state {
@@ -77,7 +77,7 @@ fn status(row: &Row<'_>, hold: Option<&Hold>) -> rusqlite::Result<MailStatus> {
     })
 }
 
-/// Why a mail waits: for its own next try after a verdict on it, or together with all others.
+/// Returns why a mail waits: for its own next try after a verdict, or together with all other mails.
 fn pending(due: Moment, own: Option<Trouble>, hold: Option<&Hold>) -> (Delivery, Option<Trouble>) {
     let is_about_us =
         |trouble: &Trouble| trouble.verdict.is_some_and(|verdict| verdict.judgement() == Judgement::AboutUs);

@@ -32,7 +32,7 @@ pub(crate) const TOKENS: Kind = Kind {
          ALTER TABLE tokens ADD COLUMN revoked_at INTEGER;",
         "ALTER TABLE tokens ADD COLUMN family BLOB NOT NULL DEFAULT x'';
          UPDATE tokens SET family = hash;",
-        // Deleting and erasing were part of accounts:write: what was made with it goes on as it was.
+        // Deleting and erasing used to be part of accounts:write. Tokens from then keep these rights.
         "ALTER TABLE tokens ADD COLUMN role TEXT;
          UPDATE tokens SET scopes = scopes || ' accounts:delete'
              WHERE ' ' || scopes || ' ' LIKE '% accounts:write %';",
@@ -54,15 +54,15 @@ pub(crate) const TOKENS: Kind = Kind {
         ) STRICT, WITHOUT ROWID;",
 };
 
-/// The tokens. Other processes may change them while this one runs.
+/// The service tokens. Other processes may change them while this one runs.
 #[derive(Clone)]
 pub struct SqliteServiceTokens {
     inner: Arc<Mutex<Inner>>,
     uses: Arc<Uses>,
 }
 
-/// Uses that are to be noted. They have a connection of their own: whoever asks whose token it is never waits
-/// for a write.
+/// Uses of tokens that must be recorded. They are written over a separate connection, so that looking up a
+/// token never waits for a write.
 struct Uses {
     connection: Mutex<Connection>,
     pending: Mutex<HashMap<[u8; 32], Moment>>,
@@ -70,17 +70,17 @@ struct Uses {
 
 struct Inner {
     connection: Connection,
-    /// All of them, as they were at that version of the file: there are few, and asking is part of
-    /// every request.
+    /// All tokens, as of a version of the file. They are kept in memory because there are few, and every
+    /// request looks one up.
     known: HashMap<[u8; 32], TokenEntry>,
     version: Option<i64>,
 }
 
-/// How exactly the last use is noted: writing it down at each use would cost more than the use.
+/// How accurate the last use is. Recording each use would cost more than the use itself.
 const NOTED: TimeDelta = TimeDelta::minutes(1);
 
 impl SqliteServiceTokens {
-    /// Opens the file, making it if there is none.
+    /// Opens the file. Makes it if it does not exist.
     ///
     /// # Errors
     /// [`FileError`] names the file and what is wrong.
@@ -134,7 +134,7 @@ impl SqliteServiceTokens {
         })
     }
 
-    /// Looks and changes in one step, for all processes: all of it or nothing.
+    /// Reads and changes in one transaction, so that no other process can come in between.
     fn change<T>(
         &self,
         change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
@@ -164,8 +164,8 @@ impl SqliteServiceTokens {
         Ok(Some(service))
     }
 
-    /// Notes a use beside whoever waits for the answer, together with others. One that is lost is noted a
-    /// minute later.
+    /// Records a use together with others, while the caller already gets its answer. If recording fails, the
+    /// next use after a minute is recorded.
     fn note_use(&self, hash: [u8; 32], at: Moment) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let mut pending = self.uses.pending.lock().unwrap_or_else(PoisonError::into_inner);
@@ -175,7 +175,7 @@ impl SqliteServiceTokens {
             let uses = self.uses.clone();
             drop(runtime.spawn_blocking(move || {
                 if let Err(error) = uses.write() {
-                    tracing::warn!(error = %explain(&error), "the use of some tokens was not noted");
+                    tracing::warn!(error = %explain(&error), "the use of some tokens was not recorded");
                 }
             }));
         }
@@ -210,8 +210,8 @@ impl ServiceTokens for SqliteServiceTokens {
         Box::pin(ready(self.revoke_now(id, now)))
     }
 
-    /// The tokens are in memory, and asking whether the file has changed takes microseconds: so this does not go to
-    /// another thread.
+    /// The tokens are in memory, and checking whether the file has changed takes microseconds. So this runs
+    /// on the current thread.
     fn find<'a>(
         &'a self,
         token: &'a str,
@@ -238,7 +238,7 @@ impl Uses {
     }
 }
 
-/// Makes a token and keeps its hash.
+/// Makes a token and stores its hash.
 fn insert(
     connection: &Connection,
     name: &str,
@@ -262,7 +262,7 @@ fn insert(
     Ok(token)
 }
 
-/// Every token, by its hash.
+/// Reads every token, by its hash.
 fn all(connection: &Connection) -> rusqlite::Result<HashMap<[u8; 32], TokenEntry>> {
     let mut select = connection.prepare_cached(
         "SELECT hash, name, scopes, created_at, expires_at, last_used_at, revoked_at, family, role FROM tokens",
@@ -270,7 +270,7 @@ fn all(connection: &Connection) -> rusqlite::Result<HashMap<[u8; 32], TokenEntry
     select.query_map([], entry)?.collect()
 }
 
-/// The token with this id, if it holds.
+/// Returns the token with this id, if it is valid.
 fn held(connection: &Connection, id: &str, now: Moment) -> rusqlite::Result<Option<([u8; 32], TokenEntry)>> {
     Ok(all(connection)?.into_iter().find(|(_, entry)| entry.id == id && entry.holds(now)))
 }

@@ -1,4 +1,4 @@
-//! Tokens as another process, an older version, or a rotation left them.
+//! Tokens that another process, an older version or a rotation has changed.
 
 use std::collections::BTreeSet;
 
@@ -151,7 +151,7 @@ fn a_rotated_persons_token_is_the_same_persons_in_the_same_role() {
     assert_eq!(tokens.find_now(&new, at(100)).unwrap(), None, "it ends when the old one would have");
 }
 
-/// The noting of a use waits for another process's write; nobody waits for the noting.
+/// Recording a use waits for another process's write. The caller does not wait for the recording.
 #[tokio::test]
 async fn whose_token_it_is_is_told_while_the_file_is_being_written() {
     let folder = tempfile::tempdir().unwrap();
@@ -163,7 +163,7 @@ async fn whose_token_it_is_is_told_while_the_file_is_being_written() {
     let other = Connection::open(folder.path().join("tokens.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     tokens.find_now(&token, at(0)).unwrap();
-    // Taken up, and waiting for the file.
+    // The use was accepted and waits for the file.
     while !tokens.uses.pending.lock().unwrap().is_empty() {
         tokio::task::yield_now().await;
     }

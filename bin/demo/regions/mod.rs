@@ -1,4 +1,4 @@
-//! What names, streets and towns are like, region by region. Data, and nothing else.
+//! The names, streets and towns of each region. This folder holds only data.
 
 mod flanders;
 mod netherlands;
@@ -7,7 +7,7 @@ mod wallonia;
 use loquet_domain::values::enterprise_number::Country;
 use loquet_domain::values::language::Language;
 
-/// Where a company is, and how people speak there.
+/// The place and language of a company.
 pub(super) struct Region {
     pub(super) language: Language,
     pub(super) country: Country,
@@ -15,43 +15,44 @@ pub(super) struct Region {
     pub(super) given: &'static [&'static str],
     /// Family names.
     pub(super) family: &'static [&'static str],
-    /// Postal code and town; in the Netherlands the four digits of a code.
+    /// Postal codes and towns. In the Netherlands, the four digits of a code.
     pub(super) towns: &'static [(&'static str, &'static str)],
     pub(super) streets: &'static [&'static str],
-    /// What companies do: what stands in the register before or around the owner's name, `{}`.
+    /// Company activities. In the registered name, `{}` stands for the owner's name.
     pub(super) trades: &'static [&'static str],
-    /// Names over the door.
+    /// Names on shops.
     pub(super) doors: &'static [&'static str],
     /// Legal forms.
     pub(super) forms: &'static [&'static str],
-    /// What chains are called.
+    /// The names of chains.
     pub(super) chains: &'static [&'static str],
-    /// What sites are called once somebody names them.
+    /// The names that owners give to sites.
     pub(super) sites: &'static [&'static str],
     pub(super) groups: Groups,
-    /// Above a payment, after the name over the door.
+    /// The line above a payment, after the name of the shop.
     pub(super) opening_hours: &'static str,
-    /// Between payment and cardholder's part.
+    /// The line between the payment and the cardholder's part.
     pub(super) returns: &'static str,
-    /// Below everything.
+    /// The last line.
     pub(super) thanks: &'static [&'static str],
-    /// What stands before the number of the value-added tax.
+    /// The words before the number for the value-added tax.
     pub(super) tax: &'static str,
-    /// Why support ends a lockout.
+    /// Reasons why support ends a lockout.
     pub(super) released: &'static str,
-    /// Why an account is deleted, and why a person is forgotten.
+    /// Reasons why an account is deleted, and why a person is erased.
     pub(super) left: &'static str,
     pub(super) forgotten: &'static str,
 }
 
-/// Names of user groups and what they are for.
+/// The names of user groups, and their purposes.
 pub(super) struct Groups {
     pub(super) till: (&'static str, &'static str),
     pub(super) manager: (&'static str, &'static str),
     pub(super) books: (&'static str, &'static str),
 }
 
-/// The region of a company: nine of twenty French-speaking Belgium, six Dutch-speaking, five the Netherlands.
+/// Returns the region of a company. Of twenty companies, nine are in French-speaking Belgium, six in
+/// Dutch-speaking Belgium, and five in the Netherlands.
 pub(super) fn region(of_twenty: u64) -> &'static Region {
     match of_twenty {
         0..9 => &wallonia::REGION,

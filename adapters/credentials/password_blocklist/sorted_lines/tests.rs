@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Counts what is read of a source.
+/// Counts the reads of a source.
 struct Counted<R> {
     source: R,
     reads: Cell<u32>,
@@ -35,7 +35,8 @@ fn forty_megabytes_are_searched_with_a_few_reads_and_never_loaded() {
     assert!(length > 40_000_000, "{length}");
     let list = SortedLines::open(Counted { source: file, reads: Cell::new(0), bytes: Cell::new(0) }, length)
         .unwrap();
-    // Two reads a halving at most, where a line lies across two blocks, and a few for the last block.
+    // Each halving takes two reads at most, because a line may lie across two blocks. The last block takes a
+    // few more.
     let most = 2 * length.ilog2() + 4;
     for n in (0..2_000_000).step_by(9973).chain([0, 1_999_999]) {
         for (line, is_there) in [
@@ -62,7 +63,7 @@ fn lines() -> impl Strategy<Value = String> {
     prop_oneof![20 => short.boxed(), 1 => long.boxed()]
 }
 
-/// The folded order, naively.
+/// A simple version of the order that ignores case, to compare with.
 fn key(line: &str) -> String {
     line.to_ascii_uppercase()
 }
@@ -77,7 +78,7 @@ proptest! {
         let text = lines.join("\n");
         let bytes = text.as_bytes();
         let list = SortedLines::of_bytes(bytes).unwrap();
-        // An empty line at the very end is none.
+        // An empty line at the very end does not count as a line.
         let there = |wanted: &str| text.lines().any(|line| key(line) == key(wanted));
         prop_assert_eq!(list.contain(wanted.as_bytes()).unwrap(), there(&wanted));
         for line in text.lines() {

@@ -106,7 +106,7 @@ pub(crate) async fn create(
             let company = person.profile.company;
             let managing = Need::anywhere(Permission::ManageUsers);
             let grantor = api.permit(&caller, Scope::AccountsWrite, company, managing).await?;
-            // Whoever manages users creates users, never administrators.
+            // A user who manages users may create users, but no administrators.
             if grantor != Grantor::Anything && matches!(body.role, AdmissionBody::Administrator) {
                 return Err(Problem::forbidden());
             }
@@ -171,14 +171,14 @@ pub(crate) async fn convert(
     carry_out(at, async move { api.app.convert(&context, authority, id, body.to.into()).await }).await
 }
 
-/// The context of a command, with why it is made; the supplier's people must say.
+/// Returns the context of a command with its reason. The supplier's staff must give one.
 fn because(caller: &Caller, arrival: &Arrival, reason: Option<String>) -> Result<Context, Problem> {
     let mut faults = Faults::default();
     faults.reason_of(caller, "/reason", reason.as_deref());
     faults.finish(Some(caller.context_because(arrival, reason)))
 }
 
-/// Why a mail is sent.
+/// The reason for sending a mail.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WhyBody {

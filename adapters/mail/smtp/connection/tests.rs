@@ -1,4 +1,4 @@
-//! Conversations with a server that says what a test tells it, in a time of the test's own.
+//! Conversations with a server that follows a test's script, with a simulated clock.
 #![allow(clippy::unwrap_used)] // a test stops at the first thing amiss
 
 use proptest::prelude::*;
@@ -8,21 +8,21 @@ use tokio::task::JoinHandle;
 use super::super::tls;
 use super::*;
 
-/// What a server does instead of the usual, at a command that begins so; "" is the greeting, "." the end of a
-/// message.
+/// What a server does instead of the usual reply to a command with this beginning. "" stands for the
+/// greeting, "." for the end of a message.
 #[derive(Clone, Copy)]
 enum Act {
-    /// Says this.
+    /// Replies with this.
     Say(&'static [u8]),
-    /// Thinks for so many seconds, then says this.
+    /// Waits for this number of seconds, then replies with this.
     After(u64, &'static [u8]),
-    /// Closes without a word.
+    /// Closes without a reply.
     Close,
-    /// Says this, then closes.
+    /// Replies with this, then closes.
     SayAndClose(&'static [u8]),
 }
 
-/// A server that does otherwise at these commands. Ends with what it was sent.
+/// A server that behaves differently at these commands. Returns what it was sent.
 fn server(mut line: DuplexStream, acts: &'static [(&'static str, Act)]) -> JoinHandle<String> {
     tokio::spawn(async move {
         let (mut heard, mut command) = (String::new(), String::new());
@@ -84,7 +84,7 @@ fn parcel(to: &str) -> Parcel {
 
 const PATIENCE: Patience = Patience { command: Duration::from_secs(30), end: Duration::from_mins(10) };
 
-/// Hands one mail over. The verdict in the form that the journal keeps, "" where there is none, and what the
+/// Sends one mail. Returns the verdict in the form that the journal stores, "" if there is none, and what the
 /// server was sent.
 async fn hand_over(security: Security, to: &str, acts: &'static [(&'static str, Act)]) -> (String, String) {
     let (ours, theirs) = tokio::io::duplex(1 << 20);
@@ -99,10 +99,10 @@ async fn hand_over(security: Security, to: &str, acts: &'static [(&'static str, 
 
 const MARIE: &str = "marie@example.be";
 
-/// What servers do, at which command, and the verdict; none where the mail is taken.
+/// What a server does at which command, and the expected verdict. `None` if the mail is accepted.
 const TABLE: &[(&[(&str, Act)], &str)] = &[
     (&[], ""),
-    // The code decides, whatever the text is.
+    // The code decides, not the text.
     (&[(".", Act::Say(b"250 2.0.0 message re\xe7u\r\n"))], ""),
     (&[("", Act::Say(b"220 \xc9lys\xe9e\r\n")), ("RCPT", Act::Say(b"250 d'accord, \xe7a va\r\n"))], ""),
     (&[("", Act::Say(b"220\r\n")), ("MAIL", Act::Say(b"250\r\n")), (".", Act::Say(b"250\n"))], ""),
@@ -120,7 +120,7 @@ const TABLE: &[(&[(&str, Act)], &str)] = &[
         ],
         "",
     ),
-    // Each stage is told from the others.
+    // Each stage gives a different verdict.
     (&[("", Act::Say(b"554 5.7.1 no service\r\n"))], "greeting 554 5.7.1"),
     (&[("", Act::Say(b"SSH-2.0-OpenSSH\r\n"))], "greeting not-smtp"),
     (&[("", Act::Close)], "greeting broken"),
@@ -138,14 +138,14 @@ const TABLE: &[(&[(&str, Act)], &str)] = &[
     (&[("DATA", Act::Say(b"250 not a go\r\n"))], "data not-smtp"),
     (&[(".", Act::Say(b"550 5.4.5 quota\r\n"))], "end 550 5.4.5"),
     (&[(".", Act::Say(b"354 again?\r\n"))], "end not-smtp"),
-    // The answer to the whole message may take ten minutes, and its code decides even if the rest never comes.
+    // The reply to the whole message may take ten minutes. Its code decides even if the rest never comes.
     (&[(".", Act::After(599, b"250 2.0.0 at last\r\n"))], ""),
     (&[(".", Act::After(601, b"250 2.0.0 too late\r\n"))], "end too-long"),
     (&[(".", Act::Close)], "end broken"),
     (&[(".", Act::SayAndClose(b"250-2.0.0 taken\r\n"))], ""),
     (&[(".", Act::SayAndClose(b"554 5.6.0"))], "end 554 5.6.0"),
     (&[("MAIL", Act::SayAndClose(b"250-half\r\n"))], "sender not-smtp"),
-    // A reply that was there before its command answers nothing.
+    // A reply that came before its command answers nothing.
     (&[("RCPT", Act::Say(b"250 ok\r\n250 2.0.0 taken, trust me\r\n"))], "data not-smtp"),
     (&[("MAIL", Act::Say(b"250 ok\r\n421 4.3.2 closing\r\n"))], "recipient 421 4.3.2"),
 ];
@@ -272,8 +272,8 @@ fn what_a_server_offers_is_read_in_any_case_and_the_old_way_of_saying_auth_too()
 }
 
 proptest! {
-    /// Whatever a message holds, on the wire no line is a lone dot, and there are no other line ends than CRLF;
-    /// and taking the dots away again gives the message.
+    /// No line that is sent is a single dot, and every line ends with CRLF, whatever the message holds.
+    /// Removing the doubled dots gives the message again.
     #[test]
     fn nothing_in_a_message_ends_it(message in "[a.\r\n]{0,40}") {
         let sent = String::from_utf8(transparent(message.as_bytes())).unwrap();
