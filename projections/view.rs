@@ -90,7 +90,7 @@ use crate::table::{Row, Table};
 /// # let mut held = HeldRows::default();
 /// # let mut nothing_stored = NothingStored;
 /// # let mut rows = Table::over(&mut nothing_stored, &mut held);
-/// Two wrong passwords for one account.
+/// // Two wrong passwords for one account.
 /// for wrong_password in [&event, &event] {
 ///     Failures.apply(&mut rows, wrong_password)?;
 /// }

@@ -12,7 +12,6 @@ impl App {
     ///
     /// # Errors
     /// [`Unavailable`] if the log can't be read.
-    /// [`Unavailable`] when the log can't be read.
     pub async fn activation_mails_sent_to(
         &self,
         address: &EmailHash,
