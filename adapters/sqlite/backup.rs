@@ -155,7 +155,7 @@ pub struct Restored {
     pub server_key: Option<Fingerprint>,
 }
 
-/// Copies the data in `folder` to `to`, which must not exist or be empty. Reports each file when its copying
+/// Copies the data in `folder` to `to`, which must be empty or not exist yet. Reports each file when its copying
 /// begins.
 ///
 /// # Errors

@@ -46,7 +46,7 @@ pub(crate) enum NoLogo {
 }
 
 /// Limits how many pictures are drawn at once. Drawing keeps a core busy, and the server needs cores for
-/// other work. At most half of the cores draw pictures.
+/// other work, so there are only one or two places: see [`Drawing::on`].
 #[derive(Clone, Debug)]
 pub struct Drawing {
     places: Arc<Semaphore>,

@@ -17,11 +17,11 @@ use super::LOG;
 use crate::database::FileError;
 
 const MAGIC: &[u8; 8] = b"lqheads1";
-/// The snapshot's header: its format, the last position, and the id of the event there.
+/// The bytes of the snapshot's header: its format, the last position, and the id of the event there.
 const HEAD: usize = 8 + 8 + 16;
-/// An entry: a stream's key, position and revision.
+/// The bytes of an entry: a stream's key, position and revision.
 const ENTRY: usize = 16 + 8 + 8;
-/// The snapshot's end: the SHA-256 of everything before.
+/// The bytes at the snapshot's end: the SHA-256 of everything before.
 const DIGEST: usize = 32;
 /// If a start had to read more events than this, it writes a new snapshot at once.
 const LONG_TAIL: u64 = 100_000;

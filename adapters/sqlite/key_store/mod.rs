@@ -196,8 +196,8 @@ impl KeyStore {
         self.ring.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the key that wraps the account keys of a generation. If it is not known, looks for a new
-    /// generation first.
+    /// Returns the key that wraps the account keys of a generation. If this process does not know it,
+    /// checks for a new generation first.
     fn wrapping(
         &self,
         connection: &Connection,

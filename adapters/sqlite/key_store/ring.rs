@@ -27,7 +27,7 @@ pub(super) const COMMANDS: &str = "commands";
 /// The current keys.
 pub(super) struct Ring {
     pub(super) newest: Generation,
-    /// The number of other processes' writes when this was read. See [`changes_by_others`].
+    /// The value of [`changes_by_others`] when this was read.
     pub(super) changes: i64,
     pub(super) file: KeyFile,
     wrapping: BTreeMap<Generation, Zeroizing<[u8; 32]>>,
