@@ -1,5 +1,4 @@
 //! Conversations with a server that follows a test's script, with a simulated clock.
-#![allow(clippy::unwrap_used)] // a test stops at the first thing amiss
 
 use proptest::prelude::*;
 use tokio::io::{AsyncBufReadExt, DuplexStream};
