@@ -85,7 +85,6 @@ impl AnonymousGuesses for MemoryAnonymousGuesses {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use loquet_domain::Moment;

@@ -63,7 +63,7 @@ pub(crate) fn second(second: i64) -> Moment {
 macro_rules! suite {
     ($name:ident, $make:expr, [$($rule:ident),* $(,)?] $(, killed: [$($killed:ident),* $(,)?])?) => {
         mod $name {
-            #[allow(unused_imports)]
+            #[allow(unused_imports, reason = "not every use of the macro needs them")]
             use super::*;
 
             const MAKE: $crate::store::Make<super::Port> = $make;

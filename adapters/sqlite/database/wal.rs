@@ -123,7 +123,6 @@ fn damage_after(wal: &Path, header: &[u8; HEADER]) -> Option<&'static str> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use std::path::PathBuf;
 
