@@ -340,12 +340,18 @@ impl App {
     /// Refuses every login while the guesses at unknown addresses can't be counted.
     ///
     /// A login at a known address does not need them. But if only logins at unknown addresses failed, everybody could
-    /// tell the two apart (law 11). So after a failure each login first reads the guesses, until they can be read
-    /// again.
+    /// tell the two apart (law 11). So after a failure each login first writes the guesses at its address as they
+    /// are, until they can be written again. A read would not do: a store may answer reads and refuse writes.
     async fn guesses_can_be_counted(&self, hash: &EmailHash) -> Result<(), Unavailable> {
         if self.guesses_lost.load(Ordering::Relaxed) {
-            self.guesses_at(hash).await?;
-            self.guesses_lost.store(false, Ordering::Relaxed);
+            let as_they_are = self.guesses_at(hash).await?;
+            match self.ports.guesses.replace(hash, as_they_are, as_they_are).await {
+                // After a conflict, another login has just written them.
+                Ok(()) | Err(CountError::Conflict { .. }) => {
+                    self.guesses_lost.store(false, Ordering::Relaxed);
+                }
+                Err(CountError::Unavailable(why)) => return Err(self.guesses_failed(why)),
+            }
         }
         Ok(())
     }

@@ -128,15 +128,16 @@ async fn of_500_guesses_at_once_at_an_unknown_address_on_three_nodes_seven_are_j
     }
 }
 
-/// Guesses at unknown addresses that can't be counted for a while.
+/// Guesses at unknown addresses that can't be counted for a while. They may still be read, as from a read-only replica.
 struct Away {
     guesses: MemoryAnonymousGuesses,
-    away: AtomicBool,
+    reads_fail: AtomicBool,
+    writes_fail: AtomicBool,
 }
 
 impl Away {
-    fn ask(&self) -> Result<(), GuessesUnavailable> {
-        match self.away.load(Ordering::SeqCst) {
+    fn ask(fails: &AtomicBool) -> Result<(), GuessesUnavailable> {
+        match fails.load(Ordering::SeqCst) {
             true => Err(GuessesUnavailable("away".to_owned())),
             false => Ok(()),
         }
@@ -146,7 +147,7 @@ impl Away {
 impl AnonymousGuesses for Away {
     fn get<'a>(&'a self, email: &'a EmailHash) -> BoxFuture<'a, Result<Lockout, GuessesUnavailable>> {
         Box::pin(async move {
-            self.ask()?;
+            Self::ask(&self.reads_fail)?;
             self.guesses.get(email).await
         })
     }
@@ -158,7 +159,7 @@ impl AnonymousGuesses for Away {
         next: Lockout,
     ) -> BoxFuture<'a, Result<(), CountError>> {
         Box::pin(async move {
-            self.ask()?;
+            Self::ask(&self.writes_fail)?;
             self.guesses.replace(email, judged, next).await
         })
     }
@@ -172,7 +173,8 @@ async fn while_guesses_at_unknown_addresses_cannot_be_counted_every_login_is_ref
     let first = node(&store, folder.path());
     first.active(1, "known@example.be").await;
     let guesses = MemoryAnonymousGuesses::new(NonZeroUsize::new(1000).unwrap());
-    let away = Arc::new(Away { guesses, away: AtomicBool::new(false) });
+    let (reads_fail, writes_fail) = (AtomicBool::new(false), AtomicBool::new(false));
+    let away = Arc::new(Away { guesses, reads_fail, writes_fail });
     let node = first.beside_counting(Arc::new(store.clone()), away.clone());
     let log_in = async |email| {
         let (email, password) = (email_address(email), password(PASSWORD));
@@ -180,16 +182,22 @@ async fn while_guesses_at_unknown_addresses_cannot_be_counted_every_login_is_ref
         node.app.log_in(&context(1), credentials).await
     };
     assert!(matches!(log_in("known@example.be").await, Ok(Login::Succeeded { .. })));
-    away.away.store(true, Ordering::SeqCst);
     let unavailable = Err(Unavailable::Guesses(GuessesUnavailable("away".to_owned())));
-    let before = (log(&store).await.len(), node.verified());
-    for email in ["unknown@example.be", "known@example.be", "other@example.be", "known@example.be"] {
-        assert_eq!(log_in(email).await, unavailable, "{email}");
+    for reads_too in [true, false] {
+        away.reads_fail.store(reads_too, Ordering::SeqCst);
+        away.writes_fail.store(true, Ordering::SeqCst);
+        // Where only the writes fail, the first guess has been judged before its count is refused.
+        assert_eq!(log_in("first@example.be").await, unavailable);
+        let before = (log(&store).await.len(), node.verified());
+        for email in ["unknown@example.be", "known@example.be", "other@example.be", "known@example.be"] {
+            assert_eq!(log_in(email).await, unavailable, "{email}, reads fail too: {reads_too}");
+        }
+        assert_eq!((log(&store).await.len(), node.verified()), before, "and costs as little");
+        away.reads_fail.store(false, Ordering::SeqCst);
+        away.writes_fail.store(false, Ordering::SeqCst);
+        assert!(matches!(log_in("known@example.be").await, Ok(Login::Succeeded { .. })));
+        assert_eq!(log_in("unknown@example.be").await, Ok(Login::Refused));
     }
-    assert_eq!((log(&store).await.len(), node.verified()), before, "and costs as little");
-    away.away.store(false, Ordering::SeqCst);
-    assert!(matches!(log_in("known@example.be").await, Ok(Login::Succeeded { .. })));
-    assert_eq!(log_in("unknown@example.be").await, Ok(Login::Refused));
 }
 
 async fn diagnosis(node: &Node, store: &MemoryStore, email: &str, at: i64) -> Diagnosis {
