@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use loquet_domain::Moment;
 use loquet_domain::account::Refusal;
 use loquet_domain::app::{Failure, LinkRefused, ReceiptRefused, Unavailable};
+use loquet_domain::ids::SiteId;
 use loquet_domain::policies::lockout::LockEnd;
 use loquet_domain::policies::password_policy::PasswordRule;
 use loquet_domain::ports::{AppendError, ReadError};
@@ -207,6 +208,11 @@ impl Problem {
     /// One field breaks a rule. `pointer` is a JSON pointer into the body (RFC 6901), or `?name` for a parameter.
     pub(crate) fn at(pointer: impl Into<String>, rule: &'static str) -> Self {
         Self::invalid(vec![Fault { pointer: pointer.into(), rule, places: Vec::new() }])
+    }
+
+    /// A field names a site that the company does not have. `pointer` is as in [`Problem::at`].
+    pub(crate) fn site_unknown(pointer: impl Into<String>, site: SiteId) -> Self {
+        Self::at(pointer, "site-unknown").with("site", site)
     }
 
     /// A refusal about a field of the request, of which its route should have said the name.

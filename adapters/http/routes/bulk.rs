@@ -135,7 +135,7 @@ fn refused(failure: Failure, moves: &[Move], at: Moment) -> Problem {
     match failure {
         Failure::Company(company::Refusal::NoSuchSite(site))
         | Failure::Terminals(terminals::Refusal::SiteGone(site)) => {
-            at_line("site", "site-unknown", &|wanted| wanted.to == site)
+            at_line("site", "site-unknown", &|wanted| wanted.to == site).with("site", site)
         }
         Failure::Terminals(terminals::Refusal::NoSuchTerminal(terminal)) => {
             at_line("terminal", "terminal-unknown", &|wanted| wanted.terminal == terminal)

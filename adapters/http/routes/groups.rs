@@ -264,7 +264,8 @@ pub(crate) struct MoveTo {
     responses(
         (status = 204, description = "Deleted"),
         (status = 404, description = "It does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "The group has members", body = ProblemBody, content_type = "application/problem+json")
+        (status = 409, description = "The group has members", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The members can't move to this group: it does not exist, or it is the deleted group", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn delete(
@@ -382,7 +383,7 @@ pub(crate) async fn set_member(
     let set = async move { api.app.set_member(&context, company, grantor, group, account, sites).await };
     carry_out_or(set, |failure| match failure {
         Failure::Company(company::Refusal::NoSuchSite(site)) => {
-            Problem::at(item("/sites/sites", named.as_deref(), site.0), "site-unknown")
+            Problem::site_unknown(item("/sites/sites", named.as_deref(), site.0), site)
         }
         failure => Problem::of(failure, at),
     })

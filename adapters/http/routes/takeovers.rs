@@ -294,7 +294,7 @@ impl Asked {
                 Problem::at(item("/account_ids", self.accounts.as_deref(), account.0), "account-unknown")
             }
             Failure::Company(company::Refusal::NoSuchSite(site)) => {
-                Problem::at(item("/site_ids", self.sites.as_deref(), site.0), "site-unknown")
+                Problem::site_unknown(item("/site_ids", self.sites.as_deref(), site.0), site)
             }
             Failure::TakeOver(takeover::Refusal::SameCompany) => {
                 Problem::at("/to_company_id", "takeover-same-company")

@@ -321,8 +321,8 @@ pub(crate) async fn assign(
     let (at, context) = (arrival.at, caller.context(&arrival));
     let assigned = async move { api.app.assign(&context, company, assignments).await };
     carry_out_or(assigned, |failure| match failure {
-        Failure::Company(company::Refusal::NoSuchSite(_))
-        | Failure::Terminals(terminals::Refusal::SiteGone(_)) => Problem::at("/site_id", "site-unknown"),
+        Failure::Company(company::Refusal::NoSuchSite(site))
+        | Failure::Terminals(terminals::Refusal::SiteGone(site)) => Problem::site_unknown("/site_id", site),
         failure => Problem::of(failure, at),
     })
     .await
