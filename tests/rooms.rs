@@ -134,9 +134,9 @@ fn aggregates_and_policies_import_neither_ports_nor_use_cases() {
     }
 }
 
-/// Which modules of the domain each of them imports, tests and comments left out.
-fn imports_in_the_domain() -> BTreeMap<String, BTreeSet<String>> {
-    let sources = sources("domain");
+/// Which modules of a crate each of them imports, tests and comments left out.
+fn imports_in(folder: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let sources = sources(folder);
     let of_tests: BTreeSet<&str> = sources
         .iter()
         .flat_map(|(_, text)| text.split("#[cfg(test)]\nmod ").skip(1))
@@ -144,9 +144,9 @@ fn imports_in_the_domain() -> BTreeMap<String, BTreeSet<String>> {
         .collect();
     let mut imports: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (path, text) in &sources {
-        let relative = path.strip_prefix(root().join("domain")).unwrap();
+        let relative = path.strip_prefix(root().join(folder)).unwrap();
         let stem = path.file_stem().unwrap().to_str().unwrap();
-        if of_tests.contains(stem) || relative == Path::new("lib.rs") {
+        if of_tests.contains(stem) || ["lib.rs", "main.rs"].iter().any(|top| relative == Path::new(top)) {
             continue;
         }
         let first = relative.components().next().unwrap().as_os_str().to_str().unwrap();
@@ -169,28 +169,63 @@ fn imports_in_the_domain() -> BTreeMap<String, BTreeSet<String>> {
     imports
 }
 
+/// Every crate of the product, by its folder.
+fn crates() -> Vec<String> {
+    let adapters = std::fs::read_dir(root().join("adapters")).unwrap();
+    let adapters = adapters.map(|entry| format!("adapters/{}", entry.unwrap().file_name().to_str().unwrap()));
+    ["domain", "projections", "bin"].map(str::to_owned).into_iter().chain(adapters).collect()
+}
+
+/// In `projections`, the folder `ports` names files of `mail` and the other way round. Its files make no circle.
 #[test]
-fn no_modules_of_the_domain_import_each_other_in_a_circle() {
-    let mut left = imports_in_the_domain();
-    loop {
-        let free: Vec<_> =
-            left.iter().filter(|(_, found)| found.is_empty()).map(|(of, _)| of.clone()).collect();
-        if free.is_empty() {
-            break;
+fn no_modules_of_a_crate_import_each_other_in_a_circle() {
+    for folder in crates().into_iter().filter(|folder| folder != "projections") {
+        let mut left = imports_in(&folder);
+        loop {
+            let free: Vec<_> =
+                left.iter().filter(|(_, found)| found.is_empty()).map(|(of, _)| of.clone()).collect();
+            if free.is_empty() {
+                break;
+            }
+            for module in free {
+                left.remove(&module);
+                left.values_mut().for_each(|found| {
+                    found.remove(&module);
+                });
+            }
         }
-        for module in free {
-            left.remove(&module);
-            left.values_mut().for_each(|found| {
-                found.remove(&module);
-            });
+        assert!(left.is_empty(), "in circles, or above one, in {folder}: {left:?}");
+    }
+}
+
+/// A dependency that nothing names is compiled, audited and updated for nothing.
+#[test]
+fn every_dependency_is_named_by_the_crate_that_takes_it() {
+    let mut taken = BTreeSet::new();
+    for folder in crates().into_iter().chain(["tests".to_owned(), "benches".to_owned()]) {
+        let manifest = std::fs::read_to_string(root().join(&folder).join("Cargo.toml")).unwrap();
+        let code: String = sources(&folder).into_iter().map(|(_, text)| text).collect();
+        let sections = manifest.split("\n[").filter(|section| section.contains("dependencies]"));
+        for line in sections.flat_map(|section| section.lines().skip(1)) {
+            let Some(name) = line.split(['.', ' ']).next().filter(|name| !name.is_empty()) else { continue };
+            let path = name.replace('-', "_");
+            let named =
+                [format!("{path}::"), format!("use {path}")].iter().any(|use_of| code.contains(use_of));
+            assert!(named, "{folder} takes {name} and never names it");
+            taken.insert(name.to_owned());
         }
     }
-    assert!(left.is_empty(), "in circles, or above one: {left:?}");
+    let table = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let table = table.split("[workspace.dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
+    let offered =
+        table.lines().filter(|line| line.contains(" = ")).map(|line| line.split(' ').next().unwrap());
+    let offered: BTreeSet<_> = offered.map(ToOwned::to_owned).collect();
+    assert_eq!(offered.difference(&taken).collect::<Vec<_>>(), Vec::<&String>::new(), "taken by no crate");
 }
 
 #[test]
 fn the_ground_floor_of_the_domain_imports_nothing_above_it() {
-    let imports = imports_in_the_domain();
+    let imports = imports_in("domain");
     let names = |of: &[&str]| of.iter().map(|&name| name.to_owned()).collect::<BTreeSet<_>>();
     assert_eq!(imports["ids"], names(&[]));
     assert_eq!(imports["stream"], names(&[]));
