@@ -27,7 +27,7 @@ use loquet_sqlite::key_store::KeyStore;
 use crate::{Outcome, cores};
 
 /// The number of cached states of each kind.
-const FOLDS: usize = 10_000;
+const CACHED_STATES: usize = 10_000;
 
 /// Makes the use cases over the same adapters as the program's.
 ///
@@ -49,17 +49,17 @@ pub fn open(folder: &Path) -> Outcome<(Arc<App>, SqliteStore)> {
         keyed_lock: Arc::new(KeyedLocks::default()),
         blocklist: Arc::new(PasswordBlocklist::default()),
         session_uses: Arc::new(SessionActivity::new(chrono::TimeDelta::hours(2))),
-        guesses: Arc::new(MemoryAnonymousGuesses::new(NonZeroUsize::MIN.saturating_add(FOLDS))),
-        accounts: Arc::new(MemoryStateCache::new(FOLDS)),
-        claims: Arc::new(MemoryStateCache::new(FOLDS)),
-        companies: Arc::new(MemoryStateCache::new(FOLDS)),
-        orders: Arc::new(MemoryStateCache::new(FOLDS)),
-        terminals: Arc::new(MemoryStateCache::new(FOLDS)),
-        serials: Arc::new(MemoryStateCache::new(FOLDS)),
-        access: Arc::new(MemoryStateCache::new(FOLDS)),
-        receipts: Arc::new(MemoryStateCache::new(FOLDS)),
-        logos: Arc::new(MemoryStateCache::new(FOLDS)),
-        takeovers: Arc::new(MemoryStateCache::new(FOLDS)),
+        guesses: Arc::new(MemoryAnonymousGuesses::new(NonZeroUsize::MIN.saturating_add(CACHED_STATES))),
+        accounts: Arc::new(MemoryStateCache::new(CACHED_STATES)),
+        claims: Arc::new(MemoryStateCache::new(CACHED_STATES)),
+        companies: Arc::new(MemoryStateCache::new(CACHED_STATES)),
+        orders: Arc::new(MemoryStateCache::new(CACHED_STATES)),
+        terminals: Arc::new(MemoryStateCache::new(CACHED_STATES)),
+        serials: Arc::new(MemoryStateCache::new(CACHED_STATES)),
+        access: Arc::new(MemoryStateCache::new(CACHED_STATES)),
+        receipts: Arc::new(MemoryStateCache::new(CACHED_STATES)),
+        logos: Arc::new(MemoryStateCache::new(CACHED_STATES)),
+        takeovers: Arc::new(MemoryStateCache::new(CACHED_STATES)),
     };
     Ok((Arc::new(App::new(Policies::default(), ports)), store))
 }

@@ -29,9 +29,9 @@ use crate::adapters::{self, Access, Close, Log};
 use crate::cli::DataDirectory;
 
 /// The number of accounts whose states are cached. As many address claims are cached too.
-const FOLDS: usize = 100_000;
+const CACHED_STATES: usize = 100_000;
 /// The number of unknown addresses whose wrong guesses are remembered.
-const STRANGERS: NonZeroUsize = match NonZeroUsize::new(200_000) {
+const ANONYMOUS_ADDRESSES: NonZeroUsize = match NonZeroUsize::new(200_000) {
     Some(number) => number,
     None => NonZeroUsize::MIN,
 };
@@ -122,7 +122,7 @@ impl System {
         belong_together(store.as_ref(), keys.as_ref(), directory).await?;
         let codec = Arc::new(JsonCodec::new(keys.clone(), node));
         let (anonymous, strangers_file) =
-            (Arc::new(MemoryAnonymousGuesses::new(STRANGERS)), directory.file("strangers.json"));
+            (Arc::new(MemoryAnonymousGuesses::new(ANONYMOUS_ADDRESSES)), directory.file("strangers.json"));
         anonymous.load(&strangers_file);
         let activity = Arc::new(SessionActivity::new(policies.idle_session));
         let activity_file = directory.file("sessions.json");
@@ -139,17 +139,17 @@ impl System {
             guesses: anonymous.clone(),
             session_uses: activity.clone(),
             blocklist: Arc::new(blocklist),
-            accounts: Arc::new(MemoryStateCache::new(FOLDS)),
-            claims: Arc::new(MemoryStateCache::new(FOLDS)),
-            companies: Arc::new(MemoryStateCache::new(FOLDS / 10)),
-            orders: Arc::new(MemoryStateCache::new(FOLDS / 100)),
-            terminals: Arc::new(MemoryStateCache::new(FOLDS / 10)),
-            serials: Arc::new(MemoryStateCache::new(FOLDS / 100)),
-            access: Arc::new(MemoryStateCache::new(FOLDS / 10)),
-            receipts: Arc::new(MemoryStateCache::new(FOLDS / 100)),
+            accounts: Arc::new(MemoryStateCache::new(CACHED_STATES)),
+            claims: Arc::new(MemoryStateCache::new(CACHED_STATES)),
+            companies: Arc::new(MemoryStateCache::new(CACHED_STATES / 10)),
+            orders: Arc::new(MemoryStateCache::new(CACHED_STATES / 100)),
+            terminals: Arc::new(MemoryStateCache::new(CACHED_STATES / 10)),
+            serials: Arc::new(MemoryStateCache::new(CACHED_STATES / 100)),
+            access: Arc::new(MemoryStateCache::new(CACHED_STATES / 10)),
+            receipts: Arc::new(MemoryStateCache::new(CACHED_STATES / 100)),
             // Each state may take up to a hundred kilobytes.
             logos: Arc::new(MemoryStateCache::new(100)),
-            takeovers: Arc::new(MemoryStateCache::new(FOLDS / 100)),
+            takeovers: Arc::new(MemoryStateCache::new(CACHED_STATES / 100)),
         };
         let app = Arc::new(App::new(policies, ports));
         let clock_file = directory.file("clock.json");

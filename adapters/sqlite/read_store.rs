@@ -137,7 +137,7 @@ impl SqliteReadStore {
             Some(at) if at == from => {}
             Some(moved) => return Err(CannotApply::Moved(moved)),
             None => {
-                let gone = format!("{} is no building of a view any more", table(build));
+                let gone = format!("{} is not being built any more", table(build));
                 return Err(StoreFailed::new(gone).into());
             }
         }
