@@ -52,7 +52,7 @@ pub enum Keys {
     /// The keys are included.
     Included,
     /// The keys are kept separately. A backup that includes them can bring back erased data.
-    BackgroundRebuilds,
+    Separate,
 }
 
 /// A backup could not be taken, checked or restored.

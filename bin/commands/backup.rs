@@ -11,7 +11,7 @@ use crate::system::VERSION;
 
 pub(crate) fn take(directory: &DataDirectory, wanted: &Backup) -> anyhow::Result<()> {
     let begin = |name: &str| note(format_args!("copying {name}"));
-    let keys = if wanted.without_keys { Keys::BackgroundRebuilds } else { Keys::Included };
+    let keys = if wanted.without_keys { Keys::Separate } else { Keys::Included };
     let taken = backup::take(&directory.data_dir, &wanted.to, keys, VERSION, clock::now(), begin)?;
     outcome(format_args!(
         "{} bytes up to position {} are in {}",
