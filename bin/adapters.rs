@@ -1,4 +1,4 @@
-//! Chooses the adapter of every port. No other part of the program does.
+//! Chooses the adapter of every port that has files or a server behind it. `system.rs` chooses those in memory.
 
 use std::path::Path;
 use std::sync::Arc;

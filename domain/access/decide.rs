@@ -1,4 +1,4 @@
-//! The rules of access: DOMAIN's section on access, and who may create whom.
+//! The rules of access: who may do what where, and who may create whom.
 //!
 //! One rule says what a user who manages users may do with a group: **they may touch it only if, at every site where
 //! it is held before or after, they hold everything that it permits, and manage users**. To touch is to grant, to

@@ -1,4 +1,4 @@
-//! Explains why somebody cannot log in now, and names the one action that solves it (DOMAIN's section on support).
+//! Explains why somebody cannot log in now, and names the one action that solves it.
 //!
 //! Pure: it needs only the state of an account and a moment. A test compares it with the answer that a login gets at
 //! that moment.

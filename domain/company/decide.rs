@@ -1,4 +1,4 @@
-//! The rules of a company and its sites: DOMAIN's section on companies, sites and terminals.
+//! The rules of a company and its sites.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
 //! Decides when two addresses are the same: they differ only in case, accents, punctuation, spacing or the usual
-//! abbreviations (DOMAIN's section on sites).
+//! abbreviations.
 //!
 //! Keys are not stored. They are computed from the addresses in the log. So a change of this file is enough to treat
 //! more addresses as the same. Such a change does not join sites that are open already; it only keeps a second site
