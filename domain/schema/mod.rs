@@ -20,7 +20,7 @@ mod order;
 mod receipt;
 mod serial_claim;
 #[cfg(test)]
-mod stream_names;
+mod stream_name_tests;
 mod takeover;
 mod terminals;
 #[cfg(test)]
