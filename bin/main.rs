@@ -7,6 +7,8 @@ mod clock;
 mod commands;
 mod config;
 mod demo;
+#[cfg_attr(not(feature = "kafka"), path = "without_kafka.rs")]
+mod kafka;
 mod mode;
 mod output;
 mod plain_log;
@@ -81,6 +83,8 @@ fn run(cli: Cli, mut config: Config) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
         Command::Openapi => return done(commands::openapi::run()),
+        Command::Asyncapi => return done(commands::event_contract::asyncapi()),
+        Command::Schema(schema) => return done(commands::event_contract::schemas(schema)),
         Command::Completions { shell } => {
             commands::man::completions(*shell);
             return Ok(ExitCode::SUCCESS);
@@ -108,6 +112,14 @@ fn run(cli: Cli, mut config: Config) -> anyhow::Result<ExitCode> {
             Command::Order(OrderCommand::Import(import)) => {
                 commands::order_import::run(&directory, &mut config, import).await
             }
+            #[cfg(feature = "kafka")]
+            Command::Order(OrderCommand::DeadLetters(command)) => {
+                commands::dead_letters::run(&mut config, command).await
+            }
+            #[cfg(feature = "kafka")]
+            Command::Kafka(command) => commands::kafka::run(&directory, &mut config, command).await,
+            #[cfg(feature = "kafka")]
+            Command::Publish(publish) => done(commands::publish::run(&directory, &mut config, publish).await),
             Command::Account(command) => done(commands::account::run(&directory, &mut config, command).await),
             Command::Company(command) => done(commands::company::run(&directory, command).await),
             Command::Site(command) => done(commands::site::run(&directory, command).await),
@@ -133,6 +145,8 @@ fn run(cli: Cli, mut config: Config) -> anyhow::Result<ExitCode> {
             Command::Config(_)
             | Command::Doctor(_)
             | Command::Openapi
+            | Command::Asyncapi
+            | Command::Schema(_)
             | Command::Completions { .. }
             | Command::Man { .. } => Ok(ExitCode::SUCCESS),
         }

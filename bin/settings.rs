@@ -19,9 +19,11 @@ use loquet_http::{Connections, Limits, Rate};
 use loquet_mail::smtp::{Security, SmtpSettings};
 use loquet_projections::causes::Causes;
 use loquet_projections::mail::Sending;
+use loquet_public_events::{Contract, PersonalFields, Topic};
 
 use crate::cli::DataDirectory;
 use crate::config::{Config, networks};
+use crate::kafka::{self, KafkaSettings};
 use crate::mode::Mode;
 use crate::protections;
 
@@ -50,6 +52,9 @@ pub(crate) struct Settings {
     pub(crate) smtp: Option<SmtpSettings>,
     pub(crate) sending: Sending,
     pub(crate) metrics_listen: Option<SocketAddr>,
+    pub(crate) contract: Contract,
+    /// `None` if no broker is configured.
+    pub(crate) kafka: Option<KafkaSettings>,
 }
 
 /// The settings of the program's log and traces.
@@ -118,6 +123,8 @@ impl Settings {
         let smtp = smtp(config, mode);
         let policies = policies(config);
         let blocklist = blocklist(config);
+        let contract = contract(config);
+        let kafka = kafka::settings(config);
         protections::check(config, mode);
         if !config.faults.is_empty() {
             return None;
@@ -154,6 +161,8 @@ impl Settings {
                 give_up_after: time_delta(config, "mail.give_up_after")?,
             },
             metrics_listen: config.parsed("metrics.listen"),
+            contract: contract?,
+            kafka,
         })
     }
 }
@@ -241,6 +250,18 @@ fn blocklist(config: &mut Config) -> PasswordBlocklist {
     PasswordBlocklist::with_file(opened.map(Arc::new))
 }
 
+/// Returns the contract of the public events. Returns `None` if a setting names an unknown field.
+pub(crate) fn contract(config: &mut Config) -> Option<Contract> {
+    let mut fields = |key, topic| {
+        let parsed = PersonalFields::parse(topic, config.text(key).unwrap_or_default());
+        parsed.map_err(|why| config.fault(key, why)).ok()
+    };
+    let of_accounts = fields("events.accounts_personal_fields", Topic::Accounts);
+    let of_companies = fields("events.companies_personal_fields", Topic::Companies);
+    let source = config.text("events.source")?.to_owned();
+    Some(Contract { source, of_accounts: of_accounts?, of_companies: of_companies? })
+}
+
 fn time_delta(config: &Config, key: &'static str) -> Option<TimeDelta> {
     TimeDelta::from_std(config.duration(key)?).ok()
 }
@@ -293,17 +314,7 @@ fn smtp(config: &mut Config, mode: Mode) -> Option<SmtpSettings> {
 
 fn credentials(config: &mut Config) -> Option<(String, String)> {
     let user = config.text("smtp.user").map(ToOwned::to_owned);
-    let own = config.text("smtp.password").map(ToOwned::to_owned);
-    let of_file = file(config, "smtp.password_file")
-        .map(|bytes| String::from_utf8_lossy(&bytes).trim_end_matches(['\r', '\n']).to_owned());
-    match (&own, &of_file) {
-        (Some(_), Some(_)) => {
-            config.fault("smtp.password", "smtp.password_file is set too: set only one of them");
-        }
-        (None, Some(empty)) if empty.is_empty() => config.fault("smtp.password_file", "the file is empty"),
-        _ => {}
-    }
-    match (user, own.or(of_file)) {
+    match (user, password(config, "smtp.password", "smtp.password_file")) {
         (Some(user), Some(password)) => Some((user, password)),
         (Some(_), None) if !config.is_faulty("smtp.password_file") => {
             config.fault("smtp.user", "it requires smtp.password_file (or smtp.password)");
@@ -315,6 +326,23 @@ fn credentials(config: &mut Config) -> Option<(String, String)> {
         }
         _ => None,
     }
+}
+
+/// Returns a password that is set in one of two settings: itself, or the file that contains it.
+pub(crate) fn password(config: &mut Config, own: &'static str, in_file: &'static str) -> Option<String> {
+    let given = config.text(own).map(ToOwned::to_owned);
+    let of_file = text_file(config, in_file).map(|text| text.trim_end_matches(['\r', '\n']).to_owned());
+    match (&given, &of_file) {
+        (Some(_), Some(_)) => config.fault(own, format!("{in_file} is set too: set only one of them")),
+        (None, Some(empty)) if empty.is_empty() => config.fault(in_file, "the file is empty"),
+        _ => {}
+    }
+    given.or(of_file)
+}
+
+/// Reads the text file that a setting names.
+pub(crate) fn text_file(config: &mut Config, key: &'static str) -> Option<String> {
+    file(config, key).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Reads the file that a setting names.

@@ -17,6 +17,7 @@
 )]
 
 pub mod environment;
+pub mod kafka_broker;
 pub mod kit;
 pub mod server;
 pub mod skip;

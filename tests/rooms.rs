@@ -53,7 +53,9 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ("credentials", &["domain", "metrics"]),
     ("mail", &["domain", "projections", "http-ports"]),
     ("sqlite", &["domain", "projections", "crypto", "files", "http-ports", "metrics", "subscription"]),
-    ("http", &["domain", "projections", "http-ports", "metrics"]),
+    ("public-events", &["domain"]),
+    ("kafka", &["domain", "projections", "metrics", "public-events"]),
+    ("http", &["domain", "projections", "http-ports", "metrics", "public-events"]),
 ];
 
 #[test]

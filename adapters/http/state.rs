@@ -17,6 +17,7 @@ use loquet_metrics::Metrics;
 use loquet_projections::mail::MailLedger;
 use loquet_projections::ports::{Clock, ReadStore};
 use loquet_projections::runner::{NotThere, Status};
+use loquet_public_events::Contract;
 use tokio::sync::watch;
 
 use crate::dev_hosts::DevHosts;
@@ -40,6 +41,8 @@ pub struct Api {
     pub store: Arc<dyn EventStore>,
     /// Decodes the events of the log.
     pub codec: Arc<dyn EventCodec>,
+    /// Which events are public, and how they are written.
+    pub contract: Arc<Contract>,
     /// The read models.
     pub rows: Arc<dyn ReadStore>,
     /// The positions of the read models.

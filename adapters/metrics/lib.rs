@@ -57,6 +57,10 @@ label!(
     OfPart { part }
 );
 label!(
+    /// The other system.
+    OfService { service }
+);
+label!(
     /// The file.
     OfFile { file }
 );
@@ -113,6 +117,17 @@ pub struct HttpMetrics {
     pub event_streams: Gauge,
 }
 
+/// Counts orders from a topic, by outcome.
+pub type TakenOrders = Family<Outcome, Counter>;
+
+/// Measures the publication of events.
+#[derive(Clone, Debug, Default)]
+#[expect(missing_docs, reason = "the help texts say it")]
+pub struct PublishMetrics {
+    pub events: Counter,
+    pub transactions: Counter,
+}
+
 /// The gauges that are set when somebody reads the metrics.
 #[derive(Clone, Debug, Default)]
 #[expect(missing_docs, reason = "the names say it")]
@@ -130,6 +145,7 @@ pub struct AskedMetrics {
     pub wal: Family<OfFile, Gauge>,
     pub wal_held: Family<OfFile, Gauge>,
     pub failed: Family<OfPart, Gauge>,
+    pub service_failing: Family<OfService, Gauge>,
 }
 
 impl AskedMetrics {
@@ -181,6 +197,10 @@ pub struct Metrics {
     pub log: LogMetrics,
     /// HTTP requests.
     pub http: HttpMetrics,
+    /// Events that were published in Kafka.
+    pub kafka: PublishMetrics,
+    /// Orders that were taken from Kafka.
+    pub orders: TakenOrders,
     /// The gauges that are set when somebody reads the metrics.
     pub asked: AskedMetrics,
 }
@@ -190,7 +210,8 @@ impl Metrics {
     #[must_use]
     pub fn new(version: &str, node: &str) -> Self {
         let (hashing, log, http) = (HashMetrics::default(), LogMetrics::default(), HttpMetrics::default());
-        let asked = AskedMetrics::default();
+        let (asked, kafka) = (AskedMetrics::default(), PublishMetrics::default());
+        let orders = TakenOrders::default();
         begin_at_zero(&log, &http);
         asked.tell_whether_mails_go(None);
         let mut r = Registry::with_prefix("loquet");
@@ -217,16 +238,28 @@ impl Metrics {
         );
         r.register("http_requests", "Requests by method, route and status", http.requests.clone());
         r.register("rate_limited", "Requests that were refused by a limit", http.limited.clone());
+        r.register("kafka_events", "Events that were published in Kafka", kafka.events.clone());
+        r.register(
+            "kafka_transactions",
+            "Transactions that were committed in Kafka",
+            kafka.transactions.clone(),
+        );
+        r.register("kafka_orders", "Orders that were read from Kafka, by outcome", orders.clone());
+        r.register(
+            "service_failing",
+            "1 while the work with another system does not go on: kafka, orders, webhooks",
+            asked.service_failing.clone(),
+        );
         r.register("event_streams", "Programs that follow the events", http.event_streams.clone());
         r.register("log_position", "The position of the last event", asked.position.clone());
         r.register(
             "view_position",
-            "The log position up to which a view or reaction has read",
+            "The log position up to which a view, reaction or publisher has read",
             asked.view_position.clone(),
         );
         r.register(
             "view_lag",
-            "The number of events that a view or reaction has not read yet",
+            "The number of events that a view, reaction or publisher has not read yet",
             asked.view_lag.clone(),
         );
         r.register("view_stopped", "1 if a view or reaction has stopped", asked.view_stopped.clone());
@@ -273,7 +306,7 @@ impl Metrics {
             r.register_with_unit(name, help, Unit::Bytes, family);
         }
         r.register_with_unit("resident_memory", "Memory in use", Unit::Bytes, asked.memory.clone());
-        Self { registry: r, hashing, log, http, asked }
+        Self { registry: r, hashing, log, http, kafka, orders, asked }
     }
 
     /// Returns all metrics as text (OpenMetrics 1.0).

@@ -24,6 +24,17 @@ pub(crate) struct Cli {
 
 /// The whole command line: the commands below. A command that uses a setting has a flag for it.
 pub(crate) fn command() -> clap::Command {
+    let command = without_kafka_flags();
+    #[cfg(feature = "kafka")]
+    let command = command
+        .mut_subcommand("kafka", |kafka| {
+            kafka.mut_subcommand("status", config::flags).mut_subcommand("set-position", config::flags)
+        })
+        .mut_subcommand("publish", config::flags);
+    command
+}
+
+fn without_kafka_flags() -> clap::Command {
     let file = Arg::new("config")
         .long("config")
         .env("LOQUET_CONFIG")
@@ -55,8 +66,8 @@ pub(crate) enum Command {
     /// Check or print the configuration. A flag overrides an environment variable, and a variable overrides the file.
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Import orders.
-    #[command(subcommand)]
+    /// Import orders, or show and retry orders from Kafka that could not be taken.
+    #[command(subcommand, visible_alias = "orders")]
     Order(OrderCommand),
     /// Show accounts and their history, or erase one.
     #[command(subcommand)]
@@ -106,6 +117,18 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// Print the description of the HTTP API (OpenAPI 3.1).
     Openapi,
+    /// Check Kafka and the topics, or set the position of the publisher.
+    #[cfg(feature = "kafka")]
+    #[command(subcommand)]
+    Kafka(KafkaCommand),
+    /// Publish the history again, into a Kafka topic of its own for a new consumer. The command goes on where it was
+    /// interrupted. The server may be running.
+    #[cfg(feature = "kafka")]
+    Publish(Publish),
+    /// Print the description of the event topics (AsyncAPI 3.0).
+    Asyncapi,
+    /// Print the JSON Schemas of the public events, or write a file for each type into a directory.
+    Schema(Schema),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -117,6 +140,17 @@ pub(crate) enum Command {
         #[arg(long)]
         to: Option<PathBuf>,
     },
+}
+
+#[derive(Args)]
+pub(crate) struct Schema {
+    /// A type of event, such as loquet.account.locked.v1. Without it, the command prints one JSON object with the
+    /// schema of every type.
+    #[arg(conflicts_with = "to")]
+    pub(crate) r#type: Option<String>,
+    /// The directory.
+    #[arg(long)]
+    pub(crate) to: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -179,6 +213,61 @@ pub(crate) enum OrderCommand {
     /// Deliver orders from a file. Each line is one JSON object, in the format of POST /v1/orders. The import is safe
     /// to repeat: an order that was delivered before changes nothing.
     Import(Import),
+    /// Show or retry orders from Kafka that could not be taken.
+    #[cfg(feature = "kafka")]
+    #[command(subcommand)]
+    DeadLetters(DeadLettersCommand),
+}
+
+#[cfg(feature = "kafka")]
+#[derive(Subcommand)]
+pub(crate) enum DeadLettersCommand {
+    /// List the orders that could not be taken, with the reason of each.
+    List(Json),
+    /// Show one of these orders: the original record, and the reason.
+    Show {
+        /// The id of the dead letter, as `dead-letters list` prints it.
+        id: String,
+    },
+    /// Send the originals to the topic of orders again, and remove the dead letters.
+    Retry {
+        /// The ids of the dead letters.
+        #[arg(required_unless_present = "all")]
+        ids: Vec<String>,
+        /// Retry every dead letter.
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+    },
+}
+
+#[cfg(feature = "kafka")]
+#[derive(Subcommand)]
+pub(crate) enum KafkaCommand {
+    /// Check the connection to Kafka and the topics, and show how far events are published.
+    Status(Json),
+    /// Set the position of the publisher: events after it are published next. A server that publishes goes on from
+    /// there. Consumers get events again if the position goes back, and miss events if it goes forward.
+    SetPosition {
+        /// The position. 0 publishes the whole history again.
+        position: u64,
+    },
+}
+
+#[cfg(feature = "kafka")]
+#[derive(Args)]
+pub(crate) struct Publish {
+    /// The topic whose events are published again: accounts, companies, or the configured name.
+    #[arg(long)]
+    pub(crate) topic: String,
+    /// The position of the first event.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) from: u64,
+    /// The topic into which the events go. It is created if it does not exist.
+    #[arg(long)]
+    pub(crate) to_topic: String,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]

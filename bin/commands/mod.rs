@@ -4,11 +4,16 @@ pub(crate) mod account;
 pub(crate) mod backup;
 pub(crate) mod company;
 pub(crate) mod config;
+#[cfg(feature = "kafka")]
+pub(crate) mod dead_letters;
 pub(crate) mod demo;
 pub(crate) mod diagnose;
 pub(crate) mod doctor;
+pub(crate) mod event_contract;
 pub(crate) mod events_tail;
 pub(crate) mod find;
+#[cfg(feature = "kafka")]
+pub(crate) mod kafka;
 pub(crate) mod keys;
 mod known;
 pub(crate) mod mail;
@@ -17,6 +22,8 @@ pub(crate) mod openapi;
 pub(crate) mod order_import;
 pub(crate) mod permission;
 pub(crate) mod projections;
+#[cfg(feature = "kafka")]
+pub(crate) mod publish;
 mod remote;
 pub(crate) mod serve;
 mod show;

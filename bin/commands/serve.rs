@@ -37,6 +37,7 @@ use crate::adapters::{self, Access, Mail, Reactions};
 use crate::cli::DataDirectory;
 use crate::clock;
 use crate::config::Config;
+use crate::kafka;
 use crate::mode::Mode;
 use crate::output::greeting;
 use crate::settings::{Settings, read_secret};
@@ -88,6 +89,12 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
     let known = Known { rows: rows.clone(), reactions, status: status.clone(), metrics: metrics.clone() };
     let mut background = project(&settings, &system, &clock, mailer, known)?;
     background.tasks.spawn(adapters::watch_files(directory, metrics.clone(), clock.clone())?);
+    let contract = Arc::new(settings.contract.clone());
+    let kafka = settings.kafka.as_ref().map(|kafka| {
+        let (system, contract, status, metrics) = (&system, &contract, &status, metrics.as_ref());
+        let server = kafka::Server { system, contract, status, metrics, clock: &clock, node: &settings.node };
+        kafka::start(kafka, &server)
+    });
     let keeping = tokio::spawn(system.keep_activity());
     let listening = listener.local_addr()?;
     let is_dev = mode == Mode::Development;
@@ -96,6 +103,7 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
         app: system.app.clone(),
         store: system.store.clone(),
         codec: system.codec.clone(),
+        contract,
         rows,
         status,
         keys: system.keys.clone(),
@@ -123,6 +131,9 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
     let stop = stop_signal(signal(SignalKind::terminate())?);
     let ended = listen(&api, listener, monitoring, settings.connections.clone(), stop, &mut background).await;
     background.stop().await;
+    if let Some(kafka) = kafka {
+        kafka.stop().await;
+    }
     keeping.abort();
     system.close().await?;
     ended

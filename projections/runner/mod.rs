@@ -14,7 +14,7 @@ use loquet_domain::ports::{EventCodec, EventStore, Position, ReadError};
 use tokio::task::JoinError;
 
 pub use builder::{BuildFailed, Builder};
-pub use status::{Building, Follower, NotThere, Progress, Status};
+pub use status::{Building, Follower, NotThere, Progress, ServiceState, Status};
 pub use verify::{Verdict, verify};
 
 use crate::causes::Causes;

@@ -39,6 +39,29 @@ pub enum Follower {
     View(&'static str),
     /// The name of a reaction.
     Reaction(&'static str),
+    /// The name of a system to which events are published.
+    Publisher(&'static str),
+}
+
+/// Whether the work with another system goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServiceState {
+    /// It goes on.
+    Working,
+    /// Another node does the work. The text says which.
+    Standby(String),
+    /// It does not go on. The text says why, and what to do.
+    Failing(String),
+}
+
+impl fmt::Display for ServiceState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Working => f.write_str("ok"),
+            Self::Standby(why) => write!(f, "standby: {why}"),
+            Self::Failing(why) => f.write_str(why),
+        }
+    }
 }
 
 impl fmt::Display for Follower {
@@ -46,14 +69,16 @@ impl fmt::Display for Follower {
         match self {
             Self::View(name) => f.write_str(name),
             Self::Reaction(name) => write!(f, "reaction {name}"),
+            Self::Publisher(name) => write!(f, "publisher {name}"),
         }
     }
 }
 
-/// The progress of every view and reaction.
+/// The progress of everything that follows the log, and the state of the work with other systems.
 #[derive(Clone, Default)]
 pub struct Status {
     views: Arc<RwLock<BTreeMap<Follower, watch::Sender<Progress>>>>,
+    services: Arc<RwLock<BTreeMap<&'static str, ServiceState>>>,
 }
 
 /// Why a query that waited for a view got no answer.
@@ -85,6 +110,23 @@ impl Status {
             (progress.version, progress.position) = (version, position);
             progress.failure = failure;
         });
+    }
+
+    /// Sets the position up to which a publisher has worked through the log.
+    pub fn reached(&self, who: Follower, position: Position) {
+        self.change(who, |progress| progress.position = position);
+    }
+
+    /// Sets the state of the work with another system. Returns whether it changed.
+    pub fn tell(&self, service: &'static str, state: ServiceState) -> bool {
+        let mut services = self.services.write().unwrap_or_else(PoisonError::into_inner);
+        services.insert(service, state.clone()).is_none_or(|before| before != state)
+    }
+
+    /// The state of the work with each other system.
+    #[must_use]
+    pub fn services(&self) -> BTreeMap<&'static str, ServiceState> {
+        self.services.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn of(&self, who: Follower) -> Progress {

@@ -138,7 +138,7 @@ impl Problem {
         Self { retry_after: Some(wait), ..problem.with("minutes", wait.saturating_add(59) / 60) }
     }
 
-    fn unavailable(slug: &'static str, why: impl ToString) -> Self {
+    pub(crate) fn unavailable(slug: &'static str, why: impl ToString) -> Self {
         tracing::error!(why = %why.to_string(), slug, "a request could not be served");
         Self { retry_after: Some(2), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, slug) }
     }

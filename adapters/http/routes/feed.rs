@@ -1,5 +1,6 @@
 //! The events of the whole log, for programs: page by page, or as they happen (server-sent events, WHATWG HTML 9.2).
-//! They contain no sealed data.
+//! In their stored format they contain no sealed data. In the public format they are what other services receive from
+//! Kafka and webhooks.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -14,10 +15,15 @@ use futures_util::{Stream, StreamExt, stream};
 use loquet_domain::ports::{BoxStream, Position, ReadError, RecordedEvent, Subscribed};
 use loquet_domain::schema;
 use loquet_metrics::Gauge;
-use serde::Deserialize;
+use loquet_projections::causes::Causes;
+use loquet_projections::people::Unreadable;
+use loquet_public_events::{ContractError, type_of, types};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use tokio::sync::watch;
 use tokio::time::{Instant, Interval, interval_at};
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::caller::Caller;
@@ -48,7 +54,11 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 pub(crate) struct FeedFilter {
     /// Only events after this position: `next_cursor` of the previous page.
     cursor: Option<String>,
-    /// Only events of these types, separated by commas, such as `account-locked,lockout-released`.
+    /// The format of the events: `stored` (the default) as the log has them, or `public`. Public events are CloudEvents
+    /// 1.0, the same that Kafka and webhooks deliver. Not every event is public.
+    format: Option<String>,
+    /// Only events of these types, separated by commas, such as `account-locked,lockout-released`. In the public format:
+    /// public types, such as `loquet.account.locked.v1`.
     r#type: Option<String>,
     /// Only events of streams of this category: `account`, `email`, `company`, `order`, `terminals`, `serial`,
     /// `access`, `receipt`, `logo` or `takeover`.
@@ -59,27 +69,126 @@ pub(crate) struct FeedFilter {
     at_least: Option<u64>,
 }
 
+/// How events are written.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Format {
+    /// As the log has them.
+    #[default]
+    Stored,
+    /// As other services receive them.
+    Public,
+}
+
+/// The names of the formats.
+const FORMATS: [&str; 2] = ["stored", "public"];
+
+/// An event for other services (CloudEvents 1.0, JSON event format).
+#[derive(Serialize, ToSchema)]
+#[schema(as = CloudEvent)]
+pub(crate) struct CloudEventBody {
+    /// The version of CloudEvents: `1.0`.
+    specversion: String,
+    /// The id of the event. An event that is delivered twice has the same id.
+    id: Uuid,
+    /// The installation that published the event, as a URI reference.
+    source: String,
+    /// The type of event, with its version.
+    #[schema(example = "loquet.account.locked.v1")]
+    r#type: String,
+    /// The account, company or take-over that the event concerns.
+    subject: Uuid,
+    /// When it happened.
+    time: chrono::DateTime<chrono::Utc>,
+    /// Its position in the log, with 20 digits.
+    #[schema(example = "00000000000000000042")]
+    sequence: String,
+    /// The media type of the data: `application/json`.
+    datacontenttype: String,
+    /// The data. `loquet schema` prints its JSON Schema.
+    #[schema(value_type = Object)]
+    data: serde_json::Value,
+}
+
+/// An item of a page of events.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = FeedItem)]
+pub(crate) enum ItemBody {
+    /// An event in the stored format.
+    Stored(Box<EventBody>),
+    /// An event in the public format.
+    #[schema(value_type = CloudEventBody)]
+    Public(Box<RawValue>),
+}
+
 /// The events that a caller wants.
 #[derive(Clone, Default)]
 struct Wanted {
+    format: Format,
     types: Option<Vec<String>>,
     category: Option<String>,
 }
 
 impl Wanted {
     fn of(filter: &FeedFilter, faults: &mut Faults) -> Self {
-        let types: Option<Vec<String>> =
+        faults.one_of("format", filter.format.as_deref(), &FORMATS);
+        let format = if filter.format.as_deref() == Some("public") { Format::Public } else { Format::Stored };
+        let wanted: Option<Vec<String>> =
             filter.r#type.as_ref().map(|types| types.split(',').map(|name| name.trim().to_owned()).collect());
-        let known = schema::names();
-        let unknown = types.iter().flatten().find(|name| !known.contains(&name.as_str()));
+        let known = match format {
+            Format::Stored => schema::names(),
+            Format::Public => types().map(|known| known.name).collect(),
+        };
+        let unknown = wanted.iter().flatten().find(|name| !known.contains(&name.as_str()));
         faults.one_of("type", unknown.map(String::as_str), &known);
         faults.one_of("category", filter.category.as_deref(), schema::CATEGORIES);
-        Self { types, category: filter.category.clone() }
+        Self { format, types: wanted, category: filter.category.clone() }
     }
 
     fn fits(&self, event: &RecordedEvent) -> bool {
-        self.types.as_ref().is_none_or(|types| types.contains(&event.event.name))
+        let stored = event.event.name.as_str();
+        let name = match self.format {
+            Format::Stored => Some(stored),
+            Format::Public => type_of(stored).map(|known| known.name),
+        };
+        let Some(name) = name else { return false };
+        self.types.as_ref().is_none_or(|types| types.iter().any(|wanted| wanted == name))
             && self.category.as_ref().is_none_or(|wanted| wanted == event.stream.category())
+    }
+
+    /// The event as the caller wants it, with the name of its type.
+    async fn write(&self, api: &Api, event: &RecordedEvent) -> Result<(String, ItemBody), CannotPublish> {
+        match self.format {
+            Format::Stored => {
+                let body = EventBody::open(api.codec.as_ref(), event)?;
+                Ok((event.event.name.clone(), ItemBody::Stored(Box::new(body))))
+            }
+            Format::Public => {
+                let public = api.contract.publish(api.codec.as_ref(), event).await?;
+                let public = public.ok_or(CannotPublish::NotPublic)?;
+                let json = public.structured()?;
+                Ok((public.name.to_owned(), ItemBody::Public(serde_json::from_slice(&json)?)))
+            }
+        }
+    }
+}
+
+/// Why an event can't be written for a caller.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CannotPublish {
+    #[error(transparent)]
+    Stored(#[from] Unreadable),
+    #[error(transparent)]
+    Public(#[from] ContractError),
+    #[error("the event is not public")]
+    NotPublic,
+    #[error("the event can't be written as JSON")]
+    Json(#[from] serde_json::Error),
+}
+
+impl From<CannotPublish> for Problem {
+    fn from(error: CannotPublish) -> Self {
+        Self::unavailable("store-unavailable", Causes(&error))
     }
 }
 
@@ -88,13 +197,13 @@ impl Wanted {
 /// As JSON, returns a page of events after `cursor`. Every page has a `next_cursor`; after the last page, use it later
 /// to ask for newer events. With `Accept: text/event-stream`, returns the events after `Last-Event-ID` (or `cursor`),
 /// and then each event as it happens: `id` is its position, `event` its type, and `data` the same object as in a page.
-/// The stream ends when the token is no longer valid. Requires the scope `events:read`.
+/// With `format=public`, events have the format in which Kafka and webhooks deliver them. The stream ends when the token is no longer valid. Requires the scope `events:read`.
 #[utoipa::path(
     get, path = "/v1/events", operation_id = "follow_events", tag = "events", security(("service" = [])),
     params(FeedFilter, ("Last-Event-ID" = Option<u64>, Header, description = "With server-sent events: the position of the last event that was received")),
     responses(
         (status = 200, description = "A page of events, or a stream of them", content(
-            (Page<EventBody> = "application/json"), (String = "text/event-stream"))),
+            (Page<ItemBody> = "application/json"), (String = "text/event-stream"))),
         (status = 403, description = "The token lacks the scope `events:read`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 429, description = "There are too many event streams, in all or of this token", body = ProblemBody, content_type = "application/problem+json")
     )
@@ -122,8 +231,10 @@ pub(crate) async fn feed(
     let head = api.log_at(Position(filter.at_least.unwrap_or(0))).await?;
     let _share = api.admit_costly(&caller, Costly::Feed)?;
     let (found, seen) = look_through(&api, &wanted, after, head, size).await?;
-    let read = found.iter().map(|event| EventBody::open(api.codec.as_ref(), event));
-    let items = read.collect::<Result<Vec<_>, _>>()?;
+    let mut items = Vec::with_capacity(found.len());
+    for event in &found {
+        items.push(wanted.write(&api, event).await?.1);
+    }
     Ok(Json(Page { items, next_cursor: Some(seen.to_string()), position: head.0 }).into_response())
 }
 
@@ -245,15 +356,15 @@ fn live(api: Arc<Api>, place: Place, token: &str, wanted: Wanted, after: Positio
 fn events(following: Following) -> impl Stream<Item = Result<Event, Infallible>> {
     stream::unfold(following, |mut following| async {
         let event = following.next().await?;
-        let body = match EventBody::open(following.api.codec.as_ref(), &event) {
-            Ok(body) => body,
+        let (name, body) = match following.wanted.write(&following.api, &event).await {
+            Ok(written) => written,
             Err(error) => {
-                tracing::error!(%error, position = %event.position, "an event can't be read");
+                tracing::error!(error = %Causes(&error), position = %event.position, "an event can't be read");
                 return None;
             }
         };
         let json = serde_json::to_string(&body).ok()?;
-        let told = Event::default().id(event.position.to_string()).event(&event.event.name).data(json);
+        let told = Event::default().id(event.position.to_string()).event(&name).data(json);
         Some((Ok(told), following))
     })
 }

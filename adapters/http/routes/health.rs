@@ -56,8 +56,11 @@ pub(crate) struct Details {
     mails: String,
     /// The position of the last event in the log.
     position: u64,
-    /// The views, by name and version, and the reactions.
+    /// The views, by name and version, the reactions and the publishers.
     views: BTreeMap<String, ViewHealth>,
+    /// For each other system, such as `kafka`: `ok`, `standby` with the reason, or what keeps the work with it from going
+    /// on. The server is ready even so.
+    services: BTreeMap<String, String>,
 }
 
 /// Tell whether the server can serve requests: the log is writable, the server key fits the stored keys, and no view
@@ -80,7 +83,7 @@ pub(crate) async fn readyz(State(api): Shared, headers: HeaderMap) -> (StatusCod
             let lag = head.0.saturating_sub(progress.position.0);
             let name = match who {
                 Follower::View(name) => format!("{name}-v{}", progress.version),
-                Follower::Reaction(_) => who.to_string(),
+                Follower::Reaction(_) | Follower::Publisher(_) => who.to_string(),
             };
             let (building, building_failure) =
                 progress.building.map(|building| (building.position.0, building.failure)).unzip();
@@ -95,7 +98,11 @@ pub(crate) async fn readyz(State(api): Shared, headers: HeaderMap) -> (StatusCod
     let log = written.map_or_else(|error| error.to_string(), |()| "ok".to_owned());
     let keys = keys.unwrap_or_else(|| "ok".to_owned());
     let details = match is_of_service(&api, &headers).await {
-        true => Some(Details { log, keys, mails: mails(&api).await, position: head.0, views }),
+        true => {
+            let services = api.status.services().into_iter();
+            let services = services.map(|(name, state)| (name.to_owned(), state.to_string())).collect();
+            Some(Details { log, keys, mails: mails(&api).await, position: head.0, views, services })
+        }
         false => None,
     };
     (status, Json(Readiness { ready, details }))

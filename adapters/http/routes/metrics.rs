@@ -9,12 +9,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use loquet_projections::causes::Causes;
 use loquet_projections::ports::StoreFailed;
+use loquet_projections::runner::ServiceState;
 
 use crate::caller::Caller;
 use crate::responses::problem::{Problem, ProblemBody};
 use crate::state::{Api, Shared};
 use loquet_http_ports::scope::Scope;
-use loquet_metrics::{OfPart, OfState, OfView};
+use loquet_metrics::{OfPart, OfService, OfState, OfView};
 
 /// Return the metrics in the format OpenMetrics 1.0.
 ///
@@ -69,6 +70,11 @@ async fn ask_the_log(api: &Api) -> Result<(), StoreFailed> {
         let failing = progress.building.is_some_and(|building| building.failure.is_some());
         asked.view_building_stopped.get_or_create(&of).set(i64::from(failing));
         asked.view_stopped.get_or_create(&of).set(i64::from(progress.failure.is_some()));
+    }
+    for (service, state) in api.status.services() {
+        let of = OfService { service: service.to_owned() };
+        let failing = matches!(state, ServiceState::Failing(_));
+        asked.service_failing.get_or_create(&of).set(i64::from(failing));
     }
     Ok(())
 }

@@ -1,0 +1,205 @@
+//! Orders that can't be taken, in a topic of their own: the original with the reason.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use loquet_domain::Moment;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{Header, Headers, OwnedHeaders, OwnedMessage, ToBytes};
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::{Message, Offset, TopicPartitionList};
+
+use crate::settings::{Connection, Orders, REQUEST};
+use crate::topics::{self, Kind};
+use crate::trouble::{Heard, Trouble};
+
+/// The names of the headers that a dead letter has besides those of the original.
+const REASON: &str = "loquet-reason";
+const AT: &str = "loquet-at";
+const KEY: &str = "loquet-original-key";
+
+/// An order that can't be taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    /// Where the order is: topic, partition and offset, such as `loquet.orders.v1/3/1042`.
+    pub id: String,
+    /// Why it can't be taken.
+    pub reason: String,
+    /// When that was found.
+    pub at: String,
+    /// The key of the order.
+    pub key: Option<Vec<u8>>,
+    /// Its headers.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// Its value.
+    pub value: Vec<u8>,
+}
+
+impl Letter {
+    pub(crate) fn of(message: &OwnedMessage, reason: String, at: Moment) -> Self {
+        let headers = message.headers().into_iter().flat_map(Headers::iter);
+        let headers =
+            headers.map(|header| (header.key.to_owned(), header.value.unwrap_or_default().to_vec()));
+        Self {
+            id: format!("{}/{}/{}", message.topic(), message.partition(), message.offset()),
+            reason,
+            at: at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+            key: message.key().map(<[u8]>::to_vec),
+            headers: headers.collect(),
+            value: message.payload().unwrap_or_default().to_vec(),
+        }
+    }
+
+    /// Reads a dead letter as it stands in its topic.
+    fn read(message: &impl Message) -> Option<Self> {
+        let id = String::from_utf8(message.key()?.to_vec()).ok()?;
+        let mut letter = Self {
+            id,
+            reason: String::new(),
+            at: String::new(),
+            key: None,
+            headers: Vec::new(),
+            value: message.payload()?.to_vec(),
+        };
+        for header in message.headers().into_iter().flat_map(Headers::iter) {
+            let value = header.value.unwrap_or_default().to_vec();
+            let text = || String::from_utf8_lossy(&value).into_owned();
+            match header.key {
+                REASON => letter.reason = text(),
+                AT => letter.at = text(),
+                KEY => letter.key = Some(value),
+                other => letter.headers.push((other.to_owned(), value)),
+            }
+        }
+        Some(letter)
+    }
+
+    fn original_headers(&self) -> OwnedHeaders {
+        self.headers
+            .iter()
+            .fold(OwnedHeaders::new(), |held, (key, value)| held.insert(Header { key, value: Some(value) }))
+    }
+}
+
+/// The topic of dead letters.
+pub struct DeadLetters {
+    producer: FutureProducer<Heard>,
+    connection: Connection,
+    orders: Orders,
+    heard: Heard,
+}
+
+impl DeadLetters {
+    /// Opens the topic. Creates it, and the topic of orders, if the settings say so.
+    ///
+    /// # Errors
+    /// [`Trouble`] if a topic is missing, or Kafka can't be used.
+    pub async fn open(connection: &Connection, orders: &Orders) -> Result<Self, Trouble> {
+        let topics = [(orders.topic.as_str(), Kind::Queue), (orders.dead_letters.as_str(), Kind::Compacted)];
+        topics::make(connection, &topics, orders.missing).await?;
+        let heard = Heard::default();
+        let made = connection.client().set("enable.idempotence", "true").create_with_context(heard.clone());
+        let producer =
+            made.map_err(|error| Trouble::of("the settings of Kafka are not valid", &error, &heard))?;
+        Ok(Self { producer, connection: connection.clone(), orders: orders.clone(), heard })
+    }
+
+    /// Writes a dead letter. The same order again replaces it.
+    pub(crate) async fn write(&self, letter: &Letter) -> Result<(), Trouble> {
+        let mut headers = letter.original_headers();
+        headers = headers.insert(Header { key: REASON, value: Some(&letter.reason) });
+        headers = headers.insert(Header { key: AT, value: Some(&letter.at) });
+        if let Some(key) = &letter.key {
+            headers = headers.insert(Header { key: KEY, value: Some(key) });
+        }
+        let record = FutureRecord::to(&self.orders.dead_letters).key(&letter.id).payload(&letter.value);
+        self.send(record.headers(headers), "can't write to the topic of dead letters").await
+    }
+
+    /// All dead letters that were not retried, in the order of their ids.
+    ///
+    /// # Errors
+    /// [`Trouble`] if the topic can't be read.
+    pub async fn list(&self) -> Result<Vec<Letter>, Trouble> {
+        let (connection, orders, heard) = (self.connection.clone(), self.orders.clone(), self.heard.clone());
+        let read = tokio::task::spawn_blocking(move || {
+            let doing = format!("can't read the topic {}", orders.dead_letters);
+            read_all(&connection, &orders.dead_letters, &heard)
+                .map_err(|error| Trouble::of(&doing, &error, &heard))
+        });
+        let letters = read
+            .await
+            .unwrap_or_else(|_| Err(Trouble::Kafka("reading the dead letters failed".to_owned())))?;
+        Ok(letters.into_values().collect())
+    }
+
+    /// Sends the original to the topic of orders again, and removes the dead letter.
+    ///
+    /// # Errors
+    /// [`Trouble`] if it can't be written. If only the removal fails, the dead letter stays, and the order is taken.
+    pub async fn retry(&self, letter: &Letter) -> Result<(), Trouble> {
+        let headers = letter.original_headers();
+        let record =
+            FutureRecord::<[u8], [u8]>::to(&self.orders.topic).payload(&letter.value).headers(headers);
+        let record = match &letter.key {
+            Some(key) => record.key(key),
+            None => record,
+        };
+        self.send(record, "can't write to the topic of orders").await?;
+        let tombstone = FutureRecord::<str, [u8]>::to(&self.orders.dead_letters).key(&letter.id);
+        self.send(tombstone, "can't write to the topic of dead letters").await
+    }
+
+    async fn send<K: ToBytes + ?Sized, V: ToBytes + ?Sized>(
+        &self,
+        record: FutureRecord<'_, K, V>,
+        doing: &str,
+    ) -> Result<(), Trouble> {
+        let sent = self.producer.send(record, REQUEST).await;
+        sent.map(drop).map_err(|(error, _)| Trouble::of(doing, &error, &self.heard))
+    }
+}
+
+/// Reads a topic from its beginning to its present end. A record without a value removes the one before.
+fn read_all(
+    connection: &Connection,
+    topic: &str,
+    heard: &Heard,
+) -> Result<BTreeMap<String, Letter>, KafkaError> {
+    let mut config = connection.client();
+    config
+        .set("group.id", "loquet-dead-letters")
+        .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "true");
+    let consumer: Arc<BaseConsumer<Heard>> = Arc::new(config.create_with_context(heard.clone())?);
+    let metadata = consumer.fetch_metadata(Some(topic), REQUEST)?;
+    let mut assignment = TopicPartitionList::new();
+    for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
+        assignment.add_partition_offset(topic, partition.id(), Offset::Beginning)?;
+    }
+    let mut open = assignment.count();
+    consumer.assign(&assignment)?;
+    let (mut letters, begun) = (BTreeMap::new(), Instant::now());
+    while open > 0 {
+        match consumer.poll(Duration::from_millis(100)) {
+            Some(Ok(message)) => {
+                let id = String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned();
+                match Letter::read(&message) {
+                    Some(letter) => drop(letters.insert(id, letter)),
+                    None => drop(letters.remove(&id)),
+                }
+            }
+            Some(Err(KafkaError::PartitionEOF(_))) => open -= 1,
+            Some(Err(error)) => return Err(error),
+            None if begun.elapsed() > REQUEST => {
+                return Err(KafkaError::MessageConsumption(
+                    rdkafka::error::RDKafkaErrorCode::OperationTimedOut,
+                ));
+            }
+            None => {}
+        }
+    }
+    Ok(letters)
+}

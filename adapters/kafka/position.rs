@@ -1,0 +1,122 @@
+//! The publisher's position, in a compacted topic. It is written in the transaction of the records that it counts.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use loquet_domain::ports::Position;
+use rdkafka::Message;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::{Offset, TopicPartitionList};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::settings::{Connection, REQUEST};
+use crate::trouble::{Heard, Trouble};
+
+/// Records that are read from the end of the topic before the whole topic is read. Each transaction adds a record and
+/// a marker.
+const TAIL: i64 = 64;
+
+/// What a publisher writes beside the records of a transaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishedPosition {
+    /// All public events up to this position are in the topics.
+    pub position: Position,
+    /// The id of the event at this position. `None` at the start of the log.
+    pub event_id: Option<Uuid>,
+    /// Who wrote it: the name of the node and a random id, or `operator`.
+    pub publisher: String,
+    /// For each topic and partition, where it began and where it ended after the transaction.
+    pub topics: BTreeMap<String, Vec<Extent>>,
+}
+
+/// A partition from its first record to its end. It is written as `[begin,end]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(i64, i64)", into = "(i64, i64)")]
+pub struct Extent {
+    /// The offset of the first record.
+    pub begin: i64,
+    /// The offset after the last record that was published.
+    pub end: i64,
+}
+
+impl From<(i64, i64)> for Extent {
+    fn from((begin, end): (i64, i64)) -> Self {
+        Self { begin, end }
+    }
+}
+
+impl From<Extent> for (i64, i64) {
+    fn from(extent: Extent) -> Self {
+        (extent.begin, extent.end)
+    }
+}
+
+/// The name under which an operator writes a position.
+pub const OPERATOR: &str = "operator";
+
+/// Reads the newest position that was written under a transactional id. Blocks.
+///
+/// # Errors
+/// [`Trouble`] if Kafka can't be read, or the record is not one of ours.
+pub(crate) fn read(
+    connection: &Connection,
+    topic: &str,
+    transactional_id: &str,
+    heard: &Heard,
+) -> Result<Option<PublishedPosition>, Trouble> {
+    let mut config = connection.client();
+    config
+        .set("group.id", "loquet-position")
+        .set("isolation.level", "read_committed")
+        .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "true")
+        .set("fetch.wait.max.ms", "10");
+    let failed = |error: KafkaError| Trouble::of("can't read the position of the publisher", &error, heard);
+    let consumer: BaseConsumer<Heard> = config.create_with_context(heard.clone()).map_err(failed)?;
+    let (low, high) = consumer.fetch_watermarks(topic, 0, REQUEST).map_err(failed)?;
+    if high == low {
+        return Ok(None);
+    }
+    let tail = (high - TAIL).max(low);
+    let newest = newest(&consumer, topic, transactional_id, tail).map_err(failed)?;
+    let newest = match newest {
+        None if tail > low => self::newest(&consumer, topic, transactional_id, low).map_err(failed)?,
+        newest => newest,
+    };
+    let unreadable = |why: serde_json::Error| Trouble::PositionUnreadable {
+        topic: topic.to_owned(),
+        why: why.to_string(),
+    };
+    newest.map(|value| serde_json::from_slice(&value).map_err(unreadable)).transpose()
+}
+
+/// The value of the newest record with a key, from an offset to the end.
+fn newest(
+    consumer: &BaseConsumer<Heard>,
+    topic: &str,
+    key: &str,
+    from: i64,
+) -> Result<Option<Vec<u8>>, KafkaError> {
+    let mut assignment = TopicPartitionList::new();
+    assignment.add_partition_offset(topic, 0, Offset::Offset(from))?;
+    consumer.assign(&assignment)?;
+    let (mut newest, begun) = (None, Instant::now());
+    loop {
+        match consumer.poll(Duration::from_millis(100)) {
+            Some(Ok(record)) if record.key() == Some(key.as_bytes()) => {
+                newest = record.payload().map(<[u8]>::to_vec);
+            }
+            Some(Ok(_)) => {}
+            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(newest),
+            Some(Err(error)) => return Err(error),
+            None if begun.elapsed() > REQUEST => {
+                return Err(KafkaError::MessageConsumption(
+                    rdkafka::error::RDKafkaErrorCode::OperationTimedOut,
+                ));
+            }
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,414 @@
+//! Follows the log, and publishes what is public of it, exactly once.
+//!
+//! The records of a batch and the position after it are one transaction of Kafka. After a crash, the next publisher
+//! fences the one before (`init_transactions`), reads the position, and goes on behind it. A consumer that reads
+//! committed records alone sees neither a gap nor a repetition.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use loquet_domain::ports::{EventCodec, EventStore, Position, RecordedEvent, Subscribed};
+use loquet_projections::causes::Causes;
+use loquet_projections::runner::{Follower, ServiceState, Status};
+use loquet_public_events::{Contract, Topic};
+use tokio::sync::{mpsc, watch};
+use uuid::Uuid;
+
+use crate::position::{self, Extent, OPERATOR, PublishedPosition};
+use crate::settings::{Connection, Publishing};
+use crate::topics::{self, Checked};
+use crate::transactions::{Record, Transactions};
+use crate::trouble::{Heard, Trouble};
+
+/// The name under which the publisher shows its state.
+pub const NAME: &str = "kafka";
+/// The first pause after a failure. Each further one is twice as long.
+const RETRY: Duration = Duration::from_millis(500);
+/// The longest pause after a failure.
+const LONGEST_RETRY: Duration = Duration::from_secs(10);
+/// How often a publisher that was fenced looks whether it is needed.
+const STANDBY_LOOK: Duration = Duration::from_secs(2);
+/// How long the position may stand still behind the log before a publisher on standby takes over.
+const STANDBY_PATIENCE: Duration = Duration::from_secs(30);
+/// The position is written at the latest after so many events that are not public.
+const QUIET_EVENTS: u64 = 10_000;
+
+/// Publishes the events of a log in Kafka.
+pub struct Publisher {
+    /// The log.
+    pub store: Arc<dyn EventStore>,
+    /// Decodes its events.
+    pub codec: Arc<dyn EventCodec>,
+    /// What is public.
+    pub contract: Arc<Contract>,
+    /// How Kafka is reached.
+    pub connection: Connection,
+    /// What is published, and where.
+    pub publishing: Publishing,
+    /// Shows how far it is, and what keeps it from publishing.
+    pub status: Status,
+    /// Counts published events.
+    pub published: loquet_metrics::PublishMetrics,
+    /// The name of this publisher: the node's, and an id that no other run has.
+    pub who: String,
+}
+
+/// Why a session ends.
+enum End {
+    Stopped,
+    Trouble(Trouble),
+}
+
+impl From<Trouble> for End {
+    fn from(trouble: Trouble) -> Self {
+        Self::Trouble(trouble)
+    }
+}
+
+/// Events of the log that are published together.
+struct Batch {
+    records: Vec<Record>,
+    position: Position,
+    event_id: Uuid,
+}
+
+impl Publisher {
+    /// Publishes until told to stop. Says what is wrong and tries again, however long it takes. A publisher that was
+    /// fenced does not fight: it waits until the other one no longer publishes.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        let mut pause = RETRY;
+        while !*stop.borrow() {
+            let heard = Heard::default();
+            let ended = self.session(&mut stop, &heard, &mut pause).await;
+            let trouble = match ended {
+                End::Stopped => return,
+                End::Trouble(trouble) => trouble,
+            };
+            if let Trouble::Fenced(_) = trouble {
+                tokio::select! {
+                    () = self.stand_by() => {}
+                    () = told(&mut stop) => return,
+                }
+                continue;
+            }
+            self.tell(ServiceState::Failing(Causes(&trouble).to_string()));
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = told(&mut stop) => return,
+            }
+            pause = (pause * 2).min(LONGEST_RETRY);
+        }
+    }
+
+    /// Shows a state. Logs it if it is new.
+    fn tell(&self, state: ServiceState) {
+        if !self.status.tell(NAME, state.clone()) {
+            return;
+        }
+        match state {
+            ServiceState::Working => tracing::info!("events are published in Kafka"),
+            ServiceState::Standby(why) => tracing::warn!(%why, "events are not published by this node"),
+            ServiceState::Failing(why) => {
+                tracing::error!(%why, "events are not published in Kafka; trying again");
+            }
+        }
+    }
+
+    /// Takes over, and publishes until something goes wrong.
+    async fn session(&self, stop: &mut watch::Receiver<bool>, heard: &Heard, pause: &mut Duration) -> End {
+        match self.follow(stop, heard, pause).await {
+            Ok(()) => End::Stopped,
+            Err(end) => end,
+        }
+    }
+
+    async fn follow(
+        &self,
+        stop: &mut watch::Receiver<bool>,
+        heard: &Heard,
+        pause: &mut Duration,
+    ) -> Result<(), End> {
+        let checked = topics::check(&self.connection, &self.publishing).await?;
+        for name in &checked.created {
+            tracing::info!(topic = %name, "the topic was created");
+        }
+        for warning in &checked.warnings {
+            tracing::warn!("{warning}");
+        }
+        let mut producer =
+            Transactions::take_over(&self.connection, &self.publishing, &checked, &self.who, heard.clone())
+                .await?;
+        let known = self.known_position(heard).await?;
+        let now = producer.watermarks(self.partitions(&checked)).await?;
+        let (position, event_id) =
+            verify(self.store.as_ref(), known.as_ref(), &now, &checked, &self.publishing).await?;
+        producer.begin_from(now);
+        // Whoever was fenced sees by this record who took over.
+        producer.publish(Vec::new(), position, event_id).await?;
+        self.status.reached(Follower::Publisher(NAME), position);
+        self.tell(ServiceState::Working);
+        *pause = RETRY;
+        let (batches, mut next) = mpsc::channel(1);
+        let reader = tokio::spawn(read(
+            self.store.clone(),
+            self.codec.clone(),
+            self.contract.clone(),
+            self.publishing.clone(),
+            position,
+            batches,
+        ));
+        let _reader = AbortOnDrop(reader);
+        let mut noted = position;
+        let mut look = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            let batch = tokio::select! {
+                batch = next.recv() => batch,
+                () = told(stop) => return Ok(()),
+                _ = look.tick() => {
+                    // Without events, only the client itself notices that the brokers are away.
+                    match heard.down() {
+                        Some(why) => self.tell(ServiceState::Failing(why)),
+                        None => self.tell(ServiceState::Working),
+                    }
+                    continue;
+                }
+            };
+            let Some(batch) = batch else { return Ok(()) };
+            let Batch { records, position, event_id } = batch?;
+            // A position is only worth a transaction if records come with it, or many events have passed.
+            if !records.is_empty() || position.0.saturating_sub(noted.0) > QUIET_EVENTS {
+                let count = u64::try_from(records.len()).unwrap_or(0);
+                self.within_sight(heard, producer.publish(records, position, Some(event_id))).await?;
+                noted = position;
+                self.published.events.inc_by(count);
+                self.published.transactions.inc();
+            }
+            self.status.reached(Follower::Publisher(NAME), position);
+        }
+    }
+
+    /// Waits for a transaction. Meanwhile shows whether the brokers are away.
+    async fn within_sight<T>(&self, heard: &Heard, publishing: impl Future<Output = T>) -> T {
+        tokio::pin!(publishing);
+        let mut look = tokio::time::interval(Duration::from_secs(1));
+        look.tick().await;
+        loop {
+            tokio::select! {
+                published = &mut publishing => {
+                    self.tell(ServiceState::Working);
+                    return published;
+                }
+                _ = look.tick() => {
+                    if let Some(why) = heard.down() {
+                        self.tell(ServiceState::Failing(why));
+                    }
+                }
+            }
+        }
+    }
+
+    fn partitions(&self, checked: &Checked) -> Vec<(String, usize)> {
+        partitions(&self.publishing, checked)
+    }
+
+    async fn known_position(&self, heard: &Heard) -> Result<Option<PublishedPosition>, Trouble> {
+        known_position(&self.connection, &self.publishing, heard).await
+    }
+
+    /// Waits until this publisher is needed again: the other one no longer publishes, an operator set the position, or
+    /// it was this publisher's own transaction that timed out.
+    async fn stand_by(&self) {
+        let mut unchanged: Option<(PublishedPosition, tokio::time::Instant)> = None;
+        loop {
+            let heard = Heard::default();
+            match self.known_position(&heard).await {
+                Ok(Some(known)) if known.publisher == self.who || known.publisher == OPERATOR => {
+                    // The other publisher writes its name at once. So it is worth a second look.
+                    if unchanged.as_ref().is_some_and(|(before, _)| *before == known) {
+                        return;
+                    }
+                    unchanged = Some((known, tokio::time::Instant::now()));
+                }
+                Ok(Some(known)) => {
+                    let why = format!("{} publishes since it took over", known.publisher);
+                    self.status.reached(Follower::Publisher(NAME), known.position);
+                    self.tell(ServiceState::Standby(why));
+                    let head = self.store.head().await.unwrap_or_default();
+                    let behind = head > known.position;
+                    match &unchanged {
+                        Some((before, since)) if *before == known && behind => {
+                            if since.elapsed() > STANDBY_PATIENCE {
+                                tracing::warn!(publisher = %known.publisher, "the other publisher stands still; taking over");
+                                return;
+                            }
+                        }
+                        _ => unchanged = Some((known, tokio::time::Instant::now())),
+                    }
+                }
+                Ok(None) => return,
+                Err(trouble) => self.tell(ServiceState::Failing(Causes(&trouble).to_string())),
+            }
+            tokio::time::sleep(STANDBY_LOOK).await;
+        }
+    }
+}
+
+/// The topics of events, with the number of their partitions.
+pub(crate) fn partitions(publishing: &Publishing, checked: &Checked) -> Vec<(String, usize)> {
+    let topics = Topic::ALL.map(|topic| publishing.name(topic).to_owned());
+    let counted = topics.into_iter().map(|name| {
+        let count = checked.topics.get(&name).map_or(0, |state| state.partitions);
+        (name, count)
+    });
+    counted.collect()
+}
+
+/// Reads the position of the publisher. Returns `None` if nothing was published yet.
+///
+/// # Errors
+/// [`Trouble`] if Kafka can't be read.
+pub async fn current_position(
+    connection: &Connection,
+    publishing: &Publishing,
+) -> Result<Option<PublishedPosition>, Trouble> {
+    known_position(connection, publishing, &Heard::default()).await
+}
+
+/// Reads the position that was written last.
+pub(crate) async fn known_position(
+    connection: &Connection,
+    publishing: &Publishing,
+    heard: &Heard,
+) -> Result<Option<PublishedPosition>, Trouble> {
+    let (connection, heard) = (connection.clone(), heard.clone());
+    let (topic, id) = (publishing.positions_topic.clone(), publishing.transactional_id.clone());
+    let read = tokio::task::spawn_blocking(move || position::read(&connection, &topic, &id, &heard));
+    read.await.unwrap_or_else(|_| Err(Trouble::Kafka("reading the position failed".to_owned())))
+}
+
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn told(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stopping| *stopping).await;
+}
+
+/// Reads the log ahead of the transaction that is under way. Ends at the first event that can't be published.
+async fn read(
+    store: Arc<dyn EventStore>,
+    codec: Arc<dyn EventCodec>,
+    contract: Arc<Contract>,
+    publishing: Publishing,
+    after: Position,
+    batches: mpsc::Sender<Result<Batch, Trouble>>,
+) {
+    let mut log = store.subscribe(after).ready_chunks(publishing.batch.max(1));
+    while let Some(chunk) = log.next().await {
+        let mut batch: Option<Batch> = None;
+        let mut failed = None;
+        for next in chunk {
+            let event = match next {
+                Ok(Subscribed::Event(event)) => event,
+                Ok(Subscribed::CaughtUp(_)) => continue,
+                Err(error) => {
+                    failed = Some(Trouble::Log(error));
+                    break;
+                }
+            };
+            let (position, event_id) = (event.position, event.event.id.0);
+            match record(codec.as_ref(), &contract, &publishing, &event).await {
+                Ok(record) => {
+                    let batch =
+                        batch.get_or_insert_with(|| Batch { records: Vec::new(), position, event_id });
+                    batch.records.extend(record);
+                    (batch.position, batch.event_id) = (position, event_id);
+                }
+                Err(trouble) => {
+                    failed = Some(trouble);
+                    break;
+                }
+            }
+        }
+        // What comes before a failing event is published.
+        for next in batch.map(Ok).into_iter().chain(failed.map(Err)) {
+            let ends = next.is_err();
+            if batches.send(next).await.is_err() || ends {
+                return;
+            }
+        }
+    }
+}
+
+pub(crate) async fn record(
+    codec: &dyn EventCodec,
+    contract: &Contract,
+    publishing: &Publishing,
+    event: &RecordedEvent,
+) -> Result<Option<Record>, Trouble> {
+    let failed = |source| Trouble::Event { position: event.position, source };
+    let Some(public) = contract.publish(codec, event).await.map_err(failed)? else { return Ok(None) };
+    let topic = publishing.name(public.topic).to_owned();
+    Record::of(public, &topic, publishing.mode).map(Some).map_err(|error| failed(error.into()))
+}
+
+/// Compares the position with the log and the topics. Returns the position to go on from, with the id of its event.
+pub(crate) async fn verify(
+    store: &dyn EventStore,
+    known: Option<&PublishedPosition>,
+    now: &std::collections::BTreeMap<String, Vec<Extent>>,
+    checked: &Checked,
+    publishing: &Publishing,
+) -> Result<(Position, Option<Uuid>), Trouble> {
+    let Some(known) = known else {
+        let written = now.iter().find(|(_, extents)| extents.iter().any(|extent| extent.end > 0));
+        return match written {
+            None => Ok((Position::default(), None)),
+            Some((topic, _)) => Err(Trouble::PositionLost {
+                topic: topic.clone(),
+                positions: publishing.positions_topic.clone(),
+            }),
+        };
+    };
+    let position = known.position;
+    let head = store.head().await?;
+    if position > head {
+        return Err(Trouble::AheadOfLog { position, head });
+    }
+    if position > Position::default() {
+        let before = Position(position.0.saturating_sub(1));
+        let here = store.read_all(before, 1).await?;
+        if here.first().map(|event| event.event.id.0) != known.event_id {
+            return Err(Trouble::AnotherLog { position });
+        }
+    }
+    for (topic, extents) in &known.topics {
+        // A topic that has another name now is no longer ours.
+        let Some(found) = now.get(topic) else { continue };
+        if found.len() != extents.len() {
+            let (before, now) = (extents.len(), found.len());
+            return Err(Trouble::PartitionsChanged { topic: topic.clone(), before, now, position });
+        }
+        let keeps_everything = checked.topics.get(topic).is_some_and(topics::TopicState::keeps_everything);
+        for (partition, (before, now)) in (0i32..).zip(extents.iter().zip(found)) {
+            if now.end < before.end {
+                let (end, expected) = (now.end, before.end);
+                return Err(Trouble::Truncated { topic: topic.clone(), partition, end, expected, position });
+            }
+            if keeps_everything && now.begin > before.begin {
+                return Err(Trouble::BeginningDeleted {
+                    topic: topic.clone(),
+                    partition,
+                    begin: now.begin,
+                    position,
+                });
+            }
+        }
+    }
+    Ok((position, known.event_id))
+}

@@ -1,0 +1,322 @@
+//! Records and the position that counts them, in one transaction of Kafka.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::join_all;
+use loquet_domain::ports::Position;
+use loquet_public_events::{CloudEvent, Mode};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer};
+use uuid::Uuid;
+
+use crate::position::{Extent, PublishedPosition};
+use crate::settings::{Connection, Publishing, REQUEST};
+use crate::topics::Checked;
+use crate::trouble::{Heard, Trouble};
+
+/// A public event as it is sent.
+pub(crate) struct Record {
+    /// Its position in the log.
+    pub(crate) position: Position,
+    /// Its type.
+    pub(crate) name: &'static str,
+    /// The topic.
+    pub(crate) topic: String,
+    key: String,
+    headers: Option<OwnedHeaders>,
+    value: Vec<u8>,
+    /// Whether a tombstone follows, so that a compacted topic forgets the key.
+    forgets: bool,
+}
+
+impl Record {
+    /// Writes an event for a topic.
+    pub(crate) fn of(event: CloudEvent, topic: &str, mode: Mode) -> Result<Self, serde_json::Error> {
+        let header = |headers: OwnedHeaders, key: &str, value: &str| {
+            headers.insert(Header { key, value: Some(value) })
+        };
+        let (headers, value) = match mode {
+            Mode::Binary => {
+                let headers = OwnedHeaders::new_with_capacity(8);
+                let named = event.headers();
+                let headers = named.iter().fold(headers, |held, (key, value)| header(held, key, value));
+                (headers, event.data)
+            }
+            Mode::Structured => {
+                let kind = loquet_public_events::cloud_event::STRUCTURED;
+                (header(OwnedHeaders::new_with_capacity(1), "content-type", kind), event.structured()?)
+            }
+        };
+        Ok(Self {
+            position: event.position,
+            name: event.name,
+            topic: topic.to_owned(),
+            key: event.subject.to_string(),
+            headers: Some(headers),
+            value,
+            forgets: event.forgets,
+        })
+    }
+}
+
+impl Record {
+    /// The record that follows one which forgets: it has the same key, and no value.
+    fn tombstone(after: &Self) -> Self {
+        let Self { position, name, topic, key, .. } = after;
+        let (topic, key) = (topic.clone(), key.clone());
+        Self { position: *position, name, topic, key, headers: None, value: Vec::new(), forgets: false }
+    }
+}
+
+/// The largest record that the client sends, in bytes. The topic's own limit is smaller, and names itself.
+const LARGEST: &str = "100000000";
+
+/// A transactional producer, and what it knows about its topics.
+pub(crate) struct Transactions {
+    producer: FutureProducer<Heard>,
+    heard: Heard,
+    positions_topic: String,
+    transactional_id: String,
+    who: String,
+    compacted: BTreeSet<String>,
+    extents: BTreeMap<String, Vec<Extent>>,
+}
+
+impl Transactions {
+    /// Makes a producer, and fences every other one with the same transactional id.
+    pub(crate) async fn take_over(
+        connection: &Connection,
+        publishing: &Publishing,
+        checked: &Checked,
+        who: &str,
+        heard: Heard,
+    ) -> Result<Self, Trouble> {
+        let mut config = connection.client();
+        config
+            .set("transactional.id", &publishing.transactional_id)
+            .set("transaction.timeout.ms", "60000")
+            .set("compression.type", &publishing.compression)
+            // The partitions that the Java client would choose. So other producers and consumers agree on them.
+            .set("partitioner", "murmur2_random")
+            // A transaction is full or urgent when it is sent. Waiting for more records costs time alone.
+            .set("linger.ms", "0")
+            .set("queue.buffering.max.messages", "1000000")
+            // A topic that was deleted is noticed after so many milliseconds.
+            .set("topic.metadata.propagation.max.ms", "5000")
+            .set("topic.metadata.refresh.interval.ms", "30000")
+            .set("message.max.bytes", LARGEST);
+        // A batch of small records must not be larger than the topic takes.
+        if let Some(smallest) =
+            checked.topics.values().filter_map(crate::topics::TopicState::largest_batch).min()
+        {
+            config.set("batch.size", smallest.clamp(1, 1_000_000).to_string());
+        }
+        let made = config.create_with_context(heard.clone());
+        let producer: FutureProducer<Heard> =
+            made.map_err(|error| Trouble::of("the settings of Kafka are not valid", &error, &heard))?;
+        let this = Self {
+            producer,
+            heard,
+            positions_topic: publishing.positions_topic.clone(),
+            transactional_id: publishing.transactional_id.clone(),
+            who: who.to_owned(),
+            compacted: checked
+                .topics
+                .iter()
+                .filter(|(_, state)| state.is_compacted())
+                .map(|(name, _)| name.clone())
+                .collect(),
+            extents: BTreeMap::new(),
+        };
+        this.blocking("can't begin to publish", |producer| producer.init_transactions(REQUEST * 2)).await?;
+        Ok(this)
+    }
+
+    /// What is wrong. A producer that was fenced may say only that it can't go on.
+    fn trouble(&self, doing: &str, error: &KafkaError) -> Trouble {
+        let fatal = self.producer.client().fatal_error();
+        let ended = fatal.map(|(code, _)| KafkaError::Global(code));
+        match ended.map(|ended| Trouble::of(doing, &ended, &self.heard)) {
+            Some(fenced @ Trouble::Fenced(_)) => fenced,
+            _ => Trouble::of(doing, error, &self.heard),
+        }
+    }
+
+    /// Runs a call that blocks.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        call: impl FnOnce(&FutureProducer<Heard>) -> Result<T, KafkaError> + Send + 'static,
+    ) -> Result<T, Trouble> {
+        let producer = self.producer.clone();
+        let called = tokio::task::spawn_blocking(move || call(&producer)).await;
+        let called = called.map_err(|_| Trouble::Kafka(format!("{doing}: the call ended unexpectedly")))?;
+        called.map_err(|error| self.trouble(doing, &error))
+    }
+
+    /// Where each partition of these topics begins and ends now.
+    pub(crate) async fn watermarks(
+        &self,
+        topics: Vec<(String, usize)>,
+    ) -> Result<BTreeMap<String, Vec<Extent>>, Trouble> {
+        self.blocking("can't read where the topics end", move |producer| {
+            let mut all = BTreeMap::new();
+            for (topic, partitions) in topics {
+                let mut extents = Vec::with_capacity(partitions);
+                for partition in 0..i32::try_from(partitions).unwrap_or(i32::MAX) {
+                    let (begin, end) = producer.client().fetch_watermarks(&topic, partition, REQUEST)?;
+                    extents.push(Extent { begin, end });
+                }
+                all.insert(topic, extents);
+            }
+            Ok(all)
+        })
+        .await
+    }
+
+    /// Takes these as what was published so far.
+    pub(crate) fn begin_from(&mut self, extents: BTreeMap<String, Vec<Extent>>) {
+        self.extents = extents;
+    }
+
+    /// Publishes records, and the position after them, in one transaction: all of it or nothing.
+    pub(crate) async fn publish(
+        &mut self,
+        records: Vec<Record>,
+        position: Position,
+        event_id: Option<Uuid>,
+    ) -> Result<(), Trouble> {
+        let begun = self.producer.begin_transaction();
+        begun.map_err(|error| self.trouble("can't begin a transaction", &error))?;
+        let sent = self.send_all(records, position, event_id).await;
+        let extents = match sent {
+            Ok(extents) => extents,
+            Err(trouble) => {
+                // The producer is dropped afterwards. So it does not matter whether this succeeds.
+                drop(self.blocking("can't abort", |producer| producer.abort_transaction(REQUEST)).await);
+                return Err(trouble);
+            }
+        };
+        self.blocking("can't commit", |producer| producer.commit_transaction(REQUEST * 2)).await?;
+        self.extents = extents;
+        self.heard.forget();
+        Ok(())
+    }
+
+    async fn send_all(
+        &self,
+        records: Vec<Record>,
+        position: Position,
+        event_id: Option<Uuid>,
+    ) -> Result<BTreeMap<String, Vec<Extent>>, Trouble> {
+        let (mut ours, mut on_their_way) =
+            (Vec::with_capacity(records.len()), Vec::with_capacity(records.len()));
+        for mut record in records {
+            let headers = record.headers.take();
+            let mut sent = FutureRecord::to(&record.topic).key(&record.key).payload(&record.value);
+            sent.headers = headers;
+            let sent = self.send(sent).await;
+            on_their_way.push(sent.map_err(|error| self.refused(&record, &error))?);
+            let compacted = self.compacted.contains(&record.topic);
+            let tombstone = (record.forgets && compacted).then(|| (record.topic.clone(), record.key.clone()));
+            ours.push(record);
+            if let (Some((topic, key)), Some(record)) = (tombstone, ours.last()) {
+                let sent = self.send(FutureRecord::<str, [u8]>::to(&topic).key(&key)).await;
+                on_their_way.push(sent.map_err(|error| self.refused(record, &error))?);
+                ours.push(Record::tombstone(record));
+            }
+        }
+        let mut extents = self.extents.clone();
+        let mut failed = None;
+        for (record, delivered) in ours.iter().zip(join_all(on_their_way).await) {
+            match delivered {
+                Ok(Ok(delivered)) => {
+                    note_end(&mut extents, &record.topic, delivered.partition, delivered.offset)?;
+                }
+                Ok(Err((error, _))) if is_purge(&error) => {}
+                Ok(Err((error, _))) => {
+                    failed.get_or_insert_with(|| self.refused(record, &error));
+                }
+                Err(_) => return Err(Trouble::Kafka("the producer ended unexpectedly".to_owned())),
+            }
+        }
+        if let Some(trouble) = failed {
+            return Err(trouble);
+        }
+        let noted = PublishedPosition { position, event_id, publisher: self.who.clone(), topics: extents };
+        let value = serde_json::to_vec(&noted).map_err(|error| Trouble::Kafka(error.to_string()))?;
+        let record = FutureRecord::to(&self.positions_topic).key(&self.transactional_id).payload(&value);
+        let failed = |error: &KafkaError| self.trouble("can't write the position of the publisher", error);
+        let on_its_way = self.send(record).await.map_err(|error| failed(&error))?;
+        match on_its_way.await {
+            Ok(Ok(_)) => Ok(noted.topics),
+            Ok(Err((error, _))) => Err(failed(&error)),
+            Err(_) => Err(Trouble::Kafka("the producer ended unexpectedly".to_owned())),
+        }
+    }
+
+    /// Hands a record to the client. Waits while its queue is full.
+    async fn send<V: rdkafka::message::ToBytes + ?Sized>(
+        &self,
+        mut record: FutureRecord<'_, impl rdkafka::message::ToBytes + ?Sized, V>,
+    ) -> Result<DeliveryFuture, KafkaError> {
+        loop {
+            match self.producer.send_result(record) {
+                Ok(on_its_way) => return Ok(on_its_way),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                    record = back;
+                    tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+                }
+                Err((error, _)) => return Err(error),
+            }
+        }
+    }
+
+    /// Tells a record that Kafka refuses from a Kafka that is away.
+    fn refused(&self, record: &Record, error: &KafkaError) -> Trouble {
+        match error.rdkafka_error_code() {
+            Some(
+                RDKafkaErrorCode::MessageSizeTooLarge
+                | RDKafkaErrorCode::InvalidRecord
+                | RDKafkaErrorCode::InvalidMessage,
+            ) => Trouble::Refused {
+                position: record.position,
+                name: record.name,
+                bytes: record.value.len(),
+                topic: record.topic.clone(),
+                why: crate::trouble::in_words("it is refused", error, &Heard::default()),
+            },
+            _ => self.trouble(&format!("can't write to the topic {}", record.topic), error),
+        }
+    }
+}
+
+/// Whether a record was dropped because another one failed.
+fn is_purge(error: &KafkaError) -> bool {
+    matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight))
+}
+
+/// Notes where a record was written. An offset before the known end means that the topic was created again.
+fn note_end(
+    extents: &mut BTreeMap<String, Vec<Extent>>,
+    topic: &str,
+    partition: i32,
+    offset: i64,
+) -> Result<(), Trouble> {
+    let held = extents.entry(topic.to_owned()).or_default();
+    let index = usize::try_from(partition).unwrap_or(0);
+    if held.len() <= index {
+        held.resize(index + 1, Extent::default());
+    }
+    let Some(extent) = held.get_mut(index) else { return Ok(()) };
+    if offset < extent.end {
+        let why = "was deleted and created again while events were published.";
+        return Err(Trouble::Topics(vec![crate::topics::TopicFault {
+            topic: topic.to_owned(),
+            what: why.to_owned(),
+        }]));
+    }
+    extent.end = offset + 1;
+    Ok(())
+}

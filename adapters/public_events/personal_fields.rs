@@ -1,0 +1,62 @@
+//! Personal data in public events. None is published unless the operator names the field.
+
+use std::collections::BTreeSet;
+
+use crate::public_event;
+use crate::topic::Topic;
+
+/// The personal fields that the operator publishes in one topic.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PersonalFields(BTreeSet<&'static str>);
+
+/// A field that cannot be published in a topic.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{field}' is no personal field of the topic {topic}. Its personal fields are {}", .known.join(", "))]
+pub struct UnknownField {
+    /// The name that was given.
+    pub field: String,
+    /// The topic.
+    pub topic: Topic,
+    /// The names of the topic's personal fields.
+    pub known: Vec<&'static str>,
+}
+
+impl PersonalFields {
+    /// Reads names of personal fields of a topic, separated by commas. An empty text publishes none.
+    ///
+    /// # Errors
+    /// [`UnknownField`] for the first name that the topic does not have.
+    pub fn parse(topic: Topic, names: &str) -> Result<Self, UnknownField> {
+        let known = Self::of(topic);
+        let given = names.split(',').map(str::trim).filter(|name| !name.is_empty());
+        let find = |name: &str| {
+            let unknown =
+                || UnknownField { field: name.to_owned(), topic, known: known.iter().copied().collect() };
+            known.get(name).copied().ok_or_else(unknown)
+        };
+        given.map(find).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The names of all personal fields of a topic.
+    #[must_use]
+    pub fn of(topic: Topic) -> BTreeSet<&'static str> {
+        let types = public_event::types().filter(|known| known.topic == topic);
+        types.flat_map(|known| known.personal).copied().collect()
+    }
+
+    /// Whether no personal field is published.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The value of a personal field. Returns `None` if it is not published.
+    pub(crate) fn value<T>(&self, field: &str, value: impl FnOnce() -> T) -> Option<T> {
+        self.0.contains(field).then(value)
+    }
+
+    /// The text of a personal field. Returns `None` if it is not published or not known any more.
+    pub(crate) fn text<'a>(&self, field: &str, text: impl FnOnce() -> Option<&'a str>) -> Option<String> {
+        self.value(field, text).flatten().map(ToOwned::to_owned)
+    }
+}

@@ -1,0 +1,49 @@
+//! In place of `kafka.rs`, in a build without the feature `kafka`.
+
+use std::sync::Arc;
+
+use loquet_metrics::Metrics;
+use loquet_projections::ports::Clock;
+use loquet_projections::runner::Status;
+use loquet_public_events::Contract;
+
+use crate::config::Config;
+use crate::system::System;
+
+/// There are no settings of Kafka in this build.
+#[derive(Clone, Debug)]
+pub(crate) enum KafkaSettings {}
+
+/// Refuses the setting that turns Kafka on.
+pub(crate) fn settings(config: &mut Config) -> Option<KafkaSettings> {
+    if config.text("kafka.brokers").is_some() {
+        let why =
+            "this program was built without Kafka: build it with the feature kafka, or remove the setting";
+        config.fault("kafka.brokers", why);
+    }
+    None
+}
+
+/// Nothing runs with Kafka in this build.
+pub(crate) enum Running {}
+
+impl Running {
+    pub(crate) async fn stop(self) {
+        match self {}
+    }
+}
+
+/// What the work with Kafka would need of the server.
+#[expect(dead_code, reason = "a build with Kafka uses these")]
+pub(crate) struct Server<'a> {
+    pub(crate) system: &'a System,
+    pub(crate) contract: &'a Arc<Contract>,
+    pub(crate) status: &'a Status,
+    pub(crate) metrics: &'a Metrics,
+    pub(crate) clock: &'a Clock,
+    pub(crate) node: &'a str,
+}
+
+pub(crate) fn start(settings: &KafkaSettings, _: &Server<'_>) -> Running {
+    match *settings {}
+}
