@@ -172,6 +172,15 @@ impl Broker {
         lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
+    /// Lets another member join a consumer group, and leave it after some seconds.
+    #[track_caller]
+    pub fn join(&self, topic: &str, group: &str, seconds: u32) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("kafka/join_group.py");
+        let mut join = Command::new(&self.python);
+        join.arg(script).arg(self.brokers()).args([topic, group, &seconds.to_string()]);
+        assert!(join.status().unwrap().success());
+    }
+
     /// The interpreter that has confluent-kafka.
     pub fn python(&self) -> Command {
         Command::new(&self.python)
@@ -180,9 +189,20 @@ impl Broker {
     /// Writes records into a topic, each with its key, by confluent-kafka.
     #[track_caller]
     pub fn write(&self, topic: &str, records: &[(String, String)]) {
+        self.write_with(topic, records, "application/json");
+    }
+
+    /// Writes records with this `content-type`.
+    #[track_caller]
+    pub fn write_with(&self, topic: &str, records: &[(String, String)], content_type: &str) {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("kafka/write_topic.py");
         let mut write = Command::new(&self.python);
-        write.arg(script).arg(self.brokers()).arg(topic).stdin(Stdio::piped()).stdout(Stdio::null());
+        write
+            .arg(script)
+            .arg(self.brokers())
+            .args([topic, content_type])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null());
         let mut child = write.spawn().unwrap();
         let lines: String =
             records.iter().map(|(key, value)| format!("{}\n", serde_json::json!([key, value]))).collect();

@@ -184,7 +184,8 @@ impl Connection {
             .set("reconnect.backoff.max.ms", "2000")
             .set("broker.address.ttl", "2000")
             .set("allow.auto.create.topics", "false")
-            .set_log_level(RDKafkaLogLevel::Emerg);
+            .set("socket.connection.setup.timeout.ms", "10000")
+            .set_log_level(RDKafkaLogLevel::Info);
         let protocol = match (&self.protection, &self.sasl) {
             (Protection::Plaintext, None) => "plaintext",
             (Protection::Plaintext, Some(_)) => "sasl_plaintext",

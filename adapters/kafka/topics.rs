@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
-use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use loquet_public_events::Topic;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::Metadata;
+use rdkafka::producer::{FutureProducer, Producer};
 
 use crate::settings::{Connection, MissingTopics, Publishing, REQUEST};
 use crate::trouble::{Heard, Trouble};
@@ -118,10 +120,10 @@ pub(crate) async fn make(
     missing: MissingTopics,
 ) -> Result<(BTreeMap<String, TopicState>, Vec<String>), Trouble> {
     let heard = Heard::default();
-    let client = connection.client().create_with_context(heard.clone());
-    let client: AdminClient<Heard> =
-        client.map_err(|error| Trouble::of("the settings of Kafka are not valid", &error, &heard))?;
-    let admin = Admin { client: Arc::new(client), heard };
+    let wrong = |error| Trouble::of("the settings of Kafka are not valid", &error, &heard);
+    let client = connection.client().create_with_context(heard.clone()).map_err(wrong)?;
+    let asks = connection.client().create_with_context(heard.clone()).map_err(wrong)?;
+    let admin = Admin { client, asks, heard: heard.clone() };
     let names: Vec<&str> = topics.iter().map(|(name, _)| *name).collect();
     let found = admin.describe(&names).await?;
     let absent: Vec<_> = topics.iter().copied().filter(|(name, _)| !found.contains_key(*name)).collect();
@@ -189,8 +191,26 @@ fn judge(name: &str, publishing: &Publishing, checked: &mut Checked) -> Vec<Topi
     faults
 }
 
+/// How long brokers that refuse connections are asked again.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Asks for the partitions of a topic. Blocks. Gives up early if no broker can be reached.
+fn metadata(client: &FutureProducer<Heard>, topic: &str, heard: &Heard) -> Result<Metadata, KafkaError> {
+    let begun = Instant::now();
+    loop {
+        let asked = client.client().fetch_metadata(Some(topic), Duration::from_secs(1));
+        let patience = if heard.down().is_some() { PATIENCE } else { REQUEST };
+        match asked {
+            Err(_) if begun.elapsed() < patience => {}
+            asked => return asked,
+        }
+    }
+}
+
 struct Admin {
-    client: Arc<AdminClient<Heard>>,
+    client: AdminClient<Heard>,
+    /// Asks for metadata. Unlike the admin client, it also hears what librdkafka says about its connections.
+    asks: FutureProducer<Heard>,
     heard: Heard,
 }
 
@@ -233,10 +253,10 @@ impl Admin {
 
     /// The partitions of a topic. Returns `None` if it does not exist.
     async fn topic(&self, name: String) -> Result<Option<TopicState>, Trouble> {
-        let (client, heard) = (self.client.clone(), self.heard.clone());
+        let (client, heard) = (self.asks.clone(), self.heard.clone());
         let asked = tokio::task::spawn_blocking(move || {
             let doing = format!("can't ask Kafka about the topic {name}");
-            let metadata = client.inner().fetch_metadata(Some(&name), REQUEST);
+            let metadata = metadata(&client, &name, &heard);
             let metadata = metadata.map_err(|error| Trouble::of(&doing, &error, &heard))?;
             let Some(topic) = metadata.topics().iter().find(|topic| topic.name() == name) else {
                 return Ok(None);
@@ -246,7 +266,7 @@ impl Admin {
                     return Ok(None);
                 }
                 Some(code) => {
-                    let error = rdkafka::error::KafkaError::MetadataFetch(code);
+                    let error = KafkaError::MetadataFetch(code);
                     return Err(Trouble::of(&doing, &error, &Heard::default()));
                 }
                 None => {}
@@ -283,7 +303,7 @@ impl Admin {
             // Another node created it at the same time.
             .filter(|(_, code)| *code != RDKafkaErrorCode::TopicAlreadyExists)
             .map(|(topic, code)| {
-                let error = rdkafka::error::KafkaError::AdminOp(code);
+                let error = KafkaError::AdminOp(code);
                 fault(&topic, crate::trouble::in_words("can't be created", &error, &Heard::default()))
             })
             .collect();
@@ -304,7 +324,7 @@ impl Admin {
                     absent.map(|name| fault(name, "was created, but no broker knows it yet.")).collect();
                 return Err(Trouble::Topics(faults));
             }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 }

@@ -187,6 +187,7 @@ pub(crate) fn in_words(doing: &str, error: &KafkaError, heard: &Heard) -> String
         Some(Code::NotEnoughReplicas | Code::NotEnoughReplicasAfterAppend) => {
             "Fewer brokers have a copy of the topic than min.insync.replicas asks for: start the others"
         }
+        Some(Code::InvalidTopic) => "The name of a topic has 1 to 249 letters, digits, '.', '_' or '-'",
         Some(Code::MessageSizeTooLarge) => "Raise max.message.bytes of the topic",
         Some(Code::InvalidReplicationFactor) => {
             "The cluster has fewer brokers than copies are asked for: lower kafka.replication"
@@ -215,49 +216,57 @@ fn reason_of(error: &KafkaError) -> String {
     }
 }
 
+/// What librdkafka says about a connection that failed, and what to do then. The first line that fits counts.
+const ADVICE: [(&[&str], &str); 8] = [
+    (
+        &["resolve", "name or service not known", "temporary failure in name"],
+        "The host name in kafka.brokers, or the one that the broker advertises, is unknown here: correct it",
+    ),
+    (
+        &["connection refused"],
+        "No broker listens there: check host and port in kafka.brokers, and that the broker runs",
+    ),
+    (
+        &["supported mechanisms", "unsupported sasl", "mechanism handshake failed"],
+        "The broker does not offer this login: check kafka.sasl",
+    ),
+    (
+        &["authentication", "invalid credentials", "invalid username"],
+        "The broker refuses the login: check kafka.user and the password",
+    ),
+    (
+        &["certificate verify failed", "could not be verified"],
+        "The broker's certificate is not trusted, or is for another name: set kafka.ca_file to the authority that issued \
+         it, use its name in kafka.brokers, and check its dates",
+    ),
+    (
+        &[
+            "certificate required",
+            "bad certificate",
+            "unknown ca",
+            "certificate unknown",
+            "handshake failure",
+        ],
+        "The broker does not accept this client's certificate: check kafka.certificate_file and kafka.key_file",
+    ),
+    (
+        &["wrong version number", "ssl handshake failed", "packet length too long", "unexpected eof"],
+        "The broker does not speak TLS on this port: check the port, or set kafka.security to plaintext",
+    ),
+    (
+        &["security.protocol", "ssl listener", "disconnected"],
+        "The broker expects TLS or a login on this port: check the port, kafka.security and kafka.sasl",
+    ),
+];
+
 /// What to do about a connection that failed, from what librdkafka says about it.
 fn advice_on(said: &str) -> &'static str {
     let said = said.to_lowercase();
-    let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
-    if has(&["resolve", "name or service not known", "temporary failure in name"]) {
-        "The host name in kafka.brokers, or the one that the broker advertises, is unknown here: correct it"
-    } else if has(&["connection refused"]) {
-        "No broker listens there: check host and port in kafka.brokers, and that the broker runs"
-    } else if has(&[
-        "certificate verify failed",
-        "self-signed",
-        "unable to get local issuer",
-        "certificate has expired",
-    ]) {
-        "The broker's certificate is not trusted: set kafka.ca_file to the authority that issued it, and check its dates"
-    } else if has(&["hostname mismatch", "ip address mismatch"]) {
-        "The broker's certificate is for another name: use the name in the certificate in kafka.brokers"
-    } else if has(&[
-        "certificate required",
-        "bad certificate",
-        "unknown ca",
-        "certificate unknown",
-        "handshake failure",
-    ]) {
-        "The broker does not accept this client's certificate: check kafka.certificate_file and kafka.key_file"
-    } else if has(&[
-        "wrong version number",
-        "ssl handshake failed",
-        "packet length too long",
-        "unexpected eof",
-    ]) {
-        "The broker does not speak TLS on this port: check the port, or set kafka.security to plaintext"
-    } else if has(&["plaintext", "connecting to a ssl listener", "security.protocol"]) {
-        "The broker seems to expect TLS or a login on this port: check the port, kafka.security and kafka.sasl"
-    } else if has(&["mechanism", "unsupported sasl"]) {
-        "The broker does not offer this login: check kafka.sasl"
-    } else if has(&["authentication", "invalid username", "credentials"]) {
-        "The broker refuses the login: check kafka.user and the password"
-    } else if has(&["timed out", "timeout"]) {
-        "The broker does not answer: check host, port and the firewall, and whether the port expects TLS"
-    } else {
-        "Check kafka.brokers, kafka.security and kafka.sasl, and that the broker runs"
-    }
+    let fits = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    let found = ADVICE.iter().find(|(words, _)| fits(words)).map(|(_, advice)| *advice);
+    found.unwrap_or(
+        "The broker does not answer: check host, port and firewall, and whether the port expects TLS or a login",
+    )
 }
 
 /// What librdkafka said last about its connections. It tells more than the code of an error.
@@ -297,7 +306,7 @@ impl Heard {
 /// librdkafka begins with the address and ends with how often it tried. The first helps, the second does not.
 fn without_address(reason: &str) -> String {
     let end = reason.find(" (after ").unwrap_or(reason.len());
-    reason.get(..end).unwrap_or(reason).to_owned()
+    reason.get(..end).unwrap_or(reason).trim_end_matches('.').to_owned()
 }
 
 impl ClientContext for Heard {
@@ -305,6 +314,10 @@ impl ClientContext for Heard {
 
     fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
         tracing::debug!(facility, message, "librdkafka");
+        // Some failed connections are in the client's log alone.
+        if facility == "FAIL" {
+            self.hear(None, message.rsplit("]: ").next().unwrap_or(message));
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

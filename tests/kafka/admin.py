@@ -5,6 +5,7 @@ Usage: admin.py BROKERS create TOPIC PARTITIONS [NAME=VALUE...]
        admin.py BROKERS set TOPIC NAME=VALUE...
        admin.py BROKERS partitions TOPIC COUNT
        admin.py BROKERS delete-records TOPIC PARTITION BEFORE_OFFSET
+       admin.py BROKERS allow USER RESOURCE:NAME:OPERATION...
 """
 
 import sys
@@ -12,7 +13,8 @@ import time
 
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import (
-    AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic, ResourceType,
+    AclBinding, AclOperation, AclPermissionType, AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource,
+    NewPartitions, NewTopic, ResourcePatternType, ResourceType,
 )
 
 brokers, action, topic, *rest = sys.argv[1:]
@@ -43,5 +45,14 @@ elif action == "partitions":
     done(admin.create_partitions([NewPartitions(topic, int(rest[0]))]))
 elif action == "delete-records":
     done(admin.delete_records([TopicPartition(topic, int(rest[0]), int(rest[1]))]))
+elif action == "allow":
+    bindings = []
+    for word in rest:
+        resource, name, operation = word.split(":")
+        bindings.append(AclBinding(
+            ResourceType[resource.upper()], name, ResourcePatternType.LITERAL, f"User:{topic}", "*",
+            AclOperation[operation.upper()], AclPermissionType.ALLOW,
+        ))
+    done(admin.create_acls(bindings))
 else:
     sys.exit(f"unknown action {action}")
