@@ -14,6 +14,7 @@ pub mod constant;
 pub mod engine;
 pub mod history;
 pub mod http_rates;
+pub mod people;
 pub mod program;
 pub mod story;
 

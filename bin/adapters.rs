@@ -16,7 +16,7 @@ use loquet_mail::folder::MailFolder;
 use loquet_mail::smtp::Smtp;
 use loquet_metrics::{LogMetrics, Metrics};
 use loquet_projections::mail::MailLedger;
-use loquet_projections::ports::{Clock, Lease, Mailer, ReadStore};
+use loquet_projections::ports::{Clock, Lease, Mailer, ReadStore, Webhooks};
 use loquet_sqlite::FileError;
 use loquet_sqlite::answers::SqliteAnswers;
 use loquet_sqlite::event_store::{self, SqliteStore};
@@ -24,6 +24,7 @@ use loquet_sqlite::key_store::KeyStore;
 use loquet_sqlite::mail_journal::SqliteJournal;
 use loquet_sqlite::read_store::SqliteReadStore;
 use loquet_sqlite::service_tokens::SqliteServiceTokens;
+use loquet_sqlite::webhooks::SqliteWebhooks;
 use loquet_sqlite::write_ahead_log::WriteAheadLogs;
 
 use crate::cli::DataDirectory;
@@ -126,6 +127,11 @@ pub(crate) fn mail_journal_if_there(
 /// Opens the service tokens.
 pub(crate) fn service_tokens(directory: &DataDirectory) -> anyhow::Result<Arc<dyn ServiceTokens>> {
     Ok(Arc::new(SqliteServiceTokens::open(&directory.file("tokens.db"))?))
+}
+
+/// Opens the webhooks.
+pub(crate) fn webhooks(directory: &DataDirectory) -> anyhow::Result<Arc<dyn Webhooks>> {
+    Ok(Arc::new(SqliteWebhooks::open(&directory.file("webhooks.db"))?))
 }
 
 /// Opens the stored answers to commands with an idempotency key.

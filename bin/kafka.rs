@@ -4,13 +4,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use loquet_crypto::random_ids::RandomIdentities;
-use loquet_domain::ports::Identities;
+use loquet_domain::ports::{Identities, Position};
 use loquet_http::OrderBody;
+use loquet_kafka::publisher::current_position;
 use loquet_kafka::{
     Connection, Identity, Mechanism, MissingTopics, OrderIntake, Orders, Protection, Publisher, Publishing,
-    Sasl, Tls,
+    Sasl, Tls, topics,
 };
 use loquet_metrics::Metrics;
+use loquet_projections::causes::Causes;
 use loquet_projections::ports::Clock;
 use loquet_projections::runner::Status;
 use loquet_public_events::{Contract, Mode};
@@ -245,7 +247,38 @@ fn publishing(config: &Config) -> Option<Publishing> {
         compression: text("kafka.compression")?,
         mode: if config.text("kafka.format") == Some("structured") { Mode::Structured } else { Mode::Binary },
         batch: config.parsed("kafka.batch")?,
+        interval: config.duration("kafka.interval")?,
     })
+}
+
+/// What Kafka says about itself and about the publisher.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    /// The topics, each with the number of its partitions and of their copies.
+    pub(crate) topics: Vec<(String, usize, usize)>,
+    /// Up to where events are published, and who published last. `None` if nothing was published yet.
+    pub(crate) published: Option<(Position, String)>,
+    /// What an operator should know. Publishing works even so.
+    pub(crate) warnings: Vec<String>,
+    /// What keeps events from being published.
+    pub(crate) troubles: Vec<String>,
+}
+
+/// Asks Kafka. Changes nothing.
+pub(crate) async fn look(settings: &KafkaSettings) -> Seen {
+    let KafkaSettings { connection, publishing, .. } = settings;
+    let checked = match topics::look(connection, publishing).await {
+        Ok(checked) => checked,
+        Err(trouble) => return Seen { troubles: vec![Causes(&trouble).to_string()], ..Seen::default() },
+    };
+    let states = checked.topics.iter();
+    let topics = states.map(|(name, state)| (name.clone(), state.partitions, state.replication)).collect();
+    let warnings = checked.warnings.iter().map(ToString::to_string).collect();
+    let seen = Seen { topics, warnings, ..Seen::default() };
+    match current_position(connection, publishing).await {
+        Ok(known) => Seen { published: known.map(|known| (known.position, known.publisher)), ..seen },
+        Err(trouble) => Seen { troubles: vec![Causes(&trouble).to_string()], ..seen },
+    }
 }
 
 /// What runs with Kafka, until it is told to stop.

@@ -136,6 +136,7 @@ fn run(cli: Cli, mut config: Config) -> anyhow::Result<ExitCode> {
             Command::Mail(command) => done(commands::mail::run(&directory, command).await),
             Command::Find(sought) => done(commands::find::run(&directory, sought).await),
             Command::Diagnose(whose) => done(commands::diagnose::run(&directory, config, whose).await),
+            Command::Webhook(command) => done(commands::webhook::run(&directory, &config, command).await),
             Command::Token(command) => done(commands::token::run(&directory, command).await),
             Command::Keys(KeysCommand::Create) => done(commands::keys::create(&directory)),
             Command::Keys(KeysCommand::Rotate(rotate)) => done(commands::keys::rotate(&directory, &rotate)),

@@ -20,6 +20,7 @@ use loquet_mail::smtp::{Security, SmtpSettings};
 use loquet_projections::causes::Causes;
 use loquet_projections::mail::Sending;
 use loquet_public_events::{Contract, PersonalFields, Topic};
+use loquet_webhooks::Guard;
 
 use crate::cli::DataDirectory;
 use crate::config::{Config, networks};
@@ -53,6 +54,8 @@ pub(crate) struct Settings {
     pub(crate) sending: Sending,
     pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) contract: Contract,
+    /// Where webhooks may lead.
+    pub(crate) guard: Guard,
     /// `None` if no broker is configured.
     pub(crate) kafka: Option<KafkaSettings>,
 }
@@ -162,6 +165,7 @@ impl Settings {
             },
             metrics_listen: config.parsed("metrics.listen"),
             contract: contract?,
+            guard: guard(config)?,
             kafka,
         })
     }
@@ -260,6 +264,11 @@ pub(crate) fn contract(config: &mut Config) -> Option<Contract> {
     let of_companies = fields("events.companies_personal_fields", Topic::Companies);
     let source = config.text("events.source")?.to_owned();
     Some(Contract { source, of_accounts: of_accounts?, of_companies: of_companies? })
+}
+
+/// Returns where webhooks may lead. Returns `None` if the setting is wrong.
+pub(crate) fn guard(config: &Config) -> Option<Guard> {
+    Some(Guard::new(networks(config.text("webhooks.allowed_networks").unwrap_or_default()).ok()?))
 }
 
 fn time_delta(config: &Config, key: &'static str) -> Option<TimeDelta> {

@@ -54,6 +54,7 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ("mail", &["domain", "projections", "http-ports"]),
     ("sqlite", &["domain", "projections", "crypto", "files", "http-ports", "metrics", "subscription"]),
     ("public-events", &["domain"]),
+    ("webhooks", &["domain", "projections", "metrics", "public-events"]),
     ("kafka", &["domain", "projections", "metrics", "public-events"]),
     ("http", &["domain", "projections", "http-ports", "metrics", "public-events"]),
 ];

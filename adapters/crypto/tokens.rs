@@ -148,6 +148,16 @@ impl HmacTokens {
         base16ct::lower::encode_string(hash.get(..16).unwrap_or(&hash))
     }
 
+    /// Returns a secret that signs deliveries to a webhook. It is derived and not stored. Its key is derived from the key
+    /// that hashes addresses, so it stays the same through every rotation of the server key.
+    #[must_use]
+    pub fn webhook_secret(&self, endpoint: Uuid, number: u32) -> Zeroizing<[u8; 32]> {
+        // No e-mail address has this form, so no address can have the same hash as this key.
+        let key = mac(&self.keys().email, b"loquet/webhooks/1").finalize().into_bytes();
+        let message = [endpoint.as_bytes().as_slice(), &number.to_be_bytes()].concat();
+        Zeroizing::new(mac(&Zeroizing::new(key.into()), &message).finalize().into_bytes().into())
+    }
+
     fn keys(&self) -> RwLockReadGuard<'_, TokenKeys> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner)
     }

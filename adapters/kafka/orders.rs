@@ -12,7 +12,7 @@ use loquet_domain::app::{App, Failure, NewOrder};
 use loquet_domain::fact::{Actor, Context};
 use loquet_domain::ids::CorrelationId;
 use loquet_domain::ports::Identities;
-use loquet_metrics::{Outcome, TakenOrders};
+use loquet_metrics::{Outcome, Outcomes};
 use loquet_projections::causes::Causes;
 use loquet_projections::ports::Clock;
 use loquet_projections::runner::{ServiceState, Status};
@@ -56,7 +56,7 @@ pub struct OrderIntake {
     /// Shows what keeps it from taking orders.
     pub status: Status,
     /// Counts orders.
-    pub taken: TakenOrders,
+    pub taken: Outcomes,
 }
 
 /// What became of an order.

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use loquet_domain::ports::{EventCodec, EventStore, Position, RecordedEvent, Subscribed};
+use loquet_domain::ports::{EventCodec, EventStore, Position, ReadError, RecordedEvent, Subscribed};
 use loquet_projections::causes::Causes;
 use loquet_projections::runner::{Follower, ServiceState, Status};
 use loquet_public_events::{Contract, Topic};
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::position::{self, Extent, OPERATOR, PublishedPosition};
@@ -161,6 +162,7 @@ impl Publisher {
         let _reader = AbortOnDrop(reader);
         let mut noted = position;
         let mut look = tokio::time::interval(Duration::from_secs(1));
+        let mut begun = Instant::now();
         loop {
             let batch = tokio::select! {
                 batch = next.recv() => batch,
@@ -175,7 +177,10 @@ impl Publisher {
                 }
             };
             let Some(batch) = batch else { return Ok(()) };
-            let Batch { records, position, event_id } = batch?;
+            // What failed after these events is said when they are published.
+            let (batch, failed) = self.gather(batch?, &mut next, begun + self.publishing.interval).await;
+            let Batch { records, position, event_id } = batch;
+            begun = Instant::now();
             // A position is only worth a transaction if records come with it, or many events have passed.
             if !records.is_empty() || position.0.saturating_sub(noted.0) > QUIET_EVENTS {
                 let count = u64::try_from(records.len()).unwrap_or(0);
@@ -185,7 +190,31 @@ impl Publisher {
                 self.published.transactions.inc();
             }
             self.status.reached(Follower::Publisher(NAME), position);
+            if let Some(trouble) = failed {
+                return Err(trouble.into());
+            }
         }
+    }
+
+    /// Adds events to a batch until it is full, or until the next transaction may begin. Returns the batch, and what
+    /// keeps later events from being published.
+    async fn gather(
+        &self,
+        mut batch: Batch,
+        next: &mut mpsc::Receiver<Result<Batch, Trouble>>,
+        until: Instant,
+    ) -> (Batch, Option<Trouble>) {
+        while batch.records.len() < self.publishing.batch {
+            match tokio::time::timeout_at(until, next.recv()).await {
+                Ok(Some(Ok(more))) => {
+                    batch.records.extend(more.records);
+                    (batch.position, batch.event_id) = (more.position, more.event_id);
+                }
+                Ok(Some(Err(trouble))) => return (batch, Some(trouble)),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        (batch, None)
     }
 
     /// Waits for a transaction. Meanwhile shows whether the brokers are away.
@@ -219,7 +248,7 @@ impl Publisher {
     /// Waits until this publisher is needed again: the other one no longer publishes, an operator set the position, or
     /// it was this publisher's own transaction that timed out.
     async fn stand_by(&self) {
-        let mut unchanged: Option<(PublishedPosition, tokio::time::Instant)> = None;
+        let mut unchanged: Option<(PublishedPosition, Instant)> = None;
         loop {
             let heard = Heard::default();
             match self.known_position(&heard).await {
@@ -228,7 +257,7 @@ impl Publisher {
                     if unchanged.as_ref().is_some_and(|(before, _)| *before == known) {
                         return;
                     }
-                    unchanged = Some((known, tokio::time::Instant::now()));
+                    unchanged = Some((known, Instant::now()));
                 }
                 Ok(Some(known)) => {
                     let why = format!("{} publishes since it took over", known.publisher);
@@ -243,7 +272,7 @@ impl Publisher {
                                 return;
                             }
                         }
-                        _ => unchanged = Some((known, tokio::time::Instant::now())),
+                        _ => unchanged = Some((known, Instant::now())),
                     }
                 }
                 Ok(None) => return,
@@ -308,33 +337,21 @@ async fn read(
     after: Position,
     batches: mpsc::Sender<Result<Batch, Trouble>>,
 ) {
-    let mut log = store.subscribe(after).ready_chunks(publishing.batch.max(1));
-    while let Some(chunk) = log.next().await {
-        let mut batch: Option<Batch> = None;
-        let mut failed = None;
-        for next in chunk {
-            let event = match next {
-                Ok(Subscribed::Event(event)) => event,
-                Ok(Subscribed::CaughtUp(_)) => continue,
-                Err(error) => {
-                    failed = Some(Trouble::Log(error));
-                    break;
-                }
-            };
-            let (position, event_id) = (event.position, event.event.id.0);
-            match record(codec.as_ref(), &contract, &publishing, &event).await {
-                Ok(record) => {
-                    let batch =
-                        batch.get_or_insert_with(|| Batch { records: Vec::new(), position, event_id });
-                    batch.records.extend(record);
-                    (batch.position, batch.event_id) = (position, event_id);
-                }
-                Err(trouble) => {
-                    failed = Some(trouble);
-                    break;
-                }
+    let mut at = after;
+    loop {
+        let page = match store.read_all(at, publishing.batch.max(1)).await {
+            Ok(page) => page,
+            Err(error) => return drop(batches.send(Err(error.into())).await),
+        };
+        let Some(last) = page.last() else {
+            match wait_for_more(store.as_ref(), at).await {
+                Ok(true) => continue,
+                Ok(false) => return,
+                Err(error) => return drop(batches.send(Err(error.into())).await),
             }
-        }
+        };
+        at = last.position;
+        let (batch, failed) = prepare(codec.as_ref(), &contract, &publishing, &page).await;
         // What comes before a failing event is published.
         for next in batch.map(Ok).into_iter().chain(failed.map(Err)) {
             let ends = next.is_err();
@@ -343,6 +360,39 @@ async fn read(
             }
         }
     }
+}
+
+/// Waits until the log has an event after a position. Returns whether it has: a closed log gets no more.
+async fn wait_for_more(store: &dyn EventStore, after: Position) -> Result<bool, ReadError> {
+    let mut log = store.subscribe(after);
+    while let Some(next) = log.next().await {
+        if let Subscribed::Event(_) = next? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Makes the records of events, up to the first that can't be published.
+async fn prepare(
+    codec: &dyn EventCodec,
+    contract: &Contract,
+    publishing: &Publishing,
+    page: &[RecordedEvent],
+) -> (Option<Batch>, Option<Trouble>) {
+    let mut batch: Option<Batch> = None;
+    for event in page {
+        let (position, event_id) = (event.position, event.event.id.0);
+        match record(codec, contract, publishing, event).await {
+            Ok(record) => {
+                let batch = batch.get_or_insert_with(|| Batch { records: Vec::new(), position, event_id });
+                batch.records.extend(record);
+                (batch.position, batch.event_id) = (position, event_id);
+            }
+            Err(trouble) => return (batch, Some(trouble)),
+        }
+    }
+    (batch, None)
 }
 
 pub(crate) async fn record(

@@ -127,8 +127,11 @@ pub struct Publishing {
     pub compression: String,
     /// How events are written.
     pub mode: Mode,
-    /// The most events in one transaction.
+    /// The most events in one transaction, about. Fewer than twice as many can be in one.
     pub batch: usize,
+    /// The shortest time from the begin of a transaction to that of the next. The first event after a quiet time never
+    /// waits.
+    pub interval: Duration,
 }
 
 impl Publishing {

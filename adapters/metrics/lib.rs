@@ -117,8 +117,8 @@ pub struct HttpMetrics {
     pub event_streams: Gauge,
 }
 
-/// Counts orders from a topic, by outcome.
-pub type TakenOrders = Family<Outcome, Counter>;
+/// Counts something by its outcome.
+pub type Outcomes = Family<Outcome, Counter>;
 
 /// Measures the publication of events.
 #[derive(Clone, Debug, Default)]
@@ -200,7 +200,9 @@ pub struct Metrics {
     /// Events that were published in Kafka.
     pub kafka: PublishMetrics,
     /// Orders that were taken from Kafka.
-    pub orders: TakenOrders,
+    pub orders: Outcomes,
+    /// Deliveries to webhooks.
+    pub webhooks: Outcomes,
     /// The gauges that are set when somebody reads the metrics.
     pub asked: AskedMetrics,
 }
@@ -211,7 +213,7 @@ impl Metrics {
     pub fn new(version: &str, node: &str) -> Self {
         let (hashing, log, http) = (HashMetrics::default(), LogMetrics::default(), HttpMetrics::default());
         let (asked, kafka) = (AskedMetrics::default(), PublishMetrics::default());
-        let orders = TakenOrders::default();
+        let (orders, webhooks) = (Outcomes::default(), Outcomes::default());
         begin_at_zero(&log, &http);
         asked.tell_whether_mails_go(None);
         let mut r = Registry::with_prefix("loquet");
@@ -244,6 +246,7 @@ impl Metrics {
             "Transactions that were committed in Kafka",
             kafka.transactions.clone(),
         );
+        r.register("webhook_deliveries", "Deliveries to webhooks, by outcome", webhooks.clone());
         r.register("kafka_orders", "Orders that were read from Kafka, by outcome", orders.clone());
         r.register(
             "service_failing",
@@ -306,7 +309,7 @@ impl Metrics {
             r.register_with_unit(name, help, Unit::Bytes, family);
         }
         r.register_with_unit("resident_memory", "Memory in use", Unit::Bytes, asked.memory.clone());
-        Self { registry: r, hashing, log, http, kafka, orders, asked }
+        Self { registry: r, hashing, log, http, kafka, orders, webhooks, asked }
     }
 
     /// Returns all metrics as text (OpenMetrics 1.0).

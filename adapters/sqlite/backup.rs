@@ -21,22 +21,29 @@ use crate::event_store::{LOG, check_all};
 use crate::key_store::{KEYS, wrapped_by};
 use crate::mail_journal::JOURNAL;
 use crate::service_tokens::TOKENS;
+use crate::webhooks::WEBHOOKS;
 use crate::write_ahead_log;
 use loquet_files::{remove_if_there, suffixed};
 
 /// The files of a backup, in the order in which they are copied.
-const FILES: [(&str, &Kind); 4] =
-    [("log.db", &LOG), ("reactions.db", &JOURNAL), ("keys.db", &KEYS), ("tokens.db", &TOKENS)];
+const FILES: [(&str, &Kind); 5] = [
+    ("log.db", &LOG),
+    ("reactions.db", &JOURNAL),
+    ("keys.db", &KEYS),
+    ("tokens.db", &TOKENS),
+    ("webhooks.db", &WEBHOOKS),
+];
 /// The file that describes a backup. It is written last: a backup without it is not complete.
 const MANIFEST: &str = "backup.json";
 const FORMAT: u32 = 1;
 /// The files and folders in a server's data directory, without the server key. Each `.db` file may have
 /// further files of its name beside it.
-const KEPT: [&str; 11] = [
+const KEPT: [&str; 12] = [
     "log.db",
     "reactions.db",
     "keys.db",
     "tokens.db",
+    "webhooks.db",
     "views.db",
     "answers.db",
     "strangers.json",

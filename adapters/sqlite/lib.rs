@@ -11,6 +11,7 @@ pub mod key_store;
 pub mod mail_journal;
 pub mod read_store;
 pub mod service_tokens;
+pub mod webhooks;
 pub mod write_ahead_log;
 
 pub use database::FileError;

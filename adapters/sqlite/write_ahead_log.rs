@@ -20,10 +20,12 @@ use crate::key_store::KEYS;
 use crate::mail_journal::JOURNAL;
 use crate::read_store::VIEWS;
 use crate::service_tokens::TOKENS;
+use crate::webhooks::WEBHOOKS;
 
 /// Every SQLite file of a server.
-pub const FILES: [&str; 6] = ["log.db", "keys.db", "reactions.db", "views.db", "tokens.db", "answers.db"];
-pub(crate) const KINDS: [&Kind; 6] = [&LOG, &KEYS, &JOURNAL, &VIEWS, &TOKENS, &ANSWERS];
+pub const FILES: [&str; 7] =
+    ["log.db", "keys.db", "reactions.db", "views.db", "tokens.db", "answers.db", "webhooks.db"];
+pub(crate) const KINDS: [&Kind; 7] = [&LOG, &KEYS, &JOURNAL, &VIEWS, &TOKENS, &ANSWERS, &WEBHOOKS];
 
 /// A warning is logged if this number of bytes can't be copied into a file: 64 MiB. A busy server writes that
 /// in minutes, and no reader of the server runs so long.

@@ -45,6 +45,7 @@ fn without_kafka_flags() -> clap::Command {
     config::flags_everywhere(Cli::command().arg(file))
         .mut_subcommand("serve", config::flags)
         .mut_subcommand("doctor", config::flags)
+        .mut_subcommand("webhook", |webhook| webhook.mut_subcommand("add", config::flags))
         .mut_subcommand("config", |config| {
             config.mut_subcommand("check", config::flags).mut_subcommand("show", config::flags)
         })
@@ -100,6 +101,9 @@ pub(crate) enum Command {
     Diagnose(Diagnose),
     /// Find accounts, companies, sites and terminals by name, address or number.
     Find(Find),
+    /// Add, list, rotate or remove webhooks: receivers of events by HTTP. Retry deliveries that failed.
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
     /// Create, list, rotate or revoke the API tokens of programs and of the supplier's staff.
     #[command(subcommand)]
     Token(TokenCommand),
@@ -434,6 +438,61 @@ pub(crate) struct RetryMails {
     /// Try every mail again that was given up.
     #[arg(long, conflicts_with = "mails")]
     pub(crate) all_dead: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum WebhookCommand {
+    /// Add a webhook, and print its secret once. The webhook commands work while the server runs.
+    Add(AddWebhook),
+    /// List all webhooks: position, waiting deliveries and dead letters.
+    List(Json),
+    /// Give a webhook a new secret, and print it once. For some hours, deliveries are signed with the old one too.
+    Rotate(RotateWebhook),
+    /// List the deliveries of a webhook that failed: those that are tried again, and dead letters.
+    Failing {
+        /// The id of the webhook.
+        id: uuid::Uuid,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Send the dead letters of a webhook again. If the webhook was stopped, it goes on.
+    Retry {
+        /// The id of the webhook.
+        id: uuid::Uuid,
+    },
+    /// Remove a webhook, with its deliveries.
+    Remove {
+        /// The id of the webhook.
+        id: uuid::Uuid,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct AddWebhook {
+    /// The URL to which events are sent. It begins with https://, unless it leads to one of `webhooks.allowed_networks`.
+    pub(crate) url: String,
+    /// A type of event, such as loquet.account.locked.v1. Repeatable. Without it, events of all types are sent.
+    #[arg(long = "type")]
+    pub(crate) types: Vec<String>,
+    /// Send the events after this position of the log. 0 sends the whole history. Without it, only new events are sent.
+    #[arg(long)]
+    pub(crate) after: Option<u64>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct RotateWebhook {
+    /// The id of the webhook.
+    pub(crate) id: uuid::Uuid,
+    /// The number of hours for which deliveries are signed with the old secret too.
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(0..=720))]
+    pub(crate) keep_hours: u16,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Subcommand)]

@@ -19,6 +19,7 @@ use crate::adapters::{self, Access};
 use crate::cli::{DataDirectory, Doctor};
 use crate::clock;
 use crate::config::Config;
+use crate::kafka::{self, Seen};
 use crate::mode::Mode;
 use crate::output::line;
 use crate::settings::Settings;
@@ -83,6 +84,7 @@ pub(crate) async fn run(mut config: Config, doctor: Doctor) -> anyhow::Result<Ex
     soundness(&directory, &mut findings);
     read_models(&directory, &mut findings).await;
     mails(&directory, settings.as_ref(), &mut findings).await;
+    kafka(&directory, settings.as_ref(), &mut findings).await;
     let failing = findings.0.iter().any(|finding| finding.state == State::Failing);
     for finding in &findings.0 {
         if doctor.json {
@@ -333,6 +335,41 @@ async fn read_models(directory: &DataDirectory, findings: &mut Findings) {
     }
     if well {
         findings.well("read models", "none has stopped, and none is far behind the log");
+    }
+}
+
+/// Checks the connection to Kafka, the topics, and how far events are published.
+async fn kafka(directory: &DataDirectory, settings: Option<&Settings>, findings: &mut Findings) {
+    let Some(settings) = settings.and_then(|settings| settings.kafka.as_ref()) else { return };
+    let Seen { published, warnings, troubles, .. } = kafka::look(settings).await;
+    for trouble in &troubles {
+        let remedy =
+            "Do what the message says. Until then, events wait in the log, and everything else works.";
+        findings.fail("kafka", trouble, remedy);
+    }
+    for warning in &warnings {
+        findings.warn("kafka", warning, "Publishing works even so.");
+    }
+    if !troubles.is_empty() {
+        return;
+    }
+    let head = match adapters::log_to_read(directory) {
+        Ok(store) => store.head().await.unwrap_or_default(),
+        Err(_) => Position::default(),
+    };
+    match published {
+        None => findings.well("kafka", "it can be used; nothing was published yet"),
+        Some((position, _)) => {
+            let lag = head.0.saturating_sub(position.0);
+            let found =
+                format!("events are published up to position {position}, {lag} events behind the log");
+            match lag > BEHIND {
+                true => {
+                    findings.warn("kafka", found, "A running server catches up. /readyz says what keeps it.");
+                }
+                false => findings.well("kafka", found),
+            }
+        }
     }
 }
 

@@ -4,15 +4,13 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use loquet_domain::ports::Position;
-use loquet_kafka::publisher::current_position;
-use loquet_kafka::{Trouble, set_position, topics};
-use loquet_projections::causes::Causes;
+use loquet_kafka::set_position;
 use serde_json::json;
 
 use super::show::table;
 use crate::cli::{DataDirectory, KafkaCommand, Output};
 use crate::config::Config;
-use crate::kafka::{self, KafkaSettings};
+use crate::kafka::{self, KafkaSettings, Seen};
 use crate::output::{line, outcome};
 use crate::system::System;
 
@@ -46,50 +44,31 @@ async fn status(
     settings: &KafkaSettings,
     output: Output,
 ) -> anyhow::Result<ExitCode> {
-    let KafkaSettings { connection, publishing, .. } = settings;
     let head = match System::open_to_read(directory).await {
         Ok(system) => Some(system.store.head().await?),
         Err(_) => None,
     };
-    let checked = topics::look(connection, publishing).await;
-    let position = match &checked {
-        Ok(_) => current_position(connection, publishing).await,
-        Err(_) => Ok(None),
-    };
-    let troubles: Vec<String> = checked
-        .as_ref()
-        .err()
-        .into_iter()
-        .chain(position.as_ref().err())
-        .map(|t: &Trouble| Causes(t).to_string())
-        .collect();
-    let known = position.ok().flatten();
-    let lag = head.zip(known.as_ref()).map(|(head, known)| head.0.saturating_sub(known.position.0));
-    let warnings: Vec<String> =
-        checked.iter().flat_map(|checked| &checked.warnings).map(ToString::to_string).collect();
+    let Seen { topics, published, warnings, troubles } = kafka::look(settings).await;
+    let lag = head.zip(published.as_ref()).map(|(head, (position, _))| head.0.saturating_sub(position.0));
     if output == Output::Json {
-        let topics: Vec<_> = checked
-            .iter()
-            .flat_map(|checked| &checked.topics)
-            .map(|(name, state)| json!({ "topic": name, "partitions": state.partitions, "copies": state.replication }))
-            .collect();
+        let (position, publisher) = published.unzip();
+        let topics = topics.iter().map(
+            |(name, partitions, copies)| json!({ "topic": name, "partitions": partitions, "copies": copies }),
+        );
         line(json!({
-            "brokers": connection.brokers, "topics": topics, "position": known.as_ref().map(|known| known.position),
-            "publisher": known.as_ref().map(|known| &known.publisher), "lag": lag, "warnings": warnings,
-            "troubles": troubles,
+            "brokers": settings.connection.brokers, "topics": topics.collect::<Vec<_>>(), "position": position,
+            "publisher": publisher, "lag": lag, "warnings": warnings, "troubles": troubles,
         }));
     } else {
-        if let Ok(checked) = &checked {
-            let mut rows = table(&["TOPIC", "PARTITIONS", "COPIES"]);
-            for (name, state) in &checked.topics {
-                rows.add_row([name.clone(), state.partitions.to_string(), state.replication.to_string()]);
-            }
-            line(&rows);
+        let mut rows = table(&["TOPIC", "PARTITIONS", "COPIES"]);
+        for (name, partitions, copies) in topics {
+            rows.add_row([name, partitions.to_string(), copies.to_string()]);
         }
+        line(&rows);
         let lag = lag.map(|lag| format!(", {lag} events behind the log")).unwrap_or_default();
-        line(match &known {
-            Some(known) => {
-                format!("published up to position {}{lag}, by {}", known.position, known.publisher)
+        line(match &published {
+            Some((position, publisher)) => {
+                format!("published up to position {position}{lag}, by {publisher}")
             }
             None => "nothing was published yet".to_owned(),
         });

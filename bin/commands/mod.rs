@@ -31,3 +31,4 @@ pub(crate) mod site;
 pub(crate) mod takeover;
 pub(crate) mod terminal;
 pub(crate) mod token;
+pub(crate) mod webhook;

@@ -20,12 +20,15 @@ use loquet_http_ports::scope::Scope;
 use loquet_http_ports::service_tokens::Grant;
 use loquet_http_ports::service_tokens::ServiceTokens;
 use loquet_metrics::Metrics;
+use loquet_projections::causes::Causes;
 use loquet_projections::leader::{EndedByItself, Leader, Term};
 use loquet_projections::mail::{Letterhead, Letters, Mailboxes, Sender};
-use loquet_projections::ports::{Clock, Hold, Mailer, ReactionJournal, ReadStore};
+use loquet_projections::ports::{Clock, Fenced, Hold, Mailer, ReactionJournal, ReadStore};
 use loquet_projections::reactions::{Erasure, Mails, Onboarding, Reaction, ReactionRunner, Settling};
 use loquet_projections::runner::{Runner, Status};
 use loquet_projections::views;
+use loquet_public_events::Contract;
+use loquet_webhooks::WebhookSender;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
@@ -86,10 +89,12 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
     let rows = adapters::read_models(directory, Access::Write)?;
     let answers = adapters::answers(directory, system.keys.as_ref()).await?;
     let status = Status::default();
-    let known = Known { rows: rows.clone(), reactions, status: status.clone(), metrics: metrics.clone() };
+    let contract = Arc::new(settings.contract.clone());
+    let webhooks = webhook_sender(directory, &system, &settings, &contract, &status, &metrics, &clock)?;
+    let known =
+        Known { rows: rows.clone(), reactions, webhooks, status: status.clone(), metrics: metrics.clone() };
     let mut background = project(&settings, &system, &clock, mailer, known)?;
     background.tasks.spawn(adapters::watch_files(directory, metrics.clone(), clock.clone())?);
-    let contract = Arc::new(settings.contract.clone());
     let kafka = settings.kafka.as_ref().map(|kafka| {
         let (system, contract, status, metrics) = (&system, &contract, &status, metrics.as_ref());
         let server = kafka::Server { system, contract, status, metrics, clock: &clock, node: &settings.node };
@@ -139,6 +144,30 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
     ended
 }
 
+/// Makes what sends events to webhooks.
+fn webhook_sender(
+    directory: &DataDirectory,
+    system: &System,
+    settings: &Settings,
+    contract: &Arc<Contract>,
+    status: &Status,
+    metrics: &Metrics,
+    clock: &Clock,
+) -> anyhow::Result<WebhookSender> {
+    let tokens = system.keys.tokens();
+    Ok(WebhookSender {
+        store: system.store.clone(),
+        codec: system.codec.clone(),
+        contract: contract.clone(),
+        webhooks: adapters::webhooks(directory)?,
+        secrets: Arc::new(move |endpoint, number| tokens.webhook_secret(endpoint, number)),
+        guard: settings.guard.clone(),
+        clock: clock.clone(),
+        status: status.clone(),
+        deliveries: metrics.webhooks.clone(),
+    })
+}
+
 async fn bind(address: SocketAddr, variable: &str) -> anyhow::Result<TcpListener> {
     let bound = TcpListener::bind(address).await;
     bound.with_context(|| format!("can't listen on {address}: choose another address with {variable}"))
@@ -181,6 +210,7 @@ async fn listen(
 struct Known {
     rows: Arc<dyn ReadStore>,
     reactions: Reactions,
+    webhooks: WebhookSender,
     status: Status,
     metrics: Arc<Metrics>,
 }
@@ -193,7 +223,8 @@ fn project(
     mailer: Arc<dyn Mailer>,
     known: Known,
 ) -> anyhow::Result<Background> {
-    let Known { rows, reactions: Reactions { journal, lease, holder, lasts }, status, metrics } = known;
+    let Known { rows, reactions: Reactions { journal, lease, holder, lasts }, webhooks, status, metrics } =
+        known;
     let journal: Arc<dyn ReactionJournal> = journal;
     let queued = Arc::new(Notify::new());
     let mut tasks = JoinSet::new();
@@ -245,6 +276,7 @@ fn project(
             };
             running.spawn(runner.run());
         }
+        running.spawn(send_webhooks(webhooks.clone()));
         let sender = Sender {
             store: store.clone(),
             codec: codec.clone(),
@@ -267,6 +299,14 @@ fn project(
     let (stop_leading, stopped) = watch::channel(false);
     let leader = tokio::spawn(leader.run(begin, stopped));
     Ok(Background { tasks, leader, stop_leading })
+}
+
+/// Sends events to webhooks, until the task is dropped.
+async fn send_webhooks(sender: WebhookSender) -> Result<(), Fenced> {
+    if let Err(error) = sender.run().await {
+        tracing::error!(error = %Causes(&error), "webhooks can't be sent");
+    }
+    std::future::pending().await
 }
 
 /// Keeps the metric up to date that shows whether mails can be sent.

@@ -12,7 +12,7 @@ pub(crate) enum Kind {
     Text,
     /// A whole number, bounds included.
     Number(u64, u64),
-    /// A number and a unit: `30s`, `15m`, `12h`, `90d`; bounds included.
+    /// A number and a unit: `20ms`, `30s`, `15m`, `12h`, `90d`; bounds included.
     Duration(&'static str, &'static str),
     /// One of these.
     Choice(&'static [&'static str]),
@@ -59,20 +59,21 @@ impl From<String> for Wrong {
 /// # Errors
 /// Says how a duration is written.
 pub(crate) fn duration(text: &str) -> Result<Duration, Wrong> {
-    let wrong = || Wrong::from("a duration is a whole number followed by s, m, h or d, such as 15m");
+    let wrong = || Wrong::from("a duration is a whole number followed by ms, s, m, h or d, such as 15m");
     let digits = text.trim_end_matches(['s', 'm', 'h', 'd']);
-    let seconds: u64 = match text.strip_prefix(digits) {
-        Some("s") => 1,
-        Some("m") => 60,
-        Some("h") => 3600,
-        Some("d") => 86_400,
+    let milliseconds: u64 = match text.strip_prefix(digits) {
+        Some("ms") => 1,
+        Some("s") => 1000,
+        Some("m") => 60_000,
+        Some("h") => 3_600_000,
+        Some("d") => 86_400_000,
         _ => return Err(wrong()),
     };
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(wrong());
     }
     let number: u64 = digits.parse().map_err(|_| Wrong::from("too long"))?;
-    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| Wrong::from("too long"))
+    number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(|| Wrong::from("too long"))
 }
 
 impl Kind {

@@ -490,7 +490,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "kafka.batch",
         Kind::Number(1, 10_000),
         "1000",
-        "The maximum number of events in one transaction. An event never waits for others: a transaction has the events that are there when it begins",
+        "The number of events in one transaction, while many wait",
+    ),
+    setting(
+        "kafka.interval",
+        Kind::Duration("0s", "10s"),
+        "20ms",
+        "The shortest time between the beginnings of two transactions. Events of this time go together, which costs less. After a quiet time, an event does not wait",
     ),
     unset(
         "kafka.orders_topic",
@@ -504,6 +510,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         Kind::Text,
         "loquet.orders.dead-letters.v1",
         "The compacted topic of orders that can't be taken. It contains the original orders with their personal data",
+    ),
+    unset(
+        "webhooks.allowed_networks",
+        Kind::Networks,
+        "10.1.0.0/16",
+        "Networks of your own to which webhooks may lead, also over http. Without this setting, events are sent over https to public addresses only",
     ),
     setting("log.format", Kind::Choice(&["text", "json"]), "text", "The format of the program's own log"),
     setting("log.filter", Kind::Filter, "info", "The levels of the program's own log that are written"),

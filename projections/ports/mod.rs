@@ -9,6 +9,7 @@ mod mail_journal;
 mod mailer;
 mod read_store;
 mod store_failed;
+mod webhooks;
 
 pub use crate::index::IndexEntry;
 pub use clock::Clock;
@@ -19,3 +20,4 @@ pub use read_store::{
     BuildState, Cursor, FoundRow, Order, ReadStore, Rows, Selection, StoredBuild, StoredView, Work,
 };
 pub use store_failed::StoreFailed;
+pub use webhooks::{Delivery, DeliveryCounts, Endpoint, Webhooks};

@@ -6,3 +6,4 @@ mod facade;
 mod idempotency;
 mod openapi;
 mod support;
+mod webhooks;

@@ -14,3 +14,4 @@ mod read_store;
 mod service_tokens;
 mod session_uses;
 mod store;
+mod webhooks;

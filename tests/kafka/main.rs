@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod certificates;
+mod consumers;
 mod contract;
 mod crashes;
 mod notices;

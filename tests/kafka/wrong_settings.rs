@@ -1,6 +1,7 @@
 //! Settings of the connection that are wrong in every way. Each is told in words that say what to do.
 
 use std::net::TcpListener;
+use std::time::Duration;
 
 use loquet_domain::ports::Position;
 use loquet_kafka::{
@@ -96,6 +97,7 @@ impl World {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a connection takes it so")]
 fn login(mechanism: Mechanism, user: &str, password: &str) -> Option<Sasl> {
     Some(Sasl { mechanism, user: user.to_owned(), password: password.to_owned() })
 }
@@ -118,6 +120,7 @@ fn publishing(missing: MissingTopics) -> Publishing {
         compression: "lz4".to_owned(),
         mode: Mode::Binary,
         batch: 100,
+        interval: Duration::ZERO,
     }
 }
 
@@ -125,13 +128,12 @@ fn publishing(missing: MissingTopics) -> Publishing {
 async fn try_it(connection: &Connection) -> Result<(), String> {
     let publishing = publishing(MissingTopics::Create { partitions: 1, replication: None });
     let store = MemoryStore::default();
-    if let Err(why) = connection.check() {
-        return Err(why);
-    }
+    connection.check()?;
     set_position(&store, connection, &publishing, Position(0)).await.map_err(|trouble| trouble.to_string())
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "a list of what can be wrong")]
 async fn a_hundred_wrong_connections_are_each_told_in_words_that_say_what_to_do() {
     let name = "a_hundred_wrong_connections_are_each_told_in_words_that_say_what_to_do";
     let Some(world) = World::start(name) else { return };

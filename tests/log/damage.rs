@@ -13,7 +13,8 @@ const PASSWORD: &str = "Boulange7!";
 /// How long nobody should have to wait for what takes no time.
 const LONG: Duration = Duration::from_secs(20);
 /// Every file of SQLite's that a server has.
-const FILES: [&str; 6] = ["log.db", "keys.db", "reactions.db", "views.db", "tokens.db", "answers.db"];
+const FILES: [&str; 7] =
+    ["log.db", "keys.db", "reactions.db", "views.db", "tokens.db", "answers.db", "webhooks.db"];
 
 /// Puts a folder's files into another one, as they were.
 #[track_caller]
@@ -141,6 +142,9 @@ const DAMAGES: [Damage; 19] = [
     }),
     ("answers.db", "a page", |folder| {
         overwrite(&folder.join("answers.db"), page_of(&folder.join("answers.db"), "answers"), 512);
+    }),
+    ("webhooks.db", "a page", |folder| {
+        overwrite(&folder.join("webhooks.db"), page_of(&folder.join("webhooks.db"), "endpoints"), 512);
     }),
     ("server.key", "some letters", |folder| overwrite(&folder.join("server.key"), 4, 8)),
     ("server.key", "its end is missing", |folder| {

@@ -1,0 +1,355 @@
+//! Sends events to endpoints, each at least once.
+//!
+//! For each endpoint, the events of the log become deliveries, which are stored with the position up to which the log was
+//! read. A delivery is removed when the endpoint answers 2xx. Otherwise it is tried again after growing pauses, and at
+//! last it is a dead letter. An endpoint that is away holds up no other.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use futures_util::StreamExt;
+use futures_util::future::join_all;
+use loquet_domain::Moment;
+use loquet_domain::ports::{EventCodec, EventStore, Position, ReadError, Subscribed};
+use loquet_metrics::{Outcome, Outcomes};
+use loquet_projections::causes::Causes;
+use loquet_projections::ports::{Clock, Delivery, Endpoint, StoreFailed, Webhooks};
+use loquet_projections::runner::{ServiceState, Status};
+use loquet_public_events::cloud_event::STRUCTURED;
+use loquet_public_events::{CloudEvent, Contract, ContractError, type_of};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::{Client, StatusCode};
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use crate::guard::Guard;
+use crate::schedule::pause_after;
+use crate::signature::{self, Secret};
+
+/// The name under which the sender shows its state.
+pub const NAME: &str = "webhooks";
+/// How often endpoints that were added, changed or removed are noticed.
+const LOOK: Duration = Duration::from_secs(2);
+/// The pause after a failure of a store.
+const RETRY: Duration = Duration::from_secs(2);
+/// The longest time that one delivery may take.
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// The longest time until a connection is made.
+const CONNECT: Duration = Duration::from_secs(5);
+/// Deliveries to one endpoint at the same time.
+const AT_ONCE: u32 = 8;
+/// Events that are read at once.
+const PAGE: usize = 500;
+/// With so many deliveries that wait, no more events are read for an endpoint. They wait in the log.
+const MOST_WAITING: u64 = 1000;
+
+/// Derives the secret of an endpoint from its id and the number of the secret.
+pub type Secrets = Arc<dyn Fn(Uuid, u32) -> Secret + Send + Sync>;
+
+/// Sends events to every endpoint.
+#[derive(Clone)]
+pub struct WebhookSender {
+    /// The log.
+    pub store: Arc<dyn EventStore>,
+    /// Decodes its events.
+    pub codec: Arc<dyn EventCodec>,
+    /// What is public.
+    pub contract: Arc<Contract>,
+    /// The endpoints and their deliveries.
+    pub webhooks: Arc<dyn Webhooks>,
+    /// The secrets that sign deliveries.
+    pub secrets: Secrets,
+    /// Where events may be sent to.
+    pub guard: Guard,
+    /// The time.
+    pub clock: Clock,
+    /// Shows which endpoints fail.
+    pub status: Status,
+    /// Counts deliveries, by outcome.
+    pub deliveries: Outcomes,
+}
+
+/// The HTTP clients: one for each kind of URL.
+#[derive(Clone)]
+struct Clients {
+    encrypted: Client,
+    plain: Client,
+}
+
+/// Why an endpoint gets nothing now.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Store(#[from] StoreFailed),
+    #[error(transparent)]
+    Log(#[from] ReadError),
+    #[error("the event at position {position} can't be published")]
+    Event { position: Position, source: ContractError },
+    #[error("the event at position {0} can't be written")]
+    Unwritable(Position),
+}
+
+/// What became of a delivery.
+enum Sent {
+    Delivered,
+    /// The endpoint says that it is gone for good.
+    Gone,
+    Failed {
+        why: String,
+        asked: Option<TimeDelta>,
+    },
+}
+
+impl WebhookSender {
+    /// Sends until the task is dropped.
+    ///
+    /// # Errors
+    /// An error if the HTTP client can't be made.
+    pub async fn run(self) -> Result<(), reqwest::Error> {
+        let clients = Clients { encrypted: self.client(true)?, plain: self.client(false)? };
+        let mut running: BTreeMap<Uuid, (Endpoint, AbortOnDrop)> = BTreeMap::new();
+        loop {
+            match self.webhooks.list().await {
+                Ok(endpoints) => {
+                    let active = |id: &Uuid| endpoints.iter().find(|endpoint| endpoint.id == *id);
+                    // The position moves while events are sent. Everything else is a change.
+                    let same =
+                        |a: &Endpoint, b: &Endpoint| Endpoint { position: b.position, ..a.clone() } == *b;
+                    running.retain(|id, (known, _)| active(id).is_some_and(|now| same(known, now)));
+                    for endpoint in endpoints.into_iter().filter(|endpoint| endpoint.stopped.is_none()) {
+                        running.entry(endpoint.id).or_insert_with(|| {
+                            let task = self.clone().follow(endpoint.clone(), clients.clone());
+                            (endpoint, AbortOnDrop(tokio::spawn(task)))
+                        });
+                    }
+                    self.show().await;
+                }
+                Err(error) => self.tell(ServiceState::Failing(Causes(&error).to_string())),
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    fn client(&self, is_encrypted: bool) -> Result<Client, reqwest::Error> {
+        Client::builder()
+            .user_agent(concat!("Loquet/", env!("CARGO_PKG_VERSION")))
+            // A redirect would lead where nobody checked.
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .referer(false)
+            .timeout(TIMEOUT)
+            .connect_timeout(CONNECT)
+            .dns_resolver(self.guard.resolver(is_encrypted))
+            .build()
+    }
+
+    /// Shows which endpoints were stopped or have dead letters.
+    async fn show(&self) {
+        let Ok(endpoints) = self.webhooks.list().await else { return };
+        let mut failing = Vec::new();
+        for endpoint in &endpoints {
+            let counts = self.webhooks.counts(endpoint.id).await.unwrap_or_default();
+            if let Some(why) = &endpoint.stopped {
+                failing.push(format!("{} was stopped: {why}", endpoint.url));
+            } else if counts.dead > 0 {
+                failing.push(format!("{} has {} dead letters", endpoint.url, counts.dead));
+            }
+        }
+        match failing.is_empty() {
+            true => self.tell(ServiceState::Working),
+            false => self.tell(ServiceState::Failing(failing.join("; "))),
+        }
+    }
+
+    fn tell(&self, state: ServiceState) {
+        if self.status.tell(NAME, state.clone())
+            && let ServiceState::Failing(why) = state
+        {
+            tracing::error!(%why, "webhooks fail");
+        }
+    }
+
+    /// Sends the events of the log to one endpoint.
+    async fn follow(self, endpoint: Endpoint, clients: Clients) {
+        let mut position = endpoint.position;
+        while let Err(trouble) = self.set_back(&endpoint, &mut position).await {
+            tracing::error!(error = %Causes(&trouble), url = %endpoint.url, "events can't be sent to a webhook; trying again");
+            tokio::time::sleep(RETRY).await;
+        }
+        loop {
+            match self.step(&endpoint, &clients, &mut position).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(trouble) => {
+                    tracing::error!(error = %Causes(&trouble), url = %endpoint.url, "events can't be sent to a webhook; trying again");
+                    tokio::time::sleep(RETRY).await;
+                }
+            }
+        }
+    }
+
+    /// After a restore, the log may end before the position. Then the next events are sent, and none is skipped.
+    async fn set_back(&self, endpoint: &Endpoint, position: &mut Position) -> Result<(), Trouble> {
+        let head = self.store.head().await?;
+        if *position > head {
+            tracing::warn!(url = %endpoint.url, %position, %head, "a webhook is ahead of the log; its position is set back");
+            *position = head;
+            self.webhooks.advance(endpoint.id, head, Vec::new(), (self.clock)()).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends what is due, or reads further events, or waits. Returns whether to go on.
+    async fn step(
+        &self,
+        endpoint: &Endpoint,
+        clients: &Clients,
+        position: &mut Position,
+    ) -> Result<bool, Trouble> {
+        let now = (self.clock)();
+        let due = self.webhooks.due(endpoint.id, now, AT_ONCE).await?;
+        if !due.is_empty() {
+            let sent = due.iter().map(|delivery| self.deliver(endpoint, clients, delivery));
+            let sent = join_all(sent).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+            return Ok(!sent.contains(&false));
+        }
+        if self.webhooks.counts(endpoint.id).await?.waiting < MOST_WAITING {
+            let page = self.store.read_all(*position, PAGE).await?;
+            if let Some(last) = page.last().map(|event| event.position) {
+                let wanted = page.iter().filter(|event| wants(endpoint, &event.event.name));
+                let events = wanted.map(|event| event.position).collect();
+                self.webhooks.advance(endpoint.id, last, events, now).await?;
+                *position = last;
+                return Ok(true);
+            }
+        }
+        tokio::select! {
+            more = wait_for_more(self.store.as_ref(), *position) => { more?; }
+            () = tokio::time::sleep(LOOK) => {}
+        }
+        Ok(true)
+    }
+
+    /// Tries one delivery, and notes what became of it. Returns whether the endpoint goes on.
+    async fn deliver(
+        &self,
+        endpoint: &Endpoint,
+        clients: &Clients,
+        delivery: &Delivery,
+    ) -> Result<bool, Trouble> {
+        let event = delivery.position;
+        let Some(public) = self.public_event(event).await? else {
+            // It is no longer public.
+            self.webhooks.delivered(endpoint.id, event).await?;
+            return Ok(true);
+        };
+        let sent = self.send(endpoint, clients, &public).await?;
+        let outcome = match &sent {
+            Sent::Delivered => "delivered",
+            Sent::Gone => "gone",
+            Sent::Failed { .. } => "failed",
+        };
+        self.deliveries.get_or_create(&Outcome { outcome: outcome.to_owned() }).inc();
+        match sent {
+            Sent::Delivered => self.webhooks.delivered(endpoint.id, event).await?,
+            Sent::Gone => {
+                let why = "it answered 410 Gone".to_owned();
+                self.webhooks.stop(endpoint.id, Some(why)).await?;
+                return Ok(false);
+            }
+            Sent::Failed { why, asked } => {
+                let pause = pause_after(delivery.tries + 1, asked);
+                let due_at = pause.and_then(|pause| (self.clock)().checked_add_signed(pause));
+                tracing::warn!(url = %endpoint.url, %event, %why, dead = due_at.is_none(), "a webhook was not delivered");
+                self.webhooks.failed(endpoint.id, event, why, due_at).await?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// The public event at a position, as it is now: without the data of a person who was erased since.
+    async fn public_event(&self, position: Position) -> Result<Option<CloudEvent>, Trouble> {
+        let before = Position(position.0.saturating_sub(1));
+        let page = self.store.read_all(before, 1).await?;
+        let Some(event) = page.first().filter(|event| event.position == position) else { return Ok(None) };
+        let public = self.contract.publish(self.codec.as_ref(), event).await;
+        public.map_err(|source| Trouble::Event { position, source })
+    }
+
+    async fn send(
+        &self,
+        endpoint: &Endpoint,
+        clients: &Clients,
+        event: &CloudEvent,
+    ) -> Result<Sent, Trouble> {
+        let failed = |why: String| Sent::Failed { why, asked: None };
+        // The settings may have changed since the endpoint was added.
+        let url = match self.guard.check(&endpoint.url) {
+            Ok(url) => url,
+            Err(refused) => return Ok(failed(refused.to_string())),
+        };
+        let body = event.structured().map_err(|_| Trouble::Unwritable(event.position))?;
+        let now = (self.clock)();
+        let signature = signature::header(&self.secrets_of(endpoint, now), event.id, now, &body);
+        let client = if url.scheme() == "https" { &clients.encrypted } else { &clients.plain };
+        let request = client
+            .post(url)
+            .header(CONTENT_TYPE, STRUCTURED)
+            .header("webhook-id", event.id.to_string())
+            .header("webhook-timestamp", now.timestamp().to_string())
+            .header("webhook-signature", signature)
+            .body(body);
+        Ok(match request.send().await {
+            Ok(answer) if answer.status().is_success() => Sent::Delivered,
+            Ok(answer) if answer.status() == StatusCode::GONE => Sent::Gone,
+            Ok(answer) => {
+                let (status, asked) = (answer.status(), retry_after(answer.headers()));
+                Sent::Failed { why: format!("it answered {status}"), asked }
+            }
+            // The URL stands beside the reason already.
+            Err(error) => failed(Causes(&error.without_url()).to_string()),
+        })
+    }
+
+    /// The secrets that sign now: the present one, and for a time the one before.
+    fn secrets_of(&self, endpoint: &Endpoint, now: Moment) -> Vec<Secret> {
+        let older = endpoint.older_secret_until.filter(|until| now < *until);
+        let older = older.and_then(|_| endpoint.secret.checked_sub(1)).filter(|number| *number > 0);
+        let numbers = std::iter::once(endpoint.secret).chain(older);
+        numbers.map(|number| (self.secrets)(endpoint.id, number)).collect()
+    }
+}
+
+/// Whether an endpoint wants events with this stored name.
+fn wants(endpoint: &Endpoint, stored: &str) -> bool {
+    type_of(stored).is_some_and(|known| {
+        endpoint.types.is_empty() || endpoint.types.iter().any(|name| name == known.name)
+    })
+}
+
+/// The pause that a receiver asks for, in seconds (RFC 9110, 10.2.3). A date is not read.
+fn retry_after(headers: &HeaderMap) -> Option<TimeDelta> {
+    let seconds: u32 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(TimeDelta::seconds(seconds.into()))
+}
+
+/// Waits until the log has an event after a position.
+async fn wait_for_more(store: &dyn EventStore, after: Position) -> Result<(), ReadError> {
+    let mut log = store.subscribe(after);
+    while let Some(next) = log.next().await {
+        if let Subscribed::Event(_) = next? {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,108 @@
+//! People who can log in, and how many of them do so in a second.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use loquet_domain::account::Account;
+use loquet_domain::app::{App, Credentials, Login};
+use loquet_domain::ports::{LinkClaims, Purpose};
+use loquet_domain::values::email_address::EmailAddress;
+use loquet_domain::values::password::Password;
+use loquet_http::OrderBody;
+use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
+
+use crate::engine::context;
+use crate::{Outcome, rate_since};
+
+/// The password of everybody.
+pub const PASSWORD: &str = "Boulange7!";
+
+/// Creates accounts that can log in, by address. Each comes by an order and its link, as in production.
+///
+/// # Errors
+/// An error if an account can't be created.
+pub async fn open_accounts(app: &Arc<App>, count: usize) -> Outcome<Vec<EmailAddress>> {
+    let mut opening = JoinSet::new();
+    for n in 0..count {
+        let app = app.clone();
+        opening.spawn(async move { open_account(&app, n).await });
+    }
+    opening.join_all().await.into_iter().collect()
+}
+
+async fn open_account(app: &App, n: usize) -> Outcome<EmailAddress> {
+    let email = format!("marie.dupont.{n}@boulangerie.example");
+    let context = context();
+    let order = OrderBody::read(order(n, &email).as_bytes(), app.tokens(), context.at);
+    let placed = app.place_order(&context, order.map_err(|faults| faults.join("; "))?).await?;
+    let account = placed.onboarded.account;
+    let Account::Invited(invited) = app.account(account).await? else {
+        return Err("a new account is not invited".into());
+    };
+    let link = invited.activation;
+    let claims =
+        LinkClaims { purpose: Purpose::Activation, account, event: link.event, expires_at: link.expires_at };
+    app.activate(&context, &app.tokens().link(&claims), Password::new(PASSWORD.to_owned())).await?;
+    Ok(EmailAddress::parse(&email)?)
+}
+
+/// A first order, for a separate company each.
+fn order(n: usize, email: &str) -> String {
+    let address =
+        r#"{"street":"Rue Neuve","number":"12","postal_code":"1000","town":"Bruxelles","country":"BE"}"#;
+    let number = format!("{n:08}{:02}", 97 - n % 97);
+    format!(
+        r#"{{"order_id":"SO-{n}","channel":"online","placed_at":"2026-11-20T09:30:00Z",
+            "company":{{"country":"BE","enterprise_number":"{number}","legal_name":"Boulangerie {n}","registered_office":{address}}},
+            "contact":{{"email":"{email}","given_name":"Marie","family_name":"Dupont","language":"fr"}},
+            "lines":[{{"model":"PAX A920 Mobile","quantity":1,"delivery_address":{address}}}]}}"#
+    )
+}
+
+/// Logs in with one account after another until the window ends. Every login that began is counted.
+///
+/// # Errors
+/// An error if a login fails.
+pub fn logins_a_second(
+    runtime: &Runtime,
+    app: &Arc<App>,
+    addresses: &Arc<Vec<EmailAddress>>,
+    callers: usize,
+    window: Duration,
+) -> Outcome<f64> {
+    let next = Arc::new(AtomicUsize::new(0));
+    let start = Instant::now();
+    runtime.block_on(async {
+        let mut running = JoinSet::new();
+        for _ in 0..callers {
+            let (app, addresses, next) = (app.clone(), addresses.clone(), next.clone());
+            running.spawn(async move {
+                let mut logins = 0;
+                while start.elapsed() < window {
+                    let turn = next.fetch_add(1, Ordering::Relaxed) % addresses.len();
+                    let email = addresses.get(turn).ok_or("no such account")?.clone();
+                    log_in(&app, email).await?;
+                    logins += 1;
+                }
+                Ok(logins)
+            });
+        }
+        let logins = running.join_all().await.into_iter().sum::<Outcome<u32>>()?;
+        Ok(rate_since(start, logins))
+    })
+}
+
+async fn log_in(app: &App, email: EmailAddress) -> Outcome<()> {
+    let credentials = Credentials {
+        email,
+        password: Password::new(PASSWORD.to_owned()),
+        second: None,
+        devices: Vec::new(),
+    };
+    match app.log_in(&context(), credentials).await? {
+        Login::Succeeded { .. } => Ok(()),
+        other => Err(format!("the right password led to {other:?}").into()),
+    }
+}

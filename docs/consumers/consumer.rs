@@ -1,0 +1,62 @@
+//! Keeps which accounts are locked, in a file, together with the offsets up to which it has read.
+//!
+//! Usage: consumer BROKERS FILE [--once]. With --once, it ends when no event has come for three seconds.
+//! It needs the crates rdkafka and `serde_json`.
+#![forbid(unsafe_code)]
+
+use std::error::Error;
+use std::time::Duration;
+
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::{Headers, Message};
+use rdkafka::{Offset, TopicPartitionList};
+use serde_json::{Value, json};
+
+const TOPIC: &str = "loquet.accounts.v1";
+const UNLOCKS: [&str; 4] = ["lockout-released", "password-reset", "deleted", "erased"];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let (brokers, file) =
+        arguments.next().zip(arguments.next()).ok_or("usage: consumer BROKERS FILE [--once]")?;
+    let once = arguments.next().is_some();
+    let held = std::fs::read(&file).unwrap_or_else(|_| br#"{ "offsets": {}, "locked": {} }"#.to_vec());
+    let mut state: Value = serde_json::from_slice(&held)?;
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", brokers)
+        .set("group.id", "locked-accounts")
+        .set("isolation.level", "read_committed")
+        .set("enable.auto.commit", "false")
+        .create()?;
+    let metadata = consumer.fetch_metadata(Some(TOPIC), Duration::from_secs(30))?;
+    let mut assignment = TopicPartitionList::new();
+    for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
+        let read = state["offsets"][partition.id().to_string()].as_i64();
+        assignment.add_partition_offset(
+            TOPIC,
+            partition.id(),
+            read.map_or(Offset::Beginning, Offset::Offset),
+        )?;
+    }
+    consumer.assign(&assignment)?;
+    loop {
+        let Some(record) = consumer.poll(Duration::from_secs(3)).transpose()? else {
+            if once { return Ok(()) } else { continue }
+        };
+        let account = String::from_utf8_lossy(record.key().unwrap_or_default()).into_owned();
+        let kind = record.headers().and_then(|headers| headers.iter().find(|header| header.key == "ce_type"));
+        let kind =
+            String::from_utf8_lossy(kind.and_then(|header| header.value).unwrap_or_default()).into_owned();
+        if kind == "loquet.account.locked.v1" {
+            let data: Value = serde_json::from_slice(record.payload().unwrap_or_default())?;
+            state["locked"][account] = data["until"].clone();
+        } else if UNLOCKS.iter().any(|name| kind == format!("loquet.account.{name}.v1")) {
+            state["locked"].as_object_mut().ok_or("the file is damaged")?.remove(&account);
+        }
+        // What was learned and the offset change together. So a crash loses nothing and repeats nothing.
+        state["offsets"][record.partition().to_string()] = json!(record.offset() + 1);
+        std::fs::write(format!("{file}.new"), state.to_string())?;
+        std::fs::rename(format!("{file}.new"), &file)?;
+    }
+}

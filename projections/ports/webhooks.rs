@@ -1,0 +1,151 @@
+//! The endpoints that are sent events, and the deliveries that wait.
+
+use loquet_domain::Moment;
+use loquet_domain::ports::{BoxFuture, Position};
+use uuid::Uuid;
+
+use super::StoreFailed;
+
+/// A receiver of events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Its id.
+    pub id: Uuid,
+    /// The URL to which events are sent.
+    pub url: String,
+    /// The types of event that it gets. Empty: all.
+    pub types: Vec<String>,
+    /// When it was added.
+    pub created_at: Moment,
+    /// The number of its present secret. The first is 1.
+    pub secret: u32,
+    /// Until when deliveries are signed with the secret before, too. `None` if there is none.
+    pub older_secret_until: Option<Moment>,
+    /// All events up to this position were delivered, wait, or are dead letters.
+    pub position: Position,
+    /// Why it gets no more events. `None` while it does.
+    pub stopped: Option<String>,
+}
+
+/// A delivery that did not succeed yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// The endpoint.
+    pub endpoint: Uuid,
+    /// The position of the event.
+    pub position: Position,
+    /// How often it was tried.
+    pub tries: u32,
+    /// When it is tried next. `None` for a dead letter.
+    pub due_at: Option<Moment>,
+    /// Why the last try failed.
+    pub why: Option<String>,
+}
+
+/// How many deliveries of an endpoint wait, and how many were given up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeliveryCounts {
+    /// They are tried again.
+    pub waiting: u64,
+    /// Dead letters.
+    pub dead: u64,
+}
+
+/// The endpoints and their deliveries. All nodes share them.
+///
+/// An adapter guarantees:
+/// - **A delivery is not lost**: [`advance`](Self::advance) stores deliveries and the position together.
+/// - **Durable**: what a call changed survives a kill after it returned.
+/// - **A removed endpoint is gone**, with its deliveries. A call that names it changes nothing.
+pub trait Webhooks: Send + Sync {
+    /// Adds an endpoint.
+    ///
+    /// # Errors
+    /// [`StoreFailed`] if the store can't be written.
+    fn add(&self, endpoint: Endpoint) -> BoxFuture<'_, Result<(), StoreFailed>>;
+
+    /// All endpoints, the oldest first.
+    ///
+    /// # Errors
+    /// [`StoreFailed`] if the store can't be read.
+    fn list(&self) -> BoxFuture<'_, Result<Vec<Endpoint>, StoreFailed>>;
+
+    /// Removes an endpoint with its deliveries. Returns whether there was one.
+    ///
+    /// # Errors
+    /// [`StoreFailed`] if the store can't be written.
+    fn remove(&self, endpoint: Uuid) -> BoxFuture<'_, Result<bool, StoreFailed>>;
+
+    /// Gives an endpoint a new secret. The old one is used too until `older_until`. Returns the number of the new
+    /// secret, or `None` if there is no such endpoint.
+    ///
+    /// # Errors
+    /// [`StoreFailed`] if the store can't be written.
+    fn rotate(&self, endpoint: Uuid, older_until: Moment) -> BoxFuture<'_, Result<Option<u32>, StoreFailed>>;
+
+    /// Stops an endpoint, with the reason, or lets it go on (`None`). Returns whether there is one.
+    ///
+    /// # Errors
+    /// [`StoreFailed`] if the store can't be written.
+    fn stop(&self, endpoint: Uuid, why: Option<String>) -> BoxFuture<'_, Result<bool, StoreFailed>>;
+
+    /// Stores deliveries of the events at these positions, which are due now, and the position up to which the log was
+    /// read. A delivery that is there stays as it is.
+    ///
+    /// # Errors
+    /// [`StoreFailed`] if the store can't be written. Then nothing was stored.
+    fn advance(
+        &self,
+        endpoint: Uuid,
+        position: Position,
+        events: Vec<Position>,
+        now: Moment,
+    ) -> BoxFuture<'_, Result<(), StoreFailed>>;
+
+    /// Up to `limit` deliveries of an endpoint that are due, those of older events first.
+    ///
+    /// # Errors
+    /// [`StoreFailed`] if the store can't be read.
+    fn due(
+        &self,
+        endpoint: Uuid,
+        now: Moment,
+        limit: u32,
+    ) -> BoxFuture<'_, Result<Vec<Delivery>, StoreFailed>>;
+
+    /// Removes a delivery, because it succeeded.
+    ///
+    /// # Errors
+    /// [`StoreFailed`] if the store can't be written. The event may then be delivered again.
+    fn delivered(&self, endpoint: Uuid, event: Position) -> BoxFuture<'_, Result<(), StoreFailed>>;
+
+    /// Notes a try that failed. The delivery is due again at `due_at`. Without that, it is a dead letter.
+    ///
+    /// # Errors
+    /// [`StoreFailed`] if the store can't be written.
+    fn failed(
+        &self,
+        endpoint: Uuid,
+        event: Position,
+        why: String,
+        due_at: Option<Moment>,
+    ) -> BoxFuture<'_, Result<(), StoreFailed>>;
+
+    /// How many deliveries of an endpoint wait, and how many are dead letters.
+    ///
+    /// # Errors
+    /// [`StoreFailed`] if the store can't be read.
+    fn counts(&self, endpoint: Uuid) -> BoxFuture<'_, Result<DeliveryCounts, StoreFailed>>;
+
+    /// Up to `limit` deliveries of an endpoint that failed at least once, those of older events first.
+    ///
+    /// # Errors
+    /// [`StoreFailed`] if the store can't be read.
+    fn failing(&self, endpoint: Uuid, limit: u32) -> BoxFuture<'_, Result<Vec<Delivery>, StoreFailed>>;
+
+    /// Makes dead letters of an endpoint due now, as if they had never been tried. Returns how many.
+    ///
+    /// # Errors
+    /// [`StoreFailed`] if the store can't be written.
+    fn retry(&self, endpoint: Uuid, now: Moment) -> BoxFuture<'_, Result<u64, StoreFailed>>;
+}
