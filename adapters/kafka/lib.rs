@@ -1,6 +1,6 @@
 //! The public events in Kafka topics, exactly once, and orders from a topic.
 //!
-//! [`publisher`] follows the log. [`transactions`] writes records and the position that counts them in one transaction.
+//! [`publisher`] follows the log. `transactions` writes records and the position that counts them in one transaction.
 //! [`orders`] takes orders, and [`dead_letters`] holds those that can't be taken. [`topics`] checks what is there.
 //! [`trouble`] says in words what is wrong.
 
