@@ -75,7 +75,7 @@ async fn with_a_mail_to_send() -> (Server, PathBuf, tempfile::TempDir) {
 
 type Damage = (&'static str, &'static str, fn(&Path));
 
-const DAMAGES: [Damage; 19] = [
+const DAMAGES: [Damage; 20] = [
     ("log.db", "its beginning", |folder| overwrite(&folder.join("log.db"), 0, 100)),
     ("log.db", "a page", |folder| {
         overwrite(&folder.join("log.db"), page_of(&folder.join("log.db"), "events"), 512);
