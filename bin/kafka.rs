@@ -2,14 +2,15 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use loquet_crypto::random_ids::RandomIdentities;
 use loquet_domain::ports::{Identities, Position};
 use loquet_http::OrderBody;
 use loquet_kafka::publisher::current_position;
 use loquet_kafka::{
-    Connection, Identity, Mechanism, MissingTopics, OrderIntake, Orders, Protection, Publisher, Publishing,
-    Sasl, Tls, topics,
+    Connection, DeadLetters, Identity, Mechanism, MissingTopics, OrderIntake, Orders, Protection, Publisher,
+    Publishing, Sasl, Tls, Trouble, topics,
 };
 use loquet_metrics::Metrics;
 use loquet_projections::causes::Causes;
@@ -27,6 +28,8 @@ use crate::system::System;
 const USUAL_PORT: u16 = 9092;
 /// The longest name of a topic, in characters. Kafka allows letters, digits, `.`, `_` and `-`.
 const LONGEST_TOPIC: usize = 249;
+/// How long a stop waits for Kafka.
+const STOP: Duration = Duration::from_secs(5);
 /// The settings that have no effect without TLS.
 const OF_TLS: [&str; 4] =
     ["kafka.ca_file", "kafka.certificate_file", "kafka.key_file", "kafka.key_password_file"];
@@ -258,6 +261,8 @@ pub(crate) struct Seen {
     pub(crate) topics: Vec<(String, usize, usize)>,
     /// Up to where events are published, and who published last. `None` if nothing was published yet.
     pub(crate) published: Option<(Position, String)>,
+    /// How many orders could not be taken. `None` if no orders are taken from Kafka.
+    pub(crate) dead_letters: Option<usize>,
     /// What an operator should know. Publishing works even so.
     pub(crate) warnings: Vec<String>,
     /// What keeps events from being published.
@@ -274,11 +279,23 @@ pub(crate) async fn look(settings: &KafkaSettings) -> Seen {
     let states = checked.topics.iter();
     let topics = states.map(|(name, state)| (name.clone(), state.partitions, state.replication)).collect();
     let warnings = checked.warnings.iter().map(ToString::to_string).collect();
-    let seen = Seen { topics, warnings, ..Seen::default() };
+    let mut seen = Seen { topics, warnings, ..Seen::default() };
     match current_position(connection, publishing).await {
-        Ok(known) => Seen { published: known.map(|known| (known.position, known.publisher)), ..seen },
-        Err(trouble) => Seen { troubles: vec![Causes(&trouble).to_string()], ..seen },
+        Ok(known) => seen.published = known.map(|known| (known.position, known.publisher)),
+        Err(trouble) => seen.troubles.push(Causes(&trouble).to_string()),
     }
+    if let Some(orders) = &settings.orders {
+        match count_dead_letters(connection, orders).await {
+            Ok(count) => seen.dead_letters = Some(count),
+            Err(trouble) => seen.troubles.push(Causes(&trouble).to_string()),
+        }
+    }
+    seen
+}
+
+async fn count_dead_letters(connection: &Connection, orders: &Orders) -> Result<usize, Trouble> {
+    let orders = Orders { missing: MissingTopics::Refuse, ..orders.clone() };
+    Ok(DeadLetters::open(connection, &orders).await?.list().await?.len())
 }
 
 /// What runs with Kafka, until it is told to stop.
@@ -288,11 +305,14 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Lets transactions that are under way end.
+    /// Lets transactions and orders that are under way end. If Kafka does not answer in time, the next start settles
+    /// what became of them.
     pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
-        for task in self.tasks {
-            drop(task.await);
+        for mut task in self.tasks {
+            if tokio::time::timeout(STOP, &mut task).await.is_err() {
+                task.abort();
+            }
         }
     }
 }

@@ -19,6 +19,7 @@ mod telemetry;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{ArgMatches, FromArgMatches};
 
@@ -34,6 +35,9 @@ use telemetry::Traces;
 /// The number of threads that may wait for a disk or a lock. More would wait for the same disk, and each
 /// takes memory.
 const BLOCKING: usize = 16;
+
+/// How long the end of the program waits for threads that still wait for something.
+const SHUTDOWN: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     let read = cli::command()
@@ -101,7 +105,7 @@ fn run(cli: Cli, mut config: Config) -> anyhow::Result<ExitCode> {
         tracing::warn!("{notice}");
     }
     let directory = DataDirectory::of(&config);
-    runtime.block_on(async move {
+    let ended = runtime.block_on(async move {
         if !matches!(cli.command, Command::Serve(_)) {
             commands::config::refuse_faults(&config)?;
         }
@@ -151,7 +155,10 @@ fn run(cli: Cli, mut config: Config) -> anyhow::Result<ExitCode> {
             | Command::Completions { .. }
             | Command::Man { .. } => Ok(ExitCode::SUCCESS),
         }
-    })
+    });
+    // A call to a broker that does not answer may still hold a thread.
+    runtime.shutdown_timeout(SHUTDOWN);
+    ended
 }
 
 fn done(ended: anyhow::Result<()>) -> anyhow::Result<ExitCode> {

@@ -28,6 +28,7 @@ pub(crate) fn settings(config: &mut Config) -> Option<KafkaSettings> {
 /// What Kafka would say.
 pub(crate) struct Seen {
     pub(crate) published: Option<(Position, String)>,
+    pub(crate) dead_letters: Option<usize>,
     pub(crate) warnings: Vec<String>,
     pub(crate) troubles: Vec<String>,
 }

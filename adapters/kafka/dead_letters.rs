@@ -19,6 +19,8 @@ use crate::trouble::{Heard, Trouble};
 const REASON: &str = "loquet-reason";
 const AT: &str = "loquet-at";
 const KEY: &str = "loquet-original-key";
+/// A record without a value would remove the dead letter. So it has this header, and an empty value.
+const NO_VALUE: &str = "loquet-original-has-no-value";
 
 /// An order that can't be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,8 +35,8 @@ pub struct Letter {
     pub key: Option<Vec<u8>>,
     /// Its headers.
     pub headers: Vec<(String, Vec<u8>)>,
-    /// Its value.
-    pub value: Vec<u8>,
+    /// Its value. `None` if it had none.
+    pub value: Option<Vec<u8>>,
 }
 
 impl Letter {
@@ -48,7 +50,7 @@ impl Letter {
             at: at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
             key: message.key().map(<[u8]>::to_vec),
             headers: headers.collect(),
-            value: message.payload().unwrap_or_default().to_vec(),
+            value: message.payload().map(<[u8]>::to_vec),
         }
     }
 
@@ -61,7 +63,7 @@ impl Letter {
             at: String::new(),
             key: None,
             headers: Vec::new(),
-            value: message.payload()?.to_vec(),
+            value: Some(message.payload()?.to_vec()),
         };
         for header in message.headers().into_iter().flat_map(Headers::iter) {
             let value = header.value.unwrap_or_default().to_vec();
@@ -70,6 +72,7 @@ impl Letter {
                 REASON => letter.reason = text(),
                 AT => letter.at = text(),
                 KEY => letter.key = Some(value),
+                NO_VALUE => letter.value = None,
                 other => letter.headers.push((other.to_owned(), value)),
             }
         }
@@ -114,7 +117,11 @@ impl DeadLetters {
         if let Some(key) = &letter.key {
             headers = headers.insert(Header { key: KEY, value: Some(key) });
         }
-        let record = FutureRecord::to(&self.orders.dead_letters).key(&letter.id).payload(&letter.value);
+        if letter.value.is_none() {
+            headers = headers.insert(Header { key: NO_VALUE, value: Some("true") });
+        }
+        let value = letter.value.as_deref().unwrap_or_default();
+        let record = FutureRecord::to(&self.orders.dead_letters).key(&letter.id).payload(value);
         self.send(record.headers(headers), "can't write to the topic of dead letters").await
     }
 
@@ -141,8 +148,11 @@ impl DeadLetters {
     /// [`Trouble`] if it can't be written. If only the removal fails, the dead letter stays, and the order is taken.
     pub async fn retry(&self, letter: &Letter) -> Result<(), Trouble> {
         let headers = letter.original_headers();
-        let record =
-            FutureRecord::<[u8], [u8]>::to(&self.orders.topic).payload(&letter.value).headers(headers);
+        let record = FutureRecord::<[u8], [u8]>::to(&self.orders.topic).headers(headers);
+        let record = match &letter.value {
+            Some(value) => record.payload(value),
+            None => record,
+        };
         let record = match &letter.key {
             Some(key) => record.key(key),
             None => record,

@@ -25,6 +25,9 @@ pub struct PublishedPosition {
     pub position: Position,
     /// The id of the event at this position. `None` at the start of the log.
     pub event_id: Option<Uuid>,
+    /// The id of the first event of the log. It tells one log from another. `None` if the log was empty.
+    #[serde(default)]
+    pub log_id: Option<Uuid>,
     /// Who wrote it: the name of the node and a random id, or `operator`.
     pub publisher: String,
     /// For each topic and partition, where it began and where it ended after the transaction.
@@ -90,6 +93,31 @@ pub(crate) fn read(
         why: why.to_string(),
     };
     newest.map(|value| serde_json::from_slice(&value).map_err(unreadable)).transpose()
+}
+
+/// Where each partition of these topics begins and ends now. Blocks.
+///
+/// # Errors
+/// [`Trouble`] if Kafka can't be read.
+pub(crate) fn extents(
+    connection: &Connection,
+    topics: Vec<(String, usize)>,
+    heard: &Heard,
+) -> Result<BTreeMap<String, Vec<Extent>>, Trouble> {
+    let failed = |error: KafkaError| Trouble::of("can't read where the topics end", &error, heard);
+    let mut config = connection.client();
+    let consumer: BaseConsumer<Heard> =
+        config.set("group.id", "loquet-position").create_with_context(heard.clone()).map_err(failed)?;
+    let mut all = BTreeMap::new();
+    for (topic, partitions) in topics {
+        let mut extents = Vec::with_capacity(partitions);
+        for partition in 0..i32::try_from(partitions).unwrap_or(i32::MAX) {
+            let (begin, end) = consumer.fetch_watermarks(&topic, partition, REQUEST).map_err(failed)?;
+            extents.push(Extent { begin, end });
+        }
+        all.insert(topic, extents);
+    }
+    Ok(all)
 }
 
 /// The value of the newest record with a key, from an offset to the end.

@@ -4,6 +4,7 @@
 //! fences the one before (`init_transactions`), reads the position, and goes on behind it. A consumer that reads
 //! committed records alone sees neither a gap nor a repetition.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,8 +33,8 @@ const LONGEST_RETRY: Duration = Duration::from_secs(10);
 const STANDBY_LOOK: Duration = Duration::from_secs(2);
 /// How long the position may stand still behind the log before a publisher on standby takes over.
 const STANDBY_PATIENCE: Duration = Duration::from_secs(30);
-/// The position is written at the latest after so many events that are not public.
-const QUIET_EVENTS: u64 = 10_000;
+/// How often the position is written while no event is public, and looked at. It is shorter than the patience of a publisher on standby.
+const NOTE_EVERY: Duration = Duration::from_secs(10);
 
 /// Publishes the events of a log in Kafka.
 pub struct Publisher {
@@ -55,18 +56,6 @@ pub struct Publisher {
     pub who: String,
 }
 
-/// Why a session ends.
-enum End {
-    Stopped,
-    Trouble(Trouble),
-}
-
-impl From<Trouble> for End {
-    fn from(trouble: Trouble) -> Self {
-        Self::Trouble(trouble)
-    }
-}
-
 /// Events of the log that are published together.
 struct Batch {
     records: Vec<Record>,
@@ -78,14 +67,17 @@ impl Publisher {
     /// Publishes until told to stop. Says what is wrong and tries again, however long it takes. A publisher that was
     /// fenced does not fight: it waits until the other one no longer publishes.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
-        let mut pause = RETRY;
+        let (mut pause, mut refused) = (RETRY, Position::default());
         while !*stop.borrow() {
             let heard = Heard::default();
-            let ended = self.session(&mut stop, &heard, &mut pause).await;
+            let ended = self.follow(&mut stop, &heard, &mut pause, refused).await;
             let trouble = match ended {
-                End::Stopped => return,
-                End::Trouble(trouble) => trouble,
+                Ok(()) => return,
+                Err(trouble) => trouble,
             };
+            if let Trouble::Refused { position, .. } = &trouble {
+                refused = *position;
+            }
             if let Trouble::Fenced(_) = trouble {
                 tokio::select! {
                     () = self.stand_by() => {}
@@ -116,20 +108,18 @@ impl Publisher {
         }
     }
 
-    /// Takes over, and publishes until something goes wrong.
-    async fn session(&self, stop: &mut watch::Receiver<bool>, heard: &Heard, pause: &mut Duration) -> End {
-        match self.follow(stop, heard, pause).await {
-            Ok(()) => End::Stopped,
-            Err(end) => end,
-        }
-    }
-
+    /// Takes over, and publishes until told to stop. Up to the position `refused`, each event has a transaction of its own,
+    /// so that those before it are published, and the one that Kafka refuses is alone.
+    ///
+    /// # Errors
+    /// What keeps it from going on.
     async fn follow(
         &self,
         stop: &mut watch::Receiver<bool>,
         heard: &Heard,
         pause: &mut Duration,
-    ) -> Result<(), End> {
+        refused: Position,
+    ) -> Result<(), Trouble> {
         let checked = topics::check(&self.connection, &self.publishing).await?;
         for name in &checked.created {
             tracing::info!(topic = %name, "the topic was created");
@@ -137,14 +127,18 @@ impl Publisher {
         for warning in &checked.warnings {
             tracing::warn!("{warning}");
         }
+        // Looked at before anybody is fenced: a publisher that could not go on leaves the one alone that can.
+        let known = self.known_position(heard).await?;
+        let now = watermarks(&self.connection, self.partitions(&checked), heard).await?;
+        verify(self.store.as_ref(), known.as_ref(), &now, &checked, &self.publishing).await?;
         let mut producer =
             Transactions::take_over(&self.connection, &self.publishing, &checked, &self.who, heard.clone())
                 .await?;
         let known = self.known_position(heard).await?;
-        let now = producer.watermarks(self.partitions(&checked)).await?;
+        let now = watermarks(&self.connection, self.partitions(&checked), heard).await?;
         let (position, event_id) =
             verify(self.store.as_ref(), known.as_ref(), &now, &checked, &self.publishing).await?;
-        producer.begin_from(now);
+        producer.begin_from(log_id(self.store.as_ref()).await?, now);
         // Whoever was fenced sees by this record who took over.
         producer.publish(Vec::new(), position, event_id).await?;
         self.status.reached(Follower::Publisher(NAME), position);
@@ -156,13 +150,13 @@ impl Publisher {
             self.codec.clone(),
             self.contract.clone(),
             self.publishing.clone(),
-            position,
+            (position, refused),
             batches,
         ));
         let _reader = AbortOnDrop(reader);
-        let mut noted = position;
+        let (mut noted, mut noted_at, mut seen) = (position, Instant::now(), (position, event_id));
         let mut look = tokio::time::interval(Duration::from_secs(1));
-        let mut begun = Instant::now();
+        let (mut begun, mut looked_at) = (Instant::now(), Instant::now());
         loop {
             let batch = tokio::select! {
                 batch = next.recv() => batch,
@@ -173,26 +167,49 @@ impl Publisher {
                         Some(why) => self.tell(ServiceState::Failing(why)),
                         None => self.tell(ServiceState::Working),
                     }
+                    // Events that are not public move the position too. Otherwise a publisher on standby would think that
+                    // this one stands still.
+                    if looked_at.elapsed() > NOTE_EVERY {
+                        looked_at = Instant::now();
+                        self.is_mine(heard).await?;
+                    }
+                    if seen.0 > noted && noted_at.elapsed() > NOTE_EVERY {
+                        producer.publish(Vec::new(), seen.0, seen.1).await?;
+                        (noted, noted_at) = (seen.0, Instant::now());
+                    }
                     continue;
                 }
             };
             let Some(batch) = batch else { return Ok(()) };
             // What failed after these events is said when they are published.
-            let (batch, failed) = self.gather(batch?, &mut next, begun + self.publishing.interval).await;
+            let batch = batch?;
+            let (batch, failed) = match batch.position <= refused {
+                true => (batch, None),
+                false => self.gather(batch, &mut next, begun + self.publishing.interval).await,
+            };
             let Batch { records, position, event_id } = batch;
             begun = Instant::now();
-            // A position is only worth a transaction if records come with it, or many events have passed.
-            if !records.is_empty() || position.0.saturating_sub(noted.0) > QUIET_EVENTS {
+            seen = (position, Some(event_id));
+            if !records.is_empty() {
                 let count = u64::try_from(records.len()).unwrap_or(0);
                 self.within_sight(heard, producer.publish(records, position, Some(event_id))).await?;
-                noted = position;
+                (noted, noted_at) = (position, Instant::now());
                 self.published.events.inc_by(count);
                 self.published.transactions.inc();
             }
             self.status.reached(Follower::Publisher(NAME), position);
             if let Some(trouble) = failed {
-                return Err(trouble.into());
+                return Err(trouble);
             }
+        }
+    }
+
+    /// Looks whether somebody else wrote the newest position. Without events, nothing else would tell that this publisher
+    /// was fenced.
+    async fn is_mine(&self, heard: &Heard) -> Result<(), Trouble> {
+        match self.known_position(heard).await? {
+            Some(known) if known.publisher != self.who => Err(Trouble::Fenced(known.publisher)),
+            _ => Ok(()),
         }
     }
 
@@ -224,10 +241,7 @@ impl Publisher {
         look.tick().await;
         loop {
             tokio::select! {
-                published = &mut publishing => {
-                    self.tell(ServiceState::Working);
-                    return published;
-                }
+                published = &mut publishing => return published,
                 _ = look.tick() => {
                     if let Some(why) = heard.down() {
                         self.tell(ServiceState::Failing(why));
@@ -316,6 +330,17 @@ pub(crate) async fn known_position(
     read.await.unwrap_or_else(|_| Err(Trouble::Kafka("reading the position failed".to_owned())))
 }
 
+/// Where each partition of these topics begins and ends now.
+pub(crate) async fn watermarks(
+    connection: &Connection,
+    topics: Vec<(String, usize)>,
+    heard: &Heard,
+) -> Result<BTreeMap<String, Vec<Extent>>, Trouble> {
+    let (connection, heard) = (connection.clone(), heard.clone());
+    let read = tokio::task::spawn_blocking(move || position::extents(&connection, topics, &heard));
+    read.await.unwrap_or_else(|_| Err(Trouble::Kafka("reading where the topics end failed".to_owned())))
+}
+
 struct AbortOnDrop(tokio::task::JoinHandle<()>);
 
 impl Drop for AbortOnDrop {
@@ -334,12 +359,13 @@ async fn read(
     codec: Arc<dyn EventCodec>,
     contract: Arc<Contract>,
     publishing: Publishing,
-    after: Position,
+    (after, refused): (Position, Position),
     batches: mpsc::Sender<Result<Batch, Trouble>>,
 ) {
     let mut at = after;
     loop {
-        let page = match store.read_all(at, publishing.batch.max(1)).await {
+        let limit = if at < refused { 1 } else { publishing.batch.max(1) };
+        let page = match store.read_all(at, limit).await {
             Ok(page) => page,
             Err(error) => return drop(batches.send(Err(error.into())).await),
         };
@@ -407,11 +433,16 @@ pub(crate) async fn record(
     Record::of(public, &topic, publishing.mode).map(Some).map_err(|error| failed(error.into()))
 }
 
+/// The id of the first event of a log. Returns `None` if it is empty.
+pub(crate) async fn log_id(store: &dyn EventStore) -> Result<Option<Uuid>, ReadError> {
+    Ok(store.read_all(Position::default(), 1).await?.first().map(|event| event.event.id.0))
+}
+
 /// Compares the position with the log and the topics. Returns the position to go on from, with the id of its event.
 pub(crate) async fn verify(
     store: &dyn EventStore,
     known: Option<&PublishedPosition>,
-    now: &std::collections::BTreeMap<String, Vec<Extent>>,
+    now: &BTreeMap<String, Vec<Extent>>,
     checked: &Checked,
     publishing: &Publishing,
 ) -> Result<(Position, Option<Uuid>), Trouble> {
@@ -426,6 +457,9 @@ pub(crate) async fn verify(
         };
     };
     let position = known.position;
+    if known.log_id.is_some() && known.log_id != log_id(store).await? {
+        return Err(Trouble::AnotherLog { position });
+    }
     let head = store.head().await?;
     if position > head {
         return Err(Trouble::AheadOfLog { position, head });
@@ -436,6 +470,9 @@ pub(crate) async fn verify(
         if here.first().map(|event| event.event.id.0) != known.event_id {
             return Err(Trouble::AnotherLog { position });
         }
+    }
+    if let Some(topic) = now.keys().find(|topic| !known.topics.contains_key(*topic)) {
+        return Err(Trouble::NewTopic { topic: topic.clone(), position });
     }
     for (topic, extents) in &known.topics {
         // A topic that has another name now is no longer ours.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use loquet_domain::ports::{EventCodec, EventStore, Position};
 use loquet_public_events::{Contract, Topic};
 
-use crate::publisher::{self, known_position, partitions, record, verify};
+use crate::publisher::{known_position, log_id, partitions, record, verify, watermarks};
 use crate::settings::{Connection, Publishing};
 use crate::topics;
 use crate::transactions::Transactions;
@@ -71,9 +71,14 @@ impl Replay {
         let publishing = Publishing {
             accounts_topic: self.to_topic.clone(),
             companies_topic: self.to_topic.clone(),
+            // What is replayed, from where and to where. So another replay into the same topic is refused, and not taken
+            // for the rest of this one.
             transactional_id: format!(
-                "{}-replay-{}-from-{}",
-                live.transactional_id, self.to_topic, self.from
+                "{}-replay-of-{}-from-{}-to-{}",
+                live.transactional_id,
+                self.topic.word(),
+                self.from,
+                self.to_topic
             ),
             ..live.clone()
         };
@@ -83,14 +88,14 @@ impl Replay {
         let taken = Transactions::take_over(&self.connection, &publishing, &checked, &who, heard.clone());
         let mut producer = taken.await?;
         let known = known_position(&self.connection, &publishing, &heard).await?;
-        let now = producer.watermarks(partitions(&publishing, &checked)).await?;
+        let now = watermarks(&self.connection, partitions(&publishing, &checked), &heard).await?;
         let verified = verify(self.store.as_ref(), known.as_ref(), &now, &checked, &publishing).await;
         let (mut position, _) = match verified {
             Err(Trouble::PositionLost { topic, .. }) => return Err(ReplayRefused::NotEmpty(topic)),
             Ok((Position(0), _)) => (Position(self.from.0.saturating_sub(1)), None),
             verified => verified?,
         };
-        producer.begin_from(now);
+        producer.begin_from(log_id(self.store.as_ref()).await.map_err(Trouble::from)?, now);
         let head = self.store.head().await.map_err(Trouble::from)?;
         let mut events = 0;
         while position < head {
@@ -126,7 +131,7 @@ pub async fn set_position(
 ) -> Result<(), Trouble> {
     let head = store.head().await?;
     if position > head {
-        return Err(Trouble::AheadOfLog { position, head });
+        return Err(Trouble::NoSuchPosition { position, head });
     }
     let before = Position(position.0.saturating_sub(1));
     let event_id = match position {
@@ -136,8 +141,8 @@ pub async fn set_position(
     let heard = Heard::default();
     let checked = topics::check(connection, publishing).await?;
     let who = crate::position::OPERATOR;
-    let mut producer = Transactions::take_over(connection, publishing, &checked, who, heard).await?;
-    let now = producer.watermarks(publisher::partitions(publishing, &checked)).await?;
-    producer.begin_from(now);
+    let mut producer = Transactions::take_over(connection, publishing, &checked, who, heard.clone()).await?;
+    let now = watermarks(connection, partitions(publishing, &checked), &heard).await?;
+    producer.begin_from(log_id(store).await?, now);
     producer.publish(Vec::new(), position, event_id).await
 }

@@ -181,7 +181,7 @@ fn judge(name: &str, publishing: &Publishing, checked: &mut Checked) -> Vec<Topi
             faults.push(fault(name, format!("has {replication} copies, but min.insync.replicas asks for {in_sync}. Nothing can be written: lower min.insync.replicas, or add copies.")));
         } else if replication < 3 || in_sync < 2 {
             warn(format!(
-                "has {replication} copies, of which {in_sync} must be written. A broker that is lost may lose events: use three copies and min.insync.replicas=2."
+                "has too few copies ({replication}, with min.insync.replicas={in_sync}). A broker that is lost may lose events: use three copies and min.insync.replicas=2."
             ));
         }
     }

@@ -80,6 +80,7 @@ pub(crate) struct Transactions {
     transactional_id: String,
     who: String,
     compacted: BTreeSet<String>,
+    log_id: Option<Uuid>,
     extents: BTreeMap<String, Vec<Extent>>,
 }
 
@@ -127,6 +128,7 @@ impl Transactions {
                 .filter(|(_, state)| state.is_compacted())
                 .map(|(name, _)| name.clone())
                 .collect(),
+            log_id: None,
             extents: BTreeMap::new(),
         };
         this.blocking("can't begin to publish", |producer| producer.init_transactions(REQUEST * 2)).await?;
@@ -155,29 +157,9 @@ impl Transactions {
         called.map_err(|error| self.trouble(doing, &error))
     }
 
-    /// Where each partition of these topics begins and ends now.
-    pub(crate) async fn watermarks(
-        &self,
-        topics: Vec<(String, usize)>,
-    ) -> Result<BTreeMap<String, Vec<Extent>>, Trouble> {
-        self.blocking("can't read where the topics end", move |producer| {
-            let mut all = BTreeMap::new();
-            for (topic, partitions) in topics {
-                let mut extents = Vec::with_capacity(partitions);
-                for partition in 0..i32::try_from(partitions).unwrap_or(i32::MAX) {
-                    let (begin, end) = producer.client().fetch_watermarks(&topic, partition, REQUEST)?;
-                    extents.push(Extent { begin, end });
-                }
-                all.insert(topic, extents);
-            }
-            Ok(all)
-        })
-        .await
-    }
-
-    /// Takes these as what was published so far.
-    pub(crate) fn begin_from(&mut self, extents: BTreeMap<String, Vec<Extent>>) {
-        self.extents = extents;
+    /// Takes these as what was published so far, of the log that begins with this event.
+    pub(crate) fn begin_from(&mut self, log_id: Option<Uuid>, extents: BTreeMap<String, Vec<Extent>>) {
+        (self.log_id, self.extents) = (log_id, extents);
     }
 
     /// Publishes records, and the position after them, in one transaction: all of it or nothing.
@@ -244,7 +226,13 @@ impl Transactions {
         if let Some(trouble) = failed {
             return Err(trouble);
         }
-        let noted = PublishedPosition { position, event_id, publisher: self.who.clone(), topics: extents };
+        let noted = PublishedPosition {
+            position,
+            event_id,
+            log_id: self.log_id,
+            publisher: self.who.clone(),
+            topics: extents,
+        };
         let value = serde_json::to_vec(&noted).map_err(|error| Trouble::Kafka(error.to_string()))?;
         let record = FutureRecord::to(&self.positions_topic).key(&self.transactional_id).payload(&value);
         let failed = |error: &KafkaError| self.trouble("can't write the position of the publisher", error);

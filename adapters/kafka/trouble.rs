@@ -83,6 +83,14 @@ pub enum Trouble {
         /// The end of the log.
         head: Position,
     },
+    /// An operator chose a position that the log does not have.
+    #[error("the log ends at position {head}: choose a position from 0 to {head}, not {position}")]
+    NoSuchPosition {
+        /// The position that was chosen.
+        position: Position,
+        /// The end of the log.
+        head: Position,
+    },
     /// The log has another event at the position.
     #[error(
         "at position {position} the log has another event than the one that was published. The log was put back to an older backup and went on from there, or it is another log. Restore the right log, or use other topics and another kafka.transactional_id for this one"
@@ -118,6 +126,16 @@ pub enum Trouble {
         partition: i32,
         /// Where it begins.
         begin: i64,
+        /// The position of the publisher.
+        position: Position,
+    },
+    /// A topic has another name than before, or is new.
+    #[error(
+        "nothing was published in {topic} yet, but events up to position {position} were published elsewhere. Is its name right? To publish the whole history, run: loquet kafka set-position 0. To begin with newer events, run: loquet kafka set-position {position}"
+    )]
+    NewTopic {
+        /// The topic.
+        topic: String,
         /// The position of the publisher.
         position: Position,
     },
@@ -217,7 +235,7 @@ fn reason_of(error: &KafkaError) -> String {
 }
 
 /// What librdkafka says about a connection that failed, and what to do then. The first line that fits counts.
-const ADVICE: [(&[&str], &str); 8] = [
+const ADVICE: [(&[&str], &str); 9] = [
     (
         &["resolve", "name or service not known", "temporary failure in name"],
         "The host name in kafka.brokers, or the one that the broker advertises, is unknown here: correct it",
@@ -254,8 +272,12 @@ const ADVICE: [(&[&str], &str); 8] = [
         "The broker does not speak TLS on this port: check the port, or set kafka.security to plaintext",
     ),
     (
-        &["security.protocol", "ssl listener", "disconnected"],
+        &["security.protocol", "ssl listener"],
         "The broker expects TLS or a login on this port: check the port, kafka.security and kafka.sasl",
+    ),
+    (
+        &["disconnected", "connection reset", "broken pipe"],
+        "The broker closed the connection: check that it runs, and kafka.security and kafka.sasl",
     ),
 ];
 
@@ -295,12 +317,21 @@ impl Heard {
     fn hear(&self, code: Option<RDKafkaErrorCode>, reason: &str) {
         if code == Some(RDKafkaErrorCode::AllBrokersDown) {
             let known = self.last().unwrap_or_else(|| reason.to_owned());
-            *self.down.lock().unwrap_or_else(PoisonError::into_inner) =
-                Some(format!("no broker can be reached: {known}. {}", advice_on(&known)));
+            *self.down.lock().unwrap_or_else(PoisonError::into_inner) = Some(away(&known));
             return;
         }
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(without_address(reason));
+        let reason = without_address(reason);
+        let mut down = self.down.lock().unwrap_or_else(PoisonError::into_inner);
+        if down.is_some() {
+            *down = Some(away(&reason));
+        }
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
     }
+}
+
+/// Why no broker can be reached, and what to do.
+fn away(reason: &str) -> String {
+    format!("no broker can be reached: {reason}. {}", advice_on(reason))
 }
 
 /// librdkafka begins with the address and ends with how often it tried. The first helps, the second does not.

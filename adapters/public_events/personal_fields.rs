@@ -11,7 +11,7 @@ pub struct PersonalFields(BTreeSet<&'static str>);
 
 /// A field that cannot be published in a topic.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{field}' is no personal field of the topic {topic}. Its personal fields are {}", .known.join(", "))]
+#[error("'{field}' is no personal field of {}. The personal fields are {}", .topic.word(), .known.join(", "))]
 pub struct UnknownField {
     /// The name that was given.
     pub field: String,

@@ -158,8 +158,7 @@ fn a_field_that_the_operator_names_is_published_and_no_other_personal_one() {
     let unknown = PersonalFields::parse(Topic::Accounts, "email, password_hash").unwrap_err().to_string();
     assert_eq!(
         unknown,
-        "'password_hash' is no personal field of the topic loquet.accounts.v1. Its personal fields are email, \
-         family_name, given_name"
+        "'password_hash' is no personal field of accounts. The personal fields are email, family_name, given_name"
     );
 }
 
@@ -324,6 +323,18 @@ fn the_printed_contract_in_docs_is_up_to_date() {
         asyncapi::document(env!("CARGO_PKG_VERSION")),
         "run: loquet asyncapi > docs/asyncapi.json"
     );
+}
+
+#[test]
+fn the_guide_lists_every_type_with_what_it_means() {
+    let guide = std::fs::read_to_string(here("../../docs/consumers.md")).unwrap();
+    for known in types() {
+        let schema = Value::from(known.schema());
+        let (short, name) = (known.name.trim_start_matches("loquet.").trim_end_matches(".v1"), known.name);
+        let means = schema["description"].as_str().unwrap().replace('\n', " ");
+        let row = format!("| [`{short}`](schemas/{name}.json) | {means} |");
+        assert!(guide.contains(&row), "docs/consumers.md lacks: {row}");
+    }
 }
 
 #[test]

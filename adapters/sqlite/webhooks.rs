@@ -242,7 +242,7 @@ impl Webhooks for SqliteWebhooks {
 
     fn retry(&self, endpoint: Uuid, now: Moment) -> BoxFuture<'_, Result<u64, StoreFailed>> {
         self.transaction(move |transaction| {
-            let update = "UPDATE deliveries SET tries = 0, due_at = ? WHERE endpoint = ? AND due_at IS NULL";
+            let update = "UPDATE deliveries SET tries = 0, due_at = ? WHERE endpoint = ? AND tries > 0";
             let changed = transaction.execute(update, (micros(now), endpoint.into_bytes()))?;
             Ok(u64::try_from(changed).unwrap_or(u64::MAX))
         })

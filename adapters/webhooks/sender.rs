@@ -154,7 +154,7 @@ impl WebhookSender {
             if let Some(why) = &endpoint.stopped {
                 failing.push(format!("{} was stopped: {why}", endpoint.url));
             } else if counts.dead > 0 {
-                failing.push(format!("{} has {} dead letters", endpoint.url, counts.dead));
+                failing.push(format!("{} has dead letters: {}", endpoint.url, counts.dead));
             }
         }
         match failing.is_empty() {

@@ -446,7 +446,7 @@ pub(crate) enum WebhookCommand {
     Add(AddWebhook),
     /// List all webhooks: position, waiting deliveries and dead letters.
     List(Json),
-    /// Give a webhook a new secret, and print it once. For some hours, deliveries are signed with the old one too.
+    /// Give a webhook a new secret, and print it once. For 24 hours, deliveries are signed with the old one too.
     Rotate(RotateWebhook),
     /// List the deliveries of a webhook that failed: those that are tried again, and dead letters.
     Failing {
@@ -456,7 +456,8 @@ pub(crate) enum WebhookCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Send the dead letters of a webhook again. If the webhook was stopped, it goes on.
+    /// Send every delivery of a webhook again that failed, dead letters too, without waiting. If the webhook was stopped,
+    /// it goes on.
     Retry {
         /// The id of the webhook.
         id: uuid::Uuid,

@@ -28,7 +28,7 @@ pub(crate) async fn run(config: &mut Config, command: DeadLettersCommand) -> any
             for letter in &chosen {
                 dead_letters.retry(letter).await?;
             }
-            outcome(format_args!("{} orders are in {} again", chosen.len(), orders.topic));
+            outcome(format_args!("orders sent to {} again: {}", orders.topic, chosen.len()));
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -67,6 +67,6 @@ fn as_json(letter: &Letter) -> Value {
         "since": letter.at,
         "key": letter.key.as_deref().map(text),
         "headers": headers,
-        "original": text(&letter.value),
+        "original": letter.value.as_deref().map(text),
     })
 }

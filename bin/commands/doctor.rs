@@ -341,7 +341,7 @@ async fn read_models(directory: &DataDirectory, findings: &mut Findings) {
 /// Checks the connection to Kafka, the topics, and how far events are published.
 async fn kafka(directory: &DataDirectory, settings: Option<&Settings>, findings: &mut Findings) {
     let Some(settings) = settings.and_then(|settings| settings.kafka.as_ref()) else { return };
-    let Seen { published, warnings, troubles, .. } = kafka::look(settings).await;
+    let Seen { published, dead_letters, warnings, troubles, .. } = kafka::look(settings).await;
     for trouble in &troubles {
         let remedy =
             "Do what the message says. Until then, events wait in the log, and everything else works.";
@@ -349,6 +349,11 @@ async fn kafka(directory: &DataDirectory, settings: Option<&Settings>, findings:
     }
     for warning in &warnings {
         findings.warn("kafka", warning, "Publishing works even so.");
+    }
+    if let Some(count) = dead_letters.filter(|count| *count > 0) {
+        let remedy =
+            "`loquet orders dead-letters list` says why; `loquet orders dead-letters retry` tries again.";
+        findings.warn("kafka", format!("orders that could not be taken: {count}"), remedy);
     }
     if !troubles.is_empty() {
         return;

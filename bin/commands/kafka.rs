@@ -48,7 +48,7 @@ async fn status(
         Ok(system) => Some(system.store.head().await?),
         Err(_) => None,
     };
-    let Seen { topics, published, warnings, troubles } = kafka::look(settings).await;
+    let Seen { topics, published, dead_letters, warnings, troubles } = kafka::look(settings).await;
     let lag = head.zip(published.as_ref()).map(|(head, (position, _))| head.0.saturating_sub(position.0));
     if output == Output::Json {
         let (position, publisher) = published.unzip();
@@ -57,7 +57,7 @@ async fn status(
         );
         line(json!({
             "brokers": settings.connection.brokers, "topics": topics.collect::<Vec<_>>(), "position": position,
-            "publisher": publisher, "lag": lag, "warnings": warnings, "troubles": troubles,
+            "publisher": publisher, "lag": lag, "dead_letters": dead_letters, "warnings": warnings, "troubles": troubles,
         }));
     } else {
         let mut rows = table(&["TOPIC", "PARTITIONS", "COPIES"]);
@@ -70,8 +70,12 @@ async fn status(
             Some((position, publisher)) => {
                 format!("published up to position {position}{lag}, by {publisher}")
             }
-            None => "nothing was published yet".to_owned(),
+            None if troubles.is_empty() => "nothing was published yet".to_owned(),
+            None => "the position is unknown".to_owned(),
         });
+        if let Some(dead) = dead_letters {
+            line(format_args!("orders that could not be taken: {dead}"));
+        }
         for warning in &warnings {
             line(format_args!("warning: {warning}"));
         }

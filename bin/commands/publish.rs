@@ -21,8 +21,10 @@ pub(crate) async fn run(
     config: &mut Config,
     publish: Publish,
 ) -> anyhow::Result<()> {
+    let contract = settings::contract(config);
     let KafkaSettings { connection, publishing, .. } = super::kafka::of(config)?;
-    let contract = settings::contract(config).context("the configuration is not valid")?;
+    let contract = contract.context("the configuration is not valid")?;
+    let names = publishing.clone();
     let known = Topic::ALL.into_iter().find(|topic| {
         [topic.word(), topic.name(), publishing.name(*topic)].contains(&publish.topic.as_str())
     });
@@ -52,7 +54,7 @@ pub(crate) async fn run(
             "{events} events published in {}, which has all up to position {position}. Newer ones are in {}, with a \
              ce_sequence above {:020}",
             publish.to_topic,
-            topic.name(),
+            names.name(topic),
             position.0
         ));
     }

@@ -14,7 +14,7 @@ use crate::adapters;
 use crate::cli::{AddWebhook, DataDirectory, Output, RotateWebhook, WebhookCommand};
 use crate::clock;
 use crate::config::Config;
-use crate::output::{Reader, line, outcome};
+use crate::output::{Reader, line, outcome, secret};
 use crate::settings;
 use crate::system::System;
 
@@ -36,7 +36,7 @@ pub(crate) async fn run(
         WebhookCommand::Retry { id } => {
             let count = webhooks.retry(known(webhooks, id).await?.id, clock::now()).await?;
             webhooks.stop(id, None).await?;
-            outcome(format_args!("{count} dead letters are sent again"));
+            outcome(format_args!("the webhook goes on; deliveries that are sent again now: {count}"));
             Ok(())
         }
         WebhookCommand::Remove { id } => {
@@ -77,19 +77,20 @@ async fn add(
         position,
         stopped: None,
     };
-    let (id, secret) = (endpoint.id, written(&system.keys.tokens().webhook_secret(endpoint.id, 1)));
+    let (id, shown) = (endpoint.id, written(&system.keys.tokens().webhook_secret(endpoint.id, 1)));
     webhooks.add(endpoint).await?;
-    hand_over(id, &secret, what.json);
+    hand_over(id, &shown, what.json);
     Ok(())
 }
 
-/// Prints a secret. It is derived, but shown this once only.
-fn hand_over(id: Uuid, secret: &str, json: bool) {
+/// Prints a secret. It is shown this once only.
+fn hand_over(id: Uuid, shown: &str, json: bool) {
+    let lost =
+        || format!("the secret of webhook {id} was lost: `loquet webhook rotate {id}` makes another one");
     match json {
-        true => outcome(json!({ "webhook_id": id, "secret": secret })),
+        true => secret(json!({ "webhook_id": id, "secret": shown }), lost),
         false => {
-            outcome(format_args!("webhook {id}"));
-            outcome(secret);
+            secret(format_args!("webhook  {id}\nsecret   {shown}\nThe secret is not shown again."), lost)
         }
     }
 }

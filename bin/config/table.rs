@@ -386,7 +386,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "kafka.brokers",
         Kind::Text,
         "kafka-1.example:9092, kafka-2.example:9092",
-        "Kafka brokers to begin with, separated by commas. Public events are published there. Without this setting, Kafka is not used",
+        "Addresses of some Kafka brokers, separated by commas. The client finds the others. Public events are published there. Without this setting, Kafka is not used",
     ),
     setting(
         "kafka.security",

@@ -32,7 +32,9 @@ if (once) setInterval(() => Date.now() - last > 3000 && process.exit(0), 100)
 for await (const record of stream) {
   last = Date.now()
   const kind = record.headers.get('ce_type')
-  if (kind === 'loquet.account.locked.v1') state.locked[record.key] = JSON.parse(record.value).until ?? null
+  const lockout = kind === 'loquet.account.locked.v1' && JSON.parse(record.value)
+  // A lockout of one device keeps nobody else out.
+  if (lockout && lockout.locked !== 'device') state.locked[record.key] = lockout.until ?? null
   else if (UNLOCKS.includes(kind)) delete state.locked[record.key]
   // What was learned and the offset change together. So a crash loses nothing and repeats nothing.
   state.offsets[record.partition] = Number(record.offset) + 1

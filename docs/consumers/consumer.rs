@@ -24,7 +24,8 @@ struct State {
 }
 
 #[derive(Deserialize)]
-struct Locked {
+struct Lockout {
+    locked: String,
     until: Option<String>,
 }
 
@@ -61,8 +62,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         let kind = record.headers().and_then(|headers| headers.iter().find(|header| header.key == "ce_type"));
         let kind = String::from_utf8_lossy(kind.and_then(|header| header.value).unwrap_or_default());
         if kind == "loquet.account.locked.v1" {
-            let data: Locked = serde_json::from_slice(record.payload().unwrap_or_default())?;
-            state.locked.insert(account, data.until);
+            let lockout: Lockout = serde_json::from_slice(record.payload().unwrap_or_default())?;
+            // A lockout of one device keeps nobody else out.
+            if lockout.locked != "device" {
+                state.locked.insert(account, lockout.until);
+            }
         } else if UNLOCKS.iter().any(|name| kind == format!("loquet.account.{name}.v1")) {
             state.locked.remove(&account);
         }

@@ -143,7 +143,7 @@ pub trait Webhooks: Send + Sync {
     /// [`StoreFailed`] if the store can't be read.
     fn failing(&self, endpoint: Uuid, limit: u32) -> BoxFuture<'_, Result<Vec<Delivery>, StoreFailed>>;
 
-    /// Makes dead letters of an endpoint due now, as if they had never been tried. Returns how many.
+    /// Makes every delivery of an endpoint that failed due now, as if it had never been tried. Returns how many.
     ///
     /// # Errors
     /// [`StoreFailed`] if the store can't be written.

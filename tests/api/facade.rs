@@ -76,6 +76,31 @@ impl Follower {
     }
 }
 
+/// The public events are the same in a page and in a stream, and have their own types.
+#[tokio::test]
+async fn the_public_events_come_in_pages_and_as_they_happen() {
+    let server = Server::start().await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    let page = server.service_get("/v1/events?format=public&limit=200").await.expect(200).json();
+    let items = page["items"].as_array().unwrap();
+    assert!(items.len() > 5, "{page:#}");
+    let mut follower = Follower::begin(&server, "?format=public", None).await;
+    for item in items {
+        let (id, name, data) = follower.next().await.unwrap();
+        let position: u64 = item["sequence"].as_str().unwrap().parse().unwrap();
+        assert_eq!((id, name.as_str(), &data), (position, item["type"].as_str().unwrap(), item));
+    }
+    let mut failures =
+        Follower::begin(&server, "?format=public&type=loquet.account.login-failed.v1", None).await;
+    server.login("marie@example.be", "wrong").await.expect(401);
+    let (_, name, data) = failures.next().await.unwrap();
+    assert_eq!((name.as_str(), &data["data"]["failures"]), ("loquet.account.login-failed.v1", &json!(1)));
+    let refused = server.service_get("/v1/events?format=xml&type=login-failed").await.expect(400).text;
+    assert!(refused.contains("stored, public"), "{refused}");
+    server.service_get("/v1/events?format=public&type=login-failed").await.expect(400);
+    server.service_get("/v1/events?type=loquet.account.locked.v1").await.expect(400);
+}
+
 #[tokio::test]
 async fn a_program_follows_the_events_across_a_break_and_a_restart_without_gap_or_repetition() {
     let mut server = Server::start().await;

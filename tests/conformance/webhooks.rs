@@ -96,10 +96,10 @@ async fn deliveries_are_due_until_they_are_delivered_or_dead(store: Store<Port>)
     let expected =
         [(6, 1, Some(second(15)), "it answered 500".to_owned()), (7, 1, None, "it answered 503".to_owned())];
     assert_eq!(failing, expected);
-    assert_eq!(webhooks.retry(id, second(20)).await, Ok(1));
-    assert_eq!(due(webhooks.as_ref(), 1, 20).await, [6, 7]);
-    let again = webhooks.due(id, second(20), 9).await.unwrap();
-    assert_eq!((again[0].tries, again[1].tries), (1, 0), "a dead letter begins anew");
+    assert_eq!(webhooks.retry(id, second(12)).await, Ok(2));
+    assert_eq!(due(webhooks.as_ref(), 1, 12).await, [6, 7]);
+    let again = webhooks.due(id, second(12), 9).await.unwrap();
+    assert_eq!((again[0].tries, again[1].tries), (0, 0), "each begins anew");
     assert_eq!(webhooks.retry(id, second(21)).await, Ok(0));
 }
 

@@ -134,6 +134,20 @@ async fn a_position_that_was_lost_or_is_not_ours_stops_the_publisher() {
 }
 
 #[tokio::test]
+async fn a_topic_with_another_name_is_not_taken_for_the_one_before() {
+    let Some(broker) = Broker::start("a_topic_with_another_name_is_not_taken_for_the_one_before") else {
+        return;
+    };
+    let mut server = server(&broker).await;
+    orders(&server, 1, 2).await;
+    published(&server).await;
+    let brokers = broker.brokers();
+    server.restart_with(&["--kafka-brokers", &brokers, "--kafka-accounts-topic", "people"]).await;
+    let said = says(&server, "nothing was published in people yet").await;
+    assert!(said.contains("set-position 0"), "{said}");
+}
+
+#[tokio::test]
 async fn a_log_that_was_put_back_to_an_older_backup_stops_the_publisher() {
     let Some(broker) = Broker::start("a_log_that_was_put_back_to_an_older_backup_stops_the_publisher") else {
         return;
@@ -223,6 +237,12 @@ async fn a_record_that_kafka_refuses_is_named_and_publishing_goes_on_with_it_aft
     }
     let said = says(&server, "Kafka refuses the event at position").await;
     assert!(said.contains("loquet.order.equipped.v1") && said.contains("Raise max.message.bytes"), "{said}");
+    // Whatever came before it is published.
+    let refused: u64 = said.split("at position ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+    until(&server, "the events before it are published", |ready| {
+        ready["views"]["publisher kafka"]["position"] == refused - 1
+    })
+    .await;
     broker.admin(&["set", TOPICS[1], "max.message.bytes=1000000"]);
     published(&server).await;
     each_once_and_in_order(&broker.read(&TOPICS), &of_the_log(&server).await);

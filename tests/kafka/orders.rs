@@ -112,7 +112,9 @@ async fn an_order_from_a_topic_is_taken_and_one_that_cannot_be_is_a_dead_letter_
     let shown = dead_letters(&server, &broker, &["show", id]);
     assert!(shown.contains("0123456700") && shown.contains("/contact/email"), "{shown}");
     // The original stays as it was. Retried, it fails again, as a new dead letter.
-    assert!(dead_letters(&server, &broker, &["retry", id]).contains("1 orders are in"));
+    assert!(
+        dead_letters(&server, &broker, &["retry", id]).contains("orders sent to loquet.orders.v1 again: 1")
+    );
     until(&server, "it failed again", |_| {
         let letters = dead_letters(&server, &broker, &["list", "--json"]);
         letters.lines().count() == 3 && !letters.contains(&format!("\"{id}\""))

@@ -457,7 +457,7 @@ fn how(world: &World, command: &str) -> Option<Vec<(String, Task)>> {
         }
         "webhook failing" => shows(&[webhook, &format!("{webhook} --json")]),
         "webhook retry" => {
-            does(webhook, |scene, _| webhooks(scene)[0]["dead"] == 0, "1 dead letters are sent again")
+            does(webhook, |scene, _| webhooks(scene)[0]["dead"] == 0, "deliveries that are sent again now: 1")
         }
         "webhook remove" => does(webhook, |scene, _| webhooks(scene).is_empty(), "is removed"),
         // These need a broker: tests/kafka runs them.
