@@ -181,6 +181,14 @@ impl Broker {
         assert!(join.status().unwrap().success());
     }
 
+    /// Leaves a transaction of another program open in a topic.
+    #[track_caller]
+    pub fn hold_transaction(&self, topic: &str) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("kafka/hold_transaction.py");
+        let held = Command::new(&self.python).arg(script).arg(self.brokers()).arg(topic).status().unwrap();
+        assert!(held.success());
+    }
+
     /// The interpreter that has confluent-kafka.
     pub fn python(&self) -> Command {
         Command::new(&self.python)

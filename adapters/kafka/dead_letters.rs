@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use loquet_domain::Moment;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Headers, OwnedHeaders, OwnedMessage, ToBytes};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{Message, Offset, TopicPartitionList};
@@ -103,14 +103,35 @@ impl DeadLetters {
         let topics = [(orders.topic.as_str(), Kind::Queue), (orders.dead_letters.as_str(), Kind::Compacted)];
         topics::make(connection, &topics, orders.missing).await?;
         let heard = Heard::default();
-        let made = connection.client().set("enable.idempotence", "true").create_with_context(heard.clone());
+        let made = connection
+            .client()
+            .set("enable.idempotence", "true")
+            // The partition that the Java client would choose.
+            .set("partitioner", "murmur2_random")
+            // The topic's own limit is smaller, and names itself.
+            .set("message.max.bytes", "100000000")
+            .create_with_context(heard.clone());
         let producer =
             made.map_err(|error| Trouble::of("the settings of Kafka are not valid", &error, &heard))?;
         Ok(Self { producer, connection: connection.clone(), orders: orders.clone(), heard })
     }
 
-    /// Writes a dead letter. The same order again replaces it.
+    /// Writes a dead letter. The same order again replaces it. If the order is too large for the topic, the letter says so
+    /// and has no value: the original is still in the topic of orders.
     pub(crate) async fn write(&self, letter: &Letter) -> Result<(), Trouble> {
+        match self.try_write(letter).await {
+            Err(Sending::TooLarge) => {
+                let bytes = letter.value.as_ref().map_or(0, Vec::len);
+                let reason =
+                    format!("{}; the order has {bytes} bytes, too many for this topic", letter.reason);
+                let short = Letter { reason, value: None, headers: Vec::new(), ..letter.clone() };
+                Ok(self.try_write(&short).await?)
+            }
+            written => Ok(written?),
+        }
+    }
+
+    async fn try_write(&self, letter: &Letter) -> Result<(), Sending> {
         let mut headers = letter.original_headers();
         headers = headers.insert(Header { key: REASON, value: Some(&letter.reason) });
         headers = headers.insert(Header { key: AT, value: Some(&letter.at) });
@@ -158,17 +179,45 @@ impl DeadLetters {
             None => record,
         };
         self.send(record, "can't write to the topic of orders").await?;
+        self.discard(letter).await
+    }
+
+    /// Removes a dead letter without trying the order again.
+    ///
+    /// # Errors
+    /// [`Trouble`] if it can't be written.
+    pub async fn discard(&self, letter: &Letter) -> Result<(), Trouble> {
         let tombstone = FutureRecord::<str, [u8]>::to(&self.orders.dead_letters).key(&letter.id);
-        self.send(tombstone, "can't write to the topic of dead letters").await
+        Ok(self.send(tombstone, "can't write to the topic of dead letters").await?)
     }
 
     async fn send<K: ToBytes + ?Sized, V: ToBytes + ?Sized>(
         &self,
         record: FutureRecord<'_, K, V>,
         doing: &str,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Sending> {
         let sent = self.producer.send(record, REQUEST).await;
-        sent.map(drop).map_err(|(error, _)| Trouble::of(doing, &error, &self.heard))
+        sent.map(drop).map_err(|(error, _)| match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::MessageSizeTooLarge) => Sending::TooLarge,
+            _ => Sending::Trouble(Trouble::of(doing, &error, &self.heard)),
+        })
+    }
+}
+
+/// Why a record could not be sent.
+enum Sending {
+    TooLarge,
+    Trouble(Trouble),
+}
+
+impl From<Sending> for Trouble {
+    fn from(why: Sending) -> Self {
+        match why {
+            Sending::TooLarge => Self::Kafka(
+                "a record is too large for its topic: raise max.message.bytes of the topic".to_owned(),
+            ),
+            Sending::Trouble(trouble) => trouble,
+        }
     }
 }
 
@@ -204,9 +253,7 @@ fn read_all(
             Some(Err(KafkaError::PartitionEOF(_))) => open -= 1,
             Some(Err(error)) => return Err(error),
             None if begun.elapsed() > REQUEST => {
-                return Err(KafkaError::MessageConsumption(
-                    rdkafka::error::RDKafkaErrorCode::OperationTimedOut,
-                ));
+                return Err(KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut));
             }
             None => {}
         }

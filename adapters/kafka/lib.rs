@@ -8,6 +8,7 @@
 
 pub mod dead_letters;
 pub mod orders;
+mod partitioner;
 pub mod position;
 pub mod publisher;
 pub mod replay;

@@ -131,14 +131,24 @@ impl OrderIntake {
             };
             let doing = format!("can't read orders from {}", self.orders.topic);
             let mut batch = vec![first.map_err(|error| failed(&doing, &error))?.detach()];
+            let mut failed_after = None;
             while batch.len() < BATCH
-                && let Some(Ok(next)) = consumer.recv().now_or_never()
+                && let Some(next) = consumer.recv().now_or_never()
             {
-                batch.push(next.detach());
+                match next {
+                    Ok(next) => batch.push(next.detach()),
+                    Err(error) => {
+                        failed_after = Some(error);
+                        break;
+                    }
+                }
             }
             heard.forget();
             if !self.take(batch, &consumer, &dead_letters, stop).await? {
                 return Ok(());
+            }
+            if let Some(error) = failed_after {
+                return Err(failed(&doing, &error));
             }
         }
     }
@@ -156,7 +166,7 @@ impl OrderIntake {
             partitions.entry(message.partition()).or_default().push(message);
         }
         let taken = partitions.values().map(|messages| self.take_in_order(messages, stop.clone()));
-        let (mut done, mut stopped) = (TopicPartitionList::new(), false);
+        let (mut done, mut stopped, mut failed) = (TopicPartitionList::new(), false, None);
         for (messages, handled) in partitions.values().zip(join_all(taken).await) {
             let mut next = None;
             for (message, handled) in messages.iter().zip(handled) {
@@ -166,7 +176,10 @@ impl OrderIntake {
                         let now = (self.clock)();
                         let letter = Letter::of(message, why, now);
                         tracing::warn!(id = %letter.id, why = %letter.reason, "an order can't be taken: it is a dead letter");
-                        dead_letters.write(&letter).await.map_err(|trouble| trouble.to_string())?;
+                        if let Err(trouble) = dead_letters.write(&letter).await {
+                            failed = Some(trouble.to_string());
+                            break;
+                        }
                     }
                     Handled::Stopped => {
                         stopped = true;
@@ -182,6 +195,10 @@ impl OrderIntake {
         }
         if done.count() > 0 {
             self.commit(consumer.clone(), done).await?;
+        }
+        // The orders of other partitions are done, and their offsets are committed.
+        if let Some(why) = failed {
+            return Err(why);
         }
         if !stopped {
             self.tell(ServiceState::Working);

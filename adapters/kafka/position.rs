@@ -59,7 +59,8 @@ impl From<Extent> for (i64, i64) {
 /// The name under which an operator writes a position.
 pub const OPERATOR: &str = "operator";
 
-/// Reads the newest position that was written under a transactional id. Blocks.
+/// Reads the newest position that was written under a transactional id. Waits up to `wait` for transactions of others
+/// that are open in the topic, since records behind them can't be read. Blocks.
 ///
 /// # Errors
 /// [`Trouble`] if Kafka can't be read, or the record is not one of ours.
@@ -67,6 +68,7 @@ pub(crate) fn read(
     connection: &Connection,
     topic: &str,
     transactional_id: &str,
+    wait: Duration,
     heard: &Heard,
 ) -> Result<Option<PublishedPosition>, Trouble> {
     let mut config = connection.client();
@@ -78,7 +80,7 @@ pub(crate) fn read(
         .set("fetch.wait.max.ms", "10");
     let failed = |error: KafkaError| Trouble::of("can't read the position of the publisher", &error, heard);
     let consumer: BaseConsumer<Heard> = config.create_with_context(heard.clone()).map_err(failed)?;
-    let (low, high) = consumer.fetch_watermarks(topic, 0, REQUEST).map_err(failed)?;
+    let (low, high) = settled(connection, &consumer, topic, wait, heard)?;
     if high == low {
         return Ok(None);
     }
@@ -95,6 +97,38 @@ pub(crate) fn read(
     newest.map(|value| serde_json::from_slice(&value).map_err(unreadable)).transpose()
 }
 
+/// The time after which Kafka ends a transaction that nobody ends.
+pub(crate) const LONGEST_TRANSACTION: Duration = Duration::from_secs(70);
+
+/// Where the topic begins and ends, once no transaction is open in it. A reader of committed records sees the topic only
+/// up to the first open transaction. A replay that was killed leaves one open for a minute.
+fn settled(
+    connection: &Connection,
+    committed: &BaseConsumer<Heard>,
+    topic: &str,
+    wait: Duration,
+    heard: &Heard,
+) -> Result<(i64, i64), Trouble> {
+    let failed = |error: KafkaError| Trouble::of("can't read the position of the publisher", &error, heard);
+    let mut config = connection.client();
+    let all: BaseConsumer<Heard> = config
+        .set("group.id", "loquet-position")
+        .set("isolation.level", "read_uncommitted")
+        .create_with_context(heard.clone())
+        .map_err(failed)?;
+    let (begun, (_, high)) = (Instant::now(), all.fetch_watermarks(topic, 0, REQUEST).map_err(failed)?);
+    loop {
+        let (low, readable) = committed.fetch_watermarks(topic, 0, REQUEST).map_err(failed)?;
+        if readable >= high {
+            return Ok((low, high));
+        }
+        if begun.elapsed() >= wait {
+            return Err(Trouble::OpenTransaction { topic: topic.to_owned() });
+        }
+        drop(committed.poll(Duration::from_millis(100)));
+    }
+}
+
 /// Where each partition of these topics begins and ends now. Blocks.
 ///
 /// # Errors
@@ -106,8 +140,11 @@ pub(crate) fn extents(
 ) -> Result<BTreeMap<String, Vec<Extent>>, Trouble> {
     let failed = |error: KafkaError| Trouble::of("can't read where the topics end", &error, heard);
     let mut config = connection.client();
-    let consumer: BaseConsumer<Heard> =
-        config.set("group.id", "loquet-position").create_with_context(heard.clone()).map_err(failed)?;
+    let consumer: BaseConsumer<Heard> = config
+        .set("group.id", "loquet-position")
+        .set("isolation.level", "read_uncommitted")
+        .create_with_context(heard.clone())
+        .map_err(failed)?;
     let mut all = BTreeMap::new();
     for (topic, partitions) in topics {
         let mut extents = Vec::with_capacity(partitions);

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::position::{self, Extent, OPERATOR, PublishedPosition};
+use crate::position::{self, Extent, LONGEST_TRANSACTION, OPERATOR, PublishedPosition};
 use crate::settings::{Connection, Publishing};
 use crate::topics::{self, Checked};
 use crate::transactions::{Record, Transactions};
@@ -128,13 +128,20 @@ impl Publisher {
             tracing::warn!("{warning}");
         }
         // Looked at before anybody is fenced: a publisher that could not go on leaves the one alone that can.
-        let known = self.known_position(heard).await?;
+        let known = self.known_position(Duration::ZERO, heard).await;
         let now = watermarks(&self.connection, self.partitions(&checked), heard).await?;
-        verify(self.store.as_ref(), known.as_ref(), &now, &checked, &self.publishing).await?;
+        // An open transaction may be the other publisher's. It is waited for below, when it can't be that any more.
+        let known = match known {
+            Err(Trouble::OpenTransaction { .. }) => None,
+            known => Some(known?),
+        };
+        if let Some(known) = known {
+            verify(self.store.as_ref(), known.as_ref(), &now, &checked, &self.publishing).await?;
+        }
         let mut producer =
             Transactions::take_over(&self.connection, &self.publishing, &checked, &self.who, heard.clone())
                 .await?;
-        let known = self.known_position(heard).await?;
+        let known = self.known_position(LONGEST_TRANSACTION, heard).await?;
         let now = watermarks(&self.connection, self.partitions(&checked), heard).await?;
         let (position, event_id) =
             verify(self.store.as_ref(), known.as_ref(), &now, &checked, &self.publishing).await?;
@@ -172,6 +179,7 @@ impl Publisher {
                     if looked_at.elapsed() > NOTE_EVERY {
                         looked_at = Instant::now();
                         self.is_mine(heard).await?;
+                        self.has_these_partitions(&checked, seen.0).await?;
                     }
                     if seen.0 > noted && noted_at.elapsed() > NOTE_EVERY {
                         producer.publish(Vec::new(), seen.0, seen.1).await?;
@@ -180,7 +188,9 @@ impl Publisher {
                     continue;
                 }
             };
-            let Some(batch) = batch else { return Ok(()) };
+            let Some(batch) = batch else {
+                return Err(Trouble::Log(ReadError("nothing more is read from it".to_owned())));
+            };
             // What failed after these events is said when they are published.
             let batch = batch?;
             let (batch, failed) = match batch.position <= refused {
@@ -207,10 +217,22 @@ impl Publisher {
     /// Looks whether somebody else wrote the newest position. Without events, nothing else would tell that this publisher
     /// was fenced.
     async fn is_mine(&self, heard: &Heard) -> Result<(), Trouble> {
-        match self.known_position(heard).await? {
-            Some(known) if known.publisher != self.who => Err(Trouble::Fenced(known.publisher)),
-            _ => Ok(()),
+        match self.known_position(Duration::ZERO, heard).await {
+            Ok(Some(known)) if known.publisher != self.who => Err(Trouble::Fenced(known.publisher)),
+            Ok(_) | Err(Trouble::OpenTransaction { .. }) => Ok(()),
+            Err(trouble) => Err(trouble),
         }
+    }
+
+    /// Looks whether partitions were added. Keys stay where they are, but consumers and other tools would look elsewhere.
+    async fn has_these_partitions(&self, checked: &Checked, position: Position) -> Result<(), Trouble> {
+        let now = topics::look(&self.connection, &self.publishing).await?;
+        for ((topic, before), (_, now)) in self.partitions(checked).into_iter().zip(self.partitions(&now)) {
+            if before != now {
+                return Err(Trouble::PartitionsChanged { topic, before, now, position });
+            }
+        }
+        Ok(())
     }
 
     /// Adds events to a batch until it is full, or until the next transaction may begin. Returns the batch, and what
@@ -255,8 +277,12 @@ impl Publisher {
         partitions(&self.publishing, checked)
     }
 
-    async fn known_position(&self, heard: &Heard) -> Result<Option<PublishedPosition>, Trouble> {
-        known_position(&self.connection, &self.publishing, heard).await
+    async fn known_position(
+        &self,
+        wait: Duration,
+        heard: &Heard,
+    ) -> Result<Option<PublishedPosition>, Trouble> {
+        known_position(&self.connection, &self.publishing, wait, heard).await
     }
 
     /// Waits until this publisher is needed again: the other one no longer publishes, an operator set the position, or
@@ -265,7 +291,8 @@ impl Publisher {
         let mut unchanged: Option<(PublishedPosition, Instant)> = None;
         loop {
             let heard = Heard::default();
-            match self.known_position(&heard).await {
+            match self.known_position(Duration::ZERO, &heard).await {
+                Err(Trouble::OpenTransaction { .. }) => {}
                 Ok(Some(known)) if known.publisher == self.who || known.publisher == OPERATOR => {
                     // The other publisher writes its name at once. So it is worth a second look.
                     if unchanged.as_ref().is_some_and(|(before, _)| *before == known) {
@@ -315,18 +342,19 @@ pub async fn current_position(
     connection: &Connection,
     publishing: &Publishing,
 ) -> Result<Option<PublishedPosition>, Trouble> {
-    known_position(connection, publishing, &Heard::default()).await
+    known_position(connection, publishing, Duration::ZERO, &Heard::default()).await
 }
 
 /// Reads the position that was written last.
 pub(crate) async fn known_position(
     connection: &Connection,
     publishing: &Publishing,
+    wait: Duration,
     heard: &Heard,
 ) -> Result<Option<PublishedPosition>, Trouble> {
     let (connection, heard) = (connection.clone(), heard.clone());
     let (topic, id) = (publishing.positions_topic.clone(), publishing.transactional_id.clone());
-    let read = tokio::task::spawn_blocking(move || position::read(&connection, &topic, &id, &heard));
+    let read = tokio::task::spawn_blocking(move || position::read(&connection, &topic, &id, wait, &heard));
     read.await.unwrap_or_else(|_| Err(Trouble::Kafka("reading the position failed".to_owned())))
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use loquet_domain::ports::{EventCodec, EventStore, Position};
 use loquet_public_events::{Contract, Topic};
 
+use crate::position::LONGEST_TRANSACTION;
 use crate::publisher::{known_position, log_id, partitions, record, verify, watermarks};
 use crate::settings::{Connection, Publishing};
 use crate::topics;
@@ -87,7 +88,7 @@ impl Replay {
         let who = publishing.transactional_id.clone();
         let taken = Transactions::take_over(&self.connection, &publishing, &checked, &who, heard.clone());
         let mut producer = taken.await?;
-        let known = known_position(&self.connection, &publishing, &heard).await?;
+        let known = known_position(&self.connection, &publishing, LONGEST_TRANSACTION, &heard).await?;
         let now = watermarks(&self.connection, partitions(&publishing, &checked), &heard).await?;
         let verified = verify(self.store.as_ref(), known.as_ref(), &now, &checked, &publishing).await;
         let (mut position, _) = match verified {

@@ -10,6 +10,7 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer};
 use uuid::Uuid;
 
+use crate::partitioner::partition_of;
 use crate::position::{Extent, PublishedPosition};
 use crate::settings::{Connection, Publishing, REQUEST};
 use crate::topics::Checked;
@@ -98,8 +99,6 @@ impl Transactions {
             .set("transactional.id", &publishing.transactional_id)
             .set("transaction.timeout.ms", "60000")
             .set("compression.type", &publishing.compression)
-            // The partitions that the Java client would choose. So other producers and consumers agree on them.
-            .set("partitioner", "murmur2_random")
             // A transaction is full or urgent when it is sent. Waiting for more records costs time alone.
             .set("linger.ms", "0")
             .set("queue.buffering.max.messages", "1000000")
@@ -196,15 +195,17 @@ impl Transactions {
             (Vec::with_capacity(records.len()), Vec::with_capacity(records.len()));
         for mut record in records {
             let headers = record.headers.take();
+            let partition = self.partition_of(&record);
             let mut sent = FutureRecord::to(&record.topic).key(&record.key).payload(&record.value);
-            sent.headers = headers;
+            (sent.headers, sent.partition) = (headers, Some(partition));
             let sent = self.send(sent).await;
             on_their_way.push(sent.map_err(|error| self.refused(&record, &error))?);
             let compacted = self.compacted.contains(&record.topic);
             let tombstone = (record.forgets && compacted).then(|| (record.topic.clone(), record.key.clone()));
             ours.push(record);
             if let (Some((topic, key)), Some(record)) = (tombstone, ours.last()) {
-                let sent = self.send(FutureRecord::<str, [u8]>::to(&topic).key(&key)).await;
+                let tombstone = FutureRecord::<str, [u8]>::to(&topic).key(&key).partition(partition);
+                let sent = self.send(tombstone).await;
                 on_their_way.push(sent.map_err(|error| self.refused(record, &error))?);
                 ours.push(Record::tombstone(record));
             }
@@ -242,6 +243,11 @@ impl Transactions {
             Ok(Err((error, _))) => Err(failed(&error)),
             Err(_) => Err(Trouble::Kafka("the producer ended unexpectedly".to_owned())),
         }
+    }
+
+    /// The partition of a record, among those that the topic had when it was checked.
+    fn partition_of(&self, record: &Record) -> i32 {
+        partition_of(record.key.as_bytes(), self.extents.get(&record.topic).map_or(1, Vec::len))
     }
 
     /// Hands a record to the client. Waits while its queue is full.
@@ -292,12 +298,8 @@ fn note_end(
     partition: i32,
     offset: i64,
 ) -> Result<(), Trouble> {
-    let held = extents.entry(topic.to_owned()).or_default();
-    let index = usize::try_from(partition).unwrap_or(0);
-    if held.len() <= index {
-        held.resize(index + 1, Extent::default());
-    }
-    let Some(extent) = held.get_mut(index) else { return Ok(()) };
+    let held = extents.get_mut(topic).and_then(|held| held.get_mut(usize::try_from(partition).ok()?));
+    let Some(extent) = held else { return Ok(()) };
     if offset < extent.end {
         let why = "was deleted and created again while events were published.";
         return Err(Trouble::Topics(vec![crate::topics::TopicFault {

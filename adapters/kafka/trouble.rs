@@ -63,6 +63,14 @@ pub enum Trouble {
         /// The topic of positions.
         positions: String,
     },
+    /// A transaction in the topic of positions stays open.
+    #[error(
+        "another transaction in {topic} is open, and the position behind it can't be read. A replay that was killed leaves one open for a minute. If this stays, give this installation a kafka.positions_topic of its own"
+    )]
+    OpenTransaction {
+        /// The topic of positions.
+        topic: String,
+    },
     /// A record in the topic of positions is not one of ours.
     #[error(
         "the record of the position in {topic} can't be read: {why}. Run: loquet kafka set-position POSITION"
@@ -277,7 +285,7 @@ const ADVICE: [(&[&str], &str); 9] = [
     ),
     (
         &["disconnected", "connection reset", "broken pipe"],
-        "The broker closed the connection: check that it runs, and kafka.security and kafka.sasl",
+        "The broker closed the connection: check that it runs, and whether the port expects TLS or a login (kafka.security, kafka.sasl)",
     ),
 ];
 

@@ -28,6 +28,7 @@ pub(crate) const WEBHOOKS: Kind = Kind {
             secret     INTEGER NOT NULL,  -- the number of the present secret, which is derived and not stored
             older_secret_until INTEGER,
             position   INTEGER NOT NULL,
+            event_id   BLOB,              -- of the event at this position
             stopped    TEXT
         ) STRICT, WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS deliveries (
@@ -40,6 +41,9 @@ pub(crate) const WEBHOOKS: Kind = Kind {
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (endpoint, due_at);",
 };
+
+/// A delivery that is due after so many microseconds was stored while the clock was ahead: 25 hours.
+const ABSURD: i64 = 25 * 60 * 60 * 1_000_000;
 
 /// The webhooks. Other processes may change them while this one runs.
 #[derive(Clone)]
@@ -94,7 +98,8 @@ fn endpoint(row: &Row<'_>) -> rusqlite::Result<Endpoint> {
         secret: row.get(4)?,
         older_secret_until: row.get::<_, Option<i64>>(5)?.map(moment),
         position: Position(row.get(6)?),
-        stopped: row.get(7)?,
+        event_id: row.get::<_, Option<[u8; 16]>>(7)?.map(Uuid::from_bytes),
+        stopped: row.get(8)?,
     })
 }
 
@@ -127,15 +132,17 @@ impl Webhooks for SqliteWebhooks {
                 endpoint.secret,
                 endpoint.older_secret_until.map(micros),
                 endpoint.position.0,
+                endpoint.event_id.map(Uuid::into_bytes),
                 endpoint.stopped,
             );
-            transaction.execute("INSERT INTO endpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row).map(drop)
+            transaction.execute("INSERT INTO endpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row).map(drop)
         })
     }
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<Endpoint>, StoreFailed>> {
         self.transaction(|transaction| {
-            let select = "SELECT id, url, types, created_at, secret, older_secret_until, position, stopped
+            let select =
+                "SELECT id, url, types, created_at, secret, older_secret_until, position, event_id, stopped
                 FROM endpoints ORDER BY created_at, id";
             transaction.prepare_cached(select)?.query_map([], endpoint)?.collect()
         })
@@ -169,13 +176,14 @@ impl Webhooks for SqliteWebhooks {
         &self,
         endpoint: Uuid,
         position: Position,
+        event_id: Uuid,
         events: Vec<Position>,
         now: Moment,
     ) -> BoxFuture<'_, Result<(), StoreFailed>> {
         self.transaction(move |transaction| {
             let id = endpoint.into_bytes();
-            let update = "UPDATE endpoints SET position = ? WHERE id = ?";
-            if transaction.execute(update, (position.0, id))? == 0 {
+            let update = "UPDATE endpoints SET position = ?, event_id = ? WHERE id = ?";
+            if transaction.execute(update, (position.0, event_id.into_bytes(), id))? == 0 {
                 // The endpoint is gone.
                 return Ok(());
             }
@@ -188,6 +196,21 @@ impl Webhooks for SqliteWebhooks {
         })
     }
 
+    fn set_position(
+        &self,
+        endpoint: Uuid,
+        position: Position,
+        event_id: Option<Uuid>,
+    ) -> BoxFuture<'_, Result<bool, StoreFailed>> {
+        self.transaction(move |transaction| {
+            let id = endpoint.into_bytes();
+            let later = "DELETE FROM deliveries WHERE endpoint = ? AND position > ?";
+            transaction.execute(later, (id, position.0))?;
+            let update = "UPDATE endpoints SET position = ?, event_id = ?, stopped = NULL WHERE id = ?";
+            Ok(transaction.execute(update, (position.0, event_id.map(Uuid::into_bytes), id))? == 1)
+        })
+    }
+
     fn due(
         &self,
         endpoint: Uuid,
@@ -196,8 +219,9 @@ impl Webhooks for SqliteWebhooks {
     ) -> BoxFuture<'_, Result<Vec<Delivery>, StoreFailed>> {
         self.transaction(move |transaction| {
             let select = "SELECT endpoint, position, tries, due_at, why FROM deliveries
-                WHERE endpoint = ? AND due_at <= ? ORDER BY position LIMIT ?";
-            deliveries(transaction, select, (endpoint.into_bytes(), micros(now), limit))
+                WHERE endpoint = ? AND (due_at <= ? OR due_at > ?) ORDER BY position LIMIT ?";
+            let (now, absurd) = (micros(now), micros(now).saturating_add(ABSURD));
+            deliveries(transaction, select, (endpoint.into_bytes(), now, absurd, limit))
         })
     }
 

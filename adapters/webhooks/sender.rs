@@ -21,6 +21,7 @@ use loquet_public_events::cloud_event::STRUCTURED;
 use loquet_public_events::{CloudEvent, Contract, ContractError, type_of};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Client, StatusCode};
+use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -34,6 +35,8 @@ pub const NAME: &str = "webhooks";
 const LOOK: Duration = Duration::from_secs(2);
 /// The pause after a failure of a store.
 const RETRY: Duration = Duration::from_secs(2);
+/// The longest pause after a failure of a store.
+const LONGEST_RETRY: Duration = Duration::from_mins(5);
 /// The longest time that one delivery may take.
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// The longest time until a connection is made.
@@ -69,7 +72,12 @@ pub struct WebhookSender {
     pub status: Status,
     /// Counts deliveries, by outcome.
     pub deliveries: Outcomes,
+    /// Why endpoints get nothing now, by endpoint. Empty at the start.
+    pub troubles: Troubles,
 }
+
+/// Why endpoints get nothing now, by endpoint.
+pub type Troubles = Arc<Mutex<BTreeMap<Uuid, String>>>;
 
 /// The HTTP clients: one for each kind of URL.
 #[derive(Clone)]
@@ -114,10 +122,19 @@ impl WebhookSender {
             match self.webhooks.list().await {
                 Ok(endpoints) => {
                     let active = |id: &Uuid| endpoints.iter().find(|endpoint| endpoint.id == *id);
-                    // The position moves while events are sent. Everything else is a change.
-                    let same =
-                        |a: &Endpoint, b: &Endpoint| Endpoint { position: b.position, ..a.clone() } == *b;
-                    running.retain(|id, (known, _)| active(id).is_some_and(|now| same(known, now)));
+                    // The position moves while events are sent. Everything else is a change, and so is a position that went back.
+                    let same = |a: &Endpoint, b: &Endpoint| {
+                        Endpoint { position: b.position, event_id: b.event_id, ..a.clone() } == *b
+                    };
+                    running.retain(|id, (known, task)| {
+                        active(id).is_some_and(|now| same(known, now) && now.position >= known.position)
+                            && !task.0.is_finished()
+                    });
+                    for (id, (known, _)) in &mut running {
+                        if let Some(now) = active(id) {
+                            *known = now.clone();
+                        }
+                    }
                     for endpoint in endpoints.into_iter().filter(|endpoint| endpoint.stopped.is_none()) {
                         running.entry(endpoint.id).or_insert_with(|| {
                             let task = self.clone().follow(endpoint.clone(), clients.clone());
@@ -145,16 +162,24 @@ impl WebhookSender {
             .build()
     }
 
-    /// Shows which endpoints were stopped or have dead letters.
+    /// Shows which endpoints were stopped, fail, or have dead letters. It is said once for each state, and not for each
+    /// delivery: how many lines there are tells nothing about logins.
     async fn show(&self) {
         let Ok(endpoints) = self.webhooks.list().await else { return };
         let mut failing = Vec::new();
         for endpoint in &endpoints {
             let counts = self.webhooks.counts(endpoint.id).await.unwrap_or_default();
+            let failed = self.webhooks.failing(endpoint.id, 1).await.unwrap_or_default();
+            let trouble = self.troubles.lock().await.get(&endpoint.id).cloned();
+            let url = &endpoint.url;
             if let Some(why) = &endpoint.stopped {
-                failing.push(format!("{} was stopped: {why}", endpoint.url));
+                failing.push(format!("{url} was stopped: {why}"));
+            } else if let Some(why) = trouble {
+                failing.push(format!("{url}: {why}"));
             } else if counts.dead > 0 {
-                failing.push(format!("{} has dead letters: {}", endpoint.url, counts.dead));
+                failing.push(format!("{url} has dead letters"));
+            } else if let Some(why) = failed.into_iter().next().and_then(|delivery| delivery.why) {
+                failing.push(format!("{url}: {why}"));
             }
         }
         match failing.is_empty() {
@@ -173,32 +198,57 @@ impl WebhookSender {
 
     /// Sends the events of the log to one endpoint.
     async fn follow(self, endpoint: Endpoint, clients: Clients) {
-        let mut position = endpoint.position;
-        while let Err(trouble) = self.set_back(&endpoint, &mut position).await {
-            tracing::error!(error = %Causes(&trouble), url = %endpoint.url, "events can't be sent to a webhook; trying again");
-            tokio::time::sleep(RETRY).await;
-        }
+        let (mut position, mut pause) = (endpoint.position, RETRY);
+        let mut is_checked = false;
         loop {
-            match self.step(&endpoint, &clients, &mut position).await {
-                Ok(true) => {}
+            let stepped = match is_checked {
+                true => self.step(&endpoint, &clients, &mut position).await,
+                false => self.check_log(&endpoint, &mut position).await,
+            };
+            match stepped {
+                Ok(true) => {
+                    if self.troubles.lock().await.remove(&endpoint.id).is_some() {
+                        tracing::info!(url = %endpoint.url, "events are sent to the webhook again");
+                    }
+                    (is_checked, pause) = (true, RETRY);
+                }
                 Ok(false) => return,
                 Err(trouble) => {
-                    tracing::error!(error = %Causes(&trouble), url = %endpoint.url, "events can't be sent to a webhook; trying again");
-                    tokio::time::sleep(RETRY).await;
+                    let why = Causes(&trouble).to_string();
+                    let known = self.troubles.lock().await.insert(endpoint.id, why.clone());
+                    if known.as_ref() != Some(&why) {
+                        tracing::error!(%why, url = %endpoint.url, "events can't be sent to a webhook; trying again");
+                    }
+                    // If only the note of a delivery failed, the event is sent again. So the pauses grow.
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_RETRY);
                 }
             }
         }
     }
 
-    /// After a restore, the log may end before the position. Then the next events are sent, and none is skipped.
-    async fn set_back(&self, endpoint: &Endpoint, position: &mut Position) -> Result<(), Trouble> {
+    /// Compares the position with the log. After a restore, the log may end before it, or have another event there. Returns
+    /// whether to go on.
+    async fn check_log(&self, endpoint: &Endpoint, position: &mut Position) -> Result<bool, Trouble> {
         let head = self.store.head().await?;
         if *position > head {
             tracing::warn!(url = %endpoint.url, %position, %head, "a webhook is ahead of the log; its position is set back");
             *position = head;
-            self.webhooks.advance(endpoint.id, head, Vec::new(), (self.clock)()).await?;
+            let event_id = event_id_at(self.store.as_ref(), head).await?;
+            self.webhooks.set_position(endpoint.id, head, event_id).await?;
+            return Ok(true);
         }
-        Ok(())
+        let here = event_id_at(self.store.as_ref(), *position).await?;
+        if endpoint.event_id.is_some() && endpoint.event_id != here {
+            let why = format!(
+                "at position {position} the log has another event than before: it was put back to an older backup. Choose from \
+                 where to go on: loquet webhook set-position {} POSITION",
+                endpoint.id
+            );
+            self.webhooks.stop(endpoint.id, Some(why)).await?;
+            return Ok(false);
+        }
+        Ok(true)
     }
 
     /// Sends what is due, or reads further events, or waits. Returns whether to go on.
@@ -217,10 +267,10 @@ impl WebhookSender {
         }
         if self.webhooks.counts(endpoint.id).await?.waiting < MOST_WAITING {
             let page = self.store.read_all(*position, PAGE).await?;
-            if let Some(last) = page.last().map(|event| event.position) {
+            if let Some((last, event_id)) = page.last().map(|event| (event.position, event.event.id.0)) {
                 let wanted = page.iter().filter(|event| wants(endpoint, &event.event.name));
                 let events = wanted.map(|event| event.position).collect();
-                self.webhooks.advance(endpoint.id, last, events, now).await?;
+                self.webhooks.advance(endpoint.id, last, event_id, events, now).await?;
                 *position = last;
                 return Ok(true);
             }
@@ -262,7 +312,7 @@ impl WebhookSender {
             Sent::Failed { why, asked } => {
                 let pause = pause_after(delivery.tries + 1, asked);
                 let due_at = pause.and_then(|pause| (self.clock)().checked_add_signed(pause));
-                tracing::warn!(url = %endpoint.url, %event, %why, dead = due_at.is_none(), "a webhook was not delivered");
+                tracing::debug!(url = %endpoint.url, %event, %why, "a webhook was not delivered");
                 self.webhooks.failed(endpoint.id, event, why, due_at).await?;
             }
         }
@@ -333,6 +383,16 @@ fn wants(endpoint: &Endpoint, stored: &str) -> bool {
 fn retry_after(headers: &HeaderMap) -> Option<TimeDelta> {
     let seconds: u32 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(TimeDelta::seconds(seconds.into()))
+}
+
+/// The id of the event at a position. Returns `None` at the start of the log.
+///
+/// # Errors
+/// [`ReadError`] if the log can't be read.
+pub async fn event_id_at(store: &dyn EventStore, position: Position) -> Result<Option<Uuid>, ReadError> {
+    let Some(before) = position.0.checked_sub(1) else { return Ok(None) };
+    let page = store.read_all(Position(before), 1).await?;
+    Ok(page.first().filter(|event| event.position == position).map(|event| event.event.id.0))
 }
 
 /// Waits until the log has an event after a position.

@@ -242,6 +242,12 @@ pub(crate) enum DeadLettersCommand {
         #[arg(long, conflicts_with = "ids")]
         all: bool,
     },
+    /// Remove dead letters without trying the orders again. Their personal data is removed with them.
+    Discard {
+        /// The ids of the dead letters.
+        #[arg(required = true)]
+        ids: Vec<String>,
+    },
 }
 
 #[cfg(feature = "kafka")]
@@ -461,6 +467,14 @@ pub(crate) enum WebhookCommand {
     Retry {
         /// The id of the webhook.
         id: uuid::Uuid,
+    },
+    /// Set the position of a webhook: events after it are sent next. Deliveries of later events are removed first. If the
+    /// webhook was stopped, it goes on.
+    SetPosition {
+        /// The id of the webhook.
+        id: uuid::Uuid,
+        /// The position. 0 sends the whole history again.
+        position: u64,
     },
     /// Remove a webhook, with its deliveries.
     Remove {

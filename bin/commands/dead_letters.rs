@@ -30,6 +30,13 @@ pub(crate) async fn run(config: &mut Config, command: DeadLettersCommand) -> any
             }
             outcome(format_args!("orders sent to {} again: {}", orders.topic, chosen.len()));
         }
+        DeadLettersCommand::Discard { ids } => {
+            let chosen = ids.iter().map(|id| find(&letters, id)).collect::<anyhow::Result<Vec<_>>>()?;
+            for letter in &chosen {
+                dead_letters.discard(letter).await?;
+            }
+            outcome(format_args!("dead letters removed: {}", chosen.len()));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

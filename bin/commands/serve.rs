@@ -28,7 +28,7 @@ use loquet_projections::reactions::{Erasure, Mails, Onboarding, Reaction, Reacti
 use loquet_projections::runner::{Runner, Status};
 use loquet_projections::views;
 use loquet_public_events::Contract;
-use loquet_webhooks::WebhookSender;
+use loquet_webhooks::{Troubles, WebhookSender};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
@@ -165,6 +165,7 @@ fn webhook_sender(
         clock: clock.clone(),
         status: status.clone(),
         deliveries: metrics.webhooks.clone(),
+        troubles: Troubles::default(),
     })
 }
 

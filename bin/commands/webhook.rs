@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use loquet_crypto::random_ids::RandomIdentities;
 use loquet_domain::ports::{Identities, Position};
 use loquet_projections::ports::{Delivery, Endpoint, Webhooks};
+use loquet_webhooks::event_id_at;
 use loquet_webhooks::signature::written;
 use serde_json::json;
 use uuid::Uuid;
@@ -37,6 +38,18 @@ pub(crate) async fn run(
             let count = webhooks.retry(known(webhooks, id).await?.id, clock::now()).await?;
             webhooks.stop(id, None).await?;
             outcome(format_args!("the webhook goes on; deliveries that are sent again now: {count}"));
+            Ok(())
+        }
+        WebhookCommand::SetPosition { id, position } => {
+            let store = System::open_to_read(directory).await?.store;
+            let head = store.head().await?;
+            let position = Position(position);
+            if position > head {
+                bail!("the log ends at position {head}: choose a position from 0 to {head}");
+            }
+            let event_id = event_id_at(store.as_ref(), position).await?;
+            webhooks.set_position(known(webhooks, id).await?.id, position, event_id).await?;
+            outcome(format_args!("events after position {position} are sent next"));
             Ok(())
         }
         WebhookCommand::Remove { id } => {
@@ -75,6 +88,7 @@ async fn add(
         secret: 1,
         older_secret_until: None,
         position,
+        event_id: event_id_at(system.store.as_ref(), position).await?,
         stopped: None,
     };
     let (id, shown) = (endpoint.id, written(&system.keys.tokens().webhook_secret(endpoint.id, 1)));

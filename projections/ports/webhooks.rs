@@ -23,6 +23,8 @@ pub struct Endpoint {
     pub older_secret_until: Option<Moment>,
     /// All events up to this position were delivered, wait, or are dead letters.
     pub position: Position,
+    /// The id of the event at this position. It tells whether the log is still the same. `None` at the start of the log.
+    pub event_id: Option<Uuid>,
     /// Why it gets no more events. `None` while it does.
     pub stopped: Option<String>,
 }
@@ -98,11 +100,25 @@ pub trait Webhooks: Send + Sync {
         &self,
         endpoint: Uuid,
         position: Position,
+        event_id: Uuid,
         events: Vec<Position>,
         now: Moment,
     ) -> BoxFuture<'_, Result<(), StoreFailed>>;
 
-    /// Up to `limit` deliveries of an endpoint that are due, those of older events first.
+    /// Sets the position, removes the deliveries of later events, and lets the endpoint go on if it was stopped. Returns
+    /// whether there is one.
+    ///
+    /// # Errors
+    /// [`StoreFailed`] if the store can't be written.
+    fn set_position(
+        &self,
+        endpoint: Uuid,
+        position: Position,
+        event_id: Option<Uuid>,
+    ) -> BoxFuture<'_, Result<bool, StoreFailed>>;
+
+    /// Up to `limit` deliveries of an endpoint that are due, those of older events first. A delivery that is due in more than
+    /// 25 hours is due now: the longest pause is a day, so the clock was put back.
     ///
     /// # Errors
     /// [`StoreFailed`] if the store can't be read.

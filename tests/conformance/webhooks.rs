@@ -21,6 +21,8 @@ macro_rules! adapter {
             an_endpoint_is_listed_as_it_was_added_on_every_node_and_after_a_stop,
             deliveries_are_due_until_they_are_delivered_or_dead,
             a_delivery_that_is_there_stays_as_it_is,
+            a_position_that_is_set_takes_later_deliveries_away_and_lets_a_stopped_endpoint_go_on,
+            a_delivery_that_a_clock_ahead_made_due_far_away_is_due_now,
             endpoints_have_deliveries_of_their_own_and_a_removed_one_has_none,
             many_who_rotate_at_once_get_a_secret_each,
             a_stopped_endpoint_says_why_until_it_goes_on,
@@ -46,6 +48,7 @@ fn endpoint(n: u128) -> Endpoint {
         secret: 1,
         older_secret_until: None,
         position: Position(3),
+        event_id: Some(Uuid::from_u128(33)),
         stopped: None,
     }
 }
@@ -78,7 +81,7 @@ async fn deliveries_are_due_until_they_are_delivered_or_dead(store: Store<Port>)
     let id = Uuid::from_u128(1);
     one.add(endpoint(1)).await.unwrap();
     let events = vec![Position(4), Position(6), Position(7)];
-    one.advance(id, Position(9), events, second(10)).await.unwrap();
+    one.advance(id, Position(9), Uuid::from_u128(9), events, second(10)).await.unwrap();
     assert_eq!(other.list().await.unwrap()[0].position, Position(9));
     assert_eq!(due(other.as_ref(), 1, 9).await, Vec::<u64>::new(), "not yet");
     assert_eq!(due(other.as_ref(), 1, 10).await, [4, 6, 7]);
@@ -107,20 +110,53 @@ async fn a_delivery_that_is_there_stays_as_it_is(store: Store<Port>) {
     let webhooks = store.open();
     let id = Uuid::from_u128(1);
     webhooks.add(endpoint(1)).await.unwrap();
-    webhooks.advance(id, Position(5), vec![Position(4)], second(1)).await.unwrap();
+    webhooks.advance(id, Position(5), Uuid::from_u128(9), vec![Position(4)], second(1)).await.unwrap();
     webhooks.failed(id, Position(4), "away".to_owned(), Some(second(100))).await.unwrap();
-    webhooks.advance(id, Position(5), vec![Position(4), Position(5)], second(2)).await.unwrap();
+    webhooks
+        .advance(id, Position(5), Uuid::from_u128(9), vec![Position(4), Position(5)], second(2))
+        .await
+        .unwrap();
     assert_eq!(due(webhooks.as_ref(), 1, 2).await, [5]);
-    // After a restore, the position can go back.
-    webhooks.advance(id, Position(2), Vec::new(), second(3)).await.unwrap();
-    assert_eq!(webhooks.list().await.unwrap()[0].position, Position(2));
+    let held = webhooks.list().await.unwrap().remove(0);
+    assert_eq!((held.position, held.event_id), (Position(5), Some(Uuid::from_u128(9))));
+}
+
+async fn a_position_that_is_set_takes_later_deliveries_away_and_lets_a_stopped_endpoint_go_on(
+    store: Store<Port>,
+) {
+    let [one, other] = store.two();
+    let id = Uuid::from_u128(1);
+    one.add(endpoint(1)).await.unwrap();
+    one.advance(id, Position(9), Uuid::from_u128(9), vec![Position(4), Position(8)], second(1))
+        .await
+        .unwrap();
+    one.failed(id, Position(8), "away".to_owned(), None).await.unwrap();
+    one.stop(id, Some("another log".to_owned())).await.unwrap();
+    assert_eq!(other.set_position(id, Position(5), Some(Uuid::from_u128(5))).await, Ok(true));
+    let held = one.list().await.unwrap().remove(0);
+    assert_eq!((held.position, held.event_id, held.stopped), (Position(5), Some(Uuid::from_u128(5)), None));
+    assert_eq!((due(one.as_ref(), 1, 2).await, counts(one.as_ref(), 1).await), (vec![4], (1, 0)));
+    assert_eq!(one.set_position(Uuid::from_u128(2), Position(0), None).await, Ok(false));
+}
+
+async fn a_delivery_that_a_clock_ahead_made_due_far_away_is_due_now(store: Store<Port>) {
+    let webhooks = store.open();
+    webhooks.add(endpoint(1)).await.unwrap();
+    let (id, day) = (Uuid::from_u128(1), 86_400);
+    let events = vec![Position(4)];
+    webhooks.advance(id, Position(5), Uuid::from_u128(9), events, second(10 * day)).await.unwrap();
+    assert_eq!(due(webhooks.as_ref(), 1, 0).await, [4]);
+    webhooks.failed(id, Position(4), "away".to_owned(), Some(second(day))).await.unwrap();
+    assert_eq!(due(webhooks.as_ref(), 1, 0).await, Vec::<u64>::new(), "a day is the longest pause");
 }
 
 async fn endpoints_have_deliveries_of_their_own_and_a_removed_one_has_none(store: Store<Port>) {
     let [one, other] = store.two();
     for n in [1, 2] {
         one.add(endpoint(n)).await.unwrap();
-        one.advance(Uuid::from_u128(n), Position(9), vec![Position(4)], second(1)).await.unwrap();
+        one.advance(Uuid::from_u128(n), Position(9), Uuid::from_u128(9), vec![Position(4)], second(1))
+            .await
+            .unwrap();
     }
     one.delivered(Uuid::from_u128(1), Position(4)).await.unwrap();
     assert_eq!((counts(one.as_ref(), 1).await, counts(one.as_ref(), 2).await), ((0, 0), (1, 0)));
@@ -129,7 +165,7 @@ async fn endpoints_have_deliveries_of_their_own_and_a_removed_one_has_none(store
     assert_eq!(one.list().await.unwrap().len(), 1);
     // Whoever still works on it changes nothing.
     let gone = Uuid::from_u128(2);
-    one.advance(gone, Position(9), vec![Position(5)], second(1)).await.unwrap();
+    one.advance(gone, Position(9), Uuid::from_u128(9), vec![Position(5)], second(1)).await.unwrap();
     one.failed(gone, Position(4), "away".to_owned(), None).await.unwrap();
     one.delivered(gone, Position(4)).await.unwrap();
     assert_eq!(one.rotate(gone, second(9)).await, Ok(None));
@@ -171,7 +207,7 @@ async fn killed_at_any_moment_every_event_before_the_position_waits_or_was_deliv
         let mut at = webhooks.list().await.unwrap()[0].position.0;
         loop {
             let events = vec![Position(at + 1), Position(at + 2)];
-            webhooks.advance(id, Position(at + 2), events, second(1)).await.unwrap();
+            webhooks.advance(id, Position(at + 2), Uuid::from_u128(9), events, second(1)).await.unwrap();
             done.add(&format!("position {}", at + 2));
             webhooks.delivered(id, Position(at + 1)).await.unwrap();
             done.add(&format!("delivered {}", at + 1));

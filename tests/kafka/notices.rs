@@ -110,6 +110,55 @@ async fn records_that_an_operator_deletes_and_partitions_that_are_added_stop_the
     published(&server).await;
 }
 
+/// The broker shows no record behind an open transaction. A position that was read before it would be too old.
+#[tokio::test]
+async fn a_transaction_that_another_left_open_is_waited_for_and_nothing_is_published_twice() {
+    let name = "a_transaction_that_another_left_open_is_waited_for_and_nothing_is_published_twice";
+    let Some(broker) = Broker::start(name) else { return };
+    let mut server = server(&broker).await;
+    orders(&server, 1, 2).await;
+    published(&server).await;
+    broker.hold_transaction(POSITIONS);
+    orders(&server, 20, 3).await;
+    published(&server).await;
+    server.stop();
+    server.restart().await;
+    orders(&server, 40, 1).await;
+    published(&server).await;
+    each_once_and_in_order(&broker.read(&TOPICS), &of_the_log(&server).await);
+}
+
+#[tokio::test]
+async fn partitions_that_are_added_while_events_are_published_move_no_key_and_are_told_of() {
+    let name = "partitions_that_are_added_while_events_are_published_move_no_key_and_are_told_of";
+    let Some(broker) = Broker::start(name) else { return };
+    let server = server(&broker).await;
+    orders(&server, 1, 20).await;
+    published(&server).await;
+    broker.admin(&["partitions", TOPICS[1], "5"]);
+    let mut n = 100;
+    let said = loop {
+        // The same companies as before, so the same keys.
+        for company in 1..=20 {
+            n += 1;
+            let order = order(n, company, &format!("p{company}@example.be"));
+            server.service_post("/v1/orders", order).await.expect(201);
+        }
+        let ready = server.service_get("/readyz").await.json();
+        let said = ready["services"]["kafka"].as_str().unwrap().to_owned();
+        if said != "ok" {
+            break said;
+        }
+        assert!(n < 20_000, "it is not noticed");
+    };
+    assert!(said.contains("had 3 partitions and has 5"), "{said}");
+    let mut partitions = std::collections::BTreeMap::new();
+    for record in broker.read(&TOPICS) {
+        let first = *partitions.entry(record.key.clone()).or_insert(record.partition);
+        assert_eq!(first, record.partition, "{:?} moved", record.key);
+    }
+}
+
 #[tokio::test]
 async fn a_position_that_was_lost_or_is_not_ours_stops_the_publisher() {
     let Some(broker) = Broker::start("a_position_that_was_lost_or_is_not_ours_stops_the_publisher") else {

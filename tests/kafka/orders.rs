@@ -129,6 +129,25 @@ async fn an_order_from_a_topic_is_taken_and_one_that_cannot_be_is_a_dead_letter_
     assert!(records.iter().any(|record| record.value.as_deref() == Some("no order at all")));
 }
 
+#[tokio::test]
+async fn an_order_that_is_too_large_for_the_dead_letters_stops_no_other() {
+    let name = "an_order_that_is_too_large_for_the_dead_letters_stops_no_other";
+    let Some(broker) = Broker::start(name) else { return };
+    broker.admin(&["create", TOPIC, "1", "max.message.bytes=5000000"]);
+    broker.admin(&["create", DEAD_LETTERS, "1", "cleanup.policy=compact"]);
+    let server = server_with(&broker, &TAKES_ORDERS).await;
+    ready_for_orders(&server).await;
+    broker.write(TOPIC, &[("1".to_owned(), "x".repeat(2_000_000)), record(1, 1)]);
+    equipped(&server, 1).await;
+    let letters = dead_letters(&server, &broker, &["list"]);
+    assert!(letters.contains("the order has 2000000 bytes, too many for this topic"), "{letters}");
+    assert!(
+        dead_letters(&server, &broker, &["discard", "loquet.orders.v1/0/0"])
+            .contains("dead letters removed: 1")
+    );
+    assert_eq!(dead_letters(&server, &broker, &["list", "--json"]), "");
+}
+
 /// Panics unless each order has its effect once: one order, one equipment, and no terminal twice.
 async fn each_effect_once(server: &Server, count: usize) {
     for name in ["order-received", "order-onboarded", "order-equipped"] {

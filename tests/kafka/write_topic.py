@@ -9,7 +9,7 @@ import sys
 from confluent_kafka import Producer
 
 brokers, topic, content_type = sys.argv[1:]
-producer = Producer({"bootstrap.servers": brokers, "enable.idempotence": True})
+producer = Producer({"bootstrap.servers": brokers, "enable.idempotence": True, "message.max.bytes": 10000000})
 for line in sys.stdin:
     key, value = json.loads(line)
     producer.produce(topic, key=key, value=value, headers={"content-type": content_type})

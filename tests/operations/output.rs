@@ -459,6 +459,11 @@ fn how(world: &World, command: &str) -> Option<Vec<(String, Task)>> {
         "webhook retry" => {
             does(webhook, |scene, _| webhooks(scene)[0]["dead"] == 0, "deliveries that are sent again now: 1")
         }
+        "webhook set-position" => does(
+            &format!("{webhook} 3"),
+            |scene, _| webhooks(scene)[0]["position"] == 3,
+            "events after position 3 are sent next",
+        ),
         "webhook remove" => does(webhook, |scene, _| webhooks(scene).is_empty(), "is removed"),
         // These need a broker: tests/kafka runs them.
         "kafka status"
@@ -466,7 +471,8 @@ fn how(world: &World, command: &str) -> Option<Vec<(String, Task)>> {
         | "publish"
         | "order dead-letters list"
         | "order dead-letters show"
-        | "order dead-letters retry" => Some(vec![(String::new(), Task::Elsewhere)]),
+        | "order dead-letters retry"
+        | "order dead-letters discard" => Some(vec![(String::new(), Task::Elsewhere)]),
         "serve" | "terminal import" => Some(vec![(String::new(), Task::Elsewhere)]),
         _ => None,
     }
