@@ -104,7 +104,7 @@ fn hand_over(id: Uuid, shown: &str, json: bool) {
     match json {
         true => secret(json!({ "webhook_id": id, "secret": shown }), lost),
         false => {
-            secret(format_args!("webhook  {id}\nsecret   {shown}\nThe secret is not shown again."), lost)
+            secret(format_args!("webhook  {id}\nsecret   {shown}\nThe secret is not shown again."), lost);
         }
     }
 }
