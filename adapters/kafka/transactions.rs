@@ -7,6 +7,7 @@ use loquet_domain::ports::Position;
 use loquet_public_events::{CloudEvent, Mode};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::future_producer::OwnedDeliveryResult;
 use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer};
 use uuid::Uuid;
 
@@ -26,7 +27,8 @@ pub(crate) struct Record {
     pub(crate) topic: String,
     key: String,
     headers: Option<OwnedHeaders>,
-    value: Vec<u8>,
+    /// `None` for a tombstone.
+    value: Option<Vec<u8>>,
     /// Whether a tombstone follows, so that a compacted topic forgets the key.
     forgets: bool,
 }
@@ -55,18 +57,18 @@ impl Record {
             topic: topic.to_owned(),
             key: event.subject.to_string(),
             headers: Some(headers),
-            value,
+            value: Some(value),
             forgets: event.forgets,
         })
     }
 }
 
 impl Record {
-    /// The record that follows one which forgets: it has the same key, and no value.
-    fn tombstone(after: &Self) -> Self {
-        let Self { position, name, topic, key, .. } = after;
-        let (topic, key) = (topic.clone(), key.clone());
-        Self { position: *position, name, topic, key, headers: None, value: Vec::new(), forgets: false }
+    /// The record that follows one that forgets: it has the same key, and no value.
+    fn tombstone(&self) -> Self {
+        let Self { position, name, topic, key, .. } = self;
+        let (position, topic, key) = (*position, topic.clone(), key.clone());
+        Self { position, name, topic, key, headers: None, value: None, forgets: false }
     }
 }
 
@@ -185,34 +187,59 @@ impl Transactions {
         Ok(())
     }
 
+    /// Sends records and the position after them, and waits until the brokers have them. Returns where each partition ends
+    /// then.
     async fn send_all(
         &self,
         records: Vec<Record>,
         position: Position,
         event_id: Option<Uuid>,
     ) -> Result<BTreeMap<String, Vec<Extent>>, Trouble> {
-        let (mut ours, mut on_their_way) =
-            (Vec::with_capacity(records.len()), Vec::with_capacity(records.len()));
-        for mut record in records {
+        let mut records = self.with_tombstones(records);
+        let mut on_their_way = Vec::with_capacity(records.len());
+        for record in &mut records {
             let headers = record.headers.take();
-            let partition = self.partition_of(&record);
-            let mut sent = FutureRecord::to(&record.topic).key(&record.key).payload(&record.value);
-            (sent.headers, sent.partition) = (headers, Some(partition));
-            let sent = self.send(sent).await;
-            on_their_way.push(sent.map_err(|error| self.refused(&record, &error))?);
-            let compacted = self.compacted.contains(&record.topic);
-            let tombstone = (record.forgets && compacted).then(|| (record.topic.clone(), record.key.clone()));
-            ours.push(record);
-            if let (Some((topic, key)), Some(record)) = (tombstone, ours.last()) {
-                let tombstone = FutureRecord::<str, [u8]>::to(&topic).key(&key).partition(partition);
-                let sent = self.send(tombstone).await;
-                on_their_way.push(sent.map_err(|error| self.refused(record, &error))?);
-                ours.push(Record::tombstone(record));
-            }
+            let sent = FutureRecord::<str, [u8]>::to(&record.topic).key(&record.key);
+            let sent = FutureRecord {
+                partition: Some(self.partition_of(record)),
+                payload: record.value.as_deref(),
+                headers,
+                ..sent
+            };
+            on_their_way.push(self.send(sent).await.map_err(|error| self.refused(record, &error))?);
         }
-        let mut extents = self.extents.clone();
-        let mut failed = None;
-        for (record, delivered) in ours.iter().zip(join_all(on_their_way).await) {
+        let topics = self.ends_after(&records, join_all(on_their_way).await)?;
+        self.send_position(PublishedPosition {
+            position,
+            event_id,
+            log_id: self.log_id,
+            publisher: self.who.clone(),
+            topics,
+        })
+        .await
+    }
+
+    /// Adds a tombstone behind each record that forgets, where the topic is compacted.
+    fn with_tombstones(&self, records: Vec<Record>) -> Vec<Record> {
+        let with_tombstone = |record: Record| {
+            let forgets = record.forgets && self.compacted.contains(&record.topic);
+            let tombstone = forgets.then(|| record.tombstone());
+            std::iter::once(record).chain(tombstone)
+        };
+        records.into_iter().flat_map(with_tombstone).collect()
+    }
+
+    /// Where each partition ends, after these deliveries.
+    ///
+    /// # Errors
+    /// Why the first record was not delivered.
+    fn ends_after<Canceled>(
+        &self,
+        records: &[Record],
+        deliveries: Vec<Result<OwnedDeliveryResult, Canceled>>,
+    ) -> Result<BTreeMap<String, Vec<Extent>>, Trouble> {
+        let (mut extents, mut failed) = (self.extents.clone(), None);
+        for (record, delivered) in records.iter().zip(deliveries) {
             match delivered {
                 Ok(Ok(delivered)) => {
                     note_end(&mut extents, &record.topic, delivered.partition, delivered.offset)?;
@@ -224,16 +251,13 @@ impl Transactions {
                 Err(_) => return Err(Trouble::Kafka("the producer ended unexpectedly".to_owned())),
             }
         }
-        if let Some(trouble) = failed {
-            return Err(trouble);
-        }
-        let noted = PublishedPosition {
-            position,
-            event_id,
-            log_id: self.log_id,
-            publisher: self.who.clone(),
-            topics: extents,
-        };
+        failed.map_or(Ok(extents), Err)
+    }
+
+    async fn send_position(
+        &self,
+        noted: PublishedPosition,
+    ) -> Result<BTreeMap<String, Vec<Extent>>, Trouble> {
         let value = serde_json::to_vec(&noted).map_err(|error| Trouble::Kafka(error.to_string()))?;
         let record = FutureRecord::to(&self.positions_topic).key(&self.transactional_id).payload(&value);
         let failed = |error: &KafkaError| self.trouble("can't write the position of the publisher", error);
@@ -277,7 +301,7 @@ impl Transactions {
             ) => Trouble::Refused {
                 position: record.position,
                 name: record.name,
-                bytes: record.value.len(),
+                bytes: record.value.as_ref().map_or(0, Vec::len),
                 topic: record.topic.clone(),
                 why: crate::trouble::in_words("it is refused", error, &Heard::default()),
             },
