@@ -105,6 +105,7 @@ async fn the_commands_of_the_other_documents_work_as_written() {
                 "a second; the new one serves",
                 "activation",
                 "0 mails are tried again",
+                "whsec_",
                 "the server key is now number 2",
                 "last-backup is whole",
             ],

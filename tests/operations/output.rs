@@ -543,9 +543,10 @@ fn try_one(world: &World, line: &str, task: &Task) {
             (Task::HandsOver(done), Some(scene)) => {
                 assert!(done(scene, world), "`{line}` was not done with {outputs:?}: {ended:?}");
                 if is_told {
-                    // It says how what was lost is ended, and that is so.
-                    let (_, rest) = ended.errors.split_once("`loquet token revoke ").unwrap();
-                    said(&scene.data, &["token", "revoke", rest.split('`').next().unwrap()]);
+                    // It says what to do about what was lost, and that works.
+                    let (_, rest) = ended.errors.split_once("`loquet ").unwrap();
+                    let remedy: Vec<&str> = rest.split('`').next().unwrap().split(' ').collect();
+                    said(&scene.data, &remedy);
                 }
             }
             // Quietly: a reader that has read enough is no news.
