@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use loquet_crypto::random_ids::RandomIdentities;
-use loquet_domain::ports::{Identities, Position};
+use loquet_domain::app::App;
+use loquet_domain::ports::{EventCodec, EventStore, Identities, Position};
 use loquet_http::OrderBody;
 use loquet_kafka::publisher::current_position;
 use loquet_kafka::{
@@ -21,8 +22,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
-use crate::settings::{password, text_file};
-use crate::system::System;
+use crate::config::secret_files::{password, text_file};
 
 /// The port of a broker that is given without one.
 const USUAL_PORT: u16 = 9092;
@@ -319,7 +319,9 @@ impl Running {
 
 /// What the work with Kafka needs of the server.
 pub(crate) struct Server<'a> {
-    pub(crate) system: &'a System,
+    pub(crate) store: &'a Arc<dyn EventStore>,
+    pub(crate) codec: Arc<dyn EventCodec>,
+    pub(crate) app: &'a Arc<App>,
     pub(crate) contract: &'a Arc<Contract>,
     pub(crate) status: &'a Status,
     pub(crate) metrics: &'a Metrics,
@@ -328,13 +330,13 @@ pub(crate) struct Server<'a> {
 }
 
 /// Starts to publish the events of the log, and to take orders.
-pub(crate) fn start(settings: &KafkaSettings, server: &Server<'_>) -> Running {
-    let Server { system, contract, status, metrics, clock, node } = *server;
+pub(crate) fn start(settings: &KafkaSettings, server: Server<'_>) -> Running {
+    let Server { store, codec, app, contract, status, metrics, clock, node } = server;
     let (stop, stopped) = watch::channel(false);
     let identities: Arc<dyn Identities> = Arc::new(RandomIdentities);
     let publisher = Publisher {
-        store: system.store.clone(),
-        codec: system.codec.clone(),
+        store: store.clone(),
+        codec,
         contract: contract.clone(),
         connection: settings.connection.clone(),
         publishing: settings.publishing.clone(),
@@ -344,7 +346,7 @@ pub(crate) fn start(settings: &KafkaSettings, server: &Server<'_>) -> Running {
     };
     let mut tasks = vec![tokio::spawn(publisher.run(stopped.clone()))];
     if let Some(orders) = &settings.orders {
-        let app = system.app.clone();
+        let app = app.clone();
         let intake = OrderIntake {
             app: app.clone(),
             clock: clock.clone(),

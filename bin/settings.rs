@@ -23,6 +23,7 @@ use loquet_public_events::{Contract, PersonalFields, Topic};
 use loquet_webhooks::Guard;
 
 use crate::cli::DataDirectory;
+use crate::config::secret_files::{file, password};
 use crate::config::{Config, networks};
 use crate::kafka::{self, KafkaSettings};
 use crate::mode::Mode;
@@ -334,35 +335,6 @@ fn credentials(config: &mut Config) -> Option<(String, String)> {
             None
         }
         _ => None,
-    }
-}
-
-/// Returns a password that is set in one of two settings: itself, or the file that contains it.
-pub(crate) fn password(config: &mut Config, own: &'static str, in_file: &'static str) -> Option<String> {
-    let given = config.text(own).map(ToOwned::to_owned);
-    let of_file = text_file(config, in_file).map(|text| text.trim_end_matches(['\r', '\n']).to_owned());
-    match (&given, &of_file) {
-        (Some(_), Some(_)) => config.fault(own, format!("{in_file} is set too: set only one of them")),
-        (None, Some(empty)) if empty.is_empty() => config.fault(in_file, "the file is empty"),
-        _ => {}
-    }
-    given.or(of_file)
-}
-
-/// Reads the text file that a setting names.
-pub(crate) fn text_file(config: &mut Config, key: &'static str) -> Option<String> {
-    file(config, key).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-}
-
-/// Reads the file that a setting names.
-fn file(config: &mut Config, key: &'static str) -> Option<Vec<u8>> {
-    let path = PathBuf::from(config.text(key)?);
-    match std::fs::read(&path) {
-        Ok(bytes) => Some(bytes),
-        Err(error) => {
-            config.fault(key, format!("{} can't be read: {error}", path.display()));
-            None
-        }
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use loquet_domain::ports::Position;
+use loquet_domain::app::App;
+use loquet_domain::ports::{EventCodec, EventStore, Position};
 use loquet_metrics::Metrics;
 use loquet_projections::ports::Clock;
 use loquet_projections::runner::Status;
 use loquet_public_events::Contract;
 
 use crate::config::Config;
-use crate::system::System;
 
 /// There are no settings of Kafka in this build.
 #[derive(Clone, Debug)]
@@ -51,7 +51,9 @@ impl Running {
 /// What the work with Kafka would need of the server.
 #[expect(dead_code, reason = "a build with Kafka uses these")]
 pub(crate) struct Server<'a> {
-    pub(crate) system: &'a System,
+    pub(crate) store: &'a Arc<dyn EventStore>,
+    pub(crate) codec: Arc<dyn EventCodec>,
+    pub(crate) app: &'a Arc<App>,
     pub(crate) contract: &'a Arc<Contract>,
     pub(crate) status: &'a Status,
     pub(crate) metrics: &'a Metrics,
@@ -59,6 +61,6 @@ pub(crate) struct Server<'a> {
     pub(crate) node: &'a str,
 }
 
-pub(crate) fn start(settings: &KafkaSettings, _: &Server<'_>) -> Running {
+pub(crate) fn start(settings: &KafkaSettings, _: Server<'_>) -> Running {
     match *settings {}
 }

@@ -1,7 +1,6 @@
 //! Checks the topics, and creates those that are missing.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt;
 use std::time::{Duration, Instant};
 
 use loquet_public_events::Topic;
@@ -11,22 +10,7 @@ use rdkafka::metadata::Metadata;
 use rdkafka::producer::{FutureProducer, Producer};
 
 use crate::settings::{Connection, MissingTopics, Publishing, REQUEST};
-use crate::trouble::{Heard, Trouble};
-
-/// Something about a topic that is not as it should be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TopicFault {
-    /// The topic.
-    pub topic: String,
-    /// What is wrong, and what to do.
-    pub what: String,
-}
-
-impl fmt::Display for TopicFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "The topic {} {}", self.topic, self.what)
-    }
-}
+use crate::trouble::{Heard, TopicFault, Trouble};
 
 /// What is known about a topic.
 #[derive(Clone, Debug, Default)]

@@ -326,7 +326,7 @@ fn note_end(
     let Some(extent) = held else { return Ok(()) };
     if offset < extent.end {
         let why = "was deleted and created again while events were published.";
-        return Err(Trouble::Topics(vec![crate::topics::TopicFault {
+        return Err(Trouble::Topics(vec![crate::trouble::TopicFault {
             topic: topic.to_owned(),
             what: why.to_owned(),
         }]));

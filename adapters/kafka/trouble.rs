@@ -1,5 +1,6 @@
 //! What can go wrong with Kafka, in words that say what to do.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use loquet_domain::ports::{Position, ReadError};
@@ -9,7 +10,20 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use crate::topics::TopicFault;
+/// Something about a topic that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicFault {
+    /// The topic.
+    pub topic: String,
+    /// What is wrong, and what to do.
+    pub what: String,
+}
+
+impl fmt::Display for TopicFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "The topic {} {}", self.topic, self.what)
+    }
+}
 
 /// Why events are not published now.
 #[derive(Debug, thiserror::Error)]

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::catalog::types;
 use crate::cloud_event::{JSON, SPEC_VERSION};
-use crate::public_event::{EventType, types};
+use crate::public_event::EventType;
 use crate::topic::Topic;
 
 /// The description of all topics and their events.

@@ -5,9 +5,10 @@ use loquet_domain::ports::{CodecError, EventCodec, RecordedEvent};
 use loquet_domain::schema::DomainEvent;
 use uuid::Uuid;
 
+use crate::catalog::type_of;
 use crate::cloud_event::CloudEvent;
 use crate::personal_fields::PersonalFields;
-use crate::public_event::{EventType, PublicEvent, type_of};
+use crate::public_event::{EventType, PublicEvent};
 use crate::topic::Topic;
 use crate::{accounts, companies};
 

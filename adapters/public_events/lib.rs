@@ -13,6 +13,7 @@ mod declare;
 
 pub mod accounts;
 pub mod asyncapi;
+pub mod catalog;
 pub mod cloud_event;
 pub mod companies;
 pub mod contract;
@@ -23,8 +24,9 @@ pub mod public_event;
 mod tests;
 pub mod topic;
 
+pub use catalog::{type_of, types};
 pub use cloud_event::{CloudEvent, Mode};
 pub use contract::{Contract, ContractError};
 pub use personal_fields::PersonalFields;
-pub use public_event::{EventType, type_of, types};
+pub use public_event::EventType;
 pub use topic::Topic;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::public_event;
 use crate::topic::Topic;
 
 /// The personal fields that the operator publishes in one topic.
@@ -22,26 +21,9 @@ pub struct UnknownField {
 }
 
 impl PersonalFields {
-    /// Reads names of personal fields of a topic, separated by commas. An empty text publishes none.
-    ///
-    /// # Errors
-    /// [`UnknownField`] for the first name that the topic does not have.
-    pub fn parse(topic: Topic, names: &str) -> Result<Self, UnknownField> {
-        let known = Self::of(topic);
-        let given = names.split(',').map(str::trim).filter(|name| !name.is_empty());
-        let find = |name: &str| {
-            let unknown =
-                || UnknownField { field: name.to_owned(), topic, known: known.iter().copied().collect() };
-            known.get(name).copied().ok_or_else(unknown)
-        };
-        given.map(find).collect::<Result<_, _>>().map(Self)
-    }
-
-    /// The names of all personal fields of a topic.
-    #[must_use]
-    pub fn of(topic: Topic) -> BTreeSet<&'static str> {
-        let types = public_event::types().filter(|known| known.topic == topic);
-        types.flat_map(|known| known.personal).copied().collect()
+    /// Publishes these fields.
+    pub(crate) fn named(names: BTreeSet<&'static str>) -> Self {
+        Self(names)
     }
 
     /// Whether no personal field is published.

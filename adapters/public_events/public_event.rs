@@ -1,10 +1,9 @@
-//! A public event, and the table of all types.
+//! A public event, and what is known about its type.
 
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
 use crate::topic::Topic;
-use crate::{accounts, companies};
 
 /// The data of one type of public event.
 pub(crate) trait Published: Serialize + JsonSchema {
@@ -35,17 +34,6 @@ impl EventType {
         schema.insert("title".to_owned(), self.name.into());
         schema
     }
-}
-
-/// All types of public event, topic by topic.
-pub fn types() -> impl Iterator<Item = &'static EventType> {
-    accounts::TYPES.iter().chain(companies::TYPES)
-}
-
-/// The type under which an event with this stored name is published. Returns `None` if it is not public.
-#[must_use]
-pub fn type_of(stored: &str) -> Option<&'static EventType> {
-    types().find(|known| known.stored.contains(&stored))
 }
 
 /// A public event without its envelope.

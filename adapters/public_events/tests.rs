@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::asyncapi;
+use crate::catalog::{type_of, types};
 use crate::cloud_event::{CloudEvent, data_of_structured};
 use crate::contract::Contract;
 use crate::personal_fields::PersonalFields;
-use crate::public_event::{type_of, types};
 use crate::topic::Topic;
 
 fn here(path: &str) -> PathBuf {

@@ -96,9 +96,17 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
     let mut background = project(&settings, &system, &clock, mailer, known)?;
     background.tasks.spawn(adapters::watch_files(directory, metrics.clone(), clock.clone())?);
     let kafka = settings.kafka.as_ref().map(|kafka| {
-        let (system, contract, status, metrics) = (&system, &contract, &status, metrics.as_ref());
-        let server = kafka::Server { system, contract, status, metrics, clock: &clock, node: &settings.node };
-        kafka::start(kafka, &server)
+        let server = kafka::Server {
+            store: &system.store,
+            codec: system.codec.clone(),
+            app: &system.app,
+            contract: &contract,
+            status: &status,
+            metrics: &metrics,
+            clock: &clock,
+            node: &settings.node,
+        };
+        kafka::start(kafka, server)
     });
     let keeping = tokio::spawn(system.keep_activity());
     let listening = listener.local_addr()?;

@@ -7,6 +7,7 @@ mod file;
 mod kind;
 mod profiles;
 mod sample;
+pub(crate) mod secret_files;
 mod table;
 
 use std::collections::BTreeMap;
