@@ -102,7 +102,7 @@ fn publishing(round: &str) -> Publishing {
         compression: "lz4".to_owned(),
         mode: Mode::Binary,
         batch: BATCH,
-        interval: Duration::from_millis(20),
+        interval: Duration::from_millis(10),
     }
 }
 
@@ -288,6 +288,7 @@ fn delay(runtime: &Runtime, connection: &Connection) -> Outcome<()> {
         .set("isolation.level", "read_committed")
         .set("auto.offset.reset", "earliest")
         .set("enable.auto.commit", "false")
+        .set("fetch.wait.max.ms", "10")
         .create()?;
     consumer.subscribe(&[settings.name(Topic::Accounts)])?;
     let receiving = std::thread::spawn(move || receive(&consumer));

@@ -163,11 +163,14 @@ impl Publisher {
         let _reader = AbortOnDrop(reader);
         let (mut noted, mut noted_at, mut seen) = (position, Instant::now(), (position, event_id));
         let mut look = tokio::time::interval(Duration::from_secs(1));
-        let (mut begun, mut looked_at) = (Instant::now(), Instant::now());
+        let mut begun = Instant::now();
+        let watching = self.watch(&checked, heard);
+        tokio::pin!(watching);
         loop {
             let batch = tokio::select! {
                 batch = next.recv() => batch,
                 () = told(stop) => return Ok(()),
+                trouble = &mut watching => return Err(trouble),
                 _ = look.tick() => {
                     // Without events, only the client itself notices that the brokers are away.
                     match heard.down() {
@@ -176,11 +179,6 @@ impl Publisher {
                     }
                     // Events that are not public move the position too. Otherwise a publisher on standby would think that
                     // this one stands still.
-                    if looked_at.elapsed() > NOTE_EVERY {
-                        looked_at = Instant::now();
-                        self.is_mine(heard).await?;
-                        self.has_these_partitions(&checked, seen.0).await?;
-                    }
                     if seen.0 > noted && noted_at.elapsed() > NOTE_EVERY {
                         producer.publish(Vec::new(), seen.0, seen.1).await?;
                         (noted, noted_at) = (seen.0, Instant::now());
@@ -214,13 +212,20 @@ impl Publisher {
         }
     }
 
-    /// Looks whether somebody else wrote the newest position. Without events, nothing else would tell that this publisher
-    /// was fenced.
-    async fn is_mine(&self, heard: &Heard) -> Result<(), Trouble> {
-        match self.known_position(Duration::ZERO, heard).await {
-            Ok(Some(known)) if known.publisher != self.who => Err(Trouble::Fenced(known.publisher)),
-            Ok(_) | Err(Trouble::OpenTransaction { .. }) => Ok(()),
-            Err(trouble) => Err(trouble),
+    /// Looks now and then whether somebody else wrote the newest position, and whether partitions were added. Without
+    /// events, nothing else would tell that this publisher was fenced. Ends with what it found.
+    async fn watch(&self, checked: &Checked, heard: &Heard) -> Trouble {
+        loop {
+            tokio::time::sleep(NOTE_EVERY).await;
+            let known = match self.known_position(Duration::ZERO, heard).await {
+                Ok(Some(known)) if known.publisher != self.who => return Trouble::Fenced(known.publisher),
+                Ok(Some(known)) => known,
+                Ok(None) | Err(Trouble::OpenTransaction { .. }) => continue,
+                Err(trouble) => return trouble,
+            };
+            if let Err(trouble) = self.has_these_partitions(checked, known.position).await {
+                return trouble;
+            }
         }
     }
 

@@ -495,7 +495,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting(
         "kafka.interval",
         Kind::Duration("0s", "10s"),
-        "20ms",
+        "10ms",
         "The shortest time between the beginnings of two transactions. Events of this time go together, which costs less. After a quiet time, an event does not wait",
     ),
     unset(
