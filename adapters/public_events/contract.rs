@@ -10,7 +10,7 @@ use crate::cloud_event::CloudEvent;
 use crate::personal_fields::PersonalFields;
 use crate::public_event::{EventType, PublicEvent};
 use crate::topic::Topic;
-use crate::{accounts, companies};
+use crate::{accounts, company_mapping};
 
 /// The contract as an operator configures it.
 #[derive(Clone, Debug)]
@@ -108,12 +108,12 @@ fn subject_and_event(
     let with = |subject: Uuid| move |event: PublicEvent| (subject, event);
     Ok(match event {
         DomainEvent::Account(event) => accounts::public(own()?, event, personal).map(with(own()?)),
-        DomainEvent::Company(event) => companies::of_company(own()?, event, personal).map(with(own()?)),
-        DomainEvent::Terminals(event) => Some((own()?, companies::of_terminals(own()?, event))),
-        DomainEvent::Access(event) => companies::of_access(own()?, event).map(with(own()?)),
-        DomainEvent::TakeOver(event) => companies::of_takeover(own()?, event).map(with(own()?)),
-        DomainEvent::Receipt(event) => Some(companies::of_receipt(own()?, event)),
-        DomainEvent::Order(event) => companies::of_order(id, event),
+        DomainEvent::Company(event) => company_mapping::of_company(own()?, event, personal).map(with(own()?)),
+        DomainEvent::Terminals(event) => Some((own()?, company_mapping::of_terminals(own()?, event))),
+        DomainEvent::Access(event) => company_mapping::of_access(own()?, event).map(with(own()?)),
+        DomainEvent::TakeOver(event) => company_mapping::of_takeover(own()?, event).map(with(own()?)),
+        DomainEvent::Receipt(event) => Some(company_mapping::of_receipt(own()?, event)),
+        DomainEvent::Order(event) => company_mapping::of_order(id, event),
         // Claims are how a name stays unique. A logo is part of a layout.
         DomainEvent::EmailClaim(_) | DomainEvent::SerialClaim(_) | DomainEvent::Logo(_) => None,
     })

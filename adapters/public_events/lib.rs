@@ -16,6 +16,8 @@ pub mod asyncapi;
 pub mod catalog;
 pub mod cloud_event;
 pub mod companies;
+mod company_mapping;
+pub mod company_values;
 pub mod contract;
 mod json_schema;
 pub mod personal_fields;
