@@ -107,7 +107,7 @@ impl Broker {
         ]);
         format.arg(self.file("server.properties")).args(&extra.format);
         let formatted = format.output().unwrap();
-        assert!(formatted.status.success(), "{}", String::from_utf8_lossy(&formatted.stdout));
+        assert!(formatted.status.success(), "{formatted:?}");
     }
 
     /// Starts the broker on the same folder and port, and waits until it accepts connections.
