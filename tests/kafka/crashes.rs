@@ -9,7 +9,9 @@ use loquet_tests::environment::variable;
 use loquet_tests::kafka_broker::Broker;
 use loquet_tests::server::{Server, order};
 
-use crate::world::{TOPICS, each_once_and_in_order, of_the_log, published, server, until};
+use crate::world::{
+    TOPICS, each_event_is_published_once, each_once_and_in_order, published, published_log, server, until,
+};
 
 /// How often the publisher is killed. `LOQUET_TEST_KILLS` asks for more.
 const KILLS: u32 = 12;
@@ -71,8 +73,8 @@ async fn a_publisher_that_is_killed_again_and_again_leaves_every_event_in_the_to
         server.kill();
         server.restart().await;
     }
-    published(&server).await;
-    let (records, events) = (broker.read(&TOPICS), of_the_log(&server).await);
+    let events = published_log(&server).await;
+    let records = broker.read(&TOPICS);
     each_once_and_in_order(&records, &events);
     println!("{kills} kills, {} events, each once and in order", events.len());
 }
@@ -103,7 +105,7 @@ async fn a_broker_that_is_killed_in_the_middle_loses_and_doubles_nothing_and_kee
         broker.run();
         published(&server).await;
     }
-    each_once_and_in_order(&broker.read(&TOPICS), &of_the_log(&server).await);
+    each_event_is_published_once(&broker, &server).await;
 }
 
 #[tokio::test]
@@ -120,8 +122,7 @@ async fn a_broker_that_stalls_loses_and_doubles_nothing() {
         };
         tokio::join!(load, stall);
     }
-    published(&server).await;
-    each_once_and_in_order(&broker.read(&TOPICS), &of_the_log(&server).await);
+    each_event_is_published_once(&broker, &server).await;
 }
 
 /// Two servers on copies of one log, as after a fail-over in which the old server did not die. The second takes over.
@@ -161,5 +162,5 @@ async fn of_two_publishers_the_second_takes_over_and_the_first_says_so_and_does_
     published(&second).await;
     let taken_over = second.service_get("/readyz").await.json();
     assert_eq!(taken_over["services"]["kafka"], "ok", "the first fought: {taken_over:#}");
-    each_once_and_in_order(&broker.read(&TOPICS), &of_the_log(&second).await);
+    each_event_is_published_once(&broker, &second).await;
 }

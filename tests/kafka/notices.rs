@@ -5,7 +5,9 @@ use loquet_tests::kafka_broker::Broker;
 use loquet_tests::server::{Server, order};
 use serde_json::Value;
 
-use crate::world::{TOPICS, each_once_and_in_order, of_the_log, published, server, until};
+use crate::world::{
+    TOPICS, each_event_is_published_once, each_once_and_in_order, of_the_log, published, server, until,
+};
 
 /// The topic of positions.
 const POSITIONS: &str = "loquet.positions.v1";
@@ -124,8 +126,7 @@ async fn a_transaction_that_another_left_open_is_waited_for_and_nothing_is_publi
     server.stop();
     server.restart().await;
     orders(&server, 40, 1).await;
-    published(&server).await;
-    each_once_and_in_order(&broker.read(&TOPICS), &of_the_log(&server).await);
+    each_event_is_published_once(&broker, &server).await;
 }
 
 #[tokio::test]
@@ -176,8 +177,7 @@ async fn a_position_that_was_lost_or_is_not_ours_stops_the_publisher() {
     broker.write(POSITIONS, &[("loquet-publisher".to_owned(), "{\"position\":\"?\"}".to_owned())]);
     says(&server, "can't be read").await;
     assert!(kafka(&server, &broker, &["set-position", &head]).0);
-    published(&server).await;
-    each_once_and_in_order(&broker.read(&TOPICS), &of_the_log(&server).await);
+    each_event_is_published_once(&broker, &server).await;
     let (well, told) = kafka(&server, &broker, &["set-position", "1000000"]);
     assert!(!well && told.contains("the log ends at"), "{told}");
 }
@@ -293,6 +293,5 @@ async fn a_record_that_kafka_refuses_is_named_and_publishing_goes_on_with_it_aft
     })
     .await;
     broker.admin(&["set", TOPICS[1], "max.message.bytes=1000000"]);
-    published(&server).await;
-    each_once_and_in_order(&broker.read(&TOPICS), &of_the_log(&server).await);
+    each_event_is_published_once(&broker, &server).await;
 }

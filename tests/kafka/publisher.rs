@@ -4,7 +4,10 @@ use loquet_tests::kafka_broker::Broker;
 use loquet_tests::server::order;
 use serde_json::{Value, json};
 
-use crate::world::{TOPICS, each_once_and_in_order, of_the_log, published, server, server_with};
+use crate::world::{
+    TOPICS, each_event_is_published_once, each_once_and_in_order, of_the_log, published, published_log,
+    server, server_with,
+};
 
 #[tokio::test]
 async fn every_public_event_is_in_the_topics_once_under_its_key_and_as_the_contract_says() {
@@ -18,8 +21,7 @@ async fn every_public_event_is_in_the_topics_once_under_its_key_and_as_the_contr
     for password in ["wrong1", "wrong2", "Bonjour2026!"] {
         server.login("marie@boulangerie.example", password).await;
     }
-    published(&server).await;
-    let events = of_the_log(&server).await;
+    let events = published_log(&server).await;
     let records = broker.read(&TOPICS);
     each_once_and_in_order(&records, &events);
     let types: Vec<_> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
@@ -44,8 +46,7 @@ async fn every_public_event_is_in_the_topics_once_under_its_key_and_as_the_contr
     // After a clean restart, nothing is published again.
     server.stop();
     server.restart().await;
-    published(&server).await;
-    each_once_and_in_order(&broker.read(&TOPICS), &of_the_log(&server).await);
+    each_event_is_published_once(&broker, &server).await;
 }
 
 #[tokio::test]

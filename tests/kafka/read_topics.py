@@ -1,6 +1,8 @@
 """Reads topics from their beginning to their end, and prints a JSON object for each record.
 
-Usage: read_topics.py BROKERS TOPIC... Only records of committed transactions are read.
+Usage: read_topics.py BROKERS TOPIC... Only records of committed transactions are read. A commit is answered before each
+partition shows it. So the script reads up to where the partitions end with every transaction counted, and waits for
+transactions that are still open there.
 """
 
 import json
@@ -19,14 +21,19 @@ consumer = Consumer({
 known = consumer.list_topics(timeout=30).topics
 partitions = [TopicPartition(t, p, OFFSET_BEGINNING) for t in topics for p in known[t].partitions]
 consumer.assign(partitions)
-open_partitions = {(p.topic, p.partition) for p in partitions}
+everything = Consumer({"bootstrap.servers": brokers, "group.id": "sees-everything", "isolation.level": "read_uncommitted"})
+ends = {(p.topic, p.partition): everything.get_watermark_offsets(p, timeout=30)[1] for p in partitions}
+everything.close()
+open_partitions = set(ends)
 while open_partitions:
     message = consumer.poll(30)
     if message is None:
         sys.exit("the broker does not answer")
     if message.error():
         if message.error().code() == KafkaError._PARTITION_EOF:
-            open_partitions.discard((message.topic(), message.partition()))
+            partition = (message.topic(), message.partition())
+            if message.offset() >= ends[partition]:
+                open_partitions.discard(partition)
             continue
         sys.exit(str(message.error()))
     headers = {name: value.decode() for name, value in message.headers() or []}

@@ -8,7 +8,9 @@ use loquet_tests::kafka_broker::{Broker, Record};
 use loquet_tests::server::{Server, order};
 use serde_json::Value;
 
-use crate::world::{TOPICS, each_once_and_in_order, of_the_log, published, server};
+use crate::world::{
+    TOPICS, each_event_is_published_once, each_once_and_in_order, published, published_log, server,
+};
 
 fn publish(server: &Server, broker: &Broker, arguments: &[&str]) -> std::process::Command {
     let mut command = server.command();
@@ -54,9 +56,9 @@ async fn a_replay_that_is_killed_again_and_again_gives_a_new_consumer_the_histor
         drop(child.kill());
         child.wait().unwrap();
     }
+    let events = of_topic(&published_log(&server).await, false);
     let (well, said) = run(publish(&server, &broker, &arguments));
     assert!(well && said.contains("events published in for-invoicing"), "{said}");
-    let events = of_topic(&of_the_log(&server).await, false);
     let records = broker.read(&["for-invoicing"]);
     each_once_and_in_order(&records, &events);
     // A record of the replay is the same as that of the live topic.
@@ -70,8 +72,9 @@ async fn a_replay_that_is_killed_again_and_again_gives_a_new_consumer_the_histor
     let (well, said) = run(publish(&server, &broker, &arguments));
     assert!(well && said.starts_with("0 events published"), "{said}");
     server.service_post("/v1/orders", order(99, 99, "p99@example.be")).await.expect(201);
+    let events = of_topic(&published_log(&server).await, false);
     assert!(run(publish(&server, &broker, &arguments)).0);
-    each_once_and_in_order(&broker.read(&["for-invoicing"]), &of_topic(&of_the_log(&server).await, false));
+    each_once_and_in_order(&broker.read(&["for-invoicing"]), &events);
 }
 
 #[tokio::test]
@@ -84,8 +87,7 @@ async fn a_replay_begins_where_it_is_told_and_only_in_a_topic_of_its_own() {
     for n in 1..5 {
         server.service_post("/v1/orders", order(n, n, &format!("p{n}@example.be"))).await.expect(201);
     }
-    published(&server).await;
-    let events = of_topic(&of_the_log(&server).await, true);
+    let events = of_topic(&published_log(&server).await, true);
     let third: u64 = events[2]["sequence"].as_str().unwrap().parse().unwrap();
     let from = third.to_string();
     let arguments = ["--topic", "loquet.accounts.v1", "--from", &from, "--to-topic", "newer"];
@@ -101,5 +103,5 @@ async fn a_replay_begins_where_it_is_told_and_only_in_a_topic_of_its_own() {
         let (well, said) = run(publish(&server, &broker, &arguments));
         assert!(!well && said.contains(why), "{why}: {said}");
     }
-    each_once_and_in_order(&broker.read(&TOPICS), &of_the_log(&server).await);
+    each_event_is_published_once(&broker, &server).await;
 }

@@ -21,6 +21,19 @@ pub(crate) async fn server_with(broker: &Broker, variables: &[(&str, &str)]) -> 
     Server::with_variables(&all).await
 }
 
+/// Panics unless the topics hold every public event that the log has now exactly once, in order within each key.
+pub(crate) async fn each_event_is_published_once(broker: &Broker, server: &Server) {
+    let events = published_log(server).await;
+    each_once_and_in_order(&broker.read(&TOPICS), &events);
+}
+
+/// The events that the log has now, after they were published. Events that are added meanwhile are not among them.
+pub(crate) async fn published_log(server: &Server) -> Vec<Value> {
+    let events = of_the_log(server).await;
+    published(server).await;
+    events
+}
+
 /// All events of the log in the public format, in their order. They come from another reader of the log than the
 /// publisher.
 pub(crate) async fn of_the_log(server: &Server) -> Vec<Value> {
@@ -38,11 +51,11 @@ pub(crate) async fn of_the_log(server: &Server) -> Vec<Value> {
     }
 }
 
-/// Waits until everything is published, as the server says.
+/// Waits until everything is published, as the server says, and no reaction has anything left to add.
 pub(crate) async fn published(server: &Server) {
     until(server, "everything is published", |ready| {
-        let publisher = &ready["views"]["publisher kafka"];
-        ready["services"]["kafka"] == "ok" && publisher["position"] == ready["position"]
+        let mut followers = ready["views"].as_object().unwrap().values();
+        ready["services"]["kafka"] == "ok" && followers.all(|follower| follower["lag"] == 0)
     })
     .await;
 }
@@ -60,18 +73,25 @@ pub(crate) async fn until(server: &Server, what: &str, is_so: impl Fn(&Value) ->
     }
 }
 
-/// Panics unless the topics hold every public event of the log exactly once, in order within each key.
+/// Panics unless the records are of these events, of each exactly once, in order within each key. Records of later
+/// events are not looked at.
 #[track_caller]
 pub(crate) fn each_once_and_in_order(records: &[Record], events: &[Value]) {
+    let newest = events.last().map_or("", |event| event["sequence"].as_str().unwrap());
+    let records: Vec<&Record> =
+        records.iter().filter(|record| record.header("ce_sequence") <= newest).collect();
     let ids: Vec<&str> = records.iter().map(|record| record.header("ce_id")).collect();
     let distinct: BTreeSet<&str> = ids.iter().copied().collect();
     let wanted: BTreeSet<&str> = events.iter().map(|event| event["id"].as_str().unwrap()).collect();
-    let lacking: Vec<_> = wanted.difference(&distinct).collect();
+    let is_lacking = |event: &&Value| !distinct.contains(event["id"].as_str().unwrap());
+    let named = |event: &Value| format!("{} {}", event["sequence"], event["type"]);
+    let lacking: Vec<String> = events.iter().filter(is_lacking).map(named).collect();
     assert!(
         lacking.is_empty(),
-        "{} of {} events are not in the topics: {lacking:?}",
+        "{} of {} events are not in the topics: {lacking:#?}; the newest is {:?}",
         lacking.len(),
-        wanted.len()
+        wanted.len(),
+        events.last().map(named)
     );
     let strange: Vec<_> = distinct.difference(&wanted).collect();
     assert!(strange.is_empty(), "{} records are of no event: {strange:?}", strange.len());
