@@ -16,7 +16,7 @@ use loquet_domain::app::{App, Ports};
 use loquet_domain::clock_history::ClockSnapshot;
 use loquet_domain::policies::Policies;
 use loquet_domain::ports::{
-    CodecError, EventCodec, EventStore, Identities, OneTimeCodes, PasswordHasher, Position,
+    CodecError, EventCodec, EventStore, Identities, OneTimeCodes, PasswordHasher, Position, RecordedEvent,
 };
 use loquet_files::snapshot_file;
 use loquet_memory::anonymous_guesses::MemoryAnonymousGuesses;
@@ -36,7 +36,7 @@ const ANONYMOUS_ADDRESSES: NonZeroUsize = match NonZeroUsize::new(200_000) {
     None => NonZeroUsize::MIN,
 };
 /// The number of newest events whose sealed parts are checked at a start.
-const UNSEALED_AT_START: u64 = 2000;
+const UNSEALED_AT_START: usize = 2000;
 /// The number of events that one read returns.
 const PAGE: usize = 500;
 /// How often the times of last use of sessions are saved.
@@ -162,9 +162,8 @@ impl System {
 
     /// Refuses a log if the sealed part of one of the newest events was altered.
     pub(crate) async fn refuse_altered(&self, directory: &DataDirectory) -> anyhow::Result<()> {
-        let head = self.store.head().await?;
-        let newest = Position(head.0.saturating_sub(UNSEALED_AT_START));
-        match self.altered_after(newest).await? {
+        let newest = self.store.newest(UNSEALED_AT_START).await?;
+        match self.altered_of(&newest).await {
             None => Ok(()),
             Some(altered) => {
                 let log = directory.file("log.db");
@@ -181,12 +180,19 @@ impl System {
             let page = self.store.read_all(at, PAGE).await?;
             let Some(last) = page.last() else { return Ok(None) };
             at = last.position;
-            for recorded in &page {
-                if let Err(altered) = self.codec.check(recorded).await {
-                    return Ok(Some(altered));
-                }
+            if let Some(altered) = self.altered_of(&page).await {
+                return Ok(Some(altered));
             }
         }
+    }
+
+    async fn altered_of(&self, events: &[RecordedEvent]) -> Option<CodecError> {
+        for recorded in events {
+            if let Err(altered) = self.codec.check(recorded).await {
+                return Some(altered);
+            }
+        }
+        None
     }
 
     /// Opens the data in the data directory for reading.
@@ -197,9 +203,7 @@ impl System {
     /// Tells the clock the time of the newest event. So the server notices a clock that was put back while no
     /// server ran.
     pub(crate) async fn note_last_moment(&self) -> anyhow::Result<()> {
-        let head = self.store.head().await?;
-        let before = Position(head.0.saturating_sub(1));
-        for recorded in self.store.read_all(before, 1).await? {
+        for recorded in self.store.newest(1).await? {
             self.app.note_time(self.codec.decode_open(&recorded)?.context.at);
         }
         Ok(())

@@ -126,9 +126,17 @@ pub trait EventStore: Send + Sync {
         after: Revision,
     ) -> BoxFuture<'a, Result<Vec<RecordedEvent>, ReadError>>;
 
-    /// At most `limit` events of the whole log after `after`, in order and without gaps.
+    /// At most `limit` events of the whole log after `after`, in order and without gaps. `after` is the start of the log
+    /// (0) or the position of an event. Some stores count positions in steps greater than one, so nothing can be
+    /// computed from a position.
     fn read_all(&self, after: Position, limit: usize)
     -> BoxFuture<'_, Result<Vec<RecordedEvent>, ReadError>>;
+
+    /// The event at exactly this position. Returns `None` if there is none.
+    fn event_at(&self, position: Position) -> BoxFuture<'_, Result<Option<RecordedEvent>, ReadError>>;
+
+    /// The newest events, at most `limit`, in their order.
+    fn newest(&self, limit: usize) -> BoxFuture<'_, Result<Vec<RecordedEvent>, ReadError>>;
 
     /// All events after `after`, then each new event as it comes. Each event comes once and in order.
     fn subscribe(&self, after: Position) -> BoxStream<'static, Result<Subscribed, ReadError>>;

@@ -5,7 +5,7 @@
 
 use loquet_domain::account;
 use loquet_domain::fact::Client;
-use loquet_domain::ports::{CodecError, EventCodec, EventStore, Position, ReadError, RecordedEvent};
+use loquet_domain::ports::{CodecError, EventCodec, EventStore, Position, ReadError};
 use loquet_domain::schema::DomainEvent;
 use loquet_domain::values::erasable::Erasable;
 use loquet_domain::values::person::Person;
@@ -32,18 +32,13 @@ pub async fn event_at(
     codec: &dyn EventCodec,
     position: Position,
 ) -> Result<Option<EventEnvelope>, Unreadable> {
-    match recorded_at(store, position).await? {
+    match store.event_at(position).await? {
         Some(recorded) => {
             let fact = codec.decode(&recorded).await?;
             Ok(Some(EventEnvelope::new(recorded, fact)))
         }
         None => Ok(None),
     }
-}
-
-async fn recorded_at(store: &dyn EventStore, position: Position) -> Result<Option<RecordedEvent>, ReadError> {
-    let before = Position(position.0.saturating_sub(1));
-    Ok(store.read_all(before, 1).await?.into_iter().find(|event| event.position == position))
 }
 
 /// The unencrypted part of the event at a position, with its envelope. No key is needed.
@@ -55,7 +50,7 @@ pub async fn noted_at(
     codec: &dyn EventCodec,
     position: Position,
 ) -> Result<Option<EventEnvelope>, Unreadable> {
-    let found = recorded_at(store, position).await?;
+    let found = store.event_at(position).await?;
     Ok(found.map(|recorded| EventEnvelope::read_open(codec, recorded)).transpose()?)
 }
 

@@ -53,6 +53,7 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ("credentials", &["domain", "metrics"]),
     ("mail", &["domain", "projections", "http-ports"]),
     ("sqlite", &["domain", "projections", "crypto", "files", "http-ports", "metrics", "subscription"]),
+    ("postgres", &["domain", "projections", "crypto", "http-ports", "subscription"]),
     ("public-events", &["domain"]),
     ("webhooks", &["domain", "projections", "metrics", "public-events"]),
     ("kafka", &["domain", "projections", "metrics", "public-events"]),

@@ -86,6 +86,12 @@ impl EventStore for WatchedStore {
             self.store.read_all(after, limit).await
         })
     }
+    fn event_at(&self, position: Position) -> BoxFuture<'_, Result<Option<RecordedEvent>, ReadError>> {
+        self.store.event_at(position)
+    }
+    fn newest(&self, limit: usize) -> BoxFuture<'_, Result<Vec<RecordedEvent>, ReadError>> {
+        self.store.newest(limit)
+    }
     fn subscribe(&self, after: Position) -> BoxStream<'static, Result<Subscribed, ReadError>> {
         let (waits, log) = ((self.before_read)(&after), self.store.subscribe(after));
         Box::pin(futures_util::stream::once(waits).flat_map(|()| futures_util::stream::empty()).chain(log))

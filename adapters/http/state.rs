@@ -98,11 +98,12 @@ impl Api {
             return Ok(head);
         }
         self.within_reach(at_least, head).await?;
-        let mut log = self.store.subscribe(Position(at_least.0.saturating_sub(1)));
+        let mut log = self.store.subscribe(head);
         let there = async {
             while let Some(Ok(next)) = log.next().await {
-                if let Subscribed::Event(event) = next {
-                    return Some(event.position);
+                match next {
+                    Subscribed::Event(event) if event.position >= at_least => return Some(event.position),
+                    Subscribed::Event(_) | Subscribed::CaughtUp(_) => {}
                 }
             }
             None

@@ -498,9 +498,8 @@ pub(crate) async fn verify(
         return Err(Trouble::AheadOfLog { position, head });
     }
     if position > Position::default() {
-        let before = Position(position.0.saturating_sub(1));
-        let here = store.read_all(before, 1).await?;
-        if here.first().map(|event| event.event.id.0) != known.event_id {
+        let here = store.event_at(position).await?;
+        if here.map(|event| event.event.id.0) != known.event_id {
             return Err(Trouble::AnotherLog { position });
         }
     }

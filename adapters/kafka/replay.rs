@@ -91,16 +91,22 @@ impl Replay {
         let known = known_position(&self.connection, &publishing, LONGEST_TRANSACTION, &heard).await?;
         let now = watermarks(&self.connection, partitions(&publishing, &checked), &heard).await?;
         let verified = verify(self.store.as_ref(), known.as_ref(), &now, &checked, &publishing).await;
+        let mut first = None;
         let (mut position, _) = match verified {
             Err(Trouble::PositionLost { topic, .. }) => return Err(ReplayRefused::NotEmpty(topic)),
-            Ok((Position(0), _)) => (Position(self.from.0.saturating_sub(1)), None),
+            Ok((Position(0), _)) => {
+                first = self.store.event_at(self.from).await.map_err(Trouble::from)?;
+                (self.from, None)
+            }
             verified => verified?,
         };
         producer.begin_from(log_id(self.store.as_ref()).await.map_err(Trouble::from)?, now);
         let head = self.store.head().await.map_err(Trouble::from)?;
         let mut events = 0;
-        while position < head {
-            let page = self.store.read_all(position, publishing.batch.max(1)).await.map_err(Trouble::from)?;
+        while position < head || first.is_some() {
+            let mut page =
+                self.store.read_all(position, publishing.batch.max(1)).await.map_err(Trouble::from)?;
+            page.splice(..0, first.take());
             let Some(last) = page.last() else { break };
             let (next, event_id) = (last.position, last.event.id.0);
             let mut records = Vec::new();
@@ -134,11 +140,7 @@ pub async fn set_position(
     if position > head {
         return Err(Trouble::NoSuchPosition { position, head });
     }
-    let before = Position(position.0.saturating_sub(1));
-    let event_id = match position {
-        Position(0) => None,
-        _ => store.read_all(before, 1).await?.first().map(|event| event.event.id.0),
-    };
+    let event_id = store.event_at(position).await?.map(|event| event.event.id.0);
     let heard = Heard::default();
     let checked = topics::check(connection, publishing).await?;
     let who = crate::position::OPERATOR;

@@ -154,6 +154,21 @@ impl EventStore for MemoryStore {
         })
     }
 
+    fn event_at(&self, position: Position) -> BoxFuture<'_, Result<Option<RecordedEvent>, ReadError>> {
+        Box::pin(async move {
+            let place = position.0.checked_sub(1).and_then(|place| usize::try_from(place).ok());
+            Ok(place.and_then(|place| self.log().events.get(place).cloned()))
+        })
+    }
+
+    fn newest(&self, limit: usize) -> BoxFuture<'_, Result<Vec<RecordedEvent>, ReadError>> {
+        Box::pin(async move {
+            let log = self.log();
+            let older = log.events.len().saturating_sub(limit);
+            Ok(log.events.iter().skip(older).cloned().collect())
+        })
+    }
+
     fn subscribe(&self, after: Position) -> BoxStream<'static, Result<Subscribed, ReadError>> {
         loquet_subscription::subscribe(Arc::new(self.clone()), self.head.subscribe(), after)
     }

@@ -397,6 +397,14 @@ impl EventStore for MeasuredStore {
         self.inner.read_all(after, limit)
     }
 
+    fn event_at(&self, position: Position) -> BoxFuture<'_, Result<Option<RecordedEvent>, ReadError>> {
+        self.inner.event_at(position)
+    }
+
+    fn newest(&self, limit: usize) -> BoxFuture<'_, Result<Vec<RecordedEvent>, ReadError>> {
+        self.inner.newest(limit)
+    }
+
     fn subscribe(&self, after: Position) -> BoxStream<'static, Result<Subscribed, ReadError>> {
         self.inner.subscribe(after)
     }

@@ -321,10 +321,8 @@ impl WebhookSender {
 
     /// The public event at a position, as it is now: without the data of a person who was erased since.
     async fn public_event(&self, position: Position) -> Result<Option<CloudEvent>, Trouble> {
-        let before = Position(position.0.saturating_sub(1));
-        let page = self.store.read_all(before, 1).await?;
-        let Some(event) = page.first().filter(|event| event.position == position) else { return Ok(None) };
-        let public = self.contract.publish(self.codec.as_ref(), event).await;
+        let Some(event) = self.store.event_at(position).await? else { return Ok(None) };
+        let public = self.contract.publish(self.codec.as_ref(), &event).await;
         public.map_err(|source| Trouble::Event { position, source })
     }
 
@@ -390,9 +388,7 @@ fn retry_after(headers: &HeaderMap) -> Option<TimeDelta> {
 /// # Errors
 /// [`ReadError`] if the log can't be read.
 pub async fn event_id_at(store: &dyn EventStore, position: Position) -> Result<Option<Uuid>, ReadError> {
-    let Some(before) = position.0.checked_sub(1) else { return Ok(None) };
-    let page = store.read_all(Position(before), 1).await?;
-    Ok(page.first().filter(|event| event.position == position).map(|event| event.event.id.0))
+    Ok(store.event_at(position).await?.map(|event| event.event.id.0))
 }
 
 /// Waits until the log has an event after a position.

@@ -10,14 +10,18 @@ use crate::output::{Reader, line};
 use crate::system::System;
 
 const PAGE: usize = 500;
+/// The number of events that are printed without `--after`.
+const SHOWN: usize = 20;
 const POLL: Duration = Duration::from_millis(300);
 
 pub(crate) async fn run(directory: &DataDirectory, tail: Tail) -> anyhow::Result<()> {
     let system = System::open_to_read(directory).await?;
-    let head = system.store.head().await?;
-    let mut at = tail.after.map_or(Position(head.0.saturating_sub(20)), Position);
+    let mut events = match tail.after {
+        Some(after) => system.store.read_all(Position(after), PAGE).await?,
+        None => system.store.newest(SHOWN).await?,
+    };
+    let mut at = Position(tail.after.unwrap_or_default());
     loop {
-        let events = system.store.read_all(at, PAGE).await?;
         for recorded in &events {
             at = recorded.position;
             let body = EventBody::read(system.codec.as_ref(), recorded).await?;
@@ -31,6 +35,7 @@ pub(crate) async fn run(directory: &DataDirectory, tail: Tail) -> anyhow::Result
             }
             tokio::time::sleep(POLL).await;
         }
+        events = system.store.read_all(at, PAGE).await?;
     }
 }
 

@@ -164,16 +164,23 @@ struct Way {
     seen: Position,
     /// The checkpoint.
     noted: Position,
-    /// The events that it could not act on yet, and why.
-    failing: BTreeMap<Position, (EventEnvelope, String)>,
+    /// The events that it could not act on yet.
+    failing: BTreeMap<Position, Failing>,
+}
+
+/// An event that a reaction could not act on yet.
+struct Failing {
+    event: EventEnvelope,
+    why: String,
+    /// The position of the event before it.
+    after: Position,
 }
 
 impl Way {
     /// The position up to which it has acted on all events. The checkpoint goes no further, so that nothing is lost
     /// at a stop.
     fn acted_on(&self) -> Position {
-        let before = |first: &Position| Position(first.0.saturating_sub(1));
-        self.failing.keys().next().map_or(self.seen, before)
+        self.failing.values().next().map_or(self.seen, |first| first.after)
     }
 }
 
@@ -240,7 +247,7 @@ impl ReactionRunner {
                     },
                 },
                 _ = retry.tick(), if !way.failing.is_empty() => {
-                    let again: Vec<EventEnvelope> = way.failing.values().map(|(event, _)| event.clone()).collect();
+                    let again: Vec<EventEnvelope> = way.failing.values().map(|failing| failing.event.clone()).collect();
                     for event in again {
                         self.act(&mut way, event).await?;
                     }
@@ -267,6 +274,7 @@ impl ReactionRunner {
 
     async fn act(&self, way: &mut Way, event: EventEnvelope) -> Result<(), Interrupted> {
         let position = event.position;
+        let after = way.failing.get(&position).map_or(way.seen, |failing| failing.after);
         way.seen = way.seen.max(position);
         match self.reaction.react(&event).await {
             Answer::Done(mails) => {
@@ -280,11 +288,11 @@ impl ReactionRunner {
             Answer::TryAgain(source) => {
                 let failed = FailedAt { event: position, source };
                 let why = Causes(&failed).to_string();
-                let known = way.failing.insert(position, (event, why.clone()));
+                let known = way.failing.insert(position, Failing { event, why: why.clone(), after });
                 if way.failing.len() > MOST_FAILING {
                     return Err(failed.into());
                 }
-                if known.is_none_or(|(_, before)| before != why) {
+                if known.is_none_or(|before| before.why != why) {
                     tracing::error!(reaction = self.reaction.name(), %why, "a reaction failed; trying again");
                 }
             }
@@ -301,7 +309,7 @@ impl ReactionRunner {
     }
 
     fn show(&self, way: &Way) {
-        let failure = way.failing.values().next().map(|(_, why)| why.clone());
+        let failure = way.failing.values().next().map(|failing| failing.why.clone());
         self.status.set(Follower::Reaction(self.reaction.name()), 0, way.acted_on(), failure);
     }
 }

@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use loquet_domain::Moment;
+use loquet_postgres::Database;
+use loquet_tests::postgres_server::{self, PostgresServer};
 
 /// A store that a suite tests. It starts empty.
 pub(crate) struct Store<P: ?Sized> {
@@ -53,6 +55,20 @@ pub(crate) fn second(second: i64) -> Moment {
     Moment::from_timestamp(1_800_000_000 + second, 0).unwrap()
 }
 
+/// Whether the server of an adapter is not installed here. Then the rule is skipped.
+pub(crate) fn cannot_be_made(suite: &str, rule: &str) -> bool {
+    suite.ends_with("::postgres") && postgres_server::is_missing(&format!("{suite}::{rule}"))
+}
+
+/// The store of an adapter on PostgreSQL. The server belongs to the folder, and each node has a pool of its own.
+pub(crate) fn in_postgres<P: ?Sized>(
+    folder: &Path,
+    open: impl Fn(Database) -> Arc<P> + Send + Sync + 'static,
+) -> Store<P> {
+    let server = PostgresServer::in_folder(folder, "");
+    Store::opened_by(move || open(server.database()))
+}
+
 /// Writes one test for each rule of a suite, for one adapter. A rule is a function that takes the [`Store`].
 /// The rules after `killed` are for adapters that outlive their process. They take
 /// [`Kills`](crate::kills::Kills) and the [`Make`].
@@ -71,6 +87,9 @@ macro_rules! suite {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
                 async fn $rule() {
+                    if $crate::store::cannot_be_made(module_path!(), stringify!($rule)) {
+                        return;
+                    }
                     let folder = tempfile::tempdir().unwrap();
                     super::$rule(MAKE(folder.path())).await;
                 }
@@ -79,6 +98,9 @@ macro_rules! suite {
             $($(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
                 async fn $killed() {
+                    if $crate::store::cannot_be_made(module_path!(), stringify!($killed)) {
+                        return;
+                    }
                     let test = concat!(module_path!(), "::", stringify!($killed));
                     super::$killed($crate::kills::Kills::of(test), MAKE).await;
                 }

@@ -217,6 +217,17 @@ impl EventStore for SqliteStore {
         self.inner.readers.all(after, limit)
     }
 
+    fn event_at(&self, position: Position) -> BoxFuture<'_, Result<Option<RecordedEvent>, ReadError>> {
+        self.inner.readers.at(position)
+    }
+
+    fn newest(&self, limit: usize) -> BoxFuture<'_, Result<Vec<RecordedEvent>, ReadError>> {
+        // Positions have no gaps here.
+        let head = *self.inner.head.borrow();
+        let older = head.0.saturating_sub(u64::try_from(limit).unwrap_or(u64::MAX));
+        self.inner.readers.all(Position(older), limit)
+    }
+
     fn subscribe(&self, after: Position) -> BoxStream<'static, Result<Subscribed, ReadError>> {
         loquet_subscription::subscribe(Arc::new(self.clone()), self.inner.head.clone(), after)
     }

@@ -7,7 +7,7 @@ use loquet_domain::ports::{
     BoxFuture, NewEvent, Position, ReadError, RecordedEvent, Revision, Sealed, StreamId,
 };
 use loquet_projections::causes::Causes;
-use rusqlite::{CachedStatement, Connection, Row};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
 use uuid::Uuid;
 
 use super::LOG;
@@ -52,6 +52,17 @@ impl Readers {
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
             let events = statement.query_map((after.0, limit), |row| Ok(recorded(row)?.0))?;
             events.collect()
+        })
+    }
+
+    /// Reads the event at a position.
+    pub(super) fn at(
+        &self,
+        position: Position,
+    ) -> BoxFuture<'static, Result<Option<RecordedEvent>, ReadError>> {
+        self.run(move |connection| {
+            let event = statement(connection)?.query_row([position.0], |row| Ok(recorded(row)?.0));
+            event.optional()
         })
     }
 

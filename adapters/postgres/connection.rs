@@ -1,0 +1,107 @@
+//! How PostgreSQL is reached.
+
+use std::fmt;
+use std::time::Duration;
+
+use tokio_postgres::Config;
+use tokio_postgres::config::SslMode;
+use zeroize::Zeroizing;
+
+use crate::database::PostgresError;
+
+/// How connections to the server are protected.
+#[derive(Clone, Debug, Default)]
+pub enum Protection {
+    /// Not at all: for a server on this machine, or in a network that encrypts by itself.
+    #[default]
+    Plaintext,
+    /// TLS. The server's certificate is checked, and its name.
+    Tls(Tls),
+}
+
+/// The files of TLS, as PEM text.
+#[derive(Clone, Default)]
+pub struct Tls {
+    /// Certificate authorities to trust, in addition to those that browsers trust.
+    pub authorities: Option<Vec<u8>>,
+    /// This client's certificate and private key, for servers that ask for one.
+    pub identity: Option<Identity>,
+}
+
+/// A client certificate.
+#[derive(Clone)]
+pub struct Identity {
+    /// The certificate with its chain, as PEM text.
+    pub certificate: Vec<u8>,
+    /// The private key, as PEM text.
+    pub key: Zeroizing<Vec<u8>>,
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tls(…)")
+    }
+}
+
+/// The connection to a PostgreSQL database.
+#[derive(Clone)]
+pub struct Connection {
+    /// A connection URI of libpq: `postgresql://user@host-1,host-2/database?target_session_attrs=read-write`. With several
+    /// hosts, the first one that is reachable and fits `target_session_attrs` is used, so that a new primary is found
+    /// after a fail-over.
+    pub url: String,
+    /// The password, if the URI has none.
+    pub password: Option<Zeroizing<String>>,
+    /// The protection of connections.
+    pub protection: Protection,
+    /// The greatest number of connections that are open at once.
+    pub connections: usize,
+    /// The longest time that a statement may take. The server ends it then.
+    pub statement_timeout: Duration,
+    /// The name under which the server sees this client.
+    pub name: String,
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The URI may have a password.
+        f.debug_struct("Connection").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    /// Reads the connection URI, and adds what every session of ours needs.
+    pub(crate) fn config(&self) -> Result<Config, PostgresError> {
+        let mut config: Config = self.url.parse().map_err(PostgresError::Url)?;
+        if config.get_dbname().is_none() {
+            return Err(PostgresError::NoDatabase);
+        }
+        if let Some(password) = &self.password {
+            config.password(password.as_bytes());
+        }
+        config.ssl_mode(match self.protection {
+            Protection::Plaintext => SslMode::Disable,
+            Protection::Tls(_) => SslMode::Require,
+        });
+        let timeout = self.statement_timeout.as_millis();
+        // A commit that is acknowledged is durable (law 1), whatever the database's own settings say. A transaction whose
+        // program hangs must not hold up the log.
+        let options = format!(
+            "-c search_path=loquet -c synchronous_commit=on -c statement_timeout={timeout} -c lock_timeout={timeout} \
+             -c idle_in_transaction_session_timeout={timeout} -c default_transaction_isolation=read\\ committed \
+             -c timezone=UTC"
+        );
+        let options = match config.get_options() {
+            // Ours come last, so that they win.
+            Some(given) => format!("{given} {options}"),
+            None => options,
+        };
+        config.options(&options).application_name(&self.name);
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(Duration::from_secs(5));
+        }
+        config.keepalives_idle(Duration::from_secs(10)).keepalives_interval(Duration::from_secs(5));
+        config.keepalives_retries(3).tcp_user_timeout(self.statement_timeout * 2);
+        Ok(config)
+    }
+}

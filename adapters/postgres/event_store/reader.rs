@@ -1,0 +1,101 @@
+//! Reads the log. Reading does not wait for the writer.
+
+use loquet_domain::ids::{AccountId, EventId};
+use loquet_domain::ports::{NewEvent, Position, RecordedEvent, Revision, Sealed, StreamId};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::database::{Database, PostgresError};
+
+/// The columns in the order in which [`recorded`] reads them.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT position, stream, revision, event_id, name, version, data, metadata, subject, sealed \
+             FROM loquet.events ",
+            $rest
+        )
+    };
+}
+
+pub(super) async fn head(database: &Database) -> Result<Position, PostgresError> {
+    let client = database.client().await?;
+    let query = client.prepare_cached("SELECT coalesce(max(position), 0) FROM loquet.events").await?;
+    Ok(Position(number(client.query_one(&query, &[]).await?.try_get(0)?)?))
+}
+
+pub(super) async fn stream(
+    database: &Database,
+    stream: &StreamId,
+    after: Revision,
+) -> Result<Vec<RecordedEvent>, PostgresError> {
+    let client = database.client().await?;
+    let query =
+        client.prepare_cached(select!("WHERE stream = $1 AND revision > $2::bigint ORDER BY revision")).await?;
+    let rows = client.query(&query, &[&stream.as_str(), &at_most(after.0)]).await?;
+    rows.iter().map(recorded).collect()
+}
+
+pub(super) async fn all(
+    database: &Database,
+    after: Position,
+    limit: usize,
+) -> Result<Vec<RecordedEvent>, PostgresError> {
+    let client = database.client().await?;
+    let query =
+        client.prepare_cached(select!("WHERE position > $1::bigint ORDER BY position LIMIT $2::bigint")).await?;
+    let rows = client.query(&query, &[&at_most(after.0), &limited(limit)]).await?;
+    rows.iter().map(recorded).collect()
+}
+
+pub(super) async fn at(
+    database: &Database,
+    position: Position,
+) -> Result<Option<RecordedEvent>, PostgresError> {
+    let client = database.client().await?;
+    let query = client.prepare_cached(select!("WHERE position = $1::bigint")).await?;
+    let row = client.query_opt(&query, &[&at_most(position.0)]).await?;
+    row.as_ref().map(recorded).transpose()
+}
+
+pub(super) async fn newest(database: &Database, limit: usize) -> Result<Vec<RecordedEvent>, PostgresError> {
+    let client = database.client().await?;
+    let query = client.prepare_cached(select!("ORDER BY position DESC LIMIT $1::bigint")).await?;
+    let rows = client.query(&query, &[&limited(limit)]).await?;
+    rows.iter().rev().map(recorded).collect()
+}
+
+/// A number as PostgreSQL stores it. A greater one is past everything that is stored.
+pub(super) fn at_most(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn limited(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// A number that this program stored.
+pub(super) fn number(stored: i64) -> Result<u64, PostgresError> {
+    u64::try_from(stored).map_err(|_| PostgresError::Unexpected(format!("the number {stored}")))
+}
+
+fn recorded(row: &Row) -> Result<RecordedEvent, PostgresError> {
+    let version: i32 = row.try_get(5)?;
+    let version = u16::try_from(version)
+        .map_err(|_| PostgresError::Unexpected(format!("an event of version {version}")))?;
+    let sealed = row.try_get::<_, Option<Uuid>>(8)?.zip(row.try_get(9)?);
+    let event = NewEvent {
+        id: EventId(row.try_get(3)?),
+        name: row.try_get(4)?,
+        version,
+        data: row.try_get(6)?,
+        metadata: row.try_get(7)?,
+        sealed: sealed.map(|(subject, bytes)| Sealed { subject: AccountId(subject), bytes }),
+    };
+    Ok(RecordedEvent {
+        position: Position(number(row.try_get(0)?)?),
+        stream: StreamId::stored(row.try_get(1)?),
+        revision: Revision(number(row.try_get(2)?)?),
+        event,
+    })
+}

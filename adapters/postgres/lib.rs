@@ -1,0 +1,14 @@
+//! Everything that several nodes share in PostgreSQL (15 and later): the event log, the accounts' keys, the mail
+//! journal with its lease, webhooks, service tokens, answers to commands with idempotency keys, wrong guesses at unknown
+//! addresses, and the last use of sessions. Each source file implements one port.
+#![forbid(unsafe_code)]
+
+mod connection;
+mod database;
+pub mod event_store;
+mod migrations;
+mod tls;
+
+pub use connection::{Connection, Identity, Protection, Tls};
+pub use database::{Database, PostgresError};
+pub use migrations::Part;

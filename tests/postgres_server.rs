@@ -1,0 +1,231 @@
+//! A real PostgreSQL server.
+
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use loquet_postgres::{Connection, Database, Part, Protection};
+use tempfile::TempDir;
+
+use crate::server::free_port;
+use crate::skip;
+
+/// The settings of the server, beside the port. `fsync` stays on: the log refuses a server without it.
+const SETTINGS: &str = "
+listen_addresses = '127.0.0.1'
+unix_socket_directories = ''
+max_connections = 200
+shared_buffers = 32MB
+log_min_messages = warning
+";
+
+/// A server on a free port, with a folder of its own. It ends with that folder.
+pub struct PostgresServer {
+    pub port: u16,
+    folder: PathBuf,
+    _own: Option<TempDir>,
+}
+
+/// Where the programs of PostgreSQL are. Debian puts them in no folder of the search path.
+fn programs() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?.filter_map(Result::ok);
+    let mut found: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
+    found.retain(|bin| bin.join("initdb").exists());
+    found.sort();
+    found.pop()
+}
+
+/// Whether there is no server here. Prints the skip, and records it for CI.
+pub fn is_missing(test: &str) -> bool {
+    let missing = programs().is_none();
+    if missing {
+        skip::skipped(test, "PostgreSQL is not installed");
+    }
+    missing
+}
+
+/// A command that runs as somebody who is not root, since the server refuses root.
+fn unprivileged(program: &Path) -> Command {
+    if !skip::is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("runuser");
+    command.args(["-u", "postgres", "--"]).arg(program);
+    command
+}
+
+impl PostgresServer {
+    /// Starts a server with an empty database. Skips the test where there is none.
+    pub fn start(test: &str) -> Option<Self> {
+        if is_missing(test) {
+            return None;
+        }
+        let own = tempfile::tempdir().unwrap();
+        let server = Self::in_folder(own.path(), "");
+        Some(Self { _own: Some(own), ..server })
+    }
+
+    /// Starts a server with further lines of its settings.
+    pub fn start_with(test: &str, settings: &str) -> Option<Self> {
+        if is_missing(test) {
+            return None;
+        }
+        let own = tempfile::tempdir().unwrap();
+        let server = Self::in_folder(own.path(), settings);
+        Some(Self { _own: Some(own), ..server })
+    }
+
+    /// The server of a folder. It is started if it does not run, and ends when the folder is deleted.
+    pub fn in_folder(folder: &Path, settings: &str) -> Self {
+        let noted = folder.join("postgres.port");
+        if let Ok(port) = std::fs::read_to_string(&noted) {
+            let port = port.trim().parse().unwrap();
+            return Self { port, folder: folder.to_owned(), _own: None };
+        }
+        let server = Self { port: free_port(), folder: folder.to_owned(), _own: None };
+        server.initialise(settings);
+        server.run();
+        server.sql_in("postgres", "CREATE DATABASE loquet");
+        std::fs::write(noted, server.port.to_string()).unwrap();
+        server
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("postgres")
+    }
+
+    fn initialise(&self, settings: &str) {
+        // The server's user must be able to enter the folder.
+        std::fs::set_permissions(&self.folder, std::fs::Permissions::from_mode(0o711)).unwrap();
+        std::fs::create_dir(self.data()).unwrap();
+        if skip::is_root() {
+            assert!(Command::new("chown").arg("postgres").arg(self.data()).status().unwrap().success());
+        }
+        let mut init = unprivileged(&programs().unwrap().join("initdb"));
+        init.args(["-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-locale", "--no-sync", "-D"]);
+        let made = init.arg(self.data()).output().unwrap();
+        assert!(made.status.success(), "{made:?}");
+        let file = self.data().join("postgresql.conf");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(file, format!("{text}{SETTINGS}port = {}\n{settings}\n", self.port)).unwrap();
+    }
+
+    /// Starts the server on the same data and port, and waits until it answers. It stops when its folder is deleted,
+    /// however the test ends.
+    #[expect(clippy::disallowed_methods, reason = "nothing else runs on this thread while the server starts")]
+    pub fn run(&self) {
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log_file()).unwrap();
+        let script = "\"$1\" -D \"$2\" & server=$!
+            while [ -e \"$2/PG_VERSION\" ] && kill -0 $server 2>/dev/null; do sleep 0.2; done
+            kill -QUIT $server 2>/dev/null; wait $server";
+        let mut run = unprivileged(Path::new("/bin/sh"));
+        run.args(["-c", script, "sh"]).arg(programs().unwrap().join("postgres")).arg(self.data());
+        run.current_dir("/").stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        // Its end is noticed by the port, and by the script itself.
+        drop(run.spawn().unwrap());
+        let begun = Instant::now();
+        while !self.answers() {
+            assert!(begun.elapsed() < Duration::from_mins(1), "PostgreSQL does not start: {}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn answers(&self) -> bool {
+        let mut ready = Command::new(programs().unwrap().join("pg_isready"));
+        ready.args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()]);
+        TcpStream::connect(("127.0.0.1", self.port)).is_ok() && ready.status().unwrap().success()
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.folder.join("postgres.log")
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    /// The connection URI.
+    pub fn url(&self) -> String {
+        format!("postgresql://postgres@127.0.0.1:{}/loquet", self.port)
+    }
+
+    /// The connection that the adapters take.
+    pub fn connection(&self) -> Connection {
+        Connection {
+            url: self.url(),
+            password: None,
+            protection: Protection::Plaintext,
+            connections: 12,
+            statement_timeout: Duration::from_secs(10),
+            name: "loquet-test".to_owned(),
+        }
+    }
+
+    /// A pool of connections to the database, whose tables are there. May be called within a runtime.
+    pub fn database(&self) -> Database {
+        let database = Database::new(&self.connection()).unwrap();
+        let connection = self.connection();
+        let prepared = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let database = Database::new(&connection).unwrap();
+                database.prepare(Part::Main).await.unwrap();
+                database.prepare(Part::Keys).await.unwrap();
+            });
+        });
+        prepared.join().unwrap();
+        database
+    }
+
+    /// Runs a statement as the operator. Returns what it says.
+    #[track_caller]
+    pub fn sql(&self, statement: &str) -> String {
+        self.sql_in("loquet", statement)
+    }
+
+    #[track_caller]
+    fn sql_in(&self, database: &str, statement: &str) -> String {
+        let mut psql = Command::new(programs().unwrap().join("psql"));
+        psql.args(["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "postgres"]);
+        psql.args(["-p", &self.port.to_string(), "-d", database, "-c", statement]);
+        let ran = psql.output().unwrap();
+        assert!(ran.status.success(), "{statement}: {}", String::from_utf8_lossy(&ran.stderr));
+        String::from_utf8(ran.stdout).unwrap().trim().to_owned()
+    }
+
+    /// The processes of the server, the first of all before its children.
+    fn processes(&self) -> Vec<String> {
+        let first = std::fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
+        let first = first.lines().next().unwrap().to_owned();
+        let children = Command::new("pgrep").args(["-P", &first]).output().unwrap();
+        let children = String::from_utf8(children.stdout).unwrap();
+        std::iter::once(first).chain(children.lines().map(str::to_owned)).collect()
+    }
+
+    #[track_caller]
+    fn signal(&self, signal: &str) {
+        assert!(Command::new("kill").arg(signal).args(self.processes()).status().is_ok());
+    }
+
+    /// Ends the server as a crash would, and waits until it is gone.
+    #[expect(clippy::disallowed_methods, reason = "nothing else runs on this thread while the server ends")]
+    pub fn crash(&self) {
+        self.signal("-KILL");
+        while TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        drop(std::fs::remove_file(self.data().join("postmaster.pid")));
+    }
+
+    /// Stops every process of the server without ending it, as a network that stalls would (SIGSTOP).
+    pub fn stall(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets a stalled server go on (SIGCONT).
+    pub fn go_on(&self) {
+        self.signal("-CONT");
+    }
+}
