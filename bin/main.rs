@@ -101,6 +101,9 @@ fn run(cli: Cli, mut config: Config) -> anyhow::Result<ExitCode> {
     if let Command::Doctor(doctor) = cli.command {
         return runtime.block_on(commands::doctor::run(config, doctor));
     }
+    if let Command::Health(health) = cli.command {
+        return runtime.block_on(commands::health::run(&config, health));
+    }
     for notice in &config.notices {
         tracing::warn!("{notice}");
     }
@@ -149,6 +152,7 @@ fn run(cli: Cli, mut config: Config) -> anyhow::Result<ExitCode> {
             // This command was run above.
             Command::Config(_)
             | Command::Doctor(_)
+            | Command::Health(_)
             | Command::Openapi
             | Command::Asyncapi
             | Command::Schema(_)

@@ -125,6 +125,9 @@ pub(crate) enum Command {
     Demo(Demo),
     /// Check disk, file permissions, clock, keys, mail server and data, and report problems with their remedy.
     Doctor(Doctor),
+    /// Ask a running server whether it is ready. The exit code is 0 if it is, and 1 if not. It is the health check of a
+    /// container.
+    Health(Health),
     /// Print the description of the HTTP API (OpenAPI 3.1).
     Openapi,
     /// Check Kafka and the topics, or set the position of the publisher.
@@ -480,4 +483,17 @@ pub(crate) struct Doctor {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Health {
+    /// The address of the server. Default: `http.listen`, on this machine.
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+    /// Only ask whether the process runs. A process that runs may still wait for a database, or read the log.
+    #[arg(long)]
+    pub(crate) live: bool,
+    /// The number of seconds to wait for an answer.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=300))]
+    pub(crate) timeout: u64,
 }

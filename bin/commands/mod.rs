@@ -12,6 +12,7 @@ pub(crate) mod doctor;
 pub(crate) mod event_contract;
 pub(crate) mod events_tail;
 pub(crate) mod find;
+pub(crate) mod health;
 #[cfg(feature = "kafka")]
 pub(crate) mod kafka;
 pub(crate) mod keys;
