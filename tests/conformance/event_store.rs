@@ -296,7 +296,7 @@ durable!(sqlite_on_disk, in_sqlite);
 durable!(postgres_on_disk, in_postgres);
 
 fn in_postgres(folder: &Path) -> store::Store<Port> {
-    store::in_postgres(folder, |database| Arc::new(PostgresStore::open(database)))
+    store::in_postgres(folder, |database| -> Store { Arc::new(PostgresStore::open(database)) })
 }
 
 /// One process has the log, so its two nodes are two handles of one opening.
