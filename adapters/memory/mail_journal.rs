@@ -8,7 +8,7 @@ use loquet_domain::Moment;
 use loquet_domain::ids::AccountId;
 use loquet_domain::ports::{BoxFuture, Position};
 use loquet_projections::mail::{
-    Delivery, Judgement, LedgerEntry, MailCounts, MailLedger, MailState, MailStatus, Trouble, Urgency,
+    LedgerEntry, MailCounts, MailLedger, MailState, MailStatus, Trouble, Urgency,
 };
 use loquet_projections::ports::{
     Acquired, ClaimedMail, Fence, Fenced, Hold, Lease, MailOutcome, QueuedMail, ReactionJournal, StoreFailed,
@@ -80,19 +80,11 @@ impl Held {
     }
 
     fn conclude(&mut self, outcome: MailOutcome, now: Moment) {
-        (self.due_at, self.ended_at, self.note_at, self.unnoted) = (now, Some(now), Some(now), None);
-        (self.state, self.trouble) = match outcome {
-            MailOutcome::Sent => (MailState::Sent, None),
-            MailOutcome::Dead { trouble } => (MailState::Dead, Some(trouble)),
-            MailOutcome::Void => {
-                self.note_at = None;
-                (MailState::Void, None)
-            }
-            MailOutcome::Retry { at, waited, trouble } => {
-                (self.due_at, self.ended_at, self.note_at, self.waited) = (at, None, None, waited);
-                (MailState::Pending, Some(trouble))
-            }
-        };
+        let concluded = outcome.conclusion(now);
+        (self.state, self.trouble) = (concluded.state, concluded.trouble.cloned());
+        (self.due_at, self.ended_at) = (concluded.due_at, concluded.ended_at);
+        (self.note_at, self.unnoted) = (concluded.note_at, None);
+        self.waited = concluded.waited.unwrap_or(self.waited);
     }
 
     fn retry(&mut self, now: Moment) {
@@ -112,40 +104,6 @@ impl Held {
             why: self.trouble.as_ref().map(|trouble| trouble.why.clone()),
             verdict: self.trouble.as_ref().and_then(|trouble| trouble.verdict),
             unnoted: self.unnoted.clone(),
-        }
-    }
-
-    fn status(&self, hold: Option<&Hold>) -> MailStatus {
-        let own = self.trouble.clone().filter(|_| self.tries > 0);
-        let at = self.ended_at.unwrap_or(self.due_at);
-        let (delivery, trouble) = match self.state {
-            MailState::Pending => self.pending(own, hold),
-            MailState::Sending => (Delivery::Sending, own),
-            MailState::Sent => (Delivery::Sent { at }, None),
-            MailState::Void => (Delivery::Void { at }, None),
-            MailState::Dead => (Delivery::GivenUp { at }, own),
-        };
-        MailStatus {
-            mail: self.mail.effect,
-            kind: self.mail.kind,
-            about: self.mail.position,
-            queued_at: self.queued_at,
-            tries: self.tries,
-            tried_at: self.tried_at,
-            delivery,
-            trouble,
-        }
-    }
-
-    /// Returns why a mail waits: for its own next try after a verdict, or together with all other mails.
-    fn pending(&self, own: Option<Trouble>, hold: Option<&Hold>) -> (Delivery, Option<Trouble>) {
-        let is_about_us = |trouble: &Trouble| {
-            trouble.verdict.is_some_and(|verdict| verdict.judgement() == Judgement::AboutUs)
-        };
-        match (own, hold) {
-            (Some(own), _) if !is_about_us(&own) => (Delivery::Deferred { until: self.due_at }, Some(own)),
-            (_, Some(hold)) => (Delivery::Held { since: hold.since }, Some(hold.trouble.clone())),
-            (own, None) => (Delivery::Waiting, own),
         }
     }
 }
@@ -366,7 +324,7 @@ impl ReactionJournal for MemoryJournal {
     ) -> BoxFuture<'_, Result<Vec<MailStatus>, StoreFailed>> {
         self.read(|journal| {
             let mails = journal.newest_first(|held| held.mail.recipient == account, limit).into_iter();
-            mails.map(|held| held.status(journal.hold.as_ref())).collect()
+            mails.map(|held| MailStatus::of(held.entry(), held.tried_at, journal.hold.as_ref())).collect()
         })
     }
 

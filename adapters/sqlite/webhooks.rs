@@ -42,9 +42,6 @@ pub(crate) const WEBHOOKS: Kind = Kind {
         CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (endpoint, due_at);",
 };
 
-/// A delivery that is due after so many microseconds was stored while the clock was ahead: 25 hours.
-const ABSURD: i64 = 25 * 60 * 60 * 1_000_000;
-
 /// The webhooks. Other processes may change them while this one runs.
 #[derive(Clone)]
 pub struct SqliteWebhooks {
@@ -220,8 +217,8 @@ impl Webhooks for SqliteWebhooks {
         self.transaction(move |transaction| {
             let select = "SELECT endpoint, position, tries, due_at, why FROM deliveries
                 WHERE endpoint = ? AND (due_at <= ? OR due_at > ?) ORDER BY position LIMIT ?";
-            let (now, absurd) = (micros(now), micros(now).saturating_add(ABSURD));
-            deliveries(transaction, select, (endpoint.into_bytes(), now, absurd, limit))
+            let farthest = now.checked_add_signed(Delivery::FARTHEST).unwrap_or(Moment::MAX_UTC);
+            deliveries(transaction, select, (endpoint.into_bytes(), micros(now), micros(farthest), limit))
         })
     }
 

@@ -37,6 +37,15 @@ impl Urgency {
     /// All priorities, the most urgent first.
     pub const ALL: [Self; 2] = [Self::AtOnce, Self::InTurn];
 
+    /// Its number in a store. Smaller numbers go first. It is stored: never change one.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        match self {
+            Self::AtOnce => 0,
+            Self::InTurn => 1,
+        }
+    }
+
     /// The priority of a kind of mail.
     #[must_use]
     pub fn of(kind: MailKind) -> Self {

@@ -6,7 +6,9 @@ use loquet_domain::values::mail_kind::MailKind;
 use uuid::Uuid;
 
 use super::judge::{Judgement, Topic};
+use super::ledger::{LedgerEntry, MailState};
 use super::verdict::{Trouble, Verdict};
+use crate::ports::Hold;
 
 /// The delivery status of a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,11 +66,41 @@ pub struct MailStatus {
 }
 
 impl MailStatus {
+    /// The status of a mail, from its entry in the journal. `tried_at` is when it was last tried, and `hold` is why no
+    /// mail is being sent.
+    #[must_use]
+    pub fn of(entry: LedgerEntry, tried_at: Option<Moment>, hold: Option<&Hold>) -> Self {
+        let LedgerEntry { mail, state, tries, queued_at, due_at, ended_at, why, verdict, .. } = entry;
+        // A mail that an operator put back into the queue starts over.
+        let own = why.filter(|_| tries > 0).map(|why| Trouble { why, verdict });
+        let at = ended_at.unwrap_or(due_at);
+        let (delivery, trouble) = match state {
+            MailState::Pending => pending(due_at, own, hold),
+            MailState::Sending => (Delivery::Sending, own),
+            MailState::Sent => (Delivery::Sent { at }, None),
+            MailState::Void => (Delivery::Void { at }, None),
+            MailState::Dead => (Delivery::GivenUp { at }, own),
+        };
+        let (kind, about) = (mail.kind, mail.position);
+        Self { mail: mail.effect, kind, about, queued_at, tries, tried_at, delivery, trouble }
+    }
+
     /// What helps, in the order in which to do it. Empty if nothing needs to be done.
     #[must_use]
     pub fn what_helps(&self) -> Vec<MailHelp> {
         let verdict = self.trouble.as_ref().and_then(|trouble| trouble.verdict);
         what_helps(self.delivery, verdict, self.kind)
+    }
+}
+
+/// Returns why a mail waits: for its own next try after a verdict, or together with all other mails.
+fn pending(due_at: Moment, own: Option<Trouble>, hold: Option<&Hold>) -> (Delivery, Option<Trouble>) {
+    let is_about_us =
+        |trouble: &Trouble| trouble.verdict.is_some_and(|verdict| verdict.judgement() == Judgement::AboutUs);
+    match (own, hold) {
+        (Some(own), _) if !is_about_us(&own) => (Delivery::Deferred { until: due_at }, Some(own)),
+        (_, Some(hold)) => (Delivery::Held { since: hold.since }, Some(hold.trouble.clone())),
+        (own, None) => (Delivery::Waiting, own),
     }
 }
 

@@ -282,6 +282,14 @@ pub struct Trouble {
     pub verdict: Option<Verdict>,
 }
 
+impl Trouble {
+    /// The stored form of the verdict.
+    #[must_use]
+    pub fn stored_verdict(&self) -> Option<String> {
+        self.verdict.map(|verdict| verdict.stored())
+    }
+}
+
 impl From<Verdict> for Trouble {
     fn from(verdict: Verdict) -> Self {
         Self { why: verdict.to_string(), verdict: Some(verdict) }

@@ -7,7 +7,7 @@ use loquet_domain::ports::{BoxFuture, Position};
 use uuid::Uuid;
 
 use super::{Fence, StoreFailed, WriteFailed};
-use crate::mail::{MailKind, MailStatus, Trouble};
+use crate::mail::{MailKind, MailState, MailStatus, Trouble};
 
 /// A mail in the queue. Its contents are read from the log when it is sent, so the queue holds no personal data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +85,47 @@ pub enum MailOutcome {
         /// What went wrong.
         trouble: Trouble,
     },
+}
+
+/// What a result changes in the stored mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conclusion<'a> {
+    /// The new state.
+    pub state: MailState,
+    /// When the mail is tried again, if it is. Otherwise the time of the result.
+    pub due_at: Moment,
+    /// When it was sent, given up, or found to be out of date. `None` if it is tried again.
+    pub ended_at: Option<Moment>,
+    /// From when on the log is to be told the result. `None` if there is nothing to tell.
+    pub note_at: Option<Moment>,
+    /// How long the mail will have waited, as in [`ClaimedMail::waited`]. `None` if that stays as it is.
+    pub waited: Option<TimeDelta>,
+    /// What went wrong.
+    pub trouble: Option<&'a Trouble>,
+}
+
+impl MailOutcome {
+    /// What this result, at `now`, changes in the stored mail.
+    #[must_use]
+    pub fn conclusion(&self, now: Moment) -> Conclusion<'_> {
+        let ended = |state, note_at, trouble| {
+            let (due_at, ended_at, waited) = (now, Some(now), None);
+            Conclusion { state, due_at, ended_at, note_at, waited, trouble }
+        };
+        match self {
+            Self::Sent => ended(MailState::Sent, Some(now), None),
+            Self::Void => ended(MailState::Void, None, None),
+            Self::Dead { trouble } => ended(MailState::Dead, Some(now), Some(trouble)),
+            Self::Retry { at, waited, trouble } => Conclusion {
+                state: MailState::Pending,
+                due_at: *at,
+                ended_at: None,
+                note_at: None,
+                waited: Some(*waited),
+                trouble: Some(trouble),
+            },
+        }
+    }
 }
 
 /// Keeps the checkpoint of each reaction and the queue of mails. It outlives every rebuild of a read model.

@@ -14,7 +14,7 @@ mod webhooks;
 pub use crate::index::IndexEntry;
 pub use clock::Clock;
 pub use lease::{Acquired, Fence, Fenced, Lease, WriteFailed};
-pub use mail_journal::{ClaimedMail, Hold, MailOutcome, QueuedMail, ReactionJournal, UnnotedFate};
+pub use mail_journal::{ClaimedMail, Conclusion, Hold, MailOutcome, QueuedMail, ReactionJournal, UnnotedFate};
 pub use mailer::{Mailer, SendError};
 pub use read_store::{
     BuildState, Cursor, FoundRow, Order, ReadStore, Rows, Selection, StoredBuild, StoredView, Work,

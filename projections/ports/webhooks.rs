@@ -1,5 +1,6 @@
 //! The endpoints that are sent events, and the deliveries that wait.
 
+use chrono::TimeDelta;
 use loquet_domain::Moment;
 use loquet_domain::ports::{BoxFuture, Position};
 use uuid::Uuid;
@@ -42,6 +43,11 @@ pub struct Delivery {
     pub due_at: Option<Moment>,
     /// Why the last try failed.
     pub why: Option<String>,
+}
+
+impl Delivery {
+    /// A delivery that is due later than in this time was stored while the clock was ahead. The longest pause is a day.
+    pub const FARTHEST: TimeDelta = TimeDelta::hours(25);
 }
 
 /// How many deliveries of an endpoint wait, and how many were given up.
@@ -117,8 +123,8 @@ pub trait Webhooks: Send + Sync {
         event_id: Option<Uuid>,
     ) -> BoxFuture<'_, Result<bool, StoreFailed>>;
 
-    /// Up to `limit` deliveries of an endpoint that are due, those of older events first. A delivery that is due in more than
-    /// 25 hours is due now: the longest pause is a day, so the clock was put back.
+    /// Up to `limit` deliveries of an endpoint that are due, those of older events first. A delivery that is due
+    /// later than in [`Delivery::FARTHEST`] is due now, because the clock was put back.
     ///
     /// # Errors
     /// [`StoreFailed`] if the store can't be read.

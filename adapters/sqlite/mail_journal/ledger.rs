@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::status::verdict;
 use super::{MAIL, SqliteJournal, moment, queued};
 
-const ENTRY: &str = "state, tries, queued_at, due_at, ended_at, why, unnoted_why, verdict";
+pub(super) const ENTRY: &str = "state, tries, queued_at, due_at, ended_at, why, unnoted_why, verdict";
 
 impl MailLedger for SqliteJournal {
     fn list(
@@ -92,7 +92,7 @@ fn counts(connection: &Connection) -> rusqlite::Result<MailCounts> {
     Ok(counts)
 }
 
-fn entry(row: &Row<'_>) -> rusqlite::Result<LedgerEntry> {
+pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<LedgerEntry> {
     let state: String = row.get(4)?;
     let unknown = || rusqlite::Error::InvalidColumnType(4, state.clone(), rusqlite::types::Type::Text);
     let ended: Option<i64> = row.get(8)?;

@@ -156,7 +156,7 @@ fn advance(
             mail.recipient.0.as_bytes(),
             mail.position.0,
             now.timestamp_micros(),
-            stored(Urgency::of(mail.kind)),
+            Urgency::of(mail.kind).number(),
         ))?;
     }
     let checkpoint = "INSERT INTO checkpoints VALUES (?, ?)
@@ -176,13 +176,6 @@ fn queued(row: &Row<'_>) -> rusqlite::Result<QueuedMail> {
         recipient: AccountId(Uuid::from_bytes(row.get(2)?)),
         position: Position(row.get(3)?),
     })
-}
-
-fn stored(urgency: Urgency) -> i64 {
-    match urgency {
-        Urgency::AtOnce => 0,
-        Urgency::InTurn => 1,
-    }
 }
 
 /// Reads a stored moment. It is out of range only in a file that somebody has changed.
@@ -216,7 +209,7 @@ fn due(
     );
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut select = connection.prepare_cached(&query)?;
-    let due = select.query_map((stored(urgency), now.timestamp_micros(), limit), |row| {
+    let due = select.query_map((urgency.number(), now.timestamp_micros(), limit), |row| {
         let waited = TimeDelta::microseconds(row.get(5)?);
         Ok(ClaimedMail { mail: queued(row)?, tries: row.get(4)?, waited })
     })?;
@@ -259,30 +252,20 @@ fn conclude(
     outcome: &MailOutcome,
     now: Moment,
 ) -> rusqlite::Result<()> {
-    let now = now.timestamp_micros();
-    let (state, due, ended, trouble, noted) = match outcome {
-        MailOutcome::Sent => ("sent", now, Some(now), None, false),
-        MailOutcome::Void => ("void", now, Some(now), None, true),
-        MailOutcome::Retry { at, trouble, .. } => {
-            ("pending", at.timestamp_micros(), None, Some(trouble), true)
-        }
-        MailOutcome::Dead { trouble } => ("dead", now, Some(now), Some(trouble), false),
-    };
-    let waited = match outcome {
-        MailOutcome::Retry { waited, .. } => waited.num_microseconds(),
-        MailOutcome::Sent | MailOutcome::Void | MailOutcome::Dead { .. } => None,
-    };
-    let (why, verdict) = kept(trouble);
+    let concluded = outcome.conclusion(now);
     let update = "UPDATE mails SET state = ?, due_at = ?, ended_at = ?, why = ?, verdict = ?, noted = ?,
         waited = coalesce(?, waited), note_at = coalesce(?3, 0), unnoted_why = NULL WHERE effect = ?";
-    let values = (state, due, ended, why, verdict, noted, waited, effect.as_bytes());
+    let values = (
+        concluded.state.name(),
+        concluded.due_at.timestamp_micros(),
+        concluded.ended_at.map(|ended| ended.timestamp_micros()),
+        concluded.trouble.map(|trouble| trouble.why.as_str()),
+        concluded.trouble.and_then(Trouble::stored_verdict),
+        concluded.note_at.is_none(),
+        concluded.waited.and_then(|waited| waited.num_microseconds()),
+        effect.as_bytes(),
+    );
     connection.execute(update, values).map(drop)
-}
-
-/// A failure as it is stored: the text, and the mail server's verdict.
-fn kept(trouble: Option<&Trouble>) -> (Option<&str>, Option<String>) {
-    let verdict = trouble.and_then(|trouble| trouble.verdict);
-    (trouble.map(|trouble| trouble.why.as_str()), verdict.map(|verdict| verdict.stored()))
 }
 
 impl ReactionJournal for SqliteJournal {
