@@ -10,7 +10,6 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::TimeDelta;
-use hmac::Mac;
 use loquet_domain::Moment;
 use loquet_domain::ports::BoxFuture;
 use loquet_http_ports::answers::{Answers, CommandId, Known, UnderWay};
@@ -19,7 +18,7 @@ use rusqlite::{Connection, OptionalExtension};
 use zeroize::Zeroizing;
 
 use crate::database::{FileError, Kind, work_on};
-use loquet_crypto::keyed_hash::mac;
+use loquet_crypto::keyed_hash::{CommandHashes, command_hashes};
 
 pub(crate) const ANSWERS: Kind = Kind {
     what: "a Loquet store of answers",
@@ -105,16 +104,8 @@ impl SqliteAnswers {
 
 impl Answers for SqliteAnswers {
     fn id(&self, caller: &str, key: &str, contents: &[&[u8]]) -> CommandId {
-        let mut digest = mac(&self.key, b"contents");
-        for part in contents {
-            digest.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-            digest.update(part);
-        }
-        let command = mac(&self.key, format!("command\0{caller}\0{key}").as_bytes());
-        CommandId {
-            command: command.finalize().into_bytes().into(),
-            contents: digest.finalize().into_bytes().into(),
-        }
+        let CommandHashes { command, contents } = command_hashes(&self.key, caller, key, contents);
+        CommandId { command, contents }
     }
 
     fn begin(&self, id: CommandId, now: Moment) -> BoxFuture<'_, Result<Known, StoreFailed>> {
