@@ -4,6 +4,8 @@
 
 pub mod account_keys;
 pub mod event_codec;
+pub mod key_ring;
+pub mod key_rotation;
 pub mod keyed_hash;
 pub mod memory_keys;
 pub mod random_ids;

@@ -15,7 +15,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use loquet_crypto::account_keys::{AccountKey, AccountKeys, Held, KeysUnavailable, Noticed};
-use loquet_crypto::sealing::{open, random_key, seal};
+use loquet_crypto::key_ring::{COMMANDS, Generation, Ring, RingError};
+use loquet_crypto::sealing::random_key;
 use loquet_crypto::server_key::{KeyFile, ServerKeyError};
 use loquet_crypto::tokens::HmacTokens;
 use loquet_domain::ids::AccountId;
@@ -28,7 +29,7 @@ pub(crate) use ring::wrapped_by;
 pub use rotation::{Cause, Rotation, RotationReport};
 
 use crate::database::{FileError, Kind, explain};
-use ring::{COMMANDS, Generation, Ring, changes_by_others, generations};
+use ring::{changes_by_others, generations, stored};
 
 pub(crate) const KEYS: Kind = Kind {
     what: "a Loquet key store",
@@ -86,6 +87,13 @@ impl KeyStoreError {
     fn sqlite(error: rusqlite::Error) -> Self {
         Self::Sqlite(explain(&error))
     }
+
+    fn ring(error: RingError, path: &str) -> Self {
+        match error {
+            RingError::WrongServerKey => Self::WrongServerKey(path.to_owned()),
+            RingError::Altered(name) => Self::Altered(name),
+        }
+    }
 }
 
 /// The account keys.
@@ -126,7 +134,8 @@ impl KeyStore {
     fn with(connection: Connection, path: &Path, server: KeyFile) -> Result<Self, KeyStoreError> {
         connection.busy_timeout(PATIENCE).map_err(KeyStoreError::sqlite)?;
         let path: Arc<str> = path.display().to_string().into();
-        let ring = Ring::load(&connection, server, &path)?;
+        let stored = stored(&connection).map_err(KeyStoreError::sqlite)?;
+        let ring = Ring::of(server, &stored).map_err(|error| KeyStoreError::ring(error, &path))?;
         Ok(Self {
             connection: Arc::new(Mutex::new(connection)),
             ring: Arc::new(RwLock::new(ring)),
@@ -142,19 +151,18 @@ impl KeyStore {
         let connection = self.lock();
         loop {
             self.refresh_with(&connection)?;
-            let ring = self.ring();
-            if let Some(key) = ring.kept_key(&connection, COMMANDS)? {
+            let (ring, stored) = (self.ring(), stored(&connection).map_err(KeyStoreError::sqlite)?);
+            let kept = ring.kept_key(&stored, COMMANDS);
+            if let Some(key) = kept.map_err(|error| KeyStoreError::ring(error, &self.path))? {
                 return Ok(key);
             }
-            let key = random_key();
             let wrapped = ring
-                .wrapping(ring.newest)
-                .and_then(|wrapping| seal(wrapping, key.as_slice(), COMMANDS.as_bytes()))
+                .wrap(&random_key(), COMMANDS.as_bytes())
                 .ok_or_else(|| KeyStoreError::Altered(COMMANDS.to_owned()))?;
             // A rotation may have finished with the secrets meanwhile. It would not wrap this one.
             let insert = "INSERT OR IGNORE INTO secrets
                 SELECT ?1, ?2, ?3, NULL WHERE ?3 = (SELECT max(id) FROM server)";
-            connection.execute(insert, (COMMANDS, wrapped, ring.newest)).map_err(KeyStoreError::sqlite)?;
+            connection.execute(insert, (COMMANDS, wrapped, ring.newest())).map_err(KeyStoreError::sqlite)?;
         }
     }
 
@@ -176,18 +184,21 @@ impl KeyStore {
         let changes = changes_by_others(connection).map_err(KeyStoreError::sqlite)?;
         let (held, file) = {
             let ring = self.ring();
-            ((ring.newest, ring.changes), ring.file.clone())
+            ((ring.newest(), ring.changes()), ring.file().clone())
         };
         if changes == held.1 {
             return Ok(Noticed::Nothing);
         }
         // Another process may have erased keys. Those that still exist are read again.
         self.cache.clear();
-        let load = || Ring::load(connection, file.reload()?, &self.path);
+        let load = || {
+            let stored = stored(connection).map_err(KeyStoreError::sqlite)?;
+            Ring::of(file.reload()?, &stored).map_err(|error| KeyStoreError::ring(error, &self.path))
+        };
         // The two files can't be read at one moment. If a rotation begins in between, the second try reads
         // both as they are after it.
         let fresh = load().or_else(|_| load())?;
-        let noticed = if fresh.newest == held.0 { Noticed::Nothing } else { Noticed::Rotation };
+        let noticed = if fresh.newest() == held.0 { Noticed::Nothing } else { Noticed::Rotation };
         self.ring.write().unwrap_or_else(PoisonError::into_inner).become_like(fresh);
         Ok(noticed)
     }
@@ -196,20 +207,12 @@ impl KeyStore {
         self.ring.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the key that wraps the account keys of a generation. If this process does not know it,
-    /// checks for a new generation first.
-    fn wrapping(
-        &self,
-        connection: &Connection,
-        generation: Generation,
-    ) -> Result<Option<Zeroizing<[u8; 32]>>, CodecError> {
-        let known = || self.ring().wrapping(generation).cloned();
-        match known() {
-            Some(key) => Ok(Some(key)),
-            None => {
-                self.refresh_with(connection).map_err(|e| CodecError::Keys(e.to_string()))?;
-                Ok(known())
-            }
+    /// Checks for a new generation, if this process does not know this one.
+    fn look_for(&self, connection: &Connection, generation: Generation) -> Result<(), CodecError> {
+        let is_known = self.ring().knows(generation);
+        match is_known {
+            true => Ok(()),
+            false => self.refresh_with(connection).map(drop).map_err(|e| CodecError::Keys(e.to_string())),
         }
     }
 
@@ -271,11 +274,11 @@ impl KeyStore {
         account: AccountId,
         key: &AccountKey,
     ) -> Result<bool, CodecError> {
-        let generation = self.ring().newest;
-        let wrapped = self
-            .wrapping(connection, generation)?
-            .and_then(|wrapping| seal(&wrapping, key.as_slice(), account.0.as_bytes()))
-            .ok_or_else(|| CodecError::Keys("a key could not be wrapped".to_owned()))?;
+        let (generation, wrapped) = {
+            let ring = self.ring();
+            (ring.newest(), ring.wrap(key, account.0.as_bytes()))
+        };
+        let wrapped = wrapped.ok_or_else(|| CodecError::Keys("a key could not be wrapped".to_owned()))?;
         let insert = "INSERT OR IGNORE INTO keys SELECT ?1, ?2, ?3 WHERE ?3 = (SELECT max(id) FROM server)";
         let inserted = connection
             .prepare_cached(insert)
@@ -306,11 +309,10 @@ impl KeyStore {
         wrapped: &[u8],
         generation: Generation,
     ) -> Result<Held, CodecError> {
-        let wrapping = self.wrapping(connection, generation)?;
-        let key = wrapping.and_then(|wrapping| open(&wrapping, wrapped, account.0.as_bytes()));
-        let key = key.map(Zeroizing::new).and_then(|key| <[u8; 32]>::try_from(key.as_slice()).ok());
+        self.look_for(connection, generation)?;
+        let key = self.ring().unwrap(wrapped, generation, account.0.as_bytes());
         let key = key.ok_or_else(|| CodecError::Keys(format!("the key of account {account} was altered")))?;
-        let key = Arc::new(Zeroizing::new(key));
+        let key = Arc::new(key);
         self.cache.insert(account, key.clone());
         Ok(Held::Key(key))
     }
@@ -319,7 +321,7 @@ impl KeyStore {
         let connection = self.lock();
         let forget =
             "INSERT INTO keys VALUES (?, NULL, ?) ON CONFLICT (account) DO UPDATE SET wrapped = NULL";
-        connection.execute(forget, (account.0.as_bytes(), self.ring().newest)).map_err(failed)?;
+        connection.execute(forget, (account.0.as_bytes(), self.ring().newest())).map_err(failed)?;
         self.cache.remove(&account);
         self.kept_in_log.store(true, Ordering::SeqCst);
         self.empty_log(&connection)

@@ -1,44 +1,22 @@
-//! Rotates the server key while a server runs: makes a new one and wraps everything again with it.
-//!
-//! Each step is durable before the next one begins. So a rotation that was killed continues when it is
-//! started again.
-//!
-//! 1. The new key is written above the old one in the key file.
-//! 2. The key store records the new generation, and keeps what must survive the old key.
-//! 3. The account keys are wrapped again, some hundreds in each transaction.
-//! 4. When none is left, the old generation is deleted from the store.
-//! 5. The old key is deleted from the key file.
+//! Rotates the server key while a server runs: makes a new one and wraps everything again with it. The steps are those
+//! of [`loquet_crypto::key_rotation`].
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use chrono::TimeDelta;
-use loquet_crypto::sealing::{open, seal};
-use loquet_crypto::server_key::{KeyFile, ServerKey};
-use loquet_crypto::tokens::{Signing, TokenKeys};
+use loquet_crypto::key_ring::{Generation, Stored, StoredSecret};
+use loquet_crypto::key_rotation::{Beginning, CannotBegin, Record, Rewrapping};
+pub use loquet_crypto::key_rotation::{Cause, RotationReport};
+use loquet_crypto::server_key::KeyFile;
 use loquet_domain::Moment;
 use rusqlite::{Connection, TransactionBehavior};
-use zeroize::Zeroizing;
 
-use super::ring::{COMMANDS, EMAIL, Generation, Ring, generations, wrap};
+use super::ring::stored;
 use super::{KEYS, KeyStoreError};
 use crate::database::{FileError, lock_beside};
 
 /// The number of keys that one transaction wraps.
 const BATCH: usize = 500;
-/// How long links and sessions signed with the old key stay valid: the longest time that any of them may
-/// last.
-const GRACE: TimeDelta = TimeDelta::days(366);
-
-/// Why the server key is rotated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// A planned rotation. Links and sessions signed with the old key stay valid until they expire.
-    Routine,
-    /// Somebody else knows the old key. Links and sessions that it signed end at once.
-    Compromise,
-}
-
 /// A running rotation.
 pub struct Rotation {
     connection: Connection,
@@ -46,22 +24,12 @@ pub struct Rotation {
     file: KeyFile,
     cause: Cause,
     report: RotationReport,
-    old: Vec<(Generation, Zeroizing<[u8; 32]>)>,
-    newest: Generation,
+    rewrapping: Rewrapping,
     /// The last account whose key was looked at.
     at: Vec<u8>,
     /// A lock against a second rotation. Two at once would each write a key to the file, and one would be
     /// lost.
     alone: File,
-}
-
-/// What a rotation does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RotationReport {
-    /// The number of the new server key, starting at one.
-    pub generation: u32,
-    /// Whether it continues an interrupted rotation.
-    pub resumed: bool,
 }
 
 impl Rotation {
@@ -84,38 +52,20 @@ impl Rotation {
         now: Moment,
         cause: Cause,
     ) -> Result<Self, KeyStoreError> {
-        // The file is read again under the lock, because another rotation may have changed it before.
-        let file = file.reload()?;
         let mut connection = KEYS.open(path)?;
-        let prints = generations(&connection).map_err(KeyStoreError::sqlite)?;
-        let is_known = |key: &ServerKey| {
-            let print = key.fingerprint();
-            prints.values().any(|known| **known == print)
-        };
-        // A key that is in the file but unknown to the store comes from a rotation that was killed at that
-        // moment.
-        let unheard = file.older.iter().find(|older| is_known(older)).filter(|_| !is_known(&file.newest));
-        let current = unheard.map_or_else(|| file.clone(), KeyFile::from);
-        let ring = Ring::load(&connection, current, &path.display().to_string())?;
-        let resumed = prints.len() > 1 || !file.older.is_empty();
-        let file = if resumed { file } else { file.put_above(ServerKey::random())? };
-        if !is_known(&file.newest) {
-            announce(&mut connection, &file, &ring, now, cause)?;
-        } else if cause == Cause::Compromise {
-            let forget = "DELETE FROM secrets WHERE ends_at IS NOT NULL";
-            connection.execute(forget, []).map_err(KeyStoreError::sqlite)?;
-        }
-        let known = generations(&connection).map_err(KeyStoreError::sqlite)?;
-        let newest = known.last_key_value().map_or(1, |(generation, _)| *generation);
-        let old = file.older.iter().filter_map(|key| {
-            let print = key.fingerprint();
-            let generation = known.iter().find(|(_, known)| **known == print)?.0;
-            Some((*generation, key.wrapping()))
-        });
-        let old = old.collect();
-        let report = RotationReport { generation: newest, resumed };
+        let shown = path.display().to_string();
+        let stored = stored(&connection).map_err(KeyStoreError::sqlite)?;
+        // The file is read again under the lock, because another rotation may have changed it before.
+        let beginning = Beginning::of(file, &stored).map_err(|error| match error {
+            CannotBegin::Ring(error) => KeyStoreError::ring(error, &shown),
+            CannotBegin::File(error) => error.into(),
+        })?;
+        let stored = record(&mut connection, &beginning, now, cause, &shown)?;
+        let Beginning { file, resumed, .. } = beginning;
+        let rewrapping = Rewrapping::of(&file, &stored);
+        let report = RotationReport { generation: rewrapping.newest(), resumed };
         let path = path.to_owned();
-        Ok(Self { connection, path, file, cause, report, old, newest, at: Vec::new(), alone })
+        Ok(Self { connection, path, file, cause, report, rewrapping, at: Vec::new(), alone })
     }
 
     /// Returns what this rotation does.
@@ -130,7 +80,9 @@ impl Rotation {
     /// SQLite's error.
     pub fn left(&self) -> Result<u64, KeyStoreError> {
         let count = "SELECT count(*) FROM keys WHERE generation < ?";
-        self.connection.query_row(count, [self.newest], |row| row.get(0)).map_err(KeyStoreError::sqlite)
+        self.connection
+            .query_row(count, [self.rewrapping.newest()], |row| row.get(0))
+            .map_err(KeyStoreError::sqlite)
     }
 
     /// Wraps some more keys again. Returns how many; zero means that all are done.
@@ -138,7 +90,7 @@ impl Rotation {
     /// # Errors
     /// [`KeyStoreError::Altered`] names a key that can't be unwrapped.
     pub fn step(&mut self) -> Result<usize, KeyStoreError> {
-        let (old, newest, new) = (&self.old, self.newest, self.file.newest.wrapping());
+        let (rewrapping, newest) = (&self.rewrapping, self.rewrapping.newest());
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
@@ -148,11 +100,7 @@ impl Rotation {
             let altered = || KeyStoreError::Altered(base16ct::lower::encode_string(account));
             let rewrapped = match wrapped {
                 None => None,
-                Some(wrapped) => {
-                    let key = old.iter().find(|(old, _)| old == generation).map(|(_, key)| key);
-                    let key = key.and_then(|key| open(key, wrapped, account)).map(Zeroizing::new);
-                    Some(key.and_then(|key| seal(&new, &key, account)).ok_or_else(altered)?)
-                }
+                Some(wrapped) => Some(rewrapping.rewrap(wrapped, *generation, account).ok_or_else(altered)?),
             };
             transaction
                 .prepare_cached("UPDATE keys SET wrapped = ?, generation = ? WHERE account = ?")
@@ -177,15 +125,13 @@ impl Rotation {
         }
         let strike = "DELETE FROM server WHERE id < ?1
             AND NOT EXISTS (SELECT 1 FROM keys WHERE generation < ?1)";
-        self.connection.execute(strike, [self.newest]).map_err(KeyStoreError::sqlite)?;
+        self.connection.execute(strike, [self.rewrapping.newest()]).map_err(KeyStoreError::sqlite)?;
         let empty = "PRAGMA wal_checkpoint(TRUNCATE)";
         self.connection.query_row(empty, [], |_| Ok(())).map_err(KeyStoreError::sqlite)?;
         let file = self.file.without_older()?;
-        match self.cause {
-            Cause::Compromise if self.report.resumed => {
-                Self::begin_alone(self.alone, &self.path, &file, now, self.cause).map(Some)
-            }
-            _ => Ok(None),
+        match self.report.must_be_followed(self.cause) {
+            true => Self::begin_alone(self.alone, &self.path, &file, now, self.cause).map(Some),
+            false => Ok(None),
         }
     }
 }
@@ -202,44 +148,40 @@ fn old_rows(connection: &Connection, newest: Generation, after: &[u8]) -> rusqli
     rows.collect()
 }
 
-/// Records the new generation and what must survive the old one, in one transaction.
-fn announce(
+/// Records how a rotation begins, in one transaction. Returns what is stored then.
+fn record(
     connection: &mut Connection,
-    file: &KeyFile,
-    ring: &Ring,
+    beginning: &Beginning,
     now: Moment,
     cause: Cause,
-) -> Result<(), KeyStoreError> {
-    let old = &ring.file.newest;
-    let generation = ring.newest.saturating_add(1);
-    let keys = ring.tokens().read().map_or_else(|_| TokenKeys::of(old), |keys| keys.clone());
-    let mut kept: Vec<(String, Zeroizing<Vec<u8>>, Option<i64>)> =
-        vec![(EMAIL.to_owned(), Zeroizing::new(keys.email.to_vec()), None)];
-    if let Some(key) = ring.kept_key(connection, COMMANDS)? {
-        kept.push((COMMANDS.to_owned(), Zeroizing::new(key.to_vec()), None));
-    }
-    if cause == Cause::Routine {
-        let signing = std::iter::once((Signing::of(old), now + GRACE)).chain(keys.older);
-        kept.extend(signing.filter(|(_, ends)| now < *ends).enumerate().map(|(n, (signing, ends))| {
-            let name =
-                format!("signing/{}", ring.newest.saturating_sub(u32::try_from(n).unwrap_or(u32::MAX)));
-            (name, signing.to_bytes(), Some(ends.timestamp_micros()))
-        }));
-    }
-    let mut rows = Vec::with_capacity(kept.len());
-    for (name, secret, ends_at) in kept {
-        let wrapped = wrap(&file.newest, &name, &secret)?;
-        rows.push((name, wrapped, generation, ends_at));
-    }
-    let write = || {
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        transaction.execute("DELETE FROM secrets", [])?;
-        for row in rows {
-            transaction.execute("INSERT INTO secrets VALUES (?, ?, ?, ?)", row)?;
+    path: &str,
+) -> Result<Stored, KeyStoreError> {
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(KeyStoreError::sqlite)?;
+    let held = stored(&transaction).map_err(KeyStoreError::sqlite)?;
+    let record = beginning.record(&held, now, cause).map_err(|error| KeyStoreError::ring(error, path))?;
+    let written = write(&transaction, record).and_then(|()| stored(&transaction));
+    let written = written.map_err(KeyStoreError::sqlite)?;
+    transaction.commit().map_err(KeyStoreError::sqlite)?;
+    Ok(written)
+}
+
+fn write(connection: &Connection, record: Record) -> rusqlite::Result<()> {
+    match record {
+        Record::Generation(generation, fingerprint, secrets) => {
+            connection.execute("DELETE FROM secrets", [])?;
+            for StoredSecret { name, wrapped, generation, ends_at } in secrets {
+                let ends_at = ends_at.map(|ends_at| ends_at.timestamp_micros());
+                let insert = "INSERT INTO secrets VALUES (?, ?, ?, ?)";
+                connection.execute(insert, (name, wrapped, generation, ends_at))?;
+            }
+            connection.execute("INSERT INTO server VALUES (?, ?)", (generation, fingerprint))?;
         }
-        let note = "INSERT INTO server VALUES (?, ?)";
-        transaction.execute(note, (generation, file.newest.fingerprint()))?;
-        transaction.commit()
-    };
-    write().map_err(KeyStoreError::sqlite)
+        Record::EndOfOldTokens => {
+            connection.execute("DELETE FROM secrets WHERE ends_at IS NOT NULL", [])?;
+        }
+        Record::Nothing => {}
+    }
+    Ok(())
 }
