@@ -6,8 +6,12 @@
 mod connection;
 mod database;
 pub mod event_store;
+pub mod mail_journal;
 mod migrations;
+mod numbers;
+mod statements;
 mod tls;
+pub mod webhooks;
 
 pub use connection::{Connection, Identity, Protection, Tls};
 pub use database::{Database, PostgresError};

@@ -2,16 +2,26 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use loquet_domain::Moment;
 use loquet_domain::ports::Position;
-use loquet_projections::ports::{Acquired, Fence, Fenced, Hold, MailOutcome, WriteFailed};
+use loquet_postgres::mail_journal::PostgresJournal;
+use loquet_postgres::{Connection, Database};
+use loquet_projections::mail::MailLedger;
+use loquet_projections::ports::{
+    Acquired, Fence, Fenced, Hold, Lease, MailOutcome, ReactionJournal, WriteFailed,
+};
+use loquet_tests::postgres_server::PostgresServer;
 
 use crate::kills::{Acknowledged, Kills};
 pub(crate) use crate::mail_journal::Port;
-use crate::mail_journal::{everything, in_memory, in_sqlite, mail, queue};
+use crate::mail_journal::{everything, in_memory, in_postgres, in_sqlite, mail, queue};
 use crate::store::{Make, Store, second, suite};
+
+/// How long a take-over may wait for what is being written.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 macro_rules! adapter {
     ($name:ident, $make:expr $(, $killed:ident)?) => {
@@ -29,6 +39,7 @@ macro_rules! adapter {
             nothing_is_written_under_a_fence_that_is_over_or_was_never_given,
             nothing_is_written_under_a_lease_that_was_given_back,
             what_a_late_holder_writes_while_another_takes_over_is_before_it_or_not_at_all,
+            a_late_holder_that_writes_without_a_pause_holds_up_no_take_over,
         ] $(, $killed: [
             killed_at_any_moment_no_fence_is_given_twice,
         ])?);
@@ -37,6 +48,7 @@ macro_rules! adapter {
 
 adapter!(memory, in_memory);
 adapter!(sqlite, in_sqlite, killed);
+adapter!(postgres, in_postgres, killed);
 
 async fn acquire(lease: &Port, holder: &str, now: i64, until: i64) -> Acquired {
     lease.acquire(holder, second(now), second(until)).await.unwrap()
@@ -274,6 +286,61 @@ async fn what_a_late_holder_writes_while_another_takes_over_is_before_it_or_not_
         assert_eq!(next.checkpoint("mails").await, Ok(at_take_over), "it wrote after the take-over");
         assert_eq!(at_take_over, last_told, "and what it was told is written");
     }
+}
+
+/// The reactions and the sender write at the same time. So there may be no moment without an open transaction.
+async fn a_late_holder_that_writes_without_a_pause_holds_up_no_take_over(store: Store<Port>) {
+    let [late, next] = store.two();
+    let fence = given(late.as_ref(), "late", 0, 0).await;
+    queue(late.as_ref(), fence, 1..2, 0).await;
+    let begun = Arc::new(tokio::sync::Barrier::new(7));
+    let writing = [0; 6].map(|_| {
+        let (late, begun) = (late.clone(), begun.clone());
+        tokio::spawn(async move {
+            late.noted(fence, mail(1).effect).await.unwrap();
+            begun.wait().await;
+            loop {
+                match late.noted(fence, mail(1).effect).await {
+                    Ok(()) => {}
+                    Err(WriteFailed::Fenced(_)) => return,
+                    Err(WriteFailed::Store(error)) => panic!("{error}"),
+                }
+            }
+        })
+    });
+    begun.wait().await;
+    let begun = Instant::now();
+    given(next.as_ref(), "next", 1, 10).await;
+    assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
+    for written in join_all(writing).await {
+        written.unwrap();
+    }
+}
+
+/// A leader whose store hangs must learn of it while it can still end its term.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stalls_holds_up_no_caller_and_a_write_ends_whole_or_not_at_all() {
+    let Some(server) = PostgresServer::start("a_server_that_stalls_holds_up_no_caller") else { return };
+    server.database();
+    let connection = Connection { statement_timeout: Duration::from_secs(1), ..server.connection() };
+    let journal = PostgresJournal::new(Database::new(&connection).unwrap());
+    let fence = given(&journal, "one", 0, 10).await;
+    for round in 0..3 {
+        server.stall();
+        let begun = Instant::now();
+        let mails = vec![mail(2 * round), mail(2 * round + 1)];
+        let written = journal.advance(fence, "mails", Position(round), mails, second(0)).await;
+        let renewed = journal.renew(fence, second(20)).await;
+        assert!(matches!(written, Err(WriteFailed::Store(_))), "{written:?}");
+        assert!(matches!(renewed, Err(WriteFailed::Store(_))), "{renewed:?}");
+        assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+        server.go_on();
+        journal.renew(fence, second(10)).await.unwrap();
+    }
+    let there = journal.list(None, None, 100).await.unwrap().len();
+    assert!(there.is_multiple_of(2), "half of the mails are there: {there}");
+    let next = given(&journal, "other", 11, 20).await;
+    assert_eq!(journal.reclaim(fence).await, over(fence, next));
 }
 
 async fn killed_at_any_moment_no_fence_is_given_twice(kills: Kills, make: Make<Port>) {

@@ -10,6 +10,7 @@ use futures_util::future::join_all;
 use loquet_domain::ids::AccountId;
 use loquet_domain::ports::Position;
 use loquet_memory::mail_journal::MemoryJournal;
+use loquet_postgres::mail_journal::PostgresJournal;
 use loquet_projections::mail::{Delivery, LedgerEntry, MailKind, MailLedger, MailState, Trouble, Verdict};
 use loquet_projections::ports::{
     Acquired, ClaimedMail, Fence, Hold, Lease, MailOutcome, QueuedMail, UnnotedFate,
@@ -18,7 +19,7 @@ use loquet_sqlite::mail_journal::SqliteJournal;
 use uuid::Uuid;
 
 use crate::kills::{Acknowledged, Kills};
-use crate::store::{Make, Store, second, suite};
+use crate::store::{self, Make, Store, second, suite};
 
 /// A journal and its lease. Both are in one store.
 pub(crate) trait Journal: MailLedger + Lease {}
@@ -51,6 +52,7 @@ macro_rules! adapter {
 
 adapter!(memory, in_memory);
 adapter!(sqlite, in_sqlite, killed);
+adapter!(postgres, in_postgres, killed);
 
 pub(crate) fn in_memory(_: &Path) -> Store<Port> {
     let journal = MemoryJournal::default();
@@ -60,6 +62,10 @@ pub(crate) fn in_memory(_: &Path) -> Store<Port> {
 pub(crate) fn in_sqlite(folder: &Path) -> Store<Port> {
     let path = folder.join("reactions.db");
     Store::opened_by(move || -> Arc<Port> { Arc::new(SqliteJournal::open(&path).unwrap()) })
+}
+
+pub(crate) fn in_postgres(folder: &Path) -> Store<Port> {
+    store::in_postgres(folder, |database| -> Arc<Port> { Arc::new(PostgresJournal::new(database)) })
 }
 
 pub(crate) fn mail_of(number: u64, kind: MailKind, recipient: u128) -> QueuedMail {

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use loquet_domain::ports::Position;
+use loquet_postgres::webhooks::PostgresWebhooks;
 use loquet_projections::ports::{DeliveryCounts, Endpoint, Webhooks};
 use loquet_sqlite::webhooks::SqliteWebhooks;
 use uuid::Uuid;
 
 use crate::kills::{Acknowledged, Kills};
-use crate::store::{Make, Store, second, suite};
+use crate::store::{self, Make, Store, second, suite};
 
 type Port = dyn Webhooks;
 
@@ -33,10 +34,15 @@ macro_rules! adapter {
 }
 
 adapter!(sqlite, in_sqlite, killed);
+adapter!(postgres, in_postgres, killed);
 
 fn in_sqlite(folder: &Path) -> Store<Port> {
     let path = folder.join("webhooks.db");
     Store::opened_by(move || -> Arc<Port> { Arc::new(SqliteWebhooks::open(&path).unwrap()) })
+}
+
+fn in_postgres(folder: &Path) -> Store<Port> {
+    store::in_postgres(folder, |database| -> Arc<Port> { Arc::new(PostgresWebhooks::new(database)) })
 }
 
 fn endpoint(n: u128) -> Endpoint {
