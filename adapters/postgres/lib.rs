@@ -3,12 +3,14 @@
 //! addresses, and the last use of sessions. Each source file implements one port.
 #![forbid(unsafe_code)]
 
+pub mod anonymous_guesses;
 mod connection;
 mod database;
 pub mod event_store;
 pub mod mail_journal;
 mod migrations;
 mod numbers;
+pub mod session_uses;
 mod statements;
 mod tls;
 pub mod webhooks;

@@ -9,8 +9,9 @@ use loquet_domain::policies::lockout::{LockEnd, Lockout, LockoutPolicy, Wrong};
 use loquet_domain::ports::{AnonymousGuesses, CountError};
 use loquet_domain::values::email_address::EmailHash;
 use loquet_memory::anonymous_guesses::MemoryAnonymousGuesses;
+use loquet_postgres::anonymous_guesses::PostgresAnonymousGuesses;
 
-use crate::store::{Store, second, suite};
+use crate::store::{Store, in_postgres, second, suite};
 
 type Port = dyn AnonymousGuesses;
 
@@ -28,19 +29,23 @@ macro_rules! adapter {
                 addresses_do_not_count_for_one_another,
                 all_that_is_known_of_an_address_is_kept,
                 a_flood_of_made_up_addresses_is_taken_and_the_last_ones_are_known,
+                what_is_guessed_at_stays_and_the_address_whose_last_guess_is_oldest_is_forgotten,
                 a_clean_stop_keeps_the_counts,
             ]
         );
     };
 }
 
-// The only adapter, until several nodes share the counts in a database. Its two nodes are two handles of one
-// memory.
+// The two nodes in memory are two handles of one memory.
 adapter!(memory, in_memory);
+adapter!(postgres, on_postgres);
+
+/// The number of addresses that a store of this suite remembers.
+const CAPACITY: NonZeroUsize = NonZeroUsize::new(1000).unwrap();
 
 fn in_memory(folder: &Path) -> Store<Port> {
     let file = folder.join("strangers.json");
-    let new = || Arc::new(MemoryAnonymousGuesses::new(NonZeroUsize::new(1000).unwrap()));
+    let new = || Arc::new(MemoryAnonymousGuesses::new(CAPACITY));
     let memory = Arc::new(Mutex::new(new()));
     let stopping = memory.clone();
     let open = move || -> Arc<Port> { memory.lock().unwrap().clone() };
@@ -50,6 +55,10 @@ fn in_memory(folder: &Path) -> Store<Port> {
         *memory = new();
         memory.load(&file);
     })
+}
+
+fn on_postgres(folder: &Path) -> Store<Port> {
+    in_postgres::<Port>(folder, |database| Arc::new(PostgresAnonymousGuesses::new(database, CAPACITY)))
 }
 
 fn email(n: usize) -> EmailHash {
@@ -179,6 +188,25 @@ async fn a_flood_of_made_up_addresses_is_taken_and_the_last_ones_are_known(store
     }
     for n in 4900..5000 {
         assert_eq!(guesses.get(&email(n)).await.unwrap().failures_across(), 1, "address {n}");
+    }
+}
+
+async fn what_is_guessed_at_stays_and_the_address_whose_last_guess_is_oldest_is_forgotten(
+    store: Store<Port>,
+) {
+    let guesses = store.open();
+    let mut kept = 0;
+    for n in 2..3000 {
+        assert!(guess(guesses.as_ref(), &email(n), &patient()).await);
+        if n % 50 == 0 {
+            assert!(guess(guesses.as_ref(), &email(1), &patient()).await);
+            kept += 1;
+        }
+    }
+    assert_eq!(guesses.get(&email(1)).await.unwrap().failures_across(), kept);
+    // An adapter may forget in the background, and a few addresses late.
+    while guesses.get(&email(1500)).await != Ok(Lockout::default()) {
+        tokio::task::yield_now().await;
     }
 }
 

@@ -9,9 +9,11 @@ use loquet_domain::Moment;
 use loquet_domain::ids::SessionId;
 use loquet_domain::ports::{SESSION_USE_GRAIN, SessionUses};
 use loquet_memory::session_activity::SessionActivity;
+use loquet_postgres::session_uses::PostgresSessionUses;
+use loquet_tests::postgres_server::PostgresServer;
 use uuid::Uuid;
 
-use crate::store::{Store, second, suite};
+use crate::store::{Store, in_postgres, second, suite};
 
 type Port = dyn SessionUses;
 
@@ -31,9 +33,9 @@ macro_rules! adapter {
     };
 }
 
-// The only adapter, until several nodes share the times in a database. Its two nodes are two handles of one
-// memory.
+// The two nodes in memory are two handles of one memory.
 adapter!(memory, in_memory);
+adapter!(postgres, on_postgres);
 
 fn in_memory(folder: &Path) -> Store<Port> {
     let file = folder.join("sessions.json");
@@ -46,6 +48,12 @@ fn in_memory(folder: &Path) -> Store<Port> {
         memory.save(&file).unwrap();
         *memory = new();
         memory.load(&file);
+    })
+}
+
+fn on_postgres(folder: &Path) -> Store<Port> {
+    in_postgres::<Port>(folder, |database| {
+        Arc::new(PostgresSessionUses::new(database, TimeDelta::minutes(30)))
     })
 }
 
@@ -118,4 +126,51 @@ async fn a_clean_stop_keeps_what_was_used_lately(store: Store<Port>) {
     let again = store.reopen([one, other]);
     is_near(again.last_use(session(1)).await.unwrap(), second(1000));
     is_near(again.last_use(session(2)).await.unwrap(), second(1100));
+}
+
+/// The row of a session, with the number of the transaction that wrote it. Empty if there is none.
+fn row(server: &PostgresServer, n: u128) -> String {
+    let id = session(n).0;
+    server.sql(&format!("SELECT xmin, used_at FROM loquet.session_uses WHERE session = '{id}'"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn in_postgres_a_use_within_ten_seconds_of_a_known_one_is_not_written() {
+    let Some(server) = PostgresServer::start("a_use_within_ten_seconds") else { return };
+    let nodes = [(); 2].map(|()| PostgresSessionUses::new(server.database(), TimeDelta::minutes(30)));
+    nodes[0].note_use(session(1), second(0)).await.unwrap();
+    let written = row(&server, 1);
+    nodes[0].note_use(session(1), second(9)).await.unwrap();
+    assert_eq!(row(&server, 1), written);
+    // The other node knows it as soon as it has read it.
+    nodes[1].last_use(session(1)).await.unwrap();
+    nodes[1].note_use(session(1), second(9)).await.unwrap();
+    assert_eq!(row(&server, 1), written);
+    nodes[1].note_use(session(1), second(10)).await.unwrap();
+    assert_ne!(row(&server, 1), written);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn in_postgres_a_use_that_the_server_lost_is_written_again() {
+    let Some(server) = PostgresServer::start("a_use_that_the_server_lost") else { return };
+    let uses = PostgresSessionUses::new(server.database(), TimeDelta::minutes(30));
+    uses.note_use(session(1), second(0)).await.unwrap();
+    server.sql("DELETE FROM loquet.session_uses");
+    assert_eq!(uses.last_use(session(1)).await, Ok(None));
+    uses.note_use(session(1), second(1)).await.unwrap();
+    assert_eq!(uses.last_use(session(1)).await, Ok(Some(second(1))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn in_postgres_the_uses_of_ended_sessions_are_deleted() {
+    let Some(server) = PostgresServer::start("the_uses_of_ended_sessions") else { return };
+    let uses = PostgresSessionUses::new(server.database(), TimeDelta::minutes(30));
+    for (n, at) in [(1, 0), (2, 1000), (3, 1801)] {
+        uses.note_use(session(n), second(at)).await.unwrap();
+    }
+    // They are deleted in the background.
+    while !row(&server, 1).is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert!(!row(&server, 2).is_empty() && !row(&server, 3).is_empty());
 }
