@@ -10,7 +10,7 @@ use loquet_domain::ports::BoxFuture;
 use loquet_projections::ports::StoreFailed;
 use sha2::{Digest, Sha256};
 
-use crate::scope::Scope;
+use crate::scope::{Scope, scopes_of};
 
 /// The prefix of every service token. It makes leaked tokens easy to search for.
 pub const PREFIX: &str = "lqt_";
@@ -22,6 +22,20 @@ pub enum Grant {
     Program(BTreeSet<Scope>),
     /// A person of the supplier's staff with this role. The role's current scopes apply.
     Staff(StaffRole),
+}
+
+impl Grant {
+    /// Returns the grant as stores keep it: the names of the scopes of a program, separated by spaces, and the name of
+    /// a person's role.
+    #[must_use]
+    pub fn to_stored(&self) -> (String, Option<&'static str>) {
+        match self {
+            Self::Program(scopes) => {
+                (scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(" "), None)
+            }
+            Self::Staff(role) => (String::new(), Some(role.name())),
+        }
+    }
 }
 
 /// The caller who presented a token: a program, or a person of the supplier's staff.
@@ -38,6 +52,18 @@ pub struct Service {
 }
 
 impl Service {
+    /// Reads a caller from what [`Grant::to_stored`] returned. A scope or a role that this version does not know grants
+    /// nothing.
+    #[must_use]
+    pub fn of_stored(name: String, scopes: &str, role: Option<&str>, family: TokenFamily) -> Self {
+        let role = role.map(|role| role.parse::<StaffRole>().ok());
+        let scopes = match role {
+            None => scopes.split(' ').filter_map(|scope| scope.parse().ok()).collect(),
+            Some(role) => role.map(scopes_of).unwrap_or_default(),
+        };
+        Self { name, scopes, role: role.flatten(), family }
+    }
+
     /// Returns the actor that events name for this caller.
     #[must_use]
     pub fn actor(&self) -> Actor {

@@ -10,6 +10,7 @@ pub mod event_store;
 pub mod mail_journal;
 mod migrations;
 mod numbers;
+pub mod service_tokens;
 pub mod session_uses;
 mod statements;
 mod tls;

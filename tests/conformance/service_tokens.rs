@@ -8,10 +8,11 @@ use futures_util::future::join_all;
 use loquet_domain::fact::StaffRole;
 use loquet_http_ports::scope::{Scope, scopes_of};
 use loquet_http_ports::service_tokens::{Grant, PREFIX, ServiceTokens, TokenEntry, id_of};
+use loquet_postgres::service_tokens::PostgresServiceTokens;
 use loquet_sqlite::service_tokens::SqliteServiceTokens;
 
 use crate::kills::{Acknowledged, Kills};
-use crate::store::{Make, Store, second, suite};
+use crate::store::{Make, Store, in_postgres, second, suite};
 
 type Port = dyn ServiceTokens;
 
@@ -36,12 +37,17 @@ macro_rules! adapter {
     };
 }
 
-// The only adapter. Tokens in memory would be lost when the program that checks them ends.
+// There is none in memory: its tokens would be lost when the program that checks them ends.
 adapter!(sqlite, in_sqlite, killed);
+adapter!(postgres, on_postgres, killed);
 
 fn in_sqlite(folder: &Path) -> Store<Port> {
     let path = folder.join("tokens.db");
     Store::opened_by(move || -> Arc<Port> { Arc::new(SqliteServiceTokens::open(&path).unwrap()) })
+}
+
+fn on_postgres(folder: &Path) -> Store<Port> {
+    in_postgres::<Port>(folder, |database| Arc::new(PostgresServiceTokens::new(database)))
 }
 
 fn orders() -> Grant {

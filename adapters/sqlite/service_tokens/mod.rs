@@ -9,9 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
 use loquet_domain::Moment;
-use loquet_domain::fact::StaffRole;
 use loquet_domain::ports::BoxFuture;
-use loquet_http_ports::scope::scopes_of;
 use loquet_http_ports::service_tokens::{
     Grant, PREFIX, Service, ServiceTokens, TokenEntry, TokenFamily, hash_of, id_of_hash,
 };
@@ -250,14 +248,11 @@ fn insert(
     #[expect(clippy::disallowed_methods, reason = "a token's secret")]
     let secret: [u8; 32] = rand::random();
     let token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(secret));
-    let (scopes, role) = match grant {
-        Grant::Program(scopes) => (scopes.iter().map(|scope| scope.name()).collect(), None),
-        Grant::Staff(role) => (Vec::new(), Some(role.name())),
-    };
+    let (scopes, role) = grant.to_stored();
     let expires_at = expires_at.map(|moment| moment.timestamp_micros());
     let hash = hash_of(&token);
     let family = family.map_or(hash, |family| family.0);
-    let row = (hash, name, scopes.join(" "), now.timestamp_micros(), expires_at, family, role);
+    let row = (hash, name, scopes, now.timestamp_micros(), expires_at, family, role);
     connection.execute("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, NULL, NULL, ?, ?)", row)?;
     Ok(token)
 }
@@ -297,21 +292,11 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<([u8; 32], TokenEntry)> {
         let micros: Option<i64> = row.get(column)?;
         Ok::<_, rusqlite::Error>(micros.and_then(Moment::from_timestamp_micros))
     };
-    // A scope or a role that this version does not know grants nothing.
-    let role: Option<String> = row.get(8)?;
-    let role = role.map(|role| role.parse::<StaffRole>().ok());
-    let scopes = match role {
-        None => row.get_ref(2)?.as_str()?.split(' ').filter_map(|scope| scope.parse().ok()).collect(),
-        Some(role) => role.map(scopes_of).unwrap_or_default(),
-    };
+    let (scopes, role) = (row.get_ref(2)?.as_str()?, row.get::<_, Option<String>>(8)?);
+    let service = Service::of_stored(row.get(1)?, scopes, role.as_deref(), TokenFamily(row.get(7)?));
     let entry = TokenEntry {
         id: id_of_hash(&hash),
-        service: Arc::new(Service {
-            name: row.get(1)?,
-            scopes,
-            role: role.flatten(),
-            family: TokenFamily(row.get(7)?),
-        }),
+        service: Arc::new(service),
         created_at: moment(3)?.unwrap_or(Moment::MIN_UTC),
         expires_at: moment(4)?,
         last_used_at: moment(5)?,

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use loquet_domain::fact::Actor;
-use loquet_http_ports::scope::Scope;
+use loquet_domain::fact::StaffRole;
+use loquet_http_ports::scope::{Scope, scopes_of};
 
 use super::*;
 
