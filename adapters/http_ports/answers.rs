@@ -33,7 +33,7 @@ pub enum Known {
 }
 
 /// A command that is being carried out. When this is dropped, the command's key is free again, and the
-/// command can be sent again.
+/// command can be sent again. Other nodes may see that a moment later than this one.
 pub struct UnderWay {
     /// The command.
     pub id: CommandId,

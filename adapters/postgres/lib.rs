@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod anonymous_guesses;
+pub mod answers;
 mod connection;
 mod database;
 pub mod event_store;

@@ -30,6 +30,7 @@ const MAIN: &[Step] = &[
     Step { sql: include_str!("migrations/main/0003_webhooks.sql"), oldest: 1 },
     Step { sql: include_str!("migrations/main/0004_guesses_and_sessions.sql"), oldest: 1 },
     Step { sql: include_str!("migrations/main/0005_service_tokens.sql"), oldest: 1 },
+    Step { sql: include_str!("migrations/main/0006_answers.sql"), oldest: 1 },
 ];
 const KEYS: &[Step] = &[];
 

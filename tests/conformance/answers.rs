@@ -3,15 +3,19 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use loquet_domain::Moment;
 use loquet_http_ports::answers::{Answers, CommandId, Known, UnderWay};
+use loquet_postgres::Database;
+use loquet_postgres::answers::PostgresAnswers;
 use loquet_sqlite::answers::SqliteAnswers;
+use loquet_tests::postgres_server::PostgresServer;
 use zeroize::Zeroizing;
 
 use crate::kills::{Acknowledged, Kills};
-use crate::store::{Make, Store, second, suite};
+use crate::store::{Make, Store, in_postgres, second, suite};
 
 type Port = dyn Answers;
 
@@ -31,8 +35,14 @@ macro_rules! adapter {
     };
 }
 
-// The only adapter. It keeps claims in memory, so its two nodes are two handles of one opened store.
+// SQLite has its claims in memory, so its two nodes are two handles of one opened store.
 adapter!(sqlite, in_sqlite, killed);
+adapter!(postgres, on_postgres, killed);
+
+/// How long a claim lasts in PostgreSQL that is not renewed.
+const LEASE: Duration = Duration::from_secs(2);
+/// The longest time until a claim ends on every node, after it was dropped or its process has died.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 fn in_sqlite(folder: &Path) -> Store<Port> {
     let path = folder.join("answers.db");
@@ -44,6 +54,14 @@ fn in_sqlite(folder: &Path) -> Store<Port> {
         Arc::new(opened.get_or_insert_with(open).clone())
     };
     Store::opened_by(open).stopped_by(move || drop(stopping.lock().unwrap().take()))
+}
+
+fn on_postgres(folder: &Path) -> Store<Port> {
+    in_postgres::<Port>(folder, |database| Arc::new(postgres(database)))
+}
+
+fn postgres(database: Database) -> PostgresAnswers {
+    PostgresAnswers::new(database, Zeroizing::new([7; 32]), LEASE)
 }
 
 fn at(hour: i64) -> Moment {
@@ -72,6 +90,19 @@ fn answer(known: Known) -> Vec<u8> {
 
 async fn begin(answers: &Port, key: &str, contents: &str, hour: i64) -> Known {
     answers.begin(id(answers, key, contents), at(hour)).await.unwrap()
+}
+
+/// Begins a command whose claim has ended, or ends soon.
+async fn begin_soon(answers: &Port, key: &str, contents: &str) -> UnderWay {
+    let begun = Instant::now();
+    loop {
+        match begin(answers, key, contents, 0).await {
+            Known::New(command) => return command,
+            Known::Answered(answer) => panic!("{answer:?}"),
+            still => assert!(begun.elapsed() < PATIENCE, "{still:?}"),
+        }
+        tokio::task::yield_now().await;
+    }
 }
 
 async fn a_command_is_known_by_who_asks_with_which_key_for_what(store: Store<Port>) {
@@ -124,8 +155,10 @@ async fn a_command_that_breaks_off_can_be_asked_for_anew(store: Store<Port>) {
     });
     assert!(carried_out.await.is_err());
     // The key is free for another command too, because nothing was done under it.
-    drop(new(begin(nodes[1].as_ref(), "k", "b", 0).await));
-    drop(new(begin(nodes[0].as_ref(), "k", "a", 0).await));
+    drop(begin_soon(nodes[1].as_ref(), "k", "b").await);
+    drop(begin_soon(nodes[0].as_ref(), "k", "a").await);
+    // The node that broke off knows it at once.
+    drop(new(begin(nodes[0].as_ref(), "k", "b", 0).await));
 }
 
 async fn an_answer_is_kept_for_24_hours_from_the_beginning_of_its_command(store: Store<Port>) {
@@ -206,9 +239,76 @@ async fn killed_at_any_moment_no_answer_is_lost_and_no_command_stays_under_way(
             match begin(answers.as_ref(), key, "a", 1).await {
                 Known::Answered(answer) => assert_eq!(answer, key.as_bytes()),
                 Known::New(_) => assert_eq!(word, "begun", "{line} is lost"),
+                Known::UnderWay if word == "begun" => drop(begin_soon(answers.as_ref(), key, "a").await),
                 other => panic!("{line}: {other:?}"),
             }
         }
     };
     kills.at_any_moment(make, work, check).await;
+}
+
+/// When the only claim ends unless it is renewed, by the server's clock.
+fn claimed_until(server: &PostgresServer) -> String {
+    server.sql("SELECT claimed_until FROM loquet.answers")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn in_postgres_a_claim_is_renewed_as_long_as_it_is_held() {
+    let Some(server) = PostgresServer::start("a_claim_is_renewed") else { return };
+    let [one, other] = [(); 2].map(|()| postgres(server.database()));
+    let command = new(begin(&one, "k", "a", 0).await);
+    let first = claimed_until(&server);
+    while server.sql(&format!("SELECT now() > '{first}'")) == "f" {
+        assert!(matches!(begin(&other, "k", "a", 0).await, Known::UnderWay));
+    }
+    assert!(matches!(begin(&other, "k", "a", 0).await, Known::UnderWay), "the first lease is over");
+    one.end(command, b"done".to_vec()).await.unwrap();
+    assert_eq!(answer(begin(&other, "k", "a", 0).await), b"done");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn in_postgres_a_claim_survives_a_restart_of_the_server() {
+    let Some(server) = PostgresServer::start("a_claim_survives_a_restart") else { return };
+    let [one, other] = [(); 2].map(|()| postgres(server.database()));
+    let command = new(begin(&one, "k", "a", 0).await);
+    server.crash();
+    server.run();
+    let known = loop {
+        // The first try may get a connection that the crash has closed.
+        if let Ok(known) = other.begin(id(&other, "k", "a"), at(0)).await {
+            break known;
+        }
+    };
+    assert!(matches!(known, Known::UnderWay), "{known:?}");
+    one.end(command, b"done".to_vec()).await.unwrap();
+    assert_eq!(answer(begin(&other, "k", "a", 0).await), b"done");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn in_postgres_whose_claim_has_ended_stores_no_answer() {
+    let Some(server) = PostgresServer::start("whose_claim_has_ended") else { return };
+    let [one, other] = [(); 2].map(|()| postgres(server.database()));
+    let lost = new(begin(&one, "k", "a", 0).await);
+    server.sql("UPDATE loquet.answers SET claimed_until = now() - interval '1 second'");
+    let taken = new(begin(&other, "k", "a", 0).await);
+    assert!(matches!(begin(&one, "k", "a", 0).await, Known::UnderWay), "this process carries it out still");
+    assert!(one.end(lost, b"first".to_vec()).await.is_err());
+    assert!(matches!(begin(&one, "k", "a", 0).await, Known::UnderWay), "the other's claim is not released");
+    other.end(taken, b"second".to_vec()).await.unwrap();
+    assert_eq!(answer(begin(&one, "k", "a", 0).await), b"second");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn in_postgres_answers_that_are_too_old_are_deleted() {
+    let Some(server) = PostgresServer::start("answers_that_are_too_old") else { return };
+    let answers = postgres(server.database());
+    for n in 0..65 {
+        let hour = if n < 64 { 0 } else { 25 };
+        let command = new(begin(&answers, &n.to_string(), "a", hour).await);
+        answers.end(command, Vec::new()).await.unwrap();
+    }
+    // They are deleted in the background.
+    while server.sql("SELECT count(*) FROM loquet.answers") != "1" {
+        tokio::task::yield_now().await;
+    }
 }
