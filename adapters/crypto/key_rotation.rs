@@ -46,6 +46,17 @@ impl RotationReport {
     }
 }
 
+/// Writes a new key above the old one in the file, so that the file can be copied to other nodes before the rotation
+/// begins there. Until then, every store goes on with the old key. The rotation then takes the key that is in the file,
+/// as if it had been interrupted. After a compromise, a second key follows, so nothing is won by preparing.
+///
+/// # Errors
+/// The file system's error. The file is then unchanged.
+pub fn prepare(file: &KeyFile) -> Result<KeyFile, ServerKeyError> {
+    let file = file.reload()?;
+    if file.is_being_rotated() { Ok(file) } else { file.put_above(ServerKey::random()) }
+}
+
 /// Why a rotation can't begin.
 #[derive(Debug, thiserror::Error)]
 pub enum CannotBegin {

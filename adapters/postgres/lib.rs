@@ -8,6 +8,7 @@ pub mod answers;
 mod connection;
 mod database;
 pub mod event_store;
+pub mod key_store;
 pub mod mail_journal;
 mod migrations;
 mod numbers;

@@ -32,7 +32,7 @@ const MAIN: &[Step] = &[
     Step { sql: include_str!("migrations/main/0005_service_tokens.sql"), oldest: 1 },
     Step { sql: include_str!("migrations/main/0006_answers.sql"), oldest: 1 },
 ];
-const KEYS: &[Step] = &[];
+const KEYS: &[Step] = &[Step { sql: include_str!("migrations/keys/0001_account_keys.sql"), oldest: 1 }];
 
 impl Part {
     fn name(self) -> &'static str {

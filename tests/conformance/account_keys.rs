@@ -11,11 +11,12 @@ use loquet_crypto::server_key::ServerKey;
 use loquet_domain::ids::AccountId;
 use loquet_domain::ports::{CodecError, Tokens};
 use loquet_domain::values::email_address::EmailAddress;
+use loquet_postgres::key_store::PostgresKeyStore;
 use loquet_sqlite::key_store::KeyStore;
 use uuid::Uuid;
 
 use crate::kills::Kills;
-use crate::store::{Make, Store, suite};
+use crate::store::{Make, Store, in_postgres, suite};
 
 type Port = dyn AccountKeys;
 
@@ -41,6 +42,7 @@ macro_rules! adapter {
 
 adapter!(memory, in_memory);
 adapter!(sqlite, in_sqlite, killed);
+adapter!(postgres, on_postgres, killed);
 
 fn in_memory(_: &Path) -> Store<Port> {
     let keys = MemoryKeys::new(&ServerKey::random());
@@ -52,6 +54,16 @@ fn in_sqlite(folder: &Path) -> Store<Port> {
     Store::opened_by(move || -> Arc<Port> {
         let key = ServerKey::load(&server).or_else(|_| ServerKey::create(&server)).unwrap();
         Arc::new(KeyStore::open(&keys, &key).unwrap())
+    })
+}
+
+fn on_postgres(folder: &Path) -> Store<Port> {
+    let server = folder.join("server.key");
+    in_postgres::<Port>(folder, move |database| {
+        let key = ServerKey::load(&server).or_else(|_| ServerKey::create(&server)).unwrap();
+        let open = PostgresKeyStore::open(database, &key);
+        let opened = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(open));
+        Arc::new(opened.unwrap())
     })
 }
 

@@ -7,6 +7,7 @@ mod account_keys;
 mod anonymous_guesses;
 mod answers;
 mod event_store;
+mod key_rotation;
 mod kills;
 mod lease;
 mod mail_journal;
