@@ -12,17 +12,16 @@
 #![expect(clippy::print_stdout, reason = "a benchmark is started by hand, and prints what it measured")]
 
 use std::fs::File;
-use std::future::Future;
 use std::io::{Seek, Write};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use loquet_benches::{Comparison, Outcome, argument, print_conditions, print_head, print_row, rate_since};
-use loquet_domain::ids::{AccountId, EventId};
-use loquet_domain::ports::{EventStore, NewEvent, Revision, Sealed, StreamId};
+use loquet_benches::append_load::{Log, STREAM, appends_a_second, event, fresh_stream};
+use loquet_benches::{Comparison, Outcome, argument, print_conditions, print_head, print_row};
+use loquet_domain::ports::{NewEvent, Revision, StreamId};
 use loquet_sqlite::event_store::SqliteStore;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
@@ -33,8 +32,6 @@ const ROUNDS: u32 = 9;
 const WINDOW: Duration = Duration::from_millis(800);
 /// The number of concurrent callers, and the goal for that number.
 const CALLERS: [(u64, Option<f64>); 3] = [(1, None), (64, Some(0.5)), (512, Some(0.5))];
-/// The number of events in a stream before its caller begins another one.
-const STREAM: u64 = 20;
 /// The length of the segment file, in bytes.
 const SEGMENT: usize = 64 * 1024 * 1024;
 /// The same as the store's.
@@ -73,59 +70,6 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-/// One of the two sides.
-trait Log: Clone + Send + Sync + 'static {
-    /// Returns once the event is durable.
-    fn append(
-        &self,
-        stream: &StreamId,
-        expected: Revision,
-        events: Vec<NewEvent>,
-    ) -> impl Future<Output = Outcome<()>> + Send;
-}
-
-impl Log for SqliteStore {
-    async fn append(&self, stream: &StreamId, expected: Revision, events: Vec<NewEvent>) -> Outcome<()> {
-        EventStore::append(self, stream, expected, events).await?;
-        Ok(())
-    }
-}
-
-/// Lets callers append one event after another until the window ends. Every append that began is counted.
-fn appends_a_second(
-    runtime: &Runtime,
-    log: &impl Log,
-    streams: &Arc<AtomicU64>,
-    callers: u64,
-    window: Duration,
-) -> Outcome<f64> {
-    let start = Instant::now();
-    runtime.block_on(async {
-        let mut calling = JoinSet::new();
-        for _ in 0..callers {
-            let (log, streams) = (log.clone(), streams.clone());
-            calling.spawn(async move { append_until(&log, &streams, start + window).await });
-        }
-        let appends = calling.join_all().await.into_iter().sum::<Outcome<u32>>()?;
-        Ok(rate_since(start, appends))
-    })
-}
-
-async fn append_until(log: &impl Log, streams: &AtomicU64, end: Instant) -> Outcome<u32> {
-    let mut appends = 0;
-    loop {
-        let (number, stream) = fresh_stream(streams);
-        for revision in 0..STREAM {
-            if Instant::now() >= end {
-                return Ok(appends);
-            }
-            let id = Uuid::from_u64_pair(number, revision);
-            log.append(&stream, Revision(revision), vec![event(id)]).await?;
-            appends += 1;
-        }
-    }
-}
-
 /// Writes streams of the usual length until the log has `count` events.
 async fn fill(store: &SqliteStore, streams: &AtomicU64, count: u64) -> Outcome<()> {
     let mut filling = JoinSet::new();
@@ -140,25 +84,6 @@ async fn fill(store: &SqliteStore, streams: &AtomicU64, count: u64) -> Outcome<(
         });
     }
     filling.join_all().await.into_iter().collect()
-}
-
-fn fresh_stream(streams: &AtomicU64) -> (u64, StreamId) {
-    let number = streams.fetch_add(1, Ordering::Relaxed);
-    (number, StreamId::new("account", &Uuid::from_u64_pair(number, 0).to_string()))
-}
-
-/// A successful login as the log stores it, with its address and user agent sealed.
-fn event(id: Uuid) -> NewEvent {
-    NewEvent {
-        id: EventId(id),
-        name: "login-succeeded".to_owned(),
-        version: 1,
-        data: br#"{"session_id":"6c6f7175-6574-4f8a-9d21-0f5a1d3b77c4","session_expires_at":"2026-11-23T21:30:00.000000Z"}"#
-            .to_vec(),
-        metadata: br#"{"at":"2026-11-23T09:30:00.000000Z","actor":{"kind":"stranger"},"correlation_id":"6c6f7175-6574-4f8a-9d21-0f5a1d3b77c4","node":"n1"}"#
-            .to_vec(),
-        sealed: Some(Sealed { subject: AccountId(id), bytes: vec![0x5a; 110] }),
-    }
 }
 
 /// The content of an event: its stream, ids, name and parts.

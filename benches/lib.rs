@@ -9,6 +9,7 @@
     reason = "a benchmark is started by hand, and prints what it measured"
 )]
 
+pub mod append_load;
 pub mod client;
 pub mod constant;
 pub mod engine;

@@ -1,11 +1,21 @@
 //! The clock. Nothing else in the program reads it.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
-use chrono::{SubsecRound, Utc};
+use chrono::{SubsecRound, TimeDelta, Utc};
 use loquet_domain::Moment;
 use loquet_domain::app::App;
+use loquet_postgres::{Database, PostgresError};
+use loquet_projections::causes::Causes;
 use loquet_projections::ports::Clock;
+
+/// How often a node asks for the time of the database.
+const ASK: Duration = Duration::from_secs(5);
+/// An answer that took longer says too little about the time.
+const PROMPT: Duration = Duration::from_secs(1);
+/// A clock of this machine that is further off is told of.
+const APART: TimeDelta = TimeDelta::seconds(2);
 
 /// Returns the current moment, to the microsecond: the precision of the log.
 #[expect(clippy::disallowed_methods, reason = "the program's one clock")]
@@ -19,10 +29,79 @@ pub(crate) fn system() -> Clock {
 
 /// Returns the clock of a server. The use cases see each moment that it returns, so they notice when the
 /// clock is put back.
-pub(crate) fn noted_by(app: Arc<App>) -> Clock {
+pub(crate) fn noted_by(app: Arc<App>, clock: Clock) -> Clock {
     Arc::new(move || {
-        let at = now();
+        let at = clock();
         app.note_time(at);
         at
     })
+}
+
+/// The time of the database, which all nodes share. So no lockout ends early, and no lease late, because the clocks of
+/// two machines differ. Between two questions to the database, the time goes on as this machine measures it.
+#[derive(Clone)]
+pub(crate) struct SharedClock {
+    database: Database,
+    known: Arc<RwLock<Known>>,
+}
+
+/// The time of the database at an instant of this machine.
+#[derive(Clone, Copy)]
+struct Known {
+    at: Moment,
+    measured: Instant,
+}
+
+impl SharedClock {
+    /// Asks for the time of the database.
+    ///
+    /// # Errors
+    /// [`PostgresError`] if the database can't be asked.
+    pub(crate) async fn start(database: Database) -> Result<Self, PostgresError> {
+        let (known, _) = ask(&database).await?;
+        tell_if_apart(known);
+        Ok(Self { database, known: Arc::new(RwLock::new(known)) })
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        let known = self.known.clone();
+        Arc::new(move || {
+            let Known { at, measured } = *known.read().unwrap_or_else(PoisonError::into_inner);
+            let passed = TimeDelta::from_std(measured.elapsed()).unwrap_or_default();
+            (at + passed).trunc_subsecs(6)
+        })
+    }
+
+    /// Asks for the time again and again, until the task is dropped.
+    pub(crate) async fn keep(self) {
+        loop {
+            tokio::time::sleep(ASK).await;
+            match ask(&self.database).await {
+                Ok((known, took)) if took < PROMPT => {
+                    *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::debug!(error = %Causes(&error), "the time of the database is not known")
+                }
+            }
+        }
+    }
+}
+
+async fn ask(database: &Database) -> Result<(Known, Duration), PostgresError> {
+    let begun = Instant::now();
+    let at = database.time().await?;
+    let took = begun.elapsed();
+    Ok((Known { at, measured: begun + took / 2 }, took))
+}
+
+fn tell_if_apart(known: Known) {
+    let apart = now() - known.at;
+    if apart.abs() > APART {
+        tracing::warn!(
+            seconds = apart.num_seconds(),
+            "the clock of this machine differs from the database's, which is used instead: check its time synchronisation"
+        );
+    }
 }

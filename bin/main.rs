@@ -7,6 +7,7 @@ mod clock;
 mod commands;
 mod config;
 mod demo;
+mod engine;
 #[cfg_attr(not(feature = "kafka"), path = "without_kafka.rs")]
 mod kafka;
 mod mode;
@@ -24,7 +25,7 @@ use std::time::Duration;
 use clap::{ArgMatches, FromArgMatches};
 
 use cli::{
-    Cli, Command, ConfigCommand, DataDirectory, EventsCommand, KeysCommand, OrderCommand, Output,
+    Cli, Command, ConfigCommand, DataDirectory, EventsCommand, KeysCommand, LogCommand, OrderCommand, Output,
     PermissionCommand,
 };
 use config::Config;
@@ -107,7 +108,7 @@ fn run(cli: Cli, mut config: Config) -> anyhow::Result<ExitCode> {
     for notice in &config.notices {
         tracing::warn!("{notice}");
     }
-    let directory = DataDirectory::of(&config);
+    let directory = DataDirectory::of(&mut config);
     let ended = runtime.block_on(async move {
         if !matches!(cli.command, Command::Serve(_)) {
             commands::config::refuse_faults(&config)?;
@@ -139,6 +140,7 @@ fn run(cli: Cli, mut config: Config) -> anyhow::Result<ExitCode> {
             Command::Events(EventsCommand::Tail(tail)) => {
                 done(commands::events_tail::run(&directory, tail).await)
             }
+            Command::Log(LogCommand::Copy(copy)) => done(commands::log_copy::run(&copy).await),
             Command::Projections(command) => commands::projections::run(&directory, command).await,
             Command::Mail(command) => done(commands::mail::run(&directory, command).await),
             Command::Find(sought) => done(commands::find::run(&directory, sought).await),
@@ -146,7 +148,10 @@ fn run(cli: Cli, mut config: Config) -> anyhow::Result<ExitCode> {
             Command::Webhook(command) => done(commands::webhook::run(&directory, &config, command).await),
             Command::Token(command) => done(commands::token::run(&directory, command).await),
             Command::Keys(KeysCommand::Create) => done(commands::keys::create(&directory)),
-            Command::Keys(KeysCommand::Rotate(rotate)) => done(commands::keys::rotate(&directory, &rotate)),
+            Command::Keys(KeysCommand::Prepare) => done(commands::keys::prepare(&directory)),
+            Command::Keys(KeysCommand::Rotate(rotate)) => {
+                done(commands::keys::rotate(&directory, &rotate).await)
+            }
             Command::Backup(backup) => done(commands::backup::take(&directory, &backup)),
             Command::Restore(restore) => done(commands::backup::restore(&directory, &restore)),
             // This command was run above.

@@ -25,6 +25,7 @@ use loquet_webhooks::Guard;
 use crate::cli::DataDirectory;
 use crate::config::secret_files::{file, password};
 use crate::config::{Config, networks};
+use crate::engine::Engine;
 use crate::kafka::{self, KafkaSettings};
 use crate::mode::Mode;
 use crate::protections;
@@ -55,6 +56,8 @@ pub(crate) struct Settings {
     pub(crate) sending: Sending,
     pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) contract: Contract,
+    /// How far read models of a server that is ready may be behind the log, in positions.
+    pub(crate) max_lag: u64,
     /// Where webhooks may lead.
     pub(crate) guard: Guard,
     /// `None` if no broker is configured.
@@ -71,8 +74,10 @@ pub(crate) struct Logging {
 
 impl DataDirectory {
     /// Reads the paths from the configuration.
-    pub(crate) fn of(config: &Config) -> Self {
+    pub(crate) fn of(config: &mut Config) -> Self {
+        let engine = Engine::of(config);
         Self {
+            engine,
             data_dir: config.text("data_dir").unwrap_or("var").into(),
             server_key_file: config.text("server_key_file").map(PathBuf::from),
         }
@@ -166,6 +171,7 @@ impl Settings {
             },
             metrics_listen: config.parsed("metrics.listen"),
             contract: contract?,
+            max_lag: config.parsed("readiness.max_lag")?,
             guard: guard(config)?,
             kafka,
         })

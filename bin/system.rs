@@ -1,7 +1,6 @@
 //! Assembles the program: the log, its keys, the adapters, and the use cases over them.
 
-use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,22 +18,14 @@ use loquet_domain::ports::{
     CodecError, EventCodec, EventStore, Identities, OneTimeCodes, PasswordHasher, Position, RecordedEvent,
 };
 use loquet_files::snapshot_file;
-use loquet_memory::anonymous_guesses::MemoryAnonymousGuesses;
-use loquet_memory::keyed_lock::KeyedLocks;
-use loquet_memory::session_activity::SessionActivity;
 use loquet_memory::state_cache::MemoryStateCache;
 use loquet_metrics::{MeasuredStore, Metrics};
 
-use crate::adapters::{self, Access, Close, Log};
+use crate::adapters::{self, Access, Close, Log, Memory, MemoryFiles};
 use crate::cli::DataDirectory;
 
 /// The number of accounts whose states are cached. As many address claims are cached too.
 const CACHED_STATES: usize = 100_000;
-/// The number of unknown addresses whose wrong guesses are remembered.
-const ANONYMOUS_ADDRESSES: NonZeroUsize = match NonZeroUsize::new(200_000) {
-    Some(number) => number,
-    None => NonZeroUsize::MIN,
-};
 /// The number of newest events whose sealed parts are checked at a start.
 const UNSEALED_AT_START: usize = 2000;
 /// The number of events that one read returns.
@@ -51,17 +42,8 @@ pub(crate) struct System {
     pub(crate) codec: Arc<JsonCodec>,
     pub(crate) keys: Arc<dyn AccountKeys>,
     close: Close,
-    anonymous: Arc<MemoryAnonymousGuesses>,
-    activity: Arc<SessionActivity>,
-    files: Files,
-}
-
-/// The snapshot files that keep state in memory from one run to the next.
-#[derive(Clone)]
-struct Files {
-    anonymous: PathBuf,
-    activity: PathBuf,
-    clock: PathBuf,
+    files: Option<MemoryFiles>,
+    clock_file: PathBuf,
 }
 
 /// The configuration of the parts.
@@ -118,15 +100,11 @@ impl System {
         outside: Outside,
     ) -> anyhow::Result<Self> {
         let Parts { policies, blocklist, node, metrics, .. } = parts;
-        let Log { store, keys, close } = adapters::log(directory, access, &metrics.log)?;
+        let Log { store, keys, close } = adapters::log(directory, access, &metrics.log).await?;
         belong_together(store.as_ref(), keys.as_ref(), directory).await?;
         let codec = Arc::new(JsonCodec::new(keys.clone(), node));
-        let (anonymous, strangers_file) =
-            (Arc::new(MemoryAnonymousGuesses::new(ANONYMOUS_ADDRESSES)), directory.file("strangers.json"));
-        anonymous.load(&strangers_file);
-        let activity = Arc::new(SessionActivity::new(policies.idle_session));
-        let activity_file = directory.file("sessions.json");
-        activity.load(&activity_file);
+        let Memory { guesses, session_uses, keyed_lock, files } =
+            adapters::memory(directory, policies.idle_session).await?;
         let ports = Ports {
             store: Arc::new(MeasuredStore::new(store.clone(), metrics.log.clone())),
             codec: codec.clone(),
@@ -135,9 +113,9 @@ impl System {
             tokens: Arc::new(keys.tokens()),
             codes: outside.codes,
             identities: outside.identities,
-            keyed_lock: Arc::new(KeyedLocks::default()),
-            guesses: anonymous.clone(),
-            session_uses: activity.clone(),
+            keyed_lock,
+            guesses,
+            session_uses,
             blocklist: Arc::new(blocklist),
             accounts: Arc::new(MemoryStateCache::new(CACHED_STATES)),
             claims: Arc::new(MemoryStateCache::new(CACHED_STATES)),
@@ -156,8 +134,7 @@ impl System {
         if let Some(kept) = snapshot_file::load::<Option<ClockSnapshot>>(&clock_file) {
             app.clock_history().take_up(kept);
         }
-        let files = Files { anonymous: strangers_file, activity: activity_file, clock: clock_file };
-        Ok(Self { app, store, codec, keys, close, anonymous, activity, files })
+        Ok(Self { app, store, codec, keys, close, files, clock_file })
     }
 
     /// Refuses a log if the sealed part of one of the newest events was altered.
@@ -211,32 +188,33 @@ impl System {
 
     /// Saves the times of last use of sessions every minute, until the task is dropped.
     pub(crate) fn keep_activity(&self) -> impl Future<Output = ()> + Send + 'static {
-        let (app, activity, files) = (self.app.clone(), self.activity.clone(), self.files.clone());
+        let (app, files, clock_file) = (self.app.clone(), self.files.clone(), self.clock_file.clone());
         async move {
             loop {
                 tokio::time::sleep(KEPT_EVERY).await;
-                let (app, activity, files) = (app.clone(), activity.clone(), files.clone());
-                drop(tokio::task::spawn_blocking(move || keep(&app, &activity, &files)).await);
+                let (app, files, clock_file) = (app.clone(), files.clone(), clock_file.clone());
+                drop(tokio::task::spawn_blocking(move || keep(&app, files.as_ref(), &clock_file)).await);
             }
         }
     }
 
     /// Finishes accepted work and closes the log.
     pub(crate) async fn close(self) -> anyhow::Result<()> {
-        keep(&self.app, &self.activity, &self.files);
-        if let Err(error) = self.anonymous.save(&self.files.anonymous) {
-            tracing::warn!(%error, "the counts of wrong logins at unknown addresses could not be saved");
+        keep(&self.app, self.files.as_ref(), &self.clock_file);
+        if let Some(files) = &self.files {
+            files.save_guesses();
         }
-        Ok(tokio::task::spawn_blocking(self.close).await?)
+        (self.close)().await;
+        Ok(())
     }
 }
 
 /// Saves what the next run needs: the times of last use of sessions, and the latest time of the clock.
-fn keep(app: &App, activity: &SessionActivity, files: &Files) {
-    if let Err(error) = activity.save(&files.activity) {
-        tracing::warn!(%error, "the times of last use of sessions could not be saved");
+fn keep(app: &App, files: Option<&MemoryFiles>, clock_file: &Path) {
+    if let Some(files) = files {
+        files.save_uses();
     }
-    if let Err(error) = snapshot_file::save(&files.clock, &app.clock_history().kept()) {
+    if let Err(error) = snapshot_file::save(clock_file, &app.clock_history().kept()) {
         tracing::warn!(%error, "the latest time of the clock could not be saved");
     }
 }

@@ -30,7 +30,9 @@ pub(crate) enum Traces {
 /// Starts the log on standard error. Starts sending traces if this is a server with an address for them.
 pub(crate) fn init(logging: &Logging, sends: Traces) -> anyhow::Result<Telemetry> {
     // The command that reads the configuration reports its faults. Here a wrong value counts as the default.
-    let filter = EnvFilter::try_new(&logging.filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    // The pool of connections warns of each one that breaks. Our own lines say what that kept from happening.
+    let filter = EnvFilter::try_new(format!("deadpool=error,{}", logging.filter))
+        .unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt::layer().with_writer(|| PlainLog(output::Log));
     let log = match logging.json {
         true => lines.json().flatten_event(true).with_filter(filter).boxed(),

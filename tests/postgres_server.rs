@@ -3,7 +3,7 @@
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use loquet_postgres::{Connection, Database, Part, Protection};
@@ -190,9 +190,67 @@ impl PostgresServer {
         let mut psql = Command::new(programs().unwrap().join("psql"));
         psql.args(["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "postgres"]);
         psql.args(["-p", &self.port.to_string(), "-d", database, "-c", statement]);
+        // The operator can write where nobody else can.
+        psql.env("PGOPTIONS", "-c default_transaction_read_only=off");
         let ran = psql.output().unwrap();
         assert!(ran.status.success(), "{statement}: {}", String::from_utf8_lossy(&ran.stderr));
         String::from_utf8(ran.stdout).unwrap().trim().to_owned()
+    }
+
+    /// A session of somebody else, who types into its standard input.
+    pub fn session(&self) -> Child {
+        let mut psql = Command::new(programs().unwrap().join("psql"));
+        psql.args(["-X", "-q", "-h", "127.0.0.1", "-U", "postgres", "-d", "loquet"]);
+        psql.args(["-p", &self.port.to_string()]);
+        psql.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    /// Asks everybody but the operator for a password from now on.
+    pub fn require_passwords(&self) {
+        self.admit("host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n");
+    }
+
+    /// Asks for TLS with a client certificate from now on. Without TLS, only the operator of these tests gets in.
+    pub fn require_certificates(&self, certificate: &[u8], key: &[u8], authority: &[u8]) {
+        for (name, content) in [("server.crt", certificate), ("server.key", key), ("ca.crt", authority)] {
+            let path = self.data().join(name);
+            std::fs::write(&path, content).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+            if skip::is_root() {
+                assert!(Command::new("chown").arg("postgres").arg(&path).status().unwrap().success());
+            }
+        }
+        self.sql("ALTER SYSTEM SET ssl = on");
+        self.sql("ALTER SYSTEM SET ssl_ca_file = 'ca.crt'");
+        self.admit("hostssl loquet postgres 127.0.0.1/32 cert\n");
+    }
+
+    /// Replaces the rules of who gets in.
+    fn admit(&self, rules: &str) {
+        let reload = "SELECT pg_reload_conf()";
+        let file = self.data().join("pg_hba.conf");
+        // The session that asks for the new rules is already in.
+        std::fs::write(file, rules).unwrap();
+        self.sql_in("loquet", reload);
+        let begun = Instant::now();
+        while self.rules_are_old(rules) {
+            assert!(
+                begun.elapsed() < Duration::from_secs(10),
+                "the new rules are not in force: {}",
+                self.log()
+            );
+        }
+    }
+
+    /// Whether a session without TLS or password still gets in where the new rules refuse it.
+    fn rules_are_old(&self, rules: &str) -> bool {
+        let user = if rules.contains("scram") { "nobody" } else { "postgres" };
+        let mut psql = Command::new(programs().unwrap().join("psql"));
+        psql.args(["-X", "-w", "-h", "127.0.0.1", "-U", user, "-d", "loquet", "-c", "SELECT 1"]);
+        psql.args(["-p", &self.port.to_string()]).env("PGSSLMODE", "disable");
+        let said = psql.output().unwrap();
+        let said = String::from_utf8_lossy(&said.stderr).into_owned();
+        !(said.contains("pg_hba.conf") || said.contains("password"))
     }
 
     /// The processes of the server, the first of all before its children.

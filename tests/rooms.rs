@@ -101,10 +101,17 @@ fn a_small_build_stays_small() {
 /// The program alone chooses technologies, in one file; what works on SQLite's own files is listed.
 #[test]
 fn the_program_chooses_its_stores_in_one_place() {
-    let of_files = ["adapters.rs", "commands/backup.rs", "commands/doctor.rs", "commands/keys.rs"];
+    let of_files =
+        ["adapters/embedded.rs", "adapters/rotation.rs", "commands/backup.rs", "commands/doctor/mod.rs"];
+    let of_servers = ["adapters/shared.rs", "adapters/rotation.rs", "engine.rs", "clock.rs"];
     for (path, text) in sources("bin") {
-        let may = of_files.iter().any(|file| path.ends_with(file));
-        assert!(may || !text.contains("loquet_sqlite"), "{} names SQLite", path.display());
+        let is_one = |of: &[&str]| of.iter().any(|file| path.ends_with(file));
+        assert!(is_one(&of_files) || !text.contains("loquet_sqlite"), "{} names SQLite", path.display());
+        assert!(
+            is_one(&of_servers) || !text.contains("loquet_postgres"),
+            "{} names PostgreSQL",
+            path.display()
+        );
     }
 }
 

@@ -42,7 +42,9 @@ pub struct Server {
     pub url: String,
     pub port: u16,
     arguments: Vec<String>,
-    variables: Vec<(String, String)>,
+    pub variables: Vec<(String, String)>,
+    /// A program, with its arguments, that starts the server.
+    pub wrapper: Vec<String>,
     child: Option<Child>,
     pub client: Client,
     _temporary: Option<TempDir>,
@@ -101,6 +103,11 @@ impl Server {
         server
     }
 
+    /// A server that is not started yet, on a folder that is not deleted at the end, with these environment variables.
+    pub fn stopped(folder: PathBuf, variables: Vec<(String, String)>) -> Self {
+        Self::made(folder, &[], variables, None)
+    }
+
     /// A server on an existing folder, which is not deleted at the end.
     pub async fn over(folder: PathBuf, arguments: &[&str]) -> Self {
         let mut server = Self::made(folder, arguments, Vec::new(), None);
@@ -122,6 +129,7 @@ impl Server {
             folder,
             arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
             variables,
+            wrapper: Vec::new(),
             child: None,
             client: Client::builder().timeout(Duration::from_mins(1)).build().unwrap(),
             _temporary: temporary,
@@ -129,12 +137,16 @@ impl Server {
     }
 
     pub fn command(&self) -> Command {
-        let mut command = Command::new(binary());
+        let mut command = Command::new(self.wrapper.first().map_or(binary().as_os_str(), AsRef::as_ref));
+        if let Some((_, rest)) = self.wrapper.split_first() {
+            command.args(rest).arg(binary());
+        }
         command.arg("--data-dir").arg(&self.folder);
         // Only the variables that the test sets.
         for name in environment::settings() {
             command.env_remove(name);
         }
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
 
@@ -159,7 +171,6 @@ impl Server {
             .append(true)
             .open(self.folder.with_extension("log"))
             .unwrap();
-        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         let child = command.stdout(Stdio::null()).stderr(errors).spawn().unwrap();
         self.child = Some(child);
         let start = Instant::now();

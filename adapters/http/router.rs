@@ -46,6 +46,7 @@ fn described() -> OpenApiRouter<Arc<Api>> {
         .merge(of_companies())
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
+        .routes(routes!(health::readyz_for_logins))
         .routes(routes!(metrics::metrics))
 }
 

@@ -47,6 +47,8 @@ pub struct Api {
     pub rows: Arc<dyn ReadStore>,
     /// The positions of the read models.
     pub status: Status,
+    /// The server is not ready while a read model is further behind the log, in positions.
+    pub max_lag: u64,
     /// The account keys. The readiness check asks whether they can be used.
     pub keys: Arc<dyn KeyVault>,
     /// The service tokens.

@@ -70,6 +70,21 @@ impl fmt::Debug for Connection {
 }
 
 impl Connection {
+    /// Checks the connection URI and the certificates. Connects to nothing.
+    ///
+    /// # Errors
+    /// [`PostgresError`] says what is wrong.
+    pub fn check(&self) -> Result<(), PostgresError> {
+        let given: Config = self.url.parse().map_err(PostgresError::Url)?;
+        if given.get_password().is_some() {
+            return Err(PostgresError::PasswordInUrl);
+        }
+        if let Protection::Tls(tls) = &self.protection {
+            crate::tls::connector(tls)?;
+        }
+        self.config().map(drop)
+    }
+
     /// Reads the connection URI, and adds what every session of ours needs.
     pub(crate) fn config(&self) -> Result<Config, PostgresError> {
         let mut config: Config = self.url.parse().map_err(PostgresError::Url)?;

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts};
+use deadpool_postgres::{
+    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts,
+};
+use loquet_domain::Moment;
 use loquet_projections::causes::Causes;
 use loquet_projections::ports::StoreFailed;
 use tokio_postgres::error::SqlState;
@@ -20,11 +23,16 @@ const WAIT: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 pub enum PostgresError {
     /// The connection URI can't be read.
-    #[error("postgres.url is not a connection URI of PostgreSQL")]
-    Url(#[source] tokio_postgres::Error),
+    #[error("it is not a connection URI of PostgreSQL: {}", Causes(.0))]
+    Url(tokio_postgres::Error),
     /// The connection URI names no database.
-    #[error("postgres.url names no database: add its name, as in postgresql://loquet@db.example/loquet")]
+    #[error("it names no database: add the name, as in postgresql://loquet@db.example/loquet")]
     NoDatabase,
+    /// The connection URI has a password.
+    #[error(
+        "it has a password, which every user of this machine may see: set postgres.password_file instead"
+    )]
+    PasswordInUrl,
     /// A file of TLS can't be used.
     #[error("the settings of TLS for PostgreSQL can't be used")]
     Tls(#[from] NoTls),
@@ -32,11 +40,11 @@ pub enum PostgresError {
     #[error("the pool of connections to PostgreSQL can't be made")]
     Pool(#[from] deadpool_postgres::BuildError),
     /// No connection can be had.
-    #[error("PostgreSQL can't be reached: {}", reason(.0))]
+    #[error("{}", reason(.0))]
     Unreachable(PoolError),
     /// A statement failed.
-    #[error("PostgreSQL refused: {}", in_words(.0))]
-    Statement(#[from] tokio_postgres::Error),
+    #[error("{}", in_words(.0))]
+    Statement(tokio_postgres::Error),
     /// Something in the database is not as this program wrote it.
     #[error("the database holds something that this program did not write: {0}")]
     Unexpected(String),
@@ -57,22 +65,32 @@ pub enum PostgresError {
     NotDurable(&'static str),
 }
 
-/// What the server said, in one line, with its code (SQLSTATE) and what it suggests.
+impl From<tokio_postgres::Error> for PostgresError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Statement(error)
+    }
+}
+
+/// What happened, in one line: what the server said, with its code (SQLSTATE) and what it suggests, or what happened to
+/// the connection.
 pub(crate) fn in_words(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
-        None => Causes(error).to_string(),
+        None if error.is_closed() => "the connection to PostgreSQL was closed".to_owned(),
+        None => format!("PostgreSQL can't be used: {}", Causes(error)),
         Some(said) => {
             let hint = said.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
-            format!("{} [{}]{hint}", said.message(), said.code().code())
+            format!("PostgreSQL refused: {} [{}]{hint}", said.message(), said.code().code())
         }
     }
 }
 
 fn reason(error: &PoolError) -> String {
     match error {
-        PoolError::Timeout(_) => format!("no connection became free or was made within {WAIT:?}"),
+        PoolError::Timeout(_) => {
+            format!("no connection to PostgreSQL became free or was made within {WAIT:?}")
+        }
         PoolError::Backend(error) => in_words(error),
-        other => Causes(other).to_string(),
+        other => format!("PostgreSQL can't be used: {}", Causes(other)),
     }
 }
 
@@ -128,19 +146,37 @@ impl Database {
     /// # Errors
     /// [`PostgresError`] says what is wrong and what to do.
     pub async fn prepare(&self, part: Part) -> Result<(), PostgresError> {
-        let mut client = self.client().await?;
         for setting in ["fsync", "full_page_writes"] {
-            let row = client.query_one("SELECT current_setting($1)", &[&setting]).await?;
-            if row.try_get::<_, String>(0)? != "on" {
+            if self.setting(setting).await? != "on" {
                 return Err(PostgresError::NotDurable(setting));
             }
         }
+        let mut client = self.client().await?;
         migrations::migrate(&mut client, part).await
     }
 
     /// A connection of the pool. It goes back to the pool when it is dropped. A transaction that is dropped is rolled back.
     pub(crate) async fn client(&self) -> Result<Object, PostgresError> {
         self.pool.get().await.map_err(PostgresError::Unreachable)
+    }
+
+    /// The time of the server.
+    ///
+    /// # Errors
+    /// [`PostgresError`] if the server can't be asked.
+    pub async fn time(&self) -> Result<Moment, PostgresError> {
+        let client = self.client().await?;
+        let query = client.prepare_cached("SELECT clock_timestamp()").await?;
+        Ok(client.query_one(&query, &[]).await?.try_get(0)?)
+    }
+
+    /// The value of a setting of the server, as it is for connections of this pool.
+    ///
+    /// # Errors
+    /// [`PostgresError`] if the server can't be asked, or has no such setting.
+    pub async fn setting(&self, name: &str) -> Result<String, PostgresError> {
+        let client = self.client().await?;
+        Ok(client.query_one("SELECT current_setting($1)", &[&name]).await?.try_get(0)?)
     }
 
     /// The longest time that a statement may take.
@@ -213,6 +249,7 @@ mod listening {
 pub(crate) fn is_refusal(error: &tokio_postgres::Error) -> bool {
     error.as_db_error().is_some_and(|said| {
         // The server or its operator ended the session: how a commit ended is not known.
-        ![SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::CANNOT_CONNECT_NOW].contains(said.code())
+        ![SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::CANNOT_CONNECT_NOW]
+            .contains(said.code())
     })
 }

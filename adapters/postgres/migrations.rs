@@ -82,7 +82,11 @@ pub(crate) async fn migrate(client: &mut Object, part: Part) -> Result<(), Postg
             transaction.batch_execute(step.sql).await?;
             let record = "INSERT INTO loquet.schema_versions (part, version, oldest) VALUES ($1, $2, $3)";
             transaction.execute(record, &[&part.name(), &number, &step.oldest]).await?;
-            tracing::info!(part = part.name(), version = number, "the tables in PostgreSQL were brought up to date");
+            tracing::info!(
+                part = part.name(),
+                version = number,
+                "the tables in PostgreSQL were brought up to date"
+            );
         }
     }
     transaction.commit().await?;

@@ -9,6 +9,7 @@ mod database;
 pub mod event_store;
 pub mod key_store;
 pub mod mail_journal;
+pub mod moved_rows;
 pub mod read_store;
 pub mod service_tokens;
 pub mod webhooks;

@@ -10,4 +10,4 @@ pub mod sender;
 pub mod signature;
 
 pub use guard::Guard;
-pub use sender::{Secrets, Troubles, WebhookSender, event_id_at};
+pub use sender::{NAME, Secrets, Troubles, WebhookSender, event_id_at};

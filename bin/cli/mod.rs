@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Arg, Args, CommandFactory, Parser, Subcommand};
 
 use crate::config;
+use crate::engine::Engine;
 
 mod companies;
 mod downstream;
@@ -64,6 +65,8 @@ pub(crate) struct DataDirectory {
     pub(crate) data_dir: PathBuf,
     /// The file of the server key. Default: `server.key` in the data directory.
     pub(crate) server_key_file: Option<PathBuf>,
+    /// Where the log and what nodes share are. With servers, the directory holds the node's own read models.
+    pub(crate) engine: Engine,
 }
 
 #[derive(Subcommand)]
@@ -97,6 +100,9 @@ pub(crate) enum Command {
     /// Print events of the log.
     #[command(subcommand)]
     Events(EventsCommand),
+    /// Move everything to another engine: from one machine to several nodes, or back.
+    #[command(subcommand)]
+    Log(LogCommand),
     /// Show, rebuild or verify the read models.
     #[command(subcommand)]
     Projections(ProjectionsCommand),
@@ -283,6 +289,23 @@ pub(crate) enum EventsCommand {
     Tail(Tail),
 }
 
+#[derive(Subcommand)]
+pub(crate) enum LogCommand {
+    /// Copy the log, the keys and everything else that is not made from the log to another engine. Continues where an
+    /// earlier copy was interrupted, and compares both sides at the end.
+    Copy(LogCopy),
+}
+
+#[derive(Args)]
+pub(crate) struct LogCopy {
+    /// The configuration file of the source. Nothing is changed there.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: PathBuf,
+    /// The configuration file of the copy.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to: PathBuf,
+}
+
 #[derive(Args)]
 pub(crate) struct Tail {
     /// Print events after this position. Without this flag, the last 20 events are printed.
@@ -421,6 +444,9 @@ pub(crate) struct CreateToken {
 pub(crate) enum KeysCommand {
     /// Create the server key, unless it exists.
     Create,
+    /// Add the next server key to the file, above the present one, which stays in use. Several nodes need it before the
+    /// rotation: copy the file to every node, then run `loquet keys rotate` on one of them.
+    Prepare,
     /// Create a new server key, and wrap every account's key again with it. The server may be running. If the command
     /// is interrupted, run it again: it continues.
     Rotate(RotateKeys),

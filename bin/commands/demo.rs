@@ -44,8 +44,8 @@ pub(crate) async fn run(directory: &DataDirectory, demo: Demo) -> anyhow::Result
         let folder = directory.data_dir.display();
         bail!("the log in {folder} is not empty: choose another directory with --data-dir");
     }
-    let Reactions { journal, lease, holder, .. } = adapters::reactions(directory)?;
-    let fence = match lease.acquire(holder, clock::now(), Moment::MAX_UTC).await? {
+    let Reactions { journal, lease, holder, .. } = adapters::reactions(directory).await?;
+    let fence = match lease.acquire(&holder, clock::now(), Moment::MAX_UTC).await? {
         Acquired::Given(fence) => fence,
         Acquired::Taken { .. } => bail!("another process runs the reactions: stop it first"),
     };

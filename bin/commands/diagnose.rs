@@ -43,7 +43,7 @@ pub(crate) async fn run(
     let policies = policies.context("the configured rules are not valid")?;
     let system = System::open(directory, Access::Read, Parts { policies, ..Parts::default() }).await?;
     let position = system.store.head().await?;
-    let journal = adapters::mail_journal_if_there(directory)?;
+    let journal = adapters::mail_journal_if_there(directory).await?;
     let mails: Option<&dyn ReactionJournal> = match &journal {
         Some(journal) => Some(journal.as_ref()),
         None => None,

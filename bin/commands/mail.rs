@@ -15,12 +15,12 @@ use crate::system::System;
 
 pub(crate) async fn run(directory: &DataDirectory, command: MailCommand) -> anyhow::Result<()> {
     // Opened for reading first: a file with an older format is upgraded by the server, which may be running.
-    let journal = adapters::mail_journal(directory, Access::Read)?;
+    let journal = adapters::mail_journal(directory, Access::Read).await?;
     match command {
         MailCommand::List(which) => list(directory, journal.as_ref(), &which).await,
         MailCommand::Show(which) => show(directory, journal.as_ref(), &which).await,
         MailCommand::Retry(which) => {
-            retry(adapters::mail_journal(directory, Access::Write)?.as_ref(), &which).await
+            retry(adapters::mail_journal(directory, Access::Write).await?.as_ref(), &which).await
         }
     }
 }

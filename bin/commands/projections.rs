@@ -77,7 +77,7 @@ async fn list(directory: &DataDirectory, output: Output) -> anyhow::Result<()> {
         };
         add(&build.view.name, &build.view.version.to_string(), state, position, failure);
     }
-    let journal = adapters::mail_journal(directory, Access::Read)?;
+    let journal = adapters::mail_journal(directory, Access::Read).await?;
     for (name, position) in journal.checkpoints().await? {
         add(&format!("reaction {name}"), "", "noted", position, None);
     }

@@ -23,7 +23,7 @@ use loquet_metrics::Metrics;
 use loquet_projections::causes::Causes;
 use loquet_projections::leader::{EndedByItself, Leader, Term};
 use loquet_projections::mail::{Letterhead, Letters, Mailboxes, Sender};
-use loquet_projections::ports::{Clock, Fenced, Hold, Mailer, ReactionJournal, ReadStore};
+use loquet_projections::ports::{Clock, Fenced, Hold, Mailer, ReactionJournal, ReadStore, Webhooks};
 use loquet_projections::reactions::{Erasure, Mails, Onboarding, Reaction, ReactionRunner, Settling};
 use loquet_projections::runner::{Runner, Status};
 use loquet_projections::views;
@@ -52,11 +52,12 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
     let settings = Settings::of(&mut config, mode);
     refuse_faults(&config)?;
     let settings = settings.context("the configuration is not valid")?;
-    let clock = clock::system();
     directory.make_folder()?;
+    let _occupied = adapters::occupy(directory)?;
     if mode == Mode::Development && !directory.server_key().exists() && !directory.file("keys.db").exists() {
         ServerKey::create(&directory.server_key())?;
     }
+    let (clock, shared_clock) = adapters::clock(directory).await?;
     let Mail { mailer, dev_mails } = adapters::mail(directory, &settings, &clock)?;
     // The port is bound before the log is opened. If the port is in use, the log stays untouched.
     let listener = bind(settings.listen, "LOQUET_HTTP_LISTEN").await?;
@@ -77,24 +78,28 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
     let system = System::open(directory, Access::Write, parts).await?;
     system.refuse_altered(directory).await?;
     system.note_last_moment().await?;
-    let clock = clock::noted_by(system.app.clone());
+    let clock = clock::noted_by(system.app.clone(), clock);
     let started = Instant::now();
     let refusal_step = loquet_http::refusal_step(system.app.time_a_hash(|| started.elapsed()).await?);
-    let service_tokens = adapters::service_tokens(directory)?;
+    let service_tokens = adapters::service_tokens(directory).await?;
     if mode == Mode::Development {
         dev_token(directory, service_tokens.as_ref()).await?;
     }
-    let reactions = adapters::reactions(directory)?;
+    let reactions = adapters::reactions(directory).await?;
     let journal = reactions.journal.clone();
     let rows = adapters::read_models(directory, Access::Write)?;
     let answers = adapters::answers(directory, system.keys.as_ref()).await?;
     let status = Status::default();
     let contract = Arc::new(settings.contract.clone());
-    let webhooks = webhook_sender(directory, &system, &settings, &contract, &status, &metrics, &clock)?;
+    let webhooks = adapters::webhooks(directory).await?;
+    let webhooks = webhook_sender(webhooks, &system, &settings, &contract, &status, &metrics, &clock);
     let known =
         Known { rows: rows.clone(), reactions, webhooks, status: status.clone(), metrics: metrics.clone() };
     let mut background = project(&settings, &system, &clock, mailer, known)?;
     background.tasks.spawn(adapters::watch_files(directory, metrics.clone(), clock.clone())?);
+    if let Some(clock) = shared_clock {
+        background.tasks.spawn(clock.keep());
+    }
     let kafka = settings.kafka.as_ref().map(|kafka| {
         let server = kafka::Server {
             store: &system.store,
@@ -119,6 +124,7 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
         contract,
         rows,
         status,
+        max_lag: settings.max_lag,
         keys: system.keys.clone(),
         service_tokens,
         identities: Arc::new(RandomIdentities),
@@ -154,27 +160,27 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
 
 /// Makes what sends events to webhooks.
 fn webhook_sender(
-    directory: &DataDirectory,
+    webhooks: Arc<dyn Webhooks>,
     system: &System,
     settings: &Settings,
     contract: &Arc<Contract>,
     status: &Status,
     metrics: &Metrics,
     clock: &Clock,
-) -> anyhow::Result<WebhookSender> {
+) -> WebhookSender {
     let tokens = system.keys.tokens();
-    Ok(WebhookSender {
+    WebhookSender {
         store: system.store.clone(),
         codec: system.codec.clone(),
         contract: contract.clone(),
-        webhooks: adapters::webhooks(directory)?,
+        webhooks,
         secrets: Arc::new(move |endpoint, number| tokens.webhook_secret(endpoint, number)),
         guard: settings.guard.clone(),
         clock: clock.clone(),
         status: status.clone(),
         deliveries: metrics.webhooks.clone(),
         troubles: Troubles::default(),
-    })
+    }
 }
 
 async fn bind(address: SocketAddr, variable: &str) -> anyhow::Result<TcpListener> {
@@ -266,7 +272,7 @@ fn project(
     };
     let held = watch::Sender::new(None);
     tasks.spawn(tell_whether_mails_go(held.subscribe(), metrics));
-    let leader = Leader { lease, holder: holder.to_owned(), lasts, clock: clock.clone() };
+    let leader = Leader { lease, holder, lasts, clock: clock.clone() };
     let (store, codec, app) = (system.store.clone(), system.codec.clone(), system.app.clone());
     let (letters, mailboxes) = (Arc::new(Letters::new(head)?), Arc::new(Mailboxes::default()));
     let (sending, clock) = (settings.sending, clock.clone());
@@ -312,6 +318,7 @@ fn project(
 
 /// Sends events to webhooks, until the task is dropped.
 async fn send_webhooks(sender: WebhookSender) -> Result<(), Fenced> {
+    let _told = sender.status.tell_at_end(loquet_webhooks::NAME, "another node sends them");
     if let Err(error) = sender.run().await {
         tracing::error!(error = %Causes(&error), "webhooks can't be sent");
     }
@@ -338,7 +345,7 @@ async fn look_at_keys(keys: Arc<dyn AccountKeys>) {
             Ok(Noticed::Rotation) => tracing::info!("the server key was rotated: the new one is in use"),
             Ok(Noticed::Nothing) => {}
             Err(error) => {
-                tracing::error!(%error, "the server key was rotated, and the new one can't be used");
+                tracing::error!(error = %Causes(&error), "the accounts' keys can't be used, or can't be looked at");
             }
         }
     }

@@ -20,7 +20,7 @@ const STAFF_MOST_DAYS: u16 = 365;
 
 pub(crate) async fn run(directory: &DataDirectory, command: TokenCommand) -> anyhow::Result<()> {
     directory.make_folder()?;
-    let tokens = adapters::service_tokens(directory)?;
+    let tokens = adapters::service_tokens(directory).await?;
     match command {
         TokenCommand::Create(wanted) => create(tokens.as_ref(), wanted).await,
         TokenCommand::List(how) => list(tokens.as_ref(), Output::of(how.json)).await,

@@ -27,7 +27,7 @@ pub(crate) async fn run(
     config: &Config,
     command: WebhookCommand,
 ) -> anyhow::Result<()> {
-    let webhooks = adapters::webhooks(directory)?;
+    let webhooks = adapters::webhooks(directory).await?;
     let webhooks = webhooks.as_ref();
     match command {
         WebhookCommand::Add(what) => add(directory, config, webhooks, what).await,

@@ -103,11 +103,7 @@ impl Config {
         variables: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Self {
         let mut config = Self::default();
-        for setting in SETTINGS {
-            if let Some(text) = setting.default {
-                config.hold(setting, text.to_owned(), Source::Default);
-            }
-        }
+        config.hold_defaults();
         let usual = || USUAL.iter().map(Path::new).find(|path| path.exists());
         if let Some(path) = said.or_else(usual) {
             config.read_file(path);
@@ -117,6 +113,24 @@ impl Config {
         config.read_profiles();
         config.check();
         config
+    }
+
+    /// Reads the configuration from a file alone.
+    pub(crate) fn of_file(path: &Path) -> Self {
+        let mut config = Self::default();
+        config.hold_defaults();
+        config.read_file(path);
+        config.read_profiles();
+        config.check();
+        config
+    }
+
+    fn hold_defaults(&mut self) {
+        for setting in SETTINGS {
+            if let Some(text) = setting.default {
+                self.hold(setting, text.to_owned(), Source::Default);
+            }
+        }
     }
 
     fn hold(&mut self, setting: &Setting, text: String, from: Source) {

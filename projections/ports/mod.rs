@@ -7,6 +7,7 @@ mod clock;
 mod lease;
 mod mail_journal;
 mod mailer;
+mod moved_rows;
 mod read_store;
 mod store_failed;
 mod webhooks;
@@ -14,8 +15,11 @@ mod webhooks;
 pub use crate::index::IndexEntry;
 pub use clock::Clock;
 pub use lease::{Acquired, Fence, Fenced, Lease, WriteFailed};
-pub use mail_journal::{ClaimedMail, Conclusion, Hold, MailOutcome, QueuedMail, ReactionJournal, UnnotedFate};
+pub use mail_journal::{
+    ClaimedMail, Conclusion, Hold, MailOutcome, QueuedMail, ReactionJournal, UnnotedFate,
+};
 pub use mailer::{Mailer, SendError};
+pub use moved_rows::{MovableRows, MovedTable};
 pub use read_store::{
     BuildState, Cursor, FoundRow, Order, ReadStore, Rows, Selection, StoredBuild, StoredView, Work,
 };

@@ -191,6 +191,7 @@ impl ReactionRunner {
     /// # Errors
     /// [`Fenced`] when the journal says that the lease is over. The next holder continues at the checkpoint.
     pub async fn run(self) -> Result<(), Fenced> {
+        let _shown = self.status.show_while(Follower::Reaction(self.reaction.name()));
         while let Err(why) = self.start().await {
             self.wait_after(why).await?;
         }

@@ -112,6 +112,19 @@ impl Status {
         });
     }
 
+    /// Shows a follower until the returned value is dropped. What another node does now is not shown here any more, nor
+    /// what kept this node from it.
+    pub(crate) fn show_while(&self, who: Follower) -> Shown {
+        Shown { status: self.clone(), who }
+    }
+
+    /// Shows the work with another system until the returned value is dropped. After that it shows why this node does not
+    /// do it.
+    #[must_use]
+    pub fn tell_at_end(&self, service: &'static str, why: &str) -> ToldAtEnd {
+        ToldAtEnd { status: self.clone(), service, why: why.to_owned() }
+    }
+
     /// Sets the position up to which a publisher has worked through the log.
     pub fn reached(&self, who: Follower, position: Position) {
         self.change(who, |progress| progress.position = position);
@@ -161,5 +174,30 @@ impl Status {
             Some(failure) => Err(NotThere::Stopped(failure)),
             None => Err(NotThere::Behind(now.position)),
         }
+    }
+}
+
+/// Removes a follower from what is shown, when it is dropped.
+pub(crate) struct Shown {
+    status: Status,
+    who: Follower,
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        self.status.views.write().unwrap_or_else(PoisonError::into_inner).remove(&self.who);
+    }
+}
+
+/// Shows that this node stands by, when it is dropped.
+pub struct ToldAtEnd {
+    status: Status,
+    service: &'static str,
+    why: String,
+}
+
+impl Drop for ToldAtEnd {
+    fn drop(&mut self) {
+        self.status.tell(self.service, ServiceState::Standby(std::mem::take(&mut self.why)));
     }
 }

@@ -64,7 +64,7 @@ pub(crate) struct Details {
 }
 
 /// Tell whether the server can serve requests: the log is writable, the server key fits the stored keys, and no view
-/// has stopped.
+/// has stopped or is further behind the log than `readiness.max_lag` says.
 #[utoipa::path(
     get, path = "/readyz", tag = "health", security((), ("service" = [])),
     responses(
@@ -73,11 +73,43 @@ pub(crate) struct Details {
     )
 )]
 pub(crate) async fn readyz(State(api): Shared, headers: HeaderMap) -> (StatusCode, Json<Readiness>) {
+    readiness(&api, &headers, Need::Views).await
+}
+
+/// Tell whether the server can answer logins: the log is writable, and the server key fits the stored keys. Logins need
+/// no view. A balancer that asks here lets logins through to a server whose views still catch up.
+#[utoipa::path(
+    get, path = "/readyz/logins", tag = "health", security((), ("service" = [])),
+    responses(
+        (status = 200, description = "Ready for logins", body = Readiness),
+        (status = 503, description = "Not ready", body = Readiness)
+    )
+)]
+pub(crate) async fn readyz_for_logins(
+    State(api): Shared,
+    headers: HeaderMap,
+) -> (StatusCode, Json<Readiness>) {
+    readiness(&api, &headers, Need::Logins).await
+}
+
+/// What a caller needs a ready server for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Need {
+    /// Every request.
+    Views,
+    /// Logins, which read the log alone.
+    Logins,
+}
+
+async fn readiness(api: &Api, headers: &HeaderMap, need: Need) -> (StatusCode, Json<Readiness>) {
     let written = api.probe.write(api.store.as_ref()).await;
     let head = api.store.head().await.unwrap_or_default();
-    let views: BTreeMap<_, _> = api
-        .status
-        .all()
+    let followers = api.status.all();
+    let are_near = followers.iter().all(|(who, progress)| {
+        let lag = head.0.saturating_sub(progress.position.0);
+        progress.failure.is_none() && (lag <= api.max_lag || !matches!(who, Follower::View(_)))
+    });
+    let views: BTreeMap<_, _> = followers
         .into_iter()
         .map(|(who, progress)| {
             let lag = head.0.saturating_sub(progress.position.0);
@@ -93,15 +125,15 @@ pub(crate) async fn readyz(State(api): Shared, headers: HeaderMap) -> (StatusCod
         })
         .collect();
     let keys = api.keys.failure();
-    let ready = written.is_ok() && keys.is_none() && views.values().all(|view| view.failure.is_none());
+    let ready = written.is_ok() && keys.is_none() && (are_near || need == Need::Logins);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let log = written.map_or_else(|error| error.to_string(), |()| "ok".to_owned());
     let keys = keys.unwrap_or_else(|| "ok".to_owned());
-    let details = match is_of_service(&api, &headers).await {
+    let details = match is_of_service(api, headers).await {
         true => {
             let services = api.status.services().into_iter();
             let services = services.map(|(name, state)| (name.to_owned(), state.to_string())).collect();
-            Some(Details { log, keys, mails: mails(&api).await, position: head.0, views, services })
+            Some(Details { log, keys, mails: mails(api).await, position: head.0, views, services })
         }
         false => None,
     };

@@ -159,7 +159,9 @@ impl EventStore for PostgresStore {
         after: Position,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<RecordedEvent>, ReadError>> {
-        Box::pin(async move { reader::all(&self.inner.database, after, limit).await.map_err(|e| unreadable(&e)) })
+        Box::pin(
+            async move { reader::all(&self.inner.database, after, limit).await.map_err(|e| unreadable(&e)) },
+        )
     }
 
     fn event_at(&self, position: Position) -> BoxFuture<'_, Result<Option<RecordedEvent>, ReadError>> {

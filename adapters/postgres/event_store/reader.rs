@@ -30,8 +30,9 @@ pub(super) async fn stream(
     after: Revision,
 ) -> Result<Vec<RecordedEvent>, PostgresError> {
     let client = database.client().await?;
-    let query =
-        client.prepare_cached(select!("WHERE stream = $1 AND revision > $2::bigint ORDER BY revision")).await?;
+    let query = client
+        .prepare_cached(select!("WHERE stream = $1 AND revision > $2::bigint ORDER BY revision"))
+        .await?;
     let rows = client.query(&query, &[&stream.as_str(), &at_most(after.0)]).await?;
     rows.iter().map(recorded).collect()
 }
@@ -42,8 +43,9 @@ pub(super) async fn all(
     limit: usize,
 ) -> Result<Vec<RecordedEvent>, PostgresError> {
     let client = database.client().await?;
-    let query =
-        client.prepare_cached(select!("WHERE position > $1::bigint ORDER BY position LIMIT $2::bigint")).await?;
+    let query = client
+        .prepare_cached(select!("WHERE position > $1::bigint ORDER BY position LIMIT $2::bigint"))
+        .await?;
     let rows = client.query(&query, &[&at_most(after.0), &limited(limit)]).await?;
     rows.iter().map(recorded).collect()
 }

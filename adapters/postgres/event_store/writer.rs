@@ -315,15 +315,10 @@ async fn finish(client: &Object, rows: &Rows<'_>, last: Position, decoy: bool) -
     ];
     let said: [&(dyn ToSql + Sync); 2] = [&CHANNEL, &announced];
     let writes = !rows.positions.is_empty();
-    let insert = async {
-        if writes { client.execute(&insert, &columns).await.map(|_| ()) } else { Ok(()) }
-    };
-    let announce = async {
-        if writes { client.execute(&announce, &said).await.map(|_| ()) } else { Ok(()) }
-    };
-    let decoy = async {
-        if decoy { client.execute(&decoy_statement, &[]).await.map(|_| ()) } else { Ok(()) }
-    };
+    let insert = async { if writes { client.execute(&insert, &columns).await.map(|_| ()) } else { Ok(()) } };
+    let announce = async { if writes { client.execute(&announce, &said).await.map(|_| ()) } else { Ok(()) } };
+    let decoy =
+        async { if decoy { client.execute(&decoy_statement, &[]).await.map(|_| ()) } else { Ok(()) } };
     // All are sent at once. If one fails, the server rolls back at COMMIT.
     let (inserted, announced, decoyed, committed) =
         join4(insert, announce, decoy, client.batch_execute("COMMIT")).await;

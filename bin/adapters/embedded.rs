@@ -1,6 +1,7 @@
-//! Chooses the adapter of every port that has files or a server behind it. `system.rs` chooses those in memory.
+//! The stores in files of the data directory.
 
-use std::path::Path;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,50 +11,37 @@ use loquet_crypto::account_keys::AccountKeys;
 use loquet_crypto::server_key::KeyFile;
 use loquet_domain::ports::EventStore;
 use loquet_http_ports::answers::Answers;
-use loquet_http_ports::dev_mails::DevMails;
 use loquet_http_ports::service_tokens::ServiceTokens;
-use loquet_mail::folder::MailFolder;
-use loquet_mail::smtp::Smtp;
+use loquet_memory::anonymous_guesses::MemoryAnonymousGuesses;
+use loquet_memory::keyed_lock::KeyedLocks;
+use loquet_memory::session_activity::SessionActivity;
 use loquet_metrics::{LogMetrics, Metrics};
 use loquet_projections::mail::MailLedger;
-use loquet_projections::ports::{Clock, Lease, Mailer, ReadStore, Webhooks};
+use loquet_projections::ports::{Clock, ReadStore, Webhooks};
 use loquet_sqlite::FileError;
 use loquet_sqlite::answers::SqliteAnswers;
 use loquet_sqlite::event_store::{self, SqliteStore};
 use loquet_sqlite::key_store::KeyStore;
 use loquet_sqlite::mail_journal::SqliteJournal;
+use loquet_sqlite::moved_rows::SqliteRows;
 use loquet_sqlite::read_store::SqliteReadStore;
 use loquet_sqlite::service_tokens::SqliteServiceTokens;
 use loquet_sqlite::webhooks::SqliteWebhooks;
 use loquet_sqlite::write_ahead_log::WriteAheadLogs;
 
+use super::{Access, Log, Memory, Moved, Reactions};
 use crate::cli::DataDirectory;
-use crate::settings::Settings;
 
+/// The number of unknown addresses whose wrong guesses are remembered.
+const ANONYMOUS_ADDRESSES: NonZeroUsize = match NonZeroUsize::new(200_000) {
+    Some(number) => number,
+    None => NonZeroUsize::MIN,
+};
 /// How often the write-ahead logs are measured.
 const LOOK_AT_LOGS: Duration = Duration::from_secs(5);
 
-/// How a store is opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Access {
-    /// For writing, by this process only.
-    Write,
-    /// For reading, while another process writes.
-    Read,
-}
-
-/// The event log and the account keys.
-pub(crate) struct Log {
-    pub(crate) store: Arc<dyn EventStore>,
-    pub(crate) keys: Arc<dyn AccountKeys>,
-    pub(crate) close: Close,
-}
-
-/// Finishes the accepted appends and closes the log. Blocks.
-pub(crate) type Close = Box<dyn FnOnce() + Send>;
-
 /// Opens the log and the keys.
-pub(crate) fn log(directory: &DataDirectory, access: Access, metrics: &LogMetrics) -> anyhow::Result<Log> {
+pub(super) fn log(directory: &DataDirectory, access: Access, metrics: &LogMetrics) -> anyhow::Result<Log> {
     let server_key = KeyFile::load(&directory.server_key())?;
     let (log, keys) = (directory.file("log.db"), directory.file("keys.db"));
     let (store, keys) = match access {
@@ -64,11 +52,66 @@ pub(crate) fn log(directory: &DataDirectory, access: Access, metrics: &LogMetric
         }
     };
     let closing = store.clone();
-    Ok(Log { store: Arc::new(store), keys: Arc::new(keys), close: Box::new(move || closing.close()) })
+    let close = move || async move { drop(tokio::task::spawn_blocking(move || closing.close()).await) };
+    Ok(Log { store: Arc::new(store), keys: Arc::new(keys), close: Box::new(|| Box::pin(close())) })
+}
+
+/// Opens everything that moves to another engine, or comes from one.
+pub(super) fn moved(directory: &DataDirectory) -> anyhow::Result<Moved> {
+    let store = SqliteStore::open(&directory.file("log.db"))?;
+    let closing = store.clone();
+    let close = move || async move { drop(tokio::task::spawn_blocking(move || closing.close()).await) };
+    Ok(Moved {
+        store: Arc::new(store),
+        rows: Arc::new(SqliteRows::of(&directory.data_dir)),
+        keeps_the_order_of_callers: true,
+        has_no_gaps: true,
+        close: Box::new(|| Box::pin(close())),
+    })
+}
+
+/// The snapshot files that keep what is in memory from one run to the next.
+#[derive(Clone)]
+pub(crate) struct MemoryFiles {
+    guesses: Arc<MemoryAnonymousGuesses>,
+    guesses_file: PathBuf,
+    uses: Arc<SessionActivity>,
+    uses_file: PathBuf,
+}
+
+impl MemoryFiles {
+    /// Saves the times of last use of sessions. Blocks.
+    pub(crate) fn save_uses(&self) {
+        if let Err(error) = self.uses.save(&self.uses_file) {
+            tracing::warn!(%error, "the times of last use of sessions could not be saved");
+        }
+    }
+
+    /// Saves the counts of wrong guesses at unknown addresses. Blocks.
+    pub(crate) fn save_guesses(&self) {
+        if let Err(error) = self.guesses.save(&self.guesses_file) {
+            tracing::warn!(%error, "the counts of wrong logins at unknown addresses could not be saved");
+        }
+    }
+}
+
+/// Loads what is in memory from its snapshot files.
+pub(super) fn memory(directory: &DataDirectory, idle: TimeDelta) -> Memory {
+    let (guesses, guesses_file) =
+        (Arc::new(MemoryAnonymousGuesses::new(ANONYMOUS_ADDRESSES)), directory.file("strangers.json"));
+    guesses.load(&guesses_file);
+    let (uses, uses_file) = (Arc::new(SessionActivity::new(idle)), directory.file("sessions.json"));
+    uses.load(&uses_file);
+    Memory {
+        guesses: guesses.clone(),
+        session_uses: uses.clone(),
+        keyed_lock: Arc::new(KeyedLocks::default()),
+        files: Some(MemoryFiles { guesses, guesses_file, uses, uses_file }),
+    }
 }
 
 /// Opens the read models.
-pub(crate) fn read_models(directory: &DataDirectory, access: Access) -> anyhow::Result<Arc<dyn ReadStore>> {
+pub(super) fn read_models(directory: &DataDirectory, access: Access) -> anyhow::Result<Arc<dyn ReadStore>> {
     let path = directory.file("views.db");
     Ok(Arc::new(match access {
         Access::Write => SqliteReadStore::open(&path)?,
@@ -80,7 +123,7 @@ pub(crate) fn read_models(directory: &DataDirectory, access: Access) -> anyhow::
 }
 
 /// Opens the mail journal. It also stores the checkpoints of the reactions.
-pub(crate) fn mail_journal(directory: &DataDirectory, access: Access) -> anyhow::Result<Arc<dyn MailLedger>> {
+pub(super) fn mail_journal(directory: &DataDirectory, access: Access) -> anyhow::Result<Arc<dyn MailLedger>> {
     let path = directory.file("reactions.db");
     Ok(Arc::new(match access {
         Access::Write => SqliteJournal::open(&path)?,
@@ -91,31 +134,21 @@ pub(crate) fn mail_journal(directory: &DataDirectory, access: Access) -> anyhow:
     }))
 }
 
-/// The journal of the reactions and the mail sender, and the lease that they need to write to it.
-pub(crate) struct Reactions {
-    pub(crate) journal: Arc<dyn MailLedger>,
-    pub(crate) lease: Arc<dyn Lease>,
-    /// The name under which this process takes the lease.
-    pub(crate) holder: &'static str,
-    /// How long a lease lasts. `None` if it never ends.
-    pub(crate) lasts: Option<TimeDelta>,
-}
-
 /// Opens the mail journal with its lease. Only the process that has locked the log runs reactions on this
 /// data. So every such process takes the lease under the same name and without an end: it never waits for a
 /// process that was killed.
-pub(crate) fn reactions(directory: &DataDirectory) -> anyhow::Result<Reactions> {
+pub(super) fn reactions(directory: &DataDirectory) -> anyhow::Result<Reactions> {
     let journal = Arc::new(SqliteJournal::open(&directory.file("reactions.db"))?);
     Ok(Reactions {
         journal: journal.clone(),
         lease: journal,
-        holder: "the process that has locked the log",
+        holder: "the process that has locked the log".to_owned(),
         lasts: None,
     })
 }
 
 /// Opens the mail journal for reading. Returns `None` if no server has run on this data yet.
-pub(crate) fn mail_journal_if_there(
+pub(super) fn mail_journal_if_there(
     directory: &DataDirectory,
 ) -> anyhow::Result<Option<Arc<dyn MailLedger>>> {
     match directory.file("reactions.db").exists() {
@@ -125,17 +158,17 @@ pub(crate) fn mail_journal_if_there(
 }
 
 /// Opens the service tokens.
-pub(crate) fn service_tokens(directory: &DataDirectory) -> anyhow::Result<Arc<dyn ServiceTokens>> {
+pub(super) fn service_tokens(directory: &DataDirectory) -> anyhow::Result<Arc<dyn ServiceTokens>> {
     Ok(Arc::new(SqliteServiceTokens::open(&directory.file("tokens.db"))?))
 }
 
 /// Opens the webhooks.
-pub(crate) fn webhooks(directory: &DataDirectory) -> anyhow::Result<Arc<dyn Webhooks>> {
+pub(super) fn webhooks(directory: &DataDirectory) -> anyhow::Result<Arc<dyn Webhooks>> {
     Ok(Arc::new(SqliteWebhooks::open(&directory.file("webhooks.db"))?))
 }
 
 /// Opens the stored answers to commands with an idempotency key.
-pub(crate) async fn answers(
+pub(super) async fn answers(
     directory: &DataDirectory,
     keys: &dyn AccountKeys,
 ) -> anyhow::Result<Arc<dyn Answers>> {
@@ -144,7 +177,7 @@ pub(crate) async fn answers(
 }
 
 /// Opens the account keys, while another process writes them.
-pub(crate) fn keys_to_read(
+pub(super) fn keys_to_read(
     directory: &DataDirectory,
     server_key: KeyFile,
 ) -> anyhow::Result<Arc<dyn AccountKeys>> {
@@ -152,22 +185,22 @@ pub(crate) fn keys_to_read(
 }
 
 /// Opens the log for reading, without its keys.
-pub(crate) fn log_to_read(directory: &DataDirectory) -> anyhow::Result<Arc<dyn EventStore>> {
+pub(super) fn log_to_read(directory: &DataDirectory) -> anyhow::Result<Arc<dyn EventStore>> {
     Ok(Arc::new(SqliteStore::open_to_read(&directory.file("log.db"))?))
 }
 
 /// Returns whether a server is running on this data.
-pub(crate) fn is_in_use(directory: &DataDirectory) -> bool {
+pub(super) fn is_in_use(directory: &DataDirectory) -> bool {
     event_store::is_in_use(&directory.file("log.db"))
 }
 
 /// Returns whether an error means that a server is running on this data.
-pub(crate) fn says_in_use(error: &anyhow::Error) -> bool {
+pub(super) fn says_in_use(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(FileError::InUse(_)))
 }
 
 /// Copies the read models, as they are at one moment, and opens the copy at `scratch`.
-pub(crate) fn copy_of_read_models(
+pub(super) fn copy_of_read_models(
     directory: &DataDirectory,
     scratch: &Path,
 ) -> anyhow::Result<Arc<dyn ReadStore>> {
@@ -177,24 +210,8 @@ pub(crate) fn copy_of_read_models(
     Ok(Arc::new(SqliteReadStore::open(scratch)?))
 }
 
-/// Sends mails. In development, also shows them.
-pub(crate) struct Mail {
-    pub(crate) mailer: Arc<dyn Mailer>,
-    pub(crate) dev_mails: Option<Arc<dyn DevMails>>,
-}
-
-/// Uses the mail server from the settings. Without one, uses the folder `mail` in the data directory.
-pub(crate) fn mail(directory: &DataDirectory, settings: &Settings, clock: &Clock) -> anyhow::Result<Mail> {
-    if let Some(smtp) = &settings.smtp {
-        return Ok(Mail { mailer: Arc::new(Smtp::new(smtp)?), dev_mails: None });
-    }
-    let folder = MailFolder::open(&directory.file("mail"), &settings.from, clock.clone());
-    let folder = Arc::new(folder?);
-    Ok(Mail { mailer: folder.clone(), dev_mails: Some(folder) })
-}
-
 /// Measures the files of the stores at intervals, and warns if one grows.
-pub(crate) fn watch_files(
+pub(super) fn watch_files(
     directory: &DataDirectory,
     metrics: Arc<Metrics>,
     clock: Clock,

@@ -1,5 +1,7 @@
 //! `loquet doctor`: finds problems, and problems that may come soon, and prints a remedy for each.
 
+mod shared;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::ExitCode;
@@ -19,6 +21,7 @@ use crate::adapters::{self, Access};
 use crate::cli::{DataDirectory, Doctor};
 use crate::clock;
 use crate::config::Config;
+use crate::engine::Engine;
 use crate::kafka::{self, Seen};
 use crate::mode::Mode;
 use crate::output::line;
@@ -70,7 +73,7 @@ impl Findings {
 
 /// Runs every check. Fails if one of them fails.
 pub(crate) async fn run(mut config: Config, doctor: Doctor) -> anyhow::Result<ExitCode> {
-    let directory = DataDirectory::of(&config);
+    let directory = DataDirectory::of(&mut config);
     let mut findings = Findings::default();
     let settings = Settings::of(&mut config, Mode::of(doctor.dev));
     configuration(&config, &mut findings);
@@ -79,8 +82,13 @@ pub(crate) async fn run(mut config: Config, doctor: Doctor) -> anyhow::Result<Ex
     write_ahead_logs(&directory, &mut findings);
     disk(&directory.data_dir, &mut findings);
     files(settings.as_ref(), &mut findings);
-    keys(&directory, &mut findings);
-    log(&directory, &mut findings).await;
+    match directory.engine.clone() {
+        Engine::Sqlite => {
+            keys(&directory, &mut findings).await;
+            log(&directory, &mut findings).await;
+        }
+        Engine::Shared(shared) => shared::check(&directory, &shared, &mut findings).await,
+    }
     soundness(&directory, &mut findings);
     read_models(&directory, &mut findings).await;
     mails(&directory, settings.as_ref(), &mut findings).await;
@@ -170,13 +178,15 @@ fn files(settings: Option<&Settings>, findings: &mut Findings) {
     }
 }
 
-fn keys(directory: &DataDirectory, findings: &mut Findings) {
+/// Reads the file of the server key. Returns `None` if it can't be read.
+fn server_key(directory: &DataDirectory, findings: &mut Findings) -> Option<KeyFile> {
     let path = directory.server_key();
     let file = match KeyFile::load(&path) {
         Ok(file) => file,
         Err(error) => {
             let remedy = "Restore it from your copy, which you keep apart from the data.";
-            return findings.fail("server key", error, remedy);
+            findings.fail("server key", error, remedy);
+            return None;
         }
     };
     let mode = std::fs::metadata(&path).map(|held| held.permissions().mode() & 0o077);
@@ -191,11 +201,16 @@ fn keys(directory: &DataDirectory, findings: &mut Findings) {
             "Run `loquet keys rotate` again: it continues the rotation.",
         );
     }
+    Some(file)
+}
+
+async fn keys(directory: &DataDirectory, findings: &mut Findings) {
+    let Some(file) = server_key(directory, findings) else { return };
     let store = directory.file("keys.db");
     if !store.exists() {
         return findings.well("server key", "it is readable; no account has a key yet");
     }
-    match adapters::keys_to_read(directory, file) {
+    match adapters::keys_to_read(directory, file).await {
         Ok(_) => findings.well("server key", "it opens keys.db"),
         Err(error) => findings.fail("server key", error, "Restore the server key that belongs to this data."),
     }
@@ -213,7 +228,7 @@ async fn log(directory: &DataDirectory, findings: &mut Findings) {
     if let Err(error) = backup::check_log(&path) {
         return findings.fail("log", error, "Restore log.db and keys.db from a backup.");
     }
-    let store = match adapters::log_to_read(directory) {
+    let store = match adapters::log_to_read(directory).await {
         Ok(store) => store,
         Err(error) => return findings.fail("log", error, "Restore log.db and keys.db from a backup."),
     };
@@ -312,7 +327,7 @@ async fn read_models(directory: &DataDirectory, findings: &mut Findings) {
         Ok(builds) => builds,
         Err(error) => return findings.fail("read models", Causes(&error), remedy),
     };
-    let head = match adapters::log_to_read(directory) {
+    let head = match adapters::log_to_read(directory).await {
         Ok(store) => store.head().await.unwrap_or_default(),
         Err(_) => return,
     };
@@ -358,7 +373,7 @@ async fn kafka(directory: &DataDirectory, settings: Option<&Settings>, findings:
     if !troubles.is_empty() {
         return;
     }
-    let head = match adapters::log_to_read(directory) {
+    let head = match adapters::log_to_read(directory).await {
         Ok(store) => store.head().await.unwrap_or_default(),
         Err(_) => Position::default(),
     };
@@ -398,24 +413,22 @@ async fn whether_mails_go(journal: &dyn MailLedger, findings: &mut Findings) {
 }
 
 async fn mails(directory: &DataDirectory, settings: Option<&Settings>, findings: &mut Findings) {
-    let path = directory.file("reactions.db");
-    if path.exists() {
-        match adapters::mail_journal(directory, Access::Read) {
-            Ok(journal) => {
-                whether_mails_go(journal.as_ref(), findings).await;
-                let counts = journal.counts().await.unwrap_or_default();
-                let found = format!("{} waiting, {} given up", counts.pending, counts.dead);
-                match counts.dead {
-                    0 => findings.well("mails", found),
-                    _ => findings.warn(
-                        "mails",
-                        found,
-                        "`loquet mail list --state dead` shows why; `loquet mail retry` tries again.",
-                    ),
-                }
+    match adapters::mail_journal_if_there(directory).await {
+        Ok(None) => {}
+        Ok(Some(journal)) => {
+            whether_mails_go(journal.as_ref(), findings).await;
+            let counts = journal.counts().await.unwrap_or_default();
+            let found = format!("{} waiting, {} given up", counts.pending, counts.dead);
+            match counts.dead {
+                0 => findings.well("mails", found),
+                _ => findings.warn(
+                    "mails",
+                    found,
+                    "`loquet mail list --state dead` shows why; `loquet mail retry` tries again.",
+                ),
             }
-            Err(error) => findings.fail("mails", error, "Restore reactions.db from a backup."),
         }
+        Err(error) => findings.fail("mails", error, "Restore reactions.db from a backup."),
     }
     let Some(smtp) = settings.and_then(|settings| settings.smtp.as_ref()) else { return };
     let (host, port) = (&smtp.host, smtp.port);

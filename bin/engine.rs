@@ -1,0 +1,156 @@
+//! The engine of the stores: SQLite in the data directory, or servers that several nodes share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use loquet_postgres::{Connection, Database, Identity, Part, Protection, Tls};
+use tokio::sync::OnceCell;
+use zeroize::Zeroizing;
+
+use crate::config::Config;
+use crate::config::secret_files::{file, password};
+
+/// The number of connections that hold locks. Each use case that needs one has it only for a moment.
+const LOCKING: usize = 8;
+/// The settings that have no effect without TLS.
+const OF_TLS: [&str; 3] = ["postgres.ca_file", "postgres.certificate_file", "postgres.key_file"];
+
+/// Where the stores are.
+#[derive(Clone, Debug)]
+pub(crate) enum Engine {
+    /// In files of the data directory, which belongs to one process.
+    Sqlite,
+    /// On servers that several nodes share.
+    Shared(Arc<Shared>),
+}
+
+/// How the shared stores are reached.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    main: Connection,
+    keys: Option<Connection>,
+    /// The name of this node.
+    pub(crate) node: String,
+    opened: OnceCell<Databases>,
+}
+
+/// The databases that nodes share, with their tables.
+#[derive(Clone)]
+pub(crate) struct Databases {
+    /// Everything but the accounts' keys.
+    pub(crate) main: Database,
+    /// The accounts' keys.
+    pub(crate) keys: Database,
+    /// The main database again, with connections that only hold locks. So a use case that waits for a lock never takes
+    /// the connection that the holder of the lock needs.
+    pub(crate) locks: Database,
+}
+
+impl std::fmt::Debug for Databases {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Databases(…)")
+    }
+}
+
+impl Shared {
+    /// The databases. The first call makes their tables, or brings them up to date.
+    pub(crate) async fn databases(&self) -> anyhow::Result<&Databases> {
+        self.opened.get_or_try_init(|| self.open()).await
+    }
+
+    async fn open(&self) -> anyhow::Result<Databases> {
+        let main = Database::new(&self.main)?;
+        let keys = match &self.keys {
+            Some(keys) => Database::new(keys)?,
+            None => main.clone(),
+        };
+        let name = format!("{} locks", self.main.name);
+        let locks = Database::new(&Connection { connections: LOCKING, name, ..self.main.clone() })?;
+        main.prepare(Part::Main).await.context("can't use the database of postgres.url")?;
+        let which = if self.keys.is_some() { "postgres.keys_url" } else { "postgres.url" };
+        keys.prepare(Part::Keys).await.with_context(|| format!("can't use the database of {which}"))?;
+        Ok(Databases { main, keys, locks })
+    }
+}
+
+impl Engine {
+    /// Reads the settings. Adds a fault to the configuration for each that can't be used.
+    pub(crate) fn of(config: &mut Config) -> Self {
+        let engine = config.text("store.engine").unwrap_or("sqlite").to_owned();
+        if engine == "sqlite" {
+            for key in ["postgres.url", "kurrentdb.url"] {
+                if config.text(key).is_some() {
+                    config.fault(key, "it has no effect while store.engine is sqlite: set store.engine");
+                }
+            }
+            return Self::Sqlite;
+        }
+        match shared(config) {
+            Some(shared) => Self::Shared(Arc::new(shared)),
+            // The configuration has the faults, and nothing is opened.
+            None => Self::Sqlite,
+        }
+    }
+
+    /// Whether several nodes share the stores.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self, Self::Shared(_))
+    }
+}
+
+fn shared(config: &mut Config) -> Option<Shared> {
+    let password = password(config, "postgres.password", "postgres.password_file");
+    let protection = protection(config);
+    let node = config.text("node")?.to_owned();
+    let connections = config.parsed("postgres.connections")?;
+    let statement_timeout: Duration = config.duration("postgres.statement_timeout")?;
+    let Some(url) = config.text("postgres.url").map(ToOwned::to_owned) else {
+        config.fault("postgres.url", "it is required, except with store.engine sqlite");
+        return None;
+    };
+    let keys_url = config.text("postgres.keys_url").map(ToOwned::to_owned);
+    let main = Connection {
+        url,
+        password: password.map(Zeroizing::new),
+        protection: protection?,
+        connections,
+        statement_timeout,
+        name: format!("loquet {node}"),
+    };
+    let keys = keys_url.map(|url| Connection { url, ..main.clone() });
+    for (key, connection) in [("postgres.url", Some(&main)), ("postgres.keys_url", keys.as_ref())] {
+        if let Some(Err(why)) = connection.map(Connection::check) {
+            config.fault(key, why);
+        }
+    }
+    Some(Shared { main, keys, node, opened: OnceCell::new() })
+}
+
+fn protection(config: &mut Config) -> Option<Protection> {
+    if config.text("postgres.security") != Some("tls") {
+        for key in OF_TLS {
+            if config.text(key).is_some() {
+                let why =
+                    "it has no effect while postgres.security is plaintext: set postgres.security to tls";
+                config.fault(key, why);
+            }
+        }
+        return Some(Protection::Plaintext);
+    }
+    let [has_certificate, has_key] =
+        ["postgres.certificate_file", "postgres.key_file"].map(|key| config.text(key).is_some());
+    if has_certificate != has_key {
+        let (is, is_not) = match has_certificate {
+            true => ("postgres.certificate_file", "postgres.key_file"),
+            false => ("postgres.key_file", "postgres.certificate_file"),
+        };
+        config.fault(is, format!("it requires {is_not}"));
+        return None;
+    }
+    let authorities = file(config, "postgres.ca_file");
+    let (certificate, key) = (file(config, "postgres.certificate_file"), file(config, "postgres.key_file"));
+    let identity =
+        certificate.zip(key).map(|(certificate, key)| Identity { certificate, key: Zeroizing::new(key) });
+    Some(Protection::Tls(Tls { authorities, identity }))
+}
