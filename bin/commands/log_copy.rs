@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
-use futures_util::future::join_all;
+use futures_util::future::maybe_done;
+use futures_util::poll;
 use loquet_domain::ports::{AppendError, NewEvent, Position, RecordedEvent, Revision, StreamId};
 use loquet_projections::ports::{MovableRows, MovedTable};
 use serde_json::{Value, json};
@@ -105,7 +106,7 @@ async fn append(to: &Moved, events: Vec<RecordedEvent>) -> anyhow::Result<()> {
         let waiting = appends.iter().map(|(stream, before, events)| async move {
             to.store.append(stream, *before, events.clone()).await.map_err(|error| told(stream, error))
         });
-        let appended = join_all(waiting).await.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
+        let appended = in_order(waiting).await.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
         ensure!(
             appended.windows(2).all(|pair| matches!(pair, [one, next] if one.position < next.position))
                 && appended.first().map(|appended| appended.position) >= first,
@@ -117,6 +118,25 @@ async fn append(to: &Moved, events: Vec<RecordedEvent>) -> anyhow::Result<()> {
         to.store.append(&stream, before, events).await.map_err(|error| told(&stream, error))?;
     }
     Ok(())
+}
+
+/// Begins each future before the next one, and then waits for all of them. `join_all` begins many futures in an order of
+/// its own.
+async fn in_order<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut begun: Vec<_> = futures.map(|future| Box::pin(maybe_done(future))).collect();
+    // Otherwise the runtime would pause some of them, once this task has done much.
+    let begin = async {
+        for future in &mut begun {
+            let _ = poll!(future.as_mut());
+        }
+    };
+    tokio::task::unconstrained(begin).await;
+    let mut outputs = Vec::with_capacity(begun.len());
+    for mut future in begun {
+        future.as_mut().await;
+        outputs.extend(future.as_mut().take_output());
+    }
+    outputs
 }
 
 /// Finds where the events of the source are in the copy. Some engines count positions in other steps.

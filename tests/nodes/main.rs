@@ -12,4 +12,5 @@ mod cluster;
 mod faults;
 mod guesses;
 mod history;
+mod moving;
 mod sharing;
