@@ -19,6 +19,7 @@
 pub mod environment;
 pub mod kafka_broker;
 pub mod kit;
+pub mod kurrentdb_server;
 pub mod postgres_server;
 pub mod server;
 pub mod skip;

@@ -56,6 +56,7 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ("postgres", &["domain", "projections", "crypto", "http-ports", "subscription"]),
     ("public-events", &["domain"]),
     ("webhooks", &["domain", "projections", "metrics", "public-events"]),
+    ("kurrentdb", &["domain", "subscription"]),
     ("kafka", &["domain", "projections", "metrics", "public-events"]),
     ("http", &["domain", "projections", "http-ports", "metrics", "public-events"]),
 ];

@@ -9,9 +9,12 @@ use loquet_domain::ids::{AccountId, EventId};
 use loquet_domain::ports::{
     AppendError, EventStore, NewEvent, Position, RecordedEvent, Revision, Sealed, StreamId, Subscribed,
 };
+use loquet_kurrentdb::KurrentStore;
 use loquet_memory::event_store::MemoryStore;
 use loquet_postgres::event_store::PostgresStore;
 use loquet_sqlite::event_store::SqliteStore;
+use loquet_tests::kurrentdb_server::KurrentServer;
+use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use crate::kills::{Acknowledged, Kills};
@@ -244,8 +247,9 @@ macro_rules! conformance {
                     return;
                 }
                 let folder = tempfile::tempdir().unwrap();
-                let make: fn(&std::path::Path) -> Store = $make;
-                super::$rule(make(folder.path())).await;
+                let make: Make<Port> = $make;
+                let made = make(folder.path());
+                super::$rule(made.open()).await;
             }
         )*
     };
@@ -276,10 +280,10 @@ macro_rules! adapter {
     };
 }
 
-adapter!(memory, |_| Arc::new(MemoryStore::default()), dense);
-adapter!(sqlite, |folder| Arc::new(SqliteStore::open(&folder.join("log.db")).unwrap()), dense);
-
-adapter!(postgres, |folder| in_postgres(folder).open(), dense);
+adapter!(memory, |_| store::Store::opened_by(|| -> Store { Arc::new(MemoryStore::default()) }), dense);
+adapter!(sqlite, in_sqlite, dense);
+adapter!(postgres, in_postgres, dense);
+adapter!(kurrentdb, in_kurrentdb);
 
 /// What a store that outlives its process keeps besides.
 macro_rules! durable {
@@ -294,9 +298,20 @@ macro_rules! durable {
 
 durable!(sqlite_on_disk, in_sqlite);
 durable!(postgres_on_disk, in_postgres);
+durable!(kurrentdb_on_a_server, in_kurrentdb);
 
 fn in_postgres(folder: &Path) -> store::Store<Port> {
     store::in_postgres(folder, |database| -> Store { Arc::new(PostgresStore::open(database)) })
+}
+
+/// Each opening is a node with a connection of its own.
+fn in_kurrentdb(folder: &Path) -> store::Store<Port> {
+    let server = KurrentServer::in_folder(folder);
+    store::Store::opened_by(move || -> Store {
+        let connection = server.connection();
+        let open = KurrentStore::open(&connection);
+        Arc::new(tokio::task::block_in_place(|| Handle::current().block_on(open)).unwrap())
+    })
 }
 
 /// One process has the log, so its two nodes are two handles of one opening.

@@ -67,6 +67,8 @@ impl Kills {
         }
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(lines_in(folder.path()), "").unwrap();
+        // A server that the store needs is started here, so it outlives the processes that are killed.
+        let _outlives = make(folder.path());
         for round in 0..ROUNDS {
             let known = lines(folder.path()).len();
             let mut child = self.start(folder.path(), round);

@@ -1,4 +1,4 @@
-//! A server for tests that speaks the gRPC protocol of `EventStoreDB` and `KurrentDB`. Its events are in memory.
+//! A server for tests that speaks the gRPC protocol of EventStoreDB and KurrentDB. Its events are in memory.
 //!
 //! It behaves as the real server does where clients can see it: positions are bytes, system events stand between the
 //! others, an append is idempotent by the ids of its events, and a stream's metadata hides events. It knows no
@@ -6,6 +6,7 @@
 //!
 //! A [`Server`] is a cluster of nodes that share their events at once. [`Faults`] makes it fail on request.
 #![forbid(unsafe_code)]
+#![expect(clippy::result_large_err, reason = "a status is the refusal of the protocol, and large")]
 
 mod clock;
 mod cluster;
@@ -61,8 +62,10 @@ impl Server {
         let secure = options.tls.is_some();
         let acceptor = options.tls.map(|tls| tls.acceptor()).transpose()?;
         let ports = if options.ports.is_empty() { vec![0] } else { options.ports };
-        let bound = ports.into_iter().map(|port| runtime.block_on(listener::bind(port)));
-        let bound = bound.collect::<io::Result<Vec<_>>>()?;
+        let bound = {
+            let _in_runtime = runtime.enter();
+            ports.into_iter().map(listener::bind).collect::<io::Result<Vec<_>>>()?
+        };
         let ports = bound.iter().map(|socket| Ok(socket.local_addr()?.port()));
         let nodes = ports.map(|port| port.map(Node::at)).collect::<io::Result<_>>()?;
         let cluster = Arc::new(Cluster::new(nodes, options.users));
@@ -128,10 +131,11 @@ impl Server {
         else {
             return Ok(());
         };
-        let guard = runtime.enter();
-        let socket = listener::bind_again(port)?;
+        let socket = {
+            let _in_runtime = runtime.enter();
+            listener::bind(port)?
+        };
         *accepting = Some(runtime.spawn(listener.clone().accept(socket)).abort_handle());
-        drop(guard);
         if let Some(node) = self.cluster.nodes.get(node) {
             node.set_alive(true);
         }

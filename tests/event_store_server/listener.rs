@@ -68,13 +68,8 @@ impl Tls {
     }
 }
 
-/// A free port is taken with zero.
-pub(crate) async fn bind(port: u16) -> io::Result<TcpListener> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await
-}
-
-/// Binds a port whose connections may not be gone yet.
-pub(crate) fn bind_again(port: u16) -> io::Result<TcpListener> {
+/// Binds a port, even if connections that it had are not gone yet. Zero takes a free port.
+pub(crate) fn bind(port: u16) -> io::Result<TcpListener> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
     socket.bind((Ipv4Addr::LOCALHOST, port).into())?;

@@ -3,6 +3,7 @@
     missing_docs,
     dead_code,
     unreachable_pub,
+    clippy::all,
     clippy::pedantic,
     clippy::as_conversions,
     clippy::allow_attributes_without_reason,

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_util::{Stream, StreamExt, stream};
+use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
@@ -134,28 +135,44 @@ impl Streams for StreamsService {
         self.cluster.authenticate(request.metadata())?;
         let (metadata, _, parts) = request.into_parts();
         let service = Self { cluster: self.cluster.clone(), node: self.node };
-        let begun: HashMap<Uuid, Batch> = HashMap::new();
-        let answers = stream::unfold(Some((service, metadata, parts, begun)), |state| async {
-            let (service, metadata, mut parts, mut begun) = state?;
-            loop {
-                let part = match parts.message().await {
-                    Ok(Some(part)) => part,
-                    Ok(None) => return None,
-                    Err(status) => return Some((Err(status), None)),
-                };
-                service.cluster.faults.pass().await;
-                // As with the real server, another leader ends the whole batch.
-                if let Err(status) = service.cluster.lead(service.node, &metadata) {
-                    return Some((Err(status), None));
-                }
-                match service.take(part, &mut begun).await {
-                    Ok(Some(answer)) => return Some((Ok(answer), Some((service, metadata, parts, begun)))),
-                    Ok(None) => {}
-                    Err(status) => return Some((Err(status), None)),
-                }
+        let mut session = BatchSession { service, metadata, parts, begun: HashMap::new() };
+        // As with the real server, the client hears nothing before the first answer. A refusal is the whole response.
+        let first = session.next().await.transpose()?;
+        let rest = stream::unfold(Some(session), |session| async {
+            let mut session = session?;
+            match session.next().await? {
+                Ok(answer) => Some((Ok(answer), Some(session))),
+                Err(status) => Some((Err(status), None)),
             }
         });
-        Ok(Response::new(answers.boxed()))
+        Ok(Response::new(stream::iter(first.map(Ok)).chain(rest).boxed()))
+    }
+}
+
+/// The appends that go through one request.
+struct BatchSession {
+    service: StreamsService,
+    metadata: MetadataMap,
+    parts: Streaming<BatchAppendReq>,
+    begun: HashMap<Uuid, Batch>,
+}
+
+impl BatchSession {
+    async fn next(&mut self) -> Option<Result<BatchAppendResp, Status>> {
+        loop {
+            let part = match self.parts.message().await {
+                Ok(part) => part?,
+                Err(status) => return Some(Err(status)),
+            };
+            self.service.cluster.faults.pass().await;
+            // Another leader ends the whole batch.
+            if let Err(status) = self.service.cluster.lead(self.service.node, &self.metadata) {
+                return Some(Err(status));
+            }
+            if let Some(answer) = self.service.take(part, &mut self.begun).await.transpose() {
+                return Some(answer);
+            }
+        }
     }
 }
 
