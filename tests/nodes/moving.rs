@@ -89,6 +89,9 @@ async fn world(server: &mut Server) {
         let password = if n < 7 { "Wrong1!!" } else { PASSWORD };
         server.login("marie@example.be", password).await;
     }
+    for n in 3..30 {
+        server.mail(&format!("p{n}@example.be"), "Confirmez", 1).await;
+    }
     // Nobody listens there.
     let webhook = ["webhook", "add", "http://127.0.0.1:1/", "--after", "0"];
     said(&server.command().args(webhook).output().unwrap());
