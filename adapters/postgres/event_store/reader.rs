@@ -6,6 +6,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::database::{Database, PostgresError};
+use crate::numbers::{at_most, limited, number};
 
 /// The columns in the order in which [`recorded`] reads them.
 macro_rules! select {
@@ -21,7 +22,7 @@ macro_rules! select {
 pub(super) async fn head(database: &Database) -> Result<Position, PostgresError> {
     let client = database.client().await?;
     let query = client.prepare_cached("SELECT coalesce(max(position), 0) FROM loquet.events").await?;
-    Ok(Position(number(client.query_one(&query, &[]).await?.try_get(0)?)?))
+    Ok(Position(number(client.query_one(&query, &[]).await?.try_get::<_, i64>(0)?)?))
 }
 
 pub(super) async fn stream(
@@ -67,20 +68,6 @@ pub(super) async fn newest(database: &Database, limit: usize) -> Result<Vec<Reco
     rows.iter().rev().map(recorded).collect()
 }
 
-/// A number as PostgreSQL stores it. A greater one is past everything that is stored.
-pub(super) fn at_most(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn limited(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
-}
-
-/// A number that this program stored.
-pub(super) fn number(stored: i64) -> Result<u64, PostgresError> {
-    u64::try_from(stored).map_err(|_| PostgresError::Unexpected(format!("the number {stored}")))
-}
-
 fn recorded(row: &Row) -> Result<RecordedEvent, PostgresError> {
     let version: i32 = row.try_get(5)?;
     let version = u16::try_from(version)
@@ -95,9 +82,9 @@ fn recorded(row: &Row) -> Result<RecordedEvent, PostgresError> {
         sealed: sealed.map(|(subject, bytes)| Sealed { subject: AccountId(subject), bytes }),
     };
     Ok(RecordedEvent {
-        position: Position(number(row.try_get(0)?)?),
+        position: Position(number(row.try_get::<_, i64>(0)?)?),
         stream: StreamId::stored(row.try_get(1)?),
-        revision: Revision(number(row.try_get(2)?)?),
+        revision: Revision(number(row.try_get::<_, i64>(2)?)?),
         event,
     })
 }
