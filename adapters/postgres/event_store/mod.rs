@@ -5,8 +5,8 @@
 //! on whatever node, and a reader that asks for what comes after a position never misses an event. A sequence would not
 //! do: a transaction that takes a smaller number may commit later than one that takes a greater number.
 //!
-//! Each committed batch is announced (`NOTIFY`) with its last position. Nodes that miss the announcement look every
-//! second.
+//! After a commit, the end of the log is announced (`NOTIFY`). Nobody waits for that, and one announcement stands for all
+//! commits since the one before: it takes a lock of the whole server. Nodes that miss an announcement look every second.
 
 mod reader;
 mod writer;
@@ -45,7 +45,7 @@ struct Inner {
     requests: Mutex<Option<mpsc::Sender<Request>>>,
     head: watch::Receiver<Position>,
     writer: Mutex<Option<JoinHandle<()>>>,
-    _following: AbortOnDrop,
+    _tasks: [AbortOnDrop; 2],
 }
 
 /// Ends a task when it is dropped.
@@ -64,11 +64,14 @@ impl PostgresStore {
         let (sender, receiver) = mpsc::channel(WAITING);
         let (told, head) = watch::channel(Position::default());
         let told = Arc::new(told);
-        let writer = Writer { database: database.clone(), head: told.clone() };
+        let (written, own) = watch::channel(Position::default());
+        let announcing = AbortOnDrop(tokio::spawn(announce(database.clone(), own)));
+        let writer = Writer { database: database.clone(), head: told.clone(), written };
         let writer = tokio::spawn(writer.run(receiver));
         let following = AbortOnDrop(tokio::spawn(follow(database.clone(), told)));
         let (requests, writer) = (Mutex::new(Some(sender)), Mutex::new(Some(writer)));
-        Self { inner: Arc::new(Inner { database, requests, head, writer, _following: following }) }
+        let tasks = [following, announcing];
+        Self { inner: Arc::new(Inner { database, requests, head, writer, _tasks: tasks }) }
     }
 
     /// Finishes the accepted appends. Later ones are refused.
@@ -118,6 +121,21 @@ async fn follow(database: Database, head: Arc<watch::Sender<Position>>) {
         }
     };
     tokio::join!(announced, looked_at);
+}
+
+/// Announces the end of the log after this node has written.
+async fn announce(database: Database, mut written: watch::Receiver<Position>) {
+    while written.changed().await.is_ok() {
+        let position = *written.borrow_and_update();
+        let announcement = format!(
+            "BEGIN; SET LOCAL synchronous_commit = off; SELECT pg_notify('{CHANNEL}', '{position}'); COMMIT",
+            position = position.0
+        );
+        let announced = async { Ok(database.client().await?.batch_execute(&announcement).await?) };
+        if let Err::<(), PostgresError>(error) = announced.await {
+            tracing::debug!(error = %Causes(&error), "the end of the log can't be announced");
+        }
+    }
 }
 
 /// Moves the known end of the log forward.

@@ -67,6 +67,8 @@ fn size(event: &NewEvent) -> usize {
 pub(super) struct Writer {
     pub(super) database: Database,
     pub(super) head: Arc<watch::Sender<Position>>,
+    /// What this node has written, to be announced.
+    pub(super) written: watch::Sender<Position>,
 }
 
 /// What becomes of each append of a batch: its answer, if the batch is committed.
@@ -144,6 +146,7 @@ impl Writer {
             answers.push(match answer(append, row) {
                 Ok(Judged::Fits(appended)) => {
                     advance(&self.head, appended.position);
+                    advance(&self.written, appended.position);
                     Ok(appended)
                 }
                 Ok(Judged::Differs { actual }) => self.repeated(append, actual).await,

@@ -42,15 +42,13 @@ CREATE FUNCTION loquet.append(
 ) RETURNS TABLE (head bigint, last bigint) LANGUAGE plpgsql AS $$
 DECLARE
     before bigint;
-    latest bigint;
 BEGIN
     PERFORM pg_advisory_xact_lock(7813588627538313218);
     SELECT coalesce(max(held.position), 0) INTO before FROM loquet.events AS held;
-    latest := before;
     IF counts_decoy THEN
         UPDATE loquet.decoys SET counted = counted + 1;
     END IF;
-    FOR head, last IN
+    RETURN QUERY
         WITH judged AS MATERIALIZED (
             SELECT asked.place, asked.stream, asked.revision, asked.length, coalesce(newest.revision, 0) AS head
             FROM unnest(streams, expected, lengths) WITH ORDINALITY AS asked (stream, revision, length, place)
@@ -72,13 +70,6 @@ BEGIN
                 AS new (append, place, id, name, version, data, metadata, subject, sealed)
             JOIN fitting ON fitting.place = new.append
         )
-        SELECT judged.head, fitting.last FROM judged LEFT JOIN fitting USING (place) ORDER BY place
-    LOOP
-        latest := greatest(latest, last);
-        RETURN NEXT;
-    END LOOP;
-    IF latest > before THEN
-        PERFORM pg_notify('loquet_events', latest::text);
-    END IF;
+        SELECT judged.head, fitting.last FROM judged LEFT JOIN fitting USING (place) ORDER BY place;
 END
 $$;
