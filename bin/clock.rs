@@ -82,7 +82,7 @@ impl SharedClock {
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    tracing::debug!(error = %Causes(&error), "the time of the database is not known")
+                    tracing::debug!(error = %Causes(&error), "the time of the database is not known");
                 }
             }
         }

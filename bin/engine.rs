@@ -1,9 +1,11 @@
 //! The engine of the stores: SQLite in the data directory, or servers that several nodes share.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use loquet_kurrentdb::Connection as KurrentConnection;
 use loquet_postgres::{Connection, Database, Identity, Part, Protection, Tls};
 use tokio::sync::OnceCell;
 use zeroize::Zeroizing;
@@ -30,6 +32,8 @@ pub(crate) enum Engine {
 pub(crate) struct Shared {
     main: Connection,
     keys: Option<Connection>,
+    /// Where the log is, if it is not in the main database.
+    pub(crate) kurrentdb: Option<KurrentConnection>,
     /// The name of this node.
     pub(crate) node: String,
     opened: OnceCell<Databases>,
@@ -86,7 +90,11 @@ impl Engine {
             }
             return Self::Sqlite;
         }
-        match shared(config) {
+        if engine != "kurrentdb" && config.text("kurrentdb.url").is_some() {
+            let why = "it has no effect while store.engine is postgres: set store.engine to kurrentdb";
+            config.fault("kurrentdb.url", why);
+        }
+        match shared(config, &engine) {
             Some(shared) => Self::Shared(Arc::new(shared)),
             // The configuration has the faults, and nothing is opened.
             None => Self::Sqlite,
@@ -99,7 +107,11 @@ impl Engine {
     }
 }
 
-fn shared(config: &mut Config) -> Option<Shared> {
+fn shared(config: &mut Config, engine: &str) -> Option<Shared> {
+    let kurrentdb = match engine {
+        "kurrentdb" => Some(kurrentdb(config)),
+        _ => None,
+    };
     let password = password(config, "postgres.password", "postgres.password_file");
     let protection = protection(config);
     let node = config.text("node")?.to_owned();
@@ -124,7 +136,40 @@ fn shared(config: &mut Config) -> Option<Shared> {
             config.fault(key, why);
         }
     }
-    Some(Shared { main, keys, node, opened: OnceCell::new() })
+    let kurrentdb = match kurrentdb {
+        Some(connection) => Some(connection?),
+        None => None,
+    };
+    Some(Shared { main, keys, kurrentdb, node, opened: OnceCell::new() })
+}
+
+/// Reads how KurrentDB is reached. Returns `None` if a setting is wrong.
+fn kurrentdb(config: &mut Config) -> Option<KurrentConnection> {
+    let password = password(config, "kurrentdb.password", "kurrentdb.password_file");
+    let path = |key| config.text(key).map(PathBuf::from);
+    let (ca_file, certificate_file, key_file) =
+        (path("kurrentdb.ca_file"), path("kurrentdb.certificate_file"), path("kurrentdb.key_file"));
+    let Some(url) = config.text("kurrentdb.url").map(ToOwned::to_owned) else {
+        config.fault("kurrentdb.url", "it is required with store.engine kurrentdb");
+        return None;
+    };
+    let connection = KurrentConnection {
+        url,
+        user: config.text("kurrentdb.user").map(ToOwned::to_owned),
+        password: password.map(Zeroizing::new),
+        ca_file,
+        certificate_file,
+        key_file,
+        stream_prefix: config.text("kurrentdb.stream_prefix")?.to_owned(),
+        deadline: config.duration("kurrentdb.deadline")?,
+    };
+    match connection.check() {
+        Ok(()) => Some(connection),
+        Err(why) => {
+            config.fault("kurrentdb.url", why);
+            None
+        }
+    }
 }
 
 fn protection(config: &mut Config) -> Option<Protection> {

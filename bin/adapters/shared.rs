@@ -12,6 +12,7 @@ use loquet_crypto::server_key::KeyFile;
 use loquet_domain::ports::{EventStore, Identities};
 use loquet_http_ports::answers::Answers;
 use loquet_http_ports::service_tokens::ServiceTokens;
+use loquet_kurrentdb::KurrentStore;
 use loquet_memory::keyed_lock::KeyedLocks;
 use loquet_postgres::anonymous_guesses::PostgresAnonymousGuesses;
 use loquet_postgres::answers::{self, PostgresAnswers};
@@ -64,6 +65,11 @@ pub(super) fn says_in_use(error: &anyhow::Error) -> bool {
 
 /// Opens the log, and says how it is closed.
 pub(super) async fn store(shared: &Shared) -> anyhow::Result<(Arc<dyn EventStore>, Close)> {
+    if let Some(connection) = &shared.kurrentdb {
+        let store = KurrentStore::open(connection).await.context("can't use the log of kurrentdb.url")?;
+        let closing = store.clone();
+        return Ok((Arc::new(store), Box::new(move || Box::pin(async move { closing.close().await }))));
+    }
     let store = PostgresStore::open(shared.databases().await?.main.clone());
     let closing = store.clone();
     Ok((Arc::new(store), Box::new(move || Box::pin(async move { closing.close().await }))))
@@ -82,8 +88,8 @@ pub(super) async fn moved(directory: &DataDirectory, shared: &Shared) -> anyhow:
     Ok(Moved {
         store,
         rows: Arc::new(PostgresRows::of(databases.main.clone(), databases.keys.clone())),
-        keeps_the_order_of_callers: true,
-        has_no_gaps: true,
+        keeps_the_order_of_callers: shared.kurrentdb.is_none(),
+        has_no_gaps: shared.kurrentdb.is_none(),
         close: Box::new(close),
     })
 }

@@ -66,18 +66,7 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
         None => None,
     };
     let metrics = Arc::new(Metrics::new(VERSION, &settings.node));
-    let parts = Parts {
-        policies: settings.policies.clone(),
-        blocklist: settings.blocklist.clone(),
-        cost: settings.cost,
-        node: settings.node.clone(),
-        metrics: metrics.clone(),
-    };
-    // All files are opened, and damaged ones refused, before the first mail is sent or the first request is
-    // answered.
-    let system = System::open(directory, Access::Write, parts).await?;
-    system.refuse_altered(directory).await?;
-    system.note_last_moment().await?;
+    let system = open(directory, &settings, &metrics).await?;
     let clock = clock::noted_by(system.app.clone(), clock);
     let started = Instant::now();
     let refusal_step = loquet_http::refusal_step(system.app.time_a_hash(|| started.elapsed()).await?);
@@ -156,6 +145,26 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
     keeping.abort();
     system.close().await?;
     ended
+}
+
+/// Opens the log and the keys. All files are opened, and damaged ones refused, before the first mail is sent or the first
+/// request is answered.
+async fn open(
+    directory: &DataDirectory,
+    settings: &Settings,
+    metrics: &Arc<Metrics>,
+) -> anyhow::Result<System> {
+    let parts = Parts {
+        policies: settings.policies.clone(),
+        blocklist: settings.blocklist.clone(),
+        cost: settings.cost,
+        node: settings.node.clone(),
+        metrics: metrics.clone(),
+    };
+    let system = System::open(directory, Access::Write, parts).await?;
+    system.refuse_altered(directory).await?;
+    system.note_last_moment().await?;
+    Ok(system)
 }
 
 /// Makes what sends events to webhooks.

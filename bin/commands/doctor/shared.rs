@@ -69,7 +69,7 @@ async fn log(directory: &DataDirectory, findings: &mut Findings) {
     };
     match (system.store.head().await, system.altered_after(Position::default()).await) {
         (Ok(head), Ok(None)) => {
-            findings.well("log", format!("it ends at position {head}; no event is altered"))
+            findings.well("log", format!("it ends at position {head}; no event is altered"));
         }
         (_, Ok(Some(altered))) => findings.fail("log", altered, remedy),
         (Err(error), _) => findings.fail("log", error, REMEDY),
