@@ -13,19 +13,42 @@ use tempfile::TempDir;
 /// The password of every active account.
 pub(crate) const PASSWORD: &str = "Boulange7!";
 
+/// Where the log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// In PostgreSQL, with everything else.
+    Postgres,
+    /// In KurrentDB. The rest is in PostgreSQL.
+    Kurrentdb,
+}
+
+/// Both shapes.
+pub(crate) const SHAPES: [Shape; 2] = [Shape::Postgres, Shape::Kurrentdb];
+
 /// Some nodes, each with a data directory of its own. They share the server key, the database and the folder of
 /// development mails.
 pub(crate) struct Cluster {
     pub(crate) postgres: PostgresServer,
     pub(crate) nodes: Vec<Server>,
+    /// A server that speaks the protocol of KurrentDB.
+    kurrentdb: Option<loquet_event_store_server::Server>,
     folder: TempDir,
 }
 
 impl Cluster {
     /// Starts nodes on an empty database. Skips the test where there is no PostgreSQL.
     pub(crate) async fn start(test: &str, nodes: usize) -> Option<Self> {
+        Self::of(Shape::Postgres, test, nodes).await
+    }
+
+    /// Starts nodes of a shape.
+    pub(crate) async fn of(shape: Shape, test: &str, nodes: usize) -> Option<Self> {
         let postgres = PostgresServer::start(test)?;
-        let mut cluster = Self { postgres, nodes: Vec::new(), folder: tempfile::tempdir().unwrap() };
+        let options = loquet_event_store_server::Options::default();
+        let kurrentdb =
+            (shape == Shape::Kurrentdb).then(|| loquet_event_store_server::Server::start(options).unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let mut cluster = Self { postgres, nodes: Vec::new(), kurrentdb, folder };
         std::fs::create_dir(cluster.folder.path().join("mail")).unwrap();
         for _ in 0..nodes {
             let mut node = cluster.another();
@@ -49,12 +72,30 @@ impl Cluster {
             ("LOQUET_SERVER_KEY_FILE", key.display().to_string()),
             ("LOQUET_NODE", format!("node-{number}")),
         ];
-        let variables = variables.map(|(name, value)| (name.to_owned(), value));
-        Server::stopped(folder, variables.to_vec())
+        let mut variables = variables.map(|(name, value)| (name.to_owned(), value)).to_vec();
+        if let Some(kurrentdb) = &self.kurrentdb {
+            variables.retain(|(name, _)| name != "LOQUET_STORE_ENGINE");
+            variables.push(("LOQUET_STORE_ENGINE".to_owned(), "kurrentdb".to_owned()));
+            variables.push(("LOQUET_KURRENTDB_URL".to_owned(), kurrentdb.url()));
+        }
+        Server::stopped(folder, variables)
     }
 
     pub(crate) fn key_file(&self) -> PathBuf {
         self.folder.path().join("server.key")
+    }
+
+    /// Panics unless positions grow, and have no gaps where the engine promises it.
+    #[track_caller]
+    pub(crate) fn has_positions_in_order(&self, log: &[Value]) {
+        let positions: Vec<u64> = log.iter().map(|event| event["position"].as_u64().unwrap()).collect();
+        assert!(positions.is_sorted_by(|one, next| one < next), "{positions:?}");
+        if self.kurrentdb.is_none() {
+            assert!(
+                positions.iter().copied().eq(1..=u64::try_from(log.len()).unwrap()),
+                "positions have gaps"
+            );
+        }
     }
 
     /// The whole log, read from the database by the command line.

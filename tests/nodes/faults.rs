@@ -10,7 +10,7 @@ use loquet_tests::environment::{now, variable};
 use loquet_tests::server::order;
 use reqwest::Method;
 
-use crate::cluster::{Cluster, PASSWORD, signal, try_login};
+use crate::cluster::{Cluster, PASSWORD, SHAPES, signal, try_login};
 use crate::history::{Told, explains};
 
 /// A random number below `most`.
@@ -55,8 +55,7 @@ async fn check(cluster: &Cluster, orders: &[u32], told: &[Told]) {
         })
         .await;
     let log = cluster.log();
-    let positions: Vec<u64> = log.iter().map(|event| event["position"].as_u64().unwrap()).collect();
-    assert!(positions.iter().copied().eq(1..=u64::try_from(log.len()).unwrap()), "positions have gaps");
+    cluster.has_positions_in_order(&log);
     for number in orders {
         let stream = format!("order-SO-{number}");
         let done =
@@ -106,7 +105,13 @@ async fn active_accounts(cluster: &Cluster) -> Vec<(String, String)> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nodes_that_are_killed_again_and_again_lose_nothing_and_every_answer_is_explained() {
     let name = "nodes_that_are_killed_again_and_again_lose_nothing_and_every_answer_is_explained";
-    let Some(mut cluster) = Cluster::start(name, 3).await else { return };
+    for shape in SHAPES {
+        let Some(cluster) = Cluster::of(shape, name, 3).await else { return };
+        kill_nodes_of(cluster).await;
+    }
+}
+
+async fn kill_nodes_of(mut cluster: Cluster) {
     let accounts = active_accounts(&cluster).await;
     let (mut orders, mut told) = (Vec::new(), Vec::new());
     let kills = kills();

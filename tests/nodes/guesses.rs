@@ -6,7 +6,7 @@ use loquet_tests::server::Server;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::cluster::{Cluster, PASSWORD};
+use crate::cluster::{Cluster, PASSWORD, SHAPES};
 use crate::history::{Told, explains};
 
 /// Sends 500 wrong guesses at once, to all nodes by turns. Returns the number of each answer: 401, 423 and others.
@@ -33,7 +33,14 @@ async fn guess(cluster: &Cluster, email: &str, device: Option<&str>) -> (usize, 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_500_guesses_at_once_over_three_nodes_seven_are_judged_at_whatever_address() {
     let name = "of_500_guesses_at_once_over_three_nodes_seven_are_judged_at_whatever_address";
-    let Some(cluster) = Cluster::start(name, 3).await else { return };
+    for shape in SHAPES {
+        let Some(cluster) = Cluster::of(shape, name, 3).await else { return };
+        println!("{shape:?}");
+        guess_at_every_address(&cluster).await;
+    }
+}
+
+async fn guess_at_every_address(cluster: &Cluster) {
     let first: &Server = &cluster.nodes[0];
     let known = first.active(1, "known@example.be", PASSWORD).await;
     first.active(2, "trusted@example.be", PASSWORD).await;
@@ -46,7 +53,7 @@ async fn of_500_guesses_at_once_over_three_nodes_seven_are_judged_at_whatever_ad
         // The trusted device has as many guesses of its own, although the account is locked by now.
         ("trusted@example.be", Some(device.as_str())),
     ] {
-        let (refused, locked, others) = guess(&cluster, email, device).await;
+        let (refused, locked, others) = guess(cluster, email, device).await;
         println!(
             "{email}, {}: {refused} refused, {locked} locked, {} others",
             device.is_some(),

@@ -7,12 +7,18 @@ use loquet_tests::server::{order, token_in};
 use reqwest::Method;
 use serde_json::json;
 
-use crate::cluster::{Cluster, PASSWORD};
+use crate::cluster::{Cluster, PASSWORD, SHAPES};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_a_lockout_and_a_permission_are_the_same_on_every_node() {
     let name = "a_session_a_lockout_and_a_permission_are_the_same_on_every_node";
-    let Some(cluster) = Cluster::start(name, 2).await else { return };
+    for shape in SHAPES {
+        let Some(cluster) = Cluster::of(shape, name, 2).await else { return };
+        begin_and_end_on_other_nodes(&cluster).await;
+    }
+}
+
+async fn begin_and_end_on_other_nodes(cluster: &Cluster) {
     let [one, other] = &cluster.nodes[..] else { panic!() };
     let account = one.active(1, "marie@example.be", PASSWORD).await;
     let login = one.login("marie@example.be", PASSWORD).await.expect(201).json();
@@ -38,9 +44,14 @@ async fn a_session_a_lockout_and_a_permission_are_the_same_on_every_node() {
 /// Law 10 across nodes: who changes nodes reads what they wrote.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_who_changes_nodes_reads_its_own_writes() {
-    let Some(cluster) = Cluster::start("a_caller_who_changes_nodes_reads_its_own_writes", 3).await else {
-        return;
-    };
+    for shape in SHAPES {
+        let name = "a_caller_who_changes_nodes_reads_its_own_writes";
+        let Some(cluster) = Cluster::of(shape, name, 3).await else { return };
+        write_here_and_read_there(&cluster).await;
+    }
+}
+
+async fn write_here_and_read_there(cluster: &Cluster) {
     for n in 1..40 {
         let [writer, reader] = [n, n + 1].map(|n: u32| &cluster.nodes[usize::try_from(n).unwrap() % 3]);
         let email = format!("p{n}@example.be");
