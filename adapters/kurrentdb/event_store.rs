@@ -20,7 +20,7 @@ use crate::follower::{self, Head};
 use crate::reading::{Part, Reader};
 use crate::settings::Connection;
 use crate::trouble::{Failure, OpenError};
-use crate::{encoding, wholeness};
+use crate::{diagnosis, encoding, wholeness};
 
 /// The greatest revision and position that the server has.
 const GREATEST: u64 = i64::MAX.unsigned_abs();
@@ -57,7 +57,12 @@ impl KurrentStore {
         let decoys = format!("{}$decoy", prefix.trim_end_matches('-'));
         let link = Arc::new(Link::new(connection, &decoys)?);
         let reader = Reader { link, prefix, deadline: connection.deadline };
-        wholeness::check(&reader).await?;
+        match wholeness::check(&reader).await {
+            Err(OpenError::Unreachable(said)) => {
+                return Err(OpenError::Unreachable(diagnosis::of(connection, &said).await));
+            }
+            checked => checked?,
+        }
         let newest = newest(&reader, 1).await?;
         let head = newest.last().map_or(Position(0), |event| event.position);
         let head = Arc::new(Head::at(head));
@@ -88,7 +93,7 @@ impl KurrentStore {
         let set = match self.inner.reader.stream(&metadata, StreamPosition::End, 1).await {
             Ok(events) => !events.is_empty(),
             Err(Failure::NotFound) => false,
-            Err(failure) => return Err(OpenError::Unusable(failure.words())),
+            Err(failure) => return Err(failure.into()),
         };
         if set {
             return Ok(());
@@ -98,7 +103,7 @@ impl KurrentStore {
             .map_err(|error| OpenError::Unusable(error.to_string()))?;
         match self.write(&metadata, StreamState::Any, &[event]).await {
             Ok(_) => Ok(()),
-            Err(Unwritten { failure, .. }) => Err(OpenError::Unusable(failure.words())),
+            Err(Unwritten { failure, .. }) => Err(failure.into()),
         }
     }
 

@@ -12,6 +12,9 @@ pub enum OpenError {
     /// The server can't be used. The text says why and what to do.
     #[error("the event store can't be used: {0}")]
     Unusable(String),
+    /// No node answers. The text says why and what to do.
+    #[error("the event store can't be reached: {0}")]
+    Unreachable(String),
     /// The metadata of a stream lets the server remove events.
     #[error(
         "the metadata of the stream {stream} has {what}. With it, the server hides old events and removes them for good at its \
@@ -38,6 +41,15 @@ pub enum OpenError {
 impl From<ReadError> for OpenError {
     fn from(error: ReadError) -> Self {
         Self::Unusable(error.0)
+    }
+}
+
+impl From<Failure> for OpenError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::NotTaken(_) | Failure::Lost(_) => Self::Unreachable(failure.words()),
+            failure => Self::Unusable(failure.words()),
+        }
     }
 }
 
@@ -75,9 +87,7 @@ impl Failure {
                 Self::NotLeader(format!("another node leads: {}:{}", leader.host, leader.port))
             }
             Error::GrpcConnectionError(GrpcConnectionError::MaxDiscoveryAttemptReached(_)) => Self::NotTaken(
-                "no node of the cluster can be reached. Check hosts, ports and TLS in the connection string, and that the \
-                 nodes run"
-                    .to_owned(),
+                "no node of the cluster answers".to_owned(),
             ),
             Error::GrpcConnectionError(GrpcConnectionError::Grpc(said)) => Self::NotTaken(unreachable(said)),
             Error::ConnectionClosed => Self::NotTaken("the connection was closed".to_owned()),
@@ -135,28 +145,8 @@ const DENIED: &str = "the server denies access. Check user and password. The use
      $admins is, others by the metadata of $all), and to read and write the streams with our prefix";
 const DELETED: &str = "the stream was deleted. The log has to stay whole: restore a backup";
 
-/// What is known of a connection that failed, and what to do.
+/// The first part of what the client says of a connection that failed. It keeps the cause to itself: an open looks for it.
 fn unreachable(said: &str) -> String {
-    let lower = said.to_lowercase();
-    let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    let advice = if has(&["unknownissuer", "invalid peer certificate", "certificate verify"]) {
-        "The server's certificate is not trusted, or is for another name: set the file of its authority, use its name in the \
-         connection string, and check its dates"
-    } else if has(&["certificaterequired", "certificate required", "bad certificate", "handshake"]) {
-        "The server does not accept this client's certificate, or does not speak TLS on this port"
-    } else if has(&["dns error", "failed to lookup", "name or service not known"]) {
-        "The host name is unknown here"
-    } else if has(&["invalidcontenttype", "corrupt message", "record overflow"]) {
-        "The server does not speak TLS on this port: set tls=false in the connection string, or check the port"
-    } else {
-        "Check that the server runs, and host, port and TLS in the connection string"
-    };
-    let reason = short(said);
-    format!("{reason}. {advice}")
-}
-
-/// The first part of what the client says. The rest is how it holds its errors.
-fn short(said: &str) -> String {
     let reason = said.split(", details:").next().unwrap_or(said);
     reason.chars().filter(|c| *c != '"').take(300).collect()
 }

@@ -22,12 +22,12 @@ pub(crate) async fn check(reader: &Reader) -> Result<(), OpenError> {
         match reader.stream(&format!("$${stream}"), StreamPosition::End, 1).await {
             Ok(events) => events.iter().try_for_each(|event| check_metadata(stream, event))?,
             Err(Failure::NotFound) => {}
-            Err(failure) => return Err(OpenError::Unusable(failure.words())),
+            Err(failure) => return Err(failure.into()),
         }
     }
     let mut newest: BTreeMap<String, RecordedEvent> = BTreeMap::new();
     let found = reader.all(Part::From(Position(0)), usize::MAX, Some(Reader::of_types(&TYPES))).await;
-    for event in found.map_err(|failure| OpenError::Unusable(failure.words()))? {
+    for event in found? {
         let stream = event.stream_id();
         if stream.starts_with(&reader.prefix) && event.event_type == "$streamDeleted" {
             return Err(OpenError::Deleted { stream: stream.to_owned() });

@@ -2,6 +2,7 @@
 #![allow(
     missing_docs,
     dead_code,
+    rustdoc::broken_intra_doc_links,
     unreachable_pub,
     clippy::all,
     clippy::pedantic,
