@@ -47,6 +47,27 @@ impl KurrentServer {
         Some(Self { ours: Some(ours), url, prefix: "loquet-".to_owned() })
     }
 
+    /// A server that is not asked to fail: a real one if there is one, and otherwise ours.
+    pub fn fresh() -> Self {
+        let unique = tempfile::tempdir().unwrap();
+        Self::in_folder(unique.path())
+    }
+
+    /// The connection string, for clients that others wrote.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Whether it is a real server, which other tests use too.
+    pub fn is_real(&self) -> bool {
+        self.ours.is_none()
+    }
+
+    /// What the names of the test's streams begin with.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// The connection that a node has to it.
     pub fn connection(&self) -> Connection {
         Connection { stream_prefix: self.prefix.clone(), ..Connection::to(&self.url) }

@@ -18,6 +18,8 @@ pub enum AppendFault {
     TimedOutLate,
     /// Nothing is written, and the server answers that it is too busy.
     TooBusy,
+    /// The append succeeds, but the answer names no position, as some servers answer a repeat.
+    NoPosition,
     /// The events are written, and no answer ever comes. The connection stays.
     Silence,
 }

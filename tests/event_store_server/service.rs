@@ -204,6 +204,9 @@ impl StreamsService {
         let append = || self.cluster.log.append(stream, expected, events);
         match fault {
             AppendFault::Nothing => Appended::Done(append()),
+            AppendFault::NoPosition => {
+                Appended::Done(append().map(|written| Written { position: None, ..written }))
+            }
             AppendFault::TimedOutLate => {
                 let _ = append();
                 Appended::TimedOut

@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use loquet_event_store_server::{Options, Server};
+use loquet_event_store_server::Options;
+use loquet_tests::kurrentdb_server::KurrentServer;
 use loquet_tests::skip;
 
 fn script(name: &str) -> PathBuf {
@@ -19,17 +20,21 @@ fn steps(mut client: Command) -> Vec<String> {
     said.lines().map(ToOwned::to_owned).collect()
 }
 
-fn one_node_and_three() -> [Server; 2] {
+/// A node, and three nodes of ours. With a real server it alone is asked.
+fn servers(test: &str) -> Vec<KurrentServer> {
+    let first = KurrentServer::fresh();
     let three = Options { ports: vec![0; 3], ..Options::default() };
-    [Server::start(Options::default()).unwrap(), Server::start(three).unwrap()]
+    let three = if first.is_real() { None } else { KurrentServer::start(test, three) };
+    [Some(first), three].into_iter().flatten().collect()
 }
 
 #[test]
 fn the_client_for_python_finds_the_server_as_it_expects_one() {
-    let Some(python) = skip::unless_tool("kurrentdb_python", "venv/bin/python3") else { return };
-    for server in one_node_and_three() {
+    let test = "kurrentdb_python";
+    let Some(python) = skip::unless_tool(test, "venv/bin/python3") else { return };
+    for server in servers(test) {
         let mut client = Command::new(&python);
-        client.arg(script("client.py")).args([&server.url(), "python-"]);
+        client.arg(script("client.py")).args([server.url(), server.prefix()]);
         assert_eq!(
             steps(client),
             [
@@ -56,9 +61,9 @@ fn the_client_for_node_finds_the_server_as_it_expects_one() {
         return;
     }
     let packages = package.ancestors().nth(3).unwrap();
-    for server in one_node_and_three() {
+    for server in servers(test) {
         let mut client = Command::new("node");
-        client.arg(script("client.mjs")).arg(packages).args([&server.url(), "node-"]);
+        client.arg(script("client.mjs")).arg(packages).args([server.url(), server.prefix()]);
         assert_eq!(
             steps(client),
             [

@@ -35,6 +35,20 @@ async fn an_append_whose_answer_is_lost_is_asked_for_again_and_written_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_has_the_position_of_the_first_time_even_if_the_server_names_none() {
+    let Some(mut server) = KurrentServer::start("kurrentdb_position", Options::default()) else { return };
+    let store = open(&server.connection()).await;
+    let first = store.append(&stream("a"), Revision(0), vec![event(1), event(2)]).await.unwrap();
+    store.append(&stream("b"), Revision(0), vec![event(3)]).await.unwrap();
+    server.ours().faults().inject([AppendFault::NoPosition]);
+    assert_eq!(store.append(&stream("a"), Revision(0), vec![event(1), event(2)]).await, Ok(first));
+    server.ours().faults().inject([AppendFault::NoPosition]);
+    let fresh = store.append(&stream("a"), Revision(2), vec![event(4)]).await.unwrap();
+    assert_eq!(fresh.position, store.newest(1).await.unwrap()[0].position);
+    assert_eq!(store.head().await, Ok(fresh.position));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_an_answer_until_the_deadline_an_append_is_unknown_and_a_repeat_tells() {
     let Some(mut server) = KurrentServer::start("kurrentdb_silence", Options::default()) else { return };
     let store = open(&hasty(&server)).await;
@@ -63,7 +77,7 @@ async fn a_conflict_after_a_lost_answer_is_a_conflict_only_if_the_events_are_oth
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_conflict_of_one_caller_disturbs_no_other() {
-    let Some(server) = KurrentServer::start("kurrentdb_disturbed", Options::default()) else { return };
+    let server = KurrentServer::fresh();
     let store = open(&server.connection()).await;
     store.append(&stream("taken"), Revision(0), vec![event(1)]).await.unwrap();
     let callers = (0..100_u128).map(|n| {
@@ -210,7 +224,7 @@ async fn a_subscription_gives_each_event_once_and_in_order_whatever_is_delivered
 
 #[tokio::test(flavor = "multi_thread")]
 async fn closing_ends_subscriptions_and_refuses_appends() {
-    let Some(server) = KurrentServer::start("kurrentdb_close", Options::default()) else { return };
+    let server = KurrentServer::fresh();
     let store = open(&server.connection()).await;
     store.append(&stream("a"), Revision(0), vec![event(1)]).await.unwrap();
     let subscription = store.subscribe(Position(0));
