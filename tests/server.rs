@@ -43,8 +43,6 @@ pub struct Server {
     pub port: u16,
     arguments: Vec<String>,
     pub variables: Vec<(String, String)>,
-    /// A program, with its arguments, that starts the server.
-    pub wrapper: Vec<String>,
     child: Option<Child>,
     pub client: Client,
     _temporary: Option<TempDir>,
@@ -129,7 +127,6 @@ impl Server {
             folder,
             arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
             variables,
-            wrapper: Vec::new(),
             child: None,
             client: Client::builder().timeout(Duration::from_mins(1)).build().unwrap(),
             _temporary: temporary,
@@ -137,10 +134,7 @@ impl Server {
     }
 
     pub fn command(&self) -> Command {
-        let mut command = Command::new(self.wrapper.first().map_or(binary().as_os_str(), AsRef::as_ref));
-        if let Some((_, rest)) = self.wrapper.split_first() {
-            command.args(rest).arg(binary());
-        }
+        let mut command = Command::new(binary());
         command.arg("--data-dir").arg(&self.folder);
         // Only the variables that the test sets.
         for name in environment::settings() {

@@ -29,6 +29,21 @@ pub fn unless_tool(test: &str, path: &str) -> Option<PathBuf> {
     None
 }
 
+/// Returns the library that shows a program another time. If it is missing, skips.
+#[must_use]
+#[track_caller]
+pub fn unless_faketime(test: &str) -> Option<&'static str> {
+    let library = [
+        "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
+        "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
+    ];
+    let found = library.into_iter().find(|path| Path::new(path).exists());
+    if found.is_none() {
+        skipped(test, "libfaketime is not installed");
+    }
+    found
+}
+
 /// Prints why a test does not run here. In CI, where everything can be installed, this is a failure.
 #[track_caller]
 pub fn skipped(test: &str, why: &str) {

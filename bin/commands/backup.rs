@@ -1,6 +1,6 @@
 //! `loquet backup` and `loquet restore`.
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use loquet_sqlite::backup::{self, Keys, Restored};
 
 use super::show::{moment, place_of};
@@ -9,7 +9,17 @@ use crate::clock;
 use crate::output::{line, note, outcome};
 use crate::system::VERSION;
 
+/// Refuses what can only be done with files. A node's data directory holds nothing that its databases do not give it.
+fn refuse_servers(directory: &DataDirectory) -> anyhow::Result<()> {
+    ensure!(
+        !directory.engine.is_shared(),
+        "the stores are on servers: back them up and restore them with the tools of PostgreSQL or KurrentDB, as docs/operations.md says"
+    );
+    Ok(())
+}
+
 pub(crate) fn take(directory: &DataDirectory, wanted: &Backup) -> anyhow::Result<()> {
+    refuse_servers(directory)?;
     let begin = |name: &str| note(format_args!("copying {name}"));
     let keys = if wanted.without_keys { Keys::Separate } else { Keys::Included };
     let taken = backup::take(&directory.data_dir, &wanted.to, keys, VERSION, clock::now(), begin)?;
@@ -40,6 +50,7 @@ pub(crate) fn restore(directory: &DataDirectory, wanted: &Restore) -> anyhow::Re
         line(format_args!("{} is whole: {}", place_of(&wanted.from), describe(&whole)));
         return Ok(());
     }
+    refuse_servers(directory)?;
     directory.make_folder()?;
     let key = directory.server_key();
     let restored = backup::restore(&wanted.from, &directory.data_dir, wanted.keys.as_deref(), &key);

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, bail, ensure};
 use futures_util::future::maybe_done;
 use futures_util::poll;
-use loquet_domain::ports::{AppendError, NewEvent, Position, RecordedEvent, Revision, StreamId};
+use loquet_domain::ports::{AppendError, Appended, NewEvent, Position, RecordedEvent, Revision, StreamId};
 use loquet_projections::ports::{MovableRows, MovedTable};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -91,7 +91,6 @@ async fn where_to_go_on(from: &Moved, to: &Moved) -> anyhow::Result<Position> {
 /// Appends events in their order. Neighbours of one stream are one append.
 async fn append(to: &Moved, events: Vec<RecordedEvent>) -> anyhow::Result<()> {
     let mut appends: Vec<(StreamId, Revision, Vec<NewEvent>)> = Vec::new();
-    let first = events.first().map(|event| event.position);
     for recorded in events {
         match appends.last_mut() {
             Some((stream, _, more)) if *stream == recorded.stream => more.push(recorded.event),
@@ -107,9 +106,9 @@ async fn append(to: &Moved, events: Vec<RecordedEvent>) -> anyhow::Result<()> {
             to.store.append(stream, *before, events.clone()).await.map_err(|error| told(stream, error))
         });
         let appended = in_order(waiting).await.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
+        let is_behind = |pair: &[Appended]| matches!(pair, [one, next] if one.position < next.position);
         ensure!(
-            appended.windows(2).all(|pair| matches!(pair, [one, next] if one.position < next.position))
-                && appended.first().map(|appended| appended.position) >= first,
+            appended.windows(2).all(is_behind),
             "the events are in another order there: delete the copy, and begin again"
         );
         return Ok(());

@@ -98,22 +98,17 @@ fn settings() -> BTreeSet<String> {
     shown.as_object().unwrap().keys().map(variable).collect()
 }
 
-/// Sections of settings that belong to a store which this version of the program may not have yet.
-const OF_STORES: [&str; 4] = ["LOQUET_STORE_", "LOQUET_POSTGRES_", "LOQUET_KURRENTDB_", "LOQUET_READINESS_"];
-
 /// Fails if a text names a variable that is no setting.
 #[track_caller]
 fn names_settings_only(name: &str, text: &str) {
     let settings = settings();
-    let has = |section: &str| settings.iter().any(|setting| setting.starts_with(section));
     let mut found = 0;
     for (at, _) in text.match_indices("LOQUET_") {
         let word: String = text[at..]
             .chars()
             .take_while(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || *c == '_')
             .collect();
-        let is_coming = OF_STORES.iter().any(|section| word.starts_with(section) && !has(section));
-        assert!(settings.contains(&word) || is_coming, "{name} names {word}, which is no setting");
+        assert!(settings.contains(&word), "{name} names {word}, which is no setting");
         found += 1;
     }
     assert!(found > 0, "{name} names no setting");

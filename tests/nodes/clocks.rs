@@ -12,14 +12,15 @@ use crate::cluster::{Cluster, PASSWORD};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_is_an_hour_off_on_one_node_changes_nothing() {
     let name = "a_clock_that_is_an_hour_off_on_one_node_changes_nothing";
-    if !skip::unless_installed(name, "faketime") {
-        return;
-    }
+    let Some(library) = skip::unless_faketime(name) else { return };
     for offset in ["+1h", "-1h"] {
         let Some(mut cluster) = Cluster::start(name, 1).await else { return };
         let mut wrong = cluster.another();
-        wrong.wrapper = ["faketime", "-f", offset].map(str::to_owned).to_vec();
-        wrong.variables.push(("FAKETIME_DONT_FAKE_MONOTONIC".to_owned(), "1".to_owned()));
+        for (name, value) in
+            [("LD_PRELOAD", library), ("FAKETIME", offset), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")]
+        {
+            wrong.variables.push((name.to_owned(), value.to_owned()));
+        }
         wrong.restart().await;
         cluster.nodes.push(wrong);
         let [right, wrong] = &cluster.nodes[..] else { panic!() };

@@ -22,6 +22,14 @@ fn config(folder: &Path, name: &str, lines: &str) -> PathBuf {
     file
 }
 
+fn variables(folder: &Path) -> Vec<(String, String)> {
+    let variables = [
+        ("LOQUET_SERVER_KEY_FILE", folder.join("server.key").display().to_string()),
+        ("LOQUET_WEBHOOKS_ALLOWED_NETWORKS", "127.0.0.1/32".to_owned()),
+    ];
+    variables.map(|(name, value)| (name.to_owned(), value)).to_vec()
+}
+
 fn copy(server: &Server, from: &Path, to: &Path) -> Output {
     let mut copy = server.command();
     copy.args(["log", "copy"]).arg("--from").arg(from).arg("--to").arg(to);
@@ -122,12 +130,7 @@ async fn a_copy_to_postgresql_and_back_is_the_same_and_serves_the_same_people() 
     }
     let Some(postgres) = PostgresServer::start(name) else { return };
     let folder = tempfile::tempdir().unwrap();
-    let variables = [
-        ("LOQUET_SERVER_KEY_FILE", folder.path().join("server.key").display().to_string()),
-        ("LOQUET_WEBHOOKS_ALLOWED_NETWORKS", "127.0.0.1/32".to_owned()),
-    ];
-    let variables = variables.map(|(name, value)| (name.to_owned(), value));
-    let mut server = Server::stopped(folder.path().join("one"), variables.to_vec());
+    let mut server = Server::stopped(folder.path().join("one"), variables(folder.path()));
     server.restart().await;
     world(&mut server).await;
     let locked = locked_until(&server).await;
@@ -182,4 +185,34 @@ async fn a_copy_to_postgresql_and_back_is_the_same_and_serves_the_same_people() 
     node.service_post("/v1/orders", order(77, 7, "new@example.be")).await.expect(201);
     node.mail("new@example.be", "Confirmez", 1).await;
     assert_eq!(node.mails("p3@example.be").await.len(), 0, "what was sent before is not sent again");
+}
+
+/// KurrentDB counts positions in steps of its own. Whatever names a position there names the same event as here.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_to_kurrentdb_and_back_is_the_same() {
+    let name = "a_copy_to_kurrentdb_and_back_is_the_same";
+    if !loquet_tests::skip::unless_installed(name, "sqlite3") {
+        return;
+    }
+    let Some(postgres) = PostgresServer::start(name) else { return };
+    let kurrentdb = loquet_event_store_server::Server::start(loquet_event_store_server::Options::default());
+    let kurrentdb = kurrentdb.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::stopped(folder.path().join("one"), variables(folder.path()));
+    server.restart().await;
+    world(&mut server).await;
+    server.stop();
+    let shared = format!(
+        "[store]\nengine = \"kurrentdb\"\n[kurrentdb]\nurl = \"{}\"\n[postgres]\nurl = \"{}\"",
+        kurrentdb.url(),
+        postgres.url()
+    );
+    let one = config(folder.path(), "one", "");
+    let (nodes, back) = (config(folder.path(), "nodes", &shared), config(folder.path(), "back", ""));
+    said(&copy(&server, &one, &nodes));
+    let positions = "SELECT max(position) FROM loquet.mails";
+    let there: u64 = postgres.sql(positions).parse().unwrap();
+    assert!(there > 1000, "mails name positions of KurrentDB: {there}");
+    said(&copy(&server, &nodes, &back));
+    assert_eq!(files(&folder.path().join("back")), files(&folder.path().join("one")));
 }

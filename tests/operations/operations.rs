@@ -1050,13 +1050,7 @@ fn every_shell_gets_its_completions_and_every_command_a_manual_page() {
 #[tokio::test]
 async fn a_clock_that_jumps_a_day_either_way_opens_no_lock_and_stops_nothing() {
     const NAME: &str = "a_clock_that_jumps_a_day_either_way_opens_no_lock";
-    let library = [
-        "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
-        "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
-    ];
-    let Some(library) = library.into_iter().find(|path| Path::new(path).exists()) else {
-        return skip::skipped(NAME, "libfaketime is not installed");
-    };
+    let Some(library) = skip::unless_faketime(NAME) else { return };
     let folder = tempfile::tempdir().unwrap();
     let clock = folder.path().join("clock");
     let set = |offset: &str| std::fs::write(&clock, offset).unwrap();
