@@ -17,7 +17,8 @@ use loquet_domain::ports::{AnonymousGuesses, BoxFuture, CountError, GuessesUnava
 use loquet_domain::values::email_address::EmailHash;
 use loquet_projections::causes::Causes;
 
-use crate::database::{Database, PostgresError};
+use crate::database::Database;
+use crate::error::PostgresError;
 use crate::statements::Values;
 
 const GET: &str = "SELECT lockout FROM loquet.anonymous_guesses WHERE email = $1";

@@ -31,7 +31,8 @@ use tokio::task::AbortHandle;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::database::{Database, PostgresError};
+use crate::database::Database;
+use crate::error::PostgresError;
 use crate::statements::Values;
 
 /// How long a claim lasts that is not renewed. It is longer than a statement may take with all its tries, so a process

@@ -7,7 +7,8 @@ use tokio_postgres::Config;
 use tokio_postgres::config::SslMode;
 use zeroize::Zeroizing;
 
-use crate::database::PostgresError;
+use crate::error::PostgresError;
+use crate::tls::{self, Tls};
 
 /// How connections to the server are protected.
 #[derive(Clone, Debug, Default)]
@@ -17,30 +18,6 @@ pub enum Protection {
     Plaintext,
     /// TLS. The server's certificate is checked, and its name.
     Tls(Tls),
-}
-
-/// The files of TLS, as PEM text.
-#[derive(Clone, Default)]
-pub struct Tls {
-    /// Certificate authorities to trust, in addition to those that browsers trust.
-    pub authorities: Option<Vec<u8>>,
-    /// This client's certificate and private key, for servers that ask for one.
-    pub identity: Option<Identity>,
-}
-
-/// A client certificate.
-#[derive(Clone)]
-pub struct Identity {
-    /// The certificate with its chain, as PEM text.
-    pub certificate: Vec<u8>,
-    /// The private key, as PEM text.
-    pub key: Zeroizing<Vec<u8>>,
-}
-
-impl fmt::Debug for Tls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Tls(…)")
-    }
 }
 
 /// The connection to a PostgreSQL database.
@@ -79,8 +56,8 @@ impl Connection {
         if given.get_password().is_some() {
             return Err(PostgresError::PasswordInUrl);
         }
-        if let Protection::Tls(tls) = &self.protection {
-            crate::tls::connector(tls)?;
+        if let Protection::Tls(files) = &self.protection {
+            tls::connector(files)?;
         }
         self.config().map(drop)
     }

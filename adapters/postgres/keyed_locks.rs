@@ -11,7 +11,8 @@ use loquet_domain::ports::{BoxFuture, KeyedLock};
 use loquet_projections::causes::Causes;
 use sha2::{Digest, Sha256};
 
-use crate::database::{Database, PostgresError};
+use crate::database::Database;
+use crate::error::PostgresError;
 
 /// The pause after a lock could not be asked for.
 const RETRY: Duration = Duration::from_millis(100);

@@ -7,6 +7,7 @@ pub mod anonymous_guesses;
 pub mod answers;
 mod connection;
 mod database;
+mod error;
 pub mod event_store;
 pub mod key_store;
 pub mod keyed_locks;
@@ -20,6 +21,8 @@ mod statements;
 mod tls;
 pub mod webhooks;
 
-pub use connection::{Connection, Identity, Protection, Tls};
-pub use database::{Database, PostgresError};
+pub use connection::{Connection, Protection};
+pub use database::Database;
+pub use error::PostgresError;
 pub use migrations::Part;
+pub use tls::{Identity, Tls};

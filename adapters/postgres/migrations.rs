@@ -6,7 +6,7 @@
 
 use deadpool_postgres::Object;
 
-use crate::database::PostgresError;
+use crate::error::PostgresError;
 
 /// A group of tables. The keys can have a database of their own, with backups of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

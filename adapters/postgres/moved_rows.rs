@@ -4,7 +4,8 @@ use loquet_domain::ports::BoxFuture;
 use loquet_projections::ports::{MovableRows, MovedTable, StoreFailed};
 use serde_json::Value;
 
-use crate::database::{Database, PostgresError};
+use crate::database::Database;
+use crate::error::PostgresError;
 
 /// The tables of the databases that nodes share.
 pub struct PostgresRows {

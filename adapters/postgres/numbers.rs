@@ -1,6 +1,6 @@
 //! Numbers as PostgreSQL stores them: with a sign.
 
-use crate::database::PostgresError;
+use crate::error::PostgresError;
 
 /// A number as PostgreSQL stores it. A number that is too great for it is past everything that is stored.
 pub(crate) fn at_most(number: u64) -> i64 {

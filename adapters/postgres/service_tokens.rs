@@ -18,7 +18,8 @@ use loquet_projections::causes::Causes;
 use loquet_projections::ports::StoreFailed;
 use tokio_postgres::Row;
 
-use crate::database::{Database, PostgresError};
+use crate::database::Database;
+use crate::error::PostgresError;
 use crate::statements::all;
 
 /// How accurate the last use is. Recording each use would cost more than the use itself.

@@ -14,7 +14,8 @@ use loquet_domain::ports::{BoxFuture, SESSION_USE_GRAIN, SessionUses, SessionUse
 use loquet_projections::causes::Causes;
 use quick_cache::sync::Cache;
 
-use crate::database::{Database, PostgresError};
+use crate::database::Database;
+use crate::error::PostgresError;
 
 /// The number of sessions whose last use a node remembers. Each takes about 50 bytes.
 const REMEMBERED: usize = 100_000;

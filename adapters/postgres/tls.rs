@@ -1,26 +1,38 @@
 //! TLS to PostgreSQL.
 
+use std::fmt;
 use std::sync::Arc;
 
 use tokio_postgres_rustls::MakeRustlsConnect;
-use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
+use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
+use zeroize::Zeroizing;
 
-use crate::connection::{Identity, Tls};
+use crate::error::NoTls;
 
-/// A file of TLS can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum NoTls {
-    /// A file is not PEM.
-    #[error("{0} is not PEM")]
-    Pem(&'static str, #[source] pem::Error),
-    /// A file has no certificate.
-    #[error("{0} has no certificate in it")]
-    Empty(&'static str),
-    /// A certificate or key can't be used, or no version of TLS fits.
-    #[error("the certificates can't be used")]
-    Tls(#[from] tokio_rustls::rustls::Error),
+/// The files of TLS, as PEM text.
+#[derive(Clone, Default)]
+pub struct Tls {
+    /// Certificate authorities to trust, in addition to those that browsers trust.
+    pub authorities: Option<Vec<u8>>,
+    /// This client's certificate and private key, for servers that ask for one.
+    pub identity: Option<Identity>,
+}
+
+/// A client certificate.
+#[derive(Clone)]
+pub struct Identity {
+    /// The certificate with its chain, as PEM text.
+    pub certificate: Vec<u8>,
+    /// The private key, as PEM text.
+    pub key: Zeroizing<Vec<u8>>,
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tls(…)")
+    }
 }
 
 /// Makes a TLS client that trusts the authorities that browsers trust, and those of a PEM file. It checks the server's

@@ -6,7 +6,8 @@ use loquet_projections::ports::{Delivery, DeliveryCounts, Endpoint, StoreFailed,
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use crate::database::{Database, PostgresError};
+use crate::database::Database;
+use crate::error::PostgresError;
 use crate::numbers::{at_most, number};
 use crate::statements::{Values, all, run};
 

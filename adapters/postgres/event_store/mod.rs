@@ -22,7 +22,8 @@ use loquet_projections::causes::Causes;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::database::{Database, PostgresError};
+use crate::database::Database;
+use crate::error::PostgresError;
 use writer::{Request, Writer};
 
 /// The channel on which committed batches are announced.

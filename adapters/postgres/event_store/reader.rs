@@ -5,7 +5,8 @@ use loquet_domain::ports::{NewEvent, Position, RecordedEvent, Revision, Sealed, 
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use crate::database::{Database, PostgresError};
+use crate::database::Database;
+use crate::error::PostgresError;
 use crate::numbers::{at_most, limited, number};
 
 /// The columns in the order in which [`recorded`] reads them.

@@ -14,7 +14,8 @@ use tokio_postgres::{Row, Statement};
 use uuid::Uuid;
 
 use super::{advance, reader};
-use crate::database::{Database, PostgresError, is_refusal};
+use crate::database::Database;
+use crate::error::{PostgresError, is_refusal};
 use crate::numbers::{at_most, number};
 
 /// The greatest number of appends in one transaction.

@@ -42,7 +42,8 @@ use zeroize::Zeroizing;
 
 pub use rotation::{Cause, Rotation, RotationReport};
 
-use crate::database::{Database, PostgresError};
+use crate::database::Database;
+use crate::error::PostgresError;
 use crate::statements::run;
 use ring::{generation, to_stored};
 

@@ -5,7 +5,7 @@ use loquet_crypto::key_ring::{Generation, Stored, StoredSecret};
 use loquet_crypto::key_rotation::Record;
 use tokio_postgres::{IsolationLevel, Row};
 
-use crate::database::PostgresError;
+use crate::error::PostgresError;
 use crate::statements::{all, run};
 
 const CHANGES: &str = "SELECT ring FROM loquet.key_changes";

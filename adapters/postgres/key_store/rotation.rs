@@ -17,7 +17,8 @@ use uuid::Uuid;
 
 use super::ring::{change, generation, read, stored, to_stored, write};
 use super::{KeyStoreError, is};
-use crate::database::{Database, PostgresError};
+use crate::database::Database;
+use crate::error::PostgresError;
 use crate::numbers::{limited, number};
 use crate::statements::{all, run};
 

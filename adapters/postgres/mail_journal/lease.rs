@@ -8,7 +8,7 @@ use loquet_projections::ports::{Acquired, Fence, Fenced, Lease, StoreFailed, Wri
 use tokio_postgres::Row;
 
 use super::PostgresJournal;
-use crate::database::PostgresError;
+use crate::error::PostgresError;
 use crate::numbers::{at_most, number};
 use crate::statements::{Values, run};
 

@@ -9,7 +9,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{PostgresJournal, position, queued, tries};
-use crate::database::PostgresError;
+use crate::error::PostgresError;
 use crate::numbers::number;
 use crate::statements::all;
 

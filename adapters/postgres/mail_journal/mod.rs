@@ -20,7 +20,8 @@ use loquet_projections::ports::{
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use crate::database::{Database, PostgresError};
+use crate::database::Database;
+use crate::error::PostgresError;
 use crate::numbers::{at_most, limited, number};
 use crate::statements::{Values, all, run};
 

@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 
 use super::PostgresJournal;
 use super::ledger::{entries, entry, verdict};
-use crate::database::PostgresError;
+use crate::error::PostgresError;
 use crate::statements::all;
 
 pub(super) async fn hold(
