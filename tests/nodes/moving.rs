@@ -13,10 +13,10 @@ use crate::cluster::PASSWORD;
 /// A configuration file of one engine.
 fn config(folder: &Path, name: &str, lines: &str) -> PathBuf {
     let file = folder.join(format!("{name}.toml"));
-    let own = folder.join(name);
-    let key = folder.join("server.key");
+    let (own, key) = (folder.join(name), folder.join("server.key"));
+    let (own, key) = (own.display(), key.display());
     let text = format!(
-        "data_dir = {own:?}\nserver_key_file = {key:?}\npublic_url = \"https://portal.example\"\n{lines}\n"
+        "data_dir = \"{own}\"\nserver_key_file = \"{key}\"\npublic_url = \"https://portal.example\"\n{lines}\n"
     );
     std::fs::write(&file, text).unwrap();
     file
@@ -75,7 +75,8 @@ fn files(folder: &Path) -> String {
     ] {
         let rows = Command::new("sqlite3").arg(folder.join(file)).arg(tables).output().unwrap();
         assert!(rows.status.success(), "{file}: {}", String::from_utf8_lossy(&rows.stderr));
-        all.push_str(&format!("{file}\n{}", String::from_utf8(rows.stdout).unwrap()));
+        all += file;
+        all += &String::from_utf8(rows.stdout).unwrap();
     }
     all
 }
