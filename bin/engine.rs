@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::config::secret_files::{file, password};
 
 /// The number of connections that hold locks. Each use case that needs one has it only for a moment.
-const LOCKING: usize = 8;
+pub(crate) const LOCKING: usize = 8;
 /// The settings that have no effect without TLS.
 const OF_TLS: [&str; 3] = ["postgres.ca_file", "postgres.certificate_file", "postgres.key_file"];
 
@@ -153,6 +153,16 @@ fn kurrentdb(config: &mut Config) -> Option<KurrentConnection> {
         config.fault("kurrentdb.url", "it is required with store.engine kurrentdb");
         return None;
     };
+    if url.contains('@') {
+        let why = "it has a user or a password, which `loquet config show` would print: set kurrentdb.user and kurrentdb.password_file instead";
+        config.fault("kurrentdb.url", why);
+        return None;
+    }
+    if url.to_lowercase().contains("tlsverifycert=false") {
+        let why = "tlsVerifyCert=false lets anybody pass for the server: set kurrentdb.ca_file instead";
+        config.fault("kurrentdb.url", why);
+        return None;
+    }
     let connection = KurrentConnection {
         url,
         user: config.text("kurrentdb.user").map(ToOwned::to_owned),

@@ -24,7 +24,7 @@ use loquet_webhooks::Guard;
 
 use crate::cli::DataDirectory;
 use crate::config::secret_files::{file, password};
-use crate::config::{Config, networks};
+use crate::config::{Config, Held, networks};
 use crate::engine::Engine;
 use crate::kafka::{self, KafkaSettings};
 use crate::mode::Mode;
@@ -171,10 +171,21 @@ impl Settings {
             },
             metrics_listen: config.parsed("metrics.listen"),
             contract: contract?,
-            max_lag: config.parsed("readiness.max_lag")?,
+            max_lag: max_lag(config)?,
             guard: guard(config)?,
             kafka,
         })
+    }
+}
+
+/// How far read models of a server that is ready may be behind. In KurrentDB, a position is a place in bytes.
+fn max_lag(config: &Config) -> Option<u64> {
+    const BYTES_OF_AN_EVENT: u64 = 1000;
+    let positions: u64 = config.parsed("readiness.max_lag")?;
+    let is_set = config.get("readiness.max_lag").is_some_and(Held::is_set);
+    match config.text("store.engine") {
+        Some("kurrentdb") if !is_set => Some(positions.saturating_mul(BYTES_OF_AN_EVENT)),
+        _ => Some(positions),
     }
 }
 

@@ -101,6 +101,11 @@ impl Replay {
             verified => verified?,
         };
         producer.begin_from(log_id(self.store.as_ref()).await.map_err(Trouble::from)?, now);
+        if known.is_none() {
+            // A kill in the middle of the first records leaves places in the topic that no reader sees. This record says that
+            // they are of this replay.
+            producer.publish(Vec::new(), Position::default(), None).await?;
+        }
         let head = self.store.head().await.map_err(Trouble::from)?;
         let mut events = 0;
         while position < head || first.is_some() {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use tokio_postgres::Config;
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 use zeroize::Zeroizing;
 
 use crate::error::PostgresError;
@@ -70,6 +70,10 @@ impl Connection {
         }
         if let Some(password) = &self.password {
             config.password(password.as_bytes());
+        }
+        // Of several servers, all but one are copies that may be behind. Nothing may be decided on an old state.
+        if config.get_hosts().len() > 1 && config.get_target_session_attrs() == TargetSessionAttrs::Any {
+            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
         config.ssl_mode(match self.protection {
             Protection::Plaintext => SslMode::Disable,

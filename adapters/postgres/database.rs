@@ -77,9 +77,8 @@ impl Database {
     /// # Errors
     /// [`PostgresError`] if the server can't be asked.
     pub async fn time(&self) -> Result<Moment, PostgresError> {
-        let client = self.client().await?;
-        let query = client.prepare_cached("SELECT clock_timestamp()").await?;
-        Ok(client.query_one(&query, &[]).await?.try_get(0)?)
+        let row = self.row("SELECT clock_timestamp()", &[]).await?;
+        Ok(row.ok_or(PostgresError::NoAnswer)?.try_get(0)?)
     }
 
     /// The value of a setting of the server, as it is for connections of this pool.

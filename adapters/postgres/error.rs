@@ -5,7 +5,7 @@ use std::time::Duration;
 use deadpool_postgres::PoolError;
 use loquet_projections::causes::Causes;
 use loquet_projections::ports::StoreFailed;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{Severity, SqlState};
 use tokio_rustls::rustls::pki_types::pem;
 
 /// The longest time that a caller waits for a connection.
@@ -21,9 +21,7 @@ pub enum PostgresError {
     #[error("it names no database: add the name, as in postgresql://loquet@db.example/loquet")]
     NoDatabase,
     /// The connection URI has a password.
-    #[error(
-        "it has a password, which every user of this machine may see: set postgres.password_file instead"
-    )]
+    #[error("it contains a password. Remove it, and set postgres.password_file")]
     PasswordInUrl,
     /// A file of TLS can't be used.
     #[error("the settings of TLS for PostgreSQL can't be used")]
@@ -37,12 +35,17 @@ pub enum PostgresError {
     /// A statement failed.
     #[error("{}", in_words(.0))]
     Statement(tokio_postgres::Error),
+    /// The server did not answer.
+    #[error(
+        "PostgreSQL did not answer within the time limit of a statement: check the server, and the network to it"
+    )]
+    NoAnswer,
     /// Something in the database is not as this program wrote it.
-    #[error("the database holds something that this program did not write: {0}")]
+    #[error("the database contains a value that Loquet did not write: {0}")]
     Unexpected(String),
     /// The tables were made by a newer program.
     #[error(
-        "the database has the tables of a newer Loquet (schema {found}), which work with schema {oldest} at the least, and this Loquet knows schema {known}: start the newer Loquet"
+        "the database belongs to a newer Loquet. Its tables have schema {found}, and need a program that knows schema {oldest} or later. This program knows schema {known}: start the newer Loquet"
     )]
     TooNew {
         /// The schema of the database.
@@ -53,7 +56,7 @@ pub enum PostgresError {
         known: i32,
     },
     /// The server may lose what it acknowledged.
-    #[error("{0} is off in PostgreSQL, so a power failure may lose what was acknowledged: set it to on")]
+    #[error("{0} is off in PostgreSQL. A power failure could then lose acknowledged events: set it to on")]
     NotDurable(&'static str),
 }
 
@@ -79,7 +82,9 @@ pub(crate) fn in_words(error: &tokio_postgres::Error) -> String {
 fn reason(error: &PoolError) -> String {
     match error {
         PoolError::Timeout(_) => {
-            format!("no connection to PostgreSQL became free or was made within {WAIT:?}")
+            format!(
+                "no connection to PostgreSQL was available within {WAIT:?}: check the server, or raise postgres.connections"
+            )
         }
         PoolError::Backend(error) => in_words(error),
         other => format!("PostgreSQL can't be used: {}", Causes(other)),
@@ -110,7 +115,8 @@ pub enum NoTls {
 pub(crate) fn is_refusal(error: &tokio_postgres::Error) -> bool {
     error.as_db_error().is_some_and(|said| {
         // The server or its operator ended the session: how a commit ended is not known.
-        ![SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::CANNOT_CONNECT_NOW]
-            .contains(said.code())
+        !matches!(said.parsed_severity(), Some(Severity::Fatal | Severity::Panic))
+            && ![SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::CANNOT_CONNECT_NOW]
+                .contains(said.code())
     })
 }

@@ -10,6 +10,7 @@ use deadpool_postgres::Object;
 use loquet_domain::ports::{BoxFuture, KeyedLock};
 use loquet_projections::causes::Causes;
 use sha2::{Digest, Sha256};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::database::Database;
 use crate::error::PostgresError;
@@ -22,15 +23,35 @@ const RETRY: Duration = Duration::from_millis(100);
 pub struct PostgresKeyedLocks {
     local: Arc<dyn KeyedLock>,
     database: Database,
-    is_shared: fn(&str) -> bool,
+    sharing: fn(&str) -> Sharing,
+    /// How many callers may hold a lock while they take another one. Each lock needs a connection. If these callers had all
+    /// connections, none of them would get the second lock.
+    outer: Arc<Semaphore>,
+}
+
+/// Who waits for the lock of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    /// Callers on the same node.
+    Node,
+    /// Callers on every node. The holder takes no other lock.
+    Nodes,
+    /// Callers on every node. The holder may take one of [`Sharing::Nodes`].
+    Outer,
 }
 
 impl PostgresKeyedLocks {
     /// Makes locks. `database` must have connections that nothing else uses, because a caller that waits for a lock has
-    /// one. `is_shared` says for which keys callers on other nodes wait too.
+    /// one: at least twice as many as `outer`, which says how many callers may hold a lock of [`Sharing::Outer`] on this
+    /// node. `sharing` says who waits for the lock of a key.
     #[must_use]
-    pub fn new(local: Arc<dyn KeyedLock>, database: Database, is_shared: fn(&str) -> bool) -> Self {
-        Self { local, database, is_shared }
+    pub fn new(
+        local: Arc<dyn KeyedLock>,
+        database: Database,
+        outer: usize,
+        sharing: fn(&str) -> Sharing,
+    ) -> Self {
+        Self { local, database, sharing, outer: Arc::new(Semaphore::new(outer)) }
     }
 }
 
@@ -39,6 +60,19 @@ struct Held {
     number: i64,
     client: Option<Object>,
     _local: Box<dyn Send>,
+    _outer: Option<OwnedSemaphorePermit>,
+}
+
+/// A connection on which a lock was asked for. If the caller goes away before the answer, the connection is closed.
+/// Otherwise the server would give the lock to a connection of the pool, and nobody would give it back.
+struct Asking(Option<Object>);
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        if let Some(client) = self.0.take() {
+            drop(Object::take(client));
+        }
+    }
 }
 
 impl Drop for Held {
@@ -60,18 +94,12 @@ async fn give_back(client: Object, number: i64) {
 }
 
 async fn lock(database: &Database, number: i64) -> Result<Object, PostgresError> {
-    let client = database.client().await?;
-    let asked = async {
+    let mut asking = Asking(Some(database.client().await?));
+    if let Some(client) = &asking.0 {
         client.batch_execute("SET idle_session_timeout = '60s'").await?;
-        client.execute("SELECT pg_advisory_lock($1)", &[&number]).await
-    };
-    match asked.await {
-        Ok(_) => Ok(client),
-        Err(error) => {
-            drop(Object::take(client));
-            Err(error.into())
-        }
+        client.execute("SELECT pg_advisory_lock($1)", &[&number]).await?;
     }
+    asking.0.take().ok_or_else(|| PostgresError::Unexpected("a connection is gone".to_owned()))
 }
 
 /// The number of a key's lock. Two keys with one number wait for each other, which is harmless.
@@ -83,15 +111,22 @@ fn number_of(key: &str) -> i64 {
 impl KeyedLock for PostgresKeyedLocks {
     fn acquire(&self, key: String) -> BoxFuture<'_, Box<dyn Send>> {
         Box::pin(async move {
-            let shared = (self.is_shared)(&key).then(|| number_of(&key));
+            let sharing = (self.sharing)(&key);
+            let number = number_of(&key);
             // One caller of this node at a time asks for the key, so the others need no connection.
             let local = self.local.acquire(key).await;
-            let Some(number) = shared else { return local };
+            let outer = match sharing {
+                Sharing::Node => return local,
+                Sharing::Nodes => None,
+                // The semaphore is never closed.
+                Sharing::Outer => self.outer.clone().acquire_owned().await.ok(),
+            };
             loop {
                 match lock(&self.database, number).await {
                     Ok(client) => {
+                        let client = Some(client);
                         let held: Box<dyn Send> =
-                            Box::new(Held { number, client: Some(client), _local: local });
+                            Box::new(Held { number, client, _local: local, _outer: outer });
                         return held;
                     }
                     Err(error) => {

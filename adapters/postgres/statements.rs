@@ -27,7 +27,7 @@ impl Database {
         let worked = tokio::time::timeout(self.statement_timeout() + TRAVEL, work(&mut client)).await;
         worked.unwrap_or_else(|_| {
             drop(Object::take(client));
-            Err(PostgresError::Unexpected("no answer within the time limit of a statement".to_owned()))
+            Err(PostgresError::NoAnswer)
         })
     }
 

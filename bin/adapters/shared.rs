@@ -18,7 +18,7 @@ use loquet_postgres::anonymous_guesses::PostgresAnonymousGuesses;
 use loquet_postgres::answers::{self, PostgresAnswers};
 use loquet_postgres::event_store::PostgresStore;
 use loquet_postgres::key_store::PostgresKeyStore;
-use loquet_postgres::keyed_locks::PostgresKeyedLocks;
+use loquet_postgres::keyed_locks::{PostgresKeyedLocks, Sharing};
 use loquet_postgres::mail_journal::PostgresJournal;
 use loquet_postgres::moved_rows::PostgresRows;
 use loquet_postgres::service_tokens::PostgresServiceTokens;
@@ -29,7 +29,7 @@ use loquet_projections::ports::Webhooks;
 
 use super::{Close, Log, Memory, Moved, Reactions};
 use crate::cli::DataDirectory;
-use crate::engine::Shared;
+use crate::engine::{LOCKING, Shared};
 
 /// The number of unknown addresses whose wrong guesses are remembered.
 const ANONYMOUS_ADDRESSES: NonZeroUsize = match NonZeroUsize::new(1_000_000) {
@@ -114,7 +114,8 @@ pub(super) async fn memory(shared: &Shared, idle: TimeDelta) -> anyhow::Result<M
         keyed_lock: Arc::new(PostgresKeyedLocks::new(
             Arc::new(KeyedLocks::default()),
             databases.locks.clone(),
-            is_shared,
+            LOCKING / 2,
+            sharing,
         )),
         files: None,
     })
@@ -122,8 +123,12 @@ pub(super) async fn memory(shared: &Shared, idle: TimeDelta) -> anyhow::Result<M
 
 /// A company's administrators and a take-over are changed in several streams, one after the other, so nodes wait for one
 /// another. All other decisions are about one stream, whose revision tells when another node came first.
-fn is_shared(key: &str) -> bool {
-    key.starts_with("access-") || key.starts_with("takeover-")
+fn sharing(key: &str) -> Sharing {
+    match key {
+        _ if key.starts_with("takeover-") => Sharing::Outer,
+        _ if key.starts_with("access-") => Sharing::Nodes,
+        _ => Sharing::Node,
+    }
 }
 
 pub(super) async fn mail_journal(shared: &Shared) -> anyhow::Result<Arc<dyn MailLedger>> {

@@ -259,6 +259,8 @@ fn project(
         views: views::all(),
         status: status.clone(),
     };
+    // A server that is asked before its views have begun must not say that it is ready.
+    runner.register();
     tasks.spawn(runner.run());
     let erasure = Erasure {
         app: system.app.clone(),

@@ -116,13 +116,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "readiness.max_lag",
         Kind::Number(1, 1_000_000_000),
         "10000",
-        "How far read models may be behind the log, counted in positions. A server whose read models are further behind is not ready",
+        "How many positions read models may be behind the log. A server whose read models are further behind is not ready. In KurrentDB a position is a byte of the log, and the default there is 10000000",
     ),
     unset(
         "postgres.url",
         Kind::Text,
         "postgresql://loquet@db-1.example,db-2.example/loquet?target_session_attrs=read-write",
-        "The connection URI of the database, without a password. With several hosts, the first one that takes writes is used, so a new primary is found after a fail-over. Required, except with store.engine sqlite",
+        "The URI of the database, without a password. List all hosts: nodes use the first one that takes writes, and so find the new primary after a fail-over. Required, except with store.engine sqlite",
     ),
     unset(
         "postgres.keys_url",
@@ -176,7 +176,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "postgres.statement_timeout",
         Kind::Duration("1s", "5m"),
         "10s",
-        "The longest time that a statement may take, and that a transaction of a node that hangs may hold up the others",
+        "The longest time that a statement may take. A transaction that is idle for so long is ended too, so that a node that hangs does not block the others",
     ),
     unset(
         "kurrentdb.url",
@@ -219,13 +219,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "kurrentdb.stream_prefix",
         Kind::Text,
         "loquet-",
-        "What the names of all streams of Loquet begin with in KurrentDB. Two installations on one cluster need two prefixes. Never change it for a log that is in use",
+        "The beginning of the names of all streams of Loquet: 2 to 100 letters, digits, '.', '_' or '-', with '-' at the end. Two installations on one cluster need two prefixes. Never change it for a log that is in use",
     ),
     setting(
         "kurrentdb.deadline",
         Kind::Duration("500ms", "1m"),
         "5s",
-        "How long the answer to an append may take",
+        "How long an append, or the read of a stream, may take. After it, the request fails",
     ),
     setting(
         "http.listen",

@@ -45,6 +45,15 @@ pub struct Runner {
     pub status: Status,
 }
 
+impl Runner {
+    /// Shows each view at the start of the log. Its true position is known once [`Runner::run`] has asked for it.
+    pub fn register(&self) {
+        for view in &self.views {
+            self.status.reached(Follower::View(view.id().name), Position::default());
+        }
+    }
+}
+
 /// A build of a view that exists in the code, and its progress.
 struct Known {
     build: Build,

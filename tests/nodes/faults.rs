@@ -197,6 +197,18 @@ async fn a_leader_that_hangs_is_replaced_within_seconds_and_does_nothing_more_wh
     for round in 0..3_u32 {
         let leader = cluster.leader().unwrap();
         let other = &cluster.nodes[(leader + 1) % 3];
+        let told = |cluster: &Cluster| {
+            cluster.nodes[leader].errors().matches("another node runs the reactions now").count()
+        };
+        let before = told(&cluster);
+        cluster
+            .until("no mail is on its way", async |cluster: &Cluster| {
+                cluster
+                    .postgres
+                    .sql("SELECT count(*) FROM loquet.mails WHERE state IN ('pending', 'sending')")
+                    == "0"
+            })
+            .await;
         signal(&cluster.nodes[leader], "-STOP");
         let begun = Instant::now();
         let email = format!("h{round}@example.be");
@@ -206,8 +218,7 @@ async fn a_leader_that_hangs_is_replaced_within_seconds_and_does_nothing_more_wh
         signal(&cluster.nodes[leader], "-CONT");
         cluster
             .until("the old leader knows that it is not the leader any more", async |cluster: &Cluster| {
-                let said = cluster.nodes[leader].errors();
-                said.contains("another node runs the reactions now")
+                told(cluster) > before
             })
             .await;
     }

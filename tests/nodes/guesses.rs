@@ -60,7 +60,11 @@ async fn guess_at_every_address(cluster: &Cluster) {
             others.len()
         );
         assert!(others.iter().all(|status| *status == 503), "{others:?}");
-        assert_eq!(refused, 7, "{email}: {locked} locked, {others:?}");
+        // The answer to a guess that was judged may have been lost to a full queue.
+        assert!(
+            refused <= 7 && refused + others.len() >= 7,
+            "{email}: {refused}, {locked} locked, {others:?}"
+        );
         for node in &cluster.nodes {
             let body = json!({ "email": email, "password": PASSWORD });
             let mut request =

@@ -227,12 +227,15 @@ async fn a_node_that_hangs_while_it_holds_the_log_is_ended_and_the_others_go_on(
     drop(server.database());
     // The session of a node that was suspended behind the lock, with the time limits of a node.
     let hanging = format!(
-        "SET idle_in_transaction_session_timeout = '2s'; BEGIN; SELECT pg_advisory_xact_lock({});",
+        "SET idle_in_transaction_session_timeout = '2s'; BEGIN; SELECT pg_advisory_xact_lock({});\n",
         0x6c6f_7175_6574_0002_i64
     );
     let mut psql = server.session();
     std::io::Write::write_all(psql.stdin.as_mut().unwrap(), hanging.as_bytes()).unwrap();
-    pause(300).await;
+    let holders = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted";
+    while server.sql(holders) == "0" {
+        pause(20).await;
+    }
     let node = PostgresStore::open(server.database());
     let stream = StreamId::new("test", "after");
     assert!(node.append(&stream, Revision(0), vec![event(1)]).await.is_ok());

@@ -103,7 +103,8 @@ enum Need {
 
 async fn readiness(api: &Api, headers: &HeaderMap, need: Need) -> (StatusCode, Json<Readiness>) {
     let written = api.probe.write(api.store.as_ref()).await;
-    let head = api.store.head().await.unwrap_or_default();
+    let end = api.store.head().await;
+    let head = end.clone().unwrap_or_default();
     let followers = api.status.all();
     let are_near = followers.iter().all(|(who, progress)| {
         let lag = head.0.saturating_sub(progress.position.0);
@@ -125,7 +126,7 @@ async fn readiness(api: &Api, headers: &HeaderMap, need: Need) -> (StatusCode, J
         })
         .collect();
     let keys = api.keys.failure();
-    let ready = written.is_ok() && keys.is_none() && (are_near || need == Need::Logins);
+    let ready = written.is_ok() && end.is_ok() && keys.is_none() && (are_near || need == Need::Logins);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let log = written.map_or_else(|error| error.to_string(), |()| "ok".to_owned());
     let keys = keys.unwrap_or_else(|| "ok".to_owned());

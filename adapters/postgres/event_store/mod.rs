@@ -44,7 +44,7 @@ pub struct PostgresStore {
 struct Inner {
     database: Database,
     requests: Mutex<Option<mpsc::Sender<Request>>>,
-    head: watch::Receiver<Position>,
+    told: Arc<watch::Sender<Position>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     _tasks: [AbortOnDrop; 2],
 }
@@ -63,16 +63,15 @@ impl PostgresStore {
     #[must_use]
     pub fn open(database: Database) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING);
-        let (told, head) = watch::channel(Position::default());
-        let told = Arc::new(told);
+        let told = Arc::new(watch::Sender::new(Position::default()));
         let (written, own) = watch::channel(Position::default());
         let announcing = AbortOnDrop(tokio::spawn(announce(database.clone(), own)));
         let writer = Writer { database: database.clone(), head: told.clone(), written };
         let writer = tokio::spawn(writer.run(receiver));
-        let following = AbortOnDrop(tokio::spawn(follow(database.clone(), told)));
+        let following = AbortOnDrop(tokio::spawn(follow(database.clone(), told.clone())));
         let (requests, writer) = (Mutex::new(Some(sender)), Mutex::new(Some(writer)));
         let tasks = [following, announcing];
-        Self { inner: Arc::new(Inner { database, requests, head, writer, _tasks: tasks }) }
+        Self { inner: Arc::new(Inner { database, requests, told, writer, _tasks: tasks }) }
     }
 
     /// Finishes the accepted appends. Later ones are refused.
@@ -132,8 +131,8 @@ async fn announce(database: Database, mut written: watch::Receiver<Position>) {
             "BEGIN; SET LOCAL synchronous_commit = off; SELECT pg_notify('{CHANNEL}', '{position}'); COMMIT",
             position = position.0
         );
-        let announced = async { Ok(database.client().await?.batch_execute(&announcement).await?) };
-        if let Err::<(), PostgresError>(error) = announced.await {
+        let announced = database.work(async |client| Ok(client.batch_execute(&announcement).await?));
+        if let Err(error) = announced.await {
             tracing::debug!(error = %Causes(&error), "the end of the log can't be announced");
         }
     }
@@ -192,11 +191,16 @@ impl EventStore for PostgresStore {
     }
 
     fn subscribe(&self, after: Position) -> BoxStream<'static, Result<Subscribed, ReadError>> {
-        loquet_subscription::subscribe(Arc::new(self.clone()), self.inner.head.clone(), after)
+        loquet_subscription::subscribe(Arc::new(self.clone()), self.inner.told.subscribe(), after)
     }
 
     fn head(&self) -> BoxFuture<'_, Result<Position, ReadError>> {
-        Box::pin(async move { reader::head(&self.inner.database).await.map_err(|e| unreadable(&e)) })
+        Box::pin(async move {
+            let head = reader::head(&self.inner.database).await.map_err(|e| unreadable(&e))?;
+            // Subscribers must not be told that they have caught up before they have seen this.
+            advance(&self.inner.told, head);
+            Ok(head)
+        })
     }
 
     fn decoy(&self) -> BoxFuture<'_, Result<(), AppendError>> {

@@ -21,9 +21,9 @@ macro_rules! select {
 }
 
 pub(super) async fn head(database: &Database) -> Result<Position, PostgresError> {
-    let client = database.client().await?;
-    let query = client.prepare_cached("SELECT coalesce(max(position), 0) FROM loquet.events").await?;
-    Ok(Position(number(client.query_one(&query, &[]).await?.try_get::<_, i64>(0)?)?))
+    let row = database.row("SELECT coalesce(max(position), 0) FROM loquet.events", &[]).await?;
+    let newest: Option<i64> = row.map(|row| row.try_get(0)).transpose()?;
+    Ok(Position(number(newest.unwrap_or_default())?))
 }
 
 pub(super) async fn stream(
@@ -31,12 +31,8 @@ pub(super) async fn stream(
     stream: &StreamId,
     after: Revision,
 ) -> Result<Vec<RecordedEvent>, PostgresError> {
-    let client = database.client().await?;
-    let query = client
-        .prepare_cached(select!("WHERE stream = $1 AND revision > $2::bigint ORDER BY revision"))
-        .await?;
-    let rows = client.query(&query, &[&stream.as_str(), &at_most(after.0)]).await?;
-    rows.iter().map(recorded).collect()
+    let query = select!("WHERE stream = $1 AND revision > $2::bigint ORDER BY revision");
+    all_of(&database.rows(query, &[&stream.as_str(), &at_most(after.0)]).await?)
 }
 
 pub(super) async fn all(
@@ -44,29 +40,27 @@ pub(super) async fn all(
     after: Position,
     limit: usize,
 ) -> Result<Vec<RecordedEvent>, PostgresError> {
-    let client = database.client().await?;
-    let query = client
-        .prepare_cached(select!("WHERE position > $1::bigint ORDER BY position LIMIT $2::bigint"))
-        .await?;
-    let rows = client.query(&query, &[&at_most(after.0), &limited(limit)]).await?;
-    rows.iter().map(recorded).collect()
+    let query = select!("WHERE position > $1::bigint ORDER BY position LIMIT $2::bigint");
+    all_of(&database.rows(query, &[&at_most(after.0), &limited(limit)]).await?)
 }
 
 pub(super) async fn at(
     database: &Database,
     position: Position,
 ) -> Result<Option<RecordedEvent>, PostgresError> {
-    let client = database.client().await?;
-    let query = client.prepare_cached(select!("WHERE position = $1::bigint")).await?;
-    let row = client.query_opt(&query, &[&at_most(position.0)]).await?;
+    let row = database.row(select!("WHERE position = $1::bigint"), &[&at_most(position.0)]).await?;
     row.as_ref().map(recorded).transpose()
 }
 
 pub(super) async fn newest(database: &Database, limit: usize) -> Result<Vec<RecordedEvent>, PostgresError> {
-    let client = database.client().await?;
-    let query = client.prepare_cached(select!("ORDER BY position DESC LIMIT $1::bigint")).await?;
-    let rows = client.query(&query, &[&limited(limit)]).await?;
-    rows.iter().rev().map(recorded).collect()
+    let query = select!("ORDER BY position DESC LIMIT $1::bigint");
+    let mut newest = all_of(&database.rows(query, &[&limited(limit)]).await?)?;
+    newest.reverse();
+    Ok(newest)
+}
+
+fn all_of(rows: &[Row]) -> Result<Vec<RecordedEvent>, PostgresError> {
+    rows.iter().map(recorded).collect()
 }
 
 fn recorded(row: &Row) -> Result<RecordedEvent, PostgresError> {

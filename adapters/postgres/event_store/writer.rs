@@ -124,10 +124,16 @@ impl Writer {
     async fn commit(&self, batch: &[Append], decoy: bool) -> Result<Answers, AppendError> {
         let unavailable = |error: &PostgresError| AppendError::Unavailable(Causes(error).to_string());
         let client = self.database.client().await.map_err(|error| unavailable(&error))?;
-        let statement = client.prepare_cached(APPEND).await;
-        let statement = statement.map_err(|error| unavailable(&error.into()))?;
         // The server ends a statement that takes too long, but a server that is stalled ends nothing.
         let patience = self.database.statement_timeout() + Duration::from_secs(1);
+        let statement = match timeout(patience, client.prepare_cached(APPEND)).await {
+            Ok(Ok(statement)) => statement,
+            Ok(Err(error)) => return Err(unavailable(&error.into())),
+            Err(_) => {
+                drop(Object::take(client));
+                return Err(unavailable(&PostgresError::NoAnswer));
+            }
+        };
         let rows = match timeout(patience, write(&client, &statement, batch, decoy)).await {
             Ok(Ok(rows)) => rows,
             Ok(Err(error)) => {
@@ -138,8 +144,7 @@ impl Writer {
             }
             Err(_) => {
                 drop(Object::take(client));
-                let why = "PostgreSQL did not answer within the time limit of a statement";
-                return Err(AppendError::Unknown(why.to_owned()));
+                return Err(AppendError::Unknown(PostgresError::NoAnswer.to_string()));
             }
         };
         let mut answers = Vec::with_capacity(batch.len());
