@@ -24,6 +24,11 @@ const ROWS: u32 = 1000;
 
 pub(crate) async fn run(copy: &LogCopy) -> anyhow::Result<()> {
     let (from, to) = (open(&copy.from, "--from").await?, open(&copy.to, "--to").await?);
+    ensure!(
+        from.store.head().await? > Position::default(),
+        "the source has no events: does {} name the right data_dir, or the right store?",
+        copy.from.display()
+    );
     let head = copy_log(&from, &to).await?;
     let mut positions = Positions { from: &from, to: &to, known: BTreeMap::new() };
     let mut rows = 0;

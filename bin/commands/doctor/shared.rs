@@ -62,7 +62,7 @@ async fn log(directory: &DataDirectory, findings: &mut Findings) {
         false => "no server is running on this data directory",
     };
     findings.well("server", server);
-    let remedy = "Restore the log and the accounts' keys from one backup of the database.";
+    let remedy = "Restore the log from a backup, and keep the newest keys: docs/operations.md says how.";
     let system = match System::open_to_read(directory).await {
         Ok(system) => system,
         Err(error) => return findings.fail("log", format!("{error:#}"), remedy),
