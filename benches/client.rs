@@ -141,13 +141,13 @@ pub fn request(method: &str, path: &str, token: Option<&str>, body: &str) -> Vec
         .into_bytes()
 }
 
-/// Sends these requests over and over until the window ends. Uses a few connections, each with one request at
-/// a time. Every answer must have the status. Returns the number of answers a second.
+/// Sends these requests over and over until the window ends. Uses a few connections, spread over the
+/// addresses, each with one request at a time. Every answer must have the status. Returns the number of answers a second.
 ///
 /// # Errors
 /// The first answer with another status, or the error if none came.
 pub fn answers_a_second(
-    address: SocketAddr,
+    addresses: &[SocketAddr],
     requests: &[Vec<u8>],
     status: u16,
     window: Duration,
@@ -157,7 +157,7 @@ pub fn answers_a_second(
         let calling: Vec<_> = (0..THREADS)
             .map(|caller| {
                 let turn = usize::try_from(caller).unwrap_or(0) * requests.len() / 2;
-                scope.spawn(move || call_until(address, requests, turn, status, start + window))
+                scope.spawn(move || call_until(addresses, requests, turn, status, start + window))
             })
             .collect();
         let answers = calling.into_iter().map(|thread| thread.join().map_err(|_| "a caller panicked")?);
@@ -167,13 +167,14 @@ pub fn answers_a_second(
 }
 
 fn call_until(
-    address: SocketAddr,
+    addresses: &[SocketAddr],
     requests: &[Vec<u8>],
     turn: usize,
     status: u16,
     end: Instant,
 ) -> Outcome<u32> {
-    let mut connections = (0..CONNECTIONS).map(|_| Connection::open(address)).collect::<Outcome<Vec<_>>>()?;
+    let opened = addresses.iter().cycle().take(CONNECTIONS).map(|address| Connection::open(*address));
+    let mut connections = opened.collect::<Outcome<Vec<_>>>()?;
     let mut requests = requests.iter().cycle().skip(turn);
     let mut answers = 0;
     while Instant::now() < end {

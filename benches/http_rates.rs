@@ -59,7 +59,7 @@ struct Rates {
 impl Side<'_> {
     fn measure(&self, window: Duration) -> Outcome<Rates> {
         let before = processor_seconds(self.process)?;
-        let a_second = answers_a_second(self.address, self.requests, self.status, window)?;
+        let a_second = answers_a_second(&[self.address], self.requests, self.status, window)?;
         let used = processor_seconds(self.process)? - before;
         Ok(Rates { a_second, a_processor_second: a_second * window.as_secs_f64() / used })
     }

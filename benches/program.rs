@@ -61,6 +61,14 @@ impl Program {
     /// # Errors
     /// An error if it does not begin to listen.
     pub fn start(executable: &Path, folder: &Path) -> Outcome<Self> {
+        Self::start_with(executable, folder, &[])
+    }
+
+    /// Starts a development server as [`Program::start`] does, with further settings as environment variables.
+    ///
+    /// # Errors
+    /// An error if it does not begin to listen.
+    pub fn start_with(executable: &Path, folder: &Path, variables: &[(&str, String)]) -> Outcome<Self> {
         fs::create_dir_all(folder)?;
         let started = Instant::now();
         let mut child = Command::new(executable)
@@ -69,6 +77,7 @@ impl Program {
             .env("LOQUET_HTTP_LISTEN", "127.0.0.1:0")
             .env("LOQUET_LOG", "warn")
             .envs(UNLIMITED)
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
             .stderr(File::create(folder.join("stderr"))?)
             .spawn()?;

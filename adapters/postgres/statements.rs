@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use deadpool_postgres::{Object, Transaction};
+use futures_util::TryStreamExt;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
@@ -36,6 +37,26 @@ impl Database {
         self.work(async |client| {
             let statement = client.prepare_cached(statement).await?;
             Ok(client.query(&statement, values).await?)
+        })
+        .await
+    }
+
+    /// Runs a statement that returns rows, and reads each one as it arrives, while the server goes on.
+    pub(crate) async fn read<T>(
+        &self,
+        statement: &str,
+        values: Values<'_>,
+        read: fn(&Row) -> Result<T, PostgresError>,
+    ) -> Result<Vec<T>, PostgresError> {
+        self.work(async |client| {
+            let statement = client.prepare_cached(statement).await?;
+            let rows = client.query_raw(&statement, values.iter().copied()).await?;
+            let mut rows = std::pin::pin!(rows);
+            let mut found = Vec::new();
+            while let Some(row) = rows.try_next().await? {
+                found.push(read(&row)?);
+            }
+            Ok(found)
         })
         .await
     }

@@ -30,6 +30,8 @@ use writer::{Request, Writer};
 const CHANNEL: &str = "loquet_events";
 /// How often the end of the log is looked at when no announcement comes.
 const POLL: Duration = Duration::from_secs(1);
+/// The pause after an announcement. What is written in it is announced at its end, all at once.
+const ANNOUNCING: Duration = Duration::from_millis(5);
 /// The pause before the connection for announcements is opened again.
 const RECONNECT: Duration = Duration::from_millis(500);
 /// The number of appends that may wait. Further callers wait before they hand theirs over.
@@ -135,6 +137,7 @@ async fn announce(database: Database, mut written: watch::Receiver<Position>) {
         if let Err(error) = announced.await {
             tracing::debug!(error = %Causes(&error), "the end of the log can't be announced");
         }
+        tokio::time::sleep(ANNOUNCING).await;
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) async fn stream(
     after: Revision,
 ) -> Result<Vec<RecordedEvent>, PostgresError> {
     let query = select!("WHERE stream = $1 AND revision > $2::bigint ORDER BY revision");
-    all_of(&database.rows(query, &[&stream.as_str(), &at_most(after.0)]).await?)
+    database.read(query, &[&stream.as_str(), &at_most(after.0)], recorded).await
 }
 
 pub(super) async fn all(
@@ -41,7 +41,7 @@ pub(super) async fn all(
     limit: usize,
 ) -> Result<Vec<RecordedEvent>, PostgresError> {
     let query = select!("WHERE position > $1::bigint ORDER BY position LIMIT $2::bigint");
-    all_of(&database.rows(query, &[&at_most(after.0), &limited(limit)]).await?)
+    database.read(query, &[&at_most(after.0), &limited(limit)], recorded).await
 }
 
 pub(super) async fn at(
@@ -54,13 +54,9 @@ pub(super) async fn at(
 
 pub(super) async fn newest(database: &Database, limit: usize) -> Result<Vec<RecordedEvent>, PostgresError> {
     let query = select!("ORDER BY position DESC LIMIT $1::bigint");
-    let mut newest = all_of(&database.rows(query, &[&limited(limit)]).await?)?;
+    let mut newest = database.read(query, &[&limited(limit)], recorded).await?;
     newest.reverse();
     Ok(newest)
-}
-
-fn all_of(rows: &[Row]) -> Result<Vec<RecordedEvent>, PostgresError> {
-    rows.iter().map(recorded).collect()
 }
 
 fn recorded(row: &Row) -> Result<RecordedEvent, PostgresError> {

@@ -10,7 +10,7 @@ use loquet_projections::causes::Causes;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Row, Statement};
+use tokio_postgres::Statement;
 use uuid::Uuid;
 
 use super::{advance, reader};
@@ -134,8 +134,8 @@ impl Writer {
                 return Err(unavailable(&PostgresError::NoAnswer));
             }
         };
-        let rows = match timeout(patience, write(&client, &statement, batch, decoy)).await {
-            Ok(Ok(rows)) => rows,
+        let heads = match timeout(patience, write(&client, &statement, batch, decoy)).await {
+            Ok(Ok(heads)) => heads,
             Ok(Err(error)) => {
                 let refused = is_refusal(&error);
                 let why = Causes(&PostgresError::from(error)).to_string();
@@ -147,18 +147,26 @@ impl Writer {
                 return Err(AppendError::Unknown(PostgresError::NoAnswer.to_string()));
             }
         };
+        drop(client);
+        self.judge(batch, heads).await.map_err(|error| AppendError::Unknown(Causes(&error).to_string()))
+    }
+
+    /// Says what became of each append of a batch that was committed.
+    async fn judge(&self, batch: &[Append], heads: Heads) -> Result<Answers, PostgresError> {
+        let mut position = Position(number(heads.before)?);
         let mut answers = Vec::with_capacity(batch.len());
-        for (append, row) in batch.iter().zip(&rows) {
-            answers.push(match answer(append, row) {
-                Ok(Judged::Fits(appended)) => {
-                    advance(&self.head, appended.position);
-                    advance(&self.written, appended.position);
-                    Ok(appended)
-                }
-                Ok(Judged::Differs { actual }) => self.repeated(append, actual).await,
-                Err(error) => Err(AppendError::Unknown(Causes(&error).to_string())),
-            });
+        for (append, head) in batch.iter().zip(heads.of_streams) {
+            let actual = Revision(number(head)?);
+            if actual != append.expected {
+                answers.push(self.repeated(append, actual).await);
+                continue;
+            }
+            let length = u64::try_from(append.events.len()).unwrap_or(u64::MAX);
+            position = Position(position.0.saturating_add(length));
+            answers.push(Ok(Appended { position, revision: Revision(actual.0.saturating_add(length)) }));
         }
+        advance(&self.head, position);
+        advance(&self.written, position);
         Ok(answers)
     }
 
@@ -182,25 +190,15 @@ impl Writer {
 
 /// Appends a batch, in one transaction of its own.
 const APPEND: &str = "
-    SELECT head, last FROM loquet.append($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::uuid[],
-        $7::text[], $8::int[], $9::bytea[], $10::bytea[], $11::uuid[], $12::bytea[], $13::boolean)";
+    SELECT before, heads FROM loquet.append_batch($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[],
+        $6::uuid[], $7::text[], $8::int[], $9::bytea[], $10::bytea[], $11::uuid[], $12::bytea[], $13::boolean)";
 
-/// Whether the stream of an append was at the expected revision.
-enum Judged {
-    Fits(Appended),
-    Differs { actual: Revision },
-}
-
-fn answer(append: &Append, row: &Row) -> Result<Judged, PostgresError> {
-    let actual = Revision(number(row.try_get::<_, i64>(0)?)?);
-    let length = u64::try_from(append.events.len()).unwrap_or(u64::MAX);
-    Ok(match row.try_get::<_, Option<i64>>(1)? {
-        Some(last) => {
-            let position = Position(number(last)?);
-            Judged::Fits(Appended { position, revision: Revision(actual.0.saturating_add(length)) })
-        }
-        None => Judged::Differs { actual },
-    })
+/// What a batch found in the log.
+struct Heads {
+    /// The position of the last event before the batch.
+    before: i64,
+    /// The revision that the stream of each append was at.
+    of_streams: Vec<i64>,
 }
 
 /// Sends a batch, column by column.
@@ -209,30 +207,41 @@ async fn write(
     statement: &Statement,
     batch: &[Append],
     decoy: bool,
-) -> Result<Vec<Row>, tokio_postgres::Error> {
-    let length = |append: &Append| i64::try_from(append.events.len()).unwrap_or(i64::MAX);
+) -> Result<Heads, tokio_postgres::Error> {
     let streams: Vec<&str> = batch.iter().map(|append| append.stream.as_str()).collect();
     let expected: Vec<i64> = batch.iter().map(|append| at_most(append.expected.0)).collect();
-    let lengths: Vec<i64> = batch.iter().map(length).collect();
     let mut events = Columns::default();
     for (place, append) in (1..).zip(batch) {
         for (own, event) in (1..).zip(&append.events) {
-            events.add(place, own, event);
+            events.add(place, append.stream.as_str(), at_most(append.expected.0.saturating_add(own)), event);
         }
     }
-    let Columns { appends, places, ids, names, versions, data, metadata, subjects, sealed } = events;
+    let Columns {
+        appends,
+        streams: event_streams,
+        revisions,
+        ids,
+        names,
+        versions,
+        data,
+        metadata,
+        subjects,
+        sealed,
+    } = events;
     let values: [&(dyn ToSql + Sync); 13] = [
-        &streams, &expected, &lengths, &appends, &places, &ids, &names, &versions, &data, &metadata,
+        &streams, &expected, &appends, &event_streams, &revisions, &ids, &names, &versions, &data, &metadata,
         &subjects, &sealed, &decoy,
     ];
-    client.query(statement, &values).await
+    let row = client.query_one(statement, &values).await?;
+    Ok(Heads { before: row.try_get(0)?, of_streams: row.try_get(1)? })
 }
 
 /// The events of a batch, column by column.
 #[derive(Default)]
 struct Columns<'a> {
     appends: Vec<i64>,
-    places: Vec<i64>,
+    streams: Vec<&'a str>,
+    revisions: Vec<i64>,
     ids: Vec<Uuid>,
     names: Vec<&'a str>,
     versions: Vec<i32>,
@@ -243,9 +252,10 @@ struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    fn add(&mut self, append: i64, place: i64, event: &'a NewEvent) {
+    fn add(&mut self, append: i64, stream: &'a str, revision: i64, event: &'a NewEvent) {
         self.appends.push(append);
-        self.places.push(place);
+        self.streams.push(stream);
+        self.revisions.push(revision);
         self.ids.push(event.id.0);
         self.names.push(&event.name);
         self.versions.push(event.version.into());
