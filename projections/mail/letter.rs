@@ -1,6 +1,7 @@
 //! Writes a mail about the event that caused it.
 
 use askama::Template;
+use chrono::{DurationRound, TimeDelta};
 use chrono_tz::Tz;
 use loquet_domain::Moment;
 use loquet_domain::account::Profile;
@@ -50,6 +51,18 @@ struct Html<'a> {
     letter: &'a Letter,
 }
 
+/// How exactly a mail tells a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// The minute in which it is. What the mail tells has happened by then, or a link still works then.
+    #[default]
+    Minute,
+    /// The minute that begins at this time or next. A lockout has ended by then.
+    NextMinute,
+    /// The day, for what is weeks away.
+    Day,
+}
+
 /// The variable contents of a mail.
 #[derive(Clone, Debug)]
 pub struct Tidings {
@@ -57,6 +70,8 @@ pub struct Tidings {
     pub link: Option<String>,
     /// The time that it mentions: the end of a link or lockout, or when something was done or is due.
     pub moment: Moment,
+    /// How exactly it tells the time.
+    pub precision: Precision,
     /// The person that it is about, if that is not the recipient.
     pub about: Option<Person>,
     /// The values of further variables in its sentences.
@@ -67,7 +82,7 @@ impl Tidings {
     /// Contents with a time and nothing else.
     #[must_use]
     pub fn of(moment: Moment) -> Self {
-        Self { link: None, moment, about: None, places: Vec::new() }
+        Self { link: None, moment, precision: Precision::default(), about: None, places: Vec::new() }
     }
 }
 
@@ -78,8 +93,16 @@ struct Letter {
     subject: String,
     greeting: String,
     paragraphs: Vec<String>,
-    button: Option<(String, String)>,
+    button: Option<Button>,
     closing: Vec<String>,
+}
+
+/// A link, and what stands on it.
+struct Button {
+    label: String,
+    /// What stands before it in a mail without buttons.
+    introduction: String,
+    link: String,
 }
 
 impl Letters {
@@ -120,7 +143,7 @@ impl Letters {
     ) -> Result<Message, UnfilledTemplate> {
         let (person, profile) = to;
         let language = profile.language;
-        let Tidings { link, moment, about, places: told } = tidings;
+        let Tidings { link, moment, precision, about, places: told } = tidings;
         let about = about.as_ref().unwrap_or(person);
         let full_name = |person: &Person| {
             let name = format!("{} {}", person.given_name.as_str(), person.family_name.as_str());
@@ -130,7 +153,7 @@ impl Letters {
         let told: Vec<_> =
             told.into_iter().map(|(place, text)| (place, without_links(&text, MOST_OF_A_PLACE))).collect();
         let (name, about_name) = (full_name(person), full_name(about));
-        let moment = self.tell(language, moment);
+        let moment = self.tell(language, moment, precision);
         let mut places: Vec<(&str, &str)> = vec![
             ("brand", &self.head.brand),
             ("name", &name),
@@ -155,7 +178,11 @@ impl Letters {
             subject: say(&format!("{kind_name}-subject")),
             greeting: say("greeting"),
             paragraphs,
-            button: link.map(|link| (say(&format!("{kind_name}-button")), link)),
+            button: link.map(|link| {
+                let label = say(&format!("{kind_name}-button"));
+                let introduction = self.words.say(language, "button-in-text", &[("label", &label)]);
+                Button { label, introduction, link }
+            }),
             closing: vec![say("closing"), say("footer")],
         };
         Ok(Message {
@@ -170,12 +197,18 @@ impl Letters {
     }
 
     /// A time as people write it, in the reader's language and the letterhead's time zone.
-    fn tell(&self, language: Language, moment: Moment) -> String {
+    fn tell(&self, language: Language, moment: Moment, precision: Precision) -> String {
+        let moment = match precision {
+            Precision::NextMinute => moment.duration_round_up(TimeDelta::minutes(1)).unwrap_or(moment),
+            Precision::Minute | Precision::Day => moment,
+        };
         let local = moment.with_timezone(&self.head.time_zone);
         let day = local.format("%d/%m/%Y").to_string();
         let day = if language == Language::Nl { day.replace('/', "-") } else { day };
         let time = local.format("%H:%M").to_string();
         let zone = local.format("%Z").to_string();
-        self.words.say(language, "moment", &[("day", &day), ("time", &time), ("zone", &zone)])
+        let places = [("day", day.as_str()), ("time", &time), ("zone", &zone)];
+        let message = if precision == Precision::Day { "day" } else { "moment" };
+        self.words.say(language, message, &places)
     }
 }

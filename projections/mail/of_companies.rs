@@ -8,7 +8,7 @@ use loquet_domain::ports::StreamId;
 use loquet_domain::schema::DomainEvent;
 use loquet_domain::takeover;
 
-use super::Tidings;
+use super::{Precision, Tidings};
 
 /// The maximum number of sites that a mail names.
 const MOST_NAMED: usize = 10;
@@ -28,7 +28,9 @@ pub(super) async fn tidings(
             let more = names.len() > MOST_NAMED;
             names.truncate(MOST_NAMED);
             let sites = format!("{}{}", names.join("; "), if more { "; …" } else { "" });
-            let places = vec![("sites", sites), ("order", stream.id().to_owned())];
+            let count = if equipped.opened.len() == 1 { "one" } else { "several" };
+            let order = stream.id().to_owned();
+            let places = vec![("sites", sites), ("count", count.to_owned()), ("order", order)];
             // A take-over has moved the sites on since, so there is nothing to say.
             Ok((!names.is_empty()).then(|| Tidings { places, ..Tidings::of(at) }))
         }
@@ -44,7 +46,8 @@ pub(super) async fn tidings(
                 ("reference", opened.reference.clone()),
             ];
             // Nobody is asked to agree to a take-over that is over.
-            Ok((!(asks && over)).then(|| Tidings { places, ..Tidings::of(moment) }))
+            let precision = if asks { Precision::Day } else { Precision::Minute };
+            Ok((!(asks && over)).then(|| Tidings { precision, places, ..Tidings::of(moment) }))
         }
         _ => Ok(None),
     }

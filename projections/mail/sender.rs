@@ -20,8 +20,10 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::pace::{Pace, RefusedInARow, Server, doubling, longest, pause_of_perhaps_taken};
+use super::software::{Software, UNKNOWN};
 use super::{
-    Letters, MailKind, Mailboxes, Message, Tidings, Trouble, UnfilledTemplate, effect_of, of_companies,
+    Letters, MailKind, Mailboxes, Message, Precision, Tidings, Trouble, UnfilledTemplate, effect_of,
+    of_companies,
 };
 use crate::causes::Causes;
 use crate::people::{Unreadable, event_at, noted_at};
@@ -470,12 +472,19 @@ impl Sender {
                 let ends = if until.moment().is_some() { "time" } else { "reset" };
                 let who = self.locked_out(*rows, *until, recipient).to_owned();
                 let places = vec![("who", who), ("ends", ends.to_owned())];
-                Some(Tidings { places, ..Tidings::of(until.moment().unwrap_or(at)) })
+                let precision = Precision::NextMinute;
+                Some(Tidings { precision, places, ..Tidings::of(until.moment().unwrap_or(at)) })
             }
             (MailKind::NewDevice, DomainEvent::Account(_)) => {
                 let client = fact.context.client.clone().unwrap_or_default();
-                let known = [client.agent, client.address].into_iter().flatten().collect::<Vec<_>>();
-                Some(Tidings { places: vec![("client", known.join(", "))], ..Tidings::of(at) })
+                let software = Software::of(client.agent.as_deref().unwrap_or_default());
+                let known = |text: Option<String>| text.unwrap_or_else(|| UNKNOWN.to_owned());
+                let places = vec![
+                    ("browser", known(software.browser)),
+                    ("system", known(software.system)),
+                    ("address", known(client.address)),
+                ];
+                Some(Tidings { places, ..Tidings::of(at) })
             }
             (
                 MailKind::PasswordChanged

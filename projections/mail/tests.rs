@@ -46,7 +46,20 @@ fn write(kind: MailKind, language: Language, name: &str) -> Option<Message> {
     let linked =
         matches!(kind, MailKind::Activation | MailKind::PasswordReset | MailKind::PasswordResetBySupport);
     let link = linked.then(|| letters().link("activate", "TOKEN"));
-    let told = ["sites", "order", "company", "giver", "taker", "reference", "client", "who", "ends"];
+    let told = [
+        "sites",
+        "order",
+        "company",
+        "giver",
+        "taker",
+        "reference",
+        "browser",
+        "system",
+        "address",
+        "count",
+        "who",
+        "ends",
+    ];
     let places = told.map(|place| (place, place.to_uppercase())).to_vec();
     let tidings = Tidings { link, places, ..Tidings::of(until) };
     letters().write(Uuid::nil(), kind, (&person, &profile), tidings).ok()
@@ -84,6 +97,61 @@ fn the_release_is_told_in_local_time() {
 }
 
 #[test]
+fn a_time_is_told_as_exactly_as_its_reader_needs_it() {
+    let person = marie("Marie").unwrap();
+    let moment = "2026-11-23T13:05:00.001Z".parse().unwrap();
+    let told = |precision| {
+        let tidings =
+            Tidings { precision, places: vec![("who", "everybody".to_owned())], ..Tidings::of(moment) };
+        let to = (&person, &profile(Language::Nl, &person));
+        letters().write(Uuid::nil(), MailKind::LockedOut, to, tidings).unwrap().text
+    };
+    assert!(told(Precision::Minute).contains("uiterlijk op 23-11-2026 om 14:05 (CET)."));
+    assert!(told(Precision::NextMinute).contains("uiterlijk op 23-11-2026 om 14:06 (CET)."));
+    assert!(told(Precision::Day).contains("uiterlijk op 23-11-2026."));
+}
+
+#[test]
+fn a_mail_of_a_new_device_says_what_is_known_and_no_more() {
+    let person = marie("Marie").unwrap();
+    let told = |language, known: [&str; 3]| {
+        let places = ["browser", "system", "address"].into_iter().zip(known.map(str::to_owned)).collect();
+        let tidings = Tidings { places, ..Tidings::of(Moment::default()) };
+        letters()
+            .write(Uuid::nil(), MailKind::NewDevice, (&person, &profile(language, &person)), tidings)
+            .unwrap()
+            .text
+    };
+    let all = ["Firefox", "Linux", "203.0.113.7"];
+    assert!(told(Language::Fr, all).contains("encore : Firefox sur Linux, à l'adresse IP 203.0.113.7."));
+    assert!(told(Language::Nl, all).contains("kenden: Firefox op Linux, met IP-adres 203.0.113.7."));
+    assert!(told(Language::En, all).contains("before: Firefox on Linux, at the IP address 203.0.113.7."));
+    let nothing = told(Language::En, ["unknown"; 3]);
+    assert!(nothing.contains("before: a program that we do not recognise."), "{nothing}");
+}
+
+#[test]
+fn one_new_site_is_told_in_the_singular_and_several_in_the_plural() {
+    let person = marie("Marie").unwrap();
+    let subject = |count: &str| {
+        let places = [("sites", "Rue Neuve, Bruxelles"), ("order", "SO-1"), ("count", count)];
+        let places = places.map(|(place, text)| (place, text.to_owned())).to_vec();
+        let tidings = Tidings { places, ..Tidings::of(Moment::default()) };
+        let to = (&person, &profile(Language::Fr, &person));
+        letters().write(Uuid::nil(), MailKind::SitesOpened, to, tidings).unwrap().subject
+    };
+    assert_eq!(subject("one"), "Nouveau site sur MyCCV");
+    assert_eq!(subject("several"), "Nouveaux sites sur MyCCV");
+}
+
+#[test]
+fn a_mail_without_buttons_introduces_its_link_as_its_language_does() {
+    let text = |language| write(MailKind::Activation, language, "Marie").unwrap().text;
+    assert!(text(Language::Fr).contains("Choisir mon mot de passe :\nhttps://"));
+    assert!(text(Language::Nl).contains("Mijn wachtwoord kiezen:\nhttps://"));
+}
+
+#[test]
 fn a_name_cannot_smuggle_markup_into_the_html() {
     let message = write(MailKind::Activation, Language::En, "<b>Marie</b>&");
     let html = message.map(|m| m.html).unwrap_or_default();
@@ -106,15 +174,18 @@ fn no_mail_makes_a_link_of_a_name_however_old_its_event_is() {
     }
 }
 
+/// The variables whose values other people choose.
+const CHOSEN_BY_OTHERS: [&str; 9] =
+    ["sites", "order", "count", "giver", "taker", "reference", "browser", "system", "address"];
+
 #[test]
 fn what_others_chose_is_no_link_in_any_mail() {
     let person = marie("Marie").unwrap();
     for kind in MailKind::ALL {
-        for (language, place) in Language::ALL.into_iter().flat_map(|language| {
-            ["sites", "order", "giver", "taker", "reference", "client"].map(|place| (language, place))
-        }) {
-            let mut places =
-                ["sites", "order", "giver", "taker", "reference", "client"].map(|p| (p, String::new()));
+        for (language, place) in
+            Language::ALL.into_iter().flat_map(|language| CHOSEN_BY_OTHERS.map(|place| (language, place)))
+        {
+            let mut places = CHOSEN_BY_OTHERS.map(|p| (p, String::new()));
             places
                 .iter_mut()
                 .filter(|(p, _)| *p == place)

@@ -1,6 +1,8 @@
 # The e-mails, in English.
 greeting = Hello { $name },
 moment = on { $day } at { $time } ({ $zone })
+day = on { $day }
+button-in-text = { $label }:
 closing = The { $brand } team
 footer = This e-mail was sent to { $email } by { $url }.
 
@@ -18,7 +20,7 @@ password-reset-button = Choose a new password
 
 password-changed-subject = Your { $brand } password was changed
 password-changed-paragraph-1 = The password of your account was changed { $moment }. All open sessions have been ended.
-password-changed-paragraph-2 = If it was not you, choose a new password at once with "forgotten password" and contact support.
+password-changed-paragraph-2 = If it was not you, choose a new password at once through "forgotten password" and contact support.
 
 locked-out-subject = Too many wrong logins to your { $brand } account
 locked-out-paragraph-1 = Too many wrong passwords or codes in a row were entered for your account. The account was therefore locked. { $who ->
@@ -28,8 +30,8 @@ locked-out-paragraph-1 = Too many wrong passwords or codes in a row were entered
    *[everybody] This lockout ends { $moment } at the latest. Until then nobody can log in, not even with the right password.
 }
 locked-out-paragraph-2 = { $who ->
-    [over] If you have forgotten your password, choose a new one with "forgotten password".
-   *[locked] You do not have to wait: choose a new password with "forgotten password". This ends the lockout at once. Do the same if you have forgotten your password.
+    [over] If you have forgotten your password, choose a new one through "forgotten password".
+   *[locked] You do not have to wait: choose a new password through "forgotten password". This ends the lockout at once. Do the same if you have forgotten your password.
 }
 locked-out-paragraph-3 = If it was not you, somebody else tried to log in and did not succeed. If you use two-step verification, that person may know your password: choose a new one.
 
@@ -41,19 +43,28 @@ locked-until-reset-paragraph-1 = Too many wrong passwords or codes were entered 
    *[everybody] This lockout does not end by itself. Nobody can log in, not even with the right password.
 }
 locked-until-reset-paragraph-2 = { $who ->
-    [over] If you have forgotten your password, choose a new one with "forgotten password".
-   *[locked] Choose a new password with "forgotten password" at { $url }. This ends the lockout. Support can also help you.
+    [over] If you have forgotten your password, choose a new one through "forgotten password".
+   *[locked] Choose a new password through "forgotten password" at { $url }. This ends the lockout. Support can also help you.
 }
 locked-until-reset-paragraph-3 = If it was not you, somebody else tried to log in and did not succeed.
 
-awaiting-conversion-subject = { $about_name } awaits your consent on { $brand }
-awaiting-conversion-paragraph-1 = An order in your company's name has { $about_name } ({ $about_email }) as its contact. We have therefore created an account for this person, as temporary administrator.
+awaiting-conversion-subject = { $about_name } is waiting for your approval on { $brand }
+awaiting-conversion-paragraph-1 = An order in your company's name has { $about_name } ({ $about_email }) as its contact. We have therefore created an account for this person, with the role of temporary administrator.
 awaiting-conversion-paragraph-2 = This person can log in only after you have admitted them as administrator or as user at { $url }.
 awaiting-conversion-paragraph-3 = If you do not know this person, do not admit them, and contact support.
 
-sites-opened-subject = New sites on { $brand }
-sites-opened-paragraph-1 = Order { $order } goes to an address where your company had no site yet. We have opened: { $sites }.
-sites-opened-paragraph-2 = You can name new sites and assign terminals to them at { $url }.
+sites-opened-subject = { $count ->
+    [one] New site on { $brand }
+   *[several] New sites on { $brand }
+}
+sites-opened-paragraph-1 = { $count ->
+    [one] Order { $order } goes to an address where your company had no site yet. We have opened this site: { $sites }.
+   *[several] Order { $order } goes to addresses where your company had no site yet. We have opened these sites: { $sites }.
+}
+sites-opened-paragraph-2 = { $count ->
+    [one] You can name the new site and assign terminals to it at { $url }.
+   *[several] You can name the new sites and assign terminals to them at { $url }.
+}
 
 take-over-opened-subject = Take-over { $reference }: do you agree?
 take-over-opened-paragraph-1 = A take-over was opened: sites of { $giver } go to { $taker }, with their terminals and their users. It is expected to be completed { $moment }.
@@ -74,17 +85,26 @@ second-step-on-paragraph-2 = If it was not you, contact support at once.
 
 second-step-off-subject = Two-step verification turned off for { $brand }
 second-step-off-paragraph-1 = Two-step verification was turned off for your account { $moment }. From now on your password is enough to log in.
-second-step-off-paragraph-2 = If it was not you, choose a new password with "forgotten password" and contact support.
+second-step-off-paragraph-2 = If it was not you, choose a new password through "forgotten password" and contact support.
 
 second-step-reset-subject = Two-step verification turned off by the support of { $brand }
 second-step-reset-paragraph-1 = At your request, support turned off the two-step verification of your account { $moment }. Your password has not changed. You have been logged out everywhere.
 second-step-reset-paragraph-2 = You can turn it on again with your new phone at { $url }.
-second-step-reset-paragraph-3 = If you did not ask for this, choose a new password with "forgotten password" and contact support.
+second-step-reset-paragraph-3 = If you did not ask for this, choose a new password through "forgotten password" and contact support.
 
 new-device-subject = New login to your { $brand } account
-new-device-paragraph-1 = Somebody logged in to your account { $moment } from a device that we had not seen before: { $client }.
+new-device-paragraph-1 = Somebody logged in to your account { $moment } from a device that we had not seen before: { $browser ->
+    [unknown] a program that we do not recognise
+   *[known] { $browser }
+}{ $system ->
+    [unknown] {""}
+   *[known] {" "}on { $system }
+}{ $address ->
+    [unknown] {""}
+   *[known] , at the IP address { $address }
+}.
 new-device-paragraph-2 = If it was you, you do not need to do anything. You can see and remove your devices at { $url }.
-new-device-paragraph-3 = If it was not you, choose a new password with "forgotten password" at once and contact support.
+new-device-paragraph-3 = If it was not you, choose a new password through "forgotten password" at once and contact support.
 
 device-locked-subject = Too many wrong logins to { $brand } in one of your browsers
 device-locked-paragraph-1 = Too many wrong passwords or codes in a row were entered in a browser in which you have logged in before. { $who ->
@@ -95,8 +115,8 @@ device-locked-paragraph-1 = Too many wrong passwords or codes in a row were ente
     }
 }
 device-locked-paragraph-2 = { $who ->
-    [over] If you have forgotten your password, choose a new one with "forgotten password".
-   *[locked] If you have forgotten your password, choose a new one with "forgotten password". This ends the lockout at once.
+    [over] If you have forgotten your password, choose a new one through "forgotten password".
+   *[locked] If you have forgotten your password, choose a new one through "forgotten password". This ends the lockout at once.
 }
 device-locked-paragraph-3 = If it was not you, somebody else used your browser. Remove that browser from your devices at { $url } and contact support.
 
@@ -108,7 +128,7 @@ password-reset-by-support-button = Choose a new password
 
 lockout-released-subject = Support unlocked your { $brand } account
 lockout-released-paragraph-1 = The support of { $brand } ended the lockout of your account { $moment }. Your password has not changed.
-lockout-released-paragraph-2 = If you did not ask for this, choose a new password with "forgotten password" and contact support.
+lockout-released-paragraph-2 = If you did not ask for this, choose a new password through "forgotten password" and contact support.
 
 administrator-by-support-subject = { $about_name } is now an administrator of your company on { $brand }
 administrator-by-support-paragraph-1 = The support of { $brand } made { $about_name } ({ $about_email }) an administrator of your company { $moment }. An administrator has full access to your company, its sites and its users.

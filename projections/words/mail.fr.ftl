@@ -1,6 +1,8 @@
 # Les e-mails, en français.
 greeting = Bonjour { $name },
 moment = le { $day } à { $time } ({ $zone })
+day = le { $day }
+button-in-text = { $label } :
 closing = L'équipe { $brand }
 footer = Cet e-mail a été envoyé à { $email } par { $url }.
 
@@ -51,9 +53,18 @@ awaiting-conversion-paragraph-1 = Une commande passée au nom de votre entrepris
 awaiting-conversion-paragraph-2 = Cette personne ne pourra se connecter qu'après que vous l'aurez acceptée comme administrateur ou comme utilisateur sur { $url }.
 awaiting-conversion-paragraph-3 = Si vous ne connaissez pas cette personne, ne l'acceptez pas et contactez le support.
 
-sites-opened-subject = De nouveaux sites sur { $brand }
-sites-opened-paragraph-1 = La commande { $order } est destinée à une adresse où votre entreprise n'avait pas encore de site. Nous avons ouvert : { $sites }.
-sites-opened-paragraph-2 = Vous pouvez donner un nom aux nouveaux sites et y affecter des terminaux sur { $url }.
+sites-opened-subject = { $count ->
+    [one] Nouveau site sur { $brand }
+   *[several] Nouveaux sites sur { $brand }
+}
+sites-opened-paragraph-1 = { $count ->
+    [one] La commande { $order } est destinée à une adresse où votre entreprise n'avait pas encore de site. Nous avons ouvert ce site : { $sites }.
+   *[several] La commande { $order } est destinée à des adresses où votre entreprise n'avait pas encore de site. Nous avons ouvert ces sites : { $sites }.
+}
+sites-opened-paragraph-2 = { $count ->
+    [one] Vous pouvez donner un nom au nouveau site et y affecter des terminaux sur { $url }.
+   *[several] Vous pouvez donner un nom aux nouveaux sites et y affecter des terminaux sur { $url }.
+}
 
 take-over-opened-subject = Reprise { $reference } : votre accord est demandé
 take-over-opened-paragraph-1 = Une reprise a été ouverte : des sites de { $giver } passent à { $taker }, avec leurs terminaux et leurs utilisateurs. Elle devrait être conclue { $moment }.
@@ -82,7 +93,16 @@ second-step-reset-paragraph-2 = Vous pouvez réactiver la vérification en deux 
 second-step-reset-paragraph-3 = Si vous n'avez rien demandé, choisissez un nouveau mot de passe via « mot de passe oublié » et contactez le support.
 
 new-device-subject = Nouvelle connexion à votre compte { $brand }
-new-device-paragraph-1 = Quelqu'un s'est connecté à votre compte { $moment } depuis un appareil que nous ne connaissions pas encore : { $client }.
+new-device-paragraph-1 = Quelqu'un s'est connecté à votre compte { $moment } depuis un appareil que nous ne connaissions pas encore : { $browser ->
+    [unknown] un programme que nous ne reconnaissons pas
+   *[known] { $browser }
+}{ $system ->
+    [unknown] {""}
+   *[known] {" "}sur { $system }
+}{ $address ->
+    [unknown] {""}
+   *[known] , à l'adresse IP { $address }
+}.
 new-device-paragraph-2 = Si c'était vous, vous n'avez rien à faire. Vous pouvez consulter et retirer vos appareils sur { $url }.
 new-device-paragraph-3 = Si ce n'était pas vous, choisissez immédiatement un nouveau mot de passe via « mot de passe oublié » et contactez le support.
 

@@ -1,6 +1,8 @@
 # De e-mails, in het Nederlands.
 greeting = Dag { $name },
 moment = op { $day } om { $time } ({ $zone })
+day = op { $day }
+button-in-text = { $label }:
 closing = Het team van { $brand }
 footer = Deze e-mail is naar { $email } gestuurd door { $url }.
 
@@ -51,9 +53,18 @@ awaiting-conversion-paragraph-1 = In een bestelling op naam van uw bedrijf staat
 awaiting-conversion-paragraph-2 = Deze persoon kan pas inloggen nadat u hem of haar op { $url } als beheerder of als gebruiker hebt toegelaten.
 awaiting-conversion-paragraph-3 = Kent u deze persoon niet? Laat hem of haar dan niet toe en neem contact op met de helpdesk.
 
-sites-opened-subject = Nieuwe locaties op { $brand }
-sites-opened-paragraph-1 = Bestelling { $order } gaat naar een adres waar uw bedrijf nog geen locatie had. We hebben geopend: { $sites }.
-sites-opened-paragraph-2 = U kunt nieuwe locaties een naam geven en er terminals aan toewijzen op { $url }.
+sites-opened-subject = { $count ->
+    [one] Nieuwe locatie op { $brand }
+   *[several] Nieuwe locaties op { $brand }
+}
+sites-opened-paragraph-1 = { $count ->
+    [one] Bestelling { $order } gaat naar een adres waar uw bedrijf nog geen locatie had. We hebben deze locatie geopend: { $sites }.
+   *[several] Bestelling { $order } gaat naar adressen waar uw bedrijf nog geen locatie had. We hebben deze locaties geopend: { $sites }.
+}
+sites-opened-paragraph-2 = { $count ->
+    [one] U kunt de nieuwe locatie een naam geven en er terminals aan toewijzen op { $url }.
+   *[several] U kunt de nieuwe locaties een naam geven en er terminals aan toewijzen op { $url }.
+}
 
 take-over-opened-subject = Overname { $reference }: uw akkoord wordt gevraagd
 take-over-opened-paragraph-1 = Er is een overname geopend: locaties van { $giver } gaan naar { $taker }, met hun terminals en gebruikers. Naar verwachting wordt de overname { $moment } voltooid.
@@ -81,8 +92,17 @@ second-step-reset-paragraph-1 = Op uw verzoek heeft de helpdesk { $moment } de t
 second-step-reset-paragraph-2 = U kunt tweestapsverificatie met uw nieuwe telefoon weer aanzetten op { $url }.
 second-step-reset-paragraph-3 = Hebt u hier niet om gevraagd? Kies dan een nieuw wachtwoord via 'wachtwoord vergeten' en neem contact op met de helpdesk.
 
-new-device-subject = Nieuwe aanmelding op uw { $brand }-account
-new-device-paragraph-1 = Iemand heeft { $moment } ingelogd op uw account met een apparaat dat wij nog niet kenden: { $client }.
+new-device-subject = Er is opnieuw ingelogd op uw { $brand }-account
+new-device-paragraph-1 = Iemand heeft { $moment } ingelogd op uw account met een apparaat dat wij nog niet kenden: { $browser ->
+    [unknown] een programma dat wij niet herkennen
+   *[known] { $browser }
+}{ $system ->
+    [unknown] {""}
+   *[known] {" "}op { $system }
+}{ $address ->
+    [unknown] {""}
+   *[known] , met IP-adres { $address }
+}.
 new-device-paragraph-2 = Was u dit? Dan hoeft u niets te doen. U kunt uw apparaten bekijken en verwijderen op { $url }.
 new-device-paragraph-3 = Was u dit niet? Kies dan meteen een nieuw wachtwoord via 'wachtwoord vergeten' en neem contact op met de helpdesk.
 
