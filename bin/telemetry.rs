@@ -27,12 +27,21 @@ pub(crate) enum Traces {
     Dropped,
 }
 
+/// Libraries that report failures which this program handles and reports itself. The pool of PostgreSQL warns of each
+/// connection that breaks, and the client of KurrentDB reports each attempt as an error. `log.filter` can switch them on.
+const QUIET: &str = "deadpool=error,kurrentdb=off";
+
+/// Reads the setting of the log. The command that reads the configuration reports its faults, so here a wrong value counts
+/// as the default.
+fn filter(setting: &str) -> EnvFilter {
+    // Of two levels for one target, the later one wins.
+    let with = |setting: &str| EnvFilter::try_new(format!("{QUIET},{setting}"));
+    with(setting).or_else(|_| with("info")).unwrap_or_default()
+}
+
 /// Starts the log on standard error. Starts sending traces if this is a server with an address for them.
 pub(crate) fn init(logging: &Logging, sends: Traces) -> anyhow::Result<Telemetry> {
-    // The command that reads the configuration reports its faults. Here a wrong value counts as the default.
-    // The pool of connections warns of each one that breaks. Our own lines say what that kept from happening.
-    let filter = EnvFilter::try_new(format!("deadpool=error,{}", logging.filter))
-        .unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = filter(&logging.filter);
     let lines = tracing_subscriber::fmt::layer().with_writer(|| PlainLog(output::Log));
     let log = match logging.json {
         true => lines.json().flatten_event(true).with_filter(filter).boxed(),
@@ -69,5 +78,57 @@ impl Telemetry {
         if let Some(Err(error)) = self.traces.map(|traces| traces.shutdown()) {
             tracing::warn!(%error, "the last traces were not sent");
         }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test stops at the first thing amiss")]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn written(setting: &str, log: impl FnOnce()) -> String {
+        let written = Written::default();
+        let writer = written.clone();
+        let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(move || writer.clone());
+        let subscriber = tracing_subscriber::registry().with(lines.with_filter(filter(setting)));
+        tracing::subscriber::with_default(subscriber, log);
+        String::from_utf8(written.0.lock().unwrap().clone()).unwrap()
+    }
+
+    fn lines() {
+        tracing::error!(target: "kurrentdb::grpc", "the client's own error");
+        tracing::warn!(target: "deadpool", "the pool's own warning");
+        tracing::warn!(target: "loquet_kurrentdb::follower", "our warning");
+        tracing::debug!(target: "loquet_kurrentdb::reading", "our detail");
+    }
+
+    #[test]
+    fn what_the_program_reports_itself_is_not_reported_by_libraries_unless_the_setting_names_them() {
+        for setting in ["info", "warn", "no such = filter ="] {
+            let written = written(setting, lines);
+            assert!(written.contains("our warning"), "{setting}: {written}");
+            assert_eq!(written.lines().count(), 1, "{setting}: {written}");
+        }
+        let named = written("info,kurrentdb=error,deadpool=warn", lines);
+        for line in ["the client's own error", "the pool's own warning", "our warning"] {
+            assert!(named.contains(line), "{named}");
+        }
+        assert!(written("error,kurrentdb::grpc=error", lines).contains("the client's own error"));
     }
 }

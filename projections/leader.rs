@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use loquet_domain::Moment;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::causes::Causes;
 use crate::ports::{Acquired, Clock, Fence, Fenced, Lease, WriteFailed};
@@ -53,7 +54,10 @@ pub struct EndedByItself;
 /// Why a term ends.
 enum End {
     Stopped,
+    /// Another node has the lease.
     Lost,
+    /// The lease was not renewed before its end.
+    Expired,
     ByItself,
 }
 
@@ -69,14 +73,14 @@ impl Leader {
         mut stop: watch::Receiver<bool>,
     ) -> Result<(), EndedByItself> {
         loop {
-            let (fence, until) = tokio::select! {
+            let (fence, asked_at) = tokio::select! {
                 given = self.acquire() => given,
                 () = told(&mut stop) => return Ok(()),
             };
             let mut term = begin(fence);
             let end = tokio::select! {
                 () = told(&mut stop) => End::Stopped,
-                () = self.hold(fence, until) => End::Lost,
+                end = self.hold(fence, asked_at) => end,
                 end = term.ended() => end,
             };
             term.end().await;
@@ -87,6 +91,11 @@ impl Leader {
                 End::Lost => {
                     tracing::warn!(%fence, "another node runs the reactions now; this node waits for the lease");
                 }
+                End::Expired => tracing::warn!(
+                    %fence,
+                    "the lease on the reactions was not renewed in time, so another node runs the reactions now or soon; this \
+                     node waits for the lease"
+                ),
             }
             tokio::select! {
                 () = tokio::time::sleep(RETRY) => {}
@@ -95,13 +104,14 @@ impl Leader {
         }
     }
 
-    /// Asks for the lease until it is given. Returns its fence and when it ends.
-    async fn acquire(&self) -> (Fence, Moment) {
+    /// Asks for the lease until it is given. Returns its fence, and the instant before the request was sent.
+    async fn acquire(&self) -> (Fence, Instant) {
         loop {
+            let asked_at = Instant::now();
             let now = (self.clock)();
             let until = self.end_of_a_lease(now);
             let pause = match self.lease.acquire(&self.holder, now, until).await {
-                Ok(Acquired::Given(fence)) => return (fence, until),
+                Ok(Acquired::Given(fence)) => return (fence, asked_at),
                 Ok(Acquired::Taken { until }) => (until - now).to_std().unwrap_or(SHORTEST),
                 Err(error) => {
                     tracing::error!(error = %Causes(&error), "can't ask for the lease on the reactions; trying again");
@@ -116,23 +126,28 @@ impl Leader {
         self.lasts.and_then(|lasts| now.checked_add_signed(lasts)).unwrap_or(Moment::MAX_UTC)
     }
 
-    /// Renews the lease until it is over, or until its end has passed without a successful renewal.
-    async fn hold(&self, fence: Fence, mut until: Moment) {
+    /// Renews the lease until it is over, or until its end has passed without a successful renewal. The end is measured
+    /// with the monotonic clock, since the time of day may be set meanwhile. It is measured from before the request was
+    /// sent, since the store may have given the lease long before its answer arrives.
+    async fn hold(&self, fence: Fence, asked_at: Instant) -> End {
         let Some(lasts) = self.lasts else { return std::future::pending().await };
-        let pause = (lasts / 3).to_std().unwrap_or(SHORTEST).max(SHORTEST);
+        let lasts = lasts.to_std().unwrap_or_default();
+        let pause = (lasts / 3).max(SHORTEST);
+        let mut ends_at = asked_at + lasts;
         loop {
-            tokio::time::sleep(pause).await;
-            let next = self.end_of_a_lease((self.clock)());
-            match tokio::time::timeout(pause, self.lease.renew(fence, next)).await {
-                Ok(Ok(())) => until = next,
-                Ok(Err(WriteFailed::Fenced(_))) => return,
+            sleep_until(ends_at.min(Instant::now() + pause)).await;
+            let asked_at = Instant::now();
+            if asked_at >= ends_at {
+                return End::Expired;
+            }
+            let until = self.end_of_a_lease((self.clock)());
+            match timeout_at(ends_at.min(asked_at + pause), self.lease.renew(fence, until)).await {
+                Ok(Ok(())) => ends_at = asked_at + lasts,
+                Ok(Err(WriteFailed::Fenced(_))) => return End::Lost,
                 Ok(Err(WriteFailed::Store(error))) => {
                     tracing::error!(error = %Causes(&error), "can't renew the lease on the reactions; trying again");
                 }
                 Err(_) => tracing::error!("the lease on the reactions was not renewed in time; trying again"),
-            }
-            if (self.clock)() >= until {
-                return;
             }
         }
     }

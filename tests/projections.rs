@@ -15,6 +15,7 @@ use loquet_domain::ports::{BoxFuture, EventCodec, EventStore, NewEvent, Position
 use loquet_domain::values::email_address::EmailHash;
 use loquet_domain::values::language::Language;
 use loquet_memory::event_store::MemoryStore;
+use loquet_memory::mail_journal::MemoryJournal;
 use loquet_projections::erased_view::ErasedView;
 use loquet_projections::index::Entry;
 use loquet_projections::leader::{Leader, Term};
@@ -591,7 +592,7 @@ async fn the_companys_administrators_are_told_that_somebody_waits_and_locked_own
         subjects,
         [
             "an@example.be: Confirm your MyCCV account",
-            "an@example.be: Marie Dupont awaits your consent on MyCCV",
+            "an@example.be: Marie Dupont is waiting for your approval on MyCCV",
             "jan@example.be: Confirmez votre compte MyCCV",
             "marie@example.be: Marie Dupont attend votre accord sur MyCCV",
             "marie@example.be: Trop de tentatives de connexion erronées à votre compte MyCCV",
@@ -1018,6 +1019,74 @@ async fn of_two_nodes_one_runs_the_reactions_and_the_other_takes_over_when_it_st
     };
     until(async || acts(&[])).await;
     next.abort();
+}
+
+/// A lease in a store that answers late, and can't be reached after the lease was given.
+struct LateThenAway {
+    lease: MemoryJournal,
+    late: Duration,
+    /// Called when the lease is given.
+    given: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Lease for LateThenAway {
+    fn acquire<'a>(
+        &'a self,
+        holder: &'a str,
+        now: Moment,
+        until: Moment,
+    ) -> BoxFuture<'a, Result<Acquired, StoreFailed>> {
+        Box::pin(async move {
+            let acquired = self.lease.acquire(holder, now, until).await;
+            tokio::time::sleep(self.late).await;
+            (self.given)();
+            acquired
+        })
+    }
+
+    fn renew(&self, _: Fence, _: Moment) -> BoxFuture<'_, Result<(), WriteFailed>> {
+        Box::pin(async { Err(StoreFailed::new("the store can't be reached").into()) })
+    }
+
+    fn release(&self, _: Fence) -> BoxFuture<'_, Result<(), StoreFailed>> {
+        Box::pin(async { Err(StoreFailed::new("the store can't be reached")) })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_is_not_renewed_ends_on_time_though_its_answer_was_late_and_the_clock_was_put_back() {
+    let is_back = Arc::new(AtomicBool::new(false));
+    let clock: Clock = {
+        let is_back = is_back.clone();
+        Arc::new(move || if is_back.load(Ordering::SeqCst) { minute(0) } else { minute(60) })
+    };
+    let lease = LateThenAway {
+        lease: MemoryJournal::default(),
+        late: Duration::from_secs(20),
+        given: Box::new(move || is_back.store(true, Ordering::SeqCst)),
+    };
+    let lasts = Some(chrono::TimeDelta::seconds(30));
+    let leader = Leader { lease: Arc::new(lease), holder: "one".to_owned(), lasts, clock };
+    let asked_at = tokio::time::Instant::now();
+    let (ended, mut ends) = tokio::sync::mpsc::unbounded_channel();
+    let begin = move |_| {
+        let ended = ended.clone();
+        let (mut reactions, mut sender) = (JoinSet::new(), JoinSet::new());
+        reactions.spawn(std::future::pending());
+        let (stop_sender, mut stopped) = tokio::sync::watch::channel(false);
+        sender.spawn(async move {
+            let _ = stopped.wait_for(|stop| *stop).await;
+            ended.send(tokio::time::Instant::now()).unwrap();
+            Ok(())
+        });
+        Term { reactions, sender, stop_sender }
+    };
+    let (_stop, stopped) = tokio::sync::watch::channel(false);
+    let leading = tokio::spawn(leader.run(begin, stopped));
+    let ended_at = tokio::time::timeout(Duration::from_mins(5), ends.recv()).await;
+    let lasted = ended_at.expect("its term ends").unwrap() - asked_at;
+    assert_eq!(lasted.as_secs(), 30, "{lasted:?}");
+    leading.abort();
 }
 
 /// Acts on every event but one, until that is mended.

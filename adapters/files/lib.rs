@@ -7,7 +7,7 @@ pub mod snapshot_file;
 
 use std::path::{Path, PathBuf};
 
-pub use ownership::{create_private, give, remove_if_there};
+pub use ownership::{create_private, give, give_as_its_directory, remove_if_there};
 
 /// Returns the path of a file beside another: its name with a suffix added.
 #[must_use]

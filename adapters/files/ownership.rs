@@ -5,7 +5,8 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::path::Path;
 
-/// Makes a new file that only its owner can read.
+/// Makes a new file that only its owner can read. If root makes it in a directory of another user, it belongs to that
+/// user.
 ///
 /// # Errors
 /// The file system's error. It is an error if the file already exists.
@@ -14,7 +15,32 @@ pub fn create_private(path: &Path) -> io::Result<File> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    let file = options.open(path)?;
+    if let Err(error) = give_as_its_directory(&file, path) {
+        remove_if_there(path)?;
+        return Err(error);
+    }
+    Ok(file)
+}
+
+/// Gives a file or directory that root has made the owner and the group of the directory that it is in. Does nothing if
+/// another user has made it, or if its directory belongs to root.
+///
+/// # Errors
+/// The file system's error.
+pub fn give_as_its_directory(made: &File, path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if made.metadata()?.uid() == 0 {
+            let folder = std::fs::metadata(folder)?;
+            if folder.uid() != 0 {
+                give(made, &folder)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Gives a file the owner and the group of another file.

@@ -28,6 +28,7 @@ pub use dev_hosts::DevHosts;
 pub use limits::company_mails::CompanyMails;
 pub use limits::limiter::{Limiter, Limits, Rate};
 pub use limits::shares::{Followers, UnderWay};
+pub use middleware::stored_answer::{answer_with_positions, positions_of_answer};
 pub use pictures::logo::Drawing;
 pub use readiness_probe::Probe;
 pub use response_timing::refusal_step;

@@ -1,11 +1,10 @@
-//! The client of the cluster, and the sessions in which appends go.
+//! The client of the cluster, and the sessions for appends.
 //!
-//! The client has traps, which this module keeps from its callers:
-//! - It never leaves a node that is gone, and it ends for good where no node answers. So it is replaced.
-//! - A session of appends ends with the first append that fails, and whatever else waits in it is lost. So each session has
+//! The client has faults that this module hides from its callers:
+//! - It never leaves a server that is gone, and it stops for good when no server answers. So it is replaced then.
+//! - A session for appends ends with the first append that fails, and all other appends in it are lost. So each session has
 //!   one append at a time.
-//! - A session that is dropped stays open on the server. It ends only after an append that fails. So it is sent one that
-//!   must fail.
+//! - A session that is dropped stays open on the server until an append in it fails. So it gets an append that must fail.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,30 +14,36 @@ use eventstore::{
     ReadAllOptions, StreamPosition, StreamState,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::timeout;
 
 use crate::settings::Connection;
 use crate::trouble::{Failure, OpenError};
 
-/// The most appends at the same time. A server takes 100 requests of one connection, and the others are reads.
+/// The greatest number of appends at the same time. A server accepts 100 requests on one connection, and reads need some.
 const SESSIONS: usize = 64;
-/// The first pause before a request is tried again.
+/// The pause before a request is repeated for the first time.
 pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(20);
-/// The longest pause.
+/// The longest pause before a request is repeated.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// How long the server may take to end a session. It ends none while it is stalled.
+const FAREWELL: Duration = Duration::from_secs(5);
 /// No stream has so many events. An append that expects it fails and writes nothing.
 const IMPOSSIBLE: StreamState = StreamState::StreamRevision(i64::MAX.unsigned_abs() - 1);
 
-/// The connection to the cluster. Its client is replaced where it can't go on.
+/// The connection to the cluster. It replaces its client when that can't go on.
 pub(crate) struct Link {
     settings: ClientSettings,
     credentials: Option<Credentials>,
-    /// A stream to which appends that must fail may go.
+    /// The stream to which the appends that must fail are sent.
     scrap: String,
     current: Mutex<Arc<Wire>>,
+    /// The leader that a server has named last. Empty if none has.
+    leader: Mutex<String>,
+    /// Counts how often the client was replaced, or has gone to another leader.
     renewed: watch::Sender<u64>,
 }
 
-/// One client, and its sessions that wait for an append.
+/// A client, with its sessions that are not in use.
 pub(crate) struct Wire {
     pub(crate) client: Client,
     waiting: Mutex<Vec<BatchAppendClient>>,
@@ -46,7 +51,7 @@ pub(crate) struct Wire {
     scrap: String,
 }
 
-/// A session that one append has.
+/// A session, for one append.
 pub(crate) struct Session {
     wire: Arc<Wire>,
     session: Option<BatchAppendClient>,
@@ -62,6 +67,7 @@ impl Link {
             credentials,
             scrap: scrap.to_owned(),
             current: Mutex::new(Arc::new(wire)),
+            leader: Mutex::default(),
             renewed: watch::Sender::new(0),
         })
     }
@@ -74,7 +80,7 @@ impl Link {
         self.current().clone()
     }
 
-    /// Tells when the client was replaced.
+    /// Tells when the client was replaced, or has gone to another leader.
     pub(crate) fn renewals(&self) -> watch::Receiver<u64> {
         self.renewed.subscribe()
     }
@@ -84,10 +90,10 @@ impl Link {
         self.credentials.clone()
     }
 
-    /// Does what a failure asks for: replaces the client, or lets it go to the new leader.
+    /// Prepares for a repeat of the request that failed: replaces the client, or brings it to the new leader.
     pub(crate) async fn mend(&self, failed: &Arc<Wire>, failure: &Failure) {
-        if let Failure::NotLeader(_) = failure {
-            // The client goes to the leader after a read that fails, but not after each append that does.
+        if let Failure::NotLeader(leader) = failure {
+            // The client goes to the leader when a read fails, but not whenever an append does. So this reads something.
             let mut options =
                 ReadAllOptions::default().position(StreamPosition::End).max_count(1).requires_leader(true);
             if let Some(credentials) = self.credentials() {
@@ -98,10 +104,21 @@ impl Link {
                     let _ = read.next().await;
                 }
             };
-            // A leader that does not answer is found out by the request itself.
-            let _ = tokio::time::timeout(LONGEST_PAUSE, look).await;
+            // If the new leader does not answer, the repeated request finds that out.
+            let _ = timeout(LONGEST_PAUSE, look).await;
+            self.note_leader(leader);
         } else if failure.needs_a_new_client() {
             self.renew(failed);
+        }
+    }
+
+    /// Tells the follower that another node leads, so that its subscription leaves the former leader. Many requests find
+    /// out at the same time.
+    fn note_leader(&self, leader: &str) {
+        let mut known = self.leader.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known != leader {
+            leader.clone_into(&mut known);
+            self.renewed.send_modify(|count| *count = count.wrapping_add(1));
         }
     }
 
@@ -116,7 +133,10 @@ impl Link {
                 *current = Arc::new(wire);
                 self.renewed.send_modify(|count| *count = count.wrapping_add(1));
             }
-            Err(why) => tracing::error!(why, "the client of the event store can't be made anew"),
+            Err(why) => tracing::error!(
+                why,
+                "the client of the event store can't be replaced; check the settings of kurrentdb, and start this node again"
+            ),
         }
     }
 
@@ -124,7 +144,7 @@ impl Link {
     pub(crate) async fn session(&self) -> Result<Session, (Arc<Wire>, Failure)> {
         let wire = self.wire();
         let Ok(permit) = wire.free.clone().acquire_owned().await else {
-            return Err((wire, Failure::Refused("the event store was closed".to_owned())));
+            return Err((wire, Failure::Refused("this node is stopping".to_owned())));
         };
         let waiting = wire.waiting().pop();
         let session = match waiting {
@@ -143,7 +163,7 @@ impl Link {
         Ok(Session { wire, session: Some(session), _permit: permit })
     }
 
-    /// Ends all sessions.
+    /// Ends all sessions that are not in use.
     pub(crate) async fn close(&self) {
         let wire = self.wire();
         wire.free.close();
@@ -181,7 +201,7 @@ impl Session {
         self.wire.clone()
     }
 
-    /// Appends. If the caller stops waiting, the session ends.
+    /// Appends. If the caller is cancelled, the session ends.
     pub(crate) async fn append(
         mut self,
         stream: &str,
@@ -189,7 +209,7 @@ impl Session {
         events: Vec<EventData>,
     ) -> Result<BatchWriteResult, Failure> {
         let Some(session) = &self.session else {
-            return Err(Failure::NotTaken("the session is gone".to_owned()));
+            return Err(Failure::NotTaken("the session has ended".to_owned()));
         };
         let appended = session.append_to_stream(stream, expected, events).await;
         let session = self.session.take();
@@ -198,7 +218,7 @@ impl Session {
                 self.wire.waiting().extend(session);
                 Ok(written)
             }
-            // The session ended by itself.
+            // The failure has ended the session.
             Err(error) => Err(Failure::of(&error)),
         }
     }
@@ -222,8 +242,8 @@ fn retire(session: BatchAppendClient, scrap: &str) {
 
 async fn end(session: BatchAppendClient, scrap: &str) {
     let event = EventData::binary("end-of-session", Vec::new().into());
-    let refused = session.append_to_stream(scrap, IMPOSSIBLE, vec![event]).await;
-    debug_assert!(refused.is_err(), "an append that must fail succeeded");
+    let refused = timeout(FAREWELL, session.append_to_stream(scrap, IMPOSSIBLE, vec![event])).await;
+    debug_assert!(!matches!(refused, Ok(Ok(_))), "an append that must fail succeeded");
 }
 
 /// The next pause after this one.

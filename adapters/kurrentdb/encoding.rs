@@ -1,7 +1,8 @@
-//! How an event is stored. This is part of the storage format.
+//! The stored form of events. This is part of the storage format.
 //!
-//! The data of the stored event are ours, byte for byte. Its metadata are a JSON object with ours in it, byte for byte.
-//! Beside them stand what the server has no place for, and the ids by which its tools connect events.
+//! The data of an event are stored unchanged. The server's metadata are a JSON object with the event's own metadata in it,
+//! unchanged. The object also has the fields for which the server has no place, and the ids by which the server's tools
+//! connect events.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -28,7 +29,7 @@ struct Stored<'a> {
     metadata: &'a RawValue,
 }
 
-/// What is looked for in our metadata.
+/// The fields of an event's own metadata that the server's tools use.
 #[derive(Default, Deserialize)]
 struct Ids {
     #[serde(default)]
@@ -37,13 +38,13 @@ struct Ids {
     causation_id: Option<String>,
 }
 
-/// The JSON text, if it is nothing else: the server and its tools take it as it is.
+/// Returns the bytes as JSON. Returns `None` if they are not JSON, or have spaces around it, which would be lost.
 fn json(bytes: &[u8]) -> Option<&RawValue> {
     let raw: &RawValue = serde_json::from_slice(bytes).ok()?;
     (raw.get().len() == bytes.len()).then_some(raw)
 }
 
-/// The event as it is stored. An error says what can't be stored.
+/// Makes the stored form of an event. An error says what can't be stored.
 pub(crate) fn stored(event: &NewEvent) -> Result<EventData, String> {
     let not_json = |what: &str| format!("the {what} of event {} is not JSON alone", event.id);
     let data = json(&event.data).ok_or_else(|| not_json("data"))?;
@@ -62,22 +63,24 @@ pub(crate) fn stored(event: &NewEvent) -> Result<EventData, String> {
     Ok(stored.id(event.id.0).metadata(beside.into()))
 }
 
-/// The position of an event. Its halves differ only for events of explicit transactions, which we never write.
+/// Reads a position. Its halves differ only for events of explicit transactions, which this program never writes.
 pub(crate) fn position(position: eventstore::Position) -> Result<Position, String> {
     if position.commit != position.prepare {
         return Err(format!(
-            "the position {position} has two different halves: it belongs to an explicit transaction, and no event of ours does"
+            "the position {position} has two different halves, so another program wrote its event in an explicit transaction"
         ));
     }
     Ok(Position(position.commit))
 }
 
-/// The event as it was appended. An error says why it can't be one of ours.
+/// Reads an event. An error says why this program can't have written it.
 pub(crate) fn recorded(prefix: &str, event: &eventstore::RecordedEvent) -> Result<RecordedEvent, String> {
     let name = event.stream_id();
     let unreadable =
         |why: String| format!("event {} of the stream {name} can't be read: {why}", event.revision);
-    let ours = name.strip_prefix(prefix).ok_or_else(|| unreadable("it is not one of ours".to_owned()))?;
+    let ours = name
+        .strip_prefix(prefix)
+        .ok_or_else(|| unreadable("the name of the stream does not begin with the prefix".to_owned()))?;
     let beside: Stored<'_> = serde_json::from_slice(&event.custom_metadata)
         .map_err(|error| unreadable(format!("another program wrote it ({error})")))?;
     let sealed = match (beside.subject, beside.sealed) {

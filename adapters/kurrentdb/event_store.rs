@@ -1,8 +1,8 @@
 //! The port on EventStoreDB or KurrentDB.
 //!
-//! A position is the place of an event in the server's log, in bytes. So positions grow in steps, and nothing is ever read
-//! from one that is not an event's own. A stream of ours has the prefix of the settings in front of its name, and its
-//! revision 1 is the server's 0.
+//! A position is the place of an event in the server's log, in bytes. So positions have gaps between them, and a read begins
+//! only at the position of an event. The name of a stream has the prefix of the settings in front. The server counts
+//! revisions from 0, and this program from 1.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::{diagnosis, encoding, wholeness};
 
 /// The greatest revision and position that the server has.
 const GREATEST: u64 = i64::MAX.unsigned_abs();
-/// A decoy has about the size of a failed login: data, metadata and sealed part.
+/// The size of a decoy in bytes: about that of a failed login with its metadata and sealed part.
 const DECOY: usize = 640;
 
 /// The event log in EventStoreDB or KurrentDB. A clone is the same log.
@@ -79,7 +79,7 @@ impl KurrentStore {
         self.inner.head.close();
         let closed = self.inner.reader.link.close();
         if tokio::time::timeout(self.inner.deadline, closed).await.is_err() {
-            tracing::debug!("the server did not end the sessions in time");
+            tracing::debug!("the event store did not end the sessions for appends in time");
         }
     }
 
@@ -107,7 +107,8 @@ impl KurrentStore {
         }
     }
 
-    /// Appends, and tries again what may pass. The ids and the expected revision stay, so nothing is written twice.
+    /// Appends, and repeats an append that may succeed later. The ids and the expected revision stay the same, so nothing is
+    /// written twice.
     async fn write(
         &self,
         stream: &str,
@@ -125,11 +126,11 @@ impl KurrentStore {
                     match timeout_at(until, session.append(stream, expected, events.to_vec())).await {
                         Ok(Ok(written)) => return Ok(written),
                         Ok(Err(failure)) => (wire, failure),
-                        Err(_) => (wire, no_answer()),
+                        Err(_) => (wire, Failure::no_answer()),
                     }
                 }
                 Ok(Err(failed)) => failed,
-                Err(_) => (link.wire(), Failure::NotTaken(no_answer().words())),
+                Err(_) => (link.wire(), Failure::NotTaken(Failure::no_answer().words())),
             };
             perhaps |= matches!(failure, Failure::Lost(_));
             if !failure.may_pass() {
@@ -141,7 +142,7 @@ impl KurrentStore {
                 }
                 return Err(Unwritten { failure, perhaps });
             }
-            tracing::debug!(why = failure.words(), "an append failed and is tried again");
+            tracing::debug!(why = failure.words(), "an append to the event store failed; trying again");
             link.mend(&wire, &failure).await;
             tokio::time::sleep(pause).await;
             pause = longer(pause);
@@ -175,7 +176,7 @@ impl KurrentStore {
         }
     }
 
-    /// An append of nothing: the revision is compared alone.
+    /// Compares the revision of a stream, for an append without events.
     async fn compare(&self, name: &str, expected: Revision) -> Result<Appended, AppendError> {
         let last = self.last(name).await.map_err(|failure| AppendError::Unavailable(failure.words()))?;
         match last {
@@ -184,8 +185,8 @@ impl KurrentStore {
         }
     }
 
-    /// What the server says of an append. After a repeat it has to be the position of the first time, and not each
-    /// version of the server gives one. A position that is not new is read from the stream.
+    /// Reads the server's answer to an append. After a repeat, the position must be that of the first time, but some versions of
+    /// the server give another one or none. So a position that is not new is read from the stream.
     async fn appended(
         &self,
         name: &str,
@@ -196,8 +197,8 @@ impl KurrentStore {
         let revision = written.current_revision().map_or(0, |revision| revision.saturating_add(1));
         if revision != end {
             return Err(AppendError::Unknown(format!(
-                "the stream {name} is at revision {revision} after an append that ends at {end}. Was it deleted? The log has to \
-                 stay whole"
+                "the stream {name} is at revision {revision} after an append up to revision {end}. Check whether the stream was \
+                 deleted. If it was, restore a backup"
             )));
         }
         let given = written.current_position().map(encoding::position).transpose();
@@ -208,7 +209,9 @@ impl KurrentStore {
                 let read = self.inner.reader.stream(name, StreamPosition::Position(end - 1), 1).await;
                 let read = read.map_err(|failure| AppendError::Unknown(failure.words()))?;
                 let event = read.first().ok_or_else(|| {
-                    AppendError::Unknown(format!("revision {end} of the stream {name} can't be found"))
+                    AppendError::Unknown(format!(
+                        "revision {end} of the stream {name} was appended and can't be found"
+                    ))
                 })?;
                 encoding::position(event.position).map_err(AppendError::Unknown)?
             }
@@ -217,7 +220,7 @@ impl KurrentStore {
         Ok(Appended { position, revision: Revision(end) })
     }
 
-    /// The stream was not at the expected revision. If these same events are there, an earlier attempt succeeded.
+    /// Looks at a stream that is not at the expected revision. If it has the same events there, an earlier attempt succeeded.
     async fn conflict(
         &self,
         name: &str,
@@ -279,8 +282,8 @@ impl KurrentStore {
         for (expected, event) in (after.0.saturating_add(1)..).zip(&events) {
             if event.revision.0 != expected {
                 return Err(ReadError(format!(
-                    "revision {expected} of the stream {name} is gone. The log has to stay whole: look for $maxAge, $maxCount or \
-                     $tb in its metadata, and restore a backup"
+                    "revision {expected} of the stream {name} is gone. Remove $maxAge, $maxCount and $tb from the metadata of the \
+                     stream, and restore a backup"
                 )));
             }
         }
@@ -291,7 +294,7 @@ impl KurrentStore {
         if limit == 0 || after.0 > GREATEST {
             return Ok(Vec::new());
         }
-        // The server gives the event at the position too.
+        // The server also returns the event at the position.
         let count = limit.saturating_add(usize::from(after > Position(0)));
         let reader = &self.inner.reader;
         let read = reader.all(Part::From(after), count, Some(reader.ours())).await?;
@@ -299,7 +302,9 @@ impl KurrentStore {
         events.retain(|event| event.position > after);
         events.truncate(limit);
         if !events.is_sorted_by(|one, next| one.position < next.position) {
-            return Err(ReadError("the server gave events in another order than the log's".to_owned()));
+            return Err(ReadError(
+                "the server returned events in another order than that of their positions".to_owned(),
+            ));
         }
         Ok(events)
     }
@@ -324,7 +329,7 @@ impl KurrentStore {
     }
 
     async fn head_now(&self) -> Result<Position, ReadError> {
-        if self.inner.head.is_deaf() {
+        if !self.inner.head.is_current() {
             let newest = newest(&self.inner.reader, 1).await?;
             newest.iter().for_each(|event| self.inner.head.note(event.position));
         }
@@ -342,15 +347,11 @@ impl KurrentStore {
     }
 }
 
-/// An append that got no good answer.
+/// An append that failed.
 struct Unwritten {
     failure: Failure,
     /// Whether an attempt may have written the events.
     perhaps: bool,
-}
-
-fn no_answer() -> Failure {
-    Failure::Lost("the server did not answer in time".to_owned())
 }
 
 fn recorded(reader: &Reader, read: &[eventstore::RecordedEvent]) -> Result<Vec<RecordedEvent>, ReadError> {

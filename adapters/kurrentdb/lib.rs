@@ -1,9 +1,9 @@
 //! The event log in EventStoreDB or KurrentDB.
 //!
-//! [`KurrentStore`] implements the port on the maker's own client. `connection` gets around what that client does not do
-//! by itself, such as leaving a node that is gone. `encoding` says how an event is stored. `follower` keeps the end of the
-//! log current. `diagnosis` finds out why no node answers. `wholeness` refuses a log from which the server may remove events. [`OpenError`] says in words what is
-//! wrong.
+//! [`KurrentStore`] implements the port with the client of the maker. `connection` does what that client does not do by
+//! itself, such as leaving a server that is gone. `encoding` has the stored form of events. `reading` repeats reads that fail.
+//! `follower` keeps the end of the log current. `wholeness` refuses a log from which the server may remove events. `diagnosis`
+//! finds out why no server answers. [`OpenError`] says what is wrong, and what to do.
 
 #![forbid(unsafe_code)]
 

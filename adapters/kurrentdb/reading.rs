@@ -1,4 +1,4 @@
-//! Reads of streams and of the whole log. A read that fails is tried again until its time is over.
+//! Reads of streams and of the whole log. A read that fails is repeated until its deadline.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,12 +12,12 @@ use tokio::time::{Instant, timeout};
 use crate::connection::{FIRST_PAUSE, Link, Wire, longer};
 use crate::trouble::Failure;
 
-/// How long the server may search before it finds an event of ours among those of others.
+/// How long the server may search for an event of this program among those of others.
 const SEARCH: Duration = Duration::from_mins(1);
-/// The most events that the server searches at once.
+/// The greatest number of events that the server searches between two checkpoints.
 const WINDOW: u32 = 1000;
 
-/// What reads need.
+/// Reads from the event store.
 #[derive(Clone)]
 pub(crate) struct Reader {
     pub(crate) link: Arc<Link>,
@@ -39,30 +39,45 @@ enum Request {
     Stream(String, ReadStreamOptions),
 }
 
-/// Both halves of a position. Ours are always equal.
+/// Makes the server's form of a position. Both halves are equal.
 pub(crate) fn both_halves(position: Position) -> eventstore::Position {
     eventstore::Position { commit: position.0, prepare: position.0 }
 }
 
 impl Reader {
-    /// The filter that lets our streams alone through.
+    /// A filter for the streams of this program.
     pub(crate) fn ours(&self) -> SubscriptionFilter {
         SubscriptionFilter::on_stream_name().add_prefix(&self.prefix).max(WINDOW)
     }
 
-    /// The filter that lets events of these types through.
+    /// A filter for events of these types.
     pub(crate) fn of_types(types: &[&str]) -> SubscriptionFilter {
         let filter = SubscriptionFilter::on_event_type().max(WINDOW);
         types.iter().fold(filter, |filter, name| filter.add_prefix(name))
     }
 
-    /// At most `count` events of the whole log.
+    /// Reads at most `count` events of the whole log.
     pub(crate) async fn all(
         &self,
         part: Part,
         count: usize,
         filter: Option<SubscriptionFilter>,
     ) -> Result<Vec<RecordedEvent>, Failure> {
+        self.patiently(self.request(part, count, filter)).await
+    }
+
+    /// Reads at most `count` events of this program. Asks once, and waits no longer than for an append.
+    pub(crate) async fn look(
+        &self,
+        wire: &Wire,
+        part: Part,
+        count: usize,
+    ) -> Result<Vec<RecordedEvent>, Failure> {
+        let request = self.request(part, count, Some(self.ours()));
+        timeout(self.deadline, self.once(wire, &request)).await.unwrap_or_else(|_| Err(Failure::no_answer()))
+    }
+
+    fn request(&self, part: Part, count: usize, filter: Option<SubscriptionFilter>) -> Request {
         let options = ReadAllOptions::default().max_count(count).requires_leader(true).deadline(SEARCH);
         let mut options = match part {
             Part::From(Position(0)) => options.position(StreamPosition::Start),
@@ -77,10 +92,10 @@ impl Reader {
         if let Some(credentials) = self.link.credentials() {
             options = options.authenticated(credentials);
         }
-        self.patiently(Request::All(options)).await
+        Request::All(options)
     }
 
-    /// At most `count` events of a stream, from a revision of the server or back from the end.
+    /// Reads at most `count` events of a stream: forwards from a revision of the server, or backwards from the end.
     pub(crate) async fn stream(
         &self,
         name: &str,
@@ -107,7 +122,7 @@ impl Reader {
         }
     }
 
-    /// Reads, and tries again what may pass. Reading twice does no harm.
+    /// Reads, and repeats a read that may succeed later.
     async fn patiently(&self, request: Request) -> Result<Vec<RecordedEvent>, Failure> {
         let until = Instant::now() + self.deadline;
         let mut pause = FIRST_PAUSE;
@@ -123,7 +138,7 @@ impl Reader {
                 }
                 return Err(failure);
             }
-            tracing::debug!(why = failure.words(), "a read of the event store failed and is tried again");
+            tracing::debug!(why = failure.words(), "a read of the event store failed; trying again");
             self.link.mend(&wire, &failure).await;
             tokio::time::sleep(pause).await;
             pause = longer(pause);
@@ -133,9 +148,9 @@ impl Reader {
 
 type Begun = Result<eventstore::Result<ReadStream>, tokio::time::error::Elapsed>;
 
-/// All events of a read. None may take longer than `each`.
+/// Collects the events of a read. None may take longer than `each`.
 async fn collect(begun: Begun, each: Duration) -> Result<Vec<RecordedEvent>, Failure> {
-    let late = |_| Failure::Lost("the server did not answer in time".to_owned());
+    let late = |_| Failure::no_answer();
     let mut read = begun.map_err(late)?.map_err(|error| Failure::of(&error))?;
     let mut events = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! How the cluster is reached, and what the streams are called.
+//! The settings of the connection, and the prefix of the streams.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -16,8 +16,8 @@ pub const STREAM_PREFIX: &str = "loquet-";
 /// How long an append may take, if nothing else is set.
 pub const DEADLINE: Duration = Duration::from_secs(5);
 
-/// What the client is told unless the connection string says otherwise. It waits for the interval before each connection,
-/// the first one too, and its own default is half a second.
+/// Settings of the client that the connection string may override. The client waits for the interval before each connection,
+/// even the first one, and half a second by default.
 const DEFAULTS: [(&str, &str); 2] = [("discoveryInterval", "100"), ("maxDiscoverAttempts", "10")];
 
 /// The connection to EventStoreDB or KurrentDB.
@@ -37,7 +37,7 @@ pub struct Connection {
     pub certificate_file: Option<PathBuf>,
     /// The PEM file with the private key of that certificate.
     pub key_file: Option<PathBuf>,
-    /// What the names of our streams begin with. It ends with a hyphen. Other programs of the cluster use no such names.
+    /// The prefix of the names of this program's streams. It ends with a hyphen. No other program of the cluster may use it.
     pub stream_prefix: String,
     /// How long an append or the read of a stream may take.
     pub deadline: Duration,
@@ -67,22 +67,26 @@ impl Connection {
         self.client_settings().map(drop)
     }
 
-    /// What the client needs. The credentials are given with each request, since the client does not decode the ones in
-    /// a connection string.
+    /// The client's settings, and the credentials for each request. The client itself would not decode the credentials in a
+    /// connection string.
     pub(crate) fn client_settings(&self) -> Result<(ClientSettings, Option<Credentials>), OpenError> {
         check_prefix(&self.stream_prefix)?;
         let (url, in_url) = without_user(&self.url)?;
         let credentials = match (&self.user, &self.password) {
             (Some(user), Some(password)) => Some((user.clone(), password.clone())),
-            (Some(_), None) => return Err(wrong("there is a user, but no password")),
-            (None, Some(_)) => return Err(wrong("there is a password, but no user")),
+            (Some(_), None) => {
+                return Err(wrong("there is a user, but no password: set kurrentdb.password_file"));
+            }
+            (None, Some(_)) => return Err(wrong("there is a password, but no user: set kurrentdb.user")),
             (None, None) => in_url,
         };
         let credentials =
             credentials.map(|(user, password)| Credentials::new(user, password.as_str().to_owned()));
         let (certificate, key) = (self.certificate_file.as_deref(), self.key_file.as_deref());
         if certificate.is_some() != key.is_some() {
-            return Err(wrong("a user certificate needs both files: the certificate and its key"));
+            return Err(wrong(
+                "a user certificate needs both files: set kurrentdb.certificate_file and kurrentdb.key_file, or neither",
+            ));
         }
         self.ca_file.as_deref().into_iter().chain(certificate).try_for_each(check_certificates)?;
         key.map_or(Ok(()), check_key)?;
@@ -101,10 +105,12 @@ impl Connection {
         let settings: ClientSettings =
             url.parse().map_err(|error: eventstore::ClientSettingsParseError| {
                 let reason = error.error().map_or_else(|| error.message().to_owned(), ToString::to_string);
-                wrong(&format!("the connection string can't be used: {reason}"))
+                wrong(&format!("the connection string can't be read: {reason}"))
             })?;
         if !files.is_empty() && !settings.is_secure_mode_enabled() {
-            return Err(wrong("there are files of certificates, but the connection string has tls=false"));
+            return Err(wrong(
+                "there are files of certificates, but the connection string has tls=false: take it out, or the files",
+            ));
         }
         Ok((settings, credentials))
     }
@@ -121,13 +127,13 @@ fn wrong(what: &str) -> OpenError {
     OpenError::Settings(what.to_owned())
 }
 
-/// The name of the decoys' stream begins as the prefix does and goes on otherwise. So the prefix has to have an end.
+/// Checks the prefix. Its last hyphen separates the streams from the stream of decoys, `loquet$decoy` with `loquet-`.
 fn check_prefix(prefix: &str) -> Result<(), OpenError> {
     let name = prefix.strip_suffix('-').unwrap_or_default();
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if name.is_empty() || prefix.len() > 100 || !name.chars().all(allowed) {
         return Err(wrong(
-            "the prefix of streams has 2 to 100 letters, digits, '.', '_' or '-', and ends with '-', such as loquet-",
+            "the prefix of streams must have 2 to 100 letters, digits, '.', '_' or '-', and end with '-', such as loquet-",
         ));
     }
     Ok(())
@@ -138,7 +144,7 @@ type User = (String, Zeroizing<String>);
 /// Takes user name and password out of a connection string.
 fn without_user(url: &str) -> Result<(String, Option<User>), OpenError> {
     let Some((scheme, rest)) = url.split_once("://") else {
-        return Err(wrong("the connection string begins with a scheme, such as kurrentdb://"));
+        return Err(wrong("the connection string must begin with a scheme, such as kurrentdb://"));
     };
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (authority, tail) = rest.split_at_checked(end).unwrap_or((rest, ""));
@@ -148,7 +154,7 @@ fn without_user(url: &str) -> Result<(String, Option<User>), OpenError> {
     let (name, password) = user.split_once(':').unwrap_or((user, ""));
     let decoded = |text| {
         percent_decoded(text)
-            .ok_or_else(|| wrong("the user or password in the connection string can't be decoded"))
+            .ok_or_else(|| wrong("the user or password in the connection string is wrongly encoded: write % as %25 and @ as %40"))
     };
     let user = (decoded(name)?, Zeroizing::new(decoded(password)?));
     Ok((format!("{scheme}://{hosts}{tail}"), Some(user)))
@@ -188,7 +194,7 @@ fn percent_decoded(text: &str) -> Option<String> {
     String::from_utf8(decoded).ok()
 }
 
-/// The client panics where a file of authorities has a block that is no certificate.
+/// Refuses a file that has no certificate, or a block that is none. The client would panic at such a block.
 fn check_certificates(file: &Path) -> Result<(), OpenError> {
     let unreadable = |error: &dyn fmt::Display| {
         wrong(&format!("the certificates in {} can't be read: {error}", file.display()))
@@ -196,7 +202,7 @@ fn check_certificates(file: &Path) -> Result<(), OpenError> {
     let read = CertificateDer::pem_file_iter(file).map_err(|error| unreadable(&error))?;
     let certificates = read.collect::<Result<Vec<_>, _>>().map_err(|error| unreadable(&error))?;
     match certificates.is_empty() {
-        true => Err(unreadable(&"there is none")),
+        true => Err(unreadable(&"the file has none")),
         false => Ok(()),
     }
 }

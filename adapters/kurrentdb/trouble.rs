@@ -1,4 +1,7 @@
-//! What is wrong with the server or with the log, in words that say what to do.
+//! The errors of the event store, with what an operator can do.
+//!
+//! An error of the client becomes a [`Failure`], which says whether a request may have been carried out, and whether it is
+//! tried again. Its text reaches the operator: it names what failed, why, and the remedy.
 
 use eventstore::{Error, GrpcConnectionError};
 use loquet_domain::ports::ReadError;
@@ -9,17 +12,17 @@ pub enum OpenError {
     /// A setting is wrong.
     #[error("{0}")]
     Settings(String),
-    /// The server can't be used. The text says why and what to do.
+    /// The server refuses what is needed, or can't do it. The text says why, and what to do.
     #[error("the event store can't be used: {0}")]
     Unusable(String),
-    /// No node answers. The text says why and what to do.
+    /// No server of the cluster answers. The text says why, and what to do.
     #[error("the event store can't be reached: {0}")]
     Unreachable(String),
     /// The metadata of a stream lets the server remove events.
     #[error(
-        "the metadata of the stream {stream} has {what}. With it, the server hides old events and removes them for good at its \
-         next scavenge. The log has to stay whole. Take {what} out of the metadata of {stream}. If events are gone already, \
-         restore a backup"
+        "the metadata of the stream {stream} has {what}. With it, the server hides old events, and its next scavenge removes \
+         them for good. But accounts are made from all events: remove {what} from the metadata of {stream}. If events are gone \
+         already, restore a backup"
     )]
     NotWhole {
         /// The stream.
@@ -29,8 +32,8 @@ pub enum OpenError {
     },
     /// A stream of the log was deleted.
     #[error(
-        "the stream {stream} was deleted. The log has to stay whole, and the server may remove the events for good at its next \
-         scavenge. Restore a backup, or use another stream prefix for a new log"
+        "the stream {stream} was deleted, and its events are gone or are removed by the server's next scavenge. But accounts \
+         are made from all events: restore a backup, or set kurrentdb.stream_prefix to another prefix to begin a new log"
     )]
     Deleted {
         /// The stream.
@@ -53,14 +56,14 @@ impl From<Failure> for OpenError {
     }
 }
 
-/// What became of a request that failed.
+/// Why a request failed, and whether it may have been carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
     /// The stream is at another revision. Nothing was written.
     WrongRevision,
-    /// The server refused for good. Nothing was written.
+    /// The server refused the request, and would refuse it again. Nothing was written.
     Refused(String),
-    /// The server did not take the request, and may take it later. Nothing was written.
+    /// The server did not take the request, but may take it later. Nothing was written.
     NotTaken(String),
     /// Another node leads. Nothing was written.
     NotLeader(String),
@@ -73,7 +76,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// What an error of the client means.
+    /// Reads an error of the client.
     pub(crate) fn of(error: &Error) -> Self {
         match error {
             Error::WrongExpectedVersion { .. } => Self::WrongRevision,
@@ -81,33 +84,39 @@ impl Failure {
             Error::ResourceDeleted => Self::Refused(DELETED.to_owned()),
             Error::AccessDenied => Self::Refused(DENIED.to_owned()),
             Error::UnsupportedFeature => Self::Refused(
-                "the server does not know a request that is needed. Use EventStoreDB 21.10 or later, or KurrentDB".to_owned(),
+                "the server is too old: use EventStoreDB 21.10 or later, or KurrentDB".to_owned(),
             ),
             Error::NotLeaderException(leader) => {
-                Self::NotLeader(format!("another node leads: {}:{}", leader.host, leader.port))
+                Self::NotLeader(format!("another server is the leader now: {}:{}", leader.host, leader.port))
             }
             Error::GrpcConnectionError(GrpcConnectionError::MaxDiscoveryAttemptReached(_)) => Self::NotTaken(
-                "no node of the cluster answers".to_owned(),
+                "no server of the cluster answers: check that the servers run, and the network to them"
+                    .to_owned(),
             ),
             Error::GrpcConnectionError(GrpcConnectionError::Grpc(said)) => Self::NotTaken(unreachable(said)),
-            Error::ConnectionClosed => Self::NotTaken("the connection was closed".to_owned()),
+            Error::ConnectionClosed => Self::NotTaken("the connection to the server was closed".to_owned()),
             Error::Grpc { code, message } => Self::of_status(&format!("{code:?}"), message),
-            Error::DeadlineExceeded => Self::Lost("the server did not answer in time".to_owned()),
+            Error::DeadlineExceeded => Self::no_answer(),
             Error::ServerError(said) => Self::Lost(unreachable(said)),
             other => Self::Lost(other.to_string()),
         }
     }
 
-    /// What a status within a batch, or one that the client does not know, means. Its details do not reach us, and the
-    /// code of what the server did not take is "OK".
+    /// No answer came within the deadline.
+    pub(crate) fn no_answer() -> Self {
+        Self::Lost("the server did not answer in time: check its load, and the network to it".to_owned())
+    }
+
+    /// Reads the status of an append in a batch, or a status that the client does not know. The client drops its details. A
+    /// server that is too busy answers an append with the code "OK".
     fn of_status(code: &str, message: &str) -> Self {
         match (code, message) {
             ("AlreadyExists", _) | (_, "WrongExpectedVersion") => Self::WrongRevision,
             ("PermissionDenied" | "Unauthenticated", _) => Self::Refused(DENIED.to_owned()),
             (_, "StreamDeleted") => Self::Refused(DELETED.to_owned()),
             (_, "MaximumAppendSizeExceeded" | "MaximumAppendEventSizeExceeded") => Self::Refused(
-                "the events of one step are larger than the server takes. Raise MaxAppendSize (and MaxAppendEventSize) in the \
-                 server's configuration"
+                "the events of one step are larger than the server accepts: raise MaxAppendSize and MaxAppendEventSize in the \
+                 configuration of each server"
                     .to_owned(),
             ),
             ("InvalidArgument", said) if said.contains("invalid position") => Self::NoSuchPosition,
@@ -117,18 +126,18 @@ impl Failure {
         }
     }
 
-    /// Whether the same request may succeed a little later.
+    /// Whether the same request may succeed when it is repeated.
     pub(crate) fn may_pass(&self) -> bool {
         matches!(self, Self::NotTaken(_) | Self::NotLeader(_) | Self::Lost(_))
     }
 
-    /// Whether the client itself has to be replaced. It never leaves a node that is gone, and it ends where no node can
-    /// be reached. It goes to another leader by itself.
+    /// Whether the client must be replaced. A client never leaves a server that is gone, and it stops for good when it reaches
+    /// none. But it goes to a new leader by itself.
     pub(crate) fn needs_a_new_client(&self) -> bool {
         matches!(self, Self::NotTaken(_) | Self::Lost(_))
     }
 
-    /// In words.
+    /// The reason, for an operator.
     pub(crate) fn words(&self) -> String {
         match self {
             Self::WrongRevision => "the stream is at another revision".to_owned(),
@@ -141,11 +150,13 @@ impl Failure {
     }
 }
 
-const DENIED: &str = "the server denies access. Check user and password. The user has to be allowed to read $all (the group \
-     $admins is, others by the metadata of $all), and to read and write the streams with our prefix";
-const DELETED: &str = "the stream was deleted. The log has to stay whole: restore a backup";
+const DENIED: &str = "the server denies access. Check user and password. The user needs the right to read $all, and to read \
+     and write the streams with the prefix of kurrentdb.stream_prefix. Members of $admins have these rights. Other users get \
+     the first one from the metadata of $all";
+const DELETED: &str =
+    "a stream of the log was deleted. But accounts are made from all events: restore a backup";
 
-/// The first part of what the client says of a connection that failed. It keeps the cause to itself: an open looks for it.
+/// Shortens the client's text about a connection that failed. It does not contain the cause: see `diagnosis`.
 fn unreachable(said: &str) -> String {
     let reason = said.split(", details:").next().unwrap_or(said);
     reason.chars().filter(|c| *c != '"').take(300).collect()

@@ -1,4 +1,5 @@
-//! A log that decides about accounts has to stay whole. The server removes events where a stream's metadata says so.
+//! Refuses a log from which the server may remove events. Accounts are made from all events of their streams, so a missing
+//! event would change them. The server removes events if the metadata of a stream says so.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +10,15 @@ use serde_json::Value;
 use crate::reading::{Part, Reader};
 use crate::trouble::{Failure, OpenError};
 
-/// The entries of metadata by which the server hides events and removes them.
+/// The entries of metadata that make the server hide and remove events.
 const REMOVING: [&str; 3] = ["$maxAge", "$maxCount", "$tb"];
-/// The types of the events that can take a stream away.
+/// The types of events that can make the server remove a stream or a part of it.
 const TYPES: [&str; 2] = ["$metadata", "$streamDeleted"];
-/// The streams of the server whose metadata concern all streams.
+/// The streams whose metadata apply to all streams.
 const OF_ALL: [&str; 2] = ["$all", "$streams"];
 
-/// Refuses a log from which the server may remove events. The server searches its whole log for metadata of our streams.
+/// Refuses a log from which the server may remove events. The server searches its whole log for the metadata of streams with
+/// the prefix, which may take time.
 pub(crate) async fn check(reader: &Reader) -> Result<(), OpenError> {
     for stream in OF_ALL {
         match reader.stream(&format!("$${stream}"), StreamPosition::End, 1).await {
@@ -39,7 +41,7 @@ pub(crate) async fn check(reader: &Reader) -> Result<(), OpenError> {
     newest.iter().try_for_each(|(stream, event)| check_metadata(stream, event))
 }
 
-/// A stream that was deleted softly has all its events truncated.
+/// Refuses metadata that remove events. A soft deletion sets `$tb` to the greatest number.
 fn check_metadata(stream: &str, event: &RecordedEvent) -> Result<(), OpenError> {
     let metadata: Value = serde_json::from_slice(&event.data).unwrap_or_default();
     let Some(what) =

@@ -1,12 +1,11 @@
 //! Wrong guesses at addresses that belong to no active account, in PostgreSQL.
 //!
-//! A guess is one statement, which compares and writes. It is the same statement for an address that is stored and for
-//! one that is not: the first adds a row and the second replaces one, and each changes both indexes. Its commit does not
-//! wait for the disk (`synchronous_commit` is off for it), so a crash of the server may lose the newest counts.
+//! A guess is one statement, which compares and writes. It is the same statement for an address that is stored and for one
+//! that is not, and it changes both indexes in each case. So its duration does not tell which case it was. Its commit does
+//! not wait for the disk (`synchronous_commit` is off for it), so a crash of the server may lose the newest counts.
 //!
-//! Each guess gives its row a greater number than all before. The number of rows is counted only now and then, in the
-//! background: each node does so after it has added a sixteenth of the limit, and deletes the rows with the smallest
-//! numbers. So there are a few more rows than the limit at times.
+//! Each guess gives its row a greater number than all earlier rows have. After a node has added a sixteenth of the limit, it
+//! deletes the rows with the smallest numbers in the background. So there may be a few more rows than the limit.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -22,15 +21,15 @@ use crate::error::PostgresError;
 use crate::statements::Values;
 
 const GET: &str = "SELECT lockout FROM loquet.anonymous_guesses WHERE email = $1";
-/// Adds the row of an address, or replaces it. Adds it only if the guess was judged from no guesses (`$4`). Replaces it
-/// only if it is still as it was judged from (`$2`). Returns a row if it wrote.
+/// Adds the row of an address, or replaces it. Adds it only if the guess was judged on no earlier guesses (`$4`). Replaces it
+/// only if its state is still the one that the guess was judged on (`$2`). Returns a row if it wrote.
 const REPLACE: &str = "
     INSERT INTO loquet.anonymous_guesses AS held (email, lockout, number)
     SELECT $1, $3, nextval('loquet.guess_numbers')
     WHERE $4::boolean OR EXISTS (SELECT FROM loquet.anonymous_guesses WHERE email = $1)
     ON CONFLICT (email) DO UPDATE SET lockout = excluded.lockout, number = excluded.number WHERE held.lockout = $2
     RETURNING set_config('synchronous_commit', 'off', true)";
-/// Only one node at a time forgets. The number is this program's own.
+/// The number of an advisory lock, so that one node at a time deletes old guesses.
 const LOCK: i64 = 0x6c6f_7175_6574_0004;
 /// Deletes the rows whose numbers are smaller than those of the newest `$2` rows.
 const FORGET: &str = "
@@ -85,22 +84,22 @@ impl PostgresAnonymousGuesses {
             let stored = self.stored(email).await?;
             let actual = lockout(stored.as_deref())?;
             match stored {
-                // Another version of this program wrote the same state in other words.
+                // Another version of this program wrote the same state as another text.
                 Some(stored) if actual == judged && stored != expected => expected = stored,
                 _ => return Ok(Err(actual)),
             }
         }
     }
 
-    /// Forgets the oldest guesses, once in a while. The caller does not wait for it.
+    /// Deletes the oldest guesses from time to time, in the background.
     fn make_room_at_times(&self) {
-        // The first address of a run counts too: the run before may have ended before it made room.
+        // The first address of a process counts too, since the process before it may have ended before it made room.
         if self.added.fetch_add(1, Ordering::Relaxed).is_multiple_of(self.stride) {
             let guesses = self.clone();
             drop(tokio::spawn(async move {
                 let forgotten = guesses.database.change(FORGET, &[&LOCK, &guesses.capacity]).await;
                 if let Err(error) = forgotten {
-                    tracing::warn!(error = %Causes(&error), "the oldest guesses at unknown addresses were not forgotten");
+                    tracing::warn!(error = %Causes(&error), "the oldest guesses at unknown addresses were not deleted; they are deleted later");
                 }
             }));
         }

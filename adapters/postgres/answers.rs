@@ -1,18 +1,16 @@
 //! Answers to commands with an idempotency key, in PostgreSQL.
 //!
-//! A command that is being carried out has a row with its claim: who holds it, and until when. The holder renews the
-//! claim as long as it carries the command out, and the row becomes the answer. If the holder dies, the claim ends by
-//! itself, at the latest after one lease. When a command breaks off, its row is deleted in the background, so other nodes
-//! see the key as free a moment later than this one.
+//! A command that is being carried out has a row with a claim: which process holds it, and until when. The process renews the
+//! claim until the command is done. Then the answer replaces the claim. If the process dies, the claim ends when its lease
+//! does. If the command breaks off, its row is deleted in the background. So other nodes see that the key is free a moment
+//! later than this one.
 //!
-//! An advisory lock would free a command earlier when a process dies, but it would also free commands that are still
-//! being carried out. It ends with its session: at a fail-over, when the server restarts, and when a proxy between them
-//! closes the connection. A row survives all of these, as the events do. Besides, a session of a machine that has lost
-//! its power ends only when the server notices that, which can take hours.
+//! The claim is no advisory lock, since such a lock ends with its session: when the server restarts, at a fail-over, and when
+//! a proxy closes the connection. Then another node could carry the command out while the first one still does. A row
+//! survives all of these, as events do.
 //!
-//! What a row can't do: a process that is stopped for longer than a lease and then goes on (a suspended machine), or that
-//! could not reach the server for so long, has lost its claim, and another node may have carried the command out too. It
-//! notices that when it stores its answer, which is then refused.
+//! A process that was suspended for longer than a lease, or could not reach the server for so long, has lost its claim.
+//! Another node may then carry the command out too. The first process notices it when it stores its answer, which is refused.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -35,18 +33,17 @@ use crate::database::Database;
 use crate::error::PostgresError;
 use crate::statements::Values;
 
-/// How long a claim lasts that is not renewed. It is longer than a statement may take with all its tries, so a process
-/// that can't reach the server has given up its command before the claim ends.
-pub const LEASE: Duration = Duration::from_secs(30);
+/// The shortest time that a claim lasts without being renewed.
+const SHORTEST_LEASE: Duration = Duration::from_secs(30);
 /// How long answers are kept.
 const KEPT: TimeDelta = TimeDelta::hours(24);
-/// How often a command is looked at again, whose claim ended between two statements.
+/// How often a command is claimed again if its claim ended between two statements.
 const TRIES: usize = 5;
-/// How many answers this node stores before it deletes old ones.
+/// The number of answers that this node stores before it deletes old ones.
 const STRIDE: u64 = 64;
 
-/// Claims a command that nobody knows, whose answer is too old, or whose claim has ended. A claim of this same process
-/// has ended if this process does not know it any more.
+/// Claims a command that is new, or whose answer is too old, or whose claim has ended. A claim of this process has ended too
+/// if the process has no record of it.
 const CLAIM: &str = "
     INSERT INTO loquet.answers AS held (command, contents, begun_at, holder, claim, claimed_until)
     VALUES ($1, $2, $3, $4, $5, clock_timestamp() + $6::bigint * interval '1 millisecond')
@@ -74,10 +71,11 @@ const FORGET: &str = "
         LIMIT 1000 FOR UPDATE SKIP LOCKED
     )";
 
-/// The answer was not stored, because another node may carry the command out again.
+/// The answer was not stored. Another node may have carried the command out too.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the claim on the command ended before its answer was stored: PostgreSQL could not be reached for too long"
+    "the answer to a command was not stored, because this node could not reach PostgreSQL in time and lost its claim on the \
+     command. Another node may have carried the command out too"
 )]
 struct ClaimLost;
 
@@ -95,7 +93,7 @@ struct Inner {
     holder: Uuid,
     /// The number of the next claim.
     next: AtomicI64,
-    /// The commands that this process carries out, by the hash of caller and key.
+    /// The commands that this process carries out now, by the hash of caller and key.
     claims: Mutex<HashMap<[u8; 32], Held>>,
     stored: AtomicU64,
 }
@@ -105,7 +103,7 @@ struct Inner {
 struct Held {
     contents: [u8; 32],
     number: i64,
-    /// Whether there may be a row with this claim.
+    /// Whether the table may have a row with this claim.
     has_row: bool,
 }
 
@@ -133,16 +131,24 @@ impl Drop for Claim {
 
 impl PostgresAnswers {
     /// Uses the answers of a database, whose tables must have been prepared. `key` hashes commands. It is the same on
-    /// every node. A claim that is not renewed lasts as long as `lease` ([`LEASE`]).
+    /// every node. A claim that is not renewed lasts as long as four statements may take, and at least 30 seconds. So a
+    /// process that can't reach the server has given up its command before the claim ends.
+    #[must_use]
+    pub fn new(database: Database, key: Zeroizing<[u8; 32]>) -> Self {
+        let lease = SHORTEST_LEASE.max(database.statement_timeout() * 4);
+        Self::with_lease(database, key, lease)
+    }
+
+    /// The same, with claims that last as long as `lease`.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "it tells this process from others")]
-    pub fn new(database: Database, key: Zeroizing<[u8; 32]>, lease: Duration) -> Self {
+    pub fn with_lease(database: Database, key: Zeroizing<[u8; 32]>, lease: Duration) -> Self {
         let holder = Uuid::from_bytes(rand::random());
         let (next, claims, stored) = (AtomicI64::default(), Mutex::default(), AtomicU64::default());
         Self { inner: Arc::new(Inner { database, key, lease, holder, next, claims, stored }) }
     }
 
-    /// Claims a command for this process alone. Returns what is known if another task carries it out.
+    /// Claims a command in this process. Returns what is known if another task of this process carries it out.
     fn claim(&self, id: CommandId) -> Result<Claim, Known> {
         let mut claims = self.inner.claims();
         match claims.get(&id.command) {
@@ -211,7 +217,7 @@ impl Inner {
         i64::try_from(self.lease.as_millis()).unwrap_or(i64::MAX)
     }
 
-    /// Notes that there is no row that the end of a claim must delete.
+    /// Notes that the end of a claim has no row to delete.
     fn has_no_row(&self, command: &[u8; 32]) {
         if let Some(held) = self.claims().get_mut(command) {
             held.has_row = false;
@@ -229,7 +235,7 @@ impl Inner {
                 Ok(0) => return,
                 Ok(_) => self.lease / 3,
                 Err(error) => {
-                    tracing::warn!(error = %Causes(&error), "the claim on a command was not renewed: trying again");
+                    tracing::warn!(error = %Causes(&error), "the claim on a command was not renewed; trying again");
                     self.lease / 10
                 }
             };
@@ -240,14 +246,14 @@ impl Inner {
     async fn release(&self, command: [u8; 32], number: i64) {
         let released = self.database.change(RELEASE, &[&command.as_slice(), &self.holder, &number]).await;
         if let Err(error) = released {
-            tracing::debug!(error = %Causes(&error), "the claim on a command was not released: it ends by itself");
+            tracing::debug!(error = %Causes(&error), "the claim on a command was not released; it ends by itself");
         }
     }
 
     /// Deletes answers that are too old. No caller waits for it.
     async fn forget(self: Arc<Self>, oldest: Moment) {
         if let Err(error) = self.database.change(FORGET, &[&oldest]).await {
-            tracing::warn!(error = %Causes(&error), "old answers to commands were not deleted");
+            tracing::warn!(error = %Causes(&error), "old answers to commands were not deleted; they are deleted later");
         }
     }
 }
@@ -264,7 +270,7 @@ impl Answers for PostgresAnswers {
 
     fn end(&self, command: UnderWay, answer: Vec<u8>) -> BoxFuture<'_, Result<(), StoreFailed>> {
         Box::pin(async move {
-            // The claim is held until the answer is stored.
+            // Dropping the command ends its claim. So it is kept until the answer is stored.
             let command = command;
             self.end_now(command.id, command.begun_at, answer).await
         })

@@ -1,4 +1,4 @@
-//! How PostgreSQL is reached.
+//! The connection settings of PostgreSQL, and the settings of each session.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use crate::tls::{self, Tls};
 /// How connections to the server are protected.
 #[derive(Clone, Debug, Default)]
 pub enum Protection {
-    /// Not at all: for a server on this machine, or in a network that encrypts by itself.
+    /// None. This is for a server on the same machine, or in a network that encrypts everything.
     #[default]
     Plaintext,
-    /// TLS. The server's certificate is checked, and its name.
+    /// TLS. The server's certificate and name are checked.
     Tls(Tls),
 }
 
@@ -24,18 +24,18 @@ pub enum Protection {
 #[derive(Clone)]
 pub struct Connection {
     /// A connection URI of libpq: `postgresql://user@host-1,host-2/database?target_session_attrs=read-write`. With several
-    /// hosts, the first one that is reachable and fits `target_session_attrs` is used, so that a new primary is found
-    /// after a fail-over.
+    /// hosts, the first one that answers and fits `target_session_attrs` is used. So a new primary is found after a
+    /// fail-over.
     pub url: String,
-    /// The password, if the URI has none.
+    /// The password. The URI has none.
     pub password: Option<Zeroizing<String>>,
     /// The protection of connections.
     pub protection: Protection,
     /// The greatest number of connections that are open at once.
     pub connections: usize,
-    /// The longest time that a statement may take. The server ends it then.
+    /// The longest time that a statement may take. The server then ends it.
     pub statement_timeout: Duration,
-    /// The name under which the server sees this client.
+    /// The name of this client in the server's list of sessions.
     pub name: String,
 }
 
@@ -62,7 +62,7 @@ impl Connection {
         self.config().map(drop)
     }
 
-    /// Reads the connection URI, and adds what every session of ours needs.
+    /// Reads the connection URI, and adds the settings that every session of this program needs.
     pub(crate) fn config(&self) -> Result<Config, PostgresError> {
         let mut config: Config = self.url.parse().map_err(PostgresError::Url)?;
         if config.get_dbname().is_none() {
@@ -71,7 +71,7 @@ impl Connection {
         if let Some(password) = &self.password {
             config.password(password.as_bytes());
         }
-        // Of several servers, all but one are copies that may be behind. Nothing may be decided on an old state.
+        // All servers but the primary are copies, which may be behind. A decision on an old state could be wrong.
         if config.get_hosts().len() > 1 && config.get_target_session_attrs() == TargetSessionAttrs::Any {
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
@@ -80,15 +80,15 @@ impl Connection {
             Protection::Tls(_) => SslMode::Require,
         });
         let timeout = self.statement_timeout.as_millis();
-        // A commit that is acknowledged is durable (law 1), whatever the database's own settings say. A transaction whose
-        // program hangs must not hold up the log.
+        // An acknowledged commit is durable (law 1), even if the database's own settings say otherwise. The server ends the
+        // transaction of a program that hangs, so that other nodes can go on.
         let options = format!(
             "-c search_path=loquet -c synchronous_commit=on -c statement_timeout={timeout} -c lock_timeout={timeout} \
              -c idle_in_transaction_session_timeout={timeout} -c default_transaction_isolation=read\\ committed \
              -c timezone=UTC"
         );
         let options = match config.get_options() {
-            // Ours come last, so that they win.
+            // Of two values for one setting, the server takes the last.
             Some(given) => format!("{given} {options}"),
             None => options,
         };

@@ -67,6 +67,26 @@ impl Database {
         migrations::migrate(&mut client, part).await
     }
 
+    /// Returns whether the tables of a part are there, and current. Changes nothing.
+    ///
+    /// # Errors
+    /// [`PostgresError`] if the server can't be asked, or if a newer program made the tables.
+    pub async fn is_prepared(&self, part: Part) -> Result<bool, PostgresError> {
+        migrations::is_current(&self.client().await?, part).await
+    }
+
+    /// Identifies the database among all databases of all servers: two pools that lead to the same one get the same text.
+    ///
+    /// # Errors
+    /// [`PostgresError`] if the server can't be asked.
+    pub async fn identity(&self) -> Result<String, PostgresError> {
+        let query = "
+            SELECT extract(epoch FROM pg_postmaster_start_time())::text || '/' || oid::text
+            FROM pg_database WHERE datname = current_database()";
+        let row = self.row(query, &[]).await?;
+        Ok(row.ok_or(PostgresError::NoAnswer)?.try_get(0)?)
+    }
+
     /// A connection of the pool. It goes back to the pool when it is dropped. A transaction that is dropped is rolled back.
     pub(crate) async fn client(&self) -> Result<Object, PostgresError> {
         self.pool.get().await.map_err(PostgresError::Unreachable)

@@ -1,4 +1,4 @@
-//! What can go wrong, in words.
+//! The errors of PostgreSQL, with what an operator can do.
 
 use std::time::Duration;
 
@@ -8,44 +8,48 @@ use loquet_projections::ports::StoreFailed;
 use tokio_postgres::error::{Severity, SqlState};
 use tokio_rustls::rustls::pki_types::pem;
 
-/// The longest time that a caller waits for a connection.
+/// The longest time that a caller waits for a connection of the pool, and the pool for the server.
 pub(crate) const WAIT: Duration = Duration::from_secs(5);
 
 /// PostgreSQL can't be used. Its sources say why.
 #[derive(Debug, thiserror::Error)]
 pub enum PostgresError {
     /// The connection URI can't be read.
-    #[error("it is not a connection URI of PostgreSQL: {}", Causes(.0))]
+    #[error("it is not a connection URI of PostgreSQL, such as postgresql://loquet@db.example/loquet: {}", Causes(.0))]
     Url(tokio_postgres::Error),
     /// The connection URI names no database.
-    #[error("it names no database: add the name, as in postgresql://loquet@db.example/loquet")]
+    #[error(
+        "the connection URI names no database: add its name, as in postgresql://loquet@db.example/loquet"
+    )]
     NoDatabase,
     /// The connection URI has a password.
-    #[error("it contains a password. Remove it, and set postgres.password_file")]
+    #[error("the connection URI contains a password: remove it, and set postgres.password_file")]
     PasswordInUrl,
-    /// A file of TLS can't be used.
-    #[error("the settings of TLS for PostgreSQL can't be used")]
+    /// A certificate or a key can't be used.
+    #[error("TLS to PostgreSQL can't be used")]
     Tls(#[from] NoTls),
     /// The pool can't be made.
-    #[error("the pool of connections to PostgreSQL can't be made")]
+    #[error("the pool of connections to PostgreSQL can't be made. This is a fault of the program: report it")]
     Pool(#[from] deadpool_postgres::BuildError),
-    /// No connection can be had.
+    /// The pool has no connection, and can't make one.
     #[error("{}", reason(.0))]
     Unreachable(PoolError),
-    /// A statement failed.
+    /// A statement failed, or its connection broke.
     #[error("{}", in_words(.0))]
     Statement(tokio_postgres::Error),
-    /// The server did not answer.
+    /// The server did not answer. It may have carried the statement out.
     #[error(
-        "PostgreSQL did not answer within the time limit of a statement: check the server, and the network to it"
+        "PostgreSQL did not answer within postgres.statement_timeout: check whether the server is overloaded or hangs, and the network to it"
     )]
     NoAnswer,
-    /// Something in the database is not as this program wrote it.
-    #[error("the database contains a value that Loquet did not write: {0}")]
+    /// A value in the database is not one that this program writes.
+    #[error(
+        "the database contains a value that this program did not write: {0}. If a newer Loquet wrote it, start that one. Otherwise restore a backup"
+    )]
     Unexpected(String),
     /// The tables were made by a newer program.
     #[error(
-        "the database belongs to a newer Loquet. Its tables have schema {found}, and need a program that knows schema {oldest} or later. This program knows schema {known}: start the newer Loquet"
+        "a newer Loquet has changed the tables. They have schema {found}, and a program must know schema {oldest} to use them. This program knows schema {known}: start the newer Loquet"
     )]
     TooNew {
         /// The schema of the database.
@@ -55,8 +59,8 @@ pub enum PostgresError {
         /// The newest schema that this program knows.
         known: i32,
     },
-    /// The server may lose what it acknowledged.
-    #[error("{0} is off in PostgreSQL. A power failure could then lose acknowledged events: set it to on")]
+    /// A power failure may lose what the server has acknowledged.
+    #[error("{0} is off in PostgreSQL, so a power failure could lose acknowledged events: set it to on")]
     NotDurable(&'static str),
 }
 
@@ -66,11 +70,12 @@ impl From<tokio_postgres::Error> for PostgresError {
     }
 }
 
-/// What happened, in one line: what the server said, with its code (SQLSTATE) and what it suggests, or what happened to
-/// the connection.
+/// Says in one line what the server answered, with its code (SQLSTATE) and its hint, or what happened to the connection.
 pub(crate) fn in_words(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
-        None if error.is_closed() => "the connection to PostgreSQL was closed".to_owned(),
+        None if error.is_closed() => {
+            "the connection to PostgreSQL was closed: check whether the server has restarted, and the network to it".to_owned()
+        }
         None => format!("PostgreSQL can't be used: {}", Causes(error)),
         Some(said) => {
             let hint = said.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
@@ -83,7 +88,7 @@ fn reason(error: &PoolError) -> String {
     match error {
         PoolError::Timeout(_) => {
             format!(
-                "no connection to PostgreSQL was available within {WAIT:?}: check the server, or raise postgres.connections"
+                "no connection to PostgreSQL was free within {WAIT:?}: check whether the server answers, or raise postgres.connections"
             )
         }
         PoolError::Backend(error) => in_words(error),
@@ -97,24 +102,24 @@ impl From<PostgresError> for StoreFailed {
     }
 }
 
-/// A file of TLS can't be used.
+/// Why a certificate or a key can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum NoTls {
     /// A file is not PEM.
-    #[error("{0} is not PEM")]
+    #[error("the file of {0} can't be read as PEM")]
     Pem(&'static str, #[source] pem::Error),
     /// A file has no certificate.
-    #[error("{0} has no certificate in it")]
+    #[error("the file of {0} has no certificate in it")]
     Empty(&'static str),
-    /// A certificate or key can't be used, or no version of TLS fits.
-    #[error("the certificates can't be used")]
+    /// The TLS library refuses a certificate, or the key does not belong to it.
+    #[error("a certificate or its private key can't be used")]
     Tls(#[from] tokio_rustls::rustls::Error),
 }
 
-/// Whether the server says for certain that a statement, and so its transaction, changed nothing.
+/// Whether the server's answer makes certain that a statement and its transaction changed nothing.
 pub(crate) fn is_refusal(error: &tokio_postgres::Error) -> bool {
     error.as_db_error().is_some_and(|said| {
-        // The server or its operator ended the session: how a commit ended is not known.
+        // The server or its operator ended the session, perhaps after the commit.
         !matches!(said.parsed_severity(), Some(Severity::Fatal | Severity::Panic))
             && ![SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::CANNOT_CONNECT_NOW]
                 .contains(said.code())

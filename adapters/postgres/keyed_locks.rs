@@ -1,7 +1,7 @@
 //! Locks that nodes share.
 //!
-//! The lock of a key is an advisory lock of a session. So it ends with the connection, however the node ends. A node that
-//! hangs in the middle holds it until PostgreSQL closes the idle session.
+//! The lock of a key is an advisory lock of a session in PostgreSQL. It ends with the connection, so a node that is killed
+//! frees it. A node that hangs keeps it until PostgreSQL closes the idle session, after a minute.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,17 +15,16 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::database::Database;
 use crate::error::PostgresError;
 
-/// The pause after a lock could not be asked for.
+/// The pause before a lock is asked for again after an error.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// Locks that all nodes share, for the keys that need it. For all other keys, only callers on this node wait for one
-/// another.
+/// Locks by key. For some keys, callers on all nodes wait for one another. For all others, callers on one node do.
 pub struct PostgresKeyedLocks {
     local: Arc<dyn KeyedLock>,
     database: Database,
     sharing: fn(&str) -> Sharing,
-    /// How many callers may hold a lock while they take another one. Each lock needs a connection. If these callers had all
-    /// connections, none of them would get the second lock.
+    /// Limits how many callers hold a lock while they wait for another one. Each lock takes a connection. If such callers had
+    /// all connections, none of them would get its second lock.
     outer: Arc<Semaphore>,
 }
 
@@ -41,9 +40,9 @@ pub enum Sharing {
 }
 
 impl PostgresKeyedLocks {
-    /// Makes locks. `database` must have connections that nothing else uses, because a caller that waits for a lock has
-    /// one: at least twice as many as `outer`, which says how many callers may hold a lock of [`Sharing::Outer`] on this
-    /// node. `sharing` says who waits for the lock of a key.
+    /// Makes locks. At most `outer` callers on this node hold a lock of [`Sharing::Outer`] at once. A caller occupies a
+    /// connection of `database` while it waits for a lock. So nothing else may use `database`, and it needs at least twice
+    /// as many connections as `outer`. `sharing` says who waits for the lock of a key.
     #[must_use]
     pub fn new(
         local: Arc<dyn KeyedLock>,
@@ -63,8 +62,8 @@ struct Held {
     _outer: Option<OwnedSemaphorePermit>,
 }
 
-/// A connection on which a lock was asked for. If the caller goes away before the answer, the connection is closed.
-/// Otherwise the server would give the lock to a connection of the pool, and nobody would give it back.
+/// A connection that waits for a lock. It is closed if the caller is cancelled before the server answers. Otherwise it would
+/// get the lock in the pool, where nobody gives it back.
 struct Asking(Option<Object>);
 
 impl Drop for Asking {
@@ -81,7 +80,7 @@ impl Drop for Held {
         let number = self.number;
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn(give_back(client, number))),
-            // The connection is closed, and with it the lock is free.
+            // Closing the connection frees the lock.
             Err(_) => drop(Object::take(client)),
         }
     }
@@ -99,10 +98,11 @@ async fn lock(database: &Database, number: i64) -> Result<Object, PostgresError>
         client.batch_execute("SET idle_session_timeout = '60s'").await?;
         client.execute("SELECT pg_advisory_lock($1)", &[&number]).await?;
     }
-    asking.0.take().ok_or_else(|| PostgresError::Unexpected("a connection is gone".to_owned()))
+    asking.0.take().ok_or_else(|| PostgresError::Unexpected("a lock without a connection".to_owned()))
 }
 
-/// The number of a key's lock. Two keys with one number wait for each other, which is harmless.
+/// The number of a key's lock. If two keys had the same number, their callers would wait for each other, which does no
+/// harm.
 fn number_of(key: &str) -> i64 {
     let hash = Sha256::digest(key.as_bytes());
     hash.first_chunk().map_or(0, |first: &[u8; 8]| i64::from_be_bytes(*first))
@@ -113,7 +113,7 @@ impl KeyedLock for PostgresKeyedLocks {
         Box::pin(async move {
             let sharing = (self.sharing)(&key);
             let number = number_of(&key);
-            // One caller of this node at a time asks for the key, so the others need no connection.
+            // Only one caller of this node at a time asks the server for a key. The others wait without a connection.
             let local = self.local.acquire(key).await;
             let outer = match sharing {
                 Sharing::Node => return local,
@@ -130,7 +130,7 @@ impl KeyedLock for PostgresKeyedLocks {
                         return held;
                     }
                     Err(error) => {
-                        tracing::debug!(error = %Causes(&error), "a lock can't be had from PostgreSQL; trying again");
+                        tracing::debug!(error = %Causes(&error), "PostgreSQL gave no lock; trying again");
                         tokio::time::sleep(RETRY).await;
                     }
                 }

@@ -1,6 +1,6 @@
-//! Everything that several nodes share in PostgreSQL (15 and later): the event log, the accounts' keys, the mail
-//! journal with its lease, webhooks, service tokens, answers to commands with idempotency keys, wrong guesses at unknown
-//! addresses, and the last use of sessions. Each source file implements one port.
+//! The stores that several nodes share, in PostgreSQL 15 or later: the event log, the accounts' keys, the mail journal with
+//! its lease, webhooks, service tokens, answers to commands with idempotency keys, wrong guesses at unknown addresses, the
+//! last use of sessions, and locks. Each of these modules implements one port.
 #![forbid(unsafe_code)]
 
 pub mod anonymous_guesses;

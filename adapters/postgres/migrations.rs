@@ -94,6 +94,11 @@ pub(crate) async fn migrate(client: &mut Object, part: Part) -> Result<(), Postg
     Ok(())
 }
 
+/// Whether the tables of a part are there, in the newest schema that this program knows.
+pub(crate) async fn is_current(client: &Object, part: Part) -> Result<bool, PostgresError> {
+    up_to_date(client, part, i32::try_from(part.steps().len()).unwrap_or(i32::MAX)).await
+}
+
 /// Whether nothing is to be done. Then a user without the right to make tables is enough.
 async fn up_to_date(client: &Object, part: Part, known: i32) -> Result<bool, PostgresError> {
     let there = client.query_one("SELECT to_regclass('loquet.schema_versions') IS NOT NULL", &[]).await?;

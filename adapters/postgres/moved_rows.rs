@@ -1,4 +1,4 @@
-//! The rows beside the log, as other engines take them too.
+//! Copies the rows beside the log to another engine, or from one. Each row is a JSON object that every engine can read.
 
 use loquet_domain::ports::BoxFuture;
 use loquet_projections::ports::{MovableRows, MovedTable, StoreFailed};
@@ -28,12 +28,12 @@ impl PostgresRows {
     }
 }
 
-/// How a table is read and written.
+/// The statements that read and write a table.
 struct Statements {
-    /// Takes the key of the last row and a limit. Gives rows as JSON.
+    /// Returns rows as JSON. Its parameters are the key of the last row before them, and a limit.
     read: &'static str,
     clear: &'static str,
-    /// Takes a JSON array of rows.
+    /// Its parameter is a JSON array of rows.
     put: &'static str,
 }
 
@@ -71,21 +71,21 @@ impl MovableRows for PostgresRows {
     }
 }
 
-/// Microseconds since 1970.
+/// Converts a column to microseconds since 1970.
 macro_rules! micros {
     ($column:literal) => {
         concat!("(extract(epoch FROM ", $column, ") * 1000000)::bigint")
     };
 }
 
-/// A moment, from microseconds since 1970.
+/// Converts a field of a row from microseconds since 1970.
 macro_rules! moment {
     ($field:literal) => {
         concat!("timestamptz 'epoch' + (row->>'", $field, "')::bigint * interval '1 microsecond'")
     };
 }
 
-/// Writes out the macros, and adds where the rows come from.
+/// Joins the parts of a statement, and adds the rows from its parameter.
 macro_rules! put {
     ($($part:expr),* $(,)?) => {
         concat!($($part,)* " FROM json_array_elements($1::text::json) AS rows (row)")

@@ -1,7 +1,7 @@
 //! Service tokens in PostgreSQL.
 //!
-//! No node keeps tokens in memory. Each call is one statement, so a node sees at its next call what another one changed,
-//! and no caller waits for more than one round trip.
+//! A node keeps no token in memory. Each call is one statement. So a node sees at its next call what another node has
+//! changed, and a caller waits for one round trip.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +22,7 @@ use crate::database::Database;
 use crate::error::PostgresError;
 use crate::statements::all;
 
-/// How accurate the last use is. Recording each use would cost more than the use itself.
+/// The accuracy of the time of last use. To record each use would cost more than the use itself.
 const NOTED: TimeDelta = TimeDelta::minutes(1);
 
 /// The columns in the order in which [`entry`] reads them.
@@ -41,8 +41,8 @@ const FIND: &str = select!("WHERE hash = $1");
 const CREATE: &str = "
     INSERT INTO loquet.service_tokens (hash, name, scopes, role, family, created_at, expires_at)
     VALUES ($1, $2, $3, $4, $1, $5, $6)";
-/// Ends the token with an id, and adds its successor. The row is locked, so that of two who change it the second sees
-/// what the first did.
+/// Ends the token with an id, and adds its successor. It locks the row, so that the second of two callers sees what the first
+/// one changed.
 const ROTATE: &str = "
     WITH held AS (
         SELECT hash, expires_at FROM loquet.service_tokens
@@ -70,7 +70,7 @@ pub struct PostgresServiceTokens {
     uses: Arc<Mutex<Uses>>,
 }
 
-/// Uses of tokens that must be recorded. One task records them, and others that come meanwhile afterwards.
+/// Uses of tokens that are not recorded yet. One task at a time records them, with those that come while it runs.
 #[derive(Default)]
 struct Uses {
     pending: HashMap<[u8; 32], Moment>,
@@ -124,7 +124,7 @@ impl PostgresServiceTokens {
         Ok(Some(entry.service))
     }
 
-    /// Records a use, while the caller already gets its answer. If recording fails, the next use is recorded.
+    /// Records a use in the background. If that fails, the next use is recorded.
     fn note_use(&self, hash: [u8; 32], at: Moment) {
         let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
         uses.pending.insert(hash, at);
@@ -133,7 +133,7 @@ impl PostgresServiceTokens {
             drop(tokio::spawn(async move {
                 while let Some(pending) = tokens.pending() {
                     if let Err(error) = tokens.write_uses(&pending).await {
-                        tracing::warn!(error = %Causes(&error), "the use of some tokens was not recorded");
+                        tracing::warn!(error = %Causes(&error), "the time of last use of some service tokens was not recorded; their next use is");
                     }
                 }
             }));

@@ -1,9 +1,9 @@
 //! When each session was last used, in PostgreSQL.
 //!
-//! A read is one look-up by the primary key. Most uses need no write: a node remembers the latest stored use that it has
-//! read or written, and skips a use that follows it closely. So a session that is in use on several nodes is written once
-//! in 10 seconds, not once on each node. A write does not wait for the disk (`synchronous_commit` is off for it). A crash
-//! of the server may lose the newest uses, and those that nodes skipped because of them: some 10 seconds together.
+//! Most uses need no write: a node remembers the latest stored use that it has read or written, and skips a use that follows
+//! within 10 seconds. So a session that is in use on several nodes is written once in 10 seconds, and not once by each node.
+//! A write does not wait for the disk (`synchronous_commit` is off for it). A crash of the server may lose about the last 10
+//! seconds of uses.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -25,7 +25,7 @@ const NOTE_USE: &str = "
     INSERT INTO loquet.session_uses AS held (session, used_at) VALUES ($1, $2)
     ON CONFLICT (session) DO UPDATE SET used_at = excluded.used_at WHERE held.used_at < excluded.used_at
     RETURNING set_config('synchronous_commit', 'off', true)";
-/// Only one node at a time forgets. The number is this program's own.
+/// The number of an advisory lock, so that one node at a time deletes old uses.
 const LOCK: i64 = 0x6c6f_7175_6574_0005;
 const FORGET: &str =
     "DELETE FROM loquet.session_uses WHERE used_at < $2 AND (SELECT pg_try_advisory_xact_lock($1))";
@@ -35,7 +35,7 @@ const FORGET: &str =
 pub struct PostgresSessionUses {
     database: Database,
     idle: TimeDelta,
-    /// For each session, a use that is stored. A later one may be stored too.
+    /// A stored use of each session. Another node may have stored a later one.
     stored: Arc<Cache<SessionId, Moment>>,
     /// When this node last deleted the uses of sessions that have ended.
     forgot_at: Arc<Mutex<Option<Moment>>>,
@@ -51,7 +51,7 @@ impl PostgresSessionUses {
     async fn read(&self, session: SessionId) -> Result<Option<Moment>, PostgresError> {
         let row = self.database.row(LAST_USE, &[&session.0]).await?;
         let used_at = row.map(|row| row.try_get(0)).transpose()?;
-        // What was known before may be later, if the server lost it in a crash. Then the next use is written.
+        // A crash of the server may have lost a later use that this node knew. Then the next use is written.
         match used_at {
             Some(used_at) => self.stored.insert(session, used_at),
             None => drop(self.stored.remove(&session)),
@@ -65,7 +65,7 @@ impl PostgresSessionUses {
         Ok(())
     }
 
-    /// Deletes the uses of sessions that have ended, four times in each idle time. The caller does not wait for it.
+    /// Deletes the uses of sessions that have ended, in the background, and four times within the idle time.
     fn forget_at_times(&self, now: Moment) {
         let mut forgot_at = self.forgot_at.lock().unwrap_or_else(PoisonError::into_inner);
         if forgot_at.is_some_and(|last| now - last < self.idle / 4) {
@@ -76,7 +76,7 @@ impl PostgresSessionUses {
         let uses = self.clone();
         drop(tokio::spawn(async move {
             if let Err(error) = uses.forget(now).await {
-                tracing::warn!(error = %Causes(&error), "the uses of sessions that have ended were not deleted");
+                tracing::warn!(error = %Causes(&error), "the uses of sessions that have ended were not deleted; they are deleted later");
             }
         }));
     }

@@ -1,4 +1,4 @@
-//! TLS to PostgreSQL.
+//! TLS to PostgreSQL. The server's certificate and its name are always checked.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::error::NoTls;
 
-/// The files of TLS, as PEM text.
+/// The certificates and keys of TLS, as PEM text.
 #[derive(Clone, Default)]
 pub struct Tls {
     /// Certificate authorities to trust, in addition to those that browsers trust.
@@ -35,12 +35,11 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// Makes a TLS client that trusts the authorities that browsers trust, and those of a PEM file. It checks the server's
-/// certificate and name.
+/// Makes a TLS client. It trusts the authorities that browsers trust, and the given ones.
 pub(crate) fn connector(tls: &Tls) -> Result<MakeRustlsConnect, NoTls> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(pem) = &tls.authorities {
-        for certificate in certificates(pem, "the file of certificate authorities")? {
+        for certificate in certificates(pem, "postgres.ca_file")? {
             roots.add(certificate)?;
         }
     }
@@ -50,16 +49,16 @@ pub(crate) fn connector(tls: &Tls) -> Result<MakeRustlsConnect, NoTls> {
     Ok(MakeRustlsConnect::new(match &tls.identity {
         None => config.with_no_client_auth(),
         Some(Identity { certificate, key }) => {
-            let chain = certificates(certificate, "the file of the client certificate")?;
+            let chain = certificates(certificate, "postgres.certificate_file")?;
             let key = PrivateKeyDer::from_pem_slice(key);
-            let key = key.map_err(|error| NoTls::Pem("the file of the client's private key", error))?;
+            let key = key.map_err(|error| NoTls::Pem("postgres.key_file", error))?;
             config.with_client_auth_cert(chain, key)?
         }
     }))
 }
 
-fn certificates(pem: &[u8], what: &'static str) -> Result<Vec<CertificateDer<'static>>, NoTls> {
+fn certificates(pem: &[u8], setting: &'static str) -> Result<Vec<CertificateDer<'static>>, NoTls> {
     let found = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
-    let found = found.map_err(|error| NoTls::Pem(what, error))?;
-    if found.is_empty() { Err(NoTls::Empty(what)) } else { Ok(found) }
+    let found = found.map_err(|error| NoTls::Pem(setting, error))?;
+    if found.is_empty() { Err(NoTls::Empty(setting)) } else { Ok(found) }
 }

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::answers;
-use crate::database::{FileError, Kind};
+use crate::database::Kind;
 use crate::key_store::KEYS;
 use crate::mail_journal::JOURNAL;
 use crate::service_tokens::TOKENS;
@@ -20,7 +20,7 @@ pub struct SqliteRows {
 }
 
 impl SqliteRows {
-    /// Uses the files of this folder. Makes those that do not exist when rows are asked for or added.
+    /// Uses the files of this folder. A file that does not exist has no rows. It is made when rows are removed or added.
     #[must_use]
     pub fn of(folder: &Path) -> Self {
         Self { folder: folder.to_owned() }
@@ -33,8 +33,7 @@ impl SqliteRows {
     ) -> BoxFuture<'a, Result<T, StoreFailed>> {
         Box::pin(async move {
             let statements = statements(table);
-            let opened: Result<Connection, FileError> =
-                statements.kind.open(&self.folder.join(statements.file));
+            let opened = statements.kind.open(&self.folder.join(statements.file));
             let mut connection = opened.map_err(StoreFailed::new)?;
             work(&mut connection, statements).map_err(StoreFailed::new)
         })
@@ -60,12 +59,14 @@ impl MovableRows for SqliteRows {
         limit: u32,
     ) -> BoxFuture<'a, Result<Vec<Value>, StoreFailed>> {
         Box::pin(async move {
-            let texts = self.run(table, move |connection, statements| {
-                let mut select = connection.prepare(statements.read)?;
-                let rows = select.query_map((after, limit), |row| row.get::<_, String>(0))?;
-                rows.collect::<rusqlite::Result<Vec<_>>>()
-            });
-            let parsed = texts.await?.into_iter().map(|text| serde_json::from_str(&text));
+            let statements = statements(table);
+            let path = self.folder.join(statements.file);
+            if !path.exists() {
+                return Ok(Vec::new());
+            }
+            let connection = statements.kind.open_reader(&path).map_err(StoreFailed::new)?;
+            let texts = read(&connection, statements.read, after, limit).map_err(StoreFailed::new)?;
+            let parsed = texts.into_iter().map(|text| serde_json::from_str(&text));
             parsed.collect::<Result<_, _>>().map_err(StoreFailed::new)
         })
     }
@@ -85,6 +86,12 @@ impl MovableRows for SqliteRows {
             .await
         })
     }
+}
+
+fn read(connection: &Connection, statement: &str, after: &str, limit: u32) -> rusqlite::Result<Vec<String>> {
+    let mut select = connection.prepare(statement)?;
+    let rows = select.query_map((after, limit), |row| row.get(0))?;
+    rows.collect()
 }
 
 fn statements(table: MovedTable) -> &'static Statements {

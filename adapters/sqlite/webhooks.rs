@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use loquet_domain::Moment;
 use loquet_domain::ports::{BoxFuture, Position};
-use loquet_projections::ports::{Delivery, DeliveryCounts, Endpoint, StoreFailed, Webhooks};
+use loquet_projections::ports::{Delivery, DeliveryCounts, Endpoint, Fence, LogPoint, StoreFailed, Webhooks};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior};
 use uuid::Uuid;
 
@@ -119,6 +119,11 @@ fn deliveries(
 }
 
 impl Webhooks for SqliteWebhooks {
+    fn under(&self, _: Fence) -> Arc<dyn Webhooks> {
+        // One server at a time uses the file.
+        Arc::new(self.clone())
+    }
+
     fn add(&self, endpoint: Endpoint) -> BoxFuture<'_, Result<(), StoreFailed>> {
         self.transaction(move |transaction| {
             let row = (
@@ -172,39 +177,44 @@ impl Webhooks for SqliteWebhooks {
     fn advance(
         &self,
         endpoint: Uuid,
-        position: Position,
-        event_id: Uuid,
+        from: Position,
+        to: LogPoint,
         events: Vec<Position>,
         now: Moment,
-    ) -> BoxFuture<'_, Result<(), StoreFailed>> {
+    ) -> BoxFuture<'_, Result<bool, StoreFailed>> {
         self.transaction(move |transaction| {
             let id = endpoint.into_bytes();
-            let update = "UPDATE endpoints SET position = ?, event_id = ? WHERE id = ?";
-            if transaction.execute(update, (position.0, event_id.into_bytes(), id))? == 0 {
-                // The endpoint is gone.
-                return Ok(());
+            let update = "UPDATE endpoints SET position = ?, event_id = ? WHERE id = ? AND position = ?";
+            let row = (to.position.0, to.event_id.map(Uuid::into_bytes), id, from.0);
+            if transaction.execute(update, row)? == 0 {
+                return Ok(false);
             }
             let insert = "INSERT OR IGNORE INTO deliveries VALUES (?, ?, 0, ?, NULL)";
             let mut insert = transaction.prepare_cached(insert)?;
             for event in events {
                 insert.execute((id, event.0, micros(now)))?;
             }
-            Ok(())
+            Ok(true)
         })
     }
 
     fn set_position(
         &self,
         endpoint: Uuid,
-        position: Position,
-        event_id: Option<Uuid>,
+        from: Option<Position>,
+        to: LogPoint,
     ) -> BoxFuture<'_, Result<bool, StoreFailed>> {
         self.transaction(move |transaction| {
             let id = endpoint.into_bytes();
+            let update = "UPDATE endpoints SET position = ?, event_id = ?, stopped = NULL
+                WHERE id = ? AND position = coalesce(?, position)";
+            let row = (to.position.0, to.event_id.map(Uuid::into_bytes), id, from.map(|from| from.0));
+            if transaction.execute(update, row)? == 0 {
+                return Ok(false);
+            }
             let later = "DELETE FROM deliveries WHERE endpoint = ? AND position > ?";
-            transaction.execute(later, (id, position.0))?;
-            let update = "UPDATE endpoints SET position = ?, event_id = ?, stopped = NULL WHERE id = ?";
-            Ok(transaction.execute(update, (position.0, event_id.map(Uuid::into_bytes), id))? == 1)
+            transaction.execute(later, (id, to.position.0))?;
+            Ok(true)
         })
     }
 

@@ -3,9 +3,13 @@
 //! For each endpoint, the events of the log become deliveries, which are stored with the position up to which the log was
 //! read. A delivery is removed when the endpoint answers 2xx. Otherwise it is tried again after growing pauses, and at
 //! last it is a dead letter. An endpoint that is away holds up no other.
+//!
+//! An operator may set the position of an endpoint while events are sent. So a position is moved only from where this
+//! sender has read it. If it is elsewhere, the sender reads it again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -15,7 +19,7 @@ use loquet_domain::Moment;
 use loquet_domain::ports::{EventCodec, EventStore, Position, ReadError, Subscribed};
 use loquet_metrics::{Outcome, Outcomes};
 use loquet_projections::causes::Causes;
-use loquet_projections::ports::{Clock, Delivery, Endpoint, StoreFailed, Webhooks};
+use loquet_projections::ports::{Clock, Delivery, Endpoint, LogPoint, StoreFailed, Webhooks};
 use loquet_projections::runner::{ServiceState, Status};
 use loquet_public_events::cloud_event::STRUCTURED;
 use loquet_public_events::{CloudEvent, Contract, ContractError, type_of};
@@ -117,28 +121,24 @@ impl WebhookSender {
     /// An error if the HTTP client can't be made.
     pub async fn run(self) -> Result<(), reqwest::Error> {
         let clients = Clients { encrypted: self.client(true)?, plain: self.client(false)? };
-        let mut running: BTreeMap<Uuid, (Endpoint, AbortOnDrop)> = BTreeMap::new();
+        let mut running: BTreeMap<Uuid, Running> = BTreeMap::new();
         loop {
+            // Read before the endpoints are. So a position that is behind it was set by somebody else.
+            let reached: BTreeMap<Uuid, Position> =
+                running.iter().map(|(id, sending)| (*id, sending.reached.get())).collect();
             match self.webhooks.list().await {
                 Ok(endpoints) => {
-                    let active = |id: &Uuid| endpoints.iter().find(|endpoint| endpoint.id == *id);
-                    // The position moves while events are sent. Everything else is a change, and so is a position that went back.
-                    let same = |a: &Endpoint, b: &Endpoint| {
-                        Endpoint { position: b.position, event_id: b.event_id, ..a.clone() } == *b
-                    };
-                    running.retain(|id, (known, task)| {
-                        active(id).is_some_and(|now| same(known, now) && now.position >= known.position)
-                            && !task.0.is_finished()
+                    running.retain(|id, sending| {
+                        let now = endpoints.iter().find(|endpoint| endpoint.id == *id);
+                        let reached = reached.get(id).copied().unwrap_or_default();
+                        now.is_some_and(|now| sending.goes_on(now, reached))
                     });
-                    for (id, (known, _)) in &mut running {
-                        if let Some(now) = active(id) {
-                            *known = now.clone();
-                        }
-                    }
                     for endpoint in endpoints.into_iter().filter(|endpoint| endpoint.stopped.is_none()) {
                         running.entry(endpoint.id).or_insert_with(|| {
-                            let task = self.clone().follow(endpoint.clone(), clients.clone());
-                            (endpoint, AbortOnDrop(tokio::spawn(task)))
+                            let reached = Arc::new(Reached::at(endpoint.position));
+                            let task =
+                                self.clone().follow(endpoint.clone(), clients.clone(), reached.clone());
+                            Running { endpoint, reached, task: AbortOnDrop(tokio::spawn(task)) }
                         });
                     }
                     self.show().await;
@@ -197,13 +197,13 @@ impl WebhookSender {
     }
 
     /// Sends the events of the log to one endpoint.
-    async fn follow(self, endpoint: Endpoint, clients: Clients) {
-        let (mut position, mut pause) = (endpoint.position, RETRY);
+    async fn follow(self, endpoint: Endpoint, clients: Clients, reached: Arc<Reached>) {
+        let mut pause = RETRY;
         let mut is_checked = false;
         loop {
             let stepped = match is_checked {
-                true => self.step(&endpoint, &clients, &mut position).await,
-                false => self.check_log(&endpoint, &mut position).await,
+                true => self.step(&endpoint, &clients, &reached).await,
+                false => self.check_log(&endpoint, &reached).await,
             };
             match stepped {
                 Ok(true) => {
@@ -228,17 +228,19 @@ impl WebhookSender {
     }
 
     /// Compares the position with the log. After a restore, the log may end before it, or have another event there. Returns
-    /// whether to go on.
-    async fn check_log(&self, endpoint: &Endpoint, position: &mut Position) -> Result<bool, Trouble> {
-        let head = self.store.head().await?;
-        if *position > head {
-            tracing::warn!(url = %endpoint.url, %position, %head, "a webhook is ahead of the log; its position is set back");
-            *position = head;
-            let event_id = event_id_at(self.store.as_ref(), head).await?;
-            self.webhooks.set_position(endpoint.id, head, event_id).await?;
+    /// whether to go on. If not, the endpoint is stopped, or was moved by somebody else and is read again.
+    async fn check_log(&self, endpoint: &Endpoint, reached: &Reached) -> Result<bool, Trouble> {
+        let (position, head) = (reached.get(), self.store.head().await?);
+        if position > head {
+            let to = LogPoint { position: head, event_id: event_id_at(self.store.as_ref(), head).await? };
+            if !self.webhooks.set_position(endpoint.id, Some(position), to).await? {
+                return Ok(false);
+            }
+            tracing::warn!(url = %endpoint.url, %position, %head, "a webhook was ahead of the log; its position was set back");
+            reached.set(head);
             return Ok(true);
         }
-        let here = event_id_at(self.store.as_ref(), *position).await?;
+        let here = event_id_at(self.store.as_ref(), position).await?;
         if endpoint.event_id.is_some() && endpoint.event_id != here {
             let why = format!(
                 "at position {position} the log has another event than before: it was put back to an older backup. Choose from \
@@ -251,14 +253,11 @@ impl WebhookSender {
         Ok(true)
     }
 
-    /// Sends what is due, or reads further events, or waits. Returns whether to go on.
-    async fn step(
-        &self,
-        endpoint: &Endpoint,
-        clients: &Clients,
-        position: &mut Position,
-    ) -> Result<bool, Trouble> {
+    /// Sends what is due, or reads further events, or waits. Returns whether to go on. If not, the endpoint is stopped, or
+    /// was moved by somebody else and is read again.
+    async fn step(&self, endpoint: &Endpoint, clients: &Clients, reached: &Reached) -> Result<bool, Trouble> {
         let now = (self.clock)();
+        let position = reached.get();
         let due = self.webhooks.due(endpoint.id, now, AT_ONCE).await?;
         if !due.is_empty() {
             let sent = due.iter().map(|delivery| self.deliver(endpoint, clients, delivery));
@@ -266,17 +265,20 @@ impl WebhookSender {
             return Ok(!sent.contains(&false));
         }
         if self.webhooks.counts(endpoint.id).await?.waiting < MOST_WAITING {
-            let page = self.store.read_all(*position, PAGE).await?;
-            if let Some((last, event_id)) = page.last().map(|event| (event.position, event.event.id.0)) {
+            let page = self.store.read_all(position, PAGE).await?;
+            if let Some(last) = page.last() {
+                let to = LogPoint { position: last.position, event_id: Some(last.event.id.0) };
                 let wanted = page.iter().filter(|event| wants(endpoint, &event.event.name));
                 let events = wanted.map(|event| event.position).collect();
-                self.webhooks.advance(endpoint.id, last, event_id, events, now).await?;
-                *position = last;
-                return Ok(true);
+                let has_moved = self.webhooks.advance(endpoint.id, position, to, events, now).await?;
+                if has_moved {
+                    reached.set(to.position);
+                }
+                return Ok(has_moved);
             }
         }
         tokio::select! {
-            more = wait_for_more(self.store.as_ref(), *position) => { more?; }
+            more = wait_for_more(self.store.as_ref(), position) => { more?; }
             () = tokio::time::sleep(LOOK) => {}
         }
         Ok(true)
@@ -400,6 +402,40 @@ async fn wait_for_more(store: &dyn EventStore, after: Position) -> Result<(), Re
         }
     }
     Ok(())
+}
+
+/// The task that sends events to one endpoint.
+struct Running {
+    /// The endpoint as it was when the task began.
+    endpoint: Endpoint,
+    reached: Arc<Reached>,
+    task: AbortOnDrop,
+}
+
+impl Running {
+    /// Whether the task goes on. It ends if the endpoint was changed, or is at a position before the one that the task had
+    /// stored earlier.
+    fn goes_on(&self, now: &Endpoint, stored: Position) -> bool {
+        let begun = Endpoint { position: now.position, event_id: now.event_id, ..self.endpoint.clone() };
+        begun == *now && now.position >= stored && !self.task.0.is_finished()
+    }
+}
+
+/// The position that a task has read or stored last.
+struct Reached(AtomicU64);
+
+impl Reached {
+    fn at(position: Position) -> Self {
+        Self(AtomicU64::new(position.0))
+    }
+
+    fn get(&self) -> Position {
+        Position(self.0.load(Ordering::Acquire))
+    }
+
+    fn set(&self, position: Position) {
+        self.0.store(position.0, Ordering::Release);
+    }
 }
 
 struct AbortOnDrop(JoinHandle<()>);

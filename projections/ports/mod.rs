@@ -24,4 +24,4 @@ pub use read_store::{
     BuildState, Cursor, FoundRow, Order, ReadStore, Rows, Selection, StoredBuild, StoredView, Work,
 };
 pub use store_failed::StoreFailed;
-pub use webhooks::{Delivery, DeliveryCounts, Endpoint, Webhooks};
+pub use webhooks::{Delivery, DeliveryCounts, Endpoint, LogPoint, Webhooks};

@@ -1,11 +1,13 @@
 //! The endpoints that are sent events, and the deliveries that wait.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use loquet_domain::Moment;
 use loquet_domain::ports::{BoxFuture, Position};
 use uuid::Uuid;
 
-use super::StoreFailed;
+use super::{Fence, StoreFailed};
 
 /// A receiver of events.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +30,15 @@ pub struct Endpoint {
     pub event_id: Option<Uuid>,
     /// Why it gets no more events. `None` while it does.
     pub stopped: Option<String>,
+}
+
+/// A position in the log, with the event there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogPoint {
+    /// The position.
+    pub position: Position,
+    /// The id of the event at this position. `None` at the start of the log.
+    pub event_id: Option<Uuid>,
 }
 
 /// A delivery that did not succeed yet.
@@ -63,9 +74,15 @@ pub struct DeliveryCounts {
 ///
 /// An adapter guarantees:
 /// - **A delivery is not lost**: [`advance`](Self::advance) stores deliveries and the position together.
+/// - **A position is moved by one caller at a time**: of two who move an endpoint from the same position, one succeeds.
 /// - **Durable**: what a call changed survives a kill after it returned.
 /// - **A removed endpoint is gone**, with its deliveries. A call that names it changes nothing.
 pub trait Webhooks: Send + Sync {
+    /// Returns the same webhooks for the node that holds the lease on the reactions under this fence. Once the lease is
+    /// over, every write through them fails with [`Fenced`](super::Fenced) as its cause, and changes nothing. A store that
+    /// no other node uses has nothing to compare.
+    fn under(&self, fence: Fence) -> Arc<dyn Webhooks>;
+
     /// Adds an endpoint.
     ///
     /// # Errors
@@ -97,30 +114,31 @@ pub trait Webhooks: Send + Sync {
     /// [`StoreFailed`] if the store can't be written.
     fn stop(&self, endpoint: Uuid, why: Option<String>) -> BoxFuture<'_, Result<bool, StoreFailed>>;
 
-    /// Stores deliveries of the events at these positions, which are due now, and the position up to which the log was
-    /// read. A delivery that is there stays as it is.
+    /// Moves an endpoint from one position to the position up to which the log was read, and stores deliveries of these
+    /// events, which are due now. A delivery that is there stays as it is. Returns `false` and stores nothing if the
+    /// endpoint is not at `from`, or is gone: an operator or another node has moved it.
     ///
     /// # Errors
     /// [`StoreFailed`] if the store can't be written. Then nothing was stored.
     fn advance(
         &self,
         endpoint: Uuid,
-        position: Position,
-        event_id: Uuid,
+        from: Position,
+        to: LogPoint,
         events: Vec<Position>,
         now: Moment,
-    ) -> BoxFuture<'_, Result<(), StoreFailed>>;
+    ) -> BoxFuture<'_, Result<bool, StoreFailed>>;
 
     /// Sets the position, removes the deliveries of later events, and lets the endpoint go on if it was stopped. Returns
-    /// whether there is one.
+    /// `false` and changes nothing if there is no such endpoint, or if `from` is given and the endpoint is not there.
     ///
     /// # Errors
     /// [`StoreFailed`] if the store can't be written.
     fn set_position(
         &self,
         endpoint: Uuid,
-        position: Position,
-        event_id: Option<Uuid>,
+        from: Option<Position>,
+        to: LogPoint,
     ) -> BoxFuture<'_, Result<bool, StoreFailed>>;
 
     /// Up to `limit` deliveries of an endpoint that are due, those of older events first. A delivery that is due

@@ -1,8 +1,8 @@
 """Receives webhooks, and checks each with the package of Standard Webhooks.
 
 Usage: receiver.py PORT FOLDER. The folder has the files `secret` and `mode`. Each delivery is a line of the file
-`deliveries`: the type, the id, and whether the signature is right. `mode` says how to answer: a status, `redirect` or
-`slow`.
+`deliveries`: the type, the id, and whether the signature is right. `mode` says how to answer: a status, `redirect`,
+`slow`, or `wait` until the mode is another one.
 """
 
 import json
@@ -34,6 +34,9 @@ class Receiver(BaseHTTPRequestHandler):
             deliveries.write(json.dumps(line) + "\n")
         if mode == "slow":
             time.sleep(60)
+        while mode == "wait":
+            time.sleep(0.02)
+            mode = (folder / "mode").read_text().strip() or "wait"
         if mode == "redirect":
             self.send_response(307)
             self.send_header("location", "/elsewhere")

@@ -262,6 +262,68 @@ async fn an_endpoint_that_is_gone_is_stopped_and_a_redirect_is_not_followed() {
     assert!(!webhook(&server, &["list"]).contains(&id));
 }
 
+/// The position of the only webhook, and the number of events after it.
+fn position_and_lag(server: &Server) -> (u64, u64) {
+    let list: Value = serde_json::from_str(&webhook(server, &["list", "--json"])).unwrap();
+    (list["position"].as_u64().unwrap(), list["lag"].as_u64().unwrap())
+}
+
+/// Waits until the only webhook is at the end of the log. Returns its position.
+async fn caught_up(server: &Server) -> u64 {
+    let begun = Instant::now();
+    loop {
+        if let (position, 0) = position_and_lag(server) {
+            return position;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", position_and_lag(server));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_operator_who_skips_events_while_others_are_sent_is_not_overruled() {
+    let name = "an_operator_who_skips_events_while_others_are_sent_is_not_overruled";
+    let Some(receiver) = Receiver::start(name).await else { return };
+    let server = server().await;
+    let id = add(&server, &receiver, &["--type", "loquet.company.registered.v1"]);
+    receiver.answer("wait");
+    place(&server, 1).await;
+    receiver.until("the first is being sent", |got| got.len() == 1).await;
+    // The server reads no further events until the first is answered.
+    place(&server, 2).await;
+    let (position, lag) = position_and_lag(&server);
+    assert!(lag > 0, "the second order is not read yet");
+    webhook(&server, &["set-position", &id, &(position + lag).to_string()]);
+    receiver.answer("204");
+    caught_up(&server).await;
+    place(&server, 3).await;
+    let got = receiver.until("the third arrives", |got| got.len() >= 2).await;
+    let events = public_events(&server).await;
+    let registered: Vec<&Value> =
+        events.iter().filter(|event| event["type"] == "loquet.company.registered.v1").collect();
+    let ids: Vec<&Value> = got.iter().map(|delivery| &delivery["id"]).collect();
+    assert_eq!(ids, [&registered[0]["id"], &registered[2]["id"]], "the second was skipped");
+}
+
+/// The server looks at its webhooks every two seconds. The position is set back between two looks, and nothing else happens.
+#[tokio::test]
+async fn events_are_sent_again_after_a_position_was_set_back_in_a_quiet_log() {
+    let name = "events_are_sent_again_after_a_position_was_set_back_in_a_quiet_log";
+    let Some(receiver) = Receiver::start(name).await else { return };
+    let server = server().await;
+    let id = add(&server, &receiver, &["--type", "loquet.company.registered.v1"]);
+    for round in 0..3_u32 {
+        let before = caught_up(&server).await;
+        // The server has seen this position.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let sent = receiver.deliveries().len();
+        place(&server, round + 1).await;
+        receiver.until("it arrives", |got| got.len() == sent + 1).await;
+        webhook(&server, &["set-position", &id, &before.to_string()]);
+        receiver.until("it arrives again", |got| got.len() >= sent + 2).await;
+    }
+}
+
 /// Without the setting, nothing is sent into the operator's network, whatever the URL or the name says.
 #[tokio::test]
 async fn events_are_not_sent_into_the_operators_network_unless_it_is_listed() {

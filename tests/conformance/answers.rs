@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use loquet_domain::Moment;
 use loquet_http_ports::answers::{Answers, CommandId, Known, UnderWay};
-use loquet_postgres::Database;
 use loquet_postgres::answers::PostgresAnswers;
+use loquet_postgres::{Connection, Database};
 use loquet_sqlite::answers::SqliteAnswers;
 use loquet_tests::postgres_server::PostgresServer;
 use zeroize::Zeroizing;
@@ -61,7 +61,7 @@ fn on_postgres(folder: &Path) -> Store<Port> {
 }
 
 fn postgres(database: Database) -> PostgresAnswers {
-    PostgresAnswers::new(database, Zeroizing::new([7; 32]), LEASE)
+    PostgresAnswers::with_lease(database, Zeroizing::new([7; 32]), LEASE)
 }
 
 fn at(hour: i64) -> Moment {
@@ -267,9 +267,32 @@ async fn in_postgres_a_claim_is_renewed_as_long_as_it_is_held() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn in_postgres_a_claim_lasts_longer_than_a_command_can_wait_for_the_server() {
+    let Some(server) = PostgresServer::start("a_claim_lasts_longer") else { return };
+    drop(server.database());
+    for (statement_timeout, at_least, at_most) in [(1, 28, 30), (20, 78, 80), (300, 1198, 1200)] {
+        let statement_timeout = Duration::from_secs(statement_timeout);
+        let connection = Connection { statement_timeout, ..server.connection() };
+        let database = Database::new(&connection).unwrap();
+        let answers = PostgresAnswers::new(database, Zeroizing::new([7; 32]));
+        let key = format!("{statement_timeout:?}");
+        let command = new(begin(&answers, &key, "a", 0).await);
+        let left = server
+            .sql("SELECT extract(epoch FROM claimed_until - clock_timestamp())::int FROM loquet.answers");
+        let left: u64 = left.parse().unwrap();
+        assert!((at_least..=at_most).contains(&left), "{statement_timeout:?}: {left} s");
+        answers.end(command, Vec::new()).await.unwrap();
+        server.sql("DELETE FROM loquet.answers");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn in_postgres_a_claim_survives_a_restart_of_the_server() {
     let Some(server) = PostgresServer::start("a_claim_survives_a_restart") else { return };
-    let [one, other] = [(); 2].map(|()| postgres(server.database()));
+    // Longer than the restart takes.
+    let lease = Duration::from_mins(5);
+    let answers = |()| PostgresAnswers::with_lease(server.database(), Zeroizing::new([7; 32]), lease);
+    let [one, other] = [(); 2].map(answers);
     let command = new(begin(&one, "k", "a", 0).await);
     server.crash();
     server.run();

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
@@ -37,12 +38,14 @@ pub(crate) struct Node {
     pub(crate) id: Uuid,
     pub(crate) port: u16,
     alive: AtomicBool,
+    muted: watch::Sender<bool>,
     connections: Mutex<JoinSet<()>>,
 }
 
 impl Node {
     pub(crate) fn at(port: u16) -> Self {
-        Self { id: clock::fresh_id(), port, alive: AtomicBool::new(true), connections: Mutex::default() }
+        let (alive, muted) = (AtomicBool::new(true), watch::Sender::new(false));
+        Self { id: clock::fresh_id(), port, alive, muted, connections: Mutex::default() }
     }
 
     pub(crate) fn is_alive(&self) -> bool {
@@ -51,6 +54,16 @@ impl Node {
 
     pub(crate) fn set_alive(&self, alive: bool) {
         self.alive.store(alive, Ordering::Release);
+    }
+
+    pub(crate) fn set_muted(&self, muted: bool) {
+        self.muted.send_replace(muted);
+    }
+
+    /// Waits until subscriptions of this node may deliver.
+    pub(crate) async fn may_deliver(&self) {
+        // The sender is in this struct, so it cannot be gone.
+        let _ = self.muted.subscribe().wait_for(|muted| !muted).await;
     }
 
     /// Serves a connection until it ends or is cut.

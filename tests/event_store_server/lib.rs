@@ -104,6 +104,14 @@ impl Server {
         self.cluster.elect(node);
     }
 
+    /// Keeps new events from the subscriptions of a node, and leaves their connections open. So they are like those of a
+    /// node that was cut off from the others.
+    pub fn mute(&self, node: usize) {
+        if let Some(node) = self.cluster.nodes.get(node) {
+            node.set_muted(true);
+        }
+    }
+
     /// Breaks all connections. New ones are accepted.
     pub fn cut_connections(&self) {
         self.cluster.cut();

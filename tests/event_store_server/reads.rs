@@ -21,8 +21,8 @@ use crate::subscription::{Wanted, subscribe};
 /// How many events a subscription passes between two checkpoints, if the client does not say.
 const WINDOW: u32 = 32;
 
-/// Answers a read.
-pub(crate) fn read(cluster: &Arc<Cluster>, options: Options) -> Result<Responses, Status> {
+/// Answers a read of a node.
+pub(crate) fn read(cluster: &Arc<Cluster>, node: usize, options: Options) -> Result<Responses, Status> {
     let ids = match options.uuid_option.and_then(|option| option.content) {
         Some(options::uuid_option::Content::String(_)) => Ids::Text,
         Some(options::uuid_option::Content::Structured(_)) => Ids::Halves,
@@ -51,7 +51,7 @@ pub(crate) fn read(cluster: &Arc<Cluster>, options: Options) -> Result<Responses
                 }
                 _ => 0,
             };
-            Ok(subscribe(cluster.clone(), Wanted::Stream { name, from }, 0, ids).boxed())
+            Ok(subscribe((cluster.clone(), node), Wanted::Stream { name, from }, 0, ids).boxed())
         }
         (Some(StreamOption::All(all)), Some(CountOption::Subscription(_))) => {
             let (filter, checkpoint_after) = filter(options.filter_option)?;
@@ -63,7 +63,7 @@ pub(crate) fn read(cluster: &Arc<Cluster>, options: Options) -> Result<Responses
                 _ => 0,
             };
             let wanted = Wanted::All { filter, checkpoint_after };
-            Ok(subscribe(cluster.clone(), wanted, done, ids).boxed())
+            Ok(subscribe((cluster.clone(), node), wanted, done, ids).boxed())
         }
         _ => Err(Status::invalid_argument("this combination of options is invalid")),
     }

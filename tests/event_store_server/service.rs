@@ -46,7 +46,7 @@ impl Streams for StreamsService {
         if all && self.cluster.faults.denied() == Denied::WholeLog {
             return Err(access_denied());
         }
-        reads::read(&self.cluster, options).map(Response::new)
+        reads::read(&self.cluster, self.node, options).map(Response::new)
     }
 
     async fn append(&self, request: Request<Streaming<AppendReq>>) -> Result<Response<AppendResp>, Status> {

@@ -28,6 +28,7 @@ pub(crate) enum Wanted {
 
 struct Subscription {
     cluster: Arc<Cluster>,
+    node: usize,
     grown: watch::Receiver<usize>,
     wanted: Wanted,
     ids: Ids,
@@ -39,9 +40,9 @@ struct Subscription {
     ready: VecDeque<Content>,
 }
 
-/// Delivers what is wanted after the first `done` events of the log.
+/// Delivers from a node what is wanted after the first `done` events of the log.
 pub(crate) fn subscribe(
-    cluster: Arc<Cluster>,
+    (cluster, node): (Arc<Cluster>, usize),
     wanted: Wanted,
     done: usize,
     ids: Ids,
@@ -51,6 +52,7 @@ pub(crate) fn subscribe(
     let start = Subscription {
         grown: cluster.log.grown(),
         cluster,
+        node,
         wanted,
         ids,
         done,
@@ -71,6 +73,9 @@ impl Subscription {
             self.cluster.faults.pass().await;
             if let Some(content) = self.ready.pop_front() {
                 return Some(content);
+            }
+            if let Some(node) = self.cluster.nodes.get(self.node) {
+                node.may_deliver().await;
             }
             self.grown.mark_unchanged();
             let page = self.cluster.log.after(self.done, PAGE);

@@ -222,6 +222,91 @@ async fn a_subscription_gives_each_event_once_and_in_order_whatever_is_delivered
     assert_eq!(reader.head().await, Ok(at));
 }
 
+/// Waits until the end of the log is known to be at a position, without any request but this one.
+async fn knows(store: &KurrentStore, end: Position) {
+    let begun = Instant::now();
+    while store.head().await != Ok(end) {
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?} is not {end}", store.head().await);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// A subscription that is open and silent: at a former leader that was cut off from the others, and at the leader.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_silent_subscription_does_not_tell_is_known_within_seconds() {
+    for elects in [true, false] {
+        let Some(mut server) = KurrentServer::start("kurrentdb_silent", three_nodes()) else { return };
+        let (reader, writer) = (open(&server.connection()).await, open(&server.connection()).await);
+        let first = writer.append(&stream("a"), Revision(0), vec![event(1)]).await.unwrap();
+        knows(&reader, first.position).await;
+        let mut subscription = reader.subscribe(first.position);
+        assert!(matches!(subscription.next().await, Some(Ok(Subscribed::CaughtUp(_)))));
+        // Its subscription is open at the leader, and the leader has confirmed it.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        server.ours().mute(0);
+        if elects {
+            server.ours().elect(1);
+        }
+        for n in 1..4 {
+            let next =
+                writer.append(&stream("a"), Revision(n), vec![event(u128::from(n) + 1)]).await.unwrap();
+            knows(&reader, next.position).await;
+            let Some(Ok(Subscribed::Event(event))) = subscription.next().await else { panic!() };
+            assert_eq!(event.position, next.position);
+            let Some(Ok(Subscribed::CaughtUp(_))) = subscription.next().await else { panic!() };
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_of_the_log_that_no_leader_confirms_is_not_given_as_the_present_one() {
+    let Some(mut server) = KurrentServer::start("kurrentdb_leaderless", three_nodes()) else { return };
+    let store = open(&hasty(&server)).await;
+    let appended = store.append(&stream("a"), Revision(0), vec![event(1)]).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(store.head().await, Ok(appended.position));
+    // The node to which the store is connected runs, and names a leader that can't be reached.
+    server.ours().mute(0);
+    server.ours().elect(1);
+    server.ours().stop_node(1);
+    server.ours().stop_node(2);
+    let begun = Instant::now();
+    while store.head().await.is_ok() {
+        assert!(begun.elapsed() < Duration::from_secs(6), "an old end is given as the present one");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    server.ours().start_node(1).unwrap();
+    knows(&store, appended.position).await;
+}
+
+/// For each session, a task asks the server to end it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stalled_server_does_not_keep_the_tasks_that_end_sessions() {
+    let Some(mut server) = KurrentServer::start("kurrentdb_farewell", Options::default()) else { return };
+    let store = open(&hasty(&server)).await;
+    let append_to_40_streams = async |revision| {
+        let appends = (0..40_u128).map(|n| {
+            let store = store.clone();
+            async move {
+                let event = event(u128::from(revision) * 100 + n);
+                store.append(&stream(&n.to_string()), Revision(revision), vec![event]).await
+            }
+        });
+        futures_util::future::join_all(appends).await
+    };
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    assert!(append_to_40_streams(0).await.iter().all(Result::is_ok));
+    server.ours().faults().stall();
+    assert!(append_to_40_streams(1).await.iter().all(Result::is_err));
+    // Meanwhile the store tries again, which adds a few other tasks.
+    let (begun, mut most) = (Instant::now(), tasks());
+    while tasks() + 30 > most {
+        assert!(begun.elapsed() < Duration::from_secs(12), "{most} tasks were there, and {} are", tasks());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        most = most.max(tasks());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn closing_ends_subscriptions_and_refuses_appends() {
     let server = KurrentServer::fresh();

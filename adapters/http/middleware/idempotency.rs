@@ -14,10 +14,10 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, IntoResponseParts, Response, ResponseParts};
 use loquet_projections::causes::Causes;
-use serde::{Deserialize, Serialize};
 
 use crate::caller::Caller;
 use crate::middleware::buffered_body::MOST_BYTES;
+use crate::middleware::stored_answer::StoredAnswer;
 use crate::request_parts::bearer;
 use crate::responses::carry_out::to_its_end;
 use crate::responses::done::POSITION;
@@ -30,14 +30,6 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// The largest answer that is stored, in bytes. The report on a file of ten thousand lines has about three million.
 const MOST_ANSWER: usize = 8 * 1024 * 1024;
-
-/// A stored answer.
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    status: u16,
-    headers: Vec<(String, String)>,
-    body: String,
-}
 
 pub(crate) async fn once(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     let is_command = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH | Method::DELETE);
@@ -124,7 +116,7 @@ async fn take_down(response: Response) -> (Response, Option<Vec<u8>>) {
         let value = parts.headers.get(name)?.to_str().ok()?;
         Some((name.as_str().to_owned(), value.to_owned()))
     };
-    let kept = Kept {
+    let kept = StoredAnswer {
         status: status.as_u16(),
         headers: [header::CONTENT_TYPE, POSITION].iter().filter_map(header).collect(),
         body: String::from_utf8_lossy(&bytes).into_owned(),
@@ -133,7 +125,7 @@ async fn take_down(response: Response) -> (Response, Option<Vec<u8>>) {
 }
 
 fn again(answer: &[u8]) -> Response {
-    let Ok(kept) = serde_json::from_slice::<Kept>(answer) else {
+    let Ok(kept) = serde_json::from_slice::<StoredAnswer>(answer) else {
         return Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal").into_response();
     };
     let status = StatusCode::from_u16(kept.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

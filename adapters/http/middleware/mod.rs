@@ -6,3 +6,4 @@ pub(crate) mod every_request;
 pub(crate) mod idempotency;
 pub(crate) mod rate_limits;
 pub(crate) mod request_identity;
+pub(crate) mod stored_answer;

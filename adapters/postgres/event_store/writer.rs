@@ -9,8 +9,8 @@ use loquet_domain::ports::{AppendError, Appended, NewEvent, Position, Revision, 
 use loquet_projections::causes::Causes;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
-use tokio_postgres::types::ToSql;
 use tokio_postgres::Statement;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::{advance, reader};
@@ -229,8 +229,19 @@ async fn write(
         sealed,
     } = events;
     let values: [&(dyn ToSql + Sync); 13] = [
-        &streams, &expected, &appends, &event_streams, &revisions, &ids, &names, &versions, &data, &metadata,
-        &subjects, &sealed, &decoy,
+        &streams,
+        &expected,
+        &appends,
+        &event_streams,
+        &revisions,
+        &ids,
+        &names,
+        &versions,
+        &data,
+        &metadata,
+        &subjects,
+        &sealed,
+        &decoy,
     ];
     let row = client.query_one(statement, &values).await?;
     Ok(Heads { before: row.try_get(0)?, of_streams: row.try_get(1)? })

@@ -1,4 +1,4 @@
-//! The lease for the reactions. Each write compares its fence in its own transaction.
+//! The lease on the reactions, and the comparison of fences.
 
 use deadpool_postgres::{Object, Transaction};
 use futures_util::future::join;
@@ -8,28 +8,44 @@ use loquet_projections::ports::{Acquired, Fence, Fenced, Lease, StoreFailed, Wri
 use tokio_postgres::Row;
 
 use super::PostgresJournal;
+use crate::database::Database;
 use crate::error::PostgresError;
 use crate::numbers::{at_most, number};
 use crate::statements::{Values, run};
 
-/// Whoever writes under a fence shares this lock. Whoever takes the lease has it alone. The number is this program's own.
+/// The number of an advisory lock. Writes under a fence share it, and taking the lease needs it exclusively.
 ///
-/// A lock of the lease's row (`FOR SHARE`) would not do: a transaction that waits to change a row is passed over by those
-/// that share it. So a node that writes without a pause could hold up the take-over, and its own renewals. This lock is
-/// given in the order in which it was asked for.
+/// A lock on the lease's row (`FOR SHARE`) would not be enough. Transactions that share a row's lock get it ahead of one that
+/// waits to change the row. So a node that writes without a pause could prevent a take-over, and its own renewals. PostgreSQL
+/// gives an advisory lock in the order in which it was asked for.
 const LOCK: i64 = 0x6c6f_7175_6574_0003;
+
+/// Writes under the lease, in one transaction. Writes nothing if the lease of this fence is over.
+pub(crate) async fn under<T>(
+    database: &Database,
+    fence: Fence,
+    write: impl AsyncFnOnce(&Transaction<'_>) -> Result<T, PostgresError>,
+) -> Result<T, WriteFailed> {
+    let written = database.work(async |client| {
+        let transaction = client.transaction().await?;
+        if let Some(fenced) = is_over(&transaction, fence).await? {
+            return Ok(Err(fenced));
+        }
+        let written = write(&transaction).await?;
+        transaction.commit().await?;
+        Ok(Ok(written))
+    });
+    Ok(written.await.map_err(StoreFailed::from)??)
+}
 
 /// Returns why nothing may be written under this fence. Returns `None` if its lease is valid. Then no other node gets
 /// the lease until the transaction ends.
-pub(super) async fn is_over(
-    transaction: &Transaction<'_>,
-    shown: Fence,
-) -> Result<Option<Fenced>, PostgresError> {
+async fn is_over(transaction: &Transaction<'_>, shown: Fence) -> Result<Option<Fenced>, PostgresError> {
     let lock = "SELECT pg_advisory_xact_lock_shared($1)";
     let query = "SELECT fence, holder IS NOT NULL FROM loquet.reaction_lease";
     let (lock, query) = (transaction.prepare_cached(lock).await?, transaction.prepare_cached(query).await?);
-    // Both are sent at once, and the server runs them one after the other. So the second one sees the take-over that the
-    // first one may have waited for.
+    // Both are sent at once, and the server runs them in this order. So the second one sees a take-over that the first one
+    // may have waited for.
     let values: Values<'_> = &[&LOCK];
     let (locked, found) = join(transaction.execute(&lock, values), transaction.query_opt(&query, &[])).await;
     locked?;
@@ -52,7 +68,7 @@ async fn taken(client: &Object, holder: &str, now: Moment) -> Result<Option<Mome
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
-/// Takes the lease if it is free. Waits for those who write under the fence before.
+/// Takes the lease if it is free. Waits for writes under the former fence.
 async fn take(
     client: &mut Object,
     holder: &str,
@@ -79,18 +95,18 @@ async fn acquire(
     until: Moment,
 ) -> Result<Acquired, PostgresError> {
     loop {
-        // Nodes that wait for the lease ask often, so asking locks nothing and writes nothing.
+        // Nodes that wait for the lease ask often. So asking takes no lock and writes nothing.
         if let Some(until) = taken(client, holder, now).await? {
             return Ok(Acquired::Taken { until });
         }
         if let Some(fence) = take(client, holder, now, until).await? {
             return Ok(Acquired::Given(fence));
         }
-        // Another node was faster.
+        // Another node took it in between.
     }
 }
 
-/// Extends the lease. Returns why not. It waits for no write under the fence.
+/// Extends the lease. Returns the reason if it is over. Does not wait for writes under the fence.
 async fn renew(client: &Object, shown: Fence, until: Moment) -> Result<Option<Fenced>, PostgresError> {
     let renew =
         "UPDATE loquet.reaction_lease SET ends_at = $1 WHERE fence = $2::bigint AND holder IS NOT NULL";
@@ -102,6 +118,20 @@ async fn renew(client: &Object, shown: Fence, until: Moment) -> Result<Option<Fe
     let query = client.prepare_cached(query).await?;
     let newest = client.query_opt(&query, &[]).await?.as_ref().map(fence).transpose()?.unwrap_or_default();
     Ok(Some(Fenced { shown, newest }))
+}
+
+impl PostgresJournal {
+    /// Returns who holds the lease now, and when it ends. Asking changes nothing.
+    ///
+    /// # Errors
+    /// [`PostgresError`] if the server can't be asked.
+    pub async fn holder(&self) -> Result<Option<(String, Moment)>, PostgresError> {
+        let query = "
+            SELECT holder, ends_at FROM loquet.reaction_lease
+            WHERE holder IS NOT NULL AND ends_at > clock_timestamp()";
+        let row = self.database.row(query, &[]).await?;
+        row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
+    }
 }
 
 impl Lease for PostgresJournal {

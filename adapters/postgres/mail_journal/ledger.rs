@@ -1,4 +1,4 @@
-//! The mail ledger, in the journal's tables.
+//! The mail ledger: the view of the mail journal for operators.
 
 use loquet_domain::Moment;
 use loquet_domain::ids::AccountId;
@@ -13,7 +13,7 @@ use crate::error::PostgresError;
 use crate::numbers::number;
 use crate::statements::all;
 
-/// Begins a query of mails, which names them `mail`. The first columns are those that [`entry`] reads.
+/// Begins a query of mails, in which a mail is called `mail`. [`entry`] reads the first columns.
 macro_rules! entries {
     ($rest:literal) => {
         concat!(
@@ -41,7 +41,7 @@ pub(super) fn entry(row: &Row) -> Result<LedgerEntry, PostgresError> {
     })
 }
 
-/// Reads a verdict from a column. Returns `None` if there is none, or if this version does not know it.
+/// Reads a verdict from a column. Returns `None` if the column is empty, or if this version does not know the verdict.
 pub(super) fn verdict(row: &Row, column: usize) -> Result<Option<Verdict>, PostgresError> {
     Ok(row.try_get::<_, Option<&str>>(column)?.and_then(Verdict::parse))
 }
@@ -57,7 +57,7 @@ macro_rules! again {
     };
 }
 
-/// One statement, so that the numbers fit together.
+/// Counts the mails. It is one statement, so that all numbers are of the same moment.
 const COUNTS: &str = "
     SELECT count(*) FILTER (WHERE state = 'pending'), count(*) FILTER (WHERE state = 'sending'),
         count(*) FILTER (WHERE state = 'dead'), count(*) FILTER (WHERE state = 'pending' AND tries > 0),

@@ -1,10 +1,10 @@
 //! The checkpoints of the reactions, the mails to send, and the lease, in PostgreSQL.
 //!
-//! Every write under a fence reads the lease in its own transaction, under a lock that it shares with the other writes.
-//! Taking the lease needs the same lock alone. So a take-over is before such a transaction or after it, and never in its
-//! middle.
+//! Every write compares its fence with the lease in its own transaction. During that, it holds a lock that all writes share.
+//! A node that takes the lease needs this lock exclusively. So the lease changes hands before such a transaction or after
+//! it, and never in its middle.
 
-mod lease;
+pub(crate) mod lease;
 mod ledger;
 mod status;
 
@@ -38,7 +38,7 @@ impl PostgresJournal {
         Self { database }
     }
 
-    /// Runs one statement under the lease. Writes nothing if the lease of this fence has ended.
+    /// Runs one statement under the lease. Writes nothing if the lease of this fence is over.
     async fn write(
         &self,
         fence: Fence,
@@ -48,22 +48,13 @@ impl PostgresJournal {
         self.under(fence, async |transaction| run(transaction, statement, values).await).await
     }
 
-    /// Writes under the lease, in one transaction. Writes nothing if the lease of this fence has ended.
+    /// Writes under the lease, in one transaction. Writes nothing if the lease of this fence is over.
     async fn under<T>(
         &self,
         fence: Fence,
         write: impl AsyncFnOnce(&Transaction<'_>) -> Result<T, PostgresError>,
     ) -> Result<T, WriteFailed> {
-        let written = self.database.work(async |client| {
-            let transaction = client.transaction().await?;
-            if let Some(fenced) = lease::is_over(&transaction, fence).await? {
-                return Ok(Err(fenced));
-            }
-            let written = write(&transaction).await?;
-            transaction.commit().await?;
-            Ok(Ok(written))
-        });
-        Ok(written.await.map_err(StoreFailed::from)??)
+        lease::under(&self.database, fence, write).await
     }
 }
 
@@ -95,7 +86,7 @@ async fn advance(
     run(transaction, checkpoint, &[&reaction, &at_most(up_to.0)]).await.map(drop)
 }
 
-/// Begins a query of mails, which names them `mail`. The first columns are those that [`queued`] reads.
+/// Begins a query of mails, in which a mail is called `mail`. [`queued`] reads the first columns.
 macro_rules! select {
     ($rest:literal) => {
         concat!("SELECT mail.effect, mail.kind, mail.recipient, mail.position, ", $rest)
@@ -121,7 +112,7 @@ fn tries(row: &Row, column: usize) -> Result<u32, PostgresError> {
     number::<i32, _>(row.try_get(column)?)
 }
 
-/// Two claims at once, from whatever node, get different mails: each passes over those that the other has locked.
+/// If two callers claim mails at once, they get different ones: each skips those that the other has locked.
 const CLAIM: &str = concat!(
     "WITH due AS (
         SELECT effect FROM loquet.mails WHERE state = 'pending' AND due_at <= $1

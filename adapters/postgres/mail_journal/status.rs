@@ -43,7 +43,7 @@ pub(super) async fn mails_of(
     account: AccountId,
     limit: u32,
 ) -> Result<Vec<MailStatus>, PostgresError> {
-    // Both are read in one statement, so that they fit together.
+    // One statement reads both, so that they are of the same moment.
     let query = entries!(
         ", mail.tried_at, hold.since, hold.why, hold.verdict
          FROM loquet.mails AS mail LEFT JOIN loquet.mail_hold AS hold ON true

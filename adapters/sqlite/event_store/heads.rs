@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
 use loquet_domain::ports::{Position, Revision, StreamId};
+use loquet_files::{create_private, remove_if_there};
 use rusqlite::{Connection, OptionalExtension};
 use sha2::{Digest, Sha256};
 
@@ -236,7 +237,8 @@ fn write_note(log: &Path, connection: &Connection, heads: &Table, last: Position
     let path = note_path(log);
     let unfinished = path.with_extension("heads.new");
     let mut digest = Sha256::new();
-    let mut file = BufWriter::new(fs::File::create(&unfinished)?);
+    remove_if_there(&unfinished)?;
+    let mut file = BufWriter::new(create_private(&unfinished)?);
     let mut write = |bytes: &[u8]| {
         digest.update(bytes);
         file.write_all(bytes)
