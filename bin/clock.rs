@@ -12,9 +12,9 @@ use loquet_projections::ports::Clock;
 
 /// How often a node asks for the time of the database.
 const ASK: Duration = Duration::from_secs(5);
-/// An answer that took longer says too little about the time.
+/// An answer that takes longer is ignored, because it says too little about the time.
 const PROMPT: Duration = Duration::from_secs(1);
-/// A clock of this machine that is further off is told of.
+/// A larger difference between the clocks of this machine and of the database is logged as a warning.
 const APART: TimeDelta = TimeDelta::seconds(2);
 
 /// Returns the current moment, to the microsecond: the precision of the log.
@@ -37,8 +37,8 @@ pub(crate) fn noted_by(app: Arc<App>, clock: Clock) -> Clock {
     })
 }
 
-/// The time of the database, which all nodes share. So no lockout ends early, and no lease late, because the clocks of
-/// two machines differ. Between two questions to the database, the time goes on as this machine measures it.
+/// The time of the database, which all nodes share. So lockouts and leases end at the right moment, even if the clocks of
+/// the machines differ. Between two questions to the database, this machine's monotonic clock measures the time.
 #[derive(Clone)]
 pub(crate) struct SharedClock {
     database: Database,
@@ -72,7 +72,7 @@ impl SharedClock {
         })
     }
 
-    /// Asks for the time again and again, until the task is dropped.
+    /// Asks for the time at intervals, until the task is dropped.
     pub(crate) async fn keep(self) {
         loop {
             tokio::time::sleep(ASK).await;
@@ -82,7 +82,7 @@ impl SharedClock {
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    tracing::debug!(error = %Causes(&error), "the time of the database is not known");
+                    tracing::debug!(error = %Causes(&error), "the database was not asked for its time; trying again");
                 }
             }
         }
@@ -101,7 +101,7 @@ fn tell_if_apart(known: Known) {
     if apart.abs() > APART {
         tracing::warn!(
             seconds = apart.num_seconds(),
-            "the clock of this machine differs from the database's, which is used instead: check its time synchronisation"
+            "the clock of this machine differs from the clock of the database. Loquet uses the time of the database. Check the time synchronisation of this machine"
         );
     }
 }

@@ -1,10 +1,10 @@
-//! The engine of the stores: SQLite in the data directory, or servers that several nodes share.
+//! The engine of the stores (`store.engine`): SQLite files in the data directory, or servers that several nodes share.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use loquet_kurrentdb::Connection as KurrentConnection;
 use loquet_postgres::{Connection, Database, Identity, Part, Protection, Tls};
 use tokio::sync::OnceCell;
@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use crate::config::Config;
 use crate::config::secret_files::{file, password};
 
-/// The number of connections that hold locks. Each use case that needs one has it only for a moment.
+/// The number of connections that only hold locks. A use case holds a lock for a moment.
 pub(crate) const LOCKING: usize = 8;
 /// The settings that have no effect without TLS.
 const OF_TLS: [&str; 3] = ["postgres.ca_file", "postgres.certificate_file", "postgres.key_file"];
@@ -21,18 +21,18 @@ const OF_TLS: [&str; 3] = ["postgres.ca_file", "postgres.certificate_file", "pos
 /// Where the stores are.
 #[derive(Clone, Debug)]
 pub(crate) enum Engine {
-    /// In files of the data directory, which belongs to one process.
+    /// In files of the data directory. One process uses them.
     Sqlite,
     /// On servers that several nodes share.
     Shared(Arc<Shared>),
 }
 
-/// How the shared stores are reached.
+/// How to connect to the shared stores.
 #[derive(Debug)]
 pub(crate) struct Shared {
     main: Connection,
     keys: Option<Connection>,
-    /// Where the log is, if it is not in the main database.
+    /// How to connect to KurrentDB. `None` if the log is in the main database.
     pub(crate) kurrentdb: Option<KurrentConnection>,
     /// The name of this node.
     pub(crate) node: String,
@@ -46,8 +46,8 @@ pub(crate) struct Databases {
     pub(crate) main: Database,
     /// The accounts' keys.
     pub(crate) keys: Database,
-    /// The main database again, with connections that only hold locks. So a use case that waits for a lock never takes
-    /// the connection that the holder of the lock needs.
+    /// The main database again, with connections that only hold locks. Otherwise use cases that wait for a lock could take
+    /// all connections, and its holder would have none to continue with.
     pub(crate) locks: Database,
 }
 
@@ -58,12 +58,50 @@ impl std::fmt::Debug for Databases {
 }
 
 impl Shared {
-    /// The databases. The first call makes their tables, or brings them up to date.
+    /// Returns the databases. The first call makes their tables, or upgrades them.
     pub(crate) async fn databases(&self) -> anyhow::Result<&Databases> {
         self.opened.get_or_try_init(|| self.open()).await
     }
 
+    /// Returns the databases, without making or upgrading their tables.
+    ///
+    /// # Errors
+    /// It is an error if the tables are not those of this version.
+    pub(crate) async fn databases_as_they_are(&self) -> anyhow::Result<&Databases> {
+        self.opened.get_or_try_init(|| self.open_as_they_are()).await
+    }
+
+    async fn open_as_they_are(&self) -> anyhow::Result<Databases> {
+        let databases = self.connect()?;
+        let Databases { main, keys, .. } = &databases;
+        for (database, part, setting) in
+            [(main, Part::Main, "postgres.url"), (keys, Part::Keys, self.setting_of_keys())]
+        {
+            let is_prepared = database.is_prepared(part).await;
+            ensure!(
+                is_prepared.with_context(|| format!("can't use the database of {setting}"))?,
+                "the database of {setting} does not have the tables of this version: correct {setting}. If it names the \
+                 right database, start a server of this version on it once"
+            );
+        }
+        Ok(databases)
+    }
+
     async fn open(&self) -> anyhow::Result<Databases> {
+        let databases = self.connect()?;
+        databases.main.prepare(Part::Main).await.context("can't use the database of postgres.url")?;
+        let prepared = databases.keys.prepare(Part::Keys).await;
+        prepared.with_context(|| format!("can't use the database of {}", self.setting_of_keys()))?;
+        Ok(databases)
+    }
+
+    /// The setting that names the database of the accounts' keys.
+    fn setting_of_keys(&self) -> &'static str {
+        if self.keys.is_some() { "postgres.keys_url" } else { "postgres.url" }
+    }
+
+    /// Makes the pools of connections. Connects to nothing yet.
+    fn connect(&self) -> anyhow::Result<Databases> {
         let main = Database::new(&self.main)?;
         let keys = match &self.keys {
             Some(keys) => Database::new(keys)?,
@@ -71,9 +109,6 @@ impl Shared {
         };
         let name = format!("{} locks", self.main.name);
         let locks = Database::new(&Connection { connections: LOCKING, name, ..self.main.clone() })?;
-        main.prepare(Part::Main).await.context("can't use the database of postgres.url")?;
-        let which = if self.keys.is_some() { "postgres.keys_url" } else { "postgres.url" };
-        keys.prepare(Part::Keys).await.with_context(|| format!("can't use the database of {which}"))?;
         Ok(Databases { main, keys, locks })
     }
 }
@@ -85,18 +120,21 @@ impl Engine {
         if engine == "sqlite" {
             for key in ["postgres.url", "kurrentdb.url"] {
                 if config.text(key).is_some() {
-                    config.fault(key, "it has no effect while store.engine is sqlite: set store.engine");
+                    config.fault(
+                        key,
+                        "it has no effect while store.engine is sqlite: set store.engine too, or remove it",
+                    );
                 }
             }
             return Self::Sqlite;
         }
         if engine != "kurrentdb" && config.text("kurrentdb.url").is_some() {
-            let why = "it has no effect while store.engine is postgres: set store.engine to kurrentdb";
+            let why = "it has no effect while store.engine is postgres: set store.engine to kurrentdb, or remove it";
             config.fault("kurrentdb.url", why);
         }
         match shared(config, &engine) {
             Some(shared) => Self::Shared(Arc::new(shared)),
-            // The configuration has the faults, and nothing is opened.
+            // `shared` has added the faults to the configuration. They are reported, and no store is opened.
             None => Self::Sqlite,
         }
     }
@@ -118,7 +156,7 @@ fn shared(config: &mut Config, engine: &str) -> Option<Shared> {
     let connections = config.parsed("postgres.connections")?;
     let statement_timeout: Duration = config.duration("postgres.statement_timeout")?;
     let Some(url) = config.text("postgres.url").map(ToOwned::to_owned) else {
-        config.fault("postgres.url", "it is required, except with store.engine sqlite");
+        config.fault("postgres.url", "it is required while store.engine is postgres or kurrentdb");
         return None;
     };
     let keys_url = config.text("postgres.keys_url").map(ToOwned::to_owned);
@@ -150,16 +188,16 @@ fn kurrentdb(config: &mut Config) -> Option<KurrentConnection> {
     let (ca_file, certificate_file, key_file) =
         (path("kurrentdb.ca_file"), path("kurrentdb.certificate_file"), path("kurrentdb.key_file"));
     let Some(url) = config.text("kurrentdb.url").map(ToOwned::to_owned) else {
-        config.fault("kurrentdb.url", "it is required with store.engine kurrentdb");
+        config.fault("kurrentdb.url", "it is required while store.engine is kurrentdb");
         return None;
     };
     if url.contains('@') {
-        let why = "it has a user or a password, which `loquet config show` would print: set kurrentdb.user and kurrentdb.password_file instead";
+        let why = "it contains a user or a password, and `loquet config show` would print them: set kurrentdb.user and kurrentdb.password_file instead";
         config.fault("kurrentdb.url", why);
         return None;
     }
     if url.to_lowercase().contains("tlsverifycert=false") {
-        let why = "tlsVerifyCert=false lets anybody pass for the server: set kurrentdb.ca_file instead";
+        let why = "with tlsVerifyCert=false, another server could pretend to be KurrentDB: set kurrentdb.ca_file instead";
         config.fault("kurrentdb.url", why);
         return None;
     }

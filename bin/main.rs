@@ -12,6 +12,7 @@ mod engine;
 mod kafka;
 mod mode;
 mod output;
+mod owners;
 mod plain_log;
 mod protections;
 mod settings;
@@ -148,7 +149,7 @@ fn run(cli: Cli, mut config: Config) -> anyhow::Result<ExitCode> {
             Command::Webhook(command) => done(commands::webhook::run(&directory, &config, command).await),
             Command::Token(command) => done(commands::token::run(&directory, command).await),
             Command::Keys(KeysCommand::Create) => done(commands::keys::create(&directory)),
-            Command::Keys(KeysCommand::Prepare) => done(commands::keys::prepare(&directory)),
+            Command::Keys(KeysCommand::Prepare) => done(commands::keys::prepare(&directory).await),
             Command::Keys(KeysCommand::Rotate(rotate)) => {
                 done(commands::keys::rotate(&directory, &rotate).await)
             }

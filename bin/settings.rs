@@ -1,5 +1,6 @@
 //! The values of the configuration as types, and the checks that involve more than one value.
 
+use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use loquet_domain::policies::lockout::LockoutPolicy;
 use loquet_domain::policies::password_policy::{
     Blocklisted, Composition, Context as ContextRule, PasswordPolicy,
 };
+use loquet_files::give_as_its_directory;
 use loquet_http::{Connections, Limits, Rate};
 use loquet_mail::smtp::{Security, SmtpSettings};
 use loquet_projections::causes::Causes;
@@ -100,7 +102,13 @@ impl DataDirectory {
         if self.is_open_to_others() {
             tracing::warn!(folder = %folder.display(), "other users of this machine can read the data directory: chmod 700");
         }
-        builder.create(folder).with_context(|| {
+        let is_new = !folder.exists();
+        let made = builder.create(folder).and_then(|()| match is_new {
+            // Root may make it for a server that runs as another user.
+            true => give_as_its_directory(&File::open(folder)?, folder),
+            false => Ok(()),
+        });
+        made.with_context(|| {
             format!("can't create the data directory {}: choose another with --data-dir", folder.display())
         })
     }

@@ -21,6 +21,9 @@ shared_buffers = 32MB
 log_min_messages = warning
 ";
 
+/// The addresses of the links to network namespaces. They are reserved for tests (RFC 2544).
+const TEST_NETWORK: &str = "198.18.0.0/15";
+
 /// A server on a free port, with a folder of its own. It ends with that folder.
 pub struct PostgresServer {
     pub port: u16,
@@ -110,18 +113,24 @@ impl PostgresServer {
         let file = self.data().join("postgresql.conf");
         let text = std::fs::read_to_string(&file).unwrap();
         std::fs::write(file, format!("{text}{SETTINGS}port = {}\n{settings}\n", self.port)).unwrap();
+        // Nodes in a network namespace get in too, if the server listens on an address that they reach.
+        let rules = self.data().join("pg_hba.conf");
+        let text = std::fs::read_to_string(&rules).unwrap();
+        std::fs::write(rules, format!("{text}host all all {TEST_NETWORK} trust\n")).unwrap();
     }
 
-    /// Starts the server on the same data and port, and waits until it answers. It stops when its folder is deleted,
-    /// however the test ends.
+    /// Starts the server on the same data and port, and waits until it answers. It stops when its folder is deleted, and
+    /// when this process has ended, even by a kill.
     #[expect(clippy::disallowed_methods, reason = "nothing else runs on this thread while the server starts")]
     pub fn run(&self) {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log_file()).unwrap();
         let script = "\"$1\" -D \"$2\" & server=$!
-            while [ -e \"$2/PG_VERSION\" ] && kill -0 $server 2>/dev/null; do sleep 0.2; done
-            kill -QUIT $server 2>/dev/null; wait $server";
+            test=/proc/$3; [ -d \"$test\" ] || test=/
+            while [ -e \"$2/PG_VERSION\" ] && [ -d \"$test\" ] && kill -0 $server 2>/dev/null; do sleep 0.2; done
+            kill -QUIT $server 2>/dev/null; kill -CONT $server 2>/dev/null; wait $server";
         let mut run = unprivileged(Path::new("/bin/sh"));
         run.args(["-c", script, "sh"]).arg(programs().unwrap().join("postgres")).arg(self.data());
+        run.arg(std::process::id().to_string());
         run.current_dir("/").stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         // Its end is noticed by the port, and by the script itself.
         drop(run.spawn().unwrap());
@@ -253,37 +262,144 @@ impl PostgresServer {
         !(said.contains("pg_hba.conf") || said.contains("password"))
     }
 
+    /// The process that starts all others of the server.
+    fn first_process(&self) -> String {
+        let noted = std::fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
+        noted.lines().next().unwrap().to_owned()
+    }
+
     /// The processes of the server, the first of all before its children.
     fn processes(&self) -> Vec<String> {
-        let first = std::fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
-        let first = first.lines().next().unwrap().to_owned();
+        let first = self.first_process();
         let children = Command::new("pgrep").args(["-P", &first]).output().unwrap();
         let children = String::from_utf8(children.stdout).unwrap();
         std::iter::once(first).chain(children.lines().map(str::to_owned)).collect()
     }
 
-    #[track_caller]
-    fn signal(&self, signal: &str) {
-        assert!(Command::new("kill").arg(signal).args(self.processes()).status().is_ok());
+    /// Stops the first process, so that it starts no others. Returns all processes.
+    #[expect(clippy::disallowed_methods, reason = "nothing else runs on this thread while the server stops")]
+    fn stopped_processes(&self) -> Vec<String> {
+        let first = self.first_process();
+        signal("-STOP", std::slice::from_ref(&first));
+        while state_of(&first).is_some_and(|state| !matches!(state, 'T' | 'Z')) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.processes()
     }
 
     /// Ends the server as a crash would, and waits until it is gone.
     #[expect(clippy::disallowed_methods, reason = "nothing else runs on this thread while the server ends")]
     pub fn crash(&self) {
-        self.signal("-KILL");
-        while TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
-            std::thread::sleep(Duration::from_millis(20));
+        let processes = self.stopped_processes();
+        signal("-KILL", &processes);
+        while processes.iter().any(|process| state_of(process).is_some_and(|state| state != 'Z')) {
+            std::thread::sleep(Duration::from_millis(1));
         }
         drop(std::fs::remove_file(self.data().join("postmaster.pid")));
     }
 
     /// Stops every process of the server without ending it, as a network that stalls would (SIGSTOP).
     pub fn stall(&self) {
-        self.signal("-STOP");
+        signal("-STOP", &self.stopped_processes());
     }
 
     /// Lets a stalled server go on (SIGCONT).
     pub fn go_on(&self) {
-        self.signal("-CONT");
+        signal("-CONT", &self.processes());
+    }
+}
+
+/// Sends a signal to processes. Some of them may have ended meanwhile.
+#[track_caller]
+fn signal(signal: &str, processes: &[String]) {
+    assert!(Command::new("kill").arg(signal).args(processes).stderr(Stdio::null()).status().is_ok());
+}
+
+/// The state of a process: `T` if it is stopped, `Z` if it has ended and nobody has noticed. `None` if there is none.
+fn state_of(process: &str) -> Option<char> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name of the program, in parentheses, may contain anything.
+    status.rsplit_once(')')?.1.trim_start().chars().next()
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "they start this same program again, and wait for processes")]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    /// The variable that names the folder of the server, in the process that is killed.
+    const FOLDER: &str = "LOQUET_TEST_POSTGRES_FOLDER";
+
+    /// The processes that work in the folder of a server.
+    fn processes_in(folder: &Path) -> Vec<PathBuf> {
+        let all = std::fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
+        let data = folder.canonicalize().unwrap().join("postgres");
+        all.filter(|process| std::fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd == data)).collect()
+    }
+
+    #[test]
+    fn a_server_ends_with_the_process_that_started_it_even_if_that_is_killed() {
+        if let Some(folder) = std::env::var_os(FOLDER) {
+            PostgresServer::in_folder(Path::new(&folder), "");
+            loop {
+                std::thread::park();
+            }
+        }
+        let name = "a_server_ends_with_the_process_that_started_it_even_if_that_is_killed";
+        if is_missing(name) || !skip::is_root() {
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let mut test = Command::new(std::env::current_exe().unwrap());
+        test.args([&format!("postgres_server::tests::{name}"), "--exact"]).env(FOLDER, folder.path());
+        let mut test = test.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let begun = Instant::now();
+        // This file is written when the server answers.
+        while !folder.path().join("postgres.port").exists() {
+            assert!(begun.elapsed() < Duration::from_mins(1) && test.try_wait().unwrap().is_none());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(!processes_in(folder.path()).is_empty());
+        test.kill().unwrap();
+        test.wait().unwrap();
+        let begun = Instant::now();
+        while !processes_in(folder.path()).is_empty() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "the server goes on without its test");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    #[test]
+    fn a_crash_leaves_no_process_of_the_server_though_clients_connect_meanwhile() {
+        let name = "a_crash_leaves_no_process_of_the_server_though_clients_connect_meanwhile";
+        let Some(server) = PostgresServer::start(name) else { return };
+        if !skip::is_root() {
+            return;
+        }
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    let url = server.url();
+                    while !is_over.load(Ordering::Relaxed) {
+                        let mut psql = Command::new(programs().unwrap().join("psql"));
+                        psql.args(["-X", "-q", "-d", &url, "-c", "SELECT 1"]);
+                        drop(psql.output());
+                    }
+                });
+            }
+            let left: Vec<PathBuf> = (0..15)
+                .flat_map(|_| {
+                    server.crash();
+                    let left = processes_in(&server.folder);
+                    server.run();
+                    left
+                })
+                .collect();
+            is_over.store(true, Ordering::Relaxed);
+            assert!(left.is_empty(), "{left:?}");
+        });
     }
 }

@@ -1,4 +1,4 @@
-//! The stores in files of the data directory.
+//! Opens the stores that are files in the data directory, for a single node.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -23,13 +23,12 @@ use loquet_sqlite::answers::SqliteAnswers;
 use loquet_sqlite::event_store::{self, SqliteStore};
 use loquet_sqlite::key_store::KeyStore;
 use loquet_sqlite::mail_journal::SqliteJournal;
-use loquet_sqlite::moved_rows::SqliteRows;
 use loquet_sqlite::read_store::SqliteReadStore;
 use loquet_sqlite::service_tokens::SqliteServiceTokens;
 use loquet_sqlite::webhooks::SqliteWebhooks;
 use loquet_sqlite::write_ahead_log::WriteAheadLogs;
 
-use super::{Access, Log, Memory, Moved, Reactions};
+use super::{Access, Close, Log, Memory, Reactions};
 use crate::cli::DataDirectory;
 
 /// The number of unknown addresses whose wrong guesses are remembered.
@@ -37,7 +36,7 @@ const ANONYMOUS_ADDRESSES: NonZeroUsize = match NonZeroUsize::new(200_000) {
     Some(number) => number,
     None => NonZeroUsize::MIN,
 };
-/// How often the write-ahead logs are measured.
+/// The time between two measurements of the write-ahead logs.
 const LOOK_AT_LOGS: Duration = Duration::from_secs(5);
 
 /// Opens the log and the keys.
@@ -51,26 +50,18 @@ pub(super) fn log(directory: &DataDirectory, access: Access, metrics: &LogMetric
             (SqliteStore::open_to_read(&log)?, KeyStore::open_to_read(&keys, server_key)?)
         }
     };
-    let closing = store.clone();
-    let close = move || async move { drop(tokio::task::spawn_blocking(move || closing.close()).await) };
-    Ok(Log { store: Arc::new(store), keys: Arc::new(keys), close: Box::new(|| Box::pin(close())) })
+    let close = closing(&store);
+    Ok(Log { store: Arc::new(store), keys: Arc::new(keys), close })
 }
 
-/// Opens everything that moves to another engine, or comes from one.
-pub(super) fn moved(directory: &DataDirectory) -> anyhow::Result<Moved> {
-    let store = SqliteStore::open(&directory.file("log.db"))?;
-    let closing = store.clone();
-    let close = move || async move { drop(tokio::task::spawn_blocking(move || closing.close()).await) };
-    Ok(Moved {
-        store: Arc::new(store),
-        rows: Arc::new(SqliteRows::of(&directory.data_dir)),
-        keeps_the_order_of_callers: true,
-        has_no_gaps: true,
-        close: Box::new(|| Box::pin(close())),
-    })
+/// Returns the function that finishes the accepted appends and closes the log.
+pub(super) fn closing(store: &SqliteStore) -> Close {
+    let store = store.clone();
+    let close = move || async move { drop(tokio::task::spawn_blocking(move || store.close()).await) };
+    Box::new(|| Box::pin(close()))
 }
 
-/// The snapshot files that keep what is in memory from one run to the next.
+/// The snapshot files that store the state in memory between two runs.
 #[derive(Clone)]
 pub(crate) struct MemoryFiles {
     guesses: Arc<MemoryAnonymousGuesses>,
@@ -95,7 +86,7 @@ impl MemoryFiles {
     }
 }
 
-/// Loads what is in memory from its snapshot files.
+/// Loads the state in memory from its snapshot files.
 pub(super) fn memory(directory: &DataDirectory, idle: TimeDelta) -> Memory {
     let (guesses, guesses_file) =
         (Arc::new(MemoryAnonymousGuesses::new(ANONYMOUS_ADDRESSES)), directory.file("strangers.json"));
@@ -134,9 +125,8 @@ pub(super) fn mail_journal(directory: &DataDirectory, access: Access) -> anyhow:
     }))
 }
 
-/// Opens the mail journal with its lease. Only the process that has locked the log runs reactions on this
-/// data. So every such process takes the lease under the same name and without an end: it never waits for a
-/// process that was killed.
+/// Opens the mail journal with its lease. Only the process that has locked the log runs the reactions. So every such
+/// process takes the lease under the same name, and without an end. After a kill, the next process has the lease at once.
 pub(super) fn reactions(directory: &DataDirectory) -> anyhow::Result<Reactions> {
     let journal = Arc::new(SqliteJournal::open(&directory.file("reactions.db"))?);
     Ok(Reactions {

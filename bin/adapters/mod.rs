@@ -1,7 +1,8 @@
-//! Chooses the adapter of every port that has files or a server behind it: `embedded.rs` for one machine, `shared.rs` for
-//! several nodes. `system.rs` chooses those in memory.
+//! Chooses the adapters that store data. `embedded.rs` opens files in the data directory, for a single node. `shared.rs`
+//! connects to PostgreSQL and KurrentDB, for several nodes. `system.rs` chooses the adapters that work in memory.
 
 mod embedded;
+pub(crate) mod moved;
 mod rotation;
 mod shared;
 
@@ -19,7 +20,7 @@ use loquet_mail::folder::MailFolder;
 use loquet_mail::smtp::Smtp;
 use loquet_metrics::{LogMetrics, Metrics};
 use loquet_projections::mail::MailLedger;
-use loquet_projections::ports::{Clock, Lease, Mailer, MovableRows, ReadStore, Webhooks};
+use loquet_projections::ports::{Clock, Lease, Mailer, ReadStore, Webhooks};
 
 use crate::cli::DataDirectory;
 use crate::clock::{self, SharedClock};
@@ -27,14 +28,14 @@ use crate::engine::Engine;
 use crate::settings::Settings;
 
 pub(crate) use embedded::MemoryFiles;
-pub(crate) use rotation::Rotation;
+pub(crate) use rotation::{KeyFileState, Rotation};
 
 /// How a store is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// For writing. In files, by this process only.
+    /// For reading and writing. A file is then locked against other processes that write.
     Write,
-    /// For reading, while another process writes.
+    /// For reading only. Another process may be writing.
     Read,
 }
 
@@ -58,33 +59,14 @@ pub(crate) struct Reactions {
     pub(crate) lasts: Option<TimeDelta>,
 }
 
-/// What is remembered beside the log: wrong guesses at unknown addresses, and when sessions were last used. Also the
-/// locks under which use cases wait for one another.
+/// State that is not in the log: the counts of wrong guesses at unknown addresses, the times of last use of sessions, and
+/// the locks that make use cases wait for each other.
 pub(crate) struct Memory {
     pub(crate) guesses: Arc<dyn AnonymousGuesses>,
     pub(crate) session_uses: Arc<dyn SessionUses>,
     pub(crate) keyed_lock: Arc<dyn KeyedLock>,
-    /// The files that keep it from one run to the next. `None` if a database keeps it.
+    /// The files that store this state between two runs. `None` if a database stores it.
     pub(crate) files: Option<MemoryFiles>,
-}
-
-/// Everything that moves from one engine to another.
-pub(crate) struct Moved {
-    pub(crate) store: Arc<dyn EventStore>,
-    pub(crate) rows: Arc<dyn MovableRows>,
-    /// Whether appends that are asked for one after the other are in the log in that order, without waiting for each.
-    pub(crate) keeps_the_order_of_callers: bool,
-    /// Whether positions are 1, 2, 3 and so on.
-    pub(crate) has_no_gaps: bool,
-    pub(crate) close: Close,
-}
-
-/// Opens everything that moves. Refuses a data directory on which a server runs.
-pub(crate) async fn moved(directory: &DataDirectory) -> anyhow::Result<Moved> {
-    match &directory.engine {
-        Engine::Sqlite => embedded::moved(directory),
-        Engine::Shared(shared) => shared::moved(directory, shared).await,
-    }
 }
 
 /// Opens the log and the keys.
@@ -99,7 +81,7 @@ pub(crate) async fn log(
     }
 }
 
-/// Opens what is remembered beside the log. A session is over when it was not used for `idle`.
+/// Opens the state that is not in the log. A session ends when it was not used for `idle`.
 pub(crate) async fn memory(directory: &DataDirectory, idle: TimeDelta) -> anyhow::Result<Memory> {
     match &directory.engine {
         Engine::Sqlite => Ok(embedded::memory(directory, idle)),
@@ -107,16 +89,17 @@ pub(crate) async fn memory(directory: &DataDirectory, idle: TimeDelta) -> anyhow
     }
 }
 
-/// Makes this process the only server on the data directory, as long as the returned value lives.
+/// Makes this process the only server on the data directory, until the returned value is dropped.
 pub(crate) fn occupy(directory: &DataDirectory) -> anyhow::Result<Box<dyn Send>> {
     match &directory.engine {
-        // The log is locked when it is opened.
+        // Opening the log locks it.
         Engine::Sqlite => Ok(Box::new(())),
         Engine::Shared(_) => shared::occupy(directory),
     }
 }
 
-/// The clock of a server, and what keeps it right, if several nodes share one.
+/// Returns the clock of a server. If several nodes share the stores, this clock shows the time of their database, and the
+/// second value keeps it right.
 pub(crate) async fn clock(directory: &DataDirectory) -> anyhow::Result<(Clock, Option<SharedClock>)> {
     match &directory.engine {
         Engine::Sqlite => Ok((clock::system(), None)),
@@ -211,7 +194,7 @@ pub(crate) async fn log_to_read(directory: &DataDirectory) -> anyhow::Result<Arc
 pub(crate) fn is_in_use(directory: &DataDirectory) -> bool {
     match &directory.engine {
         Engine::Sqlite => embedded::is_in_use(directory),
-        Engine::Shared(_) => shared::occupy(directory).is_err_and(|error| says_in_use(&error)),
+        Engine::Shared(_) => shared::is_in_use(directory),
     }
 }
 

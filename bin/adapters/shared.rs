@@ -1,7 +1,9 @@
-//! The stores on servers that several nodes share.
+//! Connects to the stores that several nodes share: PostgreSQL, and KurrentDB if the log is there.
 
 use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -10,24 +12,24 @@ use loquet_crypto::account_keys::AccountKeys;
 use loquet_crypto::random_ids::RandomIdentities;
 use loquet_crypto::server_key::KeyFile;
 use loquet_domain::ports::{EventStore, Identities};
+use loquet_files::create_private;
 use loquet_http_ports::answers::Answers;
 use loquet_http_ports::service_tokens::ServiceTokens;
 use loquet_kurrentdb::KurrentStore;
 use loquet_memory::keyed_lock::KeyedLocks;
 use loquet_postgres::anonymous_guesses::PostgresAnonymousGuesses;
-use loquet_postgres::answers::{self, PostgresAnswers};
+use loquet_postgres::answers::PostgresAnswers;
 use loquet_postgres::event_store::PostgresStore;
 use loquet_postgres::key_store::PostgresKeyStore;
 use loquet_postgres::keyed_locks::{PostgresKeyedLocks, Sharing};
 use loquet_postgres::mail_journal::PostgresJournal;
-use loquet_postgres::moved_rows::PostgresRows;
 use loquet_postgres::service_tokens::PostgresServiceTokens;
 use loquet_postgres::session_uses::PostgresSessionUses;
 use loquet_postgres::webhooks::PostgresWebhooks;
 use loquet_projections::mail::MailLedger;
 use loquet_projections::ports::Webhooks;
 
-use super::{Close, Log, Memory, Moved, Reactions};
+use super::{Close, Log, Memory, Reactions};
 use crate::cli::DataDirectory;
 use crate::engine::{LOCKING, Shared};
 
@@ -36,19 +38,23 @@ const ANONYMOUS_ADDRESSES: NonZeroUsize = match NonZeroUsize::new(1_000_000) {
     Some(number) => number,
     None => NonZeroUsize::MIN,
 };
-/// How long a lease lasts. When the node that holds it is gone, another one has it after so long at the most, and a
-/// moment for asking. A node renews its lease three times in this time.
-const LEASE: TimeDelta = TimeDelta::seconds(3);
+/// How long the lease on the reactions lasts without a renewal. A node renews it every second. If the node fails, another
+/// node takes the lease at most three seconds later.
+pub(super) const LEASE: TimeDelta = TimeDelta::seconds(3);
 
 /// Another server runs on the data directory.
 #[derive(Debug, thiserror::Error)]
-#[error("another server is running on {0}: each node needs a data directory of its own")]
+#[error("another server is running on {0}: stop it, or give this node a data_dir of its own")]
 struct InUse(String);
 
-/// Takes the data directory for this process: its read models have one writer.
+/// Locks the data directory, so that no other node writes to the read models in it. The lock ends when the returned value
+/// is dropped.
 pub(super) fn occupy(directory: &DataDirectory) -> anyhow::Result<Box<dyn Send>> {
-    let path = directory.file("node.lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let path = lock_file(directory);
+    let file = match create_private(&path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => File::open(&path),
+        made => made,
+    };
     let file = file.with_context(|| format!("can't open {}", path.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(Box::new(file)),
@@ -59,11 +65,25 @@ pub(super) fn occupy(directory: &DataDirectory) -> anyhow::Result<Box<dyn Send>>
     }
 }
 
+/// Returns whether a server has ever locked the data directory.
+pub(super) fn was_occupied(directory: &DataDirectory) -> bool {
+    lock_file(directory).exists()
+}
+
+fn lock_file(directory: &DataDirectory) -> PathBuf {
+    directory.file("node.lock")
+}
+
+/// Returns whether a server has locked the data directory. Makes no file.
+pub(super) fn is_in_use(directory: &DataDirectory) -> bool {
+    was_occupied(directory) && occupy(directory).is_err_and(|error| says_in_use(&error))
+}
+
 pub(super) fn says_in_use(error: &anyhow::Error) -> bool {
     error.downcast_ref::<InUse>().is_some()
 }
 
-/// Opens the log, and says how it is closed.
+/// Opens the log. Also returns the function that closes it.
 pub(super) async fn store(shared: &Shared) -> anyhow::Result<(Arc<dyn EventStore>, Close)> {
     if let Some(connection) = &shared.kurrentdb {
         let store = KurrentStore::open(connection).await.context("can't use the log of kurrentdb.url")?;
@@ -73,25 +93,6 @@ pub(super) async fn store(shared: &Shared) -> anyhow::Result<(Arc<dyn EventStore
     let store = PostgresStore::open(shared.databases().await?.main.clone());
     let closing = store.clone();
     Ok((Arc::new(store), Box::new(move || Box::pin(async move { closing.close().await }))))
-}
-
-/// Opens everything that moves to another engine, or comes from one.
-pub(super) async fn moved(directory: &DataDirectory, shared: &Shared) -> anyhow::Result<Moved> {
-    let databases = shared.databases().await?;
-    // The lock ends with the copy, because it belongs to the closing of the log.
-    let occupied = occupy(directory)?;
-    let (store, close) = store(shared).await?;
-    let close = move || {
-        drop(occupied);
-        close()
-    };
-    Ok(Moved {
-        store,
-        rows: Arc::new(PostgresRows::of(databases.main.clone(), databases.keys.clone())),
-        keeps_the_order_of_callers: shared.kurrentdb.is_none(),
-        has_no_gaps: shared.kurrentdb.is_none(),
-        close: Box::new(close),
-    })
 }
 
 pub(super) async fn log(directory: &DataDirectory, shared: &Shared) -> anyhow::Result<Log> {
@@ -121,8 +122,9 @@ pub(super) async fn memory(shared: &Shared, idle: TimeDelta) -> anyhow::Result<M
     })
 }
 
-/// A company's administrators and a take-over are changed in several streams, one after the other, so nodes wait for one
-/// another. All other decisions are about one stream, whose revision tells when another node came first.
+/// Says which callers wait for each other at a lock. A change of a company's administrators, and a take-over, append to
+/// several streams one after the other, so callers on all nodes wait. Every other decision appends to one stream, and the
+/// revision of the stream tells when another node was faster.
 fn sharing(key: &str) -> Sharing {
     match key {
         _ if key.starts_with("takeover-") => Sharing::Outer,
@@ -137,7 +139,7 @@ pub(super) async fn mail_journal(shared: &Shared) -> anyhow::Result<Arc<dyn Mail
 
 pub(super) async fn reactions(shared: &Shared) -> anyhow::Result<Reactions> {
     let journal = Arc::new(PostgresJournal::new(shared.databases().await?.main.clone()));
-    // A run has a name of its own. So a node that was started twice by mistake does not take itself for the holder.
+    // Each run of a node has another name. So if a node is started twice by mistake, only one of the two has the lease.
     let holder = format!("{}/{}", shared.node, RandomIdentities.fresh());
     Ok(Reactions { journal: journal.clone(), lease: journal, holder, lasts: Some(LEASE) })
 }
@@ -152,5 +154,5 @@ pub(super) async fn webhooks(shared: &Shared) -> anyhow::Result<Arc<dyn Webhooks
 
 pub(super) async fn answers(shared: &Shared, keys: &dyn AccountKeys) -> anyhow::Result<Arc<dyn Answers>> {
     let hashing = keys.commands_key().await?;
-    Ok(Arc::new(PostgresAnswers::new(shared.databases().await?.main.clone(), hashing, answers::LEASE)))
+    Ok(Arc::new(PostgresAnswers::new(shared.databases().await?.main.clone(), hashing)))
 }

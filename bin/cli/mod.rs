@@ -298,10 +298,10 @@ pub(crate) enum LogCommand {
 
 #[derive(Args)]
 pub(crate) struct LogCopy {
-    /// The configuration file of the source. Nothing is changed there.
+    /// The configuration file of the source, which must be stopped. The command changes none of its data.
     #[arg(long, value_name = "FILE")]
     pub(crate) from: PathBuf,
-    /// The configuration file of the copy.
+    /// The configuration file of the target. Its log must be empty, or contain the beginning of an interrupted copy.
     #[arg(long, value_name = "FILE")]
     pub(crate) to: PathBuf,
 }

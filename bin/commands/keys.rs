@@ -1,11 +1,11 @@
 //! `loquet keys create`, `prepare` and `rotate`.
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use loquet_crypto::key_rotation::{self, Cause};
 use loquet_crypto::server_key::{KeyFile, ServerKey};
 
 use super::show::{place_of, progress};
-use crate::adapters::Rotation;
+use crate::adapters::{KeyFileState, Rotation};
 use crate::cli::{DataDirectory, RotateKeys};
 use crate::clock;
 use crate::output::outcome;
@@ -21,13 +21,27 @@ pub(crate) fn create(directory: &DataDirectory) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Adds the next server key to the file. Nothing uses it until the rotation begins.
-pub(crate) fn prepare(directory: &DataDirectory) -> anyhow::Result<()> {
+/// Adds the next server key to the file. Nothing uses it until the rotation begins. The store is asked only if the file has
+/// two keys already: this command may run on a machine that does not reach the store.
+pub(crate) async fn prepare(directory: &DataDirectory) -> anyhow::Result<()> {
     let path = directory.server_key();
-    key_rotation::prepare(&KeyFile::load(&path)?)?;
+    let (file, place) = (KeyFile::load(&path)?, place_of(&path));
+    let state = KeyFileState::of(directory, &file).await;
+    match state.with_context(|| format!("{place} has two keys, and the store can't say what they are for"))? {
+        KeyFileState::OneKey | KeyFileState::Prepared => {}
+        KeyFileState::Rotating => bail!(
+            "{place} has two keys, because a rotation is running or was interrupted: complete it with `loquet keys rotate`, \
+             and then prepare the next key"
+        ),
+        KeyFileState::OldKeyLeft => bail!(
+            "{place} still has the old key of an earlier rotation: run `loquet keys rotate` with this file, which removes \
+             the old key, and then prepare the next key"
+        ),
+    }
+    key_rotation::prepare(&file)?;
     outcome(format_args!(
-        "{} holds the next key too. Copy the file to every node, and then run `loquet keys rotate` on one of them.",
-        place_of(&path)
+        "{place} has the next key too, above the present one. Copy the file to every node, and then run `loquet keys \
+         rotate` on one of them."
     ));
     Ok(())
 }
@@ -35,23 +49,34 @@ pub(crate) fn prepare(directory: &DataDirectory) -> anyhow::Result<()> {
 /// Rotates the server key. A running server notices the new key by itself.
 pub(crate) async fn rotate(directory: &DataDirectory, rotate: &RotateKeys) -> anyhow::Result<()> {
     let path = directory.server_key();
-    let file = KeyFile::load(&path)?;
+    let (file, place) = (KeyFile::load(&path)?, place_of(&path));
     let (cause, again) = match rotate.compromised {
         true => {
             (Cause::Compromise, "nothing is lost: run `loquet keys rotate --compromised` again to continue")
         }
         false => (Cause::Routine, "nothing is lost: run `loquet keys rotate` again to continue"),
     };
+    match KeyFileState::of(directory, &file).await.context(again)? {
+        KeyFileState::OneKey => {}
+        KeyFileState::Prepared => outcome(format_args!("{place} has a prepared key: rotating to this key")),
+        KeyFileState::Rotating => outcome("continuing a rotation that was interrupted"),
+        KeyFileState::OldKeyLeft => {
+            outcome(format_args!("{place} still has the old key of an earlier rotation: removing this key"));
+        }
+    }
     let mut next = Some(Rotation::begin(directory, file, clock::now(), cause).await.context(again)?);
     while let Some(rotation) = next {
         next = to_its_end(rotation).await.context(again)?;
     }
     outcome(format_args!(
-        "Keep a copy of {} apart from the data, and destroy all copies of the old key.",
-        place_of(&path)
+        "Keep a copy of {place} apart from the data, and destroy all copies of the old key."
     ));
     if directory.engine.is_shared() {
-        outcome("Copy the file to every other node now: there, it still holds the old key.");
+        outcome(format_args!(
+            "Copy {place} to every other node now, because it is the only file with just the new key. A node whose file has \
+             only the old key is not ready, can't create accounts, can't read what is written with the new key, and does \
+             not start again. A node whose file has both keys works, but keeps the old key, which you must destroy."
+        ));
     }
     Ok(())
 }
@@ -59,9 +84,6 @@ pub(crate) async fn rotate(directory: &DataDirectory, rotate: &RotateKeys) -> an
 /// Runs a rotation to its end. Returns a second rotation if one must follow.
 async fn to_its_end(mut rotation: Rotation) -> anyhow::Result<Option<Rotation>> {
     let report = rotation.report();
-    if report.resumed {
-        outcome("continuing a rotation that was interrupted");
-    }
     let left = rotation.left().await?;
     let bar = progress(left, "keys wrapped")?;
     loop {
@@ -77,7 +99,7 @@ async fn to_its_end(mut rotation: Rotation) -> anyhow::Result<Option<Rotation>> 
         report.generation
     ));
     if next.is_some() {
-        outcome("the key of the interrupted rotation may be known too: creating another");
+        outcome("others may also know the key that was in the file before: creating another one");
     }
     Ok(next)
 }

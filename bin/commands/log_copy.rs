@@ -1,18 +1,22 @@
-//! `loquet log copy`: moves everything from one engine to another.
+//! `loquet log copy`: moves an installation to another engine.
+//!
+//! It copies the events first, and then the rows of the other tables. Then it reads both sides again and compares them.
+//! A copy that was interrupted continues with the first event that is missing, and copies all rows again.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, ensure};
 use futures_util::future::maybe_done;
 use futures_util::poll;
 use loquet_domain::ports::{AppendError, Appended, NewEvent, Position, RecordedEvent, Revision, StreamId};
+use loquet_http::{answer_with_positions, positions_of_answer};
 use loquet_projections::ports::{MovableRows, MovedTable};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::show::progress;
-use crate::adapters::{self, Moved};
+use super::show::{place_of, progress};
+use crate::adapters::moved::{self, Moved, Side};
 use crate::cli::{DataDirectory, LogCopy};
 use crate::config::Config;
 use crate::output::outcome;
@@ -23,57 +27,107 @@ const PAGE: usize = 500;
 const ROWS: u32 = 1000;
 
 pub(crate) async fn run(copy: &LogCopy) -> anyhow::Result<()> {
-    let (from, to) = (open(&copy.from, "--from").await?, open(&copy.to, "--to").await?);
+    let from = open(&copy.from, Side::Source, &[]).await?;
+    let copied = copy_from(&from, copy).await;
+    from.close().await;
+    copied
+}
+
+/// Opens the target only after the source was found to be one. So a wrong source leaves nothing behind.
+async fn copy_from(from: &Moved, copy: &LogCopy) -> anyhow::Result<()> {
+    let source = place_of(&copy.from);
     ensure!(
         from.store.head().await? > Position::default(),
-        "the source has no events: does {} name the right data_dir, or the right store?",
-        copy.from.display()
+        "the source (--from) has no events: does {source} name the right data_dir, or the right store?"
     );
-    let head = copy_log(&from, &to).await?;
-    let mut positions = Positions { from: &from, to: &to, known: BTreeMap::new() };
+    ensure!(
+        !from.rows.rows(MovedTable::ServerKeys, "", 1).await?.is_empty(),
+        "the source (--from) has events, but no keys, and without its keys nobody can read personal data: restore keys.db, \
+         or correct postgres.keys_url in {source}"
+    );
+    let to = open(&copy.to, Side::Target, &from.places).await?;
+    let copied = copy_all(from, &to).await;
+    to.close().await;
+    copied
+}
+
+/// Opens one side by its configuration file. Environment variables and flags are ignored, because both sides would get
+/// the same values from them.
+async fn open(file: &Path, side: Side, places_of_the_other: &[String]) -> anyhow::Result<Moved> {
+    let mut config = Config::of_file(file);
+    let directory = DataDirectory::of(&mut config);
+    let what = || format!("can't use {side}, {}", place_of(file));
+    super::config::refuse_faults(&config).with_context(what)?;
+    moved::open(&directory, side, places_of_the_other).await.with_context(what)
+}
+
+async fn copy_all(from: &Moved, to: &Moved) -> anyhow::Result<()> {
+    let head = copy_log(from, to).await?;
+    let mut positions = Positions { from, to, known: BTreeMap::new() };
     let mut rows = 0;
-    // What refers to something else is removed before it, and added after it.
+    // Rows refer to rows of earlier tables. So tables are emptied from the last to the first, and filled the other way.
     for table in MovedTable::ALL.iter().rev() {
-        to.rows.clear(*table).await.with_context(|| format!("can't remove the {} there", table.name()))?;
+        let cleared = to.rows.clear(*table).await;
+        cleared.with_context(|| format!("can't remove the {} of the target (--to)", table.name()))?;
     }
     for table in MovedTable::ALL {
         rows += copy_table(&mut positions, *table).await?;
     }
-    let (here, there) = (hash(&from, "hashing the source").await?, hash(&to, "hashing the copy").await?);
+    let (source, target) = (hash(from, "reading the source").await?, hash(to, "reading the target").await?);
+    // A server that wrote to one side is the likely reason for a difference, so this comes first.
+    refuse_other_writers(from, to, head).await?;
     ensure!(
-        here.log == there.log && here.rows == there.rows,
-        "the copy differs from its source: nothing was removed from the source; delete the copy, and begin again"
+        source.log == target.log,
+        "the events in the target (--to) differ from those in the source (--from). Nothing was changed in the source. Empty \
+         the target, and run the command again"
     );
-    outcome(format_args!("{} events and {rows} rows were copied, and read again on both sides", here.events));
-    outcome(format_args!("SHA-256 of the log:  {}", base16ct::lower::encode_string(&here.log)));
-    outcome(format_args!("SHA-256 of the rows: {}", base16ct::lower::encode_string(&here.rows)));
-    outcome("Read models are not copied: each node makes its own when it starts.");
-    if head != from.store.head().await? {
-        bail!("a server wrote to the source meanwhile: stop it, and run the command again");
-    }
-    (from.close)().await;
-    (to.close)().await;
+    ensure!(
+        source.rows == target.rows,
+        "the keys, mails, webhooks, tokens or answers in the target (--to) differ from those in the source (--from). Nothing \
+         was changed in the source. Stop all servers and commands of both sides, and run the command again"
+    );
+    outcome(format_args!(
+        "{} events and {rows} rows were copied. Both sides were read again, and are equal.",
+        source.events
+    ));
+    outcome(format_args!("SHA-256 of the log:  {}", base16ct::lower::encode_string(&source.log)));
+    outcome(format_args!("SHA-256 of the rows: {}", base16ct::lower::encode_string(&source.rows)));
+    outcome("Read models are not copied: each node builds its own when it starts.");
     Ok(())
 }
 
-/// Opens the stores of a configuration file. Its environment variables and flags are not looked at: both sides would get
-/// the same.
-async fn open(file: &Path, flag: &str) -> anyhow::Result<Moved> {
-    let mut config = Config::of_file(file);
-    let directory = DataDirectory::of(&mut config);
-    super::config::refuse_faults(&config).with_context(|| format!("{flag} {}", file.display()))?;
-    directory.make_folder()?;
-    adapters::moved(&directory).await.with_context(|| format!("{flag} {}", file.display()))
+/// Fails if a server wrote to one of the sides, or ran its reactions, since the copy began. `head` is the end of the source
+/// at that time.
+async fn refuse_other_writers(from: &Moved, to: &Moved, head: Position) -> anyhow::Result<()> {
+    ensure!(
+        from.store.head().await? == head,
+        "a server wrote to the source (--from) during the copy: stop all its nodes, and run the command again. It then \
+         copies what is new"
+    );
+    ensure!(
+        newest_copied(from, to).await?.is_some_and(|copied| copied == head),
+        "a server wrote to the target (--to) during the copy, so the target is not a copy: stop all its nodes, empty the \
+         target, and run the command again"
+    );
+    for (side, name) in [(from, Side::Source), (to, Side::Target)] {
+        side.refuse_other_leaders().await.with_context(|| format!("{name} changed during the copy"))?;
+    }
+    Ok(())
 }
 
-/// Copies the events that the copy does not have yet, in their order. Returns the end of the source.
+/// Copies the events that the target does not have yet, in their order. Returns the end of the source.
 async fn copy_log(from: &Moved, to: &Moved) -> anyhow::Result<Position> {
     let head = from.store.head().await?;
-    let mut at = where_to_go_on(from, to).await?;
+    let mut at = newest_copied(from, to).await?.context(
+        "the target (--to) is not empty, and it is not a copy of this source (--from) either: its newest event is not in \
+         the source. Use an empty target",
+    )?;
     let bar = progress(head.0, "copying events")?;
     while at < head {
         let page = from.store.read_all(at, PAGE).await?;
-        let last = page.last().context("the source has no events before its end")?;
+        let last = page
+            .last()
+            .context("the source (--from) has no events before its end: run `loquet doctor` on it")?;
         bar.set_position(last.position.0);
         at = last.position;
         append(to, page).await?;
@@ -82,18 +136,16 @@ async fn copy_log(from: &Moved, to: &Moved) -> anyhow::Result<Position> {
     Ok(head)
 }
 
-/// The position in the source of the newest event that the copy has.
-async fn where_to_go_on(from: &Moved, to: &Moved) -> anyhow::Result<Position> {
-    let Some(newest) = to.store.newest(1).await?.pop() else { return Ok(Position::default()) };
+/// Returns the position in the source of the newest event of the target. Returns zero if the target has no events, and
+/// `None` if the source does not have this event.
+async fn newest_copied(from: &Moved, to: &Moved) -> anyhow::Result<Option<Position>> {
+    let Some(newest) = to.store.newest(1).await?.pop() else { return Ok(Some(Position::default())) };
     let before = Revision(newest.revision.0.saturating_sub(1));
     let twin = from.store.read_stream(&newest.stream, before).await?.into_iter().next();
-    match twin.filter(|twin| twin.event == newest.event) {
-        Some(twin) => Ok(twin.position),
-        None => bail!("the log there is not empty, and is not the beginning of a copy of this one"),
-    }
+    Ok(twin.filter(|twin| twin.event == newest.event).map(|twin| twin.position))
 }
 
-/// Appends events in their order. Neighbours of one stream are one append.
+/// Appends events in their order. Consecutive events of one stream are one append.
 async fn append(to: &Moved, events: Vec<RecordedEvent>) -> anyhow::Result<()> {
     let mut appends: Vec<(StreamId, Revision, Vec<NewEvent>)> = Vec::new();
     for recorded in events {
@@ -105,7 +157,9 @@ async fn append(to: &Moved, events: Vec<RecordedEvent>) -> anyhow::Result<()> {
             }
         }
     }
-    let told = |stream: &StreamId, error: AppendError| anyhow::anyhow!("can't append to {stream}: {error}");
+    let told = |stream: &StreamId, error: AppendError| {
+        anyhow!("can't append to the stream {stream} of the target (--to): {error}")
+    };
     if to.keeps_the_order_of_callers {
         let waiting = appends.iter().map(|(stream, before, events)| async move {
             to.store.append(stream, *before, events.clone()).await.map_err(|error| told(stream, error))
@@ -114,7 +168,8 @@ async fn append(to: &Moved, events: Vec<RecordedEvent>) -> anyhow::Result<()> {
         let is_behind = |pair: &[Appended]| matches!(pair, [one, next] if one.position < next.position);
         ensure!(
             appended.windows(2).all(is_behind),
-            "the events are in another order there: delete the copy, and begin again"
+            "the target (--to) has the events in another order than the source (--from): empty the target, and run the \
+             command again"
         );
         return Ok(());
     }
@@ -124,11 +179,11 @@ async fn append(to: &Moved, events: Vec<RecordedEvent>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Begins each future before the next one, and then waits for all of them. `join_all` begins many futures in an order of
-/// its own.
+/// Starts the futures one after the other, and then waits for all of them. `join_all` may start many futures in another
+/// order.
 async fn in_order<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
     let mut begun: Vec<_> = futures.map(|future| Box::pin(maybe_done(future))).collect();
-    // Otherwise the runtime would pause some of them, once this task has done much.
+    // Without `unconstrained`, tokio makes a future wait when this task has run for long, and the order would be lost.
     let begin = async {
         for future in &mut begun {
             let _ = poll!(future.as_mut());
@@ -143,7 +198,7 @@ async fn in_order<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output>
     outputs
 }
 
-/// Finds where the events of the source are in the copy. Some engines count positions in other steps.
+/// Translates positions of the source into positions of the target. KurrentDB counts bytes, the other engines count events.
 struct Positions<'a> {
     from: &'a Moved,
     to: &'a Moved,
@@ -151,20 +206,46 @@ struct Positions<'a> {
 }
 
 impl Positions<'_> {
+    /// Whether both sides count in the same way.
+    fn are_the_same(&self) -> bool {
+        self.from.has_no_gaps && self.to.has_no_gaps
+    }
+
     async fn of(&mut self, position: u64) -> anyhow::Result<u64> {
-        if position == 0 || (self.from.has_no_gaps && self.to.has_no_gaps) {
-            return Ok(position);
+        let translated = self.if_there(position).await?;
+        translated.with_context(|| format!("the source (--from) has no event at position {position}"))
+    }
+
+    /// Returns `None` if the source has no event at this position.
+    async fn if_there(&mut self, position: u64) -> anyhow::Result<Option<u64>> {
+        if position == 0 || self.are_the_same() {
+            return Ok(Some(position));
         }
         if let Some(known) = self.known.get(&position) {
-            return Ok(*known);
+            return Ok(Some(*known));
         }
-        let event = self.from.store.event_at(Position(position)).await?;
-        let event = event.with_context(|| format!("the source has no event at position {position}"))?;
+        let Some(event) = self.from.store.event_at(Position(position)).await? else { return Ok(None) };
         let before = Revision(event.revision.0.saturating_sub(1));
         let twin = self.to.store.read_stream(&event.stream, before).await?.into_iter().next();
-        let there = twin.context("an event is missing in the copy")?.position.0;
-        self.known.insert(position, there);
-        Ok(there)
+        let missing =
+            || format!("the target (--to) lacks the event at position {position} of the source (--from)");
+        let translated = twin.with_context(missing)?.position.0;
+        self.known.insert(position, translated);
+        Ok(Some(translated))
+    }
+
+    /// Translates the positions in a stored answer. A caller sends such a position back to see at least what the command
+    /// wrote. So the end of the target stands for a position at which the source has no event.
+    async fn of_answer(&mut self, answer: &[u8]) -> anyhow::Result<Vec<u8>> {
+        let mut translated = BTreeMap::new();
+        for position in positions_of_answer(answer) {
+            let there = match self.if_there(position).await? {
+                Some(there) => there,
+                None => self.to.store.head().await?.0,
+            };
+            translated.insert(position, there);
+        }
+        Ok(answer_with_positions(answer, |position| translated.get(&position).copied().unwrap_or(position)))
     }
 }
 
@@ -179,28 +260,43 @@ async fn copy_table(positions: &mut Positions<'_>, table: MovedTable) -> anyhow:
         for row in &mut rows {
             if let Some(position) = row.get("position").and_then(Value::as_u64) {
                 let there = positions.of(position).await?;
-                if let Some(fields) = row.as_object_mut() {
-                    fields.insert("position".to_owned(), json!(there));
-                }
+                replace(row, "position", json!(there));
+            }
+            if table == MovedTable::Answers && !positions.are_the_same() {
+                let answer = positions.of_answer(&answer_of(row)?).await?;
+                replace(row, "answer", json!(base16ct::lower::encode_string(&answer)));
             }
         }
         let put = positions.to.rows.put(table, &rows).await;
-        put.with_context(|| format!("can't add the {} there", table.name()))?;
+        put.with_context(|| format!("can't add the {} to the target (--to)", table.name()))?;
     }
+}
+
+fn replace(row: &mut Value, field: &str, value: Value) {
+    if let Some(fields) = row.as_object_mut() {
+        fields.insert(field.to_owned(), value);
+    }
+}
+
+/// The bytes of a stored answer.
+fn answer_of(row: &Value) -> anyhow::Result<Vec<u8>> {
+    let text =
+        row.get("answer").and_then(Value::as_str).context("a row of the stored answers has no answer")?;
+    base16ct::lower::decode_vec(text).map_err(|_| anyhow!("a stored answer is not hexadecimal text"))
 }
 
 fn key_of(row: &Value) -> anyhow::Result<String> {
     row.get("key").and_then(Value::as_str).map(str::to_owned).context("a row has no key")
 }
 
-/// What both sides must agree on.
+/// The hashes of one side. Both sides must have the same.
 struct Hashes {
     events: u64,
     log: [u8; 32],
     rows: [u8; 32],
 }
 
-/// Hashes every event in its order, and every row. Positions are left out, since engines count them differently.
+/// Hashes every event in its order, and every row. Positions are left out, because engines count them differently.
 async fn hash(side: &Moved, what: &str) -> anyhow::Result<Hashes> {
     let bar = progress(side.store.head().await?.0, what)?;
     let (mut log, mut events, mut at) = (Sha256::new(), 0, Position::default());
@@ -250,12 +346,16 @@ async fn hash_rows(rows: &dyn MovableRows) -> anyhow::Result<[u8; 32]> {
             let Some(last) = page.last() else { break };
             after = key_of(last)?;
             for row in &mut page {
-                if let Some(fields) = row.as_object_mut() {
-                    // Engines count positions differently, and the key of a delivery has one.
-                    fields.remove("position");
-                    if *table == MovedTable::Deliveries {
-                        fields.remove("key");
+                // Engines count positions differently.
+                replace(row, "position", Value::Null);
+                match table {
+                    // This key contains a position.
+                    MovedTable::Deliveries => replace(row, "key", Value::Null),
+                    MovedTable::Answers => {
+                        let answer = answer_with_positions(&answer_of(row)?, |_| 0);
+                        replace(row, "answer", json!(base16ct::lower::encode_string(&answer)));
                     }
+                    _ => {}
                 }
                 all.update(row.to_string());
             }

@@ -12,6 +12,7 @@ use loquet_credentials::one_time_codes::TotpCodes;
 use loquet_crypto::account_keys::{AccountKeys, Noticed};
 use loquet_crypto::random_ids::RandomIdentities;
 use loquet_crypto::server_key::ServerKey;
+use loquet_files::{create_private, remove_if_there};
 use loquet_http::Drawing;
 use loquet_http::{
     Api, CompanyMails, Connections, DevHosts, Followers, Limiter, Probe, UnderWay, metrics_router, router,
@@ -53,6 +54,7 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
     refuse_faults(&config)?;
     let settings = settings.context("the configuration is not valid")?;
     directory.make_folder()?;
+    directory.refuse_files_of_others()?;
     let _occupied = adapters::occupy(directory)?;
     if mode == Mode::Development && !directory.server_key().exists() && !directory.file("keys.db").exists() {
         ServerKey::create(&directory.server_key())?;
@@ -302,7 +304,8 @@ fn project(
             };
             running.spawn(runner.run());
         }
-        running.spawn(send_webhooks(webhooks.clone()));
+        let fenced = webhooks.webhooks.under(fence);
+        running.spawn(send_webhooks(WebhookSender { webhooks: fenced, ..webhooks.clone() }));
         let sender = Sender {
             store: store.clone(),
             codec: codec.clone(),
@@ -400,14 +403,8 @@ async fn dev_token(directory: &DataDirectory, tokens: &dyn ServiceTokens) -> any
 /// get the right permissions.
 fn write_private(path: &Path, secret: &str) -> std::io::Result<()> {
     let unfinished = path.with_extension("new");
-    match std::fs::remove_file(&unfinished) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    writeln!(options.open(&unfinished)?, "{secret}")?;
+    remove_if_there(&unfinished)?;
+    writeln!(create_private(&unfinished)?, "{secret}")?;
     std::fs::rename(unfinished, path)
 }
 

@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use chrono::TimeDelta;
 use loquet_crypto::random_ids::RandomIdentities;
 use loquet_domain::ports::{Identities, Position};
-use loquet_projections::ports::{Delivery, Endpoint, Webhooks};
+use loquet_projections::ports::{Delivery, Endpoint, LogPoint, Webhooks};
 use loquet_webhooks::event_id_at;
 use loquet_webhooks::signature::written;
 use serde_json::json;
@@ -48,7 +48,8 @@ pub(crate) async fn run(
                 bail!("the log ends at position {head}: choose a position from 0 to {head}");
             }
             let event_id = event_id_at(store.as_ref(), position).await?;
-            webhooks.set_position(known(webhooks, id).await?.id, position, event_id).await?;
+            let to = LogPoint { position, event_id };
+            webhooks.set_position(known(webhooks, id).await?.id, None, to).await?;
             outcome(format_args!("events after position {position} are sent next"));
             Ok(())
         }

@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use loquet_tests::postgres_server::PostgresServer;
 use loquet_tests::server::{Server, binary, free_port};
 use loquet_tests::skip;
 use serde_json::Value;
@@ -192,6 +193,52 @@ fn each_shape_has_its_nodes_and_every_container_is_confined() {
             }
         }
     }
+}
+
+/// The files for a move name what the nodes open, and move it: from the embedded store to PostgreSQL, and on to KurrentDB.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_files_for_a_move_move_the_data_from_shape_to_shape() {
+    let name = "the_files_for_a_move_move_the_data_from_shape_to_shape";
+    let Some(postgres) = PostgresServer::start(name) else { return };
+    let options = loquet_event_store_server::Options::default();
+    let kurrentdb = loquet_event_store_server::Server::start(options).unwrap();
+    postgres.sql("CREATE DATABASE loquet_kurrentdb");
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let mut server = Server::stopped(data.clone(), Vec::new());
+    server.restart().await;
+    server.active(1, "marie@example.be", "Boulange7!").await;
+    server.stop();
+    let password = folder.path().join("postgres");
+    std::fs::write(&password, "not asked for\n").unwrap();
+    // Here, the volume and the servers are elsewhere.
+    for shape in ["embedded", "postgres", "kurrentdb"] {
+        let file = text(deploy("move").join(shape).with_extension("toml"));
+        let here = file
+            .replace("/var/lib/loquet", data.to_str().unwrap())
+            .replace("/run/secrets/postgres", password.to_str().unwrap())
+            .replace("kurrentdb://kurrentdb:2113?tls=false", &kurrentdb.url())
+            .replace("loquet@postgres/", &format!("postgres@127.0.0.1:{}/", postgres.port));
+        std::fs::write(folder.path().join(shape), here).unwrap();
+        // Each node of the shape has this data directory.
+        let directory = file.lines().find_map(|line| line.strip_prefix("data_dir = ")).unwrap();
+        let named = directory.trim_matches('"');
+        let expected = match shape {
+            "embedded" => instruction("ENV").replace('=', ": "),
+            _ => text(deploy(&format!("compose.{shape}.yaml"))),
+        };
+        let setting = format!("LOQUET_DATA_DIR: {named}");
+        let ends = |rest: &str| rest.starts_with(char::is_whitespace);
+        assert!(expected.split(&setting).skip(1).any(ends), "{shape}: {named}");
+    }
+    for (from, to) in [("embedded", "postgres"), ("postgres", "kurrentdb")] {
+        let mut copy = server.command();
+        copy.args(["log", "copy", "--from"]).arg(folder.path().join(from));
+        let said = run(copy.arg("--to").arg(folder.path().join(to)));
+        assert!(said.contains("Both sides were read again, and are equal"), "{from} to {to}: {said}");
+    }
+    let keys = "SELECT count(*) FROM loquet.account_keys";
+    assert_eq!(postgres.sql(keys), "1");
 }
 
 /// Makes the secrets of the compose files, and changes the balancer's configuration so that it runs on this machine.

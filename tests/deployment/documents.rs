@@ -1,5 +1,6 @@
 //! docs/operations.md: its commands are run, and what it names exists.
 
+use std::path::Path;
 use std::process::Command;
 
 use loquet_tests::server::{Server, binary};
@@ -59,6 +60,42 @@ fn every_link_path_and_setting_of_the_document_exists() {
         }
     }
     names_settings_only("docs/operations.md", &document);
+}
+
+/// Every message in the document's tables is one that the program says.
+#[test]
+fn the_program_says_every_message_that_the_operators_document_explains() {
+    let document = text(root().join("docs/operator.md"));
+    let section =
+        document.split("\n### ").find(|it| it.starts_with("Messages about PostgreSQL and KurrentDB"));
+    let mut sources = String::new();
+    for folder in ["adapters", "bin", "projections"] {
+        add_sources(&root().join(folder), &mut sources);
+    }
+    let mut found = 0;
+    for row in section.unwrap().lines().filter(|line| line.starts_with("| `")) {
+        let cell = row.trim_start_matches('|').split(" | ").next().unwrap();
+        for message in cell.split('`').skip(1).step_by(2) {
+            assert!(sources.contains(message), "the program never says: {message}");
+            found += 1;
+        }
+    }
+    assert!(found > 20, "the table has its messages");
+}
+
+/// Adds the text of every source file in a folder. A string that goes on in the next line becomes one line.
+fn add_sources(folder: &Path, sources: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            add_sources(&path, sources);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = text(&path);
+            let mut parts = text.split("\\\n");
+            *sources += parts.next().unwrap();
+            parts.for_each(|part| *sources += part.trim_start());
+        }
+    }
 }
 
 /// The part of a link that leads to a heading.

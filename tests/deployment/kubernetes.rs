@@ -16,7 +16,11 @@ const OVERLAYS: [(&str, u64); 4] =
 
 /// Puts an overlay together. `None` if no kustomize is installed.
 fn built(test: &str, overlay: &str) -> Option<String> {
-    let folder = deploy("kubernetes/overlays").join(overlay);
+    kustomized(test, &deploy("kubernetes/overlays").join(overlay))
+}
+
+/// Puts the manifests of a directory together.
+fn kustomized(test: &str, folder: &Path) -> Option<String> {
     let tool = root().join("target/test-tools/bin/kustomize");
     if tool.exists() {
         return Some(run(Command::new(tool).arg("build").arg(folder)));
@@ -88,12 +92,9 @@ fn nodes_are_confined_probed_and_named() {
         assert_eq!(of_kind(&objects, "PodDisruptionBudget").next().unwrap()["spec"]["maxUnavailable"], 1);
         assert_eq!(of_kind(&objects, "NetworkPolicy").count(), 1);
         assert_eq!(pod["topologySpreadConstraints"].as_array().unwrap().len(), 2);
+        // A volume of the embedded store keeps its name when an overlay for several nodes is applied later.
         let keeps = &set["spec"]["persistentVolumeClaimRetentionPolicy"];
-        assert_eq!(
-            keeps.is_null(),
-            overlay == "embedded",
-            "only the embedded store has its log in the volume"
-        );
+        assert_eq!(keeps, &json!({ "whenScaled": "Retain", "whenDeleted": "Retain" }), "{overlay}");
     }
 }
 
@@ -133,6 +134,70 @@ fn the_settings_of_every_overlay_are_valid() {
         assert!(run(&mut check).ends_with("the configuration is valid\n"), "{overlay}");
         names_settings_only(overlay, &manifests);
     }
+}
+
+/// What each overlay's nodes open, as the files for a move name it.
+#[test]
+fn a_move_opens_what_the_nodes_of_each_overlay_open() {
+    let name = "a_move_opens_what_the_nodes_of_each_overlay_open";
+    let Some(python) = skip::unless_tool(name, "venv/bin/python3") else { return };
+    let Some(manifests) = kustomized(name, &deploy("kubernetes/move")) else { return };
+    if let Some(validate) = skip::unless_tool(name, "venv/bin/kubernetes-validate") {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("move.yaml");
+        std::fs::write(&path, &manifests).unwrap();
+        run(Command::new(validate).args(["--strict", "--quiet"]).arg(path));
+    }
+    let objects = yaml(&python, &manifests);
+    let files = of_kind(&objects, "ConfigMap").next().unwrap()["data"].as_object().unwrap();
+    let job = of_kind(&objects, "Job").next().unwrap();
+    let pod = &job["spec"]["template"]["spec"];
+    let arguments: Vec<&str> =
+        pod["containers"][0]["args"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
+    for flag in ["--from", "--to"] {
+        let at = arguments.iter().position(|argument| *argument == flag).unwrap();
+        let file = arguments[at + 1].strip_prefix("/etc/loquet-move/").unwrap();
+        assert!(files.contains_key(file), "{file}");
+    }
+    let labels = &job["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/name"];
+    assert_ne!(labels, "loquet", "a service would send requests to it");
+    for overlay in ["embedded", "postgres", "kurrentdb"] {
+        let Some(manifests) = built(name, overlay) else { return };
+        let nodes = yaml(&python, &manifests);
+        let set = of_kind(&nodes, "StatefulSet").next().unwrap();
+        let claim = &set["spec"]["volumeClaimTemplates"][0]["metadata"]["name"];
+        let held = format!("{}-{}-0", claim.as_str().unwrap(), set["metadata"]["name"].as_str().unwrap());
+        let claims = pod["volumes"].as_array().unwrap().iter();
+        let claims: Vec<_> =
+            claims.filter_map(|volume| volume["persistentVolumeClaim"]["claimName"].as_str()).collect();
+        assert_eq!(claims, [held.as_str()], "the volume of the first node");
+        let environment = set["spec"]["template"]["spec"]["containers"][0]["env"].as_array().unwrap();
+        let folder = environment.iter().find(|variable| variable["name"] == "LOQUET_DATA_DIR").unwrap();
+        let mut expected = vec![("data_dir".to_owned(), folder["value"].as_str().unwrap().to_owned())];
+        let stores = of_kind(&nodes, "ConfigMap").flat_map(|map| map["data"].as_object().unwrap());
+        let stores = stores.filter_map(|(variable, value)| {
+            let key = variable.strip_prefix("LOQUET_")?.to_lowercase().replacen('_', ".", 1);
+            Some((key, value.as_str().unwrap().to_owned()))
+        });
+        expected.extend(stores);
+        expected.sort();
+        let file = files[&format!("{overlay}.toml")].as_str().unwrap();
+        assert_eq!(settings_in(file), expected, "{overlay}");
+    }
+}
+
+/// The settings that a file names, with their values.
+fn settings_in(file: &str) -> Vec<(String, String)> {
+    let (mut section, mut settings) = (String::new(), Vec::new());
+    for line in file.lines().filter(|line| !line.starts_with('#')) {
+        if let Some(named) = line.strip_prefix('[') {
+            section = format!("{}.", named.trim_end_matches(']'));
+        } else if let Some((key, value)) = line.split_once(" = ") {
+            settings.push((format!("{section}{key}"), value.trim_matches('"').to_owned()));
+        }
+    }
+    settings.sort();
+    settings
 }
 
 /// The documentation tells which keys the secrets need.

@@ -17,7 +17,7 @@ use loquet_sqlite::write_ahead_log;
 use serde::Serialize;
 
 use super::show::moment;
-use crate::adapters::{self, Access};
+use crate::adapters::{self, Access, KeyFileState};
 use crate::cli::{DataDirectory, Doctor};
 use crate::clock;
 use crate::config::Config;
@@ -60,6 +60,12 @@ impl Findings {
         self.0.push(Finding { what, state: State::Well, found: found.to_string(), remedy: None });
     }
 
+    /// Nothing is wrong, but the operator is in the middle of something.
+    fn well_so_far(&mut self, what: &'static str, found: impl ToString, next: &str) {
+        let remedy = Some(next.to_owned());
+        self.0.push(Finding { what, state: State::Well, found: found.to_string(), remedy });
+    }
+
     fn warn(&mut self, what: &'static str, found: impl ToString, remedy: &str) {
         let remedy = Some(remedy.to_owned());
         self.0.push(Finding { what, state: State::Warning, found: found.to_string(), remedy });
@@ -78,6 +84,7 @@ pub(crate) async fn run(mut config: Config, doctor: Doctor) -> anyhow::Result<Ex
     let settings = Settings::of(&mut config, Mode::of(doctor.dev));
     configuration(&config, &mut findings);
     folder(&directory, &mut findings);
+    owners(&directory, &mut findings);
     // This must run before any of these files is opened.
     write_ahead_logs(&directory, &mut findings);
     disk(&directory.data_dir, &mut findings);
@@ -152,6 +159,21 @@ fn folder(directory: &DataDirectory, findings: &mut Findings) {
     }
 }
 
+/// Checks whether the owner of the data directory also owns the files in it.
+fn owners(directory: &DataDirectory, findings: &mut Findings) {
+    let others = directory.files_of_other_owners();
+    if others.is_empty() {
+        return;
+    }
+    let names: Vec<String> = others.iter().map(|path| path.display().to_string()).collect();
+    let folder = directory.data_dir.display();
+    findings.fail(
+        "data directory",
+        format!("these files do not belong to the owner of {folder}: {}", names.join(", ")),
+        &format!("As root, run `chown -R --reference={folder} {folder}`. A server that runs as that user can't use them."),
+    );
+}
+
 fn disk(folder: &Path, findings: &mut Findings) {
     let Ok(disk) = rustix::fs::statvfs(folder) else { return };
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
@@ -194,14 +216,37 @@ fn server_key(directory: &DataDirectory, findings: &mut Findings) -> Option<KeyF
         let found = format!("other users of this machine can read {}", path.display());
         findings.warn("server key", found, &format!("chmod 600 {}, then rotate the key.", path.display()));
     }
-    if file.is_being_rotated() {
-        findings.warn(
-            "server key",
-            "a rotation was interrupted",
-            "Run `loquet keys rotate` again: it continues the rotation.",
-        );
-    }
     Some(file)
+}
+
+/// Explains why the key file has two keys. Says nothing if it has one.
+async fn second_key(directory: &DataDirectory, file: &KeyFile, findings: &mut Findings) {
+    let (what, path) = ("server key", directory.server_key());
+    let path = path.display();
+    match KeyFileState::of(directory, file).await {
+        Ok(KeyFileState::OneKey) => {}
+        Ok(KeyFileState::Prepared) => findings.well_so_far(
+            what,
+            format!("the next key is prepared: {path} has it above the present key, and nothing uses it yet"),
+            "Next, copy this file to every node, and then run `loquet keys rotate` on one node.",
+        ),
+        Ok(KeyFileState::Rotating) => findings.warn(
+            what,
+            format!("a rotation is running or was interrupted: {path} has two keys, and both are in use"),
+            "If no `loquet keys rotate` is running, run it again: it continues the rotation.",
+        ),
+        Ok(KeyFileState::OldKeyLeft) => findings.warn(
+            what,
+            format!("the rotation is complete, but {path} still has the old key, which nothing needs"),
+            "Copy the key file here from the node on which `loquet keys rotate` ran. On a single node, run `loquet keys \
+             rotate` again: it removes the old key.",
+        ),
+        Err(error) => findings.fail(
+            what,
+            format!("{path} has two keys, and the store can't say what they are for: {error:#}"),
+            "Make the store of the accounts' keys reachable, and run `loquet doctor` again.",
+        ),
+    }
 }
 
 async fn keys(directory: &DataDirectory, findings: &mut Findings) {
@@ -210,8 +255,11 @@ async fn keys(directory: &DataDirectory, findings: &mut Findings) {
     if !store.exists() {
         return findings.well("server key", "it is readable; no account has a key yet");
     }
-    match adapters::keys_to_read(directory, file).await {
-        Ok(_) => findings.well("server key", "it opens keys.db"),
+    match adapters::keys_to_read(directory, file.clone()).await {
+        Ok(_) => {
+            findings.well("server key", "it opens keys.db");
+            second_key(directory, &file, findings).await;
+        }
         Err(error) => findings.fail("server key", error, "Restore the server key that belongs to this data."),
     }
 }

@@ -1,27 +1,28 @@
-//! The checks of a node whose stores are on servers.
+//! The checks of a node whose stores are in PostgreSQL or KurrentDB.
 
 use chrono::TimeDelta;
 use loquet_domain::ports::Position;
 
-use super::{Findings, server_key};
+use super::{Findings, second_key, server_key};
 use crate::adapters;
 use crate::cli::DataDirectory;
 use crate::clock;
 use crate::engine::{Databases, Shared};
 use crate::system::System;
 
-/// A clock that differs from the database's by more is told of.
-const APART: TimeDelta = TimeDelta::seconds(2);
-/// What is to be done when the database can't be used.
-const REMEDY: &str =
-    "Correct the settings under [postgres], or bring the database back: nodes recover by themselves.";
+/// A larger difference between this machine's clock and the database's clock is a warning.
+const LARGEST_DIFFERENCE: TimeDelta = TimeDelta::seconds(2);
+/// The remedy if the database does not answer.
+const DATABASE_REMEDY: &str = "Correct the settings under [postgres], or start the database. Running nodes then continue without a restart.";
+/// The remedy if the log does not answer.
+const STORE_REMEDY: &str = "Correct the settings under [postgres] and [kurrentdb], or start the server. Running nodes then continue without a restart.";
 
 pub(super) async fn check(directory: &DataDirectory, shared: &Shared, findings: &mut Findings) {
     let databases = match shared.databases().await {
         Ok(databases) => databases,
-        Err(error) => return findings.fail("database", format!("{error:#}"), REMEDY),
+        Err(error) => return findings.fail("database", format!("{error:#}"), DATABASE_REMEDY),
     };
-    findings.well("database", "it has the tables of this version, and commits are durable");
+    findings.well("database", "it has the tables of this version, and writes every commit to disk");
     clocks(databases, findings).await;
     key(directory, findings).await;
     log(directory, findings).await;
@@ -29,14 +30,15 @@ pub(super) async fn check(directory: &DataDirectory, shared: &Shared, findings: 
 
 async fn clocks(databases: &Databases, findings: &mut Findings) {
     match databases.main.time().await {
-        Err(error) => findings.fail("clock", error, REMEDY),
+        Err(error) => findings.fail("clock", error, DATABASE_REMEDY),
         Ok(time) => {
-            let apart = clock::now() - time;
-            let found =
-                format!("this machine's differs from the database's by {} ms", apart.num_milliseconds());
-            if apart.abs() > APART {
-                let remedy =
-                    "Check its time synchronisation. Nodes use the database's time, so nothing is wrong yet.";
+            let difference = clock::now() - time;
+            let found = format!(
+                "the clocks of this machine and of the database differ by {} ms",
+                difference.num_milliseconds().abs()
+            );
+            if difference.abs() > LARGEST_DIFFERENCE {
+                let remedy = "Check the time synchronisation (NTP) of both machines. Nodes use the time of the database, so this machine's clock has no effect on lockouts.";
                 findings.warn("clock", found, remedy);
             } else {
                 findings.well("clock", found);
@@ -47,10 +49,13 @@ async fn clocks(databases: &Databases, findings: &mut Findings) {
 
 async fn key(directory: &DataDirectory, findings: &mut Findings) {
     let Some(file) = server_key(directory, findings) else { return };
-    match adapters::keys_to_read(directory, file).await {
-        Ok(_) => findings.well("server key", "it opens the accounts' keys"),
+    match adapters::keys_to_read(directory, file.clone()).await {
+        Ok(_) => {
+            findings.well("server key", "it opens the accounts' keys");
+            second_key(directory, &file, findings).await;
+        }
         Err(error) => {
-            let remedy = "Copy the newest server key to this node: all nodes need the same one.";
+            let remedy = "Copy the newest server key to this node. All nodes need the same server key.";
             findings.fail("server key", format!("{error:#}"), remedy);
         }
     }
@@ -62,17 +67,17 @@ async fn log(directory: &DataDirectory, findings: &mut Findings) {
         false => "no server is running on this data directory",
     };
     findings.well("server", server);
-    let remedy = "Restore the log from a backup, and keep the newest keys: docs/operations.md says how.";
+    let remedy = "Restore the log from a backup, and leave the database of the keys as it is: docs/operations.md describes the steps.";
     let system = match System::open_to_read(directory).await {
         Ok(system) => system,
         Err(error) => return findings.fail("log", format!("{error:#}"), remedy),
     };
     match (system.store.head().await, system.altered_after(Position::default()).await) {
         (Ok(head), Ok(None)) => {
-            findings.well("log", format!("it ends at position {head}; no event is altered"));
+            findings.well("log", format!("it ends at position {head}, and no event was altered"));
         }
         (_, Ok(Some(altered))) => findings.fail("log", altered, remedy),
-        (Err(error), _) => findings.fail("log", error, REMEDY),
-        (_, Err(error)) => findings.fail("log", format!("{error:#}"), REMEDY),
+        (Err(error), _) => findings.fail("log", error, STORE_REMEDY),
+        (_, Err(error)) => findings.fail("log", format!("{error:#}"), STORE_REMEDY),
     }
 }

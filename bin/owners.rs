@@ -1,0 +1,65 @@
+//! The owners of the files in the data directory. A command that root runs must leave no file that the server can't use.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::ensure;
+use rustix::fs::{Access, access};
+
+use crate::cli::DataDirectory;
+
+impl DataDirectory {
+    /// Refuses a data directory in which this process can't use something because another user owns it. Root can use
+    /// everything.
+    pub(crate) fn refuse_files_of_others(&self) -> anyhow::Result<()> {
+        let user = rustix::process::geteuid().as_raw();
+        for path in std::iter::once(self.data_dir.clone()).chain(self.files_of_stores()) {
+            let owner = owner_of(&path);
+            ensure!(
+                owner == Some(user) || access(&path, needed(&path)).is_ok(),
+                "{path} belongs to another user (number {owner}), and the server, which runs as the user with the number \
+                 {user}, can't use it. As root, run `chown -R {user} {folder}`, and start the server again",
+                path = path.display(),
+                owner = owner.map_or_else(|| "?".to_owned(), |owner| owner.to_string()),
+                folder = self.data_dir.display()
+            );
+        }
+        Ok(())
+    }
+
+    /// Returns the files of stores whose owner is not the owner of the data directory. A server that runs as the owner of
+    /// the directory may not be able to use them.
+    pub(crate) fn files_of_other_owners(&self) -> Vec<PathBuf> {
+        let own = owner_of(&self.data_dir).filter(|owner| *owner != 0);
+        let mut files = self.files_of_stores();
+        files.retain(|file| own.is_some_and(|own| owner_of(file) != Some(own)));
+        files
+    }
+
+    /// The files in the data directory that a server needs.
+    fn files_of_stores(&self) -> Vec<PathBuf> {
+        let ends = [".db", ".db-wal", ".db-shm", ".lock"];
+        let is_of_a_store = |path: &Path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            ends.iter().any(|end| name.ends_with(end))
+        };
+        let entries = std::fs::read_dir(&self.data_dir).into_iter().flatten();
+        let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        files.retain(|path| is_of_a_store(path));
+        files.sort();
+        files
+    }
+}
+
+/// What a server must be able to do with a file or directory.
+fn needed(path: &Path) -> Access {
+    match path {
+        _ if path.is_dir() => Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK,
+        _ if path.extension().is_some_and(|extension| extension == "lock") => Access::READ_OK,
+        _ => Access::READ_OK | Access::WRITE_OK,
+    }
+}
+
+/// The number of the user who owns a file or directory. `None` if it can't be looked at.
+fn owner_of(path: &Path) -> Option<u32> {
+    std::fs::metadata(path).ok().map(|held| std::os::unix::fs::MetadataExt::uid(&held))
+}
