@@ -21,6 +21,7 @@ pub mod kafka_broker;
 pub mod kit;
 pub mod kurrentdb_server;
 pub mod postgres_server;
+pub mod published_events;
 pub mod server;
 pub mod skip;
 pub mod small_disk;

@@ -1,11 +1,14 @@
 //! The real program on a free port, with its own folder. The folder is deleted when the test ends.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use loquet_crypto::random_ids::RandomIdentities;
+use loquet_domain::ports::Identities;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -27,11 +30,15 @@ pub fn binary() -> &'static Path {
 
 /// Returns a port that was free a moment ago. It returns none twice, because a server that listens on several ports
 /// needs different ones.
+///
+/// A server may listen on it much later, or again after it was killed. So it is none of the ports that the system gives
+/// to connections (from 32768 on Linux), and it is chosen at random, since other tests choose ports at the same time.
 pub fn free_port() -> u16 {
     static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     loop {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        if GIVEN.lock().unwrap().insert(port) {
+        let port = 10_000 + RandomIdentities.fresh().as_fields().1 % 20_000;
+        let is_free = std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
+        if is_free && GIVEN.lock().unwrap().insert(port) {
             return port;
         }
     }
@@ -43,6 +50,8 @@ pub struct Server {
     pub port: u16,
     arguments: Vec<String>,
     pub variables: Vec<(String, String)>,
+    /// The words before the program's own command line, such as those that enter a network namespace.
+    pub launcher: Vec<String>,
     child: Option<Child>,
     pub client: Client,
     _temporary: Option<TempDir>,
@@ -127,6 +136,7 @@ impl Server {
             folder,
             arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
             variables,
+            launcher: Vec::new(),
             child: None,
             client: Client::builder().timeout(Duration::from_mins(1)).build().unwrap(),
             _temporary: temporary,
@@ -134,8 +144,9 @@ impl Server {
     }
 
     pub fn command(&self) -> Command {
-        let mut command = Command::new(binary());
-        command.arg("--data-dir").arg(&self.folder);
+        let mut words = self.launcher.iter().map(OsStr::new).chain([binary().as_os_str()]);
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words).arg("--data-dir").arg(&self.folder);
         // Only the variables that the test sets.
         for name in environment::settings() {
             command.env_remove(name);

@@ -1,4 +1,5 @@
-//! Skipped tests. They are printed and counted. In CI, where everything can be installed, they fail.
+//! Skipped tests. They are printed and counted. In CI, where everything can be installed, they fail, except those that
+//! the machine itself can't run.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -47,13 +48,26 @@ pub fn unless_faketime(test: &str) -> Option<&'static str> {
 /// Prints why a test does not run here. In CI, where everything can be installed, this is a failure.
 #[track_caller]
 pub fn skipped(test: &str, why: &str) {
+    record("LOQUET_SKIP_LIST", test, why);
+    assert!(variable("CI").is_none(), "{test} must not be skipped in CI: {why}");
+}
+
+/// Prints why no installation would let this machine run a test: a right or a part of the kernel is missing. CI counts
+/// it, and it is no failure.
+#[track_caller]
+pub fn impossible(test: &str, why: &str) {
+    record("LOQUET_IMPOSSIBLE_LIST", test, why);
+}
+
+/// Prints a skip. Adds it to the list that the variable names, if there is one.
+#[track_caller]
+fn record(list: &str, test: &str, why: &str) {
     println!("skipped: {test}: {why}");
-    if let Some(list) = variable("LOQUET_SKIP_LIST") {
+    if let Some(list) = variable(list) {
         use std::io::Write;
         let mut list = std::fs::OpenOptions::new().create(true).append(true).open(list).unwrap();
         writeln!(list, "{test}: {why}").unwrap();
     }
-    assert!(variable("CI").is_none(), "{test} must not be skipped in CI: {why}");
 }
 
 /// Returns whether this process has the rights to mount, trace and similar.

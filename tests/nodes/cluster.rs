@@ -1,14 +1,18 @@
 //! Nodes that share a database.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use loquet_tests::postgres_server::PostgresServer;
 use loquet_tests::server::{Answer, Server};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::network::Namespace;
 
 /// The password of every active account.
 pub(crate) const PASSWORD: &str = "Boulange7!";
@@ -32,6 +36,8 @@ pub(crate) struct Cluster {
     pub(crate) nodes: Vec<Server>,
     /// A server that speaks the protocol of KurrentDB.
     kurrentdb: Option<loquet_event_store_server::Server>,
+    /// Further variables of each node.
+    variables: Vec<(String, String)>,
     folder: TempDir,
 }
 
@@ -43,19 +49,44 @@ impl Cluster {
 
     /// Starts nodes of a shape.
     pub(crate) async fn of(shape: Shape, test: &str, nodes: usize) -> Option<Self> {
-        let postgres = PostgresServer::start(test)?;
-        let options = loquet_event_store_server::Options::default();
-        let kurrentdb =
-            (shape == Shape::Kurrentdb).then(|| loquet_event_store_server::Server::start(options).unwrap());
-        let folder = tempfile::tempdir().unwrap();
-        let mut cluster = Self { postgres, nodes: Vec::new(), kurrentdb, folder };
-        std::fs::create_dir(cluster.folder.path().join("mail")).unwrap();
-        for _ in 0..nodes {
-            let mut node = cluster.another();
-            node.restart().await;
-            cluster.nodes.push(node);
+        let mut cluster = Self::over(PostgresServer::start(test)?, &[]);
+        if shape == Shape::Kurrentdb {
+            let options = loquet_event_store_server::Options::default();
+            cluster.kurrentdb = Some(loquet_event_store_server::Server::start(options).unwrap());
         }
+        cluster.add(nodes).await;
         Some(cluster)
+    }
+
+    /// No node yet, over a database. Each node will have these variables.
+    pub(crate) fn over(postgres: PostgresServer, variables: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("mail")).unwrap();
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Self { postgres, nodes: Vec::new(), kurrentdb: None, variables: variables.collect(), folder }
+    }
+
+    /// Starts further nodes.
+    pub(crate) async fn add(&mut self, nodes: usize) {
+        for _ in 0..nodes {
+            let mut node = self.another();
+            node.restart().await;
+            self.nodes.push(node);
+        }
+    }
+
+    /// Starts a further node in a network namespace, with these variables. It reaches the database over the link.
+    pub(crate) async fn add_within(&mut self, namespace: &mut Namespace, variables: &[(&str, &str)]) {
+        let mut node = self.another();
+        node.launcher = namespace.launcher();
+        namespace.let_clients_in(node.port);
+        let database = self.postgres.url().replace("127.0.0.1", &namespace.address().to_string());
+        for (name, value) in variables.iter().chain(&[("LOQUET_POSTGRES_URL", database.as_str())]) {
+            node.variables.retain(|(other, _)| other != name);
+            node.variables.push(((*name).to_owned(), (*value).to_owned()));
+        }
+        node.restart().await;
+        self.nodes.push(node);
     }
 
     /// A further node, which is not started yet.
@@ -73,6 +104,7 @@ impl Cluster {
             ("LOQUET_NODE", format!("node-{number}")),
         ];
         let mut variables = variables.map(|(name, value)| (name.to_owned(), value)).to_vec();
+        variables.extend(self.variables.iter().cloned());
         if let Some(kurrentdb) = &self.kurrentdb {
             variables.retain(|(name, _)| name != "LOQUET_STORE_ENGINE");
             variables.push(("LOQUET_STORE_ENGINE".to_owned(), "kurrentdb".to_owned()));
@@ -108,11 +140,45 @@ impl Cluster {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// The name of the node that holds the lease, without the number of its run.
+    /// The files of mails that were sent, by the id of the mail.
+    pub(crate) fn sent_mails(&self) -> BTreeMap<String, usize> {
+        let mut sent = BTreeMap::new();
+        for file in std::fs::read_dir(self.folder.path().join("mail")).unwrap() {
+            let name = file.unwrap().file_name().into_string().unwrap();
+            // The name is a moment, a hyphen, and the id.
+            if let Some((_, id)) = name.strip_suffix(".eml").and_then(|name| name.split_once('-')) {
+                *sent.entry(id.to_owned()).or_default() += 1;
+            }
+        }
+        sent
+    }
+
+    /// The node that holds the lease.
     pub(crate) fn leader(&self) -> Option<usize> {
         let holder = self.postgres.sql("SELECT holder FROM loquet.reaction_lease");
         let name = holder.split('/').next().unwrap_or_default();
         name.strip_prefix("node-").and_then(|number| number.parse::<usize>().ok()).map(|number| number - 1)
+    }
+
+    /// Makes a node the one that holds the lease. The others are suspended until it has it.
+    pub(crate) async fn lead(&self, node: usize) {
+        let others: Vec<&Server> =
+            self.nodes.iter().enumerate().filter(|(n, _)| *n != node).map(|(_, other)| other).collect();
+        if self.leader() != Some(node) {
+            others.iter().for_each(|other| signal(other, "-STOP"));
+            self.until("the node leads", async |cluster: &Self| cluster.leader() == Some(node)).await;
+            others.iter().for_each(|other| signal(other, "-CONT"));
+        }
+        self.until_ready().await;
+    }
+
+    /// Waits until every node is ready.
+    pub(crate) async fn until_ready(&self) {
+        self.until("every node is ready", async |cluster: &Self| {
+            let asked = cluster.nodes.iter().map(|node| node.try_send(Method::GET, "/readyz", None, None));
+            join_all(asked).await.iter().all(|answer| answer.as_ref().is_ok_and(|it| it.status == 200))
+        })
+        .await;
     }
 
     /// Waits until something holds.
@@ -120,7 +186,7 @@ impl Cluster {
         let begun = Instant::now();
         while !holds(self).await {
             let said: Vec<String> = self.nodes.iter().map(Server::errors).collect();
-            assert!(begun.elapsed() < Duration::from_mins(1), "{what}: {said:#?}");
+            assert!(begun.elapsed() < Duration::from_mins(2), "{what}: {said:#?}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

@@ -14,17 +14,21 @@ use crate::cluster::{Cluster, PASSWORD, SHAPES, signal, try_login};
 use crate::history::{Told, explains};
 
 /// A random number below `most`.
-fn any(most: u32) -> u32 {
+pub(crate) fn any(most: u32) -> u32 {
     RandomIdentities.fresh().as_fields().0 % most
 }
 
 /// How often a node is killed. `LOQUET_TEST_KILLS` says another number.
-fn kills() -> u32 {
-    variable("LOQUET_TEST_KILLS").and_then(|kills| kills.to_str()?.parse().ok()).unwrap_or(9)
+pub(crate) fn kills(usually: u32) -> u32 {
+    variable("LOQUET_TEST_KILLS").and_then(|kills| kills.to_str()?.parse().ok()).unwrap_or(usually)
 }
 
 /// Orders and logins at all nodes at once. Returns the orders that were acknowledged, and what was told about logins.
-async fn load(cluster: &Cluster, from: u32, accounts: &[(String, String)]) -> (Vec<u32>, Vec<Told>) {
+pub(crate) async fn load(
+    cluster: &Cluster,
+    from: u32,
+    accounts: &[(String, String)],
+) -> (Vec<u32>, Vec<Told>) {
     let orders = (0..12_u32).map(|n| async move {
         let number = from + n;
         let node = &cluster.nodes[usize::try_from(n).unwrap() % cluster.nodes.len()];
@@ -46,7 +50,7 @@ async fn load(cluster: &Cluster, from: u32, accounts: &[(String, String)]) -> (V
 }
 
 /// Everything that was acknowledged is in the log once, and every answer is explained by it.
-async fn check(cluster: &Cluster, orders: &[u32], told: &[Told]) {
+pub(crate) async fn check(cluster: &Cluster, orders: &[u32], told: &[Told]) {
     cluster
         .until("every order is finished", async |cluster: &Cluster| {
             let log = cluster.log();
@@ -77,7 +81,7 @@ async fn check(cluster: &Cluster, orders: &[u32], told: &[Told]) {
 }
 
 /// Law 5 across nodes: each mail goes once, or once more for each time that its sending was interrupted.
-async fn mails(cluster: &Cluster, interruptions: usize) {
+pub(crate) async fn mails(cluster: &Cluster, interruptions: usize) {
     let mut sent: BTreeMap<String, usize> = BTreeMap::new();
     for event in cluster.log().iter().filter(|event| event["type"] == "account-created") {
         let email = event["personal"]["email"].as_str().unwrap();
@@ -92,7 +96,7 @@ async fn mails(cluster: &Cluster, interruptions: usize) {
     assert!(again <= 4 * interruptions, "{again} mails were sent again: {sent:?}");
 }
 
-async fn active_accounts(cluster: &Cluster) -> Vec<(String, String)> {
+pub(crate) async fn active_accounts(cluster: &Cluster) -> Vec<(String, String)> {
     let mut accounts = Vec::new();
     for n in 1..4 {
         let email = format!("a{n}@example.be");
@@ -114,7 +118,7 @@ async fn nodes_that_are_killed_again_and_again_lose_nothing_and_every_answer_is_
 async fn kill_nodes_of(mut cluster: Cluster) {
     let accounts = active_accounts(&cluster).await;
     let (mut orders, mut told) = (Vec::new(), Vec::new());
-    let kills = kills();
+    let kills = kills(9);
     for round in 0..kills {
         let victim = match round % 2 {
             // Half of the time the node that sends the mails.
@@ -171,12 +175,7 @@ async fn a_database_that_crashes_stalls_or_takes_no_writes_loses_nothing_and_nod
         let (loaded, ()) = tokio::join!(load(&cluster, 1000 + round * 20, &accounts), disturb);
         orders.extend(loaded.0);
         told.extend(loaded.1);
-        cluster
-            .until("both nodes are ready again", async |cluster: &Cluster| {
-                let ready = cluster.nodes.iter().map(|node| node.send(Method::GET, "/readyz", None, None));
-                join_all(ready).await.iter().all(|answer| answer.status == 200)
-            })
-            .await;
+        cluster.until_ready().await;
     }
     let (loaded, after) = load(&cluster, 2000, &accounts).await;
     assert_eq!(loaded.len(), 12, "not every order was taken after the database came back");

@@ -9,8 +9,13 @@
 
 mod clocks;
 mod cluster;
+mod cut_off;
 mod faults;
 mod guesses;
 mod history;
 mod moving;
+mod network;
+mod publishing;
 mod sharing;
+mod upgrade;
+mod writes;

@@ -1,14 +1,15 @@
 //! Moving everything from one machine to several nodes, and back.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use loquet_tests::postgres_server::PostgresServer;
 use loquet_tests::server::{Server, order};
 use serde_json::Value;
 
-use crate::cluster::PASSWORD;
+use crate::cluster::{Cluster, PASSWORD};
 
 /// A configuration file of one engine.
 fn config(folder: &Path, name: &str, lines: &str) -> PathBuf {
@@ -42,6 +43,26 @@ fn said(output: &Output) -> String {
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{said}");
     said
+}
+
+/// What a command says that refuses to copy.
+#[track_caller]
+fn refused(output: &Output) -> String {
+    assert!(!output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The names of everything in a folder.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// The section of a configuration that names a database.
+fn in_postgres(postgres: &PostgresServer) -> String {
+    format!("[store]\nengine = \"postgres\"\n[postgres]\nurl = \"{}\"", postgres.url())
 }
 
 /// Every row of every table of the files in a data directory, as SQLite's own tool prints it.
@@ -136,12 +157,11 @@ async fn a_copy_to_postgresql_and_back_is_the_same_and_serves_the_same_people() 
     world(&mut server).await;
     let locked = locked_until(&server).await;
     let one = config(folder.path(), "one", "");
-    let shared = format!("[store]\nengine = \"postgres\"\n[postgres]\nurl = \"{}\"", postgres.url());
+    let shared = in_postgres(&postgres);
     let (nodes, back) = (config(folder.path(), "nodes", &shared), config(folder.path(), "back", ""));
     // A server that runs is not copied from.
-    let refused = copy(&server, &one, &nodes);
-    assert!(!refused.status.success());
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("in use"), "{refused:?}");
+    let why = refused(&copy(&server, &one, &nodes));
+    assert!(why.contains("can't use the source (--from)") && why.contains("in use"), "{why}");
     server.stop();
     // A copy that is killed again and again goes on where it stopped.
     for n in 0..6 {
@@ -153,7 +173,7 @@ async fn a_copy_to_postgresql_and_back_is_the_same_and_serves_the_same_people() 
         child.wait().unwrap();
     }
     let told = said(&copy(&server, &one, &nodes));
-    assert!(told.contains("SHA-256 of the log") && told.contains("read again on both sides"), "{told}");
+    assert!(told.contains("SHA-256 of the log") && told.contains("Both sides were read again"), "{told}");
     assert_eq!(
         postgres.sql("SELECT count(*) FROM loquet.account_keys WHERE wrapped IS NULL"),
         "1",
@@ -165,10 +185,11 @@ async fn a_copy_to_postgresql_and_back_is_the_same_and_serves_the_same_people() 
     second.restart().await;
     second.service_post("/v1/orders", order(1, 1, "other@example.be")).await.expect(201);
     second.stop();
-    let refused = copy(&server, &other, &nodes);
-    assert!(!refused.status.success());
-    let why = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(why.contains("is not the beginning of a copy"), "{why}");
+    let why = refused(&copy(&server, &other, &nodes));
+    assert!(
+        why.contains("the target (--to) is not empty, and it is not a copy of this source (--from)"),
+        "{why}"
+    );
     // Back again: the files hold the same.
     said(&copy(&server, &nodes, &back));
     assert_eq!(files(&folder.path().join("back")), files(&folder.path().join("one")));
@@ -214,6 +235,178 @@ async fn a_copy_to_kurrentdb_and_back_is_the_same() {
     let positions = "SELECT max(position) FROM loquet.mails";
     let there: u64 = postgres.sql(positions).parse().unwrap();
     assert!(there > 1000, "mails name positions of KurrentDB: {there}");
+    let mut tail = server.command();
+    tail.arg("--config").arg(&nodes).args(["--data-dir"]).arg(folder.path().join("nodes"));
+    let log = said(&tail.args(["events", "tail", "--after", "0", "--json"]).output().unwrap());
+    let events: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let answers = postgres.sql("SELECT convert_from(answer, 'UTF8') FROM loquet.answers");
+    assert_eq!(answers.lines().count(), 27);
+    for answer in answers.lines() {
+        let answer: Value = serde_json::from_str(answer).unwrap();
+        let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+        let event = events.iter().find(|event| event["position"] == body["position"]);
+        let stream =
+            event.unwrap_or_else(|| panic!("no event is at the position of {body}"))["stream"].clone();
+        assert!(stream.as_str().unwrap().contains(body["order_id"].as_str().unwrap()), "{stream}: {body}");
+    }
     said(&copy(&server, &nodes, &back));
     assert_eq!(files(&folder.path().join("back")), files(&folder.path().join("one")));
+}
+
+/// What is not there can't be copied, and looking for it makes nothing.
+#[test]
+fn a_source_that_is_not_there_is_refused_and_nothing_is_made() {
+    let name = "a_source_that_is_not_there_is_refused_and_nothing_is_made";
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::stopped(folder.path().join("unused"), Vec::new());
+    let (missing, empty) = (config(folder.path(), "missing", ""), config(folder.path(), "empty", ""));
+    let target = config(folder.path(), "target", "");
+    std::fs::create_dir(folder.path().join("empty")).unwrap();
+    let before = names(folder.path());
+    for source in [&missing, &empty] {
+        let why = refused(&copy(&server, source, &target));
+        assert!(why.contains("the source (--from)") && why.contains("there is no log.db"), "{why}");
+        assert_eq!(names(folder.path()), before);
+        assert_eq!(names(&folder.path().join("empty")), [""; 0]);
+    }
+    let Some(postgres) = PostgresServer::start(name) else { return };
+    let nodes = config(folder.path(), "nodes", &in_postgres(&postgres));
+    let before = names(folder.path());
+    let why = refused(&copy(&server, &nodes, &target));
+    assert!(why.contains("the source (--from)") && why.contains("postgres.url"), "{why}");
+    assert_eq!(names(folder.path()), before);
+    let schemas = "SELECT count(*) FROM information_schema.schemata WHERE schema_name = 'loquet'";
+    assert_eq!(postgres.sql(schemas), "0", "no tables are made in a source");
+}
+
+/// Without its keys, a log can't be read by anybody.
+#[tokio::test]
+async fn a_source_without_its_keys_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::stopped(folder.path().join("one"), variables(folder.path()));
+    server.restart().await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    server.stop();
+    std::fs::remove_file(folder.path().join("one/keys.db")).unwrap();
+    let (one, target) = (config(folder.path(), "one", ""), config(folder.path(), "target", ""));
+    let why = refused(&copy(&server, &one, &target));
+    assert!(why.contains("no keys") && why.contains("restore keys.db"), "{why}");
+    assert!(!folder.path().join("one/keys.db").exists() && !folder.path().join("target").exists());
+}
+
+/// Nodes on other machines are known by their lease. A lease that a killed node left behind stops nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_copied_from_or_to_nodes_that_run() {
+    let name = "nothing_is_copied_from_or_to_nodes_that_run";
+    let Some(mut cluster) = Cluster::start(name, 2).await else { return };
+    cluster.nodes[0].active(1, "marie@example.be", PASSWORD).await;
+    let folder = tempfile::tempdir().unwrap();
+    let running = config(folder.path(), "running", &in_postgres(&cluster.postgres));
+    let target = config(folder.path(), "target", "");
+    let leader = |cluster: &Cluster| format!("node-{}", cluster.leader().unwrap() + 1);
+    cluster.until("a node has the lease", async |cluster| cluster.leader().is_some()).await;
+    let why = refused(&copy(&cluster.nodes[0], &running, &target));
+    let node = leader(&cluster);
+    for part in ["the source (--from)", &format!("the node {node} is running"), "stop this node"] {
+        assert!(why.contains(part), "no '{part}' in {why}");
+    }
+    assert!(!folder.path().join("target").exists(), "nothing is left behind");
+    // The node without the lease is noticed too, when the other one is gone.
+    let first = cluster.leader().unwrap();
+    cluster.nodes[first].stop();
+    let why = refused(&copy(&cluster.nodes[0], &running, &target));
+    assert!(why.contains(&format!("the node node-{} is running", 2 - first)), "{why}");
+    cluster.nodes[1 - first].kill();
+    said(&copy(&cluster.nodes[0], &running, &target));
+    // The other direction: nodes that run are no target.
+    cluster.nodes[0].restart().await;
+    let why = refused(&copy(&cluster.nodes[0], &target, &running));
+    assert!(why.contains("the target (--to)") && why.contains("the node node-1 is running"), "{why}");
+}
+
+/// The copy begins with the deletion of the rows of its target.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_sides_that_share_a_database_or_a_directory_are_refused_and_nothing_is_lost() {
+    let name = "two_sides_that_share_a_database_or_a_directory_are_refused_and_nothing_is_lost";
+    let Some(mut cluster) = Cluster::start(name, 1).await else { return };
+    cluster.nodes[0].active(1, "marie@example.be", PASSWORD).await;
+    cluster.nodes[0].stop();
+    let kurrentdb = loquet_event_store_server::Server::start(loquet_event_store_server::Options::default());
+    let kurrentdb = kurrentdb.unwrap();
+    let Some(other) = PostgresServer::start(name) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let from = config(folder.path(), "from", &in_postgres(&cluster.postgres));
+    let in_kurrentdb = |main: &str, keys: &str| {
+        format!(
+            "[store]\nengine = \"kurrentdb\"\n[kurrentdb]\nurl = \"{}\"\n[postgres]\nurl = \"{main}\"\nkeys_url = \"{keys}\"",
+            kurrentdb.url()
+        )
+    };
+    let (here, there) = (cluster.postgres.url(), other.url());
+    let keys = || cluster.postgres.sql("SELECT count(*) FROM loquet.account_keys");
+    assert_eq!(keys(), "1");
+    for (main, keys_too) in [(&here, &here), (&here, &there), (&there, &here)] {
+        let to = config(folder.path(), "to", &in_kurrentdb(main, keys_too));
+        let why = refused(&copy(&cluster.nodes[0], &from, &to));
+        assert!(
+            why.contains("the target (--to)") && why.contains("would delete what it has to copy"),
+            "{why}"
+        );
+        assert_eq!(keys(), "1");
+    }
+    said(&copy(&cluster.nodes[0], &from, &config(folder.path(), "to", &in_kurrentdb(&there, &there))));
+    let one = config(folder.path(), "one", "");
+    said(&copy(&cluster.nodes[0], &from, &one));
+    let why = refused(&copy(&cluster.nodes[0], &one, &one));
+    assert!(why.contains("would delete what it has to copy"), "{why}");
+}
+
+/// The message names the side that was written to, rather than a difference that nobody can explain.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_side_that_was_written_to_during_the_copy_is_named() {
+    let name = "a_side_that_was_written_to_during_the_copy_is_named";
+    let (Some(source), Some(target)) = (PostgresServer::start(name), PostgresServer::start(name)) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::stopped(folder.path().join("one"), variables(folder.path()));
+    server.restart().await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    server.stop();
+    let (from, to) = (
+        config(folder.path(), "from", &in_postgres(&source)),
+        config(folder.path(), "to", &in_postgres(&target)),
+    );
+    said(&copy(&server, &config(folder.path(), "one", ""), &from));
+    said(&copy(&server, &from, &to));
+    // An event of somebody who does not know of the lease, while the command waits for a lock of somebody else.
+    let write = "INSERT INTO loquet.events SELECT position + 1, gen_random_uuid(), 'order-' || position, 1, name, version, data, \
+                 metadata, subject, sealed FROM loquet.events ORDER BY position DESC LIMIT 1";
+    for (side, says) in [(&source, "the source (--from)"), (&target, "the target (--to)")] {
+        let mut session = target.session();
+        let lock = "BEGIN; LOCK TABLE loquet.answers IN ACCESS EXCLUSIVE MODE;\n";
+        session.stdin.as_mut().unwrap().write_all(lock.as_bytes()).unwrap();
+        let until = async |waiting: &str| {
+            let begun = std::time::Instant::now();
+            while target.sql(waiting) != "1" {
+                assert!(begun.elapsed() < Duration::from_mins(1), "{waiting}");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        until("SELECT count(*) FROM pg_locks WHERE granted AND mode = 'AccessExclusiveLock' AND relation = 'loquet.answers'::regclass").await;
+        let mut copying = server.command();
+        copying.args(["log", "copy"]).arg("--from").arg(&from).arg("--to").arg(&to);
+        copying.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let copying = copying.spawn().unwrap();
+        until("SELECT count(*) FROM pg_locks WHERE NOT granted").await;
+        side.sql(write);
+        // The session ends, and with it the lock.
+        drop(session.stdin.take());
+        session.wait().unwrap();
+        let why = refused(&copying.wait_with_output().unwrap());
+        assert!(why.contains(&format!("a server wrote to {says} during the copy")), "{why}");
+        if says.contains("source") {
+            said(&copy(&server, &from, &to));
+        }
+    }
 }
