@@ -82,7 +82,6 @@ impl Telemetry {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test stops at the first thing amiss")]
 mod tests {
     use std::io::Write;
     use std::sync::{Arc, Mutex};

@@ -99,6 +99,9 @@ fn the_package_is_installed_and_its_service_starts() {
         .arg("--data-dir")
         .arg(folder.path().join("other"))
         .args(["keys", "create"]));
+    // An administrator may run this before the service has ever started.
+    let token = ["token", "create", "--name", "web shop", "--scope", "orders:write"];
+    run(loquet().arg("--data-dir").arg(&state).args(token));
     let held = credentials.join("server.key");
     std::fs::copy(&key, &held).unwrap();
     own(&held);

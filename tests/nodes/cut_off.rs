@@ -116,14 +116,23 @@ async fn events_of_a_publisher_that_is_cut_off_are_published_once_by_another_nod
     let brokers = broker.brokers();
     let kafka = [("LOQUET_KAFKA_BROKERS", brokers.as_str()), ("LOQUET_KAFKA_PARTITIONS", "3")];
     let mut cluster = Cluster::over(postgres, &kafka);
-    cluster.add(2).await;
-    // The node that starts last takes over from the publishers before it.
-    cluster.add_within(&mut namespace, &[("LOQUET_KAFKA_BROKERS", &broker_there)]).await;
+    // A node that starts takes over from the one that publishes. So the last one is the node that will be cut off.
+    for started in 0..=CUT_OFF {
+        match started {
+            CUT_OFF => cluster.add_within(&mut namespace, &[("LOQUET_KAFKA_BROKERS", &broker_there)]).await,
+            _ => cluster.add(1).await,
+        }
+        let what = "the node that started publishes";
+        cluster.until(what, async |cluster: &Cluster| publishes(&cluster.nodes[started]).await).await;
+    }
     let accounts = active_accounts(&cluster).await;
     writes::watch(&cluster.postgres);
     cluster.lead(CUT_OFF).await;
     cluster
-        .until("the node publishes", async |cluster: &Cluster| publishes(&cluster.nodes[CUT_OFF]).await)
+        .until("the node publishes, and the others stand by", async |cluster: &Cluster| {
+            let [one, other, cut_off] = &cluster.nodes[..] else { return false };
+            publishes(cut_off).await && standing_by(one).await && standing_by(other).await
+        })
         .await;
     let before = noticed(&cluster);
     let cut = async {

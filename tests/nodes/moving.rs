@@ -316,6 +316,13 @@ async fn nothing_is_copied_from_or_to_nodes_that_run() {
     cluster.nodes[first].stop();
     let why = refused(&copy(&cluster.nodes[0], &running, &target));
     assert!(why.contains(&format!("the node node-{} is running", 2 - first)), "{why}");
+    let told = said(&cluster.nodes[1 - first].command().args(["keys", "rotate"]).output().unwrap());
+    let file = cluster.key_file().display().to_string();
+    for part in
+        [&format!("Copy {file} to every other node now, because"), "is not ready", "does not start again"]
+    {
+        assert!(told.contains(part), "no '{part}' in {told}");
+    }
     cluster.nodes[1 - first].kill();
     said(&copy(&cluster.nodes[0], &running, &target));
     // The other direction: nodes that run are no target.

@@ -5,3 +5,4 @@ mod demo;
 mod observability;
 mod operations;
 mod output;
+mod owners;

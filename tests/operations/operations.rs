@@ -1031,6 +1031,64 @@ async fn the_doctor_finds_what_is_wrong_and_says_what_mends_it() {
     );
 }
 
+/// Two keys in the key file mean one of three things, and each asks for something else.
+#[tokio::test]
+async fn the_doctor_says_what_a_second_key_in_the_key_file_is_for() {
+    let mut server = Server::start().await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    server.stop();
+    let (key, store) = (server.folder.join("server.key"), server.folder.join("keys.db"));
+    let about_the_key = |server: &Server| {
+        let (_, out, errors) = loquet(server, &["doctor", "--dev", "--json"]);
+        let mut findings = out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let last = findings.rfind(|finding| finding["what"] == "server key");
+        let last = last.unwrap_or_else(|| panic!("{errors}"));
+        ["state", "found", "remedy"].map(|field| last[field].as_str().unwrap_or_default().to_owned())
+    };
+    let [state, found, remedy] = about_the_key(&server);
+    assert_eq!((state.as_str(), found.as_str(), remedy.as_str()), ("well", "it opens keys.db", ""));
+    // Prepared, once or twice.
+    let first = std::fs::read_to_string(&key).unwrap();
+    for _ in 0..2 {
+        assert!(said(&server, &["keys", "prepare"]).contains("Copy the file to every node"));
+        let [state, found, remedy] = about_the_key(&server);
+        assert_eq!(state, "well", "{found}");
+        assert!(found.contains("the next key is prepared") && found.contains("server.key"), "{found}");
+        assert!(
+            remedy.contains("copy this file to every node") && remedy.contains("loquet keys rotate"),
+            "{remedy}"
+        );
+    }
+    // Begun, and interrupted.
+    let both = std::fs::read_to_string(&key).unwrap();
+    assert_eq!(both.lines().count(), 2);
+    let file = KeyFile::load(&key).unwrap();
+    drop(Rotation::begin(&store, file, environment::now(), Cause::Routine).unwrap());
+    let [state, found, remedy] = about_the_key(&server);
+    assert_eq!(state, "warning", "{found}");
+    assert!(found.contains("was interrupted") && remedy.contains("run it again"), "{found} {remedy}");
+    let (code, _, why) = loquet(&server, &["keys", "prepare"]);
+    assert!(code == Some(1) && why.contains("complete it with `loquet keys rotate`"), "{why}");
+    let told = said(&server, &["keys", "rotate"]);
+    assert!(told.contains("continuing a rotation that was interrupted"), "{told}");
+    // Complete, but on this node the old key is still there.
+    std::fs::write(&key, &both).unwrap();
+    let [state, found, remedy] = about_the_key(&server);
+    assert_eq!(state, "warning", "{found}");
+    assert!(found.contains("still has the old key") && remedy.contains("removes the old key"), "{found}");
+    let (code, _, why) = loquet(&server, &["keys", "prepare"]);
+    assert!(code == Some(1) && why.contains("still has the old key of an earlier rotation"), "{why}");
+    let told = said(&server, &["keys", "rotate"]);
+    assert!(told.contains("removing this key"), "{told}");
+    let newest = std::fs::read_to_string(&key).unwrap();
+    assert!(both.starts_with(&newest) && newest.lines().count() == 1 && newest != first);
+    // A rotation of a prepared key says so.
+    said(&server, &["keys", "prepare"]);
+    let told = said(&server, &["keys", "rotate"]);
+    assert!(told.contains("has a prepared key: rotating to this key"), "{told}");
+    assert_eq!(about_the_key(&server)[1], "it opens keys.db");
+}
+
 #[test]
 fn every_shell_gets_its_completions_and_every_command_a_manual_page() {
     for shell in ["bash", "zsh", "fish"] {
