@@ -6,12 +6,12 @@ use loquet_domain::Moment;
 use loquet_domain::fact::{Actor, Context, Fact};
 use loquet_domain::ids::{AccountId, CorrelationId, EventId};
 use loquet_domain::ports::{BoxFuture, CodecError, EventCodec, NewEvent, RecordedEvent, Sealed, StreamId};
-use loquet_domain::schema::{self, DomainEvent, Private, Stored};
+use loquet_domain::schema::{self, DomainEvent, Private, ReasonKey, Stored};
 use loquet_domain::values::erasable::Erasable;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::account_keys::{AccountKeys, Held};
+use crate::account_keys::{AccountKey, AccountKeys, Held};
 use crate::sealing::{open, seal};
 use crate::tokens::HmacTokens;
 
@@ -54,10 +54,16 @@ impl JsonCodec {
         let data = to_json(fact.id, stream, &stored.data)?;
         let metadata = to_json(fact.id, stream, &metadata)?;
         let Stored { name, version, private, .. } = stored;
-        let private = private.with_client(fact.context.client.as_ref()).with_reason(fact.context.reason);
-        let sealed = match subject.filter(|_| !private.is_empty()) {
-            Some(subject) => Some(self.seal(fact.id, name, stream, subject, &private).await?),
-            None => None,
+        let sealed = match subject {
+            Some(subject) => {
+                let private =
+                    private.with_client(fact.context.client.as_ref()).with_reason(fact.context.reason);
+                match private.is_empty() {
+                    true => None,
+                    false => Some(self.seal(fact.id, name, stream, subject, &private).await?),
+                }
+            }
+            None => self.seal_reason(fact.id, name, stream, &fact.event, fact.context.reason).await?,
         };
         Ok(NewEvent { id: fact.id, name: name.to_owned(), version, data, metadata, sealed })
     }
@@ -77,10 +83,31 @@ impl JsonCodec {
         let Held::Key(key) = held else {
             return Err(CodecError::Erased(subject));
         };
-        let message = Zeroizing::new(to_json(id, stream, private)?);
-        let bytes = seal(&key, &message, &associated(id, name))
-            .ok_or_else(|| CodecError::Keys("an event could not be sealed".to_owned()))?;
-        Ok(Sealed { subject, bytes })
+        sealed_with(&key, id, name, stream, subject, private)
+    }
+
+    /// Seals the reason of an event that has nothing else to seal. If the key was erased, the reason is not stored: it
+    /// was about somebody who is forgotten.
+    async fn seal_reason(
+        &self,
+        id: EventId,
+        name: &str,
+        stream: &StreamId,
+        event: &DomainEvent,
+        reason: Option<String>,
+    ) -> Result<Option<Sealed>, CodecError> {
+        let private = Private::default().with_reason(reason);
+        let Some(owner) = schema::reason_key(event, stream).filter(|_| !private.is_empty()) else {
+            return Ok(None);
+        };
+        let (subject, held) = match owner {
+            ReasonKey::OfAccount(account) => (account, self.keys.held(account).await?),
+            ReasonKey::OfStream(key) => (key, self.keys.held_or_made(key).await?),
+        };
+        match held {
+            Held::Key(key) => sealed_with(&key, id, name, stream, subject, &private).map(Some),
+            Held::Erased => Ok(None),
+        }
     }
 
     async fn read(&self, recorded: &RecordedEvent) -> Result<Fact<DomainEvent>, CodecError> {
@@ -116,6 +143,20 @@ impl JsonCodec {
             why: "its sealed part was altered, or is another event's".to_owned(),
         })
     }
+}
+
+fn sealed_with(
+    key: &AccountKey,
+    id: EventId,
+    name: &str,
+    stream: &StreamId,
+    subject: AccountId,
+    private: &Private,
+) -> Result<Sealed, CodecError> {
+    let message = Zeroizing::new(to_json(id, stream, private)?);
+    let bytes = seal(key, &message, &associated(id, name))
+        .ok_or_else(|| CodecError::Keys("an event could not be sealed".to_owned()))?;
+    Ok(Sealed { subject, bytes })
 }
 
 /// Reads the open part of an event and adds `private` to it. The caller has opened the private part, or passes a

@@ -36,6 +36,11 @@ impl Arrival {
         self.by(Actor::Anonymous)
     }
 
+    /// The context of a command of a person who acts for themselves, and so gives no reason.
+    pub(crate) fn of(&self, person: &Authenticated) -> Context {
+        self.by(Actor::Account { account_id: person.account })
+    }
+
     fn by(&self, actor: Actor) -> Context {
         Context {
             at: self.at,
@@ -45,6 +50,23 @@ impl Arrival {
             client: Some(self.client.clone()),
             reason: None,
         }
+    }
+}
+
+/// Why a caller acts. Only [`Faults::because`] and [`Faults::because_stated`] make one, and both ask the supplier's
+/// staff for a reason. Every command of a caller needs one, so no route can forget to ask.
+#[derive(Clone, Debug)]
+pub(crate) struct Because(Option<String>);
+
+impl Because {
+    /// The reason as text. It is empty if a caller who need not give a reason gave none.
+    pub(crate) fn text(&self) -> &str {
+        self.0.as_deref().unwrap_or_default()
+    }
+
+    /// The reason, with a second text behind it.
+    pub(crate) fn and(self, more: &str) -> Self {
+        Self(Some(format!("{} — {}", self.text().trim(), more.trim())))
     }
 }
 
@@ -58,21 +80,17 @@ impl Caller {
         }
     }
 
-    /// The context of a command of this caller.
-    pub(crate) fn context(&self, arrival: &Arrival) -> Context {
-        arrival.by(match self {
-            Self::Service(service) => service.actor(),
-            Self::Person(person) => Actor::Account { account_id: person.account },
-        })
-    }
-
-    /// The context of a command of this caller, with a reason.
-    pub(crate) fn context_because(&self, arrival: &Arrival, reason: Option<String>) -> Context {
-        Context { reason, ..self.context(arrival) }
+    /// The context of a command of this caller. The reason goes into the metadata of its events.
+    pub(crate) fn context(&self, arrival: &Arrival, because: Because) -> Context {
+        let context = match self {
+            Self::Service(service) => arrival.by(service.actor()),
+            Self::Person(person) => arrival.of(person),
+        };
+        Context { reason: because.0, ..context }
     }
 
     /// Whether the caller is a member of the supplier's staff. Staff must give a reason for everything that
-    /// they do to an account.
+    /// they do.
     pub(crate) fn is_staff(&self) -> bool {
         matches!(self, Self::Service(service) if service.role.is_some())
     }
@@ -143,14 +161,26 @@ impl Caller {
 }
 
 impl Faults {
-    /// Checks the reason that the caller gave. The supplier's staff must give one.
-    pub(crate) fn reason_of(&mut self, caller: &Caller, pointer: &str, reason: Option<&str>) {
-        match reason {
-            None if caller.is_staff() => self.add(pointer, "reason-required"),
-            Some(reason) if !loquet_domain::values::plain_text::is_text(reason, 500) => {
-                self.add(pointer, "reason-invalid");
-            }
-            _ => {}
+    /// Checks the reason that the caller gave: plain text, at most 500 characters. The supplier's staff must give one.
+    pub(crate) fn because(&mut self, caller: &Caller, pointer: &str, reason: Option<String>) -> Because {
+        match caller.is_staff() {
+            true => self.because_stated(pointer, reason),
+            false => self.checked(pointer, reason),
         }
+    }
+
+    /// Checks the reason of a command for which every caller must give one.
+    pub(crate) fn because_stated(&mut self, pointer: &str, reason: Option<String>) -> Because {
+        if reason.is_none() {
+            self.add(pointer, "reason-required");
+        }
+        self.checked(pointer, reason)
+    }
+
+    fn checked(&mut self, pointer: &str, reason: Option<String>) -> Because {
+        if reason.as_deref().is_some_and(|text| !loquet_domain::values::plain_text::is_text(text, 500)) {
+            self.add(pointer, "reason-invalid");
+        }
+        Because(reason)
     }
 }

@@ -401,7 +401,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "links.resets_per_hour",
         Kind::Number(1, 100),
         "5",
-        "The number of password reset mails that one account is sent per hour. Further requests get the same answer, but no mail is sent",
+        "The number of password reset mails that can be requested per hour for one account. Further requests get the same answer, but no mail is sent. Mails that the supplier's staff send do not count",
     ),
     setting(
         "second_step.challenge",

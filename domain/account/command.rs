@@ -83,8 +83,10 @@ pub enum Command {
         /// Why.
         reason: String,
     },
-    /// Mail a reset link.
+    /// Mail a reset link, because somebody who says that they are the owner asks for it.
     RequestPasswordReset,
+    /// Mail a reset link, because support decided so.
+    SendPasswordReset,
     /// Follow the reset link.
     ResetPassword(Reset),
     /// Choose a new password. The owner knows the old one.

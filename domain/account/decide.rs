@@ -112,6 +112,10 @@ pub fn decide(
         }
         Command::Release { reason } => release(active(account)?, at, reason),
         Command::RequestPasswordReset => Ok(request_reset(active(account)?, policies, at)),
+        Command::SendPasswordReset => {
+            active(account)?;
+            Ok(vec![reset_requested(policies, at)])
+        }
         Command::ResetPassword(reset) => {
             let link = active(account)?.reset.ok_or(Refusal::LinkVoid)?;
             follow(link, reset.link, link.holds(at))?;
@@ -426,8 +430,11 @@ fn displaced(account: &Active, policies: &Policies, at: Moment) -> Vec<Event> {
 /// newest link still works.
 fn request_reset(account: &Active, policies: &Policies, at: Moment) -> Vec<Event> {
     let enough = account.resets_asked_at(at).count() >= policies.resets_per_hour;
-    let asked = Event::PasswordResetRequested { expires_at: later(at, policies.reset_link) };
-    (!enough).then_some(asked).into_iter().collect()
+    (!enough).then(|| reset_requested(policies, at)).into_iter().collect()
+}
+
+fn reset_requested(policies: &Policies, at: Moment) -> Event {
+    Event::PasswordResetRequested { expires_at: later(at, policies.reset_link) }
 }
 
 /// Records the result of a mail, whatever has happened to the account since.

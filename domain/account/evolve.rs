@@ -10,7 +10,7 @@ use crate::account::event::{Counts, DeviceOrigin, Event, Rows};
 use crate::account::link::Link;
 use crate::account::second_step::{Proposal, SecondStep};
 use crate::account::state::{Account, Active, Challenge, Credential, Invited, Profile, Session};
-use crate::fact::Fact;
+use crate::fact::{Actor, Fact};
 use crate::ids::DeviceId;
 use crate::policies::lockout::Lockout;
 use crate::policies::password_history::PasswordHistory;
@@ -139,7 +139,10 @@ fn in_use(active: &mut Active, fact: &Fact<Event>) {
         }
         Event::PasswordResetRequested { expires_at } => {
             let at = fact.context.at;
-            active.resets_asked = active.resets_asked_at(at).copied().chain([at]).collect();
+            // The mails that support sends do not use up what the owner may request.
+            if matches!(fact.context.actor, Actor::Anonymous | Actor::Account { .. }) {
+                active.resets_asked = active.resets_asked_at(at).copied().chain([at]).collect();
+            }
             active.reset = Some(Link { event: fact.id, since: fact.context.at, expires_at: *expires_at });
         }
         Event::PasswordReset { hash, .. } => {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::*;
 use crate::Moment;
 use crate::account::diagnosis::{Answer, LoginBlocker, answer, login_blockers};
-use crate::fact::{Actor, Client, Context, Fact};
+use crate::fact::{Actor, Client, Context, Fact, StaffRole};
 use crate::ids::{AccountId, CompanyId, CorrelationId, DeviceId, EventId, SessionId};
 use crate::policies::Policies;
 use crate::policies::lockout::{LockEnd, Lockout, LockoutPolicy};
@@ -65,16 +65,17 @@ impl Story {
         client: Option<Client>,
         command: Command,
     ) -> Result<Vec<Event>, Refusal> {
-        self.tell_all(at(minute), client, command)
+        self.tell_all(at(minute), Actor::Anonymous, client, command)
     }
 
     fn tell_at(&mut self, at: Moment, command: Command) -> Result<Vec<Event>, Refusal> {
-        self.tell_all(at, None, command)
+        self.tell_all(at, Actor::Anonymous, None, command)
     }
 
     fn tell_all(
         &mut self,
         at: Moment,
+        actor: Actor,
         client: Option<Client>,
         command: Command,
     ) -> Result<Vec<Event>, Refusal> {
@@ -84,7 +85,7 @@ impl Story {
                 id: EventId(Uuid::from_u128(u128::try_from(self.history.len()).unwrap() + 1)),
                 context: Context {
                     at,
-                    actor: Actor::Anonymous,
+                    actor: actor.clone(),
                     correlation: CorrelationId(Uuid::nil()),
                     causation: None,
                     client: client.clone(),
@@ -296,6 +297,28 @@ fn five_reset_mails_an_hour_are_enough_and_the_newest_link_goes_on_working() {
     assert_eq!(owner.tell(59, Command::RequestPasswordReset).unwrap().len(), 1, "who is in may ask again");
     assert_eq!(story.tell(60, Command::RequestPasswordReset).unwrap().len(), 1, "the first was an hour ago");
     assert_eq!(story.tell(60, Command::RequestPasswordReset), Ok(Vec::new()));
+}
+
+#[test]
+fn what_support_sends_neither_stops_at_the_five_reset_mails_of_an_hour_nor_uses_them_up() {
+    let sofie = Actor::Staff { name: "Sofie Maes".to_owned(), role: StaffRole::Support };
+    let mut story = Story::active(Role::User);
+    for minute in 0..8 {
+        let sent = story.tell_all(at(minute), sofie.clone(), None, Command::SendPasswordReset).unwrap();
+        assert!(matches!(sent[..], [Event::PasswordResetRequested { .. }]), "{sent:?}");
+    }
+    let before = story.link();
+    for minute in 10..15 {
+        assert_eq!(story.tell(minute, Command::RequestPasswordReset).unwrap().len(), 1, "{minute}");
+    }
+    assert_eq!(story.tell(16, Command::RequestPasswordReset), Ok(Vec::new()), "the owner's five are used up");
+    assert_eq!(story.tell_all(at(17), sofie, None, Command::SendPasswordReset).unwrap().len(), 1);
+    let newest = story.link();
+    let follow = |link| Command::ResetPassword(Reset { link, hash: hash("x") });
+    assert_eq!(story.tell(18, follow(before)), Err(Refusal::LinkVoid), "a newer link voids older ones");
+    story.tell(18, follow(newest)).unwrap();
+    let mut invited = Story::invited(Role::User);
+    assert_eq!(invited.tell(1, Command::SendPasswordReset), Err(Refusal::NotActive));
 }
 
 #[test]
@@ -530,6 +553,7 @@ fn commands() -> impl Strategy<Value = Vec<(i64, Command)>> {
         }),
         Just(Command::Release { reason: reason() }),
         Just(Command::RequestPasswordReset),
+        Just(Command::SendPasswordReset),
         link.prop_map(|link| Command::ResetPassword(Reset { link, hash: hash("r") })),
         proof.prop_map(|proof| Command::ChangePassword(NewPassword { proof, hash: hash("c") })),
         session.prop_map(|session| Command::EndSession { session, reason: SessionEnd::Revoked }),

@@ -30,6 +30,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::fact::Client;
 use crate::ids::AccountId;
+use crate::stream::StreamId;
 use crate::values::email_address::EmailAddress;
 use crate::values::erasable::Erasable;
 use crate::values::one_time_code::{RecoveryHash, TotpSecret};
@@ -214,6 +215,42 @@ pub enum ReadError<E> {
 #[must_use]
 pub fn begins_a_subject(name: &str) -> bool {
     matches!(name, "account-created" | "order-received")
+}
+
+/// The key that encrypts the reason of an event, if the event has no subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReasonKey {
+    /// The key of an account: the event is about this person.
+    OfAccount(AccountId),
+    /// A key that belongs to the stream and has its id. The streams of a company, of its terminals and of its access
+    /// have one id, and so one key. It is made when the first reason is stored.
+    OfStream(AccountId),
+}
+
+/// Returns the key that encrypts the reason of an event without a subject. Returns `None` for an event that nobody
+/// gives a reason for.
+#[must_use]
+pub fn reason_key(event: &DomainEvent, stream: &StreamId) -> Option<ReasonKey> {
+    use crate::access::Event as Access;
+    match event {
+        DomainEvent::Access(
+            Access::AdministratorAdmitted { account }
+            | Access::AdministratorActivated { account }
+            | Access::AdministratorRemoved { account }
+            | Access::MemberAdded { account, .. }
+            | Access::MemberRemoved { account, .. },
+        ) => Some(ReasonKey::OfAccount(*account)),
+        DomainEvent::Company(_)
+        | DomainEvent::Terminals(_)
+        | DomainEvent::Access(_)
+        | DomainEvent::Receipt(_)
+        | DomainEvent::TakeOver(_) => stream.id().parse().ok().map(ReasonKey::OfStream),
+        DomainEvent::Account(_)
+        | DomainEvent::EmailClaim(_)
+        | DomainEvent::Order(_)
+        | DomainEvent::SerialClaim(_)
+        | DomainEvent::Logo(_) => None,
+    }
 }
 
 /// Whether an event says that its account's key is deleted.

@@ -198,7 +198,8 @@ async fn support_finds_companies_sites_and_terminals_by_name_number_address_and_
     }
     // What is called otherwise is found by its new name, and by it alone.
     let path = company["href"].as_str().unwrap();
-    let renamed = json!({ "legal_name": "Pâtisserie Dupont SRL", "trading_name": null });
+    let renamed =
+        json!({ "legal_name": "Pâtisserie Dupont SRL", "trading_name": null, "reason": "Asked by letter" });
     server.send(Method::PATCH, path, Some(&sofie.token), Some(&renamed)).await.expect(204);
     assert_eq!(sofie.found("patisserie", "companies", "legal_name").await, ["Pâtisserie Dupont SRL"]);
     assert_eq!(sofie.found("epi", "companies", "legal_name").await, [""; 0]);
@@ -238,11 +239,10 @@ async fn what_support_does_is_an_event_with_the_name_of_who_did_it_and_why() {
     let chosen = json!({ "token": token_in(&text), "password": "Nouveau8!" });
     server.post("/v1/password-resets/confirm", chosen).await.expect(204);
     server.login("marie@example.be", "Nouveau8!").await.expect(201);
-    // Five an hour, and the one that was followed counts.
-    for _ in 0..4 {
+    // The five an hour of people who forgot their password do not stop support.
+    for _ in 0..6 {
         sofie.post(&reset, json!({ "reason": "Again" })).await.expect(204);
     }
-    assert_eq!(slug(&sofie.post(&reset, json!({ "reason": "Again" })).await.expect(409)), "enough-resets");
 
     // What a program may do without a reason, support may not.
     let mut second = order(2, 1, "jan@example.be");

@@ -83,13 +83,6 @@ impl Faults {
         }
     }
 
-    /// Checks a reason: plain text, at most 500 characters.
-    pub(crate) fn reason(&mut self, reason: &str) {
-        if !loquet_domain::values::plain_text::is_text(reason, 500) {
-            self.add("/reason", "reason-invalid");
-        }
-    }
-
     pub(crate) fn into_faults(self) -> Vec<Fault> {
         self.0
     }

@@ -44,6 +44,8 @@ pub(crate) struct How {
     /// Report what would change, and change nothing.
     #[serde(default)]
     dry_run: bool,
+    /// The reason. Required from the supplier's staff, except with `dry_run`.
+    reason: Option<String>,
 }
 
 /// The changes that a file of assignments made or, in a dry run, would make.
@@ -113,8 +115,11 @@ pub(crate) async fn assign(
     if how.dry_run {
         return Ok((NothingDone, Json(report)).into_response());
     }
+    let mut faults = Faults::default();
+    let because = faults.because(&caller, "?reason", how.reason);
+    let because = faults.finish(Some(because))?;
     let assignments = moves.iter().map(|(_, _, assignment)| *assignment).collect();
-    let (at, context) = (arrival.at, caller.context(&arrival));
+    let (at, context) = (arrival.at, caller.context(&arrival, because));
     let done = to_its_end(async move {
         let done = api.app.assign(&context, company, assignments).await;
         drop(share);

@@ -17,7 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::authorisation::Need;
-use crate::caller::{Arrival, Caller};
+use crate::caller::{Arrival, Because, Caller};
 use crate::extractors::body::Body;
 use crate::extractors::query::{AtLeast, Params};
 use crate::responses::carry_out::carry_out;
@@ -176,6 +176,9 @@ pub(crate) struct ChangeBody {
     /// default) or keeps the old one (`stays`).
     #[serde(default)]
     site_at_office: SiteAtOfficeBody,
+    /// The reason. Required from the supplier's staff.
+    #[schema(example = "Their administrator asked for it by telephone")]
+    reason: Option<String>,
     /// Always refused: a new number means a new company or a take-over. Contact support.
     #[schema(read_only)]
     enterprise_number: Option<String>,
@@ -199,8 +202,9 @@ pub(crate) fn said<'de, T: Deserialize<'de>, D: Deserializer<'de>>(field: D) -> 
 }
 
 impl ChangeBody {
-    fn check(self) -> Result<Description, Problem> {
+    fn check(self, caller: &Caller) -> Result<(Description, Because), Problem> {
         let mut faults = Faults::default();
+        let because = faults.because(caller, "/reason", self.reason);
         let mut name = |pointer: &str, text: &str| faults.company_name(pointer, text);
         let legal_name = self.legal_name.as_deref().and_then(|text| name("/legal_name", text));
         let trading_name =
@@ -222,7 +226,7 @@ impl ChangeBody {
             SiteAtOfficeBody::Stays => SiteAtOffice::Stays,
         };
         let addresses = addresses.into_iter().collect();
-        faults.finish(Some(Description { legal_name, trading_name, addresses, site_at_office }))
+        faults.finish(Some((Description { legal_name, trading_name, addresses, site_at_office }, because)))
     }
 }
 
@@ -252,8 +256,8 @@ pub(crate) async fn change(
     if body.enterprise_number.is_some() {
         return Err(Problem::contact_support());
     }
-    let description = body.check()?;
-    let (at, context) = (arrival.at, caller.context(&arrival));
+    let (description, because) = body.check(&caller)?;
+    let (at, context) = (arrival.at, caller.context(&arrival, because));
     carry_out(at, async move { api.app.describe_company(&context, id, description).await }).await
 }
 

@@ -19,6 +19,7 @@ use crate::responses::done::Done;
 use crate::responses::page::Page;
 use crate::responses::problem::{Problem, ProblemBody};
 use crate::responses::tagged::Tagged;
+use crate::routes::reasons::Why;
 use crate::state::{Api, Shared};
 use loquet_http_ports::scope::Scope;
 
@@ -95,7 +96,7 @@ pub(crate) async fn list(
 /// A lockout of the account then locks it too.
 #[utoipa::path(
     delete, path = "/v1/accounts/{account_id}/devices/{device_id}", operation_id = "forget_device", tag = "logins",
-    security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path), ("device_id" = Uuid, Path)),
+    security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path), ("device_id" = Uuid, Path), Why),
     responses(
         (status = 204, description = "The device is no longer trusted"),
         (status = 404, description = "There is no such device", body = ProblemBody, content_type = "application/problem+json")
@@ -106,14 +107,15 @@ pub(crate) async fn forget(
     caller: Caller,
     arrival: Arrival,
     Path((id, device)): Path<(Uuid, Uuid)>,
+    Params(why): Params<Why>,
 ) -> Result<Done, Problem> {
-    forget_those(api, &caller, &arrival, id, Some(DeviceId(device))).await
+    forget_those(api, &caller, &arrival, id, Some(DeviceId(device)), why).await
 }
 
 /// Stop trusting all devices of an account.
 #[utoipa::path(
     delete, path = "/v1/accounts/{account_id}/devices", operation_id = "forget_all_devices", tag = "logins",
-    security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path)),
+    security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path), Why),
     responses(
         (status = 204, description = "No device is trusted any more"),
         (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json")
@@ -124,8 +126,9 @@ pub(crate) async fn forget_all(
     caller: Caller,
     arrival: Arrival,
     Path(id): Path<Uuid>,
+    Params(why): Params<Why>,
 ) -> Result<Done, Problem> {
-    forget_those(api, &caller, &arrival, id, None).await
+    forget_those(api, &caller, &arrival, id, None, why).await
 }
 
 async fn forget_those(
@@ -134,9 +137,10 @@ async fn forget_those(
     arrival: &Arrival,
     id: Uuid,
     device: Option<DeviceId>,
+    why: Why,
 ) -> Result<Done, Problem> {
     let id = AccountId(id);
     caller.owns(Scope::AccountsWrite, id)?;
-    let (at, context) = (arrival.at, caller.context(arrival));
+    let (at, context) = (arrival.at, caller.context(arrival, why.check(caller)?));
     carry_out(at, async move { api.app.forget_devices(&context, id, device).await }).await
 }

@@ -24,6 +24,7 @@ use crate::responses::faults::{Faults, item};
 use crate::responses::page::Page;
 use crate::responses::problem::{Problem, ProblemBody};
 use crate::responses::tagged::Tagged;
+use crate::routes::reasons::Why;
 use crate::state::Shared;
 use loquet_http_ports::scope::Scope;
 
@@ -141,6 +142,9 @@ pub(crate) struct NewGroupBody {
     #[serde(default)]
     description: String,
     permissions: Vec<PermissionBody>,
+    /// The reason. Required from the supplier's staff.
+    #[schema(example = "Their administrator asked for it by telephone")]
+    reason: Option<String>,
 }
 
 /// Fields to change. Omitted fields keep their value.
@@ -151,6 +155,9 @@ pub(crate) struct GroupChangeBody {
     name: Option<String>,
     description: Option<String>,
     permissions: Option<Vec<PermissionBody>>,
+    /// The reason. Required from the supplier's staff.
+    #[schema(example = "Their administrator asked for it by telephone")]
+    reason: Option<String>,
 }
 
 fn permissions(wanted: Vec<PermissionBody>) -> BTreeSet<Permission> {
@@ -203,9 +210,10 @@ pub(crate) async fn create(
     let mut faults = Faults::default();
     let name = group_name(&mut faults, &body.name);
     let description = group_text(&mut faults, &body.description);
+    let because = faults.because(&caller, "/reason", body.reason);
     let (name, description) = faults.finish(name.zip(description))?;
     let permitted = permissions(body.permissions);
-    let (at, context) = (arrival.at, caller.context(&arrival));
+    let (at, context) = (arrival.at, caller.context(&arrival, because));
     let made = to_its_end(async move {
         api.app.create_group(&context, company, grantor, name, description, permitted).await
     })
@@ -242,8 +250,9 @@ pub(crate) async fn change(
         description: body.description.and_then(|text| group_text(&mut faults, &text)),
         permissions: body.permissions.map(permissions),
     };
+    let because = faults.because(&caller, "/reason", body.reason);
     let change = faults.finish(Some(change))?;
-    let (at, context) = (arrival.at, caller.context(&arrival));
+    let (at, context) = (arrival.at, caller.context(&arrival, because));
     carry_out(at, async move { api.app.change_group(&context, company, grantor, group, change).await }).await
 }
 
@@ -253,6 +262,8 @@ pub(crate) async fn change(
 pub(crate) struct MoveTo {
     /// The group to which the members move. Required if the group has members.
     move_to: Option<Uuid>,
+    /// The reason. Required from the supplier's staff.
+    reason: Option<String>,
 }
 
 /// Delete a group.
@@ -278,7 +289,10 @@ pub(crate) async fn delete(
     let company = CompanyId(company);
     let grantor = api.permit(&caller, Scope::CompaniesWrite, company, MANAGES_USERS).await?;
     let (group, move_to) = (GroupId(group), target.move_to.map(GroupId));
-    let (at, context) = (arrival.at, caller.context(&arrival));
+    let mut faults = Faults::default();
+    let because = faults.because(&caller, "?reason", target.reason);
+    let because = faults.finish(Some(because))?;
+    let (at, context) = (arrival.at, caller.context(&arrival, because));
     let deleted = async move { api.app.delete_group(&context, company, grantor, group, move_to).await };
     carry_out_or(deleted, |failure| match failure {
         Failure::Access(access::Refusal::NoSuchGroup(unknown)) if Some(unknown) == move_to => {
@@ -350,6 +364,9 @@ pub(crate) async fn members(
 #[serde(deny_unknown_fields)]
 pub(crate) struct MembershipBody {
     sites: PlacesBody,
+    /// The reason. Required from the supplier's staff.
+    #[schema(example = "Their administrator asked for it by telephone")]
+    reason: Option<String>,
 }
 
 /// Add a user to a group at these sites, or replace the sites of a member.
@@ -378,8 +395,11 @@ pub(crate) async fn set_member(
         PlacesBody::Everywhere => None,
         PlacesBody::Sites(sites) => Some(sites.clone()),
     };
+    let mut faults = Faults::default();
+    let because = faults.because(&caller, "/reason", body.reason);
+    let because = faults.finish(Some(because))?;
     let (group, account, sites) = (GroupId(group), AccountId(account), Where::from(body.sites));
-    let (at, context) = (arrival.at, caller.context(&arrival));
+    let (at, context) = (arrival.at, caller.context(&arrival, because));
     let set = async move { api.app.set_member(&context, company, grantor, group, account, sites).await };
     carry_out_or(set, |failure| match failure {
         Failure::Company(company::Refusal::NoSuchSite(site)) => {
@@ -393,7 +413,7 @@ pub(crate) async fn set_member(
 /// Remove a member from a group.
 #[utoipa::path(
     delete, path = "/v1/companies/{company_id}/groups/{group_id}/members/{account_id}", operation_id = "remove_member", tag = "groups",
-    security(("session" = []), ("service" = [])), params(("company_id" = Uuid, Path), ("group_id" = Uuid, Path), ("account_id" = Uuid, Path)),
+    security(("session" = []), ("service" = [])), params(("company_id" = Uuid, Path), ("group_id" = Uuid, Path), ("account_id" = Uuid, Path), Why),
     responses(
         (status = 204, description = "The user is no longer a member"),
         (status = 404, description = "It does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json")
@@ -404,11 +424,13 @@ pub(crate) async fn remove_member(
     caller: Caller,
     arrival: Arrival,
     Path((company, group, account)): Path<(Uuid, Uuid, Uuid)>,
+    Params(why): Params<Why>,
 ) -> Result<Done, Problem> {
     let company = CompanyId(company);
     let grantor = api.permit(&caller, Scope::CompaniesWrite, company, MANAGES_USERS).await?;
     let (group, account) = (GroupId(group), AccountId(account));
-    let (at, context) = (arrival.at, caller.context(&arrival));
+    let because = why.check(&caller)?;
+    let (at, context) = (arrival.at, caller.context(&arrival, because));
     carry_out(at, async move { api.app.remove_member(&context, company, grantor, group, account).await })
         .await
 }

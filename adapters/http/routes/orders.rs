@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::caller::{Arrival, Caller};
+use crate::caller::{Arrival, Because, Caller};
 use crate::extractors::body::Body;
 use crate::extractors::query::{AtLeast, Params};
 use crate::responses::carry_out::to_its_end;
@@ -161,7 +161,11 @@ pub(crate) async fn place(
     caller.service(Scope::OrdersWrite)?;
     let order = body.check(api.app.tokens(), arrival.at)?;
     let order_id = order.content.id.to_string();
-    let (at, context) = (arrival.at, caller.context(&arrival));
+    // No role of the supplier's staff delivers orders. Should one ever do so, it has to give a reason.
+    let mut faults = Faults::default();
+    let because = faults.because(&caller, "/reason", None);
+    let because = faults.finish(Some(because))?;
+    let (at, context) = (arrival.at, caller.context(&arrival, because));
     let placed = to_its_end(async move { api.app.place_order(&context, order).await }).await?;
     let placed = placed.map_err(|failure| Problem::of(failure, at))?;
     let status = if placed.new { StatusCode::CREATED } else { StatusCode::OK };
@@ -351,8 +355,8 @@ pub(crate) struct ToResolve {
     /// Required with `contact_named`: the person. This can't be the contact of the order, who has an account of another
     /// company.
     contact: Option<ContactBody>,
-    #[schema(example = "Called the company: Jan runs this shop")]
-    reason: String,
+    #[schema(required = true, value_type = String, example = "Called the company: Jan runs this shop")]
+    reason: Option<String>,
 }
 
 /// A decision that was carried out.
@@ -368,9 +372,9 @@ pub(crate) struct ResolvedBody {
 }
 
 impl ToResolve {
-    fn check(self) -> Result<(Decision, String), Problem> {
+    fn check(self) -> Result<(Decision, Because), Problem> {
         let mut faults = Faults::default();
-        faults.reason(&self.reason);
+        let because = faults.because_stated("/reason", self.reason);
         let decision = match (self.decision, self.contact) {
             (DecisionBody::NobodyAdded, None) => Some(Decision::AddNobody),
             (DecisionBody::NobodyAdded, Some(_)) => {
@@ -385,7 +389,7 @@ impl ToResolve {
                 None
             }
         };
-        Ok((faults.finish(decision)?, self.reason))
+        Ok((faults.finish(decision)?, because))
     }
 }
 
@@ -420,8 +424,8 @@ pub(crate) async fn resolve(
     caller.service(Scope::OrdersResolve)?;
     let id = OrderId::parse(&id).map_err(|_| Problem::not_found())?;
     let order_id = id.to_string();
-    let (decision, reason) = body.check()?;
-    let (at, context) = (arrival.at, caller.context_because(&arrival, Some(reason)));
+    let (decision, because) = body.check()?;
+    let (at, context) = (arrival.at, caller.context(&arrival, because));
     let resolved = to_its_end(async move { api.app.resolve_order(&context, &id, decision).await }).await?;
     let (resolution, position) = resolved.map_err(|failure| Problem::of(failure, at))?;
     let (decision, account_id) = decided(resolution);

@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::authorisation::Need;
-use crate::caller::{Arrival, Caller};
+use crate::caller::{Arrival, Because, Caller};
 use crate::extractors::body::Body;
 use crate::extractors::query::{AtLeast, Params};
 use crate::limits::shares::Costly;
@@ -155,6 +155,9 @@ pub(crate) struct NewLayoutBody {
     /// A PNG or JPEG in base64, at most 512 KiB, 2000 pixels a side and 1048576 pixels in all. It is converted to a
     /// greyscale picture of at most 384 × 200 pixels. If the field is omitted, the present logo stays. `""` removes it.
     logo: Option<String>,
+    /// The reason. Required from the supplier's staff.
+    #[schema(example = "Their administrator asked for it by telephone")]
+    reason: Option<String>,
 }
 
 impl NewLayoutBody {
@@ -164,8 +167,9 @@ impl NewLayoutBody {
     }
 
     /// `kept` is the present logo, which stays if the field is omitted.
-    fn check(self, kept: Option<Logo>) -> Result<(Layout, Option<Logo>), Problem> {
+    fn check(self, caller: &Caller, kept: Option<Logo>) -> Result<(Layout, Option<Logo>, Because), Problem> {
         let mut faults = Faults::default();
+        let because = faults.because(caller, "/reason", self.reason.clone());
         let mut text = |pointer: &str, text: &str| {
             faults.check(pointer, ReceiptText::parse(text), |_| "receipt-text-invalid")
         };
@@ -186,7 +190,7 @@ impl NewLayoutBody {
         let layout = match texts {
             (Some(header), Some(middle), Some(footer)) => {
                 let trading_name = trading_name.flatten();
-                Some((Layout { header, middle, footer, trading_name, logo: None }, logo))
+                Some((Layout { header, middle, footer, trading_name, logo: None }, logo, because))
             }
             _ => None,
         };
@@ -230,19 +234,20 @@ pub(crate) async fn save(
     api.permit(&caller, Scope::CompaniesWrite, company, needed).await?;
     let kept = api.app.logo(&api.app.receipt(site).await?.state).await?;
     // Drawing a picture takes a while of a whole core.
-    let (layout, logo) = match body.draws() {
+    let (layout, logo, because) = match body.draws() {
         true => {
             let share = api.admit_costly(&caller, Costly::Picture)?;
+            let asking = caller.clone();
             let draw = move || {
-                let drawn = body.check(kept);
+                let drawn = body.check(&asking, kept);
                 drop(share);
                 drawn
             };
             api.drawing.draw(draw).await.map_err(not_drawn)??
         }
-        false => body.check(kept)?,
+        false => body.check(&caller, kept)?,
     };
-    let (at, context) = (arrival.at, caller.context(&arrival));
+    let (at, context) = (arrival.at, caller.context(&arrival, because));
     let saved =
         to_its_end(async move { api.app.save_receipt(&context, company, site, layout, logo).await }).await?;
     let (version, position) = saved.map_err(|failure| Problem::of(failure, at))?;

@@ -18,6 +18,7 @@ use crate::responses::done::Done;
 use crate::responses::page::Page;
 use crate::responses::problem::{Problem, ProblemBody};
 use crate::responses::tagged::Tagged;
+use crate::routes::reasons::Why;
 use crate::state::Shared;
 use loquet_http_ports::scope::Scope;
 
@@ -90,7 +91,7 @@ pub(crate) async fn list(
 /// End every session of an account.
 #[utoipa::path(
     delete, path = "/v1/accounts/{account_id}/sessions", operation_id = "end_all_sessions", tag = "logins",
-    security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path)),
+    security(("session" = []), ("service" = [])), params(("account_id" = Uuid, Path), Why),
     responses((status = 204, description = "Ended"), (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json"))
 )]
 pub(crate) async fn end_all(
@@ -98,10 +99,11 @@ pub(crate) async fn end_all(
     caller: Caller,
     arrival: Arrival,
     Path(id): Path<Uuid>,
+    Params(why): Params<Why>,
 ) -> Result<Done, Problem> {
     let id = AccountId(id);
     caller.owns(Scope::AccountsWrite, id)?;
-    let (at, context) = (arrival.at, caller.context(&arrival));
+    let (at, context) = (arrival.at, caller.context(&arrival, why.check(&caller)?));
     carry_out(at, async move { api.app.end_sessions(&context, id).await }).await
 }
 
@@ -109,7 +111,7 @@ pub(crate) async fn end_all(
 #[utoipa::path(
     delete, path = "/v1/accounts/{account_id}/sessions/{session_id}", operation_id = "end_session", tag = "logins",
     security(("session" = []), ("service" = [])),
-    params(("account_id" = Uuid, Path), ("session_id" = Uuid, Path)),
+    params(("account_id" = Uuid, Path), ("session_id" = Uuid, Path), Why),
     responses((status = 204, description = "Ended"), (status = 404, description = "There is no such session", body = ProblemBody, content_type = "application/problem+json"))
 )]
 pub(crate) async fn end(
@@ -117,10 +119,11 @@ pub(crate) async fn end(
     caller: Caller,
     arrival: Arrival,
     Path((id, session)): Path<(Uuid, Uuid)>,
+    Params(why): Params<Why>,
 ) -> Result<Done, Problem> {
     let (id, session) = (AccountId(id), SessionId(session));
     caller.owns(Scope::AccountsWrite, id)?;
-    let (at, context) = (arrival.at, caller.context(&arrival));
+    let (at, context) = (arrival.at, caller.context(&arrival, why.check(&caller)?));
     carry_out(at, async move { api.app.end_session(&context, id, session, SessionEnd::Revoked).await }).await
 }
 
@@ -132,7 +135,7 @@ pub(crate) async fn end(
 pub(crate) async fn log_out(State(api): Shared, caller: Caller, arrival: Arrival) -> Result<Done, Problem> {
     let person = caller.person()?;
     let (account, session) = (person.account, person.session);
-    let (at, context) = (arrival.at, caller.context(&arrival));
+    let (at, context) = (arrival.at, arrival.of(person));
     carry_out(at, async move { api.app.end_session(&context, account, session, SessionEnd::LoggedOut).await })
         .await
 }

@@ -161,6 +161,9 @@ pub(crate) struct ChangeBody {
     #[schema(example = "Boutique du centre")]
     name: Option<String>,
     address: Option<AddressBody>,
+    /// The reason. Required from the supplier's staff.
+    #[schema(example = "Their administrator asked for it by telephone")]
+    reason: Option<String>,
 }
 
 /// Change a site's name or address.
@@ -195,8 +198,9 @@ pub(crate) async fn change(
         })
     });
     let address = body.address.map(|address| address.check("/address", &mut faults));
-    faults.finish(Some(()))?;
-    let (at, context) = (arrival.at, caller.context(&arrival));
+    let because = faults.because(&caller, "/reason", body.reason);
+    let because = faults.finish(Some(because))?;
+    let (at, context) = (arrival.at, caller.context(&arrival, because));
     let changed = to_its_end(async move {
         let mut position = Position::default();
         if let Some(Some(address)) = address {

@@ -20,8 +20,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::caller::{Arrival, Caller};
-use crate::extractors::body::Body;
+use crate::caller::{Arrival, Because, Caller};
+use crate::extractors::body::{Body, MaybeBody};
 use crate::extractors::query::{AtLeast, Params};
 use crate::responses::carry_out::{carry_out, to_its_end};
 use crate::responses::done::Done;
@@ -29,6 +29,7 @@ use crate::responses::faults::{Faults, item};
 use crate::responses::page::Page;
 use crate::responses::problem::{Problem, ProblemBody};
 use crate::responses::tagged::Tagged;
+use crate::routes::reasons::WhyBody;
 use crate::state::{Api, Shared};
 use loquet_http_ports::scope::Scope;
 
@@ -227,6 +228,9 @@ pub(crate) struct NewBody {
     /// Support's own reference number: 1 to 64 characters.
     #[schema(example = "T-2026-0042")]
     reference: String,
+    /// The reason. Required from the supplier's staff.
+    #[schema(example = "Both companies wrote that the bakery was sold")]
+    reason: Option<String>,
 }
 
 /// A take-over that was opened.
@@ -261,7 +265,8 @@ pub(crate) async fn open(
     if !loquet_domain::values::plain_text::is_text(&reference, 64) {
         faults.add("/reference", "reference-invalid");
     }
-    faults.finish(Some(()))?;
+    let because = faults.because(&caller, "/reason", body.reason);
+    let because = faults.finish(Some(because))?;
     let asked = Asked { from, sites: body.site_ids.clone(), accounts: body.account_ids.clone() };
     let sites: Option<Vec<SiteId>> = body.site_ids.map(|sites| sites.into_iter().map(SiteId).collect());
     let accounts = match body.account_ids {
@@ -270,7 +275,7 @@ pub(crate) async fn open(
     };
     let accounts = BTreeSet::<AccountId>::from_iter(accounts).into_iter().collect();
     let new = NewTakeOver { from, to, sites, accounts, reference };
-    let (at, context) = (arrival.at, caller.context(&arrival));
+    let (at, context) = (arrival.at, caller.context(&arrival, because));
     let opened = to_its_end(async move { api.app.open_take_over(&context, new).await }).await?;
     let (id, position) = opened.map_err(|failure| asked.refused(failure, at))?;
     Ok((StatusCode::CREATED, Json(TakeOverOpened { takeover_id: id.0, position: position.0 })))
@@ -326,7 +331,7 @@ pub(crate) struct ForSide {
 ///
 /// A token with the scope `takeovers:write` can record the agreement of either company.
 #[utoipa::path(
-    post, path = "/v1/takeovers/{takeover_id}/confirmation", operation_id = "confirm_takeover", tag = "takeovers",
+    post, path = "/v1/takeovers/{takeover_id}/confirmation", operation_id = "confirm_takeover", tag = "takeovers", request_body = Option<WhyBody>,
     security(("session" = []), ("service" = [])), params(("takeover_id" = Uuid, Path), ForSide),
     responses(
         (status = 204, description = "The agreement is recorded"),
@@ -341,22 +346,24 @@ pub(crate) async fn confirm(
     arrival: Arrival,
     Path(id): Path<Uuid>,
     Params(wanted): Params<ForSide>,
+    MaybeBody(why): MaybeBody<WhyBody>,
 ) -> Result<Done, Problem> {
     let row = api.take_over(&caller, Scope::TakeOversWrite, id).await?;
+    let mut faults = Faults::default();
+    let because = WhyBody::check(why, &caller, &mut faults);
     let side = match &caller {
-        Caller::Person(_) => side_of(&caller, &row)?,
+        Caller::Person(_) => Some(side_of(&caller, &row)?),
         Caller::Service(_) => {
-            let mut faults = Faults::default();
             let side = match wanted.side.as_deref() {
                 Some("transferor") => Ok(Side::Transferor),
                 Some("acquirer") => Ok(Side::Acquirer),
                 _ => Err(()),
             };
-            let side = faults.check("?side", side, |()| "side-required");
-            faults.finish(side)?
+            faults.check("?side", side, |()| "side-required")
         }
     };
-    let (at, context) = (arrival.at, caller.context(&arrival));
+    let side = faults.finish(side)?;
+    let (at, context) = (arrival.at, caller.context(&arrival, because));
     carry_out(at, async move { api.app.confirm_take_over(&context, TakeOverId(id), side).await }).await
 }
 
@@ -364,7 +371,7 @@ pub(crate) async fn confirm(
 ///
 /// Both companies must have agreed. Requires the scope `takeovers:write`.
 #[utoipa::path(
-    post, path = "/v1/takeovers/{takeover_id}/completion", operation_id = "complete_takeover", tag = "takeovers",
+    post, path = "/v1/takeovers/{takeover_id}/completion", operation_id = "complete_takeover", tag = "takeovers", request_body = Option<WhyBody>,
     security(("service" = [])), params(("takeover_id" = Uuid, Path)),
     responses(
         (status = 204, description = "Everything has moved"),
@@ -377,9 +384,13 @@ pub(crate) async fn complete(
     caller: Caller,
     arrival: Arrival,
     Path(id): Path<Uuid>,
+    MaybeBody(why): MaybeBody<WhyBody>,
 ) -> Result<Done, Problem> {
     caller.service(Scope::TakeOversWrite)?;
-    let (at, context) = (arrival.at, caller.context(&arrival));
+    let mut faults = Faults::default();
+    let because = WhyBody::check(why, &caller, &mut faults);
+    let because = faults.finish(Some(because))?;
+    let (at, context) = (arrival.at, caller.context(&arrival, because));
     carry_out(at, async move { api.app.complete_take_over(&context, TakeOverId(id)).await }).await
 }
 
@@ -387,7 +398,32 @@ pub(crate) async fn complete(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WhyCancelled {
-    reason: CancellationBody,
+    /// Why it is cancelled. A program may still send this word in `reason` instead.
+    #[schema(required = true, value_type = CancellationBody)]
+    cause: Option<CancellationBody>,
+    /// The reason in your own words. Required from the supplier's staff.
+    #[schema(example = "The buyer did not get the loan")]
+    reason: Option<String>,
+}
+
+impl WhyCancelled {
+    fn check(self, caller: &Caller) -> Result<(Cancellation, Because), Problem> {
+        let mut faults = Faults::default();
+        // Before `cause` there was only `reason`, with one of these words.
+        let (cause, reason) = match (self.cause, self.reason.as_deref()) {
+            (None, Some("withdrawn")) => (Some(CancellationBody::Withdrawn), None),
+            (None, Some("refused")) => (Some(CancellationBody::Refused), None),
+            (None, Some("mistake")) => (Some(CancellationBody::Mistake), None),
+            (cause, _) => (cause, self.reason),
+        };
+        let because = faults.because(caller, "/reason", reason);
+        let cause = faults.check("/cause", cause.ok_or(()), |()| "cause-required").map(|cause| match cause {
+            CancellationBody::Withdrawn => Cancellation::Withdrawn,
+            CancellationBody::Refused => Cancellation::Refused,
+            CancellationBody::Mistake => Cancellation::Mistake,
+        });
+        faults.finish(cause.map(|cause| (cause, because)))
+    }
 }
 
 /// Cancel a take-over.
@@ -410,11 +446,7 @@ pub(crate) async fn cancel(
     Body(body): Body<WhyCancelled>,
 ) -> Result<Done, Problem> {
     caller.service(Scope::TakeOversWrite)?;
-    let reason = match body.reason {
-        CancellationBody::Withdrawn => Cancellation::Withdrawn,
-        CancellationBody::Refused => Cancellation::Refused,
-        CancellationBody::Mistake => Cancellation::Mistake,
-    };
-    let (at, context) = (arrival.at, caller.context(&arrival));
-    carry_out(at, async move { api.app.cancel_take_over(&context, TakeOverId(id), reason).await }).await
+    let (cause, because) = body.check(&caller)?;
+    let (at, context) = (arrival.at, caller.context(&arrival, because));
+    carry_out(at, async move { api.app.cancel_take_over(&context, TakeOverId(id), cause).await }).await
 }

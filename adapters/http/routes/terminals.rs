@@ -288,6 +288,9 @@ pub(crate) async fn of_site(
 #[schema(as = NewAssignment)]
 pub(crate) struct AssignmentBody {
     site_id: Uuid,
+    /// The reason. Required from the supplier's staff.
+    #[schema(example = "Their administrator asked for it by telephone")]
+    reason: Option<String>,
 }
 
 /// Assign a terminal to another site of its company.
@@ -318,7 +321,10 @@ pub(crate) async fn assign(
         api.permit(&caller, Scope::CompaniesWrite, company, needed).await?;
     }
     let assignments = vec![Assignment { terminal: row.terminal_id, to }];
-    let (at, context) = (arrival.at, caller.context(&arrival));
+    let mut faults = Faults::default();
+    let because = faults.because(&caller, "/reason", body.reason);
+    let because = faults.finish(Some(because))?;
+    let (at, context) = (arrival.at, caller.context(&arrival, because));
     let assigned = async move { api.app.assign(&context, company, assignments).await };
     carry_out_or(assigned, |failure| match failure {
         Failure::Company(company::Refusal::NoSuchSite(site))
@@ -335,6 +341,9 @@ pub(crate) async fn assign(
 pub(crate) struct SerialBody {
     #[schema(example = "1850012345")]
     serial: String,
+    /// The reason. Required from the supplier's staff.
+    #[schema(example = "Their administrator asked for it by telephone")]
+    reason: Option<String>,
 }
 
 /// Set the serial number of a terminal that was ordered without one: the supplier knows which terminal it sent.
@@ -360,9 +369,10 @@ pub(crate) async fn note_serial(
     caller.service(Scope::CompaniesWrite)?;
     let mut faults = Faults::default();
     let serial = faults.check("/serial", SerialNumber::parse(&body.serial), |_| "serial-number-invalid");
+    let because = faults.because(&caller, "/reason", body.reason);
     let serial = faults.finish(serial)?;
     let row = api.terminal(&named).await?;
     let (terminal, company) = (row.terminal_id, row.company_id);
-    let (at, context) = (arrival.at, caller.context(&arrival));
+    let (at, context) = (arrival.at, caller.context(&arrival, because));
     carry_out(at, async move { api.app.note_serial(&context, company, terminal, serial).await }).await
 }

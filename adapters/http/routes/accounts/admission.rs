@@ -21,6 +21,7 @@ use crate::responses::done::Done;
 use crate::responses::faults::Faults;
 use crate::responses::problem::{Problem, ProblemBody};
 use crate::routes::accounts::ending::ReasonBody;
+use crate::routes::reasons::WhyBody;
 use crate::state::Shared;
 use loquet_http_ports::scope::Scope;
 
@@ -113,7 +114,7 @@ pub(crate) async fn create(
             (Some(company), Some(person.account))
         }
     };
-    faults.reason_of(&caller, "/reason", body.reason.as_deref());
+    let because = faults.because(&caller, "/reason", body.reason);
     let person = faults.person("", &body.email, &body.given_name, &body.family_name);
     let language = faults.language("/language", &body.language);
     let role = body.role.into();
@@ -126,7 +127,7 @@ pub(crate) async fn create(
     });
     let new = faults.finish(new)?;
     api.company_mails.admit(&caller, arrival.at)?;
-    let (at, context) = (arrival.at, caller.context_because(&arrival, body.reason));
+    let (at, context) = (arrival.at, caller.context(&arrival, because));
     let created = to_its_end(async move { api.app.create_account(&context, new).await }).await?;
     let (account, position) = created.map_err(|failure| match failure {
         Failure::NoSuchCompany(_) => Problem::at("/company_id", "company-unknown"),
@@ -174,29 +175,21 @@ pub(crate) async fn convert(
 /// Returns the context of a command with its reason. The supplier's staff must give one.
 fn because(caller: &Caller, arrival: &Arrival, reason: Option<String>) -> Result<Context, Problem> {
     let mut faults = Faults::default();
-    faults.reason_of(caller, "/reason", reason.as_deref());
-    faults.finish(Some(caller.context_because(arrival, reason)))
-}
-
-/// The reason for sending a mail.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct WhyBody {
-    /// The reason, in your own words. Required from the supplier's staff.
-    #[schema(example = "Says that no mail came; address checked by telephone")]
-    reason: Option<String>,
+    let because = faults.because(caller, "/reason", reason);
+    faults.finish(Some(caller.context(arrival, because)))
 }
 
 /// Send a password reset link to an account's owner.
 ///
-/// Support does not see the link and does not choose the password. The mail says that support sent it.
+/// Support does not see the link and does not choose the password. The mail says that support sent it. The hourly limit
+/// for people who forgot their password does not apply, and these mails do not count towards it.
 #[utoipa::path(
     post, path = "/v1/accounts/{account_id}/password-reset-mail", operation_id = "send_password_reset_mail", tag = "accounts", request_body = ReasonBody,
     security(("service" = [])), params(("account_id" = Uuid, Path)),
     responses(
         (status = 204, description = "The mail is queued. Older links no longer work"),
         (status = 404, description = "There is no such account", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "The account is not active, or the hourly limit of reset mails is reached", body = ProblemBody, content_type = "application/problem+json")
+        (status = 409, description = "The account is not active", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn password_reset_mail(
@@ -207,11 +200,9 @@ pub(crate) async fn password_reset_mail(
     Body(body): Body<ReasonBody>,
 ) -> Result<Done, Problem> {
     caller.service(Scope::AccountsWrite)?;
-    let reason = body.check()?;
-    let (at, context) = (arrival.at, caller.context_because(&arrival, Some(reason)));
-    let sent = to_its_end(async move { api.app.send_reset(&context, AccountId(id)).await }).await?;
-    let position = sent.map_err(|failure| Problem::of(failure, at))?;
-    position.map(Done).ok_or_else(|| Problem::new(StatusCode::CONFLICT, "enough-resets"))
+    let because = body.check()?;
+    let (at, context) = (arrival.at, caller.context(&arrival, because));
+    carry_out(at, async move { api.app.send_reset(&context, AccountId(id)).await }).await
 }
 
 /// Send the activation mail again.
@@ -238,8 +229,10 @@ pub(crate) async fn activation_mail(
 ) -> Result<Done, Problem> {
     let id = AccountId(id);
     let authority = caller.administers(Scope::AccountsWrite, &api.profile(id).await?)?;
-    let reason = why.and_then(|why| why.reason);
-    let (at, context) = (arrival.at, because(&caller, &arrival, reason)?);
+    let mut faults = Faults::default();
+    let because = WhyBody::check(why, &caller, &mut faults);
+    let because = faults.finish(Some(because))?;
+    let (at, context) = (arrival.at, caller.context(&arrival, because));
     api.company_mails.admit(&caller, at)?;
     carry_out(at, async move { api.app.request_activation(&context, authority, id).await }).await
 }

@@ -3,16 +3,17 @@
 use axum::extract::{Path, State};
 use loquet_domain::ids::AccountId;
 use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::caller::{Arrival, Caller};
+use crate::caller::{Arrival, Because, Caller};
 use crate::extractors::body::Body;
 use crate::extractors::query::Params;
 use crate::responses::carry_out::carry_out;
 use crate::responses::done::Done;
 use crate::responses::faults::Faults;
 use crate::responses::problem::{Problem, ProblemBody};
+use crate::routes::reasons::Why;
 use crate::state::Shared;
 use loquet_http_ports::scope::Scope;
 
@@ -21,15 +22,15 @@ use loquet_http_ports::scope::Scope;
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReasonBody {
     /// The reason, in your own words. It is stored in the log, encrypted with the account's key.
-    #[schema(example = "Called from the number on file")]
-    reason: String,
+    #[schema(required = true, value_type = String, example = "Called from the number on file")]
+    reason: Option<String>,
 }
 
 impl ReasonBody {
-    pub(crate) fn check(self) -> Result<String, Problem> {
+    pub(crate) fn check(self) -> Result<Because, Problem> {
         let mut faults = Faults::default();
-        faults.reason(&self.reason);
-        faults.finish(Some(self.reason))
+        let because = faults.because_stated("/reason", self.reason);
+        faults.finish(Some(because))
     }
 }
 
@@ -53,8 +54,9 @@ pub(crate) async fn release(
     Body(body): Body<ReasonBody>,
 ) -> Result<Done, Problem> {
     caller.service(Scope::LockoutsRelease)?;
-    let (id, reason) = (AccountId(id), body.check()?);
-    let (at, context) = (arrival.at, caller.context(&arrival));
+    let (id, because) = (AccountId(id), body.check()?);
+    let reason = because.text().to_owned();
+    let (at, context) = (arrival.at, caller.context(&arrival, because));
     carry_out(at, async move { api.app.release(&context, id, &reason).await }).await
 }
 
@@ -81,19 +83,11 @@ pub(crate) async fn delete(
 ) -> Result<Done, Problem> {
     let id = AccountId(id);
     let authority = caller.administers(Scope::AccountsDelete, &api.profile(id).await?)?;
-    let mut faults = Faults::default();
-    faults.reason_of(&caller, "?reason", why.reason.as_deref());
-    let reason = faults.finish(Some(why.reason.unwrap_or_else(|| "not given".to_owned())))?;
-    let (at, context) = (arrival.at, caller.context(&arrival));
+    let because = why.check(&caller)?;
+    let reason = because.text().to_owned();
+    let reason = if reason.is_empty() { "not given".to_owned() } else { reason };
+    let (at, context) = (arrival.at, caller.context(&arrival, because));
     carry_out(at, async move { api.app.delete_account(&context, authority, id, &reason).await }).await
-}
-
-/// Why an account is deleted.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct Why {
-    /// The reason, in your own words. Required from the supplier's staff.
-    reason: Option<String>,
 }
 
 /// Erase a person.
@@ -115,7 +109,8 @@ pub(crate) async fn erase(
     Body(body): Body<ReasonBody>,
 ) -> Result<Done, Problem> {
     caller.service(Scope::AccountsDelete)?;
-    let (id, reason) = (AccountId(id), body.check()?);
-    let (at, context) = (arrival.at, caller.context(&arrival));
+    let (id, because) = (AccountId(id), body.check()?);
+    let reason = because.text().to_owned();
+    let (at, context) = (arrival.at, caller.context(&arrival, because));
     carry_out(at, async move { api.app.erase_account(&context, id, &reason).await }).await
 }

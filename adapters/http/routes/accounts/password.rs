@@ -54,7 +54,7 @@ pub(crate) async fn change(
     }
     let owner = api.app.owner(arrival.at, id, person.session, &devices);
     let (current, new) = (Password::new(body.current_password), Password::new(body.new_password));
-    let (at, context) = (arrival.at, caller.context(&arrival));
+    let (at, context) = (arrival.at, arrival.of(person));
     let changed =
         to_its_end(async move { api.app.change_password(&context, owner, current, new).await }).await?;
     match changed {

@@ -134,7 +134,7 @@ pub(crate) async fn propose(
 ) -> Result<(StatusCode, Json<EnrolmentBody>), Problem> {
     let owner = own(&api, &caller, arrival.at, &devices, id)?;
     let current = Password::new(body.current_password);
-    let (at, context, acting) = (arrival.at, caller.context(&arrival), api.clone());
+    let (at, context, acting) = (arrival.at, arrival.of(caller.person()?), api.clone());
     let proposed = to_its_end(async move { acting.app.propose_second_step(&context, owner, current).await });
     let enrolment = proposed.await?.map_err(|failure| Problem::of(failure, at))?;
     let email = email(&api, owner.account).await?;
@@ -210,7 +210,7 @@ pub(crate) async fn confirm(
     Body(body): Body<ConfirmationBody>,
 ) -> Result<Response, Problem> {
     let owner = own(&api, &caller, arrival.at, &devices, id)?;
-    let (at, context, acting) = (arrival.at, caller.context(&arrival), api.clone());
+    let (at, context, acting) = (arrival.at, arrival.of(caller.person()?), api.clone());
     let confirmed =
         to_its_end(async move { acting.app.confirm_second_step(&context, owner, &body.code).await });
     let (codes, position) = confirmed.await?.map_err(|failure| Problem::of(failure, at))?;
@@ -262,7 +262,7 @@ pub(crate) async fn replace_recovery_codes(
 ) -> Result<Response, Problem> {
     let owner = own(&api, &caller, arrival.at, &devices, id)?;
     let (current, code) = body.check()?;
-    let (at, context, acting) = (arrival.at, caller.context(&arrival), api.clone());
+    let (at, context, acting) = (arrival.at, arrival.of(caller.person()?), api.clone());
     let replaced =
         to_its_end(async move { acting.app.replace_recovery_codes(&context, owner, current, code).await });
     let (codes, position) = replaced.await?.map_err(|failure| Problem::of(failure, at))?;
@@ -292,7 +292,7 @@ pub(crate) async fn disable(
 ) -> Result<Done, Problem> {
     let owner = own(&api, &caller, arrival.at, &devices, id)?;
     let (current, code) = body.check()?;
-    let (at, context) = (arrival.at, caller.context(&arrival));
+    let (at, context) = (arrival.at, arrival.of(caller.person()?));
     carry_out(at, async move { api.app.disable_second_step(&context, owner, current, code).await }).await
 }
 
@@ -301,11 +301,11 @@ pub(crate) async fn disable(
 #[serde(deny_unknown_fields)]
 #[schema(as = SecondStepReset)]
 pub(crate) struct ResetBody {
-    #[schema(example = "Phone stolen")]
-    reason: String,
+    #[schema(required = true, value_type = String, example = "Phone stolen")]
+    reason: Option<String>,
     /// How support checked that the caller is the account's owner.
-    #[schema(example = "Called back on the number on file; two invoices named")]
-    identity_proof: String,
+    #[schema(required = true, value_type = String, example = "Called back on the number on file; two invoices named")]
+    identity_proof: Option<String>,
 }
 
 /// Turn off the second step of an owner who has lost their phone.
@@ -331,13 +331,10 @@ pub(crate) async fn reset(
 ) -> Result<Done, Problem> {
     caller.service(Scope::SecondStepReset)?;
     let mut faults = Faults::default();
-    for (pointer, text) in [("/reason", &body.reason), ("/identity_proof", &body.identity_proof)] {
-        if !loquet_domain::values::plain_text::is_text(text, 500) {
-            faults.add(pointer, "reason-invalid");
-        }
-    }
-    faults.finish(Some(()))?;
-    let reason = format!("{} — {}", body.reason.trim(), body.identity_proof.trim());
-    let (at, context) = (arrival.at, caller.context(&arrival));
+    let because = faults.because_stated("/reason", body.reason);
+    let proof = faults.because_stated("/identity_proof", body.identity_proof);
+    let because = faults.finish(Some(because))?.and(proof.text());
+    let reason = because.text().to_owned();
+    let (at, context) = (arrival.at, caller.context(&arrival, because));
     carry_out(at, async move { api.app.reset_second_step(&context, AccountId(id), &reason).await }).await
 }
