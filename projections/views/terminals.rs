@@ -84,6 +84,9 @@ impl View for Terminals {
             (DomainEvent::Terminals(Event::TerminalSerialNoted { terminal, serial }), _) => {
                 rows.change(&terminal.to_string(), |row| row.serial = Some(serial.clone()))
             }
+            (DomainEvent::Terminals(Event::TerminalFreed { terminal, .. }), _) => {
+                rows.delete(&terminal.to_string())
+            }
             // This one event shows everything that a take-over moves at the new company.
             (DomainEvent::TakeOver(takeover::Event::TakeOverCompleted { to, terminals, .. }), _) => {
                 let move_to = |row: &mut TerminalRow| row.company_id = *to;
