@@ -14,7 +14,8 @@ use crate::companies::{
     CompanyRegistered, CompanyRenamed, GroupChanged, GroupCreated, GroupDeleted, MemberAdded, MemberRemoved,
     OrderAccepted, OrderEquipped, ReceiptLayoutSaved, SiteAddressChanged, SiteNamed, SiteOpened,
     SitesReceived, SitesReleased, TakeoverCancelled, TakeoverCompleted, TakeoverConfirmed, TakeoverOpened,
-    TerminalAdded, TerminalAssigned, TerminalSerialNoted, TerminalsReceived, TerminalsReleased,
+    TerminalAdded, TerminalAssigned, TerminalFreed, TerminalSerialNoted, TerminalsReceived,
+    TerminalsReleased,
 };
 use crate::company_values::{
     MovedSite, TakeoverSide, account_ids, permissions, site_ids, site_ids_of, terminal_ids,
@@ -113,6 +114,13 @@ pub(crate) fn of_terminals(company_id: Uuid, event: &terminals::Event) -> Public
             company_id,
             terminal_id: terminal.0,
             serial: serial.to_string(),
+        }),
+        E::TerminalFreed { terminal, site, serial, cause, .. } => PublicEvent::of(&TerminalFreed {
+            company_id,
+            terminal_id: terminal.0,
+            site_id: site.0,
+            cause: (*cause).into(),
+            serial: serial.as_ref().map(ToString::to_string),
         }),
         E::TerminalsReleased { takeover, to, terminals, .. } => PublicEvent::of(&TerminalsReleased {
             company_id,

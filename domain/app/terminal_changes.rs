@@ -1,8 +1,8 @@
 //! Changes to a company's terminals.
 
 use crate::company;
-use crate::fact::Context;
 use crate::fact::Actor;
+use crate::fact::Context;
 use crate::ids::{AccountId, CompanyId, TerminalId};
 use crate::ports::{Folded, Position};
 use crate::serial_claim;
@@ -83,8 +83,10 @@ impl App {
         };
         let free = Command::Free { terminal, cause, about };
         let position = self.change_terminals(context, company, free).await?;
-        self.finish_release(context, company, terminal).await?;
-        Ok(position)
+        // The release is durable. If the rest fails here, the code that follows the log does it.
+        match self.finish_release(context, company, terminal).await {
+            Ok(()) | Err(_) => Ok(position),
+        }
     }
 
     /// Frees the serial number of a terminal that was released, and continues the orders that wait for the number.
