@@ -82,6 +82,8 @@ public_events! { Companies:
     } personal {
         /// Its new address.
         address: Address,
+        /// Its new name. Absent if the name stays, because somebody chose it.
+        name: String,
     },
     /// Sites leave for another company. They belong to this company until `loquet.takeover.completed.v1`.
     "loquet.site.released.v1" SitesReleased "sites-released" {

@@ -65,9 +65,12 @@ pub(crate) fn of_company(
             site_id: site.0,
             name: personal.text("name", || Some(name.as_str())),
         }),
-        E::SiteAddressChanged { site, address: at } => {
-            PublicEvent::of(&SiteAddressChanged { company_id, site_id: site.0, address: address(at) })
-        }
+        E::SiteAddressChanged { site, address: at, name } => PublicEvent::of(&SiteAddressChanged {
+            company_id,
+            site_id: site.0,
+            address: address(at),
+            name: name.as_ref().and_then(|name| personal.text("name", || Some(name.as_str()))),
+        }),
         E::SitesReleased { takeover, to, sites } => PublicEvent::of(&SitesReleased {
             company_id,
             takeover_id: takeover.0,

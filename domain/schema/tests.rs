@@ -197,14 +197,14 @@ fn of_companies() -> Vec<DomainEvent> {
         C::CompanyAddressChanged { kind: AddressKind::Correspondence, address: Some(address()) },
         C::SiteOpened { site, name: name.clone(), address: address(), order: order() },
         C::SiteNamed { site, name: name.clone() },
-        C::SiteAddressChanged { site, address: address() },
+        C::SiteAddressChanged { site, address: address(), name: None },
         C::SitesPromised { takeover, to: company, sites: vec![site] },
         C::SitesKept { takeover },
         C::SitesReleased { takeover, to: company, sites: vec![site] },
         C::SitesReceived {
             takeover,
             from: company,
-            sites: vec![MovedSite { site, name, address: address() }],
+            sites: vec![MovedSite { site, name, address: address(), follows_address: false }],
         },
     ];
     let terminals = [

@@ -497,8 +497,8 @@ async fn a_receipt_is_laid_out_where_a_pax_terminal_stands_and_reaches_it_when_i
     assert_eq!(slug(&of_verifone.expect(409)), "contact-support", "support serves it");
 
     let tried = json!({ "header": "Un essai", "logo": "" });
-    let tried_as = |kind: &str| admin.call(Method::POST, &preview(kind), Some(tried.clone()));
-    let (text, svg) = (tried_as("txt").await.expect(200).text, tried_as("svg").await.expect(200).text);
+    let text = admin.call(Method::POST, &preview("txt"), Some(tried.clone())).await.expect(200).text;
+    let svg = admin.call(Method::POST, &preview("svg"), Some(tried.clone())).await.expect(200).text;
     assert!(text.contains("Un essai") && !text.contains("Merci"), "{text}");
     assert!(svg.contains("Un\u{a0}essai") && !svg.contains("<image"), "{svg}");
     assert_eq!(admin.get(&path(neuve)).await["version"], 1, "nothing was saved");
