@@ -260,7 +260,7 @@ async fn a_terminal_that_is_released_shows_nothing_of_its_company_and_comes_to_t
         server.send(Method::POST, "/v1/terminals/S-1/release", Some(&user), Some(&release("sold_on"))).await;
     of_user.expect(403);
     next.call(Method::POST, "/v1/terminals/S-1/release", Some(release("sold_on"))).await.expect(404);
-    former.call(Method::POST, "/v1/terminals/S-1/release", Some(release("lost"))).await.expect(422);
+    former.call(Method::POST, "/v1/terminals/S-1/release", Some(release("lost"))).await.expect(400);
     former.call(Method::POST, "/v1/terminals/S-1/release", Some(release("sold_on"))).await.expect(204);
 
     let mine = former.items("/v1/terminals").await;

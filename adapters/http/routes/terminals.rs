@@ -482,7 +482,7 @@ pub(crate) struct ReleaseBody {
         (status = 204, description = "The terminal is released"),
         (status = 403, description = "Only an administrator of the company, or support, can release a terminal", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "It does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "The cause is unknown, or the reason is missing", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The reason is missing or too long", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "A take-over moves the terminal now. `Retry-After` says when to try again", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
