@@ -132,7 +132,7 @@ fn run(cli: Cli, mut config: Config) -> anyhow::Result<ExitCode> {
             Command::Account(command) => done(commands::account::run(&directory, &mut config, command).await),
             Command::Company(command) => done(commands::company::run(&directory, command).await),
             Command::Site(command) => done(commands::site::run(&directory, command).await),
-            Command::Terminal(command) => commands::terminal::run(&directory, command).await,
+            Command::Terminal(command) => commands::terminal::run(&directory, &mut config, command).await,
             Command::Permission(PermissionCommand::Ask(ask)) => {
                 commands::permission::ask(&directory, ask).await
             }

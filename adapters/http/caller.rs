@@ -177,6 +177,11 @@ impl Faults {
         self.checked(pointer, reason)
     }
 
+    /// Checks the reason of a request for which nobody must give one, since it changes nothing.
+    pub(crate) fn because_offered(&mut self, pointer: &str, reason: Option<String>) -> Because {
+        self.checked(pointer, reason)
+    }
+
     fn checked(&mut self, pointer: &str, reason: Option<String>) -> Because {
         if reason.as_deref().is_some_and(|text| !loquet_domain::values::plain_text::is_text(text, 500)) {
             self.add(pointer, "reason-invalid");

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::company_values::{
     Address, AddressKind, Country, JoinedGroup, MovedSite, MovedTerminal, OrderOutcome, Permission,
-    TakeoverSide,
+    ReleaseCause, TakeoverSide,
 };
 
 public_events! { Companies:
@@ -82,6 +82,8 @@ public_events! { Companies:
     } personal {
         /// Its new address.
         address: Address,
+        /// Its new name. Absent if the name stays, because somebody chose it.
+        name: String,
     },
     /// Sites leave for another company. They belong to this company until `loquet.takeover.completed.v1`.
     "loquet.site.released.v1" SitesReleased "sites-released" {
@@ -139,6 +141,21 @@ public_events! { Companies:
         /// The terminal.
         terminal_id: Uuid,
         /// Its serial number.
+        serial: String,
+    },
+    /// A terminal was released from its company: it was returned, replaced or sold on. Its serial number is free. If
+    /// somebody orders the number again, a terminal with another id is added.
+    "loquet.terminal.freed.v1" TerminalFreed "terminal-freed" {
+        /// The company that had the terminal.
+        company_id: Uuid,
+        /// The terminal.
+        terminal_id: Uuid,
+        /// The site where it was.
+        site_id: Uuid,
+        /// Why.
+        cause: ReleaseCause,
+    } optional {
+        /// Its serial number. Absent if it is unknown.
         serial: String,
     },
     /// Terminals leave with their sites. They belong to this company until `loquet.takeover.completed.v1`.

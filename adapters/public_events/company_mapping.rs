@@ -14,7 +14,8 @@ use crate::companies::{
     CompanyRegistered, CompanyRenamed, GroupChanged, GroupCreated, GroupDeleted, MemberAdded, MemberRemoved,
     OrderAccepted, OrderEquipped, ReceiptLayoutSaved, SiteAddressChanged, SiteNamed, SiteOpened,
     SitesReceived, SitesReleased, TakeoverCancelled, TakeoverCompleted, TakeoverConfirmed, TakeoverOpened,
-    TerminalAdded, TerminalAssigned, TerminalSerialNoted, TerminalsReceived, TerminalsReleased,
+    TerminalAdded, TerminalAssigned, TerminalFreed, TerminalSerialNoted, TerminalsReceived,
+    TerminalsReleased,
 };
 use crate::company_values::{
     MovedSite, TakeoverSide, account_ids, permissions, site_ids, site_ids_of, terminal_ids,
@@ -64,9 +65,12 @@ pub(crate) fn of_company(
             site_id: site.0,
             name: personal.text("name", || Some(name.as_str())),
         }),
-        E::SiteAddressChanged { site, address: at } => {
-            PublicEvent::of(&SiteAddressChanged { company_id, site_id: site.0, address: address(at) })
-        }
+        E::SiteAddressChanged { site, address: at, name } => PublicEvent::of(&SiteAddressChanged {
+            company_id,
+            site_id: site.0,
+            address: address(at),
+            name: name.as_ref().and_then(|name| personal.text("name", || Some(name.as_str()))),
+        }),
         E::SitesReleased { takeover, to, sites } => PublicEvent::of(&SitesReleased {
             company_id,
             takeover_id: takeover.0,
@@ -113,6 +117,13 @@ pub(crate) fn of_terminals(company_id: Uuid, event: &terminals::Event) -> Public
             company_id,
             terminal_id: terminal.0,
             serial: serial.to_string(),
+        }),
+        E::TerminalFreed { terminal, site, serial, cause, .. } => PublicEvent::of(&TerminalFreed {
+            company_id,
+            terminal_id: terminal.0,
+            site_id: site.0,
+            cause: (*cause).into(),
+            serial: serial.as_ref().map(ToString::to_string),
         }),
         E::TerminalsReleased { takeover, to, terminals, .. } => PublicEvent::of(&TerminalsReleased {
             company_id,

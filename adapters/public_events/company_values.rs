@@ -73,6 +73,28 @@ pub enum Permission {
     ManageCompany,
 }
 
+/// Why a terminal was released from its company.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReleaseCause {
+    /// The company sent it back to the supplier.
+    Returned,
+    /// Another terminal took its place.
+    Replaced,
+    /// The company sold it on.
+    SoldOn,
+}
+
+impl From<terminals::ReleaseCause> for ReleaseCause {
+    fn from(cause: terminals::ReleaseCause) -> Self {
+        match cause {
+            terminals::ReleaseCause::Returned => Self::Returned,
+            terminals::ReleaseCause::Replaced => Self::Replaced,
+            terminals::ReleaseCause::SoldOn => Self::SoldOn,
+        }
+    }
+}
+
 /// A terminal that moved from one company to another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct MovedTerminal {

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use loquet_domain::terminals::ReleaseCause;
 use loquet_domain::values::permission::Permission;
+
+use super::Remote;
 
 #[derive(Subcommand)]
 pub(crate) enum CompanyCommand {
@@ -74,6 +77,9 @@ pub(crate) struct WhichSite {
 pub(crate) enum TerminalCommand {
     /// Show one terminal: its model, its site, and its former sites.
     Show(WhichTerminal),
+    /// Release a terminal from its company: it was returned, replaced or sold on. Then another company's order can
+    /// name its serial number.
+    Release(ReleaseTerminal),
     /// Assign many terminals to sites of their company. The running server does the work. If one line of the file
     /// has a fault, nothing is assigned.
     Import(ImportTerminals),
@@ -86,6 +92,21 @@ pub(crate) struct WhichTerminal {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct ReleaseTerminal {
+    /// The terminal's serial number or id.
+    pub(crate) terminal: String,
+    /// What became of it.
+    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(ReleaseCause::ALL.map(ReleaseCause::name)))]
+    pub(crate) cause: String,
+    /// The reason, in your own words. It is stored in the log, encrypted.
+    #[arg(long)]
+    pub(crate) reason: String,
+    /// The running server that does the work. The token needs the scope companies:write.
+    #[command(flatten)]
+    pub(crate) remote: Remote,
 }
 
 #[derive(Args)]

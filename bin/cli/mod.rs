@@ -13,8 +13,8 @@ mod output;
 
 pub(crate) use companies::{
     AskPermission, CompanyCommand, ImportTerminals, ListCompanies, ListSites, ListTakeOvers,
-    PermissionCommand, SiteCommand, TakeOverCommand, TerminalCommand, WhichCompany, WhichSite, WhichTakeOver,
-    WhichTerminal,
+    PermissionCommand, ReleaseTerminal, SiteCommand, TakeOverCommand, TerminalCommand, WhichCompany,
+    WhichSite, WhichTakeOver, WhichTerminal,
 };
 pub(crate) use downstream::{AddWebhook, RotateWebhook, Schema, WebhookCommand};
 #[cfg(feature = "kafka")]
@@ -88,7 +88,7 @@ pub(crate) enum Command {
     /// Show sites and their terminals.
     #[command(subcommand)]
     Site(SiteCommand),
-    /// Show a terminal, or assign terminals to sites from a file.
+    /// Show or release a terminal, or assign terminals to sites from a file.
     #[command(subcommand)]
     Terminal(TerminalCommand),
     /// Tell whether an account may do something at a site.

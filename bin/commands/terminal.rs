@@ -1,10 +1,12 @@
-//! `loquet terminal show` and `import`.
+//! `loquet terminal show`, `release` and `import`.
 
 use std::io::Read;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use loquet_domain::ids::TerminalId;
+use loquet_domain::terminals::ReleaseCause;
+use loquet_domain::values::plain_text::is_text;
 use loquet_domain::values::serial_number::SerialNumber;
 use loquet_projections::ports::Order;
 use loquet_projections::views::assignments::{AssignmentRow, Cause};
@@ -12,17 +14,31 @@ use loquet_projections::views::sites::SiteRow;
 use loquet_projections::views::terminals::TerminalRow;
 use serde_json::{Value, json};
 
+use super::account::operator;
 use super::known::{Known, Rows};
 use super::remote::{Answer, Running};
 use super::show::{address, fields, moment, table};
-use crate::cli::{DataDirectory, ImportTerminals, Output, Remote, TerminalCommand, WhichTerminal};
+use crate::adapters::Access;
+use crate::cli::{
+    DataDirectory, ImportTerminals, Output, ReleaseTerminal, Remote, TerminalCommand, WhichTerminal,
+};
+use crate::config::Config;
 use crate::output::{line, outcome};
+use crate::settings;
+use crate::system::{Parts, System};
 
 /// The most steps of a terminal's history that are listed.
 const MOST_STEPS: usize = 10_000;
 
-pub(crate) async fn run(directory: &DataDirectory, command: TerminalCommand) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(
+    directory: &DataDirectory,
+    config: &mut Config,
+    command: TerminalCommand,
+) -> anyhow::Result<ExitCode> {
     match command {
+        TerminalCommand::Release(which) => {
+            release(directory, config, which).await.map(|()| ExitCode::SUCCESS)
+        }
         TerminalCommand::Show(which) => show(directory, &which).await.map(|()| ExitCode::SUCCESS),
         TerminalCommand::Import(import) => self::import(import).await,
     }
@@ -64,6 +80,9 @@ async fn show(directory: &DataDirectory, which: &WhichTerminal) -> anyhow::Resul
             Cause::Assigned { from_site_id, to_site_id } => {
                 ("assigned".to_owned(), from_site_id.to_string(), to_site_id.to_string())
             }
+            Cause::Released { site_id, cause } => {
+                (format!("released ({})", cause.name()), site_id.to_string(), "-".to_owned())
+            }
             Cause::TakenOver { from_company_id, to_company_id, .. } => (
                 "taken over".to_owned(),
                 format!("company {from_company_id}"),
@@ -80,8 +99,7 @@ async fn find(known: &Known, which: &str) -> anyhow::Result<TerminalRow> {
     if let Ok(id) = which.parse::<TerminalId>() {
         return known.one(id).await?.with_context(|| format!("there is no terminal {id}"));
     }
-    let serial = SerialNumber::parse(which)
-        .with_context(|| format!("'{which}' is neither an id nor a serial number"))?;
+    let serial = serial(which)?;
     let by = TerminalRow::BY_SERIAL.under(&serial);
     let found = known.some(Rows { by, order: Order::Ascending, limit: 1 }).await?;
     found.into_iter().next().with_context(|| format!("no terminal has the serial number {serial}"))
@@ -89,6 +107,47 @@ async fn find(known: &Known, which: &str) -> anyhow::Result<TerminalRow> {
 
 fn as_json(step: &AssignmentRow) -> Value {
     json!({ "at": step.at, "position": step.position, "actor": step.actor, "cause": step.cause })
+}
+
+/// Releases a terminal, by the running server or in the data directory itself.
+async fn release(
+    directory: &DataDirectory,
+    config: &mut Config,
+    which: ReleaseTerminal,
+) -> anyhow::Result<()> {
+    ensure!(is_text(&which.reason, 500), "a reason has 1 to 500 printable characters");
+    let cause = ReleaseCause::ALL.into_iter().find(|cause| cause.name() == which.cause);
+    let cause = cause.with_context(|| format!("unknown cause '{}'", which.cause))?;
+    if let Some(server) = Running::open(&which.remote)? {
+        let named = match which.terminal.parse::<TerminalId>() {
+            Ok(id) => id.to_string(),
+            Err(_) => serial(&which.terminal)?.to_string(),
+        };
+        let body = serde_json::to_vec(&json!({ "cause": cause, "reason": which.reason }))?;
+        let answer = server.post(&format!("/v1/terminals/{named}/release"), body).await?;
+        ensure!(answer.status == 204, answer.refusal());
+    } else {
+        let terminal = find(&Known::open::<TerminalRow>(directory).await?, &which.terminal).await?;
+        let policies = settings::policies(config).context("the configuration is not valid")?;
+        let system = System::open(directory, Access::Write, Parts { policies, ..Parts::default() });
+        let system = system.await.context(
+            "can't write to the data directory (if a server is running, use --url and --token-file)",
+        )?;
+        let context = loquet_domain::fact::Context { reason: Some(which.reason), ..operator() };
+        let released =
+            system.app.release_terminal(&context, terminal.company_id, terminal.terminal_id, cause).await;
+        system.close().await?;
+        released?;
+    }
+    outcome(format_args!(
+        "Terminal {} is released. Another order can name its serial number.",
+        which.terminal
+    ));
+    Ok(())
+}
+
+fn serial(text: &str) -> anyhow::Result<SerialNumber> {
+    SerialNumber::parse(text).with_context(|| format!("'{text}' is neither an id nor a serial number"))
 }
 
 /// The exit code is 2 if the file has faults. In that case nothing was changed.

@@ -15,6 +15,7 @@ use crate::order::{self, Content, Equipped, Line};
 use crate::ports::{BoxFuture, Position};
 use crate::serial_claim;
 use crate::terminals::{self, Unit};
+use crate::values::address::Address;
 use crate::values::serial_number::SerialNumber;
 use crate::values::terminal_model::TerminalModel;
 
@@ -51,80 +52,138 @@ impl App {
         company: CompanyId,
         content: &Content,
     ) -> Result<Position, Failure> {
-        let addresses = content.lines.iter().map(|line| line.delivery_address.clone()).collect();
-        let open = company::Command::OpenSites { order: content.id.clone(), addresses };
-        let sites = self.change_company(context, company, open).await?.state;
-        let (units, refused) = self.units(context, company, &sites, content).await?;
+        let (wanted, refused) = self.wanted(context, company, content).await?;
+        let known = self.terminals(company).await?.state;
+        // An address gets a site only if a terminal comes to it.
+        let new = wanted.iter().filter(|wanted| !known.knows(wanted.terminal));
+        let addresses: Vec<Address> = new.map(|wanted| wanted.address.clone()).collect();
+        let sites = match addresses.is_empty() {
+            true => self.company(company).await?.state,
+            false => {
+                let open = company::Command::OpenSites { order: content.id.clone(), addresses };
+                self.change_company(context, company, open).await?.state
+            }
+        };
+        let units = wanted.iter().filter_map(|wanted| wanted.unit(&sites, &content.id));
+        let units: Vec<Unit> = units.filter(|unit| !known.knows(unit.terminal)).collect();
         let terminals = terminals::stream(company);
         for units in units.chunks(AT_ONCE) {
             let add = terminals::Command::Add { order: content.id.clone(), units: units.to_vec() };
             self.terminals.transact(&terminals, context, add).await?;
         }
-        let opened: BTreeSet<SiteId> = content
-            .lines
-            .iter()
-            .filter_map(|line| sites.opened_by(&content.id, &line.delivery_address))
-            .collect();
-        let done = Equipped { company, opened: opened.into_iter().collect(), added: units.len(), refused };
+        let opened: BTreeSet<SiteId> =
+            wanted.iter().filter_map(|wanted| sites.opened_by(&content.id, wanted.address)).collect();
+        let done = Equipped { company, opened: opened.into_iter().collect(), added: wanted.len(), refused };
         let equip = order::Command::Equip(done);
         Ok(self.orders.transact(&order::stream(&content.id), context, equip).await?.position)
     }
 
-    /// The terminals of an order, and the serial numbers that belong to other companies' terminals.
-    async fn units(
+    /// The terminals that an order brings, and the serial numbers that belong to other companies' terminals.
+    async fn wanted<'a>(
         &self,
         context: &Context,
         company: CompanyId,
-        sites: &Company,
-        content: &Content,
-    ) -> Result<(Vec<Unit>, Vec<SerialNumber>), Failure> {
-        let (mut units, mut numbered) = (Vec::new(), Vec::new());
+        content: &'a Content,
+    ) -> Result<(Vec<Wanted<'a>>, Vec<SerialNumber>), Failure> {
+        let (mut wanted, mut numbered) = (Vec::new(), Vec::new());
         for (n, line) in content.lines.iter().enumerate() {
-            let Some(site) = sites.site_for(&content.id, &line.delivery_address) else { continue };
             let model = TerminalModel::ordered(&line.model);
+            let address = &line.delivery_address;
             if line.serials.is_empty() {
-                units.extend((0..line.quantity).map(|unit| {
+                wanted.extend((0..line.quantity).map(|unit| {
                     let terminal = TerminalId::of_order(&content.id, n, unit);
-                    Unit { terminal, model: model.clone(), serial: None, site }
+                    Wanted { terminal, model: model.clone(), serial: None, address }
                 }));
             }
-            numbered.extend(serials(line).map(|serial| Unit {
-                terminal: TerminalId::of_serial(&serial),
-                model: model.clone(),
-                serial: Some(serial),
-                site,
-            }));
+            numbered.extend(serials(line).map(|serial| (serial, model.clone(), address)));
         }
         let mut claims: Vec<BoxFuture<'_, _>> = Vec::with_capacity(numbered.len());
-        for serial in numbered.iter().filter_map(|unit| unit.serial.as_ref()) {
-            let terminal = TerminalId::of_serial(serial);
-            claims.push(Box::pin(self.claim_serial(context, serial, terminal, Some(&content.id))));
+        for (serial, ..) in &numbered {
+            claims.push(Box::pin(self.claim_for_order(context, company, serial, &content.id)));
         }
-        let claimed: Vec<_> = stream::iter(claims).buffered(SIDE_BY_SIDE).try_collect().await?;
-        let own = self.terminals.load(&terminals::stream(company)).await?.state;
+        let claimed: Vec<Claimed> = stream::iter(claims).buffered(SIDE_BY_SIDE).try_collect().await?;
         let mut refused = Vec::new();
-        for (unit, (holder, order)) in numbered.into_iter().zip(claimed) {
-            if order.as_ref() == Some(&content.id) {
-                units.push(unit);
-            } else if let Some(serial) = unit.serial.filter(|_| !own.held.contains(holder)) {
-                refused.push(serial);
+        for ((serial, model, address), claimed) in numbered.into_iter().zip(claimed) {
+            match claimed {
+                Claimed::ByOrder(terminal) => {
+                    wanted.push(Wanted { terminal, model, serial: Some(serial), address });
+                }
+                Claimed::ByCompany => {}
+                Claimed::Elsewhere => refused.push(serial),
             }
         }
-        Ok((units, refused))
+        Ok((wanted, refused))
     }
 
-    /// Claims a serial number for a terminal. Returns the terminal that has the number, and the order that brought
-    /// it.
-    pub(super) async fn claim_serial(
+    /// Claims a serial number for an order. If another company's terminal has the number, the order waits for it.
+    async fn claim_for_order(
         &self,
         context: &Context,
+        company: CompanyId,
         serial: &SerialNumber,
-        terminal: TerminalId,
-        order: Option<&OrderId>,
-    ) -> Result<(TerminalId, Option<OrderId>), Unavailable> {
-        let claim = serial_claim::Command::Claim { terminal, order: order.cloned() };
-        let claimed = self.serials.transact(&serial_claim::stream(serial), context, claim).await?;
-        Ok(claimed.state.held.clone().unwrap_or((terminal, order.cloned())))
+        order: &OrderId,
+    ) -> Result<Claimed, Unavailable> {
+        let stream = serial_claim::stream(serial);
+        loop {
+            let claim =
+                serial_claim::Command::ClaimForOrder { serial: serial.clone(), order: order.clone() };
+            let claim = self.serials.transact(&stream, context, claim).await?.state;
+            if let Some(terminal) = claim.claimed_by(order) {
+                return Ok(Claimed::ByOrder(terminal));
+            }
+            if let Some((holder, _)) = claim.held
+                && self.terminals(company).await?.state.held.contains(holder)
+            {
+                return Ok(Claimed::ByCompany);
+            }
+            let wait = serial_claim::Command::Await { order: order.clone() };
+            if self.serials.transact(&stream, context, wait).await?.state.held.is_some() {
+                return Ok(Claimed::Elsewhere);
+            }
+            // The number became free in this moment.
+        }
+    }
+
+    /// Continues the orders that wait for a serial number. The first of them gets it, if it is free.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`] if that can't be done now.
+    pub async fn continue_waiting(&self, context: &Context, serial: &SerialNumber) -> Result<(), Failure> {
+        let waiting = self.serials.load(&serial_claim::stream(serial)).await?.state;
+        if waiting.held.is_some() {
+            return Ok(());
+        }
+        for order in &waiting.awaited {
+            self.onboard(context, order).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Who has a serial number that an order names.
+enum Claimed {
+    /// The order: its terminal has or had the number.
+    ByOrder(TerminalId),
+    /// A terminal that the company has from another order.
+    ByCompany,
+    /// Another company's terminal.
+    Elsewhere,
+}
+
+/// A terminal that an order brings.
+struct Wanted<'a> {
+    terminal: TerminalId,
+    model: TerminalModel,
+    serial: Option<SerialNumber>,
+    address: &'a Address,
+}
+
+impl Wanted<'_> {
+    /// The terminal at its site. Returns `None` if there is no site at its address.
+    fn unit(&self, sites: &Company, order: &OrderId) -> Option<Unit> {
+        let site = sites.site_for(order, self.address)?;
+        let Self { terminal, model, serial, .. } = self;
+        Some(Unit { terminal: *terminal, model: model.clone(), serial: serial.clone(), site })
     }
 }
 

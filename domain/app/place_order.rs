@@ -64,7 +64,8 @@ impl App {
     }
 
     /// Finishes an order that was taken: registers the company, creates the account, records the outcome, opens sites
-    /// and adds terminals. Does nothing if the order is finished.
+    /// and adds terminals. Adds the terminals for which it waits, if their serial numbers are free now. Does nothing
+    /// if the order is finished.
     ///
     /// # Errors
     /// [`order::Refusal::NoSuchOrder`] if it was never taken.
@@ -84,9 +85,10 @@ impl App {
             Some(onboarded) => (onboarded, folded.position),
             None => self.admit(context, &stream, received).await?,
         };
-        let position = match received.equipped {
-            true => position,
-            false => self.equip(context, onboarded.company, &received.content).await?,
+        let position = match (received.equipped, received.awaits_serials()) {
+            (false, _) => self.equip(context, onboarded.company, &received.content).await?,
+            (true, true) => self.equip(context, onboarded.company, &received.still_wanted()).await?,
+            (true, false) => position,
         };
         Ok(PlacedOrder { onboarded, new: false, position })
     }

@@ -44,7 +44,10 @@ pub fn decide(company: &Company, command: Command) -> Result<Vec<Event>, Refusal
         Command::Describe(description) => describe(company, registered, description),
         Command::NameSite { site, name } => {
             let held = company.sites.get(site).ok_or(Refusal::NoSuchSite(site))?;
-            Ok((held.name != name).then_some(Event::SiteNamed { site, name }).into_iter().collect())
+            Ok((held.name != name || !held.named)
+                .then_some(Event::SiteNamed { site, name })
+                .into_iter()
+                .collect())
         }
         Command::MoveSite { site, address } => move_site(company, site, address),
         Command::PromiseSites { takeover, .. }
@@ -90,11 +93,12 @@ fn open_sites(company: &Company, order: &OrderId, addresses: Vec<Address>) -> Ve
     let new = addresses
         .into_iter()
         .filter(|address| company.site_for(order, address).is_none() && opened.insert(address.key()));
-    let open = |address: Address| Event::SiteOpened {
-        site: company.next_site(order, address.key()),
-        name: SiteName::of(&address),
-        address,
-        order: order.clone(),
+    let mut names: Vec<SiteName> = Vec::new();
+    let open = |address: Address| {
+        let name = company.name_at(&address, None, &names);
+        names.push(name.clone());
+        let site = company.next_site(order, address.key());
+        Event::SiteOpened { site, name, address, order: order.clone() }
     };
     new.map(open).collect()
 }
@@ -128,7 +132,11 @@ fn move_site(company: &Company, site: SiteId, address: Address) -> Result<Vec<Ev
     match company.site_at(&address) {
         Some(other) if other != site => Err(Refusal::AddressInUse(other)),
         _ if held.address == address => Ok(Vec::new()),
-        _ => Ok(vec![Event::SiteAddressChanged { site, address }]),
+        _ => {
+            let follows = (!held.named).then(|| company.name_at(&address, Some(site), &[]));
+            let name = follows.filter(|name| *name != held.name);
+            Ok(vec![Event::SiteAddressChanged { site, address, name }])
+        }
     }
 }
 

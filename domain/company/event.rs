@@ -30,6 +30,9 @@ pub struct MovedSite {
     pub name: SiteName,
     /// Its address.
     pub address: Address,
+    /// Whether its name follows its address, because nobody chose a name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub follows_address: bool,
 }
 
 /// Something that happened to a company.
@@ -60,7 +63,7 @@ pub enum Event {
     SiteOpened {
         /// The site.
         site: SiteId,
-        /// Its name: its street and town.
+        /// Its name: its street and town, and more if another site of the company has that name.
         name: SiteName,
         /// Its address.
         address: Address,
@@ -80,6 +83,8 @@ pub enum Event {
         site: SiteId,
         /// Its new address.
         address: Address,
+        /// Its new name, which follows the address. `None` if the name stays, because somebody chose it.
+        name: Option<SiteName>,
     },
     /// Sites were promised to a take-over. They cannot move elsewhere while it is open.
     SitesPromised {

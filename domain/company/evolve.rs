@@ -35,12 +35,16 @@ pub fn evolve(mut company: Company, fact: &Fact<Event>) -> Company {
             }
         }
         Event::SiteOpened { site, name, address, .. } => {
-            company.place(*site, Site { name: name.clone(), address: address.clone() });
+            company.place(*site, Site { name: name.clone(), address: address.clone(), named: false });
         }
-        Event::SiteNamed { site, name } => company.sites.change(*site, |held| held.name = name.clone()),
-        Event::SiteAddressChanged { site, address } => {
+        Event::SiteNamed { site, name } => company.sites.change(*site, |held| {
+            held.name = name.clone();
+            held.named = true;
+        }),
+        Event::SiteAddressChanged { site, address, name } => {
             if let Some(held) = company.unplace(*site) {
-                company.place(*site, Site { address: address.clone(), ..held });
+                let name = name.clone().unwrap_or(held.name);
+                company.place(*site, Site { name, address: address.clone(), named: held.named });
             }
         }
         Event::SitesPromised { takeover, to, sites } => {
@@ -53,8 +57,8 @@ pub fn evolve(mut company: Company, fact: &Fact<Event>) -> Company {
             company.promised.remove(takeover);
             company.gone.extend(sites);
             let gone = sites.iter().filter_map(|site| {
-                let Site { name, address } = company.unplace(*site)?;
-                Some(MovedSite { site: *site, name, address })
+                let Site { name, address, named } = company.unplace(*site)?;
+                Some(MovedSite { site: *site, name, address, follows_address: !named })
             });
             let gone = gone.collect();
             company.moved.insert(*takeover, gone);
@@ -63,7 +67,8 @@ pub fn evolve(mut company: Company, fact: &Fact<Event>) -> Company {
             company.moved.insert(*takeover, Vec::new());
             for moved in sites {
                 company.gone.remove(&moved.site);
-                company.place(moved.site, Site { name: moved.name.clone(), address: moved.address.clone() });
+                let MovedSite { site, name, address, follows_address } = moved.clone();
+                company.place(site, Site { name, address, named: !follows_address });
             }
         }
     }

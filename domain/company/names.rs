@@ -70,6 +70,18 @@ impl SiteName {
         if names_scheme(text) { Err(InvalidSiteName::Link) } else { Ok(Self(text.to_owned())) }
     }
 
+    /// Names for a site at this address, the shortest first. A later one is for a company that uses the earlier ones.
+    pub fn choices(address: &Address) -> impl Iterator<Item = Self> {
+        let Address { street, number, postal_code, town, .. } = address;
+        let exact = format!("{street} {number}, {postal_code} {town}");
+        let numbered = (2..=u32::MAX).map({
+            let exact = exact.clone();
+            move |n| format!("{exact} ({n})")
+        });
+        let longer = [format!("{street} {number}, {town}"), exact];
+        [Self::of(address).0].into_iter().chain(longer).chain(numbered).map(Self)
+    }
+
     /// The name of a new site: its street and town.
     #[must_use]
     pub fn of(address: &Address) -> Self {

@@ -55,6 +55,8 @@ pub struct Site {
     pub name: SiteName,
     /// Its address.
     pub address: Address,
+    /// Whether somebody chose its name. Any other name follows the address.
+    pub named: bool,
 }
 
 impl Company {
@@ -113,6 +115,15 @@ impl Company {
     #[must_use]
     pub fn is_taken_over_by(&self, company: CompanyId) -> bool {
         self.promised.values().any(|promise| promise.to == company)
+    }
+
+    /// The name of a site at this address, unless somebody chooses one. It differs from the names of the company's
+    /// other sites and from the names in `taken`.
+    pub(super) fn name_at(&self, address: &Address, own: Option<SiteId>, taken: &[SiteName]) -> SiteName {
+        let others = self.sites.iter().filter(|(id, _)| Some(*id) != own).map(|(_, site)| &site.name);
+        let used: BTreeSet<String> = others.chain(taken).map(|name| name.as_str().to_lowercase()).collect();
+        let free = |name: &SiteName| !used.contains(&name.as_str().to_lowercase());
+        SiteName::choices(address).find(free).unwrap_or_else(|| SiteName::of(address))
     }
 
     pub(super) fn place(&mut self, id: SiteId, site: Site) {

@@ -192,3 +192,52 @@ fn an_order_whose_site_went_to_another_company_opens_another_and_never_one_id_tw
     tell(&mut company, Command::ReceiveSites { takeover, from, sites: back }).unwrap();
     assert_eq!(company.sites.len(), 2, "what comes back is here again");
 }
+
+fn names(company: &Company, sites: &[SiteId]) -> Vec<String> {
+    sites.iter().map(|site| company.sites.get(*site).unwrap().name.as_str().to_owned()).collect()
+}
+
+#[test]
+fn sites_in_one_street_have_names_that_differ() {
+    let mut company = customer();
+    let mut sites = open(&mut company, 1, &[address("Rue Neuve", "12"), address("rue neuve", "14")]);
+    sites.extend(open(&mut company, 2, &[address("Rue Neuve", "16")]));
+    let differ = ["Rue Neuve, Bruxelles", "rue neuve 14, Bruxelles", "Rue Neuve 16, Bruxelles"];
+    assert_eq!(names(&company, &sites), differ);
+}
+
+#[test]
+fn a_name_that_nobody_chose_follows_the_address() {
+    let mut company = customer();
+    let sites = open(&mut company, 1, &[address("Rue Neuve", "12"), address("Rue Haute", "7")]);
+    let (moved, other) = (sites[0], sites[1]);
+    let go = |site, street: &str, number: &str| Command::MoveSite { site, address: address(street, number) };
+    tell(&mut company, go(moved, "Rue Basse", "1")).unwrap();
+    assert_eq!(names(&company, &[moved]), ["Rue Basse, Bruxelles"]);
+    tell(&mut company, go(moved, "Rue Haute", "9")).unwrap();
+    assert_eq!(names(&company, &[moved]), ["Rue Haute 9, Bruxelles"], "the other site has the shorter name");
+    let chosen = SiteName::parse("Rue Haute, Bruxelles").unwrap();
+    let choose = Command::NameSite { site: other, name: chosen };
+    assert_eq!(tell(&mut company, choose.clone()).unwrap().len(), 1, "now somebody chose it");
+    assert_eq!(tell(&mut company, choose), Ok(Vec::new()));
+    tell(&mut company, go(other, "Rue Basse", "1")).unwrap();
+    assert_eq!(names(&company, &[other]), ["Rue Haute, Bruxelles"], "a chosen name stays");
+}
+
+#[test]
+fn a_name_follows_the_address_at_the_next_company_too() {
+    let mut giving = customer();
+    let sites = open(&mut giving, 1, &[address("Rue Neuve", "12"), address("Rue Haute", "7")]);
+    let chosen = SiteName::parse("Le Fournil").unwrap();
+    tell(&mut giving, Command::NameSite { site: sites[0], name: chosen }).unwrap();
+    let takeover = TakeOverId(Uuid::from_u128(9));
+    let (from, to) = (CompanyId(Uuid::from_u128(1)), CompanyId(Uuid::from_u128(2)));
+    tell(&mut giving, Command::ReleaseSites { takeover, to, sites: sites.clone() }).unwrap();
+    let mut taking = customer();
+    let moved = giving.moved_by(takeover).unwrap().to_vec();
+    tell(&mut taking, Command::ReceiveSites { takeover, from, sites: moved }).unwrap();
+    for (site, number) in sites.iter().zip(["1", "2"]) {
+        tell(&mut taking, Command::MoveSite { site: *site, address: address("Rue Basse", number) }).unwrap();
+    }
+    assert_eq!(names(&taking, &sites), ["Le Fournil", "Rue Basse, Bruxelles"]);
+}

@@ -67,7 +67,8 @@ pub enum Event {
         /// The result for the contact.
         outcome: Outcome,
     },
-    /// The order's sites are open and its terminals are added.
+    /// The order's sites are open and its terminals are added. It happens again when a serial number for which the
+    /// order waited has become free.
     OrderEquipped(Equipped),
     /// Support decided about the order. The reason is stored encrypted.
     OrderResolved {
@@ -115,13 +116,35 @@ pub struct Received {
     pub onboarded: Option<Onboarded>,
     /// Whether its sites are open and its terminals added.
     pub equipped: bool,
-    /// Whether some of its serial numbers belong to other companies' terminals.
-    pub serials_refused: bool,
+    /// Its serial numbers that belong to other companies' terminals.
+    pub refused: Vec<SerialNumber>,
     /// Support's decision.
     pub resolution: Option<Resolution>,
 }
 
 impl Received {
+    /// Whether the order waits for serial numbers that belong to other companies' terminals.
+    #[must_use]
+    pub fn awaits_serials(&self) -> bool {
+        !self.refused.is_empty() && self.resolution != Some(Resolution::NobodyAdded)
+    }
+
+    /// The order with nothing but the serial numbers for which it waits. The lines keep their places.
+    #[must_use]
+    pub fn still_wanted(&self) -> Content {
+        let mut content = self.content.clone();
+        let waits = |text: &String| {
+            SerialNumber::parse(text).is_ok_and(|serial| self.refused.contains(&serial))
+        };
+        for line in &mut content.lines {
+            line.serials.retain(waits);
+            if line.serials.is_empty() {
+                line.quantity = 0;
+            }
+        }
+        content
+    }
+
     /// The company for which support must name a contact. Returns `None` if the order does not wait for that.
     #[must_use]
     pub fn awaits_contact(&self) -> Option<CompanyId> {
@@ -204,7 +227,8 @@ pub fn decide(order: &Order, command: Command) -> Result<Vec<Event>, Refusal> {
             }]),
         },
         (Order::Received(received), Command::Equip(done)) => {
-            Ok((!received.equipped).then_some(Event::OrderEquipped(done)).into_iter().collect())
+            let fewer = received.awaits_serials() && done.refused.len() < received.refused.len();
+            Ok((!received.equipped || fewer).then_some(Event::OrderEquipped(done)).into_iter().collect())
         }
         (Order::Received(received), Command::Resolve(resolution)) => resolve(received, resolution),
     }
@@ -235,7 +259,7 @@ fn resolve(received: &Received, resolution: Resolution) -> Result<Vec<Event>, Re
         Resolution::ContactNamed { account_id } => (contact, Some(account_id)),
         Resolution::NobodyAdded => {
             let about = received.person.known().map(|_| received.account);
-            (contact || received.serials_refused, about)
+            (contact || !received.refused.is_empty(), about)
         }
     };
     if waits { Ok(vec![Event::OrderResolved { resolution, about }]) } else { Err(Refusal::NotAwaiting) }
@@ -252,7 +276,7 @@ pub fn evolve(order: Order, fact: &Fact<Event>) -> Order {
                 person: person.clone(),
                 onboarded: None,
                 equipped: false,
-                serials_refused: false,
+                refused: Vec::new(),
                 resolution: None,
             }))
         }
@@ -262,7 +286,7 @@ pub fn evolve(order: Order, fact: &Fact<Event>) -> Order {
         }
         (Order::Received(mut received), Event::OrderEquipped(equipped)) => {
             received.equipped = true;
-            received.serials_refused = !equipped.refused.is_empty();
+            received.refused.clone_from(&equipped.refused);
             Order::Received(received)
         }
         (Order::Received(mut received), Event::OrderResolved { resolution, .. }) => {

@@ -27,7 +27,11 @@ stored_events!(Company:
         order as "order_id": OrderId,
     },
     "site-named" => SiteNamed { site as "site_id": SiteId, name as "name": SiteName },
-    "site-address-changed" => SiteAddressChanged { site as "site_id": SiteId, address as "address": Address },
+    "site-address-changed" => SiteAddressChanged {
+        site as "site_id": SiteId,
+        address as "address": Address,
+        name as #[serde(default, skip_serializing_if = "Option::is_none")] "name": Option<SiteName>,
+    },
     "sites-promised" => SitesPromised {
         takeover as "takeover_id": TakeOverId,
         to as "to_company_id": CompanyId,

@@ -11,4 +11,7 @@ stored_events!(SerialClaim:
     "serial-released" => SerialReleased {
         terminal as "terminal_id": TerminalId,
     },
+    "serial-awaited" => SerialAwaited {
+        order as "order_id": OrderId,
+    },
 );

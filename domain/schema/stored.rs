@@ -12,6 +12,7 @@
 /// - `failures and codes as { failures: Option<u32>, … }` stores one or several fields as several others. [`Spread`]
 ///   converts them.
 /// - `sealed { hash }` names the fields that are stored in the encrypted part. [`Sealable`] converts them.
+/// - `subject { about }` names the field with the account whose key encrypts the event's encrypted part.
 /// - `before { 1 | 2 => Shape }` names the shapes of older versions. `From` converts each into the newest one.
 ///
 /// [`Spread`]: super::Spread
@@ -28,6 +29,7 @@ macro_rules! stored_events {
             ),* $(,)?
         }
         $(sealed { $($sealed:ident),* })?
+        $(subject { $subject:ident })?
         $(before { $($($old:literal)|+ => $shape:ty),* $(,)? })?
     ),* $(,)?) => {
         pub(super) const NAMES: &[&str] = &[$($name),*];
@@ -63,8 +65,9 @@ macro_rules! stored_events {
         )*
 
         pub(super) fn write(event: &Event) -> super::Stored {
-            let (name, version, data, private) = match event.clone() {
+            let (name, version, data, private, subject) = match event.clone() {
                 $(Event::$variant { $($field, $($more,)*)* $($($sealed),*)? } => {
+                    let subject: Option<crate::ids::AccountId> = None$(.or($subject))?;
                     $(
                         let $field = ($field, $($more,)*);
                         $(let ($($part,)*) = super::Spread::spread($field);)?
@@ -76,10 +79,10 @@ macro_rules! stored_events {
                         )*
                     };
                     let private = super::Private::default() $($(.sealing($sealed))*)?;
-                    ($name, stored_events!(@version $($version)?), Data::$variant(data), private)
+                    ($name, stored_events!(@version $($version)?), Data::$variant(data), private, subject)
                 }),*
             };
-            super::Stored { name, version, data: super::Data::$wrap(data), private, subject: None }
+            super::Stored { name, version, data: super::Data::$wrap(data), private, subject }
         }
 
         pub(super) fn read<'de, D: serde::Deserializer<'de>>(

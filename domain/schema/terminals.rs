@@ -1,7 +1,7 @@
 //! The stored form of the events of a company's terminals.
 
-use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId, TerminalId};
-use crate::terminals::{Event, MovedTerminal};
+use crate::ids::{AccountId, CompanyId, OrderId, SiteId, TakeOverId, TerminalId};
+use crate::terminals::{Event, MovedTerminal, ReleaseCause};
 use crate::values::serial_number::SerialNumber;
 use crate::values::terminal_model::TerminalModel;
 
@@ -22,6 +22,13 @@ stored_events!(Terminals:
         terminal as "terminal_id": TerminalId,
         serial as "serial": SerialNumber,
     },
+    "terminal-freed" => TerminalFreed {
+        terminal as "terminal_id": TerminalId,
+        site as "site_id": SiteId,
+        serial as "serial": Option<SerialNumber>,
+        cause as "cause": ReleaseCause,
+        about as "about": Option<AccountId>,
+    } subject { about },
     "terminals-released" => TerminalsReleased {
         takeover as "takeover_id": TakeOverId,
         to as "to_company_id": CompanyId,

@@ -24,7 +24,7 @@ use crate::policies::lockout::LockEnd;
 use crate::receipt::{Event as R, Layout, ReceiptText};
 use crate::serial_claim::Event as S;
 use crate::takeover::{Cancellation, Event as T, Side};
-use crate::terminals::{Event as F, MovedTerminal};
+use crate::terminals::{Event as F, MovedTerminal, ReleaseCause};
 use crate::values::address::Address;
 use crate::values::email_address::EmailHash;
 use crate::values::enterprise_number::{Country, EnterpriseNumber};
@@ -197,20 +197,27 @@ fn of_companies() -> Vec<DomainEvent> {
         C::CompanyAddressChanged { kind: AddressKind::Correspondence, address: Some(address()) },
         C::SiteOpened { site, name: name.clone(), address: address(), order: order() },
         C::SiteNamed { site, name: name.clone() },
-        C::SiteAddressChanged { site, address: address() },
+        C::SiteAddressChanged { site, address: address(), name: None },
         C::SitesPromised { takeover, to: company, sites: vec![site] },
         C::SitesKept { takeover },
         C::SitesReleased { takeover, to: company, sites: vec![site] },
         C::SitesReceived {
             takeover,
             from: company,
-            sites: vec![MovedSite { site, name, address: address() }],
+            sites: vec![MovedSite { site, name, address: address(), follows_address: false }],
         },
     ];
     let terminals = [
         F::TerminalAdded { terminal, model, serial: Some(serial()), site, order: order() },
         F::TerminalAssigned { terminal, from: site, to: SiteId(id(14)) },
         F::TerminalSerialNoted { terminal, serial: serial() },
+        F::TerminalFreed {
+            terminal,
+            site,
+            serial: Some(serial()),
+            cause: ReleaseCause::SoldOn,
+            about: Some(account),
+        },
         F::TerminalsReleased { takeover, to: company, sites: vec![site], terminals: vec![terminal] },
         F::TerminalsReceived { takeover, from: company, sites: vec![site], terminals: vec![moved] },
     ];
@@ -269,7 +276,11 @@ fn of_companies() -> Vec<DomainEvent> {
         logo: Some(LogoId::of(&logo)),
     };
     let receipt = R::ReceiptLayoutSaved { company, layout: Box::new(layout), held: None };
-    let claims = [S::SerialClaimed { terminal, order: Some(order()) }, S::SerialReleased { terminal }];
+    let claims = [
+        S::SerialClaimed { terminal, order: Some(order()) },
+        S::SerialReleased { terminal },
+        S::SerialAwaited { order: order() },
+    ];
     companies
         .map(DomainEvent::Company)
         .into_iter()

@@ -20,11 +20,42 @@ pub fn stream(serial: &SerialNumber) -> StreamId {
     StreamId::new(CATEGORY, serial.as_str())
 }
 
+/// A terminal, and the order that brought its serial number. The order is `None` if the number was recorded later.
+pub type Holder = (TerminalId, Option<OrderId>);
+
 /// The terminal that has a serial number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SerialClaim {
-    /// The terminal, and the order that brought the number. The order is `None` if the number was recorded later.
-    pub held: Option<(TerminalId, Option<OrderId>)>,
+    /// The terminal that has it now.
+    pub held: Option<Holder>,
+    /// The terminals that had it before, the first one first.
+    pub former: Vec<Holder>,
+    /// The orders that named the number while another company's terminal had it, the first one first.
+    pub awaited: Vec<OrderId>,
+}
+
+impl SerialClaim {
+    /// The terminal for which an order claimed the number, now or before.
+    #[must_use]
+    pub fn claimed_by(&self, order: &OrderId) -> Option<TerminalId> {
+        let mut holders = self.held.iter().chain(&self.former);
+        holders.find(|(_, by)| by.as_ref() == Some(order)).map(|(terminal, _)| *terminal)
+    }
+
+    /// All terminals that have or had the number, the newest first.
+    pub fn terminals(&self) -> impl Iterator<Item = TerminalId> {
+        self.held.iter().chain(self.former.iter().rev()).map(|(terminal, _)| *terminal)
+    }
+
+    /// The id of the next terminal that an order brings with this number.
+    fn next_terminal(&self, serial: &SerialNumber) -> TerminalId {
+        let (mut times, mut terminal) = (0, TerminalId::of_serial(serial, 0));
+        while self.former.iter().any(|(former, _)| *former == terminal) {
+            times += 1;
+            terminal = TerminalId::of_serial(serial, times);
+        }
+        terminal
+    }
 }
 
 /// Something that happened to a claim.
@@ -37,24 +68,40 @@ pub enum Event {
         /// The order. `None` if the number was recorded later.
         order: Option<OrderId>,
     },
-    /// The number is free again, because the terminal has another.
+    /// The number is free again: the terminal has another number, or it was released from its company.
     SerialReleased {
         /// The terminal that had it.
         terminal: TerminalId,
+    },
+    /// An order named the number, but another company's terminal has it. The order gets it when it becomes free.
+    SerialAwaited {
+        /// The order.
+        order: OrderId,
     },
 }
 
 /// The commands of a claim.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// Claim the number, if it is free.
+    /// Claim the number for a terminal that was ordered without one, if it is free.
     Claim {
         /// The terminal.
         terminal: TerminalId,
-        /// The order.
-        order: Option<OrderId>,
     },
-    /// Free the number, because the terminal has another and will never have this one.
+    /// Claim the number for an order, if it is free. An order claims a number once: if its terminal was released
+    /// since, the order does not get the number again.
+    ClaimForOrder {
+        /// The number of this stream.
+        serial: SerialNumber,
+        /// The order.
+        order: OrderId,
+    },
+    /// Record that an order waits for the number, if a terminal has it.
+    Await {
+        /// The order.
+        order: OrderId,
+    },
+    /// Free the number: the terminal has another, or it was released from its company.
     Release {
         /// The terminal.
         terminal: TerminalId,
@@ -66,11 +113,17 @@ pub enum Command {
 #[must_use]
 pub fn decide(claim: &SerialClaim, command: Command) -> Vec<Event> {
     match (command, &claim.held) {
-        (Command::Claim { terminal, order }, None) => vec![Event::SerialClaimed { terminal, order }],
+        (Command::Claim { terminal }, None) => vec![Event::SerialClaimed { terminal, order: None }],
+        (Command::ClaimForOrder { serial, order }, None) if claim.claimed_by(&order).is_none() => {
+            vec![Event::SerialClaimed { terminal: claim.next_terminal(&serial), order: Some(order) }]
+        }
+        (Command::Await { order }, Some(_)) if !claim.awaited.contains(&order) => {
+            vec![Event::SerialAwaited { order }]
+        }
         (Command::Release { terminal }, Some((holder, _))) if *holder == terminal => {
             vec![Event::SerialReleased { terminal }]
         }
-        (Command::Claim { .. }, Some(_)) | (Command::Release { .. }, _) => Vec::new(),
+        _ => Vec::new(),
     }
 }
 
@@ -91,13 +144,74 @@ impl Decider for SerialClaim {
 
 /// The claim after one more event.
 #[must_use]
-pub fn evolve(claim: SerialClaim, fact: &Fact<Event>) -> SerialClaim {
+pub fn evolve(mut claim: SerialClaim, fact: &Fact<Event>) -> SerialClaim {
     match &fact.event {
         Event::SerialClaimed { terminal, order } => {
-            SerialClaim { held: claim.held.or_else(|| Some((*terminal, order.clone()))) }
+            claim.awaited.retain(|waiting| Some(waiting) != order.as_ref());
+            claim.held.get_or_insert_with(|| (*terminal, order.clone()));
         }
         Event::SerialReleased { terminal } => {
-            SerialClaim { held: claim.held.filter(|(holder, _)| holder != terminal) }
+            claim.former.extend(claim.held.take_if(|(holder, _)| holder == terminal));
         }
+        Event::SerialAwaited { order } => claim.awaited.push(order.clone()),
+    }
+    claim
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(n: u32) -> OrderId {
+        OrderId::parse(&format!("SO-{n}")).unwrap()
+    }
+
+    fn tell(claim: &mut SerialClaim, command: Command) -> Vec<Event> {
+        let events = decide(claim, command);
+        for event in &events {
+            *claim = evolve(claim.clone(), &Fact::told(event.clone()));
+        }
+        events
+    }
+
+    fn ordered(claim: &mut SerialClaim, n: u32) -> Option<TerminalId> {
+        let serial = SerialNumber::parse("S-1").unwrap();
+        tell(claim, Command::ClaimForOrder { serial, order: order(n) });
+        claim.claimed_by(&order(n))
+    }
+
+    #[test]
+    fn a_number_that_is_taken_is_free_for_another_order_after_its_release() {
+        let mut claim = SerialClaim::default();
+        let first = ordered(&mut claim, 1).unwrap();
+        assert_eq!(ordered(&mut claim, 2), None);
+        assert_eq!(tell(&mut claim, Command::Release { terminal: first }).len(), 1);
+        assert!(tell(&mut claim, Command::Release { terminal: first }).is_empty());
+        let second = ordered(&mut claim, 2).unwrap();
+        assert_ne!(second, first, "another company's terminal has an id of its own");
+        assert!(tell(&mut claim, Command::Release { terminal: first }).is_empty(), "it is no longer the first's");
+        assert_eq!(claim.terminals().collect::<Vec<_>>(), [second, first]);
+    }
+
+    #[test]
+    fn an_order_that_is_continued_after_its_terminal_was_released_claims_nothing_again() {
+        let mut claim = SerialClaim::default();
+        let first = ordered(&mut claim, 1).unwrap();
+        tell(&mut claim, Command::Release { terminal: first });
+        assert_eq!(ordered(&mut claim, 1), Some(first));
+        assert_eq!(claim.held, None);
+    }
+
+    #[test]
+    fn an_order_waits_once_and_only_while_a_terminal_has_the_number() {
+        let mut claim = SerialClaim::default();
+        assert!(tell(&mut claim, Command::Await { order: order(2) }).is_empty(), "it can have the number now");
+        let first = ordered(&mut claim, 1).unwrap();
+        assert_eq!(tell(&mut claim, Command::Await { order: order(2) }).len(), 1);
+        assert!(tell(&mut claim, Command::Await { order: order(2) }).is_empty());
+        tell(&mut claim, Command::Release { terminal: first });
+        assert_eq!(claim.awaited, [order(2)]);
+        assert!(ordered(&mut claim, 2).is_some());
+        assert!(claim.awaited.is_empty());
     }
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{CATEGORY, Event, MovedTerminal, Terminal, Terminals, evolve};
+use super::{CATEGORY, Event, MovedTerminal, ReleaseCause, Terminal, Terminals, evolve};
 use crate::Moment;
 use crate::decider::Decider;
 use crate::fact::Fact;
-use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId, TerminalId};
+use crate::ids::{AccountId, CompanyId, OrderId, SiteId, TakeOverId, TerminalId};
 use crate::policies::Policies;
 use crate::values::serial_number::SerialNumber;
 use crate::values::terminal_model::TerminalModel;
@@ -52,6 +52,15 @@ pub enum Command {
         /// Its serial number. The number has been claimed for this terminal.
         serial: SerialNumber,
     },
+    /// Release a terminal from the company: it was returned, replaced or sold on.
+    Free {
+        /// The terminal.
+        terminal: TerminalId,
+        /// Why.
+        cause: ReleaseCause,
+        /// The account whose key encrypts the reason, if one was given in words.
+        about: Option<AccountId>,
+    },
     /// Give the terminals at these sites to another company.
     Release {
         /// The take-over.
@@ -86,6 +95,9 @@ pub enum Refusal {
     /// A list names the same terminal twice.
     #[error("terminal {0} is named twice")]
     Twice(TerminalId),
+    /// A take-over moved the terminal to another company.
+    #[error("terminal {0} has moved to another company")]
+    TerminalGone(TerminalId),
     /// The terminal has a different serial number.
     #[error("the terminal has a different serial number")]
     OtherSerial,
@@ -104,6 +116,7 @@ pub fn decide(state: &Terminals, command: Command) -> Result<Vec<Event>, Refusal
             Some(known) if *known == serial => Ok(Vec::new()),
             Some(_) => Err(Refusal::OtherSerial),
         },
+        Command::Free { terminal, cause, about } => free(state, terminal, cause, about),
         Command::Release { takeover, .. } | Command::Receive { takeover, .. }
             if state.moved.contains_key(&takeover) =>
         {
@@ -142,13 +155,12 @@ impl Decider for Terminals {
 }
 
 /// Adds an order's terminals. A second delivery of the order adds nothing, because its terminals are identified by
-/// the order and the line. Adds nothing at a site that a take-over has moved away.
+/// the order and the line. Adds nothing at a site that a take-over has moved away. Adds no terminal that was released.
 fn add(state: &Terminals, order: &OrderId, units: Vec<Unit>) -> Result<Vec<Event>, Refusal> {
     let mut seen = BTreeSet::new();
-    let gone: BTreeSet<TerminalId> = state.moved.values().flatten().map(|moved| moved.terminal).collect();
     let new = units.into_iter().filter(|unit| {
         let id = unit.terminal;
-        !state.held.contains(id) && seen.insert(id) && !gone.contains(&id)
+        !state.knows(id) && seen.insert(id)
     });
     let added = |unit: Unit| {
         stands(state, unit.site)?;
@@ -172,6 +184,23 @@ fn assign(state: &Terminals, assignments: &[Assignment]) -> Result<Vec<Event>, R
         }
     }
     Ok(events)
+}
+
+/// A terminal is released once. Asked again, nothing changes.
+fn free(
+    state: &Terminals,
+    terminal: TerminalId,
+    cause: ReleaseCause,
+    about: Option<AccountId>,
+) -> Result<Vec<Event>, Refusal> {
+    if state.freed.contains(terminal) {
+        return Ok(Vec::new());
+    }
+    if state.has_left(terminal) {
+        return Err(Refusal::TerminalGone(terminal));
+    }
+    let Terminal { site, serial, .. } = held(state, terminal)?.clone();
+    Ok(vec![Event::TerminalFreed { terminal, site, serial, cause, about }])
 }
 
 fn stands(state: &Terminals, site: SiteId) -> Result<(), Refusal> {

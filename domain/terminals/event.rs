@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId, TerminalId};
+use crate::ids::{AccountId, CompanyId, OrderId, SiteId, TakeOverId, TerminalId};
 use crate::values::serial_number::SerialNumber;
 use crate::values::terminal_model::TerminalModel;
 
@@ -18,6 +18,33 @@ pub struct MovedTerminal {
     pub serial: Option<SerialNumber>,
     /// Its site.
     pub site: SiteId,
+}
+
+/// Why a terminal is released from its company. The names are part of the storage format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReleaseCause {
+    /// The company sent it back to the supplier.
+    Returned,
+    /// Another terminal took its place.
+    Replaced,
+    /// The company sold it on.
+    SoldOn,
+}
+
+impl ReleaseCause {
+    /// Every cause.
+    pub const ALL: [Self; 3] = [Self::Returned, Self::Replaced, Self::SoldOn];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Returned => "returned",
+            Self::Replaced => "replaced",
+            Self::SoldOn => "sold_on",
+        }
+    }
 }
 
 /// Something that happened to a company's terminals.
@@ -51,6 +78,20 @@ pub enum Event {
         terminal: TerminalId,
         /// Its serial number.
         serial: SerialNumber,
+    },
+    /// A terminal was released from the company. It belongs to nobody, and its serial number becomes free. If somebody
+    /// orders the number again, that is a new terminal with a new id.
+    TerminalFreed {
+        /// The terminal.
+        terminal: TerminalId,
+        /// The site where it was.
+        site: SiteId,
+        /// Its serial number, if it is known.
+        serial: Option<SerialNumber>,
+        /// Why.
+        cause: ReleaseCause,
+        /// The account whose key encrypts the reason that was given in words. `None` if no reason was given.
+        about: Option<AccountId>,
     },
     /// Sites left for another company, with all their terminals.
     TerminalsReleased {

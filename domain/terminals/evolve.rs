@@ -17,6 +17,10 @@ pub fn evolve(mut state: Terminals, fact: &Fact<Event>) -> Terminals {
         Event::TerminalSerialNoted { terminal, serial } => {
             state.held.change(*terminal, |held| held.serial = Some(serial.clone()));
         }
+        Event::TerminalFreed { terminal, serial, .. } => {
+            state.held.remove(*terminal);
+            state.freed.insert(*terminal, serial.clone());
+        }
         Event::TerminalsReleased { takeover, sites, terminals, .. } => {
             state.gone.extend(sites);
             let gone = terminals.iter().filter_map(|terminal| {
@@ -24,7 +28,10 @@ pub fn evolve(mut state: Terminals, fact: &Fact<Event>) -> Terminals {
                 let Terminal { model, serial, site } = held;
                 Some(MovedTerminal { terminal: *terminal, model, serial, site })
             });
-            let gone = gone.collect();
+            let gone: Vec<MovedTerminal> = gone.collect();
+            for moved in &gone {
+                state.left.insert(moved.terminal, ());
+            }
             state.moved.insert(*takeover, gone);
         }
         Event::TerminalsReceived { takeover, sites, terminals, .. } => {
@@ -32,6 +39,7 @@ pub fn evolve(mut state: Terminals, fact: &Fact<Event>) -> Terminals {
             state.moved.insert(*takeover, Vec::new());
             for MovedTerminal { terminal, model, serial, site } in terminals {
                 let came = Terminal { model: model.clone(), serial: serial.clone(), site: *site };
+                state.left.remove(*terminal);
                 state.held.insert(*terminal, came);
             }
         }

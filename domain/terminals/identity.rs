@@ -16,10 +16,13 @@ pub fn stream(company: CompanyId) -> StreamId {
 }
 
 impl TerminalId {
-    /// The id of the terminal with this serial number. It does not depend on the order.
+    /// The id of the terminal with this serial number. It does not depend on the order. `times` is how often a terminal
+    /// with this number was released before. So each company that has the terminal knows it under an id of its own.
     #[must_use]
-    pub fn of_serial(serial: &SerialNumber) -> Self {
-        Self(Uuid::new_v5(&LOQUET, format!("terminal/{serial}").as_bytes()))
+    pub fn of_serial(serial: &SerialNumber, times: u32) -> Self {
+        let first = format!("terminal/{serial}");
+        let name = if times == 0 { first } else { format!("{first}/{times}") };
+        Self(Uuid::new_v5(&LOQUET, name.as_bytes()))
     }
 
     /// The id of a terminal that was ordered without a serial number: number `unit` of the order's `line`. Both count

@@ -12,7 +12,7 @@ mod state;
 mod tests;
 
 pub use decide::{Assignment, Command, Refusal, Unit, decide};
-pub use event::{Event, MovedTerminal};
+pub use event::{Event, MovedTerminal, ReleaseCause};
 pub use evolve::evolve;
 pub use identity::{CATEGORY, stream};
 pub use state::{Terminal, Terminals};

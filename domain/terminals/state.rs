@@ -15,6 +15,10 @@ pub struct Terminals {
     pub held: PersistentMap<TerminalId, Terminal>,
     /// Sites that moved to another company. No terminal can be assigned to them any more.
     pub(super) gone: BTreeSet<SiteId>,
+    /// The terminals that were released from this company. None of them is added again.
+    pub(super) freed: PersistentMap<TerminalId, Option<SerialNumber>>,
+    /// The terminals that take-overs moved to other companies.
+    pub(super) left: PersistentMap<TerminalId, ()>,
     /// The completed moves of terminals to and from this company, by take-over.
     pub(super) moved: BTreeMap<TakeOverId, Vec<MovedTerminal>>,
 }
@@ -34,6 +38,25 @@ impl Terminals {
     /// The terminals at a site.
     pub fn at(&self, site: SiteId) -> impl Iterator<Item = (TerminalId, &Terminal)> {
         self.held.iter().filter(move |(_, terminal)| terminal.site == site)
+    }
+
+    /// The serial number of a terminal that was released from this company. `Some(None)`: it had none. `None`: no such
+    /// terminal was released.
+    #[must_use]
+    pub fn freed(&self, terminal: TerminalId) -> Option<Option<&SerialNumber>> {
+        self.freed.get(terminal).map(Option::as_ref)
+    }
+
+    /// Whether the company has the terminal, or had it before.
+    #[must_use]
+    pub fn knows(&self, terminal: TerminalId) -> bool {
+        self.held.contains(terminal) || self.freed.contains(terminal) || self.has_left(terminal)
+    }
+
+    /// Whether the terminal left with a take-over.
+    #[must_use]
+    pub fn has_left(&self, terminal: TerminalId) -> bool {
+        self.left.contains(terminal)
     }
 
     /// The terminals that left with a take-over, as they were then.

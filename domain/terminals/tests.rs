@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::fact::Fact;
-use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId, TerminalId};
+use crate::ids::{AccountId, CompanyId, OrderId, SiteId, TakeOverId, TerminalId};
 use crate::values::serial_number::SerialNumber;
 use crate::values::terminal_model::TerminalModel;
 
@@ -106,4 +106,49 @@ fn terminals_go_with_their_site_and_nothing_is_assigned_there_any_more() {
     assert_eq!(tell(&mut taking, receive), Ok(Vec::new()));
     let late = Command::Add { order: order(1), units: vec![unit(1)] };
     assert_eq!(tell(&mut giving, late), Ok(Vec::new()), "an order delivered again brings none of them back");
+}
+
+fn free(n: u32) -> Command {
+    let about = Some(AccountId(Uuid::from_u128(5)));
+    Command::Free { terminal: unit(n).terminal, cause: ReleaseCause::SoldOn, about }
+}
+
+#[test]
+fn a_terminal_that_was_released_is_at_no_site_and_never_comes_back_under_its_id() {
+    let mut state = three();
+    let serial = SerialNumber::parse("A-1").unwrap();
+    tell(&mut state, Command::NoteSerial { terminal: unit(0).terminal, serial: serial.clone() }).unwrap();
+    let events = tell(&mut state, free(0)).unwrap();
+    let about = Some(AccountId(Uuid::from_u128(5)));
+    let freed = Event::TerminalFreed {
+        terminal: unit(0).terminal,
+        site: HERE,
+        serial: Some(serial.clone()),
+        cause: ReleaseCause::SoldOn,
+        about,
+    };
+    assert_eq!(events, [freed]);
+    assert_eq!(state.freed(unit(0).terminal), Some(Some(&serial)));
+    assert_eq!(state.at(HERE).count(), 2);
+    assert_eq!(tell(&mut state, free(0)), Ok(Vec::new()), "asked again, nothing changes");
+    let late = Command::Add { order: order(1), units: vec![unit(0)] };
+    assert_eq!(tell(&mut state, late), Ok(Vec::new()), "an order delivered again does not bring it back");
+    let gone = Err(Refusal::NoSuchTerminal(unit(0).terminal));
+    assert_eq!(decide(&state, Command::Assign(vec![to(0, THERE)])), gone);
+    assert_eq!(decide(&state, Command::NoteSerial { terminal: unit(0).terminal, serial }), gone);
+    assert_eq!(decide(&state, free(7)), Err(Refusal::NoSuchTerminal(unit(7).terminal)));
+}
+
+#[test]
+fn a_release_and_a_take_over_at_once_have_one_winner() {
+    let takeover = TakeOverId(Uuid::from_u128(9));
+    let leave = Command::Release { takeover, to: CompanyId(Uuid::from_u128(2)), sites: vec![HERE] };
+    let mut state = three();
+    tell(&mut state, free(0)).unwrap();
+    tell(&mut state, leave.clone()).unwrap();
+    let moved: Vec<_> = state.moved_by(takeover).unwrap().iter().map(|moved| moved.terminal).collect();
+    assert!(!moved.contains(&unit(0).terminal) && moved.len() == 2, "what was released does not move");
+    let mut state = three();
+    tell(&mut state, leave).unwrap();
+    assert_eq!(decide(&state, free(0)), Err(Refusal::TerminalGone(unit(0).terminal)), "what moved is not theirs");
 }

@@ -10,7 +10,10 @@ use loquet_domain::fact::{Actor, Context};
 use loquet_domain::order;
 use loquet_domain::ports::BoxFuture;
 use loquet_domain::schema::DomainEvent;
+use loquet_domain::serial_claim;
 use loquet_domain::takeover;
+use loquet_domain::terminals;
+use loquet_domain::values::serial_number::SerialNumber;
 
 use super::{Answer, Reaction};
 use crate::ports::Clock;
@@ -59,8 +62,8 @@ impl Reaction for Onboarding {
     }
 }
 
-/// Makes the lists of administrators and members agree with the accounts, and finishes take-overs that were begun or
-/// cancelled. Its name has a 2, so that it reads old logs again, which do not say which administrators are active.
+/// Makes the lists of administrators and members agree with the accounts, finishes take-overs that were begun or
+/// cancelled, and finishes the release of terminals. Its name has a 2, so that it reads old logs again, which do not say which administrators are active.
 pub struct Settling {
     /// The use cases.
     pub app: Arc<App>,
@@ -108,6 +111,14 @@ impl Settling {
                     self.app.settle_access(context, account).await?;
                 }
                 return Ok(());
+            }
+            DomainEvent::Terminals(terminals::Event::TerminalFreed { terminal, .. }) => {
+                let Ok(company) = envelope.stream.id().parse() else { return Ok(()) };
+                return self.app.finish_release(context, company, *terminal).await;
+            }
+            DomainEvent::SerialClaim(serial_claim::Event::SerialReleased { .. }) => {
+                let Ok(serial) = SerialNumber::parse(envelope.stream.id()) else { return Ok(()) };
+                return self.app.continue_waiting(context, &serial).await;
             }
             DomainEvent::Company(company::Event::SitesPromised { takeover, .. })
             | DomainEvent::Access(access::Event::AccountsLeaving { takeover, .. }) => {

@@ -7,7 +7,7 @@ use loquet_domain::ids::{CompanyId, OrderId, SiteId, TakeOverId, TerminalId};
 use loquet_domain::ports::Position;
 use loquet_domain::schema::DomainEvent;
 use loquet_domain::takeover;
-use loquet_domain::terminals::Event;
+use loquet_domain::terminals::{Event, ReleaseCause};
 use serde::{Deserialize, Serialize};
 
 use crate::index::{Entry, Index};
@@ -21,6 +21,7 @@ use crate::view::{CannotApply, EventEnvelope, View, ViewId};
 pub enum Cause {
     Ordered { order_id: OrderId, site_id: SiteId },
     Assigned { from_site_id: SiteId, to_site_id: SiteId },
+    Released { site_id: SiteId, cause: ReleaseCause },
     TakenOver { takeover_id: TakeOverId, from_company_id: CompanyId, to_company_id: CompanyId },
 }
 
@@ -29,6 +30,9 @@ pub enum Cause {
 #[expect(missing_docs, reason = "the names say it")]
 pub struct AssignmentRow {
     pub terminal_id: TerminalId,
+    /// The company that has the terminal after this step, or had it until then. Absent in rows of version 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub company_id: Option<CompanyId>,
     #[serde(with = "ts_microseconds")]
     pub at: Moment,
     pub position: Position,
@@ -50,11 +54,11 @@ impl AssignmentRow {
 }
 
 impl Row for AssignmentRow {
-    const VIEW: ViewId = ViewId { name: "assignments", version: 1 };
+    const VIEW: ViewId = ViewId { name: "assignments", version: 2 };
 
     fn indexes(&self) -> Vec<Entry<Self>> {
         let sites = match &self.cause {
-            Cause::Ordered { site_id, .. } => [Some(site_id), None],
+            Cause::Ordered { site_id, .. } | Cause::Released { site_id, .. } => [Some(site_id), None],
             Cause::Assigned { from_site_id, to_site_id } => [Some(from_site_id), Some(to_site_id)],
             Cause::TakenOver { .. } => [None, None],
         };
@@ -75,9 +79,11 @@ impl View for Assignments {
         rows: &mut Table<'_, AssignmentRow>,
         envelope: &EventEnvelope,
     ) -> Result<(), CannotApply> {
-        let mut note = |terminal: &TerminalId, cause: Cause| {
+        let of_stream = || envelope.stream.id().parse().ok();
+        let mut note = |terminal: &TerminalId, company_id: Option<CompanyId>, cause: Cause| {
             let row = AssignmentRow {
                 terminal_id: *terminal,
+                company_id,
                 at: envelope.fact.context.at,
                 position: envelope.position,
                 actor: envelope.fact.context.actor.clone(),
@@ -87,15 +93,18 @@ impl View for Assignments {
         };
         match &envelope.fact.event {
             DomainEvent::Terminals(Event::TerminalAdded { terminal, site, order, .. }) => {
-                note(terminal, Cause::Ordered { order_id: order.clone(), site_id: *site })
+                note(terminal, of_stream(), Cause::Ordered { order_id: order.clone(), site_id: *site })
             }
             DomainEvent::Terminals(Event::TerminalAssigned { terminal, from, to }) => {
-                note(terminal, Cause::Assigned { from_site_id: *from, to_site_id: *to })
+                note(terminal, of_stream(), Cause::Assigned { from_site_id: *from, to_site_id: *to })
+            }
+            DomainEvent::Terminals(Event::TerminalFreed { terminal, site, cause, .. }) => {
+                note(terminal, of_stream(), Cause::Released { site_id: *site, cause: *cause })
             }
             DomainEvent::TakeOver(takeover::Event::TakeOverCompleted { from, to, terminals, .. }) => {
                 let Ok(takeover_id) = envelope.stream.id().parse() else { return Ok(()) };
                 let cause = Cause::TakenOver { takeover_id, from_company_id: *from, to_company_id: *to };
-                terminals.iter().try_for_each(|terminal| note(terminal, cause.clone()))
+                terminals.iter().try_for_each(|terminal| note(terminal, Some(*to), cause.clone()))
             }
             _ => Ok(()),
         }

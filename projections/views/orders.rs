@@ -95,8 +95,10 @@ impl View for Orders {
             Event::OrderResolved { resolution, .. } => {
                 rows.change(key, |row| row.resolved = Some((*resolution, envelope.position)))
             }
-            Event::OrderEquipped(equipped) if equipped.refused.is_empty() => Ok(()),
             Event::OrderEquipped(equipped) => {
+                if rows.get(key)?.is_some_and(|row| row.refused_serials == equipped.refused) {
+                    return Ok(());
+                }
                 rows.change(key, |row| row.refused_serials = equipped.refused.clone())
             }
         }

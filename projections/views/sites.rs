@@ -88,8 +88,13 @@ impl View for Sites {
             (DomainEvent::Company(Event::SiteNamed { site, name }), _) => {
                 rows.change(&site.to_string(), |row| row.name = name.clone())
             }
-            (DomainEvent::Company(Event::SiteAddressChanged { site, address }), _) => {
-                rows.change(&site.to_string(), |row| row.address = address.clone())
+            (DomainEvent::Company(Event::SiteAddressChanged { site, address, name }), _) => {
+                rows.change(&site.to_string(), |row| {
+                    row.address = address.clone();
+                    if let Some(name) = name {
+                        row.name = name.clone();
+                    }
+                })
             }
             // This one event shows everything that a take-over moves at the new company.
             (DomainEvent::TakeOver(takeover::Event::TakeOverCompleted { to, sites, .. }), _) => {

@@ -84,10 +84,19 @@ impl View for Terminals {
             (DomainEvent::Terminals(Event::TerminalSerialNoted { terminal, serial }), _) => {
                 rows.change(&terminal.to_string(), |row| row.serial = Some(serial.clone()))
             }
+            (DomainEvent::Terminals(Event::TerminalFreed { terminal, .. }), _) => {
+                rows.delete(&terminal.to_string())
+            }
             // This one event shows everything that a take-over moves at the new company.
             (DomainEvent::TakeOver(takeover::Event::TakeOverCompleted { to, terminals, .. }), _) => {
                 let move_to = |row: &mut TerminalRow| row.company_id = *to;
-                terminals.iter().try_for_each(|terminal| rows.change(&terminal.to_string(), move_to))
+                for terminal in terminals {
+                    // A terminal that the new company has released by now has no row.
+                    if rows.get(&terminal.to_string())?.is_some() {
+                        rows.change(&terminal.to_string(), move_to)?;
+                    }
+                }
+                Ok(())
             }
             _ => Ok(()),
         }

@@ -233,6 +233,75 @@ async fn a_serial_number_is_one_terminals_and_one_of_another_company_goes_to_sup
     assert_eq!(foreign.status.as_u16(), 404, "whose it is, is nobody else's business");
 }
 
+#[tokio::test]
+async fn a_terminal_that_is_released_shows_nothing_of_its_company_and_comes_to_the_order_that_waits() {
+    let server = Server::start().await;
+    let at = place("Rue Neuve", "12");
+    let lines = [line("A920 Mobile", 2, &["S-1", "S-2"], &at)];
+    let (former, next) = (
+        Merchant::new(&server, 1, &lines).await,
+        Merchant::new(&server, 2, &[line("A77 Compact", 1, &[], &at)]).await,
+    );
+    let site = former.items("/v1/sites").await[0]["site_id"].as_str().unwrap().to_owned();
+    let layout = json!({ "header": "Le Fournil" });
+    let path = format!("/v1/sites/{site}/receipt-layout");
+    former.call(Method::PUT, &path, Some(layout)).await.expect(200);
+
+    // All serial numbers of this order are another company's: it waits, and opens no site.
+    let there = place("Rue Haute", "7");
+    let waits = order_of(3, 2, "admin2@example.be", &[line("A920 Mobile", 1, &["S-1"], &there)]);
+    server.service_post("/v1/orders", waits).await.expect(201);
+    assert_eq!(next.items("/v1/sites").await.len(), 1, "no empty site");
+    assert_eq!(next.items("/v1/terminals").await.len(), 1);
+
+    let release = |cause: &str| json!({ "cause": cause });
+    let (_, user) = former.user("jan1@example.be").await;
+    let of_user =
+        server.send(Method::POST, "/v1/terminals/S-1/release", Some(&user), Some(&release("sold_on"))).await;
+    of_user.expect(403);
+    next.call(Method::POST, "/v1/terminals/S-1/release", Some(release("sold_on"))).await.expect(404);
+    former.call(Method::POST, "/v1/terminals/S-1/release", Some(release("lost"))).await.expect(400);
+    former.call(Method::POST, "/v1/terminals/S-1/release", Some(release("sold_on"))).await.expect(204);
+
+    let mine = former.items("/v1/terminals").await;
+    assert_eq!(texts(&mine, "serial"), ["S-2"]);
+    former.call(Method::GET, "/v1/terminals/S-1", None).await.expect(404);
+    let layout = former.get(&path).await;
+    assert_eq!(layout["terminals"].as_array().unwrap().len(), 1, "the layout reaches it no more");
+    let theirs = next.items("/v1/terminals?sort=-added_at").await;
+    assert_eq!(theirs[0]["serial"], "S-1", "the order that waited has it");
+    let opened = next.items("/v1/sites?sort=name").await;
+    assert_eq!(texts(&opened, "name"), ["Rue Haute, Bruxelles", "Rue Neuve, Bruxelles"]);
+    assert!(items(&server, "/v1/orders?status=awaiting_support", &server.token()).await.is_empty());
+    let printed = server.service_get("/v1/terminals/S-1/receipt-layout").await.expect(200).json();
+    assert_eq!((&printed["site_id"], &printed["header"]), (&opened[0]["site_id"], &json!([])));
+
+    let history = "/v1/terminals/S-1/assignments";
+    let kinds = |steps: &[Value]| texts(steps, "kind").join(" ");
+    assert_eq!(kinds(&items(&server, history, &server.token()).await), "ordered released ordered");
+    assert_eq!(kinds(&former.items(history).await), "released ordered");
+    assert_eq!(kinds(&next.items(history).await), "ordered");
+    let (mut seen, mut cursor) = (String::new(), String::new());
+    loop {
+        let page = server.service_get(&format!("{history}?limit=1{cursor}")).await.expect(200).json();
+        seen += page["items"][0]["kind"].as_str().unwrap();
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(seen, "orderedreleasedordered", "page by page too");
+
+    // One's own terminal that was released can be ordered again.
+    former.call(Method::POST, "/v1/terminals/S-2/release", Some(release("returned"))).await.expect(204);
+    assert!(former.items("/v1/terminals").await.is_empty());
+    server.service_get("/v1/terminals/S-2/receipt-layout").await.expect(404);
+    let again = order_of(4, 1, "admin1@example.be", &[line("A920 Mobile", 1, &["S-2"], &at)]);
+    server.service_post("/v1/orders", again).await.expect(201);
+    assert_eq!(texts(&former.items("/v1/terminals").await, "serial"), ["S-2"]);
+    let first = order_of(1, 1, "admin1@example.be", &lines);
+    server.service_post("/v1/orders", first).await.expect(200);
+    assert_eq!(former.items("/v1/terminals").await.len(), 1, "the first order brings nothing back");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_serial_numbers_at_once_for_one_terminal_the_other_stays_free() {
     let server = Server::start().await;
@@ -417,6 +486,31 @@ async fn a_receipt_is_laid_out_where_a_pax_terminal_stands_and_reaches_it_when_i
     assert_eq!(svg.headers["content-type"], "image/svg+xml");
     assert!(svg.text.contains("TOTAL\u{a0}\u{a0}"), "columns stay columns");
     assert!(svg.text.contains("&lt;b&gt;") || svg.text.contains("&#60;b&#62;"), "{}", svg.text);
+
+    let reached = |page: &Value| {
+        let told = |terminal: &Value| (terminal["serial"].clone(), terminal["reached"].clone());
+        page["terminals"].as_array().unwrap().iter().map(told).collect::<Vec<_>>()
+    };
+    assert_eq!(reached(&admin.get(&path(neuve)).await), [(json!("T-1"), json!(true))]);
+    assert_eq!(reached(&admin.get(&path(haute)).await), [(json!("V-1"), json!(false))]);
+    let of_verifone = server.service_get("/v1/terminals/V-1/receipt-layout").await;
+    assert_eq!(slug(&of_verifone.expect(409)), "contact-support", "support serves it");
+
+    let tried = json!({ "header": "Un essai", "logo": "" });
+    let text = admin.call(Method::POST, &preview("txt"), Some(tried.clone())).await.expect(200).text;
+    let svg = admin.call(Method::POST, &preview("svg"), Some(tried.clone())).await.expect(200).text;
+    assert!(text.contains("Un essai") && !text.contains("Merci"), "{text}");
+    assert!(svg.contains("Un\u{a0}essai") && !svg.contains("<image"), "{svg}");
+    assert_eq!(admin.get(&path(neuve)).await["version"], 1, "nothing was saved");
+    let wide = json!({ "header": "x".repeat(43) });
+    let refused = admin.call(Method::POST, &preview("svg"), Some(wide)).await.expect(422).json();
+    assert_eq!(texts(refused["errors"].as_array().unwrap(), "pointer"), ["/header"]);
+    let nowhere =
+        admin.call(Method::POST, &format!("{}/preview.txt", path(haute)), Some(tried.clone())).await;
+    assert_eq!(slug(&nowhere.expect(409)), "contact-support");
+    let (_, user) = admin.user("jan1@example.be").await;
+    let foreign = server.send(Method::POST, &preview("txt"), Some(&user), Some(&tried)).await;
+    assert!([403, 404].contains(&foreign.status.as_u16()), "who may not save it may not try it");
 
     let verifone = admin.call(Method::PUT, &path(haute), Some(layout)).await;
     assert_eq!(slug(&verifone.expect(409)), "contact-support");

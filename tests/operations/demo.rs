@@ -230,6 +230,8 @@ fn a_sample_world_has_everything_that_can_happen_to_a_merchant() {
         "company-address-changed",
         "lockout-released",
         "serial-released",
+        "serial-awaited",
+        "terminal-freed",
         "accounts-stayed",
         "logo-kept",
         "second-step-failed",

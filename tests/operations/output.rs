@@ -368,6 +368,11 @@ fn how(world: &World, command: &str) -> Option<Vec<(String, Task)>> {
             |scene, world| said(&scene.data, &["account", "show", &world.account]).contains("erased"),
             "is erased",
         ),
+        "terminal release" => does(
+            &format!("{terminal} --cause returned --reason asked"),
+            |scene, _| said(&scene.data, &["events", "tail", "--json"]).contains("terminal-freed"),
+            "is released",
+        ),
         "order import" => does(
             order,
             |scene, _| said(&scene.data, &["events", "tail", "--json"]).contains("order-SO-1\""),

@@ -9,7 +9,8 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use image::imageops::FilterType;
-use image::{DynamicImage, GrayImage, ImageFormat, ImageReader, Limits, Luma};
+use image::metadata::Orientation;
+use image::{DynamicImage, GrayImage, ImageDecoder, ImageFormat, ImageReader, Limits, Luma};
 use loquet_domain::logo::Logo;
 use tokio::sync::Semaphore;
 
@@ -94,7 +95,8 @@ impl Drawing {
     }
 }
 
-/// Decodes a picture in base64 and draws it again: grey, on white, and no larger than a receipt's width.
+/// Decodes a picture in base64 and draws it again: upright as its Exif orientation says, grey, on white, and no larger
+/// than a receipt's width.
 ///
 /// # Errors
 /// [`NoLogo`] says what is wrong with it.
@@ -125,7 +127,12 @@ fn decode(bytes: &[u8]) -> Result<DynamicImage, NoLogo> {
     if width.max(height) > LARGEST_SIDE || width.saturating_mul(height) > MOST_PIXELS {
         return Err(NoLogo::TooManyPixels);
     }
-    open()?.decode().map_err(|_| NoLogo::Unreadable)
+    let mut decoder = open()?.into_decoder().map_err(|_| NoLogo::Unreadable)?;
+    // A damaged orientation makes no difference to viewers, so it makes none here.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(|_| NoLogo::Unreadable)?;
+    picture.apply_orientation(orientation);
+    Ok(picture)
 }
 
 fn draw(picture: &DynamicImage) -> GrayImage {
@@ -173,6 +180,31 @@ mod tests {
         let red = DynamicImage::from(red).to_rgb8();
         let logo = read(&base64(&encoded(&red.into(), ImageFormat::Jpeg))).unwrap();
         assert_eq!((logo.width, logo.height), (40, 20));
+    }
+
+    /// Exif data that says: shown, the stored picture is turned clockwise by a quarter.
+    const TURNED: &[u8] = b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+
+    #[test]
+    fn a_picture_with_an_orientation_is_kept_as_a_viewer_shows_it() {
+        // Stored upright, the lower half is black. Shown, it lies, and the left half is black.
+        let stored = RgbaImage::from_fn(30, 60, |_, y| Rgba(if y < 30 { [255; 4] } else { [0, 0, 0, 255] }));
+        let stored = DynamicImage::from(DynamicImage::from(stored).to_rgb8());
+        let mut jpeg = encoded(&stored, ImageFormat::Jpeg);
+        let app1 = [b"\xff\xe1\0\x22Exif\0\0", TURNED].concat();
+        jpeg.splice(2..2, app1);
+        let mut png_sent = encoded(&stored, ImageFormat::Png);
+        let content = [b"eXIf", TURNED].concat();
+        let length = u32::try_from(TURNED.len()).unwrap().to_be_bytes();
+        let chunk = [&length, content.as_slice(), &crc32(&content).to_be_bytes()].concat();
+        // The first chunk, IHDR, ends here.
+        png_sent.splice(33..33, chunk);
+        for sent in [jpeg, png_sent] {
+            let logo = read(&base64(&sent)).unwrap();
+            assert_eq!((logo.width, logo.height), (60, 30));
+            let kept = image::load_from_memory(&png(&logo)).unwrap().to_luma8();
+            assert!(kept.get_pixel(5, 15).0[0] < 20 && kept.get_pixel(55, 15).0[0] > 235);
+        }
     }
 
     #[test]

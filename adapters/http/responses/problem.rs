@@ -234,7 +234,9 @@ impl Problem {
         match refusal {
             terminals::Refusal::NoSuchTerminal(_) => Self::not_found(),
             // A take-over carries the site away at this moment. Afterwards the order opens another one.
-            terminals::Refusal::SiteGone(_) => Self::unavailable("busy", refusal),
+            terminals::Refusal::SiteGone(_) | terminals::Refusal::TerminalGone(_) => {
+                Self::unavailable("busy", refusal)
+            }
             terminals::Refusal::Twice(_) => Self::of_some_field(refusal),
             terminals::Refusal::OtherSerial => Self::new(StatusCode::CONFLICT, "serial-taken"),
         }

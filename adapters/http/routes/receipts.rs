@@ -5,12 +5,15 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use loquet_domain::ids::SiteId;
+use loquet_domain::Moment;
+use loquet_domain::ids::{SiteId, TerminalId};
 use loquet_domain::logo::Logo;
 use loquet_domain::receipt::{Layout, MOST_COLUMNS, Receipt, ReceiptText};
+use loquet_domain::terminals::Terminal;
 use loquet_domain::values::language::Language;
 use loquet_domain::values::permission::Permission;
 use loquet_domain::values::plain_text::is_printable;
+use loquet_domain::values::terminal_model::Maker;
 use loquet_projections::views::sites::SiteRow;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -21,6 +24,7 @@ use crate::caller::{Arrival, Because, Caller};
 use crate::extractors::body::Body;
 use crate::extractors::query::{AtLeast, Params};
 use crate::limits::shares::Costly;
+use crate::middleware::idempotency::NothingDone;
 use crate::pictures::logo;
 use crate::pictures::logo::{NoLogo, NotDrawn};
 use crate::responses::carry_out::to_its_end;
@@ -48,8 +52,35 @@ pub(crate) struct LayoutBody {
     trading_name: Option<String>,
     /// The picture at the top: a greyscale PNG in base64.
     logo: Option<LogoBody>,
+    /// The site's terminals, and whether the layout reaches each of them. Absent in the answer to a terminal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    terminals: Option<Vec<ReachBody>>,
     /// The log position up to which the answer includes all events.
     position: u64,
+}
+
+/// A terminal at the site.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ReceiptTerminal)]
+pub(crate) struct ReachBody {
+    terminal_id: Uuid,
+    /// Absent while it is not known.
+    serial: Option<String>,
+    #[schema(example = "PAX A920 Mobile")]
+    model: String,
+    /// Whether the terminal fetches this layout. Support changes the receipts of other terminals.
+    reached: bool,
+}
+
+impl ReachBody {
+    fn of(terminal_id: TerminalId, terminal: &Terminal) -> Self {
+        Self {
+            terminal_id: terminal_id.0,
+            serial: terminal.serial.as_ref().map(ToString::to_string),
+            model: terminal.model.to_string(),
+            reached: terminal.model.maker() == Maker::Pax,
+        }
+    }
 }
 
 /// A logo, as it is printed.
@@ -78,18 +109,35 @@ fn body(
         footer: lines(&layout.footer),
         trading_name: layout.trading_name.map(|name| name.as_str().to_owned()).or(name),
         logo: logo.map(|logo| LogoBody { png: logo.png, width: logo.width, height: logo.height }),
+        terminals: None,
         position,
     }
 }
 
 impl Api {
+    /// Which of the site's terminals a layout reaches, in the order of their ids.
+    async fn reach_of_layout(&self, site: &SiteRow) -> Result<Vec<ReachBody>, Problem> {
+        let terminals = self.app.terminals(site.company_id).await?.state;
+        let mut reach: Vec<ReachBody> =
+            terminals.at(site.site_id).map(|(id, terminal)| ReachBody::of(id, terminal)).collect();
+        reach.sort_by_key(|terminal| terminal.terminal_id);
+        Ok(reach)
+    }
+
     async fn layout(&self, site: &SiteRow, at_least: &AtLeast) -> Result<LayoutBody, Problem> {
         let position = self.log_at(at_least.position()).await?;
         let receipt = std::sync::Arc::unwrap_or_clone(self.app.receipt(site.site_id).await?.state);
-        let company = self.company_row(site.company_id).await?;
-        let name = company.map(|row| row.trading_name.unwrap_or(row.legal_name).as_str().to_owned());
         let logo = self.app.logo(&receipt).await?;
+        let name = self.printed_name(site).await?;
         Ok(body(site.site_id, (receipt, logo), name, position.0))
+    }
+}
+
+impl Api {
+    /// The company's name, which is printed if the layout has none.
+    async fn printed_name(&self, site: &SiteRow) -> Result<Option<String>, Problem> {
+        let company = self.company_row(site.company_id).await?;
+        Ok(company.map(|row| row.trading_name.unwrap_or(row.legal_name).as_str().to_owned()))
     }
 }
 
@@ -109,19 +157,21 @@ pub(crate) async fn show(
     Params(at_least): Params<AtLeast>,
 ) -> Result<Tagged<LayoutBody>, Problem> {
     let site = api.site_in_sight(&caller, id).await?;
-    Ok(Tagged(api.layout(&site, &at_least).await?))
+    let layout = api.layout(&site, &at_least).await?;
+    Ok(Tagged(LayoutBody { terminals: Some(api.reach_of_layout(&site).await?), ..layout }))
 }
 
 /// Show the receipt layout of a terminal's site.
 ///
 /// A terminal calls this when it synchronises. If it sends the `ETag` of the last answer as `If-None-Match`, the answer
-/// is 304 as long as nothing has changed.
+/// is 304 as long as nothing has changed. Only PAX terminals fetch a layout.
 #[utoipa::path(
     get, path = "/v1/terminals/{terminal}/receipt-layout", operation_id = "fetch_receipt_layout", tag = "receipts", security(("service" = [])),
     params(("terminal" = String, Path, description = "The terminal's serial number or id"), AtLeast),
     responses(
         (status = 200, description = "The layout", body = LayoutBody),
-        (status = 404, description = "There is no such terminal", body = ProblemBody, content_type = "application/problem+json")
+        (status = 404, description = "There is no such terminal", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "Support changes the receipts of this terminal", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn of_terminal(
@@ -131,9 +181,10 @@ pub(crate) async fn of_terminal(
     Params(at_least): Params<AtLeast>,
 ) -> Result<Tagged<LayoutBody>, Problem> {
     caller.service(Scope::LayoutsRead)?;
-    let terminal = api.terminal(&named).await?;
-    let stands = api.app.terminals(terminal.company_id).await?.state;
-    let site = stands.held.get(terminal.terminal_id).map_or(terminal.site_id, |held| held.site);
+    let (terminal, site) = api.terminal_now(&named).await?;
+    if terminal.model.maker() != Maker::Pax {
+        return Err(Problem::contact_support());
+    }
     Ok(Tagged(api.layout(&api.site(site).await?, &at_least).await?))
 }
 
@@ -160,6 +211,15 @@ pub(crate) struct NewLayoutBody {
     reason: Option<String>,
 }
 
+/// What a new layout is checked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    /// It is saved. The supplier's staff must give a reason.
+    Save,
+    /// It is shown and not stored. Nobody must give a reason.
+    Try,
+}
+
 impl NewLayoutBody {
     /// Whether the request has a picture to convert.
     fn draws(&self) -> bool {
@@ -167,9 +227,17 @@ impl NewLayoutBody {
     }
 
     /// `kept` is the present logo, which stays if the field is omitted.
-    fn check(self, caller: &Caller, kept: Option<Logo>) -> Result<(Layout, Option<Logo>, Because), Problem> {
+    fn check(
+        self,
+        caller: &Caller,
+        for_use: Use,
+        kept: Option<Logo>,
+    ) -> Result<(Layout, Option<Logo>, Because), Problem> {
         let mut faults = Faults::default();
-        let because = faults.because(caller, "/reason", self.reason.clone());
+        let because = match for_use {
+            Use::Save => faults.because(caller, "/reason", self.reason.clone()),
+            Use::Try => faults.because_offered("/reason", self.reason.clone()),
+        };
         let mut text = |pointer: &str, text: &str| {
             faults.check(pointer, ReceiptText::parse(text), |_| "receipt-text-invalid")
         };
@@ -228,30 +296,124 @@ pub(crate) async fn save(
     Path(id): Path<Uuid>,
     Body(body): Body<NewLayoutBody>,
 ) -> Result<Json<LayoutSaved>, Problem> {
-    let row = api.site(SiteId(id)).await?;
+    let (row, layout, logo, because) = api.new_layout(&caller, id, body, Use::Save).await?;
     let (site, company) = (row.site_id, row.company_id);
-    let needed = Need::at(Permission::ManageReceipts, site);
-    api.permit(&caller, Scope::CompaniesWrite, company, needed).await?;
-    let kept = api.app.logo(&api.app.receipt(site).await?.state).await?;
-    // Drawing a picture takes a while of a whole core.
-    let (layout, logo, because) = match body.draws() {
-        true => {
-            let share = api.admit_costly(&caller, Costly::Picture)?;
-            let asking = caller.clone();
-            let draw = move || {
-                let drawn = body.check(&asking, kept);
-                drop(share);
-                drawn
-            };
-            api.drawing.draw(draw).await.map_err(not_drawn)??
-        }
-        false => body.check(&caller, kept)?,
-    };
     let (at, context) = (arrival.at, caller.context(&arrival, because));
     let saved =
         to_its_end(async move { api.app.save_receipt(&context, company, site, layout, logo).await }).await?;
     let (version, position) = saved.map_err(|failure| Problem::of(failure, at))?;
     Ok(Json(LayoutSaved { version, position: position.0 }))
+}
+
+impl Api {
+    /// Checks the new layout of a site, and converts its picture. The caller must be allowed to save it.
+    async fn new_layout(
+        &self,
+        caller: &Caller,
+        site: Uuid,
+        body: NewLayoutBody,
+        for_use: Use,
+    ) -> Result<(SiteRow, Layout, Option<Logo>, Because), Problem> {
+        let row = self.site(SiteId(site)).await?;
+        let needed = Need::at(Permission::ManageReceipts, row.site_id);
+        self.permit(caller, Scope::CompaniesWrite, row.company_id, needed).await?;
+        let kept = self.app.logo(&self.app.receipt(row.site_id).await?.state).await?;
+        // Drawing a picture takes a while of a whole core.
+        let (layout, logo, because) = match body.draws() {
+            true => {
+                let share = self.admit_costly(caller, Costly::Picture)?;
+                let asking = caller.clone();
+                let draw = move || {
+                    let drawn = body.check(&asking, for_use, kept);
+                    drop(share);
+                    drawn
+                };
+                self.drawing.draw(draw).await.map_err(not_drawn)??
+            }
+            false => body.check(caller, for_use, kept)?,
+        };
+        Ok((row, layout, logo, because))
+    }
+
+    /// A layout as it would be shown if it were saved. Nothing is stored.
+    async fn tried_layout(
+        &self,
+        caller: &Caller,
+        at: Moment,
+        site: Uuid,
+        new: NewLayoutBody,
+    ) -> Result<LayoutBody, Problem> {
+        let (row, layout, logo, _) = self.new_layout(caller, site, new, Use::Try).await?;
+        let printing = self.app.prints_receipts(row.company_id, row.site_id).await;
+        printing.map_err(|failure| Problem::of(failure, at))?;
+        let receipt = Receipt { layout, ..Receipt::default() };
+        Ok(body(row.site_id, (receipt, logo), self.printed_name(&row).await?, 0))
+    }
+}
+
+/// Preview a receipt with a layout that is not saved yet, as text.
+///
+/// The layout is checked as it is when it is saved. Nothing is stored. Allowed for administrators, and for users with
+/// *manage receipts* at the site.
+#[utoipa::path(
+    post, path = "/v1/sites/{site_id}/receipt-layout/preview.txt", operation_id = "try_receipt_text", tag = "receipts", request_body = NewLayoutBody,
+    security(("session" = []), ("service" = [])), params(("site_id" = Uuid, Path)),
+    responses(
+        (status = 200, description = "42 columns of text", body = String, content_type = "text/plain"),
+        (status = 404, description = "The site does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "The site has no terminal, or only terminals whose receipts support changes", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The body breaks rules. The answer lists all of them", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The server is converting too many pictures now. `Retry-After` says when to try again", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn try_text(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    headers: HeaderMap,
+    Path(id): Path<Uuid>,
+    Body(new): Body<NewLayoutBody>,
+) -> Result<Response, Problem> {
+    let layout = api.tried_layout(&caller, arrival.at, id, new).await?;
+    Ok((NothingDone, as_text(&layout, language(&headers))).into_response())
+}
+
+/// Preview a receipt with a layout that is not saved yet, as a picture.
+///
+/// The layout is checked as it is when it is saved. Nothing is stored. Allowed for administrators, and for users with
+/// *manage receipts* at the site.
+#[utoipa::path(
+    post, path = "/v1/sites/{site_id}/receipt-layout/preview.svg", operation_id = "try_receipt_picture", tag = "receipts", request_body = NewLayoutBody,
+    security(("session" = []), ("service" = [])), params(("site_id" = Uuid, Path)),
+    responses(
+        (status = 200, description = "The picture as SVG", body = String, content_type = "image/svg+xml"),
+        (status = 404, description = "The site does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "The site has no terminal, or only terminals whose receipts support changes", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The body breaks rules. The answer lists all of them", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The server is converting too many pictures now. `Retry-After` says when to try again", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn try_picture(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    headers: HeaderMap,
+    Path(id): Path<Uuid>,
+    Body(new): Body<NewLayoutBody>,
+) -> Result<Response, Problem> {
+    let layout = api.tried_layout(&caller, arrival.at, id, new).await?;
+    Ok((NothingDone, as_picture(&layout, language(&headers))?).into_response())
+}
+
+fn as_text(layout: &LayoutBody, language: Language) -> Response {
+    let text = lines(layout, language).join("\n") + "\n";
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
+}
+
+fn as_picture(layout: &LayoutBody, language: Language) -> Result<Response, Problem> {
+    let svg = Picture::of(layout, language).render();
+    let svg = svg.map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal"))?;
+    Ok(([(header::CONTENT_TYPE, "image/svg+xml")], svg).into_response())
 }
 
 fn not_drawn(why: NotDrawn) -> Problem {
@@ -281,8 +443,7 @@ pub(crate) async fn preview_text(
 ) -> Result<Response, Problem> {
     let site = api.site_in_sight(&caller, id).await?;
     let layout = api.layout(&site, &AtLeast::default()).await?;
-    let text = lines(&layout, language(&headers)).join("\n") + "\n";
-    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
+    Ok(as_text(&layout, language(&headers)))
 }
 
 /// Preview a receipt of the site, as a picture.
@@ -302,9 +463,7 @@ pub(crate) async fn preview_picture(
 ) -> Result<Response, Problem> {
     let site = api.site_in_sight(&caller, id).await?;
     let layout = api.layout(&site, &AtLeast::default()).await?;
-    let picture = Picture::of(&layout, language(&headers));
-    let svg = picture.render().map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal"))?;
-    Ok(([(header::CONTENT_TYPE, "image/svg+xml")], svg).into_response())
+    as_picture(&layout, language(&headers))
 }
 
 /// The lines of a receipt with an invented payment.
@@ -398,6 +557,7 @@ mod tests {
             footer: Vec::new(),
             trading_name: None,
             logo: None,
+            terminals: None,
             position: 1,
         };
         let svg = Picture::of(&layout, Language::Fr).render().unwrap();

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
+use loquet_domain::access::Grantor;
 use loquet_domain::app::Failure;
 use loquet_domain::company;
 use loquet_domain::fact::Actor;
-use loquet_domain::ids::{SiteId, TerminalId};
+use loquet_domain::ids::{CompanyId, SiteId, TerminalId};
 use loquet_domain::ports::Position;
-use loquet_domain::terminals::{self, Assignment};
+use loquet_domain::terminals::{self, Assignment, ReleaseCause};
 use loquet_domain::values::permission::Permission;
 use loquet_domain::values::serial_number::SerialNumber;
 use loquet_projections::index::Lookup;
@@ -77,6 +78,24 @@ impl Api {
         self.terminal_known(named).await?.ok_or_else(Problem::not_found)
     }
 
+    /// The terminal with an id or a serial number, and its site. Both are read from the log: a view may be a moment
+    /// behind, and must not show a terminal that was released.
+    pub(crate) async fn terminal_now(&self, named: &str) -> Result<(TerminalRow, SiteId), Problem> {
+        let mut row = self.terminal(named).await?;
+        let mut state = self.app.terminals(row.company_id).await?.state;
+        if state.freed(row.terminal_id).is_some() {
+            let head = self.store.head().await?;
+            self.reach(TerminalRow::VIEW, &AtLeast { at_least: Some(head.0) }).await?;
+            row = self.terminal_known(named).await?.ok_or_else(Problem::not_found)?;
+            state = self.app.terminals(row.company_id).await?.state;
+        }
+        if state.freed(row.terminal_id).is_some() {
+            return Err(Problem::not_found());
+        }
+        let site = state.held.get(row.terminal_id).map_or(row.site_id, |held| held.site);
+        Ok((row, site))
+    }
+
     async fn terminal_known(&self, named: &str) -> Result<Option<TerminalRow>, Problem> {
         if let Ok(id) = named.parse::<TerminalId>() {
             return Ok(find(self.rows.as_ref(), id.to_string()).await?);
@@ -85,6 +104,47 @@ impl Api {
         let by = Some(TerminalRow::BY_SERIAL.under(serial));
         let rows = select(self.rows.as_ref(), RowQuery { by, limit: 1, ..RowQuery::default() }).await?;
         Ok(rows.into_iter().next().map(|(_, row)| row))
+    }
+
+    /// The terminals with an id or a serial number whose history the caller may see, the newest first. A company sees
+    /// the terminals that it has, and those that it had when they were released.
+    async fn histories(&self, caller: &Caller, named: &str) -> Result<Vec<TerminalId>, Problem> {
+        let ids = match (named.parse::<TerminalId>(), SerialNumber::parse(named)) {
+            (Ok(id), _) => vec![id],
+            (Err(_), Ok(serial)) => self.app.terminals_with_serial(&serial).await?,
+            (Err(_), Err(_)) => Vec::new(),
+        };
+        let mut seen = Vec::new();
+        for id in ids {
+            if self.sees_history(caller, id).await? {
+                seen.push(id);
+            }
+        }
+        Ok(seen)
+    }
+
+    async fn sees_history(&self, caller: &Caller, terminal: TerminalId) -> Result<bool, Problem> {
+        let row: Option<TerminalRow> = find(self.rows.as_ref(), terminal.to_string()).await?;
+        let place = match row {
+            Some(row) => Some((row.company_id, row.site_id)),
+            None => self.released_from(terminal).await?,
+        };
+        let Some((company, site)) = place else { return Ok(false) };
+        match caller {
+            Caller::Person(person) if person.profile.company != company => Ok(false),
+            _ => Ok(self.sight(caller, company).await?.includes(site)),
+        }
+    }
+
+    /// The company and the site from which a terminal was released.
+    async fn released_from(&self, terminal: TerminalId) -> Result<Option<(CompanyId, SiteId)>, Problem> {
+        let by = Some(AssignmentRow::BY_TERMINAL.under(terminal));
+        let newest = RowQuery { by, order: Order::Descending, limit: 1, ..RowQuery::default() };
+        let newest = select(self.rows.as_ref(), newest).await?.into_iter().next();
+        Ok(newest.and_then(|(_, row)| match row.cause {
+            Cause::Released { site_id, .. } => row.company_id.map(|company| (company, site_id)),
+            _ => None,
+        }))
     }
 
     async fn terminal_in_sight(&self, caller: &Caller, named: &str) -> Result<TerminalRow, Problem> {
@@ -193,7 +253,11 @@ pub(crate) struct StepBody {
     /// The person or program that did it.
     #[schema(value_type = Object)]
     actor: Actor,
-    /// `ordered` to a site, `assigned` from one site to another, or `taken_over` by another company.
+    /// The company that has the terminal after this step, or had it until it was released. Absent for persons.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    company_id: Option<Uuid>,
+    /// `ordered` to a site, `assigned` from one site to another, `taken_over` by another company, or `released` from
+    /// its company.
     #[serde(flatten)]
     #[schema(value_type = Object)]
     cause: Cause,
@@ -211,9 +275,11 @@ pub(crate) struct HistoryFilter {
     at_least: Option<u64>,
 }
 
+/// The steps under each lookup, in the order of the lookups. Each lookup begins with a text of its own.
 async fn history(
     api: &Api,
-    by: Option<Lookup<AssignmentRow>>,
+    caller: &Caller,
+    parts: Vec<(Uuid, Lookup<AssignmentRow>)>,
     filter: HistoryFilter,
     of: impl Fn(&AssignmentRow) -> bool,
 ) -> Result<Tagged<Page<StepBody>>, Problem> {
@@ -222,10 +288,23 @@ async fn history(
     let after = faults.cursor(filter.cursor.as_deref());
     faults.finish_query()?;
     let position = api.reach(AssignmentRow::VIEW, &AtLeast { at_least: filter.at_least }).await?;
-    let wanted = RowQuery { by, order: Order::Descending, after, limit: size + 1 };
-    let rows = select_where(api.rows.as_ref(), wanted, of).await?.into_iter();
+    let mut after = after;
+    let mut rows = Vec::new();
+    for (begins, by) in parts {
+        // The page begins in the part that the cursor names.
+        let begins = format!("{begins}/");
+        if rows.len() > size || after.as_ref().is_some_and(|after| !after.value.starts_with(&begins)) {
+            continue;
+        }
+        let limit = size + 1 - rows.len();
+        let wanted = RowQuery { by: Some(by), order: Order::Descending, after: after.take(), limit };
+        rows.extend(select_where(api.rows.as_ref(), wanted, &of).await?);
+    }
+    let told = matches!(caller, Caller::Service(_));
+    let rows = rows.into_iter();
     let step = |row: AssignmentRow| StepBody {
         terminal_id: row.terminal_id.0,
+        company_id: row.company_id.filter(|_| told).map(|company| company.0),
         at: row.at,
         event_position: row.position.0,
         actor: row.actor,
@@ -237,7 +316,8 @@ async fn history(
 
 /// List the sites of a terminal over time, the newest first.
 ///
-/// Only the two companies of a take-over see it in the list.
+/// A serial number names all terminals that have or had it: support and programs see the steps of all owners, and a
+/// company sees its own part. An id names one of them. Only the two companies of a take-over see it in the list.
 #[utoipa::path(
     get, path = "/v1/terminals/{terminal}/assignments", operation_id = "list_terminal_assignments", tag = "terminals", security(("session" = []), ("service" = [])),
     params(("terminal" = String, Path, description = "The terminal's id or serial number"), HistoryFilter),
@@ -252,15 +332,25 @@ pub(crate) async fn of_terminal(
     Path(named): Path<String>,
     Params(filter): Params<HistoryFilter>,
 ) -> Result<Tagged<Page<StepBody>>, Problem> {
-    let terminal = api.terminal_in_sight(&caller, &named).await?.terminal_id;
-    let by = Some(AssignmentRow::BY_TERMINAL.under(terminal));
+    let mut terminals = api.histories(&caller, &named).await?;
+    if terminals.is_empty() {
+        let head = AtLeast { at_least: Some(api.store.head().await?.0) };
+        api.reach(TerminalRow::VIEW, &head).await?;
+        api.reach(AssignmentRow::VIEW, &head).await?;
+        terminals = api.histories(&caller, &named).await?;
+    }
+    if terminals.is_empty() {
+        return Err(Problem::not_found());
+    }
+    let part = |terminal: &TerminalId| (terminal.0, AssignmentRow::BY_TERMINAL.under(terminal));
+    let parts = terminals.iter().map(part).collect();
     let known = |row: &AssignmentRow| match row.cause {
         Cause::TakenOver { from_company_id, to_company_id, .. } => {
             caller.has_part(from_company_id, to_company_id)
         }
-        Cause::Ordered { .. } | Cause::Assigned { .. } => true,
+        Cause::Ordered { .. } | Cause::Assigned { .. } | Cause::Released { .. } => true,
     };
-    history(&api, by, filter, |row| row.terminal_id == terminal && known(row)).await
+    history(&api, &caller, parts, filter, |row| known(row)).await
 }
 
 /// List the terminals that came to a site or left it, the newest first.
@@ -279,7 +369,7 @@ pub(crate) async fn of_site(
     Params(filter): Params<HistoryFilter>,
 ) -> Result<Tagged<Page<StepBody>>, Problem> {
     api.site_in_sight(&caller, id).await?;
-    history(&api, Some(AssignmentRow::BY_SITE.under(id)), filter, |_| true).await
+    history(&api, &caller, vec![(id, AssignmentRow::BY_SITE.under(id))], filter, |_| true).await
 }
 
 /// The new site of a terminal.
@@ -375,4 +465,53 @@ pub(crate) async fn note_serial(
     let (terminal, company) = (row.terminal_id, row.company_id);
     let (at, context) = (arrival.at, caller.context(&arrival, because));
     carry_out(at, async move { api.app.note_serial(&context, company, terminal, serial).await }).await
+}
+
+/// Why a terminal is released.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = TerminalRelease)]
+pub(crate) struct ReleaseBody {
+    /// `returned` to the supplier, `replaced` by another terminal, or `sold_on`.
+    #[schema(value_type = String, example = "sold_on")]
+    cause: ReleaseCause,
+    /// The reason, in your own words. Required from the supplier's staff.
+    #[schema(example = "Sold to the bakery across the street")]
+    reason: Option<String>,
+}
+
+/// Release a terminal from its company: it was returned, replaced or sold on.
+///
+/// From then on it shows nothing of the company, and another company's order can name its serial number. If an order
+/// waits for the number, the order gets the terminal. The history stays. Allowed for administrators, and for programs
+/// with the scope `companies:write`.
+#[utoipa::path(
+    post, path = "/v1/terminals/{terminal}/release", operation_id = "release_terminal", tag = "terminals", request_body = ReleaseBody,
+    security(("session" = []), ("service" = [])), params(("terminal" = String, Path, description = "The terminal's id or serial number")),
+    responses(
+        (status = 204, description = "The terminal is released"),
+        (status = 403, description = "Only an administrator of the company, or support, can release a terminal", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "It does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The reason is missing or too long", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "A take-over moves the terminal now. `Retry-After` says when to try again", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn release(
+    State(api): Shared,
+    caller: Caller,
+    arrival: Arrival,
+    Path(named): Path<String>,
+    Body(body): Body<ReleaseBody>,
+) -> Result<Done, Problem> {
+    let row = api.terminal(&named).await?;
+    let (terminal, company) = (row.terminal_id, row.company_id);
+    let needed = Need::everywhere(Permission::ManageTerminals);
+    let Grantor::Anything = api.permit(&caller, Scope::CompaniesWrite, company, needed).await? else {
+        return Err(Problem::forbidden());
+    };
+    let mut faults = Faults::default();
+    let because = faults.because(&caller, "/reason", body.reason);
+    let context = caller.context(&arrival, faults.finish(Some(because))?);
+    let (at, cause) = (arrival.at, body.cause);
+    carry_out(at, async move { api.app.release_terminal(&context, company, terminal, cause).await }).await
 }
