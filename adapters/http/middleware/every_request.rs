@@ -7,7 +7,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -18,6 +18,7 @@ use super::buffered_body;
 use super::conditional;
 use super::rate_limits;
 use super::request_identity;
+use crate::extractors::{query, shape};
 use crate::request_parts::REQUEST_ID;
 use crate::responses::problem::Problem;
 use crate::responses::{localize, problem};
@@ -78,10 +79,27 @@ async fn admitted(api: &Api, request: Request, next: Next) -> Response {
         Err(problem) => return problem.into_response(),
     };
     let known = conditional::known_to_client(&request);
+    let operation = shape::of(request.method(), request.extensions());
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let uri = request.uri().clone();
+    if uri.query().is_some_and(|query| !query.is_empty())
+        && let Some(operation) = operation
+        && uri.path().starts_with("/v1/")
+        && operation.has_unknown_parameter(&uri)
+    {
+        return query::refused(operation.query_faults(&uri)).into_response();
+    }
     let response = match buffered_body::buffered(request).await {
         Ok(request) => request_identity::measure(api, request, next).await,
         Err(problem) => return problem.into_response(),
     };
+    // The framework refused a part of the path: this says which.
+    if response.status() == StatusCode::BAD_REQUEST
+        && response.extensions().get::<Problem>().is_none()
+        && let (Some(operation), Some(matched)) = (operation, matched)
+    {
+        return query::refused(operation.path_faults(matched.as_str(), &uri)).into_response();
+    }
     conditional::not_modified(known, response)
 }
 
