@@ -5,5 +5,6 @@ mod bounds;
 mod facade;
 mod idempotency;
 mod openapi;
+mod shape;
 mod support;
 mod webhooks;

@@ -11,8 +11,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 
-use crate::responses::faults::Faults;
 use crate::extractors::shape;
+use crate::responses::faults::Faults;
 use crate::responses::problem::{Fault, Problem};
 
 /// The default number of items on a page.

@@ -151,8 +151,7 @@ impl Operation {
                 Some(known) => known.schema.faults(&known.schema.typed(text), Some(&pointer), &mut faults),
             }
         }
-        let missing =
-            self.query.iter().filter(|(name, known)| known.required && !seen.contains(name));
+        let missing = self.query.iter().filter(|(name, known)| known.required && !seen.contains(name));
         faults.extend(missing.map(|(name, _)| fault(format!("?{name}"), "field-missing")));
         faults.truncate(MOST);
         faults
@@ -260,7 +259,9 @@ fn known_fields(place: &str) -> String {
     let object = place.find("/components/").and_then(|at| place.get(at..));
     let object = object.and_then(|place| place.rsplit_once('/')).map_or("", |(object, _)| object);
     let fields = DESCRIPTION.pointer(&format!("{object}/properties")).and_then(Value::as_object);
-    fields.map(|fields: &Map<String, Value>| fields.keys().cloned().collect::<Vec<_>>().join(", ")).unwrap_or_default()
+    fields
+        .map(|fields: &Map<String, Value>| fields.keys().cloned().collect::<Vec<_>>().join(", "))
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
@@ -70,7 +70,28 @@ async fn admit_host(api: &Api, request: Request) -> Result<Request, Problem> {
     Ok(request)
 }
 
+/// Whether a request names exactly one host (RFC 9112, 3.2). HTTP/1.0 may name none.
+fn has_one_host(request: &Request) -> bool {
+    match request.headers().get_all(header::HOST).iter().count() {
+        0 => request.version() < Version::HTTP_11 || request.uri().host().is_some(),
+        hosts => hosts == 1,
+    }
+}
+
+/// Answers OPTIONS, as load balancers ask it, with the methods that an address accepts (RFC 9110, 9.3.7).
+fn options(uri: &Uri, response: &Response) -> Option<Response> {
+    let allowed = match response.headers().get(header::ALLOW).and_then(|allow| allow.to_str().ok()) {
+        _ if uri.path() == "*" => "GET,HEAD,POST,PUT,PATCH,DELETE,OPTIONS".to_owned(),
+        Some(allow) if response.status() == StatusCode::METHOD_NOT_ALLOWED => format!("{allow},OPTIONS"),
+        _ => return None,
+    };
+    Some((StatusCode::NO_CONTENT, [(header::ALLOW, allowed)]).into_response())
+}
+
 async fn admitted(api: &Api, request: Request, next: Next) -> Response {
+    if !has_one_host(&request) {
+        return Problem::new(StatusCode::BAD_REQUEST, "host-invalid").into_response();
+    }
     if let Err(problem) = rate_limits::admit_request(api, &request) {
         return problem.into_response();
     }
@@ -81,7 +102,7 @@ async fn admitted(api: &Api, request: Request, next: Next) -> Response {
     let known = conditional::known_to_client(&request);
     let operation = shape::of(request.method(), request.extensions());
     let matched = request.extensions().get::<MatchedPath>().cloned();
-    let uri = request.uri().clone();
+    let (uri, asks_for_options) = (request.uri().clone(), request.method() == Method::OPTIONS);
     if uri.query().is_some_and(|query| !query.is_empty())
         && let Some(operation) = operation
         && uri.path().starts_with("/v1/")
@@ -93,6 +114,9 @@ async fn admitted(api: &Api, request: Request, next: Next) -> Response {
         Ok(request) => request_identity::measure(api, request, next).await,
         Err(problem) => return problem.into_response(),
     };
+    if asks_for_options && let Some(options) = options(&uri, &response) {
+        return options;
+    }
     // The framework refused a part of the path: this says which.
     if response.status() == StatusCode::BAD_REQUEST
         && response.extensions().get::<Problem>().is_none()
