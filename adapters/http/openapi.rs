@@ -17,8 +17,10 @@ use crate::state::Api;
         description = "Accounts, logins and lockouts of a customer portal.\n\n\
             Errors are RFC 9457 problems, in the language of `Accept-Language` (fr, nl, en). If a body breaks \
             rules, the problem lists all of them. A command answers with the log `position` of its events, in the \
-            body or in the header `Loquet-Position`. To read what a command wrote, send this position as `at_least` \
-            with a query: the query waits until its answer includes it. Every answer has an `X-Request-Id`, which is \
+            body or in the header `Loquet-Position`. A query without `at_least` \
+            waits up to two seconds until its answer includes what was in the log when it arrived, so callers read \
+            what they wrote. To be certain, send the position of a command as `at_least`: the query waits until its \
+            answer includes it, or fails. Parameters that a query does not know are refused. Every answer has an `X-Request-Id`, which is \
             also the `correlation_id` of the request's events. If you send too many requests, the answer is 429, and \
             `Retry-After` says after how many seconds a request is accepted again.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
@@ -88,7 +90,7 @@ const WITH_TOKEN: [(&str, &str); 3] = [
 ];
 /// Answers of operations that take a body.
 const WITH_BODY: [(&str, &str); 2] =
-    [("413", "The body is larger than 1 MiB"), ("415", "The body is not JSON")];
+    [("413", "The body is larger than 1 MiB"), ("415", "The body is not JSON, or it is compressed")];
 
 /// The description, completed.
 pub(super) fn complete(api: &utoipa::openapi::OpenApi) -> Value {

@@ -137,14 +137,14 @@ proptest! {
         let json = serde_json::to_vec(&order).unwrap();
         let told = OrderBody::read(&json, &HmacTokens::new(&ServerKey::random()), Moment::default()).err().unwrap_or_default();
         nothing_hidden(&told)?;
-        if let Err(problem) = crate::extractors::body::read::<OrderBody>(&json) {
+        if let Err(problem) = crate::extractors::body::read::<OrderBody>(&json, crate::extractors::shape::operation(&axum::http::Method::POST, "/v1/orders")) {
             nothing_hidden(&said(&problem))?;
         }
     }
 
     #[test]
     fn no_answer_to_bytes_that_are_no_order_holds_a_control_character(bytes in any::<Vec<u8>>()) {
-        if let Err(problem) = crate::extractors::body::read::<OrderBody>(&bytes) {
+        if let Err(problem) = crate::extractors::body::read::<OrderBody>(&bytes, crate::extractors::shape::operation(&axum::http::Method::POST, "/v1/orders")) {
             nothing_hidden(&said(&problem))?;
         }
     }

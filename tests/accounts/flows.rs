@@ -442,20 +442,20 @@ async fn bad_input_is_named_and_changes_nothing() {
     for (path, kind, body, status, named) in [
         (login, json_kind, "{".to_owned(), 400, "not JSON"),
         (login, json_kind, "[]".to_owned(), 400, "type"),
-        (login, json_kind, "{\"email\":\"a@b.be\"}".to_owned(), 400, "missing field `password`"),
+        (login, json_kind, "{\"email\":\"a@b.be\"}".to_owned(), 400, "\"field-missing\""),
         (
             login,
             json_kind,
             "{\"email\":\"a@b.be\",\"password\":\"x\",\"admin\":true}".to_owned(),
             400,
-            "unknown field `admin`",
+            "/admin",
         ),
         (
             login,
             json_kind,
             "{\"email\":\"a@b.be\",\"password\":\"Secret1!\",\"password\":\"y\"}".to_owned(),
             400,
-            "duplicate field",
+            "field-twice",
         ),
         (login, json_kind, "{\"email\":\"a@b.be\",\"password\":12345678}".to_owned(), 400, "password"),
         (login, json_kind, "{\"email\":\"a@b.be\",\"password\":\"x\"} trailing".to_owned(), 400, "not JSON"),

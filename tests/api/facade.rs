@@ -60,8 +60,9 @@ impl Follower {
             if let Some((event, rest)) = self.held.split_once("\n\n") {
                 let field =
                     |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-                let found = field("id:").map(|id| {
-                    let data = serde_json::from_str(field("data:").unwrap()).unwrap();
+                // A heartbeat has an id and no data.
+                let found = field("id:").zip(field("data:")).map(|(id, data)| {
+                    let data = serde_json::from_str(data).unwrap();
                     (id.parse().unwrap(), field("event:").unwrap().to_owned(), data)
                 });
                 self.held = rest.to_owned();

@@ -6,5 +6,6 @@ mod facade;
 mod idempotency;
 mod openapi;
 mod reasons;
+mod shape;
 mod support;
 mod webhooks;

@@ -5,8 +5,11 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
 use hyper::body::Body as _;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_path_to_error::Segment;
 
-use crate::responses::problem::Problem;
+use crate::extractors::shape::{self, Operation};
+use crate::responses::problem::{Fault, Problem};
 
 /// A body of the shape `T`.
 pub(crate) struct Body<T>(pub(crate) T);
@@ -20,10 +23,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         if !kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")) {
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json"));
         }
+        let operation = shape::of(request.method(), request.extensions());
         let bytes = Bytes::from_request(request, state)
             .await
             .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large"))?;
-        read(&bytes).map(Self)
+        read(&bytes, operation).map(Self)
     }
 }
 
@@ -41,37 +45,60 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for MaybeBody<T> {
     }
 }
 
-/// Parses JSON. A fault names the place and never the content, which may be secret.
-pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+/// Parses JSON. A refusal lists every fault of its shape. It names the places and never the content, which may be
+/// secret.
+pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8], operation: Option<&Operation>) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let malformed = |why: String| Problem::new(StatusCode::BAD_REQUEST, "malformed").with("why", why);
     // serde would also accept a list of the fields' values, in the order of their declaration.
     if bytes.trim_ascii_start().first() == Some(&b'[') {
-        return Err(malformed("a list, where an object is asked for".to_owned()));
+        return Err(malformed(vec![fault("", "type-object")]));
     }
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
-        malformed(format!("{path}: {}", without_values(error.inner())))
-    })?;
-    json.end().map_err(|error| malformed(without_values(&error)))?;
-    Ok(value)
+    let decoded = serde_path_to_error::deserialize(&mut json);
+    let decoded = decoded.map_err(|error| misshapen(bytes, operation, &error))?;
+    json.end().map_err(|error| malformed(vec![not_json(&error)]))?;
+    Ok(decoded)
 }
 
-/// Returns serde's message without the values that it quotes.
-fn without_values(error: &serde_json::Error) -> String {
-    let (line, column) = (error.line(), error.column());
-    let said = error.to_string();
-    let known = ["missing field", "unknown field", "duplicate field", "unknown variant"];
-    match known.iter().find(|known| said.starts_with(**known)) {
-        Some(_) => said
-            .split(", expected")
-            .next()
-            .unwrap_or_default()
-            .split(" at line")
-            .next()
-            .unwrap_or_default()
-            .to_owned(),
-        None if error.is_data() => format!("not of the right type (line {line}, column {column})"),
-        None => format!("not JSON from line {line}, column {column} on"),
+/// The body does not have the required format.
+fn malformed(faults: Vec<Fault>) -> Problem {
+    Problem { faults, ..Problem::new(StatusCode::BAD_REQUEST, "malformed") }
+}
+
+/// Every fault of a body that could not be decoded.
+fn misshapen(
+    bytes: &[u8],
+    operation: Option<&Operation>,
+    error: &serde_path_to_error::Error<serde_json::Error>,
+) -> Problem {
+    let body = match serde_json::from_slice::<Value>(bytes) {
+        Ok(body) => body,
+        Err(error) => return malformed(vec![not_json(&error)]),
+    };
+    let mut faults = operation.map(|operation| operation.body_faults(&body)).unwrap_or_default();
+    if faults.is_empty() {
+        // What a schema does not say: a field that is there twice, or a number that fits no machine word.
+        let twice = error.inner().to_string().starts_with("duplicate field");
+        let rule = if twice { "field-twice" } else { "parameter-malformed" };
+        faults.push(fault(pointer(error.path()), rule));
     }
+    malformed(faults)
+}
+
+/// A path as a JSON pointer (RFC 6901).
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    let segments = path.iter().filter_map(|segment| match segment {
+        Segment::Seq { index } => Some(index.to_string()),
+        Segment::Map { key } => Some(key.replace('~', "~0").replace('/', "~1")),
+        Segment::Enum { .. } | Segment::Unknown => None,
+    });
+    segments.map(|segment| format!("/{segment}")).collect()
+}
+
+fn fault(pointer: impl Into<String>, rule: &'static str) -> Fault {
+    Fault { pointer: pointer.into(), rule, places: Vec::new() }
+}
+
+fn not_json(error: &serde_json::Error) -> Fault {
+    let places = vec![("line", error.line().to_string()), ("column", error.column().to_string())];
+    Fault { places, ..fault("", "json-syntax") }
 }

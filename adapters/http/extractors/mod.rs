@@ -4,3 +4,4 @@ pub(crate) mod body;
 pub(crate) mod caller;
 pub(crate) mod devices;
 pub(crate) mod query;
+pub(crate) mod shape;

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 
+use crate::extractors::shape;
 use crate::responses::faults::Faults;
 use crate::responses::problem::{Fault, Problem};
 
@@ -26,16 +27,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        Query::try_from_uri(&parts.uri).map(|Query(params)| Self(params)).map_err(|rejection| {
-            // "Failed to deserialize query string: limit: invalid digit": this takes the name and leaves the
-            // value out.
-            let said = rejection.body_text();
-            let name = said.split(": ").nth(1).filter(|name| !name.contains(' ')).unwrap_or_default();
-            refused(vec![Fault {
-                pointer: format!("?{name}"),
-                rule: "parameter-malformed",
-                places: Vec::new(),
-            }])
+        Query::try_from_uri(&parts.uri).map(|Query(params)| Self(params)).map_err(|_| {
+            let operation = shape::of(&parts.method, &parts.extensions);
+            refused(operation.map(|operation| operation.query_faults(&parts.uri)).unwrap_or_default())
         })
     }
 }
@@ -55,7 +49,7 @@ impl AtLeast {
 }
 
 /// The query breaks these rules.
-fn refused(faults: Vec<Fault>) -> Problem {
+pub(crate) fn refused(faults: Vec<Fault>) -> Problem {
     Problem { faults, ..Problem::new(StatusCode::BAD_REQUEST, "malformed-request") }
 }
 

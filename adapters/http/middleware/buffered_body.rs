@@ -1,7 +1,7 @@
 //! Reads whole bodies, up to a limit.
 
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, header};
 use futures_util::StreamExt;
 use hyper::body::Body as _;
 
@@ -13,11 +13,20 @@ pub(crate) const MOST_BYTES: usize = 1024 * 1024;
 /// Reads the whole body before the request is handled. So the moment of a command is when all of it has
 /// arrived, not when its first byte came.
 pub(crate) async fn buffered(request: Request) -> Result<Request, Problem> {
+    if !is_plain(request.headers()) {
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-coding"));
+    }
     let (parts, body) = request.into_parts();
     if body.is_end_stream() {
         return Ok(Request::from_parts(parts, body));
     }
     Ok(Request::from_parts(parts, whole(body).await?.into()))
+}
+
+/// Whether a body has no content coding. No coding is decoded here (RFC 9110, 8.4).
+fn is_plain(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    codings.all(|coding| coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"))
 }
 
 /// Returns the whole body. If it is too large, reads on for a while and discards what it reads, because a

@@ -7,8 +7,8 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
@@ -18,6 +18,7 @@ use super::buffered_body;
 use super::conditional;
 use super::rate_limits;
 use super::request_identity;
+use crate::extractors::{query, shape};
 use crate::request_parts::REQUEST_ID;
 use crate::responses::problem::Problem;
 use crate::responses::{localize, problem};
@@ -69,7 +70,28 @@ async fn admit_host(api: &Api, request: Request) -> Result<Request, Problem> {
     Ok(request)
 }
 
+/// Whether a request names exactly one host (RFC 9112, 3.2). HTTP/1.0 may name none.
+fn has_one_host(request: &Request) -> bool {
+    match request.headers().get_all(header::HOST).iter().count() {
+        0 => request.version() < Version::HTTP_11 || request.uri().host().is_some(),
+        hosts => hosts == 1,
+    }
+}
+
+/// Answers OPTIONS, as load balancers ask it (RFC 9110, 9.3.7). The router adds the header Allow to what it did not route.
+fn options(uri: &Uri, response: &Response) -> Option<Response> {
+    if uri.path() == "*" {
+        let allowed = [(header::ALLOW, "GET,HEAD,POST,PUT,PATCH,DELETE,OPTIONS")];
+        return Some((StatusCode::NO_CONTENT, allowed).into_response());
+    }
+    let is_known = response.status() == StatusCode::METHOD_NOT_ALLOWED;
+    is_known.then(|| StatusCode::NO_CONTENT.into_response())
+}
+
 async fn admitted(api: &Api, request: Request, next: Next) -> Response {
+    if !has_one_host(&request) {
+        return Problem::new(StatusCode::BAD_REQUEST, "host-invalid").into_response();
+    }
     if let Err(problem) = rate_limits::admit_request(api, &request) {
         return problem.into_response();
     }
@@ -78,10 +100,30 @@ async fn admitted(api: &Api, request: Request, next: Next) -> Response {
         Err(problem) => return problem.into_response(),
     };
     let known = conditional::known_to_client(&request);
+    let operation = shape::of(request.method(), request.extensions());
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let (uri, asks_for_options) = (request.uri().clone(), request.method() == Method::OPTIONS);
+    if uri.query().is_some_and(|query| !query.is_empty())
+        && let Some(operation) = operation
+        && uri.path().starts_with("/v1/")
+        && operation.has_unknown_parameter(&uri)
+    {
+        return query::refused(operation.query_faults(&uri)).into_response();
+    }
     let response = match buffered_body::buffered(request).await {
         Ok(request) => request_identity::measure(api, request, next).await,
         Err(problem) => return problem.into_response(),
     };
+    if asks_for_options && let Some(options) = options(&uri, &response) {
+        return options;
+    }
+    // The framework refused a part of the path: this says which.
+    if response.status() == StatusCode::BAD_REQUEST
+        && response.extensions().get::<Problem>().is_none()
+        && let (Some(operation), Some(matched)) = (operation, matched)
+    {
+        return query::refused(operation.path_faults(matched.as_str(), &uri)).into_response();
+    }
     conditional::not_modified(known, response)
 }
 

@@ -51,7 +51,7 @@ pub(crate) fn localize(language: Language, id: RequestId, mut response: Response
     let status = problem.status;
     let mut written = (status, Json(write(language, problem, id))).into_response();
     let headers = written.headers_mut();
-    for kept in [header::RETRY_AFTER, header::WWW_AUTHENTICATE, header::ALLOW] {
+    for kept in [header::RETRY_AFTER, header::WWW_AUTHENTICATE, header::ALLOW, header::ACCEPT_ENCODING] {
         if let Some(value) = response.headers().get(&kept) {
             headers.insert(kept, value.clone());
         }
@@ -70,6 +70,8 @@ fn of_the_framework(response: &Response) -> Option<Problem> {
     let slug = match response.status() {
         StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => "malformed-request",
         StatusCode::PAYLOAD_TOO_LARGE => "too-large",
+        // Only the pages read forms.
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "not-a-form",
         StatusCode::NOT_ACCEPTABLE => "malformed-request",
         StatusCode::SERVICE_UNAVAILABLE => "fate-unknown",
         _ => return None,

@@ -74,7 +74,8 @@ pub(crate) struct ProblemBody {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = BrokenRule)]
 pub(crate) struct FaultBody {
-    /// The field: a JSON pointer into the body (RFC 6901), or `?name` for a query parameter.
+    /// The field: a JSON pointer into the body (RFC 6901), `?name` for a query parameter, or `{name}` for a part of
+    /// the path.
     #[schema(example = "/contact/email")]
     pub(crate) pointer: String,
     /// The rule. Its name never changes between versions.
@@ -346,6 +347,10 @@ impl IntoResponse for Problem {
         let mut response = self.status.into_response();
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.slug == "content-coding" {
+            // Tells the client which codings are accepted (RFC 9110, 12.5.3).
+            response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
         if self.slug == "unauthenticated" {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, StreamExt, stream};
 use loquet_domain::ports::{BoxStream, Position, ReadError, RecordedEvent, Subscribed};
@@ -39,11 +39,14 @@ use loquet_http_ports::scope::Scope;
 use loquet_metrics::OfLimit;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// Tells nginx not to buffer an answer.
+const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 /// The maximum number of events that are read for one page. So a filter that matches no event is answered too.
 const LOOKED_THROUGH: usize = 5_000;
 /// How many events are read at once.
 const READ: usize = 500;
-/// How often a stream without events sends a comment, so that proxies keep it open.
+/// How often a stream without events sends a heartbeat, so that proxies keep it open. It carries the position up to
+/// which the stream has read, so that a program with a filter resumes there.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How often the token of a stream without events is checked again.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -269,6 +272,9 @@ struct Following {
     log: BoxStream<'static, Result<Subscribed, ReadError>>,
     token: Zeroizing<String>,
     look_again: Interval,
+    heartbeat: Interval,
+    /// The position up to which the log was read.
+    seen: Position,
     wanted: Wanted,
     stopping: watch::Receiver<bool>,
     gauge: Gauge,
@@ -281,10 +287,16 @@ impl Drop for Following {
     }
 }
 
+/// What a stream sends next.
+enum Next {
+    Event(Box<RecordedEvent>),
+    Heartbeat,
+}
+
 impl Following {
-    /// The next event that matches. Returns `None` when the stream must end: the server stops, the token is no longer
+    /// The next event that matches, or a heartbeat. Returns `None` when the stream must end: the server stops, the token is no longer
     /// valid, or the log can't be read.
-    async fn next(&mut self) -> Option<RecordedEvent> {
+    async fn next(&mut self) -> Option<Next> {
         loop {
             if *self.stopping.borrow_and_update() {
                 return None;
@@ -296,12 +308,17 @@ impl Following {
                     true => continue,
                     false => return None,
                 },
+                _ = self.heartbeat.tick() => return Some(Next::Heartbeat),
             };
             match next {
-                Ok(Subscribed::Event(event)) if self.wanted.fits(&event) => {
-                    return may_read(&self.api, &self.token).await.then_some(*event);
+                Ok(Subscribed::Event(event)) => {
+                    self.seen = event.position;
+                    if self.wanted.fits(&event) {
+                        self.heartbeat.reset();
+                        return may_read(&self.api, &self.token).await.then_some(Next::Event(event));
+                    }
                 }
-                Ok(_) => {}
+                Ok(Subscribed::CaughtUp(_)) => {}
                 Err(error) => {
                     tracing::error!(%error, "the stream of events can't be continued");
                     return None;
@@ -341,21 +358,32 @@ fn live(api: Arc<Api>, place: Place, token: &str, wanted: Wanted, after: Positio
         log: api.store.subscribe(after),
         token: Zeroizing::new(token.to_owned()),
         look_again: interval_at(Instant::now() + LOOK_AGAIN, LOOK_AGAIN),
+        heartbeat: interval_at(Instant::now() + HEARTBEAT, HEARTBEAT),
+        seen: after,
         wanted,
         stopping: api.stopping.subscribe(),
         gauge,
         _place: place,
         api,
     };
-    let keep_alive = KeepAlive::new().interval(HEARTBEAT);
-    Sse::new(events(following)).keep_alive(keep_alive).into_response()
+    let mut response = Sse::new(events(following)).into_response();
+    // nginx would keep the newest events in its buffer.
+    response.headers_mut().insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    response
 }
 
 /// The events, until the stream ends. Then the program connects again with the last id that it received. No event is
 /// skipped.
 fn events(following: Following) -> impl Stream<Item = Result<Event, Infallible>> {
     stream::unfold(following, |mut following| async {
-        let event = following.next().await?;
+        let event = match following.next().await? {
+            Next::Event(event) => event,
+            // An `id` without data sets the last event id of a reader and dispatches nothing (WHATWG HTML 9.2.6).
+            Next::Heartbeat => {
+                let told = Event::default().comment("").id(following.seen.to_string());
+                return Some((Ok(told), following));
+            }
+        };
         let (name, body) = match following.wanted.write(&following.api, &event).await {
             Ok(written) => written,
             Err(error) => {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use chrono::{DateTime, TimeDelta, Utc};
 use loquet_domain::Moment;
 use loquet_domain::app::{Decision, NewOrder};
@@ -28,6 +28,7 @@ use uuid::Uuid;
 use crate::caller::{Arrival, Because, Caller};
 use crate::extractors::body::Body;
 use crate::extractors::query::{AtLeast, Params};
+use crate::extractors::shape;
 use crate::responses::carry_out::to_its_end;
 use crate::responses::faults::Faults;
 use crate::responses::localize::{as_places, say};
@@ -185,7 +186,8 @@ impl OrderBody {
     /// # Errors
     /// Every fault, each as `pointer: rule`.
     pub fn read(json: &[u8], tokens: &dyn Tokens, now: Moment) -> Result<NewOrder, Vec<String>> {
-        let checked = crate::extractors::body::read::<Self>(json).and_then(|body| body.check(tokens, now));
+        let operation = shape::operation(&Method::POST, "/v1/orders");
+        let checked = crate::extractors::body::read::<Self>(json, operation).and_then(|body| body.check(tokens, now));
         checked.map_err(|problem| {
             let whys = problem.places.into_iter().map(|(_, why)| visible(&why).into_owned());
             whys.chain(problem.faults.into_iter().map(|fault| {

@@ -9,6 +9,7 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
+use loquet_domain::Moment;
 use loquet_domain::app::Failure;
 use loquet_domain::ports::Purpose;
 use loquet_domain::values::language::Language;
@@ -97,7 +98,7 @@ async fn show_activation(
     let language = language(&headers);
     match api.app.check_link(arrival.at, Purpose::Activation, &link.token).await {
         Ok(()) => form(&api, Purpose::Activation, language, &link.token, Vec::new()),
-        Err(failure) => refused(&api, language, Problem::of(failure, arrival.at)),
+        Err(failure) => activation_refused(&api, language, &link.token, failure, arrival.at).await,
     }
 }
 
@@ -171,9 +172,29 @@ async fn choose(
             let problem = Problem::weak_password("/password", &rules);
             form(&api, purpose, language, &chosen.token, sentences(language, &problem))
         }
+        Ok(Err(failure)) if purpose == Purpose::Activation => {
+            activation_refused(&api, language, &chosen.token, failure, arrival.at).await
+        }
         Ok(Err(failure)) => refused(&api, language, Problem::of(failure, arrival.at)),
         Err(problem) => refused(&api, language, problem),
     }
+}
+
+/// A person who opens the link again, or presses the button twice, has an account. The page says so.
+async fn activation_refused(
+    api: &Api,
+    language: Language,
+    token: &str,
+    failure: Failure,
+    at: Moment,
+) -> Response {
+    if let Some(claims) = api.app.tokens().read_link(Purpose::Activation, token)
+        && api.app.account(claims.account).await.is_ok_and(|account| account.active().is_some())
+    {
+        let (heading, text) = (say(language, "active-heading", &[]), say(language, "active-text", &[]));
+        return message(api, StatusCode::OK, language, heading, text);
+    }
+    refused(api, language, Problem::of(failure, at))
 }
 
 fn form(api: &Api, purpose: Purpose, language: Language, token: &str, faults: Vec<String>) -> Response {
