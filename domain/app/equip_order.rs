@@ -125,8 +125,7 @@ impl App {
     ) -> Result<Claimed, Unavailable> {
         let stream = serial_claim::stream(serial);
         loop {
-            let claim =
-                serial_claim::Command::ClaimForOrder { serial: serial.clone(), order: order.clone() };
+            let claim = serial_claim::Command::ClaimForOrder { serial: serial.clone(), order: order.clone() };
             let claim = self.serials.transact(&stream, context, claim).await?.state;
             if let Some(terminal) = claim.claimed_by(order) {
                 return Ok(Claimed::ByOrder(terminal));

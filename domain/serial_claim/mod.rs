@@ -189,7 +189,10 @@ mod tests {
         assert!(tell(&mut claim, Command::Release { terminal: first }).is_empty());
         let second = ordered(&mut claim, 2).unwrap();
         assert_ne!(second, first, "another company's terminal has an id of its own");
-        assert!(tell(&mut claim, Command::Release { terminal: first }).is_empty(), "it is no longer the first's");
+        assert!(
+            tell(&mut claim, Command::Release { terminal: first }).is_empty(),
+            "it is no longer the first's"
+        );
         assert_eq!(claim.terminals().collect::<Vec<_>>(), [second, first]);
     }
 
@@ -205,7 +208,10 @@ mod tests {
     #[test]
     fn an_order_waits_once_and_only_while_a_terminal_has_the_number() {
         let mut claim = SerialClaim::default();
-        assert!(tell(&mut claim, Command::Await { order: order(2) }).is_empty(), "it can have the number now");
+        assert!(
+            tell(&mut claim, Command::Await { order: order(2) }).is_empty(),
+            "it can have the number now"
+        );
         let first = ordered(&mut claim, 1).unwrap();
         assert_eq!(tell(&mut claim, Command::Await { order: order(2) }).len(), 1);
         assert!(tell(&mut claim, Command::Await { order: order(2) }).is_empty());

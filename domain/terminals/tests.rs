@@ -150,5 +150,9 @@ fn a_release_and_a_take_over_at_once_have_one_winner() {
     assert!(!moved.contains(&unit(0).terminal) && moved.len() == 2, "what was released does not move");
     let mut state = three();
     tell(&mut state, leave).unwrap();
-    assert_eq!(decide(&state, free(0)), Err(Refusal::TerminalGone(unit(0).terminal)), "what moved is not theirs");
+    assert_eq!(
+        decide(&state, free(0)),
+        Err(Refusal::TerminalGone(unit(0).terminal)),
+        "what moved is not theirs"
+    );
 }

@@ -187,7 +187,8 @@ impl OrderBody {
     /// Every fault, each as `pointer: rule`.
     pub fn read(json: &[u8], tokens: &dyn Tokens, now: Moment) -> Result<NewOrder, Vec<String>> {
         let operation = shape::operation(&Method::POST, "/v1/orders");
-        let checked = crate::extractors::body::read::<Self>(json, operation).and_then(|body| body.check(tokens, now));
+        let checked =
+            crate::extractors::body::read::<Self>(json, operation).and_then(|body| body.check(tokens, now));
         checked.map_err(|problem| {
             let whys = problem.places.into_iter().map(|(_, why)| visible(&why).into_owned());
             whys.chain(problem.faults.into_iter().map(|fault| {
