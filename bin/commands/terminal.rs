@@ -82,7 +82,7 @@ async fn find(known: &Known, which: &str) -> anyhow::Result<TerminalRow> {
     }
     let serial = SerialNumber::parse(which)
         .with_context(|| format!("'{which}' is neither an id nor a serial number"))?;
-    let by = TerminalRow::BY_SERIAL.under(&serial);
+    let by = TerminalRow::BY_SERIAL.under(serial.key());
     let found = known.some(Rows { by, order: Order::Ascending, limit: 1 }).await?;
     found.into_iter().next().with_context(|| format!("no terminal has the serial number {serial}"))
 }

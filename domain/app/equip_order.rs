@@ -11,7 +11,7 @@ use crate::company;
 use crate::company::Company;
 use crate::fact::Context;
 use crate::ids::{CompanyId, OrderId, SiteId, TerminalId};
-use crate::order::{self, Content, Equipped, Line};
+use crate::order::{self, Content, Equipped};
 use crate::ports::{BoxFuture, Position};
 use crate::serial_claim;
 use crate::terminals::{self, Unit};
@@ -88,10 +88,10 @@ impl App {
                     Unit { terminal, model: model.clone(), serial: None, site }
                 }));
             }
-            numbered.extend(serials(line).map(|serial| Unit {
-                terminal: TerminalId::of_serial(&serial),
+            numbered.extend(line.serials.iter().map(|serial| Unit {
+                terminal: TerminalId::of_serial(serial),
                 model: model.clone(),
-                serial: Some(serial),
+                serial: Some(serial.clone()),
                 site,
             }));
         }
@@ -105,7 +105,7 @@ impl App {
         let mut refused = Vec::new();
         for (unit, (holder, order)) in numbered.into_iter().zip(claimed) {
             if order.as_ref() == Some(&content.id) {
-                units.push(unit);
+                units.push(Unit { terminal: holder, ..unit });
             } else if let Some(serial) = unit.serial.filter(|_| !own.held.contains(holder)) {
                 refused.push(serial);
             }
@@ -122,12 +122,33 @@ impl App {
         terminal: TerminalId,
         order: Option<&OrderId>,
     ) -> Result<(TerminalId, Option<OrderId>), Unavailable> {
-        let claim = serial_claim::Command::Claim { terminal, order: order.cloned() };
+        let older = self.older_claim(serial).await?;
+        let (terminal, order) = older.unwrap_or((terminal, order.cloned()));
+        let claim = serial_claim::Command::Claim { terminal, order: order.clone() };
         let claimed = self.serials.transact(&serial_claim::stream(serial), context, claim).await?;
-        Ok(claimed.state.held.clone().unwrap_or((terminal, order.cloned())))
+        Ok(claimed.state.held.clone().unwrap_or((terminal, order)))
     }
-}
 
-fn serials(line: &Line) -> impl Iterator<Item = SerialNumber> {
-    line.serials.iter().filter_map(|serial| SerialNumber::parse(serial).ok())
+    /// The claim that an older version made on this spelling of the number.
+    async fn older_claim(
+        &self,
+        serial: &SerialNumber,
+    ) -> Result<Option<(TerminalId, Option<OrderId>)>, Unavailable> {
+        match serial_claim::older_stream(serial) {
+            Some(older) => Ok(self.serials.load(&older).await?.state.held.clone()),
+            None => Ok(None),
+        }
+    }
+
+    /// Brings a claim that an older version made in a stream of its own spelling into the stream of all spellings. If
+    /// older versions claimed two spellings of one number, the first claim stays.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the log can't be read or written.
+    pub async fn claim_as_before(&self, context: &Context, older: &SerialNumber) -> Result<(), Unavailable> {
+        if let Some((terminal, order)) = self.older_claim(older).await? {
+            self.claim_serial(context, older, terminal, order.as_ref()).await?;
+        }
+        Ok(())
+    }
 }

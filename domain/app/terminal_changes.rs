@@ -82,8 +82,11 @@ impl App {
         serial: &SerialNumber,
         terminal: TerminalId,
     ) -> Result<(), Unavailable> {
-        let release = serial_claim::Command::Release { terminal };
-        self.serials.transact(&serial_claim::stream(serial), context, release).await?;
+        // The older stream first: after a crash in between, the number is still claimed in the newer one.
+        let streams = serial_claim::older_stream(serial).into_iter().chain([serial_claim::stream(serial)]);
+        for stream in streams {
+            self.serials.transact(&stream, context, serial_claim::Command::Release { terminal }).await?;
+        }
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::state::Promise;
 use super::{AddressKind, Company, Event, MovedSite, Registered, Site};
 use crate::fact::Fact;
+use crate::ids::SiteId;
 
 /// The company after one more event.
 #[must_use]
@@ -34,7 +35,8 @@ pub fn evolve(mut company: Company, fact: &Fact<Event>) -> Company {
                 };
             }
         }
-        Event::SiteOpened { site, name, address, .. } => {
+        Event::SiteOpened { site, name, address, order } => {
+            company.opened.insert(SiteId::of_order(order, address.key(), 0), *site);
             company.place(*site, Site { name: name.clone(), address: address.clone() });
         }
         Event::SiteNamed { site, name } => company.sites.change(*site, |held| held.name = name.clone()),

@@ -18,6 +18,9 @@ pub struct Company {
     pub sites: PersistentMap<SiteId, Site>,
     /// The site at each address: the first that was there.
     pub(super) at: PersistentMap<AddressKey, SiteId>,
+    /// The newest site that each order opened at each address. The key is the id that the site would have if it were
+    /// opened today. So a site is found although its own id follows from an older way to compare addresses.
+    pub(super) opened: PersistentMap<SiteId, SiteId>,
     /// The sites that are promised to open take-overs.
     pub(super) promised: BTreeMap<TakeOverId, Promise>,
     /// The completed moves of sites to and from this company, by take-over, with the sites as they were then.
@@ -88,19 +91,26 @@ impl Company {
     /// when it is delivered again.
     #[must_use]
     pub fn opened_by(&self, order: &OrderId, address: &Address) -> Option<SiteId> {
-        let opened = self.next_site(order, address.key());
-        self.sites.contains(opened).then_some(opened)
+        let opened = self.opened.get(SiteId::of_order(order, address.key(), 0)).copied();
+        opened.filter(|site| self.sites.contains(*site))
     }
 
-    /// The id of the site that an order opens at an address. If the order opened one there before and a take-over
-    /// moved that to another company, the id is a new one.
+    /// The id of the site that an order opens at an address. The id is a new one even if the order opened a site there
+    /// before that a take-over moved to another company, or if an older way to compare addresses gave the id to a site
+    /// at another address.
     pub(super) fn next_site(&self, order: &OrderId, address: AddressKey) -> SiteId {
         let (mut times, mut site) = (0, SiteId::of_order(order, address, 0));
-        while self.gone.contains(&site) {
+        while self.gone.contains(&site) || self.sites.contains(site) {
             times += 1;
             site = SiteId::of_order(order, address, times);
         }
         site
+    }
+
+    /// The names of the sites, as [`SiteName::alike`] returns them.
+    #[must_use]
+    pub fn site_names(&self) -> BTreeSet<String> {
+        self.sites.iter().map(|(_, site)| site.name.alike()).collect()
     }
 
     /// The sites that left with a take-over, as they were then.

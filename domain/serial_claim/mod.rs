@@ -14,10 +14,25 @@ use crate::values::serial_number::SerialNumber;
 /// The category of these streams: the first part of their names. Part of the storage format: never change it.
 pub const CATEGORY: &str = "serial";
 
-/// The stream of the claim on a serial number.
+/// The stream of the claim on a serial number. All spellings of a number have one stream.
 #[must_use]
 pub fn stream(serial: &SerialNumber) -> StreamId {
-    StreamId::new(CATEGORY, serial.as_str())
+    StreamId::new(CATEGORY, &serial.key())
+}
+
+/// The stream in which an older version claimed this spelling of a number: its name had the hyphens. Returns `None` if
+/// the spelling has none.
+#[must_use]
+pub fn older_stream(serial: &SerialNumber) -> Option<StreamId> {
+    let older = StreamId::new(CATEGORY, serial.as_str());
+    (older != stream(serial)).then_some(older)
+}
+
+/// The number of a claim, if an older version made it in a stream whose name has hyphens.
+#[must_use]
+pub fn spelled_in_older(stream: &StreamId) -> Option<SerialNumber> {
+    let serial = SerialNumber::parse(stream.id()).ok().filter(|_| stream.category() == CATEGORY)?;
+    (older_stream(&serial).as_ref() == Some(stream)).then_some(serial)
 }
 
 /// The terminal that has a serial number.

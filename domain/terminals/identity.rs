@@ -16,10 +16,10 @@ pub fn stream(company: CompanyId) -> StreamId {
 }
 
 impl TerminalId {
-    /// The id of the terminal with this serial number. It does not depend on the order.
+    /// The id of the terminal with this serial number, in any spelling. It does not depend on the order.
     #[must_use]
     pub fn of_serial(serial: &SerialNumber) -> Self {
-        Self(Uuid::new_v5(&LOQUET, format!("terminal/{serial}").as_bytes()))
+        Self(Uuid::new_v5(&LOQUET, format!("terminal/{}", serial.key()).as_bytes()))
     }
 
     /// The id of a terminal that was ordered without a serial number: number `unit` of the order's `line`. Both count

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::ids::LOQUET;
 use crate::values::address::Address;
+use crate::values::latin::{plain, words};
 
 /// A key of an address. Equal addresses have equal keys.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -281,52 +282,8 @@ fn parts(text: &str) -> Vec<(Option<char>, String)> {
     parts
 }
 
-/// The words of a text without accents, capitals and punctuation.
-pub(crate) fn words(text: &str) -> Vec<String> {
-    folded(text).split_whitespace().map(str::to_owned).collect()
-}
-
 fn folded(text: &str) -> String {
     plain(text).into_iter().map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect()
-}
-
-/// The lower-case letters of a text without accents. Composed and decomposed accents (one character or two) give the
-/// same result.
-pub(crate) fn plain(text: &str) -> Vec<char> {
-    let mut plain = Vec::with_capacity(text.len());
-    for c in text.chars().flat_map(char::to_lowercase) {
-        match c {
-            '\u{300}'..='\u{36f}' => {}
-            'æ' => plain.extend(['a', 'e']),
-            'œ' => plain.extend(['o', 'e']),
-            'ĳ' => plain.extend(['i', 'j']),
-            'ß' => plain.extend(['s', 's']),
-            c => plain.push(bare(c)),
-        }
-    }
-    plain
-}
-
-/// A Latin letter without its accent.
-fn bare(c: char) -> char {
-    match c {
-        'à' | 'á' | 'â' | 'ã' | 'ä' | 'å' | 'ā' | 'ă' | 'ą' => 'a',
-        'ç' | 'ć' | 'č' => 'c',
-        'ď' | 'đ' => 'd',
-        'è' | 'é' | 'ê' | 'ë' | 'ē' | 'ė' | 'ę' | 'ě' => 'e',
-        'ğ' => 'g',
-        'ì' | 'í' | 'î' | 'ï' | 'ī' | 'į' | 'ı' => 'i',
-        'ł' => 'l',
-        'ñ' | 'ń' | 'ň' => 'n',
-        'ò' | 'ó' | 'ô' | 'õ' | 'ö' | 'ø' | 'ō' | 'ő' => 'o',
-        'ř' => 'r',
-        'ś' | 'š' | 'ş' | 'ș' => 's',
-        'ť' | 'ţ' | 'ț' => 't',
-        'ù' | 'ú' | 'û' | 'ü' | 'ū' | 'ů' | 'ű' => 'u',
-        'ý' | 'ÿ' => 'y',
-        'ź' | 'ż' | 'ž' => 'z',
-        c => c,
-    }
 }
 
 #[cfg(test)]

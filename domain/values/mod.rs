@@ -9,6 +9,7 @@ pub mod email_address;
 pub mod enterprise_number;
 pub mod erasable;
 pub mod language;
+pub mod latin;
 pub mod mail_kind;
 pub mod one_time_code;
 pub mod password;

@@ -50,12 +50,10 @@ impl FoundByWords for CompanyRow {
 }
 
 impl Row for CompanyRow {
-    const VIEW: ViewId = ViewId { name: "companies", version: 3 };
+    const VIEW: ViewId = ViewId { name: "companies", version: 4 };
 
     fn indexes(&self) -> Vec<Entry<Self>> {
-        let trading = self.trading_name.as_ref().filter(|name| **name != self.legal_name);
-        let names = [Some(&self.legal_name), trading].into_iter().flatten();
-        let names: Vec<&str> = names.map(CompanyName::as_str).collect();
+        let names = self.names();
         let mut entries: Vec<_> = names.iter().map(|name| Self::BY_NAME.entry(sortable_name(name))).collect();
         entries.extend(findable_words_of(&names).into_iter().map(|word| Self::BY_WORD.entry(word)));
         entries.push(Self::BY_NUMBER.entry(format!("{}/{}", self.country, self.enterprise_number)));
@@ -64,6 +62,15 @@ impl Row for CompanyRow {
             entries.push(Self::WITHOUT_ADMINISTRATOR.entry(sortable(self.registered_at)));
         }
         entries
+    }
+}
+
+impl CompanyRow {
+    /// The legal name, and the trading name if it differs.
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
+        let trading = self.trading_name.as_ref().filter(|name| **name != self.legal_name);
+        [Some(&self.legal_name), trading].into_iter().flatten().map(CompanyName::as_str).collect()
     }
 }
 

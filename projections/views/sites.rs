@@ -42,7 +42,7 @@ impl FoundByWords for SiteRow {
 }
 
 impl Row for SiteRow {
-    const VIEW: ViewId = ViewId { name: "sites", version: 2 };
+    const VIEW: ViewId = ViewId { name: "sites", version: 3 };
 
     fn indexes(&self) -> Vec<Entry<Self>> {
         let (company, opened) = (self.company_id, sortable(self.opened_at));

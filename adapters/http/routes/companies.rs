@@ -8,6 +8,7 @@ use loquet_domain::company::{AddressKind, Description, SiteAtOffice};
 use loquet_domain::ids::CompanyId;
 use loquet_domain::ports::Position;
 use loquet_domain::values::address::Address;
+use loquet_domain::values::enterprise_number::{Country, EnterpriseNumber};
 use loquet_domain::values::permission::Permission;
 use loquet_projections::ports::Order;
 use loquet_projections::table::{Row, RowQuery, find, select_where, sortable_name};
@@ -76,7 +77,7 @@ fn body(mut row: CompanyRow, position: Position) -> CompanyBody {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct CompanyFilter {
-    /// Only the company with this enterprise number. Digits only.
+    /// Only the company with this enterprise number, in any of the usual spellings.
     enterprise_number: Option<String>,
     /// Only companies whose legal or trading name begins with this text. Case does not matter.
     name: Option<String>,
@@ -112,10 +113,16 @@ pub(crate) async fn list(
     let alone = filter.without_administrator == Some(true);
     faults.finish_query()?;
     let position = api.reach(CompanyRow::VIEW, &AtLeast { at_least: filter.at_least }).await?;
-    let numbered = filter.enterprise_number.as_deref();
-    let by = match (numbered, &filter.name) {
-        (Some(number), _) if number.len() == 8 => CompanyRow::BY_NUMBER.beginning(format!("NL/{number}")),
-        (Some(number), _) => CompanyRow::BY_NUMBER.beginning(format!("BE/{number}")),
+    // A text that is no number of a register finds nothing.
+    let numbered = filter.enterprise_number.as_deref().map(|text| {
+        let countries = [Country::Belgium, Country::Netherlands];
+        let mut read =
+            countries.into_iter().filter_map(|country| EnterpriseNumber::parse(country, text).ok());
+        read.next()
+            .map_or_else(|| text.to_owned(), |number| format!("{}/{}", number.country(), number.digits()))
+    });
+    let by = match (&numbered, &filter.name) {
+        (Some(number), _) => CompanyRow::BY_NUMBER.beginning(number.as_str()),
         (None, Some(name)) => CompanyRow::BY_NAME.beginning(sortable_name(name)),
         (None, None) if alone => CompanyRow::WITHOUT_ADMINISTRATOR.all(),
         (None, None) => CompanyRow::BY_REGISTRATION.all(),
@@ -124,7 +131,7 @@ pub(crate) async fn list(
     let order = if filter.name.is_some() { Order::Ascending } else { order };
     let wanted = RowQuery { by: Some(by), order, after, limit: size + 1 };
     let fits = |row: &CompanyRow| {
-        numbered.is_none_or(|number| row.enterprise_number == number)
+        numbered.as_ref().is_none_or(|number| *number == format!("{}/{}", row.country, row.enterprise_number))
             && (!alone || row.administrators.is_empty())
     };
     let rows = select_where(api.rows.as_ref(), wanted, fits).await?.into_iter();
