@@ -15,6 +15,7 @@ pub mod one_time_code;
 pub mod password;
 pub mod permission;
 pub mod person;
+pub mod places;
 pub mod plain_text;
 pub mod serial_number;
 pub mod terminal_model;
