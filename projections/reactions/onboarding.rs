@@ -10,6 +10,7 @@ use loquet_domain::fact::{Actor, Context};
 use loquet_domain::order;
 use loquet_domain::ports::BoxFuture;
 use loquet_domain::schema::DomainEvent;
+use loquet_domain::serial_claim;
 use loquet_domain::takeover;
 
 use super::{Answer, Reaction};
@@ -60,7 +61,8 @@ impl Reaction for Onboarding {
 }
 
 /// Makes the lists of administrators and members agree with the accounts, and finishes take-overs that were begun or
-/// cancelled. Its name has a 2, so that it reads old logs again, which do not say which administrators are active.
+/// cancelled. Brings the claims on serial numbers that older versions made in a stream for each spelling into the
+/// stream of all spellings. Its name has a 3, so that it reads old logs again.
 pub struct Settling {
     /// The use cases.
     pub app: Arc<App>,
@@ -70,7 +72,7 @@ pub struct Settling {
 
 impl Settling {
     /// Its name.
-    pub const NAME: &'static str = "settling-2";
+    pub const NAME: &'static str = "settling-3";
 }
 
 impl Reaction for Settling {
@@ -121,6 +123,12 @@ impl Settling {
                     takeover,
                     self.app.take_over(takeover).await?.state.as_ref().as_ref().map(|opened| opened.from),
                 )
+            }
+            DomainEvent::SerialClaim(serial_claim::Event::SerialClaimed { .. }) => {
+                if let Some(older) = serial_claim::spelled_in_older(&envelope.stream) {
+                    self.app.claim_as_before(context, &older).await?;
+                }
+                return Ok(());
             }
             _ => return Ok(()),
         };

@@ -13,8 +13,9 @@ use loquet_domain::values::address::Address;
 use loquet_domain::values::enterprise_number::Country;
 use serde::{Deserialize, Serialize};
 
+use crate::collation::sortable_name;
 use crate::index::{Entry, Index};
-use crate::table::{FoundByWords, Row, Table, sortable, sortable_name};
+use crate::table::{FoundByWords, Row, Table, sortable};
 use crate::view::{CannotApply, EventEnvelope, View, ViewId};
 
 /// A company.
@@ -37,7 +38,7 @@ pub struct CompanyRow {
 impl CompanyRow {
     /// All companies: `<registered>`.
     pub const BY_REGISTRATION: Index<Self> = Index::new("created");
-    /// By the legal or the trading name, in lower case.
+    /// By the legal or the trading name, in the order of [`crate::collation`].
     pub const BY_NAME: Index<Self> = Index::new("name");
     /// By enterprise number: `<country>/<digits>`.
     pub const BY_NUMBER: Index<Self> = Index::new("number");

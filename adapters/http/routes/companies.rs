@@ -10,8 +10,9 @@ use loquet_domain::ports::Position;
 use loquet_domain::values::address::Address;
 use loquet_domain::values::enterprise_number::{Country, EnterpriseNumber};
 use loquet_domain::values::permission::Permission;
+use loquet_projections::collation::{beginning_of_name, name_begins};
 use loquet_projections::ports::Order;
-use loquet_projections::table::{Row, RowQuery, find, select_where, sortable_name};
+use loquet_projections::table::{Row, RowQuery, find, select_where};
 use loquet_projections::views::companies::CompanyRow;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -79,7 +80,7 @@ fn body(mut row: CompanyRow, position: Position) -> CompanyBody {
 pub(crate) struct CompanyFilter {
     /// Only the company with this enterprise number, in any of the usual spellings.
     enterprise_number: Option<String>,
-    /// Only companies whose legal or trading name begins with this text. Case does not matter.
+    /// Only companies whose legal or trading name begins with this text. Case and accents do not matter.
     name: Option<String>,
     /// With `true`, only companies without an administrator: support must give them one.
     without_administrator: Option<bool>,
@@ -123,7 +124,7 @@ pub(crate) async fn list(
     });
     let by = match (&numbered, &filter.name) {
         (Some(number), _) => CompanyRow::BY_NUMBER.beginning(number.as_str()),
-        (None, Some(name)) => CompanyRow::BY_NAME.beginning(sortable_name(name)),
+        (None, Some(name)) => CompanyRow::BY_NAME.beginning(beginning_of_name(name)),
         (None, None) if alone => CompanyRow::WITHOUT_ADMINISTRATOR.all(),
         (None, None) => CompanyRow::BY_REGISTRATION.all(),
     };
@@ -133,6 +134,7 @@ pub(crate) async fn list(
     let fits = |row: &CompanyRow| {
         numbered.as_ref().is_none_or(|number| *number == format!("{}/{}", row.country, row.enterprise_number))
             && (!alone || row.administrators.is_empty())
+            && filter.name.as_ref().is_none_or(|text| row.names().iter().any(|name| name_begins(name, text)))
     };
     let rows = select_where(api.rows.as_ref(), wanted, fits).await?.into_iter();
     let companies = rows.map(|(cursor, row)| (cursor, body(row, position)));
