@@ -36,13 +36,13 @@ pub fn evolve(mut company: Company, fact: &Fact<Event>) -> Company {
             }
         }
         Event::SiteOpened { site, name, address, order } => {
-            company.opened.insert(SiteId::of_order(order, address.key(), 0), *site);
-            company.place(*site, Site { name: name.clone(), address: address.clone() });
+            let key = company.place(*site, name.clone(), address.clone());
+            company.opened.insert(SiteId::of_order(order, key, 0), *site);
         }
         Event::SiteNamed { site, name } => company.sites.change(*site, |held| held.name = name.clone()),
         Event::SiteAddressChanged { site, address } => {
             if let Some(held) = company.unplace(*site) {
-                company.place(*site, Site { address: address.clone(), ..held });
+                company.place(*site, held.name, address.clone());
             }
         }
         Event::SitesPromised { takeover, to, sites } => {
@@ -55,7 +55,7 @@ pub fn evolve(mut company: Company, fact: &Fact<Event>) -> Company {
             company.promised.remove(takeover);
             company.gone.extend(sites);
             let gone = sites.iter().filter_map(|site| {
-                let Site { name, address } = company.unplace(*site)?;
+                let Site { name, address, .. } = company.unplace(*site)?;
                 Some(MovedSite { site: *site, name, address })
             });
             let gone = gone.collect();
@@ -65,7 +65,7 @@ pub fn evolve(mut company: Company, fact: &Fact<Event>) -> Company {
             company.moved.insert(*takeover, Vec::new());
             for moved in sites {
                 company.gone.remove(&moved.site);
-                company.place(moved.site, Site { name: moved.name.clone(), address: moved.address.clone() });
+                company.place(moved.site, moved.name.clone(), moved.address.clone());
             }
         }
     }

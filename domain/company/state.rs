@@ -58,6 +58,8 @@ pub struct Site {
     pub name: SiteName,
     /// Its address.
     pub address: Address,
+    /// The key of its address. Kept, because it takes longer to compute than to compare.
+    pub(super) key: AddressKey,
 }
 
 impl Company {
@@ -125,21 +127,23 @@ impl Company {
         self.promised.values().any(|promise| promise.to == company)
     }
 
-    pub(super) fn place(&mut self, id: SiteId, site: Site) {
-        let key = site.address.key();
+    /// Puts a site at its address. Returns the key of the address.
+    pub(super) fn place(&mut self, id: SiteId, name: SiteName, address: Address) -> AddressKey {
+        let key = address.key();
         if !self.at.contains(key) {
             self.at.insert(key, id);
         }
-        self.sites.insert(id, site);
+        self.sites.insert(id, Site { name, address, key });
+        key
     }
 
     /// Removes a site from its address. If another site is at the address by now, that site keeps it.
     pub(super) fn unplace(&mut self, id: SiteId) -> Option<Site> {
         let site = self.sites.remove(id)?;
-        let key = site.address.key();
+        let key = site.key;
         if self.at.get(key) == Some(&id) {
             self.at.remove(key);
-            let other = self.sites.iter().filter(|(_, other)| other.address.key() == key).map(|(id, _)| id);
+            let other = self.sites.iter().filter(|(_, other)| other.key == key).map(|(id, _)| id);
             if let Some(other) = other.min() {
                 self.at.insert(key, other);
             }

@@ -1,4 +1,4 @@
-//! People by the words of their names. A row holds only keyed hashes of the words.
+//! People by the words of their names. Of the name, a row holds only keyed hashes of the words.
 //!
 //! Somebody who has this file but not the key can learn that two names begin with the same letters, but not which
 //! letters. A row exists while its account does: deleting or erasing the account removes it. `loquet projections
