@@ -1,8 +1,8 @@
 //! How people search: by words, or the beginnings of words. Case and accents do not matter.
 
-use crate::values::address_key::words;
 use crate::values::email_address::EmailAddress;
 use crate::values::enterprise_number::{Country, EnterpriseNumber};
+use crate::values::latin::{is_dash, narrow, words};
 use crate::values::serial_number::SerialNumber;
 
 /// The minimum number of letters of a word to search for.
@@ -42,6 +42,15 @@ pub fn beginnings_of(texts: &[&str]) -> Vec<String> {
     all
 }
 
+/// The parts by which a serial number is found: everything from one of its characters to its end. What begins one of
+/// them is a part of the number.
+#[must_use]
+pub fn parts_of(serial: &SerialNumber) -> Vec<String> {
+    let key = serial.key();
+    let starts = 0..(key.len() + 1).saturating_sub(LEAST);
+    starts.filter_map(|start| key.get(start..).map(str::to_owned)).collect()
+}
+
 /// The first letters of a word. Returns `None` if it is shorter.
 fn beginning(word: &str, letters: usize) -> Option<String> {
     let taken: String = word.chars().take(letters).collect();
@@ -61,9 +70,11 @@ pub enum Query {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Words {
     words: Vec<String>,
-    /// The text as enterprise numbers, if it is one in any register. Dots are ignored.
+    /// The text as enterprise numbers, if it is one in any register, in any of the usual spellings.
     pub numbers: Vec<EnterpriseNumber>,
-    /// The text as a serial number, if it could be one.
+    /// The first digits of an enterprise number with the country of its register, if the text could be those.
+    pub number_parts: Vec<(Country, String)>,
+    /// The text as a serial number or a part of one, if it could be that.
     pub serial: Option<SerialNumber>,
 }
 
@@ -93,21 +104,36 @@ impl Query {
         let mut words = words_of(&[text]);
         words.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
         let numbers = [Country::Belgium, Country::Netherlands];
-        let upper = text.trim().to_uppercase();
         let numbers: Vec<_> =
-            numbers.into_iter().filter_map(|country| EnterpriseNumber::parse(country, &upper).ok()).collect();
-        let serial = SerialNumber::parse(text).ok();
+            numbers.into_iter().filter_map(|country| EnterpriseNumber::parse(country, text).ok()).collect();
+        let number_parts = number_parts(text);
+        // A serial number without any digit is searched for in words.
+        let serial = SerialNumber::parse(text).ok().filter(|serial| {
+            let key = serial.key();
+            key.len() >= LEAST && key.contains(|c: char| c.is_ascii_digit())
+        });
         // A number is searched for as a whole, even if its parts are short.
-        let letters = text.chars().filter(|c| c.is_alphanumeric()).count();
-        let is_number = !numbers.is_empty() || (serial.is_some() && letters >= LEAST);
+        let is_number = !numbers.is_empty() || serial.is_some();
         match words.first() {
             _ if words.len() > MOST_WORDS => Err(InvalidQuery::TooLong),
             Some(longest) if longest.chars().count() >= LEAST || is_number => {
-                Ok(Self::Words(Words { words, numbers, serial }))
+                Ok(Self::Words(Words { words, numbers, number_parts, serial }))
             }
             _ => Err(InvalidQuery::TooShort),
         }
     }
+}
+
+/// The text as the first digits of an enterprise number. With fewer than five digits, it is rather something else. A
+/// Belgian number is also found without its leading zero.
+fn number_parts(text: &str) -> Vec<(Country, String)> {
+    let separates = |c: char| c.is_whitespace() || c == '.' || is_dash(c);
+    let digits: String = text.chars().map(narrow).filter(|c| !separates(*c)).collect();
+    if !(5..=9).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Vec::new();
+    }
+    let short = format!("0{digits}");
+    vec![(Country::Belgium, digits.clone()), (Country::Belgium, short), (Country::Netherlands, digits)]
 }
 
 impl Words {
@@ -132,8 +158,22 @@ impl Words {
     #[must_use]
     pub fn fit(&self, texts: &[&str]) -> bool {
         let there = words_of(texts);
-        self.words.iter().all(|word| there.iter().any(|known| known.starts_with(word.as_str())))
+        self.words.iter().all(|word| is_in(word, &there))
     }
+
+    /// Whether the words fit these texts, or these and the others together. At least one word that is long enough to
+    /// search for is in the first texts.
+    #[must_use]
+    pub fn fit_with(&self, texts: &[&str], others: &[&str]) -> bool {
+        let (there, others) = (words_of(texts), words_of(others));
+        self.looked_for().any(|word| is_in(word, &there))
+            && self.words.iter().all(|word| is_in(word, &there) || is_in(word, &others))
+    }
+}
+
+/// Whether it is one of the words, or the beginning of one.
+fn is_in(word: &str, there: &[String]) -> bool {
+    there.iter().any(|known| known.starts_with(word))
 }
 
 #[cfg(test)]
@@ -184,11 +224,52 @@ mod tests {
         assert!(matches!(Query::parse("Marie@Example.BE"), Ok(Query::Email(_))));
     }
 
+    #[test]
+    fn words_of_a_person_and_of_a_company_go_together() {
+        let (person, company) = (["Marie", "Dupont"], ["Boulangerie de Gand SRL"]);
+        for text in ["dupont boulangerie", "gand marie", "de dupont", "marie dupont", "boulang mar"] {
+            assert!(sought(text).fit_with(&person, &company), "{text}");
+        }
+        for text in ["boulangerie gand", "dupont boucherie", "de boulangerie"] {
+            assert!(!sought(text).fit_with(&person, &company), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_serial_number_is_found_by_any_part_of_it() {
+        let parts = parts_of(&SerialNumber::parse("ab-1850 001").unwrap());
+        assert_eq!(parts, ["AB1850001", "B1850001", "1850001", "850001", "50001", "0001", "001"]);
+        for text in ["1850", "ab-185", "1 850-001", "B1", "0001", "001", "ab1850001"] {
+            let sought = Query::parse(text).ok().and_then(|query| match query {
+                Query::Words(words) => words.serial,
+                Query::Email(_) => None,
+            });
+            let found = sought.is_some_and(|part| parts.iter().any(|known| known.starts_with(&part.key())));
+            assert_eq!(found, text != "B1", "{text}");
+        }
+        assert_eq!(parts_of(&SerialNumber::parse("12").unwrap()), [""; 0]);
+    }
+
+    #[test]
+    fn a_number_is_found_without_its_leading_zero_and_by_its_beginning() {
+        for text in ["123456749", "123.456.749", "BE 123456749", "be123.456.749"] {
+            assert_eq!(
+                sought(text).numbers.first().map(EnterpriseNumber::digits),
+                Some("0123456749"),
+                "{text}"
+            );
+        }
+        let parts = sought("0123.456").number_parts;
+        assert!(parts.contains(&(Country::Belgium, "0123456".to_owned())));
+        assert!(sought("123 456").number_parts.contains(&(Country::Belgium, "0123456".to_owned())));
+        assert_eq!(sought("1050").number_parts, [], "this is rather a postal code");
+    }
+
     proptest! {
         /// Typing the beginning of a word of a name searches under a beginning by which that name is found.
         #[test]
         fn whatever_fits_a_name_is_looked_for_where_the_name_is_found(
-            given in "[A-Za-zéèçöß' -]{1,12}", family in "[A-Za-zéèçöß' -]{1,12}", letters in 3_usize..8,
+            given in "[A-Za-zéèçößłøđễẦņ' -]{1,12}", family in "[A-Za-zéèçöß\u{301}\u{323}' -]{1,12}", letters in 3_usize..8,
         ) {
             let name = [given.as_str(), family.as_str()];
             let found_by = beginnings_of(&name);

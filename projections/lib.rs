@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod causes;
+pub mod collation;
 pub mod diagnosis;
 pub mod erased_view;
 pub mod event_envelope;

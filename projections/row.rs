@@ -56,12 +56,6 @@ pub fn sortable(moment: Moment) -> String {
     format!("{:019}", moment.timestamp_micros().max(0))
 }
 
-/// A name as text for an index: in lower case, for searching and sorting.
-#[must_use]
-pub fn sortable_name(name: &str) -> String {
-    name.to_lowercase().replace('\0', " ")
-}
-
 /// A row can't be read or written in its stored form.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("row {key} can't be {done}")]

@@ -3,8 +3,10 @@
 //! The read model of people holds keyed hashes of the beginnings of their names' words. The search finds accounts by
 //! these hashes. Then it reads each person from the log with the account's key, and compares the real name.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
+use loquet_domain::ids::CompanyId;
 use loquet_domain::ports::{CodecError, EventCodec, EventStore, ReadError, Tokens};
 use loquet_domain::search::Words;
 use loquet_domain::values::email_address::EmailAddress;
@@ -98,6 +100,22 @@ struct Candidates<R> {
     complete: bool,
 }
 
+/// A word that is searched for in the names of people and companies.
+struct Sought {
+    /// The keyed hash of its beginning.
+    hash: String,
+    /// The companies that have it in a name. `None` if there are too many: then any company may have it.
+    companies: Option<BTreeSet<CompanyId>>,
+}
+
+impl Sought {
+    /// Whether the word may be in the person's name or in the name of their company.
+    fn may_fit(&self, row: &PersonRow) -> bool {
+        let of_company = || self.companies.as_ref().is_none_or(|named| named.contains(&row.company_id));
+        row.words.contains(&self.hash) || of_company()
+    }
+}
+
 impl Search<'_> {
     /// The account with this address.
     ///
@@ -117,39 +135,66 @@ impl Search<'_> {
         Ok(Hits::of(items, self.most, found.complete))
     }
 
-    /// The accounts of people with this name.
+    /// The accounts of people with this name. Some of the words may be words of the person's company instead.
     ///
     /// # Errors
     /// The same as [`Search::account_of`].
     pub async fn people(&self, words: &Words) -> Result<Hits<AccountHit>, SearchFailed> {
-        let hashes: Vec<String> = words.beginnings().map(|word| self.codec.hash_word(&word)).collect();
-        let found = self.narrowest::<PersonRow>(&hashes, LOOKED_THROUGH).await?;
-        let every = |row: &&PersonRow| hashes.iter().all(|hash| row.words.contains(hash));
+        let mut sought = Vec::new();
+        for (word, beginning) in words.looked_for().zip(words.beginnings()) {
+            sought.push(Sought {
+                hash: self.codec.hash_word(&beginning),
+                companies: if words.is_one() {
+                    Some(BTreeSet::new())
+                } else {
+                    self.companies_named(word).await?
+                },
+            });
+        }
+        let (mut candidates, mut complete) = (Vec::new(), true);
+        for word in &sought {
+            let found = self.first(PersonRow::BY_WORD.beginning(word.hash.as_str()), LOOKED_THROUGH).await?;
+            complete &= found.complete;
+            candidates
+                .extend(found.rows.into_iter().filter(|row| sought.iter().all(|word| word.may_fit(row))));
+        }
+        // Those whose own name has the most words come first.
+        let own = |row: &PersonRow| sought.iter().filter(|word| row.words.contains(&word.hash)).count();
+        candidates.sort_by_cached_key(|row| (Reverse(own(row)), row.account_id));
+        candidates.dedup_by_key(|row| row.account_id);
         let (mut items, mut read) = (Vec::new(), 0);
-        for row in found.rows.iter().filter(every) {
+        for row in &candidates {
             if items.len() > self.most || read == READ {
                 return Ok(Hits::of(items, self.most, false));
             }
             read += 1;
             items.extend(self.named(row, words).await?);
         }
-        Ok(Hits::of(items, self.most, found.complete))
+        Ok(Hits::of(items, self.most, complete))
     }
 
-    /// The account of a row, if its owner's name matches. If the key of one account is missing, other people are
-    /// still found.
+    /// The companies that have this word in a name. Returns `None` if there are too many.
+    async fn companies_named(&self, word: &str) -> Result<Option<BTreeSet<CompanyId>>, StoreFailed> {
+        let found = self.first(CompanyRow::BY_WORD.beginning(word), LOOKED_THROUGH).await?;
+        Ok(found.complete.then(|| found.rows.iter().map(|row| row.company_id).collect()))
+    }
+
+    /// The account of a row, if its owner's name matches, or that name and the company's names together. If the key
+    /// of one account is missing, other people are still found.
     async fn named(&self, row: &PersonRow, words: &Words) -> Result<Option<AccountHit>, SearchFailed> {
         let person = match person_at(self.store, self.codec, row.person_at).await {
             Err(Unreadable::Codec(CodecError::Keys(_))) => return Ok(None),
             person => person?,
         };
-        let fits = |person: &&Person| words.fit(&[person.given_name.as_str(), person.family_name.as_str()]);
-        let Some(person) = person.known().filter(fits) else { return Ok(None) };
+        let Some(person) = person.known() else { return Ok(None) };
         let Some(account) = find::<AccountRow>(self.rows, row.account_id.to_string()).await? else {
             return Ok(None);
         };
         let company = self.company(&account.company_id).await?;
-        Ok(Some(AccountHit { account, person: person.clone(), company }))
+        let names = [person.given_name.as_str(), person.family_name.as_str()];
+        let of_company = company.as_ref().map(CompanyRow::names).unwrap_or_default();
+        let fits = words.fit_with(&names, &of_company);
+        Ok(fits.then(|| AccountHit { account, person: person.clone(), company }))
     }
 
     /// The companies with this name or number.
@@ -158,14 +203,15 @@ impl Search<'_> {
     /// The same as [`Search::account_of`].
     pub async fn companies(&self, words: &Words) -> Result<Hits<CompanyRow>, SearchFailed> {
         let mut numbered = Vec::new();
-        for number in &words.numbers {
-            let by = CompanyRow::BY_NUMBER.beginning(format!("{}/{}", number.country(), number.digits()));
-            numbered.extend(self.first(by, 1).await?.rows);
+        let whole = words.numbers.iter().map(|number| (number.country(), number.digits()));
+        let parts = words.number_parts.iter().map(|(country, digits)| (*country, digits.as_str()));
+        for (country, digits) in whole.chain(parts) {
+            let by = CompanyRow::BY_NUMBER.beginning(format!("{country}/{digits}"));
+            numbered.extend(self.first(by, self.most).await?.rows);
         }
-        let named = self.in_words::<CompanyRow>(words, |row| {
-            let trading = row.trading_name.as_ref().map_or("", |name| name.as_str());
-            words.fit(&[row.legal_name.as_str(), trading])
-        });
+        let mut once = BTreeSet::new();
+        numbered.retain(|row| once.insert(row.company_id));
+        let named = self.in_words::<CompanyRow>(words, |row| words.fit(&row.names()));
         let Hits { items, more } = named.await?;
         let known: BTreeSet<_> = numbered.iter().map(|row| row.company_id).collect();
         numbered.extend(items.into_iter().filter(|row| !known.contains(&row.company_id)));
@@ -186,22 +232,23 @@ impl Search<'_> {
         Ok(Hits { items: hits, more })
     }
 
-    /// The terminal with this serial number.
+    /// The terminals with this serial number, or with this part in it. The one with the whole number comes first.
     ///
     /// # Errors
     /// The same as [`Search::account_of`].
     pub async fn terminals(&self, words: &Words) -> Result<Hits<CompanyHit<TerminalRow>>, SearchFailed> {
         let Some(serial) = &words.serial else { return Ok(Hits::none()) };
-        let found = self.first(TerminalRow::BY_SERIAL.under(serial), self.most).await?;
-        let mut items = Vec::new();
-        for row in found.rows {
+        let whole = self.first(TerminalRow::BY_SERIAL.under(serial.key()), self.most).await?;
+        let part = self.first(TerminalRow::BY_SERIAL_PART.beginning(serial.key()), self.most + 1).await?;
+        let (mut items, mut seen) = (Vec::new(), BTreeSet::new());
+        for row in whole.rows.into_iter().chain(part.rows).filter(|row| seen.insert(row.terminal_id)) {
             let company = self.company(&row.company_id).await?;
             items.push(CompanyHit { row, company });
         }
-        Ok(Hits::of(items, self.most, found.complete))
+        Ok(Hits::of(items, self.most, part.complete))
     }
 
-    async fn company(&self, id: &loquet_domain::ids::CompanyId) -> Result<Option<CompanyRow>, StoreFailed> {
+    async fn company(&self, id: &CompanyId) -> Result<Option<CompanyRow>, StoreFailed> {
         find::<CompanyRow>(self.rows, id.to_string()).await
     }
 

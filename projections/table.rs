@@ -4,7 +4,7 @@ use crate::held_rows::HeldRows;
 use crate::index::Lookup;
 use crate::ports::{Cursor, Order, ReadStore, Rows, Selection, StoreFailed};
 use crate::row::{CannotApply, read};
-pub use crate::row::{FoundByWords, Row, RowFailed, sortable, sortable_name};
+pub use crate::row::{FoundByWords, Row, RowFailed, sortable};
 
 /// The rows of one view while events are applied. Rows in memory hide the stored ones.
 pub struct Table<'a, R> {

@@ -111,7 +111,8 @@ pub(crate) struct ReleaseTerminal {
 
 #[derive(Args)]
 pub(crate) struct ImportTerminals {
-    /// A CSV file with the columns `terminal` (serial number or id) and `site` (id or name). `-` reads standard input.
+    /// A CSV file, as Excel saves it, with the columns `terminal` (serial number or id) and `site` (id or name). `-`
+    /// reads standard input.
     pub(crate) file: PathBuf,
     /// The id of the company that has the terminals.
     #[arg(long)]

@@ -1,8 +1,8 @@
 //! `loquet company list` and `show`.
 
 use loquet_domain::company::{AddressKind, CompanyName};
+use loquet_projections::collation::{beginning_of_name, name_begins};
 use loquet_projections::ports::Order;
-use loquet_projections::table::sortable_name;
 use loquet_projections::views::companies::CompanyRow;
 use loquet_projections::views::sites::SiteRow;
 use serde_json::{Value, json};
@@ -25,14 +25,17 @@ pub(crate) async fn run(directory: &DataDirectory, command: CompanyCommand) -> a
 
 async fn list(known: &Known, which: &ListCompanies) -> anyhow::Result<()> {
     let (by, order) = match &which.name {
-        Some(name) => (CompanyRow::BY_NAME.beginning(sortable_name(name)), Order::Ascending),
+        Some(name) => (CompanyRow::BY_NAME.beginning(beginning_of_name(name)), Order::Ascending),
         None if which.without_administrator => (CompanyRow::WITHOUT_ADMINISTRATOR.all(), Order::Descending),
         None => (CompanyRow::BY_REGISTRATION.all(), Order::Descending),
     };
     let limit = usize::try_from(which.how.limit)?;
     let mut rows = table(&["COMPANY", "NUMBER", "NAME", "TRADING NAME", "TOWN", "SINCE"]);
     for company in known.some(Rows { by, order, limit }).await? {
-        if which.without_administrator && !company.administrators.is_empty() {
+        let begins = |text: &String| company.names().iter().any(|name| name_begins(name, text));
+        if which.without_administrator && !company.administrators.is_empty()
+            || !which.name.as_ref().is_none_or(begins)
+        {
             continue;
         }
         if which.how.json {

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use anyhow::ensure;
 use loquet_domain::ids::CompanyId;
 use loquet_domain::ports::Position;
+use loquet_domain::values::enterprise_number::{Country, EnterpriseNumber};
 use loquet_projections::index::Lookup;
 use loquet_projections::ports::{Order, ReadStore};
 use loquet_projections::table::{Row, RowQuery, find, select};
@@ -69,10 +69,14 @@ impl Known {
             let found = self.one::<CompanyRow>(id).await?;
             return found.ok_or_else(|| anyhow::anyhow!("there is no company {id}"));
         }
-        let digits: String = which.chars().filter(char::is_ascii_digit).collect();
-        ensure!(matches!(digits.len(), 8 | 10), "'{which}' is neither an id nor an enterprise number");
-        let country = if digits.len() == 8 { "NL" } else { "BE" };
-        let by = CompanyRow::BY_NUMBER.beginning(format!("{country}/{digits}"));
+        let numbers = [Country::Belgium, Country::Netherlands];
+        let mut numbers =
+            numbers.into_iter().filter_map(|country| EnterpriseNumber::parse(country, which).ok());
+        let Some(number) = numbers.next() else {
+            anyhow::bail!("'{which}' is neither an id nor an enterprise number");
+        };
+        let digits = number.digits();
+        let by = CompanyRow::BY_NUMBER.beginning(format!("{}/{digits}", number.country()));
         let found = self.some(Rows { by, order: Order::Ascending, limit: 1 }).await?;
         found.into_iter().next().ok_or_else(|| anyhow::anyhow!("no company has the number {digits}"))
     }

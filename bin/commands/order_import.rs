@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use encoding_rs_io::DecodeReaderBytesBuilder;
 use indicatif::{ProgressBar, ProgressStyle};
 use loquet_domain::app::Failure;
 use loquet_domain::values::plain_text::visible;
@@ -106,7 +107,13 @@ fn open(import: &Import) -> anyhow::Result<(Box<dyn BufRead>, ProgressBar)> {
     };
     let bar = if output::errors_are_watched() { ProgressBar::new(length) } else { ProgressBar::hidden() };
     let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {eta} {msg}")?;
-    Ok((Box::new(BufReader::new(reader)), bar.with_style(style)))
+    Ok((Box::new(BufReader::new(in_utf_8(reader))), bar.with_style(style)))
+}
+
+/// Reads a text in UTF-8. A byte order mark is dropped. With the mark of UTF-16, as PowerShell writes files, the text is
+/// converted.
+fn in_utf_8<R: Read>(reader: R) -> impl Read {
+    DecodeReaderBytesBuilder::new().bom_override(true).utf8_passthru(true).strip_bom(true).build(reader)
 }
 
 fn skip_line(lines: &mut Box<dyn BufRead>) -> anyhow::Result<()> {
@@ -209,5 +216,26 @@ impl Report {
             line(format_args!("line {}: {}", refused.line, refused.why.join("; ")));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_line() {
+        let text = "{\"a\":\"é\"}\r\n{}\n";
+        let marked = format!("\u{feff}{text}");
+        let low: Vec<u8> = marked.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let high: Vec<u8> = marked.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        for bytes in [text.as_bytes(), marked.as_bytes(), &low, &high] {
+            let mut read = String::new();
+            in_utf_8(bytes).read_to_string(&mut read).unwrap();
+            assert_eq!(read, text, "{bytes:?}");
+        }
+        let mut broken = Vec::new();
+        in_utf_8(&b"{\xff}"[..]).read_to_end(&mut broken).unwrap();
+        assert_eq!(broken, b"{\xff}", "a broken line is refused as it is");
     }
 }

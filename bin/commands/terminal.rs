@@ -100,7 +100,7 @@ async fn find(known: &Known, which: &str) -> anyhow::Result<TerminalRow> {
         return known.one(id).await?.with_context(|| format!("there is no terminal {id}"));
     }
     let serial = serial(which)?;
-    let by = TerminalRow::BY_SERIAL.under(&serial);
+    let by = TerminalRow::BY_SERIAL.under(serial.key());
     let found = known.some(Rows { by, order: Order::Ascending, limit: 1 }).await?;
     found.into_iter().next().with_context(|| format!("no terminal has the serial number {serial}"))
 }

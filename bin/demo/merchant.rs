@@ -266,7 +266,9 @@ impl Merchant {
         let (model, quantity) = (dice.pick(&MODELS), dice.pick(&[1_u32, 1, 1, 1, 2, 2, 3, 4]).max(1));
         let first = u64::try_from(line)? * 8;
         let serials = match dice.chance(82) {
-            true => (0..quantity).map(|unit| self.serial(order.into(), first + u64::from(unit))).collect(),
+            true => (0..quantity)
+                .map(|unit| SerialNumber::parse(&self.serial(order.into(), first + u64::from(unit))))
+                .collect::<Result<Vec<_>, _>>()?,
             false => Vec::new(),
         };
         Ok(Line { model: model.to_owned(), quantity, serials, delivery_address: self.address(site)? })

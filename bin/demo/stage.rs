@@ -9,8 +9,8 @@ use chrono::TimeDelta;
 use loquet_domain::Moment;
 use loquet_domain::access::{Grantor, GroupName, GroupText, Where};
 use loquet_domain::account::{Account, Admission, Authority};
-use loquet_domain::app::{App, Credentials, Login, NewColleague, NewTakeOver, Owner};
-use loquet_domain::company::{AddressKind, CompanyName, Description, SiteName};
+use loquet_domain::app::{App, Credentials, Failure, Login, NewColleague, NewTakeOver, Owner};
+use loquet_domain::company::{self, AddressKind, CompanyName, Description, SiteName};
 use loquet_domain::fact::{Actor, Client, Context};
 use loquet_domain::ids::{AccountId, CorrelationId, SessionId, SiteId, TakeOverId, TerminalId};
 use loquet_domain::order::Channel;
@@ -323,7 +323,11 @@ impl Scene<'_> {
         let name =
             format!("{} {} {town}", self.merchant.called(), self.dice.pick(self.merchant.region.sites));
         let (company, name) = (self.merchant.company()?, SiteName::parse(&name)?);
-        Ok(self.app.name_site(&self.owner()?, company, site, name).await.map(drop)?)
+        match self.app.name_site(&self.owner()?, company, site, name).await {
+            // Another site has this name. A person would leave it at that, too.
+            Err(Failure::Company(company::Refusal::SiteNameTaken(_))) => Ok(()),
+            named => Ok(named.map(drop)?),
+        }
     }
 
     async fn assign(&mut self) -> anyhow::Result<()> {

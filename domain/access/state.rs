@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{AccountId, GroupId, SiteId, TakeOverId};
 use crate::persistent_map::PersistentMap;
+use crate::values::latin::alike;
 use crate::values::permission::Permission;
 use crate::values::plain_text::{is_text, names_scheme};
 
@@ -75,7 +76,7 @@ impl GroupName {
 
     /// Whether people would confuse the two names.
     pub(super) fn is_like(&self, other: &Self) -> bool {
-        self.0.to_lowercase() == other.0.to_lowercase()
+        alike(&self.0) == alike(&other.0)
     }
 }
 

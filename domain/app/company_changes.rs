@@ -33,7 +33,8 @@ impl App {
     /// Renames a site.
     ///
     /// # Errors
-    /// [`company::Refusal::NoSuchSite`] if the company has no such site.
+    /// [`company::Refusal::NoSuchSite`] if the company has no such site. [`company::Refusal::SiteNameTaken`] if another
+    /// site has a name that is alike.
     pub async fn name_site(
         &self,
         context: &Context,
@@ -44,18 +45,21 @@ impl App {
         Ok(self.change_company(context, company, Command::NameSite { site, name }).await?.position)
     }
 
-    /// Changes a site's address.
+    /// Changes a site's address and name: both or neither.
     ///
     /// # Errors
-    /// [`company::Refusal::AddressInUse`] if another site of the company is at that address.
-    pub async fn move_site(
+    /// The same as [`App::name_site`]. [`company::Refusal::AddressInUse`] if another site of the company is at that
+    /// address.
+    pub async fn change_site(
         &self,
         context: &Context,
         company: CompanyId,
         site: SiteId,
-        address: Address,
+        address: Option<Address>,
+        name: Option<SiteName>,
     ) -> Result<Position, Failure> {
-        Ok(self.change_company(context, company, Command::MoveSite { site, address }).await?.position)
+        let change = Command::ChangeSite { site, address, name };
+        Ok(self.change_company(context, company, change).await?.position)
     }
 
     pub(super) async fn change_company(

@@ -11,7 +11,7 @@ use crate::company;
 use crate::company::Company;
 use crate::fact::Context;
 use crate::ids::{CompanyId, OrderId, SiteId, TerminalId};
-use crate::order::{self, Content, Equipped, Line};
+use crate::order::{self, Content, Equipped};
 use crate::ports::{BoxFuture, Position};
 use crate::serial_claim;
 use crate::terminals::{self, Unit};
@@ -95,7 +95,7 @@ impl App {
                     Wanted { terminal, model: model.clone(), serial: None, address }
                 }));
             }
-            numbered.extend(serials(line).map(|serial| (serial, model.clone(), address)));
+            numbered.extend(line.serials.iter().map(|serial| (serial.clone(), model.clone(), address)));
         }
         let mut claims: Vec<BoxFuture<'_, _>> = Vec::with_capacity(numbered.len());
         for (serial, ..) in &numbered {
@@ -124,6 +124,7 @@ impl App {
         order: &OrderId,
     ) -> Result<Claimed, Unavailable> {
         let stream = serial_claim::stream(serial);
+        self.claim_as_before(context, serial).await?;
         loop {
             let claim = serial_claim::Command::ClaimForOrder { serial: serial.clone(), order: order.clone() };
             let claim = self.serials.transact(&stream, context, claim).await?.state;
@@ -141,6 +142,24 @@ impl App {
             }
             // The number became free in this moment.
         }
+    }
+
+    /// Brings a claim that an older version made in a stream of its own spelling into the stream of all spellings. If
+    /// older versions claimed two spellings of one number, the first claim stays.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the log can't be read or written.
+    pub async fn claim_as_before(
+        &self,
+        context: &Context,
+        spelled: &SerialNumber,
+    ) -> Result<(), Unavailable> {
+        let Some(older) = serial_claim::older_stream(spelled) else { return Ok(()) };
+        if let Some(holder) = self.serials.load(&older).await?.state.held.clone() {
+            let adopt = serial_claim::Command::Adopt { holder };
+            self.serials.transact(&serial_claim::stream(spelled), context, adopt).await?;
+        }
+        Ok(())
     }
 
     /// Continues the orders that wait for a serial number. The first of them gets it, if it is free.
@@ -184,8 +203,4 @@ impl Wanted<'_> {
         let Self { terminal, model, serial, .. } = self;
         Some(Unit { terminal: *terminal, model: model.clone(), serial: serial.clone(), site })
     }
-}
-
-fn serials(line: &Line) -> impl Iterator<Item = SerialNumber> {
-    line.serials.iter().filter_map(|serial| SerialNumber::parse(serial).ok())
 }

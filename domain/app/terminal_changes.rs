@@ -139,6 +139,7 @@ impl App {
         let terminals = self.terminals(company).await?.state;
         // Checked before the number is claimed, so that a refusal leaves it free for others.
         terminals::decide(&terminals, Command::NoteSerial { terminal, serial: serial.clone() })?;
+        self.claim_as_before(context, &serial).await?;
         let claim = serial_claim::Command::Claim { terminal };
         let claimed = self.serials.transact(&serial_claim::stream(&serial), context, claim).await?;
         if claimed.state.held.as_ref().is_none_or(|(holder, _)| *holder != terminal) {
@@ -154,8 +155,11 @@ impl App {
         serial: &SerialNumber,
         terminal: TerminalId,
     ) -> Result<(), Unavailable> {
-        let release = serial_claim::Command::Release { terminal };
-        self.serials.transact(&serial_claim::stream(serial), context, release).await?;
+        // The older stream first: after a crash in between, the number is still claimed in the newer one.
+        let streams = serial_claim::older_stream(serial).into_iter().chain([serial_claim::stream(serial)]);
+        for stream in streams {
+            self.serials.transact(&stream, context, serial_claim::Command::Release { terminal }).await?;
+        }
         Ok(())
     }
 

@@ -37,6 +37,15 @@ pub enum Command {
         /// Its new address.
         address: Address,
     },
+    /// Change a site's address and name: both or neither.
+    ChangeSite {
+        /// The site.
+        site: SiteId,
+        /// Its new address. `None`: it stays where it is.
+        address: Option<Address>,
+        /// Its new name. `None`: it keeps its name.
+        name: Option<SiteName>,
+    },
     /// Promise sites to a take-over: all of them or none.
     PromiseSites {
         /// The take-over.

@@ -23,6 +23,9 @@ pub enum Refusal {
     /// Another site of the company is at that address.
     #[error("site {0} is at that address already")]
     AddressInUse(SiteId),
+    /// Another site of the company has a name that people would confuse with this one.
+    #[error("site {0} has this name already")]
+    SiteNameTaken(SiteId),
     /// The site is promised to another take-over that is open.
     #[error("site {0} is promised to another take-over")]
     SitePromised(SiteId),
@@ -42,14 +45,13 @@ pub fn decide(company: &Company, command: Command) -> Result<Vec<Event>, Refusal
         Command::Register { .. } => Ok(Vec::new()),
         Command::OpenSites { order, addresses } => Ok(open_sites(company, &order, addresses)),
         Command::Describe(description) => describe(company, registered, description),
-        Command::NameSite { site, name } => {
-            let held = company.sites.get(site).ok_or(Refusal::NoSuchSite(site))?;
-            Ok((held.name != name || !held.named)
-                .then_some(Event::SiteNamed { site, name })
-                .into_iter()
-                .collect())
-        }
+        Command::NameSite { site, name } => name_site(company, site, name),
         Command::MoveSite { site, address } => move_site(company, site, address),
+        Command::ChangeSite { site, address, name } => {
+            let moved = address.map(|address| move_site(company, site, address)).transpose()?;
+            let named = name.map(|name| name_site(company, site, name)).transpose()?;
+            Ok([moved, named].into_iter().flatten().flatten().collect())
+        }
         Command::PromiseSites { takeover, .. }
         | Command::ReleaseSites { takeover, .. }
         | Command::ReceiveSites { takeover, .. }
@@ -87,20 +89,22 @@ impl Decider for Company {
     }
 }
 
-/// Opens a site at each address where the company has none yet. Two spellings of one address open one site.
+/// Opens a site at each address where the company has none yet. Two spellings of one address open one site. No site
+/// gets a name that is like the name of another.
 fn open_sites(company: &Company, order: &OrderId, addresses: Vec<Address>) -> Vec<Event> {
     let mut opened = BTreeSet::new();
     let new = addresses
         .into_iter()
         .filter(|address| company.site_for(order, address).is_none() && opened.insert(address.key()));
-    let mut names: Vec<SiteName> = Vec::new();
+    let new: Vec<Address> = new.collect();
+    let mut names = if new.is_empty() { BTreeSet::new() } else { company.site_names() };
     let open = |address: Address| {
-        let name = company.name_at(&address, None, &names);
-        names.push(name.clone());
+        let name = SiteName::of(&address, &names);
+        names.insert(name.alike());
         let site = company.next_site(order, address.key());
         Event::SiteOpened { site, name, address, order: order.clone() }
     };
-    new.map(open).collect()
+    new.into_iter().map(open).collect()
 }
 
 fn describe(company: &Company, held: &Registered, wanted: Description) -> Result<Vec<Event>, Refusal> {
@@ -126,6 +130,19 @@ fn describe(company: &Company, held: &Registered, wanted: Description) -> Result
     Ok(events)
 }
 
+/// Two sites may not have names that people would confuse.
+fn name_site(company: &Company, site: SiteId, name: SiteName) -> Result<Vec<Event>, Refusal> {
+    let held = company.sites.get(site).ok_or(Refusal::NoSuchSite(site))?;
+    if held.name == name && held.named {
+        return Ok(Vec::new());
+    }
+    let alike = name.alike();
+    match company.sites.iter().find(|(other, held)| *other != site && held.name.alike() == alike) {
+        Some((other, _)) => Err(Refusal::SiteNameTaken(other)),
+        None => Ok(vec![Event::SiteNamed { site, name }]),
+    }
+}
+
 /// Two sites may not have one address, because the next order could not tell them apart.
 fn move_site(company: &Company, site: SiteId, address: Address) -> Result<Vec<Event>, Refusal> {
     let held = company.sites.get(site).ok_or(Refusal::NoSuchSite(site))?;
@@ -133,7 +150,7 @@ fn move_site(company: &Company, site: SiteId, address: Address) -> Result<Vec<Ev
         Some(other) if other != site => Err(Refusal::AddressInUse(other)),
         _ if held.address == address => Ok(Vec::new()),
         _ => {
-            let follows = (!held.named).then(|| company.name_at(&address, Some(site), &[]));
+            let follows = (!held.named).then(|| company.name_at(&address, site));
             let name = follows.filter(|name| *name != held.name);
             Ok(vec![Event::SiteAddressChanged { site, address, name }])
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::state::Promise;
 use super::{AddressKind, Company, Event, MovedSite, Registered, Site};
 use crate::fact::Fact;
+use crate::ids::SiteId;
 
 /// The company after one more event.
 #[must_use]
@@ -34,8 +35,9 @@ pub fn evolve(mut company: Company, fact: &Fact<Event>) -> Company {
                 };
             }
         }
-        Event::SiteOpened { site, name, address, .. } => {
-            company.place(*site, Site { name: name.clone(), address: address.clone(), named: false });
+        Event::SiteOpened { site, name, address, order } => {
+            let key = company.place(*site, name.clone(), address.clone(), false);
+            company.opened.insert(SiteId::of_order(order, key, 0), *site);
         }
         Event::SiteNamed { site, name } => company.sites.change(*site, |held| {
             held.name = name.clone();
@@ -44,7 +46,7 @@ pub fn evolve(mut company: Company, fact: &Fact<Event>) -> Company {
         Event::SiteAddressChanged { site, address, name } => {
             if let Some(held) = company.unplace(*site) {
                 let name = name.clone().unwrap_or(held.name);
-                company.place(*site, Site { name, address: address.clone(), named: held.named });
+                company.place(*site, name, address.clone(), held.named);
             }
         }
         Event::SitesPromised { takeover, to, sites } => {
@@ -57,7 +59,7 @@ pub fn evolve(mut company: Company, fact: &Fact<Event>) -> Company {
             company.promised.remove(takeover);
             company.gone.extend(sites);
             let gone = sites.iter().filter_map(|site| {
-                let Site { name, address, named } = company.unplace(*site)?;
+                let Site { name, address, named, .. } = company.unplace(*site)?;
                 Some(MovedSite { site: *site, name, address, follows_address: !named })
             });
             let gone = gone.collect();
@@ -68,7 +70,7 @@ pub fn evolve(mut company: Company, fact: &Fact<Event>) -> Company {
             for moved in sites {
                 company.gone.remove(&moved.site);
                 let MovedSite { site, name, address, follows_address } = moved.clone();
-                company.place(site, Site { name, address, named: !follows_address });
+                company.place(site, name, address, !follows_address);
             }
         }
     }

@@ -1,8 +1,11 @@
 //! The names of companies and sites.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::values::address::Address;
+use crate::values::latin::alike;
 use crate::values::plain_text::{is_text, names_scheme};
 
 /// A company's name: 1 to 200 printable characters.
@@ -70,22 +73,31 @@ impl SiteName {
         if names_scheme(text) { Err(InvalidSiteName::Link) } else { Ok(Self(text.to_owned())) }
     }
 
-    /// Names for a site at this address, the shortest first. A later one is for a company that uses the earlier ones.
-    pub fn choices(address: &Address) -> impl Iterator<Item = Self> {
-        let Address { street, number, postal_code, town, .. } = address;
-        let exact = format!("{street} {number}, {postal_code} {town}");
-        let numbered = (2..=u32::MAX).map({
-            let exact = exact.clone();
-            move |n| format!("{exact} ({n})")
-        });
-        let longer = [format!("{street} {number}, {town}"), exact];
-        [Self::of(address).0].into_iter().chain(longer).chain(numbered).map(Self)
+    /// The name of a new site: its street and town. If another site has a name that is alike, the number is added, then
+    /// the box, then the postal code, and at last a number that counts.
+    #[must_use]
+    pub fn of(address: &Address, taken: &BTreeSet<String>) -> Self {
+        let Address { street, number, r#box, postal_code, town, .. } = address;
+        let place = match r#box {
+            Some(r#box) => format!("{street} {number}/{box}"),
+            None => format!("{street} {number}"),
+        };
+        let last = format!("{place}, {postal_code} {town}");
+        let told_apart = [
+            format!("{street}, {town}"),
+            format!("{street} {number}, {town}"),
+            format!("{place}, {town}"),
+            last.clone(),
+        ];
+        let counted = (2..=taken.len() + 2).map(|n| format!("{last} ({n})"));
+        let mut names = told_apart.into_iter().chain(counted).map(Self);
+        names.find(|name| !taken.contains(&name.alike())).unwrap_or(Self(last))
     }
 
-    /// The name of a new site: its street and town.
+    /// The name without the differences by which people do not tell two names apart.
     #[must_use]
-    pub fn of(address: &Address) -> Self {
-        Self(format!("{}, {}", address.street, address.town))
+    pub fn alike(&self) -> String {
+        alike(&self.0)
     }
 
     /// The name.

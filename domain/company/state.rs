@@ -18,6 +18,9 @@ pub struct Company {
     pub sites: PersistentMap<SiteId, Site>,
     /// The site at each address: the first that was there.
     pub(super) at: PersistentMap<AddressKey, SiteId>,
+    /// The newest site that each order opened at each address. The key is the id that the site would have if it were
+    /// opened today. So a site is found although its own id follows from an older way to compare addresses.
+    pub(super) opened: PersistentMap<SiteId, SiteId>,
     /// The sites that are promised to open take-overs.
     pub(super) promised: BTreeMap<TakeOverId, Promise>,
     /// The completed moves of sites to and from this company, by take-over, with the sites as they were then.
@@ -57,6 +60,8 @@ pub struct Site {
     pub address: Address,
     /// Whether somebody chose its name. Any other name follows the address.
     pub named: bool,
+    /// The key of its address. Kept, because it takes longer to compute than to compare.
+    pub(super) key: AddressKey,
 }
 
 impl Company {
@@ -90,19 +95,26 @@ impl Company {
     /// when it is delivered again.
     #[must_use]
     pub fn opened_by(&self, order: &OrderId, address: &Address) -> Option<SiteId> {
-        let opened = self.next_site(order, address.key());
-        self.sites.contains(opened).then_some(opened)
+        let opened = self.opened.get(SiteId::of_order(order, address.key(), 0)).copied();
+        opened.filter(|site| self.sites.contains(*site))
     }
 
-    /// The id of the site that an order opens at an address. If the order opened one there before and a take-over
-    /// moved that to another company, the id is a new one.
+    /// The id of the site that an order opens at an address. The id is a new one even if the order opened a site there
+    /// before that a take-over moved to another company, or if an older way to compare addresses gave the id to a site
+    /// at another address.
     pub(super) fn next_site(&self, order: &OrderId, address: AddressKey) -> SiteId {
         let (mut times, mut site) = (0, SiteId::of_order(order, address, 0));
-        while self.gone.contains(&site) {
+        while self.gone.contains(&site) || self.sites.contains(site) {
             times += 1;
             site = SiteId::of_order(order, address, times);
         }
         site
+    }
+
+    /// The names of the sites, as [`SiteName::alike`] returns them.
+    #[must_use]
+    pub fn site_names(&self) -> BTreeSet<String> {
+        self.sites.iter().map(|(_, site)| site.name.alike()).collect()
     }
 
     /// The sites that left with a take-over, as they were then.
@@ -117,30 +129,30 @@ impl Company {
         self.promised.values().any(|promise| promise.to == company)
     }
 
-    /// The name of a site at this address, unless somebody chooses one. It differs from the names of the company's
-    /// other sites and from the names in `taken`.
-    pub(super) fn name_at(&self, address: &Address, own: Option<SiteId>, taken: &[SiteName]) -> SiteName {
-        let others = self.sites.iter().filter(|(id, _)| Some(*id) != own).map(|(_, site)| &site.name);
-        let used: BTreeSet<String> = others.chain(taken).map(|name| name.as_str().to_lowercase()).collect();
-        let free = |name: &SiteName| !used.contains(&name.as_str().to_lowercase());
-        SiteName::choices(address).find(free).unwrap_or_else(|| SiteName::of(address))
+    /// The name of a site at this address, unless somebody chooses one. It is not like the names of the company's other
+    /// sites.
+    pub(super) fn name_at(&self, address: &Address, own: SiteId) -> SiteName {
+        let others = self.sites.iter().filter(|(id, _)| *id != own);
+        SiteName::of(address, &others.map(|(_, site)| site.name.alike()).collect())
     }
 
-    pub(super) fn place(&mut self, id: SiteId, site: Site) {
-        let key = site.address.key();
+    /// Puts a site at its address. Returns the key of the address.
+    pub(super) fn place(&mut self, id: SiteId, name: SiteName, address: Address, named: bool) -> AddressKey {
+        let key = address.key();
         if !self.at.contains(key) {
             self.at.insert(key, id);
         }
-        self.sites.insert(id, site);
+        self.sites.insert(id, Site { name, address, named, key });
+        key
     }
 
     /// Removes a site from its address. If another site is at the address by now, that site keeps it.
     pub(super) fn unplace(&mut self, id: SiteId) -> Option<Site> {
         let site = self.sites.remove(id)?;
-        let key = site.address.key();
+        let key = site.key;
         if self.at.get(key) == Some(&id) {
             self.at.remove(key);
-            let other = self.sites.iter().filter(|(_, other)| other.address.key() == key).map(|(id, _)| id);
+            let other = self.sites.iter().filter(|(_, other)| other.key == key).map(|(id, _)| id);
             if let Some(other) = other.min() {
                 self.at.insert(key, other);
             }

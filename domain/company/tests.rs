@@ -241,3 +241,107 @@ fn a_name_follows_the_address_at_the_next_company_too() {
     }
     assert_eq!(names(&taking, &sites), ["Le Fournil", "Rue Basse, Bruxelles"]);
 }
+
+fn name_of(company: &Company, site: SiteId) -> String {
+    company.sites.get(site).unwrap().name.as_str().to_owned()
+}
+
+#[test]
+fn new_sites_whose_names_would_be_alike_are_told_apart() {
+    let mut company = customer();
+    let in_box = Address { r#box: Some("3".to_owned()), ..address("RUE NEUVE", "14") };
+    let elsewhere = Address { postal_code: "1020".to_owned(), ..address("Rue Neuve", "14") };
+    let addresses = [
+        address("Rue Neuve", "12"),
+        address("rue neuve", "14"),
+        in_box,
+        elsewhere,
+        address("Rue Haute", "1"),
+    ];
+    let sites = open(&mut company, 1, &addresses);
+    let names: Vec<String> = sites.iter().map(|site| name_of(&company, *site)).collect();
+    assert_eq!(
+        names,
+        [
+            "Rue Neuve, Bruxelles",
+            "rue neuve 14, Bruxelles",
+            "RUE NEUVE 14/3, Bruxelles",
+            "Rue Neuve 14, 1020 Bruxelles",
+            "Rue Haute, Bruxelles"
+        ]
+    );
+    let alike: std::collections::BTreeSet<_> =
+        sites.iter().map(|site| company.sites.get(*site).unwrap().name.alike()).collect();
+    assert_eq!(alike.len(), sites.len());
+}
+
+#[test]
+fn no_site_gets_the_name_of_another_and_a_change_is_made_whole_or_not_at_all() {
+    let mut company = customer();
+    let sites = open(&mut company, 1, &[address("Rue Neuve", "12"), address("Rue Haute", "14")]);
+    let called = |site, text: &str| Command::NameSite { site, name: SiteName::parse(text).unwrap() };
+    tell(&mut company, called(sites[0], "Café du Nord")).unwrap();
+    for text in ["Café du Nord", "CAFE  DU NORD", "Cafe\u{301}\u{a0}du Nord"] {
+        assert_eq!(
+            tell(&mut company, called(sites[1], text)),
+            Err(Refusal::SiteNameTaken(sites[0])),
+            "{text:?}"
+        );
+    }
+    assert_eq!(tell(&mut company, called(sites[0], "CAFÉ DU NORD")).unwrap().len(), 1, "its own name");
+    tell(&mut company, called(sites[1], "Café du Sud")).unwrap();
+    let change = |name: &str| Command::ChangeSite {
+        site: sites[1],
+        address: Some(address("Avenue Louise", "1")),
+        name: Some(SiteName::parse(name).unwrap()),
+    };
+    assert_eq!(tell(&mut company, change("Café du Nord")), Err(Refusal::SiteNameTaken(sites[0])));
+    assert_eq!(company.site_at(&address("Rue Haute", "14")), Some(sites[1]), "nothing was changed");
+    assert_eq!(tell(&mut company, change("Café de l'Est")).unwrap().len(), 2);
+}
+
+/// The id of this site was made when addresses were compared in another way. No folding of today gives it.
+#[test]
+fn a_site_of_an_old_log_stays_one_when_addresses_are_compared_in_a_new_way() {
+    let mut company = customer();
+    let old = SiteId(Uuid::from_u128(42));
+    let opened = Event::SiteOpened {
+        site: old,
+        name: SiteName::parse("Pl. Flagey, Elsene").unwrap(),
+        address: Address {
+            town: "Elsene".to_owned(),
+            postal_code: "B-1050".to_owned(),
+            ..address("Pl. Flagey", "18")
+        },
+        order: order(1),
+    };
+    company = told(company, &opened);
+    let written_anew = Address {
+        town: "Ixelles".to_owned(),
+        postal_code: "1050".to_owned(),
+        ..address("Place Flagey", "18")
+    };
+    assert_eq!(open(&mut company, 2, &[written_anew.clone()]), [], "another order finds the site");
+    assert_eq!(company.site_for(&order(2), &written_anew), Some(old));
+    tell(&mut company, Command::MoveSite { site: old, address: address("Avenue Louise", "1") }).unwrap();
+    assert_eq!(open(&mut company, 1, &[written_anew.clone()]), [], "its own order opens no second one");
+    assert_eq!(company.opened_by(&order(1), &written_anew), Some(old));
+}
+
+#[test]
+fn an_id_that_an_older_comparison_gave_to_another_address_is_not_given_again() {
+    let mut company = customer();
+    let wanted = address("Rue Neuve", "12");
+    let taken = SiteId::of_order(&order(1), wanted.key(), 0);
+    let opened = Event::SiteOpened {
+        site: taken,
+        name: SiteName::parse("x").unwrap(),
+        address: address("Rue Haute", "99"),
+        order: order(1),
+    };
+    company = told(company, &opened);
+    let [new] = open(&mut company, 1, &[wanted.clone()])[..] else { panic!("one site") };
+    assert_ne!(new, taken);
+    assert_eq!(company.site_for(&order(1), &wanted), Some(new));
+    assert_eq!(company.site_for(&order(1), &address("Rue Haute", "99")), Some(taken));
+}

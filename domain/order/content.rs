@@ -9,6 +9,7 @@ use crate::values::address::Address;
 use crate::values::email_address::EmailHash;
 use crate::values::language::Language;
 use crate::values::person::Person;
+use crate::values::serial_number::SerialNumber;
 
 /// The maximum number of lines in one order.
 pub const MAX_LINES: usize = 1_000;
@@ -32,7 +33,7 @@ pub struct Line {
     pub quantity: u32,
     /// Their serial numbers, if they are known: one for each terminal.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub serials: Vec<String>,
+    pub serials: Vec<SerialNumber>,
     /// The address that they are delivered to.
     pub delivery_address: Address,
 }

@@ -133,10 +133,8 @@ impl Received {
     #[must_use]
     pub fn still_wanted(&self) -> Content {
         let mut content = self.content.clone();
-        let waits =
-            |text: &String| SerialNumber::parse(text).is_ok_and(|serial| self.refused.contains(&serial));
         for line in &mut content.lines {
-            line.serials.retain(waits);
+            line.serials.retain(|serial| self.refused.contains(serial));
             if line.serials.is_empty() {
                 line.quantity = 0;
             }

@@ -1,7 +1,7 @@
 //! Refuses passwords made of words that a person's acquaintances try first: the person's names, address and company,
 //! and the brand.
 
-use crate::values::address_key::plain;
+use crate::values::latin::plain;
 use crate::values::password::Password;
 use crate::values::person::Person;
 

@@ -145,7 +145,7 @@ fn examples() -> Vec<DomainEvent> {
         lines: vec![Line {
             model: "PAX A920 Mobile".to_owned(),
             quantity: 1,
-            serials: vec!["1234567890".to_owned()],
+            serials: vec![SerialNumber::parse("1234567890").unwrap()],
             delivery_address: address(),
         }],
     };

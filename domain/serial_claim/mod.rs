@@ -14,10 +14,25 @@ use crate::values::serial_number::SerialNumber;
 /// The category of these streams: the first part of their names. Part of the storage format: never change it.
 pub const CATEGORY: &str = "serial";
 
-/// The stream of the claim on a serial number.
+/// The stream of the claim on a serial number. All spellings of a number have one stream.
 #[must_use]
 pub fn stream(serial: &SerialNumber) -> StreamId {
-    StreamId::new(CATEGORY, serial.as_str())
+    StreamId::new(CATEGORY, &serial.key())
+}
+
+/// The stream in which an older version claimed this spelling of a number: its name had the hyphens. Returns `None` if
+/// the spelling has none.
+#[must_use]
+pub fn older_stream(serial: &SerialNumber) -> Option<StreamId> {
+    let older = StreamId::new(CATEGORY, serial.as_str());
+    (older != stream(serial)).then_some(older)
+}
+
+/// The number of a claim, if an older version made it in a stream whose name has hyphens.
+#[must_use]
+pub fn spelled_in_older(stream: &StreamId) -> Option<SerialNumber> {
+    let serial = SerialNumber::parse(stream.id()).ok().filter(|_| stream.category() == CATEGORY)?;
+    (older_stream(&serial).as_ref() == Some(stream)).then_some(serial)
 }
 
 /// A terminal, and the order that brought its serial number. The order is `None` if the number was recorded later.
@@ -96,6 +111,11 @@ pub enum Command {
         /// The order.
         order: OrderId,
     },
+    /// Claim the number as an older version did in another stream, if it is free and was not released since.
+    Adopt {
+        /// Who has the number in the other stream.
+        holder: Holder,
+    },
     /// Record that an order waits for the number, if a terminal has it.
     Await {
         /// The order.
@@ -116,6 +136,11 @@ pub fn decide(claim: &SerialClaim, command: Command) -> Vec<Event> {
         (Command::Claim { terminal }, None) => vec![Event::SerialClaimed { terminal, order: None }],
         (Command::ClaimForOrder { serial, order }, None) if claim.claimed_by(&order).is_none() => {
             vec![Event::SerialClaimed { terminal: claim.next_terminal(&serial), order: Some(order) }]
+        }
+        (Command::Adopt { holder: (terminal, order) }, None)
+            if claim.former.iter().all(|(former, _)| *former != terminal) =>
+        {
+            vec![Event::SerialClaimed { terminal, order }]
         }
         (Command::Await { order }, Some(_)) if !claim.awaited.contains(&order) => {
             vec![Event::SerialAwaited { order }]
@@ -203,6 +228,18 @@ mod tests {
         tell(&mut claim, Command::Release { terminal: first });
         assert_eq!(ordered(&mut claim, 1), Some(first));
         assert_eq!(claim.held, None);
+    }
+
+    #[test]
+    fn a_claim_of_an_older_version_is_adopted_once_and_not_after_its_release() {
+        let mut claim = SerialClaim::default();
+        let terminal = TerminalId::of_order(&order(1), 0, 0);
+        let adopt = Command::Adopt { holder: (terminal, Some(order(1))) };
+        assert_eq!(tell(&mut claim, adopt.clone()).len(), 1);
+        assert!(tell(&mut claim, adopt.clone()).is_empty());
+        assert_eq!(ordered(&mut claim, 1), Some(terminal));
+        tell(&mut claim, Command::Release { terminal });
+        assert!(tell(&mut claim, adopt).is_empty());
     }
 
     #[test]

@@ -16,11 +16,12 @@ pub fn stream(company: CompanyId) -> StreamId {
 }
 
 impl TerminalId {
-    /// The id of the terminal with this serial number. It does not depend on the order. `times` is how often a terminal
-    /// with this number was released before. So each company that has the terminal knows it under an id of its own.
+    /// The id of the terminal with this serial number, in any spelling. It does not depend on the order. `times` is how
+    /// often a terminal with this number was released before. So each company that has the terminal knows it under an id
+    /// of its own.
     #[must_use]
     pub fn of_serial(serial: &SerialNumber, times: u32) -> Self {
-        let first = format!("terminal/{serial}");
+        let first = format!("terminal/{}", serial.key());
         let name = if times == 0 { first } else { format!("{first}/{times}") };
         Self(Uuid::new_v5(&LOQUET, name.as_bytes()))
     }

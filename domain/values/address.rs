@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::values::latin::plain;
 use crate::values::plain_text::is_text;
 
 /// An address. Each part is present and short enough to print.
@@ -14,7 +15,7 @@ pub struct Address {
     /// Box, floor or suite.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub r#box: Option<String>,
-    /// Postal code: four digits in Belgium, `1234 AB` in the Netherlands.
+    /// Postal code: four digits in Belgium, `1234 AB` in the Netherlands. The country may stand before it: `B-1000`.
     pub postal_code: String,
     /// Town.
     pub town: String,
@@ -83,17 +84,40 @@ impl Address {
     }
 }
 
-fn is_postal_code(country: &str, code: &str) -> bool {
-    let compact: Vec<char> = code.chars().filter(|c| *c != ' ').collect();
-    let digits = |part: &[char]| part.iter().all(char::is_ascii_digit);
-    match (country, compact.split_at_checked(4)) {
-        ("BE", Some((number, []))) => digits(number),
-        ("NL", Some((number, letters))) => {
-            digits(number) && letters.len() == 2 && letters.iter().all(char::is_ascii_alphabetic)
+/// A postal code without the country before it, spaces and case: `B-1000`, `BE 1000`, `1012 AB`.
+pub(super) fn folded_code(country: &str, code: &str) -> String {
+    let code: String = plain(code).into_iter().filter(|c| c.is_alphanumeric()).collect();
+    let country = country.to_lowercase();
+    let short = country.get(..1).unwrap_or_default();
+    let number = [country.as_str(), short].into_iter().find_map(|prefix| code.strip_prefix(prefix));
+    match number {
+        // The codes of some countries begin with letters.
+        Some(number)
+            if PREFIXED.contains(&country.as_str()) && number.starts_with(|c: char| c.is_ascii_digit()) =>
+        {
+            number.to_owned()
         }
-        ("BE" | "NL", None) => false,
-        ("BE", Some(_)) => false,
-        _ => is_text(code, 16),
+        _ => code,
+    }
+}
+
+/// The countries before whose postal codes people write the country.
+const PREFIXED: [&str; 7] = ["be", "nl", "lu", "fr", "de", "at", "ch"];
+
+/// Whether a code has the form of the country's postal codes. The country may stand before it, as in `B-1000`.
+fn is_postal_code(country: &str, code: &str) -> bool {
+    if !is_text(code, 16) {
+        return false;
+    }
+    let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    let folded = folded_code(country, code);
+    match (country, folded.split_at_checked(4)) {
+        ("BE", Some((number, ""))) => digits(number),
+        ("NL", Some((number, letters))) => {
+            digits(number) && letters.len() == 2 && letters.bytes().all(|b| b.is_ascii_alphabetic())
+        }
+        ("BE" | "NL", _) => false,
+        _ => true,
     }
 }
 
@@ -135,5 +159,18 @@ mod tests {
         assert!(is_postal_code("NL", "1012 AB"));
         assert!(!is_postal_code("NL", "1012"));
         assert!(!is_postal_code("BE", "1012 AB"));
+        assert!(is_postal_code("NL", "1012ab") && is_postal_code("NL", "NL-1012 AB"));
+        assert!(!is_postal_code("NL", "1012 ABC") && !is_postal_code("NL", "BE-1012 AB"));
+    }
+
+    #[test]
+    fn the_country_may_stand_before_a_postal_code() {
+        for code in ["1000", "B-1000", "b-1000", "BE-1000", "B 1000", "BE1000", "B–1000", "1000 "] {
+            assert!(is_postal_code("BE", code), "{code}");
+        }
+        for code in ["", "B-100", "L-1000", "BE-10000", "B-", "N-1000", "1000 B"] {
+            assert!(!is_postal_code("BE", code), "{code}");
+        }
+        assert!(is_postal_code("LU", "L-1234") && is_postal_code("FR", "F-59000"));
     }
 }

@@ -10,7 +10,9 @@ use std::fmt;
 use uuid::Uuid;
 
 use crate::ids::LOQUET;
-use crate::values::address::Address;
+use crate::values::address::{Address, folded_code};
+use crate::values::latin::{plain, words};
+use crate::values::places::folded_town;
 
 /// A key of an address. Equal addresses have equal keys.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,120 +40,412 @@ impl Address {
     /// The address without the differences that do not matter.
     fn folded(&self) -> String {
         let country = self.country.to_uppercase();
-        let house = House::read(&country, &self.number, self.r#box.as_deref());
-        let (street, town) = (street(&self.street), words(&self.town).into_iter().map(saint));
-        let town: String = town.collect();
-        let code = folded(&self.postal_code).replace(' ', "");
+        let region = Region::of(&country, &self.postal_code);
+        let code = folded_code(&country, &self.postal_code);
+        let house = House::read(region, &self.number, self.r#box.as_deref());
+        let (street, town) = (street(region, &self.street), folded_town(&country, &code, &self.town));
         format!("{country}|{code}|{town}|{street}|{}|{}", house.number, house.r#box)
     }
 }
 
-/// The words of a street without abbreviations, joined.
-fn street(text: &str) -> String {
-    let words = words(text);
-    let last = words.len().saturating_sub(1);
-    let full = words.into_iter().enumerate().map(|(n, word)| match (n, word.as_str()) {
-        // In English `St` at the end is a street. In French `St` at the beginning is a saint.
-        (n, "st") if n > 0 && n == last => "street".to_owned(),
-        (0, "r") => "rue".to_owned(),
-        (_, _) => saint(long_ending(long_word(word))),
-    });
-    joined_van(&full.collect::<Vec<_>>())
+/// Where an address is. The meaning of some abbreviations depends on it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Region {
+    /// The Netherlands.
+    Dutch,
+    /// A country, or the part of Belgium, in which streets have German names.
+    German,
+    /// Elsewhere.
+    Other,
 }
 
-/// Abbreviations of whole words in the three languages, and the full words.
-const WORDS: [(&str, &str); 56] = [
+impl Region {
+    fn of(country: &str, code: &str) -> Self {
+        match country {
+            "NL" => Self::Dutch,
+            "DE" | "AT" | "CH" | "LI" | "LU" => Self::German,
+            // Eupen, Sankt Vith and the places around them.
+            "BE" if folded_code(country, code).starts_with("47") => Self::German,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The words of a street without abbreviations, joined.
+fn street(region: Region, text: &str) -> String {
+    let words = devotions(words(text));
+    let named_first = words.first().is_some_and(|first| full(first, &TYPES).is_some() || is_type(first));
+    let last = words.len().saturating_sub(1);
+    let mut folded = Vec::with_capacity(words.len());
+    for (n, word) in words.iter().enumerate() {
+        let next = words.get(n + 1).map_or("", String::as_str);
+        let before = n.checked_sub(1).and_then(|n| words.get(n)).map_or("", String::as_str);
+        folded.push(full_word(
+            region,
+            Place { word, before, next, first: n == 0, last: n == last, named_first },
+        ));
+    }
+    joined_van(&folded).replace("onzelievevrouwe", "onzelievevrouw").replace("ij", "y")
+}
+
+/// A word of a street, and where it is.
+struct Place<'a> {
+    word: &'a str,
+    before: &'a str,
+    next: &'a str,
+    first: bool,
+    last: bool,
+    /// The street begins with its type, as in French: `Rue`, `Av.`.
+    named_first: bool,
+}
+
+/// A word without its abbreviation. A type of street is at the beginning in French, and at the end in Dutch and German.
+/// Elsewhere the same letters are a name: `Rue Ave Maria`.
+fn full_word(region: Region, at: Place<'_>) -> String {
+    let Place { word, before, next, first, last, named_first } = at;
+    if let Some(number) = ordinal(word) {
+        return number;
+    }
+    if first && !last {
+        if let Some(full) = full(word, &TYPES) {
+            return full.to_owned();
+        }
+    }
+    if matches!(word, "gr" | "gde" | "gd" | "grd" | "grande" | "grand" | "grote") {
+        return great(word, next).to_owned();
+    }
+    if last && !first && !named_first {
+        if let Some(full) = last_type(region, word, before) {
+            return full.to_owned();
+        }
+    }
+    if matches!(word, "kon" | "kgn") && !last {
+        let is_queen = QUEENS.iter().any(|queen| next.starts_with(queen));
+        return if is_queen { "koningin" } else { "koning" }.to_owned();
+    }
+    let is_name = last && named_first;
+    let word = match full(word, &TITLES) {
+        // A title stands before a name.
+        Some(full) if !last => full.to_owned(),
+        _ if is_name => word.to_owned(),
+        _ => long_ending(region, word),
+    };
+    saint(word)
+}
+
+fn full(word: &str, table: &[(&str, &'static str)]) -> Option<&'static str> {
+    table.iter().find(|(short, _)| *short == word).map(|(_, full)| *full)
+}
+
+/// Whether a word is a type of street, in full.
+fn is_type(word: &str) -> bool {
+    TYPES.iter().any(|(_, full)| *full == word)
+}
+
+/// `Gr.` is `grand` before a French word, and `grote` before a Dutch one. `Grande Rue` and `Grand-Rue` are one.
+fn great(word: &str, next: &str) -> &'static str {
+    let french =
+        matches!(next, "rue" | "r" | "place" | "pl" | "route" | "rte" | "chemin" | "cour" | "pre" | "champ");
+    match word {
+        "grote" => "grote",
+        "gr" if !french => "grote",
+        "grande" | "gde" if !french => "grande",
+        _ => "grand",
+    }
+}
+
+/// The type of street at the end: `Kerk str.`, `Main St.`, `Grand-Pl.`.
+fn last_type(region: Region, word: &str, before: &str) -> Option<&'static str> {
+    let of_grand = matches!(before, "grand" | "gd" | "gr" | "grande" | "gde" | "grd");
+    Some(match word {
+        "st" => "street",
+        "str" if region == Region::German => "strasse",
+        "pl" if region == Region::German => "platz",
+        // `Gr. Pl.` is more often the French Grand-Place than a Dutch square.
+        "pl" if of_grand => "place",
+        "pl" => "plein",
+        "r" if of_grand => "rue",
+        "av" | "ave" => "avenue",
+        "bd" | "bld" | "blvd" | "boul" => "boulevard",
+        "rd" => "road",
+        "hwy" => "highway",
+        "ct" => "court",
+        "sq" => "square",
+        word => return full(word, &ENDINGS),
+    })
+}
+
+/// Abbreviations of types of streets that stand before a name, and the full words.
+const TYPES: [(&str, &str); 67] = [
+    ("r", "rue"),
     ("av", "avenue"),
     ("ave", "avenue"),
     ("aven", "avenue"),
+    ("avn", "avenue"),
     ("bd", "boulevard"),
     ("bld", "boulevard"),
     ("blvd", "boulevard"),
+    ("blv", "boulevard"),
     ("bvd", "boulevard"),
+    ("bvrd", "boulevard"),
+    ("bl", "boulevard"),
     ("boul", "boulevard"),
+    ("boulev", "boulevard"),
+    ("ch", "chaussee"),
     ("chee", "chaussee"),
+    ("chaus", "chaussee"),
     ("chauss", "chaussee"),
+    ("chsee", "chaussee"),
+    ("chssee", "chaussee"),
+    ("chs", "chaussee"),
     ("chem", "chemin"),
     ("che", "chemin"),
+    ("chm", "chemin"),
+    ("chin", "chemin"),
     ("pl", "place"),
+    ("plc", "place"),
+    ("plce", "place"),
     ("rte", "route"),
     ("imp", "impasse"),
     ("all", "allee"),
     ("sq", "square"),
+    ("sqr", "square"),
     ("fg", "faubourg"),
     ("fbg", "faubourg"),
+    ("faub", "faubourg"),
     ("res", "residence"),
     ("resid", "residence"),
-    ("ch", "chaussee"),
-    ("str", "straat"),
-    ("ln", "laan"),
-    ("stwg", "steenweg"),
-    ("steenwg", "steenweg"),
-    ("stw", "steenweg"),
-    ("pln", "plein"),
-    ("wg", "weg"),
+    ("pass", "passage"),
+    ("psg", "passage"),
+    ("pssg", "passage"),
+    ("gal", "galerie"),
+    ("galer", "galerie"),
+    ("galeries", "galerie"),
+    ("q", "quai"),
+    ("qu", "quai"),
+    ("sent", "sentier"),
+    ("cl", "clos"),
+    ("crs", "cours"),
+    ("dom", "domaine"),
+    ("esp", "esplanade"),
+    ("espl", "esplanade"),
+    ("prom", "promenade"),
+    ("rpt", "rondpoint"),
+    ("quart", "quartier"),
+    ("qrt", "quartier"),
+    ("qua", "quartier"),
+    ("rle", "ruelle"),
+    ("mtee", "montee"),
+    ("mte", "montee"),
+    ("trav", "traverse"),
+    ("drev", "dreve"),
+    ("zi", "zoneindustrielle"),
+    ("za", "zoneartisanale"),
+    ("pce", "place"),
+    ("pt", "petit"),
+    ("pte", "petite"),
+];
+
+/// Titles and other words before a name, and what they stand for.
+const TITLES: [(&str, &str); 61] = [
     ("kl", "kleine"),
-    ("gr", "grote"),
+    ("nwe", "nieuwe"),
+    ("nw", "nieuwe"),
     ("burg", "burgemeester"),
     ("burgem", "burgemeester"),
+    ("burgm", "burgemeester"),
     ("bgm", "burgemeester"),
+    ("bgmr", "burgemeester"),
     ("bourgm", "bourgmestre"),
     ("bgmstr", "bourgmestre"),
     ("docteur", "dr"),
     ("dokter", "dr"),
     ("doctor", "dr"),
+    ("doct", "dr"),
     ("prof", "professeur"),
     ("professor", "professeur"),
     ("gen", "general"),
     ("gal", "general"),
     ("generaal", "general"),
+    ("mal", "marechal"),
+    ("mar", "marechal"),
+    ("marech", "marechal"),
+    ("maarschalk", "marechal"),
     ("col", "colonel"),
     ("kol", "kolonel"),
+    ("cdt", "commandant"),
+    ("cmdt", "commandant"),
     ("lt", "lieutenant"),
+    ("lieut", "lieutenant"),
+    ("luit", "lieutenant"),
     ("luitenant", "lieutenant"),
     ("cap", "capitaine"),
+    ("capt", "capitaine"),
+    ("cne", "capitaine"),
+    ("kap", "kapitein"),
+    ("kapt", "kapitein"),
+    ("sgt", "sergent"),
+    ("adj", "adjudant"),
+    ("adm", "amiral"),
     ("mgr", "monseigneur"),
     ("kard", "kardinaal"),
     ("card", "cardinal"),
-    ("rd", "road"),
-    ("hwy", "highway"),
-    ("ct", "court"),
+    ("kan", "kanunnik"),
+    ("chan", "chanoine"),
+    ("past", "pastoor"),
+    ("ds", "dominee"),
+    ("pres", "president"),
+    ("gouv", "gouverneur"),
+    ("gouvern", "gouverneur"),
     ("min", "minister"),
+    ("ministre", "minister"),
+    ("ing", "ingenieur"),
+    ("ir", "ingenieur"),
+    ("arch", "architect"),
+    ("architecte", "architect"),
+    ("jhr", "jonkheer"),
+    ("jkvr", "jonkvrouw"),
+    ("mej", "mejuffrouw"),
+    ("hl", "heilige"),
+    ("vx", "vieux"),
+    ("vle", "vieille"),
+];
+
+/// How the names of queens begin. `Kon.` before another name is a king.
+const QUEENS: [&str; 12] = [
+    "astrid",
+    "elisabeth",
+    "fabiola",
+    "maria",
+    "louis",
+    "paola",
+    "mathilde",
+    "wilhelmina",
+    "juliana",
+    "emma",
+    "beatrix",
+    "maxima",
 ];
 
 /// Dutch abbreviations at the end of a word, longest first.
-const ENDINGS: [(&str, &str); 6] = [
+const ENDINGS: [(&str, &str); 12] = [
     ("steenwg", "steenweg"),
+    ("steenw", "steenweg"),
+    ("stnwg", "steenweg"),
+    ("strwg", "straatweg"),
     ("stwg", "steenweg"),
     ("stw", "steenweg"),
     ("pln", "plein"),
     ("str", "straat"),
     ("ln", "laan"),
+    ("wg", "weg"),
+    ("drf", "dreef"),
+    ("plts", "plantsoen"),
 ];
 
-fn long_word(word: String) -> String {
-    match WORDS.iter().find(|(short, _)| *short == word) {
-        Some((_, long)) => (*long).to_owned(),
-        None => word,
-    }
-}
+/// Endings that are abbreviations only after a longer word, since short words end so by themselves.
+const LATE_ENDINGS: [(&str, &str); 2] = [("gr", "gracht"), ("pl", "plein")];
 
-fn long_ending(word: String) -> String {
-    let longer = ENDINGS.iter().find_map(|(short, long)| {
-        let stem = word.strip_suffix(short)?;
-        (stem.chars().count() >= 2).then(|| format!("{stem}{long}"))
+fn long_ending(region: Region, word: &str) -> String {
+    let german = match region {
+        Region::German => [("str", "strasse"), ("pl", "platz")].as_slice(),
+        Region::Dutch | Region::Other => &[],
+    };
+    let tables = [(german, 2), (ENDINGS.as_slice(), 2), (LATE_ENDINGS.as_slice(), 4)];
+    let longer = tables.into_iter().find_map(|(endings, least)| {
+        endings.iter().find_map(|(short, long)| {
+            let stem = word.strip_suffix(short)?;
+            (stem.chars().count() >= least).then(|| format!("{stem}{long}"))
+        })
     });
-    longer.unwrap_or(word)
+    longer.unwrap_or_else(|| word.to_owned())
 }
 
 /// `St` means saint in French and in Dutch.
 fn saint(word: String) -> String {
     match word.as_str() {
-        "st" | "sint" => "saint".to_owned(),
-        "ste" => "sainte".to_owned(),
+        "st" | "sint" | "sankt" | "skt" => "saint".to_owned(),
+        "ste" | "sinte" => "sainte".to_owned(),
         _ => word,
     }
 }
+
+/// `O.L.V.` means `Onze-Lieve-Vrouw`, and `N.-D.` means `Notre-Dame`.
+fn devotions(words: Vec<String>) -> Vec<String> {
+    let mut full: Vec<String> = Vec::with_capacity(words.len());
+    let mut rest = words.as_slice();
+    while let Some((word, after)) = rest.split_first() {
+        let next = |n: usize| after.get(n).map_or("", String::as_str);
+        let (taken, said) = match (word.as_str(), next(0), next(1)) {
+            ("o" | "onze", "l" | "lieve", "v" | "vr") => (3, vec!["onzelievevrouw".to_owned()]),
+            ("o" | "onze", "l" | "lieve", lady) if begins_lady(lady) => (3, vec![format!("onzelieve{lady}")]),
+            ("o", lady, _) if lady.starts_with("lv") => (2, lady_of(&format!("o{lady}"))),
+            ("ol", "v" | "vr", _) => (2, vec!["onzelievevrouw".to_owned()]),
+            ("ol", lady, _) if begins_lady(lady) => (2, vec![format!("onzelieve{lady}")]),
+            ("n" | "notre", "d" | "dame", after) if word != "n" || is_after_lady(after) => {
+                (2, vec!["notre".to_owned(), "dame".to_owned()])
+            }
+            ("n", "dame", _) => (2, vec!["notre".to_owned(), "dame".to_owned()]),
+            ("nd", after, _) if !full.is_empty() && is_after_lady(after) => {
+                (1, vec!["notre".to_owned(), "dame".to_owned()])
+            }
+            (olv, ..) if olv.starts_with("olv") => (1, lady_of(olv)),
+            (other, ..) => (1, vec![other.to_owned()]),
+        };
+        full.extend(said);
+        rest = rest.get(taken..).unwrap_or_default();
+    }
+    full
+}
+
+fn begins_lady(word: &str) -> bool {
+    word.starts_with("vrouw") || ["vstr", "vplein", "vlaan"].iter().any(|short| word.starts_with(short))
+}
+
+/// What may follow `N.-D.`, so that the letters are not the initials of a person.
+fn is_after_lady(word: &str) -> bool {
+    matches!(word, "" | "de" | "du" | "des" | "d" | "aux" | "au" | "la")
+}
+
+/// `OLV`, `OLVrouwstraat`, `OLVstraat`.
+fn lady_of(word: &str) -> Vec<String> {
+    let rest = word.strip_prefix("olv").unwrap_or_default();
+    let rest = rest
+        .strip_prefix("rouw")
+        .or_else(|| rest.strip_prefix('r').filter(|rest| rest.is_empty()))
+        .unwrap_or(rest);
+    vec![format!("onzelievevrouw{rest}")]
+}
+
+/// A number in a street's name: `1e`, `1ste`, `1er`, `eerste`, `premier`, `II`.
+fn ordinal(word: &str) -> Option<String> {
+    let ends = ["", "e", "ste", "de", "er", "ere", "re", "eme", "me", "nd", "nde", "ier"];
+    let digits = word.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let ending = word.strip_prefix(digits)?;
+    if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) && ends.contains(&ending) {
+        return Some(format!("#{digits}"));
+    }
+    ORDINALS.iter().find(|(_, words)| words.contains(&word)).map(|(number, _)| format!("#{number}"))
+}
+
+/// Numbers in words, in Dutch, French and German, and as Roman numerals behind the names of kings.
+const ORDINALS: [(u32, &[&str]); 15] = [
+    (1, &["eerste", "premier", "premiere", "erste", "ier"]),
+    (2, &["tweede", "deuxieme", "second", "seconde", "zweite", "ii"]),
+    (3, &["derde", "troisieme", "dritte", "iii"]),
+    (4, &["vierde", "quatrieme", "vierte", "iv"]),
+    (5, &["vijfde", "cinquieme", "funfte"]),
+    (6, &["zesde", "sixieme", "sechste", "vi"]),
+    (7, &["zevende", "septieme", "siebte", "vii"]),
+    (8, &["achtste", "huitieme", "achte", "viii"]),
+    (9, &["negende", "neuvieme", "neunte", "ix"]),
+    (10, &["tiende", "dixieme", "zehnte"]),
+    (11, &["elfde", "onzieme", "xi"]),
+    (12, &["twaalfde", "douzieme", "xii"]),
+    (13, &["dertiende", "treizieme", "xiii"]),
+    (14, &["veertiende", "quatorzieme", "xiv"]),
+    (15, &["vijftiende", "quinzieme", "xv"]),
+];
 
 /// `v.d.` and `v/d` mean `van de`, `van der` or `van den`.
 fn joined_van(words: &[String]) -> String {
@@ -178,7 +472,7 @@ struct House {
 }
 
 /// Words and signs before a box.
-const BOXES: [&str; 14] = [
+const BOXES: [&str; 16] = [
     "bte",
     "boite",
     "bus",
@@ -193,35 +487,66 @@ const BOXES: [&str; 14] = [
     "unit",
     "flat",
     "suite",
+    "postbus",
+    "bp",
 ];
 /// Words before a house number.
-const NUMBERS: [&str; 5] = ["nr", "no", "num", "numero", "nummer"];
+const NUMBERS: [&str; 7] = ["nr", "no", "num", "numero", "nummer", "huisnr", "huisnummer"];
+/// Words between the two numbers of a range: `12 tot 14`, `12 t/m 14`.
+const RANGES: [&str; 5] = ["tot", "tm", "et", "en", "und"];
+/// How people say that a house has no number, without spaces and signs.
+const NO_NUMBER: [&str; 14] = [
+    "",
+    "sn",
+    "zn",
+    "ssn",
+    "sansnumero",
+    "sansno",
+    "sansn",
+    "sansnum",
+    "zondernummer",
+    "zondernr",
+    "ohnenummer",
+    "ohnenr",
+    "nonumber",
+    "nvt",
+];
 
 impl House {
-    fn read(country: &str, number: &str, r#box: Option<&str>) -> Self {
+    fn read(region: Region, number: &str, r#box: Option<&str>) -> Self {
         // Punctuation between digits separates two numbers. Punctuation before a letter does not matter.
-        let number = number.replace(['°', 'º'], "o ");
+        let number = number.replace(['°', 'º'], "o ").replace("t/m", "tm").replace(['à', 'À'], "-");
+        let mut all = parts(&number);
+        let has_number = !drop_no_number(&mut all);
         let (mut house, mut rest) = (String::new(), String::new());
         let mut in_box = false;
-        for (before, part) in parts(&number) {
+        for (n, (before, part)) in all.iter().enumerate() {
             let names_number = NUMBERS.contains(&part.as_str()) || part == "n" && house.is_empty();
-            if house.is_empty() && names_number {
+            if (house.is_empty() || in_box && rest.is_empty()) && names_number {
                 continue;
             }
             // A box marker counts only after a number: in `B 12` the letter is the name of a block.
-            if !house.is_empty() && BOXES.contains(&part.as_str()) && !alone(&number, &part) {
+            let is_marker = BOXES.contains(&part.as_str()) && !alone(&number, part);
+            if is_marker && !(has_number && house.is_empty()) {
                 in_box = true;
                 continue;
             }
             let digits = part.starts_with(|c: char| c.is_ascii_digit());
-            in_box |= before == Some('/') && !house.is_empty();
+            let next = all.get(n + 1).map_or("", |(_, next)| next.as_str());
+            let is_range = RANGES.contains(&part.as_str()) && next.starts_with(|c: char| c.is_ascii_digit());
+            if is_range && before.is_some() && house.ends_with(|c: char| c.is_ascii_digit()) {
+                continue;
+            }
+            let slash = matches!(before, Some('/' | '#')) && !house.is_empty();
+            in_box |= slash
+                && !(region != Region::Dutch && !in_box && next.is_empty() && is_range_of(&house, part));
             // A second number is an addition in the Netherlands and part of a range in Belgium.
-            in_box |= country == "NL" && before.is_some() && digits && !house.is_empty();
+            in_box |= region == Region::Dutch && before.is_some() && digits && !house.is_empty();
             let target = if in_box { &mut rest } else { &mut house };
             if digits && target.ends_with(|c: char| c.is_ascii_digit()) {
                 target.push('-');
             }
-            target.push_str(without_zeros(&part));
+            target.push_str(without_zeros(part));
         }
         let given = r#box.map(box_of).unwrap_or_default();
         let r#box = match (rest.is_empty(), given.is_empty()) {
@@ -233,6 +558,27 @@ impl House {
     }
 }
 
+/// Whether `12/14` is a house that has several numbers: both are on one side of the street, and near. `12/3` and
+/// `12/13` are a house and a box.
+fn is_range_of(house: &str, part: &str) -> bool {
+    let (Ok(first), Ok(last)) = (house.parse::<u32>(), part.parse::<u32>()) else { return false };
+    part.len() == without_zeros(part).len() && last > first && last - first <= 20 && (last - first) % 2 == 0
+}
+
+/// Drops the words that say that there is no number, before a box or alone. Returns whether there are such words.
+fn drop_no_number(parts: &mut Vec<(Option<char>, String)>) -> bool {
+    let end = parts
+        .iter()
+        .position(|(_, part)| part.len() > 1 && BOXES.contains(&part.as_str()))
+        .unwrap_or(parts.len());
+    let said: String = parts.iter().take(end).map(|(_, part)| part.as_str()).collect();
+    let says_so = NO_NUMBER.contains(&said.as_str());
+    if says_so {
+        parts.drain(..end);
+    }
+    says_so
+}
+
 /// Whether a letter that could mark a box belongs to the number, because nothing follows it.
 fn alone(number: &str, part: &str) -> bool {
     part == "b" && parts(number).last().is_some_and(|(_, last)| last == part)
@@ -240,11 +586,13 @@ fn alone(number: &str, part: &str) -> bool {
 
 /// A box without its marker.
 fn box_of(text: &str) -> String {
+    let text = text.replace(['°', 'º'], "o ");
     let mut said = String::new();
-    for (_, part) in parts(text) {
-        if said.is_empty() && (BOXES.contains(&part.as_str()) || NUMBERS.contains(&part.as_str())) {
+    for (_, part) in parts(&text) {
+        let names_number = NUMBERS.contains(&part.as_str()) || part == "n";
+        if said.is_empty() && (BOXES.contains(&part.as_str()) || names_number) {
             // A box may also be called `b`.
-            if !alone(text, &part) {
+            if !alone(&text, &part) {
                 continue;
             }
         }
@@ -268,7 +616,7 @@ fn parts(text: &str) -> Vec<(Option<char>, String)> {
     let mut between = None;
     for c in plain(text) {
         if !c.is_alphanumeric() {
-            between = Some(if c == '/' || between == Some('/') { '/' } else { c });
+            between = Some(if matches!(between, Some('/' | '#')) && c != '#' { '/' } else { c });
             continue;
         }
         let same = |last: &String| last.ends_with(|l: char| l.is_ascii_digit()) == c.is_ascii_digit();
@@ -279,54 +627,6 @@ fn parts(text: &str) -> Vec<(Option<char>, String)> {
         between = None;
     }
     parts
-}
-
-/// The words of a text without accents, capitals and punctuation.
-pub(crate) fn words(text: &str) -> Vec<String> {
-    folded(text).split_whitespace().map(str::to_owned).collect()
-}
-
-fn folded(text: &str) -> String {
-    plain(text).into_iter().map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect()
-}
-
-/// The lower-case letters of a text without accents. Composed and decomposed accents (one character or two) give the
-/// same result.
-pub(crate) fn plain(text: &str) -> Vec<char> {
-    let mut plain = Vec::with_capacity(text.len());
-    for c in text.chars().flat_map(char::to_lowercase) {
-        match c {
-            '\u{300}'..='\u{36f}' => {}
-            'æ' => plain.extend(['a', 'e']),
-            'œ' => plain.extend(['o', 'e']),
-            'ĳ' => plain.extend(['i', 'j']),
-            'ß' => plain.extend(['s', 's']),
-            c => plain.push(bare(c)),
-        }
-    }
-    plain
-}
-
-/// A Latin letter without its accent.
-fn bare(c: char) -> char {
-    match c {
-        'à' | 'á' | 'â' | 'ã' | 'ä' | 'å' | 'ā' | 'ă' | 'ą' => 'a',
-        'ç' | 'ć' | 'č' => 'c',
-        'ď' | 'đ' => 'd',
-        'è' | 'é' | 'ê' | 'ë' | 'ē' | 'ė' | 'ę' | 'ě' => 'e',
-        'ğ' => 'g',
-        'ì' | 'í' | 'î' | 'ï' | 'ī' | 'į' | 'ı' => 'i',
-        'ł' => 'l',
-        'ñ' | 'ń' | 'ň' => 'n',
-        'ò' | 'ó' | 'ô' | 'õ' | 'ö' | 'ø' | 'ō' | 'ő' => 'o',
-        'ř' => 'r',
-        'ś' | 'š' | 'ş' | 'ș' => 's',
-        'ť' | 'ţ' | 'ț' => 't',
-        'ù' | 'ú' | 'û' | 'ü' | 'ū' | 'ů' | 'ű' => 'u',
-        'ý' | 'ÿ' => 'y',
-        'ź' | 'ż' | 'ž' => 'z',
-        c => c,
-    }
 }
 
 #[cfg(test)]

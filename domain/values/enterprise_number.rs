@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::values::latin::{is_dash, narrow, plain};
+use crate::values::plain_text::is_printable;
+
 /// The countries whose company registers are known, by ISO 3166 code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Country {
@@ -46,7 +49,7 @@ pub struct EnterpriseNumber {
 /// Why a text is not an enterprise number of the country.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidEnterpriseNumber {
-    /// Belgian numbers have ten digits. The first is 0 or 1.
+    /// Belgian numbers have ten digits. The first is 0 or 1, and a 0 may be left out.
     #[error("a Belgian enterprise number has 10 digits, the first a 0 or a 1")]
     NotBelgian,
     /// The last two digits are 97 minus the first eight modulo 97.
@@ -55,23 +58,124 @@ pub enum InvalidEnterpriseNumber {
     /// Dutch KvK numbers have eight digits.
     #[error("a Dutch KvK number has 8 digits")]
     NotDutch,
+    /// The text is a Dutch VAT number, such as `NL123456789B01`.
+    #[error("this is a Dutch VAT number, not a KvK number")]
+    DutchVat,
+    /// The prefix is that of another country.
+    #[error("the number begins with the prefix of another country")]
+    OtherCountry,
+    /// There is something else than digits, separators and the usual words before the number.
+    #[error("apart from a prefix such as BE or TVA, an enterprise number has only digits")]
+    OtherCharacters,
 }
 
+/// What may stand before a number, without accents and punctuation: the names of the number and of its register in
+/// French, Dutch, German and English, and the short words between them.
+const WORDS: [&str; 63] = [
+    "tva",
+    "btw",
+    "vat",
+    "mwst",
+    "ust",
+    "tax",
+    "taxe",
+    "uid",
+    "id",
+    "idnr",
+    "kbo",
+    "bce",
+    "cbe",
+    "zdu",
+    "kvk",
+    "rpm",
+    "rpr",
+    "rjp",
+    "ond",
+    "nr",
+    "n",
+    "no",
+    "num",
+    "numero",
+    "nummer",
+    "number",
+    "ondernemingsnummer",
+    "ondernemingsnr",
+    "ondernemings",
+    "onderneming",
+    "entreprise",
+    "enterprise",
+    "entr",
+    "company",
+    "unternehmensnummer",
+    "unternehmensnr",
+    "unternehmen",
+    "registration",
+    "register",
+    "registre",
+    "handelsregister",
+    "identification",
+    "identificatie",
+    "intracommunautaire",
+    "intracom",
+    "belgie",
+    "belgique",
+    "belgien",
+    "belgium",
+    "nederland",
+    "netherlands",
+    "pays",
+    "bas",
+    "btwnr",
+    "de",
+    "du",
+    "d",
+    "la",
+    "le",
+    "l",
+    "van",
+    "het",
+    "der",
+];
+
+/// Words that may also stand after a number, with the town of the court: `0403.170.701 RPM Bruxelles`.
+const REGISTERS: [&str; 3] = ["rpm", "rpr", "rjp"];
+
+/// The prefixes of VAT numbers of other European countries. `NO` is left out, because it also means number.
+const OTHER_COUNTRIES: [&str; 33] = [
+    "at", "bg", "ch", "cy", "cz", "de", "dk", "ee", "el", "es", "eu", "fi", "fr", "gb", "gr", "hr", "hu",
+    "ie", "it", "li", "lt", "lu", "lv", "mt", "pl", "pt", "ro", "se", "si", "sk", "uk", "us", "xi",
+];
+
 impl EnterpriseNumber {
-    /// Reads a number as people write it. Spaces, dots and a leading country code are dropped.
+    /// Reads a number as people write it: with or without a country code and words such as `TVA` or `KBO` before it,
+    /// with dots, spaces, hyphens or slashes, in any case. A Belgian number may lack its leading zero.
     ///
     /// # Errors
     /// [`InvalidEnterpriseNumber`] says which rule the number breaks.
     pub fn parse(country: Country, text: &str) -> Result<Self, InvalidEnterpriseNumber> {
-        let text = text.trim();
-        let text = text.strip_prefix(&country.to_string()).unwrap_or(text);
-        let digits: String = text.chars().filter(|c| !matches!(c, ' ' | '.')).collect();
-        let all_digits = digits.bytes().all(|b| b.is_ascii_digit());
-        match country {
-            Country::Netherlands if all_digits && digits.len() == 8 => {}
-            Country::Netherlands => return Err(InvalidEnterpriseNumber::NotDutch),
-            Country::Belgium => check_belgian(&digits, all_digits)?,
+        let text: String = text.chars().map(narrow).filter(|c| c.is_control() || is_printable(*c)).collect();
+        let begin = text.find(|c: char| c.is_ascii_digit()).unwrap_or(text.len());
+        let (before, number) = text.split_at_checked(begin).unwrap_or((&text, ""));
+        check_prefix(country, &letters(before))?;
+        let end = number.find(char::is_alphabetic).unwrap_or(number.len());
+        let (number, after) = number.split_at_checked(end).unwrap_or((number, ""));
+        let digits: String = number.chars().filter(|c| !separates(*c)).collect();
+        if !after.is_empty() && !after_number(after) {
+            let vat = country == Country::Netherlands && digits.len() == 9 && is_vat_ending(after);
+            return Err(if vat {
+                InvalidEnterpriseNumber::DutchVat
+            } else {
+                InvalidEnterpriseNumber::OtherCharacters
+            });
         }
+        if !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(InvalidEnterpriseNumber::OtherCharacters);
+        }
+        let digits = match country {
+            Country::Netherlands if digits.len() == 8 => digits,
+            Country::Netherlands => return Err(InvalidEnterpriseNumber::NotDutch),
+            Country::Belgium => belgian(digits)?,
+        };
         Ok(Self { country, digits })
     }
 
@@ -93,13 +197,72 @@ impl EnterpriseNumber {
     }
 }
 
-fn check_belgian(digits: &str, all_digits: bool) -> Result<(), InvalidEnterpriseNumber> {
-    if !all_digits || digits.len() != 10 || !digits.starts_with(['0', '1']) {
+/// The letters of a text, joined: `T.V.A. BE` and `TVA-BE` are the same.
+fn letters(text: &str) -> String {
+    plain(text).into_iter().filter(|c| c.is_alphabetic()).collect()
+}
+
+fn separates(c: char) -> bool {
+    c.is_whitespace() || is_dash(c) || matches!(c, '.' | '/' | ',' | '_' | ':' | '·' | '(' | ')')
+}
+
+/// Whether the letters before a number are known words, and at last no country code or that of the country. `de` means
+/// "of", but right before a number it is the code of Germany.
+fn check_prefix(country: Country, prefix: &str) -> Result<(), InvalidEnterpriseNumber> {
+    let codes = [Country::Belgium, Country::Netherlands].map(|country| country.to_string().to_lowercase());
+    let own = country.to_string().to_lowercase();
+    let others = codes.iter().map(String::as_str).filter(|code| *code != own).chain(OTHER_COUNTRIES);
+    let ends_with = |code: &str| prefix.strip_suffix(code).is_some_and(are_words);
+    match (others.into_iter().any(ends_with), ends_with(&own) || are_words(prefix)) {
+        (true, _) => Err(InvalidEnterpriseNumber::OtherCountry),
+        (false, true) => Ok(()),
+        (false, false) => Err(InvalidEnterpriseNumber::OtherCharacters),
+    }
+}
+
+/// Whether a text consists of known words.
+fn are_words(text: &str) -> bool {
+    // `known[n]` says whether the first n letters are words.
+    let mut known = vec![true];
+    for end in 1..=text.len() {
+        let ends = |word: &&str| {
+            let begin = end.checked_sub(word.len());
+            begin.is_some_and(|begin| text.get(begin..end) == Some(*word) && known.get(begin) == Some(&true))
+        };
+        let is = WORDS.iter().any(ends);
+        known.push(is);
+    }
+    known.last() == Some(&true)
+}
+
+/// Whether a text names the register after a number, with or without a town: `RPR Gent`.
+fn after_number(text: &str) -> bool {
+    let register = letters(text);
+    REGISTERS.iter().any(|name| register.starts_with(name)) && !text.contains(|c: char| c.is_ascii_digit())
+}
+
+/// Whether this is the ending of a Dutch VAT number, such as `B01`.
+fn is_vat_ending(text: &str) -> bool {
+    let ending: String = text.chars().filter(|c| !separates(*c)).collect();
+    let digits = ending.strip_prefix(['B', 'b']);
+    digits.is_some_and(|digits| digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// The ten digits of a Belgian number. With nine digits, the leading zero was left out.
+fn belgian(digits: String) -> Result<String, InvalidEnterpriseNumber> {
+    let digits = match digits.len() {
+        9 if !digits.starts_with('0') => format!("0{digits}"),
+        _ => digits,
+    };
+    if digits.len() != 10 || !digits.starts_with(['0', '1']) {
         return Err(InvalidEnterpriseNumber::NotBelgian);
     }
     let (body, check) = digits.split_at_checked(8).ok_or(InvalidEnterpriseNumber::NotBelgian)?;
     let number = |text: &str| text.parse::<u32>().map_err(|_| InvalidEnterpriseNumber::NotBelgian);
-    if 97 - number(body)? % 97 == number(check)? { Ok(()) } else { Err(InvalidEnterpriseNumber::CheckDigits) }
+    match 97 - number(body)? % 97 == number(check)? {
+        true => Ok(digits),
+        false => Err(InvalidEnterpriseNumber::CheckDigits),
+    }
 }
 
 #[cfg(test)]
@@ -116,7 +279,101 @@ mod tests {
     }
 
     #[test]
+    fn a_belgian_number_is_read_in_every_common_writing() {
+        for text in [
+            "0403.170.701",
+            "403170701",
+            "403.170.701",
+            "BE 0403.170.701",
+            "be0403170701",
+            "Be 403.170.701",
+            "BE0403.170.701",
+            "BE-0403-170-701",
+            "BE 0403/170/701",
+            "TVA BE 403.170.701",
+            "T.V.A. BE 0403.170.701",
+            "TVABE0403170701",
+            "tva: be 0403 170 701",
+            "BTW-nr. BE 0403.170.701",
+            "BTW BE0403.170.701",
+            "BTWBE 0403170701",
+            "VAT No. BE0403170701",
+            "MwSt.-Nr. BE 0403.170.701",
+            "USt-IdNr. BE 0403.170.701",
+            "N° TVA BE 0403.170.701",
+            "N° TVA : 0403.170.701",
+            "Nº de TVA 0403.170.701",
+            "№ 0403.170.701",
+            "Numéro d'entreprise 0403.170.701",
+            "N° d’entreprise : BE 0403.170.701",
+            "Ondernemingsnummer: 0403.170.701",
+            "ondernemingsnr. 0403.170.701",
+            "Unternehmensnummer 0403.170.701",
+            "RPM 0403.170.701",
+            "RPR 0403.170.701",
+            "KBO 0403.170.701",
+            "BCE/KBO 0403.170.701",
+            "KBO-nr. BE0403170701",
+            "0403.170.701 RPM Bruxelles",
+            "BE 0403.170.701 RPR Antwerpen, afdeling Mechelen",
+            "BE\u{a0}0403\u{202f}170\u{2009}701",
+            "0403–170–701",
+            "0403‑170‑701",
+            "BE ０４０３．１７０．７０１",
+            "\u{feff}0403170701\u{200b}",
+            "\t0403170701\r\n",
+        ] {
+            let number = EnterpriseNumber::parse(Country::Belgium, text);
+            assert_eq!(number.map(|n| n.digits), Ok("0403170701".to_owned()), "{text:?}");
+        }
+        let newer = EnterpriseNumber::parse(Country::Belgium, "BE 1000.000.021");
+        assert_eq!(newer.map(|n| n.digits), Ok("1000000021".to_owned()), "newer numbers begin with 1");
+    }
+
+    #[test]
+    fn a_refusal_says_what_is_wrong() {
+        use InvalidEnterpriseNumber::*;
+        for (country, text, why) in [
+            (Country::Belgium, "0403.170.702", CheckDigits),
+            (Country::Belgium, "be 403170702", CheckDigits),
+            (Country::Belgium, "", NotBelgian),
+            (Country::Belgium, "TVA", NotBelgian),
+            (Country::Belgium, "0403.170.70", NotBelgian),
+            (Country::Belgium, "0403.170.7011", NotBelgian),
+            (Country::Belgium, "2403.170.701", NotBelgian),
+            (Country::Belgium, "0403.17O.701", OtherCharacters),
+            (Country::Belgium, "0403.170.701x", OtherCharacters),
+            (Country::Belgium, "Dupont 0403.170.701", OtherCharacters),
+            (Country::Belgium, "0403+170+701", OtherCharacters),
+            (Country::Belgium, "NL 0403.170.701", OtherCountry),
+            (Country::Belgium, "TVA FR 403170701", OtherCountry),
+            (Country::Belgium, "DE 403170701", OtherCountry),
+            (Country::Belgium, "USt-IdNr. DE 403170701", OtherCountry),
+            (Country::Belgium, "lu12345678", OtherCountry),
+            (Country::Netherlands, "BE 12345678", OtherCountry),
+            (Country::Netherlands, "NL123456789B01", DutchVat),
+            (Country::Netherlands, "NL 1234.56.789.B01", DutchVat),
+            (Country::Netherlands, "123456789", NotDutch),
+            (Country::Netherlands, "KvK 1234567", NotDutch),
+            (Country::Netherlands, "1234567é", OtherCharacters),
+        ] {
+            assert_eq!(EnterpriseNumber::parse(country, text), Err(why), "{text:?}");
+        }
+    }
+
+    #[test]
     fn a_dutch_number_has_eight_digits() {
+        for text in [
+            "12345678",
+            "1234 5678",
+            "KvK 12345678",
+            "kvk-nummer: 12.34.56.78",
+            "NL 12345678",
+            "Handelsregister nr. 12345678",
+        ] {
+            let number = EnterpriseNumber::parse(Country::Netherlands, text);
+            assert_eq!(number.map(|n| n.digits), Ok("12345678".to_owned()), "{text:?}");
+        }
         assert!(EnterpriseNumber::parse(Country::Netherlands, "12345678").is_ok());
         assert_eq!(
             EnterpriseNumber::parse(Country::Netherlands, "1234567"),
@@ -124,7 +381,7 @@ mod tests {
         );
         assert_eq!(
             EnterpriseNumber::parse(Country::Netherlands, "1234567é"),
-            Err(InvalidEnterpriseNumber::NotDutch)
+            Err(InvalidEnterpriseNumber::OtherCharacters)
         );
     }
 
@@ -135,6 +392,15 @@ mod tests {
                 .filter(|check| EnterpriseNumber::parse(Country::Belgium, &format!("{body:08}{check:02}")).is_ok())
                 .collect::<Vec<_>>();
             prop_assert_eq!(fitting, vec![97 - body % 97]);
+        }
+
+        #[test]
+        fn one_wrong_digit_is_noticed(body in 0_u32..20_000_000, at in 0_usize..10, other in 0_u8..10) {
+            let right = format!("{body:08}{:02}", 97 - body % 97);
+            let mut wrong = right.clone();
+            wrong.replace_range(at..=at, &other.to_string());
+            let read = EnterpriseNumber::parse(Country::Belgium, &wrong);
+            prop_assert_eq!(read.is_ok(), wrong == right, "{}", wrong);
         }
 
         #[test]

@@ -7,25 +7,38 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use unicode_normalization::char::is_combining_mark;
+
 /// Whether a character can be displayed as it is. These cannot: control characters, line and paragraph separators,
-/// marks that change the direction of text, zero-width letters, tags, and the 66 code points that Unicode never
-/// assigns (noncharacters), some of which XML forbids. The two joiners are allowed, because some scripts and emoji
-/// need them.
+/// marks that change the direction of text, zero-width letters, fillers, tags, and the 66 code points that Unicode
+/// never assigns (noncharacters), some of which XML forbids. The two joiners and the variation selectors are allowed,
+/// because some scripts and emoji need them.
 #[must_use]
 pub fn is_printable(character: char) -> bool {
     let code = u32::from(character);
     let hidden = matches!(
         code,
-        0x00ad | 0x061c | 0x180e | 0x200b | 0x200e | 0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0xfdd0..=0xfdef | 0xfeff
-            | 0xfff9..=0xfffb | 0xe0000..=0xe007f
+        0x00ad | 0x061c | 0x115f | 0x1160 | 0x17b4 | 0x17b5 | 0x180b..=0x180f | 0x200b | 0x200e | 0x200f
+            | 0x2028..=0x202e | 0x2060..=0x206f | 0x3164 | 0xfdd0..=0xfdef | 0xfeff | 0xffa0 | 0xfff0..=0xfffb
+            | 0x1bca0..=0x1bca3 | 0x1d173..=0x1d17a | 0xe0000..=0xe00ff | 0xe01f0..=0xe0fff
     );
     !character.is_control() && !hidden && code & 0xfffe != 0xfffe
 }
 
-/// Whether a text has 1 to `most` characters and all of them can be displayed.
+/// Whether a reader sees a character when it stands alone. Spaces, joiners, variation selectors, accents without a
+/// letter and the empty Braille pattern can be displayed, but are not visible.
+fn is_visible(character: char) -> bool {
+    let blank = matches!(
+        u32::from(character),
+        0x034f | 0x200c | 0x200d | 0x2800 | 0xfe00..=0xfe0f | 0xe0100..=0xe01ef
+    );
+    is_printable(character) && !blank && !character.is_whitespace() && !is_combining_mark(character)
+}
+
+/// Whether a text has 1 to `most` characters, all of them can be displayed, and at least one is visible.
 #[must_use]
 pub fn is_text(text: &str, most: usize) -> bool {
-    !text.trim().is_empty() && text.chars().count() <= most && text.chars().all(is_printable)
+    text.chars().any(is_visible) && text.chars().count() <= most && text.chars().all(is_printable)
 }
 
 /// Returns the text for display on one line. A character that cannot be displayed is escaped as in JSON (RFC 8259,
@@ -172,10 +185,25 @@ mod tests {
             '\u{9b}',
             '\u{9f}',
             '\u{200b}',
+            '\u{200e}',
             '\u{200f}',
+            '\u{61c}',
+            '\u{85}',
+            '\u{ad}',
             '\u{2028}',
+            '\u{2029}',
+            '\u{202a}',
+            '\u{202b}',
+            '\u{202d}',
             '\u{202e}',
+            '\u{2060}',
             '\u{2066}',
+            '\u{2067}',
+            '\u{2068}',
+            '\u{115f}',
+            '\u{3164}',
+            '\u{ffa0}',
+            '\u{1d173}',
             '\u{2069}',
             '\u{feff}',
             '\u{fdd0}',
@@ -189,6 +217,40 @@ mod tests {
         }
         for shown in ['\u{a0}', '\u{200d}', '\u{fdcf}', '\u{fdf0}', '\u{fffd}', '\u{10000}', '\u{10fffd}'] {
             assert!(is_text(&format!("a{shown}"), 10), "{shown:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_has_at_least_one_visible_character() {
+        for blank in [
+            "",
+            " ",
+            "\u{a0}",
+            "\u{2003}\u{3000}",
+            "\u{200d}",
+            "\u{200c}\u{200d}",
+            "\u{fe0f}",
+            "\u{34f}",
+            "\u{301}",
+            "\u{2800}",
+            " \u{200d} ",
+            "\u{e0100}",
+        ] {
+            assert!(!is_text(blank, 10), "{blank:?}");
+        }
+        for seen in [
+            "X",
+            "é",
+            "e\u{301}",
+            "-",
+            "李",
+            "☕\u{fe0f}",
+            "👩\u{200d}🍳",
+            "葛\u{e0100}",
+            "हि",
+            "نام\u{200c}ها",
+        ] {
+            assert!(is_text(seen, 10), "{seen:?}");
         }
     }
 

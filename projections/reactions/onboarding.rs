@@ -63,7 +63,8 @@ impl Reaction for Onboarding {
 }
 
 /// Makes the lists of administrators and members agree with the accounts, finishes take-overs that were begun or
-/// cancelled, and finishes the release of terminals. Its name has a 2, so that it reads old logs again, which do not say which administrators are active.
+/// cancelled, and finishes the release of terminals. Brings the claims on serial numbers that older versions made in a
+/// stream for each spelling into the stream of all spellings. Its name has a 3, so that it reads old logs again.
 pub struct Settling {
     /// The use cases.
     pub app: Arc<App>,
@@ -73,7 +74,7 @@ pub struct Settling {
 
 impl Settling {
     /// Its name.
-    pub const NAME: &'static str = "settling-2";
+    pub const NAME: &'static str = "settling-3";
 }
 
 impl Reaction for Settling {
@@ -132,6 +133,12 @@ impl Settling {
                     takeover,
                     self.app.take_over(takeover).await?.state.as_ref().as_ref().map(|opened| opened.from),
                 )
+            }
+            DomainEvent::SerialClaim(serial_claim::Event::SerialClaimed { .. }) => {
+                if let Some(older) = serial_claim::spelled_in_older(&envelope.stream) {
+                    self.app.claim_as_before(context, &older).await?;
+                }
+                return Ok(());
             }
             _ => return Ok(()),
         };

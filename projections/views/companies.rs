@@ -13,8 +13,9 @@ use loquet_domain::values::address::Address;
 use loquet_domain::values::enterprise_number::Country;
 use serde::{Deserialize, Serialize};
 
+use crate::collation::sortable_name;
 use crate::index::{Entry, Index};
-use crate::table::{FoundByWords, Row, Table, sortable, sortable_name};
+use crate::table::{FoundByWords, Row, Table, sortable};
 use crate::view::{CannotApply, EventEnvelope, View, ViewId};
 
 /// A company.
@@ -37,7 +38,7 @@ pub struct CompanyRow {
 impl CompanyRow {
     /// All companies: `<registered>`.
     pub const BY_REGISTRATION: Index<Self> = Index::new("created");
-    /// By the legal or the trading name, in lower case.
+    /// By the legal or the trading name, in the order of [`crate::collation`].
     pub const BY_NAME: Index<Self> = Index::new("name");
     /// By enterprise number: `<country>/<digits>`.
     pub const BY_NUMBER: Index<Self> = Index::new("number");
@@ -50,12 +51,10 @@ impl FoundByWords for CompanyRow {
 }
 
 impl Row for CompanyRow {
-    const VIEW: ViewId = ViewId { name: "companies", version: 3 };
+    const VIEW: ViewId = ViewId { name: "companies", version: 4 };
 
     fn indexes(&self) -> Vec<Entry<Self>> {
-        let trading = self.trading_name.as_ref().filter(|name| **name != self.legal_name);
-        let names = [Some(&self.legal_name), trading].into_iter().flatten();
-        let names: Vec<&str> = names.map(CompanyName::as_str).collect();
+        let names = self.names();
         let mut entries: Vec<_> = names.iter().map(|name| Self::BY_NAME.entry(sortable_name(name))).collect();
         entries.extend(findable_words_of(&names).into_iter().map(|word| Self::BY_WORD.entry(word)));
         entries.push(Self::BY_NUMBER.entry(format!("{}/{}", self.country, self.enterprise_number)));
@@ -64,6 +63,15 @@ impl Row for CompanyRow {
             entries.push(Self::WITHOUT_ADMINISTRATOR.entry(sortable(self.registered_at)));
         }
         entries
+    }
+}
+
+impl CompanyRow {
+    /// The legal name, and the trading name if it differs.
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
+        let trading = self.trading_name.as_ref().filter(|name| **name != self.legal_name);
+        [Some(&self.legal_name), trading].into_iter().flatten().map(CompanyName::as_str).collect()
     }
 }
 

@@ -1,4 +1,4 @@
-//! People by the words of their names. A row holds only keyed hashes of the words.
+//! People by the words of their names. Of the name, a row holds only keyed hashes of the words.
 //!
 //! Somebody who has this file but not the key can learn that two names begin with the same letters, but not which
 //! letters. A row exists while its account does: deleting or erasing the account removes it. `loquet projections
@@ -6,7 +6,7 @@
 //! different.
 
 use loquet_domain::account::Event;
-use loquet_domain::ids::AccountId;
+use loquet_domain::ids::{AccountId, CompanyId};
 use loquet_domain::ports::Position;
 use loquet_domain::schema::DomainEvent;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,8 @@ use crate::view::{CannotApply, EventEnvelope, Sight, View, ViewId};
 #[expect(missing_docs, reason = "the names say it")]
 pub struct PersonRow {
     pub account_id: AccountId,
+    /// The company of the account. A search looks for words in its names too.
+    pub company_id: CompanyId,
     pub person_at: Position,
     /// The keyed hashes of the first letters of the words of their name.
     pub words: Vec<String>,
@@ -31,7 +33,7 @@ impl FoundByWords for PersonRow {
 }
 
 impl Row for PersonRow {
-    const VIEW: ViewId = ViewId { name: "people", version: 1 };
+    const VIEW: ViewId = ViewId { name: "people", version: 2 };
 
     fn indexes(&self) -> Vec<Entry<Self>> {
         self.words.iter().map(|word| Self::BY_WORD.entry(word.as_str())).collect()
@@ -56,9 +58,13 @@ impl View for People {
         };
         let key = envelope.stream.id();
         match event {
-            Event::AccountCreated { .. } if !envelope.name_words.is_empty() => {
-                let words = envelope.name_words.clone();
-                rows.put(key, PersonRow { account_id, person_at: envelope.position, words })
+            Event::AccountCreated { company, .. } if !envelope.name_words.is_empty() => {
+                let (company_id, words) = (*company, envelope.name_words.clone());
+                rows.put(key, PersonRow { account_id, company_id, person_at: envelope.position, words })
+            }
+            // A person without a name to be found by has no row.
+            Event::AccountMoved { company, .. } if rows.get(key)?.is_some() => {
+                rows.change(key, |row| row.company_id = *company)
             }
             Event::AccountDeleted { .. } | Event::AccountErased => rows.delete(key),
             _ => Ok(()),

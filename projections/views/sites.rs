@@ -8,10 +8,12 @@ use loquet_domain::schema::DomainEvent;
 use loquet_domain::search::findable_words_of;
 use loquet_domain::takeover;
 use loquet_domain::values::address::Address;
+use loquet_domain::values::places::names_of;
 use serde::{Deserialize, Serialize};
 
+use crate::collation::sortable_name;
 use crate::index::{Entry, Index};
-use crate::table::{FoundByWords, Row, Table, sortable, sortable_name};
+use crate::table::{FoundByWords, Row, Table, sortable};
 use crate::view::{CannotApply, EventEnvelope, View, ViewId};
 
 /// A site.
@@ -32,7 +34,7 @@ impl SiteRow {
     pub const BY_OPENING: Index<Self> = Index::new("created");
     /// The sites of a company: `<company>/<opened>`.
     pub const BY_COMPANY: Index<Self> = Index::new("company");
-    /// The sites of a company by name: `<company>/<name in lower case>`.
+    /// The sites of a company by name: `<company>/<sort key of the name>`, in the order of [`crate::collation`].
     pub const BY_COMPANY_AND_NAME: Index<Self> = Index::new("company_name");
 }
 
@@ -42,7 +44,7 @@ impl FoundByWords for SiteRow {
 }
 
 impl Row for SiteRow {
-    const VIEW: ViewId = ViewId { name: "sites", version: 2 };
+    const VIEW: ViewId = ViewId { name: "sites", version: 3 };
 
     fn indexes(&self) -> Vec<Entry<Self>> {
         let (company, opened) = (self.company_id, sortable(self.opened_at));
@@ -57,11 +59,12 @@ impl Row for SiteRow {
 }
 
 impl SiteRow {
-    /// The texts that a search looks in.
+    /// The texts that a search looks in. A town has its names in all languages.
     #[must_use]
-    pub fn texts(&self) -> [&str; 5] {
-        let Address { street, number, postal_code, town, .. } = &self.address;
-        [self.name.as_str(), street, number, postal_code, town]
+    pub fn texts(&self) -> Vec<&str> {
+        let Address { street, number, postal_code, town, country, .. } = &self.address;
+        let own = [self.name.as_str(), street, number, postal_code, town];
+        own.into_iter().chain(names_of(country, town).iter().copied()).collect()
     }
 }
 

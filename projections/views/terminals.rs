@@ -4,6 +4,7 @@ use chrono::serde::ts_microseconds;
 use loquet_domain::Moment;
 use loquet_domain::ids::{CompanyId, OrderId, SiteId, TerminalId};
 use loquet_domain::schema::DomainEvent;
+use loquet_domain::search::parts_of;
 use loquet_domain::takeover;
 use loquet_domain::terminals::Event;
 use loquet_domain::values::serial_number::SerialNumber;
@@ -35,22 +36,26 @@ impl TerminalRow {
     pub const BY_COMPANY: Index<Self> = Index::new("company");
     /// The terminals at a site: `<site>/<added>`.
     pub const BY_SITE: Index<Self> = Index::new("site");
-    /// The terminal with a serial number: `<serial number>/`.
+    /// The terminal with a serial number: `<serial number without hyphens>/`.
     pub const BY_SERIAL: Index<Self> = Index::new("serial");
+    /// The terminals with a part in their serial number. A value begins in the middle of the number and ends with it.
+    pub const BY_SERIAL_PART: Index<Self> = Index::new("serial_part");
 }
 
 impl Row for TerminalRow {
-    const VIEW: ViewId = ViewId { name: "terminals", version: 1 };
+    const VIEW: ViewId = ViewId { name: "terminals", version: 2 };
 
     fn indexes(&self) -> Vec<Entry<Self>> {
         let added = sortable(self.added_at);
-        let serial = self.serial.as_ref().map(|serial| Self::BY_SERIAL.entry(format!("{serial}/")));
         let mut entries = vec![
             Self::BY_COMPANY.entry(format!("{}/{added}", self.company_id)),
             Self::BY_SITE.entry(format!("{}/{added}", self.site_id)),
             Self::BY_ADDITION.entry(added),
         ];
-        entries.extend(serial);
+        if let Some(serial) = &self.serial {
+            entries.push(Self::BY_SERIAL.entry(format!("{}/", serial.key())));
+            entries.extend(parts_of(serial).into_iter().map(|part| Self::BY_SERIAL_PART.entry(part)));
+        }
         entries
     }
 }

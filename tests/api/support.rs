@@ -186,7 +186,18 @@ async fn support_finds_companies_sites_and_terminals_by_name_number_address_and_
     }
     assert_eq!(sofie.found("chaussee bruxelles", "sites", "name").await, [""; 0]);
     assert_eq!(sofie.found("1850000001", "terminals", "serial").await, ["1850000001"]);
-    assert_eq!(sofie.found("185000000", "terminals", "serial").await, [""; 0], "a serial number is whole");
+    for part in ["1850 000 001", "1850-000-001", "185000000", "50000001", "0001"] {
+        assert_eq!(sofie.found(part, "terminals", "serial").await, ["1850000001"], "{part}");
+    }
+    assert_eq!(sofie.found("1850000002", "terminals", "serial").await, [""; 0]);
+    for text in ["123456749", "BE 123.456.749", "TVA be 0123.456.749", "0123.456"] {
+        let expected = ["Boulangerie Dupont & Fils SRL"];
+        assert_eq!(sofie.found(text, "companies", "legal_name").await, expected, "{text}");
+    }
+    for text in ["marie boulangerie", "fils marie", "dupont epi"] {
+        assert_eq!(sofie.found(text, "accounts", "email").await, ["marie@example.be"], "{text}");
+    }
+    assert_eq!(sofie.found("elsene", "sites", "company_name").await, ["Boulangerie Dupont & Fils SRL"]);
     let found = sofie.search("epi").await;
     let company = &found["companies"]["items"][0];
     let people = sofie.get(company["accounts_href"].as_str().unwrap()).await.expect(200).json();

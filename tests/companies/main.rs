@@ -2,5 +2,6 @@
 #![cfg(test)]
 
 mod companies;
+mod older_logs;
 mod receipts;
 mod take_overs;

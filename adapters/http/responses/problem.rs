@@ -227,6 +227,9 @@ impl Problem {
             company::Refusal::AddressInUse(site) => {
                 Self::new(StatusCode::CONFLICT, "address-in-use").with("site", site)
             }
+            company::Refusal::SiteNameTaken(site) => {
+                Self::new(StatusCode::CONFLICT, "site-name-taken").with("site", site)
+            }
             company::Refusal::SitePromised(_) => Self::new(StatusCode::CONFLICT, "takeover-overlaps"),
         }
     }

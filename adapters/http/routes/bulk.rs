@@ -12,6 +12,7 @@ use loquet_domain::app::Failure;
 use loquet_domain::company::{self, Company};
 use loquet_domain::ids::{CompanyId, SiteId, TerminalId};
 use loquet_domain::terminals::{self, Assignment, Terminals};
+use loquet_domain::values::latin::alike;
 use loquet_domain::values::permission::Permission;
 use loquet_domain::values::serial_number::SerialNumber;
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,7 @@ use uuid::Uuid;
 
 use crate::authorisation::Need;
 use crate::caller::{Arrival, Caller};
+use crate::extractors::csv_file::CsvFile;
 use crate::extractors::query::Params;
 use crate::limits::shares::Costly;
 use crate::middleware::idempotency::NothingDone;
@@ -30,6 +32,8 @@ use crate::responses::problem::{Fault, Problem, ProblemBody};
 use crate::state::Shared;
 use loquet_http_ports::scope::Scope;
 
+/// The content types of a file. Browsers on Windows send the second one if Excel is installed.
+const KINDS: [&str; 3] = ["text/csv", "application/vnd.ms-excel", "text/tab-separated-values"];
 /// How many lines a file may have.
 const MOST_LINES: usize = 10_000;
 /// How many faults are listed at most.
@@ -75,7 +79,8 @@ pub(crate) struct MoveBody {
 
 /// Assign many terminals to sites, from a CSV file.
 ///
-/// The file is in UTF-8 (RFC 4180) and has the columns `terminal` (serial number or id) and `site` (id or name). If it
+/// The file is as RFC 4180 says or as Excel saves it: cells are separated by commas, semicolons or tabs, a first line
+/// such as `sep=;` may name the separator, and the text is in UTF-8, UTF-16 or Windows-1252. It has the columns `terminal` (serial number or id) and `site` (id or name). If it
 /// has a fault, nothing is changed, and the answer lists every fault with its line.
 #[utoipa::path(
     post, path = "/v1/terminal-assignments", operation_id = "assign_terminals", tag = "terminals",
@@ -96,7 +101,8 @@ pub(crate) async fn assign(
     file: Bytes,
 ) -> Result<Response, Problem> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    if !kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/csv")) {
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if !KINDS.iter().any(|known| kind.eq_ignore_ascii_case(known)) {
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-csv"));
     }
     let company = company(&caller, how.company)?;
@@ -178,32 +184,19 @@ pub(crate) fn read(
 ) -> Result<(usize, Vec<Move>), Problem> {
     let known = Known::of(terminals, sites);
     let mut faults = LineFaults::default();
-    let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(file);
-    let columns = reader.headers().ok().and_then(|headers| {
-        // If a heading occurs twice, it is not clear which column is meant.
-        let place = |name: &str| {
-            let mut places = (0..).zip(headers).filter(|(_, column)| column.eq_ignore_ascii_case(name));
-            places.next().filter(|_| places.next().is_none()).map(|(place, _)| place)
-        };
-        place("terminal").zip(place("site"))
-    });
-    let Some((terminal, site)) = columns else {
+    let file = CsvFile::of(file);
+    let Some(rows) = file.rows(&["terminal", "site"]) else {
         faults.add(1, "", "csv-columns");
         return Err(Problem::invalid(faults.0));
     };
     let (mut moves, mut seen, mut lines) = (Vec::new(), BTreeSet::new(), 0);
-    // The heading is the first line.
-    for (line, record) in (2..).zip(reader.records()) {
+    for (line, cells) in rows {
         lines += 1;
-        let Ok(record) = record else {
+        let Some([terminal, site]) = cells.as_deref() else {
             faults.add(line, "", "csv-line");
             continue;
         };
-        let cell = |column: usize| record.get(column).unwrap_or_default();
-        // A quoted cell may hold line ends.
-        let line = record.position().map_or(line, csv::Position::line);
-        let said = known.read(line, cell(terminal), cell(site), &mut faults);
+        let said = known.read(line, terminal, site, &mut faults);
         if said.is_some_and(|(_, _, wanted)| !seen.insert(wanted.terminal)) {
             faults.add(line, "terminal", "terminal-twice");
         }
@@ -240,7 +233,7 @@ impl<'a> Known<'a> {
         let numbered = terminals.held.iter().filter_map(|(id, held)| Some((held.serial.as_ref()?, id)));
         let mut by_name: HashMap<String, Vec<SiteId>> = HashMap::new();
         for (id, site) in sites.sites.iter() {
-            by_name.entry(site.name.as_str().to_lowercase()).or_default().push(id);
+            by_name.entry(site.name.alike()).or_default().push(id);
         }
         Self { terminals, sites, by_serial: numbered.collect(), by_name }
     }
@@ -267,7 +260,7 @@ impl<'a> Known<'a> {
         if let Ok(id) = named.parse::<SiteId>() {
             return if self.sites.sites.contains(id) { Ok(id) } else { Err("site-unknown") };
         }
-        match self.by_name.get(&named.to_lowercase()).map(Vec::as_slice) {
+        match self.by_name.get(&alike(named)).map(Vec::as_slice) {
             Some([id]) => Ok(*id),
             Some(_) => Err("site-ambiguous"),
             None => Err("site-unknown"),

@@ -8,9 +8,11 @@ use loquet_domain::company::{AddressKind, Description, SiteAtOffice};
 use loquet_domain::ids::CompanyId;
 use loquet_domain::ports::Position;
 use loquet_domain::values::address::Address;
+use loquet_domain::values::enterprise_number::{Country, EnterpriseNumber};
 use loquet_domain::values::permission::Permission;
+use loquet_projections::collation::{beginning_of_name, name_begins};
 use loquet_projections::ports::Order;
-use loquet_projections::table::{Row, RowQuery, find, select_where, sortable_name};
+use loquet_projections::table::{Row, RowQuery, find, select_where};
 use loquet_projections::views::companies::CompanyRow;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -76,9 +78,9 @@ fn body(mut row: CompanyRow, position: Position) -> CompanyBody {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct CompanyFilter {
-    /// Only the company with this enterprise number. Digits only.
+    /// Only the company with this enterprise number, in any of the usual spellings.
     enterprise_number: Option<String>,
-    /// Only companies whose legal or trading name begins with this text. Case does not matter.
+    /// Only companies whose legal or trading name begins with this text. Case and accents do not matter.
     name: Option<String>,
     /// With `true`, only companies without an administrator: support must give them one.
     without_administrator: Option<bool>,
@@ -112,11 +114,17 @@ pub(crate) async fn list(
     let alone = filter.without_administrator == Some(true);
     faults.finish_query()?;
     let position = api.reach(CompanyRow::VIEW, &AtLeast { at_least: filter.at_least }).await?;
-    let numbered = filter.enterprise_number.as_deref();
-    let by = match (numbered, &filter.name) {
-        (Some(number), _) if number.len() == 8 => CompanyRow::BY_NUMBER.beginning(format!("NL/{number}")),
-        (Some(number), _) => CompanyRow::BY_NUMBER.beginning(format!("BE/{number}")),
-        (None, Some(name)) => CompanyRow::BY_NAME.beginning(sortable_name(name)),
+    // A text that is no number of a register finds nothing.
+    let numbered = filter.enterprise_number.as_deref().map(|text| {
+        let countries = [Country::Belgium, Country::Netherlands];
+        let mut read =
+            countries.into_iter().filter_map(|country| EnterpriseNumber::parse(country, text).ok());
+        read.next()
+            .map_or_else(|| text.to_owned(), |number| format!("{}/{}", number.country(), number.digits()))
+    });
+    let by = match (&numbered, &filter.name) {
+        (Some(number), _) => CompanyRow::BY_NUMBER.beginning(number.as_str()),
+        (None, Some(name)) => CompanyRow::BY_NAME.beginning(beginning_of_name(name)),
         (None, None) if alone => CompanyRow::WITHOUT_ADMINISTRATOR.all(),
         (None, None) => CompanyRow::BY_REGISTRATION.all(),
     };
@@ -124,8 +132,9 @@ pub(crate) async fn list(
     let order = if filter.name.is_some() { Order::Ascending } else { order };
     let wanted = RowQuery { by: Some(by), order, after, limit: size + 1 };
     let fits = |row: &CompanyRow| {
-        numbered.is_none_or(|number| row.enterprise_number == number)
+        numbered.as_ref().is_none_or(|number| *number == format!("{}/{}", row.country, row.enterprise_number))
             && (!alone || row.administrators.is_empty())
+            && filter.name.as_ref().is_none_or(|text| row.names().iter().any(|name| name_begins(name, text)))
     };
     let rows = select_where(api.rows.as_ref(), wanted, fits).await?.into_iter();
     let companies = rows.map(|(cursor, row)| (cursor, body(row, position)));

@@ -10,6 +10,7 @@ use loquet_domain::app::Failure;
 use loquet_domain::company;
 use loquet_domain::ids::{AccountId, CompanyId, GroupId, SiteId};
 use loquet_domain::values::permission::Permission;
+use loquet_projections::collation::sortable_name;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -106,7 +107,7 @@ pub(crate) async fn list(
     let access = api.app.access(company).await?.state;
     let mut items: Vec<GroupBody> =
         access.groups.iter().map(|(id, group)| body(*id, group, position.0)).collect();
-    items.sort_by_cached_key(|group| (group.name.to_lowercase(), group.group_id));
+    items.sort_by_cached_key(|group| (sortable_name(&group.name), group.group_id));
     Ok(Tagged(Page::whole(items, position)))
 }
 

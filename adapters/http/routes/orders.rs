@@ -238,6 +238,9 @@ impl CompanyBody {
                 InvalidEnterpriseNumber::NotBelgian => "enterprise-number-belgian",
                 InvalidEnterpriseNumber::CheckDigits => "enterprise-number-check",
                 InvalidEnterpriseNumber::NotDutch => "enterprise-number-dutch",
+                InvalidEnterpriseNumber::DutchVat => "enterprise-number-dutch-vat",
+                InvalidEnterpriseNumber::OtherCountry => "enterprise-number-other-country",
+                InvalidEnterpriseNumber::OtherCharacters => "enterprise-number-characters",
             })
         });
         let mut name = |pointer: &str, text: &str| faults.company_name(pointer, text);
@@ -283,15 +286,15 @@ impl LineBody {
         if !(1..=10_000).contains(&self.quantity) {
             faults.add(format!("{under}/quantity"), "quantity-range");
         }
-        let serials: Vec<String> =
-            self.serials.unwrap_or_default().into_iter().map(|serial| serial.trim().to_owned()).collect();
-        if !serials.is_empty() && u32::try_from(serials.len()).ok() != Some(self.quantity) {
+        let written = self.serials.unwrap_or_default();
+        if !written.is_empty() && u32::try_from(written.len()).ok() != Some(self.quantity) {
             faults.add(format!("{under}/serials"), "serials-count");
         }
-        for (n, serial) in serials.iter().enumerate() {
-            let number = SerialNumber::parse(serial).ok();
-            if !number.is_some_and(|number| seen.insert(number)) {
-                faults.add(format!("{under}/serials/{n}"), "serial-invalid");
+        let mut serials = Vec::with_capacity(written.len());
+        for (n, serial) in written.iter().enumerate() {
+            match SerialNumber::parse(serial) {
+                Ok(serial) if seen.insert(serial.clone()) => serials.push(serial),
+                _ => faults.add(format!("{under}/serials/{n}"), "serial-invalid"),
             }
         }
         let delivery_address = self.delivery_address.check(&format!("{under}/delivery_address"), faults)?;

@@ -35,8 +35,8 @@ const USUAL: u32 = 10;
 #[into_params(parameter_in = Query)]
 pub(crate) struct Sought {
     /// One of: a whole e-mail address; words, or beginnings of words, of a person's name, a company's name, or a site's
-    /// name and address; an enterprise number, with or without dots; a terminal's serial number. Case and accents do
-    /// not matter. At least one word must have three letters or digits.
+    /// name and address; an enterprise number or its beginning, in any usual spelling; a terminal's serial number or a
+    /// part of it. Words of a person and of their company can be combined. Case and accents do not matter. At least one word must have three letters or digits.
     #[param(example = "dupont", min_length = 1, max_length = 200)]
     q: String,
     /// The maximum number of results of each kind: 1 to 200. Default: 10.

@@ -175,7 +175,7 @@ pub(crate) struct ChangeBody {
     responses(
         (status = 204, description = "Changed"),
         (status = 404, description = "It does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "Another site of the company has this address", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "Another site of the company has this address, or a name that is alike", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "The body breaks rules. The answer lists all of them", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
@@ -201,15 +201,8 @@ pub(crate) async fn change(
     let because = faults.because(&caller, "/reason", body.reason);
     let because = faults.finish(Some(because))?;
     let (at, context) = (arrival.at, caller.context(&arrival, because));
-    let changed = to_its_end(async move {
-        let mut position = Position::default();
-        if let Some(Some(address)) = address {
-            position = api.app.move_site(&context, company, site, address).await?;
-        }
-        if let Some(Some(name)) = name {
-            position = api.app.name_site(&context, company, site, name).await?;
-        }
-        Ok(position)
-    });
+    let (address, name) = (address.flatten(), name.flatten());
+    let changed =
+        to_its_end(async move { api.app.change_site(&context, company, site, address, name).await });
     changed.await?.map(Done).map_err(|failure| Problem::of(failure, at))
 }

@@ -101,7 +101,7 @@ impl Api {
             return Ok(find(self.rows.as_ref(), id.to_string()).await?);
         }
         let Ok(serial) = SerialNumber::parse(named) else { return Ok(None) };
-        let by = Some(TerminalRow::BY_SERIAL.under(serial));
+        let by = Some(TerminalRow::BY_SERIAL.under(serial.key()));
         let rows = select(self.rows.as_ref(), RowQuery { by, limit: 1, ..RowQuery::default() }).await?;
         Ok(rows.into_iter().next().map(|(_, row)| row))
     }
@@ -207,7 +207,7 @@ pub(crate) async fn list(
     }
     let position = api.reach(TerminalRow::VIEW, &AtLeast { at_least: filter.at_least }).await?;
     let by = match (serial.flatten(), filter.site, company) {
-        (Some(serial), ..) => TerminalRow::BY_SERIAL.under(serial),
+        (Some(serial), ..) => TerminalRow::BY_SERIAL.under(serial.key()),
         (None, Some(site), _) => TerminalRow::BY_SITE.under(site),
         (None, None, Some(company)) => TerminalRow::BY_COMPANY.under(company),
         (None, None, None) => TerminalRow::BY_ADDITION.all(),
