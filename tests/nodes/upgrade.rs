@@ -105,11 +105,8 @@ async fn a_node_does_not_start_on_tables_that_need_a_newer_program_and_says_whic
         cluster.postgres.sql(&contraction(part));
         let events = "SELECT count(*) FROM loquet.events";
         let before = cluster.postgres.sql(events);
-        let expected = format!(
-            "Its tables have schema {0}, and need a program that knows schema {0} or later. This program knows schema \
-             {known}: start the newer Loquet",
-            known + 2
-        );
+        let newest = format!("schema {}", known + 2);
+        let own = format!("This program knows schema {known}: start the newer Loquet");
         for arguments in [
             &["serve", "--dev", "--listen", "127.0.0.1:0"][..],
             &["events", "tail", "--after", "0"],
@@ -119,7 +116,7 @@ async fn a_node_does_not_start_on_tables_that_need_a_newer_program_and_says_whic
             let refused = command.args(arguments).stdin(Stdio::null()).output().unwrap();
             let said = String::from_utf8(refused.stderr).unwrap();
             assert!(!refused.status.success(), "{part}, {arguments:?}: it ran");
-            assert!(said.contains(&expected), "{part}, {arguments:?}: {said}");
+            assert!(said.contains(&newest) && said.contains(&own), "{part}, {arguments:?}: {said}");
         }
         assert_eq!(cluster.postgres.sql(events), before, "nothing was written");
     }
