@@ -12,15 +12,20 @@ impl DataDirectory {
     /// everything.
     pub(crate) fn refuse_files_of_others(&self) -> anyhow::Result<()> {
         let user = rustix::process::geteuid().as_raw();
-        for path in std::iter::once(self.data_dir.clone()).chain(self.files_of_stores()) {
+        let key = self.server_key();
+        let key = std::iter::once(key).filter(|key| key.exists());
+        for path in std::iter::once(self.data_dir.clone()).chain(self.files_of_stores()).chain(key) {
             let owner = owner_of(&path);
+            let remedy = match path.starts_with(&self.data_dir) {
+                true => format!("chown -R {user} {}", self.data_dir.display()),
+                false => format!("chown {user} {}", path.display()),
+            };
             ensure!(
                 owner == Some(user) || access(&path, needed(&path)).is_ok(),
                 "{path} belongs to another user (number {owner}), and the server, which runs as the user with the number \
-                 {user}, can't use it. As root, run `chown -R {user} {folder}`, and start the server again",
+                 {user}, can't use it. As root, run `{remedy}`, and start the server again",
                 path = path.display(),
                 owner = owner.map_or_else(|| "?".to_owned(), |owner| owner.to_string()),
-                folder = self.data_dir.display()
             );
         }
         Ok(())
@@ -37,7 +42,7 @@ impl DataDirectory {
 
     /// The files in the data directory that a server needs.
     fn files_of_stores(&self) -> Vec<PathBuf> {
-        let ends = [".db", ".db-wal", ".db-shm", ".lock"];
+        let ends = [".db", ".db-wal", ".db-shm", ".lock", "server.key"];
         let is_of_a_store = |path: &Path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             ends.iter().any(|end| name.ends_with(end))
@@ -54,9 +59,14 @@ impl DataDirectory {
 fn needed(path: &Path) -> Access {
     match path {
         _ if path.is_dir() => Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK,
-        _ if path.extension().is_some_and(|extension| extension == "lock") => Access::READ_OK,
-        _ => Access::READ_OK | Access::WRITE_OK,
+        _ if is_database(path) => Access::READ_OK | Access::WRITE_OK,
+        _ => Access::READ_OK,
     }
+}
+
+/// Whether a file is a database, or one of the files that SQLite has beside it (`-wal`, `-shm`).
+fn is_database(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.to_string_lossy().starts_with("db"))
 }
 
 /// The number of the user who owns a file or directory. `None` if it can't be looked at.

@@ -231,20 +231,23 @@ async fn whoever_took_a_session_and_its_device_guesses_the_password_as_often_as_
 
 #[tokio::test]
 async fn the_owner_is_told_of_a_new_device_sees_all_and_has_one_forgotten() {
+    const PHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) \
+        Version/17.5 Mobile/15E148 Safari/604.1";
+    const TILL: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:132.0) Gecko/20100101 Firefox/132.0";
     let server = Server::start().await;
     let account = server.active(1, EMAIL, PASSWORD).await;
-    let first = Client::new(&server, "phone/1").log_in(PASSWORD).await.expect(201).json();
+    let first = Client::new(&server, PHONE).log_in(PASSWORD).await.expect(201).json();
     // The same client again, which kept nothing: no other device, and nobody is told.
-    Client::new(&server, "phone/1").log_in(PASSWORD).await.expect(201);
-    let second = Client::new(&server, "till/7").log_in(PASSWORD).await.expect(201).json();
+    Client::new(&server, PHONE).log_in(PASSWORD).await.expect(201);
+    let second = Client::new(&server, TILL).log_in(PASSWORD).await.expect(201).json();
     let told = server.mail(EMAIL, "Nouvelle connexion", 1).await;
-    assert!(told.contains("till/7, 127.0.0.1"), "{told}");
+    assert!(told.contains("Firefox sur Linux, à l'adresse IP 127.0.0.1."), "{told}");
     assert_eq!(
         server
             .mails(EMAIL)
             .await
             .iter()
-            .filter(|mail| mail["text"].as_str().unwrap().contains("phone/1"))
+            .filter(|mail| mail["text"].as_str().unwrap().contains("Safari"))
             .count(),
         0
     );
@@ -253,7 +256,7 @@ async fn the_owner_is_told_of_a_new_device_sees_all_and_has_one_forgotten() {
     let list = server.send(Method::GET, &path, Some(session), None).await.expect(200).json();
     let shown: Vec<_> = list["items"].as_array().unwrap().iter().collect();
     let agents: Vec<_> = shown.iter().map(|device| device["client_agent"].as_str().unwrap()).collect();
-    assert_eq!(agents, ["till/7", "phone/1"]);
+    assert_eq!(agents, [TILL, PHONE]);
     assert_eq!(
         shown.iter().map(|device| device["current"].as_bool().unwrap()).collect::<Vec<_>>(),
         [true, false]

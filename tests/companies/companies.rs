@@ -141,8 +141,11 @@ async fn an_order_opens_sites_where_the_company_has_none_and_its_terminals_stand
     // Of a site that a later order opens its administrators are told; the first order has a mail of its own.
     let new = [line("PAX A77 Compact", 1, &[], &place("Rue Haute", "7"))];
     server.service_post("/v1/orders", order_of(3, 1, "admin1@example.be", &new)).await.expect(201);
-    let told = server.mail("admin1@example.be", "nouveaux sites", 1).await;
-    assert!(told.contains("SO-3") && told.contains("Rue Haute, Bruxelles"), "{told}");
+    let told = server.mail("admin1@example.be", "Nouveau site", 1).await;
+    assert!(
+        told.contains("SO-3") && told.contains("ce site :") && told.contains("Rue Haute, Bruxelles"),
+        "{told}"
+    );
     assert_eq!(server.mails("admin1@example.be").await.len(), 2, "the activation and this");
 
     let refused = merchant.call(Method::POST, "/v1/sites", Some(json!({}))).await.expect(405);

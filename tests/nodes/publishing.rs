@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use loquet_tests::kafka_broker::Broker;
 use loquet_tests::postgres_server::PostgresServer;
 use loquet_tests::published_events::{TOPICS, each_once_and_in_order, lacking, of_the_log};
@@ -21,9 +22,15 @@ pub(crate) async fn publishes(node: &Server) -> bool {
     publisher(node).await.is_some_and(|said| said == "ok")
 }
 
-/// Whether a node knows that another one publishes.
-pub(crate) async fn standing_by(node: &Server) -> bool {
-    publisher(node).await.is_some_and(|said| said.starts_with("standby"))
+/// Waits until one node publishes, and every other one knows that.
+pub(crate) async fn until_one_publishes(cluster: &Cluster) {
+    cluster
+        .until("one node publishes, and the others stand by", async |cluster: &Cluster| {
+            let said = join_all(cluster.nodes.iter().map(publisher)).await;
+            let count = |state: &str| said.iter().flatten().filter(|said| said.starts_with(state)).count();
+            count("ok") == 1 && count("standby") == cluster.nodes.len() - 1
+        })
+        .await;
 }
 
 /// Waits until every event that the log has now is published. Panics unless each is in its topic once, in order within

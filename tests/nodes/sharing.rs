@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use loquet_tests::server::{order, token_in};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, PASSWORD, SHAPES};
 
@@ -120,7 +120,8 @@ async fn a_node_whose_read_models_are_far_behind_is_not_ready_except_for_logins(
         slow.login("marie@example.be", PASSWORD).await.expect(201);
     }
     let seen = slow.service_get("/readyz").await.json();
-    assert!(seen["views"]["sites-v1"]["lag"].as_u64().unwrap() > 1, "{seen:#}");
+    let far_behind = |view: &Value| view["lag"].as_u64().is_some_and(|lag| lag > 1);
+    assert!(seen["views"].as_object().unwrap().values().any(far_behind), "{seen:#}");
     views.execute_batch("ROLLBACK").unwrap();
     cluster.until_ready().await;
 }

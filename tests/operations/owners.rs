@@ -203,7 +203,7 @@ fn a_file_of_another_user_is_named_with_the_command_that_helps() {
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         String::from_utf8(output.stderr).unwrap()
     };
-    for path in [place.data.join("tokens.db"), place.data.clone()] {
+    for path in [place.data.join("tokens.db"), place.data.join("server.key"), place.data.clone()] {
         chown(&path, Some(0), Some(0)).unwrap();
         let why = refused();
         let remedy = format!("chown -R {USER} {}", place.data.display());
@@ -214,7 +214,7 @@ fn a_file_of_another_user_is_named_with_the_command_that_helps() {
         let found = String::from_utf8(doctor.stdout).unwrap();
         if path != place.data {
             assert!(found.contains("FAILING") && found.contains("chown -R --reference="), "{found}");
-            assert!(found.contains("tokens.db"), "{found}");
+            assert!(found.contains(&path.display().to_string()), "{found}");
         }
         chown(&path, Some(USER), Some(USER)).unwrap();
     }
