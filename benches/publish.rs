@@ -30,6 +30,7 @@ use loquet_domain::ports::{EventCodec, EventStore, Identities, Position, Revisio
 use loquet_domain::schema::DomainEvent;
 use loquet_kafka::{Connection, MissingTopics, Protection, Publisher, Publishing};
 use loquet_metrics::PublishMetrics;
+use loquet_projections::leader::Leadership;
 use loquet_projections::runner::{Follower, Status};
 use loquet_public_events::{CloudEvent, Contract, Mode, Topic};
 use loquet_sqlite::event_store::SqliteStore;
@@ -126,6 +127,7 @@ fn publisher(runtime: &Runtime, connection: &Connection, publishing: Publishing,
         status: status.clone(),
         published: published.clone(),
         who: "bench".to_owned(),
+        leadership: watch::channel(Leadership::Sole).1,
     };
     Running { published, status, stop, task: runtime.spawn(publisher.run(stopped)) }
 }

@@ -15,6 +15,7 @@ use loquet_kafka::{
 };
 use loquet_metrics::Metrics;
 use loquet_projections::causes::Causes;
+use loquet_projections::leader::Leadership;
 use loquet_projections::ports::Clock;
 use loquet_projections::runner::Status;
 use loquet_public_events::{Contract, Mode};
@@ -327,11 +328,12 @@ pub(crate) struct Server<'a> {
     pub(crate) metrics: &'a Metrics,
     pub(crate) clock: &'a Clock,
     pub(crate) node: &'a str,
+    pub(crate) leadership: watch::Receiver<Leadership>,
 }
 
 /// Starts to publish the events of the log, and to take orders.
 pub(crate) fn start(settings: &KafkaSettings, server: Server<'_>) -> Running {
-    let Server { store, codec, app, contract, status, metrics, clock, node } = server;
+    let Server { store, codec, app, contract, status, metrics, clock, node, leadership } = server;
     let (stop, stopped) = watch::channel(false);
     let identities: Arc<dyn Identities> = Arc::new(RandomIdentities);
     let publisher = Publisher {
@@ -343,6 +345,7 @@ pub(crate) fn start(settings: &KafkaSettings, server: Server<'_>) -> Running {
         status: status.clone(),
         published: metrics.kafka.clone(),
         who: format!("{node}/{}", identities.fresh()),
+        leadership,
     };
     let mut tasks = vec![tokio::spawn(publisher.run(stopped.clone()))];
     if let Some(orders) = &settings.orders {

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use loquet_domain::app::App;
 use loquet_domain::ports::{EventCodec, EventStore, Position};
 use loquet_metrics::Metrics;
+use loquet_projections::leader::Leadership;
 use loquet_projections::ports::Clock;
 use loquet_projections::runner::Status;
 use loquet_public_events::Contract;
+use tokio::sync::watch;
 
 use crate::config::Config;
 
@@ -59,6 +61,7 @@ pub(crate) struct Server<'a> {
     pub(crate) metrics: &'a Metrics,
     pub(crate) clock: &'a Clock,
     pub(crate) node: &'a str,
+    pub(crate) leadership: watch::Receiver<Leadership>,
 }
 
 pub(crate) fn start(settings: &KafkaSettings, _: Server<'_>) -> Running {

@@ -21,6 +21,47 @@ const SHORTEST: Duration = Duration::from_millis(10);
 /// does not wait that long. Such a mail stays claimed. The next term sends it again with the same Message-ID.
 const HAND_OVER: Duration = Duration::from_secs(10);
 
+/// Whether this process may do what one node at a time does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leadership {
+    /// No other process can use the store.
+    Sole,
+    /// This process holds the lease, under this fence.
+    Held(Fence),
+    /// Another process holds the lease, or nobody does.
+    NotHeld,
+}
+
+impl Leadership {
+    /// The fence of the lease. Returns `None` if this process does not hold one.
+    #[must_use]
+    pub fn fence(self) -> Option<Fence> {
+        match self {
+            Self::Held(fence) => Some(fence),
+            Self::Sole | Self::NotHeld => None,
+        }
+    }
+}
+
+/// Shows [`Leadership::Held`] until this value is dropped, and [`Leadership::NotHeld`] after that. A term keeps it.
+#[derive(Debug)]
+pub struct ShownLeadership(watch::Sender<Leadership>);
+
+impl ShownLeadership {
+    /// Shows that this process holds the lease.
+    #[must_use]
+    pub fn new(shown: watch::Sender<Leadership>, fence: Fence) -> Self {
+        shown.send_replace(Leadership::Held(fence));
+        Self(shown)
+    }
+}
+
+impl Drop for ShownLeadership {
+    fn drop(&mut self) {
+        self.0.send_replace(Leadership::NotHeld);
+    }
+}
+
 /// Holds the lease and runs what only its holder may run. On all other nodes it waits for the lease.
 pub struct Leader {
     /// The lease.

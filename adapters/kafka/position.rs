@@ -30,6 +30,9 @@ pub struct PublishedPosition {
     pub log_id: Option<Uuid>,
     /// Who wrote it: the name of the node and a random id, or `operator`.
     pub publisher: String,
+    /// The fence of the lease that the publisher held. `None` if it held none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fence: Option<u64>,
     /// For each topic and partition, where it began and where it ended after the transaction.
     pub topics: BTreeMap<String, Vec<Extent>>,
 }

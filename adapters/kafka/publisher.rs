@@ -11,6 +11,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use loquet_domain::ports::{EventCodec, EventStore, Position, ReadError, RecordedEvent, Subscribed};
 use loquet_projections::causes::Causes;
+use loquet_projections::leader::Leadership;
 use loquet_projections::runner::{Follower, ServiceState, Status};
 use loquet_public_events::{Contract, Topic};
 use tokio::sync::{mpsc, watch};
@@ -31,7 +32,10 @@ const RETRY: Duration = Duration::from_millis(500);
 const LONGEST_RETRY: Duration = Duration::from_secs(10);
 /// How often a publisher that was fenced looks whether it is needed.
 const STANDBY_LOOK: Duration = Duration::from_secs(2);
-/// How long the position may stand still behind the log before a publisher on standby takes over.
+/// How long a publisher whose lease is over may take to end its transaction.
+const HAND_OVER: Duration = Duration::from_secs(2);
+/// How long the position may stand still behind the log before a publisher on standby takes over without the lease. The
+/// holder of the lease may be the only node that does not reach Kafka.
 const STANDBY_PATIENCE: Duration = Duration::from_secs(30);
 /// How often the position is written while no event is public, and looked at. It is shorter than the patience of a publisher on standby.
 const NOTE_EVERY: Duration = Duration::from_secs(10);
@@ -54,6 +58,8 @@ pub struct Publisher {
     pub published: loquet_metrics::PublishMetrics,
     /// The name of this publisher: the node's, and an id that no other run has.
     pub who: String,
+    /// Whether this node holds the lease on the work that one node at a time does. Its holder publishes.
+    pub leadership: watch::Receiver<Leadership>,
 }
 
 /// Events of the log that are published together.
@@ -64,13 +70,24 @@ struct Batch {
 }
 
 impl Publisher {
-    /// Publishes until told to stop. Says what is wrong and tries again, however long it takes. A publisher that was
-    /// fenced does not fight: it waits until the other one no longer publishes.
+    /// Publishes until told to stop, while this node holds the lease. Says what is wrong and tries again, however long it
+    /// takes. A publisher that was fenced does not fight: it waits until the other one no longer publishes, unless the
+    /// other one's lease is older than its own.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
-        let (mut pause, mut refused) = (RETRY, Position::default());
+        let (mut pause, mut refused, mut fenced) = (RETRY, Position::default(), false);
         while !*stop.borrow() {
-            let heard = Heard::default();
-            let ended = self.follow(&mut stop, &heard, &mut pause, refused).await;
+            if fenced || self.leadership() == Leadership::NotHeld {
+                tokio::select! {
+                    () = self.stand_by() => {}
+                    () = told(&mut stop) => return,
+                }
+            }
+            let (heard, leadership) = (Heard::default(), self.leadership());
+            let ended = tokio::select! {
+                ended = self.follow(leadership, &mut stop, &heard, &mut pause, refused) => ended,
+                // Kafka does not answer. Whoever has the lease now ends this transaction.
+                () = self.is_long_over(leadership) => Err(Trouble::LeaseOver),
+            };
             let trouble = match ended {
                 Ok(()) => return,
                 Err(trouble) => trouble,
@@ -78,11 +95,8 @@ impl Publisher {
             if let Trouble::Refused { position, .. } = &trouble {
                 refused = *position;
             }
-            if let Trouble::Fenced(_) = trouble {
-                tokio::select! {
-                    () = self.stand_by() => {}
-                    () = told(&mut stop) => return,
-                }
+            fenced = matches!(trouble, Trouble::Fenced(_));
+            if fenced || matches!(trouble, Trouble::LeaseOver) {
                 continue;
             }
             self.tell(ServiceState::Failing(Causes(&trouble).to_string()));
@@ -101,6 +115,9 @@ impl Publisher {
         }
         match state {
             ServiceState::Working => tracing::info!("events are published in Kafka"),
+            ServiceState::Standby(why) if self.leadership() == Leadership::NotHeld => {
+                tracing::info!(%why, "events are not published by this node");
+            }
             ServiceState::Standby(why) => tracing::warn!(%why, "events are not published by this node"),
             ServiceState::Failing(why) => {
                 tracing::error!(%why, "events are not published in Kafka; trying again");
@@ -108,13 +125,32 @@ impl Publisher {
         }
     }
 
-    /// Takes over, and publishes until told to stop. Up to the position `refused`, each event has a transaction of its own,
+    fn leadership(&self) -> Leadership {
+        *self.leadership.borrow()
+    }
+
+    /// Waits until this node has lost the lease that it held, or has got one.
+    async fn is_over(&self, before: Leadership) {
+        let mut leadership = self.leadership.clone();
+        if leadership.wait_for(|now| *now != before).await.is_err() {
+            // Whoever knew has ended. The process is about to stop.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    async fn is_long_over(&self, before: Leadership) {
+        self.is_over(before).await;
+        tokio::time::sleep(HAND_OVER).await;
+    }
+
+    /// Takes over, and publishes until told to stop or until the lease is over. Up to the position `refused`, each event has a transaction of its own,
     /// so that those before it are published, and the one that Kafka refuses is alone.
     ///
     /// # Errors
     /// What keeps it from going on.
     async fn follow(
         &self,
+        leadership: Leadership,
         stop: &mut watch::Receiver<bool>,
         heard: &Heard,
         pause: &mut Duration,
@@ -138,9 +174,9 @@ impl Publisher {
         if let Some(known) = known {
             verify(self.store.as_ref(), known.as_ref(), &now, &checked, &self.publishing).await?;
         }
+        let who = (self.who.as_str(), leadership.fence().map(|fence| fence.0));
         let mut producer =
-            Transactions::take_over(&self.connection, &self.publishing, &checked, &self.who, heard.clone())
-                .await?;
+            Transactions::take_over(&self.connection, &self.publishing, &checked, who, heard.clone()).await?;
         let known = self.known_position(LONGEST_TRANSACTION, heard).await?;
         let now = watermarks(&self.connection, self.partitions(&checked), heard).await?;
         let (position, event_id) =
@@ -164,13 +200,14 @@ impl Publisher {
         let (mut noted, mut noted_at, mut seen) = (position, Instant::now(), (position, event_id));
         let mut look = tokio::time::interval(Duration::from_secs(1));
         let mut begun = Instant::now();
-        let watching = self.watch(&checked, heard);
-        tokio::pin!(watching);
+        let (watching, over) = (self.watch(&checked, heard), self.is_over(leadership));
+        tokio::pin!(watching, over);
         loop {
             let batch = tokio::select! {
                 batch = next.recv() => batch,
                 () = told(stop) => return Ok(()),
                 trouble = &mut watching => return Err(trouble),
+                () = &mut over => return Err(Trouble::LeaseOver),
                 _ = look.tick() => {
                     // Without events, only the client itself notices that the brokers are away.
                     match heard.down() {
@@ -290,41 +327,64 @@ impl Publisher {
         known_position(&self.connection, &self.publishing, wait, heard).await
     }
 
-    /// Waits until this publisher is needed again: the other one no longer publishes, an operator set the position, or
-    /// it was this publisher's own transaction that timed out.
+    /// Waits until this publisher is needed: this node got the lease, the other publisher's lease is older, the other one no
+    /// longer publishes, an operator set the position, or it was this publisher's own transaction that timed out.
     async fn stand_by(&self) {
-        let mut unchanged: Option<(PublishedPosition, Instant)> = None;
+        let begun = self.leadership();
+        let mut unchanged: Option<(Option<PublishedPosition>, Instant)> = None;
         loop {
-            let heard = Heard::default();
-            match self.known_position(Duration::ZERO, &heard).await {
+            let leadership = self.leadership();
+            if leadership != begun && leadership != Leadership::NotHeld {
+                return;
+            }
+            match self.known_position(Duration::ZERO, &Heard::default()).await {
                 Err(Trouble::OpenTransaction { .. }) => {}
-                Ok(Some(known)) if known.publisher == self.who || known.publisher == OPERATOR => {
+                Ok(None) if leadership != Leadership::NotHeld => return,
+                Ok(Some(known)) if leadership != Leadership::NotHeld && self.is_free(&known) => {
                     // The other publisher writes its name at once. So it is worth a second look.
+                    let known = Some(known);
                     if unchanged.as_ref().is_some_and(|(before, _)| *before == known) {
                         return;
                     }
                     unchanged = Some((known, Instant::now()));
                 }
-                Ok(Some(known)) => {
-                    let why = format!("{} publishes since it took over", known.publisher);
-                    self.status.reached(Follower::Publisher(NAME), known.position);
-                    self.tell(ServiceState::Standby(why));
+                Ok(Some(known)) if leadership.fence().is_some_and(|own| known.fence < Some(own.0)) => return,
+                Ok(known) => {
+                    self.tell(ServiceState::Standby(self.why(known.as_ref())));
+                    let position = known.as_ref().map(|known| known.position).unwrap_or_default();
+                    self.status.reached(Follower::Publisher(NAME), position);
                     let head = self.store.head().await.unwrap_or_default();
-                    let behind = head > known.position;
                     match &unchanged {
-                        Some((before, since)) if *before == known && behind => {
+                        Some((before, since)) if *before == known && head > position => {
                             if since.elapsed() > STANDBY_PATIENCE {
-                                tracing::warn!(publisher = %known.publisher, "the other publisher stands still; taking over");
+                                tracing::warn!("the other publisher stands still; taking over");
                                 return;
                             }
                         }
                         _ => unchanged = Some((known, Instant::now())),
                     }
                 }
-                Ok(None) => return,
                 Err(trouble) => self.tell(ServiceState::Failing(Causes(&trouble).to_string())),
             }
-            tokio::time::sleep(STANDBY_LOOK).await;
+            tokio::select! {
+                () = tokio::time::sleep(STANDBY_LOOK) => {}
+                () = self.is_over(leadership) => {}
+            }
+        }
+    }
+
+    /// Whether no other publisher wrote a position.
+    fn is_free(&self, known: &PublishedPosition) -> bool {
+        known.publisher == self.who || known.publisher == OPERATOR
+    }
+
+    /// Why this node does not publish.
+    fn why(&self, known: Option<&PublishedPosition>) -> String {
+        match known {
+            Some(known) if !self.is_free(known) => {
+                format!("{} publishes since it took over", known.publisher)
+            }
+            _ => "another node publishes".to_owned(),
         }
     }
 }

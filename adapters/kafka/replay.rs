@@ -86,7 +86,8 @@ impl Replay {
         let heard = Heard::default();
         let checked = topics::check(&self.connection, &publishing).await?;
         let who = publishing.transactional_id.clone();
-        let taken = Transactions::take_over(&self.connection, &publishing, &checked, &who, heard.clone());
+        let taken =
+            Transactions::take_over(&self.connection, &publishing, &checked, (&who, None), heard.clone());
         let mut producer = taken.await?;
         let known = known_position(&self.connection, &publishing, LONGEST_TRANSACTION, &heard).await?;
         let now = watermarks(&self.connection, partitions(&publishing, &checked), &heard).await?;
@@ -149,7 +150,8 @@ pub async fn set_position(
     let heard = Heard::default();
     let checked = topics::check(connection, publishing).await?;
     let who = crate::position::OPERATOR;
-    let mut producer = Transactions::take_over(connection, publishing, &checked, who, heard.clone()).await?;
+    let mut producer =
+        Transactions::take_over(connection, publishing, &checked, (who, None), heard.clone()).await?;
     let now = watermarks(connection, partitions(publishing, &checked), &heard).await?;
     producer.begin_from(log_id(store).await?, now);
     producer.publish(Vec::new(), position, event_id).await

@@ -82,18 +82,20 @@ pub(crate) struct Transactions {
     positions_topic: String,
     transactional_id: String,
     who: String,
+    fence: Option<u64>,
     compacted: BTreeSet<String>,
     log_id: Option<Uuid>,
     extents: BTreeMap<String, Vec<Extent>>,
 }
 
 impl Transactions {
-    /// Makes a producer, and fences every other one with the same transactional id.
+    /// Makes a producer, and fences every other one with the same transactional id. Its positions carry the fence of the
+    /// lease, if the publisher holds one.
     pub(crate) async fn take_over(
         connection: &Connection,
         publishing: &Publishing,
         checked: &Checked,
-        who: &str,
+        (who, fence): (&str, Option<u64>),
         heard: Heard,
     ) -> Result<Self, Trouble> {
         let mut config = connection.client();
@@ -123,6 +125,7 @@ impl Transactions {
             positions_topic: publishing.positions_topic.clone(),
             transactional_id: publishing.transactional_id.clone(),
             who: who.to_owned(),
+            fence,
             compacted: checked
                 .topics
                 .iter()
@@ -214,6 +217,7 @@ impl Transactions {
             event_id,
             log_id: self.log_id,
             publisher: self.who.clone(),
+            fence: self.fence,
             topics,
         })
         .await

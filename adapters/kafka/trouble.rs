@@ -38,6 +38,9 @@ pub enum Trouble {
     /// Another publisher with the same transactional id has taken over.
     #[error("another publisher took over: {0}")]
     Fenced(String),
+    /// Another node has the lease on the work that one node at a time does, or nobody has it.
+    #[error("this node no longer holds the lease")]
+    LeaseOver,
     /// The log can't be read.
     #[error("the log can't be read: {0}")]
     Log(#[from] ReadError),

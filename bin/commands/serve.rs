@@ -22,7 +22,7 @@ use loquet_http_ports::service_tokens::Grant;
 use loquet_http_ports::service_tokens::ServiceTokens;
 use loquet_metrics::Metrics;
 use loquet_projections::causes::Causes;
-use loquet_projections::leader::{EndedByItself, Leader, Term};
+use loquet_projections::leader::{EndedByItself, Leader, Leadership, ShownLeadership, Term};
 use loquet_projections::mail::{Letterhead, Letters, Mailboxes, Sender};
 use loquet_projections::ports::{Clock, Fenced, Hold, Mailer, ReactionJournal, ReadStore, Webhooks};
 use loquet_projections::reactions::{Erasure, Mails, Onboarding, Reaction, ReactionRunner, Settling};
@@ -101,6 +101,7 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
             metrics: &metrics,
             clock: &clock,
             node: &settings.node,
+            leadership: background.leadership.clone(),
         };
         kafka::start(kafka, server)
     });
@@ -285,6 +286,9 @@ fn project(
     };
     let held = watch::Sender::new(None);
     tasks.spawn(tell_whether_mails_go(held.subscribe(), metrics));
+    // An embedded store has one process. A publisher in it needs no lease.
+    let (shown, leadership) =
+        watch::channel(if lasts.is_some() { Leadership::NotHeld } else { Leadership::Sole });
     let leader = Leader { lease, holder, lasts, clock: clock.clone() };
     let (store, codec, app) = (system.store.clone(), system.codec.clone(), system.app.clone());
     let (letters, mailboxes) = (Arc::new(Letters::new(head)?), Arc::new(Mailboxes::default()));
@@ -303,6 +307,9 @@ fn project(
                 queued: queued.clone(),
             };
             running.spawn(runner.run());
+        }
+        if lasts.is_some() {
+            running.spawn(lead(ShownLeadership::new(shown.clone(), fence)));
         }
         let fenced = webhooks.webhooks.under(fence);
         running.spawn(send_webhooks(WebhookSender { webhooks: fenced, ..webhooks.clone() }));
@@ -327,7 +334,12 @@ fn project(
     };
     let (stop_leading, stopped) = watch::channel(false);
     let leader = tokio::spawn(leader.run(begin, stopped));
-    Ok(Background { tasks, leader, stop_leading })
+    Ok(Background { tasks, leader, stop_leading, leadership })
+}
+
+/// Shows that this process holds the lease, until the task is dropped.
+async fn lead(_shown: ShownLeadership) -> Result<(), Fenced> {
+    std::future::pending().await
 }
 
 /// Sends events to webhooks, until the task is dropped.
@@ -370,6 +382,7 @@ struct Background {
     tasks: JoinSet<()>,
     leader: JoinHandle<Result<(), EndedByItself>>,
     stop_leading: watch::Sender<bool>,
+    leadership: watch::Receiver<Leadership>,
 }
 
 impl Background {

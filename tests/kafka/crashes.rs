@@ -94,12 +94,13 @@ async fn a_broker_that_is_killed_in_the_middle_loses_and_doubles_nothing_and_kee
         tokio::join!(load, kill);
         // While the broker is away, people log in, and everybody who asks is told.
         server.login("marie@boulangerie.example", "Bonjour2026!").await.expect(201);
+        // The first failure may be that the broker closed a connection. Each further try finds nobody at its port.
         let away = until(&server, "it is seen that the broker is away", |ready| {
-            ready["services"]["kafka"].as_str().is_some_and(|said| said.contains("127.0.0.1"))
+            let said = ready["services"]["kafka"].as_str().unwrap_or_default();
+            said.contains("127.0.0.1") && said.contains("Connection refused")
         });
         let away = away.await;
         assert_eq!(away["ready"], true, "{away:#}");
-        assert!(away["services"]["kafka"].as_str().unwrap().contains("Connection refused"), "{away:#}");
         let metrics = server.service_get("/metrics").await.text;
         assert!(metrics.contains("loquet_service_failing{service=\"kafka\"} 1"), "{metrics}");
         broker.run();

@@ -22,13 +22,14 @@ pub(crate) async fn publishes(node: &Server) -> bool {
     publisher(node).await.is_some_and(|said| said == "ok")
 }
 
-/// Waits until one node publishes, and every other one knows that.
+/// Waits until the leader publishes, and every other node knows that.
 pub(crate) async fn until_one_publishes(cluster: &Cluster) {
     cluster
-        .until("one node publishes, and the others stand by", async |cluster: &Cluster| {
+        .until("the leader publishes, and the others stand by", async |cluster: &Cluster| {
             let said = join_all(cluster.nodes.iter().map(publisher)).await;
             let count = |state: &str| said.iter().flatten().filter(|said| said.starts_with(state)).count();
-            count("ok") == 1 && count("standby") == cluster.nodes.len() - 1
+            let leads = cluster.leader().is_some_and(|leader| said[leader].as_deref() == Some("ok"));
+            leads && count("ok") == 1 && count("standby") == cluster.nodes.len() - 1
         })
         .await;
 }
