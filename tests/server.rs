@@ -138,7 +138,12 @@ impl Server {
             variables,
             launcher: Vec::new(),
             child: None,
-            client: Client::builder().timeout(Duration::from_mins(1)).build().unwrap(),
+            client: Client::builder()
+                .timeout(Duration::from_mins(1))
+                // The server closes a connection that is idle for 20 seconds. A test that waits as long must not send on it.
+                .pool_idle_timeout(Duration::from_secs(5))
+                .build()
+                .unwrap(),
             _temporary: temporary,
         }
     }
