@@ -42,7 +42,7 @@ fn sort_key(strength: Strength, text: &str) -> String {
     let mut key: Vec<u8> = Vec::new();
     // The data is part of the program, and writing into memory does not fail.
     let written = collator.as_ref().map(|collator| collator.write_sort_key_to(text, &mut key));
-    if !matches!(written, Some(Ok(_))) {
+    if !matches!(written, Some(Ok(()))) {
         key = text.to_lowercase().into_bytes();
     }
     let mut digits = String::with_capacity(key.len() * 2);

@@ -321,10 +321,18 @@ fn a_site_of_an_old_log_stays_one_when_addresses_are_compared_in_a_new_way() {
         postal_code: "1050".to_owned(),
         ..address("Place Flagey", "18")
     };
-    assert_eq!(open(&mut company, 2, &[written_anew.clone()]), [], "another order finds the site");
+    assert_eq!(
+        open(&mut company, 2, std::slice::from_ref(&written_anew)),
+        [],
+        "another order finds the site"
+    );
     assert_eq!(company.site_for(&order(2), &written_anew), Some(old));
     tell(&mut company, Command::MoveSite { site: old, address: address("Avenue Louise", "1") }).unwrap();
-    assert_eq!(open(&mut company, 1, &[written_anew.clone()]), [], "its own order opens no second one");
+    assert_eq!(
+        open(&mut company, 1, std::slice::from_ref(&written_anew)),
+        [],
+        "its own order opens no second one"
+    );
     assert_eq!(company.opened_by(&order(1), &written_anew), Some(old));
 }
 
@@ -340,7 +348,7 @@ fn an_id_that_an_older_comparison_gave_to_another_address_is_not_given_again() {
         order: order(1),
     };
     company = told(company, &opened);
-    let [new] = open(&mut company, 1, &[wanted.clone()])[..] else { panic!("one site") };
+    let [new] = open(&mut company, 1, std::slice::from_ref(&wanted))[..] else { panic!("one site") };
     assert_ne!(new, taken);
     assert_eq!(company.site_for(&order(1), &wanted), Some(new));
     assert_eq!(company.site_for(&order(1), &address("Rue Haute", "99")), Some(taken));

@@ -177,7 +177,32 @@ fn serial() -> SerialNumber {
     SerialNumber::parse("1234567890").unwrap()
 }
 
-/// The examples of companies, terminals, groups, receipts and take-overs.
+/// The examples of receipts.
+fn of_receipts(company: CompanyId) -> [DomainEvent; 2] {
+    let logo = Logo { png: "iVBORw0KGgo=".to_owned(), width: 64, height: 32 };
+    let text = |text: &str| ReceiptText::parse(text).unwrap();
+    let layout = Layout {
+        header: text("Le Fournil"),
+        middle: text(""),
+        footer: text("Merci\nà bientôt"),
+        trading_name: Some(CompanyName::parse("Le Fournil").unwrap()),
+        logo: Some(LogoId::of(&logo)),
+    };
+    let receipt = R::ReceiptLayoutSaved { company, layout: Box::new(layout), held: None };
+    [DomainEvent::Receipt(receipt), DomainEvent::Logo(L::LogoKept { logo })]
+}
+
+/// The examples of serial numbers.
+fn of_serials(terminal: TerminalId, order: &OrderId) -> [DomainEvent; 3] {
+    let claims = [
+        S::SerialClaimed { terminal, order: Some(order.clone()) },
+        S::SerialReleased { terminal },
+        S::SerialAwaited { order: order.clone() },
+    ];
+    claims.map(DomainEvent::SerialClaim)
+}
+
+/// The examples of companies, terminals, groups and take-overs.
 fn of_companies() -> Vec<DomainEvent> {
     let order = || OrderId::parse("SO-2026-000123").unwrap();
     let (site, terminal, group, takeover) =
@@ -266,29 +291,14 @@ fn of_companies() -> Vec<DomainEvent> {
         },
         T::TakeOverCancelled { reason: Cancellation::Withdrawn },
     ];
-    let logo = Logo { png: "iVBORw0KGgo=".to_owned(), width: 64, height: 32 };
-    let text = |text: &str| ReceiptText::parse(text).unwrap();
-    let layout = Layout {
-        header: text("Le Fournil"),
-        middle: text(""),
-        footer: text("Merci\nà bientôt"),
-        trading_name: Some(CompanyName::parse("Le Fournil").unwrap()),
-        logo: Some(LogoId::of(&logo)),
-    };
-    let receipt = R::ReceiptLayoutSaved { company, layout: Box::new(layout), held: None };
-    let claims = [
-        S::SerialClaimed { terminal, order: Some(order()) },
-        S::SerialReleased { terminal },
-        S::SerialAwaited { order: order() },
-    ];
     companies
         .map(DomainEvent::Company)
         .into_iter()
         .chain(terminals.map(DomainEvent::Terminals))
         .chain(access.map(DomainEvent::Access))
         .chain(takeovers.map(DomainEvent::TakeOver))
-        .chain([DomainEvent::Receipt(receipt), DomainEvent::Logo(L::LogoKept { logo })])
-        .chain(claims.map(DomainEvent::SerialClaim))
+        .chain(of_receipts(company))
+        .chain(of_serials(terminal, &order()))
         .collect()
 }
 

@@ -106,18 +106,21 @@ fn full_word(region: Region, at: Place<'_>) -> String {
     if let Some(number) = ordinal(word) {
         return number;
     }
-    if first && !last {
-        if let Some(full) = full(word, &TYPES) {
-            return full.to_owned();
-        }
+    if first
+        && !last
+        && let Some(full) = full(word, &TYPES)
+    {
+        return full.to_owned();
     }
     if matches!(word, "gr" | "gde" | "gd" | "grd" | "grande" | "grand" | "grote") {
         return great(word, next).to_owned();
     }
-    if last && !first && !named_first {
-        if let Some(full) = last_type(region, word, before) {
-            return full.to_owned();
-        }
+    if last
+        && !first
+        && !named_first
+        && let Some(full) = last_type(region, word, before)
+    {
+        return full.to_owned();
     }
     if matches!(word, "kon" | "kgn") && !last {
         let is_queen = QUEENS.iter().any(|queen| next.starts_with(queen));

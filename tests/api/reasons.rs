@@ -149,6 +149,41 @@ async fn second_step(server: &Server, account: &str, session: &str) {
     server.send(Method::POST, &format!("{path}/confirmation"), Some(session), Some(&code)).await.expect(200);
 }
 
+/// Everything that support may do with the take-over of a site.
+async fn on_takeovers(an: &mut Supervisor<'_>, (from, to): (&str, &str), site: &str) {
+    let takeover = |number: u32| {
+        Some(json!({
+            "from_company_id": from, "to_company_id": to, "site_ids": [site], "account_ids": [],
+            "reference": format!("T-{number}"),
+        }))
+    };
+    let first = an.act("open_takeover", Method::POST, "/v1/takeovers", takeover(1)).await;
+    let first = format!("/v1/takeovers/{}", text(&first, "takeover_id"));
+    let mistake = Some(json!({ "cause": "mistake" }));
+    an.act("cancel_takeover", Method::POST, &format!("{first}/cancellation"), mistake).await;
+    let second = an.act("open_takeover", Method::POST, "/v1/takeovers", takeover(2)).await;
+    let second = format!("/v1/takeovers/{}", text(&second, "takeover_id"));
+    for side in ["transferor", "acquirer"] {
+        let confirm = format!("{second}/confirmation?side={side}");
+        an.act("confirm_takeover", Method::POST, &confirm, Some(json!({}))).await;
+    }
+    an.act("complete_takeover", Method::POST, &format!("{second}/completion"), Some(json!({}))).await;
+}
+
+/// Everything that support may do with the groups of a company.
+async fn on_groups(an: &mut Supervisor<'_>, company: &str, member: &str) {
+    let groups = format!("{company}/groups");
+    let new =
+        Some(json!({ "name": "Caisse", "description": "La caisse", "permissions": ["view_transactions"] }));
+    let group = text(&an.act("create_group", Method::POST, &groups, new).await, "group_id");
+    let group = format!("{groups}/{group}");
+    an.act("change_group", Method::PATCH, &group, Some(json!({ "name": "Caisses" }))).await;
+    let membership = format!("{group}/members/{member}");
+    an.act("set_member", Method::PUT, &membership, Some(json!({ "sites": "everywhere" }))).await;
+    an.act("remove_member", Method::DELETE, &membership, None).await;
+    an.act("delete_group", Method::DELETE, &group, None).await;
+}
+
 #[tokio::test]
 async fn everything_that_support_may_do_asks_for_a_reason_and_has_it_in_its_events() {
     let name = "everything_that_support_may_do_asks_for_a_reason_and_has_it_in_its_events";
@@ -235,36 +270,9 @@ async fn everything_that_support_may_do_asks_for_a_reason_and_has_it_in_its_even
     let layout = Some(json!({ "header": "Le Fournil", "middle": "", "footer": "Merci" }));
     an.act("save_receipt_layout", Method::PUT, &format!("{here}/receipt-layout"), layout).await;
 
-    // Groups.
-    let groups = format!("{path}/groups");
-    let new =
-        Some(json!({ "name": "Caisse", "description": "La caisse", "permissions": ["view_transactions"] }));
-    let group = text(&an.act("create_group", post.clone(), &groups, new).await, "group_id");
-    let group = format!("{groups}/{group}");
-    an.act("change_group", Method::PATCH, &group, Some(json!({ "name": "Caisses" }))).await;
-    let member = format!("{group}/members/{piet}");
-    an.act("set_member", Method::PUT, &member, Some(json!({ "sites": "everywhere" }))).await;
-    an.act("remove_member", Method::DELETE, &member, None).await;
-    an.act("delete_group", Method::DELETE, &group, None).await;
+    on_groups(&mut an, &path, &piet).await;
 
-    // Take-overs.
-    let takeover = |number: u32| {
-        Some(json!({
-            "from_company_id": company, "to_company_id": other, "site_ids": [site(1)], "account_ids": [],
-            "reference": format!("T-{number}"),
-        }))
-    };
-    let first = an.act("open_takeover", post.clone(), "/v1/takeovers", takeover(1)).await;
-    let first = format!("/v1/takeovers/{}", text(&first, "takeover_id"));
-    let mistake = Some(json!({ "cause": "mistake" }));
-    an.act("cancel_takeover", post.clone(), &format!("{first}/cancellation"), mistake).await;
-    let second = an.act("open_takeover", post.clone(), "/v1/takeovers", takeover(2)).await;
-    let second = format!("/v1/takeovers/{}", text(&second, "takeover_id"));
-    for side in ["transferor", "acquirer"] {
-        let confirm = format!("{second}/confirmation?side={side}");
-        an.act("confirm_takeover", post.clone(), &confirm, Some(json!({}))).await;
-    }
-    an.act("complete_takeover", post.clone(), &format!("{second}/completion"), Some(json!({}))).await;
+    on_takeovers(&mut an, (&company, &other), &site(1)).await;
 
     // Farewells.
     an.act("delete_account", Method::DELETE, &format!("/v1/accounts/{eva}"), None).await;
