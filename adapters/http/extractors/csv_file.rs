@@ -31,12 +31,14 @@ pub(crate) type CsvRow = (u64, Option<Vec<String>>);
 impl<'a> CsvFile<'a> {
     pub(crate) fn of(bytes: &'a [u8]) -> Self {
         let text = decoded(bytes);
-        // Old spreadsheet programs end a line with a carriage return alone.
-        let text = if text.contains('\n') { text } else { Cow::Owned(text.replace('\r', "\n")) };
+        // Old spreadsheet programs end a line with a carriage return alone. The parser counts lines by line feeds.
+        let text = match text.contains('\r') {
+            true => Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n")),
+            false => text,
+        };
         let first = text.lines().next().unwrap_or_default();
         let Some(named) = named_separator(first) else { return Self { text, named: None, skipped: 0 } };
         let rest = text.get(first.len()..).unwrap_or_default();
-        let rest = rest.trim_start_matches('\r');
         let rest = rest.strip_prefix('\n').unwrap_or(rest).to_owned();
         Self { text: Cow::Owned(rest), named: Some(named), skipped: 1 }
     }
@@ -99,7 +101,7 @@ fn decoded(bytes: &[u8]) -> Cow<'_, str> {
 
 /// The separator in a line such as `sep=;`.
 fn named_separator(line: &str) -> Option<u8> {
-    let line = line.strip_suffix('\r').unwrap_or(line).trim_matches(' ').trim_matches('"');
+    let line = line.trim_matches(' ').trim_matches('"');
     let (name, separator) = line.split_at_checked(4)?;
     match separator.as_bytes() {
         [separator] if name.eq_ignore_ascii_case("sep=") => Some(*separator),
