@@ -41,7 +41,7 @@ fn main() -> Outcome<()> {
         let mut connection = Connection::open(first)?;
         let token = &nodes.first().ok_or("no node")?.program.token;
         connection.call(&story.order(token))?.expect(201)?;
-        activate(&mut connection, story)?.expect(201)?;
+        activate(&mut connection, story)?.expect(204)?;
     }
     logins(&nodes, &people)?;
     failing_over(&mut nodes, &executable, shared.path(), &server)
