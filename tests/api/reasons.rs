@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 const PASSWORD: &str = "Boulange7!";
 /// Operations that programs alone carry out: no role of the supplier's staff has their scope.
 const FOR_PROGRAMS: [&str; 1] = ["place_order"];
+/// Operations that show what would be printed, and change nothing.
+const CHANGE_NOTHING: [&str; 2] = ["try_receipt_picture", "try_receipt_text"];
 
 /// A supervisor, who may do everything that the supplier's staff may do.
 struct Supervisor<'a> {
@@ -273,6 +275,8 @@ async fn everything_that_support_may_do_asks_for_a_reason_and_has_it_in_its_even
     on_groups(&mut an, &path, &piet).await;
 
     on_takeovers(&mut an, (&company, &other), &site(1)).await;
+    an.act("release_terminal", post.clone(), &of_terminal("release"), Some(json!({ "cause": "returned" })))
+        .await;
 
     // Farewells.
     an.act("delete_account", Method::DELETE, &format!("/v1/accounts/{eva}"), None).await;
@@ -281,7 +285,7 @@ async fn everything_that_support_may_do_asks_for_a_reason_and_has_it_in_its_even
     an.act("erase_person", post, &account(&piet, "erasure"), Some(json!({}))).await;
 
     let mut asked: BTreeSet<String> = an.acts.iter().map(ToString::to_string).collect();
-    asked.extend(FOR_PROGRAMS.map(ToOwned::to_owned));
+    asked.extend(FOR_PROGRAMS.into_iter().chain(CHANGE_NOTHING).map(ToOwned::to_owned));
     assert_eq!(asked, operations_for_staff(&server).await, "an operation is missing here, or is gone");
     let bare = an.send(Method::POST, "/v1/orders", Some(&order(14, 1, "marie@example.be"))).await;
     assert_eq!(bare.status, 403, "{}", bare.text);
