@@ -24,7 +24,7 @@ use loquet_domain::values::language::Language;
 use loquet_domain::values::password::Password;
 use loquet_domain::values::permission::Permission;
 use loquet_domain::values::person::{Person, PersonName};
-use loquet_http::OrderBody;
+use loquet_http::read_order;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
@@ -245,7 +245,7 @@ async fn place(
         "lines": lines,
     });
     let context = context();
-    let order = OrderBody::read(body.to_string().as_bytes(), app.tokens(), context.at);
+    let order = read_order(body.to_string().as_bytes(), app.tokens(), context.at);
     let placed = app.place_order(&context, order.map_err(|faults| faults.join("; "))?).await?;
     Ok(placed.onboarded.account)
 }

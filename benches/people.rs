@@ -9,7 +9,7 @@ use loquet_domain::app::{App, Credentials, Login};
 use loquet_domain::ports::{LinkClaims, Purpose};
 use loquet_domain::values::email_address::EmailAddress;
 use loquet_domain::values::password::Password;
-use loquet_http::OrderBody;
+use loquet_http::read_order;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
@@ -35,7 +35,7 @@ pub async fn open_accounts(app: &Arc<App>, count: usize) -> Outcome<Vec<EmailAdd
 async fn open_account(app: &App, n: usize) -> Outcome<EmailAddress> {
     let email = format!("marie.dupont.{n}@boulangerie.example");
     let context = context();
-    let order = OrderBody::read(order(n, &email).as_bytes(), app.tokens(), context.at);
+    let order = read_order(order(n, &email).as_bytes(), app.tokens(), context.at);
     let placed = app.place_order(&context, order.map_err(|faults| faults.join("; "))?).await?;
     let account = placed.onboarded.account;
     let Account::Invited(invited) = app.account(account).await? else {

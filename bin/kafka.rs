@@ -7,7 +7,7 @@ use std::time::Duration;
 use loquet_crypto::random_ids::RandomIdentities;
 use loquet_domain::app::App;
 use loquet_domain::ports::{EventCodec, EventStore, Identities, Position};
-use loquet_http::OrderBody;
+use loquet_http::read_order;
 use loquet_kafka::publisher::current_position;
 use loquet_kafka::{
     Connection, DeadLetters, Identity, Mechanism, MissingTopics, OrderIntake, Orders, Protection, Publisher,
@@ -354,7 +354,7 @@ pub(crate) fn start(settings: &KafkaSettings, server: Server<'_>) -> Running {
             app: app.clone(),
             clock: clock.clone(),
             identities,
-            read: Arc::new(move |json, now| OrderBody::read(json, app.tokens(), now)),
+            read: Arc::new(move |json, now| read_order(json, app.tokens(), now)),
             connection: settings.connection.clone(),
             orders: orders.clone(),
             status: status.clone(),

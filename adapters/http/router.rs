@@ -7,9 +7,15 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
+use loquet_domain::Moment;
+use loquet_domain::app::NewOrder;
+use loquet_domain::ports::Tokens;
+
+use crate::extractors::shape;
 use crate::middleware::{every_request, idempotency, rate_limits};
 use crate::openapi as description;
 use crate::responses::problem;
+use crate::routes::orders::OrderBody;
 use crate::routes::{
     accounts, bulk, companies, dev_mail, devices, events, feed, groups, health, links, logins, metrics,
     orders, pages, permissions, receipts, search, sessions, sites, support, takeovers, terminals,
@@ -111,8 +117,18 @@ pub fn openapi() -> serde_json::Value {
     description::complete(&described().merge(with_passwords()).merge(for_anonymous()).into_openapi())
 }
 
+/// Reads an order as it is delivered in a file or by Kafka: the body of `place_order` (JSON).
+///
+/// # Errors
+/// Every fault in English, each as `pointer: what is wrong`.
+pub fn read_order(json: &[u8], tokens: &dyn Tokens, now: Moment) -> Result<NewOrder, Vec<String>> {
+    shape::describe_by(openapi);
+    OrderBody::read(json, tokens, now)
+}
+
 /// Returns all routes.
 pub fn router(api: Arc<Api>) -> Router {
+    shape::describe_by(openapi);
     let limited = middleware::from_fn_with_state(api.clone(), rate_limits::anonymous);
     let anonymous = for_anonymous().layer(limited.clone());
     // Only these routes store answers: an answer to an anonymous caller may contain a session token, and must

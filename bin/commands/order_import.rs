@@ -8,7 +8,7 @@ use encoding_rs_io::DecodeReaderBytesBuilder;
 use indicatif::{ProgressBar, ProgressStyle};
 use loquet_domain::app::Failure;
 use loquet_domain::values::plain_text::visible;
-use loquet_http::OrderBody;
+use loquet_http::read_order;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -159,7 +159,7 @@ impl Target {
 
 async fn into_folder(system: &System, line: &[u8]) -> anyhow::Result<Delivered> {
     let context = operator();
-    let order = match OrderBody::read(line, system.app.tokens(), context.at) {
+    let order = match read_order(line, system.app.tokens(), context.at) {
         Ok(order) => order,
         Err(faults) => return Ok(Delivered::Refused(faults)),
     };

@@ -139,7 +139,7 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
         stopping: watch::Sender::new(false),
     });
     greet(directory, &settings, listening);
-    let stop = stop_signal(signal(SignalKind::terminate())?);
+    let stop = stop_signal(signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
     let ended = listen(&api, listener, monitoring, settings.connections.clone(), stop, &mut background).await;
     background.stop().await;
     if let Some(kafka) = kafka {
@@ -431,9 +431,11 @@ fn greet(directory: &DataDirectory, settings: &Settings, address: SocketAddr) {
     }
 }
 
-async fn stop_signal(mut terminate: tokio::signal::unix::Signal) {
+/// Waits for a signal to stop: SIGTERM, SIGINT, or the SIGHUP of a terminal that was closed.
+async fn stop_signal(mut terminate: tokio::signal::unix::Signal, mut hangup: tokio::signal::unix::Signal) {
     tokio::select! {
         _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
         _ = tokio::signal::ctrl_c() => {}
     }
     tracing::info!("stopping: finishing accepted requests; a second signal stops immediately");

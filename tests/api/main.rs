@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod bounds;
+mod created;
 mod facade;
 mod idempotency;
 mod openapi;

@@ -600,7 +600,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 #[track_caller]
 fn name_hashes(folder: &Path, account: &str) -> Vec<String> {
     let views = rusqlite::Connection::open(folder.join("views.db")).unwrap();
-    let table = "SELECT 'view_people_1_' || generation FROM builds WHERE view = 'people' AND serving = 1";
+    let table = "SELECT 'view_people_' || version || '_' || generation FROM builds WHERE view = 'people' AND serving = 1";
     let table: String = views.query_row(table, [], |row| row.get(0)).unwrap();
     let select = format!("SELECT row FROM {table} WHERE key = ?");
     let row: String = views.query_row(&select, [account], |row| row.get(0)).unwrap();

@@ -17,8 +17,10 @@ use crate::responses::problem::Fault;
 /// The most faults that one answer lists.
 const MOST: usize = 100;
 
-/// The description of the API.
-static DESCRIPTION: LazyLock<Value> = LazyLock::new(crate::router::openapi);
+/// Makes the description of the API.
+static MAKE: OnceLock<fn() -> Value> = OnceLock::new();
+/// The description of the API. Nothing has a described shape before [`describe_by`] says how it is made.
+static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| MAKE.get().map_or(Value::Null, |make| make()));
 
 /// The described operations, by path and method.
 static OPERATIONS: LazyLock<HashMap<String, HashMap<String, Operation>>> = LazyLock::new(|| {
@@ -87,6 +89,12 @@ impl Schema {
         };
         parsed.unwrap_or_else(|| Value::String(text.to_owned()))
     }
+}
+
+/// Says how the description of the API is made. The description is made of the routes, and the routes read their input with
+/// this module. So it can't be named here.
+pub(crate) fn describe_by(make: fn() -> Value) {
+    MAKE.get_or_init(|| make);
 }
 
 /// The described operation of a request.

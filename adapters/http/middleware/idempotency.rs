@@ -118,7 +118,7 @@ async fn take_down(response: Response) -> (Response, Option<Vec<u8>>) {
     };
     let kept = StoredAnswer {
         status: status.as_u16(),
-        headers: [header::CONTENT_TYPE, POSITION].iter().filter_map(header).collect(),
+        headers: [header::CONTENT_TYPE, header::LOCATION, POSITION].iter().filter_map(header).collect(),
         body: String::from_utf8_lossy(&bytes).into_owned(),
     };
     (Response::from_parts(parts, Body::from(bytes)), serde_json::to_vec(&kept).ok())

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use axum::extract::{ConnectInfo, MatchedPath, Request};
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 use ipnet::IpNet;
@@ -12,7 +12,7 @@ use opentelemetry::propagation::Extractor;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use crate::request_parts::{ClientAddress, RequestId, bearer};
+use crate::request_parts::{ClientAddress, REQUEST_ID, RequestId, bearer};
 use crate::state::Api;
 use loquet_http_ports::service_tokens::PREFIX;
 use loquet_metrics::{OfRoute, Request as Labels};
@@ -60,8 +60,9 @@ pub(crate) async fn identify(api: &Api, request: &mut Request) -> (RequestId, Sp
         request.extensions_mut().insert(ClientAddress(address));
     }
     request.extensions_mut().insert(RequestId(id));
+    let callers = request.headers().get(REQUEST_ID).and_then(callers_id).map(ToOwned::to_owned);
     let method = known_method(request.method().as_str());
-    let span = tracing::info_span!("request", request_id = %id, method, route = tracing::field::Empty);
+    let span = tracing::info_span!("request", request_id = %id, method, route = tracing::field::Empty, caller_request_id = callers);
     if request.headers().contains_key(TRACE) && may_name_a_trace(api, peer, request.headers()).await {
         // Continues a trace that began in another program (W3C Trace Context). Does nothing if tracing is
         // off.
@@ -71,6 +72,12 @@ pub(crate) async fn identify(api: &Api, request: &mut Request) -> (RequestId, Sp
         drop(span.set_parent(caller));
     }
     (RequestId(id), span)
+}
+
+/// The id that a caller gave to its request. It is kept in the log beside ours if it is short and can be printed safely.
+fn callers_id(value: &HeaderValue) -> Option<&str> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/+=".contains(&byte);
+    value.to_str().ok().filter(|id| (1..=128).contains(&id.len()) && id.bytes().all(is_plain))
 }
 
 /// Whether the trace id of a request is accepted. The trace id of an anonymous caller is not. Otherwise

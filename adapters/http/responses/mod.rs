@@ -1,6 +1,7 @@
 //! The answers that handlers return.
 
 pub(crate) mod carry_out;
+pub(crate) mod created;
 pub(crate) mod done;
 pub(crate) mod faults;
 pub(crate) mod localize;

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use loquet_domain::access::{self, Group, GroupChange, GroupName, GroupText, InvalidGroupText, Where};
 use loquet_domain::app::Failure;
 use loquet_domain::company;
@@ -20,6 +18,7 @@ use crate::caller::{Arrival, Caller};
 use crate::extractors::body::Body;
 use crate::extractors::query::{AtLeast, Params};
 use crate::responses::carry_out::{carry_out, carry_out_or, to_its_end};
+use crate::responses::created::Created;
 use crate::responses::done::Done;
 use crate::responses::faults::{Faults, item};
 use crate::responses::page::Page;
@@ -194,7 +193,7 @@ pub(crate) struct GroupCreated {
     post, path = "/v1/companies/{company_id}/groups", operation_id = "create_group", tag = "groups", request_body = NewGroupBody,
     security(("session" = []), ("service" = [])), params(("company_id" = Uuid, Path)),
     responses(
-        (status = 201, description = "Created", body = GroupCreated),
+        (status = 201, description = "Created", body = GroupCreated, headers(("Location" = String, description = "The place of what was made, relative to this request"))),
         (status = 409, description = "Another group has this name", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "The body breaks rules. The answer lists all of them", body = ProblemBody, content_type = "application/problem+json")
     )
@@ -205,7 +204,7 @@ pub(crate) async fn create(
     arrival: Arrival,
     Path(company): Path<Uuid>,
     Body(body): Body<NewGroupBody>,
-) -> Result<(StatusCode, Json<GroupCreated>), Problem> {
+) -> Result<Created<GroupCreated>, Problem> {
     let company = CompanyId(company);
     let grantor = api.permit(&caller, Scope::CompaniesWrite, company, MANAGES_USERS).await?;
     let mut faults = Faults::default();
@@ -220,7 +219,7 @@ pub(crate) async fn create(
     })
     .await?;
     let (group, position) = made.map_err(|failure| Problem::of(failure, at))?;
-    Ok((StatusCode::CREATED, Json(GroupCreated { group_id: group.0, position: position.0 })))
+    Ok(Created::new("groups", group.0, GroupCreated { group_id: group.0, position: position.0 }))
 }
 
 /// Change a group.

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
+use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, TimeDelta, Utc};
 use loquet_domain::Moment;
 use loquet_domain::app::{Decision, NewOrder};
@@ -30,6 +31,7 @@ use crate::extractors::body::Body;
 use crate::extractors::query::{AtLeast, Params};
 use crate::extractors::shape;
 use crate::responses::carry_out::to_its_end;
+use crate::responses::created::Created;
 use crate::responses::faults::Faults;
 use crate::responses::localize::{as_places, say};
 use crate::responses::page::Page;
@@ -92,7 +94,7 @@ pub(crate) struct LineBody {
 #[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Order)]
-pub struct OrderBody {
+pub(crate) struct OrderBody {
     #[schema(example = "SO-2026-000123")]
     order_id: String,
     channel: ChannelBody,
@@ -147,7 +149,7 @@ pub(crate) enum OutcomeBody {
 #[utoipa::path(
     post, path = "/v1/orders", operation_id = "place_order", tag = "orders", request_body = OrderBody, security(("service" = [])),
     responses(
-        (status = 201, description = "The order was accepted", body = PlacedBody),
+        (status = 201, description = "The order was accepted", body = PlacedBody, headers(("Location" = String, description = "The place of what was made, relative to this request"))),
         (status = 200, description = "The order was delivered before", body = PlacedBody),
         (status = 409, description = "Another order has this number", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "The order breaks rules. The answer lists all of them", body = ProblemBody, content_type = "application/problem+json")
@@ -158,7 +160,7 @@ pub(crate) async fn place(
     caller: Caller,
     arrival: Arrival,
     Body(body): Body<OrderBody>,
-) -> Result<(StatusCode, Json<PlacedBody>), Problem> {
+) -> Result<Response, Problem> {
     caller.service(Scope::OrdersWrite)?;
     let order = body.check(api.app.tokens(), arrival.at)?;
     let order_id = order.content.id.to_string();
@@ -169,15 +171,17 @@ pub(crate) async fn place(
     let (at, context) = (arrival.at, caller.context(&arrival, because));
     let placed = to_its_end(async move { api.app.place_order(&context, order).await }).await?;
     let placed = placed.map_err(|failure| Problem::of(failure, at))?;
-    let status = if placed.new { StatusCode::CREATED } else { StatusCode::OK };
     let body = PlacedBody {
-        order_id,
+        order_id: order_id.clone(),
         company_id: placed.onboarded.company.0,
         account_id: placed.onboarded.account.0,
         outcome: placed.onboarded.outcome,
         position: placed.position.0,
     };
-    Ok((status, Json(body)))
+    Ok(match placed.new {
+        true => Created::new("orders", order_id, body).into_response(),
+        false => Json(body).into_response(),
+    })
 }
 
 impl OrderBody {
@@ -185,7 +189,7 @@ impl OrderBody {
     ///
     /// # Errors
     /// Every fault, each as `pointer: rule`.
-    pub fn read(json: &[u8], tokens: &dyn Tokens, now: Moment) -> Result<NewOrder, Vec<String>> {
+    pub(crate) fn read(json: &[u8], tokens: &dyn Tokens, now: Moment) -> Result<NewOrder, Vec<String>> {
         let operation = shape::operation(&Method::POST, "/v1/orders");
         let checked =
             crate::extractors::body::read::<Self>(json, operation).and_then(|body| body.check(tokens, now));

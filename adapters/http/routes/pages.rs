@@ -25,7 +25,11 @@ use crate::responses::problem::Problem;
 use crate::state::{Api, Shared};
 
 pub(crate) fn open_routes() -> Router<Arc<Api>> {
-    Router::new().route("/", get(home)).route("/style.css", get(style))
+    Router::new()
+        .route("/", get(home))
+        .route("/style.css", get(style))
+        .route("/icon.svg", get(icon))
+        .route("/favicon.ico", get(icon))
 }
 
 /// The pages to which links lead. They are limited like other routes for anonymous callers.
@@ -39,6 +43,12 @@ async fn style() -> impl IntoResponse {
     let headers =
         [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "max-age=3600")];
     (headers, include_str!("../templates/style.css"))
+}
+
+/// The icon of a page. Browsers ask for `/favicon.ico` where no page names another one, as for a JSON answer.
+async fn icon() -> impl IntoResponse {
+    let headers = [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "max-age=86400")];
+    (headers, include_str!("../templates/icon.svg"))
 }
 
 #[derive(Template)]

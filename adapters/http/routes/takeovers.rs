@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use loquet_domain::Moment;
 use loquet_domain::account::Role;
@@ -24,6 +22,7 @@ use crate::caller::{Arrival, Because, Caller};
 use crate::extractors::body::{Body, MaybeBody};
 use crate::extractors::query::{AtLeast, Params};
 use crate::responses::carry_out::{carry_out, to_its_end};
+use crate::responses::created::Created;
 use crate::responses::done::Done;
 use crate::responses::faults::{Faults, item};
 use crate::responses::page::Page;
@@ -247,7 +246,7 @@ pub(crate) struct TakeOverOpened {
 #[utoipa::path(
     post, path = "/v1/takeovers", operation_id = "open_takeover", tag = "takeovers", request_body = NewBody, security(("service" = [])),
     responses(
-        (status = 201, description = "Opened", body = TakeOverOpened),
+        (status = 201, description = "Opened", body = TakeOverOpened, headers(("Location" = String, description = "The place of what was made, relative to this request"))),
         (status = 409, description = "One of the two companies has an open take-over that conflicts with this one", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "The body breaks rules. The answer lists all of them", body = ProblemBody, content_type = "application/problem+json")
     )
@@ -257,7 +256,7 @@ pub(crate) async fn open(
     caller: Caller,
     arrival: Arrival,
     Body(body): Body<NewBody>,
-) -> Result<(StatusCode, Json<TakeOverOpened>), Problem> {
+) -> Result<Created<TakeOverOpened>, Problem> {
     caller.service(Scope::TakeOversWrite)?;
     let (from, to) = (CompanyId(body.from_company_id), CompanyId(body.to_company_id));
     let mut faults = Faults::default();
@@ -278,7 +277,7 @@ pub(crate) async fn open(
     let (at, context) = (arrival.at, caller.context(&arrival, because));
     let opened = to_its_end(async move { api.app.open_take_over(&context, new).await }).await?;
     let (id, position) = opened.map_err(|failure| asked.refused(failure, at))?;
-    Ok((StatusCode::CREATED, Json(TakeOverOpened { takeover_id: id.0, position: position.0 })))
+    Ok(Created::new("takeovers", id.0, TakeOverOpened { takeover_id: id.0, position: position.0 }))
 }
 
 /// What a request to open a take-over named, for refusals to point at.

@@ -1,8 +1,6 @@
 //! Creating, inviting and admitting accounts.
 
-use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use loquet_domain::access::Grantor;
 use loquet_domain::account::Admission;
 use loquet_domain::app::{Failure, NewColleague};
@@ -17,6 +15,7 @@ use crate::authorisation::Need;
 use crate::caller::{Arrival, Caller};
 use crate::extractors::body::{Body, MaybeBody};
 use crate::responses::carry_out::{carry_out, to_its_end};
+use crate::responses::created::Created;
 use crate::responses::done::Done;
 use crate::responses::faults::Faults;
 use crate::responses::problem::{Problem, ProblemBody};
@@ -80,7 +79,7 @@ pub(crate) struct CreatedBody {
     post, path = "/v1/accounts", operation_id = "create_account", tag = "accounts", request_body = ColleagueBody,
     security(("session" = []), ("service" = [])),
     responses(
-        (status = 201, description = "Created", body = CreatedBody),
+        (status = 201, description = "Created", body = CreatedBody, headers(("Location" = String, description = "The place of what was made, relative to this request"))),
         (status = 403, description = "You are not an administrator", body = ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "An account already has this address", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "The body breaks rules. The answer lists all of them", body = ProblemBody, content_type = "application/problem+json"),
@@ -92,7 +91,7 @@ pub(crate) async fn create(
     caller: Caller,
     arrival: Arrival,
     Body(body): Body<ColleagueBody>,
-) -> Result<(StatusCode, Json<CreatedBody>), Problem> {
+) -> Result<Created<CreatedBody>, Problem> {
     let mut faults = Faults::default();
     let (company, creator) = match &caller {
         Caller::Service(_) => {
@@ -133,7 +132,7 @@ pub(crate) async fn create(
         Failure::NoSuchCompany(_) => Problem::at("/company_id", "company-unknown"),
         failure => Problem::of(failure, at),
     })?;
-    Ok((StatusCode::CREATED, Json(CreatedBody { account_id: account.0, position: position.0 })))
+    Ok(Created::new("accounts", account.0, CreatedBody { account_id: account.0, position: position.0 }))
 }
 
 /// The role of an admitted person.
