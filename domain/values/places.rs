@@ -1,10 +1,11 @@
 //! Places with names in several languages: each is one place.
 //!
-//! The table holds facts alone. Brussels' municipalities: the Special Act of 12 January 1989 on the Brussels
-//! institutions, article 2, and their official names in both languages. Other Belgian municipalities: the official
-//! names in the list of municipalities of Statbel (FPS Economy), and their names in the other national languages as in
+//! The table holds facts alone. It was compiled by hand, and not every entry was compared with its source yet. For
+//! Brussels' municipalities, the source is the Special Act of 12 January 1989 on the Brussels institutions, article 2,
+//! with their official names in both languages. For other Belgian municipalities, it is the list of municipalities of
+//! Statbel (FPS Economy) for the official names. For names in the other national languages, the sources are
 //! Wikipedia's "List of names of Belgian places in other languages" and "Lijst van Nederlandse namen voor Franstalige
-//! plaatsen in België". France, Luxembourg, Germany and the Netherlands: Wikipedia's "Nederlandse exoniemen",
+//! plaatsen in België". For France, Luxembourg, Germany and the Netherlands, they are Wikipedia's "Nederlandse exoniemen",
 //! "Exonymes français" and the list of Luxembourg's communes in three languages.
 //!
 //! Villages that became part of a municipality are other places, so they are not in the table. A postal code is compared
