@@ -518,7 +518,7 @@ const NO_NUMBER: [&str; 14] = [
 impl House {
     fn read(region: Region, number: &str, r#box: Option<&str>) -> Self {
         // Punctuation between digits separates two numbers. Punctuation before a letter does not matter.
-        let number = number.replace(['°', 'º'], "o ").replace("t/m", "tm").replace(['à', 'À'], "-");
+        let number = number.to_lowercase().replace(['°', 'º'], "o ").replace("t/m", "tm").replace('à', "-");
         let mut all = parts(&number);
         let has_number = !drop_no_number(&mut all);
         let (mut house, mut rest) = (String::new(), String::new());
