@@ -5,9 +5,13 @@
 //! more addresses as the same. Such a change does not join sites that are open already; it only keeps a second site
 //! from being opened.
 
+mod abbreviations;
+
 use std::fmt;
 
 use uuid::Uuid;
+
+use abbreviations::{ENDINGS, LATE_ENDINGS, ORDINALS, QUEENS, TITLES, TYPES};
 
 use crate::ids::LOQUET;
 use crate::values::address::{Address, folded_code};
@@ -178,177 +182,6 @@ fn last_type(region: Region, word: &str, before: &str) -> Option<&'static str> {
     })
 }
 
-/// Abbreviations of types of streets that stand before a name, and the full words.
-const TYPES: [(&str, &str); 67] = [
-    ("r", "rue"),
-    ("av", "avenue"),
-    ("ave", "avenue"),
-    ("aven", "avenue"),
-    ("avn", "avenue"),
-    ("bd", "boulevard"),
-    ("bld", "boulevard"),
-    ("blvd", "boulevard"),
-    ("blv", "boulevard"),
-    ("bvd", "boulevard"),
-    ("bvrd", "boulevard"),
-    ("bl", "boulevard"),
-    ("boul", "boulevard"),
-    ("boulev", "boulevard"),
-    ("ch", "chaussee"),
-    ("chee", "chaussee"),
-    ("chaus", "chaussee"),
-    ("chauss", "chaussee"),
-    ("chsee", "chaussee"),
-    ("chssee", "chaussee"),
-    ("chs", "chaussee"),
-    ("chem", "chemin"),
-    ("che", "chemin"),
-    ("chm", "chemin"),
-    ("chin", "chemin"),
-    ("pl", "place"),
-    ("plc", "place"),
-    ("plce", "place"),
-    ("rte", "route"),
-    ("imp", "impasse"),
-    ("all", "allee"),
-    ("sq", "square"),
-    ("sqr", "square"),
-    ("fg", "faubourg"),
-    ("fbg", "faubourg"),
-    ("faub", "faubourg"),
-    ("res", "residence"),
-    ("resid", "residence"),
-    ("pass", "passage"),
-    ("psg", "passage"),
-    ("pssg", "passage"),
-    ("gal", "galerie"),
-    ("galer", "galerie"),
-    ("galeries", "galerie"),
-    ("q", "quai"),
-    ("qu", "quai"),
-    ("sent", "sentier"),
-    ("cl", "clos"),
-    ("crs", "cours"),
-    ("dom", "domaine"),
-    ("esp", "esplanade"),
-    ("espl", "esplanade"),
-    ("prom", "promenade"),
-    ("rpt", "rondpoint"),
-    ("quart", "quartier"),
-    ("qrt", "quartier"),
-    ("qua", "quartier"),
-    ("rle", "ruelle"),
-    ("mtee", "montee"),
-    ("mte", "montee"),
-    ("trav", "traverse"),
-    ("drev", "dreve"),
-    ("zi", "zoneindustrielle"),
-    ("za", "zoneartisanale"),
-    ("pce", "place"),
-    ("pt", "petit"),
-    ("pte", "petite"),
-];
-
-/// Titles and other words before a name, and what they stand for.
-const TITLES: [(&str, &str); 61] = [
-    ("kl", "kleine"),
-    ("nwe", "nieuwe"),
-    ("nw", "nieuwe"),
-    ("burg", "burgemeester"),
-    ("burgem", "burgemeester"),
-    ("burgm", "burgemeester"),
-    ("bgm", "burgemeester"),
-    ("bgmr", "burgemeester"),
-    ("bourgm", "bourgmestre"),
-    ("bgmstr", "bourgmestre"),
-    ("docteur", "dr"),
-    ("dokter", "dr"),
-    ("doctor", "dr"),
-    ("doct", "dr"),
-    ("prof", "professeur"),
-    ("professor", "professeur"),
-    ("gen", "general"),
-    ("gal", "general"),
-    ("generaal", "general"),
-    ("mal", "marechal"),
-    ("mar", "marechal"),
-    ("marech", "marechal"),
-    ("maarschalk", "marechal"),
-    ("col", "colonel"),
-    ("kol", "kolonel"),
-    ("cdt", "commandant"),
-    ("cmdt", "commandant"),
-    ("lt", "lieutenant"),
-    ("lieut", "lieutenant"),
-    ("luit", "lieutenant"),
-    ("luitenant", "lieutenant"),
-    ("cap", "capitaine"),
-    ("capt", "capitaine"),
-    ("cne", "capitaine"),
-    ("kap", "kapitein"),
-    ("kapt", "kapitein"),
-    ("sgt", "sergent"),
-    ("adj", "adjudant"),
-    ("adm", "amiral"),
-    ("mgr", "monseigneur"),
-    ("kard", "kardinaal"),
-    ("card", "cardinal"),
-    ("kan", "kanunnik"),
-    ("chan", "chanoine"),
-    ("past", "pastoor"),
-    ("ds", "dominee"),
-    ("pres", "president"),
-    ("gouv", "gouverneur"),
-    ("gouvern", "gouverneur"),
-    ("min", "minister"),
-    ("ministre", "minister"),
-    ("ing", "ingenieur"),
-    ("ir", "ingenieur"),
-    ("arch", "architect"),
-    ("architecte", "architect"),
-    ("jhr", "jonkheer"),
-    ("jkvr", "jonkvrouw"),
-    ("mej", "mejuffrouw"),
-    ("hl", "heilige"),
-    ("vx", "vieux"),
-    ("vle", "vieille"),
-];
-
-/// How the names of queens begin. `Kon.` before another name is a king.
-const QUEENS: [&str; 12] = [
-    "astrid",
-    "elisabeth",
-    "fabiola",
-    "maria",
-    "louis",
-    "paola",
-    "mathilde",
-    "wilhelmina",
-    "juliana",
-    "emma",
-    "beatrix",
-    "maxima",
-];
-
-/// Dutch abbreviations at the end of a word, longest first.
-const ENDINGS: [(&str, &str); 12] = [
-    ("steenwg", "steenweg"),
-    ("steenw", "steenweg"),
-    ("stnwg", "steenweg"),
-    ("strwg", "straatweg"),
-    ("stwg", "steenweg"),
-    ("stw", "steenweg"),
-    ("pln", "plein"),
-    ("str", "straat"),
-    ("ln", "laan"),
-    ("wg", "weg"),
-    ("drf", "dreef"),
-    ("plts", "plantsoen"),
-];
-
-/// Endings that are abbreviations only after a longer word, since short words end so by themselves.
-const LATE_ENDINGS: [(&str, &str); 2] = [("gr", "gracht"), ("pl", "plein")];
-
 fn long_ending(region: Region, word: &str) -> String {
     let german = match region {
         Region::German => [("str", "strasse"), ("pl", "platz")].as_slice(),
@@ -430,25 +263,6 @@ fn ordinal(word: &str) -> Option<String> {
     }
     ORDINALS.iter().find(|(_, words)| words.contains(&word)).map(|(number, _)| format!("#{number}"))
 }
-
-/// Numbers in words, in Dutch, French and German, and as Roman numerals behind the names of kings.
-const ORDINALS: [(u32, &[&str]); 15] = [
-    (1, &["eerste", "premier", "premiere", "erste", "ier"]),
-    (2, &["tweede", "deuxieme", "second", "seconde", "zweite", "ii"]),
-    (3, &["derde", "troisieme", "dritte", "iii"]),
-    (4, &["vierde", "quatrieme", "vierte", "iv"]),
-    (5, &["vijfde", "cinquieme", "funfte"]),
-    (6, &["zesde", "sixieme", "sechste", "vi"]),
-    (7, &["zevende", "septieme", "siebte", "vii"]),
-    (8, &["achtste", "huitieme", "achte", "viii"]),
-    (9, &["negende", "neuvieme", "neunte", "ix"]),
-    (10, &["tiende", "dixieme", "zehnte"]),
-    (11, &["elfde", "onzieme", "xi"]),
-    (12, &["twaalfde", "douzieme", "xii"]),
-    (13, &["dertiende", "treizieme", "xiii"]),
-    (14, &["veertiende", "quatorzieme", "xiv"]),
-    (15, &["vijftiende", "quinzieme", "xv"]),
-];
 
 /// `v.d.` and `v/d` mean `van de`, `van der` or `van den`.
 fn joined_van(words: &[String]) -> String {
