@@ -53,7 +53,12 @@ impl EventEnvelope {
         sight: Sight,
     ) -> Result<Self, CodecError> {
         let fact = codec.decode_open(&recorded)?;
-        let named = matches!(fact.event, DomainEvent::Account(account::Event::AccountCreated { .. }));
+        let named = matches!(
+            fact.event,
+            DomainEvent::Account(
+                account::Event::AccountCreated { .. } | account::Event::ProfileChanged { .. }
+            )
+        );
         let name_words = match sight {
             Sight::HashedNames if named => hashed_names(codec, &recorded).await,
             Sight::HashedNames | Sight::Open => Vec::new(),
@@ -67,10 +72,12 @@ impl EventEnvelope {
     }
 }
 
-/// The hashes by which the owner of a new account is found. Empty if the owner's data was erased.
+/// The hashes by which the owner of an account is found. Empty if the owner's data was erased.
 async fn hashed_names(codec: &dyn EventCodec, recorded: &RecordedEvent) -> Vec<String> {
     let person = match codec.decode(recorded).await.map(|fact| fact.event) {
-        Ok(DomainEvent::Account(account::Event::AccountCreated { person, .. })) => person,
+        Ok(DomainEvent::Account(
+            account::Event::AccountCreated { person, .. } | account::Event::ProfileChanged { person, .. },
+        )) => person,
         Ok(_) => return Vec::new(),
         Err(error) => {
             let (stream, position) = (&recorded.stream, recorded.position);

@@ -54,7 +54,7 @@ pub async fn noted_at(
     Ok(found.map(|recorded| EventEnvelope::read_open(codec, recorded)).transpose()?)
 }
 
-/// The owner of the account that was created at a position.
+/// The person whom the event at a position describes: the owner of an account, or the contact of an order.
 ///
 /// # Errors
 /// The same as [`event_at`].
@@ -65,7 +65,9 @@ pub async fn person_at(
 ) -> Result<Erasable<Person>, Unreadable> {
     let event = event_at(store, codec, position).await?.map(|envelope| envelope.fact.event);
     Ok(match event {
-        Some(DomainEvent::Account(account::Event::AccountCreated { person, .. })) => person,
+        Some(DomainEvent::Account(
+            account::Event::AccountCreated { person, .. } | account::Event::ProfileChanged { person, .. },
+        )) => person,
         Some(DomainEvent::Order(loquet_domain::order::Event::OrderReceived { person, .. })) => person,
         _ => Erasable::Erased,
     })

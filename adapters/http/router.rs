@@ -29,7 +29,7 @@ fn described() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(orders::resolve))
         .routes(routes!(sessions::log_out))
         .routes(routes!(accounts::finding::list, accounts::admission::create))
-        .routes(routes!(accounts::finding::show, accounts::ending::delete))
+        .routes(routes!(accounts::finding::show, accounts::profile::change, accounts::ending::delete))
         .routes(routes!(accounts::history::lockout))
         .routes(routes!(accounts::admission::convert))
         .routes(routes!(accounts::admission::activation_mail))
@@ -89,11 +89,13 @@ fn of_companies() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(takeovers::cancel))
 }
 
-/// Routes whose requests contain a password. They accept no idempotency key: not even a keyed hash of a
-/// password is stored, and a wrong password is checked again each time.
-fn with_passwords() -> OpenApiRouter<Arc<Api>> {
+/// Routes whose requests contain a password, or whose answers contain a person's data. They accept no idempotency
+/// key: not even a keyed hash of a password is stored, a wrong password is checked again each time, and no copy of a
+/// person's data stays behind.
+fn with_secrets() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(accounts::password::change))
+        .routes(routes!(accounts::personal_data::export))
         .routes(routes!(accounts::second_step::propose))
         .routes(routes!(accounts::second_step::confirm))
         .routes(routes!(accounts::second_step::replace_recovery_codes))
@@ -114,7 +116,7 @@ fn for_anonymous() -> OpenApiRouter<Arc<Api>> {
 /// Returns the description of the API (OpenAPI 3.1) that `/openapi.json` serves.
 #[must_use]
 pub fn openapi() -> serde_json::Value {
-    description::complete(&described().merge(with_passwords()).merge(for_anonymous()).into_openapi())
+    description::complete(&described().merge(with_secrets()).merge(for_anonymous()).into_openapi())
 }
 
 /// Reads an order as it is delivered in a file or by Kafka: the body of `place_order` (JSON).
@@ -134,7 +136,7 @@ pub fn router(api: Arc<Api>) -> Router {
     // Only these routes store answers: an answer to an anonymous caller may contain a session token, and must
     // not be stored.
     let once = middleware::from_fn_with_state(api.clone(), idempotency::once);
-    let described = described().layer(once).merge(with_passwords()).merge(anonymous);
+    let described = described().layer(once).merge(with_secrets()).merge(anonymous);
     let (described, description) = described.split_for_parts();
     let viewer =
         SwaggerUi::new("/docs").external_url_unchecked("/openapi.json", description::complete(&description));

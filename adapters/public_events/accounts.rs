@@ -91,6 +91,18 @@ public_events! { Accounts:
         /// Its new role.
         role: Role,
     },
+    /// The owner changed their name or the language of their mails and pages.
+    "loquet.account.profile-changed.v1" ProfileChanged "profile-changed" {
+        /// The account.
+        account_id: Uuid,
+        /// The language of its mails and pages from now on.
+        language: Language,
+    } personal {
+        /// The owner's given name from now on.
+        given_name: String,
+        /// The owner's family name from now on.
+        family_name: String,
+    },
     /// A take-over moved an account to another company.
     "loquet.account.moved.v1" AccountMoved "account-moved" {
         /// The account.
@@ -220,6 +232,15 @@ pub(crate) fn public(account_id: Uuid, event: &Event, personal: &PersonalFields)
             let role = account::Role::from(*to).into();
             PublicEvent::of(&RoleChanged { account_id, role })
         }
+        E::ProfileChanged { language, person } => {
+            let of = |name, read: fn(&Person) -> &str| personal.text(name, || known(person).map(read));
+            PublicEvent::of(&ProfileChanged {
+                account_id,
+                language: (*language).into(),
+                given_name: of("given_name", |person| person.given_name.as_str()),
+                family_name: of("family_name", |person| person.family_name.as_str()),
+            })
+        }
         E::AccountMoved { takeover, company, role } => PublicEvent::of(&AccountMoved {
             account_id,
             takeover_id: takeover.0,
@@ -254,6 +275,7 @@ pub(crate) fn public(account_id: Uuid, event: &Event, personal: &PersonalFields)
         E::AccountErased => PublicEvent::of(&AccountErased { account_id }),
         // These say how an account came to its state. Other services do not need them.
         E::ActivationRequested { .. }
+        | E::DataExported
         | E::LoginAwaitedConversion
         | E::SecondStepAsked { .. }
         | E::DeviceTrusted { .. }

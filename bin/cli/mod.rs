@@ -244,8 +244,30 @@ pub(crate) enum AccountCommand {
     Show(Which),
     /// Show every event of an account.
     History(Which),
+    /// Write everything that is held on a person to standard output (GDPR, articles 15 and 20). A running server does
+    /// it, and records that it did.
+    Export(Export),
     /// Erase a person: delete the account, and then the key of the personal data. This cannot be undone.
     Erase(Erase),
+}
+
+#[derive(Args)]
+pub(crate) struct Export {
+    /// The account's e-mail address or id.
+    pub(crate) account: String,
+    /// The reason. It is stored in the log.
+    #[arg(long)]
+    pub(crate) reason: String,
+    /// Write text to read, in the account's language, instead of JSON.
+    #[arg(long)]
+    pub(crate) text: bool,
+    /// The address of a running server, such as `http://127.0.0.1:8080`.
+    #[arg(long)]
+    pub(crate) url: String,
+    /// A file that contains a service token with the scopes accounts:read and accounts:write. With support:read, the
+    /// file has the notes of support too.
+    #[arg(long)]
+    pub(crate) token_file: PathBuf,
 }
 
 #[derive(Args)]

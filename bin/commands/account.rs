@@ -1,4 +1,4 @@
-//! `loquet account show`, `history` and `erase`.
+//! `loquet account show`, `history`, `export` and `erase`.
 
 use anyhow::{Context, bail, ensure};
 use loquet_crypto::random_ids::RandomIdentities;
@@ -9,15 +9,15 @@ use loquet_domain::ids::{AccountId, CorrelationId};
 use loquet_domain::policies::lockout::LockEnd;
 use loquet_domain::ports::{Identities, Revision};
 use loquet_domain::values::email_address::EmailAddress;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::events_tail::{bodies, print};
 use super::remote::Running;
 use crate::adapters::Access;
-use crate::cli::{AccountCommand, DataDirectory, Erase, Output, Which};
+use crate::cli::{AccountCommand, DataDirectory, Erase, Export, Output, Which};
 use crate::clock;
 use crate::config::Config;
-use crate::output::{Reader, line, outcome};
+use crate::output::{Reader, document, line, outcome};
 use crate::settings;
 use crate::system::{Parts, System};
 
@@ -29,6 +29,7 @@ pub(crate) async fn run(
     match command {
         AccountCommand::Show(which) => show(directory, which).await,
         AccountCommand::History(which) => history(directory, which).await,
+        AccountCommand::Export(which) => export(which).await,
         AccountCommand::Erase(which) => erase(directory, config, which).await,
     }
 }
@@ -102,6 +103,29 @@ async fn history(directory: &DataDirectory, which: Which) -> anyhow::Result<()> 
         }
     }
     Ok(())
+}
+
+/// Writes everything that is held on a person to standard output.
+async fn export(which: Export) -> anyhow::Result<()> {
+    let server = Running::at(&which.url, &which.token_file)?;
+    let id = account_at(&server, &which.account).await?;
+    let body = serde_json::to_vec(&json!({ "reason": which.reason }))?;
+    let kind = if which.text { "text/plain" } else { "application/json" };
+    let file = server.file(&format!("/v1/accounts/{id}/data-export"), kind, body).await?;
+    document(&file);
+    Ok(())
+}
+
+/// Returns the account with this id or e-mail address, as a running server knows it.
+async fn account_at(server: &Running, which: &str) -> anyhow::Result<AccountId> {
+    if let Ok(id) = which.parse() {
+        return Ok(id);
+    }
+    let found = server.get("/v1/accounts", &[("email", which)]).await?;
+    ensure!(found.status == 200, found.refusal());
+    let id = found.body.pointer("/items/0/account_id").and_then(Value::as_str);
+    id.and_then(|id| id.parse().ok())
+        .with_context(|| format!("no account has the address {which} (use the id to find a deleted account)"))
 }
 
 /// Prints which person it would erase. Erases the person if the operator gave `--yes`.

@@ -1,9 +1,11 @@
 //! Sends requests to a running server, which does the work.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
 use reqwest::header::RETRY_AFTER;
+use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 
 use crate::cli::Remote;
@@ -29,9 +31,34 @@ impl Running {
     /// Returns `None` when this process does the work itself.
     pub(super) fn open(remote: &Remote) -> anyhow::Result<Option<Self>> {
         let (Some(url), Some(token)) = (&remote.url, &remote.token_file) else { return Ok(None) };
+        Self::at(url, token).map(Some)
+    }
+
+    /// The server at an address, with the token in a file.
+    pub(super) fn at(url: &str, token_file: &Path) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder().timeout(Duration::from_mins(1)).build()?;
         let url = url.trim_end_matches('/').to_owned();
-        Ok(Some(Self { client, url, token: read_secret(token)? }))
+        Ok(Self { client, url, token: read_secret(token_file)? })
+    }
+
+    /// Asks for something.
+    pub(super) async fn get(&self, path: &str, query: &[(&str, &str)]) -> anyhow::Result<Answer> {
+        let url = reqwest::Url::parse_with_params(&format!("{}{path}", self.url), query)?;
+        let ask = || self.client.get(url.clone());
+        Answer::of(self.sent(ask).await?).await
+    }
+
+    /// Posts JSON, and returns the file that the server answers with.
+    pub(super) async fn file(&self, path: &str, kind: &str, json: Vec<u8>) -> anyhow::Result<Vec<u8>> {
+        let ask = || {
+            let request = self.client.post(format!("{}{path}", self.url)).header("accept", kind);
+            request.header("content-type", "application/json").body(json.clone())
+        };
+        let answer = self.sent(ask).await?;
+        if answer.status() != reqwest::StatusCode::OK {
+            return Err(Answer::of(answer).await?.refusal());
+        }
+        Ok(answer.bytes().await?.to_vec())
     }
 
     /// Sends JSON as it is. Waits and repeats the request when the server answers 429.
@@ -41,16 +68,22 @@ impl Running {
 
     /// Does the same with a body of any type.
     pub(super) async fn post_as(&self, path: &str, kind: &str, body: Vec<u8>) -> anyhow::Result<Answer> {
+        let ask = || {
+            let request = self.client.post(format!("{}{path}", self.url));
+            request.header("content-type", kind).body(body.clone())
+        };
+        Answer::of(self.sent(ask).await?).await
+    }
+
+    /// Sends a request with the token. Waits and repeats it when the server answers 429.
+    async fn sent(&self, ask: impl Fn() -> RequestBuilder) -> anyhow::Result<Response> {
         for _ in 0..PATIENCE {
-            let request = self.client.post(format!("{}{path}", self.url)).bearer_auth(&self.token);
-            let request = request.header("content-type", kind).header("accept-language", "en");
-            let answer = request.body(body.clone()).send().await;
-            let answer = answer.with_context(|| format!("no answer from {}", self.url))?;
-            let status = answer.status().as_u16();
+            let request = ask().bearer_auth(&self.token).header("accept-language", "en");
+            let answer = request.send().await.with_context(|| format!("no answer from {}", self.url))?;
             let wait = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-            match (status, wait) {
+            match (answer.status().as_u16(), wait) {
                 (429, Some(seconds)) => tokio::time::sleep(Duration::from_secs(seconds)).await,
-                _ => return Ok(Answer { status, body: answer.json().await.unwrap_or_default() }),
+                _ => return Ok(answer),
             }
         }
         anyhow::bail!("the server refused {PATIENCE} requests in a row: its limits may be too low for this")
@@ -58,6 +91,11 @@ impl Running {
 }
 
 impl Answer {
+    async fn of(answer: Response) -> anyhow::Result<Self> {
+        let status = answer.status().as_u16();
+        Ok(Self { status, body: answer.json().await.unwrap_or_default() })
+    }
+
     /// Returns a text from the body. Returns an empty text if it is missing.
     pub(super) fn text(&self, name: &str) -> &str {
         self.body.get(name).and_then(Value::as_str).unwrap_or_default()

@@ -10,7 +10,7 @@ use crate::values::language::Language;
 use crate::values::mail_kind::MailKind;
 use crate::values::one_time_code::{RecoveryHash, TotpSecret};
 use crate::values::password::PasswordHash;
-use crate::values::person::Person;
+use crate::values::person::{Person, PersonName};
 use uuid::Uuid;
 
 /// A command to an account. The rules may refuse it.
@@ -26,6 +26,10 @@ pub enum Command {
     Convert(Admission),
     /// Make an administrator a user, or a user an administrator.
     ChangeRole(Admission),
+    /// Change the owner's name, or the language of their mails and pages.
+    ChangeProfile(NewProfile),
+    /// Hand out a copy of everything that is held on the owner.
+    ExportData,
     /// Move the account to another company, because a take-over moved its company's sites there.
     Move {
         /// The take-over that moves it.
@@ -187,6 +191,17 @@ pub struct Creation {
     pub origin: Origin,
     /// The person who owns it.
     pub person: Person,
+}
+
+/// What an owner changes of their account. `None`: it stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct NewProfile {
+    /// The language of mails and pages.
+    pub language: Option<Language>,
+    /// The given name.
+    pub given_name: Option<PersonName>,
+    /// The family name.
+    pub family_name: Option<PersonName>,
 }
 
 /// What somebody sends who follows an activation link.

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use crate::Moment;
 use crate::account::activation::Asker;
 use crate::account::command::{
-    Answer, Attempt, Command, Creation, MailFate, NewPassword, Opening, Proof, Request, Verdict,
+    Answer, Attempt, Command, Creation, MailFate, NewPassword, NewProfile, Opening, Proof, Request, Verdict,
 };
 use crate::account::event::{Admission, DeviceEnd, DeviceOrigin, Event, Role, Rows, SessionEnd};
 use crate::account::evolve::evolve;
@@ -21,6 +21,7 @@ use crate::ids::{CompanyId, DeviceId, EventId, SessionId, TakeOverId};
 use crate::policies::Policies;
 use crate::values::erasable::Erasable;
 use crate::values::one_time_code::{RecoveryHash, TotpSecret};
+use crate::values::person::Person;
 
 /// Decides a command. Returns the events that follow, or the rule that refuses. The same state, policies, moment and
 /// command always give the same answer (law 7).
@@ -78,6 +79,12 @@ pub fn decide(
         }
         Command::Convert(to) => convert(live(account)?, to),
         Command::ChangeRole(to) => change_role(live(account)?, to),
+        Command::ChangeProfile(new) => Ok(change_profile(&active(account)?.profile, new)),
+        // The data of a deleted account is held until the person is erased.
+        Command::ExportData => match account.profile() {
+            Some(profile) if !profile.erased => Ok(vec![Event::DataExported]),
+            _ => Err(Refusal::NoSuchAccount),
+        },
         Command::Move { takeover, company } => Ok(follow_company(live(account)?, takeover, company)),
         Command::LogIn(attempt) => log_in(active(account)?, policies, at, attempt),
         Command::AnswerChallenge(answer) => answer_challenge(active(account)?, policies, at, answer),
@@ -214,6 +221,20 @@ fn change_role(profile: &Profile, to: Admission) -> Result<Vec<Event>, Refusal> 
         role if role == to.into() => Ok(Vec::new()),
         Role::Administrator | Role::User => Ok(vec![Event::RoleChanged { to }]),
     }
+}
+
+/// Changes what the owner names, and nothing else. What stays as it is makes no event.
+fn change_profile(profile: &Profile, new: NewProfile) -> Vec<Event> {
+    let Some(present) = profile.person.known() else { return Vec::new() };
+    let person = Person {
+        email: present.email.clone(),
+        given_name: new.given_name.unwrap_or_else(|| present.given_name.clone()),
+        family_name: new.family_name.unwrap_or_else(|| present.family_name.clone()),
+    };
+    let language = new.language.unwrap_or(profile.language);
+    let changes = person != *present || language != profile.language;
+    let changed = Event::ProfileChanged { language, person: Erasable::Known(person) };
+    changes.then_some(changed).into_iter().collect()
 }
 
 /// Moves the account. A take-over makes nobody an administrator of the new company. The person keeps their rights at

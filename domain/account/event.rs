@@ -197,6 +197,15 @@ pub enum Event {
         /// The new role.
         to: Admission,
     },
+    /// The owner changed their name or the language of their mails and pages.
+    ProfileChanged {
+        /// The language of its mails and pages from now on.
+        language: Language,
+        /// The owner as they are called from now on. The e-mail address is the same as before.
+        person: Erasable<Person>,
+    },
+    /// A copy of everything that is held on the owner was handed out.
+    DataExported,
     /// A take-over moved the account to another company. Its password, links and sessions stay.
     AccountMoved {
         /// The take-over.

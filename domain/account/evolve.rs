@@ -299,6 +299,10 @@ fn of_profile(profile: &mut Profile, event: &Event) {
             profile.company = *company;
             profile.role = *role;
         }
+        Event::ProfileChanged { language, person } => {
+            profile.language = *language;
+            profile.person = person.clone();
+        }
         Event::AccountErased => {
             profile.erased = true;
             profile.person = Erasable::Erased;

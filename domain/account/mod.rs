@@ -29,8 +29,8 @@ mod trust;
 
 pub use activation::{ActivationMails, Asker, again_at};
 pub use command::{
-    Activation, Answer, Attempt, Authority, Command, Creation, MailFate, NewPassword, Opening, Proof,
-    Request, Reset, Verdict,
+    Activation, Answer, Attempt, Authority, Command, Creation, MailFate, NewPassword, NewProfile, Opening,
+    Proof, Request, Reset, Verdict,
 };
 pub use decide::decide;
 pub use device::{Device, MOST_DEVICES, NewDevice};

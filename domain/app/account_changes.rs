@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::account::{self, Account, Admission, Authority, Command, Event, MailFate, Request, Role};
+use crate::account::{
+    self, Account, Admission, Authority, Command, Event, MailFate, NewProfile, Request, Role,
+};
 use crate::decider::Decider;
 use crate::fact::Context;
 use crate::ids::{AccountId, EventId};
@@ -87,6 +89,27 @@ impl App {
             self.judge_owner(context, owner, current, PasswordPurpose::ChangePassword { new }).await?;
         let changed = committed.facts.iter().any(|fact| matches!(fact.event, Event::PasswordChanged { .. }));
         if changed { Ok(committed.position) } else { Err(Failure::WrongPassword) }
+    }
+
+    /// Changes an owner's name, or the language of their mails and pages. What is the same as before makes no event.
+    ///
+    /// # Errors
+    /// [`account::Refusal::NotActive`] or [`account::Refusal::NoSuchAccount`] if nobody uses the account.
+    pub async fn change_profile(
+        &self,
+        context: &Context,
+        account: AccountId,
+        new: NewProfile,
+    ) -> Result<Position, Failure> {
+        self.change_account(context, account, Command::ChangeProfile(new)).await
+    }
+
+    /// Records that a copy of everything that is held on an account's owner is handed out.
+    ///
+    /// # Errors
+    /// [`account::Refusal::NoSuchAccount`] if the account never existed, or if the person was erased.
+    pub async fn note_export(&self, context: &Context, account: AccountId) -> Result<Position, Failure> {
+        self.change_account(context, account, Command::ExportData).await
     }
 
     /// Deletes an account and frees its address.

@@ -2,7 +2,7 @@
 
 use crate::account::{self, Command, Creation, Origin, Refusal, Role};
 use crate::fact::Context;
-use crate::ids::{AccountId, OrderId};
+use crate::ids::{AccountId, CompanyId, OrderId};
 use crate::order::{self, Contact, Order, Received, Resolution};
 use crate::ports::Position;
 
@@ -11,7 +11,8 @@ use super::{App, Failure, TransactError};
 /// The decision of support.
 #[derive(Clone, Debug)]
 pub enum Decision {
-    /// Another person of the company becomes its temporary administrator.
+    /// Another person of the company becomes its temporary administrator, or its administrator if the order registered
+    /// the company and nobody administers it.
     NameContact(Contact),
     /// No account is added.
     AddNobody,
@@ -68,9 +69,10 @@ impl App {
         let company = received.awaits_contact().ok_or(order::Refusal::NotAwaiting)?;
         let order_id = received.content.id.clone();
         let account = self.claim(context, &email_hash, AccountId::of_order(&order_id, &email_hash)).await?;
+        let role = self.role_of_named_contact(company, &order_id).await?;
         let creation = Creation {
             company,
-            role: Role::TemporaryAdministrator,
+            role,
             language: contact.language,
             email_hash,
             origin: Origin::Order { order_id },
@@ -78,13 +80,25 @@ impl App {
         };
         let stream = account::stream(account);
         match self.accounts.transact(&stream, context, Command::Create(creation)).await {
-            Ok(_) => Ok(account),
+            Ok(_) => {}
             Err(TransactError::Refused(Refusal::AlreadyExists)) => {
                 let held = self.account(account).await?;
-                let own = held.profile().is_some_and(|profile| profile.company == company);
-                if own { Ok(account) } else { Err(Failure::EmailTaken) }
+                if held.profile().is_none_or(|profile| profile.company != company) {
+                    return Err(Failure::EmailTaken);
+                }
             }
-            Err(other) => Err(other.into()),
+            Err(other) => return Err(other.into()),
         }
+        // A call that a crash interrupted may have created an administrator who is not in the list yet.
+        self.settle_access(context, account).await?;
+        Ok(account)
+    }
+
+    /// The role of a contact whom support names. The order that registered the company makes its contact the
+    /// administrator. If nobody administers the company yet, the contact whom support names takes that place.
+    async fn role_of_named_contact(&self, company: CompanyId, order: &OrderId) -> Result<Role, Failure> {
+        let registered_it = self.company(company).await?.state.registered_by() == Some(order);
+        let administered = !self.access(company).await?.state.administrators.is_empty();
+        Ok(if registered_it && !administered { Role::Administrator } else { Role::TemporaryAdministrator })
     }
 }

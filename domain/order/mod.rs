@@ -35,8 +35,8 @@ pub enum Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Resolution {
-    /// Support named another person of the company. That person becomes a temporary administrator, unless they have
-    /// an account of it.
+    /// Support named another person of the company. That person becomes its administrator if the order registered the
+    /// company and nobody administers it, or else a temporary administrator, unless they have an account of it.
     ContactNamed {
         /// The person's account.
         account_id: AccountId,

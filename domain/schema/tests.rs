@@ -98,6 +98,8 @@ fn examples() -> Vec<DomainEvent> {
         A::AccountActivated { link, hash: hash() },
         A::AccountConverted { to: Admission::Administrator },
         A::RoleChanged { to: Admission::User },
+        A::ProfileChanged { language: Language::En, person: marie() },
+        A::DataExported,
         A::AccountMoved { takeover: TakeOverId(id(13)), company: CompanyId(id(1)), role: Role::User },
         A::LoginSucceeded { session, session_expires_at: moment(), cleared: rows, on: device },
         A::LoginFailed { failures: counts(6) },

@@ -43,11 +43,15 @@ pub enum MailKind {
     LockoutReleased,
     /// Says that support made somebody an administrator of the company.
     AdministratorBySupport,
+    /// Says to a temporary administrator that they are admitted.
+    Admitted,
+    /// Says that the account was deleted.
+    AccountDeleted,
 }
 
 impl MailKind {
     /// Every kind.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::Activation,
         Self::PasswordReset,
         Self::PasswordChanged,
@@ -66,6 +70,8 @@ impl MailKind {
         Self::PasswordResetBySupport,
         Self::LockoutReleased,
         Self::AdministratorBySupport,
+        Self::Admitted,
+        Self::AccountDeleted,
     ];
 
     /// Its name in the log, in the mail journal and in the text files.
@@ -90,6 +96,8 @@ impl MailKind {
             Self::PasswordResetBySupport => "password-reset-by-support",
             Self::LockoutReleased => "lockout-released",
             Self::AdministratorBySupport => "administrator-by-support",
+            Self::Admitted => "admitted",
+            Self::AccountDeleted => "account-deleted",
         }
     }
 
@@ -126,6 +134,8 @@ mod tests {
             (MailKind::PasswordResetBySupport, "password-reset-by-support"),
             (MailKind::LockoutReleased, "lockout-released"),
             (MailKind::AdministratorBySupport, "administrator-by-support"),
+            (MailKind::Admitted, "admitted"),
+            (MailKind::AccountDeleted, "account-deleted"),
         ];
         assert_eq!(MailKind::ALL, frozen.map(|(kind, _)| kind));
         for (kind, name) in frozen {

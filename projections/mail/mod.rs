@@ -65,6 +65,8 @@ impl Urgency {
             | MailKind::DeviceLocked => Self::AtOnce,
             MailKind::Activation
             | MailKind::AwaitingConversion
+            | MailKind::Admitted
+            | MailKind::AccountDeleted
             | MailKind::SitesOpened
             | MailKind::TakeOverOpened
             | MailKind::TakeOverCompleted

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use loquet_domain::Moment;
-use loquet_domain::account::{Account, Asker, Device, Event, MailFate, Profile, Rows};
+use loquet_domain::account::{Account, Admission, Asker, Device, Event, MailFate, Profile, Role, Rows};
 use loquet_domain::app::{App, Failure, Unavailable};
 use loquet_domain::fact::{Actor, Context, Fact};
 use loquet_domain::ids::{CorrelationId, EventId};
@@ -421,7 +421,7 @@ impl Sender {
             return Err(NotNow::NoRecipient);
         }
         let own = mail.effect == effect_of(envelope.fact.id, mail.kind, mail.recipient);
-        let Some((person, profile)) = reader(&recipient).filter(|_| own) else {
+        let Some((person, profile)) = reader(&recipient, mail.kind).filter(|_| own) else {
             return Ok(Written::Void);
         };
         let Some(tidings) = self.tidings(mail, &envelope, &recipient).await? else {
@@ -459,7 +459,11 @@ impl Sender {
         let stale = (self.clock)() - at > STALE;
         Ok(match (mail.kind, &fact.event) {
             (MailKind::Activation, DomainEvent::Account(_)) => {
-                self.with_link(mail, Purpose::Activation, fact.id, newest_link(recipient))
+                let waits =
+                    recipient.profile().map(|profile| profile.role) == Some(Role::TemporaryAdministrator);
+                let places = vec![("waits", if waits { "yes" } else { "no" }.to_owned())];
+                let linked = self.with_link(mail, Purpose::Activation, fact.id, newest_link(recipient));
+                linked.map(|tidings| Tidings { places, ..tidings })
             }
             (MailKind::PasswordReset | MailKind::PasswordResetBySupport, DomainEvent::Account(_)) => {
                 self.with_link(mail, Purpose::PasswordReset, fact.id, newest_link(recipient))
@@ -485,6 +489,22 @@ impl Sender {
                     ("address", known(client.address)),
                 ];
                 Some(Tidings { places, ..Tidings::of(at) })
+            }
+            (MailKind::Admitted, DomainEvent::Account(Event::AccountConverted { to })) => {
+                let role = match to {
+                    Admission::Administrator => "administrator",
+                    Admission::User => "user",
+                };
+                let first = if recipient.active().is_some() { "login" } else { "password" };
+                let places = vec![("role", role.to_owned()), ("first", first.to_owned())];
+                Some(Tidings { places, ..Tidings::of(at) })
+            }
+            (MailKind::AccountDeleted, DomainEvent::Account(Event::AccountDeleted { .. })) => {
+                let by = match fact.context.actor {
+                    Actor::Account { .. } => "company",
+                    _ => "support",
+                };
+                Some(Tidings { places: vec![("by", by.to_owned())], ..Tidings::of(at) })
             }
             (
                 MailKind::PasswordChanged
@@ -559,9 +579,10 @@ fn may_be_taken(trouble: &Trouble) -> bool {
     trouble.verdict.is_some_and(|verdict| verdict.may_be_taken())
 }
 
-/// The recipient of mails to this account. Returns `None` if nobody reads them any more.
-fn reader(account: &Account) -> Option<(&Person, &Profile)> {
-    let profile = account.profile().filter(|_| account.is_live())?;
+/// The recipient of mails to this account. Returns `None` if nobody reads them any more. Whoever was deleted still reads
+/// that they were.
+fn reader(account: &Account, kind: MailKind) -> Option<(&Person, &Profile)> {
+    let profile = account.profile().filter(|_| account.is_live() || kind == MailKind::AccountDeleted)?;
     Some((profile.person.known()?, profile))
 }
 

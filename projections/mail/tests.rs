@@ -59,6 +59,10 @@ fn write(kind: MailKind, language: Language, name: &str) -> Option<Message> {
         "count",
         "who",
         "ends",
+        "waits",
+        "role",
+        "first",
+        "by",
     ];
     let places = told.map(|place| (place, place.to_uppercase())).to_vec();
     let tidings = Tidings { link, places, ..Tidings::of(until) };

@@ -89,12 +89,18 @@ impl Mails {
                 mails.extend(self.of_administrator(envelope, *company, account).await?);
                 mails
             }
-            Event::AccountConverted { to: Admission::Administrator }
-            | Event::RoleChanged { to: Admission::Administrator } => {
-                match self.row::<AccountRow>(envelope, account.to_string()).await? {
-                    Some(row) => self.of_administrator(envelope, row.company_id, account).await?,
-                    None => return Err(CannotAct::NotKnown("account")),
+            Event::AccountConverted { to } => {
+                let mut mails = vec![to_owner(MailKind::Admitted)];
+                if *to == Admission::Administrator {
+                    mails.extend(self.of_new_administrator(envelope, account).await?);
                 }
+                mails
+            }
+            Event::RoleChanged { to: Admission::Administrator } => {
+                self.of_new_administrator(envelope, account).await?
+            }
+            Event::AccountDeleted { .. } if envelope.fact.context.actor != own(account) => {
+                vec![to_owner(MailKind::AccountDeleted)]
             }
             Event::AccountCreated { .. } | Event::ActivationRequested { .. } => {
                 vec![to_owner(MailKind::Activation)]
@@ -121,6 +127,18 @@ impl Mails {
             Event::SecondStepReset { .. } => vec![to_owner(MailKind::SecondStepReset)],
             _ => Vec::new(),
         })
+    }
+
+    /// The mails that follow when an account that exists becomes an administrator.
+    async fn of_new_administrator(
+        &self,
+        envelope: &EventEnvelope,
+        account: AccountId,
+    ) -> Result<Vec<QueuedMail>, CannotAct> {
+        match self.row::<AccountRow>(envelope, account.to_string()).await? {
+            Some(row) => self.of_administrator(envelope, row.company_id, account).await,
+            None => Err(CannotAct::NotKnown("account")),
+        }
     }
 
     /// If the supplier makes somebody an administrator of a company, the company's other administrators get a mail,
@@ -191,6 +209,11 @@ impl Mails {
         self.status.reach(R::VIEW, envelope.position, PATIENCE).await?;
         Ok(find::<R>(self.rows.as_ref(), key).await?)
     }
+}
+
+/// An account's owner, as the actor of an event.
+fn own(account: AccountId) -> Actor {
+    Actor::Account { account_id: account }
 }
 
 fn queued(envelope: &EventEnvelope, kind: MailKind, recipient: AccountId) -> QueuedMail {

@@ -77,7 +77,7 @@ impl AccountRow {
 }
 
 impl Row for AccountRow {
-    const VIEW: ViewId = ViewId { name: "accounts", version: 3 };
+    const VIEW: ViewId = ViewId { name: "accounts", version: 4 };
 
     /// Each value ends with the time of creation, so that results come in that order.
     fn indexes(&self) -> Vec<Entry<Self>> {
@@ -147,6 +147,10 @@ impl View for Accounts {
             Event::AccountMoved { company, role, .. } => rows.change(key, |row| {
                 row.company_id = *company;
                 row.role = *role;
+            }),
+            Event::ProfileChanged { language, .. } => rows.change(key, |row| {
+                row.language = *language;
+                row.person_at = envelope.position;
             }),
             Event::LoginSucceeded { .. } => rows.change(key, |row| row.last_login_at = Some(at)),
             Event::AccountDeleted { .. } => rows.change(key, |row| {

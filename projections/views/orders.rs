@@ -39,12 +39,14 @@ impl OrderRow {
     pub const BY_STATUS: Index<Self> = Index::new("status");
     /// The orders of a company: `<company>/<received>`.
     pub const BY_COMPANY: Index<Self> = Index::new("company");
+    /// The orders whose contact has an account, at first or by support's decision: `<account>/<received>`.
+    pub const BY_ACCOUNT: Index<Self> = Index::new("account");
     /// The orders of a company in a stage: `<company>/<status>/<received>`.
     pub const BY_COMPANY_AND_STATUS: Index<Self> = Index::new("company_status");
 }
 
 impl Row for OrderRow {
-    const VIEW: ViewId = ViewId { name: "orders", version: 3 };
+    const VIEW: ViewId = ViewId { name: "orders", version: 4 };
 
     fn indexes(&self) -> Vec<Entry<Self>> {
         let status = match self.outcome {
@@ -55,12 +57,21 @@ impl Row for OrderRow {
             Some(_) => "onboarded",
         };
         let received = sortable(self.received_at);
-        vec![
+        let named = match self.resolved {
+            Some((Resolution::ContactNamed { account_id }, _)) => Some(account_id),
+            Some((Resolution::NobodyAdded, _)) | None => None,
+        };
+        let accounts =
+            std::iter::once(self.account_id).chain(named.filter(|named| *named != self.account_id));
+        let mut entries: Vec<_> =
+            accounts.map(|account| Self::BY_ACCOUNT.entry(format!("{account}/{received}"))).collect();
+        entries.extend([
             Self::BY_STATUS.entry(format!("{status}/{received}")),
             Self::BY_COMPANY.entry(format!("{}/{received}", self.company_id)),
             Self::BY_COMPANY_AND_STATUS.entry(format!("{}/{status}/{received}", self.company_id)),
             Self::BY_RECEIPT.entry(received),
-        ]
+        ]);
+        entries
     }
 }
 

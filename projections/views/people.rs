@@ -33,7 +33,7 @@ impl FoundByWords for PersonRow {
 }
 
 impl Row for PersonRow {
-    const VIEW: ViewId = ViewId { name: "people", version: 2 };
+    const VIEW: ViewId = ViewId { name: "people", version: 3 };
 
     fn indexes(&self) -> Vec<Entry<Self>> {
         self.words.iter().map(|word| Self::BY_WORD.entry(word.as_str())).collect()
@@ -58,14 +58,15 @@ impl View for People {
         };
         let key = envelope.stream.id();
         match event {
-            Event::AccountCreated { company, .. } if !envelope.name_words.is_empty() => {
+            Event::AccountCreated { company, .. } => {
                 let (company_id, words) = (*company, envelope.name_words.clone());
                 rows.put(key, PersonRow { account_id, company_id, person_at: envelope.position, words })
             }
-            // A person without a name to be found by has no row.
-            Event::AccountMoved { company, .. } if rows.get(key)?.is_some() => {
-                rows.change(key, |row| row.company_id = *company)
-            }
+            Event::ProfileChanged { .. } => rows.change(key, |row| {
+                row.person_at = envelope.position;
+                row.words = envelope.name_words.clone();
+            }),
+            Event::AccountMoved { company, .. } => rows.change(key, |row| row.company_id = *company),
             Event::AccountDeleted { .. } | Event::AccountErased => rows.delete(key),
             _ => Ok(()),
         }

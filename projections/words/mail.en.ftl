@@ -7,7 +7,10 @@ closing = The { $brand } team
 footer = This e-mail was sent to { $email } by { $url }.
 
 activation-subject = Confirm your { $brand } account
-activation-paragraph-1 = A { $brand } customer account has been created for you. Confirm it by choosing a password.
+activation-paragraph-1 = A { $brand } customer account has been created for you. Confirm it by choosing a password.{ $waits ->
+    [yes] {" "}After that, an administrator of your company must admit you before you can log in. You will get an e-mail when this is done.
+   *[no] {""}
+}
 activation-paragraph-2 = This link works once. It expires { $moment }.
 activation-paragraph-3 = If you did not expect this e-mail, you can ignore it: nobody can log in as long as no password is chosen.
 activation-button = Choose my password
@@ -134,3 +137,20 @@ administrator-by-support-subject = { $about_name } is now an administrator of yo
 administrator-by-support-paragraph-1 = The support of { $brand } made { $about_name } ({ $about_email }) an administrator of your company { $moment }. An administrator has full access to your company, its sites and its users.
 administrator-by-support-paragraph-2 = If your company asked for this, you do not need to do anything.
 administrator-by-support-paragraph-3 = If nobody in your company asked for this, contact support at once. At { $url } you can change this person's role to user, or delete the account.
+
+admitted-subject = You are admitted on { $brand }
+admitted-paragraph-1 = You were admitted { $moment } as { $role ->
+    [administrator] an administrator of your company. An administrator has full access to the company, its sites and its users.
+   *[user] a user of your company. Your groups say what you may do at which site.
+}
+admitted-paragraph-2 = { $first ->
+    [password] Choose a password first, with the link in the e-mail in which we asked you to confirm your account. After that you can log in at { $url }.
+   *[login] You can log in now at { $url }.
+}
+
+account-deleted-subject = Your { $brand } account was deleted
+account-deleted-paragraph-1 = { $by ->
+    [company] A colleague who manages your company's accounts deleted your account { $moment }.
+   *[support] The support of { $brand } deleted your account { $moment }.
+} You can no longer log in.
+account-deleted-paragraph-2 = If you think that this is a mistake, contact an administrator of your company or support.

@@ -7,7 +7,10 @@ closing = L'équipe { $brand }
 footer = Cet e-mail a été envoyé à { $email } par { $url }.
 
 activation-subject = Confirmez votre compte { $brand }
-activation-paragraph-1 = Un compte client { $brand } a été créé pour vous. Confirmez-le en choisissant un mot de passe.
+activation-paragraph-1 = Un compte client { $brand } a été créé pour vous. Confirmez-le en choisissant un mot de passe.{ $waits ->
+    [yes] {" "}Ensuite, un administrateur de votre entreprise doit encore vous accepter avant que vous puissiez vous connecter. Vous recevrez alors un e-mail.
+   *[no] {""}
+}
 activation-paragraph-2 = Ce lien fonctionne une seule fois et expire { $moment }.
 activation-paragraph-3 = Si vous n'attendiez pas cet e-mail, vous pouvez l'ignorer : tant qu'aucun mot de passe n'est choisi, personne ne peut se connecter.
 activation-button = Choisir mon mot de passe
@@ -134,3 +137,20 @@ administrator-by-support-subject = { $about_name } est maintenant administrateur
 administrator-by-support-paragraph-1 = Le support de { $brand } a fait de { $about_name } ({ $about_email }) un administrateur de votre entreprise { $moment }. Un administrateur a un accès complet à votre entreprise, à ses sites et à ses utilisateurs.
 administrator-by-support-paragraph-2 = Si votre entreprise l'a demandé, vous n'avez rien à faire.
 administrator-by-support-paragraph-3 = Si personne dans votre entreprise ne l'a demandé, contactez immédiatement le support. Sur { $url }, vous pouvez donner à cette personne le rôle d'utilisateur ou supprimer le compte.
+
+admitted-subject = Votre accès à { $brand } est accepté
+admitted-paragraph-1 = Vous avez été accepté { $moment } comme { $role ->
+    [administrator] administrateur de votre entreprise. Un administrateur a un accès complet à l'entreprise, à ses sites et à ses utilisateurs.
+   *[user] utilisateur de votre entreprise. Vos groupes déterminent ce que vous pouvez faire sur chaque site.
+}
+admitted-paragraph-2 = { $first ->
+    [password] Choisissez d'abord un mot de passe avec le lien de l'e-mail qui vous demande de confirmer votre compte. Vous pourrez ensuite vous connecter sur { $url }.
+   *[login] Vous pouvez maintenant vous connecter sur { $url }.
+}
+
+account-deleted-subject = Votre compte { $brand } a été supprimé
+account-deleted-paragraph-1 = { $by ->
+    [company] Un collègue qui gère les comptes de votre entreprise a supprimé votre compte { $moment }.
+   *[support] Le support de { $brand } a supprimé votre compte { $moment }.
+} Vous ne pouvez plus vous connecter.
+account-deleted-paragraph-2 = Si vous pensez qu'il s'agit d'une erreur, contactez un administrateur de votre entreprise ou le support.

@@ -7,7 +7,10 @@ closing = Het team van { $brand }
 footer = Deze e-mail is naar { $email } gestuurd door { $url }.
 
 activation-subject = Bevestig uw { $brand }-account
-activation-paragraph-1 = Er is een klantaccount van { $brand } voor u aangemaakt. Bevestig het door een wachtwoord te kiezen.
+activation-paragraph-1 = Er is een klantaccount van { $brand } voor u aangemaakt. Bevestig het door een wachtwoord te kiezen.{ $waits ->
+    [yes] {" "}Daarna moet een beheerder van uw bedrijf u nog toelaten voordat u kunt inloggen. U krijgt een e-mail zodra dat gebeurd is.
+   *[no] {""}
+}
 activation-paragraph-2 = Deze link werkt één keer en vervalt { $moment }.
 activation-paragraph-3 = Verwachtte u deze e-mail niet? Dan hoeft u niets te doen: zolang er geen wachtwoord is gekozen, kan niemand inloggen.
 activation-button = Mijn wachtwoord kiezen
@@ -134,3 +137,20 @@ administrator-by-support-subject = { $about_name } is nu beheerder van uw bedrij
 administrator-by-support-paragraph-1 = De helpdesk van { $brand } heeft { $about_name } ({ $about_email }) { $moment } beheerder van uw bedrijf gemaakt. Een beheerder heeft volledige toegang tot uw bedrijf, de locaties en de gebruikers ervan.
 administrator-by-support-paragraph-2 = Heeft uw bedrijf hierom gevraagd? Dan hoeft u niets te doen.
 administrator-by-support-paragraph-3 = Heeft niemand in uw bedrijf hierom gevraagd? Neem dan meteen contact op met de helpdesk. Op { $url } kunt u deze persoon de rol van gebruiker geven of het account verwijderen.
+
+admitted-subject = U bent toegelaten tot { $brand }
+admitted-paragraph-1 = U bent { $moment } toegelaten als { $role ->
+    [administrator] beheerder van uw bedrijf. Een beheerder heeft volledige toegang tot het bedrijf, de locaties en de gebruikers ervan.
+   *[user] gebruiker van uw bedrijf. Uw groepen bepalen wat u op welke locatie mag doen.
+}
+admitted-paragraph-2 = { $first ->
+    [password] Kies eerst een wachtwoord met de link in de e-mail waarin wij u vroegen uw account te bevestigen. Daarna kunt u inloggen op { $url }.
+   *[login] U kunt nu inloggen op { $url }.
+}
+
+account-deleted-subject = Uw { $brand }-account is verwijderd
+account-deleted-paragraph-1 = { $by ->
+    [company] Een collega die de accounts van uw bedrijf beheert, heeft uw account { $moment } verwijderd.
+   *[support] De helpdesk van { $brand } heeft uw account { $moment } verwijderd.
+} U kunt niet meer inloggen.
+account-deleted-paragraph-2 = Denkt u dat dit een vergissing is? Neem dan contact op met een beheerder van uw bedrijf of met de helpdesk.

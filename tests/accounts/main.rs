@@ -5,5 +5,6 @@ mod devices;
 mod flows;
 mod login_surface;
 mod password_hashes;
+mod persons;
 mod profiles;
 mod second_step;

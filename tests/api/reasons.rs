@@ -279,6 +279,7 @@ async fn everything_that_support_may_do_asks_for_a_reason_and_has_it_in_its_even
         .await;
 
     // Farewells.
+    an.act("export_personal_data", post.clone(), &account(&eva, "data-export"), Some(json!({}))).await;
     an.act("delete_account", Method::DELETE, &format!("/v1/accounts/{eva}"), None).await;
     an.every_event_has_its_reason();
     // The reason of an erasure goes with the person's key.

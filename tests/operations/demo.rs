@@ -223,6 +223,8 @@ fn a_sample_world_has_everything_that_can_happen_to_a_merchant() {
         "password-rehashed",
         "session-ended",
         "role-changed",
+        "profile-changed",
+        "data-exported",
         "site-address-changed",
         "group-changed",
         "group-deleted",

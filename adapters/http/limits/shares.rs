@@ -114,6 +114,8 @@ pub(crate) enum Costly {
     Import,
     /// Filtering up to five thousand events.
     Feed,
+    /// Reading every event that concerns a person.
+    Export,
 }
 
 impl Costly {
@@ -122,7 +124,7 @@ impl Costly {
         match self {
             Self::Feed => 4,
             Self::Picture => 2,
-            Self::Import => 1,
+            Self::Import | Self::Export => 1,
         }
     }
 }

@@ -59,14 +59,16 @@ impl Faults {
 
     pub(crate) fn person(&mut self, under: &str, email: &str, given: &str, family: &str) -> Option<Person> {
         let email = self.email(&format!("{under}/email"), email);
-        let mut name = |field: &str, text| {
-            self.check(&format!("{under}/{field}"), PersonName::parse(text), |fault| match fault {
-                InvalidName::Text => "name-invalid",
-                InvalidName::Link => "name-with-link",
-            })
-        };
+        let mut name = |field: &str, text| self.person_name(&format!("{under}/{field}"), text);
         let (given_name, family_name) = (name("given_name", given), name("family_name", family));
         Some(Person { email: email?, given_name: given_name?, family_name: family_name? })
+    }
+
+    pub(crate) fn person_name(&mut self, pointer: &str, text: &str) -> Option<PersonName> {
+        self.check(pointer, PersonName::parse(text), |fault| match fault {
+            InvalidName::Text => "name-invalid",
+            InvalidName::Link => "name-with-link",
+        })
     }
 
     pub(crate) fn company_name(&mut self, pointer: &str, text: &str) -> Option<CompanyName> {

@@ -96,7 +96,7 @@ impl EventBody {
 impl EventBody {
     /// The event as a company's people see it: without support's reason, and without how support checked who asked. A
     /// reason that the company's own people gave stays.
-    fn without_proofs(mut self) -> Self {
+    pub(crate) fn without_proofs(mut self) -> Self {
         if !matches!(self.actor, Actor::Account { .. })
             && let Some(fields) = self.personal.as_mut().and_then(Value::as_object_mut)
         {

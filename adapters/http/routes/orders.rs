@@ -349,8 +349,9 @@ pub(crate) struct ResolutionBody {
 #[serde(rename_all = "snake_case")]
 #[schema(as = OrderDecision)]
 pub(crate) enum DecisionBody {
-    /// Another person of the company becomes its temporary administrator. If this person already has an account of the
-    /// company, the account stays as it is.
+    /// Another person of the company becomes its temporary administrator. If the order registered the company and nobody
+    /// administers it yet, this person becomes its administrator. If this person already has an account of the company,
+    /// the account stays as it is.
     ContactNamed,
     /// No account is created.
     NobodyAdded,

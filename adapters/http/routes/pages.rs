@@ -10,7 +10,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use loquet_domain::Moment;
+use loquet_domain::account::Role;
 use loquet_domain::app::Failure;
+use loquet_domain::ids::AccountId;
 use loquet_domain::ports::Purpose;
 use loquet_domain::values::language::Language;
 use loquet_domain::values::password::Password;
@@ -171,13 +173,15 @@ async fn choose(
         }
     });
     match done.await {
-        Ok(Ok(_)) => message(
-            &api,
-            StatusCode::OK,
-            language,
-            say(language, "done-heading", &[]),
-            say(language, "done-text", &[]),
-        ),
+        Ok(Ok(_)) => {
+            let waits = match api.app.tokens().read_link(purpose, &chosen.token) {
+                Some(claims) => awaits_conversion(&api, claims.account).await,
+                None => false,
+            };
+            let text = if waits { "done-waits-text" } else { "done-text" };
+            let (heading, text) = (say(language, "done-heading", &[]), say(language, text, &[]));
+            message(&api, StatusCode::OK, language, heading, text)
+        }
         Ok(Err(Failure::WeakPassword(rules))) => {
             let problem = Problem::weak_password("/password", &rules);
             form(&api, purpose, language, &chosen.token, sentences(language, &problem))
@@ -201,10 +205,19 @@ async fn activation_refused(
     if let Some(claims) = api.app.tokens().read_link(Purpose::Activation, token)
         && api.app.account(claims.account).await.is_ok_and(|account| account.active().is_some())
     {
-        let (heading, text) = (say(language, "active-heading", &[]), say(language, "active-text", &[]));
+        let waits = awaits_conversion(api, claims.account).await;
+        let text = if waits { "active-waits-text" } else { "active-text" };
+        let (heading, text) = (say(language, "active-heading", &[]), say(language, text, &[]));
         return message(api, StatusCode::OK, language, heading, text);
     }
     refused(api, language, Problem::of(failure, at))
+}
+
+/// Whether the account belongs to a temporary administrator, who can't log in yet. If that can't be read, the page says
+/// what is true of most accounts, and the login says the rest.
+async fn awaits_conversion(api: &Api, account: AccountId) -> bool {
+    let account = api.app.account(account).await.unwrap_or_default();
+    account.profile().is_some_and(|profile| profile.role == Role::TemporaryAdministrator)
 }
 
 fn form(api: &Api, purpose: Purpose, language: Language, token: &str, faults: Vec<String>) -> Response {

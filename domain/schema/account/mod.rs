@@ -30,6 +30,8 @@ stored_events!(Account:
     "account-activated" => AccountActivated { link as "link": EventId } sealed { hash },
     "account-converted" => AccountConverted { to as "to": Admission },
     "role-changed" => RoleChanged { to as "to": Admission },
+    "profile-changed" => ProfileChanged { language as "language": Language } sealed { person },
+    "data-exported" => DataExported {},
     "account-moved" => AccountMoved {
         takeover as "takeover_id": TakeOverId,
         company as "company_id": CompanyId,

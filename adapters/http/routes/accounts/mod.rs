@@ -5,6 +5,8 @@ pub(crate) mod ending;
 pub(crate) mod finding;
 pub(crate) mod history;
 pub(crate) mod password;
+pub(crate) mod personal_data;
+pub(crate) mod profile;
 pub(crate) mod second_step;
 
 use std::time::Duration;

@@ -1,0 +1,165 @@
+//! The file of a person's data as text to read.
+
+use loquet_domain::values::language::Language;
+use loquet_domain::values::plain_text::visible;
+use serde_json::{Map, Value};
+
+use crate::responses::localize::{say, words};
+
+/// The lists of events. Each event is a line of its own.
+const EVENTS: [&str; 2] = ["events", "other_events"];
+/// The field whose items are whole sentences.
+const SENTENCES: &str = "left_out";
+
+/// Writes the whole file as text: each part with a heading, each value with its name, in a language.
+pub(super) fn write(language: Language, file: &Value) -> String {
+    let mut text = format!("{}\n", say(language, "data-title", &[]));
+    let own = file.pointer("/account/account_id").and_then(Value::as_str).unwrap_or_default();
+    for (name, value) in file.as_object().into_iter().flatten() {
+        match value {
+            Value::Object(fields) => {
+                text.push_str(&heading(language, name));
+                write_fields(&mut text, language, fields, 0);
+            }
+            Value::Array(items) => {
+                text.push_str(&heading(language, name));
+                if items.is_empty() {
+                    text.push_str(&format!("{}\n", say(language, "data-none", &[])));
+                }
+                for item in items {
+                    match item {
+                        Value::Object(event) if EVENTS.contains(&name.as_str()) => {
+                            text.push_str(&event_lines(language, event, own));
+                        }
+                        Value::Object(fields) => {
+                            write_fields(&mut text, language, fields, 0);
+                            text.push('\n');
+                        }
+                        other if name == SENTENCES => text.push_str(&format!("- {}\n", plain(other))),
+                        other => text.push_str(&format!("{}\n", plain(other))),
+                    }
+                }
+            }
+            value => text.push_str(&line(language, name, value, 0)),
+        }
+    }
+    text
+}
+
+fn heading(language: Language, name: &str) -> String {
+    let heading = say(language, &label_name(name), &[]);
+    format!("\n{heading}\n{}\n", "-".repeat(heading.chars().count()))
+}
+
+fn write_fields(text: &mut String, language: Language, fields: &Map<String, Value>, depth: usize) {
+    for (name, value) in fields {
+        match value {
+            Value::Array(items) if items.iter().any(Value::is_object) => {
+                let label = label(language, name);
+                let named = say(language, "data-list", &[("label", &label)]);
+                text.push_str(&format!("{}{named}\n", indent(depth)));
+                for fields in items.iter().filter_map(Value::as_object) {
+                    write_fields(text, language, fields, depth + 1);
+                    text.push('\n');
+                }
+            }
+            value => text.push_str(&line(language, name, value, depth)),
+        }
+    }
+}
+
+fn line(language: Language, name: &str, value: &Value, depth: usize) -> String {
+    let value = match value {
+        Value::Bool(true) => say(language, "data-yes", &[]),
+        Value::Bool(false) => say(language, "data-no", &[]),
+        Value::Null => say(language, "data-nothing", &[]),
+        other => plain(other),
+    };
+    let label = label(language, name);
+    let line = say(language, "data-line", &[("label", &label), ("value", &value)]);
+    format!("{}{line}\n", indent(depth))
+}
+
+/// The label of a field. A field of an event that has no label keeps its own name, by which `docs/events.md` explains it.
+fn label(language: Language, field: &str) -> String {
+    let name = label_name(field);
+    let known = words().is_some_and(|words| words.has(language, &name));
+    if known { say(language, &name, &[]) } else { field.to_owned() }
+}
+
+/// An event: when, what and by whom, and below it what it says.
+fn event_lines(language: Language, event: &Map<String, Value>, own: &str) -> String {
+    let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();
+    let when = text("at").get(..19).unwrap_or_default().replace('T', " ");
+    let what = say(language, &event_name(text("type")), &[]);
+    let actor = event.get("actor").and_then(Value::as_object);
+    let of_actor = |name: &str| actor.and_then(|actor| actor.get(name)).and_then(Value::as_str);
+    let who = of_actor("name").or_else(|| of_actor("account_id")).unwrap_or_default();
+    let kind = if who == own { "you" } else { of_actor("kind").unwrap_or_default() };
+    let by = say(language, &format!("data-actor-{kind}"), &[("who", who)]);
+    let line = say(language, "data-event", &[("when", &when), ("what", &what), ("by", &by)]);
+    let mut lines = format!("{line}\n");
+    for part in ["personal", "data"] {
+        for (name, value) in event.get(part).and_then(Value::as_object).into_iter().flatten() {
+            lines.push_str(&self::line(language, name, value, 1));
+        }
+    }
+    lines
+}
+
+/// A value on one line.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => visible(text).into_owned(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
+
+fn indent(depth: usize) -> String {
+    "    ".repeat(depth)
+}
+
+/// The name in the texts of a field's label.
+pub(super) fn label_name(field: &str) -> String {
+    format!("data-{}", field.replace('_', "-"))
+}
+
+/// The name in the texts of what an event means.
+pub(super) fn event_name(stored: &str) -> String {
+    format!("data-event-{stored}")
+}
+
+#[cfg(test)]
+mod tests {
+    use loquet_domain::schema;
+
+    use super::*;
+
+    #[test]
+    fn every_event_has_words_in_every_language() {
+        let words = words().unwrap();
+        for language in Language::ALL {
+            for stored in schema::names() {
+                assert!(words.has(language, &event_name(stored)), "{language:?} lacks {stored}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_field_of_the_file_has_a_label_in_every_language() {
+        let described = crate::router::openapi();
+        let schemas = described.pointer("/components/schemas").and_then(Value::as_object).unwrap();
+        let of_file = schemas.iter().filter(|(name, _)| name.starts_with("PersonalData"));
+        let fields: Vec<_> = of_file
+            .flat_map(|(_, schema)| schema.pointer("/properties").and_then(Value::as_object).unwrap().keys())
+            .collect();
+        assert!(fields.len() > 40, "{fields:?}");
+        let words = words().unwrap();
+        for (language, field) in
+            Language::ALL.into_iter().flat_map(|language| fields.iter().map(move |field| (language, *field)))
+        {
+            assert!(words.has(language, &label_name(field)), "{language:?} lacks {field}");
+        }
+    }
+}
