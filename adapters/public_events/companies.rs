@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::company_values::{
-    Address, AddressKind, Country, JoinedGroup, MovedSite, MovedTerminal, OrderOutcome, Permission,
-    ReleaseCause, TakeoverSide,
+    Address, AddressKind, Country, JoinedGroup, MergedSite, MovedSite, MovedTerminal, OrderOutcome,
+    Permission, ReleaseCause, TakeoverSide,
 };
 
 public_events! { Companies:
@@ -96,7 +96,8 @@ public_events! { Companies:
         /// The sites.
         site_ids: Vec<Uuid>,
     },
-    /// Sites come from another company. They belong to this company from `loquet.takeover.completed.v1` on.
+    /// Sites come from another company. They belong to this company from `loquet.takeover.completed.v1` on. Sites at an
+    /// address where this company has a site already are not among them: that event names them.
     "loquet.site.received.v1" SitesReceived "sites-received" {
         /// The company that gets the sites.
         company_id: Uuid,
@@ -327,6 +328,10 @@ public_events! { Companies:
         terminal_ids: Vec<Uuid>,
         /// The accounts that moved.
         account_ids: Vec<Uuid>,
+    } optional {
+        /// The sites that became one with a site that the acquiring company had at the same address. They exist no more,
+        /// and their terminals are at the other site. Absent if there is none.
+        merged_sites: Vec<MergedSite>,
     },
     /// A take-over was cancelled. Nothing moves.
     "loquet.takeover.cancelled.v1" TakeoverCancelled "takeover-cancelled" {

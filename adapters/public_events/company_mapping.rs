@@ -18,7 +18,7 @@ use crate::companies::{
     TerminalsReleased,
 };
 use crate::company_values::{
-    MovedSite, TakeoverSide, account_ids, permissions, site_ids, site_ids_of, terminal_ids,
+    MergedSite, MovedSite, TakeoverSide, account_ids, permissions, site_ids, site_ids_of, terminal_ids,
 };
 use crate::personal_fields::PersonalFields;
 use crate::public_event::PublicEvent;
@@ -77,7 +77,7 @@ pub(crate) fn of_company(
             to_company_id: to.0,
             site_ids: site_ids(sites),
         }),
-        E::SitesReceived { takeover, from, sites } => {
+        E::SitesReceived { takeover, from, sites, merged } => {
             let moved = |moved: &company::MovedSite| MovedSite {
                 site_id: moved.site.0,
                 name: personal.text("name", || Some(moved.name.as_str())),
@@ -87,7 +87,11 @@ pub(crate) fn of_company(
                 company_id,
                 takeover_id: takeover.0,
                 from_company_id: from.0,
-                sites: sites.iter().map(moved).collect(),
+                sites: sites
+                    .iter()
+                    .filter(|site| company::MergedSite::now(merged, site.site) == site.site)
+                    .map(moved)
+                    .collect(),
             })
         }
         // An open take-over is published by its own events.
@@ -234,7 +238,11 @@ pub(crate) fn of_takeover(takeover_id: Uuid, event: &takeover::Event) -> Option<
                 takeover::Side::Acquirer => TakeoverSide::Acquirer,
             },
         }),
-        E::TakeOverCompleted { from, to, sites, terminals, accounts } => {
+        E::TakeOverCompleted { from, to, sites, terminals, accounts, merged } => {
+            let merged = merged
+                .iter()
+                .map(|merged| MergedSite { site_id: merged.site.0, into_site_id: merged.into.0 });
+            let merged: Vec<_> = merged.collect();
             PublicEvent::of(&TakeoverCompleted {
                 takeover_id,
                 from_company_id: from.0,
@@ -242,6 +250,7 @@ pub(crate) fn of_takeover(takeover_id: Uuid, event: &takeover::Event) -> Option<
                 site_ids: site_ids(sites),
                 terminal_ids: terminal_ids(terminals),
                 account_ids: account_ids(accounts),
+                merged_sites: (!merged.is_empty()).then_some(merged),
             })
         }
         E::TakeOverCancelled { .. } => PublicEvent::of(&TakeoverCancelled { takeover_id }),

@@ -124,6 +124,15 @@ pub struct MovedSite {
     pub address: Option<Address>,
 }
 
+/// A site that became one with another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct MergedSite {
+    /// The site that moved. It exists no more.
+    pub site_id: Uuid,
+    /// The site that was at the same address. It has the terminals of both.
+    pub into_site_id: Uuid,
+}
+
 /// A member of a group, and the sites where the permissions of the group hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Member {

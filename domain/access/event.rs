@@ -15,6 +15,9 @@ pub struct NewGroup {
     pub group: GroupId,
     /// Its name.
     pub name: GroupName,
+    /// Its description.
+    #[serde(default, skip_serializing_if = "GroupText::is_empty")]
+    pub description: GroupText,
     /// Its permissions.
     pub permissions: BTreeSet<Permission>,
     /// Its members, and the sites where each has the permissions.

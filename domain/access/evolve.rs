@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Access, Event, Group, GroupText, Where};
+use super::{Access, Event, Group, Where};
 use crate::fact::Fact;
 use crate::ids::{AccountId, GroupId};
 
@@ -68,7 +68,7 @@ pub fn evolve(mut access: Access, fact: &Fact<Event>) -> Access {
             for new in groups {
                 let group = Group {
                     name: new.name.clone(),
-                    description: GroupText::default(),
+                    description: new.description.clone(),
                     permissions: new.permissions.clone(),
                     members: BTreeMap::new(),
                 };

@@ -95,6 +95,12 @@ impl GroupText {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether there is no description.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 /// The sites where a member has the group's permissions.

@@ -303,6 +303,7 @@ fn groups_that_come_with_take_overs_are_called_otherwise_than_those_that_are_the
         let groups = [&long[..], "Vendeurs (Dupont)"].into_iter().zip(0..).map(|(called, m)| NewGroup {
             group: group(10 * n + m),
             name: name(called),
+            description: GroupText::default(),
             permissions: BTreeSet::new(),
             members: [(JAN, at(&[1]))].into(),
         });
@@ -322,6 +323,7 @@ fn people_who_come_with_a_take_over_keep_what_they_could_do_there() {
     let joined = NewGroup {
         group: group(5),
         name: name("Vendeurs (Dupont)"),
+        description: GroupText::default(),
         permissions: [ViewTransactions].into(),
         members: [(PIET, at(&[7]))].into(),
     };

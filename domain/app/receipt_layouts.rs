@@ -1,6 +1,6 @@
 //! Saves the layout of a site's receipts.
 
-use crate::company;
+use crate::company::{self, MergedSite};
 use crate::fact::Context;
 use crate::ids::{CompanyId, LogoId, SiteId};
 use crate::logo::{self, Logo};
@@ -73,6 +73,27 @@ impl App {
         let save = receipt::Command::Save { company, layout: Box::new(Layout { logo, ..layout }) };
         let saved = self.receipts.transact(&receipt::stream(site), context, save).await?;
         Ok((saved.state.version, saved.position))
+    }
+
+    /// Brings the layout of a site that became one with another. The other site's own layout stays, if it has one.
+    pub(super) async fn bring_layout(
+        &self,
+        context: &Context,
+        company: CompanyId,
+        merged: MergedSite,
+    ) -> Result<(), Failure> {
+        let (here, brought) = (self.receipt(merged.into).await?, self.receipt(merged.site).await?);
+        if here.state.version > 0 || brought.state.version == 0 {
+            return Ok(());
+        }
+        let logo = match self.logo(&brought.state).await? {
+            Some(logo) => Some(self.keep_logo(context, logo).await?),
+            None => None,
+        };
+        let layout = Box::new(Layout { logo, ..brought.state.layout.clone() });
+        let save = receipt::Command::Save { company, layout };
+        self.receipts.transact(&receipt::stream(merged.into), context, save).await?;
+        Ok(())
     }
 
     /// Checks that a site has a terminal whose receipts its owner may change.

@@ -5,9 +5,9 @@ use std::future::ready;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use crate::access::{self, Access, Grantor, Group, GroupName, NewGroup, Where};
+use crate::access::{self, Access, Grantor, Group, GroupName, GroupText, NewGroup, Where};
 use crate::account::{self, Role};
-use crate::company;
+use crate::company::{self, MergedSite};
 use crate::fact::Context;
 use crate::ids::{AccountId, CompanyId, GroupId, SiteId, TakeOverId};
 use crate::ports::{BoxFuture, Folded, Position};
@@ -226,14 +226,23 @@ impl App {
         let depart = access::Command::Depart { takeover: id, accounts, keeps_sites: false };
         self.change_access(context, from, Grantor::Anything, depart).await?;
         let groups = self.kept_groups(id, opened).await?;
-        self.carry_sites(context, id, opened).await?;
+        let merged = self.carry_sites(context, id, opened).await?;
         let release = terminals::Command::Release { takeover: id, to, sites: sites.clone() };
         self.change_terminals(context, from, release).await?;
         let gone = self.terminals(from).await?.state;
-        let terminals = gone.moved_by(id).unwrap_or_default().to_vec();
+        let mut terminals = gone.moved_by(id).unwrap_or_default().to_vec();
+        for terminal in &mut terminals {
+            terminal.site = MergedSite::now(&merged, terminal.site);
+        }
         let ids = terminals.iter().map(|moved| moved.terminal).collect();
+        let sites: Vec<SiteId> =
+            sites.into_iter().filter(|site| MergedSite::now(&merged, *site) == *site).collect();
         let receive = terminals::Command::Receive { takeover: id, from, sites, terminals };
         self.change_terminals(context, to, receive).await?;
+        for merged in &merged {
+            self.bring_layout(context, to, *merged).await?;
+        }
+        let groups = groups.into_iter().map(|group| at_merged(group, &merged)).collect();
         let join = access::Command::Join { takeover: id, from, groups };
         self.change_access(context, to, Grantor::Anything, join).await?;
         let mut moves: Vec<BoxFuture<'_, _>> = Vec::with_capacity(opened.accounts.len());
@@ -244,7 +253,7 @@ impl App {
         moves.try_for_each(|_| ready(Ok(()))).await?;
         let leave = access::Command::Leave { takeover: id };
         self.change_access(context, from, Grantor::Anything, leave).await?;
-        self.change_take_over(context, id, Command::Finish { terminals: ids }).await
+        self.change_take_over(context, id, Command::Finish { terminals: ids, merged }).await
     }
 
     async fn follow_company(
@@ -262,15 +271,20 @@ impl App {
         }
     }
 
-    async fn carry_sites(&self, context: &Context, id: TakeOverId, opened: &Opened) -> Result<(), Failure> {
+    /// Moves the sites. Returns those that became one with a site of the new company.
+    async fn carry_sites(
+        &self,
+        context: &Context,
+        id: TakeOverId,
+        opened: &Opened,
+    ) -> Result<Vec<MergedSite>, Failure> {
         let (from, to) = (opened.from, opened.to);
         let release = company::Command::ReleaseSites { takeover: id, to, sites: opened.sites.clone() };
         let giving = self.change_company(context, from, release).await?.state;
         // The sites as they were when they left. So a name given at that moment moves with them.
         let sites = giving.moved_by(id).unwrap_or_default().to_vec();
         let receive = company::Command::ReceiveSites { takeover: id, from, sites };
-        self.change_company(context, to, receive).await?;
-        Ok(())
+        Ok(self.change_company(context, to, receive).await?.state.merged_by(id).to_vec())
     }
 
     /// The groups that give the moving accounts the rights that they had at the moving sites.
@@ -310,17 +324,31 @@ fn kept(
     let of_administrators = NewGroup {
         group: GroupId::of_take_over(id, None),
         name: GroupName::of_take_over("Administrators", company),
+        description: GroupText::default(),
         permissions: Permission::ALL.into(),
         members: administrators.iter().map(|account| (*account, everywhere.clone())).collect(),
     };
     let of_group = |(group, held): (&GroupId, &std::sync::Arc<Group>)| NewGroup {
         group: GroupId::of_take_over(id, Some(*group)),
         name: GroupName::of_take_over(held.name.as_str(), company),
+        description: held.description.clone(),
         permissions: held.permissions.clone(),
         members: kept_members(held, opened, administrators, &moved),
     };
     let groups = access.groups.iter().map(of_group).chain([of_administrators]);
     groups.filter(|group| !group.members.is_empty()).collect()
+}
+
+/// The group with the sites that stand for its sites after some of them became one with others.
+fn at_merged(group: NewGroup, merged: &[MergedSite]) -> NewGroup {
+    let now = |sites: Where| match sites {
+        Where::Everywhere => Where::Everywhere,
+        Where::Sites(sites) => {
+            Where::Sites(sites.into_iter().map(|site| MergedSite::now(merged, site)).collect())
+        }
+    };
+    let members = group.members.into_iter().map(|(account, sites)| (account, now(sites))).collect();
+    NewGroup { members, ..group }
 }
 
 fn kept_members(

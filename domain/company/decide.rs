@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::command::{Command, Description, SiteAtOffice};
-use super::{AddressKind, CATEGORY, Company, Event, Registered, SiteName, evolve};
+use super::{AddressKind, CATEGORY, Company, Event, MergedSite, MovedSite, Registered, SiteName, evolve};
 use crate::Moment;
 use crate::decider::Decider;
 use crate::fact::Fact;
@@ -68,9 +68,7 @@ pub fn decide(company: &Company, command: Command) -> Result<Vec<Event>, Refusal
             own(company, &sites)?;
             Ok(vec![Event::SitesReleased { takeover, to, sites }])
         }
-        Command::ReceiveSites { takeover, from, sites } => {
-            Ok(vec![Event::SitesReceived { takeover, from, sites }])
-        }
+        Command::ReceiveSites { takeover, from, sites } => Ok(receive_sites(company, takeover, from, sites)),
     }
 }
 
@@ -174,6 +172,52 @@ fn promise_sites(
         Some(site) => Err(Refusal::SitePromised(*site)),
         None => Ok(vec![Event::SitesPromised { takeover, to, sites }]),
     }
+}
+
+/// Receives sites. A site at an address where the company has one becomes one with it: the next order could not tell
+/// the two apart. Its name comes along if somebody chose it and nobody chose a name for the other. A site with a name
+/// that is like another's gets one that people can tell apart.
+fn receive_sites(
+    company: &Company,
+    takeover: TakeOverId,
+    from: CompanyId,
+    sites: Vec<MovedSite>,
+) -> Vec<Event> {
+    let (mut taken, mut merged, mut renamed) = (company.site_names(), Vec::new(), Vec::new());
+    for moved in &sites {
+        let here = company.site_at(&moved.address);
+        if let Some(into) = here {
+            merged.push(MergedSite { site: moved.site, into });
+        }
+        let is_new = !taken.contains(&moved.name.alike());
+        match here.and_then(|into| Some((into, company.sites.get(into)?))) {
+            Some((into, held)) if !held.named && !moved.follows_address && is_new => {
+                taken.insert(moved.name.alike());
+                renamed.push(Event::SiteNamed { site: into, name: moved.name.clone() });
+            }
+            Some(_) => {}
+            None if is_new => {
+                taken.insert(moved.name.alike());
+            }
+            None => {
+                let site = moved.site;
+                let name = match moved.follows_address {
+                    true => SiteName::of(&moved.address, &taken),
+                    false => moved.name.told_apart(&moved.address, &taken),
+                };
+                taken.insert(name.alike());
+                renamed.push(match moved.follows_address {
+                    true => {
+                        let address = moved.address.clone();
+                        Event::SiteAddressChanged { site, address, name: Some(name) }
+                    }
+                    false => Event::SiteNamed { site, name },
+                });
+            }
+        }
+    }
+    let received = Event::SitesReceived { takeover, from, sites, merged };
+    std::iter::once(received).chain(renamed).collect()
 }
 
 fn own(company: &Company, sites: &[SiteId]) -> Result<(), Refusal> {

@@ -35,6 +35,23 @@ pub struct MovedSite {
     pub follows_address: bool,
 }
 
+/// A site that came to an address where the company had a site already. The two became one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergedSite {
+    /// The site that came. It exists no more.
+    pub site: SiteId,
+    /// The site that was there. It has the terminals of both.
+    pub into: SiteId,
+}
+
+impl MergedSite {
+    /// The site that stands for `site` after these sites were merged: another one, or `site` itself.
+    #[must_use]
+    pub fn now(merged: &[Self], site: SiteId) -> SiteId {
+        merged.iter().find(|merged| merged.site == site).map_or(site, |merged| merged.into)
+    }
+}
+
 /// Something that happened to a company.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -115,7 +132,9 @@ pub enum Event {
         takeover: TakeOverId,
         /// The company that gave them.
         from: CompanyId,
-        /// The sites.
+        /// The sites, as they were at the company that gave them.
         sites: Vec<MovedSite>,
+        /// Those of them that came to an address where the company had a site already.
+        merged: Vec<MergedSite>,
     },
 }

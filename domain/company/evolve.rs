@@ -65,9 +65,12 @@ pub fn evolve(mut company: Company, fact: &Fact<Event>) -> Company {
             let gone = gone.collect();
             company.moved.insert(*takeover, gone);
         }
-        Event::SitesReceived { takeover, sites, .. } => {
+        Event::SitesReceived { takeover, sites, merged, .. } => {
             company.moved.insert(*takeover, Vec::new());
-            for moved in sites {
+            company.gone.extend(merged.iter().map(|merged| merged.site));
+            company.merged.insert(*takeover, merged.clone());
+            let own = |moved: &&MovedSite| !merged.iter().any(|merged| merged.site == moved.site);
+            for moved in sites.iter().filter(own) {
                 company.gone.remove(&moved.site);
                 let MovedSite { site, name, address, follows_address } = moved.clone();
                 company.place(site, name, address, !follows_address);

@@ -12,7 +12,7 @@ mod tests;
 
 pub use command::{Command, Description, SiteAtOffice};
 pub use decide::{Refusal, decide};
-pub use event::{AddressKind, Event, MovedSite};
+pub use event::{AddressKind, Event, MergedSite, MovedSite};
 pub use evolve::evolve;
 pub use identity::{CATEGORY, stream};
 pub use names::{CompanyName, InvalidCompanyName, InvalidSiteName, SiteName};

@@ -94,6 +94,17 @@ impl SiteName {
         names.find(|name| !taken.contains(&name.alike())).unwrap_or(Self(last))
     }
 
+    /// This name with the street and number behind it, for a site that comes to a company which has another site with a
+    /// name that is alike. If that is taken too, a number that counts is added.
+    #[must_use]
+    pub fn told_apart(&self, address: &Address, taken: &BTreeSet<String>) -> Self {
+        let Address { street, number, .. } = address;
+        let first = format!("{}, {street} {number}", self.0);
+        let counted = (2..=taken.len() + 2).map(|n| format!("{first} ({n})"));
+        let mut names = std::iter::once(first.clone()).chain(counted).map(Self);
+        names.find(|name| !taken.contains(&name.alike())).unwrap_or(Self(first))
+    }
+
     /// The name without the differences by which people do not tell two names apart.
     #[must_use]
     pub fn alike(&self) -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{AddressKind, CompanyName, MovedSite, SiteName};
+use super::{AddressKind, CompanyName, MergedSite, MovedSite, SiteName};
 use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId};
 use crate::persistent_map::PersistentMap;
 use crate::values::address::Address;
@@ -25,7 +25,9 @@ pub struct Company {
     pub(super) promised: BTreeMap<TakeOverId, Promise>,
     /// The completed moves of sites to and from this company, by take-over, with the sites as they were then.
     pub(super) moved: BTreeMap<TakeOverId, Vec<MovedSite>>,
-    /// Sites that moved to another company. A site that is opened here never gets one of these ids again.
+    /// The sites that came with a take-over to an address where a site was already.
+    pub(super) merged: BTreeMap<TakeOverId, Vec<MergedSite>>,
+    /// Sites that moved to another company or became one with another site. A site that is opened here never gets one of these ids again.
     pub(super) gone: BTreeSet<SiteId>,
 }
 
@@ -121,6 +123,12 @@ impl Company {
     #[must_use]
     pub fn moved_by(&self, takeover: TakeOverId) -> Option<&[MovedSite]> {
         self.moved.get(&takeover).map(Vec::as_slice)
+    }
+
+    /// The sites that came with a take-over and became one with a site that was here.
+    #[must_use]
+    pub fn merged_by(&self, takeover: TakeOverId) -> &[MergedSite] {
+        self.merged.get(&takeover).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Whether sites are promised to a take-over by that company.

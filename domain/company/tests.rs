@@ -142,7 +142,7 @@ fn sites_that_went_to_another_company_are_this_ones_no_more() {
     let moved = giving.moved_by(takeover).unwrap().to_vec();
     let receive = Command::ReceiveSites { takeover, from, sites: moved };
     tell(&mut taking, receive.clone()).unwrap();
-    assert_eq!((giving.sites.len(), taking.sites.len()), (0, 3));
+    assert_eq!((giving.sites.len(), taking.sites.len()), (0, 2), "two sites at one address are one");
     assert_eq!(
         taking.site_at(&address("Rue Neuve", "14")),
         Some(there[0]),
@@ -190,7 +190,8 @@ fn an_order_whose_site_went_to_another_company_opens_another_and_never_one_id_tw
     let back = company.moved_by(takeover).unwrap().to_vec();
     let takeover = TakeOverId(Uuid::from_u128(10));
     tell(&mut company, Command::ReceiveSites { takeover, from, sites: back }).unwrap();
-    assert_eq!(company.sites.len(), 2, "what comes back is here again");
+    assert_eq!(company.merged_by(takeover), [MergedSite { site: first[0], into: second[0] }]);
+    assert_eq!(company.sites.len(), 1, "what comes back becomes one with what is here");
 }
 
 fn names(company: &Company, sites: &[SiteId]) -> Vec<String> {
@@ -352,4 +353,64 @@ fn an_id_that_an_older_comparison_gave_to_another_address_is_not_given_again() {
     assert_ne!(new, taken);
     assert_eq!(company.site_for(&order(1), &wanted), Some(new));
     assert_eq!(company.site_for(&order(1), &address("Rue Haute", "99")), Some(taken));
+}
+
+fn moved(site: SiteId, called: &str, at: Address, follows_address: bool) -> MovedSite {
+    MovedSite { site, name: SiteName::parse(called).unwrap(), address: at, follows_address }
+}
+
+fn receive(company: &mut Company, sites: Vec<MovedSite>) -> Vec<Event> {
+    let (takeover, from) = (TakeOverId(Uuid::from_u128(7)), CompanyId(Uuid::from_u128(8)));
+    tell(company, Command::ReceiveSites { takeover, from, sites }).unwrap()
+}
+
+#[test]
+fn a_site_that_comes_to_an_address_of_a_site_becomes_one_with_it() {
+    let mut company = customer();
+    let here = open(&mut company, 1, &[address("Rue Neuve", "12")])[0];
+    let (came, other) = (SiteId(Uuid::from_u128(1)), SiteId(Uuid::from_u128(2)));
+    let sites = vec![
+        moved(came, "La boutique", address("R. Neuve", "012"), false),
+        moved(other, "Rue Haute, Bruxelles", address("Rue Haute", "1"), true),
+    ];
+    receive(&mut company, sites.clone());
+    assert_eq!(company.sites.len(), 2);
+    assert_eq!(company.sites.get(here).unwrap().name.as_str(), "La boutique", "the chosen name comes along");
+    let merged = company.merged_by(TakeOverId(Uuid::from_u128(7)));
+    assert_eq!(merged, [MergedSite { site: came, into: here }]);
+    assert_eq!((MergedSite::now(merged, came), MergedSite::now(merged, other)), (here, other));
+    assert_eq!(receive(&mut company, sites), [], "a second time, nothing changes");
+    assert_eq!(open(&mut company, 2, &[address("Rue Neuve", "12")]), [], "an order finds the one site");
+}
+
+#[test]
+fn a_name_that_somebody_chose_stays_when_another_site_becomes_one_with_it() {
+    let mut company = customer();
+    let here = open(&mut company, 1, &[address("Rue Neuve", "12")])[0];
+    tell(&mut company, Command::NameSite { site: here, name: SiteName::parse("Chez nous").unwrap() })
+        .unwrap();
+    let site = moved(SiteId(Uuid::from_u128(1)), "La boutique", address("Rue Neuve", "12"), false);
+    receive(&mut company, vec![site]);
+    assert_eq!(company.sites.get(here).unwrap().name.as_str(), "Chez nous");
+}
+
+#[test]
+fn names_that_are_alike_after_a_take_over_are_told_apart() {
+    let mut company = customer();
+    let here = open(&mut company, 1, &[address("Rue Neuve", "12")])[0];
+    tell(&mut company, Command::NameSite { site: here, name: SiteName::parse("Boutique").unwrap() }).unwrap();
+    open(&mut company, 2, &[address("Rue Haute", "3")]);
+    let (chosen, follows) = (SiteId(Uuid::from_u128(1)), SiteId(Uuid::from_u128(2)));
+    receive(
+        &mut company,
+        vec![
+            moved(chosen, "boutique", address("Rue Basse", "5"), false),
+            moved(follows, "Rue Haute, Bruxelles", address("Rue Haute", "9"), true),
+        ],
+    );
+    let called = |site| company.sites.get(site).unwrap().name.as_str().to_owned();
+    assert_eq!(called(here), "Boutique");
+    assert_eq!(called(chosen), "boutique, Rue Basse 5");
+    assert_eq!(called(follows), "Rue Haute 9, Bruxelles");
+    assert_eq!(company.site_names().len(), company.sites.len(), "no two names are alike");
 }

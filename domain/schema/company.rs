@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::company::{AddressKind, CompanyName, Event, MovedSite, Registration, SiteName};
+use crate::company::{AddressKind, CompanyName, Event, MergedSite, MovedSite, Registration, SiteName};
 use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId};
 use crate::values::address::Address;
 use crate::values::enterprise_number::{Country, EnterpriseNumber};
@@ -47,6 +47,7 @@ stored_events!(Company:
         takeover as "takeover_id": TakeOverId,
         from as "from_company_id": CompanyId,
         sites as "sites": Vec<MovedSite>,
+        merged as #[serde(default, skip_serializing_if = "Vec::is_empty")] "merged": Vec<MergedSite>,
     },
 );
 

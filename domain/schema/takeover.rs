@@ -1,6 +1,7 @@
 //! The stored form of the events of a take-over.
 
 use crate::Moment;
+use crate::company::MergedSite;
 use crate::ids::{AccountId, CompanyId, SiteId, TerminalId};
 use crate::takeover::{Cancellation, Event, Side};
 
@@ -21,6 +22,7 @@ stored_events!(TakeOver:
         sites as "site_ids": Vec<SiteId>,
         terminals as "terminal_ids": Vec<TerminalId>,
         accounts as "account_ids": Vec<AccountId>,
+        merged as #[serde(default, skip_serializing_if = "Vec::is_empty")] "merged": Vec<MergedSite>,
     },
     "takeover-cancelled" => TakeOverCancelled { reason as "reason": Cancellation },
 );

@@ -232,6 +232,7 @@ fn of_companies() -> Vec<DomainEvent> {
             takeover,
             from: company,
             sites: vec![MovedSite { site, name, address: address(), follows_address: false }],
+            merged: Vec::new(),
         },
     ];
     let terminals = [
@@ -251,6 +252,7 @@ fn of_companies() -> Vec<DomainEvent> {
     let joined = NewGroup {
         group,
         name: group_name.clone(),
+        description: GroupText::default(),
         permissions: permissions.clone(),
         members: [(account, Where::Sites([site].into()))].into(),
     };
@@ -290,6 +292,7 @@ fn of_companies() -> Vec<DomainEvent> {
             sites: vec![site],
             terminals: vec![terminal],
             accounts: vec![account],
+            merged: Vec::new(),
         },
         T::TakeOverCancelled { reason: Cancellation::Withdrawn },
     ];

@@ -2,6 +2,7 @@
 
 use super::{CATEGORY, Cancellation, EXPECTED, Event, Opened, Side, Stage, TakeOver, evolve};
 use crate::Moment;
+use crate::company::MergedSite;
 use crate::decider::Decider;
 use crate::fact::Fact;
 use crate::ids::{AccountId, CompanyId, SiteId, TerminalId};
@@ -37,6 +38,8 @@ pub enum Command {
     Finish {
         /// The terminals that moved.
         terminals: Vec<TerminalId>,
+        /// The sites that became one with a site of the new company.
+        merged: Vec<MergedSite>,
     },
     /// Cancel the take-over.
     Cancel {
@@ -122,12 +125,13 @@ fn decide_opened(opened: &Opened, command: Command) -> Result<Vec<Event>, Refusa
             None => Ok(vec![Event::TakeOverBegun { accounts }]),
         },
         (Stage::Open, Command::Cancel { reason }) => Ok(vec![Event::TakeOverCancelled { reason }]),
-        (Stage::Begun, Command::Finish { terminals }) => Ok(vec![Event::TakeOverCompleted {
+        (Stage::Begun, Command::Finish { terminals, merged }) => Ok(vec![Event::TakeOverCompleted {
             from: opened.from,
             to: opened.to,
             sites: opened.sites.clone(),
             terminals,
             accounts: opened.accounts.clone(),
+            merged,
         }]),
         // Called again after a crash, it goes on.
         (Stage::Begun | Stage::Completed, Command::Begin { .. })

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Moment;
+use crate::company::MergedSite;
 use crate::ids::{AccountId, CompanyId, SiteId, TerminalId};
 
 /// One of the two companies of a take-over.
@@ -67,6 +68,8 @@ pub enum Event {
         terminals: Vec<TerminalId>,
         /// The accounts that moved.
         accounts: Vec<AccountId>,
+        /// The sites that became one with a site that the new company had at the same address.
+        merged: Vec<MergedSite>,
     },
     /// The take-over was cancelled.
     TakeOverCancelled {

@@ -59,13 +59,15 @@ fn it_is_completed_once_both_have_agreed() {
     tell(&mut takeover, Command::Confirm { side: Side::Acquirer }).unwrap();
     tell(&mut takeover, begin()).unwrap();
     assert_eq!(tell(&mut takeover, begin()), Ok(Vec::new()), "asked again after a crash, it goes on");
-    let finished = tell(&mut takeover, Command::Finish { terminals: Vec::new() }).unwrap();
+    let finished =
+        tell(&mut takeover, Command::Finish { terminals: Vec::new(), merged: Vec::new() }).unwrap();
     let completed = Event::TakeOverCompleted {
         from: FROM,
         to: TO,
         sites: vec![SITE],
         terminals: Vec::new(),
         accounts: vec![MARIE],
+        merged: Vec::new(),
     };
     assert_eq!(finished, [completed]);
     let cancel = Command::Cancel { reason: Cancellation::Withdrawn };

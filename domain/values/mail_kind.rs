@@ -45,7 +45,7 @@ pub enum MailKind {
     AdministratorBySupport,
     /// Says to a temporary administrator that they are admitted.
     Admitted,
-    /// Says that the account was deleted.
+    /// Says that the account was deleted. Only somebody who has used the account gets it.
     AccountDeleted,
 }
 

@@ -100,7 +100,11 @@ impl Mails {
                 self.of_new_administrator(envelope, account).await?
             }
             Event::AccountDeleted { .. } if envelope.fact.context.actor != own(account) => {
-                vec![to_owner(MailKind::AccountDeleted)]
+                // Whoever never chose a password has not said that the mailbox is theirs. Otherwise a company could
+                // fill a stranger's mailbox: it creates an account for the address and deletes it, again and again.
+                let row = self.row::<AccountRow>(envelope, account.to_string()).await?;
+                let used = row.is_some_and(|row| row.activated_at.is_some());
+                used.then(|| to_owner(MailKind::AccountDeleted)).into_iter().collect()
             }
             Event::AccountCreated { .. } | Event::ActivationRequested { .. } => {
                 vec![to_owner(MailKind::Activation)]

@@ -2,7 +2,7 @@
 
 use chrono::serde::ts_microseconds;
 use loquet_domain::Moment;
-use loquet_domain::company::{Event, SiteName};
+use loquet_domain::company::{Event, MergedSite, SiteName};
 use loquet_domain::ids::{CompanyId, OrderId, SiteId};
 use loquet_domain::schema::DomainEvent;
 use loquet_domain::search::findable_words_of;
@@ -100,8 +100,11 @@ impl View for Sites {
                 })
             }
             // This one event shows everything that a take-over moves at the new company.
-            (DomainEvent::TakeOver(takeover::Event::TakeOverCompleted { to, sites, .. }), _) => {
-                sites.iter().try_for_each(|site| rows.change(&site.to_string(), |row| row.company_id = *to))
+            (DomainEvent::TakeOver(takeover::Event::TakeOverCompleted { to, sites, merged, .. }), _) => {
+                sites.iter().try_for_each(|site| match MergedSite::now(merged, *site) == *site {
+                    true => rows.change(&site.to_string(), |row| row.company_id = *to),
+                    false => rows.delete(&site.to_string()),
+                })
             }
             _ => Ok(()),
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use loquet_domain::Moment;
+use loquet_domain::company::MergedSite;
 use loquet_domain::ids::{AccountId, CompanyId, SiteId, TakeOverId, TerminalId};
 use loquet_domain::schema::DomainEvent;
 use loquet_domain::takeover::{Cancellation, Event, Side};
@@ -49,6 +50,9 @@ pub struct TakeOverRow {
     pub site_ids: Vec<SiteId>,
     pub account_ids: Vec<AccountId>,
     pub terminal_ids: Vec<TerminalId>,
+    /// The sites that became one with a site that the new company had at the same address.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merged: Vec<MergedSite>,
     pub reference: String,
     pub status: TakeOverStatus,
     pub confirmed: BTreeSet<Side>,
@@ -130,6 +134,7 @@ impl View for TakeOvers {
                     site_ids: sites.clone(),
                     account_ids: accounts.clone(),
                     terminal_ids: Vec::new(),
+                    merged: Vec::new(),
                     reference: reference.clone(),
                     status: TakeOverStatus::Open,
                     confirmed: BTreeSet::new(),
@@ -146,7 +151,8 @@ impl View for TakeOvers {
                 row.status = TakeOverStatus::Completing;
                 row.account_ids = accounts.clone();
             }),
-            Event::TakeOverCompleted { terminals, .. } => rows.change(key, |row| {
+            Event::TakeOverCompleted { terminals, merged, .. } => rows.change(key, |row| {
+                row.merged = merged.clone();
                 row.status = TakeOverStatus::Completed;
                 row.terminal_ids = terminals.clone();
                 row.ended_at = Some(at);

@@ -2,6 +2,7 @@
 
 use chrono::serde::ts_microseconds;
 use loquet_domain::Moment;
+use loquet_domain::company::MergedSite;
 use loquet_domain::ids::{CompanyId, OrderId, SiteId, TerminalId};
 use loquet_domain::schema::DomainEvent;
 use loquet_domain::search::parts_of;
@@ -93,8 +94,11 @@ impl View for Terminals {
                 rows.delete(&terminal.to_string())
             }
             // This one event shows everything that a take-over moves at the new company.
-            (DomainEvent::TakeOver(takeover::Event::TakeOverCompleted { to, terminals, .. }), _) => {
-                let move_to = |row: &mut TerminalRow| row.company_id = *to;
+            (DomainEvent::TakeOver(takeover::Event::TakeOverCompleted { to, terminals, merged, .. }), _) => {
+                let move_to = |row: &mut TerminalRow| {
+                    row.company_id = *to;
+                    row.site_id = MergedSite::now(merged, row.site_id);
+                };
                 for terminal in terminals {
                     // A terminal that the new company has released by now has no row.
                     if rows.get(&terminal.to_string())?.is_some() {

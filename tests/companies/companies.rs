@@ -812,7 +812,15 @@ async fn a_take_over_moves_sites_terminals_and_people_with_their_history() {
     let (jan, jans) = giver.user("jan@example.be").await;
     let site = giver.items("/v1/sites").await[0]["site_id"].as_str().unwrap().to_owned();
     let sellers = giver.group("Vendeurs", &["view_transactions"]).await;
+    let described = json!({ "description": "Ceux de la boutique" });
+    let path = giver.of_company(&format!("groups/{sellers}"));
+    giver.call(Method::PATCH, &path, Some(described)).await.expect(204);
     giver.member(&sellers, &jan, json!("everywhere")).await.expect(204);
+    let name = json!({ "name": "La boutique" });
+    giver.call(Method::PATCH, &format!("/v1/sites/{site}"), Some(name)).await.expect(204);
+    let layout = json!({ "header": "Merci de votre visite", "middle": "", "footer": "" });
+    let path = format!("/v1/sites/{site}/receipt-layout");
+    giver.call(Method::PUT, &path, Some(layout)).await.expect(200);
 
     let body =
         json!({ "from_company_id": giver.company, "to_company_id": taker.company, "reference": "T-2026-1" });
@@ -843,8 +851,23 @@ async fn a_take_over_moves_sites_terminals_and_people_with_their_history() {
 
     let shown = taker.get(&format!("{path}?at_least={position}")).await;
     assert_eq!((&shown["status"], shown["terminal_ids"].as_array().unwrap().len()), (&json!("completed"), 2));
-    assert_eq!(taker.items("/v1/sites").await.len(), 2);
-    assert_eq!(taker.items("/v1/terminals").await.len(), 3);
+    // The acquirer had a site at this address: there is one site now, with the terminals of both, and the layout and
+    // the name that the acquirer lacked.
+    let taken = taker.items("/v1/sites").await;
+    assert_eq!(texts(&taken, "name"), ["La boutique"]);
+    let into = taken[0]["site_id"].as_str().unwrap().to_owned();
+    assert_eq!(shown["merged_sites"], json!([{ "site_id": site, "into_site_id": into }]));
+    server.service_get(&format!("/v1/sites/{site}")).await.expect(404);
+    let terminals = taker.items("/v1/terminals").await;
+    assert_eq!(texts(&terminals, "site_id"), [into.as_str(); 3]);
+    let layout = taker.get(&format!("/v1/sites/{into}/receipt-layout")).await;
+    assert_eq!(layout["header"], json!(["Merci de votre visite"]));
+    let groups = taker.get(&taker.of_company("groups")).await["items"].as_array().unwrap().clone();
+    assert!(
+        texts(&groups, "description").contains(&"Ceux de la boutique".to_owned()),
+        "descriptions come along: {groups:?}"
+    );
+    let site = into;
     assert_eq!(
         texts(&giver.items("/v1/sites").await, "site_id"),
         [site.as_str()],

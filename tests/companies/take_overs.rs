@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use loquet_domain::access::{self, Grantor, GroupName, GroupText, Where};
 use loquet_domain::account::{self, Admission, Authority, Role};
 use loquet_domain::app::{App, Failure, NewColleague, NewOrder, NewTakeOver};
+use loquet_domain::company::MergedSite;
 use loquet_domain::ids::{AccountId, CompanyId, SiteId, TakeOverId};
 use loquet_domain::ports::{EventStore, Position};
 use loquet_domain::takeover::{self, Cancellation, Side, Stage};
@@ -65,7 +66,10 @@ struct World {
     to: CompanyId,
     marie: AccountId,
     jan: AccountId,
+    /// A site at an address where the acquirer has a site too.
     site: SiteId,
+    /// A site at another address.
+    other: SiteId,
     id: TakeOverId,
     folder: tempfile::TempDir,
 }
@@ -98,30 +102,43 @@ async fn agreed() -> World {
     let (group, _) = made.unwrap();
     let everywhere = Where::Everywhere;
     node.app.set_member(&context(0), from, Grantor::Anything, group, jan, everywhere).await.unwrap();
-    let site = node.app.company(from).await.unwrap().state.sites.iter().next().unwrap().0;
+    let mut second = node.order(30, 1, "marie@example.be");
+    second.content.lines[0].delivery_address.number = "30".to_owned();
+    let (here, elsewhere) =
+        (node.order(1, 1, "marie@example.be").content, second.content.lines[0].delivery_address.clone());
+    node.app.place_order(&context(0), second).await.unwrap();
+    let giving = node.app.company(from).await.unwrap().state;
+    let site = giving.site_at(&here.lines[0].delivery_address).unwrap();
+    let other = giving.site_at(&elsewhere).unwrap();
     let accounts = vec![marie, jan];
     let wanted = NewTakeOver { from, to, sites: None, accounts, reference: "T-1".to_owned() };
     let (id, _) = node.app.open_take_over(&context(1), wanted).await.unwrap();
     for side in [Side::Transferor, Side::Acquirer] {
         node.app.confirm_take_over(&context(2), id, side).await.unwrap();
     }
-    World { store, node, from, to, marie, jan, site, id, folder }
+    World { store, node, from, to, marie, jan, site, other, id, folder }
 }
 
 impl World {
     /// Everything is where it belongs, whatever happened on the way.
     async fn check(&self) {
-        let (node, site) = (&self.node, self.site);
+        let node = &self.node;
         assert_eq!(node.app.company(self.from).await.unwrap().state.sites.len(), 0);
-        assert!(node.app.company(self.to).await.unwrap().state.sites.contains(site));
+        let acquirer = node.app.company(self.to).await.unwrap().state;
+        let site = MergedSite::now(acquirer.merged_by(self.id), self.site);
+        assert_ne!(site, self.site, "the two sites at one address are one");
+        assert_eq!(acquirer.sites.len(), 2);
+        assert!(acquirer.sites.contains(site) && acquirer.sites.contains(self.other));
         assert_eq!(node.app.terminals(self.from).await.unwrap().state.held.len(), 0);
-        assert_eq!(node.app.terminals(self.to).await.unwrap().state.at(site).count(), 1);
+        let terminals = node.app.terminals(self.to).await.unwrap().state;
+        assert_eq!((terminals.at(site).count(), terminals.at(self.other).count()), (2, 1));
         for account in [self.marie, self.jan] {
             let standing = node.app.authorisation(account).await.unwrap().unwrap();
             assert_eq!(standing.company, self.to);
         }
         let may = async |account, permission| node.app.may(account, permission, site).await.unwrap();
         assert!(may(self.jan, Permission::ViewTransactions).await);
+        assert!(node.app.may(self.jan, Permission::ViewTransactions, self.other).await.unwrap());
         assert!(!may(self.jan, Permission::ViewInvoices).await);
         assert!(may(self.marie, Permission::ManageUsers).await);
         let left = node.app.access(self.from).await.unwrap().state;
@@ -184,8 +201,11 @@ async fn at_every_position_of_a_take_over_each_site_terminal_and_account_is_show
                 event.position
             );
         }
-        if companies.get(&world.site) == Some(&world.to) {
+        if companies.get(&world.other) == Some(&world.to) {
+            assert!(!companies.contains_key(&world.site), "the two sites at one address are one");
             moved_at.push(event.position);
+        } else if moved_at.is_empty() && !companies.is_empty() {
+            assert!(companies.get(&world.site).is_none_or(|company| *company == world.from));
         }
     }
     assert_eq!(moved_at.len(), 1, "all at once, with the last event");
@@ -404,8 +424,8 @@ async fn taken_over(app: &App, from: CompanyId, to: CompanyId) {
 }
 
 impl World {
-    /// Nothing is at a site of another company, and nothing is missing: one terminal that each company had, and the four
-    /// of the order.
+    /// Nothing is at a site of another company, and nothing is missing: two terminals of the company that gives, one of
+    /// the acquirer, and the four of the order.
     async fn check_crossed(&self, when: &str) {
         let app = &self.node.app;
         let mut count = 0;
@@ -417,7 +437,7 @@ impl World {
                 count += 1;
             }
         }
-        assert_eq!(count, 1 + 1 + 4, "{when}");
+        assert_eq!(count, 2 + 1 + 4, "{when}");
         let (there, here) = (app.company(self.to).await.unwrap(), app.company(self.from).await.unwrap());
         let both = there.state.sites.iter().filter(|(id, _)| here.state.sites.contains(*id));
         assert_eq!(both.count(), 0, "{when}: no site is of two companies");

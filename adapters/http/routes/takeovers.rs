@@ -60,8 +60,21 @@ pub(crate) struct TakeOverBody {
     account_ids: Vec<Uuid>,
     /// The terminals that moved. Empty until the take-over is completed.
     terminal_ids: Vec<Uuid>,
+    /// The sites that became one with a site that the acquiring company had at the same address. Empty until the take-over
+    /// is completed.
+    merged_sites: Vec<MergedBody>,
     /// The log position up to which the answer includes all events.
     position: u64,
+}
+
+/// A site that became one with another.
+#[derive(Serialize, ToSchema)]
+#[schema(as = MergedSite)]
+pub(crate) struct MergedBody {
+    /// The site that moved. It exists no more.
+    site_id: Uuid,
+    /// The site that was at the same address. It has the terminals of both.
+    into_site_id: Uuid,
 }
 
 fn body(row: TakeOverRow, now: DateTime<Utc>, position: Position) -> TakeOverBody {
@@ -80,6 +93,11 @@ fn body(row: TakeOverRow, now: DateTime<Utc>, position: Position) -> TakeOverBod
         site_ids: row.site_ids.iter().map(|id| id.0).collect(),
         account_ids: row.account_ids.iter().map(|id| id.0).collect(),
         terminal_ids: row.terminal_ids.iter().map(|id| id.0).collect(),
+        merged_sites: row
+            .merged
+            .iter()
+            .map(|merged| MergedBody { site_id: merged.site.0, into_site_id: merged.into.0 })
+            .collect(),
         position: position.0,
     }
 }
