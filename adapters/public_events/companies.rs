@@ -27,6 +27,16 @@ public_events! { Companies:
         /// Its registered office.
         address: Address,
     },
+    /// Support gave a company another enterprise number. The company keeps its id. Orders with its former numbers are
+    /// still its own.
+    "loquet.company.number-changed.v1" CompanyNumberChanged "company-number-changed" {
+        /// The company.
+        company_id: Uuid,
+        /// The country of the register.
+        country: Country,
+        /// Its new number in the register of its country.
+        enterprise_number: String,
+    },
     /// A company has new names.
     "loquet.company.renamed.v1" CompanyRenamed "company-renamed" {
         /// The company.

@@ -11,11 +11,11 @@ use uuid::Uuid;
 
 use crate::companies::{
     AccountsJoined, AccountsLeft, AdministratorAdded, AdministratorRemoved, CompanyAddressChanged,
-    CompanyRegistered, CompanyRenamed, GroupChanged, GroupCreated, GroupDeleted, MemberAdded, MemberRemoved,
-    OrderAccepted, OrderEquipped, ReceiptLayoutSaved, SiteAddressChanged, SiteNamed, SiteOpened,
-    SitesReceived, SitesReleased, TakeoverCancelled, TakeoverCompleted, TakeoverConfirmed, TakeoverOpened,
-    TerminalAdded, TerminalAssigned, TerminalFreed, TerminalSerialNoted, TerminalsReceived,
-    TerminalsReleased,
+    CompanyNumberChanged, CompanyRegistered, CompanyRenamed, GroupChanged, GroupCreated, GroupDeleted,
+    MemberAdded, MemberRemoved, OrderAccepted, OrderEquipped, ReceiptLayoutSaved, SiteAddressChanged,
+    SiteNamed, SiteOpened, SitesReceived, SitesReleased, TakeoverCancelled, TakeoverCompleted,
+    TakeoverConfirmed, TakeoverOpened, TerminalAdded, TerminalAssigned, TerminalFreed, TerminalSerialNoted,
+    TerminalsReceived, TerminalsReleased,
 };
 use crate::company_values::{
     MergedSite, MovedSite, TakeoverSide, account_ids, permissions, site_ids, site_ids_of, terminal_ids,
@@ -41,6 +41,11 @@ pub(crate) fn of_company(
             legal_name: name("legal_name", &registration.legal_name),
             trading_name: registration.trading_name.as_ref().and_then(|held| name("trading_name", held)),
             address: address(&registration.registered_office),
+        }),
+        E::CompanyNumberChanged { number } => PublicEvent::of(&CompanyNumberChanged {
+            company_id,
+            country: number.country().into(),
+            enterprise_number: number.digits().to_owned(),
         }),
         E::CompanyRenamed { legal_name, trading_name } => PublicEvent::of(&CompanyRenamed {
             company_id,
@@ -96,6 +101,8 @@ pub(crate) fn of_company(
         }
         // An open take-over is published by its own events.
         E::SitesPromised { .. } | E::SitesKept { .. } => return None,
+        // The company that has the number says so by an event of its own.
+        E::CompanyRedirected { .. } => return None,
     })
 }
 

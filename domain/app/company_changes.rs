@@ -5,6 +5,7 @@ use crate::fact::Context;
 use crate::ids::{CompanyId, SiteId};
 use crate::ports::{Folded, Position};
 use crate::values::address::Address;
+use crate::values::enterprise_number::EnterpriseNumber;
 
 use super::{App, Committed, Failure, Unavailable};
 
@@ -21,13 +22,37 @@ impl App {
     ///
     /// # Errors
     /// [`company::Refusal::AddressInUse`] if the office's site moves along and another site is at the new address.
+    /// [`company::Refusal::NumberTaken`] if another company has the new enterprise number, or had it.
     pub async fn describe_company(
         &self,
         context: &Context,
         company: CompanyId,
         description: Description,
     ) -> Result<Position, Failure> {
+        if let Some(number) = &description.number {
+            // Checked before the number is claimed, so that a refusal leaves nothing behind.
+            let held = self.company(company).await?.state;
+            company::decide(&held, Command::Describe(description.clone()))?;
+            self.claim_number(context, company, number).await?;
+        }
         Ok(self.change_company(context, company, Command::Describe(description)).await?.position)
+    }
+
+    /// Claims an enterprise number for a company: orders with the number are its own from now on. After a crash, the next
+    /// attempt finds the claim.
+    async fn claim_number(
+        &self,
+        context: &Context,
+        company: CompanyId,
+        number: &EnterpriseNumber,
+    ) -> Result<(), Failure> {
+        let held = self.company(company).await?.state;
+        let registered = held.registered.as_deref().ok_or(company::Refusal::NoSuchCompany)?;
+        let id = CompanyId::registered_as(number);
+        if registered.number != *number && id != company {
+            self.change_company(context, id, Command::Redirect { to: company }).await?;
+        }
+        Ok(())
     }
 
     /// Renames a site.

@@ -100,8 +100,7 @@ impl App {
         stream: &StreamId,
         received: &Received,
     ) -> Result<(Onboarded, Position), Failure> {
-        let company = CompanyId::registered_as(&received.content.company.number);
-        let registered_by = self.register(context, company, received).await?;
+        let (company, registered_by) = self.register(context, received).await?;
         let outcome = self.admit_contact(context, company, registered_by.as_ref(), received).await?;
         if outcome == Outcome::FirstOrder {
             self.settle_access(context, received.account).await?;
@@ -111,19 +110,25 @@ impl App {
         Ok((onboarded, done.position))
     }
 
-    /// Registers the company if it is not a customer yet. Returns the order that registered it.
+    /// Registers the company if it is not a customer yet. Returns the company, and the order that registered it. The
+    /// number may belong to a company that was registered under another one.
     async fn register(
         &self,
         context: &Context,
-        company: CompanyId,
         received: &Received,
-    ) -> Result<Option<OrderId>, Failure> {
-        let register = company::Command::Register {
-            order: received.content.id.clone(),
-            registration: received.content.company.clone(),
-        };
-        let committed = self.change_company(context, company, register).await?;
-        Ok(committed.state.registered_by().cloned())
+    ) -> Result<(CompanyId, Option<OrderId>), Failure> {
+        let mut company = CompanyId::registered_as(&received.content.company.number);
+        loop {
+            let register = company::Command::Register {
+                order: received.content.id.clone(),
+                registration: received.content.company.clone(),
+            };
+            let committed = self.change_company(context, company, register).await?;
+            match committed.state.redirect {
+                Some(to) => company = to,
+                None => return Ok((company, committed.state.registered_by().cloned())),
+            }
+        }
     }
 
     /// Creates the contact's account, if no account has the address.

@@ -3,6 +3,7 @@
 use super::{AddressKind, CompanyName, MovedSite, Registration, SiteName};
 use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId};
 use crate::values::address::Address;
+use crate::values::enterprise_number::EnterpriseNumber;
 
 /// A command to a company. The rules may refuse it.
 #[derive(Clone, Debug)]
@@ -13,6 +14,11 @@ pub enum Command {
         order: OrderId,
         /// The company's details.
         registration: Registration,
+    },
+    /// Leave the number from which this stream's id follows to another company.
+    Redirect {
+        /// The company that has the number from now on.
+        to: CompanyId,
     },
     /// Open a site at each of these addresses where the company has none yet.
     OpenSites {
@@ -87,6 +93,8 @@ pub struct Description {
     pub legal_name: Option<CompanyName>,
     /// The trading name. `Some(None)` removes it.
     pub trading_name: Option<Option<CompanyName>>,
+    /// The enterprise number. The caller has redirected the number to this company.
+    pub number: Option<EnterpriseNumber>,
     /// Addresses by kind. `None` removes an address.
     pub addresses: Vec<(AddressKind, Option<Address>)>,
     /// Whether a site at the registered office moves along with it.

@@ -26,6 +26,9 @@ pub enum Refusal {
     /// Another site of the company has a name that people would confuse with this one.
     #[error("site {0} has this name already")]
     SiteNameTaken(SiteId),
+    /// Another company has or had this enterprise number.
+    #[error("company {0} has this enterprise number")]
+    NumberTaken(CompanyId),
     /// The site is promised to another take-over that is open.
     #[error("site {0} is promised to another take-over")]
     SitePromised(SiteId),
@@ -37,12 +40,15 @@ pub enum Refusal {
 /// The rule that refuses, as a [`Refusal`].
 pub fn decide(company: &Company, command: Command) -> Result<Vec<Event>, Refusal> {
     if let Command::Register { order, registration } = command {
-        let new = company.registered.is_none();
+        let new = company.registered.is_none() && company.redirect.is_none();
         return Ok(new.then_some(Event::CompanyRegistered { order, registration }).into_iter().collect());
+    }
+    if let Command::Redirect { to } = command {
+        return redirect(company, to);
     }
     let registered = company.registered.as_deref().ok_or(Refusal::NoSuchCompany)?;
     match command {
-        Command::Register { .. } => Ok(Vec::new()),
+        Command::Register { .. } | Command::Redirect { .. } => Ok(Vec::new()),
         Command::OpenSites { order, addresses } => Ok(open_sites(company, &order, addresses)),
         Command::Describe(description) => describe(company, registered, description),
         Command::NameSite { site, name } => name_site(company, site, name),
@@ -105,12 +111,24 @@ fn open_sites(company: &Company, order: &OrderId, addresses: Vec<Address>) -> Ve
     new.into_iter().map(open).collect()
 }
 
+/// A number belongs to one company. The stream whose id follows from the number says to which.
+fn redirect(company: &Company, to: CompanyId) -> Result<Vec<Event>, Refusal> {
+    match (&company.registered, company.redirect) {
+        (None, Some(before)) if before == to => Ok(Vec::new()),
+        (None, None) => Ok(vec![Event::CompanyRedirected { to }]),
+        (None, Some(other)) => Err(Refusal::NumberTaken(other)),
+        (Some(held), _) => Err(Refusal::NumberTaken(CompanyId::registered_as(&held.number))),
+    }
+}
+
 fn describe(company: &Company, held: &Registered, wanted: Description) -> Result<Vec<Event>, Refusal> {
     let legal_name = wanted.legal_name.unwrap_or_else(|| held.legal_name.clone());
     let trading_name = wanted.trading_name.unwrap_or_else(|| held.trading_name.clone());
     let renamed = legal_name != held.legal_name || trading_name != held.trading_name;
+    let numbered = wanted.number.filter(|number| *number != held.number);
     let mut events: Vec<Event> =
-        renamed.then_some(Event::CompanyRenamed { legal_name, trading_name }).into_iter().collect();
+        numbered.map(|number| Event::CompanyNumberChanged { number }).into_iter().collect();
+    events.extend(renamed.then_some(Event::CompanyRenamed { legal_name, trading_name }));
     for (kind, address) in wanted.addresses {
         let old = held.addresses.get(&kind);
         // The registered office can be changed, but not removed.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{CompanyName, Registration, SiteName};
 use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId};
 use crate::values::address::Address;
+use crate::values::enterprise_number::EnterpriseNumber;
 
 /// The purpose of a company's address that is not a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -68,6 +69,17 @@ pub enum Event {
         legal_name: CompanyName,
         /// The trading name, if it differs from the legal name.
         trading_name: Option<CompanyName>,
+    },
+    /// Support gave the company another enterprise number. Orders with its former numbers are still its own.
+    CompanyNumberChanged {
+        /// The new number.
+        number: EnterpriseNumber,
+    },
+    /// The number from which this stream's id follows belongs to another company by now: it changed its number to this
+    /// one. Orders with this number are that company's.
+    CompanyRedirected {
+        /// The company.
+        to: CompanyId,
     },
     /// An address of the company changed. This is not the address of a site.
     CompanyAddressChanged {

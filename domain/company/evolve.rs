@@ -21,6 +21,12 @@ pub fn evolve(mut company: Company, fact: &Fact<Event>) -> Company {
                 addresses: BTreeMap::from([office]),
             }));
         }
+        Event::CompanyNumberChanged { number } => {
+            if let Some(registered) = &mut company.registered {
+                registered.number = number.clone();
+            }
+        }
+        Event::CompanyRedirected { to } => company.redirect = Some(*to),
         Event::CompanyRenamed { legal_name, trading_name } => {
             if let Some(registered) = &mut company.registered {
                 registered.legal_name = legal_name.clone();

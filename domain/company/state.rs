@@ -14,6 +14,8 @@ use crate::values::enterprise_number::EnterpriseNumber;
 pub struct Company {
     /// Its details. `None` if it is not a customer yet.
     pub registered: Option<Box<Registered>>,
+    /// The company to which the number belongs from which this stream's id follows. `None`: to this one.
+    pub redirect: Option<CompanyId>,
     /// Its sites.
     pub sites: PersistentMap<SiteId, Site>,
     /// The site at each address: the first that was there.

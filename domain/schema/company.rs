@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Spread;
 use crate::company::{AddressKind, CompanyName, Event, MergedSite, MovedSite, Registration, SiteName};
 use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId};
 use crate::values::address::Address;
@@ -16,6 +17,10 @@ stored_events!(Company:
         legal_name as "legal_name": CompanyName,
         trading_name as "trading_name": Option<CompanyName>,
     },
+    "company-number-changed" => CompanyNumberChanged {
+        number as { country: Country, enterprise_number: String },
+    },
+    "company-redirected" => CompanyRedirected { to as "company_id": CompanyId },
     "company-address-changed" => CompanyAddressChanged {
         kind as "kind": AddressKind,
         address as "address": Option<Address>,
@@ -50,6 +55,16 @@ stored_events!(Company:
         merged as #[serde(default, skip_serializing_if = "Vec::is_empty")] "merged": Vec<MergedSite>,
     },
 );
+
+impl Spread<(Country, String)> for (EnterpriseNumber,) {
+    fn spread(self) -> (Country, String) {
+        (self.0.country(), self.0.digits().to_owned())
+    }
+
+    fn gather((country, digits): (Country, String)) -> Self {
+        (EnterpriseNumber::stored(country, digits),)
+    }
+}
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct StoredRegistration {

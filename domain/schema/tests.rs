@@ -222,6 +222,10 @@ fn of_companies() -> Vec<DomainEvent> {
             trading_name: None,
         },
         C::CompanyAddressChanged { kind: AddressKind::Correspondence, address: Some(address()) },
+        C::CompanyNumberChanged {
+            number: EnterpriseNumber::stored(Country::Belgium, "0987654394".to_owned()),
+        },
+        C::CompanyRedirected { to: company },
         C::SiteOpened { site, name: name.clone(), address: address(), order: order() },
         C::SiteNamed { site, name: name.clone() },
         C::SiteAddressChanged { site, address: address(), name: None },

@@ -107,6 +107,10 @@ impl View for Companies {
                     },
                 )
             }
+            Event::CompanyNumberChanged { number } => rows.change(key, |row| {
+                row.country = number.country();
+                row.enterprise_number = number.digits().to_owned();
+            }),
             Event::CompanyRenamed { legal_name, trading_name } => rows.change(key, |row| {
                 row.legal_name = legal_name.clone();
                 row.trading_name = trading_name.clone();

@@ -102,7 +102,11 @@ impl View for Orders {
                 };
                 rows.put(key, row)
             }
-            Event::OrderOnboarded { outcome, .. } => rows.change(key, |row| row.outcome = Some(*outcome)),
+            Event::OrderOnboarded { company, outcome, .. } => rows.change(key, |row| {
+                // A company that changed its number has another id than the one that follows from the number.
+                row.company_id = *company;
+                row.outcome = Some(*outcome);
+            }),
             Event::OrderResolved { resolution, .. } => {
                 rows.change(key, |row| row.resolved = Some((*resolution, envelope.position)))
             }

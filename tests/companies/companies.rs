@@ -1035,3 +1035,63 @@ async fn a_refusal_names_the_field_of_its_own_request() {
     let (token, name) = (server.token(), json!({ "name": "Till" }));
     assert_eq!(faults(&server.send(Method::PATCH, &site, Some(&token), Some(&name)).await), nowhere);
 }
+
+#[tokio::test]
+async fn support_changes_an_enterprise_number_and_orders_with_either_number_are_the_companys() {
+    let server = Server::start().await;
+    let one = Merchant::new(&server, 1, &[line("A920 Mobile", 1, &[], &place("Rue Neuve", "12"))]).await;
+    let two = Merchant::new(&server, 2, &[line("A920 Mobile", 1, &[], &place("Rue Haute", "1"))]).await;
+    let path = format!("/v1/companies/{}", one.company);
+    let own = one.get(&path).await["enterprise_number"].as_str().unwrap().to_owned();
+    let head = server.service_get("/v1/events?limit=1").await.json()["position"].clone();
+    let same = json!({ "enterprise_number": format!("BE {}.{}", &own[..4], &own[4..]) });
+    one.call(Method::PATCH, &path, Some(same)).await.expect(204);
+    assert_eq!(server.service_get("/v1/events?limit=1").await.json()["position"], head, "nothing changed");
+
+    let (new, others) = (
+        format!("{:08}{:02}", 77, 97 - 77),
+        two.get(&two.of_company("")[..two.of_company("").len() - 1]).await,
+    );
+    let others = others["enterprise_number"].clone();
+    let change = |number: Value| json!({ "enterprise_number": number, "reason": "The register changed it" });
+    assert_eq!(
+        slug(&one.call(Method::PATCH, &path, Some(change(json!(new)))).await.expect(409)),
+        "contact-support"
+    );
+    let patch = |body: Value| {
+        let (server, path) = (&server, path.clone());
+        async move { server.send(Method::PATCH, &path, Some(&server.token()), Some(&body)).await }
+    };
+    assert_eq!(slug(&patch(change(others)).await.expect(409)), "enterprise-number-taken");
+    assert_eq!(
+        faults(&patch(change(json!("0123456700"))).await),
+        fault("/enterprise_number", "enterprise-number-check")
+    );
+    patch(change(json!(new))).await.expect(204);
+    assert_eq!(one.get(&path).await["enterprise_number"], new.as_str());
+    let found = server.service_get(&format!("/v1/companies?enterprise_number={new}")).await.json();
+    assert_eq!(texts(found["items"].as_array().unwrap(), "company_id"), [one.company.as_str()]);
+
+    // An order with either number is this company's: its contact waits for an administrator of the company.
+    for (n, number) in [(11, &new), (12, &own)] {
+        let mut next = order_of(
+            n,
+            1,
+            &format!("new{n}@example.be"),
+            &[line("A920 Mobile", 1, &[], &place("Rue Neuve", "12"))],
+        );
+        next["company"]["enterprise_number"] = json!(number);
+        let placed = server.service_post("/v1/orders", next).await.expect(201).json();
+        assert_eq!(placed["outcome"], "temporary_administrator", "{number}");
+        assert_eq!(placed["company_id"], one.company.as_str());
+    }
+    let orders = items(&server, &format!("/v1/orders?company={}", one.company), &server.token()).await;
+    assert_eq!(orders.len(), 3);
+    // No other company gets a number that this one has or had.
+    let path = format!("/v1/companies/{}", two.company);
+    for number in [&own, &new] {
+        let taken =
+            server.send(Method::PATCH, &path, Some(&server.token()), Some(&change(json!(number)))).await;
+        assert_eq!(slug(&taken.expect(409)), "enterprise-number-taken");
+    }
+}

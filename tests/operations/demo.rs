@@ -229,6 +229,8 @@ fn a_sample_world_has_everything_that_can_happen_to_a_merchant() {
         "group-changed",
         "group-deleted",
         "company-renamed",
+        "company-number-changed",
+        "company-redirected",
         "company-address-changed",
         "lockout-released",
         "serial-released",

@@ -2,6 +2,7 @@
 
 use loquet_domain::company::{CompanyName, InvalidCompanyName};
 use loquet_domain::values::email_address::{EmailAddress, InvalidEmail};
+use loquet_domain::values::enterprise_number::{Country, EnterpriseNumber, InvalidEnterpriseNumber};
 use loquet_domain::values::language::Language;
 use loquet_domain::values::person::{InvalidName, Person, PersonName};
 
@@ -68,6 +69,22 @@ impl Faults {
         self.check(pointer, PersonName::parse(text), |fault| match fault {
             InvalidName::Text => "name-invalid",
             InvalidName::Link => "name-with-link",
+        })
+    }
+
+    pub(crate) fn enterprise_number(
+        &mut self,
+        pointer: &str,
+        country: Country,
+        text: &str,
+    ) -> Option<EnterpriseNumber> {
+        self.check(pointer, EnterpriseNumber::parse(country, text), |error| match error {
+            InvalidEnterpriseNumber::NotBelgian => "enterprise-number-belgian",
+            InvalidEnterpriseNumber::CheckDigits => "enterprise-number-check",
+            InvalidEnterpriseNumber::NotDutch => "enterprise-number-dutch",
+            InvalidEnterpriseNumber::DutchVat => "enterprise-number-dutch-vat",
+            InvalidEnterpriseNumber::OtherCountry => "enterprise-number-other-country",
+            InvalidEnterpriseNumber::OtherCharacters => "enterprise-number-characters",
         })
     }
 

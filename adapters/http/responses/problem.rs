@@ -230,6 +230,9 @@ impl Problem {
             company::Refusal::SiteNameTaken(site) => {
                 Self::new(StatusCode::CONFLICT, "site-name-taken").with("site", site)
             }
+            company::Refusal::NumberTaken(company) => {
+                Self::new(StatusCode::CONFLICT, "enterprise-number-taken").with("company", company)
+            }
             company::Refusal::SitePromised(_) => Self::new(StatusCode::CONFLICT, "takeover-overlaps"),
         }
     }

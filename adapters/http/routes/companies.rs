@@ -188,8 +188,9 @@ pub(crate) struct ChangeBody {
     /// The reason. Required from the supplier's staff.
     #[schema(example = "Their administrator asked for it by telephone")]
     reason: Option<String>,
-    /// Always refused: a new number means a new company or a take-over. Contact support.
-    #[schema(read_only)]
+    /// The number in the register of the company's country. Only support changes it. The present number, in any spelling,
+    /// changes nothing.
+    #[schema(example = "0123.456.749")]
     enterprise_number: Option<String>,
 }
 
@@ -211,8 +212,11 @@ pub(crate) fn said<'de, T: Deserialize<'de>, D: Deserializer<'de>>(field: D) -> 
 }
 
 impl ChangeBody {
-    fn check(self, caller: &Caller) -> Result<(Description, Because), Problem> {
+    fn check(self, caller: &Caller, present: &EnterpriseNumber) -> Result<(Description, Because), Problem> {
         let mut faults = Faults::default();
+        let number = self.enterprise_number.as_deref();
+        let number =
+            number.and_then(|text| faults.enterprise_number("/enterprise_number", present.country(), text));
         let because = faults.because(caller, "/reason", self.reason);
         let mut name = |pointer: &str, text: &str| faults.company_name(pointer, text);
         let legal_name = self.legal_name.as_deref().and_then(|text| name("/legal_name", text));
@@ -235,20 +239,22 @@ impl ChangeBody {
             SiteAtOfficeBody::Stays => SiteAtOffice::Stays,
         };
         let addresses = addresses.into_iter().collect();
-        faults.finish(Some((Description { legal_name, trading_name, addresses, site_at_office }, because)))
+        let description = Description { legal_name, trading_name, number, addresses, site_at_office };
+        faults.finish(Some((description, because)))
     }
 }
 
 /// Change a company's names and addresses: all given fields, or none of them.
 ///
-/// Allowed for the company's administrators.
+/// Allowed for the company's administrators. Support can also change the enterprise number. The company keeps its id, its
+/// sites and its people, and orders with its former numbers are still its own.
 #[utoipa::path(
     patch, path = "/v1/companies/{company_id}", operation_id = "change_company", tag = "companies", request_body = ChangeBody,
     security(("session" = []), ("service" = [])), params(("company_id" = Uuid, Path)),
     responses(
         (status = 204, description = "Changed"),
         (status = 404, description = "It does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "The enterprise number can't be changed here, or another site has the address of the new office", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "Only support can change the enterprise number, another company has the number, or another site has the address of the new office", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "The body breaks rules. The answer lists all of them", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
@@ -262,10 +268,13 @@ pub(crate) async fn change(
     let id = CompanyId(id);
     let needed = Need::everywhere(Permission::ManageCompany);
     api.permit(&caller, Scope::CompaniesWrite, id, needed).await?;
-    if body.enterprise_number.is_some() {
+    let held = api.app.company(id).await?.state;
+    let present = &held.registered.as_deref().ok_or_else(Problem::not_found)?.number;
+    let (description, because) = body.check(&caller, present)?;
+    let other = description.number.as_ref().is_some_and(|number| number != present);
+    if other && caller.person().is_ok() {
         return Err(Problem::contact_support());
     }
-    let (description, because) = body.check(&caller)?;
     let (at, context) = (arrival.at, caller.context(&arrival, because));
     carry_out(at, async move { api.app.describe_company(&context, id, description).await }).await
 }

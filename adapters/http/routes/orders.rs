@@ -14,7 +14,7 @@ use loquet_domain::fact::Actor;
 use loquet_domain::ids::OrderId;
 use loquet_domain::order::{Channel, Contact, Content, Line, MAX_LINES, Outcome, Resolution};
 use loquet_domain::ports::{Position, Tokens};
-use loquet_domain::values::enterprise_number::{Country, EnterpriseNumber, InvalidEnterpriseNumber};
+use loquet_domain::values::enterprise_number::Country;
 use loquet_domain::values::language::Language;
 use loquet_domain::values::plain_text::visible;
 use loquet_domain::values::serial_number::SerialNumber;
@@ -237,15 +237,7 @@ impl CompanyBody {
         let country =
             faults.check("/company/country", Country::parse(&self.country).ok_or(()), |()| "country-unknown");
         let number = country.and_then(|country| {
-            let parsed = EnterpriseNumber::parse(country, &self.enterprise_number);
-            faults.check("/company/enterprise_number", parsed, |error| match error {
-                InvalidEnterpriseNumber::NotBelgian => "enterprise-number-belgian",
-                InvalidEnterpriseNumber::CheckDigits => "enterprise-number-check",
-                InvalidEnterpriseNumber::NotDutch => "enterprise-number-dutch",
-                InvalidEnterpriseNumber::DutchVat => "enterprise-number-dutch-vat",
-                InvalidEnterpriseNumber::OtherCountry => "enterprise-number-other-country",
-                InvalidEnterpriseNumber::OtherCharacters => "enterprise-number-characters",
-            })
+            faults.enterprise_number("/company/enterprise_number", country, &self.enterprise_number)
         });
         let mut name = |pointer: &str, text: &str| faults.company_name(pointer, text);
         let legal_name = name("/company/legal_name", &self.legal_name);
