@@ -43,6 +43,9 @@ pub(crate) struct Settings {
     pub(crate) brand: String,
     pub(crate) node: String,
     pub(crate) time_zone: chrono_tz::Tz,
+    pub(crate) support_contact: Option<String>,
+    /// Whether anybody can read the description of the API.
+    pub(crate) docs: bool,
     pub(crate) listen: SocketAddr,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) connections: Connections,
@@ -153,6 +156,8 @@ impl Settings {
             brand: config.text("brand")?.to_owned(),
             node: config.text("node")?.to_owned(),
             time_zone: config.parsed("time_zone")?,
+            support_contact: config.text("support_contact").map(ToOwned::to_owned),
+            docs: mode == Mode::Development || config.text("http.docs") == Some("on"),
             listen: config.parsed("http.listen")?,
             trusted_proxies: trusted_proxies.clone(),
             connections: Connections {
@@ -170,7 +175,7 @@ impl Settings {
                 passes: config.parsed("argon2.passes")?,
                 lanes: 1,
             },
-            from: config.text("smtp.from")?.to_owned(),
+            from: sender(config)?,
             smtp,
             sending: Sending {
                 at_once: config.parsed("mail.connections")?,
@@ -184,6 +189,17 @@ impl Settings {
             kafka,
         })
     }
+}
+
+/// Returns the sender of all mails. An address without a name gets the brand as its name.
+fn sender(config: &Config) -> Option<String> {
+    let from = config.text("smtp.from")?;
+    if from.contains('<') {
+        return Some(from.to_owned());
+    }
+    // A quoted string (RFC 5322, 3.2.4) keeps every character of a brand.
+    let brand = config.text("brand")?.replace('\\', "\\\\").replace('"', "\\\"");
+    Some(format!("\"{brand}\" <{from}>"))
 }
 
 /// How far read models of a server that is ready may be behind. In KurrentDB, a position is a place in bytes.
@@ -335,7 +351,7 @@ fn smtp(config: &mut Config, mode: Mode) -> Option<SmtpSettings> {
         port: config.parsed("smtp.port").unwrap_or(usual),
         security,
         credentials: credentials(config),
-        from: config.text("smtp.from")?.to_owned(),
+        from: sender(config)?,
         extra_ca: file(config, "smtp.ca_file"),
         timeout: config.duration("smtp.timeout").unwrap_or(Duration::from_mins(5)),
         connections: config.parsed("mail.connections").unwrap_or(4),

@@ -12,6 +12,7 @@ pub mod event_envelope;
 pub mod held_rows;
 pub mod index;
 pub mod leader;
+pub mod local_time;
 pub mod mail;
 pub mod people;
 pub mod ports;

@@ -1708,7 +1708,7 @@ async fn verifying_finds_a_row_that_is_not_what_the_log_says() {
         ("accounts", world.head().await, &[][..])
     );
     let file = rusqlite::Connection::open(world.folder.path().join("live.db")).unwrap();
-    file.execute("UPDATE view_accounts_3_1 SET row = replace(row, 'active', 'erased')", []).unwrap();
+    file.execute("UPDATE view_accounts_4_1 SET row = replace(row, 'active', 'erased')", []).unwrap();
     assert_eq!(judge("altered.db").await.differing, [account.unwrap().to_string()]);
 }
 

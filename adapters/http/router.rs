@@ -138,8 +138,10 @@ pub fn router(api: Arc<Api>) -> Router {
     let once = middleware::from_fn_with_state(api.clone(), idempotency::once);
     let described = described().layer(once).merge(with_secrets()).merge(anonymous);
     let (described, description) = described.split_for_parts();
-    let viewer =
-        SwaggerUi::new("/docs").external_url_unchecked("/openapi.json", description::complete(&description));
+    let viewer = api.docs.then(|| {
+        let description = description::complete(&description);
+        SwaggerUi::new("/docs").external_url_unchecked("/openapi.json", description)
+    });
     let mut router = described
         .merge(pages::routes().layer(limited))
         .merge(pages::open_routes())
@@ -148,5 +150,10 @@ pub fn router(api: Arc<Api>) -> Router {
         router = router.merge(dev_mail::routes());
     }
     let around = middleware::from_fn_with_state(api.clone(), every_request::every_request);
-    router.method_not_allowed_fallback(problem::no_such_method).with_state(api).merge(viewer).layer(around)
+    let router = router.method_not_allowed_fallback(problem::no_such_method).with_state(api);
+    let router = match viewer {
+        Some(viewer) => router.merge(viewer),
+        None => router,
+    };
+    router.layer(around)
 }

@@ -14,6 +14,7 @@ use loquet_http_ports::answers::Answers;
 use loquet_http_ports::dev_mails::DevMails;
 use loquet_http_ports::service_tokens::ServiceTokens;
 use loquet_metrics::Metrics;
+use loquet_projections::local_time::TimeZone;
 use loquet_projections::mail::MailLedger;
 use loquet_projections::ports::{Clock, ReadStore};
 use loquet_projections::runner::{NotThere, Status};
@@ -64,6 +65,12 @@ pub struct Api {
     pub refusal_step: Duration,
     /// The name of the customer portal, as users see it.
     pub brand: String,
+    /// The time zone in which people read times.
+    pub time_zone: TimeZone,
+    /// Where people reach support, as the pages say it. `None`: the pages do not say where.
+    pub support_contact: Option<String>,
+    /// Whether anybody can read the description of the API.
+    pub docs: bool,
     /// The result of the last write to the log by the readiness check.
     pub probe: Probe,
     /// The development mails that `/dev/mail` shows. `None` in production.

@@ -3,6 +3,7 @@ use loquet_domain::company::Company;
 use loquet_domain::terminals::Terminals;
 use loquet_domain::values::language::Language;
 use loquet_domain::values::plain_text::is_printable;
+use loquet_projections::local_time::TimeZone;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use serde_json::{Value, json};
@@ -83,7 +84,8 @@ fn texts(value: &Value, told: &mut Vec<String>) {
 fn said(problem: &Problem) -> Vec<String> {
     let mut told = Vec::new();
     for language in Language::ALL {
-        let body = localize::write(language, problem.clone(), RequestId(Uuid::nil()));
+        let reader = localize::Reader { language, time_zone: TimeZone::Europe__Brussels, page_of: None };
+        let body = localize::write(&reader, problem.clone(), RequestId(Uuid::nil()));
         texts(&serde_json::to_value(body).unwrap(), &mut told);
     }
     told

@@ -105,7 +105,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     setting("brand", Kind::Text, "MyCCV", "The product name that mails and pages show"),
     setting("node", Kind::Text, "node-1", "The name of this machine in the log"),
-    setting("time_zone", Kind::Zone, "Europe/Brussels", "The time zone of times in mails"),
+    setting("time_zone", Kind::Zone, "Europe/Brussels", "The time zone of times in mails and answers"),
+    unset(
+        "support_contact",
+        Kind::Text,
+        "+32 2 555 01 23",
+        "Where people reach support, as the pages say it: a telephone number, an e-mail address or a web address",
+    ),
     setting(
         "store.engine",
         Kind::Choice(&["sqlite", "postgres", "kurrentdb"]),
@@ -238,6 +244,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         Kind::Networks,
         "",
         "Proxies whose X-Forwarded-For header is trusted. The header is ignored in requests from any other address",
+    ),
+    setting(
+        "http.docs",
+        SWITCH,
+        "off",
+        "Whether anybody can read and try the API at /docs, and its description at /openapi.json. Always on with --dev",
     ),
     setting(
         "http.connections",
@@ -454,7 +466,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "/run/secrets/smtp",
         "A file that contains the password for the mail server",
     ),
-    setting("smtp.from", Kind::Mailbox, "MyCCV <no-reply@localhost.localdomain>", "The sender of all mails"),
+    setting(
+        "smtp.from",
+        Kind::Mailbox,
+        "no-reply@localhost.localdomain",
+        "The sender of all mails. An address without a name gets the brand as its name",
+    ),
     unset(
         "smtp.ca_file",
         Kind::Path,

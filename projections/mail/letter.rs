@@ -1,8 +1,6 @@
 //! Writes a mail about the event that caused it.
 
 use askama::Template;
-use chrono::{DurationRound, TimeDelta};
-use chrono_tz::Tz;
 use loquet_domain::Moment;
 use loquet_domain::account::Profile;
 use loquet_domain::values::language::Language;
@@ -11,6 +9,7 @@ use loquet_domain::values::plain_text::without_links;
 use uuid::Uuid;
 
 use super::{MailKind, Message};
+use crate::local_time::{Precision, TimeZone, tell};
 use crate::words::{Places, UnreadableWords, Words};
 
 /// What every mail says about its sender.
@@ -21,7 +20,7 @@ pub struct Letterhead {
     /// The beginning of all links: scheme and host, without a trailing slash. Nothing else is used for links.
     pub public_url: String,
     /// The time zone in which times are written.
-    pub time_zone: Tz,
+    pub time_zone: TimeZone,
 }
 
 /// The maximum number of characters that a mail shows of a person's name, or of another text in a sentence.
@@ -49,18 +48,6 @@ struct Text<'a> {
 #[template(path = "letter.html")]
 struct Html<'a> {
     letter: &'a Letter,
-}
-
-/// How exactly a mail tells a time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Precision {
-    /// The minute in which it is. What the mail tells has happened by then, or a link still works then.
-    #[default]
-    Minute,
-    /// The minute that begins at this time or next. A lockout has ended by then.
-    NextMinute,
-    /// The day, for what is weeks away.
-    Day,
 }
 
 /// The variable contents of a mail.
@@ -153,7 +140,7 @@ impl Letters {
         let told: Vec<_> =
             told.into_iter().map(|(place, text)| (place, without_links(&text, MOST_OF_A_PLACE))).collect();
         let (name, about_name) = (full_name(person), full_name(about));
-        let moment = self.tell(language, moment, precision);
+        let moment = tell(&self.words, language, self.head.time_zone, moment, precision);
         let mut places: Vec<(&str, &str)> = vec![
             ("brand", &self.head.brand),
             ("name", &name),
@@ -194,21 +181,5 @@ impl Letters {
             text: Text { letter: &letter }.render()?,
             html: Html { letter: &letter }.render()?,
         })
-    }
-
-    /// A time as people write it, in the reader's language and the letterhead's time zone.
-    fn tell(&self, language: Language, moment: Moment, precision: Precision) -> String {
-        let moment = match precision {
-            Precision::NextMinute => moment.duration_round_up(TimeDelta::minutes(1)).unwrap_or(moment),
-            Precision::Minute | Precision::Day => moment,
-        };
-        let local = moment.with_timezone(&self.head.time_zone);
-        let day = local.format("%d/%m/%Y").to_string();
-        let day = if language == Language::Nl { day.replace('/', "-") } else { day };
-        let time = local.format("%H:%M").to_string();
-        let zone = local.format("%Z").to_string();
-        let places = [("day", day.as_str()), ("time", &time), ("zone", &zone)];
-        let message = if precision == Precision::Day { "day" } else { "moment" };
-        self.words.say(language, message, &places)
     }
 }

@@ -8,7 +8,8 @@ use loquet_domain::ports::StreamId;
 use loquet_domain::schema::DomainEvent;
 use loquet_domain::takeover;
 
-use super::{Precision, Tidings};
+use super::Tidings;
+use crate::local_time::Precision;
 
 /// The maximum number of sites that a mail names.
 const MOST_NAMED: usize = 10;

@@ -22,10 +22,10 @@ use tokio::time::Instant;
 use super::pace::{Pace, RefusedInARow, Server, doubling, longest, pause_of_perhaps_taken};
 use super::software::{Software, UNKNOWN};
 use super::{
-    Letters, MailKind, Mailboxes, Message, Precision, Tidings, Trouble, UnfilledTemplate, effect_of,
-    of_companies,
+    Letters, MailKind, Mailboxes, Message, Tidings, Trouble, UnfilledTemplate, effect_of, of_companies,
 };
 use crate::causes::Causes;
+use crate::local_time::Precision;
 use crate::people::{Unreadable, event_at, noted_at};
 use crate::ports::{
     ClaimedMail, Clock, Fence, Fenced, Hold, MailOutcome, Mailer, QueuedMail, ReactionJournal, SendError,

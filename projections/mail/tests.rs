@@ -7,6 +7,7 @@ use loquet_domain::values::language::Language;
 use loquet_domain::values::person::{Person, PersonName};
 
 use super::*;
+use crate::local_time::Precision;
 
 fn letters() -> Letters {
     let head = Letterhead {

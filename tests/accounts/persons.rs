@@ -227,3 +227,96 @@ async fn everything_that_is_held_on_a_person_is_one_file_for_them_and_for_suppor
     server.service_post(&erase, json!({ "reason": "asked by letter" })).await.expect(204);
     export(&server, &account, &server.token(), "application/json", Some(&why)).await.expect(404);
 }
+
+/// What a browser gets: the status, and the page.
+async fn page(server: &Server, method: Method, path: &str, form: &str) -> (u16, String) {
+    let request = server.client.request(method, format!("{}{path}", server.url));
+    let request =
+        request.header("accept", "text/html,application/xhtml+xml;q=0.9").header("accept-language", "en");
+    let request = request.header("content-type", "application/x-www-form-urlencoded").body(form.to_owned());
+    let answer = request.send().await.unwrap();
+    let (status, kind) =
+        (answer.status().as_u16(), answer.headers()["content-type"].to_str().unwrap().to_owned());
+    assert_eq!(kind, "text/html; charset=utf-8", "{path}");
+    (status, answer.text().await.unwrap())
+}
+
+#[tokio::test]
+async fn a_dead_link_says_which_it_is_where_support_is_and_sends_another_to_whoever_asks() {
+    let server = Server::with_variables(&[("LOQUET_SUPPORT_CONTACT", "+32 2 555 01 23")]).await;
+    let email = "marie@example.be";
+    let placed = server.service_post("/v1/orders", order(1, 1, email)).await.expect(201).json();
+    let first = token_in(&server.mail(email, "Confirmez", 1).await);
+    let (status, form) = page(&server, Method::GET, &format!("/activate?token={first}"), "").await;
+    assert_eq!(status, 200);
+    assert!(
+        form.contains(r#"value="marie@example.be" autocomplete="username""#),
+        "for password managers: {form}"
+    );
+    assert!(form.contains("show-password.js"), "{form}");
+
+    // A newer link voids this one. Its page leads to another.
+    let again = format!("/v1/accounts/{}/activation-mail", placed["account_id"].as_str().unwrap());
+    server.service_post(&again, json!({})).await.expect(204);
+    let second = token_in(&server.mail(email, "Confirmez", 2).await);
+    let (status, dead) = page(&server, Method::GET, &format!("/activate?token={first}"), "").await;
+    assert_eq!(status, 410);
+    for said in [
+        "link to confirm your account",
+        "+32 2 555 01 23",
+        r#"action="activation-link""#,
+        "Send me a new link",
+    ] {
+        assert!(dead.contains(said), "{said} is not in {dead}");
+    }
+    let (_, altered) = page(&server, Method::GET, &format!("/activate?token={first}x"), "").await;
+    assert!(altered.contains("incomplete or was altered") && !altered.contains("<form"), "{altered}");
+    let (status, sent) = page(&server, Method::POST, "/activation-link", &format!("token={first}")).await;
+    assert_eq!(status, 200);
+    let third = token_in(&server.mail(email, "Confirmez", 3).await);
+    assert!(third != second);
+    let (status, forged) = page(&server, Method::POST, "/activation-link", "token=forged").await;
+    assert_eq!((status, &forged), (200, &sent), "the same answer to everybody");
+    let chosen = json!({ "token": third, "password": PASSWORD });
+    server.post("/v1/activations", chosen).await.expect(204);
+    let (status, active) = page(&server, Method::POST, "/activation-link", &format!("token={third}")).await;
+    assert_eq!((status, &active), (200, &sent));
+
+    let (status, reset) = page(&server, Method::GET, "/reset?token=forged", "").await;
+    assert_eq!(status, 400);
+    assert!(
+        reset.contains("link to choose a new password is incomplete") && !reset.contains("<form"),
+        "{reset}"
+    );
+}
+
+#[tokio::test]
+async fn a_person_gets_pages_and_a_program_gets_problems() {
+    let server = Server::start().await;
+    let (status, nothing) = page(&server, Method::GET, "/nowhere", "").await;
+    assert_eq!(status, 404);
+    assert!(nothing.contains("There is nothing at /nowhere."), "{nothing}");
+    let (_, deep) = page(&server, Method::GET, "/no/where/", "").await;
+    assert!(deep.contains(r#"href="../../style.css""#), "{deep}");
+    let (status, refused) = page(&server, Method::POST, "/style.css", "").await;
+    assert_eq!(status, 405);
+    assert!(refused.contains("<h1>"), "{refused}");
+    let problem = server.send(Method::GET, "/nowhere", None, None).await.expect(404);
+    assert_eq!(problem.headers["content-type"], "application/problem+json");
+    let script = server.send(Method::GET, "/show-password.js", None, None).await.expect(200);
+    assert_eq!(script.headers["content-type"], "text/javascript; charset=utf-8");
+}
+
+#[tokio::test]
+async fn a_lockout_says_in_words_when_it_ends() {
+    let server = Server::start().await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    for _ in 0..7 {
+        server.login("marie@example.be", "Wrong1!!").await.expect(401);
+    }
+    let locked = server.login("marie@example.be", PASSWORD).await.expect(423).json();
+    let detail = locked["detail"].as_str().unwrap();
+    let (_, told) = detail.split_once("The lockout ends on ").unwrap_or_else(|| panic!("{detail}"));
+    let zone = ["(CET)", "(CEST)"].into_iter().any(|zone| told.contains(zone));
+    assert!(zone && told.contains(" at ") && !detail.contains("locked_until"), "{detail}");
+}

@@ -396,7 +396,7 @@ async fn a_read_model_that_was_tampered_with_is_found_and_mended_without_a_serve
     server.service_get(&format!("/v1/accounts/{id}?at_least={head}")).await.expect(200);
     server.stop();
     let views = rusqlite::Connection::open(server.folder.join("views.db")).unwrap();
-    let tampered = views.execute("UPDATE view_accounts_3_1 SET row = replace(row, 'fr', 'nl')", []).unwrap();
+    let tampered = views.execute("UPDATE view_accounts_4_1 SET row = replace(row, 'fr', 'nl')", []).unwrap();
     drop(views);
     assert_eq!(tampered, 1);
     let (code, out, _) = loquet(&server, &["projections", "verify", "accounts"]);
@@ -1263,8 +1263,8 @@ fn as_the_version_before(folder: &Path) {
              PRIMARY KEY (view, version)) STRICT, WITHOUT ROWID;
          INSERT INTO checkpoints SELECT view, 1, position FROM builds WHERE view = 'accounts';
          INSERT INTO checkpoints VALUES ('lockouts', 1, 3);
-         CREATE TABLE view_accounts_1 AS SELECT * FROM view_accounts_3_1;
-         CREATE TABLE view_accounts_1_index AS SELECT * FROM view_accounts_3_1_index;
+         CREATE TABLE view_accounts_1 AS SELECT * FROM view_accounts_4_1;
+         CREATE TABLE view_accounts_1_index AS SELECT * FROM view_accounts_4_1_index;
          CREATE TABLE view_lockouts_1 (key TEXT PRIMARY KEY, row TEXT NOT NULL) STRICT, WITHOUT ROWID;
          CREATE TABLE view_lockouts_1_index (
              name TEXT NOT NULL, value TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (name, value, key)

@@ -20,6 +20,7 @@ use super::rate_limits;
 use super::request_identity;
 use crate::extractors::{query, shape};
 use crate::request_parts::REQUEST_ID;
+use crate::responses::localize::Reader;
 use crate::responses::problem::Problem;
 use crate::responses::{localize, problem};
 use crate::state::Api;
@@ -37,10 +38,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) async fn every_request(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
     let policy = content_policy(request.uri().path());
-    let language = localize::language(request.headers());
+    let reader = Reader {
+        language: localize::language(request.headers()),
+        time_zone: api.time_zone,
+        page_of: localize::wants_page(request.uri().path(), request.headers())
+            .then(|| (api.brand.as_str(), localize::root_from(request.uri().path()))),
+    };
     let (id, span) = request_identity::identify(&api, &mut request).await;
     let answered = answered_in_time(&api, request, next).instrument(span).await;
-    let mut response = localize::localize(language, id, answered);
+    let mut response = localize::localize(&reader, id, answered);
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, id.header());
     for (name, value) in FIXED {
@@ -127,17 +133,18 @@ async fn admitted(api: &Api, request: Request, next: Next) -> Response {
     conditional::not_modified(known, response)
 }
 
-/// Allows no scripts, no frames, no forms to other hosts, and only our own style sheet.
+/// Allows no frames, no forms to other hosts, and only our own style sheet. Allows no script, or only our own.
 fn content_policy(path: &str) -> &'static str {
     // The API viewer is third-party software. It needs its own scripts, and styles that it creates itself.
-    match path.starts_with("/docs") {
-        true => {
-            "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
-             base-uri 'none'; frame-ancestors 'none'"
-        }
-        false => {
-            "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
-             base-uri 'none'; frame-ancestors 'none'"
-        }
+    if path.starts_with("/docs") {
+        return "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+                base-uri 'none'; frame-ancestors 'none'";
     }
+    // The script of these pages shows a password while its owner types it.
+    if matches!(path, "/activate" | "/reset") {
+        return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+                form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+    }
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
+     base-uri 'none'; frame-ancestors 'none'"
 }

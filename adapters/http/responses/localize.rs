@@ -7,9 +7,11 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use loquet_domain::values::language::Language;
 use loquet_domain::values::plain_text::visible;
+use loquet_projections::local_time::{Precision, TimeZone, tell};
 use loquet_projections::words::{Places, UnreadableWords, Words};
 
 use crate::request_parts::RequestId;
+use crate::responses::pages::problem_page;
 use crate::responses::problem::{FaultBody, Problem, ProblemBody};
 
 /// The words of problems and pages.
@@ -39,8 +41,30 @@ pub(crate) fn language(headers: &HeaderMap) -> Language {
     Language::accepted(accepted.unwrap_or_default())
 }
 
+/// Who reads an answer, and how.
+pub(crate) struct Reader<'a> {
+    pub(crate) language: Language,
+    pub(crate) time_zone: TimeZone,
+    /// The brand, and the way from the page to the root, if the reader is a person with a browser: a problem is then a
+    /// page.
+    pub(crate) page_of: Option<(&'a str, String)>,
+}
+
+/// The way from a page to the root of the server, which may be behind a path of a proxy.
+pub(crate) fn root_from(path: &str) -> String {
+    "../".repeat(path.matches('/').count().saturating_sub(1))
+}
+
+/// Whether a request comes from a person who opens a page in a browser. Programs ask for JSON or for anything.
+pub(crate) fn wants_page(path: &str, headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let is_html = |part: &str| part.split(';').next().is_some_and(|kind| kind.trim() == "text/html");
+    !path.starts_with("/v1/") && accepted.flat_map(|value| value.split(',')).any(is_html)
+}
+
 /// Translates an answer that is a problem. Returns any other answer as it is.
-pub(crate) fn localize(language: Language, id: RequestId, mut response: Response) -> Response {
+pub(crate) fn localize(reader: &Reader<'_>, id: RequestId, mut response: Response) -> Response {
+    let language = reader.language;
     let problem = match response.extensions_mut().remove::<Problem>() {
         Some(problem) => problem,
         None => match of_the_framework(&response) {
@@ -49,14 +73,20 @@ pub(crate) fn localize(language: Language, id: RequestId, mut response: Response
         },
     };
     let status = problem.status;
-    let mut written = (status, Json(write(language, problem, id))).into_response();
+    let told = write(reader, problem, id);
+    let (kind, mut written) = match &reader.page_of {
+        Some((brand, root)) => {
+            ("text/html; charset=utf-8", problem_page(language, (brand, root), status, &told))
+        }
+        None => ("application/problem+json", (status, Json(told)).into_response()),
+    };
     let headers = written.headers_mut();
     for kept in [header::RETRY_AFTER, header::WWW_AUTHENTICATE, header::ALLOW, header::ACCEPT_ENCODING] {
         if let Some(value) = response.headers().get(&kept) {
             headers.insert(kept, value.clone());
         }
     }
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.code()));
     written
 }
@@ -79,8 +109,14 @@ fn of_the_framework(response: &Response) -> Option<Problem> {
     plain.then(|| Problem { retry_after: None, ..Problem::new(response.status(), slug) })
 }
 
-pub(crate) fn write(language: Language, problem: Problem, id: RequestId) -> ProblemBody {
-    let places = as_places(&problem.places);
+pub(crate) fn write(reader: &Reader<'_>, problem: Problem, id: RequestId) -> ProblemBody {
+    let language = reader.language;
+    let until = problem
+        .locked_until
+        .zip(words())
+        .map(|(until, words)| tell(words, language, reader.time_zone, until, Precision::NextMinute));
+    let mut places = as_places(&problem.places);
+    places.extend(until.as_deref().map(|until| ("moment", until)));
     let faults = problem.faults.iter().map(|fault| FaultBody {
         pointer: visible(&fault.pointer).into_owned(),
         rule: fault.rule.to_owned(),

@@ -6,5 +6,6 @@ pub(crate) mod done;
 pub(crate) mod faults;
 pub(crate) mod localize;
 pub(crate) mod page;
+pub(crate) mod pages;
 pub(crate) mod problem;
 pub(crate) mod tagged;

@@ -8,9 +8,9 @@ use axum::Router;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use loquet_domain::Moment;
-use loquet_domain::account::Role;
+use loquet_domain::account::{Authority, Role};
 use loquet_domain::app::Failure;
 use loquet_domain::ids::AccountId;
 use loquet_domain::ports::Purpose;
@@ -23,6 +23,7 @@ use crate::extractors::devices;
 use crate::extractors::devices::Devices;
 use crate::responses::carry_out::to_its_end;
 use crate::responses::localize::{as_places, language, say};
+use crate::responses::pages::{Again, message_page};
 use crate::responses::problem::Problem;
 use crate::state::{Api, Shared};
 
@@ -30,6 +31,7 @@ pub(crate) fn open_routes() -> Router<Arc<Api>> {
     Router::new()
         .route("/", get(home))
         .route("/style.css", get(style))
+        .route("/show-password.js", get(script))
         .route("/icon.svg", get(icon))
         .route("/favicon.ico", get(icon))
 }
@@ -38,6 +40,7 @@ pub(crate) fn open_routes() -> Router<Arc<Api>> {
 pub(crate) fn routes() -> Router<Arc<Api>> {
     Router::new()
         .route("/activate", get(show_activation).post(activate))
+        .route("/activation-link", post(send_activation_again))
         .route("/reset", get(show_reset).post(reset))
 }
 
@@ -45,6 +48,13 @@ async fn style() -> impl IntoResponse {
     let headers =
         [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "max-age=3600")];
     (headers, include_str!("../templates/style.css"))
+}
+
+/// Shows a password while its owner types it.
+async fn script() -> impl IntoResponse {
+    let headers =
+        [(header::CONTENT_TYPE, "text/javascript; charset=utf-8"), (header::CACHE_CONTROL, "max-age=3600")];
+    (headers, include_str!("../templates/show-password.js"))
 }
 
 /// The icon of a page. Browsers ask for `/favicon.ico` where no page names another one, as for a JSON answer.
@@ -58,10 +68,11 @@ async fn icon() -> impl IntoResponse {
 struct Home<'a> {
     brand: &'a str,
     dev: bool,
+    docs: bool,
 }
 
 async fn home(State(api): Shared) -> Response {
-    page(StatusCode::OK, Home { brand: &api.brand, dev: api.dev_mail.is_some() }.render())
+    page(StatusCode::OK, Home { brand: &api.brand, dev: api.dev_mail.is_some(), docs: api.docs }.render())
 }
 
 #[derive(Template)]
@@ -73,18 +84,12 @@ struct PasswordPage<'a> {
     intro: String,
     label: String,
     rules: Vec<String>,
+    show: String,
     save: String,
+    /// The address with which the person logs in, for password managers. Empty if it can't be read.
+    user: String,
     token: &'a str,
     faults: Vec<String>,
-}
-
-#[derive(Template)]
-#[template(path = "message.html")]
-struct MessagePage<'a> {
-    language: &'static str,
-    brand: &'a str,
-    heading: String,
-    text: String,
 }
 
 #[derive(Deserialize)]
@@ -109,7 +114,7 @@ async fn show_activation(
 ) -> Response {
     let language = language(&headers);
     match api.app.check_link(arrival.at, Purpose::Activation, &link.token).await {
-        Ok(()) => form(&api, Purpose::Activation, language, &link.token, Vec::new()),
+        Ok(()) => form(&api, Purpose::Activation, language, &link.token, Vec::new()).await,
         Err(failure) => activation_refused(&api, language, &link.token, failure, arrival.at).await,
     }
 }
@@ -127,11 +132,14 @@ async fn show_reset(
     let opened = to_its_end(async move { acting.app.open_reset_link(&context, &token, &devices).await });
     match opened.await {
         Ok(Ok(given)) => {
-            let page = form(&api, Purpose::PasswordReset, language, &link.token, Vec::new());
+            let page = form(&api, Purpose::PasswordReset, language, &link.token, Vec::new()).await;
             devices::keep(page, given.as_ref(), arrival.at)
         }
-        Ok(Err(failure)) => refused(&api, language, Problem::of(failure, arrival.at)),
-        Err(problem) => refused(&api, language, problem),
+        Ok(Err(failure)) => {
+            let problem = Problem::of(failure, arrival.at);
+            refused(&api, Purpose::PasswordReset, language, &link.token, problem)
+        }
+        Err(problem) => refused(&api, Purpose::PasswordReset, language, &link.token, problem),
     }
 }
 
@@ -184,13 +192,13 @@ async fn choose(
         }
         Ok(Err(Failure::WeakPassword(rules))) => {
             let problem = Problem::weak_password("/password", &rules);
-            form(&api, purpose, language, &chosen.token, sentences(language, &problem))
+            form(&api, purpose, language, &chosen.token, sentences(language, &problem)).await
         }
         Ok(Err(failure)) if purpose == Purpose::Activation => {
             activation_refused(&api, language, &chosen.token, failure, arrival.at).await
         }
-        Ok(Err(failure)) => refused(&api, language, Problem::of(failure, arrival.at)),
-        Err(problem) => refused(&api, language, problem),
+        Ok(Err(failure)) => refused(&api, purpose, language, &chosen.token, Problem::of(failure, arrival.at)),
+        Err(problem) => refused(&api, purpose, language, &chosen.token, problem),
     }
 }
 
@@ -210,7 +218,7 @@ async fn activation_refused(
         let (heading, text) = (say(language, "active-heading", &[]), say(language, text, &[]));
         return message(api, StatusCode::OK, language, heading, text);
     }
-    refused(api, language, Problem::of(failure, at))
+    refused(api, Purpose::Activation, language, token, Problem::of(failure, at))
 }
 
 /// Whether the account belongs to a temporary administrator, who can't log in yet. If that can't be read, the page says
@@ -220,7 +228,7 @@ async fn awaits_conversion(api: &Api, account: AccountId) -> bool {
     account.profile().is_some_and(|profile| profile.role == Role::TemporaryAdministrator)
 }
 
-fn form(api: &Api, purpose: Purpose, language: Language, token: &str, faults: Vec<String>) -> Response {
+async fn form(api: &Api, purpose: Purpose, language: Language, token: &str, faults: Vec<String>) -> Response {
     let kind = match purpose {
         Purpose::Activation => "activate",
         Purpose::PasswordReset => "reset",
@@ -234,11 +242,21 @@ fn form(api: &Api, purpose: Purpose, language: Language, token: &str, faults: Ve
         intro: say(language, &format!("{kind}-intro"), &places),
         label: say(language, "password-label", &[]),
         rules: rules(api, language),
+        show: say(language, "password-show", &[]),
         save: say(language, "save", &[]),
+        user: user_of(api, purpose, token).await,
         token,
         faults,
     };
     page(status, template.render())
+}
+
+/// The address of the account that a link is for. Whoever has the link read it in a mail to this address.
+async fn user_of(api: &Api, purpose: Purpose, token: &str) -> String {
+    let Some(claims) = api.app.tokens().read_link(purpose, token) else { return String::new() };
+    let account = api.app.account(claims.account).await.unwrap_or_default();
+    let person = account.profile().and_then(|profile| profile.person.known());
+    person.map(|person| person.email.to_string()).unwrap_or_default()
 }
 
 /// The rules for a password, as sentences.
@@ -250,13 +268,59 @@ fn sentences(language: Language, problem: &Problem) -> Vec<String> {
     problem.faults.iter().map(|fault| say(language, fault.rule, &as_places(&fault.places))).collect()
 }
 
-fn refused(api: &Api, language: Language, problem: Problem) -> Response {
-    let detail = say(language, &format!("{}-detail", problem.slug), &[]);
-    message(api, problem.status, language, say(language, "not-done-heading", &[]), detail)
+/// A link that does not work. The page says which link it is, what to do, and where support is.
+fn refused(api: &Api, purpose: Purpose, language: Language, token: &str, problem: Problem) -> Response {
+    let which = match purpose {
+        Purpose::Activation => "activation",
+        Purpose::PasswordReset => "reset",
+    };
+    let detail = match problem.slug {
+        "link-used" | "link-expired" | "link-invalid" => {
+            say(language, &format!("{which}-{}", problem.slug), &[])
+        }
+        slug => say(language, &format!("{slug}-detail"), &[]),
+    };
+    let contact = api.support_contact.as_deref();
+    let support = contact.map(|contact| say(language, "support-contact", &[("contact", contact)]));
+    let paragraphs: Vec<_> = std::iter::once(detail).chain(support).collect();
+    // A link that this server did not make leads to no account.
+    let was_genuine = matches!(problem.slug, "link-used" | "link-expired");
+    let again = (purpose == Purpose::Activation && was_genuine)
+        .then(|| Again { token: token.to_owned(), label: say(language, "activation-again", &[]) });
+    let heading = say(language, "not-done-heading", &[]);
+    message_page(problem.status, language, (&api.brand, ""), (&heading, &paragraphs), again.as_ref())
+}
+
+/// Sends a new activation link to whoever has an old one. The answer is the same for everybody: it says neither whether
+/// the token was genuine, nor whether the account is active.
+async fn send_activation_again(
+    State(api): State<Arc<Api>>,
+    arrival: Arrival,
+    headers: HeaderMap,
+    Form(link): Form<Link>,
+) -> Response {
+    let language = language(&headers);
+    if let Err(problem) = api.admit_with_link(&arrival, Purpose::Activation, &link.token) {
+        return problem.into_response();
+    }
+    if let Some(claims) = api.app.tokens().read_link(Purpose::Activation, &link.token) {
+        let (acting, context) = (api.clone(), arrival.anonymous());
+        let sent = to_its_end(async move {
+            acting.app.request_activation(&context, Authority::Supplier, claims.account).await
+        });
+        match sent.await {
+            // A refusal says that there is nothing to activate, or that enough mails went.
+            Ok(Ok(_) | Err(Failure::Refused(_))) => {}
+            Ok(Err(failure)) => return Problem::of(failure, arrival.at).into_response(),
+            Err(problem) => return problem.into_response(),
+        }
+    }
+    let (heading, text) = (say(language, "again-heading", &[]), say(language, "again-text", &[]));
+    message(&api, StatusCode::OK, language, heading, text)
 }
 
 fn message(api: &Api, status: StatusCode, language: Language, heading: String, text: String) -> Response {
-    page(status, MessagePage { language: language.code(), brand: &api.brand, heading, text }.render())
+    message_page(status, language, (&api.brand, ""), (&heading, &[text]), None)
 }
 
 #[derive(Template)]
