@@ -8,6 +8,7 @@ mod commands;
 mod config;
 mod demo;
 mod engine;
+mod exit_codes;
 #[cfg_attr(not(feature = "kafka"), path = "without_kafka.rs")]
 mod kafka;
 mod mode;

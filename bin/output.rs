@@ -22,9 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use loquet_domain::values::plain_text::{is_printable, visible_lines};
 
-/// The exit code of a command that did what it was asked to do and could not write its output: `EX_IOERR` of BSD's
-/// `sysexits.h`. It differs from the exit code of a command that failed (1).
-const LOST: u8 = 74;
+use crate::exit_codes::LOST;
 
 /// The first failure to write to standard output. Nothing is written after it, so that the output has no gap.
 static FAILED: OnceLock<io::Error> = OnceLock::new();
@@ -114,6 +112,28 @@ pub(crate) fn ending(code: ExitCode) -> ExitCode {
     }
     let is_lost = !has_read_enough || SECRET_LOST.load(Ordering::Relaxed);
     if is_lost && code == ExitCode::SUCCESS { ExitCode::from(LOST) } else { code }
+}
+
+/// Asks whether to do something that can't be undone, if somebody is at the terminal. Elsewhere a command must be told so
+/// on its command line, because nobody reads the question.
+///
+/// # Errors
+/// Nobody agreed.
+pub(crate) fn agreed(question: impl Display, told: bool) -> anyhow::Result<()> {
+    if told {
+        return Ok(());
+    }
+    let question = question.to_string();
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        anyhow::bail!("{question} This can't be undone. Add --yes to do it.");
+    }
+    Log.write_all(format!("{} This can't be undone. Go on? [y/N] ", printable(&question)).as_bytes())?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    match answer.trim().to_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => anyhow::bail!("nothing was done"),
+    }
 }
 
 /// Returns whether standard error is a terminal. If so, progress and colours are shown there.

@@ -11,6 +11,7 @@ use chrono::TimeDelta;
 use ipnet::IpNet;
 use loquet_credentials::password_blocklist::{BlocklistFile, PasswordBlocklist};
 use loquet_credentials::password_hasher::Cost;
+use loquet_domain::Moment;
 use loquet_domain::policies::Policies;
 use loquet_domain::policies::lockout::LockoutPolicy;
 use loquet_domain::policies::password_policy::{
@@ -77,6 +78,9 @@ pub(crate) struct Logging {
     pub(crate) traces: Option<(String, f64)>,
 }
 
+/// The file that says when the last backup ended well.
+const LAST_BACKUP: &str = "last-backup";
+
 impl DataDirectory {
     /// Reads the paths from the configuration.
     pub(crate) fn of(config: &mut Config) -> Self {
@@ -86,6 +90,18 @@ impl DataDirectory {
             data_dir: config.text("data_dir").unwrap_or("var").into(),
             server_key_file: config.text("server_key_file").map(PathBuf::from),
         }
+    }
+
+    /// When the last backup of this directory ended well. `None`: none is known.
+    pub(crate) fn last_backup(&self) -> Option<Moment> {
+        std::fs::read_to_string(self.file(LAST_BACKUP)).ok()?.trim().parse().ok()
+    }
+
+    /// Notes that a backup of this directory ended well.
+    pub(crate) fn note_backup(&self, at: Moment) -> std::io::Result<()> {
+        let (unfinished, file) = (self.file("last-backup.new"), self.file(LAST_BACKUP));
+        std::fs::write(&unfinished, format!("{}\n", at.to_rfc3339()))?;
+        std::fs::rename(unfinished, file)
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {

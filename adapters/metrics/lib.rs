@@ -4,6 +4,9 @@
 //! somebody reads the metrics: for example how far the views are, and how many mails wait.
 #![forbid(unsafe_code)]
 
+mod process;
+mod text_format;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,6 +15,7 @@ use loquet_domain::ports::{
     Revision, StreamId, Subscribed,
 };
 use loquet_projections::ports::Hold;
+use process::ProcessCollector;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -142,6 +146,12 @@ pub struct AskedMetrics {
     pub oldest_mail: Gauge,
     pub mails_held: Family<OfState, Gauge>,
     pub memory: Gauge,
+    /// The bytes that are free where the data directory is.
+    pub disk_free: Gauge,
+    /// The size of the disk where the data directory is, in bytes.
+    pub disk_size: Gauge,
+    /// When the last backup ended well, in seconds since 1970. 0: never here.
+    pub last_backup: Gauge,
     pub wal: Family<OfFile, Gauge>,
     pub wal_held: Family<OfFile, Gauge>,
     pub failed: Family<OfPart, Gauge>,
@@ -216,7 +226,9 @@ impl Metrics {
         let (orders, webhooks) = (Outcomes::default(), Outcomes::default());
         begin_at_zero(&log, &http);
         asked.tell_whether_mails_go(None);
-        let mut r = Registry::with_prefix("loquet");
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(ProcessCollector));
+        let r = registry.sub_registry_with_prefix("loquet");
         let info = vec![("version".to_owned(), version.to_owned()), ("node".to_owned(), node.to_owned())];
         r.register("build", "The version of the program and the name of the node", Info::new(info));
         r.register("logins", "Logins by outcome", http.logins.clone());
@@ -309,7 +321,26 @@ impl Metrics {
             r.register_with_unit(name, help, Unit::Bytes, family);
         }
         r.register_with_unit("resident_memory", "Memory in use", Unit::Bytes, asked.memory.clone());
-        Self { registry: r, hashing, log, http, kafka, orders, webhooks, asked }
+        let disk = [
+            ("disk_free", "The space that is free where the data directory is", asked.disk_free.clone()),
+            ("disk_size", "The size of the disk where the data directory is", asked.disk_size.clone()),
+        ];
+        for (name, help, gauge) in disk {
+            r.register_with_unit(name, help, Unit::Bytes, gauge);
+        }
+        r.register_with_unit(
+            "last_backup_timestamp",
+            "When `loquet backup` last ended well, since 1970. 0: never here",
+            Unit::Seconds,
+            asked.last_backup.clone(),
+        );
+        Self { registry, hashing, log, http, kafka, orders, webhooks, asked }
+    }
+
+    /// Returns all metrics in the text format of Prometheus before OpenMetrics (version 0.0.4).
+    #[must_use]
+    pub fn older_text(&self) -> String {
+        text_format::of_open_metrics(&self.text())
     }
 
     /// Returns all metrics as text (OpenMetrics 1.0).

@@ -236,7 +236,7 @@ impl WebhookSender {
             if !self.webhooks.set_position(endpoint.id, Some(position), to).await? {
                 return Ok(false);
             }
-            tracing::warn!(url = %endpoint.url, %position, %head, "a webhook was ahead of the log; its position was set back");
+            tracing::warn!(url = %endpoint.url, position = position.0, head = head.0, "a webhook was ahead of the log; its position was set back");
             reached.set(head);
             return Ok(true);
         }

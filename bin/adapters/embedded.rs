@@ -207,20 +207,33 @@ pub(super) fn watch_files(
     clock: Clock,
 ) -> anyhow::Result<impl Future<Output = ()> + Send + use<>> {
     let logs = WriteAheadLogs::open(&directory.data_dir)?;
-    Ok(look_at_logs(logs, metrics, clock))
+    Ok(look_at_files(logs, directory.clone(), metrics, clock))
 }
 
-/// Measures the write-ahead logs at intervals, and warns if one grows.
-async fn look_at_logs(logs: WriteAheadLogs, metrics: Arc<Metrics>, clock: Clock) {
+/// Measures the write-ahead logs and the disk at intervals, and warns if a log grows.
+async fn look_at_files(logs: WriteAheadLogs, directory: DataDirectory, metrics: Arc<Metrics>, clock: Clock) {
     let mut now_and_then = tokio::time::interval(LOOK_AT_LOGS);
     let mut held = Some(logs);
     while let Some(mut logs) = held.take() {
         now_and_then.tick().await;
-        let (metrics, now) = (metrics.clone(), clock());
+        let (metrics, now, directory) = (metrics.clone(), clock(), directory.clone());
         let looked = tokio::task::spawn_blocking(move || {
             logs.look(now, &metrics.asked);
+            look_at_disk(&directory, &metrics);
             logs
         });
         held = looked.await.ok();
+    }
+}
+
+/// Measures the disk, and reads when the last backup was taken.
+fn look_at_disk(directory: &DataDirectory, metrics: &Metrics) {
+    let bytes = |blocks: u64, size: u64| i64::try_from(blocks.saturating_mul(size)).unwrap_or(i64::MAX);
+    if let Ok(disk) = rustix::fs::statvfs(&directory.data_dir) {
+        metrics.asked.disk_free.set(bytes(disk.f_bavail, disk.f_frsize));
+        metrics.asked.disk_size.set(bytes(disk.f_blocks, disk.f_frsize));
+    }
+    if let Some(taken) = directory.last_backup() {
+        metrics.asked.last_backup.set(taken.timestamp());
     }
 }

@@ -133,7 +133,7 @@ pub(crate) struct ImportTerminals {
 
 #[derive(Subcommand)]
 pub(crate) enum PermissionCommand {
-    /// Tell whether an account has a permission at a site. The exit code is 0 for yes and 2 for no.
+    /// Tell whether an account has a permission at a site. The exit code is 0 for yes and 3 for no.
     Ask(AskPermission),
 }
 

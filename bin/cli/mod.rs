@@ -277,7 +277,7 @@ pub(crate) struct Erase {
     /// The reason. It is stored in the log.
     #[arg(long)]
     pub(crate) reason: String,
-    /// Erase the person. Without this flag, the command only prints which account it would erase.
+    /// Erase the person without a question. Without this flag, the command asks at a terminal, and fails elsewhere.
     #[arg(long)]
     pub(crate) yes: bool,
     #[command(flatten)]

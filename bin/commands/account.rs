@@ -17,7 +17,7 @@ use crate::adapters::Access;
 use crate::cli::{AccountCommand, DataDirectory, Erase, Export, Output, Which};
 use crate::clock;
 use crate::config::Config;
-use crate::output::{Reader, document, line, outcome};
+use crate::output::{Reader, agreed, document, line, outcome};
 use crate::settings;
 use crate::system::{Parts, System};
 
@@ -128,19 +128,14 @@ async fn account_at(server: &Running, which: &str) -> anyhow::Result<AccountId> 
         .with_context(|| format!("no account has the address {which} (use the id to find a deleted account)"))
 }
 
-/// Prints which person it would erase. Erases the person if the operator gave `--yes`.
+/// Erases a person, if the operator gave `--yes` or agrees at the terminal.
 async fn erase(directory: &DataDirectory, config: &mut Config, which: Erase) -> anyhow::Result<()> {
     ensure!(
         loquet_domain::values::plain_text::is_text(&which.reason, 500),
         "a reason has 1 to 500 printable characters"
     );
     let id = find(&System::open_to_read(directory).await?, &which.account).await?;
-    if !which.yes {
-        line(format_args!(
-            "This would delete account {id} and erase the person for ever. Add --yes to do it."
-        ));
-        return Ok(());
-    }
+    agreed(format_args!("This deletes account {id} and erases the person for ever."), which.yes)?;
     if let Some(server) = Running::open(&which.remote)? {
         let body = serde_json::to_vec(&json!({ "reason": which.reason }))?;
         let answer = server.post(&format!("/v1/accounts/{id}/erasure"), body).await?;

@@ -23,6 +23,10 @@ pub(crate) fn take(directory: &DataDirectory, wanted: &Backup) -> anyhow::Result
     let begin = |name: &str| note(format_args!("copying {name}"));
     let keys = if wanted.without_keys { Keys::Separate } else { Keys::Included };
     let taken = backup::take(&directory.data_dir, &wanted.to, keys, VERSION, clock::now(), begin)?;
+    // The metrics say how old the last backup is. A directory that can't be written to is no reason to fail.
+    if let Err(error) = directory.note_backup(clock::now()) {
+        note(format_args!("the time of this backup can't be noted in the data directory: {error}"));
+    }
     outcome(format_args!(
         "{} bytes up to position {} are in {}",
         taken.bytes(),

@@ -24,6 +24,9 @@ pub(crate) fn check(mut config: Config, mode: Mode) -> ExitCode {
     for notice in &config.notices {
         line(format_args!("note: {}", visible(&notice.to_string())));
     }
+    for open in &config.open_secrets {
+        line(format_args!("WARNING: {}", visible(&open.to_string())));
+    }
     for fault in config.faults_in_order() {
         line(visible(&fault.to_string()));
     }

@@ -1,6 +1,6 @@
 //! `loquet keys create`, `prepare` and `rotate`.
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use loquet_crypto::key_rotation::{self, Cause};
 use loquet_crypto::server_key::{KeyFile, ServerKey};
 
@@ -13,6 +13,15 @@ use crate::output::outcome;
 pub(crate) fn create(directory: &DataDirectory) -> anyhow::Result<()> {
     directory.make_folder()?;
     let path = directory.server_key();
+    // A new key would not open what is there, and it would stand in the place of the one that does.
+    for held in ["keys.db", "log.db"].map(|name| directory.file(name)) {
+        ensure!(
+            !held.exists(),
+            "{} exists, and only its own server key opens it: restore that key from your copy as {}",
+            place_of(&held),
+            place_of(&path)
+        );
+    }
     ServerKey::create(&path)?;
     outcome(format_args!(
         "Created {}. Keep a copy apart from the data: without it, sealed data can't be read.",

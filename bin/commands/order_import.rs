@@ -17,6 +17,7 @@ use super::remote::Running;
 use crate::adapters::Access;
 use crate::cli::{DataDirectory, Import};
 use crate::config::Config;
+use crate::exit_codes::REFUSED_LINES;
 use crate::output::{self, line, outcome};
 use crate::settings;
 use crate::system::{Parts, System};
@@ -86,7 +87,7 @@ pub(crate) async fn run(
     bar.finish_and_clear();
     target.close().await?;
     report.print(import.json)?;
-    Ok(if report.refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
+    Ok(if report.refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(REFUSED_LINES) })
 }
 
 /// Reports how much was done before the import stopped.

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::account::find;
 use crate::cli::{AskPermission, DataDirectory};
+use crate::exit_codes::NO;
 use crate::output::line;
 use crate::system::System;
 
@@ -27,5 +28,5 @@ pub(crate) async fn ask(directory: &DataDirectory, asked: AskPermission) -> anyh
     } else {
         line(if allowed { "yes" } else { "no" });
     }
-    Ok(if allowed { ExitCode::SUCCESS } else { ExitCode::from(2) })
+    Ok(if allowed { ExitCode::SUCCESS } else { ExitCode::from(NO) })
 }

@@ -141,6 +141,10 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
         under_way: UnderWay::default(),
         stopping: watch::Sender::new(false),
     });
+    tracing::info!(
+        version = VERSION, node = settings.node, store = config.text("store.engine").unwrap_or_default(), listen = %listening,
+        public_url = settings.public_url, is_dev, "started"
+    );
     greet(directory, &settings, listening);
     let stop = stop_signal(signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
     let ended = listen(&api, listener, monitoring, settings.connections.clone(), stop, &mut background).await;

@@ -23,6 +23,7 @@ use crate::cli::{
     DataDirectory, ImportTerminals, Output, ReleaseTerminal, Remote, TerminalCommand, WhichTerminal,
 };
 use crate::config::Config;
+use crate::exit_codes::REFUSED_LINES;
 use crate::output::{line, outcome};
 use crate::settings;
 use crate::system::{Parts, System};
@@ -150,7 +151,7 @@ fn serial(text: &str) -> anyhow::Result<SerialNumber> {
     SerialNumber::parse(text).with_context(|| format!("'{text}' is neither an id nor a serial number"))
 }
 
-/// The exit code is 2 if the file has faults. In that case nothing was changed.
+/// The exit code says if the file has faults. In that case nothing was changed.
 async fn import(import: ImportTerminals) -> anyhow::Result<ExitCode> {
     let csv = read(&import)?;
     let remote = Remote { url: Some(import.url), token_file: Some(import.token_file) };
@@ -165,7 +166,7 @@ async fn import(import: ImportTerminals) -> anyhow::Result<ExitCode> {
         }
         422 => {
             faults(&answer, Output::of(import.json));
-            Ok(ExitCode::from(2))
+            Ok(ExitCode::from(REFUSED_LINES))
         }
         _ => Err(answer.refusal()),
     }

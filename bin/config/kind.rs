@@ -162,9 +162,20 @@ pub(crate) fn networks(text: &str) -> Result<Vec<IpNet>, Wrong> {
             let network = part.parse::<IpNet>().or(alone);
             network
                 .map_err(|_| Wrong::from(format!("'{part}' is neither an address nor a network")))
+                .map(of_ipv4)
                 .and_then(no_wider)
         })
         .collect()
+}
+
+/// A network of IPv4 addresses that are written as IPv6 addresses (RFC 4291, 2.5.5.2) is that network of IPv4. Clients'
+/// addresses are compared in this form.
+fn of_ipv4(network: IpNet) -> IpNet {
+    const MAPPED: u8 = 96;
+    let IpNet::V6(wide) = network else { return network };
+    let address = wide.addr().to_ipv4_mapped().zip(wide.prefix_len().checked_sub(MAPPED));
+    let narrow = address.and_then(|(address, length)| ipnet::Ipv4Net::new(address, length).ok());
+    narrow.map_or(network, IpNet::V4)
 }
 
 /// The largest networks that have one owner are the private ones: `10.0.0.0/8` and `fc00::/7` (RFC 1918, RFC 4193).
@@ -186,4 +197,21 @@ fn url(text: &str) -> Result<(), Wrong> {
         return Err("it must consist of scheme, host and path only, such as https://portal.example".into());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_of_mapped_addresses_is_the_network_that_they_stand_for() {
+        let read =
+            |text: &str| networks(text).map(|read| read.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(read("::ffff:10.0.0.0/104"), Ok(vec!["10.0.0.0/8".to_owned()]));
+        assert_eq!(
+            read("::ffff:192.0.2.7, 2001:db8::/32"),
+            Ok(vec!["192.0.2.7/32".to_owned(), "2001:db8::/32".to_owned()])
+        );
+        assert!(read("::ffff:0.0.0.0/96").is_err(), "everybody could forge an address");
+    }
 }

@@ -88,6 +88,8 @@ pub(crate) struct Config {
     /// Unknown variables. They do not prevent a start, because Kubernetes sets such variables for a service
     /// called `loquet`.
     pub(crate) notices: Vec<Fault>,
+    /// Files with secrets that other users of this machine can read.
+    pub(crate) open_secrets: Vec<Fault>,
 }
 
 /// The files that are tried if no file is named.
@@ -112,6 +114,7 @@ impl Config {
         config.read_flags(flags);
         config.read_profiles();
         config.check();
+        secret_files::note_open_secrets(&mut config);
         config
     }
 

@@ -264,7 +264,12 @@ impl ReactionRunner {
         if noted > head {
             // The log was restored to an earlier state. The reaction has acted on the events that the log has, but
             // not on the next ones.
-            tracing::warn!(reaction = name, position = %noted, %head, "a reaction is ahead of the log; its checkpoint is set back");
+            tracing::warn!(
+                reaction = name,
+                position = noted.0,
+                head = head.0,
+                "a reaction is ahead of the log; its checkpoint is set back"
+            );
             noted = head;
             self.journal.advance(self.fence, name, head, Vec::new(), (self.clock)()).await?;
         }

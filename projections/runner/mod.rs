@@ -212,7 +212,12 @@ impl Runner {
             // The log was restored to an earlier state. The view contains events that the log no longer has, and
             // would skip the next ones (law 9).
             let (view, position) = (state.build.view.name, state.position);
-            tracing::warn!(view, %position, %head, "a view is ahead of the log; it is rebuilt");
+            tracing::warn!(
+                view,
+                position = position.0,
+                head = head.0,
+                "a view is ahead of the log; it is rebuilt"
+            );
             self.rows.reset(state.build).await?;
             state.position = Position::default();
         }

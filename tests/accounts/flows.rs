@@ -621,7 +621,7 @@ async fn the_command_line_imports_shows_and_tails() {
     let mut online = server.command();
     online.args(["order", "import", "--json", "--url", &server.url, "--token-file"]).arg(&token).arg(&file);
     let (code, report, said) = run(&mut online);
-    assert_eq!(code, Some(2), "{said}");
+    assert_eq!(code, Some(4), "{said}");
     let report: Value = serde_json::from_str(&report).unwrap();
     assert_eq!((&report["new"], &report["delivered_before"]), (&json!(5), &json!(0)));
     assert_eq!(report["refused"][0]["line"], 6);
@@ -651,7 +651,7 @@ async fn the_command_line_imports_shows_and_tails() {
 
     server.stop();
     let (code, report, said) = run(server.command().args(["order", "import"]).arg(&file));
-    assert_eq!(code, Some(2), "{said}");
+    assert_eq!(code, Some(4), "{said}");
     assert!(report.starts_with("0 new, 5 delivered before, 2 refused\nline 6:"), "{report}");
     let (_, shown, _) = run(server.command().args(["account", "show", "P3@example.be"]));
     assert!(shown.contains("awaiting_activation") && shown.contains("Dupont"), "{shown}");

@@ -516,7 +516,7 @@ async fn neither_an_answer_nor_an_output_repeats_a_control_character() {
     }
     server.stop();
     let output = server.command().args(["order", "import", file]).output().unwrap();
-    assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(4), "{}", String::from_utf8_lossy(&output.stderr));
     plain("an import", &output.stdout);
     plain("an import", &output.stderr);
     plain("the server's log", server.errors().as_bytes());

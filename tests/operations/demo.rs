@@ -394,7 +394,7 @@ async fn a_permission_is_asked_and_answered_by_an_exit_code() {
     };
     assert_eq!(ask(user["email"].as_str().unwrap(), 0), ("yes\n".to_owned(), json!(true)));
     let erased = told["states"]["erased"]["examples"][0]["account_id"].as_str().unwrap();
-    assert_eq!(ask(erased, 2), ("no\n".to_owned(), json!(false)));
+    assert_eq!(ask(erased, 3), ("no\n".to_owned(), json!(false)));
     let asked =
         ["permission", "ask", "--account", erased, "--permission", "manage_everything", "--site", &site];
     said(data, &asked, 2);

@@ -6,3 +6,4 @@ mod observability;
 mod operations;
 mod output;
 mod owners;
+mod tools;

@@ -62,7 +62,13 @@ pub(crate) async fn identify(api: &Api, request: &mut Request) -> (RequestId, Sp
     request.extensions_mut().insert(RequestId(id));
     let callers = request.headers().get(REQUEST_ID).and_then(callers_id).map(ToOwned::to_owned);
     let method = known_method(request.method().as_str());
-    let span = tracing::info_span!("request", request_id = %id, method, route = tracing::field::Empty, caller_request_id = callers);
+    // The names with dots are those of the OpenTelemetry conventions for HTTP servers.
+    let span = tracing::info_span!(
+        "request", request_id = %id, method, route = tracing::field::Empty, caller_request_id = callers,
+        otel.kind = "server", otel.name = tracing::field::Empty, otel.status_code = tracing::field::Empty,
+        http.request.method = method, http.route = tracing::field::Empty,
+        http.response.status_code = tracing::field::Empty,
+    );
     if request.headers().contains_key(TRACE) && may_name_a_trace(api, peer, request.headers()).await {
         // Continues a trace that began in another program (W3C Trace Context). Does nothing if tracing is
         // off.
@@ -100,11 +106,17 @@ pub(crate) async fn measure(api: &Api, request: Request, next: Next) -> Response
     let path = request.extensions().get::<MatchedPath>().cloned();
     let route = path.as_ref().map_or("none", MatchedPath::as_str);
     let method = known_method(request.method().as_str());
-    Span::current().record("route", route);
+    let span = Span::current();
+    span.record("route", route).record("http.route", route);
+    span.record("otel.name", format!("{method} {route}"));
     let response = next.run(request).await;
     let took = begun.elapsed();
     let status = response.status().as_u16();
-    tracing::debug!(target: "loquet_http", status, microseconds = %took.as_micros(), "served");
+    span.record("http.response.status_code", status);
+    if response.status().is_server_error() {
+        span.record("otel.status_code", "ERROR");
+    }
+    tracing::debug!(target: "loquet_http", status, microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX), "served");
     let http = &api.metrics.http;
     let of = OfRoute { route: route.to_owned() };
     http.seconds.get_or_create(&of).observe(took.as_secs_f64());

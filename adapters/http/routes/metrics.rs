@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use loquet_projections::causes::Causes;
@@ -17,7 +17,7 @@ use crate::state::{Api, Shared};
 use loquet_http_ports::scope::Scope;
 use loquet_metrics::{OfPart, OfService, OfState, OfView};
 
-/// Return the metrics in the format OpenMetrics 1.0.
+/// Return the metrics in the format OpenMetrics 1.0, or in the text format before it if only that is accepted.
 ///
 /// Requires the scope `metrics:read`. With the setting `metrics.listen`, the same metrics are also served on another
 /// address without a token.
@@ -28,20 +28,25 @@ use loquet_metrics::{OfPart, OfService, OfState, OfView};
         (status = 401, description = "There is no token", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
-pub(crate) async fn metrics(State(api): Shared, caller: Caller) -> Result<Response, Problem> {
+pub(crate) async fn metrics(
+    State(api): Shared,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     caller.service(Scope::MetricsRead)?;
-    Ok(told(&api).await)
+    Ok(told(&api, &headers).await)
 }
 
 /// The metrics alone, for an address that only the monitoring reaches.
 pub fn metrics_router(api: Arc<Api>) -> Router {
-    let open = get(|State(api): State<Arc<Api>>| async move { told(&api).await });
+    let open =
+        get(|State(api): State<Arc<Api>>, headers: HeaderMap| async move { told(&api, &headers).await });
     Router::new().route("/metrics", open).with_state(api)
 }
 
 /// Collects all parts of the metrics. If one part fails, the others are still collected, because they are
 /// needed most at such a time.
-async fn told(api: &Api) -> Response {
+async fn told(api: &Api, headers: &HeaderMap) -> Response {
     let asked = [("log", ask_the_log(api).await), ("mails", ask_the_mails(api).await)];
     for (part, answer) in asked {
         let failed = api.metrics.asked.failed.get_or_create(&OfPart { part: part.to_owned() }).clone();
@@ -51,8 +56,18 @@ async fn told(api: &Api) -> Response {
         }
     }
     api.metrics.asked.memory.set(resident_memory().unwrap_or(0));
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], api.metrics.text()).into_response()
+    let (kind, text) = match wants_older_text(headers) {
+        true => ("text/plain; version=0.0.4; charset=utf-8", api.metrics.older_text()),
+        false => ("application/openmetrics-text; version=1.0.0; charset=utf-8", api.metrics.text()),
+    };
+    ([(header::CONTENT_TYPE, kind)], text).into_response()
+}
+
+/// Whether a program asks for the text format before OpenMetrics: it accepts plain text, and no OpenMetrics.
+fn wants_older_text(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let accepted = accepted.collect::<Vec<_>>().join(",");
+    accepted.contains("text/plain") && !accepted.contains("application/openmetrics-text")
 }
 
 fn number(number: u64) -> i64 {

@@ -30,6 +30,8 @@ use crate::system::System;
 
 /// With fewer free bytes than this, the disk is nearly full.
 const LITTLE: u64 = 1024 * 1024 * 1024;
+/// With fewer free bytes than this, the next backup or rebuild fills the disk.
+const TOO_LITTLE: u64 = 64 * 1024 * 1024;
 /// A read model that is this many events behind has more than a short delay.
 const BEHIND: u64 = 10_000;
 
@@ -127,6 +129,13 @@ fn configuration(config: &Config, findings: &mut Findings) {
             "Rename it or remove it: it is no setting, and nothing reads it.",
         );
     }
+    for open in &config.open_secrets {
+        findings.warn(
+            "configuration",
+            open,
+            "Let only the user of the server read the file, and then change the password.",
+        );
+    }
     for fault in &config.faults {
         findings.fail("configuration", fault, "Correct it: the server does not start with it.");
     }
@@ -178,6 +187,10 @@ fn disk(folder: &Path, findings: &mut Findings) {
     let Ok(disk) = rustix::fs::statvfs(folder) else { return };
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
     let found = format!("{} MiB free", free / 1024 / 1024);
+    if free < TOO_LITTLE {
+        let remedy = "Free some space, or move the data to a larger disk. On a full disk nothing is written, and logins are answered with 503.";
+        return findings.fail("disk", found, remedy);
+    }
     if free < LITTLE {
         let remedy = "Free some space, or move the data to a larger disk. On a full disk nothing is written, and logins are answered with 503.";
         return findings.warn("disk", found, remedy);
@@ -252,6 +265,14 @@ async fn second_key(directory: &DataDirectory, file: &KeyFile, findings: &mut Fi
 async fn keys(directory: &DataDirectory, findings: &mut Findings) {
     let Some(file) = server_key(directory, findings) else { return };
     let store = directory.file("keys.db");
+    if !store.exists() && directory.file("log.db").exists() {
+        let remedy = "Restore keys.db from a backup. Without it, nobody can read the sealed data of the log.";
+        return findings.fail(
+            "server key",
+            format!("{} is missing, but there is a log", store.display()),
+            remedy,
+        );
+    }
     if !store.exists() {
         return findings.well("server key", "it is readable; no account has a key yet");
     }
