@@ -2,8 +2,9 @@
 //! events.
 
 use crate::Moment;
-use crate::fact::Fact;
+use crate::fact::{Actor, Fact};
 use crate::policies::Policies;
+use crate::stream::StreamId;
 
 /// An aggregate: its state, its decisions, and how events change it.
 ///
@@ -30,6 +31,13 @@ pub trait Decider: Clone + Default + Send + Sync + 'static {
         at: Moment,
         command: Self::Command,
     ) -> Result<Vec<Self::Event>, Self::Refusal>;
+
+    /// Who caused these events, if the events themselves prove it: somebody who was not known at first is known by what they
+    /// did. `None`: whoever the context of the command names.
+    #[must_use]
+    fn proven_actor(_: &StreamId, _: &[Self::Event]) -> Option<Actor> {
+        None
+    }
 
     /// The state after one more event. It accepts every event (law 8).
     #[must_use]

@@ -18,7 +18,7 @@ use crate::responses::problem;
 use crate::routes::orders::OrderBody;
 use crate::routes::{
     accounts, bulk, companies, dev_mail, devices, events, feed, groups, health, links, logins, metrics,
-    orders, pages, permissions, receipts, search, sessions, sites, support, takeovers, terminals,
+    orders, pages, permissions, problems, receipts, search, sessions, sites, support, takeovers, terminals,
 };
 use crate::state::Api;
 
@@ -145,6 +145,7 @@ pub fn router(api: Arc<Api>) -> Router {
     let mut router = described
         .merge(pages::routes().layer(limited))
         .merge(pages::open_routes())
+        .merge(problems::routes())
         .fallback(problem::no_such_route);
     if api.dev_mail.is_some() {
         router = router.merge(dev_mail::routes());

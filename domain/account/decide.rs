@@ -16,9 +16,10 @@ use crate::account::refusal::Refusal;
 use crate::account::second_step::SecondProof;
 use crate::account::state::{Account, Active, Profile};
 use crate::decider::Decider;
-use crate::fact::Fact;
+use crate::fact::{Actor, Fact};
 use crate::ids::{CompanyId, DeviceId, EventId, SessionId, TakeOverId};
 use crate::policies::Policies;
+use crate::stream::StreamId;
 use crate::values::erasable::Erasable;
 use crate::values::one_time_code::{RecoveryHash, TotpSecret};
 use crate::values::person::Person;
@@ -166,6 +167,13 @@ impl Decider for Account {
             return Err(Refusal::NoSuchAccount);
         }
         decide(self, policies, at, command)
+    }
+
+    /// Whoever completes a login is the account's owner.
+    fn proven_actor(stream: &StreamId, events: &[Event]) -> Option<Actor> {
+        let completed = events.iter().any(|event| matches!(event, Event::LoginSucceeded { .. }));
+        let account = completed.then(|| stream.account()).flatten();
+        account.map(|account_id| Actor::Account { account_id })
     }
 
     fn evolve(self, fact: &Fact<Event>) -> Self {

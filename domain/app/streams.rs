@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use crate::decider::Decider;
-use crate::fact::{Context, Fact};
+use crate::fact::{Actor, Context, Fact};
 use crate::ids::EventId;
 use crate::policies::Policies;
 use crate::ports::{
@@ -127,6 +127,12 @@ impl<A: Aggregate> Streams<A> {
             let folded = self.load(stream).await?;
             let decided = folded.state.decide(&self.policies, context.at, command.clone());
             let events = decided.map_err(TransactError::Refused)?;
+            let mut context = context.clone();
+            if context.actor == Actor::Anonymous
+                && let Some(actor) = A::proven_actor(stream, &events)
+            {
+                context.actor = actor;
+            }
             let facts = events.into_iter().map(|event| Fact { id: id(), context: context.clone(), event });
             match self.append(stream, folded, facts.collect()).await? {
                 Some(committed) => return Ok(committed),

@@ -93,10 +93,11 @@ async fn from_a_first_order_to_a_login_a_lockout_and_a_reset() {
     let story = events["items"].as_array().unwrap().iter().filter(|event| event["type"] != "mail-sent");
     let actors: Vec<_> = story.map(|event| event["actor"]["kind"].clone()).collect();
     assert_eq!(
-        actors[..2],
-        [json!("service"), json!("stranger")],
-        "who delivered the order, who followed the link"
+        actors[..4],
+        [json!("service"), json!("stranger"), json!("account"), json!("account")],
+        "who delivered the order, who followed the link, and the owner, who logged in"
     );
+    assert_eq!(actors[4], "stranger", "nobody knows who gave a wrong password");
 }
 
 #[tokio::test]

@@ -320,3 +320,14 @@ async fn a_lockout_says_in_words_when_it_ends() {
     let zone = ["(CET)", "(CEST)"].into_iter().any(|zone| told.contains(zone));
     assert!(zone && told.contains(" at ") && !detail.contains("locked_until"), "{detail}");
 }
+
+#[tokio::test]
+async fn every_problem_has_a_page_that_says_what_it_means() {
+    let server = Server::start().await;
+    let refused = server.login("nobody@example.be", PASSWORD).await.expect(401).json();
+    let slug = refused["type"].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
+    let (status, told) = page(&server, Method::GET, &format!("/problems/{slug}"), "").await;
+    assert_eq!(status, 200);
+    assert!(told.contains("Login refused") && told.contains("../style.css"), "{told}");
+    assert_eq!(page(&server, Method::GET, "/problems/unheard-of", "").await.0, 404);
+}

@@ -16,6 +16,7 @@ pub(crate) mod metrics;
 pub(crate) mod orders;
 pub(crate) mod pages;
 pub(crate) mod permissions;
+pub(crate) mod problems;
 pub(crate) mod reasons;
 pub(crate) mod receipts;
 pub(crate) mod search;

@@ -167,6 +167,9 @@ impl Audit {
     fn wrong(&mut self, failures: &Counts, at: Moment) {
         let device = failures.device.map(|counted| counted.device);
         assert!(failures.account.is_some(), "a wrong guess that does not count on the account");
+        // It counts on the account too. So if the account's lockout is over, the log has seen its end: a clock that is set
+        // back afterwards does not bring the lockout back.
+        self.row(None, at);
         let row = self.row(device, at);
         row.judged(at, device.map_or("without a device", |_| "a device"));
     }
