@@ -309,31 +309,8 @@ impl Metrics {
         r.register_with_unit("http_request", "Time of a request", Unit::Seconds, http.seconds.clone());
         let oldest = asked.oldest_mail.clone();
         r.register_with_unit("mail_oldest_pending", "Age of the oldest waiting mail", Unit::Seconds, oldest);
-        let logs = [
-            ("write_ahead_log", "Size of the write-ahead log beside a file", asked.wal.clone()),
-            (
-                "write_ahead_log_held",
-                "The part that can't be copied into its file, in most cases because a program reads an old state",
-                asked.wal_held.clone(),
-            ),
-        ];
-        for (name, help, family) in logs {
-            r.register_with_unit(name, help, Unit::Bytes, family);
-        }
         r.register_with_unit("resident_memory", "Memory in use", Unit::Bytes, asked.memory.clone());
-        let disk = [
-            ("disk_free", "The space that is free where the data directory is", asked.disk_free.clone()),
-            ("disk_size", "The size of the disk where the data directory is", asked.disk_size.clone()),
-        ];
-        for (name, help, gauge) in disk {
-            r.register_with_unit(name, help, Unit::Bytes, gauge);
-        }
-        r.register_with_unit(
-            "last_backup_timestamp",
-            "When `loquet backup` last ended well, since 1970. 0: never here",
-            Unit::Seconds,
-            asked.last_backup.clone(),
-        );
+        of_the_disk(r, &asked);
         Self { registry, hashing, log, http, kafka, orders, webhooks, asked }
     }
 
@@ -351,6 +328,34 @@ impl Metrics {
         let _ = encode(&mut text, &self.registry);
         text
     }
+}
+
+/// The disk of the data directory, its files and its backups.
+fn of_the_disk(r: &mut Registry, asked: &AskedMetrics) {
+    let logs = [
+        ("write_ahead_log", "Size of the write-ahead log beside a file", asked.wal.clone()),
+        (
+            "write_ahead_log_held",
+            "The part that can't be copied into its file, in most cases because a program reads an old state",
+            asked.wal_held.clone(),
+        ),
+    ];
+    for (name, help, family) in logs {
+        r.register_with_unit(name, help, Unit::Bytes, family);
+    }
+    let disk = [
+        ("disk_free", "The space that is free where the data directory is", asked.disk_free.clone()),
+        ("disk_size", "The size of the disk where the data directory is", asked.disk_size.clone()),
+    ];
+    for (name, help, gauge) in disk {
+        r.register_with_unit(name, help, Unit::Bytes, gauge);
+    }
+    r.register_with_unit(
+        "last_backup_timestamp",
+        "When `loquet backup` last ended well, since 1970. 0: never here",
+        Unit::Seconds,
+        asked.last_backup.clone(),
+    );
 }
 
 /// Creates the series that alerts watch at the start. A series that first appears with its first failure

@@ -1,6 +1,8 @@
 //! What the operating system says about this process, under the names that the Prometheus client libraries use.
 
 use procfs::process::{LimitValue, Process};
+use std::time::Duration;
+
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::ConstCounter;
@@ -81,11 +83,13 @@ impl OfProcess {
     fn ask() -> Option<Self> {
         let process = Process::myself().ok()?;
         let stat = process.stat().ok()?;
-        let seconds = |ticks: u64| to_float(ticks) / to_float(procfs::ticks_per_second());
+        let tick = 1_000_000 / procfs::ticks_per_second().max(1);
+        let of_ticks = |ticks: u64| Duration::from_micros(ticks.saturating_mul(tick));
+        let boot = Duration::from_secs(procfs::boot_time_secs().ok()?);
         let most = process.limits().ok()?.max_open_files.soft_limit;
         Some(Self {
-            cpu_seconds: seconds(stat.utime.saturating_add(stat.stime)),
-            started_at: to_float(procfs::boot_time_secs().ok()?) + seconds(stat.starttime),
+            cpu_seconds: of_ticks(stat.utime.saturating_add(stat.stime)).as_secs_f64(),
+            started_at: boot.saturating_add(of_ticks(stat.starttime)).as_secs_f64(),
             resident: stat.rss.saturating_mul(procfs::page_size()),
             virtual_size: stat.vsize,
             threads: stat.num_threads,
@@ -96,9 +100,4 @@ impl OfProcess {
             },
         })
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a float holds the seconds of a process exactly enough")]
-fn to_float(number: u64) -> f64 {
-    number as f64
 }

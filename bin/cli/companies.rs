@@ -114,16 +114,16 @@ pub(crate) struct ImportTerminals {
     /// A CSV file, as Excel saves it, with the columns `terminal` (serial number or id) and `site` (id or name). `-`
     /// reads standard input.
     pub(crate) file: PathBuf,
-    /// The id of the company that has the terminals.
+    /// The company that has the terminals: its id or its enterprise number.
     #[arg(long)]
-    pub(crate) company: loquet_domain::ids::CompanyId,
+    pub(crate) company: String,
     /// Print what would be done, and change nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// The address of the running server, such as `http://127.0.0.1:8080`.
     #[arg(long)]
     pub(crate) url: String,
-    /// A file that contains a service token with the scope companies:write.
+    /// A file that contains a service token with the scope companies:write, and companies:read to find a number.
     #[arg(long)]
     pub(crate) token_file: PathBuf,
     /// Print the report as JSON.

@@ -56,9 +56,7 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
     directory.make_folder()?;
     directory.refuse_files_of_others()?;
     let _occupied = adapters::occupy(directory)?;
-    if mode == Mode::Development && !directory.server_key().exists() && !directory.file("keys.db").exists() {
-        ServerKey::create(&directory.server_key())?;
-    }
+    dev_key(directory, mode)?;
     let (clock, shared_clock) = adapters::clock(directory).await?;
     let Mail { mailer, dev_mails } = adapters::mail(directory, &settings, &clock)?;
     // The port is bound before the log is opened. If the port is in use, the log stays untouched.
@@ -107,8 +105,7 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
     });
     let keeping = tokio::spawn(system.keep_activity());
     let listening = listener.local_addr()?;
-    let is_dev = mode == Mode::Development;
-    let dev_hosts = is_dev.then(|| DevHosts::of(listening, &settings.public_url));
+    let dev_hosts = (mode == Mode::Development).then(|| DevHosts::of(listening, &settings.public_url));
     let api = Arc::new(Api {
         app: system.app.clone(),
         store: system.store.clone(),
@@ -141,11 +138,7 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
         under_way: UnderWay::default(),
         stopping: watch::Sender::new(false),
     });
-    tracing::info!(
-        version = VERSION, node = settings.node, store = config.text("store.engine").unwrap_or_default(), listen = %listening,
-        public_url = settings.public_url, is_dev, "started"
-    );
-    greet(directory, &settings, listening);
+    greet(directory, &settings, config.text("store.engine").unwrap_or_default(), listening);
     let stop = stop_signal(signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
     let ended = listen(&api, listener, monitoring, settings.connections.clone(), stop, &mut background).await;
     background.stop().await;
@@ -403,6 +396,14 @@ impl Background {
     }
 }
 
+/// Makes the server key of a development server, unless there is one, or keys that another one opens.
+fn dev_key(directory: &DataDirectory, mode: Mode) -> anyhow::Result<()> {
+    if mode == Mode::Development && !directory.server_key().exists() && !directory.file("keys.db").exists() {
+        ServerKey::create(&directory.server_key())?;
+    }
+    Ok(())
+}
+
 /// Makes a token with every scope, unless the token in the folder is still valid.
 async fn dev_token(directory: &DataDirectory, tokens: &dyn ServiceTokens) -> anyhow::Result<()> {
     let path = directory.file("dev-token");
@@ -428,7 +429,11 @@ fn write_private(path: &Path, secret: &str) -> std::io::Result<()> {
     std::fs::rename(unfinished, path)
 }
 
-fn greet(directory: &DataDirectory, settings: &Settings, address: SocketAddr) {
+fn greet(directory: &DataDirectory, settings: &Settings, store: &str, address: SocketAddr) {
+    tracing::info!(
+        version = VERSION, node = settings.node, store, listen = %address, public_url = settings.public_url,
+        is_dev = settings.mode == Mode::Development, "started"
+    );
     greeting(format_args!("Loquet is listening on http://{address}"));
     if settings.mode == Mode::Development {
         greeting(format_args!("  API documentation             http://{address}/docs"));

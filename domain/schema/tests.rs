@@ -204,7 +204,38 @@ fn of_serials(terminal: TerminalId, order: &OrderId) -> [DomainEvent; 3] {
     claims.map(DomainEvent::SerialClaim)
 }
 
-/// The examples of companies, terminals, groups and take-overs.
+/// The examples of take-overs.
+fn of_takeovers(
+    company: CompanyId,
+    site: SiteId,
+    terminal: TerminalId,
+    account: AccountId,
+) -> impl Iterator<Item = DomainEvent> {
+    let takeovers = [
+        T::TakeOverOpened {
+            from: company,
+            to: CompanyId(id(15)),
+            sites: vec![site],
+            accounts: vec![account],
+            reference: "T-2026-7".to_owned(),
+            due_at: moment(),
+        },
+        T::TakeOverConfirmed { side: Side::Transferor },
+        T::TakeOverBegun { accounts: vec![account] },
+        T::TakeOverCompleted {
+            from: company,
+            to: CompanyId(id(15)),
+            sites: vec![site],
+            terminals: vec![terminal],
+            accounts: vec![account],
+            merged: Vec::new(),
+        },
+        T::TakeOverCancelled { reason: Cancellation::Withdrawn },
+    ];
+    takeovers.map(DomainEvent::TakeOver).into_iter()
+}
+
+/// The examples of companies, terminals and groups, and those that follow.
 fn of_companies() -> Vec<DomainEvent> {
     let order = || OrderId::parse("SO-2026-000123").unwrap();
     let (site, terminal, group, takeover) =
@@ -279,33 +310,12 @@ fn of_companies() -> Vec<DomainEvent> {
         G::AccountsLeft { takeover, accounts: vec![account] },
         G::AccountsJoined { takeover, from: company, groups: vec![joined] },
     ];
-    let takeovers = [
-        T::TakeOverOpened {
-            from: company,
-            to: CompanyId(id(15)),
-            sites: vec![site],
-            accounts: vec![account],
-            reference: "T-2026-7".to_owned(),
-            due_at: moment(),
-        },
-        T::TakeOverConfirmed { side: Side::Transferor },
-        T::TakeOverBegun { accounts: vec![account] },
-        T::TakeOverCompleted {
-            from: company,
-            to: CompanyId(id(15)),
-            sites: vec![site],
-            terminals: vec![terminal],
-            accounts: vec![account],
-            merged: Vec::new(),
-        },
-        T::TakeOverCancelled { reason: Cancellation::Withdrawn },
-    ];
     companies
         .map(DomainEvent::Company)
         .into_iter()
         .chain(terminals.map(DomainEvent::Terminals))
         .chain(access.map(DomainEvent::Access))
-        .chain(takeovers.map(DomainEvent::TakeOver))
+        .chain(of_takeovers(company, site, terminal, account))
         .chain(of_receipts(company))
         .chain(of_serials(terminal, &order()))
         .collect()

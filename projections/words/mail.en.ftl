@@ -138,13 +138,13 @@ administrator-by-support-paragraph-1 = The support of { $brand } made { $about_n
 administrator-by-support-paragraph-2 = If your company asked for this, you do not need to do anything.
 administrator-by-support-paragraph-3 = If nobody in your company asked for this, contact support at once. At { $url } you can change this person's role to user, or delete the account.
 
-admitted-subject = You are admitted on { $brand }
+admitted-subject = You have been admitted to { $brand }
 admitted-paragraph-1 = You were admitted { $moment } as { $role ->
     [administrator] an administrator of your company. An administrator has full access to the company, its sites and its users.
    *[user] a user of your company. Your groups say what you may do at which site.
 }
 admitted-paragraph-2 = { $first ->
-    [password] Choose a password first, with the link in the e-mail in which we asked you to confirm your account. After that you can log in at { $url }.
+    [password] Choose a password first, with the link in the e-mail that asks you to confirm your account. After that you can log in at { $url }.
    *[login] You can log in now at { $url }.
 }
 

@@ -8,7 +8,7 @@ footer = Cet e-mail a été envoyé à { $email } par { $url }.
 
 activation-subject = Confirmez votre compte { $brand }
 activation-paragraph-1 = Un compte client { $brand } a été créé pour vous. Confirmez-le en choisissant un mot de passe.{ $waits ->
-    [yes] {" "}Ensuite, un administrateur de votre entreprise doit encore vous accepter avant que vous puissiez vous connecter. Vous recevrez alors un e-mail.
+    [yes] {" "}Ensuite, un administrateur de votre entreprise doit encore vous accepter avant que vous puissiez vous connecter. Vous recevrez un e-mail dès que ce sera fait.
    *[no] {""}
 }
 activation-paragraph-2 = Ce lien fonctionne une seule fois et expire { $moment }.

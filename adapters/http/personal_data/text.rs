@@ -24,7 +24,7 @@ pub(super) fn write(language: Language, file: &Value) -> String {
             Value::Array(items) => {
                 text.push_str(&heading(language, name));
                 if items.is_empty() {
-                    text.push_str(&format!("{}\n", say(language, "data-none", &[])));
+                    add(&mut text, &say(language, "data-none", &[]));
                 }
                 for item in items {
                     match item {
@@ -35,8 +35,8 @@ pub(super) fn write(language: Language, file: &Value) -> String {
                             write_fields(&mut text, language, fields, 0);
                             text.push('\n');
                         }
-                        other if name == SENTENCES => text.push_str(&format!("- {}\n", plain(other))),
-                        other => text.push_str(&format!("{}\n", plain(other))),
+                        other if name == SENTENCES => add(&mut text, &format!("- {}", plain(other))),
+                        other => add(&mut text, &plain(other)),
                     }
                 }
             }
@@ -44,6 +44,12 @@ pub(super) fn write(language: Language, file: &Value) -> String {
         }
     }
     text
+}
+
+/// Adds a line.
+fn add(text: &mut String, line: &str) {
+    text.push_str(line);
+    text.push('\n');
 }
 
 fn heading(language: Language, name: &str) -> String {
@@ -57,7 +63,7 @@ fn write_fields(text: &mut String, language: Language, fields: &Map<String, Valu
             Value::Array(items) if items.iter().any(Value::is_object) => {
                 let label = label(language, name);
                 let named = say(language, "data-list", &[("label", &label)]);
-                text.push_str(&format!("{}{named}\n", indent(depth)));
+                add(text, &(indent(depth) + &named));
                 for fields in items.iter().filter_map(Value::as_object) {
                     write_fields(text, language, fields, depth + 1);
                     text.push('\n');
