@@ -12,7 +12,6 @@ mod extractors;
 mod limits;
 mod middleware;
 mod openapi;
-mod personal_data;
 mod pictures;
 mod readiness_probe;
 mod request_parts;

@@ -187,3 +187,24 @@ fn the_description_of_the_event_feed_names_every_category() {
         assert!(description.contains(&format!("`{name}`")), "{name} is missing in {description}");
     }
 }
+
+/// The file of everything that is held on a person, as text to read, names each of its fields.
+#[test]
+fn every_field_of_the_file_has_a_label_in_every_language() {
+    let described = super::openapi();
+    let schemas = described.pointer("/components/schemas").and_then(Value::as_object).unwrap();
+    let of_file = schemas.iter().filter(|(name, _)| name.starts_with("PersonalData"));
+    let fields: Vec<_> = of_file
+        .flat_map(|(_, schema)| schema.pointer("/properties").and_then(Value::as_object).unwrap().keys())
+        .collect();
+    assert!(fields.len() > 40, "{fields:?}");
+    let words = words().unwrap();
+    for (language, field) in
+        Language::ALL.into_iter().flat_map(|language| fields.iter().map(move |field| (language, *field)))
+    {
+        assert!(
+            words.has(language, &format!("data-{}", field.replace('_', "-"))),
+            "{language:?} lacks {field}"
+        );
+    }
+}

@@ -1,5 +1,8 @@
 //! Handing out everything that is held on a person.
 
+mod file;
+mod text;
+
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -9,13 +12,13 @@ use uuid::Uuid;
 use crate::caller::{Arrival, Caller};
 use crate::extractors::body::MaybeBody;
 use crate::limits::shares::Costly;
-use crate::personal_data::PersonalData;
 use crate::responses::carry_out::carry_out;
 use crate::responses::done::POSITION;
 use crate::responses::faults::Faults;
 use crate::responses::problem::{Problem, ProblemBody};
 use crate::routes::reasons::WhyBody;
 use crate::state::Shared;
+use file::PersonalData;
 use loquet_http_ports::scope::Scope;
 
 /// Hand out everything that is held on a person, as a file.

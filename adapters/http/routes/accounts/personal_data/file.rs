@@ -4,8 +4,6 @@
 //! of its orders and of its take-overs that names the account or was caused by it. What is computed from the events
 //! stands before them, so that a person need not read the events to learn it.
 
-mod text;
-
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
@@ -30,6 +28,8 @@ use crate::responses::localize::say;
 use crate::responses::problem::Problem;
 use crate::routes::events::EventBody;
 use crate::state::Api;
+
+use super::text;
 
 /// The name and version of the file's format.
 const FORMAT: &str = "loquet.personal-data.v1";
