@@ -51,6 +51,9 @@ pub(crate) enum WebhookCommand {
     Remove {
         /// The id of the webhook.
         id: uuid::Uuid,
+        /// Remove it without a question. Without this flag, the command asks at a terminal, and fails elsewhere.
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -105,6 +108,9 @@ pub(crate) enum DeadLettersCommand {
         /// The ids of the dead letters.
         #[arg(required = true)]
         ids: Vec<String>,
+        /// Remove them without a question. Without this flag, the command asks at a terminal, and fails elsewhere.
+        #[arg(long)]
+        yes: bool,
     },
 }
 

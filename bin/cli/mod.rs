@@ -9,6 +9,7 @@ use crate::engine::Engine;
 
 mod companies;
 mod downstream;
+mod examples;
 mod output;
 
 pub(crate) use companies::{
@@ -38,7 +39,7 @@ pub(crate) fn command() -> clap::Command {
             kafka.mut_subcommand("status", config::flags).mut_subcommand("set-position", config::flags)
         })
         .mut_subcommand("publish", config::flags);
-    command
+    examples::with_examples(command)
 }
 
 fn without_kafka_flags() -> clap::Command {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::show::{fields, table};
 use crate::cli::{DeadLettersCommand, Output};
 use crate::config::Config;
-use crate::output::{Reader, line, outcome};
+use crate::output::{Reader, agreed, line, outcome};
 
 pub(crate) async fn run(config: &mut Config, command: DeadLettersCommand) -> anyhow::Result<ExitCode> {
     let settings = super::kafka::of(config)?;
@@ -30,7 +30,8 @@ pub(crate) async fn run(config: &mut Config, command: DeadLettersCommand) -> any
             }
             outcome(format_args!("orders sent to {} again: {}", orders.topic, chosen.len()));
         }
-        DeadLettersCommand::Discard { ids } => {
+        DeadLettersCommand::Discard { ids, yes } => {
+            agreed(format_args!("This removes these orders for good: {}.", ids.join(", ")), yes)?;
             let chosen = ids.iter().map(|id| find(&letters, id)).collect::<anyhow::Result<Vec<_>>>()?;
             for letter in &chosen {
                 dead_letters.discard(letter).await?;

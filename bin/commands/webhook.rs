@@ -15,7 +15,7 @@ use crate::adapters;
 use crate::cli::{AddWebhook, DataDirectory, Output, RotateWebhook, WebhookCommand};
 use crate::clock;
 use crate::config::Config;
-use crate::output::{Reader, line, outcome, secret};
+use crate::output::{Reader, agreed, line, outcome, secret};
 use crate::settings;
 use crate::system::System;
 
@@ -53,7 +53,8 @@ pub(crate) async fn run(
             outcome(format_args!("events after position {position} are sent next"));
             Ok(())
         }
-        WebhookCommand::Remove { id } => {
+        WebhookCommand::Remove { id, yes } => {
+            agreed(format_args!("This removes webhook {id} with its deliveries."), yes)?;
             if !webhooks.remove(id).await? {
                 bail!("there is no webhook {id}");
             }

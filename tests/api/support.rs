@@ -575,6 +575,7 @@ async fn one_token_searches_so_often_and_is_told_when_to_go_on() {
     let refused = refused.unwrap_or_else(|| panic!("200 searches in {:?} were let through", start.elapsed()));
     assert_eq!(slug(&refused), "too-many-searches");
     let wait: u64 = refused.headers["retry-after"].to_str().unwrap().parse().unwrap();
+    assert_eq!(refused.headers["ratelimit"], format!("\"searches\";r=0;t={wait}"));
     an.get("/v1/support/search?q=dupont").await.expect(200);
     sofie.get("/v1/orders").await.expect(200);
     tokio::time::sleep(Duration::from_secs(wait)).await;

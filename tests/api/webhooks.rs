@@ -258,7 +258,7 @@ async fn an_endpoint_that_is_gone_is_stopped_and_a_redirect_is_not_followed() {
     assert_eq!(receiver.deliveries().len(), 2, "a stopped webhook gets nothing");
     webhook(&server, &["retry", &id]);
     receiver.until("it goes on with both", |got| got.len() == 4).await;
-    webhook(&server, &["remove", &id]);
+    webhook(&server, &["remove", &id, "--yes"]);
     assert!(!webhook(&server, &["list"]).contains(&id));
 }
 

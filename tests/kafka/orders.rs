@@ -142,7 +142,7 @@ async fn an_order_that_is_too_large_for_the_dead_letters_stops_no_other() {
     let letters = dead_letters(&server, &broker, &["list"]);
     assert!(letters.contains("the order has 2000000 bytes, too many for this topic"), "{letters}");
     assert!(
-        dead_letters(&server, &broker, &["discard", "loquet.orders.v1/0/0"])
+        dead_letters(&server, &broker, &["discard", "loquet.orders.v1/0/0", "--yes"])
             .contains("dead letters removed: 1")
     );
     assert_eq!(dead_letters(&server, &broker, &["list", "--json"]), "");

@@ -477,7 +477,9 @@ fn how(world: &World, command: &str) -> Option<Vec<(String, Task)>> {
             |scene, _| webhooks(scene)[0]["position"] == 3,
             "events after position 3 are sent next",
         ),
-        "webhook remove" => does(webhook, |scene, _| webhooks(scene).is_empty(), "is removed"),
+        "webhook remove" => {
+            does(&format!("{webhook} --yes"), |scene, _| webhooks(scene).is_empty(), "is removed")
+        }
         // These need a running server, or two engines: tests/deployment and tests/nodes run them.
         "health" | "log copy" | "account export" => Some(vec![(String::new(), Task::Elsewhere)]),
         // These need a broker: tests/kafka runs them.

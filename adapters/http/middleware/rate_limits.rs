@@ -80,7 +80,11 @@ impl Api {
         self.under_way.take(kind, caller.identity()).ok_or_else(|| {
             self.metrics.http.limited.get_or_create(&OfLimit { limit: "under_way".to_owned() }).inc();
             let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-at-once");
-            Problem { retry_after: Some(1), ..problem.with("most", most).with("seconds", 1) }
+            Problem {
+                retry_after: Some(1),
+                limit: Some("under_way"),
+                ..problem.with("most", most).with("seconds", 1)
+            }
         })
     }
 }
@@ -91,5 +95,5 @@ fn refused(api: &Api, limit: &'static str, until: &Until) -> Problem {
     let wait = until.wait_time_from(DefaultClock::default().now());
     let seconds = i64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(i64::MAX).max(1);
     let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests").with("seconds", seconds);
-    Problem { retry_after: Some(seconds), ..problem }
+    Problem { retry_after: Some(seconds), limit: Some(limit), ..problem }
 }

@@ -12,7 +12,7 @@ use loquet_projections::words::{Places, UnreadableWords, Words};
 
 use crate::request_parts::RequestId;
 use crate::responses::pages::problem_page;
-use crate::responses::problem::{FaultBody, Problem, ProblemBody};
+use crate::responses::problem::{FaultBody, Problem, ProblemBody, RATE_LIMIT};
 
 /// The words of problems and pages.
 pub(crate) fn words() -> Option<&'static Words> {
@@ -81,7 +81,9 @@ pub(crate) fn localize(reader: &Reader<'_>, id: RequestId, mut response: Respons
         None => ("application/problem+json", (status, Json(told)).into_response()),
     };
     let headers = written.headers_mut();
-    for kept in [header::RETRY_AFTER, header::WWW_AUTHENTICATE, header::ALLOW, header::ACCEPT_ENCODING] {
+    let kept =
+        [header::RETRY_AFTER, RATE_LIMIT, header::WWW_AUTHENTICATE, header::ALLOW, header::ACCEPT_ENCODING];
+    for kept in kept {
         if let Some(value) = response.headers().get(&kept) {
             headers.insert(kept, value.clone());
         }

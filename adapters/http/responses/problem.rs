@@ -1,6 +1,6 @@
 //! Errors as RFC 9457 problems.
 
-use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use loquet_domain::Moment;
@@ -18,6 +18,9 @@ use loquet_projections::runner::NotThere;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+/// The header that says which limit is used up.
+pub(crate) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+
 /// A problem, before it is translated into the reader's language.
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
@@ -30,6 +33,8 @@ pub(crate) struct Problem {
     pub(crate) faults: Vec<Fault>,
     /// The number of seconds after which to try again.
     pub(crate) retry_after: Option<i64>,
+    /// The limit that is used up.
+    pub(crate) limit: Option<&'static str>,
     /// The end of a lockout.
     pub(crate) locked_until: Option<DateTime<Utc>>,
 }
@@ -88,7 +93,7 @@ pub(crate) struct FaultBody {
 impl Problem {
     pub(crate) fn new(status: StatusCode, slug: &'static str) -> Self {
         let (places, faults) = (Vec::new(), Vec::new());
-        Self { status, slug, places, faults, retry_after: None, locked_until: None }
+        Self { status, slug, places, faults, retry_after: None, limit: None, locked_until: None }
     }
 
     pub(crate) fn with(mut self, place: &'static str, text: impl ToString) -> Self {
@@ -353,6 +358,13 @@ impl IntoResponse for Problem {
         let mut response = self.status.into_response();
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        // The header that the IETF draft "RateLimit header fields for HTTP" describes: nothing remains of this limit, and
+        // so many seconds must pass.
+        if let (Some(limit), Some(seconds)) = (self.limit, self.retry_after)
+            && let Ok(used_up) = HeaderValue::try_from(format!("\"{limit}\";r=0;t={seconds}"))
+        {
+            response.headers_mut().insert(RATE_LIMIT, used_up);
         }
         if self.slug == "content-coding" {
             // Tells the client which codings are accepted (RFC 9110, 12.5.3).
