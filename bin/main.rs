@@ -111,6 +111,7 @@ fn run(cli: Cli, mut config: Config) -> anyhow::Result<ExitCode> {
         tracing::warn!("{notice}");
     }
     let directory = DataDirectory::of(&mut config);
+    directory.refuse_strange_files()?;
     let ended = runtime.block_on(async move {
         if !matches!(cli.command, Command::Serve(_)) {
             commands::config::refuse_faults(&config)?;

@@ -1,5 +1,6 @@
 //! The owners of the files in the data directory. A command that root runs must leave no file that the server can't use.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
@@ -8,6 +9,27 @@ use rustix::fs::{Access, access};
 use crate::cli::DataDirectory;
 
 impl DataDirectory {
+    /// Refuses a data directory with a pipe, a socket or a device in it. Whoever opens one may wait for ever.
+    pub(crate) fn refuse_strange_files(&self) -> anyhow::Result<()> {
+        match self.strange_files().first() {
+            None => Ok(()),
+            Some(path) => anyhow::bail!(
+                "{} is a pipe, a socket or a device, and no file: move it away, and restore the file if it was one of Loquet's",
+                path.display()
+            ),
+        }
+    }
+
+    /// The pipes, sockets and devices in the data directory.
+    pub(crate) fn strange_files(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(&self.data_dir).into_iter().flatten().flatten();
+        let paths = entries.map(|entry| entry.path()).chain([self.server_key()]);
+        let is_strange =
+            |path: &PathBuf| std::fs::metadata(path).is_ok_and(|held| !held.is_file() && !held.is_dir());
+        let strange: BTreeSet<PathBuf> = paths.filter(is_strange).collect();
+        strange.into_iter().collect()
+    }
+
     /// Refuses a data directory in which this process can't use something because another user owns it. Root can use
     /// everything.
     pub(crate) fn refuse_files_of_others(&self) -> anyhow::Result<()> {

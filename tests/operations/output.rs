@@ -687,7 +687,7 @@ fn a_data_folder_may_have_any_name_and_a_file_of_orders_any_bytes() {
     for json in [&[][..], &["--json"]] {
         let arguments = [&["order", "import", file.to_str().unwrap()], json].concat();
         let refused = run(&over(&data, &arguments), Outputs::Read);
-        assert_eq!(refused.code, Some(2), "{refused:?}");
+        assert_eq!(refused.code, Some(4), "{refused:?}");
         let is_command = |c: char| c.is_control() && c != '\n';
         assert!(!refused.out.contains(is_command) && refused.out.contains('6'), "{}", refused.out);
     }

@@ -125,3 +125,29 @@ async fn the_metrics_tell_of_the_process_the_disk_and_the_last_backup_in_both_fo
     assert!(older.contains("# TYPE loquet_logins_total counter\n"), "{older}");
     assert!(!older.contains("# EOF") && !older.contains("# UNIT"), "{older}");
 }
+
+#[tokio::test]
+async fn a_pipe_in_the_place_of_a_file_is_named_and_nothing_waits_for_it() {
+    let mut server = Server::start().await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    server.stop();
+    let views = server.folder.join("views.db");
+    std::fs::remove_file(&views).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&views).status().unwrap().success());
+    for command in [&["doctor", "--dev"][..], &["serve", "--dev"], &["company", "list"]] {
+        let (code, said) = run(&server, command);
+        assert_eq!(code, Some(1), "{command:?}: {said}");
+        assert!(said.contains("views.db") && said.contains("pipe"), "{command:?}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn the_doctor_says_that_a_log_was_copied_without_its_write_ahead_log() {
+    let mut server = Server::start().await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    server.kill();
+    std::fs::remove_file(server.folder.join("log.db-wal")).unwrap();
+    let (code, said) = run(&server, &["doctor", "--dev"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("log.db") && said.contains("without its log.db-wal"), "{said}");
+}

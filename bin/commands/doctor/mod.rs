@@ -86,6 +86,15 @@ pub(crate) async fn run(mut config: Config, doctor: Doctor) -> anyhow::Result<Ex
     let settings = Settings::of(&mut config, Mode::of(doctor.dev));
     configuration(&config, &mut findings);
     folder(&directory, &mut findings);
+    let strange = directory.strange_files();
+    if !strange.is_empty() {
+        // Every other check would open it, and wait for ever.
+        let names: Vec<String> = strange.iter().map(|path| path.display().to_string()).collect();
+        let found = format!("these are pipes, sockets or devices, and no files: {}", names.join(", "));
+        let remedy = "Move them away, restore the files that they replaced, and run `loquet doctor` again: nothing else was checked.";
+        findings.fail("data directory", found, remedy);
+        return report(&findings, doctor.json);
+    }
     owners(&directory, &mut findings);
     // This must run before any of these files is opened.
     write_ahead_logs(&directory, &mut findings);
@@ -102,9 +111,14 @@ pub(crate) async fn run(mut config: Config, doctor: Doctor) -> anyhow::Result<Ex
     read_models(&directory, &mut findings).await;
     mails(&directory, settings.as_ref(), &mut findings).await;
     kafka(&directory, settings.as_ref(), &mut findings).await;
+    report(&findings, doctor.json)
+}
+
+/// Prints what was found. Returns the exit code.
+fn report(findings: &Findings, json: bool) -> anyhow::Result<ExitCode> {
     let failing = findings.0.iter().any(|finding| finding.state == State::Failing);
     for finding in &findings.0 {
-        if doctor.json {
+        if json {
             line(serde_json::to_string(finding)?);
             continue;
         }
@@ -295,7 +309,8 @@ async fn log(directory: &DataDirectory, findings: &mut Findings) {
         false => findings.well("server", "no server is running on this data"),
     }
     if let Err(error) = backup::check_log(&path) {
-        return findings.fail("log", error, "Restore log.db and keys.db from a backup.");
+        let remedy = "Restore log.db and keys.db from a backup. If log.db was copied without its log.db-wal, copy both.";
+        return findings.fail("log", error, remedy);
     }
     let store = match adapters::log_to_read(directory).await {
         Ok(store) => store,
