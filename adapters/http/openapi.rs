@@ -1,6 +1,7 @@
 //! The description of the API (OpenAPI 3.1). It is generated from the handlers. The parts that all handlers share are
 //! added here, so that no handler repeats them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
@@ -104,12 +105,57 @@ pub(super) fn complete(api: &utoipa::openapi::OpenApi) -> Value {
             }
         }
     }
+    add_links(&mut api);
     api
+}
+
+/// Leads from each command that makes something to the operations that take its id (OpenAPI 3.1, 4.8.20). The answer has
+/// the id under the name that the path has.
+fn add_links(api: &mut Value) {
+    let takers = takers_of_ids(api);
+    let schemas = api.pointer("/components/schemas").cloned().unwrap_or_default();
+    let paths = api.get_mut("paths").and_then(Value::as_object_mut);
+    for operations in paths.into_iter().flatten().filter_map(|(_, operations)| operations.as_object_mut()) {
+        let Some(made) = operations.get_mut("post").and_then(|post| post.pointer_mut("/responses/201"))
+        else {
+            continue;
+        };
+        let schema = made.pointer("/content/application~1json/schema/$ref").and_then(Value::as_str);
+        let schema = schema.and_then(|named| named.rsplit('/').next()).and_then(|name| schemas.get(name));
+        let fields = schema.and_then(|schema| schema.pointer("/properties")).and_then(Value::as_object);
+        let fields: BTreeSet<String> = fields.into_iter().flatten().map(|(name, _)| name.clone()).collect();
+        let links = takers.iter().filter(|(id, _)| fields.contains(id)).map(|(id, operation)| {
+            let id_of_answer = format!("$response.body#/{id}");
+            let link = json!({ "operationId": operation, "parameters": { id: id_of_answer } });
+            (operation.clone(), link)
+        });
+        let links: Map<String, Value> = links.collect();
+        if let (Some(made), false) = (made.as_object_mut(), links.is_empty()) {
+            made.insert("links".to_owned(), Value::Object(links));
+        }
+    }
+}
+
+/// The operations whose path has exactly one id, with the name of this id.
+fn takers_of_ids(api: &Value) -> Vec<(String, String)> {
+    let mut takers = Vec::new();
+    let paths = api.get("paths").and_then(Value::as_object);
+    for (path, operations) in paths.into_iter().flatten() {
+        let mut ids = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+        let (Some(id), None) = (ids.next(), ids.next()) else { continue };
+        for (_, operation) in operations.as_object().into_iter().flatten() {
+            if let Some(operation) = operation.get("operationId").and_then(Value::as_str) {
+                takers.push((id.to_owned(), operation.to_owned()));
+            }
+        }
+    }
+    takers
 }
 
 /// Operations whose request has a password or whose answer has a secret. Their answers are not stored, so they take no
 /// `Idempotency-Key`.
-const WITHOUT_KEY: [&str; 5] = [
+const WITHOUT_KEY: [&str; 6] = [
+    "/v1/accounts/{account_id}/data-export",
     "/v1/accounts/{account_id}/password",
     "/v1/accounts/{account_id}/second-step",
     "/v1/accounts/{account_id}/second-step/confirmation",
@@ -189,6 +235,11 @@ fn complete_response(method: &str, status: &str, response: &mut Value) {
     if matches!(status, "429" | "503") {
         let seconds = json!({ "type": "integer", "minimum": 0 });
         add("Retry-After", header("The number of seconds after which to try again", seconds));
+    }
+    if status == "429" {
+        let used_up =
+            "The limit that is used up, and the seconds until it allows more, such as `\"searches\";r=0;t=2`";
+        add("RateLimit", header(used_up, json!({ "type": "string" })));
     }
     if status == "204" {
         let position = json!({ "type": "integer", "minimum": 0 });

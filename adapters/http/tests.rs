@@ -208,3 +208,18 @@ fn every_field_of_the_file_has_a_label_in_every_language() {
         );
     }
 }
+
+#[test]
+fn what_makes_something_leads_to_what_takes_its_id() {
+    let described = super::openapi();
+    for (path, id, shown) in [
+        ("/v1/accounts", "account_id", "show_account"),
+        ("/v1/takeovers", "takeover_id", "show_takeover"),
+        ("/v1/orders", "order_id", "show_order"),
+        ("/v1/orders", "company_id", "show_company"),
+    ] {
+        let links = &described["paths"][path]["post"]["responses"]["201"]["links"];
+        let expected = format!("$response.body#/{id}");
+        assert_eq!(links[shown]["parameters"][id], expected, "{path}: {links}");
+    }
+}
