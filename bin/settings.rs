@@ -17,7 +17,7 @@ use loquet_domain::policies::lockout::LockoutPolicy;
 use loquet_domain::policies::password_policy::{
     Blocklisted, Composition, Context as ContextRule, PasswordPolicy,
 };
-use loquet_files::give_as_its_directory;
+use loquet_files::{give_as_its_directory, snapshot_file};
 use loquet_http::{Connections, Limits, Rate};
 use loquet_mail::smtp::{Security, SmtpSettings};
 use loquet_projections::causes::Causes;
@@ -79,7 +79,7 @@ pub(crate) struct Logging {
 }
 
 /// The file that says when the last backup ended well.
-const LAST_BACKUP: &str = "last-backup";
+const LAST_BACKUP: &str = "last-backup.json";
 
 impl DataDirectory {
     /// Reads the paths from the configuration.
@@ -94,14 +94,12 @@ impl DataDirectory {
 
     /// When the last backup of this directory ended well. `None`: none is known.
     pub(crate) fn last_backup(&self) -> Option<Moment> {
-        std::fs::read_to_string(self.file(LAST_BACKUP)).ok()?.trim().parse().ok()
+        snapshot_file::load::<Option<Moment>>(&self.file(LAST_BACKUP))
     }
 
     /// Notes that a backup of this directory ended well.
     pub(crate) fn note_backup(&self, at: Moment) -> std::io::Result<()> {
-        let (unfinished, file) = (self.file("last-backup.new"), self.file(LAST_BACKUP));
-        std::fs::write(&unfinished, format!("{}\n", at.to_rfc3339()))?;
-        std::fs::rename(unfinished, file)
+        snapshot_file::save(&self.file(LAST_BACKUP), &Some(at))
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {

@@ -437,7 +437,7 @@ async fn terminals_are_assigned_from_a_file_by_the_server_all_or_none() {
         ];
         said(data, &[&arguments[..], more].concat(), code)
     };
-    let faulty = import(format!("terminal,site\nT-1,{other}\nT-9,{other}\n"), 2, &[]);
+    let faulty = import(format!("terminal,site\nT-1,{other}\nT-9,{other}\n"), 4, &[]);
     assert!(faulty.starts_with("nothing was changed:\nline 3, terminal: "), "{faulty}");
     let good = format!("terminal,site\nT-1,{other}\nT-2,{before}\n");
     let tried = import(good.clone(), 0, &["--dry-run"]);

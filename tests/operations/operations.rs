@@ -120,6 +120,7 @@ password = \"hunter2\"
 ";
     let checked = |text: &str, more: &[&str]| {
         std::fs::write(&file, text).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
         run(program().arg("--config").arg(&file).args(["config", "check"]).args(more)).1
     };
     let out = checked(text, &[]);
@@ -642,8 +643,8 @@ async fn an_erasure_leaves_nothing_of_the_person_in_any_file() {
     assert_eq!(hashes.len(), 2, "three and five letters of Quisquater");
     let token = server.folder.join("dev-token").display().to_string();
     let first = ["account", "erase", "marie.vandenberghe@boulangerie.example", "--reason", "asked by letter"];
-    let out = said(&server, &first);
-    assert!(out.contains("Add --yes") && out.contains(&id), "{out}");
+    let (code, _, refused) = run(server.command().args(first).stdin(std::process::Stdio::null()));
+    assert!(code == Some(1) && refused.contains("Add --yes") && refused.contains(&id), "{refused}");
     let url = server.url.clone();
     said(&server, &[&first[..], &["--yes", "--url", &url, "--token-file", &token]].concat());
     server
