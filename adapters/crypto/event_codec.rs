@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use loquet_domain::Moment;
 use loquet_domain::fact::{Actor, Context, Fact};
-use loquet_domain::ids::{AccountId, CorrelationId, EventId};
+use loquet_domain::ids::{AccountId, CompanyId, CorrelationId, EventId};
 use loquet_domain::ports::{BoxFuture, CodecError, EventCodec, NewEvent, RecordedEvent, Sealed, StreamId};
-use loquet_domain::schema::{self, DomainEvent, Private, ReasonKey, Stored};
+use loquet_domain::schema::{self, DomainEvent, KeyOwner, Private, Stored};
 use loquet_domain::values::erasable::Erasable;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -24,6 +26,18 @@ struct Metadata {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     causation_id: Option<EventId>,
     node: String,
+    /// What the event says of a company, if it also has private data of a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sealed_for_company: Option<SealedForCompany>,
+}
+
+/// A part that is encrypted with the key of a company. It is stored in the metadata, because an event has one encrypted
+/// part of its own.
+#[derive(Serialize, Deserialize)]
+struct SealedForCompany {
+    company_id: CompanyId,
+    /// The nonce and the ciphertext, in base64.
+    sealed: String,
 }
 
 /// Encodes and decodes events for one node.
@@ -43,17 +57,22 @@ impl JsonCodec {
 
     async fn write(&self, stream: &StreamId, fact: Fact<DomainEvent>) -> Result<NewEvent, CodecError> {
         let stored = schema::write(&fact.event);
+        let Stored { name, version, private, data, subject, of_company } = stored;
+        let sealed_for_company = match of_company {
+            Some((company, private)) => Some(self.seal_for_company(fact.id, name, stream, company, &private).await?),
+            None => None,
+        };
         let metadata = Metadata {
             at: fact.context.at,
-            actor: fact.context.actor,
+            actor: fact.context.actor.clone(),
             correlation_id: fact.context.correlation,
             causation_id: fact.context.causation,
             node: self.node.clone(),
+            sealed_for_company,
         };
-        let subject = stored.subject.or_else(|| stream.account());
-        let data = to_json(fact.id, stream, &stored.data)?;
+        let subject = subject.or_else(|| stream.account());
+        let data = to_json(fact.id, stream, &data)?;
         let metadata = to_json(fact.id, stream, &metadata)?;
-        let Stored { name, version, private, .. } = stored;
         let sealed = match subject {
             Some(subject) => {
                 let private =
@@ -63,7 +82,7 @@ impl JsonCodec {
                     false => Some(self.seal(fact.id, name, stream, subject, &private).await?),
                 }
             }
-            None => self.seal_reason(fact.id, name, stream, &fact.event, fact.context.reason).await?,
+            None => self.seal_for_owner(&fact, name, stream, private).await?,
         };
         Ok(NewEvent { id: fact.id, name: name.to_owned(), version, data, metadata, sealed })
     }
@@ -86,32 +105,53 @@ impl JsonCodec {
         sealed_with(&key, id, name, stream, subject, private)
     }
 
-    /// Seals the reason of an event that has nothing else to seal. If the key was erased, the reason is not stored: it
-    /// was about somebody who is forgotten.
-    async fn seal_reason(
+    /// Seals what an event says of a company, a site or a take-over, and its reason. If there is only a reason and the key
+    /// was erased, the reason is not stored: it was about somebody who is forgotten.
+    async fn seal_for_owner(
+        &self,
+        fact: &Fact<DomainEvent>,
+        name: &str,
+        stream: &StreamId,
+        private: Private,
+    ) -> Result<Option<Sealed>, CodecError> {
+        let only_reason = private.is_empty();
+        let private = private.with_reason(fact.context.reason.clone());
+        let Some(owner) = schema::key_owner(&fact.event, stream).filter(|_| !private.is_empty()) else {
+            return Ok(None);
+        };
+        let (subject, held) = match owner {
+            KeyOwner::Account(account) => (account, self.keys.held(account).await?),
+            KeyOwner::Other(key) => (key, self.keys.held_or_made(key).await?),
+        };
+        match held {
+            Held::Key(key) => sealed_with(&key, fact.id, name, stream, subject, &private).map(Some),
+            Held::Erased if only_reason => Ok(None),
+            Held::Erased => Err(CodecError::Erased(subject)),
+        }
+    }
+
+    async fn seal_for_company(
         &self,
         id: EventId,
         name: &str,
         stream: &StreamId,
-        event: &DomainEvent,
-        reason: Option<String>,
-    ) -> Result<Option<Sealed>, CodecError> {
-        let private = Private::default().with_reason(reason);
-        let Some(owner) = schema::reason_key(event, stream).filter(|_| !private.is_empty()) else {
-            return Ok(None);
-        };
-        let (subject, held) = match owner {
-            ReasonKey::OfAccount(account) => (account, self.keys.held(account).await?),
-            ReasonKey::OfStream(key) => (key, self.keys.held_or_made(key).await?),
-        };
-        match held {
-            Held::Key(key) => sealed_with(&key, id, name, stream, subject, &private).map(Some),
-            Held::Erased => Ok(None),
+        company: CompanyId,
+        private: &Private,
+    ) -> Result<SealedForCompany, CodecError> {
+        let subject = AccountId(company.0);
+        match self.keys.held_or_made(subject).await? {
+            Held::Key(key) => {
+                let sealed = sealed_with(&key, id, name, stream, subject, private)?;
+                Ok(SealedForCompany { company_id: company, sealed: STANDARD.encode(sealed.bytes) })
+            }
+            Held::Erased => Err(CodecError::Erased(subject)),
         }
     }
 
     async fn read(&self, recorded: &RecordedEvent) -> Result<Fact<DomainEvent>, CodecError> {
-        parse(recorded, self.open(recorded).await?)
+        let metadata = metadata(recorded)?;
+        let private = self.open(recorded, metadata.sealed_for_company.as_ref()).await?;
+        parse(recorded, metadata, private)
     }
 
     /// Checks that the sealed part of an event is as it was written. An event whose key is missing or erased
@@ -120,16 +160,32 @@ impl JsonCodec {
     /// # Errors
     /// [`CodecError::Unreadable`] names the event.
     pub async fn check(&self, recorded: &RecordedEvent) -> Result<(), CodecError> {
-        match self.open(recorded).await {
+        let metadata = metadata(recorded)?;
+        match self.open(recorded, metadata.sealed_for_company.as_ref()).await {
             Err(altered @ CodecError::Unreadable { .. }) => Err(altered),
             _ => Ok(()),
         }
     }
 
-    async fn open(&self, recorded: &RecordedEvent) -> Result<Erasable<Private>, CodecError> {
-        let Some(sealed) = &recorded.event.sealed else {
-            return Ok(Erasable::Known(Private::default()));
+    async fn open(
+        &self,
+        recorded: &RecordedEvent,
+        of_company: Option<&SealedForCompany>,
+    ) -> Result<Erasable<Private>, CodecError> {
+        let own = match &recorded.event.sealed {
+            Some(sealed) => self.open_part(recorded, sealed).await?,
+            None => Erasable::Known(Private::default()),
         };
+        let Some(part) = of_company else { return Ok(own) };
+        let subject = AccountId(part.company_id.0);
+        let bytes = STANDARD.decode(&part.sealed).map_err(|_| altered(recorded))?;
+        let Erasable::Known(of_company) = self.open_part(recorded, &Sealed { subject, bytes }).await? else {
+            return Ok(own);
+        };
+        Ok(Erasable::Known(own.known().cloned().unwrap_or_default().with_company(of_company)))
+    }
+
+    async fn open_part(&self, recorded: &RecordedEvent, sealed: &Sealed) -> Result<Erasable<Private>, CodecError> {
         let Held::Key(key) = self.keys.held(sealed.subject).await? else {
             return Ok(Erasable::Erased);
         };
@@ -137,12 +193,24 @@ impl JsonCodec {
         let private = open(&key, &sealed.bytes, &associated(event.id, &event.name))
             .map(Zeroizing::new)
             .and_then(|message| serde_json::from_slice(&message).ok());
-        private.map(Erasable::Known).ok_or_else(|| CodecError::Unreadable {
-            id: event.id,
-            place: format!("{}@{}", recorded.stream, recorded.revision.0),
-            why: "its sealed part was altered, or is another event's".to_owned(),
-        })
+        private.map(Erasable::Known).ok_or_else(|| altered(recorded))
     }
+}
+
+fn place_of(recorded: &RecordedEvent) -> String {
+    format!("{}@{}", recorded.stream, recorded.revision.0)
+}
+
+fn unreadable(recorded: &RecordedEvent, why: String) -> CodecError {
+    CodecError::Unreadable { id: recorded.event.id, place: place_of(recorded), why }
+}
+
+fn altered(recorded: &RecordedEvent) -> CodecError {
+    unreadable(recorded, "its sealed part was altered, or is another event's".to_owned())
+}
+
+fn metadata(recorded: &RecordedEvent) -> Result<Metadata, CodecError> {
+    serde_json::from_slice(&recorded.event.metadata).map_err(|error| unreadable(recorded, error.to_string()))
 }
 
 fn sealed_with(
@@ -161,17 +229,17 @@ fn sealed_with(
 
 /// Reads the open part of an event and adds `private` to it. The caller has opened the private part, or passes a
 /// value for one that stays closed.
-fn parse(recorded: &RecordedEvent, private: Erasable<Private>) -> Result<Fact<DomainEvent>, CodecError> {
+fn parse(
+    recorded: &RecordedEvent,
+    metadata: Metadata,
+    private: Erasable<Private>,
+) -> Result<Fact<DomainEvent>, CodecError> {
     let event = &recorded.event;
-    let place = || format!("{}@{}", recorded.stream, recorded.revision.0);
-    let unreadable = |why: String| CodecError::Unreadable { id: event.id, place: place(), why };
-    let metadata: Metadata =
-        serde_json::from_slice(&event.metadata).map_err(|e| unreadable(e.to_string()))?;
     let client = private.known().and_then(Private::client);
     let reason = private.known().and_then(|private| private.reason.clone());
     let mut json = serde_json::Deserializer::from_slice(&event.data);
     let domain_event = schema::read(&event.name, event.version, &mut json, private)
-        .map_err(|e| unreadable(e.to_string()))?;
+        .map_err(|error| unreadable(recorded, error.to_string()))?;
     let context = Context {
         at: metadata.at,
         actor: metadata.actor,
@@ -219,7 +287,7 @@ impl EventCodec for JsonCodec {
     }
 
     fn decode_open(&self, recorded: &RecordedEvent) -> Result<Fact<DomainEvent>, CodecError> {
-        parse(recorded, Erasable::Erased)
+        parse(recorded, metadata(recorded)?, Erasable::Erased)
     }
 
     fn hash_word(&self, word: &str) -> String {

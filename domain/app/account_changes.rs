@@ -157,17 +157,6 @@ impl App {
         Ok(erased.max(freed).max(left))
     }
 
-    /// Deletes an account's key, and every state in memory that may hold its decrypted data.
-    ///
-    /// # Errors
-    /// [`Unavailable`] if the key can't be deleted for good.
-    pub async fn forget(&self, account: AccountId) -> Result<(), Unavailable> {
-        let forgotten = self.ports.keys.forget(account).await;
-        self.accounts.forget(&account::stream(account));
-        self.orders.forget_all();
-        Ok(forgotten?)
-    }
-
     /// Records the result of a mail to an account's owner. The event's id is derived from the mail's id and the
     /// moment of the result. So calling again after a crash changes nothing, and a mail that is tried again by hand
     /// may get another result. `since` is a revision of the account's stream: the result cannot be recorded up to

@@ -38,6 +38,24 @@ impl App {
         Ok(self.change_company(context, company, Command::Describe(description)).await?.position)
     }
 
+    /// The company that has an enterprise number, or will have it once it is registered.
+    pub(super) async fn company_of_number(&self, number: &EnterpriseNumber) -> Result<CompanyId, Unavailable> {
+        let mut company = CompanyId::registered_as(number);
+        while let Some(other) = self.company(company).await?.state.elsewhere(company) {
+            company = other;
+        }
+        Ok(company)
+    }
+
+    /// The stream that says to which company an enterprise number belongs.
+    async fn stream_of_number(&self, number: &EnterpriseNumber) -> Result<CompanyId, Unavailable> {
+        let mut stream = CompanyId::registered_as(number);
+        while self.company(stream).await?.state.erased {
+            stream = stream.successor();
+        }
+        Ok(stream)
+    }
+
     /// Claims an enterprise number for a company: orders with the number are its own from now on. After a crash, the next
     /// attempt finds the claim.
     async fn claim_number(
@@ -48,7 +66,7 @@ impl App {
     ) -> Result<(), Failure> {
         let held = self.company(company).await?.state;
         let registered = held.registered.as_deref().ok_or(company::Refusal::NoSuchCompany)?;
-        let id = CompanyId::registered_as(number);
+        let id = self.stream_of_number(number).await?;
         if registered.number != *number && id != company {
             self.change_company(context, id, Command::Redirect { to: company }).await?;
         }

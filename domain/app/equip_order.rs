@@ -88,7 +88,8 @@ impl App {
         let (mut wanted, mut numbered) = (Vec::new(), Vec::new());
         for (n, line) in content.lines.iter().enumerate() {
             let model = TerminalModel::ordered(&line.model);
-            let address = &line.delivery_address;
+            // The company was erased since: nothing is delivered to it.
+            let Some(address) = line.delivery_address.known() else { continue };
             if line.serials.is_empty() {
                 wanted.extend((0..line.quantity).map(|unit| {
                     let terminal = TerminalId::of_order(&content.id, n, unit);

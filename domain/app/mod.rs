@@ -7,6 +7,7 @@ mod company_changes;
 mod create_account;
 mod devices;
 mod equip_order;
+mod erasure;
 mod followed_links;
 mod log_in;
 mod mailbox;

@@ -53,8 +53,13 @@ impl App {
             }
         };
         let id = order.content.id.clone();
+        let company = match order.content.company.known() {
+            Some(registration) => self.company_of_number(&registration.number).await?,
+            None => return Err(order::Refusal::CompanyErased.into()),
+        };
         let receive = order::Command::Receive {
             content: Box::new(order.content),
+            company,
             account,
             person: order.contact.person,
         };
@@ -117,15 +122,16 @@ impl App {
         context: &Context,
         received: &Received,
     ) -> Result<(CompanyId, Option<OrderId>), Failure> {
-        let mut company = CompanyId::registered_as(&received.content.company.number);
+        let registration = received.content.company.known().ok_or(order::Refusal::CompanyErased)?;
+        let mut company = received.company;
         loop {
             let register = company::Command::Register {
                 order: received.content.id.clone(),
-                registration: received.content.company.clone(),
+                registration: registration.clone(),
             };
             let committed = self.change_company(context, company, register).await?;
-            match committed.state.redirect {
-                Some(to) => company = to,
+            match committed.state.elsewhere(company) {
+                Some(other) => company = other,
                 None => return Ok((company, committed.state.registered_by().cloned())),
             }
         }

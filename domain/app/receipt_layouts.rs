@@ -41,10 +41,10 @@ impl App {
         }
     }
 
-    /// Stores a logo, if it is not stored yet. Returns the id by which layouts name it.
-    async fn keep_logo(&self, context: &Context, logo: Logo) -> Result<LogoId, Unavailable> {
-        let id = LogoId::of(&logo);
-        self.logos.transact(&logo::stream(id), context, logo::Command::Keep { logo }).await?;
+    /// Stores a logo of a site, if it is not stored yet. Returns the id by which layouts name it.
+    async fn keep_logo(&self, context: &Context, site: SiteId, logo: Logo) -> Result<LogoId, Unavailable> {
+        let id = LogoId::of_site(site, &logo);
+        self.logos.transact(&logo::stream(id), context, logo::Command::Keep { site, logo }).await?;
         Ok(id)
     }
 
@@ -67,7 +67,7 @@ impl App {
         }
         self.prints_receipts(company, site).await?;
         let logo = match logo {
-            Some(logo) => Some(self.keep_logo(context, logo).await?),
+            Some(logo) => Some(self.keep_logo(context, site, logo).await?),
             None => None,
         };
         let save = receipt::Command::Save { company, layout: Box::new(Layout { logo, ..layout }) };
@@ -87,7 +87,7 @@ impl App {
             return Ok(());
         }
         let logo = match self.logo(&brought.state).await? {
-            Some(logo) => Some(self.keep_logo(context, logo).await?),
+            Some(logo) => Some(self.keep_logo(context, merged.into, logo).await?),
             None => None,
         };
         let layout = Box::new(Layout { logo, ..brought.state.layout.clone() });

@@ -84,6 +84,8 @@ pub enum Command {
         /// The sites.
         sites: Vec<MovedSite>,
     },
+    /// Erase the company. The caller has checked that nobody and no terminal belongs to it.
+    Erase,
 }
 
 /// Changes to a company's names and addresses. Omitted fields keep their value.

@@ -10,6 +10,7 @@ use crate::fact::Fact;
 use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId};
 use crate::policies::Policies;
 use crate::values::address::Address;
+use crate::values::erasable::Erasable;
 
 /// Why a command is refused. A refused command changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +33,23 @@ pub enum Refusal {
     /// The site is promised to another take-over that is open.
     #[error("site {0} is promised to another take-over")]
     SitePromised(SiteId),
+    /// The company can't be erased yet: it is still in use.
+    #[error("the company is in use: {0}")]
+    InUse(InUse),
+}
+
+/// What a company still has that keeps it from being erased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InUse {
+    /// Terminals. They are released first.
+    #[error("it has terminals")]
+    Terminals,
+    /// People who have an account. They are deleted or erased first.
+    #[error("it has accounts")]
+    Accounts,
+    /// A take-over that is open. It is completed or cancelled first.
+    #[error("a take-over is open")]
+    TakeOver,
 }
 
 /// Decides a command. A company is registered once. A further order changes only its sites.
@@ -39,8 +57,12 @@ pub enum Refusal {
 /// # Errors
 /// The rule that refuses, as a [`Refusal`].
 pub fn decide(company: &Company, command: Command) -> Result<Vec<Event>, Refusal> {
+    if company.erased {
+        return after_erasure(&command);
+    }
     if let Command::Register { order, registration } = command {
         let new = company.registered.is_none() && company.redirect.is_none();
+        let registration = Erasable::Known(registration);
         return Ok(new.then_some(Event::CompanyRegistered { order, registration }).into_iter().collect());
     }
     if let Command::Redirect { to } = command {
@@ -75,7 +97,25 @@ pub fn decide(company: &Company, command: Command) -> Result<Vec<Event>, Refusal
             Ok(vec![Event::SitesReleased { takeover, to, sites }])
         }
         Command::ReceiveSites { takeover, from, sites } => Ok(receive_sites(company, takeover, from, sites)),
+        Command::Erase => erase(company),
     }
+}
+
+/// An erased company is none any more. Whoever finishes something that was begun before finds nothing to do.
+fn after_erasure(command: &Command) -> Result<Vec<Event>, Refusal> {
+    match command {
+        Command::Register { .. } | Command::KeepSites { .. } | Command::Erase => Ok(Vec::new()),
+        _ => Err(Refusal::NoSuchCompany),
+    }
+}
+
+/// The caller has checked that the company has no terminals and no accounts.
+fn erase(company: &Company) -> Result<Vec<Event>, Refusal> {
+    if !company.promised.is_empty() {
+        return Err(Refusal::InUse(InUse::TakeOver));
+    }
+    let sites = company.sites.iter().map(|(site, _)| site).collect();
+    Ok(vec![Event::CompanyErased { sites, takeovers: company.takeovers().into_iter().collect() }])
 }
 
 impl Decider for Company {
@@ -106,6 +146,7 @@ fn open_sites(company: &Company, order: &OrderId, addresses: Vec<Address>) -> Ve
         let name = SiteName::of(&address, &names);
         names.insert(name.alike());
         let site = company.next_site(order, address.key());
+        let (name, address) = (Erasable::Known(name), Erasable::Known(address));
         Event::SiteOpened { site, name, address, order: order.clone() }
     };
     new.into_iter().map(open).collect()
@@ -127,7 +168,8 @@ fn describe(company: &Company, held: &Registered, wanted: Description) -> Result
     let renamed = legal_name != held.legal_name || trading_name != held.trading_name;
     let numbered = wanted.number.filter(|number| *number != held.number);
     let mut events: Vec<Event> =
-        numbered.map(|number| Event::CompanyNumberChanged { number }).into_iter().collect();
+        numbered.map(|number| Event::CompanyNumberChanged { number: Erasable::Known(number) }).into_iter().collect();
+    let (legal_name, trading_name) = (Erasable::Known(legal_name), Erasable::Known(trading_name));
     events.extend(renamed.then_some(Event::CompanyRenamed { legal_name, trading_name }));
     for (kind, address) in wanted.addresses {
         let old = held.addresses.get(&kind);
@@ -141,7 +183,7 @@ fn describe(company: &Company, held: &Registered, wanted: Description) -> Result
         {
             events.extend(move_site(company, site, new.clone())?);
         }
-        events.push(Event::CompanyAddressChanged { kind, address });
+        events.push(Event::CompanyAddressChanged { kind, address: Erasable::Known(address) });
     }
     Ok(events)
 }
@@ -155,7 +197,7 @@ fn name_site(company: &Company, site: SiteId, name: SiteName) -> Result<Vec<Even
     let alike = name.alike();
     match company.sites.iter().find(|(other, held)| *other != site && held.name.alike() == alike) {
         Some((other, _)) => Err(Refusal::SiteNameTaken(other)),
-        None => Ok(vec![Event::SiteNamed { site, name }]),
+        None => Ok(vec![Event::SiteNamed { site, name: Erasable::Known(name) }]),
     }
 }
 
@@ -168,6 +210,7 @@ fn move_site(company: &Company, site: SiteId, address: Address) -> Result<Vec<Ev
         _ => {
             let follows = (!held.named).then(|| company.name_at(&address, site));
             let name = follows.filter(|name| *name != held.name);
+            let (address, name) = (Erasable::Known(address), Erasable::Known(name));
             Ok(vec![Event::SiteAddressChanged { site, address, name }])
         }
     }
@@ -211,7 +254,7 @@ fn receive_sites(
         match here.and_then(|into| Some((into, company.sites.get(into)?))) {
             Some((into, held)) if !held.named && !moved.follows_address && is_new => {
                 taken.insert(moved.name.alike());
-                renamed.push(Event::SiteNamed { site: into, name: moved.name.clone() });
+                renamed.push(Event::SiteNamed { site: into, name: Erasable::Known(moved.name.clone()) });
             }
             Some(_) => {}
             None if is_new => {
@@ -226,15 +269,15 @@ fn receive_sites(
                 taken.insert(name.alike());
                 renamed.push(match moved.follows_address {
                     true => {
-                        let address = moved.address.clone();
-                        Event::SiteAddressChanged { site, address, name: Some(name) }
+                        let address = Erasable::Known(moved.address.clone());
+                        Event::SiteAddressChanged { site, address, name: Erasable::Known(Some(name)) }
                     }
-                    false => Event::SiteNamed { site, name },
+                    false => Event::SiteNamed { site, name: Erasable::Known(name) },
                 });
             }
         }
     }
-    let received = Event::SitesReceived { takeover, from, sites, merged };
+    let received = Event::SitesReceived { takeover, from, sites: Erasable::Known(sites), merged };
     std::iter::once(received).chain(renamed).collect()
 }
 

@@ -9,6 +9,7 @@ use super::{CompanyName, Registration, SiteName};
 use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId};
 use crate::values::address::Address;
 use crate::values::enterprise_number::EnterpriseNumber;
+use crate::values::erasable::Erasable;
 
 /// The purpose of a company's address that is not a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -53,7 +54,8 @@ impl MergedSite {
     }
 }
 
-/// Something that happened to a company.
+/// Something that happened to a company. Its names, numbers and addresses are encrypted with the company's key, because
+/// those of a sole trader are a person's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The company became a customer.
@@ -61,19 +63,19 @@ pub enum Event {
         /// The order that registered it. The order's contact becomes its administrator.
         order: OrderId,
         /// The company's details.
-        registration: Registration,
+        registration: Erasable<Registration>,
     },
     /// The company was renamed.
     CompanyRenamed {
         /// The name in the register.
-        legal_name: CompanyName,
+        legal_name: Erasable<CompanyName>,
         /// The trading name, if it differs from the legal name.
-        trading_name: Option<CompanyName>,
+        trading_name: Erasable<Option<CompanyName>>,
     },
     /// Support gave the company another enterprise number. Orders with its former numbers are still its own.
     CompanyNumberChanged {
         /// The new number.
-        number: EnterpriseNumber,
+        number: Erasable<EnterpriseNumber>,
     },
     /// The number from which this stream's id follows belongs to another company by now: it changed its number to this
     /// one. Orders with this number are that company's.
@@ -86,16 +88,16 @@ pub enum Event {
         /// The kind of address.
         kind: AddressKind,
         /// The new address. `None` if the company no longer has an address of this kind.
-        address: Option<Address>,
+        address: Erasable<Option<Address>>,
     },
     /// A site was opened, because a terminal was ordered to an address where the company had none.
     SiteOpened {
         /// The site.
         site: SiteId,
         /// Its name: its street and town, and more if another site of the company has that name.
-        name: SiteName,
+        name: Erasable<SiteName>,
         /// Its address.
-        address: Address,
+        address: Erasable<Address>,
         /// The order that opened it.
         order: OrderId,
     },
@@ -104,16 +106,16 @@ pub enum Event {
         /// The site.
         site: SiteId,
         /// Its new name.
-        name: SiteName,
+        name: Erasable<SiteName>,
     },
     /// A site's address changed: it moved, or the address was wrong.
     SiteAddressChanged {
         /// The site.
         site: SiteId,
         /// Its new address.
-        address: Address,
+        address: Erasable<Address>,
         /// Its new name, which follows the address. `None` if the name stays, because somebody chose it.
-        name: Option<SiteName>,
+        name: Erasable<Option<SiteName>>,
     },
     /// Sites were promised to a take-over. They cannot move elsewhere while it is open.
     SitesPromised {
@@ -145,8 +147,15 @@ pub enum Event {
         /// The company that gave them.
         from: CompanyId,
         /// The sites, as they were at the company that gave them.
-        sites: Vec<MovedSite>,
+        sites: Erasable<Vec<MovedSite>>,
         /// Those of them that came to an address where the company had a site already.
         merged: Vec<MergedSite>,
+    },
+    /// The company was erased: its key is deleted. The names and addresses of a sole trader cannot be read any more.
+    CompanyErased {
+        /// Its sites. Their keys are deleted too: they encrypt the layouts of receipts.
+        sites: Vec<SiteId>,
+        /// The take-overs in which it took part. Their keys are deleted too: they encrypt the reasons of support.
+        takeovers: Vec<TakeOverId>,
     },
 }

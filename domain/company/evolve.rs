@@ -12,6 +12,7 @@ use crate::ids::SiteId;
 pub fn evolve(mut company: Company, fact: &Fact<Event>) -> Company {
     match &fact.event {
         Event::CompanyRegistered { order, registration } => {
+            let Some(registration) = registration.known() else { return company };
             let office = (AddressKind::RegisteredOffice, registration.registered_office.clone());
             company.registered = Some(Box::new(Registered {
                 by: order.clone(),
@@ -22,19 +23,21 @@ pub fn evolve(mut company: Company, fact: &Fact<Event>) -> Company {
             }));
         }
         Event::CompanyNumberChanged { number } => {
-            if let Some(registered) = &mut company.registered {
+            if let (Some(registered), Some(number)) = (&mut company.registered, number.known()) {
                 registered.number = number.clone();
             }
         }
         Event::CompanyRedirected { to } => company.redirect = Some(*to),
         Event::CompanyRenamed { legal_name, trading_name } => {
-            if let Some(registered) = &mut company.registered {
+            if let (Some(registered), Some(legal_name), Some(trading_name)) =
+                (&mut company.registered, legal_name.known(), trading_name.known())
+            {
                 registered.legal_name = legal_name.clone();
-                registered.trading_name = trading_name.clone();
+                registered.trading_name.clone_from(trading_name);
             }
         }
         Event::CompanyAddressChanged { kind, address } => {
-            if let Some(registered) = &mut company.registered {
+            if let (Some(registered), Some(address)) = (&mut company.registered, address.known()) {
                 match address {
                     Some(address) => registered.addresses.insert(*kind, address.clone()),
                     None => registered.addresses.remove(kind),
@@ -42,15 +45,21 @@ pub fn evolve(mut company: Company, fact: &Fact<Event>) -> Company {
             }
         }
         Event::SiteOpened { site, name, address, order } => {
-            let key = company.place(*site, name.clone(), address.clone(), false);
-            company.opened.insert(SiteId::of_order(order, key, 0), *site);
+            if let (Some(name), Some(address)) = (name.known(), address.known()) {
+                let key = company.place(*site, name.clone(), address.clone(), false);
+                company.opened.insert(SiteId::of_order(order, key, 0), *site);
+            }
         }
         Event::SiteNamed { site, name } => company.sites.change(*site, |held| {
-            held.name = name.clone();
+            if let Some(name) = name.known() {
+                held.name = name.clone();
+            }
             held.named = true;
         }),
         Event::SiteAddressChanged { site, address, name } => {
-            if let Some(held) = company.unplace(*site) {
+            if let (Some(address), Some(name)) = (address.known(), name.known())
+                && let Some(held) = company.unplace(*site)
+            {
                 let name = name.clone().unwrap_or(held.name);
                 company.place(*site, name, address.clone(), held.named);
             }
@@ -76,11 +85,15 @@ pub fn evolve(mut company: Company, fact: &Fact<Event>) -> Company {
             company.gone.extend(merged.iter().map(|merged| merged.site));
             company.merged.insert(*takeover, merged.clone());
             let own = |moved: &&MovedSite| !merged.iter().any(|merged| merged.site == moved.site);
-            for moved in sites.iter().filter(own) {
+            for moved in sites.known().into_iter().flatten().filter(own) {
                 company.gone.remove(&moved.site);
                 let MovedSite { site, name, address, follows_address } = moved.clone();
                 company.place(site, name, address, !follows_address);
             }
+        }
+        Event::CompanyErased { .. } => {
+            let Company { redirect, .. } = company;
+            company = Company { redirect, erased: true, ..Company::default() };
         }
     }
     company

@@ -24,6 +24,12 @@ impl CompanyId {
         let name = format!("company/{}/{}", number.country(), number.digits());
         Self(Uuid::new_v5(&LOQUET, name.as_bytes()))
     }
+
+    /// The id of the company that is registered under the number of this one after this one was erased.
+    #[must_use]
+    pub fn successor(self) -> Self {
+        Self(Uuid::new_v5(&LOQUET, format!("company/{self}/again").as_bytes()))
+    }
 }
 
 impl SiteId {

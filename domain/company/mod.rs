@@ -11,7 +11,7 @@ mod state;
 mod tests;
 
 pub use command::{Command, Description, SiteAtOffice};
-pub use decide::{Refusal, decide};
+pub use decide::{InUse, Refusal, decide};
 pub use event::{AddressKind, Event, MergedSite, MovedSite};
 pub use evolve::evolve;
 pub use identity::{CATEGORY, stream};

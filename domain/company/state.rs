@@ -16,6 +16,8 @@ pub struct Company {
     pub registered: Option<Box<Registered>>,
     /// The company to which the number belongs from which this stream's id follows. `None`: to this one.
     pub redirect: Option<CompanyId>,
+    /// Whether it was erased. Nothing happens to it any more.
+    pub erased: bool,
     /// Its sites.
     pub sites: PersistentMap<SiteId, Site>,
     /// The site at each address: the first that was there.
@@ -77,6 +79,13 @@ impl Company {
         names.into_iter().flatten().flatten().map(CompanyName::as_str).collect()
     }
 
+    /// The company to which the number of this stream belongs instead: the number was left to that company, or this
+    /// company, whose id is `own`, was erased.
+    #[must_use]
+    pub fn elsewhere(&self, own: CompanyId) -> Option<CompanyId> {
+        self.redirect.or_else(|| self.erased.then(|| own.successor()))
+    }
+
     /// The order that registered it. Returns `None` if it is not a customer yet.
     #[must_use]
     pub fn registered_by(&self) -> Option<&OrderId> {
@@ -125,6 +134,12 @@ impl Company {
     #[must_use]
     pub fn moved_by(&self, takeover: TakeOverId) -> Option<&[MovedSite]> {
         self.moved.get(&takeover).map(Vec::as_slice)
+    }
+
+    /// The take-overs in which it took part.
+    #[must_use]
+    pub fn takeovers(&self) -> BTreeSet<TakeOverId> {
+        self.moved.keys().chain(self.promised.keys()).copied().collect()
     }
 
     /// The sites that came with a take-over and became one with a site that was here.

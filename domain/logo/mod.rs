@@ -1,5 +1,5 @@
-//! A receipt logo. Its stream is named by its content. So a logo is in the log once, however many sites print it and
-//! however often their layouts are saved.
+//! A receipt logo. Its stream is named by its site and its content. So a logo is in the log once for a site, however
+//! often the site's layout is saved. It is encrypted with the key of the site.
 
 use std::convert::Infallible;
 
@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::fact::Fact;
-use crate::ids::{LOQUET, LogoId};
+use crate::ids::{LOQUET, LogoId, SiteId};
 use crate::stream::StreamId;
+use crate::values::erasable::Erasable;
 
 /// The category of logo streams: the first part of their names. Part of the storage format: never change it.
 pub const CATEGORY: &str = "logo";
@@ -23,7 +24,14 @@ pub fn stream(logo: LogoId) -> StreamId {
 }
 
 impl LogoId {
-    /// The id of a logo, derived from its content. The same picture always has the same id.
+    /// The id of a logo of a site, derived from its content. The same picture always has the same id there.
+    #[must_use]
+    pub fn of_site(site: SiteId, logo: &Logo) -> Self {
+        let Logo { png, width, height } = logo;
+        Self(Uuid::new_v5(&LOQUET, format!("site/{site}/logo/{width}/{height}/{png}").as_bytes()))
+    }
+
+    /// The id of a logo in older logs, where sites shared the logos. It is derived from the content alone.
     #[must_use]
     pub fn of(logo: &Logo) -> Self {
         let Logo { png, width, height } = logo;
@@ -54,8 +62,10 @@ pub struct KeptLogo {
 pub enum Event {
     /// The logo was stored. Layouts refer to it by its id.
     LogoKept {
+        /// The site whose layout prints it. `None` in older logs, where sites shared the logos.
+        site: Option<SiteId>,
         /// The logo.
-        logo: Logo,
+        logo: Erasable<Logo>,
     },
 }
 
@@ -64,6 +74,8 @@ pub enum Event {
 pub enum Command {
     /// Store the logo.
     Keep {
+        /// The site whose layout prints it.
+        site: SiteId,
         /// The logo.
         logo: Logo,
     },
@@ -72,9 +84,9 @@ pub enum Command {
 /// Decides a command. A logo that is stored already is not stored again.
 #[must_use]
 pub fn decide(kept: &KeptLogo, command: Command) -> Vec<Event> {
-    let Command::Keep { logo } = command;
+    let Command::Keep { site, logo } = command;
     match kept.logo {
-        None => vec![Event::LogoKept { logo }],
+        None => vec![Event::LogoKept { site: Some(site), logo: Erasable::Known(logo) }],
         Some(_) => Vec::new(),
     }
 }
@@ -97,6 +109,6 @@ impl Decider for KeptLogo {
 /// The logo after one more event.
 #[must_use]
 pub fn evolve(kept: KeptLogo, fact: &Fact<Event>) -> KeptLogo {
-    let Event::LogoKept { logo } = &fact.event;
-    KeptLogo { logo: kept.logo.or_else(|| Some(logo.clone())) }
+    let Event::LogoKept { logo, .. } = &fact.event;
+    KeptLogo { logo: kept.logo.or_else(|| logo.known().cloned()) }
 }

@@ -7,6 +7,7 @@ use crate::company::Registration;
 use crate::ids::OrderId;
 use crate::values::address::Address;
 use crate::values::email_address::EmailHash;
+use crate::values::erasable::Erasable;
 use crate::values::language::Language;
 use crate::values::person::Person;
 use crate::values::serial_number::SerialNumber;
@@ -25,17 +26,16 @@ pub enum Channel {
 }
 
 /// Terminals of one model for one address.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// The model, by the supplier's name.
     pub model: String,
     /// The number of terminals.
     pub quantity: u32,
     /// Their serial numbers, if they are known: one for each terminal.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub serials: Vec<SerialNumber>,
     /// The address that they are delivered to.
-    pub delivery_address: Address,
+    pub delivery_address: Erasable<Address>,
 }
 
 /// An order without its contact.
@@ -48,13 +48,30 @@ pub struct Order {
     /// When it was placed.
     pub placed_at: Moment,
     /// The company that ordered.
-    pub company: Registration,
+    pub company: Erasable<Registration>,
     /// The language of its contact.
     pub language: Language,
     /// The keyed hash of the contact's e-mail address. Finds the contact.
     pub email_hash: EmailHash,
     /// The lines. They are kept because sites are opened for them.
     pub lines: Vec<Line>,
+}
+
+impl Order {
+    /// Whether an order that is delivered again is this order, as far as this one can still be read.
+    #[must_use]
+    pub fn is_again(&self, delivered: &Self) -> bool {
+        let mut delivered = delivered.clone();
+        if self.company.known().is_none() {
+            delivered.company = Erasable::Erased;
+        }
+        for (held, line) in self.lines.iter().zip(&mut delivered.lines) {
+            if held.delivery_address.known().is_none() {
+                line.delivery_address = Erasable::Erased;
+            }
+        }
+        *self == delivered
+    }
 }
 
 /// The person who placed the order.

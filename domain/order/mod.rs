@@ -49,10 +49,12 @@ pub enum Resolution {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The order was taken. The contact's data is encrypted with the key of the account that holds the contact's
-    /// address.
+    /// address. The company's data and the addresses are encrypted with the company's key.
     OrderReceived {
         /// The order without its contact.
         content: Box<Content>,
+        /// The company that has the enterprise number.
+        company: CompanyId,
         /// The account that holds the contact's address.
         account: AccountId,
         /// The contact.
@@ -108,6 +110,8 @@ pub enum Order {
 pub struct Received {
     /// The order without its contact.
     pub content: Content,
+    /// The company that had the enterprise number when the order was taken.
+    pub company: CompanyId,
     /// The account that holds the contact's address.
     pub account: AccountId,
     /// The contact.
@@ -168,6 +172,8 @@ pub enum Command {
     Receive {
         /// The order without its contact.
         content: Box<Content>,
+        /// The company that has the enterprise number.
+        company: CompanyId,
         /// The account that holds the contact's address.
         account: AccountId,
         /// The contact.
@@ -196,6 +202,9 @@ pub enum Refusal {
     /// Support made another decision about it before.
     #[error("support made another decision about this order before")]
     Resolved,
+    /// The company that ordered was erased before the order was carried out.
+    #[error("the company of this order was erased")]
+    CompanyErased,
 }
 
 /// Decides a command. The same order delivered twice changes nothing the second time.
@@ -205,12 +214,12 @@ pub enum Refusal {
 /// fit.
 pub fn decide(order: &Order, command: Command) -> Result<Vec<Event>, Refusal> {
     match (order, command) {
-        (Order::Absent, Command::Receive { content, account, person }) => {
-            Ok(vec![Event::OrderReceived { content, account, person: Erasable::Known(person) }])
+        (Order::Absent, Command::Receive { content, company, account, person }) => {
+            Ok(vec![Event::OrderReceived { content, company, account, person: Erasable::Known(person) }])
         }
         (Order::Received(received), Command::Receive { content, person, .. }) => {
             let same_person = received.person.known().is_none_or(|known| *known == person);
-            if received.content == *content && same_person { Ok(Vec::new()) } else { Err(Refusal::Differs) }
+            if received.content.is_again(&content) && same_person { Ok(Vec::new()) } else { Err(Refusal::Differs) }
         }
         (Order::Absent, Command::Onboard(_) | Command::Equip(_) | Command::Resolve(_)) => {
             Err(Refusal::NoSuchOrder)
@@ -266,9 +275,10 @@ fn resolve(received: &Received, resolution: Resolution) -> Result<Vec<Event>, Re
 #[must_use]
 pub fn evolve(order: Order, fact: &Fact<Event>) -> Order {
     match (order, &fact.event) {
-        (Order::Absent, Event::OrderReceived { content, account, person }) => {
+        (Order::Absent, Event::OrderReceived { content, company, account, person }) => {
             Order::Received(Box::new(Received {
                 content: (**content).clone(),
+                company: *company,
                 account: *account,
                 person: person.clone(),
                 onboarded: None,

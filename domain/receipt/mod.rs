@@ -12,6 +12,7 @@ use crate::fact::Fact;
 use crate::ids::{CompanyId, LogoId, SiteId};
 use crate::logo::Logo;
 use crate::stream::StreamId;
+use crate::values::erasable::Erasable;
 use crate::values::plain_text::is_text;
 
 /// The category of these streams: the first part of their names. Part of the storage format: never change it.
@@ -78,12 +79,12 @@ pub struct Layout {
 /// Something that happened to a layout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The layout was saved. Terminals fetch it when they next synchronise.
+    /// The layout was saved. Terminals fetch it when they next synchronise. It is encrypted with the key of its site.
     ReceiptLayoutSaved {
         /// The company that the site belonged to.
         company: CompanyId,
         /// The new layout.
-        layout: Box<Layout>,
+        layout: Erasable<Box<Layout>>,
         /// The logo itself. Only old events have it; today a logo has a stream of its own.
         held: Option<Logo>,
     },
@@ -117,6 +118,7 @@ pub enum Command {
 pub fn decide(receipt: &Receipt, command: Command) -> Vec<Event> {
     let Command::Save { company, layout } = command;
     let same = receipt.version > 0 && receipt.layout == *layout;
+    let layout = Erasable::Known(layout);
     (!same).then_some(Event::ReceiptLayoutSaved { company, layout, held: None }).into_iter().collect()
 }
 
@@ -139,7 +141,8 @@ impl Decider for Receipt {
 #[must_use]
 pub fn evolve(receipt: Receipt, fact: &Fact<Event>) -> Receipt {
     let Event::ReceiptLayoutSaved { layout, held, .. } = &fact.event;
-    Receipt { version: receipt.version + 1, layout: (**layout).clone(), held: held.clone() }
+    let layout = layout.known().map(|layout| (**layout).clone()).unwrap_or_default();
+    Receipt { version: receipt.version + 1, layout, held: held.clone() }
 }
 
 #[cfg(test)]

@@ -28,9 +28,15 @@ mod tests;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use company::{StoredNumber, StoredRegistration};
+use receipt::StoredLayout;
+
 use crate::fact::Client;
-use crate::ids::AccountId;
+use crate::company::{CompanyName, MovedSite, SiteName};
+use crate::ids::{AccountId, CompanyId};
+use crate::logo::Logo;
 use crate::stream::StreamId;
+use crate::values::address::Address;
 use crate::values::email_address::EmailAddress;
 use crate::values::erasable::Erasable;
 use crate::values::one_time_code::{RecoveryHash, TotpSecret};
@@ -155,9 +161,12 @@ pub struct Stored {
     pub private: Private,
     /// The account whose key encrypts it, if the event names one. Otherwise it is the account of the stream.
     pub subject: Option<AccountId>,
+    /// The part to encrypt with the key of a company, in an event that has private data of a person and of a company.
+    pub of_company: Option<(CompanyId, Private)>,
 }
 
-/// The encrypted part: personal data, password hashes and reasons given by support. Absent fields are not written.
+/// The encrypted part: personal data, password hashes, reasons given by support, and what names a company or tells where it
+/// is. Absent fields are not written.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Private {
@@ -179,6 +188,26 @@ pub struct Private {
     pub client_address: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_agent: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registration: Option<StoredRegistration>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<StoredNumber>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legal_name: Option<CompanyName>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trading_name: Option<CompanyName>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Address>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site_name: Option<SiteName>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sites: Option<Vec<MovedSite>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery_addresses: Option<Vec<Address>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<StoredLayout>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logo: Option<Logo>,
 }
 
 impl std::fmt::Debug for Private {
@@ -217,20 +246,20 @@ pub fn begins_a_subject(name: &str) -> bool {
     matches!(name, "account-created" | "order-received")
 }
 
-/// The key that encrypts the reason of an event, if the event has no subject.
+/// Whose key encrypts an event that names no account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReasonKey {
-    /// The key of an account: the event is about this person.
-    OfAccount(AccountId),
-    /// A key that belongs to the stream and has its id. The streams of a company, of its terminals and of its access
-    /// have one id, and so one key. It is made when the first reason is stored.
-    OfStream(AccountId),
+pub enum KeyOwner {
+    /// A person: the event is about the owner of this account.
+    Account(AccountId),
+    /// A company, a site or a take-over, by its id. The streams of a company, of its terminals and of its access have one
+    /// id, and so one key. It is made when it is first needed.
+    Other(AccountId),
 }
 
-/// Returns the key that encrypts the reason of an event without a subject. Returns `None` for an event that nobody
-/// gives a reason for.
+/// Returns whose key encrypts the private part of an event without a subject, and its reason. Returns `None` for an event
+/// that has neither.
 #[must_use]
-pub fn reason_key(event: &DomainEvent, stream: &StreamId) -> Option<ReasonKey> {
+pub fn key_owner(event: &DomainEvent, stream: &StreamId) -> Option<KeyOwner> {
     use crate::access::Event as Access;
     match event {
         DomainEvent::Access(
@@ -239,24 +268,41 @@ pub fn reason_key(event: &DomainEvent, stream: &StreamId) -> Option<ReasonKey> {
             | Access::AdministratorRemoved { account }
             | Access::MemberAdded { account, .. }
             | Access::MemberRemoved { account, .. },
-        ) => Some(ReasonKey::OfAccount(*account)),
+        ) => Some(KeyOwner::Account(*account)),
         DomainEvent::Company(_)
         | DomainEvent::Terminals(_)
         | DomainEvent::Access(_)
         | DomainEvent::Receipt(_)
-        | DomainEvent::TakeOver(_) => stream.id().parse().ok().map(ReasonKey::OfStream),
+        | DomainEvent::TakeOver(_) => stream.id().parse().ok().map(KeyOwner::Other),
+        DomainEvent::Logo(crate::logo::Event::LogoKept { site, .. }) => {
+            site.map(|site| KeyOwner::Other(AccountId(site.0)))
+        }
         DomainEvent::Account(_)
         | DomainEvent::EmailClaim(_)
         | DomainEvent::Order(_)
-        | DomainEvent::SerialClaim(_)
-        | DomainEvent::Logo(_) => None,
+        | DomainEvent::SerialClaim(_) => None,
     }
 }
 
-/// Whether an event says that its account's key is deleted.
+/// The keys that an event says are deleted.
+#[must_use]
+pub fn ended_keys(event: &DomainEvent, stream: &StreamId) -> Vec<AccountId> {
+    use crate::{account, company};
+    match event {
+        DomainEvent::Account(account::Event::AccountErased) => stream.account().into_iter().collect(),
+        DomainEvent::Company(company::Event::CompanyErased { sites, takeovers }) => {
+            let own = stream.id().parse().ok();
+            let sites = sites.iter().map(|site| AccountId(site.0));
+            own.into_iter().chain(sites).chain(takeovers.iter().map(|id| AccountId(id.0))).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Whether an event of this name says that keys are deleted. [`ended_keys`] returns which.
 #[must_use]
 pub fn ends_a_subject(name: &str) -> bool {
-    name == "account-erased"
+    matches!(name, "account-erased" | "company-erased")
 }
 
 impl Private {
@@ -277,6 +323,13 @@ impl Private {
     #[must_use]
     pub fn with_reason(self, reason: Option<String>) -> Self {
         Self { reason: self.reason.or(reason), ..self }
+    }
+
+    /// Adds the part that was encrypted with the key of a company.
+    #[must_use]
+    pub fn with_company(self, company: Self) -> Self {
+        let Self { registration, delivery_addresses, .. } = company;
+        Self { registration, delivery_addresses, ..self }
     }
 
     /// The client, if one was stored.

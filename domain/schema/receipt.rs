@@ -1,84 +1,91 @@
 //! The stored form of the events of a receipt layout. Version 1 contained the logo itself, once in every saved
-//! layout. Version 2 contains the logo's id.
+//! layout. Version 2 contains the logo's id. In version 3 the layout is encrypted with the key of its site.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
-use super::{Private, Stored};
+use super::{Private, Sealable};
 use crate::company::CompanyName;
 use crate::ids::{CompanyId, LogoId};
 use crate::logo::Logo;
 use crate::receipt::{Event, Layout, ReceiptText};
 use crate::values::erasable::Erasable;
 
-pub(super) const NAMES: &[&str] = &["receipt-layout-saved"];
+stored_events!(Receipt:
+    "receipt-layout-saved" 3 => ReceiptLayoutSaved {
+        company as "company_id": CompanyId,
+        held as #[serde(default, skip_serializing_if = "Option::is_none")] "held": Option<Logo>,
+    } sealed { layout } opened { 1 => SavedV1, 2 => SavedV2 },
+);
 
-/// A saved layout, with the logo in the form of its version.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Saved<L> {
-    company_id: CompanyId,
-    layout: StoredLayout<L>,
-}
-
-/// A layout.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct StoredLayout<L> {
+/// The texts of a layout.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Texts {
     header: ReceiptText,
     middle: ReceiptText,
     footer: ReceiptText,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trading_name: Option<CompanyName>,
+}
+
+/// A layout, with the id of its logo, which has its own stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredLayout {
     #[serde(flatten)]
-    logo: L,
-}
-
-/// The logo itself.
-#[derive(Debug, Deserialize)]
-struct Held {
-    #[serde(default)]
-    logo: Option<Logo>,
-}
-
-/// The id of the logo, which has its own stream.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Named {
+    texts: Texts,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     logo_id: Option<LogoId>,
 }
 
-impl<L> Saved<L> {
-    fn event(self, logo: impl FnOnce(L) -> (Option<LogoId>, Option<Logo>)) -> Event {
-        let StoredLayout { header, middle, footer, trading_name, logo: said } = self.layout;
-        let (logo, held) = logo(said);
-        let layout = Box::new(Layout { header, middle, footer, trading_name, logo });
-        Event::ReceiptLayoutSaved { company: self.company_id, layout, held }
+impl Texts {
+    fn with(self, logo: Option<LogoId>) -> Box<Layout> {
+        let Self { header, middle, footer, trading_name } = self;
+        Box::new(Layout { header, middle, footer, trading_name, logo })
     }
 }
 
-/// The newest shape.
-pub(super) type Data = Saved<Named>;
+impl Sealable for Box<Layout> {
+    fn seal(self, private: &mut Private) {
+        let Layout { header, middle, footer, trading_name, logo } = *self;
+        let texts = Texts { header, middle, footer, trading_name };
+        private.layout = Some(StoredLayout { texts, logo_id: logo });
+    }
 
-pub(super) fn write(event: &Event) -> Stored {
-    let Event::ReceiptLayoutSaved { company, layout, .. } = event;
-    let Layout { header, middle, footer, trading_name, logo } = layout.as_ref().clone();
-    let layout = StoredLayout { header, middle, footer, trading_name, logo: Named { logo_id: logo } };
-    let data = super::Data::Receipt(Saved { company_id: *company, layout });
-    Stored { name: "receipt-layout-saved", version: 2, data, private: Private::default(), subject: None }
+    fn open(private: &Private) -> Option<Self> {
+        private.layout.clone().map(|stored| stored.texts.with(stored.logo_id))
+    }
 }
 
-pub(super) fn read<'de, D: Deserializer<'de>>(
-    name: &str,
-    version: u16,
-    data: D,
-    _: Erasable<Private>,
-) -> Result<Option<Event>, D::Error> {
-    let event = match (name, version) {
-        ("receipt-layout-saved", 1) => {
-            Saved::<Held>::deserialize(data)?.event(|held| (held.logo.as_ref().map(LogoId::of), held.logo))
-        }
-        ("receipt-layout-saved", 2) => {
-            Saved::<Named>::deserialize(data)?.event(|named| (named.logo_id, None))
-        }
-        _ => return Ok(None),
-    };
-    Ok(Some(event))
+#[derive(Debug, Deserialize)]
+struct SavedV1 {
+    company_id: CompanyId,
+    layout: LayoutV1,
+}
+
+#[derive(Debug, Deserialize)]
+struct LayoutV1 {
+    #[serde(flatten)]
+    texts: Texts,
+    #[serde(default)]
+    logo: Option<Logo>,
+}
+
+impl From<SavedV1> for Event {
+    fn from(old: SavedV1) -> Self {
+        let LayoutV1 { texts, logo } = old.layout;
+        let layout = Erasable::Known(texts.with(logo.as_ref().map(LogoId::of)));
+        Self::ReceiptLayoutSaved { company: old.company_id, layout, held: logo }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct SavedV2 {
+    company_id: CompanyId,
+    layout: StoredLayout,
+}
+
+impl From<SavedV2> for Event {
+    fn from(old: SavedV2) -> Self {
+        let StoredLayout { texts, logo_id } = old.layout;
+        Self::ReceiptLayoutSaved { company: old.company_id, layout: Erasable::Known(texts.with(logo_id)), held: None }
+    }
 }

@@ -14,6 +14,8 @@
 /// - `sealed { hash }` names the fields that are stored in the encrypted part. [`Sealable`] converts them.
 /// - `subject { about }` names the field with the account whose key encrypts the event's encrypted part.
 /// - `before { 1 | 2 => Shape }` names the shapes of older versions. `From` converts each into the newest one.
+/// - `opened { 1 => Shape }` names the shapes of older versions that stored in the open what is encrypted today. `From`
+///   converts each into the event.
 ///
 /// [`Spread`]: super::Spread
 /// [`Sealable`]: super::Sealable
@@ -31,6 +33,7 @@ macro_rules! stored_events {
         $(sealed { $($sealed:ident),* })?
         $(subject { $subject:ident })?
         $(before { $($($old:literal)|+ => $shape:ty),* $(,)? })?
+        $(opened { $($oldest:literal => $open_shape:ty),* $(,)? })?
     ),* $(,)?) => {
         pub(super) const NAMES: &[&str] = &[$($name),*];
 
@@ -82,7 +85,7 @@ macro_rules! stored_events {
                     ($name, stored_events!(@version $($version)?), Data::$variant(data), private, subject)
                 }),*
             };
-            super::Stored { name, version, data: super::Data::$wrap(data), private, subject }
+            super::Stored { name, version, data: super::Data::$wrap(data), private, subject, of_company: None }
         }
 
         pub(super) fn read<'de, D: serde::Deserializer<'de>>(
@@ -100,6 +103,7 @@ macro_rules! stored_events {
                     $($(($name, $($old)|+) => {
                         $variant::from(<$shape>::deserialize(data)?).event(&private)
                     })*)?
+                    $($(($name, $oldest) => <$open_shape>::deserialize(data)?.into(),)*)?
                 )*
                 _ => return Ok(None),
             }))
