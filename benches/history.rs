@@ -263,27 +263,28 @@ impl Life {
             town: "Bruxelles".to_owned(),
             country: "BE".to_owned(),
         };
+        let number_in_register = EnterpriseNumber::parse(Country::Belgium, &digits)?;
         let content = Content {
             id: OrderId::parse(&format!("SO-{number}"))?,
             channel: Channel::Online,
             placed_at: moment(number, 0),
-            company: Registration {
-                number: EnterpriseNumber::parse(Country::Belgium, &digits)?,
+            company: Erasable::Known(Registration {
+                number: number_in_register.clone(),
                 legal_name: CompanyName::parse(&format!("Boulangerie {number}"))?,
                 trading_name: None,
                 registered_office: office.clone(),
-            },
+            }),
             language: Language::Fr,
             email_hash: tokens.email_hash(&person.email),
             lines: vec![Line {
                 model: "PAX A920 Mobile".to_owned(),
                 quantity: 1,
                 serials: Vec::new(),
-                delivery_address: office,
+                delivery_address: Erasable::Known(office),
             }],
         };
         let account = AccountId::of_order(&content.id, &content.email_hash);
-        let company = CompanyId::registered_as(&content.company.number);
+        let company = CompanyId::registered_as(&number_in_register);
         Ok(Self { number, account, company, content, person })
     }
 
@@ -317,6 +318,7 @@ impl Pen {
         let registered = company::stream(*company);
         let received = order::Event::OrderReceived {
             content: Box::new(content.clone()),
+            company: *company,
             account: *account,
             person: Erasable::Known(person.clone()),
         };
@@ -327,6 +329,7 @@ impl Pen {
         };
         let registration = company::Event::CompanyRegistered {
             order: content.id.clone(),
+            country: Country::Belgium,
             registration: content.company.clone(),
         };
         let created = account::Event::AccountCreated {

@@ -28,6 +28,9 @@ pub enum Sight {
     /// The unencrypted part. No key is needed.
     #[default]
     Open,
+    /// Also what the events of companies say of names, numbers and addresses. A view that holds them deletes them when the
+    /// company is erased.
+    Companies,
     /// Also the keyed hashes of the words of names, by which people are found. No view sees the names.
     HashedNames,
 }
@@ -52,7 +55,10 @@ impl EventEnvelope {
         recorded: RecordedEvent,
         sight: Sight,
     ) -> Result<Self, CodecError> {
-        let fact = codec.decode_open(&recorded)?;
+        let mut fact = codec.decode_open(&recorded)?;
+        if matches!(fact.event, DomainEvent::Company(_)) && sight > Sight::Open {
+            fact.event = of_company(codec, &recorded).await.unwrap_or(fact.event);
+        }
         let named = matches!(
             fact.event,
             DomainEvent::Account(
@@ -61,7 +67,7 @@ impl EventEnvelope {
         );
         let name_words = match sight {
             Sight::HashedNames if named => hashed_names(codec, &recorded).await,
-            Sight::HashedNames | Sight::Open => Vec::new(),
+            Sight::HashedNames | Sight::Companies | Sight::Open => Vec::new(),
         };
         Ok(Self { name_words, ..Self::new(recorded, fact) })
     }
@@ -69,6 +75,19 @@ impl EventEnvelope {
     pub(crate) fn new(recorded: RecordedEvent, fact: Fact<DomainEvent>) -> Self {
         let RecordedEvent { position, stream, revision, .. } = recorded;
         Self { position, stream, revision, fact, name_words: Vec::new() }
+    }
+}
+
+/// The whole event of a company, without its context. Returns `None` if the company's key is missing: the loss of one
+/// company's key stops no view.
+async fn of_company(codec: &dyn EventCodec, recorded: &RecordedEvent) -> Option<DomainEvent> {
+    match codec.decode(recorded).await {
+        Ok(fact) => Some(fact.event),
+        Err(error) => {
+            let (stream, position) = (&recorded.stream, recorded.position);
+            tracing::error!(%stream, %position, %error, "an event of a company can't be read: lists and searches leave out what it says");
+            None
+        }
     }
 }
 

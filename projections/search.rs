@@ -223,7 +223,11 @@ impl Search<'_> {
     /// # Errors
     /// The same as [`Search::account_of`].
     pub async fn sites(&self, words: &Words) -> Result<Hits<CompanyHit<SiteRow>>, SearchFailed> {
-        let Hits { items, more } = self.in_words::<SiteRow>(words, |row| words.fit(&row.texts())).await?;
+        let Hits { items, more } = self
+            .in_words::<SiteRow>(words, |row| {
+                row.place.as_ref().is_some_and(|place| words.fit(&place.texts()))
+            })
+            .await?;
         let mut hits = Vec::with_capacity(items.len());
         for row in items {
             let company = self.company(&row.company_id).await?;

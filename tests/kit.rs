@@ -27,6 +27,7 @@ use loquet_domain::ports::{
 use loquet_domain::values::address::Address;
 use loquet_domain::values::email_address::EmailAddress;
 use loquet_domain::values::enterprise_number::{Country, EnterpriseNumber};
+use loquet_domain::values::erasable::Erasable;
 use loquet_domain::values::language::Language;
 use loquet_domain::values::password::{Password, PasswordHash};
 use loquet_domain::values::person::{Person, PersonName};
@@ -164,19 +165,19 @@ impl Node {
                 id: OrderId::parse(&format!("SO-{number}")).unwrap(),
                 channel: Channel::Online,
                 placed_at: minute(0),
-                company: Registration {
+                company: Erasable::Known(Registration {
                     number: EnterpriseNumber::parse(Country::Belgium, &digits).unwrap(),
                     legal_name: CompanyName::parse("Boulangerie").unwrap(),
                     trading_name: None,
                     registered_office: address.clone(),
-                },
+                }),
                 language: Language::Fr,
                 email_hash: self.tokens.email_hash(&person.email),
                 lines: vec![Line {
                     model: "PAX A920 Mobile".to_owned(),
                     quantity: 1,
                     serials: Vec::new(),
-                    delivery_address: address,
+                    delivery_address: Erasable::Known(address),
                 }],
             },
             contact: Contact { person, language: Language::Fr },
@@ -251,4 +252,19 @@ pub fn context(at: i64) -> Context {
         client: None,
         reason: None,
     }
+}
+
+/// An address with another house number.
+#[must_use]
+pub fn renumbered(address: &Erasable<Address>, number: &str) -> Erasable<Address> {
+    address.clone().map(|address| Address { number: number.to_owned(), ..address })
+}
+
+/// The enterprise number of an order.
+///
+/// # Panics
+/// If the company of the order was erased.
+#[must_use]
+pub fn number_of(order: &NewOrder) -> EnterpriseNumber {
+    order.content.company.known().unwrap().number.clone()
 }

@@ -574,7 +574,11 @@ async fn the_companys_administrators_are_told_that_somebody_waits_and_locked_own
     let (status, _runner) = world.project(&rows, views::all());
     world.node.active(1, "marie@example.be").await;
     let invited = NewColleague {
-        company: CompanyId::registered_as(&world.node.order(1, 1, "x@example.be").content.company.number),
+        company: CompanyId::registered_as(&loquet_tests::kit::number_of(&world.node.order(
+            1,
+            1,
+            "x@example.be",
+        ))),
         role: Admission::Administrator,
         language: Language::En,
         person: world.node.order(1, 1, "an@example.be").contact.person,

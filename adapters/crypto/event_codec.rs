@@ -59,7 +59,9 @@ impl JsonCodec {
         let stored = schema::write(&fact.event);
         let Stored { name, version, private, data, subject, of_company } = stored;
         let sealed_for_company = match of_company {
-            Some((company, private)) => Some(self.seal_for_company(fact.id, name, stream, company, &private).await?),
+            Some((company, private)) => {
+                Some(self.seal_for_company(fact.id, name, stream, company, &private).await?)
+            }
             None => None,
         };
         let metadata = Metadata {
@@ -185,7 +187,11 @@ impl JsonCodec {
         Ok(Erasable::Known(own.known().cloned().unwrap_or_default().with_company(of_company)))
     }
 
-    async fn open_part(&self, recorded: &RecordedEvent, sealed: &Sealed) -> Result<Erasable<Private>, CodecError> {
+    async fn open_part(
+        &self,
+        recorded: &RecordedEvent,
+        sealed: &Sealed,
+    ) -> Result<Erasable<Private>, CodecError> {
         let Held::Key(key) = self.keys.held(sealed.subject).await? else {
             return Ok(Erasable::Erased);
         };

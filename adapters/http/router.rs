@@ -61,6 +61,7 @@ fn of_companies() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(companies::list))
         .routes(routes!(companies::show, companies::change))
+        .routes(routes!(companies::erasure::erase))
         .routes(routes!(sites::list))
         .routes(routes!(sites::show, sites::change))
         .routes(routes!(terminals::of_site))

@@ -34,6 +34,7 @@ public_events! { Companies:
         company_id: Uuid,
         /// The country of the register.
         country: Country,
+    } personal {
         /// Its new number in the register of its country.
         enterprise_number: String,
     },
@@ -58,6 +59,12 @@ public_events! { Companies:
     } personal {
         /// The new address.
         address: Address,
+    },
+    /// A company was erased. Forget its names, its number, its addresses, and those of its sites: they may be a person's.
+    /// You may keep the id, and what the law obliges you to keep.
+    "loquet.company.erased.v1" CompanyErased "company-erased" {
+        /// The company.
+        company_id: Uuid,
     },
     /// A site was opened, because a terminal was ordered to an address where the company had none.
     "loquet.site.opened.v1" SiteOpened "site-opened" {

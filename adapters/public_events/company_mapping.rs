@@ -1,7 +1,8 @@
 //! Which public event each event of a company becomes, and which events are not public.
 
 use loquet_domain::access;
-use loquet_domain::company::{self, CompanyName};
+use loquet_domain::company::{self, CompanyName, SiteName};
+use loquet_domain::ids::SiteId;
 use loquet_domain::order;
 use loquet_domain::receipt;
 use loquet_domain::takeover;
@@ -11,11 +12,11 @@ use uuid::Uuid;
 
 use crate::companies::{
     AccountsJoined, AccountsLeft, AdministratorAdded, AdministratorRemoved, CompanyAddressChanged,
-    CompanyNumberChanged, CompanyRegistered, CompanyRenamed, GroupChanged, GroupCreated, GroupDeleted,
-    MemberAdded, MemberRemoved, OrderAccepted, OrderEquipped, ReceiptLayoutSaved, SiteAddressChanged,
-    SiteNamed, SiteOpened, SitesReceived, SitesReleased, TakeoverCancelled, TakeoverCompleted,
-    TakeoverConfirmed, TakeoverOpened, TerminalAdded, TerminalAssigned, TerminalFreed, TerminalSerialNoted,
-    TerminalsReceived, TerminalsReleased,
+    CompanyErased, CompanyNumberChanged, CompanyRegistered, CompanyRenamed, GroupChanged, GroupCreated,
+    GroupDeleted, MemberAdded, MemberRemoved, OrderAccepted, OrderEquipped, ReceiptLayoutSaved,
+    SiteAddressChanged, SiteNamed, SiteOpened, SitesReceived, SitesReleased, TakeoverCancelled,
+    TakeoverCompleted, TakeoverConfirmed, TakeoverOpened, TerminalAdded, TerminalAssigned, TerminalFreed,
+    TerminalSerialNoted, TerminalsReceived, TerminalsReleased,
 };
 use crate::company_values::{
     MergedSite, MovedSite, TakeoverSide, account_ids, permissions, site_ids, site_ids_of, terminal_ids,
@@ -30,51 +31,56 @@ pub(crate) fn of_company(
     personal: &PersonalFields,
 ) -> Option<PublicEvent> {
     use company::Event as E;
-    let name = |field, name: &CompanyName| personal.text(field, || Some(name.as_str()));
-    let address = |address: &address::Address| personal.value("address", || address.into());
+    let name = |field, name: Option<&CompanyName>| personal.text(field, || name.map(CompanyName::as_str));
+    let site_name = |name: Option<&SiteName>| personal.text("name", || name.map(SiteName::as_str));
+    let address =
+        |address: Option<&address::Address>| personal.value("address", || address.map(Into::into)).flatten();
     Some(match event {
-        E::CompanyRegistered { order, registration } => PublicEvent::of(&CompanyRegistered {
+        E::CompanyRegistered { order, country, registration } => {
+            let known = registration.known();
+            PublicEvent::of(&CompanyRegistered {
+                company_id,
+                order_id: order.to_string(),
+                country: (*country).into(),
+                enterprise_number: personal.text("enterprise_number", || Some(known?.number.digits())),
+                legal_name: name("legal_name", known.map(|known| &known.legal_name)),
+                trading_name: name("trading_name", known.and_then(|known| known.trading_name.as_ref())),
+                address: address(known.map(|known| &known.registered_office)),
+            })
+        }
+        E::CompanyNumberChanged { country, number } => PublicEvent::of(&CompanyNumberChanged {
             company_id,
-            order_id: order.to_string(),
-            country: registration.number.country().into(),
-            enterprise_number: personal.text("enterprise_number", || Some(registration.number.digits())),
-            legal_name: name("legal_name", &registration.legal_name),
-            trading_name: registration.trading_name.as_ref().and_then(|held| name("trading_name", held)),
-            address: address(&registration.registered_office),
-        }),
-        E::CompanyNumberChanged { number } => PublicEvent::of(&CompanyNumberChanged {
-            company_id,
-            country: number.country().into(),
-            enterprise_number: number.digits().to_owned(),
+            country: (*country).into(),
+            enterprise_number: personal.text("enterprise_number", || Some(number.known()?.digits())),
         }),
         E::CompanyRenamed { legal_name, trading_name } => PublicEvent::of(&CompanyRenamed {
             company_id,
-            legal_name: name("legal_name", legal_name),
-            trading_name: trading_name.as_ref().and_then(|held| name("trading_name", held)),
+            legal_name: name("legal_name", legal_name.known()),
+            trading_name: name("trading_name", trading_name.known().and_then(Option::as_ref)),
         }),
-        E::CompanyAddressChanged { kind, address: changed } => PublicEvent::of(&CompanyAddressChanged {
-            company_id,
-            kind: (*kind).into(),
-            removed: changed.is_none(),
-            address: changed.as_ref().and_then(address),
-        }),
+        E::CompanyAddressChanged { kind, removed, address: changed } => {
+            PublicEvent::of(&CompanyAddressChanged {
+                company_id,
+                kind: (*kind).into(),
+                removed: *removed,
+                address: address(changed.known().and_then(Option::as_ref)),
+            })
+        }
         E::SiteOpened { site, name, address: at, order } => PublicEvent::of(&SiteOpened {
             company_id,
             site_id: site.0,
             order_id: order.to_string(),
-            name: personal.text("name", || Some(name.as_str())),
-            address: address(at),
+            name: site_name(name.known()),
+            address: address(at.known()),
         }),
-        E::SiteNamed { site, name } => PublicEvent::of(&SiteNamed {
-            company_id,
-            site_id: site.0,
-            name: personal.text("name", || Some(name.as_str())),
-        }),
+        E::SiteNamed { site, name } => {
+            PublicEvent::of(&SiteNamed { company_id, site_id: site.0, name: site_name(name.known()) })
+        }
         E::SiteAddressChanged { site, address: at, name } => PublicEvent::of(&SiteAddressChanged {
             company_id,
             site_id: site.0,
-            address: address(at),
-            name: name.as_ref().and_then(|name| personal.text("name", || Some(name.as_str()))),
+            address: address(at.known()),
+            name: site_name(name.known().and_then(Option::as_ref)),
         }),
         E::SitesReleased { takeover, to, sites } => PublicEvent::of(&SitesReleased {
             company_id,
@@ -82,23 +88,24 @@ pub(crate) fn of_company(
             to_company_id: to.0,
             site_ids: site_ids(sites),
         }),
-        E::SitesReceived { takeover, from, sites, merged } => {
-            let moved = |moved: &company::MovedSite| MovedSite {
-                site_id: moved.site.0,
-                name: personal.text("name", || Some(moved.name.as_str())),
-                address: address(&moved.address),
+        E::SitesReceived { takeover, from, ids, sites, merged } => {
+            let moved = |site: &SiteId| {
+                let known = sites.known().and_then(|sites| sites.iter().find(|moved| moved.site == *site));
+                MovedSite {
+                    site_id: site.0,
+                    name: site_name(known.map(|moved| &moved.name)),
+                    address: address(known.map(|moved| &moved.address)),
+                }
             };
+            let own = ids.iter().filter(|site| company::MergedSite::now(merged, **site) == **site);
             PublicEvent::of(&SitesReceived {
                 company_id,
                 takeover_id: takeover.0,
                 from_company_id: from.0,
-                sites: sites
-                    .iter()
-                    .filter(|site| company::MergedSite::now(merged, site.site) == site.site)
-                    .map(moved)
-                    .collect(),
+                sites: own.map(moved).collect(),
             })
         }
+        E::CompanyErased { .. } => PublicEvent::of(&CompanyErased { company_id }),
         // An open take-over is published by its own events.
         E::SitesPromised { .. } | E::SitesKept { .. } => return None,
         // The company that has the number says so by an event of its own.

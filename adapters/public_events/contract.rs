@@ -62,8 +62,12 @@ impl Contract {
         recorded: &RecordedEvent,
     ) -> Result<Option<CloudEvent>, ContractError> {
         let Some(known) = type_of(&recorded.event.name) else { return Ok(None) };
-        let sealed =
-            known.topic == Topic::Accounts && !known.personal.is_empty() && !self.of_accounts.is_empty();
+        let has_personal = match known.topic {
+            Topic::Accounts => !known.personal.is_empty(),
+            // Some of these events have personal fields in their parts.
+            Topic::Companies => recorded.stream.category() == loquet_domain::company::CATEGORY,
+        };
+        let sealed = has_personal && !self.personal(known.topic).is_empty();
         let fact = match sealed {
             true => codec.decode(recorded).await?,
             false => codec.decode_open(recorded)?,

@@ -14,6 +14,26 @@ pub(crate) enum CompanyCommand {
     List(ListCompanies),
     /// Show one company.
     Show(WhichCompany),
+    /// Erase the names and addresses of a company that bears a person's name. This can't be undone.
+    Erase(EraseCompany),
+}
+
+#[derive(Args)]
+pub(crate) struct EraseCompany {
+    /// The company's enterprise number or id.
+    pub(crate) company: String,
+    /// The reason. It is sent to the server.
+    #[arg(long)]
+    pub(crate) reason: String,
+    /// Erase the company without a question. Without this flag, the command asks at a terminal, and fails elsewhere.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// The address of a running server, such as `http://127.0.0.1:8080`.
+    #[arg(long)]
+    pub(crate) url: String,
+    /// A file that contains a service token with the scopes accounts:delete and companies:read.
+    #[arg(long)]
+    pub(crate) token_file: PathBuf,
 }
 
 #[derive(Args)]

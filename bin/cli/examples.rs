@@ -24,6 +24,12 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("account erase", &["account erase marie@boulangerie.example --reason 'asked by letter' --yes"]),
     ("company list", &["company list", "company list --name boul --json"]),
     ("company show", &["company show 0123.456.749"]),
+    (
+        "company erase",
+        &[
+            "company erase 0123.456.749 --reason 'asked by letter' --url http://127.0.0.1:8080 --token-file token --yes",
+        ],
+    ),
     ("site list", &["site list 0123.456.749"]),
     ("site show", &["site show 0198c0de-0000-4000-8000-000000000000"]),
     ("terminal show", &["terminal show 1850-012-345"]),

@@ -13,7 +13,7 @@ mod examples;
 mod output;
 
 pub(crate) use companies::{
-    AskPermission, CompanyCommand, ImportTerminals, ListCompanies, ListSites, ListTakeOvers,
+    AskPermission, CompanyCommand, EraseCompany, ImportTerminals, ListCompanies, ListSites, ListTakeOvers,
     PermissionCommand, ReleaseTerminal, SiteCommand, TakeOverCommand, TerminalCommand, WhichCompany,
     WhichSite, WhichTakeOver, WhichTerminal,
 };
@@ -83,7 +83,7 @@ pub(crate) enum Command {
     /// Show accounts and their history, or erase one.
     #[command(subcommand)]
     Account(AccountCommand),
-    /// Show companies.
+    /// Show companies, or erase one.
     #[command(subcommand)]
     Company(CompanyCommand),
     /// Show sites and their terminals.

@@ -1,25 +1,32 @@
-//! `loquet company list` and `show`.
+//! `loquet company list`, `show` and `erase`.
 
+use anyhow::{Context as _, ensure};
 use loquet_domain::company::{AddressKind, CompanyName};
+use loquet_domain::ids::CompanyId;
 use loquet_projections::collation::{beginning_of_name, name_begins};
 use loquet_projections::ports::Order;
-use loquet_projections::views::companies::CompanyRow;
+use loquet_projections::views::companies::{CompanyDetails, CompanyRow};
 use loquet_projections::views::sites::SiteRow;
 use serde_json::{Value, json};
 
 use super::known::{Known, Rows};
+use super::remote::Running;
 use super::show::{address, fields, moment, table};
-use crate::cli::{CompanyCommand, DataDirectory, ListCompanies, WhichCompany};
-use crate::output::{Reader, line};
+use crate::cli::{CompanyCommand, DataDirectory, EraseCompany, ListCompanies, WhichCompany};
+use crate::output::{Reader, agreed, line, outcome};
 
 /// The most sites that are counted.
 const MOST_SITES: usize = 100_000;
 
 pub(crate) async fn run(directory: &DataDirectory, command: CompanyCommand) -> anyhow::Result<()> {
+    if let CompanyCommand::Erase(which) = command {
+        return erase(which).await;
+    }
     let known = Known::open::<CompanyRow>(directory).await?;
     match command {
         CompanyCommand::List(which) => list(&known, &which).await,
         CompanyCommand::Show(which) => show(&known, &which).await,
+        CompanyCommand::Erase(_) => Ok(()),
     }
 }
 
@@ -32,6 +39,7 @@ async fn list(known: &Known, which: &ListCompanies) -> anyhow::Result<()> {
     let limit = usize::try_from(which.how.limit)?;
     let mut rows = table(&["COMPANY", "NUMBER", "NAME", "TRADING NAME", "TOWN", "SINCE"]);
     for company in known.some(Rows { by, order, limit }).await? {
+        let Some(details) = &company.details else { continue };
         let begins = |text: &String| company.names().iter().any(|name| name_begins(name, text));
         if which.without_administrator && !company.administrators.is_empty()
             || !which.name.as_ref().is_none_or(begins)
@@ -39,17 +47,17 @@ async fn list(known: &Known, which: &ListCompanies) -> anyhow::Result<()> {
             continue;
         }
         if which.how.json {
-            if line(as_json(&company)) == Reader::Gone {
+            if line(as_json(&company, details)) == Reader::Gone {
                 break;
             }
             continue;
         }
-        let office = company.addresses.get(&AddressKind::RegisteredOffice);
+        let office = details.addresses.get(&AddressKind::RegisteredOffice);
         rows.add_row([
             company.company_id.to_string(),
-            format!("{} {}", company.country, company.enterprise_number),
-            company.legal_name.as_str().to_owned(),
-            company.trading_name.as_ref().map_or("-", CompanyName::as_str).to_owned(),
+            format!("{} {}", details.country, details.enterprise_number),
+            details.legal_name.as_str().to_owned(),
+            details.trading_name.as_ref().map_or("-", CompanyName::as_str).to_owned(),
             office.map(|office| office.town.clone()).unwrap_or_default(),
             moment(company.registered_at),
         ]);
@@ -60,14 +68,14 @@ async fn list(known: &Known, which: &ListCompanies) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn as_json(company: &CompanyRow) -> Value {
-    let address = |kind| company.addresses.get(&kind);
+fn as_json(company: &CompanyRow, details: &CompanyDetails) -> Value {
+    let address = |kind| details.addresses.get(&kind);
     json!({
         "company_id": company.company_id,
-        "country": company.country,
-        "enterprise_number": company.enterprise_number,
-        "legal_name": company.legal_name,
-        "trading_name": company.trading_name,
+        "country": details.country,
+        "enterprise_number": details.enterprise_number,
+        "legal_name": details.legal_name,
+        "trading_name": details.trading_name,
         "registered_office": address(AddressKind::RegisteredOffice),
         "invoicing_address": address(AddressKind::Invoicing),
         "correspondence_address": address(AddressKind::Correspondence),
@@ -81,7 +89,9 @@ async fn show(known: &Known, which: &WhichCompany) -> anyhow::Result<()> {
     let company = known.company(&which.company).await?;
     let by = SiteRow::BY_COMPANY.under(company.company_id);
     let sites = known.some(Rows { by, order: Order::Ascending, limit: MOST_SITES }).await?;
-    let mut shown = as_json(&company);
+    let details = company.details.as_ref();
+    let details = details.with_context(|| format!("the key of company {} is lost", company.company_id))?;
+    let mut shown = as_json(&company, details);
     if let Some(told) = shown.as_object_mut() {
         told.insert("sites".to_owned(), json!(sites.len()));
         told.insert("position".to_owned(), json!(known.position()));
@@ -92,7 +102,7 @@ async fn show(known: &Known, which: &WhichCompany) -> anyhow::Result<()> {
                 ("correspondence_address", AddressKind::Correspondence),
             ];
             for (name, kind) in kinds {
-                told.insert(name.to_owned(), json!(company.addresses.get(&kind).map(address)));
+                told.insert(name.to_owned(), json!(details.addresses.get(&kind).map(address)));
             }
         }
     }
@@ -102,4 +112,29 @@ async fn show(known: &Known, which: &WhichCompany) -> anyhow::Result<()> {
         fields(&shown);
     }
     Ok(())
+}
+
+/// Erases a company, if the operator gave `--yes` or agrees at the terminal.
+async fn erase(which: EraseCompany) -> anyhow::Result<()> {
+    let server = Running::at(&which.url, &which.token_file)?;
+    let id = company_at(&server, &which.company).await?;
+    agreed(format_args!("This erases the names and addresses of company {id} for ever."), which.yes)?;
+    let body = serde_json::to_vec(&json!({ "reason": which.reason }))?;
+    let answer = server.post(&format!("/v1/companies/{id}/erasure"), body).await?;
+    ensure!(answer.status == 204, answer.refusal());
+    outcome(format_args!(
+        "Company {id} is erased. Backups of keys.db still hold its key until they are destroyed."
+    ));
+    Ok(())
+}
+
+/// Returns the company with this id or enterprise number, as a running server knows it.
+async fn company_at(server: &Running, which: &str) -> anyhow::Result<CompanyId> {
+    if let Ok(id) = which.parse() {
+        return Ok(id);
+    }
+    let found = server.get("/v1/companies", &[("enterprise_number", which)]).await?;
+    ensure!(found.status == 200, found.refusal());
+    let id = found.body.pointer("/items/0/company_id").and_then(Value::as_str);
+    id.and_then(|id| id.parse().ok()).with_context(|| format!("no company has the number {which}"))
 }

@@ -269,6 +269,7 @@ fn project(
         app: system.app.clone(),
         keys: system.keys.clone(),
         store: system.store.clone(),
+        codec: system.codec.clone(),
         journal: journal.clone(),
         mailer: mailer.clone(),
     };

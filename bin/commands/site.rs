@@ -3,7 +3,7 @@
 use anyhow::Context;
 use loquet_projections::ports::Order;
 use loquet_projections::views::companies::CompanyRow;
-use loquet_projections::views::sites::SiteRow;
+use loquet_projections::views::sites::{SitePlace, SiteRow};
 use loquet_projections::views::terminals::TerminalRow;
 use serde_json::{Value, json};
 
@@ -29,16 +29,17 @@ async fn list(known: &Known, which: &ListSites) -> anyhow::Result<()> {
     let limit = usize::try_from(which.how.limit)?;
     let mut rows = table(&["SITE", "NAME", "ADDRESS", "SINCE"]);
     for site in known.some(Rows { by, order: Order::Ascending, limit }).await? {
+        let Some(place) = &site.place else { continue };
         if which.how.json {
-            if line(as_json(&site)) == Reader::Gone {
+            if line(as_json(&site, place)) == Reader::Gone {
                 break;
             }
             continue;
         }
         rows.add_row([
             site.site_id.to_string(),
-            site.name.as_str().to_owned(),
-            address(&site.address),
+            place.name.as_str().to_owned(),
+            address(&place.address),
             moment(site.opened_at),
         ]);
     }
@@ -48,12 +49,12 @@ async fn list(known: &Known, which: &ListSites) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn as_json(site: &SiteRow) -> Value {
+fn as_json(site: &SiteRow, place: &SitePlace) -> Value {
     json!({
         "site_id": site.site_id,
         "company_id": site.company_id,
-        "name": site.name,
-        "address": site.address,
+        "name": place.name,
+        "address": place.address,
         "opened_at": site.opened_at,
         "order_id": site.order_id,
     })
@@ -65,16 +66,18 @@ async fn show(known: &Known, which: &WhichSite) -> anyhow::Result<()> {
     let company = known.one::<CompanyRow>(site.company_id).await?;
     let by = TerminalRow::BY_SITE.under(site.site_id);
     let terminals = known.some(Rows { by, order: Order::Ascending, limit: MOST_TERMINALS }).await?;
-    let mut shown = as_json(&site);
+    let place =
+        site.place.as_ref().with_context(|| format!("the key of company {} is lost", site.company_id))?;
+    let mut shown = as_json(&site, place);
     if let Some(told) = shown.as_object_mut() {
-        told.insert("company_name".to_owned(), json!(company.map(|company| company.legal_name)));
+        told.insert("company_name".to_owned(), json!(company.as_ref().and_then(CompanyRow::legal_name)));
         told.insert("position".to_owned(), json!(known.position()));
         if which.json {
             let terminal = |row: &TerminalRow| json!({ "terminal_id": row.terminal_id, "model": row.model, "serial": row.serial });
             let terminals: Vec<_> = terminals.iter().map(terminal).collect();
             told.insert("terminals".to_owned(), json!(terminals));
         } else {
-            told.insert("address".to_owned(), json!(address(&site.address)));
+            told.insert("address".to_owned(), json!(address(&place.address)));
         }
     }
     if which.json {

@@ -81,7 +81,7 @@ async fn show(known: &Known, which: &WhichTakeOver) -> anyhow::Result<()> {
     for (name, company) in companies {
         let company = known.one::<CompanyRow>(company).await?;
         if let Some(told) = shown.as_object_mut() {
-            told.insert(name.to_owned(), json!(company.map(|company| company.legal_name)));
+            told.insert(name.to_owned(), json!(company.as_ref().and_then(CompanyRow::legal_name)));
         }
     }
     if let Some(told) = shown.as_object_mut() {

@@ -51,14 +51,15 @@ async fn show(directory: &DataDirectory, which: &WhichTerminal) -> anyhow::Resul
     let site = known.one::<SiteRow>(terminal.site_id).await?;
     let by = AssignmentRow::BY_TERMINAL.under(terminal.terminal_id);
     let steps = known.some(Rows { by, order: Order::Ascending, limit: MOST_STEPS }).await?;
+    let place = site.as_ref().and_then(|site| site.place.as_ref());
     let mut shown = json!({
         "terminal_id": terminal.terminal_id,
         "model": terminal.model,
         "serial": terminal.serial,
         "company_id": terminal.company_id,
         "site_id": terminal.site_id,
-        "site_name": site.as_ref().map(|site| &site.name),
-        "site_address": site.as_ref().map(|site| address(&site.address)),
+        "site_name": place.map(|place| &place.name),
+        "site_address": place.map(|place| address(&place.address)),
         "added_at": terminal.added_at,
         "order_id": terminal.order_id,
         "position": known.position(),

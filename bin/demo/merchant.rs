@@ -13,6 +13,7 @@ use loquet_domain::ports::Tokens;
 use loquet_domain::values::address::Address;
 use loquet_domain::values::email_address::EmailAddress;
 use loquet_domain::values::enterprise_number::{Country, EnterpriseNumber};
+use loquet_domain::values::erasable::Erasable;
 use loquet_domain::values::language::Language;
 use loquet_domain::values::person::{Person, PersonName};
 use loquet_domain::values::serial_number::SerialNumber;
@@ -254,7 +255,7 @@ impl Merchant {
             id: self.order_id(order, at)?,
             channel,
             placed_at: at - waited,
-            company: self.registration()?,
+            company: Erasable::Known(self.registration()?),
             language,
             email_hash: tokens.email_hash(&contact.email),
             lines,
@@ -271,7 +272,8 @@ impl Merchant {
                 .collect::<Result<Vec<_>, _>>()?,
             false => Vec::new(),
         };
-        Ok(Line { model: model.to_owned(), quantity, serials, delivery_address: self.address(site)? })
+        let delivery_address = Erasable::Known(self.address(site)?);
+        Ok(Line { model: model.to_owned(), quantity, serials, delivery_address })
     }
 
     /// Returns the serial number of a terminal. No two terminals have the same.

@@ -39,7 +39,10 @@ impl App {
     }
 
     /// The company that has an enterprise number, or will have it once it is registered.
-    pub(super) async fn company_of_number(&self, number: &EnterpriseNumber) -> Result<CompanyId, Unavailable> {
+    pub(super) async fn company_of_number(
+        &self,
+        number: &EnterpriseNumber,
+    ) -> Result<CompanyId, Unavailable> {
         let mut company = CompanyId::registered_as(number);
         while let Some(other) = self.company(company).await?.state.elsewhere(company) {
             company = other;

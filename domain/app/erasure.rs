@@ -22,7 +22,9 @@ impl App {
         }
         let erased = self.change_company(context, company, Command::Erase).await?;
         let stream = company::stream(company);
-        for recorded in self.ports.store.read_stream(&stream, Revision::default()).await.map_err(Unavailable::from)? {
+        for recorded in
+            self.ports.store.read_stream(&stream, Revision::default()).await.map_err(Unavailable::from)?
+        {
             if schema::ends_a_subject(&recorded.event.name) {
                 let fact = self.ports.codec.decode_open(&recorded).map_err(Unavailable::from)?;
                 for key in schema::ended_keys(&fact.event, &stream) {

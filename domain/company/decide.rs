@@ -62,8 +62,10 @@ pub fn decide(company: &Company, command: Command) -> Result<Vec<Event>, Refusal
     }
     if let Command::Register { order, registration } = command {
         let new = company.registered.is_none() && company.redirect.is_none();
-        let registration = Erasable::Known(registration);
-        return Ok(new.then_some(Event::CompanyRegistered { order, registration }).into_iter().collect());
+        let country = registration.number.country();
+        let registered =
+            Event::CompanyRegistered { order, country, registration: Erasable::Known(registration) };
+        return Ok(new.then_some(registered).into_iter().collect());
     }
     if let Command::Redirect { to } = command {
         return redirect(company, to);
@@ -167,8 +169,13 @@ fn describe(company: &Company, held: &Registered, wanted: Description) -> Result
     let trading_name = wanted.trading_name.unwrap_or_else(|| held.trading_name.clone());
     let renamed = legal_name != held.legal_name || trading_name != held.trading_name;
     let numbered = wanted.number.filter(|number| *number != held.number);
-    let mut events: Vec<Event> =
-        numbered.map(|number| Event::CompanyNumberChanged { number: Erasable::Known(number) }).into_iter().collect();
+    let mut events: Vec<Event> = numbered
+        .map(|number| Event::CompanyNumberChanged {
+            country: number.country(),
+            number: Erasable::Known(number),
+        })
+        .into_iter()
+        .collect();
     let (legal_name, trading_name) = (Erasable::Known(legal_name), Erasable::Known(trading_name));
     events.extend(renamed.then_some(Event::CompanyRenamed { legal_name, trading_name }));
     for (kind, address) in wanted.addresses {
@@ -183,7 +190,11 @@ fn describe(company: &Company, held: &Registered, wanted: Description) -> Result
         {
             events.extend(move_site(company, site, new.clone())?);
         }
-        events.push(Event::CompanyAddressChanged { kind, address: Erasable::Known(address) });
+        events.push(Event::CompanyAddressChanged {
+            kind,
+            removed: address.is_none(),
+            address: Erasable::Known(address),
+        });
     }
     Ok(events)
 }
@@ -277,7 +288,8 @@ fn receive_sites(
             }
         }
     }
-    let received = Event::SitesReceived { takeover, from, sites: Erasable::Known(sites), merged };
+    let ids = sites.iter().map(|moved| moved.site).collect();
+    let received = Event::SitesReceived { takeover, from, ids, sites: Erasable::Known(sites), merged };
     std::iter::once(received).chain(renamed).collect()
 }
 

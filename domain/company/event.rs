@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{CompanyName, Registration, SiteName};
 use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId};
 use crate::values::address::Address;
-use crate::values::enterprise_number::EnterpriseNumber;
+use crate::values::enterprise_number::{Country, EnterpriseNumber};
 use crate::values::erasable::Erasable;
 
 /// The purpose of a company's address that is not a site.
@@ -62,6 +62,8 @@ pub enum Event {
     CompanyRegistered {
         /// The order that registered it. The order's contact becomes its administrator.
         order: OrderId,
+        /// The country of its register.
+        country: Country,
         /// The company's details.
         registration: Erasable<Registration>,
     },
@@ -74,6 +76,8 @@ pub enum Event {
     },
     /// Support gave the company another enterprise number. Orders with its former numbers are still its own.
     CompanyNumberChanged {
+        /// The country of the register.
+        country: Country,
         /// The new number.
         number: Erasable<EnterpriseNumber>,
     },
@@ -87,6 +91,8 @@ pub enum Event {
     CompanyAddressChanged {
         /// The kind of address.
         kind: AddressKind,
+        /// Whether the company no longer has an address of this kind.
+        removed: bool,
         /// The new address. `None` if the company no longer has an address of this kind.
         address: Erasable<Option<Address>>,
     },
@@ -146,6 +152,8 @@ pub enum Event {
         takeover: TakeOverId,
         /// The company that gave them.
         from: CompanyId,
+        /// The ids of the sites.
+        ids: Vec<SiteId>,
         /// The sites, as they were at the company that gave them.
         sites: Erasable<Vec<MovedSite>>,
         /// Those of them that came to an address where the company had a site already.

@@ -11,7 +11,7 @@ use crate::ids::SiteId;
 #[must_use]
 pub fn evolve(mut company: Company, fact: &Fact<Event>) -> Company {
     match &fact.event {
-        Event::CompanyRegistered { order, registration } => {
+        Event::CompanyRegistered { order, registration, .. } => {
             let Some(registration) = registration.known() else { return company };
             let office = (AddressKind::RegisteredOffice, registration.registered_office.clone());
             company.registered = Some(Box::new(Registered {
@@ -22,7 +22,7 @@ pub fn evolve(mut company: Company, fact: &Fact<Event>) -> Company {
                 addresses: BTreeMap::from([office]),
             }));
         }
-        Event::CompanyNumberChanged { number } => {
+        Event::CompanyNumberChanged { number, .. } => {
             if let (Some(registered), Some(number)) = (&mut company.registered, number.known()) {
                 registered.number = number.clone();
             }
@@ -36,7 +36,7 @@ pub fn evolve(mut company: Company, fact: &Fact<Event>) -> Company {
                 registered.trading_name.clone_from(trading_name);
             }
         }
-        Event::CompanyAddressChanged { kind, address } => {
+        Event::CompanyAddressChanged { kind, address, .. } => {
             if let (Some(registered), Some(address)) = (&mut company.registered, address.known()) {
                 match address {
                     Some(address) => registered.addresses.insert(*kind, address.clone()),

@@ -6,6 +6,7 @@ use super::*;
 use crate::fact::Fact;
 use crate::ids::{CompanyId, OrderId, SiteId, TakeOverId};
 use crate::values::enterprise_number::{Country, EnterpriseNumber};
+use crate::values::erasable::Erasable;
 
 fn address(street: &str, number: &str) -> Address {
     Address {
@@ -124,8 +125,8 @@ fn what_is_not_said_stays_and_an_office_is_never_taken_away() {
     };
     let events = tell(&mut company, Command::Describe(wanted)).unwrap();
     let renamed = Event::CompanyRenamed {
-        legal_name: name("Boulangerie Dupont SRL"),
-        trading_name: Some(name("Le Fournil")),
+        legal_name: Erasable::Known(name("Boulangerie Dupont SRL")),
+        trading_name: Erasable::Known(Some(name("Le Fournil"))),
     };
     assert_eq!(events, [renamed]);
 }
@@ -308,12 +309,12 @@ fn a_site_of_an_old_log_stays_one_when_addresses_are_compared_in_a_new_way() {
     let old = SiteId(Uuid::from_u128(42));
     let opened = Event::SiteOpened {
         site: old,
-        name: SiteName::parse("Pl. Flagey, Elsene").unwrap(),
-        address: Address {
+        name: Erasable::Known(SiteName::parse("Pl. Flagey, Elsene").unwrap()),
+        address: Erasable::Known(Address {
             town: "Elsene".to_owned(),
             postal_code: "B-1050".to_owned(),
             ..address("Pl. Flagey", "18")
-        },
+        }),
         order: order(1),
     };
     company = told(company, &opened);
@@ -344,8 +345,8 @@ fn an_id_that_an_older_comparison_gave_to_another_address_is_not_given_again() {
     let taken = SiteId::of_order(&order(1), wanted.key(), 0);
     let opened = Event::SiteOpened {
         site: taken,
-        name: SiteName::parse("x").unwrap(),
-        address: address("Rue Haute", "99"),
+        name: Erasable::Known(SiteName::parse("x").unwrap()),
+        address: Erasable::Known(address("Rue Haute", "99")),
         order: order(1),
     };
     company = told(company, &opened);
@@ -413,4 +414,44 @@ fn names_that_are_alike_after_a_take_over_are_told_apart() {
     assert_eq!(called(chosen), "boutique, Rue Basse 5");
     assert_eq!(called(follows), "Rue Haute 9, Bruxelles");
     assert_eq!(company.site_names().len(), company.sites.len(), "no two names are alike");
+}
+
+#[test]
+fn an_erased_company_is_a_customer_no_more_and_what_was_begun_before_finds_nothing_to_do() {
+    let mut company = customer();
+    let sites = open(&mut company, 1, &[address("Rue Neuve", "12"), address("Rue Haute", "3")]);
+    let (takeover, to) = (TakeOverId(Uuid::from_u128(7)), CompanyId(Uuid::from_u128(8)));
+    let promise = Command::PromiseSites { takeover, to, sites: vec![sites[0]] };
+    tell(&mut company, promise).unwrap();
+    assert_eq!(tell(&mut company, Command::Erase), Err(Refusal::InUse(InUse::TakeOver)));
+    tell(&mut company, Command::ReleaseSites { takeover, to, sites: vec![sites[0]] }).unwrap();
+    let erased = tell(&mut company, Command::Erase).unwrap();
+    assert_eq!(erased, [Event::CompanyErased { sites: vec![sites[1]], takeovers: vec![takeover] }]);
+    assert_eq!(company, Company { erased: true, ..Company::default() }, "nothing of it is left");
+    for nothing in [Command::Erase, Command::KeepSites { takeover }] {
+        assert_eq!(tell(&mut company, nothing), Ok(Vec::new()));
+    }
+    let name = Command::NameSite { site: sites[1], name: SiteName::parse("x").unwrap() };
+    assert_eq!(tell(&mut company, name), Err(Refusal::NoSuchCompany));
+    let own = CompanyId(Uuid::from_u128(1));
+    assert_eq!(company.elsewhere(own), Some(own.successor()), "its number is another company's by now");
+}
+
+/// A key that is deleted leaves the events, without what they said.
+#[test]
+fn a_history_whose_key_is_deleted_reads_as_one_of_nobody() {
+    let site = SiteId(Uuid::from_u128(1));
+    let events = [
+        Event::CompanyRegistered {
+            order: order(1),
+            country: Country::Belgium,
+            registration: Erasable::Erased,
+        },
+        Event::CompanyRenamed { legal_name: Erasable::Erased, trading_name: Erasable::Erased },
+        Event::SiteOpened { site, name: Erasable::Erased, address: Erasable::Erased, order: order(1) },
+        Event::SiteNamed { site, name: Erasable::Erased },
+        Event::SiteAddressChanged { site, address: Erasable::Erased, name: Erasable::Erased },
+    ];
+    let read = events.iter().fold(Company::default(), told);
+    assert!(read.registered.is_none() && read.sites.is_empty(), "{read:?}");
 }

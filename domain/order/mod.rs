@@ -219,7 +219,11 @@ pub fn decide(order: &Order, command: Command) -> Result<Vec<Event>, Refusal> {
         }
         (Order::Received(received), Command::Receive { content, person, .. }) => {
             let same_person = received.person.known().is_none_or(|known| *known == person);
-            if received.content.is_again(&content) && same_person { Ok(Vec::new()) } else { Err(Refusal::Differs) }
+            if received.content.is_again(&content) && same_person {
+                Ok(Vec::new())
+            } else {
+                Err(Refusal::Differs)
+            }
         }
         (Order::Absent, Command::Onboard(_) | Command::Equip(_) | Command::Resolve(_)) => {
             Err(Refusal::NoSuchOrder)

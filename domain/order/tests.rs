@@ -26,12 +26,12 @@ fn received() -> Event {
         id: OrderId::parse("SO-1").unwrap(),
         channel: Channel::Online,
         placed_at: Moment::UNIX_EPOCH,
-        company: Registration {
+        company: Erasable::Known(Registration {
             number: EnterpriseNumber::parse(Country::Belgium, "0123456749").unwrap(),
             legal_name: CompanyName::parse("Boulangerie").unwrap(),
             trading_name: None,
             registered_office: office,
-        },
+        }),
         language: Language::Fr,
         email_hash: EmailHash("ab".to_owned()),
         lines: Vec::new(),
@@ -41,7 +41,7 @@ fn received() -> Event {
         given_name: PersonName::parse("Marie").unwrap(),
         family_name: PersonName::parse("Dupont").unwrap(),
     });
-    Event::OrderReceived { content: Box::new(content), account: CONTACT, person }
+    Event::OrderReceived { content: Box::new(content), company: COMPANY, account: CONTACT, person }
 }
 
 fn onboarded(outcome: Outcome) -> Event {
@@ -92,8 +92,23 @@ fn an_order_that_awaits_nobody_is_not_resolved() {
 #[test]
 fn of_an_erased_contact_the_decision_is_kept_and_nothing_is_sealed() {
     let Event::OrderReceived { content, account, .. } = received() else { return };
-    let erased = Event::OrderReceived { content, account, person: Erasable::Erased };
+    let erased = Event::OrderReceived { content, company: COMPANY, account, person: Erasable::Erased };
     let waiting = [erased, onboarded(Outcome::AwaitingSupport), equipped(&[])];
     let nobody = Event::OrderResolved { resolution: Resolution::NobodyAdded, about: None };
     assert_eq!(resolve(&waiting, Resolution::NobodyAdded), Ok(vec![nobody]));
+}
+
+#[test]
+fn an_order_is_the_same_one_although_its_company_was_erased_since() {
+    let Event::OrderReceived { content, account, person, .. } = received() else { return };
+    let mut held = (*content).clone();
+    held.company = Erasable::Erased;
+    let erased =
+        Event::OrderReceived { content: Box::new(held), company: COMPANY, account, person: person.clone() };
+    let order = evolve(Order::Absent, &Fact::told(erased));
+    let person = person.known().unwrap().clone();
+    let again = |content| Command::Receive { content, company: COMPANY, account, person: person.clone() };
+    assert_eq!(decide(&order, again(content.clone())), Ok(Vec::new()));
+    let other = Content { channel: Channel::Offline, ..*content };
+    assert_eq!(decide(&order, again(Box::new(other))), Err(Refusal::Differs));
 }

@@ -31,8 +31,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use company::{StoredNumber, StoredRegistration};
 use receipt::StoredLayout;
 
-use crate::fact::Client;
 use crate::company::{CompanyName, MovedSite, SiteName};
+use crate::fact::Client;
 use crate::ids::{AccountId, CompanyId};
 use crate::logo::Logo;
 use crate::stream::StreamId;

@@ -118,7 +118,8 @@ impl OrderReceivedV1 {
 
 /// The part of an order that the key of the company encrypts. Nothing, if it was erased.
 fn of_company(registration: Erasable<Registration>, lines: &[Line]) -> Private {
-    let addresses: Option<Vec<Address>> = lines.iter().map(|line| line.delivery_address.known().cloned()).collect();
+    let addresses: Option<Vec<Address>> =
+        lines.iter().map(|line| line.delivery_address.known().cloned()).collect();
     Private { delivery_addresses: addresses, ..Private::default().sealing(registration) }
 }
 

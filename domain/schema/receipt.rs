@@ -86,6 +86,10 @@ struct SavedV2 {
 impl From<SavedV2> for Event {
     fn from(old: SavedV2) -> Self {
         let StoredLayout { texts, logo_id } = old.layout;
-        Self::ReceiptLayoutSaved { company: old.company_id, layout: Erasable::Known(texts.with(logo_id)), held: None }
+        Self::ReceiptLayoutSaved {
+            company: old.company_id,
+            layout: Erasable::Known(texts.with(logo_id)),
+            held: None,
+        }
     }
 }

@@ -141,21 +141,30 @@ fn examples() -> Vec<DomainEvent> {
         id: order.clone(),
         channel: Channel::Online,
         placed_at: moment(),
-        company: registration(),
+        company: Erasable::Known(registration()),
         language: Language::Fr,
         email_hash: EmailHash("ab12".to_owned()),
         lines: vec![Line {
             model: "PAX A920 Mobile".to_owned(),
             quantity: 1,
             serials: vec![SerialNumber::parse("1234567890").unwrap()],
-            delivery_address: address(),
+            delivery_address: Erasable::Known(address()),
         }],
     };
     let others = [
         DomainEvent::EmailClaim(E::EmailClaimed { account }),
         DomainEvent::EmailClaim(E::EmailReleased { account }),
-        DomainEvent::Company(C::CompanyRegistered { order, registration: registration() }),
-        DomainEvent::Order(O::OrderReceived { content: Box::new(content), account, person: marie() }),
+        DomainEvent::Company(C::CompanyRegistered {
+            order,
+            country: Country::Belgium,
+            registration: Erasable::Known(registration()),
+        }),
+        DomainEvent::Order(O::OrderReceived {
+            content: Box::new(content),
+            company: CompanyId(id(1)),
+            account,
+            person: marie(),
+        }),
         DomainEvent::Order(O::OrderOnboarded {
             company: CompanyId(id(1)),
             account,
@@ -190,8 +199,12 @@ fn of_receipts(company: CompanyId) -> [DomainEvent; 2] {
         trading_name: Some(CompanyName::parse("Le Fournil").unwrap()),
         logo: Some(LogoId::of(&logo)),
     };
-    let receipt = R::ReceiptLayoutSaved { company, layout: Box::new(layout), held: None };
-    [DomainEvent::Receipt(receipt), DomainEvent::Logo(L::LogoKept { logo })]
+    let layout = Erasable::Known(Box::new(layout));
+    let receipt = R::ReceiptLayoutSaved { company, layout, held: None };
+    [
+        DomainEvent::Receipt(receipt),
+        DomainEvent::Logo(L::LogoKept { site: Some(SiteId(id(10))), logo: Erasable::Known(logo) }),
+    ]
 }
 
 /// The examples of serial numbers.
@@ -247,28 +260,37 @@ fn of_companies() -> Vec<DomainEvent> {
     let description = GroupText::parse("Voient les factures").unwrap();
     let permissions: BTreeSet<Permission> = Permission::ALL.into();
     let moved = MovedTerminal { terminal, model: model.clone(), serial: Some(serial()), site };
+    let moved_site = MovedSite { site, name: name.clone(), address: address(), follows_address: false };
+    let called = Erasable::Known(name);
     let companies = [
         C::CompanyRenamed {
-            legal_name: CompanyName::parse("Dupont et Fils SRL").unwrap(),
-            trading_name: None,
+            legal_name: Erasable::Known(CompanyName::parse("Dupont et Fils SRL").unwrap()),
+            trading_name: Erasable::Known(None),
         },
-        C::CompanyAddressChanged { kind: AddressKind::Correspondence, address: Some(address()) },
+        C::CompanyAddressChanged {
+            kind: AddressKind::Correspondence,
+            removed: false,
+            address: Erasable::Known(Some(address())),
+        },
         C::CompanyNumberChanged {
-            number: EnterpriseNumber::stored(Country::Belgium, "0987654394".to_owned()),
+            country: Country::Belgium,
+            number: Erasable::Known(EnterpriseNumber::stored(Country::Belgium, "0987654394".to_owned())),
         },
         C::CompanyRedirected { to: company },
-        C::SiteOpened { site, name: name.clone(), address: address(), order: order() },
-        C::SiteNamed { site, name: name.clone() },
-        C::SiteAddressChanged { site, address: address(), name: None },
+        C::SiteOpened { site, name: called.clone(), address: Erasable::Known(address()), order: order() },
+        C::SiteNamed { site, name: called },
+        C::SiteAddressChanged { site, address: Erasable::Known(address()), name: Erasable::Known(None) },
         C::SitesPromised { takeover, to: company, sites: vec![site] },
         C::SitesKept { takeover },
         C::SitesReleased { takeover, to: company, sites: vec![site] },
         C::SitesReceived {
             takeover,
             from: company,
-            sites: vec![MovedSite { site, name, address: address(), follows_address: false }],
+            ids: vec![site],
+            sites: Erasable::Known(vec![moved_site]),
             merged: Vec::new(),
         },
+        C::CompanyErased { sites: vec![site], takeovers: vec![takeover] },
     ];
     let terminals = [
         F::TerminalAdded { terminal, model, serial: Some(serial()), site, order: order() },
@@ -336,13 +358,20 @@ fn golden() -> BTreeMap<(String, u16), Value> {
 
 fn written(event: &DomainEvent) -> ((String, u16), Value) {
     let stored = write(event);
-    let value = json!({ "data": stored.data, "private": stored.private });
+    let mut value = json!({ "data": stored.data, "private": stored.private });
+    if let Some((company, of_company)) = stored.of_company {
+        value["of_company"] = json!({ "company_id": company, "private": of_company });
+    }
     ((stored.name.to_owned(), stored.version), value)
 }
 
 #[track_caller]
 fn read_back(name: &str, version: u16, value: &Value, erased: bool) -> DomainEvent {
     let private: Private = serde_json::from_value(value["private"].clone()).unwrap();
+    let private = match value.get("of_company") {
+        Some(part) => private.with_company(serde_json::from_value(part["private"].clone()).unwrap()),
+        None => private,
+    };
     let private = if erased { Erasable::Erased } else { Erasable::Known(private) };
     read(name, version, &value["data"], private).unwrap_or_else(|e| panic!("{e}"))
 }
@@ -373,6 +402,22 @@ fn every_event_is_written_as_it_was_frozen() {
     }
 }
 
+/// The versions that stored in the open what is encrypted today. An erasure does not reach them.
+const OPEN_ONCE: [(&str, u16); 12] = [
+    ("company-registered", 1),
+    ("company-renamed", 1),
+    ("company-number-changed", 1),
+    ("company-address-changed", 1),
+    ("site-opened", 1),
+    ("site-named", 1),
+    ("site-address-changed", 1),
+    ("sites-received", 1),
+    ("order-received", 1),
+    ("logo-kept", 1),
+    ("receipt-layout-saved", 1),
+    ("receipt-layout-saved", 2),
+];
+
 #[test]
 fn every_version_ever_written_can_be_read() {
     let newest: BTreeMap<String, DomainEvent> =
@@ -382,7 +427,11 @@ fn every_version_ever_written_can_be_read() {
         let erased = read_back(&name, version, &value, true);
         assert_eq!(write(&event).name, name);
         assert_eq!(write(&erased).name, name, "an erased event is the same event");
-        assert!(write(&erased).private.is_empty(), "{name} still knows what was erased");
+        let Stored { private, of_company, .. } = write(&erased);
+        let rest = of_company.map(|(_, private)| private).unwrap_or_default();
+        let forgotten = private.is_empty() && rest.is_empty();
+        let open_then = OPEN_ONCE.contains(&(name.as_str(), version));
+        assert_eq!(forgotten, !open_then, "{name} v{version} still knows what was erased, or is not listed");
         if write(&event).version == version {
             assert_eq!(Some(&event), newest.get(&name), "{name} v{version} reads back as something else");
         }
@@ -474,7 +523,21 @@ fn an_unknown_event_stops_the_reader_and_says_which() {
 fn nothing_secret_or_personal_is_in_the_open_part() {
     for event in examples() {
         let open = serde_json::to_string(&write(&event).data).unwrap();
-        for secret in ["marie", "Marie\"", "\"Dupont\"", "argon2", "called", "recovery-hash", "000102"] {
+        for secret in [
+            "marie",
+            "Marie\"",
+            "\"Dupont\"",
+            "argon2",
+            "called",
+            "recovery-hash",
+            "000102",
+            "Dupont",
+            "Fournil",
+            "Rue Neuve",
+            "0123456749",
+            "0987654394",
+            "iVBORw0KGgo",
+        ] {
             assert!(!open.contains(secret), "{open}");
         }
     }
@@ -497,5 +560,5 @@ fn a_layout_that_holds_its_logo_reads_as_one_that_names_it_and_the_picture_is_no
         panic!("another event")
     };
     let logo = Logo { png: "iVBORw0KGgo=".to_owned(), width: 64, height: 32 };
-    assert_eq!((layout.logo, held), (Some(LogoId::of(&logo)), Some(logo)));
+    assert_eq!((layout.known().unwrap().logo, held), (Some(LogoId::of(&logo)), Some(logo)));
 }

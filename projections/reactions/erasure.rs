@@ -3,11 +3,10 @@
 
 use std::sync::Arc;
 
-use loquet_domain::account::Event;
 use loquet_domain::app::App;
 use loquet_domain::ids::AccountId;
-use loquet_domain::ports::{BoxFuture, EventStore, KeyVault, Position, Revision};
-use loquet_domain::schema::{DomainEvent, ends_a_subject};
+use loquet_domain::ports::{BoxFuture, EventCodec, EventStore, KeyVault, Position, Revision};
+use loquet_domain::schema::{ended_keys, ends_a_subject};
 
 use super::{Answer, CannotAct, Cause, Reaction};
 use crate::ports::{Mailer, ReactionJournal};
@@ -16,8 +15,8 @@ use crate::view::EventEnvelope;
 /// The number of events read at once.
 const PAGE: usize = 1000;
 
-/// Deletes the key of every erased account, and the mailer's copies of mails to the person or about them. Deleting
-/// again changes nothing.
+/// Deletes the keys of every erased account and company, and the mailer's copies of mails to or about them. Deleting again
+/// changes nothing.
 pub struct Erasure {
     /// The use cases.
     pub app: Arc<App>,
@@ -25,6 +24,8 @@ pub struct Erasure {
     pub keys: Arc<dyn KeyVault>,
     /// The log, for the events that caused mails.
     pub store: Arc<dyn EventStore>,
+    /// Reads which keys an event says are deleted.
+    pub codec: Arc<dyn EventCodec>,
     /// The journal, for the mails of an account.
     pub journal: Arc<dyn ReactionJournal>,
     /// The mailer, which may have kept copies of mails.
@@ -54,10 +55,9 @@ impl Reaction for Erasure {
 
 impl Erasure {
     async fn act_on(&self, envelope: &EventEnvelope) -> Result<(), CannotAct> {
-        let erased = matches!(envelope.fact.event, DomainEvent::Account(Event::AccountErased));
-        if let Some(account) = envelope.stream.account().filter(|_| erased) {
-            self.app.forget(account).await?;
-            self.forget_mails(account, envelope).await?;
+        for key in ended_keys(&envelope.fact.event, &envelope.stream) {
+            self.app.forget(key).await?;
+            self.forget_mails(key, envelope).await?;
         }
         Ok(())
     }
@@ -67,8 +67,11 @@ impl Erasure {
         while at < head {
             let page = self.store.read_all(at, PAGE).await?;
             at = page.last().ok_or(CannotAct::LogEnds { at, head })?.position;
-            let erased = page.iter().filter(|recorded| ends_a_subject(&recorded.event.name));
-            self.forget_again(erased.filter_map(|recorded| recorded.stream.account()).collect()).await?;
+            let mut erased = Vec::new();
+            for recorded in page.iter().filter(|recorded| ends_a_subject(&recorded.event.name)) {
+                erased.extend(ended_keys(&self.codec.decode_open(recorded)?.event, &recorded.stream));
+            }
+            self.forget_again(erased).await?;
         }
         Ok(())
     }
@@ -77,14 +80,15 @@ impl Erasure {
         if erased.is_empty() {
             return Ok(());
         }
-        for account in self.keys.still_held(erased).await? {
-            self.app.forget(account).await?;
-            tracing::warn!(%account, "the key of an erased account is back, from an older keys.db; it is deleted again");
+        for key in self.keys.still_held(erased).await? {
+            self.app.forget(key).await?;
+            tracing::warn!(%key, "a key that was erased is back, from an older keys.db; it is deleted again");
         }
         Ok(())
     }
 
-    /// Forgets the mails to the account, and the mails caused by events of the account, which are about the person.
+    /// Forgets the mails to the account, and the mails caused by events of the stream, which are about the person or the
+    /// company.
     async fn forget_mails(&self, account: AccountId, envelope: &EventEnvelope) -> Result<(), CannotAct> {
         let history = self.store.read_stream(&envelope.stream, Revision::default()).await?;
         let positions = history.iter().map(|event| event.position).collect();

@@ -87,13 +87,13 @@ impl View for Orders {
         };
         let key = envelope.stream.id();
         match event {
-            Event::OrderReceived { content, account, .. } => {
+            Event::OrderReceived { content, company, account, .. } => {
                 let row = OrderRow {
                     order_id: content.id.clone(),
                     channel: content.channel,
                     placed_at: content.placed_at,
                     received_at: envelope.fact.context.at,
-                    company_id: CompanyId::registered_as(&content.company.number),
+                    company_id: *company,
                     account_id: *account,
                     outcome: None,
                     person_at: envelope.position,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use loquet_domain::app::NewOrder;
-use loquet_domain::company::{self, SiteName};
+use loquet_domain::company::{self, Registration, SiteName};
 use loquet_domain::fact::Fact;
 use loquet_domain::ids::{CompanyId, EventId, OrderId, SiteId, TerminalId};
 use loquet_domain::order::{Line, Order};
@@ -13,12 +13,13 @@ use loquet_domain::schema::DomainEvent;
 use loquet_domain::serial_claim;
 use loquet_domain::terminals;
 use loquet_domain::values::address::Address;
+use loquet_domain::values::erasable::Erasable;
 use loquet_domain::values::serial_number::SerialNumber;
 use loquet_domain::values::terminal_model::TerminalModel;
 use loquet_memory::event_store::MemoryStore;
 use loquet_projections::reactions::{Answer, Reaction, Settling};
 use loquet_projections::view::EventEnvelope;
-use loquet_tests::kit::{Node, context, minute};
+use loquet_tests::kit::{Node, context, minute, number_of};
 use uuid::Uuid;
 
 struct World {
@@ -59,8 +60,12 @@ impl World {
         let mut order = self.node.order(number, 1, "marie@example.be");
         let quantity = u32::try_from(serials.len()).unwrap().max(1);
         let serials = serials.iter().map(|serial| SerialNumber::parse(serial).unwrap()).collect();
-        order.content.lines =
-            vec![Line { model: "PAX A920 Mobile".to_owned(), quantity, serials, delivery_address: to }];
+        order.content.lines = vec![Line {
+            model: "PAX A920 Mobile".to_owned(),
+            quantity,
+            serials,
+            delivery_address: Erasable::Known(to),
+        }];
         order
     }
 }
@@ -87,8 +92,8 @@ async fn a_site_of_an_old_log_gets_the_terminals_of_an_order_in_a_spelling_that_
     let old = SiteId(Uuid::from_u128(42));
     let opened = company::Event::SiteOpened {
         site: old,
-        name: SiteName::parse("Flagey").unwrap(),
-        address: flagey("Place Flagey", "1050", "Ixelles"),
+        name: Erasable::Known(SiteName::parse("Flagey").unwrap()),
+        address: Erasable::Known(flagey("Place Flagey", "1050", "Ixelles")),
         order: order_id(7),
     };
     world.append(&company::stream(world.company), DomainEvent::Company(opened), 42).await;
@@ -142,7 +147,8 @@ async fn a_serial_number_that_an_older_version_claimed_with_hyphens_belongs_to_n
     let node = world.restarted();
     let refused = async |number: u32, serial: &str| {
         let mut order = world.order(number, &[serial], flagey("Rue Neuve", "1000", "Bruxelles"));
-        order.content.company.number = node.order(number, number, "jan@example.be").content.company.number;
+        let number = number_of(&node.order(number, number, "jan@example.be"));
+        order.content.company = order.content.company.map(|company| Registration { number, ..company });
         let id = order.content.id.clone();
         node.app.place_order(&context(3), order).await.unwrap();
         let recorded =

@@ -23,7 +23,7 @@ use loquet_projections::view::{EventEnvelope, View};
 use loquet_projections::views::accounts::{AccountRow, Accounts};
 use loquet_projections::views::sites::{SiteRow, Sites};
 use loquet_projections::views::terminals::{TerminalRow, Terminals};
-use loquet_tests::kit::{Node, context, email_address};
+use loquet_tests::kit::{Node, context, email_address, renumbered};
 use loquet_tests::watched_store::WatchedStore;
 use serde::de::DeserializeOwned;
 
@@ -103,13 +103,14 @@ async fn agreed() -> World {
     let everywhere = Where::Everywhere;
     node.app.set_member(&context(0), from, Grantor::Anything, group, jan, everywhere).await.unwrap();
     let mut second = node.order(30, 1, "marie@example.be");
-    second.content.lines[0].delivery_address.number = "30".to_owned();
+    let line = &mut second.content.lines[0];
+    line.delivery_address = renumbered(&line.delivery_address, "30");
     let (here, elsewhere) =
         (node.order(1, 1, "marie@example.be").content, second.content.lines[0].delivery_address.clone());
     node.app.place_order(&context(0), second).await.unwrap();
     let giving = node.app.company(from).await.unwrap().state;
-    let site = giving.site_at(&here.lines[0].delivery_address).unwrap();
-    let other = giving.site_at(&elsewhere).unwrap();
+    let site = giving.site_at(here.lines[0].delivery_address.known().unwrap()).unwrap();
+    let other = giving.site_at(elsewhere.known().unwrap()).unwrap();
     let accounts = vec![marie, jan];
     let wanted = NewTakeOver { from, to, sites: None, accounts, reference: "T-1".to_owned() };
     let (id, _) = node.app.open_take_over(&context(1), wanted).await.unwrap();
@@ -221,7 +222,8 @@ impl World {
         let (node, from, to) = (&world.node, world.from, world.to);
         node.app.cancel_take_over(&context(2), world.id, Cancellation::Mistake).await.unwrap();
         let mut second = node.order(3, 1, "marie@example.be");
-        second.content.lines[0].delivery_address.number = "14".to_owned();
+        let line = &mut second.content.lines[0];
+        line.delivery_address = renumbered(&line.delivery_address, "14");
         node.app.place_order(&context(2), second).await.unwrap();
         node.successor(world.marie).await;
         let administrators = node.app.access(from).await.unwrap().state.administrators.clone();
@@ -408,7 +410,7 @@ fn crossing(node: &Node) -> NewOrder {
     let mut order = node.order(3, 1, "marie@example.be");
     order.content.lines[0].quantity = 2;
     let mut elsewhere = order.content.lines[0].clone();
-    elsewhere.delivery_address.number = "14".to_owned();
+    elsewhere.delivery_address = renumbered(&elsewhere.delivery_address, "14");
     order.content.lines.push(elsewhere);
     order
 }

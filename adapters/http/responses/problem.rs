@@ -184,6 +184,7 @@ impl Problem {
             Failure::WrongPassword => Self::new(StatusCode::FORBIDDEN, "wrong-password"),
             Failure::Order(loquet_domain::order::Refusal::Differs) => conflict("order-differs"),
             Failure::Order(loquet_domain::order::Refusal::NoSuchOrder) => Self::not_found(),
+            Failure::Order(loquet_domain::order::Refusal::CompanyErased) => conflict("order-company-erased"),
             Failure::Order(loquet_domain::order::Refusal::NotAwaiting) => conflict("order-not-waiting"),
             Failure::Order(loquet_domain::order::Refusal::Resolved) => conflict("order-resolved"),
             Failure::Refused(Refusal::AwaitingConversion) => conflict("awaits-conversion"),
@@ -226,7 +227,7 @@ impl Problem {
         Self::unavailable("internal", refusal)
     }
 
-    fn of_company(refusal: company::Refusal) -> Self {
+    pub(crate) fn of_company(refusal: company::Refusal) -> Self {
         match refusal {
             company::Refusal::NoSuchCompany | company::Refusal::NoSuchSite(_) => Self::not_found(),
             company::Refusal::AddressInUse(site) => {
@@ -239,6 +240,14 @@ impl Problem {
                 Self::new(StatusCode::CONFLICT, "enterprise-number-taken").with("company", company)
             }
             company::Refusal::SitePromised(_) => Self::new(StatusCode::CONFLICT, "takeover-overlaps"),
+            company::Refusal::InUse(by) => {
+                let slug = match by {
+                    company::InUse::Terminals => "company-has-terminals",
+                    company::InUse::Accounts => "company-has-accounts",
+                    company::InUse::TakeOver => "company-in-takeover",
+                };
+                Self::new(StatusCode::CONFLICT, slug)
+            }
         }
     }
 

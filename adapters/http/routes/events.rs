@@ -127,11 +127,32 @@ impl EventBody {
 
 /// The fields of the sealed part that are shown. All other fields stay hidden: password hashes, secrets of the second
 /// step, recovery codes, and fields that a later version adds.
-const SHOWN: [&str; 6] = ["email", "given_name", "family_name", "reason", "client_address", "client_agent"];
+const SHOWN: [&str; 16] = [
+    "email",
+    "given_name",
+    "family_name",
+    "reason",
+    "client_address",
+    "client_agent",
+    "registration",
+    "number",
+    "legal_name",
+    "trading_name",
+    "address",
+    "site_name",
+    "sites",
+    "delivery_addresses",
+    "layout",
+    "logo",
+];
 
 fn personal(fact: &Fact<DomainEvent>) -> Option<Value> {
-    let private = schema::write(&fact.event).private.with_client(fact.context.client.as_ref());
-    let private = private.with_reason(fact.context.reason.clone());
+    let schema::Stored { private, of_company, .. } = schema::write(&fact.event);
+    let private = match of_company {
+        Some((_, of_company)) => private.with_company(of_company),
+        None => private,
+    };
+    let private = private.with_client(fact.context.client.as_ref()).with_reason(fact.context.reason.clone());
     let mut fields = serde_json::to_value(&private).ok()?;
     let object = fields.as_object_mut()?;
     object.retain(|name, _| SHOWN.contains(&name.as_str()));

@@ -15,6 +15,7 @@ use loquet_domain::ids::OrderId;
 use loquet_domain::order::{Channel, Contact, Content, Line, MAX_LINES, Outcome, Resolution};
 use loquet_domain::ports::{Position, Tokens};
 use loquet_domain::values::enterprise_number::Country;
+use loquet_domain::values::erasable::Erasable;
 use loquet_domain::values::language::Language;
 use loquet_domain::values::plain_text::visible;
 use loquet_domain::values::serial_number::SerialNumber;
@@ -221,7 +222,7 @@ impl OrderBody {
                     ChannelBody::Offline => Channel::Offline,
                 },
                 placed_at: self.placed_at,
-                company,
+                company: Erasable::Known(company),
                 language: contact.language,
                 email_hash: tokens.email_hash(&contact.person.email),
                 lines,
@@ -294,6 +295,7 @@ impl LineBody {
             }
         }
         let delivery_address = self.delivery_address.check(&format!("{under}/delivery_address"), faults)?;
+        let delivery_address = Erasable::Known(delivery_address);
         Some(Line { model: model?.as_str().to_owned(), quantity: self.quantity, serials, delivery_address })
     }
 }

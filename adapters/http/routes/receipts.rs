@@ -137,7 +137,7 @@ impl Api {
     /// The company's name, which is printed if the layout has none.
     async fn printed_name(&self, site: &SiteRow) -> Result<Option<String>, Problem> {
         let company = self.company_row(site.company_id).await?;
-        Ok(company.map(|row| row.trading_name.unwrap_or(row.legal_name).as_str().to_owned()))
+        Ok(company.and_then(|row| row.known_as().map(ToOwned::to_owned)))
     }
 }
 

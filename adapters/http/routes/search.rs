@@ -214,7 +214,7 @@ impl SearchBody {
             (true, Query::Email(email)) => Some(search.account_of(email).await?),
             (true, Query::Words(words)) => Some(search.people(words).await?),
         };
-        let accounts = accounts.map(|hits| HitsBody::of(hits, AccountBody::of));
+        let accounts = accounts.map(|hits| HitsBody::of(hits, |hit| Some(AccountBody::of(hit))));
         if !scopes.contains(&Scope::CompaniesRead) {
             return Ok(Self { accounts, ..nothing });
         }
@@ -225,7 +225,7 @@ impl SearchBody {
         };
         let companies = HitsBody::of(search.companies(words).await?, CompanyBody::of);
         let sites = HitsBody::of(search.sites(words).await?, SiteBody::of);
-        let terminals = HitsBody::of(search.terminals(words).await?, TerminalBody::of);
+        let terminals = HitsBody::of(search.terminals(words).await?, |hit| Some(TerminalBody::of(hit)));
         let (companies, sites, terminals) = (Some(companies), Some(sites), Some(terminals));
         Ok(Self { accounts, companies, sites, terminals, ..nothing })
     }
@@ -251,13 +251,13 @@ impl<T> HitsBody<T> {
         Self { items: Vec::new(), more: false }
     }
 
-    fn of<H>(hits: Hits<H>, body: impl Fn(H) -> T) -> Self {
-        Self { items: hits.items.into_iter().map(body).collect(), more: hits.more }
+    fn of<H>(hits: Hits<H>, body: impl Fn(H) -> Option<T>) -> Self {
+        Self { items: hits.items.into_iter().filter_map(body).collect(), more: hits.more }
     }
 }
 
 fn name_of(company: Option<CompanyRow>) -> Option<String> {
-    company.map(|company| company.legal_name.as_str().to_owned())
+    company.and_then(|company| company.legal_name().map(ToOwned::to_owned))
 }
 
 impl AccountBody {
@@ -278,30 +278,34 @@ impl AccountBody {
 }
 
 impl CompanyBody {
-    fn of(row: CompanyRow) -> Self {
-        Self {
+    /// Returns `None` if the company's key is missing.
+    fn of(row: CompanyRow) -> Option<Self> {
+        let details = row.details?;
+        Some(Self {
             company_id: row.company_id.0,
             href: format!("/v1/companies/{}", row.company_id),
             accounts_href: format!("/v1/accounts?company={}", row.company_id),
-            legal_name: row.legal_name.as_str().to_owned(),
-            trading_name: row.trading_name.map(|name| name.as_str().to_owned()),
-            country: row.country.to_string(),
-            enterprise_number: row.enterprise_number,
-        }
+            legal_name: details.legal_name.as_str().to_owned(),
+            trading_name: details.trading_name.map(|name| name.as_str().to_owned()),
+            country: details.country.to_string(),
+            enterprise_number: details.enterprise_number,
+        })
     }
 }
 
 impl SiteBody {
-    fn of(hit: CompanyHit<SiteRow>) -> Self {
+    /// Returns `None` if the company's key is missing.
+    fn of(hit: CompanyHit<SiteRow>) -> Option<Self> {
         let CompanyHit { row, company } = hit;
-        Self {
+        let place = row.place?;
+        Some(Self {
             site_id: row.site_id.0,
             href: format!("/v1/sites/{}", row.site_id),
-            name: row.name.as_str().to_owned(),
-            address: row.address.into(),
+            name: place.name.as_str().to_owned(),
+            address: place.address.into(),
             company_id: row.company_id.0,
             company_name: name_of(company),
-        }
+        })
     }
 }
 

@@ -7,7 +7,6 @@ use loquet_domain::ids::SiteId;
 use loquet_domain::ports::Position;
 use loquet_domain::values::permission::Permission;
 use loquet_projections::table::{Row, RowQuery, select_where};
-use loquet_projections::views::companies::CompanyRow;
 use loquet_projections::views::sites::SiteRow;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -48,20 +47,17 @@ pub(crate) struct SiteBody {
 
 async fn body(api: &Api, row: SiteRow, position: Position) -> Result<SiteBody, Problem> {
     let company = api.company_row(row.company_id).await?;
+    let place = row.place.ok_or_else(Problem::not_found)?;
     Ok(SiteBody {
         site_id: row.site_id.0,
         company_id: row.company_id.0,
-        company_name: company.map(called),
-        name: row.name.as_str().to_owned(),
-        address: row.address.into(),
+        company_name: company.and_then(|row| row.known_as().map(ToOwned::to_owned)),
+        name: place.name.as_str().to_owned(),
+        address: place.address.into(),
         opened_at: row.opened_at,
         order_id: row.order_id.to_string(),
         position: position.0,
     })
-}
-
-fn called(company: CompanyRow) -> String {
-    company.trading_name.unwrap_or(company.legal_name).as_str().to_owned()
 }
 
 impl Api {

@@ -16,14 +16,14 @@ use older::{
 };
 
 stored_events!(Company:
-    "company-registered" 2 => CompanyRegistered { order as "order_id": OrderId }
+    "company-registered" 2 => CompanyRegistered { order as "order_id": OrderId, country as "country": Country }
         sealed { registration } opened { 1 => CompanyRegisteredV1 },
     "company-renamed" 2 => CompanyRenamed {}
         sealed { legal_name, trading_name } opened { 1 => CompanyRenamedV1 },
-    "company-number-changed" 2 => CompanyNumberChanged {}
+    "company-number-changed" 2 => CompanyNumberChanged { country as "country": Country }
         sealed { number } opened { 1 => CompanyNumberChangedV1 },
     "company-redirected" => CompanyRedirected { to as "company_id": CompanyId },
-    "company-address-changed" 2 => CompanyAddressChanged { kind as "kind": AddressKind }
+    "company-address-changed" 2 => CompanyAddressChanged { kind as "kind": AddressKind, removed as "removed": bool }
         sealed { address } opened { 1 => CompanyAddressChangedV1 },
     "site-opened" 2 => SiteOpened { site as "site_id": SiteId, order as "order_id": OrderId }
         sealed { name, address } opened { 1 => SiteOpenedV1 },
@@ -45,6 +45,7 @@ stored_events!(Company:
     "sites-received" 2 => SitesReceived {
         takeover as "takeover_id": TakeOverId,
         from as "from_company_id": CompanyId,
+        ids as "site_ids": Vec<SiteId>,
         merged as #[serde(default, skip_serializing_if = "Vec::is_empty")] "merged": Vec<MergedSite>,
     } sealed { sites } opened { 1 => SitesReceivedV1 },
     "company-erased" => CompanyErased {

@@ -30,13 +30,17 @@ macro_rules! older {
 
 older! {
     CompanyRegisteredV1 { order_id: OrderId, company: StoredRegistration } =>
-        Event::CompanyRegistered { order: order_id, registration: Known(company.into()) },
+        Event::CompanyRegistered {
+            order: order_id,
+            country: company.number.country,
+            registration: Known(company.into()),
+        },
     CompanyRenamedV1 { legal_name: CompanyName, trading_name: Option<CompanyName> } =>
         Event::CompanyRenamed { legal_name: Known(legal_name), trading_name: Known(trading_name) },
     CompanyNumberChangedV1 { #[serde(flatten)] number: StoredNumber } =>
-        Event::CompanyNumberChanged { number: Known(number.into()) },
+        Event::CompanyNumberChanged { country: number.country, number: Known(number.into()) },
     CompanyAddressChangedV1 { kind: AddressKind, address: Option<Address> } =>
-        Event::CompanyAddressChanged { kind, address: Known(address) },
+        Event::CompanyAddressChanged { kind, removed: address.is_none(), address: Known(address) },
     SiteOpenedV1 { site_id: SiteId, name: SiteName, address: Address, order_id: OrderId } =>
         Event::SiteOpened { site: site_id, name: Known(name), address: Known(address), order: order_id },
     SiteNamedV1 { site_id: SiteId, name: SiteName } => Event::SiteNamed { site: site_id, name: Known(name) },
@@ -48,5 +52,11 @@ older! {
         sites: Vec<MovedSite>,
         #[serde(default)]
         merged: Vec<MergedSite>,
-    } => Event::SitesReceived { takeover: takeover_id, from: from_company_id, sites: Known(sites), merged },
+    } => Event::SitesReceived {
+        takeover: takeover_id,
+        from: from_company_id,
+        ids: sites.iter().map(|moved| moved.site).collect(),
+        sites: Known(sites),
+        merged,
+    },
 }

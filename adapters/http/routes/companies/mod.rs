@@ -1,5 +1,7 @@
 //! Companies.
 
+pub(crate) mod erasure;
+
 use std::collections::BTreeMap;
 
 use axum::extract::{Path, State};
@@ -56,22 +58,24 @@ pub(crate) struct CompanyBody {
     position: u64,
 }
 
-fn body(mut row: CompanyRow, position: Position) -> CompanyBody {
-    let mut address = |kind| row.addresses.remove(&kind).map(AddressBody::from);
-    CompanyBody {
+/// Returns `None` if the company's key is missing.
+fn body(row: CompanyRow, position: Position) -> Option<CompanyBody> {
+    let mut details = row.details?;
+    let mut address = |kind| details.addresses.remove(&kind).map(AddressBody::from);
+    Some(CompanyBody {
         registered_office: address(AddressKind::RegisteredOffice),
         invoicing_address: address(AddressKind::Invoicing),
         correspondence_address: address(AddressKind::Correspondence),
         company_id: row.company_id.0,
-        country: row.country.to_string(),
-        enterprise_number: row.enterprise_number,
-        legal_name: row.legal_name.as_str().to_owned(),
-        trading_name: row.trading_name.map(|name| name.as_str().to_owned()),
+        country: details.country.to_string(),
+        enterprise_number: details.enterprise_number,
+        legal_name: details.legal_name.as_str().to_owned(),
+        trading_name: details.trading_name.map(|name| name.as_str().to_owned()),
         registered_at: row.registered_at,
         order_id: row.order_id.to_string(),
         administrators: row.administrators.len(),
         position: position.0,
-    }
+    })
 }
 
 /// A filter for companies.
@@ -132,12 +136,17 @@ pub(crate) async fn list(
     let order = if filter.name.is_some() { Order::Ascending } else { order };
     let wanted = RowQuery { by: Some(by), order, after, limit: size + 1 };
     let fits = |row: &CompanyRow| {
-        numbered.as_ref().is_none_or(|number| *number == format!("{}/{}", row.country, row.enterprise_number))
+        let has = |number: &String| {
+            row.details
+                .as_ref()
+                .is_some_and(|held| *number == format!("{}/{}", held.country, held.enterprise_number))
+        };
+        numbered.as_ref().is_none_or(has)
             && (!alone || row.administrators.is_empty())
             && filter.name.as_ref().is_none_or(|text| row.names().iter().any(|name| name_begins(name, text)))
     };
     let rows = select_where(api.rows.as_ref(), wanted, fits).await?.into_iter();
-    let companies = rows.map(|(cursor, row)| (cursor, body(row, position)));
+    let companies = rows.filter_map(|(cursor, row)| Some((cursor, body(row, position)?)));
     Ok(Tagged(Page::of(companies.collect(), size, position)))
 }
 
@@ -161,7 +170,7 @@ pub(crate) async fn show(
     Api::company_asked(&caller, Some(id))?;
     let position = api.reach(CompanyRow::VIEW, &at_least).await?;
     let row = find::<CompanyRow>(api.rows.as_ref(), id.to_string()).await?;
-    Ok(Tagged(body(row.ok_or_else(Problem::not_found)?, position)))
+    Ok(Tagged(row.and_then(|row| body(row, position)).ok_or_else(Problem::not_found)?))
 }
 
 /// Fields to change. Omitted fields keep their value. `null` removes the value.
